@@ -1,0 +1,38 @@
+package kvsync
+
+// Manifest is the immutable set of assets of one deployment.
+type Manifest struct {
+	Site string
+	// Origin says what the assets were read from. Its Rules decide whether a
+	// directory whose tree is unchanged may be taken over unread.
+	Origin Origin
+	// Assets is sorted by Path, bytewise, without duplicates.
+	Assets []Asset
+	// Dirs is sorted by Path; empty for a folder.
+	Dirs []Dir
+	// Retired lists assets that are gone from this deployment but named by a
+	// retained earlier one, so that open tabs still find them. Sorted by Path;
+	// no path is also in Assets. They root nothing.
+	Retired   []Retired
+	Redirects []Redirect
+	Headers   []HeaderRule
+	Serving   Serving
+}
+
+// Retired is an asset of an earlier deployment that stays reachable.
+type Retired struct {
+	Asset
+	// Until is the time, in seconds since 1970 UTC, until which it is kept at least.
+	Until int64
+	// Left counts for how many more deployments it is kept at least.
+	Left int
+}
+
+// Serving configures how pathnames are matched.
+type Serving struct {
+	// HTMLHandling is "auto-trailing-slash" (also if empty),
+	// "force-trailing-slash", "drop-trailing-slash" or "none".
+	HTMLHandling string `json:"html_handling,omitempty"`
+	// NotFound is "404-page" (also if empty), "single-page-application" or "none".
+	NotFound string `json:"not_found_handling,omitempty"`
+}

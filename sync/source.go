@@ -1,0 +1,163 @@
+package kvsync
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Source is where files come from. A Source is used by one goroutine at a time;
+// the Open functions of the files that it lists are safe for concurrent use.
+type Source interface {
+	// Origin says what would be deployed. For a commit it reads no tree below
+	// the root; for a folder its ID may be "" until Files was called.
+	Origin(ctx context.Context) (Origin, error)
+
+	// Files lists every file to be served, sorted by Path. base is the manifest
+	// that is live, or nil. A source that finds a directory or a blob unchanged
+	// against base takes the asset from it, unread. With a nil base a source may
+	// leave hashes zero. Everything that must not be published is refused
+	// together, as one *RefusedError.
+	Files(ctx context.Context, base *Manifest) (*Listing, error)
+
+	// Compare says where commit next stands relative to commit active. Both are
+	// hexadecimal commit ids. What it cannot find out is RelationUnknown, which
+	// is not an error.
+	Compare(ctx context.Context, active, next string) (Relation, error)
+}
+
+// Relation is where one commit stands relative to another.
+type Relation int
+
+// The relations. Diverged means that neither commit is an ancestor of the
+// other, as after a force-push.
+const (
+	RelationUnknown Relation = iota
+	RelationSame
+	RelationNewer
+	RelationOlder
+	RelationDiverged
+)
+
+// String returns the relation in lower case.
+func (r Relation) String() string {
+	return [...]string{"unknown", "same", "newer", "older", "diverged"}[r]
+}
+
+// Origin says what a listing was made from.
+type Origin struct {
+	// Kind is "commit" or "folder".
+	Kind string
+	// ID names the content and the rules that apply to it: equal IDs mean equal
+	// listings. "commit:<tree id>:<rules>" or "folder:<hash of entries>:<rules>".
+	ID string
+	// Rules is a short hash of everything beside the files that decides the
+	// listing: built-in rules, their version, configured patterns.
+	Rules string
+	// Dir is the directory within the repository, or the folder as given.
+	Dir string
+	// Commit is the commit's id in hexadecimal, "" for a folder.
+	Commit string
+	// Branch, Subject and Author describe the commit; any may be "".
+	Branch, Subject, Author string
+	// Time is the commit's time; zero for a folder.
+	Time time.Time
+}
+
+// File is one file of a source.
+type File struct {
+	Asset
+	// Open gives the bytes from the start; each call is a fresh reader, so that
+	// an attempt that failed can begin again.
+	Open func() (io.ReadCloser, error)
+}
+
+// Dir is a directory of a commit: its pathname ("/" or "/docs") and the id of
+// its git tree in hexadecimal.
+type Dir struct {
+	Path string
+	Tree string
+}
+
+// Listing is what a source holds.
+type Listing struct {
+	Origin Origin
+	// Files is sorted by Path, bytewise, without duplicates.
+	Files []File
+	// Dirs is sorted by Path; empty for a folder.
+	Dirs []Dir
+	// Redirects and Headers are the compiled _redirects and _headers.
+	Redirects []Redirect
+	Headers   []HeaderRule
+	// Notices are things worth saying that refuse nothing.
+	Notices []Problem
+}
+
+// Redirect is one line of _redirects, compiled.
+type Redirect struct {
+	// From is a pathname, possibly with one "*" splat and ":placeholder"s, or an
+	// absolute https URL with them.
+	From string `json:"from"`
+	// To is a pathname or a URL, with the same placeholders and ":splat".
+	To string `json:"to"`
+	// Status is 200 (proxy), 301, 302, 303, 307 or 308.
+	Status int `json:"status"`
+}
+
+// HeaderRule is one block of _headers, compiled.
+type HeaderRule struct {
+	// Path is a pattern as in Redirect.From.
+	Path string `json:"path"`
+	// Set lists headers to add, name and value, in the order of the file.
+	Set [][2]string `json:"set,omitempty"`
+	// Unset lists header names that are taken off ("! Name").
+	Unset []string `json:"unset,omitempty"`
+}
+
+// Problem is something about one path that a person should know or mend.
+type Problem struct {
+	// Path is relative to the source's root, or to the repository for
+	// configuration files.
+	Path string `json:"path"`
+	// Line counts from 1; 0 where no line is meant.
+	Line int `json:"line,omitempty"`
+	// Reason says what is wrong; Fix what to do.
+	Reason string `json:"reason"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+// String returns "path:line: reason; fix".
+func (p Problem) String() string {
+	s := p.Path
+	if p.Line > 0 {
+		s = fmt.Sprintf("%s:%d", s, p.Line)
+	}
+	s += ": " + p.Reason
+	if p.Fix != "" {
+		s += "; " + p.Fix
+	}
+	return s
+}
+
+// RefusedError lists every path that must not be published, in path order.
+// Nothing was sent.
+type RefusedError struct{ Problems []Problem }
+
+// Error lists the problems, a line each.
+func (e *RefusedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s refused, nothing was sent:", count(len(e.Problems), "file"))
+	for _, p := range e.Problems {
+		b.WriteString("\n  " + p.String())
+	}
+	return b.String()
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,66 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// ErrNotFound is returned (wrapped) for a key, script or version that is not there.
+var ErrNotFound = errors.New("not found")
+
+// Limits of Workers KV.
+// Source: https://developers.cloudflare.com/kv/platform/limits/ and the API
+// reference of the bulk calls.
+const (
+	MaxValueBytes = 25 << 20  // one value
+	MaxKeyBytes   = 512       // one key name
+	MaxBulkPairs  = 10_000    // pairs or keys in one bulk call
+	MaxBulkBytes  = 100 << 20 // body of one bulk write, after base64
+	ListPageKeys  = 1_000     // keys in one page of a listing
+)
+
+// Store is one KV namespace. Its methods are safe for concurrent use. Calls
+// are retried inside where that is safe, so an error is final for this run.
+type Store interface {
+	// PutBulk sends one bulk write. body is the request body as PutBulk's API
+	// takes it, a JSON array of pairs. unconfirmed lists the keys that a
+	// successful reply reported as not written; the caller sends them again.
+	PutBulk(ctx context.Context, body []byte) (unconfirmed []string, err error)
+	// Put writes one value from its raw bytes, without metadata.
+	Put(ctx context.Context, key string, value []byte) error
+	// Get returns a value whole, or ErrNotFound.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// List returns one page of keys, ascending. A page may be empty while
+	// next is not "": only next == "" is the end.
+	List(ctx context.Context, prefix, cursor string) (page []KeyInfo, next string, err error)
+	// DeleteBulk deletes up to MaxBulkPairs keys. unconfirmed as in PutBulk.
+	DeleteBulk(ctx context.Context, keys []string) (unconfirmed []string, err error)
+}
+
+// KeyInfo is one key of a listing.
+type KeyInfo struct {
+	Name string
+	// Metadata is the key's metadata as JSON, nil if it has none.
+	Metadata json.RawMessage
+}
+
+// Account is what the engine needs before it knows a namespace.
+type Account interface {
+	// Namespace returns the id of the namespace with this title, which it
+	// creates if there is none.
+	Namespace(ctx context.Context, title string) (id string, err error)
+	// FindNamespace returns the id of the namespace with this title, or ErrNotFound.
+	FindNamespace(ctx context.Context, title string) (id string, err error)
+	// Store returns the namespace with this id. It sends nothing.
+	Store(id string) Store
+	// Workers returns the script with this name, which need not exist. It sends nothing.
+	Workers(script string) Workers
+}
+
+// ErrUnknown is returned (wrapped) by a call that switches when its answer was
+// lost: it may have happened.
+var ErrUnknown = errors.New("the outcome is not known")
+
+// ErrQuota is returned (wrapped) when the account's daily KV quota is used up.
+var ErrQuota = errors.New("the account's KV quota for today is used up")
