@@ -1,6 +1,6 @@
 module github.com/kv-sync/kv-sync
 
-go 1.26
+go 1.26.0
 
 require (
 	dario.cat/mergo v1.0.0 // indirect
