@@ -1,0 +1,86 @@
+package routing
+
+import (
+	"regexp"
+	"strings"
+)
+
+var absolute = regexp.MustCompile(`^https://+([^/]+)/?(.*)`)
+
+// split cuts an absolute https URL into host and the rest; host is "" for
+// anything else.
+func split(s string) (host, rest string) {
+	if m := absolute.FindStringSubmatch(s); m != nil {
+		return m[1], m[2]
+	}
+	return "", s
+}
+
+// normalize prints a path as a URL parser does: percent-encoded, without dot
+// segments, and begun by a slash. Query and fragment come apart, each with its
+// mark, or "".
+func normalize(s string) (path, query, fragment string) {
+	if i := strings.IndexByte(s, '#'); i >= 0 {
+		s, fragment = s[:i], s[i:]
+	}
+	if i := strings.IndexByte(s, '?'); i >= 0 {
+		s, query = s[:i], s[i:]
+	}
+	if query == "?" {
+		query = ""
+	}
+	if fragment == "#" {
+		fragment = ""
+	}
+	segments := strings.Split(strings.TrimPrefix(s, "/"), "/")
+	var kept []string
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch dots(segment) {
+		case 1:
+			if last {
+				kept = append(kept, "")
+			}
+		case 2:
+			if len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, encode(segment, "\"<>`{}"))
+		}
+	}
+	return "/" + strings.Join(kept, "/"), encode(query, "\"<>"), encode(fragment, "\"<>`")
+}
+
+// dots returns 1 for ".", 2 for "..", also percent-encoded, else 0.
+func dots(segment string) int {
+	if len(segment) > 6 {
+		return 0
+	}
+	switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+	case ".":
+		return 1
+	case "..":
+		return 2
+	}
+	return 0
+}
+
+// encode percent-encodes controls, the space, all beyond ASCII, and the bytes
+// in also. What is already encoded stays.
+func encode(s, also string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(also, c) >= 0 {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}

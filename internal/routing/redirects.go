@@ -1,0 +1,153 @@
+package routing
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Limits of a _redirects file.
+const (
+	MaxStaticRedirects  = 2_000
+	MaxDynamicRedirects = 100
+	MaxRedirectLine     = 1_000 // characters
+)
+
+var statuses = map[string]int{"200": 200, "301": 301, "302": 302, "303": 303, "307": 307, "308": 308}
+
+var toIndex = regexp.MustCompile(`/index(\.html)?$`)
+
+// ParseRedirects reads the text of a _redirects file. path names the file in
+// the problems. htmlHandling is [kvsync.Serving.HTMLHandling], on which it
+// depends whether a rule can redirect for ever.
+//
+// The redirects come in the order of the file; they are meant to be used only
+// if there is no problem.
+func ParseRedirects(path string, text []byte, htmlHandling string) ([]kvsync.Redirect, []kvsync.Problem) {
+	p := redirects{report: report{path: path}, html: htmlHandling, seen: map[string]int{}}
+	for i, line := range p.lines(text) {
+		if isComment(line) {
+			continue
+		}
+		if !p.parse(i+1, line) {
+			break
+		}
+	}
+	return p.rules, p.problems
+}
+
+type redirects struct {
+	report
+	html            string
+	rules           []kvsync.Redirect
+	seen            map[string]int // From → line
+	static, dynamic int
+}
+
+// parse reads one line. It returns false where the rest of the file would only
+// repeat the problem.
+func (p *redirects) parse(n int, line string) (goOn bool) {
+	if utf8.RuneCountInString(line) > MaxRedirectLine {
+		p.add(n, "shorten it", "the line is longer than %d characters", MaxRedirectLine)
+		return true
+	}
+	fields := strings.Fields(line)
+	for i, f := range fields {
+		// "/a /b#fragment" has a fragment, "/a /b # why" a comment.
+		if i >= 2 && f[0] == '#' {
+			fields = fields[:i]
+			break
+		}
+	}
+	if len(fields) < 2 || len(fields) > 3 {
+		p.add(n, `write "from to status"; encode spaces as %20`, "expected 2 or 3 words, found %d", len(fields))
+		return true
+	}
+	from, ok := p.from(n, fields[0])
+	if !ok {
+		return true
+	}
+	if !p.count(n, from) {
+		return false
+	}
+	to, relative, ok := p.to(n, fields[1])
+	if !ok {
+		return true
+	}
+	status := 302
+	if len(fields) == 3 {
+		if status, ok = statuses[fields[2]]; !ok {
+			p.add(n, "use 200, 301, 302, 303, 307 or 308", "%.20q is no status of a redirect", fields[2])
+			return true
+		}
+	}
+	if relative && p.loops(from, to) {
+		p.add(n, "remove the rule: index.html is served for its directory without one, and not_found_handling = \"single-page-application\" serves it for every path",
+			"%s to %s redirects for ever, because serving takes %q off again", from, to, toIndex.FindString(to))
+		return true
+	}
+	if first, dup := p.seen[from]; dup {
+		p.add(n, "remove one of them", "%s is already redirected by line %d", from, first)
+		return true
+	}
+	p.seen[from] = n
+	if status == 200 && !relative {
+		p.add(n, "use a path, or a status from 301 to 308", "a 200 (proxy) can only lead to a path of this site, not to %s", to)
+		return true
+	}
+	p.rules = append(p.rules, kvsync.Redirect{From: from, To: to, Status: status})
+	return true
+}
+
+func (p *redirects) from(n int, s string) (string, bool) {
+	if strings.Contains(s, "://") {
+		p.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts", "the source of a redirect must be a path, not %q", s)
+		return "", false
+	}
+	from, _, _ := normalize(s)
+	return from, p.checkPattern(n, from)
+}
+
+func (p *redirects) to(n int, s string) (to string, relative, ok bool) {
+	if host, rest := split(s); host != "" {
+		path, query, fragment := normalize(rest)
+		return "https://" + host + path + query + fragment, false, true
+	}
+	if !strings.HasPrefix(s, "/") {
+		p.add(n, `begin it with "/" or "https://"`, "%q is neither a path nor an https URL", s)
+		return "", false, false
+	}
+	path, query, fragment := normalize(s)
+	return path + query + fragment, true, true
+}
+
+// count keeps the limits. As at Cloudflare, a static rule below a dynamic one
+// counts as dynamic, because the order has to be kept.
+func (p *redirects) count(n int, from string) bool {
+	if p.dynamic == 0 && !dynamic(from) {
+		p.static++
+		if p.static > MaxStaticRedirects {
+			p.add(n, "remove rules, or join some with a splat", "there are more than %d static redirects", MaxStaticRedirects)
+			return false
+		}
+		return true
+	}
+	p.dynamic++
+	if p.dynamic > MaxDynamicRedirects {
+		p.add(n, "move rules without splats and placeholders to the top of the file, or remove some",
+			"there are more than %d dynamic redirects (every rule after the first dynamic one counts)", MaxDynamicRedirects)
+		return false
+	}
+	return true
+}
+
+// loops reports whether serving would undo the redirect and so run into it
+// again.
+func (p *redirects) loops(from, to string) bool {
+	if !toIndex.MatchString(to) {
+		return false
+	}
+	return strings.HasSuffix(from, "/*") || strings.HasSuffix(from, "/") && p.html != "none"
+}

@@ -1,0 +1,265 @@
+package routing
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func TestRedirects(t *testing.T) {
+	const text = "\ufeff# moved\r\n" +
+		"/home301 / 301\r\n" +
+		"\n" +
+		"notslash /b\n" +
+		"/twitch https://twitch.tv\n" +
+		"/frag /b#part   # why\n" +
+		"/q?x=1#y /b?x=1#y 307\n" +
+		"/a/../b/%2e/é /ok 308\n" +
+		"/port https://example.com:8443/x 303\n" +
+		"/blog/* https://blog.my.domain/:splat\n" +
+		"/products/:code/:name /products?code=:code&name=:name\n" +
+		"/app/* /app-shell 200\n" +
+		"/x/ /y 200\n"
+	got, problems := ParseRedirects("_redirects", []byte(text), "")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := []kvsync.Redirect{
+		{From: "/home301", To: "/", Status: 301},
+		{From: "/notslash", To: "/b", Status: 302},
+		{From: "/twitch", To: "https://twitch.tv/", Status: 302},
+		{From: "/frag", To: "/b#part", Status: 302},
+		{From: "/q", To: "/b?x=1#y", Status: 307},
+		{From: "/b/%C3%A9", To: "/ok", Status: 308},
+		{From: "/port", To: "https://example.com:8443/x", Status: 303},
+		{From: "/blog/*", To: "https://blog.my.domain/:splat", Status: 302},
+		{From: "/products/:code/:name", To: "/products?code=:code&name=:name", Status: 302},
+		{From: "/app/*", To: "/app-shell", Status: 200},
+		{From: "/x/", To: "/y", Status: 200},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestRedirectsRefused(t *testing.T) {
+	for _, tt := range []struct{ line, reason string }{
+		{"/a", "expected 2 or 3 words, found 1"},
+		{"/a /b 301 x", "expected 2 or 3 words, found 4"},
+		{"/a # b", "neither a path"},
+		{"/a /b 404", `"404" is no status`},
+		{"/a /b 0301", "is no status"},
+		{"/a b", "neither a path"},
+		{"/a http://b.example/", "neither a path"},
+		{"https://a.example/ /b", "must be a path"},
+		{"http://a.example/ /b", "must be a path"},
+		{"/a https://b.example/ 200", "can only lead to a path"},
+		{"/* /index.html 200", "for ever"},
+		{"/* /index", "for ever"},
+		{"/ /index.html", "for ever"},
+		{"/docs/ /docs/index 301", "for ever"},
+		{"/a/*/b/* /c", "more than one splat"},
+		{"/:a/:a /c", "uses :a twice"},
+		{"/:splat/* /c", "uses :splat twice"},
+		{`/a\b /c`, "backslash"},
+		{"/dup /2", "already redirected by line 2"},
+		{"/" + strings.Repeat("é", 1000) + " /b", "longer than 1000"},
+		{"/\xff /b", "not UTF-8"},
+	} {
+		_, problems := ParseRedirects("public/_redirects", []byte("# first\n/dup /1\n"+tt.line+"\n"), "")
+		if len(problems) != 1 {
+			t.Errorf("%.40q: %d problems: %v", tt.line, len(problems), problems)
+			continue
+		}
+		p := problems[0]
+		if p.Path != "public/_redirects" || p.Line != 3 || !strings.Contains(p.Reason, tt.reason) || p.Fix == "" {
+			t.Errorf("%.40q: %v; want line 3, %q and a fix", tt.line, p, tt.reason)
+		}
+	}
+}
+
+func TestRootToIndexWithoutHTMLHandling(t *testing.T) {
+	if _, problems := ParseRedirects("_redirects", []byte("/ /index.html 200"), "none"); len(problems) > 0 {
+		t.Error(problems)
+	}
+	if _, problems := ParseRedirects("_redirects", []byte("/* /index.html 200"), "none"); len(problems) != 1 {
+		t.Error("a wildcard to index.html loops under every handling", problems)
+	}
+}
+
+func TestRedirectsReportsAllLines(t *testing.T) {
+	_, problems := ParseRedirects("_redirects", []byte("bad\n/ok /fine\n/a b\n/c /d 999\n"), "")
+	var lines []int
+	for _, p := range problems {
+		lines = append(lines, p.Line)
+	}
+	if d := cmp.Diff([]int{1, 3, 4}, lines); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestRedirectLimits(t *testing.T) {
+	rules := func(format string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format+"\n", i)
+		}
+		return b.String()
+	}
+	for _, tt := range []struct {
+		name, text string
+		line       int // of the problem, 0 for none
+	}{
+		{"full", rules("/s%d /x", 2000) + rules("/d%d/* /x", 100), 0},
+		{"static", rules("/s%d /x", 2001), 2001},
+		{"dynamic", rules("/d%d/:p /x", 101), 101},
+		{"static below dynamic", "/d/* /x\n" + rules("/s%d /x", 100), 101},
+	} {
+		_, problems := ParseRedirects("_redirects", []byte(tt.text), "")
+		if tt.line == 0 && len(problems) > 0 || tt.line > 0 && (len(problems) != 1 || problems[0].Line != tt.line) {
+			t.Errorf("%s: %v; want line %d", tt.name, problems, tt.line)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	const text = `# security
+/secure/page
+  X-Frame-Options: DENY
+  X-Content-Type-Options: nosniff
+/static/* # not a comment
+  Access-Control-Allow-Origin: *
+  Link: </a>; rel=preload
+  ! X-Robots-Tag
+  link: </b>; rel=preload
+https://:project.example.dev/*
+X-Robots-Tag: noindex
+/movies/:title
+  x-movie-name: You are watching ":title"
+/a b
+  ! Age
+`
+	got, problems := ParseHeaders("_headers", []byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := []kvsync.HeaderRule{
+		{Path: "/secure/page", Set: [][2]string{{"x-frame-options", "DENY"}, {"x-content-type-options", "nosniff"}}},
+		{
+			Path:  "/static/*%20",
+			Set:   [][2]string{{"access-control-allow-origin", "*"}, {"link", "</a>; rel=preload, </b>; rel=preload"}},
+			Unset: []string{"x-robots-tag"},
+		},
+		{Path: "https://:project.example.dev/*", Set: [][2]string{{"x-robots-tag", "noindex"}}},
+		{Path: "/movies/:title", Set: [][2]string{{"x-movie-name", `You are watching ":title"`}}},
+		{Path: "/a%20b", Unset: []string{"age"}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestHeadersRefused(t *testing.T) {
+	for _, tt := range []struct {
+		text, reason string
+		line         int
+	}{
+		{"X-A: b", "without a path", 1},
+		{"/a\n/b\n  X: y", "/a has no headers", 1},
+		{"/a\n X: y\n/b", "/b has no headers", 3},
+		{"/a\n nonsense", "no header", 2},
+		{"/a\n !X-A", "no header", 2},
+		{"/a\n X A: b", "no header name", 2},
+		{"/a\n : b", "no header name", 2},
+		{"/a\n ! X-A: b", "no header name", 2},
+		{"/a\n X-A:", "has no value", 2},
+		{"/a\n X-A: b\x01c", "control characters", 2},
+		{"http://a.example/*\n X: y", "neither a path", 1},
+		{"/a\n Link:https://b.example/", "/a has no headers", 1},
+		{"https://a.example:8080/*\n X: y", "names a port", 1},
+		{"/*/a/*\n X: y", "more than one splat", 1},
+		{"/:a/:a\n X: y", "uses :a twice", 1},
+		{"/a\n X: " + strings.Repeat("y", 2000), "longer than 2000", 2},
+		{"/a\n X: \xff", "not UTF-8", 2},
+	} {
+		_, problems := ParseHeaders("_headers", []byte(tt.text))
+		if len(problems) == 0 {
+			t.Errorf("%.40q: no problem", tt.text)
+			continue
+		}
+		if p := problems[0]; p.Line != tt.line || !strings.Contains(p.Reason, tt.reason) || p.Fix == "" {
+			t.Errorf("%.40q: %v; want line %d, %q and a fix", tt.text, p, tt.line, tt.reason)
+		}
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	text := strings.Repeat("/a\n X: y\n", 100)
+	if rules, problems := ParseHeaders("_headers", []byte(text)); len(rules) != 100 || len(problems) > 0 {
+		t.Errorf("%d rules, %v", len(rules), problems)
+	}
+	if _, problems := ParseHeaders("_headers", []byte(text+"/a\n X: y\n/b\n X: y")); len(problems) != 1 || problems[0].Line != 201 {
+		t.Error(problems)
+	}
+}
+
+// What comes out can be written to a file again and reads the same.
+func FuzzParseRedirects(f *testing.F) {
+	f.Add([]byte("/a /b 301\n/c/* https://d.example/:splat # why\n/:x/y /z?x=:x#é\n"))
+	f.Add([]byte("/a\\b //c/../../.. 200\n\ufeff#\n/ /index 308\n% %%2e\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		rules, problems := ParseRedirects("_redirects", text, "")
+		checkProblems(t, problems)
+		var b strings.Builder
+		for _, r := range rules {
+			fmt.Fprintf(&b, "%s %s %d\n", r.From, r.To, r.Status)
+		}
+		again, problems := ParseRedirects("_redirects", []byte(b.String()), "")
+		for _, p := range problems {
+			// Percent-encoding makes lines longer.
+			if !strings.Contains(p.Reason, "longer than") {
+				t.Fatalf("%v in %q", p, b.String())
+			}
+		}
+		if len(problems) == 0 {
+			if d := cmp.Diff(rules, again); d != "" {
+				t.Fatal(d)
+			}
+		}
+	})
+}
+
+func FuzzParseHeaders(f *testing.F) {
+	f.Add([]byte("/a\n  X-A: b\n  ! X-C\nhttps://:h.example/*\n  Link: </a>; rel=preload\n"))
+	f.Add([]byte("X: y\n/a\\b\n:\n! :\n://\nhttps:///\n x:\t\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		rules, problems := ParseHeaders("_headers", text)
+		checkProblems(t, problems)
+		if len(rules) > MaxHeaderRules {
+			t.Fatalf("%d rules", len(rules))
+		}
+		for _, r := range rules {
+			if len(r.Set)+len(r.Unset) == 0 || !strings.HasPrefix(r.Path, "/") && !strings.HasPrefix(r.Path, "https://") {
+				t.Fatalf("%+v", r)
+			}
+			for _, s := range r.Set {
+				if s[0] != strings.ToLower(s[0]) || strings.ContainsAny(s[1], "\r\n\x00") || !utf8.ValidString(s[1]) {
+					t.Fatalf("%q", s)
+				}
+			}
+		}
+	})
+}
+
+func checkProblems(t *testing.T, problems []kvsync.Problem) {
+	for _, p := range problems {
+		if p.Line < 1 || p.Reason == "" || p.Fix == "" || !utf8.ValidString(p.String()) {
+			t.Fatalf("%q", p)
+		}
+	}
+}
