@@ -49,21 +49,23 @@ func (r Relation) String() string {
 // Origin says what a listing was made from.
 type Origin struct {
 	// Kind is "commit" or "folder".
-	Kind string
+	Kind string `json:"kind"`
 	// ID names the content and the rules that apply to it: equal IDs mean equal
 	// listings. "commit:<tree id>:<rules>" or "folder:<hash of entries>:<rules>".
-	ID string
+	ID string `json:"id"`
 	// Rules is a short hash of everything beside the files that decides the
 	// listing: built-in rules, their version, configured patterns.
-	Rules string
+	Rules string `json:"rules"`
 	// Dir is the directory within the repository, or the folder as given.
-	Dir string
+	Dir string `json:"dir"`
 	// Commit is the commit's id in hexadecimal, "" for a folder.
-	Commit string
+	Commit string `json:"commit,omitempty"`
 	// Branch, Subject and Author describe the commit; any may be "".
-	Branch, Subject, Author string
+	Branch  string `json:"branch,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Author  string `json:"author,omitempty"`
 	// Time is the commit's time; zero for a folder.
-	Time time.Time
+	Time time.Time `json:"time,omitzero"`
 }
 
 // File is one file of a source.

@@ -1,0 +1,260 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Result is what a run did.
+type Result struct {
+	// Deployment is live now: the new one, or where nothing had to be done the
+	// one that was.
+	Deployment string
+	Version    string
+	// PreviousDeployment and PreviousVersion were live before, or "".
+	PreviousDeployment, PreviousVersion string
+	Commit                              string
+	URL                                 string
+	Plan                                *Plan
+	// Switched is false where nothing had to be done.
+	Switched bool
+	// Uploaded counts blobs.
+	Uploaded int
+	Pruned   int
+	Notices  []string
+}
+
+const planAgain = 4 // times, before a run gives up against others that keep switching
+
+// errOvertaken: somebody else switched between the plan and the switch.
+var errOvertaken = errors.New("another deployment switched meanwhile")
+
+// Deploy makes the source live, and is done only when that is confirmed.
+//
+// Before the switch nothing that it writes can be seen; whatever it returns,
+// visitors have either the deployment before or the new one, whole. If nothing
+// changed it sends two requests.
+func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) (*Result, error) {
+	r := e.newRun()
+	for range planAgain {
+		l, err := e.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := e.plan(ctx, l, src, w, opt, r)
+		if err != nil {
+			return nil, err
+		}
+		e.Progress(Progress{Stage: StagePlan, Plan: p})
+		if p.NoChange {
+			return e.unchanged(l, p), nil
+		}
+		rel, err := e.prepare(ctx, l, p, r)
+		if err == nil {
+			err = e.activate(ctx, l, rel, src, opt)
+		}
+		switch {
+		case errors.Is(err, errOvertaken):
+			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
+		case errors.Is(err, errStale):
+			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
+			r = e.newRun()
+		case err != nil:
+			return nil, err
+		default:
+			return e.finish(ctx, l, p, rel), nil
+		}
+		r.nonce = newNonce(e.Now())
+	}
+	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
+}
+
+func (e *Engine) unchanged(l *live, p *Plan) *Result {
+	return &Result{
+		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
+		PreviousVersion: l.version.ID, Commit: l.meta.Commit, URL: l.meta.URL, Plan: p,
+	}
+}
+
+// prepared is a release whose every key is confirmed, and the version that is
+// to be switched to; the version is "" where switching uploads it.
+type prepared struct {
+	*release
+	version string
+}
+
+// prepare writes everything that the switch relies on: the blobs, the stored
+// manifest, the record and, where the script exists, the version, side by side.
+func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, r *run) (*prepared, error) {
+	namespace, err := e.namespace(ctx, l, true)
+	if err != nil {
+		return nil, err
+	}
+	store := e.Account.Store(namespace)
+	var url string
+	if l.meta != nil {
+		url = l.meta.URL
+	} else if url, err = e.workers.URL(ctx); err != nil {
+		return nil, fmt.Errorf("ask for the address of %s: %w", e.Site, err)
+	}
+	k := keys(e.Site)
+	blobs := make([]*item, len(p.uploads))
+	for i, f := range p.uploads {
+		blobs[i] = k.item(f, r.nonce)
+	}
+	if p.unhashed() {
+		// Nothing is known of these files yet, so the manifest has to wait for them.
+		if err := e.upload(ctx, store, blobs); err != nil {
+			return nil, err
+		}
+		if err := p.settle(blobs, r); err != nil {
+			return nil, err
+		}
+		blobs = nil
+	}
+	rel, err := e.release(l, p, r, namespace, url)
+	if err != nil {
+		return nil, err
+	}
+	rel.upload.Apply, err = e.migrations(ctx, l, p.worker)
+	if err != nil {
+		return nil, err
+	}
+	out := &prepared{release: rel}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.upload(gctx, store, append(blobs, rel.values...)) })
+	if l.exists() && rel.upload.Apply == nil {
+		g.Go(func() (err error) {
+			if out.version, err = e.workers.UploadVersion(gctx, rel.upload); err != nil {
+				return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, it := range blobs {
+		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
+	}
+	if e.Cache != nil {
+		ref := Ref{Hash: HashOf(rel.stored), Nonce: r.nonce}
+		e.Cache.Put(ref.String(), rel.stored)
+	}
+	return out, nil
+}
+
+// unhashed reports whether the source left hashing to the upload.
+func (p *Plan) unhashed() bool {
+	for _, f := range p.uploads {
+		if f.Blob.Hash.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// settle puts what the upload found out into the plan's manifest.
+func (p *Plan) settle(done []*item, r *run) error {
+	byPath := make(map[string]Hash, len(done))
+	for _, it := range done {
+		byPath[it.name] = it.got
+		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
+	}
+	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers}
+	for i := range p.manifest.Assets {
+		a := &p.manifest.Assets[i]
+		if a.Blob.Hash.IsZero() {
+			a.Blob = r.confirmed[byPath[a.Path]]
+		}
+		l.Files = append(l.Files, File{Asset: *a})
+	}
+	if p.Origin.Kind == "folder" {
+		id, err := folderID(&l)
+		if err != nil {
+			return err
+		}
+		p.Origin.ID, p.manifest.Origin.ID = id, id
+	}
+	return nil
+}
+
+// migrations returns the Durable Object migrations that the script has not
+// applied yet, or nil.
+func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationPlan, error) {
+	if len(w.Migrations) == 0 {
+		return nil, nil
+	}
+	var tag string
+	switch {
+	case l.meta != nil:
+		tag = l.meta.Migration
+	case l.exists():
+		var err error
+		if tag, err = e.workers.MigrationTag(ctx); err != nil {
+			return nil, fmt.Errorf("ask for the migrations of %s: %w", e.Site, err)
+		}
+	}
+	steps := w.Migrations
+	for i, m := range w.Migrations {
+		if m.Tag == tag {
+			steps = w.Migrations[i+1:]
+		}
+	}
+	if len(steps) == 0 {
+		return nil, nil
+	}
+	if tag != "" && len(steps) == len(w.Migrations) {
+		return nil, fmt.Errorf("the Worker's migrations do not name %q, which %s has applied; keep every migration in the configuration", tag, e.Site)
+	}
+	plan := &MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
+	for _, m := range steps {
+		plan.Steps = append(plan.Steps, m.Step)
+	}
+	return plan, nil
+}
+
+// finish is everything after the switch: it may fail without harm.
+func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *Result {
+	res := &Result{
+		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p, Switched: true,
+		Uploaded: len(p.uploads),
+	}
+	if l.exists() {
+		res.PreviousVersion = l.version.ID
+	}
+	if l.meta != nil {
+		res.PreviousDeployment = l.meta.Deployment
+	}
+	if res.URL == "" {
+		res.Notices = append(res.Notices, "the account has no workers.dev subdomain, so the site's address is not known here")
+	}
+	if p.First {
+		if err := e.workers.EnableURL(ctx); err != nil {
+			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on: %v", err))
+		}
+	}
+	if p.PruneDue {
+		pruned, err := e.Prune(ctx, false)
+		if err != nil {
+			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but pruning failed and will be tried again in %s: %v", e.Grace, err))
+		} else {
+			res.Pruned = pruned.Deleted
+		}
+	}
+	return res
+}
+
+// errStale: the plan is too old for prune to have left its blobs alone for sure.
+var errStale = errors.New("the plan is too old")
+
+// fresh reports whether what was written since started may still be switched
+// to. Prune spares what is younger than the grace period; half of it is left
+// for the switch.
+func (e *Engine) fresh(started time.Time) bool {
+	return e.Now().Sub(started) < max(e.Grace/2, time.Second)
+}

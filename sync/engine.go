@@ -1,0 +1,168 @@
+package kvsync
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Config is what an [Engine] works by. Zero values take the defaults.
+type Config struct {
+	// Site is the site's id and the script's name. It begins every key.
+	Site string
+	// Account reaches the namespace and the script.
+	Account Account
+	// Namespace is a namespace id. If it is "", the namespace of the live
+	// version is used, else the one titled NamespaceTitle (default "kv-sync"),
+	// which is created if need be.
+	Namespace      string
+	NamespaceTitle string
+	// Serving configures how pathnames are matched.
+	Serving Serving
+	// Retain is how many deployments can be rolled back to and keep their blobs,
+	// the live one included (default 5).
+	Retain int
+	// Grace is how long what no root reaches is kept all the same (default 24 h).
+	Grace time.Duration
+	// Parallel is how many uploads run at once (default 8).
+	Parallel int
+	// Memory bounds the bytes held by uploads under way (default 64 MiB, at
+	// least 36 MiB, which is one value of the largest size with its encoding).
+	Memory int64
+	// PruneCap is how many keys one prune deletes at most (default 10,000, one
+	// bulk delete).
+	PruneCap int
+	// Actor is who deploys, for the record; may be "".
+	Actor string
+	// Cache keeps stored manifests between runs; may be nil.
+	Cache Cache
+	// Progress is told what happens, from several goroutines but never two at
+	// once; may be nil.
+	Progress func(Progress)
+	// Now is the clock (default time.Now).
+	Now func() time.Time
+}
+
+// Cache keeps immutable values between runs. What it gives back is checked
+// against its hash, so it need not be trusted. Safe for concurrent use.
+type Cache interface {
+	Get(name string) ([]byte, bool)
+	Put(name string, value []byte)
+}
+
+// Stage is a step of a run.
+type Stage string
+
+// The stages, in their order.
+const (
+	StagePlan   Stage = "plan"
+	StageUpload Stage = "upload"
+	StageSwitch Stage = "switch"
+	StagePrune  Stage = "prune"
+	StageVerify Stage = "verify"
+)
+
+// Progress is one step forward.
+type Progress struct {
+	Stage Stage
+	// Files and Bytes are done, of TotalFiles and TotalBytes. Zero totals are not known.
+	Files, TotalFiles int
+	Bytes, TotalBytes int64
+	// Plan is set once, when it is made.
+	Plan *Plan
+	// Note is a line for people, or "".
+	Note string
+}
+
+// Engine deploys one site. It holds no state between calls; one call at a time.
+type Engine struct {
+	Config
+	workers Workers
+}
+
+// siteID is what a site or project may be called.
+var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// New checks the configuration and fills in its defaults. It sends nothing.
+func New(c Config) (*Engine, error) {
+	if !siteID.MatchString(c.Site) {
+		return nil, fmt.Errorf("site name %.80q: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit", c.Site)
+	}
+	if c.Account == nil {
+		return nil, errors.New("no account to deploy to")
+	}
+	if c.Retain < 0 || c.Grace < 0 || c.Parallel < 0 || c.Memory < 0 || c.PruneCap < 0 {
+		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
+	}
+	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, "kv-sync")
+	c.Retain = cmp.Or(c.Retain, 5)
+	c.Grace = cmp.Or(c.Grace, 24*time.Hour)
+	c.Parallel = cmp.Or(c.Parallel, 8)
+	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
+	c.PruneCap = min(cmp.Or(c.PruneCap, MaxBulkPairs), MaxBulkPairs)
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Engine{Config: c, workers: c.Account.Workers(c.Site)}, nil
+}
+
+func (e *Engine) note(s Stage, format string, args ...any) {
+	e.Progress(Progress{Stage: s, Note: fmt.Sprintf(format, args...)})
+}
+
+// newNonce begins with the run's time, so that every key tells its age by
+// itself: prune needs no metadata, and raw bodies, which carry none, age like
+// the rest. The other half keeps runs of one second apart.
+func newNonce(now time.Time) Nonce {
+	var n Nonce
+	if _, err := rand.Read(n[4:]); err != nil {
+		panic(err) // crypto/rand never fails on a supported system
+	}
+	binary.BigEndian.PutUint32(n[:4], uint32(now.Unix()))
+	return n
+}
+
+// Time is when the run that made the nonce began, to the second.
+func (n Nonce) Time() time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint32(n[:4])), 0)
+}
+
+// deploymentID is sortable by time and readable: 20261121-024512-9f3c1a2b.
+func deploymentID(n Nonce) string {
+	return n.Time().UTC().Format("20060102-150405") + fmt.Sprintf("-%x", n[4:])
+}
+
+// deploymentTime reads the time back out of a deployment id.
+func deploymentTime(id string) (time.Time, bool) {
+	if len(id) != len("20060102-150405-00000000") {
+		return time.Time{}, false
+	}
+	t, err := time.Parse("20060102-150405", id[:15])
+	return t, err == nil && id[15] == '-'
+}
+
+// detached gives clean-up and confirmation a bounded life of their own after
+// ctx was cancelled: what was switched must still be known and said.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+}
+
+// pause sleeps, or returns why it was woken.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

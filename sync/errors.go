@@ -1,0 +1,38 @@
+package kvsync
+
+import "fmt"
+
+// Guard names a check that stopped a run before anything was switched.
+type Guard string
+
+// The guards.
+const (
+	GuardForeign   Guard = "foreign"         // the live version was not deployed by kv-sync
+	GuardOlder     Guard = "older"           // the commit is an ancestor of the live one
+	GuardOrder     Guard = "unknown-order"   // nobody can tell which commit is newer
+	GuardHeld      Guard = "held"            // a rollback left this commit
+	GuardShrink    Guard = "shrink"          // empty, or less than half of the files left
+	GuardTarget    Guard = "no-such-target"  // nothing to roll back to
+	GuardMissing   Guard = "missing-blobs"   // a rollback's blobs are gone
+	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
+	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
+)
+
+// GuardError is a run that a guard stopped. The live site is as it was.
+type GuardError struct {
+	Guard Guard
+	// Text says what was found, Fix what to do.
+	Text, Fix string
+}
+
+// Error returns the text and the way out.
+func (e *GuardError) Error() string {
+	if e.Fix == "" {
+		return e.Text
+	}
+	return e.Text + "; " + e.Fix
+}
+
+func stop(g Guard, fix, format string, args ...any) *GuardError {
+	return &GuardError{Guard: g, Text: fmt.Sprintf(format, args...), Fix: fix}
+}

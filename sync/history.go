@@ -1,0 +1,163 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Deployment is one activation, as [Engine.History] tells it.
+type Deployment struct {
+	// ID is our deployment id, or "" for a version of another tool.
+	ID      string    `json:"deployment,omitempty"`
+	Version string    `json:"version_id"`
+	Time    time.Time `json:"time"`
+	Commit  string    `json:"commit,omitempty"`
+	// Live is true for the activation in force; Percent is the version's share.
+	Live    bool    `json:"live,omitempty"`
+	Percent float64 `json:"percent"`
+	// Retained: a rollback to it is offered and its blobs are kept.
+	Retained bool `json:"retained"`
+	// Rollback: it was active before, and was made so again.
+	Rollback bool `json:"rollback,omitempty"`
+	// Hold is the commit that this rollback left and that is held back, or "".
+	Hold string `json:"hold,omitempty"`
+	// Record is what was noted at the deployment, nil if it cannot be read.
+	Record *Record `json:"record,omitempty"`
+
+	meta *Meta
+}
+
+// History lists the deployments that Cloudflare still names, newest first.
+func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
+	past, err := e.past(ctx, everyActivation)
+	if err != nil {
+		return nil, err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.Parallel)
+	for i := range past {
+		d := &past[i]
+		if d.meta == nil {
+			continue
+		}
+		g.Go(func() error {
+			b, err := e.Account.Store(d.meta.Namespace).Get(ctx, keys(e.Site).record(d.ID))
+			var r Record
+			if err == nil && json.Unmarshal(b, &r) == nil {
+				d.Record = &r
+			} else if err != nil && !errors.Is(err, ErrNotFound) {
+				return fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
+			}
+			return nil
+		})
+	}
+	return past, g.Wait()
+}
+
+// reach says how far back past reads versions.
+type reach int
+
+const (
+	everyActivation reach = iota
+	retainedOnly
+)
+
+// past reads Cloudflare's list of activations and what their versions say of
+// themselves. Retained are every version that is active now, the last Retain
+// deployments of ours, and those that were live within the grace period.
+func (e *Engine) past(ctx context.Context, how reach) ([]Deployment, error) {
+	activations, err := e.workers.Activations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the deployments of %s: %w", e.Site, err)
+	}
+	metas, err := e.metas(ctx, activations, how)
+	if err != nil {
+		return nil, err
+	}
+	var out []Deployment
+	seen := make(map[string]bool)
+	for i, a := range activations {
+		recent := i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
+		for _, s := range a.Versions {
+			m, read := metas[s.Version]
+			if !read {
+				continue
+			}
+			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Hold: holdIn(a.Message), meta: m}
+			if m != nil {
+				d.ID, d.Commit = m.Deployment, m.Commit
+				d.Retained = i == 0 || recent || seen[d.ID] || len(seen) < e.Retain
+				seen[d.ID] = true
+			}
+			out = append(out, d)
+		}
+	}
+	again := make(map[string]bool)
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i].Rollback = again[out[i].Version]
+		again[out[i].Version] = true
+	}
+	return out, nil
+}
+
+// metas reads each version once: all of them, or those that can be retained.
+func (e *Engine) metas(ctx context.Context, activations []Activation, how reach) (map[string]*Meta, error) {
+	metas := make(map[string]*Meta)
+	ours := make(map[string]bool)
+	for i := 0; i < len(activations); {
+		// One batch of as many versions as may still be wanted; a foreign one
+		// among them only costs another round.
+		var batch []string
+		for ; i < len(activations) && len(batch) < e.Parallel; i++ {
+			recent := i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
+			if how == retainedOnly && !recent && len(ours)+len(batch) >= e.Retain {
+				break
+			}
+			for _, s := range activations[i].Versions {
+				if _, ok := metas[s.Version]; !ok {
+					metas[s.Version] = nil
+					batch = append(batch, s.Version)
+				}
+			}
+		}
+		got := make([]*Meta, len(batch))
+		g, gctx := errgroup.WithContext(ctx)
+		for j, id := range batch {
+			g.Go(func() (err error) {
+				got[j], err = e.metaOfVersion(gctx, id)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+		for j, m := range got {
+			metas[batch[j]] = m
+			if m != nil {
+				ours[m.Deployment] = true
+			}
+		}
+		if len(batch) == 0 && i < len(activations) {
+			break // all that can be retained has been read
+		}
+	}
+	return metas, nil
+}
+
+// metaOfVersion is nil, without an error, for a version of another tool and for
+// one that is gone.
+func (e *Engine) metaOfVersion(ctx context.Context, id string) (*Meta, error) {
+	v, err := e.workers.Version(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read version %s of %s: %w", id, e.Site, err)
+	}
+	return metaOf(v, e.Site)
+}

@@ -1,0 +1,52 @@
+package kvsync
+
+import (
+	"strings"
+	"time"
+)
+
+// A site's keys, each written once and never again:
+//
+//	{site}/b/{hash}.{nonce}   a blob
+//	{site}/m/{hash}.{nonce}   a stored manifest
+//	{site}/d/{deployment}     a deployment record
+type keys string
+
+func (k keys) prefix() string          { return string(k) + "/" }
+func (k keys) blob(r Ref) string       { return string(k) + "/b/" + r.String() }
+func (k keys) manifest(r Ref) string   { return string(k) + "/m/" + r.String() }
+func (k keys) record(id string) string { return string(k) + "/d/" + id }
+func (k keys) blobs() string           { return string(k) + "/b/" }
+
+// keyClass is which kind of thing lies under a key.
+type keyClass byte
+
+const (
+	classUnknown  keyClass = 0 // below the site's prefix, but not of this release's making
+	classBlob     keyClass = 'b'
+	classManifest keyClass = 'm'
+	classRecord   keyClass = 'd'
+)
+
+// parse tells what a key below the site's prefix is and when it was written.
+func (k keys) parse(name string) (class keyClass, ref Ref, written time.Time) {
+	rest, ok := strings.CutPrefix(name, k.prefix())
+	if !ok || len(rest) < 3 || rest[1] != '/' {
+		return classUnknown, Ref{}, time.Time{}
+	}
+	switch class = keyClass(rest[0]); class {
+	case classBlob, classManifest:
+		r, err := ParseRef(rest[2:])
+		if err != nil {
+			return classUnknown, Ref{}, time.Time{}
+		}
+		return class, r, r.Nonce.Time()
+	case classRecord:
+		t, ok := deploymentTime(rest[2:])
+		if !ok {
+			return classUnknown, Ref{}, time.Time{}
+		}
+		return class, Ref{}, t
+	}
+	return classUnknown, Ref{}, time.Time{}
+}

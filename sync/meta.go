@@ -1,0 +1,116 @@
+package kvsync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Meta is the KV_SYNC binding: with it a version says what it is. Versions of
+// other tools lack it, and secret edits inherit it.
+type Meta struct {
+	Format     int    `json:"format"`
+	Site       string `json:"site"`
+	Deployment string `json:"deployment"`
+	// Manifest is the [Ref] of the stored manifest.
+	Manifest string `json:"manifest"`
+	// Source is the [Origin].ID that was deployed, Worker the hash of modules,
+	// bindings and settings. If both are equal to what would be deployed, there
+	// is nothing to do.
+	Source string `json:"source"`
+	Worker string `json:"worker"`
+	// Commit is hexadecimal, or "" for a folder.
+	Commit    string `json:"commit,omitempty"`
+	Namespace string `json:"namespace"`
+	// Bindings are those that we own: ours, and those of the configuration.
+	// Every other binding of the version is somebody's and is carried over.
+	Bindings []string `json:"bindings"`
+	// Pruned is when a prune was last begun, in seconds since 1970 UTC.
+	Pruned int64 `json:"pruned"`
+	// Migration is the tag of the last Durable Object migration applied.
+	Migration string `json:"migration,omitempty"`
+	URL       string `json:"url,omitempty"`
+}
+
+const metaFormat = 1
+
+// metaOf reads the KV_SYNC binding of a version of this site. A version
+// without one, or of another site, is foreign: nil and no error.
+func metaOf(v Version, site string) (*Meta, error) {
+	for _, b := range v.Bindings {
+		if b.Name != BindingMeta || b.Type != "json" {
+			continue
+		}
+		var m Meta
+		if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
+			return nil, fmt.Errorf("read binding %s of version %s: %w", BindingMeta, v.ID, err)
+		}
+		if m.Format > metaFormat {
+			return nil, fmt.Errorf("version %s was deployed by a newer kv-sync (format %d); update kv-sync", v.ID, m.Format)
+		}
+		if m.Site != site {
+			return nil, nil
+		}
+		return &m, nil
+	}
+	return nil, nil
+}
+
+// workerHash tells whether two versions would run the same code with the same
+// settings. The manifest is not part of it.
+func (e *Engine) workerHash(w Worker) string {
+	h := sha256.New()
+	put := func(parts ...string) {
+		for _, p := range parts {
+			fmt.Fprintf(h, "%d:%s", len(p), p)
+		}
+	}
+	put("worker 1", w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
+	modules := slices.Clone(w.Modules)
+	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range modules {
+		put("module", m.Name, m.Type, string(m.Content))
+	}
+	bindings := slices.Clone(w.Bindings)
+	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Name, b.Name) })
+	for _, b := range bindings {
+		put("binding", b.Name, b.Type)
+		hashFields(h, b.Fields)
+	}
+	for _, m := range w.Migrations {
+		put("migration", m.Tag, string(m.Step))
+	}
+	hashFields(h, w.Settings)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func hashFields(h hash.Hash, fields map[string]json.RawMessage) {
+	names := make([]string, 0, len(fields))
+	for n := range fields {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(n), n, len(fields[n]), fields[n])
+	}
+	_, _ = io.WriteString(h, ";") // a hash never fails
+}
+
+// folderID names the content of a folder's listing, whose hashes must all be known.
+func folderID(l *Listing) (string, error) {
+	h := sha256.New()
+	for _, f := range l.Files {
+		fmt.Fprintf(h, "%d:%s%s%d:%s", len(f.Path), f.Path, f.Blob.Hash[:], len(f.ContentType), f.ContentType)
+	}
+	rules, err := marshalJSON([]any{l.Redirects, l.Headers})
+	if err != nil {
+		return "", fmt.Errorf("hash the folder's rules: %w", err)
+	}
+	h.Write(rules)
+	return "folder:" + hex.EncodeToString(h.Sum(nil)[:20]) + ":" + l.Origin.Rules, nil
+}

@@ -1,0 +1,265 @@
+package kvsync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Options are what a person may decide for one run.
+type Options struct {
+	// TakeOver deploys over a version that kv-sync did not deploy.
+	TakeOver bool
+	// AllowShrink lets a deployment be empty, or drop more than half of the files.
+	AllowShrink bool
+	// AnyOrder deploys a commit although it is older than the live one, or
+	// although nobody can tell.
+	AnyOrder bool
+	// Release deploys a commit that a rollback holds back.
+	Release bool
+}
+
+// Plan is the difference between what is live and what would be. It is a
+// value: making it writes nothing.
+type Plan struct {
+	Site   string `json:"site"`
+	Origin Origin `json:"origin"`
+	// Live is the deployment that would be replaced, "" on a first one or over a
+	// foreign version.
+	Live string `json:"live,omitempty"`
+	// NoChange: source and Worker are both as they are live. Nothing else of the
+	// plan is filled in.
+	NoChange bool `json:"no_change"`
+	// First: there is no script yet, so upload and switch are one call.
+	First bool `json:"first"`
+	// Added, Changed and Removed are sorted by path.
+	Added     []Change `json:"added"`
+	Changed   []Change `json:"changed"`
+	Removed   []Change `json:"removed"`
+	Unchanged int      `json:"unchanged"`
+	// WorkerChanged: code, bindings or settings differ.
+	WorkerChanged bool `json:"worker_changed"`
+	// Blobs is how many blobs will be uploaded, Bytes how many bytes they have,
+	// Writes how many KV writes the run takes in all; at most, where hashing is
+	// left to the upload and two files may turn out to be equal.
+	Blobs  int   `json:"blobs"`
+	Bytes  int64 `json:"bytes"`
+	Writes int   `json:"kv_writes"`
+	// PruneDue: a prune follows the switch.
+	PruneDue bool      `json:"prune_due"`
+	Notices  []Problem `json:"notices,omitempty"`
+
+	manifest *Manifest // complete but for what the upload finds out
+	uploads  []File    // one for each blob to be written
+	worker   Worker
+	hash     string // of the worker
+}
+
+// Change is one path of a plan.
+type Change struct {
+	Path string `json:"path"`
+	// Size is the new size in bytes, or that of what is removed.
+	Size int64 `json:"size"`
+	// Before is the size that a changed file has live.
+	Before int64 `json:"before,omitempty"`
+}
+
+// Plan says what Deploy would do, and refuses what it would refuse.
+func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*Plan, error) {
+	l, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.plan(ctx, l, src, w, opt, e.newRun())
+}
+
+// run is what one invocation carries from a plan to the next one, where it has
+// to plan again: its nonce, and the blobs that it has confirmed by then.
+type run struct {
+	started   time.Time
+	nonce     Nonce
+	confirmed map[Hash]Ref
+}
+
+func (e *Engine) newRun() *run {
+	now := e.Now()
+	return &run{started: now, nonce: newNonce(now), confirmed: make(map[Hash]Ref)}
+}
+
+func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
+	p := &Plan{Site: e.Site, First: !l.exists(), worker: w, hash: e.workerHash(w)}
+	if l.exists() && l.meta == nil && !opt.TakeOver {
+		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
+			"the live version of %s was not deployed by kv-sync", e.Site)
+	}
+	origin, err := src.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sameWorker := l.meta != nil && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	if l.meta != nil {
+		p.Live, p.WorkerChanged = l.meta.Deployment, l.meta.Worker != p.hash
+	}
+	if p.Origin = origin; origin.ID != "" && sameWorker && origin.ID == l.meta.Source {
+		p.NoChange = true
+		return p, nil
+	}
+	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
+		return nil, err
+	}
+	listing, base, err := e.list(ctx, l, src, origin, sameWorker)
+	if err != nil {
+		return nil, err
+	}
+	p.Origin, p.Notices = listing.Origin, listing.Notices
+	if sameWorker && p.Origin.ID == l.meta.Source {
+		p.NoChange = true
+		return p, nil
+	}
+	p.PruneDue = l.meta != nil && e.Now().Sub(time.Unix(l.meta.Pruned, 0)) > e.Grace
+	carry := base
+	if base != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace {
+		carry = nil // nothing of it lies in the new namespace
+	}
+	p.compare(e, listing, base, carry, r)
+	return p, p.checkShrink(base, opt)
+}
+
+// list reads the source against the live manifest. A folder must be hashed
+// before anyone knows whether it changed, so it needs no manifest for that; a
+// commit is known by its tree, and needs the manifest to walk only what changed.
+func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, sameWorker bool) (listing *Listing, base *Manifest, err error) {
+	if l.meta == nil {
+		listing, err = src.Files(ctx, nil)
+		return listing, nil, err
+	}
+	if o.Kind == "folder" {
+		if listing, err = src.Files(ctx, &Manifest{}); err != nil {
+			return nil, nil, err
+		}
+		if listing.Origin.ID, err = folderID(listing); err != nil {
+			return nil, nil, err
+		}
+		if sameWorker && listing.Origin.ID == l.meta.Source {
+			return listing, nil, nil
+		}
+	}
+	if base, err = e.manifest(ctx, l.meta); err != nil {
+		return nil, nil, err
+	}
+	if o.Kind != "folder" {
+		listing, err = src.Files(ctx, base)
+	}
+	return listing, base, err
+}
+
+// compare fills in the plan and the manifest that it leads to. Content is
+// carried over only from the live manifest, or from what this run confirmed.
+func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
+	m := &Manifest{
+		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
+		Assets: make([]Asset, 0, len(l.Files)),
+	}
+	known := make(map[Hash]Ref)
+	if carry != nil {
+		for _, a := range carry.Assets {
+			known[a.Blob.Hash] = a.Blob
+		}
+	}
+	for h, ref := range r.confirmed {
+		known[h] = ref
+	}
+	var before []Asset
+	if base != nil {
+		before = base.Assets
+	}
+	for _, f := range l.Files {
+		for len(before) > 0 && before[0].Path < f.Path {
+			p.Removed = append(p.Removed, Change{Path: before[0].Path, Size: before[0].Size})
+			before = before[1:]
+		}
+		a := f.Asset
+		switch {
+		case len(before) == 0 || before[0].Path != f.Path:
+			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
+		case a.Blob.Hash == before[0].Blob.Hash && a.ContentType == before[0].ContentType:
+			a.Modified = before[0].Modified
+			p.Unchanged++
+			before = before[1:]
+		default:
+			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
+			before = before[1:]
+		}
+		ref, ok := known[a.Blob.Hash]
+		if a.Blob.Hash.IsZero() || !ok {
+			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce}
+			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
+			p.Bytes += a.Size
+			if !a.Blob.Hash.IsZero() {
+				known[a.Blob.Hash] = ref // the same bytes at another path need no second blob
+			}
+		}
+		a.Blob = ref
+		m.Assets = append(m.Assets, a)
+	}
+	for _, a := range before {
+		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
+	}
+	m.Retired = e.retire(m.Assets, carry)
+	p.manifest = m
+	p.Blobs = len(p.uploads)
+	p.Writes = p.Blobs + 2 // the stored manifest and the record
+}
+
+// retire lists what the live deployment serves and the new one does not, so
+// that open tabs still find it. It stays listed as long as a deployment that
+// names it is retained: for Retain-1 more deployments and for the grace period.
+func (e *Engine) retire(now []Asset, base *Manifest) []Retired {
+	if base == nil {
+		return nil
+	}
+	gone := func(path string) bool {
+		_, found := slices.BinarySearchFunc(now, path, func(a Asset, p string) int { return strings.Compare(a.Path, p) })
+		return !found
+	}
+	var out []Retired
+	for _, a := range base.Assets {
+		if gone(a.Path) {
+			out = append(out, Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+		}
+	}
+	for _, r := range base.Retired {
+		r.Left--
+		if gone(r.Path) && (r.Left > 0 || r.Until > e.Now().Unix()) {
+			out = append(out, r)
+		}
+	}
+	for i := range out {
+		out[i].OID = ""
+	}
+	slices.SortFunc(out, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+func (p *Plan) checkShrink(base *Manifest, opt Options) error {
+	if opt.AllowShrink {
+		return nil
+	}
+	const fix = "give --allow-shrink if that is meant"
+	if len(p.manifest.Assets) == 0 {
+		return stop(GuardShrink, fix, "%s holds no file to serve", p.where())
+	}
+	if base != nil && 2*len(p.Removed) > len(base.Assets) {
+		return stop(GuardShrink, fix, "%d of %d files would be removed", len(p.Removed), len(base.Assets))
+	}
+	return nil
+}
+
+func (p *Plan) where() string {
+	if p.Origin.Commit != "" {
+		return fmt.Sprintf("%s at commit %.12s", p.Origin.Dir, p.Origin.Commit)
+	}
+	return p.Origin.Dir
+}

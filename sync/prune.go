@@ -1,0 +1,201 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Pruned is what [Engine.Prune] did or, dry, would do.
+type Pruned struct {
+	// Deleted counts keys; Left how many more there are for the next run.
+	Deleted int `json:"deleted"`
+	Left    int `json:"left"`
+	// Kept counts keys that a root names, Young those within the grace period.
+	Kept  int `json:"kept"`
+	Young int `json:"young"`
+	// Keys are the names, ascending.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// Prune deletes what no root reaches. It is timid: it touches only keys of its
+// own making below the site's prefix that are older than the grace period, at
+// most PruneCap of them, and if anything that may keep blobs alive cannot be
+// read, or the listing fails or is empty, it deletes nothing.
+func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
+	past, err := e.past(ctx, retainedOnly)
+	if errors.Is(err, ErrNotFound) {
+		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
+	} else if err != nil {
+		return nil, err
+	}
+	for _, d := range past {
+		if d.Live && d.meta == nil {
+			return nil, stop(GuardForeign, "deploy with --take-over, or delete the namespace by hand if nothing needs it",
+				"a live version of %s was not deployed by kv-sync, so what it needs is not known; nothing was deleted", e.Site)
+		}
+	}
+	namespace := liveOf(past).meta.Namespace
+	store := e.Account.Store(namespace)
+	var listed []string
+	err = e.eachKey(ctx, store, keys(e.Site).prefix(), func(k KeyInfo) error {
+		listed = append(listed, k.Name)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(listed) == 0 {
+		return nil, stop(GuardUnread, "run again later", "the listing of %s is empty though a deployment is live; nothing was deleted", e.Site)
+	}
+	rooted, err := e.roots(ctx, past, namespace, listed)
+	if err != nil {
+		return nil, err
+	}
+	out, doomed := e.sift(listed, rooted)
+	if dry || len(doomed) == 0 {
+		out.Deleted = len(doomed)
+		return out, nil
+	}
+	out.Deleted, err = e.deleteAll(ctx, store, doomed)
+	return out, err
+}
+
+// roots collects every key that something keeps alive. Beside the activations,
+// the records count: Cloudflare's list of deployments is short, and one that
+// was live an hour ago may have left it.
+func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
+	k := keys(e.Site)
+	metas := make(map[string]*Meta)
+	for _, d := range past {
+		if d.meta != nil && d.Retained && d.meta.Namespace == namespace {
+			metas[d.meta.Manifest] = d.meta
+		}
+	}
+	var records []string
+	for _, name := range listed {
+		switch class, _, _ := k.parse(name); class {
+		case classUnknown:
+			return nil, stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive; nothing was deleted", name)
+		case classRecord:
+			records = append(records, strings.TrimPrefix(name, k.record("")))
+		}
+	}
+	recorded, err := e.recentRecords(ctx, namespace, records)
+	if err != nil {
+		return nil, err
+	}
+	recordOnly := make(map[string]bool)
+	for _, r := range recorded {
+		if metas[r.Manifest] == nil {
+			recordOnly[r.Manifest] = true
+			metas[r.Manifest] = &Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
+		}
+	}
+	rooted := make(map[string]bool)
+	for _, m := range metas {
+		manifest, err := e.manifest(ctx, m)
+		if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) {
+			continue // it never went live: a manifest is confirmed before its switch
+		}
+		if err != nil {
+			return nil, fmt.Errorf("nothing was deleted: %w", err)
+		}
+		markRooted(rooted, k, m, manifest)
+	}
+	return rooted, nil
+}
+
+func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest) {
+	rooted[k.record(m.Deployment)] = true
+	if ref, err := ParseRef(m.Manifest); err == nil {
+		rooted[k.manifest(ref)] = true
+	}
+	for _, a := range manifest.Assets {
+		rooted[k.blob(a.Blob)] = true
+	}
+}
+
+// recentRecords reads the records of the last Retain deployments and of those
+// that may have been live within the grace period: a deployment ends when the
+// next one begins. Records of deployments that never went live count too, which
+// keeps a little too much for a while.
+func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]Record, error) {
+	slices.Sort(ids)
+	first := max(0, len(ids)-e.Retain)
+	for first > 0 {
+		// A run may take half the grace period from its id to its switch.
+		if ended, _ := deploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
+			break
+		}
+		first--
+	}
+	ids = ids[first:]
+	out := make([]Record, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.Parallel)
+	for i, id := range ids {
+		g.Go(func() error {
+			b, err := e.Account.Store(namespace).Get(ctx, keys(e.Site).record(id))
+			if err == nil {
+				err = json.Unmarshal(b, &out[i])
+			}
+			if err != nil {
+				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// sift divides the listed keys into those to keep and those to delete now.
+func (e *Engine) sift(listed []string, rooted map[string]bool) (*Pruned, []string) {
+	out := &Pruned{}
+	var doomed []string
+	for _, name := range listed {
+		_, _, written := keys(e.Site).parse(name)
+		switch {
+		case rooted[name]:
+			out.Kept++
+		case e.Now().Sub(written) < e.Grace+time.Second:
+			out.Young++
+		default:
+			doomed = append(doomed, name)
+		}
+	}
+	slices.Sort(doomed)
+	if len(doomed) > e.PruneCap {
+		out.Left = len(doomed) - e.PruneCap
+		doomed = doomed[:e.PruneCap]
+	}
+	out.Keys = doomed
+	return out, doomed
+}
+
+func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string) (int, error) {
+	left := doomed
+	for round := 0; len(left) > 0; round++ {
+		if round > resendRounds {
+			return len(doomed) - len(left), fmt.Errorf("prune %s: the API accepted the request and did not delete %s", e.Site, count(len(left), "key"))
+		}
+		if round > 0 {
+			if err := pause(ctx, time.Second<<round); err != nil {
+				return len(doomed) - len(left), err
+			}
+		}
+		unconfirmed, err := s.DeleteBulk(ctx, left)
+		if err != nil {
+			return len(doomed) - len(left), fmt.Errorf("prune %s: %w", e.Site, err)
+		}
+		// Only keys of ours are ever sent, whatever the answer names.
+		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !slices.Contains(unconfirmed, k) })
+	}
+	return len(doomed), nil
+}

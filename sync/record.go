@@ -1,0 +1,140 @@
+package kvsync
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Record is what is kept about a deployment. It is written before the switch
+// and counts only if one of Cloudflare's deployments names its version.
+type Record struct {
+	Format     int       `json:"format"`
+	Deployment string    `json:"deployment"`
+	Site       string    `json:"site"`
+	Manifest   string    `json:"manifest"`
+	Source     string    `json:"source"`
+	Commit     string    `json:"commit,omitempty"`
+	Branch     string    `json:"branch,omitempty"`
+	Subject    string    `json:"subject,omitempty"`
+	Author     string    `json:"author,omitempty"`
+	Actor      string    `json:"actor,omitempty"`
+	Time       time.Time `json:"time"`
+	// Previous is the deployment that this one replaced, or "".
+	Previous  string `json:"previous,omitempty"`
+	Files     int    `json:"files"`
+	Added     int    `json:"added"`
+	Changed   int    `json:"changed"`
+	Removed   int    `json:"removed"`
+	Unchanged int    `json:"unchanged"`
+}
+
+// release is everything of a deployment that is known before it is sent: the
+// version to upload, and the two values that go with its blobs.
+type release struct {
+	id     string
+	meta   Meta
+	upload Upload
+	values []*item // the stored manifest and the record
+	stored []byte
+	// started is when the oldest blob that this run wrote for it may have been written.
+	started time.Time
+}
+
+// release puts the plan's manifest, whose hashes must all be known, into a
+// version and into the stored manifest and record that belong to it.
+func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*release, error) {
+	stored, err := EncodeStored(p.manifest)
+	if err != nil {
+		return nil, err
+	}
+	served, err := EncodeServed(p.manifest)
+	if err != nil {
+		return nil, err
+	}
+	ref := Ref{Hash: HashOf(stored), Nonce: r.nonce}
+	out := &release{id: deploymentID(r.nonce), stored: stored, started: r.started}
+	o := p.manifest.Origin
+	out.meta = Meta{
+		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: ref.String(), Source: o.ID, Worker: p.hash,
+		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(),
+	}
+	if l.meta != nil && !p.PruneDue {
+		out.meta.Pruned = l.meta.Pruned
+	}
+	if n := len(p.worker.Migrations); n > 0 {
+		out.meta.Migration = p.worker.Migrations[n-1].Tag
+	}
+	record, err := json.Marshal(Record{
+		Format: 1, Deployment: out.id, Site: e.Site, Manifest: ref.String(), Source: o.ID, Commit: o.Commit,
+		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
+		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
+		Removed: len(p.Removed), Unchanged: p.Unchanged,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the record: %w", err)
+	}
+	k := keys(e.Site)
+	out.values = []*item{
+		value("the manifest", k.manifest(ref), stored),
+		value("the record", k.record(out.id), record),
+	}
+	out.upload, err = e.version(l, p, out.meta, served)
+	return out, err
+}
+
+// version is the Worker as it is sent: the author's, with the served manifest
+// as a module, the bindings of ours, and everybody else's carried over from
+// the version that is active, so that settings of a refused or a preview
+// version cannot leak into production.
+func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, error) {
+	u := Upload{Worker: p.worker, Message: releaseMessage(meta.Deployment, p.Origin), Tag: meta.Deployment}
+	u.Modules = append(slices.Clone(u.Modules), Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served})
+	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
+	for _, b := range u.Bindings {
+		if mine[b.Name] {
+			return Upload{}, fmt.Errorf("the binding name %s is taken: rename it, or remove its second definition", b.Name)
+		}
+		mine[b.Name] = true
+	}
+	for name := range mine {
+		meta.Bindings = append(meta.Bindings, name)
+	}
+	slices.Sort(meta.Bindings)
+	says, err := json.Marshal(meta)
+	if err != nil {
+		return Upload{}, fmt.Errorf("encode binding %s: %w", BindingMeta, err)
+	}
+	u.Bindings = append(slices.Clone(u.Bindings),
+		Binding{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(meta.Namespace)}},
+		Binding{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
+	var owned []string
+	if l.meta != nil {
+		owned = l.meta.Bindings
+	}
+	for _, b := range l.version.Bindings {
+		if !mine[b.Name] && !slices.Contains(owned, b.Name) {
+			u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
+				Fields: map[string]json.RawMessage{"version_id": quote(l.version.ID)}})
+		}
+	}
+	return u, nil
+}
+
+func quote(s string) json.RawMessage {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always encodes
+	}
+	return b
+}
+
+// releaseMessage is what the dashboard shows beside a version.
+func releaseMessage(id string, o Origin) string {
+	if o.Commit == "" {
+		return "kv-sync " + id
+	}
+	return strings.TrimSpace(fmt.Sprintf("%.12s %.120s", o.Commit, o.Subject)) + " (kv-sync " + id + ")"
+}

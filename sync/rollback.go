@@ -1,0 +1,154 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Rollback makes an earlier retained deployment live again: the one before the
+// live one, or the one that to names by deployment id, version id or commit
+// (or the beginning of one, 7 characters at least). It uploads nothing,
+// and refuses if a blob that the deployment needs is missing. With dry it
+// only says where it would go.
+//
+// The commit that it leaves is held back: deploying it or its ancestors is
+// refused until a newer commit comes.
+func (e *Engine) Rollback(ctx context.Context, to string, dry bool) (*Result, error) {
+	past, err := e.past(ctx, everyActivation)
+	if errors.Is(err, ErrNotFound) {
+		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
+	} else if err != nil {
+		return nil, err
+	}
+	live := liveOf(past)
+	if live == nil {
+		return nil, stop(GuardForeign, "give --to with a deployment of kv-sync history, or use the tool that deployed it",
+			"the live version of %s was not deployed by kv-sync", e.Site)
+	}
+	target, err := pickTarget(past, live, to)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{
+		Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.meta.URL,
+		PreviousDeployment: live.ID, PreviousVersion: live.Version,
+	}
+	if target.Version == live.Version && live.Percent == 100 {
+		return res, nil
+	}
+	if err := e.checkBlobs(ctx, target.meta); err != nil {
+		return nil, err
+	}
+	if dry {
+		return res, nil
+	}
+	now, err := e.workers.Activations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask again which version of %s is active: %w", e.Site, err)
+	}
+	if len(now) == 0 || now[0].main() != live.Version {
+		return nil, stop(GuardOvertaken, "look at kv-sync history and run again", "another deployment of %s switched meanwhile", e.Site)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	message := rollbackMessage(target, holdAfter(live, target))
+	sent := e.workers.Activate(ctx, []Share{{target.Version, 100}}, message)
+	if err := e.confirm(ctx, target.ID, target.Version, sent); err != nil {
+		return nil, err
+	}
+	res.Switched = true
+	return res, nil
+}
+
+// liveOf is the active deployment of ours with the larger share.
+func liveOf(past []Deployment) *Deployment {
+	var best *Deployment
+	for i := range past {
+		if d := &past[i]; d.Live && d.meta != nil && (best == nil || d.Percent > best.Percent) {
+			best = d
+		}
+	}
+	return best
+}
+
+// pickTarget finds the deployment to go back to. Without a name it is the
+// newest one made before the live one: deployment ids sort by time, so rolling
+// back twice goes back twice, and not to where the first one came from.
+func pickTarget(past []Deployment, live *Deployment, to string) (*Deployment, error) {
+	var candidates []*Deployment
+	for i := range past {
+		if past[i].meta != nil {
+			candidates = append(candidates, &past[i])
+		}
+	}
+	sort.SliceStable(candidates, func(i, j int) bool { return candidates[i].ID > candidates[j].ID })
+	for _, d := range candidates {
+		if to == "" && d.ID >= live.ID || to != "" && !d.named(to) {
+			continue
+		}
+		if !d.Retained {
+			return nil, stop(GuardTarget, "deploy that commit again instead", "deployment %s is not retained any more", d.ID)
+		}
+		return d, nil
+	}
+	if to == "" {
+		return nil, stop(GuardTarget, "see kv-sync history", "there is no earlier deployment to roll back to")
+	}
+	return nil, stop(GuardTarget, "see kv-sync history", "no deployment is named %.80q", to)
+}
+
+func (d *Deployment) named(to string) bool {
+	if len(to) < 7 {
+		return false
+	}
+	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) || strings.HasPrefix(d.Version, to)
+}
+
+// holdAfter is the commit to hold back once target is live: the newest one that
+// was left. Going forward to the held commit itself lifts the hold.
+func holdAfter(live, target *Deployment) string {
+	hold := live.Hold
+	if hold == "" {
+		hold = live.Commit
+	}
+	if hold == target.Commit || target.ID > live.ID && live.Hold == "" {
+		return ""
+	}
+	return hold
+}
+
+func rollbackMessage(target *Deployment, hold string) string {
+	m := "Rollback to " + target.ID
+	if target.Commit != "" {
+		m += fmt.Sprintf(" (%.12s)", target.Commit)
+	}
+	if hold != "" {
+		m += " " + holdMark + hold
+	}
+	return m
+}
+
+// checkBlobs refuses unless every blob that the deployment serves is there. A
+// listing can lag behind, so what it lacks is asked for by key.
+func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
+	manifest, err := e.manifest(ctx, m)
+	if errors.Is(err, ErrNotFound) {
+		return stop(GuardMissing, "deploy that commit again instead", "the manifest of deployment %s is gone", m.Deployment)
+	} else if err != nil {
+		return err
+	}
+	missing, err := e.missing(ctx, e.Account.Store(m.Namespace), manifest)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return stop(GuardMissing, "deploy that commit again instead",
+			"deployment %s cannot be rolled back to: %s of it missing, the first is %s",
+			m.Deployment, count(len(missing), "blob"), missing[0].Path)
+	}
+	return nil
+}

@@ -1,0 +1,390 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// rawMin is the size from which a value travels as a raw body of its own:
+	// base64 would cost a third more bytes, which by then is dearer than the
+	// overhead of a request.
+	rawMin = 512 << 10
+	// batchBytes is how many bytes of values one bulk write carries, before
+	// base64. Smaller bodies lose to the latency of a request, larger ones leave
+	// connections idle at the end.
+	batchBytes = 4 << 20
+	// requestCap keeps a plan's uploads well below the API's 1,200 requests in 5
+	// minutes (https://developers.cloudflare.com/fundamentals/api/reference/limits/):
+	// beyond it, large values too are packed into bulk writes.
+	requestCap = 600
+	// resendRounds is how often keys that a bulk write left out are sent again.
+	resendRounds = 5
+)
+
+// item is one value to be written.
+type item struct {
+	name string // for messages
+	size int64
+	want Hash // zero: found out while reading
+	open func() (io.ReadCloser, error)
+	key  func(Hash) string
+
+	got       Hash
+	claimed   bool // this item writes its key
+	duplicate bool // another item of this run does
+}
+
+// batch is what one request carries: one raw value, or a bulk write.
+type batch struct {
+	raw   bool
+	items []*item
+}
+
+// weight is how many bytes the batch's body takes in memory.
+func (b batch) weight() int64 {
+	var n int64
+	for _, it := range b.items {
+		n += it.size
+	}
+	if b.raw {
+		return n
+	}
+	return n/3*4 + int64(len(b.items))*256
+}
+
+// pack divides items into batches. Values of rawMin and more go raw, the
+// largest first, as long as the requests stay under requestCap.
+func pack(items []*item) []batch {
+	var total int64
+	var large, small []*item
+	for _, it := range items {
+		total += it.size
+		if it.size >= rawMin {
+			large = append(large, it)
+		} else {
+			small = append(small, it)
+		}
+	}
+	slices.SortStableFunc(large, func(a, b *item) int { return int(b.size - a.size) })
+	if room := max(requestCap-int(total/batchBytes)-len(small)/MaxBulkPairs-2, 0); len(large) > room {
+		small = append(small, large[room:]...)
+		large = large[:room]
+	}
+	var out []batch
+	for _, it := range large {
+		out = append(out, batch{raw: true, items: []*item{it}})
+	}
+	var bytes int64
+	for i, it := range small {
+		if i == 0 || bytes+it.size > batchBytes || len(out[len(out)-1].items) == MaxBulkPairs {
+			out = append(out, batch{})
+			bytes = 0
+		}
+		last := &out[len(out)-1]
+		last.items = append(last.items, it)
+		bytes += it.size
+	}
+	return out
+}
+
+// uploader writes items into one namespace. What it reports as done is
+// confirmed by the API, key by key.
+type uploader struct {
+	store    Store
+	parallel int
+	memory   *semaphore.Weighted
+	limit    int64
+	progress func(Progress)
+
+	mu    sync.Mutex
+	taken map[string]bool // keys that an item of this run writes
+	done  Progress
+	free  [][]byte
+}
+
+func (e *Engine) newUploader(s Store, items []*item) *uploader {
+	u := &uploader{
+		store: s, parallel: e.Parallel, memory: semaphore.NewWeighted(e.Memory), limit: e.Memory,
+		progress: e.Progress, taken: make(map[string]bool),
+		done: Progress{Stage: StageUpload, TotalFiles: len(items)},
+	}
+	for _, it := range items {
+		u.done.TotalBytes += it.size
+	}
+	return u
+}
+
+// upload writes all items, or returns the first error. Each item's got is then known.
+func (e *Engine) upload(ctx context.Context, s Store, items []*item) error {
+	if len(items) == 0 {
+		return nil
+	}
+	u := e.newUploader(s, items)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(u.parallel)
+	for _, b := range pack(items) {
+		weight := min(b.weight(), u.limit)
+		if u.memory.Acquire(ctx, weight) != nil {
+			break // cancelled: Wait tells why
+		}
+		g.Go(func() error {
+			defer u.memory.Release(weight)
+			return u.send(ctx, b)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// send writes one batch, and what the API leaves out again, a second apart and
+// more: one key takes one write a second.
+func (u *uploader) send(ctx context.Context, b batch) error {
+	wait := time.Second
+	for round := 0; ; round++ {
+		left, err := u.attempt(ctx, b)
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if round == resendRounds {
+			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key", left[0].name, resendRounds+1)
+		}
+		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", count(len(left), "key")))
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
+		b.items = left
+	}
+}
+
+// attempt sends one request and returns the items that it did not write.
+func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err error) {
+	body, err := u.body(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if body == nil { // every item of it is written by another batch
+		u.finish(b.items)
+		return nil, nil
+	}
+	if b.raw {
+		it := b.items[0]
+		if err := u.store.Put(ctx, it.key(it.got), body); err != nil {
+			return nil, fmt.Errorf("upload %s: %w", it.name, err)
+		}
+		u.recycle(body)
+		u.finish(b.items)
+		return nil, nil
+	}
+	unconfirmed, err := u.store.PutBulk(ctx, body)
+	if err != nil {
+		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
+	}
+	// Only now: a request that failed may still be reading its body.
+	u.recycle(body)
+	missed := make(map[string]bool, len(unconfirmed))
+	for _, k := range unconfirmed {
+		missed[k] = true
+	}
+	var written []*item
+	for _, it := range b.items {
+		if key := it.key(it.got); !it.duplicate && missed[key] {
+			left = append(left, it)
+			delete(missed, key)
+		} else {
+			written = append(written, it)
+		}
+	}
+	for k := range missed {
+		return nil, fmt.Errorf("upload %s: the API names a key that was not sent, %.100q", describe(b.items), k)
+	}
+	u.finish(written)
+	return left, nil
+}
+
+func describe(items []*item) string {
+	if len(items) == 1 {
+		return items[0].name
+	}
+	return fmt.Sprintf("%s and %d more", items[0].name, len(items)-1)
+}
+
+// body reads the batch's files once, hashing what it encodes. It is nil where
+// nothing is to be sent.
+func (u *uploader) body(ctx context.Context, b batch) ([]byte, error) {
+	body := u.buffer(b.weight())
+	if !b.raw {
+		body = append(body, '[')
+	}
+	sent := 0
+	for _, it := range b.items {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		start := len(body)
+		var err error
+		if b.raw {
+			body, err = it.read(body, func(dst, p []byte) []byte { return append(dst, p...) })
+		} else {
+			if sent > 0 {
+				body = append(body, ',')
+			}
+			// The key follows the value, for only then is the hash known.
+			body = append(body, `{"base64":true,"value":"`...)
+			body, err = it.read(body, base64.StdEncoding.AppendEncode)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("upload %s: %w", it.name, err)
+		}
+		key := it.key(it.got)
+		if !u.claim(it, key) {
+			body = body[:start]
+			continue
+		}
+		sent++
+		if !b.raw {
+			// Keys are made of site ids, hashes and deployment ids: no JSON escape is ever due.
+			body = append(body, `","key":"`...)
+			body = append(body, key...)
+			body = append(body, `"}`...)
+		}
+	}
+	if sent == 0 {
+		u.recycle(body)
+		return nil, nil
+	}
+	if !b.raw {
+		body = append(body, ']')
+	}
+	return body, nil
+}
+
+// claim makes the item the one of this run that writes the key. Two files with
+// the same bytes share a key, and a key takes one write a second.
+func (u *uploader) claim(it *item, key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if it.claimed { // sent again
+		return true
+	}
+	it.duplicate = u.taken[key]
+	it.claimed = !it.duplicate
+	u.taken[key] = true
+	return it.claimed
+}
+
+var errChanged = errors.New("the file changed while it was being uploaded; run again")
+
+// read appends the item's bytes to dst as encode gives them, three bytes to
+// four at a time, and hashes them on the way.
+func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
+	f, err := it.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	chunk := chunks.Get().(*[chunkBytes]byte)
+	defer chunks.Put(chunk)
+	var n int64
+	for {
+		k, err := io.ReadFull(f, chunk[:])
+		n += int64(k)
+		if n > it.size {
+			return nil, errChanged
+		}
+		h.Write(chunk[:k])
+		dst = encode(dst, chunk[:k])
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	got := Hash(h.Sum(nil))
+	if n != it.size || (!it.want.IsZero() && got != it.want) {
+		return nil, errChanged
+	}
+	it.got, it.want = got, got
+	return dst, nil
+}
+
+// chunkBytes is a multiple of three, so that base64 pads only at the end.
+const chunkBytes = 48 << 10
+
+var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
+
+func (u *uploader) buffer(size int64) []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, b := range u.free {
+		if int64(cap(b)) >= size {
+			u.free = slices.Delete(u.free, i, i+1)
+			return b[:0]
+		}
+	}
+	return make([]byte, 0, max(size, 64<<10)+1024)
+}
+
+func (u *uploader) recycle(b []byte) {
+	if cap(b) > 2*batchBytes {
+		return // a rare large one: not worth holding
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.free) < u.parallel {
+		u.free = append(u.free, b)
+	}
+}
+
+func (u *uploader) finish(items []*item) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, it := range items {
+		u.done.Files++
+		u.done.Bytes += it.size
+	}
+	u.progress(u.done)
+}
+
+func (u *uploader) say(note string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p := u.done
+	p.Note = note
+	u.progress(p)
+}
+
+// value is an item whose bytes are at hand.
+func value(name, key string, b []byte) *item {
+	return &item{
+		name: name, size: int64(len(b)), want: HashOf(b), key: func(Hash) string { return key },
+		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil },
+	}
+}
+
+// item writes a file's bytes under the run's key for them.
+func (k keys) item(f File, n Nonce) *item {
+	return &item{
+		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
+		key: func(h Hash) string { return k.blob(Ref{Hash: h, Nonce: n}) },
+	}
+}
