@@ -1,0 +1,32 @@
+// _headers: what the rules that match a URL change about a response.
+
+import type { HeaderRule } from "./meta";
+import { Pattern, substitute } from "./pattern";
+
+/** The header rules of a manifest. */
+export class HeaderRules {
+  readonly #rules: { rule: HeaderRule; pattern: Pattern }[];
+
+  constructor(rules: HeaderRule[]) {
+    this.#rules = rules.map((rule) => ({ rule, pattern: new Pattern(rule.path) }));
+  }
+
+  /**
+   * Applies every rule that matches, in order. The first rule to name a header
+   * replaces what was there; further ones add to it.
+   */
+  apply(url: URL, headers: Headers): void {
+    const own = new Set<string>();
+    for (const { rule, pattern } of this.#rules) {
+      const captures = pattern.match(url);
+      if (!captures) continue;
+      for (const name of rule.unset) headers.delete(name);
+      for (const [name, template] of rule.set) {
+        const value = substitute(template, captures);
+        if (own.has(name.toLowerCase())) headers.append(name, value);
+        else headers.set(name, value);
+        own.add(name.toLowerCase());
+      }
+    }
+  }
+}

@@ -1,0 +1,6 @@
+// @kv-sync/worker serves a kv-sync site out of Workers KV as Cloudflare's Static
+// Assets would. Most Workers want "@kv-sync/worker/site", which knows the
+// manifest that was deployed with them.
+
+export { createAssets, type Assets, type Env } from "./assets";
+export { ManifestError } from "./manifest";

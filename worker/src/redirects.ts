@@ -1,0 +1,76 @@
+// _redirects: which rule answers a URL, and where it leads.
+
+import type { Redirect } from "./meta";
+import { isDynamic, Pattern, staticKey, staticKeys, substitute, type Captures } from "./pattern";
+
+/** A client sent elsewhere, or a pathname to serve in place of the one asked for. */
+export type Redirection = { status: number; location: string } | { pathname: string };
+
+/** The redirects of a manifest: the first rule of the file that matches is taken. */
+export class Redirects {
+  /** The index of the first static rule for a key; a look-up does not walk 2,000 rules. */
+  readonly #static = new Map<string, number>();
+  readonly #dynamic: { index: number; pattern: Pattern }[] = [];
+  readonly #rules: Redirect[];
+
+  constructor(rules: Redirect[]) {
+    this.#rules = rules;
+    rules.forEach(({ from }, index) => {
+      if (isDynamic(from)) {
+        this.#dynamic.push({ index, pattern: new Pattern(from) });
+        return;
+      }
+      const key = staticKey(from);
+      if (!this.#static.has(key)) this.#static.set(key, index);
+    });
+  }
+
+  /** Where a URL leads, or undefined if no rule matches. */
+  match(url: URL): Redirection | undefined {
+    const fixed = Math.min(...staticKeys(url).map((key) => this.#static.get(key) ?? Infinity));
+    for (const { index, pattern } of this.#dynamic) {
+      if (index > fixed) break;
+      const captures = pattern.match(url);
+      const redirection = captures && follow(this.#rules[index]!, captures, url);
+      if (redirection) return redirection;
+    }
+    return fixed === Infinity ? undefined : follow(this.#rules[fixed]!, new Map(), url);
+  }
+}
+
+/**
+ * Where a rule leads, or undefined if what it captured makes no URL. Captures
+ * come from whoever sends the request: they never choose the host, unless the
+ * rule gives them a label of it (https://:lang.example.com/).
+ */
+function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirection | undefined {
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(to)?.[0] ?? "";
+  for (const [, before, name] of authority.matchAll(/(.):([A-Za-z]\w*)/g)) {
+    if (/\w/.test(before!) || !/^[A-Za-z0-9-]+$/.test(captures.get(name!) ?? "")) return undefined;
+  }
+  let target = substitute(authority, captures) + substitute(to.slice(authority.length), captures);
+  if (/^\/(?![/\\])/.test(to)) target = mergeLeadingSlashes(target);
+
+  const destination = parse(target, url);
+  if (!destination) return undefined;
+  if (status === 200) return { pathname: destination.pathname };
+
+  const local = destination.origin === url.origin;
+  const base = local
+    ? mergeLeadingSlashes(destination.pathname)
+    : destination.href.slice(0, destination.href.length - destination.search.length - destination.hash.length);
+  return { status, location: base + (destination.search || url.search) + destination.hash };
+}
+
+/** "//host" would be another site's address. */
+function mergeLeadingSlashes(pathname: string): string {
+  return pathname.replace(/^[/\\]{2,}/, "/");
+}
+
+function parse(target: string, base: URL): URL | undefined {
+  try {
+    return new URL(target, base);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+// An encoder of served manifests, straight from docs/format.md and independent
+// of the reader and of the Go side. It runs in Node.
+
+import { createHash } from "node:crypto";
+
+/** A manifest as testdata/served/*.json describe one. */
+export interface Description {
+  site: string;
+  html_handling?: string;
+  not_found_handling?: string;
+  entries: EntryDescription[];
+  redirects?: undefined | { from: string; to: string; status: number }[];
+  headers?: undefined | { path: string; set?: [string, string][]; unset?: string[] }[];
+}
+
+export interface EntryDescription {
+  path: string;
+  hash: string;
+  nonce: string;
+  size: number;
+  modified: number;
+  type: string;
+  retired?: boolean;
+}
+
+export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
+  const byPath = [...description.entries].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  const nonces = [...new Set(byPath.map((entry) => entry.nonce))];
+  const types = [...new Set(byPath.map((entry) => entry.type))];
+
+  const entries = byPath
+    .map((entry) => encodeEntry(entry, nonces.indexOf(entry.nonce), types.indexOf(entry.type)))
+    .sort((a, b) => Buffer.compare(a.subarray(0, 16), b.subarray(0, 16)));
+  const meta = Buffer.from(
+    JSON.stringify({
+      site: description.site,
+      types,
+      html_handling: description.html_handling || undefined,
+      not_found_handling: description.not_found_handling || undefined,
+      redirects: description.redirects?.length
+        ? description.redirects.map(({ from, to, status }) => ({ from, to, status }))
+        : undefined,
+      headers: description.headers?.length
+        ? description.headers.map(({ path, set, unset }) => ({
+            path,
+            set: set?.length ? set : undefined,
+            unset: unset?.length ? unset : undefined,
+          }))
+        : undefined,
+    }),
+  );
+
+  const header = Buffer.alloc(64);
+  const nonceOffset = 64 + entries.length * 64;
+  const metaOffset = nonceOffset + nonces.length * 8;
+  header.write("KVSM", 0, "latin1");
+  header.writeUInt16LE(1, 4);
+  header.writeUInt32LE(entries.length, 8);
+  header.writeUInt32LE(nonces.length, 12);
+  header.writeUInt32LE(64, 16);
+  header.writeUInt32LE(nonceOffset, 20);
+  header.writeUInt32LE(metaOffset, 24);
+  header.writeUInt32LE(meta.length, 28);
+  header.writeUInt32LE(metaOffset + meta.length, 32);
+  return Buffer.concat([header, ...entries, ...nonces.map((nonce) => Buffer.from(nonce, "hex")), meta]);
+}
+
+function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buffer {
+  const bytes = Buffer.alloc(64);
+  createHash("sha256").update(entry.path).digest().copy(bytes, 0, 0, 16);
+  bytes.write(entry.hash, 16, "hex");
+  bytes.writeUInt32LE(nonce, 48);
+  bytes.writeUInt32LE(entry.size, 52);
+  bytes.writeUInt32LE(entry.modified, 56);
+  bytes.writeUInt16LE(type, 60);
+  bytes.writeUInt16LE(entry.retired ? 4 : 0, 62);
+  return bytes;
+}
+
+export function sha256Hex(bytes: string | Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

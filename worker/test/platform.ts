@@ -1,0 +1,269 @@
+// Real workerd for the tests: each site once under our default Worker and once,
+// where asked for, under workerd's built-in Static Assets. KV is a server in
+// this process, which workerd's KV binding reads over HTTP, so that a test sees
+// each read and can make it fail.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { build } from "esbuild";
+import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+
+const require = createRequire(import.meta.url);
+
+/** The path of the workerd that package.json pins. */
+export const workerdBinary: string = require(require.resolve("workerd")).default;
+
+/** A site to serve. */
+export interface Site {
+  name: string;
+  files: Record<string, string | Uint8Array>;
+  /** Files of an earlier deployment. The oracle does not know them. */
+  retired?: Record<string, string>;
+  html?: string;
+  notFound?: string;
+  /** The texts of _redirects and _headers. */
+  redirects?: string;
+  headers?: string;
+  /** Damages the manifest after it was encoded. */
+  damage?: (manifest: Buffer) => void;
+}
+
+/** A response as it came over the wire. */
+export interface Reply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: string;
+}
+
+/** What a test asks for. */
+export interface Ask {
+  method?: string;
+  headers?: Record<string, string>;
+}
+
+export const modified = 1_700_000_000;
+export const nonce = "0123456789abcdef";
+
+/** Node's types of files are not the same as the oracle's; a test site uses these. */
+const types: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  txt: "text/plain; charset=utf-8",
+  json: "application/json",
+  png: "image/png",
+  svg: "image/svg+xml",
+};
+
+export function describe(site: Site): Description {
+  const entries = (files: Record<string, string | Uint8Array>, retired: boolean): EntryDescription[] =>
+    Object.entries(files).map(([path, content]) => ({
+      path,
+      hash: sha256Hex(content),
+      nonce,
+      size: Buffer.byteLength(content),
+      modified,
+      type: types[/\.(\w+)$/.exec(path)?.[1] ?? ""] ?? "application/octet-stream",
+      ...(retired ? { retired } : {}),
+    }));
+  return {
+    site: site.name,
+    ...(site.html ? { html_handling: site.html } : {}),
+    ...(site.notFound ? { not_found_handling: site.notFound } : {}),
+    entries: [...entries(site.files, false), ...entries(site.retired ?? {}, true)],
+    redirects: compileRedirects(site.redirects ?? ""),
+    headers: compileHeaders(site.headers ?? ""),
+  };
+}
+
+/** The key under which a test site's content lies. */
+export function blobKey(site: string, content: string | Uint8Array): string {
+  return `${site}/b/${sha256Hex(content)}.${nonce}`;
+}
+
+/** KV as workerd asks for it over HTTP. */
+export class KV {
+  readonly values = new Map<string, Buffer>();
+  /** Each read with its cacheTtl, in order. */
+  reads: { key: string; ttl: number }[] = [];
+  /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
+  fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
+  readonly server = http.createServer((request, response) => {
+    const url = new URL(request.url!, "http://kv");
+    const key = decodeURIComponent(url.pathname.slice(1));
+    const fault = this.fault(key, this.reads.filter((read) => read.key === key).length);
+    this.reads.push({ key, ttl: Number(url.searchParams.get("cache_ttl")) });
+    const value = this.values.get(key);
+    if (fault === "error") response.writeHead(500).end("internal error");
+    else if (fault === "missing" || !value) response.writeHead(404).end();
+    else response.writeHead(200, { "content-length": value.length }).end(value);
+  });
+}
+
+/** A running workerd. */
+export class Platform {
+  readonly kv = new KV();
+  readonly #ports = new Map<string, number>();
+  readonly #agent = new http.Agent({ keepAlive: true });
+  #folder = "";
+  #process: ChildProcess | undefined;
+  /** What workerd wrote to stderr and stdout, the Workers' console among it. */
+  log = "";
+
+  static async start(sites: Site[], oracles: Site[]): Promise<Platform> {
+    const platform = new Platform();
+    try {
+      await platform.#start(sites, oracles);
+      return platform;
+    } catch (error) {
+      await platform.stop();
+      throw error;
+    }
+  }
+
+  async #start(sites: Site[], oracles: Site[]): Promise<void> {
+    this.#folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
+    await new Promise<void>((resolve) => this.kv.server.listen(0, "127.0.0.1", resolve));
+    await bundle("src/default.ts", join(this.#folder, "worker.js"));
+
+    const kvPort = (this.kv.server.address() as AddressInfo).port;
+    const services = [`(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ()))`];
+    for (const site of sites) services.push(this.#ours(site));
+    for (const site of oracles) services.push(this.#oracle(site));
+    const names = [...sites.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
+    const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
+    const config = join(this.#folder, "config.capnp");
+    writeFileSync(
+      config,
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = [${sockets.join(",\n")}]);\n`,
+    );
+
+    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], {
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    this.#process = child;
+    const note = (chunk: Buffer) => (this.log += chunk);
+    child.stdout!.on("data", note);
+    child.stderr!.on("data", note);
+    const exited = new Promise<never>((_, reject) =>
+      child.once("exit", (code) => reject(new Error(`workerd ended with ${code} before it listened:\n${this.log}`))),
+    );
+    exited.catch(() => undefined);
+    const listening = (async () => {
+      for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
+        const event = JSON.parse(line) as { event: string; socket: string; port: number };
+        if (event.event === "listen") this.#ports.set(event.socket, event.port);
+        if (this.#ports.size === names.length) return;
+      }
+    })();
+    await Promise.race([listening, exited]);
+  }
+
+  #ours(site: Site): string {
+    const manifest = encodeManifest(describe(site));
+    site.damage?.(manifest);
+    writeFileSync(join(this.#folder, `${site.name}.bin`), manifest);
+    for (const content of Object.values({ ...site.files, ...site.retired })) {
+      this.kv.values.set(blobKey(site.name, content), Buffer.from(content as Uint8Array));
+    }
+    return `(name = "${site.name}", worker = (compatibilityDate = "2026-01-01",
+      modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
+      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = "{}")]))`;
+  }
+
+  #oracle(site: Site): string {
+    const root = join(this.#folder, `oracle-${site.name}`);
+    mkdirSync(root);
+    for (const [path, content] of Object.entries(site.files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), content);
+    }
+    const config = JSON.stringify({
+      html_handling: site.html,
+      not_found_handling: site.notFound ?? "404-page",
+      redirects: site.redirects,
+      headers: site.headers,
+    });
+    return `(name = "oracle-${site.name}", assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
+  }
+
+  /** Sends a request with this very path to a service. */
+  ask(service: string, path: string, { method = "GET", headers = {} }: Ask = {}): Promise<Reply> {
+    const port = this.#ports.get(service);
+    if (port === undefined) throw new Error(`there is no service ${service}`);
+    return new Promise((resolve, reject) => {
+      const request = http.request(
+        { host: "127.0.0.1", port, path, method, headers: { host: "example.com", ...headers }, agent: this.#agent },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () =>
+            resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+          );
+        },
+      );
+      request.on("error", reject);
+      request.end();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#agent.destroy();
+    this.kv.server.close();
+    this.kv.server.closeAllConnections();
+    const child = this.#process;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      await ended;
+    }
+    if (this.#folder) rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Bundles a module as the Go side does: the manifest stays outside. */
+export async function bundle(entry: string, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2024",
+    external: ["./kv-sync-manifest.bin"],
+    logLevel: "warning",
+  });
+}
+
+function compileRedirects(text: string): Description["redirects"] {
+  return lines(text).map((line) => {
+    const [from, to, status] = line.trim().split(/\s+/);
+    return { from: from!, to: to!, status: Number(status ?? 302) };
+  });
+}
+
+function compileHeaders(text: string): Description["headers"] {
+  const rules: { path: string; set: [string, string][]; unset: string[] }[] = [];
+  for (const line of lines(text)) {
+    if (!/^\s/.test(line)) rules.push({ path: line.trim(), set: [], unset: [] });
+    else if (line.trim().startsWith("!")) rules.at(-1)!.unset.push(line.trim().slice(1).trim());
+    else {
+      const [, name, value] = /^\s*([^:]+):\s*(.*)$/.exec(line)!;
+      rules.at(-1)!.set.push([name!.trim(), value!.trim()]);
+    }
+  }
+  return rules;
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith("#"));
+}

@@ -1,0 +1,144 @@
+// Writes testdata/served/: `npm run vectors`. What it writes is committed, and
+// `npm test` checks that writing it again would change nothing.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+
+/** The files of testdata/served/ that are generated, by name. */
+export function vectorFiles(): Map<string, Buffer> {
+  const files = new Map<string, Buffer>();
+  for (const [name, { about, manifest, missing }] of Object.entries(manifests)) {
+    const lookups = [
+      ...manifest.entries.map(({ path, hash, nonce, size, modified, type, retired }) => ({
+        path,
+        found: { key: `${manifest.site}/b/${hash}.${nonce}`, size, modified, type, retired: retired ?? false },
+      })),
+      ...missing.map((path) => ({ path, found: null })),
+    ];
+    files.set(`${name}.json`, Buffer.from(`${JSON.stringify({ about, manifest, lookups }, null, 1)}\n`));
+    files.set(`${name}.bin`, encodeManifest(manifest));
+  }
+  const reasons: Record<string, string> = {};
+  for (const { name, reason, bytes } of refused()) {
+    reasons[name] = reason;
+    files.set(`refused/${name}.bin`, bytes);
+  }
+  files.set("refused.json", Buffer.from(`${JSON.stringify(reasons, null, 1)}\n`));
+  return files;
+}
+
+const html = "text/html; charset=utf-8";
+const css = "text/css; charset=utf-8";
+
+function entry(path: string, nonce: string, type: string, more: Partial<EntryDescription> = {}): EntryDescription {
+  const content = `content of ${path}\n`;
+  return {
+    path,
+    hash: sha256Hex(content),
+    nonce,
+    size: Buffer.byteLength(content),
+    modified: 1_700_000_000 + path.length,
+    type,
+    ...more,
+  };
+}
+
+const manifests: Record<string, { about: string; manifest: Description; missing: string[] }> = {
+  empty: {
+    about: "No entry, no nonce, no setting.",
+    manifest: { site: "empty", entries: [] },
+    missing: ["/", "/index.html", ""],
+  },
+  one: {
+    about: "One entry with the largest numbers that its fields hold.",
+    manifest: {
+      site: "one",
+      entries: [entry("/index.html", "ffffffffffffffff", html, { size: 0xffffffff, modified: 0xffffffff })],
+    },
+    missing: ["/", "/index", "/index.htm", "/index.html/", "index.html"],
+  },
+  site: {
+    about:
+      "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, a retired asset, redirects, headers.",
+    manifest: {
+      site: "blog_2-a",
+      html_handling: "drop-trailing-slash",
+      not_found_handling: "single-page-application",
+      entries: [
+        entry("/index.html", "0123456789abcdef", html),
+        entry("/style.css", "00000000000000ff", css),
+        entry("/docs/a b.html", "0123456789abcdef", html),
+        entry("/docs/a+b&c%20d.html", "0123456789abcdef", html),
+        entry("/ü/日本語/🙂.html", "00000000000000ff", html),
+        entry("/old.css", "a1b2c3d4e5f60718", css, { retired: true }),
+        entry("/.well-known/security.txt", "a1b2c3d4e5f60718", "text/plain; charset=utf-8"),
+        entry("/data.bin", "0123456789abcdef", "application/octet-stream", { size: 0, modified: 0, hash: sha256Hex("") }),
+      ],
+      redirects: [
+        { from: "/home", to: "/", status: 301 },
+        { from: "/news/:year/*", to: "/archive/:year?rest=:splat&x=<y>", status: 302 },
+        { from: "https://old.example.com/*", to: "https://example.com/:splat", status: 308 },
+      ],
+      headers: [
+        { path: "/*", set: [["x-frame-options", "DENY"], ["x-quote", '"é\\']], unset: ["x-powered-by"] },
+        { path: "/static/*", unset: ["etag"] },
+        { path: "/feed", set: [["link", "</a>; rel=a"], ["link", "</b>; rel=b"]] },
+      ],
+    },
+    missing: ["/docs/a%20b.html", "/Index.html", "/ü", "/docs/a+b&c d.html", "/constructor", "/__proto__"],
+  },
+  many: {
+    about: "Enough entries for a binary search to go wrong in.",
+    manifest: {
+      site: "many",
+      html_handling: "none",
+      not_found_handling: "none",
+      entries: Array.from({ length: 200 }, (_, i) =>
+        entry(`/p/${i}.${i % 3 ? "html" : "css"}`, `${i % 5}`.repeat(16), i % 3 ? html : css, {
+          hash: sha256Hex(`${i}`),
+          modified: 1_700_000_000 + i,
+        }),
+      ),
+    },
+    missing: ["/p/200.html", "/p/0.html", "/p/", "/"],
+  },
+};
+
+/** The damages to the vector "site" that opening a manifest must notice. */
+function refused(): { name: string; reason: string; bytes: Buffer }[] {
+  const good = encodeManifest(manifests["site"]!.manifest);
+  const damages: { name: string; reason: string; damage: (bytes: Buffer) => Buffer | void }[] = [
+    { name: "empty-file", reason: "no header", damage: () => Buffer.alloc(0) },
+    { name: "short-header", reason: "63 bytes", damage: (bytes) => bytes.subarray(0, 63) },
+    { name: "magic", reason: "the magic is KVSN", damage: (bytes) => void bytes.write("KVSN", 0, "latin1") },
+    { name: "version-0", reason: "version 0", damage: (bytes) => void bytes.writeUInt16LE(0, 4) },
+    { name: "version-2", reason: "version 2", damage: (bytes) => void bytes.writeUInt16LE(2, 4) },
+    { name: "flags", reason: "must-understand flag 0", damage: (bytes) => void bytes.writeUInt16LE(1, 6) },
+    { name: "flags-high", reason: "must-understand flag 15", damage: (bytes) => void bytes.writeUInt16LE(0x8000, 6) },
+    { name: "truncated", reason: "the last byte is missing", damage: (bytes) => bytes.subarray(0, -1) },
+    { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
+    { name: "entries-many", reason: "2³²-1 entries", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 8) },
+    { name: "nonces-many", reason: "2³²-1 nonces", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
+    { name: "entries-header", reason: "entries begin in the header", damage: (bytes) => void bytes.writeUInt32LE(0, 16) },
+    { name: "entries-outside", reason: "entries end outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length - 64, 16) },
+    { name: "nonces-outside", reason: "nonces begin outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length + 1, 20) },
+    { name: "meta-outside", reason: "meta ends outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length, 24) },
+    { name: "meta-long", reason: "meta is longer than the file", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 28) },
+  ];
+  return damages.map(({ name, reason, damage }) => {
+    const bytes = Buffer.from(good);
+    return { name, reason, bytes: damage(bytes) ?? bytes };
+  });
+}
+
+/** Where the files are, relative to worker/. */
+export const vectorFolder = "../testdata/served";
+
+if (process.argv[1]?.endsWith("vectors.mjs")) {
+  for (const [name, bytes] of vectorFiles()) {
+    const path = join(vectorFolder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
+  }
+}
