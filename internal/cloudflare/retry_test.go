@@ -1,0 +1,403 @@
+package cloudflare
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// SDK fault: it resends after 409 and gives up after two retries; and wrangler
+// gives up after the first 500.
+func TestRepeatsWhatMayHappenTwice(t *testing.T) {
+	cases := map[string]reply{
+		"500":                  refuse(500, 10001, "internal"),
+		"502 page":             page(502, "Bad gateway"),
+		"524 page":             page(524, "A timeout occurred"),
+		"408":                  page(408, ""),
+		"429":                  refuse(429, 971, "please wait"),
+		"connection cut":       cut,
+		"no answer":            hang,
+		"200 page":             page(200, "Hotel Wi-Fi"),
+		"200 cut off":          answer(200, `{"success":true,"resu`),
+		"200 without result":   result("null"),
+		"200 without counting": result(`{}`),
+		"200 that counts less": result(`{"successful_key_count":1,"unsuccessful_keys":[]}`),
+	}
+	for name, bad := range cases {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				unconfirmed, err := s.store().PutBulk(t.Context(), pairs)
+				if err != nil || len(unconfirmed) != 0 {
+					t.Fatal(unconfirmed, err)
+				}
+				got := s.requests()
+				if len(got) != 3 {
+					t.Fatalf("%d requests", len(got))
+				}
+				for _, r := range got {
+					if !bytes.Equal(r.Body, pairs) {
+						t.Errorf("a body of %q", r.Body)
+					}
+				}
+				if st := s.account.Stats(); st.Requests != 3 || st.Retries != 2 || st.BytesUp != int64(3*len(pairs)) {
+					t.Errorf("%+v", st)
+				}
+				if n := strings.Count(s.logged.String(), "sent again"); n != 2 {
+					t.Errorf("%d lines of log:\n%s", n, &s.logged)
+				}
+			}, bad, bad, bulkOK)
+		})
+	}
+}
+
+func TestDoesNotRepeatARefusal(t *testing.T) {
+	for name, bad := range map[string]reply{
+		"400": refuse(400, 10021, "bad"), "403": refuse(403, 10000, "Authentication error"),
+		"409": refuse(409, 10014, "taken"), "quota": refuse(429, 10048, "your account has reached the free usage limit for this operation for today"),
+		"200 success:false": refuse(200, 10021, "bad"), "302": answer(302, "", "Location", "https://example.com/"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				_, err := s.store().PutBulk(t.Context(), pairs)
+				if err == nil || len(s.requests()) != 1 {
+					t.Fatal(len(s.requests()), err)
+				}
+			}, bad, bulkOK)
+		})
+	}
+}
+
+func TestGivesUpAfterItsTries(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		_, err := s.store().PutBulk(t.Context(), pairs)
+		wantErr(t, err, "write 2 KV pairs", "PUT /accounts/…/storage/kv/namespaces/"+testSpace+"/bulk", "503", "8 times", "8f00baa5deadbeef-FRA")
+		if e := apiError(t, err); e.Tries != DefaultTries || len(s.requests()) != DefaultTries {
+			t.Error(e.Tries, len(s.requests()))
+		}
+	}, page(503, "Service Unavailable"))
+}
+
+// Promise 8: a switch is sent once; unknown is not failed.
+func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
+	switches := map[string]func(*server) error{
+		"Activate":  activate,
+		"PutScript": func(s *server) error { return s.script().PutScript(context.Background(), oneModule) },
+	}
+	cases := []struct {
+		name    string
+		first   reply
+		unknown bool
+		sent    int
+	}{
+		{"500 with an envelope", refuse(500, 10001, "internal"), true, 1},
+		{"502 page", page(502, "Bad gateway"), true, 1},
+		{"522 page", page(522, "Connection timed out"), true, 1},
+		{"408", page(408, ""), true, 1},
+		{"connection cut", cut, true, 1},
+		{"no answer", hang, true, 1},
+		{"200 page", page(200, "proxy"), true, 1},
+		{"200 cut off", answer(200, `{"success":tr`), true, 1},
+		{"429", refuse(429, 971, "slow down", "Retry-After", "3"), false, 2},
+		{"400", refuse(400, 10021, "no such version"), false, 1},
+		{"200 success:false", refuse(200, 10021, "no such version"), false, 1},
+		{"403 page", page(403, "blocked"), false, 1},
+	}
+	for how, do := range switches {
+		for _, tc := range cases {
+			t.Run(how+"/"+tc.name, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, s *server) {
+					err := do(s)
+					if got := errors.Is(err, kvsync.ErrUnknown); got != tc.unknown {
+						t.Errorf("unknown: %v: %v", got, err)
+					}
+					if (err == nil) != (tc.sent == 2) {
+						t.Errorf("error: %v", err)
+					}
+					if n := len(s.requests()); n != tc.sent {
+						t.Errorf("sent %d times", n)
+					}
+				}, tc.first, deployedOK)
+			})
+		}
+	}
+}
+
+func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		dials := 0
+		a := s.open(s, func(o *Options) {
+			transport := o.Transport.(*http.Transport)
+			dial := transport.DialContext
+			transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if dials++; dials == 1 {
+					return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
+				}
+				return dial(ctx, network, addr)
+			}
+		})
+		err := a.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 100}}, "")
+		if err != nil || len(s.requests()) != 1 {
+			t.Fatal(len(s.requests()), err)
+		}
+	}, deployedOK)
+}
+
+// A transport that says nothing of its connections may have sent the request.
+func TestSwitchThroughASilentTransportIsUnknown(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		a := s.open(s, func(o *Options) {
+			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				r.Body.Close()
+				return nil, io.ErrUnexpectedEOF
+			})
+		})
+		err := a.Workers("blog").Activate(t.Context(), nil, "")
+		if !errors.Is(err, kvsync.ErrUnknown) || a.Stats().Requests != 1 {
+			t.Fatal(a.Stats(), err)
+		}
+	}, deployedOK)
+}
+
+// SDK fault: it returns the context's error even where the answer came.
+func TestSwitchCancelled(t *testing.T) {
+	t.Run("before the answer", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *server) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			err := s.script().Activate(ctx, nil, "")
+			if !errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+		}, hang)
+	})
+	t.Run("before it was sent", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *server) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			err := s.script().Activate(ctx, nil, "")
+			if errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}, deployedOK)
+	})
+	t.Run("after the answer", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *server) {
+			ctx, cancel := context.WithCancel(t.Context())
+			a := s.open(s, func(o *Options) { o.Transport = cancelAtEOF{o.Transport, cancel} })
+			if err := a.Workers("blog").Activate(ctx, nil, ""); err != nil {
+				t.Fatal(err)
+			}
+		}, deployedOK)
+	})
+}
+
+// cancelAtEOF cancels as soon as an answer has been read.
+type cancelAtEOF struct {
+	http.RoundTripper
+	cancel func()
+}
+
+func (c cancelAtEOF) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(res.Body)
+	res.Body.Close()
+	res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), readerFunc(func([]byte) (int, error) { c.cancel(); return 0, io.EOF })))
+	return res, err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// SDK fault: Retry-After is obeyed without a cap.
+func TestWaitsAsLongAsIsAsked(t *testing.T) {
+	for _, tc := range []struct {
+		name, header, value string
+		least, most         time.Duration
+	}{
+		{"seconds", "Retry-After", "7", 7 * time.Second, 8 * time.Second},
+		{"date", "Retry-After", "Sat, 01 Jan 2000 00:00:30 GMT", 29 * time.Second, 31 * time.Second},
+		{"capped", "Retry-After", "99999999", maxWait, maxWait + time.Second},
+		{"capped date", "Retry-After", "Sat, 01 Jan 2050 00:00:30 GMT", maxWait, maxWait + time.Second},
+		{"not a number", "Retry-After", "NaN", 0, time.Second},
+		{"negative", "Retry-After", "-5", 0, time.Second},
+		{"rate limit used up", "Ratelimit", `"default";r=0;t=30`, 30 * time.Second, 61 * time.Second},
+		{"none", "X", "", firstBackoff / 2, firstBackoff},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+					t.Fatal(err)
+				}
+				if at := s.requests()[1].At; at < tc.least || at > tc.most {
+					t.Errorf("waited %s", at)
+				}
+			}, refuse(429, 971, "slow", tc.header, tc.value), bulkOK)
+		})
+	}
+}
+
+func TestWaitingHonoursTheContext(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := s.store().PutBulk(ctx, pairs)
+		wantErr(t, err, "429")
+		if d := time.Since(start); d != 5*time.Second {
+			t.Errorf("returned after %s", d)
+		}
+	}, refuse(429, 971, "slow", "Retry-After", "200"))
+}
+
+// A refused token is refused for all calls, so all of them wait.
+func TestOneRefusalHoldsAllCallsBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		done := make(chan error)
+		go func() { _, err := s.store().PutBulk(t.Context(), pairs); done <- err }()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range s.requests()[1:] {
+			if r.At < 200*time.Second {
+				t.Errorf("request %d was sent at %s", i+1, r.At)
+			}
+		}
+	}, refuse(429, 971, "slow", "Retry-After", "200"), bulkOK)
+}
+
+func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
+	body := make([]byte, 1<<20)
+	inBubble(t, func(t *testing.T, s *server) {
+		h := func(w http.ResponseWriter, r *http.Request) {
+			// 16 KB every 20 s: twenty minutes in all, and never silent for long.
+			buf := make([]byte, 16<<10)
+			for {
+				if _, err := io.ReadFull(r.Body, buf); err != nil {
+					break
+				}
+				time.Sleep(20 * time.Second)
+			}
+			result("{}")(w, r)
+		}
+		a := s.open(http.HandlerFunc(h), nil)
+		if err := a.Store(testSpace).Put(t.Context(), "k", body); err != nil || a.Stats().Retries != 0 {
+			t.Fatal(a.Stats(), err)
+		}
+	}, nil)
+	inBubble(t, func(t *testing.T, s *server) {
+		n := 0
+		h := func(w http.ResponseWriter, r *http.Request) {
+			if n++; n == 1 {
+				io.ReadFull(r.Body, make([]byte, 100<<10))
+				<-time.After(time.Hour) // reads no further, and never answers
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			result("{}")(w, r)
+		}
+		a := s.open(http.HandlerFunc(h), nil)
+		start := time.Now()
+		if err := a.Store(testSpace).Put(t.Context(), "k", body); err != nil || a.Stats().Retries != 1 {
+			t.Fatal(a.Stats(), err)
+		}
+		if d := time.Since(start); d > 2*DefaultStall {
+			t.Errorf("took %s", d)
+		}
+		time.Sleep(2 * time.Hour) // until the first handler is done
+	}, nil)
+}
+
+func TestHangingAnswerIsGivenUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		start := time.Now()
+		if _, err := s.store().Get(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d < DefaultStall || d > DefaultStall+time.Second {
+			t.Errorf("took %s", d)
+		}
+		if !strings.Contains(s.logged.String(), "no byte moved for 1m0s") {
+			t.Error(&s.logged)
+		}
+	}, hang, answer(200, "v"))
+}
+
+// The caller packs the next bulk write into the same memory.
+func TestPayloadIsLetGoBeforeTheCallReturns(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		closed := false
+		a := s.open(s, func(o *Options) {
+			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				go func() { // as net/http may
+					time.Sleep(time.Minute)
+					closed = true
+					r.Body.Close()
+				}()
+				return &http.Response{StatusCode: 403, Body: http.NoBody, Header: http.Header{}}, nil
+			})
+		})
+		if _, err := a.Store(testSpace).PutBulk(t.Context(), pairs); err == nil || !closed {
+			t.Fatal(closed, err)
+		}
+	}, nil)
+}
+
+// The server answers before it has read the body, and the connection is closed.
+func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		n := 0
+		a := s.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n++; n == 1 {
+				refuse(429, 971, "slow")(w, r)
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			result("{}")(w, r)
+		}), nil)
+		if err := a.Store(testSpace).Put(t.Context(), "k", make([]byte, 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}, nil)
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		reused := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+			if i.Reused {
+				reused++
+			}
+		}})
+		for range 3 {
+			if _, err := s.store().PutBulk(ctx, pairs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if reused != 2 {
+			t.Errorf("%d of 3 requests went over a used connection", reused)
+		}
+	}, bulkOK)
+}

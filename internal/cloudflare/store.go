@@ -1,0 +1,194 @@
+package cloudflare
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cloudflare/cloudflare-go/v7/kv"
+	"github.com/cloudflare/cloudflare-go/v7/option"
+	"github.com/tidwall/gjson"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Store is one KV namespace. All its calls may be repeated without harm, and
+// are.
+type Store struct {
+	account *Account
+	id      string
+}
+
+var _ kvsync.Store = (*Store)(nil)
+
+// PutBulk sends one bulk write. It returns the keys that the API reported as
+// not written, and is an error where the API leaves open which those are. body
+// is sent from where it lies and may be reused afterwards.
+func (s *Store) PutBulk(ctx context.Context, body []byte) (unconfirmed []string, err error) {
+	pairs := int(gjson.GetBytes(body, "#").Int())
+	c := &call{
+		what:  fmt.Sprintf("write %d KV pairs", pairs),
+		needs: kvEdit,
+		body:  payload{jsonType, [][]byte{body}},
+		read:  func(e envelope) (err error) { unconfirmed, err = readBulk(e, pairs); return err },
+	}
+	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceBulkUpdateParams
+		p.AccountID.Value = s.account.id
+		_, err := s.account.namespaces.BulkUpdate(ctx, id, p, o...)
+		return err
+	})
+	return unconfirmed, err
+}
+
+// DeleteBulk deletes up to kvsync.MaxBulkPairs keys. unconfirmed as in PutBulk.
+// For no keys it sends nothing.
+func (s *Store) DeleteBulk(ctx context.Context, keys []string) (unconfirmed []string, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	body, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{
+		what:  fmt.Sprintf("delete %d KV keys", len(keys)),
+		needs: kvEdit,
+		body:  payload{jsonType, [][]byte{body}},
+		read:  func(e envelope) (err error) { unconfirmed, err = readBulk(e, len(keys)); return err },
+	}
+	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceBulkDeleteParams
+		p.AccountID.Value = s.account.id
+		_, err := s.account.namespaces.BulkDelete(ctx, id, p, o...)
+		return err
+	})
+	return unconfirmed, err
+}
+
+// readBulk reads what became of n pairs or keys. HTTP 200 can be a partial
+// failure, and silence about a key is no confirmation.
+func readBulk(e envelope, n int) ([]string, error) {
+	var r struct {
+		Done   *int     `json:"successful_key_count"`
+		Failed []string `json:"unsuccessful_keys"`
+	}
+	if err := json.Unmarshal(e.Result, &r); err != nil {
+		return nil, fmt.Errorf("its result has another shape: %w", err)
+	}
+	if r.Done == nil || *r.Done+len(r.Failed) < n {
+		return nil, fmt.Errorf("it does not account for all of %d keys", n)
+	}
+	return r.Failed, nil
+}
+
+// Put writes one value from its raw bytes, without metadata. value is sent
+// from where it lies and may be reused afterwards.
+func (s *Store) Put(ctx context.Context, key string, value []byte) error {
+	name, err := segment("KV key", key)
+	if err != nil {
+		return err
+	}
+	c := &call{
+		what:  fmt.Sprintf("write KV key %q", key),
+		needs: kvEdit,
+		body:  payload{"application/octet-stream", [][]byte{value}},
+	}
+	return s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceValueUpdateParams
+		p.AccountID.Value = s.account.id
+		_, err := s.account.namespaces.Values.Update(ctx, id, name, p, o...)
+		return err
+	})
+}
+
+// Get returns a value whole, or ErrNotFound.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
+	name, err := segment("KV key", key)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{what: fmt.Sprintf("read KV key %q", key), needs: kvEdit, value: &value}
+	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceValueGetParams
+		p.AccountID.Value = s.account.id
+		_, err := s.account.namespaces.Values.Get(ctx, id, name, p, o...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// List returns one page of keys. A page may be empty while next is not "":
+// only next == "" is the end. A page with a key that has not the prefix, or
+// that leads to itself, is an error: whoever prunes relies on it.
+func (s *Store) List(ctx context.Context, prefix, cursor string) (page []kvsync.KeyInfo, next string, err error) {
+	c := &call{
+		what:  fmt.Sprintf("list the KV keys under %q", prefix),
+		needs: kvEdit,
+		read: func(e envelope) (err error) {
+			page, next, err = readPage(e, prefix, cursor)
+			return err
+		},
+	}
+	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
+		var p kv.NamespaceKeyListParams
+		p.AccountID.Value = s.account.id
+		o = append(o, option.WithQuery("limit", strconv.Itoa(kvsync.ListPageKeys)))
+		if prefix != "" {
+			o = append(o, option.WithQuery("prefix", prefix)) // a cursor alone lists everything
+		}
+		if cursor != "" {
+			o = append(o, option.WithQuery("cursor", cursor))
+		}
+		_, err := s.account.namespaces.Keys.List(ctx, id, p, o...)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return page, next, nil
+}
+
+func readPage(e envelope, prefix, cursor string) ([]kvsync.KeyInfo, string, error) {
+	var keys []struct {
+		Name     string
+		Metadata json.RawMessage
+	}
+	if err := json.Unmarshal(e.Result, &keys); err != nil || keys == nil {
+		return nil, "", errors.New("its result is no list of keys")
+	}
+	var info *struct{ Cursor string }
+	if err := json.Unmarshal(e.ResultInfo, &info); err != nil || info == nil {
+		return nil, "", errors.New("it does not say whether there are more keys")
+	}
+	if info.Cursor != "" && info.Cursor == cursor {
+		return nil, "", errors.New("its cursor leads back to the same page")
+	}
+	page := make([]kvsync.KeyInfo, len(keys))
+	for i, k := range keys {
+		if k.Name == "" || !strings.HasPrefix(k.Name, prefix) {
+			return nil, "", fmt.Errorf("it lists the key %q, which has not the prefix %q", clip(clean(k.Name), 100), prefix)
+		}
+		page[i].Name = k.Name
+		if !bytes.Equal(k.Metadata, []byte("null")) {
+			page[i].Metadata = k.Metadata
+		}
+	}
+	return page, info.Cursor, nil
+}
+
+// do makes a call on this namespace.
+func (s *Store) do(ctx context.Context, c *call, request func(id string, o ...option.RequestOption) error) error {
+	id, err := segment("KV namespace", s.id)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	return s.account.do(ctx, c, func(o ...option.RequestOption) error { return request(id, o...) })
+}

@@ -1,0 +1,137 @@
+package cloudflare
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"mime/multipart"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Limits of the annotations. The API cuts a longer one, at any byte.
+const (
+	maxMessage = 1000
+	maxTag     = 100
+)
+
+// scriptSettings belong to the script and not to a version: an upload of a
+// version that names them is refused.
+var scriptSettings = []string{"migrations", "tags", "logpush"}
+
+// ownMembers are the metadata's members that an Upload has fields for.
+var ownMembers = []string{"main_module", "body_part", "bindings", "compatibility_date", "compatibility_flags", "annotations", "migrations"}
+
+// scriptForm is the body of a script or version upload: a JSON part "metadata"
+// and a part for each module. The modules are not copied.
+func scriptForm(u kvsync.Upload, version bool) (payload, error) {
+	metadata, err := scriptMetadata(u, version)
+	if err != nil {
+		return payload{}, err
+	}
+	var (
+		frame bytes.Buffer
+		w     = multipart.NewWriter(&frame)
+		form  = payload{contentType: w.FormDataContentType()}
+		from  int
+	)
+	add := func(disposition, contentType string, content []byte) error {
+		h := textproto.MIMEHeader{"Content-Disposition": {disposition}, "Content-Type": {contentType}}
+		if _, err := w.CreatePart(h); err != nil {
+			return err
+		}
+		form.parts = append(form.parts, bytes.Clone(frame.Bytes()[from:]), content)
+		from = frame.Len()
+		return nil
+	}
+	if err := add(`form-data; name="metadata"`, jsonType, metadata); err != nil {
+		return payload{}, err
+	}
+	for _, m := range u.Modules {
+		if err := add(multipart.FileContentDisposition(m.Name, m.Name), m.Type, m.Content); err != nil {
+			return payload{}, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return payload{}, err
+	}
+	form.parts = append(form.parts, frame.Bytes()[from:])
+	return form, nil
+}
+
+func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
+	if err := checkUpload(u); err != nil {
+		return nil, err
+	}
+	bindings := make([]map[string]any, len(u.Bindings))
+	for i, b := range u.Bindings {
+		bindings[i] = map[string]any{}
+		for name, value := range b.Fields {
+			bindings[i][name] = value
+		}
+		bindings[i]["name"], bindings[i]["type"] = b.Name, b.Type
+	}
+	m := map[string]any{}
+	for name, value := range u.Settings {
+		if !version || !slices.Contains(scriptSettings, name) {
+			m[name] = value
+		}
+	}
+	m["main_module"] = u.Main
+	m["bindings"] = bindings
+	m["compatibility_date"] = u.CompatibilityDate
+	if len(u.CompatibilityFlags) > 0 {
+		m["compatibility_flags"] = u.CompatibilityFlags
+	}
+	if notes := annotations(u.Message, u.Tag); len(notes) > 0 {
+		m["annotations"] = notes
+	}
+	if !version && u.Apply != nil {
+		m["migrations"] = u.Apply
+	}
+	return json.Marshal(m)
+}
+
+// checkUpload finds what the API would answer to with less clarity, or not at all.
+func checkUpload(u kvsync.Upload) error {
+	names := map[string]bool{"metadata": true} // the other part's name
+	for _, m := range u.Modules {
+		switch {
+		case m.Name == "" || strings.ContainsFunc(m.Name, func(r rune) bool { return r < ' ' }):
+			return fmt.Errorf("%q cannot be the name of a module", m.Name)
+		case names[m.Name]:
+			return fmt.Errorf("there are two modules of the name %q", m.Name)
+		case m.Type == "" || strings.ContainsFunc(m.Type, func(r rune) bool { return r < ' ' }):
+			return fmt.Errorf("module %q has no proper content type", m.Name)
+		}
+		names[m.Name] = true
+	}
+	if u.Main == "metadata" || !names[u.Main] {
+		return fmt.Errorf("the main module %q is not among the modules", u.Main)
+	}
+	if u.CompatibilityDate == "" {
+		return errors.New("the Worker has no compatibility date")
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Settings)) {
+		if slices.Contains(ownMembers, name) {
+			return fmt.Errorf("the setting %q has a field of its own", name)
+		}
+	}
+	return nil
+}
+
+func annotations(message, tag string) map[string]string {
+	notes := map[string]string{}
+	if message != "" {
+		notes["workers/message"] = clip(strings.ToValidUTF8(message, "?"), maxMessage)
+	}
+	if tag != "" {
+		notes["workers/tag"] = clip(strings.ToValidUTF8(tag, "?"), maxTag)
+	}
+	return notes
+}

@@ -1,0 +1,290 @@
+package cloudflare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/cloudflare/cloudflare-go/v7/option"
+	"github.com/cloudflare/cloudflare-go/v7/workers"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Script is one Worker script. Activate and PutScript switch: they are sent
+// again only where it is certain that they were not carried out.
+type Script struct {
+	account *Account
+	name    string
+	scripts *workers.ScriptService
+}
+
+var _ kvsync.Workers = (*Script)(nil)
+
+func newScript(a *Account, name string) *Script {
+	return &Script{a, name, workers.NewScriptService(a.options...)}
+}
+
+// Activations lists the deployments, the active one first, or ErrNotFound
+// where there is no such script.
+func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+	var list struct {
+		Deployments []struct {
+			ID       string
+			Created  time.Time `json:"created_on"`
+			Author   string    `json:"author_email"`
+			Versions []struct {
+				ID         string `json:"version_id"`
+				Percentage float64
+			}
+			Annotations map[string]any
+		}
+	}
+	c := &call{what: fmt.Sprintf("list the deployments of Worker %q", s.name), needs: scriptsEdit}
+	// An answer without the list must not pass for a Worker without deployments.
+	c.read = into(&list, func() bool {
+		for _, d := range list.Deployments {
+			if d.ID == "" || len(d.Versions) == 0 {
+				return false
+			}
+		}
+		return list.Deployments != nil
+	})
+	err := s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptDeploymentListParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Deployments.List(ctx, name, p, o...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]kvsync.Activation, len(list.Deployments))
+	for i, d := range list.Deployments {
+		all[i] = kvsync.Activation{ID: d.ID, Created: d.Created, Author: d.Author}
+		all[i].Message, _ = d.Annotations["workers/message"].(string)
+		for _, v := range d.Versions {
+			all[i].Versions = append(all[i].Versions, kvsync.Share{Version: v.ID, Percent: v.Percentage})
+		}
+	}
+	return all, nil
+}
+
+// Version reads one version with its bindings, also those of types that this
+// program does not know.
+func (s *Script) Version(ctx context.Context, id string) (kvsync.Version, error) {
+	version, err := segment("Worker version", id)
+	if err != nil {
+		return kvsync.Version{}, err
+	}
+	var v struct {
+		ID       string
+		Metadata struct {
+			Created time.Time `json:"created_on"`
+		}
+		Resources struct{ Bindings []map[string]json.RawMessage }
+	}
+	var bindings []kvsync.Binding
+	c := &call{what: fmt.Sprintf("read version %s of Worker %q", id, s.name), needs: scriptsEdit}
+	c.read = into(&v, func() (ok bool) {
+		bindings, ok = readBindings(v.Resources.Bindings)
+		return ok && v.ID != ""
+	})
+	err = s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptVersionGetParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Versions.Get(ctx, name, version, p, o...)
+		return err
+	})
+	if err != nil {
+		return kvsync.Version{}, err
+	}
+	return kvsync.Version{ID: v.ID, Created: v.Metadata.Created, Bindings: bindings}, nil
+}
+
+func readBindings(list []map[string]json.RawMessage) ([]kvsync.Binding, bool) {
+	bindings := make([]kvsync.Binding, len(list))
+	for i, fields := range list {
+		b := &bindings[i]
+		if json.Unmarshal(fields["name"], &b.Name) != nil || json.Unmarshal(fields["type"], &b.Type) != nil {
+			return nil, false
+		}
+		delete(fields, "name")
+		delete(fields, "type")
+		b.Fields = fields
+	}
+	return bindings, true
+}
+
+// UploadVersion creates a version that no visitor sees and returns its id.
+// It leaves out the settings that belong to the script.
+func (s *Script) UploadVersion(ctx context.Context, u kvsync.Upload) (string, error) {
+	what := fmt.Sprintf("upload a version of Worker %q", s.name)
+	form, err := scriptForm(u, true)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", what, err)
+	}
+	var made struct{ ID string }
+	c := &call{what: what, needs: scriptsEdit, body: form, read: into(&made, func() bool { return made.ID != "" })}
+	err = s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptVersionNewParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Versions.New(ctx, name, p, append(o, strictInherit)...)
+		return err
+	})
+	return made.ID, err
+}
+
+// strictInherit makes an inherit binding that cannot be resolved an error:
+// otherwise it vanishes, and a secret with it.
+var strictInherit = option.WithQuery("bindings_inherit", "strict")
+
+// PutScript uploads and switches in one step.
+func (s *Script) PutScript(ctx context.Context, u kvsync.Upload) error {
+	what := fmt.Sprintf("upload Worker %q", s.name)
+	form, err := scriptForm(u, false)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	c := &call{what: what, needs: scriptsEdit, body: form, once: true}
+	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptUpdateParams
+		p.AccountID.Value = s.account.id
+		o = append(o, strictInherit, option.WithQuery("excludeScript", "true")) // or the answer repeats it
+		_, err := s.scripts.Update(ctx, name, p, o...)
+		return err
+	})
+}
+
+// Activate gives the versions all traffic: the switch.
+func (s *Script) Activate(ctx context.Context, versions []kvsync.Share, message string) error {
+	type share struct {
+		Version string  `json:"version_id"`
+		Percent float64 `json:"percentage"`
+	}
+	shares := make([]share, len(versions))
+	for i, v := range versions {
+		shares[i] = share{v.Version, v.Percent}
+	}
+	deployment := map[string]any{"strategy": "percentage", "versions": shares}
+	if notes := annotations(message, ""); len(notes) > 0 {
+		deployment["annotations"] = notes
+	}
+	body, err := json.Marshal(deployment)
+	if err != nil {
+		return err
+	}
+	c := &call{
+		what:  fmt.Sprintf("activate a version of Worker %q", s.name),
+		needs: scriptsEdit,
+		body:  payload{jsonType, [][]byte{body}},
+		once:  true,
+	}
+	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptDeploymentNewParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Deployments.New(ctx, name, p, o...)
+		return err
+	})
+}
+
+// MigrationTag returns the tag of the last Durable Object migration that the
+// script has applied, or "".
+func (s *Script) MigrationTag(ctx context.Context) (string, error) {
+	var all []struct {
+		ID  string
+		Tag string `json:"migration_tag"`
+	}
+	c := &call{what: "list the Workers", needs: scriptsEdit, read: into(&all, func() bool { return all != nil })}
+	err := s.do(ctx, c, func(_ string, o ...option.RequestOption) error {
+		var p workers.ScriptListParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.List(ctx, p, o...)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, script := range all {
+		if script.ID == s.name {
+			return script.Tag, nil
+		}
+	}
+	return "", nil
+}
+
+// EnableURL makes the script reachable under workers.dev, but not its other
+// versions: what is uploaded stays unseen until the switch.
+func (s *Script) EnableURL(ctx context.Context) error {
+	c := &call{
+		what:  fmt.Sprintf("put Worker %q on workers.dev", s.name),
+		needs: scriptsEdit,
+		body:  payload{jsonType, [][]byte{[]byte(`{"enabled":true,"previews_enabled":false}`)}},
+	}
+	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptSubdomainNewParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Subdomain.New(ctx, name, p, o...)
+		return err
+	})
+}
+
+// URL returns the address under workers.dev that the script has or would have,
+// or "" where the account has no subdomain.
+func (s *Script) URL(ctx context.Context) (string, error) {
+	if s.account.local {
+		if at, err := s.localURL(ctx); at != "" || err != nil {
+			return at, err
+		}
+	}
+	var account struct{ Subdomain string }
+	c := &call{what: "read the account's workers.dev subdomain", needs: scriptsEdit, read: into(&account, func() bool { return true })}
+	err := s.do(ctx, c, func(_ string, o ...option.RequestOption) error {
+		var p workers.SubdomainGetParams
+		p.AccountID.Value = s.account.id
+		_, err := workers.NewSubdomainService(s.account.options...).Get(ctx, p, o...)
+		return err
+	})
+	switch {
+	case errors.Is(err, kvsync.ErrNotFound):
+		return "", nil
+	case err != nil || account.Subdomain == "":
+		return "", err
+	}
+	return fmt.Sprintf("https://%s.%s.workers.dev", s.name, account.Subdomain), nil
+}
+
+// localURL asks an API on this machine where the script listens. It is "" where
+// the API does not say, as Cloudflare's does not.
+func (s *Script) localURL(ctx context.Context) (string, error) {
+	var script struct{ URL string }
+	c := &call{what: fmt.Sprintf("ask where Worker %q listens", s.name), needs: scriptsEdit, read: into(&script, func() bool { return true })}
+	err := s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptSubdomainGetParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Subdomain.Get(ctx, name, p, o...)
+		return err
+	})
+	if errors.Is(err, kvsync.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if u, err := url.Parse(script.URL); err != nil || !loopback(u.Hostname()) {
+		return "", nil
+	}
+	return script.URL, nil
+}
+
+// do makes a call on this script.
+func (s *Script) do(ctx context.Context, c *call, request func(name string, o ...option.RequestOption) error) error {
+	name, err := segment("Worker", s.name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	return s.account.do(ctx, c, func(o ...option.RequestOption) error { return request(name, o...) })
+}
