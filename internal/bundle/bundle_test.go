@@ -1,0 +1,418 @@
+package bundle_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/bundle"
+)
+
+// library stands for our TypeScript where a test looks at the bundle's text.
+var library = fstest.MapFS{
+	"src/index.ts":   {Data: []byte(`export function serve(m: ArrayBuffer) { return new Response("site " + m.byteLength) }`)},
+	"src/site.ts":    {Data: []byte(`import manifest from "./kv-sync-manifest.bin"; import { serve } from "./index"; export default { fetch: () => serve(manifest) };`)},
+	"src/default.ts": {Data: []byte(`import site from "./site.js"; export default { fetch: () => site.fetch() };`)},
+}
+
+const serving = `import site from "@kv-sync/worker/site";
+`
+
+// project writes files into a new folder.
+func project(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func mustBundle(t *testing.T, o bundle.Options) *bundle.Result {
+	t.Helper()
+	if o.Library == nil {
+		o.Library = library
+	}
+	r, err := bundle.Bundle(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// mainText returns the bundled module.
+func mainText(t *testing.T, r *bundle.Result) string {
+	t.Helper()
+	if len(r.Modules) == 0 || r.Modules[0].Name != r.Main {
+		t.Fatalf("the first module is not the main one: %+v", r.Modules)
+	}
+	return string(r.Modules[0].Content)
+}
+
+func wantParts(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%q is missing in\n%s", p, text)
+		}
+	}
+}
+
+func TestDefaultWorkerOfThisBinary(t *testing.T) {
+	r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), KeepNames: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Modules) != 1 || !r.ServesSite || len(r.Notices) > 0 {
+		t.Errorf("modules %d, serves %v, notices %v", len(r.Modules), r.ServesSite, r.Notices)
+	}
+	wantParts(t, mainText(t, r), `from "./kv-sync-manifest.bin"`, "as default")
+}
+
+func TestModulesTravelAlong(t *testing.T) {
+	root := project(t, map[string]string{
+		"package.json": `{"type":"module"}`,
+		"src/index.ts": serving + `
+			import add from "../lib/add.wasm";
+			import again from "../lib/add.wasm?module";
+			import page from "./page.html";
+			import query from "./query.sql";
+			import blob from "./a b.bin";
+			import words from "words/list.txt";
+			import { hello, type Name } from "greet";
+			import view from "./view.tsx";
+			import data from "./data.json";
+			import "cloudflare:workers";
+			const who: Name = "you";
+			export default { fetch: () => [site, add, again, page, query, blob, words, hello(who), view, data] };`,
+		"src/view.tsx":                    `/** @jsx h */ const h = (t: string) => t; export default <p>hi</p>;`,
+		"src/data.json":                   `{"n": 41}`,
+		"src/page.html":                   "<p>page</p>",
+		"src/query.sql":                   "select 1",
+		"src/a b.bin":                     "\x00\x01",
+		"lib/add.wasm":                    "\x00asm",
+		"node_modules/words/list.txt":     "one two",
+		"node_modules/words/package.json": `{"name":"words"}`,
+		"node_modules/greet/package.json": `{"name":"greet","exports":{"workerd":"./w.js","default":"./d.js"}}`,
+		"node_modules/greet/w.js":         `export const hello = n => "workerd " + n;`,
+		"node_modules/greet/d.js":         `export const hello = n => "default " + n;`,
+		// An installed copy of ours, which must not be used.
+		"node_modules/@kv-sync/worker/package.json": `{"exports":{"./site":"./old.js"}}`,
+		"node_modules/@kv-sync/worker/old.js":       `export default "an old copy";`,
+	})
+	r := mustBundle(t, bundle.Options{Root: root, Main: "src/index.ts"})
+	got := map[string]string{}
+	hash := regexp.MustCompile(`^[0-9a-f]{16}-`)
+	text := mainText(t, r)
+	for _, m := range r.Modules[1:] {
+		if !hash.MatchString(m.Name) {
+			t.Errorf("%s has no hash in front", m.Name)
+		}
+		if !strings.Contains(text, `"./`+m.Name+`"`) {
+			t.Errorf("the Worker does not import %s", m.Name)
+		}
+		got[hash.ReplaceAllString(m.Name, "")] = m.Type + " " + string(m.Content)
+	}
+	want := map[string]string{
+		"add.wasm":  "application/wasm \x00asm",
+		"page.html": "text/plain <p>page</p>",
+		"query.sql": "text/plain select 1",
+		"a_b.bin":   "application/octet-stream \x00\x01",
+		"list.txt":  "text/plain one two",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("modules (-want +got):\n%s", d)
+	}
+	if r.Modules[0].Type != "application/javascript+module" || !r.ServesSite {
+		t.Errorf("type %q, serves %v", r.Modules[0].Type, r.ServesSite)
+	}
+	wantParts(t, text, `"./kv-sync-manifest.bin"`, `"workerd "`, `"cloudflare:workers"`, "n: 41")
+	if strings.Contains(text, "an old copy") {
+		t.Error("the installed copy of @kv-sync/worker was used")
+	}
+}
+
+func TestSameBytesAnywhere(t *testing.T) {
+	files := map[string]string{
+		"app/src/index.ts":            serving + `import w from "./x.wasm"; import { a } from "../../shared/a"; import c from "c"; export default { fetch: () => [site, w, a, c] }; export class Thing {}`,
+		"app/src/x.wasm":              "\x00asm",
+		"shared/a.ts":                 "export const a = import.meta.url;",
+		"node_modules/c/package.json": `{"main":"c.js"}`,
+		"node_modules/c/c.js":         `const z = require("./z"); module.exports = function c() { return z + __filename };`,
+		"node_modules/c/z.js":         `module.exports = 1; // z`,
+	}
+	var first *bundle.Result
+	for range 2 {
+		root := project(t, files)
+		r := mustBundle(t, bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true})
+		for _, m := range r.Modules {
+			if strings.Contains(string(m.Content), filepath.Base(filepath.Dir(root))) {
+				t.Errorf("%s holds the absolute path", m.Name)
+			}
+		}
+		if first != nil {
+			if d := cmp.Diff(first, r); d != "" {
+				t.Errorf("the bundle depends on where the project lies:\n%s", d)
+			}
+		}
+		first = r
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	tests := map[string]struct {
+		files   map[string]string
+		options bundle.Options
+		want    []string
+	}{
+		"syntax": {
+			files: map[string]string{"index.ts": "\nexport default {"},
+			want:  []string{`index.ts:2: Expected identifier but found end of file`},
+		},
+		"two unresolved": {
+			files: map[string]string{"index.ts": "import \"nowhere\";\nimport \"./gone\";\nexport default {}"},
+			want:  []string{`index.ts:1: Could not resolve "nowhere"`, `index.ts:2: Could not resolve "./gone"`},
+		},
+		"node without the flag": {
+			files:   map[string]string{"index.ts": "\nimport fs from \"node:fs\";\nexport default { fs }"},
+			options: bundle.Options{CompatibilityDate: "2026-01-01"},
+			want:    []string{`index.ts:2: "node:fs" is a module of node`, `Add "nodejs_compat" to compatibility_flags`},
+		},
+		"node forbidden": {
+			files:   map[string]string{"index.ts": "import fs from \"fs\";\nexport default { fs }"},
+			options: bundle.Options{CompatibilityDate: "2026-11-01", CompatibilityFlags: []string{"no_nodejs_compat"}},
+			want:    []string{`index.ts:1: "fs" is a module of node`, `Take "no_nodejs_compat" out`},
+		},
+		"no main":        {options: bundle.Options{Main: "dist/worker.js"}, want: []string{`dist/worker.js: the Worker's main file is not there`, "kv-sync runs none"}},
+		"main a folder":  {files: map[string]string{"index.ts/x": ""}, want: []string{`index.ts: the Worker's main file cannot be read: it is no regular file`}},
+		"python":         {files: map[string]string{"main.py": ""}, options: bundle.Options{Main: "main.py"}, want: []string{"Python"}},
+		"service worker": {files: map[string]string{"index.ts": `addEventListener("fetch", () => {})`}, want: []string{"index.ts: the Worker exports nothing"}},
+		"style sheet":    {files: map[string]string{"index.ts": `import "./a.css"; export default {}`, "a.css": "p{}"}, want: []string{"index.css", "as text"}},
+		"workers sites": {
+			files: map[string]string{"index.ts": `import m from "__STATIC_CONTENT_MANIFEST"; export default { m }`},
+			want:  []string{"index.ts:1: __STATIC_CONTENT_MANIFEST belongs to wrangler's Workers Sites", "docs/workers.md"},
+		},
+		"no such part": {
+			files: map[string]string{"index.ts": `import m from "@kv-sync/worker/sites"; export default { m }`},
+			want:  []string{`index.ts:1: "@kv-sync/worker/sites" is no part of @kv-sync/worker`},
+		},
+		"hidden rule": {
+			files:   map[string]string{"index.ts": `import m from "./a.txt"; export default { m }`, "a.txt": ""},
+			options: bundle.Options{Rules: []bundle.Rule{{Type: "Text", Globs: []string{"**/*.md"}}}},
+			want:    []string{`index.ts:1: the rule of type Text that matches "./a.txt" is hidden`, "fallthrough"},
+		},
+		"unknown rule": {options: bundle.Options{Rules: []bundle.Rule{{Type: "PythonModule"}}}, files: map[string]string{"index.ts": ""}, want: []string{`"PythonModule" are not supported`}},
+		"missing wasm": {files: map[string]string{"index.ts": "import w from './w.wasm'; export default { w }"}, want: []string{`index.ts:1: Could not resolve "./w.wasm"`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.options.Root, tt.options.Library = project(t, tt.files), library
+			if tt.options.Main == "" {
+				tt.options.Main = "index.ts"
+			}
+			_, err := bundle.Bundle(t.Context(), tt.options)
+			var refused *bundle.Error
+			if !errors.As(err, &refused) {
+				t.Fatalf("error %v is no *bundle.Error", err)
+			}
+			wantParts(t, err.Error(), tt.want...)
+			if strings.Contains(err.Error(), tt.options.Root) {
+				t.Errorf("the message holds the absolute path: %v", err)
+			}
+		})
+	}
+}
+
+func TestNodeModules(t *testing.T) {
+	files := map[string]string{
+		"index.ts":                         serving + `import fs from "fs"; import { a } from "node:fs/promises"; import c from "legacy"; export default { fs, a, c, site }`,
+		"node_modules/legacy/package.json": `{"main":"i.js"}`,
+		"node_modules/legacy/i.js":         `module.exports = require("path").join;`,
+	}
+	for _, o := range []bundle.Options{
+		{CompatibilityDate: "2026-11-01"},
+		{CompatibilityDate: "2025-01-01", CompatibilityFlags: []string{"nodejs_compat"}},
+	} {
+		o.Root, o.Main = project(t, files), "index.ts"
+		text := mainText(t, mustBundle(t, o))
+		wantParts(t, text, `"node:fs"`, `"node:fs/promises"`, `from "node:path"`)
+		if strings.Contains(text, "Dynamic require") {
+			t.Errorf("a require is left, which fails at run time:\n%s", text)
+		}
+	}
+	t.Run("an installed package of a plain name", func(t *testing.T) {
+		root := project(t, map[string]string{
+			"index.ts":                         serving + `import b from "buffer"; export default { b, site }`,
+			"node_modules/buffer/package.json": `{"main":"i.js"}`,
+			"node_modules/buffer/i.js":         `module.exports = "polyfill";`,
+		})
+		wantParts(t, mainText(t, mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01"})), "polyfill")
+	})
+}
+
+func TestRulesAndSettings(t *testing.T) {
+	root := project(t, map[string]string{
+		"index.jsx": serving + `import t from "./notes.md"; import u from "./u.txt"; import { x } from "aliased"; import d from "./deep/d.dat";
+			export default { t, u, x, d, site, v: VERSION, e: process.env.NODE_ENV, j: <a/> }`,
+		"notes.md": "notes", "u.txt": "u", "deep/d.dat": "d", "x.ts": "export const x = 'from x';",
+	})
+	r := mustBundle(t, bundle.Options{
+		Root: root, Main: "index.jsx", PreserveFileNames: true, Minify: true, JSXFactory: "make",
+		Rules:  []bundle.Rule{{Type: "Text", Globs: []string{"**/*.md"}, Fallthrough: true}, {Type: "Data", Globs: []string{"./deep/*.dat"}}},
+		Define: map[string]string{"VERSION": `"v9"`}, Alias: map[string]string{"aliased": "./x"},
+	})
+	var names []string
+	for _, m := range r.Modules {
+		names = append(names, m.Name+" "+m.Type)
+	}
+	want := []string{"index.js application/javascript+module", "d.dat application/octet-stream", "notes.md text/plain", "u.txt text/plain"}
+	if d := cmp.Diff(want, names); d != "" {
+		t.Errorf("modules (-want +got):\n%s", d)
+	}
+	wantParts(t, mainText(t, r), `"from x"`, `"v9"`, `"production"`, "make(")
+}
+
+func TestWorkerThatServesNoSite(t *testing.T) {
+	root := project(t, map[string]string{"index.ts": `export default { fetch: () => new Response("hi") }`})
+	r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"})
+	if r.ServesSite || len(r.Notices) != 1 || r.Notices[0].Path != "index.ts" || !strings.Contains(r.Notices[0].Fix, "@kv-sync/worker/site") {
+		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
+	}
+	root = project(t, map[string]string{"index.ts": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new Response(m) }`})
+	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"}); !r.ServesSite || len(r.Notices) > 0 {
+		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
+	}
+}
+
+func TestCodeOfACommit(t *testing.T) {
+	commit := map[string]string{
+		"app/src/index.ts":      serving + `import { old } from "./old"; import t from "../t.txt"; import g from "./made.js"; import p from "pkg"; export default { old, t, g, p, site }`,
+		"app/src/old.tsx":       `export { old } from "./deep"`,
+		"app/src/deep/index.js": `export const old = "old code";`,
+		"app/t.txt":             "old text",
+	}
+	root := project(t, map[string]string{
+		"app/src/index.ts":              `export default "new code"`,
+		"app/src/made.js":               `export default "made by a build";`,
+		"node_modules/pkg/package.json": `{"main":"p.js"}`,
+		"node_modules/pkg/p.js":         `module.exports = "installed";`,
+	})
+	r := mustBundle(t, bundle.Options{
+		Root: filepath.Join(root, "app"), Main: "src/index.ts", ReadRoot: root,
+		ReadFile: func(name string) ([]byte, error) {
+			if s, ok := commit[name]; ok {
+				return []byte(s), nil
+			}
+			return nil, fs.ErrNotExist
+		},
+	})
+	text := mainText(t, r)
+	wantParts(t, text, "old code", "made by a build", "installed")
+	if strings.Contains(text, "new code") || len(r.Modules) != 2 || string(r.Modules[1].Content) != "old text" {
+		t.Errorf("not the commit's code: %s\n%+v", text, r.Modules[1:])
+	}
+	if len(r.Notices) != 1 || r.Notices[0].Path != "src/made.js" {
+		t.Errorf("notices %v", r.Notices)
+	}
+}
+
+func TestNoBundle(t *testing.T) {
+	files := map[string]string{
+		"build/shim.mjs":          `import m from "./kv-sync-manifest.bin"; import w from "./index.wasm"; export default { m, w }`,
+		"build/index.wasm":        "\x00asm",
+		"build/snippets/a.js":     "export const a = 1;",
+		"build/readme.md":         "not sent",
+		"build/node_modules/x.js": "",
+	}
+	o := bundle.Options{Main: "build/shim.mjs", NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}}}
+	o.Root = project(t, files)
+	r := mustBundle(t, o)
+	got := map[string]string{}
+	for _, m := range r.Modules {
+		got[m.Name] = m.Type
+	}
+	want := map[string]string{"shim.mjs": "application/javascript+module", "index.wasm": "application/wasm", "snippets/a.js": "application/javascript+module"}
+	if d := cmp.Diff(want, got); d != "" || r.Main != "shim.mjs" || !r.ServesSite {
+		t.Errorf("main %s, serves %v, modules (-want +got):\n%s", r.Main, r.ServesSite, d)
+	}
+
+	for reason, change := range map[string]map[string]string{
+		"cannot be resolved":      {"build/shim.mjs": serving},
+		"its name cannot be":      {"build/a\"b.js": ""},
+		"JavaScript modules only": {},
+	} {
+		files, o := maps.Clone(files), o
+		maps.Copy(files, change)
+		if len(change) == 0 {
+			o.Main = "build/readme.md"
+		}
+		o.Root, o.Library = project(t, files), library
+		if _, err := bundle.Bundle(t.Context(), o); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("error %v, want %q", err, reason)
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	root := project(t, map[string]string{"index.ts": `import b from "./b.bin"; import c from "./c.bin"; export default { b, c }`})
+	for _, size := range []int64{33 << 20, 65 << 20} {
+		for _, name := range []string{"b.bin", "c.bin"} {
+			if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(filepath.Join(root, name), size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Library: library})
+		var refused *bundle.Error
+		if !errors.As(err, &refused) {
+			t.Errorf("two modules of %d MiB: %v", size>>20, err)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := bundle.Bundle(ctx, bundle.Options{Root: t.TempDir(), Library: library}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestUnusedModuleIsLeftOut(t *testing.T) {
+	root := project(t, map[string]string{
+		"index.ts":     serving + `import { used } from "./lib"; export default { used, site }`,
+		"lib.ts":       `import big from "./big.txt"; export const used = 1; export const unused = big;`,
+		"big.txt":      "big",
+		"package.json": `{"sideEffects": false}`,
+	})
+	r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"})
+	names := slices.Collect(func(yield func(string) bool) {
+		for _, m := range r.Modules {
+			if !yield(m.Name) {
+				return
+			}
+		}
+	})
+	imported := strings.Contains(mainText(t, r), "big.txt")
+	if imported != (len(names) == 2) {
+		t.Errorf("modules %v, imported %v", names, imported)
+	}
+}

@@ -1,0 +1,266 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// What our own code is called inside a bundle.
+const (
+	libraryNamespace = "kv-sync"
+	libraryDefault   = "kv-sync:src/default.ts"
+	manifestImport   = "./" + kvsync.ModuleManifest
+)
+
+// library maps what a Worker imports to a file of our source. An installed copy
+// of the package is never used: the code must fit the manifest that this binary
+// writes.
+var library = map[string]string{
+	libraryDefault:         "src/default.ts",
+	"@kv-sync/worker":      "src/index.ts",
+	"@kv-sync/worker/site": "src/site.ts",
+}
+
+// collector gathers what esbuild's plugins find. esbuild calls them from many
+// goroutines.
+type collector struct {
+	options *Options
+	rules   []rule
+
+	mu      sync.Mutex
+	modules map[string]kvsync.Module
+	notices []kvsync.Problem
+}
+
+func newCollector(o *Options, rules []rule) *collector {
+	return &collector{options: o, rules: rules, modules: map[string]kvsync.Module{}}
+}
+
+// plugins lists the plugins in the order in which they are asked.
+func (c *collector) plugins() []api.Plugin {
+	list := []api.Plugin{
+		{Name: "kv-sync", Setup: c.ours},
+		{Name: "runtime", Setup: c.runtime},
+		{Name: "modules", Setup: c.separate},
+	}
+	if c.options.ReadFile != nil {
+		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
+	}
+	return list
+}
+
+// failed is an import that cannot be resolved, with what to do about it.
+func failed(reason, fix string) api.OnResolveResult {
+	return api.OnResolveResult{Errors: []api.Message{{Text: reason, Notes: []api.Note{{Text: fix}}}}}
+}
+
+// ours resolves @kv-sync/worker to the source in this binary, and the manifest
+// to the module that the engine adds.
+func (c *collector) ours(b api.PluginBuild) {
+	manifest := api.OnResolveResult{Path: manifestImport, External: true}
+	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + `|@kv-sync/worker/manifest)$`},
+		func(api.OnResolveArgs) (api.OnResolveResult, error) { return manifest, nil })
+
+	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/default\.ts|@kv-sync/worker(/.*)?)$`},
+		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if file, ok := library[args.Path]; ok {
+				return api.OnResolveResult{Path: file, Namespace: libraryNamespace}, nil
+			}
+			return failed(fmt.Sprintf("%q is no part of @kv-sync/worker", args.Path),
+				`Import "@kv-sync/worker", "@kv-sync/worker/site" or "@kv-sync/worker/manifest".`), nil
+		})
+
+	b.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: libraryNamespace},
+		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			file := path.Join(path.Dir(args.Importer), args.Path)
+			stem := strings.TrimSuffix(strings.TrimSuffix(file, ".js"), ".ts")
+			for _, candidate := range []string{file, stem + ".ts", stem + "/index.ts"} {
+				if st, err := fs.Stat(c.options.Library, candidate); err == nil && st.Mode().IsRegular() {
+					return api.OnResolveResult{Path: candidate, Namespace: libraryNamespace}, nil
+				}
+			}
+			return failed(fmt.Sprintf("%q is not in this kv-sync", file), "This is a fault of kv-sync: please report it."), nil
+		})
+
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: libraryNamespace},
+		func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			src, err := fs.ReadFile(c.options.Library, args.Path)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			contents := string(src)
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderTS}, nil
+		})
+
+	b.OnResolve(api.OnResolveOptions{Filter: `^__STATIC_CONTENT_MANIFEST$`},
+		func(api.OnResolveArgs) (api.OnResolveResult, error) {
+			return failed("__STATIC_CONTENT_MANIFEST belongs to wrangler's Workers Sites, and kv-sync does not make it",
+				`Serve the files by an import from "@kv-sync/worker/site" in place of @cloudflare/kv-asset-handler; docs/workers.md shows how.`), nil
+		})
+}
+
+// nested marks a question that a plugin asks of esbuild itself, so that the
+// plugin does not answer it.
+type nested struct{}
+
+// separate makes modules of the files that rules match.
+func (c *collector) separate(b api.PluginBuild) {
+	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		if _, ok := args.PluginData.(nested); ok || args.Kind == api.ResolveEntryPoint || args.Namespace == libraryNamespace {
+			return api.OnResolveResult{}, nil
+		}
+		r, err := find(c.rules, args.Path)
+		if err != nil {
+			return failed(err.Error(), fixHidden), nil
+		}
+		if r == nil || contentTypes[r.Type] == "" {
+			return api.OnResolveResult{}, nil
+		}
+		specifier, _, _ := strings.Cut(args.Path, "?")
+		file, messages := c.locate(b, specifier, args)
+		if len(messages) > 0 {
+			return api.OnResolveResult{Errors: messages}, nil
+		}
+		content, err := c.options.read(file)
+		if err != nil {
+			return failed(fmt.Sprintf("%s cannot be read: %s", c.options.display(file), reason(err)), "Correct the import."), nil
+		}
+		m := c.add(path.Base(filepath.ToSlash(file)), contentTypes[r.Type], content)
+		return api.OnResolveResult{Path: "./" + m.Name, External: true}, nil
+	})
+}
+
+// locate finds the file that an import means: as esbuild does, and for a plain
+// name that is no package beside the importer, as wrangler does.
+func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResolveArgs) (string, []api.Message) {
+	if args.ResolveDir != "" && (strings.HasPrefix(specifier, "./") || strings.HasPrefix(specifier, "../")) {
+		file := filepath.Join(args.ResolveDir, filepath.FromSlash(specifier))
+		if c.options.exists(file) {
+			return file, nil
+		}
+	}
+	found := b.Resolve(specifier, api.ResolveOptions{
+		Importer: args.Importer, Namespace: args.Namespace, ResolveDir: args.ResolveDir,
+		Kind: args.Kind, With: args.With, PluginData: nested{},
+	})
+	if len(found.Errors) == 0 && !found.External {
+		return found.Path, nil
+	}
+	if beside := filepath.Join(args.ResolveDir, filepath.FromSlash(specifier)); c.options.exists(beside) {
+		return beside, nil
+	}
+	if len(found.Errors) == 0 {
+		found.Errors = []api.Message{{Text: fmt.Sprintf("Could not resolve %q", specifier)}}
+	}
+	return "", found.Errors
+}
+
+// exists reports whether a file is there, in the commit or on the disk.
+func (o *Options) exists(file string) bool {
+	if name, ok := o.inCommit(file); ok {
+		if _, err := o.ReadFile(name); err == nil {
+			return true
+		}
+	}
+	st, err := os.Stat(file)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// unsafeName matches what a module's name had better not hold, for it becomes
+// part of a multipart header.
+var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+
+// add remembers a module. Its name begins with a hash of the content, so that
+// it is the same wherever the project lies.
+func (c *collector) add(base, contentType string, content []byte) kvsync.Module {
+	h := kvsync.HashOf(append([]byte(contentType+"\x00"), content...)).String()[:16]
+	name := unsafeName.ReplaceAllString(base, "_")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	other, taken := c.modules[name]
+	same := taken && other.Type == contentType && string(other.Content) == string(content)
+	if !c.options.PreserveFileNames || taken && !same || name == mainModule || name == kvsync.ModuleManifest {
+		name = h + "-" + name
+	}
+	m := kvsync.Module{Name: name, Type: contentType, Content: content}
+	c.modules[name] = m
+	return m
+}
+
+// commit reads the project's files through Options.ReadFile, and resolves
+// relative imports there, for a file of the commit need not be on the disk.
+func (c *collector) commit(b api.PluginBuild) {
+	o := c.options
+	b.OnResolve(api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		base := filepath.Join(args.ResolveDir, filepath.FromSlash(args.Path))
+		for _, candidate := range candidates(base) {
+			if name, ok := o.inCommit(candidate); ok {
+				if _, err := o.ReadFile(name); err == nil {
+					return api.OnResolveResult{Path: candidate, Namespace: "file"}, nil
+				}
+			}
+		}
+		return api.OnResolveResult{}, nil
+	})
+	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		if args.Kind == api.ResolveEntryPoint && args.Path == o.Main {
+			return api.OnResolveResult{Path: o.Main, Namespace: "file"}, nil
+		}
+		return api.OnResolveResult{}, nil
+	})
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		name, ok := o.inCommit(args.Path)
+		if !ok {
+			return api.OnLoadResult{}, nil
+		}
+		src, err := o.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.notices = append(c.notices, kvsync.Problem{Path: o.display(args.Path),
+				Reason: "the commit does not hold this file of the Worker, so it was read from the work tree"})
+			return api.OnLoadResult{}, nil
+		}
+		if err != nil {
+			return api.OnLoadResult{}, fmt.Errorf("read %s from the commit: %w", name, err)
+		}
+		contents := string(src)
+		return api.OnLoadResult{Contents: &contents, Loader: api.LoaderDefault, ResolveDir: filepath.Dir(args.Path)}, nil
+	})
+}
+
+// extensions are tried behind an import without one, in esbuild's order.
+var extensions = []string{".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".json"}
+
+// candidates lists the files that a relative import can mean: itself, with an
+// extension, TypeScript under a JavaScript name, the index of a folder.
+func candidates(base string) []string {
+	list := []string{base}
+	for _, e := range extensions {
+		list = append(list, base+e)
+	}
+	switch ext := filepath.Ext(base); ext {
+	case ".js", ".jsx":
+		stem := strings.TrimSuffix(base, ext)
+		list = append(list, stem+".ts", stem+".tsx")
+	case ".mjs":
+		list = append(list, strings.TrimSuffix(base, ext)+".mts")
+	case ".cjs":
+		list = append(list, strings.TrimSuffix(base, ext)+".cts")
+	}
+	for _, e := range extensions {
+		list = append(list, filepath.Join(base, "index"+e))
+	}
+	return list
+}
