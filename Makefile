@@ -1,0 +1,53 @@
+# make demo   see it work on this machine, without an account
+# make test   every test; installs what it needs
+# make lint   formatting, vet, linters
+# make bench  the table of docs/benchmarks.md
+# make image  build the Action's image and run it (Debian: installs buildah)
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+export GOFLAGS := -buildvcs=false
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: build demo test test-go test-worker lint bench image fuzz clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
+
+demo: build
+	bash examples/demo.sh
+
+test: test-worker test-go
+
+test-go:
+	$(GO) test ./...
+
+test-worker: worker/node_modules/.package-lock.json
+	cd worker && npm run check && npm test
+
+worker/node_modules/.package-lock.json: worker/package-lock.json
+	cd worker && npm ci --no-audit --no-fund
+
+lint:
+	@out="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofmt these files:"; echo "$$out"; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) run $(GOLANGCI) run
+	$(GO) run $(ACTIONLINT) examples/workflows/*.yml $(wildcard .github/workflows/*.yml)
+
+bench: build
+	$(GO) run ./bench
+
+image:
+	bash cmd/action/image_test.sh
+
+# A minute for each fuzz target, beyond the seeds that every test run tries.
+fuzz:
+	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
+	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done; done
+
+clean:
+	rm -rf bin
