@@ -59,6 +59,7 @@ function splitPattern(source: string): { host: string; path: string } {
 }
 
 function normalize(path: string): string {
+  if (!path.startsWith("/")) return path;
   try {
     return new URL(`https://x${path}`).pathname;
   } catch {

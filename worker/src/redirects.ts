@@ -40,13 +40,16 @@ export class Redirects {
 
 /**
  * Where a rule leads, or undefined if what it captured makes no URL. Captures
- * come from whoever sends the request: they never choose the host, unless the
- * rule gives them a label of it (https://:lang.example.com/).
+ * come from whoever sends the request: they never choose the host, but for a
+ * label that the rule puts before others (https://:lang.example.com/).
  */
 function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirection | undefined {
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(to)?.[0] ?? "";
-  for (const [, before, name] of authority.matchAll(/(.):([A-Za-z]\w*)/g)) {
-    if (/\w/.test(before!) || !/^[A-Za-z0-9-]+$/.test(captures.get(name!) ?? "")) return undefined;
+  const authority = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(to)?.[0] ?? "";
+  const names = [...authority.matchAll(/:([A-Za-z]\w*)/g)].map(([, name]) => name!);
+  if (names.length > 0) {
+    const afterThem = authority.replace(/^.*:[A-Za-z]\w*/s, "");
+    if (!afterThem.includes(".")) return undefined;
+    if (!names.every((name) => /^[A-Za-z0-9-]+$/.test(captures.get(name) ?? ""))) return undefined;
   }
   let target = substitute(authority, captures) + substitute(to.slice(authority.length), captures);
   if (/^\/(?![/\\])/.test(to)) target = mergeLeadingSlashes(target);

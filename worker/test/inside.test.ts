@@ -1,0 +1,61 @@
+// Runs test/inside/ in `workerd test`, with the test vectors at hand.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { workerdBinary } from "./platform";
+import { vectorFiles, vectorFolder } from "./vectors";
+import type { Vectors } from "./inside/harness";
+
+test("testdata/served/ is what the independent encoder writes", () => {
+  for (const [name, bytes] of vectorFiles()) {
+    assert.ok(bytes.equals(readFileSync(join(vectorFolder, name))), `${name} differs; run npm run vectors`);
+  }
+});
+
+test("inside workerd", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
+  try {
+    await build({
+      entryPoints: ["test/inside/main.ts"],
+      outfile: join(folder, "main.js"),
+      bundle: true,
+      format: "esm",
+      target: "es2024",
+      external: ["node:*"],
+      logLevel: "warning",
+    });
+    writeFileSync(join(folder, "vectors.json"), JSON.stringify(readVectors()));
+    writeFileSync(
+      join(folder, "config.capnp"),
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(name = "main", worker = (
+  compatibilityDate = "2026-01-01", compatibilityFlags = ["nodejs_compat"],
+  modules = [(name = "main.js", esModule = embed "main.js")],
+  bindings = [(name = "VECTORS", json = embed "vectors.json")]))]);\n`,
+    );
+    const { stdout, stderr } = await promisify(execFile)(workerdBinary, ["test", "--verbose", join(folder, "config.capnp")]);
+    assert.match(stdout + stderr, /[1-9]\d* tests passed/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function readVectors(): Vectors {
+  const read = (name: string) => readFileSync(join(vectorFolder, name));
+  const names = (folder: string) =>
+    readdirSync(join(vectorFolder, folder))
+      .filter((name) => name.endsWith(".bin"))
+      .map((name) => name.slice(0, -".bin".length));
+  return {
+    manifests: Object.fromEntries(
+      names("").map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(`${name}.bin`).toString("base64") }]),
+    ),
+    refused: Object.fromEntries(names("refused").map((name) => [name, read(`refused/${name}.bin`).toString("base64")])),
+  };
+}

@@ -1,0 +1,32 @@
+// The tests in this folder run inside workerd (`workerd test`).
+
+/** What inside.test.ts hands in. */
+export interface Vectors {
+  /** By name: the description, and the manifest in base64. */
+  manifests: Record<string, { json: string; bin: string }>;
+  /** Manifests to refuse, in base64, by name. */
+  refused: Record<string, string>;
+}
+
+type Body = (vectors: Vectors) => void | Promise<void>;
+
+const tests: { name: string; body: Body }[] = [];
+
+export function test(name: string, body: Body): void {
+  tests.push({ name, body });
+}
+
+/** Runs all tests, and fails with the names of those that failed. */
+export async function runAll(vectors: Vectors): Promise<void> {
+  const failed: string[] = [];
+  for (const { name, body } of tests) {
+    try {
+      await body(vectors);
+    } catch (error) {
+      failed.push(name);
+      console.error(`FAILED ${name}\n`, error instanceof Error ? error.stack : error);
+    }
+  }
+  if (failed.length > 0) throw new Error(`${failed.length} of ${tests.length} tests failed: ${failed.join("; ")}`);
+  console.log(`${tests.length} tests passed`);
+}

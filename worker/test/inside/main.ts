@@ -1,0 +1,14 @@
+import "./conditional";
+import "./html";
+import "./manifest";
+import "./meta";
+import "./pathname";
+import "./pattern";
+import "./redirects";
+import { runAll, type Vectors } from "./harness";
+
+export default {
+  async test(_controller: unknown, env: { VECTORS: Vectors }) {
+    await runAll(env.VECTORS);
+  },
+};
