@@ -101,7 +101,7 @@ func New(o Options) (*Account, error) {
 	case o.AccountID == "":
 		return nil, errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your Cloudflare dashboard")
 	case !accountID.MatchString(o.AccountID):
-		return nil, fmt.Errorf("%q is no account id: it has 32 digits 0-9a-f and stands in the address of your Cloudflare dashboard", clip(clean(o.AccountID), 40))
+		return nil, fmt.Errorf("the account id is not one, with its %d bytes: it has 32 digits 0-9a-f and stands in the address of your Cloudflare dashboard", len(o.AccountID)) // not shown: it may be the token
 	}
 	base, err := parseBase(o.BaseURL)
 	if err != nil {
@@ -219,7 +219,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 		return err
 	}
 	if token.Status != "active" {
-		return fmt.Errorf("the API token is %s: roll it or create another at https://dash.cloudflare.com/profile/api-tokens", clip(clean(token.Status), 40))
+		return fmt.Errorf("the API token is %s: roll it or create another at https://dash.cloudflare.com/profile/api-tokens", a.shown(token.Status, 40))
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func (c *call) understand(status int, header http.Header, body []byte) *APIError
 	}
 	if err := c.read(e); err != nil {
 		fail := c.refusal(status, header, nil, e)
-		fail.Err, fail.fate = err, lostFate
+		fail.Err, fail.fate = c.harmless(err), lostFate
 		return fail
 	}
 	return nil

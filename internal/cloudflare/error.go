@@ -167,10 +167,10 @@ func (c *call) refusal(status int, header http.Header, body []byte, env envelope
 	e := c.failure()
 	e.Status = status
 	e.enveloped = env.Success != nil
-	e.RequestID = clip(clean(header.Get("Cf-Ray")), 64)
-	e.collect(env.Errors, c.account.scrub)
+	e.RequestID = c.account.shown(header.Get("Cf-Ray"), 64)
+	c.collect(e, env.Errors)
 	if !e.enveloped && len(body) > 0 {
-		e.note(0, c.account.scrub(snippet(body)))
+		e.note(0, strconv.Quote(c.account.shown(gist(body), 100)))
 	}
 	e.asked = asked(header)
 	e.Hint = e.hint(c.needs)
@@ -185,10 +185,13 @@ func (c *call) lost(err error, sent bool) *APIError {
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
-	e.Err = scrubbed{err, clip(clean(c.account.scrub(err.Error())), 300)}
+	e.Err = c.harmless(err)
 	e.fate = judgeLoss(err, sent)
 	return e
 }
+
+// harmless keeps what err is and makes its text fit to be shown.
+func (c *call) harmless(err error) error { return scrubbed{err, c.account.shown(err.Error(), 300)} }
 
 // scrubbed is an error whose text is fit to be shown.
 type scrubbed struct {
@@ -209,33 +212,37 @@ func (a *Account) redact(u *url.URL) string {
 }
 
 // collect takes the complaints with what is nested in them.
-func (e *APIError) collect(list []complaint, scrub func(string) string) {
+func (c *call) collect(e *APIError, list []complaint) {
 	for _, x := range list {
 		if len(e.Codes) == 8 { // an answer is not trusted to be short
 			return
 		}
-		e.note(x.Code, scrub(x.Message))
-		e.collect(x.Chain, scrub)
+		e.note(x.Code, c.account.shown(x.Message, 500))
+		c.collect(e, x.Chain)
 	}
 }
 
 func (e *APIError) note(code int, message string) {
 	e.Codes = append(e.Codes, code)
-	e.Messages = append(e.Messages, clip(clean(message), 500))
+	e.Messages = append(e.Messages, message)
 }
 
-// snippet is the gist of a body that should have been JSON: a page's title, or
+// gist is what matters of a body that should have been JSON: a page's title, or
 // its first words.
-func snippet(body []byte) string {
+func gist(body []byte) string {
 	text := string(body[:min(len(body), 4<<10)])
 	lower := strings.ToLower(text)
 	if i := strings.Index(lower, "<title>"); i >= 0 && len(lower) == len(text) {
 		if j := strings.Index(lower[i:], "</title>"); j >= 0 {
-			return strconv.Quote(clip(clean(text[i+len("<title>"):i+j]), 100))
+			return text[i+len("<title>") : i+j]
 		}
 	}
-	return strconv.Quote(clip(clean(text), 100))
+	return text
 }
+
+// shown makes a text from elsewhere fit for errors and logs: without the token,
+// which a server might repeat, on one line, of at most n bytes.
+func (a *Account) shown(s string, n int) string { return clip(clean(a.scrub(s)), n) }
 
 // clean makes one harmless line of a text from elsewhere: no terminal escapes,
 // and no line that a CI log takes for a command.

@@ -1,0 +1,253 @@
+package cloudflare
+
+import (
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func TestNewRefuses(t *testing.T) {
+	good := Options{Token: testToken, AccountID: testAccount}
+	for name, tc := range map[string]struct {
+		change func(*Options)
+		says   string
+	}{
+		"no token":           {func(o *Options) { o.Token = " " }, "CLOUDFLARE_API_TOKEN"},
+		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "copy it again"},
+		"no account":         {func(o *Options) { o.AccountID = "" }, "CLOUDFLARE_ACCOUNT_ID"},
+		"account by e-mail":  {func(o *Options) { o.AccountID = "me@example.com" }, "32 digits"},
+		"account with path":  {func(o *Options) { o.AccountID = "../" + testAccount }, "32 digits"},
+		"account upper case": {func(o *Options) { o.AccountID = strings.ToUpper(testAccount) }, "32 digits"},
+		"swapped":            {func(o *Options) { o.Token, o.AccountID = o.AccountID, o.Token }, "32 digits"},
+		"plain http":         {func(o *Options) { o.BaseURL = "http://api.cloudflare.com/client/v4" }, "not https"},
+		"private address":    {func(o *Options) { o.BaseURL = "http://10.0.0.1" }, "not https"},
+		"loopback look-like": {func(o *Options) { o.BaseURL = "http://127.0.0.1.evil.example" }, "not https"},
+		"localhost.evil":     {func(o *Options) { o.BaseURL = "http://localhost.evil.example" }, "not https"},
+		"user info":          {func(o *Options) { o.BaseURL = "https://127.0.0.1:x@evil.example" }, ""},
+		"password":           {func(o *Options) { o.BaseURL = "https://u:secretpw@example.com" }, "leave them out"},
+		"another scheme":     {func(o *Options) { o.BaseURL = "file:///etc/passwd" }, ""},
+		"no scheme":          {func(o *Options) { o.BaseURL = "localhost:8787" }, ""},
+		"query":              {func(o *Options) { o.BaseURL = "https://example.com/?a=b" }, "leave them out"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := good
+			tc.change(&o)
+			_, err := New(o)
+			wantErr(t, err, tc.says)
+			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), testToken) {
+				t.Error(err)
+			}
+		})
+	}
+	for _, base := range []string{"", "https://example.com", "http://127.0.0.1:8787", "http://[::1]:8787/client/v4/", "http://localhost:1"} {
+		o := good
+		o.BaseURL, o.Token = base, testToken+"\n"
+		if _, err := New(o); err != nil {
+			t.Error(base, err)
+		}
+	}
+}
+
+func TestTokenIsNeverShown(t *testing.T) {
+	leaky := func(w http.ResponseWriter, r *http.Request) {
+		refuse(500, 1, "you sent "+r.Header.Get("Authorization"), "CF-Ray", r.Header.Get("Authorization"))(w, r)
+	}
+	html := func(w http.ResponseWriter, r *http.Request) { page(502, r.Header.Get("Authorization"))(w, r) }
+	for _, r := range []reply{leaky, html} {
+		inBubble(t, func(t *testing.T, s *server) {
+			err := activate(s)
+			_, err2 := s.store().PutBulk(t.Context(), pairs)
+			o := Options{Token: testToken, AccountID: testAccount}
+			all := fmt.Sprintf("%v %+v %#v %v %+v %#v %+v %#v %v %+v %s", err, err, apiError(t, err), s.account, s.account, s.account, o, o, err2, s.account.options, &s.logged)
+			if strings.Contains(all, testToken) {
+				t.Error(all)
+			}
+		}, r)
+	}
+}
+
+// SDK fault: an HTML error body gives an empty message.
+func TestErrorOfAnHTMLPage(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		_, err := s.store().Get(t.Context(), "k")
+		wantErr(t, err, `read KV key "k"`, "GET /accounts/…/", "403 Forbidden", `"Attention Required!"`)
+		if strings.Contains(err.Error(), "lots") || strings.Contains(err.Error(), testAccount) {
+			t.Error(err)
+		}
+	}, page(403, "Attention Required!"))
+}
+
+func TestErrorsAreOneHarmlessLine(t *testing.T) {
+	evil := "a\n::error::forged\r\x1b[2Jb\u202e" + strings.Repeat("x", 5000)
+	for _, r := range []reply{refuse(400, 1, evil), page(400, evil), answer(400, evil)} {
+		inBubble(t, func(t *testing.T, s *server) {
+			err := activate(s)
+			wantErr(t, err)
+			if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Errorf("%q", text)
+			}
+		}, r)
+	}
+}
+
+// SDK fault: HTTP 200 with success:false gives no error.
+func TestSuccessFalseInA200(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		err := s.store().Put(t.Context(), "k", []byte("v"))
+		wantErr(t, err, "something is off", "code 10021")
+	}, refuse(200, 10021, "something is off"))
+}
+
+func TestHints(t *testing.T) {
+	const lacksKV, lacksScripts = `lacks the permission "Workers KV Storage: Edit"`, `lacks the permission "Workers Scripts: Edit"`
+	for name, tc := range map[string]struct {
+		reply       reply
+		kv, scripts string
+	}{
+		"permission":         {refuse(403, 10000, "Authentication error"), lacksKV, lacksScripts},
+		"another account":    {refuse(403, 9109, "Unauthorized to access requested resource"), lacksKV, lacksScripts},
+		"invalid":            {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
+		"401":                {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
+		"no token":           {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
+		"no subdomain":       {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
+		"namespace":          {refuse(404, 10013, "namespace not found"), "namespace is gone", "namespace is gone"},
+		"wrong base URL":     {page(404, "nginx"), "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_API_BASE_URL"},
+		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},
+		"secret was changed": {refuse(400, 10220, "secrets changed"), "a secret was changed", "a secret was changed"},
+		"invalid format": {answer(400, `{"success":false,"errors":[{"code":6003,"message":"Invalid request headers",
+			"error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}]}`), "Authorization header (code 6111)", "is not valid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				_, err := s.store().PutBulk(t.Context(), pairs)
+				wantErr(t, err, tc.kv)
+				wantErr(t, activate(s), tc.scripts)
+			}, tc.reply)
+		})
+	}
+}
+
+func TestQuota(t *testing.T) {
+	for _, status := range []int{400, 403, 429} {
+		inBubble(t, func(t *testing.T, s *server) {
+			_, err := s.store().PutBulk(t.Context(), pairs)
+			if !errors.Is(err, kvsync.ErrQuota) || len(s.requests()) != 1 {
+				t.Error(len(s.requests()), err)
+			}
+			wantErr(t, err, "00:00 UTC")
+		}, refuse(status, 10048, "your account has reached the free usage limit for this operation for today"))
+	}
+	inBubble(t, func(t *testing.T, s *server) {
+		if err := activate(s); errors.Is(err, kvsync.ErrQuota) {
+			t.Error(err)
+		}
+	}, refuse(429, 971, "more than 1200 requests per 300 seconds reached"))
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("followed with %v", r.Header) }))
+	defer other.Close()
+	first := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+	defer first.Close()
+	a, err := New(Options{Token: testToken, AccountID: testAccount, BaseURL: first.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	wantErr(t, a.Store(testSpace).Put(t.Context(), "k", []byte("v")), "does not redirect")
+}
+
+func TestVerify(t *testing.T) {
+	invalid := refuse(401, 1000, "Invalid API Token")
+	active := result(`{"id":"x","status":"active"}`)
+	for _, tc := range []struct {
+		name    string
+		replies []reply
+		says    string
+		paths   []string
+	}{
+		{"a user's", []reply{active}, "", []string{"/user/tokens/verify"}},
+		{"an account's", []reply{invalid, active}, "", []string{"/user/tokens/verify", "/accounts/" + testAccount + "/tokens/verify"}},
+		{"nobody's", []reply{invalid}, "is not valid", nil},
+		{"expired", []reply{result(`{"status":"expired"}`)}, "token is expired", nil},
+		{"no status", []reply{result(`{}`)}, "verify the API token", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				err := s.account.Verify(t.Context())
+				if tc.says != "" {
+					wantErr(t, err, tc.says)
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				for i, p := range tc.paths {
+					if got := s.requests()[i].Path; got != p {
+						t.Error(got)
+					}
+				}
+			}, tc.replies...)
+		})
+	}
+}
+
+// The root package of the SDK links all of Cloudflare's services: 11 MB more.
+func TestOnlyThreePackagesOfTheSDKAreLinked(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	const sdk = "github.com/cloudflare/cloudflare-go/v7"
+	for _, name := range files {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range f.Imports {
+			path := strings.Trim(i.Path.Value, `"`)
+			if strings.HasPrefix(path, sdk) && path != sdk+"/kv" && path != sdk+"/workers" && path != sdk+"/option" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{`{"success":true,"result":[]}`, `{"success":false,"errors":[{"code":1,"message":"x","error_chain":[{}]}]}`,
+		"<title>x</title>", "<TITLE>\xff</title>", "", "null", `{"errors":7}`, "\x1b]0;x\a", "<title>\u0130</title>"} {
+		f.Add(200, s)
+		f.Add(404, s)
+		f.Add(503, s)
+	}
+	a, err := New(Options{Token: testToken, AccountID: testAccount})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		c := &call{account: a, what: "x", needs: kvEdit, method: "GET", path: "/x"}
+		e := c.understand(status, http.Header{"Cf-Ray": {body}}, []byte(body))
+		if e == nil {
+			if status < 200 || status > 299 || !strings.Contains(strings.ToLower(body), "success") {
+				t.Errorf("%d %q passes for success", status, body)
+			}
+			return
+		}
+		if text := e.Error(); !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len(text) > 6000 {
+			t.Errorf("%q", text)
+		}
+	})
+}
