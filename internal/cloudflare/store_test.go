@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -364,7 +365,10 @@ func TestRateLimitIsNotRunInto(t *testing.T) {
 	// 60 requests are left for five minutes; 80 are wanted, 8 at a time.
 	inBubble(t, func(t *testing.T, s *server) {
 		left, blocked := 60, false
+		var mu sync.Mutex
 		s.replies = []reply{func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
 			if time.Since(s.start) > 300*time.Second {
 				left = 1200
 			}
