@@ -1,0 +1,423 @@
+package kvsync_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+var (
+	one   = files{"/index.html": "one", "/about.html": "about", "/style.css": "css"}
+	two   = files{"/index.html": "two", "/about.html": "about", "/style.css": "css"}
+	three = files{"/index.html": "three", "/about.html": "about", "/style.css": "css", "/new.html": "new"}
+)
+
+// The ledger of requests is part of the design: cost follows the change.
+func TestLedger(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	folder := &memory{files: two}
+
+	first := w.counted(func() { w.mustDeploy(h[0]) })
+	want := []string{
+		"workers.deployments.list",                   // there is no script
+		"kv.namespaces.list", "kv.namespaces.create", // once for an account
+		"workers.account-subdomain",  // the site's address
+		"kv.bulk.put", "kv.bulk.put", // the blobs; then, their hashes being known, manifest and record
+		"workers.deployments.list",
+		"workers.scripts.put", // upload and switch in one
+		"workers.deployments.list", "workers.versions.get",
+		"workers.subdomain.set",
+	}
+	if d := cmp.Diff(want, first); d != "" {
+		t.Errorf("first deploy (-want +got):\n%s", d)
+	}
+	if got := w.counted(func() { w.mustDeploy(h[0]) }); !slices.Equal(got, []string{"workers.deployments.list", "workers.versions.get"}) {
+		t.Errorf("no change took %v", got)
+	}
+
+	w.config.Cache = &cache{}
+	changed := w.counted(func() { w.mustDeploy(h[1]) })
+	slices.Sort(changed[3:5])
+	want = []string{
+		"workers.deployments.list", "workers.versions.get",
+		"kv.values.get",                          // the live manifest, not cached yet
+		"kv.bulk.put", "workers.versions.create", // side by side
+		"workers.deployments.list", // did another one switch?
+		"workers.deployments.create",
+		"workers.deployments.list", // did a newer commit?
+	}
+	if d := cmp.Diff(want, changed); d != "" {
+		t.Errorf("one changed file (-want +got):\n%s", d)
+	}
+	if got := w.counted(func() { w.mustDeploy(folder) }); len(got) > 7 {
+		t.Errorf("a folder with one changed file took %d requests: %v", len(got), got)
+	}
+	folder.files = three
+	cached := w.counted(func() { w.mustDeploy(folder) })
+	if len(cached) > 6 || slices.Contains(cached, "kv.values.get") {
+		t.Errorf("with the manifest cached it took %v", cached)
+	}
+	if got := w.counted(func() { w.mustDeploy(folder) }); len(got) != 2 {
+		t.Errorf("an unchanged folder took %v", got)
+	}
+	w.wantSite(three)
+}
+
+// cache is a Cache in memory.
+type cache struct{ m map[string][]byte }
+
+func (c *cache) Get(name string) ([]byte, bool) { b, ok := c.m[name]; return b, ok }
+func (c *cache) Put(name string, b []byte) {
+	if c.m == nil {
+		c.m = make(map[string][]byte)
+	}
+	c.m[name] = b
+}
+
+func TestDeployUploadsOnlyWhatChanged(t *testing.T) {
+	w := start(t)
+	big := files{"/big.bin": strings.Repeat("x", 600<<10), "/copy/big.bin": strings.Repeat("x", 600<<10), "/a.txt": "same", "/b.txt": "same"}
+	maps.Copy(big, one)
+	h := history(big, big)
+	h[1].files = maps.Clone(big)
+	h[1].files["/index.html"] = "changed"
+	h[1].files["/moved.css"] = "css"
+	delete(h[1].files, "/about.html")
+
+	w.mustDeploy(h[0])
+	w.wantSite(big)
+	if blobs := w.keys("blog/b/"); len(blobs) != 5 {
+		t.Errorf("8 files of 5 contents lie under %d keys: %v", len(blobs), blobs)
+	}
+	res := w.mustDeploy(h[1])
+	w.wantSite(h[1].files)
+	if res.Uploaded != 1 || len(res.Plan.Added) != 1 || len(res.Plan.Changed) != 1 || len(res.Plan.Removed) != 1 || res.Plan.Unchanged != 5 {
+		t.Errorf("got %d uploaded, plan %+v", res.Uploaded, res.Plan)
+	}
+	if res.Plan.Writes != 3 {
+		t.Errorf("the plan says %d KV writes, want 3: the blob, the manifest, the record", res.Plan.Writes)
+	}
+	if res.PreviousVersion == "" || res.PreviousVersion == res.Version || res.PreviousDeployment == res.Deployment {
+		t.Errorf("previous and new are %+v", res)
+	}
+}
+
+func TestPlanWritesNothing(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	for i, src := range h {
+		kinds := w.counted(func() {
+			p, err := w.engine().Plan(t.Context(), src, script, kvsync.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.First != (i == 0) || p.NoChange {
+				t.Errorf("plan %+v", p)
+			}
+		})
+		for _, k := range kinds {
+			if !strings.HasSuffix(k, ".list") && !strings.HasSuffix(k, ".get") {
+				t.Errorf("planning sent %s", k)
+			}
+		}
+		w.mustDeploy(src)
+	}
+}
+
+// Modified is when a content was first seen, and no part of what a manifest is.
+func TestModifiedStaysWithTheContent(t *testing.T) {
+	w := start(t)
+	src := &memory{files: one, time: time.Unix(1000, 0)}
+	w.mustDeploy(src)
+	src.time, src.files = time.Unix(2000, 0), two
+	w.mustDeploy(src)
+	for _, a := range w.manifest().Assets {
+		if want := map[bool]int64{true: 2000, false: 1000}[a.Path == "/index.html"]; a.Modified != want {
+			t.Errorf("%s was modified at %d, want %d", a.Path, a.Modified, want)
+		}
+	}
+	src.time = time.Unix(3000, 0)
+	if res := w.mustDeploy(src); res.Switched {
+		t.Error("a new time alone made a deployment")
+	}
+}
+
+// Promise 11: a key of an earlier run is not believed to be there.
+func TestOnlyTheActiveManifestIsBelieved(t *testing.T) {
+	w := start(t)
+	h := history(one, two, one)
+	for _, src := range h {
+		w.mustDeploy(src)
+	}
+	w.wantSite(one)
+	n := 0
+	for _, k := range w.keys("blog/b/") {
+		if strings.Contains(k, kvsync.HashOf([]byte("one")).String()) {
+			n++
+		}
+	}
+	if n != 2 {
+		t.Errorf("content that came back lies under %d keys, want a second one of its own", n)
+	}
+}
+
+func TestBindings(t *testing.T) {
+	w := start(t)
+	foreign := script
+	foreign.Bindings = []kvsync.Binding{
+		{Name: "SECRET", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"s3cret"`)}},
+		{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"kept"`)}},
+	}
+	workers := w.account.Workers("blog")
+	if err := workers.PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err := w.deploy(history(one)[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+
+	mine := script
+	mine.Bindings = []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+	if got, want := w.bindings(), []string{"KV_SYNC", "KV_SYNC_BLOBS", "MODE", "SECRET", "THEIRS"}; !slices.Equal(got, want) {
+		t.Errorf("after taking over: %v, want %v", got, want)
+	}
+
+	// A version that was never active must not leak its settings into the next one.
+	leak := script
+	leak.Bindings = append(slices.Clone(mine.Bindings), kvsync.Binding{Name: "LEAK", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}},
+		kvsync.Binding{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"preview"`)}})
+	if _, err := workers.UploadVersion(t.Context(), kvsync.Upload{Worker: leak}); err != nil {
+		t.Fatal(err)
+	}
+	// A binding that the configuration had and has no more is ours to drop.
+	if _, err := w.deploy(history(one)[0], kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := w.bindings(), []string{"KV_SYNC", "KV_SYNC_BLOBS", "SECRET", "THEIRS"}; !slices.Equal(got, want) {
+		t.Errorf("after the configuration dropped MODE: %v, want %v", got, want)
+	}
+	v, err := workers.Version(t.Context(), w.activeVersion())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range v.Bindings {
+		if b.Name == "THEIRS" && string(b.Fields["text"]) != `"kept"` {
+			t.Errorf("THEIRS is %s, which is the preview version's", b.Fields["text"])
+		}
+	}
+}
+
+func (w *world) activeVersion() string {
+	w.t.Helper()
+	acts, err := w.account.Workers("blog").Activations(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return acts[0].Versions[0].Version
+}
+
+func (w *world) bindings() []string {
+	w.t.Helper()
+	v, err := w.account.Workers("blog").Version(w.t.Context(), w.activeVersion())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for _, b := range v.Bindings {
+		names = append(names, b.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestBindingNameTaken(t *testing.T) {
+	w := start(t)
+	mine := script
+	mine.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: "plain_text"}}
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "KV_SYNC is taken") {
+		t.Errorf("got %v", err)
+	}
+	if w.live() != nil {
+		t.Error("something went live")
+	}
+}
+
+// Migrations make upload and switch one call, so everything must be confirmed before it.
+func TestMigrationsGoByScriptUpload(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	durable := script
+	durable.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
+	durable.Bindings = []kvsync.Binding{{Name: "ROOM", Type: "durable_object_namespace", Fields: map[string]json.RawMessage{"class_name": json.RawMessage(`"Room"`)}}}
+	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+
+	w.mustDeploy(h[0])
+	kinds := w.counted(func() {
+		if _, err := w.engine().Deploy(t.Context(), h[1], durable, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if slices.Contains(kinds, "workers.versions.create") || slices.Index(kinds, "workers.scripts.put") < slices.Index(kinds, "kv.bulk.put") {
+		t.Errorf("with a migration: %v", kinds)
+	}
+	w.wantSite(two)
+	kinds = w.counted(func() {
+		if _, err := w.engine().Deploy(t.Context(), h[2], durable, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if slices.Contains(kinds, "workers.scripts.put") {
+		t.Errorf("with the migration applied: %v", kinds)
+	}
+	w.wantSite(three)
+}
+
+func TestShrink(t *testing.T) {
+	w := start(t)
+	_, err := w.deploy(history(files{})[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardShrink)
+	h := history(one, files{"/index.html": "one"}, files{})
+	w.mustDeploy(h[0])
+	for _, src := range h[1:] {
+		_, err := w.deploy(src, kvsync.Options{})
+		wantGuard(t, err, kvsync.GuardShrink)
+		w.wantSite(one)
+		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSite(src.files)
+		if _, err := w.deploy(h[0], kvsync.Options{AnyOrder: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Promise 12: what a retained deployment served stays listed at its pathname.
+func TestRetired(t *testing.T) {
+	w := start(t)
+	w.config.Retain, w.config.Grace = 3, time.Hour
+	src := &memory{files: files{"/app.1.js": "1", "/index.html": "i", "/x": "x"}}
+	w.mustDeploy(src)
+	retired := func() (out []string) {
+		for _, r := range w.manifest().Retired {
+			out = append(out, r.Path)
+		}
+		return out
+	}
+	step := func(n int) {
+		w.now = w.now.Add(2 * time.Hour)
+		src.files = files{fmt.Sprintf("/app.%d.js", n): fmt.Sprint(n), "/index.html": "i", "/x": "x"}
+		w.mustDeploy(src)
+	}
+	step(2)
+	if got := retired(); !slices.Equal(got, []string{"/app.1.js"}) {
+		t.Errorf("after one deploy %v", got)
+	}
+	step(3)
+	if got := retired(); !slices.Equal(got, []string{"/app.1.js", "/app.2.js"}) {
+		t.Errorf("after two %v", got)
+	}
+	step(4) // three are retained: 4, 3 and 2
+	if got := retired(); !slices.Equal(got, []string{"/app.2.js", "/app.3.js"}) {
+		t.Errorf("after three %v", got)
+	}
+	src.files = files{"/app.2.js": "2 again", "/index.html": "i", "/x": "x"}
+	w.now = w.now.Add(time.Minute)
+	w.mustDeploy(src)
+	if got := retired(); slices.Contains(got, "/app.2.js") {
+		t.Errorf("a path that is served again is still retired: %v", got)
+	}
+}
+
+func TestSiteNames(t *testing.T) {
+	w := start(t)
+	for _, name := range []string{"", "-a", "A", "a/b", "a b", "ä", strings.Repeat("a", 64), "a\n", "../a"} {
+		c := w.config
+		c.Site = name
+		if _, err := kvsync.New(c); err == nil {
+			t.Errorf("%q was taken for a site's name", name)
+		}
+	}
+}
+
+// Promise 9: two sites in one namespace do not touch each other.
+func TestSitesAreIsolated(t *testing.T) {
+	w := start(t)
+	other := w.config
+	other.Site = "blog-2" // begins with the name of the first
+	e, err := kvsync.New(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(history(one)[0])
+	if _, err := e.Deploy(t.Context(), history(two)[0], script, kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	theirs := w.keys("blog-2/")
+	if len(theirs) < 5 {
+		t.Fatalf("the other site has %v", theirs)
+	}
+	h := history(one, two, three)
+	for _, src := range h[1:] {
+		w.mustDeploy(src)
+	}
+	w.now = w.now.Add(1000 * time.Hour)
+	src := &memory{files: files{"/a": "1"}}
+	for i := range 7 {
+		src.files = files{"/a": fmt.Sprint(i)}
+		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(100 * time.Hour)
+	}
+	if _, err := w.engine().Prune(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.keys("blog-2/"); !slices.Equal(got, theirs) {
+		t.Errorf("work on one site changed another's keys: %v, were %v", got, theirs)
+	}
+}
+
+// A file that changes under the upload is an error, not a blob under a wrong key.
+func TestFileChangesMeanwhile(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	liar := &lying{memory: h[1]}
+	_, err := w.engine().Deploy(t.Context(), liar, script, kvsync.Options{})
+	if err == nil || !strings.Contains(err.Error(), "changed while") {
+		t.Errorf("got %v", err)
+	}
+	w.wantSite(one)
+}
+
+func TestQuota(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(one)[0])
+	w.account = w.connect(1)
+	w.config.Account = w.account
+	h := history(one, two)
+	w.fault("kv.bulk.put", platform.Fault{Kind: platform.FaultStatus, Status: 429, Code: 10048})
+	_, err := w.deploy(h[1], kvsync.Options{})
+	if !errors.Is(err, kvsync.ErrQuota) {
+		t.Errorf("got %v, want ErrQuota", err)
+	}
+	w.p.Server.SetFault(nil)
+	w.wantSite(one)
+}

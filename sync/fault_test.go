@@ -1,0 +1,267 @@
+package kvsync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// blow is what happens at one request: the process dies there, before or after
+// the request was carried out, or the process lives and the network does that.
+type blow struct {
+	name string
+	dies bool
+	kind platform.FaultKind
+}
+
+var blows = []blow{
+	{"killed before it", true, platform.FaultDrop},
+	{"killed after it", true, platform.FaultLoseReply},
+	{"dropped", false, platform.FaultDrop},
+	{"reply lost", false, platform.FaultLoseReply},
+	{"refused", false, platform.FaultStatus},
+}
+
+// TestEveryRequestCanFail strikes at each request of each kind of run, in each
+// way. Whatever the run says, the live site is wholly old or wholly new, and
+// running again finishes (promises 2, 3, 6, 8).
+func TestEveryRequestCanFail(t *testing.T) {
+	h := history(one, two)
+	durable := script
+	durable.Modules = slices.Clone(script.Modules)
+	durable.Modules[0].Content = []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")
+	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: []byte(`{"new_sqlite_classes":["Room"]}`)}}
+
+	for name, tc := range map[string]struct {
+		before   func(*world)
+		run      func(context.Context, *kvsync.Engine) error
+		old, new files
+	}{
+		"first deploy": {
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[0], script, kvsync.Options{})
+				return err
+			},
+			old: nil, new: one,
+		},
+		"deploy": {
+			before: func(w *world) { w.mustDeploy(h[0]) },
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[1], script, kvsync.Options{})
+				return err
+			},
+			old: one, new: two,
+		},
+		"deploy with a migration": {
+			before: func(w *world) { w.mustDeploy(h[0]) },
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[1], durable, kvsync.Options{})
+				return err
+			},
+			old: one, new: two,
+		},
+		"rollback": {
+			before: func(w *world) { w.mustDeploy(h[0]); w.mustDeploy(h[1]) },
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Rollback(ctx, h[0].commit, false)
+				return err
+			},
+			old: two, new: one,
+		},
+		"prune": {
+			before: func(w *world) {
+				w.config.Retain = 1
+				w.mustDeploy(h[0])
+				w.mustDeploy(h[1])
+				w.now = w.now.Add(30 * 24 * time.Hour)
+			},
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Prune(ctx, false)
+				return err
+			},
+			old: two, new: two,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, b := range blows {
+				for k := int64(1); ; k++ {
+					w := start(t)
+					w.config.Account = w.connect(1) // no second try: each failure reaches the engine
+					if tc.before != nil {
+						tc.before(w)
+					}
+					struck := w.strike(b, k, tc.run)
+					if !struck {
+						if k < 4 {
+							t.Fatalf("%s: only %d requests", b.name, k-1)
+						}
+						break
+					}
+					where := fmt.Sprintf("%s at request %d", b.name, k)
+					if got := w.site(); !maps.Equal(got, tc.old) && !maps.Equal(got, tc.new) {
+						t.Fatalf("%s: live is %v", where, keysOf(got))
+					}
+					if err := tc.run(t.Context(), w.engine()); err != nil {
+						t.Fatalf("%s: running again: %v", where, err)
+					}
+					if got := w.site(); !maps.Equal(got, tc.new) {
+						t.Fatalf("%s: after running again live is %v", where, keysOf(got))
+					}
+				}
+			}
+		})
+	}
+}
+
+// strike runs and hits the k-th request; it reports whether there was one.
+func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine) error) bool {
+	ctx, kill := context.WithCancel(w.t.Context())
+	defer kill()
+	w.p.Server.ResetRequests()
+	struck := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Seq == k {
+			struck = true
+		}
+		switch {
+		case r.Seq == k && b.dies:
+			kill()
+			return platform.Fault{Kind: b.kind}
+		case r.Seq == k:
+			return platform.Fault{Kind: b.kind, Status: 403}
+		case r.Seq > k && b.dies:
+			return platform.Fault{Kind: platform.FaultDrop} // the dead send nothing more
+		}
+		return platform.Fault{}
+	})
+	_ = run(ctx, w.engine()) // what it says is another test's matter
+	w.p.Server.SetFault(nil)
+	return struck
+}
+
+// Promise 8: a lost answer to the switch is neither success nor failure until
+// the API says which version is active.
+func TestLostAnswerToTheSwitch(t *testing.T) {
+	h := history(one, two)
+	for _, tc := range []struct {
+		kind  string // of the request that switches
+		fault platform.FaultKind
+		first bool
+		done  bool
+	}{
+		{"workers.deployments.create", platform.FaultLoseReply, false, true},
+		{"workers.deployments.create", platform.FaultDrop, false, false},
+		{"workers.scripts.put", platform.FaultLoseReply, true, true},
+		{"workers.scripts.put", platform.FaultDrop, true, false},
+	} {
+		t.Run(tc.kind+" "+string(tc.fault), func(t *testing.T) {
+			w := start(t)
+			old, src := files(nil), h[0]
+			if !tc.first {
+				w.mustDeploy(h[0])
+				old, src = one, h[1]
+			}
+			w.fault(tc.kind, platform.Fault{Kind: tc.fault})
+			var err error
+			kinds := w.counted(func() { _, err = w.deploy(src, kvsync.Options{}) })
+			w.p.Server.SetFault(nil)
+			if (err == nil) != tc.done {
+				t.Errorf("it says %v", err)
+			}
+			sent := 0
+			for _, k := range kinds {
+				if k == tc.kind {
+					sent++
+				}
+			}
+			if sent != 1 {
+				t.Errorf("the switch was sent %d times: %v", sent, kinds)
+			}
+			if tc.done {
+				w.wantSite(src.files)
+			} else if got := w.site(); !maps.Equal(got, old) {
+				t.Errorf("live is %v", keysOf(got))
+			}
+		})
+	}
+}
+
+// When nobody can tell whether the switch happened, it says so and prunes nothing.
+func TestUnknownStaysUnknown(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.now = w.now.Add(30 * 24 * time.Hour) // a prune is due
+	w.config.Account = w.connect(1)
+	switched := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "workers.deployments.create" {
+			switched = true
+			return platform.Fault{Kind: platform.FaultLoseReply}
+		}
+		if switched {
+			return platform.Fault{Kind: platform.FaultDrop}
+		}
+		return platform.Fault{}
+	})
+	var err error
+	kinds := w.counted(func() { _, err = w.deploy(h[1], kvsync.Options{}) })
+	if !errors.Is(err, kvsync.ErrUnknown) {
+		t.Errorf("it says %v, want an error that wraps ErrUnknown", err)
+	}
+	if slices.Contains(kinds, "kv.bulk.delete") {
+		t.Error("it pruned")
+	}
+	w.p.Server.SetFault(nil)
+	w.wantSite(two)
+	if res := w.mustDeploy(h[1]); res.Switched {
+		t.Error("running again deployed what is live already")
+	}
+}
+
+// Promise 3: keys that a bulk write of status 200 left out are sent again.
+func TestPartialBulkWrites(t *testing.T) {
+	w := start(t)
+	partial := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.bulk.put" && partial < 2 {
+			partial++
+			return platform.Fault{Kind: platform.FaultPartial, Every: 2}
+		}
+		return platform.Fault{}
+	})
+	w.mustDeploy(history(one)[0])
+	w.wantSite(one)
+	if partial != 2 || !slices.ContainsFunc(w.notes, func(n string) bool { return strings.Contains(n, "sending again") }) {
+		t.Errorf("%d partial writes, notes %q", partial, w.notes)
+	}
+}
+
+// A plan that took longer than half the grace period is made again, with keys
+// of its own: prune may have taken the first ones for garbage.
+func TestStalePlanIsMadeAgain(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.during("workers.versions.create", func() { w.now = w.now.Add(13 * time.Hour) })
+	res := w.mustDeploy(h[1])
+	w.wantSite(two)
+	fresh := fmt.Sprintf("%x", w.now.Unix())
+	for _, a := range w.manifest().Assets {
+		if a.Path == "/index.html" && !strings.HasPrefix(a.Blob.Nonce.String(), fresh) {
+			t.Errorf("the blob's key is of %s, want one of the second plan", a.Blob.Nonce.Time())
+		}
+	}
+	if !strings.Contains(strings.Join(w.notes, "\n"), "planning again") || !res.Switched {
+		t.Errorf("notes %q", w.notes)
+	}
+}

@@ -1,0 +1,308 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// files is a site's content by pathname.
+type files map[string]string
+
+// memory is a source whose files are at hand. It behaves as both kinds of
+// sources do: with a commit, unchanged content is known by its object id; without,
+// it is a folder, whose hashes are left to the upload where there is no base.
+type memory struct {
+	files  files
+	commit string
+	time   time.Time
+	// order lists commits, oldest first; one that is not in it is unknown.
+	order []string
+	// listed counts calls of Files.
+	listed int
+}
+
+func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
+	o := kvsync.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time}
+	if m.commit != "" {
+		o.Kind, o.ID = "commit", "commit:"+kvsync.HashOf([]byte(fmt.Sprint(m.files))).String()[:40]+":r1"
+	}
+	return o, nil
+}
+
+func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	m.listed++
+	o, err := m.Origin(ctx)
+	l := &kvsync.Listing{Origin: o}
+	for _, path := range slices.Sorted(maps.Keys(m.files)) {
+		body := m.files[path]
+		a := kvsync.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
+		hash := kvsync.HashOf([]byte(body))
+		if base != nil {
+			a.Blob.Hash = hash
+		}
+		if m.commit != "" {
+			a.OID = hash.String()[:40]
+		}
+		l.Files = append(l.Files, kvsync.File{Asset: a, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(body)), nil
+		}})
+	}
+	return l, err
+}
+
+func (m *memory) Compare(_ context.Context, active, next string) (kvsync.Relation, error) {
+	a, b := slices.Index(m.order, active), slices.Index(m.order, next)
+	switch {
+	case active == next:
+		return kvsync.RelationSame, nil
+	case a < 0 || b < 0:
+		return kvsync.RelationUnknown, nil
+	case b > a:
+		return kvsync.RelationNewer, nil
+	}
+	return kvsync.RelationOlder, nil
+}
+
+func commitID(n int) string { return fmt.Sprintf("%040x", n) }
+
+// history makes commits 1, 2, 3 … of which each is newer than the one before.
+func history(contents ...files) []*memory {
+	var order []string
+	var out []*memory
+	for i, f := range contents {
+		order = append(order, commitID(i+1))
+		out = append(out, &memory{files: f, commit: commitID(i + 1), time: time.Unix(1_700_000_000+int64(i), 0)})
+	}
+	for _, m := range out {
+		m.order = order
+	}
+	return out
+}
+
+// script is the least Worker there is: these tests look at what is stored, not
+// at what is served.
+var script = kvsync.Worker{
+	Main: "main.js", CompatibilityDate: "2026-11-01",
+	Modules: []kvsync.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('ok') } }")}},
+}
+
+// world is one site on a local platform.
+type world struct {
+	t       *testing.T
+	p       *platformtest.Fixture
+	account *cloudflare.Account
+	config  kvsync.Config
+	now     time.Time
+	notes   []string
+}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, p: platformtest.Start(t), now: time.Now()}
+	w.account = w.connect(0)
+	w.config = kvsync.Config{
+		Site: "blog", Account: w.account, Now: func() time.Time { return w.now },
+		Progress: func(p kvsync.Progress) {
+			if p.Note != "" {
+				w.notes = append(w.notes, p.Note)
+			}
+		},
+	}
+	return w
+}
+
+// connect makes an adapter that sends each request at most tries times.
+func (w *world) connect(tries int) *cloudflare.Account {
+	a, err := cloudflare.New(cloudflare.Options{Token: w.p.Token, AccountID: w.p.AccountID, BaseURL: w.p.BaseURL, Tries: tries})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+func (w *world) engine() *kvsync.Engine {
+	w.t.Helper()
+	e, err := kvsync.New(w.config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+func (w *world) deploy(src *memory, opt kvsync.Options) (*kvsync.Result, error) {
+	return w.engine().Deploy(w.t.Context(), src, script, opt)
+}
+
+func (w *world) mustDeploy(src *memory) *kvsync.Result {
+	w.t.Helper()
+	res, err := w.deploy(src, kvsync.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return res
+}
+
+// counted runs f and returns the kinds of requests that the server saw.
+func (w *world) counted(f func()) []string {
+	w.p.Server.ResetRequests()
+	f()
+	var kinds []string
+	for _, r := range w.p.Server.Requests() {
+		kinds = append(kinds, r.Kind)
+	}
+	return kinds
+}
+
+// live returns what the active version says of itself, or nil.
+func (w *world) live() *kvsync.Meta {
+	w.t.Helper()
+	acts, err := w.account.Workers(w.config.Site).Activations(w.t.Context())
+	if errors.Is(err, kvsync.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.metaOf(acts[0].Versions[0].Version)
+}
+
+func (w *world) metaOf(version string) *kvsync.Meta {
+	w.t.Helper()
+	v, err := w.account.Workers(w.config.Site).Version(w.t.Context(), version)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, b := range v.Bindings {
+		if b.Name == kvsync.BindingMeta {
+			var m kvsync.Meta
+			if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
+				w.t.Fatal(err)
+			}
+			return &m
+		}
+	}
+	return nil
+}
+
+func (w *world) manifest() *kvsync.Manifest {
+	w.t.Helper()
+	m := w.live()
+	b, err := w.store().Get(w.t.Context(), "blog/m/"+m.Manifest)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	manifest, err := kvsync.DecodeStored(b)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return manifest
+}
+
+func (w *world) store() kvsync.Store { return w.account.Store(w.live().Namespace) }
+
+// site reads the whole live site, blob by blob: what visitors could get. Any
+// blob that is missing or is not what its key says fails the test.
+func (w *world) site() files {
+	w.t.Helper()
+	if w.live() == nil {
+		return nil
+	}
+	out := files{}
+	for _, a := range w.manifest().Assets {
+		b, err := w.store().Get(w.t.Context(), "blog/b/"+a.Blob.String())
+		if err != nil {
+			w.t.Fatalf("%s: %v", a.Path, err)
+		}
+		if kvsync.HashOf(b) != a.Blob.Hash || int64(len(b)) != a.Size {
+			w.t.Fatalf("%s: the blob is not what its key says", a.Path)
+		}
+		out[a.Path] = string(b)
+	}
+	return out
+}
+
+// keys lists the names below a prefix.
+func (w *world) keys(prefix string) []string {
+	w.t.Helper()
+	var out []string
+	for cursor := ""; ; {
+		page, next, err := w.store().List(w.t.Context(), prefix, cursor)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, k := range page {
+			out = append(out, k.Name)
+		}
+		if cursor = next; next == "" {
+			return out
+		}
+	}
+}
+
+func (w *world) wantSite(want files) {
+	w.t.Helper()
+	if got := w.site(); !maps.Equal(got, want) {
+		w.t.Fatalf("live is %v, want %v", keysOf(got), keysOf(want))
+	}
+}
+
+func keysOf(f files) []string {
+	var out []string
+	for k, v := range f {
+		out = append(out, fmt.Sprintf("%s=%.20q", k, v))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func wantGuard(t *testing.T, err error, guard kvsync.Guard) {
+	t.Helper()
+	var g *kvsync.GuardError
+	if !errors.As(err, &g) || g.Guard != guard {
+		t.Fatalf("got %v, want the guard %q", err, guard)
+	}
+}
+
+// fault makes one thing go wrong with every request of a kind.
+func (w *world) fault(kind string, f platform.Fault) {
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == kind {
+			return f
+		}
+		return platform.Fault{}
+	})
+}
+
+// lying is a source whose files are not what it says.
+type lying struct{ *memory }
+
+func (l *lying) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	listing, err := l.memory.Files(ctx, base)
+	for i := range listing.Files {
+		listing.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("xyz")), nil }
+	}
+	return listing, err
+}
+
+// blindAccount lists no key, as a store does that has lost its index.
+type blindAccount struct{ kvsync.Account }
+
+func (b blindAccount) Store(id string) kvsync.Store { return blindStore{b.Account.Store(id)} }
+
+type blindStore struct{ kvsync.Store }
+
+func (blindStore) List(context.Context, string, string) ([]kvsync.KeyInfo, string, error) {
+	return nil, "", nil
+}

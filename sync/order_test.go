@@ -1,0 +1,295 @@
+package kvsync_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Promise 5, and the flag that goes on all the same.
+func TestOlderCommitIsRefused(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[1])
+	_, err := w.deploy(h[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOlder)
+	w.wantSite(two)
+
+	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
+	_, err = w.deploy(stranger, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOrder)
+	w.wantSite(two)
+	if _, err = w.deploy(h[0], kvsync.Options{AnyOrder: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+}
+
+// Somebody else deploys between our plan and our switch: the plan is made
+// again, against what is live then.
+func TestOvertakenBeforeTheSwitch(t *testing.T) {
+	for name, tc := range map[string]struct {
+		mine, other int
+		want        files
+		guard       kvsync.Guard
+	}{
+		"by an older commit": {mine: 2, other: 1, want: three},
+		"by a newer commit":  {mine: 1, other: 2, want: three, guard: kvsync.GuardOlder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			h := history(one, two, three)
+			w.mustDeploy(h[0])
+			rival := *w
+			rival.account = w.connect(0)
+			rival.config.Account = rival.account
+			rivals := 0
+			w.during("workers.versions.create", func() {
+				if rivals++; rivals == 1 {
+					rival.mustDeploy(h[tc.other])
+				}
+			})
+			_, err := w.deploy(h[tc.mine], kvsync.Options{})
+			if tc.guard != "" {
+				wantGuard(t, err, tc.guard)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			w.wantSite(tc.want)
+		})
+	}
+}
+
+// during runs f while the first request of a kind is under way.
+func (w *world) during(kind string, f func()) {
+	done := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == kind && !done {
+			done = true
+			w.p.Server.SetFault(nil)
+			f()
+		}
+		return platform.Fault{}
+	})
+}
+
+// The API has no precondition on a switch. A newer commit that was switched to
+// in the last moment before ours comes back by itself.
+func TestNewerCommitComesBack(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	rival := *w
+	rival.account = w.connect(0)
+	rival.config.Account = rival.account
+	w.during("workers.deployments.create", func() { rival.mustDeploy(h[2]) })
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOlder)
+	w.wantSite(three)
+}
+
+func TestRollback(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	var versions []string
+	for _, src := range h {
+		versions = append(versions, w.mustDeploy(src).Version)
+	}
+	var res *kvsync.Result
+	kinds := w.counted(func() {
+		var err error
+		if res, err = w.engine().Rollback(t.Context(), "", false); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, k := range kinds {
+		if strings.HasPrefix(k, "kv.") && !slices.Contains([]string{"kv.keys.list", "kv.values.get"}, k) || k == "workers.versions.create" {
+			t.Errorf("a rollback sent %s", k)
+		}
+	}
+	w.wantSite(two)
+	if res.Version != versions[1] || res.PreviousVersion != versions[2] || w.activeVersion() != versions[1] {
+		t.Errorf("got %+v, versions %v", res, versions)
+	}
+
+	// The commit that was left, and what is older, stays away by itself.
+	for _, src := range []*memory{h[2], h[0]} {
+		_, err := w.deploy(src, kvsync.Options{})
+		wantGuard(t, err, kvsync.GuardHeld)
+	}
+	// Once more goes back further, and the hold stays on the newest commit left.
+	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+	_, err := w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+	_, err = w.engine().Rollback(t.Context(), "", false)
+	wantGuard(t, err, kvsync.GuardTarget)
+	if _, err := w.deploy(h[2], kvsync.Options{Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(three)
+	if res := w.mustDeploy(h[2]); res.Switched {
+		t.Error("the released commit was deployed twice")
+	}
+}
+
+func TestRollbackTo(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three, files{"/index.html": "4", "/about.html": "a", "/style.css": "c"})
+	var results []*kvsync.Result
+	for _, src := range h[:3] {
+		results = append(results, w.mustDeploy(src))
+	}
+	for _, to := range []string{results[0].Deployment, results[0].Version, h[0].commit, results[0].Deployment[:20], results[0].Version[:8]} {
+		if _, err := w.engine().Rollback(t.Context(), to, false); err != nil {
+			t.Fatalf("to %s: %v", to, err)
+		}
+		w.wantSite(one)
+		// Going forward again to the commit that was left lifts the hold.
+		if _, err := w.engine().Rollback(t.Context(), results[2].Deployment, false); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSite(three)
+	}
+	if _, err := w.engine().Rollback(t.Context(), results[0].Deployment, true); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(three) // dry
+	for _, to := range []string{"nonsense", "2", "0000", strings.Repeat("f", 40)} {
+		_, err := w.engine().Rollback(t.Context(), to, false)
+		wantGuard(t, err, kvsync.GuardTarget)
+	}
+	// A newer commit than the one held back goes through.
+	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[3])
+	w.wantSite(h[3].files)
+}
+
+// Promise 7: a rollback refuses if a blob that it needs is missing.
+func TestRollbackNeedsItsBlobs(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	gone := ""
+	for _, a := range w.manifest().Assets {
+		if a.Path == "/index.html" {
+			gone = "blog/b/" + a.Blob.String()
+		}
+	}
+	w.mustDeploy(h[1])
+	if _, err := w.store().DeleteBulk(t.Context(), []string{gone}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.engine().Rollback(t.Context(), "", false)
+	wantGuard(t, err, kvsync.GuardMissing)
+	if !strings.Contains(err.Error(), "/index.html") {
+		t.Errorf("%v does not name what is missing", err)
+	}
+	w.wantSite(two)
+
+	v, err := w.engine().Verify(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Whole() || len(v.Deployments) != 2 || !slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) || len(v.Deployments[0].Missing) != 0 {
+		t.Errorf("verify found %+v", v)
+	}
+}
+
+func TestVerifyReadsData(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(one)[0])
+	v, err := w.engine().Verify(t.Context(), true)
+	if err != nil || !v.Whole() || v.Deployments[0].Files != 3 || v.Unrooted != 0 || v.Keys != 5 {
+		t.Fatalf("a whole site: %+v, %v", v, err)
+	}
+	a := w.manifest().Assets[0]
+	if err := w.store().Put(t.Context(), "blog/b/"+a.Blob.String(), []byte("rotten")); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = w.engine().Verify(t.Context(), false); err != nil || !v.Whole() {
+		t.Fatalf("without reading: %+v, %v", v, err)
+	}
+	if v, err = w.engine().Verify(t.Context(), true); err != nil || v.Whole() || !slices.Equal(v.Deployments[0].Corrupt, []string{a.Path}) {
+		t.Fatalf("with reading: %+v, %v", v, err)
+	}
+}
+
+func TestRollbackOfAForeignVersion(t *testing.T) {
+	w := start(t)
+	_, err := w.engine().Rollback(t.Context(), "", false)
+	wantGuard(t, err, kvsync.GuardTarget)
+	h := history(one)
+	w.mustDeploy(h[0])
+	if err := w.account.Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.engine().Rollback(t.Context(), "", false)
+	wantGuard(t, err, kvsync.GuardForeign)
+	_, err = w.engine().Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardForeign)
+}
+
+func TestHistory(t *testing.T) {
+	w := start(t)
+	w.config.Actor = "ada"
+	h := history(one, two, three)
+	for _, src := range h {
+		w.mustDeploy(src)
+	}
+	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+		t.Fatal(err)
+	}
+	past, err := w.engine().History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commits []string
+	for _, d := range past {
+		commits = append(commits, d.Commit)
+		if d.Record == nil || d.Record.Actor != "ada" || d.Record.Commit != d.Commit || !d.Retained {
+			t.Errorf("%+v", d)
+		}
+	}
+	if want := []string{commitID(2), commitID(3), commitID(2), commitID(1)}; !slices.Equal(commits, want) {
+		t.Errorf("got commits %v, want %v", commits, want)
+	}
+	if !past[0].Live || !past[0].Rollback || past[1].Live || past[1].Rollback || past[0].Hold != commitID(3) {
+		t.Errorf("got %+v", past[:2])
+	}
+	if r := past[1].Record; r.Added != 1 || r.Changed != 1 || r.Previous != past[2].ID {
+		t.Errorf("the record of the third deployment is %+v", r)
+	}
+}
+
+// A deploy that others keep overtaking gives up, and says so.
+func TestOvertakenForEver(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(one)[0])
+	version := w.activeVersion()
+	rival := w.connect(0).Workers("blog")
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "workers.versions.create" {
+			if err := rival.Activate(t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, "again"); err != nil {
+				t.Error(err)
+			}
+		}
+		return platform.Fault{}
+	})
+	_, err := w.deploy(&memory{files: two}, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOvertaken)
+	w.p.Server.SetFault(nil)
+	w.wantSite(one)
+	var g *kvsync.GuardError
+	if errors.As(err, &g) && g.Fix == "" {
+		t.Error("it does not say what to do")
+	}
+}

@@ -1,0 +1,223 @@
+package kvsync_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// aged deploys n versions of a site, a long time apart, and lets a long time pass.
+func aged(t *testing.T, n int) (*world, []files) {
+	w := start(t)
+	w.config.Retain = 2
+	w.config.PruneCap = 1000
+	var contents []files
+	for i := range n {
+		contents = append(contents, files{"/a": fmt.Sprintf("a%d", i), "/b": "b", "/c": "c"})
+	}
+	for _, src := range history(contents...) {
+		w.mustDeploy(src)
+	}
+	return w, contents
+}
+
+// later turns the engine's clock forward: everything is older than the grace period then.
+func (w *world) later() *kvsync.Engine {
+	c := w.config
+	now := w.now.Add(30 * 24 * time.Hour)
+	c.Now = func() time.Time { return now }
+	e, err := kvsync.New(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
+	w, contents := aged(t, 5)
+	all := w.keys("blog/")
+	dry, err := w.later().Prune(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.keys("blog/"); !slices.Equal(got, all) {
+		t.Fatalf("a dry run changed the keys: %v", got)
+	}
+	// Two deployments are retained; of the others goes a blob, a manifest and a record each.
+	if dry.Deleted != 9 || len(dry.Keys) != 9 || dry.Kept != len(all)-9 || dry.Young != 0 {
+		t.Errorf("a dry run found %+v of %d keys", dry, len(all))
+	}
+	got, err := w.later().Prune(t.Context(), false)
+	if err != nil || got.Deleted != 9 || !slices.Equal(got.Keys, dry.Keys) {
+		t.Errorf("it deleted %+v, %v", got, err)
+	}
+	w.wantSite(contents[4])
+	if _, err := w.later().Rollback(t.Context(), "", false); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(contents[3])
+	_, err = w.later().Rollback(t.Context(), "", false)
+	wantGuard(t, err, kvsync.GuardTarget)
+	if again, err := w.later().Prune(t.Context(), false); err != nil || again.Deleted != 0 {
+		t.Errorf("a second time it deleted %+v, %v", again, err)
+	}
+}
+
+func TestPruneSparesWhatIsYoung(t *testing.T) {
+	w, _ := aged(t, 5)
+	all := w.keys("blog/")
+	got, err := w.engine().Prune(t.Context(), false)
+	if err != nil || got.Deleted != 0 {
+		t.Errorf("within the grace period it deleted %+v, %v", got, err)
+	}
+	if now := w.keys("blog/"); !slices.Equal(now, all) {
+		t.Errorf("keys are %v, were %v", now, all)
+	}
+}
+
+func TestPruneCap(t *testing.T) {
+	w, _ := aged(t, 5)
+	w.config.PruneCap = 4
+	got, err := w.later().Prune(t.Context(), false)
+	if err != nil || got.Deleted != 4 || got.Left != 5 {
+		t.Errorf("capped at 4 it deleted %+v, %v", got, err)
+	}
+}
+
+// Promise 4: whatever prune cannot be sure of makes it delete nothing.
+func TestPruneIsTimid(t *testing.T) {
+	for name, spoil := range map[string]func(*testing.T, *world){
+		"a manifest of a root is gone": func(t *testing.T, w *world) {
+			w.drop("blog/m/" + w.live().Manifest)
+		},
+		"a manifest of a root is damaged": func(t *testing.T, w *world) {
+			if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, []byte("KVSS")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a key that a newer release wrote": func(t *testing.T, w *world) {
+			if err := w.store().Put(t.Context(), "blog/r/receipt", []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the listing fails half-way": func(t *testing.T, w *world) {
+			w.fault("kv.keys.list", platform.Fault{Kind: platform.FaultStatus, Status: 403})
+		},
+		"the versions cannot be read": func(t *testing.T, w *world) {
+			w.fault("workers.versions.get", platform.Fault{Kind: platform.FaultStatus, Status: 403})
+		},
+		"the deployments cannot be read": func(t *testing.T, w *world) {
+			w.fault("workers.deployments.list", platform.Fault{Kind: platform.FaultStatus, Status: 403})
+		},
+		"a manifest cannot be read now": func(t *testing.T, w *world) {
+			w.fault("kv.values.get", platform.Fault{Kind: platform.FaultStatus, Status: 403})
+		},
+		"a record is damaged": func(t *testing.T, w *world) {
+			if err := w.store().Put(t.Context(), "blog/d/"+w.live().Deployment, []byte("{")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := aged(t, 5)
+			spoil(t, w)
+			got, err := w.later().Prune(t.Context(), false)
+			if err == nil {
+				t.Errorf("it went on and deleted %+v", got)
+			}
+			w.p.Server.SetFault(nil)
+			for _, r := range w.p.Server.Requests() {
+				if r.Kind == "kv.bulk.delete" && !strings.Contains(name, "gone") {
+					t.Errorf("it sent %s", r.Kind)
+				}
+			}
+		})
+	}
+}
+
+func (w *world) drop(key string) {
+	w.t.Helper()
+	if _, err := w.store().DeleteBulk(w.t.Context(), []string{key}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.p.Server.ResetRequests()
+}
+
+// Pages may be empty while more remain, and lists may lag behind.
+func TestPruneListsToTheEnd(t *testing.T) {
+	w, contents := aged(t, 4)
+	b := w.p.Server.Behaviour()
+	b.EmptyPages = true
+	w.p.Server.SetBehaviour(b)
+	got, err := w.later().Prune(t.Context(), false)
+	if err != nil || got.Deleted != 6 {
+		t.Errorf("over empty pages it deleted %+v, %v", got, err)
+	}
+	w.wantSite(contents[3])
+}
+
+// An empty listing while a deployment is live is a listing that cannot be trusted.
+func TestPruneEmptyListing(t *testing.T) {
+	w, contents := aged(t, 3)
+	c := w.config
+	c.Account = blindAccount{c.Account}
+	now := w.now.Add(30 * 24 * time.Hour)
+	c.Now = func() time.Time { return now }
+	e, err := kvsync.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardUnread)
+	w.wantSite(contents[2])
+}
+
+// A split has two active versions, and each is a root.
+func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
+	w, _ := aged(t, 6)
+	acts, err := w.account.Workers("blog").Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldest, newest := acts[len(acts)-1].Versions[0].Version, acts[0].Versions[0].Version
+	err = w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.later().Prune(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	manifest := w.metaOf(oldest).Manifest
+	if !slices.Contains(w.keys("blog/m/"), "blog/m/"+manifest) {
+		t.Error("the manifest of the version with 10 % of the traffic was pruned")
+	}
+	v, err := w.later().Verify(t.Context(), true)
+	if err != nil || !v.Whole() {
+		t.Errorf("after the prune: %+v, %v", v, err)
+	}
+}
+
+// A deploy prunes by itself once a grace period, after its switch.
+func TestDeployPrunesWhenDue(t *testing.T) {
+	w, _ := aged(t, 5)
+	w.now = w.now.Add(30 * 24 * time.Hour)
+	h := history(files{}, files{}, files{}, files{}, files{}, files{"/a": "new", "/b": "b", "/c": "c"}, files{"/a": "newer", "/b": "b", "/c": "c"})
+	kinds := w.counted(func() {
+		if res := w.mustDeploy(h[5]); res.Pruned == 0 {
+			t.Errorf("it pruned nothing: %+v", res)
+		}
+	})
+	if slices.Index(kinds, "kv.bulk.delete") < slices.Index(kinds, "workers.deployments.create") {
+		t.Errorf("it deleted before the switch: %v", kinds)
+	}
+	kinds = w.counted(func() { w.mustDeploy(h[6]) })
+	if slices.Contains(kinds, "kv.keys.list") {
+		t.Errorf("the next deploy pruned again: %v", kinds)
+	}
+	w.wantSite(h[6].files)
+}
