@@ -1,0 +1,104 @@
+package app
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Bounds of the cache: a manifest of 100,000 files has about 8 MB.
+const (
+	maxCachedManifest = 64 << 20
+	maxCachedBytes    = 128 << 20
+	maxCachedFiles    = 64
+)
+
+// manifestCache keeps stored manifests in a folder of the user's, so that a
+// deploy need not fetch the one that it compares with. The engine checks what
+// it gives against its hash, so a damaged or forged file costs a request and
+// nothing else. Whatever fails here is not worth telling.
+type manifestCache struct{ dir string }
+
+var _ kvsync.Cache = manifestCache{}
+
+// newManifestCache returns the cache below the user's cache folder, or nil
+// where there is none (a container without a home).
+func newManifestCache(userCache string) kvsync.Cache {
+	if userCache == "" {
+		return nil
+	}
+	return manifestCache{filepath.Join(userCache, "kv-sync", "manifests")}
+}
+
+// Get reads a value. A name that is no reference is not there: names come from
+// the network and become file names.
+func (c manifestCache) Get(name string) ([]byte, bool) {
+	if _, err := kvsync.ParseRef(name); err != nil {
+		return nil, false
+	}
+	f, err := os.Open(filepath.Join(c.dir, name))
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxCachedManifest {
+		return nil, false
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxCachedManifest))
+	return b, err == nil
+}
+
+// Put writes a value beside its name and renames it, so that a reader sees it
+// whole or not at all, then makes room.
+func (c manifestCache) Put(name string, value []byte) {
+	if _, err := kvsync.ParseRef(name); err != nil || len(value) > maxCachedManifest {
+		return
+	}
+	if os.MkdirAll(c.dir, 0o700) != nil {
+		return
+	}
+	f, err := os.CreateTemp(c.dir, ".new-*")
+	if err != nil {
+		return
+	}
+	_, err = f.Write(value)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(c.dir, name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return
+	}
+	c.evict()
+}
+
+// evict removes the oldest files until the rest is within bounds; what a
+// killed run left half-written is among them.
+func (c manifestCache) evict() {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return
+	}
+	var files []os.FileInfo
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			files = append(files, info)
+		}
+	}
+	slices.SortFunc(files, func(a, b os.FileInfo) int {
+		return cmp.Or(b.ModTime().Compare(a.ModTime()), cmp.Compare(a.Name(), b.Name()))
+	})
+	var total int64
+	for i, f := range files {
+		if total += f.Size(); i > 0 && (i >= maxCachedFiles || total > maxCachedBytes) {
+			_ = os.Remove(filepath.Join(c.dir, f.Name()))
+		}
+	}
+}

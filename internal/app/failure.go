@@ -1,0 +1,150 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Kind is what sort of thing went wrong.
+type Kind string
+
+// The kinds of failure. Each has an exit code of its own: see [Kind.Code].
+const (
+	KindUnexpected  Kind = "unexpected"
+	KindUsage       Kind = "usage"       // the command line, the environment or the configuration
+	KindRefused     Kind = "refused"     // files, or the Worker's code, that must not be published
+	KindGuard       Kind = "guard"       // a check stopped the run; what was live is live
+	KindAPI         Kind = "api"         // Cloudflare's API: permissions, network
+	KindQuota       Kind = "quota"       // the account's daily KV quota is used up
+	KindUnknown     Kind = "unknown"     // nobody could tell whether the switch happened
+	KindInterrupted Kind = "interrupted" // Ctrl-C, or the job was cancelled
+)
+
+// Code is the exit code, as docs/commands.md promises it.
+func (k Kind) Code() int {
+	switch k {
+	case KindUsage:
+		return 2
+	case KindRefused:
+		return 3
+	case KindGuard:
+		return 4
+	case KindAPI:
+		return 5
+	case KindQuota:
+		return 6
+	case KindUnknown:
+		return 7
+	case KindInterrupted:
+		return 130
+	}
+	return 1
+}
+
+// Failure is an error made ready for people and scripts.
+type Failure struct {
+	Kind Kind `json:"kind"`
+	// Guard names the check that stopped the run, where one did.
+	Guard kvsync.Guard `json:"guard,omitempty"`
+	// Message says what happened, Fix what to do next; Fix may be "" where the
+	// message ends with it.
+	Message string `json:"message"`
+	Fix     string `json:"fix,omitempty"`
+	// Problems are the files at fault, in path order.
+	Problems []kvsync.Problem `json:"problems,omitempty"`
+	// Code is the exit code.
+	Code int `json:"exit_code"`
+}
+
+// UsageError is a mistake in the command line, the environment or the
+// configuration. Nothing was sent.
+type UsageError struct {
+	Err error
+	// Fix says what to do, or "" where the error's text does.
+	Fix string
+}
+
+// Error returns the text and the way out.
+func (e *UsageError) Error() string {
+	if e.Fix == "" {
+		return e.Err.Error()
+	}
+	return e.Err.Error() + "; " + e.Fix
+}
+
+// Unwrap returns the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// usage marks err as the user's to mend. A cancelled run is nobody's mistake.
+func usage(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &UsageError{Err: err}
+}
+
+// Explain says what an error means. It is nil for nil.
+func Explain(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	f := classify(err)
+	f.Code = f.Kind.Code()
+	return f
+}
+
+// classify asks the questions in the order of what matters most to whoever
+// reads the answer: that an outcome is not known beats why it is not.
+func classify(err error) *Failure {
+	var (
+		guard   *kvsync.GuardError
+		refused *kvsync.RefusedError
+		code    *bundle.Error
+		wrong   *UsageError
+		api     *cloudflare.APIError
+	)
+	switch {
+	case errors.Is(err, kvsync.ErrUnknown):
+		return &Failure{Kind: KindUnknown, Message: err.Error(),
+			Fix: "run kv-sync history to see what is live, then run the same command again"}
+	case errors.Is(err, context.Canceled):
+		return &Failure{Kind: KindInterrupted, Message: "interrupted",
+			Fix: "the live site is whole; run the same command again to go on"}
+	case errors.As(err, &refused):
+		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", count(len(refused.Problems), "file")),
+			Fix: "mend what is listed, or name it in .assetsignore, and run again", Problems: refused.Problems}
+	case errors.As(err, &code):
+		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled, nothing was sent",
+			Fix: "mend what is listed and run again", Problems: code.Problems}
+	case errors.As(err, &guard):
+		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix}
+	case errors.As(err, &wrong):
+		return explainUsage(wrong)
+	case errors.Is(err, kvsync.ErrQuota):
+		return &Failure{Kind: KindQuota, Message: err.Error(),
+			Fix: "what was live is still live; run again after 00:00 UTC, or change to the Workers Paid plan"}
+	case errors.As(err, &api):
+		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: "what was live is still live; run again when that is mended"}
+	}
+	return &Failure{Kind: KindUnexpected, Message: err.Error()}
+}
+
+func explainUsage(e *UsageError) *Failure {
+	f := &Failure{Kind: KindUsage, Message: e.Err.Error(), Fix: e.Fix}
+	if problems := configProblems(e.Err); len(problems) > 0 {
+		f.Message, f.Problems = "the configuration cannot be used, nothing was sent", problems
+	}
+	return f
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

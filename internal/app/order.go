@@ -1,0 +1,175 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/github"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// ordered is a source that asks further where its clone is too shallow to tell
+// which of two commits is newer: GitHub first, which costs one request, then
+// the clone's remote.
+type ordered struct {
+	kvsync.Source
+	github *github.Client // nil without a token
+	clone  clone
+	log    *slog.Logger
+}
+
+// Compare implements [kvsync.Source].
+func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
+	rel, err := o.Source.Compare(ctx, active, next)
+	if err != nil || rel != kvsync.RelationUnknown {
+		return rel, err
+	}
+	if o.github != nil {
+		status, err := o.github.Compare(ctx, active, next)
+		if ctx.Err() != nil {
+			return kvsync.RelationUnknown, ctx.Err()
+		}
+		if err == nil {
+			return relationOf(status), nil
+		}
+		o.log.Warn("GitHub did not say which commit is newer", "error", err)
+	}
+	return o.clone.deepen(ctx, o.log, active, next)
+}
+
+func relationOf(s github.Status) kvsync.Relation {
+	switch s {
+	case github.Ahead:
+		return kvsync.RelationNewer
+	case github.Behind:
+		return kvsync.RelationOlder
+	case github.Identical:
+		return kvsync.RelationSame
+	case github.Diverged:
+		return kvsync.RelationDiverged
+	}
+	return kvsync.RelationUnknown
+}
+
+// clone is a git repository that the git command can fetch more history into.
+type clone struct {
+	dir string
+	// environ is the environment of git, without the tokens that it does not need.
+	environ []string
+}
+
+// deepenSteps are how many more commits each fetch asks for. Whoever is further
+// behind than their sum says which way to go by a flag.
+var deepenSteps = [...]int{50, 500, 5000}
+
+const deepenTimeout = 90 * time.Second
+
+// deepen fetches history until it tells. Without git, without a shallow clone
+// or without an answer the relation stays unknown, which is no error: the
+// engine then asks for a decision.
+func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (kvsync.Relation, error) {
+	if _, err := exec.LookPath("git"); err != nil {
+		return kvsync.RelationUnknown, nil
+	}
+	whole := ctx
+	ctx, cancel := context.WithTimeout(ctx, deepenTimeout)
+	defer cancel()
+	if out, err := c.git(ctx, "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
+		return kvsync.RelationUnknown, whole.Err()
+	}
+	for _, depth := range deepenSteps {
+		log.Info("fetching more history, to see which commit is newer", "commits", depth)
+		if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--deepen="+strconv.Itoa(depth)); err != nil {
+			if whole.Err() == nil {
+				log.Warn("git fetch did not bring more history", "error", err)
+			}
+			return kvsync.RelationUnknown, whole.Err()
+		}
+		if rel := c.relation(ctx, active, next); rel != kvsync.RelationUnknown || ctx.Err() != nil {
+			return rel, whole.Err()
+		}
+	}
+	return kvsync.RelationUnknown, whole.Err()
+}
+
+// relation asks git. While the clone is shallow only "is an ancestor" is
+// certain: that there is no path may mean that it was cut.
+func (c clone) relation(ctx context.Context, active, next string) kvsync.Relation {
+	ancestor := func(a, b string) bool {
+		_, err := c.git(ctx, "merge-base", "--is-ancestor", a, b)
+		return err == nil
+	}
+	known := func(id string) bool {
+		_, err := c.git(ctx, "cat-file", "-e", id+"^{commit}")
+		return err == nil
+	}
+	switch {
+	case !known(active) || !known(next):
+		return kvsync.RelationUnknown
+	case ancestor(active, next):
+		return kvsync.RelationNewer
+	case ancestor(next, active):
+		return kvsync.RelationOlder
+	}
+	if out, err := c.git(ctx, "rev-parse", "--is-shallow-repository"); err == nil && out == "false" {
+		return kvsync.RelationDiverged
+	}
+	return kvsync.RelationUnknown
+}
+
+// git runs one git command in the repository and returns its first line.
+func (c clone) git(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = c.dir
+	cmd.Env = c.environ
+	cmd.WaitDelay = 2 * time.Second // a helper that git started may hold the pipe
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			err = errors.New(text[:min(len(text), 300)])
+		}
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line), nil
+}
+
+// gitEnviron is this process's environment for a git that never asks and never
+// sees Cloudflare's token, whatever hooks and helpers the clone configures.
+func gitEnviron() []string {
+	var out []string
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_") {
+			continue
+		}
+		out = append(out, e)
+	}
+	return append(out, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+}
+
+// gitHubOf returns the client for the repository that the environment names, or
+// nil where there is no token or no repository.
+func gitHubOf(token string, getenv func(string) string) (*github.Client, error) {
+	repository := getenv("GITHUB_REPOSITORY")
+	if token == "" || repository == "" {
+		return nil, nil
+	}
+	return github.New(getenv("GITHUB_API_URL"), repository, token)
+}
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}

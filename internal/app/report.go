@@ -1,0 +1,97 @@
+package app
+
+import (
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Stats is what a run has cost so far.
+type Stats struct {
+	// Requests counts every attempt, Retries those that repeated another.
+	Requests, Retries int64
+	// BytesUploaded counts request bodies as they were sent.
+	BytesUploaded int64
+	Duration      time.Duration
+}
+
+// Report is the object that --json prints and that the Action's outputs are
+// taken from. What concerns no deployment is zero, never absent, so that a
+// script can rely on the names.
+type Report struct {
+	Command            string       `json:"command"`
+	Site               string       `json:"site"`
+	Deployment         string       `json:"deployment"`
+	VersionID          string       `json:"version_id"`
+	PreviousDeployment string       `json:"previous_deployment"`
+	PreviousVersionID  string       `json:"previous_version_id"`
+	Commit             string       `json:"commit"`
+	URL                string       `json:"url"`
+	NoChange           bool         `json:"no_change"`
+	DryRun             bool         `json:"dry_run"`
+	Added              int          `json:"added"`
+	Changed            int          `json:"changed"`
+	Removed            int          `json:"removed"`
+	Unchanged          int          `json:"unchanged"`
+	Uploaded           int          `json:"uploaded"`
+	Pruned             int          `json:"pruned"`
+	Requests           int64        `json:"requests"`
+	Retries            int64        `json:"retries"`
+	BytesUploaded      int64        `json:"bytes_uploaded"`
+	Seconds            float64      `json:"seconds"`
+	Notices            []string     `json:"notices"`
+	Plan               *kvsync.Plan `json:"plan,omitempty"`
+
+	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
+	History []kvsync.Deployment  `json:"history,omitempty"`
+	Verify  *kvsync.Verification `json:"verify,omitempty"`
+	Error   *Failure             `json:"error,omitempty"`
+}
+
+// Report begins the report of a command with what the run has cost. s may be
+// nil, for a run that failed before there was a site.
+func (s *Site) Report(command string, dry bool) *Report {
+	r := &Report{Command: command, DryRun: dry, Notices: []string{}}
+	if s == nil {
+		return r
+	}
+	stats := s.Stats()
+	r.Site = s.Name
+	r.Requests, r.Retries, r.BytesUploaded = stats.Requests, stats.Retries, stats.BytesUploaded
+	r.Seconds = stats.Duration.Seconds()
+	return r
+}
+
+// AddResult puts a deploy's or a rollback's outcome into the report; nil adds
+// nothing.
+func (r *Report) AddResult(res *kvsync.Result) {
+	if res == nil {
+		return
+	}
+	r.Deployment, r.VersionID = res.Deployment, res.Version
+	r.PreviousDeployment, r.PreviousVersionID = res.PreviousDeployment, res.PreviousVersion
+	r.Commit, r.URL = res.Commit, res.URL
+	r.Uploaded, r.Pruned = res.Uploaded, res.Pruned
+	r.NoChange = !res.Switched && !r.DryRun
+	r.Notices = append(r.Notices, res.Notices...)
+	r.AddPlan(res.Plan)
+}
+
+// AddPlan puts a plan into the report; nil adds nothing.
+func (r *Report) AddPlan(p *kvsync.Plan) {
+	if p == nil {
+		return
+	}
+	r.Plan = p
+	r.NoChange = p.NoChange
+	r.Added, r.Changed, r.Removed, r.Unchanged = len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged
+	if r.Commit == "" {
+		r.Commit = p.Origin.Commit
+	}
+	if r.Deployment == "" {
+		r.Deployment = p.Live
+	}
+	for _, n := range p.Notices {
+		r.Notices = append(r.Notices, n.String())
+	}
+}

@@ -1,0 +1,197 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Inputs are what a person or a workflow asks for. What is empty is taken from
+// the environment, then from the configuration, then from a default.
+type Inputs struct {
+	// Root is the project's folder, in which the configuration is looked for;
+	// "" is the current one.
+	Root string
+	// Config names the configuration file, Environment one of its environments.
+	Config, Environment string
+	// Name is the site's id and the script's name.
+	Name string
+	// Directory is what to publish, relative to Root.
+	Directory string
+	// Source is "auto", "commit" or "folder"; Commit any revision.
+	Source, Commit string
+	// Token, AccountID and BaseURL reach the account: CLOUDFLARE_API_TOKEN,
+	// CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_BASE_URL if empty. The base URL
+	// comes from no file, for every request to it carries the token.
+	Token, AccountID, BaseURL string
+	// GitHubToken lets GitHub be asked which commit is newer; GITHUB_TOKEN if empty.
+	GitHubToken string
+	// Actor is who deploys, for the record; GITHUB_ACTOR or USER if empty.
+	Actor string
+	// CacheDir is the user's cache folder; "" is the system's.
+	CacheDir string
+	// Getenv reads the environment; nil is os.Getenv.
+	Getenv func(string) string
+	// Log is told of retries, waits and choices; nil is nobody.
+	Log *slog.Logger
+	// Progress is told how far a run is; nil is nobody.
+	Progress func(kvsync.Progress)
+}
+
+func (in Inputs) withDefaults() Inputs {
+	if in.Getenv == nil {
+		in.Getenv = os.Getenv
+	}
+	if in.Log == nil {
+		in.Log = slog.New(slog.DiscardHandler)
+	}
+	in.Root = absolute(cmp.Or(in.Root, "."))
+	in.Token = cmp.Or(in.Token, in.Getenv("CLOUDFLARE_API_TOKEN"))
+	in.AccountID = cmp.Or(in.AccountID, in.Getenv("CLOUDFLARE_ACCOUNT_ID"))
+	in.BaseURL = cmp.Or(in.BaseURL, in.Getenv("CLOUDFLARE_API_BASE_URL"))
+	in.GitHubToken = cmp.Or(in.GitHubToken, in.Getenv("GITHUB_TOKEN"))
+	in.Actor = cmp.Or(in.Actor, in.Getenv("GITHUB_ACTOR"), in.Getenv("USER"), in.Getenv("USERNAME"))
+	if in.CacheDir == "" {
+		in.CacheDir, _ = os.UserCacheDir() // without one nothing is cached
+	}
+	return in
+}
+
+// Site is one site of one account: the engine with everything that it works by.
+// One call at a time.
+type Site struct {
+	// Name is the site's id.
+	Name string
+	// Notices are things worth saying about the configuration.
+	Notices []kvsync.Problem
+
+	in       Inputs
+	settings settings
+	started  time.Time
+	account  *cloudflare.Account
+	engine   *kvsync.Engine
+	closers  []io.Closer
+}
+
+// Open reads the configuration. It sends nothing, and asks for no token:
+// the first call that needs the account does. Close the site when done.
+func Open(ctx context.Context, in Inputs) (*Site, error) {
+	in = in.withDefaults()
+	set, err := loadSettings(ctx, in)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return &Site{Name: set.name, Notices: set.notices, in: in, settings: *set, started: time.Now()}, nil
+}
+
+// reach makes the engine, once.
+func (s *Site) reach() (*kvsync.Engine, error) {
+	if s.engine != nil {
+		return s.engine, nil
+	}
+	account, err := cloudflare.New(cloudflare.Options{
+		Token: s.in.Token, AccountID: cmp.Or(s.in.AccountID, s.settings.accountID), BaseURL: s.in.BaseURL, Log: s.in.Log,
+	})
+	if err != nil {
+		return nil, usage(err)
+	}
+	c := s.settings.engine
+	c.Site, c.Account, c.Actor, c.Progress = s.Name, account, s.in.Actor, s.in.Progress
+	c.Cache = newManifestCache(s.in.CacheDir)
+	engine, err := kvsync.New(c)
+	if err != nil {
+		return nil, usage(err)
+	}
+	s.account, s.engine = account, engine
+	s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
+	return engine, nil
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// Close ends what the site holds open.
+func (s *Site) Close() error {
+	if s == nil {
+		return nil
+	}
+	var first error
+	for _, c := range s.closers {
+		if err := c.Close(); first == nil {
+			first = err
+		}
+	}
+	s.closers = nil
+	return first
+}
+
+// Stats says what the site's calls have cost since it was opened.
+func (s *Site) Stats() Stats {
+	st := Stats{Duration: time.Since(s.started)}
+	if s.account != nil {
+		a := s.account.Stats()
+		st.Requests, st.Retries, st.BytesUploaded = a.Requests, a.Retries, a.BytesUp
+	}
+	return st
+}
+
+// Deploy makes the source live: see [kvsync.Engine.Deploy].
+func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {
+	e, src, w, err := s.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Deploy(ctx, src, w, opt)
+}
+
+// Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
+func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
+	e, src, w, err := s.prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Plan(ctx, src, w, opt)
+}
+
+// Rollback makes an earlier deployment live again: see [kvsync.Engine.Rollback].
+func (s *Site) Rollback(ctx context.Context, to string, dry bool) (*kvsync.Result, error) {
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	return e.Rollback(ctx, to, dry)
+}
+
+// Prune deletes what no root reaches: see [kvsync.Engine.Prune].
+func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	return e.Prune(ctx, dry)
+}
+
+// History lists the deployments, newest first: see [kvsync.Engine.History].
+func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	return e.History(ctx)
+}
+
+// Verify checks what is retained: see [kvsync.Engine.Verify].
+func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification, error) {
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	return e.Verify(ctx, readData)
+}

@@ -1,0 +1,137 @@
+// Package github asks GitHub the one thing that a shallow clone cannot tell:
+// which of two commits is newer.
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// DefaultAPI is where GitHub's API lives; a GitHub Enterprise server has its own.
+const DefaultAPI = "https://api.github.com"
+
+// Status is where head stands relative to base, in GitHub's words.
+type Status string
+
+// The statuses.
+const (
+	Ahead     Status = "ahead"
+	Behind    Status = "behind"
+	Identical Status = "identical"
+	Diverged  Status = "diverged"
+)
+
+// ErrNotFound is returned (wrapped) where GitHub knows no such repository or
+// commit, or the token may not see it.
+var ErrNotFound = errors.New("GitHub knows no such repository or commit, or the token may not read it")
+
+const timeout = 20 * time.Second
+
+// Client asks about one repository. It is safe for concurrent use.
+type Client struct {
+	base       *url.URL
+	repository string
+	authorize  func(*http.Request)
+	http       *http.Client
+}
+
+var (
+	repositoryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$`)
+	commitID       = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+)
+
+// New returns a client for repository ("owner/name"). api is DefaultAPI if "".
+// It sends nothing.
+func New(api, repository, token string) (*Client, error) {
+	if api == "" {
+		api = DefaultAPI
+	}
+	base, err := url.Parse(api)
+	if err != nil || base.Host == "" || base.User != nil {
+		return nil, errors.New("GITHUB_API_URL is no address; unset it or use " + DefaultAPI)
+	}
+	if base.Scheme != "https" && (base.Scheme != "http" || !loopback(base.Hostname())) {
+		return nil, fmt.Errorf("GITHUB_API_URL (host %s) is not https, and the token would travel readable; use https", base.Host)
+	}
+	name := repository[strings.LastIndex(repository, "/")+1:]
+	if !repositoryName.MatchString(repository) || name == "." || name == ".." {
+		return nil, fmt.Errorf("%.80q is no GitHub repository; GITHUB_REPOSITORY is owner/name", repository)
+	}
+	if token = strings.TrimSpace(token); token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the GitHub token is empty or has a character that no token has; copy it again")
+	}
+	return &Client{
+		base: base, repository: repository,
+		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
+		http:      &http.Client{Timeout: timeout, CheckRedirect: sameHost},
+	}, nil
+}
+
+// String names the repository, never the token.
+func (c *Client) String() string { return "GitHub repository " + c.repository }
+
+// GoString is String.
+func (c *Client) GoString() string { return c.String() }
+
+// sameHost follows a renamed repository, and nothing that leaves the API.
+func sameHost(req *http.Request, via []*http.Request) error {
+	if len(via) > 3 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Compare says where commit head stands relative to commit base. Both are whole
+// ids in hexadecimal.
+func (c *Client) Compare(ctx context.Context, base, head string) (Status, error) {
+	if !commitID.MatchString(base) || !commitID.MatchString(head) {
+		return "", errors.New("compare commits on GitHub: an id is not hexadecimal")
+	}
+	u := c.base.JoinPath("repos", c.repository, "compare", base+"..."+head)
+	u.RawQuery = "per_page=1" // the commits themselves are not wanted
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", fmt.Errorf("compare commits on GitHub: %w", err)
+	}
+	req.Header.Set("Accept", "application/vnd.github+json")
+	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
+	req.Header.Set("User-Agent", "kv-sync")
+	c.authorize(req)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("compare commits on GitHub: %w", err)
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusNotFound:
+		return "", fmt.Errorf("compare commits on GitHub: %w", ErrNotFound)
+	case res.StatusCode != http.StatusOK:
+		return "", fmt.Errorf("compare commits on GitHub: status %d; check the GitHub token", res.StatusCode)
+	}
+	var answer struct {
+		Status Status `json:"status"`
+	}
+	// "files" may come along, up to 300 with their patches.
+	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&answer); err != nil {
+		return "", fmt.Errorf("compare commits on GitHub: read the answer: %w", err)
+	}
+	switch answer.Status {
+	case Ahead, Behind, Identical, Diverged:
+		return answer.Status, nil
+	}
+	return "", fmt.Errorf("compare commits on GitHub: the answer has no status that is known (%.20q)", answer.Status)
+}
