@@ -1,0 +1,294 @@
+package platform
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Static Assets: a session names the files of a version, the files that are new
+// come in buckets, and the token that the last bucket is answered with goes into
+// the upload of the version.
+
+// assetSet is the static assets of a version. The paths and their hashes lie in a
+// module file, for they may be many.
+type assetSet struct {
+	Manifest string          `json:"manifest"`
+	Config   json.RawMessage `json:"config,omitempty"`
+}
+
+// uploadedAssets is the "assets" member of an upload's metadata.
+type uploadedAssets struct {
+	JWT    string          `json:"jwt"`
+	Config json.RawMessage `json:"config"`
+}
+
+type assetFile struct {
+	Hash string `json:"hash"`
+	Size int64  `json:"size"`
+}
+
+// assetSession is an upload of assets that has begun. Server.mu guards it.
+type assetSession struct {
+	account string
+	files   map[string]assetFile
+	missing map[string]int64 // hash → size
+	expires time.Time
+}
+
+const (
+	maxAsset       = 25 << 20
+	maxAssets      = 100_000
+	maxBucketBytes = 50 << 20
+	maxBucketFiles = 2000
+	sessionTTL     = time.Hour
+)
+
+var assetHash = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func (s *Server) assetFile(accountID, hash string) string {
+	return filepath.Join(s.dir, "assets", accountID, hash)
+}
+
+// assetToken returns the session that a token was issued for, or nil.
+func (s *Server) assetToken(token string) *assetSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session := s.uploads[token]
+	if session == nil || now().After(session.expires) {
+		return nil
+	}
+	return session
+}
+
+// issue makes a token in the shape that clients look into. Nobody checks its
+// signature: the platform knows its tokens by heart. s.mu is held.
+func (s *Server) issue(session *assetSession) string {
+	part := func(v any) string {
+		raw, _ := json.Marshal(v) //nolint:errchkjson // maps of strings and numbers
+		return base64.RawURLEncoding.EncodeToString(raw)
+	}
+	session.expires = now().Add(sessionTTL)
+	token := part(map[string]string{"alg": "none", "typ": "JWT"}) + "." +
+		part(map[string]any{"exp": session.expires.Unix(), "id": newID()}) + "." + newID()
+	for old, other := range s.uploads {
+		if now().After(other.expires) {
+			delete(s.uploads, old)
+		}
+	}
+	s.uploads[token] = session
+	return token
+}
+
+func (c *call) assetsSession() *apiError {
+	var body struct {
+		Manifest map[string]assetFile `json:"manifest"`
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, 64<<20))
+	if apiErr := readFailure(0, err); apiErr != nil {
+		return apiErr
+	}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return failure(http.StatusBadRequest, 10026, "could not parse the manifest: %v", err)
+	}
+	if len(body.Manifest) > maxAssets {
+		return failure(http.StatusBadRequest, 100331, "more than %d assets", maxAssets)
+	}
+	session := &assetSession{account: c.account, files: body.Manifest, missing: map[string]int64{}}
+	for path, f := range body.Manifest {
+		if _, err := localAsset(path); err != nil {
+			return failure(http.StatusBadRequest, 100332, "%v", err)
+		}
+		if !assetHash.MatchString(f.Hash) || f.Size < 0 || f.Size > maxAsset {
+			return failure(http.StatusBadRequest, 100332, "asset %s: the hash must be 32 hexadecimal digits, the size at most %d", path, maxAsset)
+		}
+		if _, err := os.Stat(c.s.assetFile(c.account, f.Hash)); err != nil {
+			session.missing[f.Hash] = f.Size
+		}
+	}
+	buckets := session.buckets() // before another request can see the session
+	c.s.mu.Lock()
+	token := c.s.issue(session)
+	c.s.mu.Unlock()
+	return c.reply(map[string]any{"jwt": token, "buckets": buckets})
+}
+
+// buckets packs the missing files.
+func (session *assetSession) buckets() [][]string {
+	hashes := make([]string, 0, len(session.missing))
+	for hash := range session.missing {
+		hashes = append(hashes, hash)
+	}
+	sort.Strings(hashes)
+	buckets := [][]string{}
+	var size int64
+	for _, hash := range hashes {
+		last := len(buckets) - 1
+		if last < 0 || len(buckets[last]) >= maxBucketFiles || size+session.missing[hash] > maxBucketBytes {
+			buckets, size, last = append(buckets, nil), 0, last+1
+		}
+		buckets[last] = append(buckets[last], hash)
+		size += session.missing[hash]
+	}
+	return buckets
+}
+
+// localAsset turns a pathname of a manifest into a path below a folder.
+func localAsset(path string) (string, error) {
+	name, ok := strings.CutPrefix(path, "/")
+	if !ok || !filepath.IsLocal(name) || strings.ContainsAny(name, "\x00\\") {
+		return "", fmt.Errorf("asset %q: not a path", path)
+	}
+	return name, nil
+}
+
+func (c *call) assetsUpload() *apiError {
+	token := bearer(c.r)
+	session := c.s.assetToken(token)
+	if session == nil || session.account != c.account {
+		return failure(http.StatusUnauthorized, 10000, "the upload session is unknown or over: begin again")
+	}
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, 100<<20)
+	form, err := c.r.MultipartReader()
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "the upload must be multipart/form-data: %v", err)
+	}
+	encoded := c.r.URL.Query().Get("base64") == "true"
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return readFailure(0, err)
+		}
+		var content io.Reader = part
+		if encoded {
+			content = base64.NewDecoder(base64.StdEncoding, part)
+		}
+		if apiErr := c.storeAsset(session, part.FormName(), content); apiErr != nil {
+			return apiErr
+		}
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if len(session.missing) > 0 {
+		return c.reply(map[string]any{"jwt": nil})
+	}
+	return c.reply(map[string]any{"jwt": c.s.issue(session)})
+}
+
+func (c *call) storeAsset(session *assetSession, hash string, content io.Reader) *apiError {
+	c.s.mu.Lock()
+	size, wanted := session.missing[hash]
+	c.s.mu.Unlock()
+	raw, err := io.ReadAll(io.LimitReader(content, maxAsset+1))
+	if err != nil {
+		return readFailure(0, err)
+	}
+	if !wanted {
+		return nil // a bucket that is sent again
+	}
+	if int64(len(raw)) != size {
+		return failure(http.StatusBadRequest, 100333, "asset %s has %d bytes, the manifest says %d", hash, len(raw), size)
+	}
+	if err := writeFile(c.s.assetFile(c.account, hash), raw); err != nil {
+		return internal(err)
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	delete(session.missing, hash)
+	return nil
+}
+
+// versionAssets is the asset set of an upload, or nil. s.mu is held.
+func (c *call) versionAssets(sc *script, up *upload) (*assetSet, *apiError) {
+	given := up.metadata.Assets
+	if given == nil {
+		if last := sc.latest(); up.metadata.KeepAssets && last != nil {
+			return last.Assets, nil
+		}
+		return nil, nil
+	}
+	session := c.s.uploads[given.JWT]
+	if session == nil || session.account != c.account || len(session.missing) > 0 {
+		return nil, failure(http.StatusBadRequest, 100334, "the assets' token is unknown, over, or its upload is not complete")
+	}
+	raw, err := json.Marshal(session.files)
+	if err != nil {
+		return nil, internal(err)
+	}
+	m, apiErr := c.s.storeModule("assets", "application/octet-stream", raw)
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	return &assetSet{Manifest: m.Hash, Config: given.Config}, nil
+}
+
+// layOut makes the folder that a version's assets are served from, if it is not
+// there, by links to the stored files.
+func (s *Server) layOut(accountID string, v *version) (string, error) {
+	dir := filepath.Join(s.dir, "sites", v.ID)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	raw, err := os.ReadFile(s.moduleFile(module{Hash: v.Assets.Manifest}))
+	if err != nil {
+		return "", err
+	}
+	var files map[string]assetFile
+	if err := json.Unmarshal(raw, &files); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "tmp-")
+	if err != nil {
+		return "", err
+	}
+	for path, f := range files {
+		name, err := localAsset(path)
+		if err != nil {
+			return "", err
+		}
+		to := filepath.Join(tmp, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return "", err
+		}
+		if err := os.Link(s.assetFile(accountID, f.Hash), to); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return "", errors.Join(err, os.RemoveAll(tmp))
+	}
+	return dir, nil
+}
+
+// assetsConfig is the configuration of workerd's assets service: the API's, with
+// the two names that differ.
+func (a *assetSet) config() string {
+	members := map[string]json.RawMessage{}
+	_ = json.Unmarshal(a.Config, &members) // no object: no settings
+	out := map[string]json.RawMessage{}
+	for from, to := range map[string]string{
+		"html_handling": "html_handling", "not_found_handling": "not_found_handling",
+		"run_worker_first": "run_worker_first", "_headers": "headers", "_redirects": "redirects",
+	} {
+		if raw, ok := members[from]; ok && string(raw) != "null" {
+			out[to] = raw
+		}
+	}
+	raw, _ := json.Marshal(out) // valid JSON came in
+	return string(raw)
+}

@@ -1,0 +1,137 @@
+package platform
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// binding is one binding as it was uploaded: "name", "type", and the rest.
+type binding map[string]json.RawMessage
+
+// str returns a member that is a string, or "".
+func (b binding) str(name string) string {
+	var s string
+	_ = json.Unmarshal(b[name], &s)
+	return s
+}
+
+// shown is the binding as the API returns it: secrets never leave it.
+func (b binding) shown() binding {
+	if t := b.str("type"); t != "secret_text" && t != "secret_key" {
+		return b
+	}
+	shown := maps.Clone(b)
+	for _, secret := range []string{"text", "key_base64", "key_jwk"} {
+		delete(shown, secret)
+	}
+	return shown
+}
+
+func shownAll(bindings []binding) []binding {
+	shown := []binding{}
+	for _, b := range bindings {
+		shown = append(shown, b.shown())
+	}
+	return shown
+}
+
+// resolveBindings replaces inherited bindings by what they name and adds those
+// whose types the upload keeps. An inherited binding is taken from its
+// version_id, else from the latest version. strict refuses what cannot be
+// resolved; else it vanishes, as it does at Cloudflare.
+func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool) ([]binding, *apiError) {
+	resolved := []binding{}
+	named := map[string]bool{}
+	for _, b := range bindings {
+		name := b.str("name")
+		switch {
+		case name == "" || b.str("type") == "":
+			return nil, failure(http.StatusBadRequest, 10021, "a binding needs a name and a type")
+		case named[name]:
+			return nil, failure(http.StatusBadRequest, 10021, "binding %s is given twice", name)
+		}
+		named[name] = true
+		if b.str("type") == "inherit" {
+			if b = sc.inherited(b); b == nil {
+				if strict {
+					return nil, failure(http.StatusBadRequest, 10057, "could not resolve inherited binding %q", name)
+				}
+				continue
+			}
+		}
+		resolved = append(resolved, b)
+	}
+	if last := sc.latest(); last != nil {
+		for _, b := range last.Bindings {
+			if slices.Contains(keep, b.str("type")) && !named[b.str("name")] {
+				resolved = append(resolved, b)
+			}
+		}
+	}
+	return resolved, nil
+}
+
+// inherited returns the binding that an inherit binding stands for, or nil.
+func (sc *script) inherited(b binding) binding {
+	from := sc.latest()
+	if id := b.str("version_id"); id != "" && id != "latest" {
+		from = sc.version(id)
+	}
+	if from == nil {
+		return nil
+	}
+	name := b.str("name")
+	old := b.str("old_name")
+	if old == "" {
+		old = name
+	}
+	for _, candidate := range from.Bindings {
+		if candidate.str("name") == old {
+			found := maps.Clone(candidate)
+			found["name"] = b["name"]
+			return found
+		}
+	}
+	return nil
+}
+
+// checkBindings refuses bindings to what is not there. s.mu is held.
+func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
+	for _, b := range bindings {
+		name := b.str("name")
+		switch b.str("type") {
+		case "kv_namespace":
+			if a.namespaces[b.str("namespace_id")] == nil {
+				return failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.str("namespace_id"))
+			}
+		case "durable_object_namespace":
+			class, owner := b.str("class_name"), sc
+			if other := b.str("script_name"); other != "" && other != sc.Name {
+				if owner = a.scripts[other]; owner == nil {
+					return failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist", name, other)
+				}
+			}
+			if _, ok := owner.Classes[class]; !ok {
+				return failure(http.StatusBadRequest, 10061, "Cannot create binding for class %q that is not declared by a migration", class)
+			}
+		case "service":
+			if to := b.str("service"); to != sc.Name && a.scripts[to] == nil {
+				return failure(http.StatusBadRequest, 10143, "Could not resolve service binding %q: Worker %q not found", name, to)
+			}
+		}
+	}
+	return nil
+}
+
+// secrets returns the secrets of a version, to compare them.
+func (v *version) secrets() map[string]string {
+	secrets := map[string]string{}
+	for _, b := range v.Bindings {
+		if t := b.str("type"); t == "secret_text" || t == "secret_key" {
+			secrets[b.str("name")] = string(b["text"]) + string(b["key_base64"]) + string(b["key_jwk"])
+		}
+	}
+	return secrets
+}

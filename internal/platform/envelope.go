@@ -1,0 +1,49 @@
+package platform
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// apiError is an answer of the API that is not a success.
+type apiError struct {
+	status  int
+	code    int
+	message string
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("%s [code: %d]", e.message, e.code) }
+
+func failure(status, code int, format string, args ...any) *apiError {
+	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// message is an entry of an envelope's errors or messages.
+type message struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// envelope is the JSON around every result.
+type envelope struct {
+	Success    bool      `json:"success"`
+	Errors     []message `json:"errors"`
+	Messages   []message `json:"messages"`
+	Result     any       `json:"result"`
+	ResultInfo any       `json:"result_info,omitempty"`
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client has gone: nobody to tell
+}
+
+func writeResult(w http.ResponseWriter, result, info any) {
+	writeJSON(w, http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: result, ResultInfo: info})
+}
+
+func writeError(w http.ResponseWriter, e *apiError) {
+	writeJSON(w, e.status, envelope{Errors: []message{{e.code, e.message}}, Messages: []message{}})
+}

@@ -1,0 +1,167 @@
+package platform
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Request is one request of the API as it went.
+type Request struct {
+	RequestInfo
+	Time     time.Time     `json:"time"`
+	Status   int           `json:"status"` // 0: the connection was closed without an answer
+	BytesIn  int64         `json:"bytes_in"`
+	BytesOut int64         `json:"bytes_out"`
+	Duration time.Duration `json:"duration"`
+}
+
+// maxJournal bounds the log of requests; the oldest go first.
+const maxJournal = 100_000
+
+// journal is the log of requests.
+type journal struct {
+	mu   sync.Mutex
+	seq  int64
+	list []Request
+}
+
+// Requests returns the API's requests that have been answered since the platform
+// was opened or the log was reset, oldest first.
+func (s *Server) Requests() []Request {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return append([]Request(nil), s.journal.list...)
+}
+
+// ResetRequests empties the log of requests; the next one has number 1.
+func (s *Server) ResetRequests() {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	s.journal.seq, s.journal.list = 0, nil
+}
+
+func (j *journal) next() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	return j.seq
+}
+
+func (j *journal) add(r Request) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.list) >= maxJournal {
+		j.list = append([]Request(nil), j.list[maxJournal/2:]...)
+	}
+	j.list = append(j.list, r)
+}
+
+// serve answers one request: it is numbered, delayed, perhaps broken, answered
+// and logged.
+func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
+	info := RequestInfo{Seq: s.journal.next(), Kind: rt.kind, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery}
+	start := time.Now()
+	body := &countedBody{ReadCloser: r.Body}
+	r.Body = body
+	out := &countedWriter{ResponseWriter: w}
+	defer func() {
+		s.journal.add(Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n, BytesOut: out.n, Duration: time.Since(start)})
+	}()
+	w.Header().Set("Cf-Ray", newID()[:16]+"-LOC")
+	pause(r.Context(), s.behaviour.get().Latency)
+
+	c := &call{s: s, w: out, r: r, ctx: r.Context(), fault: s.behaviour.faultFor(info)}
+	if c.broken() {
+		return
+	}
+	if c.fault.Kind == FaultLoseReply {
+		c.w = &discardWriter{header: http.Header{}}
+	}
+	if err := s.answer(rt, c); err != nil {
+		writeError(c.w, err)
+	}
+	if c.fault.Kind == FaultLoseReply {
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that the connection can be used again
+}
+
+// broken carries out a fault that keeps the request from being applied.
+func (c *call) broken() bool {
+	f := c.fault
+	status := f.Status
+	if status == 0 {
+		status = http.StatusInternalServerError
+	}
+	switch f.Kind {
+	case FaultStatus:
+		c.drain()
+		if f.RetryAfter > 0 {
+			c.w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
+		}
+		writeError(c.w, failure(status, 10013, "injected fault"))
+	case FaultHTML:
+		c.drain()
+		c.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+		c.w.WriteHeader(status)
+		_, _ = io.WriteString(c.w, "<!DOCTYPE html><html><head><title>"+http.StatusText(status)+"</title></head><body>cloudflare</body></html>")
+	case FaultUnsuccessful:
+		c.drain()
+		writeJSON(c.w, http.StatusOK, envelope{Errors: []message{{10013, "injected fault"}}, Messages: []message{}})
+	case FaultHang:
+		c.drain() // the client's going away is noticed only when its body has been read
+		select {
+		case <-c.ctx.Done():
+		case <-c.s.life.Done():
+		}
+		panic(http.ErrAbortHandler)
+	case FaultDrop:
+		panic(http.ErrAbortHandler)
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *call) drain() { _, _ = io.Copy(io.Discard, c.r.Body) }
+
+type countedBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
+}
+
+type countedWriter struct {
+	http.ResponseWriter
+	status int
+	n      int64
+}
+
+func (w *countedWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countedWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+// discardWriter swallows an answer that is to be lost.
+type discardWriter struct{ header http.Header }
+
+func (w *discardWriter) Header() http.Header         { return w.header }
+func (w *discardWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (w *discardWriter) WriteHeader(int)             {}

@@ -1,0 +1,316 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/workerd"
+)
+
+// A group is the scripts that one workerd serves: those that bindings connect,
+// since a service or a Durable Object can only be bound within a process.
+
+// member is a script of a group, as it was when the group was planned.
+type member struct {
+	name     string
+	classes  map[string]bool
+	versions []*version // of the active deployment
+	shares   []float64  // their parts of the traffic
+}
+
+// plan is the members of a group in order.
+type plan struct {
+	account string
+	members []member
+}
+
+// key tells plans apart: equal keys need no new process.
+func (p *plan) key() string {
+	var b strings.Builder
+	for _, m := range p.members {
+		b.WriteString(m.name)
+		for i, v := range m.versions {
+			fmt.Fprintf(&b, " %s=%g", v.ID, m.shares[i])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// stateful reports whether two processes of the group must not serve at once.
+func (p *plan) stateful() bool {
+	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
+}
+
+// neighbours are the scripts that a version's bindings name.
+func (v *version) neighbours() []string {
+	var names []string
+	for _, b := range v.Bindings {
+		switch b.str("type") {
+		case "service":
+			names = append(names, b.str("service"))
+		case "durable_object_namespace":
+			if name := b.str("script_name"); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// plans divides the deployed scripts of an account into groups. s.mu is held.
+func (a *account) plans() []*plan {
+	members := map[string]member{}
+	links := map[string][]string{}
+	for name, sc := range a.scripts {
+		d := sc.active()
+		if d == nil {
+			continue
+		}
+		m := member{name: name, classes: sc.Classes}
+		for _, s := range d.Versions {
+			m.versions, m.shares = append(m.versions, sc.version(s.Version)), append(m.shares, s.Percentage)
+		}
+		members[name] = m
+		for _, v := range m.versions {
+			for _, other := range v.neighbours() {
+				links[name] = append(links[name], other)
+				links[other] = append(links[other], name)
+			}
+		}
+	}
+	var plans []*plan
+	placed := map[string]bool{}
+	for name := range members {
+		p := &plan{account: a.id}
+		for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
+			m, ok := members[todo[0]]
+			if !ok || placed[m.name] {
+				continue
+			}
+			placed[m.name] = true
+			p.members = append(p.members, m)
+			todo = append(todo, links[m.name]...)
+		}
+		if len(p.members) > 0 {
+			sort.Slice(p.members, func(i, j int) bool { return p.members[i].name < p.members[j].name })
+			plans = append(plans, p)
+		}
+	}
+	return plans
+}
+
+// serviceName names a member's version within a configuration.
+func serviceName(member, version int) string { return fmt.Sprintf("worker-%d-%d", member, version) }
+
+// frontName names what answers requests: the assets before the Worker, or the Worker.
+func frontName(m member, i, j int) string {
+	if m.versions[j].Assets != nil {
+		return "assets-" + serviceName(i, j)
+	}
+	return serviceName(i, j)
+}
+
+// startGroup runs a plan. Durable Objects keep their state below objects.
+func (s *Server) startGroup(ctx context.Context, p *plan, objects string) (*workerd.Process, error) {
+	path, err := s.workers.find()
+	if err != nil {
+		return nil, err
+	}
+	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}}
+	if err := b.build(); err != nil {
+		return nil, err
+	}
+	return workerd.Start(ctx, path, workerd.Config{Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Log: s.options.Log})
+}
+
+// configBuilder writes the configuration of a group.
+type configBuilder struct {
+	server      *Server
+	plan        *plan
+	objects     string
+	files       map[string][]byte
+	namespaces  map[string]bool
+	services    []string
+	sockets     []string
+	socketNames []string
+}
+
+func (b *configBuilder) text() string {
+	return "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services = [\n    " +
+		strings.Join(b.services, ",\n    ") + "\n  ],\n  sockets = [\n    " + strings.Join(b.sockets, ",\n    ") + "\n  ]\n);\n"
+}
+
+func (b *configBuilder) build() error {
+	for i, m := range b.plan.members {
+		if len(m.classes) > 0 {
+			dir := filepath.Join(b.objects, m.name)
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+			b.services = append(b.services, fmt.Sprintf("(name = \"objects-%d\", disk = (path = %s, writable = true))", i, workerd.Quote(dir)))
+		}
+		for j, v := range m.versions {
+			if err := b.version(m, i, j, v); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			name := serviceName(i, j)
+			b.socketNames = append(b.socketNames, name)
+			b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name, frontName(m, i, j)))
+		}
+	}
+	return nil
+}
+
+// version adds the services of one version of a member.
+func (b *configBuilder) version(m member, i, j int, v *version) error {
+	name := serviceName(i, j)
+	if v.Assets != nil {
+		dir, err := b.server.layOut(b.plan.account, v)
+		if err != nil {
+			return err
+		}
+		user := ""
+		if v.Main != "" {
+			user = fmt.Sprintf(", userWorker = %q", name)
+		}
+		b.services = append(b.services, fmt.Sprintf("(name = \"assets-%s\", assets = (path = %s, config = %s, compatibilityDate = %q%s))",
+			name, workerd.Quote(dir), workerd.Quote(v.Assets.config()), runnableDate(v.Date), user))
+	}
+	if v.Main == "" {
+		return nil
+	}
+	modules, err := b.modules(name, v)
+	if err != nil {
+		return err
+	}
+	worker := []string{
+		"modules = [" + strings.Join(modules, ", ") + "]",
+		fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date)),
+		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
+	}
+	if len(v.Flags) > 0 {
+		var flags []string
+		for _, f := range v.Flags {
+			flags = append(flags, workerd.Quote(f))
+		}
+		worker = append(worker, "compatibilityFlags = ["+strings.Join(flags, ", ")+"]")
+	}
+	if j == 0 && len(m.classes) > 0 {
+		var classes []string
+		for class, sqlite := range m.classes {
+			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %s, enableSql = %t)", workerd.Quote(class), workerd.Quote(m.name+"-"+class), sqlite))
+		}
+		sort.Strings(classes)
+		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]", fmt.Sprintf("durableObjectStorage = (localDisk = \"objects-%d\")", i))
+	}
+	b.services = append(b.services, fmt.Sprintf("(name = %q, worker = (%s))", name, strings.Join(worker, ", ")))
+	return nil
+}
+
+// modules returns the modules of a version, the main one first.
+func (b *configBuilder) modules(service string, v *version) ([]string, error) {
+	var list []string
+	for n, m := range v.Modules {
+		content, err := os.ReadFile(b.server.moduleFile(m))
+		if err != nil {
+			return nil, err
+		}
+		file := fmt.Sprintf("%s-%d", service, n)
+		b.files[file] = content
+		kind := map[string]string{
+			"application/javascript+module": "esModule", "application/javascript": "commonJsModule",
+			"application/wasm": "wasm", "application/octet-stream": "data", "text/plain": "text",
+		}[m.Type]
+		entry := fmt.Sprintf("(name = %s, %s = embed %q)", workerd.Quote(m.Name), kind, file)
+		if m.Name == v.Main {
+			list = append([]string{entry}, list...)
+		} else {
+			list = append(list, entry)
+		}
+	}
+	return list, nil
+}
+
+func (b *configBuilder) bindings(m member, i, j int, v *version) []string {
+	var list []string
+	for _, bound := range v.Bindings {
+		value, ok := b.binding(m, i, j, v, bound)
+		if !ok {
+			fmt.Fprintf(b.server.options.Log, "%s: binding %s has type %s, which is not modelled here: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
+			continue
+		}
+		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.str("name")), value))
+	}
+	return list
+}
+
+func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (string, bool) {
+	switch bound.str("type") {
+	case "plain_text", "secret_text":
+		return "text = " + workerd.Quote(bound.str("text")), true
+	case "json":
+		return "json = " + workerd.Quote(string(bound["json"])), true
+	case "version_metadata":
+		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created}) // plain strings
+		return "json = " + workerd.Quote(string(raw)), true
+	case "kv_namespace":
+		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.str("namespace_id"))), true
+	case "worker_loader":
+		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+bound.str("name")) + ")", true
+	case "assets":
+		if v.Assets == nil {
+			return "", false
+		}
+		return fmt.Sprintf("service = (name = \"assets-%s\", entrypoint = \"AssetWorker\")", serviceName(i, j)), true
+	case "durable_object_namespace":
+		owner := bound.str("script_name")
+		if owner == "" {
+			owner = m.name
+		}
+		service, ok := b.service(owner, false)
+		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(bound.str("class_name")), service), ok
+	case "service":
+		service, ok := b.service(bound.str("service"), bound.str("entrypoint") == "")
+		designator := fmt.Sprintf("name = %q", service)
+		if entrypoint := bound.str("entrypoint"); entrypoint != "" && entrypoint != "default" {
+			designator += ", entrypoint = " + workerd.Quote(entrypoint)
+		}
+		return "service = (" + designator + ")", ok
+	}
+	return "", false
+}
+
+// service finds the first version of a script in the group.
+func (b *configBuilder) service(script string, front bool) (string, bool) {
+	for i, m := range b.plan.members {
+		if m.name == script {
+			if front {
+				return frontName(m, i, 0), true
+			}
+			return serviceName(i, 0), true
+		}
+	}
+	return "", false
+}
+
+// namespace returns the service that a KV namespace is reached through.
+func (b *configBuilder) namespace(id string) string {
+	name := "kv-" + id
+	if !b.namespaces[name] {
+		b.namespaces[name] = true
+		b.services = append(b.services, fmt.Sprintf(
+			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, value = %q)])))",
+			name, workerd.Quote("unix:"+b.server.edge.socket()), headerNamespace, id, headerAccount, b.plan.account))
+	}
+	return name
+}
+
+// runnableDate is a version's compatibility date, or the newest that workerd knows.
+func runnableDate(date string) string { return min(date, workerd.CompatibilityDate()) }

@@ -1,0 +1,486 @@
+package platform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of Workers KV: https://developers.cloudflare.com/kv/platform/limits/
+const (
+	maxValue     = 25 << 20
+	maxKey       = 512
+	maxMetadata  = 1024
+	maxBulk      = 10_000
+	maxBulkBytes = 100 << 20
+	minTTL       = 60
+)
+
+func (c *call) namespace() (*namespace, *apiError) {
+	ns := c.s.namespace(c.account, c.r.PathValue("namespace"))
+	if ns == nil {
+		return nil, failure(http.StatusNotFound, 10013, "namespace not found")
+	}
+	return ns, nil
+}
+
+// checkKey refuses what KV refuses as a key.
+func checkKey(key string) *apiError {
+	switch {
+	case key == "":
+		return failure(http.StatusBadRequest, 10018, "key names must not be empty")
+	case key == "." || key == "..":
+		return failure(http.StatusBadRequest, 10018, "key names must not be . or ..")
+	case len(key) > maxKey:
+		return failure(http.StatusRequestURITooLong, 10018, "key length of %d exceeds limit of %d", len(key), maxKey)
+	case !utf8.ValidString(key):
+		return failure(http.StatusBadRequest, 10018, "key names must be UTF-8")
+	}
+	return nil
+}
+
+// checkEntry fills in an entry's expiration and refuses what KV refuses.
+func checkEntry(e *entry, size int, ttl int64) *apiError {
+	at := time.Now().Unix()
+	if ttl != 0 {
+		if ttl < minTTL {
+			return failure(http.StatusBadRequest, 10021, "Invalid expiration_ttl of %d. Expiration TTL must be at least %d.", ttl, minTTL)
+		}
+		e.expiration = at + ttl
+	} else if e.expiration != 0 && e.expiration < at+minTTL {
+		return failure(http.StatusBadRequest, 10021, "Invalid expiration of %d. Expiration times must be at least %d seconds in the future.", e.expiration, minTTL)
+	}
+	if size > maxValue {
+		return failure(http.StatusRequestEntityTooLarge, 10054, "value length of %d exceeds limit of %d", size, maxValue)
+	}
+	var compacted bytes.Buffer
+	if len(e.metadata) > 0 {
+		if err := json.Compact(&compacted, e.metadata); err != nil {
+			return failure(http.StatusBadRequest, 10022, "metadata is not JSON")
+		}
+		e.metadata = compacted.Bytes()
+	}
+	if len(e.metadata) > maxMetadata {
+		return failure(http.StatusRequestEntityTooLarge, 10054, "metadata length of %d exceeds limit of %d", len(e.metadata), maxMetadata)
+	}
+	return nil
+}
+
+func (c *call) key() (string, *apiError) {
+	key := c.r.PathValue("key")
+	return key, checkKey(key)
+}
+
+func (c *call) keysList() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	q := c.r.URL.Query()
+	limit := 1000
+	if raw := q.Get("limit"); raw != "" {
+		var err error
+		if limit, err = strconv.Atoi(raw); err != nil || limit < 10 || limit > 1000 {
+			return failure(http.StatusBadRequest, 10025, "limit must be between 10 and 1000")
+		}
+	}
+	cursor, skip := q.Get("cursor"), false
+	behaviour := c.s.behaviour.get()
+	if behaviour.EmptyPages {
+		// A cursor that ends in a dot has had its empty page.
+		cursor, skip = strings.CutSuffix(cursor, ".")
+		if !skip {
+			writeResult(c.w, []any{}, map[string]any{"count": 0, "cursor": cursor + "."})
+			return nil
+		}
+	}
+	page, next, err := ns.list(q.Get("prefix"), cursor, limit, behaviour.ListLag)
+	if err != nil {
+		return failure(http.StatusBadRequest, 10024, "%v", err)
+	}
+	writeResult(c.w, keysJSON(page), map[string]any{"count": len(page), "cursor": next})
+	return nil
+}
+
+type keyJSON struct {
+	Name       string          `json:"name"`
+	Expiration int64           `json:"expiration,omitempty"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+}
+
+func keysJSON(page []listed) []keyJSON {
+	keys := make([]keyJSON, len(page))
+	for i, k := range page {
+		keys[i] = keyJSON{Name: k.name, Expiration: k.expiration, Metadata: k.metadata}
+	}
+	return keys
+}
+
+func (c *call) found() (*namespace, *entry, *apiError) {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return nil, nil, apiErr
+	}
+	key, apiErr := c.key()
+	if apiErr != nil {
+		return nil, nil, apiErr
+	}
+	e := ns.get(key)
+	if e == nil {
+		return nil, nil, failure(http.StatusNotFound, 10009, "get: 'key not found'")
+	}
+	return ns, e, nil
+}
+
+func (c *call) valueGet() *apiError {
+	ns, e, apiErr := c.found()
+	if apiErr != nil {
+		return apiErr
+	}
+	c.w.Header().Set("Content-Type", "application/octet-stream")
+	c.w.Header().Set("Content-Length", strconv.Itoa(e.size))
+	if e.expiration > 0 {
+		c.w.Header().Set("Expiration", strconv.FormatInt(e.expiration, 10))
+	}
+	_, _ = io.Copy(c.w, ns.value(e))
+	return nil
+}
+
+func (c *call) metadataGet() *apiError {
+	_, e, apiErr := c.found()
+	if apiErr != nil {
+		return apiErr
+	}
+	if e.metadata == nil {
+		return c.reply(nil)
+	}
+	return c.reply(json.RawMessage(e.metadata))
+}
+
+func (c *call) valuePut() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	key, apiErr := c.key()
+	if apiErr != nil {
+		return apiErr
+	}
+	var e entry
+	var ttl int64
+	for name, into := range map[string]*int64{"expiration": &e.expiration, "expiration_ttl": &ttl} {
+		if raw := c.r.URL.Query().Get(name); raw != "" {
+			n, err := strconv.ParseInt(raw, 10, 64)
+			if err != nil {
+				return failure(http.StatusBadRequest, 10021, "Invalid %s of %s", name, raw)
+			}
+			*into = n
+		}
+	}
+	value := buffers.get()
+	defer buffers.put(value)
+	if apiErr := c.readValue(value, &e); apiErr != nil {
+		return apiErr
+	}
+	if apiErr := ns.put(key, e, value.Bytes(), ttl, c.s.behaviour.get().ListLag); apiErr != nil {
+		return apiErr
+	}
+	return c.reply(nil)
+}
+
+// readValue reads the body of a write: raw bytes, or a form of value and metadata.
+func (c *call) readValue(value *bytes.Buffer, e *entry) *apiError {
+	body := http.MaxBytesReader(c.w, c.r.Body, maxValue+1<<20)
+	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "multipart/form-data") {
+		return readFailure(value.ReadFrom(body))
+	}
+	c.r.Body = body
+	form, err := c.r.MultipartReader()
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "could not parse the form: %v", err)
+	}
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return failure(http.StatusBadRequest, 10026, "could not parse the form: %v", err)
+		}
+		if apiErr := readPart(part, value, e); apiErr != nil {
+			return apiErr
+		}
+	}
+}
+
+func readPart(part *multipart.Part, value *bytes.Buffer, e *entry) *apiError {
+	switch part.FormName() {
+	case "value":
+		value.Reset()
+		return readFailure(value.ReadFrom(part))
+	case "metadata":
+		raw, err := io.ReadAll(io.LimitReader(part, 1<<20))
+		if e.metadata = raw; string(raw) == "null" {
+			e.metadata = nil
+		}
+		return readFailure(0, err)
+	}
+	return nil
+}
+
+func readFailure(_ int64, err error) *apiError {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return failure(http.StatusRequestEntityTooLarge, 10054, "request body exceeds the limit of %d bytes", tooLarge.Limit)
+	case err != nil:
+		return failure(http.StatusBadRequest, 10026, "could not read the request body: %v", err)
+	}
+	return nil
+}
+
+// put checks and writes one value.
+func (ns *namespace) put(key string, e entry, value []byte, ttl int64, lag time.Duration) *apiError {
+	if apiErr := checkEntry(&e, len(value), ttl); apiErr != nil {
+		return apiErr
+	}
+	var b batch
+	err := b.put(key, e, len(value), func(buf []byte) ([]byte, error) { return append(buf, value...), nil })
+	if err == nil {
+		err = ns.write(&b, lag)
+	}
+	return internal(err)
+}
+
+func internal(err error) *apiError {
+	if err == nil {
+		return nil
+	}
+	return failure(http.StatusInternalServerError, 10001, "%v", err)
+}
+
+func (c *call) valueDelete() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	key, apiErr := c.key()
+	if apiErr != nil {
+		return apiErr
+	}
+	var b batch
+	b.delete(key)
+	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
+		return internal(err)
+	}
+	return c.reply(nil)
+}
+
+// bulkResult is the answer to bulk writes and deletes.
+type bulkResult struct {
+	Successful   int      `json:"successful_key_count"`
+	Unsuccessful []string `json:"unsuccessful_keys"`
+}
+
+func (c *call) bulkPut() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	body := buffers.get()
+	defer buffers.put(body)
+	body.Grow(int(min(max(c.r.ContentLength, 0)+bytes.MinRead, maxBulkBytes)))
+	if apiErr := readFailure(body.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, maxBulkBytes))); apiErr != nil {
+		return apiErr
+	}
+	pairs, err := parsePairs(body.Bytes())
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "could not parse the request body: %v", err)
+	}
+	values := buffers.get()
+	defer buffers.put(values)
+	values.Grow(body.Len())
+	b := batch{buf: values.AvailableBuffer()}
+	result := bulkResult{Unsuccessful: []string{}}
+	for i := range pairs {
+		p := &pairs[i]
+		if c.fault.fails(i, p.key) {
+			result.Unsuccessful = append(result.Unsuccessful, p.key)
+			continue
+		}
+		if apiErr := b.add(p); apiErr != nil {
+			return apiErr
+		}
+		result.Successful++
+	}
+	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
+		return internal(err)
+	}
+	return c.reply(result)
+}
+
+// add checks a pair and puts it into the batch. One bad pair refuses the request.
+func (b *batch) add(p *pair) *apiError {
+	if apiErr := checkKey(p.key); apiErr != nil {
+		return apiErr
+	}
+	size, err := p.size()
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "%v", err)
+	}
+	e := entry{metadata: p.metadata, expiration: p.expiration}
+	if apiErr := checkEntry(&e, size, p.ttl); apiErr != nil {
+		return apiErr
+	}
+	if err := b.put(p.key, e, size, p.appendTo); err != nil {
+		return failure(http.StatusBadRequest, 10026, "%v", err)
+	}
+	return nil
+}
+
+func (c *call) bulkDelete() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	var keys []string
+	if apiErr := c.decode(&keys); apiErr != nil {
+		return apiErr
+	}
+	if len(keys) > maxBulk {
+		return failure(http.StatusBadRequest, 10026, "more than %d keys", maxBulk)
+	}
+	var b batch
+	result := bulkResult{Unsuccessful: []string{}}
+	for i, key := range keys {
+		if c.fault.fails(i, key) {
+			result.Unsuccessful = append(result.Unsuccessful, key)
+			continue
+		}
+		if apiErr := checkKey(key); apiErr != nil {
+			return apiErr
+		}
+		b.delete(key)
+		result.Successful++
+	}
+	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
+		return internal(err)
+	}
+	return c.reply(result)
+}
+
+// bulkQuery asks for several values at once, of the API or of a binding.
+type bulkQuery struct {
+	Keys         []string `json:"keys"`
+	Type         string   `json:"type"`
+	WithMetadata bool     `json:"withMetadata"`
+	CacheTTL     int64    `json:"cacheTtl"`
+}
+
+const maxBulkGet = 100
+
+func (c *call) bulkGet() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	var q bulkQuery
+	if apiErr := c.decode(&q); apiErr != nil {
+		return apiErr
+	}
+	values, apiErr := q.answer(ns, ns.get)
+	if apiErr != nil {
+		return apiErr
+	}
+	return c.reply(map[string]any{"values": values})
+}
+
+// answer looks each key up with look and returns key → value, or key → {value, metadata}.
+func (q *bulkQuery) answer(ns *namespace, look func(string) *entry) (map[string]any, *apiError) {
+	if len(q.Keys) == 0 || len(q.Keys) > maxBulkGet {
+		return nil, failure(http.StatusBadRequest, 10026, "ask for 1 to %d keys", maxBulkGet)
+	}
+	values := map[string]any{}
+	left := maxValue // of all values together
+	for _, key := range q.Keys {
+		if apiErr := checkKey(key); apiErr != nil {
+			return nil, apiErr
+		}
+		e := look(key)
+		if e == nil {
+			values[key] = nil
+			continue
+		}
+		if left -= e.size; left < 0 {
+			return nil, failure(http.StatusRequestEntityTooLarge, 10054, "the values exceed %d bytes together", maxValue)
+		}
+		value, err := q.convert(ns, e)
+		if err != nil {
+			return nil, failure(http.StatusBadRequest, 10026, "%s: %v", key, err)
+		}
+		if q.WithMetadata {
+			value = map[string]any{"value": value, "metadata": json.RawMessage(orNull(e.metadata))}
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+func (q *bulkQuery) convert(ns *namespace, e *entry) (any, error) {
+	raw, err := io.ReadAll(ns.value(e))
+	if err != nil {
+		return nil, err
+	}
+	switch q.Type {
+	case "", "text":
+		if !utf8.Valid(raw) {
+			return nil, errors.New("the value is not text")
+		}
+		return string(raw), nil
+	case "json":
+		if !json.Valid(raw) {
+			return nil, errors.New("the value is not JSON")
+		}
+		return json.RawMessage(raw), nil
+	}
+	return nil, fmt.Errorf("type %q is not text or json", q.Type)
+}
+
+func orNull(raw []byte) []byte {
+	if raw == nil {
+		return []byte("null")
+	}
+	return raw
+}
+
+// buffers holds request bodies between requests, so that a run of bulk writes
+// works in the same few megabytes.
+var buffers bufferPool
+
+type bufferPool struct{ pool sync.Pool }
+
+// maxPooled keeps the rare very large body from being held for ever.
+const maxPooled = 16 << 20
+
+func (p *bufferPool) get() *bytes.Buffer {
+	if b, ok := p.pool.Get().(*bytes.Buffer); ok {
+		b.Reset()
+		return b
+	}
+	return new(bytes.Buffer)
+}
+
+func (p *bufferPool) put(b *bytes.Buffer) {
+	if b.Cap() <= maxPooled {
+		p.pool.Put(b)
+	}
+}

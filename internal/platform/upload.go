@@ -1,0 +1,225 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/workerd"
+)
+
+// maxUpload bounds a script upload: 64 MiB of modules and what is around them.
+const maxUpload = 66 << 20
+
+// upload is the body of a script or version upload.
+type upload struct {
+	metadata uploadMetadata
+	modules  []module
+}
+
+type uploadMetadata struct {
+	MainModule  string            `json:"main_module"`
+	BodyPart    string            `json:"body_part"`
+	Bindings    []binding         `json:"bindings"`
+	Keep        []string          `json:"keep_bindings"`
+	Date        string            `json:"compatibility_date"`
+	Flags       []string          `json:"compatibility_flags"`
+	Migrations  *migrations       `json:"migrations"`
+	Annotations map[string]string `json:"annotations"`
+	Assets      *uploadedAssets   `json:"assets"`
+	KeepAssets  bool              `json:"keep_assets"`
+
+	// all has every member, for those that are only kept and shown.
+	all map[string]json.RawMessage
+}
+
+// readUpload reads a multipart upload. Modules are stored as they come; those of
+// an upload that is refused later are files that nothing names.
+func (c *call) readUpload() (*upload, *apiError) {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxUpload)
+	form, err := c.r.MultipartReader()
+	if err != nil {
+		return nil, failure(http.StatusBadRequest, 10026, "the upload must be multipart/form-data: %v", err)
+	}
+	up := &upload{}
+	seen := map[string]bool{}
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, readFailure(0, err)
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			return nil, readFailure(0, err)
+		}
+		name := part.FormName()
+		if seen[name] {
+			return nil, failure(http.StatusBadRequest, 10021, "the part %q is given twice", name)
+		}
+		seen[name] = true
+		if name == "metadata" || name == "settings" {
+			if err := errors.Join(json.Unmarshal(content, &up.metadata), json.Unmarshal(content, &up.metadata.all)); err != nil {
+				return nil, failure(http.StatusBadRequest, 10026, "could not parse the %s: %v", name, err)
+			}
+			continue
+		}
+		m, apiErr := c.s.storeModule(name, part.Header.Get("Content-Type"), content)
+		if apiErr != nil {
+			return nil, apiErr
+		}
+		if m.Type != "application/source-map" {
+			up.modules = append(up.modules, m)
+		}
+	}
+	if !seen["metadata"] && !seen["settings"] {
+		return nil, failure(http.StatusBadRequest, 10021, "the upload has no metadata part")
+	}
+	return up, up.check()
+}
+
+// moduleTypes are the content types that the API takes for modules.
+var moduleTypes = map[string]bool{
+	"application/javascript+module": true,
+	"application/javascript":        true,
+	"application/wasm":              true,
+	"application/octet-stream":      true,
+	"text/plain":                    true,
+	"application/source-map":        true,
+}
+
+func (s *Server) storeModule(name, contentType string, content []byte) (module, *apiError) {
+	kind, _, err := mime.ParseMediaType(contentType)
+	if err != nil || !moduleTypes[kind] {
+		return module{}, failure(http.StatusBadRequest, 10021, "the module %q has an unknown type %q", name, contentType)
+	}
+	sum := sha256.Sum256(content)
+	m := module{Name: name, Type: kind, Hash: hex.EncodeToString(sum[:]), Size: len(content)}
+	path := s.moduleFile(m)
+	if _, err := os.Stat(path); err == nil {
+		return m, nil
+	}
+	return m, internal(writeFile(path, content))
+}
+
+func (s *Server) moduleFile(m module) string { return filepath.Join(s.dir, "modules", m.Hash) }
+
+var calendarDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+
+// check refuses what the API refuses whatever the script is.
+func (up *upload) check() *apiError {
+	m := &up.metadata
+	if m.BodyPart != "" {
+		return failure(http.StatusBadRequest, 10021, "service-worker syntax is not modelled here; upload a module (main_module)")
+	}
+	if m.Date != "" && !calendarDate.MatchString(m.Date) {
+		return failure(http.StatusBadRequest, 10021, "the compatibility date %q is not YYYY-MM-DD", m.Date)
+	}
+	if len(m.Annotations["workers/message"]) > 1000 || len(m.Annotations["workers/tag"]) > 100 {
+		return failure(http.StatusBadRequest, 10021, "workers/message takes at most 1000 bytes, workers/tag at most 100")
+	}
+	if m.MainModule == "" {
+		if len(up.modules) > 0 {
+			return failure(http.StatusBadRequest, 10021, "the metadata names no main_module")
+		}
+		return nil
+	}
+	for _, mod := range up.modules {
+		if mod.Name == m.MainModule {
+			if mod.Type != "application/javascript+module" {
+				return failure(http.StatusBadRequest, 10021, "the main module %q must be an ES module", mod.Name)
+			}
+			return nil
+		}
+	}
+	return failure(http.StatusBadRequest, 10021, "No such module %q: main_module must name a part of the upload", m.MainModule)
+}
+
+// runtimeMembers are kept with a version and shown in its script_runtime.
+var runtimeMembers = []string{"limits", "placement", "usage_model", "cache"}
+
+// settingsMembers belong to the script, whatever its versions.
+var settingsMembers = []string{"tags", "logpush", "observability", "tail_consumers"}
+
+// newVersion makes a version of an upload without keeping it. s.mu is held.
+func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
+	a := c.s.account(c.account)
+	bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep, c.r.URL.Query().Get("bindings_inherit") == "strict")
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	if apiErr := a.checkBindings(sc, bindings); apiErr != nil {
+		return nil, apiErr
+	}
+	assets, apiErr := c.versionAssets(sc, up)
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	if up.metadata.MainModule == "" && assets == nil {
+		return nil, failure(http.StatusBadRequest, 10021, "the upload has neither a main_module nor assets")
+	}
+	v := &version{
+		ID: newUUID(), Created: now(), Source: source(c.r), Annotations: up.metadata.Annotations,
+		Main: up.metadata.MainModule, Modules: up.modules, Bindings: bindings,
+		Date: up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Assets: assets,
+		Runtime: map[string]json.RawMessage{}, Etag: up.etag(),
+	}
+	if v.Date == "" {
+		v.Date = "2021-11-02" // what Cloudflare takes where none is given
+	}
+	for _, name := range runtimeMembers {
+		if raw, ok := up.metadata.all[name]; ok {
+			v.Runtime[name] = raw
+		}
+	}
+	return v, nil
+}
+
+func (up *upload) etag() string {
+	h := sha256.New()
+	for _, m := range up.modules {
+		io.WriteString(h, m.Name+"\x00"+m.Type+"\x00"+m.Hash+"\x00") //nolint:errcheck // a hash takes everything
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func source(r *http.Request) string {
+	if strings.HasPrefix(r.UserAgent(), "wrangler") {
+		return "wrangler"
+	}
+	return "api"
+}
+
+// startable refuses a version that fails to start, if such checks are on. The
+// lock is not held: this starts a process.
+func (c *call) startable(sc *script, v *version) *apiError {
+	if !c.s.options.CheckScripts || v.Main == "" {
+		return nil
+	}
+	err := c.s.workers.check(c.ctx, c.account, sc, v)
+	var refused *workerd.ConfigError
+	if errors.As(err, &refused) {
+		return failure(http.StatusBadRequest, 10021, "%s", refused.Output)
+	}
+	return internal(err)
+}
+
+// keep appends a checked version to its script. s.mu is held.
+func (sc *script) keep(v *version) {
+	v.Number = 1
+	if last := sc.latest(); last != nil {
+		v.Number = last.Number + 1
+	}
+	sc.Versions = append(sc.Versions, v)
+	sc.Modified = v.Created
+}

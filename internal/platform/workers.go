@@ -1,0 +1,303 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// workers runs the deployed scripts. A process is started by the first request
+// for one of its scripts, and follows their deployments from then on.
+type workers struct {
+	server *Server
+	find   func() (string, error) // the workerd binary
+
+	refreshing sync.Mutex // one change of processes at a time
+
+	mu      sync.Mutex
+	sites   map[string]*site // by account/script
+	retired sync.WaitGroup   // processes that finish their requests
+	closed  bool
+}
+
+const (
+	startLimit = 30 * time.Second
+	// A process that was replaced has this long to finish its requests.
+	drainLimit = 30 * time.Second
+	// Where Durable Objects live, new requests wait meanwhile, so it is shorter.
+	holdLimit = 5 * time.Second
+)
+
+// open makes the site of a script, on the port that it has had before. Server.mu
+// is held.
+func (w *workers) open(accountID string, sc *script) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := accountID + "/" + sc.Name
+	if w.sites[at] != nil || w.closed {
+		return nil
+	}
+	listener, err := listenLoopback(fmt.Sprintf("127.0.0.1:%d", sc.Port))
+	if err != nil && sc.Port != 0 {
+		w.log("%s: port %d is taken, using another: %v", sc.Name, sc.Port, err)
+		sc.Port = 0
+		listener, err = listenLoopback("127.0.0.1:0")
+	}
+	if err != nil {
+		return fmt.Errorf("open the site of %s: %w", sc.Name, err)
+	}
+	st := &site{workers: w, account: accountID, script: sc.Name}
+	st.http = &http.Server{Handler: st, ReadHeaderTimeout: 30 * time.Second}
+	go st.http.Serve(listener) //nolint:errcheck // it returns when remove or close closes it
+	if w.sites == nil {
+		w.sites = map[string]*site{}
+	}
+	w.sites[at] = st
+	if port := portOf(listener.Addr().String()); port != sc.Port {
+		sc.Port = port
+		if apiErr := w.server.save(accountID, sc); apiErr != nil {
+			return apiErr
+		}
+	}
+	return nil
+}
+
+func portOf(addr string) int {
+	return positive(addr[strings.LastIndexByte(addr, ':')+1:], 0)
+}
+
+// SiteURL returns where a script is served, without a slash at the end, or "" if
+// there is no such script.
+func (s *Server) SiteURL(script string) string { return s.siteURLs()[script] }
+
+// siteURLs returns the address of every script. Where two accounts have a script
+// of one name, the first account's is returned.
+func (s *Server) siteURLs() map[string]string {
+	ids := s.accountIDs()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	urls := map[string]string{}
+	for _, id := range ids {
+		a := s.accounts[id]
+		if a == nil {
+			continue
+		}
+		for name, sc := range a.scripts {
+			if urls[name] == "" {
+				urls[name] = fmt.Sprintf("http://127.0.0.1:%d", sc.Port)
+			}
+		}
+	}
+	return urls
+}
+
+// activate has the processes that run follow the deployments.
+func (w *workers) activate(_ context.Context, accountID string) { w.refresh(accountID, "") }
+
+// change is a group that is to run, and the process for it.
+type change struct {
+	plan *plan
+	run  *running
+}
+
+// refresh starts what the deployments ask for, in place of what ran for the same
+// sites: that of the script wanted, and of those that run already. When it has
+// returned, requests that begin get the new versions. It is not given up with the
+// request that asked for it, for others wait for the same.
+func (w *workers) refresh(accountID, wanted string) {
+	w.refreshing.Lock()
+	defer w.refreshing.Unlock()
+	sites := w.sitesOf(accountID)
+	w.server.mu.Lock()
+	var plans []*plan
+	if a := w.server.accounts[accountID]; a != nil {
+		plans = a.plans()
+	}
+	w.server.mu.Unlock()
+
+	var changes []change
+	for _, p := range plans {
+		if w.outdated(p, sites, wanted) {
+			changes = append(changes, change{p, w.start(p)})
+		}
+	}
+	w.install(changes, sites)
+}
+
+func (w *workers) sitesOf(accountID string) map[string]*site {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sites := map[string]*site{}
+	for at, st := range w.sites {
+		if strings.HasPrefix(at, accountID+"/") {
+			sites[st.script] = st
+		}
+	}
+	return sites
+}
+
+// outdated reports whether a group needs a process that it does not have.
+func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool {
+	key, needed, current := p.key(), false, true
+	for _, m := range p.members {
+		st := sites[m.name]
+		if st == nil {
+			return false // it is being removed
+		}
+		r := st.running()
+		needed = needed || r != nil || m.name == wanted
+		current = current && r != nil && r.key == key && !r.ended()
+	}
+	return needed && !current
+}
+
+func (w *workers) start(p *plan) *running {
+	ctx, cancel := context.WithTimeout(w.server.life, startLimit)
+	defer cancel()
+	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account))
+	if err != nil {
+		w.log("%v", err)
+		return &running{key: p.key(), err: err}
+	}
+	return newRunning(p, process)
+}
+
+func (s *Server) objectsDir(accountID string) string {
+	return filepath.Join(s.dir, "objects", accountID)
+}
+
+// install switches the sites of the changed groups to their new processes and
+// retires the old ones. Where Durable Objects are involved, two processes must
+// not have them open at once: requests wait while the old process finishes.
+func (w *workers) install(changes []change, sites map[string]*site) {
+	old, exclusive := map[*running]bool{}, false
+	for _, c := range changes {
+		exclusive = exclusive || c.run.stateful
+		for _, m := range c.plan.members {
+			if r := sites[m.name].running(); r != nil {
+				old[r] = true
+				exclusive = exclusive || r.stateful
+			}
+		}
+	}
+	exclusive = exclusive && len(old) > 0
+	if exclusive {
+		for _, st := range sites {
+			st.hold()
+			defer st.release()
+		}
+		for r := range old {
+			r.drain(w.server.life, holdLimit)
+			r.stop()
+		}
+	}
+	for _, c := range changes {
+		for i, m := range c.plan.members {
+			var routes []siteRoute
+			for j, share := range m.shares {
+				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share})
+			}
+			sites[m.name].use(c.run, routes)
+		}
+	}
+	for r := range old {
+		if !w.used(r) {
+			w.retire(r)
+		}
+	}
+}
+
+// used reports whether a site still sends requests to r.
+func (w *workers) used(r *running) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, st := range w.sites {
+		if st.running() == r {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *workers) retire(r *running) {
+	w.retired.Go(func() {
+		r.drain(w.server.life, drainLimit)
+		r.stop()
+	})
+}
+
+// remove ends the site of a script that is no more.
+func (w *workers) remove(accountID, name string) {
+	w.mu.Lock()
+	st := w.sites[accountID+"/"+name]
+	delete(w.sites, accountID+"/"+name)
+	w.mu.Unlock()
+	if st == nil {
+		return
+	}
+	_ = st.http.Close()
+	w.refresh(accountID, "") // its neighbours go on without it
+	if r := st.running(); r != nil && !w.used(r) {
+		w.retire(r)
+	}
+}
+
+// close ends every site and process.
+func (w *workers) close() {
+	w.refreshing.Lock()
+	defer w.refreshing.Unlock()
+	w.mu.Lock()
+	w.closed = true
+	sites := w.sites
+	w.sites = nil
+	w.mu.Unlock()
+	for _, st := range sites {
+		_ = st.http.Close()
+	}
+	for _, st := range sites {
+		if r := st.running(); r != nil {
+			r.stop()
+		}
+	}
+	w.retired.Wait()
+}
+
+// check starts a version with its group and stops it again: an error says why it
+// cannot be served. Durable Objects see an empty disk, and are not called.
+func (w *workers) check(ctx context.Context, accountID string, sc *script, v *version) error {
+	w.server.mu.Lock()
+	trial := *sc
+	trial.Versions = append(trial.Versions[:len(trial.Versions):len(trial.Versions)], v)
+	trial.Deployments = []*deployment{{Versions: []share{{v.ID, 100}}}}
+	whole := &account{id: accountID, scripts: map[string]*script{trial.Name: &trial}}
+	for name, other := range w.server.account(accountID).scripts {
+		if name != trial.Name {
+			whole.scripts[name] = other
+		}
+	}
+	plans := whole.plans()
+	w.server.mu.Unlock()
+	for _, p := range plans {
+		i := sort.Search(len(p.members), func(i int) bool { return p.members[i].name >= trial.Name })
+		if i == len(p.members) || p.members[i].name != trial.Name {
+			continue
+		}
+		objects, err := os.MkdirTemp("", "kv-sync-check-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
+		process, err := w.server.startGroup(ctx, p, objects)
+		if err != nil {
+			return err
+		}
+		process.Stop()
+	}
+	return nil
+}

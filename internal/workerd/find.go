@@ -1,0 +1,177 @@
+package workerd
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// EnvPath is the environment variable that names a workerd binary to use
+// instead of the one that Find fetches.
+const EnvPath = "KV_SYNC_WORKERD"
+
+// Version is the workerd that kv-sync is tested with.
+const Version = "1.20261117.1"
+
+// release is one platform's npm package. integrity is what the registry
+// publishes as dist.integrity; a tarball that does not match it is refused.
+type release struct {
+	name, version, integrity string
+}
+
+// releases is by GOOS/GOARCH. The registry that we built against carries no
+// newer workerd for macOS than the one named here.
+var releases = map[string]release{
+	"linux/amd64":  {"linux-64", Version, "sha512-gZLA8X11m/luZwn+YA3+mDu61vdxNJzpksP/QZqjydKTQ+VUCulsK5gtn9Bqst1p3KJu2kafQpJ1nDQv4B23jA=="},
+	"linux/arm64":  {"linux-arm64", Version, "sha512-gxWngFojq41ULKNKb9rpWYvKotN5hT2I/xot+Bpy31cXzrwcTgtDLSMb2t75sW5BJxH7hihFvikgYb577kB3Zg=="},
+	"darwin/amd64": {"darwin-64", "1.20261023.1", "sha512-lsEx0i7nR0PNG/erUFFHmQmiidEhLfDE5uQmAL9421/y4/ycuxDDOSaxu3VGGYFFPK5sduyUeMmjIlX4CwOBFg=="},
+	"darwin/arm64": {"darwin-arm64", "1.20261023.1", "sha512-5e79fHgabdDD8EgmjOhJ1S+xMsf6DbC7fL7IgTBizMnzOp0P2isDn7pYmUxI9AJZE9FVQ4RUilH/I36YNg+GQQ=="},
+}
+
+// maxTarball bounds a download; the real one is about 50 MB.
+const maxTarball = 256 << 20
+
+var finding sync.Mutex // one download a process; other processes are kept apart by rename
+
+// Find returns the path of a workerd binary: the one that KV_SYNC_WORKERD names,
+// else the one in the user's cache folder, else it fetches that one from the npm
+// registry (npm_config_registry, or registry.npmjs.org). log, if not nil, is
+// told before a download begins. Find is safe for concurrent use, within a
+// process and between processes.
+func Find(ctx context.Context, log func(format string, args ...any)) (string, error) {
+	if path := os.Getenv(EnvPath); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("find workerd: %s: %w; unset it, or set it to a workerd binary", EnvPath, err)
+		}
+		return path, nil
+	}
+	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
+	if !ok {
+		return "", fmt.Errorf("find workerd: there is none for %s/%s; set %s to the path of a workerd binary", runtime.GOOS, runtime.GOARCH, EnvPath)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find workerd: %w; set %s to the path of a workerd binary", err, EnvPath)
+	}
+	registry := os.Getenv("npm_config_registry")
+	if registry == "" {
+		registry = "https://registry.npmjs.org"
+	}
+	return rel.find(ctx, filepath.Join(cache, "kv-sync"), registry, log)
+}
+
+func (r release) find(ctx context.Context, cache, registry string, log func(string, ...any)) (string, error) {
+	finding.Lock()
+	defer finding.Unlock()
+	path := filepath.Join(cache, "workerd-"+r.version+"-"+r.name)
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	url := fmt.Sprintf("%s/@cloudflare/workerd-%s/-/workerd-%s-%s.tgz", strings.TrimRight(registry, "/"), r.name, r.name, r.version)
+	if log != nil {
+		log("fetching workerd %s from %s", r.version, url)
+	}
+	if err := r.fetch(ctx, url, path); err != nil {
+		return "", fmt.Errorf("fetch workerd from %s: %w; go online once, or set %s to the path of a workerd binary", url, err, EnvPath)
+	}
+	return path, nil
+}
+
+// fetch leaves path either absent or whole: the tarball is checked before the
+// binary is read from it, and the binary is renamed into place.
+func (r release) fetch(ctx context.Context, url, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tarball, err := os.CreateTemp(filepath.Dir(path), "fetch-*.tgz")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tarball.Name()) //nolint:errcheck // a leftover in a cache folder harms nobody
+	defer tarball.Close()           //nolint:errcheck // only read from here on
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the registry answered %s", resp.Status)
+	}
+	hash := sha512.New()
+	if _, err := io.Copy(io.MultiWriter(tarball, hash), io.LimitReader(resp.Body, maxTarball)); err != nil {
+		return err
+	}
+	if got := "sha512-" + base64.StdEncoding.EncodeToString(hash.Sum(nil)); got != r.integrity {
+		return fmt.Errorf("the checksum is %s, want %s: do not use this registry", got, r.integrity)
+	}
+	if _, err := tarball.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return unpack(tarball, path)
+}
+
+// unpack writes package/bin/workerd of an npm tarball to path.
+func unpack(tarball io.Reader, path string) error {
+	gz, err := gzip.NewReader(tarball)
+	if err != nil {
+		return err
+	}
+	archive := tar.NewReader(gz)
+	for {
+		entry, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the package has no bin/workerd")
+		}
+		if err != nil {
+			return err
+		}
+		if entry.Name == "package/bin/workerd" && entry.Typeflag == tar.TypeReg {
+			return writeProgram(path, archive)
+		}
+	}
+}
+
+func writeProgram(path string, from io.Reader) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "workerd-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) //nolint:errcheck // gone after the rename
+	if _, err := io.Copy(tmp, from); err != nil {
+		return errors.Join(err, tmp.Close())
+	}
+	if err := errors.Join(tmp.Chmod(0o755), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// CompatibilityDate is the newest compatibility date that this machine's release
+// of workerd knows.
+func CompatibilityDate() string {
+	version := Version
+	if rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]; ok {
+		version = rel.version
+	}
+	day := strings.Split(version, ".")[1]
+	return day[:4] + "-" + day[4:6] + "-" + day[6:]
+}
