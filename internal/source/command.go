@@ -1,0 +1,272 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// commandStore reads a repository through the git command. It keeps processes
+// of git cat-file, one for each reader at a time.
+type commandStore struct {
+	git            string
+	dir, commonDir string
+	env            []string
+
+	mu     sync.Mutex
+	idle   map[string][]*catFile // by mode
+	closed bool
+}
+
+func newCommandStore(git string, r *repository, getenv func(string) string) *commandStore {
+	return &commandStore{git: git, dir: r.gitDir, commonDir: r.commonDir, env: gitEnv(getenv), idle: map[string][]*catFile{}}
+}
+
+// gitEnv is the environment of git processes. Variables that point git to a
+// repository are left out, because the command line says which; those that say
+// where its objects are stay.
+func gitEnv(getenv func(string) string) []string {
+	env := []string{"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" {
+			env = append(env, kv)
+		}
+	}
+	for _, name := range []string{"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"} {
+		if value := getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// catFile is a running git cat-file in one of its batch modes.
+type catFile struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *bytes.Buffer
+}
+
+func (s *commandStore) take(mode string) (*catFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("the source is closed")
+	}
+	if idle := s.idle[mode]; len(idle) > 0 {
+		s.idle[mode] = idle[:len(idle)-1]
+		return idle[len(idle)-1], nil
+	}
+	c := &catFile{cmd: exec.Command(s.git, "--git-dir="+s.dir, "cat-file", mode), stderr: &bytes.Buffer{}}
+	c.cmd.Env, c.cmd.Stderr = s.env, c.stderr
+	in, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.in, c.out = in, bufio.NewReaderSize(out, 64<<10)
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("git cat-file: %w", err)
+	}
+	return c, nil
+}
+
+func (s *commandStore) give(mode string, c *catFile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.end()
+		return
+	}
+	s.idle[mode] = append(s.idle[mode], c)
+}
+
+// end stops the process. It holds nothing that could be lost.
+func (c *catFile) end() {
+	_ = c.in.Close()
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+// ask sends one id and reads the answer's first line.
+func (c *catFile) ask(ctx context.Context, id string) (kind string, size int64, err error) {
+	if !isID(id) {
+		return "", 0, fmt.Errorf("%q is no object id", id)
+	}
+	// A process that hangs, fetching a missing object say, ends with ctx.
+	stop := context.AfterFunc(ctx, func() { _ = c.cmd.Process.Kill() })
+	defer stop()
+	if _, err := io.WriteString(c.in, id+"\n"); err != nil {
+		return "", 0, c.failed(ctx, err)
+	}
+	line, err := c.out.ReadString('\n')
+	if err != nil {
+		return "", 0, c.failed(ctx, err)
+	}
+	fields := strings.Fields(line)
+	if len(fields) == 2 && fields[1] == "missing" {
+		return "", 0, errNoObject
+	}
+	if len(fields) != 3 {
+		return "", 0, fmt.Errorf("git cat-file said %.80q", line)
+	}
+	size, err = strconv.ParseInt(fields[2], 10, 64)
+	return fields[1], size, err
+}
+
+func (c *catFile) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.end()
+	if said := strings.TrimSpace(c.stderr.String()); said != "" {
+		return fmt.Errorf("git cat-file: %.300s", said)
+	}
+	return fmt.Errorf("git cat-file: %w", err)
+}
+
+func (s *commandStore) stat(ctx context.Context, id string) (string, int64, error) {
+	const mode = "--batch-check"
+	c, err := s.take(mode)
+	if err != nil {
+		return "", 0, err
+	}
+	kind, size, err := c.ask(ctx, id)
+	s.settle(mode, c, err)
+	return kind, size, err
+}
+
+// settle keeps a process that can answer again and ends any other.
+func (s *commandStore) settle(mode string, c *catFile, err error) {
+	if err == nil || errors.Is(err, errNoObject) {
+		s.give(mode, c)
+		return
+	}
+	c.end()
+}
+
+func (s *commandStore) open(ctx context.Context, id string) (string, int64, io.ReadCloser, error) {
+	const mode = "--batch"
+	c, err := s.take(mode)
+	if err != nil {
+		return "", 0, nil, err
+	}
+	kind, size, err := c.ask(ctx, id)
+	if err != nil {
+		s.settle(mode, c, err)
+		return "", 0, nil, err
+	}
+	return kind, size, &batchReader{store: s, process: c, left: size}, nil
+}
+
+// batchReader is the content of one answer.
+type batchReader struct {
+	store   *commandStore
+	process *catFile
+	left    int64
+	err     error
+}
+
+func (r *batchReader) Read(p []byte) (int, error) {
+	if r.err != nil || r.process == nil {
+		return 0, cmp.Or(r.err, os.ErrClosed)
+	}
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := r.process.out.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		r.err = fmt.Errorf("git cat-file: %w", err)
+	}
+	return n, r.err
+}
+
+// Close reads what is left, so that the process can answer again, unless that
+// is much.
+func (r *batchReader) Close() error {
+	c := r.process
+	if c == nil {
+		return nil
+	}
+	r.process = nil
+	if r.err != nil || r.left > 1<<20 {
+		c.end()
+		return nil
+	}
+	// One newline follows the content.
+	if _, err := c.out.Discard(int(r.left) + 1); err != nil {
+		c.end()
+		return nil
+	}
+	r.store.give("--batch", c)
+	return nil
+}
+
+// run runs git to its end and returns what it wrote.
+func (s *commandStore) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.git, append([]string{"--git-dir=" + s.dir}, args...)...)
+	cmd.Env = s.env
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+			return "", fmt.Errorf("git %s: %.300s", args[0], bytes.TrimSpace(exit.Stderr))
+		}
+		return "", fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return string(out), nil
+}
+
+func (s *commandStore) resolve(ctx context.Context, revision string) (string, error) {
+	if strings.HasPrefix(revision, "-") {
+		return "", fmt.Errorf("%w %q", errNoRevision, revision)
+	}
+	// In two steps, because ":/text" takes all that follows it as text.
+	id := revision
+	for _, suffix := range []string{"", "^{commit}"} {
+		out, err := s.run(ctx, "rev-parse", "--verify", "--quiet", id+suffix)
+		if err != nil {
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+			return "", fmt.Errorf("%w %q", errNoRevision, revision)
+		}
+		id = strings.TrimSpace(out)
+	}
+	return id, nil
+}
+
+func (s *commandStore) shallow(context.Context) (map[string]bool, error) {
+	return readShallow(s.commonDir)
+}
+
+func (s *commandStore) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, idle := range s.idle {
+		for _, c := range idle {
+			c.end()
+		}
+	}
+	s.idle = nil
+	return nil
+}

@@ -1,0 +1,466 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Commit is a source that reads one directory of one commit.
+type Commit struct {
+	options Options
+	repo    *repository
+	objects *objects
+	id      string
+	commit  *commit
+	dir     string // within the repository, "." for its root
+	tree    string // of dir
+	// The root's entries, read once: Origin needs .assetsignore, Files all.
+	root     []treeEntry
+	boundary map[string]bool
+}
+
+var _ kvsync.Source = (*Commit)(nil)
+
+// ErrNotInCommit is returned (wrapped) if the commit has no such directory.
+var ErrNotInCommit = errors.New("the commit has no such directory")
+
+// OpenCommit returns the commit that options.Revision names (HEAD if "") as a
+// source. It is closed by its Close.
+func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
+	options = options.withDefaults()
+	repo, err := findRepository(options.WorkDir, options.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	c := &Commit{options: options, repo: repo}
+	if c.dir, err = repo.within(options.WorkDir, options.Dir); err != nil {
+		return nil, err
+	}
+	store, err := repo.open(ctx, options.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = store.Close()
+		}
+	}()
+	c.objects = &objects{store: store}
+	revision := options.Revision
+	if revision == "" {
+		revision = "HEAD"
+	}
+	if c.id, err = store.resolve(ctx, revision); err != nil {
+		return nil, fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
+	}
+	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
+		return nil, err
+	}
+	if c.boundary, err = store.shallow(ctx); err != nil {
+		return nil, err
+	}
+	return c, c.findTree(ctx)
+}
+
+// within returns dir relative to the repository's root, with slashes.
+func (r *repository) within(workDir, dir string) (string, error) {
+	if r.top == "" {
+		clean := path.Clean(filepath.ToSlash(dir))
+		if dir == "" {
+			clean = "."
+		}
+		if path.IsAbs(clean) || !filepath.IsLocal(clean) {
+			return "", fmt.Errorf("directory %s lies outside the repository; give it relative to the repository's root", dir)
+		}
+		return clean, nil
+	}
+	whole, err := filepath.Abs(under(workDir, dir))
+	if err != nil {
+		return "", fmt.Errorf("find directory %s: %w", dir, err)
+	}
+	top, err := filepath.EvalSymlinks(r.top)
+	if err != nil {
+		return "", fmt.Errorf("find the repository's root: %w", err)
+	}
+	rel, err := filepath.Rel(top, evalExisting(whole))
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("directory %s lies outside the repository %s; deploy it as a folder (source: folder)", whole, top)
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// evalExisting resolves symlinks in the part of the path that exists: the
+// directory may be in the commit and not on disk.
+func evalExisting(whole string) string {
+	rest := ""
+	for at := whole; ; at = filepath.Dir(at) {
+		if resolved, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(resolved, rest)
+		}
+		if filepath.Dir(at) == at {
+			return whole
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}
+
+// findTree finds the tree of dir and reads it.
+func (c *Commit) findTree(ctx context.Context) (err error) {
+	c.tree = c.commit.tree
+	if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
+		return err
+	}
+	if c.dir == "." {
+		return nil
+	}
+	for name := range strings.SplitSeq(c.dir, "/") {
+		c.tree = ""
+		for _, e := range c.root {
+			if e.name == name && e.kind() == modeDir {
+				c.tree = e.id
+			}
+		}
+		if c.tree == "" {
+			return fmt.Errorf("directory %s: %w %s; commit it, or deploy the folder (source: folder)", c.dir, ErrNotInCommit, c.id)
+		}
+		if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends what the source holds open. Its files cannot be opened any more.
+func (c *Commit) Close() error { return c.objects.store.Close() }
+
+// ID returns the commit's id in hexadecimal.
+func (c *Commit) ID() string { return c.id }
+
+// Shallow reports whether the clone has only a part of the history, so that
+// fetching more of it may settle what Compare does not know.
+func (c *Commit) Shallow() bool { return len(c.boundary) > 0 }
+
+// Reads counts the objects read so far.
+func (c *Commit) Reads() Reads { return c.objects.reads() }
+
+// Origin implements [kvsync.Source].
+func (c *Commit) Origin(context.Context) (kvsync.Origin, error) {
+	assetsIgnore := ""
+	if e, ok := c.rootFile(assetsIgnoreName); ok {
+		assetsIgnore = e.id
+	}
+	rules := rulesHash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore)
+	o := kvsync.Origin{
+		Kind:    KindCommit,
+		ID:      KindCommit + ":" + c.tree + ":" + rules,
+		Rules:   rules,
+		Dir:     c.dir,
+		Commit:  c.id,
+		Subject: c.commit.subject,
+		Author:  c.commit.author,
+		Time:    c.commit.time,
+	}
+	o.Branch = c.branch()
+	return o, nil
+}
+
+// branch is the branch that was asked for, or that is checked out.
+func (c *Commit) branch() string {
+	if name := c.options.Revision; name != "" && name != "HEAD" && name != "@" {
+		if isHex(name) || strings.ContainsAny(name, "~^@:{") {
+			return ""
+		}
+		return strings.TrimPrefix(name, "refs/heads/")
+	}
+	return c.repo.head()
+}
+
+func (c *Commit) rootFile(name string) (treeEntry, bool) {
+	for _, e := range c.root {
+		if e.name == name && e.kind() == modeFile {
+			return e, true
+		}
+	}
+	return treeEntry{}, false
+}
+
+// Compare implements [kvsync.Source].
+func (c *Commit) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
+	return compare(ctx, c.objects, c.boundary, active, next)
+}
+
+// Files implements [kvsync.Source].
+func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	origin, err := c.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &commitWalk{Commit: c, listing: newListing(), base: newBase(base, origin)}
+	w.listing.Origin = origin
+	_, w.hasAssetsIgnore = c.rootFile(assetsIgnoreName)
+	scope := (*scope)(nil).within("", c.options.patternText())
+	if err := w.directory(ctx, c.root, "", c.tree, scope, false); err != nil {
+		return nil, err
+	}
+	if err := w.links(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.read(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.configuration(ctx); err != nil {
+		return nil, err
+	}
+	w.dirs()
+	return w.finish()
+}
+
+// commitWalk is one call of Files.
+type commitWalk struct {
+	*Commit
+	*listing
+	base            *base
+	hasAssetsIgnore bool
+	found           []blobAt
+	symlinks        []blobAt
+	// fixed are directories whose listing depends on more than their tree:
+	// below a nested .assetsignore, or with a symlink in them. Their ids are not
+	// recorded, so that no later deploy takes them over.
+	fixed map[string]bool
+}
+
+// blobAt is a file of the tree that is published.
+type blobAt struct {
+	rel, id string
+}
+
+// directory lists one tree. rel is "" for the root, else ends in a slash.
+func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tree string, outer *scope, nested bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	patterns := outer
+	for _, e := range entries {
+		if e.name == assetsIgnoreName && e.kind() == modeFile {
+			text, err := w.objects.text(ctx, e.id)
+			if err != nil {
+				return err
+			}
+			patterns = outer.within(rel, string(text))
+		}
+	}
+	if !nested {
+		w.Dirs = append(w.Dirs, kvsync.Dir{Path: dirPath(rel), Tree: tree})
+	}
+	nested = nested || rel != "" && patterns != outer
+	for _, e := range entries {
+		if p := checkName(e.name); p != (problem{}) {
+			w.refuse(rel+e.name, p)
+			continue
+		}
+		at := rel + e.name
+		isDir := e.kind() == modeDir
+		if !published(patterns, nil, at, isDir) {
+			continue
+		}
+		switch e.kind() {
+		case modeDir:
+			if !nested && w.takeOver(at, e.id) {
+				continue
+			}
+			below, err := w.objects.tree(ctx, e.id)
+			if err != nil {
+				return err
+			}
+			if err := w.directory(ctx, below, at+"/", e.id, patterns, nested); err != nil {
+				return err
+			}
+		case modeFile:
+			w.found = append(w.found, blobAt{at, e.id})
+		case modeLink:
+			w.symlinks = append(w.symlinks, blobAt{at, e.id})
+		case modeGitlink:
+			w.notice(at, "a submodule is not published", "deploy a folder in which it is checked out, or name it in "+assetsIgnoreName)
+		default:
+			w.refuse(at, problem{fmt.Sprintf("the tree gives it the unknown mode %o", e.mode), "remove it from the commit"})
+		}
+	}
+	return nil
+}
+
+// dirPath is a directory's pathname as in [kvsync.Dir].
+func dirPath(rel string) string {
+	if rel == "" {
+		return "/"
+	}
+	return pathname(strings.TrimSuffix(rel, "/"))
+}
+
+// takeOver lists a directory as the base has it, if it did not change.
+func (w *commitWalk) takeOver(rel, tree string) bool {
+	path := pathname(rel)
+	if w.base.trees[path] != tree {
+		return false
+	}
+	for _, a := range w.base.below(path) {
+		a.Blob.Nonce = kvsync.Nonce{}
+		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(a.OID)})
+	}
+	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
+	return true
+}
+
+func (w *commitWalk) opener(id string) func() (io.ReadCloser, error) {
+	objects := w.objects
+	return func() (io.ReadCloser, error) { return objects.blob(context.Background(), id) }
+}
+
+// links resolves symlinks inside the tree.
+func (w *commitWalk) links(ctx context.Context) error {
+	for _, link := range w.symlinks {
+		target, p, err := w.target(ctx, link)
+		if err != nil {
+			return err
+		}
+		if p != (problem{}) {
+			w.refuse(link.rel, p)
+			continue
+		}
+		w.found = append(w.found, blobAt{link.rel, target})
+		for dir := path.Dir(link.rel); dir != "."; dir = path.Dir(dir) {
+			w.fix(dir)
+		}
+	}
+	return nil
+}
+
+func (w *commitWalk) fix(rel string) {
+	if w.fixed == nil {
+		w.fixed = map[string]bool{}
+	}
+	w.fixed[pathname(rel)] = true
+}
+
+// dirs leaves out the directories that must not be taken over: those that are
+// fixed, and those whose names normalization made one.
+func (w *commitWalk) dirs() {
+	count := map[string]int{}
+	for _, d := range w.Dirs {
+		count[d.Path]++
+	}
+	kept := w.Dirs[:0]
+	for _, d := range w.Dirs {
+		if count[d.Path] == 1 && !w.fixed[d.Path] {
+			kept = append(kept, d)
+		}
+	}
+	w.Dirs = kept
+}
+
+// read finds size and, where it must be known, hash of what was found.
+func (w *commitWalk) read(ctx context.Context) error {
+	type result struct {
+		size int64
+		hash kvsync.Hash
+		p    problem
+	}
+	results := map[string]*result{}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, f := range w.found {
+		if _, known := w.base.blobs[f.id]; known || results[f.id] != nil {
+			continue
+		}
+		r := &result{}
+		results[f.id] = r
+		group.Go(func() (err error) {
+			r.size, r.hash, r.p, err = w.inspect(groupCtx, f)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, f := range w.found {
+		a := kvsync.Asset{Path: pathname(f.rel), ContentType: ContentType(f.rel), OID: f.id, Modified: w.commit.time.Unix()}
+		if known, ok := w.base.blobs[f.id]; ok {
+			a.Size, a.Blob.Hash = known.Size, known.Blob.Hash
+		} else {
+			r := results[f.id]
+			a.Size, a.Blob.Hash = r.size, r.hash
+			w.refuse(f.rel, r.p)
+		}
+		w.base.keepTime(&a)
+		w.refuse(f.rel, checkFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
+		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(f.id)})
+	}
+	return nil
+}
+
+// inspect looks at a blob that the base does not have. Without a base the hash
+// of a large one is left for the upload to find, which reads it anyway; a small
+// one is read here for what must not be published.
+func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kvsync.Hash, p problem, err error) {
+	if size, err = w.objects.blobSize(ctx, f.id); err != nil {
+		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
+	}
+	if size > kvsync.MaxValueBytes || size > inspectBytes && !w.base.exists {
+		return size, hash, p, nil
+	}
+	content, err := w.objects.blob(ctx, f.id)
+	if err != nil {
+		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
+	}
+	defer content.Close()
+	hash, p, err = digest(content, size)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", f.rel, err)
+	}
+	return size, hash, p, err
+}
+
+// digest hashes content and checks how it begins.
+func digest(content io.Reader, size int64) (hash kvsync.Hash, p problem, err error) {
+	h := sha256.New()
+	if size <= inspectBytes {
+		head := make([]byte, min(size, headBytes))
+		n, err := io.ReadFull(content, head)
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			return hash, p, err
+		}
+		p = checkHead(head[:n])
+		h.Write(head[:n])
+	}
+	_, err = io.Copy(h, content)
+	h.Sum(hash[:0])
+	return hash, p, err
+}
+
+// configuration compiles _redirects and _headers of the root.
+func (w *commitWalk) configuration(ctx context.Context) error {
+	var texts [2][]byte
+	for i, name := range []string{redirectsName, headersName} {
+		e, ok := w.rootFile(name)
+		if !ok {
+			continue
+		}
+		text, err := w.objects.text(ctx, e.id)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		texts[i] = append([]byte{}, text...)
+	}
+	w.configure(texts[0], texts[1], w.options.HTMLHandling)
+	return nil
+}

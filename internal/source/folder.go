@@ -1,0 +1,269 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Folder is a source that reads a directory as it is on disk.
+type Folder struct {
+	options Options
+	// path is absolute and free of symlinks.
+	path string
+	root *os.Root
+	id   string // as Files found it
+	// What the last Files saw, for Remember.
+	cache *statCache
+	seen  map[string]found // by pathname
+}
+
+var _ kvsync.Source = (*Folder)(nil)
+
+// found is a file that is to be published.
+type found struct {
+	rel string // its name in the folder
+	// open is where its bytes are: rel, or what the symlink rel leads to.
+	open string
+	stamp
+	mtime time.Time
+}
+
+// OpenFolder returns options.Dir as a source. It is closed by its Close.
+func OpenFolder(options Options) (*Folder, error) {
+	options = options.withDefaults()
+	path, err := filepath.Abs(options.folder())
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder (--dir)", err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
+	}
+	return &Folder{options: options, path: path, root: root}, nil
+}
+
+// Close ends what the source holds open. Its files cannot be opened any more.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// Origin implements [kvsync.Source]. Before Files, and while hashes are not
+// known, its ID is "".
+func (f *Folder) Origin(context.Context) (kvsync.Origin, error) {
+	dir := f.options.Dir
+	if dir == "" {
+		dir = "."
+	}
+	return kvsync.Origin{
+		Kind:  KindFolder,
+		ID:    f.id,
+		Rules: rulesHash(f.options.Patterns, f.options.HTMLHandling, ""),
+		Dir:   dir,
+	}, nil
+}
+
+// Compare implements [kvsync.Source]: a folder knows nothing of commits.
+func (f *Folder) Compare(_ context.Context, active, next string) (kvsync.Relation, error) {
+	if active == next && active != "" {
+		return kvsync.RelationSame, nil
+	}
+	return kvsync.RelationUnknown, nil
+}
+
+// Files implements [kvsync.Source].
+func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	started := time.Now()
+	w := &folderWalk{Folder: f, listing: newListing()}
+	if err := w.walk(ctx); err != nil {
+		return nil, err
+	}
+	origin, err := f.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f.cache == nil {
+		f.cache = openCache(f.options.CacheDir, f.path)
+	}
+	known := newBase(base, origin)
+	if err := w.read(ctx, known); err != nil {
+		return nil, err
+	}
+	w.configure(w.redirects, w.headers, f.options.HTMLHandling)
+	l, err := w.finish()
+	if err != nil {
+		return nil, err
+	}
+	f.id = folderID(l, origin.Rules, w.redirects, w.headers)
+	origin.ID = f.id
+	l.Origin = origin
+	f.save(l.Files, started)
+	return l, nil
+}
+
+// read finds the hashes of what the walk found: from the stat cache, or from
+// the bytes. Without a base the hash is left for the upload to find, which
+// reads the bytes anyway; a small file is looked at all the same for what must
+// not be published.
+func (w *folderWalk) read(ctx context.Context, base *base) error {
+	w.seen = make(map[string]found, len(w.found))
+	files := make([]kvsync.File, len(w.found))
+	problems := make([]problem, len(w.found))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i, f := range w.found {
+		files[i] = kvsync.File{
+			Asset: kvsync.Asset{Path: pathname(f.rel), Size: f.Size, ContentType: ContentType(f.rel), Modified: max(0, f.mtime.Unix())},
+			Open:  w.opener(f),
+		}
+		w.seen[files[i].Path] = f
+		if problems[i] = checkFile(f.rel, files[i].Path, f.Size, w.hasAssetsIgnore); problems[i] != (problem{}) {
+			continue
+		}
+		if c, ok := w.cache.entries[f.rel]; ok && c.stamp == f.stamp && f.open == f.rel {
+			files[i].Blob.Hash = c.hash
+			continue
+		}
+		if !base.exists && f.Size > inspectBytes {
+			continue
+		}
+		group.Go(func() (err error) {
+			if err := groupCtx.Err(); err != nil {
+				return err
+			}
+			files[i].Blob.Hash, problems[i], err = w.inspect(f, base.exists)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, f := range w.found {
+		w.refuse(f.rel, problems[i])
+		base.keepTime(&files[i].Asset)
+		w.add(f.rel, files[i])
+	}
+	return nil
+}
+
+// inspect reads a file, whole if its hash is wanted, else its beginning.
+func (w *folderWalk) inspect(f found, whole bool) (hash kvsync.Hash, p problem, err error) {
+	content, err := w.opener(f)()
+	if err != nil {
+		return hash, p, err
+	}
+	defer content.Close()
+	if whole {
+		hash, p, err = digest(content, f.Size)
+	} else {
+		head := make([]byte, min(f.Size, headBytes))
+		var n int
+		if n, err = io.ReadFull(content, head); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			err = nil
+		}
+		p = checkHead(head[:n])
+	}
+	if err != nil {
+		return hash, p, fmt.Errorf("read %s: %w", f.rel, err)
+	}
+	return hash, p, nil
+}
+
+// opener opens a file for its bytes, and refuses one that changed since it was
+// listed.
+func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		content, err := f.root.Open(filepath.FromSlash(file.open))
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", file.rel, err)
+		}
+		info, err := content.Stat()
+		if err == nil && stampOf(info) != file.stamp {
+			err = errors.New("it changed while it was being deployed; let the build finish, then run again")
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open %s: %w", file.rel, err), content.Close())
+		}
+		return content, nil
+	}
+}
+
+// Remember keeps the hashes that an upload found, so that the next run need not
+// read these files. Assets that Files did not list, or whose files changed
+// since, are passed over. It is a favour: nothing depends on it.
+func (f *Folder) Remember(assets []kvsync.Asset) {
+	if f.cache == nil {
+		return
+	}
+	files := make([]kvsync.File, 0, len(assets))
+	for _, a := range assets {
+		seen, ok := f.seen[a.Path]
+		if !ok || a.Blob.Hash.IsZero() {
+			continue
+		}
+		info, err := f.root.Lstat(filepath.FromSlash(seen.rel))
+		if err == nil && stampOf(info) == seen.stamp {
+			files = append(files, kvsync.File{Asset: a})
+		}
+	}
+	f.save(files, time.Now())
+}
+
+// save writes the stat cache. That it cannot be written costs time in the next
+// run, and is logged.
+func (f *Folder) save(files []kvsync.File, now time.Time) {
+	entries := make(map[string]cached, len(f.seen))
+	for path, seen := range f.seen {
+		if c, ok := f.cache.entries[seen.rel]; ok && c.stamp == seen.stamp {
+			entries[seen.rel] = c
+		}
+		_ = path
+	}
+	changed := len(entries) != len(f.cache.entries)
+	for _, file := range files {
+		seen := f.seen[file.Path]
+		if file.Blob.Hash.IsZero() || seen.open != seen.rel {
+			continue
+		}
+		e := cached{seen.stamp, file.Blob.Hash}
+		if entries[seen.rel] != e && e.settled(now) {
+			entries[seen.rel] = e
+			changed = true
+		}
+	}
+	if !changed {
+		return
+	}
+	if err := f.cache.save(f.path, entries, now); err != nil {
+		f.options.Log.Debug("the stat cache was not written", "error", err)
+	}
+}
+
+// folderID names what a folder holds, or is "" while a hash is not known.
+func folderID(l *kvsync.Listing, rules string, redirects, headers []byte) string {
+	h := sha256.New()
+	for _, f := range l.Files {
+		if f.Blob.Hash.IsZero() {
+			return ""
+		}
+		fmt.Fprintf(h, "%q %s %q\n", f.Path, f.Blob.Hash, f.ContentType)
+	}
+	fmt.Fprintf(h, "%q %q", redirects, headers)
+	return KindFolder + ":" + hex.EncodeToString(h.Sum(nil)) + ":" + rules
+}
+
+// isNotExist reports that a file went away, or was never there.
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,262 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Errors of an object store.
+var (
+	// errNoObject is returned (wrapped) for an object that the repository does
+	// not have, as beyond the boundary of a shallow clone.
+	errNoObject = errors.New("object not found")
+	// errNoRevision is returned (wrapped) for a revision that names no commit.
+	errNoRevision = errors.New("no such revision")
+	// errSyntax is returned (wrapped) by a store that does not know the form of
+	// a revision; another may.
+	errSyntax = errors.New("this form of revision is not supported")
+)
+
+// Kinds of objects.
+const (
+	kindCommit = "commit"
+	kindTree   = "tree"
+	kindBlob   = "blob"
+	kindTag    = "tag"
+)
+
+// objectStore reads the objects of one repository, by their ids in hexadecimal.
+// It is safe for concurrent use. There are two: go-git's storage and the git
+// command.
+type objectStore interface {
+	// stat returns an object's kind and size without its content.
+	stat(ctx context.Context, id string) (kind string, size int64, err error)
+	// open returns an object's content as well.
+	open(ctx context.Context, id string) (kind string, size int64, content io.ReadCloser, err error)
+	// resolve returns the commit that a revision names.
+	resolve(ctx context.Context, revision string) (id string, err error)
+	// shallow lists the commits whose parents the repository does not have.
+	shallow(ctx context.Context) (map[string]bool, error)
+	// Close ends what the store holds open.
+	Close() error
+}
+
+// Reads counts the objects that a source read.
+type Reads struct {
+	Commits, Trees int64
+	// Blobs counts contents, Sizes look-ups of a blob's size alone.
+	Blobs, Sizes int64
+}
+
+// objects is an objectStore with the decoding and the counting on top.
+type objects struct {
+	store                        objectStore
+	commits, trees, blobs, sizes atomic.Int64
+}
+
+func (o *objects) reads() Reads {
+	return Reads{o.commits.Load(), o.trees.Load(), o.blobs.Load(), o.sizes.Load()}
+}
+
+// maxMeta bounds commits and trees, which are read whole.
+const maxMeta = 256 << 20
+
+// read returns the content of a commit, tag or tree.
+func (o *objects) read(ctx context.Context, id, want string) ([]byte, error) {
+	kind, size, content, err := o.store.open(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s: %w", want, id, err)
+	}
+	defer content.Close()
+	if kind != want {
+		return nil, fmt.Errorf("read %s %s: it is a %s", want, id, kind)
+	}
+	if size > maxMeta {
+		return nil, fmt.Errorf("read %s %s: %d bytes are too many", want, id, size)
+	}
+	data, err := io.ReadAll(content)
+	if err != nil {
+		return nil, fmt.Errorf("read %s %s: %w", want, id, err)
+	}
+	return data, nil
+}
+
+func (o *objects) commit(ctx context.Context, id string) (*commit, error) {
+	o.commits.Add(1)
+	data, err := o.read(ctx, id, kindCommit)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseCommit(data)
+	if err != nil {
+		return nil, fmt.Errorf("read commit %s: %w", id, err)
+	}
+	return c, nil
+}
+
+func (o *objects) tree(ctx context.Context, id string) ([]treeEntry, error) {
+	o.trees.Add(1)
+	data, err := o.read(ctx, id, kindTree)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parseTree(data, len(id)/2)
+	if err != nil {
+		return nil, fmt.Errorf("read tree %s: %w", id, err)
+	}
+	return entries, nil
+}
+
+func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
+	o.sizes.Add(1)
+	kind, size, err := o.store.stat(ctx, id)
+	if err == nil && kind != kindBlob {
+		err = fmt.Errorf("it is a %s", kind)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read blob %s: %w", id, err)
+	}
+	return size, nil
+}
+
+func (o *objects) blob(ctx context.Context, id string) (io.ReadCloser, error) {
+	o.blobs.Add(1)
+	kind, _, content, err := o.store.open(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("read blob %s: %w", id, err)
+	}
+	if kind != kindBlob {
+		content.Close()
+		return nil, fmt.Errorf("read blob %s: it is a %s", id, kind)
+	}
+	return content, nil
+}
+
+// text returns a small blob whole: a configuration file, the target of a link.
+func (o *objects) text(ctx context.Context, id string) ([]byte, error) {
+	content, err := o.blob(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	return readText(content)
+}
+
+// maxText bounds files that are read whole for what they say.
+const maxText = 8 << 20
+
+func readText(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	if err == nil && len(data) > maxText {
+		err = fmt.Errorf("more than %d MiB of configuration", maxText>>20)
+	}
+	return data, err
+}
+
+// Modes of tree entries, with the bits that tell kinds apart.
+const (
+	modeKind    = 0o170000
+	modeDir     = 0o040000
+	modeFile    = 0o100000
+	modeLink    = 0o120000
+	modeGitlink = 0o160000 // a submodule
+)
+
+// treeEntry is one line of a tree.
+type treeEntry struct {
+	name string
+	mode uint32
+	id   string
+}
+
+func (e treeEntry) kind() uint32 { return e.mode & modeKind }
+
+// parseTree decodes a tree object. What names say is for the caller to judge.
+func parseTree(data []byte, idBytes int) ([]treeEntry, error) {
+	var entries []treeEntry
+	for len(data) > 0 {
+		mode, rest, ok := bytes.Cut(data, []byte{' '})
+		if !ok || len(mode) > 7 {
+			return nil, errors.New("the tree is corrupt")
+		}
+		bits, err := strconv.ParseUint(string(mode), 8, 32)
+		if err != nil {
+			return nil, errors.New("the tree is corrupt")
+		}
+		name, rest, ok := bytes.Cut(rest, []byte{0})
+		if !ok || len(rest) < idBytes {
+			return nil, errors.New("the tree is corrupt")
+		}
+		entries = append(entries, treeEntry{string(name), uint32(bits), hex.EncodeToString(rest[:idBytes])})
+		data = rest[idBytes:]
+	}
+	return entries, nil
+}
+
+// commit is what a commit object says.
+type commit struct {
+	tree    string
+	parents []string
+	author  string // name only
+	time    time.Time
+	subject string
+}
+
+// parseCommit decodes a commit object.
+func parseCommit(data []byte) (*commit, error) {
+	c := &commit{}
+	head, message, _ := strings.Cut(string(data), "\n\n")
+	for line := range strings.SplitSeq(head, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		switch key {
+		case "tree":
+			c.tree = value
+		case "parent":
+			c.parents = append(c.parents, value)
+		case "author":
+			name, _, _ := strings.Cut(value, " <")
+			c.author = strings.ToValidUTF8(name, "\ufffd")
+		case "committer":
+			c.time = identTime(value)
+		}
+	}
+	if !isID(c.tree) {
+		return nil, errors.New("the commit names no tree")
+	}
+	for _, p := range c.parents {
+		if !isID(p) {
+			return nil, errors.New("the commit is corrupt")
+		}
+	}
+	c.subject, _, _ = strings.Cut(strings.TrimLeft(message, "\n"), "\n")
+	c.subject = strings.ToValidUTF8(c.subject, "\ufffd")
+	return c, nil
+}
+
+// identTime reads the time of "Name <mail> 1700000000 +0100".
+func identTime(ident string) time.Time {
+	fields := strings.Fields(ident[strings.LastIndexByte(ident, '>')+1:])
+	if len(fields) == 0 {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+// isID reports whether s is a whole object id, of either hash.
+func isID(s string) bool { return (len(s) == 40 || len(s) == 64) && isHex(s) }
+
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == "" && s != ""
+}

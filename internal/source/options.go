@@ -1,0 +1,123 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Kinds of source.
+const (
+	// Auto is a commit when the directory is tracked and clean, else a folder.
+	Auto       = "auto"
+	KindCommit = "commit"
+	KindFolder = "folder"
+)
+
+// Options say what to read.
+type Options struct {
+	// Kind is Auto (also if empty), KindCommit or KindFolder.
+	Kind string
+	// WorkDir is the directory that Dir is relative to, and in or above which
+	// the repository lies; "" is the current directory.
+	WorkDir string
+	// Dir is the directory to publish; "" is WorkDir itself. For a bare
+	// repository it is relative to the commit's root.
+	Dir string
+	// Revision names the commit, "" the one checked out (HEAD). One that is
+	// given makes Auto a commit.
+	Revision string
+	// Patterns are configured lines as in .assetsignore, which they follow.
+	Patterns []string
+	// HTMLHandling is [kvsync.Serving.HTMLHandling]; a redirect's loop depends
+	// on it.
+	HTMLHandling string
+	// CacheDir holds the stat caches; "" is kv-sync in the user's cache folder.
+	// A cache that cannot be read or written costs time, nothing else.
+	CacheDir string
+	// Getenv reads the environment; nil is os.Getenv.
+	Getenv func(string) string
+	// Log is told which source was chosen and why; nil is nobody.
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Kind == "" {
+		o.Kind = Auto
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.WorkDir == "" {
+		o.WorkDir = "."
+	}
+	if o.CacheDir == "" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			o.CacheDir = filepath.Join(dir, "kv-sync")
+		}
+	}
+	return o
+}
+
+// folder is the directory to publish, in the file system.
+func (o Options) folder() string { return under(o.WorkDir, o.Dir) }
+
+// patternText holds the configured patterns, which come before the .assetsignore
+// files of a source: the files have the last word.
+func (o Options) patternText() string {
+	text := ""
+	for _, p := range o.Patterns {
+		text += p + "\n"
+	}
+	return text
+}
+
+// Open returns the source that the options ask for. What it returns may be an
+// [io.Closer]; closing it is due when no file is read any more.
+func Open(ctx context.Context, options Options) (kvsync.Source, error) {
+	options = options.withDefaults()
+	switch options.Kind {
+	case KindCommit:
+		return OpenCommit(ctx, options)
+	case KindFolder:
+		return OpenFolder(options)
+	case Auto:
+	default:
+		return nil, fmt.Errorf("source %q: use auto, commit or folder", options.Kind)
+	}
+	if options.Revision != "" {
+		return OpenCommit(ctx, options)
+	}
+	commit, err := OpenCommit(ctx, options)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		options.Log.Debug("source is the folder", "because", err)
+		return OpenFolder(options)
+	}
+	why, err := commit.unclean(ctx)
+	if err == nil && why == "" {
+		options.Log.Debug("source is the commit", "commit", commit.id)
+		return commit, nil
+	}
+	if err != nil {
+		why = err.Error()
+	}
+	options.Log.Debug("source is the folder", "because", why)
+	return OpenFolderAfter(commit, options)
+}
+
+// OpenFolderAfter closes a commit that turned out not to be what is on disk.
+func OpenFolderAfter(commit *Commit, options Options) (kvsync.Source, error) {
+	folder, err := OpenFolder(options)
+	return folder, errors.Join(err, commit.Close())
+}

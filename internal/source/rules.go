@@ -1,0 +1,142 @@
+package source
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// rulesVersion changes whenever this package would list the same files
+// differently. It is part of Origin.Rules, so that nothing is taken over from
+// a manifest that was made under other rules.
+const rulesVersion = 1
+
+// Limits of what can be published.
+const (
+	// maxPathBytes bounds a pathname: percent-encoded it still fits into the
+	// request lines that browsers and proxies accept.
+	maxPathBytes = 1024
+	// inspectBytes bounds the size of the files whose beginning is looked at for
+	// private keys and LFS pointers. The longest keys in use (RSA, 16384 bits)
+	// have 13 KiB.
+	inspectBytes = 64 << 10
+	// headBytes is how much of such a file is looked at.
+	headBytes = 4 << 10
+)
+
+// Files in the root that configure and are not published themselves.
+const (
+	redirectsName = "_redirects"
+	headersName   = "_headers"
+)
+
+// rulesHash names everything beside the files that decides a listing.
+func rulesHash(patterns []string, htmlHandling, assetsIgnore string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %t %q %q", rulesVersion, contentTypesVersion, htmlHandling == "none", patterns, assetsIgnore)
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// hidden reports whether a name is one of the dotfiles that are skipped.
+func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
+
+// published decides whether a path is listed, or for a directory, walked.
+// assets is the scope of the .assetsignore files and of configured patterns;
+// it has the last word, and can let in what is hidden. git is the scope of
+// .gitignore and .ignore, nil for a commit.
+func published(assets, git *scope, rel string, isDir bool) bool {
+	name := path.Base(rel)
+	if name == ".git" || name == assetsIgnoreName {
+		return false
+	}
+	if rel == redirectsName || rel == headersName {
+		return false
+	}
+	switch assets.says(rel, isDir) {
+	case include:
+		return true
+	case exclude:
+		return false
+	}
+	return !hidden(name) && git.says(rel, isDir) != exclude
+}
+
+// secret reports whether a file of this name holds credentials. Such files are
+// hidden; one that a pattern lets in is refused.
+func secret(name string) bool {
+	name = strings.ToLower(name)
+	switch name {
+	case ".npmrc", ".netrc", ".pypirc", ".git-credentials", ".htpasswd":
+		return true
+	}
+	return strings.HasPrefix(name, ".env") || strings.HasPrefix(name, ".dev.vars")
+}
+
+// problem is why a path is refused and the way out; the zero problem is none.
+type problem struct{ reason, fix string }
+
+const ignoreIt = "remove it, or name it in " + assetsIgnoreName
+
+// checkName says what is wrong with one name as git or the file system gave it.
+func checkName(name string) problem {
+	switch {
+	case name == "" || name == "." || name == ".." || strings.Contains(name, "/"):
+		return problem{fmt.Sprintf("the name %q leads elsewhere", name), "remove it from the commit"}
+	case strings.Contains(name, "\x00"):
+		return problem{"the name has a NUL byte", "rename it"}
+	case strings.Contains(name, `\`):
+		return problem{`the name has a backslash, which browsers turn into "/"`, "rename it"}
+	case !utf8.ValidString(name):
+		return problem{"the name is not UTF-8", "rename it"}
+	}
+	return problem{}
+}
+
+// checkFile says what is wrong with publishing a file, as far as path and size
+// tell.
+func checkFile(rel, pathname string, size int64, hasAssetsIgnore bool) problem {
+	switch {
+	case secret(path.Base(rel)):
+		return problem{"the file holds secrets, and a pattern lets it in", "remove the pattern that begins with \"!\""}
+	case (rel == "_worker.js" || strings.HasPrefix(rel, "_worker.js/")) && !hasAssetsIgnore:
+		return problem{"_worker.js is server code of Cloudflare Pages, which would become public",
+			"name it in " + assetsIgnoreName + ", or have that file without it to publish it"}
+	case len(pathname) > maxPathBytes:
+		return problem{fmt.Sprintf("the path is longer than %d bytes", maxPathBytes), "shorten it"}
+	case size > kvsync.MaxValueBytes:
+		return problem{fmt.Sprintf("the file has %.1f MiB, and a value in KV at most 25", float64(size)/(1<<20)),
+			"make it smaller, serve it from R2, or name it in " + assetsIgnoreName}
+	}
+	return problem{}
+}
+
+var (
+	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
+	puttyKey   = []byte("PuTTY-User-Key-File-")
+	// pemKey is a PEM private key with some of its body, so that a page that
+	// merely speaks of keys is none: at the start of a line, or as the value
+	// of "private_key" as in a service account's JSON.
+	pemKey = regexp.MustCompile(`(?m)(?:^[ \t]*|"private_key"\s*:\s*")-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----` +
+		`(?:\s|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}`)
+)
+
+// checkHead says what is wrong with publishing a file that begins so. Only
+// files up to inspectBytes are looked at.
+func checkHead(head []byte) problem {
+	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+	switch {
+	case bytes.HasPrefix(head, lfsPointer):
+		return problem{"the file is a Git LFS pointer, not the file itself",
+			"check out with LFS (actions/checkout: lfs: true) and deploy the folder (source: folder)"}
+	case bytes.HasPrefix(head, puttyKey), pemKey.Match(head):
+		return problem{"the file holds a private key", ignoreIt + "; if it was public before, replace the key"}
+	}
+	return problem{}
+}

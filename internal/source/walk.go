@@ -1,0 +1,219 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// folderWalk is one call of Files.
+type folderWalk struct {
+	*Folder
+	*listing
+	hasAssetsIgnore    bool
+	found              []found
+	links              []string
+	redirects, headers []byte
+	// decide holds the scopes of each directory that was walked, for symlinks
+	// that lead there.
+	decide map[string]scopes
+}
+
+// scopes are the patterns in force in a directory.
+type scopes struct{ assets, git *scope }
+
+func (w *folderWalk) walk(ctx context.Context) error {
+	w.decide = map[string]scopes{}
+	outer, err := w.parent()
+	if err != nil {
+		return err
+	}
+	if w.redirects, err = readConfigFile(w.root, redirectsName); err != nil {
+		return err
+	}
+	if w.headers, err = readConfigFile(w.root, headersName); err != nil {
+		return err
+	}
+	text, err := readConfigFile(w.root, assetsIgnoreName)
+	if err != nil {
+		return err
+	}
+	w.hasAssetsIgnore = text != nil
+	if err := w.directory(ctx, w.root, "", outer); err != nil {
+		return err
+	}
+	for _, rel := range w.links {
+		if err := w.link(rel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parent returns what the ignore files beside the folder say about it.
+func (w *folderWalk) parent() (scopes, error) {
+	s := scopes{git: (*scope)(nil).within("", "node_modules/\n")}
+	dir, name := filepath.Split(w.path)
+	for _, file := range []string{gitIgnoreName, plainIgnoreName, assetsIgnoreName} {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			if isNotExist(err) || errors.Is(err, fs.ErrPermission) {
+				continue
+			}
+			return s, fmt.Errorf("read %s beside the folder: %w", file, err)
+		}
+		if file == assetsIgnoreName {
+			s.assets = parentScope(s.assets, name, string(text))
+		} else {
+			s.git = parentScope(s.git, name, string(text))
+		}
+	}
+	s.assets = s.assets.within("", w.options.patternText())
+	return s, nil
+}
+
+// readConfigFile reads a regular file of a directory, nil if there is none.
+func readConfigFile(dir *os.Root, name string) ([]byte, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		if isNotExist(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	text, err := readText(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return append([]byte{}, text...), nil
+}
+
+// directory lists one directory. rel is "" for the root, else ends in a slash.
+// Each directory is opened from the one above, so that no name in between is
+// looked up twice.
+func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s scopes) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("list %s: %w", filepath.Join(w.path, rel), err)
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case gitIgnoreName, plainIgnoreName, assetsIgnoreName:
+			text, err := readConfigFile(dir, e.Name())
+			if err != nil {
+				return err
+			}
+			if e.Name() == assetsIgnoreName {
+				s.assets = s.assets.within(rel, string(text))
+			} else {
+				s.git = s.git.within(rel, string(text))
+			}
+		}
+	}
+	w.decide[rel] = s
+	for _, e := range entries {
+		if err := w.entry(ctx, dir, rel, e, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.DirEntry, s scopes) error {
+	at := rel + e.Name()
+	if !published(s.assets, s.git, at, e.IsDir()) {
+		return nil
+	}
+	if p := checkName(e.Name()); p != (problem{}) {
+		w.refuse(at, p)
+		return nil
+	}
+	switch {
+	case e.Type()&fs.ModeSymlink != 0:
+		w.links = append(w.links, at)
+		return nil
+	case e.IsDir():
+		below, err := dir.OpenRoot(e.Name())
+		if err != nil {
+			return fmt.Errorf("open %s: %w", at, err)
+		}
+		defer below.Close()
+		return w.directory(ctx, below, at+"/", s)
+	case !e.Type().IsRegular():
+		w.refuse(at, problem{"it is no regular file", ignoreIt})
+		return nil
+	}
+	info, err := dir.Lstat(e.Name())
+	if err != nil {
+		if isNotExist(err) {
+			return nil // removed meanwhile
+		}
+		return fmt.Errorf("read %s: %w", at, err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("read %s: it changed while it was being listed; let the build finish, then run again", at)
+	}
+	w.found = append(w.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
+	return nil
+}
+
+// link lists a symlink under its own name, if it leads to a file of the folder
+// that is published as well.
+func (w *folderWalk) link(rel string) error {
+	at := rel
+	for range maxLinks {
+		info, err := w.root.Lstat(filepath.FromSlash(at))
+		switch {
+		case err != nil && isNotExist(err):
+			w.refuse(rel, linkDangles)
+			return nil
+		case err != nil:
+			// Lstat follows symlinks in the directories before the name, and
+			// refuses those that leave the folder.
+			w.refuse(rel, linkLeaves)
+			return nil
+		case info.Mode()&fs.ModeSymlink == 0:
+			w.linked(rel, at, info)
+			return nil
+		}
+		text, err := w.root.Readlink(filepath.FromSlash(at))
+		if err != nil {
+			return fmt.Errorf("read symlink %s: %w", rel, err)
+		}
+		next, ok := resolveLink(at, filepath.ToSlash(text))
+		if !ok {
+			w.refuse(rel, linkLeaves)
+			return nil
+		}
+		at = next
+	}
+	w.refuse(rel, linkDangles)
+	return nil
+}
+
+// linked lists the file at a path under the name of the symlink to it.
+func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
+	s, walked := w.decide[at[:strings.LastIndexByte(at, '/')+1]]
+	name := at[strings.LastIndexByte(at, '/')+1:]
+	switch {
+	case info.IsDir():
+		w.refuse(rel, linkToDir)
+	case !info.Mode().IsRegular():
+		w.refuse(rel, problem{"the symlink leads to no regular file", ignoreIt})
+	case !walked || !published(s.assets, s.git, at, false) || secret(name):
+		w.refuse(rel, linkToHidden)
+	default:
+		w.found = append(w.found, found{rel: rel, open: at, stamp: stampOf(info), mtime: info.ModTime()})
+	}
+}
