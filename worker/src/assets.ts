@@ -52,7 +52,8 @@ class Site implements Assets {
     try {
       return await this.#answer(request, env);
     } catch (error) {
-      console.error(`kv-sync: cannot answer ${request.method} ${request.url}:`, error);
+      // Without the query, which may hold what is nobody's business.
+      console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
       return unavailable(500);
     }
   }
@@ -90,14 +91,20 @@ class Site implements Assets {
   #resolve(pathname: string): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
     const manifest = this.#manifest;
     const { htmlHandling, notFoundHandling } = manifest.meta;
+    // The same few pathnames are asked for again and again on the way.
+    const known = new Map<string, number>();
+    const any = (path: string): number => {
+      const index = known.get(path) ?? manifest.find(path);
+      known.set(path, index);
+      return index;
+    };
     let sawRetired = false;
     const current = (path: string): number => {
-      const index = manifest.find(path);
+      const index = any(path);
       if (index < 0 || !manifest.isRetired(index)) return index;
       sawRetired = true;
       return -1;
     };
-    const any = (path: string): number => manifest.find(path);
 
     const found =
       resolvePathname(pathname, htmlHandling, current) ??

@@ -52,7 +52,8 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
     if (!names.every((name) => /^[A-Za-z0-9-]+$/.test(captures.get(name) ?? ""))) return undefined;
   }
   let target = substitute(authority, captures) + substitute(to.slice(authority.length), captures);
-  if (/^\/(?![/\\])/.test(to)) target = mergeLeadingSlashes(target);
+  // A splat may begin with a slash, and "//host" would be another site's address.
+  if (captures.size > 0 && /^\/(?![/\\])/.test(to)) target = target.replace(/^[^?#]*/, mergeSlashes);
 
   const destination = parse(target, url);
   if (!destination) return undefined;
@@ -60,14 +61,13 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
 
   const local = destination.origin === url.origin;
   const base = local
-    ? mergeLeadingSlashes(destination.pathname)
+    ? destination.pathname.replace(/^\/{2,}/, "/")
     : destination.href.slice(0, destination.href.length - destination.search.length - destination.hash.length);
   return { status, location: base + (destination.search || url.search) + destination.hash };
 }
 
-/** "//host" would be another site's address. */
-function mergeLeadingSlashes(pathname: string): string {
-  return pathname.replace(/^[/\\]{2,}/, "/");
+function mergeSlashes(pathname: string): string {
+  return pathname.replace(/[/\\]{2,}/g, "/");
 }
 
 function parse(target: string, base: URL): URL | undefined {
