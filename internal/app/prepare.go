@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"io"
+	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
-	"github.com/kv-sync/kv-sync/worker"
 )
 
 // prepare makes what a deploy needs. The account comes first: a missing token
@@ -31,23 +31,28 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	src, err := source.Open(ctx, s.settings.source)
+	options := source.Options{
+		Kind: s.settings.Source, WorkDir: s.settings.Root, Dir: s.settings.Directory, Revision: s.in.Commit,
+		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
+	}
+	if s.in.CacheDir != "" {
+		options.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
+	}
+	src, err := source.Open(ctx, options)
 	if err != nil {
 		return nil, usage(err)
 	}
 	if c, ok := src.(io.Closer); ok {
 		s.closers = append(s.closers, c)
 	}
-	return &ordered{Source: src, github: gh, clone: clone{s.in.Root, gitEnviron()}, log: s.in.Log}, nil
+	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, gitEnviron()}, log: s.in.Log}, nil
 }
 
 // Worker bundles the Worker that serves the site: the author's, or ours where
 // there is none.
 func (s *Site) Worker(ctx context.Context) (kvsync.Worker, error) {
-	w := s.settings.worker
-	options := s.settings.bundle
-	options.Library = worker.Source
-	built, err := bundle.Bundle(ctx, options)
+	w := s.settings.Worker
+	built, err := bundle.Bundle(ctx, s.settings.Code)
 	if err != nil {
 		return kvsync.Worker{}, err
 	}

@@ -1,63 +1,87 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// settings are a run's configuration, resolved: flags over environment over
-// file over default.
-type settings struct {
-	name      string
-	accountID string
-	engine    kvsync.Config // without what reach adds
-	source    source.Options
-	bundle    bundle.Options
-	worker    kvsync.Worker // without its modules
-	notices   []kvsync.Problem
-}
-
-// configProblems are the places of a configuration file that are at fault.
-func configProblems(error) []kvsync.Problem { return nil }
-
-func loadSettings(_ context.Context, in Inputs) (*settings, error) {
-	set := &settings{name: in.Name}
-	if set.name == "" {
-		set.name = nameOf(in.Root)
-	}
-	if set.name == "" {
-		return nil, &UsageError{Err: fmt.Errorf("the folder %s gives no name for the site", in.Root), Fix: "give --name"}
-	}
+// loadSettings resolves the configuration: what in gives beats the environment,
+// which beats the files.
+func loadSettings(in Inputs) (*config.Settings, []kvsync.Problem, error) {
 	if in.Commit != "" && in.Source == source.KindFolder {
-		return nil, &UsageError{Err: errors.New("a commit is asked for and the source is the folder"), Fix: "leave one of the two out"}
+		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
 	}
-	set.source = source.Options{
-		Kind: in.Source, WorkDir: in.Root, Dir: in.Directory, Revision: in.Commit, Getenv: in.Getenv, Log: in.Log,
+	flags := map[string]string{}
+	for name, value := range map[string]string{
+		"name": in.Name, "directory": in.Directory, "source": in.Source, "config": in.Config, "env": in.Environment,
+		"api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,
+	} {
+		if value != "" {
+			flags[name] = value
+		}
 	}
-	if in.CacheDir != "" {
-		set.source.CacheDir = filepath.Join(in.CacheDir, "kv-sync")
+	if in.DeployedOnly && in.Directory == "" {
+		flags["directory"] = "."
 	}
-	set.bundle = bundle.Options{Root: in.Root}
-	set.worker = kvsync.Worker{CompatibilityDate: defaultCompatibility}
-	return set, nil
+	return config.Load(config.Inputs{Root: in.Root, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv})
 }
 
-// defaultCompatibility is what our own Worker is tested with.
-const defaultCompatibility = "2026-10-01"
+// repositoryOf is the folder that paths in configuration files may not leave:
+// the work tree that root lies in, else root.
+func repositoryOf(root string) string {
+	for dir := root; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		if filepath.Dir(dir) == dir {
+			return root
+		}
+	}
+}
 
-var notInName = regexp.MustCompile(`[^a-z0-9_-]+`)
+var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// nameOf makes a site's id of a folder's name, or "" where nothing is left of it.
-func nameOf(root string) string {
-	name := notInName.ReplaceAllString(strings.ToLower(filepath.Base(root)), "-")
-	name = strings.TrimLeft(name, "-_")
-	return strings.TrimRight(name[:min(len(name), 63)], "-_")
+// engineConfig is what the settings say to the engine.
+func engineConfig(set *config.Settings) kvsync.Config {
+	c := kvsync.Config{
+		Site: set.Name, Serving: set.Serving, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
+	}
+	if namespaceID.MatchString(set.Namespace) {
+		c.Namespace = set.Namespace
+	} else {
+		c.NamespaceTitle = set.Namespace
+	}
+	return c
+}
+
+// configProblems are the places of the configuration that are at fault.
+func configProblems(err error) []kvsync.Problem {
+	var refused *config.Error
+	if errors.As(err, &refused) {
+		return refused.Problems
+	}
+	return nil
+}
+
+// unsettled says what the configuration asks for and a deploy does not do.
+func unsettled(set *config.Settings) []kvsync.Problem {
+	var out []kvsync.Problem
+	if set.WorkersDev != nil && !*set.WorkersDev {
+		out = append(out, kvsync.Problem{Path: set.Where("workers_dev"),
+			Reason: "a first deploy makes the site reachable under workers.dev all the same",
+			Fix:    "switch that off in the dashboard; later deploys leave it as it is"})
+	}
+	for _, name := range set.RequiredSecrets {
+		out = append(out, kvsync.Problem{Path: set.Where("secrets"),
+			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over where it exists and is not checked", name),
+			Fix:    "set it with wrangler secret put " + name})
+	}
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/config"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -34,6 +35,9 @@ type Inputs struct {
 	GitHubToken string
 	// Actor is who deploys, for the record; GITHUB_ACTOR or USER if empty.
 	Actor string
+	// DeployedOnly is for what reads no source (rollback, history …): a project
+	// without a site to publish is no mistake then.
+	DeployedOnly bool
 	// CacheDir is the user's cache folder; "" is the system's.
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.
@@ -52,9 +56,6 @@ func (in Inputs) withDefaults() Inputs {
 		in.Log = slog.New(slog.DiscardHandler)
 	}
 	in.Root = absolute(cmp.Or(in.Root, "."))
-	in.Token = cmp.Or(in.Token, in.Getenv("CLOUDFLARE_API_TOKEN"))
-	in.AccountID = cmp.Or(in.AccountID, in.Getenv("CLOUDFLARE_ACCOUNT_ID"))
-	in.BaseURL = cmp.Or(in.BaseURL, in.Getenv("CLOUDFLARE_API_BASE_URL"))
 	in.GitHubToken = cmp.Or(in.GitHubToken, in.Getenv("GITHUB_TOKEN"))
 	in.Actor = cmp.Or(in.Actor, in.Getenv("GITHUB_ACTOR"), in.Getenv("USER"), in.Getenv("USERNAME"))
 	if in.CacheDir == "" {
@@ -72,7 +73,7 @@ type Site struct {
 	Notices []kvsync.Problem
 
 	in       Inputs
-	settings settings
+	settings *config.Settings
 	started  time.Time
 	account  *cloudflare.Account
 	engine   *kvsync.Engine
@@ -82,13 +83,19 @@ type Site struct {
 // Open reads the configuration. It sends nothing, and asks for no token:
 // the first call that needs the account does. Close the site when done.
 func Open(ctx context.Context, in Inputs) (*Site, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	in = in.withDefaults()
-	set, err := loadSettings(ctx, in)
+	set, notices, err := loadSettings(in)
 	if err != nil {
 		return nil, usage(err)
 	}
-	return &Site{Name: set.name, Notices: set.notices, in: in, settings: *set, started: time.Now()}, nil
+	return &Site{Name: set.Name, Notices: append(notices, unsettled(set)...), in: in, settings: set, started: time.Now()}, nil
 }
+
+// Settings is the whole configuration that the site works by.
+func (s *Site) Settings() *config.Settings { return s.settings }
 
 // reach makes the engine, once.
 func (s *Site) reach() (*kvsync.Engine, error) {
@@ -96,13 +103,13 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return s.engine, nil
 	}
 	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.in.Token, AccountID: cmp.Or(s.in.AccountID, s.settings.accountID), BaseURL: s.in.BaseURL, Log: s.in.Log,
+		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log,
 	})
 	if err != nil {
 		return nil, usage(err)
 	}
-	c := s.settings.engine
-	c.Site, c.Account, c.Actor, c.Progress = s.Name, account, s.in.Actor, s.in.Progress
+	c := engineConfig(s.settings)
+	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
 	c.Cache = newManifestCache(s.in.CacheDir)
 	engine, err := kvsync.New(c)
 	if err != nil {

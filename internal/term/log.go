@@ -1,0 +1,78 @@
+package term
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Log returns a logger whose records become lines for people: retries and
+// waits, and with verbose also the choices that were made.
+func (c *Console) Log(verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(&handler{console: c, level: level})
+}
+
+// handler is a slog.Handler for people.
+type handler struct {
+	console *Console
+	level   slog.Level
+	attrs   []slog.Attr
+}
+
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+func (h *handler) WithAttrs(a []slog.Attr) slog.Handler {
+	return &handler{h.console, h.level, append(h.attrs[:len(h.attrs):len(h.attrs)], a...)}
+}
+
+// WithGroup keeps the names short: a line for people has no use for groups.
+func (h *handler) WithGroup(string) slog.Handler { return h }
+
+func (h *handler) Handle(_ context.Context, r slog.Record) error {
+	attrs := h.attrs[:len(h.attrs):len(h.attrs)]
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	h.console.Say("%s", sentence(r.Message, attrs))
+	return nil
+}
+
+// sentence writes a record as people would say it. What is sent again has two
+// attributes that matter, the reason and the wait; its address is in the reason.
+func sentence(message string, attrs []slog.Attr) string {
+	named := map[string]slog.Value{}
+	for _, a := range attrs {
+		named[a.Key] = a.Value.Resolve()
+	}
+	if wait, ok := named["wait"]; ok && wait.Kind() == slog.KindDuration {
+		return fmt.Sprintf("trying again in %s: %v", Seconds(wait.Duration()), named["error"])
+	}
+	var b strings.Builder
+	b.WriteString(message)
+	if err, ok := named["error"]; ok {
+		fmt.Fprintf(&b, ": %v", err)
+	}
+	var rest []string
+	for _, a := range attrs {
+		if a.Key == "error" {
+			continue
+		}
+		v := named[a.Key]
+		if v.Kind() == slog.KindDuration {
+			rest = append(rest, a.Key+" "+Seconds(v.Duration().Round(time.Millisecond)))
+		} else {
+			rest = append(rest, fmt.Sprintf("%s %v", a.Key, v))
+		}
+	}
+	if len(rest) > 0 {
+		b.WriteString(" (" + strings.Join(rest, ", ") + ")")
+	}
+	return b.String()
+}

@@ -1,0 +1,185 @@
+package term
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Result says what is live after a deploy or a rollback. rollback is the
+// command that goes back from here, or "".
+func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
+	t := &page{paint: paint(c.color)}
+	if res.Switched {
+		t.line("")
+		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit), Seconds(st.Duration), statsText(st))
+	}
+	if res.URL != "" {
+		t.line("      %s", t.with(bold, Visible(res.URL)))
+	}
+	if res.Pruned > 0 {
+		t.line("Pruned %s that nothing needed any more.", Count(res.Pruned, "key"))
+	}
+	for _, n := range res.Notices {
+		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
+	}
+	if rollback != "" && res.Switched && res.PreviousDeployment != "" {
+		t.line("%s", t.with(faint, "To go back: "+rollback))
+	}
+	c.print(t.String())
+}
+
+// Rollback says where a rollback went, or would go.
+func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
+	t := &page{paint: paint(c.color)}
+	switch target := deploymentText(res.Deployment, res.Commit); {
+	case res.Version == res.PreviousVersion:
+		t.line("No change: %s is live already.", target)
+	case dry:
+		t.line("Would go back from deployment %s to %s.", Visible(res.PreviousDeployment), target)
+	default:
+		t.line("%s %s again, in %s (%s)", t.with(green, "Live:"), target, Seconds(st.Duration), statsText(st))
+		if res.URL != "" {
+			t.line("      %s", t.with(bold, Visible(res.URL)))
+		}
+		t.line("The commit that was left is held back until a newer one is deployed, or --release is given.")
+	}
+	c.print(t.String())
+}
+
+func deploymentText(id, commit string) string {
+	if commit == "" {
+		return "deployment " + Visible(id)
+	}
+	return fmt.Sprintf("commit %s as deployment %s", Visible(short(commit)), Visible(id))
+}
+
+func statsText(st app.Stats) string {
+	s := fmt.Sprintf("%s, %s sent", Count(int(st.Requests), "request"), Bytes(st.BytesUploaded))
+	if st.Retries > 0 {
+		s += ", " + Count(int(st.Retries), "retry")
+		s = strings.Replace(s, "retrys", "retries", 1)
+	}
+	return s
+}
+
+// Pruned says what a prune did, or would do.
+func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
+	t := &page{paint: paint(c.color)}
+	verb := "Deleted"
+	if dry {
+		verb = "Would delete"
+		for _, k := range p.Keys[:min(len(p.Keys), shown)] {
+			t.line("  %s %s", t.with(red, "-"), Visible(k))
+		}
+		if more := len(p.Keys) - shown; more > 0 {
+			t.line("  %s and %s more", t.with(red, "-"), Number(more))
+		}
+	}
+	t.line("%s %s; kept %s in use and %s too young to judge.", verb, Count(p.Deleted, "key"), Number(p.Kept), Number(p.Young))
+	if p.Left > 0 {
+		t.line("%s more are left for the next prune.", Number(p.Left))
+	}
+	c.print(t.String())
+}
+
+// History lists deployments, newest first.
+func (c *Console) History(list []kvsync.Deployment) {
+	t := &page{paint: paint(c.color)}
+	for _, d := range list {
+		mark := " "
+		switch {
+		case d.Live:
+			mark = t.with(green, "●")
+		case d.Retained:
+			mark = t.with(faint, "○")
+		}
+		id := d.ID
+		if id == "" {
+			id = "(of another tool)       "
+		}
+		commit := short(d.Commit)
+		if d.Record != nil && d.Record.Subject != "" {
+			commit += " " + cut(d.Record.Subject, 50)
+		} else if commit == "" && d.ID != "" {
+			commit = "folder"
+		}
+		t.line("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format("2006-01-02 15:04"), Visible(commit), t.with(faint, remarks(d)))
+	}
+	if len(list) == 0 {
+		t.line("Nothing was deployed yet.")
+	} else {
+		t.line("%s", t.with(faint, "● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT"))
+	}
+	c.print(t.String())
+}
+
+func remarks(d kvsync.Deployment) string {
+	var r []string
+	if d.Percent != 100 {
+		r = append(r, fmt.Sprintf("%g %% of visitors", d.Percent))
+	}
+	if d.Rollback {
+		r = append(r, "rollback")
+	}
+	if d.Hold != "" {
+		r = append(r, "holds back "+short(d.Hold))
+	}
+	if d.Record != nil && d.Record.Actor != "" {
+		r = append(r, "by "+cut(Visible(d.Record.Actor), 30))
+	}
+	if len(r) == 0 {
+		return ""
+	}
+	return "  [" + strings.Join(r, ", ") + "]"
+}
+
+// Verified says what a verification found.
+func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
+	t := &page{paint: paint(c.color)}
+	for _, d := range v.Deployments {
+		bad := len(d.Missing) + len(d.Corrupt)
+		state := t.with(green, "whole")
+		switch {
+		case d.Problem != "":
+			state = t.with(red, Visible(d.Problem))
+		case bad > 0:
+			state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", Number(len(d.Missing)), Number(len(d.Corrupt))))
+		}
+		kind := ""
+		switch {
+		case d.Live:
+			kind = " (live)"
+		case !d.Retained:
+			kind = " (not retained)"
+		}
+		t.line("%s%s  %s  %s", Visible(d.Deployment), kind, Count(d.Files, "file"), state)
+		for _, p := range append(d.Missing[:len(d.Missing):len(d.Missing)], d.Corrupt...)[:min(bad, shown)] {
+			t.line("  %s %s", t.with(red, "!"), Visible(p))
+		}
+		if bad > shown {
+			t.line("  %s and %s more", t.with(red, "!"), Number(bad-shown))
+		}
+	}
+	t.line("%s, %s of them that no retained deployment names; checked in %s.", Count(v.Keys, "key"), Number(v.Unrooted), Seconds(took))
+	c.print(t.String())
+}
+
+// Failure says what went wrong and what to do next.
+func (c *Console) Failure(f *app.Failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopBar()
+	t := &page{paint: paint(c.errColor)}
+	t.line("%s %s", t.with(red, "kv-sync:"), Lines(f.Message))
+	for _, p := range f.Problems {
+		t.line("  %s %s", t.with(red, "!"), Visible(p.String()))
+	}
+	if f.Fix != "" {
+		t.line("  %s %s", t.with(bold, "→"), Lines(f.Fix))
+	}
+	fmt.Fprint(c.err, t.String())
+}

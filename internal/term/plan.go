@@ -1,0 +1,100 @@
+package term
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+const (
+	// shown is how many paths of each kind a plan names.
+	shown = 20
+	// freeWrites is what the free plan has a day.
+	// Source: https://developers.cloudflare.com/kv/platform/limits/
+	freeWrites = 1000
+)
+
+// Plan prints what a deploy would do, or is about to.
+func (c *Console) Plan(p *kvsync.Plan) {
+	c.print(planText(p, paint(c.color)))
+}
+
+func planText(p *kvsync.Plan, color paint) string {
+	t := &page{paint: color}
+	t.line("%s %s", t.with(bold, Visible(p.Site)), originText(p.Origin))
+	if p.NoChange {
+		t.line("")
+		t.line("No change: this is what deployment %s serves.", Visible(p.Live))
+		return t.String()
+	}
+	t.line("")
+	t.changes("+", green, p.Added)
+	t.changes("~", yellow, p.Changed)
+	t.changes("-", red, p.Removed)
+	if p.WorkerChanged {
+		t.line("  %s the Worker's code, bindings or settings", t.with(yellow, "~"))
+	}
+	if n := len(p.Added) + len(p.Changed) + len(p.Removed); n == 0 && !p.WorkerChanged {
+		t.line("  no file differs; what it was made from does")
+	}
+	t.line("")
+	for _, n := range p.Notices {
+		t.line("%s %s", t.with(yellow, "Note:"), Visible(n.String()))
+	}
+	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s (%s), %s.", t.with(bold, "Plan:"),
+		Number(len(p.Added)), Number(len(p.Changed)), Number(len(p.Removed)), Number(p.Unchanged),
+		Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
+	if p.Writes > freeWrites {
+		t.line("%s the free plan has %s KV writes a day, for the whole account.", t.with(yellow, "Note:"), Number(freeWrites))
+	}
+	return t.String()
+}
+
+func originText(o kvsync.Origin) string {
+	dir := o.Dir
+	if dir == "" || dir == "." {
+		dir = "the repository's root"
+		if o.Kind == "folder" {
+			dir = "this folder"
+		}
+	}
+	if o.Kind == "folder" {
+		return "from folder " + Visible(dir)
+	}
+	s := fmt.Sprintf("from %s at commit %s", Visible(dir), short(o.Commit))
+	if o.Branch != "" {
+		s += " (" + Visible(o.Branch) + ")"
+	}
+	if o.Subject != "" {
+		s += ": " + Visible(cut(o.Subject, 72))
+	}
+	return s
+}
+
+// changes lists the first paths of one kind in two columns.
+func (t *page) changes(mark string, s style, list []kvsync.Change) {
+	width := 0
+	for _, ch := range list[:min(len(list), shown)] {
+		width = max(width, utf8.RuneCountInString(Visible(ch.Path)))
+	}
+	width = min(width, 60)
+	for _, ch := range list[:min(len(list), shown)] {
+		size := Bytes(ch.Size)
+		if mark == "~" {
+			size = Bytes(ch.Before) + " → " + size
+		}
+		t.line("  %s %-*s  %s", t.with(s, mark), width, Visible(ch.Path), t.with(faint, size))
+	}
+	if more := len(list) - shown; more > 0 {
+		t.line("  %s and %s more", t.with(s, mark), Number(more))
+	}
+}
+
+// cut shortens a text to at most n characters.
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}

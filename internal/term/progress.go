@@ -1,0 +1,82 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// everyLine is how often plain lines tell the progress: a log is read later.
+const everyLine = 5 * time.Second
+
+// Progress shows one step of a run: the plan when it is made, then how far the
+// upload is.
+func (c *Console) Progress(p kvsync.Progress) {
+	if p.Plan != nil {
+		c.Plan(p.Plan)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.said = time.Now()
+		if !p.Plan.NoChange && p.Plan.Blobs > 0 {
+			c.draw(0, p.Plan.Bytes, 0, p.Plan.Blobs)
+		}
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.Note != "" {
+		c.sayLocked(Lines(p.Note))
+	}
+	if p.Stage == kvsync.StageUpload && p.TotalFiles > 0 {
+		c.draw(p.Bytes, p.TotalBytes, p.Files, p.TotalFiles)
+	}
+}
+
+// draw moves the bar, or says a line now and then where there is none. An
+// upload of two values is the manifest and the record alone, after their blobs:
+// no bar jumps back for these.
+func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
+	if !c.bars {
+		if now := time.Now(); now.Sub(c.said) >= everyLine {
+			c.said = now
+			fmt.Fprintf(c.err, "uploading: %s of %s, %s of %s\n", Number(files), Count(totalFiles, "value"), Bytes(bytes), Bytes(totalBytes))
+		}
+		return
+	}
+	if c.progress == nil {
+		c.startBar(totalBytes)
+	} else if totalFiles <= 2 && totalBytes < c.total {
+		return
+	}
+	c.total = totalBytes
+	c.bar.SetTotal(totalBytes, false)
+	c.bar.SetCurrent(bytes)
+}
+
+func (c *Console) startBar(total int64) {
+	c.progress = mpb.New(mpb.WithOutput(c.err), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithAutoRefresh())
+	c.bar = c.progress.New(total, mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─"),
+		mpb.PrependDecorators(decor.Name("  uploading ")),
+		mpb.AppendDecorators(
+			decor.Any(func(s decor.Statistics) string { return fmt.Sprintf(" %s of %s", Bytes(s.Current), Bytes(s.Total)) }),
+			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 8}), ""),
+		),
+		mpb.BarRemoveOnComplete(),
+	)
+}
+
+// stopBar takes the bar off the screen.
+func (c *Console) stopBar() {
+	if c.progress == nil {
+		return
+	}
+	c.bar.Abort(true)
+	c.progress.Wait()
+	c.progress, c.bar = nil, nil
+	_, _ = io.WriteString(c.err, "\r\x1b[K")
+}
