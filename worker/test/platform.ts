@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { build } from "esbuild";
+import { build, type StdinOptions } from "esbuild";
 import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
 
 const require = createRequire(import.meta.url);
@@ -31,6 +31,8 @@ export interface Site {
   /** The texts of _redirects and _headers. */
   redirects?: string;
   headers?: string;
+  /** The TypeScript of a Worker of the site's own, in place of the default Worker. */
+  worker?: string;
   /** Damages the manifest after it was encoded. */
   damage?: (manifest: Buffer) => void;
 }
@@ -135,7 +137,7 @@ export class Platform {
 
     const kvPort = (this.kv.server.address() as AddressInfo).port;
     const services = [`(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ()))`];
-    for (const site of sites) services.push(this.#ours(site));
+    for (const site of sites) services.push(await this.#ours(site));
     for (const site of oracles) services.push(this.#oracle(site));
     const names = [...sites.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
     const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
@@ -167,7 +169,13 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     await Promise.race([listening, exited]);
   }
 
-  #ours(site: Site): string {
+  async #ours(site: Site): Promise<string> {
+    let main = "worker.js";
+    if (site.worker !== undefined) {
+      main = `${site.name}.js`;
+      // Below worker/, so that its own name resolves by the exports of package.json.
+      await bundle({ contents: site.worker, resolveDir: ".", loader: "ts" }, join(this.#folder, main));
+    }
     const manifest = encodeManifest(describe(site));
     site.damage?.(manifest);
     writeFileSync(join(this.#folder, `${site.name}.bin`), manifest);
@@ -175,7 +183,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       this.kv.values.set(blobKey(site.name, content), Buffer.from(content as Uint8Array));
     }
     return `(name = "${site.name}", worker = (compatibilityDate = "2026-01-01",
-      modules = [(name = "worker.js", esModule = embed "worker.js"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
+      modules = [(name = "worker.js", esModule = embed "${main}"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
       bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = "{}")]))`;
   }
 
@@ -231,9 +239,9 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
 }
 
 /** Bundles a module as the Go side does: the manifest stays outside. */
-export async function bundle(entry: string, outfile: string): Promise<void> {
+export async function bundle(entry: string | StdinOptions, outfile: string): Promise<void> {
   await build({
-    entryPoints: [entry],
+    ...(typeof entry === "string" ? { entryPoints: [entry] } : { stdin: entry }),
     outfile,
     bundle: true,
     minify: true,

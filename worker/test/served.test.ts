@@ -2,6 +2,7 @@
 // can watch and break.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { sha256Hex } from "./encode";
 import { blobKey, modified, Platform, type Site } from "./platform";
@@ -33,6 +34,11 @@ const app: Site = {
 };
 const bare: Site = { name: "bare", files: { "/a.html": "a" }, retired: { "/404.html": "earlier 404" } };
 const none: Site = { name: "none", files: { "/a.html": "a" }, notFound: "none" };
+const own: Site = {
+  name: "own",
+  files: { "/index.html": "home" },
+  worker: /```ts\n(.*?)```/s.exec(readFileSync("../docs/serving.md", "utf8"))![1]!,
+};
 const badMeta: Site = {
   name: "bad-meta",
   files: { "/a.html": "a" },
@@ -46,7 +52,7 @@ const chunked: Site = {
 
 describe("the default Worker", () => {
   let platform: Platform;
-  before(async () => (platform = await Platform.start([blog, app, bare, none, badMeta, chunked], [])));
+  before(async () => (platform = await Platform.start([blog, app, bare, none, own, badMeta, chunked], [])));
   after(() => platform.stop());
   beforeEach(() => {
     platform.kv.reads = [];
@@ -174,6 +180,12 @@ describe("the default Worker", () => {
     }
     assert.equal((await platform.ask("blog", "/")).headers["cache-control"], "public, max-age=600");
     assert.equal((await platform.ask("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
+  });
+
+  it("is called by a Worker of the user's own as docs/serving.md shows", async () => {
+    assert.equal((await platform.ask("own", "/")).body, "home");
+    assert.deepEqual(JSON.parse((await platform.ask("own", "/api/x")).body), { hello: "world" });
+    assert.equal((await platform.ask("own", "/nothing")).status, 404);
   });
 
   it("answers hostile requests rightly", async () => {

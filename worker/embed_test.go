@@ -1,0 +1,45 @@
+package worker
+
+import (
+	"io/fs"
+	"path"
+	"regexp"
+	"testing"
+)
+
+// What is served depends on nothing: every import names a file that is
+// embedded beside it, or the manifest that a deploy adds.
+func TestSourceIsWhole(t *testing.T) {
+	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/default.ts"} {
+		if _, err := fs.Stat(Source, entry); err != nil {
+			t.Errorf("entry point: %v", err)
+		}
+	}
+	imports := regexp.MustCompile(`(?m)^(?:import|export)\b[^"]*?from "([^"]+)";`)
+	found := 0
+	err := fs.WalkDir(Source, "src", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(Source, name)
+		if err != nil {
+			return err
+		}
+		for _, match := range imports.FindAllSubmatch(text, -1) {
+			found++
+			if string(match[1]) == "./kv-sync-manifest.bin" {
+				continue
+			}
+			if _, err := fs.Stat(Source, path.Join("src", string(match[1])+".ts")); err != nil {
+				t.Errorf("%s imports %s, which is not embedded", name, match[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 10 {
+		t.Errorf("found %d imports; the expression no longer fits how they are written", found)
+	}
+}
