@@ -65,7 +65,7 @@ func (s *server) open(h http.Handler, change func(*Options)) *Account {
 	s.start = time.Now()
 	listener := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	go srv.Serve(listener)
+	go func() { _ = srv.Serve(listener) }()
 	transport := newTransport()
 	transport.DialContext = listener.dial
 	o := Options{
@@ -150,7 +150,7 @@ func answer(status int, body string, header ...string) reply {
 			w.Header().Set(header[i], header[i+1])
 		}
 		w.WriteHeader(status)
-		io.WriteString(w, body)
+		_, _ = io.WriteString(w, body)
 	}
 }
 

@@ -311,11 +311,11 @@ func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
 		n := 0
 		h := func(w http.ResponseWriter, r *http.Request) {
 			if n++; n == 1 {
-				io.ReadFull(r.Body, make([]byte, 100<<10))
+				_, _ = io.ReadFull(r.Body, make([]byte, 100<<10))
 				<-time.After(time.Hour) // reads no further, and never answers
 				return
 			}
-			io.Copy(io.Discard, r.Body)
+			_, _ = io.Copy(io.Discard, r.Body)
 			result("{}")(w, r)
 		}
 		a := s.open(http.HandlerFunc(h), nil)
@@ -374,7 +374,7 @@ func TestAnswerBeforeTheBodyIsRead(t *testing.T) {
 				refuse(429, 971, "slow")(w, r)
 				return
 			}
-			io.Copy(io.Discard, r.Body)
+			_, _ = io.Copy(io.Discard, r.Body)
 			result("{}")(w, r)
 		}), nil)
 		if err := a.Store(testSpace).Put(t.Context(), "k", make([]byte, 4<<20)); err != nil {

@@ -137,8 +137,22 @@ func TestGet(t *testing.T) {
 			}
 		}, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "5")
-			w.Write([]byte("who"))
+			_, _ = w.Write([]byte("who"))
 		}, answer(200, "whole"))
+	})
+	t.Run("slow, but never silent for long", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *server) {
+			got, err := s.store().Get(t.Context(), "k")
+			if err != nil || len(got) != 10 || len(s.requests()) != 1 {
+				t.Fatal(len(got), len(s.requests()), err)
+			}
+		}, func(w http.ResponseWriter, _ *http.Request) {
+			for range 10 {
+				_, _ = w.Write([]byte("x"))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(DefaultStall / 2)
+			}
+		})
 	})
 	t.Run("larger than a value can be", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
@@ -149,7 +163,7 @@ func TestGet(t *testing.T) {
 		}, func(w http.ResponseWriter, _ *http.Request) {
 			block := make([]byte, 1<<20)
 			for range 26 {
-				w.Write(block)
+				_, _ = w.Write(block)
 			}
 		})
 	})
@@ -162,7 +176,7 @@ func TestGet(t *testing.T) {
 		}, func(w http.ResponseWriter, _ *http.Request) {
 			block := make([]byte, 1<<20)
 			for range 25 {
-				w.Write(block)
+				_, _ = w.Write(block)
 			}
 		})
 	})
@@ -260,6 +274,7 @@ func TestListThatCannotBeTrustedIsAnError(t *testing.T) {
 		"a key of another site":      listed("", "blog/a", "shop/a"),
 		"a cursor that leads back":   listed("c1", "blog/a"),
 		"no word on further pages":   answer(200, `{"success":true,"result":[{"name":"blog/a"}]}`),
+		"null for further pages":     answer(200, `{"success":true,"result":[{"name":"blog/a"}],"result_info":null}`),
 		"no list":                    answer(200, `{"success":true,"result":null,"result_info":{"cursor":""}}`),
 		"success:false in a 200":     refuse(200, 10001, "nope"),
 		"a key without a name":       answer(200, `{"success":true,"result":[{}],"result_info":{"cursor":""}}`),
@@ -419,6 +434,30 @@ func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
 			t.Errorf("took %s", d)
 		}
 	}, answer(200, `{"success":true,"result":{"successful_key_count":2,"unsuccessful_keys":[]}}`, "Ratelimit", `"default";r=600;t=120`))
+}
+
+func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		for range 2 {
+			if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at := s.requests()[1].At; at < 10*time.Second {
+			t.Errorf("the second went at %s", at)
+		}
+		time.Sleep(time.Minute)
+		start := time.Now()
+		for range 20 {
+			if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("took %s", d)
+		}
+	}, answer(200, `{"success":true,"result":{"successful_key_count":2}}`, "Ratelimit", `"default";r=1;t=20`),
+		answer(200, `{"success":true,"result":{"successful_key_count":2}}`, "Ratelimit", `"default";r=1;t=20`), bulkOK)
 }
 
 func FuzzParseQuota(f *testing.F) {

@@ -274,10 +274,10 @@ func (s *Script) localURL(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if u, err := url.Parse(script.URL); err != nil || !loopback(u.Hostname()) {
-		return "", nil
+	if u, err := url.Parse(script.URL); err == nil && loopback(u.Hostname()) {
+		return script.URL, nil
 	}
-	return script.URL, nil
+	return "", nil
 }
 
 // do makes a call on this script.

@@ -304,6 +304,9 @@ func TestURL(t *testing.T) {
 				if got, err := w.URL(t.Context()); err != nil || got != tc.want {
 					t.Errorf("%q %v", got, err)
 				}
+				if got := len(s.requests()); got != len(tc.replies) {
+					t.Errorf("%d requests", got)
+				}
 			}, tc.replies...)
 		})
 	}
