@@ -4,8 +4,8 @@
 // [Open] turns what a person or a workflow asks for into a [Site]: it reads the
 // configuration, reaches the account and knows the engine. The Site's methods
 // are the engine's, with what they need (source and Worker) made when they need
-// it. [Explain] turns any error into what to print and the exit code, and
-// [Reports] into the one JSON object that a script reads.
+// it. [Explain] turns any error into what to print and the exit code, and a
+// [Report] is the one JSON object that a script reads.
 //
 // The package prints nothing and never exits.
 package app

@@ -48,18 +48,26 @@ type Report struct {
 	Error   *Failure             `json:"error,omitempty"`
 }
 
-// Report begins the report of a command with what the run has cost. s may be
-// nil, for a run that failed before there was a site.
-func (s *Site) Report(command string, dry bool) *Report {
-	r := &Report{Command: command, DryRun: dry, Notices: []string{}}
+// NewReport begins the report of a command.
+func NewReport(command string, dry bool) *Report {
+	return &Report{Command: command, DryRun: dry, Notices: []string{}}
+}
+
+// Finish adds what the run has cost, what is to be said of the configuration,
+// and the error that ended it, if one did. s is nil for a run that failed before
+// there was a site.
+func (r *Report) Finish(s *Site, err error) {
+	r.Error = Explain(err)
 	if s == nil {
-		return r
+		return
 	}
 	stats := s.Stats()
 	r.Site = s.Name
 	r.Requests, r.Retries, r.BytesUploaded = stats.Requests, stats.Retries, stats.BytesUploaded
 	r.Seconds = stats.Duration.Seconds()
-	return r
+	for _, n := range s.Notices {
+		r.Notices = append(r.Notices, n.String())
+	}
 }
 
 // AddResult puts a deploy's or a rollback's outcome into the report; nil adds
@@ -93,5 +101,28 @@ func (r *Report) AddPlan(p *kvsync.Plan) {
 	}
 	for _, n := range p.Notices {
 		r.Notices = append(r.Notices, n.String())
+	}
+}
+
+// AddPruned puts a prune's outcome into the report; nil adds nothing.
+func (r *Report) AddPruned(p *kvsync.Pruned) {
+	if p == nil {
+		return
+	}
+	r.Prune = p
+	if !r.DryRun {
+		r.Pruned = p.Deleted
+	}
+}
+
+// AddHistory puts the deployments into the report, and the live one in the
+// places that a deploy's report has for it.
+func (r *Report) AddHistory(list []kvsync.Deployment) {
+	r.History = list
+	for _, d := range list {
+		if d.Live {
+			r.Deployment, r.VersionID, r.Commit = d.ID, d.Version, d.Commit
+			return
+		}
 	}
 }

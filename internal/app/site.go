@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -191,7 +192,11 @@ func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.History(ctx)
+	list, err := e.History(ctx)
+	if errors.Is(err, kvsync.ErrNotFound) {
+		return nil, &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: "there is no Worker " + s.Name, Fix: "deploy it first"}
+	}
+	return list, err
 }
 
 // Verify checks what is retained: see [kvsync.Engine.Verify].

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+type devCommand struct {
+	Port      int           `help:"The port of the API; any free one if not given." placeholder:"PORT" default:"0"`
+	Latency   time.Duration `help:"Add this to every request." placeholder:"50ms"`
+	RateLimit int           `help:"Refuse more requests than this in five minutes (Cloudflare: 1200)." placeholder:"N"`
+	ListLag   time.Duration `help:"Let listings be this old." placeholder:"5s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"Let Workers see what they read from KV for this long (Cloudflare: 60s)." placeholder:"60s"`
+}
+
+// Run is the local platform, until Ctrl-C.
+func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
+	cache, _ := os.UserCacheDir() // its absence is told by Start
+	p, err := local.Start(ctx, local.Options{
+		CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err,
+		Behaviour: platform.Behaviour{Latency: c.Latency, RateLimit: c.RateLimit, ListLag: c.ListLag, EdgeTTL: c.EdgeTTL},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := p.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	fmt.Fprintf(s.out, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
+	fmt.Fprintf(s.out, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
+		p.API, p.Account, p.Token)
+	for name, url := range p.Sites(ctx) {
+		fmt.Fprintf(s.out, "%s  %s\n", term.Visible(name), url)
+	}
+	fmt.Fprintln(s.out, "Ctrl-C stops it; what was deployed stays.")
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+type rollbackCommand struct {
+	siteFlags
+	To     string `help:"The deployment, version or commit to go back to, or 7 characters of it; the one before if not given." placeholder:"ID|COMMIT"`
+	DryRun bool   `help:"Only say where it would go."`
+}
+
+// Run rolls back.
+func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
+	t := task{command: "rollback", dry: c.DryRun, site: c.siteFlags}
+	return t.on(ctx, s, func(se *session) error {
+		res, err := se.site.Rollback(ctx, c.To, c.DryRun)
+		if err != nil {
+			return err
+		}
+		se.locate(ctx, res)
+		se.report.AddResult(res)
+		se.console.Rollback(res, se.site.Stats(), c.DryRun)
+		return nil
+	})
+}
+
+type pruneCommand struct {
+	siteFlags
+	DryRun bool `help:"Only list what would be deleted."`
+}
+
+// Run prunes.
+func (c *pruneCommand) Run(ctx context.Context, s streams) error {
+	t := task{command: "prune", dry: c.DryRun, site: c.siteFlags}
+	return t.on(ctx, s, func(se *session) error {
+		pruned, err := se.site.Prune(ctx, c.DryRun)
+		se.report.AddPruned(pruned)
+		if err != nil {
+			return err
+		}
+		se.console.Pruned(pruned, c.DryRun)
+		return nil
+	})
+}
+
+type historyCommand struct{ siteFlags }
+
+// Run lists the deployments.
+func (c *historyCommand) Run(ctx context.Context, s streams) error {
+	return task{command: "history", site: c.siteFlags}.on(ctx, s, func(se *session) error {
+		list, err := se.site.History(ctx)
+		if err != nil {
+			return err
+		}
+		se.report.AddHistory(list)
+		se.console.History(list)
+		return nil
+	})
+}
+
+type verifyCommand struct {
+	siteFlags
+	ReadData bool `help:"Also read every blob that is retained, and hash it."`
+}
+
+// Run verifies, and fails if something that is retained is not whole.
+func (c *verifyCommand) Run(ctx context.Context, s streams) error {
+	return task{command: "verify", site: c.siteFlags}.on(ctx, s, func(se *session) error {
+		v, err := se.site.Verify(ctx, c.ReadData)
+		if err != nil {
+			return err
+		}
+		se.report.Verify = v
+		se.console.Verified(v, se.site.Stats().Duration)
+		if !v.Whole() {
+			return &kvsync.GuardError{Guard: kvsync.GuardMissing,
+				Text: fmt.Sprintf("%s is not whole: visitors, or a rollback, would miss what is listed", se.site.Name),
+				Fix:  "deploy a commit that changes those files, or those files back; blobs that are gone are written again"}
+		}
+		return nil
+	})
+}

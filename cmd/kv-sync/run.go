@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// interrupted is the exit code after Ctrl-C, as shells count it.
+var interrupted = app.KindInterrupted.Code()
+
+// streams are what a run reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+}
+
+// commandLine is what can be typed.
+type commandLine struct {
+	Deploy   deployCommand   `cmd:"" group:"site" help:"Make a commit or a folder live."`
+	Plan     planCommand     `cmd:"" group:"site" help:"Show what deploy would do."`
+	Rollback rollbackCommand `cmd:"" group:"site" help:"Make an earlier deployment live again."`
+	History  historyCommand  `cmd:"" group:"site" help:"List the deployments."`
+	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that what is retained is all there."`
+	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
+	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
+	Hook     hookCommand     `cmd:"" group:"machine" help:"Check pushes before they leave (git pre-push hook)."`
+	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
+}
+
+const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback."
+
+// run parses the arguments, runs the command and returns the exit code. It is
+// the only place that turns an error into output.
+func run(ctx context.Context, args []string, s streams) int {
+	err := parse(ctx, args, s)
+	var done exit
+	if errors.As(err, &done) {
+		return int(done)
+	}
+	f := app.Explain(err)
+	if f == nil {
+		return 0
+	}
+	term.New(s.out, s.err, s.getenv).Failure(f)
+	// A command that got as far as its report has printed it.
+	var reported *reportedError
+	if !errors.As(err, &reported) && slices.Contains(args, "--json") {
+		r := app.NewReport("", false)
+		r.Finish(nil, err)
+		if printJSON(s.out, r) != nil {
+			return 1
+		}
+	}
+	return f.Code
+}
+
+// exit is an error that only ends the run, as --help does.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+func parse(ctx context.Context, args []string, s streams) (err error) {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	// kong asks to exit in the middle of parsing, after it has printed help.
+	defer func() {
+		if code, ok := recover().(exit); ok {
+			err = code
+		}
+	}()
+	var line commandLine
+	parser, err := kong.New(&line,
+		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
+		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
+	)
+	if err != nil {
+		return err
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return &app.UsageError{Err: err, Fix: "kv-sync --help lists what there is"}
+	}
+	return chosen.Run()
+}
+
+// reportedError is an error whose report is on stdout already.
+type reportedError struct{ error }
+
+func (e *reportedError) Unwrap() error { return e.error }
+
+func printJSON(w io.Writer, r *app.Report) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return nil
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(s streams) error {
+	_, err := fmt.Fprintln(s.out, "kv-sync", versionText())
+	return err
+}
+
+// versionText is the linker's version, or what go install knows.
+func versionText() string {
+	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}

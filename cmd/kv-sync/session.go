@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/term"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// siteFlags say which site is meant; every command about a site has them.
+type siteFlags struct {
+	Name    string `help:"The site's name, which is also its Worker's." placeholder:"NAME"`
+	Config  string `help:"The wrangler configuration to read." placeholder:"FILE"`
+	Env     string `help:"The environment in it." placeholder:"E"`
+	Local   bool   `help:"Use the local platform instead of Cloudflare. No account is needed."`
+	JSON    bool   `name:"json" help:"Print one JSON object on stdout, everything else on stderr."`
+	Verbose bool   `short:"v" help:"Say also what was chosen, and why."`
+}
+
+// sourceFlags say what to publish.
+type sourceFlags struct {
+	Commit string `help:"The revision to publish, from git and not from the work tree." placeholder:"REV"`
+	Dir    string `help:"The folder to publish." placeholder:"DIR"`
+	Source string `help:"Publish the commit or the folder; auto takes the commit where the folder is tracked and clean." placeholder:"auto|commit|folder"`
+}
+
+// optionFlags let what a guard would stop go on.
+type optionFlags struct {
+	TakeOver    bool `group:"guards" help:"Replace a Worker that kv-sync did not deploy."`
+	AllowShrink bool `group:"guards" help:"Publish even if that is no file, or removes more than half of them."`
+	AnyOrder    bool `group:"guards" help:"Publish a commit that is older than the live one, or nobody can tell."`
+	Release     bool `group:"guards" help:"Publish a commit that a rollback holds back."`
+}
+
+func (o optionFlags) options() kvsync.Options {
+	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release}
+}
+
+// task is one command about a site.
+type task struct {
+	command string
+	dry     bool
+	site    siteFlags
+	source  *sourceFlags // nil: no source is read
+}
+
+// session is what a task works with.
+type session struct {
+	console  *term.Console
+	site     *app.Site
+	platform *local.Platform // nil unless --local
+	report   *app.Report     // what --json prints
+	flags    siteFlags
+}
+
+// on opens the site, does the work, and prints the report where one is wanted,
+// whatever came out.
+func (t task) on(ctx context.Context, s streams, work func(*session) error) error {
+	out := s.out
+	if t.site.JSON {
+		out = s.err
+	}
+	se := &session{console: term.New(out, s.err, s.getenv), report: app.NewReport(t.command, t.dry), flags: t.site}
+	err := t.open(ctx, s, se)
+	if err == nil {
+		err = work(se)
+	}
+	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
+	se.console.Close()
+	if t.site.JSON {
+		se.report.Finish(se.site, err)
+		if perr := printJSON(s.out, se.report); perr != nil {
+			return errors.Join(err, perr)
+		}
+		if err != nil {
+			return &reportedError{err}
+		}
+	}
+	return err
+}
+
+// open makes the session's site, and with --local the platform that it is on.
+func (t task) open(ctx context.Context, s streams, se *session) (err error) {
+	cache, _ := os.UserCacheDir() // without one nothing is cached
+	in := app.Inputs{
+		Name: t.site.Name, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
+		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil,
+		Progress: func(p kvsync.Progress) {
+			if p.Plan != nil {
+				allowFor(p.Plan)
+			}
+			se.console.Progress(p)
+		},
+	}
+	if t.source != nil {
+		in.Directory, in.Source, in.Commit = t.source.Dir, t.source.Source, t.source.Commit
+	}
+	if t.site.Local {
+		if se.platform, err = local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err}); err != nil {
+			return err
+		}
+		in.Token, in.AccountID, in.BaseURL = se.platform.Token, se.platform.Account, se.platform.API
+	} else {
+		limitMemory(s.getenv)
+	}
+	if se.site, err = app.Open(ctx, in); err != nil {
+		return err
+	}
+	for _, n := range se.site.Notices {
+		se.console.Say("Note: %s", n)
+	}
+	return nil
+}
+
+// locate puts the local address in place of the one that the site would have
+// under workers.dev.
+func (se *session) locate(ctx context.Context, res *kvsync.Result) {
+	if se.platform != nil && res != nil {
+		res.URL = se.platform.URL(ctx, se.site.Name)
+	}
+}
+
+// again is another command about the same site, as it would be typed.
+func (se *session) again(command string) string {
+	line := "kv-sync " + command
+	for _, f := range [][2]string{{"--name", se.flags.Name}, {"--config", se.flags.Config}, {"--env", se.flags.Env}} {
+		if f[1] != "" {
+			line += " " + f[0] + " " + f[1]
+		}
+	}
+	if se.flags.Local {
+		line += " --local"
+	}
+	return line
+}

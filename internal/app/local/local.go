@@ -1,0 +1,242 @@
+// Package local keeps a local platform for each project: Cloudflare's API on
+// this machine, for those who have no account, or not here.
+//
+// What was deployed lies in the user's cache folder, by the project's path, and
+// stays there between runs. A command of the same project finds the platform
+// that runs (kv-sync dev) by a file that only the user can read; where none
+// runs, it has one in its own process for as long as it takes.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+)
+
+// account is the one account of a local platform.
+const account = "10ca110ca110ca110ca110ca110ca110"
+
+// ErrRunning is returned (wrapped) by Start where the project's platform runs
+// already.
+var ErrRunning = errors.New("the local platform of this project runs already")
+
+// Platform is a local platform that answers.
+type Platform struct {
+	address
+	server *platform.Server // nil where it runs in another process
+	home   string
+	lock   io.Closer
+}
+
+// address is how a platform is reached. It is what the file says.
+type address struct {
+	API     string `json:"api"`
+	Token   string `json:"token"`
+	Account string `json:"account"`
+	Control string `json:"control"`
+	PID     int    `json:"pid"`
+}
+
+// Options say how a platform is started.
+type Options struct {
+	// CacheDir is the user's cache folder, Project the project's.
+	CacheDir, Project string
+	// Addr is where it listens; "" is any free port of loopback.
+	Addr string
+	// Behaviour is how it behaves.
+	Behaviour platform.Behaviour
+	// Log takes what Workers print, and what the platform has to say.
+	Log io.Writer
+}
+
+// home is the project's folder below the cache folder.
+func (o Options) home() (string, error) {
+	if o.CacheDir == "" {
+		return "", errors.New("start the local platform: there is no cache folder for its data; set XDG_CACHE_HOME or HOME")
+	}
+	project, err := filepath.Abs(o.Project)
+	if err != nil {
+		return "", fmt.Errorf("start the local platform: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(project); err == nil {
+		project = real
+	}
+	sum := sha256.Sum256([]byte(project))
+	return filepath.Join(o.CacheDir, "kv-sync", "local", hex.EncodeToString(sum[:8])), nil
+}
+
+// settle is how long a platform may take between its lock and its file.
+const settle = 10 * time.Second
+
+// Attach returns the project's platform that runs, or starts one in this process.
+func Attach(ctx context.Context, o Options) (*Platform, error) {
+	home, err := o.home()
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(settle); ; {
+		if p := find(ctx, home); p != nil {
+			return p, nil
+		}
+		p, err := Start(ctx, o)
+		if !errors.Is(err, ErrRunning) || time.Now().After(deadline) {
+			return p, err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// find returns the platform that the file names, if it answers to its token.
+func find(ctx context.Context, home string) *Platform {
+	b, err := os.ReadFile(filepath.Join(home, "platform.json"))
+	if err != nil {
+		return nil
+	}
+	p := &Platform{home: home}
+	if json.Unmarshal(b, &p.address) != nil || p.API == "" {
+		return nil
+	}
+	if _, err := p.sites(ctx); err != nil {
+		return nil
+	}
+	return p
+}
+
+// Start starts the project's platform in this process. Close it when done.
+func Start(ctx context.Context, o Options) (_ *Platform, err error) {
+	home, err := o.home()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, fmt.Errorf("start the local platform: %w", err)
+	}
+	lock, err := acquire(filepath.Join(home, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("start the local platform: %w", err)
+	}
+	p := &Platform{home: home, lock: lock, address: address{Token: secret(), Account: account, Control: secret(), PID: os.Getpid()}}
+	p.server, err = platform.Open(platform.Options{
+		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log, Behaviour: o.Behaviour, CheckScripts: false,
+		Tokens: map[string][]platform.Permission{
+			p.Token: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	if err := p.server.Start(); err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	p.API = p.server.URL()
+	if err := p.publish(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the local platform: %w", err), p.Close(ctx))
+	}
+	return p, nil
+}
+
+// publish writes the file by which others find the platform, whole or not at all.
+func (p *Platform) publish() error {
+	b, err := json.Marshal(p.address)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.home, ".platform-*") // created with 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(p.home, "platform.json"))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+func secret() string { return rand.Text() }
+
+// Mine reports whether the platform runs in this process and ends with it.
+func (p *Platform) Mine() bool { return p.server != nil }
+
+// URL returns where a site is served, or "".
+func (p *Platform) URL(ctx context.Context, site string) string {
+	return p.Sites(ctx)[site]
+}
+
+// Sites returns where each site is served, by name; it is empty where the
+// platform does not answer.
+func (p *Platform) Sites(ctx context.Context) map[string]string {
+	sites, err := p.sites(ctx)
+	if err != nil {
+		return nil
+	}
+	return sites
+}
+
+// sites asks the platform which sites it serves. Only the platform of this
+// project knows the token.
+func (p *Platform) sites(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	base, ok := trimAPI(p.API)
+	if !ok {
+		return nil, errors.New("the address of the local platform is not one of this machine")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/__platform/sites", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set(platform.ControlHeader, p.Control)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the local platform answered %s", res.Status)
+	}
+	var sites map[string]string
+	err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&sites)
+	return sites, err
+}
+
+// Close stops a platform of this process; its data stay. Another process's runs on.
+func (p *Platform) Close(ctx context.Context) error {
+	if p == nil || p.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	gone := os.Remove(filepath.Join(p.home, "platform.json"))
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = nil
+	}
+	return errors.Join(gone, p.server.Close(ctx), p.lock.Close())
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
