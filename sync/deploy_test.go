@@ -2,7 +2,6 @@ package kvsync_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -32,12 +30,13 @@ func TestLedger(t *testing.T) {
 	want := []string{
 		"workers.deployments.list",                   // there is no script
 		"kv.namespaces.list", "kv.namespaces.create", // once for an account
-		"workers.account-subdomain",  // the site's address
-		"kv.bulk.put", "kv.bulk.put", // the blobs; then, their hashes being known, manifest and record
+		"workers.script-subdomain.get", // the site's address, on this machine
+		"workers.subdomain.get",        // and in the world
+		"kv.bulk.put", "kv.bulk.put",   // the blobs; then, their hashes being known, manifest and record
 		"workers.deployments.list",
 		"workers.scripts.put", // upload and switch in one
 		"workers.deployments.list", "workers.versions.get",
-		"workers.subdomain.set",
+		"workers.script-subdomain.set",
 	}
 	if d := cmp.Diff(want, first); d != "" {
 		t.Errorf("first deploy (-want +got):\n%s", d)
@@ -53,9 +52,8 @@ func TestLedger(t *testing.T) {
 		"workers.deployments.list", "workers.versions.get",
 		"kv.values.get",                          // the live manifest, not cached yet
 		"kv.bulk.put", "workers.versions.create", // side by side
-		"workers.deployments.list", // did another one switch?
 		"workers.deployments.create",
-		"workers.deployments.list", // did a newer commit?
+		"workers.deployments.list", // did a newer commit come at the same moment?
 	}
 	if d := cmp.Diff(want, changed); d != "" {
 		t.Errorf("one changed file (-want +got):\n%s", d)
@@ -345,6 +343,22 @@ func TestRetired(t *testing.T) {
 	}
 }
 
+// What should never have been published is gone with the switch.
+func TestForget(t *testing.T) {
+	w := start(t)
+	h := history(one, files{"/index.html": "one", "/style.css": "css"})
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if len(w.manifest().Retired) != 1 {
+		t.Fatalf("retired: %v", w.manifest().Retired)
+	}
+	res, err := w.deploy(h[1], kvsync.Options{Forget: true})
+	if err != nil || !res.Switched || len(w.manifest().Retired) != 0 {
+		t.Errorf("%+v, %v, retired %v", res, err, w.manifest().Retired)
+	}
+	w.wantSite(h[1].files)
+}
+
 func TestSiteNames(t *testing.T) {
 	w := start(t)
 	for _, name := range []string{"", "-a", "A", "a/b", "a b", "ä", strings.Repeat("a", 64), "a\n", "../a"} {
@@ -404,20 +418,5 @@ func TestFileChangesMeanwhile(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "changed while") {
 		t.Errorf("got %v", err)
 	}
-	w.wantSite(one)
-}
-
-func TestQuota(t *testing.T) {
-	w := start(t)
-	w.mustDeploy(history(one)[0])
-	w.account = w.connect(1)
-	w.config.Account = w.account
-	h := history(one, two)
-	w.fault("kv.bulk.put", platform.Fault{Kind: platform.FaultStatus, Status: 429, Code: 10048})
-	_, err := w.deploy(h[1], kvsync.Options{})
-	if !errors.Is(err, kvsync.ErrQuota) {
-		t.Errorf("got %v, want ErrQuota", err)
-	}
-	w.p.Server.SetFault(nil)
 	w.wantSite(one)
 }

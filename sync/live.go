@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // live is what visitors see now, as two requests tell it.
@@ -17,18 +18,21 @@ type live struct {
 	version Version
 	// meta is what the version says of itself, nil where it is foreign.
 	meta *Meta
+	// at is when it was asked.
+	at time.Time
 }
 
 // look asks which version is active and what it is: two requests, or one where
 // there is no script.
 func (e *Engine) look(ctx context.Context) (*live, error) {
+	at := e.Now()
 	activations, err := e.workers.Activations(ctx)
 	if errors.Is(err, ErrNotFound) || (err == nil && len(activations) == 0) {
-		return &live{}, nil
+		return &live{at: at}, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("ask which version of %s is active: %w", e.Site, err)
 	}
-	l := &live{activations: activations}
+	l := &live{activations: activations, at: at}
 	if l.version, err = e.workers.Version(ctx, l.active().main()); err != nil {
 		return nil, fmt.Errorf("read the active version of %s: %w", e.Site, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -29,6 +30,9 @@ func TestOlderCommitIsRefused(t *testing.T) {
 	w.wantSite(one)
 }
 
+// settled is how long a look at what is active counts for a commit.
+const settled = 2 * time.Second
+
 // Somebody else deploys between our plan and our switch: the plan is made
 // again, against what is live then.
 func TestOvertakenBeforeTheSwitch(t *testing.T) {
@@ -49,6 +53,7 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 			rival.config.Account = rival.account
 			rivals := 0
 			w.during("workers.versions.create", func() {
+				w.now = w.now.Add(settled)
 				if rivals++; rivals == 1 {
 					rival.mustDeploy(h[tc.other])
 				}

@@ -19,6 +19,10 @@ type Options struct {
 	AnyOrder bool
 	// Release deploys a commit that a rollback holds back.
 	Release bool
+	// Forget keeps nothing reachable that is not in this deployment, as is
+	// wanted for a file that should never have been published. It deploys even
+	// where nothing changed.
+	Forget bool
 }
 
 // Plan is the difference between what is live and what would be. It is a
@@ -102,19 +106,20 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if l.meta != nil {
 		p.Live, p.WorkerChanged = l.meta.Deployment, l.meta.Worker != p.hash
 	}
-	if p.Origin = origin; origin.ID != "" && sameWorker && origin.ID == l.meta.Source {
+	mayStay := sameWorker && !opt.Forget
+	if p.Origin = origin; origin.ID != "" && mayStay && origin.ID == l.meta.Source {
 		p.NoChange = true
 		return p, nil
 	}
 	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
 		return nil, err
 	}
-	listing, base, err := e.list(ctx, l, src, origin, sameWorker)
+	listing, base, err := e.list(ctx, l, src, origin, mayStay)
 	if err != nil {
 		return nil, err
 	}
 	p.Origin, p.Notices = listing.Origin, listing.Notices
-	if sameWorker && p.Origin.ID == l.meta.Source {
+	if mayStay && p.Origin.ID == l.meta.Source {
 		p.NoChange = true
 		return p, nil
 	}
@@ -124,13 +129,16 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		carry = nil // nothing of it lies in the new namespace
 	}
 	p.compare(e, listing, base, carry, r)
+	if opt.Forget {
+		p.manifest.Retired = nil
+	}
 	return p, p.checkShrink(base, opt)
 }
 
 // list reads the source against the live manifest. A folder must be hashed
 // before anyone knows whether it changed, so it needs no manifest for that; a
 // commit is known by its tree, and needs the manifest to walk only what changed.
-func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, sameWorker bool) (listing *Listing, base *Manifest, err error) {
+func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, mayStay bool) (listing *Listing, base *Manifest, err error) {
 	if l.meta == nil {
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
@@ -142,7 +150,7 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, sameWo
 		if listing.Origin.ID, err = folderID(listing); err != nil {
 			return nil, nil, err
 		}
-		if sameWorker && listing.Origin.ID == l.meta.Source {
+		if mayStay && listing.Origin.ID == l.meta.Source {
 			return listing, nil, nil
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// aged deploys n versions of a site, a long time apart, and lets a long time pass.
+// aged deploys n versions of a site, a minute apart.
 func aged(t *testing.T, n int) (*world, []files) {
 	w := start(t)
 	w.config.Retain = 2
@@ -22,6 +22,7 @@ func aged(t *testing.T, n int) (*world, []files) {
 	}
 	for _, src := range history(contents...) {
 		w.mustDeploy(src)
+		w.now = w.now.Add(time.Minute)
 	}
 	return w, contents
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 )
 
@@ -75,19 +74,19 @@ func liveOf(past []Deployment) *Deployment {
 	return best
 }
 
-// pickTarget finds the deployment to go back to. Without a name it is the
-// newest one made before the live one: deployment ids sort by time, so rolling
-// back twice goes back twice, and not to where the first one came from.
+// pickTarget finds the deployment to go back to. Without a name it is the one
+// that was live before the live one first was: rolling back twice goes back
+// twice, and what was rolled back from is passed over.
 func pickTarget(past []Deployment, live *Deployment, to string) (*Deployment, error) {
-	var candidates []*Deployment
-	for i := range past {
-		if past[i].meta != nil {
-			candidates = append(candidates, &past[i])
+	from := 0
+	for i, d := range past {
+		if to == "" && d.Version == live.Version {
+			from = i + 1
 		}
 	}
-	sort.SliceStable(candidates, func(i, j int) bool { return candidates[i].ID > candidates[j].ID })
-	for _, d := range candidates {
-		if to == "" && d.ID >= live.ID || to != "" && !d.named(to) {
+	for i := from; i < len(past); i++ {
+		d := &past[i]
+		if d.meta == nil || to != "" && !d.named(to) {
 			continue
 		}
 		if !d.Retained {
@@ -115,7 +114,7 @@ func holdAfter(live, target *Deployment) string {
 	if hold == "" {
 		hold = live.Commit
 	}
-	if hold == target.Commit || target.ID > live.ID && live.Hold == "" {
+	if hold == target.Commit {
 		return ""
 	}
 	return hold

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // activate is the switch. It makes sure that the plan still holds, switches
@@ -11,6 +12,33 @@ import (
 func (e *Engine) activate(ctx context.Context, l *live, rel *prepared, src Source, opt Options) error {
 	if !e.fresh(rel.started) {
 		return errStale
+	}
+	if err := e.lookAgain(ctx, l, rel); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err // the last moment at which stopping costs nothing
+	}
+	if rel.version == "" {
+		return e.switchByScript(ctx, l, rel)
+	}
+	err := e.confirm(ctx, rel.id, rel.version, e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message))
+	if err != nil {
+		return err
+	}
+	return e.settleOrder(ctx, l, rel, src, opt)
+}
+
+// settled is how long what was active at the plan is taken to be so still,
+// where a look after the switch follows: for a change of a few files, that one
+// look covers the second before it as well.
+const settled = 2 * time.Second
+
+// lookAgain returns errOvertaken if somebody else switched since the plan.
+func (e *Engine) lookAgain(ctx context.Context, l *live, rel *prepared) error {
+	looksAfter := rel.version != "" && rel.meta.Commit != ""
+	if looksAfter && e.Now().Sub(l.at) < settled {
+		return nil
 	}
 	now, err := e.workers.Activations(ctx)
 	if errors.Is(err, ErrNotFound) {
@@ -22,17 +50,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared, src Sourc
 	if activeID(now) != activeID(l.activations) {
 		return errOvertaken
 	}
-	if err := ctx.Err(); err != nil {
-		return err // the last moment at which stopping costs nothing
-	}
-	if rel.version == "" {
-		return e.switchByScript(ctx, l, rel)
-	}
-	err = e.confirm(ctx, rel.id, rel.version, e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message))
-	if err != nil {
-		return err
-	}
-	return e.settleOrder(ctx, l, rel, src, opt)
+	return nil
 }
 
 func activeID(a []Activation) string {

@@ -52,7 +52,14 @@ type batch struct {
 	items []*item
 }
 
-// weight is how many bytes the batch's body takes in memory.
+// bulkBody is what the body of a bulk write is given, so that one buffer after
+// the other can be used again: batchBytes in base64, and 2,000 keys.
+const bulkBody = batchBytes/3*4 + 2000*pairBytes
+
+// pairBytes is what a pair takes beside its value, at most.
+const pairBytes = 256
+
+// weight is how many bytes of memory the batch's body takes.
 func (b batch) weight() int64 {
 	var n int64
 	for _, it := range b.items {
@@ -61,7 +68,7 @@ func (b batch) weight() int64 {
 	if b.raw {
 		return n
 	}
-	return n/3*4 + int64(len(b.items))*256
+	return max(n/3*4+int64(len(b.items)+1)*pairBytes, bulkBody)
 }
 
 // pack divides items into batches. Values of rawMin and more go raw, the
@@ -132,16 +139,16 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item) error {
 		return nil
 	}
 	u := e.newUploader(s, items)
-	g, ctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(u.parallel)
 	for _, b := range pack(items) {
 		weight := min(b.weight(), u.limit)
-		if u.memory.Acquire(ctx, weight) != nil {
-			break // cancelled: Wait tells why
+		if u.memory.Acquire(gctx, weight) != nil {
+			break // cancelled: Wait, or ctx, tells why
 		}
 		g.Go(func() error {
 			defer u.memory.Release(weight)
-			return u.send(ctx, b)
+			return u.send(gctx, b)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -332,27 +339,26 @@ const chunkBytes = 48 << 10
 
 var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
 
+// buffer is empty and has room for size bytes.
 func (u *uploader) buffer(size int64) []byte {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for i, b := range u.free {
-		if int64(cap(b)) >= size {
-			u.free = slices.Delete(u.free, i, i+1)
-			return b[:0]
-		}
+	if last := len(u.free) - 1; size == bulkBody && last >= 0 {
+		b := u.free[last]
+		u.free = u.free[:last]
+		return b
 	}
-	return make([]byte, 0, max(size, 64<<10)+1024)
+	return make([]byte, 0, size)
 }
 
+// recycle takes back the buffer of a request that is over for sure.
 func (u *uploader) recycle(b []byte) {
-	if cap(b) > 2*batchBytes {
-		return // a rare large one: not worth holding
+	if cap(b) != bulkBody {
+		return
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.free) < u.parallel {
-		u.free = append(u.free, b)
-	}
+	u.free = append(u.free, b[:0])
 }
 
 func (u *uploader) finish(items []*item) {
