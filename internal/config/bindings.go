@@ -1,0 +1,256 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// bindingKind says how the entries of one section of a wrangler file become
+// bindings of the API. The wire shapes are those of wrangler's
+// createWorkerUploadForm; a test compares them with what wrangler sends.
+type bindingKind struct {
+	// wire is the binding's type in the API.
+	wire string
+	// name is the member that names the binding; "" means "binding".
+	name string
+	// required and optional map members to the API's names; "" keeps the name.
+	required, optional map[string]string
+	// local lists members that matter to wrangler on a developer's machine only.
+	local []string
+	// missing says what to do where a required member is not there, which
+	// wrangler may create on its own.
+	missing string
+	// check may refuse an entry or change the fields that were read.
+	check func(w *wrangler, entry *node, fields map[string]json.RawMessage)
+}
+
+const provision = "kv-sync creates no resources of a Worker's own: create it, for instance with wrangler or in the dashboard, and write its %s here"
+
+// fields builds a map of members whose names stay.
+func fields(names ...string) map[string]string {
+	m := make(map[string]string, len(names))
+	for _, n := range names {
+		m[n] = n
+	}
+	return m
+}
+
+// listKinds are the sections that hold a list of bindings.
+var listKinds = map[string]bindingKind{
+	"kv_namespaces": {wire: "kv_namespace", required: map[string]string{"id": "namespace_id"}, local: []string{"preview_id", "remote"},
+		missing: fmt.Sprintf(provision, "id")},
+	"r2_buckets": {wire: "r2_bucket", required: fields("bucket_name"), optional: fields("jurisdiction"),
+		local: []string{"preview_bucket_name", "remote", "local_dev"}, missing: fmt.Sprintf(provision, "bucket_name")},
+	"d1_databases": {wire: "d1", required: map[string]string{"database_id": "id"}, optional: map[string]string{"database_internal_env": "internalEnv"},
+		local:   []string{"database_name", "preview_database_id", "migrations_dir", "migrations_table", "migrations_pattern", "remote", "jurisdiction"},
+		missing: fmt.Sprintf(provision, "database_id")},
+	"vectorize":  {wire: "vectorize", required: fields("index_name"), local: []string{"remote"}},
+	"hyperdrive": {wire: "hyperdrive", required: fields("id"), local: []string{"localConnectionString"}},
+	"services": {wire: "service", required: fields("service"), optional: fields("environment", "entrypoint", "props", "cross_account_grant"),
+		local: []string{"remote"}},
+	"analytics_engine_datasets": {wire: "analytics_engine", optional: fields("dataset"), local: []string{"remote"}},
+	"dispatch_namespaces": {wire: "dispatch_namespace", required: fields("namespace"), optional: fields("outbound"), local: []string{"remote"},
+		missing: fmt.Sprintf(provision, "namespace"), check: dispatchOutbound},
+	"mtls_certificates":     {wire: "mtls_certificate", required: fields("certificate_id"), local: []string{"remote"}},
+	"pipelines":             {wire: "pipelines", optional: fields("stream", "pipeline"), local: []string{"remote"}, check: pipelineTarget},
+	"worker_loaders":        {wire: "worker_loader"},
+	"secrets_store_secrets": {wire: "secrets_store_secret", required: fields("store_id", "secret_name")},
+	"ratelimits":            {wire: "ratelimit", name: "name", required: fields("namespace_id", "simple")},
+	"send_email": {wire: "send_email", name: "name",
+		optional: fields("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"), local: []string{"remote"}},
+	"workflows": {wire: "workflow", required: map[string]string{"name": "workflow_name", "class_name": "class_name"}, optional: fields("script_name"),
+		local: []string{"remote", "limits", "schedules", "concurrency", "default_retention", "jurisdiction"}, check: foreignWorkflow},
+	"vpc_services":         {wire: "vpc_service", required: fields("service_id"), local: []string{"remote"}},
+	"vpc_networks":         {wire: "vpc_network", optional: fields("tunnel_id", "network_id"), local: []string{"remote"}},
+	"ai_search_namespaces": {wire: "ai_search_namespace", required: fields("namespace"), local: []string{"remote"}, missing: fmt.Sprintf(provision, "namespace")},
+	"ai_search":            {wire: "ai_search", required: fields("instance_name"), local: []string{"remote"}},
+	"durable_objects.bindings": {wire: "durable_object_namespace", name: "name", required: fields("class_name"),
+		optional: fields("script_name", "environment")},
+	"queues.producers": {wire: "queue", required: map[string]string{"queue": "queue_name"}, optional: fields("delivery_delay"), local: []string{"remote"},
+		missing: fmt.Sprintf(provision, "queue")},
+	"logfwdr.bindings": {wire: "logfwdr", name: "name", required: fields("destination")},
+}
+
+// singleKinds are the sections that hold one binding.
+var singleKinds = map[string]bindingKind{
+	"ai":               {wire: "ai", optional: fields("staging"), local: []string{"remote"}},
+	"browser":          {wire: "browser", local: []string{"remote"}},
+	"images":           {wire: "images", local: []string{"remote"}},
+	"stream":           {wire: "stream", local: []string{"remote"}},
+	"media":            {wire: "media", local: []string{"remote"}},
+	"version_metadata": {wire: "version_metadata"},
+}
+
+// bindingList reads a section of listKinds.
+func (w *wrangler) bindingList(section string, n *node) {
+	kind := listKinds[section]
+	for _, entry := range w.list(n) {
+		w.binding(kind, entry)
+	}
+}
+
+// binding reads one entry.
+func (w *wrangler) binding(kind bindingKind, entry *node) {
+	t := w.object(entry)
+	nameMember := kind.name
+	if nameMember == "" {
+		nameMember = "binding"
+	}
+	known := append([]string{nameMember}, kind.local...)
+	out := map[string]json.RawMessage{}
+	read := func(members map[string]string, required bool) {
+		for member, wire := range members {
+			known = append(known, member)
+			switch v := t.get(member); {
+			case v == nil && required:
+				fix := kind.missing
+				if fix == "" {
+					fix = "write it there"
+				}
+				w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, member), fix)
+			case v == nil || v.value == nil:
+			case v.value == "" && !required:
+			case v.value == "":
+				w.refuse(v, fmt.Sprintf("%s is empty", v.path), "write it there")
+			default:
+				out[wire] = v.json()
+			}
+		}
+	}
+	read(kind.required, true)
+	read(kind.optional, false)
+	sort.Strings(known)
+	w.known(t, known...)
+	name := t.get(nameMember)
+	if name == nil {
+		w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, nameMember), "name the binding")
+		return
+	}
+	if kind.check != nil {
+		kind.check(w, entry, out)
+	}
+	w.bind(name, w.text(name), kind.wire, out)
+}
+
+// bind adds a binding, at most one of each name and none of ours.
+func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessage) {
+	switch {
+	case name == "":
+		w.refuse(n, n.path+" names no binding", "write a name")
+		return
+	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs:
+		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "give it another name")
+		return
+	case w.bound[name] != nil:
+		w.refuse(n, fmt.Sprintf("the binding %s is there twice, the other is %s", name, w.bound[name].path), "give one of them another name")
+		return
+	}
+	w.bound[name] = n
+	w.out.Worker.Bindings = append(w.out.Worker.Bindings, kvsync.Binding{Name: name, Type: wire, Fields: out})
+}
+
+// vars reads the section of that name: strings are text, all else is JSON.
+func (w *wrangler) vars(n *node) {
+	t := w.object(n)
+	for _, name := range t.names {
+		v := t.get(name)
+		if s, ok := v.value.(string); ok {
+			w.bind(v, name, "plain_text", map[string]json.RawMessage{"text": encode(s)})
+			continue
+		}
+		w.bind(v, name, "json", map[string]json.RawMessage{"json": v.json()})
+	}
+}
+
+// unsafe reads bindings and metadata that wrangler passes on as they are.
+func (w *wrangler) unsafe(n *node) {
+	t := w.object(n)
+	w.known(t, "bindings", "metadata")
+	if b := t.get("bindings"); b != nil {
+		for _, entry := range w.list(b) {
+			w.unsafeBinding(entry)
+		}
+	}
+	if m := t.get("metadata"); m != nil {
+		members := w.object(m)
+		for _, name := range members.names {
+			w.setting(name, members.get(name).json())
+		}
+	}
+}
+
+func (w *wrangler) unsafeBinding(entry *node) {
+	t := w.object(entry)
+	name, wire := t.get("name"), t.get("type")
+	if name == nil || wire == nil {
+		w.refuse(entry, entry.path+` wants "name" and "type"`, "write both")
+		return
+	}
+	out := map[string]json.RawMessage{}
+	for _, member := range t.names {
+		switch member {
+		case "name", "type":
+		case "dev":
+			w.notice(t.get(member), t.get(member).path+" concerns wrangler dev only, so it is not used", "")
+		default:
+			out[member] = t.get(member).json()
+		}
+	}
+	w.bind(name, w.text(name), w.text(wire), out)
+}
+
+// dispatchOutbound gives the outbound Worker the API's shape.
+func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) {
+	n := w.object(entry).get("outbound")
+	if n == nil {
+		return
+	}
+	t := w.object(n)
+	w.known(t, "service", "environment", "parameters")
+	type worker struct {
+		Service     string `json:"service"`
+		Environment string `json:"environment,omitempty"`
+	}
+	type parameter struct {
+		Name string `json:"name"`
+	}
+	var outbound struct {
+		Worker worker      `json:"worker"`
+		Params []parameter `json:"params,omitempty"`
+	}
+	if s := t.get("service"); s != nil {
+		outbound.Worker.Service = w.text(s)
+	} else {
+		w.refuse(n, n.path+` has no "service"`, "name the outbound Worker")
+	}
+	if e := t.get("environment"); e != nil {
+		outbound.Worker.Environment = w.text(e)
+	}
+	if p := t.get("parameters"); p != nil {
+		for _, name := range w.texts(p) {
+			outbound.Params = append(outbound.Params, parameter{name})
+		}
+	}
+	out["outbound"] = encode(outbound)
+}
+
+// pipelineTarget wants one target, and prefers the newer name as wrangler does.
+func pipelineTarget(w *wrangler, entry *node, out map[string]json.RawMessage) {
+	if out["stream"] != nil {
+		delete(out, "pipeline")
+	} else if out["pipeline"] == nil {
+		w.refuse(entry, entry.path+` has neither "stream" nor "pipeline"`, "name one")
+	}
+}
+
+// foreignWorkflow refuses a workflow that this Worker defines: it is created by
+// a call of its own, which kv-sync does not send.
+func foreignWorkflow(w *wrangler, entry *node, out map[string]json.RawMessage) {
+	if out["script_name"] == nil {
+		w.refuse(entry, entry.path+" defines a workflow, which kv-sync cannot create",
+			`define it in a Worker that wrangler deploys, and name that Worker in "script_name"`)
+	}
+}

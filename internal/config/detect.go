@@ -1,0 +1,122 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// directories are where builds put a site, and where a site without a build lies.
+var directories = []string{"public", "dist", "build", "out", "_site", "www"}
+
+// detectDirectory finds the site where no configuration names it.
+func (l *loader) detectDirectory() {
+	var found []string
+	for _, d := range directories {
+		if isFile(filepath.Join(l.root, d, "index.html")) {
+			found = append(found, d)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		l.s.Directory = found[0]
+	case len(found) > 1:
+		l.refuse(strings.Join(found, ", "), "each of these could be the site", "name the one that is with --dir, or as \"directory\" in "+ProjectFile)
+	case isDir(filepath.Join(l.root, "public")):
+		l.s.Directory = "public"
+	case isFile(filepath.Join(l.root, "index.html")):
+		l.refuse(".", "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
+	default:
+		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(directories, ", "),
+			"run the site's build first, or name its folder with --dir")
+	}
+	l.s.origins["directory"] = origin{place: "what the project holds"}
+}
+
+// detectName names the site where no configuration does.
+func (l *loader) detectName() {
+	for _, c := range []struct{ value, origin string }{
+		{l.packageName(), "package.json"},
+		{l.remoteName(), "the git remote"},
+		{filepath.Base(l.root), "the folder's name"},
+	} {
+		if name := sanitise(c.value); name != "" {
+			l.s.Name, l.s.origins["name"] = name, origin{place: c.origin}
+			l.notice(ProjectFile, fmt.Sprintf("the site is called %s, after %s", name, c.origin), "name it with --name, or as \"name\" in this file, so that it never changes by accident")
+			return
+		}
+	}
+	l.refuse("--name", "the site has no name", "name it with --name, or as \"name\" in "+ProjectFile)
+}
+
+// packageName reads the name in package.json, without a scope.
+func (l *loader) packageName() string {
+	var p struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(readSmall(filepath.Join(l.root, "package.json")), &p); err != nil {
+		return ""
+	}
+	return path.Base(p.Name)
+}
+
+// remoteName reads the name of the repository that "origin" is.
+func (l *loader) remoteName() string {
+	inOrigin := false
+	for line := range strings.Lines(string(readSmall(filepath.Join(l.root, ".git", "config")))) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			inOrigin = line == `[remote "origin"]`
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if inOrigin && ok && strings.TrimSpace(name) == "url" {
+			url := strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(value), "/"), ".git")
+			return url[strings.LastIndexAny(url, "/:\\")+1:]
+		}
+	}
+	return ""
+}
+
+// readSmall reads a file that helps, but need not be there.
+func readSmall(file string) []byte {
+	if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() || st.Size() > maxFileBytes {
+		return nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// sanitise makes a site's name of any text, or "" where nothing is left of it.
+func sanitise(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
+			b.WriteRune(r)
+		case !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	name := strings.TrimLeft(b.String(), "-_")
+	if len(name) > 63 {
+		name = name[:63]
+	}
+	return strings.TrimRight(name, "-_")
+}
+
+func isFile(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
+}
+
+func isDir(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.IsDir()
+}

@@ -1,0 +1,231 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Values that settings with a few allowed ones may have.
+var (
+	htmlHandlings     = []string{"auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"}
+	notFoundHandlings = []string{"404-page", "single-page-application", "none"}
+)
+
+// key is one setting that flags, the environment and kv-sync.toml share.
+type key struct {
+	name string
+	// env lists the variables that set it, the first one present wins. The ones
+	// behind it are other people's names for it.
+	env []string
+	// file says whether kv-sync.toml may set it.
+	file bool
+	// set reads a value; its error says what a value has to look like.
+	set func(s *Settings, value string) error
+}
+
+// keys lists all settings in the order of the documentation.
+var keys = []key{
+	{"name", []string{"KV_SYNC_NAME"}, true, setName},
+	{"directory", []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"}, true, text(func(s *Settings) *string { return &s.Directory })},
+	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
+	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
+	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content")},
+	{"account-id", []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"}, true, setAccount},
+	{"config", []string{"KV_SYNC_CONFIG"}, true, ignoreHere},
+	{"env", []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"}, true, text(func(s *Settings) *string { return &s.Environment })},
+	{"worker", []string{"KV_SYNC_WORKER"}, true, text(func(s *Settings) *string { return &s.Code.Main })},
+	{"compatibility-date", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true, setDate},
+	{"html-handling", []string{"KV_SYNC_HTML_HANDLING"}, true, among(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
+	{"not-found", []string{"KV_SYNC_NOT_FOUND"}, true, among(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
+	{"retain", []string{"KV_SYNC_RETAIN"}, true, setRetain},
+	{"grace", []string{"KV_SYNC_GRACE"}, true, setGrace},
+	{"ignore", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
+	{"parallel", []string{"KV_SYNC_PARALLEL"}, true, setParallel},
+	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
+	{"branch", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
+	{"api-token", []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN"}, false, setToken},
+	{"api-base-url", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},
+}
+
+// keyNamed returns the setting of that name, which must exist.
+func keyNamed(name string) key {
+	return keys[slices.IndexFunc(keys, func(k key) bool { return k.name == name })]
+}
+
+// fileKeys are the names that kv-sync.toml may use.
+func fileKeys() []string {
+	var names []string
+	for _, k := range keys {
+		if k.file {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
+func text(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if strings.ContainsAny(v, "\x00\r\n") {
+			return fmt.Errorf("write one line of text")
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+func among(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if !contains(allowed, v) {
+			return fmt.Errorf("write %s", orList(allowed))
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+// ignoreHere is for "config", which is looked at before everything else.
+func ignoreHere(*Settings, string) error { return nil }
+
+var (
+	namePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	accountPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+)
+
+func setName(s *Settings, v string) error {
+	if !namePattern.MatchString(v) {
+		if better := sanitise(v); better != "" {
+			return fmt.Errorf("write lower-case letters, digits, - and _, at most 63, such as %q", better)
+		}
+		return fmt.Errorf("write lower-case letters, digits, - and _, at most 63")
+	}
+	s.Name = v
+	return nil
+}
+
+func setAccount(s *Settings, v string) error {
+	if !accountPattern.MatchString(v) {
+		return fmt.Errorf("write the account's id: 32 hexadecimal digits, in the dashboard's address")
+	}
+	s.Account = v
+	return nil
+}
+
+func setNamespace(s *Settings, v string) error {
+	if len(v) > 512 || strings.ContainsAny(v, "\x00\r\n") {
+		return fmt.Errorf("write the namespace's title or id")
+	}
+	s.Namespace = v
+	return nil
+}
+
+func setDate(s *Settings, v string) error {
+	if !datePattern.MatchString(v) {
+		return fmt.Errorf("write a date such as %s", DefaultCompatibilityDate)
+	}
+	s.Worker.CompatibilityDate = v
+	return nil
+}
+
+func setRetain(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 100 {
+		return fmt.Errorf("write a number from 1 to 100, which is as far as Cloudflare rolls back")
+	}
+	s.Retain = n
+	return nil
+}
+
+func setGrace(s *Settings, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < time.Hour || d > 366*24*time.Hour {
+		return fmt.Errorf(`write a time of at least an hour, such as "24h"`)
+	}
+	s.Grace = d
+	return nil
+}
+
+func setIgnore(s *Settings, v string) error {
+	s.Ignore = nil
+	for line := range strings.Lines(v) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			s.Ignore = append(s.Ignore, line)
+		}
+	}
+	return nil
+}
+
+func setParallel(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 64 {
+		return fmt.Errorf("write a number from 1 to 64")
+	}
+	s.Parallel = n
+	return nil
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB|GiB)?$`)
+
+func setMemory(s *Settings, v string) error {
+	const least = 32 << 20
+	m := sizePattern.FindStringSubmatch(v)
+	if m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64)
+		n <<= map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
+		if n >= least && n <= 1<<40 {
+			s.Memory = n
+			return nil
+		}
+	}
+	return fmt.Errorf(`write a size of at least 32 MiB, such as "64MiB"`)
+}
+
+func setToken(s *Settings, v string) error {
+	if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return fmt.Errorf("it has blanks or line breaks; copy it again")
+	}
+	s.Token = Secret(v)
+	return nil
+}
+
+func setBaseURL(s *Settings, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("write an address such as %s", DefaultBaseURL)
+	}
+	loopback := u.Hostname() == "localhost"
+	if ip := net.ParseIP(u.Hostname()); ip != nil {
+		loopback = ip.IsLoopback()
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+		return fmt.Errorf("write an https address; http is for this machine only")
+	}
+	s.BaseURL = strings.TrimRight(v, "/")
+	return nil
+}
+
+// fileValue returns a value of kv-sync.toml as flags would give it.
+func (r *reader) fileValue(name string, n *node) (string, bool) {
+	switch v := n.value.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		if name == "retain" || name == "parallel" || name == "memory" {
+			return v.String(), true
+		}
+	case []*node:
+		if name == "ignore" {
+			before := len(r.errors)
+			list := r.texts(n)
+			return strings.Join(list, "\n"), len(r.errors) == before
+		}
+	}
+	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), "correct it")
+	return "", false
+}

@@ -1,0 +1,122 @@
+// Package config finds out what a run is to do: it reads flags, the
+// environment, kv-sync.toml and a wrangler file, in this order of precedence,
+// into one plain [Settings].
+//
+// A configuration file is part of a repository and is not trusted: it cannot
+// say where the API is, cannot override an account, namespace or site that a
+// flag or the environment names, and cannot point outside of the repository.
+// Nothing that a file says is dropped in silence.
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/bundle"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// DefaultCompatibilityDate is the date of Workers whose file names none. It is
+// not later than that of any workerd that the local platform runs.
+const DefaultCompatibilityDate = "2026-10-01"
+
+// DefaultBaseURL is Cloudflare's API.
+const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
+
+// Settings is the whole configuration of one run, validated.
+type Settings struct {
+	// Root is the project's folder, absolute.
+	Root string
+	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}.
+	Name string
+	// Directory holds the site's files, relative to Root with "/" as its
+	// separator; "." is Root itself. One that a flag names outside of the
+	// repository is absolute.
+	Directory string
+	// Source is "auto", "commit" or "folder".
+	Source string
+	// Namespace is the title or the id of the KV namespace, or "" for the
+	// default.
+	Namespace string
+	// Layout is "content".
+	Layout string
+	// Environment is the chosen environment of the wrangler file, or "".
+	Environment string
+
+	// Account is the account's id, or "".
+	Account string
+	// Token is the API token, or "".
+	Token Secret
+	// BaseURL is where the API is; never empty.
+	BaseURL string
+
+	// Retain is how many deployments are kept, Grace how long every key is.
+	Retain int
+	Grace  time.Duration
+	// Parallel and Memory bound an upload; 0 leaves them to the engine. Memory
+	// is in bytes.
+	Parallel int
+	Memory   int64
+	// Ignore lists patterns, as in .gitignore, of files that are no assets.
+	Ignore []string
+	// Branch is the branch that hooks look at, or "" for any.
+	Branch string
+
+	// Serving says how pathnames are matched.
+	Serving kvsync.Serving
+	// Worker has everything but Main and Modules, which bundling Code gives.
+	Worker kvsync.Worker
+	// Code says what to bundle. Its Root and compatibility settings are filled.
+	Code bundle.Options
+	// WorkersDev is whether the wrangler file wants an address under
+	// workers.dev; nil where it does not say.
+	WorkersDev *bool
+	// RequiredSecrets are the names that the wrangler file says must exist.
+	RequiredSecrets []string
+	// Files are the configuration files that were read, relative to Root.
+	Files []string
+
+	origins map[string]origin
+}
+
+// Where says where a setting comes from, for messages: "--name", "KV_SYNC_NAME"
+// "kv-sync.toml:3" or "the default". key is as in kv-sync.toml.
+func (s *Settings) Where(key string) string {
+	if o, ok := s.origins[key]; ok {
+		return o.String()
+	}
+	return "the default"
+}
+
+// Secret is a string that prints as "***".
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "***" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "***" }
+
+// MarshalText hides the secret from encoders.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// Format hides the secret from every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Inputs is where the configuration is looked for.
+type Inputs struct {
+	// Root is the project's folder. kv-sync.toml and the wrangler file are looked
+	// for here, and nowhere above.
+	Root string
+	// Repository is the folder that paths in files may not leave; "" is Root.
+	Repository string
+	// Flags are the flags, or the Action's inputs, that were given, by the names
+	// of kv-sync.toml, and "api-token", "api-base-url" and "env" beside them.
+	// Several patterns of "ignore" are separated by line breaks.
+	Flags map[string]string
+	// Getenv looks up the environment; nil is an empty environment.
+	Getenv func(string) string
+}

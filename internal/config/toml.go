@@ -1,0 +1,212 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// parseTOML reads TOML.
+func parseTOML(data []byte) (*table, error) {
+	if err := checkDepth(data); err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	if _, err := toml.Decode(string(data), &m); err != nil {
+		var p toml.ParseError
+		if errors.As(err, &p) {
+			return nil, &syntaxError{line: p.Position.Line, reason: p.Message}
+		}
+		return nil, &syntaxError{reason: err.Error()}
+	}
+	t := tomlTree{lines: tomlLines(string(data))}
+	n, err := t.node("", m, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return n.value.(*table), nil
+}
+
+// tomlTree turns decoded TOML into nodes.
+type tomlTree struct{ lines map[string]int }
+
+// node converts v, which stands at path; line is that of the value around it.
+func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
+	if l, ok := t.lines[path]; ok {
+		line = l
+	}
+	n := &node{path: path, line: line}
+	if depth > maxDepth {
+		return nil, &syntaxError{line: line, reason: "its brackets are nested too deeply"}
+	}
+	switch x := v.(type) {
+	case map[string]any:
+		tab := &table{}
+		// The decoder keeps no order; names in order are the same on every run.
+		for _, name := range slices.Sorted(maps.Keys(x)) {
+			e, err := t.node(child(path, name), x[name], line, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			tab.set(name, e)
+		}
+		n.value = tab
+	case []map[string]any:
+		list := make([]any, len(x))
+		for i := range x {
+			list[i] = x[i]
+		}
+		return t.node(path, list, line, depth)
+	case []any:
+		list := make([]*node, len(x))
+		for i := range x {
+			e, err := t.node(fmt.Sprintf("%s[%d]", path, i), x[i], line, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = e
+		}
+		n.value = list
+	case string, bool:
+		n.value = x
+	case int64:
+		n.value = json.Number(strconv.FormatInt(x, 10))
+	case float64:
+		if math.IsInf(x, 0) || math.IsNaN(x) {
+			return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a number that JSON, which Cloudflare takes, cannot write", path)}
+		}
+		n.value = json.Number(strconv.FormatFloat(x, 'g', -1, 64))
+	case time.Time:
+		return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a date without quotes; put it in quotes", path)}
+	default:
+		return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s has a type that is not understood", path)}
+	}
+	return n, nil
+}
+
+// tomlLines finds the line of each key that stands at the start of a line, and
+// of each table. The decoder tells no positions. The text is known to be valid
+// TOML, so this only has to tell keys from the inside of strings and lists.
+func tomlLines(text string) map[string]int {
+	lines := map[string]int{}
+	elements := map[string]int{} // how many [[tables]] there were of a name
+	prefix := ""
+	inside := valueState{}
+	for i, line := range strings.Split(text, "\n") {
+		if inside.open() {
+			inside.scan(line)
+			continue
+		}
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#':
+		case strings.HasPrefix(line, "[["):
+			name := withElements(tomlKey(line[2:], ']'), elements)
+			prefix = fmt.Sprintf("%s[%d]", name, elements[name])
+			elements[name]++
+			lines[prefix] = i + 1
+			if elements[name] == 1 {
+				lines[name] = i + 1
+			}
+		case line[0] == '[':
+			prefix = withElements(tomlKey(line[1:], ']'), elements)
+			lines[prefix] = i + 1
+		default:
+			lines[child(prefix, strings.Join(tomlKey(line, '='), "."))] = i + 1
+			if _, value, ok := strings.Cut(line, "="); ok {
+				inside.scan(value)
+			}
+		}
+	}
+	return lines
+}
+
+// withElements writes a table's name as a path: a part of it that is a list
+// means the list's last element.
+func withElements(parts []string, elements map[string]int) string {
+	path := ""
+	for i, p := range parts {
+		path = child(path, p)
+		if n := elements[path]; n > 0 && i < len(parts)-1 {
+			path = fmt.Sprintf("%s[%d]", path, n-1)
+		}
+	}
+	return path
+}
+
+// tomlKey splits a dotted key, which ends at end, into its parts.
+func tomlKey(s string, end byte) []string {
+	var parts []string
+	var part strings.Builder
+	var quote byte
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			part.WriteByte(c)
+		case c == '"' || c == '\'':
+			quote = c
+		case c == end:
+			return append(parts, part.String())
+		case c == '.':
+			parts = append(parts, part.String())
+			part.Reset()
+		case c != ' ' && c != '\t':
+			part.WriteByte(c)
+		}
+	}
+	return append(parts, part.String())
+}
+
+// valueState follows a value over lines: whether a multi-line string or a list
+// is open.
+type valueState struct {
+	quote string
+	depth int
+}
+
+func (v *valueState) open() bool { return v.quote != "" || v.depth > 0 }
+
+func (v *valueState) scan(s string) {
+	for i := 0; i < len(s); {
+		rest := s[i:]
+		switch {
+		case v.quote != "":
+			switch {
+			case v.quote[0] == '"' && rest[0] == '\\':
+				i += 2
+			case strings.HasPrefix(rest, v.quote):
+				i += len(v.quote)
+				v.quote = ""
+			default:
+				i++
+			}
+			continue
+		case strings.HasPrefix(rest, `"""`), strings.HasPrefix(rest, `'''`):
+			v.quote = rest[:3]
+			i += 3
+			continue
+		case rest[0] == '"' || rest[0] == '\'':
+			v.quote = rest[:1]
+		case rest[0] == '#':
+			return
+		case rest[0] == '[' || rest[0] == '{':
+			v.depth++
+		case rest[0] == ']' || rest[0] == '}':
+			v.depth = max(v.depth-1, 0)
+		}
+		i++
+	}
+	if len(v.quote) == 1 {
+		v.quote = "" // a plain string ends with its line
+	}
+}
