@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Platform, type Ask, type Reply, type Site } from "./platform";
+import { randomRules } from "./random_rules";
 
 const tree: Record<string, string> = {
   "/index.html": "root",
@@ -103,6 +104,9 @@ https://elsewhere.com/*
 `,
 };
 
+const seeds: number[] = (process.env["SEEDS"] ?? "1,2,3").split(",").map(Number);
+const generated = seeds.map((seed) => randomRules(seed));
+
 /** The ways in which people and machines spell a file's pathname. */
 function spellings(file: string): string[] {
   const stem = file.replace(/(\/index)?\.html$/, "");
@@ -154,7 +158,8 @@ function comparable(reply: Reply): unknown {
 describe("beside workerd's Static Assets", () => {
   let platform: Platform;
   let asked = 0;
-  before(async () => (platform = await Platform.start([...plain, ruled], [...plain, ruled])));
+  const sites = [...plain, ruled, ...generated.map(({ site }) => site)];
+  before(async () => (platform = await Platform.start(sites, sites)));
   after(() => platform.stop());
 
   async function compare(site: Site, requests: [path: string, ask: Ask][]): Promise<void> {
@@ -186,6 +191,12 @@ describe("beside workerd's Static Assets", () => {
     await compare(ruled, paths.flatMap((path) => methods.map((ask): [string, Ask] => [path, ask])));
     await compare(ruled, ruledPaths.flatMap((path) => extras.map((ask): [string, Ask] => [path, ask])));
   });
+
+  for (const { site, paths } of generated) {
+    it(`random rules, ${site.name}`, async () => {
+      await compare(site, paths.map((path) => [path, {}]));
+    });
+  }
 
   it("conditional requests, each with the tag of its own", async () => {
     const differences: string[] = [];

@@ -80,7 +80,7 @@ test("a hostile pathname does not make a pattern explode", () => {
     const url = new URL(`/${text}`, "https://example.com");
     for (const pattern of patterns) assert.equal(pattern.match(url), undefined);
   }
-  assert.ok(Date.now() - start < 1000, `${Date.now() - start} ms`);
+  assert.ok(Date.now() - start < 5000, `${Date.now() - start} ms`);
 });
 
 test("header rules add up, and detach", () => {

@@ -65,9 +65,12 @@ test("no request chooses the host that a rule leads to", () => {
 });
 
 test("a look-up among 2,000 static rules does not walk them", () => {
-  const many = new Redirects(Array.from({ length: 2000 }, (_, i) => ({ from: `/from/${i}`, to: `/to/${i}`, status: 301 })));
-  const start = Date.now();
-  for (let i = 0; i < 20_000; i++) many.match(new URL(`https://example.com/from/${i % 4000}`));
-  assert.deepEqual(many.match(new URL("https://example.com/from/1999")), { status: 301, location: "/to/1999" });
-  assert.ok(Date.now() - start < 2000, `${Date.now() - start} ms`);
+  let reads = 0;
+  const rules = Array.from({ length: 2000 }, (_, i) => ({ from: `/from/${i}`, to: `/to/${i}`, status: 301 }));
+  const watched = new Proxy(rules, { get: (target, name) => (reads++, Reflect.get(target, name)) });
+  const redirects = new Redirects(watched);
+  reads = 0;
+  assert.deepEqual(redirects.match(new URL("https://example.com/from/1999")), { status: 301, location: "/to/1999" });
+  assert.equal(redirects.match(new URL("https://example.com/from/2000")), undefined);
+  assert.ok(reads < 10, `${reads} reads`);
 });
