@@ -126,7 +126,7 @@ func (s *scanner) array(element func() error) error { return s.list('[', ']', el
 
 func (s *scanner) pair() (pair, error) {
 	var p pair
-	var hasKey, hasValue bool
+	var hasKey, hasValue, plain bool
 	err := s.list('{', '}', func() error {
 		name, err := s.text()
 		if err != nil {
@@ -143,7 +143,7 @@ func (s *scanner) pair() (pair, error) {
 			return err
 		case "value":
 			hasValue = true
-			p.value, err = s.text()
+			p.value, plain, err = s.value()
 			return err
 		case "base64":
 			return s.into(&p.base64)
@@ -164,6 +164,10 @@ func (s *scanner) pair() (pair, error) {
 	if err == nil && (!hasKey || !hasValue) {
 		err = errors.New("a pair needs a key and a value, both strings")
 	}
+	if err == nil && plain && !p.base64 {
+		// What is base64 is looked at when it is decoded.
+		p.value, err = checked(p.value)
+	}
 	return p, err
 }
 
@@ -177,27 +181,41 @@ func (s *scanner) into(v any) error {
 
 // text reads a string. What has no escape is not copied.
 func (s *scanner) text() ([]byte, error) {
-	raw, escaped, err := s.quoted()
-	if err != nil {
-		return nil, err
+	text, plain, err := s.value()
+	if err == nil && plain {
+		return checked(text)
 	}
-	if escaped || !utf8.Valid(raw) || hasControl(raw) {
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			return nil, err
-		}
-		return []byte(text), nil
-	}
-	return raw[1 : len(raw)-1], nil
+	return text, err
 }
 
-func hasControl(raw []byte) bool {
-	for _, c := range raw {
+// value reads a string. plain says that it had no escape, is not copied, and has
+// not been looked at.
+func (s *scanner) value() (text []byte, plain bool, err error) {
+	raw, escaped, err := s.quoted()
+	if err != nil {
+		return nil, false, err
+	}
+	if !escaped {
+		return raw[1 : len(raw)-1], true, nil
+	}
+	var decoded string
+	if err := json.Unmarshal(raw, &decoded); err != nil {
+		return nil, false, err
+	}
+	return []byte(decoded), false, nil
+}
+
+// checked returns a string without escapes as encoding/json would.
+func checked(text []byte) ([]byte, error) {
+	for _, c := range text {
 		if c < 0x20 {
-			return true
+			return nil, errors.New("invalid JSON: a control character in a string")
 		}
 	}
-	return false
+	if !utf8.Valid(text) {
+		return []byte(string([]rune(string(text)))), nil // each bad byte becomes U+FFFD
+	}
+	return text, nil
 }
 
 // quoted reads a string with its quotes.

@@ -185,6 +185,14 @@ func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 	return v, nil
 }
 
+// annotate says what kind of request made the version.
+func (up *upload) annotate(trigger string) {
+	if up.metadata.Annotations == nil {
+		up.metadata.Annotations = map[string]string{}
+	}
+	up.metadata.Annotations["workers/triggered_by"] = trigger
+}
+
 func (up *upload) etag() string {
 	h := sha256.New()
 	for _, m := range up.modules {

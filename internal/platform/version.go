@@ -16,6 +16,7 @@ func (c *call) scriptPut() *apiError {
 	if apiErr != nil {
 		return apiErr
 	}
+	up.annotate("upload")
 	name := c.r.PathValue("script")
 	if !scriptName.MatchString(name) {
 		return failure(http.StatusBadRequest, 10016, "Invalid Worker name %q", name)
@@ -84,6 +85,7 @@ func (c *call) versionCreate() *apiError {
 	if apiErr != nil {
 		return apiErr
 	}
+	up.annotate("version_upload")
 	if up.metadata.Migrations != nil {
 		return failure(http.StatusBadRequest, 10211, "Version upload failed: migrations must be applied by a deployment of the script (PUT)")
 	}
@@ -147,7 +149,7 @@ func (c *call) versionGet() *apiError {
 
 // summary is a version in a list: without its resources.
 func (v *version) summary() map[string]any {
-	annotations := map[string]string{"workers/triggered_by": "version_upload"}
+	annotations := map[string]string{}
 	maps.Copy(annotations, v.Annotations)
 	return map[string]any{
 		"id": v.ID, "number": v.Number, "annotations": annotations,

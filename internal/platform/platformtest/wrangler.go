@@ -1,0 +1,115 @@
+package platformtest
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed" // the pinned packages
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+//go:embed wrangler/package.json
+var wranglerPackage []byte
+
+//go:embed wrangler/package-lock.json
+var wranglerLock []byte
+
+// Wrangler is the real wrangler, with a node that is new enough for it.
+type Wrangler struct {
+	node, script string
+}
+
+var installing sync.Mutex // one installation a process; other processes are kept apart by rename
+
+// InstallWrangler installs wrangler and node from npm into the user's cache
+// folder, pinned by a lock file, unless they are there. It needs npm.
+func InstallWrangler(ctx context.Context) (*Wrangler, error) {
+	installing.Lock()
+	defer installing.Unlock()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("install wrangler: %w", err)
+	}
+	sum := sha256.Sum256(append(append([]byte(nil), wranglerPackage...), wranglerLock...))
+	dir := filepath.Join(cache, "kv-sync", "npm-"+hex.EncodeToString(sum[:6]))
+	if _, err := os.Stat(dir); err != nil {
+		if err := installPackages(ctx, dir); err != nil {
+			return nil, fmt.Errorf("install wrangler: %w; this needs npm and, once, the network", err)
+		}
+	}
+	w := &Wrangler{script: filepath.Join(dir, "node_modules", "wrangler", "bin", "wrangler.js")}
+	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+	if arch == "" {
+		arch = runtime.GOARCH
+	}
+	w.node = filepath.Join(dir, "node_modules", "node-"+runtime.GOOS+"-"+arch, "bin", "node")
+	if _, err := os.Stat(w.node); err != nil {
+		// npm has no such node for this machine: the one on the path must do, and
+		// wrangler says so if it is too old.
+		if w.node, err = exec.LookPath("node"); err != nil {
+			return nil, fmt.Errorf("install wrangler: %w; install node 22.12 or newer", err)
+		}
+	}
+	return w, nil
+}
+
+// installPackages leaves dir either absent or whole.
+func installPackages(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "npm-tmp-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder harms nobody
+	for name, content := range map[string][]byte{"package.json": wranglerPackage, "package-lock.json": wranglerLock} {
+		if err := os.WriteFile(filepath.Join(tmp, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+	npm.Dir = tmp
+	if out, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		if _, statErr := os.Stat(dir); statErr == nil {
+			return nil // another process was faster
+		}
+		return err
+	}
+	return nil
+}
+
+// Command is wrangler with the arguments, in a folder, as a client of a platform.
+func (w *Wrangler) Command(ctx context.Context, baseURL, token, accountID, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, w.node, append([]string{w.script}, args...)...)
+	cmd.Dir = dir
+	for _, pair := range os.Environ() {
+		if name, _, _ := strings.Cut(pair, "="); !strings.HasPrefix(name, "CLOUDFLARE_") && !strings.HasPrefix(name, "CF_") {
+			cmd.Env = append(cmd.Env, pair)
+		}
+	}
+	cmd.Env = append(cmd.Env,
+		"CLOUDFLARE_API_BASE_URL="+baseURL, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+accountID,
+		"WRANGLER_SEND_METRICS=false", "WRANGLER_LOG_PATH="+filepath.Join(dir, ".wrangler", "logs"), "CI=1", "NO_COLOR=1")
+	return cmd
+}
+
+// Run runs wrangler as a client of the fixture and returns what it printed.
+func (f *Fixture) Run(ctx context.Context, w *Wrangler, dir string, args ...string) (string, error) {
+	out, err := w.Command(ctx, f.BaseURL, f.Token, f.AccountID, dir, args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return "", fmt.Errorf("wrangler %s: %w: %s\n%s", strings.Join(args, " "), err, exit.Stderr, out)
+	}
+	return string(out), err
+}
