@@ -212,7 +212,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.send(req, a.client.Do)
+		_, err = c.send(req, a.client.Do) //nolint:bodyclose // send leaves none open
 		return err
 	})
 	if err != nil {

@@ -116,7 +116,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
 		var p kv.NamespaceValueGetParams
 		p.AccountID.Value = s.account.id
-		_, err := s.account.namespaces.Values.Get(ctx, id, name, p, o...)
+		_, err := s.account.namespaces.Values.Get(ctx, id, name, p, o...) //nolint:bodyclose // send leaves none open
 		return err
 	})
 	if err != nil {
