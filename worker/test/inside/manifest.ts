@@ -71,6 +71,14 @@ test("any one byte changed gives an answer or a ManifestError", ({ manifests }) 
   }
 });
 
+test("a pathname is found only by all 16 bytes of its hash", ({ manifests }) => {
+  for (let at = 64; at < 80; at++) {
+    const bin = bytes(manifests["one"]!.bin);
+    new Uint8Array(bin)[at]! ^= 1;
+    assert.equal(new Manifest(bin).find("/index.html"), -1, `byte ${at - 64}`);
+  }
+});
+
 test("an entry that cannot be served is an error, not another asset", ({ manifests }) => {
   const damages: Record<string, (view: DataView) => void> = {
     "chunked flag": (view) => view.setUint16(64 + 62, 1, true),
