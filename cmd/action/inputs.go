@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/source"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// The modes.
+const (
+	modeDeploy   = "deploy"
+	modePlan     = "plan"
+	modeRollback = "rollback"
+	modePrune    = "prune"
+)
+
+// inputs are what the workflow's step says under "with".
+type inputs struct {
+	apiToken, accountID, githubToken    string
+	name, directory, source, to, config string
+	mode                                string
+	dryRun                              bool
+}
+
+// readInputs reads and checks them. What is wrong with several is told at once.
+func readInputs(a *githubactions.Action) (inputs, error) {
+	in := inputs{
+		apiToken:    a.GetInput("api-token"),
+		accountID:   a.GetInput("account-id"),
+		githubToken: a.GetInput("github-token"),
+		name:        a.GetInput("name"),
+		directory:   a.GetInput("directory"),
+		source:      cmp.Or(a.GetInput("source"), source.Auto),
+		to:          a.GetInput("to"),
+		config:      a.GetInput("config"),
+		mode:        cmp.Or(a.GetInput("mode"), modeDeploy),
+	}
+	var wrong []error
+	switch strings.ToLower(cmp.Or(a.GetInput("dry-run"), "false")) {
+	case "true":
+		in.dryRun = true
+	case "false":
+	default:
+		wrong = append(wrong, fmt.Errorf("input dry-run is %.40q; use true or false", a.GetInput("dry-run")))
+	}
+	switch in.mode {
+	case modeDeploy, modePlan, modeRollback, modePrune:
+	default:
+		wrong = append(wrong, fmt.Errorf("input mode is %.40q; use deploy, plan, rollback or prune", in.mode))
+	}
+	switch in.source {
+	case source.Auto, source.KindCommit, source.KindFolder:
+	default:
+		wrong = append(wrong, fmt.Errorf("input source is %.40q; use auto, commit or folder", in.source))
+	}
+	if in.to != "" && in.mode != modeRollback {
+		wrong = append(wrong, fmt.Errorf("input to is for mode: rollback, and the mode is %.40q; leave one of the two out", in.mode))
+	}
+	if len(wrong) > 0 {
+		return in, &app.UsageError{Err: errors.Join(wrong...)}
+	}
+	return in, nil
+}
+
+// secrets are the values that no log, summary or output may show, wherever they
+// came from. A secret of several lines is masked line by line, as the runner
+// masks lines.
+func secrets(a *githubactions.Action) []string {
+	var out []string
+	for _, s := range []string{
+		a.GetInput("api-token"), a.GetInput("github-token"),
+		a.Getenv("CLOUDFLARE_API_TOKEN"), a.Getenv("CF_API_TOKEN"), a.Getenv("GITHUB_TOKEN"),
+	} {
+		for line := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '\n' || r == '\r' }) {
+			if line = strings.TrimSpace(line); len(line) >= 4 { // a shorter one would only riddle the log
+				out = append(out, line)
+			}
+		}
+	}
+	return out
+}
+
+// inputs for the application. The environment fills what is empty.
+func (in inputs) site(j job, cacheDir string, log *slog.Logger, progress func(kvsync.Progress)) app.Inputs {
+	out := app.Inputs{
+		Root: j.workspace, Config: in.config, Name: in.name, Directory: in.directory, Source: in.source,
+		Token: in.apiToken, AccountID: in.accountID, GitHubToken: in.githubToken, Actor: j.actor,
+		DeployedOnly: in.mode == modeRollback || in.mode == modePrune,
+		CacheDir:     cacheDir, Getenv: j.getenv, Log: log, Progress: progress,
+	}
+	// With auto, what the workflow checked out is what counts: a revision would
+	// make it a commit although a build changed the folder.
+	if in.source == source.KindCommit {
+		out.Commit = j.sha
+	}
+	return out
+}

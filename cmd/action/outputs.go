@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// maxPlanJSON keeps the outputs of a job under GitHub's 1 MiB, which counts
+// UTF-16, with room for other steps.
+const maxPlanJSON = 384 << 10
+
+// publish sets the step's outputs. A run is not successful until the steps
+// after it can see what it did.
+func publish(c *console, r *app.Report) error {
+	if c.a.Getenv("GITHUB_OUTPUT") == "" {
+		return nil // not in a workflow
+	}
+	plan, err := planJSON(r.Plan)
+	if err != nil {
+		return err
+	}
+	for _, o := range []struct{ name, value string }{
+		{"deployment-id", r.Deployment},
+		{"version-id", r.VersionID},
+		{"previous-version-id", r.PreviousVersionID},
+		{"deployment-url", r.URL},
+		{"uploaded", strconv.Itoa(r.Uploaded)},
+		{"unchanged", strconv.Itoa(r.Unchanged)},
+		{"pruned", strconv.Itoa(r.Pruned)},
+		{"plan-json", plan},
+	} {
+		if err := output(c, o.name, o.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// output sets one output. The library separates values by a delimiter that
+// everyone knows, so a value is kept to one line, which cannot be it.
+func output(c *console, name, value string) error {
+	if strings.ContainsAny(value, "\r\n") {
+		return fmt.Errorf("set output %s: the value has a line break", name)
+	}
+	return writing(func(a *githubactions.Action) { a.SetOutput(name, c.hide.Replace(value)) }, c.a, "set output "+name)
+}
+
+// writing turns the library's panic about a file into an error.
+func writing(f func(*githubactions.Action), a *githubactions.Action, what string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s: %v", what, p)
+		}
+	}()
+	f(a)
+	return nil
+}
+
+// planJSON is the plan on one line. Its lists are left out where they would not
+// fit.
+func planJSON(p *kvsync.Plan) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	if len(b) <= maxPlanJSON {
+		return string(b), nil
+	}
+	short := *p
+	short.Added, short.Changed, short.Removed, short.Notices = nil, nil, nil, nil
+	b, err = json.Marshal(struct {
+		kvsync.Plan
+		Added     []kvsync.Change `json:"added"`
+		Changed   []kvsync.Change `json:"changed"`
+		Removed   []kvsync.Change `json:"removed"`
+		Truncated bool            `json:"truncated"`
+	}{Plan: short, Added: []kvsync.Change{}, Changed: []kvsync.Change{}, Removed: []kvsync.Change{}, Truncated: true})
+	if err != nil {
+		return "", fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	return string(b), nil
+}
+
+// appendSummary adds to the job's summary.
+func appendSummary(a *githubactions.Action, text string) error {
+	file := a.Getenv("GITHUB_STEP_SUMMARY")
+	if file == "" {
+		return nil // not in a workflow
+	}
+	if st, err := os.Stat(file); err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && !st.Mode().IsRegular() {
+		return errors.New("write the job summary: GITHUB_STEP_SUMMARY is no file")
+	}
+	return writing(func(a *githubactions.Action) { a.AddStepSummary(text) }, a, "write the job summary")
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// summaryRows is how many rows a table of the summary has. GitHub takes 1 MiB a
+// step and shows none of a summary that is larger.
+const summaryRows = 200
+
+// summarize writes the job's summary.
+func summarize(a *githubactions.Action, c *console, r *app.Report) error {
+	return appendSummary(a, c.hide.Replace(summary(r)))
+}
+
+// summary is the report as Markdown. Everything that comes from outside passes
+// through inert.
+func summary(r *app.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### kv-sync %s", inert(r.Command))
+	if r.Site != "" {
+		fmt.Fprintf(&b, ": %s", inert(r.Site))
+	}
+	b.WriteString("\n\n")
+	if f := r.Error; f != nil {
+		fmt.Fprintf(&b, "**%s**\n", inert(f.Message))
+		if f.Fix != "" {
+			fmt.Fprintf(&b, "\nWhat to do: %s\n", inert(f.Fix))
+		}
+		problemTable(&b, f.Problems)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s\n", inert(headline(r)))
+	facts(&b, r)
+	if p := r.Plan; p != nil && !p.NoChange {
+		fmt.Fprintf(&b, "\n%s.\n", inert(counts(p)))
+		changeTable(&b, p)
+	}
+	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
+		fmt.Fprintf(&b, "\nTo go back: run the rollback workflow, or %s\n", inert("kv-sync rollback --name "+r.Site+" --to "+r.PreviousDeployment))
+	}
+	for _, n := range r.Notices {
+		fmt.Fprintf(&b, "\n> %s\n", inert(n))
+	}
+	return b.String()
+}
+
+// facts are the names that a person copies from here.
+func facts(b *strings.Builder, r *app.Report) {
+	rows := []struct{ name, value string }{
+		{"Address", r.URL}, {"Deployment", r.Deployment}, {"Version", r.VersionID}, {"Version before", r.PreviousVersionID},
+		{"Commit", r.Commit}, {"Requests", fmt.Sprint(r.Requests)}, {"Seconds", fmt.Sprintf("%.1f", r.Seconds)},
+	}
+	b.WriteString("\n| | |\n|---|---|\n")
+	for _, row := range rows {
+		if row.value != "" {
+			fmt.Fprintf(b, "| %s | %s |\n", row.name, inert(row.value))
+		}
+	}
+}
+
+func changeTable(b *strings.Builder, p *kvsync.Plan) {
+	total := len(p.Added) + len(p.Changed) + len(p.Removed)
+	if total == 0 {
+		return
+	}
+	b.WriteString("\n| | File | Size | Before |\n|---|---|--:|--:|\n")
+	rows := 0
+	for _, part := range []struct {
+		what    string
+		changes []kvsync.Change
+	}{{"added", p.Added}, {"changed", p.Changed}, {"removed", p.Removed}} {
+		for _, ch := range part.changes {
+			if rows++; rows > summaryRows {
+				break
+			}
+			now, before := size(ch.Size), ""
+			switch part.what {
+			case "changed":
+				before = size(ch.Before)
+			case "removed":
+				now, before = "", now
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", part.what, inert(ch.Path), now, before)
+		}
+	}
+	if total > summaryRows {
+		fmt.Fprintf(b, "\nAnd %d more.\n", total-summaryRows)
+	}
+}
+
+func problemTable(b *strings.Builder, problems []kvsync.Problem) {
+	if len(problems) == 0 {
+		return
+	}
+	b.WriteString("\n| File | Line | What is wrong | What to do |\n|---|--:|---|---|\n")
+	for i, p := range problems {
+		if i == summaryRows {
+			fmt.Fprintf(b, "\nAnd %d more, in the log.\n", len(problems)-summaryRows)
+			break
+		}
+		line := ""
+		if p.Line > 0 {
+			line = fmt.Sprint(p.Line)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", inert(p.Path), line, inert(p.Reason), inert(p.Fix))
+	}
+}
+
+// inert is a text that shows as itself in Markdown: no character of it can
+// begin markup, a cell, HTML, a link or a mention, and what would not be seen
+// or would turn the line around (line breaks, bidirectional marks) is spelled
+// out. It is cut after 512 characters.
+func inert(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n++; n > 512 {
+			b.WriteString("…")
+			break
+		}
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == ' ', r == '/':
+			b.WriteRune(r)
+		case r < unicode.MaxASCII && unicode.IsPrint(r):
+			fmt.Fprintf(&b, "&#%d;", r)
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, "&#92;u%04x", r)
+		}
+	}
+	return b.String()
+}
