@@ -89,7 +89,7 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 			continue
 		}
 		was, ok := committed[e.Name]
-		if !ok || was.id != e.Hash.String() || e.Stage != index.Merged {
+		if !ok || was.id != e.Hash.String() || e.Stage != 0 {
 			return e.Name + " is staged and not committed", nil
 		}
 		if !e.SkipWorktree && !unchanged(c.repo.top, e, written.ModTime()) {

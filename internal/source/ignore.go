@@ -107,7 +107,7 @@ func translate(glob string) (string, bool) {
 				end++
 			}
 			// Only between slashes does "**" cross directories.
-			whole := end-i == 2 && (i == 0 || glob[i-1] == '/')
+			whole := end-i >= 2 && (i == 0 || glob[i-1] == '/')
 			switch {
 			case whole && end < len(glob) && glob[end] == '/':
 				b.WriteString(`(?:.*/)?`)
@@ -178,6 +178,7 @@ func translateClass(s string) (string, int) {
 				return "", 0
 			}
 			i += 1 + n
+			writeRange(&b, low, low) // even of a range that runs backwards
 		}
 		if low <= '/' && '/' <= high {
 			writeRange(&b, low, '.')
