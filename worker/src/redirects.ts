@@ -59,6 +59,7 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
   if (!destination) return undefined;
   if (status === 200) return { pathname: destination.pathname };
 
+  // On this host only the pathname is sent, which must not begin as an address does.
   const local = destination.origin === url.origin;
   const base = local
     ? destination.pathname.replace(/^\/{2,}/, "/")

@@ -50,6 +50,7 @@ test("no request chooses the host that a rule leads to", () => {
     ["/6/*", "/./:splat"],
     ["/7/*", "/:splat/../"],
     ["/8/:x", "/.:x/:x"],
+    ["/9/*", "https://example.com/:splat"],
   ];
   const attacks = ["/evil.com", "//evil.com", "/%2fevil.com", "%5cevil.com", "\\evil.com", "/\\evil.com", "@evil.com", ".evil.com", "m", "m/",
     "evil.com", "evil.com%2f", "evil.com%23", "evil.com/x", "a@evil.com/", "evil.com:80/", "%09/evil.com", "/%09/evil.com", ".//evil.com", "%2e%2e//evil.com", "evil.com%252f/"];
