@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// TestKillAtEveryRequest kills the process, with SIGKILL, at each request of a
+// deploy, a rollback and a prune: before the request is carried out, and after.
+// The live site is then wholly old or wholly new, and running again finishes.
+func TestKillAtEveryRequest(t *testing.T) {
+	repo := t.TempDir()
+	site := func(content string) { // commits a site with this page
+		t.Helper()
+		write(t, filepath.Join(repo, "public", "index.html"), content)
+		write(t, filepath.Join(repo, "public", "same.css"), "same")
+		git(t, repo, "add", "-A")
+		git(t, repo, "commit", "--quiet", "--allow-empty", "-m", content)
+	}
+	git(t, repo, "init", "--quiet", "--initial-branch", "main", ".")
+	site("old")
+	site("new")
+
+	for _, tc := range []struct {
+		name     string
+		before   [][]string
+		args     []string
+		old, new string // what /index.html says; "" where nothing is live
+	}{
+		{"first deploy", nil, []string{"deploy", "--commit", "HEAD~1"}, "", "old"},
+		{"deploy", [][]string{{"deploy", "--commit", "HEAD~1"}}, []string{"deploy"}, "old", "new"},
+		{"rollback", [][]string{{"deploy", "--commit", "HEAD~1"}, {"deploy"}}, []string{"rollback", "--to", "HEAD~1"}, "new", "old"},
+		{"prune", [][]string{{"deploy", "--commit", "HEAD~1"}, {"deploy"}}, []string{"prune"}, "new", "new"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.args[0] == "rollback" {
+				tc.args[2] = strings.TrimSpace(git(t, repo, "rev-parse", "HEAD~1"))
+			}
+			for _, after := range []bool{false, true} {
+				for k := int64(1); ; k++ {
+					v := &victim{t: t, repo: repo, p: platformtest.Start(t)}
+					for _, args := range tc.before {
+						v.mustRun(args...)
+					}
+					if !v.killAt(k, after, tc.args...) {
+						if k < 4 {
+							t.Fatalf("only %d requests", k-1)
+						}
+						break
+					}
+					where := fmt.Sprintf("killed at request %d, carried out %v", k, after)
+					if got := v.live(); got != tc.old && got != tc.new {
+						t.Fatalf("%s: live is %q", where, got)
+					}
+					v.mustRun(tc.args...)
+					if got := v.live(); got != tc.new {
+						t.Fatalf("%s: after running again live is %q", where, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// victim runs the command in a process of its own.
+type victim struct {
+	t    *testing.T
+	repo string
+	p    *platformtest.Fixture
+}
+
+func (v *victim) command(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(v.t.Context(), "kv-sync", append(args, "--name", "victim")...)
+	cmd.Dir = v.repo
+	cmd.Env = append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+filepath.Join(v.t.TempDir(), "cache"),
+		"CLOUDFLARE_API_TOKEN="+v.p.Token, "CLOUDFLARE_ACCOUNT_ID="+v.p.AccountID, "CLOUDFLARE_API_BASE_URL="+v.p.BaseURL)
+	return cmd
+}
+
+func (v *victim) mustRun(args ...string) {
+	v.t.Helper()
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		v.t.Fatalf("kv-sync %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// killAt kills the process at its k-th request and reports whether there was one.
+func (v *victim) killAt(k int64, after bool, args ...string) bool {
+	reached := make(chan struct{}, 1)
+	v.p.Server.ResetRequests()
+	v.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		switch {
+		case r.Seq < k:
+			return platform.Fault{}
+		case r.Seq == k && after:
+			reached <- struct{}{}
+			return platform.Fault{Kind: platform.FaultLoseReply}
+		case r.Seq == k:
+			reached <- struct{}{}
+		}
+		return platform.Fault{Kind: platform.FaultHang}
+	})
+	defer v.p.Server.SetFault(nil)
+	cmd := v.command(args...)
+	if err := cmd.Start(); err != nil {
+		v.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			v.t.Fatalf("kv-sync %v: %v", args, err)
+		}
+		return false
+	case <-reached:
+		if after {
+			// The request is carried out once its connection is closed, which its log shows.
+			for len(v.p.Server.Requests()) < int(k) && v.t.Context().Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			v.t.Fatal(err)
+		}
+		<-done
+		return true
+	}
+}
+
+// live reads the whole live site, blob by blob, and returns its first page, or
+// "" where nothing is live.
+func (v *victim) live() string {
+	v.t.Helper()
+	account, err := cloudflare.New(cloudflare.Options{Token: v.p.Token, AccountID: v.p.AccountID, BaseURL: v.p.BaseURL})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(v.t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := account.Workers("victim").Activations(ctx); err != nil {
+		return ""
+	}
+	e, err := kvsync.New(kvsync.Config{Site: "victim", Account: account})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	report, err := e.Verify(ctx, true)
+	if err != nil || !report.Whole() {
+		v.t.Fatalf("the live site is not whole: %+v, %v", report, err)
+	}
+	namespace, err := account.FindNamespace(ctx, "kv-sync")
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, d := range report.Deployments {
+		if !d.Live {
+			continue
+		}
+		past, err := e.History(ctx)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		b, err := account.Store(namespace).Get(ctx, "victim/m/"+past[0].Record.Manifest)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		m, err := kvsync.DecodeStored(b)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		pages := map[string]string{}
+		for _, a := range m.Assets {
+			body, err := account.Store(namespace).Get(ctx, "victim/b/"+a.Blob.String())
+			if err != nil {
+				v.t.Fatal(err)
+			}
+			pages[a.Path] = string(body)
+		}
+		want := map[string]string{"/index.html": pages["/index.html"], "/same.css": "same"}
+		if !maps.Equal(pages, want) {
+			v.t.Fatalf("live is %v", pages)
+		}
+		return pages["/index.html"]
+	}
+	return ""
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}, args...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
