@@ -32,6 +32,8 @@ const tree: Record<string, string> = {
   "/a.b.html": "dots",
   "/x.html.html": "twice",
   "/noext": "no extension",
+  "/bin": "binary",
+  "/bin.html": "page of the binary",
 };
 
 const handlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];

@@ -12,7 +12,7 @@ function resolve(path: string, handling: HTMLHandling, files: string[]): string 
 }
 
 // The table of Cloudflare's documentation for html_handling, and the root.
-const files = ["/index.html", "/file.html", "/folder/index.html", "/both.html", "/both/index.html", "/raw.txt", "/a/index"];
+const files = ["/index.html", "/file.html", "/folder/index.html", "/both.html", "/both/index.html", "/raw.txt", "/a/index", "/bin", "/bin.html"];
 const expected: Record<string, [auto: string, force: string, drop: string, none: string]> = {
   "/": ["=/index.html", "=/index.html", "=/index.html", "-"],
   "/index": [">/", ">/", ">/", "-"],
@@ -35,6 +35,11 @@ const expected: Record<string, [auto: string, force: string, drop: string, none:
   "/raw.txt/": ["-", "-", "-", "-"],
   "/a/index": ["=/a/index", "=/a/index", "=/a/index", "=/a/index"],
   "/a/": ["-", "-", "-", "-"],
+  // A file without an extension has the better claim to its name.
+  "/bin": ["=/bin", "=/bin", "=/bin", "=/bin"],
+  "/bin.html": ["=/bin.html", ">/bin/", "=/bin.html", "=/bin.html"],
+  "/bin/": ["-", "=/bin.html", "-", "-"],
+  "/bin/index": ["-", ">/bin/", "-", "-"],
   "/constructor": ["-", "-", "-", "-"],
   // Static Assets go by way of /index here, or serve the page under both.
   "/index/": [">/", ">/", ">/", "-"],
