@@ -62,11 +62,11 @@ func work(ctx context.Context, a *githubactions.Action, c *console, cache string
 	if err != nil {
 		return nil, rep, err
 	}
-	return site, rep, act(ctx, site, in, rep)
+	return site, rep, act(ctx, c, site, in, rep)
 }
 
 // act calls the engine and reports what it did.
-func act(ctx context.Context, site *app.Site, in inputs, rep *app.Report) error {
+func act(ctx context.Context, c *console, site *app.Site, in inputs, rep *app.Report) error {
 	var (
 		res    *kvsync.Result
 		plan   *kvsync.Plan
@@ -79,7 +79,9 @@ func act(ctx context.Context, site *app.Site, in inputs, rep *app.Report) error 
 	case in.mode == modePrune:
 		pruned, err = site.Prune(ctx, rep.DryRun)
 	case rep.DryRun:
-		plan, err = site.Plan(ctx, kvsync.Options{})
+		if plan, err = site.Plan(ctx, kvsync.Options{}); err == nil {
+			c.plan(plan)
+		}
 	default:
 		res, err = site.Deploy(ctx, kvsync.Options{})
 	}

@@ -1,0 +1,480 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// binary is the Action as the image holds it, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "kv-sync-action-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "action")
+		build := exec.Command("go", "build", "-o", binary, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			panic(string(out))
+		}
+		return m.Run()
+	}())
+}
+
+// runner plays the part of GitHub's: a repository that people push to, and jobs
+// that check it out and run the Action.
+type runner struct {
+	t        *testing.T
+	platform *platformtest.Fixture
+	origin   string // a work tree, cloned from with depth 1 by each job
+	token    string
+	seen     bytes.Buffer // all that any job printed or wrote
+}
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	r := &runner{t: t, platform: platformtest.Start(t), origin: t.TempDir(), token: "cf-secret-token-0123456789abcdef"}
+	r.git(r.origin, "init", "-q", "-b", "main")
+	r.git(r.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+	return r
+}
+
+func (r *runner) git(dir string, args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// push commits these files (nil removes one) and returns the commit.
+func (r *runner) push(files map[string][]byte) string {
+	r.t.Helper()
+	for name, content := range files {
+		name = filepath.Join(r.origin, name)
+		if content == nil {
+			if err := os.Remove(name); err != nil {
+				r.t.Fatal(err)
+			}
+			continue
+		}
+		write(r.t, name, content)
+	}
+	r.git(r.origin, "add", "-A", "-f")
+	r.git(r.origin, "commit", "-q", "-m", "Change the site")
+	return r.git(r.origin, "rev-parse", "HEAD")
+}
+
+func write(t *testing.T, name string, content []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcome is what a job left behind.
+type outcome struct {
+	code         int
+	log, summary string
+	outputs      map[string]string
+	workspace    string
+}
+
+// job checks a commit out as actions/checkout does, and runs the Action with
+// the environment that a runner gives a container.
+func (r *runner) job(commit string, with, env map[string]string) outcome {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	workspace := filepath.Join(dir, "workspace")
+	r.git(dir, "init", "-q", workspace)
+	r.git(workspace, "remote", "add", "origin", r.origin)
+	r.git(workspace, "fetch", "-q", "--no-tags", "--depth=1", "origin", "+"+commit+":refs/remotes/origin/main")
+	r.git(workspace, "checkout", "-q", "-B", "main", "refs/remotes/origin/main")
+
+	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"), filepath.Join(dir, "event.json")
+	write(r.t, outputs, nil)
+	write(r.t, summary, nil)
+	write(r.t, event, []byte(`{"repository":{"full_name":"someone/site"}}`))
+	vars := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
+		"GITHUB_EVENT_PATH": event, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "someone/site", "GITHUB_SHA": commit,
+		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona", "GITHUB_API_URL": "http://127.0.0.1:9",
+		"HOME": filepath.Join(dir, "home"), "PATH": "", "TMPDIR": filepath.Join(dir, "tmp"),
+		"CLOUDFLARE_API_BASE_URL": r.platform.BaseURL,
+		"INPUT_API-TOKEN":         r.token, "INPUT_ACCOUNT-ID": r.platform.AccountID, "INPUT_NAME": "site",
+		"INPUT_DIRECTORY": "", "INPUT_SOURCE": "auto", "INPUT_MODE": "deploy", "INPUT_TO": "", "INPUT_CONFIG": "",
+		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "",
+	}
+	if err := os.Mkdir(vars["TMPDIR"], 0o777); err != nil {
+		r.t.Fatal(err)
+	}
+	for name, v := range with {
+		vars["INPUT_"+strings.ToUpper(name)] = v
+	}
+	for name, v := range env {
+		vars[name] = v
+	}
+	if text, ok := env["event"]; ok {
+		delete(vars, "event")
+		write(r.t, event, []byte(text))
+	}
+	cmd := exec.Command(binary)
+	cmd.Dir = workspace
+	for name, v := range vars {
+		cmd.Env = append(cmd.Env, name+"="+v)
+	}
+	log, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary), outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
+	r.seen.WriteString(o.log + o.summary + read(r.t, outputs))
+	if status := r.git(workspace, "status", "--porcelain", "--ignored"); status != "" {
+		r.t.Errorf("the job left files in the workspace:\n%s", status)
+	}
+	for _, place := range []string{vars["TMPDIR"], vars["HOME"]} {
+		if left, _ := os.ReadDir(place); len(left) > 0 {
+			r.t.Errorf("the job left files in %s: %v", place, left)
+		}
+	}
+	r.t.Logf("exit code %d\n%s\n%s", o.code, o.log, o.summary)
+	return o
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// parseOutputs reads GITHUB_OUTPUT as the runner does.
+func parseOutputs(t *testing.T, text string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := 0; i < len(lines) && text != ""; i++ {
+		name, delimiter, ok := strings.Cut(lines[i], "<<")
+		if !ok {
+			t.Fatalf("GITHUB_OUTPUT has the line %q", lines[i])
+		}
+		var value []string
+		for i++; i < len(lines) && lines[i] != delimiter; i++ {
+			value = append(value, lines[i])
+		}
+		out[name] = strings.Join(value, "\n")
+	}
+	return out
+}
+
+// get asks the live site for a page.
+func (r *runner) get(path string) string {
+	r.t.Helper()
+	client := &http.Client{Timeout: 20 * time.Second}
+	res, err := client.Get(r.platform.SiteURL("site") + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (o outcome) want(t *testing.T, code int, inLog ...string) {
+	t.Helper()
+	if o.code != code {
+		t.Errorf("exit code %d, want %d", o.code, code)
+	}
+	for _, s := range inLog {
+		if !strings.Contains(o.log, s) {
+			t.Errorf("the log lacks %q", s)
+		}
+	}
+}
+
+func TestDeployAgainAndRollBack(t *testing.T) {
+	r := newRunner(t)
+	first := r.push(map[string][]byte{"public/index.html": []byte("<h1>one</h1>"), "public/about.html": []byte("about")})
+	one := r.job(first, nil, nil)
+	one.want(t, 0, "::group::Plan", "::endgroup::")
+	if got := r.get("/"); got != "<h1>one</h1>" {
+		t.Errorf("the site answers %q", got)
+	}
+	for _, name := range []string{"deployment-id", "version-id", "deployment-url", "plan-json"} {
+		if one.outputs[name] == "" {
+			t.Errorf("output %s is empty", name)
+		}
+	}
+	if one.outputs["uploaded"] != "2" || one.outputs["previous-version-id"] != "" {
+		t.Errorf("outputs are %v", one.outputs)
+	}
+
+	second := r.push(map[string][]byte{"public/index.html": []byte("<h1>two</h1>")})
+	// GitHub is not asked here, and a clone of depth 1 does not tell the order.
+	stuck := r.job(second, nil, nil)
+	stuck.want(t, 4, "fetch-depth: 0")
+	if got := r.get("/"); got != "<h1>one</h1>" {
+		t.Errorf("after a deploy that was stopped the site answers %q", got)
+	}
+	hub := gitHub(t, first, second)
+	two := r.job(second, map[string]string{"github-token": "gh-secret-token-123"}, map[string]string{"GITHUB_API_URL": hub})
+	two.want(t, 0, "~ /index.html")
+	if got := r.get("/"); got != "<h1>two</h1>" {
+		t.Errorf("the site answers %q", got)
+	}
+	if two.outputs["uploaded"] != "1" || two.outputs["unchanged"] != "1" || two.outputs["previous-version-id"] != one.outputs["version-id"] {
+		t.Errorf("outputs are %v", two.outputs)
+	}
+	var plan struct{ Changed []struct{ Path string } }
+	if err := json.Unmarshal([]byte(two.outputs["plan-json"]), &plan); err != nil || len(plan.Changed) != 1 || plan.Changed[0].Path != "/index.html" {
+		t.Errorf("plan-json is %q: %v", two.outputs["plan-json"], err)
+	}
+	if !strings.Contains(two.summary, "| changed | /index&#46;html |") || !strings.Contains(two.summary, "To go back") {
+		t.Error("the summary has no diff or no way back")
+	}
+
+	r.platform.Server.ResetRequests()
+	r.job(second, nil, nil).want(t, 0, "nothing to do")
+	if n := len(r.platform.Server.Requests()); n > 2 {
+		t.Errorf("a job that changes nothing sent %d requests", n)
+	}
+	dry := r.job(second, map[string]string{"mode": "rollback", "dry-run": "true"}, nil)
+	dry.want(t, 0, "would go back to deployment "+one.outputs["deployment-id"])
+	if got := r.get("/"); got != "<h1>two</h1>" {
+		t.Errorf("after a dry run the site answers %q", got)
+	}
+	back := r.job(second, map[string]string{"mode": "rollback", "to": first}, map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"})
+	back.want(t, 0, "is back at deployment")
+	if got := r.get("/"); got != "<h1>one</h1>" {
+		t.Errorf("after the rollback the site answers %q", got)
+	}
+	if back.outputs["deployment-id"] != one.outputs["deployment-id"] || back.outputs["uploaded"] != "0" {
+		t.Errorf("outputs are %v", back.outputs)
+	}
+	again := r.job(second, nil, nil)
+	again.want(t, 4, "is held back")
+	r.job(second, map[string]string{"mode": "prune", "dry-run": "true"}, nil).want(t, 0, "0 keys would be deleted")
+
+	for _, secret := range []string{r.token, "gh-secret-token-123"} {
+		for line := range strings.Lines(r.seen.String()) {
+			if strings.Contains(line, secret) && !strings.HasPrefix(line, "::add-mask::") {
+				t.Errorf("a secret is shown: %q", line)
+			}
+		}
+	}
+}
+
+// gitHub answers compare requests: second is ahead of first.
+func gitHub(t *testing.T, first, second string) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /repos/someone/site/compare/"+first+"..."+second, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"ahead"}`)
+	})
+	return serve(t, mux)
+}
+
+func TestRefusedFilesAreAnnotated(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{
+		"public/index.html":               []byte("x"),
+		"public/big.bin":                  []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+		"public/.assetsignore":            []byte("!.env\n"),
+		"public/.env":                     []byte("SECRET=1"),
+		"public/_redirects":               []byte("/a /b\n/only-one-field\n"),
+		"public/a\\b|`x`\n::set-env::.js": []byte("x"),
+	})
+	o := r.job(commit, map[string]string{"directory": "public"}, nil)
+	o.want(t, 3, "::error file=public/.env,line=1,", "::error file=public/big.bin,line=1,", "::error file=public/_redirects,line=2,")
+	for line := range strings.Lines(o.log) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::set-env") {
+			t.Errorf("a file's name became a command: %q", line)
+		}
+	}
+	if n := len(r.platform.Server.Requests()); n > 2 {
+		t.Errorf("%d requests were sent for a site that is refused", n)
+	}
+	if !strings.Contains(o.summary, "public/&#46;env") {
+		t.Error("the summary does not name the refused file")
+	}
+}
+
+func TestConfigurationProblemIsAnnotated(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("x"), "kv-sync.toml": []byte("\nretian = 3\n")})
+	r.job(commit, nil, nil).want(t, 2, "::error file=kv-sync.toml,line=2,")
+}
+
+func TestForeignCodeGetsNoSecrets(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
+	fork := `{"repository":{"full_name":"someone/site"},"pull_request":{"head":{"repo":{"full_name":"stranger/site"}}}}`
+	for name, c := range map[string]struct {
+		with, env map[string]string
+		code      int
+		log       string
+	}{
+		"pull_request_target": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
+		"and with a plan":     {map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
+		"fork deploys":        {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "stranger/site"},
+		"fork prunes":         {map[string]string{"mode": "prune"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "stranger/site"},
+		"fork without token":  {map[string]string{"mode": "plan", "api-token": ""}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "no fork"},
+		"deleted fork":        {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": `{"repository":{"full_name":"someone/site"},"pull_request":{"head":{"repo":null}}}`}, 2, "gone"},
+		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
+			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
+		"no event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1, "whose code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sub := *r
+			sub.t, sub.seen = t, bytes.Buffer{}
+			r.platform.Server.ResetRequests()
+			sub.job(commit, c.with, c.env).want(t, c.code, c.log)
+			if n := len(r.platform.Server.Requests()); n > 0 {
+				t.Errorf("%d requests were sent", n)
+			}
+		})
+	}
+	t.Run("own pull request may plan", func(t *testing.T) {
+		own := strings.Replace(fork, "stranger/", "someone/", 1)
+		o := r.job(commit, map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": own})
+		o.want(t, 0, "+ /index.html", "nothing was written")
+		for _, q := range r.platform.Server.Requests() {
+			if q.Method != http.MethodGet {
+				t.Errorf("a plan sent %s %s", q.Method, q.Path)
+			}
+		}
+	})
+}
+
+func TestInputsThatMakeNoSense(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
+	o := r.job(commit, map[string]string{"mode": "delete\n::error::x", "dry-run": "perhaps", "source": "ftp"}, nil)
+	o.want(t, 2, "input mode", "input dry-run", "input source")
+	if strings.Contains(o.log, "\n::error::x") {
+		t.Error("an input became a command")
+	}
+	r.job(commit, map[string]string{"to": "abcdefg"}, nil).want(t, 2, "input to")
+	r.job(commit, map[string]string{"api-token": ""}, nil).want(t, 2, "API token")
+	if n := len(r.platform.Server.Requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+func TestCommitIsWhatWasPushed(t *testing.T) {
+	r := newRunner(t)
+	first := r.push(map[string][]byte{"public/index.html": []byte("one")})
+	o := r.job(first, map[string]string{"source": "commit", "directory": "public"}, map[string]string{"GITHUB_SHA": strings.Repeat("0", 39) + "1"})
+	if o.code == 0 {
+		t.Error("a commit was deployed that is not the one of the event")
+	}
+	r.job(first, map[string]string{"source": "commit", "directory": "public"}, nil).want(t, 0)
+	if got := r.get("/"); got != "one" {
+		t.Errorf("the site answers %q", got)
+	}
+}
+
+func TestCancelledJobEndsWhole(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("one")})
+	behaviour := r.platform.Server.Behaviour()
+	behaviour.Latency = 30 * time.Second
+	r.platform.Server.SetBehaviour(behaviour)
+	dir := t.TempDir()
+	r.git(dir, "clone", "-q", r.origin, "w")
+	cmd := exec.Command(binary)
+	cmd.Env = []string{"GITHUB_WORKSPACE=" + filepath.Join(dir, "w"), "GITHUB_SHA=" + commit, "INPUT_NAME=site", "TMPDIR=" + dir,
+		"INPUT_API-TOKEN=" + r.token, "INPUT_ACCOUNT-ID=" + r.platform.AccountID, "CLOUDFLARE_API_BASE_URL=" + r.platform.BaseURL}
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		_ = cmd.Process.Kill()
+		t.Fatal("a cancelled job goes on")
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(log.String(), "the live site is whole") {
+		t.Errorf("exit code %d, log:\n%s", code, log.String())
+	}
+}
+
+// TestActionFile holds action.yml and the code to the same names.
+func TestActionFile(t *testing.T) {
+	yml := read(t, "../../action.yml")
+	declared := func(section string) map[string]bool {
+		_, text, _ := strings.Cut(yml, "\n"+section+":\n")
+		if end := regexp.MustCompile(`(?m)^\S`).FindStringIndex(text); end != nil {
+			text = text[:end[0]]
+		}
+		names := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^  ([a-z-]+):`).FindAllStringSubmatch(text, -1) {
+			names[m[1]] = true
+		}
+		return names
+	}
+	used := func(file, pattern string) map[string]bool {
+		names := map[string]bool{}
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1) {
+			names[m[1]] = true
+		}
+		return names
+	}
+	for section, code := range map[string]map[string]bool{
+		"inputs":  used("inputs.go", `GetInput\("([a-z-]+)"\)`),
+		"outputs": used("outputs.go", `\{"([a-z-]+)", [rsp]`),
+	} {
+		want := declared(section)
+		for name := range want {
+			if !code[name] {
+				t.Errorf("action.yml declares %s %s, which the code does not know", section, name)
+			}
+		}
+		for name := range code {
+			if !want[name] {
+				t.Errorf("the code uses %s %s, which action.yml does not declare", section, name)
+			}
+		}
+		if len(want) < 8 {
+			t.Errorf("action.yml declares only %d %s", len(want), section)
+		}
+	}
+}

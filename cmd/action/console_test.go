@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+var hostile = []string{
+	"a|b", "`x`", "<script>alert(1)</script>", "a\n| x | y |", "a\r\n::error::x", "::set-output name=x::y", "  ::stop-commands::x",
+	"##[add-mask]x", "x ##[set-env name=PATH;]y", "![x](http://e.example/x.png)", "[x](javascript:x)", "@mona", "www.example.com",
+	"https://example.com", "\u202egnp.exe", "\x1b[31mred\x1b[0m", "*b*", "_i_", "# h", ":+1:", "a\u2028b", "\x00", "~~x~~", "&lt;", "\\|", "%0A::error::x",
+}
+
+func testConsole(w *bytes.Buffer, secret ...string) *console {
+	getenv := func(string) string { return "" }
+	return newConsole(githubactions.New(githubactions.WithWriter(w), githubactions.WithGetenv(getenv)), w, secret)
+}
+
+// FuzzLog: whatever a file is called, its line stays one line that the runner
+// obeys in nothing.
+func FuzzLog(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		var w bytes.Buffer
+		c := testConsole(&w)
+		c.say("%s", name)
+		line := w.String()
+		if strings.Count(line, "\n") != 1 || strings.ContainsAny(line, "\r\x1b\x00") {
+			t.Errorf("%q is printed as %q", name, line)
+		}
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+			t.Errorf("%q is printed as the command %q", name, line)
+		}
+		w.Reset()
+		c.annotate(levelError, name, 1, name, name)
+		if line = w.String(); strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, "::error file=") && name != "" {
+			t.Errorf("%q is annotated as %q", name, line)
+		}
+	})
+}
+
+// FuzzSummary: a file's name is text in its cell, and nothing else.
+func FuzzSummary(f *testing.F) {
+	for _, s := range hostile {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		got := inert(name)
+		for _, r := range got {
+			switch {
+			case r == ' ' || r == '/' || r == '&' || r == '#' || r == ';' || r > 127:
+			case r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+			default:
+				t.Fatalf("inert(%q) is %q, with %q", name, got, r)
+			}
+		}
+		if strings.ContainsAny(got, "\u202e\u2028\u200b") {
+			t.Errorf("inert(%q) is %q", name, got)
+		}
+		plan := &kvsync.Plan{Added: []kvsync.Change{{Path: name}}}
+		text := summary(&app.Report{Command: modeDeploy, Plan: plan})
+		if n := strings.Count(text, "| added |"); n != 1 {
+			t.Errorf("%q gives %d rows", name, n)
+		}
+	})
+}
+
+func TestSecretsAreHiddenWhereTheRunnerDoesNotMask(t *testing.T) {
+	var w bytes.Buffer
+	c := testConsole(&w, "tok-123456")
+	w.Reset()
+	c.say("a tok-123456 b")
+	c.annotate(levelError, "tok-123456", 1, "tok-123456", "x tok-123456")
+	c.logger().Warn("retry", "url", "https://x/?tok-123456")
+	if strings.Contains(w.String(), "123456") {
+		t.Errorf("the log is %q", w.String())
+	}
+}
+
+func TestLargePlansFitTheirLimits(t *testing.T) {
+	plan := &kvsync.Plan{Unchanged: 7}
+	for i := range 50_000 {
+		plan.Added = append(plan.Added, kvsync.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 100), i)})
+	}
+	b, err := planJSON(plan)
+	if err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) || !strings.Contains(b, `"unchanged":7`) || !strings.Contains(b, `"added":[]`) {
+		t.Errorf("plan-json is %.300q: %v", b, err)
+	}
+	text := summary(&app.Report{Command: modeDeploy, Plan: plan})
+	if len(text) > 1<<20 || !strings.Contains(text, "And 49800 more.") {
+		t.Errorf("the summary has %d bytes", len(text))
+	}
+	var w bytes.Buffer
+	testConsole(&w).plan(plan)
+	if n := strings.Count(w.String(), "\n"); n > loggedPaths+5 {
+		t.Errorf("the log has %d lines", n)
+	}
+}
