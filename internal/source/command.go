@@ -207,17 +207,19 @@ func (r *batchReader) Close() error {
 		return nil
 	}
 	r.process = nil
-	if r.err != nil || r.left > 1<<20 {
-		c.end()
-		return nil
-	}
 	// One newline follows the content.
-	if _, err := c.out.Discard(int(r.left) + 1); err != nil {
+	if r.err != nil || r.left > 1<<20 || !c.skip(int(r.left)+1) {
 		c.end()
-		return nil
+	} else {
+		r.store.give("--batch", c)
 	}
-	r.store.give("--batch", c)
 	return nil
+}
+
+// skip reads past n bytes and reports whether they were there.
+func (c *catFile) skip(n int) bool {
+	_, err := c.out.Discard(n)
+	return err == nil
 }
 
 // run runs git to its end and returns what it wrote.

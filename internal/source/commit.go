@@ -47,30 +47,31 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 	if c.dir, err = repo.within(options.WorkDir, options.Dir); err != nil {
 		return nil, err
 	}
-	store, err := repo.open(ctx, options.Getenv)
-	if err != nil {
+	if c.objects, err = repo.open(options.Getenv); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			_ = store.Close()
+			_ = c.objects.close()
 		}
 	}()
-	c.objects = &objects{store: store}
 	revision := options.Revision
 	if revision == "" {
 		revision = "HEAD"
 	}
-	if c.id, err = store.resolve(ctx, revision); err != nil {
+	if c.id, err = c.objects.resolve(ctx, revision); err != nil {
 		return nil, fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
 	}
 	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
 		return nil, err
 	}
-	if c.boundary, err = store.shallow(ctx); err != nil {
+	if c.boundary, err = c.objects.meta.shallow(ctx); err != nil {
 		return nil, err
 	}
-	return c, c.findTree(ctx)
+	if err = c.findTree(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // within returns dir relative to the repository's root, with slashes.
@@ -142,7 +143,7 @@ func (c *Commit) findTree(ctx context.Context) (err error) {
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
-func (c *Commit) Close() error { return c.objects.store.Close() }
+func (c *Commit) Close() error { return c.objects.close() }
 
 // ID returns the commit's id in hexadecimal.
 func (c *Commit) ID() string { return c.id }
@@ -276,7 +277,7 @@ func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tr
 		}
 		switch e.kind() {
 		case modeDir:
-			if !nested && w.takeOver(at, e.id) {
+			if !nested && w.takeOver(ctx, at, e.id) {
 				continue
 			}
 			below, err := w.objects.tree(ctx, e.id)
@@ -308,22 +309,24 @@ func dirPath(rel string) string {
 }
 
 // takeOver lists a directory as the base has it, if it did not change.
-func (w *commitWalk) takeOver(rel, tree string) bool {
+func (w *commitWalk) takeOver(ctx context.Context, rel, tree string) bool {
 	path := pathname(rel)
 	if w.base.trees[path] != tree {
 		return false
 	}
 	for _, a := range w.base.below(path) {
 		a.Blob.Nonce = kvsync.Nonce{}
-		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(a.OID)})
+		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(ctx, a.OID)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true
 }
 
-func (w *commitWalk) opener(id string) func() (io.ReadCloser, error) {
-	objects := w.objects
-	return func() (io.ReadCloser, error) { return objects.blob(context.Background(), id) }
+// opener opens a blob, also after the call of Files is over and its context
+// with it.
+func (w *commitWalk) opener(ctx context.Context, id string) func() (io.ReadCloser, error) {
+	objects, ctx := w.objects, context.WithoutCancel(ctx)
+	return func() (io.ReadCloser, error) { return objects.blob(ctx, id) }
 }
 
 // links resolves symlinks inside the tree.
@@ -403,7 +406,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		}
 		w.base.keepTime(&a)
 		w.refuse(f.rel, checkFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(f.id)})
+		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(ctx, f.id)})
 	}
 	return nil
 }

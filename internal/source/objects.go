@@ -56,14 +56,29 @@ type Reads struct {
 	Blobs, Sizes int64
 }
 
-// objects is an objectStore with the decoding and the counting on top.
+// objects decodes and counts what object stores read.
 type objects struct {
-	store                        objectStore
-	commits, trees, blobs, sizes atomic.Int64
+	// meta reads commits and trees, blobs reads blobs; they may be one.
+	meta, blobs objectStore
+
+	commitReads, treeReads, blobReads, sizeReads atomic.Int64
 }
 
 func (o *objects) reads() Reads {
-	return Reads{o.commits.Load(), o.trees.Load(), o.blobs.Load(), o.sizes.Load()}
+	return Reads{o.commitReads.Load(), o.treeReads.Load(), o.blobReads.Load(), o.sizeReads.Load()}
+}
+
+// close ends what the stores hold open.
+func (o *objects) close() error { return errors.Join(o.meta.Close(), o.blobs.Close()) }
+
+// resolve returns the commit that a revision names. A form of revision that
+// the one store does not know may be known to the other.
+func (o *objects) resolve(ctx context.Context, revision string) (string, error) {
+	id, err := o.meta.resolve(ctx, revision)
+	if errors.Is(err, errSyntax) {
+		return o.blobs.resolve(ctx, revision)
+	}
+	return id, err
 }
 
 // maxMeta bounds commits and trees, which are read whole.
@@ -71,7 +86,7 @@ const maxMeta = 256 << 20
 
 // read returns the content of a commit, tag or tree.
 func (o *objects) read(ctx context.Context, id, want string) ([]byte, error) {
-	kind, size, content, err := o.store.open(ctx, id)
+	kind, size, content, err := o.meta.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", want, id, err)
 	}
@@ -90,7 +105,7 @@ func (o *objects) read(ctx context.Context, id, want string) ([]byte, error) {
 }
 
 func (o *objects) commit(ctx context.Context, id string) (*commit, error) {
-	o.commits.Add(1)
+	o.commitReads.Add(1)
 	data, err := o.read(ctx, id, kindCommit)
 	if err != nil {
 		return nil, err
@@ -103,7 +118,7 @@ func (o *objects) commit(ctx context.Context, id string) (*commit, error) {
 }
 
 func (o *objects) tree(ctx context.Context, id string) ([]treeEntry, error) {
-	o.trees.Add(1)
+	o.treeReads.Add(1)
 	data, err := o.read(ctx, id, kindTree)
 	if err != nil {
 		return nil, err
@@ -116,8 +131,8 @@ func (o *objects) tree(ctx context.Context, id string) ([]treeEntry, error) {
 }
 
 func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
-	o.sizes.Add(1)
-	kind, size, err := o.store.stat(ctx, id)
+	o.sizeReads.Add(1)
+	kind, size, err := o.blobs.stat(ctx, id)
 	if err == nil && kind != kindBlob {
 		err = fmt.Errorf("it is a %s", kind)
 	}
@@ -128,8 +143,8 @@ func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
 }
 
 func (o *objects) blob(ctx context.Context, id string) (io.ReadCloser, error) {
-	o.blobs.Add(1)
-	kind, _, content, err := o.store.open(ctx, id)
+	o.blobReads.Add(1)
+	kind, _, content, err := o.blobs.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", id, err)
 	}

@@ -25,10 +25,10 @@ const (
 	// largeObject is the size from which go-git streams an object instead of
 	// holding it in memory.
 	largeObject = 1 << 20
-	// deltaCache bounds the bases of deltas that one reader remembers. go-git's
-	// own default, 96 MiB for each, would be most of the memory that a whole
-	// deploy may take.
-	deltaCache = 8 * cache.MiByte
+	// deltaCache bounds the bases of deltas that all readers together remember.
+	// go-git's own default, 96 MiB for each, would be more than the memory that
+	// a whole deploy may take.
+	deltaCache = 32 * cache.MiByte
 )
 
 // storage reads a repository through go-git's object storage. That is not safe
@@ -40,6 +40,9 @@ type storage struct {
 	// and those that they name. go-git itself follows them only where the paths
 	// are absolute, and only for some of its calls.
 	alternates []billy.Filesystem
+	// cache is shared by the readers; it has a lock of its own, and what is in
+	// it is only read.
+	cache cache.Object
 
 	mu     sync.Mutex
 	idle   []*reader
@@ -50,7 +53,7 @@ type storage struct {
 type reader struct{ stores []*filesystem.Storage }
 
 func openStorage(r *repository) (*storage, error) {
-	s := &storage{commonDir: r.commonDir, fs: osfs.New(r.gitDir)}
+	s := &storage{commonDir: r.commonDir, fs: osfs.New(r.gitDir), cache: cache.NewObjectLRU(deltaCache)}
 	if r.commonDir != r.gitDir {
 		s.fs = dotgit.NewRepositoryFilesystem(s.fs, osfs.New(r.commonDir))
 	}
@@ -110,7 +113,7 @@ func (s *storage) take() (*reader, error) {
 	}
 	r := &reader{}
 	for _, fs := range append([]billy.Filesystem{s.fs}, s.alternates...) {
-		r.stores = append(r.stores, filesystem.NewStorageWithOptions(fs, cache.NewObjectLRU(deltaCache),
+		r.stores = append(r.stores, filesystem.NewStorageWithOptions(fs, s.cache,
 			filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: largeObject}))
 	}
 	return r, nil
@@ -128,7 +131,7 @@ func (s *storage) give(r *reader) {
 
 func (r *reader) close() {
 	for _, store := range r.stores {
-		_ = store.ObjectStorage.Close()
+		_ = store.Close()
 	}
 }
 
@@ -257,7 +260,7 @@ func (s *storage) resolve(ctx context.Context, revision string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("%w %q", err, revision)
 	}
-	o := &objects{store: s}
+	o := &objects{meta: s, blobs: s}
 	if id, err = peel(ctx, o, id); err != nil {
 		return "", fmt.Errorf("revision %q: %w", revision, err)
 	}
@@ -272,7 +275,7 @@ func (s *storage) resolve(ctx context.Context, revision string) (string, error) 
 // peel follows tags to the commit.
 func peel(ctx context.Context, o *objects, id string) (string, error) {
 	for range 10 {
-		kind, _, content, err := o.store.open(ctx, id)
+		kind, _, content, err := o.meta.open(ctx, id)
 		if err != nil {
 			return "", err
 		}

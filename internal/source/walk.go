@@ -182,7 +182,7 @@ func (w *folderWalk) link(rel string) error {
 			// Lstat follows symlinks in the directories before the name, and
 			// refuses those that leave the folder.
 			w.refuse(rel, linkLeaves)
-			return nil
+			return nil //nolint:nilerr // it is reported with all that is refused
 		case info.Mode()&fs.ModeSymlink == 0:
 			w.linked(rel, at, info)
 			return nil
