@@ -30,7 +30,6 @@ type Server struct {
 	mu       sync.Mutex // guards what follows, and everything below an account
 	accounts map[string]*account
 	uploads  map[string]*assetSession
-	closed   bool
 
 	workers  workers
 	edge     *edge
@@ -133,10 +132,11 @@ func (s *Server) ControlToken() string { return s.control }
 
 // Close ends the requests, the sites and their processes. A temporary folder is
 // removed, any other is left whole. Requests that are not done when ctx ends are cut.
+// Closing again does nothing.
 func (s *Server) Close(ctx context.Context) error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
+	if s.life.Err() != nil {
+		return nil
+	}
 	s.stop()
 	var errs []error
 	if s.http != nil {
