@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/term"
 )
@@ -40,7 +39,7 @@ func (se *session) serve(ctx context.Context, s streams) error {
 		return nil
 	}
 	if se.flags.JSON || !term.IsTerminal(s.out) || !term.IsTerminal(s.in) {
-		se.console.Say("To look at it: kv-sync dev")
+		se.console.Say("The local platform ends with this command; kv-sync dev serves what was deployed.")
 		return nil
 	}
 	se.console.Say("Serving until Ctrl-C. (kv-sync dev keeps it running while you deploy again.)")
@@ -68,7 +67,7 @@ func (se *session) plan(ctx context.Context, o optionFlags) error {
 	se.report.AddPlan(p)
 	se.console.Plan(p)
 	if !p.NoChange {
-		se.console.Say("%s", fmt.Sprintf("Nothing was sent. To do it: %s", se.again("deploy")))
+		se.console.Say("Nothing was sent. To do it: %s", se.again("deploy"))
 	}
 	return nil
 }

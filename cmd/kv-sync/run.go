@@ -79,8 +79,12 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	}
 	// kong asks to exit in the middle of parsing, after it has printed help.
 	defer func() {
-		if code, ok := recover().(exit); ok {
-			err = code
+		switch p := recover().(type) {
+		case nil:
+		case exit:
+			err = p
+		default:
+			panic(p)
 		}
 	}()
 	var line commandLine
@@ -88,7 +92,7 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
-		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}}),
+		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}, {Key: "guards", Title: "To go on where a guard stops:"}}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
 	)
 	if err != nil {

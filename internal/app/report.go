@@ -90,7 +90,13 @@ func (r *Report) AddPlan(p *kvsync.Plan) {
 	if p == nil {
 		return
 	}
-	r.Plan = p
+	whole := *p
+	for _, list := range []*[]kvsync.Change{&whole.Added, &whole.Changed, &whole.Removed} {
+		if *list == nil {
+			*list = []kvsync.Change{} // a script wants a list, not null
+		}
+	}
+	r.Plan = &whole
 	r.NoChange = p.NoChange
 	r.Added, r.Changed, r.Removed, r.Unchanged = len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged
 	if r.Commit == "" {

@@ -45,7 +45,9 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 		if res.URL != "" {
 			t.line("      %s", t.with(bold, Visible(res.URL)))
 		}
-		t.line("The commit that was left is held back until a newer one is deployed, or --release is given.")
+		if res.Commit != "" {
+			t.line("The commit that was left is held back until a newer one is deployed, or --release is given.")
+		}
 	}
 	c.print(t.String())
 }

@@ -29,9 +29,15 @@ func planText(p *kvsync.Plan, color paint) string {
 		return t.String()
 	}
 	t.line("")
-	t.changes("+", green, p.Added)
-	t.changes("~", yellow, p.Changed)
-	t.changes("-", red, p.Removed)
+	width := 0
+	for _, list := range [][]kvsync.Change{p.Added, p.Changed, p.Removed} {
+		for _, ch := range list[:min(len(list), shown)] {
+			width = min(max(width, utf8.RuneCountInString(Visible(ch.Path))), 60)
+		}
+	}
+	t.changes("+", green, width, p.Added)
+	t.changes("~", yellow, width, p.Changed)
+	t.changes("-", red, width, p.Removed)
 	if p.WorkerChanged {
 		t.line("  %s the Worker's code, bindings or settings", t.with(yellow, "~"))
 	}
@@ -52,15 +58,16 @@ func planText(p *kvsync.Plan, color paint) string {
 }
 
 func originText(o kvsync.Origin) string {
-	dir := o.Dir
-	if dir == "" || dir == "." {
-		dir = "the repository's root"
-		if o.Kind == "folder" {
-			dir = "this folder"
-		}
+	here := o.Dir == "" || o.Dir == "."
+	switch {
+	case o.Kind == "folder" && here:
+		return "from this folder"
+	case o.Kind == "folder":
+		return "from folder " + Visible(o.Dir)
 	}
-	if o.Kind == "folder" {
-		return "from folder " + Visible(dir)
+	dir := o.Dir
+	if here {
+		dir = "the repository's root"
 	}
 	s := fmt.Sprintf("from %s at commit %s", Visible(dir), short(o.Commit))
 	if o.Branch != "" {
@@ -72,13 +79,8 @@ func originText(o kvsync.Origin) string {
 	return s
 }
 
-// changes lists the first paths of one kind in two columns.
-func (t *page) changes(mark string, s style, list []kvsync.Change) {
-	width := 0
-	for _, ch := range list[:min(len(list), shown)] {
-		width = max(width, utf8.RuneCountInString(Visible(ch.Path)))
-	}
-	width = min(width, 60)
+// changes lists the first paths of one kind, their sizes in a column.
+func (t *page) changes(mark string, s style, width int, list []kvsync.Change) {
 	for _, ch := range list[:min(len(list), shown)] {
 		size := Bytes(ch.Size)
 		if mark == "~" {

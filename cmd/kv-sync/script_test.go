@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/workerd"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kv-sync": func() { os.Exit(Main()) }})
+}
+
+// TestScripts runs what a user types, with real git, against a local platform
+// that each script has for itself. What it checks is what the platform holds and
+// counted, and what the user reads.
+func TestScripts(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Fatal("the scripts need git on PATH")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
+			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd,
+			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready,
+		},
+	})
+}
+
+func setup(e *testscript.Env) error {
+	cache := filepath.Join(e.WorkDir, "cache")
+	e.Setenv("HOME", e.WorkDir)
+	e.Setenv("XDG_CACHE_HOME", cache)
+	e.Setenv("CI", "")
+	e.Setenv("GITHUB_TOKEN", "")
+	e.Setenv("GITHUB_REPOSITORY", "")
+	for _, who := range []string{"AUTHOR", "COMMITTER"} {
+		e.Setenv("GIT_"+who+"_NAME", "Ada")
+		e.Setenv("GIT_"+who+"_EMAIL", "ada@example.org")
+	}
+	e.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	return nil
+}
+
+// rig is what one script has.
+type rig struct {
+	server *platform.Server
+	mu     sync.Mutex
+	begun  map[string]int // requests that have arrived, by kind
+}
+
+var rigs sync.Map // *testscript.TestScript -> *rig
+
+func rigOf(ts *testscript.TestScript) *rig {
+	r, ok := rigs.Load(ts)
+	if !ok {
+		ts.Fatalf("start a platform first")
+	}
+	return r.(*rig)
+}
+
+const (
+	testToken   = "script-token-with-every-permission"
+	readToken   = "script-token-that-only-reads"
+	testAccount = "0123456789abcdef0123456789abcdef"
+)
+
+// startPlatform starts a platform and points the script's environment at it.
+func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
+	server, err := platform.Open(platform.Options{
+		Dir: ts.MkAbs("platform"),
+		Tokens: map[string][]platform.Permission{
+			testToken: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
+			readToken: {platform.KVRead, platform.WorkersRead},
+		},
+	})
+	ts.Check(err)
+	ts.Check(server.Start())
+	r := &rig{server: server, begun: map[string]int{}}
+	r.watch(func(platform.RequestInfo) platform.Fault { return platform.Fault{} })
+	rigs.Store(ts, r)
+	ts.Defer(func() {
+		rigs.Delete(ts)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = server.Close(ctx)
+	})
+	ts.Setenv("CLOUDFLARE_API_BASE_URL", server.URL())
+	ts.Setenv("CLOUDFLARE_API_TOKEN", testToken)
+	ts.Setenv("CLOUDFLARE_ACCOUNT_ID", testAccount)
+	ts.Setenv("READ_TOKEN", readToken)
+}
+
+// watch counts the requests as they arrive, and breaks those that decide names.
+func (r *rig) watch(decide func(platform.RequestInfo) platform.Fault) {
+	r.server.SetFault(func(i platform.RequestInfo) platform.Fault {
+		r.mu.Lock()
+		r.begun[i.Kind]++
+		r.mu.Unlock()
+		return decide(i)
+	})
+}
+
+// fault KIND MATCH [STATUS]: requests that match go wrong; "fault none" ends that.
+func fault(ts *testscript.TestScript, neg bool, args []string) {
+	r := rigOf(ts)
+	if args[0] == "none" {
+		r.watch(func(platform.RequestInfo) platform.Fault { return platform.Fault{} })
+		return
+	}
+	f := platform.Fault{Kind: platform.FaultKind(args[0])}
+	if len(args) > 2 {
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		f.Status = n
+	}
+	r.watch(func(i platform.RequestInfo) platform.Fault {
+		if ok, _ := path.Match(args[1], i.Kind); ok {
+			return f
+		}
+		return platform.Fault{}
+	})
+}
+
+// await KIND waits until such a request has arrived since the last reset.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	r := rigOf(ts)
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r.mu.Lock()
+		n := r.begun[args[0]]
+		r.mu.Unlock()
+		if n > 0 {
+			return
+		}
+	}
+	ts.Fatalf("no request %s came", args[0])
+}
+
+// reset forgets the requests so far.
+func reset(ts *testscript.TestScript, neg bool, _ []string) {
+	r := rigOf(ts)
+	r.server.ResetRequests()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.begun)
+}
+
+// requests N [MATCH]: the server has answered that many.
+func requests(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var kinds []string
+	for _, q := range rigOf(ts).server.Requests() {
+		if len(args) < 2 {
+			kinds = append(kinds, q.Kind)
+		} else if ok, _ := path.Match(args[1], q.Kind); ok {
+			kinds = append(kinds, q.Kind)
+		}
+	}
+	if len(kinds) != want {
+		ts.Fatalf("%d requests, want %d: %s", len(kinds), want, strings.Join(kinds, ", "))
+	}
+}
+
+// commit MESSAGE commits everything in the current directory's repository, each
+// commit an hour after the one before.
+func commit(ts *testscript.TestScript, neg bool, args []string) {
+	n, _ := strconv.Atoi(ts.Getenv("COMMITS"))
+	ts.Setenv("COMMITS", strconv.Itoa(n+1))
+	at := time.Date(2026, 1, 1, n, 0, 0, 0, time.UTC).Format(time.RFC3339)
+	ts.Setenv("GIT_AUTHOR_DATE", at)
+	ts.Setenv("GIT_COMMITTER_DATE", at)
+	if n == 0 {
+		ts.Check(ts.Exec("git", "init", "-q", "-b", "main"))
+	}
+	ts.Check(ts.Exec("git", "add", "-A"))
+	ts.Check(ts.Exec("git", "commit", "-q", "--allow-empty", "-m", args[0]))
+}
+
+// foreign NAME deploys a Worker as another tool would.
+func foreign(ts *testscript.TestScript, neg bool, args []string) {
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	part := func(name, contentType, text string) {
+		h := textproto.MIMEHeader{"Content-Type": {contentType}}
+		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, name, name))
+		p, err := w.CreatePart(h)
+		ts.Check(err)
+		_, err = io.WriteString(p, text)
+		ts.Check(err)
+	}
+	part("metadata", "application/json", `{"main_module":"index.js","compatibility_date":"2026-01-01"}`)
+	part("index.js", "application/javascript+module", `export default { fetch: () => new Response("foreign") }`)
+	ts.Check(w.Close())
+	to := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/workers/scripts/" + args[0]
+	req, err := http.NewRequest(http.MethodPut, to, &body)
+	ts.Check(err)
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(res.Body)
+		ts.Fatalf("PUT the foreign Worker: %s %s", res.Status, b)
+	}
+}
+
+// fetch URL WANT: a visitor gets a page that holds the text.
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	res, err := http.Get(args[0])
+	ts.Check(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if !strings.Contains(string(b), args[1]) {
+		ts.Fatalf("GET %s: %s, %q; want %q in it", args[0], res.Status, b, args[1])
+	}
+}
+
+// json PATH VALUE: stdout is exactly one JSON object, and holds the value.
+// "json PATH -> NAME" sets an environment variable.
+func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
+	out := ts.ReadFile("stdout")
+	d := json.NewDecoder(strings.NewReader(out))
+	var object map[string]any
+	if err := d.Decode(&object); err != nil {
+		ts.Fatalf("stdout is no JSON object: %v\n%s", err, out)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		ts.Fatalf("there is more than one object on stdout:\n%s", out)
+	}
+	got := gjson.Get(out, args[0])
+	if !got.Exists() {
+		ts.Fatalf("%s is not in the report:\n%s", args[0], out)
+	}
+	switch {
+	case len(args) == 3 && args[1] == "->":
+		ts.Setenv(args[2], got.String())
+	case len(args) == 2 && (got.String() == args[1]) == neg:
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+// useWorkerd lets a platform in the command's own process find workerd where
+// the tests keep it.
+func useWorkerd(ts *testscript.TestScript, neg bool, _ []string) {
+	p, err := workerd.Find(context.Background(), nil)
+	ts.Check(err)
+	ts.Setenv(workerd.EnvPath, p)
+}
+
+// code N COMMAND ARGS: the command ends with exactly that exit code. Its output
+// is that of exec.
+func exitCode(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if got := 0; err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	} else if exit != nil {
+		got = exit.ExitCode()
+		if got != want {
+			ts.Fatalf("exit code %d, want %d", got, want)
+		}
+	} else if got != want {
+		ts.Fatalf("exit code 0, want %d", want)
+	}
+}
+
+// lose PREFIX deletes the first key with the prefix, as no part of kv-sync would.
+func lose(ts *testscript.TestScript, neg bool, args []string) {
+	base := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/storage/kv/namespaces"
+	namespace := gjson.Get(api(ts, http.MethodGet, base), "result.0.id").String()
+	key := gjson.Get(api(ts, http.MethodGet, base+"/"+namespace+"/keys?prefix="+args[0]), "result.0.name").String()
+	if key == "" {
+		ts.Fatalf("there is no key %s…", args[0])
+	}
+	api(ts, http.MethodDelete, base+"/"+namespace+"/values/"+url.PathEscape(key))
+}
+
+// api sends one request and returns its answer.
+func api(ts *testscript.TestScript, method, to string) string {
+	req, err := http.NewRequest(method, to, http.NoBody)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if res.StatusCode != http.StatusOK {
+		ts.Fatalf("%s %s: %s %s", method, to, res.Status, b)
+	}
+	return string(b)
+}
+
+// hostile DIR puts a file there whose name clears a screen and turns text around.
+func hostile(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0])+"/\x1b[2Jevil\u202etxt", []byte("x"), 0o600))
+}
+
+// ready waits until kv-sync dev answers.
+func ready(ts *testscript.TestScript, neg bool, _ []string) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		found, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "kv-sync", "local", "*", "platform.json"))
+		ts.Check(err)
+		if len(found) > 0 {
+			return
+		}
+	}
+	ts.Fatalf("kv-sync dev did not start")
+}

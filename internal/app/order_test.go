@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/github"
+	"github.com/kv-sync/kv-sync/internal/source"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// shallow makes a repository of n commits and a clone of the last one alone. It
+// returns the clone's folder and the ids, oldest first.
+func shallow(t *testing.T, n int) (dir string, ids []string) {
+	t.Helper()
+	root := t.TempDir()
+	origin := filepath.Join(root, "origin")
+	git := func(dir string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git(root, "init", "-q", "-b", "main", origin)
+	for i := range n {
+		git(origin, "commit", "-q", "--allow-empty", "-m", fmt.Sprint(i))
+		ids = append(ids, git(origin, "rev-parse", "HEAD"))
+	}
+	dir = filepath.Join(root, "clone")
+	git(root, "clone", "-q", "--depth=1", "file://"+origin, dir)
+	return dir, ids
+}
+
+func orderedIn(t *testing.T, dir string, gh *github.Client) *ordered {
+	t.Helper()
+	src, err := source.OpenCommit(t.Context(), source.Options{WorkDir: dir, CacheDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = src.Close() })
+	return &ordered{Source: src, github: gh, clone: clone{dir, gitEnviron()}, log: slog.New(slog.DiscardHandler)}
+}
+
+func TestOrderDeepensAShallowClone(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	for _, tt := range []struct {
+		active, next string
+		want         kvsync.Relation
+	}{
+		{ids[0], ids[2], kvsync.RelationNewer},
+		{ids[2], ids[0], kvsync.RelationOlder},
+		{strings.Repeat("a", 40), ids[2], kvsync.RelationUnknown}, // forced away: nobody can tell
+	} {
+		o := orderedIn(t, dir, nil)
+		if rel, err := o.Compare(t.Context(), tt.active, tt.next); err != nil || rel != tt.want {
+			t.Errorf("Compare(%.7s, %.7s) is %v, %v; want %v", tt.active, tt.next, rel, err, tt.want)
+		}
+	}
+}
+
+func TestOrderAsksGitHubFirst(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	for status, want := range map[string]kvsync.Relation{
+		"ahead": kvsync.RelationNewer, "behind": kvsync.RelationOlder, "identical": kvsync.RelationSame, "diverged": kvsync.RelationDiverged,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"status":%q}`, status) }))
+		gh, err := github.New(server.URL, "ada/tides", "token")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil || rel != want {
+			t.Errorf("%s is %v, %v", status, rel, err)
+		}
+		server.Close()
+	}
+	if out, err := (clone{dir, gitEnviron()}).git(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
+		t.Errorf("the clone was deepened though GitHub knew: %s, %v", out, err)
+	}
+}
+
+func TestOrderGoesOnWithoutGitHub(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	gh, err := github.New(server.URL, "ada/tides", "token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil || rel != kvsync.RelationNewer {
+		t.Errorf("got %v, %v", rel, err)
+	}
+}
+
+func TestOrderHonoursTheContext(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	o := orderedIn(t, dir, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if rel, err := o.clone.deepen(ctx, o.log, ids[0], ids[2]); err == nil || rel != kvsync.RelationUnknown {
+		t.Errorf("got %v, %v", rel, err)
+	}
+}
+
+func TestGitSeesNoToken(t *testing.T) {
+	t.Setenv("CLOUDFLARE_API_TOKEN", "secret-a")
+	t.Setenv("CF_API_TOKEN", "secret-b")
+	t.Setenv("INPUT_API-TOKEN", "secret-c")
+	if env := strings.Join(gitEnviron(), "\n"); strings.Contains(env, "secret-") {
+		t.Error("git gets a token that it does not need")
+	}
+}

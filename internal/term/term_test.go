@@ -1,0 +1,149 @@
+package term
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func none(string) string { return "" }
+
+func changes(n int, prefix string) []kvsync.Change {
+	var out []kvsync.Change
+	for i := range n {
+		out = append(out, kvsync.Change{Path: fmt.Sprintf("/%s%02d.html", prefix, i), Size: 2000, Before: 999})
+	}
+	return out
+}
+
+func TestPlan(t *testing.T) {
+	p := &kvsync.Plan{
+		Site:   "tides",
+		Origin: kvsync.Origin{Kind: "commit", Dir: "public", Commit: strings.Repeat("a", 40), Branch: "main", Subject: "Fix\x1b[31m"},
+		Added:  changes(22, "a"), Changed: changes(1, "c"), Removed: []kvsync.Change{{Path: "/evil\x1b]0;x\x07\u202e", Size: 12}},
+		Unchanged: 12345, WorkerChanged: true, Blobs: 1023, Bytes: 12_345_678, Writes: 1025,
+		Notices: []kvsync.Problem{{Path: "lib", Reason: "a submodule is not published"}},
+	}
+	var want strings.Builder
+	want.WriteString("tides from public at commit aaaaaaaaaaaa (main): Fix\\x1b[31m\n\n")
+	for i := range 20 {
+		fmt.Fprintf(&want, "  + /a%02d.html%s  2.0 kB\n", i, strings.Repeat(" ", 12))
+	}
+	want.WriteString(`  + and 2 more
+  ~ /c00.html              999 B → 2.0 kB
+  - /evil\x1b]0;x\a\u202e  12 B
+  ~ the Worker's code, bindings or settings
+
+Note: lib: a submodule is not published
+Plan: 22 to add, 1 to change, 1 to remove, 12,345 unchanged; 1,023 blobs (12 MB), 1,025 KV writes.
+Note: the free plan has 1,000 KV writes a day, for the whole account.
+`)
+	if diff := cmp.Diff(want.String(), planText(p, false)); diff != "" {
+		t.Error(diff)
+	}
+	if got := planText(p, true); strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(got), "\x1b") {
+		t.Errorf("an escape that is not ours:\n%q", got)
+	}
+}
+
+func TestPlanWithoutChange(t *testing.T) {
+	got := planText(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, false)
+	if want := "tides from this folder\n\nNo change: this is what deployment d1 serves.\n"; got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzVisible(f *testing.F) {
+	for _, s := range []string{"plain /a b.html", "\x1b[2J", "\u202etxt", "\xff\xfe", "a\nb", "\u200b", "ünï", "\ufffd", "\x9b31m"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		v := Visible(s)
+		if !utf8.ValidString(v) {
+			t.Fatalf("%q is not UTF-8", v)
+		}
+		for _, r := range v {
+			if !unicode.IsPrint(r) {
+				t.Fatalf("%q has %U", v, r)
+			}
+		}
+	})
+}
+
+func TestSizesAndNumbers(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 9949: "9.9 kB", 9951: "10 kB", 999_499: "999 kB", 999_999: "1.0 MB",
+		176_000_000: "176 MB", 5_000_000_000: "5.0 GB", 7_777_000_000_000: "7777 GB"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("Bytes(%d) is %s, want %s", n, got, want)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := Number(n); got != want {
+			t.Errorf("Number(%d) is %s, want %s", n, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{40 * time.Millisecond: "0.04 s", 1234 * time.Millisecond: "1.2 s", 42 * time.Second: "42 s", 200 * time.Second: "3 min 20 s"} {
+		if got := Seconds(d); got != want {
+			t.Errorf("Seconds(%v) is %s, want %s", d, got, want)
+		}
+	}
+}
+
+// TestRetriesAreSaid: the adapter's records become lines for people.
+func TestRetriesAreSaid(t *testing.T) {
+	var out, err bytes.Buffer
+	log := New(&out, &err, none).Log(false)
+	log.Warn("the request failed and is sent again", slog.String("method", "PUT"), slog.Int("attempt", 1),
+		slog.Duration("wait", 1500*time.Millisecond), slog.String("error", "PUT /x: 503\x1b[2J"))
+	log.Info("few requests of the API's rate limit are left: going slower", slog.Int64("left", 3), slog.Duration("for", 20*time.Second))
+	log.Debug("source is the folder")
+	want := "trying again in 1.5 s: PUT /x: 503\\x1b[2J\nfew requests of the API's rate limit are left: going slower (left 3, for 20 s)\n"
+	if diff := cmp.Diff(want, err.String()); diff != "" || out.Len() > 0 {
+		t.Errorf("%s%s", diff, out.String())
+	}
+}
+
+// TestPlainProgress: where there is no terminal, no bar and no escape is written.
+func TestPlainProgress(t *testing.T) {
+	var out, err bytes.Buffer
+	c := New(&out, &err, none)
+	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 2, Bytes: 10, Added: changes(2, "a")}})
+	c.said = time.Now().Add(-time.Minute)
+	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
+	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 2, TotalFiles: 2, Bytes: 10, TotalBytes: 10})
+	c.Progress(kvsync.Progress{Stage: kvsync.StageSwitch, Note: "another deployment switched meanwhile"})
+	c.Close()
+	want := "uploading: 1 of 2 values, 4 B of 10 B\nanother deployment switched meanwhile\n"
+	if err.String() != want || !strings.Contains(out.String(), "Plan: 2 to add") || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("err %q, out %q", err.String(), out.String())
+	}
+}
+
+// TestBars: a bar is drawn, notes go above it, and nothing of it is left.
+func TestBars(t *testing.T) {
+	var out, err bytes.Buffer
+	c := New(&out, &err, none)
+	c.bars = true
+	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 100, Bytes: 1000}})
+	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 50, TotalFiles: 100, Bytes: 500, TotalBytes: 1000})
+	c.Say("a note")
+	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 100, TotalFiles: 100, Bytes: 1000, TotalBytes: 1000})
+	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 10, TotalBytes: 20})
+	c.Close()
+	if c.progress != nil || !strings.Contains(err.String(), "a note\n") {
+		t.Errorf("err %q", err.String())
+	}
+	c.Say("after")
+	if !strings.HasSuffix(err.String(), "after\n") {
+		t.Errorf("err %q", err.String())
+	}
+}
