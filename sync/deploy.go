@@ -2,6 +2,7 @@ package kvsync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -218,7 +219,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 	return plan, nil
 }
 
-// finish is everything after the switch: it may fail without harm.
+// finish is everything after the switch: it may fail without harm to the site.
 func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *Result {
 	res := &Result{
 		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p, Switched: true,
@@ -238,6 +239,11 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on: %v", err))
 		}
 	}
+	if !p.First && p.WorkerChanged {
+		if err := e.patchSettings(ctx, p.worker); err != nil {
+			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but settings of its script were not changed: %v", err))
+		}
+	}
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, false)
 		if err != nil {
@@ -247,6 +253,20 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 		}
 	}
 	return res
+}
+
+// patchSettings applies what the Worker's author set and no version carries.
+func (e *Engine) patchSettings(ctx context.Context, w Worker) error {
+	settings := make(map[string]json.RawMessage)
+	for _, name := range ScriptSettings {
+		if v, ok := w.Settings[name]; ok {
+			settings[name] = v
+		}
+	}
+	if len(settings) == 0 {
+		return nil
+	}
+	return e.workers.PatchSettings(ctx, settings)
 }
 
 // errStale: the plan is too old for prune to have left its blobs alone for sure.

@@ -343,6 +343,26 @@ func TestRetired(t *testing.T) {
 	}
 }
 
+// Settings that no version carries follow the switch, and only where the Worker changed.
+func TestScriptSettings(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	mine := script
+	mine.Settings = map[string]json.RawMessage{"logpush": json.RawMessage("true"), "limits": json.RawMessage(`{"cpu_ms":50}`)}
+	for i, src := range h[1:] {
+		kinds := w.counted(func() {
+			res, err := w.engine().Deploy(t.Context(), src, mine, kvsync.Options{})
+			if err != nil || len(res.Notices) > 0 {
+				t.Fatal(res, err)
+			}
+		})
+		if patched := slices.Contains(kinds, "workers.script-settings.patch"); patched != (i == 0) {
+			t.Errorf("deploy %d: %v", i, kinds)
+		}
+	}
+}
+
 // What should never have been published is gone with the switch.
 func TestForget(t *testing.T) {
 	w := start(t)

@@ -43,6 +43,11 @@ type Migration struct {
 	Step json.RawMessage
 }
 
+// ScriptSettings are the members of Worker.Settings that belong to the script
+// and not to a version: a version upload does not take them, so they are
+// changed after the switch, as wrangler does it.
+var ScriptSettings = []string{"logpush", "observability", "streaming_tail_consumers", "tags", "tail_consumers"}
+
 // Module is one module of a Worker.
 type Module struct {
 	Name string
@@ -125,6 +130,9 @@ type Workers interface {
 	// PutScript uploads and switches in one step, for the first deployment and
 	// for migrations.
 	PutScript(ctx context.Context, u Upload) error
+	// PatchSettings changes settings of the script, those that no version carries
+	// (see [ScriptSettings]). The others stay as they are.
+	PatchSettings(ctx context.Context, settings map[string]json.RawMessage) error
 	// URL returns the address under workers.dev that the script has or would
 	// have, or "" where the account has no subdomain.
 	URL(ctx context.Context) (string, error)

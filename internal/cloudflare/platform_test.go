@@ -154,3 +154,33 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestPatchSettings(t *testing.T) {
+	p, a := onPlatform(t)
+	w := a.Workers("blog")
+	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); !errors.Is(err, kvsync.ErrNotFound) {
+		t.Errorf("without a script: %v", err)
+	}
+	module := kvsync.Module{Name: "m.js", Type: "application/javascript+module", Content: []byte("export default {}")}
+	worker := kvsync.Worker{Main: "m.js", Modules: []kvsync.Module{module}, CompatibilityDate: "2026-01-01"}
+	if err := w.PutScript(t.Context(), kvsync.Upload{Worker: worker}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.BaseURL+"/accounts/"+p.AccountID+"/workers/scripts/blog/script-settings", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var got struct{ Result struct{ Logpush bool } }
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !got.Result.Logpush {
+		t.Errorf("the script's settings are %+v, %v", got, err)
+	}
+}

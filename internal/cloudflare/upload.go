@@ -20,10 +20,6 @@ const (
 	maxTag     = 100
 )
 
-// scriptSettings belong to the script and not to a version: an upload of a
-// version that names them is refused.
-var scriptSettings = []string{"migrations", "tags", "logpush"}
-
 // ownMembers are the metadata's members that an Upload has fields for.
 var ownMembers = []string{"main_module", "body_part", "bindings", "compatibility_date", "compatibility_flags", "annotations", "migrations"}
 
@@ -78,7 +74,7 @@ func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
 	}
 	m := map[string]any{}
 	for name, value := range u.Settings {
-		if !version || !slices.Contains(scriptSettings, name) {
+		if !version || !slices.Contains(kvsync.ScriptSettings, name) {
 			m[name] = value
 		}
 	}

@@ -216,6 +216,25 @@ func (s *Script) MigrationTag(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// PatchSettings changes settings that belong to the script and to no version.
+func (s *Script) PatchSettings(ctx context.Context, settings map[string]json.RawMessage) error {
+	body, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	c := &call{
+		what:  fmt.Sprintf("change the settings of Worker %q", s.name),
+		needs: scriptsEdit,
+		body:  payload{jsonType, [][]byte{body}},
+	}
+	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
+		var p workers.ScriptSettingEditParams
+		p.AccountID.Value = s.account.id
+		_, err := s.scripts.Settings.Edit(ctx, name, p, o...)
+		return err
+	})
+}
+
 // EnableURL makes the script reachable under workers.dev, but not its other
 // versions: what is uploaded stays unseen until the switch.
 func (s *Script) EnableURL(ctx context.Context) error {

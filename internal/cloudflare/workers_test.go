@@ -86,9 +86,9 @@ func TestUploadsAreAJSONPartAndModules(t *testing.T) {
 			map[string]any{"name": "KV_SYNC", "type": "json", "json": map[string]any{"v": 1.0}},
 			map[string]any{"name": "SECRET", "type": "inherit", "version_id": "v0"},
 		},
-		"limits": map[string]any{"cpu_ms": 50.0}, "observability": map[string]any{"enabled": true},
+		"limits": map[string]any{"cpu_ms": 50.0},
 	}
-	script := map[string]any{"logpush": true, "tags": []any{"a"},
+	script := map[string]any{"logpush": true, "observability": map[string]any{"enabled": true}, "tags": []any{"a"},
 		"migrations": map[string]any{"old_tag": "m1", "new_tag": "m2", "steps": []any{map[string]any{"new_sqlite_classes": []any{"A"}}}}}
 	for k, v := range version {
 		script[k] = v
