@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/url"
@@ -14,10 +15,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
-
-func behaving(b platform.Behaviour) func(*platform.Options) {
-	return func(o *platform.Options) { o.Behaviour = b }
-}
 
 // keys lists a namespace page by page.
 func (c *client) keys(ns, query string) (names []string, pages int) {
@@ -135,9 +132,9 @@ func TestValueWithMetadata(t *testing.T) {
 	ns, _ := c.namespace("n")
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	form.WriteField("metadata", `{"a": "b"}`)
-	form.WriteField("value", "the value")
-	form.Close()
+	if err := errors.Join(form.WriteField("metadata", `{"a": "b"}`), form.WriteField("value", "the value"), form.Close()); err != nil {
+		t.Fatal(err)
+	}
 	if a, err := c.try("PUT", ns+"/values/k?expiration_ttl=3600", form.FormDataContentType(), &body); err != nil || !a.Success {
 		t.Fatal(a, err)
 	}

@@ -126,7 +126,9 @@ func (c *client) upload(method, path, metadata string, parts ...part) *answer {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		io.WriteString(w, p.content)
+		if _, err := io.WriteString(w, p.content); err != nil {
+			c.t.Fatal(err)
+		}
 	}
 	form.Close()
 	a, err := c.try(method, path, form.FormDataContentType(), &body)

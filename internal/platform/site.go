@@ -146,7 +146,7 @@ func (st *site) enter(ctx context.Context) (*running, string, error) {
 			}
 			continue
 		}
-		st.workers.refresh(st.account, st.script)
+		st.workers.refresh(st.account, st.script) //nolint:contextcheck // others wait for the same start
 	}
 	return nil, "", fmt.Errorf("the Worker %s does not stay up", st.script)
 }

@@ -1,13 +1,13 @@
 package platform_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"testing"
 	"time"
 
-	"fmt"
 	"github.com/kv-sync/kv-sync/internal/platform"
-	"testing"
 )
 
 func TestDeployedWorkerReadsTheStore(t *testing.T) {

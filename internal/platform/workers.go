@@ -98,7 +98,9 @@ func (s *Server) siteURLs() map[string]string {
 }
 
 // activate has the processes that run follow the deployments.
-func (w *workers) activate(_ context.Context, accountID string) { w.refresh(accountID, "") }
+func (w *workers) activate(_ context.Context, accountID string) {
+	w.refresh(accountID, "") //nolint:contextcheck // a switch is not given up with the request that asked for it
+}
 
 // change is a group that is to run, and the process for it.
 type change struct {

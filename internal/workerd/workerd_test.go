@@ -29,8 +29,10 @@ func registry(t *testing.T, binary string) (url string, rel release) {
 	gz := gzip.NewWriter(&tarball)
 	archive := tar.NewWriter(gz)
 	for name, content := range map[string]string{"package/package.json": "{}", "package/bin/workerd": binary} {
-		archive.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))})
-		io.WriteString(archive, content)
+		err := archive.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))})
+		if _, writeErr := io.WriteString(archive, content); err != nil || writeErr != nil {
+			t.Fatal(err, writeErr)
+		}
 	}
 	archive.Close()
 	gz.Close()
@@ -40,7 +42,7 @@ func registry(t *testing.T, binary string) (url string, rel release) {
 			http.NotFound(w, r)
 			return
 		}
-		w.Write(tarball.Bytes())
+		_, _ = w.Write(tarball.Bytes())
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, release{"linux-64", "1.2.3", "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
@@ -182,8 +184,10 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 	} else {
 		conn.Close()
 	}
-	parent.Process.Signal(syscall.SIGKILL)
-	parent.Wait()
+	if err := parent.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait() // it was killed
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
