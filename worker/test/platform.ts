@@ -17,8 +17,12 @@ import { encodeManifest, sha256Hex, type Description, type EntryDescription } fr
 
 const require = createRequire(import.meta.url);
 
-/** The path of the workerd that package.json pins. */
-export const workerdBinary: string = require(require.resolve("workerd")).default;
+/**
+ * The workerd that package.json pins, or WORKERD where it has none to offer.
+ * (Not npm's package "workerd": it wants those of all systems in the lockfile.)
+ */
+export const workerdBinary: string =
+  process.env["WORKERD"] ?? require.resolve(`@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`);
 
 /** A site to serve. */
 export interface Site {
