@@ -82,7 +82,7 @@ func text(field func(*Settings) *string) func(*Settings, string) error {
 
 func among(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
-		if !contains(allowed, v) {
+		if !slices.Contains(allowed, v) {
 			return fmt.Errorf("write %s", orList(allowed))
 		}
 		*field(s) = v

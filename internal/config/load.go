@@ -194,7 +194,7 @@ func (l *loader) projectFile() map[string]given {
 		switch {
 		case name == "api-base-url" || name == "api-token":
 			r.refuse(n, name+" may not stand in a file", "give it by the environment: CLOUDFLARE_API_BASE_URL, CLOUDFLARE_API_TOKEN")
-		case !contains(fileKeys(), name):
+		case !slices.Contains(fileKeys(), name):
 			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
 		default:
 			if v, ok := r.fileValue(name, n); ok {
@@ -392,7 +392,7 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 		l.refuse(name, "it is no regular file", "put a file there, or take it away")
 		return nil
 	case st.Size() > maxFileBytes:
-		l.refuse(name, "it is larger than a configuration file can be", "make it smaller than 1 MiB")
+		l.refuse(name, "it is larger than a configuration file can be", "make it smaller than 256 KiB")
 		return nil
 	}
 	data, err := os.ReadFile(file)

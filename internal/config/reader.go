@@ -1,8 +1,8 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -109,10 +109,8 @@ func (r *reader) oneOf(n *node, allowed ...string) string {
 		r.wrong(n, "a string")
 		return ""
 	}
-	for _, a := range allowed {
-		if s == a {
-			return s
-		}
+	if slices.Contains(allowed, s) {
+		return s
 	}
 	r.refuse(n, fmt.Sprintf("%s is %.60q", n.path, s), "write "+orList(allowed))
 	return ""
@@ -121,20 +119,11 @@ func (r *reader) oneOf(n *node, allowed ...string) string {
 // known refuses the members of t that are not among names.
 func (r *reader) known(t *table, names ...string) {
 	for _, name := range t.names {
-		if !contains(names, name) {
+		if !slices.Contains(names, name) {
 			n := t.get(name)
 			r.refuse(n, fmt.Sprintf("%s is not understood", n.path), nearest(name, names))
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 // orList writes "a, b or c", each in quotes.
@@ -186,19 +175,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// number reads a whole number of at least least.
-func (r *reader) number(n *node, least int64) int64 {
-	num, ok := n.value.(json.Number)
-	if !ok {
-		r.wrong(n, "a number")
-		return least
-	}
-	i, err := num.Int64()
-	if err != nil || i < least {
-		r.refuse(n, fmt.Sprintf("%s is %s", n.path, num), fmt.Sprintf("write a whole number from %d", least))
-		return least
-	}
-	return i
 }

@@ -19,6 +19,9 @@ func parseTOML(data []byte) (*table, error) {
 	if err := checkDepth(data); err != nil {
 		return nil, err
 	}
+	if err := checkKeys(string(data)); err != nil {
+		return nil, err
+	}
 	var m map[string]any
 	if _, err := toml.Decode(string(data), &m); err != nil {
 		var p toml.ParseError
@@ -33,6 +36,20 @@ func parseTOML(data []byte) (*table, error) {
 		return nil, err
 	}
 	return n.value.(*table), nil
+}
+
+// checkKeys refuses keys of very many parts, for the decoder's time grows with
+// the square of their number.
+func checkKeys(text string) error {
+	state := valueState{}
+	for i, line := range strings.Split(text, "\n") {
+		state.dots = 0
+		state.scan(line)
+		if state.most > maxDepth {
+			return &syntaxError{line: i + 1, reason: "a key is nested too deeply"}
+		}
+	}
+	return nil
 }
 
 // tomlTree turns decoded TOML into nodes.
@@ -172,6 +189,8 @@ func tomlKey(s string, end byte) []string {
 type valueState struct {
 	quote string
 	depth int
+	// dots counts those of a key, most the largest such number.
+	dots, most int
 }
 
 func (v *valueState) open() bool { return v.quote != "" || v.depth > 0 }
@@ -199,6 +218,11 @@ func (v *valueState) scan(s string) {
 			v.quote = rest[:1]
 		case rest[0] == '#':
 			return
+		case rest[0] == '.':
+			v.dots++
+			v.most = max(v.most, v.dots)
+		case rest[0] == '=' || rest[0] == ',':
+			v.dots = 0
 		case rest[0] == '[' || rest[0] == '{':
 			v.depth++
 		case rest[0] == ']' || rest[0] == '}':

@@ -13,7 +13,7 @@ import (
 // Bounds of a configuration file. The parsers recurse, so the depth is limited
 // before they see a byte.
 const (
-	maxFileBytes = 1 << 20
+	maxFileBytes = 256 << 10
 	maxDepth     = 64
 )
 
