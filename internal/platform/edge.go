@@ -110,10 +110,10 @@ func (e *edge) answer(ns *namespace, w http.ResponseWriter, r *http.Request) *ap
 
 // look reads a key as the location does: what it has seen, an absent key too, it
 // goes on seeing for a while.
-func (e *edge) look(ns *namespace, key string, cacheTTL int64) *entry {
+func (e *edge) look(ns *namespace, key string, cacheTTL int64) (found *entry, cached bool) {
 	ttl := e.server.behaviour.get().EdgeTTL
 	if ttl <= 0 {
-		return ns.get(key)
+		return ns.get(key), false
 	}
 	if cacheTTL > 0 {
 		ttl = time.Duration(float64(ttl) * float64(cacheTTL) / 60)
@@ -122,21 +122,22 @@ func (e *edge) look(ns *namespace, key string, cacheTTL int64) *entry {
 	defer e.mu.Unlock()
 	at := edgeKey{ns, key}
 	if s, ok := e.seen[at]; ok && time.Now().Before(s.until) {
-		return s.entry.alive()
+		return s.entry.alive(), true
 	}
 	if len(e.seen) >= maxSightings {
 		clear(e.seen)
 	}
-	found := ns.get(key)
+	found = ns.get(key)
 	e.seen[at] = sighting{entry: found, until: time.Now().Add(ttl)}
-	return found
+	return found, false
 }
 
 // maxSightings bounds the cache; a location forgets too.
 const maxSightings = 1 << 18
 
 func (e *edge) get(ns *namespace, w http.ResponseWriter, key string, cacheTTL int64) *apiError {
-	found := e.look(ns, key, cacheTTL)
+	found, cached := e.look(ns, key, cacheTTL)
+	w.Header().Set("CF-Cache-Status", map[bool]string{true: "HIT", false: "MISS"}[cached])
 	if found == nil {
 		return failure(http.StatusNotFound, 10009, "not found")
 	}
@@ -170,7 +171,16 @@ func (e *edge) list(ns *namespace, w http.ResponseWriter, q url.Values) *apiErro
 	if err != nil {
 		return failure(http.StatusBadRequest, 10024, "%v", err)
 	}
-	answer := map[string]any{"keys": keysJSON(page), "list_complete": next == ""}
+	type key struct {
+		Name       string `json:"name"`
+		Expiration int64  `json:"expiration,omitempty"`
+		Metadata   string `json:"metadata,omitempty"` // JSON within a string: the binding parses it
+	}
+	keys := make([]key, len(page))
+	for i, k := range page {
+		keys[i] = key{k.name, k.expiration, string(k.metadata)}
+	}
+	answer := map[string]any{"keys": keys, "list_complete": next == ""}
 	if next != "" {
 		answer["cursor"] = next
 	}
@@ -183,7 +193,10 @@ func (e *edge) bulkGet(ns *namespace, w http.ResponseWriter, r *http.Request) *a
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxJSON)).Decode(&q); err != nil {
 		return failure(http.StatusBadRequest, 10026, "%v", err)
 	}
-	values, apiErr := q.answer(ns, func(key string) *entry { return e.look(ns, key, q.CacheTTL) })
+	values, apiErr := q.answer(ns, func(key string) *entry {
+		found, _ := e.look(ns, key, q.CacheTTL)
+		return found
+	})
 	if apiErr != nil {
 		return apiErr
 	}

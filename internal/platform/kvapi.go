@@ -388,6 +388,11 @@ type bulkQuery struct {
 
 const maxBulkGet = 100
 
+type valueWithMetadata struct {
+	Value    any             `json:"value"`
+	Metadata json.RawMessage `json:"metadata"`
+}
+
 func (c *call) bulkGet() *apiError {
 	ns, apiErr := c.namespace()
 	if apiErr != nil {
@@ -428,7 +433,7 @@ func (q *bulkQuery) answer(ns *namespace, look func(string) *entry) (map[string]
 			return nil, failure(http.StatusBadRequest, 10026, "%s: %v", key, err)
 		}
 		if q.WithMetadata {
-			value = map[string]any{"value": value, "metadata": json.RawMessage(orNull(e.metadata))}
+			value = valueWithMetadata{value, orNull(e.metadata)}
 		}
 		values[key] = value
 	}
