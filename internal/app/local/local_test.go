@@ -1,0 +1,113 @@
+package local_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app/local"
+)
+
+func platformFile(t *testing.T, cache string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(cache, "kv-sync", "local", "*", "platform.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("platform files: %v, %v", found, err)
+	}
+	return found[0]
+}
+
+// TestOneForEachProject: a second command finds the platform that runs, another
+// project has its own, and the file is the user's alone.
+func TestOneForEachProject(t *testing.T) {
+	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir()}
+	first, err := local.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := platformFile(t, o.CacheDir)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file with the token is %v, %v", info.Mode(), err)
+	}
+	if _, err := local.Start(t.Context(), o); !errors.Is(err, local.ErrRunning) {
+		t.Errorf("a second one: %v", err)
+	}
+	second, err := local.Attach(t.Context(), o)
+	if err != nil || second.Mine() || second.API != first.API || second.Token != first.Token {
+		t.Fatalf("got %+v, %v", second, err)
+	}
+	other := o
+	other.Project = t.TempDir()
+	third, err := local.Attach(t.Context(), other)
+	if err != nil || !third.Mine() || third.API == first.API {
+		t.Fatalf("another project got %+v, %v", third, err)
+	}
+	for _, p := range []*local.Platform{third, second, first} {
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
+	}
+}
+
+// TestStaleFile: what a killed platform left behind is no platform, and nothing
+// that listens there now gets the token.
+func TestStaleFile(t *testing.T) {
+	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir()}
+	p, err := local.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := platformFile(t, o.CacheDir)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var said map[string]any
+	if err := json.Unmarshal(b, &said); err != nil {
+		t.Fatal(err)
+	}
+	stranger := httptest.NewServer(http.NotFoundHandler())
+	defer stranger.Close()
+	for _, api := range []string{said["api"].(string), stranger.URL + "/client/v4", "http://example.com/client/v4", "nonsense"} {
+		said["api"] = api
+		b, err := json.Marshal(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := local.Attach(t.Context(), o)
+		if err != nil || !got.Mine() {
+			t.Fatalf("%s: got %+v, %v", api, got, err)
+		}
+		if err := got.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAttachHonoursTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o := local.Options{CacheDir: t.TempDir(), Project: t.TempDir()}
+	first, err := local.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close(t.Context()) //nolint:errcheck // checked in the other tests
+	if _, err := local.Attach(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,99 @@
+package app_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// project makes a folder with a site of two files.
+func project(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{"index.html": "<h1>one</h1>", "about.html": "<h1>about</h1>"} {
+		file := filepath.Join(root, "public", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func open(t *testing.T, in app.Inputs) *app.Site {
+	t.Helper()
+	site, err := app.Open(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := site.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return site
+}
+
+func inputs(root string, f *platformtest.Fixture) app.Inputs {
+	return app.Inputs{
+		Root: root, Name: "tides", Source: "folder", CacheDir: filepath.Join(root, ".cache"), Getenv: func(string) string { return "" },
+		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
+	}
+}
+
+func TestStatsAndReport(t *testing.T) {
+	f := platformtest.Start(t)
+	site := open(t, inputs(project(t), f))
+	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := app.NewReport("deploy", false)
+	r.AddResult(res)
+	r.Finish(site, nil)
+	if r.Requests != int64(len(f.Server.Requests())) || r.Added != 2 || r.Uploaded != 2 || r.NoChange || r.Site != "tides" || r.Error != nil {
+		t.Errorf("%+v after %d requests", r, len(f.Server.Requests()))
+	}
+}
+
+// TestOpenWithoutAccount: what reads only this machine needs no token.
+func TestOpenWithoutAccount(t *testing.T) {
+	site := open(t, app.Inputs{Root: project(t), Name: "tides", Source: "folder", Getenv: func(string) string { return "" }, CacheDir: t.TempDir()})
+	src, err := site.Source(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := src.Files(t.Context(), nil); err != nil || len(l.Files) != 2 {
+		t.Errorf("got %v, %v", l, err)
+	}
+	_, err = site.Plan(t.Context(), kvsync.Options{})
+	if k := app.Explain(err).Kind; k != app.KindUsage {
+		t.Errorf("a missing token is %s: %v", k, err)
+	}
+}
+
+func TestOpenHonoursTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := app.Open(ctx, app.Inputs{Root: project(t)})
+	if k := app.Explain(err).Kind; k != app.KindInterrupted {
+		t.Errorf("got %s: %v", k, err)
+	}
+}
+
+// TestDeployedOnly: a rollback needs no site to publish.
+func TestDeployedOnly(t *testing.T) {
+	in := app.Inputs{Root: t.TempDir(), Name: "tides", Getenv: func(string) string { return "" }}
+	if _, err := app.Open(t.Context(), in); app.Explain(err).Kind != app.KindUsage {
+		t.Errorf("an empty project was accepted: %v", err)
+	}
+	in.DeployedOnly = true
+	open(t, in)
+}
