@@ -17,11 +17,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// binary is the Action as the image holds it, built once.
-var binary string
+// binary is the Action, built once; image_test.sh names a program that runs the
+// image instead.
+var binary = os.Getenv("KV_SYNC_ACTION")
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if binary != "" {
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "kv-sync-action-test-")
 		if err != nil {
 			panic(err)
@@ -476,5 +480,24 @@ func TestActionFile(t *testing.T) {
 		if len(want) < 8 {
 			t.Errorf("action.yml declares only %d %s", len(want), section)
 		}
+	}
+}
+
+func TestPinNamesTheImageByDigest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "action.yml")
+	write(t, file, []byte(read(t, "../../action.yml")))
+	image := "ghcr.io/kv-sync/kv-sync@sha256:" + strings.Repeat("0a", 32)
+	if out, err := exec.Command("bash", "pin.sh", file, "ghcr.io/kv-sync/kv-sync:v1").CombinedOutput(); err == nil {
+		t.Errorf("an image without a digest is taken: %s", out)
+	}
+	if out, err := exec.Command("bash", "pin.sh", file, image).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want := strings.Replace(read(t, "../../action.yml"), "  image: Dockerfile\n", "  image: docker://"+image+"\n", 1)
+	if got := read(t, file); got != want || !strings.Contains(got, image) {
+		t.Errorf("action.yml is\n%s", got)
+	}
+	if out, err := exec.Command("bash", "pin.sh", file, image).CombinedOutput(); err == nil {
+		t.Errorf("a file that is pinned is pinned again: %s", out)
 	}
 }

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Builds the Dockerfile with buildah, holds the image to its size and contents,
+# and runs the Action's tests through it. Nothing is pulled: the build stage's
+# base is made of this machine's shell, and Go and its modules are mounted.
+# It needs root and Linux, and fails where it cannot run.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+fail() {
+  echo "image: $*" >&2
+  exit 1
+}
+
+if ! command -v buildah >/dev/null; then
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "install buildah first"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah >/dev/null
+fi
+
+tmp=$(mktemp -d)
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+b() { buildah --root "$tmp/root" --runroot "$tmp/run" "$@"; }
+clean() {
+  b rm --all >/dev/null 2>&1 || true
+  rm -rf "$tmp"
+}
+trap clean EXIT
+export TMPDIR="$tmp"
+
+# The build stage's base: sh and what the Dockerfile's RUN lines call, with
+# their libraries, and the certificate authorities.
+base="$tmp/base"
+mkdir -p "$base"/{bin,tmp,root,usr/local,etc/ssl/certs}
+for name in sh mkdir chmod cp; do
+  file=$(readlink -f "$(command -v "$name")")
+  cp "$file" "$base/bin/$name"
+  ldd "$file" | grep -o '/[^ ]*' | while read -r lib; do cp -nL --parents "$lib" "$base"; done
+done
+certificates=/etc/ssl/certs/ca-certificates.crt
+[ -s "$certificates" ] || fail "install ca-certificates first"
+cp -L "$certificates" "$base$certificates"
+go_base=$(b from scratch)
+b copy -q "$go_base" "$base" / >/dev/null
+b config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPROXY=off --env GOTOOLCHAIN=local \
+  --env GOMODCACHE=/modules --env GOCACHE=/cache "$go_base"
+b commit -q "$go_base" localhost/go-of-this-machine >/dev/null
+
+go mod download
+b build -q --isolation chroot --layers=false --pull-never --build-arg GO_IMAGE=localhost/go-of-this-machine \
+  --build-arg VERSION=image-test \
+  --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/modules" --volume "$(go env GOCACHE):/cache" \
+  -t localhost/kv-sync-action . >/dev/null
+
+image=$(b from --pull-never localhost/kv-sync-action)
+files=$(b mount "$image")
+bytes=$(find "$files" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
+packed="$tmp/packed"
+b push -q localhost/kv-sync-action "oci:$packed" >/dev/null
+download=$(find "$packed" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')
+echo "image: $bytes bytes on disk, $download to download"
+[ "$bytes" -le 25000000 ] || fail "the image has $bytes bytes, more than 25 MB"
+found=$(cd "$files" && find . -type f | sort | tr '\n' ' ')
+[ "$found" = "./etc/ssl/certs/ca-certificates.crt ./kv-sync-action " ] || fail "the image holds $found"
+[ "$(stat -c %a "$files/tmp")" = 1777 ] || fail "the image has no /tmp that all may write to"
+
+# The tests take this for the Action. Names like INPUT_API-TOKEN do not fit into
+# a shell's variables, so they are read where the kernel keeps them.
+cat >"$tmp/action" <<RUN
+#!/bin/bash
+export PATH=$PATH TMPDIR=$tmp BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+args=()
+while IFS= read -r -d '' pair; do
+  case \$pair in PATH=* | TMPDIR=* | HOME=*) ;; *) args+=(--env "\$pair") ;; esac
+done </proc/self/environ
+job=\$(dirname "\$GITHUB_WORKSPACE")
+exec buildah --root $tmp/root --runroot $tmp/run run --isolation chroot "\${args[@]}" \
+  --volume "\$job:\$job" --workingdir "\$GITHUB_WORKSPACE" $image /kv-sync-action
+RUN
+chmod +x "$tmp/action"
+KV_SYNC_ACTION="$tmp/action" go test -count=1 -run 'TestDeployAgainAndRollBack|TestRefusedFilesAreAnnotated|TestForeignCode' ./cmd/action
+left=$(find "$files" -newer "$tmp/action" -type f)
+[ -z "$left" ] || fail "a run left files behind: $left"
