@@ -54,7 +54,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		if p.NoChange {
 			return e.unchanged(l, p), nil
 		}
-		rel, err := e.prepare(ctx, l, p, r)
+		rel, err := e.prepare(ctx, l, p, src, r)
 		if err == nil {
 			err = e.activate(ctx, l, rel, src, opt)
 		}
@@ -90,7 +90,7 @@ type prepared struct {
 
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
-func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, r *run) (*prepared, error) {
+func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
 	namespace, err := e.namespace(ctx, l, true)
 	if err != nil {
 		return nil, err
@@ -112,9 +112,8 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, r *run) (*prepar
 		if err := e.upload(ctx, store, blobs); err != nil {
 			return nil, err
 		}
-		if err := p.settle(blobs, r); err != nil {
-			return nil, err
-		}
+		p.settle(blobs, r)
+		src.Remember(p.manifest.Assets)
 		blobs = nil
 	}
 	rel, err := e.release(l, p, r, namespace, url)
@@ -160,7 +159,7 @@ func (p *Plan) unhashed() bool {
 }
 
 // settle puts what the upload found out into the plan's manifest.
-func (p *Plan) settle(done []*item, r *run) error {
+func (p *Plan) settle(done []*item, r *run) {
 	byPath := make(map[string]Hash, len(done))
 	for _, it := range done {
 		byPath[it.name] = it.got
@@ -175,13 +174,9 @@ func (p *Plan) settle(done []*item, r *run) error {
 		l.Files = append(l.Files, File{Asset: *a})
 	}
 	if p.Origin.Kind == "folder" {
-		id, err := folderID(&l)
-		if err != nil {
-			return err
-		}
-		p.Origin.ID, p.manifest.Origin.ID = id, id
+		p.Origin.ID = FolderID(&l)
+		p.manifest.Origin.ID = p.Origin.ID
 	}
-	return nil
 }
 
 // migrations returns the Durable Object migrations that the script has not

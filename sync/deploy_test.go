@@ -133,6 +133,33 @@ func TestPlanWritesNothing(t *testing.T) {
 	}
 }
 
+// A folder has one identity, whether its hashes were known before or not.
+func TestFolderIdentity(t *testing.T) {
+	for _, hashed := range []bool{false, true} {
+		w := start(t)
+		src := &memory{files: one, hashed: hashed}
+		w.mustDeploy(src)
+		if res := w.mustDeploy(src); res.Switched {
+			t.Errorf("hashes known before %v: an unchanged folder was deployed twice", hashed)
+		}
+	}
+}
+
+// Hashes that the upload found out are told to the source, which keeps them.
+func TestHashesAreRemembered(t *testing.T) {
+	w := start(t)
+	src := &memory{files: one}
+	w.mustDeploy(src)
+	for _, a := range src.remembered {
+		if a.Blob.Hash != kvsync.HashOf([]byte(one[a.Path])) {
+			t.Errorf("%s is remembered with the hash %s", a.Path, a.Blob.Hash)
+		}
+	}
+	if len(src.remembered) != len(one) {
+		t.Errorf("%d files are remembered", len(src.remembered))
+	}
+}
+
 // Modified is when a content was first seen, and no part of what a manifest is.
 func TestModifiedStaysWithTheContent(t *testing.T) {
 	w := start(t)

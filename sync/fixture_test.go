@@ -30,8 +30,12 @@ type memory struct {
 	time   time.Time
 	// order lists commits, oldest first; one that is not in it is unknown.
 	order []string
+	// hashed: the hashes are known even without a base, as from a stat cache.
+	hashed bool
 	// listed counts calls of Files.
 	listed int
+	// remembered is what the engine told of the hashes that it found out.
+	remembered []kvsync.Asset
 }
 
 func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
@@ -50,7 +54,7 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		body := m.files[path]
 		a := kvsync.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
 		hash := kvsync.HashOf([]byte(body))
-		if base != nil {
+		if base != nil || m.hashed {
 			a.Blob.Hash = hash
 		}
 		if m.commit != "" {
@@ -59,6 +63,9 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		l.Files = append(l.Files, kvsync.File{Asset: a, Open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader(body)), nil
 		}})
+	}
+	if m.commit == "" {
+		l.Origin.ID = kvsync.FolderID(l)
 	}
 	return l, err
 }
@@ -75,6 +82,8 @@ func (m *memory) Compare(_ context.Context, active, next string) (kvsync.Relatio
 	}
 	return kvsync.RelationOlder, nil
 }
+
+func (m *memory) Remember(assets []kvsync.Asset) { m.remembered = assets }
 
 func commitID(n int) string { return fmt.Sprintf("%040x", n) }
 

@@ -100,17 +100,3 @@ func hashFields(h hash.Hash, fields map[string]json.RawMessage) {
 	}
 	_, _ = io.WriteString(h, ";") // a hash never fails
 }
-
-// folderID names the content of a folder's listing, whose hashes must all be known.
-func folderID(l *Listing) (string, error) {
-	h := sha256.New()
-	for _, f := range l.Files {
-		fmt.Fprintf(h, "%d:%s%s%d:%s", len(f.Path), f.Path, f.Blob.Hash[:], len(f.ContentType), f.ContentType)
-	}
-	rules, err := marshalJSON([]any{l.Redirects, l.Headers})
-	if err != nil {
-		return "", fmt.Errorf("hash the folder's rules: %w", err)
-	}
-	h.Write(rules)
-	return "folder:" + hex.EncodeToString(h.Sum(nil)[:20]) + ":" + l.Origin.Rules, nil
-}

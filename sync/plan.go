@@ -147,9 +147,6 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, maySta
 		if listing, err = src.Files(ctx, &Manifest{}); err != nil {
 			return nil, nil, err
 		}
-		if listing.Origin.ID, err = folderID(listing); err != nil {
-			return nil, nil, err
-		}
 		if mayStay && listing.Origin.ID == l.meta.Source {
 			return listing, nil, nil
 		}

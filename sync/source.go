@@ -2,6 +2,9 @@ package kvsync
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -26,6 +29,10 @@ type Source interface {
 	// hexadecimal commit ids. What it cannot find out is RelationUnknown, which
 	// is not an error.
 	Compare(ctx context.Context, active, next string) (Relation, error)
+
+	// Remember tells the source what the upload found where hashing was left to
+	// it, so that the next run need not find it out again.
+	Remember(assets []Asset)
 }
 
 // Relation is where one commit stands relative to another.
@@ -95,6 +102,20 @@ type Listing struct {
 	Headers   []HeaderRule
 	// Notices are things worth saying that refuse nothing.
 	Notices []Problem
+}
+
+// FolderID is the [Origin].ID of a folder's listing: it names what would be
+// served, whatever the files' times. It is "" while a hash is not known.
+func FolderID(l *Listing) string {
+	h := sha256.New()
+	for _, f := range l.Files {
+		if f.Blob.Hash.IsZero() {
+			return ""
+		}
+		fmt.Fprintf(h, "%q %s %q\n", f.Path, f.Blob.Hash, f.ContentType)
+	}
+	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode
+	return "folder:" + hex.EncodeToString(h.Sum(nil)) + ":" + l.Origin.Rules
 }
 
 // Redirect is one line of _redirects, compiled.

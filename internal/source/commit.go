@@ -145,6 +145,9 @@ func (c *Commit) findTree(ctx context.Context) (err error) {
 // Close ends what the source holds open. Its files cannot be opened any more.
 func (c *Commit) Close() error { return c.objects.close() }
 
+// Remember implements [kvsync.Source]: a commit's objects have names already.
+func (c *Commit) Remember([]kvsync.Asset) {}
+
 // ID returns the commit's id in hexadecimal.
 func (c *Commit) ID() string { return c.id }
 

@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -107,9 +105,9 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	if err != nil {
 		return nil, err
 	}
-	f.id = folderID(l, origin.Rules, w.redirects, w.headers)
-	origin.ID = f.id
 	l.Origin = origin
+	f.id = kvsync.FolderID(l)
+	l.Origin.ID = f.id
 	f.save(l.Files, started)
 	return l, nil
 }
@@ -250,19 +248,6 @@ func (f *Folder) save(files []kvsync.File, now time.Time) {
 	if err := f.cache.save(f.path, entries, now); err != nil {
 		f.options.Log.Debug("the stat cache was not written", "error", err)
 	}
-}
-
-// folderID names what a folder holds, or is "" while a hash is not known.
-func folderID(l *kvsync.Listing, rules string, redirects, headers []byte) string {
-	h := sha256.New()
-	for _, f := range l.Files {
-		if f.Blob.Hash.IsZero() {
-			return ""
-		}
-		fmt.Fprintf(h, "%q %s %q\n", f.Path, f.Blob.Hash, f.ContentType)
-	}
-	fmt.Fprintf(h, "%q %q", redirects, headers)
-	return KindFolder + ":" + hex.EncodeToString(h.Sum(nil)) + ":" + rules
 }
 
 // isNotExist reports that a file went away, or was never there.
