@@ -59,15 +59,26 @@ func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
 }
 
 func (c *Console) startBar(total int64) {
+	began := time.Now()
 	c.progress = mpb.New(mpb.WithOutput(c.err), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithAutoRefresh())
 	c.bar = c.progress.New(total, mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─"),
 		mpb.PrependDecorators(decor.Name("  uploading ")),
 		mpb.AppendDecorators(
-			decor.Any(func(s decor.Statistics) string { return fmt.Sprintf(" %s of %s", Bytes(s.Current), Bytes(s.Total)) }),
-			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 8}), ""),
+			decor.Any(func(s decor.Statistics) string {
+				return fmt.Sprintf(" %s of %s%s", Bytes(s.Current), Bytes(s.Total), left(time.Since(began), s.Current, s.Total))
+			}),
 		),
 		mpb.BarRemoveOnComplete(),
 	)
+}
+
+// left guesses how long the rest takes. Nothing is said of the first second,
+// which knows nothing, nor of the end.
+func left(spent time.Duration, done, total int64) string {
+	if done <= 0 || done >= total || spent < time.Second {
+		return ""
+	}
+	return fmt.Sprintf(", %s left", Seconds(time.Duration(float64(spent)*float64(total-done)/float64(done)).Round(time.Second)))
 }
 
 // stopBar takes the bar off the screen.

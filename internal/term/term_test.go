@@ -98,6 +98,21 @@ func TestSizesAndNumbers(t *testing.T) {
 	}
 }
 
+func TestTimeLeft(t *testing.T) {
+	for want, got := range map[string]string{
+		"":                  left(10*time.Second, 0, 100),
+		", 30 s left":       left(10*time.Second, 25, 100),
+		", 1 min 30 s left": left(10*time.Second, 10, 100),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := left(10*time.Second, 100, 100) + left(time.Millisecond, 1, 100); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestRetriesAreSaid: the adapter's records become lines for people.
 func TestRetriesAreSaid(t *testing.T) {
 	var out, err bytes.Buffer
