@@ -14,6 +14,7 @@ const (
 	GuardShrink    Guard = "shrink"          // empty, or less than half of the files left
 	GuardTarget    Guard = "no-such-target"  // nothing to roll back to
 	GuardMissing   Guard = "missing-blobs"   // a rollback's blobs are gone
+	GuardSecret    Guard = "secret-changed"  // a rollback would bring an old secret back
 	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
 	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
 )

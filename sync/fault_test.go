@@ -71,7 +71,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 		"rollback": {
 			before: func(w *world) { w.mustDeploy(h[0]); w.mustDeploy(h[1]) },
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Rollback(ctx, h[0].commit, false)
+				_, err := e.Rollback(ctx, kvsync.RollbackOptions{To: h[0].commit})
 				return err
 			},
 			old: two, new: one,

@@ -1,7 +1,9 @@
 package kvsync_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -107,7 +109,7 @@ func TestRollback(t *testing.T) {
 	var res *kvsync.Result
 	kinds := w.counted(func() {
 		var err error
-		if res, err = w.engine().Rollback(t.Context(), "", false); err != nil {
+		if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -127,13 +129,13 @@ func TestRollback(t *testing.T) {
 		wantGuard(t, err, kvsync.GuardHeld)
 	}
 	// Once more goes back further, and the hold stays on the newest commit left.
-	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
 	_, err := w.deploy(h[2], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardHeld)
-	_, err = w.engine().Rollback(t.Context(), "", false)
+	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardTarget)
 	if _, err := w.deploy(h[2], kvsync.Options{Release: true}); err != nil {
 		t.Fatal(err)
@@ -152,26 +154,26 @@ func TestRollbackTo(t *testing.T) {
 		results = append(results, w.mustDeploy(src))
 	}
 	for _, to := range []string{results[0].Deployment, results[0].Version, h[0].commit, results[0].Deployment[:20], results[0].Version[:8]} {
-		if _, err := w.engine().Rollback(t.Context(), to, false); err != nil {
+		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to}); err != nil {
 			t.Fatalf("to %s: %v", to, err)
 		}
 		w.wantSite(one)
 		// Going forward again to the commit that was left lifts the hold.
-		if _, err := w.engine().Rollback(t.Context(), results[2].Deployment, false); err != nil {
+		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[2].Deployment}); err != nil {
 			t.Fatal(err)
 		}
 		w.wantSite(three)
 	}
-	if _, err := w.engine().Rollback(t.Context(), results[0].Deployment, true); err != nil {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[0].Deployment, DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(three) // dry
 	for _, to := range []string{"nonsense", "2", "0000", strings.Repeat("f", 40)} {
-		_, err := w.engine().Rollback(t.Context(), to, false)
+		_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to})
 		wantGuard(t, err, kvsync.GuardTarget)
 	}
 	// A newer commit than the one held back goes through.
-	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(h[3])
@@ -193,7 +195,7 @@ func TestRollbackNeedsItsBlobs(t *testing.T) {
 	if _, err := w.store().DeleteBulk(t.Context(), []string{gone}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.engine().Rollback(t.Context(), "", false)
+	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardMissing)
 	if !strings.Contains(err.Error(), "/index.html") {
 		t.Errorf("%v does not name what is missing", err)
@@ -230,14 +232,14 @@ func TestVerifyReadsData(t *testing.T) {
 
 func TestRollbackOfAForeignVersion(t *testing.T) {
 	w := start(t)
-	_, err := w.engine().Rollback(t.Context(), "", false)
+	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardTarget)
 	h := history(one)
 	w.mustDeploy(h[0])
 	if err := w.account.Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.engine().Rollback(t.Context(), "", false)
+	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardForeign)
 	_, err = w.engine().Prune(t.Context(), false)
 	wantGuard(t, err, kvsync.GuardForeign)
@@ -250,7 +252,7 @@ func TestHistory(t *testing.T) {
 	for _, src := range h {
 		w.mustDeploy(src)
 	}
-	if _, err := w.engine().Rollback(t.Context(), "", false); err != nil {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	past, err := w.engine().History(t.Context())
@@ -283,7 +285,7 @@ func TestOvertakenForEver(t *testing.T) {
 	rival := w.connect(0).Workers("blog")
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == "workers.versions.create" {
-			if err := rival.Activate(t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, "again"); err != nil {
+			if err := rival.Activate(t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, "again", false); err != nil {
 				t.Error(err)
 			}
 		}
@@ -297,4 +299,27 @@ func TestOvertakenForEver(t *testing.T) {
 	if errors.As(err, &g) && g.Fix == "" {
 		t.Error("it does not say what to do")
 	}
+}
+
+// A rollback that would bring an old secret back says so, and does it when told to.
+func TestRollbackOverASecret(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	secret := func(value string) kvsync.Worker {
+		s := script
+		s.Bindings = []kvsync.Binding{{Name: "KEY", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(value)}}}
+		return s
+	}
+	for i, src := range h {
+		if _, err := w.engine().Deploy(t.Context(), src, secret(fmt.Sprintf(`"v%d"`, i)), kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+	wantGuard(t, err, kvsync.GuardSecret)
+	w.wantSite(two)
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
 }

@@ -58,11 +58,11 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
 	w.wantSite(contents[4])
-	if _, err := w.later().Rollback(t.Context(), "", false); err != nil {
+	if _, err := w.later().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(contents[3])
-	_, err = w.later().Rollback(t.Context(), "", false)
+	_, err = w.later().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardTarget)
 	if again, err := w.later().Prune(t.Context(), false); err != nil || again.Deleted != 0 {
 		t.Errorf("a second time it deleted %+v, %v", again, err)
@@ -186,7 +186,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	oldest, newest := acts[len(acts)-1].Versions[0].Version, acts[0].Versions[0].Version
-	err = w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split")
+	err = w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split", false)
 	if err != nil {
 		t.Fatal(err)
 	}

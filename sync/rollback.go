@@ -7,15 +7,23 @@ import (
 	"strings"
 )
 
-// Rollback makes an earlier retained deployment live again: the one before the
-// live one, or the one that to names by deployment id, version id or commit
-// (or the beginning of one, 7 characters at least). It uploads nothing,
-// and refuses if a blob that the deployment needs is missing. With dry it
-// only says where it would go.
+// RollbackOptions are what a person may decide for a rollback.
+type RollbackOptions struct {
+	// To names a deployment by its id, its version's id or its commit, or by the
+	// first 7 characters or more of one. "" is the one that was live before.
+	To string
+	// DryRun only says where it would go.
+	DryRun bool
+	// Force goes back to a version with an older value of a secret.
+	Force bool
+}
+
+// Rollback makes an earlier retained deployment live again. It uploads nothing,
+// and refuses if a blob that the deployment needs is missing.
 //
 // The commit that it leaves is held back: deploying it or its ancestors is
 // refused until a newer commit comes.
-func (e *Engine) Rollback(ctx context.Context, to string, dry bool) (*Result, error) {
+func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, error) {
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
 		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
@@ -27,7 +35,7 @@ func (e *Engine) Rollback(ctx context.Context, to string, dry bool) (*Result, er
 		return nil, stop(GuardForeign, "give --to with a deployment of kv-sync history, or use the tool that deployed it",
 			"the live version of %s was not deployed by kv-sync", e.Site)
 	}
-	target, err := pickTarget(past, live, to)
+	target, err := pickTarget(past, live, opt.To)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +49,7 @@ func (e *Engine) Rollback(ctx context.Context, to string, dry bool) (*Result, er
 	if err := e.checkBlobs(ctx, target.meta); err != nil {
 		return nil, err
 	}
-	if dry {
+	if opt.DryRun {
 		return res, nil
 	}
 	now, err := e.workers.Activations(ctx)
@@ -55,7 +63,11 @@ func (e *Engine) Rollback(ctx context.Context, to string, dry bool) (*Result, er
 		return nil, err
 	}
 	message := rollbackMessage(target, holdAfter(live, target))
-	sent := e.workers.Activate(ctx, []Share{{target.Version, 100}}, message)
+	sent := e.workers.Activate(ctx, []Share{{target.Version, 100}}, message, opt.Force)
+	if errors.Is(sent, ErrSecretChanged) {
+		return nil, stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",
+			"a secret of %s was changed since deployment %s was made", e.Site, target.ID)
+	}
 	if err := e.confirm(ctx, target.ID, target.Version, sent); err != nil {
 		return nil, err
 	}

@@ -62,5 +62,9 @@ type Account interface {
 // lost: it may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
+// ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
+// the version was made, and activating it would bring the old value back.
+var ErrSecretChanged = errors.New("a secret was changed since that version was made")
+
 // ErrQuota is returned (wrapped) when the account's daily KV quota is used up.
 var ErrQuota = errors.New("the account's KV quota for today is used up")

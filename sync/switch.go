@@ -22,7 +22,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared, src Sourc
 	if rel.version == "" {
 		return e.switchByScript(ctx, l, rel)
 	}
-	err := e.confirm(ctx, rel.id, rel.version, e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message))
+	err := e.confirm(ctx, rel.id, rel.version, e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message, false))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (e *Engine) settleOrder(ctx context.Context, l *live, rel *prepared, src So
 		if err != nil || !newer {
 			continue
 		}
-		err = e.workers.Activate(ctx, a.Versions, a.Message)
+		err = e.workers.Activate(ctx, a.Versions, a.Message, false)
 		if err = e.confirm(ctx, "of the newer commit", a.main(), err); err != nil {
 			return err
 		}

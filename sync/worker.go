@@ -125,8 +125,10 @@ type Workers interface {
 	// MigrationTag returns the tag of the last Durable Object migration that the
 	// script has applied, or "".
 	MigrationTag(ctx context.Context) (string, error)
-	// Activate gives the versions all traffic: the switch.
-	Activate(ctx context.Context, versions []Share, message string) error
+	// Activate gives the versions all traffic: the switch. Without force it is
+	// refused with ErrSecretChanged for a version that holds an older value of a
+	// secret than the active one.
+	Activate(ctx context.Context, versions []Share, message string, force bool) error
 	// PutScript uploads and switches in one step, for the first deployment and
 	// for migrations.
 	PutScript(ctx context.Context, u Upload) error

@@ -75,7 +75,7 @@ func act(ctx context.Context, c *console, site *app.Site, in inputs, rep *app.Re
 	)
 	switch {
 	case in.mode == modeRollback:
-		res, err = site.Rollback(ctx, in.to, rep.DryRun)
+		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: in.to, DryRun: rep.DryRun})
 	case in.mode == modePrune:
 		pruned, err = site.Prune(ctx, rep.DryRun)
 	case rep.DryRun:

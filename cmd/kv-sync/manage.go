@@ -10,6 +10,7 @@ import (
 type rollbackCommand struct {
 	siteFlags
 	To     string `help:"The deployment, version or commit to go back to, or 7 characters of it; the one before if not given." placeholder:"ID|COMMIT"`
+	Force  bool   `help:"Go back even to a version with an older value of a secret."`
 	DryRun bool   `help:"Only say where it would go."`
 }
 
@@ -17,7 +18,7 @@ type rollbackCommand struct {
 func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "rollback", dry: c.DryRun, site: c.siteFlags}
 	return t.on(ctx, s, func(se *session) error {
-		res, err := se.site.Rollback(ctx, c.To, c.DryRun)
+		res, err := se.site.Rollback(ctx, kvsync.RollbackOptions{To: c.To, DryRun: c.DryRun, Force: c.Force})
 		if err != nil {
 			return err
 		}

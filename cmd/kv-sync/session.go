@@ -34,10 +34,11 @@ type optionFlags struct {
 	AllowShrink bool `group:"guards" help:"Publish even if that is no file, or removes more than half of them."`
 	AnyOrder    bool `group:"guards" help:"Publish a commit that is older than the live one, or nobody can tell."`
 	Release     bool `group:"guards" help:"Publish a commit that a rollback holds back."`
+	Forget      bool `help:"Keep nothing reachable that this deployment does not have: for a file that should never have been published."`
 }
 
 func (o optionFlags) options() kvsync.Options {
-	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release}
+	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release, Forget: o.Forget}
 }
 
 // task is one command about a site.

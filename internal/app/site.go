@@ -169,12 +169,12 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, erro
 }
 
 // Rollback makes an earlier deployment live again: see [kvsync.Engine.Rollback].
-func (s *Site) Rollback(ctx context.Context, to string, dry bool) (*kvsync.Result, error) {
+func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsync.Result, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
 	}
-	return e.Rollback(ctx, to, dry)
+	return e.Rollback(ctx, opt)
 }
 
 // Prune deletes what no root reaches: see [kvsync.Engine.Prune].

@@ -185,7 +185,7 @@ var (
 )
 
 func activate(s *server) error {
-	return s.script().Activate(context.Background(), []kvsync.Share{{Version: "v1", Percent: 100}}, "hello")
+	return s.script().Activate(context.Background(), []kvsync.Share{{Version: "v1", Percent: 100}}, "hello", false)
 }
 
 func wantErr(t *testing.T, err error, parts ...string) {

@@ -94,6 +94,8 @@ func (e *APIError) Is(target error) bool {
 	switch target {
 	case kvsync.ErrQuota:
 		return e.quota()
+	case kvsync.ErrSecretChanged:
+		return e.has(codeSecretChanged)
 	case kvsync.ErrNotFound:
 		if !e.enveloped || e.has(codeNamespaceMissing, codeNoRoute, codeNoRouteTo) {
 			return false

@@ -133,7 +133,7 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if err := w.Activate(ctx, []kvsync.Share{{Version: id, Percent: 100}}, "hello"); !errors.Is(err, kvsync.ErrUnknown) {
+	if err := w.Activate(ctx, []kvsync.Share{{Version: id, Percent: 100}}, "hello", false); !errors.Is(err, kvsync.ErrUnknown) {
 		t.Fatal(err)
 	}
 	all, err := w.Activations(ctx)

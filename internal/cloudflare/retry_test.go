@@ -145,7 +145,7 @@ func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
 				return dial(ctx, network, addr)
 			}
 		})
-		err := a.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 100}}, "")
+		err := a.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 100}}, "", false)
 		if err != nil || len(s.requests()) != 1 {
 			t.Fatal(len(s.requests()), err)
 		}
@@ -161,7 +161,7 @@ func TestSwitchThroughASilentTransportIsUnknown(t *testing.T) {
 				return nil, io.ErrUnexpectedEOF
 			})
 		})
-		err := a.Workers("blog").Activate(t.Context(), nil, "")
+		err := a.Workers("blog").Activate(t.Context(), nil, "", false)
 		if !errors.Is(err, kvsync.ErrUnknown) || a.Stats().Requests != 1 {
 			t.Fatal(a.Stats(), err)
 		}
@@ -174,7 +174,7 @@ func TestSwitchCancelled(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			err := s.script().Activate(ctx, nil, "")
+			err := s.script().Activate(ctx, nil, "", false)
 			if !errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
@@ -184,7 +184,7 @@ func TestSwitchCancelled(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			err := s.script().Activate(ctx, nil, "")
+			err := s.script().Activate(ctx, nil, "", false)
 			if errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
@@ -194,7 +194,7 @@ func TestSwitchCancelled(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			ctx, cancel := context.WithCancel(t.Context())
 			a := s.open(s, func(o *Options) { o.Transport = cancelAtEOF{o.Transport, cancel} })
-			if err := a.Workers("blog").Activate(ctx, nil, ""); err != nil {
+			if err := a.Workers("blog").Activate(ctx, nil, "", false); err != nil {
 				t.Fatal(err)
 			}
 		}, deployedOK)

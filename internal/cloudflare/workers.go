@@ -160,7 +160,7 @@ func (s *Script) PutScript(ctx context.Context, u kvsync.Upload) error {
 }
 
 // Activate gives the versions all traffic: the switch.
-func (s *Script) Activate(ctx context.Context, versions []kvsync.Share, message string) error {
+func (s *Script) Activate(ctx context.Context, versions []kvsync.Share, message string, force bool) error {
 	type share struct {
 		Version string  `json:"version_id"`
 		Percent float64 `json:"percentage"`
@@ -186,6 +186,9 @@ func (s *Script) Activate(ctx context.Context, versions []kvsync.Share, message 
 	return s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptDeploymentNewParams
 		p.AccountID.Value = s.account.id
+		if force {
+			o = append(o, option.WithQuery("force", "true"))
+		}
 		_, err := s.scripts.Deployments.New(ctx, name, p, o...)
 		return err
 	})

@@ -180,7 +180,7 @@ func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
 func TestActivate(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		message := strings.Repeat("ü", 501) // 1002 bytes
-		err := s.script().Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}}, "x"+message)
+		err := s.script().Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}}, "x"+message, false)
 		if err != nil {
 			t.Fatal(err)
 		}
