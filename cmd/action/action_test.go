@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -411,9 +413,17 @@ func TestCommitIsWhatWasPushed(t *testing.T) {
 func TestCancelledJobEndsWhole(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("one")})
-	behaviour := r.platform.Server.Behaviour()
-	behaviour.Latency = 30 * time.Second
-	r.platform.Server.SetBehaviour(behaviour)
+	asked := make(chan struct{}, 1)
+	r.platform.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
+		if q.Method != http.MethodPut {
+			return platform.Fault{}
+		}
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return platform.Fault{Kind: platform.FaultHang}
+	})
 	dir := t.TempDir()
 	r.git(dir, "clone", "-q", r.origin, "w")
 	cmd := exec.Command(binary)
@@ -424,20 +434,28 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the exit code is looked at below
+		close(done)
+	}()
+	select {
+	case <-asked: // it writes
+	case <-done:
+	case <-time.After(30 * time.Second):
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(20 * time.Second):
 		_ = cmd.Process.Kill()
 		t.Fatal("a cancelled job goes on")
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(log.String(), "the live site is whole") {
 		t.Errorf("exit code %d, log:\n%s", code, log.String())
+	}
+	if at := r.platform.SiteURL("site"); at != "" {
+		t.Errorf("a job that was cancelled before its switch has put a site at %s", at)
 	}
 }
 

@@ -18,8 +18,9 @@ if ! command -v buildah >/dev/null; then
 fi
 
 tmp=$(mktemp -d)
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
-b() { buildah --root "$tmp/root" --runroot "$tmp/run" "$@"; }
+export BUILDAH_ISOLATION=chroot
+buildah=(buildah --storage-driver vfs --root "$tmp/root" --runroot "$tmp/run")
+b() { "${buildah[@]}" "$@"; }
 clean() {
   b rm --all >/dev/null 2>&1 || true
   rm -rf "$tmp"
@@ -67,16 +68,16 @@ found=$(cd "$files" && find . -type f | sort | tr '\n' ' ')
 # a shell's variables, so they are read where the kernel keeps them.
 cat >"$tmp/action" <<RUN
 #!/bin/bash
-export PATH=$PATH TMPDIR=$tmp BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+export PATH=$PATH TMPDIR=$tmp
 args=()
 while IFS= read -r -d '' pair; do
   case \$pair in PATH=* | TMPDIR=* | HOME=*) ;; *) args+=(--env "\$pair") ;; esac
 done </proc/self/environ
 job=\$(dirname "\$GITHUB_WORKSPACE")
-exec buildah --root $tmp/root --runroot $tmp/run run --isolation chroot "\${args[@]}" \
+exec ${buildah[*]} run --isolation chroot "\${args[@]}" \
   --volume "\$job:\$job" --workingdir "\$GITHUB_WORKSPACE" $image /kv-sync-action
 RUN
 chmod +x "$tmp/action"
 KV_SYNC_ACTION="$tmp/action" go test -count=1 -run 'TestDeployAgainAndRollBack|TestRefusedFilesAreAnnotated|TestForeignCode' ./cmd/action
-left=$(find "$files" -newer "$tmp/action" -type f)
+left=$(find "$files/tmp" -type f)
 [ -z "$left" ] || fail "a run left files behind: $left"
