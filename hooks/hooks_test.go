@@ -542,6 +542,12 @@ func TestBranchThatIsDeployed(t *testing.T) {
 	w.env = append(w.env, "KV_SYNC_TEST_BRANCH=live")
 	w.pushes(false, "origin", "HEAD:live")
 	w.pushes(true, "origin", "HEAD:main")
+	w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:live")
+	w.traced()
+	w.pushes(true, "origin", ":live")
+	if got := w.traced(); strings.Contains(got, "check") {
+		t.Errorf("a deletion was checked: %q", got)
+	}
 	w.env = append(w.env, "KV_SYNC_TEST_BRANCH=")
 	// The remote's default branch, as this clone knows it.
 	w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:trunk")
