@@ -544,7 +544,7 @@ func TestBranchThatIsDeployed(t *testing.T) {
 	w.pushes(true, "origin", "HEAD:main")
 	w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:live")
 	w.traced()
-	w.pushes(true, "origin", ":live")
+	w.pushes(true, "origin", ":live", "HEAD:other")
 	if got := w.traced(); strings.Contains(got, "check") {
 		t.Errorf("a deletion was checked: %q", got)
 	}
