@@ -97,10 +97,13 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	}
 	store := e.Account.Store(namespace)
 	var url string
-	if l.meta != nil {
+	switch {
+	case l.meta != nil:
 		url = l.meta.URL
-	} else if url, err = e.workers.URL(ctx); err != nil {
-		return nil, fmt.Errorf("ask for the address of %s: %w", e.Site, err)
+	case !e.OffWorkersDev:
+		if url, err = e.workers.URL(ctx); err != nil {
+			return nil, fmt.Errorf("ask for the address of %s: %w", e.Site, err)
+		}
 	}
 	k := keys(e.Site)
 	blobs := make([]*item, len(p.uploads))
@@ -226,10 +229,10 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 	if l.meta != nil {
 		res.PreviousDeployment = l.meta.Deployment
 	}
-	if res.URL == "" {
+	if res.URL == "" && !e.OffWorkersDev {
 		res.Notices = append(res.Notices, "the account has no workers.dev subdomain, so the site's address is not known here")
 	}
-	if p.First {
+	if p.First && !e.OffWorkersDev {
 		if err := e.workers.EnableURL(ctx); err != nil {
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on: %v", err))
 		}

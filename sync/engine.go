@@ -24,6 +24,9 @@ type Config struct {
 	NamespaceTitle string
 	// Serving configures how pathnames are matched.
 	Serving Serving
+	// OffWorkersDev leaves a first deployment without an address under
+	// workers.dev. Later ones never change that setting.
+	OffWorkersDev bool
 	// Retain is how many deployments can be rolled back to and keep their blobs,
 	// the live one included (default 5).
 	Retain int

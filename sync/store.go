@@ -62,6 +62,10 @@ type Account interface {
 // lost: it may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
+// ErrNotSwitched is returned (wrapped) by a run whose switch got no answer, and
+// did not happen: the API says so. What was live is live.
+var ErrNotSwitched = errors.New("the new version is not active, and what was live is live")
+
 // ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
 // the version was made, and activating it would bring the old value back.
 var ErrSecretChanged = errors.New("a secret was changed since that version was made")

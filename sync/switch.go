@@ -74,7 +74,7 @@ func (e *Engine) switchByScript(ctx context.Context, l *live, rel *prepared) err
 		return nil
 	}
 	if err == nil && sent != nil && activeID(now.activations) == activeID(l.activations) {
-		return fmt.Errorf("upload the script %s: %w (what was live is still live; run again)", e.Site, sent)
+		return notSwitched(e.Site, sent)
 	}
 	return unknownSwitch(e.Site, rel.id, errors.Join(sent, err))
 }
@@ -100,12 +100,19 @@ func (e *Engine) confirm(ctx context.Context, deployment, version string, sent e
 			return nil
 		}
 	}
-	return fmt.Errorf("switch %s to version %s: %w (what was live is still live; run again)", e.Site, version, sent)
+	return notSwitched(e.Site, sent)
 }
 
+// notSwitched is a switch whose answer was lost and of which the API says that
+// it did not happen: it is unknown no more.
+func notSwitched(site string, cause error) error {
+	return fmt.Errorf("switch %s: %w; run again (%v)", site, ErrNotSwitched, cause)
+}
+
+// unknownSwitch is the one error that wraps ErrUnknown.
 func unknownSwitch(site, deployment string, cause error) error {
-	return fmt.Errorf("switch %s to deployment %s: nobody could tell whether it happened; visitors have the one or the other whole, run again to find out: %w",
-		site, deployment, cause)
+	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole, run again to find out (%v)",
+		site, deployment, ErrUnknown, cause)
 }
 
 // settleOrder looks once more after the switch: the API has no precondition, so

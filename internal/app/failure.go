@@ -125,6 +125,8 @@ func classify(err error) *Failure {
 		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix}
 	case errors.As(err, &wrong):
 		return explainUsage(wrong)
+	case errors.Is(err, kvsync.ErrNotSwitched):
+		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: "what was live is still live; run the same command again"}
 	case errors.Is(err, kvsync.ErrQuota):
 		return &Failure{Kind: KindQuota, Message: err.Error(),
 			Fix: "what was live is still live; run again after 00:00 UTC, or change to the Workers Paid plan"}

@@ -53,6 +53,7 @@ func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
 		Site: set.Name, Serving: set.Serving, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
 	}
+	c.OffWorkersDev = set.WorkersDev != nil && !*set.WorkersDev
 	if namespaceID.MatchString(set.Namespace) {
 		c.Namespace = set.Namespace
 	} else {
@@ -73,11 +74,6 @@ func configProblems(err error) []kvsync.Problem {
 // unsettled says what the configuration asks for and a deploy does not do.
 func unsettled(set *config.Settings) []kvsync.Problem {
 	var out []kvsync.Problem
-	if set.WorkersDev != nil && !*set.WorkersDev {
-		out = append(out, kvsync.Problem{Path: set.Where("workers_dev"),
-			Reason: "a first deploy makes the site reachable under workers.dev all the same",
-			Fix:    "switch that off in the dashboard; later deploys leave it as it is"})
-	}
 	for _, name := range set.RequiredSecrets {
 		out = append(out, kvsync.Problem{Path: set.Where("secrets"),
 			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over where it exists and is not checked", name),
