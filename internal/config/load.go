@@ -350,11 +350,8 @@ func (l *loader) inside(abs string) bool {
 // confine refuses a path that a file sets and that leaves the repository, in
 // its text or through a symlink.
 func (l *loader) confine(abs string, from origin, key string) bool {
-	if l.inside(abs) {
-		rel, err := filepath.Rel(existing(l.repository), existing(abs))
-		if err == nil && filepath.IsLocal(rel) {
-			return true
-		}
+	if rel, err := filepath.Rel(existing(l.repository), existing(abs)); err == nil && filepath.IsLocal(rel) {
+		return true
 	}
 	p := from.problem(key+" leaves the repository", "name a path inside, or give it by a flag")
 	if !slices.Contains(l.errors, p) {
