@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// The program starts itself in its roles; under test it is the test binary.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			if err := role(context.Background(), os.Args[2:]); err != nil {
+				println("bench:", err.Error())
+				os.Exit(1)
+			}
+			return
+		}
+	}
+	os.Exit(m.Run())
+}
+
+const testFiles = 300
+
+func testSite(t *testing.T) *site {
+	t.Helper()
+	s, err := siteIn(t.Context(), t.TempDir(), testFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Seconds depend on the machine, requests do not: they are held here, in every
+// test run, by the server's count.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	s := testSite(t)
+	for _, c := range []struct {
+		source  string
+		forgets bool // the cache is lost before each deploy
+		most    [4]int
+	}{
+		// A first deploy finds and creates the namespace, asks for the address, uploads
+		// and switches; this site's bytes fill few bulk writes.
+		{folderName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
+		{folderName, true, [4]int{14, noneRequests, oneRequests, oneRequests}},
+		{commitName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
+		{commitName, true, [4]int{14, noneRequests, oneRequests, oneRequests}},
+	} {
+		f := platformtest.Start(t)
+		cache := t.TempDir()
+		for step, sc := range scenarios {
+			if err := s.show(sc.revision); err != nil {
+				t.Fatal(err)
+			}
+			if c.forgets {
+				cache = t.TempDir()
+			}
+			f.Server.ResetRequests()
+			res := deployOnce(t, f, s, c.source, cache, sc.revision)
+			sent := f.Server.Requests()
+			if len(sent) > c.most[step] {
+				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.forgets, sc.name, len(sent), c.most[step], kindsOf(sent))
+			}
+			for _, r := range sent {
+				if r.Kind == "kv.keys.list" {
+					t.Errorf("%s, %s: it listed keys", c.source, sc.name)
+				}
+			}
+			if want := []int{testFiles, 0, len(s.Changed[1]), len(s.Changed[2])}[step]; res.Uploaded != want {
+				t.Errorf("%s, %s: %d blobs uploaded, want %d", c.source, sc.name, res.Uploaded, want)
+			}
+		}
+	}
+}
+
+func deployOnce(t *testing.T, f *platformtest.Fixture, s *site, source, cache string, revision int) *kvsync.Result {
+	t.Helper()
+	in := app.Inputs{
+		Root: s.dir, Name: "bench", Directory: "public", Source: source, CacheDir: cache,
+		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
+		Getenv: func(string) string { return "" },
+	}
+	if source == commitName {
+		in.Commit = s.Commits[revision]
+	}
+	site, err := app.Open(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer site.Close()
+	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func kindsOf(sent []platform.Request) string {
+	var kinds []string
+	for _, r := range sent {
+		kinds = append(kinds, r.Kind)
+	}
+	return strings.Join(kinds, "\n")
+}
+
+// What the tools are measured on must be the same on every machine.
+func TestSiteIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	s := testSite(t)
+	const want = "195ad7b9f702415cd863fc590fcc47f9be849b3b"
+	if s.Commits[2] != want {
+		t.Errorf("the site's last commit is %s, want %s; if that is meant, count siteForm up", s.Commits[2], want)
+	}
+	// show goes back and forth without a trace.
+	for _, r := range []int{2, 1, 0, 2, 0} {
+		if err := s.show(r); err != nil {
+			t.Fatal(err)
+		}
+		if diff, err := s.git(t.Context(), "diff", "--stat", s.Commits[r], "--", "public"); err != nil || diff != "" {
+			t.Fatalf("revision %d as shown is not as committed: %v\n%s", r, err, diff)
+		}
+	}
+}
+
+// A floor that left bytes out would be too low.
+func TestFloorSendsEveryByte(t *testing.T) {
+	t.Parallel()
+	s := testSite(t)
+	f := platformtest.Start(t)
+	api := apiClient{f.BaseURL, f.AccountID, f.Token}
+	if err := floor(t.Context(), s.public(), api); err != nil {
+		t.Fatal(err)
+	}
+	namespaces, err := api.send(t.Context(), "GET", "/storage/kv/namespaces", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []struct{ ID string }
+	if err := json.Unmarshal(namespaces, &ids); err != nil || len(ids) != 1 {
+		t.Fatalf("namespaces: %s, %v", namespaces, err)
+	}
+	files, err := floorBatches(s.public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := 0
+	for _, batch := range files {
+		for _, file := range batch {
+			content, err := os.ReadFile(file.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(content) >= floorRaw {
+				raw++
+			}
+			if got := storedValue(t, f, ids[0].ID, hashed(content)); got != string(content) {
+				t.Fatalf("%s is not stored as it is", file.path)
+			}
+		}
+	}
+	if raw == 0 {
+		t.Error("the site has no large file")
+	}
+}
+
+func storedValue(t *testing.T, f *platformtest.Fixture, namespace, key string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", f.BaseURL+"/accounts/"+f.AccountID+"/storage/kv/namespaces/"+namespace+"/values/"+key, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+f.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	value, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("read %s: %s, %v", key, res.Status, err)
+	}
+	return string(value)
+}
+
+// A watch that saw no outage would make every tool look whole.
+func TestWatchSeesWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	s := testSite(t)
+	content, err := os.ReadFile(filepath.Join(s.public(), filepath.FromSlash(s.Changed[1][0].Path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer atomic.Value // func(http.ResponseWriter)
+	say := func(status int, body string) {
+		answer.Store(func(w http.ResponseWriter) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) })
+	}
+	visit := func(during func()) outage {
+		say(200, string(content))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer.Load().(func(http.ResponseWriter))(w) }))
+		defer server.Close()
+		w, err := newWatch(server.URL, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pages = w.pages[:1]
+		if err := w.ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stop := w.start(t.Context())
+		during()
+		if err := pause(t.Context(), 100*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		return stop()
+	}
+	if got := visit(func() { say(200, string(content)+"\n") }); got != (outage{}) {
+		t.Errorf("from the old content to the new: %+v", got)
+	}
+	for name, bad := range map[string]func(){
+		"missing": func() { say(404, "not found") },
+		"empty":   func() { say(200, "") },
+		"shell":   func() { say(200, "<!doctype html><div id=app></div>") },
+		"partial": func() { say(200, string(content[:len(content)/2])) },
+	} {
+		if got := visit(bad); !got.stays || got.broken < 50*time.Millisecond {
+			t.Errorf("%s: %+v", name, got)
+		}
+		passing := visit(func() {
+			bad()
+			_ = pause(t.Context(), 100*time.Millisecond)
+			say(200, string(content))
+		})
+		if passing.stays || passing.broken < 50*time.Millisecond {
+			t.Errorf("%s for a while: %+v", name, passing)
+		}
+	}
+}
+
+func TestGoalsNameWhatIsMissed(t *testing.T) {
+	t.Parallel()
+	r := &results{bench: &bench{}, samples: map[string]*[4][]sample{}}
+	put := func(name string, wall ...time.Duration) {
+		r.samples[name] = &[4][]sample{}
+		for i, d := range wall {
+			r.samples[name][i] = []sample{{wall: d, requests: 2, peak: 100 << 20}}
+		}
+	}
+	put(sitesName, 7*time.Second, 20*time.Second, 12*time.Second, 12*time.Second)
+	put(floorName, 800*time.Millisecond)
+	put(folderName, time.Second, time.Second, time.Second, time.Second)
+	put(gitName, time.Second)
+	put(commitName, 2*time.Second, time.Second, time.Second, time.Second)
+	r.outages = map[string][]outage{folderName: {{}, {}, {}}}
+	if err := r.judge().missed(); err != nil {
+		t.Fatalf("everything was reached: %v", err)
+	}
+	for what, spoil := range map[string]func(){
+		"first deploy, against Workers Sites":     func() { put(sitesName, 6*time.Second) },
+		"no change, against Workers Sites":        func() { put(sitesName, 7*time.Second, 19*time.Second) },
+		"against the floor":                       func() { put(sitesName); put(floorName, 700*time.Millisecond) },
+		"first deploy, more than from a folder":   func() { put(gitName, 900*time.Millisecond) },
+		"folder: requests, no change":             func() { r.samples[folderName][none][0].requests = 3 },
+		"folder: requests, one file changed":      func() { r.samples[folderName][one][0].requests = 8 },
+		"folder: peak memory":                     func() { r.samples[folderName][first][0].peak = 129 << 20 },
+		"folder: broken pages, refused version":   func() { r.outages[folderName][1].stays = true },
+		"commit: one file changed, against Worke": func() { put(sitesName, 7*time.Second, 20*time.Second, 11*time.Second) },
+	} {
+		put(sitesName, 7*time.Second, 20*time.Second, 12*time.Second, 12*time.Second)
+		put(floorName, 800*time.Millisecond)
+		put(gitName, time.Second)
+		put(folderName, time.Second, time.Second, time.Second, time.Second)
+		r.outages[folderName] = []outage{{}, {}, {}}
+		spoil()
+		if err := r.judge().missed(); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s was spoilt: %v", what, err)
+		}
+	}
+}
+
+func TestWriteInto(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(path, []byte("before\n"+docBegin+"old\n"+docEnd+"after\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // twice is as once
+		if err := writeInto(path, "| new |\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if want := "before\n" + docBegin + "\n| new |\n\n" + docEnd + "after\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestTheDocumentHasAPlaceForTheTables(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks.md"))
+	if err != nil || strings.Count(string(raw), docBegin) != 1 || strings.Count(string(raw), docEnd) != 1 {
+		t.Errorf("docs/benchmarks.md must have %q and %q once each: %v", docBegin, docEnd, err)
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A visitor is sent through deploys: a smaller site runs in workerd, and the pages
+// that a deploy changes are asked for all the time. An answer is good if it is 200
+// with the whole old or the whole new content; from one that is not until the next
+// that is, the site is broken.
+
+const (
+	watchedFiles = 120
+	watchEvery   = 2 * time.Millisecond
+	// watchAfter is how long the pages are watched once a deploy is over. What is
+	// broken then stays broken until the next deploy.
+	watchAfter = 1500 * time.Millisecond
+)
+
+// outcome is how a deploy that is watched ends.
+type outcome struct {
+	name string
+	// refused are the kinds of request that the server refuses.
+	refused []string
+}
+
+var outcomes = []outcome{
+	{"accepted", nil},
+	{"refused version", []string{"workers.versions.create", "workers.scripts.put"}},
+	{"refused switch", []string{"workers.deployments.create", "workers.scripts.put"}},
+}
+
+// outage is for how long a visitor could get a broken page.
+type outage struct {
+	broken time.Duration
+	// stays: it was still so after the deploy.
+	stays bool
+}
+
+func (o outage) String() string {
+	if o.stays {
+		return "until the next deploy"
+	}
+	return seconds(o.broken)
+}
+
+// outages sends visitors through each tool's deploys.
+func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) {
+	s, err := startServer(ctx, b.work, b.latency)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	small, err := siteIn(ctx, b.work, watchedFiles)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]outage{}
+	for _, t := range b.watched {
+		for i, o := range outcomes {
+			seat, err := newSeat(t, s, small, b.command, filepath.Join(b.work, fmt.Sprintf("watch-%s-%d", t.name, i)))
+			if err != nil {
+				return nil, err
+			}
+			seat.script += fmt.Sprintf("-%d", i)
+			if err := seat.configure(); err != nil {
+				return nil, err
+			}
+			got, err := seat.outage(ctx, o)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", t.title, o.name, err)
+			}
+			b.say("watched  %-16s  %-32s  broken %s", o.name, t.title, got)
+			all[t.name] = append(all[t.name], got)
+		}
+	}
+	return all, nil
+}
+
+// outage deploys the site, then one file changed, under a visitor's eyes.
+func (s *seat) outage(ctx context.Context, o outcome) (out outage, err error) {
+	if err := s.site.show(0); err != nil {
+		return out, err
+	}
+	if _, err := s.deploy(ctx, 0); err != nil {
+		return out, err
+	}
+	url, err := s.server.siteURL(ctx, s.script)
+	if err != nil {
+		return out, err
+	}
+	w, err := newWatch(url, s.site)
+	if err != nil {
+		return out, err
+	}
+	if err := w.ready(ctx); err != nil {
+		return out, err
+	}
+	if err := s.server.refuse(ctx, o.refused...); err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, s.server.refuse(ctx)) }()
+	if err := s.site.show(1); err != nil {
+		return out, err
+	}
+	cmd, err := s.tool.command(ctx, s, 1)
+	if err != nil {
+		return out, err
+	}
+	if cmd.Env == nil {
+		cmd.Env = s.environment()
+	}
+	stop := w.start(ctx)
+	_, err = measure(cmd)
+	late := pause(ctx, watchAfter)
+	out = stop()
+	switch refused := o.refused != nil; {
+	case late != nil:
+		return out, late
+	case refused && err == nil:
+		return out, errors.New("the deploy was to be refused, and was not")
+	case !refused && err != nil:
+		return out, err
+	}
+	return out, nil
+}
+
+// watch asks for pages and knows what they may be.
+type watch struct {
+	client http.Client
+	pages  []page
+
+	mu      sync.Mutex
+	bad     map[string]bool // the pages whose last answer was not good
+	since   time.Time       // when the first of them became so
+	total   time.Duration
+	answers int
+}
+
+// page is an address with the contents that are good.
+type page struct {
+	url  string
+	good [2]string
+}
+
+// newWatch watches what the first revision changes, and one file beside it.
+func newWatch(url string, s *site) (*watch, error) {
+	w := &watch{client: http.Client{Timeout: 10 * time.Second}, bad: map[string]bool{}}
+	for _, f := range append(s.Changed[1][:len(s.Changed[1]):len(s.Changed[1])], s.Changed[2][0]) {
+		content, err := os.ReadFile(filepath.Join(s.public(), filepath.FromSlash(f.Path)))
+		if err != nil {
+			return nil, err
+		}
+		old := string(content[:f.Size])
+		w.pages = append(w.pages, page{url + path.Join("/", f.Path), [2]string{old, old + "\n"}})
+	}
+	return w, nil
+}
+
+// ready waits until the site is served.
+func (w *watch) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for _, p := range w.pages {
+		for !w.good(ctx, p) {
+			if err := pause(ctx, 50*time.Millisecond); err != nil {
+				return fmt.Errorf("%s is not served: %w", p.url, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *watch) good(ctx context.Context, p page) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	res, err := w.client.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return err == nil && res.StatusCode == http.StatusOK && (string(body) == p.good[0] || string(body) == p.good[1])
+}
+
+// start begins to watch. The function that it returns ends that and says what was seen.
+func (w *watch) start(ctx context.Context) (stop func() outage) {
+	ctx, cancel := context.WithCancel(ctx)
+	var g errgroup.Group
+	for _, p := range w.pages {
+		g.Go(func() error {
+			for pause(ctx, watchEvery) == nil {
+				asked := time.Now()
+				good := w.good(ctx, p)
+				if ctx.Err() == nil { // else it was given up, which says nothing
+					w.saw(p.url, good, asked)
+				}
+			}
+			return nil
+		})
+	}
+	return func() outage {
+		cancel()
+		_ = g.Wait() // nobody in it fails
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		out := outage{broken: w.total, stays: len(w.bad) > 0}
+		if out.stays {
+			out.broken += time.Since(w.since)
+		}
+		return out
+	}
+}
+
+// saw notes an answer to a request that was sent at a time. The site is broken
+// while any page is.
+func (w *watch) saw(url string, good bool, asked time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answers++
+	switch {
+	case !good && !w.bad[url]:
+		if len(w.bad) == 0 {
+			w.since = asked
+		}
+		w.bad[url] = true
+	case good && w.bad[url]:
+		if delete(w.bad, url); len(w.bad) == 0 {
+			w.total += asked.Sub(w.since)
+		}
+	}
+}
+
+// pause sleeps, or returns why it was woken.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

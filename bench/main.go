@@ -1,0 +1,207 @@
+// Command bench measures kv-sync beside the real wrangler and beside a floor, on
+// one local platform, in one run: see docs/benchmarks.md.
+//
+//	make bench                      # everything, three runs
+//	go run ./bench -runs 1 -only folder,floor
+//	go run ./bench -write           # also put the tables into docs/benchmarks.md
+//
+// It ends with exit code 1 where a number that is to be reached was missed, and
+// says which.
+//
+// The program starts itself again in the roles of roles.go, for two reasons: what
+// is measured shares no process with what measures it, and the process that starts
+// the tools stays small. Linux counts the peak of a process from that of the
+// process that started it, so a large starter would hide a small tool.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	runs, files int
+	only        []string
+	latency     time.Duration
+	command     string // the kv-sync binary
+	write       bool
+	doc         string
+	profile     string
+}
+
+func (o options) wants(name string) bool { return len(o.only) == 0 || slices.Contains(o.only, name) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := start(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func start(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 {
+		if role, ok := roles[args[0]]; ok {
+			return role(ctx, args[1:])
+		}
+	}
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.profile != "" {
+		return profile(ctx, o, out)
+	}
+	return run(ctx, o, out)
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	var only string
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.runs, "runs", 3, "how often everything is measured; the table shows medians")
+	f.IntVar(&o.files, "files", 10_000, "how many files the site has")
+	f.StringVar(&only, "only", "", "measure only these, separated by commas: "+strings.Join(names(), ", "))
+	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "what the server adds to every request")
+	f.StringVar(&o.command, "kv-sync", filepath.Join("bin", "kv-sync"), "the binary that is measured")
+	f.BoolVar(&o.write, "write", false, "put the tables into the file that -doc names")
+	f.StringVar(&o.doc, "doc", filepath.Join("docs", "benchmarks.md"), "where -write puts the tables")
+	f.StringVar(&o.profile, "profile", "", "instead of measuring, write CPU, allocation and execution profiles of kv-sync's deploys into this `folder`")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q", f.Arg(0))
+	}
+	if o.runs < 1 || o.files < minFiles {
+		return o, fmt.Errorf("-runs must be at least 1, -files at least %d", minFiles)
+	}
+	if only != "" {
+		o.only = strings.Split(only, ",")
+	}
+	for _, name := range o.only {
+		if !slices.Contains(names(), name) {
+			return o, fmt.Errorf("-only %q: there is %s", name, strings.Join(names(), ", "))
+		}
+	}
+	var err error
+	o.command, err = filepath.Abs(o.command)
+	return o, err
+}
+
+// run measures everything and judges it.
+func run(ctx context.Context, o options, out io.Writer) error {
+	work, err := os.MkdirTemp("", "kv-sync-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	b := &bench{options: o, work: work, out: out}
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	r := newResults(b)
+	for n := range o.runs {
+		if err := b.round(ctx, n, r); err != nil {
+			return fmt.Errorf("run %d: %w", n+1, err)
+		}
+	}
+	if o.wants(brokenName) {
+		if r.outages, err = b.outages(ctx); err != nil {
+			return fmt.Errorf("watch a site through deploys: %w", err)
+		}
+	}
+	goals := r.judge()
+	text := r.tables() + goals.table()
+	fmt.Fprintf(out, "\n%s", text)
+	if o.write {
+		if err := writeInto(o.doc, text); err != nil {
+			return err
+		}
+	}
+	return goals.missed()
+}
+
+// bench is one run of the benchmark.
+type bench struct {
+	options
+	work  string
+	out   io.Writer
+	site  *site
+	tools []*tool
+	// watched are the tools whose deploys visitors are sent through.
+	watched []*tool
+	modules string // where npm has put wrangler; "" where it is not needed
+	size    sizes
+}
+
+// prepare installs and makes what the measurements need.
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if _, err := os.Stat(b.command); err != nil {
+		return fmt.Errorf("there is no kv-sync to measure: %w; run make build", err)
+	}
+	b.say("the site of %d files", b.files)
+	if b.site, err = openSite(ctx, b.files); err != nil {
+		return err
+	}
+	if b.tools, err = b.choose(ctx); err != nil {
+		return err
+	}
+	return b.weigh()
+}
+
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.out, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+}
+
+// round takes every tool through every scenario once, on one fresh server: for
+// each state of the site one tool after the other, so that a machine that slows
+// down slows all of them down.
+func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
+	s, err := startServer(ctx, b.work, b.latency)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	seats := make([]*seat, len(b.tools))
+	for i, t := range b.tools {
+		if seats[i], err = b.seat(t, s, fmt.Sprintf("%d-%s", n, t.name)); err != nil {
+			return err
+		}
+	}
+	for step, sc := range scenarios {
+		if err := b.site.show(sc.revision); err != nil {
+			return err
+		}
+		// The other way round every second time: who goes first must not matter.
+		order := slices.Clone(seats)
+		if (n+step)%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, st := range order {
+			if step > 0 && st.tool.once {
+				continue
+			}
+			got, err := st.deploy(ctx, sc.revision)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", st.tool.title, sc.name, err)
+			}
+			b.say("run %d  %-16s  %-32s  %s", n+1, sc.name, st.tool.title, got)
+			r.add(st.tool, step, got)
+		}
+	}
+	return b.site.show(0)
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sample is what one deploy took.
+type sample struct {
+	wall, cpu time.Duration
+	// peak is the largest resident set of any one of the tool's processes.
+	peak int64
+	// requests and bytes (of request bodies) are the server's count.
+	requests int
+	bytes    int64
+}
+
+func (s sample) String() string {
+	return fmt.Sprintf("%8s  %8s CPU  %8s peak  %4d requests  %8s sent",
+		seconds(s.wall), seconds(s.cpu), megabytes(s.peak), s.requests, megabytes(s.bytes))
+}
+
+// measure runs a command to its end. What it printed is in the error if it failed.
+func measure(cmd *exec.Cmd) (sample, error) {
+	var printed tail
+	cmd.Stderr = &printed
+	if cmd.Stdout == nil {
+		cmd.Stdout = &printed
+	}
+	start := time.Now()
+	err := cmd.Run()
+	wall := time.Since(start)
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, printed.text)
+	}
+	return sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: peak(cmd.ProcessState)}, nil
+}
+
+// tail keeps the end of what a command prints.
+type tail struct{ text []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 8 << 10
+	t.text = append(t.text, p[max(0, len(p)-most):]...)
+	if extra := len(t.text) - most; extra > 0 {
+		t.text = bytes.Clone(t.text[extra:])
+	}
+	return len(p), nil
+}
+
+// median of samples, each measure for itself.
+func median(samples []sample) sample {
+	return sample{
+		wall:     middle(samples, func(s sample) time.Duration { return s.wall }),
+		cpu:      middle(samples, func(s sample) time.Duration { return s.cpu }),
+		peak:     middle(samples, func(s sample) int64 { return s.peak }),
+		requests: middle(samples, func(s sample) int { return s.requests }),
+		bytes:    middle(samples, func(s sample) int64 { return s.bytes }),
+	}
+}
+
+// middle is the median; of an even number the worse of the two in the middle.
+func middle[T cmp.Ordered](samples []sample, of func(sample) T) T {
+	values := make([]T, len(samples))
+	for i, s := range samples {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// megabytes are 10⁶ bytes, as disks and networks count.
+func megabytes(n int64) string {
+	switch {
+	case n >= 10e6:
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	case n >= 1e4:
+		return fmt.Sprintf("%.2f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%d B", n)
+}

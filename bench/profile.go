@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"runtime/trace"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// profile deploys every scenario by the engine in a process of ours, as the
+// command does it, and leaves profiles of each: go tool pprof, go tool trace.
+func profile(ctx context.Context, o options, out io.Writer) (err error) {
+	folder, err := filepath.Abs(o.profile)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "kv-sync-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	s, err := openSite(ctx, o.files)
+	if err != nil {
+		return err
+	}
+	server, err := startServer(ctx, work, o.latency)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.stop(), s.show(0)) }()
+	for _, name := range []string{folderName, commitName} {
+		t := &tool{name: name, title: "kv-sync, " + name}
+		st, err := newSeat(t, server, s, o.command, filepath.Join(work, name))
+		if err != nil {
+			return err
+		}
+		for step, sc := range scenarios {
+			at := filepath.Join(folder, fmt.Sprintf("%s-%d", name, step))
+			t.command = profiled(at)
+			if err := s.show(sc.revision); err != nil {
+				return err
+			}
+			got, err := st.deploy(ctx, sc.revision)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%-16s  %-16s  %s  %s.*\n", sc.name, t.title, got, at)
+			if err := server.writeTimeline(ctx, at+".requests"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func profiled(at string) func(context.Context, *seat, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+		args := []string{"-profile", at, "-name", s.script, "-root", s.site.dir, "-source", s.tool.name}
+		if s.tool.name == commitName {
+			args = append(args, "-commit", s.site.Commits[revision])
+		}
+		cmd, err := self(ctx, "once", args...)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Env = append(s.environment(), "GOMEMLIMIT=96MiB") // the command's own limit
+		return cmd, nil
+	}
+}
+
+// onceRole is one deploy, profiled.
+func onceRole(ctx context.Context, args []string) (err error) {
+	f := flag.NewFlagSet("once", flag.ContinueOnError)
+	at := f.String("profile", "", "")
+	in := app.Inputs{Directory: "public"}
+	f.StringVar(&in.Name, "name", "", "")
+	f.StringVar(&in.Root, "root", "", "")
+	f.StringVar(&in.Source, "source", "", "")
+	f.StringVar(&in.Commit, "commit", "", "")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	runtime.MemProfileRate = 16 << 10
+	cpu, err := os.Create(*at + ".cpu.pprof")
+	if err != nil {
+		return err
+	}
+	events, err := os.Create(*at + ".trace")
+	if err != nil {
+		return err
+	}
+	runtime.SetCPUProfileRate(1000) // most deploys last a tenth of a second
+	if err := errors.Join(pprof.StartCPUProfile(cpu), trace.Start(events)); err != nil {
+		return err
+	}
+	defer func() {
+		pprof.StopCPUProfile()
+		trace.Stop()
+		err = errors.Join(err, cpu.Close(), events.Close(), writeAllocations(*at+".allocs.pprof"))
+	}()
+	site, err := app.Open(ctx, in)
+	if err != nil {
+		return err
+	}
+	_, err = site.Deploy(ctx, kvsync.Options{})
+	return errors.Join(err, site.Close())
+}
+
+func writeAllocations(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+}
+
+// writeTimeline writes when each request of a deploy came, and how long it took.
+func (s *server) writeTimeline(ctx context.Context, path string) error {
+	sent, err := s.requests(ctx)
+	if err != nil || len(sent) == 0 {
+		return err
+	}
+	slices.SortFunc(sent, func(a, b platform.Request) int { return a.Time.Compare(b.Time) })
+	var text strings.Builder
+	for _, r := range sent {
+		fmt.Fprintf(&text, "%8s +%-8s %-28s %9d bytes in, %d\n", milliseconds(r.Time.Sub(sent[0].Time)), milliseconds(r.Duration), r.Kind, r.BytesIn, r.Status)
+	}
+	return os.WriteFile(path, []byte(text.String()), 0o644)
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}

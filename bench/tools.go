@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// scenario is one deploy in the life of a site.
+type scenario struct {
+	name     string
+	revision int
+}
+
+var scenarios = []scenario{{"first deploy", 0}, {"no change", 0}, {"one file changed", 1}, {"1 % changed", 2}}
+
+const (
+	first = iota // indices of scenarios
+	none
+	one
+	percent
+)
+
+// tool is something that deploys a site.
+type tool struct {
+	name, title string
+	// command makes it deploy a revision, which is also what the files show.
+	command func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error)
+	// once: it knows a first deploy only, and writes values alone.
+	once bool
+	// forgets: it starts each time with nothing that it kept from the last, as on
+	// a CI runner.
+	forgets bool
+}
+
+// Names of what can be measured.
+const (
+	sitesName  = "sites"
+	assetsName = "assets"
+	folderName = "folder"
+	freshName  = "fresh"
+	commitName = "commit"
+	floorName  = "floor"
+	gitName    = "git"
+	brokenName = "broken"
+)
+
+func names() []string {
+	return []string{sitesName, assetsName, folderName, freshName, commitName, floorName, gitName, brokenName}
+}
+
+// choose returns the tools that are wanted, installed.
+func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
+	all := []*tool{
+		{name: folderName, title: "kv-sync, folder", command: kvSync("--source", "folder")},
+		{name: freshName, title: "kv-sync, folder, empty cache", command: kvSync("--source", "folder"), forgets: true},
+		{name: commitName, title: "kv-sync, commit", command: kvSync("--source", "commit"), forgets: true},
+		{name: floorName, title: "floor", once: true, command: func(ctx context.Context, s *seat, _ int) (*exec.Cmd, error) {
+			return self(ctx, "floor", s.site.public())
+		}},
+		{name: gitName, title: "git cat-file --batch", once: true, command: catFile},
+	}
+	if b.wants(sitesName) || b.wants(assetsName) || b.wants(brokenName) {
+		b.say("wrangler, from npm")
+		w, err := platformtest.InstallWrangler(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b.modules = modulesOf(ctx, w)
+		all = append([]*tool{
+			{name: sitesName, title: "wrangler, Workers Sites", command: wrangler(w)},
+			{name: assetsName, title: "wrangler, Static Assets", command: wrangler(w)},
+		}, all...)
+	}
+	if b.wants(brokenName) {
+		b.watched = slices.DeleteFunc(slices.Clone(all), func(t *tool) bool { return t.once || t.name == freshName })
+	}
+	for _, t := range all {
+		if b.wants(t.name) {
+			tools = append(tools, t)
+		}
+	}
+	return tools, nil
+}
+
+// seat is a tool at work on one server: its account, its folder, its cache.
+type seat struct {
+	tool    *tool
+	server  *server
+	site    *site
+	command string // the kv-sync binary
+	account string
+	script  string
+	dir     string
+}
+
+const token = "benchmark-token"
+
+// seat gives a tool a fresh account, and what it wants of a project.
+func (b *bench) seat(t *tool, s *server, name string) (*seat, error) {
+	return newSeat(t, s, b.site, b.command, filepath.Join(b.work, name))
+}
+
+func newSeat(t *tool, s *server, site *site, command, dir string) (*seat, error) {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // it does not fail
+	st := &seat{tool: t, server: s, site: site, command: command, account: hex.EncodeToString(id), script: "bench-" + t.name, dir: dir}
+	if err := os.MkdirAll(st.cache(), 0o755); err != nil {
+		return nil, err
+	}
+	return st, st.configure()
+}
+
+func (s *seat) cache() string { return filepath.Join(s.dir, "cache") }
+
+// sitesWorker serves a Workers Sites project: the look-up of
+// @cloudflare/kv-asset-handler, without its caching.
+const sitesWorker = `import manifest from "__STATIC_CONTENT_MANIFEST";
+const keys = new Map(Object.entries(JSON.parse(manifest)));
+export default { async fetch(request, env) {
+	const key = keys.get(decodeURIComponent(new URL(request.url).pathname).slice(1));
+	const value = key && await env.__STATIC_CONTENT.get(key, "arrayBuffer");
+	return new Response(value ?? "not found", { status: value ? 200 : 404 });
+} };
+`
+
+// configure writes wrangler's project.
+func (s *seat) configure() error {
+	config := map[string]any{"name": s.script, "compatibility_date": "2026-11-01"}
+	// Workers Sites takes the bucket to lie below the project, even if it is absolute.
+	public, err := filepath.Rel(s.dir, s.site.public())
+	if err != nil {
+		return err
+	}
+	switch s.tool.name {
+	case sitesName:
+		config["main"], config["site"] = "worker.js", map[string]string{"bucket": filepath.ToSlash(public)}
+		if err := os.WriteFile(filepath.Join(s.dir, "worker.js"), []byte(sitesWorker), 0o644); err != nil {
+			return err
+		}
+	case assetsName:
+		config["assets"] = map[string]string{"directory": filepath.ToSlash(public)}
+	default:
+		return nil
+	}
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.dir, "wrangler.json"), raw, 0o644)
+}
+
+func wrangler(w *platformtest.Wrangler) func(context.Context, *seat, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *seat, _ int) (*exec.Cmd, error) {
+		return w.Command(ctx, s.server.API, token, s.account, s.dir, "deploy"), nil
+	}
+}
+
+func kvSync(source ...string) func(context.Context, *seat, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+		args := append([]string{"deploy", "--name", s.script, "--dir", "public"}, source...)
+		if s.tool.name == commitName {
+			args = append(args, "--commit", s.site.Commits[revision])
+		}
+		cmd := exec.CommandContext(ctx, s.command, args...)
+		cmd.Dir = s.site.dir
+		return cmd, nil
+	}
+}
+
+// environment is the user's, without what would lead a tool elsewhere, and with
+// the address of the server.
+func (s *seat) environment() []string {
+	return append(without(os.Environ(), "CLOUDFLARE_", "CF_", "GITHUB_", "KV_SYNC_", "XDG_CACHE_HOME=", "GOMEMLIMIT=", "GOGC="),
+		"CLOUDFLARE_API_BASE_URL="+s.server.API, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+s.account,
+		"XDG_CACHE_HOME="+s.cache())
+}
+
+// without leaves out the variables whose names begin so.
+func without(environment []string, prefixes ...string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(pair string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(pair, p) })
+	})
+}
+
+// catFile is the bound for what a commit may add to a first deploy: git reads
+// the same blobs.
+func catFile(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+	tree, err := s.site.git(ctx, "ls-tree", "-r", "--object-only", s.site.Commits[revision], "public")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "git", "cat-file", "--batch")
+	cmd.Dir = s.site.dir
+	cmd.Stdin = strings.NewReader(tree)
+	return cmd, nil
+}
+
+// deploy runs the tool and measures it. What it prints is shown only if it fails.
+func (s *seat) deploy(ctx context.Context, revision int) (sample, error) {
+	if s.tool.forgets {
+		if err := os.RemoveAll(s.cache()); err != nil {
+			return sample{}, err
+		}
+	}
+	cmd, err := s.tool.command(ctx, s, revision)
+	if err != nil {
+		return sample{}, err
+	}
+	if cmd.Env == nil {
+		cmd.Env = s.environment()
+	}
+	if err := s.server.forget(ctx); err != nil {
+		return sample{}, err
+	}
+	got, err := measure(cmd)
+	if err != nil {
+		return sample{}, err
+	}
+	sent, err := s.server.requests(ctx)
+	for _, r := range sent {
+		got.requests++
+		got.bytes += r.BytesIn
+		if r.Status >= 400 && r.Status != 404 {
+			err = fmt.Errorf("the server refused a request: %s %s: %d", r.Method, r.Path, r.Status)
+		}
+	}
+	return got, err
+}
