@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -83,8 +84,8 @@ func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
 			slog.String("method", c.method), slog.String("path", c.path),
 			slog.Int("status", fail.Status), slog.Int("attempt", try),
 			slog.Duration("wait", wait), slog.String("error", fail.Error()))
-		if sleep(ctx, wait) != nil {
-			return fail
+		if err := sleep(ctx, wait); err != nil {
+			return fmt.Errorf("%w while waiting to try again: %w", err, fail)
 		}
 		a.count.retries.Add(1)
 	}

@@ -201,6 +201,20 @@ func TestSwitchCancelled(t *testing.T) {
 	})
 }
 
+// Whoever presses Ctrl-C between two attempts interrupted the run: that is what
+// it ended of, not of the failure before.
+func TestCancelledBetweenAttempts(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err := s.script().Activations(ctx)
+		var api *APIError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &api) || api.Status != http.StatusBadGateway {
+			t.Errorf("got %v", err)
+		}
+	}, page(http.StatusBadGateway, "Bad gateway"))
+}
+
 // cancelAtEOF cancels as soon as an answer has been read.
 type cancelAtEOF struct {
 	http.RoundTripper
