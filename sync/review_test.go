@@ -1,0 +1,506 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// rival is somebody else who deploys the same site from another machine.
+func (w *world) rival() *world {
+	r := *w
+	r.account = w.connect(0)
+	r.config.Account = r.account
+	return &r
+}
+
+// hand activates a version with a message, as any tool can.
+func (w *world) hand(version, message string) {
+	w.t.Helper()
+	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, message, true)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Promise 1: bytes that do not hash to their name are no manifest, even where
+// they read as one of the same site.
+func TestManifestIsWhatItsNameSays(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	stale, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[1])
+	right, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, stale); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.deploy(h[2], kvsync.Options{}); err == nil {
+		t.Error("a deploy planned against another deployment's manifest")
+	}
+	if got, err := w.later().Prune(t.Context(), false); err == nil {
+		t.Errorf("prune took another deployment's manifest for a root: %+v", got)
+	}
+	if err := w.store().Put(t.Context(), "blog/m/"+w.live().Manifest, right); err != nil {
+		t.Fatal(err)
+	}
+	// A cache is not trusted either.
+	w.config.Cache = &cache{m: map[string][]byte{w.live().Manifest: stale}}
+	w.mustDeploy(h[2])
+	w.wantSite(three)
+}
+
+// announce makes a version live that says something of its own in KV_SYNC.
+func (w *world) announce(kind, field, says string) {
+	w.t.Helper()
+	u := kvsync.Upload{Worker: script}
+	u.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}}}
+	if err := w.account.Workers("blog").PutScript(w.t.Context(), u); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// What a version says of itself counts only in our form, of this site, and of a
+// release that we can read.
+func TestWhatAVersionSays(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	meta := *w.live()
+	says := func(change func(*kvsync.Meta)) string {
+		m := meta
+		change(&m)
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	w.announce("plain_text", "text", `"mine"`)
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Site = "other" }))
+	_, err = w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Format = 99 }))
+	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); err == nil || !strings.Contains(err.Error(), "update kv-sync") {
+		t.Errorf("over a newer release's version it says %v", err)
+	}
+
+	// A manifest of another site is none of ours, whatever names it.
+	other := *w
+	other.config.Site = "other"
+	other.mustDeploy(history(one)[0])
+	ref := other.live().Manifest
+	b, err := other.store().Get(t.Context(), "other/m/"+ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.store().Put(t.Context(), "blog/m/"+ref, b); err != nil {
+		t.Fatal(err)
+	}
+	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Manifest = ref }))
+	if _, err = w.deploy(h[1], kvsync.Options{}); err == nil || !strings.Contains(err.Error(), `belongs to the site "other"`) {
+		t.Errorf("over a manifest of another site it says %v", err)
+	}
+}
+
+// All that is served is part of a folder's identity.
+func TestFolderIDNamesAllThatIsServed(t *testing.T) {
+	base := func() *kvsync.Listing {
+		return &kvsync.Listing{
+			Origin:    kvsync.Origin{Kind: "folder", Rules: "r1"},
+			Files:     []kvsync.File{{Asset: kvsync.Asset{Path: "/a", ContentType: "text/plain", Blob: kvsync.Ref{Hash: kvsync.HashOf([]byte("a"))}}}},
+			Redirects: []kvsync.Redirect{{From: "/x", To: "/y", Status: 301}},
+			Headers:   []kvsync.HeaderRule{{Path: "/*", Unset: []string{"server"}}},
+		}
+	}
+	want := kvsync.FolderID(base())
+	for name, change := range map[string]func(*kvsync.Listing){
+		"rules":        func(l *kvsync.Listing) { l.Origin.Rules = "r2" },
+		"path":         func(l *kvsync.Listing) { l.Files[0].Path = "/b" },
+		"content":      func(l *kvsync.Listing) { l.Files[0].Blob.Hash = kvsync.HashOf([]byte("b")) },
+		"content type": func(l *kvsync.Listing) { l.Files[0].ContentType = "text/html" },
+		"redirects":    func(l *kvsync.Listing) { l.Redirects[0].Status = 302 },
+		"headers":      func(l *kvsync.Listing) { l.Headers[0].Unset = nil },
+		"a file":       func(l *kvsync.Listing) { l.Files = nil },
+	} {
+		l := base()
+		change(l)
+		if kvsync.FolderID(l) == want {
+			t.Errorf("%s is no part of the identity", name)
+		}
+	}
+}
+
+// A hold that is no commit holds nothing: messages can be written by anyone.
+func TestHoldMustBeACommit(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.hand(w.activeVersion(), "Rollback to x kv-sync-hold:nonsense")
+	w.mustDeploy(h[1])
+	w.wantSite(two)
+}
+
+// A namespace that is configured is used, and nothing is believed to lie in it
+// because it lay in the one before.
+func TestAnotherNamespace(t *testing.T) {
+	w := start(t)
+	h := history(one, files{"/index.html": "one", "/about.html": "about"}, three)
+	w.mustDeploy(h[0])
+	before := w.live()
+	other, err := w.account.Namespace(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config.Namespace = other
+	res := w.mustDeploy(h[1])
+	if w.live().Namespace != other || res.Uploaded != 2 {
+		t.Errorf("it lives in %s with %d blobs uploaded, want %s and 2", w.live().Namespace, res.Uploaded, other)
+	}
+	w.wantSite(h[1].files)
+	if r := w.manifest().Retired; len(r) != 0 {
+		t.Errorf("retired are %v, whose blobs lie elsewhere", r)
+	}
+	if res := w.mustDeploy(h[1]); res.Switched {
+		t.Error("an unchanged site was deployed again")
+	}
+	// The same content in yet another namespace is a change.
+	w.config.Namespace = before.Namespace
+	if res := w.mustDeploy(h[1]); !res.Switched || w.live().Namespace != before.Namespace {
+		t.Errorf("moving back did %+v", res)
+	}
+	w.wantSite(h[1].files)
+	w.config.Namespace = other
+	w.mustDeploy(h[2])
+	// What lies in a namespace that was left cannot keep this one from being pruned.
+	if _, err := w.account.Store(before.Namespace).DeleteBulk(t.Context(), []string{"blog/m/" + before.Manifest}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.later().Prune(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	w.wantSite(three)
+}
+
+// With --any-order nothing comes back: that an older commit goes live is what was asked for.
+func TestAnyOrderStays(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	w.during("workers.deployments.create", func() { w.rival().mustDeploy(h[2]) })
+	if _, err := w.deploy(h[1], kvsync.Options{AnyOrder: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(two)
+}
+
+// A newer commit comes back with what its activation said, and not over
+// somebody who switched after us.
+func TestNewerCommitComesBackWhole(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three, two, three)
+	first := w.mustDeploy(h[0])
+	w.during("workers.deployments.create", func() { w.rival().mustDeploy(h[2]) })
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOlder)
+	acts, err := w.account.Workers("blog").Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if acts[0].Message != acts[2].Message || !strings.Contains(acts[0].Message, w.live().Deployment) {
+		t.Errorf("it came back as %q, was %q", acts[0].Message, acts[2].Message)
+	}
+
+	w.during("workers.deployments.create", func() {
+		w.rival().mustDeploy(h[4])
+		w.during("workers.deployments.list", func() { w.hand(first.Version, "by hand") })
+	})
+	_, _ = w.deploy(h[3], kvsync.Options{}) // whatever it says
+	w.wantSite(one)
+}
+
+// short is an account whose list of deployments is cut short, as Cloudflare's is.
+type short struct {
+	kvsync.Account
+	n int
+}
+
+func (s short) Workers(name string) kvsync.Workers { return shortWorkers{s.Account.Workers(name), s.n} }
+
+type shortWorkers struct {
+	kvsync.Workers
+	n int
+}
+
+func (s shortWorkers) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+	a, err := s.Workers.Activations(ctx)
+	return a[:min(len(a), s.n)], err
+}
+
+// in is an engine whose clock is ahead.
+func (w *world) in(d time.Duration) *kvsync.Engine {
+	w.t.Helper()
+	c := w.config
+	now := w.now.Add(d)
+	c.Now = func() time.Time { return now }
+	e, err := kvsync.New(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+// Where Cloudflare's list is too short to name what is retained, the records do.
+func TestPruneGoesByTheRecordsToo(t *testing.T) {
+	w, contents := aged(t, 6)
+	w.config.Retain = 3
+	w.config.Account = short{w.account, 1}
+	got, err := w.later().Prune(t.Context(), false)
+	w.config.Account = w.account
+	if err != nil || got.Deleted != 9 {
+		t.Errorf("it deleted %+v, %v; want the blob, the manifest and the record of three", got, err)
+	}
+	w.wantSite(contents[5])
+	for _, want := range []files{contents[4], contents[3]} {
+		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSite(want)
+	}
+}
+
+// A deployment that was live within the grace period is a root, although it
+// began long before and Cloudflare's list has lost it. Its successor may have
+// taken half a grace period from its id to its switch.
+func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
+	w := start(t)
+	w.config.Retain = 1
+	src := &memory{files: files{"/a": "1", "/b": "b", "/c": "c"}}
+	w.mustDeploy(src)
+	blobs := w.keys("blog/b/")
+	w.now = w.now.Add(10 * 24 * time.Hour)
+	src.files = files{"/a": "2", "/b": "b", "/c": "c"}
+	w.mustDeploy(src)
+	w.config.Account = short{w.account, 1}
+	for _, tc := range []struct {
+		after time.Duration
+		gone  bool
+	}{{30 * time.Hour, false}, {35*time.Hour + 59*time.Minute, false}, {36 * time.Hour, true}} {
+		e := w.in(tc.after)
+		if _, err := e.Prune(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		kept := 0
+		for _, k := range w.keys("blog/b/") {
+			if slices.Contains(blobs, k) {
+				kept++
+			}
+		}
+		if gone := kept != len(blobs); gone != tc.gone {
+			t.Errorf("%v after it was replaced, %d of its %d blobs are left", tc.after, kept, len(blobs))
+		}
+	}
+}
+
+// The grace period counts whole, from the key's own time.
+func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(one)[0])
+	garbage := "blog/b/" + strings.Repeat("0", 64) + fmt.Sprintf(".%08x00000000", w.now.Unix())
+	if err := w.store().Put(t.Context(), garbage, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]int{0: 0, 24*time.Hour - time.Minute: 0, 24*time.Hour + time.Minute: 1} {
+		if got, err := w.in(after).Prune(t.Context(), true); err != nil || got.Deleted != want {
+			t.Errorf("after %v it would delete %+v, %v", after, got, err)
+		}
+	}
+}
+
+// A run that died before it wrote its manifest leaves a record; that is no
+// reason never to prune again.
+func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
+	w, contents := aged(t, 5)
+	at := w.now.Add(29 * 24 * time.Hour).UTC()
+	id := at.Format("20060102-150405") + "-00000000"
+	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) + "." + fmt.Sprintf("%016x", at.Unix()<<32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store().Put(t.Context(), "blog/d/"+id, b); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.later().Prune(t.Context(), false); err != nil || got.Deleted == 0 {
+		t.Errorf("it deleted %+v, %v", got, err)
+	}
+	w.wantSite(contents[4])
+}
+
+// Everything of a Worker that decides how it runs makes a new version; nothing else does.
+func TestEveryPartOfAWorkerCounts(t *testing.T) {
+	w := start(t)
+	src := history(one)[0]
+	mine := script
+	text := func(s string) []kvsync.Binding {
+		return []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(s)}}}
+	}
+	deploy := func() *kvsync.Result {
+		t.Helper()
+		res, err := w.engine().Deploy(t.Context(), src, mine, kvsync.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	mine.Bindings, mine.Settings = text(`"a"`), map[string]json.RawMessage{"limits": json.RawMessage(`{"cpu_ms":50}`)}
+	deploy()
+	for _, tc := range []struct {
+		name   string
+		change func()
+	}{
+		{"a module", func() {
+			mine.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+				Content: []byte("export class Room {}; export default { fetch() { return new Response('new') } }")}}
+		}},
+		{"a binding's value", func() { mine.Bindings = text(`"b"`) }},
+		{"a setting's value", func() { mine.Settings = map[string]json.RawMessage{"limits": json.RawMessage(`{"cpu_ms":60}`)} }},
+		{"the date", func() { mine.CompatibilityDate = "2026-11-02" }},
+		{"a flag", func() { mine.CompatibilityFlags = []string{"nodejs_compat"} }},
+		{"how pathnames are matched", func() { w.config.Serving.HTMLHandling = "none" }},
+		{"what is not found", func() { w.config.Serving.NotFound = "none" }},
+		{"a migration", func() {
+			mine.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+		}},
+	} {
+		tc.change()
+		if res := deploy(); !res.Switched || !res.Plan.WorkerChanged {
+			t.Errorf("%s changed, and the plan says %+v", tc.name, res.Plan)
+		}
+		if res := deploy(); res.Switched {
+			t.Errorf("%s: deployed twice", tc.name)
+		}
+	}
+}
+
+// retyped serves its files as HTML.
+type retyped struct{ *memory }
+
+func (r retyped) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	l, err := r.memory.Files(ctx, base)
+	for i := range l.Files {
+		l.Files[i].ContentType = "text/html; charset=utf-8"
+	}
+	l.Origin.ID = kvsync.FolderID(l)
+	return l, err
+}
+
+// A plan counts each content once, and a new content type as a change that
+// needs no upload.
+func TestPlanCounts(t *testing.T) {
+	w := start(t)
+	src := &memory{files: files{"/a": "same", "/b": "same", "/c": "c"}, hashed: true}
+	p, err := w.engine().Plan(t.Context(), src, script, kvsync.Options{})
+	if err != nil || p.Blobs != 2 || p.Bytes != 5 || p.Writes != 4 || len(p.Added) != 3 {
+		t.Errorf("three files of two contents: %+v, %v", p, err)
+	}
+	w.mustDeploy(src)
+	p, err = w.engine().Plan(t.Context(), retyped{src}, script, kvsync.Options{})
+	if err != nil || len(p.Changed) != 3 || p.Unchanged != 0 || p.Blobs != 0 {
+		t.Errorf("three files of another type: %+v, %v", p, err)
+	}
+}
+
+// Half of the files may go unasked.
+func TestShrinkByHalf(t *testing.T) {
+	w := start(t)
+	src := &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}
+	w.mustDeploy(src)
+	src.files = files{"/a": "a", "/b": "b"}
+	w.mustDeploy(src)
+	w.wantSite(src.files)
+}
+
+// What an earlier plan of the same run has confirmed is not sent again.
+func TestPlanningAgainSendsNothingTwice(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	w.during("workers.versions.create", func() {
+		w.now = w.now.Add(settled)
+		w.rival().mustDeploy(h[1])
+	})
+	w.mustDeploy(h[2])
+	w.wantSite(three)
+	n := 0
+	for _, k := range w.keys("blog/b/") {
+		if strings.Contains(k, kvsync.HashOf([]byte("three")).String()) {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("one content of one run lies under %d keys", n)
+	}
+}
+
+// A hold is not lifted by --any-order, and is not passed where nobody can tell.
+func TestHoldWantsItsOwnFlag(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.deploy(h[1], kvsync.Options{AnyOrder: true})
+	wantGuard(t, err, kvsync.GuardHeld)
+	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
+	_, err = w.deploy(stranger, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOrder)
+	w.wantSite(one)
+}
+
+// A rollback names a commit in either case of letters, and finishes a split.
+func TestRollbackOutOfASplit(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	h[0].commit, h[0].order[0] = strings.Repeat("ab", 20), strings.Repeat("ab", 20)
+	a, b := w.mustDeploy(h[0]), w.mustDeploy(h[1])
+	split := func(first, second kvsync.Share) {
+		t.Helper()
+		if err := w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{first, second}, "split", true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	split(kvsync.Share{Version: b.Version, Percent: 90}, kvsync.Share{Version: a.Version, Percent: 10})
+	res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: b.Version})
+	if err != nil || !res.Switched {
+		t.Fatalf("to the larger share: %+v, %v", res, err)
+	}
+	w.wantSite(two)
+	split(kvsync.Share{Version: b.Version, Percent: 90}, kvsync.Share{Version: a.Version, Percent: 10})
+	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || res.PreviousVersion != b.Version || res.Version != a.Version {
+		t.Fatalf("from the larger share: %+v, %v", res, err)
+	}
+	w.wantSite(one)
+	if _, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: b.Deployment}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: strings.ToUpper(h[0].commit[:10])}); err != nil {
+		t.Error(err)
+	}
+	w.wantSite(one)
+}
