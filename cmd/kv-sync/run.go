@@ -87,14 +87,7 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 			panic(p)
 		}
 	}()
-	var line commandLine
-	parser, err := kong.New(&line,
-		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
-		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
-		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}, {Key: "guards", Title: "To go on where a guard stops:"}}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
-	)
+	parser, err := newParser(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -103,6 +96,17 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 		return &app.UsageError{Err: err, Fix: "kv-sync --help lists what there is"}
 	}
 	return chosen.Run()
+}
+
+// newParser knows the command line.
+func newParser(ctx context.Context, s streams) (*kong.Kong, error) {
+	return kong.New(&commandLine{},
+		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
+		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}, {Key: "guards", Title: "To go on where a guard stops:"}}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
+	)
 }
 
 // reportedError is an error whose report is on stdout already.

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
-			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd,
+			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
 			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready,
 		},
 	})
@@ -337,4 +337,14 @@ func ready(ts *testscript.TestScript, neg bool, _ []string) {
 		}
 	}
 	ts.Fatalf("kv-sync dev did not start")
+}
+
+// wasm FILE writes a WebAssembly module whose export "answer" returns 42.
+func wasm(ts *testscript.TestScript, neg bool, args []string) {
+	module := "\x00asm\x01\x00\x00\x00" + // magic, version
+		"\x01\x05\x01\x60\x00\x01\x7f" + // types: () -> i32
+		"\x03\x02\x01\x00" + // functions: the first has the first type
+		"\x07\x0a\x01\x06answer\x00\x00" + // exports: the first function
+		"\x0a\x06\x01\x04\x00\x41\x2a\x0b" // code: i32.const 42
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(module), 0o600))
 }

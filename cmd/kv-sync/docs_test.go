@@ -1,0 +1,114 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/config"
+)
+
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(names) < 8 {
+		t.Fatalf("found %d documents, %v", len(names), err)
+	}
+	out := make(map[string]string)
+	for _, name := range append(names, "../../README.md") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[strings.TrimPrefix(name, "../../")] = string(b)
+	}
+	return out
+}
+
+// command is a command line of ours in a document: after a prompt, or as code.
+var command = regexp.MustCompile("(?m)(?:^\\$ |`)kv-sync ([a-z][^`\n]*)")
+
+// Every command that the documents show can be typed as it stands there.
+func TestDocumentedCommands(t *testing.T) {
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for name, text := range documents(t) {
+		for _, m := range command.FindAllStringSubmatch(text, -1) {
+			line, _, _ := strings.Cut(m[1], " #")
+			if strings.Contains(line, "…") {
+				continue
+			}
+			n++
+			if _, err := parser.Parse(strings.Fields(line)); err != nil {
+				t.Errorf("%s: kv-sync %s: %v", name, line, err)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d commands were found", n)
+	}
+}
+
+// docs/commands.md names every flag, and no other.
+func TestDocumentedFlags(t *testing.T) {
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := map[string]bool{}
+	var walk func(*kong.Node)
+	walk = func(n *kong.Node) {
+		for _, f := range n.Flags {
+			if n.Name != "hook" && !n.Hidden && !f.Hidden && f.Name != "help" {
+				flags["--"+f.Name] = true
+			}
+		}
+		for _, c := range n.Children {
+			if !c.Hidden {
+				walk(c)
+			}
+		}
+	}
+	walk(parser.Model.Node)
+	documented := map[string]bool{}
+	for _, f := range regexp.MustCompile("[`\\s\\[](--[a-z-]+)").FindAllStringSubmatch(documents(t)["docs/commands.md"], -1) {
+		documented[f[1]] = true
+	}
+	delete(documented, "--help")
+	delete(documented, "--deepen") // git's
+	if d := cmp.Diff(flags, documented); d != "" {
+		t.Errorf("flags and docs/commands.md differ (-flags +docs):\n%s", d)
+	}
+}
+
+// Every kv-sync.toml and wrangler file that the documents show is understood.
+func TestDocumentedConfiguration(t *testing.T) {
+	block := regexp.MustCompile("(?s)```(toml|jsonc)\n(.*?)```")
+	n := 0
+	for name, text := range documents(t) {
+		for _, m := range block.FindAllStringSubmatch(text, -1) {
+			n++
+			dir := t.TempDir()
+			file := map[string]string{"toml": "kv-sync.toml", "jsonc": "wrangler.jsonc"}[m[1]]
+			write(t, filepath.Join(dir, file), m[2])
+			write(t, filepath.Join(dir, "public", "index.html"), "x")
+			_, _, err := config.Load(config.Inputs{Root: dir, Repository: dir, Getenv: func(string) string { return "" },
+				Flags: map[string]string{"name": "site", "directory": "public"}})
+			if err != nil {
+				t.Errorf("%s: %v\n%s", name, err, m[2])
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no configuration was found in the documents")
+	}
+}
