@@ -45,8 +45,8 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.stop(), s.show(0)) }()
-	for _, name := range []string{folderName, commitName} {
-		t := &tool{name: name, title: "kv-sync, " + name}
+	for _, name := range []string{folderName, freshName, commitName} {
+		t := &tool{name: name, title: "kv-sync, " + name, forgets: name != folderName}
 		st, err := newSeat(t, server, s, o.command, filepath.Join(work, name))
 		if err != nil {
 			return err
@@ -72,9 +72,11 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 
 func profiled(at string) func(context.Context, *seat, int) (*exec.Cmd, error) {
 	return func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
-		args := []string{"-profile", at, "-name", s.script, "-root", s.site.dir, "-source", s.tool.name}
+		args := []string{"-profile", at, "-name", s.script, "-root", s.site.dir}
 		if s.tool.name == commitName {
-			args = append(args, "-commit", s.site.Commits[revision])
+			args = append(args, "-source", "commit", "-commit", s.site.Commits[revision])
+		} else {
+			args = append(args, "-source", "folder")
 		}
 		cmd, err := self(ctx, "once", args...)
 		if err != nil {
@@ -106,7 +108,7 @@ func onceRole(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	runtime.SetCPUProfileRate(1000) // most deploys last a tenth of a second
+	runtime.SetCPUProfileRate(250) // most deploys last a tenth of a second; Linux counts no finer
 	if err := errors.Join(pprof.StartCPUProfile(cpu), trace.Start(events)); err != nil {
 		return err
 	}
