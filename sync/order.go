@@ -5,6 +5,8 @@ import (
 	"fmt"
 )
 
+const releaseFix = "push a newer commit, or give --release"
+
 // checkOrder keeps the live site from going backwards: an older commit is
 // refused, and one that a rollback left is held back with its ancestors.
 func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, opt Options) error {
@@ -17,9 +19,10 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 			return fmt.Errorf("compare commit %.12s with the one held back, %.12s: %w", o.Commit, hold, err)
 		}
 		switch rel {
-		case RelationSame, RelationOlder:
-			return stop(GuardHeld, "push a newer commit, or give --release",
-				"commit %.12s is held back: the site was rolled back from %.12s", o.Commit, hold)
+		case RelationSame:
+			return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from it", o.Commit)
+		case RelationOlder:
+			return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from the newer %.12s", o.Commit, hold)
 		case RelationUnknown:
 			if !opt.AnyOrder {
 				return unknownOrder(o.Commit, "the one held back by a rollback", hold)
