@@ -504,3 +504,39 @@ func TestRollbackOutOfASplit(t *testing.T) {
 	}
 	w.wantSite(one)
 }
+
+// Deploys that follow each other within the grace period do not put off the prune.
+func TestBusySitesArePrunedToo(t *testing.T) {
+	w := start(t)
+	w.config.Retain = 1
+	src, pruned := &memory{}, 0
+	for i := range 12 {
+		src.files = files{"/a": fmt.Sprint(i), "/b": "b", "/c": "c"}
+		pruned += w.mustDeploy(src).Pruned
+		w.now = w.now.Add(10 * time.Hour)
+	}
+	if pruned == 0 {
+		t.Error("twelve deploys in five days pruned nothing")
+	}
+}
+
+// Retired assets stay listed for the whole grace period, however many
+// deployments are retained; a plan's age counts from the first byte uploaded.
+func TestGraceCountsBesideTheNumberRetained(t *testing.T) {
+	w := start(t)
+	w.config.Retain = 1
+	src := &memory{files: files{"/app.1.js": "1", "/b": "b", "/c": "c"}}
+	w.during("kv.bulk.put", func() { w.now = w.now.Add(13 * time.Hour) })
+	w.mustDeploy(src)
+	if !strings.Contains(strings.Join(w.notes, "\n"), "planning again") {
+		t.Errorf("an upload that took 13 hours was switched to: %q", w.notes)
+	}
+	for i, want := range []int{1, 1, 1, 0} { // a deploy every ten hours
+		src.files = files{"/b": fmt.Sprint(i), "/c": "c"}
+		w.mustDeploy(src)
+		if got := len(w.manifest().Retired); got != want {
+			t.Errorf("%d hours after it went, %d are listed as retired, want %d", 10*i, got, want)
+		}
+		w.now = w.now.Add(10 * time.Hour)
+	}
+}
