@@ -256,6 +256,9 @@ func (s *commandStore) resolve(ctx context.Context, revision string) (string, er
 	return id, nil
 }
 
+// sort leaves the order as it is: git does not say where objects lie.
+func (s *commandStore) sort([]string) {}
+
 func (s *commandStore) shallow(context.Context) (map[string]bool, error) {
 	return readShallow(s.commonDir)
 }

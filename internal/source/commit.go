@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -65,7 +66,7 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
 		return nil, err
 	}
-	if c.boundary, err = c.objects.meta.shallow(ctx); err != nil {
+	if c.boundary, err = c.objects.store.shallow(ctx); err != nil {
 		return nil, err
 	}
 	if err = c.findTree(ctx); err != nil {
@@ -382,16 +383,22 @@ func (w *commitWalk) read(ctx context.Context) error {
 		p    problem
 	}
 	results := map[string]*result{}
+	names := map[string]string{}
+	var unknown []string
+	for _, f := range w.found {
+		if _, known := w.base.blobs[f.id]; !known && results[f.id] == nil {
+			results[f.id] = &result{}
+			names[f.id] = f.rel
+			unknown = append(unknown, f.id)
+		}
+	}
+	w.objects.store.sort(unknown)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range w.found {
-		if _, known := w.base.blobs[f.id]; known || results[f.id] != nil {
-			continue
-		}
-		r := &result{}
-		results[f.id] = r
+	for _, id := range unknown {
+		r := results[id]
 		group.Go(func() (err error) {
-			r.size, r.hash, r.p, err = w.inspect(groupCtx, f)
+			r.size, r.hash, r.p, err = w.inspect(groupCtx, blobAt{names[id], id})
 			return err
 		})
 	}
@@ -415,8 +422,8 @@ func (w *commitWalk) read(ctx context.Context) error {
 }
 
 // inspect looks at a blob that the base does not have. Without a base the hash
-// of a large one is left for the upload to find, which reads it anyway; a small
-// one is read here for what must not be published.
+// is left for the upload to find, which reads the bytes anyway; of a small one
+// the beginning is read here for what must not be published.
 func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kvsync.Hash, p problem, err error) {
 	if size, err = w.objects.blobSize(ctx, f.id); err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
@@ -429,29 +436,41 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
 	defer content.Close()
-	hash, p, err = digest(content, size)
+	hash, p, err = digest(content, size, w.base.exists)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.rel, err)
 	}
 	return size, hash, p, err
 }
 
-// digest hashes content and checks how it begins.
-func digest(content io.Reader, size int64) (hash kvsync.Hash, p problem, err error) {
-	h := sha256.New()
+// digest checks how content begins and, if it is read whole, hashes it.
+func digest(content io.Reader, size int64, whole bool) (hash kvsync.Hash, p problem, err error) {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	var head []byte
 	if size <= inspectBytes {
-		head := make([]byte, min(size, headBytes))
+		head = (*buffer)[:min(size, headBytes)]
 		n, err := io.ReadFull(content, head)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			return hash, p, err
 		}
-		p = checkHead(head[:n])
-		h.Write(head[:n])
+		head = head[:n]
+		p = checkHead(head)
 	}
-	_, err = io.Copy(h, content)
+	if !whole {
+		return hash, p, nil
+	}
+	h := sha256.New()
+	h.Write(head)
+	_, err = io.CopyBuffer(h, onlyReader{content}, *buffer)
 	h.Sum(hash[:0])
 	return hash, p, err
 }
+
+// onlyReader keeps io.CopyBuffer to the buffer that it is given.
+type onlyReader struct{ io.Reader }
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // configuration compiles _redirects and _headers of the root.
 func (w *commitWalk) configuration(ctx context.Context) error {

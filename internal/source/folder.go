@@ -164,16 +164,7 @@ func (w *folderWalk) inspect(f found, whole bool) (hash kvsync.Hash, p problem, 
 		return hash, p, err
 	}
 	defer content.Close()
-	if whole {
-		hash, p, err = digest(content, f.Size)
-	} else {
-		head := make([]byte, min(f.Size, headBytes))
-		var n int
-		if n, err = io.ReadFull(content, head); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = nil
-		}
-		p = checkHead(head[:n])
-	}
+	hash, p, err = digest(content, f.Size, whole)
 	if err != nil {
 		return hash, p, fmt.Errorf("read %s: %w", f.rel, err)
 	}

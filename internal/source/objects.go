@@ -34,8 +34,7 @@ const (
 )
 
 // objectStore reads the objects of one repository, by their ids in hexadecimal.
-// It is safe for concurrent use. There are two: go-git's storage and the git
-// command.
+// It is safe for concurrent use. There are two: storage and commandStore.
 type objectStore interface {
 	// stat returns an object's kind and size without its content.
 	stat(ctx context.Context, id string) (kind string, size int64, err error)
@@ -45,6 +44,8 @@ type objectStore interface {
 	resolve(ctx context.Context, revision string) (id string, err error)
 	// shallow lists the commits whose parents the repository does not have.
 	shallow(ctx context.Context) (map[string]bool, error)
+	// sort brings ids into the order in which they are read fastest.
+	sort(ids []string)
 	// Close ends what the store holds open.
 	Close() error
 }
@@ -58,8 +59,9 @@ type Reads struct {
 
 // objects decodes and counts what object stores read.
 type objects struct {
-	// meta reads commits and trees, blobs reads blobs; they may be one.
-	meta, blobs objectStore
+	store objectStore
+	// git knows revisions that store does not; nil if there is none.
+	git objectStore
 
 	commitReads, treeReads, blobReads, sizeReads atomic.Int64
 }
@@ -69,14 +71,20 @@ func (o *objects) reads() Reads {
 }
 
 // close ends what the stores hold open.
-func (o *objects) close() error { return errors.Join(o.meta.Close(), o.blobs.Close()) }
+func (o *objects) close() error {
+	err := o.store.Close()
+	if o.git != nil {
+		err = errors.Join(err, o.git.Close())
+	}
+	return err
+}
 
 // resolve returns the commit that a revision names. A form of revision that
 // the one store does not know may be known to the other.
 func (o *objects) resolve(ctx context.Context, revision string) (string, error) {
-	id, err := o.meta.resolve(ctx, revision)
-	if errors.Is(err, errSyntax) {
-		return o.blobs.resolve(ctx, revision)
+	id, err := o.store.resolve(ctx, revision)
+	if errors.Is(err, errSyntax) && o.git != nil {
+		return o.git.resolve(ctx, revision)
 	}
 	return id, err
 }
@@ -86,7 +94,7 @@ const maxMeta = 256 << 20
 
 // read returns the content of a commit, tag or tree.
 func (o *objects) read(ctx context.Context, id, want string) ([]byte, error) {
-	kind, size, content, err := o.meta.open(ctx, id)
+	kind, size, content, err := o.store.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s: %w", want, id, err)
 	}
@@ -132,7 +140,7 @@ func (o *objects) tree(ctx context.Context, id string) ([]treeEntry, error) {
 
 func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
 	o.sizeReads.Add(1)
-	kind, size, err := o.blobs.stat(ctx, id)
+	kind, size, err := o.store.stat(ctx, id)
 	if err == nil && kind != kindBlob {
 		err = fmt.Errorf("it is a %s", kind)
 	}
@@ -144,7 +152,7 @@ func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
 
 func (o *objects) blob(ctx context.Context, id string) (io.ReadCloser, error) {
 	o.blobReads.Add(1)
-	kind, _, content, err := o.blobs.open(ctx, id)
+	kind, _, content, err := o.store.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", id, err)
 	}

@@ -146,28 +146,28 @@ func (r *repository) readConfig(getenv func(string) string) error {
 	return nil
 }
 
-// open returns the repository's objects. Commits and trees are read through
-// go-git, blobs through the git command where there is one, which is several
-// times as fast on packs with long chains of deltas; a repository of a form
-// that go-git cannot read is left to git altogether.
+// open returns the repository's objects. A repository of a form that storage
+// cannot read is left to the git command, as are forms of revision that only git
+// knows.
 func (r *repository) open(getenv func(string) string) (*objects, error) {
-	git, err := exec.LookPath("git")
-	hasGit := err == nil
+	var store *storage
 	if r.unreadable == "" {
-		store, err := openStorage(r)
-		switch {
-		case err != nil:
+		var err error
+		if store, err = openStorage(r); err != nil {
 			r.unreadable = err.Error()
-		case hasGit:
-			return &objects{meta: store, blobs: newCommandStore(git, r, getenv)}, nil
-		default:
-			return &objects{meta: store, blobs: store}, nil
 		}
 	}
-	if !hasGit {
+	git, err := exec.LookPath("git")
+	switch {
+	case err != nil && r.unreadable != "":
 		return nil, fmt.Errorf("open repository %s: %s, which takes the git command to read; install git, or deploy the folder (source: folder)",
 			r.gitDir, r.unreadable)
+	case err != nil:
+		return &objects{store: store}, nil
 	}
-	store := newCommandStore(git, r, getenv)
-	return &objects{meta: store, blobs: store}, nil
+	command := newCommandStore(git, r, getenv)
+	if r.unreadable != "" {
+		return &objects{store: command}, nil
+	}
+	return &objects{store: store, git: command}, nil
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
@@ -21,50 +21,50 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
-const (
-	// largeObject is the size from which go-git streams an object instead of
-	// holding it in memory.
-	largeObject = 1 << 20
-	// deltaCache bounds the bases of deltas that all readers together remember.
-	// go-git's own default, 96 MiB for each, would be more than the memory that
-	// a whole deploy may take.
-	deltaCache = 32 * cache.MiByte
-)
+// deltaCache bounds the bases of deltas that are remembered. With the buffers of
+// an upload they stay within the memory that a whole deploy may take.
+const deltaCache = 16 << 20
 
-// storage reads a repository through go-git's object storage. That is not safe
-// for concurrent use, so each reader at a time has its own.
+// storage reads a repository without the git command: names of commits through
+// go-git, objects from their files. go-git's own reading of objects is not used:
+// it takes several times as long and much more memory, because each concurrent
+// reader needs a storage of its own, and each object is held whole.
 type storage struct {
 	commonDir string
-	fs        billy.Filesystem
-	// alternates are the object directories that objects/info/alternates name,
-	// and those that they name. go-git itself follows them only where the paths
-	// are absolute, and only for some of its calls.
-	alternates []billy.Filesystem
-	// cache is shared by the readers; it has a lock of its own, and what is in
-	// it is only read.
-	cache cache.Object
+	// dirs are the repository's own directory of objects and those that it
+	// borrows from.
+	dirs  []*objectDirectory
+	count packCount
 
-	mu     sync.Mutex
-	idle   []*reader
+	mu sync.Mutex // of git, which is not safe for concurrent use
+	// git are go-git's storages of the same directories; the first one has the
+	// refs.
+	git    []*filesystem.Storage
 	closed bool
 }
 
-// reader is one set of go-git storages: the repository's own, then alternates.
-type reader struct{ stores []*filesystem.Storage }
-
 func openStorage(r *repository) (*storage, error) {
-	s := &storage{commonDir: r.commonDir, fs: osfs.New(r.gitDir), cache: cache.NewObjectLRU(deltaCache)}
-	if r.commonDir != r.gitDir {
-		s.fs = dotgit.NewRepositoryFilesystem(s.fs, osfs.New(r.commonDir))
-	}
-	dirs, err := alternates(filepath.Join(r.commonDir, "objects"))
+	objects := filepath.Join(r.commonDir, "objects")
+	borrowed, err := alternates(objects)
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range dirs {
-		s.alternates = append(s.alternates, osfs.New(filepath.Dir(dir)))
+	s := &storage{commonDir: r.commonDir}
+	gitDir := osfs.New(r.gitDir)
+	if r.commonDir != r.gitDir {
+		gitDir = dotgit.NewRepositoryFilesystem(gitDir, osfs.New(r.commonDir))
 	}
-	return s, nil
+	bases, remembered := newBaseCache(deltaCache), cache.NewObjectLRU(0)
+	for i, path := range append([]string{objects}, borrowed...) {
+		fs := gitDir
+		if i > 0 {
+			fs = osfs.New(filepath.Dir(path))
+		}
+		s.git = append(s.git, filesystem.NewStorage(fs, remembered))
+		s.dirs = append(s.dirs, &objectDirectory{path: path, bases: bases})
+	}
+	_, err = s.rescan()
+	return s, err
 }
 
 // alternates lists the object directories that one borrows from. git follows
@@ -100,122 +100,98 @@ func alternates(objects string) ([]string, error) {
 	return all, nil
 }
 
-func (s *storage) take() (*reader, error) {
+// rescan looks for packs that are new, and reports whether there are any.
+func (s *storage) rescan() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errors.New("the source is closed")
+		return false, errors.New("the source is closed")
 	}
-	if n := len(s.idle); n > 0 {
-		r := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		return r, nil
+	found := false
+	for _, d := range s.dirs {
+		some, err := d.rescan(&s.count)
+		if err != nil {
+			return false, err
+		}
+		found = found || some
 	}
-	r := &reader{}
-	for _, fs := range append([]billy.Filesystem{s.fs}, s.alternates...) {
-		r.stores = append(r.stores, filesystem.NewStorageWithOptions(fs, s.cache,
-			filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: largeObject}))
-	}
-	return r, nil
+	return found, nil
 }
 
-func (s *storage) give(r *reader) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		r.close()
-		return
+// get finds an object in any of the directories.
+func (s *storage) get(ctx context.Context, id string, whole bool) (object, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return object{}, err
+		}
+		for _, d := range s.dirs {
+			o, err := d.get(id, whole)
+			if !errors.Is(err, errNoObject) {
+				return o, err
+			}
+		}
+		more, err := s.rescan()
+		if err != nil {
+			return object{}, err
+		}
+		if !more {
+			return object{}, errNoObject
+		}
 	}
-	s.idle = append(s.idle, r)
 }
 
-func (r *reader) close() {
-	for _, store := range r.stores {
-		_ = store.Close()
+func (s *storage) stat(ctx context.Context, id string) (string, int64, error) {
+	o, err := s.get(ctx, id, false)
+	return o.kind, o.size, err
+}
+
+func (s *storage) open(ctx context.Context, id string) (string, int64, io.ReadCloser, error) {
+	o, err := s.get(ctx, id, true)
+	return o.kind, o.size, o.content, err
+}
+
+// sort brings ids into the order in which they lie in the packs, where a delta
+// lies close to its base.
+func (s *storage) sort(ids []string) {
+	type found struct {
+		id     string
+		pack   int
+		offset int64
+	}
+	all := make([]found, len(ids))
+	for i, id := range ids {
+		all[i].id = id
+		bin, err := parseID(id)
+		if err != nil {
+			continue
+		}
+		for _, d := range s.dirs {
+			// What cannot be found shows when it is read.
+			if p, offset, err := d.locate(bin); err == nil && p != nil {
+				all[i].pack, all[i].offset = p.number, offset
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b found) int { return cmp.Or(a.pack-b.pack, cmp.Compare(a.offset, b.offset)) })
+	for i, f := range all {
+		ids[i] = f.id
 	}
 }
 
+// Close ends what the storage holds open. It is called when nothing is read any more.
 func (s *storage) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, r := range s.idle {
-		r.close()
+	for _, d := range s.dirs {
+		d.close()
 	}
-	s.idle = nil
-	return nil
-}
-
-// object finds an object in any of the storages.
-func (r *reader) object(id string) (plumbing.EncodedObject, error) {
-	if len(id) != 40 || !isHex(id) {
-		return nil, fmt.Errorf("%q is no SHA-1 id", id)
+	var errs []error
+	for _, g := range s.git {
+		errs = append(errs, g.Close())
 	}
-	for _, store := range r.stores {
-		o, err := store.EncodedObject(plumbing.AnyObject, plumbing.NewHash(id))
-		if !errors.Is(err, plumbing.ErrObjectNotFound) {
-			return o, err
-		}
-	}
-	return nil, errNoObject
-}
-
-// stat takes the kind on trust: go-git can tell an object's size without its
-// content, but not its kind, and a tree that calls it a blob is right about it.
-func (s *storage) stat(_ context.Context, id string) (string, int64, error) {
-	if len(id) != 40 || !isHex(id) {
-		return "", 0, fmt.Errorf("%q is no SHA-1 id", id)
-	}
-	r, err := s.take()
-	if err != nil {
-		return "", 0, err
-	}
-	defer s.give(r)
-	for _, store := range r.stores {
-		size, err := store.EncodedObjectSize(plumbing.NewHash(id))
-		if !errors.Is(err, plumbing.ErrObjectNotFound) {
-			return kindBlob, size, err
-		}
-	}
-	return "", 0, errNoObject
-}
-
-func (s *storage) open(ctx context.Context, id string) (string, int64, io.ReadCloser, error) {
-	if err := ctx.Err(); err != nil {
-		return "", 0, nil, err
-	}
-	r, err := s.take()
-	if err != nil {
-		return "", 0, nil, err
-	}
-	o, err := r.object(id)
-	if err != nil {
-		s.give(r)
-		return "", 0, nil, err
-	}
-	content, err := o.Reader()
-	if err != nil {
-		s.give(r)
-		return "", 0, nil, err
-	}
-	if _, inMemory := o.(*plumbing.MemoryObject); inMemory {
-		s.give(r)
-		return o.Type().String(), o.Size(), content, nil
-	}
-	// A large object is read from the storage as it is consumed.
-	return o.Type().String(), o.Size(), &heldReader{ReadCloser: content, give: sync.OnceFunc(func() { s.give(r) })}, nil
-}
-
-// heldReader gives the storage back when it is closed.
-type heldReader struct {
-	io.ReadCloser
-	give func()
-}
-
-func (h *heldReader) Close() error {
-	err := h.ReadCloser.Close()
-	h.give()
-	return err
+	return errors.Join(errs...)
 }
 
 func (s *storage) shallow(context.Context) (map[string]bool, error) { return readShallow(s.commonDir) }
@@ -260,7 +236,7 @@ func (s *storage) resolve(ctx context.Context, revision string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("%w %q", err, revision)
 	}
-	o := &objects{meta: s, blobs: s}
+	o := &objects{store: s}
 	if id, err = peel(ctx, o, id); err != nil {
 		return "", fmt.Errorf("revision %q: %w", revision, err)
 	}
@@ -275,11 +251,10 @@ func (s *storage) resolve(ctx context.Context, revision string) (string, error) 
 // peel follows tags to the commit.
 func peel(ctx context.Context, o *objects, id string) (string, error) {
 	for range 10 {
-		kind, _, content, err := o.meta.open(ctx, id)
+		kind, _, err := o.store.stat(ctx, id)
 		if err != nil {
 			return "", err
 		}
-		content.Close()
 		switch kind {
 		case kindCommit:
 			return id, nil
@@ -344,17 +319,12 @@ func (s *storage) name(ctx context.Context, base string) (string, error) {
 	if base == "@" {
 		base = "HEAD"
 	}
-	r, err := s.take()
-	if err != nil {
-		return "", err
-	}
-	defer s.give(r)
 	for _, format := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
 		name := fmt.Sprintf(format, base)
 		if !strings.HasPrefix(name, "refs/") && strings.ToUpper(name) != name {
 			continue // beside HEAD and its like, files of the git directory are no refs
 		}
-		if id := r.ref(plumbing.ReferenceName(name)); id != "" {
+		if id := s.ref(plumbing.ReferenceName(name)); id != "" {
 			return id, nil
 		}
 	}
@@ -364,13 +334,15 @@ func (s *storage) name(ctx context.Context, base string) (string, error) {
 	if len(base) < 4 || len(base) > 40 || !isHex(base) {
 		return "", errNoRevision
 	}
-	return s.expand(ctx, r, base)
+	return s.expand(ctx, base)
 }
 
 // ref follows symbolic refs. A name that is none gives "".
-func (r *reader) ref(name plumbing.ReferenceName) string {
+func (s *storage) ref(name plumbing.ReferenceName) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for range 5 {
-		ref, err := r.stores[0].Reference(name)
+		ref, err := s.git[0].Reference(name)
 		if err != nil {
 			return ""
 		}
@@ -383,18 +355,20 @@ func (r *reader) ref(name plumbing.ReferenceName) string {
 }
 
 // expand returns the one commit (or tag) whose id begins with prefix.
-func (s *storage) expand(ctx context.Context, r *reader, prefix string) (string, error) {
+func (s *storage) expand(ctx context.Context, prefix string) (string, error) {
 	found := map[string]bool{}
-	for _, store := range r.stores {
+	for _, store := range s.git {
 		// go-git wants whole bytes, so an odd last digit is compared here.
 		whole := plumbing.NewHash(prefix + strings.Repeat("0", 40-len(prefix)))
+		s.mu.Lock()
 		hashes, err := store.HashesWithPrefix(whole[:len(prefix)/2])
+		s.mu.Unlock()
 		if err != nil {
 			return "", err
 		}
 		for _, h := range hashes {
 			if id := h.String(); strings.HasPrefix(id, prefix) {
-				if o, err := r.object(id); err == nil && (o.Type() == plumbing.CommitObject || o.Type() == plumbing.TagObject) {
+				if kind, _, err := s.stat(ctx, id); err == nil && (kind == kindCommit || kind == kindTag) {
 					found[id] = true
 				}
 			}
