@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strings"
 	"sync/atomic"
@@ -116,7 +116,7 @@ func benchRepository(b *testing.B, loose bool) *work {
 // watchHeap reports how far the heap grows.
 func watchHeap(b *testing.B) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}}
-	runtime.GC()
+	debug.FreeOSMemory()
 	var peak atomic.Uint64
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {

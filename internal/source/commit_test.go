@@ -470,7 +470,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 		}
 		w.write("index.html", "i")
 		w.commit("round")
-		full := list(t, w.openCommit(Options{}), nil)
+		full := list(t, w.openCommit(Options{}), &kvsync.Manifest{})
 		for i, base := range bases {
 			got := list(t, w.openCommit(Options{}), base)
 			if d := cmp.Diff(full, got, ignoreOpen, cmpopts.EquateEmpty()); d != "" {

@@ -1,0 +1,219 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// deltas makes a repository whose blobs differ a little from each other, so that
+// git stores most of them as deltas of deltas.
+func deltas(t testing.TB) *work {
+	w := newWork(t)
+	random := rand.New(rand.NewPCG(9, 9))
+	var text []string
+	for i := range 200 {
+		text = append(text, fmt.Sprintf("line %d %x\n", i, random.Uint64()))
+	}
+	for i := range 60 {
+		text[random.IntN(len(text))] = fmt.Sprintf("other %x\n", random.Uint64())
+		w.write(fmt.Sprintf("d%d/f%d.txt", i%3, i), strings.Join(text, ""))
+	}
+	w.write("empty", "").write("one", "1")
+	w.commit("one")
+	w.write("d0/f0.txt", "changed")
+	w.commit("two")
+	w.git("tag", "-a", "-m", "x", "heavy")
+	return w
+}
+
+// checkObjects compares every object with what git says about it.
+func checkObjects(t *testing.T, w *work) {
+	t.Helper()
+	c := w.openCommit(Options{})
+	for line := range strings.Lines(w.git("cat-file", "--batch-all-objects", "--batch-check") + "\n") {
+		var id, wantKind string
+		var wantSize int64
+		if _, err := fmt.Sscan(line, &id, &wantKind, &wantSize); err != nil {
+			t.Fatal(err)
+		}
+		kind, size, err := c.objects.store.stat(t.Context(), id)
+		if err != nil || kind != wantKind || size != wantSize {
+			t.Errorf("stat %s: %s %d %v; want %s", id, kind, size, err, line)
+		}
+		kind, size, content, err := c.objects.store.open(t.Context(), id)
+		if err != nil {
+			t.Errorf("open %s: %v", id, err)
+			continue
+		}
+		data, err := io.ReadAll(content)
+		content.Close()
+		if err != nil || kind != wantKind || size != wantSize || int64(len(data)) != size {
+			t.Errorf("open %s: %s %d %v; want %s", id, kind, size, err, line)
+		}
+		if kind == kindBlob && blobID(size, bytes.NewReader(data)) != id {
+			t.Errorf("%s has other bytes", id)
+		}
+	}
+	if _, _, err := c.objects.store.stat(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, errNoObject) {
+		t.Error("an object that is not there:", err)
+	}
+}
+
+// Every object of every form of pack is what git says it is.
+func TestPacks(t *testing.T) {
+	t.Parallel()
+	for name, repack := range map[string][]string{
+		"loose":        nil,
+		"offsets":      {"-c", "repack.useDeltaBaseOffset=true", "repack", "-adfq", "--depth=50", "--window=50"},
+		"references":   {"-c", "repack.useDeltaBaseOffset=false", "repack", "-adfq", "--depth=50", "--window=50"},
+		"bitmap":       {"repack", "-adbq"},
+		"multi-pack":   {"repack", "-adq", "--write-midx"},
+		"many packs":   {"-c", "pack.packSizeLimit=1m", "repack", "-adfq"},
+		"far offsets":  {"-c", "pack.indexVersion=2", "repack", "-adq"},
+		"uncompressed": {"-c", "core.compression=0", "repack", "-adFq"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := deltas(t)
+			if repack != nil {
+				w.git(repack...)
+			}
+			if name == "far offsets" { // as if the pack had more than 2 GiB
+				packs := packFiles(t, w, "pack")
+				if err := os.Chmod(strings.TrimSuffix(packs[0], ".pack")+".idx", 0o600); err != nil {
+					t.Fatal(err)
+				}
+				w.git("index-pack", "--index-version=2,0x40", packs[0])
+			}
+			checkObjects(t, w)
+		})
+	}
+}
+
+func packFiles(t testing.TB, w *work, ext string) []string {
+	t.Helper()
+	files, err := filepath.Glob(w.path(".git/objects/pack/*." + ext))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	return files
+}
+
+// What a gc moves while the source is open is still found.
+func TestPackedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := deltas(t)
+	c := w.openCommit(Options{})
+	l := list(t, c, nil)
+	w.git("gc", "-q", "--prune=now")
+	for _, f := range l.Files {
+		read(t, f)
+	}
+	w.write("new", "new").commit("three")
+	w.git("repack", "-adfq")
+	if _, _, err := c.objects.store.stat(t.Context(), w.git("rev-parse", "HEAD:new")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pack or an index with a wrong byte gives errors or the object, and neither
+// panics nor takes memory that the pack cannot fill.
+func TestCorruptPack(t *testing.T) {
+	t.Parallel()
+	w := deltas(t)
+	w.git("repack", "-adfq")
+	ids := strings.Fields(w.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)"))
+	random := rand.New(rand.NewPCG(2, 3))
+	for _, ext := range []string{"pack", "idx"} {
+		name := packFiles(t, w, ext)[0]
+		whole, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 60 {
+			bad := bytes.Clone(whole)
+			for range 1 + random.IntN(8) {
+				bad[random.IntN(len(bad))] = byte(random.Uint32())
+			}
+			if random.IntN(10) == 0 {
+				bad = bad[:random.IntN(len(bad))]
+			}
+			w.remove(strings.TrimPrefix(name, w.dir))
+			if err := os.WriteFile(name, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range ids {
+				_, _, _ = s.stat(t.Context(), id)
+				if _, _, content, err := s.open(t.Context(), id); err == nil {
+					_, _ = io.Copy(io.Discard, content)
+					content.Close()
+				}
+			}
+			_ = s.Close()
+		}
+		if err := os.WriteFile(name, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkObjects(t, w)
+}
+
+// A stream that is longer or shorter than its object says is corrupt, as is one
+// with a wrong checksum.
+func TestLooseObjectIsCorrupt(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write("a.html", "hello").commit("one")
+	blob := w.git("rev-parse", "HEAD:a.html")
+	name := w.path(".git/objects/" + blob[:2] + "/" + blob[2:])
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.remove(strings.TrimPrefix(name, w.dir))
+	for _, bad := range [][]byte{nil, whole[:len(whole)-3], append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), []byte("nonsense")} {
+		if err := os.WriteFile(name, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := w.openCommit(Options{})
+		content, err := c.objects.blob(t.Context(), blob)
+		if err == nil {
+			_, err = io.ReadAll(content)
+			content.Close()
+		}
+		if !errors.Is(err, errCorrupt) {
+			t.Errorf("%d bytes: %v", len(bad), err)
+		}
+	}
+}
+
+// Bases are forgotten, those used last kept.
+func TestBaseCache(t *testing.T) {
+	t.Parallel()
+	c := newBaseCache(100)
+	for i := range int64(10) {
+		c.put(1, i, made{kindBlob, make([]byte, 20)})
+		c.get(1, 0)
+	}
+	c.put(1, 99, made{kindBlob, make([]byte, 26)})
+	var kept []int64
+	for i := range int64(100) {
+		if _, ok := c.get(1, i); ok {
+			kept = append(kept, i)
+		}
+	}
+	if fmt.Sprint(kept) != "[0 6 7 8 9]" || c.size != 100 {
+		t.Error(kept, c.size)
+	}
+}
