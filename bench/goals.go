@@ -44,9 +44,10 @@ func (r *results) judge() goals {
 		if s, ok := r.of(name, first); ok {
 			g.add(r.title(name)+": peak memory of a first deploy", "≤ "+mebibytes(firstPeak), mebibytes(s.peak), s.peak <= firstPeak)
 		}
-		for step, most := range map[int]int{none: noneRequests, one: oneRequests} {
-			if s, ok := r.of(name, step); ok {
-				g.add(fmt.Sprintf("%s: requests, %s", r.title(name), scenarios[step].name), fmt.Sprintf("≤ %d", most), fmt.Sprint(s.requests), s.requests <= most)
+		for _, limit := range []struct{ step, most int }{{none, noneRequests}, {one, oneRequests}} {
+			if s, ok := r.of(name, limit.step); ok {
+				g.add(fmt.Sprintf("%s: requests, %s", r.title(name), scenarios[limit.step].name),
+					fmt.Sprintf("≤ %d", limit.most), fmt.Sprint(s.requests), s.requests <= limit.most)
 			}
 		}
 	}
