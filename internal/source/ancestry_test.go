@@ -21,6 +21,7 @@ func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {
 // Relations in a random history, with merges and clocks that go wrong, are what
 // git says.
 func TestCompareAsGit(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	w.write("a", "a")
 	root := w.commit("root")
@@ -69,6 +70,7 @@ func TestCompareAsGit(t *testing.T) {
 }
 
 func TestCompareInShallowClone(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	var ids []string
 	for i := range 4 {

@@ -113,8 +113,10 @@ func benchRepository(b *testing.B, loose bool) *work {
 	return w
 }
 
-// watchHeap reports how far the heap grows.
+// watchHeap reports how far the heap grows under the command's memory limit.
 func watchHeap(b *testing.B) {
+	limit := debug.SetMemoryLimit(96 << 20)
+	b.Cleanup(func() { debug.SetMemoryLimit(limit) })
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}}
 	debug.FreeOSMemory()
 	var peak atomic.Uint64
@@ -197,7 +199,7 @@ func BenchmarkCommit(b *testing.B) {
 func benchCommit(b *testing.B, w *work) {
 	b.Run("list", func(b *testing.B) {
 		for b.Loop() {
-			c := w.openCommit(Options{})
+			c := benchOpen(b, w)
 			list(b, c, nil)
 			_ = c.Close()
 		}
@@ -205,7 +207,7 @@ func benchCommit(b *testing.B, w *work) {
 	b.Run("list and open", func(b *testing.B) {
 		watchHeap(b)
 		for b.Loop() {
-			c := w.openCommit(Options{})
+			c := benchOpen(b, w)
 			openAll(b, list(b, c, nil))
 			_ = c.Close()
 		}
@@ -214,11 +216,30 @@ func benchCommit(b *testing.B, w *work) {
 		c := w.openCommit(Options{Revision: "HEAD~1"})
 		base := manifest(b, list(b, c, nil))
 		for b.Loop() {
-			c := w.openCommit(Options{})
+			c := benchOpen(b, w)
 			openAll(b, &kvsync.Listing{Files: changed(list(b, c, base), base)})
 			_ = c.Close()
 		}
 	})
+}
+
+// benchOpen opens the commit without keeping it alive until the end.
+func benchOpen(b *testing.B, w *work) *Commit {
+	b.Helper()
+	c, err := OpenCommit(b.Context(), w.options(Options{}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+func benchFolder(b *testing.B, w *work, cache string) *Folder {
+	b.Helper()
+	f, err := OpenFolder(w.options(Options{CacheDir: cache}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return f
 }
 
 // changed lists the files that a deploy would send.
@@ -255,7 +276,7 @@ func BenchmarkFolder(b *testing.B) {
 	b.Run("unchanged", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			f := w.openFolder(Options{CacheDir: cache})
+			f := benchFolder(b, w, cache)
 			list(b, f, base)
 			_ = f.Close()
 		}
@@ -263,7 +284,7 @@ func BenchmarkFolder(b *testing.B) {
 	b.Run("first", func(b *testing.B) {
 		watchHeap(b)
 		for b.Loop() {
-			f := w.openFolder(Options{CacheDir: b.TempDir()})
+			f := benchFolder(b, w, b.TempDir())
 			openAll(b, list(b, f, nil))
 			_ = f.Close()
 		}

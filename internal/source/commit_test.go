@@ -34,6 +34,7 @@ func site(t testing.TB) *work {
 }
 
 func TestCommit(t *testing.T) {
+	t.Parallel()
 	w := site(t)
 	id := w.commit("First\n\nand more")
 	w.write("public/index.html", "changed in the work tree")
@@ -73,6 +74,7 @@ func TestCommit(t *testing.T) {
 
 // Every form of clone that git can read is read.
 func TestCommitForms(t *testing.T) {
+	t.Parallel()
 	forms := map[string]func(w *work) Options{
 		"loose":     func(*work) Options { return Options{Dir: "public"} },
 		"subfolder": func(w *work) Options { return Options{WorkDir: w.path("public")} },
@@ -191,6 +193,7 @@ func TestNoGitCommand(t *testing.T) {
 }
 
 func TestRevisions(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	first := w.write("a.html", "1").commit("one")
 	w.git("tag", "light")
@@ -237,6 +240,7 @@ func TestRevisions(t *testing.T) {
 }
 
 func TestCommitWithoutDirectory(t *testing.T) {
+	t.Parallel()
 	w := site(t)
 	w.commit("First")
 	for dir, want := range map[string]string{"nope": "has no such directory", "..": "outside the repository", "README.md": "has no such directory"} {
@@ -252,6 +256,7 @@ func TestCommitWithoutDirectory(t *testing.T) {
 
 // What did not change is neither walked nor read.
 func TestUnchangedIsNotRead(t *testing.T) {
+	t.Parallel()
 	w := site(t)
 	w.commit("First")
 	base := manifest(t, list(t, w.openCommit(Options{Dir: "public"}), nil))
@@ -282,6 +287,7 @@ func TestUnchangedIsNotRead(t *testing.T) {
 
 // A directory is not taken over once the rules for it changed.
 func TestRulesChange(t *testing.T) {
+	t.Parallel()
 	w := site(t)
 	w.write("public/css/nested/.assetsignore", "x.css\n").write("public/css/nested/x.css", "x").write("public/css/nested/in/x.css", "y")
 	w.commit("First")
@@ -305,6 +311,7 @@ func TestRulesChange(t *testing.T) {
 }
 
 func TestCommitSymlinks(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	w.write("outside.txt", "x").write("site/a/real.txt", "real").write("site/.env", "S=1").write("site/z/q.txt", "q").write("site/skip.log", "x").write("site/.assetsignore", "*.log\n")
 	w.symlink("../a/real.txt", "site/z/link.txt")
@@ -348,8 +355,59 @@ up: the symlink leaves the directory that is published`
 	}
 }
 
+// Below a nested .assetsignore nothing is taken over: what is listed there
+// depends on more than the directory's own tree.
+func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write("a/in/gone.txt", "x").write("a/in/kept.txt", "x").commit("one")
+	base := manifest(t, list(t, w.openCommit(Options{}), nil))
+	w.write("a/.assetsignore", "gone.txt\n").commit("two")
+	if got := paths(list(t, w.openCommit(Options{}), base)); got != "/a/in/kept.txt" {
+		t.Error("a directory was taken over from before the .assetsignore came:", got)
+	}
+	base = manifest(t, list(t, w.openCommit(Options{}), nil))
+	w.remove("a/.assetsignore")
+	w.commit("three")
+	if got := paths(list(t, w.openCommit(Options{}), base)); got != "/a/in/gone.txt /a/in/kept.txt" {
+		t.Error("a directory was taken over from before the .assetsignore went:", got)
+	}
+}
+
+// A manifest of another directory says nothing about this one, though trees
+// and paths be equal: patterns outside may differ.
+func TestNoTakeOverFromAnotherDirectory(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write("one/sub/a.txt", "a").write("two/sub/a.txt", "a")
+	w.commit("one")
+	base := manifest(t, list(t, w.openCommit(Options{Dir: "one"}), nil))
+	base.Assets[0].Path = "/sub/stale.txt"
+	if got := paths(list(t, w.openCommit(Options{Dir: "two"}), base)); got != "/sub/a.txt" {
+		t.Error(got)
+	}
+}
+
+// A link to a secret is refused as one, also where a pattern lets the secret in,
+// which is refused for itself.
+func TestLinkToSecretThatIsLetIn(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write(".assetsignore", "!.env\n").write(".env", "S=1")
+	w.symlink(".env", "env.txt")
+	w.commit("one")
+	want := ".env: the file holds secrets, and a pattern lets it in\nenv.txt: the symlink leads to a file that is not published itself"
+	if got := refusals(t, w.openCommit(Options{})); got != want {
+		t.Error("the commit:", got)
+	}
+	if got := refusals(t, w.openFolder(Options{})); got != want {
+		t.Error("the folder:", got)
+	}
+}
+
 // Trees may hold what no work tree can.
 func TestHostileTree(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	blob := w.gitIn(w.dir, "x", "hash-object", "-w", "--stdin")
 	var tree strings.Builder
@@ -378,6 +436,7 @@ sub/evil: the name "sub/evil" leads elsewhere`
 }
 
 func TestSubmoduleIsANotice(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	w.write("a.html", "a").commit("a")
 	w.git("update-index", "--add", "--cacheinfo", "160000,"+w.git("rev-parse", "HEAD")+",module")
@@ -437,6 +496,7 @@ func TestConcurrentOpen(t *testing.T) {
 
 // A listing made against any earlier one is the listing made from nothing.
 func TestIncrementalEqualsFull(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	w := newWork(t)
 	names := []string{"a", "b", "c", "d.html", "e.css", "é.txt"}

@@ -7,6 +7,7 @@ import (
 )
 
 func TestContentType(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]string{
 		"/index.html":      "text/html; charset=utf-8",
 		"/INDEX.HTML":      "text/html; charset=utf-8",

@@ -211,15 +211,15 @@ func (f *Folder) Remember(assets []kvsync.Asset) {
 	f.save(files, time.Now())
 }
 
-// save writes the stat cache. That it cannot be written costs time in the next
+// save writes the stat cache, without files that had not settled by the given
+// time. That it cannot be written costs time in the next
 // run, and is logged.
 func (f *Folder) save(files []kvsync.File, now time.Time) {
 	entries := make(map[string]cached, len(f.seen))
-	for path, seen := range f.seen {
+	for _, seen := range f.seen {
 		if c, ok := f.cache.entries[seen.rel]; ok && c.stamp == seen.stamp {
 			entries[seen.rel] = c
 		}
-		_ = path
 	}
 	changed := len(entries) != len(f.cache.entries)
 	for _, file := range files {
@@ -236,7 +236,7 @@ func (f *Folder) save(files []kvsync.File, now time.Time) {
 	if !changed {
 		return
 	}
-	if err := f.cache.save(f.path, entries, now); err != nil {
+	if err := f.cache.save(f.path, entries); err != nil {
 		f.options.Log.Debug("the stat cache was not written", "error", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 )
 
 func TestFolder(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write(".gitignore", "dist/\n*.tmp\n").
 		write("dist/index.html", "hi").
@@ -61,6 +62,7 @@ func TestFolder(t *testing.T) {
 
 // Equal IDs mean equal listings: whatever changes a listing changes the ID.
 func TestFolderID(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("index.html", "a").write("_headers", "/*\n A: b\n")
 	id := func(o Options) string {
@@ -95,6 +97,7 @@ func TestFolderID(t *testing.T) {
 }
 
 func TestModifiedStaysWithContent(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("a.html", "same").write("b.html", "old")
 	base := manifest(t, list(t, w.openFolder(Options{}), nil))
@@ -107,6 +110,7 @@ func TestModifiedStaysWithContent(t *testing.T) {
 }
 
 func TestFolderRefuses(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
 	w.write("site/.assetsignore", "!.env*\n!.dev.vars\n!.npmrc\n").
@@ -162,6 +166,7 @@ func TestFolderRefuses(t *testing.T) {
 }
 
 func TestWorkerJS(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"_worker.js", "_worker.js/index.js"} {
 		w := plainWork(t)
 		w.write(name, "x").write("index.html", "x")
@@ -180,6 +185,7 @@ func TestWorkerJS(t *testing.T) {
 }
 
 func TestCaseIsANotice(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("Read.html", "1").write("read.html", "2")
 	l := list(t, w.openFolder(Options{}), nil)
@@ -190,6 +196,7 @@ func TestCaseIsANotice(t *testing.T) {
 
 // A directory that becomes a symlink during the walk leads nowhere outside.
 func TestSwappedDirectory(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("secret/key.txt", "secret").write("site/sub/a.txt", "a")
 	f := w.openFolder(Options{Dir: "site"})
@@ -209,6 +216,7 @@ func TestSwappedDirectory(t *testing.T) {
 }
 
 func TestChangedFileIsNotOpened(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("a.txt", "first")
 	l := list(t, w.openFolder(Options{}), nil)
@@ -221,6 +229,7 @@ func TestChangedFileIsNotOpened(t *testing.T) {
 // age sets a file's time back, so that the stat cache may trust it. The change
 // time cannot be set, so tests that need it wait for racy to pass.
 func TestStatCache(t *testing.T) {
+	t.Parallel()
 	w := plainWork(t)
 	w.write("a.txt", "aaaa").write("b.txt", "bbbb")
 	cache := t.TempDir()

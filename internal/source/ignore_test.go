@@ -43,6 +43,7 @@ func checkIgnore(w *work, files []string) map[string]bool {
 // Patterns mean what they mean to git. Files are not made: git's answer does
 // not depend on them, except that every path but the last name is a directory.
 func TestPatternsAsGit(t *testing.T) {
+	t.Parallel()
 	patterns := []string{
 		"a", "/a", "a/", "a/b", "/a/b", "a/*", "a/**", "**/a", "**/a/b", "a/**/b", "**", "*", "/*", "/**", "**/", "*/", "*/b",
 		"*.js", "*a*", "?", "a?", "?/b", "[ab]", "[!a]", "[^a]", "[a-c]", "[]a]", "[!]a]", "[a", "[a-", "a[/]b", "a[.-0]b",
@@ -79,6 +80,7 @@ func compareIgnores(w *work, text string, files []string) {
 var unclear = regexp.MustCompile(`[^/\n!]\*\*+/|(?m:^!?\*\*+[^*/\n]+\*\*+/)`)
 
 func TestRandomPatternsAsGit(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	pieces := []string{"a", "b", "/", "*", "**", "?", "[ab]", "[!a]", "/**/", "**/", "/**", ".", "!", `\b`, "a/", " "}
 	names := []string{"a", "b", "ab", "ba", "a.b", "c"}
@@ -111,6 +113,7 @@ func TestRandomPatternsAsGit(t *testing.T) {
 }
 
 func TestNestedScopes(t *testing.T) {
+	t.Parallel()
 	w := newWork(t)
 	w.write(".gitignore", "*.log\n/only\n").write("sub/.gitignore", "!keep.log\n/only\nx/y\n")
 	files := []string{"a.log", "only", "sub/a.log", "sub/keep.log", "sub/only", "sub/in/only", "sub/x/y", "x/y", "sub/x/keep.log"}
@@ -129,6 +132,7 @@ func TestNestedScopes(t *testing.T) {
 }
 
 func TestParentNeverExcludesTheFolder(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"dist":              "a.js a.map sub/a.map",
 		"dist/":             "a.js a.map sub/a.map",

@@ -67,6 +67,7 @@ func TestAuto(t *testing.T) {
 }
 
 func TestOpenKinds(t *testing.T) {
+	t.Parallel()
 	w := site(t)
 	w.commit("First")
 	w.write("public/index.html", "changed")

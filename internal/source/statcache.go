@@ -70,19 +70,12 @@ func openCache(dir, folder string) *statCache {
 	return c
 }
 
-// save replaces the cache by these entries. Those that had not settled by the
-// given time are left out.
-func (c *statCache) save(folder string, entries map[string]cached, now time.Time) error {
+// save replaces the cache by these entries, all of which had settled.
+func (c *statCache) save(folder string, entries map[string]cached) error {
 	if c.path == "" {
 		return nil
 	}
-	kept := map[string]cached{}
-	for name, e := range entries {
-		if e.settled(now) && !e.hash.IsZero() {
-			kept[name] = e
-		}
-	}
-	c.entries = kept
+	c.entries = entries
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
 		return err
 	}
@@ -90,7 +83,7 @@ func (c *statCache) save(folder string, entries map[string]cached, now time.Time
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(encodeCache(folder, kept))
+	_, err = f.Write(encodeCache(folder, entries))
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), c.path)
 	}

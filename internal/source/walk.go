@@ -7,7 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // folderWalk is one call of Files.
@@ -21,6 +25,17 @@ type folderWalk struct {
 	// decide holds the scopes of each directory that was walked, for symlinks
 	// that lead there.
 	decide map[string]scopes
+
+	// Directories are walked side by side; mu guards what they find.
+	group *errgroup.Group
+	mu    sync.Mutex
+}
+
+// inDirectory is what a walk finds in one directory.
+type inDirectory struct {
+	found   []found
+	links   []string
+	refused map[string]problem
 }
 
 // scopes are the patterns in force in a directory.
@@ -43,7 +58,11 @@ func (w *folderWalk) walk(ctx context.Context) error {
 		return err
 	}
 	w.hasAssetsIgnore = text != nil
-	if err := w.directory(ctx, w.root, "", outer); err != nil {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	w.group = group
+	group.Go(func() error { return w.directory(groupCtx, w.root, "", outer) })
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	for _, rel := range w.links {
@@ -121,40 +140,55 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 			}
 		}
 	}
-	w.decide[rel] = s
+	var in inDirectory
 	for _, e := range entries {
-		if err := w.entry(ctx, dir, rel, e, s); err != nil {
+		if err := w.entry(ctx, dir, rel, e, s, &in); err != nil {
 			return err
 		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.decide[rel] = s
+	w.found = append(w.found, in.found...)
+	w.links = append(w.links, in.links...)
+	for at, p := range in.refused {
+		w.refuse(at, p)
 	}
 	return nil
 }
 
-func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.DirEntry, s scopes) error {
+func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.DirEntry, s scopes, in *inDirectory) error {
 	at := rel + e.Name()
 	if !published(s.assets, s.git, at, e.IsDir()) {
 		return nil
 	}
 	if p := checkName(e.Name()); p != (problem{}) {
-		w.refuse(at, p)
+		in.refuse(at, p)
 		return nil
 	}
 	switch {
 	case e.Type()&fs.ModeSymlink != 0:
-		w.links = append(w.links, at)
+		in.links = append(in.links, at)
 		return nil
 	case e.IsDir():
 		below, err := dir.OpenRoot(e.Name())
 		if err != nil {
 			return fmt.Errorf("open %s: %w", at, err)
 		}
-		defer below.Close()
-		return w.directory(ctx, below, at+"/", s)
+		walk := func() error {
+			defer below.Close()
+			return w.directory(ctx, below, at+"/", s)
+		}
+		if w.group.TryGo(walk) {
+			return nil
+		}
+		return walk()
 	case !e.Type().IsRegular():
-		w.refuse(at, problem{"it is no regular file", ignoreIt})
+		in.refuse(at, problem{"it is no regular file", ignoreIt})
 		return nil
 	}
-	info, err := dir.Lstat(e.Name())
+	// Listing a directory of an os.Root looks at each entry already.
+	info, err := e.Info()
 	if err != nil {
 		if isNotExist(err) {
 			return nil // removed meanwhile
@@ -164,8 +198,15 @@ func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.D
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it changed while it was being listed; let the build finish, then run again", at)
 	}
-	w.found = append(w.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
+	in.found = append(in.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
 	return nil
+}
+
+func (in *inDirectory) refuse(at string, p problem) {
+	if in.refused == nil {
+		in.refused = map[string]problem{}
+	}
+	in.refused[at] = p
 }
 
 // link lists a symlink under its own name, if it leads to a file of the folder
