@@ -56,7 +56,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		}
 		rel, err := e.prepare(ctx, l, p, src, r)
 		if err == nil {
-			err = e.activate(ctx, l, rel, src, opt)
+			err = e.activate(ctx, l, rel)
 		}
 		switch {
 		case errors.Is(err, errOvertaken):
@@ -64,6 +64,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun()
+			continue
 		case err != nil:
 			return nil, err
 		default:
@@ -95,6 +96,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	if err != nil {
 		return nil, err
 	}
+	r.moveTo(namespace)
 	store := e.Account.Store(namespace)
 	var url string
 	switch {
@@ -164,8 +166,12 @@ func (p *Plan) unhashed() bool {
 // settle puts what the upload found out into the plan's manifest.
 func (p *Plan) settle(done []*item, r *run) {
 	byPath := make(map[string]Hash, len(done))
+	p.Blobs = 0
 	for _, it := range done {
 		byPath[it.name] = it.got
+		if !it.duplicate {
+			p.Blobs++
+		}
 		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
 	}
 	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers}
@@ -221,7 +227,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *Result {
 	res := &Result{
 		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p, Switched: true,
-		Uploaded: len(p.uploads),
+		Uploaded: p.Blobs,
 	}
 	if l.exists() {
 		res.PreviousVersion = l.version.ID
@@ -234,12 +240,12 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 	}
 	if p.First && !e.OffWorkersDev {
 		if err := e.workers.EnableURL(ctx); err != nil {
-			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on: %v", err))
+			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on, do that in the dashboard: %v", err))
 		}
 	}
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
-			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but settings of its script were not changed: %v", err))
+			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but settings of its script were not changed, deploy a change of the Worker to try again: %v", err))
 		}
 	}
 	if p.PruneDue {

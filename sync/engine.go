@@ -66,8 +66,6 @@ const (
 	StagePlan   Stage = "plan"
 	StageUpload Stage = "upload"
 	StageSwitch Stage = "switch"
-	StagePrune  Stage = "prune"
-	StageVerify Stage = "verify"
 )
 
 // Progress is one step forward.
@@ -88,6 +86,9 @@ type Engine struct {
 	workers Workers
 }
 
+// minGrace is the shortest grace period.
+const minGrace = 10 * time.Minute
+
 // siteID is what a site or project may be called.
 var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
@@ -101,6 +102,9 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.Retain < 0 || c.Grace < 0 || c.Parallel < 0 || c.Memory < 0 || c.PruneCap < 0 {
 		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
+	}
+	if c.Grace != 0 && c.Grace < minGrace {
+		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be seen, so %s is the least", c.Grace, minGrace)
 	}
 	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, "kv-sync")
 	c.Retain = cmp.Or(c.Retain, 5)

@@ -11,6 +11,8 @@ const (
 	GuardOlder     Guard = "older"           // the commit is an ancestor of the live one
 	GuardOrder     Guard = "unknown-order"   // nobody can tell which commit is newer
 	GuardHeld      Guard = "held"            // a rollback left this commit
+	GuardDamaged   Guard = "damaged"         // the live deployment's manifest is gone
+	GuardClock     Guard = "clock"           // this machine's clock lags
 	GuardShrink    Guard = "shrink"          // empty, or less than half of the files left
 	GuardTarget    Guard = "no-such-target"  // nothing to roll back to
 	GuardMissing   Guard = "missing-blobs"   // a rollback's blobs are gone

@@ -34,10 +34,13 @@ type Deployment struct {
 
 // History lists the deployments that Cloudflare still names, newest first.
 func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
-	past, err := e.past(ctx, everyActivation)
-	if err != nil {
+	p, err := e.past(ctx, everyActivation)
+	if errors.Is(err, ErrNotFound) {
+		return nil, notDeployed(e.Site)
+	} else if err != nil {
 		return nil, err
 	}
+	past := p.deployments
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i := range past {
@@ -67,42 +70,70 @@ const (
 	retainedOnly
 )
 
-// past reads Cloudflare's list of activations and what their versions say of
-// themselves. Retained are every version that is active now, the last Retain
-// deployments of ours, and those that were live within the grace period.
-func (e *Engine) past(ctx context.Context, how reach) ([]Deployment, error) {
+// past is Cloudflare's list of activations, and what their versions say of
+// themselves, newest first.
+type past struct {
+	activations []Activation
+	deployments []Deployment
+}
+
+// live is the active deployment of ours with the larger share, or nil.
+func (p *past) live() *Deployment {
+	var best *Deployment
+	for i := range p.deployments {
+		if d := &p.deployments[i]; d.Live && d.meta != nil && (best == nil || d.Percent > best.Percent) {
+			best = d
+		}
+	}
+	return best
+}
+
+// past reads what was live. Retained are every version that is active now, the
+// last Retain deployments of ours, and those that were live within the grace
+// period.
+func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	activations, err := e.workers.Activations(ctx)
+	if err == nil && len(activations) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the deployments of %s: %w", e.Site, err)
+	}
+	if err := e.checkClock(activations[0]); err != nil {
+		return nil, err
 	}
 	metas, err := e.metas(ctx, activations, how)
 	if err != nil {
 		return nil, err
 	}
-	var out []Deployment
-	seen := make(map[string]bool)
+	p := &past{activations: activations}
+	kept := make(map[string]bool)
 	for i, a := range activations {
-		recent := i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 		for _, s := range a.Versions {
 			m, read := metas[s.Version]
 			if !read {
 				continue
 			}
-			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Hold: holdIn(a.Message), meta: m}
+			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, meta: m}
 			if m != nil {
 				d.ID, d.Commit = m.Deployment, m.Commit
-				d.Retained = i == 0 || recent || seen[d.ID] || len(seen) < e.Retain
-				seen[d.ID] = true
+				// What other tools carry on says nothing; the activation before it does.
+				said := (&live{activations: activations[i:], meta: m}).note()
+				d.Rollback, d.Hold = said.rollback, said.hold
+				d.Retained = e.recent(activations, i) || kept[d.ID] || len(kept) < e.Retain
+				if d.Retained {
+					kept[d.ID] = true
+				}
 			}
-			out = append(out, d)
+			p.deployments = append(p.deployments, d)
 		}
 	}
-	again := make(map[string]bool)
-	for i := len(out) - 1; i >= 0; i-- {
-		out[i].Rollback = again[out[i].Version]
-		again[out[i].Version] = true
-	}
-	return out, nil
+	return p, nil
+}
+
+// recent reports whether the i-th activation was in force within the grace period.
+func (e *Engine) recent(activations []Activation, i int) bool {
+	return i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 }
 
 // metas reads each version once: all of them, or those that can be retained.
@@ -114,8 +145,7 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 		// among them only costs another round.
 		var batch []string
 		for ; i < len(activations) && len(batch) < e.Parallel; i++ {
-			recent := i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
-			if how == retainedOnly && !recent && len(ours)+len(batch) >= e.Retain {
+			if how == retainedOnly && !e.recent(activations, i) && len(ours)+len(batch) >= e.Retain {
 				break
 			}
 			for _, s := range activations[i].Versions {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -18,42 +17,81 @@ type live struct {
 	version Version
 	// meta is what the version says of itself, nil where it is foreign.
 	meta *Meta
+	// foreign: there is a script, and some visitors get what is not ours.
+	foreign bool
 	// at is when it was asked.
 	at time.Time
 }
 
 // look asks which version is active and what it is: two requests, or one where
-// there is no script.
+// there is no script, and one more for the other side of a split.
 func (e *Engine) look(ctx context.Context) (*live, error) {
-	at := e.Now()
-	activations, err := e.workers.Activations(ctx)
-	if errors.Is(err, ErrNotFound) || (err == nil && len(activations) == 0) {
-		return &live{at: at}, nil
+	l := &live{at: e.Now()}
+	var err error
+	l.activations, err = e.workers.Activations(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return l, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("ask which version of %s is active: %w", e.Site, err)
 	}
-	l := &live{activations: activations, at: at}
-	if l.version, err = e.workers.Version(ctx, l.active().main()); err != nil {
-		return nil, fmt.Errorf("read the active version of %s: %w", e.Site, err)
+	if len(l.activations) == 0 { // a script that was uploaded and never deployed
+		l.foreign = true
+		return l, nil
 	}
-	l.meta, err = metaOf(l.version, e.Site)
-	return l, err
+	if err := e.checkClock(l.active()); err != nil {
+		return nil, err
+	}
+	for _, s := range l.active().Versions {
+		v, err := e.workers.Version(ctx, s.Version)
+		if err != nil {
+			return nil, fmt.Errorf("read the active version of %s: %w", e.Site, err)
+		}
+		m, err := metaOf(v, e.Site)
+		if err != nil {
+			return nil, err
+		}
+		l.foreign = l.foreign || m == nil
+		if s.Version == l.active().main() {
+			l.version, l.meta = v, m
+		}
+	}
+	return l, nil
 }
 
-// exists reports whether there is a script.
+// maxSkew is how far this machine's clock may lag behind Cloudflare's.
+const maxSkew = time.Hour
+
+// checkClock refuses to work with a clock that lags: keys made by it would look
+// old, and prune takes what is old.
+func (e *Engine) checkClock(newest Activation) error {
+	if ahead := newest.Created.Sub(e.Now()); ahead > maxSkew {
+		return stop(GuardClock, "set this machine's clock", "this machine's clock lags: %s was deployed %s in its future", e.Site, ahead.Round(time.Minute))
+	}
+	return nil
+}
+
+// exists reports whether there is an active version.
 func (l *live) exists() bool { return len(l.activations) > 0 }
 
 // active is the activation in force.
 func (l *live) active() Activation { return l.activations[0] }
 
-// hold is the commit that a rollback left and that is not to come back by
-// itself, or "". It travels in the activation's message: strongly consistent,
-// and gone with the next switch.
-func (l *live) hold() string {
-	if !l.exists() {
-		return ""
+// whole reports whether one version has all the traffic.
+func (l *live) whole() bool { return l.exists() && len(l.active().Versions) == 1 }
+
+// note is what the newest activation of the live deployment says. Later ones
+// may be other tools', which carry our version on with a changed secret and say
+// nothing: a rollback is still one then, and its hold holds.
+func (l *live) note() annotation {
+	if l.meta == nil {
+		return annotation{}
 	}
-	return holdIn(l.active().Message)
+	for _, a := range l.activations {
+		if n := readMessage(a.Message); n.deployment == l.meta.Deployment {
+			return n
+		}
+	}
+	return annotation{}
 }
 
 // main is the version with the larger share of the traffic.
@@ -70,25 +108,12 @@ func (a Activation) main() string {
 	return best.Version
 }
 
-const holdMark = "kv-sync-hold:"
-
-func holdIn(message string) string {
-	_, rest, ok := strings.Cut(message, holdMark)
-	if !ok {
-		return ""
-	}
-	hold, _, _ := strings.Cut(rest, " ")
-	if !isCommit(hold) {
-		return ""
-	}
-	return hold
+// only reports whether the version has all the traffic.
+func (a Activation) only(version string) bool {
+	return len(a.Versions) == 1 && a.Versions[0].Version == version
 }
 
-func isCommit(s string) bool {
-	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
-}
-
-// store is the namespace that the site lives in: the configured one, else the
+// namespace is the id of the one that the site lives in: the configured one, else the
 // live version's, else the one with the title. With create it is made if need
 // be; without, an id of "" says that it is not there yet.
 func (e *Engine) namespace(ctx context.Context, l *live, create bool) (id string, err error) {
@@ -111,6 +136,9 @@ func (e *Engine) namespace(ctx context.Context, l *live, create bool) (id string
 	return id, nil
 }
 
+// errDamaged: a stored manifest is not what its key says.
+var errDamaged = errors.New("its bytes are not those that were written")
+
 // manifest reads the stored manifest that a version names, from the cache if
 // it is there: one request or none. What does not hash to its name is an error.
 func (e *Engine) manifest(ctx context.Context, m *Meta) (*Manifest, error) {
@@ -120,16 +148,16 @@ func (e *Engine) manifest(ctx context.Context, m *Meta) (*Manifest, error) {
 	}
 	key := keys(e.Site).manifest(ref)
 	if e.Cache != nil {
-		if b, ok := e.Cache.Get(ref.String()); ok && sameManifestBytes(b, ref) {
+		if b, ok := e.Cache.Get(ref.String()); ok && HashOf(b) == ref.Hash {
 			return DecodeStored(b)
 		}
 	}
 	b, err := e.Account.Store(m.Namespace).Get(ctx, key)
+	if err == nil && HashOf(b) != ref.Hash {
+		err = errDamaged
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest of deployment %s: %w", m.Deployment, err)
-	}
-	if !sameManifestBytes(b, ref) {
-		return nil, fmt.Errorf("read the manifest of deployment %s: its bytes are not those that were written", m.Deployment)
 	}
 	decoded, err := DecodeStored(b)
 	if err != nil {

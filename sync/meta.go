@@ -40,20 +40,28 @@ type Meta struct {
 const metaFormat = 1
 
 // metaOf reads the KV_SYNC binding of a version of this site. A version
-// without one, or of another site, is foreign: nil and no error.
+// without one, or of another site, is foreign: nil and no error. So is one that
+// carries it on without the namespace that it names, as another tool's upload
+// does that keeps variables.
 func metaOf(v Version, site string) (*Meta, error) {
+	var namespace string
+	for _, b := range v.Bindings {
+		if b.Name == BindingBlobs && b.Type == "kv_namespace" {
+			_ = json.Unmarshal(b.Fields["namespace_id"], &namespace) // what is no string names none
+		}
+	}
 	for _, b := range v.Bindings {
 		if b.Name != BindingMeta || b.Type != "json" {
 			continue
 		}
 		var m Meta
 		if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
-			return nil, fmt.Errorf("read binding %s of version %s: %w", BindingMeta, v.ID, err)
+			return nil, fmt.Errorf("read binding %s of version %s, which is not of kv-sync's making: %w", BindingMeta, v.ID, err)
 		}
 		if m.Format > metaFormat {
 			return nil, fmt.Errorf("version %s was deployed by a newer kv-sync (format %d); update kv-sync", v.ID, m.Format)
 		}
-		if m.Site != site {
+		if m.Site != site || m.Namespace != namespace {
 			return nil, nil
 		}
 		return &m, nil

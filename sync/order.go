@@ -13,7 +13,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 	if o.Commit == "" {
 		return nil
 	}
-	if hold := l.hold(); hold != "" && !opt.Release {
+	if hold := l.note().hold; hold != "" && !opt.Release {
 		rel, err := src.Compare(ctx, hold, o.Commit)
 		if err != nil {
 			return fmt.Errorf("compare commit %.12s with the one held back, %.12s: %w", o.Commit, hold, err)

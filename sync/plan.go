@@ -1,7 +1,9 @@
 package kvsync
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +25,13 @@ type Options struct {
 	// wanted for a file that should never have been published. It deploys even
 	// where nothing changed.
 	Forget bool
+	// Repair uploads every blob again, under new keys, believing nothing of what
+	// is live. It deploys even where nothing changed.
+	Repair bool
 }
+
+// anyway reports whether to deploy even where nothing changed.
+func (o Options) anyway() bool { return o.Forget || o.Repair }
 
 // Plan is the difference between what is live and what would be. It is a
 // value: making it writes nothing.
@@ -83,6 +91,7 @@ func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*
 // to plan again: its nonce, and the blobs that it has confirmed by then.
 type run struct {
 	started   time.Time
+	namespace string // where confirmed lies, "" if not known yet
 	nonce     Nonce
 	confirmed map[Hash]Ref
 }
@@ -94,7 +103,7 @@ func (e *Engine) newRun() *run {
 
 func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
 	p := &Plan{Site: e.Site, First: !l.exists(), worker: w, hash: e.workerHash(w)}
-	if l.exists() && l.meta == nil && !opt.TakeOver {
+	if l.foreign && !opt.TakeOver {
 		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
 			"the live version of %s was not deployed by kv-sync", e.Site)
 	}
@@ -103,10 +112,11 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		return nil, err
 	}
 	sameWorker := l.meta != nil && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	p.WorkerChanged = !sameWorker
 	if l.meta != nil {
-		p.Live, p.WorkerChanged = l.meta.Deployment, l.meta.Worker != p.hash
+		p.Live = l.meta.Deployment
 	}
-	mayStay := sameWorker && !opt.Forget
+	mayStay := sameWorker && l.whole() && !opt.anyway()
 	if p.Origin = origin; origin.ID != "" && mayStay && origin.ID == l.meta.Source {
 		p.NoChange = true
 		return p, nil
@@ -114,7 +124,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
 		return nil, err
 	}
-	listing, base, err := e.list(ctx, l, src, origin, mayStay)
+	listing, base, err := e.list(ctx, l, src, origin, mayStay, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -125,20 +135,33 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	p.PruneDue = l.meta != nil && e.Now().Sub(time.Unix(l.meta.Pruned, 0)) > e.Grace
 	carry := base
-	if base != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace {
-		carry = nil // nothing of it lies in the new namespace
+	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
+		carry = nil // nothing of it lies in the new namespace, or nothing is believed
+	}
+	if l.meta != nil {
+		r.moveTo(cmp.Or(e.Namespace, l.meta.Namespace))
 	}
 	p.compare(e, listing, base, carry, r)
 	if opt.Forget {
 		p.manifest.Retired = nil
+	} else if carry != nil {
+		p.manifest.Retired = e.retire(p.manifest.Assets, carry, e.rolledBackFrom(ctx, l))
 	}
 	return p, p.checkShrink(base, opt)
+}
+
+// moveTo forgets what was confirmed in another namespace.
+func (r *run) moveTo(namespace string) {
+	if r.namespace != namespace {
+		r.confirmed = make(map[Hash]Ref)
+	}
+	r.namespace = namespace
 }
 
 // list reads the source against the live manifest. A folder must be hashed
 // before anyone knows whether it changed, so it needs no manifest for that; a
 // commit is known by its tree, and needs the manifest to walk only what changed.
-func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, mayStay bool) (listing *Listing, base *Manifest, err error) {
+func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, mayStay bool, opt Options) (listing *Listing, base *Manifest, err error) {
 	if l.meta == nil {
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
@@ -151,7 +174,14 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, maySta
 			return listing, nil, nil
 		}
 	}
-	if base, err = e.manifest(ctx, l.meta); err != nil {
+	base, err = e.manifest(ctx, l.meta)
+	switch damaged := errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged); {
+	case damaged && opt.Repair:
+		base = &Manifest{}
+	case damaged:
+		return nil, nil, stop(GuardDamaged, "give --repair to upload every file again",
+			"the manifest of the live deployment %s is gone or damaged", l.meta.Deployment)
+	case err != nil:
 		return nil, nil, err
 	}
 	if o.Kind != "folder" {
@@ -212,39 +242,61 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 	for _, a := range before {
 		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
 	}
-	m.Retired = e.retire(m.Assets, carry)
 	p.manifest = m
 	p.Blobs = len(p.uploads)
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
 }
 
 // retire lists what the live deployment serves and the new one does not, so
-// that open tabs still find it. It stays listed as long as a deployment that
-// names it is retained: for Retain-1 more deployments and for the grace period.
-func (e *Engine) retire(now []Asset, base *Manifest) []Retired {
-	if base == nil {
-		return nil
-	}
-	gone := func(path string) bool {
-		_, found := slices.BinarySearchFunc(now, path, func(a Asset, p string) int { return strings.Compare(a.Path, p) })
-		return !found
+// that open tabs still find it; so it does for the deployments that a rollback
+// has left. It stays listed as long as a deployment that names it is retained:
+// for Retain-1 more deployments and for the grace period.
+func (e *Engine) retire(now []Asset, live *Manifest, left []*Manifest) []Retired {
+	listed := make(map[string]bool, len(now))
+	for _, a := range now {
+		listed[a.Path] = true
 	}
 	var out []Retired
-	for _, a := range base.Assets {
-		if gone(a.Path) {
-			out = append(out, Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
-		}
-	}
-	for _, r := range base.Retired {
-		r.Left--
-		if gone(r.Path) && (r.Left > 0 || r.Until > e.Now().Unix()) {
+	add := func(r Retired) {
+		if !listed[r.Path] {
+			listed[r.Path] = true
+			r.OID = ""
 			out = append(out, r)
 		}
 	}
-	for i := range out {
-		out[i].OID = ""
+	for _, m := range append([]*Manifest{live}, left...) {
+		for _, a := range m.Assets {
+			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+		}
+	}
+	for _, r := range live.Retired {
+		if r.Left--; r.Left > 0 || r.Until > e.Now().Unix() {
+			add(r)
+		}
 	}
 	slices.SortFunc(out, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// rolledBackFrom reads the manifests of the deployments that were live before
+// the rollback, or the rollbacks in a row, that made the live one so again. It
+// costs requests only after a rollback, and what cannot be read is left out: it
+// concerns open tabs alone.
+func (e *Engine) rolledBackFrom(ctx context.Context, l *live) []*Manifest {
+	var out []*Manifest
+	for i := 1; i < len(l.activations) && i < e.Retain && l.note().rollback; i++ {
+		above := readMessage(l.activations[i-1].Message)
+		if !above.rollback && above.deployment != "" {
+			break
+		}
+		m, err := e.metaOfVersion(ctx, l.activations[i].main())
+		if err != nil || m == nil || m.Deployment == l.meta.Deployment || m.Namespace != l.meta.Namespace {
+			continue
+		}
+		if manifest, err := e.manifest(ctx, m); err == nil {
+			out = append(out, manifest)
+		}
+	}
 	return out
 }
 

@@ -31,17 +31,17 @@ type Pruned struct {
 func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
+		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	for _, d := range past {
+	for _, d := range past.deployments {
 		if d.Live && d.meta == nil {
 			return nil, stop(GuardForeign, "deploy with --take-over, or delete the namespace by hand if nothing needs it",
 				"a live version of %s was not deployed by kv-sync, so what it needs is not known; nothing was deleted", e.Site)
 		}
 	}
-	namespace := liveOf(past).meta.Namespace
+	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
 	err = e.eachKey(ctx, store, keys(e.Site).prefix(), func(k KeyInfo) error {
@@ -54,7 +54,7 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 	if len(listed) == 0 {
 		return nil, stop(GuardUnread, "run again later", "the listing of %s is empty though a deployment is live; nothing was deleted", e.Site)
 	}
-	rooted, err := e.roots(ctx, past, namespace, listed)
+	rooted, err := e.roots(ctx, past.deployments, namespace, listed)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 		out.Deleted = len(doomed)
 		return out, nil
 	}
-	out.Deleted, err = e.deleteAll(ctx, store, doomed)
+	out.Deleted, err = e.deleteAll(ctx, store, doomed, past.activations)
 	return out, err
 }
 
@@ -79,7 +79,9 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 		}
 	}
 	var records []string
+	there := make(map[string]bool, len(listed))
 	for _, name := range listed {
+		there[name] = true
 		switch class, _, _ := k.parse(name); class {
 		case classUnknown:
 			return nil, stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive; nothing was deleted", name)
@@ -101,7 +103,7 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 	rooted := make(map[string]bool)
 	for _, m := range metas {
 		manifest, err := e.manifest(ctx, m)
-		if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) {
+		if ref, bad := ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && bad == nil && !there[k.manifest(ref)] {
 			continue // it never went live: a manifest is confirmed before its switch
 		}
 		if err != nil {
@@ -146,6 +148,9 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
+			if r := out[i]; err == nil && (r.Format != recordFormat || r.Site != e.Site || r.Deployment != id) {
+				err = errors.New("it is not of this release's making; update kv-sync")
+			}
 			if err != nil {
 				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
 			}
@@ -179,23 +184,35 @@ func (e *Engine) sift(listed []string, rooted map[string]bool) (*Pruned, []strin
 	return out, doomed
 }
 
-func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string) (int, error) {
+// deleteAll deletes the keys while what is active stays what the roots were
+// read of: somebody may make a deployment live again that nothing retained.
+func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string, before []Activation) (int, error) {
 	left := doomed
 	for round := 0; len(left) > 0; round++ {
+		gone := len(doomed) - len(left)
 		if round > resendRounds {
-			return len(doomed) - len(left), fmt.Errorf("prune %s: the API accepted the request and did not delete %s", e.Site, count(len(left), "key"))
+			return gone, fmt.Errorf("prune %s: the API accepted the request and did not delete %s; run again later", e.Site, count(len(left), "key"))
 		}
 		if round > 0 {
 			if err := pause(ctx, time.Second<<round); err != nil {
-				return len(doomed) - len(left), err
+				return gone, err
 			}
+		}
+		if err := e.lookAgain(ctx, before); errors.Is(err, errOvertaken) {
+			return gone, stop(GuardOvertaken, "run again", "another deployment of %s went live during the prune; it stopped", e.Site)
+		} else if err != nil {
+			return gone, err
 		}
 		unconfirmed, err := s.DeleteBulk(ctx, left)
 		if err != nil {
-			return len(doomed) - len(left), fmt.Errorf("prune %s: %w", e.Site, err)
+			return gone, fmt.Errorf("prune %s: %w", e.Site, err)
+		}
+		again := make(map[string]bool, len(unconfirmed))
+		for _, k := range unconfirmed {
+			again[k] = true
 		}
 		// Only keys of ours are ever sent, whatever the answer names.
-		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !slices.Contains(unconfirmed, k) })
+		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
 	}
 	return len(doomed), nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -30,6 +29,8 @@ type Record struct {
 	Removed   int    `json:"removed"`
 	Unchanged int    `json:"unchanged"`
 }
+
+const recordFormat = 1
 
 // release is everything of a deployment that is known before it is sent: the
 // version to upload, and the two values that go with its blobs.
@@ -61,6 +62,9 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: ref.String(), Source: o.ID, Worker: p.hash,
 		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(),
 	}
+	if l.meta != nil {
+		out.meta.Migration = l.meta.Migration
+	}
 	if l.meta != nil && !p.PruneDue {
 		out.meta.Pruned = l.meta.Pruned
 	}
@@ -68,7 +72,7 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 		out.meta.Migration = p.worker.Migrations[n-1].Tag
 	}
 	record, err := json.Marshal(Record{
-		Format: 1, Deployment: out.id, Site: e.Site, Manifest: ref.String(), Source: o.ID, Commit: o.Commit,
+		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: ref.String(), Source: o.ID, Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged,
@@ -91,6 +95,11 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 // version cannot leak into production.
 func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, error) {
 	u := Upload{Worker: p.worker, Message: releaseMessage(meta.Deployment, p.Origin), Tag: meta.Deployment}
+	for _, m := range u.Modules {
+		if m.Name == ModuleManifest {
+			return Upload{}, fmt.Errorf("the module name %s is taken by kv-sync: rename that module", m.Name)
+		}
+	}
 	u.Modules = append(slices.Clone(u.Modules), Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served})
 	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
 	for _, b := range u.Bindings {
@@ -115,7 +124,8 @@ func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, er
 		owned = l.meta.Bindings
 	}
 	for _, b := range l.version.Bindings {
-		if !mine[b.Name] && !slices.Contains(owned, b.Name) {
+		secret := b.Type == "secret_text" || b.Type == "secret_key" // never ours, whatever the name was before
+		if !mine[b.Name] && (secret || !slices.Contains(owned, b.Name)) {
 			u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
 				Fields: map[string]json.RawMessage{"version_id": quote(l.version.ID)}})
 		}
@@ -129,12 +139,4 @@ func quote(s string) json.RawMessage {
 		panic(err) // a string always encodes
 	}
 	return b
-}
-
-// releaseMessage is what the dashboard shows beside a version.
-func releaseMessage(id string, o Origin) string {
-	if o.Commit == "" {
-		return "kv-sync " + id
-	}
-	return strings.TrimSpace(fmt.Sprintf("%.12s %.120s", o.Commit, o.Subject)) + " (kv-sync " + id + ")"
 }

@@ -66,7 +66,14 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 func (w *world) announce(kind, field, says string) {
 	w.t.Helper()
 	u := kvsync.Upload{Worker: script}
-	u.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}}}
+	namespace, err := w.account.FindNamespace(w.t.Context(), "kv-sync")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	u.Bindings = []kvsync.Binding{
+		{Name: kvsync.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}},
+		{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"` + namespace + `"`)}},
+	}
 	if err := w.account.Workers("blog").PutScript(w.t.Context(), u); err != nil {
 		w.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package kvsync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -26,25 +25,25 @@ type RollbackOptions struct {
 func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, error) {
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
+		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	live := liveOf(past)
-	if live == nil {
+	live := past.live()
+	if live == nil && opt.To == "" {
 		return nil, stop(GuardForeign, "give --to with a deployment of kv-sync history, or use the tool that deployed it",
 			"the live version of %s was not deployed by kv-sync", e.Site)
 	}
-	target, err := pickTarget(past, live, opt.To)
+	target, err := past.target(live, opt.To)
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{
-		Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.meta.URL,
-		PreviousDeployment: live.ID, PreviousVersion: live.Version,
-	}
-	if target.Version == live.Version && live.Percent == 100 {
-		return res, nil
+	res := &Result{Deployment: target.ID, Version: target.Version, Commit: target.Commit, URL: target.meta.URL}
+	if live != nil {
+		res.PreviousDeployment, res.PreviousVersion = live.ID, live.Version
+		if target.ID == live.ID && live.Percent == 100 {
+			return res, nil
+		}
 	}
 	if err := e.checkBlobs(ctx, target.meta); err != nil {
 		return nil, err
@@ -52,52 +51,50 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if opt.DryRun {
 		return res, nil
 	}
-	now, err := e.workers.Activations(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("ask again which version of %s is active: %w", e.Site, err)
-	}
-	if len(now) == 0 || now[0].main() != live.Version {
+	err = e.rollTo(ctx, past.activations, target, holdAfter(live, target), opt.Force)
+	if errors.Is(err, errOvertaken) {
 		return nil, stop(GuardOvertaken, "look at kv-sync history and run again", "another deployment of %s switched meanwhile", e.Site)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	message := rollbackMessage(target, holdAfter(live, target))
-	sent := e.workers.Activate(ctx, []Share{{target.Version, 100}}, message, opt.Force)
-	if errors.Is(sent, ErrSecretChanged) {
-		return nil, stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",
-			"a secret of %s was changed since deployment %s was made", e.Site, target.ID)
-	}
-	if err := e.confirm(ctx, target.ID, target.Version, sent); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	res.Switched = true
 	return res, nil
 }
 
-// liveOf is the active deployment of ours with the larger share.
-func liveOf(past []Deployment) *Deployment {
-	var best *Deployment
-	for i := range past {
-		if d := &past[i]; d.Live && d.meta != nil && (best == nil || d.Percent > best.Percent) {
-			best = d
-		}
-	}
-	return best
+func notDeployed(site string) *GuardError {
+	return stop(GuardTarget, "deploy it first", "there is no deployed Worker %s", site)
 }
 
-// pickTarget finds the deployment to go back to. Without a name it is the one
+func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deployment, hold string, force bool) error {
+	if err := e.lookAgain(ctx, before); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := &switching{deployment: target.ID, before: before,
+		mine: func(_ context.Context, a Activation) (bool, error) { return a.only(target.Version), nil }}
+	s.sent = e.workers.Activate(ctx, []Share{{target.Version, 100}}, rollbackMessage(target, hold), force)
+	if errors.Is(s.sent, ErrSecretChanged) {
+		return stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",
+			"a secret of %s was changed since deployment %s was made", e.Site, target.ID)
+	}
+	return e.settle(ctx, s)
+}
+
+// target finds the deployment to go back to. Without a name it is the one
 // that was live before the live one first was: rolling back twice goes back
 // twice, and what was rolled back from is passed over.
-func pickTarget(past []Deployment, live *Deployment, to string) (*Deployment, error) {
+func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	from := 0
-	for i, d := range past {
-		if to == "" && d.Version == live.Version {
+	for i, d := range p.deployments {
+		if to == "" && d.ID == live.ID {
 			from = i + 1
 		}
 	}
-	for i := from; i < len(past); i++ {
-		d := &past[i]
+	for i := from; i < len(p.deployments); i++ {
+		d := &p.deployments[i]
 		if d.meta == nil || to != "" && !d.named(to) {
 			continue
 		}
@@ -122,6 +119,9 @@ func (d *Deployment) named(to string) bool {
 // holdAfter is the commit to hold back once target is live: the newest one that
 // was left. Going forward to the held commit itself lifts the hold.
 func holdAfter(live, target *Deployment) string {
+	if live == nil {
+		return ""
+	}
 	hold := live.Hold
 	if hold == "" {
 		hold = live.Commit
@@ -130,17 +130,6 @@ func holdAfter(live, target *Deployment) string {
 		return ""
 	}
 	return hold
-}
-
-func rollbackMessage(target *Deployment, hold string) string {
-	m := "Rollback to " + target.ID
-	if target.Commit != "" {
-		m += fmt.Sprintf(" (%.12s)", target.Commit)
-	}
-	if hold != "" {
-		m += " " + holdMark + hold
-	}
-	return m
 }
 
 // checkBlobs refuses unless every blob that the deployment serves is there. A
@@ -152,7 +141,12 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
 	} else if err != nil {
 		return err
 	}
-	missing, err := e.missing(ctx, e.Account.Store(m.Namespace), manifest)
+	store := e.Account.Store(m.Namespace)
+	listed, err := e.keysBelow(ctx, store, keys(e.Site).blobs())
+	if err != nil {
+		return err
+	}
+	missing, err := e.missing(ctx, store, manifest, listed)
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,9 @@ var ErrNotFound = errors.New("not found")
 // Source: https://developers.cloudflare.com/kv/platform/limits/ and the API
 // reference of the bulk calls.
 const (
-	MaxValueBytes = 25 << 20  // one value
-	MaxKeyBytes   = 512       // one key name
-	MaxBulkPairs  = 10_000    // pairs or keys in one bulk call
-	MaxBulkBytes  = 100 << 20 // body of one bulk write, after base64
-	ListPageKeys  = 1_000     // keys in one page of a listing
+	MaxValueBytes = 25 << 20 // one value
+	MaxBulkPairs  = 10_000   // pairs or keys in one bulk call
+	ListPageKeys  = 1_000    // keys in one page of a listing
 )
 
 // Store is one KV namespace. Its methods are safe for concurrent use. Calls

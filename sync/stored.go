@@ -1,7 +1,6 @@
 package kvsync
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -334,10 +333,4 @@ func (r *storedReader) oid() string {
 		return ""
 	}
 	return hex.EncodeToString(r.take(uint64(r.oidSize)))
-}
-
-// sameManifestBytes reports whether b is what ref says it is.
-func sameManifestBytes(b []byte, ref Ref) bool {
-	h := HashOf(b)
-	return bytes.Equal(h[:], ref.Hash[:])
 }

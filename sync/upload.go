@@ -75,10 +75,12 @@ func (b batch) weight() int64 {
 // largest first, as long as the requests stay under requestCap.
 func pack(items []*item) []batch {
 	var total int64
-	var large, small []*item
 	for _, it := range items {
 		total += it.size
-		if it.size >= rawMin {
+	}
+	var large, small []*item
+	for _, it := range items {
+		if it.size >= rawMin && total > batchBytes { // else one bulk write takes them all
 			large = append(large, it)
 		} else {
 			small = append(small, it)

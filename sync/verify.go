@@ -48,107 +48,146 @@ func (v *Verification) Whole() bool {
 func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, error) {
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardTarget, "deploy it first", "there is no Worker %s", e.Site)
+		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
-	out := &Verification{}
-	checked := make(map[Ref]bool) // of blobs: whether they hash to their key
-	rooted := make(map[string]bool)
+	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[string]map[string]bool),
+		checked: make(map[Ref]bool), rooted: make(map[string]bool)}
 	seen := make(map[string]bool)
-	var store Store
-	for _, d := range past {
+	for i := range past.deployments {
+		d := &past.deployments[i]
 		if d.meta == nil || seen[d.ID] {
 			continue
 		}
 		seen[d.ID] = true
-		s := e.Account.Store(d.meta.Namespace)
-		if d.Live {
-			store = s
+		if err := v.deployment(ctx, d); err != nil {
+			return nil, err
 		}
-		v := VerifiedDeployment{Deployment: d.ID, Version: d.Version, Live: d.Live, Retained: d.Retained}
-		m, err := e.manifest(ctx, d.meta)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	}
+	if live := past.live(); live != nil {
+		for key := range v.namespaces[live.meta.Namespace] {
+			v.out.Keys++
+			if !v.rooted[key] {
+				v.out.Unrooted++
+			}
 		}
-		if err != nil {
-			v.Problem = err.Error()
-			out.Deployments = append(out.Deployments, v)
-			continue
+	}
+	return v.out, nil
+}
+
+// verifier is one run of Verify.
+type verifier struct {
+	*Engine
+	out        *Verification
+	readData   bool
+	namespaces map[string]map[string]bool // the site's keys, listed once for each namespace
+	checked    map[Ref]bool               // of blobs that were read: whether they hash to their key
+	rooted     map[string]bool
+}
+
+func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
+	s := v.Account.Store(d.meta.Namespace)
+	out := VerifiedDeployment{Deployment: d.ID, Version: d.Version, Live: d.Live, Retained: d.Retained}
+	listed, err := v.listed(ctx, s, d.meta.Namespace)
+	if err != nil {
+		return err
+	}
+	m, err := v.manifest(ctx, d.meta)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		out.Problem = err.Error()
+		v.out.Deployments = append(v.out.Deployments, out)
+		return nil
+	}
+	out.Files = len(m.Assets)
+	missing, err := v.missing(ctx, s, m, listed)
+	if err != nil {
+		return err
+	}
+	for _, a := range missing {
+		out.Missing = append(out.Missing, a.Path)
+	}
+	if d.Retained {
+		markRooted(v.rooted, keys(v.Site), d.meta, m)
+		if v.readData {
+			if out.Corrupt, err = v.corrupt(ctx, s, m, v.checked); err != nil {
+				return err
+			}
 		}
-		v.Files = len(m.Assets)
-		missing, err := e.missing(ctx, s, m)
+	}
+	v.out.Deployments = append(v.out.Deployments, out)
+	return nil
+}
+
+func (v *verifier) listed(ctx context.Context, s Store, namespace string) (map[string]bool, error) {
+	if v.namespaces[namespace] == nil {
+		there, err := v.keysBelow(ctx, s, keys(v.Site).prefix())
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range missing {
-			v.Missing = append(v.Missing, a.Path)
-		}
-		if d.Retained {
-			markRooted(rooted, keys(e.Site), d.meta, m)
-		}
-		if readData && d.Retained {
-			if v.Corrupt, err = e.corrupt(ctx, s, m, checked); err != nil {
-				return nil, err
-			}
-		}
-		out.Deployments = append(out.Deployments, v)
+		v.namespaces[namespace] = there
 	}
-	if store == nil {
-		return out, nil
-	}
-	err = e.eachKey(ctx, store, keys(e.Site).prefix(), func(k KeyInfo) error {
-		out.Keys++
-		if !rooted[k.Name] {
-			out.Unrooted++
-		}
-		return nil
-	})
-	return out, err
+	return v.namespaces[namespace], nil
 }
 
-// missing returns the assets whose blob is not there. What a listing lacks is
-// asked for by key, for listings lag behind.
-func (e *Engine) missing(ctx context.Context, s Store, m *Manifest) ([]Asset, error) {
-	k := keys(e.Site)
-	there := make(map[string]bool, len(m.Assets))
-	err := e.eachKey(ctx, s, k.blobs(), func(i KeyInfo) error {
-		there[i.Name] = true
+// keysBelow lists every key with the prefix.
+func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[string]bool, error) {
+	there := make(map[string]bool)
+	err := e.eachKey(ctx, s, prefix, func(k KeyInfo) error {
+		there[k.Name] = true
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	var unlisted []Asset
+	return there, err
+}
+
+// missing returns the assets whose blob is not there. What the listing lacks is
+// asked for by key, for listings lag behind.
+func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, listed map[string]bool) ([]Asset, error) {
+	k := keys(e.Site)
+	gone := make(map[Ref]bool) // of blobs that the listing lacks
+	var ask []Ref
 	for _, a := range m.Assets {
-		if key := k.blob(a.Blob); !there[key] {
-			there[key] = true // ask once for each blob
-			unlisted = append(unlisted, a)
+		if _, asked := gone[a.Blob]; !asked && !listed[k.blob(a.Blob)] {
+			gone[a.Blob] = false
+			ask = append(ask, a.Blob)
 		}
 	}
-	gone := make([]bool, len(unlisted))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.Parallel)
-	for i, a := range unlisted {
-		g.Go(func() error {
-			_, err := s.Get(ctx, k.blob(a.Blob))
-			if errors.Is(err, ErrNotFound) {
-				gone[i] = true
-				return nil
-			}
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	answers := make([]bool, len(ask))
+	err := e.eachBlob(ctx, ask, func(ctx context.Context, i int) error {
+		_, err := s.Get(ctx, k.blob(ask[i]))
+		answers[i] = errors.Is(err, ErrNotFound)
+		if answers[i] {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("ask for blobs that the listing lacks: %w", err)
 	}
-	missing := unlisted[:0]
-	for i, a := range unlisted {
-		if gone[i] {
+	for i, ref := range ask {
+		gone[ref] = answers[i]
+	}
+	var missing []Asset
+	for _, a := range m.Assets {
+		if gone[a.Blob] {
 			missing = append(missing, a)
 		}
 	}
 	return missing, nil
+}
+
+// eachBlob calls do for each of the blobs, as many at once as Memory has room
+// for whole values.
+func (e *Engine) eachBlob(ctx context.Context, refs []Ref, do func(ctx context.Context, i int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, min(e.Parallel, int(e.Memory/MaxValueBytes))))
+	for i := range refs {
+		g.Go(func() error { return do(ctx, i) })
+	}
+	return g.Wait()
 }
 
 // corrupt reads each blob that was not read before and returns the paths of
@@ -162,22 +201,18 @@ func (e *Engine) corrupt(ctx context.Context, s Store, m *Manifest, checked map[
 		}
 	}
 	good := make([]bool, len(todo))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, min(e.Parallel, int(e.Memory/MaxValueBytes))))
-	for i, ref := range todo {
-		g.Go(func() error {
-			b, err := s.Get(gctx, keys(e.Site).blob(ref))
-			if errors.Is(err, ErrNotFound) {
-				good[i] = true // it is missing, and reported as that
-				return nil
-			} else if err != nil {
-				return fmt.Errorf("read blob %s: %w", ref, err)
-			}
-			good[i] = HashOf(b) == ref.Hash
+	err := e.eachBlob(ctx, todo, func(ctx context.Context, i int) error {
+		b, err := s.Get(ctx, keys(e.Site).blob(todo[i]))
+		if errors.Is(err, ErrNotFound) {
+			good[i] = true // it is missing, and reported as that
 			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+		} else if err != nil {
+			return fmt.Errorf("read blob %s: %w", todo[i], err)
+		}
+		good[i] = HashOf(b) == todo[i].Hash
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	for i, ref := range todo {

@@ -108,8 +108,6 @@ var titles = map[kvsync.Stage]string{
 	kvsync.StagePlan:   "Plan",
 	kvsync.StageUpload: "Upload",
 	kvsync.StageSwitch: "Switch",
-	kvsync.StagePrune:  "Prune",
-	kvsync.StageVerify: "Verify",
 }
 
 // enter begins the group of a stage, and ends the one before; "" only ends.

@@ -1,0 +1,482 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func (w *world) workers() kvsync.Workers { return w.account.Workers("blog") }
+
+func (w *world) activateVersion(id, msg string) {
+	w.t.Helper()
+	if err := w.connect(0).Workers("blog").Activate(w.t.Context(), []kvsync.Share{{Version: id, Percent: 100}}, msg, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// secretEdit does what "wrangler secret put" does: a version with everything inherited and one secret more.
+func (w *world) secretEdit(name, value string) string {
+	w.t.Helper()
+	ctx := w.t.Context()
+	v, err := w.workers().Version(ctx, w.activeVersion())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	u := kvsync.Upload{Worker: script}
+	for _, b := range v.Bindings {
+		if b.Name != name {
+			u.Bindings = append(u.Bindings, kvsync.Binding{Name: b.Name, Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v.ID + `"`)}})
+		}
+	}
+	q, _ := json.Marshal(value)
+	u.Bindings = append(u.Bindings, kvsync.Binding{Name: name, Type: "secret_text", Fields: map[string]json.RawMessage{"text": q}})
+	id, err := w.workers().UploadVersion(ctx, u)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.activateVersion(id, "")
+	return id
+}
+
+// A secret edit makes a version of the same deployment; going back means another deployment.
+func TestRollbackAfterSecretEdit(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	w.secretEdit("KEY", "v1")
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+}
+
+// A hold is in force until one of our deployments ends it, whatever other tools activate meanwhile.
+func TestHoldSurvivesSecretEdit(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.secretEdit("KEY", "v1")
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+}
+
+type subject struct{ *memory }
+
+func (s subject) Origin(ctx context.Context) (kvsync.Origin, error) {
+	o, err := s.memory.Origin(ctx)
+	o.Subject = "revert kv-sync-hold:" + strings.Repeat("ab", 20)
+	return o, err
+}
+func (s subject) Files(ctx context.Context, b *kvsync.Manifest) (*kvsync.Listing, error) {
+	l, err := s.memory.Files(ctx, b)
+	l.Origin, _ = s.Origin(ctx)
+	return l, err
+}
+
+// A commit's subject is its author's text, and holds nothing back.
+func TestSubjectForgesHold(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	if _, err := w.engine().Deploy(t.Context(), subject{h[1]}, script, kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[2])
+}
+
+// A secret that is set while we deploy is in what is live afterwards.
+func TestSecretEditDuringDeployIsKept(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.during("workers.versions.create", func() { w.secretEdit("KEY", "v1") })
+	w.mustDeploy(h[1])
+	if !slices.Contains(w.bindings(), "KEY") {
+		t.Errorf("secret lost: %v", w.bindings())
+	}
+}
+
+// A foreign deployment that comes in while we deploy is not replaced unasked.
+func TestForeignDuringDeploy(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.during("workers.versions.create", func() {
+		if err := w.connect(0).Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+			t.Error(err)
+		}
+	})
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+}
+
+// A variable of ours that was made a secret in the dashboard is a secret, and nobody's to drop.
+func TestOwnedNameThatBecameSecret(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	mine := script
+	mine.Bindings = []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	if _, err := w.engine().Deploy(t.Context(), h[0], mine, kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	w.secretEdit("MODE", "s")
+	w.mustDeploy(h[1])
+	if !slices.Contains(w.bindings(), "MODE") {
+		t.Errorf("secret lost: %v", w.bindings())
+	}
+}
+
+// After a rollback, what the deployment that was left had still counts for open tabs.
+func TestRetiredAfterRollback(t *testing.T) {
+	w := start(t)
+	h := history(files{"/a": "1", "/b": "b"}, files{"/a": "1", "/b": "b", "/app.2.js": "2"}, files{"/a": "3", "/b": "b"})
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[2])
+	if len(w.manifest().Retired) != 1 {
+		t.Errorf("retired %v", w.manifest().Retired)
+	}
+}
+
+// From a foreign version, a named deployment can be gone back to.
+func TestRollbackFromForeignTo(t *testing.T) {
+	w := start(t)
+	res := w.mustDeploy(history(one)[0])
+	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: res.Deployment}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+}
+
+// A deployment that nothing retained may be made live again during a prune.
+func TestPruneVersusActivation(t *testing.T) {
+	w, contents := aged(t, 5)
+	acts, err := w.workers().Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldest := acts[len(acts)-1].Versions[0].Version
+	w.during("kv.keys.list", func() { w.activateVersion(oldest, "dashboard") })
+	_, err = w.later().Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardOvertaken)
+	w.wantSite(contents[0])
+}
+
+// What was confirmed in one namespace is not believed to be in another.
+func TestNamespaceChangesWhilePlanning(t *testing.T) {
+	w := start(t)
+	other, err := w.account.Namespace(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(&memory{files: one})
+	rival := *w
+	rival.config.Namespace = other
+	w.during("workers.versions.create", func() {
+		rival.mustDeploy(&memory{files: files{"/index.html": "r", "/about.html": "about", "/style.css": "css"}})
+	})
+	w.mustDeploy(&memory{files: three})
+	w.wantSite(three)
+}
+
+// A live manifest that is gone can be repaired: everything is uploaded again.
+func TestLostManifest(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.drop("blog/m/" + w.live().Manifest)
+	_, err := w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardDamaged)
+	if _, err := w.deploy(h[1], kvsync.Options{Repair: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(two)
+}
+
+// So can a blob that is gone: carried over, it would be missing for ever.
+func TestLostBlob(t *testing.T) {
+	w := start(t)
+	h := history(one)
+	w.mustDeploy(h[0])
+	w.drop("blog/b/" + w.manifest().Assets[0].Blob.String())
+	if res := w.mustDeploy(h[0]); res.Switched {
+		t.Error("it looked for the blob without being asked")
+	}
+	if _, err := w.deploy(h[0], kvsync.Options{Repair: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+}
+
+// A migration stays applied, though a configuration in between does not name it.
+func TestMigrationTagForgotten(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	durable := script
+	durable.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
+	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+	for i, wk := range []kvsync.Worker{durable, script, durable} {
+		if i == 1 {
+			wk.Modules = durable.Modules
+		}
+		if _, err := w.engine().Deploy(t.Context(), h[i], wk, kvsync.Options{}); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+}
+
+// The ledger holds for 10,000 files: manifest, record and blob share one bulk write.
+func TestLedgerOfALargeSite(t *testing.T) {
+	w := start(t)
+	big := files{}
+	for i := range 10000 {
+		big[fmt.Sprintf("/posts/%04d/page-%02d.html", i/20, i%20)] = fmt.Sprint(i)
+	}
+	h := history(big, big)
+	w.mustDeploy(h[0])
+	next := files{}
+	for k, v := range big {
+		next[k] = v
+	}
+	next["/posts/0000/page-00.html"] = "new"
+	h[1].files = next
+	got := w.counted(func() { w.mustDeploy(h[1]) })
+	if len(got) > 7 {
+		t.Errorf("%d requests: %v", len(got), got)
+	}
+}
+
+// Two first deployments at once: one is live whole, and the other one says something sensible.
+func TestRivalAfterFirst(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	n := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "workers.deployments.list" {
+			if n++; n == 3 {
+				w.p.Server.SetFault(nil)
+				rival := *w
+				rival.account = w.connect(0)
+				rival.config.Account = rival.account
+				rival.mustDeploy(h[1])
+			}
+		}
+		return platform.Fault{}
+	})
+	_, err := w.deploy(h[0], kvsync.Options{})
+	if err != nil && strings.Contains(err.Error(), "%!w") {
+		t.Error(err)
+	}
+}
+
+// A lost switch out of a split has not happened because its version already had most of the traffic.
+func TestSplitConfirm(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	a := w.mustDeploy(h[0])
+	b := w.mustDeploy(h[1])
+	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: b.Version, Percent: 40}, {Version: a.Version, Percent: 60}}, "split", false); err != nil {
+		t.Fatal(err)
+	}
+	w.fault("workers.deployments.create", platform.Fault{Kind: platform.FaultDrop})
+	w.config.Account = w.connect(1)
+	res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: a.Version})
+	if err == nil {
+		t.Errorf("says done though nothing switched: %+v", res)
+	}
+}
+
+// While traffic is split, deploying what has the larger share gives it all.
+func TestSplitNoChange(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	a := w.mustDeploy(h[0])
+	b := w.mustDeploy(h[1])
+	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: b.Version, Percent: 60}, {Version: a.Version, Percent: 40}}, "split", false); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(h[1])
+	acts, _ := w.workers().Activations(t.Context())
+	if len(acts[0].Versions) != 1 {
+		t.Errorf("reported done, but live is %+v", acts[0].Versions)
+	}
+}
+
+// A foreign version is foreign with the smaller share too.
+func TestSplitWithForeign(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	a := w.mustDeploy(h[0])
+	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: a.Version, Percent: 60}, {Version: id, Percent: 40}}, "split", true); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.deploy(h[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+}
+
+// Another tool's upload that keeps variables carries KV_SYNC on, and is foreign all the same.
+func TestKeepVarsForeign(t *testing.T) {
+	w := start(t)
+	h := history(one)
+	w.mustDeploy(h[0])
+	v := w.activeVersion()
+	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: kvsync.Worker{Main: script.Main, Modules: script.Modules, CompatibilityDate: script.CompatibilityDate,
+		Bindings: []kvsync.Binding{{Name: "KV_SYNC", Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v + `"`)}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.activateVersion(id, "wrangler deploy --keep-vars")
+	res, err := w.deploy(h[0], kvsync.Options{})
+	if err == nil {
+		t.Errorf("another tool's version passed for ours: switched %v", res.Switched)
+	}
+}
+
+// A missing blob is missing at each of its pathnames.
+func TestVerifyNamesEveryPath(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(files{"/a": "same", "/b": "same", "/c": "c"})[0])
+	w.drop("blog/b/" + w.manifest().Assets[0].Blob.String())
+	v, err := w.engine().Verify(t.Context(), false)
+	if err != nil || !slices.Equal(v.Deployments[0].Missing, []string{"/a", "/b"}) {
+		t.Errorf("%+v %v", v, err)
+	}
+}
+
+type emptyWorkers struct{ kvsync.Workers }
+
+func (emptyWorkers) Activations(context.Context) ([]kvsync.Activation, error) { return nil, nil }
+
+type emptyAccount struct{ kvsync.Account }
+
+func (a emptyAccount) Workers(s string) kvsync.Workers { return emptyWorkers{a.Account.Workers(s)} }
+
+// A script that was never deployed has nothing to prune, and is somebody's.
+func TestPruneWithoutDeployments(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(history(one)[0])
+	w.config.Account = emptyAccount{w.account}
+	_, err := w.engine().Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardTarget)
+	_, err = w.deploy(history(one)[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardForeign)
+}
+
+// What is not retained is not said to be.
+func TestHistoryRetained(t *testing.T) {
+	w := start(t)
+	w.config.Retain, w.config.Grace = 1, time.Hour
+	h := history(one, two, three)
+	a := w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: a.Deployment}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(&memory{files: three})
+	w.now = w.now.Add(100 * time.Hour)
+	past, err := w.engine().History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range past[1:] {
+		if d.Retained {
+			t.Errorf("%s at %s retained", d.ID, d.Time)
+		}
+	}
+}
+
+// Equal files are one blob, in the count too.
+func TestUploadedCountsBlobs(t *testing.T) {
+	w := start(t)
+	res := w.mustDeploy(&memory{files: files{"/a": "same", "/b": "same"}})
+	if res.Uploaded != 1 {
+		t.Errorf("uploaded %d blobs of 1", res.Uploaded)
+	}
+}
+
+// A rollback ends a split, whoever has the larger share.
+func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	b := w.mustDeploy(h[1])
+	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: id, Percent: 60}, {Version: b.Version, Percent: 40}}, "split", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Taking over a script applies its new author's settings.
+func TestTakeOverSettings(t *testing.T) {
+	w := start(t)
+	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+		t.Fatal(err)
+	}
+	mine := script
+	mine.Settings = map[string]json.RawMessage{"logpush": json.RawMessage("true")}
+	kinds := w.counted(func() {
+		if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if !slices.Contains(kinds, "workers.script-settings.patch") {
+		t.Errorf("settings not applied: %v", kinds)
+	}
+}
+
+// A lost switch that somebody followed at once did happen.
+func TestLateRivalAfterLostSwitch(t *testing.T) {
+	w := start(t)
+	h := history(one, two, three)
+	w.mustDeploy(h[0])
+	w.config.Account = w.connect(1)
+	lost := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "workers.deployments.create" && !lost {
+			lost = true
+			return platform.Fault{Kind: platform.FaultLoseReply}
+		}
+		if r.Kind == "workers.deployments.list" && lost {
+			w.p.Server.SetFault(nil)
+			rival := *w
+			rival.account = w.connect(0)
+			rival.config.Account = rival.account
+			rival.mustDeploy(h[2])
+		}
+		return platform.Fault{}
+	})
+	_, err := w.deploy(h[1], kvsync.Options{})
+	if err != nil && strings.Contains(err.Error(), "what was live is still live") {
+		t.Error(err)
+	}
+}
