@@ -2,12 +2,16 @@
 // files beside it, as functions of plain values.
 
 import { readBlob } from "./blob";
+import { openBody, type Body, type File } from "./body";
+import { cacheControl, EdgeCache, isContentHashed } from "./caching";
+import { readIndex } from "./chunks";
 import { isNotModified } from "./conditional";
 import { HeaderRules } from "./headers";
 import { resolvePathname } from "./html";
-import { Manifest, type Asset } from "./manifest";
+import { Manifest, ManifestError, type Asset } from "./manifest";
 import { resolveNotFound } from "./not_found";
 import { decodePathname, encodePathname } from "./pathname";
+import { requestedRanges } from "./range";
 import { Redirects } from "./redirects";
 
 /** The bindings that kv-sync gives to a version that it deploys. */
@@ -24,9 +28,6 @@ export interface Assets {
   fetch(request: Request, env: Env, ctx?: ExecutionContext): Promise<Response>;
 }
 
-/** The client asks again before it uses its copy; a 304 is cheap. */
-const revalidate = "public, max-age=0, must-revalidate";
-
 /** Until a blob that was just written is visible everywhere, or KV is well again. */
 const retryAfterSeconds = "5";
 
@@ -39,10 +40,16 @@ export function createAssets(manifest: ArrayBuffer): Assets {
   return new Site(new Manifest(manifest));
 }
 
+/** What a manifest's meta section says, made ready at the first request. */
+interface Rules {
+  redirects: Redirects;
+  headers: HeaderRules;
+  edge: EdgeCache;
+}
+
 class Site implements Assets {
   readonly #manifest: Manifest;
-  #redirects: Redirects | undefined;
-  #headers: HeaderRules | undefined;
+  #made: Rules | undefined;
 
   constructor(manifest: Manifest) {
     this.#manifest = manifest;
@@ -54,33 +61,41 @@ class Site implements Assets {
     } catch (error) {
       // Without the query, which may hold what is nobody's business.
       console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
-      return unavailable(500);
+      return failure(500);
     }
   }
 
-  async #answer(request: Request, env: Env): Promise<Response> {
-    const url = new URL(request.url);
-    const { meta } = this.#manifest;
-    this.#redirects ??= new Redirects(meta.redirects);
-    this.#headers ??= new HeaderRules(meta.headers);
+  get #rules(): Rules {
+    if (this.#made === undefined) {
+      const { meta } = this.#manifest;
+      this.#made = { redirects: new Redirects(meta.redirects), headers: new HeaderRules(meta.headers), edge: new EdgeCache(meta) };
+    }
+    return this.#made;
+  }
 
-    const redirection = this.#redirects.match(url);
+  #answer(request: Request, env: Env): Promise<Response> | Response {
+    const url = URL.parse(request.url);
+    if (!url) return failure(400); // a Host that is none
+    const redirection = this.#rules.redirects.match(url);
     if (redirection && "location" in redirection) {
-      return this.#finish(url, redirect(redirection.status, redirection.location));
+      return this.#short(url, redirection.status, { Location: redirection.location });
     }
     const pathname = redirection ? redirection.pathname : url.pathname;
     const decoded = decodePathname(pathname);
     const resolution = this.#resolve(decoded);
-    if (!resolution) return this.#finish(url, new Response(null, { status: 404 }));
+    if (!resolution) return this.#short(url, 404, {});
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return this.#finish(url, new Response(null, { status: 405, headers: { Allow: "GET, HEAD" } }));
+      return this.#short(url, 405, { Allow: "GET, HEAD" });
     }
     // Each pathname has one spelling; others lead there, in one step with those of html_handling.
     const canonical = encodePathname("redirect" in resolution ? resolution.redirect : decoded);
     if ("redirect" in resolution || canonical !== pathname) {
-      return this.#finish(url, redirect(307, canonical + url.search));
+      return this.#short(url, 307, { Location: canonical + url.search });
     }
-    return this.#serve(request, url, env, this.#manifest.asset(resolution.asset), resolution.status);
+    // What answers for another name may be another content tomorrow.
+    const contentHashed =
+      !redirection && isContentHashed(decoded) && this.#manifest.find(decoded) === resolution.asset;
+    return this.#serve(request, url, env, this.#manifest.asset(resolution.asset), resolution.status, contentHashed);
   }
 
   /**
@@ -113,51 +128,70 @@ class Site implements Assets {
     return resolveNotFound(pathname, notFoundHandling, current);
   }
 
-  async #serve(request: Request, url: URL, env: Env, asset: Asset, status: 200 | 404): Promise<Response> {
+  async #serve(
+    request: Request,
+    url: URL,
+    env: Env,
+    asset: Asset,
+    status: 200 | 404,
+    contentHashed: boolean,
+  ): Promise<Response> {
     const etag = `"${asset.hash}"`;
-    const lastModified = status === 200 ? new Date(asset.modified * 1000).toUTCString() : undefined;
-    const headers = new Headers({ "Content-Type": asset.type, ETag: etag });
-    if (lastModified !== undefined) headers.set("Last-Modified", lastModified);
-    // What is sent to one client only, or in part, is not for shared caches.
-    if (!request.headers.has("authorization") && !request.headers.has("range")) {
-      headers.set("Cache-Control", revalidate);
+    const headers: Record<string, string> = { "Content-Type": asset.type, ETag: etag };
+    let lastModified: string | undefined;
+    if (status === 200) {
+      lastModified = headers["Last-Modified"] = new Date(asset.modified * 1000).toUTCString();
+      headers["Accept-Ranges"] = "bytes";
     }
-    if (isNotModified(request.headers, etag, lastModified)) {
-      return this.#finish(url, new Response(null, { status: 304, headers }));
+    // What is sent to one client only is not for shared caches.
+    if (!request.headers.has("authorization")) {
+      headers["Cache-Control"] = cacheControl(contentHashed);
+      Object.assign(headers, this.#rules.edge.asset);
     }
+    if (isNotModified(request.headers, etag, lastModified)) return this.#finish(url, null, 304, headers);
     if (request.method === "HEAD") {
-      headers.set("Content-Length", String(asset.size));
-      return this.#finish(url, new Response(null, { status, headers }));
+      headers["Content-Length"] = String(asset.size);
+      return this.#finish(url, null, status, headers);
     }
 
-    let body: ReadableStream | null;
+    const ranges = lastModified === undefined ? undefined : requestedRanges(request.headers, asset.size, etag, lastModified);
+    if (ranges?.length === 0) return this.#short(url, 416, { "Content-Range": `bytes */${asset.size}` });
+    let body: Body | null;
     try {
-      body = await readBlob(env.KV_SYNC_BLOBS, asset.key);
+      const file = await this.#file(asset, env.KV_SYNC_BLOBS);
+      body = file && (await openBody(env.KV_SYNC_BLOBS, file, asset.type, asset.hash, ranges));
     } catch (error) {
+      if (error instanceof ManifestError) throw error;
       console.error(`kv-sync: cannot read ${asset.key} for ${url.pathname}:`, error);
-      return unavailable(503);
+      return failure(503);
     }
-    if (body) {
-      headers.set("Content-Length", String(asset.size));
-      return this.#finish(url, new Response(body, { status, headers }));
-    }
-    if (asset.retired) return new Response(null, { status: 404, headers: { "Cache-Control": "no-store" } });
-    console.error(`kv-sync: ${asset.key} for ${url.pathname} is not in KV; run kv-sync verify`);
-    return unavailable(503);
+    if (body) return this.#finish(url, body.stream, ranges ? 206 : status, Object.assign(headers, body.headers));
+    if (asset.retired) return failure(404);
+    console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${url.pathname} is not in KV; run kv-sync verify`);
+    return failure(503);
+  }
+
+  /** Where the bytes of an asset lie, or null if its index is not in KV. */
+  async #file({ key, hash, size, chunked }: Asset, kv: KVNamespace): Promise<File | null> {
+    if (!chunked) return { size, blobSize: size, key: () => key };
+    const index = await readBlob(kv, key);
+    return index && readIndex(await new Response(index).arrayBuffer(), this.#manifest.meta.site, hash, size);
+  }
+
+  /** An answer that is no asset and has no body. */
+  #short(url: URL, status: number, headers: Record<string, string>): Response {
+    return this.#finish(url, null, status, Object.assign(headers, this.#rules.edge.other));
   }
 
   /** The site's own headers go on every answer, but not on failures: a rule could have those cached. */
-  #finish(url: URL, response: Response): Response {
-    this.#headers?.apply(url, response.headers);
+  #finish(url: URL, body: ReadableStream | null, status: number, headers: Record<string, string>): Response {
+    const response = new Response(body, { status, headers });
+    this.#rules.headers.apply(url, response.headers);
     return response;
   }
 }
 
-function redirect(status: number, location: string): Response {
-  return new Response(null, { status, headers: { Location: location } });
-}
-
-function unavailable(status: 500 | 503): Response {
+function failure(status: 400 | 404 | 500 | 503): Response {
   const headers: Record<string, string> = { "Cache-Control": "no-store" };
   if (status === 503) headers["Retry-After"] = retryAfterSeconds;
   return new Response(null, { status, headers });

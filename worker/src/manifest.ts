@@ -11,6 +11,7 @@ const headerBytes = 64;
 const entryBytes = 64;
 const nonceBytes = 8;
 
+const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 
 /**
@@ -26,16 +27,19 @@ export class ManifestError extends Error {
 
 /** One asset as the manifest lists it. */
 export interface Asset {
-  /** The blob's key in KV. */
+  /** The blob's key in KV, or that of the chunks' index. */
   key: string;
-  /** SHA-256 of the bytes, 64 hexadecimal digits. */
+  /** Names the bytes, in 64 hexadecimal digits: their SHA-256, or that of the chunks' index. */
   hash: string;
+  /** Of the whole file, in bytes. */
   size: number;
   /** Seconds since 1970 UTC. */
   modified: number;
   type: string;
   /** Gone from this deployment; reachable while a retained one has its blob. */
   retired: boolean;
+  /** Whether the file is in chunks, because one value of KV cannot hold it. */
+  chunked: boolean;
 }
 
 /** A served manifest over the bytes of its module. */
@@ -111,20 +115,21 @@ export class Manifest {
     const view = this.#view;
     const at = this.#entries + index * entryBytes;
     const flags = view.getUint16(at + 62, true);
-    if ((flags & ~flagRetired) !== 0) refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
+    if ((flags & ~(flagChunked | flagRetired)) !== 0) refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
     const nonce = view.getUint32(at + 48, true);
     if (nonce >= this.#nonceCount) refuse(`entry ${index} names nonce ${nonce} of ${this.#nonceCount}`);
     const { site, types } = this.meta;
     const type = types[view.getUint16(at + 60, true)];
     if (type === undefined) refuse(`entry ${index} names a content type that is not there`);
-    const hash = this.#hex(at + 16, 32);
+    const hash = hex(view, at + 16, 32);
     return {
-      key: `${site}/b/${hash}.${this.#hex(this.#nonces + nonce * nonceBytes, nonceBytes)}`,
+      key: `${site}/b/${hash}.${hex(view, this.#nonces + nonce * nonceBytes, nonceBytes)}`,
       hash,
       size: view.getUint32(at + 52, true),
       modified: view.getUint32(at + 56, true),
       type,
       retired: (flags & flagRetired) !== 0,
+      chunked: (flags & flagChunked) !== 0,
     };
   }
 
@@ -136,12 +141,13 @@ export class Manifest {
     }
     return 0;
   }
+}
 
-  #hex(at: number, length: number): string {
-    let text = "";
-    for (let i = 0; i < length; i++) text += hexDigits[this.#view.getUint8(at + i)];
-    return text;
-  }
+/** Bytes in hexadecimal digits. */
+export function hex(view: DataView, at: number, length: number): string {
+  let text = "";
+  for (let i = 0; i < length; i++) text += hexDigits[view.getUint8(at + i)];
+  return text;
 }
 
 const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -29,6 +29,8 @@ export interface Meta {
   notFoundHandling: NotFoundHandling;
   redirects: Redirect[];
   headers: HeaderRule[];
+  /** For how many seconds Workers Caching may keep a response; 0 where it is not used. */
+  edgeCache: number;
 }
 
 const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"] as const;
@@ -48,6 +50,7 @@ export function parseMeta(bytes: Uint8Array): Meta {
     notFoundHandling: oneOf(notFoundHandlings, meta["not_found_handling"], "not_found_handling"),
     redirects: list(meta["redirects"], "redirects").map(redirect),
     headers: list(meta["headers"], "headers").map(headerRule),
+    edgeCache: seconds(meta["edge_cache"], "edge_cache"),
   };
 }
 
@@ -77,6 +80,13 @@ function record(json: unknown, member: string): Record<string, unknown> {
 function string(json: unknown, member: string): string {
   if (typeof json !== "string") throw new Error(`${member} holds no string`);
   return json;
+}
+
+/** A time that was left out is none. */
+function seconds(json: unknown, member: string): number {
+  if (json === undefined) return 0;
+  if (!Number.isSafeInteger(json) || (json as number) < 0) throw new Error(`${member} holds no number of seconds`);
+  return json as number;
 }
 
 /** A list that was left out is empty. */

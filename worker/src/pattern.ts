@@ -33,6 +33,11 @@ export function isDynamic(source: string): boolean {
   return /\*|:[A-Za-z]/.test(source.replace(/^https:\/\//, ""));
 }
 
+/** Whether a pattern matches the requests of some hosts only. */
+export function namesHost(source: string): boolean {
+  return splitPattern(source).host !== "";
+}
+
 /** What a pattern without placeholders matches, to be compared with a URL's `staticKeys`. */
 export function staticKey(source: string): string {
   const { host, path } = splitPattern(source);

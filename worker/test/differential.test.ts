@@ -137,7 +137,6 @@ const extras: Ask[] = [
   { method: "DELETE" },
   { method: "OPTIONS" },
   { headers: { authorization: "Basic eDp5" } },
-  { headers: { range: "bytes=0-0" } },
   { headers: { "if-none-match": '"other"' } },
   { headers: { "if-modified-since": "Thu, 01 Jan 1970 00:00:01 GMT" } },
   { headers: { "sec-fetch-mode": "navigate" } },
@@ -145,7 +144,7 @@ const extras: Ask[] = [
 ];
 
 /** What is the server's, or ours on purpose (docs/serving.md). */
-const ignored = new Set(["date", "connection", "keep-alive", "etag", "last-modified", "allow"]);
+const ignored = new Set(["date", "connection", "keep-alive", "etag", "last-modified", "allow", "accept-ranges"]);
 
 /** An empty body may be announced or not; the oracle sends no type for a name that it does not know. */
 const ignoredValues = new Set(["content-length: 0", "content-type: application/octet-stream"]);

@@ -11,6 +11,7 @@ export interface Description {
   entries: EntryDescription[];
   redirects?: undefined | { from: string; to: string; status: number }[];
   headers?: undefined | { path: string; set?: [string, string][]; unset?: string[] }[];
+  edge_cache?: number;
 }
 
 export interface EntryDescription {
@@ -21,6 +22,14 @@ export interface EntryDescription {
   modified: number;
   type: string;
   retired?: boolean;
+  chunked?: boolean;
+}
+
+/** A chunk index as testdata/served/chunked/*.json describe one. */
+export interface IndexDescription {
+  chunk_size: number;
+  size: number;
+  chunks: { hash: string; nonce: string }[];
 }
 
 export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
@@ -47,6 +56,7 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
             unset: unset?.length ? unset : undefined,
           }))
         : undefined,
+      edge_cache: description.edge_cache || undefined,
     }),
   );
 
@@ -73,8 +83,20 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
   bytes.writeUInt32LE(entry.size, 52);
   bytes.writeUInt32LE(entry.modified, 56);
   bytes.writeUInt16LE(type, 60);
-  bytes.writeUInt16LE(entry.retired ? 4 : 0, 62);
+  bytes.writeUInt16LE((entry.retired ? 4 : 0) | (entry.chunked ? 1 : 0), 62);
   return bytes;
+}
+
+/** A chunk index, and the hash that its entry has. */
+export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): { hash: string; bytes: Buffer<ArrayBuffer> } {
+  const head = Buffer.alloc(24);
+  head.write("KVSC", 0, "latin1");
+  head.writeUInt16LE(1, 4);
+  head.writeUInt32LE(chunk_size, 8);
+  head.writeUInt32LE(chunks.length, 12);
+  head.writeBigUInt64LE(BigInt(size), 16);
+  const named = Buffer.concat([head, ...chunks.map(({ hash }) => Buffer.from(hash, "hex"))]);
+  return { hash: sha256Hex(named), bytes: Buffer.concat([named, ...chunks.map(({ nonce }) => Buffer.from(nonce, "hex"))]) };
 }
 
 export function sha256Hex(bytes: string | Uint8Array): string {

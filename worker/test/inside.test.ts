@@ -48,14 +48,18 @@ const config :Workerd.Config = (services = [(name = "main", worker = (
 
 function readVectors(): Vectors {
   const read = (name: string) => readFileSync(join(vectorFolder, name));
-  const names = (folder: string) =>
+  const names = (folder: string, suffix: string) =>
     readdirSync(join(vectorFolder, folder))
-      .filter((name) => name.endsWith(".bin"))
-      .map((name) => name.slice(0, -".bin".length));
+      .filter((name) => name.endsWith(suffix))
+      .map((name) => join(folder, name.slice(0, -suffix.length)));
+  const described = (folder: string, suffix: string) =>
+    names(folder, suffix).map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(name + suffix).toString("base64") }] as const);
+  const damaged = (folder: string, suffix: string) =>
+    names(folder, suffix).map((name) => [name, read(name + suffix).toString("base64")] as const);
   return {
-    manifests: Object.fromEntries(
-      names("").map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(`${name}.bin`).toString("base64") }]),
-    ),
-    refused: Object.fromEntries(names("refused").map((name) => [name, read(`refused/${name}.bin`).toString("base64")])),
+    manifests: Object.fromEntries([...described("", ".bin"), ...described("chunked", ".bin")]),
+    refused: Object.fromEntries(damaged("refused", ".bin")),
+    indexes: Object.fromEntries(described("chunked", ".index")),
+    refusedIndexes: Object.fromEntries(damaged("chunked/refused", ".index")),
   };
 }

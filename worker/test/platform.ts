@@ -4,7 +4,7 @@
 // each read and can make it fail.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { createRequire } from "node:module";
@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build, type StdinOptions } from "esbuild";
-import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+import { encodeIndex, encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
 
 const require = createRequire(import.meta.url);
 
@@ -30,6 +30,12 @@ export interface Site {
   files: Record<string, string | Uint8Array>;
   /** Files of an earlier deployment. The oracle does not know them. */
   retired?: Record<string, string>;
+  /** Files in chunks of so many bytes. */
+  chunked?: Record<string, { content: string; size: number; retired?: boolean }>;
+  /** Entries whose blobs the test sees to. */
+  entries?: EntryDescription[];
+  /** For how many seconds Workers Caching may keep a response. */
+  edgeCache?: number;
   html?: string;
   notFound?: string;
   /** The texts of _redirects and _headers. */
@@ -83,7 +89,15 @@ export function describe(site: Site): Description {
     site: site.name,
     ...(site.html ? { html_handling: site.html } : {}),
     ...(site.notFound ? { not_found_handling: site.notFound } : {}),
-    entries: [...entries(site.files, false), ...entries(site.retired ?? {}, true)],
+    entries: [
+      ...(site.entries ?? []),
+      ...entries(site.files, false),
+      ...entries(site.retired ?? {}, true),
+      ...Object.entries(site.chunked ?? {}).flatMap(([path, { content, size, retired }]) =>
+        entries({ [path]: content }, retired ?? false).map((entry) => ({ ...entry, hash: chunk(content, size).hash, chunked: true })),
+      ),
+    ],
+    ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
     redirects: compileRedirects(site.redirects ?? ""),
     headers: compileHeaders(site.headers ?? ""),
   };
@@ -92,6 +106,14 @@ export function describe(site: Site): Description {
 /** The key under which a test site's content lies. */
 export function blobKey(site: string, content: string | Uint8Array): string {
   return `${site}/b/${sha256Hex(content)}.${nonce}`;
+}
+
+/** The index of a test site's file in chunks, its chunks by their nonces, which differ. */
+export function chunk(content: string, size: number): { hash: string; bytes: Buffer; chunks: { key: string; content: string }[] } {
+  const parts = Array.from({ length: Math.ceil(content.length / size) }, (_, i) => content.slice(i * size, (i + 1) * size));
+  const chunks = parts.map((part, i) => ({ hash: sha256Hex(part), nonce: i.toString(16).padStart(16, "c") }));
+  const index = encodeIndex({ chunk_size: size, size: content.length, chunks });
+  return { ...index, chunks: chunks.map(({ hash, nonce }, i) => ({ key: `${hash}.${nonce}`, content: parts[i]! })) };
 }
 
 /** KV as workerd asks for it over HTTP. */
@@ -186,6 +208,11 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     for (const content of Object.values({ ...site.files, ...site.retired })) {
       this.kv.values.set(blobKey(site.name, content), Buffer.from(content as Uint8Array));
     }
+    for (const { content, size } of Object.values(site.chunked ?? {})) {
+      const index = chunk(content, size);
+      this.kv.values.set(`${site.name}/b/${index.hash}.${nonce}`, index.bytes);
+      for (const { key, content } of index.chunks) this.kv.values.set(`${site.name}/b/${key}`, Buffer.from(content));
+    }
     return `(name = "${site.name}", worker = (compatibilityDate = "2026-01-01",
       modules = [(name = "worker.js", esModule = embed "${main}"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
       bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = "{}")]))`;
@@ -207,17 +234,23 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     return `(name = "oracle-${site.name}", assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
   }
 
-  /** Sends a request with this very path to a service. */
-  ask(service: string, path: string, { method = "GET", headers = {} }: Ask = {}): Promise<Reply> {
+  /** The port of a service on loopback. */
+  port(service: string): number {
     const port = this.#ports.get(service);
     if (port === undefined) throw new Error(`there is no service ${service}`);
+    return port;
+  }
+
+  /** Sends a request with this very path to a service. */
+  ask(service: string, path: string, { method = "GET", headers = {} }: Ask = {}): Promise<Reply> {
+    const port = this.port(service);
     return new Promise((resolve, reject) => {
       const request = http.request(
         { host: "127.0.0.1", port, path, method, headers: { host: "example.com", ...headers }, agent: this.#agent },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("error", reject);
+          response.on("error", reject); // also where it ends short of its Content-Length
           response.on("end", () =>
             resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
           );
@@ -226,6 +259,11 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       request.on("error", reject);
       request.end();
     });
+  }
+
+  /** The most memory that workerd ever had, in bytes. */
+  peakMemory(): number {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#process!.pid}/status`, "utf8"))![1]) * 1024;
   }
 
   async stop(): Promise<void> {

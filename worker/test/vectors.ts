@@ -3,22 +3,29 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+import { encodeIndex, encodeManifest, sha256Hex, type Description, type EntryDescription, type IndexDescription } from "./encode";
 
 /** The files of testdata/served/ that are generated, by name. */
 export function vectorFiles(): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
-  for (const [name, { about, manifest, missing }] of Object.entries(manifests)) {
+  for (const [name, { about, manifest, index, missing }] of Object.entries(manifests)) {
     const lookups = [
-      ...manifest.entries.map(({ path, hash, nonce, size, modified, type, retired }) => ({
+      ...manifest.entries.map(({ path, hash, nonce, size, modified, type, retired, chunked }) => ({
         path,
-        found: { key: `${manifest.site}/b/${hash}.${nonce}`, size, modified, type, retired: retired ?? false },
+        found: { key: `${manifest.site}/b/${hash}.${nonce}`, size, modified, type, retired: retired ?? false, chunked },
       })),
       ...missing.map((path) => ({ path, found: null })),
     ];
-    files.set(`${name}.json`, Buffer.from(`${JSON.stringify({ about, manifest, lookups }, null, 1)}\n`));
+    files.set(`${name}.json`, Buffer.from(`${JSON.stringify({ about, manifest, index, lookups }, null, 1)}\n`));
     files.set(`${name}.bin`, encodeManifest(manifest));
+    if (index) files.set(`${name}.index`, encodeIndex(index).bytes);
   }
+  const reasonsOfIndexes: Record<string, string> = {};
+  for (const { name, reason, bytes } of refusedIndexes()) {
+    reasonsOfIndexes[name] = reason;
+    files.set(`chunked/refused/${name}.index`, bytes);
+  }
+  files.set("chunked/refused.json", Buffer.from(`${JSON.stringify(reasonsOfIndexes, null, 1)}\n`));
   const reasons: Record<string, string> = {};
   for (const { name, reason, bytes } of refused()) {
     reasons[name] = reason;
@@ -44,7 +51,18 @@ function entry(path: string, nonce: string, type: string, more: Partial<EntryDes
   };
 }
 
-const manifests: Record<string, { about: string; manifest: Description; missing: string[] }> = {
+/** 40 MiB and a byte: two chunks whole, of the same content under the same key, and a short one. */
+const film: IndexDescription = {
+  chunk_size: 16 << 20,
+  size: (40 << 20) + 1,
+  chunks: [
+    { hash: sha256Hex("a"), nonce: "0123456789abcdef" },
+    { hash: sha256Hex("a"), nonce: "0123456789abcdef" },
+    { hash: sha256Hex("b"), nonce: "00000000000000ff" },
+  ],
+};
+
+const manifests: Record<string, { about: string; manifest: Description; index?: IndexDescription; missing: string[] }> = {
   empty: {
     about: "No entry, no nonce, no setting.",
     manifest: { site: "empty", entries: [] },
@@ -103,7 +121,48 @@ const manifests: Record<string, { about: string; manifest: Description; missing:
     },
     missing: ["/p/200.html", "/p/0.html", "/p/", "/"],
   },
+  "chunked/film": {
+    about: "A file in chunks, which has an index; Workers Caching for an hour.",
+    manifest: {
+      site: "films",
+      entries: [
+        entry("/index.html", "0123456789abcdef", html),
+        entry("/film.mp4", "0123456789abcdef", "video/mp4", { hash: encodeIndex(film).hash, size: film.size, chunked: true }),
+        entry("/old.mp4", "00000000000000ff", "video/mp4", { hash: encodeIndex(film).hash, size: film.size, chunked: true, retired: true }),
+      ],
+      edge_cache: 3600,
+    },
+    index: film,
+    missing: ["/", "/film"],
+  },
 };
+
+/** The damages to the vector "chunked/film" that reading an index must notice. */
+function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
+  const good = encodeIndex(film).bytes;
+  const damages: { name: string; reason: string; damage: (bytes: Buffer) => Buffer | void }[] = [
+    { name: "empty-file", reason: "no header", damage: () => Buffer.alloc(0) },
+    { name: "short-header", reason: "23 bytes", damage: (bytes) => bytes.subarray(0, 23) },
+    { name: "magic", reason: "the magic is KVSM", damage: (bytes) => void bytes.write("KVSM", 0, "latin1") },
+    { name: "version", reason: "version 2", damage: (bytes) => void bytes.writeUInt16LE(2, 4) },
+    { name: "reserved", reason: "the reserved field is 1", damage: (bytes) => void bytes.writeUInt16LE(1, 6) },
+    { name: "chunk-size-0", reason: "chunks of no byte", damage: (bytes) => void bytes.writeUInt32LE(0, 8) },
+    { name: "chunk-size-other", reason: "chunks of another size, of which as many are needed", damage: (bytes) => void bytes.writeUInt32LE((16 << 20) - 1, 8) },
+    { name: "chunk-size-large", reason: "chunks larger than a value of KV", damage: (bytes) => void bytes.writeUInt32LE((25 << 20) + 1, 8) },
+    { name: "chunks-none", reason: "no chunk", damage: (bytes) => void bytes.writeUInt32LE(0, 12) },
+    { name: "chunks-few", reason: "a chunk too few", damage: (bytes) => void bytes.writeUInt32LE(2, 12) },
+    { name: "chunks-many", reason: "2³²-1 chunks", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
+    { name: "size", reason: "another size than the entry's", damage: (bytes) => void bytes.writeBigUInt64LE(BigInt(film.size + 1), 16) },
+    { name: "size-large", reason: "2⁶⁴-1 bytes", damage: (bytes) => void bytes.writeBigUInt64LE(0xffffffffffffffffn, 16) },
+    { name: "hash", reason: "a chunk's hash is another", damage: (bytes) => void (bytes[24]! ^= 1) },
+    { name: "truncated", reason: "the last byte is missing", damage: (bytes) => bytes.subarray(0, -1) },
+    { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
+  ];
+  return damages.map(({ name, reason, damage }) => {
+    const bytes = Buffer.from(good);
+    return { name, reason, bytes: damage(bytes) ?? bytes };
+  });
+}
 
 /** The damages to the vector "site" that opening a manifest must notice. */
 function refused(): { name: string; reason: string; bytes: Buffer }[] {

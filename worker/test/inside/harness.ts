@@ -6,6 +6,9 @@ export interface Vectors {
   manifests: Record<string, { json: string; bin: string }>;
   /** Manifests to refuse, in base64, by name. */
   refused: Record<string, string>;
+  /** Chunk indexes in base64, and those to refuse, by name. */
+  indexes: Record<string, { json: string; bin: string }>;
+  refusedIndexes: Record<string, string>;
 }
 
 type Body = (vectors: Vectors) => void | Promise<void>;

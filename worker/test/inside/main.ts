@@ -1,9 +1,12 @@
+import "./caching";
+import "./chunks";
 import "./conditional";
 import "./html";
 import "./manifest";
 import "./meta";
 import "./pathname";
 import "./pattern";
+import "./range";
 import "./redirects";
 import { runAll, type Vectors } from "./harness";
 

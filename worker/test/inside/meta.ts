@@ -12,6 +12,7 @@ test("members that are left out have their defaults", () => {
     notFoundHandling: "404-page",
     redirects: [],
     headers: [],
+    edgeCache: 0,
   });
 });
 

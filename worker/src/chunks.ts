@@ -1,0 +1,49 @@
+// The index of a file that is too large for one value of KV: docs/format.md
+// gives its layout.
+
+import { hex, ManifestError } from "./manifest";
+import type { File } from "./body";
+
+const magic = 0x4b565343; // "KVSC", read big-endian
+const version = 1;
+const headBytes = 24;
+const hashBytes = 32;
+const nonceBytes = 8;
+
+/** KV takes no larger value. */
+const largestChunk = 25 << 20;
+
+/** KV may be read a thousand times for a request; one was for the index. */
+const mostChunks = 999;
+
+/**
+ * The file that an index describes. Throws a ManifestError unless the index is
+ * the one that the manifest names, and whole: its hash covers all but the
+ * nonces, of which each names a key that holds its chunk or nothing.
+ */
+export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, size: number): Promise<File> {
+  const refuse = (reason: string): never => {
+    throw new ManifestError(`kv-sync chunk index ${hash}: ${reason}; deploy again with one version of kv-sync`);
+  };
+  if (bytes.byteLength < headBytes) refuse(`${bytes.byteLength} bytes are too few for a header`);
+  const view = new DataView(bytes);
+  if (view.getUint32(0) !== magic) refuse("it does not begin with KVSC");
+  if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is not known`);
+  if (view.getUint16(6, true) !== 0) refuse(`its reserved field is ${view.getUint16(6, true)}`);
+  const blobSize = view.getUint32(8, true);
+  const count = view.getUint32(12, true);
+  if (view.getBigUint64(16, true) !== BigInt(size)) refuse(`it is of ${view.getBigUint64(16, true)} bytes, not ${size}`);
+  if (blobSize < 1 || blobSize > largestChunk) refuse(`chunks of ${blobSize} bytes are not possible`);
+  if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize)) refuse(`${count} chunks are not possible`);
+  const nonces = headBytes + count * hashBytes;
+  const length = nonces + count * nonceBytes;
+  if (bytes.byteLength !== length) refuse(`it has ${bytes.byteLength} bytes, not ${length}`);
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes, 0, nonces));
+  if (hex(new DataView(digest), 0, hashBytes) !== hash) refuse("it does not hash to its key");
+  return {
+    size,
+    blobSize,
+    key: (chunk) =>
+      `${site}/b/${hex(view, headBytes + chunk * hashBytes, hashBytes)}.${hex(view, nonces + chunk * nonceBytes, nonceBytes)}`,
+  };
+}

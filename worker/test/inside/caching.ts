@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { EdgeCache, isContentHashed } from "../../src/caching";
+import { parseMeta } from "../../src/meta";
+import { test } from "./harness";
+
+test("a hash in a name is told from what people write", () => {
+  for (const path of ["/app.3f2a9c1b.js", "/static/js/main.0a1b2c3d.chunk.css", "/app.3f2a9c1b4d5e6f708192a3b4c5d6e7f8.js.map", "/a.b.c.00000000f.woff2"]) {
+    assert.equal(isContentHashed(path), true, path);
+  }
+  const others = [
+    "/report.20240131.pdf", "/a.12345678.js", "/word.facade.js", "/word.deadbeef.js", "/app.3f2a9c1.js", "/app.3F2A9C1B.js", "/app-3f2a9c1b.js", "/photo-iPhone15.jpg",
+    "/3f2a9c1b.js", "/app.3f2a9c1b", "/app.3f2a9c1b/index.html", "/app.3f2a9c1b.js/x", "/app.3f2a9c1b.js\n", "/x-1b4e28ba-2fa1-11d2-883f-0016d3cca427.pdf", "/app.3f2a9c1b.a.b.c",
+  ];
+  for (const path of others) assert.equal(isContentHashed(path), false, path);
+});
+
+test("a hostile name costs no more than its length", () => {
+  const start = Date.now();
+  for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."]) isContentHashed(`/${part.repeat(1e4)}!`);
+  assert.ok(Date.now() - start < 5000);
+});
+
+test("Workers Caching is told nothing, a time, or nothing to keep where a rule names a host", () => {
+  const edge = (more: object) => new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", ...more }))));
+  const no = { "Cloudflare-CDN-Cache-Control": "no-store" };
+  assert.equal(edge({}).asset, undefined);
+  assert.equal(edge({ edge_cache: 0 }).other, undefined);
+  assert.deepEqual(edge({ edge_cache: 60 }).asset, { "Cloudflare-CDN-Cache-Control": "public, max-age=60", "Cache-Tag": "s" });
+  assert.deepEqual(edge({ edge_cache: 60 }).other, no);
+  assert.deepEqual(edge({ edge_cache: 60, redirects: [{ from: "https://a.com/*", to: "/", status: 301 }] }).asset, no);
+  assert.deepEqual(edge({ edge_cache: 60, headers: [{ path: "https://:x.a.com/y" }] }).asset, no);
+  for (const edge_cache of [-1, 1.5, "60", 1e300, null, "x\r\ny"]) assert.throws(() => edge({ edge_cache }), String(edge_cache));
+});
