@@ -1,11 +1,13 @@
 // Package source reads what is to be served: from a commit, or from a folder.
 // Both satisfy [kvsync.Source].
 //
-// A commit is read from git objects, never from the work tree, through go-git's
-// object storage. Forms of repository that go-git cannot read (SHA-256,
-// reftable, partial clones) are read by the git command where there is one. A
-// directory or a blob that the live manifest already names is taken from it
-// unread.
+// A commit is read from git objects, never from the work tree. Revisions are
+// resolved through go-git; objects are read from packs and loose files where
+// they lie (pack.go), by all readers at once, because go-git's own reading is
+// several times as slow and holds far more in memory. Forms of repository that
+// neither reads (SHA-256, reftable, partial clones) are read by the git command
+// where there is one. A directory or a blob that the live manifest already names
+// is taken from it unread.
 //
 // A folder is walked through [os.Root], so that no symlink, not even one that
 // is swapped in meanwhile, leads out of it. Its hashes are remembered between

@@ -23,7 +23,7 @@ type repository struct {
 	gitDir, commonDir string
 	// top is the work tree's root, "" for a bare repository.
 	top string
-	// unreadable says why go-git cannot read this form of repository, or "".
+	// unreadable says why storage cannot read this form of repository, or "".
 	unreadable string
 }
 
@@ -158,16 +158,15 @@ func (r *repository) open(getenv func(string) string) (*objects, error) {
 		}
 	}
 	git, err := exec.LookPath("git")
+	hasGit := err == nil
 	switch {
-	case err != nil && r.unreadable != "":
+	case r.unreadable == "" && !hasGit:
+		return &objects{store: store}, nil
+	case r.unreadable == "":
+		return &objects{store: store, git: newCommandStore(git, r, getenv)}, nil
+	case !hasGit:
 		return nil, fmt.Errorf("open repository %s: %s, which takes the git command to read; install git, or deploy the folder (source: folder)",
 			r.gitDir, r.unreadable)
-	case err != nil:
-		return &objects{store: store}, nil
 	}
-	command := newCommandStore(git, r, getenv)
-	if r.unreadable != "" {
-		return &objects{store: command}, nil
-	}
-	return &objects{store: store, git: command}, nil
+	return &objects{store: newCommandStore(git, r, getenv)}, nil
 }
