@@ -98,29 +98,31 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	}
 	r.moveTo(namespace)
 	store := e.Account.Store(namespace)
-	var url string
-	switch {
-	case l.meta != nil:
-		url = l.meta.URL
-	case !e.OffWorkersDev:
-		if url, err = e.workers.URL(ctx); err != nil {
-			return nil, fmt.Errorf("ask for the address of %s: %w", e.Site, err)
-		}
-	}
 	k := keys(e.Site)
 	blobs := make([]*item, len(p.uploads))
 	for i, f := range p.uploads {
 		blobs[i] = k.item(f, r.nonce)
 	}
-	if p.unhashed() {
+
+	var url string
+	first, fctx := errgroup.WithContext(ctx)
+	first.Go(func() (err error) {
+		url, err = e.address(fctx, l)
+		return err
+	})
+	unhashed := p.unhashed()
+	if unhashed {
 		// Nothing is known of these files yet, so the manifest has to wait for them.
-		if err := e.upload(ctx, store, blobs); err != nil {
-			return nil, err
-		}
+		first.Go(func() error { return e.upload(fctx, store, blobs) })
+	}
+	if err := first.Wait(); err != nil {
+		return nil, err
+	}
+	if unhashed {
 		p.settle(blobs, r)
-		src.Remember(p.manifest.Assets)
 		blobs = nil
 	}
+
 	rel, err := e.release(l, p, r, namespace, url)
 	if err != nil {
 		return nil, err
@@ -140,6 +142,9 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 			return nil
 		})
 	}
+	if unhashed {
+		g.Go(func() error { src.Remember(p.manifest.Assets); return nil })
+	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
@@ -151,6 +156,21 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		e.Cache.Put(ref.String(), rel.stored)
 	}
 	return out, nil
+}
+
+// address is where the site is, or will be, reachable under workers.dev, or "".
+func (e *Engine) address(ctx context.Context, l *live) (string, error) {
+	switch {
+	case l.meta != nil:
+		return l.meta.URL, nil
+	case e.OffWorkersDev:
+		return "", nil
+	}
+	url, err := e.workers.URL(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask for the address of %s: %w", e.Site, err)
+	}
+	return url, nil
 }
 
 // unhashed reports whether the source left hashing to the upload.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -108,11 +109,15 @@ type Listing struct {
 // served, whatever the files' times. It is "" while a hash is not known.
 func FolderID(l *Listing) string {
 	h := sha256.New()
+	var b []byte
 	for _, f := range l.Files {
 		if f.Blob.Hash.IsZero() {
 			return ""
 		}
-		fmt.Fprintf(h, "%q %s %q\n", f.Path, f.Blob.Hash, f.ContentType)
+		b = strconv.AppendQuote(b[:0], f.Path)
+		b = append(b, f.Blob.Hash[:]...)
+		b = strconv.AppendQuote(b, f.ContentType)
+		h.Write(b)
 	}
 	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode
 	return "folder:" + hex.EncodeToString(h.Sum(nil)) + ":" + l.Origin.Rules
