@@ -92,11 +92,14 @@ type prepared struct {
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
 func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
-	namespace, err := e.namespace(ctx, l, true)
-	if err != nil {
-		return nil, err
+	namespace := p.namespace
+	if namespace == "" {
+		var err error
+		if namespace, err = e.Account.CreateNamespace(ctx, e.NamespaceTitle); err != nil {
+			return nil, fmt.Errorf("create the namespace %q: %w", e.NamespaceTitle, err)
+		}
+		r.namespace = namespace
 	}
-	r.moveTo(namespace)
 	store := e.Account.Store(namespace)
 	k := keys(e.Site)
 	blobs := make([]*item, len(p.uploads))

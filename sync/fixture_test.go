@@ -139,6 +139,7 @@ func (w *world) connect(tries int) *cloudflare.Account {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(a.Close)
 	return a
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // live is what visitors see now, as two requests tell it.
@@ -113,27 +115,31 @@ func (a Activation) only(version string) bool {
 	return len(a.Versions) == 1 && a.Versions[0].Version == version
 }
 
-// namespace is the id of the one that the site lives in: the configured one, else the
-// live version's, else the one with the title. With create it is made if need
-// be; without, an id of "" says that it is not there yet.
-func (e *Engine) namespace(ctx context.Context, l *live, create bool) (id string, err error) {
-	switch {
-	case e.Namespace != "":
-		return e.Namespace, nil
-	case l.meta != nil:
-		return l.meta.Namespace, nil
-	case create:
-		id, err = e.Account.Namespace(ctx, e.NamespaceTitle)
-	default:
-		id, err = e.Account.FindNamespace(ctx, e.NamespaceTitle)
+// findNamespace asks for the namespace that the site lives in: the configured
+// one, else the live version's, else the one with the title, beside whatever the
+// caller does until it wants the answer. "" says that it is not there yet.
+func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (string, error)) {
+	known := e.Namespace
+	if known == "" && l.meta != nil {
+		known = l.meta.Namespace
+	}
+	if known != "" {
+		return func() (string, error) { return known, nil }
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		known, err = e.Account.FindNamespace(ctx, e.NamespaceTitle)
 		if errors.Is(err, ErrNotFound) {
-			return "", nil
+			return nil
 		}
+		return err
+	})
+	return func() (string, error) {
+		if err := g.Wait(); err != nil {
+			return "", fmt.Errorf("find the namespace %q: %w", e.NamespaceTitle, err)
+		}
+		return known, nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("find the namespace %q: %w", e.NamespaceTitle, err)
-	}
-	return id, nil
 }
 
 // errDamaged: a stored manifest is not what its key says.

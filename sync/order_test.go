@@ -33,7 +33,7 @@ func TestOlderCommitIsRefused(t *testing.T) {
 }
 
 // settled is how long a look at what is active counts for a commit.
-const settled = 2 * time.Second
+const settled = 10 * time.Second
 
 // Somebody else deploys between our plan and our switch: the plan is made
 // again, against what is live then.

@@ -184,7 +184,7 @@ func TestPruneVersusActivation(t *testing.T) {
 // What was confirmed in one namespace is not believed to be in another.
 func TestNamespaceChangesWhilePlanning(t *testing.T) {
 	w := start(t)
-	other, err := w.account.Namespace(t.Context(), "other")
+	other, err := w.account.CreateNamespace(t.Context(), "other")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestRivalAfterFirst(t *testing.T) {
 	n := 0
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == "workers.deployments.list" {
-			if n++; n == 3 {
+			if n++; n == 2 {
 				w.p.Server.SetFault(nil)
 				rival := *w
 				rival.account = w.connect(0)

@@ -1,7 +1,6 @@
 package kvsync
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,10 +62,11 @@ type Plan struct {
 	PruneDue bool      `json:"prune_due"`
 	Notices  []Problem `json:"notices,omitempty"`
 
-	manifest *Manifest // complete but for what the upload finds out
-	uploads  []File    // one for each blob to be written
-	worker   Worker
-	hash     string // of the worker
+	namespace string    // "" where it has to be created
+	manifest  *Manifest // complete but for what the upload finds out
+	uploads   []File    // one for each blob to be written
+	worker    Worker
+	hash      string // of the worker
 }
 
 // Change is one path of a plan.
@@ -124,8 +124,12 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
 		return nil, err
 	}
+	namespace := e.findNamespace(ctx, l)
 	listing, base, err := e.list(ctx, l, src, origin, mayStay, opt)
 	if err != nil {
+		return nil, err
+	}
+	if p.namespace, err = namespace(); err != nil {
 		return nil, err
 	}
 	p.Origin, p.Notices = listing.Origin, listing.Notices
@@ -138,9 +142,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
 		carry = nil // nothing of it lies in the new namespace, or nothing is believed
 	}
-	if l.meta != nil {
-		r.moveTo(cmp.Or(e.Namespace, l.meta.Namespace))
-	}
+	r.moveTo(p.namespace)
 	p.compare(e, listing, base, carry, r)
 	if opt.Forget {
 		p.manifest.Retired = nil

@@ -169,7 +169,7 @@ func TestAnotherNamespace(t *testing.T) {
 	h := history(one, files{"/index.html": "one", "/about.html": "about"}, three)
 	w.mustDeploy(h[0])
 	before := w.live()
-	other, err := w.account.Namespace(t.Context(), "other")
+	other, err := w.account.CreateNamespace(t.Context(), "other")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,10 +21,10 @@ const (
 // Store is one KV namespace. Its methods are safe for concurrent use. Calls
 // are retried inside where that is safe, so an error is final for this run.
 type Store interface {
-	// PutBulk sends one bulk write. body is the request body as PutBulk's API
-	// takes it, a JSON array of pairs. unconfirmed lists the keys that a
+	// PutBulk sends one bulk write. body is the request body as the API takes it,
+	// a JSON array of that many pairs. unconfirmed lists the keys that a
 	// successful reply reported as not written; the caller sends them again.
-	PutBulk(ctx context.Context, body []byte) (unconfirmed []string, err error)
+	PutBulk(ctx context.Context, body []byte, pairs int) (unconfirmed []string, err error)
 	// Put writes one value from its raw bytes, without metadata.
 	Put(ctx context.Context, key string, value []byte) error
 	// Get returns a value whole, or ErrNotFound.
@@ -45,11 +45,10 @@ type KeyInfo struct {
 
 // Account is what the engine needs before it knows a namespace.
 type Account interface {
-	// Namespace returns the id of the namespace with this title, which it
-	// creates if there is none.
-	Namespace(ctx context.Context, title string) (id string, err error)
 	// FindNamespace returns the id of the namespace with this title, or ErrNotFound.
 	FindNamespace(ctx context.Context, title string) (id string, err error)
+	// CreateNamespace makes it, or returns the one that somebody made meanwhile.
+	CreateNamespace(ctx context.Context, title string) (id string, err error)
 	// Store returns the namespace with this id. It sends nothing.
 	Store(id string) Store
 	// Workers returns the script with this name, which need not exist. It sends nothing.

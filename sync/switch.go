@@ -10,7 +10,7 @@ import (
 // settled is how long what was active at the plan is taken to be so still: the
 // look after the switch covers the time since the plan as well, and undoes a
 // switch over somebody else's.
-const settled = 2 * time.Second
+const settled = 10 * time.Second
 
 // activate is the switch. It makes sure that the plan still holds, switches
 // once, and does not believe in silence: what became of it is asked.
@@ -19,7 +19,8 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 		return errStale
 	}
 	byScript := rel.version == ""
-	if byScript || e.Now().Sub(l.at) >= settled {
+	final := rel.upload.Apply != nil // migrations cannot be undone by an activation
+	if final || e.Now().Sub(l.at) >= settled {
 		if err := e.lookAgain(ctx, l.activations); err != nil {
 			return err
 		}
@@ -30,6 +31,10 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	s := &switching{deployment: rel.id, before: l.activations}
 	if byScript {
 		s.mine = func(ctx context.Context, a Activation) (bool, error) {
+			if s.alone {
+				rel.version = a.main()
+				return true, nil
+			}
 			m, err := e.metaOfVersion(ctx, a.main())
 			if err != nil || m == nil || m.Deployment != rel.id {
 				return false, err
@@ -37,7 +42,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 			rel.version = a.main()
 			return true, nil
 		}
-		s.final = rel.upload.Apply != nil
+		s.final = final
 		s.sent = e.workers.PutScript(ctx, rel.upload)
 	} else {
 		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.only(rel.version), nil }
@@ -77,6 +82,8 @@ type switching struct {
 	mine func(context.Context, Activation) (bool, error)
 	// final: it cannot be undone by another activation.
 	final bool
+	// alone: it was confirmed, and there is one activation at all: it is ours.
+	alone bool
 	// sent is what the call returned.
 	sent error
 }
@@ -136,6 +143,7 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, a
 			break
 		}
 	}
+	s.alone = s.sent == nil && len(s.before) == 0 && len(now) == 1
 	for i, a := range now {
 		if yes, err := s.mine(ctx, a); err != nil || yes {
 			return now, i, err

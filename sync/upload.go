@@ -185,11 +185,11 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 
 // attempt sends one request and returns the items that it did not write.
 func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err error) {
-	body, err := u.body(ctx, b)
+	body, pairs, err := u.body(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	if body == nil { // every item of it is written by another batch
+	if pairs == 0 { // every item of it is written by another batch
 		u.finish(b.items)
 		return nil, nil
 	}
@@ -202,7 +202,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 		u.finish(b.items)
 		return nil, nil
 	}
-	unconfirmed, err := u.store.PutBulk(ctx, body)
+	unconfirmed, err := u.store.PutBulk(ctx, body, pairs)
 	if err != nil {
 		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
 	}
@@ -235,24 +235,22 @@ func describe(items []*item) string {
 	return fmt.Sprintf("%s and %d more", items[0].name, len(items)-1)
 }
 
-// body reads the batch's files once, hashing what it encodes. It is nil where
+// body reads the batch's files once, hashing what it encodes. pairs is 0 where
 // nothing is to be sent.
-func (u *uploader) body(ctx context.Context, b batch) ([]byte, error) {
-	body := u.buffer(b.weight())
+func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, err error) {
+	body = u.buffer(b.weight())
 	if !b.raw {
 		body = append(body, '[')
 	}
-	sent := 0
 	for _, it := range b.items {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		start := len(body)
-		var err error
 		if b.raw {
 			body, err = it.read(body, func(dst, p []byte) []byte { return append(dst, p...) })
 		} else {
-			if sent > 0 {
+			if pairs > 0 {
 				body = append(body, ',')
 			}
 			// The key follows the value, for only then is the hash known.
@@ -260,14 +258,14 @@ func (u *uploader) body(ctx context.Context, b batch) ([]byte, error) {
 			body, err = it.read(body, base64.StdEncoding.AppendEncode)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("upload %s: %w", it.name, err)
+			return nil, 0, fmt.Errorf("upload %s: %w", it.name, err)
 		}
 		key := it.key(it.got)
 		if !u.claim(it, key) {
 			body = body[:start]
 			continue
 		}
-		sent++
+		pairs++
 		if !b.raw {
 			// Keys are made of site ids, hashes and deployment ids: no JSON escape is ever due.
 			body = append(body, `","key":"`...)
@@ -275,14 +273,14 @@ func (u *uploader) body(ctx context.Context, b batch) ([]byte, error) {
 			body = append(body, `"}`...)
 		}
 	}
-	if sent == 0 {
+	if pairs == 0 {
 		u.recycle(body)
-		return nil, nil
+		return nil, 0, nil
 	}
 	if !b.raw {
 		body = append(body, ']')
 	}
-	return body, nil
+	return body, pairs, nil
 }
 
 // claim makes the item the one of this run that writes the key. Two files with

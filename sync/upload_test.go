@@ -117,7 +117,7 @@ func (g *gauge) Put(_ context.Context, key string, value []byte) error {
 	return nil
 }
 
-func (g *gauge) PutBulk(_ context.Context, body []byte) ([]string, error) {
+func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
 	defer g.hold(cap(body))()
 	var pairs []struct {
 		Key    string `json:"key"`
@@ -177,7 +177,7 @@ type forgetful struct {
 	names func(keys []string) []string
 }
 
-func (f *forgetful) PutBulk(_ context.Context, body []byte) ([]string, error) {
+func (f *forgetful) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
 	f.calls++
 	var pairs []struct{ Key string }
 	if err := json.Unmarshal(body, &pairs); err != nil {

@@ -280,14 +280,10 @@ func (a *Account) listNamespaces(ctx context.Context, page, perPage int) (found 
 // titleTaken is the code of a namespace title that another namespace has.
 const titleTaken = 10014
 
-// Namespace returns the id of the namespace with this title, which it creates
-// if there is none.
-func (a *Account) Namespace(ctx context.Context, title string) (string, error) {
-	id, err := a.FindNamespace(ctx, title)
-	if !errors.Is(err, kvsync.ErrNotFound) {
-		return id, err
-	}
-	id, err = a.createNamespace(ctx, title)
+// CreateNamespace makes a namespace with this title and returns its id, or that
+// of the one that somebody has made meanwhile.
+func (a *Account) CreateNamespace(ctx context.Context, title string) (string, error) {
+	id, err := a.createNamespace(ctx, title)
 	// Somebody else made it just now, or our own request was repeated after its
 	// answer was lost. Listings may be a minute old: look until it shows.
 	for try := 1; hasCode(err, titleTaken) && try <= a.tries; try++ {

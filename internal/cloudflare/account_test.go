@@ -67,7 +67,7 @@ func TestTokenIsNeverShown(t *testing.T) {
 	for _, r := range []reply{leaky, html} {
 		inBubble(t, func(t *testing.T, s *server) {
 			err := activate(s)
-			_, err2 := s.store().PutBulk(t.Context(), pairs)
+			_, err2 := s.store().PutBulk(t.Context(), pairs, pairCount)
 			o := Options{Token: testToken, AccountID: testAccount}
 			all := fmt.Sprintf("%v %+v %#v %v %+v %#v %+v %#v %v %+v %s", err, err, apiError(t, err), s.account, s.account, s.account, o, o, err2, s.account.options, &s.logged)
 			if strings.Contains(all, testToken) {
@@ -130,7 +130,7 @@ func TestHints(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
-				_, err := s.store().PutBulk(t.Context(), pairs)
+				_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 				wantErr(t, err, tc.kv)
 				wantErr(t, activate(s), tc.scripts)
 			}, tc.reply)
@@ -141,7 +141,7 @@ func TestHints(t *testing.T) {
 func TestQuota(t *testing.T) {
 	for _, status := range []int{400, 403, 429} {
 		inBubble(t, func(t *testing.T, s *server) {
-			_, err := s.store().PutBulk(t.Context(), pairs)
+			_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 			if !errors.Is(err, kvsync.ErrQuota) || len(s.requests()) != 1 {
 				t.Error(len(s.requests()), err)
 			}

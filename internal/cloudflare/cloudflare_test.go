@@ -175,6 +175,7 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 var (
 	bulkOK     = result(`{"successful_key_count":2,"unsuccessful_keys":[]}`)
+	pairCount  = 2
 	pairs      = []byte(`[{"key":"a","value":"YQ==","base64":true},{"key":"b","value":"Yg==","base64":true}]`)
 	deployedOK = result(`{"id":"d1"}`)
 	oneModule  = kvsync.Upload{Worker: kvsync.Worker{

@@ -37,11 +37,11 @@ func TestStoreOnThePlatform(t *testing.T) {
 	if _, err := a.FindNamespace(ctx, "sites"); !errors.Is(err, kvsync.ErrNotFound) {
 		t.Fatal(err)
 	}
-	id, err := a.Namespace(ctx, "sites")
+	id, err := a.CreateNamespace(ctx, "sites")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := a.Namespace(ctx, "sites"); err != nil || again != id {
+	if again, err := a.CreateNamespace(ctx, "sites"); err != nil || again != id {
 		t.Fatal(again, err)
 	}
 	s := a.Store(id)
@@ -50,7 +50,7 @@ func TestStoreOnThePlatform(t *testing.T) {
 		return platform.Fault{Kind: platform.FaultPartial, Keys: []string{"blog/b"}}
 	})
 	body := []byte(`[{"key":"blog/a","value":"YQ==","base64":true,"metadata":{"t":7}},{"key":"blog/b","value":"b"}]`)
-	failed, err := s.PutBulk(ctx, body)
+	failed, err := s.PutBulk(ctx, body, 2)
 	if err != nil || !reflect.DeepEqual(failed, []string{"blog/b"}) {
 		t.Fatal(failed, err)
 	}

@@ -36,7 +36,7 @@ func TestRepeatsWhatMayHappenTwice(t *testing.T) {
 	for name, bad := range cases {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
-				unconfirmed, err := s.store().PutBulk(t.Context(), pairs)
+				unconfirmed, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 				if err != nil || len(unconfirmed) != 0 {
 					t.Fatal(unconfirmed, err)
 				}
@@ -68,7 +68,7 @@ func TestDoesNotRepeatARefusal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
-				_, err := s.store().PutBulk(t.Context(), pairs)
+				_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 				if err == nil || len(s.requests()) != 1 {
 					t.Fatal(len(s.requests()), err)
 				}
@@ -79,7 +79,7 @@ func TestDoesNotRepeatARefusal(t *testing.T) {
 
 func TestGivesUpAfterItsTries(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
-		_, err := s.store().PutBulk(t.Context(), pairs)
+		_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 		wantErr(t, err, "write 2 KV pairs", "PUT /accounts/…/storage/kv/namespaces/"+testSpace+"/bulk", "503", "8 times", "8f00baa5deadbeef-FRA")
 		if e := apiError(t, err); e.Tries != DefaultTries || len(s.requests()) != DefaultTries {
 			t.Error(e.Tries, len(s.requests()))
@@ -257,7 +257,7 @@ func TestWaitsAsLongAsIsAsked(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
-				if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+				if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 					t.Fatal(err)
 				}
 				if at := s.requests()[1].At; at < tc.least || at > tc.most {
@@ -273,7 +273,7 @@ func TestWaitingHonoursTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := s.store().PutBulk(ctx, pairs)
+		_, err := s.store().PutBulk(ctx, pairs, pairCount)
 		wantErr(t, err, "429")
 		if d := time.Since(start); d != 5*time.Second {
 			t.Errorf("returned after %s", d)
@@ -285,10 +285,10 @@ func TestWaitingHonoursTheContext(t *testing.T) {
 func TestOneRefusalHoldsAllCallsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		done := make(chan error)
-		go func() { _, err := s.store().PutBulk(t.Context(), pairs); done <- err }()
+		go func() { _, err := s.store().PutBulk(t.Context(), pairs, pairCount); done <- err }()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+		if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-done; err != nil {
@@ -373,7 +373,7 @@ func TestPayloadIsLetGoBeforeTheCallReturns(t *testing.T) {
 				return &http.Response{StatusCode: 403, Body: http.NoBody, Header: http.Header{}}, nil
 			})
 		})
-		if _, err := a.Store(testSpace).PutBulk(t.Context(), pairs); err == nil || !closed {
+		if _, err := a.Store(testSpace).PutBulk(t.Context(), pairs, pairCount); err == nil || !closed {
 			t.Fatal(closed, err)
 		}
 	}, nil)
@@ -406,7 +406,7 @@ func TestConnectionsAreReused(t *testing.T) {
 			}
 		}})
 		for range 3 {
-			if _, err := s.store().PutBulk(ctx, pairs); err != nil {
+			if _, err := s.store().PutBulk(ctx, pairs, pairCount); err != nil {
 				t.Fatal(err)
 			}
 		}

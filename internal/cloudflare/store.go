@@ -11,7 +11,6 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
-	"github.com/tidwall/gjson"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -28,8 +27,7 @@ var _ kvsync.Store = (*Store)(nil)
 // PutBulk sends one bulk write. It returns the keys that the API reported as
 // not written, and is an error where the API leaves open which those are. body
 // is sent from where it lies and may be reused afterwards.
-func (s *Store) PutBulk(ctx context.Context, body []byte) (unconfirmed []string, err error) {
-	pairs := int(gjson.GetBytes(body, "#").Int())
+func (s *Store) PutBulk(ctx context.Context, body []byte, pairs int) (unconfirmed []string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("write %d KV pairs", pairs),
 		needs: kvEdit,

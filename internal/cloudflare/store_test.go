@@ -2,6 +2,7 @@ package cloudflare
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 func TestBulkReportsWhatWasNotDone(t *testing.T) {
 	partial := result(`{"successful_key_count":1,"unsuccessful_keys":["b"]}`)
 	inBubble(t, func(t *testing.T, s *server) {
-		failed, err := s.store().PutBulk(t.Context(), pairs)
+		failed, err := s.store().PutBulk(t.Context(), pairs, pairCount)
 		if err != nil || !reflect.DeepEqual(failed, []string{"b"}) {
 			t.Fatal(failed, err)
 		}
@@ -42,7 +43,7 @@ func TestBulkReportsWhatWasNotDone(t *testing.T) {
 func TestBulkThatDoesNotAccountForAllKeysIsAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"successful_key_count":1}`, `{"successful_key_count":0,"unsuccessful_keys":["b"]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
-			if _, err := s.store().PutBulk(t.Context(), pairs); err == nil {
+			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err == nil {
 				t.Error(r)
 			}
 			if _, err := s.store().DeleteBulk(t.Context(), []string{"a", "b"}); err == nil {
@@ -89,7 +90,7 @@ func TestNamesThatAPathSwallowsAreRefused(t *testing.T) {
 		ctx := t.Context()
 		for _, name := range []string{"", ".", ".."} {
 			_, getErr := s.store().Get(ctx, name)
-			_, spaceErr := s.account.Store(name).PutBulk(ctx, pairs)
+			_, spaceErr := s.account.Store(name).PutBulk(ctx, pairs, pairCount)
 			_, scriptErr := s.account.Workers(name).Activations(ctx)
 			_, versionErr := s.script().Version(ctx, name)
 			for i, err := range []error{getErr, s.store().Put(ctx, name, nil), spaceErr, scriptErr, versionErr} {
@@ -303,10 +304,19 @@ func namespaces(pageOf, total int, titles ...string) reply {
 	return answer(200, string(body))
 }
 
+// namespaceOf finds or creates, as the engine does.
+func namespaceOf(ctx context.Context, a *Account, title string) (string, error) {
+	id, err := a.FindNamespace(ctx, title)
+	if !errors.Is(err, kvsync.ErrNotFound) {
+		return id, err
+	}
+	return a.CreateNamespace(ctx, title)
+}
+
 func TestNamespace(t *testing.T) {
 	t.Run("on the second page", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := s.account.Namespace(t.Context(), "c")
+			id, err := namespaceOf(t.Context(), s.account, "c")
 			if err != nil || id != "id-c" {
 				t.Fatal(id, err)
 			}
@@ -325,7 +335,7 @@ func TestNamespace(t *testing.T) {
 	})
 	t.Run("created", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := s.account.Namespace(t.Context(), "x")
+			id, err := namespaceOf(t.Context(), s.account, "x")
 			if err != nil || id != "new" {
 				t.Fatal(id, err)
 			}
@@ -337,7 +347,7 @@ func TestNamespace(t *testing.T) {
 	taken := refuse(400, 10014, "create namespace: 'a namespace with this account ID and title already exists'")
 	t.Run("created by another, listed late", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := s.account.Namespace(t.Context(), "x")
+			id, err := namespaceOf(t.Context(), s.account, "x")
 			if err != nil || id != "id-x" {
 				t.Fatal(id, err)
 			}
@@ -345,7 +355,7 @@ func TestNamespace(t *testing.T) {
 	})
 	t.Run("created, but the answer was lost", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			id, err := s.account.Namespace(t.Context(), "x")
+			id, err := namespaceOf(t.Context(), s.account, "x")
 			if err != nil || id != "id-x" {
 				t.Fatal(id, err)
 			}
@@ -354,7 +364,7 @@ func TestNamespace(t *testing.T) {
 	t.Run("taken, but never listed", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			start := time.Now()
-			_, err := s.account.Namespace(t.Context(), "x")
+			_, err := namespaceOf(t.Context(), s.account, "x")
 			wantErr(t, err, "10014")
 			if d := time.Since(start); d > 2*time.Minute {
 				t.Error(d)
@@ -363,7 +373,7 @@ func TestNamespace(t *testing.T) {
 	})
 	t.Run("listing without a list", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
-			_, err := s.account.Namespace(t.Context(), "x")
+			_, err := namespaceOf(t.Context(), s.account, "x")
 			if err == nil || errors.Is(err, kvsync.ErrNotFound) {
 				t.Fatal(err)
 			}
@@ -398,7 +408,7 @@ func TestRateLimitIsNotRunInto(t *testing.T) {
 		for range 8 {
 			go func() {
 				for range 10 {
-					if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+					if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 						done <- err
 						return
 					}
@@ -426,7 +436,7 @@ func TestRateLimitIsNotRunInto(t *testing.T) {
 func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		for range 100 {
-			if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -439,7 +449,7 @@ func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
 func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		for range 2 {
-			if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -449,7 +459,7 @@ func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 		time.Sleep(time.Minute)
 		start := time.Now()
 		for range 20 {
-			if _, err := s.store().PutBulk(t.Context(), pairs); err != nil {
+			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -35,6 +35,7 @@ type Server struct {
 	edge     *edge
 	listener net.Listener
 	http     *http.Server
+	unused   unused
 	stop     context.CancelFunc // ends requests that hang and processes that start
 	life     context.Context
 }
@@ -106,7 +107,7 @@ func (s *Server) Start() error {
 		return fmt.Errorf("start the local platform: %w", err)
 	}
 	s.listener = listener
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second}
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, ConnState: s.unused.note}
 	go s.http.Serve(listener) //nolint:errcheck // it returns when Close closes it
 	return nil
 }
@@ -140,6 +141,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	var errs []error
 	if s.http != nil {
+		s.unused.close()
 		if err := s.http.Shutdown(ctx); err != nil {
 			errs = append(errs, s.http.Close())
 		}

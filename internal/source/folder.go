@@ -26,6 +26,42 @@ type Folder struct {
 	// What the last Files saw, for Remember.
 	cache *statCache
 	seen  map[string]found // by pathname
+	// ahead holds the walk that was begun when the folder was opened, until the
+	// first Files takes it.
+	ahead chan walked
+}
+
+// walked is what became of a walk.
+type walked struct {
+	*folderWalk
+	err error
+}
+
+// walkAhead begins to list the folder: the first Files then finds it listed,
+// while what is live was being asked for.
+func (f *Folder) walkAhead(ctx context.Context) *Folder {
+	f.ahead = make(chan walked, 1)
+	go func() { f.ahead <- f.walk(ctx) }()
+	return f
+}
+
+func (f *Folder) walk(ctx context.Context) walked {
+	w := &folderWalk{Folder: f, listing: newListing()}
+	return walked{w, w.walk(ctx)}
+}
+
+// listed returns the walk that was begun, once, and else a new one.
+func (f *Folder) listed(ctx context.Context) walked {
+	if f.ahead == nil {
+		return f.walk(ctx)
+	}
+	defer func() { f.ahead = nil }()
+	select {
+	case w := <-f.ahead:
+		return w
+	case <-ctx.Done():
+		return walked{nil, ctx.Err()}
+	}
 }
 
 var _ kvsync.Source = (*Folder)(nil)
@@ -85,9 +121,9 @@ func (f *Folder) Compare(_ context.Context, active, next string) (kvsync.Relatio
 // Files implements [kvsync.Source].
 func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
 	started := time.Now()
-	w := &folderWalk{Folder: f, listing: newListing()}
-	if err := w.walk(ctx); err != nil {
-		return nil, err
+	w := f.listed(ctx)
+	if w.err != nil {
+		return nil, w.err
 	}
 	origin, err := f.Origin(ctx)
 	if err != nil {
@@ -175,7 +211,7 @@ func (w *folderWalk) inspect(f found, whole bool) (hash kvsync.Hash, p problem, 
 // listed.
 func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
-		content, err := f.root.Open(filepath.FromSlash(file.open))
+		content, err := f.open(file)
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", file.rel, err)
 		}
@@ -190,21 +226,28 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	}
 }
 
+// open opens a file that was listed. Where its inode is known, the caller's look
+// at the stamp tells whether it is still the same file, so the way there need
+// not be walked name by name, as os.Root does to stay inside.
+func (f *Folder) open(file found) (*os.File, error) {
+	name := filepath.FromSlash(file.open)
+	if file.Inode != 0 {
+		return os.Open(filepath.Join(f.path, name))
+	}
+	return f.root.Open(name)
+}
+
 // Remember keeps the hashes that an upload found, so that the next run need not
-// read these files. Assets that Files did not list, or whose files changed
-// since, are passed over. It is a favour: nothing depends on it.
+// read these files. They were opened with the stamp that they were listed with,
+// so the hash belongs to it; assets that Files did not list are passed over. It
+// is a favour: nothing depends on it.
 func (f *Folder) Remember(assets []kvsync.Asset) {
 	if f.cache == nil {
 		return
 	}
 	files := make([]kvsync.File, 0, len(assets))
 	for _, a := range assets {
-		seen, ok := f.seen[a.Path]
-		if !ok || a.Blob.Hash.IsZero() {
-			continue
-		}
-		info, err := f.root.Lstat(filepath.FromSlash(seen.rel))
-		if err == nil && stampOf(info) == seen.stamp {
+		if _, ok := f.seen[a.Path]; ok && !a.Blob.Hash.IsZero() {
 			files = append(files, kvsync.File{Asset: a})
 		}
 	}

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -88,7 +87,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 	case KindCommit:
 		return OpenCommit(ctx, options)
 	case KindFolder:
-		return OpenFolder(options)
+		return openAhead(ctx, options)
 	case Auto:
 	default:
 		return nil, fmt.Errorf("source %q: use auto, commit or folder", options.Kind)
@@ -102,7 +101,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 			return nil, ctx.Err()
 		}
 		options.Log.Debug("source is the folder", "because", err)
-		return OpenFolder(options)
+		return openAhead(ctx, options)
 	}
 	why, err := commit.unclean(ctx)
 	if err == nil && why == "" {
@@ -113,11 +112,17 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 		why = err.Error()
 	}
 	options.Log.Debug("source is the folder", "because", why)
-	return OpenFolderAfter(commit, options)
+	if err := commit.Close(); err != nil {
+		return nil, err
+	}
+	return openAhead(ctx, options)
 }
 
-// OpenFolderAfter closes a commit that turned out not to be what is on disk.
-func OpenFolderAfter(commit *Commit, options Options) (kvsync.Source, error) {
+// openAhead opens the folder and begins to list it.
+func openAhead(ctx context.Context, options Options) (kvsync.Source, error) {
 	folder, err := OpenFolder(options)
-	return folder, errors.Join(err, commit.Close())
+	if err != nil {
+		return nil, err
+	}
+	return folder.walkAhead(ctx), nil
 }

@@ -26,7 +26,7 @@ const (
 	// inspectBytes bounds the size of the files whose beginning is looked at for
 	// private keys and LFS pointers. The longest keys in use (RSA, 16384 bits)
 	// have 13 KiB.
-	inspectBytes = 64 << 10
+	inspectBytes = 16 << 10
 	// headBytes is how much of such a file is looked at.
 	headBytes = 4 << 10
 )
