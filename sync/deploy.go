@@ -87,20 +87,13 @@ func (e *Engine) unchanged(l *live, p *Plan) *Result {
 type prepared struct {
 	*release
 	version string
+	// enabled tells how switching on the address of a first deployment went.
+	enabled chan error
 }
 
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
 func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
-	namespace := p.namespace
-	if namespace == "" {
-		var err error
-		if namespace, err = e.Account.CreateNamespace(ctx, e.NamespaceTitle); err != nil {
-			return nil, fmt.Errorf("create the namespace %q: %w", e.NamespaceTitle, err)
-		}
-		r.namespace = namespace
-	}
-	store := e.Account.Store(namespace)
 	k := keys(e.Site)
 	blobs := make([]*item, len(p.uploads))
 	for i, f := range p.uploads {
@@ -108,9 +101,16 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	}
 
 	var url string
+	store := newLateStore()
 	first, fctx := errgroup.WithContext(ctx)
 	first.Go(func() (err error) {
 		url, err = e.address(fctx, l)
+		return err
+	})
+	first.Go(func() (err error) {
+		if r.namespace, err = e.ensureNamespace(fctx, p.namespace); err == nil {
+			store.open(e.Account.Store(r.namespace))
+		}
 		return err
 	})
 	unhashed := p.unhashed()
@@ -126,7 +126,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		blobs = nil
 	}
 
-	rel, err := e.release(l, p, r, namespace, url)
+	rel, err := e.release(l, p, r, r.namespace, url)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +159,57 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		e.Cache.Put(ref.String(), rel.stored)
 	}
 	return out, nil
+}
+
+// ensureNamespace creates the namespace where the plan has found none.
+func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error) {
+	if id != "" {
+		return id, nil
+	}
+	id, err := e.Account.CreateNamespace(ctx, e.NamespaceTitle)
+	if err != nil {
+		return "", fmt.Errorf("create the namespace %q: %w", e.NamespaceTitle, err)
+	}
+	return id, nil
+}
+
+// lateStore is a namespace that is being created while what goes into it is
+// read and hashed.
+type lateStore struct {
+	Store
+	there chan struct{}
+}
+
+func newLateStore() *lateStore { return &lateStore{there: make(chan struct{})} }
+
+func (s *lateStore) open(store Store) {
+	s.Store = store
+	close(s.there)
+}
+
+func (s *lateStore) wait(ctx context.Context) error {
+	select {
+	case <-s.there:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Put implements [Store].
+func (s *lateStore) Put(ctx context.Context, key string, value []byte) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	return s.Store.Put(ctx, key, value)
+}
+
+// PutBulk implements [Store].
+func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]string, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.PutBulk(ctx, body, pairs)
 }
 
 // address is where the site is, or will be, reachable under workers.dev, or "".
@@ -262,7 +313,7 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 		res.Notices = append(res.Notices, "the account has no workers.dev subdomain, so the site's address is not known here")
 	}
 	if p.First && !e.OffWorkersDev {
-		if err := e.workers.EnableURL(ctx); err != nil {
+		if err := e.enabled(ctx, rel); err != nil {
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on, do that in the dashboard: %v", err))
 		}
 	}
@@ -280,6 +331,15 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 		}
 	}
 	return res
+}
+
+// enabled switches the address on, unless that was begun beside the look after
+// the switch; the answer to that is waited for.
+func (e *Engine) enabled(ctx context.Context, rel *prepared) error {
+	if rel.enabled == nil {
+		return e.workers.EnableURL(ctx)
+	}
+	return <-rel.enabled
 }
 
 // patchSettings applies what the Worker's author set and no version carries.

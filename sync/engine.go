@@ -80,10 +80,11 @@ type Progress struct {
 	Note string
 }
 
-// Engine deploys one site. It holds no state between calls; one call at a time.
+// Engine deploys one site. One call at a time.
 type Engine struct {
 	Config
 	workers Workers
+	ahead   chan looked // what Prefetch has begun
 }
 
 // minGrace is the shortest grace period.
@@ -119,6 +120,17 @@ func New(c Config) (*Engine, error) {
 		c.Now = time.Now
 	}
 	return &Engine{Config: c, workers: c.Account.Workers(c.Site)}, nil
+}
+
+// Prefetch begins to ask what is live, so that the answer is there when the next
+// Deploy or Plan wants it: the caller can make the Worker meanwhile.
+func (e *Engine) Prefetch(ctx context.Context) {
+	ahead := make(chan looked, 1)
+	e.ahead = ahead
+	go func() {
+		l, err := e.ask(ctx)
+		ahead <- looked{l, err}
+	}()
 }
 
 func (e *Engine) note(s Stage, format string, args ...any) {

@@ -25,9 +25,29 @@ type live struct {
 	at time.Time
 }
 
+// looked is an answer that was asked for ahead.
+type looked struct {
+	*live
+	err error
+}
+
 // look asks which version is active and what it is: two requests, or one where
-// there is no script, and one more for the other side of a split.
+// there is no script, and one more for the other side of a split. What Prefetch
+// has begun is asked only once.
 func (e *Engine) look(ctx context.Context) (*live, error) {
+	if e.ahead == nil {
+		return e.ask(ctx)
+	}
+	defer func() { e.ahead = nil }()
+	select {
+	case l := <-e.ahead:
+		return l.live, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (e *Engine) ask(ctx context.Context) (*live, error) {
 	l := &live{at: e.Now()}
 	var err error
 	l.activations, err = e.workers.Activations(ctx)

@@ -44,6 +44,10 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 		}
 		s.final = final
 		s.sent = e.workers.PutScript(ctx, rel.upload)
+		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
+			rel.enabled = make(chan error, 1)
+			go func() { rel.enabled <- e.workers.EnableURL(ctx) }()
+		}
 	} else {
 		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.only(rel.version), nil }
 		s.sent = e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message, false)
@@ -108,7 +112,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	case at < 0 && s.sent == nil:
 		return nil // confirmed, and a list that lags behind
 	case at < 0 && len(newer) == 0:
-		return fmt.Errorf("switch %s: %w; run again (%v)", e.Site, ErrNotSwitched, s.sent)
+		return fmt.Errorf("switch %s: %w; run again (%s)", e.Site, ErrNotSwitched, s.sent.Error())
 	case at < 0:
 		return errOvertaken
 	case at > 0:
@@ -154,6 +158,6 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, a
 
 // unknownSwitch is the one error that wraps ErrUnknown.
 func unknownSwitch(site, deployment string, cause error) error {
-	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole, run again to find out (%v)",
-		site, deployment, ErrUnknown, cause)
+	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole, run again to find out (%s)",
+		site, deployment, ErrUnknown, cause.Error())
 }

@@ -93,15 +93,22 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 	if err != nil {
 		return err
 	}
-	m, err := v.manifest(ctx, d.meta)
-	if ctx.Err() != nil {
+	switch m, err := v.manifest(ctx, d.meta); {
+	case ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if err != nil {
+	case err != nil:
 		out.Problem = err.Error()
-		v.out.Deployments = append(v.out.Deployments, out)
-		return nil
+	default:
+		if err := v.closure(ctx, s, d, m, listed, &out); err != nil {
+			return err
+		}
 	}
+	v.out.Deployments = append(v.out.Deployments, out)
+	return nil
+}
+
+// closure finds out whether every blob of a manifest is there.
+func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manifest, listed map[string]bool, out *VerifiedDeployment) error {
 	out.Files = len(m.Assets)
 	missing, err := v.missing(ctx, s, m, listed)
 	if err != nil {
@@ -110,16 +117,14 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 	for _, a := range missing {
 		out.Missing = append(out.Missing, a.Path)
 	}
-	if d.Retained {
-		markRooted(v.rooted, keys(v.Site), d.meta, m)
-		if v.readData {
-			if out.Corrupt, err = v.corrupt(ctx, s, m, v.checked); err != nil {
-				return err
-			}
-		}
+	if !d.Retained {
+		return nil
 	}
-	v.out.Deployments = append(v.out.Deployments, out)
-	return nil
+	markRooted(v.rooted, keys(v.Site), d.meta, m)
+	if v.readData {
+		out.Corrupt, err = v.corrupt(ctx, s, m, v.checked)
+	}
+	return err
 }
 
 func (v *verifier) listed(ctx context.Context, s Store, namespace string) (map[string]bool, error) {

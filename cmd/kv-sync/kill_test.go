@@ -135,7 +135,7 @@ func (v *victim) killAt(k int64, after bool, args ...string) bool {
 		if err := cmd.Process.Kill(); err != nil {
 			v.t.Fatal(err)
 		}
-		<-done
+		_ = <-done // it was killed
 		return true
 	}
 }

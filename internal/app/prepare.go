@@ -17,6 +17,7 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
 	}
+	e.Prefetch(ctx)
 	src, err := s.Source(ctx)
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
