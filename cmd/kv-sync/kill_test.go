@@ -135,7 +135,9 @@ func (v *victim) killAt(k int64, after bool, args ...string) bool {
 		if err := cmd.Process.Kill(); err != nil {
 			v.t.Fatal(err)
 		}
-		_ = <-done // it was killed
+		if err := <-done; err == nil {
+			v.t.Fatal("the process was not killed")
+		}
 		return true
 	}
 }
