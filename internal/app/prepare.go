@@ -17,11 +17,11 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
 	}
-	e.Prefetch(ctx)
 	src, err := s.Source(ctx)
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
 	}
+	e.Prefetch(ctx) // it only reads; the Worker is bundled meanwhile
 	w, err := s.Worker(ctx)
 	return e, src, w, err
 }
