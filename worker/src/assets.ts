@@ -137,18 +137,20 @@ class Site implements Assets {
     contentHashed: boolean,
   ): Promise<Response> {
     const etag = `"${asset.hash}"`;
-    const headers: Record<string, string> = { "Content-Type": asset.type, ETag: etag };
-    let lastModified: string | undefined;
-    if (status === 200) {
-      lastModified = headers["Last-Modified"] = new Date(asset.modified * 1000).toUTCString();
-      headers["Accept-Ranges"] = "bytes";
-    }
+    const lastModified = status === 200 ? new Date(asset.modified * 1000).toUTCString() : undefined;
+    const headers: Record<string, string> = { ETag: etag };
     // What is sent to one client only is not for shared caches.
     if (!request.headers.has("authorization")) {
       headers["Cache-Control"] = cacheControl(contentHashed);
       Object.assign(headers, this.#rules.edge.asset);
     }
     if (isNotModified(request.headers, etag, lastModified)) return this.#finish(url, null, 304, headers);
+
+    headers["Content-Type"] = asset.type;
+    if (lastModified !== undefined) {
+      headers["Last-Modified"] = lastModified;
+      headers["Accept-Ranges"] = "bytes";
+    }
     if (request.method === "HEAD") {
       headers["Content-Length"] = String(asset.size);
       return this.#finish(url, null, status, headers);
@@ -186,7 +188,7 @@ class Site implements Assets {
   /** The site's own headers go on every answer, but not on failures: a rule could have those cached. */
   #finish(url: URL, body: ReadableStream | null, status: number, headers: Record<string, string>): Response {
     const response = new Response(body, { status, headers });
-    this.#rules.headers.apply(url, response.headers);
+    this.#rules.headers.apply(url, response);
     return response;
   }
 }

@@ -1,7 +1,7 @@
 // The index of a file that is too large for one value of KV: docs/format.md
 // gives its layout.
 
-import { hex, ManifestError } from "./manifest";
+import { ManifestError } from "./manifest";
 import type { File } from "./body";
 
 const magic = 0x4b565343; // "KVSC", read big-endian
@@ -39,11 +39,11 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   const length = nonces + count * nonceBytes;
   if (bytes.byteLength !== length) refuse(`it has ${bytes.byteLength} bytes, not ${length}`);
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes, 0, nonces));
-  if (hex(new DataView(digest), 0, hashBytes) !== hash) refuse("it does not hash to its key");
+  if (new Uint8Array(digest).toHex() !== hash) refuse("it does not hash to its key");
+  const hex = (at: number, length: number) => new Uint8Array(bytes, at, length).toHex();
   return {
     size,
     blobSize,
-    key: (chunk) =>
-      `${site}/b/${hex(view, headBytes + chunk * hashBytes, hashBytes)}.${hex(view, nonces + chunk * nonceBytes, nonceBytes)}`,
+    key: (chunk) => `${site}/b/${hex(headBytes + chunk * hashBytes, hashBytes)}.${hex(nonces + chunk * nonceBytes, nonceBytes)}`,
   };
 }

@@ -15,7 +15,9 @@ export class HeaderRules {
    * Applies every rule that matches, in order. The first rule to name a header
    * replaces what was there; further ones add to it.
    */
-  apply(url: URL, headers: Headers): void {
+  apply(url: URL, response: Response): void {
+    if (this.#rules.length === 0) return; // Response.headers is an object made when it is asked for
+    const { headers } = response;
     const own = new Set<string>();
     for (const { rule, pattern } of this.#rules) {
       const captures = pattern.match(url);

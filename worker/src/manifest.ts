@@ -3,7 +3,7 @@
 // files and for a hundred thousand.
 
 import { parseMeta, type Meta } from "./meta";
-import { sha256 } from "./sha256";
+import { longestText, sha256 } from "./sha256";
 
 const magic = 0x4b56534d; // "KVSM", read big-endian
 const version = 1;
@@ -18,7 +18,7 @@ const flagRetired = 1 << 2;
  * No asset has a longer pathname in UTF-16 units, so a longer one is not even
  * hashed: a hostile request must stay as cheap as any other.
  */
-export const maxPathname = 4096;
+export const maxPathname = longestText;
 
 /** A manifest that is damaged, or written by a newer kv-sync. */
 export class ManifestError extends Error {
@@ -121,9 +121,9 @@ export class Manifest {
     const { site, types } = this.meta;
     const type = types[view.getUint16(at + 60, true)];
     if (type === undefined) refuse(`entry ${index} names a content type that is not there`);
-    const hash = hex(view, at + 16, 32);
+    const hash = new Uint8Array(view.buffer, at + 16, 32).toHex();
     return {
-      key: `${site}/b/${hash}.${hex(view, this.#nonces + nonce * nonceBytes, nonceBytes)}`,
+      key: `${site}/b/${hash}.${new Uint8Array(view.buffer, this.#nonces + nonce * nonceBytes, nonceBytes).toHex()}`,
       hash,
       size: view.getUint32(at + 52, true),
       modified: view.getUint32(at + 56, true),
@@ -142,15 +142,6 @@ export class Manifest {
     return 0;
   }
 }
-
-/** Bytes in hexadecimal digits. */
-export function hex(view: DataView, at: number, length: number): string {
-  let text = "";
-  for (let i = 0; i < length; i++) text += hexDigits[view.getUint8(at + i)];
-  return text;
-}
-
-const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 function section(view: DataView, name: string, offset: number, length: number): number {
   if (offset < headerBytes || offset + length > view.byteLength) refuse(`its ${name} lie outside of it`);

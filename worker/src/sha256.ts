@@ -13,32 +13,42 @@ const rounds = new Int32Array([
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ]);
 
+/** The longest text in UTF-16 units, of which each takes three bytes at most; the padding takes up to 72. */
+export const longestText = 4096;
+const padded = new Uint8Array(longestText * 3 + 72);
+const words = new DataView(padded.buffer);
 const schedule = new Int32Array(64);
+const state = new Uint32Array(8);
 const encoder = new TextEncoder();
 
 /**
- * The SHA-256 of a text in UTF-8, as eight big-endian words.
+ * The SHA-256 of a text in UTF-8, of up to longestText units, as eight
+ * big-endian words, which are good until the next call: a look-up in a site of
+ * any size is to leave no garbage.
  */
 export function sha256(text: string): Uint32Array {
-  // Three bytes hold any UTF-16 unit; nine more hold the padding's 0x80 and length.
-  const padded = new Uint8Array((text.length * 3 + 9 + 63) & ~63);
+  if (text.length > longestText) throw new RangeError(`sha256: ${text.length} UTF-16 units are too many`);
   const length = encoder.encodeInto(text, padded).written;
   const end = (length + 9 + 63) & ~63;
+  padded.fill(0, length, end);
   padded[length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(end - 8, Math.floor(length / 0x20000000));
-  view.setUint32(end - 4, length << 3);
+  words.setUint32(end - 4, length << 3);
 
-  const state = new Uint32Array([
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-  ]);
-  for (let block = 0; block < end; block += 64) compress(state, view, block);
+  state[0] = 0x6a09e667;
+  state[1] = 0xbb67ae85;
+  state[2] = 0x3c6ef372;
+  state[3] = 0xa54ff53a;
+  state[4] = 0x510e527f;
+  state[5] = 0x9b05688c;
+  state[6] = 0x1f83d9ab;
+  state[7] = 0x5be0cd19;
+  for (let block = 0; block < end; block += 64) compress(block);
   return state;
 }
 
-function compress(state: Uint32Array, view: DataView, block: number): void {
+function compress(block: number): void {
   const w = schedule;
-  for (let i = 0; i < 16; i++) w[i] = view.getInt32(block + i * 4);
+  for (let i = 0; i < 16; i++) w[i] = words.getInt32(block + i * 4);
   for (let i = 16; i < 64; i++) {
     const x = w[i - 15]!;
     const y = w[i - 2]!;

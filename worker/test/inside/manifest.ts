@@ -14,10 +14,11 @@ export function bytes(base64: string): ArrayBuffer {
 }
 
 test("sha256 agrees with crypto.subtle at every length around a block", async () => {
-  for (const text of [...Array.from({ length: 200 }, (_, n) => "a".repeat(n)), "ü/日本語/🙂".repeat(40), "x".repeat(8192)]) {
+  for (const text of [...Array.from({ length: 200 }, (_, n) => "a".repeat(n)), "ü/日本語/🙂".repeat(40), "日".repeat(4096), "x".repeat(4096), "short"]) {
     const digest = new DataView(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
     assert.deepEqual([...sha256(text)], Array.from({ length: 8 }, (_, i) => digest.getUint32(i * 4)), `${text.length}`);
   }
+  assert.throws(() => sha256("x".repeat(4097)), RangeError);
 });
 
 test("every look-up of every vector", ({ manifests }) => {

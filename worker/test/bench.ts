@@ -1,0 +1,221 @@
+// `npm run bench` in worker/: what serving costs, as CPU time of the workerd
+// process, beside what else serves files on Workers. Every contender is a
+// process of its own, all are asked the same in turns, and the least of the
+// rounds counts: what else this machine does can only add to it.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { build } from "esbuild";
+import { encodeManifest, sha256Hex } from "./encode";
+import { bundle, workerdBinary } from "./platform";
+
+const sizes = (process.env["FILES"] ?? "10,1000,10000,100000").split(",").map(Number);
+const rounds = Number(process.env["ROUNDS"] ?? 10);
+const page = Buffer.alloc(4096, "x");
+/** The number of files of the site that is measured. */
+let current = 0;
+const nonce = "0123456789abcdef";
+const hash = sha256Hex(page);
+const here = "../bench/serving";
+type Kind = "200" | "304" | "404";
+const kinds: Kind[] = ["200", "304", "404"];
+const path = (i: number) => `/section-${i % 100}/page-${i}.html`;
+
+/** One way to serve a site of so many files. */
+interface Contender {
+  name: string;
+  /** The members of its service in workerd's configuration. */
+  service(files: number, folder: string): string;
+  /** Where a file is, without a redirect. */
+  at: (file: string) => string;
+  /** Whether each request costs by the number of files: 1,000 of them would take minutes. */
+  grows?: true;
+}
+
+const stem = (file: string) => file.slice(0, -".html".length);
+const same = (file: string) => file;
+
+const only = process.env["ONLY"]?.split(",");
+const contenders: Contender[] = ([
+  { name: "one KV get", at: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
+  { name: "from memory", at: stem, service: () => worker("memory.js") },
+  { name: "kv-sync", at: stem, service: kvSync },
+  { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
+  { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", `, (name = "esbuild.wasm", wasm = embed "esbuild.wasm")`), grows: true },
+  { name: "Static Assets", at: stem, service: staticAssets },
+] as Contender[]).filter(({ name }) => !only || only.includes(name));
+
+function worker(main: string, bindings = "", modules = ""): string {
+  return `worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ["nodejs_compat"],
+    modules = [(name = "main.js", esModule = embed "${main}")${modules}],
+    bindings = [(name = "KV", kvNamespace = "kv")${bindings && `, ${bindings}`}])`;
+}
+
+function kvSync(files: number, folder: string): string {
+  const entries = Array.from({ length: files }, (_, i) => ({ path: path(i), hash, nonce, size: page.length, modified: 1_700_000_000, type: "text/html; charset=utf-8" }));
+  writeFileSync(join(folder, `${files}.bin`), encodeManifest({ site: "bench", entries }));
+  return worker("kv_sync.js", `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`, `, (name = "kv-sync-manifest.bin", data = embed "${files}.bin")`);
+}
+
+function kvAssetHandler(files: number, folder: string): string {
+  const manifest = Object.fromEntries(Array.from({ length: files }, (_, i) => [path(i).slice(1), `${path(i).slice(1, -5)}.${hash.slice(0, 10)}.html`]));
+  writeFileSync(join(folder, `${files}.json`), JSON.stringify(manifest));
+  return worker("kv_asset_handler.js", "", `, (name = "__STATIC_CONTENT_MANIFEST", text = embed "${files}.json")`);
+}
+
+function staticAssets(files: number, folder: string): string {
+  const root = join(folder, `public-${files}`);
+  for (let i = 0; i < files; i++) {
+    if (i < 100) mkdirSync(dirname(join(root, path(i))), { recursive: true });
+    writeFileSync(join(root, path(i)), page);
+  }
+  return `assets = (path = "${root}", config = "{}", compatibilityDate = "2026-01-01")`;
+}
+
+/** KV in which every blob is the page, and the recipe's manifest that of the site that is measured. */
+function startKV(): Promise<http.Server> {
+  let manifest = { files: 0, json: "" };
+  const server = http.createServer((request, response) => {
+    if (!request.url!.includes("manifest")) return response.writeHead(200, { "content-length": page.length }).end(page);
+    if (manifest.files !== current) {
+      const entry = { contentType: "text/html; charset=utf-8", etag: hash.slice(0, 16) };
+      manifest = { files: current, json: JSON.stringify(Object.fromEntries(Array.from({ length: current }, (_, i) => [path(i), entry]))) };
+    }
+    return response.writeHead(200, { "content-length": manifest.json.length }).end(manifest.json);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** A contender's workerd. */
+class Process {
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  private constructor(
+    readonly contender: Contender,
+    readonly files: number,
+    readonly child: ChildProcess,
+    readonly port: number,
+  ) {}
+
+  static async start(contender: Contender, files: number, folder: string, kvPort: number): Promise<Process> {
+    const config = join(folder, `${contenders.indexOf(contender)}-${files}.capnp`);
+    writeFileSync(
+      config,
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ())), (name = "main", ${contender.service(files, folder)})],
+  sockets = [(name = "main", address = "127.0.0.1:0", http = (), service = "main")]);\n`,
+    );
+    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+    for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
+      const event = JSON.parse(line) as { event: string; port: number };
+      if (event.event === "listen") return new Process(contender, files, child, event.port);
+    }
+    throw new Error(`${contender.name}: workerd ended before it listened`);
+  }
+
+  /** CPU seconds so far, to the nanosecond: a process's own figure counts in hundredths of a second. */
+  cpu(): number {
+    const tasks = `/proc/${this.child.pid}/task`;
+    return readdirSync(tasks).reduce((sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e9, 0);
+  }
+
+  ask(path: string, headers: Record<string, string> = {}): Promise<{ status: number; etag: string }> {
+    return new Promise((resolve, reject) => {
+      const request = http.get({ host: "127.0.0.1", port: this.port, path, headers: { host: "example.com", ...headers }, agent: this.#agent }, (response) => {
+        response.resume();
+        response.on("error", reject);
+        response.on("end", () => resolve({ status: response.statusCode!, etag: response.headers.etag ?? '"tag"' }));
+      });
+      request.on("error", reject);
+    });
+  }
+
+  /** CPU seconds for 1,000 requests of a kind, or undefined if they are answered otherwise. */
+  async measure(kind: Kind, requests: number): Promise<number | undefined> {
+    const at = this.contender.at(path(0));
+    const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.ask(at)).etag } : {};
+    const target = (i: number) => (kind === "404" ? `/no/such/page-${i}` : kind === "304" ? at : this.contender.at(path((i * 7919) % this.files)));
+    if (String((await this.ask(target(0), headers)).status) !== kind) return undefined;
+    const before = this.cpu();
+    let next = 0;
+    const client = async () => {
+      while (next < requests) {
+        const { status } = await this.ask(target(next++), headers);
+        if (String(status) !== kind) throw new Error(`${this.contender.name} answered ${status} in the place of ${kind}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, client));
+    return ((this.cpu() - before) / requests) * 1000;
+  }
+
+  async stop(): Promise<void> {
+    this.#agent.destroy();
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "kv-sync-bench-"));
+const kv = await startKV();
+try {
+  for (const name of ["kv_get.js", "memory.js", "recipe.js", "kv_asset_handler.js"]) {
+    await build({
+      entryPoints: [`${here}/workers/${name}`],
+      outfile: join(folder, name),
+      bundle: true,
+      minify: true,
+      format: "esm",
+      target: "es2024",
+      conditions: ["workerd", "worker", "browser"],
+      external: ["./esbuild.wasm", "__STATIC_CONTENT_MANIFEST", "node:*", "cloudflare:*"],
+      logLevel: "error",
+    });
+  }
+  await bundle("src/default.ts", join(folder, "kv_sync.js"));
+  writeFileSync(join(folder, "esbuild.wasm"), readFileSync(`${here}/node_modules/@cloudflare/worker-bundler/dist/esbuild.wasm`));
+
+  console.log(`CPU seconds of workerd per 1,000 requests, the least of ${rounds} rounds; a dash: it does not answer so\n`);
+  console.log(`| files | | start | ${kinds.join(" | ")} |\n|---|---|---|${kinds.map(() => "---|").join("")}`);
+  for (const files of sizes) await compare(files);
+} finally {
+  kv.close();
+  kv.closeAllConnections();
+  rmSync(folder, { recursive: true });
+}
+
+/** Measures all contenders with a site of so many files, in turns, and prints a row for each. */
+async function compare(files: number): Promise<void> {
+  current = files;
+  const running: { process: Process; start: number; least: Map<Kind, number | undefined> }[] = [];
+  try {
+    for (const contender of contenders) {
+      const started = await Process.start(contender, files, folder, (kv.address() as AddressInfo).port);
+      await started.ask(contender.at(path(0)));
+      running.push({ process: started, start: started.cpu(), least: new Map() });
+    }
+    for (let round = 0; round <= rounds; round++) {
+      for (const { process, least } of running) {
+        const { grows } = process.contender;
+        if (grows && round > 1) continue;
+        const requests = grows ? Math.max(10, Math.min(1000, Math.round(100_000 / files))) : 1000;
+        for (const kind of kinds) {
+          const cpu = await process.measure(kind, requests);
+          // The first round warms up.
+          if (round > 0) least.set(kind, cpu === undefined ? undefined : Math.min(cpu, least.get(kind) ?? Infinity));
+        }
+      }
+    }
+    for (const { process, start, least } of running) {
+      const figures = kinds.map((kind) => least.get(kind)?.toFixed(2) ?? "–");
+      console.log(`| ${files} | ${process.contender.name} | ${start.toFixed(2)} | ${figures.join(" | ")} |`);
+    }
+  } finally {
+    for (const { process } of running) await process.stop();
+  }
+}
