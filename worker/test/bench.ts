@@ -78,10 +78,11 @@ function staticAssets(files: number, folder: string): string {
   return `assets = (path = "${root}", config = "{}", compatibilityDate = "2026-01-01")`;
 }
 
-/** KV in which every blob is the page, and the recipe's manifest that of the site that is measured. */
+/** KV in which every blob but those below no/such is the page, and the recipe's manifest that of the site that is measured. */
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
   const server = http.createServer((request, response) => {
+    if (request.url!.includes("no%2Fsuch")) return response.writeHead(404).end();
     if (!request.url!.includes("manifest")) return response.writeHead(200, { "content-length": page.length }).end(page);
     if (manifest.files !== current) {
       const entry = { contentType: "text/html; charset=utf-8", etag: hash.slice(0, 16) };
@@ -212,7 +213,7 @@ async function compare(files: number): Promise<void> {
       }
     }
     for (const { process, start, least } of running) {
-      const figures = kinds.map((kind) => least.get(kind)?.toFixed(2) ?? "–");
+      const figures = kinds.map((kind) => least.get(kind)?.toFixed(3) ?? "–");
       console.log(`| ${files} | ${process.contender.name} | ${start.toFixed(2)} | ${figures.join(" | ")} |`);
     }
   } finally {
