@@ -2,6 +2,7 @@
 # make test   every test; installs what it needs
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
+# make bench-serving  what serving costs, beside others that serve files on Workers
 # make image  build the Action's image and run it (Debian: installs buildah)
 
 GO       ?= go
@@ -11,7 +12,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: build demo test test-go test-worker lint bench image fuzz clean
+.PHONY: build demo test test-go test-worker lint bench bench-serving image fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -39,6 +40,9 @@ lint:
 
 bench: build
 	$(GO) run ./bench
+
+bench-serving: worker/node_modules/.package-lock.json
+	cd worker && npm run bench
 
 image:
 	bash cmd/action/image_test.sh
