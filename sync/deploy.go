@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -100,43 +101,35 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		blobs[i] = k.item(f, r.nonce)
 	}
 
-	var url string
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, gctx := errgroup.WithContext(ctx)
 	store := newLateStore()
-	first, fctx := errgroup.WithContext(ctx)
-	first.Go(func() (err error) {
-		url, err = e.address(fctx, l)
-		return err
-	})
-	first.Go(func() (err error) {
-		if r.namespace, err = e.ensureNamespace(fctx, p.namespace); err == nil {
-			store.open(e.Account.Store(r.namespace))
-		}
-		return err
-	})
+	hashed := make(chan struct{})
 	unhashed := p.unhashed()
 	if unhashed {
-		// Nothing is known of these files yet, so the manifest has to wait for them.
-		first.Go(func() error { return e.upload(fctx, store, blobs) })
+		// The manifest waits until these are read, not until they have arrived.
+		g.Go(func() error { return e.upload(gctx, store, blobs, func() { close(hashed) }) })
+	} else {
+		close(hashed)
 	}
-	if err := first.Wait(); err != nil {
-		return nil, err
-	}
-	if unhashed {
-		p.settle(blobs, r)
-		blobs = nil
-	}
-
-	rel, err := e.release(l, p, r, r.namespace, url)
+	rel, err := e.compose(gctx, l, p, r, store, hashed, blobs)
 	if err != nil {
-		return nil, err
-	}
-	rel.upload.Apply, err = e.migrations(ctx, l, p.worker)
-	if err != nil {
+		cancel()
+		if first := g.Wait(); first != nil && !errors.Is(first, context.Canceled) {
+			err = first // what went wrong with the upload is why there is no release
+		}
 		return nil, err
 	}
 	out := &prepared{release: rel}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.upload(gctx, store, append(blobs, rel.values...)) })
+	if unhashed {
+		quiet := *e // the blobs' progress is still under way
+		quiet.Progress = func(Progress) {}
+		g.Go(func() error { return quiet.upload(gctx, store, rel.values, nil) })
+		g.Go(func() error { src.Remember(p.manifest.Assets); return nil })
+	} else {
+		g.Go(func() error { return e.upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
+	}
 	if l.exists() && rel.upload.Apply == nil {
 		g.Go(func() (err error) {
 			if out.version, err = e.workers.UploadVersion(gctx, rel.upload); err != nil {
@@ -144,9 +137,6 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 			}
 			return nil
 		})
-	}
-	if unhashed {
-		g.Go(func() error { src.Remember(p.manifest.Assets); return nil })
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -159,6 +149,40 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		e.Cache.Put(ref.String(), rel.stored)
 	}
 	return out, nil
+}
+
+// compose makes the release once the namespace, the address and every hash are
+// known.
+func (e *Engine) compose(ctx context.Context, l *live, p *Plan, r *run, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
+	var url string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		url, err = e.address(gctx, l)
+		return err
+	})
+	g.Go(func() (err error) {
+		if r.namespace, err = e.ensureNamespace(gctx, p.namespace); err == nil {
+			store.open(e.Account.Store(r.namespace))
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	select {
+	case <-hashed:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if p.unhashed() {
+		p.settle(blobs, r.nonce)
+	}
+	rel, err := e.release(l, p, r, r.namespace, url)
+	if err != nil {
+		return nil, err
+	}
+	rel.upload.Apply, err = e.migrations(ctx, l, p.worker)
+	return rel, err
 }
 
 // ensureNamespace creates the namespace where the plan has found none.
@@ -237,22 +261,21 @@ func (p *Plan) unhashed() bool {
 	return false
 }
 
-// settle puts what the upload found out into the plan's manifest.
-func (p *Plan) settle(done []*item, r *run) {
-	byPath := make(map[string]Hash, len(done))
+// settle puts what the upload has read into the plan's manifest.
+func (p *Plan) settle(read []*item, nonce Nonce) {
+	byPath := make(map[string]Hash, len(read))
 	p.Blobs = 0
-	for _, it := range done {
+	for _, it := range read {
 		byPath[it.name] = it.got
 		if !it.duplicate {
 			p.Blobs++
 		}
-		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
 	}
 	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers}
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
-			a.Blob = r.confirmed[byPath[a.Path]]
+			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce}
 		}
 		l.Files = append(l.Files, File{Asset: *a})
 	}

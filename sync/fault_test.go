@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,10 +128,10 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 	ctx, kill := context.WithCancel(w.t.Context())
 	defer kill()
 	w.p.Server.ResetRequests()
-	struck := false
+	var struck atomic.Bool
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Seq == k {
-			struck = true
+			struck.Store(true)
 		}
 		switch {
 		case r.Seq == k && b.dies:
@@ -145,7 +146,7 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 	})
 	_ = run(ctx, w.engine()) // what it says is another test's matter
 	w.p.Server.SetFault(nil)
-	return struck
+	return struck.Load()
 }
 
 // Promise 8: a lost answer to the switch is neither success nor failure until

@@ -117,16 +117,21 @@ type uploader struct {
 	limit    int64
 	progress func(Progress)
 
-	mu    sync.Mutex
-	taken map[string]bool // keys that an item of this run writes
-	done  Progress
-	free  [][]byte
+	// read is called, under mu, when nothing is unread any more.
+	read func()
+
+	mu     sync.Mutex
+	taken  map[string]bool // keys that an item of this run writes
+	unread int
+	done   Progress
+	free   [][]byte
 }
 
 func (e *Engine) newUploader(s Store, items []*item) *uploader {
 	u := &uploader{
 		store: s, parallel: e.Parallel, memory: semaphore.NewWeighted(e.Memory), limit: e.Memory,
 		progress: e.Progress, taken: make(map[string]bool),
+		unread: len(items), read: func() {},
 		done: Progress{Stage: StageUpload, TotalFiles: len(items)},
 	}
 	for _, it := range items {
@@ -135,12 +140,17 @@ func (e *Engine) newUploader(s Store, items []*item) *uploader {
 	return u
 }
 
-// upload writes all items, or returns the first error. Each item's got is then known.
-func (e *Engine) upload(ctx context.Context, s Store, items []*item) error {
+// upload writes all items, or returns the first error. read, if not nil, is
+// called once when every item was read, so that each one's got is known; the
+// last of them are still on their way then.
+func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()) error {
 	if len(items) == 0 {
 		return nil
 	}
 	u := e.newUploader(s, items)
+	if read != nil {
+		u.read = read
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(u.parallel)
 	for _, b := range pack(items) {
@@ -294,6 +304,9 @@ func (u *uploader) claim(it *item, key string) bool {
 	it.duplicate = u.taken[key]
 	it.claimed = !it.duplicate
 	u.taken[key] = true
+	if u.unread--; u.unread == 0 {
+		u.read()
+	}
 	return it.claimed
 }
 
@@ -330,7 +343,9 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	if n != it.size || (!it.want.IsZero() && got != it.want) {
 		return nil, errChanged
 	}
-	it.got, it.want = got, got
+	if it.got.IsZero() { // sent again, it is known, and others may be reading it
+		it.got, it.want = got, got
+	}
 	return dst, nil
 }
 

@@ -152,7 +152,7 @@ func TestUploadIsBounded(t *testing.T) {
 	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Progress: func(Progress) {}}}
 	all := items(sizes...)
 	all = append(all, items(sizes[:10]...)...) // the same bytes once more
-	if err := e.upload(t.Context(), g, all); err != nil {
+	if err := e.upload(t.Context(), g, all, nil); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/3 {
@@ -204,7 +204,7 @@ func TestUnconfirmedKeys(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &forgetful{names: tc.names}
 				e := &Engine{Config: Config{Parallel: 2, Memory: 36 << 20, Progress: func(Progress) {}}}
-				err := e.upload(t.Context(), f, items(10, 20, 30))
+				err := e.upload(t.Context(), f, items(10, 20, 30), nil)
 				if f.calls != tc.calls {
 					t.Errorf("%d calls, want %d", f.calls, tc.calls)
 				}
