@@ -138,7 +138,7 @@ func FuzzDecodeStored(f *testing.F) {
 		// What is read can be written, and reads the same again.
 		again, err := EncodeStored(m)
 		if err != nil {
-			t.Skip() // e.g. an object id size without an object
+			return // e.g. an object id size without an object
 		}
 		back, err := DecodeStored(again)
 		if err != nil {
