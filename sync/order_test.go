@@ -168,7 +168,7 @@ func TestRollbackTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantSite(three) // dry
-	for _, to := range []string{"nonsense", "2", "0000", strings.Repeat("f", 40)} {
+	for _, to := range []string{"nonsense", results[0].Deployment[:7], "2", "0000", strings.Repeat("f", 40)} {
 		_, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to})
 		wantGuard(t, err, kvsync.GuardTarget)
 	}

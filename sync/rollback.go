@@ -101,6 +101,11 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 		if !d.Retained {
 			return nil, stop(GuardTarget, "deploy that commit again instead", "deployment %s is not retained any more", d.ID)
 		}
+		for _, other := range p.deployments[i:] {
+			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
+				return nil, stop(GuardTarget, "give more of the id", "%.80q may be deployment %s or %s", to, d.ID, other.ID)
+			}
+		}
 		return d, nil
 	}
 	if to == "" {
