@@ -145,8 +145,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
 	}
 	if e.Cache != nil {
-		ref := Ref{Hash: HashOf(rel.stored), Nonce: r.nonce}
-		e.Cache.Put(ref.String(), rel.stored)
+		e.Cache.Put(rel.meta.Manifest, rel.stored)
 	}
 	return out, nil
 }
