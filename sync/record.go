@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Record is what is kept about a deployment. It is written before the switch
@@ -47,12 +49,11 @@ type release struct {
 // release puts the plan's manifest, whose hashes must all be known, into a
 // version and into the stored manifest and record that belong to it.
 func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*release, error) {
-	stored, err := EncodeStored(p.manifest)
-	if err != nil {
-		return nil, err
-	}
-	served, err := EncodeServed(p.manifest)
-	if err != nil {
+	var stored, served []byte
+	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
+	g.Go(func() (err error) { stored, err = EncodeStored(p.manifest); return err })
+	g.Go(func() (err error) { served, err = EncodeServed(p.manifest); return err })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	ref := Ref{Hash: HashOf(stored), Nonce: r.nonce}

@@ -16,11 +16,19 @@ const (
 	perFile = 4 << 10
 )
 
-// limitMemory has the collector keep to a limit, unless the user set another by
-// GOMEMLIMIT.
+// lazily is how much garbage there may be for each live byte: a run is short,
+// and the limit keeps its memory small anyway.
+const lazily = 400
+
+// limitMemory has the collector keep to a limit, and work little below it,
+// unless the user set either by GOMEMLIMIT or GOGC.
 func limitMemory(getenv func(string) string) {
-	if getenv("GOMEMLIMIT") == "" && debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(softLimit)
+	if getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return
+	}
+	debug.SetMemoryLimit(softLimit)
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(lazily)
 	}
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -29,6 +30,8 @@ type Commit struct {
 	// The root's entries, read once: Origin needs .assetsignore, Files all.
 	root     []treeEntry
 	boundary map[string]bool
+	// kept holds what Files has read of small blobs until the upload wants it.
+	kept kept
 }
 
 var _ kvsync.Source = (*Commit)(nil)
@@ -330,7 +333,12 @@ func (w *commitWalk) takeOver(ctx context.Context, rel, tree string) bool {
 // with it.
 func (w *commitWalk) opener(ctx context.Context, id string) func() (io.ReadCloser, error) {
 	objects, ctx := w.objects, context.WithoutCancel(ctx)
-	return func() (io.ReadCloser, error) { return objects.blob(ctx, id) }
+	return func() (io.ReadCloser, error) {
+		if content := w.kept.take(id); content != nil {
+			return io.NopCloser(bytes.NewReader(content)), nil
+		}
+		return objects.blob(ctx, id)
+	}
 }
 
 // links resolves symlinks inside the tree.
@@ -436,7 +444,7 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
 	defer content.Close()
-	hash, p, err = digest(content, size, w.base.exists)
+	hash, p, err = digest(w.kept.keep(f.id, size, content), size, w.base.exists)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.rel, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,15 +27,18 @@ type Folder struct {
 	// What the last Files saw, for Remember.
 	cache *statCache
 	seen  map[string]found // by pathname
+	// saving waits for the stat cache to be written, which nobody else waits for.
+	saving sync.WaitGroup
 	// ahead holds the walk that was begun when the folder was opened, until the
 	// first Files takes it.
 	ahead chan walked
 }
 
-// walked is what became of a walk.
+// walked is what became of a walk, and the stat cache to read it with.
 type walked struct {
 	*folderWalk
-	err error
+	cache *statCache
+	err   error
 }
 
 // walkAhead begins to list the folder: the first Files then finds it listed,
@@ -47,7 +51,10 @@ func (f *Folder) walkAhead(ctx context.Context) *Folder {
 
 func (f *Folder) walk(ctx context.Context) walked {
 	w := &folderWalk{Folder: f, listing: newListing()}
-	return walked{w, w.walk(ctx)}
+	cache := make(chan *statCache, 1)
+	go func() { cache <- openCache(f.options.CacheDir, f.path) }()
+	err := w.walk(ctx)
+	return walked{w, <-cache, err}
 }
 
 // listed returns the walk that was begun, once, and else a new one.
@@ -60,7 +67,7 @@ func (f *Folder) listed(ctx context.Context) walked {
 	case w := <-f.ahead:
 		return w
 	case <-ctx.Done():
-		return walked{nil, ctx.Err()}
+		return walked{err: ctx.Err()}
 	}
 }
 
@@ -93,7 +100,10 @@ func OpenFolder(options Options) (*Folder, error) {
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
-func (f *Folder) Close() error { return f.root.Close() }
+func (f *Folder) Close() error {
+	f.saving.Wait()
+	return f.root.Close()
+}
 
 // Origin implements [kvsync.Source]. Before Files, and while hashes are not
 // known, its ID is "".
@@ -129,8 +139,9 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	if err != nil {
 		return nil, err
 	}
+	f.saving.Wait()
 	if f.cache == nil {
-		f.cache = openCache(f.options.CacheDir, f.path)
+		f.cache = w.cache
 	}
 	known := newBase(base, origin)
 	if err := w.read(ctx, known); err != nil {
@@ -144,7 +155,7 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	l.Origin = origin
 	f.id = kvsync.FolderID(l)
 	l.Origin.ID = f.id
-	f.save(l.Files, started)
+	f.saving.Go(func() { f.save(l.Files, started) })
 	return l, nil
 }
 
@@ -242,6 +253,7 @@ func (f *Folder) open(file found) (*os.File, error) {
 // so the hash belongs to it; assets that Files did not list are passed over. It
 // is a favour: nothing depends on it.
 func (f *Folder) Remember(assets []kvsync.Asset) {
+	f.saving.Wait()
 	if f.cache == nil {
 		return
 	}

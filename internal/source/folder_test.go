@@ -266,6 +266,18 @@ func TestStatCache(t *testing.T) {
 	if id == "" || id != list(t, w.openFolder(Options{}), &kvsync.Manifest{}).Origin.ID {
 		t.Error("the ID from the cache is another")
 	}
+	// What is being written in the background is there when the folder is closed.
+	other := t.TempDir()
+	f = w.openFolder(Options{CacheDir: other})
+	if _, err := f.Files(t.Context(), &kvsync.Manifest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(other, "stat", "[^.]*")); len(files) != 1 {
+		t.Error("the stat cache was not written by the time of Close:", files)
+	}
 	// The same size and mtime, other content: the inode's change time tells.
 	info, err := os.Stat(w.path("a.txt"))
 	if err != nil {

@@ -131,6 +131,9 @@ func list(t testing.TB, s kvsync.Source, base *kvsync.Manifest) *kvsync.Listing 
 	if err != nil {
 		t.Fatal(err)
 	}
+	if f, ok := s.(*Folder); ok {
+		f.saving.Wait() // the next folder of the test wants the cache of this one
+	}
 	return l
 }
 

@@ -1,0 +1,49 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestKept(t *testing.T) {
+	t.Parallel()
+	var k kept
+	all := func(r io.Reader) string {
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got := all(k.keep("a", 5, strings.NewReader("hello"))); got != "hello" {
+		t.Errorf("the content that is kept reads %q", got)
+	}
+	if got := k.take("a"); string(got) != "hello" {
+		t.Errorf("kept %q", got)
+	}
+	if k.take("a") != nil || k.bytes != 0 {
+		t.Errorf("given twice, or still counted: %d bytes", k.bytes)
+	}
+	large := bytes.Repeat([]byte("x"), keptBlob+1)
+	if all(k.keep("large", int64(len(large)), bytes.NewReader(large))); k.take("large") != nil {
+		t.Error("a large one was kept")
+	}
+	wrong := errors.New("wrong")
+	r := k.keep("bad", 9, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(wrong)))
+	if b, err := io.ReadAll(r); string(b) != "half" || !errors.Is(err, wrong) {
+		t.Errorf("read %q, %v", b, err)
+	}
+	if k.take("bad") != nil || k.bytes != 0 {
+		t.Errorf("half a content was kept, or is counted: %d bytes", k.bytes)
+	}
+	for i := range keptBytes/keptBlob + 3 {
+		k.keep(string(rune(i)), keptBlob, bytes.NewReader(large[:keptBlob]))
+	}
+	if k.bytes > keptBytes {
+		t.Errorf("%d bytes are kept", k.bytes)
+	}
+}
