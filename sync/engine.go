@@ -13,8 +13,14 @@ import (
 
 // Config is what an [Engine] works by. Zero values take the defaults.
 type Config struct {
-	// Site is the site's id and the script's name. It begins every key.
+	// Site is the site's id and the script's name. It begins every key. For a
+	// project it is left empty, and is "project/" and its id then.
 	Site string
+	// Project is the id of a project: what is deployed is the code and the assets
+	// of a Dynamic Worker, which a loader reads out of KV. Its switch is one write
+	// of one key: eventually consistent, and the last write wins, so a project is
+	// deployed by one process at a time.
+	Project string
 	// Account reaches the namespace and the script.
 	Account Account
 	// Namespace is a namespace id. If it is "", the namespace of the live
@@ -95,8 +101,18 @@ var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // New checks the configuration and fills in its defaults. It sends nothing.
 func New(c Config) (*Engine, error) {
-	if !siteID.MatchString(c.Site) {
-		return nil, fmt.Errorf("site name %.80q: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit", c.Site)
+	const idRule = "use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit"
+	switch {
+	case c.Project != "" && c.Site != "":
+		return nil, fmt.Errorf("a site, %.80q, and a project, %.80q: give one of them", c.Site, c.Project)
+	case c.Project != "" && !siteID.MatchString(c.Project):
+		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
+	case c.Project != "":
+		c.Site, c.OffWorkersDev = projectPrefix+"/"+c.Project, true
+	case !siteID.MatchString(c.Site):
+		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
+	case c.Site == projectPrefix:
+		return nil, fmt.Errorf("site name %q: the keys of projects begin with it; take another name", c.Site)
 	}
 	if c.Account == nil {
 		return nil, errors.New("no account to deploy to")
@@ -119,7 +135,28 @@ func New(c Config) (*Engine, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Engine{Config: c, workers: c.Account.Workers(c.Site)}, nil
+	e := &Engine{Config: c}
+	if c.Project == "" {
+		e.workers = c.Account.Workers(c.Site)
+	} else {
+		e.workers = e.newProject()
+	}
+	return e, nil
+}
+
+func (e *Engine) newProject() *project {
+	quiet := *e // progress is that of the assets
+	quiet.Progress = func(Progress) {}
+	return &project{
+		id: e.Project, account: e.Account, actor: e.Actor, now: e.Now,
+		find: func(ctx context.Context) (string, error) {
+			if e.Namespace != "" {
+				return e.Namespace, nil
+			}
+			return e.Account.FindNamespace(ctx, e.NamespaceTitle)
+		},
+		write: func(ctx context.Context, s Store, items []*item) error { return quiet.upload(ctx, s, items, nil) },
+	}
 }
 
 // Prefetch begins to ask what is live, so that the answer is there when the next

@@ -10,6 +10,11 @@ import (
 //	{site}/b/{hash}.{nonce}   a blob
 //	{site}/m/{hash}.{nonce}   a stored manifest
 //	{site}/d/{deployment}     a deployment record
+//
+// A project's are the same with "project/{id}" for the site, and one more, which
+// is written at each switch:
+//
+//	project/{id}/current      what is active
 type keys string
 
 func (k keys) prefix() string          { return string(k) + "/" }
@@ -17,6 +22,14 @@ func (k keys) blob(r Ref) string       { return string(k) + "/b/" + r.String() }
 func (k keys) manifest(r Ref) string   { return string(k) + "/m/" + r.String() }
 func (k keys) record(id string) string { return string(k) + "/d/" + id }
 func (k keys) blobs() string           { return string(k) + "/b/" }
+func (k keys) current() string         { return string(k) + "/current" }
+
+// other reports whether a project's key is one that prune has nothing to do
+// with: the pointer, and what the pathname layout keeps there.
+func (k keys) other(rest string) bool {
+	return strings.HasPrefix(string(k), projectPrefix+"/") &&
+		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
+}
 
 // keyClass is which kind of thing lies under a key.
 type keyClass byte
@@ -26,11 +39,15 @@ const (
 	classBlob     keyClass = 'b'
 	classManifest keyClass = 'm'
 	classRecord   keyClass = 'd'
+	classOther    keyClass = 'o' // known, and nothing that is ever unrooted
 )
 
 // parse tells what a key below the site's prefix is and when it was written.
 func (k keys) parse(name string) (class keyClass, ref Ref, written time.Time) {
 	rest, ok := strings.CutPrefix(name, k.prefix())
+	if ok && k.other(rest) {
+		return classOther, Ref{}, time.Time{}
+	}
 	if !ok || len(rest) < 3 || rest[1] != '/' {
 		return classUnknown, Ref{}, time.Time{}
 	}

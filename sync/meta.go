@@ -35,6 +35,8 @@ type Meta struct {
 	// Migration is the tag of the last Durable Object migration applied.
 	Migration string `json:"migration,omitempty"`
 	URL       string `json:"url,omitempty"`
+
+	keeps []Ref // see [Version.Keeps]
 }
 
 const metaFormat = 1
@@ -64,9 +66,24 @@ func metaOf(v Version, site string) (*Meta, error) {
 		if m.Site != site || m.Namespace != namespace {
 			return nil, nil
 		}
+		m.keeps = v.Keeps
 		return &m, nil
 	}
 	return nil, nil
+}
+
+// whole is a manifest with what the version itself keeps in KV beside it, so
+// that it is looked for like any blob.
+func (m *Meta) whole(manifest *Manifest) *Manifest {
+	if len(m.keeps) == 0 {
+		return manifest
+	}
+	all := *manifest
+	all.Assets = slices.Clip(all.Assets)
+	for _, ref := range m.keeps {
+		all.Assets = append(all.Assets, Asset{Path: "the code or the served manifest", Blob: ref})
+	}
+	return &all
 }
 
 // workerHash tells whether two versions would run the same code with the same

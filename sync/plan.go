@@ -107,6 +107,13 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
 			"the live version of %s was not deployed by kv-sync", e.Site)
 	}
+	var notices []Problem
+	if e.Project != "" {
+		var err error
+		if notices, err = checkProject(e.Project, w); err != nil {
+			return nil, err
+		}
+	}
 	origin, err := src.Origin(ctx)
 	if err != nil {
 		return nil, err
@@ -132,7 +139,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if p.namespace, err = namespace(); err != nil {
 		return nil, err
 	}
-	p.Origin, p.Notices = listing.Origin, listing.Notices
+	p.Origin, p.Notices = listing.Origin, slices.Concat(notices, listing.Notices)
 	if mayStay && p.Origin.ID == l.meta.Source {
 		p.NoChange = true
 		return p, nil

@@ -119,6 +119,9 @@ func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest) {
 	if ref, err := ParseRef(m.Manifest); err == nil {
 		rooted[k.manifest(ref)] = true
 	}
+	for _, ref := range m.keeps {
+		rooted[k.blob(ref)] = true
+	}
 	for _, a := range manifest.Assets {
 		rooted[k.blob(a.Blob)] = true
 	}
@@ -165,9 +168,9 @@ func (e *Engine) sift(listed []string, rooted map[string]bool) (*Pruned, []strin
 	out := &Pruned{}
 	var doomed []string
 	for _, name := range listed {
-		_, _, written := keys(e.Site).parse(name)
+		class, _, written := keys(e.Site).parse(name)
 		switch {
-		case rooted[name]:
+		case rooted[name], class == classOther:
 			out.Kept++
 		case e.Now().Sub(written) < e.Grace+time.Second:
 			out.Young++

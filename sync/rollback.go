@@ -151,7 +151,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	missing, err := e.missing(ctx, store, manifest, listed)
+	missing, err := e.missing(ctx, store, m.whole(manifest), listed)
 	if err != nil {
 		return err
 	}

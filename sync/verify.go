@@ -110,7 +110,8 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 // closure finds out whether every blob of a manifest is there.
 func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manifest, listed map[string]bool, out *VerifiedDeployment) error {
 	out.Files = len(m.Assets)
-	missing, err := v.missing(ctx, s, m, listed)
+	whole := d.meta.whole(m)
+	missing, err := v.missing(ctx, s, whole, listed)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manif
 	}
 	markRooted(v.rooted, keys(v.Site), d.meta, m)
 	if v.readData {
-		out.Corrupt, err = v.corrupt(ctx, s, m, v.checked)
+		out.Corrupt, err = v.corrupt(ctx, s, whole, v.checked)
 	}
 	return err
 }

@@ -89,6 +89,8 @@ type Version struct {
 	ID       string
 	Created  time.Time
 	Bindings []Binding
+	// Keeps names blobs that the version needs beside those of its manifest.
+	Keeps []Ref
 }
 
 // Activation is one of Cloudflare's deployments: which versions were active from Created on.

@@ -1,0 +1,402 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// startProject is a world whose engine deploys the project "shop" into a
+// namespace that is known by its id.
+func startProject(t *testing.T) *world {
+	t.Helper()
+	w := start(t)
+	id, err := w.account.CreateNamespace(t.Context(), "projects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config.Site, w.config.Project, w.config.Namespace = "", "shop", id
+	return w
+}
+
+// current is the pointer of a project as JSON, nil if there is none.
+func (w *world) current(project string) map[string]any {
+	w.t.Helper()
+	b, err := w.account.Store(w.config.Namespace).Get(w.t.Context(), "project/"+project+"/current")
+	if errors.Is(err, kvsync.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(b, &v); err != nil {
+		w.t.Fatal(err)
+	}
+	return v
+}
+
+// running is the member of the project's live version.
+func (w *world) running(member string) any {
+	w.t.Helper()
+	v, ok := w.current(w.config.Project)["version"].(map[string]any)
+	if !ok {
+		w.t.Fatal("no version is live")
+	}
+	return v[member]
+}
+
+// projectSite reads the project's live site as a loader would: from the pointer to
+// the stored manifest to each blob.
+func (w *world) projectSite() files {
+	w.t.Helper()
+	if w.current(w.config.Project) == nil {
+		return nil
+	}
+	prefix := "project/" + w.config.Project
+	store := w.account.Store(w.config.Namespace)
+	get := func(key string) []byte {
+		b, err := store.Get(w.t.Context(), key)
+		if err != nil {
+			w.t.Fatalf("%s: %v", key, err)
+		}
+		return b
+	}
+	m, err := kvsync.DecodeStored(get(prefix + "/m/" + w.running("kv_sync").(map[string]any)["manifest"].(string)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := files{}
+	for _, a := range m.Assets {
+		b := get(prefix + "/b/" + a.Blob.String())
+		if kvsync.HashOf(b) != a.Blob.Hash {
+			w.t.Fatalf("%s: the blob is not what its key says", a.Path)
+		}
+		out[a.Path] = string(b)
+	}
+	served, err := kvsync.EncodeServed(m)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if got := get(prefix + "/b/" + w.running("served").(string)); string(got) != string(served) {
+		w.t.Fatal("the served manifest is not that of the stored one")
+	}
+	return out
+}
+
+func (w *world) wantProject(want files) {
+	w.t.Helper()
+	if got := w.projectSite(); !maps.Equal(got, want) {
+		w.t.Fatalf("live is %v, want %v", keysOf(got), keysOf(want))
+	}
+}
+
+func TestProject(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	c := history(files{"/index.html": "one", "/a.css": "a"}, files{"/index.html": "two", "/a.css": "a"})
+
+	first := w.mustDeploy(c[0])
+	w.wantProject(c[0].files)
+	loader := w.running("loader").(string)
+	if !strings.HasPrefix(loader, "shop:") || len(loader) != len("shop:")+32 {
+		t.Errorf("the loader's id is %q", loader)
+	}
+	if js := w.running("modules").(map[string]any)["main.js"].(map[string]any)["js"]; js != string(script.Modules[0].Content) {
+		t.Errorf("the code is %v", js)
+	}
+	if res := w.mustDeploy(c[0]); res.Switched {
+		t.Error("the same again was a deployment")
+	}
+
+	second := w.mustDeploy(c[1])
+	w.wantProject(c[1].files)
+	if second.Uploaded != 1 || second.PreviousDeployment != first.Deployment {
+		t.Errorf("uploaded %d, after %s", second.Uploaded, second.PreviousDeployment)
+	}
+	if w.running("loader") == loader {
+		t.Error("another content has the same loader's id")
+	}
+
+	kinds := w.counted(func() {
+		back, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+		if err != nil || back.Deployment != first.Deployment {
+			t.Fatal(back, err)
+		}
+	})
+	w.wantProject(c[0].files)
+	if w.running("loader") != loader {
+		t.Error("the same content has another loader's id")
+	}
+	if slices.Contains(kinds, "kv.bulk.put") {
+		t.Error("a rollback uploaded something:", kinds)
+	}
+	_, err := w.deploy(c[1], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+
+	past, err := w.engine().History(t.Context())
+	if err != nil || len(past) != 3 || !past[0].Rollback || past[0].Hold != c[1].commit || past[2].Record == nil {
+		t.Errorf("history: %+v, %v", past, err)
+	}
+	v, err := w.engine().Verify(t.Context(), true)
+	if err != nil || !v.Whole() || v.Unrooted != 1 {
+		t.Errorf("verify: %+v, %v", v, err) // beside the pointer all is named
+	}
+}
+
+// A code-only change leaves the assets alone, and going back to the code before
+// is the same content again.
+func TestProjectCode(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	src := history(files{"/index.html": "one"})[0]
+	w.mustDeploy(src)
+	loader, served := w.running("loader"), w.running("served")
+	other := script
+	other.Modules = []kvsync.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	other.Bindings = []kvsync.Binding{{Name: "GREETING", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
+	res, err := w.engine().Deploy(t.Context(), src, other, kvsync.Options{})
+	if err != nil || res.Uploaded != 0 {
+		t.Fatal(res, err)
+	}
+	if w.running("loader") == loader || w.running("served") != served {
+		t.Error("the code changed: another loader's id and the same manifest are due")
+	}
+	if env := w.running("env").(map[string]any); env["GREETING"] != "hi <&>" {
+		t.Errorf("env is %v", env)
+	}
+	w.mustDeploy(src)
+	if w.running("loader") != loader {
+		t.Error("the same content has another loader's id")
+	}
+}
+
+func TestProjectRefuses(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	src := history(files{"/index.html": "one"})[0]
+	for name, change := range map[string]func(*kvsync.Worker){
+		"a KV namespace": func(w *kvsync.Worker) { w.Bindings = []kvsync.Binding{{Name: "KV", Type: "kv_namespace"}} },
+		"a migration":    func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
+	} {
+		worker := script
+		change(&worker)
+		_, err := w.engine().Deploy(t.Context(), src, worker, kvsync.Options{})
+		var refused *kvsync.RefusedError
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if w.current("shop") != nil {
+		t.Error("something was written")
+	}
+	for _, c := range []kvsync.Config{{Project: "a/b"}, {Project: ".."}, {Project: "A"}, {Site: "project"}, {Site: "a", Project: "b"}, {Site: "project/a"}} {
+		c.Account = w.account
+		if _, err := kvsync.New(c); err == nil {
+			t.Errorf("%+v was taken", c)
+		}
+	}
+}
+
+// Two projects and a site share a namespace, and none ever touches another's keys.
+func TestProjectsAreIsolated(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	w.config.Retain, w.config.Grace = 1, 10*time.Minute
+	a := history(files{"/x": "one"}, files{"/x": "two"}, files{"/x": "three"})
+	w.mustDeploy(a[0])
+	w.config.Project = "shop2"
+	w.mustDeploy(a[0])
+	site := w.config
+	site.Project, site.Site = "", "blog"
+	e, err := kvsync.New(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Deploy(t.Context(), a[0], script, kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	others := func() []string {
+		return slices.Concat(w.keysOf("project/shop2/"), w.keysOf("blog/"))
+	}
+	before := others()
+	w.config.Project = "shop"
+	for _, next := range a[1:] {
+		w.now = w.now.Add(time.Hour)
+		w.mustDeploy(next)
+	}
+	w.now = w.now.Add(time.Hour)
+	pruned, err := w.engine().Prune(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pruned.Deleted == 0 || !slices.Equal(before, others()) {
+		t.Errorf("pruned %+v; the others' keys: %v", pruned, others())
+	}
+	w.wantProject(a[2].files)
+	if got := len(w.keysOf("project/shop/")); got != 6 { // blob, manifest, record, version, served manifest, pointer
+		t.Errorf("%d keys are left: %v", got, w.keysOf("project/shop/"))
+	}
+	w.config.Project = "shop2"
+	w.wantProject(a[0].files)
+}
+
+func (w *world) keysOf(prefix string) []string {
+	w.t.Helper()
+	page, next, err := w.account.Store(w.config.Namespace).List(w.t.Context(), prefix, "")
+	if err != nil || next != "" {
+		w.t.Fatal(next, err)
+	}
+	var out []string
+	for _, k := range page {
+		out = append(out, k.Name)
+	}
+	return out
+}
+
+// What the pathname layout keeps beside a project's own keys is nothing that
+// prune knows to be unrooted.
+func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	src := history(files{"/x": "one"})[0]
+	w.mustDeploy(src)
+	store := w.account.Store(w.config.Namespace)
+	for _, key := range []string{"project/shop/manifest", "project/shop/assets/index.html", "project/shop/assets/b/x"} {
+		if err := store.Put(t.Context(), key, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.now = w.now.Add(100 * time.Hour)
+	pruned, err := w.engine().Prune(t.Context(), false)
+	if err != nil || pruned.Deleted != 0 {
+		t.Fatal(pruned, err)
+	}
+	if err := store.Put(t.Context(), "project/shop/new", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.engine().Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardUnread)
+}
+
+// Every request of a project's first deploy, deploy and rollback fails in turn,
+// in each way: the project is wholly old or wholly new, and running again finishes.
+func TestProjectEveryRequestCanFail(t *testing.T) {
+	t.Parallel()
+	h := history(one, two)
+	for name, tc := range map[string]struct {
+		before   []*memory
+		run      func(context.Context, *kvsync.Engine) error
+		old, new files
+	}{
+		"first deploy": {
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[0], script, kvsync.Options{})
+				return err
+			},
+			new: one,
+		},
+		"deploy": {
+			before: h[:1],
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[1], script, kvsync.Options{})
+				return err
+			},
+			old: one, new: two,
+		},
+		"rollback": {
+			before: h,
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Rollback(ctx, kvsync.RollbackOptions{To: h[0].commit})
+				return err
+			},
+			old: two, new: one,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, b := range blows {
+				for k := int64(1); ; k++ {
+					w := startProject(t)
+					w.config.Account = w.connect(1)
+					for _, src := range tc.before {
+						w.mustDeploy(src)
+					}
+					if !w.strike(b, k, tc.run) {
+						if k < 4 {
+							t.Fatalf("%s: only %d requests", b.name, k-1)
+						}
+						break
+					}
+					where := fmt.Sprintf("%s at request %d", b.name, k)
+					if got := w.projectSite(); !maps.Equal(got, tc.old) && !maps.Equal(got, tc.new) {
+						t.Fatalf("%s: live is %v", where, keysOf(got))
+					}
+					if err := tc.run(t.Context(), w.engine()); err != nil {
+						t.Fatalf("%s: running again: %v", where, err)
+					}
+					w.wantProject(tc.new)
+				}
+			}
+		})
+	}
+}
+
+// Another deployment that lands between the plan and the switch is planned on,
+// not written over.
+func TestProjectOvertaken(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	h := history(files{"/x": "one"}, files{"/x": "two"}, files{"/x": "three"})
+	w.mustDeploy(h[0])
+	other := startAs(w)
+	done := false
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.bulk.put" && !done {
+			done = true
+			other.mustDeploy(h[1])
+		}
+		return platform.Fault{}
+	})
+	w.mustDeploy(h[2])
+	w.wantProject(h[2].files)
+	past, err := w.engine().History(t.Context())
+	if err != nil || len(past) != 3 || past[1].Commit != h[1].commit {
+		t.Errorf("the deployment in between is not in the history: %+v, %v", past, err)
+	}
+}
+
+// startAs is another process that deploys to the same place.
+func startAs(w *world) *world {
+	other := *w
+	other.account = w.connect(0)
+	other.config.Account = other.account
+	return &other
+}
+
+// What a project's operations cost, by the server's count.
+func TestProjectLedger(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	h := history(files{"/x": "one", "/y": "y"}, files{"/x": "two", "/y": "y"})
+	want := func(what string, kinds []string, list ...string) {
+		slices.Sort(kinds)
+		slices.Sort(list)
+		if !slices.Equal(kinds, list) {
+			t.Errorf("%s: %v, want %v", what, kinds, list)
+		}
+	}
+	const get, bulk, put = "kv.values.get", "kv.bulk.put", "kv.values.put"
+	want("first", w.counted(func() { w.mustDeploy(h[0]) }), get, bulk, bulk, bulk, get, put, get)
+	want("no change", w.counted(func() { w.mustDeploy(h[0]) }), get)
+	want("one file", w.counted(func() { w.mustDeploy(h[1]) }), get, get, bulk, bulk, get, put, get)
+}
