@@ -254,6 +254,9 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 	p.manifest = m
 	p.Blobs = len(p.uploads)
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
+	if e.Project != "" {
+		p.Writes += 3 // the served manifest, the version and the pointer
+	}
 }
 
 // retire lists what the live deployment serves and the new one does not, so

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,7 +17,7 @@ import (
 const (
 	projectPrefix  = "project"
 	projectFormat  = 1
-	maxActivations = 50
+	maxActivations = 100
 )
 
 // project implements [Workers] over a namespace. What it promises is less than
@@ -335,6 +336,22 @@ func variable(b Binding) (json.RawMessage, bool) {
 	return nil, false
 }
 
+// WorkerError lists what a Worker has that a project's Dynamic Worker cannot
+// have. Nothing was sent.
+type WorkerError struct {
+	Project  string
+	Problems []Problem
+}
+
+// Error lists the problems, a line each.
+func (e *WorkerError) Error() string {
+	lines := []string{"the Worker of project " + e.Project + " cannot be a Dynamic Worker, nothing was sent:"}
+	for _, p := range e.Problems {
+		lines = append(lines, "  "+p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
 // checkProject refuses code that a Dynamic Worker could not run as its author
 // means it, and says what has no effect there.
 func checkProject(id string, w Worker) (notices []Problem, err error) {
@@ -349,7 +366,7 @@ func checkProject(id string, w Worker) (notices []Problem, err error) {
 		refused = append(refused, Problem{Path: "migrations", Reason: "a Dynamic Worker has no Durable Objects of its own", Fix: "remove them from the project's configuration"})
 	}
 	if len(refused) > 0 {
-		return nil, &RefusedError{Problems: refused}
+		return nil, &WorkerError{Project: id, Problems: refused}
 	}
 	for name := range w.Settings {
 		notices = append(notices, Problem{Path: name, Reason: "this setting has no effect on the Dynamic Worker of project " + id, Fix: "set it for its loader"})

@@ -68,7 +68,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	if live := past.live(); live != nil {
 		for key := range v.namespaces[live.meta.Namespace] {
 			v.out.Keys++
-			if !v.rooted[key] {
+			if class, _, _ := keys(e.Site).parse(key); !v.rooted[key] && class != classOther {
 				v.out.Unrooted++
 			}
 		}

@@ -10,13 +10,14 @@ type deployCommand struct {
 	siteFlags
 	sourceFlags
 	optionFlags
+	projectsFlag
 	DryRun bool `help:"Only show the plan; send nothing."`
 }
 
 // Run deploys, or with --dry-run plans.
 func (c *deployCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "deploy", dry: c.DryRun, site: c.siteFlags, source: &c.sourceFlags}
-	return t.on(ctx, s, func(se *session) error {
+	work := func(se *session) error {
 		if c.DryRun {
 			return se.plan(ctx, c.optionFlags)
 		}
@@ -27,6 +28,15 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 		se.locate(ctx, res)
 		se.report.AddResult(res)
 		se.console.Result(res, se.site.Stats(), se.again("rollback"))
+		return nil
+	}
+	if c.Projects {
+		return t.onProjects(ctx, s, work)
+	}
+	return t.on(ctx, s, func(se *session) error {
+		if err := work(se); err != nil || c.DryRun {
+			return err
+		}
 		return se.serve(ctx, s)
 	})
 }
@@ -51,12 +61,17 @@ type planCommand struct {
 	siteFlags
 	sourceFlags
 	optionFlags
+	projectsFlag
 }
 
 // Run shows what deploy would do.
 func (c *planCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "plan", dry: true, site: c.siteFlags, source: &c.sourceFlags}
-	return t.on(ctx, s, func(se *session) error { return se.plan(ctx, c.optionFlags) })
+	work := func(se *session) error { return se.plan(ctx, c.optionFlags) }
+	if c.Projects {
+		return t.onProjects(ctx, s, work)
+	}
+	return t.on(ctx, s, work)
 }
 
 func (se *session) plan(ctx context.Context, o optionFlags) error {

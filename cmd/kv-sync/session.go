@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 
 	"github.com/kv-sync/kv-sync/internal/app"
@@ -14,6 +15,7 @@ import (
 // siteFlags say which site is meant; every command about a site has them.
 type siteFlags struct {
 	Name    string `help:"The site's name, which is also its Worker's." placeholder:"NAME"`
+	Project string `help:"A Dynamic Worker's project in place of a site: the one in projects/ID, or what lies here." placeholder:"ID"`
 	Config  string `help:"The wrangler configuration to read." placeholder:"FILE"`
 	Env     string `help:"The environment in it." placeholder:"E"`
 	Local   bool   `help:"Use the local platform instead of Cloudflare. No account is needed."`
@@ -48,6 +50,8 @@ type task struct {
 	dry     bool
 	site    siteFlags
 	source  *sourceFlags // nil: no source is read
+	// transport is shared with other tasks; nil is none.
+	transport http.RoundTripper
 }
 
 // session is what a task works with.
@@ -62,20 +66,13 @@ type session struct {
 // on opens the site, does the work, and prints the report where one is wanted,
 // whatever came out.
 func (t task) on(ctx context.Context, s streams, work func(*session) error) error {
-	out := s.out
+	to := s
 	if t.site.JSON {
-		out = s.err
+		to.out = s.err
 	}
-	se := &session{console: term.New(out, s.err, s.getenv), report: app.NewReport(t.command, t.dry), flags: t.site}
-	err := t.open(ctx, s, se)
-	if err == nil {
-		err = work(se)
-	}
-	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
-	se.console.Close()
+	report, err := t.run(ctx, to, work)
 	if t.site.JSON {
-		se.report.Finish(se.site, err)
-		if perr := printJSON(s.out, se.report); perr != nil {
+		if perr := printJSON(s.out, report); perr != nil {
 			return errors.Join(err, perr)
 		}
 		if err != nil {
@@ -85,11 +82,24 @@ func (t task) on(ctx context.Context, s streams, work func(*session) error) erro
 	return err
 }
 
+// run opens the site, does the work and reports on it.
+func (t task) run(ctx context.Context, s streams, work func(*session) error) (*app.Report, error) {
+	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(t.command, t.dry), flags: t.site}
+	err := t.open(ctx, s, se)
+	if err == nil {
+		err = work(se)
+	}
+	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
+	se.console.Close()
+	se.report.Finish(se.site, err)
+	return se.report, err
+}
+
 // open makes the session's site, and with --local the platform that it is on.
 func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	cache, _ := os.UserCacheDir() // without one nothing is cached
 	in := app.Inputs{
-		Name: t.site.Name, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
+		Name: t.site.Name, Project: t.site.Project, Transport: t.transport, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
 		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil,
 		Progress: func(p kvsync.Progress) {
 			if p.Plan != nil {
@@ -121,7 +131,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 // locate puts the local address in place of the one that the site would have
 // under workers.dev.
 func (se *session) locate(ctx context.Context, res *kvsync.Result) {
-	if se.platform != nil && res != nil {
+	if se.platform != nil && res != nil && se.site.Settings().Project == "" { // where a project is reachable, its loader says
 		res.URL = se.platform.URL(ctx, se.site.Name)
 	}
 }
@@ -129,7 +139,7 @@ func (se *session) locate(ctx context.Context, res *kvsync.Result) {
 // again is another command about the same site, as it would be typed.
 func (se *session) again(command string) string {
 	line := "kv-sync " + command
-	for _, f := range [][2]string{{"--name", se.flags.Name}, {"--config", se.flags.Config}, {"--env", se.flags.Env}} {
+	for _, f := range [][2]string{{"--name", se.flags.Name}, {"--project", se.flags.Project}, {"--config", se.flags.Config}, {"--env", se.flags.Env}} {
 		if f[1] != "" {
 			line += " " + f[0] + " " + f[1]
 		}

@@ -80,6 +80,21 @@ func (e *UsageError) Error() string {
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
+// SomeError is a run over several projects of which some failed; it is of the
+// kind that the first failure is.
+type SomeError struct {
+	Failed, All int
+	First       error
+}
+
+// Error counts them.
+func (e *SomeError) Error() string {
+	return fmt.Sprintf("%d of %d projects failed, the others are done", e.Failed, e.All)
+}
+
+// Unwrap returns the first failure.
+func (e *SomeError) Unwrap() error { return e.First }
+
 // usage marks err as the user's to mend. A cancelled run is nobody's mistake.
 func usage(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -105,10 +120,15 @@ func classify(err error) *Failure {
 		guard   *kvsync.GuardError
 		refused *kvsync.RefusedError
 		code    *bundle.Error
+		worker  *kvsync.WorkerError
+		some    *SomeError
 		wrong   *UsageError
 		api     *cloudflare.APIError
 	)
 	switch {
+	case errors.As(err, &some):
+		f := classify(some.First)
+		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), Fix: "mend what is said above of each, and run the same command again"}
 	case errors.Is(err, kvsync.ErrUnknown):
 		return &Failure{Kind: KindUnknown, Message: err.Error(),
 			Fix: "run kv-sync history to see what is live, then run the same command again"}
@@ -121,6 +141,9 @@ func classify(err error) *Failure {
 	case errors.As(err, &code):
 		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled, nothing was sent",
 			Fix: "mend what is listed and run again", Problems: code.Problems}
+	case errors.As(err, &worker):
+		return &Failure{Kind: KindRefused, Message: "the Worker of project " + worker.Project + " cannot be a Dynamic Worker, nothing was sent",
+			Fix: "mend what is listed and run again", Problems: worker.Problems}
 	case errors.As(err, &guard):
 		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix}
 	case errors.As(err, &wrong):

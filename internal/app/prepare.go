@@ -50,10 +50,16 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 }
 
 // Worker bundles the Worker that serves the site: the author's, or ours where
-// there is none.
+// there is none. A project without code of its own has none.
 func (s *Site) Worker(ctx context.Context) (kvsync.Worker, error) {
 	w := s.settings.Worker
-	built, err := bundle.Bundle(ctx, s.settings.Code)
+	project := s.settings.Project != ""
+	if project && s.settings.Code.Main == "" {
+		return w, nil
+	}
+	code := s.settings.Code
+	code.Dynamic = project
+	built, err := bundle.Bundle(ctx, code)
 	if err != nil {
 		return kvsync.Worker{}, err
 	}

@@ -14,13 +14,13 @@ import (
 
 // loadSettings resolves the configuration: what in gives beats the environment,
 // which beats the files.
-func loadSettings(in Inputs) (*config.Settings, []kvsync.Problem, error) {
+func loadSettings(in Inputs, shared string) (*config.Settings, []kvsync.Problem, error) {
 	if in.Commit != "" && in.Source == source.KindFolder {
 		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
 	}
 	flags := map[string]string{}
 	for name, value := range map[string]string{
-		"name": in.Name, "directory": in.Directory, "source": in.Source, "config": in.Config, "env": in.Environment,
+		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config, "env": in.Environment,
 		"api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,
 	} {
 		if value != "" {
@@ -30,7 +30,7 @@ func loadSettings(in Inputs) (*config.Settings, []kvsync.Problem, error) {
 	if in.DeployedOnly && in.Directory == "" {
 		flags["directory"] = "."
 	}
-	return config.Load(config.Inputs{Root: in.Root, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv})
+	return config.Load(config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv})
 }
 
 // repositoryOf is the folder that paths in configuration files may not leave:
@@ -51,7 +51,7 @@ var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // engineConfig is what the settings say to the engine.
 func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
-		Site: set.Name, Serving: set.Serving, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
+		Site: set.Name, Project: set.Project, Serving: set.Serving, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
 	}
 	c.OffWorkersDev = set.WorkersDev != nil && !*set.WorkersDev
 	if namespaceID.MatchString(set.Namespace) {

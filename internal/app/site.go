@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
@@ -24,6 +25,11 @@ type Inputs struct {
 	Config, Environment string
 	// Name is the site's id and the script's name.
 	Name string
+	// Project is the id of a Dynamic Worker's project, in place of a name;
+	// KV_SYNC_PROJECT if empty.
+	Project string
+	// Transport is a connection pool that is shared with other sites; nil is none.
+	Transport http.RoundTripper
 	// Directory is what to publish, relative to Root.
 	Directory string
 	// Source is "auto", "commit" or "folder"; Commit any revision.
@@ -68,7 +74,7 @@ func (in Inputs) withDefaults() Inputs {
 // Site is one site of one account: the engine with everything that it works by.
 // One call at a time.
 type Site struct {
-	// Name is the site's id.
+	// Name is the site's id; a project's has "project/" before it.
 	Name string
 	// Notices are things worth saying about the configuration.
 	Notices []kvsync.Problem
@@ -88,11 +94,19 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 		return nil, err
 	}
 	in = in.withDefaults()
-	set, notices, err := loadSettings(in)
+	in, shared, err := in.place()
 	if err != nil {
 		return nil, usage(err)
 	}
-	return &Site{Name: set.Name, Notices: append(notices, unsettled(set)...), in: in, settings: set, started: time.Now()}, nil
+	set, notices, err := loadSettings(in, shared)
+	if err != nil {
+		return nil, usage(err)
+	}
+	name := set.Name
+	if set.Project != "" {
+		name = "project/" + set.Project
+	}
+	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, settings: set, started: time.Now()}, nil
 }
 
 // Settings is the whole configuration that the site works by.
@@ -104,7 +118,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return s.engine, nil
 	}
 	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log,
+		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: s.in.Transport,
 	})
 	if err != nil {
 		return nil, usage(err)
@@ -117,13 +131,18 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	s.account, s.engine = account, engine
-	s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
+	if s.in.Transport == nil {
+		s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
+	}
 	return engine, nil
 }
 
 type closer func() error
 
 func (c closer) Close() error { return c() }
+
+// NewTransport makes a connection pool for several sites.
+func NewTransport() *http.Transport { return cloudflare.NewTransport() }
 
 // Close ends what the site holds open.
 func (s *Site) Close() error {

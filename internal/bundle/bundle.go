@@ -65,6 +65,9 @@ type Options struct {
 	JSXFactory, JSXFragment string
 	// Tsconfig names a tsconfig.json in place of the one beside the code.
 	Tsconfig string
+	// Dynamic says that the code is a Dynamic Worker's, which gets its assets from
+	// the loader and has no manifest beside it.
+	Dynamic bool
 	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts
 	// and src/default.ts. nil is the source in this binary.
 	Library fs.FS
@@ -169,7 +172,11 @@ func (r *Result) finish(o Options) error {
 		return refuse(o.displayMain(), fmt.Sprintf("the Worker weighs %d MiB with its modules, Cloudflare takes %d", size>>20, maxBytes>>20),
 			"move large files into the site or into R2")
 	}
-	if !r.ServesSite {
+	if o.Dynamic && r.ServesSite {
+		return refuse(o.displayMain(), "a project's code has no manifest of its own: its loader gives it the project's assets",
+			`call env.ASSETS.fetch(request) in place of what "@kv-sync/worker/site" exports`)
+	}
+	if !o.Dynamic && !r.ServesSite {
 		r.Notices = append(r.Notices, kvsync.Problem{
 			Path:   o.displayMain(),
 			Reason: "the Worker never reads the site's manifest, so no visitor will see the site's files",

@@ -297,6 +297,14 @@ func TestWorkerThatServesNoSite(t *testing.T) {
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"}); !r.ServesSite || len(r.Notices) > 0 {
 		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
 	}
+	// A Dynamic Worker has no manifest beside it.
+	if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil || !strings.Contains(err.Error(), "env.ASSETS.fetch") {
+		t.Errorf("a project's code that reads a manifest: %v", err)
+	}
+	root = project(t, map[string]string{"index.ts": `export default { fetch: (r, env) => env.ASSETS.fetch(r) }`})
+	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); len(r.Notices) > 0 {
+		t.Errorf("notices %v", r.Notices)
+	}
 }
 
 func TestCodeOfACommit(t *testing.T) {

@@ -30,6 +30,8 @@ var library = map[string]string{
 	libraryDefault:         "src/default.ts",
 	"@kv-sync/worker":      "src/index.ts",
 	"@kv-sync/worker/site": "src/site.ts",
+	// The loader's side of Dynamic Workers.
+	"@kv-sync/worker/dynamic": "src/dynamic.ts",
 }
 
 // collector gathers what esbuild's plugins find. esbuild calls them from many

@@ -44,7 +44,7 @@ type Options struct {
 	// Log is told of each retry and of each time the account's rate limit
 	// slows requests down. Nil is silent.
 	Log *slog.Logger
-	// Transport replaces the connection pool, in tests.
+	// Transport is the connection pool; nil is one of the account's own.
 	Transport http.RoundTripper
 	// Tries is the most times that one request is sent, DefaultTries if 0.
 	Tries int
@@ -109,7 +109,7 @@ func New(o Options) (*Account, error) {
 	}
 	transport := o.Transport
 	if transport == nil {
-		transport = newTransport()
+		transport = NewTransport()
 	}
 	a := &Account{
 		id:    o.AccountID,

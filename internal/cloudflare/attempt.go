@@ -30,10 +30,10 @@ const (
 	slowestBytes = 64 << 10 // a second
 )
 
-// newTransport is the connection pool. It speaks HTTP/1.1 on purpose: bulk
+// NewTransport makes a connection pool, which several Accounts may share. It speaks HTTP/1.1 on purpose: bulk
 // writes then go over a connection each, not through one flow-control window,
 // and giving up a stalled one disturbs no other.
-func newTransport() *http.Transport {
+func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	var http1 http.Protocols
 	http1.SetHTTP1(true)

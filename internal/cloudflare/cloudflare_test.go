@@ -66,7 +66,7 @@ func (s *server) open(h http.Handler, change func(*Options)) *Account {
 	listener := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = srv.Serve(listener) }()
-	transport := newTransport()
+	transport := NewTransport()
 	transport.DialContext = listener.dial
 	o := Options{
 		Token: testToken, AccountID: testAccount, BaseURL: "http://127.0.0.1/client/v4",

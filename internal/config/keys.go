@@ -33,6 +33,7 @@ type key struct {
 // keys lists all settings in the order of the documentation.
 var keys = []key{
 	{"name", []string{"KV_SYNC_NAME"}, true, setName},
+	{"project", []string{"KV_SYNC_PROJECT"}, true, setProject},
 	{"directory", []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"}, true, text(func(s *Settings) *string { return &s.Directory })},
 	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
@@ -58,6 +59,9 @@ var keys = []key{
 func keyNamed(name string) key {
 	return keys[slices.IndexFunc(keys, func(k key) bool { return k.name == name })]
 }
+
+// ofOneProject are settings that a shared file cannot make for its projects.
+var ofOneProject = []string{"name", "project", "directory", "worker", "config", "env"}
 
 // fileKeys are the names that kv-sync.toml may use.
 func fileKeys() []string {
@@ -106,6 +110,14 @@ func setName(s *Settings, v string) error {
 		return fmt.Errorf("write lower-case letters, digits, - and _, at most 63")
 	}
 	s.Name = v
+	return nil
+}
+
+func setProject(s *Settings, v string) error {
+	if !namePattern.MatchString(v) {
+		return fmt.Errorf("write lower-case letters, digits, - and _, at most 63")
+	}
+	s.Project = v
 	return nil
 }
 

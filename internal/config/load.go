@@ -75,7 +75,8 @@ func (l *loader) notice(where, reason, fix string) {
 
 // load fills the settings from the weakest source to the strongest.
 func (l *loader) load() {
-	own := l.projectFile()
+	own := l.projectFile(filepath.Join(l.root, ProjectFile))
+	l.share(own)
 	w := l.wrangler(own)
 	if w != nil {
 		l.fromWrangler(w)
@@ -181,14 +182,31 @@ func (l *loader) oldNames() {
 	}
 }
 
-// projectFile reads kv-sync.toml, if it is there.
-func (l *loader) projectFile() map[string]given {
+// share adds what the shared file says to a project's own.
+func (l *loader) share(own map[string]given) {
+	if l.in.Shared == "" {
+		return
+	}
+	dir, err := filepath.Abs(l.in.Shared)
+	if err != nil || dir == l.root {
+		return // it is the project's own
+	}
+	for name, v := range l.projectFile(filepath.Join(dir, ProjectFile)) {
+		if _, ok := own[name]; !ok && !slices.Contains(ofOneProject, name) {
+			own[name] = v
+		}
+	}
+}
+
+// projectFile reads a kv-sync.toml, if it is there.
+func (l *loader) projectFile(file string) map[string]given {
 	out := map[string]given{}
-	top := l.parse(filepath.Join(l.root, ProjectFile), ProjectFile, false)
+	display := l.display(file)
+	top := l.parse(file, display, false)
 	if top == nil {
 		return out
 	}
-	r := reader{file: ProjectFile}
+	r := reader{file: display}
 	for _, name := range top.names {
 		n := top.get(name)
 		switch {
@@ -198,7 +216,7 @@ func (l *loader) projectFile() map[string]given {
 			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
 		default:
 			if v, ok := r.fileValue(name, n); ok {
-				out[name] = given{v, origin{ProjectFile, n.line, true}}
+				out[name] = given{v, origin{display, n.line, true}}
 			}
 		}
 	}
@@ -300,9 +318,7 @@ func (l *loader) complete() {
 	if s.Directory == "" {
 		l.detectDirectory()
 	}
-	if s.Name == "" {
-		l.detectName()
-	}
+	l.identify()
 	if s.Worker.CompatibilityDate == "" {
 		s.Worker.CompatibilityDate = DefaultCompatibilityDate
 	}
@@ -310,6 +326,20 @@ func (l *loader) complete() {
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	if s.Code.Main == "" && len(s.Worker.Migrations) > 0 {
 		l.refuse(s.Where("worker"), "there are Durable Object migrations, but no Worker that has the classes", `name the Worker's file in "main"`)
+	}
+}
+
+// identify makes sure that what is deployed has a name: a project its id, a site
+// its own. A wrangler file needs a name, which says nothing about a project.
+func (l *loader) identify() {
+	s := l.s
+	switch name := s.origins["name"]; {
+	case s.Project == "" && s.Name == "":
+		l.detectName()
+	case s.Project != "" && s.Name != "" && !name.file:
+		l.refuse(name.String(), "a site is named, and a project: "+s.Where("project"), "leave one of the two out")
+	case s.Project != "":
+		s.Name = ""
 	}
 }
 

@@ -27,8 +27,11 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 type Settings struct {
 	// Root is the project's folder, absolute.
 	Root string
-	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}.
+	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}. It is "" where
+	// Project is not.
 	Name string
+	// Project is the id of a Dynamic Worker's project, made like a name, or "".
+	Project string
 	// Directory holds the site's files, relative to Root with "/" as its
 	// separator; "." is Root itself. One that a flag names outside of the
 	// repository is absolute.
@@ -111,6 +114,9 @@ type Inputs struct {
 	// Root is the project's folder. kv-sync.toml and the wrangler file are looked
 	// for here, and nowhere above.
 	Root string
+	// Shared is a folder above Root whose kv-sync.toml says what counts for all
+	// the projects below it where their own says nothing; "" is none.
+	Shared string
 	// Repository is the folder that paths in files may not leave; "" is Root.
 	Repository string
 	// Flags are the flags, or the Action's inputs, that were given, by the names

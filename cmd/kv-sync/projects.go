@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+type projectsFlag struct {
+	Projects bool `help:"Every project of the folder projects/; those that did not change cost one request each."`
+}
+
+// projectsAtOnce is how many are under way together; each uploads several files
+// at a time besides.
+const projectsAtOnce = 4
+
+// projectsReport is what --json prints of several projects.
+type projectsReport struct {
+	Command  string        `json:"command"`
+	Requests int64         `json:"requests"`
+	Projects []*app.Report `json:"projects"`
+	Error    *app.Failure  `json:"error,omitempty"`
+}
+
+// onProjects does the work for each project. One that fails stops no other.
+func (t task) onProjects(ctx context.Context, s streams, work func(*session) error) (err error) {
+	report := projectsReport{Command: t.command, Projects: []*app.Report{}}
+	text := s.out
+	if t.site.JSON {
+		text = s.err
+		defer func() {
+			report.Error = app.Explain(err)
+			err = errors.Join(err, printJSON(s.out, report))
+			if err != nil {
+				err = &reportedError{err}
+			}
+		}()
+	}
+	if t.site.Project != "" || t.site.Name != "" || t.source.Dir != "" {
+		return &app.UsageError{Err: errors.New("--projects means each project in its own folder"), Fix: "leave --project, --name and --dir out"}
+	}
+	ids, err := app.Projects(app.Inputs{})
+	if err != nil {
+		return err
+	}
+	if t.site.Local { // one platform for all of them
+		cache, _ := os.UserCacheDir() // without one nothing is cached
+		platform, err := local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = platform.Close(context.WithoutCancel(ctx)) }()
+	}
+	pool := app.NewTransport()
+	defer pool.CloseIdleConnections()
+	t.transport = pool
+	report.Projects, err = t.each(ctx, s, text, ids, work)
+	for _, r := range report.Projects {
+		report.Requests += r.Requests
+	}
+	return err
+}
+
+// each runs the work for each project, some at once, and prints what each one
+// said in their order.
+func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string, work func(*session) error) ([]*app.Report, error) {
+	type outcome struct {
+		said   bytes.Buffer
+		report *app.Report
+		err    error
+		done   chan struct{}
+	}
+	outcomes := make([]outcome, len(ids))
+	var g errgroup.Group
+	g.SetLimit(projectsAtOnce)
+	for i := range outcomes {
+		outcomes[i].done = make(chan struct{})
+	}
+	go func() {
+		for i, id := range ids {
+			g.Go(func() error {
+				o := &outcomes[i]
+				defer close(o.done)
+				mine := t
+				mine.site.Project = id
+				to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
+				o.report, o.err = mine.run(ctx, to, work)
+				if o.err != nil {
+					term.New(to.out, to.err, s.getenv).Failure(app.Explain(o.err))
+				}
+				return nil
+			})
+		}
+	}()
+	var reports []*app.Report
+	var failed, same int
+	var first error
+	for i, id := range ids {
+		o := &outcomes[i]
+		<-o.done
+		fmt.Fprintf(text, "%s:\n", id)
+		if _, err := o.said.WriteTo(text); err != nil && first == nil {
+			first = err
+		}
+		reports = append(reports, o.report)
+		switch {
+		case o.err != nil:
+			failed++
+			if first == nil {
+				first = o.err
+			}
+		case o.report.NoChange:
+			same++
+		}
+	}
+	fmt.Fprintf(text, "\n%d projects: %d changed, %d as they were, %d failed.\n", len(ids), len(ids)-same-failed, same, failed)
+	if failed > 0 {
+		return reports, &app.SomeError{Failed: failed, All: len(ids), First: first}
+	}
+	return reports, first
+}

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A project takes what the shared file says, but for what is one project's own,
+// and its own file counts more.
+func TestProject(t *testing.T) {
+	root := project(t, map[string]string{
+		"kv-sync.toml": `
+name = "platform"
+directory = "elsewhere"
+worker = "src/loader.ts"
+namespace = "shared"
+retain = 9
+branch = "main"
+`,
+		"projects/shop/kv-sync.toml":   `retain = 3`,
+		"projects/shop/wrangler.jsonc": `{"name": "shop-dev", "main": "index.ts", "compatibility_date": "2026-09-01"}`,
+		"projects/shop/index.ts":       ``,
+		"projects/shop/public/a.txt":   `a`,
+	})
+	at := filepath.Join(root, "projects", "shop")
+	s, notices := mustLoad(t, Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}})
+	if s.Project != "shop" || s.Name != "" || s.Namespace != "shared" || s.Retain != 3 || s.Branch != "main" ||
+		s.Directory != "public" || s.Code.Main != "index.ts" || len(notices) > 0 {
+		t.Errorf("settings %+v, notices %v", s, notices)
+	}
+	if where := s.Where("namespace"); !strings.HasSuffix(where, "../../kv-sync.toml:5") {
+		t.Errorf("the namespace is from %s", where)
+	}
+
+	for _, bad := range []map[string]string{{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"}} {
+		if s, _, err := Load(Inputs{Root: at, Shared: root, Repository: root, Flags: bad}); err == nil && s.Project != "" {
+			t.Errorf("%v was taken: %+v", bad, s)
+		}
+	}
+}
