@@ -6,7 +6,7 @@
 set -euo pipefail
 
 here="$(cd "$(dirname "$0")/.." && pwd)"
-export PATH="$here/bin:$PATH"
+export PATH="${KV_SYNC_BIN:-$here/bin}:$PATH"
 work="$(mktemp -d)"
 dev=
 end() {
