@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,7 +71,7 @@ type projectVersion struct {
 // projectCode is what a Worker Loader is given.
 type projectCode struct {
 	Main               string                     `json:"main,omitempty"`
-	CompatibilityDate  string                     `json:"compatibility_date"`
+	CompatibilityDate  string                     `json:"compatibility_date,omitempty"`
 	CompatibilityFlags []string                   `json:"compatibility_flags,omitempty"`
 	Modules            map[string]projectModule   `json:"modules,omitempty"`
 	Env                map[string]json.RawMessage `json:"env,omitempty"`
@@ -274,7 +275,11 @@ func (p *project) served(b []byte, nonce Nonce) (Ref, []*item) {
 // loader is the id under which a Worker Loader keeps what it loads: another one
 // for another content.
 func (p *project) loader(served string, code projectCode) (string, error) {
-	b, err := marshalJSON([]any{served, code})
+	content := []any{served, nil}
+	if code.Main != "" {
+		content[1] = code
+	}
+	b, err := marshalJSON(content)
 	if err != nil {
 		return "", fmt.Errorf("encode the code of project %s: %w", p.id, err)
 	}
@@ -282,8 +287,14 @@ func (p *project) loader(served string, code projectCode) (string, error) {
 }
 
 // codeOf divides what is uploaded into the project's code and the served
-// manifest, which is no module of it.
+// manifest, which is no module of it. A project without code has nothing of it.
 func codeOf(w Worker) (code projectCode, served []byte, err error) {
+	if w.Main == "" {
+		if i := slices.IndexFunc(w.Modules, func(m Module) bool { return m.Name == ModuleManifest }); i >= 0 {
+			served = w.Modules[i].Content
+		}
+		return code, served, nil
+	}
 	code = projectCode{Main: w.Main, CompatibilityDate: w.CompatibilityDate, CompatibilityFlags: w.CompatibilityFlags}
 	for _, m := range w.Modules {
 		if m.Name == ModuleManifest {

@@ -1,0 +1,300 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// projectVector is one deploy by the TypeScript library, which writes the same
+// format: see testdata/project.
+type projectVector struct {
+	Deploy struct {
+		Project string
+		Now     int64 // milliseconds since 1970 UTC
+		Random  string
+	}
+	Before map[string][]byte
+	Result struct {
+		Deployment, Version, Loader string
+	}
+	Writes map[string][]byte
+}
+
+// What the TypeScript library writes is read by this engine, byte for byte as
+// it would write it itself, and a deploy of the same files over it has nothing
+// to upload.
+func TestProjectVectors(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("../testdata/project/*.json")
+	if err != nil || len(names) < 10 {
+		t.Fatalf("found %d vectors, %v", len(names), err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v projectVector
+		if err := json.Unmarshal(b, &v); err != nil || v.Deploy.Project == "" {
+			continue // a table of another kind
+		}
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			testProjectVector(t, &v)
+		})
+	}
+}
+
+func testProjectVector(t *testing.T, v *projectVector) {
+	kv := memoryKV(maps.Clone(v.Before))
+	if kv == nil {
+		kv = memoryKV{}
+	}
+	maps.Copy(kv, v.Writes)
+	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: kv, Now: func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	past, err := e.History(t.Context())
+	if err != nil || past[0].ID != v.Result.Deployment || past[0].Version != v.Result.Version || past[0].Record == nil {
+		t.Fatalf("history: %+v, %v; want %+v", past, err, v.Result)
+	}
+	if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() {
+		t.Errorf("verify: %+v, %v", verified, err)
+	}
+	l, err := e.look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := e.manifest(t.Context(), l.meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := keys(e.Site)
+	stored, err := EncodeStored(m)
+	if ref, _ := ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.manifest(ref)]) {
+		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.manifest(ref)])
+	}
+	ref, _ := ParseRef(v.Result.Version)
+	var version projectVersion
+	if err := json.Unmarshal(kv[k.blob(ref)], &version); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := marshalJSON(version); err != nil || !bytes.Equal(again, kv[k.blob(ref)]) {
+		t.Errorf("the version is written otherwise here: %v\n%s\n%s", err, again, kv[k.blob(ref)])
+	}
+	loader, err := (&project{id: v.Deploy.Project}).loader(version.Served, version.projectCode)
+	if err != nil || loader != v.Result.Loader || version.Loader != loader {
+		t.Errorf("the loader's id is %s here, %s there: %v", loader, v.Result.Loader, err)
+	}
+	servedRef, _ := ParseRef(version.Served)
+	if served, err := EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.blob(servedRef)]) {
+		t.Errorf("the served manifest is written otherwise here: %v\n%q\n%q", err, served, kv[k.blob(servedRef)])
+	}
+	e.Serving = m.Serving
+	p, err := e.Plan(t.Context(), &listed{m, kv, k}, Worker{}, Options{})
+	if err != nil || len(p.Added)+len(p.Changed)+len(p.Removed)+p.Blobs > 0 || p.Unchanged != len(m.Assets) {
+		t.Errorf("the same files are the plan %+v, %v", p, err)
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/project/go anew")
+
+// writtenHere is a KV that this engine wrote, for the TypeScript library to read.
+type writtenHere struct {
+	About   string            `json:"about"`
+	Project string            `json:"project"`
+	Loader  string            `json:"loader"`
+	HasCode bool              `json:"has_code"`
+	Files   map[string]string `json:"files"`
+	KV      map[string][]byte `json:"kv"`
+}
+
+// What lies in testdata/project/go was written by this engine, once, for its
+// keys hold the run's time. It is still what this engine reads, and -update
+// writes it anew. worker/test reads it with the library.
+func TestProjectsWrittenHere(t *testing.T) {
+	t.Parallel()
+	small := files{"/index.html": "<h1>Shop</h1>", "/about.html": "About", "/ü b.txt": "ü"}
+	changed := files{"/index.html": "<h1>Sale</h1>", "/ü b.txt": "ü"}
+	code := Worker{
+		Main: "index.js", CompatibilityDate: "2026-10-01",
+		Modules: []Module{
+			{Name: "index.js", Type: "application/javascript+module", Content: []byte(`import text from "./a.txt"; export default { fetch: (r, env) => new URL(r.url).pathname === "/code" ? new Response(text + env.NAME) : env.ASSETS.fetch(r) }`)},
+			{Name: "a.txt", Type: "text/plain", Content: []byte("hello \u2028")},
+		},
+		Bindings: []Binding{{Name: "NAME", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"Ada"`)}}},
+	}
+	for _, c := range []struct {
+		name, about string
+		steps       []files
+		worker      Worker
+		back        bool
+	}{
+		{"assets-only", "A first deploy without code.", []files{small}, Worker{}, false},
+		{"changed", "Code, and a second deploy that changed a file and removed one.", []files{small, changed}, code, false},
+		{"rolled-back", "The same, and a rollback to the first.", []files{small, changed}, code, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := filepath.Join("../testdata/project/go", c.name+".json")
+			want := c.steps[len(c.steps)-1]
+			if c.back {
+				want = c.steps[0]
+			}
+			if *update {
+				writeProject(t, name, c.about, c.steps, want, c.worker, c.back)
+			}
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v writtenHere
+			if err := json.Unmarshal(b, &v); err != nil || !maps.Equal(v.Files, want) {
+				t.Fatalf("%v, files %v; go test ./sync -run WrittenHere -update writes it anew", err, v.Files)
+			}
+			e, err := New(Config{Project: v.Project, Namespace: "ns", Account: memoryKV(v.KV)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() || verified.Deployments[0].Files != len(want) {
+				t.Errorf("verify: %+v, %v", verified, err)
+			}
+		})
+	}
+}
+
+type files map[string]string
+
+func writeProject(t *testing.T, name, about string, steps []files, want files, w Worker, back bool) {
+	kv := memoryKV{}
+	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Actor: "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		src := &listed{&Manifest{}, kv, "x"}
+		for _, path := range slices.Sorted(maps.Keys(step)) {
+			ref := Ref{Hash: HashOf([]byte(step[path]))}
+			kv[src.k.blob(ref)] = []byte(step[path])
+			src.Assets = append(src.Assets, Asset{Path: path, Blob: ref, Size: int64(len(step[path])), ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
+		}
+		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if back {
+		if _, err := e.Rollback(t.Context(), RollbackOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	maps.DeleteFunc(kv, func(key string, _ []byte) bool { return strings.HasPrefix(key, "x/") })
+	var at pointer
+	var live projectVersion
+	if err := errors.Join(json.Unmarshal(kv["project/shop/current"], &at), json.Unmarshal(at.Version, &live)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.MarshalIndent(writtenHere{about, "shop", live.Loader, live.Main != "", want, kv}, "", " ")
+	if err == nil {
+		err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, append(b, '\n'), 0o644))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMarshalJSON(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"<&>": `"<&>"`, "a\u2028b\u2029": "\"a\u2028b\u2029\"", `a\u2028`: `"a\\u2028"`, "\\\u2028": "\"\\\\\u2028\"", "\n": `"\n"`,
+	} {
+		if b, err := marshalJSON(in); err != nil || string(b) != want {
+			t.Errorf("%q: %s, want %s (%v)", in, b, want, err)
+		}
+	}
+}
+
+// listed is a source of what a manifest lists.
+type listed struct {
+	*Manifest
+	kv memoryKV
+	k  keys
+}
+
+func (l *listed) Origin(context.Context) (Origin, error) { return Origin{Kind: "folder"}, nil }
+func (l *listed) Files(context.Context, *Manifest) (*Listing, error) {
+	out := &Listing{Origin: Origin{Kind: "folder"}, Redirects: l.Redirects, Headers: l.Headers}
+	for _, a := range l.Assets {
+		b := l.kv[l.k.blob(a.Blob)]
+		a.Blob.Nonce = Nonce{}
+		out.Files = append(out.Files, File{Asset: a, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+	}
+	out.Origin.ID = FolderID(out)
+	return out, nil
+}
+func (l *listed) Compare(context.Context, string, string) (Relation, error) {
+	return RelationNewer, nil
+}
+func (l *listed) Remember([]Asset) {}
+
+// memoryKV is an account with one namespace, by key.
+type memoryKV map[string][]byte
+
+func (kv memoryKV) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (kv memoryKV) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (kv memoryKV) Store(string) Store                                      { return kv }
+func (kv memoryKV) Workers(string) Workers                                  { return nil }
+
+func (kv memoryKV) PutBulk(_ context.Context, body []byte, n int) ([]string, error) {
+	var pairs []struct {
+		Key    string
+		Value  []byte
+		Base64 bool
+	}
+	if err := json.Unmarshal(body, &pairs); err != nil || len(pairs) != n {
+		return nil, fmt.Errorf("%d pairs, said to be %d: %w", len(pairs), n, err)
+	}
+	for _, p := range pairs {
+		kv[p.Key] = p.Value
+	}
+	return nil, nil
+}
+
+func (kv memoryKV) Put(_ context.Context, key string, value []byte) error {
+	kv[key] = bytes.Clone(value)
+	return nil
+}
+
+func (kv memoryKV) Get(_ context.Context, key string) ([]byte, error) {
+	if b, ok := kv[key]; ok {
+		return b, nil
+	}
+	return nil, ErrNotFound
+}
+
+func (kv memoryKV) List(_ context.Context, prefix, _ string) (page []KeyInfo, next string, err error) {
+	for _, key := range slices.Sorted(maps.Keys(kv)) {
+		if strings.HasPrefix(key, prefix) {
+			page = append(page, KeyInfo{Name: key})
+		}
+	}
+	return page, "", nil
+}
+
+func (kv memoryKV) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+	for _, name := range names {
+		delete(kv, name)
+	}
+	return nil, nil
+}
