@@ -19,6 +19,7 @@ const (
 	GuardSecret    Guard = "secret-changed"  // a rollback would bring an old secret back
 	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
 	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
+	GuardLayout    Guard = "layout"          // the layout has no such thing
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,9 @@ type item struct {
 	want Hash // zero: found out while reading
 	open func() (io.ReadCloser, error)
 	key  func(Hash) string
+	// keyBytes is what the key takes in a bulk write, where that may be more
+	// than pairBytes has room for.
+	keyBytes int64
 
 	got       Hash
 	claimed   bool // this item writes its key
@@ -61,14 +66,15 @@ const pairBytes = 256
 
 // weight is how many bytes of memory the batch's body takes.
 func (b batch) weight() int64 {
-	var n int64
+	var n, keys int64
 	for _, it := range b.items {
 		n += it.size
+		keys += it.keyBytes
 	}
 	if b.raw {
 		return n
 	}
-	return max(n/3*4+int64(len(b.items)+1)*pairBytes, bulkBody)
+	return max(n/3*4+int64(len(b.items)+1)*pairBytes+keys, bulkBody)
 }
 
 // pack divides items into batches. Values of rawMin and more go raw, the
@@ -277,10 +283,8 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		}
 		pairs++
 		if !b.raw {
-			// Keys are made of site ids, hashes and deployment ids: no JSON escape is ever due.
-			body = append(body, `","key":"`...)
-			body = append(body, key...)
-			body = append(body, `"}`...)
+			body = append(body, `","key":`...)
+			body = append(appendKey(body, key), '}')
 		}
 	}
 	if pairs == 0 {
@@ -291,6 +295,18 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		body = append(body, ']')
 	}
 	return body, pairs, nil
+}
+
+// appendKey appends a key as a JSON string. Those of the content layout never
+// need an escape.
+func appendKey(dst []byte, key string) []byte {
+	if strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) >= 0 {
+		quoted, _ := json.Marshal(key) // a string always encodes
+		return append(dst, quoted...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, key...)
+	return append(dst, '"')
 }
 
 // claim makes the item the one of this run that writes the key. Two files with

@@ -1,0 +1,166 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ErrUnfinished is returned (wrapped) by DeployPathname where it fails after it
+// has begun to write: this layout has no switch, so what is live may be a mixture.
+var ErrUnfinished = errors.New("some files may be new and others not yet, run again to finish")
+
+// NotInPathnameLayout is why a command is not offered in the pathname layout.
+// It is a [GuardError] with a way out.
+func NotInPathnameLayout(command string) error {
+	fix := `use the layout "content" for it`
+	switch command {
+	case "rollback":
+		fix = "deploy the earlier commit instead"
+	case "prune":
+		fix = "there is no need to: a deploy deletes what it removes"
+	}
+	return stop(GuardLayout, fix, `there is no %s in the layout "pathname", which overwrites files in place and keeps nothing of earlier deploys`, command)
+}
+
+// DeployPathname deploys the source as the project Site in the pathname layout:
+// the keys of Cloudflare's recipe for the static assets of Dynamic Workers, and
+// a manifest that handleAssetRequest of @cloudflare/worker-bundler takes.
+//
+// There is no switch in it: a file is live as soon as it is written. The steps
+// are so ordered that the manifest never names a file that is not there, and
+// says of itself, until the last one, which files it is not sure of. So a run
+// that follows one which died, of the same files or of others, leaves exactly
+// what it should.
+//
+// If nothing changed it sends one request, and one more to find the namespace
+// where only its title is known. Of opt it looks at AllowShrink, at Repair, which
+// writes every file again, and at TakeOver, which replaces a manifest that
+// cannot be read; both look for keys that no manifest names, and delete them.
+// Nobody can tell which commit is newer here: the last to deploy wins, and two
+// at a time are not to be. The result names no deployment, for none is kept.
+func (e *Engine) DeployPathname(ctx context.Context, src Source, opt Options) (*Result, error) {
+	p, err := e.planPathname(ctx, src, opt)
+	if err != nil {
+		return nil, err
+	}
+	e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
+	res := &Result{Commit: p.Origin.Commit, Plan: p.Plan}
+	if p.NoChange {
+		return res, nil
+	}
+	namespace, err := e.ensureNamespace(ctx, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
+	if err := r.carryOut(ctx, src); err != nil {
+		return nil, fmt.Errorf("deploy project %s: %w; %w", e.Site, err, ErrUnfinished)
+	}
+	res.Switched, res.Uploaded = true, len(p.uploads)
+	return res, nil
+}
+
+// pathnameRun carries out a plan.
+type pathnameRun struct {
+	e     *Engine
+	p     *pathnamePlan
+	store Store
+	last  time.Time // the manifest was written
+}
+
+// carryOut writes. At no time does the manifest name a file that is not there,
+// or say of one that is being written or deleted that it is settled.
+func (r *pathnameRun) carryOut(ctx context.Context, src Source) error {
+	if len(r.p.uploads) > 0 {
+		if err := r.put(ctx, r.p.announced(newNonce(r.e.Now()))); err != nil {
+			return err
+		}
+		if err := r.write(ctx, src); err != nil {
+			return err
+		}
+	}
+	r.e.note(StageSwitch, "writing the manifest")
+	if err := r.put(ctx, r.p.named(r.p.doomed)); err != nil {
+		return err
+	}
+	if len(r.p.doomed) == 0 {
+		return nil
+	}
+	r.e.note(StageSwitch, "deleting %s", count(len(r.p.doomed), "key"))
+	if err := r.remove(ctx); err != nil {
+		return err
+	}
+	return r.put(ctx, r.p.named(nil))
+}
+
+// put writes the manifest, not sooner than a second after the last time: a key
+// takes one write a second.
+func (r *pathnameRun) put(ctx context.Context, m *pathnameManifest) error {
+	if err := pause(ctx, time.Until(r.last.Add(time.Second))); err != nil {
+		return err
+	}
+	if err := r.store.Put(ctx, r.p.keys.manifest(), m.encode()); err != nil {
+		return fmt.Errorf("write the manifest: %w", err)
+	}
+	r.last = time.Now()
+	return nil
+}
+
+// write uploads the files, and takes over the hashes that were left to it.
+func (r *pathnameRun) write(ctx context.Context, src Source) error {
+	items := make([]*item, len(r.p.uploads))
+	unhashed := r.p.unhashed()
+	for i, f := range r.p.uploads {
+		items[i] = r.p.keys.item(f)
+	}
+	if err := r.e.upload(ctx, r.store, items, nil); err != nil {
+		return err
+	}
+	if !unhashed {
+		return nil
+	}
+	found := make(map[string]Hash, len(items))
+	for _, it := range items {
+		found[it.name] = it.got
+	}
+	for i := range r.p.manifest.Assets {
+		if a := &r.p.manifest.Assets[i]; a.Blob.Hash.IsZero() {
+			a.Blob.Hash = found[a.Path]
+		}
+	}
+	src.Remember(r.p.manifest.Assets)
+	return nil
+}
+
+// remove deletes what the manifest does not name any more, key by key confirmed.
+func (r *pathnameRun) remove(ctx context.Context) error {
+	var keys []string
+	for _, path := range r.p.doomed {
+		if key := r.p.keys.asset(path); len(key) <= maxKeyBytes { // a longer one cannot be there
+			keys = append(keys, key)
+		}
+	}
+	for left := range slices.Chunk(keys, MaxBulkPairs) {
+		for round := 0; len(left) > 0; round++ {
+			if round > resendRounds {
+				return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key", left[0], round)
+			}
+			if round > 0 {
+				if err := pause(ctx, time.Second<<(round-1)); err != nil {
+					return err
+				}
+			}
+			unconfirmed, err := r.store.DeleteBulk(ctx, left)
+			if err != nil {
+				return fmt.Errorf("delete what was removed: %w", err)
+			}
+			again := setOf(unconfirmed)
+			// Only keys of ours are ever sent, whatever the answer names.
+			left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package kvsync
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxKeyBytes is the length of a key in Workers KV.
+// Source: https://developers.cloudflare.com/kv/platform/limits/
+const maxKeyBytes = 512
+
+// A project's keys in the pathname layout:
+//
+//	project/{id}/assets{pathname}   a file's bytes
+//	project/{id}/manifest           a pathnameManifest
+type pathnameKeys string
+
+func (k pathnameKeys) manifest() string         { return "project/" + string(k) + "/manifest" }
+func (k pathnameKeys) assets() string           { return "project/" + string(k) + "/assets" }
+func (k pathnameKeys) asset(path string) string { return k.assets() + path }
+
+// item writes a file's bytes under its pathname.
+func (k pathnameKeys) item(f File) *item {
+	key := k.asset(f.Path)
+	return &item{
+		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
+		key: func(Hash) string { return key }, keyBytes: int64(len(appendKey(nil, key))),
+	}
+}
+
+// check says what is wrong with a file, as far as this layout has limits of its own.
+func (k pathnameKeys) check(f File) (reason, fix string) {
+	switch n := len(k.asset(f.Path)); {
+	case !utf8.ValidString(f.Path):
+		return "the path is not UTF-8", "rename it"
+	case n > maxKeyBytes:
+		return fmt.Sprintf("its key, %s and the path, has %d bytes, and a key in KV at most %d", k.assets(), n, maxKeyBytes), "shorten the path"
+	case f.Size > MaxValueBytes:
+		return fmt.Sprintf(`the file has %.1f MiB, and a value in KV at most 25; the layout "pathname" has no place for its parts`, float64(f.Size)/(1<<20)),
+			`make it smaller, serve it from R2, or use the layout "content"`
+	}
+	return "", ""
+}
+
+// pathnameManifest is what handleAssetRequest of @cloudflare/worker-bundler
+// takes for a manifest, once its members are put into a Map.
+type pathnameManifest struct {
+	entries map[string]pathnameEntry
+	// unsettled lists, ascending, the pathnames whose keys a run that is under
+	// way, or died, may have written or deleted: what their entries say of them
+	// is not to be believed, and without an entry they may be there all the same.
+	unsettled []string
+}
+
+type pathnameEntry struct {
+	ContentType string `json:"contentType,omitempty"`
+	// ETag is the SHA-256 of the bytes where kv-sync wrote it. Any other value
+	// makes the file one that changed.
+	ETag string `json:"etag"`
+}
+
+// pathnameOwn is the member that holds what is unsettled. No pathname is so
+// called, so no request finds it, and it has an entry's members for those who
+// read them all.
+const pathnameOwn = "kv-sync"
+
+type pathnameOwnEntry struct {
+	ContentType string   `json:"contentType"`
+	ETag        string   `json:"etag"`
+	Unsettled   []string `json:"unsettled"`
+}
+
+// encode returns the manifest as JSON, the same bytes for the same manifest.
+func (m *pathnameManifest) encode() []byte {
+	out := make(map[string]any, len(m.entries)+1)
+	for path, e := range m.entries {
+		out[path] = e
+	}
+	if len(m.unsettled) > 0 {
+		out[pathnameOwn] = pathnameOwnEntry{Unsettled: m.unsettled}
+	}
+	b, _ := json.Marshal(out) // strings always encode
+	return b
+}
+
+// decodePathnameManifest reads a manifest of this layout, whoever wrote it.
+func decodePathnameManifest(b []byte) (*pathnameManifest, error) {
+	var members map[string]struct {
+		pathnameEntry
+		Unsettled []string `json:"unsettled"`
+	}
+	if err := json.Unmarshal(b, &members); err != nil {
+		return nil, err
+	}
+	if members == nil {
+		return nil, errors.New("it is null")
+	}
+	m := &pathnameManifest{entries: make(map[string]pathnameEntry, len(members))}
+	for path, e := range members {
+		switch {
+		case path == pathnameOwn:
+			m.unsettled = e.Unsettled
+		case strings.HasPrefix(path, "/"):
+			m.entries[path] = e.pathnameEntry
+		default:
+			return nil, fmt.Errorf("its member %.100q is no pathname", path)
+		}
+	}
+	slices.Sort(m.unsettled)
+	m.unsettled = slices.Compact(m.unsettled)
+	for _, path := range m.unsettled {
+		if !strings.HasPrefix(path, "/") {
+			return nil, fmt.Errorf("it calls %.100q unsettled, which is no pathname", path)
+		}
+	}
+	return m, nil
+}
+
+// announce returns the manifest as it is while the paths are being written.
+// Their ETags are neither those of the old bytes nor those of the new ones, nor
+// of each other: whoever is served a file meanwhile asks again later, whichever
+// bytes came.
+func (m *pathnameManifest) announce(paths []string, run Nonce) *pathnameManifest {
+	out := &pathnameManifest{entries: maps.Clone(m.entries), unsettled: slices.Concat(m.unsettled, paths)}
+	slices.Sort(out.unsettled)
+	out.unsettled = slices.Compact(out.unsettled)
+	for i, path := range paths {
+		if e, ok := out.entries[path]; ok {
+			e.ETag = fmt.Sprintf("%s-%d", run, i)
+			out.entries[path] = e
+		}
+	}
+	return out
+}

@@ -1,0 +1,259 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// PlanPathname says what DeployPathname would do, and refuses what it would
+// refuse. The manifest of this layout has no sizes: those of files that are
+// removed, and those that changed files had before, are zero.
+func (e *Engine) PlanPathname(ctx context.Context, src Source, opt Options) (*Plan, error) {
+	p, err := e.planPathname(ctx, src, opt)
+	if err != nil {
+		return nil, err
+	}
+	return p.Plan, nil
+}
+
+// pathnamePlan is a plan with what carrying it out takes.
+type pathnamePlan struct {
+	*Plan
+	keys pathnameKeys
+	live *pathnameManifest // empty where there is none
+	// doomed are the pathnames, ascending, whose keys are to be deleted.
+	doomed []string
+}
+
+func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pathnamePlan, error) {
+	namespace, err := e.findNamespace(ctx, &live{})()
+	if err != nil {
+		return nil, err
+	}
+	p := &pathnamePlan{Plan: &Plan{Site: e.Site, namespace: namespace}, keys: pathnameKeys(e.Site)}
+	found, err := p.read(ctx, e, opt)
+	if err != nil {
+		return nil, err
+	}
+	var base *Manifest // without one, the upload finds the hashes out
+	if found.readable {
+		base = &Manifest{}
+	}
+	listing, err := src.Files(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.keys.refuse(listing.Files); err != nil {
+		return nil, err
+	}
+	p.Origin = listing.Origin
+	p.compare(listing, found, opt)
+	if p.NoChange {
+		return p, nil
+	}
+	p.notices(e, listing)
+	if err := p.checkSize(); err != nil {
+		return nil, err
+	}
+	return p, p.guardShrink(found, opt)
+}
+
+// pathnameLive is what there is of a project before a deploy.
+type pathnameLive struct {
+	exists, readable bool // the manifest
+	// strays are the pathnames of keys that the manifest does not name. They are
+	// looked for only where the manifest is not believed.
+	strays []string
+}
+
+// read asks for the manifest, which is all that a plan relies on.
+func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found pathnameLive, err error) {
+	p.live = &pathnameManifest{}
+	p.First = true
+	if p.namespace == "" {
+		return found, nil
+	}
+	store := e.Account.Store(p.namespace)
+	b, err := store.Get(ctx, p.keys.manifest())
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return found, fmt.Errorf("read the manifest of project %s: %w", e.Site, err)
+	default:
+		p.First, found.exists = false, true
+		m, err := decodePathnameManifest(b)
+		if err == nil {
+			p.live, found.readable = m, true
+		} else if !opt.TakeOver {
+			return found, stop(GuardForeign, "give --take-over if it and the files beside it may be replaced",
+				"%s is no manifest of the layout \"pathname\": %v", p.keys.manifest(), err)
+		}
+	}
+	if opt.Repair || found.exists && !found.readable {
+		found.strays, err = p.strays(ctx, e, store)
+	}
+	return found, err
+}
+
+// strays lists the project's files and leaves out those that the manifest names.
+func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store Store) (paths []string, err error) {
+	err = e.eachKey(ctx, store, p.keys.assets()+"/", func(k KeyInfo) error {
+		path := strings.TrimPrefix(k.Name, p.keys.assets())
+		if _, named := p.live.entries[path]; !named {
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	return paths, err
+}
+
+// refuse lists every file that this layout has no place for.
+func (k pathnameKeys) refuse(files []File) error {
+	var problems []Problem
+	for _, f := range files {
+		if reason, fix := k.check(f); reason != "" {
+			problems = append(problems, Problem{Path: strings.TrimPrefix(f.Path, "/"), Reason: reason, Fix: fix})
+		}
+	}
+	if len(problems) > 0 {
+		return &RefusedError{Problems: problems}
+	}
+	return nil
+}
+
+// compare fills in the plan from the source and the manifest alone.
+func (p *pathnamePlan) compare(l *Listing, found pathnameLive, opt Options) {
+	p.manifest = &Manifest{Origin: l.Origin, Assets: make([]Asset, 0, len(l.Files))}
+	unsettled := setOf(p.live.unsettled)
+	listed := make(map[string]bool, len(l.Files))
+	for _, f := range l.Files {
+		listed[f.Path] = true
+		p.manifest.Assets = append(p.manifest.Assets, f.Asset)
+		old, there := p.live.entries[f.Path]
+		same := there && !unsettled[f.Path] && !f.Blob.Hash.IsZero() && old.ETag == f.Blob.Hash.String()
+		switch {
+		case same && old.ContentType == f.ContentType:
+			p.Unchanged++
+		case there:
+			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size})
+		default:
+			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
+		}
+		if !same || opt.Repair {
+			p.uploads = append(p.uploads, f)
+			p.Bytes += f.Size
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.live.entries)) {
+		if !listed[path] {
+			p.Removed = append(p.Removed, Change{Path: path})
+			p.doomed = append(p.doomed, path)
+		}
+	}
+	for _, path := range slices.Concat(p.live.unsettled, found.strays) {
+		if !listed[path] {
+			p.doomed = append(p.doomed, path)
+		}
+	}
+	slices.Sort(p.doomed)
+	p.doomed = slices.Compact(p.doomed)
+
+	// What is unsettled is among these, whether the source has it or not.
+	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.doomed) == 0 {
+		p.Plan = &Plan{Site: p.Site, Origin: p.Origin, NoChange: true}
+		return
+	}
+	p.Blobs = len(p.uploads)
+	p.Writes = p.Blobs + p.manifests()
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, s := range list {
+		set[s] = true
+	}
+	return set
+}
+
+// manifests counts how often the manifest is written.
+func (p *pathnamePlan) manifests() int {
+	n := 1
+	if len(p.uploads) > 0 {
+		n++
+	}
+	if len(p.doomed) > 0 {
+		n++
+	}
+	return n
+}
+
+const pathnameLayout = `layout "pathname"`
+
+func (p *pathnamePlan) notices(e *Engine, l *Listing) {
+	say := func(reason, fix string) {
+		p.Notices = append(p.Notices, Problem{Path: pathnameLayout, Reason: reason, Fix: fix})
+	}
+	p.Notices = l.Notices
+	say("it has no switch: each file is live as soon as it is written, so visitors may see old and new files mixed until the deploy is done, and caches longer",
+		`use the layout "content" where that matters`)
+	if len(l.Redirects)+len(l.Headers) > 0 {
+		say("_redirects and _headers have no effect", "give handleAssetRequest() its config in the loader's code")
+	}
+	if e.Serving.HTMLHandling != "" || e.Serving.NotFound != "" {
+		say("html-handling and not-found have no effect", "give handleAssetRequest() its config in the loader's code")
+	}
+	if left := len(p.doomed) - len(p.Removed); left > 0 {
+		say(fmt.Sprintf("%s that no manifest names will be deleted", count(left, "more key")), "")
+	}
+}
+
+// checkSize refuses what makes a manifest that KV does not take.
+func (p *pathnamePlan) checkSize() error {
+	n := max(len(p.announced(Nonce{}).encode()), len(p.named(p.doomed).encode()))
+	if n > MaxValueBytes {
+		return stop(GuardLayout, `use the layout "content"`, "%d files make a manifest of %.1f MiB, and a value in KV has at most 25", len(p.manifest.Assets), float64(n)/(1<<20))
+	}
+	return nil
+}
+
+func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
+	if opt.AllowShrink {
+		return nil
+	}
+	const fix = "give --allow-shrink if that is meant"
+	if len(p.manifest.Assets) == 0 {
+		return stop(GuardShrink, fix, "%s holds no file to serve", p.where())
+	}
+	gone, all := len(p.Removed), len(p.live.entries)+len(found.strays)
+	for _, path := range found.strays {
+		if _, doomed := slices.BinarySearch(p.doomed, path); doomed {
+			gone++
+		}
+	}
+	if 2*gone > all {
+		return stop(GuardShrink, fix, "%d of %d files would be removed", gone, all)
+	}
+	return nil
+}
+
+// announced is the manifest while files are being written.
+func (p *pathnamePlan) announced(run Nonce) *pathnameManifest {
+	paths := make([]string, len(p.uploads))
+	for i, f := range p.uploads {
+		paths[i] = f.Path
+	}
+	return p.live.announce(paths, run)
+}
+
+// named is the manifest once they are written.
+func (p *pathnamePlan) named(unsettled []string) *pathnameManifest {
+	m := &pathnameManifest{entries: make(map[string]pathnameEntry, len(p.manifest.Assets)), unsettled: unsettled}
+	for _, a := range p.manifest.Assets {
+		m.entries[a.Path] = pathnameEntry{ContentType: a.ContentType, ETag: a.Blob.Hash.String()}
+	}
+	return m
+}
