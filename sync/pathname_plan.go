@@ -64,7 +64,8 @@ func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pa
 
 // pathnameLive is what there is of a project before a deploy.
 type pathnameLive struct {
-	exists, readable bool // the manifest
+	// readable: there is a manifest, and it is one of this layout.
+	readable bool
 	// strays are the pathnames of keys that the manifest does not name. They are
 	// looked for only where the manifest is not believed.
 	strays []string
@@ -79,24 +80,24 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 	}
 	store := e.Account.Store(p.namespace)
 	b, err := store.Get(ctx, p.keys.manifest())
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return found, fmt.Errorf("read the manifest of project %s: %w", e.Site, err)
-	default:
-		p.First, found.exists = false, true
+	}
+	p.First = err != nil
+	if !p.First {
 		m, err := decodePathnameManifest(b)
-		if err == nil {
-			p.live, found.readable = m, true
+		if found.readable = err == nil; found.readable {
+			p.live = m
 		} else if !opt.TakeOver {
 			return found, stop(GuardForeign, "give --take-over if it and the files beside it may be replaced",
 				"%s is no manifest of the layout \"pathname\": %v", p.keys.manifest(), err)
 		}
 	}
-	if opt.Repair || found.exists && !found.readable {
+	if opt.Repair || !p.First && !found.readable {
 		found.strays, err = p.strays(ctx, e, store)
+		return found, err
 	}
-	return found, err
+	return found, nil
 }
 
 // strays lists the project's files and leaves out those that the manifest names.

@@ -1,0 +1,570 @@
+package kvsync_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// pathnameManifest is project/{id}/manifest as handleAssetRequest reads it.
+type pathnameManifest map[string]struct {
+	ContentType string   `json:"contentType"`
+	ETag        string   `json:"etag"`
+	Unsettled   []string `json:"unsettled"`
+}
+
+// accident is what befalls one request of a shelf.
+type accident int
+
+const (
+	none       accident = iota
+	refused             // nothing of it is carried out
+	halfDone            // some of its keys are, and the reply is lost
+	replyLost           // all of it is, and the reply is lost
+	someLeft            // some keys are left out, and the reply says so
+	deadBefore          // nothing of it is carried out, nor of any later one
+	deadAfter           // it is carried out, and nothing later is
+)
+
+// shelf is one namespace in memory, to which accidents happen. After each write
+// it looks whether what the manifest says is true.
+type shelf struct {
+	mu     sync.Mutex
+	values map[string]string
+	befall func() accident
+	dead   bool
+	reads  int
+	writes int
+	last   map[string]time.Time // of each key's writes by this run
+	broken []string
+}
+
+var errShelf = errors.New("an accident")
+
+// act carries a request with these keys out, as far as its accident lets it.
+func (s *shelf) act(keys []string, do func(key string)) (left []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.dead {
+		return nil, errShelf
+	}
+	what := s.befall()
+	s.dead = what == deadBefore || what == deadAfter
+	for i, key := range keys {
+		if what == refused || what == deadBefore || what == halfDone && i%2 == 0 {
+			continue
+		}
+		if what == someLeft && i%2 == 0 && len(keys) > 1 {
+			left = append(left, key)
+			continue
+		}
+		do(key)
+		if time.Since(s.last[key]) < time.Second {
+			s.broken = append(s.broken, key+" is written twice within a second")
+		}
+		s.last[key] = time.Now()
+	}
+	s.check()
+	if what == none || what == someLeft {
+		return left, nil
+	}
+	return nil, errShelf
+}
+
+// check: what the manifest names is there, and has the hash that it says unless
+// it is unsettled. Then its ETag is no other's, so that nobody's copy of it is
+// taken for the file that is being written.
+func (s *shelf) check() {
+	var m pathnameManifest
+	_ = json.Unmarshal([]byte(s.values["project/shop/manifest"]), &m) // absent at first
+	etags := map[string]int{}
+	for _, e := range m {
+		etags[e.ETag]++
+	}
+	for path, e := range m {
+		value, there := s.values["project/shop/assets"+path]
+		switch unsettled := slices.Contains(m["kv-sync"].Unsettled, path); {
+		case !strings.HasPrefix(path, "/"):
+		case !there:
+			s.broken = append(s.broken, path+" is named and not there")
+		case unsettled && (len(e.ETag) == 64 || etags[e.ETag] > 1):
+			s.broken = append(s.broken, path+" is being written under the ETag "+e.ETag)
+		case !unsettled && kvsync.HashOf([]byte(value)).String() != e.ETag:
+			s.broken = append(s.broken, path+" is not what the manifest says")
+		}
+	}
+}
+
+func (s *shelf) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+	var pairs []struct {
+		Key   string
+		Value []byte
+	}
+	if err := json.Unmarshal(body, &pairs); err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	var keys []string
+	for _, p := range pairs {
+		values[p.Key] = string(p.Value)
+		keys = append(keys, p.Key)
+	}
+	return s.act(keys, func(key string) { s.values[key] = values[key] })
+}
+
+func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+	_, err := s.act([]string{key}, func(key string) { s.values[key] = string(value) })
+	return err
+}
+
+func (s *shelf) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+	return s.act(keys, func(key string) { delete(s.values, key) })
+}
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if v, ok := s.values[key]; ok {
+		return []byte(v), nil
+	}
+	return nil, kvsync.ErrNotFound
+}
+
+func (s *shelf) List(_ context.Context, prefix, _ string) (page []kvsync.KeyInfo, next string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		if strings.HasPrefix(name, prefix) {
+			page = append(page, kvsync.KeyInfo{Name: name})
+		}
+	}
+	return page, "", nil
+}
+
+// shelves is an account with one namespace.
+type shelves struct{ *shelf }
+
+func (s shelves) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (s shelves) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (s shelves) Store(string) kvsync.Store                               { return s.shelf }
+func (s shelves) Workers(string) kvsync.Workers                           { return nil }
+
+// neighbours are keys that no deploy of the project "shop" may touch.
+var neighbours = map[string]string{
+	"project/shop/current": "{}", "project/shop/b/x": "blob", "project/shop/assetsx": "?",
+	"project/shop2/manifest": "{}", "project/shop2/assets/a": "theirs", "project/sho/assets/a": "theirs", "blog/b/x": "blob",
+}
+
+func newShelf() *shelf {
+	return &shelf{values: maps.Clone(neighbours), befall: func() accident { return none }}
+}
+
+func (s *shelf) engine(t *testing.T) *kvsync.Engine {
+	s.last = map[string]time.Time{}
+	e, err := kvsync.New(kvsync.Config{Site: "shop", Account: shelves{s}, Namespace: "ns"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// wantProject fails unless the project is exactly the files, and nothing else
+// was touched.
+func (s *shelf) wantProject(t *testing.T, want files) {
+	t.Helper()
+	values := maps.Clone(neighbours)
+	manifest := pathnameManifest{}
+	for path, body := range want {
+		values["project/shop/assets"+path] = body
+		e := manifest[path]
+		e.ContentType, e.ETag = "text/plain; charset=utf-8", kvsync.HashOf([]byte(body)).String()
+		manifest[path] = e
+	}
+	var got pathnameManifest
+	if err := json.Unmarshal([]byte(s.values["project/shop/manifest"]), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.EqualFunc(got, manifest, func(a, b struct {
+		ContentType string   `json:"contentType"`
+		ETag        string   `json:"etag"`
+		Unsettled   []string `json:"unsettled"`
+	}) bool {
+		return a.ContentType == b.ContentType && a.ETag == b.ETag && a.Unsettled == nil
+	}) {
+		t.Fatalf("the manifest is %v, want %v", got, manifest)
+	}
+	values["project/shop/manifest"] = s.values["project/shop/manifest"]
+	if !maps.Equal(s.values, values) {
+		t.Fatalf("there is %v, want %v", keysOf(s.values), keysOf(values))
+	}
+}
+
+// FuzzPathnameDeploys deploys random trees, one after the other, while requests
+// fail and runs die at random. At no time does the manifest say what is not so,
+// and whenever a deploy says that it is done, exactly its files are there.
+func FuzzPathnameDeploys(f *testing.F) {
+	for seed := range uint64(100) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 0))
+			s := newShelf()
+			calm := false
+			s.befall = func() accident {
+				if calm || rnd.IntN(4) > 0 {
+					return none
+				}
+				return accident(1 + rnd.IntN(int(deadAfter)))
+			}
+			for round := range 8 {
+				tree := randomTree(rnd)
+				src := &memory{files: tree, hashed: rnd.IntN(2) == 0}
+				opt := kvsync.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
+				calm, s.dead = round == 7, false
+				res, err := s.engine(t).DeployPathname(t.Context(), src, opt)
+				if len(s.broken) > 0 {
+					t.Fatalf("round %d: %q", round, s.broken)
+				}
+				if err == nil {
+					s.wantProject(t, tree)
+				} else if calm || !errors.Is(err, kvsync.ErrUnfinished) {
+					t.Fatal(err)
+				}
+				if err != nil || rnd.IntN(2) == 0 {
+					continue
+				}
+				// Once more: it reads the manifest and writes nothing.
+				s.reads, s.writes = 0, 0
+				if res, err = s.engine(t).DeployPathname(t.Context(), src, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
+					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
+				}
+			}
+		})
+	})
+}
+
+func randomTree(rnd *rand.Rand) files {
+	tree := files{}
+	for _, name := range []string{"/index.html", "/a b.html", "/ü/index.html", `/"quoted".txt`, "/100%.css", "/x+y?z#.js", "/\x01\u2028", "/<&>"} {
+		if rnd.IntN(3) > 0 {
+			tree[name] = fmt.Sprint(name, rnd.IntN(3))
+		}
+	}
+	return tree
+}
+
+// It strikes at each write of a deploy, in each way, and deploys once more,
+// the same tree or the one before.
+func TestPathnameDeployCanFailAnywhere(t *testing.T) {
+	before := files{"/same": "same", "/changed": "old", "/removed": "removed"}
+	after := files{"/same": "same", "/changed": "new", "/added": "added", "/added too": "added"}
+	for what := refused; what <= deadAfter; what++ {
+		for strike := 1; strike <= 5; strike++ {
+			for _, next := range []files{after, before, {"/other": "other"}} {
+				synctest.Test(t, func(t *testing.T) {
+					s := newShelf()
+					deploy := func(tree files) error {
+						_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+						return err
+					}
+					if err := deploy(before); err != nil {
+						t.Fatal(err)
+					}
+					n := 0
+					s.befall = func() accident {
+						if n++; n == strike {
+							return what
+						}
+						return none
+					}
+					// five writes: announce, write, name, remove, settle
+					if err := deploy(after); (err == nil) != (what == someLeft) || n < strike {
+						t.Fatalf("accident %d at write %d of %d: %v", what, strike, n, err)
+					}
+					if _, stays := s.values["project/shop/assets/removed"]; !stays && strings.Contains(s.values["project/shop/manifest"], `"/removed":`) {
+						t.Error("a removed file is gone before the manifest without it is confirmed")
+					}
+					s.befall, s.dead = func() accident { return none }, false
+					if err := deploy(next); err != nil {
+						t.Fatal(err)
+					}
+					s.wantProject(t, next)
+					if len(s.broken) > 0 {
+						t.Errorf("accident %d at write %d: %q", what, strike, s.broken)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestPathnameGuards(t *testing.T) {
+	many := files{}
+	for i := range 10 {
+		many[fmt.Sprintf("/%d", i)] = "x"
+	}
+	shelfWith := func(t *testing.T, tree files) *shelf {
+		s := newShelf()
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return s
+	}
+	try := func(t *testing.T, s *shelf, tree files, opt kvsync.Options) (err error) {
+		synctest.Test(t, func(t *testing.T) {
+			s.writes = 0
+			if _, err = s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, opt); err != nil && s.writes > 0 {
+				t.Errorf("it wrote and then said %v", err)
+			}
+		})
+		return err
+	}
+	t.Run("shrink", func(t *testing.T) {
+		s := shelfWith(t, many)
+		wantGuard(t, try(t, s, files{"/0": "x"}, kvsync.Options{}), kvsync.GuardShrink)
+		wantGuard(t, try(t, s, files{}, kvsync.Options{}), kvsync.GuardShrink)
+		s.wantProject(t, many)
+		if err := try(t, s, files{}, kvsync.Options{AllowShrink: true}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantProject(t, files{})
+	})
+	t.Run("foreign manifest", func(t *testing.T) {
+		for _, foreign := range []string{"", "null", "[]", "<html>", `{"/a":1}`, `{"index.html":{"etag":"x"}}`, `{"kv-sync":{"unsettled":["a"]}}`, `"x"`} {
+			s := shelfWith(t, many)
+			s.values["project/shop/manifest"] = foreign
+			err := try(t, s, many, kvsync.Options{})
+			wantGuard(t, err, kvsync.GuardForeign)
+			if !strings.Contains(err.Error(), "--take-over") {
+				t.Errorf("%s names no way out", err)
+			}
+			// What lies there counts for the guard, and goes when it is not wanted.
+			wantGuard(t, try(t, s, files{"/0": "x"}, kvsync.Options{TakeOver: true}), kvsync.GuardShrink)
+			less := maps.Clone(many)
+			delete(less, "/9")
+			if err := try(t, s, less, kvsync.Options{TakeOver: true}); err != nil {
+				t.Fatal(err)
+			}
+			s.wantProject(t, less)
+		}
+	})
+	t.Run("manifest of another tool", func(t *testing.T) {
+		// ETags as worker-bundler makes them, a type that it did not know, and the
+		// {} that the recipe makes of a Map.
+		for _, theirs := range []string{`{"/0":{"contentType":"text/plain","etag":"0732d858"},"/1":{"etag":"00ff"},"/gone":{}}`, "{}"} {
+			s := newShelf()
+			s.values["project/shop/manifest"], s.values["project/shop/assets/gone"] = theirs, "gone"
+			if err := try(t, s, many, kvsync.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if theirs == "{}" { // nobody knows of the file, until it is looked for
+				if err := try(t, s, many, kvsync.Options{Repair: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.wantProject(t, many)
+		}
+	})
+	t.Run("what is unsettled is not believed", func(t *testing.T) {
+		s := shelfWith(t, many)
+		s.values["project/shop/assets/4"] = "?"
+		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{", `{"kv-sync":{"unsettled":["/4"]},`, 1)
+		if err := try(t, s, many, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantProject(t, many)
+	})
+	t.Run("repair", func(t *testing.T) {
+		s := shelfWith(t, many)
+		delete(s.values, "project/shop/assets/3")
+		s.values["project/shop/assets/4"], s.values["project/shop/assets/stray"] = "damaged", "stray"
+		if err := try(t, s, many, kvsync.Options{Repair: true}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantProject(t, many)
+	})
+	t.Run("limits", func(t *testing.T) {
+		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
+		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1), "/\xff": "x"}, kvsync.Options{})
+		var refused *kvsync.RefusedError
+		if !errors.As(err, &refused) || len(refused.Problems) != 3 {
+			t.Fatalf("got %v, want three files refused", err)
+		}
+		for i, want := range []string{"25.0 MiB", "513 bytes", "not UTF-8"} {
+			if p := refused.Problems[i]; !strings.Contains(p.Reason, want) || p.Fix == "" {
+				t.Errorf("problem %d is %s, want %q", i, p, want)
+			}
+		}
+		s := newShelf()
+		if err := try(t, s, files{longest: "x"}, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantProject(t, files{longest: "x"})
+	})
+	t.Run("commands", func(t *testing.T) {
+		for _, command := range []string{"rollback", "history", "prune", "verify"} {
+			err := kvsync.NotInPathnameLayout(command)
+			wantGuard(t, err, kvsync.GuardLayout)
+			if !strings.Contains(err.Error(), command) || !strings.Contains(err.Error(), "; ") {
+				t.Errorf("%s: %v", command, err)
+			}
+		}
+	})
+}
+
+// A file whose type alone differs is not sent again.
+func TestPathnameContentTypeAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		tree := files{"/a": "a", "/b": "b"}
+		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8", "text/x", 1)
+		s.writes = 0
+		res, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{})
+		if err != nil || len(res.Plan.Changed) != 1 || res.Uploaded != 0 || res.Plan.Writes != 1 || s.writes != 1 {
+			t.Fatalf("%+v, %v, %d writes", res.Plan, err, s.writes)
+		}
+		s.wantProject(t, tree)
+	})
+}
+
+// The plan says what comes, that it is no switch, and what has no effect.
+func TestPathnamePlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		before := maps.Clone(s.values)
+		e, err := kvsync.New(kvsync.Config{Site: "shop", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := ruled{&memory{files: files{"/same": "s", "/changed": "22", "/added": "a"}}}
+		p, err := e.PlanPathname(t.Context(), src, kvsync.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := func(path string, size int64) []kvsync.Change { return []kvsync.Change{{Path: path, Size: size}} }
+		if !slices.Equal(p.Added, one("/added", 1)) || !slices.Equal(p.Changed, one("/changed", 2)) || !slices.Equal(p.Removed, one("/removed", 0)) ||
+			p.Unchanged != 1 || p.Blobs != 2 || p.Bytes != 3 || p.Writes != 5 || p.First || p.NoChange {
+			t.Errorf("%+v", p)
+		}
+		for _, want := range []string{"no switch", "_redirects and _headers", "not-found"} {
+			if !slices.ContainsFunc(p.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.String(), want) }) {
+				t.Errorf("no notice says %q: %v", want, p.Notices)
+			}
+		}
+		if !maps.Equal(s.values, before) {
+			t.Error("planning wrote")
+		}
+	})
+}
+
+// ruled is a source with a _redirects file.
+type ruled struct{ *memory }
+
+func (r ruled) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	l, err := r.memory.Files(ctx, base)
+	l.Redirects = []kvsync.Redirect{{From: "/old", To: "/new", Status: 301}}
+	return l, err
+}
+
+// Every pathname reaches Cloudflare's API as it is, in bulk writes, raw bodies
+// and deletes, through the real adapter and the local platform.
+func TestPathnameKeysOnThePlatform(t *testing.T) {
+	w := start(t)
+	w.config.Site, w.config.Namespace = "shop", ""
+	large := strings.Repeat("0123456789", 60_000) // raw, as together they exceed one bulk write
+	odd := files{
+		"/ü.html": large, "/a b.html": large, "/100%25.html": large, "/x+y&z=1.html": large, "/q?.html": large, "/h#.html": large, "/%2e%2e/%2F": large,
+		`/"quoted"`: "small", "/%.css": "small", "/?#+ &": "small", "/e\u0301/e": "small", "/...": "small", "/日本/語": "small",
+	}
+	deploy := func(tree files) *kvsync.Result {
+		t.Helper()
+		res, err := w.engine().DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	keys := func() files {
+		id, err := w.account.FindNamespace(t.Context(), "kv-sync")
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := files{}
+		page, _, err := w.account.Store(id).List(t.Context(), "project/shop/", "")
+		for _, k := range page {
+			b, err := w.account.Store(id).Get(t.Context(), k.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[strings.TrimPrefix(k.Name, "project/shop/assets")] = string(b)
+		}
+		delete(found, "project/shop/manifest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	kinds := w.counted(func() { deploy(odd) })
+	if !slices.Contains(kinds, "kv.bulk.put") || !slices.Contains(kinds, "kv.values.put") {
+		t.Fatalf("want raw bodies and a bulk write: %v", kinds)
+	}
+	if got := keys(); !maps.Equal(got, odd) {
+		t.Errorf("there is %v", keysOf(got))
+	}
+	if kinds = w.counted(func() { deploy(odd) }); !slices.Equal(kinds, []string{"kv.namespaces.list", "kv.values.get"}) {
+		t.Errorf("no change: %v", kinds)
+	}
+	deploy(files{"/": "x"})
+	if got := keys(); !maps.Equal(got, files{"/": "x"}) {
+		t.Errorf("there is %v", keysOf(got))
+	}
+}
+
+// FuzzPathnameManifest: whatever lies under the manifest's key, a plan says what
+// it would do or why not, and nothing but the project's own is deleted.
+func FuzzPathnameManifest(f *testing.F) {
+	for _, seed := range []string{`{}`, `null`, `{"/a":{"contentType":"text/plain","etag":"x"}}`, `{"kv-sync":{"unsettled":["/a","/../../shop2/manifest"]}}`,
+		`{"/a":null,"/__proto__":{"etag":1}}`, `{"/a":{"etag":"x"},"/a":{"etag":"y"}}`, "{\"/\xff\":{}}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, manifest []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newShelf()
+			s.values["project/shop/manifest"] = string(manifest)
+			tree := files{"/a": "a"}
+			_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+			if err != nil {
+				wantGuard(t, err, kvsync.GuardForeign)
+				if !bytes.Equal([]byte(s.values["project/shop/manifest"]), manifest) {
+					t.Fatal("it was refused and written")
+				}
+				return
+			}
+			s.wantProject(t, tree)
+		})
+	})
+}
