@@ -25,7 +25,7 @@ func NotInPathnameLayout(command string) error {
 	return stop(GuardLayout, fix, `there is no %s in the layout "pathname", which overwrites files in place and keeps nothing of earlier deploys`, command)
 }
 
-// DeployPathname deploys the source as the project Site in the pathname layout:
+// DeployPathname deploys the source as the Project in the pathname layout:
 // the keys of Cloudflare's recipe for the static assets of Dynamic Workers, and
 // a manifest that handleAssetRequest of @cloudflare/worker-bundler takes.
 //
@@ -57,7 +57,7 @@ func (e *Engine) DeployPathname(ctx context.Context, src Source, opt Options) (*
 	}
 	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
 	if err := r.carryOut(ctx, src); err != nil {
-		return nil, fmt.Errorf("deploy project %s: %w; %w", e.Site, err, ErrUnfinished)
+		return nil, fmt.Errorf("deploy project %s: %w; %w", e.Project, err, ErrUnfinished)
 	}
 	res.Switched, res.Uploaded = true, len(p.uploads)
 	return res, nil

@@ -14,14 +14,14 @@ import (
 // Source: https://developers.cloudflare.com/kv/platform/limits/
 const maxKeyBytes = 512
 
-// A project's keys in the pathname layout:
+// A project's keys in the pathname layout; the value is "project/{id}":
 //
 //	project/{id}/assets{pathname}   a file's bytes
 //	project/{id}/manifest           a pathnameManifest
 type pathnameKeys string
 
-func (k pathnameKeys) manifest() string         { return "project/" + string(k) + "/manifest" }
-func (k pathnameKeys) assets() string           { return "project/" + string(k) + "/assets" }
+func (k pathnameKeys) manifest() string         { return string(k) + "/manifest" }
+func (k pathnameKeys) assets() string           { return string(k) + "/assets" }
 func (k pathnameKeys) asset(path string) string { return k.assets() + path }
 
 // item writes a file's bytes under its pathname.

@@ -30,6 +30,9 @@ type pathnamePlan struct {
 }
 
 func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pathnamePlan, error) {
+	if e.Project == "" {
+		return nil, stop(GuardLayout, "name the project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
+	}
 	namespace, err := e.findNamespace(ctx, &live{})()
 	if err != nil {
 		return nil, err
@@ -81,7 +84,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 	store := e.Account.Store(p.namespace)
 	b, err := store.Get(ctx, p.keys.manifest())
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return found, fmt.Errorf("read the manifest of project %s: %w", e.Site, err)
+		return found, fmt.Errorf("read the manifest of project %s: %w", e.Project, err)
 	}
 	p.First = err != nil
 	if !p.First {

@@ -176,7 +176,7 @@ func newShelf() *shelf {
 
 func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 	s.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Site: "shop", Account: shelves{s}, Namespace: "ns"})
+	e, err := kvsync.New(kvsync.Config{Project: "shop", Account: shelves{s}, Namespace: "ns"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,6 +419,19 @@ func TestPathnameGuards(t *testing.T) {
 		}
 		s.wantProject(t, files{longest: "x"})
 	})
+	t.Run("site", func(t *testing.T) {
+		e, err := kvsync.New(kvsync.Config{Site: "blog", Account: shelves{newShelf()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.DeployPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+		wantGuard(t, err, kvsync.GuardLayout)
+		for _, id := range []string{"", "..", "a/b", "A", "shop2/", strings.Repeat("a", 64)} {
+			if _, err := kvsync.New(kvsync.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
+				t.Errorf("%q passes for a project's id", id)
+			}
+		}
+	})
 	t.Run("commands", func(t *testing.T) {
 		for _, command := range []string{"rollback", "history", "prune", "verify"} {
 			err := kvsync.NotInPathnameLayout(command)
@@ -456,7 +469,7 @@ func TestPathnamePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(kvsync.Config{Site: "shop", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -494,7 +507,7 @@ func (r ruled) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listin
 // and deletes, through the real adapter and the local platform.
 func TestPathnameKeysOnThePlatform(t *testing.T) {
 	w := start(t)
-	w.config.Site, w.config.Namespace = "shop", ""
+	w.config.Site, w.config.Project = "", "shop"
 	large := strings.Repeat("0123456789", 60_000) // raw, as together they exceed one bulk write
 	odd := files{
 		"/ü.html": large, "/a b.html": large, "/100%25.html": large, "/x+y&z=1.html": large, "/q?.html": large, "/h#.html": large, "/%2e%2e/%2F": large,
