@@ -2,9 +2,7 @@ package platformtest
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the pinned packages
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 )
 
 //go:embed wrangler/package.json
@@ -26,23 +23,12 @@ type Wrangler struct {
 	node, script string
 }
 
-var installing sync.Mutex // one installation a process; other processes are kept apart by rename
-
 // InstallWrangler installs wrangler and node from npm into the user's cache
 // folder, pinned by a lock file, unless they are there. It needs npm.
 func InstallWrangler(ctx context.Context) (*Wrangler, error) {
-	installing.Lock()
-	defer installing.Unlock()
-	cache, err := os.UserCacheDir()
+	dir, err := InstallPackages(ctx, wranglerPackage, wranglerLock)
 	if err != nil {
 		return nil, fmt.Errorf("install wrangler: %w", err)
-	}
-	sum := sha256.Sum256(append(append([]byte(nil), wranglerPackage...), wranglerLock...))
-	dir := filepath.Join(cache, "kv-sync", "npm-"+hex.EncodeToString(sum[:6]))
-	if _, err := os.Stat(dir); err != nil {
-		if err := installPackages(ctx, dir); err != nil {
-			return nil, fmt.Errorf("install wrangler: %w; this needs npm and, once, the network", err)
-		}
 	}
 	w := &Wrangler{script: filepath.Join(dir, "node_modules", "wrangler", "bin", "wrangler.js")}
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
@@ -58,35 +44,6 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 		}
 	}
 	return w, nil
-}
-
-// installPackages leaves dir either absent or whole.
-func installPackages(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "npm-tmp-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder harms nobody
-	for name, content := range map[string][]byte{"package.json": wranglerPackage, "package-lock.json": wranglerLock} {
-		if err := os.WriteFile(filepath.Join(tmp, name), content, 0o644); err != nil {
-			return err
-		}
-	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	npm.Dir = tmp
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	if err := os.Rename(tmp, dir); err != nil {
-		if _, statErr := os.Stat(dir); statErr == nil {
-			return nil // another process was faster
-		}
-		return err
-	}
-	return nil
 }
 
 // Command is wrangler with the arguments, in a folder, as a client of a platform.
