@@ -109,6 +109,9 @@ func Explain(err error) *Failure {
 		return nil
 	}
 	f := classify(err)
+	if some := (*SomeError)(nil); errors.Is(err, kvsync.ErrUnfinished) && !errors.As(err, &some) {
+		f.Fix = "some files may be new and others not yet; run the same command again to finish"
+	}
 	f.Code = f.Kind.Code()
 	return f
 }

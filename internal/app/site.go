@@ -169,8 +169,12 @@ func (s *Site) Stats() Stats {
 	return st
 }
 
-// Deploy makes the source live: see [kvsync.Engine.Deploy].
+// Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layout
+// of that name, [kvsync.Engine.DeployPathname].
 func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {
+	if s.byPathname() {
+		return s.deployPathname(ctx, opt)
+	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -180,6 +184,9 @@ func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, 
 
 // Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
 func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
+	if s.byPathname() {
+		return s.planPathname(ctx, opt)
+	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -189,6 +196,9 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, erro
 
 // Rollback makes an earlier deployment live again: see [kvsync.Engine.Rollback].
 func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsync.Result, error) {
+	if err := s.offers("rollback"); err != nil {
+		return nil, err
+	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -198,6 +208,9 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 
 // Prune deletes what no root reaches: see [kvsync.Engine.Prune].
 func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
+	if err := s.offers("prune"); err != nil {
+		return nil, err
+	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -207,6 +220,9 @@ func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
 
 // History lists the deployments, newest first: see [kvsync.Engine.History].
 func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
+	if err := s.offers("history"); err != nil {
+		return nil, err
+	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -220,6 +236,9 @@ func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
 
 // Verify checks what is retained: see [kvsync.Engine.Verify].
 func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification, error) {
+	if err := s.offers("verify"); err != nil {
+		return nil, err
+	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err

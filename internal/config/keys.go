@@ -37,7 +37,7 @@ var keys = []key{
 	{"directory", []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"}, true, text(func(s *Settings) *string { return &s.Directory })},
 	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
-	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content")},
+	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content", "pathname")},
 	{"account-id", []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"}, true, setAccount},
 	{"config", []string{"KV_SYNC_CONFIG"}, true, ignoreHere},
 	{"env", []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"}, true, text(func(s *Settings) *string { return &s.Environment })},

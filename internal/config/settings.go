@@ -41,7 +41,7 @@ type Settings struct {
 	// Namespace is the title or the id of the KV namespace, or "" for the
 	// default.
 	Namespace string
-	// Layout is "content".
+	// Layout is "content" or "pathname".
 	Layout string
 	// Environment is the chosen environment of the wrangler file, or "".
 	Environment string

@@ -1,0 +1,78 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// TestPathnameLayout: the setting decides what is written, and what is offered.
+func TestPathnameLayout(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	if err := os.WriteFile(filepath.Join(root, "kv-sync.toml"), []byte("layout = \"pathname\"\ndirectory = \"public\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := inputs(root, f)
+	in.Name, in.Project = "", "shop"
+	site := open(t, in)
+	p, err := site.Plan(t.Context(), kvsync.Options{})
+	if err != nil || len(p.Added) != 2 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	res, err := site.Deploy(t.Context(), kvsync.Options{})
+	if err != nil || !res.Switched || res.Uploaded != 2 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	for _, r := range f.Server.Requests() {
+		switch r.Kind {
+		case "kv.namespaces.list", "kv.namespaces.create", "kv.values.get", "kv.values.put", "kv.bulk.put":
+		default:
+			t.Errorf("a deploy of files alone sent %s", r.Kind)
+		}
+	}
+	_, rollback := site.Rollback(t.Context(), kvsync.RollbackOptions{})
+	_, prune := site.Prune(t.Context(), false)
+	_, history := site.History(t.Context())
+	_, verify := site.Verify(t.Context(), false)
+	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history, "verify": verify} {
+		if e := app.Explain(err); e == nil || e.Guard != kvsync.GuardLayout || e.Fix == "" {
+			t.Errorf("%s: %v", command, err)
+		}
+	}
+
+	in.Project, in.Name = "", "tides"
+	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(err).Guard != kvsync.GuardLayout {
+		t.Errorf("a site was deployed in the layout of projects: %v", err)
+	}
+}
+
+// TestUnfinished: no message says that the site is whole where it may be mixed.
+func TestUnfinished(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	in := inputs(root, f)
+	in.Name, in.Project = "", "shop"
+	in.Getenv = func(name string) string { return map[string]string{"KV_SYNC_LAYOUT": "pathname"}[name] }
+	f.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.bulk.put" {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+		}
+		return platform.Fault{}
+	})
+	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	want := "some files may be new and others not yet; run the same command again to finish"
+	if e := app.Explain(err); e.Kind != app.KindAPI || e.Fix != want {
+		t.Errorf("%+v", e)
+	}
+	if e := app.Explain(fmt.Errorf("%w; %w", context.Canceled, kvsync.ErrUnfinished)); e.Fix != want {
+		t.Errorf("%+v", e)
+	}
+}
