@@ -37,7 +37,7 @@ func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pa
 	if err != nil {
 		return nil, err
 	}
-	p := &pathnamePlan{Plan: &Plan{Site: e.Site, namespace: namespace}, keys: pathnameKeys(e.Site)}
+	p := &pathnamePlan{Plan: &Plan{Site: e.Site, Layout: "pathname", namespace: namespace}, keys: pathnameKeys(e.Site)}
 	found, err := p.read(ctx, e, opt)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (p *pathnamePlan) compare(l *Listing, found pathnameLive, opt Options) {
 
 	// What is unsettled is among these, whether the source has it or not.
 	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.doomed) == 0 {
-		p.Plan = &Plan{Site: p.Site, Origin: p.Origin, NoChange: true}
+		p.Plan = &Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
 	}
 	p.Blobs = len(p.uploads)
@@ -204,6 +204,9 @@ func (p *pathnamePlan) notices(e *Engine, l *Listing) {
 	p.Notices = l.Notices
 	say("it has no switch: each file is live as soon as it is written, so visitors may see old and new files mixed until the deploy is done, and caches longer",
 		`use the layout "content" where that matters`)
+	if len(p.live.unsettled) > 0 {
+		say("an earlier deploy has not finished", "make sure that none is under way; this one finishes its work")
+	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
 		say("_redirects and _headers have no effect", "give handleAssetRequest() its config in the loader's code")
 	}

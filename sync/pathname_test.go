@@ -237,7 +237,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				src := &memory{files: tree, hashed: rnd.IntN(2) == 0}
 				opt := kvsync.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
 				calm, s.dead = round == 7, false
-				res, err := s.engine(t).DeployPathname(t.Context(), src, opt)
+				_, err := s.engine(t).DeployPathname(t.Context(), src, opt)
 				if len(s.broken) > 0 {
 					t.Fatalf("round %d: %q", round, s.broken)
 				}
@@ -251,7 +251,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				}
 				// Once more: it reads the manifest and writes nothing.
 				s.reads, s.writes = 0, 0
-				if res, err = s.engine(t).DeployPathname(t.Context(), src, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
+				if res, err := s.engine(t).DeployPathname(t.Context(), src, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
 					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
 				}
 			}
@@ -387,6 +387,10 @@ func TestPathnameGuards(t *testing.T) {
 		s := shelfWith(t, many)
 		s.values["project/shop/assets/4"] = "?"
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{", `{"kv-sync":{"unsettled":["/4"]},`, 1)
+		p, err := s.engine(t).PlanPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+		if err != nil || !slices.ContainsFunc(p.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, "has not finished") }) {
+			t.Errorf("the plan does not say that a deploy has not finished: %+v, %v", p, err)
+		}
 		if err := try(t, s, many, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,9 @@ func (o Options) anyway() bool { return o.Forget || o.Repair }
 type Plan struct {
 	Site   string `json:"site"`
 	Origin Origin `json:"origin"`
+	// Layout is "pathname" in that layout, where Live is "", and no size is known
+	// but those of the files that there are now; else "".
+	Layout string `json:"layout,omitempty"`
 	// Live is the deployment that would be replaced, "" on a first one or over a
 	// foreign version.
 	Live string `json:"live,omitempty"`

@@ -53,6 +53,12 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 }
 
 func deploymentText(id, commit string) string {
+	switch { // in the pathname layout no deployment is kept
+	case id == "" && commit == "":
+		return "these files"
+	case id == "":
+		return "commit " + Visible(short(commit))
+	}
 	if commit == "" {
 		return "deployment " + Visible(id)
 	}

@@ -25,7 +25,11 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.line("%s %s", t.with(bold, Visible(p.Site)), originText(p.Origin))
 	if p.NoChange {
 		t.line("")
-		t.line("No change: this is what deployment %s serves.", Visible(p.Live))
+		if p.Layout != "" { // none keeps deployments but the content layout
+			t.line("No change: these are the files that are live.")
+		} else {
+			t.line("No change: this is what deployment %s serves.", Visible(p.Live))
+		}
 		return t.String()
 	}
 	t.line("")
@@ -35,9 +39,10 @@ func planText(p *kvsync.Plan, color paint) string {
 			width = min(max(width, utf8.RuneCountInString(Visible(ch.Path))), 60)
 		}
 	}
-	t.changes("+", green, width, p.Added)
-	t.changes("~", yellow, width, p.Changed)
-	t.changes("-", red, width, p.Removed)
+	known := p.Layout == "" // the sizes of what is live
+	t.changes("+", green, width, p.Added, known)
+	t.changes("~", yellow, width, p.Changed, known)
+	t.changes("-", red, width, p.Removed, known)
 	if p.WorkerChanged {
 		t.line("  %s the Worker's code, bindings or settings", t.with(yellow, "~"))
 	}
@@ -79,12 +84,17 @@ func originText(o kvsync.Origin) string {
 	return s
 }
 
-// changes lists the first paths of one kind, their sizes in a column.
-func (t *page) changes(mark string, s style, width int, list []kvsync.Change) {
+// changes lists the first paths of one kind, their sizes in a column. known says
+// whether those of what is live are.
+func (t *page) changes(mark string, s style, width int, list []kvsync.Change, known bool) {
 	for _, ch := range list[:min(len(list), shown)] {
 		size := Bytes(ch.Size)
-		if mark == "~" {
+		switch {
+		case mark == "~" && known:
 			size = Bytes(ch.Before) + " → " + size
+		case mark == "-" && !known:
+			t.line("  %s %s", t.with(s, mark), Visible(ch.Path))
+			continue
 		}
 		t.line("  %s %-*s  %s", t.with(s, mark), width, Visible(ch.Path), t.with(faint, size))
 	}

@@ -55,6 +55,25 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 	}
 }
 
+// In the pathname layout there are no deployments, and no sizes of what is live.
+func TestPlanOfPathnameLayout(t *testing.T) {
+	p := &kvsync.Plan{
+		Site: "project/shop", Layout: "pathname", Origin: kvsync.Origin{Kind: "folder"},
+		Changed: []kvsync.Change{{Path: "/a", Size: 5}}, Removed: []kvsync.Change{{Path: "/long"}}, Blobs: 1, Bytes: 5, Writes: 4,
+	}
+	want := "project/shop from this folder\n\n  ~ /a     5 B\n  - /long\n\nPlan: 0 to add, 1 to change, 1 to remove, 0 unchanged; 1 blob (5 B), 4 KV writes.\n"
+	if got := planText(p, false); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	same := &kvsync.Plan{Site: "project/shop", Layout: "pathname", Origin: p.Origin, NoChange: true}
+	if got, want := planText(same, false), "project/shop from this folder\n\nNo change: these are the files that are live.\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := deploymentText("", strings.Repeat("a", 40)) + ", " + deploymentText("", ""); got != "commit aaaaaaaaaaaa, these files" {
+		t.Error(got)
+	}
+}
+
 func TestPlanWithoutChange(t *testing.T) {
 	got := planText(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, false)
 	if want := "tides from this folder\n\nNo change: this is what deployment d1 serves.\n"; got != want {
