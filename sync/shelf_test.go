@@ -1,0 +1,211 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// pathnameManifest is project/{id}/manifest as handleAssetRequest reads it.
+type pathnameManifest map[string]struct {
+	ContentType string   `json:"contentType"`
+	ETag        string   `json:"etag"`
+	Unsettled   []string `json:"unsettled"`
+}
+
+// accident is what befalls one request of a shelf.
+type accident int
+
+const (
+	none       accident = iota
+	refused             // nothing of it is carried out
+	halfDone            // some of its keys are, and the reply is lost
+	replyLost           // all of it is, and the reply is lost
+	someLeft            // some keys are left out, and the reply says so
+	deadBefore          // nothing of it is carried out, nor of any later one
+	deadAfter           // it is carried out, and nothing later is
+)
+
+// shelf is one namespace in memory, to which accidents happen. After each write
+// it looks whether what the manifest says is true.
+type shelf struct {
+	mu     sync.Mutex
+	values map[string]string
+	befall func() accident
+	dead   bool
+	reads  int
+	writes int
+	last   map[string]time.Time // of each key's writes by this run
+	broken []string
+}
+
+var errShelf = errors.New("an accident")
+
+// act carries a request with these keys out, as far as its accident lets it.
+func (s *shelf) act(keys []string, do func(key string)) (left []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	if s.dead {
+		return nil, errShelf
+	}
+	what := s.befall()
+	s.dead = what == deadBefore || what == deadAfter
+	for i, key := range keys {
+		if what == refused || what == deadBefore || what == halfDone && i%2 == 0 {
+			continue
+		}
+		if what == someLeft && i%2 == 0 && len(keys) > 1 {
+			left = append(left, key)
+			continue
+		}
+		do(key)
+		if time.Since(s.last[key]) < time.Second {
+			s.broken = append(s.broken, key+" is written twice within a second")
+		}
+		s.last[key] = time.Now()
+	}
+	s.check()
+	if what == none || what == someLeft {
+		return left, nil
+	}
+	return nil, errShelf
+}
+
+// check: what the manifest names is there, and has the hash that it says unless
+// it is unsettled. Then its ETag is no other's, so that nobody's copy of it is
+// taken for the file that is being written.
+func (s *shelf) check() {
+	var m pathnameManifest
+	_ = json.Unmarshal([]byte(s.values["project/shop/manifest"]), &m) // absent at first
+	etags := map[string]int{}
+	for _, e := range m {
+		etags[e.ETag]++
+	}
+	for path, e := range m {
+		value, there := s.values["project/shop/assets"+path]
+		switch unsettled := slices.Contains(m["kv-sync"].Unsettled, path); {
+		case !strings.HasPrefix(path, "/"):
+		case !there:
+			s.broken = append(s.broken, path+" is named and not there")
+		case unsettled && (len(e.ETag) == 64 || etags[e.ETag] > 1):
+			s.broken = append(s.broken, path+" is being written under the ETag "+e.ETag)
+		case !unsettled && kvsync.HashOf([]byte(value)).String() != e.ETag:
+			s.broken = append(s.broken, path+" is not what the manifest says")
+		}
+	}
+}
+
+func (s *shelf) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+	var pairs []struct {
+		Key   string
+		Value []byte
+	}
+	if err := json.Unmarshal(body, &pairs); err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	var keys []string
+	for _, p := range pairs {
+		values[p.Key] = string(p.Value)
+		keys = append(keys, p.Key)
+	}
+	return s.act(keys, func(key string) { s.values[key] = values[key] })
+}
+
+func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+	_, err := s.act([]string{key}, func(key string) { s.values[key] = string(value) })
+	return err
+}
+
+func (s *shelf) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+	return s.act(keys, func(key string) { delete(s.values, key) })
+}
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if v, ok := s.values[key]; ok {
+		return []byte(v), nil
+	}
+	return nil, kvsync.ErrNotFound
+}
+
+func (s *shelf) List(_ context.Context, prefix, _ string) (page []kvsync.KeyInfo, next string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		if strings.HasPrefix(name, prefix) {
+			page = append(page, kvsync.KeyInfo{Name: name})
+		}
+	}
+	return page, "", nil
+}
+
+// shelves is an account with one namespace.
+type shelves struct{ *shelf }
+
+func (s shelves) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
+func (s shelves) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
+func (s shelves) Store(string) kvsync.Store                               { return s.shelf }
+func (s shelves) Workers(string) kvsync.Workers                           { return nil }
+
+// neighbours are keys that no deploy of the project "shop" may touch.
+var neighbours = map[string]string{
+	"project/shop/current": "{}", "project/shop/b/x": "blob", "project/shop/assetsx": "?",
+	"project/shop2/manifest": "{}", "project/shop2/assets/a": "theirs", "project/sho/assets/a": "theirs", "blog/b/x": "blob",
+}
+
+func newShelf() *shelf {
+	return &shelf{values: maps.Clone(neighbours), befall: func() accident { return none }}
+}
+
+func (s *shelf) engine(t *testing.T) *kvsync.Engine {
+	s.last = map[string]time.Time{}
+	e, err := kvsync.New(kvsync.Config{Project: "shop", Account: shelves{s}, Namespace: "ns"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// wantProject fails unless the project is exactly the files, and nothing else
+// was touched.
+func (s *shelf) wantProject(t *testing.T, want files) {
+	t.Helper()
+	values := maps.Clone(neighbours)
+	manifest := pathnameManifest{}
+	for path, body := range want {
+		values["project/shop/assets"+path] = body
+		e := manifest[path]
+		e.ContentType, e.ETag = "text/plain; charset=utf-8", kvsync.HashOf([]byte(body)).String()
+		manifest[path] = e
+	}
+	var got pathnameManifest
+	if err := json.Unmarshal([]byte(s.values["project/shop/manifest"]), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !maps.EqualFunc(got, manifest, func(a, b struct {
+		ContentType string   `json:"contentType"`
+		ETag        string   `json:"etag"`
+		Unsettled   []string `json:"unsettled"`
+	}) bool {
+		return a.ContentType == b.ContentType && a.ETag == b.ETag && a.Unsettled == nil
+	}) {
+		t.Fatalf("the manifest is %v, want %v", got, manifest)
+	}
+	values["project/shop/manifest"] = s.values["project/shop/manifest"]
+	if !maps.Equal(s.values, values) {
+		t.Fatalf("there is %v, want %v", keysOf(s.values), keysOf(values))
+	}
+}
