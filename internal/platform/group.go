@@ -127,7 +127,9 @@ func (s *Server) startGroup(ctx context.Context, p *plan, objects string) (*work
 	if err := b.build(); err != nil {
 		return nil, err
 	}
-	return workerd.Start(ctx, path, workerd.Config{Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Log: s.options.Log})
+	return workerd.Start(ctx, path, workerd.Config{
+		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental, Log: s.options.Log,
+	})
 }
 
 // configBuilder writes the configuration of a group.
@@ -140,6 +142,8 @@ type configBuilder struct {
 	services    []string
 	sockets     []string
 	socketNames []string
+	// experimental: something in it needs workerd's leave.
+	experimental bool
 }
 
 func (b *configBuilder) text() string {
@@ -172,6 +176,7 @@ func (b *configBuilder) build() error {
 func (b *configBuilder) version(m member, i, j int, v *version) error {
 	name := serviceName(i, j)
 	if v.Assets != nil {
+		b.experimental = true
 		dir, err := b.server.layOut(b.plan.account, v)
 		if err != nil {
 			return err
@@ -263,7 +268,10 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 	case "kv_namespace":
 		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.str("namespace_id"))), true
 	case "worker_loader":
-		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+bound.str("name")) + ")", true
+		// By version, so that in a split one version's Workers do not answer the
+		// other's get() with the other's stubs.
+		b.experimental = true
+		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.str("name")) + ")", true
 	case "assets":
 		if v.Assets == nil {
 			return "", false
