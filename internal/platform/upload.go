@@ -214,13 +214,22 @@ func (c *call) startable(sc *script, v *version) *apiError {
 	if !c.s.options.CheckScripts || v.Main == "" {
 		return nil
 	}
+	if _, err := c.s.workers.find(); err != nil {
+		// Files can be deployed without workerd; who visits the site is told.
+		c.s.workers.log("%s is not checked: %v", sc.Name, err)
+		return nil
+	}
 	err := c.s.workers.check(c.ctx, c.account, sc, v)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
-		return failure(http.StatusBadRequest, 10021, "%s", refused.Output)
+		return failure(http.StatusBadRequest, 10021, "%s", strings.TrimSpace(aside.ReplaceAllString(refused.Output, "")))
 	}
 	return internal(err)
 }
+
+// aside is what workerd says beside why a Worker does not start: which of our
+// configuration's services it means, and its warnings.
+var aside = regexp.MustCompile(`(?m)^service worker-\d+-\d+: |^workerd/\S+ warning: .*$`)
 
 // keep appends a checked version to its script. s.mu is held.
 func (sc *script) keep(v *version) {
