@@ -208,24 +208,33 @@ func source(r *http.Request) string {
 	return "api"
 }
 
-// startable refuses a version that fails to start, if such checks are on. The
-// lock is not held: this starts a process.
-func (c *call) startable(sc *script, v *version) *apiError {
-	if !c.s.options.CheckScripts || v.Main == "" {
+// startable refuses a draft whose version fails to start, if such checks are on.
+// The lock is not held: this starts a process.
+func (c *call) startable(d *draft) *apiError {
+	if !c.s.options.CheckScripts || d.version.Main == "" {
 		return nil
 	}
 	if _, err := c.s.workers.find(); err != nil {
 		// Files can be deployed without workerd; who visits the site is told.
-		c.s.workers.log("%s is not checked: %v", sc.Name, err)
+		c.s.workers.log("%s is not checked: %v", d.Name, err)
 		return nil
 	}
-	err := c.s.workers.check(c.ctx, c.account, sc, v)
+	warnings, err := c.s.workers.check(c.ctx, c.account, d)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
 		return failure(http.StatusBadRequest, 10021, "%s", strings.TrimSpace(aside.ReplaceAllString(refused.Output, "")))
 	}
+	for _, m := range missingClass.FindAllStringSubmatch(warnings, -1) {
+		if _, ok := d.Classes[m[1]]; ok {
+			return failure(http.StatusBadRequest, 10064, "New version of script does not export class %q which is depended on by existing Durable Objects; delete or rename it by a migration", m[1])
+		}
+	}
 	return internal(err)
 }
+
+// missingClass is how workerd warns of a class that a migration names and the
+// Worker does not export. Cloudflare refuses that.
+var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
 
 // aside is what workerd says beside why a Worker does not start: which of our
 // configuration's services it means, and its warnings.

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -162,16 +161,12 @@ func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool 
 func (w *workers) start(p *plan) *running {
 	ctx, cancel := context.WithTimeout(w.server.life, startLimit)
 	defer cancel()
-	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account))
+	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account), w.server.options.Log)
 	if err != nil {
 		w.log("%v", err)
 		return &running{key: p.key(), err: err}
 	}
 	return newRunning(p, process)
-}
-
-func (s *Server) objectsDir(accountID string) string {
-	return filepath.Join(s.dir, "objects", accountID)
 }
 
 // install switches the sites of the changed groups to their new processes and
@@ -270,36 +265,35 @@ func (w *workers) close() {
 	w.retired.Wait()
 }
 
-// check starts a version with its group and stops it again: an error says why it
-// cannot be served. Durable Objects see an empty disk, and are not called.
-func (w *workers) check(ctx context.Context, accountID string, sc *script, v *version) error {
+// check starts a draft's version with its group and stops it again: an error says
+// why it cannot be served, warnings are what workerd says besides. Durable Objects
+// see an empty disk, and are not called.
+func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnings string, err error) {
 	w.server.mu.Lock()
-	trial := *sc
-	trial.Versions = append(trial.Versions[:len(trial.Versions):len(trial.Versions)], v)
-	trial.Deployments = []*deployment{{Versions: []share{{v.ID, 100}}}}
+	trial := *d.script
+	trial.Versions = append(trial.Versions[:len(trial.Versions):len(trial.Versions)], d.version)
+	trial.Deployments = []*deployment{{Versions: []share{{d.version.ID, 100}}}}
 	whole := &account{id: accountID, scripts: map[string]*script{trial.Name: &trial}}
 	for name, other := range w.server.account(accountID).scripts {
 		if name != trial.Name {
-			whole.scripts[name] = other
+			whole.scripts[name] = d.takenFrom(other)
 		}
 	}
 	plans := whole.plans()
 	w.server.mu.Unlock()
-	for _, p := range plans {
-		i := sort.Search(len(p.members), func(i int) bool { return p.members[i].name >= trial.Name })
-		if i == len(p.members) || p.members[i].name != trial.Name {
-			continue
-		}
-		objects, err := os.MkdirTemp("", "kv-sync-check-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
-		process, err := w.server.startGroup(ctx, p, objects)
-		if err != nil {
-			return err
-		}
-		process.Stop()
+	i := slices.IndexFunc(plans, func(p *plan) bool {
+		return slices.ContainsFunc(p.members, func(m member) bool { return m.name == trial.Name })
+	})
+	objects, err := os.MkdirTemp("", "kv-sync-check-")
+	if err != nil {
+		return "", err
 	}
-	return nil
+	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	var said strings.Builder
+	process, err := w.server.startGroup(ctx, plans[i], objects, &said)
+	if err != nil {
+		return "", err
+	}
+	process.Stop() // nothing is written to said any more
+	return said.String(), nil
 }
