@@ -128,7 +128,7 @@ func (s *Server) startGroup(ctx context.Context, p *plan, objects string, log io
 	if err != nil {
 		return nil, err
 	}
-	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}}
+	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}, caches: map[string]bool{}}
 	if err := b.build(); err != nil {
 		return nil, err
 	}
@@ -144,6 +144,7 @@ type configBuilder struct {
 	objects     string
 	files       map[string][]byte
 	namespaces  map[string]bool
+	caches      map[string]bool
 	services    []string
 	sockets     []string
 	socketNames []string
@@ -203,6 +204,7 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 		"modules = [" + strings.Join(modules, ", ") + "]",
 		fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date)),
 		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
+		fmt.Sprintf("cacheApiOutbound = %q", b.cache(m)),
 	}
 	if len(v.Flags) > 0 {
 		var flags []string
@@ -328,6 +330,19 @@ func (b *configBuilder) namespace(id string) string {
 		b.services = append(b.services, fmt.Sprintf(
 			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, value = %q)])))",
 			name, workerd.Quote("unix:"+b.server.edge.socket()), headerNamespace, id, headerAccount, b.plan.account))
+	}
+	return name
+}
+
+// cache returns the service that is a member's Cache API. It belongs to the
+// script, whatever its version: at Cloudflare it belongs to the zone.
+func (b *configBuilder) cache(m member) string {
+	name := "cache-" + m.name
+	if !b.caches[name] {
+		b.caches[name] = true
+		b.services = append(b.services, fmt.Sprintf(
+			"(name = %q, external = (address = %s, http = (style = proxy, injectRequestHeaders = [(name = %q, value = %q)])))",
+			name, workerd.Quote("unix:"+b.server.edge.cacheSocket()), headerZone, b.plan.account+"/"+m.name))
 	}
 	return name
 }

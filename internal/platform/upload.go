@@ -146,7 +146,7 @@ func (up *upload) check() *apiError {
 }
 
 // runtimeMembers are kept with a version and shown in its script_runtime.
-var runtimeMembers = []string{"limits", "placement", "usage_model", "cache"}
+var runtimeMembers = []string{"limits", "placement", "usage_model", "cache_options"}
 
 // settingsMembers belong to the script, whatever its versions.
 var settingsMembers = []string{"tags", "logpush", "observability", "tail_consumers"}

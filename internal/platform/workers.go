@@ -198,7 +198,8 @@ func (w *workers) install(changes []change, sites map[string]*site) {
 		for i, m := range c.plan.members {
 			var routes []siteRoute
 			for j, share := range m.shares {
-				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share})
+				whose := m.versions[j].whoseAnswers(c.plan.account, m.name)
+				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share, whose: whose})
 			}
 			sites[m.name].use(c.run, routes)
 		}
