@@ -11,18 +11,18 @@ import (
 // PURGE deletes.
 type cacheAPI struct{ location *location }
 
-// Headers of its requests.
+// Headers of its requests. The first two are put there by the configuration of a
+// Worker, in place of what the Worker may have put.
 const (
-	// headerZone carries whose cache it is; the configuration of a Worker puts it
-	// there, in place of what the Worker may have put.
-	headerZone = "X-Cache-Zone"
+	headerZone   = "X-Cache-Zone" // whose cache it is
+	headerScheme = "X-Cache-Scheme"
 	// headerNamed carries the name that caches.open() was given.
 	headerNamed = "CF-Cache-Namespace"
 )
 
 func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The target is the whole URL, as a client's to a proxy.
-	key := "cache\n" + r.Header.Get(headerZone) + "\n" + r.Header.Get(headerNamed) + "\n" + r.URL.String()
+	url := r.Header.Get(headerScheme) + "://" + r.Host + r.URL.RequestURI()
+	key := "cache\n" + r.Header.Get(headerZone) + "\n" + r.Header.Get(headerNamed) + "\n" + url
 	switch r.Method {
 	case http.MethodGet:
 		found, now := c.location.answers.get(key), c.location.now()

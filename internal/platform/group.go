@@ -341,8 +341,8 @@ func (b *configBuilder) cache(m member) string {
 	if !b.caches[name] {
 		b.caches[name] = true
 		b.services = append(b.services, fmt.Sprintf(
-			"(name = %q, external = (address = %s, http = (style = proxy, injectRequestHeaders = [(name = %q, value = %q)])))",
-			name, workerd.Quote("unix:"+b.server.edge.cacheSocket()), headerZone, b.plan.account+"/"+m.name))
+			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, value = %q)])))",
+			name, workerd.Quote("unix:"+b.server.edge.cacheSocket()), headerScheme, headerZone, b.plan.account+"/"+m.name))
 	}
 	return name
 }
