@@ -37,7 +37,9 @@ func (k *kept) respond(w http.ResponseWriter, r *http.Request, status string, no
 		h.Set("Age", strconv.Itoa(int(now.Sub(k.at).Seconds())))
 	}
 	if k.status != http.StatusOK {
-		h.Set("Content-Length", strconv.Itoa(len(k.body)))
+		if k.status != http.StatusNoContent {
+			h.Set("Content-Length", strconv.Itoa(len(k.body)))
+		}
 		w.WriteHeader(k.status)
 		if r.Method != http.MethodHead {
 			_, _ = w.Write(k.body)

@@ -48,6 +48,7 @@ type movedClass struct {
 type draft struct {
 	*script
 	version *version
+	before  map[string]class // that the script implements now
 	// taken are the classes that come from other scripts.
 	taken []movedClass
 }

@@ -124,5 +124,11 @@ func TestMigrationsThatAreRefused(t *testing.T) {
 	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", ""), counts("A")); a.code() != 10064 || !strings.Contains(a.Raw, `\"B\"`) {
 		t.Errorf("a class that is not exported any more: %s", a.Raw)
 	}
+	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", `"old_tag":"v1","new_tag":"v2","deleted_classes":["B"],"new_sqlite_classes":["D"]`), counts("A")); a.code() != 10070 || !strings.Contains(a.Raw, `\"D\"`) {
+		t.Errorf("a new class that is not exported: %s", a.Raw)
+	}
+	if a := c.upload("POST", "/workers/scripts/s/versions", objects("A", "", ""), counts("A")); a.code() != 10064 {
+		t.Errorf("a version without a class: %s", a.Raw)
+	}
 	c.visits("s", "/", "1") // what was refused changed nothing
 }

@@ -47,7 +47,7 @@ func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	a := c.s.account(c.account)
 	d := &draft{script: &script{Name: name, Tag: newID(), Created: now()}}
 	if existing := a.scripts[name]; existing != nil {
-		*d.script = *existing
+		*d.script, d.before = *existing, existing.Classes
 	}
 	apiErr := a.migrate(d, up.metadata.Migrations)
 	if apiErr == nil {
@@ -109,7 +109,7 @@ func (c *call) versionCreate() *apiError {
 	var d *draft
 	apiErr = c.withScript(func(sc *script) (apiErr *apiError) {
 		copied := *sc
-		d = &draft{script: &copied}
+		d = &draft{script: &copied, before: copied.Classes}
 		d.version, apiErr = c.newVersion(sc, up)
 		return apiErr
 	})
