@@ -168,6 +168,22 @@ func TestBrokenWorker(t *testing.T) {
 	c.visits("site", "/", "whole")
 }
 
+// A Worker that fails because one that it is bound to does not start says which.
+func TestBrokenNeighbour(t *testing.T) {
+	dir := t.TempDir()
+	inDir := func(o *platform.Options) { o.Dir = dir }
+	c := start(t, inDir)
+	c.put("broken", metadata(""), part{"main.mjs", esm, `throw new Error("x"); export default {}`})
+	if err := c.Server.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c = start(t, inDir, checking)
+	bound := metadata(`,"bindings":[{"name":"S","type":"service","service":"broken"}]`)
+	if a := c.upload("PUT", "/workers/scripts/site", bound, says("x")); a.code() != 10021 || !strings.Contains(a.Raw, "the Worker broken, which it is bound to: Uncaught Error: x") {
+		t.Errorf("got %s", a.Raw)
+	}
+}
+
 // Where workerd cannot be had, files can be deployed all the same.
 func TestUncheckedWithoutWorkerd(t *testing.T) {
 	t.Setenv(workerd.EnvPath, filepath.Join(t.TempDir(), "none"))

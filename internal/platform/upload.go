@@ -225,7 +225,7 @@ func (c *call) startable(d *draft) *apiError {
 	warnings, err := c.s.workers.check(c.ctx, c.account, d)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
-		return failure(http.StatusBadRequest, 10021, "%s", strings.TrimSpace(aside.ReplaceAllString(refused.Output, "")))
+		return failure(http.StatusBadRequest, 10021, "%s", refused.Output)
 	}
 	for _, m := range missingClass.FindAllStringSubmatch(warnings, -1) {
 		missing, ours := d.Classes[m[1]]
@@ -243,10 +243,6 @@ func (c *call) startable(d *draft) *apiError {
 // missingClass is how workerd warns of a class that a migration names and the
 // Worker does not export. Cloudflare refuses that.
 var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
-
-// aside is what workerd says beside why a Worker does not start: which of our
-// configuration's services it means, and its warnings.
-var aside = regexp.MustCompile(`(?m)^service worker-\d+-\d+: |^workerd/\S+ warning: .*$`)
 
 // keep appends a checked version to its script. s.mu is held.
 func (sc *script) keep(v *version) {

@@ -2,13 +2,17 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
 // workers runs the deployed scripts. A process is started by the first request
@@ -16,6 +20,8 @@ import (
 type workers struct {
 	server *Server
 	find   func() (string, error) // the workerd binary
+	// checkLimit is how long a Worker that is checked may take to start.
+	checkLimit time.Duration
 
 	refreshing sync.Mutex // one change of processes at a time
 
@@ -27,6 +33,7 @@ type workers struct {
 
 const (
 	startLimit = 30 * time.Second
+	checkLimit = 10 * time.Second
 	// A process that was replaced has this long to finish its requests.
 	drainLimit = 30 * time.Second
 	// Where Durable Objects live, new requests wait meanwhile, so it is shorter.
@@ -291,10 +298,33 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	}
 	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
 	var said strings.Builder
+	ctx, cancel := context.WithTimeoutCause(ctx, w.checkLimit, &workerd.ConfigError{Output: "Script startup exceeded CPU time limit."})
+	defer cancel()
 	process, err := w.server.startGroup(ctx, plans[i], objects, &said)
+	var refused *workerd.ConfigError
+	if errors.As(err, &refused) {
+		return "", &workerd.ConfigError{Output: plans[i].named(refused.Output, trial.Name)}
+	}
 	if err != nil {
 		return "", err
 	}
 	process.Stop() // nothing is written to said any more
 	return said.String(), nil
 }
+
+// named puts the scripts' names into what workerd prints of its services, and takes
+// out that of the script itself, and workerd's warnings.
+func (p *plan) named(output, script string) string {
+	for i, m := range p.members {
+		name := "the Worker " + m.name + ", which it is bound to: "
+		if m.name == script {
+			name = ""
+		}
+		for j := range m.versions {
+			output = strings.ReplaceAll(output, "service "+serviceName(i, j)+": ", name)
+		}
+	}
+	return strings.TrimSpace(warning.ReplaceAllString(output, ""))
+}
+
+var warning = regexp.MustCompile(`(?m)^workerd/\S+ warning: .*$`)
