@@ -16,7 +16,7 @@ type devCommand struct {
 	Latency   time.Duration `help:"Add this to every request." placeholder:"50ms"`
 	RateLimit int           `help:"Refuse more requests than this in five minutes (Cloudflare: 1200)." placeholder:"N"`
 	ListLag   time.Duration `help:"Let listings be this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"Let Workers see what they read from KV for this long (Cloudflare: 60s)." placeholder:"60s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"How long the edge keeps what Cloudflare keeps for a minute: Workers go on seeing what they read from KV (Cloudflare: 60s)." placeholder:"60s"`
 }
 
 // Run is the local platform, until Ctrl-C.

@@ -17,6 +17,11 @@ func (b binding) str(name string) string {
 	return s
 }
 
+func quoted(s string) json.RawMessage {
+	raw, _ := json.Marshal(s) //nolint:errchkjson // a string
+	return raw
+}
+
 // shown is the binding as the API returns it: secrets never leave it.
 func (b binding) shown() binding {
 	if t := b.str("type"); t != "secret_text" && t != "secret_key" {
@@ -97,9 +102,10 @@ func (sc *script) inherited(b binding) binding {
 	return nil
 }
 
-// checkBindings refuses bindings to what is not there. s.mu is held.
+// checkBindings refuses bindings to what is not there, and has those to Durable
+// Objects name the namespace. s.mu is held.
 func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
-	for _, b := range bindings {
+	for i, b := range bindings {
 		name := b.str("name")
 		switch b.str("type") {
 		case "kv_namespace":
@@ -107,15 +113,12 @@ func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 				return failure(http.StatusBadRequest, 10041, "KV namespace '%s' not found.", b.str("namespace_id"))
 			}
 		case "durable_object_namespace":
-			class, owner := b.str("class_name"), sc
-			if other := b.str("script_name"); other != "" && other != sc.Name {
-				if owner = a.scripts[other]; owner == nil {
-					return failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist", name, other)
-				}
+			id, apiErr := a.objectNamespace(sc, b)
+			if apiErr != nil {
+				return apiErr
 			}
-			if _, ok := owner.Classes[class]; !ok {
-				return failure(http.StatusBadRequest, 10061, "Cannot create binding for class %q that is not declared by a migration", class)
-			}
+			bindings[i] = maps.Clone(b)
+			bindings[i]["namespace_id"] = quoted(id)
 		case "service":
 			if to := b.str("service"); to != sc.Name && a.scripts[to] == nil {
 				return failure(http.StatusBadRequest, 10143, "Could not resolve service binding %q: Worker %q not found", name, to)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"sync"
+	"time"
 )
 
 // ControlHeader carries the control token.
@@ -72,6 +73,20 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	})
 	handle("DELETE /__platform/faults", func(http.ResponseWriter, *http.Request) error {
 		s.SetFault(nil)
+		return nil
+	})
+	handle("POST /__platform/edge", func(_ http.ResponseWriter, r *http.Request) error {
+		var body struct {
+			Advance time.Duration `json:"advance"`
+		}
+		if err := decodeStrictly(r.Body, &body); err != nil {
+			return err
+		}
+		s.AdvanceEdge(body.Advance)
+		return nil
+	})
+	handle("DELETE /__platform/edge", func(http.ResponseWriter, *http.Request) error {
+		s.ClearEdge()
 		return nil
 	})
 	handle("GET /__platform/sites", func(w http.ResponseWriter, _ *http.Request) error {

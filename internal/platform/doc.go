@@ -11,6 +11,9 @@
 // script has versions (upload.go, version.go); its deployments say which of them
 // are active (deployment.go), and those are served at the script's site: a
 // loopback port (site.go) in front of a group of workerd services (group.go).
+// Their bindings read KV (edge.go) and the Cache API (cacheapi.go) through the
+// caches of one location (location.go, answers.go, freshness.go), which also
+// answers for Workers that ask for it (workerscache.go).
 //
 // The package has its own wire types and imports neither the engine nor the
 // Cloudflare adapter, so that it cannot inherit the client's misreadings.

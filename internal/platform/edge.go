@@ -2,7 +2,6 @@ package platform
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,32 +10,19 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// edge is the KV that Workers see through their bindings: the same store, read
-// through the cache of one location. workerd speaks to it over a socket in a
-// folder of our own, so no other user can.
+// edge is what Workers reach through their bindings, as one location of
+// Cloudflare's shows it: KV, and the Cache API. workerd speaks to it over sockets
+// in a folder of our own, so no other user can. Each has a socket to itself: a
+// Worker chooses the headers of a Cache API request, and must not choose a
+// namespace of KV by them.
 type edge struct {
-	server *Server
-	dir    string
-	http   *http.Server
-
-	mu   sync.Mutex
-	seen map[edgeKey]sighting
-}
-
-type edgeKey struct {
-	namespace *namespace
-	key       string
-}
-
-// sighting is what the location read of a key, perhaps that there is none, and
-// how long it believes that.
-type sighting struct {
-	entry *entry
-	until time.Time
+	server   *Server
+	location *location
+	dir      string
+	servers  []*http.Server
 }
 
 // Headers that the configuration of a Worker puts into its binding's requests.
@@ -50,20 +36,28 @@ func openEdge(s *Server) (*edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &edge{server: s, dir: dir, seen: map[edgeKey]sighting{}}
-	listener, err := net.Listen("unix", e.socket())
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	e := &edge{server: s, location: newLocation(&s.behaviour), dir: dir}
+	for path, handler := range map[string]http.Handler{e.socket(): e, e.cacheSocket(): &cacheAPI{e.location}} {
+		listener, err := net.Listen("unix", path)
+		if err != nil {
+			e.close()
+			return nil, err
+		}
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
+		e.servers = append(e.servers, server)
+		go server.Serve(listener) //nolint:errcheck // it returns when close closes it
 	}
-	e.http = &http.Server{Handler: e, ReadHeaderTimeout: 30 * time.Second}
-	go e.http.Serve(listener) //nolint:errcheck // it returns when close closes it
 	return e, nil
 }
 
 func (e *edge) socket() string { return filepath.Join(e.dir, "kv.sock") }
 
+func (e *edge) cacheSocket() string { return filepath.Join(e.dir, "cache.sock") }
+
 func (e *edge) close() {
-	_ = e.http.Close()
+	for _, server := range e.servers {
+		_ = server.Close()
+	}
 	_ = os.RemoveAll(e.dir)
 }
 
@@ -96,7 +90,10 @@ func (e *edge) answer(ns *namespace, w http.ResponseWriter, r *http.Request) *ap
 	}
 	switch r.Method {
 	case http.MethodGet:
-		ttl, _ := strconv.ParseInt(r.URL.Query().Get("cache_ttl"), 10, 64)
+		ttl, apiErr := cacheTTL(r.URL.Query().Get("cache_ttl"))
+		if apiErr != nil {
+			return apiErr
+		}
 		return e.get(ns, w, key, ttl)
 	case http.MethodPut:
 		return e.put(ns, w, r, key)
@@ -108,35 +105,27 @@ func (e *edge) answer(ns *namespace, w http.ResponseWriter, r *http.Request) *ap
 	return failure(http.StatusMethodNotAllowed, 10405, "method not allowed")
 }
 
-// look reads a key as the location does: what it has seen, an absent key too, it
-// goes on seeing for a while.
-func (e *edge) look(ns *namespace, key string, cacheTTL int64) (found *entry, cached bool) {
-	ttl := e.server.behaviour.get().EdgeTTL
-	if ttl <= 0 {
-		return ns.get(key), false
+// What a read may ask for as its cacheTtl, and what it gets without, in seconds.
+const (
+	minCacheTTL     = 30
+	defaultCacheTTL = 60
+	maxCacheTTL     = 100 * 365 * 24 * 3600 // longer makes no difference
+)
+
+// cacheTTL reads the cacheTtl that a Worker gave, or 0.
+func cacheTTL(raw string) (int64, *apiError) {
+	if raw == "" {
+		return 0, nil
 	}
-	if cacheTTL > 0 {
-		ttl = time.Duration(float64(ttl) * float64(cacheTTL) / 60)
+	ttl, err := strconv.ParseInt(raw, 10, 64)
+	if err != nil || ttl < minCacheTTL {
+		return 0, failure(http.StatusBadRequest, 10021, "Invalid cache_ttl of %s. Cache TTL must be at least %d.", raw, minCacheTTL)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at := edgeKey{ns, key}
-	if s, ok := e.seen[at]; ok && time.Now().Before(s.until) {
-		return s.entry.alive(), true
-	}
-	if len(e.seen) >= maxSightings {
-		clear(e.seen)
-	}
-	found = ns.get(key)
-	e.seen[at] = sighting{entry: found, until: time.Now().Add(ttl)}
-	return found, false
+	return ttl, nil
 }
 
-// maxSightings bounds the cache; a location forgets too.
-const maxSightings = 1 << 18
-
-func (e *edge) get(ns *namespace, w http.ResponseWriter, key string, cacheTTL int64) *apiError {
-	found, cached := e.look(ns, key, cacheTTL)
+func (e *edge) get(ns *namespace, w http.ResponseWriter, key string, ttl int64) *apiError {
+	found, cached := e.location.look(ns, key, ttl)
 	w.Header().Set("CF-Cache-Status", map[bool]string{true: "HIT", false: "MISS"}[cached])
 	if found == nil {
 		return failure(http.StatusNotFound, 10009, "not found")
@@ -193,8 +182,12 @@ func (e *edge) bulkGet(ns *namespace, w http.ResponseWriter, r *http.Request) *a
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxJSON)).Decode(&q); err != nil {
 		return failure(http.StatusBadRequest, 10026, "%v", err)
 	}
+	ttl, apiErr := cacheTTL(q.CacheTTL.String())
+	if apiErr != nil {
+		return apiErr
+	}
 	values, apiErr := q.answer(ns, func(key string) *entry {
-		found, _ := e.look(ns, key, q.CacheTTL)
+		found, _ := e.location.look(ns, key, ttl)
 		return found
 	})
 	if apiErr != nil {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // member is a script of a group, as it was when the group was planned.
 type member struct {
 	name     string
-	classes  map[string]bool
+	classes  map[string]class
 	versions []*version // of the active deployment
 	shares   []float64  // their parts of the traffic
 }
@@ -38,6 +39,9 @@ func (p *plan) key() string {
 		for i, v := range m.versions {
 			fmt.Fprintf(&b, " %s=%g", v.ID, m.shares[i])
 		}
+		for _, name := range slices.Sorted(maps.Keys(m.classes)) { // they change hands without a version
+			fmt.Fprintf(&b, " %s:%s", name, m.classes[name].Namespace)
+		}
 		b.WriteByte('\n')
 	}
 	return b.String()
@@ -48,16 +52,16 @@ func (p *plan) stateful() bool {
 	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
 }
 
-// neighbours are the scripts that a version's bindings name.
-func (v *version) neighbours() []string {
+// neighbours are the scripts that a version's bindings lead to. s.mu is held.
+func (a *account) neighbours(v *version) []string {
 	var names []string
 	for _, b := range v.Bindings {
 		switch b.str("type") {
 		case "service":
 			names = append(names, b.str("service"))
 		case "durable_object_namespace":
-			if name := b.str("script_name"); name != "" {
-				names = append(names, name)
+			if owner, _ := a.owner(b.str("namespace_id")); owner != nil {
+				names = append(names, owner.Name)
 			}
 		}
 	}
@@ -79,7 +83,7 @@ func (a *account) plans() []*plan {
 		}
 		members[name] = m
 		for _, v := range m.versions {
-			for _, other := range v.neighbours() {
+			for _, other := range a.neighbours(v) {
 				links[name] = append(links[name], other)
 				links[other] = append(links[other], name)
 			}
@@ -117,17 +121,20 @@ func frontName(m member, i, j int) string {
 	return serviceName(i, j)
 }
 
-// startGroup runs a plan. Durable Objects keep their state below objects.
-func (s *Server) startGroup(ctx context.Context, p *plan, objects string) (*workerd.Process, error) {
+// startGroup runs a plan. Durable Objects keep their state below objects; log
+// receives what workerd and the Workers print.
+func (s *Server) startGroup(ctx context.Context, p *plan, objects string, log io.Writer) (*workerd.Process, error) {
 	path, err := s.workers.find()
 	if err != nil {
 		return nil, err
 	}
-	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}}
+	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}, caches: map[string]bool{}}
 	if err := b.build(); err != nil {
 		return nil, err
 	}
-	return workerd.Start(ctx, path, workerd.Config{Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Log: s.options.Log})
+	return workerd.Start(ctx, path, workerd.Config{
+		Capnp: b.text(), Files: b.files, Sockets: b.socketNames, Experimental: b.experimental, Log: log,
+	})
 }
 
 // configBuilder writes the configuration of a group.
@@ -137,9 +144,12 @@ type configBuilder struct {
 	objects     string
 	files       map[string][]byte
 	namespaces  map[string]bool
+	caches      map[string]bool
 	services    []string
 	sockets     []string
 	socketNames []string
+	// experimental: something in it needs workerd's leave.
+	experimental bool
 }
 
 func (b *configBuilder) text() string {
@@ -148,14 +158,13 @@ func (b *configBuilder) text() string {
 }
 
 func (b *configBuilder) build() error {
-	for i, m := range b.plan.members {
-		if len(m.classes) > 0 {
-			dir := filepath.Join(b.objects, m.name)
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return err
-			}
-			b.services = append(b.services, fmt.Sprintf("(name = \"objects-%d\", disk = (path = %s, writable = true))", i, workerd.Quote(dir)))
+	if b.plan.stateful() {
+		if err := os.MkdirAll(b.objects, 0o700); err != nil {
+			return err
 		}
+		b.services = append(b.services, fmt.Sprintf("(name = \"objects\", disk = (path = %s, writable = true))", workerd.Quote(b.objects)))
+	}
+	for i, m := range b.plan.members {
 		for j, v := range m.versions {
 			if err := b.version(m, i, j, v); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
@@ -172,6 +181,7 @@ func (b *configBuilder) build() error {
 func (b *configBuilder) version(m member, i, j int, v *version) error {
 	name := serviceName(i, j)
 	if v.Assets != nil {
+		b.experimental = true
 		dir, err := b.server.layOut(b.plan.account, v)
 		if err != nil {
 			return err
@@ -194,6 +204,7 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 		"modules = [" + strings.Join(modules, ", ") + "]",
 		fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date)),
 		"bindings = [" + strings.Join(b.bindings(m, i, j, v), ", ") + "]",
+		fmt.Sprintf("cacheApiOutbound = %q", b.cache(m)),
 	}
 	if len(v.Flags) > 0 {
 		var flags []string
@@ -204,11 +215,11 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	}
 	if j == 0 && len(m.classes) > 0 {
 		var classes []string
-		for class, sqlite := range m.classes {
-			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %s, enableSql = %t)", workerd.Quote(class), workerd.Quote(m.name+"-"+class), sqlite))
+		for name, c := range m.classes {
+			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %q, enableSql = %t)", workerd.Quote(name), c.Namespace, c.SQLite))
 		}
 		sort.Strings(classes)
-		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]", fmt.Sprintf("durableObjectStorage = (localDisk = \"objects-%d\")", i))
+		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]", `durableObjectStorage = (localDisk = "objects")`)
 	}
 	b.services = append(b.services, fmt.Sprintf("(name = %q, worker = (%s))", name, strings.Join(worker, ", ")))
 	return nil
@@ -243,7 +254,7 @@ func (b *configBuilder) bindings(m member, i, j int, v *version) []string {
 	for _, bound := range v.Bindings {
 		value, ok := b.binding(m, i, j, v, bound)
 		if !ok {
-			fmt.Fprintf(b.server.options.Log, "%s: binding %s has type %s, which is not modelled here: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
+			fmt.Fprintf(b.server.options.Log, "%s: binding %s of type %s is not modelled here, or what it names is gone: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
 			continue
 		}
 		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.str("name")), value))
@@ -263,19 +274,18 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 	case "kv_namespace":
 		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.str("namespace_id"))), true
 	case "worker_loader":
-		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+bound.str("name")) + ")", true
+		// By version, so that in a split one version's Workers do not answer the
+		// other's get() with the other's stubs.
+		b.experimental = true
+		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.str("name")) + ")", true
 	case "assets":
 		if v.Assets == nil {
 			return "", false
 		}
 		return fmt.Sprintf("service = (name = \"assets-%s\", entrypoint = \"AssetWorker\")", serviceName(i, j)), true
 	case "durable_object_namespace":
-		owner := bound.str("script_name")
-		if owner == "" {
-			owner = m.name
-		}
-		service, ok := b.service(owner, false)
-		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(bound.str("class_name")), service), ok
+		service, name, ok := b.objectClass(bound.str("namespace_id"))
+		return fmt.Sprintf("durableObjectNamespace = (className = %s, serviceName = %q)", workerd.Quote(name), service), ok
 	case "service":
 		service, ok := b.service(bound.str("service"), bound.str("entrypoint") == "")
 		designator := fmt.Sprintf("name = %q", service)
@@ -285,6 +295,18 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 		return "service = (" + designator + ")", ok
 	}
 	return "", false
+}
+
+// objectClass finds who implements a namespace of Durable Objects in the group.
+func (b *configBuilder) objectClass(namespace string) (service, name string, ok bool) {
+	for i, m := range b.plan.members {
+		for name, c := range m.classes {
+			if c.Namespace == namespace {
+				return serviceName(i, 0), name, true
+			}
+		}
+	}
+	return "", "", false
 }
 
 // service finds the first version of a script in the group.
@@ -308,6 +330,19 @@ func (b *configBuilder) namespace(id string) string {
 		b.services = append(b.services, fmt.Sprintf(
 			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, value = %q)])))",
 			name, workerd.Quote("unix:"+b.server.edge.socket()), headerNamespace, id, headerAccount, b.plan.account))
+	}
+	return name
+}
+
+// cache returns the service that is a member's Cache API. It belongs to the
+// script, whatever its version: at Cloudflare it belongs to the zone.
+func (b *configBuilder) cache(m member) string {
+	name := "cache-" + m.name
+	if !b.caches[name] {
+		b.caches[name] = true
+		b.services = append(b.services, fmt.Sprintf(
+			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, value = %q)])))",
+			name, workerd.Quote("unix:"+b.server.edge.cacheSocket()), headerScheme, headerZone, b.plan.account+"/"+m.name))
 	}
 	return name
 }

@@ -380,10 +380,10 @@ func (c *call) bulkDelete() *apiError {
 
 // bulkQuery asks for several values at once, of the API or of a binding.
 type bulkQuery struct {
-	Keys         []string `json:"keys"`
-	Type         string   `json:"type"`
-	WithMetadata bool     `json:"withMetadata"`
-	CacheTTL     int64    `json:"cacheTtl"`
+	Keys         []string    `json:"keys"`
+	Type         string      `json:"type"`
+	WithMetadata bool        `json:"withMetadata"`
+	CacheTTL     json.Number `json:"cacheTtl"`
 }
 
 const maxBulkGet = 100

@@ -1,6 +1,23 @@
 package platform
 
-import "net/http"
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// class is a Durable Object class that a script implements.
+type class struct {
+	SQLite bool `json:"sqlite"`
+	// Namespace is the id of its namespace, under which its objects lie. It stays
+	// the same when the class is renamed or goes to another script, and bindings
+	// name it, so they follow.
+	Namespace string `json:"namespace"`
+}
 
 // migrations is the Durable Object part of an upload, in either of its forms: one
 // step, or several.
@@ -13,63 +30,199 @@ type migrations struct {
 }
 
 type migrationStep struct {
-	NewClasses       []string       `json:"new_classes"`
-	NewSQLiteClasses []string       `json:"new_sqlite_classes"`
-	DeletedClasses   []string       `json:"deleted_classes"`
-	RenamedClasses   []renamedClass `json:"renamed_classes"`
+	NewClasses         []string     `json:"new_classes"`
+	NewSQLiteClasses   []string     `json:"new_sqlite_classes"`
+	DeletedClasses     []string     `json:"deleted_classes"`
+	RenamedClasses     []movedClass `json:"renamed_classes"`
+	TransferredClasses []movedClass `json:"transferred_classes"`
 }
 
-type renamedClass struct {
-	From string `json:"from"`
-	To   string `json:"to"`
+// movedClass is a class that gets another name, or comes from another script.
+type movedClass struct {
+	From   string `json:"from"`
+	Script string `json:"from_script"`
+	To     string `json:"to"`
 }
 
-// migrate applies migrations to the script's classes. The old tag must be the
-// script's present one, so that no migration is applied twice or left out.
-func (sc *script) migrate(m *migrations) *apiError {
+// draft is what an upload would make of a script.
+type draft struct {
+	*script
+	version *version
+	before  map[string]class // that the script implements now
+	// taken are the classes that come from other scripts.
+	taken []movedClass
+}
+
+// migrate applies migrations to the classes of a draft. The old tag must be the
+// script's present one, so that no migration is applied twice or left out. s.mu
+// is held.
+func (a *account) migrate(d *draft, m *migrations) *apiError {
 	if m == nil {
 		return nil
 	}
-	if m.OldTag != sc.Migration {
-		return failure(http.StatusPreconditionFailed, 10079, "Error when applying migrations: expected tag %q, the script has %q", m.OldTag, sc.Migration)
+	if m.OldTag != d.Migration {
+		return failure(http.StatusPreconditionFailed, 10079, "Error when applying migrations: expected tag %q, the script has %q", m.OldTag, d.Migration)
 	}
-	if sc.Classes == nil {
-		sc.Classes = map[string]bool{}
+	d.Classes = maps.Clone(d.Classes)
+	if d.Classes == nil {
+		d.Classes = map[string]class{}
 	}
 	for _, step := range append([]migrationStep{m.migrationStep}, m.Steps...) {
-		if apiErr := sc.step(step); apiErr != nil {
+		if apiErr := a.step(d, step); apiErr != nil {
 			return apiErr
 		}
 	}
-	sc.Migration = m.NewTag
-	if sc.Migration == "" {
-		sc.Migration = m.Tag
+	d.Migration = m.NewTag
+	if d.Migration == "" {
+		d.Migration = m.Tag
 	}
 	return nil
 }
 
-func (sc *script) step(step migrationStep) *apiError {
-	for sqlite, classes := range map[bool][]string{false: step.NewClasses, true: step.NewSQLiteClasses} {
-		for _, class := range classes {
-			if _, ok := sc.Classes[class]; ok {
-				return failure(http.StatusBadRequest, 10074, "Cannot apply new-class migration to class %q that is already depended on by existing Durable Objects", class)
+func (a *account) step(d *draft, step migrationStep) *apiError {
+	for sqlite, names := range map[bool][]string{false: step.NewClasses, true: step.NewSQLiteClasses} {
+		for _, name := range names {
+			if apiErr := d.implement(name, class{SQLite: sqlite, Namespace: newID()}); apiErr != nil {
+				return apiErr
 			}
-			sc.Classes[class] = sqlite
 		}
 	}
-	for _, class := range step.DeletedClasses {
-		if _, ok := sc.Classes[class]; !ok {
-			return failure(http.StatusBadRequest, 10075, "Cannot apply delete-class migration to unknown class %q", class)
+	for _, name := range step.DeletedClasses {
+		if _, ok := d.Classes[name]; !ok {
+			return failure(http.StatusBadRequest, 10075, "Cannot apply delete-class migration to unknown class %q", name)
 		}
-		delete(sc.Classes, class)
+		delete(d.Classes, name)
 	}
 	for _, r := range step.RenamedClasses {
-		sqlite, ok := sc.Classes[r.From]
+		renamed, ok := d.Classes[r.From]
 		if !ok {
 			return failure(http.StatusBadRequest, 10076, "Cannot apply rename-class migration to unknown class %q", r.From)
 		}
-		delete(sc.Classes, r.From)
-		sc.Classes[r.To] = sqlite
+		delete(d.Classes, r.From)
+		if apiErr := d.implement(r.To, renamed); apiErr != nil {
+			return apiErr
+		}
+	}
+	for _, t := range step.TransferredClasses {
+		from := a.scripts[t.Script]
+		if from == nil || from.Name == d.Name || slices.Contains(d.taken, t) {
+			return failure(http.StatusBadRequest, 10077, "Cannot apply transfer-class migration from script %q", t.Script)
+		}
+		transferred, ok := from.Classes[t.From]
+		if !ok {
+			return failure(http.StatusBadRequest, 10077, "Cannot apply transfer-class migration to unknown class %q of script %q", t.From, t.Script)
+		}
+		if apiErr := d.implement(t.To, transferred); apiErr != nil {
+			return apiErr
+		}
+		d.taken = append(d.taken, t)
 	}
 	return nil
+}
+
+// implement adds a class to a draft.
+func (d *draft) implement(name string, c class) *apiError {
+	if name == "" {
+		return failure(http.StatusBadRequest, 10021, "a migration names a class without a name")
+	}
+	if _, ok := d.Classes[name]; ok {
+		return failure(http.StatusBadRequest, 10074, "Cannot apply new-class migration to class %q that is already depended on by existing Durable Objects", name)
+	}
+	d.Classes[name] = c
+	return nil
+}
+
+// takenFrom returns a script without the classes that the draft takes from it.
+func (d *draft) takenFrom(from *script) *script {
+	left := *from
+	left.Classes = maps.Clone(from.Classes)
+	for _, t := range d.taken {
+		if t.Script == from.Name {
+			delete(left.Classes, t.From)
+		}
+	}
+	return &left
+}
+
+// owner returns the script that implements a namespace of Durable Objects, and
+// its class. s.mu is held.
+func (a *account) owner(namespace string) (sc *script, name string) {
+	for _, sc := range a.scripts {
+		for name, c := range sc.Classes {
+			if c.Namespace == namespace {
+				return sc, name
+			}
+		}
+	}
+	return nil, ""
+}
+
+// objectNamespace returns the namespace that a binding of sc's names. s.mu is held.
+func (a *account) objectNamespace(sc *script, b binding) (string, *apiError) {
+	if id := b.str("namespace_id"); id != "" {
+		owner, _ := a.owner(id)
+		if owner != nil && owner.Name != sc.Name || slices.ContainsFunc(slices.Collect(maps.Values(sc.Classes)), func(c class) bool { return c.Namespace == id }) {
+			return id, nil
+		}
+	}
+	name, owner := b.str("class_name"), sc
+	if other := b.str("script_name"); other != "" && other != sc.Name {
+		if owner = a.scripts[other]; owner == nil {
+			return "", failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist", b.str("name"), other)
+		}
+	}
+	c, ok := owner.Classes[name]
+	if !ok {
+		return "", failure(http.StatusBadRequest, 10061, "Cannot create binding for class %q that is not declared by a migration", name)
+	}
+	return c.Namespace, nil
+}
+
+// objectsDir is where the Durable Objects of an account lie, each namespace in a
+// folder of its own.
+func (s *Server) objectsDir(accountID string) string {
+	return filepath.Join(s.dir, "objects", accountID)
+}
+
+// dropObjects deletes what the objects of classes stored that are no more. No
+// process has them open.
+func (s *Server) dropObjects(accountID string, namespaces []string) *apiError {
+	var errs []error
+	for _, id := range namespaces {
+		errs = append(errs, os.RemoveAll(filepath.Join(s.objectsDir(accountID), id)))
+	}
+	return internal(errors.Join(errs...))
+}
+
+// gone returns the namespaces of classes that are in before and not in after.
+func gone(before, after map[string]class) []string {
+	left := map[string]bool{}
+	for _, c := range after {
+		left[c.Namespace] = true
+	}
+	var ids []string
+	for _, c := range before {
+		if !left[c.Namespace] {
+			ids = append(ids, c.Namespace)
+		}
+	}
+	return ids
+}
+
+func (c *call) objectNamespaces() *apiError {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	list := []any{}
+	for _, sc := range c.s.account(c.account).sortedScripts() {
+		for _, name := range slices.Sorted(maps.Keys(sc.Classes)) {
+			list = append(list, map[string]any{
+				"id": sc.Classes[name].Namespace, "name": sc.Name + "_" + name, "script": sc.Name, "class": name, "use_sqlite": sc.Classes[name].SQLite,
+			})
+		}
+	}
+	return c.replyPage(list, len(list))
+}
+
+func (a *account) sortedScripts() []*script {
+	return slices.SortedFunc(maps.Values(a.scripts), func(x, y *script) int { return strings.Compare(x.Name, y.Name) })
 }

@@ -60,9 +60,11 @@ type Behaviour struct {
 	ListLag time.Duration `json:"list_lag,omitempty"`
 	// EmptyPages puts an empty page before every page of a list.
 	EmptyPages bool `json:"empty_pages,omitempty"`
-	// EdgeTTL is how long a Worker's KV binding goes on seeing what it read,
-	// absent keys included: Cloudflare's default is 60 s. A read with a cacheTtl
-	// is scaled likewise: cacheTtl/60 × EdgeTTL. Zero: a binding sees every write
-	// at once.
+	// EdgeTTL is how long what Cloudflare keeps at the edge for a minute is kept
+	// here. A Worker's KV binding goes on seeing what it read, absent keys
+	// included, for cacheTtl/60 × EdgeTTL, and for EdgeTTL where it gives no
+	// cacheTtl; what the Cache API and Workers Caching keep is scaled likewise.
+	// Zero: a binding sees every write at once, and the other two take their times
+	// as they are.
 	EdgeTTL time.Duration `json:"edge_ttl,omitempty"`
 }

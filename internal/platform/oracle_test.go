@@ -56,7 +56,7 @@ const config :Workerd.Config = (
 		t.Fatal(err)
 	}
 	process, err := workerd.Start(t.Context(), path, workerd.Config{
-		Capnp: config, Files: map[string][]byte{"main.mjs": battery}, Sockets: []string{"main"}, Log: os.Stderr,
+		Capnp: config, Files: map[string][]byte{"main.mjs": battery}, Sockets: []string{"main"}, Experimental: true, Log: os.Stderr,
 	})
 	if err != nil {
 		t.Fatal(err)

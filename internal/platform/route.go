@@ -80,7 +80,7 @@ func (s *Server) routes() *http.ServeMux {
 		{"GET " + workers + "/subdomain", "workers.subdomain.get", WorkersRead, (*call).subdomainGet},
 		{"GET " + workers + "/domains/records", "workers.domains.list", WorkersRead, (*call).emptyList},
 		{"GET " + workers + "/domains", "workers.domains.list", WorkersRead, (*call).emptyList},
-		{"GET " + workers + "/durable_objects/namespaces", "workers.durable-objects.list", WorkersRead, (*call).emptyList},
+		{"GET " + workers + "/durable_objects/namespaces", "workers.durable-objects.list", WorkersRead, (*call).objectNamespaces},
 
 		{"POST " + script + "/versions", "workers.versions.create", WorkersWrite, (*call).versionCreate},
 		{"GET " + script + "/versions", "workers.versions.list", WorkersRead, (*call).versionsList},

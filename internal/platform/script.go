@@ -8,7 +8,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -22,7 +21,7 @@ type script struct {
 	Versions    []*version                 `json:"versions"`    // oldest first
 	Deployments []*deployment              `json:"deployments"` // oldest first
 	Migration   string                     `json:"migration,omitempty"`
-	Classes     map[string]bool            `json:"classes,omitempty"` // Durable Object classes; true: with SQLite
+	Classes     map[string]class           `json:"durable_objects,omitempty"`
 	Settings    map[string]json.RawMessage `json:"settings,omitempty"`
 	Enabled     bool                       `json:"enabled"`  // under workers.dev
 	Previews    bool                       `json:"previews"` // likewise, versions
@@ -135,13 +134,8 @@ func (c *call) scriptsList() *apiError {
 	defer c.s.mu.Unlock()
 	list := []any{}
 	if a := c.s.accounts[c.account]; a != nil {
-		names := []string{}
-		for name := range a.scripts {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			list = append(list, scriptJSON(a.scripts[name]))
+		for _, sc := range a.sortedScripts() {
+			list = append(list, scriptJSON(sc))
 		}
 	}
 	return c.replyPage(list, len(list))
@@ -212,5 +206,8 @@ func (c *call) scriptDelete() *apiError {
 		return apiErr
 	}
 	c.s.workers.remove(c.account, sc.Name)
+	if apiErr := c.s.dropObjects(c.account, gone(sc.Classes, nil)); apiErr != nil {
+		return apiErr
+	}
 	return c.reply(nil)
 }

@@ -73,7 +73,7 @@ func Open(options Options) (*Server, error) {
 	s.life, s.stop = context.WithCancel(context.Background())
 	s.behaviour.set(options.Behaviour)
 	s.mux = s.routes()
-	s.workers.server = s
+	s.workers.server, s.workers.checkLimit = s, checkLimit
 	s.workers.find = sync.OnceValues(func() (string, error) {
 		if options.Workerd != "" {
 			return options.Workerd, nil

@@ -32,6 +32,7 @@ type site struct {
 type siteRoute struct {
 	socket string
 	share  float64
+	whose  string // by which Workers Caching keeps its answers; "": it does not
 }
 
 // running is a group's process with the requests that are in it.
@@ -125,14 +126,14 @@ func (st *site) running() *running {
 
 // enter returns the process for a request that begins; the request must leave it
 // with requests.Done. It starts the process if need be.
-func (st *site) enter(ctx context.Context) (*running, string, error) {
+func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 	for range 3 {
 		st.mu.Lock()
 		gate, r := st.gate, st.run
 		if gate == nil && r != nil && !r.ended() {
 			defer st.mu.Unlock()
 			if r.err != nil {
-				return nil, "", r.err
+				return nil, siteRoute{}, r.err
 			}
 			r.requests.Add(1) // no process is drained before st.mu was taken to replace it
 			return r, st.pick(), nil
@@ -142,24 +143,24 @@ func (st *site) enter(ctx context.Context) (*running, string, error) {
 			select {
 			case <-gate:
 			case <-ctx.Done():
-				return nil, "", ctx.Err()
+				return nil, siteRoute{}, ctx.Err()
 			}
 			continue
 		}
 		st.workers.refresh(st.account, st.script) //nolint:contextcheck // others wait for the same start
 	}
-	return nil, "", fmt.Errorf("the Worker %s does not stay up", st.script)
+	return nil, siteRoute{}, fmt.Errorf("the Worker %s does not stay up", st.script)
 }
 
 // pick draws a version by its part of the traffic. st.mu is held.
-func (st *site) pick() string {
+func (st *site) pick() siteRoute {
 	draw := rand.Float64() * 100 //nolint:gosec // it divides traffic, it guards nothing
 	for _, r := range st.routes {
 		if draw -= r.share; draw < 0 {
-			return r.socket
+			return r
 		}
 	}
-	return st.routes[0].socket
+	return st.routes[0]
 }
 
 // ServeHTTP passes a request on to the Worker.
@@ -168,12 +169,16 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
-	run, socket, err := st.enter(r.Context())
+	run, route, err := st.enter(r.Context())
 	if err != nil {
 		http.Error(w, "the Worker "+st.script+" could not be started: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	defer run.requests.Done()
+	var transport http.RoundTripper = run.transports[route.socket]
+	if route.whose != "" {
+		transport = &workersCache{location: st.workers.server.edge.location, whose: route.whose, next: transport}
+	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = "http", p.In.Host, p.In.Host
@@ -181,7 +186,7 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.Out.Header.Set("CF-Ray", newID()[:16]+"-LOC")
 			p.Out.Header.Set("X-Forwarded-Proto", "http")
 		},
-		Transport:     run.transports[socket],
+		Transport:     transport,
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, "the Worker "+st.script+" did not answer: "+err.Error(), http.StatusBadGateway)

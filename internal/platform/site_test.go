@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
 func TestDeployedWorkerReadsTheStore(t *testing.T) {
@@ -155,7 +158,7 @@ func TestBrokenWorker(t *testing.T) {
 		if a := c.upload("POST", "/workers/scripts/site/versions", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 {
 			t.Errorf("%s: %s", bad, a.Raw)
 		}
-		if a := c.upload("PUT", "/workers/scripts/site", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 {
+		if a := c.upload("PUT", "/workers/scripts/site", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 || strings.Contains(a.Raw, "worker-0") {
 			t.Errorf("%s: %s", bad, a.Raw)
 		}
 	}
@@ -163,6 +166,32 @@ func TestBrokenWorker(t *testing.T) {
 		t.Errorf("an unknown main module: %s", a.Raw)
 	}
 	c.visits("site", "/", "whole")
+}
+
+// A Worker that fails because one that it is bound to does not start says which.
+func TestBrokenNeighbour(t *testing.T) {
+	dir := t.TempDir()
+	inDir := func(o *platform.Options) { o.Dir = dir }
+	c := start(t, inDir)
+	c.put("broken", metadata(""), part{"main.mjs", esm, `throw new Error("x"); export default {}`})
+	if err := c.Server.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c = start(t, inDir, checking)
+	bound := metadata(`,"bindings":[{"name":"S","type":"service","service":"broken"}]`)
+	if a := c.upload("PUT", "/workers/scripts/site", bound, says("x")); a.code() != 10021 || !strings.Contains(a.Raw, "the Worker broken, which it is bound to: Uncaught Error: x") {
+		t.Errorf("got %s", a.Raw)
+	}
+}
+
+// Where workerd cannot be had, files can be deployed all the same.
+func TestUncheckedWithoutWorkerd(t *testing.T) {
+	t.Setenv(workerd.EnvPath, filepath.Join(t.TempDir(), "none"))
+	c := start(t, checking)
+	c.put("site", metadata(""), says("x"))
+	if status, body := c.visit("site", "/"); status != 500 || !strings.Contains(body, workerd.EnvPath) {
+		t.Errorf("a visitor is told what is missing: %d %s", status, body)
+	}
 }
 
 func TestEdgeSeesWritesLate(t *testing.T) {

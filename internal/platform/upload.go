@@ -146,7 +146,7 @@ func (up *upload) check() *apiError {
 }
 
 // runtimeMembers are kept with a version and shown in its script_runtime.
-var runtimeMembers = []string{"limits", "placement", "usage_model", "cache"}
+var runtimeMembers = []string{"limits", "placement", "usage_model", "cache_options"}
 
 // settingsMembers belong to the script, whatever its versions.
 var settingsMembers = []string{"tags", "logpush", "observability", "tail_consumers"}
@@ -173,6 +173,9 @@ func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 		Main: up.metadata.MainModule, Modules: up.modules, Bindings: bindings,
 		Date: up.metadata.Date, Flags: up.metadata.Flags, Migration: sc.Migration, Assets: assets,
 		Runtime: map[string]json.RawMessage{}, Etag: up.etag(),
+	}
+	if up.metadata.all["exports"] != nil {
+		c.s.workers.log("%s: exports are not modelled here: its Durable Objects need migrations", sc.Name)
 	}
 	if v.Date == "" {
 		v.Date = "2021-11-02" // what Cloudflare takes where none is given
@@ -208,19 +211,38 @@ func source(r *http.Request) string {
 	return "api"
 }
 
-// startable refuses a version that fails to start, if such checks are on. The
-// lock is not held: this starts a process.
-func (c *call) startable(sc *script, v *version) *apiError {
-	if !c.s.options.CheckScripts || v.Main == "" {
+// startable refuses a draft whose version fails to start, if such checks are on.
+// The lock is not held: this starts a process.
+func (c *call) startable(d *draft) *apiError {
+	if !c.s.options.CheckScripts || d.version.Main == "" {
 		return nil
 	}
-	err := c.s.workers.check(c.ctx, c.account, sc, v)
+	if _, err := c.s.workers.find(); err != nil {
+		// Files can be deployed without workerd; who visits the site is told.
+		c.s.workers.log("%s is not checked: %v", d.Name, err)
+		return nil
+	}
+	warnings, err := c.s.workers.check(c.ctx, c.account, d)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
 		return failure(http.StatusBadRequest, 10021, "%s", refused.Output)
 	}
+	for _, m := range missingClass.FindAllStringSubmatch(warnings, -1) {
+		missing, ours := d.Classes[m[1]]
+		if !ours {
+			continue
+		}
+		if d.before[m[1]] == missing {
+			return failure(http.StatusBadRequest, 10064, "New version of script does not export class %q which is depended on by existing Durable Objects; delete or rename it by a migration", m[1])
+		}
+		return failure(http.StatusBadRequest, 10070, "Cannot apply a migration to class %q that is not exported by script", m[1])
+	}
 	return internal(err)
 }
+
+// missingClass is how workerd warns of a class that a migration names and the
+// Worker does not export. Cloudflare refuses that.
+var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
 
 // keep appends a checked version to its script. s.mu is held.
 func (sc *script) keep(v *version) {

@@ -21,62 +21,79 @@ func (c *call) scriptPut() *apiError {
 	if !scriptName.MatchString(name) {
 		return failure(http.StatusBadRequest, 10016, "Invalid Worker name %q", name)
 	}
-	draft, v, apiErr := c.draft(name, up)
+	d, apiErr := c.draft(name, up)
 	if apiErr != nil {
 		return apiErr
 	}
-	if apiErr := c.startable(draft, v); apiErr != nil {
+	if apiErr := c.startable(d); apiErr != nil {
 		return apiErr
 	}
-	result, apiErr := c.putVersion(draft, v, up)
+	result, dropped, apiErr := c.putVersion(d, up)
 	if apiErr != nil {
 		return apiErr
 	}
 	c.s.workers.activate(c.ctx, c.account)
+	if apiErr := c.s.dropObjects(c.account, dropped); apiErr != nil {
+		return apiErr
+	}
 	return c.reply(result)
 }
 
 // draft returns what the script would be with the upload's migrations applied, and
 // the version that it would get.
-func (c *call) draft(name string, up *upload) (*script, *version, *apiError) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	draft := &script{Name: name, Tag: newID(), Created: now()}
-	if existing := c.s.account(c.account).scripts[name]; existing != nil {
-		*draft = *existing
-	}
-	draft.Classes = maps.Clone(draft.Classes)
-	if apiErr := draft.migrate(up.metadata.Migrations); apiErr != nil {
-		return nil, nil, apiErr
-	}
-	v, apiErr := c.newVersion(draft, up)
-	return draft, v, apiErr
-}
-
-func (c *call) putVersion(draft *script, v *version, up *upload) (any, *apiError) {
+func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	a := c.s.account(c.account)
-	sc := a.scripts[draft.Name]
-	if sc == nil {
-		sc = draft
-	} else if sc.Migration != draft.Migration && up.metadata.Migrations == nil {
-		return nil, failure(http.StatusConflict, 10079, "the migration tag changed during the upload")
+	d := &draft{script: &script{Name: name, Tag: newID(), Created: now()}}
+	if existing := a.scripts[name]; existing != nil {
+		*d.script, d.before = *existing, existing.Classes
 	}
-	sc.Migration, sc.Classes = draft.Migration, draft.Classes
+	apiErr := a.migrate(d, up.metadata.Migrations)
+	if apiErr == nil {
+		d.version, apiErr = c.newVersion(d.script, up)
+	}
+	return d, apiErr
+}
+
+// putVersion makes a draft what its script is. It returns the namespaces of
+// Durable Objects that are to be deleted when the draft serves.
+func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped []string, apiErr *apiError) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	a := c.s.account(c.account)
+	sc, v := a.scripts[d.Name], d.version
+	if sc == nil {
+		sc = d.script
+	} else if sc.Migration != d.Migration && up.metadata.Migrations == nil {
+		return nil, nil, failure(http.StatusConflict, 10079, "the migration tag changed during the upload")
+	}
+	for _, t := range d.taken {
+		if from := a.scripts[t.Script]; from == nil || from.Classes[t.From] != d.Classes[t.To] {
+			return nil, nil, failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From, t.Script)
+		}
+	}
+	dropped = gone(sc.Classes, d.Classes)
+	sc.Migration, sc.Classes = d.Migration, d.Classes
 	sc.keep(v)
 	sc.deploy([]share{{v.ID, 100}}, source(c.r), map[string]string{"workers/triggered_by": "upload", "workers/message": up.metadata.Annotations["workers/message"]})
 	sc.set(up.metadata.all)
 	if apiErr := c.s.save(c.account, sc); apiErr != nil {
-		return nil, apiErr
+		return nil, nil, apiErr
+	}
+	for _, t := range d.taken {
+		*a.scripts[t.Script] = *d.takenFrom(a.scripts[t.Script])
+		if apiErr := c.s.save(c.account, a.scripts[t.Script]); apiErr != nil {
+			return nil, nil, apiErr
+		}
 	}
 	if err := c.s.workers.open(c.account, sc); err != nil {
-		return nil, internal(err)
+		return nil, nil, internal(err)
 	}
 	a.scripts[sc.Name] = sc
-	result := scriptJSON(sc)
+	result = scriptJSON(sc)
 	result["deployment_id"], result["startup_time_ms"], result["entry_point"] = v.ID, 1, v.Main
-	return result, nil
+	return result, dropped, nil
 }
 
 // versionCreate uploads a version that serves nobody yet.
@@ -89,26 +106,25 @@ func (c *call) versionCreate() *apiError {
 	if up.metadata.Migrations != nil {
 		return failure(http.StatusBadRequest, 10211, "Version upload failed: migrations must be applied by a deployment of the script (PUT)")
 	}
-	var draft *script
-	var v *version
+	var d *draft
 	apiErr = c.withScript(func(sc *script) (apiErr *apiError) {
 		copied := *sc
-		draft = &copied
-		v, apiErr = c.newVersion(sc, up)
+		d = &draft{script: &copied, before: copied.Classes}
+		d.version, apiErr = c.newVersion(sc, up)
 		return apiErr
 	})
 	if apiErr == nil {
-		apiErr = c.startable(draft, v)
+		apiErr = c.startable(d)
 	}
 	if apiErr != nil {
 		return apiErr
 	}
 	return c.withScript(func(sc *script) *apiError {
-		sc.keep(v)
+		sc.keep(d.version)
 		if apiErr := c.s.save(c.account, sc); apiErr != nil {
 			return apiErr
 		}
-		result := v.show()
+		result := d.version.show()
 		result["startup_time_ms"] = 1
 		return c.reply(result)
 	})

@@ -2,14 +2,17 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
-	"sort"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
 // workers runs the deployed scripts. A process is started by the first request
@@ -17,6 +20,8 @@ import (
 type workers struct {
 	server *Server
 	find   func() (string, error) // the workerd binary
+	// checkLimit is how long a Worker that is checked may take to start.
+	checkLimit time.Duration
 
 	refreshing sync.Mutex // one change of processes at a time
 
@@ -28,6 +33,7 @@ type workers struct {
 
 const (
 	startLimit = 30 * time.Second
+	checkLimit = 10 * time.Second
 	// A process that was replaced has this long to finish its requests.
 	drainLimit = 30 * time.Second
 	// Where Durable Objects live, new requests wait meanwhile, so it is shorter.
@@ -162,16 +168,12 @@ func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool 
 func (w *workers) start(p *plan) *running {
 	ctx, cancel := context.WithTimeout(w.server.life, startLimit)
 	defer cancel()
-	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account))
+	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account), w.server.options.Log)
 	if err != nil {
 		w.log("%v", err)
 		return &running{key: p.key(), err: err}
 	}
 	return newRunning(p, process)
-}
-
-func (s *Server) objectsDir(accountID string) string {
-	return filepath.Join(s.dir, "objects", accountID)
 }
 
 // install switches the sites of the changed groups to their new processes and
@@ -203,7 +205,8 @@ func (w *workers) install(changes []change, sites map[string]*site) {
 		for i, m := range c.plan.members {
 			var routes []siteRoute
 			for j, share := range m.shares {
-				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share})
+				whose := m.versions[j].whoseAnswers(c.plan.account, m.name)
+				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share, whose: whose})
 			}
 			sites[m.name].use(c.run, routes)
 		}
@@ -270,36 +273,58 @@ func (w *workers) close() {
 	w.retired.Wait()
 }
 
-// check starts a version with its group and stops it again: an error says why it
-// cannot be served. Durable Objects see an empty disk, and are not called.
-func (w *workers) check(ctx context.Context, accountID string, sc *script, v *version) error {
+// check starts a draft's version with its group and stops it again: an error says
+// why it cannot be served, warnings are what workerd says besides. Durable Objects
+// see an empty disk, and are not called.
+func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnings string, err error) {
 	w.server.mu.Lock()
-	trial := *sc
-	trial.Versions = append(trial.Versions[:len(trial.Versions):len(trial.Versions)], v)
-	trial.Deployments = []*deployment{{Versions: []share{{v.ID, 100}}}}
+	trial := *d.script
+	trial.Versions = append(trial.Versions[:len(trial.Versions):len(trial.Versions)], d.version)
+	trial.Deployments = []*deployment{{Versions: []share{{d.version.ID, 100}}}}
 	whole := &account{id: accountID, scripts: map[string]*script{trial.Name: &trial}}
 	for name, other := range w.server.account(accountID).scripts {
 		if name != trial.Name {
-			whole.scripts[name] = other
+			whole.scripts[name] = d.takenFrom(other)
 		}
 	}
 	plans := whole.plans()
 	w.server.mu.Unlock()
-	for _, p := range plans {
-		i := sort.Search(len(p.members), func(i int) bool { return p.members[i].name >= trial.Name })
-		if i == len(p.members) || p.members[i].name != trial.Name {
-			continue
-		}
-		objects, err := os.MkdirTemp("", "kv-sync-check-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
-		process, err := w.server.startGroup(ctx, p, objects)
-		if err != nil {
-			return err
-		}
-		process.Stop()
+	i := slices.IndexFunc(plans, func(p *plan) bool {
+		return slices.ContainsFunc(p.members, func(m member) bool { return m.name == trial.Name })
+	})
+	objects, err := os.MkdirTemp("", "kv-sync-check-")
+	if err != nil {
+		return "", err
 	}
-	return nil
+	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	var said strings.Builder
+	ctx, cancel := context.WithTimeoutCause(ctx, w.checkLimit, &workerd.ConfigError{Output: "Script startup exceeded CPU time limit."})
+	defer cancel()
+	process, err := w.server.startGroup(ctx, plans[i], objects, &said)
+	var refused *workerd.ConfigError
+	if errors.As(err, &refused) {
+		return "", &workerd.ConfigError{Output: plans[i].named(refused.Output, trial.Name)}
+	}
+	if err != nil {
+		return "", err
+	}
+	process.Stop() // nothing is written to said any more
+	return said.String(), nil
 }
+
+// named puts the scripts' names into what workerd prints of its services, and takes
+// out that of the script itself, and workerd's warnings.
+func (p *plan) named(output, script string) string {
+	for i, m := range p.members {
+		name := "the Worker " + m.name + ", which it is bound to: "
+		if m.name == script {
+			name = ""
+		}
+		for j := range m.versions {
+			output = strings.ReplaceAll(output, "service "+serviceName(i, j)+": ", name)
+		}
+	}
+	return strings.TrimSpace(warning.ReplaceAllString(output, ""))
+}
+
+var warning = regexp.MustCompile(`(?m)^workerd/\S+ warning: .*$`)

@@ -142,3 +142,31 @@ func TestWranglerReportsABrokenWorker(t *testing.T) {
 	}
 	w.refused("GET", "/workers/scripts/broken/deployments", "", 404, 10007)
 }
+
+// Bindings, migrations and cache settings as wrangler words them on the wire.
+func TestWranglerDeploysLoadersObjectsAndCaching(t *testing.T) {
+	t.Parallel()
+	w := startWrangler(t)
+	config := func(class, migrations string) {
+		w.write("wrangler.json", `{"name":"site","main":"worker.js","compatibility_date":"2026-11-01","cache":{"enabled":true},
+			"worker_loaders":[{"binding":"LOADER"}],
+			"durable_objects":{"bindings":[{"name":"C","class_name":"`+class+`"}]},
+			"migrations":[{"tag":"v1","new_sqlite_classes":["A"]}`+migrations+`]}`)
+		w.write("worker.js", `import { DurableObject } from "cloudflare:workers";
+export class `+class+` extends DurableObject {
+	async next() { const n = (await this.ctx.storage.get("n") ?? 0) + 1; await this.ctx.storage.put("n", n); return n; }
+}
+export default { async fetch(request, env) {
+	const n = await env.C.get(env.C.idFromName("x")).next();
+	const loaded = env.LOADER.get("id", () => ({ compatibilityDate: "2026-11-01", mainModule: "m.js", modules: { "m.js": "export default { fetch() { return new Response('loaded') } }" } }));
+	return new Response(n + await (await loaded.getEntrypoint().fetch(request)).text(), { headers: { "Cloudflare-CDN-Cache-Control": "public, max-age=60" } });
+} }`)
+	}
+	config("A", "")
+	w.run("deploy")
+	w.cached("GET", "/", nil, 200, "1loaded", "MISS")
+	w.cached("GET", "/", nil, 200, "1loaded", "HIT")
+	config("B", `,{"tag":"v2","renamed_classes":[{"from":"A","to":"B"}]}`)
+	w.run("deploy")
+	w.cached("GET", "/", nil, 200, "2loaded", "MISS")
+}

@@ -27,6 +27,10 @@ type Config struct {
 	Files map[string][]byte
 	// Sockets are the names of the sockets that Start waits for.
 	Sockets []string
+	// Experimental permits what workerd calls experimental: worker loaders and
+	// assets services. It also lets a Worker ask for experimental compatibility
+	// flags, which Cloudflare refuses, so it is off where nothing needs it.
+	Experimental bool
 	// Log receives what the process prints once it has started; nil discards it.
 	Log io.Writer
 }
@@ -82,7 +86,11 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 
 	p := &Process{dir: dir, out: &output{}, done: make(chan struct{})}
 	// The process outlives ctx, which bounds the start alone.
-	p.cmd = exec.Command(path, "serve", "config.capnp", "--control-fd=3", "--experimental")
+	args := []string{"serve", "config.capnp", "--control-fd=3"}
+	if config.Experimental {
+		args = append(args, "--experimental")
+	}
+	p.cmd = exec.Command(path, args...)
 	p.cmd.Dir = dir
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()} // none of our tokens
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out

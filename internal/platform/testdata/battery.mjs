@@ -25,6 +25,8 @@ export const operations = [
 	["ttl of 59", (kv) => kv.put("t", "v", { expirationTtl: 59 })],
 	["ttl of 60", (kv) => kv.put("t", "v", { expirationTtl: 60 })],
 	["expiration in the past", (kv) => kv.put("t2", "v", { expiration: 1000000000 })],
+	...[1, 29, 30, 60, 3e7, 0, -1, 30.5].map((cacheTtl) => ["cacheTtl of " + cacheTtl, (kv) => kv.get("a", { cacheTtl })]),
+	...[1, 29, 30, 60, 3e7, 0, -1, 30.5].map((cacheTtl) => ["bulk get, cacheTtl of " + cacheTtl, async (kv) => [...(await kv.get(["a/b"], { cacheTtl }))]]),
 	["delete", (kv) => kv.delete("a")],
 	["delete of nothing", (kv) => kv.delete("none")],
 	["bulk get", async (kv) => [...(await kv.get(["a/b", "none", "é ü"]))]],

@@ -1,0 +1,54 @@
+package platform
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// FuzzFreshness: whatever a Worker says, the time is neither negative nor beyond
+// what a clock can count, and what is private is not kept.
+func FuzzFreshness(f *testing.F) {
+	for _, seed := range []string{
+		"", "max-age=60", "public, s-maxage=1, max-age=2", `no-cache="set-cookie"`, "max-age", "max-age=-1", "max-age=99999999999999999999",
+		"MAX-AGE=5", ",,=,", "private", "no-store", "s-maxage=x",
+	} {
+		f.Add(seed, 200, false)
+	}
+	f.Fuzz(func(t *testing.T, said string, status int, authorized bool) {
+		h := http.Header{"Cache-Control": {said}}
+		lasts, ok := freshness(status, h, authorized)
+		if lasts < 0 || time.Now().Add(lasts).Before(time.Now().Add(-time.Second)) || !ok && lasts != 0 {
+			t.Errorf("%q: %v, %v", said, lasts, ok)
+		}
+		for _, never := range []string{"private", "no-store"} {
+			if _, is := directives(h)[never]; is && ok {
+				t.Errorf("%q may be kept", said)
+			}
+		}
+	})
+}
+
+// FuzzCachePut: what workerd might send as an answer to keep is kept whole, or not
+// at all.
+func FuzzCachePut(f *testing.F) {
+	for _, seed := range []string{
+		"", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=9\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		"HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n\r\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		l := newLocation(&behaviour{})
+		status := (&cacheAPI{l}).put("k", bytes.NewReader(raw))
+		found := l.answers.get("k")
+		if (status == http.StatusNoContent) != (found != nil) {
+			t.Fatalf("status %d, kept: %v", status, found != nil)
+		}
+		if found != nil && !bytes.Contains(bytes.ToLower(raw), []byte("chunked")) && !bytes.Contains(raw, found.body) {
+			t.Errorf("kept %q of %q", found.body, raw)
+		}
+	})
+}

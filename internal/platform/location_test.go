@@ -1,0 +1,112 @@
+package platform_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+)
+
+// reader answers what its binding sees of /key?cacheTtl, in one get or in a bulk get.
+var reader = part{"main.mjs", esm, `export default { async fetch(r, env) {
+	const url = new URL(r.url), key = url.pathname.slice(1), ttl = url.search && { cacheTtl: Number(url.search.slice(1)) };
+	try {
+		const bulk = r.method === "POST";
+		const value = bulk ? (await env.KV.get([key], ttl || undefined)).get(key) : await env.KV.get(key, ttl || undefined);
+		return new Response(value ?? "none");
+	} catch (e) { return new Response(e.message) }
+} }`}
+
+func kvReader(t *testing.T) (c *client, ns string) {
+	c = start(t)
+	ns, id := c.namespace("n")
+	c.put("site", metadata(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":"`+id+`"}]`), reader)
+	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Minute}) // as at Cloudflare
+	return c, ns
+}
+
+func TestReadsAreKeptForTheirCacheTTL(t *testing.T) {
+	c, ns := kvReader(t)
+	write := func(value string) {
+		t.Helper()
+		c.want("PUT", ns+"/bulk", `[{"key":"a","value":"`+value+`"},{"key":"b","value":"`+value+`"},{"key":"c","value":"`+value+`"}]`, nil)
+	}
+	write("1")
+	c.visits("site", "/a?300", "1")
+	c.visits("site", "/b", "1") // 60 s, where nothing is said
+	c.visits("site", "/none?300", "none")
+	write("2")
+	c.want("PUT", ns+"/values/none", "2", nil)
+	c.Server.AdvanceEdge(59 * time.Second)
+	c.visits("site", "/a?300", "1")
+	c.visits("site", "/b", "1")
+	c.visits("site", "/b?3600", "1") // a longer cacheTtl does not prolong what was read under a shorter one
+	c.Server.AdvanceEdge(time.Second)
+	c.visits("site", "/b", "2")
+	c.visits("site", "/none?300", "none") // that it is absent is kept too
+	c.visits("site", "/none?30", "2")     // a shorter cacheTtl looks again
+	c.visits("site", "/a?300", "1")
+	c.visits("site", "/a", "2")
+
+	write("3")
+	c.visits("site", "/a?300", "2")
+	c.Server.ClearEdge()
+	c.visits("site", "/a?300", "3")
+}
+
+// A read with a shorter cacheTtl shortens the stay of what is kept, though it
+// finds it fresh.
+func TestAShorterCacheTTLLasts(t *testing.T) {
+	c, ns := kvReader(t)
+	c.want("PUT", ns+"/values/a", "1", nil)
+	c.visits("site", "/a?3600", "1")
+	c.visits("site", "/a?30", "1")
+	c.want("PUT", ns+"/values/a", "2", nil)
+	c.Server.AdvanceEdge(31 * time.Second)
+	c.visits("site", "/a?3600", "2")
+}
+
+func TestCacheTTLHasALeast(t *testing.T) {
+	c, ns := kvReader(t)
+	c.want("PUT", ns+"/values/a", "1", nil)
+	c.visits("site", "/a?29", "KV GET failed: 400 Bad Request")
+	c.visits("site", "/a?30", "1")
+	c.visits("site", "/a?2147483647", "1")
+	if status, body := c.visitAs("POST", "/a?29", nil); status != 200 || !strings.Contains(body.text, "failed: 400") {
+		t.Errorf("bulk get: %d %s", status, body.text)
+	}
+	if _, body := c.visitAs("POST", "/a?30", nil); body.text != "1" {
+		t.Errorf("bulk get: %s", body.text)
+	}
+}
+
+// came is what came of a visit.
+type came struct {
+	text   string
+	header http.Header
+}
+
+// visitAs visits the script "site" with a method and headers.
+func (c *client) visitAs(method, path string, headers map[string]string) (status int, got came) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.SiteURL("site")+path, http.NoBody)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req) // it follows no redirect
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return resp.StatusCode, came{string(text), resp.Header}
+}

@@ -1,0 +1,227 @@
+package platform_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+)
+
+// counted is a Worker that answers what the query asks for, and counts its runs.
+func counted(version string) part {
+	return part{"main.mjs", esm, `let runs = 0;
+export default { async fetch(r) {
+	const url = new URL(r.url), q = url.searchParams, h = new Headers(JSON.parse(q.get("h") ?? "{}"));
+	const seen = ["Range", "If-None-Match"].filter((name) => r.headers.has(name));
+	const big = Number(q.get("big") ?? 0);
+	return new Response(big ? new Uint8Array(big) : "` + version + `" + ++runs + r.method + seen + (r.headers.get("X-Lang") ?? ""), { status: Number(q.get("s") ?? 200), headers: h });
+} }`}
+}
+
+const cachedMetadata = `,"cache_options":{"enabled":true}`
+
+// asks is a path whose answer has headers, as JSON.
+func asks(path, headers string) string {
+	return path + "?h=" + strings.NewReplacer(`"`, "%22", " ", "%20", "{", "%7B", "}", "%7D", "*", "%2A").Replace(headers)
+}
+
+const minute = `{"Cache-Control":"public, max-age=60"}`
+
+func (c *client) cached(method, path string, headers map[string]string, status int, text, from string) came {
+	c.t.Helper()
+	gotStatus, got := c.visitAs(method, path, headers)
+	if gotStatus != status || got.text != text || got.header.Get("CF-Cache-Status") != from {
+		c.t.Errorf("%s %s %v: got %d %q %s, want %d %q %s", method, path, headers, gotStatus, got.text, got.header.Get("CF-Cache-Status"), status, text, from)
+	}
+	return got
+}
+
+func TestWorkersCaching(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), counted("a"))
+	page := asks("/page", minute)
+	c.cached("GET", page, nil, 200, "a1GET", "MISS")
+	got := c.cached("GET", page, nil, 200, "a1GET", "HIT")
+	if got.header.Get("Age") != "0" || got.header.Get("Content-Type") != "text/plain;charset=UTF-8" || got.header.Get("Cache-Control") != "public, max-age=60" {
+		t.Errorf("headers of a hit: %v", got.header)
+	}
+	c.cached("HEAD", page, nil, 200, "", "HIT")
+	c.cached("POST", page, nil, 200, "a2POST", "BYPASS")
+	c.cached("GET", page+"&x", nil, 200, "a3GET", "MISS") // another query
+	c.cached("GET", page, map[string]string{"X-Rewrite-Url": "/other"}, 200, "a4GET", "MISS")
+	c.Server.AdvanceEdge(59 * time.Second)
+	if got := c.cached("GET", page, nil, 200, "a1GET", "HIT"); got.header.Get("Age") != "59" {
+		t.Errorf("Age: %s", got.header.Get("Age"))
+	}
+	c.Server.AdvanceEdge(time.Second)
+	c.cached("GET", page, nil, 200, "a5GET", "EXPIRED")
+	c.cached("GET", page, nil, 200, "a5GET", "HIT")
+	c.Server.ClearEdge()
+	c.cached("HEAD", page, nil, 200, "", "MISS") // and keeps the whole answer
+	c.cached("GET", page, nil, 200, "a6GET", "HIT")
+}
+
+// A switch is never answered from the version before, and switching back finds
+// what that version answered.
+func TestWorkersCachingIsByVersion(t *testing.T) {
+	c := start(t)
+	page := asks("/page", minute)
+	c.put("site", metadata(cachedMetadata), counted("a"))
+	a := c.version("site", metadata(cachedMetadata), counted("a"))
+	c.deploy("site", a)
+	c.cached("GET", page, nil, 200, "a1GET", "MISS")
+	c.deploy("site", c.version("site", metadata(cachedMetadata), counted("b")))
+	c.cached("GET", page, nil, 200, "b1GET", "MISS")
+	c.deploy("site", a)
+	c.cached("GET", page, nil, 200, "a1GET", "HIT")
+	c.deploy("site", c.version("site", metadata(""), counted("c")))
+	c.cached("GET", page, nil, 200, "c1GET", "") // it does not ask for the cache
+
+	across := `,"cache_options":{"enabled":true,"cross_version_cache":true}`
+	c.deploy("site", c.version("site", metadata(across), counted("d")))
+	c.cached("GET", page, nil, 200, "d1GET", "MISS")
+	c.deploy("site", c.version("site", metadata(across), counted("e")))
+	c.cached("GET", page, nil, 200, "d1GET", "HIT")
+}
+
+func TestWhatWorkersCachingKeeps(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), counted(""))
+	authorized := map[string]string{"Authorization": "Basic eDp5"}
+	for i, test := range []struct {
+		headers string
+		status  int
+		with    map[string]string
+		after   time.Duration
+		first   string
+		second  string
+	}{
+		{`{}`, 200, nil, time.Hour, "MISS", "HIT"}, // two hours, where nothing is said
+		{`{}`, 200, nil, 2 * time.Hour, "MISS", "EXPIRED"},
+		{`{}`, 404, nil, 2 * time.Minute, "MISS", "HIT"},
+		{`{}`, 404, nil, 3 * time.Minute, "MISS", "EXPIRED"},
+		{`{}`, 500, nil, 0, "MISS", "MISS"},
+		{`{"Cache-Control":"public, max-age=60"}`, 500, nil, 0, "MISS", "HIT"},
+		{`{"Cache-Control":"max-age=60"}`, 206, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"max-age=60"}`, 522, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"private, max-age=60"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"no-store"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"no-cache"}`, 200, nil, 0, "MISS", "MISS"},
+		{`{"Cache-Control":"max-age=0, s-maxage=60"}`, 200, nil, 0, "MISS", "HIT"},
+		{`{"Cache-Control":"no-store","Cloudflare-CDN-Cache-Control":"max-age=60"}`, 200, nil, 0, "MISS", "HIT"},
+		{`{"Cache-Control":"max-age=60","CDN-Cache-Control":"no-store"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cloudflare-CDN-Cache-Control":"no-store","CDN-Cache-Control":"max-age=60"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"public, max-age=60","Set-Cookie":"a=b"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"public, max-age=60","Vary":"*"}`, 200, nil, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"max-age=60"}`, 200, authorized, 0, "BYPASS", "BYPASS"},
+		{`{"Cache-Control":"public, max-age=60"}`, 200, authorized, 0, "MISS", "HIT"},
+		{`{"Expires":"Thu, 01 Jan 1970 00:00:00 GMT"}`, 200, nil, 0, "MISS", "MISS"},
+	} {
+		path := asks(fmt.Sprintf("/%d", i), test.headers) + fmt.Sprintf("&s=%d", test.status)
+		for n, want := range []string{test.first, test.second} {
+			if n > 0 {
+				c.Server.AdvanceEdge(test.after)
+			}
+			status, got := c.visitAs("GET", path, test.with)
+			if status != test.status || got.header.Get("CF-Cache-Status") != want {
+				t.Errorf("%s %d %v, time %d: got %d %s, want %s", test.headers, test.status, test.with, n+1, status, got.header.Get("CF-Cache-Status"), want)
+			}
+			for _, name := range []string{"Cloudflare-CDN-Cache-Control", "Cache-Tag"} {
+				if got.header.Get(name) != "" {
+					t.Errorf("%s: the visitor sees %s", test.headers, name)
+				}
+			}
+		}
+	}
+}
+
+func TestPartsAndConditionsFromWorkersCaching(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), counted(""))
+	tagged := func(path string) string { return asks(path, `{"Cache-Control":"max-age=60","ETag":"\"t\""}`) }
+	tag := func(path string) string { return strings.ReplaceAll(tagged(path), `\`, "%5C") }
+	// The Worker is asked for the whole, and sees no condition.
+	if got := c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=1-2"}, 206, "GE", "MISS"); got.header.Get("Content-Range") != "bytes 1-2/4" {
+		t.Errorf("Content-Range: %v", got.header)
+	}
+	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=0-0"}, 206, "1", "HIT")
+	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=9-"}, 416, "invalid range: failed to overlap\n", "HIT")
+	c.cached("GET", tag("/r"), nil, 200, "1GET", "HIT")
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, 304, "", "MISS")
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, 304, "", "HIT")
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"u"`}, 200, "2GET", "HIT")
+	c.cached("GET", asks("/n", `{"Cache-Control":"no-store"}`), map[string]string{"If-None-Match": `"t"`, "Range": "bytes=0-"}, 200, "3GET", "BYPASS")
+
+	// What is too large is passed on whole and not kept.
+	for range 2 {
+		for _, headers := range []map[string]string{nil, {"Range": "bytes=0-1"}} {
+			if status, got := c.visitAs("GET", fmt.Sprintf("/big?big=%d", 32<<20+1), headers); status != 200 || len(got.text) != 32<<20+1 || got.header.Get("CF-Cache-Status") != "MISS" {
+				t.Errorf("%v: %d, %d bytes, %s", headers, status, len(got.text), got.header.Get("CF-Cache-Status"))
+			}
+		}
+	}
+}
+
+func TestVaryInWorkersCaching(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), counted(""))
+	page := asks("/v", `{"Cache-Control":"max-age=60","Vary":"X-Other, x-lang"}`)
+	de, fr := map[string]string{"X-Lang": "de"}, map[string]string{"X-Lang": "fr"}
+	c.cached("GET", page, de, 200, "1GETde", "MISS")
+	c.cached("GET", page, fr, 200, "2GETfr", "MISS")
+	c.cached("GET", page, nil, 200, "3GET", "MISS")
+	c.cached("GET", page, de, 200, "1GETde", "HIT")
+	c.cached("GET", page, fr, 200, "2GETfr", "HIT")
+	other := maps.Clone(fr)
+	other["X-Other"] = "1"
+	c.cached("GET", page, other, 200, "4GETfr", "MISS")
+}
+
+// An answer that does not come whole is not kept.
+func TestBrokenAnswersAreNotKept(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), part{"main.mjs", esm, `let runs = 0;
+const bytes = (text) => new TextEncoder().encode(text);
+export default { fetch(r, env, ctx) {
+	const { readable, writable } = new FixedLengthStream(10), w = writable.getWriter(), whole = ++runs > 2;
+	ctx.waitUntil((async () => {
+		await w.write(bytes("12345"));
+		await scheduler.wait(20);
+		if (!whole) return w.abort(new Error("broken"));
+		await w.write(bytes("67890"));
+		await w.close();
+	})().catch(() => {}));
+	return new Response(readable, { headers: { "Cache-Control": "max-age=60" } });
+} }`})
+	resp, err := http.Get(c.SiteURL("site"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err == nil || resp.StatusCode != 200 || string(text) != "12345" {
+		t.Fatalf("the Worker breaks off: %d %q, %v", resp.StatusCode, text, err)
+	}
+	if status, got := c.visitAs("GET", "/", map[string]string{"Range": "bytes=0-1"}); status != 502 {
+		t.Errorf("a part of what broke off: %d %q", status, got.text)
+	}
+	c.cached("GET", "/", nil, 200, "1234567890", "MISS")
+	c.cached("GET", "/", nil, 200, "1234567890", "HIT")
+}
+
+func TestEdgeTTLScalesWhatIsKept(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(cachedMetadata), counted(""))
+	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Hour})
+	page := asks("/page", minute)
+	c.cached("GET", page, nil, 200, "1GET", "MISS")
+	c.Server.AdvanceEdge(59 * time.Minute)
+	c.cached("GET", page, nil, 200, "1GET", "HIT")
+	c.Server.AdvanceEdge(time.Minute)
+	c.cached("GET", page, nil, 200, "2GET", "EXPIRED")
+}
