@@ -80,6 +80,7 @@ func (se *session) plan(ctx context.Context, o optionFlags) error {
 		return err
 	}
 	se.report.AddPlan(p)
+	se.notices()
 	se.console.Plan(p)
 	if !p.NoChange {
 		se.console.Say("Nothing was sent. To do it: %s", se.again("deploy"))

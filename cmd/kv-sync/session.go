@@ -27,7 +27,7 @@ type siteFlags struct {
 type sourceFlags struct {
 	Commit string `help:"The revision to publish, from git and not from the work tree." placeholder:"REV"`
 	Dir    string `help:"The folder to publish." placeholder:"DIR"`
-	Source string `help:"Publish the commit or the folder; auto takes the commit where the folder is tracked and clean." placeholder:"auto|commit|folder"`
+	Source string `help:"Publish the commit or the folder; auto takes the commit where the folder and the Worker's code are tracked and clean." placeholder:"auto|commit|folder"`
 }
 
 // optionFlags let what a guard would stop go on.
@@ -61,6 +61,7 @@ type session struct {
 	platform *local.Platform // nil unless --local
 	report   *app.Report     // what --json prints
 	flags    siteFlags
+	noticed  int // how many of the site's notices were printed
 }
 
 // on opens the site, does the work, and prints the report where one is wanted,
@@ -89,6 +90,7 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 	if err == nil {
 		err = work(se)
 	}
+	se.notices()
 	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
 	se.console.Close()
 	se.report.Finish(se.site, err)
@@ -104,6 +106,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 		Progress: func(p kvsync.Progress) {
 			if p.Plan != nil {
 				allowFor(p.Plan)
+				se.notices()
 			}
 			se.console.Progress(p)
 		},
@@ -122,10 +125,20 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	if se.site, err = app.Open(ctx, in); err != nil {
 		return err
 	}
-	for _, n := range se.site.Notices {
+	se.notices()
+	return nil
+}
+
+// notices prints what there is to say of the site that was not said yet: of its
+// configuration at once, of its code when that was bundled.
+func (se *session) notices() {
+	if se.site == nil {
+		return
+	}
+	for _, n := range se.site.Notices[se.noticed:] {
 		se.console.Say("Note: %s", n)
 	}
-	return nil
+	se.noticed = len(se.site.Notices)
 }
 
 // locate puts the local address in place of the one that the site would have

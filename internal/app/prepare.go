@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 
@@ -22,18 +23,53 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 		return nil, nil, kvsync.Worker{}, err
 	}
 	e.Prefetch(ctx) // it only reads; the Worker is bundled meanwhile
-	w, err := s.Worker(ctx)
-	return e, src, w, err
+	w, code, err := s.worker(ctx)
+	if s.chosen() && uncommitted(code, err) {
+		// As with a change to the site itself: what lies here is what is meant.
+		s.in.Log.Debug("source is the folder", "because", "the Worker's code is not as in the commit")
+		if src, err = s.open(ctx, source.KindFolder); err != nil {
+			return nil, nil, kvsync.Worker{}, err
+		}
+		w, code, err = s.worker(ctx)
+	}
+	if err != nil {
+		return nil, nil, kvsync.Worker{}, err
+	}
+	s.Notices = append(s.Notices, code.Notices...)
+	if s.in.Commit == "" {
+		for _, file := range code.Differ {
+			s.Notices = append(s.Notices, kvsync.Problem{Path: file,
+				Reason: "the Worker has this file as it is in the commit, which is not how it lies here", Fix: "commit it if it is meant"})
+		}
+	}
+	return e, src, w, nil
+}
+
+// chosen reports whether the source is a commit because that seemed best, and
+// not because anybody asked for it.
+func (s *Site) chosen() bool {
+	return s.commit != nil && s.commit.Top() != "" && s.in.Commit == "" && s.settings.Source == source.Auto
+}
+
+// uncommitted reports whether the work tree may hold other code than the commit
+// that was bundled.
+func uncommitted(code *bundle.Result, err error) bool {
+	var broken *bundle.Error
+	return errors.As(err, &broken) || err == nil && len(code.Differ) > 0
 }
 
 // Source opens what is to be published. It needs no token. The site closes it.
 func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
+	return s.open(ctx, s.settings.Source)
+}
+
+func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	gh, err := gitHubOf(s.in.GitHubToken, s.in.Getenv)
 	if err != nil {
 		return nil, usage(err)
 	}
 	options := source.Options{
-		Kind: s.settings.Source, WorkDir: s.settings.Root, Dir: s.settings.Directory, Revision: s.in.Commit,
+		Kind: kind, WorkDir: s.settings.Root, Dir: s.settings.Directory, Revision: s.in.Commit,
 		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
@@ -46,24 +82,26 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 	if c, ok := src.(io.Closer); ok {
 		s.closers = append(s.closers, c)
 	}
+	s.commit, _ = src.(*source.Commit)
 	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, gitEnviron()}, log: s.in.Log}, nil
 }
 
-// Worker bundles the Worker that serves the site: the author's, or ours where
-// there is none. A project without code of its own has none.
-func (s *Site) Worker(ctx context.Context) (kvsync.Worker, error) {
-	w := s.settings.Worker
-	project := s.settings.Project != ""
-	if project && s.settings.Code.Main == "" {
-		return w, nil
+// worker bundles the Worker that serves the site: the author's, or ours where
+// there is none. Of a commit it is that commit's. A project without code of its
+// own has none.
+func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error) {
+	w, options := s.settings.Worker, s.settings.Code
+	options.Dynamic = s.settings.Project != ""
+	if options.Dynamic && options.Main == "" {
+		return w, &bundle.Result{}, nil
 	}
-	code := s.settings.Code
-	code.Dynamic = project
-	built, err := bundle.Bundle(ctx, code)
+	if s.commit != nil {
+		options.Commit, options.CommitRoot = s.commit.Tree(ctx), s.commit.Top()
+	}
+	code, err := bundle.Bundle(ctx, options)
 	if err != nil {
-		return kvsync.Worker{}, err
+		return kvsync.Worker{}, nil, err
 	}
-	w.Main, w.Modules = built.Main, built.Modules
-	s.Notices = append(s.Notices, built.Notices...)
-	return w, nil
+	w.Main, w.Modules = code.Main, code.Modules
+	return w, code, nil
 }

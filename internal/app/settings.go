@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +15,10 @@ import (
 
 // loadSettings resolves the configuration: what in gives beats the environment,
 // which beats the files.
-func loadSettings(in Inputs, shared string) (*config.Settings, []kvsync.Problem, error) {
+//
+// A commit that is named is published by its own settings. The one that is
+// checked out is published by those of the work tree, which is what a person sees.
+func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settings, []kvsync.Problem, error) {
 	if in.Commit != "" && in.Source == source.KindFolder {
 		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
 	}
@@ -30,7 +34,16 @@ func loadSettings(in Inputs, shared string) (*config.Settings, []kvsync.Problem,
 	if in.DeployedOnly && in.Directory == "" {
 		flags["directory"] = "."
 	}
-	return config.Load(config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv})
+	from := config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv}
+	if in.Commit != "" {
+		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: in.Commit, Getenv: in.Getenv})
+		if err != nil {
+			return nil, nil, err
+		}
+		defer commit.Close()
+		from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
+	}
+	return config.Load(from)
 }
 
 // repositoryOf is the folder that paths in configuration files may not leave:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -84,6 +85,7 @@ type Site struct {
 	started  time.Time
 	account  *cloudflare.Account
 	engine   *kvsync.Engine
+	commit   *source.Commit // what Source has opened, where that is a commit
 	closers  []io.Closer
 }
 
@@ -98,7 +100,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	set, notices, err := loadSettings(in, shared)
+	set, notices, err := loadSettings(ctx, in, shared)
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -71,13 +71,18 @@ type Options struct {
 	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts
 	// and src/default.ts. nil is the source in this binary.
 	Library fs.FS
-	// ReadFile, if set, gives the project's files in place of the disk, so that
-	// code and assets come from the same commit. The name is relative to
-	// ReadRoot with "/" as its separator. A file for which it returns
-	// fs.ErrNotExist, as for node_modules, is read from the disk.
-	ReadFile func(name string) ([]byte, error)
-	// ReadRoot is the folder that ReadFile's names begin at; "" is Root.
-	ReadRoot string
+	// Commit, if set, has the project's files in place of the disk, so that code
+	// and assets come from the same commit. What it does not have, as
+	// node_modules and what a build made, is read from the disk.
+	Commit fs.FS
+	// CommitRoot is the folder that Commit's names begin at; "" is Root.
+	CommitRoot string
+}
+
+// project is what one run works on: the options, made whole, and the commit.
+type project struct {
+	Options
+	committed *committed
 }
 
 // Rule says how imported files are sent that one of Globs matches.
@@ -101,6 +106,9 @@ type Result struct {
 	ServesSite bool
 	// Notices are things worth saying that stop nothing.
 	Notices []kvsync.Problem
+	// Differ names the files, relative to Root, that were taken from the commit
+	// and that the disk has otherwise.
+	Differ []string
 }
 
 // Error lists why a Worker could not be bundled.
@@ -122,7 +130,8 @@ func refuse(file, reason, fix string) error {
 
 // Bundle bundles the Worker that o describes. What its author has to mend comes
 // back as one *Error. It writes no file.
-func Bundle(ctx context.Context, o Options) (*Result, error) {
+func Bundle(ctx context.Context, options Options) (*Result, error) {
+	o := &project{Options: options}
 	if o.Library == nil {
 		o.Library = worker.Source
 	}
@@ -131,12 +140,10 @@ func Bundle(ctx context.Context, o Options) (*Result, error) {
 		return nil, fmt.Errorf("bundle: find the project %s: %w", o.Root, err)
 	}
 	o.Root = root
-	if o.ReadRoot == "" {
-		o.ReadRoot = root
-	} else if o.ReadRoot, err = realpath(o.ReadRoot); err != nil {
-		return nil, fmt.Errorf("bundle: find the repository %s: %w", o.ReadRoot, err)
+	if o.committed, err = newCommitted(options, root); err != nil {
+		return nil, err
 	}
-	if err := checkMain(&o); err != nil {
+	if err := checkMain(o); err != nil {
 		return nil, err
 	}
 	rules, err := effectiveRules(o.Rules)
@@ -156,7 +163,8 @@ func Bundle(ctx context.Context, o Options) (*Result, error) {
 }
 
 // finish puts the modules in order and holds them to what is true of every Worker.
-func (r *Result) finish(o Options) error {
+func (r *Result) finish(o *project) error {
+	o.committed.report(r, o.tsconfig())
 	sort.Slice(r.Modules, func(i, j int) bool {
 		a, b := r.Modules[i].Name, r.Modules[j].Name
 		if (a == r.Main) != (b == r.Main) {
@@ -188,7 +196,7 @@ func (r *Result) finish(o Options) error {
 }
 
 // displayMain is how messages name the entry.
-func (o *Options) displayMain() string {
+func (o *project) displayMain() string {
 	if o.Main == "" {
 		return "@kv-sync/worker"
 	}
@@ -196,8 +204,10 @@ func (o *Options) displayMain() string {
 }
 
 // display names a file relative to the project.
-func (o *Options) display(file string) string {
-	if rel, err := filepath.Rel(o.Root, file); err == nil {
+func (o *project) display(file string) string { return display(o.Root, file) }
+
+func display(root, file string) string {
+	if rel, err := filepath.Rel(root, file); err == nil {
 		return filepath.ToSlash(rel)
 	}
 	return filepath.ToSlash(file)
@@ -212,7 +222,7 @@ func realpath(name string) (string, error) {
 }
 
 // checkMain makes the entry absolute and refuses what cannot be an entry.
-func checkMain(o *Options) error {
+func checkMain(o *project) error {
 	if o.Main == "" {
 		if o.NoBundle {
 			return refuse(o.displayMain(), "no_bundle is set, but no Worker is named", `set "main", or take "no_bundle" out`)
@@ -235,29 +245,10 @@ func checkMain(o *Options) error {
 	return nil
 }
 
-// inCommit returns the name under which ReadFile may have a file.
-func (o *Options) inCommit(file string) (name string, ok bool) {
-	if o.ReadFile == nil {
-		return "", false
-	}
-	rel, err := filepath.Rel(o.ReadRoot, file)
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", false
-	}
-	name = filepath.ToSlash(rel)
-	if name == "node_modules" || strings.HasPrefix(name, "node_modules/") || strings.Contains(name, "/node_modules/") {
-		return "", false
-	}
-	return name, true
-}
-
 // read returns a file of the project, bounded by what a Worker may weigh.
-func (o *Options) read(file string) ([]byte, error) {
-	if name, ok := o.inCommit(file); ok {
-		b, err := o.ReadFile(name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return b, err
-		}
+func (o *project) read(file string) ([]byte, error) {
+	if b, ok, err := o.committed.read(file); ok || err != nil {
+		return b, err
 	}
 	st, err := os.Stat(file)
 	if err != nil {
@@ -272,6 +263,15 @@ func (o *Options) read(file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
+// exists reports whether a file is there, in the commit or on the disk.
+func (o *project) exists(file string) bool {
+	if o.committed.has(file) {
+		return true
+	}
+	st, err := os.Stat(file)
+	return err == nil && st.Mode().IsRegular()
+}
+
 // reason is an error's text without the absolute path that os puts before it.
 func reason(err error) string {
 	var p *fs.PathError
@@ -282,11 +282,11 @@ func reason(err error) string {
 }
 
 // build runs esbuild.
-func build(ctx context.Context, o Options, rules []rule) (*Result, error) {
+func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := newCollector(&o, rules)
+	c := newCollector(o, rules)
 	entry := o.Main
 	if entry == "" {
 		entry = libraryDefault
@@ -318,10 +318,7 @@ func build(ctx context.Context, o Options, rules []rule) (*Result, error) {
 		MinifySyntax:      o.Minify,
 	}
 	if o.Tsconfig != "" {
-		options.Tsconfig = o.Tsconfig
-		if !filepath.IsAbs(o.Tsconfig) {
-			options.Tsconfig = filepath.Join(o.Root, filepath.FromSlash(o.Tsconfig))
-		}
+		options.Tsconfig = o.tsconfig()
 	}
 	esbuild, cerr := api.Context(options)
 	if cerr != nil {
@@ -341,7 +338,7 @@ func build(ctx context.Context, o Options, rules []rule) (*Result, error) {
 
 // define returns the replacements. NODE_ENV is always "production", whatever
 // the environment says, so that the output depends on the input alone.
-func define(o Options) map[string]string {
+func define(o *project) map[string]string {
 	d := map[string]string{"process.env.NODE_ENV": `"production"`}
 	for k, v := range o.Define {
 		d[k] = v
@@ -362,7 +359,7 @@ type metafile struct {
 
 // result turns esbuild's output into modules.
 func (c *collector) result(out api.BuildResult) (*Result, error) {
-	r := &Result{Main: mainModule, Notices: append(problems(out.Warnings), c.notices...)}
+	r := &Result{Main: mainModule, Notices: problems(out.Warnings)}
 	for _, f := range out.OutputFiles {
 		if name := filepath.Base(f.Path); name != mainModule {
 			return nil, refuse(c.options.displayMain(), fmt.Sprintf("an import makes a file of its own, %s, which a Worker cannot load", name),

@@ -3,7 +3,6 @@ package bundle_test
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -303,38 +302,6 @@ func TestWorkerThatServesNoSite(t *testing.T) {
 	}
 	root = project(t, map[string]string{"index.ts": `export default { fetch: (r, env) => env.ASSETS.fetch(r) }`})
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); len(r.Notices) > 0 {
-		t.Errorf("notices %v", r.Notices)
-	}
-}
-
-func TestCodeOfACommit(t *testing.T) {
-	commit := map[string]string{
-		"app/src/index.ts":      serving + `import { old } from "./old"; import t from "../t.txt"; import g from "./made.js"; import p from "pkg"; export default { old, t, g, p, site }`,
-		"app/src/old.tsx":       `export { old } from "./deep"`,
-		"app/src/deep/index.js": `export const old = "old code";`,
-		"app/t.txt":             "old text",
-	}
-	root := project(t, map[string]string{
-		"app/src/index.ts":              `export default "new code"`,
-		"app/src/made.js":               `export default "made by a build";`,
-		"node_modules/pkg/package.json": `{"main":"p.js"}`,
-		"node_modules/pkg/p.js":         `module.exports = "installed";`,
-	})
-	r := mustBundle(t, bundle.Options{
-		Root: filepath.Join(root, "app"), Main: "src/index.ts", ReadRoot: root,
-		ReadFile: func(name string) ([]byte, error) {
-			if s, ok := commit[name]; ok {
-				return []byte(s), nil
-			}
-			return nil, fs.ErrNotExist
-		},
-	})
-	text := mainText(t, r)
-	wantParts(t, text, "old code", "made by a build", "installed")
-	if strings.Contains(text, "new code") || len(r.Modules) != 2 || string(r.Modules[1].Content) != "old text" {
-		t.Errorf("not the commit's code: %s\n%+v", text, r.Modules[1:])
-	}
-	if len(r.Notices) != 1 || r.Notices[0].Path != "src/made.js" {
 		t.Errorf("notices %v", r.Notices)
 	}
 }

@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,7 +15,7 @@ import (
 
 // collect is what no_bundle means: the main file as it is, and the files below
 // the base folder that rules match, under their own names.
-func collect(ctx context.Context, o Options, rules []rule) (*Result, error) {
+func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	base := filepath.Dir(o.Main)
 	if o.BaseDir != "" {
 		if base = filepath.FromSlash(o.BaseDir); !filepath.IsAbs(base) {
@@ -52,40 +53,60 @@ func collect(ctx context.Context, o Options, rules []rule) (*Result, error) {
 	if err := add(o.Main, r.Main, typeESModule); err != nil {
 		return nil, err
 	}
-	err = filepath.WalkDir(base, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return refuse(o.display(file), "it cannot be read: "+reason(err), "correct its permissions")
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if n := d.Name(); file != base && (n == "node_modules" || strings.HasPrefix(n, ".")) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		rel, _ := filepath.Rel(base, file)
-		name := filepath.ToSlash(rel)
-		if name == r.Main || !d.Type().IsRegular() {
-			return nil
-		}
-		contentType, err := o.collectedType(rules, file, name)
-		if err != nil || contentType == "" {
-			return err
-		}
-		return add(file, name, contentType)
-	})
+	files, err := o.below(ctx, base)
 	if err != nil {
 		return nil, err
 	}
+	for _, file := range files {
+		rel, _ := filepath.Rel(base, file)
+		name := filepath.ToSlash(rel)
+		if name == r.Main {
+			continue
+		}
+		contentType, err := o.collectedType(rules, file, name)
+		if err == nil && contentType != "" {
+			err = add(file, name, contentType)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
+}
+
+// below lists the files in a folder, those of the commit and those that only
+// the disk has.
+func (o *project) below(ctx context.Context, base string) ([]string, error) {
+	files, err := o.committed.below(base)
+	if err != nil {
+		return nil, refuse(o.display(base), "it cannot be read from the commit: "+reason(err), "check the repository with git fsck")
+	}
+	listed := map[string]bool{}
+	for _, f := range files {
+		listed[f] = true
+	}
+	err = filepath.WalkDir(base, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case file == base && len(files) > 0 && errors.Is(err, fs.ErrNotExist):
+			return fs.SkipAll // the folder is in the commit only
+		case err != nil:
+			return refuse(o.display(file), "it cannot be read: "+reason(err), "correct its permissions")
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case d.IsDir() && file != base && skipped(d.Name()):
+			return fs.SkipDir
+		case d.Type().IsRegular() && !listed[file]:
+			files = append(files, file)
+		}
+		return nil
+	})
+	return files, err
 }
 
 // collectedType returns the content type of a file that is sent as it is, or ""
 // where no rule wants it. A glob such as "**/*.wasm" wants a slash, so names are
 // matched as imports are written, with "./" before them.
-func (o *Options) collectedType(rules []rule, file, name string) (string, error) {
+func (o *project) collectedType(rules []rule, file, name string) (string, error) {
 	r, err := find(rules, "./"+name)
 	if err == nil && r == nil {
 		r, err = find(rules, name)
@@ -109,7 +130,7 @@ func (o *Options) collectedType(rules []rule, file, name string) (string, error)
 }
 
 // inspect looks for imports that only bundling can resolve.
-func (r *Result) inspect(o Options, file string, content []byte) error {
+func (r *Result) inspect(o *project, file string, content []byte) error {
 	if bytes.Contains(content, []byte("@kv-sync/worker")) {
 		return refuse(o.display(file), "no_bundle sends files as they are, so @kv-sync/worker cannot be resolved", `take "no_bundle" out`)
 	}

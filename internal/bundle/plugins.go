@@ -1,10 +1,8 @@
 package bundle
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -37,15 +35,14 @@ var library = map[string]string{
 // collector gathers what esbuild's plugins find. esbuild calls them from many
 // goroutines.
 type collector struct {
-	options *Options
+	options *project
 	rules   []rule
 
 	mu      sync.Mutex
 	modules map[string]kvsync.Module
-	notices []kvsync.Problem
 }
 
-func newCollector(o *Options, rules []rule) *collector {
+func newCollector(o *project, rules []rule) *collector {
 	return &collector{options: o, rules: rules, modules: map[string]kvsync.Module{}}
 }
 
@@ -56,7 +53,7 @@ func (c *collector) plugins() []api.Plugin {
 		{Name: "runtime", Setup: c.runtime},
 		{Name: "modules", Setup: c.separate},
 	}
-	if c.options.ReadFile != nil {
+	if c.options.Commit != nil {
 		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
 	}
 	return list
@@ -147,7 +144,7 @@ func (c *collector) separate(b api.PluginBuild) {
 // name that is no package beside the importer, as wrangler does.
 func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResolveArgs) (string, []api.Message) {
 	if args.ResolveDir != "" && (strings.HasPrefix(specifier, "./") || strings.HasPrefix(specifier, "../")) {
-		file := filepath.Join(args.ResolveDir, filepath.FromSlash(specifier))
+		file := filepath.Join(folderOf(args), filepath.FromSlash(specifier))
 		if c.options.exists(file) {
 			return file, nil
 		}
@@ -159,24 +156,13 @@ func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResol
 	if len(found.Errors) == 0 && !found.External {
 		return found.Path, nil
 	}
-	if beside := filepath.Join(args.ResolveDir, filepath.FromSlash(specifier)); c.options.exists(beside) {
+	if beside := filepath.Join(folderOf(args), filepath.FromSlash(specifier)); c.options.exists(beside) {
 		return beside, nil
 	}
 	if len(found.Errors) == 0 {
 		found.Errors = []api.Message{{Text: fmt.Sprintf("Could not resolve %q", specifier)}}
 	}
 	return "", found.Errors
-}
-
-// exists reports whether a file is there, in the commit or on the disk.
-func (o *Options) exists(file string) bool {
-	if name, ok := o.inCommit(file); ok {
-		if _, err := o.ReadFile(name); err == nil {
-			return true
-		}
-	}
-	st, err := os.Stat(file)
-	return err == nil && st.Mode().IsRegular()
 }
 
 // unsafeName matches what a module's name had better not hold, for it becomes
@@ -198,71 +184,4 @@ func (c *collector) add(base, contentType string, content []byte) kvsync.Module 
 	m := kvsync.Module{Name: name, Type: contentType, Content: content}
 	c.modules[name] = m
 	return m
-}
-
-// commit reads the project's files through Options.ReadFile, and resolves
-// relative imports there, for a file of the commit need not be on the disk.
-func (c *collector) commit(b api.PluginBuild) {
-	o := c.options
-	b.OnResolve(api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-		base := filepath.Join(args.ResolveDir, filepath.FromSlash(args.Path))
-		for _, candidate := range candidates(base) {
-			if name, ok := o.inCommit(candidate); ok {
-				if _, err := o.ReadFile(name); err == nil {
-					return api.OnResolveResult{Path: candidate, Namespace: "file"}, nil
-				}
-			}
-		}
-		return api.OnResolveResult{}, nil
-	})
-	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-		if args.Kind == api.ResolveEntryPoint && args.Path == o.Main {
-			return api.OnResolveResult{Path: o.Main, Namespace: "file"}, nil
-		}
-		return api.OnResolveResult{}, nil
-	})
-	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-		name, ok := o.inCommit(args.Path)
-		if !ok {
-			return api.OnLoadResult{}, nil
-		}
-		src, err := o.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.notices = append(c.notices, kvsync.Problem{Path: o.display(args.Path),
-				Reason: "the commit does not hold this file of the Worker, so it was read from the work tree"})
-			return api.OnLoadResult{}, nil
-		}
-		if err != nil {
-			return api.OnLoadResult{}, fmt.Errorf("read %s from the commit: %w", name, err)
-		}
-		contents := string(src)
-		return api.OnLoadResult{Contents: &contents, Loader: api.LoaderDefault, ResolveDir: filepath.Dir(args.Path)}, nil
-	})
-}
-
-// extensions are tried behind an import without one, in esbuild's order.
-var extensions = []string{".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".json"}
-
-// candidates lists the files that a relative import can mean: itself, with an
-// extension, TypeScript under a JavaScript name, the index of a folder.
-func candidates(base string) []string {
-	list := []string{base}
-	for _, e := range extensions {
-		list = append(list, base+e)
-	}
-	switch ext := filepath.Ext(base); ext {
-	case ".js", ".jsx":
-		stem := strings.TrimSuffix(base, ext)
-		list = append(list, stem+".ts", stem+".tsx")
-	case ".mjs":
-		list = append(list, strings.TrimSuffix(base, ext)+".mts")
-	case ".cjs":
-		list = append(list, strings.TrimSuffix(base, ext)+".cts")
-	}
-	for _, e := range extensions {
-		list = append(list, filepath.Join(base, "index"+e))
-	}
-	return list
 }

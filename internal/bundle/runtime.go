@@ -105,7 +105,7 @@ func external(args api.OnResolveArgs) api.OnResolveResult {
 	return api.OnResolveResult{Path: args.Path, External: true}
 }
 
-func nodeFix(o *Options) string {
+func nodeFix(o *project) string {
 	if slices.Contains(o.CompatibilityFlags, "no_nodejs_compat") {
 		return `Take "no_nodejs_compat" out of compatibility_flags, or do without the module.`
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -16,7 +15,7 @@ var directories = []string{"public", "dist", "build", "out", "_site", "www"}
 func (l *loader) detectDirectory() {
 	var found []string
 	for _, d := range directories {
-		if isFile(filepath.Join(l.root, d, "index.html")) {
+		if l.files.isFile(filepath.Join(l.root, d, "index.html")) {
 			found = append(found, d)
 		}
 	}
@@ -25,9 +24,9 @@ func (l *loader) detectDirectory() {
 		l.s.Directory = found[0]
 	case len(found) > 1:
 		l.refuse(strings.Join(found, ", "), "each of these could be the site", "name the one that is with --dir, or as \"directory\" in "+ProjectFile)
-	case isDir(filepath.Join(l.root, "public")):
+	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
-	case isFile(filepath.Join(l.root, "index.html")):
+	case l.files.isFile(filepath.Join(l.root, "index.html")):
 		l.refuse(".", "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
 	default:
 		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(directories, ", "),
@@ -57,7 +56,7 @@ func (l *loader) packageName() string {
 	var p struct {
 		Name string `json:"name"`
 	}
-	if err := json.Unmarshal(readSmall(filepath.Join(l.root, "package.json")), &p); err != nil {
+	if err := json.Unmarshal(l.files.readSmall(filepath.Join(l.root, "package.json")), &p); err != nil {
 		return ""
 	}
 	return path.Base(p.Name)
@@ -66,7 +65,7 @@ func (l *loader) packageName() string {
 // remoteName reads the name of the repository that "origin" is.
 func (l *loader) remoteName() string {
 	inOrigin := false
-	for line := range strings.Lines(string(readSmall(filepath.Join(l.root, ".git", "config")))) {
+	for line := range strings.Lines(string(l.files.readSmall(filepath.Join(l.root, ".git", "config")))) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
 			inOrigin = line == `[remote "origin"]`
@@ -79,18 +78,6 @@ func (l *loader) remoteName() string {
 		}
 	}
 	return ""
-}
-
-// readSmall reads a file that helps, but need not be there.
-func readSmall(file string) []byte {
-	if st, err := os.Stat(file); err != nil || !st.Mode().IsRegular() || st.Size() > maxFileBytes {
-		return nil
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	return data
 }
 
 // sanitise makes a site's name of any text, or "" where nothing is left of it.
@@ -109,14 +96,4 @@ func sanitise(s string) string {
 		name = name[:63]
 	}
 	return strings.TrimRight(name, "-_")
-}
-
-func isFile(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.Mode().IsRegular()
-}
-
-func isDir(name string) bool {
-	st, err := os.Stat(name)
-	return err == nil && st.IsDir()
 }

@@ -39,6 +39,12 @@ func Load(in Inputs) (*Settings, []kvsync.Problem, error) {
 			return nil, nil, fmt.Errorf("find the repository %s: %w", in.Repository, err)
 		}
 	}
+	l.files = files{commit: in.Commit, root: l.repository}
+	if in.CommitRoot != "" {
+		if l.files.root, err = filepath.Abs(in.CommitRoot); err != nil {
+			return nil, nil, fmt.Errorf("find the repository %s: %w", in.CommitRoot, err)
+		}
+	}
 	l.load()
 	if len(l.errors) > 0 {
 		order(l.errors)
@@ -61,6 +67,7 @@ func order(list []kvsync.Problem) {
 type loader struct {
 	in               Inputs
 	root, repository string
+	files            files
 	s                *Settings
 	errors, notices  []kvsync.Problem
 }
@@ -255,12 +262,7 @@ func (l *loader) wrangler(own map[string]given) *wranglerFile {
 }
 
 func (l *loader) findWrangler() string {
-	var found []string
-	for _, name := range wranglerFiles {
-		if st, err := os.Stat(filepath.Join(l.root, name)); err == nil && st.Mode().IsRegular() {
-			found = append(found, name)
-		}
-	}
+	found := l.files.among(l.root, wranglerFiles)
 	if len(found) == 0 {
 		return ""
 	}
@@ -405,7 +407,7 @@ func existing(abs string) string {
 // parse reads one file by the language that its name says. A file that need not
 // be there and is not gives nil.
 func (l *loader) parse(file, name string, wanted bool) *table {
-	st, err := os.Stat(file)
+	st, committed, err := l.files.stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !wanted:
 		return nil
@@ -422,10 +424,13 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 		l.refuse(name, "it is larger than a configuration file can be", "make it smaller than 256 KiB")
 		return nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := l.files.read(file, committed)
 	if err != nil {
 		l.refuse(name, "it cannot be read: "+pathless(err), "correct its permissions")
 		return nil
+	}
+	if l.in.Commit != nil && !committed {
+		l.notice(name, "the commit does not have this file, so that of the work tree is used", "")
 	}
 	top, err := parse(name, data)
 	if err != nil {

@@ -10,6 +10,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
@@ -119,6 +120,12 @@ type Inputs struct {
 	Shared string
 	// Repository is the folder that paths in files may not leave; "" is Root.
 	Repository string
+	// Commit, if set, has the repository's files in place of the disk, so that a
+	// commit is published by its own settings. A configuration file that it does
+	// not have is read from the disk, with a notice.
+	Commit fs.FS
+	// CommitRoot is the folder that Commit's names begin at; "" is Repository.
+	CommitRoot string
 	// Flags are the flags, or the Action's inputs, that were given, by the names
 	// of kv-sync.toml, and "api-token", "api-base-url" and "env" beside them.
 	// Several patterns of "ignore" are separated by line breaks.

@@ -18,12 +18,11 @@ import (
 // 64 MiB that a whole Worker may have is no file of one.
 const maxTreeFile = 64 << 20
 
-// Top is the folder on this machine that the commit's root stands for: the work
-// tree's root, or for a bare repository the directory that the source was
-// opened in.
+// Top is the folder on this machine that the commit's root stands for, the work
+// tree's root, or "" for a bare repository.
 func (c *Commit) Top() string {
 	if c.repo.top == "" {
-		return evalExisting(c.options.WorkDir)
+		return ""
 	}
 	return evalExisting(c.repo.top)
 }

@@ -81,7 +81,7 @@ func TestTreeOfABareRepository(t *testing.T) {
 	w.commit("First")
 	w.git("clone", "-q", "--bare", ".", "../bare.git")
 	c := w.openCommit(Options{WorkDir: w.path("../bare.git"), Dir: "public"})
-	if b, err := fs.ReadFile(c.Tree(t.Context()), "README.md"); err != nil || string(b) != "not published" {
-		t.Errorf("%q, %v", b, err)
+	if b, err := fs.ReadFile(c.Tree(t.Context()), "README.md"); err != nil || string(b) != "not published" || c.Top() != "" {
+		t.Errorf("%q, %v, in %q", b, err, c.Top())
 	}
 }

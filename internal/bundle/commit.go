@@ -1,0 +1,242 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// committed has the project's files as they are in a commit, and notes where it
+// and the disk part. A nil one has no file.
+type committed struct {
+	files   fs.FS
+	root    string // the folder on the disk that the names of files begin at
+	project string // what messages name files relative to
+
+	mu      sync.Mutex
+	missing map[string]bool // were read from the disk, because the commit has them not
+	differ  map[string]bool // were read from the commit, and the disk has them otherwise
+}
+
+func newCommitted(o Options, project string) (*committed, error) {
+	if o.Commit == nil {
+		return nil, nil
+	}
+	c := &committed{files: o.Commit, root: project, project: project, missing: map[string]bool{}, differ: map[string]bool{}}
+	if o.CommitRoot != "" {
+		var err error
+		if c.root, err = realpath(o.CommitRoot); err != nil {
+			return nil, fmt.Errorf("bundle: find the repository %s: %w", o.CommitRoot, err)
+		}
+	}
+	return c, nil
+}
+
+// name is what the commit calls a file. What is installed is in no commit.
+func (c *committed) name(file string) (name string, ok bool) {
+	if c == nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(c.root, file)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	name = filepath.ToSlash(rel)
+	return name, !slices.Contains(strings.Split(name, "/"), "node_modules")
+}
+
+// read returns a file of the commit; ok is false for one that it does not have.
+func (c *committed) read(file string) (content []byte, ok bool, err error) {
+	name, ok := c.name(file)
+	if !ok {
+		return nil, false, nil
+	}
+	content, err = fs.ReadFile(c.files, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.note(c.missing, file)
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, true, fmt.Errorf("read it from the commit: %w", err)
+	}
+	if onDisk, err := os.ReadFile(file); err == nil && !sameText(content, onDisk) {
+		c.note(c.differ, file)
+	}
+	return content, true, nil
+}
+
+// sameText leaves line endings aside, which git may change when it checks out.
+func sameText(a, b []byte) bool {
+	cr, lf := []byte("\r\n"), []byte("\n")
+	return bytes.Equal(a, b) || bytes.Equal(bytes.ReplaceAll(a, cr, lf), bytes.ReplaceAll(b, cr, lf))
+}
+
+func (c *committed) note(set map[string]bool, file string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	set[display(c.project, file)] = true
+}
+
+// has reports whether the commit has a regular file.
+func (c *committed) has(file string) bool {
+	name, ok := c.name(file)
+	if !ok {
+		return false
+	}
+	st, err := fs.Stat(c.files, name)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// below lists the files of the commit in a folder, as the disk would name them.
+func (c *committed) below(dir string) ([]string, error) {
+	base, ok := c.name(dir)
+	if !ok {
+		return nil, nil
+	}
+	var list []string
+	err := fs.WalkDir(c.files, base, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == base:
+			return fs.SkipAll // the folder is on the disk only
+		case err != nil:
+			return err
+		case d.IsDir() && name != base && skipped(d.Name()):
+			return fs.SkipDir
+		case d.Type().IsRegular():
+			list = append(list, filepath.Join(c.root, filepath.FromSlash(name)))
+		}
+		return nil
+	})
+	return list, err
+}
+
+// skipped are folders whose files are never collected.
+func skipped(dir string) bool { return dir == "node_modules" || strings.HasPrefix(dir, ".") }
+
+// report says what the disk had to do with a bundle of a commit.
+func (c *committed) report(r *Result, tsconfig string) {
+	if c == nil {
+		return
+	}
+	r.Differ = slices.Sorted(maps.Keys(c.differ))
+	if list := slices.Sorted(maps.Keys(c.missing)); len(list) > 0 {
+		reason := "the commit does not hold this file of the Worker, so it was read from the work tree"
+		if n := len(list) - 1; n > 0 {
+			reason = fmt.Sprintf("the commit does not hold this file of the Worker and %d more, so they were read from the work tree", n)
+		}
+		r.Notices = append(r.Notices, kvsync.Problem{Path: list[0], Reason: reason})
+	}
+	if name, ok := c.name(tsconfig); ok {
+		want, err := fs.ReadFile(c.files, name)
+		have, missing := os.ReadFile(tsconfig)
+		if err == nil && (missing != nil || !sameText(want, have)) {
+			r.Notices = append(r.Notices, kvsync.Problem{Path: display(c.project, tsconfig),
+				Reason: "it is read from the work tree, where it is not what the commit has", Fix: "check the commit out if the difference matters"})
+		}
+	}
+}
+
+// tsconfig is the tsconfig.json that the Worker is compiled by, or "".
+func (o *project) tsconfig() string {
+	if o.Tsconfig != "" {
+		if filepath.IsAbs(o.Tsconfig) {
+			return o.Tsconfig
+		}
+		return filepath.Join(o.Root, filepath.FromSlash(o.Tsconfig))
+	}
+	if o.Main == "" {
+		return ""
+	}
+	for dir := filepath.Dir(o.Main); ; dir = filepath.Dir(dir) {
+		if file := filepath.Join(dir, "tsconfig.json"); o.exists(file) {
+			return file
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+	}
+}
+
+// commit resolves relative imports in the commit, for a file of it need not be
+// on the disk, and loads what it has.
+func (c *collector) commit(b api.PluginBuild) {
+	o := c.options
+	b.OnResolve(api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		for _, candidate := range candidates(filepath.Join(folderOf(args), filepath.FromSlash(args.Path))) {
+			if o.committed.has(candidate) {
+				return api.OnResolveResult{Path: candidate, Namespace: "file"}, nil
+			}
+		}
+		return api.OnResolveResult{}, nil
+	})
+	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		if args.Kind == api.ResolveEntryPoint && args.Path == o.Main {
+			return api.OnResolveResult{Path: o.Main, Namespace: "file"}, nil
+		}
+		return api.OnResolveResult{}, nil
+	})
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		src, ok, err := o.committed.read(args.Path)
+		if err != nil || !ok {
+			return api.OnLoadResult{}, err
+		}
+		contents := string(src)
+		return api.OnLoadResult{Contents: &contents, Loader: api.LoaderDefault, ResolveDir: onDisk(filepath.Dir(args.Path))}, nil
+	})
+}
+
+// folderOf is the folder that a relative import begins at. With a commit,
+// ResolveDir is only where packages are looked for.
+func folderOf(args api.OnResolveArgs) string {
+	if args.Namespace == "file" && filepath.IsAbs(args.Importer) {
+		return filepath.Dir(args.Importer)
+	}
+	return args.ResolveDir
+}
+
+// onDisk is the nearest folder that is there: esbuild looks for packages from
+// no other.
+func onDisk(dir string) string {
+	for {
+		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// extensions are tried behind an import without one, in esbuild's order.
+var extensions = []string{".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".json"}
+
+// candidates lists the files that a relative import can mean: itself, with an
+// extension, TypeScript under a JavaScript name, the index of a folder.
+func candidates(base string) []string {
+	list := []string{base}
+	for _, e := range extensions {
+		list = append(list, base+e)
+	}
+	switch ext := filepath.Ext(base); ext {
+	case ".js", ".jsx":
+		stem := strings.TrimSuffix(base, ext)
+		list = append(list, stem+".ts", stem+".tsx")
+	case ".mjs":
+		list = append(list, strings.TrimSuffix(base, ext)+".mts")
+	case ".cjs":
+		list = append(list, strings.TrimSuffix(base, ext)+".cts")
+	}
+	for _, e := range extensions {
+		list = append(list, filepath.Join(base, "index"+e))
+	}
+	return list
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// A commit's own settings count, down to where its site lies; what it does not
+// have comes from the disk, and that is said.
+func TestSettingsOfACommit(t *testing.T) {
+	root := project(t, map[string]string{
+		"app/wrangler.jsonc":      `{"name": "now", "main": "now.ts"}`,
+		"app/kv-sync.toml":        "retain = 9\n",
+		"app/dist/index.html":     "",
+		"app/package.json":        `{"name": "now"}`,
+		"elsewhere/wrangler.toml": `name = "elsewhere"`,
+	})
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	commit := fstest.MapFS{
+		"app/wrangler.toml":       file("name = \"then\"\nmain = \"then.ts\"\n"),
+		"app/public/index.html":   file(""),
+		"elsewhere/wrangler.toml": file("name = \"committed\"\n"),
+	}
+	load := func(flags map[string]string) (*Settings, string) {
+		t.Helper()
+		s, notices, err := Load(Inputs{Root: root + "/app", Repository: root, Commit: commit, Flags: flags})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, n := range notices {
+			if strings.Contains(n.Reason, "the commit does not have this file") {
+				paths = append(paths, n.Path)
+			}
+		}
+		return s, strings.Join(paths, " ")
+	}
+	s, fromDisk := load(nil)
+	if s.Name != "then" || s.Code.Main != "then.ts" || s.Directory != "public" || s.Retain != 9 || fromDisk != "kv-sync.toml" {
+		t.Errorf("%s, %s in %s, retain %d; %q from the disk", s.Name, s.Code.Main, s.Directory, s.Retain, fromDisk)
+	}
+	if s, _ := load(map[string]string{"config": "../elsewhere/wrangler.toml"}); s.Name != "committed" {
+		t.Errorf("got %s", s.Name)
+	}
+	// From before there was any: of wrangler's names the disk decides.
+	delete(commit, "app/wrangler.toml")
+	if s, fromDisk := load(nil); s.Name != "now" || s.Directory != "public" || fromDisk != "kv-sync.toml wrangler.jsonc" {
+		t.Errorf("%s in %s; %q from the disk", s.Name, s.Directory, fromDisk)
+	}
+	// The disk has a site, and the commit none.
+	delete(commit, "app/public/index.html")
+	_, _, err := Load(Inputs{Root: root + "/app", Repository: root, Commit: commit})
+	if err == nil || !strings.Contains(err.Error(), "no site was found") {
+		t.Errorf("got %v", err)
+	}
+	if !slices.Contains(s.Files, "wrangler.toml") {
+		t.Errorf("files %v", s.Files)
+	}
+}
