@@ -160,14 +160,21 @@ func (e *Engine) newProject() *project {
 }
 
 // Prefetch begins to ask what is live, so that the answer is there when the next
-// Deploy or Plan wants it: the caller can make the Worker meanwhile.
-func (e *Engine) Prefetch(ctx context.Context) {
-	ahead := make(chan looked, 1)
+// Deploy or Plan wants it: the caller can make the Worker meanwhile. stop ends
+// the asking where nobody wants the answer any more, and waits for its end.
+func (e *Engine) Prefetch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ahead, ended := make(chan looked, 1), make(chan struct{})
 	e.ahead = ahead
 	go func() {
+		defer close(ended)
 		l, err := e.ask(ctx)
 		ahead <- looked{l, err}
 	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 func (e *Engine) note(s Stage, format string, args ...any) {

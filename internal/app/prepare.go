@@ -22,7 +22,10 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
 	}
-	e.Prefetch(ctx) // it only reads; the Worker is bundled meanwhile
+	// It only reads; the Worker is bundled meanwhile. It may be under way still
+	// when that is refused.
+	stop := e.Prefetch(ctx)
+	s.closers = append(s.closers, closer(func() error { stop(); return nil }))
 	w, code, err := s.worker(ctx)
 	if s.chosen() && uncommitted(code, err) {
 		// As with a change to the site itself: what lies here is what is meant.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -146,13 +147,13 @@ func (c closer) Close() error { return c() }
 // NewTransport makes a connection pool for several sites.
 func NewTransport() *http.Transport { return cloudflare.NewTransport() }
 
-// Close ends what the site holds open.
+// Close ends what the site holds open or has under way, the last first.
 func (s *Site) Close() error {
 	if s == nil {
 		return nil
 	}
 	var first error
-	for _, c := range s.closers {
+	for _, c := range slices.Backward(s.closers) {
 		if err := c.Close(); first == nil {
 			first = err
 		}

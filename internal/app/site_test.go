@@ -1,12 +1,17 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -96,4 +101,42 @@ func TestDeployedOnly(t *testing.T) {
 	}
 	in.DeployedOnly = true
 	open(t, in)
+}
+
+// TestNothingIsUnderWayAfterClose: what is live is asked for while the Worker is
+// bundled. If that is refused, nobody waits for the answer, and the platform may
+// go away with the command: no request may outlive the site, nor be tried again.
+func TestNothingIsUnderWayAfterClose(t *testing.T) {
+	f := platformtest.Start(t)
+	closed := make(chan struct{})
+	f.Server.SetFault(func(platform.RequestInfo) platform.Fault {
+		<-closed
+		return platform.Fault{Kind: platform.FaultStatus, Status: http.StatusServiceUnavailable}
+	})
+	root := project(t)
+	if err := os.WriteFile(filepath.Join(root, "worker.js"), []byte("export default {"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "kv-sync.toml"), []byte(`worker = "worker.js"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	in := inputs(root, f)
+	in.Log = slog.New(slog.NewTextHandler(&log, nil))
+	site, err := app.Open(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = site.Deploy(t.Context(), kvsync.Options{})
+	if k := app.Explain(err).Kind; k != app.KindRefused {
+		t.Errorf("got %s: %v", k, err)
+	}
+	if err := site.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(closed)
+	time.Sleep(200 * time.Millisecond) // for what should not come
+	if log.Len() > 0 {
+		t.Errorf("the run was over, and the log went on:\n%s", log.String())
+	}
 }
