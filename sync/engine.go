@@ -91,6 +91,7 @@ type Engine struct {
 	Config
 	workers Workers
 	ahead   chan looked // what Prefetch has begun
+	last    Live
 }
 
 // minGrace is the shortest grace period.

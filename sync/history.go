@@ -128,6 +128,11 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 			p.deployments = append(p.deployments, d)
 		}
 	}
+	if live := p.live(); live != nil {
+		e.saw(live.Version, live.meta)
+	} else {
+		e.saw(activations[0].main(), nil)
+	}
 	return p, nil
 }
 

@@ -25,6 +25,24 @@ type live struct {
 	at time.Time
 }
 
+// Live is what a site has live. It is zero where there is no script, or where
+// nobody has asked; of another tool's version only the id is known.
+type Live struct {
+	Deployment, Version, Commit, URL string
+}
+
+// Live is what was live when a call last asked, which is before it switched
+// anything. It asks nothing itself.
+func (e *Engine) Live() Live { return e.last }
+
+// saw keeps what a call found live.
+func (e *Engine) saw(version string, m *Meta) {
+	e.last = Live{Version: version}
+	if m != nil {
+		e.last.Deployment, e.last.Commit, e.last.URL = m.Deployment, m.Commit, m.URL
+	}
+}
+
 // looked is an answer that was asked for ahead.
 type looked struct {
 	*live
@@ -34,17 +52,22 @@ type looked struct {
 // look asks which version is active and what it is: two requests, or one where
 // there is no script, and one more for the other side of a split. What Prefetch
 // has begun is asked only once.
-func (e *Engine) look(ctx context.Context) (*live, error) {
+func (e *Engine) look(ctx context.Context) (l *live, err error) {
 	if e.ahead == nil {
-		return e.ask(ctx)
+		l, err = e.ask(ctx)
+	} else {
+		select {
+		case a := <-e.ahead:
+			l, err = a.live, a.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		e.ahead = nil
 	}
-	defer func() { e.ahead = nil }()
-	select {
-	case l := <-e.ahead:
-		return l.live, l.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err == nil {
+		e.saw(l.version.ID, l.meta)
 	}
+	return l, err
 }
 
 func (e *Engine) ask(ctx context.Context) (*live, error) {

@@ -35,6 +35,8 @@ type Meta struct {
 	// Migration is the tag of the last Durable Object migration applied.
 	Migration string `json:"migration,omitempty"`
 	URL       string `json:"url,omitempty"`
+	// Files is how many files the deployment serves; 0 where it was not noted.
+	Files int `json:"files,omitempty"`
 
 	keeps []Ref // see [Version.Keeps]
 }

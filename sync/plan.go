@@ -43,8 +43,8 @@ type Plan struct {
 	// Live is the deployment that would be replaced, "" on a first one or over a
 	// foreign version.
 	Live string `json:"live,omitempty"`
-	// NoChange: source and Worker are both as they are live. Nothing else of the
-	// plan is filled in.
+	// NoChange: source and Worker are both as they are live. Beside it only
+	// Unchanged is filled in, as the live version tells it: 0 where it does not.
 	NoChange bool `json:"no_change"`
 	// First: there is no script yet, so upload and switch are one call.
 	First bool `json:"first"`
@@ -128,7 +128,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	mayStay := sameWorker && l.whole() && !opt.anyway()
 	if p.Origin = origin; origin.ID != "" && mayStay && origin.ID == l.meta.Source {
-		p.NoChange = true
+		p.NoChange, p.Unchanged = true, l.meta.Files
 		return p, nil
 	}
 	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
@@ -144,7 +144,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	p.Origin, p.Notices = listing.Origin, slices.Concat(notices, listing.Notices)
 	if mayStay && p.Origin.ID == l.meta.Source {
-		p.NoChange = true
+		p.NoChange, p.Unchanged = true, l.meta.Files
 		return p, nil
 	}
 	p.PruneDue = l.meta != nil && e.Now().Sub(time.Unix(l.meta.Pruned, 0)) > e.Grace

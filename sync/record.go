@@ -61,7 +61,7 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 	o := p.manifest.Origin
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: ref.String(), Source: o.ID, Worker: p.hash,
-		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(),
+		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
 	}
 	if l.meta != nil {
 		out.meta.Migration = l.meta.Migration

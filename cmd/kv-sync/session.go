@@ -91,6 +91,9 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 		err = work(se)
 	}
 	se.notices()
+	if t.site.JSON && se.report.URL == "" && se.site.Live().Version != "" {
+		se.report.URL = se.localURL(ctx)
+	}
 	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
 	se.console.Close()
 	se.report.Finish(se.site, err)
@@ -144,9 +147,18 @@ func (se *session) notices() {
 // locate puts the local address in place of the one that the site would have
 // under workers.dev.
 func (se *session) locate(ctx context.Context, res *kvsync.Result) {
-	if se.platform != nil && res != nil && se.site.Settings().Project == "" { // where a project is reachable, its loader says
-		res.URL = se.platform.URL(ctx, se.site.Name)
+	if url := se.localURL(ctx); url != "" {
+		res.URL = url
 	}
+}
+
+// localURL is where the local platform serves the site, or "". Where a project
+// is reachable, its loader says.
+func (se *session) localURL(ctx context.Context) string {
+	if se.platform == nil || se.site.Settings().Project != "" {
+		return ""
+	}
+	return se.platform.URL(ctx, se.site.Name)
 }
 
 // again is another command about the same site, as it would be typed.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -61,6 +62,9 @@ func (r *Report) Finish(s *Site, err error) {
 	if s == nil {
 		return
 	}
+	if r.Error == nil || r.Error.Kind != KindUnknown {
+		r.addLive(s.Live())
+	}
 	stats := s.Stats()
 	r.Site = s.Name
 	r.Requests, r.Retries, r.BytesUploaded = stats.Requests, stats.Retries, stats.BytesUploaded
@@ -83,6 +87,18 @@ func (r *Report) AddResult(res *kvsync.Result) {
 	r.NoChange = !res.Switched && !r.DryRun
 	r.Notices = append(r.Notices, res.Notices...)
 	r.AddPlan(res.Plan)
+}
+
+// addLive fills in what is live where the run's outcome does not say it: it
+// changed nothing then.
+func (r *Report) addLive(l kvsync.Live) {
+	if r.Deployment != "" && r.Deployment != l.Deployment {
+		return
+	}
+	r.Deployment, r.VersionID, r.URL = cmp.Or(r.Deployment, l.Deployment), cmp.Or(r.VersionID, l.Version), cmp.Or(r.URL, l.URL)
+	if r.Plan == nil { // a plan says what would be live
+		r.Commit = cmp.Or(r.Commit, l.Commit)
+	}
 }
 
 // AddPlan puts a plan into the report; nil adds nothing.

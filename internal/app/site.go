@@ -172,6 +172,14 @@ func (s *Site) Stats() Stats {
 	return st
 }
 
+// Live is what was live when a call last asked: see [kvsync.Engine.Live].
+func (s *Site) Live() kvsync.Live {
+	if s == nil || s.engine == nil {
+		return kvsync.Live{}
+	}
+	return s.engine.Live()
+}
+
 // Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layout
 // of that name, [kvsync.Engine.DeployPathname].
 func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {

@@ -63,8 +63,17 @@ func TestStatsAndReport(t *testing.T) {
 	r := app.NewReport("deploy", false)
 	r.AddResult(res)
 	r.Finish(site, nil)
-	if r.Requests != int64(len(f.Server.Requests())) || r.Added != 2 || r.Uploaded != 2 || r.NoChange || r.Site != "tides" || r.Error != nil {
-		t.Errorf("%+v after %d requests", r, len(f.Server.Requests()))
+	sent := int64(len(f.Server.Requests()))
+	// A switch whose outcome is not known leaves what is live not known.
+	lost := app.NewReport("deploy", false)
+	if _, err := site.Plan(t.Context(), kvsync.Options{}); err != nil || site.Live().Deployment != res.Deployment {
+		t.Errorf("%+v is live, %v", site.Live(), err)
+	}
+	if lost.Finish(site, kvsync.ErrUnknown); lost.Deployment != "" || lost.VersionID != "" {
+		t.Errorf("nobody knows what is live, and the report says %s", lost.Deployment)
+	}
+	if r.Requests != sent || r.Added != 2 || r.Uploaded != 2 || r.NoChange || r.Site != "tides" || r.Error != nil {
+		t.Errorf("%+v after %d requests", r, sent)
 	}
 }
 
