@@ -68,8 +68,11 @@ run kv-sync rollback --local --name tides
 check "the first page is live again" grep -q "<h1>Tide tables</h1>" <(page /)
 run kv-sync history --local --name tides
 
-say "The site: $url"
 if [ -t 1 ] && [ -z "${CI:-}" ]; then
+  say "The site: $url"
   echo "Open it. Ctrl-C ends the demo."
   wait "$dev"
+else
+  say "That was the demo; it is over, and $url answers no more."
+  echo "On a terminal the site stays up until Ctrl-C."
 fi

@@ -41,6 +41,8 @@ type Status struct {
 	// other repositories may run the same script. It checks only those where it
 	// was installed.
 	Shared bool
+	// Removed: Uninstall has found something of kv-sync's to take away.
+	Removed bool
 }
 
 // StatusOf says whether the hook is installed.
@@ -179,6 +181,7 @@ func Uninstall(ctx context.Context, r *Repository) (*Status, error) {
 	}
 	if s.Shared {
 		_, err := r.git(ctx, "config", "--local", "--unset-all", enabledKey)
+		s.Removed = err == nil
 		var failed *gitError
 		if errors.As(err, &failed) && failed.code == 5 {
 			err = nil // it was not set
@@ -193,6 +196,7 @@ func Uninstall(ctx context.Context, r *Repository) (*Status, error) {
 		}
 		return s, nil
 	}
+	s.Removed = s.Removed || there != nil || s.Chained != ""
 	if there != nil && s.Chained == "" {
 		err = os.Remove(s.Path)
 	} else if s.Chained != "" {

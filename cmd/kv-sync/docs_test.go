@@ -11,7 +11,9 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 func documents(t *testing.T) map[string]string {
@@ -110,5 +112,41 @@ func TestDocumentedConfiguration(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("no configuration was found in the documents")
+	}
+}
+
+// The .assetsignore that the documents show does what they say of it.
+func TestDocumentedAssetsIgnore(t *testing.T) {
+	block := regexp.MustCompile("(?s)```\n# public/\\.assetsignore\n(.*?)```").FindStringSubmatch(documents(t)["docs/configuration.md"])
+	if block == nil {
+		t.Fatal("docs/configuration.md shows no .assetsignore")
+	}
+	dir := t.TempDir()
+	public := filepath.Join(dir, "public")
+	write(t, filepath.Join(public, ".assetsignore"), block[1])
+	for _, name := range []string{
+		"index.html", "app.js", "app.js.map", "drafts/next.html", ".nojekyll", ".env", ".DS_Store", ".cache/x", ".well-known/security.txt", "_headers", "node_modules/x.js",
+	} {
+		write(t, filepath.Join(public, filepath.FromSlash(name)), "")
+	}
+	site, err := app.Open(t.Context(), app.Inputs{Root: dir, Name: "tides", CacheDir: t.TempDir(), Getenv: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer site.Close()
+	src, err := site.Source(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := src.Files(t.Context(), &kvsync.Manifest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, f := range list.Files {
+		paths = append(paths, f.Path)
+	}
+	if d := cmp.Diff([]string{"/.nojekyll", "/.well-known/security.txt", "/app.js", "/index.html"}, paths); d != "" {
+		t.Errorf("(-documented +listed):\n%s", d)
 	}
 }

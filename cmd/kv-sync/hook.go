@@ -73,6 +73,10 @@ func (c *hookUninstallCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if !status.Removed {
+		fmt.Fprintf(s.out, "Nothing was installed: pushes from this repository are not checked.\n")
+		return nil
+	}
 	fmt.Fprintf(s.out, "Pushes from this repository are not checked any more.\n")
 	if status.Other {
 		fmt.Fprintf(s.out, "The hook that was there before is back: %s\n", term.Visible(status.Path))

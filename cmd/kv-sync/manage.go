@@ -58,7 +58,7 @@ func (c *historyCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		se.report.AddHistory(list)
-		se.console.History(list)
+		se.console.History(list, se.again("rollback"))
 		return nil
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
@@ -101,7 +102,9 @@ func New(o Options) (*Account, error) {
 	case o.AccountID == "":
 		return nil, errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your Cloudflare dashboard")
 	case !accountID.MatchString(o.AccountID):
-		return nil, fmt.Errorf("the account id is not one, with its %d bytes: it has 32 digits 0-9a-f and stands in the address of your Cloudflare dashboard", len(o.AccountID)) // not shown: it may be the token
+		// It is not shown: it may be the token.
+		return nil, fmt.Errorf("the account id has %d characters, where one has 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the id in the address of your Cloudflare dashboard",
+			utf8.RuneCountInString(o.AccountID))
 	}
 	base, err := parseBase(o.BaseURL)
 	if err != nil {

@@ -26,7 +26,7 @@ func TestNewRefuses(t *testing.T) {
 		"no token":           {func(o *Options) { o.Token = " " }, "CLOUDFLARE_API_TOKEN"},
 		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "copy it again"},
 		"no account":         {func(o *Options) { o.AccountID = "" }, "CLOUDFLARE_ACCOUNT_ID"},
-		"account by e-mail":  {func(o *Options) { o.AccountID = "me@example.com" }, "32 digits"},
+		"account by e-mail":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, where one has 32 digits"},
 		"account with path":  {func(o *Options) { o.AccountID = "../" + testAccount }, "32 digits"},
 		"account upper case": {func(o *Options) { o.AccountID = strings.ToUpper(testAccount) }, "32 digits"},
 		"swapped":            {func(o *Options) { o.Token, o.AccountID = o.AccountID, o.Token }, "32 digits"},

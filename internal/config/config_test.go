@@ -64,7 +64,9 @@ func TestNoConfiguration(t *testing.T) {
 	if d := cmp.Diff(want, s, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "origins" }, cmp.Ignore())); d != "" {
 		t.Errorf("settings (-want +got):\n%s", d)
 	}
-	if len(notices) != 1 || !strings.Contains(notices[0].Reason, "my-site, after package.json") {
+	// There is no kv-sync.toml, so nothing can be said of "this file".
+	if len(notices) != 1 || notices[0].Path != "package.json" || !strings.Contains(notices[0].Reason, "called my-site") ||
+		!strings.Contains(notices[0].Fix, "in kv-sync.toml") {
 		t.Errorf("notices %v", notices)
 	}
 }

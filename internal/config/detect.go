@@ -44,7 +44,7 @@ func (l *loader) detectName() {
 	} {
 		if name := sanitise(c.value); name != "" {
 			l.s.Name, l.s.origins["name"] = name, origin{place: c.origin}
-			l.notice(ProjectFile, fmt.Sprintf("the site is called %s, after %s", name, c.origin), "name it with --name, or as \"name\" in this file, so that it never changes by accident")
+			l.notice(c.origin, fmt.Sprintf("the site is called %s after it", name), "name it with --name, or as \"name\" in "+ProjectFile+", so that it never changes by accident")
 			return
 		}
 	}

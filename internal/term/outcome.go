@@ -94,8 +94,9 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 	c.print(t.String())
 }
 
-// History lists deployments, newest first.
-func (c *Console) History(list []kvsync.Deployment) {
+// History lists deployments, newest first. rollback is the command that goes
+// back, without where.
+func (c *Console) History(list []kvsync.Deployment, rollback string) {
 	t := &page{paint: paint(c.color)}
 	for _, d := range list {
 		mark := " "
@@ -120,7 +121,7 @@ func (c *Console) History(list []kvsync.Deployment) {
 	if len(list) == 0 {
 		t.line("Nothing was deployed yet.")
 	} else {
-		t.line("%s", t.with(faint, "● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT"))
+		t.line("%s", t.with(faint, "● live   ○ can be rolled back to: "+rollback+" --to DEPLOYMENT"))
 	}
 	c.print(t.String())
 }
