@@ -53,7 +53,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		}
 		e.Progress(Progress{Stage: StagePlan, Plan: p})
 		if p.NoChange {
-			return e.unchanged(l, p), nil
+			return e.unchanged(ctx, l, p), nil
 		}
 		rel, err := e.prepare(ctx, l, p, src, r)
 		if err == nil {
@@ -76,8 +76,9 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
 }
 
-func (e *Engine) unchanged(l *live, p *Plan) *Result {
+func (e *Engine) unchanged(ctx context.Context, l *live, p *Plan) *Result {
 	return &Result{
+		Notices:    e.addressed(ctx, l, nil),
 		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
 		PreviousVersion: l.version.ID, Commit: l.meta.Commit, URL: l.meta.URL, Plan: p,
 	}
@@ -235,21 +236,6 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 	return s.Store.PutBulk(ctx, body, pairs)
 }
 
-// address is where the site is, or will be, reachable under workers.dev, or "".
-func (e *Engine) address(ctx context.Context, l *live) (string, error) {
-	switch {
-	case l.meta != nil:
-		return l.meta.URL, nil
-	case e.OffWorkersDev:
-		return "", nil
-	}
-	url, err := e.workers.URL(ctx)
-	if err != nil {
-		return "", fmt.Errorf("ask for the address of %s: %w", e.Site, err)
-	}
-	return url, nil
-}
-
 // unhashed reports whether the source left hashing to the upload.
 func (p *Plan) unhashed() bool {
 	for _, f := range p.uploads {
@@ -334,11 +320,7 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 	if res.URL == "" && !e.OffWorkersDev {
 		res.Notices = append(res.Notices, "the account has no workers.dev subdomain, so the site's address is not known here")
 	}
-	if p.First && !e.OffWorkersDev {
-		if err := e.enabled(ctx, rel); err != nil {
-			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but its workers.dev address could not be switched on, do that in the dashboard: %v", err))
-		}
-	}
+	res.Notices = append(res.Notices, e.addressed(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but settings of its script were not changed, deploy a change of the Worker to try again: %v", err))
@@ -353,15 +335,6 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 		}
 	}
 	return res
-}
-
-// enabled switches the address on, unless that was begun beside the look after
-// the switch; the answer to that is waited for.
-func (e *Engine) enabled(ctx context.Context, rel *prepared) error {
-	if rel.enabled == nil {
-		return e.workers.EnableURL(ctx)
-	}
-	return <-rel.enabled
 }
 
 // patchSettings applies what the Worker's author set and no version carries.

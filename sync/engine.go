@@ -57,8 +57,10 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Cache keeps immutable values between runs. What it gives back is checked
-// against its hash, so it need not be trusted. Safe for concurrent use.
+// Cache keeps values between runs, and may forget any of them. What it gives
+// back need not be trusted: manifests are checked against their hashes, and a
+// note can only have the engine ask for what it would have asked for before. Put
+// replaces. Safe for concurrent use.
 type Cache interface {
 	Get(name string) ([]byte, bool)
 	Put(name string, value []byte)

@@ -43,10 +43,13 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 			return true, nil
 		}
 		s.final = final
+		if !l.exists() {
+			e.begin(rel.id)
+		}
 		s.sent = e.workers.PutScript(ctx, rel.upload)
 		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
-			go func() { rel.enabled <- e.workers.EnableURL(ctx) }()
+			go func() { rel.enabled <- e.enable(ctx) }()
 		}
 	} else {
 		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.only(rel.version), nil }

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform"
@@ -50,7 +54,7 @@ func TestKillAtEveryRequest(t *testing.T) {
 			}
 			for _, after := range []bool{false, true} {
 				for k := int64(1); ; k++ {
-					v := &victim{t: t, repo: repo, p: platformtest.Start(t)}
+					v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
 					for _, args := range tc.before {
 						v.mustRun(args...)
 					}
@@ -68,6 +72,9 @@ func TestKillAtEveryRequest(t *testing.T) {
 					if got := v.live(); got != tc.new {
 						t.Fatalf("%s: after running again live is %q", where, got)
 					}
+					if !v.addressed() {
+						t.Fatalf("%s: after running again it has no address", where)
+					}
 				}
 			}
 		})
@@ -76,15 +83,15 @@ func TestKillAtEveryRequest(t *testing.T) {
 
 // victim runs the command in a process of its own.
 type victim struct {
-	t    *testing.T
-	repo string
-	p    *platformtest.Fixture
+	t           *testing.T
+	repo, cache string
+	p           *platformtest.Fixture
 }
 
 func (v *victim) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(v.t.Context(), "kv-sync", append(args, "--name", "victim")...)
 	cmd.Dir = v.repo
-	cmd.Env = append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+filepath.Join(v.t.TempDir(), "cache"),
+	cmd.Env = append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+v.cache,
 		"CLOUDFLARE_API_TOKEN="+v.p.Token, "CLOUDFLARE_ACCOUNT_ID="+v.p.AccountID, "CLOUDFLARE_API_BASE_URL="+v.p.BaseURL)
 	return cmd
 }
@@ -140,6 +147,27 @@ func (v *victim) killAt(k int64, after bool, args ...string) bool {
 		}
 		return true
 	}
+}
+
+// addressed reports whether the Worker is reachable under workers.dev.
+func (v *victim) addressed() bool {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet,
+		v.p.BaseURL+"/accounts/"+v.p.AccountID+"/workers/scripts/victim/subdomain", http.NoBody)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+v.p.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return gjson.GetBytes(b, "result.enabled").Bool()
 }
 
 // live reads the whole live site, blob by blob, and returns its first page, or

@@ -1,0 +1,74 @@
+package kvsync_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+const setSubdomain = "workers.script-subdomain.set"
+
+// A run that ends between the script and its address is made good by the next
+// one on this machine, with or without a change, and costs nothing afterwards.
+func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
+	h := history(one, two)
+	for name, again := range map[string]*memory{"no change": h[0], "a change": h[1]} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			w.config.Cache = &cache{}
+			w.fault(setSubdomain, platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden})
+			if res := w.mustDeploy(h[0]); !mention(res, "could not be switched on") {
+				t.Errorf("it says %q", res.Notices)
+			}
+			w.p.Server.SetFault(nil)
+			var res *kvsync.Result
+			if got := w.counted(func() { res = w.mustDeploy(again) }); !slices.Contains(got, setSubdomain) || !mention(res, "cut short") {
+				t.Errorf("running again sent %v, says %q", got, res.Notices)
+			}
+			if got := w.counted(func() { res = w.mustDeploy(again) }); len(got) != 2 || len(res.Notices) > 0 {
+				t.Errorf("the third run sent %v, says %q", got, res.Notices)
+			}
+		})
+	}
+}
+
+func mention(res *kvsync.Result, text string) bool {
+	return slices.ContainsFunc(res.Notices, func(n string) bool { return strings.Contains(n, text) })
+}
+
+// An address that was on is its owner's: no later run switches it on again.
+func TestAddressIsSwitchedOnOnce(t *testing.T) {
+	w := start(t)
+	w.config.Cache = &cache{}
+	h := history(one, two)
+	got := w.counted(func() { w.mustDeploy(h[0]); w.mustDeploy(h[0]); w.mustDeploy(h[1]) })
+	if n := len(slices.DeleteFunc(got, func(kind string) bool { return kind != setSubdomain })); n != 1 {
+		t.Errorf("it was switched on %d times", n)
+	}
+	// Nor does a note of another site of that name, in another account.
+	other := start(t)
+	other.config.Cache = w.config.Cache
+	other.fault(setSubdomain, platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden})
+	other.mustDeploy(h[0])
+	if got := w.counted(func() { w.mustDeploy(h[1]) }); len(got) != 2 {
+		t.Errorf("it sent %v", got)
+	}
+}
+
+// Ctrl-C when the script is live already: it gets its address all the same.
+func TestAddressThoughInterrupted(t *testing.T) {
+	w := start(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	w.during(setSubdomain, interrupt)
+	res, err := w.engine().Deploy(ctx, history(one)[0], script, kvsync.Options{})
+	if err != nil || len(res.Notices) > 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	w.wantSite(one)
+}
