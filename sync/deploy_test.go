@@ -358,7 +358,7 @@ func TestRetired(t *testing.T) {
 		return out
 	}
 	step := func(n int) {
-		w.now = w.now.Add(2 * time.Hour)
+		w.pass(2 * time.Hour)
 		src.files = files{fmt.Sprintf("/app.%d.js", n): fmt.Sprint(n), "/index.html": "i", "/x": "x"}
 		w.mustDeploy(src)
 	}
@@ -375,7 +375,7 @@ func TestRetired(t *testing.T) {
 		t.Errorf("after three %v", got)
 	}
 	src.files = files{"/app.2.js": "2 again", "/index.html": "i", "/x": "x"}
-	w.now = w.now.Add(time.Minute)
+	w.pass(time.Minute)
 	w.mustDeploy(src)
 	if got := retired(); slices.Contains(got, "/app.2.js") {
 		t.Errorf("a path that is served again is still retired: %v", got)
@@ -450,14 +450,14 @@ func TestSitesAreIsolated(t *testing.T) {
 	for _, src := range h[1:] {
 		w.mustDeploy(src)
 	}
-	w.now = w.now.Add(1000 * time.Hour)
+	w.pass(1000 * time.Hour)
 	src := &memory{files: files{"/a": "1"}}
 	for i := range 7 {
 		src.files = files{"/a": fmt.Sprint(i)}
 		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)
 		}
-		w.now = w.now.Add(100 * time.Hour)
+		w.pass(100 * time.Hour)
 	}
 	if _, err := w.engine().Prune(t.Context(), false); err != nil {
 		t.Fatal(err)

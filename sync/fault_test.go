@@ -82,7 +82,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 				w.config.Retain = 1
 				w.mustDeploy(h[0])
 				w.mustDeploy(h[1])
-				w.now = w.now.Add(30 * 24 * time.Hour)
+				w.pass(30 * 24 * time.Hour)
 			},
 			run: func(ctx context.Context, e *kvsync.Engine) error {
 				_, err := e.Prune(ctx, false)
@@ -201,7 +201,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	w.now = w.now.Add(30 * 24 * time.Hour) // a prune is due
+	w.pass(30 * 24 * time.Hour) // a prune is due
 	w.config.Account = w.connect(1)
 	switched := false
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
@@ -253,10 +253,10 @@ func TestStalePlanIsMadeAgain(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	w.during("workers.versions.create", func() { w.now = w.now.Add(13 * time.Hour) })
+	w.during("workers.versions.create", func() { w.pass(13 * time.Hour) })
 	res := w.mustDeploy(h[1])
 	w.wantSite(two)
-	fresh := fmt.Sprintf("%x", w.now.Unix())
+	fresh := fmt.Sprintf("%x", w.time().Unix())
 	for _, a := range w.manifest().Assets {
 		if a.Path == "/index.html" && !strings.HasPrefix(a.Blob.Nonce.String(), fresh) {
 			t.Errorf("the blob's key is of %s, want one of the second plan", a.Blob.Nonce.Time())

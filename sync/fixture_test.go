@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,16 +116,38 @@ type world struct {
 	p       *platformtest.Fixture
 	account *cloudflare.Account
 	config  kvsync.Config
-	now     time.Time
 	notes   []string
+	clock   *clock
+}
+
+// clock is what the engine takes the time to be. Time passes while the platform
+// answers, too.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (w *world) time() time.Time { return w.clock.time() }
+
+// pass lets time pass.
+func (w *world) pass(d time.Duration) {
+	w.clock.mu.Lock()
+	defer w.clock.mu.Unlock()
+	w.clock.now = w.clock.now.Add(d)
 }
 
 func start(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, p: platformtest.Start(t), now: time.Now()}
+	w := &world{t: t, p: platformtest.Start(t), clock: &clock{now: time.Now()}}
 	w.account = w.connect(0)
 	w.config = kvsync.Config{
-		Site: "blog", Account: w.account, Now: func() time.Time { return w.now },
+		Site: "blog", Account: w.account, Now: w.clock.time,
 		Progress: func(p kvsync.Progress) {
 			if p.Note != "" {
 				w.notes = append(w.notes, p.Note)

@@ -397,7 +397,7 @@ func TestHistoryRetained(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mustDeploy(&memory{files: three})
-	w.now = w.now.Add(100 * time.Hour)
+	w.pass(100 * time.Hour)
 	past, err := w.engine().History(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -486,7 +486,7 @@ func TestLaggingClock(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	w.now = w.now.Add(-2 * time.Hour)
+	w.pass(-2 * time.Hour)
 	_, err := w.deploy(h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardClock)
 	_, err = w.engine().Prune(t.Context(), false)

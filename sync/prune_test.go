@@ -22,7 +22,7 @@ func aged(t *testing.T, n int) (*world, []files) {
 	}
 	for _, src := range history(contents...) {
 		w.mustDeploy(src)
-		w.now = w.now.Add(time.Minute)
+		w.pass(time.Minute)
 	}
 	return w, contents
 }
@@ -30,7 +30,7 @@ func aged(t *testing.T, n int) (*world, []files) {
 // later turns the engine's clock forward: everything is older than the grace period then.
 func (w *world) later() *kvsync.Engine {
 	c := w.config
-	now := w.now.Add(30 * 24 * time.Hour)
+	now := w.time().Add(30 * 24 * time.Hour)
 	c.Now = func() time.Time { return now }
 	e, err := kvsync.New(c)
 	if err != nil {
@@ -167,7 +167,7 @@ func TestPruneEmptyListing(t *testing.T) {
 	w, contents := aged(t, 3)
 	c := w.config
 	c.Account = blindAccount{c.Account}
-	now := w.now.Add(30 * 24 * time.Hour)
+	now := w.time().Add(30 * 24 * time.Hour)
 	c.Now = func() time.Time { return now }
 	e, err := kvsync.New(c)
 	if err != nil {
@@ -206,7 +206,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 // A deploy prunes by itself once a grace period, after its switch.
 func TestDeployPrunesWhenDue(t *testing.T) {
 	w, _ := aged(t, 5)
-	w.now = w.now.Add(30 * 24 * time.Hour)
+	w.pass(30 * 24 * time.Hour)
 	h := history(files{}, files{}, files{}, files{}, files{}, files{"/a": "new", "/b": "b", "/c": "c"}, files{"/a": "newer", "/b": "b", "/c": "c"})
 	kinds := w.counted(func() {
 		if res := w.mustDeploy(h[5]); res.Pruned == 0 {

@@ -262,7 +262,7 @@ func (s shortWorkers) Activations(ctx context.Context) ([]kvsync.Activation, err
 func (w *world) in(d time.Duration) *kvsync.Engine {
 	w.t.Helper()
 	c := w.config
-	now := w.now.Add(d)
+	now := w.time().Add(d)
 	c.Now = func() time.Time { return now }
 	e, err := kvsync.New(c)
 	if err != nil {
@@ -299,7 +299,7 @@ func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
 	src := &memory{files: files{"/a": "1", "/b": "b", "/c": "c"}}
 	w.mustDeploy(src)
 	blobs := w.keys("blog/b/")
-	w.now = w.now.Add(10 * 24 * time.Hour)
+	w.pass(10 * 24 * time.Hour)
 	src.files = files{"/a": "2", "/b": "b", "/c": "c"}
 	w.mustDeploy(src)
 	w.config.Account = short{w.account, 1}
@@ -327,7 +327,7 @@ func TestPruneSparesWhatWasLiveOfLate(t *testing.T) {
 func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
-	garbage := "blog/b/" + strings.Repeat("0", 64) + fmt.Sprintf(".%08x00000000", w.now.Unix())
+	garbage := "blog/b/" + strings.Repeat("0", 64) + fmt.Sprintf(".%08x00000000", w.time().Unix())
 	if err := w.store().Put(t.Context(), garbage, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestPruneSparesToTheEndOfTheGracePeriod(t *testing.T) {
 // reason never to prune again.
 func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	w, contents := aged(t, 5)
-	at := w.now.Add(29 * 24 * time.Hour).UTC()
+	at := w.time().Add(29 * 24 * time.Hour).UTC()
 	id := at.Format("20060102-150405") + "-00000000"
 	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) + "." + fmt.Sprintf("%016x", at.Unix()<<32)})
 	if err != nil {
@@ -447,7 +447,7 @@ func TestPlanningAgainSendsNothingTwice(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	w.during("workers.versions.create", func() {
-		w.now = w.now.Add(settled)
+		w.pass(settled)
 		w.rival().mustDeploy(h[1])
 	})
 	w.mustDeploy(h[2])
@@ -520,7 +520,7 @@ func TestBusySitesArePrunedToo(t *testing.T) {
 	for i := range 12 {
 		src.files = files{"/a": fmt.Sprint(i), "/b": "b", "/c": "c"}
 		pruned += w.mustDeploy(src).Pruned
-		w.now = w.now.Add(10 * time.Hour)
+		w.pass(10 * time.Hour)
 	}
 	if pruned == 0 {
 		t.Error("twelve deploys in five days pruned nothing")
@@ -533,7 +533,7 @@ func TestGraceCountsBesideTheNumberRetained(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 1
 	src := &memory{files: files{"/app.1.js": "1", "/b": "b", "/c": "c"}}
-	w.during("kv.bulk.put", func() { w.now = w.now.Add(13 * time.Hour) })
+	w.during("kv.bulk.put", func() { w.pass(13 * time.Hour) })
 	w.mustDeploy(src)
 	if !strings.Contains(strings.Join(w.notes, "\n"), "planning again") {
 		t.Errorf("an upload that took 13 hours was switched to: %q", w.notes)
@@ -544,6 +544,6 @@ func TestGraceCountsBesideTheNumberRetained(t *testing.T) {
 		if got := len(w.manifest().Retired); got != want {
 			t.Errorf("%d hours after it went, %d are listed as retired, want %d", 10*i, got, want)
 		}
-		w.now = w.now.Add(10 * time.Hour)
+		w.pass(10 * time.Hour)
 	}
 }
