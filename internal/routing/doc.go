@@ -5,7 +5,8 @@
 // it cannot use and publishes the rest, while here such a line is a
 // [kvsync.Problem] with file and line number, all of them together, so that a
 // typing mistake does not go live as a missing redirect or a missing security
-// header.
+// header. That holds for rules that lead in a circle too, of which Cloudflare
+// knows only those to index.html.
 //
 // The paths of rules come out as a URL parser prints them, percent-encoded and
 // without dot segments, and so compare with the pathname of a request's URL.

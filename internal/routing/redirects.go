@@ -35,6 +35,7 @@ func ParseRedirects(path string, text []byte, htmlHandling string) ([]kvsync.Red
 			break
 		}
 	}
+	p.checkLoops()
 	return p.rules, p.problems
 }
 
