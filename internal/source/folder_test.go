@@ -121,6 +121,10 @@ func TestFolderRefuses(t *testing.T) {
 		write("site/putty.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n").
 		write("site/service.json", `{"private_key": "-----BEGIN PRIVATE KEY-----\n`+body+`\n-----END"}`).
 		write("site/pgp.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n"+body+"\n").
+		write("site/broken.pem", "\n-----BEGIN PRIVATE KEY-----\n!! not base64 !!\n-----END PRIVATE KEY-----\n").
+		write("site/short.key", "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n").
+		write("site/keys/id_rsa", "junk").
+		write("site/keys/id_rsa.pub", "ssh-rsa AAAA me@example.com").
 		write("site/speaks-of-keys.html", "<pre>\n-----BEGIN PRIVATE KEY-----\n...\n</pre>").
 		write("site/cert.pem", "-----BEGIN CERTIFICATE-----\n"+body+"\n").
 		write("site/lfs.png", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n").
@@ -145,8 +149,8 @@ func TestFolderRefuses(t *testing.T) {
 		name, _, _ := strings.Cut(line, ": ")
 		names = append(names, name)
 	}
-	want := []string{".dev.vars", ".env.local", ".npmrc", "_headers", "_redirects", "_redirects", `back\slash.txt`, "bad\ufffd.txt", "big.bin",
-		"cafe\u0301.html", "caf\u00e9.html", strings.Repeat(long+"/", 5) + long, "encrypted.pem", "id_ed25519", "key.txt", "lfs.png", "pgp.asc", "pipe", "putty.ppk", "service.json"}
+	want := []string{".dev.vars", ".env.local", ".npmrc", "_headers", "_redirects", "_redirects", `back\slash.txt`, "bad\ufffd.txt", "big.bin", "broken.pem",
+		"cafe\u0301.html", "caf\u00e9.html", strings.Repeat(long+"/", 5) + long, "encrypted.pem", "id_ed25519", "key.txt", "keys/id_rsa", "lfs.png", "pgp.asc", "pipe", "putty.ppk", "service.json", "short.key"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d, got)
 	}

@@ -82,7 +82,7 @@ func (l *listing) finish() (*kvsync.Listing, error) {
 	slices.SortStableFunc(l.Notices, byPath)
 	if len(l.refused) > 0 {
 		slices.SortStableFunc(l.refused, byPath)
-		return nil, &kvsync.RefusedError{Problems: l.refused}
+		return nil, &kvsync.RefusedError{Problems: slices.Compact(l.refused)}
 	}
 	return &l.Listing, nil
 }

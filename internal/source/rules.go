@@ -16,7 +16,7 @@ import (
 // rulesVersion changes whenever this package would list the same files
 // differently. It is part of Origin.Rules, so that nothing is taken over from
 // a manifest that was made under other rules.
-const rulesVersion = 1
+const rulesVersion = 2
 
 // Limits of what can be published.
 const (
@@ -79,10 +79,23 @@ func secret(name string) bool {
 	return strings.HasPrefix(name, ".env") || strings.HasPrefix(name, ".dev.vars")
 }
 
+// privateKey reports whether ssh-keygen gives private keys this name. Nothing
+// else is called so, and such a file is refused whatever it holds.
+func privateKey(name string) bool {
+	switch strings.ToLower(name) {
+	case "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk":
+		return true
+	}
+	return false
+}
+
 // problem is why a path is refused and the way out; the zero problem is none.
 type problem struct{ reason, fix string }
 
 const ignoreIt = "remove it, or name it in " + assetsIgnoreName
+
+// holdsKey is told once of a file, whether its name or its content tells it.
+var holdsKey = problem{"the file holds a private key", ignoreIt + "; if it was public before, replace the key"}
 
 // checkName says what is wrong with one name as git or the file system gave it.
 func checkName(name string) problem {
@@ -105,6 +118,8 @@ func checkFile(rel, pathname string, size int64, hasAssetsIgnore bool) problem {
 	switch {
 	case secret(path.Base(rel)):
 		return problem{"the file holds secrets, and a pattern lets it in", "remove the pattern that begins with \"!\""}
+	case privateKey(path.Base(rel)):
+		return holdsKey
 	case (rel == "_worker.js" || strings.HasPrefix(rel, "_worker.js/")) && !hasAssetsIgnore:
 		return problem{"_worker.js is server code of Cloudflare Pages, which would become public",
 			"name it in " + assetsIgnoreName + ", or have that file without it to publish it"}
@@ -120,7 +135,10 @@ func checkFile(rel, pathname string, size int64, hasAssetsIgnore bool) problem {
 var (
 	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
 	puttyKey   = []byte("PuTTY-User-Key-File-")
-	pemWords   = []byte("PRIVATE KEY") // are in all that pemKey matches
+	pemWords   = []byte("PRIVATE KEY") // are in all that pemFile and pemKey match
+	// pemFile begins as a key file does: there is no page before it that could
+	// speak of keys, so whatever follows is meant as one, damaged or cut short.
+	pemFile = regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
 	// pemKey is a PEM private key with some of its body, so that a page that
 	// merely speaks of keys is none: at the start of a line, or as the value
 	// of "private_key" as in a service account's JSON.
@@ -137,8 +155,8 @@ func checkHead(head []byte) problem {
 		return problem{"the file is a Git LFS pointer, not the file itself",
 			"check out with LFS (actions/checkout: lfs: true) and deploy the folder (source: folder)"}
 	// The expression is slow, and next to no file needs it.
-	case bytes.HasPrefix(head, puttyKey), bytes.Contains(head, pemWords) && pemKey.Match(head):
-		return problem{"the file holds a private key", ignoreIt + "; if it was public before, replace the key"}
+	case bytes.HasPrefix(head, puttyKey), bytes.Contains(head, pemWords) && (pemFile.Match(head) || pemKey.Match(head)):
+		return holdsKey
 	}
 	return problem{}
 }
