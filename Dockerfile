@@ -1,7 +1,9 @@
 # The GitHub Action's image: one static binary, the certificate authorities and
 # an empty /tmp. No shell, no git, no Node.
 #
-# Both images may be replaced, by a mirror's or, in the test, by local ones.
+# Both images may be replaced, by a mirror's or, in the test, by local ones. Go's
+# is named by its tag: of it only the compiler and the certificates end up in
+# ours, which releases name by digest.
 ARG GO_IMAGE=docker.io/library/golang:1.26-bookworm
 ARG FINAL_IMAGE=scratch
 
