@@ -231,10 +231,10 @@ func TestProjectsAreIsolated(t *testing.T) {
 	before := others()
 	w.config.Project = "shop"
 	for _, next := range a[1:] {
-		w.now = w.now.Add(time.Hour)
+		w.pass(time.Hour)
 		w.mustDeploy(next)
 	}
-	w.now = w.now.Add(time.Hour)
+	w.pass(time.Hour)
 	pruned, err := w.engine().Prune(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.now = w.now.Add(100 * time.Hour)
+	w.pass(100 * time.Hour)
 	pruned, err := w.engine().Prune(t.Context(), false)
 	if err != nil || pruned.Deleted != 0 {
 		t.Fatal(pruned, err)

@@ -91,8 +91,8 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 		err = work(se)
 	}
 	se.notices()
-	if t.site.JSON && se.report.URL == "" && se.site.Live().Version != "" {
-		se.report.URL = se.localURL(ctx)
+	if t.site.JSON && se.report.URL == "" && se.site.Live().Version != "" && se.served() {
+		se.report.URL = se.platform.URL(ctx, se.site.Name)
 	}
 	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
 	se.console.Close()
@@ -147,19 +147,14 @@ func (se *session) notices() {
 // locate puts the local address in place of the one that the site would have
 // under workers.dev.
 func (se *session) locate(ctx context.Context, res *kvsync.Result) {
-	if url := se.localURL(ctx); url != "" {
-		res.URL = url
+	if se.served() {
+		res.URL = se.platform.URL(ctx, se.site.Name)
 	}
 }
 
-// localURL is where the local platform serves the site, or "". Where a project
-// is reachable, its loader says.
-func (se *session) localURL(ctx context.Context) string {
-	if se.platform == nil || se.site.Settings().Project != "" {
-		return ""
-	}
-	return se.platform.URL(ctx, se.site.Name)
-}
+// served reports whether the site has a local address. Where a project is
+// reachable, its loader says.
+func (se *session) served() bool { return se.platform != nil && se.site.Settings().Project == "" }
 
 // again is another command about the same site, as it would be typed.
 func (se *session) again(command string) string {
