@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,7 +49,8 @@ func TestMain(m *testing.M) {
 type runner struct {
 	t        *testing.T
 	platform *platformtest.Fixture
-	origin   string // a work tree, cloned from with depth 1 by each job
+	origin   string // a work tree, cloned from by each job
+	depth    int    // of those clones; 0 is 1
 	token    string
 	seen     bytes.Buffer // all that any job printed or wrote
 }
@@ -118,7 +120,7 @@ func (r *runner) job(commit string, with, env map[string]string) outcome {
 	workspace := filepath.Join(dir, "workspace")
 	r.git(dir, "init", "-q", workspace)
 	r.git(workspace, "remote", "add", "origin", r.origin)
-	r.git(workspace, "fetch", "-q", "--no-tags", "--depth=1", "origin", "+"+commit+":refs/remotes/origin/main")
+	r.git(workspace, "fetch", "-q", "--no-tags", "--depth="+strconv.Itoa(max(r.depth, 1)), "origin", "+"+commit+":refs/remotes/origin/main")
 	r.git(workspace, "checkout", "-q", "-B", "main", "refs/remotes/origin/main")
 
 	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"), filepath.Join(dir, "event.json")
@@ -407,6 +409,29 @@ func TestCommitIsWhatWasPushed(t *testing.T) {
 	r.job(first, map[string]string{"source": "commit", "directory": "public"}, nil).want(t, 0)
 	if got := r.get("/"); got != "one" {
 		t.Errorf("the site answers %q", got)
+	}
+}
+
+// Where the source is the pushed commit, its Worker's code and its settings are
+// too, also where the workflow has checked out something else.
+func TestCommitBringsItsCode(t *testing.T) {
+	r := newRunner(t)
+	code := func(says string) []byte {
+		return []byte(`import site from "@kv-sync/worker/site";
+export default { fetch: (r, env, ctx) => new URL(r.url).pathname === "/says" ? new Response("` + says + ` " + env.V) : site.fetch(r, env, ctx) };`)
+	}
+	pushed := r.push(map[string][]byte{
+		"public/index.html": []byte("one"), "worker.js": code("pushed"),
+		"wrangler.jsonc": []byte(`{"main": "worker.js", "compatibility_date": "2026-01-01", "vars": {"V": "1"}}`),
+	})
+	later := r.push(map[string][]byte{
+		"worker.js": nil, "other.js": code("later"),
+		"wrangler.jsonc": []byte(`{"main": "other.js", "compatibility_date": "2026-01-01", "vars": {"V": "2"}}`),
+	})
+	r.depth = 2
+	r.job(later, map[string]string{"source": "commit"}, map[string]string{"GITHUB_SHA": pushed}).want(t, 0)
+	if got := r.get("/says"); got != "pushed 1" {
+		t.Errorf("the Worker says %q", got)
 	}
 }
 
