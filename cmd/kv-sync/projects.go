@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/local"
@@ -18,10 +17,6 @@ import (
 type projectsFlag struct {
 	Projects bool `help:"Every project of the folder projects/; those that did not change cost one request each."`
 }
-
-// projectsAtOnce is how many are under way together; each uploads several files
-// at a time besides.
-const projectsAtOnce = 4
 
 // projectsReport is what --json prints of several projects.
 type projectsReport struct {
@@ -76,55 +71,32 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 	type outcome struct {
 		said   bytes.Buffer
 		report *app.Report
-		err    error
-		done   chan struct{}
 	}
-	outcomes := make([]outcome, len(ids))
-	var g errgroup.Group
-	g.SetLimit(projectsAtOnce)
-	for i := range outcomes {
-		outcomes[i].done = make(chan struct{})
-	}
-	go func() {
-		for i, id := range ids {
-			g.Go(func() error {
-				o := &outcomes[i]
-				defer close(o.done)
-				mine := t
-				mine.site.Project = id
-				to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
-				o.report, o.err = mine.run(ctx, to, work)
-				if o.err != nil {
-					term.New(to.out, to.err, s.getenv).Failure(app.Explain(o.err))
-				}
-				return nil
-			})
-		}
-	}()
 	var reports []*app.Report
 	var failed, same int
-	var first error
-	for i, id := range ids {
-		o := &outcomes[i]
-		<-o.done
+	var unprinted error
+	err := app.EachProject(ids, func(id string) (o *outcome, err error) {
+		o = &outcome{}
+		mine := t
+		mine.site.Project = id
+		to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
+		if o.report, err = mine.run(ctx, to, work); err != nil {
+			term.New(to.out, to.err, s.getenv).Failure(app.Explain(err))
+		}
+		return o, err
+	}, func(id string, o *outcome, err error) {
 		fmt.Fprintf(text, "%s:\n", id)
-		if _, err := o.said.WriteTo(text); err != nil && first == nil {
-			first = err
+		if _, err := o.said.WriteTo(text); err != nil && unprinted == nil {
+			unprinted = err
 		}
 		reports = append(reports, o.report)
 		switch {
-		case o.err != nil:
+		case err != nil:
 			failed++
-			if first == nil {
-				first = o.err
-			}
 		case o.report.NoChange:
 			same++
 		}
-	}
+	})
 	fmt.Fprintf(text, "\n%d projects: %d changed, %d as they were, %d failed.\n", len(ids), len(ids)-same-failed, same, failed)
-	if failed > 0 {
-		return reports, &app.SomeError{Failed: failed, All: len(ids), First: first}
-	}
-	return reports, first
+	return reports, cmp.Or(err, unprinted)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 )
@@ -48,9 +49,23 @@ func Projects(in Inputs) ([]string, error) {
 	return ids, nil
 }
 
-// place finds the folder of the project that is asked for: projects/ID where
-// that is there, else Root. What Root's own kv-sync.toml says, all projects
-// share.
+// Folder is where the configuration of the site is looked for, relative to Root
+// with slashes: projects/ID for a project that lies there, else ".".
+func (in Inputs) Folder() string {
+	in = in.withDefaults()
+	id := cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT"))
+	if !projectID.MatchString(id) {
+		return "."
+	}
+	dir := path.Join(projectsFolder, id)
+	if st, err := os.Stat(filepath.Join(in.Root, filepath.FromSlash(dir))); err != nil || !st.IsDir() {
+		return "." // then the project is what lies here
+	}
+	return dir
+}
+
+// place enters the folder of the project that is asked for. What Root's own
+// kv-sync.toml says, all projects share.
 func (in Inputs) place() (out Inputs, shared string, err error) {
 	if in.Project = cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT")); in.Project == "" {
 		return in, "", nil
@@ -58,9 +73,9 @@ func (in Inputs) place() (out Inputs, shared string, err error) {
 	if !projectID.MatchString(in.Project) {
 		return in, "", fmt.Errorf("the project id is %.80q; use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit", in.Project)
 	}
-	dir := filepath.Join(in.Root, projectsFolder, in.Project)
-	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-		return in, "", nil //nolint:nilerr // then the project is what lies here
+	dir := in.Folder()
+	if dir == "." {
+		return in, "", nil
 	}
 	if in.Directory != "" && !filepath.IsAbs(in.Directory) {
 		in.Directory = filepath.Join(in.Root, in.Directory) // as it was typed, from here
@@ -68,6 +83,54 @@ func (in Inputs) place() (out Inputs, shared string, err error) {
 	if in.Config != "" && !filepath.IsAbs(in.Config) {
 		in.Config = filepath.Join(in.Root, in.Config)
 	}
-	shared, in.Root = in.Root, dir
+	shared, in.Root = in.Root, filepath.Join(in.Root, filepath.FromSlash(dir))
 	return in, shared, nil
+}
+
+const (
+	// projectsAtOnce is how many projects are under way together; each uploads
+	// several files at a time besides.
+	projectsAtOnce = 4
+	// projectsAhead is how many may have begun before one that is not told yet.
+	// It bounds what waits to be told behind a slow one.
+	projectsAhead = 32
+)
+
+// EachProject does the work for each project, a few at once, and tells what
+// came of them one by one, in the order of the ids. One that fails stops no
+// other; that some did is a [SomeError].
+func EachProject[T any](ids []string, work func(id string) (T, error), tell func(id string, done T, err error)) error {
+	type outcome struct {
+		done T
+		err  error
+	}
+	begun := make(chan chan outcome, projectsAhead)
+	go func() {
+		defer close(begun)
+		places := make(chan struct{}, projectsAtOnce)
+		for _, id := range ids {
+			places <- struct{}{}
+			result := make(chan outcome, 1)
+			go func() {
+				done, err := work(id)
+				<-places
+				result <- outcome{done, err}
+			}()
+			begun <- result
+		}
+	}()
+	some := SomeError{All: len(ids)}
+	for _, id := range ids {
+		o := <-<-begun
+		if o.err != nil {
+			if some.Failed++; some.First == nil {
+				some.First = o.err
+			}
+		}
+		tell(id, o.done, o.err)
+	}
+	if some.Failed > 0 {
+		return &some
+	}
+	return nil
 }

@@ -1,0 +1,81 @@
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+)
+
+func TestEachProjectTellsInOrder(t *testing.T) {
+	var ids, want, told []string
+	for i := range 100 {
+		ids = append(ids, fmt.Sprint(i))
+		want = append(want, fmt.Sprintf("%d was %d", i, i))
+	}
+	var under, most, begun atomic.Int32
+	slow := make(chan struct{})
+	boom := errors.New("boom")
+	err := app.EachProject(ids, func(id string) (string, error) {
+		if n := under.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer under.Add(-1)
+		if begun.Add(1) == 30 { // the others go on beside a slow one
+			close(slow)
+		}
+		if id == "0" {
+			<-slow
+		}
+		if id == "7" || id == "9" {
+			return "was " + id, fmt.Errorf("%s: %w", id, boom)
+		}
+		return "was " + id, nil
+	}, func(id, done string, err error) {
+		if failed := id == "7" || id == "9"; failed != (err != nil) {
+			t.Errorf("%s is told with the error %v", id, err)
+		}
+		if ahead := int(begun.Load()) - len(told); ahead > 50 {
+			t.Errorf("%d wait to be told", ahead)
+		}
+		told = append(told, id+" "+done)
+	})
+	if d := cmp.Diff(want, told); d != "" {
+		t.Errorf("what was told differs (-want +got):\n%s", d)
+	}
+	var some *app.SomeError
+	if !errors.As(err, &some) || some.Failed != 2 || some.All != 100 || some.First.Error() != "7: boom" {
+		t.Errorf("the error is %v", err)
+	}
+	if n := most.Load(); n < 2 || n > 4 {
+		t.Errorf("%d were under way at once", n)
+	}
+	if err := app.EachProject(ids, func(string) (int, error) { return 0, nil }, func(string, int, error) {}); err != nil {
+		t.Errorf("where none fails the error is %v", err)
+	}
+}
+
+func TestFolder(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"projects/shop", "elsewhere"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[string]string{"": ".", "shop": "projects/shop", "blog": ".", "../elsewhere": "."} {
+		in := app.Inputs{Root: root, Getenv: func(string) string { return "" }, Project: id}
+		if got := in.Folder(); got != want {
+			t.Errorf("the folder of %q is %q, want %q", id, got, want)
+		}
+		in.Project, in.Getenv = "", func(string) string { return id }
+		if got := in.Folder(); got != want {
+			t.Errorf("the folder of KV_SYNC_PROJECT=%q is %q, want %q", id, got, want)
+		}
+	}
+}
