@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // The modes.
@@ -84,22 +82,6 @@ func secrets(a *githubactions.Action) []string {
 				out = append(out, line)
 			}
 		}
-	}
-	return out
-}
-
-// inputs for the application. The environment fills what is empty.
-func (in inputs) site(j job, cacheDir string, log *slog.Logger, progress func(kvsync.Progress)) app.Inputs {
-	out := app.Inputs{
-		Root: j.workspace, Config: in.config, Name: in.name, Directory: in.directory, Source: in.source,
-		Token: in.apiToken, AccountID: in.accountID, GitHubToken: in.githubToken, Actor: j.actor,
-		DeployedOnly: in.mode == modeRollback || in.mode == modePrune,
-		CacheDir:     cacheDir, Getenv: j.getenv, Log: log, Progress: progress,
-	}
-	// With auto, what the workflow checked out is what counts: a revision would
-	// make it a commit although a build changed the folder.
-	if in.source == source.KindCommit {
-		out.Commit = j.sha
 	}
 	return out
 }

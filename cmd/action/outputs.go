@@ -94,13 +94,13 @@ func planJSON(p *kvsync.Plan) (string, error) {
 }
 
 // appendSummary adds to the job's summary.
-func appendSummary(a *githubactions.Action, text string) error {
-	file := a.Getenv("GITHUB_STEP_SUMMARY")
+func appendSummary(c *console, text string) error {
+	file := c.a.Getenv("GITHUB_STEP_SUMMARY")
 	if file == "" {
 		return nil // not in a workflow
 	}
 	if st, err := os.Stat(file); err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && !st.Mode().IsRegular() {
 		return errors.New("write the job summary: GITHUB_STEP_SUMMARY is no file")
 	}
-	return writing(func(a *githubactions.Action) { a.AddStepSummary(text) }, a, "write the job summary")
+	return writing(func(a *githubactions.Action) { a.AddStepSummary(c.hide.Replace(text)) }, c.a, "write the job summary")
 }

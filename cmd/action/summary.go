@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/sethvargo/go-githubactions"
-
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -14,11 +12,6 @@ import (
 // summaryRows is how many rows a table of the summary has. GitHub takes 1 MiB a
 // step and shows none of a summary that is larger.
 const summaryRows = 200
-
-// summarize writes the job's summary.
-func summarize(a *githubactions.Action, c *console, r *app.Report) error {
-	return appendSummary(a, c.hide.Replace(summary(r)))
-}
 
 // summary is the report as Markdown. Everything that comes from outside passes
 // through inert.

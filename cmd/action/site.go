@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/source"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// onSite does what the mode says, unless err says that it must not, and reports
+// on it: outputs, log, and the text of the job summary.
+func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, string) {
+	t := &turn{rep: s.report(), err: err}
+	if err == nil {
+		t = s.on(ctx, c)
+	}
+	c.enter("")
+	if t.err == nil {
+		t.err = publish(c, t.rep)
+	}
+	t.rep.Error = app.Explain(t.err)
+	c.notices(t)
+	if t.err == nil {
+		c.say("%s", headline(t.rep))
+	}
+	c.fault(t)
+	return t.rep, summary(t.rep)
+}
+
+// turn is the work on one site and what came of it.
+type turn struct {
+	workspace string
+	// folder is where the site's configuration lies, in the workspace.
+	folder string
+	site   *app.Site // nil where it failed before there was one
+	rep    *app.Report
+	// notices are the engine's; those about the configuration are the site's.
+	notices []string
+	err     error
+}
+
+// on does what the mode says.
+func (s step) on(ctx context.Context, c *console) *turn {
+	in := s.site(c)
+	t := &turn{workspace: s.job.workspace, folder: in.Folder(), rep: s.report()}
+	c.enter(kvsync.StagePlan)
+	if t.site, t.err = app.Open(ctx, in); t.err == nil {
+		t.err = s.act(ctx, c, t.site, t.rep)
+	}
+	_ = t.site.Close() // everything was confirmed, or failed and was told
+	t.notices = slices.Clone(t.rep.Notices)
+	t.rep.Finish(t.site, t.err)
+	return t
+}
+
+// site is what the application is asked for. The environment fills what is empty.
+func (s step) site(c *console) app.Inputs {
+	in := app.Inputs{
+		Root: s.job.workspace, Config: s.config, Name: s.name, Directory: s.directory, Source: s.source,
+		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
+		DeployedOnly: s.mode == modeRollback || s.mode == modePrune,
+		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress,
+	}
+	// With auto, what the workflow checked out is what counts: a revision would
+	// make it a commit although a build changed the folder.
+	if s.source == source.KindCommit {
+		in.Commit = s.job.sha
+	}
+	return in
+}
+
+// act calls the engine and reports what it did.
+func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
+	var (
+		res    *kvsync.Result
+		plan   *kvsync.Plan
+		pruned *kvsync.Pruned
+		err    error
+	)
+	switch {
+	case s.mode == modeRollback:
+		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.to, DryRun: rep.DryRun})
+	case s.mode == modePrune:
+		pruned, err = site.Prune(ctx, rep.DryRun)
+	case rep.DryRun:
+		if plan, err = site.Plan(ctx, kvsync.Options{}); err == nil {
+			c.plan(plan)
+		}
+	default:
+		res, err = site.Deploy(ctx, kvsync.Options{})
+	}
+	rep.AddResult(res)
+	rep.AddPlan(plan)
+	rep.AddPruned(pruned)
+	return err
+}
+
+// headline is the run's outcome in one sentence.
+func headline(r *app.Report) string {
+	switch {
+	case r.Command == modePrune && r.DryRun:
+		return fmt.Sprintf("%s: %d keys would be deleted.", r.Site, r.Prune.Deleted)
+	case r.Command == modePrune:
+		return fmt.Sprintf("%s: %d keys were deleted.", r.Site, r.Pruned)
+	case r.Command == modeRollback && r.DryRun:
+		return fmt.Sprintf("%s would go back to deployment %s.", r.Site, r.Deployment)
+	case r.NoChange:
+		return fmt.Sprintf("%s: nothing to do, deployment %s is live.", r.Site, r.Deployment)
+	case r.Command == modeRollback:
+		return fmt.Sprintf("%s is back at deployment %s.", r.Site, r.Deployment)
+	case r.DryRun:
+		return fmt.Sprintf("%s: a plan; nothing was written.", r.Site)
+	case r.URL == "":
+		return fmt.Sprintf("%s is live as deployment %s.", r.Site, r.Deployment)
+	}
+	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, r.URL)
+}
