@@ -36,7 +36,7 @@ func newConsole(a *githubactions.Action, w io.Writer, secret []string) *console 
 	var pairs []string
 	for _, s := range secret {
 		a.AddMask(s)
-		pairs = append(pairs, s, "***")
+		pairs = append(pairs, s, "***", inert(s), "***") // as the log has it, and the summary
 	}
 	return &console{a: a, w: w, hide: strings.NewReplacer(pairs...), verbose: a.Getenv("RUNNER_DEBUG") == "1"}
 }

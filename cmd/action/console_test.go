@@ -87,6 +87,7 @@ func TestSecretsAreHiddenWhereTheRunnerDoesNotMask(t *testing.T) {
 	var w bytes.Buffer
 	c := testConsole(&w, "tok-123456")
 	w.Reset()
+	c.say("%s", c.hide.Replace(summary(&app.Report{Error: &app.Failure{Message: "x tok-123456"}})))
 	c.say("a tok-123456 b")
 	c.annotate(levelError, "tok-123456", 1, "tok-123456", "x tok-123456")
 	c.logger().Warn("retry", "url", "https://x/?tok-123456")
