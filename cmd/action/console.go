@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -24,9 +25,14 @@ type console struct {
 	w       io.Writer
 	hide    *strings.Replacer
 	verbose bool
+	// flat: all of it is one group, so the stages are none.
+	flat bool
 
 	mu    sync.Mutex
 	group kvsync.Stage
+	// annotated is what was annotated before: what several projects share, each
+	// of them says.
+	annotated map[string]bool
 	// step is the tenth of the uploads that was last told.
 	step int
 }
@@ -79,7 +85,8 @@ const (
 	levelError
 )
 
-// annotate puts a message at a file and line. An empty file is the job itself.
+// annotate puts a message at a file and line, once. An empty file is the job
+// itself.
 func (c *console) annotate(l level, file string, line int, title, message string) {
 	fields := map[string]string{"title": c.clean(title)}
 	if file != "" {
@@ -91,8 +98,16 @@ func (c *console) annotate(l level, file string, line int, title, message string
 		lines = append(lines, c.clean(strings.TrimRight(s, "\r\n")))
 	}
 	a, text := c.a.WithFieldsMap(fields), strings.Join(lines, "\n")
+	key := fmt.Sprintf("%d %q %q", l, fields, text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.annotated[key] {
+		return
+	}
+	if c.annotated == nil {
+		c.annotated = make(map[string]bool)
+	}
+	c.annotated[key] = true
 	switch l {
 	case levelError:
 		a.Errorf("%s", text)
@@ -114,7 +129,7 @@ var titles = map[kvsync.Stage]string{
 func (c *console) enter(s kvsync.Stage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s == c.group {
+	if s == c.group || c.flat {
 		return
 	}
 	if c.group != "" {
@@ -123,6 +138,23 @@ func (c *console) enter(s kvsync.Stage) {
 	if c.group = s; s != "" {
 		c.a.Group(titles[s])
 	}
+}
+
+// aside is a console whose lines are kept until fold prints them.
+func (c *console) aside() (*console, *bytes.Buffer) {
+	var kept bytes.Buffer
+	a := githubactions.New(githubactions.WithGetenv(c.a.Getenv), githubactions.WithWriter(&kept))
+	return &console{a: a, w: &kept, hide: c.hide, verbose: c.verbose, flat: true}, &kept
+}
+
+// fold prints, as one group, what was kept.
+func (c *console) fold(title string, kept *bytes.Buffer) {
+	title = c.clean(title)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.a.Group(title)
+	_, _ = kept.WriteTo(c.w) // a log that cannot be written cannot be told of either
+	c.a.EndGroup()
 }
 
 // progress tells what the engine does.

@@ -24,6 +24,8 @@ const (
 type inputs struct {
 	apiToken, accountID, githubToken    string
 	name, directory, source, to, config string
+	project                             string // the id of one
+	projects                            bool   // all that the repository holds
 	mode                                string
 	dryRun                              bool
 }
@@ -39,15 +41,21 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 		source:      cmp.Or(a.GetInput("source"), source.Auto),
 		to:          a.GetInput("to"),
 		config:      a.GetInput("config"),
+		project:     a.GetInput("project"),
 		mode:        cmp.Or(a.GetInput("mode"), modeDeploy),
 	}
 	var wrong []error
-	switch strings.ToLower(cmp.Or(a.GetInput("dry-run"), "false")) {
-	case "true":
-		in.dryRun = true
-	case "false":
-	default:
-		wrong = append(wrong, fmt.Errorf("input dry-run is %.40q; use true or false", a.GetInput("dry-run")))
+	for _, flag := range []struct {
+		name, value string
+		into        *bool
+	}{{"dry-run", a.GetInput("dry-run"), &in.dryRun}, {"projects", a.GetInput("projects"), &in.projects}} {
+		switch strings.ToLower(cmp.Or(flag.value, "false")) {
+		case "true":
+			*flag.into = true
+		case "false":
+		default:
+			wrong = append(wrong, fmt.Errorf("input %s is %.40q; use true or false", flag.name, flag.value))
+		}
 	}
 	switch in.mode {
 	case modeDeploy, modePlan, modeRollback, modePrune:
@@ -62,10 +70,34 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 	if in.to != "" && in.mode != modeRollback {
 		wrong = append(wrong, fmt.Errorf("input to is for mode: rollback, and the mode is %.40q; leave one of the two out", in.mode))
 	}
+	wrong = append(wrong, in.mixed()...)
 	if len(wrong) > 0 {
 		return in, &app.UsageError{Err: errors.Join(wrong...)}
 	}
 	return in, nil
+}
+
+// mixed says which inputs do not go together: each means a site, one project, or
+// all projects.
+func (in inputs) mixed() []error {
+	var wrong []error
+	if in.project != "" && in.name != "" {
+		wrong = append(wrong, errors.New("input name is a site's, and input project says that it is a project; leave one of the two out"))
+	}
+	if !in.projects {
+		return wrong
+	}
+	if in.mode == modeRollback || in.mode == modePrune {
+		wrong = append(wrong, fmt.Errorf("input projects is for mode: deploy and mode: plan, and the mode is %s; name one project in the input project", in.mode))
+	}
+	for _, one := range []struct{ name, value string }{
+		{"name", in.name}, {"project", in.project}, {"directory", in.directory}, {"config", in.config},
+	} {
+		if one.value != "" {
+			wrong = append(wrong, fmt.Errorf("input projects means each project in its own folder, and input %s is of one; leave one of the two out", one.name))
+		}
+	}
+	return wrong
 }
 
 // secrets are the values that no log, summary or output may show, wherever they

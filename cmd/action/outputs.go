@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,20 +10,15 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
-
-// maxPlanJSON keeps the outputs of a job under GitHub's 1 MiB, which counts
-// UTF-16, with room for other steps.
-const maxPlanJSON = 384 << 10
 
 // publish sets the step's outputs. A run is not successful until the steps
 // after it can see what it did.
-func publish(c *console, r *app.Report) error {
+func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	if c.a.Getenv("GITHUB_OUTPUT") == "" {
 		return nil // not in a workflow
 	}
-	plan, err := planJSON(r.Plan)
+	plan, err := planJSON()
 	if err != nil {
 		return err
 	}
@@ -63,34 +57,6 @@ func writing(f func(*githubactions.Action), a *githubactions.Action, what string
 	}()
 	f(a)
 	return nil
-}
-
-// planJSON is the plan on one line. Its lists are left out where they would not
-// fit.
-func planJSON(p *kvsync.Plan) (string, error) {
-	if p == nil {
-		return "", nil
-	}
-	b, err := json.Marshal(p)
-	if err != nil {
-		return "", fmt.Errorf("write the plan as JSON: %w", err)
-	}
-	if len(b) <= maxPlanJSON {
-		return string(b), nil
-	}
-	short := *p
-	short.Added, short.Changed, short.Removed, short.Notices = nil, nil, nil, nil
-	b, err = json.Marshal(struct {
-		kvsync.Plan
-		Added     []kvsync.Change `json:"added"`
-		Changed   []kvsync.Change `json:"changed"`
-		Removed   []kvsync.Change `json:"removed"`
-		Truncated bool            `json:"truncated"`
-	}{Plan: short, Added: []kvsync.Change{}, Changed: []kvsync.Change{}, Removed: []kvsync.Change{}, Truncated: true})
-	if err != nil {
-		return "", fmt.Errorf("write the plan as JSON: %w", err)
-	}
-	return string(b), nil
 }
 
 // appendSummary adds to the job's summary.

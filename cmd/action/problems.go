@@ -19,36 +19,26 @@ const annotations = 50
 func (c *console) notices(t *turn) {
 	if t.site != nil {
 		for _, n := range t.site.Notices {
-			file := t.locate(&n, "")
-			c.annotate(levelNotice, file, n.Line, "kv-sync: "+n.Path, reason(n))
+			c.annotate(levelNotice, t.file(n), n.Line, "kv-sync: "+n.Path, reason(n))
 		}
 	}
 	for _, n := range t.notices {
-		c.annotate(levelNotice, "", 0, "kv-sync", n)
+		c.annotate(levelNotice, "", 0, strings.TrimSpace("kv-sync "+t.subject), n)
 	}
 }
 
 // fault says what made the run fail, if something did: each file at fault, then
-// the whole. From here on the report names the files as the repository does.
+// the whole.
 func (c *console) fault(t *turn) {
 	f := t.rep.Error
 	if f == nil {
 		return
 	}
-	// A source's paths begin at the published folder, a configuration's at its
-	// own.
-	dir := ""
-	var refused *kvsync.RefusedError
-	if t.site != nil && errors.As(t.err, &refused) {
-		dir = t.site.Settings().Directory
-	}
-	for i := range f.Problems {
-		p := &f.Problems[i]
-		file := t.locate(p, dir)
+	for i, p := range f.Problems {
 		if i < annotations {
-			c.annotate(levelError, file, p.Line, "kv-sync: "+p.Path, reason(*p))
+			c.annotate(levelError, t.file(p), p.Line, "kv-sync: "+p.Path, reason(p))
 		} else {
-			c.say("refused: %s: %s", p.Path, reason(*p))
+			c.say("refused: %s: %s", p.Path, reason(p))
 		}
 	}
 	text := f.Message
@@ -58,28 +48,45 @@ func (c *console) fault(t *turn) {
 	if f.Kind == app.KindGuard && strings.Contains(f.Fix, "--") {
 		text += " (a flag of the kv-sync command, to be given once by hand)"
 	}
-	c.annotate(levelError, "", 0, "kv-sync "+t.rep.Command, text)
+	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), text)
 }
 
-// locate finds the file of the repository that a problem names, and has the
-// problem name it from the repository's root. It is "" for what is no file:
-// settings may come from inputs and the environment. dir is the published
-// folder for a path in it, else "".
-func (t *turn) locate(p *kvsync.Problem, dir string) string {
-	if path.IsAbs(p.Path) || path.IsAbs(dir) {
-		return ""
-	}
-	file := path.Join(t.folder, dir, p.Path)
-	if !filepath.IsLocal(filepath.FromSlash(file)) {
-		return ""
-	}
-	if dir == "" {
-		if st, err := os.Stat(filepath.Join(t.workspace, filepath.FromSlash(file))); err != nil || !st.Mode().IsRegular() {
-			return ""
+// locate has problems name their files from the repository's root. Their paths
+// begin at dir, which is "" where it is not published files that are meant: a
+// configuration's problems may be of inputs and the environment.
+func (t *turn) locate(problems []kvsync.Problem, dir string) {
+	for i := range problems {
+		p := &problems[i]
+		file := path.Join(t.folder, dir, p.Path)
+		if path.IsAbs(p.Path) || path.IsAbs(dir) || !filepath.IsLocal(filepath.FromSlash(file)) {
+			continue
 		}
+		if dir == "" {
+			if st, err := os.Stat(filepath.Join(t.workspace, filepath.FromSlash(file))); err != nil || !st.Mode().IsRegular() {
+				continue
+			}
+		}
+		p.Path = file
+		t.files[file] = true
 	}
-	p.Path = file
-	return file
+}
+
+// published is the folder at which the paths of what was refused begin: a
+// source's at the published one; "" for a configuration's.
+func (t *turn) published() string {
+	var refused *kvsync.RefusedError
+	if t.site == nil || !errors.As(t.err, &refused) {
+		return ""
+	}
+	return t.site.Settings().Directory
+}
+
+// file is the file of the repository that a problem is annotated at, or "".
+func (t *turn) file(p kvsync.Problem) string {
+	if t.files[p.Path] {
+		return p.Path
+	}
+	return ""
 }
 
 func reason(p kvsync.Problem) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/sethvargo/go-githubactions"
@@ -24,7 +25,11 @@ func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	defer os.RemoveAll(cache)
 	c.say("kv-sync %s", version)
 	s, err := readStep(a, cache)
-	rep, text := s.onSite(ctx, c, err)
+	do := s.onSite
+	if s.projects {
+		do = s.onProjects
+	}
+	rep, text := do(ctx, c, err)
 	if err := appendSummary(c, text); err != nil {
 		c.annotate(levelWarning, "", 0, "kv-sync", err.Error())
 	}
@@ -39,6 +44,8 @@ type step struct {
 	inputs
 	job   job
 	cache string // a folder
+	// transport is shared by the projects; nil is none.
+	transport http.RoundTripper
 }
 
 // readStep reads the environment. The step is of use even with an error, to

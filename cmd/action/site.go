@@ -14,14 +14,15 @@ import (
 // on it: outputs, log, and the text of the job summary.
 func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, string) {
 	t := &turn{rep: s.report(), err: err}
+	t.rep.Finish(nil, err)
 	if err == nil {
 		t = s.on(ctx, c)
 	}
 	c.enter("")
 	if t.err == nil {
-		t.err = publish(c, t.rep)
+		t.err = publish(c, t.rep, func() (string, error) { return planJSON(t.rep.Plan) })
+		t.rep.Error = app.Explain(t.err)
 	}
-	t.rep.Error = app.Explain(t.err)
 	c.notices(t)
 	if t.err == nil {
 		c.say("%s", headline(t.rep))
@@ -30,39 +31,49 @@ func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, s
 	return t.rep, summary(t.rep)
 }
 
-// turn is the work on one site and what came of it.
+// turn is the work on one site or project, and what came of it.
 type turn struct {
 	workspace string
 	// folder is where the site's configuration lies, in the workspace.
 	folder string
-	site   *app.Site // nil where it failed before there was one
-	rep    *app.Report
+	// files are those that problems name, from the workspace on.
+	files map[string]bool
+	site  *app.Site // nil where it failed before there was one
+	rep   *app.Report
 	// notices are the engine's; those about the configuration are the site's.
 	notices []string
 	err     error
+	// subject is what a message about the turn names it by, where there are others.
+	subject string
 }
 
 // on does what the mode says.
 func (s step) on(ctx context.Context, c *console) *turn {
 	in := s.site(c)
-	t := &turn{workspace: s.job.workspace, folder: in.Folder(), rep: s.report()}
+	t := &turn{workspace: s.job.workspace, folder: in.Folder(), files: map[string]bool{}, rep: s.report()}
 	c.enter(kvsync.StagePlan)
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)
 	}
 	_ = t.site.Close() // everything was confirmed, or failed and was told
 	t.notices = slices.Clone(t.rep.Notices)
+	if t.site != nil {
+		t.locate(t.site.Notices, "")
+	}
 	t.rep.Finish(t.site, t.err)
+	if t.rep.Error != nil {
+		t.locate(t.rep.Error.Problems, t.published())
+	}
 	return t
 }
 
 // site is what the application is asked for. The environment fills what is empty.
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
-		Root: s.job.workspace, Config: s.config, Name: s.name, Directory: s.directory, Source: s.source,
+		Root: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
 		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune,
-		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress,
+		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Transport: s.transport,
 	}
 	// With auto, what the workflow checked out is what counts: a revision would
 	// make it a commit although a build changed the folder.

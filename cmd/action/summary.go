@@ -11,7 +11,19 @@ import (
 
 // summaryRows is how many rows a table of the summary has. GitHub takes 1 MiB a
 // step and shows none of a summary that is larger.
-const summaryRows = 200
+const (
+	summaryRows = 200
+	maxSummary  = 960 << 10
+)
+
+// fitting is the text with what GitHub would not take cut off, at the end of a
+// line.
+func fitting(text string) string {
+	if len(text) <= maxSummary {
+		return text
+	}
+	return text[:strings.LastIndexByte(text[:maxSummary], '\n')+1] + "\nThe rest is in the log.\n"
+}
 
 // summary is the report as Markdown. Everything that comes from outside passes
 // through inert.
@@ -23,26 +35,45 @@ func summary(r *app.Report) string {
 	}
 	b.WriteString("\n\n")
 	if f := r.Error; f != nil {
-		fmt.Fprintf(&b, "**%s**\n", inert(f.Message))
-		if f.Fix != "" {
-			fmt.Fprintf(&b, "\nWhat to do: %s\n", inert(f.Fix))
-		}
-		problemTable(&b, f.Problems)
-		return b.String()
+		faultText(&b, f)
+		return fitting(b.String())
 	}
 	fmt.Fprintf(&b, "%s\n", inert(headline(r)))
 	facts(&b, r)
+	diff(&b, r)
+	return fitting(b.String())
+}
+
+// diff says what changed, how to go back, and what is worth knowing.
+func diff(b *strings.Builder, r *app.Report) {
 	if p := r.Plan; p != nil && !p.NoChange {
-		fmt.Fprintf(&b, "\n%s.\n", inert(counts(p)))
-		changeTable(&b, p)
+		fmt.Fprintf(b, "\n%s.\n", inert(counts(p)))
+		changeTable(b, p)
 	}
 	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
-		fmt.Fprintf(&b, "\nTo go back: run the rollback workflow, or %s\n", inert("kv-sync rollback --name "+r.Site+" --to "+r.PreviousDeployment))
+		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", inert(wayBack(r)))
 	}
 	for _, n := range r.Notices {
-		fmt.Fprintf(&b, "\n> %s\n", inert(n))
+		fmt.Fprintf(b, "\n> %s\n", inert(n))
 	}
-	return b.String()
+}
+
+// wayBack is the command that undoes a deploy.
+func wayBack(r *app.Report) string {
+	which := "--name " + r.Site
+	if id, ok := strings.CutPrefix(r.Site, "project/"); ok {
+		which = "--project " + id
+	}
+	return "kv-sync rollback " + which + " --to " + r.PreviousDeployment
+}
+
+// faultText says what went wrong, what to do, and where.
+func faultText(b *strings.Builder, f *app.Failure) {
+	fmt.Fprintf(b, "**%s**\n", inert(f.Message))
+	if f.Fix != "" {
+		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(f.Fix))
+	}
+	problemTable(b, f.Problems)
 }
 
 // facts are the names that a person copies from here.

@@ -89,6 +89,9 @@ type SomeError struct {
 
 // Error counts them.
 func (e *SomeError) Error() string {
+	if e.Failed == e.All {
+		return fmt.Sprintf("%d of %d projects failed", e.Failed, e.All)
+	}
 	return fmt.Sprintf("%d of %d projects failed, the others are done", e.Failed, e.All)
 }
 

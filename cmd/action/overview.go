@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// overview gathers the job summary of several projects. Of each it keeps what
+// will be shown; of very many it shows the first.
+type overview struct {
+	// Rows of the table, and what is said below it of each.
+	failed, changed, same rows
+	faults, diffs         strings.Builder
+}
+
+// rows are the first rows of a table, and how many there are in all.
+type rows struct {
+	text  strings.Builder
+	count int
+}
+
+// add takes what came of a project.
+func (o *overview) add(id string, r *app.Report) {
+	to, below := &o.changed, &o.diffs
+	switch {
+	case r.Error != nil:
+		to, below = &o.failed, &o.faults
+	case r.NoChange:
+		to, below = &o.same, nil
+	}
+	if to.count++; to.count <= summaryRows {
+		fmt.Fprintf(&to.text, "| %s | %s |\n", inert(id), strings.Join(row(r), " | "))
+	}
+	if below == nil || to.count > summaryRows || below.Len() > maxSummary/2 {
+		return
+	}
+	fmt.Fprintf(below, "\n#### %s\n", inert(id))
+	if r.Error != nil {
+		faultText(below, r.Error)
+		return
+	}
+	diff(below, r)
+}
+
+// row is what the table says of a project.
+func row(r *app.Report) []string {
+	if r.Error != nil {
+		return []string{"failed", "", "", "", ""}
+	}
+	count := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprint(n)
+	}
+	return []string{what(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), inert(r.Deployment)}
+}
+
+// what says in a word or two what changed.
+func what(p *kvsync.Plan) string {
+	switch files := p != nil && len(p.Added)+len(p.Changed)+len(p.Removed) > 0; {
+	case p == nil || p.NoChange:
+		return "nothing"
+	case p.First:
+		return "new"
+	case files && p.WorkerChanged:
+		return "files, code"
+	case files:
+		return "files"
+	case p.WorkerChanged:
+		return "code"
+	}
+	return "rules" // _redirects or _headers, or how they are applied
+}
+
+// headline is the outcome in one sentence.
+func (o *overview) headline(total *app.Report) string {
+	changed := "changed"
+	if total.DryRun {
+		changed = "would change"
+	}
+	all := o.failed.count + o.changed.count + o.same.count
+	return fmt.Sprintf("%d projects: %d %s, %d as they were, %d failed.", all, o.changed.count, changed, o.same.count, o.failed.count)
+}
+
+// summary is the whole as Markdown: those that failed come first, and those
+// that are as they were come last.
+func (o *overview) summary(total *app.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### kv-sync %s: projects\n", inert(total.Command))
+	if o.failed.count+o.changed.count+o.same.count > 0 {
+		fmt.Fprintf(&b, "\n%s %d requests, %.1f seconds.\n", o.headline(total), total.Requests, total.Seconds)
+		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Deployment |\n|---|---|--:|--:|--:|---|\n")
+		left := 0
+		for _, r := range []*rows{&o.failed, &o.changed, &o.same} {
+			b.WriteString(r.text.String())
+			left += max(0, r.count-summaryRows)
+		}
+		if left > 0 {
+			fmt.Fprintf(&b, "\nAnd %d more, in the log.\n", left)
+		}
+	}
+	if total.Error != nil && o.failed.count == 0 { // else it is said of each
+		b.WriteString("\n")
+		faultText(&b, total.Error)
+	}
+	b.WriteString(o.faults.String())
+	b.WriteString(o.diffs.String())
+	return fitting(b.String())
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// maxPlanJSON keeps the outputs of a job under GitHub's 1 MiB, which counts
+// UTF-16, with room for other steps.
+const maxPlanJSON = 384 << 10
+
+// planJSON is the plan on one line. Its lists are left out where they would not
+// fit.
+func planJSON(p *kvsync.Plan) (string, error) {
+	if p == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(p)
+	if err == nil && len(b) > maxPlanJSON {
+		b, err = json.Marshal(shortened(p))
+	}
+	if err != nil {
+		return "", fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	return string(b), nil
+}
+
+// shortPlan is a plan whose lists are left out.
+type shortPlan struct {
+	kvsync.Plan
+	Added     []kvsync.Change `json:"added"`
+	Changed   []kvsync.Change `json:"changed"`
+	Removed   []kvsync.Change `json:"removed"`
+	Truncated bool            `json:"truncated"`
+}
+
+func shortened(p *kvsync.Plan) shortPlan {
+	none := []kvsync.Change{}
+	short := shortPlan{Plan: *p, Added: none, Changed: none, Removed: none, Truncated: true}
+	short.Notices = nil
+	return short
+}
+
+// plans gathers the plans of several projects as one JSON object by their ids.
+// What it holds is bounded like what it gives: the longest lists go first, then
+// everything.
+type plans struct {
+	list  []*planText
+	bytes int
+	full  bool // even without lists they do not fit
+	err   error
+}
+
+type planText struct {
+	id          string
+	text, short []byte
+}
+
+// gain is what leaving the lists out would save.
+func (t *planText) gain() int { return len(t.text) - len(t.short) }
+
+// add takes a plan; nil is none.
+func (p *plans) add(id string, plan *kvsync.Plan) {
+	if plan == nil || p.full || p.err != nil {
+		return
+	}
+	t := &planText{id: id}
+	if t.text, p.err = json.Marshal(plan); p.err == nil {
+		t.short, p.err = json.Marshal(shortened(plan))
+	}
+	p.list = append(p.list, t)
+	p.bytes += len(`"":,`) + len(id) + len(t.text)
+	for p.bytes > maxPlanJSON-len(`{}`) {
+		longest := slices.MaxFunc(p.list, func(a, b *planText) int { return a.gain() - b.gain() })
+		if longest.gain() <= 0 {
+			p.list, p.full = nil, true
+			return
+		}
+		p.bytes -= longest.gain()
+		longest.text = longest.short
+	}
+}
+
+// text is the object.
+func (p *plans) text() (string, error) {
+	all := make(map[string]any, len(p.list))
+	for _, t := range p.list {
+		all[t.id] = json.RawMessage(t.text)
+	}
+	if p.full {
+		all["truncated"] = true // no project's plan is a boolean
+	}
+	b, err := json.Marshal(all)
+	if p.err != nil {
+		err = p.err
+	}
+	if err != nil {
+		return "", fmt.Errorf("write the plans as JSON: %w", err)
+	}
+	return string(b), nil
+}

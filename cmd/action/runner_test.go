@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// runner plays the part of GitHub's: a repository that people push to, and jobs
+// that check it out and run the Action.
+type runner struct {
+	t        *testing.T
+	platform *platformtest.Fixture
+	origin   string // a work tree, cloned from by each job
+	depth    int    // of those clones; 0 is 1
+	token    string
+	seen     bytes.Buffer // all that any job printed or wrote
+}
+
+func newRunner(t *testing.T) *runner {
+	t.Helper()
+	r := &runner{t: t, platform: platformtest.Start(t), origin: t.TempDir(), token: "cf-secret-token-0123456789abcdef"}
+	r.git(r.origin, "init", "-q", "-b", "main")
+	r.git(r.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
+	return r
+}
+
+func (r *runner) git(dir string, args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// push commits these files (nil removes one) and returns the commit.
+func (r *runner) push(files map[string][]byte) string {
+	r.t.Helper()
+	for name, content := range files {
+		name = filepath.Join(r.origin, name)
+		if content == nil {
+			if err := os.Remove(name); err != nil {
+				r.t.Fatal(err)
+			}
+			continue
+		}
+		write(r.t, name, content)
+	}
+	r.git(r.origin, "add", "-A", "-f")
+	r.git(r.origin, "commit", "-q", "-m", "Change the site")
+	return r.git(r.origin, "rev-parse", "HEAD")
+}
+
+func write(t *testing.T, name string, content []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcome is what a job left behind.
+type outcome struct {
+	code         int
+	log, summary string
+	outputs      map[string]string
+	workspace    string
+}
+
+// job checks a commit out as actions/checkout does, and runs the Action with
+// the environment that a runner gives a container.
+func (r *runner) job(commit string, with, env map[string]string) outcome {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	workspace := filepath.Join(dir, "workspace")
+	r.git(dir, "init", "-q", workspace)
+	r.git(workspace, "remote", "add", "origin", r.origin)
+	r.git(workspace, "fetch", "-q", "--no-tags", "--depth="+strconv.Itoa(max(r.depth, 1)), "origin", "+"+commit+":refs/remotes/origin/main")
+	r.git(workspace, "checkout", "-q", "-B", "main", "refs/remotes/origin/main")
+
+	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"), filepath.Join(dir, "event.json")
+	write(r.t, outputs, nil)
+	write(r.t, summary, nil)
+	write(r.t, event, []byte(`{"repository":{"full_name":"someone/site"}}`))
+	vars := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
+		"GITHUB_EVENT_PATH": event, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "someone/site", "GITHUB_SHA": commit,
+		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona", "GITHUB_API_URL": "http://127.0.0.1:9",
+		"HOME": filepath.Join(dir, "home"), "PATH": "", "TMPDIR": filepath.Join(dir, "tmp"),
+		"CLOUDFLARE_API_BASE_URL": r.platform.BaseURL,
+		"INPUT_API-TOKEN":         r.token, "INPUT_ACCOUNT-ID": r.platform.AccountID, "INPUT_NAME": "site",
+		"INPUT_DIRECTORY": "", "INPUT_SOURCE": "auto", "INPUT_MODE": "deploy", "INPUT_TO": "", "INPUT_CONFIG": "",
+		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "", "INPUT_PROJECT": "", "INPUT_PROJECTS": "false",
+	}
+	if err := os.Mkdir(vars["TMPDIR"], 0o777); err != nil {
+		r.t.Fatal(err)
+	}
+	for name, v := range with {
+		vars["INPUT_"+strings.ToUpper(name)] = v
+	}
+	for name, v := range env {
+		vars[name] = v
+	}
+	if text, ok := env["event"]; ok {
+		delete(vars, "event")
+		write(r.t, event, []byte(text))
+	}
+	cmd := exec.Command(binary)
+	cmd.Dir = workspace
+	for name, v := range vars {
+		cmd.Env = append(cmd.Env, name+"="+v)
+	}
+	log, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary), outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
+	r.seen.WriteString(o.log + o.summary + read(r.t, outputs))
+	if status := r.git(workspace, "status", "--porcelain", "--ignored"); status != "" {
+		r.t.Errorf("the job left files in the workspace:\n%s", status)
+	}
+	for _, place := range []string{vars["TMPDIR"], vars["HOME"]} {
+		if left, _ := os.ReadDir(place); len(left) > 0 {
+			r.t.Errorf("the job left files in %s: %v", place, left)
+		}
+	}
+	r.t.Logf("exit code %d\n%s\n%s", o.code, o.log, o.summary)
+	return o
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// parseOutputs reads GITHUB_OUTPUT as the runner does.
+func parseOutputs(t *testing.T, text string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := 0; i < len(lines) && text != ""; i++ {
+		name, delimiter, ok := strings.Cut(lines[i], "<<")
+		if !ok {
+			t.Fatalf("GITHUB_OUTPUT has the line %q", lines[i])
+		}
+		var value []string
+		for i++; i < len(lines) && lines[i] != delimiter; i++ {
+			value = append(value, lines[i])
+		}
+		out[name] = strings.Join(value, "\n")
+	}
+	return out
+}
+
+// get asks the live site for a page.
+func (r *runner) get(path string) string {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.platform.SiteURL("site")+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return body(r.t, req)
+}
+
+// body is what a server answers.
+func body(t *testing.T, req *http.Request) string {
+	t.Helper()
+	client := &http.Client{Timeout: 20 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (o outcome) want(t *testing.T, code int, inLog ...string) {
+	t.Helper()
+	if o.code != code {
+		t.Errorf("exit code %d, want %d", o.code, code)
+	}
+	for _, s := range inLog {
+		if !strings.Contains(o.log, s) {
+			t.Errorf("the log lacks %q", s)
+		}
+	}
+}
