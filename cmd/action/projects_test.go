@@ -179,6 +179,8 @@ func TestProjects(t *testing.T) {
 	held.wantOutputs(t, "0", "0", "blog")
 	r.job(second, one("shop", "mode", "prune", "dry-run", "true"), nil).want(t, 0, "project/shop: 0 keys would be deleted")
 	r.job(second, one("blog"), nil).want(t, 0, "project/blog: nothing to do")
+	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 4, "1 failed")
+	r.job(first, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 1, "::error title=kv-sync plan::set output")
 }
 
 func TestOneProjectIsRefused(t *testing.T) {
@@ -248,8 +250,8 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 			sub.t = t
 			o := sub.job(commit, c.with, c.env)
 			o.want(t, 2, c.log)
-			if !strings.Contains(o.summary, "### kv&#45;sync") && !strings.Contains(o.summary, "### kv-sync") {
-				t.Error("there is no summary")
+			if !strings.Contains(o.summary, inert(c.log)) {
+				t.Error("the summary does not say it")
 			}
 		})
 	}
@@ -330,6 +332,9 @@ func TestSummaryOfManyProjectsFits(t *testing.T) {
 			r.Error = &app.Failure{Message: strings.Repeat("|", 600)}
 		}
 		o.add(fmt.Sprint("project-", i), r)
+	}
+	if n := o.faults.Len() + o.diffs.Len(); n > 2<<20 {
+		t.Errorf("it holds %d bytes", n)
 	}
 	text := o.summary(&app.Report{Command: modeDeploy})
 	if len(text) > 1<<20 || !strings.Contains(text, "And 600 more, in the log.") || !strings.HasSuffix(text, "\nThe rest is in the log.\n") {
