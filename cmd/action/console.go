@@ -189,9 +189,14 @@ func (c *console) plan(p *kvsync.Plan) {
 		changes []kvsync.Change
 	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
 		for _, ch := range part.changes {
-			if left--; left >= 0 {
-				c.say("  %s %s  %s", part.sign, ch.Path, size(ch.Size))
+			if left--; left < 0 {
+				continue
 			}
+			if part.sign == "-" && p.Layout != "" { // none but the content layout knows its size
+				c.say("  - %s", ch.Path)
+				continue
+			}
+			c.say("  %s %s  %s", part.sign, ch.Path, size(ch.Size))
 		}
 	}
 	if left < 0 {

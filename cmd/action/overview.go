@@ -83,7 +83,11 @@ func (o *overview) headline(total *app.Report) string {
 		changed = "would change"
 	}
 	all := o.failed.count + o.changed.count + o.same.count
-	return fmt.Sprintf("%d projects: %d %s, %d as they were, %d failed.", all, o.changed.count, changed, o.same.count, o.failed.count)
+	noun := "projects"
+	if all == 1 {
+		noun = "project"
+	}
+	return fmt.Sprintf("%d %s: %d %s, %d as they were, %d failed.", all, noun, o.changed.count, changed, o.same.count, o.failed.count)
 }
 
 // summary is the whole as Markdown: those that failed come first, and those

@@ -275,6 +275,31 @@ func TestOneProjectFailsAtTheAPI(t *testing.T) {
 	o.want(t, 5, "project/shop: nothing to do", "2 projects: 0 changed, 1 as they were, 1 failed.")
 }
 
+// In the pathname layout there are no deployments, and no sizes of what is live.
+func TestProjectInThePathnameLayout(t *testing.T) {
+	r := newRunner(t)
+	files := map[string][]byte{
+		"projects/files/kv-sync.toml":      []byte("namespace = \"projects\"\nlayout = \"pathname\"\n"),
+		"projects/files/public/index.html": []byte("one"),
+		"projects/files/public/old.html":   []byte("old"),
+	}
+	first := r.push(files)
+	r.job(first, all(), nil).want(t, 0, "::group::project/files: these files are live.")
+	r.job(first, all(), nil).want(t, 0, "1 project: 0 changed", "::group::project/files: nothing to do, these files are live.")
+	second := r.push(map[string][]byte{"projects/files/public/index.html": []byte("two"), "projects/files/public/old.html": nil})
+	o := r.job(second, one("files"), nil)
+	o.want(t, 0, "  - /old.html\n", "project/files: these files are live.")
+	for _, s := range []string{"| changed | /index&#46;html | 3 B |  |", "| removed | /old&#46;html |  |  |"} {
+		if !strings.Contains(o.summary, s) {
+			t.Errorf("the summary lacks %q", s)
+		}
+	}
+	if got := r.value("project/files/assets/index.html"); got != "two" {
+		t.Errorf("the file is %q", got)
+	}
+	r.job(second, one("files", "mode", "rollback"), nil).want(t, 4, "pathname")
+}
+
 func TestWhatChanged(t *testing.T) {
 	file := []kvsync.Change{{Path: "/a"}}
 	for want, p := range map[string]*kvsync.Plan{

@@ -119,13 +119,23 @@ func headline(r *app.Report) string {
 	case r.Command == modeRollback && r.DryRun:
 		return fmt.Sprintf("%s would go back to deployment %s.", r.Site, r.Deployment)
 	case r.NoChange:
-		return fmt.Sprintf("%s: nothing to do, deployment %s is live.", r.Site, r.Deployment)
+		return fmt.Sprintf("%s: nothing to do, %s.", r.Site, live(r))
 	case r.Command == modeRollback:
 		return fmt.Sprintf("%s is back at deployment %s.", r.Site, r.Deployment)
 	case r.DryRun:
 		return fmt.Sprintf("%s: a plan; nothing was written.", r.Site)
+	case r.Deployment == "":
+		return fmt.Sprintf("%s: %s.", r.Site, live(r))
 	case r.URL == "":
 		return fmt.Sprintf("%s is live as deployment %s.", r.Site, r.Deployment)
 	}
 	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, r.URL)
+}
+
+// live says what is live. In the pathname layout no deployment is kept.
+func live(r *app.Report) string {
+	if r.Deployment == "" {
+		return "these files are live"
+	}
+	return fmt.Sprintf("deployment %s is live", r.Deployment)
 }

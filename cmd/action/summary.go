@@ -112,6 +112,9 @@ func changeTable(b *strings.Builder, p *kvsync.Plan) {
 			case "removed":
 				now, before = "", now
 			}
+			if p.Layout != "" { // none but the content layout knows the sizes of what is live
+				before = ""
+			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", part.what, inert(ch.Path), now, before)
 		}
 	}
