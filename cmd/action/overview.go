@@ -48,7 +48,7 @@ func (o *overview) add(id string, r *app.Report) {
 // row is what the table says of a project.
 func row(r *app.Report) []string {
 	if r.Error != nil {
-		return []string{"failed", "", "", "", ""}
+		return []string{"failed", "", "", "", inert(r.Deployment)}
 	}
 	count := func(n int) string {
 		if n == 0 {
@@ -97,7 +97,7 @@ func (o *overview) summary(total *app.Report) string {
 	fmt.Fprintf(&b, "### kv-sync %s: projects\n", inert(total.Command))
 	if o.failed.count+o.changed.count+o.same.count > 0 {
 		fmt.Fprintf(&b, "\n%s %d requests, %.1f seconds.\n", o.headline(total), total.Requests, total.Seconds)
-		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Deployment |\n|---|---|--:|--:|--:|---|\n")
+		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Live deployment |\n|---|---|--:|--:|--:|---|\n")
 		left := 0
 		for _, r := range []*rows{&o.failed, &o.changed, &o.same} {
 			b.WriteString(r.text.String())

@@ -140,7 +140,7 @@ func TestProjects(t *testing.T) {
 	hub := gitHub(t, first, second)
 	change := r.job(second, all("github-token", "gh-secret-token-123"), map[string]string{"GITHUB_API_URL": hub, "KV_SYNC_NAMESPACE": r.namespace()})
 	change.want(t, 0, "project/blog: nothing to do", "~ /index.html", "2 projects: 1 changed, 1 as they were, 0 failed.")
-	plans := change.wantOutputs(t, "1", "1", "blog", "shop")
+	plans := change.wantOutputs(t, "1", "2", "blog", "shop")
 	if !plans["blog"].NoChange || len(plans["shop"].Changed) != 1 || plans["shop"].Changed[0].Path != "/index.html" {
 		t.Errorf("plan-json is %s", change.outputs["plan-json"])
 	}
@@ -176,7 +176,10 @@ func TestProjects(t *testing.T) {
 	}
 	held := r.job(second, all(), nil)
 	held.want(t, 4, "::error title=kv-sync deploy project/shop::", "is held back", "1 of 2 projects failed, the others are done")
-	held.wantOutputs(t, "0", "0", "blog")
+	held.wantOutputs(t, "0", "1", "blog")
+	if !strings.Contains(held.summary, "| shop | failed |  |  |  | "+inert(shop)+" |") {
+		t.Error("the summary does not say what is live of a project that failed")
+	}
 	r.job(second, one("shop", "mode", "prune", "dry-run", "true"), nil).want(t, 0, "project/shop: 0 keys would be deleted")
 	r.job(second, one("blog"), nil).want(t, 0, "project/blog: nothing to do")
 	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 4, "1 failed")
