@@ -40,8 +40,8 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 			}
 		}()
 	}
-	if t.site.Project != "" || t.site.Name != "" || t.source.Dir != "" {
-		return &app.UsageError{Err: errors.New("--projects means each project in its own folder"), Fix: "leave --project, --name and --dir out"}
+	if t.site.Project != "" || t.site.Name != "" || t.site.Config != "" || t.source.Dir != "" {
+		return &app.UsageError{Err: errors.New("--projects means each project by what its own folder holds"), Fix: "leave --project, --name, --config and --dir out"}
 	}
 	ids, err := app.Projects(app.Inputs{})
 	if err != nil {
@@ -97,6 +97,10 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 			same++
 		}
 	})
-	fmt.Fprintf(text, "\n%d projects: %d changed, %d as they were, %d failed.\n", len(ids), len(ids)-same-failed, same, failed)
+	noun := "projects"
+	if len(ids) == 1 {
+		noun = "project"
+	}
+	fmt.Fprintf(text, "\n%d %s: %d changed, %d unchanged, %d failed.\n", len(ids), noun, len(ids)-same-failed, same, failed)
 	return reports, cmp.Or(err, unprinted)
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // projectsFolder holds the projects of a repository, each in a folder that is
@@ -64,6 +65,20 @@ func (in Inputs) Folder() string {
 	return dir
 }
 
+// missing refuses a project that is not among those of this repository: what
+// else lies here is not meant. A folder that is named is.
+func (in Inputs) missing() error {
+	if in.DeployedOnly || in.Directory != "" {
+		return nil
+	}
+	ids, err := Projects(in)
+	if err != nil {
+		return nil //nolint:nilerr // there are no projects here, so it is what lies here
+	}
+	return &UsageError{Err: fmt.Errorf("there is no folder %s/%s", projectsFolder, in.Project),
+		Fix: fmt.Sprintf("%s/ has: %s; give --dir if another folder is meant", projectsFolder, strings.Join(ids, ", "))}
+}
+
 // place enters the folder of the project that is asked for. What Root's own
 // kv-sync.toml says, all projects share.
 func (in Inputs) place() (out Inputs, shared string, err error) {
@@ -75,7 +90,7 @@ func (in Inputs) place() (out Inputs, shared string, err error) {
 	}
 	dir := in.Folder()
 	if dir == "." {
-		return in, "", nil
+		return in, "", in.missing()
 	}
 	if in.Directory != "" && !filepath.IsAbs(in.Directory) {
 		in.Directory = filepath.Join(in.Root, in.Directory) // as it was typed, from here

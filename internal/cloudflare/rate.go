@@ -24,6 +24,7 @@ type pacer struct {
 	next  time.Time     // no request before
 	gap   time.Duration // between two requests
 	until time.Time     // the gap holds
+	said  time.Time     // until then it was said that requests go slower
 }
 
 // wait returns when the next request may be sent.
@@ -67,7 +68,8 @@ func (p *pacer) observe(h http.Header) {
 		p.gap = 0
 		return
 	}
-	if p.gap == 0 {
+	if now.After(p.said) { // once, though answers that are overtaken bring the gap and take it away
+		p.said = now.Add(q.reset)
 		p.log.Info("few requests of the API's rate limit are left: going slower",
 			slog.Int64("left", q.left), slog.Duration("for", q.reset))
 	}
