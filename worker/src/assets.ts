@@ -47,7 +47,8 @@ interface Rules {
   edge: EdgeCache;
 }
 
-class Site implements Assets {
+/** The assets of an opened manifest. */
+export class Site implements Assets {
   readonly #manifest: Manifest;
   #made: Rules | undefined;
 
@@ -193,7 +194,8 @@ class Site implements Assets {
   }
 }
 
-function failure(status: 400 | 404 | 500 | 503): Response {
+/** An answer that says nothing and that no cache keeps. */
+export function failure(status: 400 | 404 | 500 | 503): Response {
   const headers: Record<string, string> = { "Cache-Control": "no-store" };
   if (status === 503) headers["Retry-After"] = retryAfterSeconds;
   return new Response(null, { status, headers });

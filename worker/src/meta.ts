@@ -33,8 +33,8 @@ export interface Meta {
   edgeCache: number;
 }
 
-const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"] as const;
-const notFoundHandlings = ["404-page", "single-page-application", "none"] as const;
+export const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"] as const;
+export const notFoundHandlings = ["404-page", "single-page-application", "none"] as const;
 const redirectStatuses = [200, 301, 302, 303, 307, 308];
 
 /** Reads a meta section, or throws an Error that names the member that is wrong. */
@@ -42,15 +42,22 @@ export function parseMeta(bytes: Uint8Array): Meta {
   const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   const meta = record(json, "meta");
   const site = string(meta["site"], "site");
-  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(site)) throw new Error("site is no site id");
+  if (!/^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/.test(site)) throw new Error("site is no site id");
   return {
     site,
     types: list(meta["types"], "types").map((type) => string(type, "types")),
     htmlHandling: oneOf(htmlHandlings, meta["html_handling"], "html_handling"),
     notFoundHandling: oneOf(notFoundHandlings, meta["not_found_handling"], "not_found_handling"),
+    ...parseRules(meta),
+    edgeCache: seconds(meta["edge_cache"], "edge_cache"),
+  };
+}
+
+/** The redirects and headers of a manifest, served or stored. */
+export function parseRules(meta: Record<string, unknown>): Pick<Meta, "redirects" | "headers"> {
+  return {
     redirects: list(meta["redirects"], "redirects").map(redirect),
     headers: list(meta["headers"], "headers").map(headerRule),
-    edgeCache: seconds(meta["edge_cache"], "edge_cache"),
   };
 }
 
@@ -72,12 +79,14 @@ function headerRule(json: unknown): HeaderRule {
   };
 }
 
-function record(json: unknown, member: string): Record<string, unknown> {
+/** Refuses what is no object. */
+export function record(json: unknown, member: string): Record<string, unknown> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${member} holds no object`);
   return json as Record<string, unknown>;
 }
 
-function string(json: unknown, member: string): string {
+/** Refuses what is no string. */
+export function string(json: unknown, member: string): string {
   if (typeof json !== "string") throw new Error(`${member} holds no string`);
   return json;
 }
@@ -90,7 +99,7 @@ function seconds(json: unknown, member: string): number {
 }
 
 /** A list that was left out is empty. */
-function list(json: unknown, member: string): unknown[] {
+export function list(json: unknown, member: string): unknown[] {
   if (json === undefined) return [];
   if (!Array.isArray(json)) throw new Error(`${member} holds no list`);
   return json;

@@ -47,6 +47,16 @@ export interface Site {
   damage?: (manifest: Buffer) => void;
 }
 
+/** A Worker that is no site: a platform, or what a test needs. */
+export interface OtherWorker {
+  name: string;
+  /** Its TypeScript, or the name of the file that holds it, below worker/. */
+  main: string | { source: string };
+  /** Bindings and modules beside it, as workerd's configuration says them. */
+  bindings?: string;
+  compatibilityFlags?: string[];
+}
+
 /** A response as it came over the wire. */
 export interface Reply {
   status: number;
@@ -58,6 +68,7 @@ export interface Reply {
 export interface Ask {
   method?: string;
   headers?: Record<string, string>;
+  body?: string | Buffer;
 }
 
 export const modified = 1_700_000_000;
@@ -123,9 +134,15 @@ export class KV {
   reads: { key: string; ttl: number }[] = [];
   /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
   fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
+  /** Each write that was accepted, in order. */
+  writes: string[] = [];
+  /** Whether a write is refused with this status: asked with the number of earlier ones of that key. */
+  refuse: (key: string, earlier: number) => number | undefined = () => undefined;
+  #tried: string[] = [];
   readonly server = http.createServer((request, response) => {
     const url = new URL(request.url!, "http://kv");
     const key = decodeURIComponent(url.pathname.slice(1));
+    if (request.method === "PUT") return this.#put(key, request, response);
     const fault = this.fault(key, this.reads.filter((read) => read.key === key).length);
     this.reads.push({ key, ttl: Number(url.searchParams.get("cache_ttl")) });
     const value = this.values.get(key);
@@ -133,6 +150,32 @@ export class KV {
     else if (fault === "missing" || !value) response.writeHead(404).end();
     else response.writeHead(200, { "content-length": value.length }).end(value);
   });
+
+  #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const refused = this.refuse(key, this.#tried.filter((tried) => tried === key).length);
+      this.#tried.push(key);
+      if (!refused) {
+        this.values.set(key, Buffer.concat(chunks));
+        this.writes.push(key);
+      }
+      response.writeHead(refused ?? 200).end();
+    });
+  }
+
+  /** Forgets what was asked and told, and what was stored where a content is given. */
+  reset(values?: Map<string, Buffer>): void {
+    this.reads = [];
+    this.writes = [];
+    this.#tried = [];
+    this.fault = () => undefined;
+    this.refuse = () => undefined;
+    if (!values) return;
+    this.values.clear();
+    for (const [key, value] of values) this.values.set(key, value);
+  }
 }
 
 /** A running workerd. */
@@ -145,10 +188,10 @@ export class Platform {
   /** What workerd wrote to stderr and stdout, the Workers' console among it. */
   log = "";
 
-  static async start(sites: Site[], oracles: Site[]): Promise<Platform> {
+  static async start(sites: Site[], oracles: Site[], others: OtherWorker[] = []): Promise<Platform> {
     const platform = new Platform();
     try {
-      await platform.#start(sites, oracles);
+      await platform.#start(sites, oracles, others);
       return platform;
     } catch (error) {
       await platform.stop();
@@ -156,7 +199,7 @@ export class Platform {
     }
   }
 
-  async #start(sites: Site[], oracles: Site[]): Promise<void> {
+  async #start(sites: Site[], oracles: Site[], others: OtherWorker[]): Promise<void> {
     this.#folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
     await new Promise<void>((resolve) => this.kv.server.listen(0, "127.0.0.1", resolve));
     await bundle("src/default.ts", join(this.#folder, "worker.js"));
@@ -165,7 +208,8 @@ export class Platform {
     const services = [`(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ()))`];
     for (const site of sites) services.push(await this.#ours(site));
     for (const site of oracles) services.push(this.#oracle(site));
-    const names = [...sites.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
+    for (const other of others) services.push(await this.#other(other));
+    const names = [...sites.map(({ name }) => name), ...others.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
     const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
     const config = join(this.#folder, "config.capnp");
     writeFileSync(
@@ -218,6 +262,14 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = "{}")]))`;
   }
 
+  async #other({ name, main, bindings = "", compatibilityFlags = [] }: OtherWorker): Promise<string> {
+    const file = `other-${name}.js`;
+    await bundle(typeof main === "string" ? main : { contents: main.source, resolveDir: ".", loader: "ts" }, join(this.#folder, file));
+    return `(name = "${name}", worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ${JSON.stringify(compatibilityFlags)},
+      modules = [(name = "worker.js", esModule = embed "${file}")],
+      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "LOADER", workerLoader = (id = "${name}"))${bindings && `, ${bindings}`}]))`;
+  }
+
   #oracle(site: Site): string {
     const root = join(this.#folder, `oracle-${site.name}`);
     mkdirSync(root);
@@ -242,7 +294,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
   }
 
   /** Sends a request with this very path to a service. */
-  ask(service: string, path: string, { method = "GET", headers = {} }: Ask = {}): Promise<Reply> {
+  ask(service: string, path: string, { method = "GET", headers = {}, body }: Ask = {}): Promise<Reply> {
     const port = this.port(service);
     return new Promise((resolve, reject) => {
       const request = http.request(
@@ -257,7 +309,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
         },
       );
       request.on("error", reject);
-      request.end();
+      request.end(body);
     });
   }
 
@@ -289,7 +341,7 @@ export async function bundle(entry: string | StdinOptions, outfile: string): Pro
     minify: true,
     format: "esm",
     target: "es2024",
-    external: ["./kv-sync-manifest.bin"],
+    external: ["./kv-sync-manifest.bin", "cloudflare:*", "node:*"],
     logLevel: "warning",
   });
 }

@@ -1,0 +1,41 @@
+// Writing to KV.
+
+/** KV takes one write a second for one key, so this outlasts a few others of that key. */
+const attempts = 6;
+const firstWait = 1_000;
+const longestWait = 8_000;
+
+/** A Worker may have six connections open at once. */
+const atOnce = 6;
+
+/** Writes a value, again where KV was busy or failing. Throws when it stays so. */
+export async function write(kv: KVNamespace, key: string, value: string | Uint8Array): Promise<void> {
+  for (let attempt = 1, wait = firstWait; ; attempt++, wait = Math.min(wait * 2, longestWait)) {
+    try {
+      await kv.put(key, value as string | Uint8Array<ArrayBuffer>);
+      return;
+    } catch (cause) {
+      const passing = /\b(?:429|5\d\d)\b/.test(String(cause));
+      if (!passing || attempt === attempts) throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+/** Writes values side by side. After a failure it begins no further one, and throws when those under way are done. */
+export async function writeAll<T>(items: T[], one: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const worker = async () => {
+    while (next < items.length && !failed) {
+      try {
+        await one(items[next++]!);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}

@@ -1,0 +1,40 @@
+// What is live, as a deploy has to know it.
+
+import { readBlob } from "./blob";
+import { ManifestError } from "./manifest";
+import { ProjectKeys, siteOf } from "./project_keys";
+import { decodeStored, type StoredManifest } from "./stored";
+import { readVersion, type Current } from "./version";
+
+/** Reads the stored manifest of a deployment. Throws a ManifestError where it is gone, damaged or another's. */
+export async function readStored(kv: KVNamespace, projectId: string, ref: string): Promise<StoredManifest> {
+  const blob = await readBlob(kv, new ProjectKeys(projectId).manifest(ref));
+  if (!blob) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is gone; deploy again with the option to repair`);
+  const manifest = decodeStored(new Uint8Array(await new Response(blob).arrayBuffer()));
+  if (manifest.site !== siteOf(projectId)) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is another site's; deploy again with the option to repair`);
+  return manifest;
+}
+
+/**
+ * The manifests of the deployments that were live before the rollback, or the
+ * rollbacks in a row, that made the live one so again. What cannot be read is
+ * left out: it concerns open tabs alone.
+ */
+export async function readLeft(kv: KVNamespace, projectId: string, { activations, version }: Current, retain: number): Promise<StoredManifest[]> {
+  const left: StoredManifest[] = [];
+  for (let i = 1; i < activations.length && i < retain && isRollback(activations[0].message); i++) {
+    if (!isRollback(activations[i - 1]!.message)) break;
+    try {
+      const earlier = await readVersion(kv, projectId, activations[i]!.version);
+      if (!earlier || earlier.stamp.deployment === version.stamp.deployment) continue;
+      left.push(await readStored(kv, projectId, earlier.stamp.manifest));
+    } catch (error) {
+      console.warn(`kv-sync: open tabs of an earlier deployment of project ${projectId} may miss files:`, error);
+    }
+  }
+  return left;
+}
+
+function isRollback(message: string): boolean {
+  return message.startsWith("Rollback to ");
+}

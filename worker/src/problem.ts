@@ -1,0 +1,29 @@
+// What is wrong with what somebody wants to deploy, for them to read.
+
+/** Something about one path that has to be mended. */
+export interface Problem {
+  /** Without the slash in front, as a file's name; or what else is meant. */
+  path: string;
+  /** Counts from 1; left out where no line is meant. */
+  line?: number;
+  reason: string;
+  /** What to do. */
+  fix: string;
+}
+
+/** Lists everything that is refused, in the order of the paths. Nothing was written. */
+export class RefusedError extends Error {
+  override name = "RefusedError";
+  readonly problems: readonly Problem[];
+
+  constructor(problems: Problem[]) {
+    const lines = problems.map(({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`);
+    super(`kv-sync refuses to deploy, nothing was written:${lines.join("")}`);
+    this.problems = problems;
+  }
+}
+
+/** A text as a message may quote it, cut after so many characters. */
+export function quote(text: string, most = 100): string {
+  return JSON.stringify([...text].slice(0, most).join(""));
+}

@@ -1,0 +1,133 @@
+// A project on its way into the Worker Loader.
+
+import { LRU } from "./lru";
+import { isProjectId } from "./project_keys";
+import { ProjectError, readCurrent, readVersion, type Current, type EncodedModule, type VersionCode } from "./version";
+
+/** What an asset binding has to know of its project. */
+export interface AssetBindingProps {
+  projectId: string;
+  /**
+   * The "hash.nonce" of the served manifest, so that a Dynamic Worker has the
+   * assets that were switched together with its code. Without it the binding
+   * serves what is active.
+   */
+  served?: string;
+}
+
+/** A project as it is active. */
+export interface Project {
+  /** For the Worker Loader: it changes with what the project is, and only then. */
+  readonly id: string;
+  /** For its asset binding. */
+  readonly props: Required<AssetBindingProps>;
+  /** Whether there is a Dynamic Worker to start; else its assets are all there is. */
+  readonly hasCode: boolean;
+  /**
+   * What the Worker Loader is to be given: the project's code, its variables
+   * with those of `env` over them, and no network unless `globalOutbound` is
+   * given. Rejects with a ProjectError for a project without code.
+   */
+  code(env?: Record<string, unknown>, options?: CodeOptions): Promise<WorkerLoaderWorkerCode>;
+}
+
+/** What a platform may allow a customer's code beyond its own bindings. */
+export interface CodeOptions {
+  /**
+   * Where its fetch() and connect() lead: a service binding, which sees and
+   * answers each, or null, the default, which refuses them. (The Worker Loader
+   * itself would lead them to the Internet, in the platform's name.)
+   */
+  globalOutbound?: Fetcher | null | undefined;
+}
+
+/** What is remembered of what is active: enough to call a Dynamic Worker that runs. */
+interface Pointer {
+  expires: number;
+  version: string;
+  loader: string;
+  served: string;
+  hasCode: boolean;
+}
+
+/** For how many seconds an isolate takes what is active for granted, and KV's cache beside it once more. */
+const defaultTtl = 30;
+
+/** About what a Pointer takes. */
+const pointerBytes = 512;
+const pointersBudget = 1 << 20;
+
+/**
+ * What isolates remember, by namespace. Values only: a promise of one request
+ * cannot be waited for in another.
+ */
+const pointers = new WeakMap<KVNamespace, LRU<Pointer>>();
+
+/** The project that is active under an id, or null where there is none. Throws where KV fails or holds what is damaged. */
+export async function readProject(projectId: string, kv: KVNamespace, ttl = defaultTtl): Promise<Project | null> {
+  if (!isProjectId(projectId)) return null;
+  let known = pointers.get(kv);
+  if (!known) pointers.set(kv, (known = new LRU(pointersBudget)));
+  const pointer = known.get(projectId);
+  if (pointer && Date.now() < pointer.expires) return new ActiveProject(kv, projectId, pointer);
+
+  const current = await readCurrent(kv, projectId, ttl);
+  // That there is none is not remembered: anybody can ask for ids that are none.
+  if (!current) return null;
+  const fresh = { ...pointerOf(current), expires: Date.now() + ttl * 1000 };
+  known.set(projectId, fresh, pointerBytes);
+  return new ActiveProject(kv, projectId, fresh, current.version.code);
+}
+
+function pointerOf({ activations, version }: Current): Omit<Pointer, "expires"> {
+  return { version: activations[0].version, loader: version.loader, served: version.served, hasCode: version.code !== undefined };
+}
+
+class ActiveProject implements Project {
+  readonly id: string;
+  readonly props: Required<AssetBindingProps>;
+  readonly hasCode: boolean;
+  readonly #kv: KVNamespace;
+  readonly #version: string;
+  readonly #code: VersionCode | undefined;
+
+  constructor(kv: KVNamespace, projectId: string, { loader, served, hasCode, version }: Pointer, code?: VersionCode) {
+    this.id = loader;
+    this.props = { projectId, served };
+    this.hasCode = hasCode;
+    this.#kv = kv;
+    this.#version = version;
+    this.#code = code;
+  }
+
+  async code(env: Record<string, unknown> = {}, { globalOutbound = null }: CodeOptions = {}): Promise<WorkerLoaderWorkerCode> {
+    const { projectId } = this.props;
+    if (!this.hasCode) throw new ProjectError(`project ${projectId} has no code; serve its assets instead`);
+    const code = this.#code ?? (await this.#read());
+    return {
+      mainModule: code.main,
+      modules: Object.fromEntries([...code.modules].map(([name, module]) => [name, decode(module)])),
+      compatibilityDate: code.compatibilityDate,
+      compatibilityFlags: code.compatibilityFlags,
+      env: Object.fromEntries([...code.env, ...Object.entries(env)]),
+      globalOutbound,
+    };
+  }
+
+  /** The isolate remembered what is active, and not its code: that lies under a key of its own, which never changes. */
+  async #read(): Promise<VersionCode> {
+    const version = await readVersion(this.#kv, this.props.projectId, this.#version);
+    if (version?.code && version.loader === this.id) return version.code;
+    throw new ProjectError(`project ${this.props.projectId}: its version ${this.#version} is not in KV; ask again, or deploy it again`);
+  }
+}
+
+function decode(module: EncodedModule): WorkerLoaderModule {
+  if ("wasm" in module) return { wasm: bytes(module.wasm) };
+  if ("data" in module) return { data: bytes(module.data) };
+  return module;
+}
+
+function bytes(base64: string): ArrayBuffer {
+  return Uint8Array.fromBase64(base64).buffer;
+}

@@ -1,0 +1,164 @@
+// What _redirects and _headers have in common. Both are read as the Go side
+// reads them (internal/routing): the same rules, limits and refusals, which
+// testdata/project/rules.json holds both to. A line that cannot be used is a
+// problem, and nothing is deployed.
+
+import { quote, type Problem } from "./problem";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Nobody reads more, and what is uploaded may be nothing but bad lines. */
+const mostProblems = 1_000;
+
+/** One of the two files while it is read. */
+export class RuleFile {
+  readonly problems: Problem[] = [];
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  add(line: number, fix: string, reason: string): void {
+    this.problems.push({ path: this.#path, line, reason, fix });
+  }
+
+  /** Each line with its number, trimmed. Text that is not UTF-8 is reported at its first bad line, and then there are none. */
+  *lines(text: Uint8Array): Generator<[number, string]> {
+    if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
+    const bad = firstBadLine(text);
+    if (bad !== undefined) {
+      this.add(bad, "save the file as UTF-8", "the line is not UTF-8 text");
+      return;
+    }
+    let n = 0;
+    for (const line of split(text)) {
+      if (this.problems.length >= mostProblems) return;
+      yield [++n, trim(decoder.decode(line))];
+    }
+  }
+
+  /** Whether a pattern can match anything: each name in it stands once. What it says otherwise is a problem. */
+  checkPattern(line: number, pattern: string): boolean {
+    const splats = pattern.split("*").length - 1;
+    if (splats > 1) {
+      this.add(line, 'keep one "*"', `${quote(pattern)} has more than one splat`);
+      return false;
+    }
+    const seen = new Set(splats > 0 ? [":splat"] : []);
+    for (const [name] of pattern.matchAll(placeholder)) {
+      if (seen.has(name)) {
+        this.add(line, "give each placeholder its own name", `${quote(pattern)} uses ${name} twice`);
+        return false;
+      }
+      seen.add(name);
+    }
+    if (pattern.includes("\\")) {
+      this.add(line, 'use "/"', `${quote(pattern)} has a backslash, which no request's path has`);
+      return false;
+    }
+    return true;
+  }
+}
+
+/** ":name" in a path or, for headers, in a host. */
+const placeholder = /:[A-Za-z]\w*/g;
+
+/** Whether a pattern has a splat or a placeholder. */
+export function isDynamicRule(pattern: string): boolean {
+  return pattern.includes("*") || pattern.search(placeholder) >= 0;
+}
+
+/** What Go takes for white space; JavaScript's set is another. */
+const space = /[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+/** Takes white space off both ends, in linear time. */
+export function trim(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && space.test(text[start]!)) start++;
+  while (start < end && space.test(text[end - 1]!)) end--;
+  return text.slice(start, end);
+}
+
+/** The words of a line. */
+export function words(line: string): string[] {
+  return line.split(space).filter((word) => word !== "");
+}
+
+function* split(text: Uint8Array): Generator<Uint8Array> {
+  for (let from = 0; from <= text.length; ) {
+    const end = text.indexOf(0x0a, from);
+    yield text.subarray(from, end < 0 ? text.length : end);
+    from = end < 0 ? Infinity : end + 1;
+  }
+}
+
+function firstBadLine(text: Uint8Array): number | undefined {
+  if (isText(text)) return undefined;
+  let n = 0;
+  for (const line of split(text)) {
+    n++;
+    if (!isText(line)) return n;
+  }
+  return n;
+}
+
+function isText(bytes: Uint8Array): boolean {
+  if (bytes.includes(0)) return false;
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function isComment(line: string): boolean {
+  return line === "" || line.startsWith("#");
+}
+
+/** The number of characters, of which some take two of JavaScript's. */
+export function characters(text: string): number {
+  return [...text].length;
+}
+
+/** Cuts an absolute https URL into host and the rest; the host is "" for anything else. */
+export function splitHost(text: string): { host: string; rest: string } {
+  const [, host, rest] = /^https:\/\/+([^/]+)\/?(.*)/s.exec(text) ?? [];
+  return host === undefined ? { host: "", rest: text } : { host, rest: rest! };
+}
+
+/**
+ * A path as a URL parser prints it: percent-encoded, without dot segments, and
+ * begun by a slash. Query and fragment come apart, each with its mark, or "".
+ */
+export function normalizeRule(text: string): { path: string; query: string; fragment: string } {
+  const [, before, query, fragment] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(text)!;
+  const segments = before!.replace(/^\//, "").split("/");
+  const kept: string[] = [];
+  segments.forEach((segment, i) => {
+    const dots = /^(?:\.|%2e){1,2}$/i.test(segment) ? segment.replace(/%2e/gi, ".").length : 0;
+    if (dots === 0) {
+      kept.push(encode(segment, "\"<>`{}"));
+      return;
+    }
+    if (dots === 2) kept.pop();
+    if (i === segments.length - 1) kept.push("");
+  });
+  return {
+    path: `/${kept.join("/")}`,
+    query: query === undefined || query === "?" ? "" : encode(query, '"<>'),
+    fragment: fragment === undefined || fragment === "#" ? "" : encode(fragment, '"<>`'),
+  };
+}
+
+/** Percent-encodes controls, the space, all beyond ASCII, and what stands in `also`. What is already encoded stays. */
+function encode(text: string, also: string): string {
+  let out = "";
+  for (const byte of new TextEncoder().encode(text)) {
+    const unit = String.fromCharCode(byte);
+    out += byte <= 0x20 || byte >= 0x7f || also.includes(unit) ? `%${byte.toString(16).toUpperCase().padStart(2, "0")}` : unit;
+  }
+  return out;
+}
