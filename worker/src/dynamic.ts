@@ -88,15 +88,18 @@ export async function serveProject(
   if (!project) return null;
   const { id, props, hasCode } = project;
   if (!hasCode) return serveAssets(request, props, () => kv, ttl);
+  let started = true;
   try {
     const worker = loader.get(id + revision, async () => {
+      started = false;
       const code = await project.code({ ASSETS: bind({ props }), ...options.env }, { globalOutbound });
+      started = true;
       return limits ? { ...code, limits } : code;
     });
     return await worker.getEntrypoint().fetch(request);
   } catch (error) {
     console.error(`kv-sync: the Dynamic Worker of project ${projectId} failed:`, error);
-    return failure(500);
+    return failure(started ? 500 : 503);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { LRU } from "./lru";
 import { isProjectId } from "./project_keys";
-import { ProjectError, readCurrent, readVersion, type Current, type EncodedModule, type VersionCode } from "./version";
+import { ProjectError, readCurrent, readVersion, type EncodedModule, type VersionCode } from "./version";
 
 /** What an asset binding has to know of its project. */
 export interface AssetBindingProps {
@@ -43,7 +43,10 @@ export interface CodeOptions {
 
 /** What is remembered of what is active: enough to call a Dynamic Worker that runs. */
 interface Pointer {
-  expires: number;
+  /** When it was read, in milliseconds since 1970 UTC. */
+  read: number;
+  /** How often the code could not be read. */
+  failures: number;
   version: string;
   loader: string;
   served: string;
@@ -69,18 +72,22 @@ export async function readProject(projectId: string, kv: KVNamespace, ttl = defa
   let known = pointers.get(kv);
   if (!known) pointers.set(kv, (known = new LRU(pointersBudget)));
   const pointer = known.get(projectId);
-  if (pointer && Date.now() < pointer.expires) return new ActiveProject(kv, projectId, pointer);
+  if (pointer && Date.now() - pointer.read < ttl * 1000) return new ActiveProject(kv, projectId, pointer, undefined);
 
   const current = await readCurrent(kv, projectId, ttl);
   // That there is none is not remembered: anybody can ask for ids that are none.
   if (!current) return null;
-  const fresh = { ...pointerOf(current), expires: Date.now() + ttl * 1000 };
+  const { loader, served, code } = current.version;
+  const fresh: Pointer = {
+    version: current.activations[0].version,
+    loader,
+    served,
+    hasCode: code !== undefined,
+    read: Date.now(),
+    failures: pointer?.loader === loader ? pointer.failures : 0,
+  };
   known.set(projectId, fresh, pointerBytes);
-  return new ActiveProject(kv, projectId, fresh, current.version.code);
-}
-
-function pointerOf({ activations, version }: Current): Omit<Pointer, "expires"> {
-  return { version: activations[0].version, loader: version.loader, served: version.served, hasCode: version.code !== undefined };
+  return new ActiveProject(kv, projectId, fresh, code);
 }
 
 class ActiveProject implements Project {
@@ -88,15 +95,16 @@ class ActiveProject implements Project {
   readonly props: Required<AssetBindingProps>;
   readonly hasCode: boolean;
   readonly #kv: KVNamespace;
-  readonly #version: string;
+  readonly #pointer: Pointer;
   readonly #code: VersionCode | undefined;
 
-  constructor(kv: KVNamespace, projectId: string, { loader, served, hasCode, version }: Pointer, code?: VersionCode) {
-    this.id = loader;
-    this.props = { projectId, served };
-    this.hasCode = hasCode;
+  constructor(kv: KVNamespace, projectId: string, pointer: Pointer, code: VersionCode | undefined) {
+    // The Worker Loader keeps an id whose code it could not get as one that fails.
+    this.id = pointer.failures === 0 ? pointer.loader : `${pointer.loader}~${pointer.failures}`;
+    this.props = { projectId, served: pointer.served };
+    this.hasCode = pointer.hasCode;
     this.#kv = kv;
-    this.#version = version;
+    this.#pointer = pointer;
     this.#code = code;
   }
 
@@ -116,9 +124,15 @@ class ActiveProject implements Project {
 
   /** The isolate remembered what is active, and not its code: that lies under a key of its own, which never changes. */
   async #read(): Promise<VersionCode> {
-    const version = await readVersion(this.#kv, this.props.projectId, this.#version);
-    if (version?.code && version.loader === this.id) return version.code;
-    throw new ProjectError(`project ${this.props.projectId}: its version ${this.#version} is not in KV; ask again, or deploy it again`);
+    const { version: ref, loader } = this.#pointer;
+    try {
+      const version = await readVersion(this.#kv, this.props.projectId, ref);
+      if (version?.code && version.loader === loader) return version.code;
+      throw new ProjectError(`project ${this.props.projectId}: its version ${ref} is not in KV; ask again, or deploy it again`);
+    } catch (error) {
+      this.#pointer.failures++;
+      throw error;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // What _redirects and _headers have in common. Both are read as the Go side
 // reads them (internal/routing): the same rules, limits and refusals, which
-// testdata/project/rules.json holds both to. A line that cannot be used is a
+// testdata/project/rule-files.json holds both to. A line that cannot be used is a
 // problem, and nothing is deployed.
 
 import { quote, type Problem } from "./problem";

@@ -5,9 +5,10 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { contentTypes } from "../src/content_type";
+import { contentType, contentTypes } from "../src/content_type";
 import type { Deploy } from "./dynamic/upload";
 import { Platform, type OtherWorker } from "./platform";
+import { ruleVectors } from "./rule_vectors";
 
 /** Where the files are, relative to worker/. */
 export const projectFolder = "../testdata/project";
@@ -110,7 +111,8 @@ export async function projectFiles(): Promise<Map<string, string>> {
   } finally {
     await platform.stop();
   }
-  out.set("content-types.json", `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentTypes[extension]])), null, 1)}\n`);
+  out.set("content-types.json", `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)])), null, 1)}\n`);
+  out.set("rule-files.json", `[\n${ruleVectors().map((vector) => JSON.stringify(vector)).join(",\n")}\n]\n`);
   return out;
 }
 

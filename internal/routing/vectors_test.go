@@ -1,0 +1,70 @@
+package routing
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Both languages read _redirects and _headers alike: worker/ writes the corpus.
+func TestVectors(t *testing.T) {
+	raw, err := os.ReadFile("../../testdata/project/rule-files.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type problem struct {
+		Line        int
+		Reason, Fix string
+	}
+	var vectors []struct {
+		Kind     string
+		HTML     string `json:"html_handling"`
+		Text     []byte
+		Rules    json.RawMessage
+		Problems []problem
+	}
+	if err := json.Unmarshal(raw, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	if len(vectors) < 600 {
+		t.Fatalf("only %d vectors", len(vectors))
+	}
+	quoted := regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	for _, v := range vectors {
+		var got, want any
+		var found []kvsync.Problem
+		if v.Kind == "redirects" {
+			var rules []kvsync.Redirect
+			err = json.Unmarshal(v.Rules, &rules)
+			want = rules
+			got, found = ParseRedirects("_redirects", v.Text, v.HTML)
+		} else {
+			var rules []kvsync.HeaderRule
+			err = json.Unmarshal(v.Rules, &rules)
+			want = rules
+			got, found = ParseHeaders("_headers", v.Text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%.200q: rules (-worker +here):\n%s", v.Text, d)
+		}
+		var problems []problem
+		for _, p := range found {
+			problems = append(problems, problem{p.Line, quoted.ReplaceAllString(p.Reason, `""`), p.Fix})
+		}
+		for i := range v.Problems {
+			v.Problems[i].Reason = quoted.ReplaceAllString(v.Problems[i].Reason, `""`)
+		}
+		if d := cmp.Diff(v.Problems, problems, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%.200q: problems (-worker +here):\n%s", v.Text, d)
+		}
+	}
+}

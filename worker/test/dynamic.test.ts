@@ -1,0 +1,270 @@
+// Projects in real workerd: a platform's loader, its customers' Dynamic Workers
+// and the KV that deployProject wrote, which the tests can watch and break.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { Deploy } from "./dynamic/upload";
+import { encodeManifest, sha256Hex } from "./encode";
+import { Platform, type Ask } from "./platform";
+import { uploadWorker } from "./project_vectors";
+
+const forward = "export default { fetch: (request, env) => new URL(request.url).pathname === '/who' ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };";
+
+let platform: Platform;
+let clock = Date.UTC(2026, 10, 21);
+
+before(async () => {
+  platform = await Platform.start([], [], [
+    uploadWorker,
+    { name: "loader", main: "test/dynamic/loader.ts", bindings: `(name = "OTHER_KV", kvNamespace = "kv")` },
+    { name: "bare", main: { source: `import { serveProject } from "@kv-sync/worker/dynamic";
+      export default { fetch: (r, env, ctx) => serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx).catch((error) => new Response(error.message)) };` } },
+    {
+      name: "outbound",
+      main: {
+        source: `import { serveProject } from "@kv-sync/worker/dynamic"; import { WorkerEntrypoint } from "cloudflare:workers";
+          export { AssetBinding } from "@kv-sync/worker/dynamic";
+          export class Outbound extends WorkerEntrypoint { fetch(r) { return new Response("the platform answers for " + r.url); } }
+          export default { fetch: (r, env, ctx) => serveProject(r, "net", env, ctx, { globalOutbound: ctx.exports.Outbound({}), env: { PLAN: r.headers.get("x-plan") }, revision: r.headers.get("x-plan") }) };`,
+      },
+    },
+  ]);
+});
+after(() => platform.stop());
+beforeEach(() => platform.kv.reset(new Map()));
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** Deploys texts, and code where some is given, an hour after what was deployed before. */
+async function deploy(project: string, files: Record<string, string>, js?: string, options: Deploy["options"] = {}) {
+  clock += 3_600_000;
+  const body: Deploy = {
+    project,
+    now: clock,
+    random: "00c0ffee",
+    files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, base64(text)])),
+    ...(js && { code: { main: "index.js", modules: { "index.js": { js } }, compatibilityDate: "2026-01-01" } }),
+    options,
+  };
+  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  const answer = JSON.parse(reply.body) as Record<string, unknown> & { error?: string; version: string; loader: string; deployment: string; removed: number; uploaded: number; unchanged: number; noChange: boolean; name: string; problems?: { path: string; reason: string }[] };
+  return { ...answer, status: reply.status };
+}
+
+async function deployed(...args: Parameters<typeof deploy>) {
+  const result = await deploy(...args);
+  assert.equal(result.status, 200, `${result.error}`);
+  return result;
+}
+
+const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
+  platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
+const reads = () => platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}\.[0-9a-f]{16}$/, "…"));
+const value = (key: string) => JSON.parse(platform.kv.values.get(key)!.toString()) as { activations: { id: string; version: string; message: string }[]; version: Record<string, unknown> };
+
+describe("a project", () => {
+  it("is its Dynamic Worker, which has its assets", async () => {
+    await deployed("app", { "/index.html": "home", "/a.txt": "a" }, forward);
+    assert.equal((await ask("app", "/who")).body, "VERSION ");
+    const page = await ask("app", "/");
+    assert.deepEqual([page.status, page.body, page.headers["content-type"], page.headers.etag], [200, "home", "text/html; charset=utf-8", `"${sha256Hex("home")}"`]);
+    assert.equal((await ask("app", "/index.html")).headers.location, "/");
+    assert.equal((await ask("app", "/a.txt", { headers: { range: "bytes=0-0" } })).status, 206);
+    assert.equal((await ask("app", "/", { headers: { "if-none-match": `"${sha256Hex("home")}"` } })).status, 304);
+    assert.equal((await ask("app", "/none")).status, 404);
+    assert.equal((await ask("app", "/", { method: "POST", body: "x" })).status, 405);
+  });
+
+  it("without code is served straight from its assets", async () => {
+    await deployed("plain", { "/index.html": "plain", "/404.html": "nothing" });
+    assert.equal((await ask("plain", "/")).body, "plain");
+    assert.deepEqual(await ask("plain", "/none").then(({ status, body }) => [status, body]), [404, "nothing"]);
+    assert.equal((await ask("plain", "/", { headers: { "x-way": "by hand" } })).body, "no code");
+  });
+
+  it("that is not there, or could not be, is the platform's matter", async () => {
+    for (const project of ["unknown", "../app", "App", "", "a/b", "a".repeat(64), "_a", "app\u00e9", "__proto__"]) {
+      const reply = await ask("x", "/", { headers: { "x-project": encodeURIComponent(project).replace(/%2F/g, "/") } });
+      assert.deepEqual([reply.status, reply.body], [404, "the platform's own answer"], project);
+    }
+    assert.deepEqual([...new Set(reads())], ["project/unknown/current"], "an id that could be none is not even looked for");
+  });
+
+  it("costs a read of KV for each file, and a few when an isolate meets it", async () => {
+    await deployed("cost", { "/index.html": "home" }, forward);
+    platform.kv.reset();
+    await ask("cost", "/");
+    assert.deepEqual(reads(), ["project/cost/current", "project/cost/b/…", "project/cost/b/…"]);
+    platform.kv.reset();
+    await ask("cost", "/");
+    await ask("cost", "/who");
+    await ask("cost", "/none");
+    assert.deepEqual(reads(), ["project/cost/b/…"], "for what is remembered the namespace is one in all handlers");
+    platform.kv.reset();
+    await ask("cost", "/who", { headers: { "x-ttl": "0" } });
+    await ask("cost", "/who", { headers: { "x-way": "by hand", "x-ttl": "60" } });
+    await ask("cost", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"cost"}' } });
+    assert.ok(platform.kv.reads.filter(({ key }) => key.endsWith("current")).length <= 1);
+  });
+
+  it("switches code and assets together", async () => {
+    const first = await deployed("switch", { "/index.html": "one", "/gone.txt": "gone" }, forward.replace("VERSION", "one"));
+    const both = async (headers: Record<string, string>) => [(await ask("switch", "/who", { headers })).body, (await ask("switch", "/", { headers })).body];
+    const old = { "x-way": "by hand" }; // remembers for 60 seconds
+    assert.deepEqual(await both(old), ["one ", "one"]);
+    const second = await deployed("switch", { "/index.html": "two", "/new.txt": "new" }, forward.replace("VERSION", "two"));
+    assert.notEqual(second.loader, first.loader);
+    assert.deepEqual(await both(old), ["one ", "one"], "an isolate that has not noticed has the first, whole");
+    assert.equal((await ask("switch", "/new.txt", { headers: old })).status, 404);
+  });
+
+  it("notices a switch after its ttl, and serves what was before to open tabs", async () => {
+    await deployed("fresh", { "/index.html": "one", "/gone.txt": "gone", "/c.txt": "c" }, forward);
+    const now = { "x-ttl": "0" };
+    assert.equal((await ask("fresh", "/", { headers: now })).body, "one");
+    const other = await deployed("fresh", { "/index.html": "two", "/c.txt": "c" }, forward);
+    assert.equal(other.removed, 1);
+    assert.equal((await ask("fresh", "/", { headers: now })).body, "two");
+    assert.equal((await ask("fresh", "/gone.txt", { headers: now })).body, "gone");
+    await deployed("fresh", { "/index.html": "three", "/c.txt": "c" });
+    assert.equal((await ask("fresh", "/who", { headers: now })).status, 404, "the code is gone");
+  });
+
+  it("gives the Worker Loader what it takes, and the given variables over the project's", async () => {
+    const vector = JSON.parse(readFileSync("../testdata/project/first.json", "utf8")) as { deploy: Deploy };
+    await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(vector.deploy) });
+    const code = JSON.parse((await ask("shop", "/", { headers: { "x-way": "code" } })).body) as Record<string, unknown>;
+    assert.match(code["id"] as string, /^shop:[0-9a-f]{32}$/);
+    assert.deepEqual({ ...code, id: "", props: "" }, {
+      mainModule: "index.js",
+      modules: [["add.wasm", "wasm", [0, 97, 115, 109, 1, 0, 0, 0]], ["index.js", "js", vector.deploy.code!.modules["index.js"]!["js" as never]], ["table.bin", "data", [0, 1, 254, 255]], ["words.txt", "text", "<ü & \u2028>"]],
+      compatibilityDate: "2026-01-01",
+      compatibilityFlags: ["nodejs_compat"],
+      env: { GREETING: "given", LIMITS: { b: [1, 2.5, null], a: true }, GIVEN: 1 },
+      globalOutbound: null,
+      id: "",
+      props: "",
+    });
+    assert.equal((await ask("shop", "/words")).body, "<ü & \u2028>hello");
+    assert.equal((await ask("shop", "/css/style.css")).body, "b{}\n");
+  });
+
+  it("has the network that the platform gives, and another Worker for another revision", async () => {
+    await deployed("net", { "/index.html": "home" }, "export default { fetch: async (r, env) => new Response(env.PLAN + ': ' + await (await fetch('http://elsewhere.example/x')).text()) };");
+    for (const plan of ["free", "paid"]) {
+      assert.equal((await platform.ask("outbound", "/", { headers: { "x-plan": plan } })).body, `${plan}: the platform answers for http://elsewhere.example/x`);
+    }
+    assert.match((await ask("net", "/")).body, /^$/, "and none by default");
+    assert.match(platform.log, /not permitted to access the internet/);
+  });
+
+  it("reads its namespace from where the platform says", async () => {
+    await deployed("elsewhere", { "/index.html": "other namespace" });
+    assert.equal((await ask("elsewhere", "/", { headers: { "x-way": "other binding" } })).body, "other namespace");
+  });
+
+  it("says what a platform forgot", async () => {
+    assert.match((await platform.ask("bare", "/")).body, /the main module has no export AssetBinding; add: export/);
+    assert.match((await platform.ask("bare", "/", { headers: { "x-nothing": "1" } })).body, /there is no KV namespace of projects; bind it as KV_SYNC_BLOBS/);
+  });
+});
+
+describe("what goes wrong", () => {
+  it("in a customer's code is a 500 without details, until it is mended", async () => {
+    for (const bad of ["export default { fetch() { throw new Error('secret of the customer') } }", "export default {", "export default {}", "import 'nothing'; export default {}", "throw 1"]) {
+      await deployed("bad", { "/index.html": "home" }, bad);
+      const reply = await ask("bad", "/", { headers: { "x-ttl": "0" } });
+      assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], bad);
+    }
+    await deployed("bad", { "/index.html": "home" }, forward);
+    assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
+  });
+
+  it("in KV is a 503, and over when KV is well again", async () => {
+    await deployed("weak", { "/index.html": "home" }, forward);
+    platform.kv.fault = (key) => (key.endsWith("/current") ? "error" : undefined);
+    const down = await ask("weak", "/", { headers: { "x-ttl": "0" } });
+    assert.deepEqual([down.status, down.headers["retry-after"], down.body], [503, "5", ""]);
+    platform.kv.fault = (key) => (key.includes("/b/") ? "error" : undefined);
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    platform.kv.fault = (key) => (key.includes("/b/") ? "missing" : undefined);
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    platform.kv.reset();
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
+  });
+
+  it("while the code is read passes", async () => {
+    await deployed("late", { "/index.html": "home" }, forward);
+    await ask("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } }); // remembers what is active, but not the code
+    const version = value("project/late/current").activations[0]!.version;
+    platform.kv.fault = (key) => (key.endsWith(version) ? "missing" : undefined);
+    assert.equal((await ask("late", "/")).status, 503);
+    platform.kv.reset();
+    assert.equal((await ask("late", "/")).body, "home");
+    assert.ok(platform.kv.reads.some(({ key }) => key.endsWith(version)), "read under its own key");
+  });
+
+  it("in what is stored is a 500 or 503, never another project's file", async () => {
+    await deployed("other", { "/index.html": "other's secret" }, forward);
+    const current = platform.kv.values.get("project/other/current")!.toString();
+    const damages: Record<string, string> = {
+      cut: current.slice(0, -1),
+      "no JSON": "hello",
+      null: "null",
+      foreign: current,
+      "a newer format": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("other:", "victim:").replaceAll("project/other", "project/victim").replace('"format":1', '"format":2'),
+      "another's loader id": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("project/other", "project/victim"),
+      "a served manifest elsewhere": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("other:", "victim:").replaceAll("project/other", "project/victim").replace(/"served":"[^"]*"/, '"served":"../../other/current"'),
+    };
+    for (const [name, text] of Object.entries(damages)) {
+      platform.kv.values.set("project/victim/current", Buffer.from(text));
+      const reply = await ask("victim", "/", { headers: { "x-ttl": "0" } });
+      assert.deepEqual([reply.status, reply.body], [503, ""], name);
+    }
+  });
+
+  it("refuses a manifest of another site, which a customer may have uploaded as a file", async () => {
+    const manifest = encodeManifest({ site: "project/other", entries: [{ path: "/index.html", hash: sha256Hex("x"), nonce: "0".repeat(16), size: 1, modified: 0, type: "text/html" }] });
+    platform.kv.values.set(`project/evil/b/${sha256Hex(manifest)}.${"1".repeat(16)}`, manifest);
+    platform.kv.values.set(`project/other/b/${sha256Hex("x")}.${"0".repeat(16)}`, Buffer.from("x"));
+    const ask = (props: object) => platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
+    const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
+    assert.deepEqual([reply.status, reply.body], [500, ""]);
+    assert.match(platform.log, /is another site's/);
+    assert.ok(!reads().some((key) => key.startsWith("project/other/")));
+    for (const props of [{}, { projectId: "../other" }, { projectId: "other/b" }, { projectId: 1 }, { projectId: "evil", served: "../../other/current" }, { projectId: "evil", served: "" }, { projectId: "evil", served: 7 }]) {
+      platform.kv.reset();
+      const reply = await ask(props);
+      assert.deepEqual([reply.status, reply.body, reads()], [500, "", []], JSON.stringify(props));
+    }
+    assert.equal((await ask({ projectId: "nobody" })).status, 404);
+  });
+});
+
+describe("a hostile Dynamic Worker", () => {
+  it("gets its own project's files and nothing else", async () => {
+    await deployed("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, forward);
+    await deployed("evil", { "/index.html": "mine" }, readFileSync("test/dynamic/hostile.js", "utf8"));
+    platform.kv.reset();
+    const reply = await ask("evil", "/");
+    assert.equal(reply.status, 200);
+    const found = JSON.parse(reply.body) as Record<string, string>;
+    assert.ok(Object.keys(found).length > 200);
+    assert.ok(!/other's/.test(reply.body));
+    assert.ok(!platform.kv.reads.some(({ key }) => !key.startsWith("project/evil/")), "KV is asked for nothing of another project");
+
+    // What every object has, and what the stub itself is.
+    const harmless = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "0", "connect"]);
+    for (const [attempt, result] of Object.entries(found)) {
+      const [, way, name] = /^(get|call|path) (.*)$/.exec(attempt) ?? [];
+      if (way !== undefined && harmless.has(name!)) continue;
+      if (/^(?:fetch|header|set props|upgrade|method)/.test(attempt)) assert.match(result, /^threw |"status":40[45],.*"body":""/, attempt);
+      else if (attempt === "the loader's bindings" || attempt === "its modules") assert.equal(result, '["ASSETS"]');
+      else if (attempt === "its exports") assert.equal(result, '["default"]');
+      else assert.match(result, /^threw /, attempt);
+    }
+    assert.match(found["the network"]!, /not permitted to access the internet/);
+    assert.ok(!Object.values(found).some((result) => /kv-sync|\b[0-9a-f]{64}\b/.test(result)), "no details");
+  });
+});
