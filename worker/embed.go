@@ -6,7 +6,8 @@ package worker
 import "embed"
 
 // Source holds src/*.ts. src/index.ts is the module "@kv-sync/worker",
-// src/site.ts is "@kv-sync/worker/site", and src/default.ts is the Worker of a
+// src/site.ts is "@kv-sync/worker/site", src/dynamic.ts is
+// "@kv-sync/worker/dynamic", and src/default.ts is the Worker of a
 // site that has no code of its own. Its one external import is
 // "./kv-sync-manifest.bin", a data module beside the bundle.
 //

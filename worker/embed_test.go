@@ -8,9 +8,9 @@ import (
 )
 
 // What is served depends on nothing: every import names a file that is
-// embedded beside it, or the manifest that a deploy adds.
+// embedded beside it, the manifest that a deploy adds, or the runtime.
 func TestSourceIsWhole(t *testing.T) {
-	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/default.ts"} {
+	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/dynamic.ts", "src/default.ts"} {
 		if _, err := fs.Stat(Source, entry); err != nil {
 			t.Errorf("entry point: %v", err)
 		}
@@ -27,7 +27,7 @@ func TestSourceIsWhole(t *testing.T) {
 		}
 		for _, match := range imports.FindAllSubmatch(text, -1) {
 			found++
-			if string(match[1]) == "./kv-sync-manifest.bin" {
+			if name := string(match[1]); name == "./kv-sync-manifest.bin" || name == "cloudflare:workers" {
 				continue
 			}
 			if _, err := fs.Stat(Source, path.Join("src", string(match[1])+".ts")); err != nil {

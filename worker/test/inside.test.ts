@@ -27,7 +27,7 @@ test("inside workerd", async () => {
       bundle: true,
       format: "esm",
       target: "es2024",
-      external: ["node:*"],
+      external: ["node:*", "cloudflare:*"],
       logLevel: "warning",
     });
     writeFileSync(join(folder, "vectors.json"), JSON.stringify(readVectors()));

@@ -1,6 +1,7 @@
 import "./caching";
 import "./chunks";
 import "./conditional";
+import "./dynamic";
 import "./html";
 import "./manifest";
 import "./meta";
@@ -8,6 +9,7 @@ import "./pathname";
 import "./pattern";
 import "./range";
 import "./redirects";
+import "./stored";
 import { runAll, type Vectors } from "./harness";
 
 export default {

@@ -1,0 +1,79 @@
+// docs/dynamic-workers.md: every example of it is compiled as a platform's own
+// project would be, and run in real workerd.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { Platform } from "./platform";
+
+const text = readFileSync("../docs/dynamic-workers.md", "utf8");
+const blocks = (language: string) => [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
+const [quickStart, parts, namespace, uploads, ...more] = blocks("ts");
+const [customer] = blocks("js");
+const [config] = blocks("jsonc");
+const examples = { quickStart: quickStart!, parts: parts!, namespace: namespace!, uploads: uploads! };
+
+/** Below worker/, so that the package's own name resolves. */
+const folder = ".build/docs";
+
+let platform: Platform;
+before(async () => {
+  platform = await Platform.start(
+    [],
+    [],
+    Object.entries(examples).map(([name, source]) => ({ name, main: { source }, bindings: name === "namespace" ? `(name = "KV_ASSETS", kvNamespace = "kv")` : "" })),
+  );
+});
+after(() => platform.stop());
+
+describe("docs/dynamic-workers.md", () => {
+  it("has the examples that are tested here", () => {
+    assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 1]);
+    for (const binding of ["LOADER", "KV_SYNC_BLOBS", '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
+    JSON.parse(config!.replace(/^\/\/.*$/m, "")) as unknown;
+  });
+
+  for (const [name, source] of Object.entries(examples)) {
+    it(`compiles: ${name}`, async () => {
+      const project = join(folder, name);
+      rmSync(project, { recursive: true, force: true });
+      mkdirSync(join(project, "src"), { recursive: true });
+      writeFileSync(join(project, "src/index.ts"), source);
+      // What `wrangler types` writes.
+      writeFileSync(
+        join(project, "worker-configuration.d.ts"),
+        `declare namespace Cloudflare {
+           interface GlobalProps { mainModule: typeof import("./src/index") }
+           interface Env { KV_SYNC_BLOBS: KVNamespace; KV_ASSETS: KVNamespace; LOADER: WorkerLoader }
+         }
+         interface Env extends Cloudflare.Env {}\n`,
+      );
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ extends: "../../../src/tsconfig.json", include: ["src/*.ts", "*.d.ts"] }));
+      await promisify(execFile)("node_modules/.bin/tsc", ["-p", project]).catch((error: { stdout: string }) => assert.fail(error.stdout));
+    });
+  }
+
+  it("runs", async () => {
+    const upload = (project: string, body: object) => platform.ask("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
+    const refused = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>", "/.env": "KEY=1" } });
+    assert.deepEqual([refused.status, (JSON.parse(refused.body) as { problems: { path: string }[] }).problems[0]!.path], [422, ".env"]);
+    const done = JSON.parse((await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: customer })).body) as { uploaded: number; noChange: boolean };
+    assert.deepEqual([done.uploaded, done.noChange], [1, false]);
+    await upload("pages", { files: { "/index.html": "pages" } });
+    assert.match(platform.kv.values.get("project/shop/current")!.toString(), /customer@example\.com/);
+
+    for (const service of ["quickStart", "parts", "namespace"]) {
+      const ask = async (project: string, path: string) => {
+        const { status, body } = await platform.ask(service, path, { headers: { host: `${project}.example.com` } });
+        return [status, body];
+      };
+      assert.deepEqual(await ask("shop", "/"), [200, "<h1>Shop</h1>"], service);
+      assert.deepEqual(await ask("shop", "/api/x"), [200, '{"hello":"world"}'], service);
+      assert.deepEqual(await ask("pages", "/"), [200, "pages"], service);
+      assert.deepEqual(await ask("none", "/"), [404, "There is no such project."], service);
+    }
+  });
+});
