@@ -20,6 +20,8 @@ const rounds = Number(process.env["ROUNDS"] ?? 10);
 const page = Buffer.alloc(4096, "x");
 /** The number of files of the site that is measured. */
 let current = 0;
+/** What KV holds of the projects that are measured. */
+const projects = new Map<string, Buffer>();
 const nonce = "0123456789abcdef";
 const hash = sha256Hex(page);
 const here = "../bench/serving";
@@ -41,14 +43,22 @@ interface Contender {
 const stem = (file: string) => file.slice(0, -".html".length);
 const same = (file: string) => file;
 
+const loader = `(name = "LOADER", workerLoader = (id = "bench"))`;
+const esbuildWasm = `, (name = "esbuild.wasm", wasm = embed "esbuild.wasm")`;
+
 const only = process.env["ONLY"]?.split(",");
 const contenders: Contender[] = ([
   { name: "one KV get", at: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
   { name: "from memory", at: stem, service: () => worker("memory.js") },
   { name: "kv-sync", at: stem, service: kvSync },
   { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
-  { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", `, (name = "esbuild.wasm", wasm = embed "esbuild.wasm")`), grows: true },
+  { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", esbuildWasm), grows: true },
   { name: "Static Assets", at: stem, service: staticAssets },
+  // Of Dynamic Workers: what is behind the hop, the hop, and both.
+  { name: "project without code", at: stem, service: (files) => project("plain", files) },
+  { name: "Dynamic Worker + memory", at: stem, service: () => worker("loader_memory.js", loader) },
+  { name: "Dynamic Worker + kv-sync", at: stem, service: (files) => project("app", files, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };") },
+  { name: "Dynamic Worker + recipe", at: stem, service: () => worker("loader_recipe.js", loader, esbuildWasm), grows: true },
 ] as Contender[]).filter(({ name }) => !only || only.includes(name));
 
 function worker(main: string, bindings = "", modules = ""): string {
@@ -57,10 +67,32 @@ function worker(main: string, bindings = "", modules = ""): string {
     bindings = [(name = "KV", kvNamespace = "kv")${bindings && `, ${bindings}`}])`;
 }
 
-function kvSync(files: number, folder: string): string {
+function manifest(site: string, files: number): Buffer {
   const entries = Array.from({ length: files }, (_, i) => ({ path: path(i), hash, nonce, size: page.length, modified: 1_700_000_000, type: "text/html; charset=utf-8" }));
-  writeFileSync(join(folder, `${files}.bin`), encodeManifest({ site: "bench", entries }));
+  return encodeManifest({ site, entries });
+}
+
+function kvSync(files: number, folder: string): string {
+  writeFileSync(join(folder, `${files}.bin`), manifest("bench", files));
   return worker("kv_sync.js", `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`, `, (name = "kv-sync-manifest.bin", data = embed "${files}.bin")`);
+}
+
+/** A loader, and in KV the project that it loads. */
+function project(id: string, files: number, js?: string): string {
+  const served = manifest(`project/${id}`, files);
+  const ref = `${sha256Hex(served)}.${nonce}`;
+  projects.set(`project/${id}/b/${ref}`, served);
+  const version = {
+    format: 1,
+    project: id,
+    loader: `${id}:${"0".repeat(32)}`,
+    served: ref,
+    ...(js && { main: "index.js", compatibility_date: "2026-01-01", modules: { "index.js": { js } } }),
+    kv_sync: { format: 1, site: `project/${id}`, deployment: "1", manifest: ref, source: "", worker: "", namespace: "", bindings: [], pruned: 0 },
+  };
+  const activations = [{ id: "1", time: "2026-11-21T00:00:00Z", version: ref, message: "kv-sync 1" }];
+  projects.set(`project/${id}/current`, Buffer.from(JSON.stringify({ format: 1, activations, version })));
+  return worker("loader.js", `${loader}, (name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "PROJECT", text = "${id}")`);
 }
 
 function kvAssetHandler(files: number, folder: string): string {
@@ -82,6 +114,8 @@ function staticAssets(files: number, folder: string): string {
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
   const server = http.createServer((request, response) => {
+    const value = projects.get(decodeURIComponent(new URL(request.url!, "http://kv").pathname.slice(1)));
+    if (value) return response.writeHead(200, { "content-length": value.length }).end(value);
     if (request.url!.includes("no%2Fsuch")) return response.writeHead(404).end();
     if (!request.url!.includes("manifest")) return response.writeHead(200, { "content-length": page.length }).end(page);
     if (manifest.files !== current) {
@@ -165,7 +199,7 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
 const folder = mkdtempSync(join(tmpdir(), "kv-sync-bench-"));
 const kv = await startKV();
 try {
-  for (const name of ["kv_get.js", "memory.js", "recipe.js", "kv_asset_handler.js"]) {
+  for (const name of ["kv_get.js", "memory.js", "recipe.js", "kv_asset_handler.js", "loader.js", "loader_memory.js", "loader_recipe.js"]) {
     await build({
       entryPoints: [`${here}/workers/${name}`],
       outfile: join(folder, name),
