@@ -15,7 +15,7 @@ export async function write(kv: KVNamespace, key: string, value: string | Uint8A
       await kv.put(key, value as string | Uint8Array<ArrayBuffer>);
       return;
     } catch (cause) {
-      const passing = /\b(?:429|5\d\d)\b/.test(String(cause));
+      const passing = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));
       if (!passing || attempt === attempts) throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
