@@ -62,7 +62,7 @@ export interface Current {
 }
 
 /** What a deploy keeps of one activation, at most so many. */
-export const mostActivations = 50;
+export const mostActivations = 100;
 
 /** KV allows no shorter one. */
 const shortestTtl = 30;

@@ -30,6 +30,10 @@ export default {
         const worker = env.LOADER.get(project.id, () => project.code({ ASSETS: exports.AssetBinding({ props: project.props }) }));
         return worker.getEntrypoint().fetch(request);
       }
+      case "describe": {
+        const project = await loadProject(projectId, { ttl: 0 });
+        return Response.json({ id: project?.id, hasCode: project?.hasCode });
+      }
       case "code": {
         const project = await loadProject(projectId, { ttl: Number(request.headers.get("x-ttl") ?? 30) });
         const code = await project?.code({ GIVEN: 1, GREETING: "given" });
