@@ -32,7 +32,7 @@ after(() => platform.stop());
 describe("docs/dynamic-workers.md", () => {
   it("has the examples that are tested here", () => {
     assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 1]);
-    for (const binding of ["LOADER", "KV_SYNC_BLOBS", '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
+    for (const binding of ['"binding": "LOADER"', '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
     JSON.parse(config!.replace(/^\/\/.*$/m, "")) as unknown;
   });
 

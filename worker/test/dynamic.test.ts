@@ -58,6 +58,12 @@ async function deployed(...args: Parameters<typeof deploy>) {
   return result;
 }
 
+/** Waits for what workerd is about to log. */
+async function logged(text: RegExp): Promise<void> {
+  for (let i = 0; i < 100 && !text.test(platform.log); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.match(platform.log, text);
+}
+
 const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
   platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
 const reads = () => platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}\.[0-9a-f]{16}$/, "…"));
@@ -156,7 +162,7 @@ describe("a project", () => {
       assert.equal((await platform.ask("outbound", "/", { headers: { "x-plan": plan } })).body, `${plan}: the platform answers for http://elsewhere.example/x`);
     }
     assert.match((await ask("net", "/")).body, /^$/, "and none by default");
-    assert.match(platform.log, /not permitted to access the internet/);
+    await logged(/not permitted to access the internet/);
   });
 
   it("reads its namespace from where the platform says", async () => {
@@ -208,19 +214,32 @@ describe("what goes wrong", () => {
   it("in what is stored is a 500 or 503, never another project's file", async () => {
     await deployed("other", { "/index.html": "other's secret" }, forward);
     const current = platform.kv.values.get("project/other/current")!.toString();
-    const damages: Record<string, string> = {
-      cut: current.slice(0, -1),
-      "no JSON": "hello",
-      null: "null",
-      foreign: current,
-      "a newer format": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("other:", "victim:").replaceAll("project/other", "project/victim").replace('"format":1', '"format":2'),
-      "another's loader id": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("project/other", "project/victim"),
-      "a served manifest elsewhere": current.replaceAll('"project":"other"', '"project":"victim"').replaceAll("other:", "victim:").replaceAll("project/other", "project/victim").replace(/"served":"[^"]*"/, '"served":"../../other/current"'),
-    };
-    for (const [name, text] of Object.entries(damages)) {
-      platform.kv.values.set("project/victim/current", Buffer.from(text));
-      const reply = await ask("victim", "/", { headers: { "x-ttl": "0" } });
-      assert.deepEqual([reply.status, reply.body], [503, ""], name);
+    const own = current.replaceAll('"project":"other"', '"project":"rival"').replaceAll("other:", "rival:").replaceAll("project/other", "project/rival");
+    const damages: [string, RegExp][] = [
+      [current.slice(0, -1), /JSON/],
+      ["hello", /JSON/],
+      ["null", /current holds no object/],
+      [current, /it is another project's/],
+      [own.replace('"format":1', '"format":2'), /format 2 is not known here/],
+      [own.replace('"version":{"format":1', '"version":{"format":2'), /format 2 is not known here/],
+      [own.replace('"kv_sync":{"format":1', '"kv_sync":{"format":2'), /format 2 is not known here/],
+      [own.replace('"format":1,', ""), /format undefined is not known here/],
+      [own.replace(/"activations":\[.*?\]/, '"activations":[]'), /activations is empty/],
+      [own.replaceAll("rival:", "other:"), /loader is no id of this project/],
+      [own.replace(/"loader":"rival:./, '"loader":"rival:x'), /loader is no id of this project/],
+      [own.replace(/"served":"[^"]*"/, '"served":"../../other/current"'), /served is not hash\.nonce/],
+      [own.replace('"site":"project/rival"', '"site":"project/other"'), /kv_sync is another site's/],
+      [own.replace('"main":"index.js"', '"main":"x.js"'), /main names no module/],
+      [own.replace('{"js":', '{"py":'), /a kind that is not known/],
+      [own.replace('{"js":', '{"text":"","js":'), /a kind that is not known/],
+    ];
+    for (const [text, reason] of damages) {
+      platform.kv.values.set("project/rival/current", Buffer.from(text));
+      platform.log = "";
+      const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
+      assert.deepEqual([reply.status, reply.body], [503, ""], `${reason}`);
+      await logged(reason);
+      assert.match(platform.log, /project rival: cannot read its current: .*; deploy it again with one version of kv-sync/s);
     }
   });
 
@@ -231,7 +250,7 @@ describe("what goes wrong", () => {
     const ask = (props: object) => platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
     const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
     assert.deepEqual([reply.status, reply.body], [500, ""]);
-    assert.match(platform.log, /is another site's/);
+    await logged(/is another site's/);
     assert.ok(!reads().some((key) => key.startsWith("project/other/")));
     for (const props of [{}, { projectId: "../other" }, { projectId: "other/b" }, { projectId: 1 }, { projectId: "evil", served: "../../other/current" }, { projectId: "evil", served: "" }, { projectId: "evil", served: 7 }]) {
       platform.kv.reset();
