@@ -6,6 +6,7 @@ import { failure } from "./assets";
 import { assetBinding, serveAssets } from "./asset_binding";
 import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy";
 import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./project";
+import { ProjectError } from "./version";
 
 export { assetBinding, type AssetBindingClass } from "./asset_binding";
 export type { DeployOptions, DeployResult, FileContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy";
@@ -83,7 +84,7 @@ export async function serveProject(
     project = await readProject(projectId, kv, ttl);
   } catch (error) {
     console.error("kv-sync: cannot load a project:", error);
-    return failure(503);
+    return failure(error instanceof ProjectError ? 500 : 503);
   }
   if (!project) return null;
   const { id, props, hasCode } = project;
