@@ -16,7 +16,7 @@ import { RefusedError, type Problem } from "./problem";
 import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
 import { encodeServed } from "./served";
 import { encodeStored, type Serving, type StoredManifest } from "./stored";
-import { largestValue, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { hashUpload, largestValue, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
 import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "./version";
 
 export type { ProjectCode, ProjectModule } from "./code";
@@ -82,9 +82,8 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   if (!Number.isSafeInteger(retain) || retain < 1) throw new RangeError("deployProject: retain is no number of deployments; give 1 or more");
   if (!Number.isSafeInteger(grace) || grace < 0) throw new RangeError("deployProject: grace is no number of seconds; give 0 or more");
   const started = now();
-  const serving = servingOf(options);
-  const upload = await readUpload(files, serving.html_handling);
-  const code = options.code && checkedCode(options.code);
+  const { serving, code, upload } = check(files, options);
+  await hashUpload(upload);
   const source = await sourceOf(upload);
   const worker = (await sha256Hex(JSON.stringify(["project 1", serving.html_handling, serving.not_found_handling, code ?? null]))).slice(0, 32);
 
@@ -135,20 +134,16 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   };
 }
 
-/** The settings as a manifest holds them: what is the default is left out. */
-function servingOf({ html_handling = "auto-trailing-slash", not_found_handling = "404-page" }: DeployOptions): Serving {
+/** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
+function check(files: ProjectFiles, options: DeployOptions): { serving: Serving; code: EncodedCode | undefined; upload: Upload } {
+  const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling)) problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
   if (!notFoundHandlings.includes(not_found_handling)) problems.push({ path: "not_found_handling", reason: "the value is not known", fix: `use ${notFoundHandlings.join(", ")}` });
+  const code = options.code && encodeCode(options.code, problems);
+  const upload = readUpload(files, html_handling, problems);
   if (problems.length > 0) throw new RefusedError(problems);
-  return { html_handling, not_found_handling };
-}
-
-function checkedCode(code: ProjectCode): EncodedCode {
-  const problems: Problem[] = [];
-  const encoded = encodeCode(code, problems);
-  if (problems.length > 0) throw new RefusedError(problems);
-  return encoded;
+  return { serving: { html_handling, not_found_handling }, code, upload };
 }
 
 /** Names what would be served: equal ids mean equal listings. */

@@ -1,5 +1,7 @@
 // What is wrong with what somebody wants to deploy, for them to read.
 
+import { comparePaths } from "./stored";
+
 /** Something about one path that has to be mended. */
 export interface Problem {
   /** Without the slash in front, as a file's name; or what else is meant. */
@@ -17,9 +19,10 @@ export class RefusedError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: Problem[]) {
-    const lines = problems.map(({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`);
+    const ordered = problems.toSorted((a, b) => comparePaths(a.path, b.path) || (a.line ?? 0) - (b.line ?? 0));
+    const lines = ordered.map(({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`);
     super(`kv-sync refuses to deploy, nothing was written:${lines.join("")}`);
-    this.problems = problems;
+    this.problems = ordered;
   }
 }
 

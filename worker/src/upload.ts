@@ -5,7 +5,7 @@
 import { contentType } from "./content_type";
 import { parseHeaders } from "./headers_file";
 import type { HeaderRule, Redirect } from "./meta";
-import { RefusedError, type Problem } from "./problem";
+import type { Problem } from "./problem";
 import { parseRedirects } from "./redirects_file";
 import { comparePaths } from "./stored";
 
@@ -20,7 +20,7 @@ export type ProjectFiles =
 /** A file that may be published. */
 export interface UploadedFile {
   path: string;
-  /** The content's SHA-256, in hexadecimal. */
+  /** The content's SHA-256, in hexadecimal; "" until it is known. */
   hash: string;
   size: number;
   type: string;
@@ -43,9 +43,8 @@ const longestPath = 1024;
 
 const encoder = new TextEncoder();
 
-/** Checks and hashes files. Throws a RefusedError with everything that must not be published. */
-export async function readUpload(given: ProjectFiles, htmlHandling: string): Promise<Upload> {
-  const problems: Problem[] = [];
+/** Checks files: what must not be published is a problem each. They are not hashed yet. */
+export function readUpload(given: ProjectFiles, htmlHandling: string, problems: Problem[]): Upload {
   const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
   const upload: Upload = { files: [], redirects: [], headers: [] };
   const names = new Map<string, string>();
@@ -77,12 +76,13 @@ export async function readUpload(given: ProjectFiles, htmlHandling: string): Pro
       upload.files.push({ path, hash: "", size: bytes.length, type: type ?? contentType(path), bytes });
     }
   }
-  if (problems.length > 0) {
-    throw new RefusedError(problems.sort((a, b) => comparePaths(a.path, b.path) || (a.line ?? 0) - (b.line ?? 0)));
-  }
   upload.files.sort((a, b) => comparePaths(a.path, b.path));
-  for (const file of upload.files) file.hash = await sha256Hex(file.bytes);
   return upload;
+}
+
+/** Hashes every file. */
+export async function hashUpload({ files }: Upload): Promise<void> {
+  for (const file of files) file.hash = await sha256Hex(file.bytes);
 }
 
 /** The SHA-256 of bytes or of a text, in hexadecimal. */

@@ -13,6 +13,39 @@ test("fetch is all that customers can call of an asset binding", () => {
   }
 });
 
+test("the Worker Loader gets what the platform sets, under an id of its own for each revision", async () => {
+  const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
+  const version = {
+    format: 1, project: "shop", loader: `shop:${"c".repeat(32)}`, served: ref, main: "i.js", compatibility_date: "2026-01-01", modules: { "i.js": { js: "" } }, env: { A: 1, B: 2 },
+    kv_sync: { format: 1, site: "project/shop", deployment: "1", manifest: ref, source: "", worker: "", namespace: "", bindings: [], pruned: 0 },
+  };
+  const current = JSON.stringify({ format: 1, activations: [{ id: "1", time: "", version: ref, message: "" }], version });
+  const kv = {
+    // The second time the isolate remembers what is active, and reads its code alone.
+    get: async (key: string) => (key === "project/shop/current" ? current : new Response(JSON.stringify(version)).body),
+  } as unknown as KVNamespace;
+  const got: { id: string | null; code: WorkerLoaderWorkerCode }[] = [];
+  const env = {
+    KV_SYNC_BLOBS: kv,
+    LOADER: {
+      get: (id: string | null, code: () => WorkerLoaderWorkerCode | Promise<WorkerLoaderWorkerCode>) => ({
+        getEntrypoint: () => ({ fetch: async () => (got.push({ id, code: await code() }), new Response("answer")) }),
+      }),
+    },
+  };
+  const bound: unknown[] = [];
+  const ctx = { exports: { AssetBinding: (binding: unknown) => (bound.push(binding), "a stub") } } as unknown as ExecutionContext;
+  for (const options of [{}, { env: { B: 3 }, limits: { cpuMs: 5 }, revision: "2" }]) {
+    assert.equal(await (await dynamic.serveProject(new Request("https://x/"), "shop", env, ctx, options))?.text(), "answer");
+  }
+  const plain = { mainModule: "i.js", modules: { "i.js": { js: "" } }, compatibilityDate: "2026-01-01", compatibilityFlags: [], env: { A: 1, B: 2, ASSETS: "a stub" }, globalOutbound: null };
+  assert.deepEqual(got, [
+    { id: version.loader, code: plain },
+    { id: `${version.loader}2`, code: { ...plain, env: { ...plain.env, B: 3 }, limits: { cpuMs: 5 } } },
+  ]);
+  assert.deepEqual(bound[0], { props: { projectId: "shop", served: ref } });
+});
+
 test("the least recently used goes first, and the newest stays", () => {
   const lru = new LRU<number>(10);
   lru.set("a", 1, 4);
