@@ -84,7 +84,7 @@ function parse<T>(projectId: string, what: string, text: string, reader: (json: 
     return reader(JSON.parse(text), projectId);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; deploy it again with one version of kv-sync`, { cause });
+    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; update kv-sync if a newer one wrote it, else delete that key and deploy again`, { cause });
   }
 }
 

@@ -239,7 +239,7 @@ describe("what goes wrong", () => {
       const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
       await logged(reason);
-      assert.match(platform.log, /project rival: cannot read its current: .*; deploy it again with one version of kv-sync/s);
+      assert.match(platform.log, /project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete that key and deploy again/s);
     }
   });
 
