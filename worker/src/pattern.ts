@@ -28,6 +28,11 @@ export class Pattern {
   }
 }
 
+/** Whether a pathname, spelt as a URL has it, matches a pattern of pathnames that is spelt so too. */
+export function matchesPath(pattern: string, pathname: string): boolean {
+  return matchTokens(tokenize(pattern, "/"), pathname) !== undefined;
+}
+
 /** Whether a pattern matches more than one URL. */
 export function isDynamic(source: string): boolean {
   return /\*|:[A-Za-z]/.test(source.replace(/^https:\/\//, ""));

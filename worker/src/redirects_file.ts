@@ -2,6 +2,7 @@
 
 import type { Redirect } from "./meta";
 import { quote, type Problem } from "./problem";
+import { findCircles } from "./redirect_loops";
 import { characters, isComment, isDynamicRule, normalizeRule, RuleFile, splitHost, words } from "./rule_file";
 
 const mostStatic = 2_000;
@@ -20,6 +21,7 @@ export function parseRedirects(path: string, text: Uint8Array, htmlHandling: str
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
   }
+  parser.checkCircles();
   return { rules: parser.rules, problems: parser.file.problems };
 }
 
@@ -82,6 +84,13 @@ class Parser {
     }
     this.rules.push({ from, to, status: Number(status) });
     return true;
+  }
+
+  /** Reports rules that lead in a circle, at the last of them. */
+  checkCircles(): void {
+    for (const { last, way } of findCircles(this.rules)) {
+      this.file.add(this.#seen.get(last.from)!, "remove one of the rules, or have it lead where none applies", `${way} redirects for ever`);
+    }
   }
 
   #from(n: number, text: string): string | undefined {

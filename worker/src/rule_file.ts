@@ -46,7 +46,7 @@ export class RuleFile {
       return false;
     }
     const seen = new Set(splats > 0 ? [":splat"] : []);
-    for (const [name] of pattern.matchAll(placeholder)) {
+    for (const name of placeholders(pattern)) {
       if (seen.has(name)) {
         this.add(line, "give each placeholder its own name", `${quote(pattern)} uses ${name} twice`);
         return false;
@@ -63,6 +63,11 @@ export class RuleFile {
 
 /** ":name" in a path or, for headers, in a host. */
 const placeholder = /:[A-Za-z]\w*/g;
+
+/** The placeholders of a text, with their colons. */
+export function placeholders(text: string): string[] {
+  return [...text.matchAll(placeholder)].map(([name]) => name);
+}
 
 /** Whether a pattern has a splat or a placeholder. */
 export function isDynamicRule(pattern: string): boolean {

@@ -113,6 +113,7 @@ function checkPath(name: string, path: string): Refusal | undefined {
   if (name.includes("\\")) return ['the name has a backslash, which browsers turn into "/"', "rename it"];
   if (!name.isWellFormed()) return ["the name is no Unicode text", "rename it"];
   if (isSecret(segments.at(-1)!)) return ["files of this name hold secrets", "leave it out"];
+  if (isPrivateKey(segments.at(-1)!)) return ["the file holds a private key", "leave it out; if it was public before, replace the key"];
   if (segments.some((segment) => segment.startsWith(".") && segment !== ".well-known")) return ["files and folders that begin with a dot are not published", "leave it out, or rename it"];
   if (segments[0] === "_worker.js") return ["_worker.js is server code of Cloudflare Pages, which would become public", "deploy it as code, or leave it out"];
   if (encoder.encode(path).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
@@ -122,6 +123,11 @@ function checkPath(name: string, path: string): Refusal | undefined {
 /** Whether a file of this name holds credentials. */
 function isSecret(name: string): boolean {
   return /^(?:\.(?:npmrc|netrc|pypirc|git-credentials|htpasswd)$|\.env|\.dev\.vars)/i.test(name);
+}
+
+/** Whether ssh-keygen gives private keys this name. Nothing else is called so. */
+function isPrivateKey(name: string): boolean {
+  return /^id_(?:rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk)$/i.test(name);
 }
 
 function checkSize(size: number): Refusal | undefined {

@@ -199,11 +199,11 @@ describe("deployProject", () => {
   it("refuses all that must not be published at once, and writes nothing", async () => {
     const { name, problems, error } = await deploy({
       "/ok.txt": "ok", "no-slash.txt": "x", "/a//b": "x", "/../up": "x", "/./x": "x", "/back\\slash": "x", "/nul\0": "x", "/.env": "x", "/.env.local": "x", "/a/.npmrc": "x", "/.git/config": "x", "/.assetsignore": "x",
-      "/_worker.js": "x", "/_worker.js/a": "x", [`/${"ü".repeat(600)}`]: "x", "/u\u0308": "1", "/ü": "2", "/type": { body: "x", contentType: "text/html\r\nSet-Cookie: a=b" }, "/": "x", "": "x",
+      "/_worker.js": "x", "/_worker.js/a": "x", "/keys/ID_RSA": "x", [`/${"ü".repeat(600)}`]: "x", "/u\u0308": "1", "/ü": "2", "/type": { body: "x", contentType: "text/html\r\nSet-Cookie: a=b" }, "/": "x", "": "x",
       "/_redirects": "/a\n/ok /fine\n/b /c 999\n", "/_headers": "X: y\n",
     }, 0, { code: { main: "index.js", modules: {}, compatibilityDate: "2026-01-01" }, options: { html_handling: "x" as never } });
     assert.equal(name, "RefusedError");
-    assert.deepEqual(problems!.map(({ path, line }) => (line ? `${path}:${line}` : path)), ["", "", "../up", "./x", ".assetsignore", ".env", ".env.local", ".git/config", "_headers:1", "_redirects:1", "_redirects:3", "_worker.js", "_worker.js/a", "a/.npmrc", "a//b", "back\\slash", "code", "html_handling", "no-slash.txt", "nul\0", "type", "u\u0308", "ü", "ü".repeat(600)]);
+    assert.deepEqual(problems!.map(({ path, line }) => (line ? `${path}:${line}` : path)), ["", "", "../up", "./x", ".assetsignore", ".env", ".env.local", ".git/config", "_headers:1", "_redirects:1", "_redirects:3", "_worker.js", "_worker.js/a", "a/.npmrc", "a//b", "back\\slash", "code", "html_handling", "keys/ID_RSA", "no-slash.txt", "nul\0", "type", "u\u0308", "ü", "ü".repeat(600)]);
     for (const { reason, fix } of problems!) assert.ok(reason && fix);
     assert.match(error, /^kv-sync refuses to deploy, nothing was written:\n/);
     assert.deepEqual(platform.kv.writes, []);

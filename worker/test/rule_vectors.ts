@@ -47,6 +47,11 @@ const redirects: (string | Uint8Array)[] = [
   "/%2E%2e/a/.%2E/b/%2e /x\n/a/.. /y\n/a/. /z\n/.../b /w\n/%2e%2e%2e /v",
   '/"<>`{}|^ /"<>`{}?"<>`{}#"<>`{}\n/a?#b /c?#\n',
   "https:///a /b\n/a https:///b.example//c\n/b https://\n/c https:///",
+  "/a /b\n/b /c\n/c /a?x#y\n/d /a\n",
+  "/a /a\n/b/* /b/:splat\n/c/:x /c/:x\n/:x/y /:x/y\n",
+  "/a /b\n/b /a 200\n/c/* /c/d\n/x/* /x/:splat/z\n/e https://e.example/e\n/f //f\n",
+  "/a/:x /a/b\n/s/*/t /s/t\n/s/* /s//t\n/p:x:y:z /pqr\n",
+  Array.from({ length: 9 }, (_, i) => `/${i} /${(i + 1) % 9}`).join("\n"),
   Array.from({ length: 2001 }, (_, i) => `/s${i} /x`).join("\n"),
   Array.from({ length: 101 }, (_, i) => `/d${i}/:p /x`).join("\n"),
   `/d/* /x\n${Array.from({ length: 100 }, (_, i) => `/s${i} /x`).join("\n")}`,
@@ -90,6 +95,7 @@ function random(pieces: string[], count: number): string[] {
 }
 
 const redirectPieces = ["/", "/", " ", " ", "\n", "\n", "a", "b", "*", ":x", ":y", "#", "?", "..", ".", "%2e", "%", "\\", "é", "https://", "e.example", ":80", "301", " 200", "index", ".html", "\t", "\u2003", '"', "<"];
+const circlePieces = ["/a", "/b", "/a", "/b", "/:x", "/*", "/:splat", " ", " ", " ", "\n", "\n", " 200", "?q", "/c", "c"];
 const headerPieces = ["/", "\n", "\n", " ", " ", ":", ": ", "X-A", "x-a", "! ", "!", "*", ":h", "https://", "e.example", ":80", "#", "..", "v", ",", "é", "\u0001", "\\", "%2E", "\u00a0", "\ufeff"];
 
 /** What the TypeScript side makes of them. */
@@ -102,6 +108,7 @@ export function ruleVectors(): RuleVector[] {
   return [
     ...redirects.map((text) => vector("redirects", "", encode(text))),
     vector("redirects", "none", encode("/ /index.html 200\n/* /index.html 200\n/a/ /index\n")),
+    ...random(circlePieces, 300).map((text) => vector("redirects", "", encode(text))),
     ...random(redirectPieces, 300).map((text) => vector("redirects", "", encode(text))),
     ...headers.map((text) => vector("headers", "", encode(text))),
     ...random(headerPieces, 300).map((text) => vector("headers", "", encode(text))),
