@@ -73,6 +73,14 @@ test("a stored manifest of another making is refused", () => {
   }
 });
 
+test("a path that shares more than the path before it has is refused", () => {
+  const whole = encodeStored({ ...empty, assets: [asset("/a", 1, "")] });
+  const at = whole.toHex().indexOf("00022f61") / 2; // shares nothing, and has two bytes more
+  assert.ok(Number.isInteger(at));
+  whole[at] = 1;
+  assert.throws(() => decodeStored(whole), /shares more than the path before it/);
+});
+
 test("numbers that no one wrote are refused", () => {
   const whole = encodeStored(empty);
   const at = whole.length - 5; // five counts of nothing
