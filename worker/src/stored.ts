@@ -277,26 +277,25 @@ class Reader {
       ...parseRules(head),
     };
 
-    this.#nonces = this.#list(nonceBytes, () => this.#take(nonceBytes).toHex());
+    this.#nonces = this.#list(() => this.#take(nonceBytes).toHex());
     this.#oidSize = this.#uint();
     if (![0, 20, 32].includes(this.#oidSize)) throw new Error(`object ids of ${this.#oidSize} bytes are not known`);
     let before = "";
-    const assets = this.#list(38 + this.#oidSize, () => {
+    const assets = this.#list(() => {
       const asset = { ...this.#asset(), oid: this.#oid() };
       if (before !== "" && comparePaths(before, asset.path) >= 0) throw new Error("its paths are not in order");
       before = asset.path;
       return asset;
     });
-    const directories = this.#list(2 + this.#oidSize, () => ({ path: this.#nextPath(), tree: this.#oid() }));
-    const retired = this.#list(40, () => ({ ...this.#asset(), oid: "", until: this.#int(), left: this.#uint() }));
+    const directories = this.#list(() => ({ path: this.#nextPath(), tree: this.#oid() }));
+    const retired = this.#list(() => ({ ...this.#asset(), oid: "", until: this.#int(), left: this.#uint() }));
     if (this.#at !== this.#bytes.length) throw new Error(`${this.#bytes.length - this.#at} bytes follow its end`);
     return { ...rest, assets, directories, retired };
   }
 
-  /** A list of items that take `least` bytes or more: a count that the rest cannot hold is refused before anything is made. */
-  #list<T>(least: number, item: () => T): T[] {
+  /** A list, which grows with what is there and not by what its count promises. */
+  #list<T>(item: () => T): T[] {
     const count = this.#uint();
-    if (count > (this.#bytes.length - this.#at) / least) throw new Error("it is cut short");
     this.#path = new Uint8Array();
     const items: T[] = [];
     while (items.length < count) items.push(item());

@@ -84,9 +84,10 @@ test("a path that shares more than the path before it has is refused", () => {
 test("numbers that no one wrote are refused", () => {
   const whole = encodeStored(empty);
   const at = whole.length - 5; // five counts of nothing
-  for (const digits of [[0xff], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], [...Array<number>(30).fill(0x80), 0x01], [0xff, 0xff, 0xff, 0xff, 0x0f], [1]]) {
+  for (const digits of [[0xff], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], [...Array<number>(30).fill(0x80), 0x01], [...Array<number>(30).fill(0x80), 0x00], [0xff, 0xff, 0xff, 0xff, 0x0f], [1]]) {
     assert.throws(() => decodeStored(Uint8Array.of(...whole.slice(0, at), ...digits, 0, 0, 0, 0)), ManifestError, `${digits}`);
   }
+  assert.throws(() => decodeStored(encodeStored({ ...empty, assets: [{ ...asset("/a", 1, ""), size: 2 ** 60 }] })), /a number is too large/);
 });
 
 test("three thousand damages are refused or read, and never end otherwise", () => {
