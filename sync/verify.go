@@ -162,7 +162,7 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, listed map[s
 		}
 	}
 	answers := make([]bool, len(ask))
-	err := e.eachBlob(ctx, ask, func(ctx context.Context, i int) error {
+	err := e.eachBlob(ctx, len(ask), func(ctx context.Context, i int) error {
 		_, err := s.Get(ctx, k.blob(ask[i]))
 		answers[i] = errors.Is(err, ErrNotFound)
 		if answers[i] {
@@ -187,10 +187,10 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, listed map[s
 
 // eachBlob calls do for each of the blobs, as many at once as Memory has room
 // for whole values.
-func (e *Engine) eachBlob(ctx context.Context, refs []Ref, do func(ctx context.Context, i int) error) error {
+func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, min(e.Parallel, int(e.Memory/MaxValueBytes))))
-	for i := range refs {
+	for i := range n {
 		g.Go(func() error { return do(ctx, i) })
 	}
 	return g.Wait()
@@ -207,7 +207,7 @@ func (e *Engine) corrupt(ctx context.Context, s Store, m *Manifest, checked map[
 		}
 	}
 	good := make([]bool, len(todo))
-	err := e.eachBlob(ctx, todo, func(ctx context.Context, i int) error {
+	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, keys(e.Site).blob(todo[i]))
 		if errors.Is(err, ErrNotFound) {
 			good[i] = true // it is missing, and reported as that
