@@ -22,9 +22,16 @@ func pattern(path string, n int64) File {
 	}}
 }
 
-type repeat struct{ block string }
+type repeat struct {
+	block string
+	at    int
+}
 
-func (r *repeat) Read(p []byte) (int, error) { return copy(p, r.block), nil }
+func (r *repeat) Read(p []byte) (int, error) {
+	n := copy(p, r.block[r.at:])
+	r.at = (r.at + n) % len(r.block)
+	return n, nil
+}
 
 func items(sizes ...int64) (out []*item) {
 	n := newNonce(time.Now())
@@ -87,6 +94,7 @@ type gauge struct {
 	calls    atomic.Int64
 	mu       sync.Mutex
 	keys     map[string]int
+	chunked  bool // some values are indexes, which hash to no key
 }
 
 func (g *gauge) hold(n int) func() {
@@ -129,7 +137,7 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	}
 	for _, p := range pairs {
 		g.note(p.Key)
-		if want := HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) {
+		if want := HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) && !g.chunked {
 			g.t.Errorf("%d bytes of hash %s were sent under %s", len(p.Value), want, p.Key)
 		}
 	}
