@@ -215,7 +215,8 @@ func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
 	var todo []Ref
 	for _, a := range m.Assets {
 		for _, ref := range v.chunks.blobsOf(a) {
-			if _, ok := v.checked[ref]; !ok && !(a.Chunked() && ref == a.Blob) {
+			index := a.Chunked() && ref == a.Blob
+			if _, ok := v.checked[ref]; !ok && !index {
 				v.checked[ref] = true
 				todo = append(todo, ref)
 			}
