@@ -97,22 +97,3 @@ func TestNoEdgeCacheForProjects(t *testing.T) {
 		t.Errorf("served: %s, %v", b, err)
 	}
 }
-
-// A project's large files are chunked like a site's, and so are looked after.
-func TestProjectWithLargeFile(t *testing.T) {
-	w := startProject(t)
-	w.config.Retain = 1
-	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("az")})
-	w.mustDeploy(h[0])
-	w.mustDeploy(h[1])
-	if _, err := w.later().Prune(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-	v, err := w.later().Verify(t.Context(), true)
-	if err != nil || !v.Whole() || v.Unrooted != 0 {
-		t.Errorf("%+v, %v", v, err)
-	}
-	if got := len(w.keysOf("project/shop/b/")); got != 5 { // two chunks, an index, the version, its manifest
-		t.Errorf("%d blobs are left, want 5", got)
-	}
-}
