@@ -3,6 +3,7 @@
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
+# make large  a file of 1 GiB from disk and from git into KV and through workerd (make test: 256 MiB)
 # make image  build the Action's image and run it (Debian: installs buildah)
 
 GO       ?= go
@@ -47,6 +48,9 @@ bench: build
 
 bench-serving: worker/node_modules/.package-lock.json
 	cd worker && npm run bench
+
+large:
+	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v
 
 image:
 	bash cmd/action/image_test.sh

@@ -97,9 +97,13 @@ type prepared struct {
 // manifest, the record and, where the script exists, the version, side by side.
 func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
 	k := keys(e.Site)
+	chunks, err := e.liveChunks(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	blobs := make([]*item, len(p.uploads))
 	for i, f := range p.uploads {
-		blobs[i] = k.item(f, r.nonce)
+		blobs[i] = k.item(f, r.nonce, chunks)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -142,8 +146,12 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	for _, it := range blobs {
-		r.confirmed[it.got] = Ref{Hash: it.got, Nonce: r.nonce}
+	p.Blobs = 0
+	for i, it := range blobs {
+		a := p.uploads[i].Asset
+		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.of(a)}
+		r.confirmed[a.content()] = a.Blob
+		p.Blobs += it.blobs
 	}
 	if e.Cache != nil {
 		e.Cache.Put(rel.meta.Manifest, rel.stored)
@@ -249,18 +257,14 @@ func (p *Plan) unhashed() bool {
 // settle puts what the upload has read into the plan's manifest.
 func (p *Plan) settle(read []*item, nonce Nonce) {
 	byPath := make(map[string]Hash, len(read))
-	p.Blobs = 0
 	for _, it := range read {
 		byPath[it.name] = it.got
-		if !it.duplicate {
-			p.Blobs++
-		}
 	}
 	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers}
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
-			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce}
+			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce.of(*a)}
 		}
 		l.Files = append(l.Files, File{Asset: *a})
 	}

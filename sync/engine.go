@@ -112,6 +112,8 @@ func New(c Config) (*Engine, error) {
 		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
 	case c.Project != "":
 		c.Site, c.OffWorkersDev = projectPrefix+"/"+c.Project, true
+		// That cache would be the loader's: its version says nothing about the project's.
+		c.Serving.EdgeCache = 0
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
 	case c.Site == projectPrefix:

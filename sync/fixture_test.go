@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,12 +36,36 @@ type memory struct {
 	hashed bool
 	// remembered is what the engine told of the hashes that it found out.
 	remembered []kvsync.Asset
+	// opened counts how often files were opened.
+	opened atomic.Int64
+}
+
+// hashes remembers what large contents hash to: the tests have few of them, and
+// look at them often.
+var hashes sync.Map
+
+// hashOf is what a source gives as a file's hash.
+func hashOf(body string) kvsync.Hash {
+	if known, ok := hashes.Load(body); ok {
+		return known.(kvsync.Hash)
+	}
+	h := kvsync.NewHasher(int64(len(body)))
+	_, _ = io.WriteString(h, body)
+	sum := h.Sum()
+	if len(body) > 1<<20 {
+		hashes.Store(body, sum)
+	}
+	return sum
 }
 
 func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
 	o := kvsync.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time}
 	if m.commit != "" {
-		o.Kind, o.ID = "commit", "commit:"+kvsync.HashOf([]byte(fmt.Sprint(m.files))).String()[:40]+":r1"
+		tree := make(map[string]kvsync.Hash)
+		for path, body := range m.files {
+			tree[path] = hashOf(body)
+		}
+		o.Kind, o.ID = "commit", "commit:"+kvsync.HashOf([]byte(fmt.Sprint(tree))).String()[:40]+":r1"
 	}
 	return o, nil
 }
@@ -51,7 +76,7 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		body := m.files[path]
 		a := kvsync.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
-		hash := kvsync.HashOf([]byte(body))
+		hash := hashOf(body)
 		if base != nil || m.hashed {
 			a.Blob.Hash = hash
 		}
@@ -59,6 +84,7 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 			a.OID = hash.String()[:40]
 		}
 		l.Files = append(l.Files, kvsync.File{Asset: a, Open: func() (io.ReadCloser, error) {
+			m.opened.Add(1)
 			return io.NopCloser(strings.NewReader(body)), nil
 		}})
 	}
@@ -255,14 +281,51 @@ func (w *world) site() files {
 	}
 	out := files{}
 	for _, a := range w.manifest().Assets {
-		b, err := w.store().Get(w.t.Context(), "blog/b/"+a.Blob.String())
-		if err != nil {
-			w.t.Fatalf("%s: %v", a.Path, err)
+		body := w.blob(a.Path, a.Blob.String())
+		if a.Chunked() {
+			body = w.joined(a, body)
 		}
-		if kvsync.HashOf(b) != a.Blob.Hash || int64(len(b)) != a.Size {
+		if hashOf(body) != a.Blob.Hash || int64(len(body)) != a.Size {
 			w.t.Fatalf("%s: the blob is not what its key says", a.Path)
 		}
-		out[a.Path] = string(b)
+		out[a.Path] = body
+	}
+	return out
+}
+
+func (w *world) blob(path, ref string) string {
+	w.t.Helper()
+	b, err := w.store().Get(w.t.Context(), "blog/b/"+ref)
+	if err != nil {
+		w.t.Fatalf("%s: %v", path, err)
+	}
+	return string(b)
+}
+
+// joined puts a file together from the chunks that its index names.
+func (w *world) joined(a kvsync.Asset, index string) string {
+	w.t.Helper()
+	var whole strings.Builder
+	for _, ref := range refsOf(w.t, index) {
+		chunk := w.blob(a.Path, ref)
+		if !strings.HasPrefix(ref, hashOf(chunk).String()) {
+			w.t.Fatalf("%s: a chunk is not what its key says", a.Path)
+		}
+		whole.WriteString(chunk)
+	}
+	return whole.String()
+}
+
+// refsOf reads the chunks out of an index, as docs/format.md gives it.
+func refsOf(t *testing.T, index string) []string {
+	t.Helper()
+	n := (len(index) - 24) / 40
+	if n < 2 || len(index) != 24+40*n || index[:4] != "KVSC" {
+		t.Fatalf("this is no index: %.40q", index)
+	}
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf("%x.%x", index[24+32*i:][:32], index[24+32*n+8*i:][:8]))
 	}
 	return out
 }

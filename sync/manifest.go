@@ -35,4 +35,7 @@ type Serving struct {
 	HTMLHandling string `json:"html_handling,omitempty"`
 	// NotFound is "404-page" (also if empty), "single-page-application" or "none".
 	NotFound string `json:"not_found_handling,omitempty"`
+	// EdgeCache is for how many seconds Workers Caching may keep a response; 0
+	// where it is not used.
+	EdgeCache int `json:"edge_cache,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -98,6 +99,9 @@ func (e *Engine) workerHash(w Worker) string {
 		}
 	}
 	put("worker 1", w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
+	if e.Serving.EdgeCache != 0 {
+		put("edge cache", strconv.Itoa(e.Serving.EdgeCache))
+	}
 	modules := slices.Clone(w.Modules)
 	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range modules {

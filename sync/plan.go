@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,9 +56,10 @@ type Plan struct {
 	Unchanged int      `json:"unchanged"`
 	// WorkerChanged: code, bindings or settings differ.
 	WorkerChanged bool `json:"worker_changed"`
-	// Blobs is how many blobs will be uploaded, Bytes how many bytes they have,
-	// Writes how many KV writes the run takes in all; at most, where hashing is
-	// left to the upload and two files may turn out to be equal.
+	// Blobs is how many blobs will be uploaded, Bytes how many bytes their files
+	// have, Writes how many KV writes the run takes in all; at most, where hashing
+	// is left to the upload and two files may turn out to be equal, and where
+	// chunks of a changed file turn out to be live.
 	Blobs  int   `json:"blobs"`
 	Bytes  int64 `json:"bytes"`
 	Writes int   `json:"kv_writes"`
@@ -67,7 +69,8 @@ type Plan struct {
 
 	namespace string    // "" where it has to be created
 	manifest  *Manifest // complete but for what the upload finds out
-	uploads   []File    // one for each blob to be written
+	uploads   []File    // one for each content to be written
+	left      []Asset   // chunked assets of the live manifest that changed or went
 	worker    Worker
 	hash      string // of the worker
 }
@@ -96,12 +99,12 @@ type run struct {
 	started   time.Time
 	namespace string // where confirmed lies, "" if not known yet
 	nonce     Nonce
-	confirmed map[Hash]Ref
+	confirmed map[content]Ref
 }
 
 func (e *Engine) newRun() *run {
 	now := e.Now()
-	return &run{started: now, nonce: newNonce(now), confirmed: make(map[Hash]Ref)}
+	return &run{started: now, nonce: newNonce(now), confirmed: make(map[content]Ref)}
 }
 
 func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
@@ -165,7 +168,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 // moveTo forgets what was confirmed in another namespace.
 func (r *run) moveTo(namespace string) {
 	if r.namespace != namespace {
-		r.confirmed = make(map[Hash]Ref)
+		r.confirmed = make(map[content]Ref)
 	}
 	r.namespace = namespace
 }
@@ -209,15 +212,13 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
 		Assets: make([]Asset, 0, len(l.Files)),
 	}
-	known := make(map[Hash]Ref)
+	known := make(map[content]Ref)
 	if carry != nil {
 		for _, a := range carry.Assets {
-			known[a.Blob.Hash] = a.Blob
+			known[a.content()] = a.Blob
 		}
 	}
-	for h, ref := range r.confirmed {
-		known[h] = ref
-	}
+	maps.Copy(known, r.confirmed)
 	var before []Asset
 	if base != nil {
 		before = base.Assets
@@ -231,7 +232,7 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		switch {
 		case len(before) == 0 || before[0].Path != f.Path:
 			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
-		case a.Blob.Hash == before[0].Blob.Hash && a.ContentType == before[0].ContentType:
+		case a.content() == before[0].content() && a.ContentType == before[0].ContentType:
 			a.Modified = before[0].Modified
 			p.Unchanged++
 			before = before[1:]
@@ -239,13 +240,14 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
 			before = before[1:]
 		}
-		ref, ok := known[a.Blob.Hash]
+		ref, ok := known[a.content()]
 		if a.Blob.Hash.IsZero() || !ok {
-			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce}
+			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.of(a)}
 			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
 			p.Bytes += a.Size
+			p.Blobs += a.blobs()
 			if !a.Blob.Hash.IsZero() {
-				known[a.Blob.Hash] = ref // the same bytes at another path need no second blob
+				known[a.content()] = ref // the same bytes at another path need no second blob
 			}
 		}
 		a.Blob = ref
@@ -255,11 +257,29 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
 	}
 	p.manifest = m
-	p.Blobs = len(p.uploads)
+	if carry != nil && slices.ContainsFunc(p.uploads, func(f File) bool { return f.Chunked() }) {
+		p.left = leftChunked(carry, m)
+	}
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
 	if e.Project != "" {
 		p.Writes += 3 // the served manifest, the version and the pointer
 	}
+}
+
+// leftChunked lists the chunked assets whose content goes from the live manifest
+// to the next one: some of their chunks may be in what comes in their place.
+func leftChunked(live, next *Manifest) []Asset {
+	stays := make(map[content]bool)
+	for _, a := range next.Assets {
+		stays[a.content()] = true
+	}
+	var out []Asset
+	for _, a := range live.Assets {
+		if a.Chunked() && !stays[a.content()] {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // retire lists what the live deployment serves and the new one does not, so

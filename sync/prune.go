@@ -100,7 +100,7 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 			metas[r.Manifest] = &Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
 		}
 	}
-	rooted := make(map[string]bool)
+	rooted, chunks := make(map[string]bool), make(indexes)
 	for _, m := range metas {
 		manifest, err := e.manifest(ctx, m)
 		if ref, bad := ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && bad == nil && !there[k.manifest(ref)] {
@@ -109,12 +109,25 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 		if err != nil {
 			return nil, fmt.Errorf("nothing was deleted: %w", err)
 		}
-		markRooted(rooted, k, m, manifest)
+		if err := e.readIndexes(ctx, e.Account.Store(namespace), manifest.Assets, chunks); err != nil {
+			return nil, fmt.Errorf("nothing was deleted: %w", err)
+		}
+		for _, a := range manifest.Assets {
+			err := chunks[a.Blob].err
+			if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && !there[k.blob(a.Blob)] {
+				continue // as above: an index is confirmed before the switch, too
+			}
+			if err != nil {
+				return nil, stop(GuardUnread, "see kv-sync verify; if the live deployment is concerned, deploy with --repair",
+					"deployment %s: %v, so it is not known which chunks it needs; nothing was deleted", m.Deployment, err)
+			}
+		}
+		markRooted(rooted, k, m, manifest, chunks)
 	}
 	return rooted, nil
 }
 
-func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest) {
+func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest, chunks indexes) {
 	rooted[k.record(m.Deployment)] = true
 	if ref, err := ParseRef(m.Manifest); err == nil {
 		rooted[k.manifest(ref)] = true
@@ -124,6 +137,9 @@ func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest) {
 	}
 	for _, a := range manifest.Assets {
 		rooted[k.blob(a.Blob)] = true
+		for _, chunk := range chunks[a.Blob].chunks {
+			rooted[k.blob(chunk)] = true
+		}
 	}
 }
 

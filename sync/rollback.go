@@ -137,8 +137,8 @@ func holdAfter(live, target *Deployment) string {
 	return hold
 }
 
-// checkBlobs refuses unless every blob that the deployment serves is there. A
-// listing can lag behind, so what it lacks is asked for by key.
+// checkBlobs refuses unless every blob that the deployment serves is there, and
+// every chunk. A listing can lag behind, so what it lacks is asked for by key.
 func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
 	manifest, err := e.manifest(ctx, m)
 	if errors.Is(err, ErrNotFound) {
@@ -151,9 +151,18 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	missing, err := e.missing(ctx, store, m.whole(manifest), listed)
+	chunks := make(indexes)
+	if err := e.readIndexes(ctx, store, manifest.Assets, chunks); err != nil {
+		return err
+	}
+	missing, err := e.missing(ctx, store, m.whole(manifest), chunks, listed)
 	if err != nil {
 		return err
+	}
+	for _, a := range manifest.Assets {
+		if err := chunks[a.Blob].err; errors.Is(err, errDamaged) {
+			return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+		}
 	}
 	if len(missing) > 0 {
 		return stop(GuardMissing, "deploy that commit again instead",

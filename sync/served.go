@@ -20,6 +20,7 @@ const (
 	servedHeader  = 64
 	servedEntry   = 64
 
+	servedChunked = 1 << 0
 	servedRetired = 1 << 2
 )
 
@@ -31,6 +32,7 @@ type servedMeta struct {
 	NotFound     string       `json:"not_found_handling,omitempty"`
 	Redirects    []Redirect   `json:"redirects,omitempty"`
 	Headers      []HeaderRule `json:"headers,omitempty"`
+	EdgeCache    int          `json:"edge_cache,omitempty"`
 }
 
 // EncodeServed writes the served encoding of m. Every asset must have its blob.
@@ -56,12 +58,15 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	entries := make([][servedEntry]byte, 0, len(assets))
 	for _, i := range order {
 		a := assets[i]
-		if a.Blob.Hash.IsZero() || a.Size < 0 || a.Size > math.MaxUint32 {
+		if a.Blob.Hash.IsZero() || a.Size < 0 || a.Size > MaxFileBytes {
 			return nil, fmt.Errorf("encode manifest: %s has no blob, or a size of %d bytes", a.Path, a.Size)
 		}
 		typ := types.add(a.ContentType)
 		if typ > math.MaxUint16 {
 			return nil, fmt.Errorf("encode manifest: %s: more than %d content types", a.Path, math.MaxUint16)
+		}
+		if a.Chunked() {
+			flags[i] |= servedChunked
 		}
 		var e [servedEntry]byte
 		path := sha256.Sum256([]byte(a.Path))
@@ -85,7 +90,7 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	meta, err := marshalJSON(servedMeta{
 		Site: m.Site, Types: append([]string{}, types.list...),
 		HTMLHandling: m.Serving.HTMLHandling, NotFound: m.Serving.NotFound,
-		Redirects: m.Redirects, Headers: m.Headers,
+		Redirects: m.Redirects, Headers: m.Headers, EdgeCache: m.Serving.EdgeCache,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)

@@ -117,6 +117,9 @@ func FolderID(l *Listing) string {
 		b = strconv.AppendQuote(b[:0], f.Path)
 		b = append(b, f.Blob.Hash[:]...)
 		b = strconv.AppendQuote(b, f.ContentType)
+		if f.Chunked() { // a small file could have the same hash
+			b = strconv.AppendInt(b, f.Size, 10)
+		}
 		h.Write(b)
 	}
 	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The stored encoding of a manifest: what the next plan, a rollback and prune
@@ -15,6 +16,10 @@ import (
 const (
 	storedMagic   = "KVSS"
 	storedVersion = 1
+
+	// storedChunked must be understood: some assets are chunked, so their blobs
+	// are indexes, which keep further blobs alive.
+	storedChunked = 1 << 0
 )
 
 // storedHead is the part of a stored manifest that does not grow with the site.
@@ -71,7 +76,7 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 	w := storedWriter{b: make([]byte, 0, len(head)+64+80*(len(m.Assets)+len(m.Retired))+48*len(m.Dirs)), oidSize: oidSize}
 	w.b = append(w.b, storedMagic...)
 	w.b = binary.LittleEndian.AppendUint16(w.b, storedVersion)
-	w.b = binary.LittleEndian.AppendUint16(w.b, 0) // must-understand flags
+	w.b = binary.LittleEndian.AppendUint16(w.b, m.storedFlags())
 	w.bytes(string(head))
 	w.uint(uint64(len(nonces.list)))
 	for _, n := range nonces.list {
@@ -100,6 +105,16 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 		return nil, fmt.Errorf("encode manifest: %w", w.err)
 	}
 	return w.b, nil
+}
+
+// storedFlags are the must-understand flags. A manifest without chunked assets
+// has none, so that releases which know of no chunks read it.
+func (m *Manifest) storedFlags() uint16 {
+	if slices.ContainsFunc(m.Assets, Asset.Chunked) ||
+		slices.ContainsFunc(m.Retired, func(r Retired) bool { return r.Chunked() }) {
+		return storedChunked
+	}
+	return 0
 }
 
 // table numbers distinct values in the order of their first appearance.
@@ -178,7 +193,8 @@ func DecodeStored(b []byte) (*Manifest, error) {
 	if v := binary.LittleEndian.Uint16(b[4:]); v != storedVersion {
 		return nil, fmt.Errorf("decode manifest: format version %d is newer than this kv-sync reads (%d); update kv-sync", v, storedVersion)
 	}
-	if f := binary.LittleEndian.Uint16(b[6:]); f != 0 {
+	flags := binary.LittleEndian.Uint16(b[6:])
+	if f := flags &^ storedChunked; f != 0 {
 		return nil, fmt.Errorf("decode manifest: it needs a feature (flags %#x) that this kv-sync does not know; update kv-sync", f)
 	}
 	r := storedReader{b: b[8:]}
@@ -188,6 +204,9 @@ func DecodeStored(b []byte) (*Manifest, error) {
 	}
 	if len(r.b) != 0 {
 		return nil, fmt.Errorf("decode manifest: %d bytes follow its end", len(r.b))
+	}
+	if flags != m.storedFlags() {
+		return nil, errors.New("decode manifest: its flags and the sizes of its assets disagree")
 	}
 	return m, nil
 }
@@ -320,8 +339,8 @@ func (r *storedReader) asset() Asset {
 	if r.err != nil {
 		return a
 	}
-	if nonce >= uint64(len(r.nonces)) || typ >= uint64(len(r.types)) || size > math.MaxInt64 {
-		r.fail("an entry points outside a table")
+	if nonce >= uint64(len(r.nonces)) || typ >= uint64(len(r.types)) || size > MaxFileBytes {
+		r.fail("an entry points outside a table, or is larger than a file can be")
 		return a
 	}
 	a.Blob.Nonce, a.Size, a.ContentType = r.nonces[nonce], int64(size), r.types[typ]

@@ -49,6 +49,11 @@ type item struct {
 	got       Hash
 	claimed   bool // this item writes its key
 	duplicate bool // another item of this run does
+	blobs     int  // how many values it wrote, once all is confirmed
+
+	// chunked is not nil where the file is too large for one value: open then
+	// gives what goes up in chunks, and key is that of their index.
+	chunked *chunked
 }
 
 // batch is what one request carries: one raw value, or a bulk write.
@@ -78,8 +83,9 @@ func (b batch) weight() int64 {
 }
 
 // pack divides items into batches. Values of rawMin and more go raw, the
-// largest first, as long as the requests stay under requestCap.
-func pack(items []*item) []batch {
+// largest first, as long as the requests stay under requestCap, of which some
+// may be spent.
+func pack(items []*item, spent int) []batch {
 	var total int64
 	for _, it := range items {
 		total += it.size
@@ -93,7 +99,7 @@ func pack(items []*item) []batch {
 		}
 	}
 	slices.SortStableFunc(large, func(a, b *item) int { return int(b.size - a.size) })
-	if room := max(requestCap-int(total/batchBytes)-len(small)/MaxBulkPairs-2, 0); len(large) > room {
+	if room := max(requestCap-spent-int(total/batchBytes)-len(small)/MaxBulkPairs-2, 0); len(large) > room {
 		small = append(small, large[room:]...)
 		large = large[:room]
 	}
@@ -130,25 +136,29 @@ type uploader struct {
 	taken  map[string]bool // keys that an item of this run writes
 	unread int
 	done   Progress
-	free   [][]byte
+	free   map[int][][]byte // buffers to use again, by the sizes for which that is done
 }
 
 func (e *Engine) newUploader(s Store, items []*item) *uploader {
 	u := &uploader{
 		store: s, parallel: e.Parallel, memory: semaphore.NewWeighted(e.Memory), limit: e.Memory,
 		progress: e.Progress, taken: make(map[string]bool),
-		unread: len(items), read: func() {},
+		unread: len(items), read: func() {}, free: map[int][][]byte{bulkBody: nil, chunkSize: nil},
 		done: Progress{Stage: StageUpload, TotalFiles: len(items)},
 	}
 	for _, it := range items {
 		u.done.TotalBytes += it.size
+		if it.chunked != nil {
+			u.done.TotalBytes += int64(indexBytes(chunkCount(it.size)))
+		}
 	}
 	return u
 }
 
 // upload writes all items, or returns the first error. read, if not nil, is
 // called once when every item was read, so that each one's got is known; the
-// last of them are still on their way then.
+// last of them are still on their way then. The indexes of files in chunks are
+// sent when everything else is confirmed.
 func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()) error {
 	if len(items) == 0 {
 		return nil
@@ -157,22 +167,60 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 	if read != nil {
 		u.read = read
 	}
+	var whole, large []*item
+	spent := 0
+	for _, it := range items {
+		if it.chunked == nil {
+			whole = append(whole, it)
+		} else {
+			large = append(large, it)
+			spent += chunkCount(it.size)
+		}
+	}
+	err := u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
+		for _, it := range large {
+			if err := u.sendChunks(ctx, g, it); err != nil {
+				return fmt.Errorf("upload %s: %w", it.name, err)
+			}
+		}
+		u.forgetChunks()
+		return u.sendAll(ctx, g, pack(whole, spent))
+	})
+	if err != nil || len(large) == 0 {
+		return err
+	}
+	return u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
+		return u.sendAll(ctx, g, pack(u.indexesOf(large), 0))
+	})
+}
+
+// side runs feed, which begins requests side by side, and waits for them. The
+// first error, be it feed's or a request's, ends the others.
+func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *errgroup.Group) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(u.parallel)
-	for _, b := range pack(items) {
-		weight := min(b.weight(), u.limit)
-		if u.memory.Acquire(gctx, weight) != nil {
-			break // cancelled: Wait, or ctx, tells why
-		}
-		g.Go(func() error {
-			defer u.memory.Release(weight)
-			return u.send(gctx, b)
-		})
+	if err := feed(gctx, g); err != nil {
+		g.Go(func() error { return err })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return ctx.Err()
+}
+
+// sendAll begins to send the batches, as memory allows.
+func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []batch) error {
+	for _, b := range batches {
+		weight := min(b.weight(), u.limit)
+		if err := u.memory.Acquire(ctx, weight); err != nil {
+			return err
+		}
+		g.Go(func() error {
+			defer u.memory.Release(weight)
+			return u.send(ctx, b)
+		})
+	}
+	return nil
 }
 
 // send writes one batch, and what the API leaves out again, a second apart and
@@ -337,17 +385,17 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	chunk := chunks.Get().(*[chunkBytes]byte)
-	defer chunks.Put(chunk)
+	piece := pieces.Get().(*[pieceBytes]byte)
+	defer pieces.Put(piece)
 	var n int64
 	for {
-		k, err := io.ReadFull(f, chunk[:])
+		k, err := io.ReadFull(f, piece[:])
 		n += int64(k)
 		if n > it.size {
 			return nil, errChanged
 		}
-		h.Write(chunk[:k])
-		dst = encode(dst, chunk[:k])
+		h.Write(piece[:k])
+		dst = encode(dst, piece[:k])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			break
 		}
@@ -365,40 +413,48 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	return dst, nil
 }
 
-// chunkBytes is a multiple of three, so that base64 pads only at the end.
-const chunkBytes = 48 << 10
+// pieceBytes is a multiple of three, so that base64 pads only at the end.
+const pieceBytes = 48 << 10
 
-var chunks = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
+var pieces = sync.Pool{New: func() any { return new([pieceBytes]byte) }}
 
 // buffer is empty and has room for size bytes.
 func (u *uploader) buffer(size int64) []byte {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if last := len(u.free) - 1; size == bulkBody && last >= 0 {
-		b := u.free[last]
-		u.free = u.free[:last]
-		return b
+	if free := u.free[int(size)]; len(free) > 0 {
+		last := len(free) - 1
+		u.free[int(size)] = free[:last]
+		return free[last]
 	}
 	return make([]byte, 0, size)
 }
 
 // recycle takes back the buffer of a request that is over for sure.
 func (u *uploader) recycle(b []byte) {
-	if cap(b) != bulkBody {
-		return
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.free = append(u.free, b[:0])
+	if free, again := u.free[cap(b)]; again {
+		u.free[cap(b)] = append(free, b[:0])
+	}
 }
 
 func (u *uploader) finish(items []*item) {
+	var bytes int64
+	for _, it := range items {
+		bytes += it.size
+		if !it.duplicate {
+			it.blobs++
+		}
+	}
+	u.advance(len(items), bytes)
+}
+
+func (u *uploader) advance(files int, bytes int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, it := range items {
-		u.done.Files++
-		u.done.Bytes += it.size
-	}
+	u.done.Files += files
+	u.done.Bytes += bytes
 	u.progress(u.done)
 }
 
@@ -418,10 +474,15 @@ func value(name, key string, b []byte) *item {
 	}
 }
 
-// item writes a file's bytes under the run's key for them.
-func (k keys) item(f File, n Nonce) *item {
-	return &item{
+// item writes a file's bytes under the run's key for them. live gives the
+// chunks that need not be sent.
+func (k keys) item(f File, n Nonce, live map[Hash]Ref) *item {
+	it := &item{
 		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(h Hash) string { return k.blob(Ref{Hash: h, Nonce: n}) },
+		key: func(h Hash) string { return k.blob(Ref{Hash: h, Nonce: n.of(f.Asset)}) },
 	}
+	if f.Chunked() {
+		it.chunked = &chunked{keys: k, nonce: n, live: live}
+	}
+	return it
 }

@@ -22,14 +22,21 @@ func pattern(path string, n int64) File {
 	}}
 }
 
-type repeat struct{ block string }
+type repeat struct {
+	block string
+	at    int
+}
 
-func (r *repeat) Read(p []byte) (int, error) { return copy(p, r.block), nil }
+func (r *repeat) Read(p []byte) (int, error) {
+	n := copy(p, r.block[r.at:])
+	r.at = (r.at + n) % len(r.block)
+	return n, nil
+}
 
 func items(sizes ...int64) (out []*item) {
 	n := newNonce(time.Now())
 	for i, s := range sizes {
-		out = append(out, keys("blog").item(pattern(fmt.Sprintf("/file-%d", i), s), n))
+		out = append(out, keys("blog").item(pattern(fmt.Sprintf("/file-%d", i), s), n, nil))
 	}
 	return out
 }
@@ -42,7 +49,7 @@ func TestPack(t *testing.T) {
 			sizes = append(sizes, int64(rnd.ExpFloat64()*float64(rnd.IntN(200_000))))
 		}
 		seen := 0
-		for _, b := range pack(items(sizes...)) {
+		for _, b := range pack(items(sizes...), 0) {
 			var bytes int64
 			for _, it := range b.items {
 				bytes += it.size
@@ -67,14 +74,14 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = rawMin
 	}
-	if n := len(pack(items(sizes...))); n > requestCap+len(sizes)*rawMin/batchBytes {
+	if n := len(pack(items(sizes...), 0)); n > requestCap+len(sizes)*rawMin/batchBytes {
 		t.Errorf("%d files of %d bytes take %d requests", len(sizes), rawMin, n)
 	}
 	sizes = sizes[:1000]
-	if n := len(pack(items(sizes...))); n > requestCap {
+	if n := len(pack(items(sizes...), 0)); n > requestCap {
 		t.Errorf("%d files of %d bytes take %d requests", len(sizes), rawMin, n)
 	}
-	if n := len(pack(items(make([]int64, 25_000)...))); n != 3 {
+	if n := len(pack(items(make([]int64, 25_000)...), 0)); n != 3 {
 		t.Errorf("25,000 empty files take %d requests, want 3", n)
 	}
 }
@@ -87,6 +94,7 @@ type gauge struct {
 	calls    atomic.Int64
 	mu       sync.Mutex
 	keys     map[string]int
+	chunked  bool // some values are indexes, which hash to no key
 }
 
 func (g *gauge) hold(n int) func() {
@@ -129,7 +137,7 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	}
 	for _, p := range pairs {
 		g.note(p.Key)
-		if want := HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) {
+		if want := HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) && !g.chunked {
 			g.t.Errorf("%d bytes of hash %s were sent under %s", len(p.Value), want, p.Key)
 		}
 	}

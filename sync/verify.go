@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -23,8 +24,8 @@ type VerifiedDeployment struct {
 	Live       bool   `json:"live,omitempty"`
 	Retained   bool   `json:"retained"`
 	Files      int    `json:"files"`
-	// Missing and Corrupt are pathnames whose blob is not there, or does not
-	// hash to what its key says.
+	// Missing and Corrupt are pathnames whose blob, or a chunk of it, is not
+	// there, or does not hash to what its key says.
 	Missing []string `json:"missing,omitempty"`
 	Corrupt []string `json:"corrupt,omitempty"`
 	// Problem is why the deployment's manifest cannot be read, or "".
@@ -43,8 +44,9 @@ func (v *Verification) Whole() bool {
 	return true
 }
 
-// Verify checks that every blob that a deployment names exists. With readData
-// it also reads each blob of what is retained, once, and hashes it.
+// Verify checks that every blob that a deployment names exists, and every chunk
+// that its indexes name. With readData it also reads each of those of what is
+// retained, once, and hashes it.
 func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, error) {
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
@@ -53,7 +55,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 		return nil, err
 	}
 	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[string]map[string]bool),
-		checked: make(map[Ref]bool), rooted: make(map[string]bool)}
+		chunks: make(indexes), checked: make(map[Ref]bool), rooted: make(map[string]bool)}
 	seen := make(map[string]bool)
 	for i := range past.deployments {
 		d := &past.deployments[i]
@@ -82,7 +84,8 @@ type verifier struct {
 	out        *Verification
 	readData   bool
 	namespaces map[string]map[string]bool // the site's keys, listed once for each namespace
-	checked    map[Ref]bool               // of blobs that were read: whether they hash to their key
+	chunks     indexes
+	checked    map[Ref]bool // of blobs that were read: whether they hash to their key
 	rooted     map[string]bool
 }
 
@@ -110,22 +113,27 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 // closure finds out whether every blob of a manifest is there.
 func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manifest, listed map[string]bool, out *VerifiedDeployment) error {
 	out.Files = len(m.Assets)
+	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
+		return err
+	}
 	whole := d.meta.whole(m)
-	missing, err := v.missing(ctx, s, whole, listed)
+	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
 	if err != nil {
 		return err
 	}
 	for _, a := range missing {
 		out.Missing = append(out.Missing, a.Path)
 	}
-	if !d.Retained {
-		return nil
+	if d.Retained {
+		markRooted(v.rooted, keys(v.Site), d.meta, m, v.chunks)
+		if v.readData {
+			if err := v.readBlobs(ctx, s, whole); err != nil {
+				return err
+			}
+		}
 	}
-	markRooted(v.rooted, keys(v.Site), d.meta, m)
-	if v.readData {
-		out.Corrupt, err = v.corrupt(ctx, s, whole, v.checked)
-	}
-	return err
+	out.Corrupt = v.corrupt(whole)
+	return nil
 }
 
 func (v *verifier) listed(ctx context.Context, s Store, namespace string) (map[string]bool, error) {
@@ -149,20 +157,25 @@ func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[str
 	return there, err
 }
 
-// missing returns the assets whose blob is not there. What the listing lacks is
-// asked for by key, for listings lag behind.
-func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, listed map[string]bool) ([]Asset, error) {
+// missing returns the assets of which a blob is not there. What the listing
+// lacks is asked for by key, for listings lag behind; indexes were read.
+func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks indexes, listed map[string]bool) ([]Asset, error) {
 	k := keys(e.Site)
-	gone := make(map[Ref]bool) // of blobs that the listing lacks
+	gone := make(map[Ref]bool) // of blobs that were asked for by key, or will be
 	var ask []Ref
 	for _, a := range m.Assets {
-		if _, asked := gone[a.Blob]; !asked && !listed[k.blob(a.Blob)] {
-			gone[a.Blob] = false
-			ask = append(ask, a.Blob)
+		if x, read := chunks[a.Blob]; read {
+			gone[a.Blob] = errors.Is(x.err, ErrNotFound)
+		}
+		for _, ref := range chunks.blobsOf(a) {
+			if _, asked := gone[ref]; !asked && !listed[k.blob(ref)] {
+				gone[ref] = false
+				ask = append(ask, ref)
+			}
 		}
 	}
 	answers := make([]bool, len(ask))
-	err := e.eachBlob(ctx, ask, func(ctx context.Context, i int) error {
+	err := e.eachBlob(ctx, len(ask), func(ctx context.Context, i int) error {
 		_, err := s.Get(ctx, k.blob(ask[i]))
 		answers[i] = errors.Is(err, ErrNotFound)
 		if answers[i] {
@@ -178,37 +191,40 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, listed map[s
 	}
 	var missing []Asset
 	for _, a := range m.Assets {
-		if gone[a.Blob] {
+		if slices.ContainsFunc(chunks.blobsOf(a), func(ref Ref) bool { return gone[ref] }) {
 			missing = append(missing, a)
 		}
 	}
 	return missing, nil
 }
 
-// eachBlob calls do for each of the blobs, as many at once as Memory has room
-// for whole values.
-func (e *Engine) eachBlob(ctx context.Context, refs []Ref, do func(ctx context.Context, i int) error) error {
+// eachBlob calls do for each of n blobs, as many at once as Memory has room for
+// whole values.
+func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, min(e.Parallel, int(e.Memory/MaxValueBytes))))
-	for i := range refs {
+	for i := range n {
 		g.Go(func() error { return do(ctx, i) })
 	}
 	return g.Wait()
 }
 
-// corrupt reads each blob that was not read before and returns the paths of
-// those that do not hash to their key.
-func (e *Engine) corrupt(ctx context.Context, s Store, m *Manifest, checked map[Ref]bool) ([]string, error) {
+// readBlobs reads each blob that was not read before, and notes whether it
+// hashes to its key. An index does if it could be read.
+func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
 	var todo []Ref
 	for _, a := range m.Assets {
-		if _, ok := checked[a.Blob]; !ok {
-			checked[a.Blob] = true
-			todo = append(todo, a.Blob)
+		for _, ref := range v.chunks.blobsOf(a) {
+			index := a.Chunked() && ref == a.Blob
+			if _, ok := v.checked[ref]; !ok && !index {
+				v.checked[ref] = true
+				todo = append(todo, ref)
+			}
 		}
 	}
 	good := make([]bool, len(todo))
-	err := e.eachBlob(ctx, todo, func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, keys(e.Site).blob(todo[i]))
+	err := v.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
+		b, err := s.Get(ctx, keys(v.Site).blob(todo[i]))
 		if errors.Is(err, ErrNotFound) {
 			good[i] = true // it is missing, and reported as that
 			return nil
@@ -218,19 +234,25 @@ func (e *Engine) corrupt(ctx context.Context, s Store, m *Manifest, checked map[
 		good[i] = HashOf(b) == todo[i].Hash
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
 	for i, ref := range todo {
-		checked[ref] = good[i]
+		v.checked[ref] = good[i]
 	}
+	return err
+}
+
+// corrupt returns the paths of which a blob was read and is not what its key says.
+func (v *verifier) corrupt(m *Manifest) []string {
 	var bad []string
 	for _, a := range m.Assets {
-		if !checked[a.Blob] {
+		damaged := func(ref Ref) bool {
+			good, read := v.checked[ref]
+			return read && !good
+		}
+		if errors.Is(v.chunks[a.Blob].err, errDamaged) || slices.ContainsFunc(v.chunks.blobsOf(a), damaged) {
 			bad = append(bad, a.Path)
 		}
 	}
-	return bad, nil
+	return bad
 }
 
 // eachKey lists every key with the prefix. Only an empty cursor is the end: a

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -45,6 +46,7 @@ var keys = []key{
 	{"compatibility-date", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true, setDate},
 	{"html-handling", []string{"KV_SYNC_HTML_HANDLING"}, true, among(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
 	{"not-found", []string{"KV_SYNC_NOT_FOUND"}, true, among(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
+	{"edge-cache", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
 	{"retain", []string{"KV_SYNC_RETAIN"}, true, setRetain},
 	{"grace", []string{"KV_SYNC_GRACE"}, true, setGrace},
 	{"ignore", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
@@ -145,6 +147,28 @@ func setDate(s *Settings, v string) error {
 	return nil
 }
 
+// defaultEdgeCache is a day: the version in the cache's key does what a short
+// time would be for.
+const defaultEdgeCache = 24 * 60 * 60
+
+// setEdgeCache switches Workers Caching on, or off where a wrangler file has it on.
+func setEdgeCache(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 365*24*60*60 {
+		return fmt.Errorf("write a number of seconds, at most a year, such as %d; 0 is off", defaultEdgeCache)
+	}
+	s.Serving.EdgeCache = n
+	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {
+		settings := maps.Clone(s.Worker.Settings)
+		if settings == nil {
+			settings = map[string]json.RawMessage{}
+		}
+		settings["cache_options"] = json.RawMessage(fmt.Sprintf(`{"enabled":%t}`, n > 0))
+		s.Worker.Settings = settings
+	}
+	return nil
+}
+
 func setRetain(s *Settings, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > 100 {
@@ -228,7 +252,7 @@ func (r *reader) fileValue(name string, n *node) (string, bool) {
 	case string:
 		return v, true
 	case json.Number:
-		if name == "retain" || name == "parallel" || name == "memory" {
+		if name == "retain" || name == "parallel" || name == "memory" || name == "edge-cache" {
 			return v.String(), true
 		}
 	case []*node:

@@ -89,7 +89,7 @@ func init() {
 		"placement":                {inherited, (*wrangler).placement},
 		"observability":            {inherited, metadata("observability")},
 		"logpush":                  {inherited, metadata("logpush")},
-		"cache":                    {inherited, metadata("cache_options")},
+		"cache":                    {inherited, (*wrangler).cache},
 		"tail_consumers":           {perEnv, metadata("tail_consumers")},
 		"streaming_tail_consumers": {perEnv, metadata("streaming_tail_consumers")},
 		"secrets":                  {perEnv, (*wrangler).secrets},
@@ -386,6 +386,25 @@ func (w *wrangler) placement(n *node) {
 		}
 	}
 	w.setting("placement", encode(out))
+}
+
+// cache takes Workers Caching over, with a time for which it may keep responses.
+// It is safe across a switch because every version has a cache of its own.
+func (w *wrangler) cache(n *node) {
+	t := w.object(n)
+	w.known(t, "enabled", "cross_version_cache")
+	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
+		w.refuse(m, m.path+" would go on answering from the old site after a switch or a rollback", "take it out")
+	}
+	m := t.get("enabled")
+	if m == nil {
+		w.refuse(n, n.path+` does not say whether it is "enabled"`, `write {"enabled": true}, or take it out`)
+		return
+	}
+	if w.flag(m) {
+		w.out.Serving.EdgeCache = defaultEdgeCache
+	}
+	w.setting("cache_options", n.json())
 }
 
 func (w *wrangler) secrets(n *node) {

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -323,7 +322,7 @@ func (w *commitWalk) takeOver(ctx context.Context, rel, tree string) bool {
 	}
 	for _, a := range w.base.below(path) {
 		a.Blob.Nonce = kvsync.Nonce{}
-		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(ctx, a.OID)})
+		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(ctx, a.OID, a.Size)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true
@@ -331,13 +330,13 @@ func (w *commitWalk) takeOver(ctx context.Context, rel, tree string) bool {
 
 // opener opens a blob, also after the call of Files is over and its context
 // with it.
-func (w *commitWalk) opener(ctx context.Context, id string) func() (io.ReadCloser, error) {
+func (w *commitWalk) opener(ctx context.Context, id string, size int64) func() (io.ReadCloser, error) {
 	objects, ctx := w.objects, context.WithoutCancel(ctx)
 	return func() (io.ReadCloser, error) {
 		if content := w.kept.take(id); content != nil {
 			return io.NopCloser(bytes.NewReader(content)), nil
 		}
-		return objects.blob(ctx, id)
+		return objects.sized(ctx, id, size)
 	}
 }
 
@@ -424,7 +423,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		}
 		w.base.keepTime(&a)
 		w.refuse(f.rel, checkFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(ctx, f.id)})
+		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(ctx, f.id, a.Size)})
 	}
 	return nil
 }
@@ -436,15 +435,15 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 	if size, err = w.objects.blobSize(ctx, f.id); err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
-	if size > kvsync.MaxValueBytes || size > inspectBytes && !w.base.exists {
+	if size > kvsync.MaxFileBytes || size > inspectBytes && !w.base.exists {
 		return size, hash, p, nil
 	}
-	content, err := w.objects.blob(ctx, f.id)
+	content, err := w.objects.sized(ctx, f.id, size)
 	if err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
 	defer content.Close()
-	hash, p, err = digest(w.kept.keep(f.id, size, content), size, w.base.exists)
+	hash, p, err = digest(ctx, w.kept.keep(f.id, size, content), size, w.base.exists)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.rel, err)
 	}
@@ -452,7 +451,7 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 }
 
 // digest checks how content begins and, if it is read whole, hashes it.
-func digest(content io.Reader, size int64, whole bool) (hash kvsync.Hash, p problem, err error) {
+func digest(ctx context.Context, content io.Reader, size int64, whole bool) (hash kvsync.Hash, p problem, err error) {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	var head []byte
@@ -468,15 +467,27 @@ func digest(content io.Reader, size int64, whole bool) (hash kvsync.Hash, p prob
 	if !whole {
 		return hash, p, nil
 	}
-	h := sha256.New()
-	h.Write(head)
-	_, err = io.CopyBuffer(h, onlyReader{content}, *buffer)
-	h.Sum(hash[:0])
-	return hash, p, err
+	h := kvsync.NewHasher(size)
+	_, _ = h.Write(head)
+	if _, err = io.CopyBuffer(h, &reading{ctx, content}, *buffer); err != nil {
+		return hash, p, err
+	}
+	return h.Sum(), p, nil
 }
 
-// onlyReader keeps io.CopyBuffer to the buffer that it is given.
-type onlyReader struct{ io.Reader }
+// reading ends with its context: a file of gigabytes takes a while. It has no
+// more than a reader has, so that io.CopyBuffer keeps to the buffer it is given.
+type reading struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 

@@ -189,7 +189,7 @@ func (w *folderWalk) read(ctx context.Context, base *base) error {
 			if err := groupCtx.Err(); err != nil {
 				return err
 			}
-			files[i].Blob.Hash, problems[i], err = w.inspect(f, base.exists)
+			files[i].Blob.Hash, problems[i], err = w.inspect(groupCtx, f, base.exists)
 			return err
 		})
 	}
@@ -205,13 +205,13 @@ func (w *folderWalk) read(ctx context.Context, base *base) error {
 }
 
 // inspect reads a file, whole if its hash is wanted, else its beginning.
-func (w *folderWalk) inspect(f found, whole bool) (hash kvsync.Hash, p problem, err error) {
+func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash kvsync.Hash, p problem, err error) {
 	content, err := w.opener(f)()
 	if err != nil {
 		return hash, p, err
 	}
 	defer content.Close()
-	hash, p, err = digest(content, f.Size, whole)
+	hash, p, err = digest(ctx, content, f.Size, whole)
 	if err != nil {
 		return hash, p, fmt.Errorf("read %s: %w", f.rel, err)
 	}
@@ -226,16 +226,43 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", file.rel, err)
 		}
-		info, err := content.Stat()
-		if err == nil && stampOf(info) != file.stamp {
-			err = errors.New("it changed while it was being deployed; let the build finish, then run again")
-		}
-		if err != nil {
+		if err := asListed(content, file.stamp); err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", file.rel, err), content.Close())
+		}
+		if file.Size > kvsync.MaxValueBytes {
+			return &watched{file: content, listed: file.stamp}, nil
 		}
 		return content, nil
 	}
 }
+
+// asListed is an error unless the file is as it was listed.
+func asListed(f *os.File, listed stamp) error {
+	info, err := f.Stat()
+	if err == nil && stampOf(info) != listed {
+		err = errors.New("it changed while it was being deployed; let the build finish, then run again")
+	}
+	return err
+}
+
+// watched is a file that takes so long to read that it may change meanwhile: at
+// its end it must still be as it was listed.
+type watched struct {
+	file   *os.File
+	listed stamp
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.file.Read(p)
+	if errors.Is(err, io.EOF) {
+		if changed := asListed(w.file, w.listed); changed != nil {
+			return n, changed
+		}
+	}
+	return n, err
+}
+
+func (w *watched) Close() error { return w.file.Close() }
 
 // open opens a file that was listed. Where its inode is known, the caller's look
 // at the stamp tells whether it is still the same file, so the way there need

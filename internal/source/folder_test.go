@@ -132,10 +132,10 @@ func TestFolderRefuses(t *testing.T) {
 		write("site/bad\xff.txt", "x").
 		write("site/caf\u00e9.html", "1").write("site/cafe\u0301.html", "2").
 		write("site/_redirects", "/a\n/b /c 999\n").write("site/_headers", "nonsense\n")
-	if err := os.Truncate(w.write("site/big.bin", "").path("site/big.bin"), 25<<20+1); err != nil {
+	if err := os.Truncate(w.write("site/big.bin", "").path("site/big.bin"), 4<<30); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(w.write("site/largest.bin", "").path("site/largest.bin"), 25<<20); err != nil {
+	if err := os.Truncate(w.write("site/largest.bin", "").path("site/largest.bin"), 25<<20+1); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mkfifo(w.path("site/pipe"), 0o600); err != nil {
@@ -156,6 +156,7 @@ func TestFolderRefuses(t *testing.T) {
 	}
 	// A commit refuses the same, with the same words.
 	w.remove("site/pipe")
+	w.remove("site/big.bin") // git would take minutes over it
 	w.git("init", "-q", "-b", "main")
 	w.commit("all")
 	fromFolder := refusals(t, w.openFolder(Options{Dir: "site"}))

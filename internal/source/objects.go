@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Errors of an object store.
@@ -151,8 +153,12 @@ func (o *objects) blobSize(ctx context.Context, id string) (int64, error) {
 }
 
 func (o *objects) blob(ctx context.Context, id string) (io.ReadCloser, error) {
+	return o.blobFrom(ctx, o.store, id)
+}
+
+func (o *objects) blobFrom(ctx context.Context, store objectStore, id string) (io.ReadCloser, error) {
 	o.blobReads.Add(1)
-	kind, _, content, err := o.store.open(ctx, id)
+	kind, _, content, err := store.open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read blob %s: %w", id, err)
 	}
@@ -161,6 +167,17 @@ func (o *objects) blob(ctx context.Context, id string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("read blob %s: it is a %s", id, kind)
 	}
 	return content, nil
+}
+
+// sized opens a blob of a known size. One that is large and lies in the
+// repository as a difference would be held whole, with what it differs from:
+// where git is there, it does that, in a process of its own.
+func (o *objects) sized(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
+	s, ours := o.store.(*storage)
+	if size <= kvsync.MaxValueBytes || !ours || o.git == nil || !s.differs(id) {
+		return o.blob(ctx, id)
+	}
+	return o.blobFrom(ctx, o.git, id)
 }
 
 // text returns a small blob whole: a configuration file, the target of a link.

@@ -253,7 +253,7 @@ func (p *pack) stream(e entry) (*content, error) {
 // bytes returns what the zlib stream of an entry holds.
 func (p *pack) bytes(e entry) ([]byte, error) {
 	if e.size > maxMeta {
-		return nil, fmt.Errorf("%d bytes are too many for an object that git stored as a difference", e.size)
+		return nil, tooLargeToPatch(e.size)
 	}
 	c, err := p.stream(e)
 	if err != nil {
@@ -269,6 +269,10 @@ func (p *pack) bytes(e entry) ([]byte, error) {
 		err = nil
 	}
 	return data, err
+}
+
+func tooLargeToPatch(size int64) error {
+	return fmt.Errorf("%d bytes are too many for an object that git stored as a difference; install git, or deploy the folder (source: folder)", size)
 }
 
 // chain follows the bases of a delta, without reading them, to one that is
@@ -313,8 +317,11 @@ func (p *pack) resolve(e entry, bases *baseCache) (made, error) {
 		if err != nil {
 			return m, err
 		}
-		if size, err := deltaTarget(delta); err != nil || size > maxMeta {
+		switch size, err := deltaTarget(delta); {
+		case err != nil:
 			return m, errCorrupt
+		case size > maxMeta:
+			return m, tooLargeToPatch(size)
 		}
 		if m.data, err = packfile.PatchDelta(m.data, delta); err != nil {
 			return m, fmt.Errorf("%w: %w", errCorrupt, err)

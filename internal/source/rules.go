@@ -125,8 +125,8 @@ func checkFile(rel, pathname string, size int64, hasAssetsIgnore bool) problem {
 			"name it in " + assetsIgnoreName + ", or have that file without it to publish it"}
 	case len(pathname) > maxPathBytes:
 		return problem{fmt.Sprintf("the path is longer than %d bytes", maxPathBytes), "shorten it"}
-	case size > kvsync.MaxValueBytes:
-		return problem{fmt.Sprintf("the file has %.1f MiB, and a value in KV at most 25", float64(size)/(1<<20)),
+	case size > kvsync.MaxFileBytes:
+		return problem{fmt.Sprintf("the file has %.1f GiB, and must have less than 4", float64(size)/(1<<30)),
 			"make it smaller, serve it from R2, or name it in " + assetsIgnoreName}
 	}
 	return problem{}

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"io"
 	"os"
@@ -144,7 +143,7 @@ func manifest(t testing.TB, l *kvsync.Listing) *kvsync.Manifest {
 	m := &kvsync.Manifest{Site: "test", Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers}
 	for _, f := range l.Files {
 		a := f.Asset
-		a.Blob = kvsync.Ref{Hash: sha256.Sum256([]byte(read(t, f))), Nonce: kvsync.Nonce{7}}
+		a.Blob = kvsync.Ref{Hash: hashed(read(t, f)), Nonce: kvsync.Nonce{7}}
 		m.Assets = append(m.Assets, a)
 	}
 	return m

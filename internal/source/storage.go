@@ -150,6 +150,21 @@ func (s *storage) open(ctx context.Context, id string) (string, int64, io.ReadCl
 	return o.kind, o.size, o.content, err
 }
 
+// differs reports whether an object lies in a pack as a difference from another.
+func (s *storage) differs(id string) bool {
+	bin, err := parseID(id)
+	if err != nil {
+		return false
+	}
+	for _, d := range s.dirs {
+		if p, offset, err := d.locate(bin); err == nil && p != nil {
+			e, err := p.entry(offset)
+			return err == nil && e.kind == ""
+		}
+	}
+	return false
+}
+
 // sort brings ids into the order in which they lie in the packs, where a delta
 // lies close to its base.
 func (s *storage) sort(ids []string) {

@@ -72,7 +72,7 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     about: "One entry with the largest numbers that its fields hold.",
     manifest: {
       site: "one",
-      entries: [entry("/index.html", "ffffffffffffffff", html, { size: 0xffffffff, modified: 0xffffffff })],
+      entries: [entry("/index.html", "ffffffffffffffff", html, { size: 0xffffffff, modified: 0xffffffff, chunked: true })],
     },
     missing: ["/", "/index", "/index.htm", "/index.html/", "index.html"],
   },

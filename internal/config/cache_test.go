@@ -1,0 +1,56 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// Workers Caching comes from either file, and is one thing: the time that the
+// manifest gives, and the member that the upload has.
+func TestEdgeCache(t *testing.T) {
+	const on, off = `{"enabled":true}`, `{"enabled":false}`
+	for name, tc := range map[string]struct {
+		wrangler, own string
+		seconds       int
+		options       string
+	}{
+		"nothing":              {``, ``, 0, ``},
+		"wrangler":             {`{"enabled": true}`, ``, 86400, on},
+		"wrangler, off":        {`{"enabled": false}`, ``, 0, off},
+		"of each version":      {`{"enabled": true, "cross_version_cache": false}`, ``, 86400, `{"cross_version_cache":false,"enabled":true}`},
+		"a time":               {``, `edge-cache = 60`, 60, on},
+		"a time as text":       {``, `edge-cache = "60"`, 60, on},
+		"wrangler, and a time": {`{"enabled": true}`, `edge-cache = 3600`, 3600, on},
+		"ours counts":          {`{"enabled": false}`, `edge-cache = 3600`, 3600, on},
+		"ours counts, off":     {`{"enabled": true}`, `edge-cache = 0`, 0, off},
+		"off":                  {``, `edge-cache = 0`, 0, ``},
+	} {
+		files := map[string]string{}
+		if tc.wrangler != "" {
+			files["wrangler.json"] = `{"name": "x", "cache": ` + tc.wrangler + `}`
+		}
+		if tc.own != "" {
+			files["kv-sync.toml"] = tc.own
+		}
+		s, _ := mustLoad(t, Inputs{Root: project(t, site(files))})
+		got := strings.ReplaceAll(string(s.Worker.Settings["cache_options"]), " ", "")
+		if s.Serving.EdgeCache != tc.seconds || got != tc.options {
+			t.Errorf("%s: %d seconds, cache_options %s", name, s.Serving.EdgeCache, got)
+		}
+	}
+	for _, tc := range []struct{ file, content, want string }{
+		{"wrangler.json", `{"name": "x", "cache": {"enabled": true, "cross_version_cache": true}}`, "cache.cross_version_cache would go on answering from the old site"},
+		{"wrangler.json", `{"name": "x", "cache": {}}`, `does not say whether it is "enabled"`},
+		{"wrangler.json", `{"name": "x", "cache": {"enabled": "yes"}}`, "cache.enabled"},
+		{"wrangler.json", `{"name": "x", "cache": {"enabled": true, "ttl": 1}}`, "cache.ttl"},
+		{"wrangler.json", `{"name": "x", "cache": true}`, "cache"},
+		{"kv-sync.toml", `edge-cache = -1`, "write a number of seconds"},
+		{"kv-sync.toml", `edge-cache = 99999999999`, "write a number of seconds"},
+		{"kv-sync.toml", `edge-cache = "1h"`, "write a number of seconds"},
+	} {
+		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{tc.file: tc.content}))})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q", tc.content, err, tc.want)
+		}
+	}
+}

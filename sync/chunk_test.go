@@ -1,0 +1,219 @@
+package kvsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// film is the chunked asset of testdata/served/chunked, and its index.
+func film(t testing.TB) (Asset, []byte) {
+	t.Helper()
+	var v vector
+	described, err := os.ReadFile("../testdata/served/chunked/film.json")
+	if err == nil {
+		err = json.Unmarshal(described, &v)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(v.Manifest.Entries, func(e vectorEntry) bool { return e.Path == "/film.mp4" })
+	ref, err := ParseRef(v.Manifest.Entries[i].Hash + "." + v.Manifest.Entries[i].Nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &chunkIndex{size: v.Index.Size, chunkSize: v.Index.ChunkSize}
+	for _, c := range v.Index.Chunks {
+		ref, err := ParseRef(c.Hash + "." + c.Nonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.chunks = append(x.chunks, ref)
+	}
+	return Asset{Path: "/film.mp4", Blob: ref, Size: v.Index.Size}, x.encode()
+}
+
+func TestIndexVectors(t *testing.T) {
+	a, got := film(t)
+	want, err := os.ReadFile("../testdata/served/chunked/film.index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %x\nwant %x", got, want)
+	}
+	x, err := decodeIndex(want, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.hash() != a.Blob.Hash || len(x.chunks) != 3 || x.chunks[0] != x.chunks[1] || !bytes.Equal(x.encode(), want) {
+		t.Errorf("it reads as %+v", x)
+	}
+}
+
+func TestIndexRefuses(t *testing.T) {
+	a, _ := film(t)
+	files, err := filepath.Glob("../testdata/served/chunked/refused/*.index")
+	if err != nil || len(files) < 16 {
+		t.Fatalf("found %d vectors, want at least 16 (%v)", len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeIndex(b, a); err == nil {
+			t.Errorf("%s was taken", filepath.Base(name))
+		}
+	}
+}
+
+// slowHash is the hash of docs/format.md, the long way.
+func slowHash(b []byte) Hash {
+	if len(b) <= MaxValueBytes {
+		return HashOf(b)
+	}
+	x := newIndex(int64(len(b)))
+	for part := range slices.Chunk(b, chunkSize) {
+		x.chunks = append(x.chunks, Ref{Hash: HashOf(part)})
+	}
+	return HashOf(x.encode()[:indexHead+len(x.chunks)*32])
+}
+
+func TestHasher(t *testing.T) {
+	all := make([]byte, 2*chunkSize+MaxValueBytes)
+	for i := range all {
+		all[i] = byte(i * i >> 12)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for _, size := range []int{0, 1, MaxValueBytes, MaxValueBytes + 1, 2*chunkSize - 1, 2 * chunkSize, 2*chunkSize + 1, len(all)} {
+		h := NewHasher(int64(size))
+		for rest := all[:size]; len(rest) > 0; {
+			n := min(len(rest), 1+rnd.IntN(1+size/3))
+			if k, err := h.Write(rest[:n]); k != n || err != nil {
+				t.Fatal(k, err)
+			}
+			rest = rest[n:]
+		}
+		if got, want := h.Sum(), slowHash(all[:size]); got != want {
+			t.Errorf("%d bytes hash to %s, want %s", size, got, want)
+		}
+	}
+}
+
+// What makes an index's hash is no other content's: neither its key nor what is
+// known of it may be taken for those of a small file with the same bytes.
+func TestContentOfAnIndexIsItsOwn(t *testing.T) {
+	a, index := film(t)
+	prefix := index[:indexHead+3*32]
+	small := Asset{Path: "/prefix", Blob: Ref{Hash: HashOf(prefix)}, Size: int64(len(prefix))}
+	if small.Blob.Hash != a.Blob.Hash {
+		t.Fatal("the premise does not hold")
+	}
+	n := Nonce{1, 2, 3}
+	if small.content() == a.content() || n.of(small) == n.of(a) || n.of(a).Time() != n.of(small).Time() {
+		t.Errorf("%v %v", n.of(small), n.of(a))
+	}
+	listing := func(a Asset) *Listing {
+		return &Listing{Files: []File{{Asset: Asset{Path: "/x", Blob: a.Blob, Size: a.Size}}}}
+	}
+	if FolderID(listing(small)) == FolderID(listing(a)) {
+		t.Error("a folder with the one has the id of a folder with the other")
+	}
+}
+
+func FuzzDecodeIndex(f *testing.F) {
+	a, good := film(f)
+	f.Add(good, a.Size)
+	f.Add(good[:30], a.Size)
+	f.Add([]byte{}, int64(0))
+	f.Fuzz(func(t *testing.T, b []byte, size int64) {
+		// Whatever the bytes are, only the asset's own index is taken.
+		a := Asset{Blob: a.Blob, Size: size}
+		if len(b) > indexHead && len(b)%8 == 0 {
+			a.Blob.Hash = HashOf(b[:indexHead+(len(b)-indexHead)/40*32])
+		}
+		x, err := decodeIndex(b, a)
+		if err != nil {
+			return
+		}
+		if x.size != size || !bytes.Equal(x.encode(), b) {
+			t.Errorf("%x reads as %+v", b, x)
+		}
+	})
+}
+
+// stored makes the manifest that testdata/stored holds, as it is or with assets
+// that are chunked.
+func stored(chunked bool) *Manifest {
+	ref := func(s string) Ref {
+		return Ref{Hash: HashOf([]byte(s)), Nonce: Nonce{0x69, 0x1f, 0xd9, 0xa0, 1, 2, 3, 4}}
+	}
+	m := &Manifest{
+		Site:   "blog",
+		Origin: Origin{Kind: "commit", ID: "commit:00:r1", Rules: "r1", Dir: "public", Commit: strings.Repeat("ab", 20)},
+		Assets: []Asset{
+			{Path: "/film.mp4", Blob: ref("film"), Size: 20 << 20, ContentType: "video/mp4", Modified: 1_763_000_000, OID: strings.Repeat("01", 20)},
+			{Path: "/index.html", Blob: ref("index"), Size: 5, ContentType: "text/html; charset=utf-8", Modified: 1_763_000_001, OID: strings.Repeat("02", 20)},
+		},
+		Dirs:      []Dir{{Path: "/", Tree: strings.Repeat("03", 20)}},
+		Retired:   []Retired{{Asset: Asset{Path: "/old.mp4", Blob: ref("old"), Size: 25 << 20, ContentType: "video/mp4", Modified: 7}, Until: 1_763_100_000, Left: 4}},
+		Serving:   Serving{HTMLHandling: "none", NotFound: "404-page"},
+		Redirects: []Redirect{{From: "/a", To: "/b", Status: 301}},
+		Headers:   []HeaderRule{{Path: "/*", Set: [][2]string{{"x-a", "b"}}}},
+	}
+	if chunked {
+		m.Assets[0].Size, m.Retired[0].Size = 2000<<20, MaxFileBytes
+		m.Serving.EdgeCache = 3600
+	}
+	return m
+}
+
+// What a release has stored is read by every later one, and a site that has no
+// chunked file goes on writing what releases before them read.
+func TestStoredVectors(t *testing.T) {
+	for name, chunked := range map[string]bool{"site": false, "chunked": true} {
+		want, err := os.ReadFile(fmt.Sprintf("../testdata/stored/%s.bin", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := EncodeStored(stored(chunked))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: got %x\nwant %x", name, got, want)
+		}
+		if flags := want[6]; (flags == 1) != chunked || flags > 1 || want[7] != 0 {
+			t.Errorf("%s: must-understand flags are %x", name, want[6:8])
+		}
+		if _, err := DecodeStored(want); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		lying := slices.Clone(want)
+		lying[6] ^= 1
+		if _, err := DecodeStored(lying); err == nil {
+			t.Errorf("%s: it was read although its flag says otherwise", name)
+		}
+	}
+	m := stored(true)
+	m.Assets[0].Size = 1
+	if b, err := EncodeStored(m); err != nil || b[6] != 1 {
+		t.Errorf("with a retired chunked asset only: flags %x, %v", b[6:8], err)
+	}
+	m.Assets[0].Size = MaxFileBytes + 1
+	if b, err := EncodeStored(m); err == nil {
+		if _, err := DecodeStored(b); err == nil {
+			t.Error("a file of 4 GiB was read")
+		}
+	}
+}
+
+var _ io.Writer = (*Hasher)(nil)

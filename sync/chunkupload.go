@@ -1,0 +1,138 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// chunked is what an item has beside the rest if its file goes up in chunks.
+type chunked struct {
+	keys  keys
+	nonce Nonce // of the chunks that this run writes
+	// live are chunks that the live manifest's indexes name.
+	live map[Hash]Ref
+	// index is written when every chunk is confirmed.
+	index *chunkIndex
+}
+
+// sendChunks reads a file once, front to back, and begins to send each chunk
+// that is neither live nor sent by this run already. It returns when the file is
+// read. A chunk's bytes are held until it is confirmed, so a request that fails
+// is sent again without another reading of the file.
+func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) error {
+	f, err := it.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, x := it.chunked, newIndex(it.size)
+	for left := it.size; left > 0; left -= chunkSize {
+		size := min(left, chunkSize)
+		if err := u.memory.Acquire(ctx, chunkSize); err != nil {
+			return err
+		}
+		body := u.buffer(chunkSize)[:size]
+		if _, err := io.ReadFull(f, body); err != nil {
+			u.memory.Release(chunkSize)
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return errChanged
+			}
+			return err
+		}
+		hash := HashOf(body)
+		ref, live := c.live[hash]
+		if !live {
+			ref = Ref{Hash: hash, Nonce: c.nonce}
+		}
+		x.chunks = append(x.chunks, ref)
+		if key := c.keys.blob(ref); live || !u.take(key) {
+			u.recycle(body)
+			u.memory.Release(chunkSize)
+			u.advance(0, size)
+		} else {
+			it.blobs++
+			g.Go(func() error {
+				defer u.memory.Release(chunkSize)
+				if err := u.store.Put(ctx, key, body); err != nil {
+					return fmt.Errorf("upload %s: %w", it.name, err)
+				}
+				u.recycle(body)
+				u.advance(0, size)
+				return nil
+			})
+		}
+	}
+	// Only its end shows that the file has no more, and that its source was good.
+	switch _, err := io.ReadFull(f, make([]byte, 1)); {
+	case err == nil:
+		return errChanged
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	got := x.hash()
+	if !it.want.IsZero() && got != it.want {
+		return errChanged
+	}
+	c.index, it.got, it.want = x, got, got
+	u.claim(it, it.key(got))
+	return nil
+}
+
+// take reports whether nothing else of this run writes the key; then the caller
+// does. Equal chunks share a key, and a key takes one write a second.
+func (u *uploader) take(key string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.taken[key] {
+		return false
+	}
+	u.taken[key] = true
+	return true
+}
+
+// indexesOf are the values that finish the files once their chunks are confirmed.
+func (u *uploader) indexesOf(files []*item) []*item {
+	var out []*item
+	for _, it := range files {
+		size := int64(indexBytes(len(it.chunked.index.chunks)))
+		if it.duplicate {
+			u.advance(1, size)
+			continue
+		}
+		v := value(it.name, it.key(it.got), it.chunked.index.encode())
+		v.claimed = true // when the file was read
+		it.blobs++
+		out = append(out, v)
+	}
+	return out
+}
+
+// forgetChunks lets go of the buffers of chunks: no other value is that large.
+func (u *uploader) forgetChunks() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.free, chunkSize)
+}
+
+// liveChunks are the chunks that a plan need not upload, by their hash: those of
+// the live files that it replaces. An index that is gone or damaged gives none.
+func (e *Engine) liveChunks(ctx context.Context, p *Plan) (map[Hash]Ref, error) {
+	if len(p.left) == 0 {
+		return nil, nil
+	}
+	read := make(indexes)
+	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.left, read); err != nil {
+		return nil, err
+	}
+	live := make(map[Hash]Ref)
+	for _, x := range read {
+		for _, ref := range x.chunks {
+			live[ref.Hash] = ref
+		}
+	}
+	return live, nil
+}

@@ -1,0 +1,100 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Chunks count against Memory like any other body, each is written once, and
+// files beside them still go.
+func TestChunksAreBounded(t *testing.T) {
+	const memory = 52 << 20
+	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
+	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Progress: func(Progress) {}}}
+	all := items(5, 600_000, MaxValueBytes+1, 7*chunkSize, MaxValueBytes)
+	if err := e.upload(t.Context(), g, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	if m := g.max.Load(); m > memory+8*4096 || m < memory/2 {
+		t.Errorf("bodies under way held %d bytes, configured are %d", m, memory)
+	}
+	for key, n := range g.keys {
+		if n != 1 {
+			t.Errorf("%s was written %d times", key, n)
+		}
+	}
+	written := 0
+	for _, it := range all {
+		written += it.blobs
+		if g.keys[it.key(it.got)] != 1 {
+			t.Errorf("%s was not written", it.name)
+		}
+	}
+	if written != len(g.keys) {
+		t.Errorf("%d blobs were counted, and %d written", written, len(g.keys))
+	}
+}
+
+// slow is a store whose raw writes take a while, or fail.
+type slow struct {
+	*gauge
+	fail    error
+	underAt atomic.Int64 // raw writes under way when an index came
+	under   atomic.Int64
+	indexes atomic.Int64
+}
+
+func (s *slow) Put(_ context.Context, _ string, value []byte) error {
+	s.under.Add(1)
+	defer s.under.Add(-1)
+	time.Sleep(20 * time.Millisecond)
+	return s.fail
+}
+
+func (s *slow) PutBulk(_ context.Context, _ []byte, _ int) ([]string, error) {
+	s.indexes.Add(1)
+	s.underAt.Add(s.under.Load())
+	return nil, nil
+}
+
+// An index tells of chunks that are there.
+func TestIndexesComeLast(t *testing.T) {
+	for _, fail := range []error{nil, errors.New("the last chunk was refused")} {
+		s := &slow{fail: fail}
+		e := &Engine{Config: Config{Parallel: 8, Memory: 64 << 20, Progress: func(Progress) {}}}
+		err := e.upload(t.Context(), s, items(MaxValueBytes+1, MaxValueBytes+1), nil)
+		if !errors.Is(err, fail) || (fail == nil) != (err == nil) {
+			t.Errorf("got %v", err)
+		}
+		if n := s.indexes.Load(); (n > 0) != (fail == nil) || s.underAt.Load() != 0 {
+			t.Errorf("%d writes of indexes, while %d chunks were on their way", n, s.underAt.Load())
+		}
+		if fail != nil && !strings.Contains(err.Error(), "/file-") {
+			t.Errorf("it does not say which file: %v", err)
+		}
+	}
+}
+
+// The requests of chunks count against the cap, too.
+func TestPackBesideChunks(t *testing.T) {
+	sizes := make([]int64, 500)
+	for i := range sizes {
+		sizes[i] = rawMin
+	}
+	if n := len(pack(items(sizes...), 500)) + 500; n > requestCap {
+		t.Errorf("%d files beside 500 chunks take %d requests", len(sizes), n)
+	}
+}
+
+// A plan says how many writes it takes: each chunk is one.
+func TestPlanCountsChunks(t *testing.T) {
+	for size, want := range map[int64]int{0: 1, MaxValueBytes: 1, MaxValueBytes + 1: 3, 32 << 20: 3, 32<<20 + 1: 4, 1 << 30: 65, MaxFileBytes: 257} {
+		if got := (Asset{Size: size}).blobs(); got != want {
+			t.Errorf("%d bytes take %d blobs, want %d", size, got, want)
+		}
+	}
+}
