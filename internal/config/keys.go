@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -144,28 +143,6 @@ func setDate(s *Settings, v string) error {
 		return fmt.Errorf("write a date such as %s", DefaultCompatibilityDate)
 	}
 	s.Worker.CompatibilityDate = v
-	return nil
-}
-
-// defaultEdgeCache is a day: the version in the cache's key does what a short
-// time would be for.
-const defaultEdgeCache = 24 * 60 * 60
-
-// setEdgeCache switches Workers Caching on, or off where a wrangler file has it on.
-func setEdgeCache(s *Settings, v string) error {
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 0 || n > 365*24*60*60 {
-		return fmt.Errorf("write a number of seconds, at most a year, such as %d; 0 is off", defaultEdgeCache)
-	}
-	s.Serving.EdgeCache = n
-	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {
-		settings := maps.Clone(s.Worker.Settings)
-		if settings == nil {
-			settings = map[string]json.RawMessage{}
-		}
-		settings["cache_options"] = json.RawMessage(fmt.Sprintf(`{"enabled":%t}`, n > 0))
-		s.Worker.Settings = settings
-	}
 	return nil
 }
 

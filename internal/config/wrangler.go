@@ -388,25 +388,6 @@ func (w *wrangler) placement(n *node) {
 	w.setting("placement", encode(out))
 }
 
-// cache takes Workers Caching over, with a time for which it may keep responses.
-// It is safe across a switch because every version has a cache of its own.
-func (w *wrangler) cache(n *node) {
-	t := w.object(n)
-	w.known(t, "enabled", "cross_version_cache")
-	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
-		w.refuse(m, m.path+" would go on answering from the old site after a switch or a rollback", "take it out")
-	}
-	m := t.get("enabled")
-	if m == nil {
-		w.refuse(n, n.path+` does not say whether it is "enabled"`, `write {"enabled": true}, or take it out`)
-		return
-	}
-	if w.flag(m) {
-		w.out.Serving.EdgeCache = defaultEdgeCache
-	}
-	w.setting("cache_options", n.json())
-}
-
 func (w *wrangler) secrets(n *node) {
 	t := w.object(n)
 	w.known(t, "required")

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+)
+
+// defaultEdgeCache is a day: the version in the cache's key does what a short
+// time would be for.
+const defaultEdgeCache = 24 * 60 * 60
+
+// cache takes Workers Caching over, with a time for which it may keep responses.
+// It is safe across a switch because every version has a cache of its own.
+func (w *wrangler) cache(n *node) {
+	t := w.object(n)
+	w.known(t, "enabled", "cross_version_cache")
+	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
+		w.refuse(m, m.path+" would go on answering from the old site after a switch or a rollback", "take it out")
+	}
+	m := t.get("enabled")
+	if m == nil {
+		w.refuse(n, n.path+` does not say whether it is "enabled"`, `write {"enabled": true}, or take it out`)
+		return
+	}
+	if w.flag(m) {
+		w.out.Serving.EdgeCache = defaultEdgeCache
+	}
+	w.setting("cache_options", n.json())
+}
+
+// setEdgeCache switches Workers Caching on, or off where a wrangler file has it on.
+func setEdgeCache(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 365*24*60*60 {
+		return fmt.Errorf("write a number of seconds, at most a year, such as %d; 0 is off", defaultEdgeCache)
+	}
+	s.Serving.EdgeCache = n
+	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {
+		settings := maps.Clone(s.Worker.Settings)
+		if settings == nil {
+			settings = map[string]json.RawMessage{}
+		}
+		settings["cache_options"] = json.RawMessage(fmt.Sprintf(`{"enabled":%t}`, n > 0))
+		s.Worker.Settings = settings
+	}
+	return nil
+}
