@@ -85,8 +85,8 @@ func TestPackBesideChunks(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = rawMin
 	}
-	if n := len(pack(items(sizes...), 500)) + 500; n > requestCap {
-		t.Errorf("%d files beside 500 chunks take %d requests", len(sizes), n)
+	if n := len(pack(items(append(sizes, 200*chunkSize, 250*chunkSize)...))) + 450; n > requestCap {
+		t.Errorf("%d files beside 450 chunks take %d requests", len(sizes), n)
 	}
 }
 

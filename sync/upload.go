@@ -82,16 +82,22 @@ func (b batch) weight() int64 {
 	return max(n/3*4+int64(len(b.items)+1)*pairBytes+keys, bulkBody)
 }
 
-// pack divides items into batches. Values of rawMin and more go raw, the
-// largest first, as long as the requests stay under requestCap, of which some
-// may be spent.
-func pack(items []*item, spent int) []batch {
+// pack divides the items that are not chunked into batches. Values of rawMin and
+// more go raw, the largest first, as long as the requests, with those of the
+// chunks, stay under requestCap.
+func pack(items []*item) []batch {
 	var total int64
+	var whole, large, small []*item
+	spent := 0
 	for _, it := range items {
+		if it.chunked != nil {
+			spent += chunkCount(it.size)
+			continue
+		}
 		total += it.size
+		whole = append(whole, it)
 	}
-	var large, small []*item
-	for _, it := range items {
+	for _, it := range whole {
 		if it.size >= rawMin && total > batchBytes { // else one bulk write takes them all
 			large = append(large, it)
 		} else {
@@ -167,16 +173,7 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 	if read != nil {
 		u.read = read
 	}
-	var whole, large []*item
-	spent := 0
-	for _, it := range items {
-		if it.chunked == nil {
-			whole = append(whole, it)
-		} else {
-			large = append(large, it)
-			spent += chunkCount(it.size)
-		}
-	}
+	large := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.chunked == nil })
 	err := u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
 		for _, it := range large {
 			if err := u.sendChunks(ctx, g, it); err != nil {
@@ -184,13 +181,13 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 			}
 		}
 		u.forgetChunks()
-		return u.sendAll(ctx, g, pack(whole, spent))
+		return u.sendAll(ctx, g, pack(items))
 	})
 	if err != nil || len(large) == 0 {
 		return err
 	}
 	return u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
-		return u.sendAll(ctx, g, pack(u.indexesOf(large), 0))
+		return u.sendAll(ctx, g, pack(u.indexesOf(large)))
 	})
 }
 

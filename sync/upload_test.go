@@ -49,7 +49,7 @@ func TestPack(t *testing.T) {
 			sizes = append(sizes, int64(rnd.ExpFloat64()*float64(rnd.IntN(200_000))))
 		}
 		seen := 0
-		for _, b := range pack(items(sizes...), 0) {
+		for _, b := range pack(items(sizes...)) {
 			var bytes int64
 			for _, it := range b.items {
 				bytes += it.size
@@ -74,14 +74,14 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = rawMin
 	}
-	if n := len(pack(items(sizes...), 0)); n > requestCap+len(sizes)*rawMin/batchBytes {
+	if n := len(pack(items(sizes...))); n > requestCap+len(sizes)*rawMin/batchBytes {
 		t.Errorf("%d files of %d bytes take %d requests", len(sizes), rawMin, n)
 	}
 	sizes = sizes[:1000]
-	if n := len(pack(items(sizes...), 0)); n > requestCap {
+	if n := len(pack(items(sizes...))); n > requestCap {
 		t.Errorf("%d files of %d bytes take %d requests", len(sizes), rawMin, n)
 	}
-	if n := len(pack(items(make([]int64, 25_000)...), 0)); n != 3 {
+	if n := len(pack(items(make([]int64, 25_000)...))); n != 3 {
 		t.Errorf("25,000 empty files take %d requests, want 3", n)
 	}
 }
