@@ -3,9 +3,11 @@
 
 import { sha256 } from "./sha256";
 import { comparePaths, encodeRules, encodeServing, Table, type StoredManifest } from "./stored";
+import { largestValue } from "./upload";
 
 const headerBytes = 64;
 const entryBytes = 64;
+const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 
 /** Writes the served encoding of a manifest, in the very bytes that the Go side writes. */
@@ -28,7 +30,7 @@ export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
       view.setUint32(52, asset.size, true);
       view.setUint32(56, Math.min(Math.max(asset.modified, 0), 0xffffffff), true);
       view.setUint16(60, type, true);
-      view.setUint16(62, flags, true);
+      view.setUint16(62, asset.size > largestValue ? flags | flagChunked : flags, true);
       return { bytes, view };
     })
     .sort((a, b) => compareHashes(a.view, b.view));
