@@ -340,7 +340,7 @@ func (p *Plan) checkShrink(base *Manifest, opt Options) error {
 		return nil
 	}
 	const fix = "give --allow-shrink if that is meant"
-	if len(p.manifest.Assets) == 0 {
+	if len(p.manifest.Assets) == 0 && p.Origin.ID != NoFiles {
 		return stop(GuardShrink, fix, "%s holds no file to serve", p.where())
 	}
 	if base != nil && 2*len(p.Removed) > len(base.Assets) {

@@ -54,6 +54,9 @@ func (r Relation) String() string {
 	return [...]string{"unknown", "same", "newer", "older", "diverged"}[r]
 }
 
+// NoFiles is the [Origin].ID of a Worker that no files go with, on purpose.
+const NoFiles = "none"
+
 // Origin says what a listing was made from.
 type Origin struct {
 	// Kind is "commit" or "folder".

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path"
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
@@ -78,6 +79,10 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if s.in.CacheDir != "" {
 		options.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
 	}
+	if s.settings.Directory == "" {
+		// No file is published, but whether the code is as in the commit decides which it is.
+		options.Dir, options.Patterns = path.Dir(s.settings.Code.Main), []string{"*"}
+	}
 	src, err := source.Open(ctx, options)
 	if err != nil {
 		return nil, usage(err)
@@ -86,6 +91,9 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 		s.closers = append(s.closers, c)
 	}
 	s.commit, _ = src.(*source.Commit)
+	if s.settings.Directory == "" {
+		src = codeOnly{src}
+	}
 	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, gitEnviron()}, log: s.in.Log}, nil
 }
 
@@ -94,7 +102,7 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 // own has none.
 func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error) {
 	w, options := s.settings.Worker, s.settings.Code
-	options.Dynamic = s.settings.Project != ""
+	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == ""
 	if options.Dynamic && options.Main == "" {
 		return w, &bundle.Result{}, nil
 	}

@@ -68,6 +68,9 @@ type Options struct {
 	// Dynamic says that the code is a Dynamic Worker's, which gets its assets from
 	// the loader and has no manifest beside it.
 	Dynamic bool
+	// Alone says that no files go with the Worker, which then needs no notice that
+	// it serves none.
+	Alone bool
 	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts
 	// and src/default.ts. nil is the source in this binary.
 	Library fs.FS
@@ -184,7 +187,7 @@ func (r *Result) finish(o *project) error {
 		return refuse(o.displayMain(), "a project's code has no manifest of its own: its loader gives it the project's assets",
 			`call env.ASSETS.fetch(request) in place of what "@kv-sync/worker/site" exports`)
 	}
-	if !o.Dynamic && !r.ServesSite {
+	if !o.Dynamic && !o.Alone && !r.ServesSite {
 		r.Notices = append(r.Notices, kvsync.Problem{
 			Path:   o.displayMain(),
 			Reason: "the Worker never reads the site's manifest, so no visitor will see the site's files",

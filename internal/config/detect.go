@@ -28,6 +28,8 @@ func (l *loader) detectDirectory() {
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
 		l.refuse(".", "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
+	case l.s.Code.Main != "":
+		return // a Worker need not have files
 	default:
 		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(directories, ", "),
 			"run the site's build first, or name its folder with --dir")

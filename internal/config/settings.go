@@ -35,7 +35,7 @@ type Settings struct {
 	Project string
 	// Directory holds the site's files, relative to Root with "/" as its
 	// separator; "." is Root itself. One that a flag names outside of the
-	// repository is absolute.
+	// repository is absolute. It is "" for a Worker that no files go with.
 	Directory string
 	// Source is "auto", "commit" or "folder".
 	Source string

@@ -64,7 +64,10 @@ func planText(p *kvsync.Plan, color paint) string {
 
 func originText(o kvsync.Origin) string {
 	here := o.Dir == "" || o.Dir == "."
+	none := o.ID == kvsync.NoFiles
 	switch {
+	case o.Kind == "folder" && none:
+		return "without files"
 	case o.Kind == "folder" && here:
 		return "from this folder"
 	case o.Kind == "folder":
@@ -75,6 +78,9 @@ func originText(o kvsync.Origin) string {
 		dir = "the repository's root"
 	}
 	s := fmt.Sprintf("from %s at commit %s", Visible(dir), short(o.Commit))
+	if none {
+		s = "without files, at commit " + short(o.Commit)
+	}
 	if o.Branch != "" {
 		s += " (" + Visible(o.Branch) + ")"
 	}
