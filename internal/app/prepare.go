@@ -6,8 +6,10 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -38,6 +40,12 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 	}
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
+	}
+	if s.settings.Directory == "" && code.ServesSite {
+		return nil, nil, kvsync.Worker{}, &UsageError{
+			Err: errors.New("the Worker serves the site, and no site was found: there is no index.html in " + strings.Join(config.Directories, ", ")),
+			Fix: "run the site's build first, or name its folder with --dir",
+		}
 	}
 	s.Notices = append(s.Notices, code.Notices...)
 	if s.in.Commit == "" {

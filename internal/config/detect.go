@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// directories are where builds put a site, and where a site without a build lies.
-var directories = []string{"public", "dist", "build", "out", "_site", "www"}
+// Directories are where builds put a site, and where a site without a build lies.
+var Directories = []string{"public", "dist", "build", "out", "_site", "www"}
 
 // detectDirectory finds the site where no configuration names it.
 func (l *loader) detectDirectory() {
 	var found []string
-	for _, d := range directories {
+	for _, d := range Directories {
 		if l.files.isFile(filepath.Join(l.root, d, "index.html")) {
 			found = append(found, d)
 		}
@@ -31,7 +31,7 @@ func (l *loader) detectDirectory() {
 	case l.s.Code.Main != "":
 		return // a Worker need not have files
 	default:
-		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(directories, ", "),
+		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
 			"run the site's build first, or name its folder with --dir")
 	}
 	l.s.origins["directory"] = origin{place: "what the project holds"}
