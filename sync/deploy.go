@@ -20,8 +20,10 @@ type Result struct {
 	// PreviousDeployment and PreviousVersion were live before, or "".
 	PreviousDeployment, PreviousVersion string
 	Commit                              string
-	URL                                 string
-	Plan                                *Plan
+	// Hold is the commit that a rollback holds back, or "".
+	Hold string
+	URL  string
+	Plan *Plan
 	// Switched is false where nothing had to be done.
 	Switched bool
 	// Uploaded counts blobs.

@@ -8,8 +8,9 @@ import (
 const releaseFix = "push a newer commit, or give --release"
 
 // checkOrder keeps the live site from going backwards: an older commit is
-// refused, and one that a rollback left is held back with its ancestors.
-func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, opt Options) error {
+// refused, and one that a rollback left is held back with its ancestors, and so
+// is a newer one that would bring the very same back.
+func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, worker string, opt Options) error {
 	if o.Commit == "" {
 		return nil
 	}
@@ -28,6 +29,12 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 				return unknownOrder(o.Commit, "the one held back by a rollback", hold)
 			}
 		}
+		if same, err := e.asHeld(ctx, l, hold, o.ID, worker); err != nil {
+			return err
+		} else if same {
+			return stop(GuardHeld, "push a commit that changes it, or give --release",
+				"commit %.12s is held back: it deploys the same as %.12s, which the site was rolled back from", o.Commit, hold)
+		}
 	}
 	if l.meta == nil || l.meta.Commit == "" || opt.AnyOrder {
 		return nil
@@ -44,6 +51,22 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 		return unknownOrder(o.Commit, "the live one", l.meta.Commit)
 	}
 	return nil
+}
+
+// asHeld reports whether a source and a Worker are those of the deployment that
+// a rollback left: in a repository of many projects most commits concern others.
+// It costs requests only after a rollback.
+func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
+	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
+		m, err := e.metaOfVersion(ctx, a.main())
+		if err != nil {
+			return false, err
+		}
+		if m != nil && m.Commit == hold {
+			return m.Source == source && m.Worker == worker, nil
+		}
+	}
+	return false, nil
 }
 
 func unknownOrder(commit, than, other string) *GuardError {

@@ -323,3 +323,28 @@ func TestRollbackOverASecret(t *testing.T) {
 	}
 	w.wantSite(one)
 }
+
+// A newer commit that deploys the same as the one that a rollback left does not
+// bring it back; one that changes it does.
+func TestHoldCoversTheSameContent(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	bad := files{"/x": "bad"}
+	h := history(files{"/x": "good"}, bad, bad, files{"/x": "mended"})
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+	w.wantSite(h[0].files)
+	// Other code with it is another deployment.
+	other := script
+	other.Modules = []kvsync.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	if _, err := w.engine().Plan(t.Context(), h[2], other, kvsync.Options{}); err != nil {
+		t.Error(err)
+	}
+	w.mustDeploy(h[3])
+	w.wantSite(h[3].files)
+}

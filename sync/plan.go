@@ -134,7 +134,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		p.NoChange, p.Unchanged = true, l.meta.Files
 		return p, nil
 	}
-	if err := e.checkOrder(ctx, l, src, origin, opt); err != nil {
+	if err := e.checkOrder(ctx, l, src, origin, p.hash, opt); err != nil {
 		return nil, err
 	}
 	namespace := e.findNamespace(ctx, l)

@@ -51,19 +51,20 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	if opt.DryRun {
 		return res, nil
 	}
-	err = e.rollTo(ctx, past.activations, target, holdAfter(live, target), opt.Force)
+	hold := holdAfter(live, target)
+	err = e.rollTo(ctx, past.activations, target, hold, opt.Force)
 	if errors.Is(err, errOvertaken) {
 		return nil, stop(GuardOvertaken, "look at kv-sync history and run again", "another deployment of %s switched meanwhile", e.Site)
 	}
 	if err != nil {
 		return nil, err
 	}
-	res.Switched = true
+	res.Switched, res.Hold = true, hold
 	return res, nil
 }
 
 func notDeployed(site string) *GuardError {
-	return stop(GuardTarget, "deploy it first", "there is no deployed Worker %s", site)
+	return stop(GuardTarget, "deploy it first", "nothing is deployed as %s", site)
 }
 
 func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deployment, hold string, force bool) error {

@@ -58,6 +58,10 @@ func (s step) each(ctx context.Context, c *console, ids []string, then func(id s
 		one.project = id
 		aside, log := c.aside()
 		t := one.on(ctx, aside)
+		var held bool
+		if t.err, held = t.rep.LeaveHeld(t.err); held {
+			t.notices = append(t.notices, t.rep.Notices[len(t.rep.Notices)-1])
+		}
 		return told{t, log}, t.err
 	}, func(id string, t told, err error) {
 		t.subject = "project/" + id

@@ -80,10 +80,15 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 		mine := t
 		mine.site.Project = id
 		to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
-		if o.report, err = mine.run(ctx, to, work); err != nil {
+		o.report, err = mine.run(ctx, to, work)
+		rest, held := o.report.LeaveHeld(err)
+		switch {
+		case held:
+			fmt.Fprintf(to.out, "Note: %s\n", o.report.Notices[len(o.report.Notices)-1])
+		case err != nil:
 			term.New(to.out, to.err, s.getenv).Failure(app.Explain(err))
 		}
-		return o, err
+		return o, rest
 	}, func(id string, o *outcome, err error) {
 		fmt.Fprintf(text, "%s:\n", id)
 		if _, err := o.said.WriteTo(text); err != nil && unprinted == nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -72,6 +73,19 @@ func (r *Report) Finish(s *Site, err error) {
 	for _, n := range s.Notices {
 		r.Notices = append(r.Notices, n.String())
 	}
+}
+
+// LeaveHeld makes a notice of the error where it only says that a rollback holds
+// the deployment back: among several projects, one that is left alone has not
+// failed. Any other error is given back.
+func (r *Report) LeaveHeld(err error) (rest error, held bool) {
+	var guard *kvsync.GuardError
+	if !errors.As(err, &guard) || guard.Guard != kvsync.GuardHeld {
+		return err, false
+	}
+	r.Error, r.NoChange = nil, true
+	r.Notices = append(r.Notices, "left alone: "+guard.Text+"; "+guard.Fix)
+	return nil, true
 }
 
 // AddResult puts a deploy's or a rollback's outcome into the report; nil adds

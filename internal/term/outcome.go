@@ -45,8 +45,8 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 		if res.URL != "" {
 			t.line("      %s", t.with(bold, Visible(res.URL)))
 		}
-		if res.Commit != "" {
-			t.line("The commit that was left is held back until a newer one is deployed, or --release is given.")
+		if res.Hold != "" {
+			t.line("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(short(res.Hold)))
 		}
 	}
 	c.print(t.String())
