@@ -80,7 +80,7 @@ func (c *verifyCommand) Run(ctx context.Context, s streams) error {
 		if !v.Whole() {
 			return &kvsync.GuardError{Guard: kvsync.GuardMissing,
 				Text: fmt.Sprintf("%s is not whole: visitors, or a rollback, would miss what is listed", se.site.Name),
-				Fix:  "deploy a commit that changes those files, or those files back; blobs that are gone are written again"}
+				Fix:  "kv-sync deploy --repair uploads every file of what it deploys again; roll back to no deployment that is listed as missing something"}
 		}
 		return nil
 	})

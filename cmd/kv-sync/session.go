@@ -96,6 +96,9 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 	}
 	err = errors.Join(err, se.site.Close(), se.platform.Close(ctx))
 	se.console.Close()
+	if t.site.Project != "" {
+		se.report.Site = "project/" + t.site.Project // also where there was no site in the end
+	}
 	se.report.Finish(se.site, err)
 	return se.report, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,22 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, gitEnviron()}, log: s.in.Log}, nil
 }
 
+// unnamedCode says that a project without code has a file that looks like it.
+func (s *Site) unnamedCode() []kvsync.Problem {
+	for _, dir := range []string{"", "src/"} {
+		for _, name := range []string{"index", "worker", "main"} {
+			for _, ext := range []string{".ts", ".js", ".mjs", ".tsx", ".jsx"} {
+				file := dir + name + ext
+				if st, err := os.Stat(filepath.Join(s.settings.Root, filepath.FromSlash(file))); err == nil && st.Mode().IsRegular() {
+					return []kvsync.Problem{{Path: file, Reason: "nothing names this file as the project's code, so the project is deployed as assets alone",
+						Fix: `name it as "worker" in the project's kv-sync.toml, or as "main" in its wrangler file, if it is meant`}}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // worker bundles the Worker that serves the site: the author's, or ours where
 // there is none. Of a commit it is that commit's. A project without code of its
 // own has none.
@@ -112,7 +129,7 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 	w, options := s.settings.Worker, s.settings.Code
 	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == ""
 	if options.Dynamic && options.Main == "" {
-		return w, &bundle.Result{}, nil
+		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
 	if s.commit != nil {
 		options.Commit, options.CommitRoot = s.commit.Tree(ctx), s.commit.Top()

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -377,6 +378,10 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 	main := meta.Outputs[mainModule]
 	if len(main.Exports) == 0 {
 		return nil, refuse(c.options.displayMain(), "the Worker exports nothing; Workers that call addEventListener are not supported",
+			"export its handlers: export default { fetch(request, env, ctx) { … } }")
+	}
+	if c.options.Dynamic && !slices.Contains(main.Exports, "default") {
+		return nil, refuse(c.options.displayMain(), "a project's code has no default export, so its loader has nothing to call",
 			"export its handlers: export default { fetch(request, env, ctx) { … } }")
 	}
 	used := map[string]bool{}

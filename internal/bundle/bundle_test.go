@@ -300,6 +300,15 @@ func TestWorkerThatServesNoSite(t *testing.T) {
 	if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil || !strings.Contains(err.Error(), "env.ASSETS.fetch") {
 		t.Errorf("a project's code that reads a manifest: %v", err)
 	}
+	for main, want := range map[string]string{
+		`export const fetch = () => new Response()`:                                               "no default export",
+		`import { serveProject } from "@kv-sync/worker/dynamic"; export default { serveProject }`: "is for the Worker that loads projects",
+	} {
+		root := project(t, map[string]string{"index.ts": main})
+		if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", main, err)
+		}
+	}
 	root = project(t, map[string]string{"index.ts": `export default { fetch: (r, env) => env.ASSETS.fetch(r) }`})
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); len(r.Notices) > 0 {
 		t.Errorf("notices %v", r.Notices)

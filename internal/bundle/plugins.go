@@ -21,6 +21,9 @@ const (
 	manifestImport   = "./" + kvsync.ModuleManifest
 )
 
+// loaderModule is the loader's side of Dynamic Workers.
+const loaderModule = "@kv-sync/worker/dynamic"
+
 // library maps what a Worker imports to a file of our source. An installed copy
 // of the package is never used: the code must fit the manifest that this binary
 // writes.
@@ -28,8 +31,7 @@ var library = map[string]string{
 	libraryDefault:         "src/default.ts",
 	"@kv-sync/worker":      "src/index.ts",
 	"@kv-sync/worker/site": "src/site.ts",
-	// The loader's side of Dynamic Workers.
-	"@kv-sync/worker/dynamic": "src/dynamic.ts",
+	loaderModule:           "src/dynamic.ts",
 }
 
 // collector gathers what esbuild's plugins find. esbuild calls them from many
@@ -73,11 +75,15 @@ func (c *collector) ours(b api.PluginBuild) {
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/default\.ts|@kv-sync/worker(/.*)?)$`},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if c.options.Dynamic && args.Path == loaderModule {
+				return failed(fmt.Sprintf("%q is for the Worker that loads projects", args.Path),
+					"Call env.ASSETS.fetch(request): the loader gives a project its assets."), nil
+			}
 			if file, ok := library[args.Path]; ok {
 				return api.OnResolveResult{Path: file, Namespace: libraryNamespace}, nil
 			}
 			return failed(fmt.Sprintf("%q is no part of @kv-sync/worker", args.Path),
-				`Import "@kv-sync/worker", "@kv-sync/worker/site" or "@kv-sync/worker/manifest".`), nil
+				`Import "@kv-sync/worker", "@kv-sync/worker/site", "@kv-sync/worker/manifest" or "@kv-sync/worker/dynamic".`), nil
 		})
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: libraryNamespace},

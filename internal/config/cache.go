@@ -47,3 +47,20 @@ func setEdgeCache(s *Settings, v string) error {
 	}
 	return nil
 }
+
+// withoutCache takes Workers Caching from a project: its cache would be that of
+// its loader's version, which stays when the project changes.
+func (l *loader) withoutCache() {
+	s := l.s
+	if s.Serving.EdgeCache == 0 {
+		return
+	}
+	where, ok := s.origins["edge-cache"]
+	if !ok {
+		where = origin{place: "cache"}
+	}
+	l.notices = append(l.notices, where.problem("a project's answers are not cached in front of its loader, so this has no effect", "take it out"))
+	s.Serving.EdgeCache = 0
+	s.Worker.Settings = maps.Clone(s.Worker.Settings)
+	delete(s.Worker.Settings, "cache_options")
+}

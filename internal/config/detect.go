@@ -27,14 +27,24 @@ func (l *loader) detectDirectory() {
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
-		l.refuse(".", "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
+		l.refuse(l.here(), "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
 	case l.s.Code.Main != "":
 		return // a Worker need not have files
 	default:
-		l.refuse(".", "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
+		l.refuse(l.here(), "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
 			"run the site's build first, or name its folder with --dir")
 	}
 	l.s.origins["directory"] = origin{place: "what the project holds"}
+}
+
+// here is how a message names Root: a project by its folder.
+func (l *loader) here() string {
+	if l.in.Shared != "" {
+		if rel, err := filepath.Rel(l.in.Shared, l.root); err == nil {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return "."
 }
 
 // detectName names the site where no configuration does.

@@ -342,6 +342,7 @@ func (l *loader) identify() {
 		l.refuse(name.String(), "a site is named, and a project: "+s.Where("project"), "leave one of the two out")
 	case s.Project != "":
 		s.Name = ""
+		l.withoutCache()
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,15 @@ branch = "main"
 	}
 	if where := s.Where("namespace"); !strings.HasSuffix(where, "../../kv-sync.toml:5") {
 		t.Errorf("the namespace is from %s", where)
+	}
+
+	// What would have no effect changes nothing, and is said.
+	if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("edge-cache = 60\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, notices = mustLoad(t, Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}})
+	if s.Serving.EdgeCache != 0 || s.Worker.Settings["cache_options"] != nil || len(notices) != 1 || notices[0].Line != 1 {
+		t.Errorf("edge cache %d, settings %v, notices %v", s.Serving.EdgeCache, s.Worker.Settings, notices)
 	}
 
 	for _, bad := range []map[string]string{{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"}} {
