@@ -13,7 +13,7 @@ const text = readFileSync("../docs/dynamic-workers.md", "utf8");
 const blocks = (language: string) => [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
 const [quickStart, parts, namespace, uploads, ...more] = blocks("ts");
 const [customer] = blocks("js");
-const [config] = blocks("jsonc");
+const [config, projectConfig] = blocks("jsonc");
 const examples = { quickStart: quickStart!, parts: parts!, namespace: namespace!, uploads: uploads! };
 
 /** Below worker/, so that the package's own name resolves. */
@@ -31,9 +31,12 @@ after(() => platform.stop());
 
 describe("docs/dynamic-workers.md", () => {
   it("has the examples that are tested here", () => {
-    assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 1]);
+    assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 2]);
     for (const binding of ['"binding": "LOADER"', '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
     JSON.parse(config!.replace(/^\/\/.*$/m, "")) as unknown;
+    // The project's configuration names the file that the example before it is.
+    const { main } = JSON.parse(projectConfig!.replace(/^\/\/.*$/m, "")) as { main: string };
+    assert.equal(`// projects/shop/${main}`, customer!.split("\n")[0]);
   });
 
   for (const [name, source] of Object.entries(examples)) {
