@@ -112,11 +112,15 @@ func (p *project) current(ctx context.Context) (at pointer, err error) {
 	if err != nil {
 		return at, err
 	}
+	// The format comes first: of a newer one nothing else need be as here.
+	var newer struct {
+		Format int `json:"format"`
+	}
+	if json.Unmarshal(b, &newer) == nil && newer.Format > projectFormat {
+		return at, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.id, newer.Format)
+	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
 		return pointer{}, fmt.Errorf("read %s: it is not of kv-sync's making; delete that key if nothing needs it", p.keys().current())
-	}
-	if at.Format > projectFormat {
-		return pointer{}, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.id, at.Format)
 	}
 	return at, nil
 }
@@ -127,6 +131,14 @@ func (p *pointer) active() string {
 		return ""
 	}
 	return p.Activations[0].ID
+}
+
+// version is the one that is active, or "".
+func (p *pointer) version() string {
+	if len(p.Activations) == 0 {
+		return ""
+	}
+	return p.Activations[0].Version
 }
 
 // Version implements [Workers]. The active one came with the activations.
@@ -148,14 +160,14 @@ func (p *project) Version(ctx context.Context, id string) (Version, error) {
 	for _, s := range []string{id, v.Served} {
 		ref, err := ParseRef(s)
 		if err != nil {
-			return Version{}, fmt.Errorf("version %.100q of project %s: %w", id, p.id, err)
+			return Version{}, p.alien(id, err)
 		}
 		out.Keeps = append(out.Keeps, ref)
 	}
 	// Whoever wrote the version may have known the namespace as a binding only.
 	var says map[string]json.RawMessage
-	if err := json.Unmarshal(v.Meta, &says); err != nil {
-		return Version{}, fmt.Errorf("version %.100q of project %s: read what it says of itself: %w", id, p.id, err)
+	if err := json.Unmarshal(v.Meta, &says); err != nil || says == nil {
+		return Version{}, p.alien(id, errors.New("it does not say of itself what it is"))
 	}
 	says["namespace"] = quote(namespace)
 	meta, err := json.Marshal(says)
@@ -170,7 +182,7 @@ func (p *project) Version(ctx context.Context, id string) (Version, error) {
 func (p *project) read(ctx context.Context, id string) (json.RawMessage, error) {
 	p.mu.Lock()
 	b := p.made[id]
-	if b == nil && len(p.last.Activations) > 0 && p.last.Activations[0].Version == id {
+	if b == nil && p.last.version() == id {
 		b = p.last.Version
 	}
 	p.mu.Unlock()
@@ -179,30 +191,46 @@ func (p *project) read(ctx context.Context, id string) (json.RawMessage, error) 
 	}
 	ref, err := ParseRef(id)
 	if err != nil {
-		return nil, fmt.Errorf("version of project %s: %w", p.id, err)
+		return nil, p.alien(id, err)
 	}
 	store, err := p.store(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if b, err = store.Get(ctx, p.keys().blob(ref)); err == nil && HashOf(b) != ref.Hash {
-		err = errDamaged
+		err = p.alien(id, errDamaged)
 	}
 	return b, err
 }
 
 func (p *project) parse(id string, b []byte) (*projectVersion, error) {
+	var newer struct {
+		Format int `json:"format"`
+	}
+	if json.Unmarshal(b, &newer) == nil && newer.Format > projectFormat {
+		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync", id, p.id, newer.Format)
+	}
 	var v projectVersion
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, fmt.Errorf("version %.100q of project %s is not of kv-sync's making: %w", id, p.id, err)
-	}
-	if v.Format > projectFormat {
-		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync", id, p.id, v.Format)
+		return nil, p.alien(id, err)
 	}
 	if v.Project != p.id {
-		return nil, fmt.Errorf("version %.100q belongs to the project %.80q, not to %s", id, v.Project, p.id)
+		return nil, p.alien(id, fmt.Errorf("it belongs to the project %.80q", v.Project))
 	}
 	return &v, nil
+}
+
+// alien is the error for a version that kv-sync has not written so. What is
+// gone stands in nobody's way, so to delete it is the way out.
+func (p *project) alien(id string, cause error) error {
+	p.mu.Lock()
+	active := p.last.version() == id
+	p.mu.Unlock()
+	key, then := p.keys().current(), "delete that key and deploy again: nothing is live between"
+	if ref, err := ParseRef(id); err == nil && !active {
+		key, then = p.keys().blob(ref), "delete that key to go on without it"
+	}
+	return fmt.Errorf("version %.100q of project %s is not of kv-sync's making: %w; it lies in %s: %s", id, p.id, cause, key, then)
 }
 
 // UploadVersion implements [Workers].

@@ -1,0 +1,137 @@
+package kvsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+)
+
+// shopIn is another process's engine of the project "shop".
+func shopIn(t *testing.T, kv memoryKV) *Engine {
+	t.Helper()
+	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// deployedTwice is a KV in which the project was deployed twice.
+func deployedTwice(t *testing.T) memoryKV {
+	t.Helper()
+	kv := memoryKV{}
+	deployText(t, kv, "one")
+	deployText(t, kv, "two")
+	return kv
+}
+
+func deployText(t *testing.T, kv memoryKV, body string) {
+	t.Helper()
+	if _, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, body), Worker{}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// textSource is a folder with one page. Its bytes lie in the same KV, under
+// keys of nobody's.
+func textSource(kv memoryKV, body string) *listed {
+	src := &listed{&Manifest{}, kv, "source"}
+	ref := Ref{Hash: HashOf([]byte(body))}
+	kv[src.k.blob(ref)] = []byte(body)
+	src.Assets = []Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)), ContentType: "text/html; charset=utf-8"}}
+	return src
+}
+
+// Whatever lies under current, nobody acts on it, and everybody is told what to do.
+func TestProjectHostileCurrent(t *testing.T) {
+	t.Parallel()
+	type object = map[string]any
+	version := func(at object) object { return at["version"].(object) }
+	for name, c := range map[string]struct {
+		change func(object)
+		says   string
+	}{
+		"it says nothing of itself":          {func(at object) { version(at)["kv_sync"] = nil }, "delete that key"},
+		"it has no stamp":                    {func(at object) { delete(version(at), "kv_sync") }, "delete that key"},
+		"its stamp is a list":                {func(at object) { version(at)["kv_sync"] = []any{} }, "delete that key"},
+		"another project's":                  {func(at object) { version(at)["project"] = "shop2" }, "delete that key"},
+		"a version of null members":          {func(at object) { at["version"] = object{"project": "shop"} }, "delete that key"},
+		"it serves another project's":        {func(at object) { version(at)["served"] = "../../shop2/b/x" }, "delete that key"},
+		"a number for a version":             {func(at object) { at["version"] = 1 }, "delete that key"},
+		"no activation":                      {func(at object) { at["activations"] = []any{} }, "delete that key"},
+		"a number for activations":           {func(at object) { at["activations"] = 1 }, "delete that key"},
+		"a newer format":                     {func(at object) { at["format"] = 2 }, "update kv-sync"},
+		"a newer format of another shape":    {func(at object) { at["format"], at["activations"] = 2, object{} }, "update kv-sync"},
+		"a newer version":                    {func(at object) { version(at)["format"] = 2 }, "update kv-sync"},
+		"a newer version of another shape":   {func(at object) { version(at)["format"], version(at)["modules"] = 2, []any{} }, "update kv-sync"},
+		"its older version is another's key": {func(at object) { at["activations"].([]any)[1].(object)["version"] = "../../shop2/current" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kv := deployedTwice(t)
+			var at object
+			if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil {
+				t.Fatal(err)
+			}
+			c.change(at)
+			kv["project/shop/current"], _ = json.Marshal(at)
+			src := textSource(kv, "three")
+			before := maps.Clone(kv)
+			for what, do := range map[string]func(*Engine) error{
+				"deploy": func(e *Engine) error {
+					_, err := e.Deploy(t.Context(), src, Worker{}, Options{})
+					return err
+				},
+				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), false); return err },
+				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
+			} {
+				if what == "deploy" && c.says == "" {
+					continue // it is about what was active before
+				}
+				err := do(shopIn(t, kv))
+				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "shop") {
+					t.Errorf("%s: %v, want what to do: %q", what, err, c.says)
+				}
+			}
+			if !maps.EqualFunc(before, kv, bytes.Equal) {
+				t.Error("something was written or deleted")
+			}
+		})
+	}
+}
+
+// A version whose bytes are not those that were written is never made live
+// again, and keeps prune from deleting anything. Who deletes it, as the error
+// says, goes on without it.
+func TestProjectDamagedVersion(t *testing.T) {
+	t.Parallel()
+	kv := deployedTwice(t)
+	past, err := shopIn(t, kv).History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := "project/shop/b/" + past[1].Version
+	kv[key] = bytes.Replace(kv[key], []byte(`"format":1`), []byte(`"format":0`), 1)
+	before := maps.Clone(kv)
+	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), key+": delete that key") {
+		t.Errorf("rollback: %v", err)
+	}
+	if _, err := shopIn(t, kv).Prune(t.Context(), false); !errors.Is(err, errDamaged) {
+		t.Errorf("prune: %v", err)
+	}
+	if !maps.EqualFunc(before, kv, bytes.Equal) {
+		t.Error("something was written or deleted")
+	}
+	delete(kv, key)
+	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); err == nil {
+		t.Error("a version that is gone was rolled back to")
+	}
+	deployText(t, kv, "three")
+	if past, err = shopIn(t, kv).History(t.Context()); err != nil || len(past) != 3 {
+		t.Errorf("history: %+v, %v", past, err)
+	}
+}
