@@ -77,12 +77,12 @@ type projectCode struct {
 	Env                map[string]json.RawMessage `json:"env,omitempty"`
 }
 
-// projectModule has one member.
+// projectModule has one member, of an empty file too.
 type projectModule struct {
 	JS   *string `json:"js,omitempty"`
 	Text *string `json:"text,omitempty"`
-	Wasm []byte  `json:"wasm,omitempty"`
-	Data []byte  `json:"data,omitempty"`
+	Wasm *[]byte `json:"wasm,omitempty"`
+	Data *[]byte `json:"data,omitempty"`
 }
 
 // Activations implements [Workers]: one request, and where the namespace is
@@ -330,16 +330,16 @@ func codeOf(w Worker) (code projectCode, served []byte, err error) {
 			continue
 		}
 		var pm projectModule
-		text := string(m.Content)
+		text, content := string(m.Content), append([]byte{}, m.Content...) // nil would be null
 		switch m.Type {
 		case "application/javascript+module":
 			pm.JS = &text
 		case "text/plain":
 			pm.Text = &text
 		case "application/wasm":
-			pm.Wasm = m.Content
+			pm.Wasm = &content
 		case "application/octet-stream":
-			pm.Data = m.Content
+			pm.Data = &content
 		default:
 			return code, nil, fmt.Errorf("module %s is of the type %s, which a Dynamic Worker cannot have", m.Name, m.Type)
 		}

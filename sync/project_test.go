@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -177,6 +178,30 @@ func TestProjectCode(t *testing.T) {
 	w.mustDeploy(src)
 	if w.running("loader") != loader {
 		t.Error("the same content has another loader's id")
+	}
+}
+
+// A loader refuses a module of no kind, so an empty file has one too.
+func TestProjectModules(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	worker := script
+	worker.Modules = slices.Clone(script.Modules)
+	want := map[string]any{"main.js": map[string]any{"js": string(script.Modules[0].Content)}}
+	for kind, typ := range map[string]string{"js": "application/javascript+module", "text": "text/plain", "wasm": "application/wasm", "data": "application/octet-stream"} {
+		worker.Modules = append(worker.Modules, kvsync.Module{Name: "empty." + kind, Type: typ}, kvsync.Module{Name: "full." + kind, Type: typ, Content: []byte("full")})
+		want["empty."+kind] = map[string]any{kind: ""}
+		full := "full"
+		if kind == "wasm" || kind == "data" {
+			full = "ZnVsbA=="
+		}
+		want["full."+kind] = map[string]any{kind: full}
+	}
+	if _, err := w.engine().Deploy(t.Context(), history(files{"/x": "x"})[0], worker, kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.running("modules"); !reflect.DeepEqual(got, want) {
+		t.Errorf("the modules are %v, want %v", got, want)
 	}
 }
 
