@@ -415,7 +415,7 @@ func checkProject(id string, w Worker) (notices []Problem, err error) {
 
 // Activate implements [Workers]. KV has no precondition on a write either, so
 // it looks first whether what was active when the caller last asked still is.
-// An answer that is lost is not known to be a failure, whatever it was.
+// Any answer but a plain no leaves open whether it was carried out.
 func (p *project) Activate(ctx context.Context, versions []Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
@@ -445,10 +445,11 @@ func (p *project) Activate(ctx context.Context, versions []Share, message string
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", p.keys().current(), err)
 	}
-	if err = store.Put(ctx, p.keys().current(), value); err != nil && !errors.Is(err, ErrQuota) {
-		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	err = store.Put(ctx, p.keys().current(), value)
+	if err == nil || errors.Is(err, ErrQuota) || errors.Is(err, ErrRefused) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrUnknown, err)
 }
 
 // PutScript implements [Workers].

@@ -59,6 +59,10 @@ type Account interface {
 // lost: it may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
+// ErrRefused is returned (wrapped) by a call of a [Store] that the API answered
+// with no: it was certainly not carried out, and would not be if sent again.
+var ErrRefused = errors.New("the API refuses it")
+
 // ErrNotSwitched is returned (wrapped) by a run whose switch got no answer, and
 // did not happen: the API says so. What was live is live.
 var ErrNotSwitched = errors.New("the new version is not active, and what was live is live")

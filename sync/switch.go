@@ -114,6 +114,8 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
 	case at < 0 && s.sent == nil:
 		return nil // confirmed, and a list that lags behind
+	case at < 0 && len(newer) == 0 && e.Project != "" && errors.Is(s.sent, ErrUnknown):
+		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
 	case at < 0 && len(newer) == 0:
 		return fmt.Errorf("switch %s: %w; run again (%s)", e.Site, ErrNotSwitched, s.sent.Error())
 	case at < 0:

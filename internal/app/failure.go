@@ -81,10 +81,19 @@ func (e *UsageError) Error() string {
 func (e *UsageError) Unwrap() error { return e.Err }
 
 // SomeError is a run over several projects of which some failed; it is of the
-// kind that the first failure is.
+// kind that First is.
 type SomeError struct {
 	Failed, All int
-	First       error
+	// First is the first failure, or where there is one the first whose outcome
+	// is not known: whoever looks at the kind alone must learn of that.
+	First error
+}
+
+func (e *SomeError) add(err error) {
+	e.Failed++
+	if e.First == nil || errors.Is(err, kvsync.ErrUnknown) && !errors.Is(e.First, kvsync.ErrUnknown) {
+		e.First = err
+	}
 }
 
 // Error counts them.

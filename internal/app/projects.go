@@ -138,9 +138,7 @@ func EachProject[T any](ids []string, work func(id string) (T, error), tell func
 	for _, id := range ids {
 		o := <-<-begun
 		if o.err != nil {
-			if some.Failed++; some.First == nil {
-				some.First = o.err
-			}
+			some.add(o.err)
 		}
 		tell(id, o.done, o.err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 func TestEachProjectTellsInOrder(t *testing.T) {
@@ -62,6 +63,21 @@ func TestEachProjectTellsInOrder(t *testing.T) {
 	}
 	if err := app.EachProject(ids, func(string) (int, error) { return 0, nil }, func(string, int, error) {}); err != nil {
 		t.Errorf("where none fails the error is %v", err)
+	}
+}
+
+// That an outcome is not known beats whatever failed before.
+func TestEachProjectUnknown(t *testing.T) {
+	for _, unknown := range []string{"a", "b", "c"} {
+		err := app.EachProject([]string{"a", "b", "c"}, func(id string) (int, error) {
+			if id == unknown {
+				return 0, fmt.Errorf("%s: %w", id, kvsync.ErrUnknown)
+			}
+			return 0, errors.New("refused")
+		}, func(string, int, error) {})
+		if f := app.Explain(err); f.Kind != app.KindUnknown || f.Code != 7 {
+			t.Errorf("where %s is not known the failure is %+v", unknown, f)
+		}
 	}
 }
 

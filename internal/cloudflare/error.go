@@ -16,7 +16,7 @@ import (
 )
 
 // APIError is a call that was not carried out, or not known to be. It matches
-// kvsync.ErrNotFound and kvsync.ErrQuota through errors.Is.
+// kvsync.ErrNotFound, kvsync.ErrQuota and kvsync.ErrRefused through errors.Is.
 type APIError struct {
 	Method string
 	// Path has neither query nor account id.
@@ -86,14 +86,16 @@ const (
 	codeSecretChanged    = 10220
 )
 
-// Is reports whether the error means that the thing is not there, or that the
-// quota is used up. A 404 says so only in Cloudflare's own words, and only of
+// Is reports whether the error means that the thing is not there, that the quota
+// is used up, or that the call was certainly not carried out. A 404 says so only in Cloudflare's own words, and only of
 // the key or the script: a wrong base URL, account or namespace must not look
 // like an empty one.
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case kvsync.ErrQuota:
 		return e.quota()
+	case kvsync.ErrRefused: // of an earlier attempt nobody can tell
+		return e.Status != 0 && e.fate == refusedFate && e.Tries == 1
 	case kvsync.ErrSecretChanged:
 		return e.has(codeSecretChanged)
 	case kvsync.ErrNotFound:

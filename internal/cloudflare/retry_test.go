@@ -132,6 +132,29 @@ func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
 	}
 }
 
+// Only a no to the first attempt says that a write did not happen.
+func TestRefusedIsKnown(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answers []reply
+		refused bool
+	}{
+		"403":               {[]reply{refuse(403, 10000, "Authentication error")}, true},
+		"200 success:false": {[]reply{refuse(200, 10021, "no")}, true},
+		"500, then 403":     {[]reply{page(500, ""), refuse(403, 10000, "Authentication error")}, false},
+		"500":               {[]reply{page(500, "")}, false},
+		"connection cut":    {[]reply{cut}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *server) {
+				err := s.store().Put(t.Context(), "k", []byte("v"))
+				if err == nil || errors.Is(err, kvsync.ErrRefused) != tc.refused {
+					t.Errorf("refused is to be %v: %v", tc.refused, err)
+				}
+			}, tc.answers...)
+		})
+	}
+}
+
 func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		dials := 0

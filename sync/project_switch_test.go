@@ -1,0 +1,60 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+)
+
+// lagging is a KV whose record of what is active is written, or not, while the
+// answer to it is lost, or is a no. It shows the old one all the while.
+type lagging struct {
+	memoryKV
+	old, written []byte
+	answer       error
+}
+
+func (kv *lagging) Store(string) Store { return kv }
+
+func (kv *lagging) Put(ctx context.Context, key string, value []byte) error {
+	if key != "project/shop/current" {
+		return kv.memoryKV.Put(ctx, key, value)
+	}
+	kv.written = bytes.Clone(value)
+	return kv.answer
+}
+
+func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
+	if key != "project/shop/current" {
+		return kv.memoryKV.Get(ctx, key)
+	}
+	if kv.old == nil {
+		return nil, ErrNotFound
+	}
+	return kv.old, nil
+}
+
+// KV shows what was written after a minute or more, so where the answer to the
+// switch is lost, what it shows meanwhile is no proof that nothing happened. A
+// plain no is.
+func TestProjectSwitchIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		for answer, unknown := range map[error]bool{errors.New("the connection broke"): true, ErrRefused: false, ErrQuota: false} {
+			kv := &lagging{memoryKV: memoryKV{}, answer: answer}
+			if !first {
+				kv.memoryKV = deployedTwice(t)
+				kv.old = kv.memoryKV["project/shop/current"]
+			}
+			e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), Worker{}, Options{})
+			if kv.written == nil || !errors.Is(err, ErrUnknown) == unknown || !unknown && !errors.Is(err, answer) {
+				t.Errorf("first: %v, the answer %q: %v", first, answer, err)
+			}
+		}
+	}
+}
