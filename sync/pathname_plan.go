@@ -247,11 +247,17 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	return nil
 }
 
-// announced is the manifest while files are being written.
+// announced is the manifest while files are being written. It lists too what
+// nothing names and is to be deleted: if this run dies, who else would know of it?
 func (p *pathnamePlan) announced(run Nonce) *pathnameManifest {
 	paths := make([]string, len(p.uploads))
 	for i, f := range p.uploads {
 		paths[i] = f.Path
+	}
+	for _, path := range p.doomed {
+		if _, named := p.live.entries[path]; !named {
+			paths = append(paths, path)
+		}
 	}
 	return p.live.announce(paths, run)
 }

@@ -206,6 +206,30 @@ func TestPathnameGuards(t *testing.T) {
 		}
 		s.wantProject(t, many)
 	})
+	t.Run("strays outlive no run that died", func(t *testing.T) {
+		for manifest, opt := range map[string]kvsync.Options{"<html>": {TakeOver: true}, "": {Repair: true}} {
+			s := shelfWith(t, many)
+			if manifest != "" {
+				s.values["project/shop/manifest"] = manifest
+			}
+			s.values["project/shop/assets/stray"] = "stray"
+			requests := 0
+			s.befall = func() accident { // the files are written, the manifest is not
+				if requests++; requests == 2 {
+					return deadAfter
+				}
+				return none
+			}
+			if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: many}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
+				t.Fatal(err)
+			}
+			s.befall, s.dead = func() accident { return none }, false
+			if err := try(t, s, many, kvsync.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			s.wantProject(t, many)
+		}
+	})
 	t.Run("limits", func(t *testing.T) {
 		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
 		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1), "/\xff": "x"}, kvsync.Options{})
