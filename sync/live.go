@@ -23,6 +23,9 @@ type live struct {
 	foreign bool
 	// at is when it was asked.
 	at time.Time
+	// clock is why a project cannot be deployed unless somebody says that this
+	// machine's clock is right; else nil.
+	clock error
 }
 
 // Live is what a site has live. It is zero where there is no script, or where
@@ -83,8 +86,8 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 		l.foreign = true
 		return l, nil
 	}
-	if err := e.checkClock(l.active()); err != nil {
-		return nil, err
+	if l.clock = e.checkClock(l.active()); l.clock != nil && e.Project == "" {
+		return nil, l.clock
 	}
 	for _, s := range l.active().Versions {
 		v, err := e.workers.Version(ctx, s.Version)
@@ -107,10 +110,15 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 const maxSkew = time.Hour
 
 // checkClock refuses to work with a clock that lags: keys made by it would look
-// old, and prune takes what is old.
+// old, and prune takes what is old. A site's times are Cloudflare's. Those of a
+// project are of the machine that deployed it, whose clock may be the wrong one.
 func (e *Engine) checkClock(newest Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > maxSkew {
-		return stop(GuardClock, "set this machine's clock", "this machine's clock lags: %s was deployed %s in its future", e.Site, ahead.Round(time.Minute))
+		fix := "set this machine's clock"
+		if e.Project != "" {
+			fix += ", or if it is right, and that of who deployed last was not, deploy once with --any-order"
+		}
+		return stop(GuardClock, fix, "this machine's clock lags: %s was deployed %s in its future", e.Site, ahead.Round(time.Minute))
 	}
 	return nil
 }

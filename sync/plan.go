@@ -17,7 +17,8 @@ type Options struct {
 	// AllowShrink lets a deployment be empty, or drop more than half of the files.
 	AllowShrink bool
 	// AnyOrder deploys a commit although it is older than the live one, or
-	// although nobody can tell.
+	// although nobody can tell; a project also although it seems to have been
+	// deployed in the future, by a machine whose clock was ahead.
 	AnyOrder bool
 	// Release deploys a commit that a rollback holds back.
 	Release bool
@@ -113,6 +114,9 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
 			"the live version of %s was not deployed by kv-sync", e.Site)
 	}
+	if l.clock != nil && !opt.AnyOrder {
+		return nil, l.clock
+	}
 	var notices []Problem
 	if e.Project != "" {
 		var err error
@@ -150,7 +154,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		p.NoChange, p.Unchanged = true, l.meta.Files
 		return p, nil
 	}
-	p.PruneDue = l.meta != nil && e.Now().Sub(time.Unix(l.meta.Pruned, 0)) > e.Grace
+	p.PruneDue = l.meta != nil && e.pruneDue(time.Unix(l.meta.Pruned, 0))
 	carry := base
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
 		carry = nil // nothing of it lies in the new namespace, or nothing is believed
@@ -163,6 +167,13 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		p.manifest.Retired = e.retire(p.manifest.Assets, carry, e.rolledBackFrom(ctx, l))
 	}
 	return p, p.checkShrink(base, opt)
+}
+
+// pruneDue reports whether it is time for a prune. The last one was not in the
+// future: whoever says so had a clock that was ahead.
+func (e *Engine) pruneDue(last time.Time) bool {
+	since := e.Now().Sub(last)
+	return since > e.Grace || since < -maxSkew
 }
 
 // moveTo forgets what was confirmed in another namespace.

@@ -408,6 +408,39 @@ func startAs(w *world) *world {
 	return &other
 }
 
+// A deployment by a machine whose clock was ahead stops the others, who cannot
+// tell whose clock is wrong, until somebody says so.
+func TestProjectDeployedInTheFuture(t *testing.T) {
+	t.Parallel()
+	w := startProject(t)
+	h := history(files{"/x": "one"}, files{"/x": "two"}, files{"/x": "three"}, files{"/x": "four"})
+	w.mustDeploy(h[0])
+	w.pass(365 * 24 * time.Hour)
+	w.mustDeploy(h[1])
+	w.pass(-364 * 24 * time.Hour)
+	_, err := w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardClock)
+	if !strings.Contains(err.Error(), "--any-order") {
+		t.Errorf("%v names no way out", err)
+	}
+	_, err = w.engine().Prune(t.Context(), false)
+	wantGuard(t, err, kvsync.GuardClock)
+	w.wantProject(h[1].files)
+
+	res, err := w.deploy(h[2], kvsync.Options{AnyOrder: true})
+	if err != nil || !res.Plan.PruneDue {
+		t.Fatalf("%+v, %v: the last prune was in the future, so one is due", res, err)
+	}
+	w.wantProject(h[2].files)
+	if res := w.mustDeploy(h[3]); res.Plan.PruneDue {
+		t.Error("a prune is due at once again")
+	}
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: h[1].commit}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantProject(h[1].files)
+}
+
 // What a project's operations cost, by the server's count.
 func TestProjectLedger(t *testing.T) {
 	t.Parallel()
