@@ -75,6 +75,32 @@ func TestIndexRefuses(t *testing.T) {
 	}
 }
 
+// An index that hashes to its key is refused all the same where its chunks do
+// not make the file, or are more than a request may read.
+func TestIndexRefusesWhatHashes(t *testing.T) {
+	for _, c := range []struct {
+		size, chunkSize int64
+		count           int
+		good            bool
+	}{
+		{999, 1, 999, true},
+		{1000, 1, 1000, false},
+		{100, 10, 10, true},
+		{100, 10, 9, false},
+		{100, 10, 11, false},
+		{100, 0, 1, false},
+		{0, 10, 0, false},
+		{26 << 20, MaxValueBytes, 2, true},
+		{26 << 20, MaxValueBytes + 1, 1, false},
+	} {
+		x := &chunkIndex{size: c.size, chunkSize: c.chunkSize, chunks: make([]Ref, c.count)}
+		a := Asset{Size: c.size, Blob: Ref{Hash: x.hash()}}
+		if _, err := decodeIndex(x.encode(), a); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 // slowHash is the hash of docs/format.md, the long way.
 func slowHash(b []byte) Hash {
 	if len(b) <= MaxValueBytes {

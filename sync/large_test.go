@@ -466,3 +466,27 @@ func TestProjectWithLargeFile(t *testing.T) {
 		t.Errorf("%d blobs are left, want 5", got)
 	}
 }
+
+// An index that cannot be read may name chunks that are gone.
+func TestRollbackReadsEveryIndex(t *testing.T) {
+	w := start(t)
+	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("az")})
+	w.mustDeploy(h[0])
+	index := ""
+	for _, a := range w.manifest().Assets {
+		index = a.Blob.String()
+	}
+	w.mustDeploy(h[1])
+	w.config.Account = w.connect(1)
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.values.get" && strings.Contains(r.Path, index) {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 500}
+		}
+		return platform.Fault{}
+	})
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err == nil || !strings.Contains(err.Error(), "/film.mp4") {
+		t.Errorf("got %v", err)
+	}
+	w.p.Server.SetFault(nil)
+	w.wantSite(h[1].files)
+}

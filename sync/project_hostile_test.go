@@ -135,3 +135,38 @@ func TestProjectDamagedVersion(t *testing.T) {
 		t.Errorf("history: %+v, %v", past, err)
 	}
 }
+
+// The record of what is active does not grow without end.
+func TestProjectKeepsAHundredActivations(t *testing.T) {
+	t.Parallel()
+	kv := deployedTwice(t)
+	var at pointer
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil {
+		t.Fatal(err)
+	}
+	for len(at.Activations) < 2*maxActivations {
+		at.Activations = append(at.Activations, at.Activations[1])
+	}
+	kv["project/shop/current"], _ = marshalJSON(at)
+	newest := at.Activations[0]
+	deployText(t, kv, "three")
+	at = pointer{}
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil || len(at.Activations) != maxActivations || at.Activations[1] != newest {
+		t.Errorf("%d activations are left, the second is %+v, %v", len(at.Activations), at.Activations[1], err)
+	}
+}
+
+// Code that no value has room for is refused, and says so.
+func TestProjectCodeTooLarge(t *testing.T) {
+	t.Parallel()
+	kv := deployedTwice(t)
+	before := bytes.Clone(kv["project/shop/current"])
+	w := Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []Module{
+		{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
+		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, MaxValueBytes/8*3)}, // and a third, in base64
+	}}
+	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, Options{})
+	if err == nil || !strings.Contains(err.Error(), "bundle less") || !bytes.Equal(before, kv["project/shop/current"]) {
+		t.Error(err)
+	}
+}

@@ -313,6 +313,20 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardUnread)
 }
 
+// Only a project has such keys. Of a site they are somebody's, who may know more.
+func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"blog/current", "blog/manifest", "blog/assets/x"} {
+		w := start(t)
+		w.mustDeploy(history(files{"/x": "one"})[0])
+		if err := w.store().Put(t.Context(), key, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.engine().Prune(t.Context(), false)
+		wantGuard(t, err, kvsync.GuardUnread)
+	}
+}
+
 // Every request of a project's first deploy, deploy and rollback fails in turn,
 // in each way: the project is wholly old or wholly new, and running again finishes.
 func TestProjectEveryRequestCanFail(t *testing.T) {
