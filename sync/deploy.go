@@ -43,6 +43,9 @@ var errOvertaken = errors.New("another deployment switched meanwhile")
 // visitors have either the deployment before or the new one, whole. If nothing
 // changed it sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) (*Result, error) {
+	if p, ok := e.workers.(*project); ok {
+		p.anew = opt.Repair
+	}
 	r := e.newRun()
 	for range planAgain {
 		l, err := e.look(ctx)

@@ -30,6 +30,8 @@ type project struct {
 	now     func() time.Time
 	// find returns the id of the namespace, or ErrNotFound.
 	find func(context.Context) (string, error)
+	// anew: what is live is not believed to be there.
+	anew bool
 	// write writes values and returns when every key is confirmed.
 	write func(context.Context, Store, []*item) error
 
@@ -292,7 +294,7 @@ func (p *project) served(b []byte, nonce Nonce) (Ref, []*item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var active projectVersion
-	if json.Unmarshal(p.last.Version, &active) == nil {
+	if !p.anew && json.Unmarshal(p.last.Version, &active) == nil {
 		if old, err := ParseRef(active.Served); err == nil && old.Hash == ref.Hash {
 			return old, nil
 		}

@@ -170,3 +170,25 @@ func TestProjectCodeTooLarge(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A repair believes of no key that it is there, the served manifest's neither.
+// One without a file is the same bytes again.
+func TestProjectRepairWritesTheServedManifest(t *testing.T) {
+	t.Parallel()
+	kv := memoryKV{}
+	empty := &listed{&Manifest{}, kv, "source"}
+	for _, opt := range []Options{{AllowShrink: true}, {AllowShrink: true, Repair: true}} {
+		if _, err := shopIn(t, kv).Deploy(t.Context(), empty, Worker{}, opt); err != nil {
+			t.Fatal(err)
+		}
+		var at pointer
+		var v projectVersion
+		if err := errors.Join(json.Unmarshal(kv["project/shop/current"], &at), json.Unmarshal(at.Version, &v)); err != nil {
+			t.Fatal(err)
+		}
+		if kv["project/shop/b/"+v.Served] == nil {
+			t.Errorf("%+v: the served manifest is not there", opt)
+		}
+		delete(kv, "project/shop/b/"+v.Served)
+	}
+}
