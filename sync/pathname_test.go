@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -273,6 +274,52 @@ func TestPathnameGuards(t *testing.T) {
 }
 
 // A file whose type alone differs is not sent again.
+// An API that accepts deletes and never does them is not asked for ever.
+func TestPathnameDeleteGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		account := shelves{s}
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: undeleting{account}, Namespace: "ns"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.DeployPathname(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, kvsync.Options{})
+		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "/assets/c") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// undeleting is an account that says of each key that it was not deleted.
+type undeleting struct{ shelves }
+
+func (u undeleting) Store(string) kvsync.Store { return undeletingStore{u.shelf} }
+
+type undeletingStore struct{ *shelf }
+
+func (undeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+	return keys, nil
+}
+
+func TestPathnameManifestTooLarge(t *testing.T) {
+	many := files{}
+	for i := range 50_000 {
+		many[fmt.Sprintf("/%0430d", i)] = "x"
+	}
+	s := newShelf()
+	before := maps.Clone(s.values)
+	_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardLayout)
+	if !maps.Equal(before, s.values) {
+		t.Error("something was written")
+	}
+}
+
 func TestPathnameContentTypeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()

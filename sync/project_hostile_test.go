@@ -192,3 +192,23 @@ func TestProjectRepairWritesTheServedManifest(t *testing.T) {
 		delete(kv, "project/shop/b/"+v.Served)
 	}
 }
+
+// A rollback looks for the served manifest and the version as for any blob.
+func TestProjectRollbackNeedsTheServedManifest(t *testing.T) {
+	t.Parallel()
+	kv := deployedTwice(t)
+	past, err := shopIn(t, kv).History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := bytes.Clone(kv["project/shop/current"])
+	delete(kv, "project/shop/b/"+past[1].meta.keeps[1].String())
+	_, err = shopIn(t, kv).Rollback(t.Context(), RollbackOptions{})
+	var guard *GuardError
+	if !errors.As(err, &guard) || guard.Guard != GuardMissing || !bytes.Equal(before, kv["project/shop/current"]) {
+		t.Errorf("got %v, want the guard %q", err, GuardMissing)
+	}
+	if v, err := shopIn(t, kv).Verify(t.Context(), false); err != nil || v.Whole() {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+}

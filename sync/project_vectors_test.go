@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -251,6 +252,9 @@ func (l *listed) Remember([]Asset) {}
 // memoryKV is an account with one namespace, by key.
 type memoryKV map[string][]byte
 
+// memories guards every memoryKV while an engine works on it.
+var memories sync.Mutex
+
 func (kv memoryKV) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (kv memoryKV) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
 func (kv memoryKV) Store(string) Store                                      { return kv }
@@ -265,6 +269,8 @@ func (kv memoryKV) PutBulk(_ context.Context, body []byte, n int) ([]string, err
 	if err := json.Unmarshal(body, &pairs); err != nil || len(pairs) != n {
 		return nil, fmt.Errorf("%d pairs, said to be %d: %w", len(pairs), n, err)
 	}
+	memories.Lock()
+	defer memories.Unlock()
 	for _, p := range pairs {
 		kv[p.Key] = p.Value
 	}
@@ -272,11 +278,15 @@ func (kv memoryKV) PutBulk(_ context.Context, body []byte, n int) ([]string, err
 }
 
 func (kv memoryKV) Put(_ context.Context, key string, value []byte) error {
+	memories.Lock()
+	defer memories.Unlock()
 	kv[key] = bytes.Clone(value)
 	return nil
 }
 
 func (kv memoryKV) Get(_ context.Context, key string) ([]byte, error) {
+	memories.Lock()
+	defer memories.Unlock()
 	if b, ok := kv[key]; ok {
 		return b, nil
 	}
@@ -284,6 +294,8 @@ func (kv memoryKV) Get(_ context.Context, key string) ([]byte, error) {
 }
 
 func (kv memoryKV) List(_ context.Context, prefix, _ string) (page []KeyInfo, next string, err error) {
+	memories.Lock()
+	defer memories.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(kv)) {
 		if strings.HasPrefix(key, prefix) {
 			page = append(page, KeyInfo{Name: key})
@@ -293,6 +305,8 @@ func (kv memoryKV) List(_ context.Context, prefix, _ string) (page []KeyInfo, ne
 }
 
 func (kv memoryKV) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+	memories.Lock()
+	defer memories.Unlock()
 	for _, name := range names {
 		delete(kv, name)
 	}
