@@ -284,7 +284,8 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		account := shelves{s}
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: undeleting{account}, Namespace: "ns"})
+		sent := map[string]bool{}
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: undeleting{account, sent}, Namespace: "ns"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,18 +293,31 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
 		}
+		if want := map[string]bool{"project/shop/assets/c": true, "project/shop/assets/d": true}; !maps.Equal(sent, want) {
+			t.Errorf("deleted were %v, want %v", sent, want)
+		}
 	})
 }
 
-// undeleting is an account that says of each key that it was not deleted.
-type undeleting struct{ shelves }
+// undeleting is an account that says of each key that it was not deleted, and of
+// somebody else's too. It notes what was to be deleted.
+type undeleting struct {
+	shelves
+	sent map[string]bool
+}
 
-func (u undeleting) Store(string) kvsync.Store { return undeletingStore{u.shelf} }
+func (u undeleting) Store(string) kvsync.Store { return undeletingStore{u.shelf, u.sent} }
 
-type undeletingStore struct{ *shelf }
+type undeletingStore struct {
+	*shelf
+	sent map[string]bool
+}
 
-func (undeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
-	return keys, nil
+func (u undeletingStore) DeleteBulk(_ context.Context, keys []string) ([]string, error) {
+	for _, k := range keys {
+		u.sent[k] = true
+	}
+	return append(slices.Clone(keys), "project/shop2/manifest"), nil
 }
 
 func TestPathnameManifestTooLarge(t *testing.T) {
