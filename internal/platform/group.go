@@ -186,12 +186,12 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 		if err != nil {
 			return err
 		}
-		user := ""
+		behaviour := fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date))
 		if v.Main != "" {
-			user = fmt.Sprintf(", userWorker = %q", name)
+			behaviour = fmt.Sprintf("userWorker = %q", name) // whose date it takes
 		}
-		b.services = append(b.services, fmt.Sprintf("(name = \"assets-%s\", assets = (path = %s, config = %s, compatibilityDate = %q%s))",
-			name, workerd.Quote(dir), workerd.Quote(v.Assets.config()), runnableDate(v.Date), user))
+		b.services = append(b.services, fmt.Sprintf("(name = \"assets-%s\", assets = (path = %s, config = %s, %s))",
+			name, workerd.Quote(dir), workerd.Quote(v.Assets.config()), behaviour))
 	}
 	if v.Main == "" {
 		return nil
