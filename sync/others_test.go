@@ -454,6 +454,31 @@ func TestTakeOverSettings(t *testing.T) {
 	}
 }
 
+// What Static Assets bound goes with them: there is nothing to inherit it from.
+func TestTakeOverStaticAssets(t *testing.T) {
+	w := start(t)
+	foreign := script
+	foreign.Bindings = []kvsync.Binding{{Name: "ASSETS", Type: "assets"}, {Name: "KEPT", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := w.workers().Version(t.Context(), res.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, b := range v.Bindings {
+		names = append(names, b.Name)
+	}
+	if slices.Contains(names, "ASSETS") || !slices.Contains(names, "KEPT") {
+		t.Errorf("bindings %v", names)
+	}
+}
+
 // A lost switch that somebody followed at once did happen.
 func TestLateRivalAfterLostSwitch(t *testing.T) {
 	w := start(t)

@@ -125,6 +125,9 @@ func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, er
 		owned = l.meta.Bindings
 	}
 	for _, b := range l.version.Bindings {
+		if b.Type == "assets" {
+			continue // of the Static Assets of that version, which this one has none of
+		}
 		secret := b.Type == "secret_text" || b.Type == "secret_key" // never ours, whatever the name was before
 		if !mine[b.Name] && (secret || !slices.Contains(owned, b.Name)) {
 			u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
