@@ -72,8 +72,11 @@ type Options struct {
 	// Alone says that no files go with the Worker, which then needs no notice that
 	// it serves none.
 	Alone bool
-	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts
-	// and src/default.ts. nil is the source in this binary.
+	// Routing, if set, has the site answer requests before code that does not serve
+	// the site itself.
+	Routing *Routing
+	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts,
+	// src/default.ts and src/router.ts. nil is the source in this binary.
 	Library fs.FS
 	// Commit, if set, has the project's files in place of the disk, so that code
 	// and assets come from the same commit. What it does not have, as
@@ -162,6 +165,11 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.Routing != nil && o.Main != "" && !r.ServesSite {
+		if err := r.route(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	return r, r.finish(o)
 }

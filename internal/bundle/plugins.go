@@ -18,6 +18,7 @@ import (
 const (
 	libraryNamespace = "kv-sync"
 	libraryDefault   = "kv-sync:src/default.ts"
+	libraryRouter    = "kv-sync:src/router.ts"
 	manifestImport   = "./" + kvsync.ModuleManifest
 )
 
@@ -29,6 +30,7 @@ const loaderModule = "@kv-sync/worker/dynamic"
 // writes.
 var library = map[string]string{
 	libraryDefault:         "src/default.ts",
+	libraryRouter:          "src/router.ts",
 	"@kv-sync/worker":      "src/index.ts",
 	"@kv-sync/worker/site": "src/site.ts",
 	loaderModule:           "src/dynamic.ts",
@@ -73,7 +75,7 @@ func (c *collector) ours(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + `|@kv-sync/worker/manifest)$`},
 		func(api.OnResolveArgs) (api.OnResolveResult, error) { return manifest, nil })
 
-	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/default\.ts|@kv-sync/worker(/.*)?)$`},
+	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/(default|router)\.ts|@kv-sync/worker(/.*)?)$`},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			if c.options.Dynamic && args.Path == loaderModule {
 				return failed(fmt.Sprintf("%q is for the Worker that loads projects", args.Path),

@@ -135,21 +135,27 @@ func (w *wrangler) binding(kind bindingKind, entry *node) {
 	w.bind(name, w.text(name), kind.wire, out)
 }
 
-// bind adds a binding, at most one of each name and none of ours.
+// bind adds a binding that may be there.
 func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessage) {
+	if w.reserve(n, name) {
+		w.out.Worker.Bindings = append(w.out.Worker.Bindings, kvsync.Binding{Name: name, Type: wire, Fields: out})
+	}
+}
+
+// reserve takes the name of a binding: at most one has it, and none has ours.
+func (w *wrangler) reserve(n *node, name string) bool {
 	switch {
 	case name == "":
 		w.refuse(n, n.path+" names no binding", "write a name")
-		return
 	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs:
 		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "give it another name")
-		return
 	case w.bound[name] != nil:
 		w.refuse(n, fmt.Sprintf("the binding %s is there twice, the other is %s", name, w.bound[name].path), "give one of them another name")
-		return
+	default:
+		w.bound[name] = n
+		return true
 	}
-	w.bound[name] = n
-	w.out.Worker.Bindings = append(w.out.Worker.Bindings, kvsync.Binding{Name: name, Type: wire, Fields: out})
+	return false
 }
 
 // vars reads the section of that name: strings are text, all else is JSON.

@@ -180,9 +180,6 @@ func (w *wrangler) settle(top *table, chosen map[string]*node, env string) {
 	if chosen["main"] != nil && chosen["compatibility_date"] == nil {
 		w.notice(chosen["main"], `the file has no "compatibility_date", so `+DefaultCompatibilityDate+" is used", "write the date that the Worker was tested with")
 	}
-	if a := chosen["assets"]; a != nil && chosen["main"] != nil && w.out.Directory != "" {
-		w.notice(a, "under kv-sync every request goes to the Worker in \"main\" first, and the site is what it serves by @kv-sync/worker/site", "")
-	}
 }
 
 // environment chooses the sections that count, and refuses unknown ones.
@@ -433,32 +430,6 @@ func (w *wrangler) build(n *node) {
 func (w *wrangler) complianceRegion(n *node) {
 	if w.text(n) != "public" {
 		w.refuse(n, n.path+" is not supported by kv-sync", "deploy this Worker with wrangler")
-	}
-}
-
-func (w *wrangler) assets(n *node) {
-	t := w.object(n)
-	w.known(t, "directory", "binding", "html_handling", "not_found_handling", "run_worker_first", "base_path")
-	for _, name := range t.names {
-		switch m := t.get(name); name {
-		case "directory":
-			w.directory(m)
-		case "html_handling":
-			w.out.Serving.HTMLHandling = w.oneOf(m, htmlHandlings...)
-			w.at("html-handling", m)
-		case "not_found_handling":
-			w.out.Serving.NotFound = w.oneOf(m, notFoundHandlings...)
-			w.at("not-found", m)
-		case "binding":
-			w.refuse(m, fmt.Sprintf("env.%s is a binding of Cloudflare's Static Assets, which kv-sync does not use", w.text(m)),
-				`in the Worker, import assets from "@kv-sync/worker/site" and call assets.fetch(request, env, ctx), then take "binding" out`)
-		case "run_worker_first":
-			if m.value != true {
-				w.notice(m, m.path+" is not used: under kv-sync the Worker in \"main\" gets every request and serves the site itself", "")
-			}
-		case "base_path":
-			w.refuse(m, m.path+" is not supported by kv-sync", "put the files into a folder of that name")
-		}
 	}
 }
 

@@ -47,6 +47,12 @@ interface Rules {
   edge: EdgeCache;
 }
 
+/**
+ * How much of a site is asked: the redirects and the assets of this deployment,
+ * those of earlier ones too, or all, with what not_found_handling says.
+ */
+export type Share = "current" | "retained" | "all";
+
 /** The assets of an opened manifest. */
 export class Site implements Assets {
   readonly #manifest: Manifest;
@@ -56,9 +62,14 @@ export class Site implements Assets {
     this.#manifest = manifest;
   }
 
-  async fetch(request: Request, env: Env): Promise<Response> {
+  fetch(request: Request, env: Env): Promise<Response> {
+    return this.offer(request, env) as Promise<Response>;
+  }
+
+  /** Answers as fetch does, or with null where the site has nothing within this share of it. */
+  async offer(request: Request, env: Env, share?: Share): Promise<Response | null> {
     try {
-      return await this.#answer(request, env);
+      return await this.#answer(request, env, share);
     } catch (error) {
       // Without the query, which may hold what is nobody's business.
       console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
@@ -74,7 +85,7 @@ export class Site implements Assets {
     return this.#made;
   }
 
-  #answer(request: Request, env: Env): Promise<Response> | Response {
+  #answer(request: Request, env: Env, share: Share | undefined): Promise<Response> | Response | null {
     const url = URL.parse(request.url);
     if (!url) return failure(400); // a Host that is none
     const redirection = this.#rules.redirects.match(url);
@@ -83,8 +94,9 @@ export class Site implements Assets {
     }
     const pathname = redirection ? redirection.pathname : url.pathname;
     const decoded = decodePathname(pathname);
-    const resolution = this.#resolve(decoded);
-    if (!resolution) return this.#short(url, 404, {});
+    // Where a redirect leads is the site's affair, whatever is there.
+    const resolution = this.#resolve(decoded, redirection ? undefined : share);
+    if (!resolution) return share === undefined || redirection ? this.#short(url, 404, {}) : null;
     if (request.method !== "GET" && request.method !== "HEAD") {
       return this.#short(url, 405, { Allow: "GET, HEAD" });
     }
@@ -104,7 +116,7 @@ export class Site implements Assets {
    * that is retired, under whatever spelling, and a retired one before the
    * answer for what is not found.
    */
-  #resolve(pathname: string): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
+  #resolve(pathname: string, share: Share = "all"): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
     const manifest = this.#manifest;
     const { htmlHandling, notFoundHandling } = manifest.meta;
     // The same few pathnames are asked for again and again on the way.
@@ -124,9 +136,9 @@ export class Site implements Assets {
 
     const found =
       resolvePathname(pathname, htmlHandling, current) ??
-      (sawRetired ? resolvePathname(pathname, htmlHandling, any) : undefined);
+      (sawRetired && share !== "current" ? resolvePathname(pathname, htmlHandling, any) : undefined);
     if (found) return "redirect" in found ? found : { asset: found.asset, status: 200 };
-    return resolveNotFound(pathname, notFoundHandling, current);
+    return share === "all" ? resolveNotFound(pathname, notFoundHandling, current) : undefined;
   }
 
   async #serve(

@@ -2,6 +2,7 @@ import "./caching";
 import "./chunks";
 import "./conditional";
 import "./dynamic";
+import "./glob";
 import "./html";
 import "./manifest";
 import "./meta";

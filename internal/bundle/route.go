@@ -1,0 +1,90 @@
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Routing says which requests the site answers before the Worker, for code that
+// leaves this to its configuration as with Static Assets. worker/src/router.ts
+// works by it.
+type Routing struct {
+	// Binding is the name under which the Worker's env has the site; "" is none.
+	Binding string `json:"binding,omitempty"`
+	// Site are patterns of pathnames that the site alone answers, Worker of those
+	// that go to the Worker whatever the site has; Site comes first. "*" stands for
+	// any text. For all other pathnames the site answers if it has something.
+	Site   []string `json:"site,omitempty"`
+	Worker []string `json:"worker,omitempty"`
+	// NotFound is when not_found_handling counts as something: "always", for a
+	// "navigation" of a browser, or "" for never.
+	NotFound string `json:"notFound,omitempty"`
+}
+
+// routerModule is the module that stands before the author's main module.
+const routerModule = "kv-sync-router.js"
+
+// route puts the router before the Worker. The router is a module of its own, so
+// that the author's code, bundled or not, stays as it is.
+func (r *Result) route(ctx context.Context, o *project) error {
+	if slices.ContainsFunc(r.Modules, func(m kvsync.Module) bool { return m.Name == routerModule }) {
+		return refuse(o.displayMain(), "the Worker has a module called "+routerModule+", which is kv-sync's own", "give it another name")
+	}
+	if slices.Contains(o.CompatibilityFlags, "disallow_importable_env") {
+		return refuse(o.displayMain(), `"disallow_importable_env" is set, and the site is put before the Worker by the env that modules import`,
+			`take the flag out, or import the site from "@kv-sync/worker/site" and serve it in code`)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	main := "./" + r.Main
+	imported, err := json.Marshal(main)
+	if err != nil {
+		return fmt.Errorf("bundle: encode the name of the main module: %w", err)
+	}
+	settings, err := json.Marshal(o.Routing)
+	if err != nil {
+		return fmt.Errorf("bundle: encode the routing: %w", err)
+	}
+	authors := api.Plugin{Name: "main", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if args.Namespace == libraryNamespace || args.Path != main {
+				return api.OnResolveResult{}, nil
+			}
+			return api.OnResolveResult{Path: main, External: true}, nil
+		})
+	}}
+	out := api.Build(api.BuildOptions{
+		Stdin: &api.StdinOptions{
+			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\nexport default route(main.default, %s);\n",
+				libraryRouter, imported, imported, settings),
+			Sourcefile: routerModule,
+			Loader:     api.LoaderJS,
+		},
+		AbsWorkingDir: o.Root,
+		Bundle:        true,
+		Format:        api.FormatESModule,
+		Target:        api.ES2024,
+		Platform:      api.PlatformNeutral,
+		Charset:       api.CharsetUTF8,
+		LogLevel:      api.LogLevelSilent,
+		TsconfigRaw:   "{}", // the author's is not ours
+		Plugins:       append([]api.Plugin{authors}, newCollector(o, nil).plugins()...),
+
+		MinifyWhitespace:  o.Minify,
+		MinifyIdentifiers: o.Minify,
+		MinifySyntax:      o.Minify,
+	})
+	if len(out.Errors) > 0 {
+		return &Error{Problems: problems(out.Errors)}
+	}
+	r.Modules = append(r.Modules, kvsync.Module{Name: routerModule, Type: typeESModule, Content: out.OutputFiles[0].Contents})
+	r.Main, r.ServesSite = routerModule, true
+	return nil
+}

@@ -1,0 +1,87 @@
+package bundle_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kv-sync/kv-sync/internal/bundle"
+)
+
+const unaware = `export class Thing {} export default { fetch: () => new Response("hi") }`
+
+// route bundles code with the library of this binary.
+func route(t *testing.T, code string, o bundle.Options) *bundle.Result {
+	t.Helper()
+	o.Root, o.Main = project(t, map[string]string{"index.mjs": code}), "index.mjs"
+	r, err := bundle.Bundle(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func moduleNames(r *bundle.Result) []string {
+	var names []string
+	for _, m := range r.Modules {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func TestSiteBeforeTheWorker(t *testing.T) {
+	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/a\"</script>\u2028*"}}
+	plain := route(t, unaware, bundle.Options{})
+	for main, noBundle := range map[string]bool{"index.js": false, "index.mjs": true} {
+		r := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle})
+		if d := cmp.Diff([]string{"kv-sync-router.js", main}, moduleNames(r)); d != "" || r.Main != "kv-sync-router.js" || !r.ServesSite || len(r.Notices) > 0 {
+			t.Errorf("main %s, serves %v, notices %v, modules (-want +got):\n%s", r.Main, r.ServesSite, r.Notices, d)
+		}
+		wantParts(t, mainText(t, r), `from "./`+main+`"`, `export * from "./`+main+`"`, "as default", `from "./kv-sync-manifest.bin"`, `"ASSETS"`)
+		if again := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle}); !cmp.Equal(r, again) {
+			t.Error("the bundle depends on where the project lies")
+		}
+		if !noBundle && !cmp.Equal(plain.Modules[0], r.Modules[1]) {
+			t.Error("the author's code changed")
+		}
+		other := route(t, unaware, bundle.Options{Routing: &bundle.Routing{}, NoBundle: noBundle})
+		if cmp.Equal(r.Modules[0].Content, other.Modules[0].Content) {
+			t.Error("other settings give the same modules")
+		}
+	}
+	if text := mainText(t, route(t, unaware, bundle.Options{Routing: routing, Minify: true})); len(text) > 40<<10 {
+		t.Errorf("the router has %d bytes", len(text))
+	}
+}
+
+// What serves the site itself has no router, and nothing of it.
+func TestNoRouterWhereTheCodeServes(t *testing.T) {
+	routing := &bundle.Routing{Binding: "ASSETS"}
+	for name, code := range map[string]string{
+		"site":     serving + `export default { fetch: r => site.fetch(r) }`,
+		"manifest": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new Response(m) }`,
+	} {
+		without := route(t, code, bundle.Options{})
+		if with := route(t, code, bundle.Options{Routing: routing}); !cmp.Equal(without, with) || with.Main != "index.js" {
+			t.Errorf("%s: the routing made a difference", name)
+		}
+	}
+	r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), Routing: routing})
+	if err != nil || len(r.Modules) != 1 || strings.Contains(mainText(t, r), "run_worker_first") {
+		t.Errorf("the default Worker: %v", err)
+	}
+}
+
+func TestRouterRefusals(t *testing.T) {
+	root := project(t, map[string]string{"index.mjs": unaware, "kv-sync-router.js": ""})
+	for want, o := range map[string]bundle.Options{
+		"kv-sync's own":           {NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}}},
+		"disallow_importable_env": {CompatibilityFlags: []string{"disallow_importable_env"}},
+	} {
+		o.Root, o.Main, o.Routing = root, "index.mjs", &bundle.Routing{}
+		if _, err := bundle.Bundle(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,25 @@
+// The patterns of run_worker_first: "*" stands for any text, and all else for itself.
+
+/** A compiled pattern. Matching takes time by the length of the pathname, whatever it holds. */
+export class Glob {
+  readonly #parts: string[];
+
+  constructor(pattern: string) {
+    this.#parts = pattern.split("*");
+  }
+
+  /** Whether it matches the whole pathname, spelt as a URL has it. */
+  matches(pathname: string): boolean {
+    const [first = "", ...rest] = this.#parts;
+    const last = rest.pop();
+    if (last === undefined) return pathname === first;
+    if (!pathname.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const found = pathname.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return pathname.length - last.length >= at && pathname.endsWith(last);
+  }
+}

@@ -1,0 +1,103 @@
+// Stands before the Worker of a project that was made for Static Assets: decides
+// which requests the site answers and which the Worker gets, and gives the
+// Worker the site as a binding. Bundled only into such Workers.
+
+import { env } from "cloudflare:workers";
+import { Site, type Env } from "./assets";
+import { Glob } from "./glob";
+import manifest from "./kv-sync-manifest.bin";
+import { Manifest } from "./manifest";
+
+/** What the wrangler file's "assets" says of the Worker. */
+export interface Routing {
+  /** The name under which the Worker's env has the site. */
+  binding?: string;
+  /** Patterns of pathnames that the site alone answers; they come before the Worker's. */
+  site?: string[];
+  /** Patterns of pathnames that go to the Worker, whatever the site has there. */
+  worker?: string[];
+  /** Whether not_found_handling comes before the Worker. Never where it is left out. */
+  notFound?: "always" | "navigation";
+}
+
+type Answer = (request: Request) => Response | Promise<Response>;
+
+/** The part of a WorkerEntrypoint class that is looked at. */
+type Entrypoint = new (...args: never[]) => { fetch?(request: Request): Response | Promise<Response> };
+
+const site = new Site(new Manifest(manifest));
+const bindings = env as unknown as Env;
+
+/** As many as fetch follows. */
+const mostRedirects = 20;
+
+/** The main module's default export, behind the site. */
+export function route(main: unknown, { binding, site: ours = [], worker: theirs = [], notFound }: Routing): unknown {
+  // There is one env for all exports, Durable Objects too, and for who imports it.
+  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = { fetch: fetchFromSite };
+
+  const toSite = ours.map((pattern) => new Glob(pattern));
+  const toWorker = theirs.map((pattern) => new Glob(pattern));
+
+  async function answer(request: Request, worker: Answer): Promise<Response> {
+    const pathname = URL.parse(request.url)?.pathname ?? "";
+    if (toSite.some((glob) => glob.matches(pathname))) return site.fetch(request, bindings);
+    if (toWorker.some((glob) => glob.matches(pathname))) return worker(request);
+    const all = notFound === "always" || (notFound === "navigation" && request.headers.get("Sec-Fetch-Mode") === "navigate");
+    const found = await site.offer(request, bindings, all ? "all" : "current");
+    if (found) return found;
+
+    // An asset of an earlier deployment must not hide a page that the Worker now makes.
+    const response = await worker(request);
+    if (response.status !== 404 || (request.method !== "GET" && request.method !== "HEAD")) return response;
+    const earlier = await site.offer(request, bindings, "retained");
+    if (!earlier) return response;
+    await response.body?.cancel();
+    return earlier;
+  }
+
+  return typeof main === "function" ? routeClass(main as Entrypoint, answer) : routeObject(main, answer);
+}
+
+/** Where a Worker has no fetch, the site answers everything. */
+function withoutFetch(request: Request): Promise<Response> {
+  return site.fetch(request, bindings);
+}
+
+/** A WorkerEntrypoint: all but fetch is inherited. */
+function routeClass(main: Entrypoint, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
+  return class extends main {
+    override fetch(request: Request): Promise<Response> {
+      return answer(request, super.fetch ? (request) => super.fetch!(request) : withoutFetch);
+    }
+  };
+}
+
+/** An object of handlers: they are called on that object, which may be an instance with private state. */
+function routeObject(main: unknown, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
+  const handlers: Record<string, unknown> = {};
+  for (let object = main; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as unknown) {
+    for (const name of Object.getOwnPropertyNames(object)) {
+      const member = (main as Record<string, unknown>)[name];
+      if (typeof member === "function" && name !== "constructor") handlers[name] ??= member.bind(main);
+    }
+  }
+  const own = handlers["fetch"] as ((request: Request, env: unknown, ctx: unknown) => Response | Promise<Response>) | undefined;
+  handlers["fetch"] = (request: Request, env: unknown, ctx: unknown) =>
+    answer(request, own ? (request) => own(request, env, ctx) : withoutFetch);
+  return handlers;
+}
+
+/** The binding's fetch. It follows redirects, within the site, where the request wants that, and says so, as any fetch does. */
+async function fetchFromSite(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  let request = input instanceof Request && init === undefined ? input : new Request(input instanceof URL ? input.href : input, init);
+  for (let redirects = 0; ; redirects++) {
+    const response = await site.fetch(request, bindings);
+    const location = response.headers.get("Location");
+    if (request.redirect !== "follow" || location === null || response.status < 300 || response.status > 399) {
+      return Object.defineProperties(response, { url: { value: request.url }, redirected: { value: redirects > 0 } });
+    }
+    if (redirects === mostRedirects) throw new TypeError("Too many redirects.");
+    request = new Request(new URL(location, request.url), request);
+  }
+}
