@@ -74,6 +74,7 @@ func TestStaticAssetsProject(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		assets, date string
+		main         string // as "main", with what goes with it; "" is src/index.ts
 		replace      map[string]string
 	}{
 		// Without a 404.html, which counts here where nobody says what does.
@@ -84,6 +85,21 @@ func TestStaticAssetsProject(t *testing.T) {
 		"worker first":      {assets: `"run_worker_first": true, "not_found_handling": "404-page"`},
 		"patterns":          {assets: `"run_worker_first": ["/api/*", "!/api/docs/*", "/a*t", "/exact"], "not_found_handling": "none"`},
 		"patterns, an app":  {assets: `"run_worker_first": ["/api/*", "!/api/docs/*"], "not_found_handling": "single-page-application"`},
+		"what a build made": {
+			assets: `"run_worker_first": ["/api/*"], "not_found_handling": "none"`,
+			main:   `"built/index.mjs", "no_bundle": true, "rules": [{ "type": "ESModule", "globs": ["**/*.mjs"] }]`,
+			replace: map[string]string{
+				"built/index.mjs": `import { words } from "./parts/words.mjs";
+export { Counter } from "./parts/words.mjs";
+export default { async fetch(request, env) {
+	const asset = await env.ASSETS.fetch(request.url);
+	return new Response([words, asset.status, await asset.text()]);
+} };`,
+				"built/parts/words.mjs": `import { DurableObject } from "cloudflare:workers";
+export const words = "built";
+export class Counter extends DurableObject {}`,
+			},
+		},
 		"an entrypoint": {assets: `"run_worker_first": ["/api/*"], "not_found_handling": "none"`, replace: map[string]string{
 			"src/index.ts": strings.NewReplacer(
 				"class App {", "class App extends WorkerEntrypoint<any> {",
@@ -106,11 +122,15 @@ func TestStaticAssetsProject(t *testing.T) {
 			if assets != "" {
 				assets = ", " + assets
 			}
-			files["wrangler.jsonc"] = fmt.Sprintf(`{ "name": "oracle", "main": "src/index.ts", "compatibility_date": %q,
+			main := tt.main
+			if main == "" {
+				main = `"src/index.ts"`
+			}
+			files["wrangler.jsonc"] = fmt.Sprintf(`{ "name": "oracle", "main": %s, "compatibility_date": %q,
 				"assets": { "directory": "public", "binding": "ASSETS" %s },
 				"compatibility_flags": %s,
 				"durable_objects": { "bindings": [{ "name": "COUNTER", "class_name": "Counter" }] },
-				"migrations": [{ "tag": "v1", "new_sqlite_classes": ["Counter"] }] }`, date, assets, flags)
+				"migrations": [{ "tag": "v1", "new_sqlite_classes": ["Counter"] }] }`, main, date, assets, flags)
 			writeAll(t, root, files)
 			if _, err := f.Run(t.Context(), wrangler, root, "deploy"); err != nil {
 				t.Fatal(err)

@@ -82,9 +82,9 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
       if (typeof member === "function" && name !== "constructor") handlers[name] ??= member.bind(main);
     }
   }
-  const own = handlers["fetch"] as ((request: Request, env: unknown, ctx: unknown) => Response | Promise<Response>) | undefined;
+  const object = main as { fetch?(request: Request, env: unknown, ctx: unknown): Response | Promise<Response> } | undefined;
   handlers["fetch"] = (request: Request, env: unknown, ctx: unknown) =>
-    answer(request, own ? (request) => own(request, env, ctx) : withoutFetch);
+    answer(request, object?.fetch ? (request) => object.fetch!(request, env, ctx) : withoutFetch);
   return handlers;
 }
 

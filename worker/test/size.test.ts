@@ -14,6 +14,7 @@ const worker = (contents: string): StdinOptions => ({ contents, resolveDir: ".",
 
 for (const [name, entry, most] of [
   ["the default Worker", "src/default.ts", 12_000],
+  ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_000],
   ["a loader", worker('export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };'), 14_000],
   ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 24_000],
 ] as const) {
