@@ -87,7 +87,7 @@ func (o *overview) headline(total *app.Report) string {
 	if all == 1 {
 		noun = "project"
 	}
-	return fmt.Sprintf("%d %s: %d %s, %d as they were, %d failed.", all, noun, o.changed.count, changed, o.same.count, o.failed.count)
+	return fmt.Sprintf("%d %s: %d %s, %d unchanged, %d failed.", all, noun, o.changed.count, changed, o.same.count, o.failed.count)
 }
 
 // summary is the whole as Markdown: those that failed come first, and those

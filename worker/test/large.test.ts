@@ -55,7 +55,9 @@ it("a client that does not read has at most two chunks open", async () => {
   const response = await open();
   response.pause();
   await new Promise((resolve) => setTimeout(resolve, 500));
-  assert.ok(platform.kv.reads.length <= 3, `the index and ${platform.kv.reads.length - 1} chunks were asked for`);
+  assert.ok(platform.kv.open <= 2, `${platform.kv.open} chunks are open`);
+  // One more may lie in the sockets' buffers, which grow as they like.
+  assert.ok(platform.kv.reads.length <= 4, `the index and ${platform.kv.reads.length - 1} chunks were asked for`);
   response.destroy();
   assert.equal((await platform.ask("films", "/a.txt")).body, "a");
 });

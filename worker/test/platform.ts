@@ -132,6 +132,8 @@ export class KV {
   readonly values = new Map<string, Buffer>();
   /** Each read with its cacheTtl, in order. */
   reads: { key: string; ttl: number }[] = [];
+  /** How many values are on their way. */
+  open = 0;
   /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
   fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
   /** Each write that was accepted, in order. */
@@ -148,7 +150,11 @@ export class KV {
     const value = this.values.get(key);
     if (fault === "error") response.writeHead(500).end("internal error");
     else if (fault === "missing" || !value) response.writeHead(404).end();
-    else response.writeHead(200, { "content-length": value.length }).end(value);
+    else {
+      this.open++;
+      response.once("close", () => this.open--);
+      response.writeHead(200, { "content-length": value.length }).end(value);
+    }
   });
 
   #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): void {
