@@ -60,9 +60,12 @@ run kv-sync deploy --local --projects
 check "the other one was left alone" grep -q '"no_change":true' <(kv-sync deploy --local --project bakery --json 2> /dev/null)
 echo "  Who asked within the last half minute may see the page before: what is active is read from KV that often."
 
-say "$url"
-echo "http://bakery.localhost:$port and http://atelier.localhost:$port"
 if [ -t 1 ] && [ -z "${CI:-}" ]; then
+  say "$url"
+  echo "http://bakery.localhost:$port and http://atelier.localhost:$port"
   echo "Open them. Ctrl-C ends the demo."
   wait "$dev"
+else
+  say "That was the demo; it is over, and $url answers no more."
+  echo "On a terminal the platform stays up until Ctrl-C."
 fi
