@@ -15,6 +15,13 @@ import (
 // is written at each switch:
 //
 //	project/{id}/current      what is active
+//
+// What lies below {site}/o/ is written at run time, and belongs to the overlay's
+// Durable Object: a deploy reads the record, and nothing here writes or deletes
+// any of it.
+//
+//	{site}/o/record           what the overlay has
+//	{site}/o/b/{hash}.{nonce} a blob of it
 type keys string
 
 func (k keys) prefix() string          { return string(k) + "/" }
@@ -23,11 +30,13 @@ func (k keys) manifest(r Ref) string   { return string(k) + "/m/" + r.String() }
 func (k keys) record(id string) string { return string(k) + "/d/" + id }
 func (k keys) blobs() string           { return string(k) + "/b/" }
 func (k keys) current() string         { return string(k) + "/current" }
+func (k keys) overlay() keys           { return k + "/o" }
+func (k keys) overlayRecord() string   { return string(k.overlay()) + "/record" }
 
-// other reports whether a project's key is one that prune has nothing to do
-// with: the pointer, and what the pathname layout keeps there.
+// other reports whether a key is one that prune has nothing to do with: the
+// overlay's, and a project's pointer, and what the pathname layout keeps there.
 func (k keys) other(rest string) bool {
-	return strings.HasPrefix(string(k), projectPrefix+"/") &&
+	return strings.HasPrefix(rest, "o/") || strings.HasPrefix(string(k), projectPrefix+"/") &&
 		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
 }
 

@@ -1,0 +1,215 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// OverlayRecord lists what was written at run time and lies over what is
+// deployed, as KV shows it: a write may take a minute to be seen.
+type OverlayRecord struct {
+	// Revision counts the commits of the overlay.
+	Revision int64
+	// Entries is sorted by Path, bytewise, without duplicates.
+	Entries []OverlayEntry
+}
+
+// OverlayEntry is what the overlay has at one pathname.
+type OverlayEntry struct {
+	Path string
+	// Nonce names the write: with Path it is unlike every other.
+	Nonce Nonce
+	// Content is nil for a tombstone: what is deployed there is not to be seen.
+	Content *OverlayContent
+	// Time is when it was written. Author and Message say by whom and why; both
+	// may be "".
+	Time            time.Time
+	Author, Message string
+	// Was holds the hashes of what was there before, newest first; the zero Hash
+	// is nothing. The last is what was deployed when the first write came.
+	Was []Hash
+}
+
+// OverlayContent is an asset that was written at run time.
+type OverlayContent struct {
+	Hash Hash
+	Size int64
+	Type string
+	// Headers are the asset's own, name and value.
+	Headers [][2]string
+}
+
+// asset is the entry as an asset. Its blob lies below the overlay's keys.
+func (o *OverlayEntry) asset() Asset {
+	return Asset{
+		Path: o.Path, Blob: Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
+		ContentType: o.Content.Type, Modified: o.Time.Unix(),
+	}
+}
+
+// IsRules reports whether the entry is a _redirects or _headers file, of
+// whatever folder, which is a rule and no asset.
+func (o *OverlayEntry) IsRules() bool {
+	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
+}
+
+// overlayFormat is the newest overlay record that this release reads.
+const overlayFormat = 1
+
+type overlayJSON struct {
+	Format   int                `json:"format"`
+	Site     string             `json:"site"`
+	Revision int64              `json:"revision"`
+	Entries  []overlayEntryJSON `json:"entries"`
+}
+
+type overlayEntryJSON struct {
+	Path    string      `json:"path"`
+	Nonce   string      `json:"nonce"`
+	Hash    *string     `json:"hash"`
+	Size    int64       `json:"size"`
+	Type    string      `json:"type"`
+	Headers [][2]string `json:"headers"`
+	Time    time.Time   `json:"time"`
+	Author  string      `json:"author"`
+	Message string      `json:"message"`
+	Was     []*string   `json:"was"`
+}
+
+// DecodeOverlay reads an overlay record, and refuses one that is another site's,
+// of a newer format, or damaged.
+func DecodeOverlay(site string, b []byte) (*OverlayRecord, error) {
+	var j overlayJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return nil, fmt.Errorf("decode overlay record: %w", err)
+	}
+	switch {
+	case j.Format > overlayFormat:
+		return nil, fmt.Errorf("decode overlay record: format %d is not known; update kv-sync", j.Format)
+	case j.Format < 1:
+		return nil, errors.New("decode overlay record: it has no format")
+	case j.Site != site:
+		return nil, fmt.Errorf("decode overlay record: it is that of %.80q", j.Site)
+	}
+	r := &OverlayRecord{Revision: j.Revision, Entries: make([]OverlayEntry, len(j.Entries))}
+	for i := range j.Entries {
+		if err := j.Entries[i].decode(&r.Entries[i]); err != nil {
+			return nil, fmt.Errorf("decode overlay record: entry %d: %w", i, err)
+		}
+		if i > 0 && r.Entries[i-1].Path >= r.Entries[i].Path {
+			return nil, fmt.Errorf("decode overlay record: %.200q is out of order", r.Entries[i].Path)
+		}
+	}
+	return r, nil
+}
+
+func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
+	*o = OverlayEntry{Path: j.Path, Time: j.Time, Author: j.Author, Message: j.Message}
+	if !strings.HasPrefix(j.Path, "/") {
+		return fmt.Errorf("%.200q is no pathname", j.Path)
+	}
+	if err := unhex(o.Nonce[:], j.Nonce); err != nil {
+		return fmt.Errorf("%.200q: its nonce: %w", j.Path, err)
+	}
+	if j.Hash != nil {
+		if j.Size < 0 || j.Size > MaxFileBytes || j.Type == "" {
+			return fmt.Errorf("%.200q: %d bytes of the type %.80q are no content", j.Path, j.Size, j.Type)
+		}
+		o.Content = &OverlayContent{Size: j.Size, Type: j.Type, Headers: j.Headers}
+		if err := unhex(o.Content.Hash[:], *j.Hash); err != nil {
+			return fmt.Errorf("%.200q: its hash: %w", j.Path, err)
+		}
+	}
+	o.Was = make([]Hash, len(j.Was))
+	for i, w := range j.Was {
+		if w == nil {
+			continue
+		}
+		if err := unhex(o.Was[i][:], *w); err != nil {
+			return fmt.Errorf("%.200q: a hash of what it was: %w", j.Path, err)
+		}
+	}
+	return nil
+}
+
+// unhex reads exactly as many bytes as there is room for.
+func unhex(into []byte, s string) error {
+	if len(s) != hex.EncodedLen(len(into)) || strings.ToLower(s) != s {
+		return fmt.Errorf("%.100q is not %d bytes in hexadecimal", s, len(into))
+	}
+	_, err := hex.Decode(into, []byte(s))
+	return err
+}
+
+// Overlay is a site's overlay as KV shows it.
+type Overlay struct {
+	*OverlayRecord
+	store Store
+	keys  keys
+}
+
+// Overlay reads what was written at run time; it is empty where nothing was. It
+// asks what is live, for the namespace.
+func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
+	l, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.meta == nil {
+		return nil, notDeployed(e.Site)
+	}
+	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
+}
+
+// overlay reads it out of a namespace: one request.
+func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
+	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(e.Site).overlay()}
+	b, err := s.Get(ctx, keys(e.Site).overlayRecord())
+	if errors.Is(err, ErrNotFound) {
+		return o, nil
+	}
+	if err == nil {
+		o.OverlayRecord, err = DecodeOverlay(e.Site, b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was written to %s at run time: %w", e.Site, err)
+	}
+	return o, nil
+}
+
+// Copy writes an entry's content to w, and fails where the bytes are not those
+// that were written. What lies in chunks is read one by one.
+func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) error {
+	a := entry.asset()
+	refs := []Ref{a.Blob}
+	if a.Chunked() {
+		b, err := o.store.Get(ctx, o.keys.blob(a.Blob))
+		if err != nil {
+			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
+		}
+		x, err := decodeIndex(b, a)
+		if err != nil {
+			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
+		}
+		refs = x.chunks
+	}
+	for _, ref := range refs {
+		b, err := o.store.Get(ctx, o.keys.blob(ref))
+		if err != nil {
+			return fmt.Errorf("read the content of %s: %w", a.Path, err)
+		}
+		if HashOf(b) != ref.Hash {
+			return fmt.Errorf("read the content of %s: %w", a.Path, errDamaged)
+		}
+		if _, err := w.Write(b); err != nil {
+			return fmt.Errorf("write the content of %s: %w", a.Path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+const overlayRecordText = `{"format":1,"site":"blog","revision":7,"entries":[
+ {"path":"/gone.html","nonce":"6740f2a81b2c3d4e","time":"2026-11-21T10:00:00Z","was":["%h"]},
+ {"path":"/news.html","nonce":"6740f2a81b2c3d4f","hash":"%h","size":5,"type":"text/html","time":"2026-11-21T10:00:01Z",
+  "author":"Ada","message":"first news","headers":[["x-robots-tag","noindex"]],"was":["%h",null]}]}`
+
+func overlayRecordBytes(site string) []byte {
+	s := strings.ReplaceAll(overlayRecordText, "%h", HashOf([]byte("hello")).String())
+	return []byte(strings.Replace(s, `"blog"`, `"`+site+`"`, 1))
+}
+
+func TestDecodeOverlay(t *testing.T) {
+	r, err := DecodeOverlay("blog", overlayRecordBytes("blog"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, news := r.Entries[0], r.Entries[1]
+	hello := HashOf([]byte("hello"))
+	switch {
+	case r.Revision != 7, len(r.Entries) != 2, gone.Content != nil, gone.Path != "/gone.html", gone.Was[0] != hello:
+		t.Errorf("the record is %+v", r)
+	case news.Content == nil, news.Content.Hash != hello, news.Content.Size != 5, news.Author != "Ada", news.Message != "first news",
+		news.Nonce.String() != "6740f2a81b2c3d4f", news.Was[0] != hello, !news.Was[1].IsZero(),
+		news.Content.Headers[0] != [2]string{"x-robots-tag", "noindex"}:
+		t.Errorf("the entry is %+v, its content %+v", news, news.Content)
+	}
+}
+
+func TestDecodeOverlayRefuses(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"newer":        {`"format":1`, `"format":2`},
+		"no format":    {`"format":1,`, ``},
+		"another site": {`"site":"blog"`, `"site":"shop"`},
+		"no pathname":  {`"/gone.html"`, `"gone.html"`},
+		"order":        {`"/gone.html"`, `"/zone.html"`},
+		"twice":        {`"/gone.html"`, `"/news.html"`},
+		"nonce":        {`6740f2a81b2c3d4e`, `6740F2a81b2c3d4e`},
+		"no type":      {`"type":"text/html"`, `"type":""`},
+		"size":         {`"size":5`, `"size":-5`},
+		"cut":          {`null]}]}`, `null]}]`},
+	} {
+		b := bytes.Replace(overlayRecordBytes("blog"), []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(b, overlayRecordBytes("blog")) {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		if _, err := DecodeOverlay("blog", b); err == nil {
+			t.Errorf("%s: it was read", name)
+		}
+	}
+}
+
+func FuzzDecodeOverlay(f *testing.F) {
+	f.Add(overlayRecordBytes("blog"))
+	f.Add([]byte(`{"format":1,"site":"blog"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeOverlay("blog", b)
+		if err == nil && r == nil {
+			t.Error("neither a record nor an error")
+		}
+	})
+}
+
+// oneValue is a namespace that holds what a map does.
+type oneValue struct {
+	Store
+	values map[string][]byte
+}
+
+func (s oneValue) Get(_ context.Context, key string) ([]byte, error) {
+	if v, ok := s.values[key]; ok {
+		return v, nil
+	}
+	return nil, ErrNotFound
+}
+
+func TestOverlayCopy(t *testing.T) {
+	ctx := t.Context()
+	large := bytes.Repeat([]byte("0123456789abcdef"), (MaxValueBytes+chunkSize)/16)
+	h := NewHasher(int64(len(large)))
+	_, _ = h.Write(large)
+	x := newIndex(int64(len(large)))
+	values := map[string][]byte{}
+	for rest := large; len(rest) > 0; {
+		chunk := rest[:min(chunkSize, len(rest))]
+		rest = rest[len(chunk):]
+		ref := Ref{Hash: HashOf(chunk), Nonce: Nonce{2}}
+		x.chunks = append(x.chunks, ref)
+		values[keys("blog/o").blob(ref)] = chunk
+	}
+	values[keys("blog/o").blob(Ref{Hash: h.Sum(), Nonce: Nonce{1}})] = x.encode()
+	small := Ref{Hash: HashOf([]byte("hello")), Nonce: Nonce{3}}
+	values[keys("blog/o").blob(small)] = []byte("hello")
+
+	o := &Overlay{store: oneValue{values: values}, keys: keys("blog").overlay()}
+	entries := map[string]*OverlayEntry{
+		"hello":       {Path: "/small", Nonce: small.Nonce, Content: &OverlayContent{Hash: small.Hash, Size: 5}},
+		string(large): {Path: "/large", Nonce: Nonce{1}, Content: &OverlayContent{Hash: h.Sum(), Size: int64(len(large))}},
+	}
+	for want, entry := range entries {
+		var got bytes.Buffer
+		if err := o.Copy(ctx, entry, &got); err != nil || got.String() != want {
+			t.Errorf("%s: %d bytes, %v", entry.Path, got.Len(), err)
+		}
+	}
+
+	values[keys("blog/o").blob(small)] = []byte("hallo")
+	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, errDamaged) {
+		t.Errorf("other bytes than were written: %v", err)
+	}
+	delete(values, keys("blog/o").blob(small))
+	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a blob that is gone: %v", err)
+	}
+}
