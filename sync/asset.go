@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -26,6 +27,20 @@ type Nonce [8]byte
 
 // String returns the nonce as 16 lower-case hexadecimal digits.
 func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
+
+// MarshalText is String, for JSON.
+func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote, and nothing else.
+func (n *Nonce) UnmarshalText(text []byte) error {
+	if len(text) != 2*len(n) || !bytes.Equal(bytes.ToLower(text), text) {
+		return fmt.Errorf("nonce %.100q is not %d lower-case hexadecimal digits", text, 2*len(n))
+	}
+	if _, err := hex.Decode(n[:], text); err != nil {
+		return fmt.Errorf("nonce %.100q: %w", text, err)
+	}
+	return nil
+}
 
 // Ref names one blob or one stored manifest: what it hashes to, and the run
 // that wrote it. Its text form is "hash.nonce".

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // film is the chunked asset of testdata/served/chunked, and its index.
@@ -202,15 +204,24 @@ func stored(chunked bool) *Manifest {
 	return m
 }
 
+// overlaid is the site with an overlay, of which it has adopted two writes.
+func overlaid() *Manifest {
+	m := stored(false)
+	m.Serving.Overlay = true
+	m.Adopted = map[string]Nonce{"/~<ü>.html": {1, 2, 3, 4, 5, 6, 7, 8}, "/gone.html": {0xff}}
+	return m
+}
+
 // What a release has stored is read by every later one, and a site that has no
 // chunked file goes on writing what releases before them read.
 func TestStoredVectors(t *testing.T) {
-	for name, chunked := range map[string]bool{"site": false, "chunked": true} {
+	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid()} {
+		chunked := name == "chunked"
 		want, err := os.ReadFile(fmt.Sprintf("../testdata/stored/%s.bin", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := EncodeStored(stored(chunked))
+		got, err := EncodeStored(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,8 +231,12 @@ func TestStoredVectors(t *testing.T) {
 		if flags := want[6]; (flags == 1) != chunked || flags > 1 || want[7] != 0 {
 			t.Errorf("%s: must-understand flags are %x", name, want[6:8])
 		}
-		if _, err := DecodeStored(want); err != nil {
+		read, err := DecodeStored(want)
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(m, read); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, d)
 		}
 		lying := slices.Clone(want)
 		lying[6] ^= 1

@@ -17,6 +17,10 @@ type Manifest struct {
 	Redirects []Redirect
 	Headers   []HeaderRule
 	Serving   Serving
+	// Adopted names writes of the overlay that this manifest already has, by
+	// pathname: while the overlay's entry there has that nonce, it is not looked
+	// at. nil where there are none.
+	Adopted map[string]Nonce
 }
 
 // Retired is an asset of an earlier deployment that stays reachable.
@@ -38,4 +42,6 @@ type Serving struct {
 	// EdgeCache is for how many seconds Workers Caching may keep a response; 0
 	// where it is not used.
 	EdgeCache int `json:"edge_cache,omitempty"`
+	// Overlay says that what was written at run time lies over the assets.
+	Overlay bool `json:"overlay,omitempty"`
 }

@@ -102,6 +102,9 @@ func (e *Engine) workerHash(w Worker) string {
 	if e.Serving.EdgeCache != 0 {
 		put("edge cache", strconv.Itoa(e.Serving.EdgeCache))
 	}
+	if e.Serving.Overlay {
+		put("overlay")
+	}
 	modules := slices.Clone(w.Modules)
 	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range modules {

@@ -33,6 +33,9 @@ type servedMeta struct {
 	Redirects    []Redirect   `json:"redirects,omitempty"`
 	Headers      []HeaderRule `json:"headers,omitempty"`
 	EdgeCache    int          `json:"edge_cache,omitempty"`
+	Overlay      bool         `json:"overlay,omitempty"`
+
+	Adopted map[string]Nonce `json:"adopted,omitempty"`
 }
 
 // EncodeServed writes the served encoding of m. Every asset must have its blob.
@@ -91,6 +94,7 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 		Site: m.Site, Types: append([]string{}, types.list...),
 		HTMLHandling: m.Serving.HTMLHandling, NotFound: m.Serving.NotFound,
 		Redirects: m.Redirects, Headers: m.Headers, EdgeCache: m.Serving.EdgeCache,
+		Overlay: m.Serving.Overlay, Adopted: m.Adopted,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)

@@ -20,6 +20,9 @@ type vector struct {
 		Headers      []HeaderRule  `json:"headers"`
 		Entries      []vectorEntry `json:"entries"`
 		EdgeCache    int           `json:"edge_cache"`
+		Overlay      bool          `json:"overlay"`
+
+		Adopted map[string]Nonce `json:"adopted"`
 	} `json:"manifest"`
 	// Index is the chunk index of the entries that are chunked.
 	Index struct {
@@ -82,8 +85,8 @@ func (v *vector) build(t *testing.T) *Manifest {
 	t.Helper()
 	in := v.Manifest
 	m := &Manifest{
-		Site: in.Site, Serving: Serving{HTMLHandling: in.HTMLHandling, NotFound: in.NotFound, EdgeCache: in.EdgeCache},
-		Redirects: in.Redirects, Headers: in.Headers,
+		Site: in.Site, Serving: Serving{HTMLHandling: in.HTMLHandling, NotFound: in.NotFound, EdgeCache: in.EdgeCache, Overlay: in.Overlay},
+		Redirects: in.Redirects, Headers: in.Headers, Adopted: in.Adopted,
 	}
 	for _, e := range in.Entries {
 		ref, err := ParseRef(e.Hash + "." + e.Nonce)

@@ -30,6 +30,8 @@ type storedHead struct {
 	Serving   Serving      `json:"serving"`
 	Redirects []Redirect   `json:"redirects,omitempty"`
 	Headers   []HeaderRule `json:"headers,omitempty"`
+
+	Adopted map[string]Nonce `json:"adopted,omitempty"`
 }
 
 // storedOrigin is the part of an Origin that the next plan needs.
@@ -66,7 +68,7 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 		nonces.add(string(r.Blob.Nonce[:]))
 	}
 	head, err := json.Marshal(storedHead{
-		Site: m.Site, Types: types.list, Serving: m.Serving, Redirects: m.Redirects, Headers: m.Headers,
+		Site: m.Site, Types: types.list, Serving: m.Serving, Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
 		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit},
 	})
 	if err != nil {
@@ -281,6 +283,9 @@ func (r *storedReader) manifest() *Manifest {
 	m := &Manifest{
 		Site: head.Site, Serving: head.Serving, Redirects: head.Redirects, Headers: head.Headers,
 		Origin: Origin{Kind: o.Kind, ID: o.ID, Rules: o.Rules, Dir: o.Dir, Commit: o.Commit},
+	}
+	if len(head.Adopted) > 0 {
+		m.Adopted = head.Adopted
 	}
 	r.nonces = make([]Nonce, r.count(len(Nonce{})))
 	for i := range r.nonces {

@@ -1,10 +1,12 @@
 package kvsync
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +124,27 @@ func TestStoredRefusesWhatItCannotReadWhole(t *testing.T) {
 	}
 }
 
+// A nonce that is read otherwise than it was written would never be found again.
+func TestStoredRefusesOtherNonces(t *testing.T) {
+	whole, err := EncodeStored(overlaid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, nonce := range []string{"01020304050607", "010203040506070800", "010203040506070G", "010203040506070A"} {
+		bad := bytes.Replace(whole, []byte("0102030405060708"), []byte(nonce), 1)
+		if i := bytes.Index(bad, []byte(`"adopted"`)); i < 0 || bytes.Equal(bad, whole) {
+			t.Fatal("the vector has no such nonce")
+		}
+		head := len(whole) - len(bad) // the head's length, a varint of two bytes
+		at := 8
+		n, used := binary.Uvarint(bad[at:])
+		bad = append(append(bad[:at:at], binary.AppendUvarint(nil, n-uint64(head))...), bad[at+used:]...)
+		if _, err := DecodeStored(bad); err == nil || !strings.Contains(err.Error(), "nonce") {
+			t.Errorf("%s: %v", nonce, err)
+		}
+	}
+}
+
 func FuzzDecodeStored(f *testing.F) {
 	for _, n := range []int{0, 3} {
 		b, err := EncodeStored(realistic(n, n > 0))
@@ -130,6 +153,11 @@ func FuzzDecodeStored(f *testing.F) {
 		}
 		f.Add(b)
 	}
+	b, err := EncodeStored(overlaid())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := DecodeStored(b)
 		if err != nil {

@@ -12,6 +12,8 @@ export interface Description {
   redirects?: undefined | { from: string; to: string; status: number }[];
   headers?: undefined | { path: string; set?: [string, string][]; unset?: string[] }[];
   edge_cache?: number;
+  overlay?: boolean;
+  adopted?: Record<string, string>;
 }
 
 export interface EntryDescription {
@@ -57,6 +59,8 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
           }))
         : undefined,
       edge_cache: description.edge_cache || undefined,
+      overlay: description.overlay || undefined,
+      adopted: description.adopted,
     }),
   );
 

@@ -121,6 +121,19 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
     missing: ["/p/200.html", "/p/0.html", "/p/", "/"],
   },
+  overlaid: {
+    about: "A site with an overlay, two writes of which it has adopted: pathnames in bytewise order, where UTF-16 has another.",
+    manifest: {
+      site: "overlaid",
+      html_handling: "none",
+      entries: [entry("/index.html", "0123456789abcdef", html), entry("/～.html", "0123456789abcdef", html)],
+      headers: [{ path: "/*", set: [["x-a", "b"]] }],
+      edge_cache: 60,
+      overlay: true,
+      adopted: { "/a<b>.html": "ffffffffffffffff", "/～.html": "0102030405060708", "/🙂.html": "00000000000000ff" },
+    },
+    missing: ["/"],
+  },
   "chunked/film": {
     about: "A file in chunks, which has an index; Workers Caching for an hour.",
     manifest: {
