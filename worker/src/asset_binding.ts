@@ -2,12 +2,13 @@
 // fetch() with its project's assets, and nothing else.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { failure, Site } from "./assets";
+import { failure, Site, type Env as SiteEnv } from "./assets";
 import { readBlob } from "./blob";
 import { LRU } from "./lru";
 import { Manifest, ManifestError } from "./manifest";
 import { readProject, type AssetBindingProps } from "./project";
 import { isProjectId, isRef, ProjectKeys, siteOf } from "./project_keys";
+import type { OverlayNamespace } from "./overlay_entry";
 import { ProjectError } from "./version";
 
 /** Opened manifests by namespace, as for the pointers in project.ts. */
@@ -29,30 +30,42 @@ export type AssetBindingClass<Env> = new (
 export function assetBinding<Env>(options: {
   /** The namespace of the projects. */
   kv: (env: Env) => KVNamespace;
+  /** The overlays' Durable Objects; KV_SYNC_OVERLAY where it is left out. */
+  overlay?: (env: Env) => OverlayNamespace | undefined;
   /** Seconds, for bindings whose props name no manifest. */
   ttl?: number;
 }): AssetBindingClass<Env> {
   return class extends WorkerEntrypoint<Env, AssetBindingProps> {
     override fetch(request: Request): Promise<Response> {
-      return serveAssets(request, this.ctx.props, () => options.kv(this.env), options.ttl);
+      const { kv, overlay = overlayOf, ttl } = options;
+      return serveAssets(request, this.ctx.props, () => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) }), ttl);
     }
   };
+}
+
+function overlayOf(env: unknown): OverlayNamespace | undefined {
+  return (env as Partial<SiteEnv>).KV_SYNC_OVERLAY;
 }
 
 /** Answers from a project's assets. It never throws, and what went wrong is in the log alone. */
 export async function serveAssets(
   request: Request,
   { projectId, served }: Partial<AssetBindingProps>,
-  namespace: () => KVNamespace,
+  bindings: () => SiteEnv,
   ttl?: number,
 ): Promise<Response> {
   try {
     if (!isProjectId(projectId)) throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
-    const kv = namespace();
+    const env = bindings();
+    const kv = env.KV_SYNC_BLOBS;
     const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
     if (ref === undefined) return failure(404);
     const site = await openSite(kv, projectId, ref);
-    if (site) return await site.fetch(request, { KV_SYNC_BLOBS: kv });
+    if (site) {
+      const response = await site.fetch(request, env);
+      keep(kv, projectId, ref, site); // its overlay counts
+      return response;
+    }
     console.error(`kv-sync: the manifest ${ref} of project ${projectId} is not in KV; ask again, or deploy it again`);
     return failure(503);
   } catch (error) {
@@ -61,21 +74,25 @@ export async function serveAssets(
   }
 }
 
-async function openSite(kv: KVNamespace, projectId: string, ref: string): Promise<Site | null> {
+/** Opens the assets of a project by their manifest's hash.nonce; null if that is not in KV. Throws for what is none, or another project's. */
+export async function openSite(kv: KVNamespace, projectId: string, ref: string): Promise<Site | null> {
   if (!isRef(ref)) throw new ProjectError("the props of an asset binding name no manifest; give it { props: project.props }");
-  let known = sites.get(kv);
-  if (!known) sites.set(kv, (known = new LRU(sitesBudget)));
   const key = new ProjectKeys(projectId).blob(ref);
-  const site = known.get(key);
+  const site = sites.get(kv)?.get(key);
   if (site) return site;
 
   const blob = await readBlob(kv, key);
   if (!blob) return null;
-  const bytes = await new Response(blob).arrayBuffer();
-  const manifest = new Manifest(bytes);
+  const manifest = new Manifest(await new Response(blob).arrayBuffer());
   // Blobs are what customers upload, so one of them may look like a manifest.
   if (manifest.meta.site !== siteOf(projectId)) throw new ManifestError(`project ${projectId}: the manifest ${ref} is another site's`);
   const opened = new Site(manifest);
-  known.set(key, opened, bytes.byteLength);
+  keep(kv, projectId, ref, opened);
   return opened;
+}
+
+function keep(kv: KVNamespace, projectId: string, ref: string, site: Site): void {
+  let known = sites.get(kv);
+  if (!known) sites.set(kv, (known = new LRU(sitesBudget)));
+  known.set(new ProjectKeys(projectId).blob(ref), site, site.bytes);
 }

@@ -1,15 +1,20 @@
 // The handler: a request in, a Response out. What it needs to decide is in the
 // files beside it, as functions of plain values.
 
+import { waitUntil } from "cloudflare:workers";
 import { readBlob } from "./blob";
 import { openBody, type Body, type File } from "./body";
 import { cacheControl, EdgeCache, isContentHashed } from "./caching";
 import { readIndex } from "./chunks";
 import { isNotModified } from "./conditional";
-import { HeaderRules } from "./headers";
+import { HeaderRules, setHeaders } from "./headers";
 import { resolvePathname } from "./html";
+import { Overlaid, type Layers } from "./layers";
+import { LiveOverlay, openOverlay, OverlayUnavailableError } from "./live_overlay";
 import { Manifest, ManifestError, type Asset } from "./manifest";
+import type { HeaderPair } from "./meta";
 import { resolveNotFound } from "./not_found";
+import type { OverlayNamespace } from "./overlay_entry";
 import { decodePathname, encodePathname } from "./pathname";
 import { requestedRanges } from "./range";
 import { Redirects } from "./redirects";
@@ -20,6 +25,8 @@ export interface Env {
   KV_SYNC_BLOBS: KVNamespace;
   /** What the version says of itself; serving does not need it. */
   KV_SYNC?: unknown;
+  /** The overlays' Durable Objects, in the companion script. Where it is left out, what was adopted is not dropped there. */
+  KV_SYNC_OVERLAY?: OverlayNamespace | undefined;
 }
 
 /** A site's assets, to be asked like any service binding. */
@@ -53,13 +60,16 @@ interface Rules {
  */
 export type Share = "current" | "retained" | "all";
 
-/** The assets of an opened manifest. */
+/** A deployed manifest, and over it what was written at run time, where the manifest says that there may be such. */
 export class Site implements Assets {
   readonly #manifest: Manifest;
-  #made: Rules | undefined;
+  readonly #deployed: View;
+  #live: LiveOverlay | undefined;
+  #overlaid: { over: Manifest; view: View } | undefined;
 
   constructor(manifest: Manifest) {
     this.#manifest = manifest;
+    this.#deployed = new View(manifest);
   }
 
   fetch(request: Request, env: Env): Promise<Response> {
@@ -69,23 +79,99 @@ export class Site implements Assets {
   /** Answers as fetch does, or with null where the site has nothing within this share of it. */
   async offer(request: Request, env: Env, share?: Share): Promise<Response | null> {
     try {
-      return await this.#answer(request, env, share);
+      const view = this.#manifest.meta.overlay ? await this.view(env) : this.#deployed;
+      return await view.answer(request, env, share);
     } catch (error) {
-      // Without the query, which may hold what is nobody's business.
-      console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
-      return failure(500);
+      return failed(request, error);
     }
+  }
+
+  /** What a deploy put there, and nothing else. */
+  get deployed(): View {
+    return this.#deployed;
+  }
+
+  /** How many bytes it holds. */
+  get bytes(): number {
+    return this.#manifest.bytes + (this.#live?.bytes ?? 0);
+  }
+
+  /**
+   * The site with its overlay as KV shows it here, if it has one. Throws an
+   * OverlayUnavailableError where KV fails and no overlay is known.
+   */
+  async view(env: Env): Promise<View> {
+    const { meta } = this.#manifest;
+    if (!meta.overlay) return this.#deployed;
+    this.#live ??= new LiveOverlay(meta.site);
+    const over = await this.#live.get(env.KV_SYNC_BLOBS);
+    if (!over) return this.#deployed;
+    if (this.#overlaid?.over !== over) {
+      const layers = new Overlaid(over, this.#manifest);
+      this.#overlaid = { over, view: new View(layers) };
+      drop(layers, env);
+    }
+    return this.#overlaid.view;
+  }
+
+  /** The site with an overlay that is given, as the Durable Object gives it. Throws a ManifestError for bytes that are not this site's. */
+  under(overlay: ArrayBuffer): View {
+    return new View(new Overlaid(openOverlay(this.#manifest.meta.site, overlay), this.#manifest));
+  }
+}
+
+/** Tells the overlay which of its entries are deployed by now. Serving does not depend on it: they are not looked at. */
+function drop(layers: Overlaid, env: Env): void {
+  const adopted = layers.adopted();
+  const { site } = layers.meta;
+  const overlays = env.KV_SYNC_OVERLAY;
+  if (adopted.length === 0 || !overlays) return;
+  const dropped = async () => overlays.get(overlays.idFromName(site)).drop(site, adopted);
+  waitUntil(
+    dropped().catch((error: unknown) => console.error(`kv-sync: cannot drop what was adopted from the overlay of ${site}; it is tried again:`, error)),
+  );
+}
+
+/** One state of a site. */
+export class View implements Assets {
+  readonly #layers: Layers;
+  #made: Rules | undefined;
+
+  constructor(layers: Layers) {
+    this.#layers = layers;
+  }
+
+  async fetch(request: Request, env: Env): Promise<Response> {
+    try {
+      return (await this.answer(request, env)) as Response;
+    } catch (error) {
+      return failed(request, error);
+    }
+  }
+
+  /** The asset at exactly this decoded pathname, or null. Throws a ManifestError for one that cannot be served. */
+  look(pathname: string): Asset | null {
+    const index = this.#layers.find(pathname);
+    return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
+  }
+
+  /** An asset's bytes, or null if they are not in KV. Throws where KV fails. */
+  async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
+    const file = await openFile(asset, kv);
+    const body = file && (await openBody(kv, file, asset.type, asset.hash, undefined));
+    return body && body.stream;
   }
 
   get #rules(): Rules {
     if (this.#made === undefined) {
-      const { meta } = this.#manifest;
+      const { meta } = this.#layers;
       this.#made = { redirects: new Redirects(meta.redirects), headers: new HeaderRules(meta.headers), edge: new EdgeCache(meta) };
     }
     return this.#made;
   }
 
-  #answer(request: Request, env: Env, share: Share | undefined): Promise<Response> | Response | null {
+  /** Answers, or gives null where there is nothing within this share. Throws what is not foreseen. */
+  answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
     const url = URL.parse(request.url);
     if (!url) return failure(400); // a Host that is none
     const redirection = this.#rules.redirects.match(url);
@@ -106,9 +192,10 @@ export class Site implements Assets {
       return this.#short(url, 307, { Location: canonical + url.search });
     }
     // What answers for another name may be another content tomorrow.
+    const asset = this.#layers.asset(resolution.asset);
     const contentHashed =
-      !redirection && isContentHashed(decoded) && this.#manifest.find(decoded) === resolution.asset;
-    return this.#serve(request, url, env, this.#manifest.asset(resolution.asset), resolution.status, contentHashed);
+      !redirection && asset.layer === "deployed" && isContentHashed(decoded) && this.#layers.find(decoded) === resolution.asset;
+    return this.#serve(request, url, env, asset, resolution.status, contentHashed);
   }
 
   /**
@@ -117,19 +204,19 @@ export class Site implements Assets {
    * answer for what is not found.
    */
   #resolve(pathname: string, share: Share = "all"): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
-    const manifest = this.#manifest;
-    const { htmlHandling, notFoundHandling } = manifest.meta;
+    const layers = this.#layers;
+    const { htmlHandling, notFoundHandling } = layers.meta;
     // The same few pathnames are asked for again and again on the way.
     const known = new Map<string, number>();
     const any = (path: string): number => {
-      const index = known.get(path) ?? manifest.find(path);
+      const index = known.get(path) ?? layers.find(path);
       known.set(path, index);
       return index;
     };
     let sawRetired = false;
     const current = (path: string): number => {
       const index = any(path);
-      if (index < 0 || !manifest.isRetired(index)) return index;
+      if (index < 0 || !layers.isRetired(index)) return index;
       sawRetired = true;
       return -1;
     };
@@ -157,7 +244,7 @@ export class Site implements Assets {
       headers["Cache-Control"] = cacheControl(contentHashed);
       Object.assign(headers, this.#rules.edge.asset);
     }
-    if (isNotModified(request.headers, etag, lastModified)) return this.#finish(url, null, 304, headers);
+    if (isNotModified(request.headers, etag, lastModified)) return this.#finish(url, null, 304, headers, asset.headers);
 
     headers["Content-Type"] = asset.type;
     if (lastModified !== undefined) {
@@ -166,31 +253,24 @@ export class Site implements Assets {
     }
     if (request.method === "HEAD") {
       headers["Content-Length"] = String(asset.size);
-      return this.#finish(url, null, status, headers);
+      return this.#finish(url, null, status, headers, asset.headers);
     }
 
     const ranges = lastModified === undefined ? undefined : requestedRanges(request.headers, asset.size, etag, lastModified);
     if (ranges?.length === 0) return this.#short(url, 416, { "Content-Range": `bytes */${asset.size}` });
     let body: Body | null;
     try {
-      const file = await this.#file(asset, env.KV_SYNC_BLOBS);
+      const file = await openFile(asset, env.KV_SYNC_BLOBS);
       body = file && (await openBody(env.KV_SYNC_BLOBS, file, asset.type, asset.hash, ranges));
     } catch (error) {
       if (error instanceof ManifestError) throw error;
       console.error(`kv-sync: cannot read ${asset.key} for ${url.pathname}:`, error);
       return failure(503);
     }
-    if (body) return this.#finish(url, body.stream, ranges ? 206 : status, Object.assign(headers, body.headers));
+    if (body) return this.#finish(url, body.stream, ranges ? 206 : status, Object.assign(headers, body.headers), asset.headers);
     if (asset.retired) return failure(404);
     console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${url.pathname} is not in KV; run kv-sync verify`);
     return failure(503);
-  }
-
-  /** Where the bytes of an asset lie, or null if its index is not in KV. */
-  async #file({ key, hash, size, chunked }: Asset, kv: KVNamespace): Promise<File | null> {
-    if (!chunked) return { size, blobSize: size, key: () => key };
-    const index = await readBlob(kv, key);
-    return index && readIndex(await new Response(index).arrayBuffer(), this.#manifest.meta.site, hash, size);
   }
 
   /** An answer that is no asset and has no body. */
@@ -198,12 +278,26 @@ export class Site implements Assets {
     return this.#finish(url, null, status, Object.assign(headers, this.#rules.edge.other));
   }
 
-  /** The site's own headers go on every answer, but not on failures: a rule could have those cached. */
-  #finish(url: URL, body: ReadableStream | null, status: number, headers: Record<string, string>): Response {
+  /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
+  #finish(url: URL, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
     const response = new Response(body, { status, headers });
     this.#rules.headers.apply(url, response);
+    if (own) setHeaders(response.headers, own);
     return response;
   }
+}
+
+/** Where the bytes of an asset lie, or null if its index is not in KV. */
+async function openFile({ key, site, hash, size, chunked }: Asset, kv: KVNamespace): Promise<File | null> {
+  if (!chunked) return { size, blobSize: size, key: () => key };
+  const index = await readBlob(kv, key);
+  return index && readIndex(await new Response(index).arrayBuffer(), site, hash, size);
+}
+
+/** Logs what went wrong, without the query, which may hold what is nobody's business. */
+function failed(request: Request, error: unknown): Response {
+  console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
+  return failure(error instanceof OverlayUnavailableError ? 503 : 500);
 }
 
 /** An answer that says nothing and that no cache keeps. */

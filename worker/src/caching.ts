@@ -29,6 +29,9 @@ export function cacheControl(contentHashed: boolean): string {
   return contentHashed ? immutable : revalidate;
 }
 
+/** A write at run time makes no new version, so nothing else would end what is cached. In seconds. */
+const longestOverlaid = 30;
+
 /** What a site says to Workers Caching, which can answer without running the Worker. */
 export class EdgeCache {
   /** For an asset, which is the same for every client; undefined where the site does not ask for it. */
@@ -36,14 +39,15 @@ export class EdgeCache {
   /** For anything else. */
   readonly other: Record<string, string> | undefined;
 
-  constructor({ site, edgeCache, redirects, headers }: Meta) {
+  constructor({ site, edgeCache, overlay, redirects, headers }: Meta) {
     if (edgeCache === 0) return;
+    const seconds = overlay ? Math.min(edgeCache, longestOverlaid) : edgeCache;
     // Clients and other caches do not see it.
     const name = "Cloudflare-CDN-Cache-Control";
     this.other = { [name]: "no-store" };
     // That cache knows a response by its path and query alone: where a rule
     // names a host, one host's response would be sent to another.
     const byHost = redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path));
-    this.asset = byHost ? this.other : { [name]: `public, max-age=${edgeCache}`, "Cache-Tag": site };
+    this.asset = byHost ? this.other : { [name]: `public, max-age=${seconds}`, "Cache-Tag": site };
   }
 }

@@ -11,6 +11,7 @@ import { write, writeAll } from "./kv_write";
 import { readLeft, readStored } from "./live";
 import { ManifestError } from "./manifest";
 import { htmlHandlings, notFoundHandlings, type HTMLHandling, type NotFoundHandling } from "./meta";
+import { adopt, readOverlay } from "./adopt";
 import { checkShrink, makePlan, type Plan } from "./plan";
 import { RefusedError, type Problem } from "./problem";
 import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
@@ -33,6 +34,11 @@ export interface DeployOptions {
   subject?: string;
   html_handling?: HTMLHandling;
   not_found_handling?: NotFoundHandling;
+  /**
+   * Whether what is written at run time lies over the files: as it was, where
+   * it is left out.
+   */
+  overlay?: boolean;
   /** For how many deployments, this one among them, and for how many seconds at least what is gone stays reachable. */
   retain?: number;
   grace?: number;
@@ -82,10 +88,11 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   if (!Number.isSafeInteger(retain) || retain < 1) throw new RangeError("deployProject: retain is no number of deployments; give 1 or more");
   if (!Number.isSafeInteger(grace) || grace < 0) throw new RangeError("deployProject: grace is no number of seconds; give 0 or more");
   const started = now();
-  const { serving, code, upload } = check(files, options);
+  const { matching, code, upload } = check(files, options);
   await hashUpload(upload);
   const source = await sourceOf(upload);
-  const worker = (await sha256Hex(JSON.stringify(["project 1", serving.html_handling, serving.not_found_handling, code ?? null]))).slice(0, 32);
+  const workerWith = async (overlay: boolean) =>
+    (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : [])]))).slice(0, 32);
 
   const current = await readCurrent(kv, projectId, 0);
   const active = current?.activations[0].version;
@@ -93,11 +100,16 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
     throw new ProjectError(`project ${projectId}: KV shows ${active ?? "no version"} in the place of ${options.after}; deploy again in a minute, or without "after"`);
   }
   const was = current?.version.stamp;
-  if (current && was && was.source === source && was.worker === worker && !repair) {
+  const same = options.overlay === undefined ? [await workerWith(false), await workerWith(true)] : [await workerWith(options.overlay)];
+  if (current && was && was.source === source && same.includes(was.worker) && !repair) {
     return { deployment: was.deployment, version: active!, loader: current.version.loader, uploaded: 0, unchanged: upload.files.length, removed: 0, noChange: true };
   }
 
   const live = current ? await readLive(kv, projectId, current, repair) : undefined;
+  const before = options.overlay ?? live?.serving.overlay;
+  const record = before === false ? null : await readOverlay(kv, siteOf(projectId));
+  const overlay = before ?? record !== null;
+  const worker = await workerWith(overlay);
   const left = current && !repair ? await readLeft(kv, projectId, current, retain) : [];
   const nonce = newNonce(started, options.random);
   const seconds = Math.floor(started / 1000);
@@ -108,12 +120,13 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   const manifest: StoredManifest = {
     site: siteOf(projectId),
     origin: { kind: "upload", id: source, rules: "", dir: "", commit: "" },
-    serving,
+    serving: { ...matching, overlay },
     redirects: upload.redirects,
     headers: upload.headers,
     assets: plan.assets,
     directories: [],
     retired: plan.retired,
+    adopted: adopt(record ?? [], plan, live?.adopted),
   };
   const release = await makeRelease({ projectId, manifest, plan, code, worker, nonce, seconds, current, options });
 
@@ -135,7 +148,7 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
 }
 
 /** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
-function check(files: ProjectFiles, options: DeployOptions): { serving: Serving; code: EncodedCode | undefined; upload: Upload } {
+function check(files: ProjectFiles, options: DeployOptions): { matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload } {
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling)) problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
@@ -143,7 +156,7 @@ function check(files: ProjectFiles, options: DeployOptions): { serving: Serving;
   const code = options.code && encodeCode(options.code, problems);
   const upload = readUpload(files, html_handling, problems);
   if (problems.length > 0) throw new RefusedError(problems);
-  return { serving: { html_handling, not_found_handling }, code, upload };
+  return { matching: { html_handling, not_found_handling }, code, upload };
 }
 
 /** Names what would be served: equal ids mean equal listings. */

@@ -5,6 +5,7 @@ import { env as workerEnv } from "cloudflare:workers";
 import { failure } from "./assets";
 import { assetBinding, serveAssets } from "./asset_binding";
 import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy";
+import type { OverlayNamespace } from "./overlay_entry";
 import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./project";
 import { ProjectError } from "./version";
 
@@ -20,6 +21,8 @@ export interface DynamicEnv {
   /** The namespace of the projects. */
   KV_SYNC_BLOBS?: KVNamespace;
   LOADER?: WorkerLoader;
+  /** The overlays' Durable Objects, where projects have overlays. */
+  KV_SYNC_OVERLAY?: OverlayNamespace;
 }
 
 /**
@@ -88,7 +91,7 @@ export async function serveProject(
   }
   if (!project) return null;
   const { id, props, hasCode } = project;
-  if (!hasCode) return serveAssets(request, props, () => kv, ttl);
+  if (!hasCode) return serveAssets(request, props, () => ({ KV_SYNC_BLOBS: kv, KV_SYNC_OVERLAY: (env as DynamicEnv).KV_SYNC_OVERLAY }), ttl);
   let started = true;
   try {
     const worker = loader.get(id + revision, async () => {

@@ -1,6 +1,6 @@
 // _headers: what the rules that match a URL change about a response.
 
-import type { HeaderRule } from "./meta";
+import type { HeaderPair, HeaderRule } from "./meta";
 import { Pattern, substitute } from "./pattern";
 
 /** The header rules of a manifest. */
@@ -23,12 +23,16 @@ export class HeaderRules {
       const captures = pattern.match(url);
       if (!captures) continue;
       for (const name of rule.unset) headers.delete(name);
-      for (const [name, template] of rule.set) {
-        const value = substitute(template, captures);
-        if (own.has(name.toLowerCase())) headers.append(name, value);
-        else headers.set(name, value);
-        own.add(name.toLowerCase());
-      }
+      setHeaders(headers, rule.set.map(([name, template]) => [name, substitute(template, captures)]), own);
     }
+  }
+}
+
+/** Replaces headers, and adds to those that were set before, which are remembered by their names. */
+export function setHeaders(headers: Headers, pairs: HeaderPair[], set = new Set<string>()): void {
+  for (const [name, value] of pairs) {
+    if (set.has(name.toLowerCase())) headers.append(name, value);
+    else headers.set(name, value);
+    set.add(name.toLowerCase());
   }
 }

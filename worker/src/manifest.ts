@@ -2,7 +2,7 @@
 // one checks the header and parses nothing, so start-up costs the same for ten
 // files and for a hundred thousand.
 
-import { parseMeta, type Meta } from "./meta";
+import { parseMeta, type HeaderPair, type Layer, type Meta } from "./meta";
 import { longestText, sha256 } from "./sha256";
 
 const magic = 0x4b56534d; // "KVSM", read big-endian
@@ -13,6 +13,13 @@ const nonceBytes = 8;
 
 const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
+const flagTombstone = 1 << 3;
+
+/** What must be understood of a manifest, and what an asset may be in it. */
+const layers = {
+  deployed: { manifestFlags: 0, assetFlags: flagChunked | flagRetired },
+  overlay: { manifestFlags: 1, assetFlags: flagChunked },
+};
 
 /**
  * No asset has a longer pathname in UTF-16 units, so a longer one is not even
@@ -40,10 +47,17 @@ export interface Asset {
   retired: boolean;
   /** Whether the file is in chunks, because one value of KV cannot hold it. */
   chunked: boolean;
+  /** Who put it there: a deploy, or a Worker at run time. */
+  layer: Layer;
+  /** What its keys begin with: the site, or its overlay. */
+  site: string;
+  /** Of its own, which come after those of any rule. */
+  headers: HeaderPair[] | undefined;
 }
 
 /** A served manifest over the bytes of its module. */
 export class Manifest {
+  readonly #layer: Layer;
   readonly #view: DataView;
   readonly #count: number;
   readonly #entries: number;
@@ -51,18 +65,20 @@ export class Manifest {
   readonly #nonces: number;
   readonly #metaBytes: Uint8Array;
   #meta: Meta | undefined;
+  #ownHeaders: Map<number, HeaderPair[]> | undefined;
 
-  /** Throws a ManifestError for bytes that are no manifest of this version. */
-  constructor(bytes: ArrayBuffer) {
+  /** Throws a ManifestError for bytes that are no manifest of this version, or of the other layer. */
+  constructor(bytes: ArrayBuffer, layer: Layer = "deployed") {
     if (!(bytes instanceof ArrayBuffer)) refuse("it is no ArrayBuffer; import it as a data module");
     if (bytes.byteLength < headerBytes) refuse(`${bytes.byteLength} bytes are too few for a header`);
     const view = new DataView(bytes);
     if (view.getUint32(0) !== magic) refuse("it does not begin with KVSM");
     if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is not known`);
-    if (view.getUint16(6, true) !== 0) refuse(`must-understand flags ${view.getUint16(6, true)} are not known`);
+    if (view.getUint16(6, true) !== layers[layer].manifestFlags) refuse(`must-understand flags ${view.getUint16(6, true)} are not known`);
     if (view.getUint32(32, true) !== bytes.byteLength) {
       refuse(`its header says ${view.getUint32(32, true)} bytes, it has ${bytes.byteLength}`);
     }
+    this.#layer = layer;
     this.#view = view;
     this.#count = view.getUint32(8, true);
     this.#nonceCount = view.getUint32(12, true);
@@ -72,16 +88,21 @@ export class Manifest {
     this.#metaBytes = new Uint8Array(bytes, section(view, "meta", view.getUint32(24, true), metaLength), metaLength);
   }
 
-  /** The number of assets, retired ones among them. */
+  /** The number of entries: assets, retired ones among them, and tombstones. */
   get size(): number {
     return this.#count;
+  }
+
+  /** The length of the whole manifest in bytes. */
+  get bytes(): number {
+    return this.#view.byteLength;
   }
 
   /** What is not per asset; parsed once, when first asked for. */
   get meta(): Meta {
     if (this.#meta === undefined) {
       try {
-        this.#meta = parseMeta(this.#metaBytes);
+        this.#meta = parseMeta(this.#metaBytes, this.#layer);
       } catch (cause) {
         throw new ManifestError("kv-sync manifest: its meta section is damaged; deploy again", { cause });
       }
@@ -89,10 +110,13 @@ export class Manifest {
     return this.#meta;
   }
 
-  /** The index of the asset with this decoded pathname, or -1. */
+  /** The index of the entry with this decoded pathname, or -1. */
   find(pathname: string): number {
-    if (pathname.length > maxPathname) return -1;
-    const wanted = sha256(pathname);
+    return pathname.length > maxPathname ? -1 : this.search(sha256(pathname));
+  }
+
+  /** As find, by the SHA-256 of a pathname, in words. */
+  search(wanted: Uint32Array): number {
     let low = 0;
     let high = this.#count - 1;
     while (low <= high) {
@@ -107,30 +131,54 @@ export class Manifest {
 
   /** Whether the asset at an index that find gave is retired. */
   isRetired(index: number): boolean {
-    return (this.#view.getUint16(this.#entries + index * entryBytes + 62, true) & flagRetired) !== 0;
+    return (this.#flags(index) & flagRetired) !== 0;
+  }
+
+  /** Whether the entry at an index says that nothing is there. */
+  isTombstone(index: number): boolean {
+    return (this.#flags(index) & flagTombstone) !== 0;
+  }
+
+  /** The nonce of the entry at an index: of the run that wrote its blob, or in an overlay of the write. */
+  nonce(index: number): string {
+    const nonce = this.#view.getUint32(this.#entries + index * entryBytes + 48, true);
+    if (nonce >= this.#nonceCount) refuse(`entry ${index} names nonce ${nonce} of ${this.#nonceCount}`);
+    return new Uint8Array(this.#view.buffer, this.#nonces + nonce * nonceBytes, nonceBytes).toHex();
   }
 
   /** The asset at an index that find gave. Throws a ManifestError for an entry that this version cannot serve. */
   asset(index: number): Asset {
     const view = this.#view;
     const at = this.#entries + index * entryBytes;
-    const flags = view.getUint16(at + 62, true);
-    if ((flags & ~(flagChunked | flagRetired)) !== 0) refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
-    const nonce = view.getUint32(at + 48, true);
-    if (nonce >= this.#nonceCount) refuse(`entry ${index} names nonce ${nonce} of ${this.#nonceCount}`);
+    const flags = this.#flags(index);
+    if ((flags & ~layers[this.#layer].assetFlags) !== 0) refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
     const { site, types } = this.meta;
     const type = types[view.getUint16(at + 60, true)];
     if (type === undefined) refuse(`entry ${index} names a content type that is not there`);
     const hash = new Uint8Array(view.buffer, at + 16, 32).toHex();
     return {
-      key: `${site}/b/${hash}.${new Uint8Array(view.buffer, this.#nonces + nonce * nonceBytes, nonceBytes).toHex()}`,
+      key: `${site}/b/${hash}.${this.nonce(index)}`,
       hash,
       size: view.getUint32(at + 52, true),
       modified: view.getUint32(at + 56, true),
       type,
       retired: (flags & flagRetired) !== 0,
       chunked: (flags & flagChunked) !== 0,
+      layer: this.#layer,
+      site,
+      headers: this.#headersOf(index),
     };
+  }
+
+  #flags(index: number): number {
+    return this.#view.getUint16(this.#entries + index * entryBytes + 62, true);
+  }
+
+  /** They are listed by pathname, which an entry has as a hash alone. */
+  #headersOf(index: number): HeaderPair[] | undefined {
+    if (this.meta.ownHeaders.size === 0) return undefined;
+    this.#ownHeaders ??= new Map([...this.meta.ownHeaders].map(([pathname, headers]) => [this.find(pathname), headers]));
+    return this.#ownHeaders.get(index);
   }
 
   #compare(index: number, wanted: Uint32Array): number {

@@ -17,7 +17,7 @@ export interface Redirect {
 /** One block of _headers, compiled. */
 export interface HeaderRule {
   path: string;
-  set: [name: string, value: string][];
+  set: HeaderPair[];
   unset: string[];
 }
 
@@ -31,26 +31,60 @@ export interface Meta {
   headers: HeaderRule[];
   /** For how many seconds Workers Caching may keep a response; 0 where it is not used. */
   edgeCache: number;
+  /** Whether an overlay lies over these assets. */
+  overlay: boolean;
+  /** Writes of the overlay that this manifest already has: nonces by pathname. */
+  adopted: Map<string, string>;
+  /** Of an overlay: how many commits there were. */
+  revision: number;
+  /** Of an overlay: the headers of single assets by pathname. */
+  ownHeaders: Map<string, HeaderPair[]>;
 }
+
+/** A name and a value. */
+export type HeaderPair = [name: string, value: string];
 
 export const htmlHandlings = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"] as const;
 export const notFoundHandlings = ["404-page", "single-page-application", "none"] as const;
+const siteId = /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/;
+const overlayId = /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}\/o$/;
 const redirectStatuses = [200, 301, 302, 303, 307, 308];
 
+/** The deployed manifest, or the overlay's. */
+export type Layer = "deployed" | "overlay";
+
 /** Reads a meta section, or throws an Error that names the member that is wrong. */
-export function parseMeta(bytes: Uint8Array): Meta {
+export function parseMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
   const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   const meta = record(json, "meta");
   const site = string(meta["site"], "site");
-  if (!/^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/.test(site)) throw new Error("site is no site id");
+  if (!(layer === "overlay" ? overlayId : siteId).test(site)) throw new Error("site is no site id");
   return {
     site,
     types: list(meta["types"], "types").map((type) => string(type, "types")),
     htmlHandling: oneOf(htmlHandlings, meta["html_handling"], "html_handling"),
     notFoundHandling: oneOf(notFoundHandlings, meta["not_found_handling"], "not_found_handling"),
     ...parseRules(meta),
-    edgeCache: seconds(meta["edge_cache"], "edge_cache"),
+    edgeCache: count(meta["edge_cache"], "edge_cache"),
+    overlay: flag(meta["overlay"], "overlay"),
+    adopted: parseAdopted(meta["adopted"]),
+    revision: count(meta["revision"], "revision"),
+    ownHeaders: byPathname(meta["own_headers"], "own_headers", pairs),
   };
+}
+
+/** Nonces by pathname, of a manifest, served or stored. */
+export function parseAdopted(json: unknown): Map<string, string> {
+  return byPathname(json, "adopted", (json) => {
+    const nonce = string(json, "adopted");
+    if (!/^[0-9a-f]{16}$/.test(nonce)) throw new Error("adopted holds what is no nonce");
+    return nonce;
+  });
+}
+
+function byPathname<T>(json: unknown, member: string, parse: (json: unknown, member: string) => T): Map<string, T> {
+  if (json === undefined) return new Map();
+  return new Map(Object.entries(record(json, member)).map(([pathname, value]) => [pathname, parse(value, member)]));
 }
 
 /** The redirects and headers of a manifest, served or stored. */
@@ -71,12 +105,16 @@ function headerRule(json: unknown): HeaderRule {
   const rule = record(json, "headers");
   return {
     path: string(rule["path"], "headers"),
-    set: list(rule["set"], "headers").map((pair) => {
-      const [name, value] = list(pair, "headers");
-      return [string(name, "headers"), string(value, "headers")];
-    }),
+    set: pairs(rule["set"], "headers"),
     unset: list(rule["unset"], "headers").map((name) => string(name, "headers")),
   };
+}
+
+function pairs(json: unknown, member: string): HeaderPair[] {
+  return list(json, member).map((pair) => {
+    const [name, value] = list(pair, member);
+    return [string(name, member), string(value, member)];
+  });
 }
 
 /** Refuses what is no object. */
@@ -91,11 +129,17 @@ export function string(json: unknown, member: string): string {
   return json;
 }
 
-/** A time that was left out is none. */
-function seconds(json: unknown, member: string): number {
+/** A number that was left out is 0. */
+function count(json: unknown, member: string): number {
   if (json === undefined) return 0;
-  if (!Number.isSafeInteger(json) || (json as number) < 0) throw new Error(`${member} holds no number of seconds`);
+  if (!Number.isSafeInteger(json) || (json as number) < 0) throw new Error(`${member} holds no whole number`);
   return json as number;
+}
+
+/** What was left out is not so. */
+export function flag(json: unknown, member: string): boolean {
+  if (json !== undefined && typeof json !== "boolean") throw new Error(`${member} is neither true nor false`);
+  return json === true;
 }
 
 /** A list that was left out is empty. */

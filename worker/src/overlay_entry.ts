@@ -2,13 +2,12 @@
 // stores what is written, and the Durable Object, which orders and publishes it.
 // docs/format.md, "Overlay", says what becomes of an entry.
 
-import type { HeaderRule, Redirect } from "./meta";
+import type { HeaderPair, HeaderRule, Redirect } from "./meta";
+
+export type { HeaderPair } from "./meta";
 
 /** The protocol between a site's Worker and its companion; a companion is never replaced by one of a lower number. */
 export const overlayProtocol = 1;
-
-/** A name and a value, as they were given. */
-export type HeaderPair = [name: string, value: string];
 
 /** What the overlay has at one pathname. */
 export interface OverlayEntry {
@@ -61,6 +60,12 @@ export interface Condition {
 export type CommitResult =
   | { ok: true; revision: number; entries: (OverlayEntry | null)[] }
   | { ok: false; failed: number; current: OverlayEntry | null };
+
+/** The binding KV_SYNC_OVERLAY: a Durable Object for each site, by the site as its name. */
+export interface OverlayNamespace {
+  idFromName(site: string): DurableObjectId;
+  get(id: DurableObjectId): OverlayObject;
+}
 
 /** What the binding calls of the Durable Object. The site is "blog", or "project/shop". */
 export interface OverlayObject {

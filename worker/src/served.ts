@@ -2,55 +2,94 @@
 // them.
 
 import { sha256 } from "./sha256";
-import { comparePaths, encodeRules, encodeServing, Table, type StoredManifest } from "./stored";
+import { comparePaths, encodeAdopted, encodeRules, encodeServing, Table, type StoredManifest } from "./stored";
 import { largestValue } from "./upload";
 
 const headerBytes = 64;
 const entryBytes = 64;
 const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
+const flagTombstone = 1 << 3;
+
+/** What a manifest has at one pathname; without a content, a tombstone. */
+export interface ServedEntry {
+  path: string;
+  /** In hexadecimal. */
+  nonce: string;
+  retired?: boolean;
+  content: { hash: string; size: number; type: string; modified: number; chunked: boolean } | undefined;
+}
 
 /** Writes the served encoding of a manifest, in the very bytes that the Go side writes. */
 export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> {
-  const { site, assets, retired, serving } = manifest;
+  const { site, assets, retired, serving, adopted } = manifest;
+  const entry = (asset: StoredManifest["assets"][number], retired: boolean): ServedEntry => ({
+    path: asset.path,
+    nonce: asset.nonce,
+    retired,
+    content: { ...asset, chunked: asset.size > largestValue },
+  });
+  return encodeManifest([...assets.map((asset) => entry(asset, false)), ...retired.map((asset) => entry(asset, true))], {
+    flags: 0,
+    meta: (types) => ({
+      site,
+      types,
+      ...encodeServing(serving),
+      ...encodeRules(manifest),
+      ...(serving.overlay && { overlay: true }),
+      ...encodeAdopted(adopted),
+    }),
+  });
+}
+
+/** Writes a manifest of any layer: its must-understand flags, and its meta section around the content types. */
+export function encodeManifest(
+  list: ServedEntry[],
+  { flags, meta }: { flags: number; meta: (types: string[]) => object },
+): Uint8Array<ArrayBuffer> {
   const types = new Table();
   const nonces = new Table();
-  const entries = [...assets.map((asset) => ({ asset, flags: 0 })), ...retired.map((asset) => ({ asset, flags: flagRetired }))]
-    .sort((a, b) => comparePaths(a.asset.path, b.asset.path))
-    .map(({ asset, flags }) => {
-      if (asset.size > 0xffffffff) throw new Error(`${asset.path} has ${asset.size} bytes, and a manifest holds less than 4 GiB; remove it`);
-      const type = types.add(asset.type);
-      if (type > 0xffff) throw new Error(`${asset.path} has one content type too many, and a manifest holds 65,536`);
-      const bytes = new Uint8Array(entryBytes);
-      const view = new DataView(bytes.buffer);
-      const pathHash = sha256(asset.path);
-      for (let word = 0; word < 4; word++) view.setUint32(word * 4, pathHash[word]!);
-      bytes.subarray(16).setFromHex(asset.hash);
-      view.setUint32(48, nonces.add(asset.nonce), true);
-      view.setUint32(52, asset.size, true);
-      view.setUint32(56, Math.min(Math.max(asset.modified, 0), 0xffffffff), true);
-      view.setUint16(60, type, true);
-      view.setUint16(62, asset.size > largestValue ? flags | flagChunked : flags, true);
-      return { bytes, view };
-    })
-    .sort((a, b) => compareHashes(a.view, b.view));
-  const meta = new TextEncoder().encode(
-    JSON.stringify({ site, types: types.list, ...encodeServing(serving), ...encodeRules(manifest) }),
-  );
+  const entries = [...list]
+    .sort((a, b) => comparePaths(a.path, b.path))
+    .map((entry) => encodeEntry(entry, types, nonces))
+    .sort(compareHashes);
+  const metaBytes = new TextEncoder().encode(JSON.stringify(meta(types.list)));
 
   const noncesAt = headerBytes + entryBytes * entries.length;
   const metaAt = noncesAt + 8 * nonces.list.length;
-  const out = new Uint8Array(metaAt + meta.length);
+  const out = new Uint8Array(metaAt + metaBytes.length);
   const view = new DataView(out.buffer);
   view.setUint32(0, 0x4b56534d); // "KVSM"
   view.setUint16(4, 1, true);
-  [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, meta.length, out.length].forEach((value, i) =>
+  view.setUint16(6, flags, true);
+  [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, metaBytes.length, out.length].forEach((value, i) =>
     view.setUint32(8 + 4 * i, value, true),
   );
-  entries.forEach(({ bytes }, i) => out.set(bytes, headerBytes + entryBytes * i));
+  entries.forEach((entry, i) => out.set(new Uint8Array(entry.buffer), headerBytes + entryBytes * i));
   nonces.list.forEach((nonce, i) => out.subarray(noncesAt + 8 * i).setFromHex(nonce));
-  out.set(meta, metaAt);
+  out.set(metaBytes, metaAt);
   return out;
+}
+
+function encodeEntry({ path, nonce, retired, content }: ServedEntry, types: Table, nonces: Table): DataView<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(entryBytes));
+  const pathHash = sha256(path);
+  for (let word = 0; word < 4; word++) view.setUint32(word * 4, pathHash[word]!);
+  view.setUint32(48, nonces.add(nonce), true);
+  if (!content) {
+    view.setUint16(62, flagTombstone, true);
+    return view;
+  }
+  const { hash, size, modified, chunked } = content;
+  if (size > 0xffffffff) throw new Error(`${path} has ${size} bytes, and a manifest holds less than 4 GiB; remove it`);
+  const type = types.add(content.type);
+  if (type > 0xffff) throw new Error(`${path} has one content type too many, and a manifest holds 65,536`);
+  new Uint8Array(view.buffer, 16, 32).setFromHex(hash);
+  view.setUint32(52, size, true);
+  view.setUint32(56, Math.min(Math.max(modified, 0), 0xffffffff), true);
+  view.setUint16(60, type, true);
+  view.setUint16(62, (chunked ? flagChunked : 0) | (retired ? flagRetired : 0), true);
+  return view;
 }
 
 /** By the first 16 bytes, which are the path's hash. */

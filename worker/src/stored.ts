@@ -3,7 +3,7 @@
 // themselves, which that has only as hashes.
 
 import { ManifestError } from "./manifest";
-import { list, parseRules, record, string, type HeaderRule, type Redirect } from "./meta";
+import { flag, list, parseAdopted, parseRules, record, string, type HeaderRule, type Redirect } from "./meta";
 
 const magic = 0x4b565353; // "KVSS", read big-endian
 const version = 1;
@@ -37,6 +37,8 @@ export interface RetiredAsset extends StoredAsset {
 export interface Serving {
   html_handling: string;
   not_found_handling: string;
+  /** Whether what was written at run time lies over the assets. */
+  overlay: boolean;
 }
 
 /** What a listing was made from. */
@@ -59,6 +61,8 @@ export interface StoredManifest {
   /** The directories of a commit, with the ids of their trees. */
   directories: { path: string; tree: string }[];
   retired: RetiredAsset[];
+  /** Writes of the overlay that this manifest already has: nonces by pathname. */
+  adopted: Map<string, string>;
 }
 
 /** Orders texts as their bytes in UTF-8, which is not how JavaScript does it. */
@@ -102,9 +106,14 @@ export function encodeRules({ redirects, headers }: Pick<StoredManifest, "redire
   };
 }
 
-/** What the serving settings are in JSON. */
+/** What the settings for matching pathnames are in JSON. */
 export function encodeServing({ html_handling, not_found_handling }: Serving): object {
   return { ...(html_handling && { html_handling }), ...(not_found_handling && { not_found_handling }) };
+}
+
+/** What adopted writes are in JSON. */
+export function encodeAdopted(adopted: Map<string, string>): object {
+  return adopted.size > 0 ? { adopted: Object.fromEntries([...adopted].sort(([a], [b]) => comparePaths(a, b))) } : {};
 }
 
 /** Writes a stored manifest, in the very bytes that the Go side writes. */
@@ -122,8 +131,9 @@ export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
     site,
     origin: { kind, id, rules, ...(dir && { dir }), ...(commit && { commit }) },
     types: types.list,
-    serving: encodeServing(serving),
+    serving: { ...encodeServing(serving), ...(serving.overlay && { overlay: true }) },
     ...encodeRules(manifest),
+    ...encodeAdopted(manifest.adopted),
   });
 
   const writer = new Writer(oid.length / 2);
@@ -273,8 +283,9 @@ class Reader {
     const rest = {
       site: text(head, "site"),
       origin: { kind: text(origin, "kind"), id: text(origin, "id"), rules: text(origin, "rules"), dir: text(origin, "dir"), commit: text(origin, "commit") },
-      serving: { html_handling: text(serving, "html_handling"), not_found_handling: text(serving, "not_found_handling") },
+      serving: { html_handling: text(serving, "html_handling"), not_found_handling: text(serving, "not_found_handling"), overlay: flag(serving["overlay"], "overlay") },
       ...parseRules(head),
+      adopted: parseAdopted(head["adopted"]),
     };
 
     this.#nonces = this.#list(() => this.#take(nonceBytes).toHex());

@@ -128,7 +128,6 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
       html_handling: "none",
       entries: [entry("/index.html", "0123456789abcdef", html), entry("/～.html", "0123456789abcdef", html)],
       headers: [{ path: "/*", set: [["x-a", "b"]] }],
-      edge_cache: 60,
       overlay: true,
       adopted: { "/a<b>.html": "ffffffffffffffff", "/～.html": "0102030405060708", "/🙂.html": "00000000000000ff" },
     },

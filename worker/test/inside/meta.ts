@@ -13,7 +13,21 @@ test("members that are left out have their defaults", () => {
     redirects: [],
     headers: [],
     edgeCache: 0,
+    overlay: false,
+    adopted: new Map(),
+    revision: 0,
+    ownHeaders: new Map(),
   });
+});
+
+test("a deployed manifest is no overlay's, nor the other way round", () => {
+  for (const site of ["a", "project/o", "project/a"]) {
+    assert.equal(parseMeta(encode(JSON.stringify({ site }))).site, site);
+    assert.equal(parseMeta(encode(JSON.stringify({ site: `${site}/o` })), "overlay").site, `${site}/o`);
+    assert.throws(() => parseMeta(encode(JSON.stringify({ site: `project/${site}/o` }))));
+  }
+  for (const site of ["a/o", "project/a/o"]) assert.throws(() => parseMeta(encode(JSON.stringify({ site }))), site);
+  for (const site of ["a", "o", "/o", "a/o/o", "project/a"]) assert.throws(() => parseMeta(encode(JSON.stringify({ site })), "overlay"), site);
 });
 
 test("meta with a member of another shape is refused", () => {
@@ -23,6 +37,15 @@ test("meta with a member of another shape is refused", () => {
     "[]",
     "{}",
     '{"site":1}',
+    '{"site":"a","overlay":1}',
+    '{"site":"a","adopted":[]}',
+    '{"site":"a","adopted":{"/a":1}}',
+    '{"site":"a","adopted":{"/a":"0123456789ABCDEF"}}',
+    '{"site":"a","adopted":{"/a":"0123456789abcde"}}',
+    '{"site":"a","revision":-1}',
+    '{"site":"a","own_headers":[]}',
+    '{"site":"a","own_headers":{"/a":{}}}',
+    '{"site":"a","own_headers":{"/a":[["x"]]}}',
     '{"site":""}',
     '{"site":"../a"}',
     '{"site":"A"}',

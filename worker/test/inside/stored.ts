@@ -16,16 +16,17 @@ function manifest(oidSize: number): StoredManifest {
   return {
     site: "project/shop",
     origin: { kind: "commit", id: "commit:1", rules: "r1", dir: "public", commit: "c".repeat(40) },
-    serving: { html_handling: "none", not_found_handling: "" },
+    serving: { html_handling: "none", not_found_handling: "", overlay: oidSize === 20 },
     redirects: [{ from: "/old/*", to: "/new/:splat?<&>", status: 301 }],
     headers: [{ path: "/*", set: [["x-a", "\u2028 é"]], unset: ["server"] }, { path: "/b", set: [], unset: ["age"] }],
     assets: paths.map((path, i) => asset(path, i, oid(i))),
     directories: oidSize === 0 ? [] : [{ path: "/", tree: oid(1) }, { path: "/posts", tree: oid(2) }],
     retired: [{ ...asset("/gone.html", 9, ""), until: 1_800_000_000, left: 4 }, { ...asset("/gone/too.html", 10, ""), until: -5, left: 0 }],
+    adopted: new Map(oidSize === 20 ? [["/a<b>.html", "0123456789abcdef"], ["/～", "00000000000000ff"], ["/🙂", "ffffffffffffffff"]] : []),
   };
 }
 
-const empty: StoredManifest = { site: "a", origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "" }, redirects: [], headers: [], assets: [], directories: [], retired: [] };
+const empty: StoredManifest = { site: "a", origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: false }, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map() };
 
 test("a stored manifest reads as it was written", () => {
   for (const original of [empty, manifest(0), manifest(20), manifest(32)]) {
@@ -68,7 +69,7 @@ test("a stored manifest of another making is refused", () => {
     return () => decodeStored(Uint8Array.of(0x4b, 0x56, 0x53, 0x53, 1, 0, 0, 0, text.length, ...text, 0, 0, 0, 0, 0));
   };
   head('{"site":"a","origin":{},"serving":{},"types":null}')();
-  for (const json of ["", "[]", "null", "{}", '{"site":1,"origin":{},"serving":{}}', '{"site":"a","origin":[],"serving":{}}', '{"site":"a","origin":{"id":1},"serving":{}}', '{"site":"a","origin":{},"serving":{},"types":[1]}', '{"site":"a","origin":{},"serving":{},"redirects":[{"from":"/","to":"/","status":404}]}', '{"site":"a","origin":{},"serving":{},"headers":{}}']) {
+  for (const json of ["", "[]", "null", "{}", '{"site":1,"origin":{},"serving":{}}', '{"site":"a","origin":[],"serving":{}}', '{"site":"a","origin":{"id":1},"serving":{}}', '{"site":"a","origin":{},"serving":{},"types":[1]}', '{"site":"a","origin":{},"serving":{},"redirects":[{"from":"/","to":"/","status":404}]}', '{"site":"a","origin":{},"serving":{},"headers":{}}', '{"site":"a","origin":{},"serving":{"overlay":1}}', '{"site":"a","origin":{},"serving":{},"adopted":{"/a":"012345678901234"}}', '{"site":"a","origin":{},"serving":{},"adopted":["/a"]}']) {
     assert.throws(head(json), ManifestError, json);
   }
 });
@@ -112,13 +113,14 @@ test("three thousand damages are refused or read, and never end otherwise", () =
 test("served manifests are written byte for byte as the vectors have them", ({ manifests }) => {
   let count = 0;
   for (const [name, { json, bin }] of Object.entries(manifests)) {
-    const { manifest } = JSON.parse(json) as { manifest: { site: string; html_handling?: string; not_found_handling?: string; entries: (StoredAsset & { retired?: boolean })[]; redirects?: StoredManifest["redirects"]; headers?: StoredManifest["headers"]; edge_cache?: number } };
+    const { manifest } = JSON.parse(json) as { manifest: { site: string; html_handling?: string; not_found_handling?: string; entries: (StoredAsset & { retired?: boolean })[]; redirects?: StoredManifest["redirects"]; headers?: StoredManifest["headers"]; edge_cache?: number; overlay?: boolean; adopted?: Record<string, string> } };
     if (manifest.edge_cache) continue; // a project has none
     count++;
     const encoded = encodeServed({
       ...empty,
       site: manifest.site,
-      serving: { html_handling: manifest.html_handling ?? "", not_found_handling: manifest.not_found_handling ?? "" },
+      serving: { html_handling: manifest.html_handling ?? "", not_found_handling: manifest.not_found_handling ?? "", overlay: manifest.overlay ?? false },
+      adopted: new Map(Object.entries(manifest.adopted ?? {})),
       redirects: manifest.redirects ?? [],
       headers: (manifest.headers ?? []).map(({ path, set, unset }) => ({ path, set: set ?? [], unset: unset ?? [] })),
       assets: manifest.entries.filter(({ retired }) => !retired),
