@@ -89,6 +89,18 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		s.ClearEdge()
 		return nil
 	})
+	handle("POST /__platform/kill", func(_ http.ResponseWriter, r *http.Request) error {
+		var body struct {
+			Script string `json:"script"`
+		}
+		if err := decodeStrictly(r.Body, &body); err != nil {
+			return err
+		}
+		if !s.KillWorker(body.Script) {
+			return fmt.Errorf("kill the Worker %q: no process runs it; it starts with its first request", body.Script)
+		}
+		return nil
+	})
 	handle("GET /__platform/sites", func(w http.ResponseWriter, _ *http.Request) error {
 		writeJSON(w, http.StatusOK, s.siteURLs())
 		return nil

@@ -292,6 +292,9 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 		if entrypoint := bound.str("entrypoint"); entrypoint != "" && entrypoint != "default" {
 			designator += ", entrypoint = " + workerd.Quote(entrypoint)
 		}
+		if props := bound["props"]; props != nil {
+			designator += ", props = (json = " + workerd.Quote(string(props)) + ")"
+		}
 		return "service = (" + designator + ")", ok
 	}
 	return "", false

@@ -100,7 +100,8 @@ func (s *Server) open() error {
 	return s.load()
 }
 
-// Start listens at Options.Addr and serves until Close.
+// Start listens at Options.Addr and serves until Close. Durable Objects that have
+// stored something go on: their alarms come.
 func (s *Server) Start() error {
 	listener, err := listenLoopback(s.options.Addr)
 	if err != nil {
@@ -109,6 +110,7 @@ func (s *Server) Start() error {
 	s.listener = listener
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, ConnState: s.unused.note}
 	go s.http.Serve(listener) //nolint:errcheck // it returns when Close closes it
+	go s.workers.wake()
 	return nil
 }
 

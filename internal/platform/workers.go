@@ -108,12 +108,6 @@ func (w *workers) activate(_ context.Context, accountID string) {
 	w.refresh(accountID, "") //nolint:contextcheck // a switch is not given up with the request that asked for it
 }
 
-// change is a group that is to run, and the process for it.
-type change struct {
-	plan *plan
-	run  *running
-}
-
 // refresh starts what the deployments ask for, in place of what ran for the same
 // sites: that of the script wanted, and of those that run already. When it has
 // returned, requests that begin get the new versions. It is not given up with the
@@ -129,13 +123,7 @@ func (w *workers) refresh(accountID, wanted string) {
 	}
 	w.server.mu.Unlock()
 
-	var changes []change
-	for _, p := range plans {
-		if w.outdated(p, sites, wanted) {
-			changes = append(changes, change{p, w.start(p)})
-		}
-	}
-	w.install(changes, sites)
+	w.replace(slices.DeleteFunc(plans, func(p *plan) bool { return !w.outdated(p, sites, wanted) }), sites)
 }
 
 func (w *workers) sitesOf(accountID string) map[string]*site {
@@ -173,25 +161,30 @@ func (w *workers) start(p *plan) *running {
 		w.log("%v", err)
 		return &running{key: p.key(), err: err}
 	}
-	return newRunning(p, process)
+	r := newRunning(p, process)
+	if r.stateful {
+		go w.keepUp(p.account, process)
+	}
+	return r
 }
 
-// install switches the sites of the changed groups to their new processes and
-// retires the old ones. Where Durable Objects are involved, two processes must
-// not have them open at once: requests wait while the old process finishes.
-func (w *workers) install(changes []change, sites map[string]*site) {
+// replace starts the processes of groups, switches their sites to them and retires
+// the old ones. Two processes must not have the same Durable Objects open, and a
+// process runs the alarms that are due as soon as it has started: where objects are
+// involved the old process ends before the new one starts, and requests wait
+// meanwhile.
+func (w *workers) replace(plans []*plan, sites map[string]*site) {
 	old, exclusive := map[*running]bool{}, false
-	for _, c := range changes {
-		exclusive = exclusive || c.run.stateful
-		for _, m := range c.plan.members {
+	for _, p := range plans {
+		exclusive = exclusive || p.stateful()
+		for _, m := range p.members {
 			if r := sites[m.name].running(); r != nil {
 				old[r] = true
 				exclusive = exclusive || r.stateful
 			}
 		}
 	}
-	exclusive = exclusive && len(old) > 0
-	if exclusive {
+	if exclusive && len(old) > 0 {
 		for _, st := range sites {
 			st.hold()
 			defer st.release()
@@ -201,20 +194,28 @@ func (w *workers) install(changes []change, sites map[string]*site) {
 			r.stop()
 		}
 	}
-	for _, c := range changes {
-		for i, m := range c.plan.members {
-			var routes []siteRoute
-			for j, share := range m.shares {
-				whose := m.versions[j].whoseAnswers(c.plan.account, m.name)
-				routes = append(routes, siteRoute{socket: serviceName(i, j), share: share, whose: whose})
-			}
-			sites[m.name].use(c.run, routes)
-		}
+	started := make([]*running, len(plans)) // all before any: a switch is of all scripts at once
+	for i, p := range plans {
+		started[i] = w.start(p)
+	}
+	for i, p := range plans {
+		p.route(started[i], sites)
 	}
 	for r := range old {
 		if !w.used(r) {
 			w.retire(r)
 		}
+	}
+}
+
+// route has the sites of a group send what begins now to r.
+func (p *plan) route(r *running, sites map[string]*site) {
+	for i, m := range p.members {
+		var routes []siteRoute
+		for j, share := range m.shares {
+			routes = append(routes, siteRoute{socket: serviceName(i, j), share: share, whose: m.versions[j].whoseAnswers(p.account, m.name)})
+		}
+		sites[m.name].use(r, routes)
 	}
 }
 

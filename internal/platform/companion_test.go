@@ -1,0 +1,296 @@
+package platform_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// companion is a script whose objects other scripts reach, by its class and by an
+// entrypoint that their props open.
+var companion = part{"main.mjs", esm, `
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+export class Store extends DurableObject {
+	constructor(ctx, env) {
+		super(ctx, env);
+		ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, text TEXT)");
+	}
+	put(path, text) { this.ctx.storage.sql.exec("INSERT OR REPLACE INTO files VALUES (?, ?)", path, text); }
+	get(path) { return this.ctx.storage.sql.exec("SELECT text FROM files WHERE path = ?", path).toArray()[0]?.text ?? "none"; }
+	count() { return this.ctx.storage.sql.exec("SELECT count(*) AS n FROM files").one().n; }
+	async remind(wait) { await this.ctx.storage.setAlarm(Date.now() + wait); }
+	async linger(wait) {
+		this.busy = true;
+		this.put("busy", "yes");
+		await scheduler.wait(wait);
+		this.put("busy", "no");
+		this.busy = false;
+	}
+	async alarm() {
+		if (!this.busy && this.get("busy") === "yes") this.put("twice", "yes");
+		this.put("alarms", String(Number(this.get("alarms").replace("none", "0")) + 1));
+		await this.env.KV.put("alarms", this.get("alarms"));
+	}
+	async fetch(request) { const size = (await request.arrayBuffer()).byteLength; return new Response(String(size)); }
+}
+export class Assets extends WorkerEntrypoint {
+	get #store() { return this.env.STORE.getByName(this.ctx.props.project); }
+	async put(path, text) {
+		if (!this.ctx.props.write) throw new Error("read only");
+		await this.#store.put(path, text);
+	}
+	async get(path) { return this.#store.get(path); }
+	async fetch(request) { return new Response(this.ctx.props.project + ":" + await this.get(new URL(request.url).pathname)); }
+}
+export default { fetch() { return new Response("companion"); } }`}
+
+const companionMetadata = `,"migrations":{"new_tag":"v1","steps":[{"new_sqlite_classes":["Store"]}]},"bindings":[
+	{"name":"STORE","type":"durable_object_namespace","class_name":"Store"},
+	{"name":"KV","type":"kv_namespace","namespace_id":%q}]`
+
+// author is a site that writes through the companion; a path is /verb/arguments….
+var author = part{"main.mjs", esm, `
+export default { async fetch(request, env) {
+	const [, verb, ...args] = new URL(request.url).pathname.split("/");
+	const store = env.STORE.getByName("ann");
+	const result = {
+		put: () => env.ASSETS.put(...args),
+		get: () => env.ASSETS.get(...args),
+		fetch: async () => (await env.ASSETS.fetch(new Request("http://assets/" + args.join("/")))).text(),
+		forbidden: () => env.READ.put(...args).catch((e) => e.message),
+		direct: () => store.get(...args),
+		upload: async () => (await store.fetch(new Request(request.url, { method: "POST", body: request.body }))).text(),
+		count: () => store.count(),
+		linger: () => store.linger(Number(args[0])),
+		remind: () => store.remind(Number(args[0])),
+	}[verb]();
+	return new Response(String(await result ?? "done"));
+} }`}
+
+// authorMetadata binds the companion as wrangler writes it.
+const authorMetadata = `,"bindings":[
+	{"name":"STORE","type":"durable_object_namespace","class_name":"Store","script_name":"site-overlay"},
+	{"name":"ASSETS","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann","write":true}},
+	{"name":"READ","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`
+
+// startAuthor opens a platform with a site and its companion, and returns what tells
+// the alarms that came without asking a Worker.
+func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, alarms func() string) {
+	c = start(t, append(options, checking)...)
+	var found []struct{ ID string }
+	if c.want("GET", "/storage/kv/namespaces", "", &found); len(found) == 0 {
+		_, id := c.namespace("kv")
+		c.put("site-overlay", metadata(fmt.Sprintf(companionMetadata, id)), companion)
+		c.put("site", metadata(authorMetadata), author)
+		c.want("GET", "/storage/kv/namespaces", "", &found)
+	}
+	return c, func() string { return c.do("GET", "/storage/kv/namespaces/"+found[0].ID+"/values/alarms", "").Raw }
+}
+
+// inFolder keeps the platform's state in a folder, for a platform to come.
+func inFolder(dir string) platformtest.Option {
+	return func(o *platform.Options) { o.Dir = dir }
+}
+
+func TestEntrypointsGetTheirProps(t *testing.T) {
+	c, _ := startAuthor(t)
+	c.visits("site", "/put/page/hello", "done")
+	c.visits("site", "/get/page", "hello")
+	c.visits("site", "/direct/page", "hello") // the same object, bound by script_name
+	c.visits("site", "/forbidden/page/x", "read only")
+	c.visits("site", "/fetch/page", "ann:none") // its path has a slash
+	c.visits("site-overlay", "/", "companion")
+
+	// A body streams into the object whole.
+	resp, err := http.Post(c.SiteURL("site")+"/upload", "", strings.NewReader(strings.Repeat("x", 3<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != strconv.Itoa(3<<20) {
+		t.Errorf("%q, %v", text, err)
+	}
+
+	// A version of the site says other props; the companion stays as it is.
+	c.deploy("site", c.version("site", metadata(strings.Replace(authorMetadata, `"ann","write"`, `"bob","write"`, 1)), author))
+	c.visits("site", "/get/page", "none")
+	c.visits("site", "/direct/page", "hello")
+	c.want("GET", "/workers/scripts/site/settings", "", nil)
+	if a := c.do("GET", "/workers/scripts/site/settings", ""); !strings.Contains(a.Raw, `"props":{"project":"bob","write":true}`) {
+		t.Errorf("settings: %s", a.Raw)
+	}
+}
+
+// A loader gives what it loads a stub of the companion's, with props of its own
+// choice, and nothing else of the companion.
+func TestLoadedWorkersReachTheCompanion(t *testing.T) {
+	c, _ := startAuthor(t)
+	hub := part{"main.mjs", esm, `
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Files extends WorkerEntrypoint {
+	async put(path, text) { await this.env.STORE.getByName(this.ctx.props.project).put(path, text); }
+	async get(path) { return this.env.STORE.getByName(this.ctx.props.project).get(path); }
+}
+const code = ` + "`" + `export default { async fetch(request, env) {
+	const [, , path, text] = new URL(request.url).pathname.split("/");
+	if (text) await env.ASSETS.put(path, text);
+	return new Response([Object.keys(env), await env.ASSETS.get(path), await env.SHARED.get(path)].join(" "));
+} }` + "`" + `;
+export default { async fetch(request, env, ctx) {
+	const project = new URL(request.url).pathname.split("/")[1];
+	return env.LOADER.get(project, () => ({
+		compatibilityDate: "2026-11-01", mainModule: "main.js", modules: { "main.js": code }, globalOutbound: null,
+		env: { ASSETS: ctx.exports.Files({ props: { project } }), SHARED: env.SHARED },
+	})).getEntrypoint().fetch(request);
+} }`}
+	c.put("hub", metadata(`,"bindings":[{"name":"LOADER","type":"worker_loader"},
+		{"name":"STORE","type":"durable_object_namespace","class_name":"Store","script_name":"site-overlay"},
+		{"name":"SHARED","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`), hub)
+	c.visits("hub", "/ann/page/one", "ASSETS,SHARED one one")
+	c.visits("hub", "/bob/page", "ASSETS,SHARED none one")
+	c.visits("site", "/get/page", "one")
+}
+
+// What was acknowledged is there after workerd was killed in the midst of writes,
+// and so is it after the platform was opened anew.
+func TestAcknowledgedWritesSurviveKills(t *testing.T) {
+	dir := t.TempDir()
+	c, _ := startAuthor(t, inFolder(dir))
+	c.visits("site", "/count", "0")
+	var mu sync.Mutex
+	acknowledged := map[string]string{}
+	var writers sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range 4 {
+		writers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				path, text := fmt.Sprintf("%d-%d", w, n), strconv.Itoa(n)
+				resp, err := http.Get(c.SiteURL("site") + "/put/" + path + "/" + text)
+				if err != nil {
+					t.Errorf("the address itself does not go away: %v", err)
+					return
+				}
+				if resp.StatusCode == http.StatusOK {
+					mu.Lock()
+					acknowledged[path] = text
+					mu.Unlock()
+				}
+				resp.Body.Close()
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(200 * time.Millisecond)
+		if !c.Server.KillWorker("site-overlay") { // which ends the site's too
+			t.Error("nothing was killed")
+		}
+		c.visits("site", "/put/after/kill", "done") // the next request starts it anew
+	}
+	close(stop)
+	writers.Wait()
+	check := func() {
+		t.Helper()
+		for path, text := range acknowledged {
+			c.visits("site", "/get/"+path, text)
+		}
+	}
+	t.Logf("%d writes were acknowledged", len(acknowledged))
+	if len(acknowledged) < 20 {
+		t.Errorf("too few writes to tell: %d", len(acknowledged))
+	}
+	check()
+	if err := c.Server.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c, _ = startAuthor(t, inFolder(dir))
+	check()
+}
+
+// Alarms come although nobody asks: after a kill, after the platform was opened
+// anew, and once each.
+func TestAlarmsComeUnasked(t *testing.T) {
+	dir := t.TempDir()
+	c, alarms := startAuthor(t, inFolder(dir))
+	come := func(want string) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); alarms() != want; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("alarm %s did not come: %s", want, alarms())
+			}
+		}
+	}
+	c.visits("site", "/remind/10", "done")
+	come("1")
+	c.visits("site", "/remind/300", "done")
+	c.Server.KillWorker("site")
+	come("2")
+	c.visits("site", "/remind/300", "done")
+	if err := c.Server.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(300 * time.Millisecond) // it comes due while nothing runs
+	c, alarms = startAuthor(t, inFolder(dir))
+	come("3")
+	c.visits("site", "/remind/10", "done")
+	come("4")
+	c.visits("site", "/direct/alarms", "4")
+	if c.Server.KillWorker("none") {
+		t.Error("a script that is not there was killed")
+	}
+}
+
+// A switch never has an object in two processes: an alarm that comes due meanwhile
+// finds what is under way, or finds it done.
+func TestSwitchKeepsObjectsSingle(t *testing.T) {
+	c, alarms := startAuthor(t)
+	c.visits("site", "/remind/1000", "done")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.visits("site", "/linger/2000", "done")
+	}()
+	time.Sleep(50 * time.Millisecond)
+	c.deploy("site", c.version("site", metadata(authorMetadata), author))
+	<-done
+	c.visits("site", "/direct/twice", "none")
+	c.visits("site", "/direct/busy", "no")
+	if alarms() != "1" {
+		t.Errorf("alarms: %s", alarms())
+	}
+}
+
+func TestKillControl(t *testing.T) {
+	c, _ := startAuthor(t)
+	kill := func(body string, want int) {
+		t.Helper()
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", strings.TrimSuffix(c.BaseURL, "/client/v4")+"/__platform/kill", strings.NewReader(body))
+		req.Header.Set(platform.ControlHeader, c.Server.ControlToken())
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", body, resp.StatusCode, want)
+		}
+	}
+	kill(`{"script":"site"}`, 400) // nothing has started it
+	c.visits("site", "/put/a/b", "done")
+	kill(`{"script":"site"}`, 200)
+	c.visits("site", "/get/a", "b")
+	kill(`{"script":"none"}`, 400)
+	kill(`{"name":"site"}`, 400)
+}
