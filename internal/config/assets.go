@@ -49,7 +49,8 @@ func (w *wrangler) assets(n *node) {
 				w.routePatterns(m, routing)
 			}
 		case "base_path":
-			w.refuse(m, m.path+" is not supported by kv-sync", "put the files into a folder of that name")
+			w.refuse(m, m.path+" (a prefix of every pathname) is not supported by kv-sync",
+				"have the build put the files into a folder of that name below the one that is deployed, and leave _redirects and _headers above it: their rules name whole pathnames either way")
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,13 @@ type kept struct {
 	header    http.Header
 	body      []byte
 	at, until time.Time
+	// updating and failing are until when it may be given while another is asked for,
+	// and where the Worker fails to give one.
+	updating, failing time.Time
+	asked             atomic.Bool // somebody asks for another
+	// worker, path and tags are what Workers Caching purges it by.
+	worker, path string
+	tags         []string
 	// vary are the request headers that tell a path's answers apart. What has it
 	// is no answer itself, but says how to ask for one.
 	vary []string
@@ -33,7 +41,7 @@ func (k *kept) respond(w http.ResponseWriter, r *http.Request, status string, no
 	h := w.Header()
 	maps.Copy(h, k.header.Clone())
 	h.Set("CF-Cache-Status", status)
-	if status == "HIT" {
+	if now.After(k.at) {
 		h.Set("Age", strconv.Itoa(int(now.Sub(k.at).Seconds())))
 	}
 	if k.status != http.StatusOK {
@@ -53,10 +61,11 @@ func (k *kept) respond(w http.ResponseWriter, r *http.Request, status string, no
 	http.ServeContent(w, r, "", modified, bytes.NewReader(k.body))
 }
 
-// response is what respond gives, for those that pass on responses.
+// response is what Workers Caching gives of it.
 func (k *kept) response(r *http.Request, status string, now time.Time) *http.Response {
 	w := &written{header: http.Header{}, status: http.StatusOK}
 	k.respond(w, r, status, now)
+	mark(w.header, status)
 	return &http.Response{
 		StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()),
@@ -131,6 +140,17 @@ func (a *answers) delete(key string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.remove(a.places[key])
+}
+
+// purge deletes what is picked.
+func (a *answers) purge(picked func(*kept) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, at := range a.places {
+		if picked(at.Value.(*place).kept) {
+			a.remove(at)
+		}
+	}
 }
 
 func (a *answers) remove(at *list.Element) bool {

@@ -25,6 +25,10 @@ func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := "cache\n" + r.Header.Get(headerZone) + "\n" + r.Header.Get(headerNamed) + "\n" + url
 	switch r.Method {
 	case http.MethodGet:
+		if r.Header.Get(headerNamed) == purgeCache {
+			c.location.purge(w, r.Header.Get(headerZone), r.URL.Query())
+			return
+		}
 		found, now := c.location.answers.get(key), c.location.now()
 		if found == nil || !now.Before(found.until) {
 			w.Header().Set("CF-Cache-Status", "MISS")
@@ -52,7 +56,7 @@ func (c *cacheAPI) put(key string, body io.Reader) int {
 	}
 	defer response.Body.Close() //nolint:errcheck // read only
 	lasts, ok := freshness(response.StatusCode, response.Header, false)
-	if !ok || lasts <= 0 {
+	if !ok || lasts == nil || lasts.fresh == 0 {
 		return http.StatusRequestEntityTooLarge
 	}
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -61,7 +65,7 @@ func (c *cacheAPI) put(key string, body io.Reader) int {
 	}
 	now := c.location.now()
 	c.location.answers.put(key, &kept{
-		status: response.StatusCode, header: response.Header, body: content, at: now, until: now.Add(c.location.lasts(lasts)),
+		status: response.StatusCode, header: response.Header, body: content, at: now, until: now.Add(c.location.lasts(lasts.fresh)),
 	})
 	return http.StatusNoContent
 }

@@ -12,15 +12,22 @@ import (
 func FuzzFreshness(f *testing.F) {
 	for _, seed := range []string{
 		"", "max-age=60", "public, s-maxage=1, max-age=2", `no-cache="set-cookie"`, "max-age", "max-age=-1", "max-age=99999999999999999999",
-		"MAX-AGE=5", ",,=,", "private", "no-store", "s-maxage=x",
+		"MAX-AGE=5", ",,=,", "private", "no-store", "s-maxage=x", "max-age=1, stale-while-revalidate=5, stale-if-error=99999999999999",
 	} {
 		f.Add(seed, 200, false)
 	}
 	f.Fuzz(func(t *testing.T, said string, status int, authorized bool) {
 		h := http.Header{"Cache-Control": {said}}
 		lasts, ok := freshness(status, h, authorized)
-		if lasts < 0 || time.Now().Add(lasts).Before(time.Now().Add(-time.Second)) || !ok && lasts != 0 {
+		if !ok && lasts != nil {
 			t.Errorf("%q: %v, %v", said, lasts, ok)
+		}
+		if lasts != nil {
+			for _, d := range []time.Duration{lasts.fresh, lasts.updating, lasts.failing} {
+				if d < 0 || time.Now().Add(d).Before(time.Now().Add(-time.Second)) {
+					t.Errorf("%q: %v", said, lasts)
+				}
+			}
 		}
 		for _, never := range []string{"private", "no-store"} {
 			if _, is := directives(h)[never]; is && ok {

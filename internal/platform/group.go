@@ -196,7 +196,7 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	if v.Main == "" {
 		return nil
 	}
-	modules, err := b.modules(name, v)
+	modules, err := b.modules(name, v, v.whoseAnswers(b.plan.account, m.name) != "")
 	if err != nil {
 		return err
 	}
@@ -225,8 +225,9 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	return nil
 }
 
-// modules returns the modules of a version, the main one first.
-func (b *configBuilder) modules(service string, v *version) ([]string, error) {
+// modules returns the modules of a version, the main one first, or where the version
+// has Workers Caching, the one that gives it ctx.cache.
+func (b *configBuilder) modules(service string, v *version, cached bool) ([]string, error) {
 	var list []string
 	for n, m := range v.Modules {
 		content, err := os.ReadFile(b.server.moduleFile(m))
@@ -245,6 +246,11 @@ func (b *configBuilder) modules(service string, v *version) ([]string, error) {
 		} else {
 			list = append(list, entry)
 		}
+	}
+	if cached {
+		file := service + "-context"
+		b.files[file] = contextModule(v.Main)
+		list = append([]string{fmt.Sprintf("(name = %q, esModule = embed %q)", purgeCache, file)}, list...)
 	}
 	return list, nil
 }

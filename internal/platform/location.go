@@ -13,9 +13,10 @@ type location struct {
 	behaviour *behaviour
 	answers   *answers
 
-	mu    sync.Mutex
-	ahead time.Duration // of the clock
-	seen  map[edgeKey]*sighting
+	mu     sync.Mutex
+	ahead  time.Duration // of the clock
+	seen   map[edgeKey]*sighting
+	purges map[string]*purgeBucket // by account
 }
 
 type edgeKey struct {
@@ -35,7 +36,7 @@ type sighting struct {
 const maxSightings = 1 << 18
 
 func newLocation(b *behaviour) *location {
-	return &location{behaviour: b, answers: newAnswers(), seen: map[edgeKey]*sighting{}}
+	return &location{behaviour: b, answers: newAnswers(), seen: map[edgeKey]*sighting{}, purges: map[string]*purgeBucket{}}
 }
 
 func (l *location) now() time.Time {

@@ -110,3 +110,22 @@ func (c *client) visitAs(method, path string, headers map[string]string) (status
 	}
 	return resp.StatusCode, came{string(text), resp.Header}
 }
+
+// visitWith sends a body to the script "site".
+func (c *client) visitWith(method, path, body string) (status int, text string) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.SiteURL("site")+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return resp.StatusCode, string(raw)
+}

@@ -177,7 +177,10 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer run.requests.Done()
 	var transport http.RoundTripper = run.transports[route.socket]
 	if route.whose != "" {
-		transport = &workersCache{location: st.workers.server.edge.location, whose: route.whose, next: transport}
+		transport = &workersCache{
+			location: st.workers.server.edge.location, life: st.workers.server.life,
+			worker: st.account + "/" + st.script, whose: route.whose, next: transport,
+		}
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {

@@ -111,7 +111,7 @@ func TestWhatWorkersCachingKeeps(t *testing.T) {
 		{`{"Cache-Control":"max-age=60"}`, 522, nil, 0, "BYPASS", "BYPASS"},
 		{`{"Cache-Control":"private, max-age=60"}`, 200, nil, 0, "BYPASS", "BYPASS"},
 		{`{"Cache-Control":"no-store"}`, 200, nil, 0, "BYPASS", "BYPASS"},
-		{`{"Cache-Control":"no-cache"}`, 200, nil, 0, "MISS", "MISS"},
+		{`{"Cache-Control":"no-cache"}`, 200, nil, 0, "MISS", "EXPIRED"},
 		{`{"Cache-Control":"max-age=0, s-maxage=60"}`, 200, nil, 0, "MISS", "HIT"},
 		{`{"Cache-Control":"no-store","Cloudflare-CDN-Cache-Control":"max-age=60"}`, 200, nil, 0, "MISS", "HIT"},
 		{`{"Cache-Control":"max-age=60","CDN-Cache-Control":"no-store"}`, 200, nil, 0, "BYPASS", "BYPASS"},
@@ -120,7 +120,7 @@ func TestWhatWorkersCachingKeeps(t *testing.T) {
 		{`{"Cache-Control":"public, max-age=60","Vary":"*"}`, 200, nil, 0, "BYPASS", "BYPASS"},
 		{`{"Cache-Control":"max-age=60"}`, 200, authorized, 0, "BYPASS", "BYPASS"},
 		{`{"Cache-Control":"public, max-age=60"}`, 200, authorized, 0, "MISS", "HIT"},
-		{`{"Expires":"Thu, 01 Jan 1970 00:00:00 GMT"}`, 200, nil, 0, "MISS", "MISS"},
+		{`{"Expires":"Thu, 01 Jan 1970 00:00:00 GMT"}`, 200, nil, 0, "MISS", "EXPIRED"},
 	} {
 		path := asks(fmt.Sprintf("/%d", i), test.headers) + fmt.Sprintf("&s=%d", test.status)
 		for n, want := range []string{test.first, test.second} {
