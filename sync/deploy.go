@@ -265,7 +265,7 @@ func (p *Plan) settle(read []*item, nonce Nonce) {
 	for _, it := range read {
 		byPath[it.name] = it.got
 	}
-	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers}
+	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {

@@ -20,6 +20,7 @@ const (
 	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
 	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
 	GuardLayout    Guard = "layout"          // the layout has no such thing
+	GuardConflict  Guard = "conflict"        // changed both in git and at run time
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.

@@ -68,10 +68,11 @@ type Plan struct {
 	PruneDue bool      `json:"prune_due"`
 	Notices  []Problem `json:"notices,omitempty"`
 
-	namespace string    // "" where it has to be created
-	manifest  *Manifest // complete but for what the upload finds out
-	uploads   []File    // one for each content to be written
-	left      []Asset   // chunked assets of the live manifest that changed or went
+	namespace string           // "" where it has to be created
+	manifest  *Manifest        // complete but for what the upload finds out
+	uploads   []File           // one for each content to be written
+	pulled    map[string]Nonce // the run-time writes that are in the source
+	left      []Asset          // chunked assets of the live manifest that changed or went
 	worker    Worker
 	hash      string // of the worker
 }
@@ -149,6 +150,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if p.namespace, err = namespace(); err != nil {
 		return nil, err
 	}
+	p.pulled = listing.Pulled
 	p.Origin, p.Notices = listing.Origin, slices.Concat(notices, listing.Notices)
 	if mayStay && p.Origin.ID == l.meta.Source {
 		p.NoChange, p.Unchanged = true, l.meta.Files

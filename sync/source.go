@@ -104,6 +104,9 @@ type Listing struct {
 	// Redirects and Headers are the compiled _redirects and _headers.
 	Redirects []Redirect
 	Headers   []HeaderRule
+	// Pulled tells which run-time writes are in the source, by pathname: the
+	// content of the file [PulledName].
+	Pulled map[string]Nonce
 	// Notices are things worth saying that refuse nothing.
 	Notices []Problem
 }
@@ -126,6 +129,9 @@ func FolderID(l *Listing) string {
 		h.Write(b)
 	}
 	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode
+	if len(l.Pulled) > 0 {
+		h.Write(FormatPulled(l.Pulled))
+	}
 	return "folder:" + hex.EncodeToString(h.Sum(nil)) + ":" + l.Origin.Rules
 }
 

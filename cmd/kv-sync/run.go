@@ -36,6 +36,7 @@ type commandLine struct {
 	History  historyCommand  `cmd:"" group:"site" help:"List the deployments."`
 	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that what is retained is all there."`
 	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
+	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Hook     hookCommand     `cmd:"" group:"machine" help:"Check pushes before they leave (git pre-push hook)."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`

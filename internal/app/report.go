@@ -44,6 +44,7 @@ type Report struct {
 	Notices            []string     `json:"notices"`
 	Plan               *kvsync.Plan `json:"plan,omitempty"`
 
+	Pull    *Pulled              `json:"pull,omitempty"`
 	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
 	History []kvsync.Deployment  `json:"history,omitempty"`
 	Verify  *kvsync.Verification `json:"verify,omitempty"`

@@ -449,10 +449,11 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 	return size, hash, p, err
 }
 
-// configuration compiles _redirects and _headers of the root.
+// configuration reads what configures the site: _redirects and _headers of the
+// root, and which run-time writes are in the commit.
 func (w *commitWalk) configuration(ctx context.Context) error {
-	var texts [2][]byte
-	for i, name := range []string{redirectsName, headersName} {
+	var texts [3][]byte
+	for i, name := range []string{redirectsName, headersName, kvsync.PulledName} {
 		e, ok := w.rootFile(name)
 		if !ok {
 			continue
@@ -464,5 +465,6 @@ func (w *commitWalk) configuration(ctx context.Context) error {
 		texts[i] = append([]byte{}, text...)
 	}
 	w.configure(texts[0], texts[1], w.options.HTMLHandling)
+	w.setPulled(texts[2])
 	return nil
 }

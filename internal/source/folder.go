@@ -148,6 +148,7 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		return nil, err
 	}
 	w.configure(w.redirects, w.headers, f.options.HTMLHandling)
+	w.setPulled(w.pulled)
 	l, err := w.finish()
 	if err != nil {
 		return nil, err

@@ -56,6 +56,17 @@ func (l *listing) configure(redirects, headers []byte, htmlHandling string) {
 	}
 }
 
+// setPulled reads which run-time writes are in the source; a nil text is a file
+// that is not there.
+func (l *listing) setPulled(text []byte) {
+	if text == nil {
+		return
+	}
+	var bad []kvsync.Problem
+	l.Pulled, bad = kvsync.ParsePulled(text)
+	l.refused = append(l.refused, bad...)
+}
+
 // finish checks what only the whole listing shows, sorts it, and returns it or
 // everything that is refused.
 func (l *listing) finish() (*kvsync.Listing, error) {

@@ -56,7 +56,7 @@ func published(assets, git *scope, rel string, isDir bool) bool {
 	if name == ".git" || name == assetsIgnoreName {
 		return false
 	}
-	if rel == redirectsName || rel == headersName {
+	if rel == redirectsName || rel == headersName || rel == kvsync.PulledName {
 		return false
 	}
 	switch assets.says(rel, isDir) {

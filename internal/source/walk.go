@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // folderWalk is one call of Files.
@@ -21,7 +23,8 @@ type folderWalk struct {
 	hasAssetsIgnore    bool
 	found              []found
 	links              []string
-	redirects, headers []byte
+	// What configures the site, nil where there is no such file.
+	redirects, headers, pulled []byte
 	// decide holds the scopes of each directory that was walked, for symlinks
 	// that lead there.
 	decide map[string]scopes
@@ -51,6 +54,9 @@ func (w *folderWalk) walk(ctx context.Context) error {
 		return err
 	}
 	if w.headers, err = readConfigFile(w.root, headersName); err != nil {
+		return err
+	}
+	if w.pulled, err = readConfigFile(w.root, kvsync.PulledName); err != nil {
 		return err
 	}
 	text, err := readConfigFile(w.root, assetsIgnoreName)

@@ -1,0 +1,273 @@
+// Package pull brings what was written at run time into git: three-way, so that
+// what changed on both sides is reported and never overwritten.
+package pull
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Tree is the folder that a pull changes: a work tree, or that of a commit that
+// is being made. Pathnames begin with "/" and were checked by [Pull].
+type Tree interface {
+	// Lies says what is at a pathname.
+	Lies(path string) (Lying, error)
+	// Put makes a file of size bytes of what write writes.
+	Put(path string, size int64, write func(io.Writer) error) error
+	// Remove takes a file away that is there.
+	Remove(path string) error
+}
+
+// Lying is what is at a pathname of a [Tree].
+type Lying struct {
+	// Hashes are what the file there may be said to have, none where nothing is
+	// there: a work tree's text may have another line ending than git has.
+	Hashes []kvsync.Hash
+	// Other says what is there, if it is no file that could be replaced.
+	Other string
+}
+
+// Source is the run-time side: [kvsync.Overlay].
+type Source interface {
+	Copy(ctx context.Context, entry *kvsync.OverlayEntry, w io.Writer) error
+}
+
+// Options are how to pull.
+type Options struct {
+	// Resolved are pathnames that a person has merged: what git has of them is what
+	// is meant, whatever the overlay has.
+	Resolved []string
+	// ContentType is the type that a deploy gives to a file of this pathname.
+	ContentType func(path string) string
+	// DryRun changes nothing.
+	DryRun bool
+}
+
+// Report is what a pull did.
+type Report struct {
+	// Taken were written into the tree, Removed taken out of it.
+	Taken   []Edit `json:"taken"`
+	Removed []Edit `json:"removed"`
+	// InGit were there already.
+	InGit []Edit `json:"in_git"`
+	// Conflicts were changed on both sides, and left alone.
+	Conflicts []Edit `json:"conflicts"`
+	// Kept stay at run time, because no file can say them.
+	Kept []Edit `json:"kept"`
+	// Pulled is which of the writes are in git now, for the file of that name.
+	Pulled map[string]kvsync.Nonce `json:"-"`
+}
+
+// Edit is one pathname's part in a pull.
+type Edit struct {
+	Path    string    `json:"path"`
+	Time    time.Time `json:"time"`
+	Author  string    `json:"author,omitempty"`
+	Message string    `json:"message,omitempty"`
+	// Reason is why it is a conflict, or kept.
+	Reason string `json:"reason,omitempty"`
+	// Entry is what the overlay has.
+	Entry *kvsync.OverlayEntry `json:"-"`
+}
+
+// Changes reports whether the tree differs from what it was, or would without
+// DryRun.
+func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
+
+// Pull brings the overlay's entries into the tree. pulled is which writes are in
+// git already, by pathname.
+//
+// An edit is taken where git still has what was there when the edit was made, or
+// an earlier edit of that pathname. A conflict stops nothing else.
+func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree Tree, pulled map[string]kvsync.Nonce, o Options) (*Report, error) {
+	p := &puller{from: from, tree: tree, pulled: pulled, Options: o, Report: &Report{Pulled: make(map[string]kvsync.Nonce)}}
+	if err := p.checkResolved(entries); err != nil {
+		return nil, err
+	}
+	for i := range entries {
+		if err := p.entry(ctx, &entries[i]); err != nil {
+			return p.Report, fmt.Errorf("pull %s: %w", entries[i].Path, err)
+		}
+	}
+	return p.Report, nil
+}
+
+type puller struct {
+	from   Source
+	tree   Tree
+	pulled map[string]kvsync.Nonce
+	Options
+	*Report
+}
+
+// checkResolved refuses a pathname that nobody could have merged: a slip of the
+// hand would pass for done.
+func (p *puller) checkResolved(entries []kvsync.OverlayEntry) error {
+	for _, path := range p.Resolved {
+		if !slices.ContainsFunc(entries, func(e kvsync.OverlayEntry) bool { return e.Path == path }) {
+			return &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: fmt.Sprintf("%s was not written at run time, so there is nothing to resolve", path),
+				Fix: "give the pathname as kv-sync pull prints it"}
+		}
+	}
+	return nil
+}
+
+func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
+	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: e}
+	keep := func(to *[]Edit, reason string) {
+		edit.Reason = reason
+		*to = append(*to, edit)
+	}
+	switch {
+	case e.IsRules():
+		keep(&p.Kept, "rules that were written at run time stay there")
+		return nil
+	case unsafe(e.Path) != "":
+		keep(&p.Conflicts, unsafe(e.Path))
+		return nil
+	case p.pulled[e.Path] == e.Nonce && e.Nonce != kvsync.Nonce{}:
+		p.mark(e, &p.InGit, keep)
+		return nil
+	case slices.Contains(p.Resolved, e.Path):
+		p.mark(e, &p.InGit, keep)
+		return nil
+	}
+	lying, err := p.tree.Lies(e.Path)
+	if err != nil {
+		return err
+	}
+	switch verdict, why := judge(e, lying); verdict {
+	case same:
+		p.mark(e, &p.InGit, keep)
+	case conflict:
+		keep(&p.Conflicts, why)
+	case take:
+		return p.take(ctx, e, keep)
+	}
+	return nil
+}
+
+// take changes the tree.
+func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]Edit, string)) error {
+	if e.Content == nil {
+		if !p.DryRun {
+			if err := p.tree.Remove(e.Path); err != nil {
+				return err
+			}
+		}
+		p.mark(e, &p.Removed, keep)
+		return nil
+	}
+	if !p.DryRun {
+		err := p.tree.Put(e.Path, e.Content.Size, func(w io.Writer) error { return p.from.Copy(ctx, e, w) })
+		if err != nil {
+			return err
+		}
+	}
+	p.mark(e, &p.Taken, keep)
+	return nil
+}
+
+// mark says that a write is in git. What a file cannot say stays in the overlay,
+// over the file: it would be lost if the deploy took the write as its own.
+func (p *puller) mark(e *kvsync.OverlayEntry, as *[]Edit, keep func(*[]Edit, string)) {
+	rest := ""
+	switch {
+	case e.Content == nil:
+	case len(e.Content.Headers) > 0:
+		rest = "the content is in git, its own headers stay at run time"
+	case e.Content.Type != p.ContentType(e.Path):
+		rest = fmt.Sprintf("the content is in git, its type %q stays at run time", e.Content.Type)
+	}
+	if as != &p.InGit || rest == "" {
+		keep(as, "")
+	}
+	if rest != "" {
+		keep(&p.Kept, rest)
+		return
+	}
+	p.Pulled[e.Path] = e.Nonce
+}
+
+type verdict int
+
+const (
+	take verdict = iota
+	same
+	conflict
+)
+
+// judge is the three-way comparison: what git has, what the overlay has, and
+// what was there before the overlay had it.
+func judge(e *kvsync.OverlayEntry, lying Lying) (verdict, string) {
+	switch {
+	case lying.Other != "":
+		return conflict, lying.Other
+	case len(lying.Hashes) == 0 && e.Content == nil:
+		return same, ""
+	case e.Content != nil && slices.Contains(lying.Hashes, e.Content.Hash):
+		return same, ""
+	}
+	had := lying.Hashes
+	if len(had) == 0 {
+		had = []kvsync.Hash{{}} // nothing, as Was has it
+	}
+	for _, h := range had {
+		if slices.Contains(e.Was, h) {
+			return take, ""
+		}
+	}
+	switch {
+	case len(lying.Hashes) == 0:
+		return conflict, "it was changed at run time, and is not in git"
+	case e.Content == nil:
+		return conflict, "it was deleted at run time, and changed in git"
+	case len(e.Was) > 0 && e.Was[len(e.Was)-1] == kvsync.Hash{}:
+		return conflict, "it was made both in git and at run time"
+	}
+	return conflict, "it was changed both in git and at run time"
+}
+
+// unsafe says why no file may be made for a pathname, or "". The overlay's
+// writer refuses these; what comes out of KV is checked again.
+func unsafe(path string) string {
+	const elsewhere = "the pathname leads elsewhere"
+	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsAny(path, "\x00\\") {
+		return elsewhere
+	}
+	for name := range strings.SplitSeq(path[1:], "/") {
+		switch {
+		case name == "" || name == "." || name == "..":
+			return elsewhere
+		case name[0] == '.' && name != ".well-known":
+			return "files and folders that begin with a dot are not published"
+		}
+		for _, r := range name {
+			if r < ' ' || r == 0x7f {
+				return "the pathname has a control character"
+			}
+		}
+	}
+	return ""
+}
+
+// Save writes what the overlay has of edits into a tree, whatever is there.
+func Save(ctx context.Context, edits []Edit, from Source, tree Tree) error {
+	for _, e := range edits {
+		if e.Entry.Content == nil || unsafe(e.Path) != "" {
+			continue
+		}
+		err := tree.Put(e.Path, e.Entry.Content.Size, func(w io.Writer) error { return from.Copy(ctx, e.Entry, w) })
+		if err != nil {
+			return fmt.Errorf("save %s: %w", e.Path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,485 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/source"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// written is the run-time side: what was written, by pathname.
+type written map[string]string
+
+func (w written) Copy(_ context.Context, e *kvsync.OverlayEntry, to io.Writer) error {
+	_, err := io.WriteString(to, w[e.Path])
+	return err
+}
+
+// an is an entry; its write's nonce follows from its content, "" deletes. was is
+// what was there before, newest first, "" for nothing.
+func an(path, content string, was ...string) kvsync.OverlayEntry {
+	e := kvsync.OverlayEntry{Path: path, Time: time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC), Author: "Grace <grace@example.org>", Message: "edit " + path}
+	h := kvsync.HashOf([]byte(path + content))
+	copy(e.Nonce[:], h[:])
+	if content != "" {
+		e.Content = &kvsync.OverlayContent{Hash: kvsync.HashOf([]byte(content)), Size: int64(len(content)), Type: source.ContentType(path)}
+	}
+	for _, w := range was {
+		if w == "" {
+			e.Was = append(e.Was, kvsync.Hash{})
+		} else {
+			e.Was = append(e.Was, kvsync.HashOf([]byte(w)))
+		}
+	}
+	return e
+}
+
+// cases are three-way comparisons: what git has at a pathname ("" for nothing),
+// what the overlay has, and what comes of it.
+var cases = []struct {
+	entry kvsync.OverlayEntry
+	git   string
+	want  string // "taken", "removed", "in git", "conflict", "kept"
+	after string // in git
+}{
+	{an("/edited.html", "new", "old"), "old", "taken", "new"},
+	{an("/edited-twice.html", "newer", "new", "old"), "old", "taken", "newer"},
+	{an("/edited-since-pull.html", "newer", "new", "old"), "new", "taken", "newer"},
+	{an("/made.html", "new", ""), "", "taken", "new"},
+	{an("/deep/down/made.html", "new", ""), "", "taken", "new"},
+	{an("/deleted.html", "", "old"), "old", "removed", ""},
+	{an("/folder/only.html", "", "old"), "old", "removed", ""},
+	{an("/same.html", "new", "old"), "new", "in git", "new"},
+	{an("/gone.html", "", "old"), "", "in git", ""},
+	{an("/both.html", "mine", "old"), "theirs", "conflict", "theirs"},
+	{an("/both-made.html", "mine", ""), "theirs", "conflict", "theirs"},
+	{an("/deleted-changed.html", "", "old"), "theirs", "conflict", "theirs"},
+	{an("/changed-deleted.html", "mine", "old"), "", "conflict", ""},
+	{an("/_redirects", "/a /b\n", ""), "", "kept", ""},
+	{an("/blog/_headers", "/blog/*\n  X: y\n", ""), "", "kept", ""},
+	{an("/.hidden", "new", ""), "", "conflict", ""},
+	{an("/../outside.html", "new", ""), "", "conflict", ""},
+	{an("/.git/config", "new", ""), "", "conflict", ""},
+	{an(`/back\slash`, "new", ""), "", "conflict", ""},
+	{an("/new\nline", "new", ""), "", "conflict", ""},
+}
+
+// given makes the folder of the cases, with one more file.
+func given(t *testing.T, dir string) {
+	t.Helper()
+	for _, c := range cases {
+		if c.git != "" {
+			write(t, filepath.Join(dir, c.entry.Path), c.git)
+		}
+	}
+	write(t, filepath.Join(dir, "other.html"), "other")
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// entriesOf are the cases as an overlay.
+func entriesOf() (entries []kvsync.OverlayEntry, from written) {
+	from = written{}
+	contents := []string{"new", "newer", "mine", "/a /b\n", "/blog/*\n  X: y\n"}
+	for _, c := range cases {
+		entries = append(entries, c.entry)
+		for _, text := range contents {
+			if c.entry.Content != nil && c.entry.Content.Hash == kvsync.HashOf([]byte(text)) {
+				from[c.entry.Path] = text
+			}
+		}
+	}
+	return entries, from
+}
+
+var options = Options{ContentType: source.ContentType}
+
+func check(t *testing.T, r *Report, read func(path string) string) {
+	t.Helper()
+	got := map[string]string{}
+	for what, edits := range map[string][]Edit{"taken": r.Taken, "removed": r.Removed, "in git": r.InGit, "conflict": r.Conflicts, "kept": r.Kept} {
+		for _, e := range edits {
+			got[e.Path] += what
+		}
+	}
+	for _, c := range cases {
+		if got[c.entry.Path] != c.want {
+			t.Errorf("%q: it is %q, want %q", c.entry.Path, got[c.entry.Path], c.want)
+		}
+		_, pulled := r.Pulled[c.entry.Path]
+		if inGit := c.want == "taken" || c.want == "removed" || c.want == "in git"; pulled != inGit {
+			t.Errorf("%q: noted as pulled: %t", c.entry.Path, pulled)
+		}
+		if unsafe(c.entry.Path) == "" && read(c.entry.Path) != c.after {
+			t.Errorf("%q: git has %q, want %q", c.entry.Path, read(c.entry.Path), c.after)
+		}
+	}
+	if read("/other.html") != "other" {
+		t.Error("a file that nobody edited was changed")
+	}
+}
+
+func TestWorkTree(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "site")
+	given(t, dir)
+	if err := os.Chmod(filepath.Join(dir, "edited.html"), 0o755); err != nil { //nolint:gosec // the mode is the point
+		t.Fatal(err)
+	}
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	entries, from := entriesOf()
+
+	dry := options
+	dry.DryRun = true
+	before := snapshot(t, dir)
+	if _, err := Pull(t.Context(), entries, from, tree, nil, dry); err != nil || snapshot(t, dir) != before {
+		t.Fatalf("a dry run changed something: %v", err)
+	}
+
+	r, err := Pull(t.Context(), entries, from, tree, nil, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, r, func(path string) string {
+		b, _ := os.ReadFile(filepath.Join(dir, path))
+		return string(b)
+	})
+	if _, err := os.Stat(filepath.Join(filepath.Dir(dir), "outside.html")); err == nil {
+		t.Error("a file was written outside of the folder")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "folder")); err == nil {
+		t.Error("an empty folder was left")
+	}
+	if info, _ := os.Stat(filepath.Join(dir, "edited.html")); info.Mode().Perm() != 0o755 {
+		t.Errorf("the mode became %o", info.Mode().Perm())
+	}
+
+	if err := tree.SetPulled(r.Pulled); err != nil {
+		t.Fatal(err)
+	}
+	pulled, err := tree.Pulled()
+	if err != nil || len(pulled) != len(r.Pulled) {
+		t.Fatalf("what was pulled is read back as %v, %v", pulled, err)
+	}
+	again, err := Pull(t.Context(), entries, from, tree, pulled, options)
+	if err != nil || again.Changes() || len(again.Conflicts) != len(r.Conflicts) {
+		t.Errorf("a second pull did %+v, %v", again, err)
+	}
+}
+
+// TestMergedByHand: a page that was pulled and then mended in git is no conflict,
+// and what a person has merged is none any more.
+func TestMergedByHand(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	pulledBefore, both := an("/page.html", "new", "old"), an("/both.html", "mine", "old")
+	write(t, filepath.Join(dir, "page.html"), "new, mended")
+	write(t, filepath.Join(dir, "both.html"), "theirs and mine")
+	entries := []kvsync.OverlayEntry{both, pulledBefore}
+	o := options
+	o.Resolved = []string{"/both.html"}
+	r, err := Pull(t.Context(), entries, written{}, tree, map[string]kvsync.Nonce{"/page.html": pulledBefore.Nonce}, o)
+	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce || r.Pulled["/page.html"] != pulledBefore.Nonce {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+
+	// The next edit of that page at run time is one again.
+	next := an("/page.html", "newest", "new", "old")
+	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, r.Pulled, options)
+	if err != nil || len(r.Conflicts) != 1 {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+
+	o.Resolved = []string{"/nobody-wrote-this.html"}
+	var guard *kvsync.GuardError
+	if _, err := Pull(t.Context(), entries, written{}, tree, nil, o); !errors.As(err, &guard) {
+		t.Errorf("a slip of the hand passed: %v", err)
+	}
+}
+
+// TestWhatNoFileSays: the content comes into git, and the write is not noted as
+// pulled, for a deploy would drop its headers with it.
+func TestWhatNoFileSays(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	headers, typed := an("/headers.html", "new", ""), an("/feed", "new", "")
+	headers.Content.Headers = [][2]string{{"x-robots-tag", "noindex"}}
+	typed.Content.Type = "application/atom+xml"
+	from := written{"/headers.html": "new", "/feed": "new"}
+	for range 2 { // the second time they are in git
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{typed, headers}, from, tree, nil, options)
+		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
+			t.Errorf("it is %+v, %v", r, err)
+		}
+	}
+	if b, _ := os.ReadFile(filepath.Join(dir, "feed")); string(b) != "new" {
+		t.Errorf("git has %q", b)
+	}
+}
+
+func TestWorkTreeInTheWay(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(dir, "file"), "a file")
+	write(t, filepath.Join(dir, "folder.html", "index.html"), "a page")
+	write(t, filepath.Join(outside, "target.html"), "old")
+	for link, target := range map[string]string{"link.html": filepath.Join(outside, "target.html"), "out": outside} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	before := snapshot(t, outside)
+	for _, path := range []string{"/file/below.html", "/folder.html", "/link.html"} {
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, tree, nil, options)
+		if err != nil || len(r.Conflicts) != 1 || r.Conflicts[0].Reason == "" {
+			t.Errorf("%s: it is %+v, %v", path, r, err)
+		}
+	}
+	// A folder that leads out is an error: nothing can be said of what is there.
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/out/target.html", "new", "old")}, written{}, tree, nil, options); err == nil {
+		t.Error("a symlink out of the folder was followed")
+	}
+	if snapshot(t, outside) != before {
+		t.Error("something outside of the folder was changed")
+	}
+}
+
+// TestLineEndings: on Windows a work tree has CR LF where git has LF.
+func TestLineEndings(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "page.html"), "one\r\ntwo\r\n\rthree\r\n")
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "one\ntwo\n\rthree\n")}, written{"/page.html": "new"}, tree, nil, options)
+	if err != nil || len(r.Taken) != 1 {
+		t.Errorf("it is %+v, %v", r, err)
+	}
+}
+
+// TestFailedWrite: an edit whose content cannot be read leaves the file as it was.
+func TestFailedWrite(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "page.html"), "old")
+	tree, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	before := snapshot(t, dir)
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{}, tree, nil, options); !errors.Is(err, errBroken) {
+		t.Errorf("the error is %v", err)
+	}
+	if snapshot(t, dir) != before {
+		t.Errorf("the folder became %s", snapshot(t, dir))
+	}
+}
+
+var errBroken = errors.New("the blob is gone")
+
+type broken struct{}
+
+func (broken) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
+	_, _ = io.WriteString(to, "ne")
+	return errBroken
+}
+
+// snapshot is every file below a folder, in order.
+func snapshot(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, _ := os.ReadFile(path)
+		fmt.Fprintf(&b, "%s %q\n", path, text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// repository makes one with real git: the cases' folder lies in site/.
+func repository(t *testing.T) string {
+	t.Helper()
+	top := t.TempDir()
+	for _, v := range []string{"GIT_AUTHOR", "GIT_COMMITTER"} {
+		t.Setenv(v+"_NAME", "Ada")
+		t.Setenv(v+"_EMAIL", "ada@example.org")
+	}
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	runGit(t, top, "init", "-q", "-b", "main")
+	given(t, filepath.Join(top, "site"))
+	write(t, filepath.Join(top, "README"), "of the repository")
+	runGit(t, top, "add", "-A")
+	runGit(t, top, "commit", "-q", "-m", "first")
+	runGit(t, top, "gc", "-q") // objects are packed, as in a clone
+	return top
+}
+
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
+
+func TestBranch(t *testing.T) {
+	top := repository(t)
+	worktree := filepath.Join(t.TempDir(), "linked")
+	runGit(t, top, "worktree", "add", "-q", "-b", "elsewhere", worktree)
+	for _, from := range []string{top, worktree} {
+		branch := "edits-" + filepath.Base(from)
+		before := snapshot(t, filepath.Join(top, "site"))
+		commit := pullOn(t, from, branch)
+		if got := runGit(t, top, "rev-parse", branch); got != commit || runGit(t, top, "rev-parse", branch+"^") != runGit(t, top, "rev-parse", "main") {
+			t.Errorf("%s is %s, want %s on main", branch, got, commit)
+		}
+		if status := runGit(t, top, "status", "--porcelain"); status != "" || snapshot(t, filepath.Join(top, "site")) != before {
+			t.Errorf("the work tree or the index was touched: %s", status)
+		}
+		runGit(t, top, "fsck", "--strict")
+		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn", branch); author != "Grace <grace@example.org> / kv-sync" {
+			t.Errorf("the commit is by %s", author)
+		}
+		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") || strings.Contains(files, "other") {
+			t.Errorf("it changes %s", files)
+		}
+		if again := pullOn(t, from, branch); again != "" {
+			t.Errorf("a second pull made the commit %s", again)
+		}
+	}
+}
+
+// pullOn pulls onto a branch, checks what is in the commit, and returns its id.
+func pullOn(t *testing.T, top, name string) string {
+	t.Helper()
+	b, err := OpenBranch(top, "site", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pulled, err := b.Pulled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, from := entriesOf()
+	r, err := Pull(t.Context(), entries, from, b, pulled, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetPulled(r.Pulled); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := b.Commit(Describe(r), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if commit != "" {
+		files := strings.Split(runGit(t, top, "ls-tree", "-r", "--name-only", commit), "\n")
+		check(t, r, func(path string) string {
+			if !slices.Contains(files, "site"+path) {
+				return ""
+			}
+			return runGit(t, top, "show", commit+":site"+path)
+		})
+		if note := runGit(t, top, "show", commit+":site/"+kvsync.PulledName); !strings.Contains(note, " /edited.html") {
+			t.Errorf("the note is %s", note)
+		}
+	}
+	return commit
+}
+
+func TestBranchRefuses(t *testing.T) {
+	top := repository(t)
+	for name, branch := range map[string]string{"checked out": "main", "no branch's name": "a..b", "an option": "-x", "none": ""} {
+		if _, err := OpenBranch(top, "site", branch); err == nil {
+			t.Errorf("%s: it was opened", name)
+		}
+	}
+	// Somebody moves the branch meanwhile.
+	runGit(t, top, "branch", "edits")
+	b, err := OpenBranch(top, "site", "edits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
+	runGit(t, top, "branch", "-f", "edits", "main")
+	if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {1}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil || runGit(t, top, "rev-parse", "edits") != runGit(t, top, "rev-parse", "main") {
+		t.Errorf("the other's commit was lost: %v", err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	one, two := an("/b.html", "new", ""), an("/a.html", "", "old")
+	two.Author, two.Message = "Mallory\ncommitter Eve <eve@example.org> 0 +0000", "bye\n\nCo-authored-by: Eve <eve@example.org>"
+	edit := func(e kvsync.OverlayEntry) Edit {
+		return Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: &e}
+	}
+	m := Describe(&Report{Taken: []Edit{edit(one)}})
+	if m.Author.String() != "Grace <grace@example.org>" || !strings.HasPrefix(m.Text, "edit /b.html\n\n") {
+		t.Errorf("of one edit it is %+v", m)
+	}
+	m = Describe(&Report{Taken: []Edit{edit(one)}, Removed: []Edit{edit(two)}})
+	want := `Pull 2 edits made at run time
+
+Edits made at run time:
+
+- delete /a.html: bye Co-authored-by: Eve <eve@example.org> (2026-11-21T10:00:07Z)
+- write /b.html: edit /b.html (2026-11-21T10:00:07Z)
+
+Co-authored-by: Mallory committer Eve <eve@example.org>
+Co-authored-by: Grace <grace@example.org>
+`
+	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") || strings.Count(m.Text, "\nCo-authored-by") != 2 {
+		t.Errorf("of two it is %+v", m)
+	}
+	if p := person(" \x00<>\n"); p != tool {
+		t.Errorf("nobody is %+v", p)
+	}
+}
