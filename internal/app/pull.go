@@ -181,4 +181,3 @@ func conflicts(p *Pulled) error {
 			strings.Join(paths[:min(len(paths), 5)], " --resolved "),
 	}
 }
-

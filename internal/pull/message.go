@@ -103,7 +103,9 @@ func told(before, s string) string {
 func person(author string) Person {
 	name, mail, _ := strings.Cut(author, "<")
 	mail, _, _ = strings.Cut(mail, ">")
-	clean := func(s string) string { return strings.Trim(strings.NewReplacer("<", "", ">", "").Replace(line(s, 100)), " .,:;\"'") }
+	clean := func(s string) string {
+		return strings.Trim(strings.NewReplacer("<", "", ">", "").Replace(line(s, 100)), " .,:;\"'")
+	}
 	name, mail = clean(name), clean(mail)
 	if name == "" && mail == "" {
 		return tool

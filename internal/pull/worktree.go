@@ -110,15 +110,12 @@ func (t *WorkTree) Put(pathname string, _ int64, write func(io.Writer) error) (e
 
 // Remove implements [Tree]. Folders that are empty then go too, as git has none.
 func (t *WorkTree) Remove(pathname string) error {
-	if err := t.root.Remove(local(pathname)); err != nil {
-		return err
+	err := t.root.Remove(local(pathname))
+	emptied := err == nil
+	for dir := path.Dir(pathname); emptied && dir != "/"; dir = path.Dir(dir) {
+		emptied = t.root.Remove(local(dir)) == nil // else it is not empty
 	}
-	for dir := path.Dir(pathname); dir != "/"; dir = path.Dir(dir) {
-		if t.root.Remove(local(dir)) != nil {
-			break // it is not empty
-		}
-	}
-	return nil
+	return err
 }
 
 // Pulled reads which writes are in git.

@@ -20,9 +20,9 @@ import (
 type folderWalk struct {
 	*Folder
 	*listing
-	hasAssetsIgnore    bool
-	found              []found
-	links              []string
+	hasAssetsIgnore bool
+	found           []found
+	links           []string
 	// What configures the site, nil where there is no such file.
 	redirects, headers, pulled []byte
 	// decide holds the scopes of each directory that was walked, for symlinks

@@ -139,7 +139,7 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := p.server.Start(); err != nil {
+	if err := p.server.Start(); err != nil { //nolint:contextcheck // as above
 		return nil, errors.Join(err, p.Close(ctx))
 	}
 	p.API = p.server.URL()

@@ -1,0 +1,52 @@
+package source
+
+import (
+	"errors"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Both sources tell which run-time writes they have, publish the note to nobody,
+// and are another source when it changes: a conflict that was resolved in favour
+// of what git has changes no page, and has to be deployed.
+func TestPulled(t *testing.T) {
+	t.Parallel()
+	w := site(t)
+	note := kvsync.FormatPulled(map[string]kvsync.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}})
+	first := map[string]string{}
+	for _, text := range []string{"", string(note)} {
+		if text != "" {
+			w.write("public/"+kvsync.PulledName, text).write("public/.assetsignore", "*.map\n!.*\n.hidden\n")
+		}
+		w.commit("pulled " + text)
+		commit, folder := w.openCommit(Options{Dir: "public"}), w.openFolder(Options{Dir: "public"})
+		for kind, s := range map[string]kvsync.Source{"commit": commit, "folder": folder} {
+			l := list(t, s, &kvsync.Manifest{})
+			if text == "" {
+				first[kind] = l.Origin.ID
+				if l.Pulled != nil {
+					t.Errorf("%s: without a note it has %v", kind, l.Pulled)
+				}
+				continue
+			}
+			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (kvsync.Nonce{1, 2, 3}) || l.Pulled["/a b.html"] != (kvsync.Nonce{4}) {
+				t.Errorf("%s: it has %v", kind, l.Pulled)
+			}
+			if l.Origin.ID == first[kind] {
+				t.Errorf("%s: the note did not change the source", kind)
+			}
+			for _, f := range l.Files {
+				if f.Path == "/"+kvsync.PulledName {
+					t.Errorf("%s: the note is published", kind)
+				}
+			}
+		}
+	}
+
+	w.write("public/"+kvsync.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
+	var refused *kvsync.RefusedError
+	if _, err := w.openFolder(Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) || refused.Problems[0].Line != 2 {
+		t.Errorf("a damaged note: %v", err)
+	}
+}
