@@ -333,7 +333,7 @@ func TestShrink(t *testing.T) {
 	w.mustDeploy(h[0])
 	for _, src := range h[1:] {
 		_, err := w.deploy(src, kvsync.Options{})
-		wantGuard(t, err, kvsync.GuardShrink)
+		wantShrink(t, err, one, src.files)
 		w.wantSite(one)
 		if _, err := w.deploy(src, kvsync.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)

@@ -28,6 +28,9 @@ type GuardError struct {
 	Guard Guard
 	// Text says what was found, Fix what to do.
 	Text, Fix string
+	// Removed are the files that would go, in path order, where Guard is
+	// GuardShrink. A size may not be known: see [Plan].
+	Removed []Change
 }
 
 // Error returns the text and the way out.

@@ -372,6 +372,23 @@ func wantGuard(t *testing.T, err error, guard kvsync.Guard) {
 	}
 }
 
+// wantShrink wants the guard, and every file named that would go.
+func wantShrink(t *testing.T, err error, before, after files) {
+	t.Helper()
+	wantGuard(t, err, kvsync.GuardShrink)
+	var g *kvsync.GuardError
+	errors.As(err, &g)
+	want := maps.Clone(before)
+	maps.DeleteFunc(want, func(path, _ string) bool { _, stays := after[path]; return stays })
+	var named []string
+	for _, ch := range g.Removed {
+		named = append(named, ch.Path)
+	}
+	if gone := slices.Sorted(maps.Keys(want)); !slices.Equal(named, gone) {
+		t.Errorf("%v is named, and %v would go", named, gone)
+	}
+}
+
 // fault makes one thing go wrong with every request of a kind.
 func (w *world) fault(kind string, f platform.Fault) {
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {

@@ -101,10 +101,12 @@ func TestUnchangedChunksStay(t *testing.T) {
 		files{"/new.mp4": reel("az"), "/old.mp4": reel("aab")},  // renamed
 		files{"/cut.mp4": reel("bz"), "/old.mp4": reel("aab")},  // renamed and changed
 	)
-	w.mustDeploy(h[0])
+	res := w.mustDeploy(h[0])
+	if res.Plan.AtMost {
+		t.Error("a first plan calls its numbers a guess")
+	}
 	first := w.chunkKeys("/film.mp4")
 
-	var res *kvsync.Result
 	kinds := w.counted(func() { res = w.mustDeploy(h[1]) })
 	second := w.chunkKeys("/film.mp4")
 	if countOf(kinds, "kv.values.put") != 1 || second[0] != first[0] || second[1] == first[1] {
@@ -112,6 +114,9 @@ func TestUnchangedChunksStay(t *testing.T) {
 	}
 	if res.Uploaded != 2 || res.Plan.Blobs != 2 {
 		t.Errorf("it says that it uploaded %d blobs, want a chunk and an index", res.Uploaded)
+	}
+	if !res.Plan.AtMost {
+		t.Error("the plan was sure of what only the upload finds out")
 	}
 	kinds = w.counted(func() { res = w.mustDeploy(h[2]) })
 	if countOf(kinds, "kv.values.put") != 0 || res.Uploaded != 0 || !slices.Equal(w.chunkKeys("/new.mp4"), second) {

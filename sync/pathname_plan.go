@@ -231,18 +231,18 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	const fix = "give --allow-shrink if that is meant"
 	if len(p.manifest.Assets) == 0 {
-		return stop(GuardShrink, fix, "%s holds no file to serve", p.where())
+		return p.holdsNothing()
 	}
-	gone, all := len(p.Removed), len(p.live.entries)+len(found.strays)
+	gone, all := slices.Clone(p.Removed), len(p.live.entries)+len(found.strays)
 	for _, path := range found.strays {
 		if _, doomed := slices.BinarySearch(p.doomed, path); doomed {
-			gone++
+			gone = append(gone, Change{Path: path})
 		}
 	}
-	if 2*gone > all {
-		return stop(GuardShrink, fix, "%d of %d files would be removed", gone, all)
+	if 2*len(gone) > all {
+		slices.SortFunc(gone, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+		return shrinks(gone, all)
 	}
 	return nil
 }

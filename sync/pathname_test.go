@@ -141,8 +141,8 @@ func TestPathnameGuards(t *testing.T) {
 	}
 	t.Run("shrink", func(t *testing.T) {
 		s := shelfWith(t, many)
-		wantGuard(t, try(t, s, files{"/0": "x"}, kvsync.Options{}), kvsync.GuardShrink)
-		wantGuard(t, try(t, s, files{}, kvsync.Options{}), kvsync.GuardShrink)
+		wantShrink(t, try(t, s, files{"/0": "x"}, kvsync.Options{}), many, files{"/0": "x"})
+		wantShrink(t, try(t, s, files{}, kvsync.Options{}), many, files{})
 		s.wantProject(t, many)
 		if err := try(t, s, files{}, kvsync.Options{AllowShrink: true}); err != nil {
 			t.Fatal(err)
@@ -159,7 +159,7 @@ func TestPathnameGuards(t *testing.T) {
 				t.Errorf("%s names no way out", err)
 			}
 			// What lies there counts for the guard, and goes when it is not wanted.
-			wantGuard(t, try(t, s, files{"/0": "x"}, kvsync.Options{TakeOver: true}), kvsync.GuardShrink)
+			wantShrink(t, try(t, s, files{"/0": "x"}, kvsync.Options{TakeOver: true}), many, files{"/0": "x"})
 			less := maps.Clone(many)
 			delete(less, "/9")
 			if err := try(t, s, less, kvsync.Options{TakeOver: true}); err != nil {

@@ -58,12 +58,14 @@ type Plan struct {
 	// WorkerChanged: code, bindings or settings differ.
 	WorkerChanged bool `json:"worker_changed"`
 	// Blobs is how many blobs will be uploaded, Bytes how many bytes their files
-	// have, Writes how many KV writes the run takes in all; at most, where hashing
-	// is left to the upload and two files may turn out to be equal, and where
-	// chunks of a changed file turn out to be live.
+	// have, Writes how many KV writes the run takes in all. They are fewer where
+	// hashing is left to the upload and two files turn out to be equal.
 	Blobs  int   `json:"blobs"`
 	Bytes  int64 `json:"bytes"`
 	Writes int   `json:"kv_writes"`
+	// AtMost: they may be far fewer, because only the upload finds out which
+	// chunks of a changed file are live.
+	AtMost bool `json:"at_most,omitempty"`
 	// PruneDue: a prune follows the switch.
 	PruneDue bool      `json:"prune_due"`
 	Notices  []Problem `json:"notices,omitempty"`
@@ -272,6 +274,7 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 	p.manifest = m
 	if carry != nil && slices.ContainsFunc(p.uploads, func(f File) bool { return f.Chunked() }) {
 		p.left = leftChunked(carry, m)
+		p.AtMost = len(p.left) > 0
 	}
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
 	if e.Project != "" {
@@ -348,18 +351,33 @@ func (e *Engine) rolledBackFrom(ctx context.Context, l *live) []*Manifest {
 	return out
 }
 
+const fixShrink = "give --allow-shrink if that is meant"
+
 func (p *Plan) checkShrink(base *Manifest, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	const fix = "give --allow-shrink if that is meant"
 	if len(p.manifest.Assets) == 0 && p.Origin.ID != NoFiles {
-		return stop(GuardShrink, fix, "%s holds no file to serve", p.where())
+		return p.holdsNothing()
 	}
 	if base != nil && 2*len(p.Removed) > len(base.Assets) {
-		return stop(GuardShrink, fix, "%d of %d files would be removed", len(p.Removed), len(base.Assets))
+		return shrinks(p.Removed, len(base.Assets))
 	}
 	return nil
+}
+
+// holdsNothing refuses a source without a file.
+func (p *Plan) holdsNothing() error {
+	err := stop(GuardShrink, fixShrink, "%s holds no file to serve", p.where())
+	err.Removed = p.Removed
+	return err
+}
+
+// shrinks refuses to remove so many of all files.
+func shrinks(removed []Change, all int) error {
+	err := stop(GuardShrink, fixShrink, "%d of %d files would be removed", len(removed), all)
+	err.Removed = removed
+	return err
 }
 
 func (p *Plan) where() string {

@@ -207,8 +207,12 @@ func (c *console) plan(p *kvsync.Plan) {
 
 // counts says what a plan comes to.
 func counts(p *kvsync.Plan) string {
-	s := fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged; %d to upload (%s), %d KV writes",
-		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, p.Blobs, size(p.Bytes), p.Writes)
+	most := ""
+	if p.AtMost {
+		most = "at most "
+	}
+	s := fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged; %s%d to upload (%s), %d KV writes",
+		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, most, p.Blobs, size(p.Bytes), p.Writes)
 	if p.WorkerChanged {
 		s += "; the Worker changes"
 	}

@@ -115,3 +115,22 @@ func TestLargePlansFitTheirLimits(t *testing.T) {
 		t.Errorf("the log has %d lines", n)
 	}
 }
+
+// A deploy that was stopped because too much would go says what would go, as
+// far as log and summary have room.
+func TestWhatWouldGoIsListed(t *testing.T) {
+	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed", Fix: "give --allow-shrink if that is meant"}
+	for i := range 600 {
+		f.Removed = append(f.Removed, kvsync.Change{Path: fmt.Sprintf("/%03d|.html", i)})
+	}
+	rep := &app.Report{Command: modeDeploy, Error: f}
+	text := summary(rep)
+	if !strings.Contains(text, "\n| /000&#124;&#46;html |\n") || !strings.Contains(text, "\nAnd 400 more.\n") {
+		t.Errorf("the summary is %.600s", text)
+	}
+	var w bytes.Buffer
+	testConsole(&w).fault(&turn{rep: rep})
+	if log := w.String(); !strings.Contains(log, "  - /499|.html\n  and 100 more\n") || strings.Contains(log, "/500") {
+		t.Errorf("the log is %.300s", log)
+	}
+}

@@ -41,6 +41,12 @@ func (c *console) fault(t *turn) {
 			c.say("refused: %s: %s", p.Path, reason(p))
 		}
 	}
+	for _, ch := range f.Removed[:min(len(f.Removed), loggedPaths)] {
+		c.say("  - %s", ch.Path)
+	}
+	if more := len(f.Removed) - loggedPaths; more > 0 {
+		c.say("  and %d more", more)
+	}
 	text := f.Message
 	if f.Fix != "" {
 		text += "; " + f.Fix

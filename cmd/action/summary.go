@@ -74,6 +74,7 @@ func faultText(b *strings.Builder, f *app.Failure) {
 		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(f.Fix))
 	}
 	problemTable(b, f.Problems)
+	removedTable(b, f.Removed)
 }
 
 // facts are the names that a person copies from here.
@@ -120,6 +121,20 @@ func changeTable(b *strings.Builder, p *kvsync.Plan) {
 	}
 	if total > summaryRows {
 		fmt.Fprintf(b, "\nAnd %d more.\n", total-summaryRows)
+	}
+}
+
+// removedTable lists what a guard has kept from being removed.
+func removedTable(b *strings.Builder, removed []kvsync.Change) {
+	if len(removed) == 0 {
+		return
+	}
+	b.WriteString("\n| Would be removed |\n|---|\n")
+	for _, ch := range removed[:min(len(removed), summaryRows)] {
+		fmt.Fprintf(b, "| %s |\n", inert(ch.Path))
+	}
+	if more := len(removed) - summaryRows; more > 0 {
+		fmt.Fprintf(b, "\nAnd %d more.\n", more)
 	}
 }
 

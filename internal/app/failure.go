@@ -57,6 +57,9 @@ type Failure struct {
 	Fix     string `json:"fix,omitempty"`
 	// Problems are the files at fault, in path order.
 	Problems []kvsync.Problem `json:"problems,omitempty"`
+	// Removed are the files that would go, in path order, where the guard is
+	// about these.
+	Removed []kvsync.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 }
@@ -160,7 +163,7 @@ func classify(err error) *Failure {
 		return &Failure{Kind: KindRefused, Message: "the Worker of project " + worker.Project + " cannot be a Dynamic Worker, nothing was sent",
 			Fix: "mend what is listed and run again", Problems: worker.Problems}
 	case errors.As(err, &guard):
-		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix}
+		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix, Removed: guard.Removed}
 	case errors.As(err, &wrong):
 		return explainUsage(wrong)
 	case errors.Is(err, kvsync.ErrNotSwitched):

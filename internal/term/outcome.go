@@ -2,6 +2,7 @@ package term
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,6 +188,9 @@ func (c *Console) Failure(f *app.Failure) {
 	for _, p := range f.Problems {
 		t.line("  %s %s", t.with(red, "!"), Visible(p.String()))
 	}
+	// The pathname layout knows no size of what is live.
+	sized := slices.ContainsFunc(f.Removed, func(ch kvsync.Change) bool { return ch.Size > 0 })
+	t.changes("-", red, column(f.Removed), f.Removed, sized)
 	if f.Fix != "" {
 		t.line("  %s %s", t.with(bold, "→"), Lines(f.Fix))
 	}

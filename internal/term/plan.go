@@ -33,12 +33,7 @@ func planText(p *kvsync.Plan, color paint) string {
 		return t.String()
 	}
 	t.line("")
-	width := 0
-	for _, list := range [][]kvsync.Change{p.Added, p.Changed, p.Removed} {
-		for _, ch := range list[:min(len(list), shown)] {
-			width = min(max(width, utf8.RuneCountInString(Visible(ch.Path))), 60)
-		}
-	}
+	width := column(p.Added, p.Changed, p.Removed)
 	known := p.Layout == "" // the sizes of what is live
 	t.changes("+", green, width, p.Added, known)
 	t.changes("~", yellow, width, p.Changed, known)
@@ -53,9 +48,13 @@ func planText(p *kvsync.Plan, color paint) string {
 	for _, n := range p.Notices {
 		t.line("%s %s", t.with(yellow, "Note:"), Visible(n.String()))
 	}
-	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s (%s), %s.", t.with(bold, "Plan:"),
+	most := ""
+	if p.AtMost {
+		most = "at most "
+	}
+	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s%s (%s), %s.", t.with(bold, "Plan:"),
 		Number(len(p.Added)), Number(len(p.Changed)), Number(len(p.Removed)), Number(p.Unchanged),
-		Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
+		most, Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
 	if p.Writes > freeWrites {
 		t.line("%s the free plan has %s KV writes a day, for the whole account.", t.with(yellow, "Note:"), Number(freeWrites))
 	}
@@ -88,6 +87,17 @@ func originText(o kvsync.Origin) string {
 		s += ": " + Visible(cut(o.Subject, 72))
 	}
 	return s
+}
+
+// column is how wide the paths are that are shown of these lists.
+func column(lists ...[]kvsync.Change) int {
+	width := 0
+	for _, list := range lists {
+		for _, ch := range list[:min(len(list), shown)] {
+			width = min(max(width, utf8.RuneCountInString(Visible(ch.Path))), 60)
+		}
+	}
+	return width
 }
 
 // changes lists the first paths of one kind, their sizes in a column. known says

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -52,6 +53,32 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 	}
 	if got := planText(p, true); strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(got), "\x1b") {
 		t.Errorf("an escape that is not ours:\n%q", got)
+	}
+}
+
+// Only the upload finds out which chunks of a large file changed.
+func TestPlanOfALargeFile(t *testing.T) {
+	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: changes(1, "film"), Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true}
+	want := "Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes.\n"
+	if got := planText(p, false); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at its end", got, want)
+	}
+}
+
+// What a guard has kept from being removed is listed like what a plan removes.
+func TestFailureListsWhatWouldGo(t *testing.T) {
+	var out, err bytes.Buffer
+	f := &app.Failure{Kind: app.KindGuard, Message: "23 of 24 files would be removed", Fix: "give --allow-shrink if that is meant", Removed: changes(23, "a\x1b")}
+	New(&out, &err, none).Failure(f)
+	lines := strings.Split(err.String(), "\n")
+	if len(lines) != 1+shown+1+1+1 || lines[1] != `  - /a\x1b00.html  2.0 kB` || lines[shown+1] != "  - and 3 more" || strings.Contains(err.String(), "\x1b") {
+		t.Errorf("%q", lines)
+	}
+	err.Reset()
+	f.Removed = []kvsync.Change{{Path: "/a"}} // of the pathname layout
+	New(&out, &err, none).Failure(f)
+	if !strings.Contains(err.String(), "\n  - /a\n") {
+		t.Errorf("%q", err.String())
 	}
 }
 
