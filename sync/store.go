@@ -65,7 +65,7 @@ var ErrRefused = errors.New("the API refuses it")
 
 // ErrNotSwitched is returned (wrapped) by a run whose switch got no answer, and
 // did not happen: the API says so. What was live is live.
-var ErrNotSwitched = errors.New("the new version is not active, and what was live is live")
+var ErrNotSwitched = errors.New("the new version is not active")
 
 // ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
 // the version was made, and activating it would bring the old value back.

@@ -117,7 +117,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	case at < 0 && len(newer) == 0 && e.Project != "" && errors.Is(s.sent, ErrUnknown):
 		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
 	case at < 0 && len(newer) == 0:
-		return fmt.Errorf("switch %s: %w; run again (%s)", e.Site, ErrNotSwitched, s.sent.Error())
+		return fmt.Errorf("switch %s: %w (%s)", e.Site, ErrNotSwitched, s.sent.Error())
 	case at < 0:
 		return errOvertaken
 	case at > 0:

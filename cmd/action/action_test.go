@@ -287,7 +287,7 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 		_ = cmd.Process.Kill()
 		t.Fatal("a cancelled job goes on")
 	}
-	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(log.String(), "the live site is whole") {
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(log.String(), "nothing went live") {
 		t.Errorf("exit code %d, log:\n%s", code, log.String())
 	}
 	if at := r.platform.SiteURL("site"); at != "" {

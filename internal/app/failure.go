@@ -110,6 +110,21 @@ func (e *SomeError) Error() string {
 // Unwrap returns the first failure.
 func (e *SomeError) Unwrap() error { return e.First }
 
+// nothingLiveError is a failure of a deploy that found nothing live, or did not
+// come so far as to ask.
+type nothingLiveError struct{ error }
+
+func (e *nothingLiveError) Unwrap() error { return e.error }
+
+// remains says what visitors have after a failure that is known to have switched
+// nothing.
+func remains(err error) string {
+	if first := (*nothingLiveError)(nil); errors.As(err, &first) {
+		return "nothing went live"
+	}
+	return "what was live is still live"
+}
+
 // usage marks err as the user's to mend. A cancelled run is nobody's mistake.
 func usage(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -151,8 +166,7 @@ func classify(err error) *Failure {
 		return &Failure{Kind: KindUnknown, Message: err.Error(),
 			Fix: "run kv-sync history to see what is live, then run the same command again"}
 	case errors.Is(err, context.Canceled):
-		return &Failure{Kind: KindInterrupted, Message: "interrupted",
-			Fix: "the live site is whole; run the same command again to go on"}
+		return &Failure{Kind: KindInterrupted, Message: "interrupted", Fix: remains(err) + "; run the same command again to go on"}
 	case errors.As(err, &refused):
 		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", count(len(refused.Problems), "file")),
 			Fix: "mend what is listed, or name it in .assetsignore, and run again", Problems: refused.Problems}
@@ -167,12 +181,12 @@ func classify(err error) *Failure {
 	case errors.As(err, &wrong):
 		return explainUsage(wrong)
 	case errors.Is(err, kvsync.ErrNotSwitched):
-		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: "what was live is still live; run the same command again"}
+		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: remains(err) + "; run the same command again"}
 	case errors.Is(err, kvsync.ErrQuota):
 		return &Failure{Kind: KindQuota, Message: err.Error(),
-			Fix: "what was live is still live; run again after 00:00 UTC, or change to the Workers Paid plan"}
+			Fix: remains(err) + "; run again after 00:00 UTC, or change to the Workers Paid plan"}
 	case errors.As(err, &api):
-		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: "what was live is still live; run again when that is mended"}
+		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: remains(err) + "; run again when that is mended"}
 	}
 	return &Failure{Kind: KindUnexpected, Message: err.Error()}
 }

@@ -182,7 +182,8 @@ func (s *Site) Live() kvsync.Live {
 
 // Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layout
 // of that name, [kvsync.Engine.DeployPathname].
-func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {
+func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Result, err error) {
+	defer func() { err = s.whereNothingLives(err) }()
 	if s.byPathname() {
 		return s.deployPathname(ctx, opt)
 	}
@@ -193,8 +194,17 @@ func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (*kvsync.Result, 
 	return e.Deploy(ctx, src, w, opt)
 }
 
+// whereNothingLives notes on a deploy's failure that it saw nothing live.
+func (s *Site) whereNothingLives(err error) error {
+	if err == nil || s.Live().Version != "" {
+		return err
+	}
+	return &nothingLiveError{err}
+}
+
 // Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
-func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
+func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, err error) {
+	defer func() { err = s.whereNothingLives(err) }()
 	if s.byPathname() {
 		return s.planPathname(ctx, opt)
 	}

@@ -3,11 +3,14 @@ package cloudflare
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -67,6 +70,32 @@ func (e *APIError) Error() string {
 		b.WriteString("; " + e.Hint)
 	}
 	return b.String()
+}
+
+// brief is why the call was not carried out, in a few words.
+func (e *APIError) brief() string {
+	var (
+		name    *net.DNSError
+		system  syscall.Errno
+		timeout net.Error
+	)
+	switch {
+	case e.Status != 0 && e.Err != nil:
+		return "an answer that makes no sense"
+	case e.Status != 0:
+		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
+	case errors.Is(e.Err, errStalled):
+		return e.Err.Error()
+	case errors.As(e.Err, &name):
+		return "the name " + name.Name + " cannot be looked up"
+	case errors.As(e.Err, &system):
+		return system.Error()
+	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF):
+		return "the connection was closed"
+	case errors.As(e.Err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	}
+	return clip(e.Err.Error(), 80)
 }
 
 // Unwrap returns the cause, such as context.Canceled.

@@ -80,15 +80,27 @@ func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
 		if fail.Status == http.StatusTooManyRequests && fail.asked > 0 {
 			a.pace.block(fail.asked) // it is the token that is refused, not this call
 		}
-		a.log.LogAttrs(ctx, slog.LevelWarn, "the request failed and is sent again",
-			slog.String("method", c.method), slog.String("path", c.path),
-			slog.Int("status", fail.Status), slog.Int("attempt", try),
-			slog.Duration("wait", wait), slog.String("error", fail.Error()))
+		c.tellAgain(ctx, fail, wait)
 		if err := sleep(ctx, wait); err != nil {
 			return fmt.Errorf("%w while waiting to try again: %w", err, fail)
 		}
 		a.count.retries.Add(1)
 	}
+}
+
+// maxWhat bounds what a line names: a key of KV may have 512 bytes.
+const maxWhat = 72
+
+// tellAgain says in one short line what is sent again, why and when. The whole
+// of it is for those who look closer.
+func (c *call) tellAgain(ctx context.Context, fail *APIError, wait time.Duration) {
+	what := c.what
+	if len(what) > maxWhat {
+		what = clip(what, maxWhat) + "…"
+	}
+	log := c.account.log
+	log.LogAttrs(ctx, slog.LevelWarn, fmt.Sprintf("%s: %s; trying again in %.1f s", what, fail.brief(), wait.Seconds()))
+	log.LogAttrs(ctx, slog.LevelDebug, "that request was", slog.Int("attempt", fail.Tries), slog.String("error", fail.Error()))
 }
 
 const (

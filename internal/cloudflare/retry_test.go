@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"os"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,11 +56,53 @@ func TestRepeatsWhatMayHappenTwice(t *testing.T) {
 				if st := s.account.Stats(); st.Requests != 3 || st.Retries != 2 || st.BytesUp != int64(3*len(pairs)) {
 					t.Errorf("%+v", st)
 				}
-				if n := strings.Count(s.logged.String(), "sent again"); n != 2 {
+				if n := strings.Count(s.logged.String(), "trying again in"); n != 2 {
 					t.Errorf("%d lines of log:\n%s", n, &s.logged)
 				}
 			}, bad, bad, bulkOK)
 		})
+	}
+}
+
+// When the API is gone, each retry is one short line: what, why, and when.
+func TestRetriesAreToldInAShortLine(t *testing.T) {
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := gone.Addr().String()
+	gone.Close()
+	var logged bytes.Buffer
+	a, err := New(Options{Token: testToken, AccountID: testAccount, BaseURL: "http://" + address + "/client/v4", Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := a.Store(testSpace).Put(ctx, strings.Repeat("k", 500), nil); err == nil {
+		t.Fatal("nobody was there, and nothing was said")
+	}
+	line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(logged.String())
+	if line == nil || !regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
+		t.Errorf("%q", logged.String())
+	}
+}
+
+func TestWhyInAFewWords(t *testing.T) {
+	for want, e := range map[string]*APIError{
+		"503 Service Unavailable":                {Status: 503, Messages: []string{"long"}},
+		"599":                                    {Status: 599},
+		"an answer that makes no sense":          {Status: 200, Err: errors.New("its result has another shape")},
+		"the name x.example cannot be looked up": {Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x.example", Err: "no such host"}}},
+		"the connection was closed":              {Err: scrubbed{io.EOF, "a text"}},
+		"connection reset by peer":               {Err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}},
+		"no answer in time":                      {Err: os.ErrDeadlineExceeded},
+		"something else":                         {Err: errors.New("something else")},
+	} {
+		if got := e.brief(); got != want {
+			t.Errorf("%v: %q, want %q", e, got, want)
+		}
 	}
 }
 

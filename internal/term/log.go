@@ -44,15 +44,11 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// sentence writes a record as people would say it. What is sent again has two
-// attributes that matter, the reason and the wait; its address is in the reason.
+// sentence writes a record as people would say it.
 func sentence(message string, attrs []slog.Attr) string {
 	named := map[string]slog.Value{}
 	for _, a := range attrs {
 		named[a.Key] = a.Value.Resolve()
-	}
-	if wait, ok := named["wait"]; ok && wait.Kind() == slog.KindDuration {
-		return fmt.Sprintf("trying again in %s: %v", Seconds(wait.Duration()), named["error"])
 	}
 	var b strings.Builder
 	b.WriteString(message)

@@ -159,15 +159,14 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
-// TestRetriesAreSaid: the adapter's records become lines for people.
-func TestRetriesAreSaid(t *testing.T) {
+// TestRecordsAreSaid: the adapters' records become lines for people.
+func TestRecordsAreSaid(t *testing.T) {
 	var out, err bytes.Buffer
 	log := New(&out, &err, none).Log(false)
-	log.Warn("the request failed and is sent again", slog.String("method", "PUT"), slog.Int("attempt", 1),
-		slog.Duration("wait", 1500*time.Millisecond), slog.String("error", "PUT /x: 503\x1b[2J"))
+	log.Warn("read the version: 503; trying again in 1.5 s", slog.String("error", "PUT /x: 503\x1b[2J"))
 	log.Info("few requests of the API's rate limit are left: going slower", slog.Int64("left", 3), slog.Duration("for", 20*time.Second))
 	log.Debug("source is the folder")
-	want := "trying again in 1.5 s: PUT /x: 503\\x1b[2J\nfew requests of the API's rate limit are left: going slower (left 3, for 20 s)\n"
+	want := "read the version: 503; trying again in 1.5 s: PUT /x: 503\\x1b[2J\nfew requests of the API's rate limit are left: going slower (left 3, for 20 s)\n"
 	if diff := cmp.Diff(want, err.String()); diff != "" || out.Len() > 0 {
 		t.Errorf("%s%s", diff, out.String())
 	}
