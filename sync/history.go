@@ -17,6 +17,9 @@ type Deployment struct {
 	Version string    `json:"version_id"`
 	Time    time.Time `json:"time"`
 	Commit  string    `json:"commit,omitempty"`
+	// Source is what kind of thing was deployed: "commit", "folder", or "upload"
+	// for what a platform's own API took; "" for a version of another tool.
+	Source string `json:"source,omitempty"`
 	// Live is true for the activation in force; Percent is the version's share.
 	Live    bool    `json:"live,omitempty"`
 	Percent float64 `json:"percent"`
@@ -116,7 +119,7 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 			}
 			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, meta: m}
 			if m != nil {
-				d.ID, d.Commit = m.Deployment, m.Commit
+				d.ID, d.Commit, d.Source = m.Deployment, m.Commit, m.kind()
 				// What other tools carry on says nothing; the activation before it does.
 				said := (&live{activations: activations[i:], meta: m}).note()
 				d.Rollback, d.Hold = said.rollback, said.hold

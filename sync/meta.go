@@ -44,6 +44,17 @@ type Meta struct {
 
 const metaFormat = 1
 
+// kind is the [Origin].Kind of what was deployed.
+func (m *Meta) kind() string {
+	switch kind, _, _ := strings.Cut(m.Source, ":"); {
+	case m.Commit != "":
+		return "commit"
+	case kind == "upload":
+		return kind
+	}
+	return "folder"
+}
+
 // metaOf reads the KV_SYNC binding of a version of this site. A version
 // without one, or of another site, is foreign: nil and no error. So is one that
 // carries it on without the namespace that it names, as another tool's upload

@@ -262,6 +262,9 @@ func TestHistory(t *testing.T) {
 	var commits []string
 	for _, d := range past {
 		commits = append(commits, d.Commit)
+		if d.Source != "commit" {
+			t.Errorf("a commit is called %q", d.Source)
+		}
 		if d.Record == nil || d.Record.Actor != "ada" || d.Record.Commit != d.Commit || !d.Retained {
 			t.Errorf("%+v", d)
 		}

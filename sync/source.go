@@ -59,7 +59,8 @@ const NoFiles = "none"
 
 // Origin says what a listing was made from.
 type Origin struct {
-	// Kind is "commit" or "folder".
+	// Kind is "commit" or "folder"; in a manifest that the API of a platform has
+	// made, "upload".
 	Kind string `json:"kind"`
 	// ID names the content and the rules that apply to it: equal IDs mean equal
 	// listings. "commit:<tree id>:<rules>" or "folder:<hash of entries>:<rules>".

@@ -91,7 +91,7 @@ const (
 type paint bool
 
 func (p paint) with(s style, text string) string {
-	if !p {
+	if !p || text == "" {
 		return text
 	}
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,30 +100,38 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 // back, without where.
 func (c *Console) History(list []kvsync.Deployment, rollback string) {
 	t := &page{paint: paint(c.color)}
+	live := make(map[string]bool) // also where they were active before
+	for _, d := range list {
+		live[d.ID] = live[d.ID] || d.Live
+	}
+	back := false // there is somewhere to go back to
 	for _, d := range list {
 		mark := " "
 		switch {
 		case d.Live:
 			mark = t.with(green, "●")
-		case d.Retained:
+		case d.Retained && !live[d.ID]:
 			mark = t.with(faint, "○")
+			back = true
 		}
 		id := d.ID
 		if id == "" {
 			id = "(of another tool)       "
 		}
-		commit := short(d.Commit)
+		from := cmp.Or(short(d.Commit), d.Source)
 		if d.Record != nil && d.Record.Subject != "" {
-			commit += " " + cut(d.Record.Subject, 50)
-		} else if commit == "" && d.ID != "" {
-			commit = "folder"
+			from += " " + cut(d.Record.Subject, 50)
 		}
-		t.line("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format("2006-01-02 15:04"), Visible(commit), t.with(faint, remarks(d)))
+		row := fmt.Sprintf("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format("2006-01-02 15:04"), Visible(from), t.with(faint, remarks(d)))
+		t.line("%s", strings.TrimRight(row, " "))
 	}
-	if len(list) == 0 {
+	switch {
+	case len(list) == 0:
 		t.line("Nothing was deployed yet.")
-	} else {
+	case back:
 		t.line("%s", t.with(faint, "● live   ○ can be rolled back to: "+rollback+" --to DEPLOYMENT"))
+	default:
+		t.line("%s", t.with(faint, "● live"))
 	}
 	c.print(t.String())
 }

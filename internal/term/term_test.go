@@ -3,6 +3,7 @@ package term
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -105,6 +106,40 @@ func TestPlanWithoutChange(t *testing.T) {
 	got := planText(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, false)
 	if want := "tides from this folder\n\nNo change: this is what deployment d1 serves.\n"; got != want {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 0, 0, time.Local)
+	of := func(id string, change func(*kvsync.Deployment)) kvsync.Deployment {
+		d := kvsync.Deployment{ID: id, Time: at, Percent: 100, Retained: true, Source: "folder"}
+		if change != nil {
+			change(&d)
+		}
+		return d
+	}
+	live := func(d *kvsync.Deployment) { d.Live = true }
+	upload := func(d *kvsync.Deployment) {
+		d.Source, d.Record = "upload", &kvsync.Record{Subject: "New prices", Actor: "ada"}
+	}
+	commit := func(d *kvsync.Deployment) { d.Source, d.Commit = "commit", strings.Repeat("c", 40) }
+	for name, c := range map[string]struct {
+		list []kvsync.Deployment
+		want string
+	}{
+		"none":            {nil, "Nothing was deployed yet.\n"},
+		"one":             {[]kvsync.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
+		"one, live again": {[]kvsync.Deployment{of("d1", live), of("d1", nil)}, "● d1  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder\n● live\n"},
+		"of another tool": {[]kvsync.Deployment{of("", func(d *kvsync.Deployment) { d.Live, d.Retained, d.Source = true, false, "" })}, "● (of another tool)         2026-01-02 03:04\n● live\n"},
+		"one to go back to": {[]kvsync.Deployment{of("d3", live), of("d2", upload), of("d1", commit)},
+			"● d3  2026-01-02 03:04  folder\n○ d2  2026-01-02 03:04  upload New prices  [by ada]\n○ d1  2026-01-02 03:04  cccccccccccc\n" +
+				"● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT\n"},
+	} {
+		var out bytes.Buffer
+		New(&out, io.Discard, none).History(c.list, "kv-sync rollback")
+		if diff := cmp.Diff(c.want, out.String()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 
