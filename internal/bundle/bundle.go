@@ -406,31 +406,3 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 	}
 	return r, nil
 }
-
-// problems turns esbuild's messages into ours.
-func problems(messages []api.Message) []kvsync.Problem {
-	list := make([]kvsync.Problem, 0, len(messages))
-	for _, m := range messages {
-		p := kvsync.Problem{Path: "worker", Reason: m.Text}
-		if p2, ok := m.Detail.(kvsync.Problem); ok {
-			p = p2
-		}
-		if m.Location != nil {
-			p.Path, p.Line = filepath.ToSlash(m.Location.File), m.Location.Line
-		}
-		if p.Fix == "" {
-			for _, n := range m.Notes {
-				p.Fix = join(p.Fix, n.Text)
-			}
-		}
-		list = append(list, p)
-	}
-	return list
-}
-
-func join(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + " " + b
-}

@@ -183,9 +183,19 @@ func TestRefusals(t *testing.T) {
 			files: map[string]string{"index.ts": "\nexport default {"},
 			want:  []string{`index.ts:2: Expected identifier but found end of file`},
 		},
-		"two unresolved": {
-			files: map[string]string{"index.ts": "import \"nowhere\";\nimport \"./gone\";\nexport default {}"},
-			want:  []string{`index.ts:1: Could not resolve "nowhere"`, `index.ts:2: Could not resolve "./gone"`},
+		"unresolved": {
+			files: map[string]string{"index.ts": "import \"nowhere\";\nimport \"./gone\";\nimport \"@scope/pkg/deep/part\";\nimport \"pkg/part\";\nimport \"#inner\";\nimport \"pkg.css\";\nconst r = require(\"required\");export default {r}"},
+			want: []string{
+				`index.ts:1: Could not resolve "nowhere"; run npm ci before the deploy; npm install nowhere, if package.json`,
+				`index.ts:2: Could not resolve "./gone"; correct the import; if a build makes`,
+				`index.ts:3: Could not resolve "@scope/pkg/deep/part"; run npm ci before the deploy; npm install @scope/pkg, if`,
+				`index.ts:4: Could not resolve "pkg/part"; run npm ci before the deploy; npm install pkg, if`,
+				`index.ts:7: Could not resolve "required"; run npm ci`,
+			},
+		},
+		"beside": { // esbuild's own advice is better here
+			files: map[string]string{"index.ts": "import \"other.ts\";\nexport default {}", "other.ts": ""},
+			want:  []string{`index.ts:1: Could not resolve "other.ts"; Use the relative path "./other.ts"`},
 		},
 		"node without the flag": {
 			files:   map[string]string{"index.ts": "\nimport fs from \"node:fs\";\nexport default { fs }"},
@@ -230,6 +240,9 @@ func TestRefusals(t *testing.T) {
 				t.Fatalf("error %v is no *bundle.Error", err)
 			}
 			wantParts(t, err.Error(), tt.want...)
+			if strings.Contains(err.Error(), "mark the path") {
+				t.Errorf("it advises what nobody can do here: %v", err)
+			}
 			if strings.Contains(err.Error(), tt.options.Root) {
 				t.Errorf("the message holds the absolute path: %v", err)
 			}

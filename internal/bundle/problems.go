@@ -1,0 +1,70 @@
+package bundle
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// problems turns esbuild's messages into ours.
+func problems(messages []api.Message) []kvsync.Problem {
+	list := make([]kvsync.Problem, 0, len(messages))
+	for _, m := range messages {
+		p := kvsync.Problem{Path: "worker", Reason: m.Text}
+		if p2, ok := m.Detail.(kvsync.Problem); ok {
+			p = p2
+		}
+		if m.Location != nil {
+			p.Path, p.Line = filepath.ToSlash(m.Location.File), m.Location.Line
+		}
+		if p.Fix == "" {
+			p.Fix = advice(m)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// advice is what to do about a message, or "".
+func advice(m api.Message) string {
+	var notes []string
+	for _, n := range m.Notes {
+		// esbuild's advice for its own users: here nobody can mark anything.
+		if !strings.HasPrefix(n.Text, "You can mark the path ") {
+			notes = append(notes, n.Text)
+		}
+	}
+	if len(notes) > 0 {
+		return strings.Join(notes, " ")
+	}
+	quoted, ok := strings.CutPrefix(m.Text, "Could not resolve ")
+	if !ok {
+		return ""
+	}
+	name, err := strconv.Unquote(quoted)
+	if err != nil {
+		return ""
+	}
+	return findImport(name)
+}
+
+// findImport says what to do about an import that leads nowhere.
+func findImport(name string) string {
+	pkg := strings.SplitN(name, "/", 3)
+	switch scoped := strings.HasPrefix(name, "@") && len(pkg) > 1; {
+	case strings.HasPrefix(name, "#"):
+		return `add it to "imports" in package.json, or correct the import`
+	case name == "" || strings.ContainsAny(name[:1], "./"):
+		return "correct the import; if a build makes the file, run the build before the deploy"
+	case scoped:
+		name = pkg[0] + "/" + pkg[1]
+	default:
+		name = pkg[0]
+	}
+	return fmt.Sprintf("run npm ci before the deploy; npm install %s, if package.json does not have it yet", name)
+}
