@@ -32,9 +32,15 @@ func (w *wrangler) cache(n *node) {
 
 // setEdgeCache switches Workers Caching on, or off where a wrangler file has it on.
 func setEdgeCache(s *Settings, v string) error {
+	switch v {
+	case "true":
+		v = strconv.Itoa(defaultEdgeCache)
+	case "false":
+		v = "0"
+	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 || n > 365*24*60*60 {
-		return fmt.Errorf("write a number of seconds, at most a year, such as %d; 0 is off", defaultEdgeCache)
+		return fmt.Errorf("write true, false, or a number of seconds, at most a year, such as %d", defaultEdgeCache)
 	}
 	s.Serving.EdgeCache = n
 	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {

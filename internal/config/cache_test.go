@@ -24,6 +24,8 @@ func TestEdgeCache(t *testing.T) {
 		"ours counts":          {`{"enabled": false}`, `edge-cache = 3600`, 3600, on},
 		"ours counts, off":     {`{"enabled": true}`, `edge-cache = 0`, 0, off},
 		"off":                  {``, `edge-cache = 0`, 0, ``},
+		"on":                   {``, `edge-cache = true`, 86400, on},
+		"false":                {`{"enabled": true}`, `edge-cache = false`, 0, off},
 	} {
 		files := map[string]string{}
 		if tc.wrangler != "" {
@@ -44,9 +46,9 @@ func TestEdgeCache(t *testing.T) {
 		{"wrangler.json", `{"name": "x", "cache": {"enabled": "yes"}}`, "cache.enabled"},
 		{"wrangler.json", `{"name": "x", "cache": {"enabled": true, "ttl": 1}}`, "cache.ttl"},
 		{"wrangler.json", `{"name": "x", "cache": true}`, "cache"},
-		{"kv-sync.toml", `edge-cache = -1`, "write a number of seconds"},
-		{"kv-sync.toml", `edge-cache = 99999999999`, "write a number of seconds"},
-		{"kv-sync.toml", `edge-cache = "1h"`, "write a number of seconds"},
+		{"kv-sync.toml", `edge-cache = -1`, "write true, false, or a number of seconds"},
+		{"kv-sync.toml", `edge-cache = 99999999999`, "write true, false, or a number of seconds"},
+		{"kv-sync.toml", `edge-cache = "1h"`, "write true, false, or a number of seconds"},
 	} {
 		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{tc.file: tc.content}))})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -223,22 +223,43 @@ func setBaseURL(s *Settings, v string) error {
 	return nil
 }
 
+// numeric are the settings that kv-sync.toml may give as numbers.
+var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
+
 // fileValue returns a value of kv-sync.toml as flags would give it.
-func (r *reader) fileValue(name string, n *node) (string, bool) {
+func (r *reader) fileValue(k key, n *node) (string, bool) {
+	fix := fmt.Sprintf("write one value, in quotes: %s = \"…\"", k.name)
 	switch v := n.value.(type) {
 	case string:
 		return v, true
 	case json.Number:
-		if name == "retain" || name == "parallel" || name == "memory" || name == "edge-cache" {
+		if slices.Contains(numeric, k.name) {
 			return v.String(), true
 		}
+		fix = k.better(v.String())
+	case bool:
+		if k.name == "edge-cache" {
+			return strconv.FormatBool(v), true
+		}
+		fix = k.better(strconv.FormatBool(v))
 	case []*node:
-		if name == "ignore" {
+		if k.name == "ignore" {
 			before := len(r.errors)
 			list := r.texts(n)
 			return strings.Join(list, "\n"), len(r.errors) == before
 		}
 	}
-	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), "correct it")
+	if k.name == "ignore" {
+		fix = `write a list of patterns: ignore = ["*.map"]`
+	}
+	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), fix)
 	return "", false
+}
+
+// better says what to write in place of a value that stands there without quotes.
+func (k key) better(value string) string {
+	if err := k.set(&Settings{}, value); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("put it in quotes: %s = %q", k.name, value)
 }

@@ -222,7 +222,7 @@ func (l *loader) projectFile(file string) map[string]given {
 		case !slices.Contains(fileKeys(), name):
 			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
 		default:
-			if v, ok := r.fileValue(name, n); ok {
+			if v, ok := r.fileValue(keyNamed(name), n); ok {
 				out[name] = given{v, origin{display, n.line, true}}
 			}
 		}
@@ -436,7 +436,7 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 	}
 	top, err := parse(name, data)
 	if err != nil {
-		p := kvsync.Problem{Path: name, Reason: err.Error(), Fix: "correct it"}
+		p := kvsync.Problem{Path: name, Reason: err.Error(), Fix: "mend the file there"}
 		var s *syntaxError
 		if errors.As(err, &s) {
 			p.Line = s.line

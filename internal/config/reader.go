@@ -45,15 +45,18 @@ func (r *reader) problem(n *node, reason, fix string) kvsync.Problem {
 	return p
 }
 
-// wrong says that a value has another type than it should.
-func (r *reader) wrong(n *node, want string) {
-	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.path, n.kind(), want), "correct it")
+// wrong says that a value has another type than it should, and how that is written.
+func (r *reader) wrong(n *node, want, write string) {
+	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.path, n.kind(), want), write)
 }
+
+// inQuotes is how a text is written.
+const inQuotes = "put it in quotes"
 
 func (r *reader) text(n *node) string {
 	s, ok := n.value.(string)
 	if !ok {
-		r.wrong(n, "a string")
+		r.wrong(n, "a string", inQuotes)
 	}
 	return s
 }
@@ -61,7 +64,7 @@ func (r *reader) text(n *node) string {
 func (r *reader) flag(n *node) bool {
 	b, ok := n.value.(bool)
 	if !ok {
-		r.wrong(n, "a boolean")
+		r.wrong(n, "a boolean", "write true or false, without quotes")
 	}
 	return b
 }
@@ -69,7 +72,7 @@ func (r *reader) flag(n *node) bool {
 func (r *reader) object(n *node) *table {
 	t, ok := n.value.(*table)
 	if !ok {
-		r.wrong(n, "an object")
+		r.wrong(n, "an object", "write names and values in braces: { … }")
 		return &table{}
 	}
 	return t
@@ -78,7 +81,7 @@ func (r *reader) object(n *node) *table {
 func (r *reader) list(n *node) []*node {
 	l, ok := n.value.([]*node)
 	if !ok {
-		r.wrong(n, "a list")
+		r.wrong(n, "a list", "write it in brackets: [ … ]")
 	}
 	return l
 }
@@ -106,7 +109,7 @@ func (r *reader) textMap(n *node) map[string]string {
 func (r *reader) oneOf(n *node, allowed ...string) string {
 	s, ok := n.value.(string)
 	if !ok {
-		r.wrong(n, "a string")
+		r.wrong(n, "a string", inQuotes)
 		return ""
 	}
 	if slices.Contains(allowed, s) {

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -33,9 +32,6 @@ type Commit struct {
 }
 
 var _ kvsync.Source = (*Commit)(nil)
-
-// ErrNotInCommit is returned (wrapped) if the commit has no such directory.
-var ErrNotInCommit = errors.New("the commit has no such directory")
 
 // OpenCommit returns the commit that options.Revision names (HEAD if "") as a
 // source. It is closed by its Close.
@@ -135,7 +131,7 @@ func (c *Commit) findTree(ctx context.Context) (err error) {
 			}
 		}
 		if c.tree == "" {
-			return fmt.Errorf("directory %s: %w %s; commit it, or deploy the folder (source: folder)", c.dir, ErrNotInCommit, c.id)
+			return fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), or publish what lies here (--source folder)", c.id, c.dir)
 		}
 		if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
 			return err

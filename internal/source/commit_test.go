@@ -243,7 +243,7 @@ func TestCommitWithoutDirectory(t *testing.T) {
 	t.Parallel()
 	w := site(t)
 	w.commit("First")
-	for dir, want := range map[string]string{"nope": "has no such directory", "..": "outside the repository", "README.md": "has no such directory"} {
+	for dir, want := range map[string]string{"nope": "has no folder nope; ", "..": "outside the repository", "README.md": "has no folder README.md; "} {
 		if _, err := OpenCommit(t.Context(), w.options(Options{Dir: dir})); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", dir, err, want)
 		}

@@ -89,6 +89,9 @@ func OpenFolder(options Options) (*Folder, error) {
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no folder %s; build the site first, or name its folder (--dir)", options.folder())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder (--dir)", err)
 	}
