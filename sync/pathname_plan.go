@@ -31,7 +31,7 @@ type pathnamePlan struct {
 
 func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pathnamePlan, error) {
 	if e.Project == "" {
-		return nil, stop(GuardLayout, "name the project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
+		return nil, stop(GuardLayout, "name the project with --project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
 	}
 	namespace, err := e.findNamespace(ctx, &live{})()
 	if err != nil {

@@ -19,7 +19,7 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "deploy", dry: c.DryRun, site: c.siteFlags, source: &c.sourceFlags}
 	work := func(se *session) error {
 		if c.DryRun {
-			return se.plan(ctx, c.optionFlags)
+			return se.plan(ctx, c.sourceFlags, c.optionFlags)
 		}
 		res, err := se.site.Deploy(ctx, c.options())
 		if err != nil {
@@ -67,14 +67,14 @@ type planCommand struct {
 // Run shows what deploy would do.
 func (c *planCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "plan", dry: true, site: c.siteFlags, source: &c.sourceFlags}
-	work := func(se *session) error { return se.plan(ctx, c.optionFlags) }
+	work := func(se *session) error { return se.plan(ctx, c.sourceFlags, c.optionFlags) }
 	if c.Projects {
 		return t.onProjects(ctx, s, work)
 	}
 	return t.on(ctx, s, work)
 }
 
-func (se *session) plan(ctx context.Context, o optionFlags) error {
+func (se *session) plan(ctx context.Context, from sourceFlags, o optionFlags) error {
 	p, err := se.site.Plan(ctx, o.options())
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (se *session) plan(ctx context.Context, o optionFlags) error {
 	se.notices()
 	se.console.Plan(p)
 	if !p.NoChange {
-		se.console.Say("Nothing was sent. To do it: %s", se.again("deploy"))
+		se.console.Say("Nothing was sent. To do it: %s", se.again("deploy")+from.typed()+o.typed())
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/local"
@@ -163,12 +165,42 @@ func (se *session) served() bool { return se.platform != nil && se.site.Settings
 func (se *session) again(command string) string {
 	line := "kv-sync " + command
 	for _, f := range [][2]string{{"--name", se.flags.Name}, {"--project", se.flags.Project}, {"--config", se.flags.Config}, {"--env", se.flags.Env}} {
-		if f[1] != "" {
-			line += " " + f[0] + " " + f[1]
-		}
+		line += typed(f[0], f[1])
 	}
 	if se.flags.Local {
 		line += " --local"
 	}
 	return line
+}
+
+// typed are the flags as they would be typed again.
+func (f sourceFlags) typed() string {
+	return typed("--dir", f.Dir) + typed("--commit", f.Commit) + typed("--source", f.Source)
+}
+
+func (o optionFlags) typed() (line string) {
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"take-over", o.TakeOver}, {"allow-shrink", o.AllowShrink}, {"any-order", o.AnyOrder}, {"release", o.Release}, {"repair", o.Repair}, {"forget", o.Forget},
+	} {
+		if f.given {
+			line += " --" + f.name
+		}
+	}
+	return line
+}
+
+var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)
+
+// typed is a flag with its value, in quotes where a shell would want them.
+func typed(flag, value string) string {
+	switch {
+	case value == "":
+		return ""
+	case !plainWord.MatchString(value):
+		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return " " + flag + " " + value
 }

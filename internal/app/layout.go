@@ -40,7 +40,7 @@ func (s *Site) prepareFiles(ctx context.Context) (*kvsync.Engine, kvsync.Source,
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.settings.Code.Main != "" {
+	if s.settings.Code.Main != "" && s.settings.Project != "" {
 		s.Notices = append(s.Notices, kvsync.Problem{Path: s.settings.Where("worker"),
 			Reason: `the code is not deployed in the layout "pathname", only the files are`, Fix: "give it to the platform that the project runs on"})
 	}

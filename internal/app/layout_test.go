@@ -54,6 +54,35 @@ func TestPathnameLayout(t *testing.T) {
 	}
 }
 
+// The layout that a repository shares is its projects'. The Worker beside them,
+// which loads them, has the other one, and is rolled back and verified as ever.
+func TestPathnameLayoutBesideTheLoader(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	for name, text := range map[string]string{"kv-sync.toml": "layout = \"pathname\"\ndirectory = \"public\"\n", "projects/shop/public/index.html": "shop"} {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := inputs(root, f)
+	in.Name = "platform"
+	site := open(t, in)
+	if _, err := site.Deploy(t.Context(), kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := site.Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	in.Name, in.Project = "", "shop"
+	if p, err := open(t, in).Plan(t.Context(), kvsync.Options{}); err != nil || p.Layout != "pathname" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // TestUnfinished: no message says that the site is whole where it may be mixed.
 func TestUnfinished(t *testing.T) {
 	f := platformtest.Start(t)

@@ -43,7 +43,13 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		defer commit.Close()
 		from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
 	}
-	return config.Load(from)
+	set, notices, err := config.Load(from)
+	if err == nil && set.Project == "" && set.Layout == "pathname" {
+		if _, err := Projects(in); err == nil {
+			set.Layout = "content" // the file says it of the projects, and this is the Worker beside them
+		}
+	}
+	return set, notices, err
 }
 
 // repositoryOf is the folder that paths in configuration files may not leave:

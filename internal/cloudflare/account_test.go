@@ -121,6 +121,7 @@ func TestHints(t *testing.T) {
 		"401":                {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
 		"no token":           {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
 		"no subdomain":       {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
+		"bound namespace":    {refuse(400, 10041, "KV namespace 'x' not found."), "create it first", "create it first"},
 		"namespace":          {refuse(404, 10013, "namespace not found"), "namespace is gone", "namespace is gone"},
 		"wrong base URL":     {page(404, "nginx"), "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_API_BASE_URL"},
 		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},

@@ -108,7 +108,8 @@ const (
 	codeKeyMissing       = 10009
 	codeEnvMissing       = 10090 // a script, in wrangler's words a legacy environment
 	codeNamespaceMissing = 10013
-	codeNoRoute          = 7000 // an account or namespace id of the wrong form
+	codeBoundMissing     = 10041 // an upload's binding names a namespace that is not there
+	codeNoRoute          = 7000  // an account or namespace id of the wrong form
 	codeNoRouteTo        = 7003
 	codeQuota            = 10048 // "your account has reached the free usage limit for this operation for today"
 	codeNoSubdomain      = 10063
@@ -181,6 +182,8 @@ func (e *APIError) hint(needs permission) string {
 		return "the API token is not valid: check CLOUDFLARE_API_TOKEN, or create a token at " + tokensPage
 	case e.has(codeNamespaceMissing):
 		return "the KV namespace is gone, or belongs to another account: check the namespace id and CLOUDFLARE_ACCOUNT_ID"
+	case e.has(codeBoundMissing):
+		return "the wrangler file binds a KV namespace that this account does not have: create it first, or correct its id"
 	case e.has(codeNoRoute, codeNoRouteTo):
 		return "check CLOUDFLARE_ACCOUNT_ID and the namespace id"
 	case e.has(codeNoSubdomain):

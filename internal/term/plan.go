@@ -38,7 +38,10 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.changes("+", green, width, p.Added, known)
 	t.changes("~", yellow, width, p.Changed, known)
 	t.changes("-", red, width, p.Removed, known)
-	if p.WorkerChanged {
+	switch {
+	case p.WorkerChanged && p.First:
+		t.line("  %s the Worker's code, bindings and settings", t.with(green, "+"))
+	case p.WorkerChanged:
 		t.line("  %s the Worker's code, bindings or settings", t.with(yellow, "~"))
 	}
 	if n := len(p.Added) + len(p.Changed) + len(p.Removed); n == 0 && !p.WorkerChanged {
