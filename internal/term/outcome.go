@@ -89,7 +89,15 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 			t.line("  %s and %s more", t.with(red, "-"), Number(more))
 		}
 	}
-	t.line("%s %s; kept %s in use and %s too young to judge.", verb, Count(p.Deleted, "key"), Number(p.Kept), Number(p.Young))
+	what := verb + " " + Count(p.Deleted, "key")
+	if p.Deleted == 0 {
+		what = "Nothing to delete"
+	}
+	young := ""
+	if p.Young > 0 {
+		young = fmt.Sprintf(" and %s too young to judge", Number(p.Young))
+	}
+	t.line("%s; kept %s in use%s.", what, Number(p.Kept), young)
 	if p.Left > 0 {
 		t.line("%s more are left for the next prune.", Number(p.Left))
 	}
@@ -183,7 +191,11 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 			t.line("  %s and %s more", t.with(red, "!"), Number(bad-shown))
 		}
 	}
-	t.line("%s, %s of them that no retained deployment names; checked in %s.", Count(v.Keys, "key"), Number(v.Unrooted), Seconds(took))
+	unrooted := ""
+	if v.Unrooted > 0 {
+		unrooted = fmt.Sprintf(", %s of them named by no retained deployment", Number(v.Unrooted))
+	}
+	t.line("Checked %s in %s%s.", Count(v.Keys, "key"), Seconds(took), unrooted)
 	c.print(t.String())
 }
 
