@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/local"
@@ -37,8 +39,12 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	fmt.Fprintf(s.out, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
 	fmt.Fprintf(s.out, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
 		p.API, p.Account, p.Token)
-	for name, url := range p.Sites(ctx) {
-		fmt.Fprintf(s.out, "%s  %s\n", term.Visible(name), url)
+	if sites := p.Sites(ctx); len(sites) > 0 {
+		fmt.Fprintln(s.out, "Sites:")
+		for _, name := range slices.Sorted(maps.Keys(sites)) {
+			fmt.Fprintf(s.out, "  %s  %s\n", sites[name], term.Visible(name))
+		}
+		fmt.Fprintln(s.out)
 	}
 	fmt.Fprintln(s.out, "Ctrl-C stops it; what was deployed stays.")
 	<-ctx.Done()

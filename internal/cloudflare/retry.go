@@ -100,7 +100,7 @@ func (c *call) tellAgain(ctx context.Context, fail *APIError, wait time.Duration
 	}
 	log := c.account.log
 	log.LogAttrs(ctx, slog.LevelWarn, fmt.Sprintf("%s: %s; trying again in %.1f s", what, fail.brief(), wait.Seconds()))
-	log.LogAttrs(ctx, slog.LevelDebug, "that request was", slog.Int("attempt", fail.Tries), slog.String("error", fail.Error()))
+	log.LogAttrs(ctx, slog.LevelDebug, "that request was", slog.String("error", fail.Error()))
 }
 
 const (

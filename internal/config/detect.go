@@ -44,7 +44,7 @@ func (l *loader) here() string {
 			return filepath.ToSlash(rel)
 		}
 	}
-	return "."
+	return "this folder"
 }
 
 // detectName names the site where no configuration does.

@@ -92,12 +92,18 @@ func originText(o kvsync.Origin) string {
 	return s
 }
 
+// widest is how wide a column of paths becomes. A longer path stands out of it,
+// so that the others keep their sizes near.
+const widest = 60
+
 // column is how wide the paths are that are shown of these lists.
 func column(lists ...[]kvsync.Change) int {
 	width := 0
 	for _, list := range lists {
 		for _, ch := range list[:min(len(list), shown)] {
-			width = min(max(width, utf8.RuneCountInString(Visible(ch.Path))), 60)
+			if n := utf8.RuneCountInString(Visible(ch.Path)); n <= widest {
+				width = max(width, n)
+			}
 		}
 	}
 	return width

@@ -57,6 +57,15 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 	}
 }
 
+// One very long path does not push the sizes of all others away.
+func TestPlanWithALongPath(t *testing.T) {
+	long := "/" + strings.Repeat("a", 100)
+	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Added: []kvsync.Change{{Path: long, Size: 1}, {Path: "/b", Size: 2}, {Path: "/cc", Size: 3}}}
+	if got, want := planText(p, false), "\n  + "+long+"  1 B\n  + /b   2 B\n  + /cc  3 B\n"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
+	}
+}
+
 // Only the upload finds out which chunks of a large file changed.
 func TestPlanOfALargeFile(t *testing.T) {
 	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: changes(1, "film"), Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true}
