@@ -115,7 +115,7 @@ func (t *page) changes(mark string, s style, width int, list []kvsync.Change, kn
 	for _, ch := range list[:min(len(list), shown)] {
 		size := Bytes(ch.Size)
 		switch {
-		case mark == "~" && known:
+		case mark == "~" && known && Bytes(ch.Before) != size:
 			size = Bytes(ch.Before) + " → " + size
 		case mark == "-" && !known:
 			t.line("  %s %s", t.with(s, mark), Visible(ch.Path))

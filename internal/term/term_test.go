@@ -66,6 +66,14 @@ func TestPlanWithALongPath(t *testing.T) {
 	}
 }
 
+// A size that did not change, as far as it is shown, is shown once.
+func TestPlanOfTheSameSize(t *testing.T) {
+	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: []kvsync.Change{{Path: "/a", Size: 45_000_001, Before: 45_000_002}}}
+	if got := planText(p, false); !strings.Contains(got, "\n  ~ /a  45 MB\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // Only the upload finds out which chunks of a large file changed.
 func TestPlanOfALargeFile(t *testing.T) {
 	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: changes(1, "film"), Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true}
