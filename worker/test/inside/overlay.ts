@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { adopt, type RecordedEntry } from "../../src/adopt";
+import { Site, type View } from "../../src/assets";
 import { Overlaid } from "../../src/layers";
 import { LiveOverlay, openOverlay, OverlayUnavailableError } from "../../src/live_overlay";
 import { Manifest, ManifestError } from "../../src/manifest";
@@ -39,6 +40,23 @@ function deployed(more: Partial<StoredManifest> = {}): Manifest {
 }
 
 const over = (revision: number, entries: OverlayEntry[]) => openOverlay(site, encodeOverlay(site, revision, entries).buffer);
+
+/** KV with one value at a time, which tells what it was asked. */
+class FakeKV {
+  value: ArrayBuffer | null | Error = null;
+  asked: unknown[] = [];
+  /** What a read waits for. */
+  gate: Promise<void> | undefined;
+  readonly kv = this as unknown as KVNamespace;
+
+  async get(key: string, options: unknown): Promise<ArrayBuffer | null> {
+    this.asked.push([key, options]);
+    const value = this.value;
+    await this.gate;
+    if (value instanceof Error) throw value;
+    return value;
+  }
+}
 
 test("overlay manifests are written byte for byte as the vectors have them, and read so", ({ overlays }) => {
   assert.ok(Object.keys(overlays).length >= 2);
@@ -120,6 +138,55 @@ test("the overlay's entry comes first, a tombstone hides what is below, and what
   assert.deepEqual(layers.adopted(), [{ path: "/b", nonce: nonce("b") }, { path: "/gone", nonce: nonce("e") }]);
 });
 
+test("a flag of the other layer is refused, and what is no overlay's asset is never served", () => {
+  const flagged = (manifest: ArrayBuffer, flags: number) => {
+    new DataView(manifest).setUint16(64 + 62, flags, true);
+    return manifest;
+  };
+  const written1 = () => encodeOverlay(site, 1, [written("/n", "1")]).buffer;
+  assert.equal(openOverlay(site, flagged(written1(), 1)).asset(0).chunked, true);
+  for (const flags of [2, 4, 8, 16, 0x8000]) assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
+  for (const flags of [8, 12, 0x8008]) {
+    assert.equal(new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"), -1, "a tombstone, whatever else it is");
+    const base = encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, redirects: [], headers: [], assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }], directories: [], retired: [], adopted: new Map() });
+    assert.throws(() => new Manifest(flagged(base.buffer, flags)).asset(0), ManifestError);
+  }
+});
+
+test("what a site keeps in memory counts its overlay", async () => {
+  const fake = new FakeKV();
+  const manifest = deployed();
+  const opened = new Site(manifest);
+  assert.equal(opened.bytes, manifest.bytes);
+  const overlay = encodeOverlay(site, 1, [written("/n", "1")]).buffer;
+  fake.value = overlay;
+  assert.equal((await opened.view({ KV_SYNC_BLOBS: fake.kv })).look("/n")!.layer, "overlay");
+  assert.equal(opened.bytes, manifest.bytes + overlay.byteLength);
+});
+
+test("a site is asked as it is deployed, as KV shows it, and under an overlay that is given", async () => {
+  const fake = new FakeKV();
+  const opened = new Site(deployed({ adopted: new Map([["/b", nonce("b")]]) }));
+  fake.value = encodeOverlay(site, 1, [written("/a", "1")]).buffer;
+  const env = { KV_SYNC_BLOBS: fake.kv };
+  const [shown, given] = [await opened.view(env), opened.under(encodeOverlay(site, 2, [written("/a", "2"), written("/b", "b"), written("/old", "3")]).buffer)];
+  const digits = (view: View) => ["/a", "/b", "/old", "/older", "/none"].map((path) => view.look(path)?.hash[0] ?? null);
+  assert.deepEqual([opened.deployed, shown, given].map(digits), [["d", "d", null, null, null], ["1", "d", null, null, null], ["2", "d", "3", null, null]]);
+  assert.equal(await opened.view(env), shown, "a view is made once for each revision");
+  assert.throws(() => opened.under(encodeOverlay("other", 1, []).buffer), ManifestError);
+
+  // The view that was given answers whole requests too, from the overlay's keys.
+  fake.value = await new Response("written").arrayBuffer();
+  const answer = await given.fetch(new Request("https://example.com/a", { method: "HEAD" }), env);
+  assert.deepEqual([answer.status, answer.headers.get("location")], [301, "/deployed"]);
+  await given.read(given.look("/a")!, fake.kv);
+  assert.equal((fake.asked.at(-1) as string[])[0], `blog/o/b/${hash("2")}.${nonce("2")}`);
+
+  const plain = new Site(deployed({ serving: { html_handling: "", not_found_handling: "", overlay: false } }));
+  const before = fake.asked.length;
+  assert.deepEqual([await plain.view(env), fake.asked.length], [plain.deployed, before]);
+});
+
 test("the overlay's redirects come first, and its headers last", () => {
   const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) => written(path, "1", { content: { ...written("", "1").content!, rules } });
   const layers = new Overlaid(
@@ -130,23 +197,6 @@ test("the overlay's redirects come first, and its headers last", () => {
   assert.deepEqual(layers.meta.headers.map(({ set }) => set[0]![1]), ["deployed", "overlay"]);
   assert.deepEqual([layers.meta.site, layers.meta.overlay], ["blog", true]);
 });
-
-/** KV with one value at a time, which tells what it was asked. */
-class FakeKV {
-  value: ArrayBuffer | null | Error = null;
-  asked: unknown[] = [];
-  /** What a read waits for. */
-  gate: Promise<void> | undefined;
-  readonly kv = this as unknown as KVNamespace;
-
-  async get(key: string, options: unknown): Promise<ArrayBuffer | null> {
-    this.asked.push([key, options]);
-    const value = this.value;
-    await this.gate;
-    if (value instanceof Error) throw value;
-    return value;
-  }
-}
 
 test("KV is read at most every ten seconds, and an older revision is not gone back to", async () => {
   let now = 1_000_000;
