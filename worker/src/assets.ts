@@ -9,6 +9,7 @@ import { readIndex } from "./chunks";
 import { isNotModified } from "./conditional";
 import { HeaderRules, setHeaders } from "./headers";
 import { resolvePathname } from "./html";
+import { httpDate } from "./http_date";
 import { Overlaid, type Layers } from "./layers";
 import { LiveOverlay, openOverlay, OverlayUnavailableError } from "./live_overlay";
 import { Manifest, ManifestError, type Asset } from "./manifest";
@@ -16,8 +17,9 @@ import type { HeaderPair, Meta } from "./meta";
 import { resolveNotFound } from "./not_found";
 import type { OverlayNamespace } from "./overlay_entry";
 import { decodePathname, encodePathname } from "./pathname";
-import { requestedRanges } from "./range";
+import { requestedRanges, type Range } from "./range";
 import { Redirects } from "./redirects";
+import { Target } from "./target";
 
 /** The bindings that kv-sync gives to a version that it deploys. */
 export interface Env {
@@ -162,8 +164,8 @@ export class View implements Assets {
 
   /** An asset's bytes, or null if they are not in KV. Throws where KV fails. */
   async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
-    const file = await openFile(asset, kv);
-    const body = file && (await openBody(kv, file, asset.type, asset.hash, undefined));
+    if (!asset.chunked) return readBlob(kv, asset.key);
+    const body = await openParts(asset, kv, undefined);
     return body && body.stream;
   }
 
@@ -177,30 +179,32 @@ export class View implements Assets {
 
   /** Answers, or gives null where there is nothing within this share. Throws what is not foreseen. */
   answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
-    const url = URL.parse(request.url);
-    if (!url) return failure(400); // a Host that is none
-    const redirection = this.#rules.redirects.match(url);
+    const target = Target.parse(request.url);
+    if (!target) return failure(400); // a Host that is none
+    const { redirects } = this.#rules;
+    const redirection = redirects.size > 0 ? redirects.match(target.url) : undefined;
     if (redirection && "location" in redirection) {
-      return this.#short(url, redirection.status, { Location: redirection.location });
+      return this.#short(target, redirection.status, { Location: redirection.location });
     }
-    const pathname = redirection ? redirection.pathname : url.pathname;
+    const pathname = redirection ? redirection.pathname : target.pathname;
     const decoded = decodePathname(pathname);
     // Where a redirect leads is the site's affair, whatever is there.
-    const resolution = this.#resolve(decoded, redirection ? undefined : share);
-    if (!resolution) return share === undefined || redirection ? this.#short(url, 404, {}) : null;
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return this.#short(url, 405, { Allow: "GET, HEAD" });
+    const resolution = this.#resolve(decoded, redirection ? "all" : (share ?? "all"));
+    if (!resolution) return share === undefined || redirection ? this.#short(target, 404, {}) : null;
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      return this.#short(target, 405, { Allow: "GET, HEAD" });
     }
     // Each pathname has one spelling; others lead there, in one step with those of html_handling.
     const canonical = encodePathname("redirect" in resolution ? resolution.redirect : decoded);
     if ("redirect" in resolution || canonical !== pathname) {
-      return this.#short(url, 307, { Location: canonical + url.search });
+      return this.#short(target, 307, { Location: canonical + target.url.search });
     }
     // What answers for another name may be another content tomorrow.
     const asset = this.#layers.asset(resolution.asset);
     const contentHashed =
       !redirection && asset.layer === "deployed" && isContentHashed(decoded) && this.#layers.find(decoded) === resolution.asset;
-    return this.#serve(request, url, env, asset, resolution.status, contentHashed);
+    return this.#serve(method, request.headers, target, env, asset, resolution.status, contentHashed);
   }
 
   /**
@@ -208,14 +212,18 @@ export class View implements Assets {
    * that is retired, under whatever spelling, and a retired one before the
    * answer for what is not found.
    */
-  #resolve(pathname: string, share: Share = "all"): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
+  #resolve(pathname: string, share: Share): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
     const layers = this.#layers;
     const { htmlHandling, notFoundHandling } = layers.meta;
     // The same few pathnames are asked for again and again on the way.
-    const known = new Map<string, number>();
+    const asked: string[] = [];
+    const found: number[] = [];
     const any = (path: string): number => {
-      const index = known.get(path) ?? layers.find(path);
-      known.set(path, index);
+      const known = asked.indexOf(path);
+      if (known >= 0) return found[known]!;
+      const index = layers.find(path);
+      asked.push(path);
+      found.push(index);
       return index;
     };
     let sawRetired = false;
@@ -226,77 +234,93 @@ export class View implements Assets {
       return -1;
     };
 
-    const found =
+    const resolution =
       resolvePathname(pathname, htmlHandling, current) ??
       (sawRetired && share !== "current" ? resolvePathname(pathname, htmlHandling, any) : undefined);
-    if (found) return "redirect" in found ? found : { asset: found.asset, status: 200 };
+    if (resolution) return "redirect" in resolution ? resolution : { asset: resolution.asset, status: 200 };
     return share === "all" ? resolveNotFound(pathname, notFoundHandling, current) : undefined;
   }
 
   async #serve(
-    request: Request,
-    url: URL,
+    method: "GET" | "HEAD",
+    asked: Headers,
+    target: Target,
     env: Env,
     asset: Asset,
     status: 200 | 404,
     contentHashed: boolean,
   ): Promise<Response> {
     const etag = `"${asset.hash}"`;
-    const lastModified = status === 200 ? new Date(asset.modified * 1000).toUTCString() : undefined;
+    const lastModified = status === 200 ? httpDate(asset.modified) : undefined;
     const headers: Record<string, string> = { ETag: etag };
     // What is sent to one client only is not for shared caches.
-    if (!request.headers.has("authorization")) {
+    if (!asked.has("authorization")) {
       headers["Cache-Control"] = cacheControl(contentHashed);
       Object.assign(headers, this.#rules.edge.asset);
     }
-    if (isNotModified(request.headers, etag, lastModified)) return this.#finish(url, null, 304, headers, asset.headers);
+    if (isNotModified(asked, etag, lastModified)) return this.#finish(target, null, 304, headers, asset.headers);
 
     headers["Content-Type"] = asset.type;
     if (lastModified !== undefined) {
       headers["Last-Modified"] = lastModified;
       headers["Accept-Ranges"] = "bytes";
     }
-    if (request.method === "HEAD") {
+    if (method === "HEAD") {
       headers["Content-Length"] = String(asset.size);
-      return this.#finish(url, null, status, headers, asset.headers);
+      return this.#finish(target, null, status, headers, asset.headers);
     }
 
-    const ranges = lastModified === undefined ? undefined : requestedRanges(request.headers, asset.size, etag, lastModified);
-    if (ranges?.length === 0) return this.#short(url, 416, { "Content-Range": `bytes */${asset.size}` });
-    let body: Body | null;
+    const ranges = lastModified === undefined ? undefined : requestedRanges(asked, asset.size, etag, lastModified);
+    if (ranges?.length === 0) return this.#short(target, 416, { "Content-Range": `bytes */${asset.size}` });
+    let stream: ReadableStream | null | undefined;
     try {
-      const file = await openFile(asset, env.KV_SYNC_BLOBS);
-      body = file && (await openBody(env.KV_SYNC_BLOBS, file, asset.type, asset.hash, ranges));
+      if (ranges || asset.chunked) {
+        const body = await openParts(asset, env.KV_SYNC_BLOBS, ranges);
+        Object.assign(headers, body?.headers);
+        stream = body?.stream;
+      } else {
+        headers["Content-Length"] = String(asset.size);
+        stream = await readBlob(env.KV_SYNC_BLOBS, asset.key);
+      }
     } catch (error) {
       if (error instanceof ManifestError) throw error;
-      console.error(`kv-sync: cannot read ${asset.key} for ${url.pathname}:`, error);
+      console.error(`kv-sync: cannot read ${asset.key} for ${target.pathname}:`, error);
       return failure(503);
     }
-    if (body) return this.#finish(url, body.stream, ranges ? 206 : status, Object.assign(headers, body.headers), asset.headers);
+    if (stream) return this.#finish(target, stream, ranges ? 206 : status, headers, asset.headers);
     if (asset.retired) return failure(404);
-    console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${url.pathname} is not in KV; run kv-sync verify`);
+    console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${target.pathname} is not in KV; run kv-sync verify`);
     return failure(503);
   }
 
   /** An answer that is no asset and has no body. */
-  #short(url: URL, status: number, headers: Record<string, string>): Response {
-    return this.#finish(url, null, status, Object.assign(headers, this.#rules.edge.other));
+  #short(target: Target, status: number, headers: Record<string, string>): Response {
+    return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
   }
 
   /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
-  #finish(url: URL, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
+  #finish(target: Target, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
     const response = new Response(body, { status, headers });
-    this.#rules.headers.apply(url, response);
+    const rules = this.#rules.headers;
+    if (rules.size > 0) rules.apply(target.url, response);
     if (own) setHeaders(response.headers, own);
     return response;
   }
 }
 
-/** Where the bytes of an asset lie, or null if its index is not in KV. */
-async function openFile({ key, site, hash, size, chunked }: Asset, kv: KVNamespace): Promise<File | null> {
-  if (!chunked) return { size, blobSize: size, key: () => key };
-  const index = await readBlob(kv, key);
-  return index && readIndex(await new Response(index).arrayBuffer(), site, hash, size);
+/**
+ * The body of an answer that is no single blob, or null if the chunks' index or
+ * the first blob is not in KV. (A whole file in one blob is that blob: KV's own
+ * stream costs the Worker nothing to pass on.)
+ */
+async function openParts({ key, site, hash, type, size, chunked }: Asset, kv: KVNamespace, ranges: Range[] | undefined): Promise<Body | null> {
+  let file: File = { size, blobSize: size, key: () => key };
+  if (chunked) {
+    const index = await readBlob(kv, key);
+    if (!index) return null;
+    file = await readIndex(await new Response(index).arrayBuffer(), site, hash, size);
+  }
+  return openBody(kv, file, type, hash, ranges);
 }
 
 /** Logs what went wrong, without the query, which may hold what is nobody's business. */

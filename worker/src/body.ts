@@ -27,8 +27,9 @@ interface Step {
 const encoder = new TextEncoder();
 
 /**
- * The whole file, one range of it, or several as multipart/byteranges. Null if
- * the first blob that it needs is not in KV. Throws if that cannot be read.
+ * A file in several blobs, one range of a file, or several as
+ * multipart/byteranges. Null if the first blob that it needs is not in KV.
+ * Throws if that cannot be read.
  *
  * What goes wrong with a later blob breaks the stream off, short of the
  * Content-Length, so that no one takes what came for all. However large the
@@ -41,12 +42,6 @@ export async function openBody(
   boundary: string,
   ranges: Range[] | undefined,
 ): Promise<Body | null> {
-  // KV's own stream costs the Worker nothing to pass on.
-  if (!ranges && file.size <= file.blobSize) {
-    const stream = await readBlob(kv, file.key(0));
-    return stream && { stream, headers: { "Content-Length": String(file.size) } };
-  }
-
   const headers: Body["headers"] = {};
   const steps: Step[] = [];
   const parts = ranges ?? [{ from: 0, to: file.size }];

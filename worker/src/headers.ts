@@ -11,12 +11,15 @@ export class HeaderRules {
     this.#rules = rules.map((rule) => ({ rule, pattern: new Pattern(rule.path) }));
   }
 
+  get size(): number {
+    return this.#rules.length;
+  }
+
   /**
    * Applies every rule that matches, in order. The first rule to name a header
    * replaces what was there; further ones add to it.
    */
   apply(url: URL, response: Response): void {
-    if (this.#rules.length === 0) return; // Response.headers is an object made when it is asked for
     const { headers } = response;
     const own = new Set<string>();
     for (const { rule, pattern } of this.#rules) {

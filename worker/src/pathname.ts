@@ -1,5 +1,8 @@
 // Pathnames on their way between a URL, percent-encoded, and a manifest, decoded.
 
+/** What encodeURIComponent leaves as it is, and slashes. */
+const unreserved = /^[\w\-.!~*'()/]*$/;
+
 /**
  * The pathname that a manifest would list for a URL's pathname. Each segment is
  * decoded by itself, and one that cannot be is taken as it stands. Slashes are
@@ -13,6 +16,7 @@ export function decodePathname(pathname: string): string {
 
 /** The one spelling under which a pathname is served, for a Location or to compare with. */
 export function encodePathname(pathname: string): string {
+  if (unreserved.test(pathname)) return pathname; // as nearly all are
   return pathname.split("/").map(encodeSegment).join("/");
 }
 

@@ -25,9 +25,12 @@ export class Redirects {
     });
   }
 
+  get size(): number {
+    return this.#rules.length;
+  }
+
   /** Where a URL leads, or undefined if no rule matches. */
   match(url: URL): Redirection | undefined {
-    if (this.#rules.length === 0) return undefined;
     const fixed = Math.min(...staticKeys(url).map((key) => this.#static.get(key) ?? Infinity));
     for (const { index, pattern } of this.#dynamic) {
       if (index > fixed) break;

@@ -7,6 +7,7 @@ import { Site, type Env } from "./assets";
 import { Glob } from "./glob";
 import manifest from "./kv-sync-manifest.bin";
 import { Manifest } from "./manifest";
+import { Target } from "./target";
 
 /** What the wrangler file's "assets" says of the Worker. */
 export interface Routing {
@@ -40,7 +41,7 @@ export function route(main: unknown, { binding, site: ours = [], worker: theirs 
   const toWorker = theirs.map((pattern) => new Glob(pattern));
 
   async function answer(request: Request, worker: Answer): Promise<Response> {
-    const pathname = URL.parse(request.url)?.pathname ?? "";
+    const pathname = Target.parse(request.url)?.pathname ?? "";
     if (toSite.some((glob) => glob.matches(pathname))) return site.fetch(request, bindings);
     if (toWorker.some((glob) => glob.matches(pathname))) return worker(request);
     const all = notFound === "always" || (notFound === "navigation" && request.headers.get("Sec-Fetch-Mode") === "navigate");

@@ -28,9 +28,9 @@ const encoder = new TextEncoder();
  */
 export function sha256(text: string): Uint32Array {
   if (text.length > longestText) throw new RangeError(`sha256: ${text.length} UTF-16 units are too many`);
-  const length = encoder.encodeInto(text, padded).written;
+  const length = encode(text);
   const end = (length + 9 + 63) & ~63;
-  padded.fill(0, length, end);
+  for (let i = length; i < end; i++) padded[i] = 0;
   padded[length] = 0x80;
   words.setUint32(end - 4, length << 3);
 
@@ -44,6 +44,16 @@ export function sha256(text: string): Uint32Array {
   state[7] = 0x5be0cd19;
   for (let block = 0; block < end; block += 64) compress(block);
   return state;
+}
+
+/** Writes a text in UTF-8 to where it is padded, and returns its length. A pathname is seldom worth a call out of JavaScript. */
+function encode(text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return encoder.encodeInto(text, padded).written;
+    padded[i] = unit;
+  }
+  return text.length;
 }
 
 function compress(block: number): void {

@@ -12,6 +12,7 @@ import "./pattern";
 import "./range";
 import "./redirects";
 import "./stored";
+import "./target";
 import { runAll, type Vectors } from "./harness";
 
 export default {
