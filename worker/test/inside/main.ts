@@ -4,6 +4,7 @@ import "./conditional";
 import "./dynamic";
 import "./glob";
 import "./html";
+import "./http_date";
 import "./manifest";
 import "./meta";
 import "./overlay";

@@ -32,3 +32,11 @@ test("encoding gives a pathname that decodes to itself and stays on the site", (
     assert.equal(url.search + url.hash, "", path);
   }
 });
+
+test("encoding a segment is encodeURIComponent, whatever stands in it", () => {
+  for (let code = 0; code < 0x180; code++) {
+    const character = String.fromCharCode(code);
+    if (character === "/") continue;
+    for (const segment of [character, `a${character}b`]) assert.equal(encodePathname(`/x/${segment}`), `/x/${encodeURIComponent(segment)}`, `${code}`);
+  }
+});
