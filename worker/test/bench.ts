@@ -24,7 +24,8 @@ const sizes = (process.env["FILES"] ?? "10,1000,10000,100000").split(",").map(Nu
 const starts = Number(process.env["STARTS"] ?? 4);
 const rounds = Number(process.env["ROUNDS"] ?? 12);
 const requestsInTurn = 250;
-const requestsToWarmUp = 2000;
+/** Of each kind; by then V8 has compiled most of what it will. */
+const requestsToWarmUp = 4000;
 const page = Buffer.alloc(4096, "x");
 /** The number of files of the site that is measured. */
 let current = 0;
