@@ -6,6 +6,7 @@
 //
 // Until `current` is written nobody sees anything of it.
 
+import { largestValue } from "./chunks";
 import { encodeCode, type EncodedCode, type ProjectCode } from "./code";
 import { write, writeAll } from "./kv_write";
 import { readLeft, readStored } from "./live";
@@ -17,7 +18,7 @@ import { RefusedError, type Problem } from "./problem";
 import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
 import { encodeServed } from "./served";
 import { encodeStored, type Serving, type StoredManifest } from "./stored";
-import { hashUpload, largestValue, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
 import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "./version";
 
 export type { ProjectCode, ProjectModule } from "./code";

@@ -2,6 +2,7 @@
 // (internal/source): nothing is published that it would refuse, and everything
 // that is refused is refused together.
 
+import { largestValue } from "./chunks";
 import { contentType } from "./content_type";
 import { parseHeaders } from "./headers_file";
 import type { HeaderRule, Redirect } from "./meta";
@@ -34,9 +35,6 @@ export interface Upload {
   redirects: Redirect[];
   headers: HeaderRule[];
 }
-
-/** The most that a value of KV holds. */
-export const largestValue = 25 << 20;
 
 /** Percent-encoded, it still fits into the request lines that browsers and proxies accept. */
 const longestPath = 1024;
