@@ -1,7 +1,7 @@
 // Writing a body into KV as blobs: docs/format.md, "Keys" and "Chunk index".
 
 import { bytesOf, partsOf, sizeOf, type BlobBody, type KeptBody, type Part } from "./body_parts";
-import { encodeIndex, largestFile, type BlobRef } from "./chunks";
+import { encodeIndex, largestFile, largestValue, type BlobRef } from "./chunks";
 import { write } from "./kv_write";
 
 /** How to write a blob; all may be left out. */
@@ -37,6 +37,11 @@ export interface HashedBody {
   parts: string[];
 }
 
+/** A file has 4 GiB or more. */
+export class TooLargeError extends RangeError {
+  override name = "TooLargeError";
+}
+
 /** A nonce of now: the second, so that every key tells its age, and 4 random bytes. */
 export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes)): string {
   const nonce = new Uint8Array(8);
@@ -54,7 +59,7 @@ export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void =
  * A body in memory is not copied. Of a stream, of known length or not, about 25
  * MiB are held at a time; it is read once, to its end, or cancelled.
  *
- * Throws a RangeError for 4 GiB and more, a TypeError for a stream that gives no
+ * Throws a TooLargeError for 4 GiB and more, a TypeError for a stream that gives no
  * bytes or was read already, and otherwise what the stream or KV throws.
  */
 export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, options: BlobOptions = {}): Promise<WrittenBlob> {
@@ -98,19 +103,24 @@ export async function hashBlob(body: KeptBody): Promise<HashedBody> {
   return { hash, size, parts };
 }
 
+/** The nonce that the blob of a file of so many bytes gets from a run. */
+export function nonceOf(size: number, nonce: string): string {
+  return size > largestValue ? indexNonce(nonce) : nonce;
+}
+
 /**
- * The nonce of an index that a run writes. It is another than that of the run's
- * other blobs, lest the key be that of a small file which holds the very bytes
- * that the index is hashed by.
+ * The nonce of an index is another than that of the run's other blobs, lest the
+ * key be that of a small file which holds the very bytes that the index is
+ * hashed by.
  */
-export function indexNonce(nonce: string): string {
+function indexNonce(nonce: string): string {
   const bytes = Uint8Array.fromHex(nonce);
   bytes[7]! ^= 1;
   return bytes.toHex();
 }
 
 function grown(size: number, part: Part): number {
-  if (size + sizeOf(part) > largestFile) throw new RangeError("the file has 4 GiB or more, which is too large; make it smaller, or serve it from R2");
+  if (size + sizeOf(part) > largestFile) throw new TooLargeError("the file has 4 GiB or more, which is too large; make it smaller, or serve it from R2");
   return size + sizeOf(part);
 }
 
