@@ -37,9 +37,9 @@ export interface EncodedCode {
 /** Puts code into a version's form, its names in order, so that equal code is equal text; what is wrong with it are problems. */
 export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode {
   const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.toWellFormed(), reason, fix });
-  const { main, compatibilityDate, compatibilityFlags = [], ...given } = isRecord(code) ? code : ({} as ProjectCode);
+  const { main, compatibilityDate, ...given } = isRecord(code) ? code : ({} as ProjectCode);
   const modules = recordOf(given.modules);
-  const env = recordOf(given.env ?? {});
+  const env = given.env === undefined ? {} : recordOf(given.env);
   if (!modules) refuse("code", "the modules are no record by name", 'give them like { "index.js": "export default { … }" }');
   if (!env) refuse("code", "the variables are no record by name", 'give them like { "GREETING": "hello" }, or none');
   const encoded = Object.entries(modules ?? {}).map(([name, module]): [string, EncodedModule] => {
@@ -50,7 +50,9 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   const entry = encoded.find(([name]) => name === main)?.[1];
   if (!entry || !("js" in entry)) refuse("code", `main is ${JSON.stringify(main) ?? "nothing"}, and no JavaScript module is called so`, "name one of modules");
   if (typeof compatibilityDate !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(compatibilityDate)) refuse("code", "the compatibility date is none", 'give one like "2026-01-01"');
-  if (!Array.isArray(compatibilityFlags) || !compatibilityFlags.every((flag) => typeof flag === "string" && /^\w+$/.test(flag))) refuse("code", "a compatibility flag is none", 'give names like "nodejs_compat"');
+  const flags: unknown = given.compatibilityFlags === undefined ? [] : given.compatibilityFlags;
+  const compatibilityFlags = Array.isArray(flags) && flags.every((flag) => typeof flag === "string" && /^\w+$/.test(flag)) ? (flags as string[]) : undefined;
+  if (!compatibilityFlags) refuse("code", "a compatibility flag is none", 'give a list of names like "nodejs_compat"');
   const variables = Object.entries(env ?? {});
   for (const [name, value] of variables) {
     if (!isJSON(value)) refuse(`code: ${name}`, "the variable is nothing that JSON can hold", "give a string, number, boolean, null, list or object; bindings come from the loader");
@@ -58,7 +60,7 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   return {
     main,
     compatibility_date: compatibilityDate,
-    ...(compatibilityFlags.length > 0 && { compatibility_flags: compatibilityFlags }),
+    ...(compatibilityFlags && compatibilityFlags.length > 0 && { compatibility_flags: compatibilityFlags }),
     modules: sorted(encoded),
     ...(variables.length > 0 && { env: sorted(variables) }),
   };

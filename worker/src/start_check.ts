@@ -20,7 +20,12 @@ export async function checkStart(loader: Pick<WorkerLoader, "load">, code: Encod
   let name = "kv-sync-start.js";
   while (name in code.modules) name = `_${name}`;
   const main = JSON.stringify(`./${code.main.replace(/^\.\//, "")}`);
-  const js = `export * from ${main}; export { default } from ${main}; export const kvSyncStart = { fetch: () => new Response() };`;
+  const js = `import * as main from ${main};
+export * from ${main};
+export default main.default ?? {};
+export const kvSyncStart = { fetch: () => new Response(null, { status: main.default ? 204 : 404 }) };`;
+  const refuse = (reason: string, fix: string) => new RefusedError([{ path: "code", reason, fix }]);
+  let answer: Response;
   try {
     const worker = loader.load({
       mainModule: name,
@@ -31,9 +36,10 @@ export async function checkStart(loader: Pick<WorkerLoader, "load">, code: Encod
       globalOutbound: null,
       limits: startLimits,
     });
-    await worker.getEntrypoint("kvSyncStart").fetch("https://start.invalid/");
+    answer = await worker.getEntrypoint("kvSyncStart").fetch("https://start.invalid/");
   } catch (error) {
     const reason = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").slice(0, longestReason).toWellFormed();
-    throw new RefusedError([{ path: "code", reason: `it does not start: ${reason}`, fix: "mend it; what it needs while it starts has to be in its variables" }]);
+    throw refuse(`it does not start: ${reason}`, "mend it; what it needs while it starts has to be in its variables");
   }
+  if (!answer.ok) throw refuse("its main module has no default export", "export what answers requests: export default { fetch() { … } }");
 }

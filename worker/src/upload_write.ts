@@ -96,7 +96,7 @@ export class Uploader {
     }
   }
 
-  /** Chunks of what a file replaces may be in it still. An index that is gone or damaged tells of none. */
+  /** Chunks of what a file replaces may be in it still: its own path alone is worth a read. An index that is gone or damaged tells of none. */
   async #learnChunks({ path, body, size }: UploadedFile): Promise<void> {
     const live = this.#live.get(path);
     if (!live || live.size <= largestValue || !(body instanceof ReadableStream || size > largestValue)) return;

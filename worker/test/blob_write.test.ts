@@ -144,9 +144,9 @@ describe("writeBlob", () => {
   });
 
   it("refuses 4 GiB", async () => {
-    const { name, error, cancelled } = await ask({ kind: "stream", size: 2 ** 32, piece: chunkSize, fill: 0, hashed: true });
-    assert.deepEqual([name, cancelled], ["TooLargeError", true]);
-    assert.match(error!, /has 4 GiB or more, .*; make it smaller/);
+    const { name, error, cancelled } = await ask({ kind: "stream", size: 2 ** 32, piece: chunkSize, fill: 0, hashed: true, deploy: true });
+    assert.deepEqual([name, cancelled], ["RefusedError", true]);
+    assert.match(error!, /\n {2}film.mp4: the file has 4 GiB or more; make it smaller/);
     assert.equal(platform.kv.writes.length, 1, "the one chunk that all are");
   });
 

@@ -69,12 +69,15 @@ const ask = async (path: string, project = "shop") => {
   return status === 200 ? body : status;
 };
 
+/** 26 MiB: a chunk of the one text, and one of the other. */
+const film = (second = "fedcba9876543210"): Runs => ({ runs: [["0123456789abcdef", 1 << 20], [second, 10 << 16]] });
+
 const currentKey = "project/shop/current";
 const pages = { "/index.html": "home", "/a.txt": "a", "/b.txt": "b", "/c.txt": "c" };
 
 describe("the corpus", () => {
   /** The corpus that the Go side writes for this reader; a file there that is not listed fails the test, and so does one that is missing. */
-  const writtenByGo = ["assets-only.json", "changed.json", "rolled-back.json"];
+  const writtenByGo = ["assets-only.json", "changed.json", "chunked.json", "rolled-back.json"];
 
   it("is what deployProject writes", async () => {
     for (const [name, text] of await projectFiles()) {
@@ -216,8 +219,8 @@ describe("deployProject", () => {
   });
 
   it("refuses what KV cannot hold", async () => {
-    const { problems } = await deploy({ "/index.html": "x", "/film.mp4": "x".repeat((25 << 20) + 1) });
-    assert.deepEqual(problems!.map(({ path, reason }) => [path, reason]), [["film.mp4", "the file has 25.0 MiB, and a value in KV at most 25"]]);
+    const { problems } = await deploy({ "/index.html": "x", "/_redirects": film() });
+    assert.deepEqual(problems!.map(({ path, reason }) => [path, reason]), [["_redirects", "the file has more than 25 MiB"]]);
     const code = (js: string) => ({ code: { main: "a", modules: { a: { js } }, compatibilityDate: "2026-01-01" } });
     assert.match((await deploy({ "/index.html": "x" }, 0, code("x".repeat(25 << 20)))).error, /the code takes 25.0 MiB in KV/);
     assert.deepEqual(platform.kv.writes, []);
@@ -326,5 +329,217 @@ describe("deployProject", () => {
     assert.equal(reply.status, 422);
     assert.match(reply.body, /took longer than half the grace period/);
     assert.ok(!platform.kv.values.has(currentKey));
+  });
+
+  it("says of every argument what it has to be", async () => {
+    const call = async (...args: unknown[]) => {
+      const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify({ arguments: args }) });
+      assert.equal(reply.status, 422, JSON.stringify(args));
+      return JSON.parse(reply.body) as Answer;
+    };
+    const good = { "/index.html": "home" };
+    for (const files of [[], [null], [5], ["/index.html"], [[good]]]) {
+      const { name, error } = await call("shop", ...files);
+      assert.deepEqual([name, /files: the files are no record and no Map of files by pathname; give them like \{ "\/index.html"/.test(error)], ["RefusedError", true], error);
+    }
+    for (const file of [null, 5, [], {}, { body: null }, { body: { body: "x" } }]) {
+      const { name, error } = await call("shop", { "/index.html": file });
+      assert.deepEqual([name, /index.html: the file is no string, ArrayBuffer, Uint8Array, Blob or ReadableStream; give its bytes/.test(error)], ["RefusedError", true], error);
+    }
+    assert.match((await call()).error, /project: the id is none; use a-z/);
+    for (const options of [null, 5, "x", []]) assert.match((await call("shop", good, options)).error, /^deployProject: the options are no object; give one like \{ kv: env.KV_SYNC_BLOBS \}/);
+    for (const [options, what] of [
+      [{ kv: {} }, "a KV namespace"], [{ kv: "KV" }, "a KV namespace"], [{ start: true }, "a worker loader"], [{ actor: 5 }, "a string"], [{ subject: {} }, "a string"],
+      [{ retain: "5" }, "a number of deployments, 1 or more"], [{ grace: null }, "a number of seconds, 0 or more"], [{ mostWrites: 0.5 }, "a number of writes"],
+      [{ allowShrink: "no" }, "true or false"], [{ repair: 1 }, "true or false"], [{ after: null }, "the version that"], [{ now: 5 }, "a function"], [{ random: 5 }, "a function"],
+    ] as const) {
+      const { name, error } = await call("shop", good, options);
+      assert.deepEqual([name, error.startsWith(`deployProject: ${Object.keys(options)[0]} is not what it has to be; give ${what}`)], ["TypeError", true], error);
+    }
+    const code = { main: "a", modules: { a: "" }, compatibilityDate: "2026-01-01" };
+    for (const [bad, reason] of [
+      [null, /the modules are no record/], ["x", /the modules are no record/], [{ ...code, modules: null }, /the modules are no record/], [{ ...code, modules: ["a"] }, /the modules are no record/],
+      [{ ...code, env: null }, /the variables are no record/], [{ ...code, env: "x" }, /the variables are no record/], [{ ...code, compatibilityFlags: "x" }, /a compatibility flag is none/], [{ ...code, compatibilityFlags: null }, /a compatibility flag is none/],
+      [{ ...code, compatibilityDate: ["2026-01-01"] }, /the compatibility date is none/], [{ ...code, main: null }, /main is null, and no/], [{ ...code, modules: { a: null } }, /none of js, text/], [{ ...code, modules: { a: "", b: { wasm: 5 } } }, /none of js, text/],
+    ] as const) {
+      const { name, error } = await call("shop", good, { code: bad });
+      assert.deepEqual([name, reason.test(error)], ["RefusedError", true], error);
+    }
+    assert.deepEqual([platform.kv.reads, platform.kv.writes], [[], []]);
+  });
+});
+
+describe("large files", () => {
+  const kinds = [undefined, "stream", "blob", "text"] as const;
+  const page = { "/index.html": "film" };
+  const as = (body: Runs, as: (typeof kinds)[number]) => ({ body, ...(as && { as }) });
+  const served = async () => (await ask("/film.mp4")) === new TextDecoder().decode(expand(film()));
+
+  it("are the same however they are given", async () => {
+    const first = await deployed({ ...page, "/film.mp4": film() });
+    assert.deepEqual([first.uploaded, await served()], [4, true]);
+    for (const kind of kinds) {
+      platform.kv.reset();
+      const again = await deployed({ ...page, "/film.mp4": as(film(), kind) }, 1);
+      assert.deepEqual(again, { ...first, uploaded: 0, unchanged: 2, noChange: true });
+      assert.deepEqual(platform.kv.writes, []);
+    }
+  });
+
+  it("that change upload the chunks that do", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const before = new Map(platform.kv.values);
+    for (const kind of kinds) {
+      platform.kv.reset(before);
+      assert.equal((await deployed({ ...page, "/film.mp4": as(film("FEDCBA9876543210"), kind) }, 1)).uploaded, 2, kind);
+      assert.equal((await deployed({ ...page, "/film.mp4": as(film(), kind), "/same.mp4": as(film(), kind) }, 2)).uploaded, 2, "what was live before is not believed to be there");
+      assert.ok(await served());
+    }
+  });
+
+  it("upload every chunk where the live index is gone or damaged, or nothing is believed", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const before = new Map(platform.kv.values);
+    const [key, index] = [...before].find(([, value]) => value.toString("latin1", 0, 4) === "KVSC")!;
+    for (const kind of kinds) {
+      const again = { "/film.mp4": as(film("FEDCBA9876543210"), kind) };
+      for (const damaged of [undefined, index.subarray(1)]) {
+        platform.kv.reset(before);
+        if (damaged) platform.kv.values.set(key, damaged);
+        else platform.kv.values.delete(key);
+        assert.equal((await deployed({ ...page, ...again }, 1)).uploaded, 3);
+      }
+      platform.kv.reset(before);
+      assert.equal((await deployed({ ...page, ...again }, 1, { options: { repair: true } })).uploaded, 4);
+    }
+  });
+
+  it("are not taken for small ones that their index is hashed by", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const index = [...platform.kv.values.values()].find((value) => value.toString("latin1", 0, 4) === "KVSC")!;
+    const small = { body: index.subarray(0, 24 + 2 * 32).toString("base64") };
+    for (const kind of ["stream", "blob"] as const) {
+      platform.kv.reset(new Map());
+      const both = await deployed({ ...page, "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } as never }, 0, { files: { "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } } });
+      assert.equal(both.uploaded, 4);
+      assert.ok(await served());
+      const swapped = await deployed({}, 1, { files: { "/film.mp4": { ...small, as: kind }, "/small": as(film(), kind) } });
+      assert.deepEqual([swapped.noChange, swapped.uploaded], [false, 0]);
+      assert.ok((await ask("/small")) === new TextDecoder().decode(expand(film())), "each is at the other's place");
+    }
+  });
+
+  it("count by their chunks", async () => {
+    for (const kind of kinds) {
+      const files = { "/film.mp4": as(film(), kind), "/index.html": "x" };
+      assert.match((await deploy(files, 0, { options: { mostWrites: 8 } })).error, /9 values would be written, and a Worker may write 8/);
+      assert.ok(!platform.kv.values.has(currentKey));
+      await deployed(files, 0, { options: { mostWrites: 9 } });
+      platform.kv.reset(new Map());
+    }
+    const two = { "/film.mp4": as(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
+    assert.match((await deploy({}, 0, { files: two, options: { mostWrites: 7 } })).error, /8 values would be written/);
+    assert.equal(platform.kv.writes.length, 3, "it stops after the stream that was too much");
+  });
+});
+
+describe("streams and Blobs", () => {
+  const given = (text: string, as: NonNullable<DescribedFile["as"]>) => ({ body: text, as });
+
+  it("are files like others", async () => {
+    for (const as of ["stream", "blob", "text"] as const) {
+      platform.kv.reset(new Map());
+      await deployed({ "/index.html": given("home", as), "/empty.txt": given("", as), "/_redirects": given("/old /a.txt 301", as), "/_headers": given("/*\n  X-A: b", as), "/a.txt": { ...given("a", as), contentType: "text/x-a" } });
+      const reply = await platform.ask("loader", "/a.txt", { headers: { host: "shop.example.com", "x-ttl": "0" } });
+      assert.deepEqual([reply.body, reply.headers["x-a"], reply.headers["content-type"]], ["a", "b", "text/x-a"]);
+      assert.deepEqual([await ask("/"), await ask("/empty.txt"), await ask("/old")], ["home", "", 301]);
+      assert.equal(platform.kv.writes.length, 8);
+    }
+  });
+
+  it("of one content are one blob", async () => {
+    const { uploaded } = await deployed({ "/a": given("same", "stream"), "/b": given("same", "stream"), "/c": "same", "/d": given("same", "blob") });
+    assert.equal(uploaded, 1);
+  });
+
+  it("are not read where something else is refused, and stop a deploy that would remove too much", async () => {
+    await deployed(pages);
+    platform.kv.reset();
+    assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
+    assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /4 of 4 files would be removed/);
+    assert.match((await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error, /z.txt: the stream is read already, or is another file's too; give each/);
+    assert.deepEqual(platform.kv.writes, []);
+  });
+
+  it("that break leave visitors what they have", async () => {
+    await deployed(pages);
+    const { error } = await deploy({ ...pages, "/a.txt": given("new", "stream"), "/z.txt": given("z", "broken stream") }, 1);
+    assert.equal(error, "upload /z.txt: the line is dead");
+    assert.equal(await ask("/a.txt"), "a");
+    assert.equal((await deploy({ ...pages, "/_redirects": given("z", "broken stream") }, 1)).error, "read /_redirects: the line is dead");
+  });
+});
+
+describe("contents", () => {
+  const key = "-----BEGIN PRIVATE" + " KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
+  const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+
+  it("that are keys or stand for others are refused in every form", async () => {
+    for (const as of [undefined, "blob", "text"] as const) {
+      const described = (body: string) => ({ body, ...(as && { as }) });
+      const { problems } = await deploy({ "/a.pem": described(key), "/film.mp4": described(pointer), "/ok.txt": described("ok") });
+      assert.deepEqual(problems!.map(({ path, reason }) => [path, reason]), [["a.pem", "the file holds a private key"], ["film.mp4", "the file is a Git LFS pointer, not the file itself"]]);
+    }
+    for (const [path, body] of [["/a.pem", key], ["/film.mp4", pointer]] as const) {
+      const { problems } = await deploy({ [path]: { body, as: "stream" } });
+      assert.deepEqual(problems!.map(({ path }) => `/${path}`), [path]);
+    }
+    assert.deepEqual(platform.kv.writes, []);
+  });
+});
+
+describe("start", () => {
+  const code = (js: string, more: Partial<NonNullable<Deploy["code"]>> = {}) => ({ start: true, code: { main: "src/index.js", modules: { "src/index.js": { js } }, compatibilityDate: "2026-01-01", ...more } });
+
+  it("refuses code that does not start, and writes nothing", async () => {
+    for (const [js, reason] of [
+      ["throw new Error('boom\\nat start')", /boom at start/],
+      ["import './nope.js'; export default {}", /No such module/],
+      ["export default {}; export const a = 1", /'a'/],
+      ["let let = 1", /SyntaxError/],
+      ["await fetch('https://example.com'); export default {}", /global scope/],
+      [`throw new Error("x".repeat(5000))`, /x{900}/],
+    ] as const) {
+      const { name, problems, error } = await deploy(pages, 0, code(js));
+      assert.equal(name, "RefusedError", js);
+      assert.deepEqual([problems!.length, problems![0]!.path, problems![0]!.reason.startsWith("it does not start: "), reason.test(error)], [1, "code", true, true], error);
+      assert.ok(error.length < 1500 && !error.includes("kv-sync-start"), error);
+    }
+    assert.match((await deploy(pages, 0, code("export const a = {}"))).error, /code: its main module has no default export; export what/);
+    assert.match((await deploy(pages, 0, code("export default {}", { compatibilityFlags: ["no_such_flag"] }))).error, /No such compatibility flag/);
+    assert.deepEqual(platform.kv.writes, []);
+  });
+
+  it("calls no handler, and takes code of every shape", async () => {
+    const answers = `fetch() { console.log("a handler ran"); return new Response("ran"); }`;
+    for (const [i, js] of [
+      `export default { ${answers} }`,
+      `import { WorkerEntrypoint } from "cloudflare:workers"; export default class extends WorkerEntrypoint { ${answers} } export class Other extends WorkerEntrypoint {}`,
+      `import { env } from "cloudflare:workers"; if (env.A !== 1) throw new Error("no A"); export default { ${answers} }`,
+      `import words from "./words.txt"; if (words !== "hello") throw new Error(words); export default { ${answers} }; export const kvSyncStart = { ${answers} };`,
+    ].entries()) {
+      platform.log = "";
+      const modules = { "src/index.js": { js }, "src/words.txt": { text: "hello" }, "kv-sync-start.js": { text: "its own" } };
+      await deployed(pages, i, code("", { modules, env: { A: 1 } }));
+      assert.ok(!platform.log.includes("a handler ran"));
+      assert.equal(await ask("/"), "ran");
+    }
+  });
+
+  it("starts code only where it is new", async () => {
+    const broken = code("throw new Error('boom')");
+    await deployed(pages, 0, { ...broken, start: false });
+    await deployed({ ...pages, "/d.txt": "d" }, 1, broken);
+    assert.match((await deploy({ ...pages, "/d.txt": "d" }, 2, code("throw new Error('again')"))).error, /again/);
   });
 });

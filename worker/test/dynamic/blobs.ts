@@ -2,6 +2,7 @@
 
 import { hashBlob, writeBlob, type WrittenBlob } from "../../src/blob_write";
 import type { BlobBody } from "../../src/body_parts";
+import { Uploader } from "../../src/upload_write";
 
 /** A body to be made and written. */
 export interface Write {
@@ -19,6 +20,8 @@ export interface Write {
   /** Whether it is hashed before; every part of a stream is said to have the hash of its first. */
   hashed?: boolean;
   refuse?: boolean;
+  /** Whether a deploy writes it, as the file /film.mp4. */
+  deploy?: boolean;
 }
 
 export interface Written {
@@ -38,7 +41,7 @@ export function pattern(from: number, to: number): Uint8Array {
 
 export default {
   async fetch(request, env: { KV_SYNC_BLOBS: KVNamespace }) {
-    const { kind, size, piece = 70_001, fill, placed, nonce, known, chunks, hashed, refuse } = await request.json<Write>();
+    const { kind, size, piece = 70_001, fill, placed, nonce, known, chunks, hashed, refuse, deploy } = await request.json<Write>();
     const make = (from: number, to: number) => (fill === undefined ? pattern(from, to) : new Uint8Array(to - from).fill(fill));
     let cancelled = false;
     const stream = () => {
@@ -72,13 +75,15 @@ export default {
     if (kind === "locked") (given as ReadableStream).getReader();
     const map = new Map(Object.entries(chunks ?? {}));
     const answer = (rest: Partial<Written>) => Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
+    const same = { hash: "", size, parts: Array<string>(300).fill((await hashBlob(make(0, Math.min(piece, size)))).hash) };
     try {
+      if (deploy) await new Uploader(env.KV_SYNC_BLOBS, "shop", nonce!, undefined, 100).write({ path: "/film.mp4", type: "", body: given as ReadableStream, hash: "", size: 0, hashed: same });
       if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", given);
       const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", given, {
         ...(nonce && { nonce }),
         chunks: map,
         ...(known && { known: (hash, size) => (known === `${hash}.${size}` ? "77".repeat(8) : undefined) }),
-        ...(hashed && { hashed: given instanceof ReadableStream ? { hash: "", size, parts: Array<string>(300).fill((await hashBlob(make(0, piece))).hash) } : await hashBlob(given) }),
+        ...(hashed && { hashed: given instanceof ReadableStream ? same : await hashBlob(given) }),
         ...(refuse && {
           check: (bytes) => {
             throw new Error(`refused ${bytes.length} bytes`);

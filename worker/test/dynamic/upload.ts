@@ -23,27 +23,34 @@ export interface Deploy {
 export interface DescribedFile {
   body: Value;
   contentType?: string;
-  as?: "stream" | "blob" | "text";
+  as?: "stream" | "broken stream" | "read stream" | "blob" | "text";
 }
 
 export default {
   async fetch(request, env) {
-    const { project, now, random, files, code, options, start } = (await request.json()) as Deploy;
-    try {
-      const result = await deployProject(project, decodeFiles(files), {
+    const described = (await request.json()) as Deploy | { arguments: Parameters<typeof deployProject> };
+    if ("arguments" in described) return answer(deployProject(...described.arguments));
+    const { project, now, random, files, code, options, start } = described;
+    return answer(
+      deployProject(project, decodeFiles(files), {
         ...options,
         ...(code && { code: decodeCode(code) }),
         ...(start && { start: env.LOADER }),
         now: () => now ?? Date.now(),
         random: (bytes) => bytes.set(Uint8Array.fromHex(random)),
-      });
-      return Response.json(result);
-    } catch (error) {
-      const problems = error instanceof RefusedError ? error.problems : undefined;
-      return Response.json({ name: (error as Error).name, error: (error as Error).message, problems }, { status: 422 });
-    }
+      }),
+    );
   },
 } satisfies ExportedHandler<{ LOADER: WorkerLoader }>;
+
+async function answer(result: Promise<object>): Promise<Response> {
+  try {
+    return Response.json(await result);
+  } catch (error) {
+    const problems = error instanceof RefusedError ? error.problems : undefined;
+    return Response.json({ name: (error as Error).name, error: (error as Error).message, problems }, { status: 422 });
+  }
+}
 
 function decodeFiles(files: Deploy["files"]): ProjectFiles {
   return new Map(
@@ -59,7 +66,10 @@ function decodeBody({ body, as }: DescribedFile): FileContent {
   const bytes = expand(body);
   if (as === "blob") return new Blob([bytes]);
   if (as === "text") return new TextDecoder().decode(bytes);
-  return as === "stream" ? new Response(bytes).body! : bytes.buffer;
+  if (as === undefined) return bytes.buffer;
+  const stream = new Response(bytes).body!;
+  if (as === "read stream") stream.getReader();
+  return as === "broken stream" ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("the line is dead")) })) : stream;
 }
 
 function decodeCode({ modules, ...rest }: NonNullable<Deploy["code"]>): ProjectCode {
