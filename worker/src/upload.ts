@@ -59,15 +59,14 @@ export async function readUpload(given: ProjectFiles, htmlHandling: string, prob
   const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
   const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
   const names = new Map<string, string>();
-  const streams = new Set<unknown>();
 
   for (const [name, file] of entriesOf(given, problems)) {
     const { body, contentType: type } = isBody(file) ? { body: file } : (file ?? {});
     const path = name.normalize("NFC");
     if (!isBody(body)) {
       refuse(name, `the file is no ${kinds}`, "give its bytes");
-    } else if (body instanceof ReadableStream && (body.locked || streams.has(body))) {
-      refuse(name, "the stream is read already, or is another file's too", "give each file a stream of its own");
+    } else if (body instanceof ReadableStream && body.locked) {
+      refuse(name, "the stream is being read already, or was", "give each file a stream of its own");
     } else if (name === "/_redirects" || name === "/_headers") {
       await readRules(upload, name, body, htmlHandling, problems);
     } else {
@@ -84,7 +83,6 @@ export async function readUpload(given: ProjectFiles, htmlHandling: string, prob
       upload.files.push(taken);
       if (body instanceof ReadableStream) upload.streams.push(taken);
     }
-    streams.add(body);
   }
   upload.files.sort((a, b) => comparePaths(a.path, b.path));
   return upload;

@@ -440,6 +440,10 @@ describe("large files", () => {
     const two = { "/film.mp4": as(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
     assert.match((await deploy({}, 0, { files: two, options: { mostWrites: 7 } })).error, /8 values would be written/);
     assert.equal(platform.kv.writes.length, 3, "it stops after the stream that was too much");
+    await deployed({ ...page, "/film.mp4": film() });
+    const changed = { ...page, "/film.mp4": as(film("FEDCBA9876543210"), "stream") };
+    assert.match((await deploy(changed, 1, { options: { mostWrites: 7 } })).error, /8 values would be written/, "reading the live index is a call, too");
+    await deployed(changed, 1, { options: { mostWrites: 8 } });
   });
 });
 
@@ -467,7 +471,7 @@ describe("streams and Blobs", () => {
     platform.kv.reset();
     assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
     assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /4 of 4 files would be removed/);
-    assert.match((await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error, /z.txt: the stream is read already, or is another file's too; give each/);
+    assert.match((await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error, /z.txt: the stream is being read already, or was; give each/);
     assert.deepEqual(platform.kv.writes, []);
   });
 
