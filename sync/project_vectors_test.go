@@ -161,7 +161,7 @@ func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
 	}
 	h := NewHasher(a.Size)
 	for _, ref := range there.chunks {
-		h.Write(kv[k.blob(ref)])
+		_, _ = h.Write(kv[k.blob(ref)])
 	}
 	if got := h.Sum(); got != a.Blob.Hash {
 		t.Errorf("%s hashes to %s here, %s there", a.Path, got, a.Blob.Hash)

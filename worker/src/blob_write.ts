@@ -25,6 +25,8 @@ export interface WrittenBlob extends BlobRef {
   nonce: string;
   /** Of the whole file, in bytes. Above 25 MiB the key is that of the chunk index. */
   size: number;
+  /** Where the blob is a chunk index: the hash.nonce of each chunk, in order. */
+  chunks: string[] | undefined;
   /** How many values were written. */
   writes: number;
 }
@@ -52,15 +54,15 @@ export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void =
 
 /**
  * Writes a body under `{site}/b/`, as one blob or, where it has more than 25
- * MiB, as chunks and then their index. When it resolves, KV has confirmed all of
- * it; nothing is visible until a manifest names what it returns. Whatever it
- * throws, what it has written is garbage that prune finds.
+ * MiB, as chunks and then their index. (An overlay's site is `{site}/o`.) When
+ * it resolves, KV has confirmed all of it; nothing is visible until a manifest
+ * names what it returns. Whatever it throws, what it has written is garbage.
  *
  * A body in memory is not copied. Of a stream, of known length or not, about 25
  * MiB are held at a time; it is read once, to its end, or cancelled.
  *
- * Throws a TooLargeError for 4 GiB and more, a TypeError for a stream that gives no
- * bytes or was read already, and otherwise what the stream or KV throws.
+ * Throws a TooLargeError for 4 GiB and more, a TypeError for a stream that gives
+ * no bytes or was read already, and otherwise what the stream or KV throws.
  */
 export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, options: BlobOptions = {}): Promise<WrittenBlob> {
   const { nonce = newNonce(), known, chunks = new Map<string, string>(), hashed, check } = options;
@@ -79,14 +81,17 @@ export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, o
       there = nonce;
       if (chunked) chunks.set(hash, nonce);
     }
-    if (!chunked) return { hash, nonce: there, size, writes };
+    if (!chunked) return { hash, nonce: there, size, chunks: undefined, writes };
     refs.push({ hash, nonce: there });
   }
   const index = await encodeIndex(size, refs);
-  const there = known?.(index.hash, size);
-  if (there !== undefined) return { hash: index.hash, nonce: there, size, writes };
-  await put(index.hash, indexNonce(nonce), index.bytes);
-  return { hash: index.hash, nonce: indexNonce(nonce), size, writes: writes + 1 };
+  let there = known?.(index.hash, size);
+  if (there === undefined) {
+    there = indexNonce(nonce);
+    await put(index.hash, there, index.bytes);
+    writes++;
+  }
+  return { hash: index.hash, nonce: there, size, chunks: refs.map(({ hash, nonce }) => `${hash}.${nonce}`), writes };
 }
 
 /** Finds what writeBlob will call a body, and how it will take it apart. Writes nothing. */
