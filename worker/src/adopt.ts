@@ -2,7 +2,6 @@
 
 import { list, record, string } from "./meta";
 import type { StoredManifest } from "./stored";
-import { ProjectError } from "./version";
 
 const format = 1;
 
@@ -14,11 +13,10 @@ export interface RecordedEntry {
 }
 
 /**
- * Reads what was written at run time; null where nothing ever was. Throws where
- * KV fails, and a ProjectError for what is damaged: a deploy that does not know
- * of a write must not happen.
+ * Reads what was written at run time: null where nothing ever was, undefined
+ * where that is not to be made out. Throws where KV fails.
  */
-export async function readOverlay(kv: KVNamespace, site: string): Promise<RecordedEntry[] | null> {
+export async function readOverlay(kv: KVNamespace, site: string): Promise<RecordedEntry[] | null | undefined> {
   const key = `${site}/o/record`;
   const text = await kv.get(key, { type: "text", cacheTtl: 30 });
   if (text === null) return null;
@@ -28,9 +26,11 @@ export async function readOverlay(kv: KVNamespace, site: string): Promise<Record
     if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format) throw new Error(`format ${String(found)} is not known here`);
     if (overlay["site"] !== site) throw new Error("it is another site's");
     return list(overlay["entries"], "entries").map(parseEntry);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProjectError(`kv-sync: cannot read ${key}, what was written at run time: ${reason}; update kv-sync if a newer one wrote it, else write any page again at run time`, { cause });
+  } catch (error) {
+    // Nothing is lost by going on: the overlay stays as it is, and to refuse
+    // would keep a fix from visitors for the sake of a list.
+    console.warn(`kv-sync: ${key} is damaged, or of a newer kv-sync; which writes this deploy has already is not known:`, error);
+    return undefined;
   }
 }
 
@@ -46,23 +46,26 @@ function parseEntry(json: unknown): RecordedEntry {
 /**
  * The writes that a manifest with these assets already has, nonces by pathname:
  * those that the live manifest has adopted, and those that would change
- * nothing. A rule file is no asset, so none is equal to it; and a tombstone also
- * keeps a retired asset from coming back.
+ * nothing. A rule file is no asset, so none is equal to it. What was deleted at
+ * run time is not retired: it must not come back for open tabs.
  */
 export function adopt(
-  entries: RecordedEntry[],
+  entries: RecordedEntry[] | null | undefined,
   { assets, retired }: Pick<StoredManifest, "assets" | "retired">,
   before: Map<string, string> = new Map(),
-): Map<string, string> {
+): Pick<StoredManifest, "adopted" | "retired"> {
+  if (!entries) return { adopted: entries === undefined ? before : new Map(), retired };
   const deployed = new Map(assets.map((asset) => [asset.path, asset]));
-  const reachable = new Set(retired.map(({ path }) => path));
+  const deleted = new Set<string>();
   const adopted = new Map<string, string>();
   for (const { path, nonce, content } of entries) {
     const asset = deployed.get(path);
     const equal = content
       ? asset?.hash === content.hash && asset.type === content.type && !content.ownHeaders && !/\/_(?:redirects|headers)$/.test(path)
-      : !asset && !reachable.has(path);
-    if (equal || before.get(path) === nonce) adopted.set(path, nonce);
+      : !asset;
+    if (!equal && before.get(path) !== nonce) continue;
+    adopted.set(path, nonce);
+    if (!content) deleted.add(path);
   }
-  return adopted;
+  return { adopted, retired: retired.filter(({ path }) => !deleted.has(path)) };
 }

@@ -12,7 +12,7 @@ import { resolvePathname } from "./html";
 import { Overlaid, type Layers } from "./layers";
 import { LiveOverlay, openOverlay, OverlayUnavailableError } from "./live_overlay";
 import { Manifest, ManifestError, type Asset } from "./manifest";
-import type { HeaderPair } from "./meta";
+import type { HeaderPair, Meta } from "./meta";
 import { resolveNotFound } from "./not_found";
 import type { OverlayNamespace } from "./overlay_entry";
 import { decodePathname, encodePathname } from "./pathname";
@@ -84,6 +84,11 @@ export class Site implements Assets {
     } catch (error) {
       return failed(request, error);
     }
+  }
+
+  /** What the deployed manifest says beside its assets. Throws a ManifestError where that is damaged. */
+  get meta(): Meta {
+    return this.#manifest.meta;
   }
 
   /** What a deploy put there, and nothing else. */

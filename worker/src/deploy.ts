@@ -106,8 +106,7 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
     headers: upload.headers,
     assets: plan.assets,
     directories: [],
-    retired: plan.retired,
-    adopted: adopt(record ?? [], plan, live?.adopted),
+    ...adopt(record, plan, live?.adopted),
   };
   const release = await makeRelease({ projectId, manifest, plan, code, worker, nonce, seconds, current, options });
 

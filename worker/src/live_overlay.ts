@@ -27,7 +27,7 @@ export class LiveOverlay {
   /** null: KV has none. */
   #known: Manifest | null | undefined;
   #read = -Infinity;
-  #begun = -Infinity;
+  #beingRead = false;
 
   constructor(site: string, now: () => number = Date.now) {
     this.#site = site;
@@ -48,11 +48,9 @@ export class LiveOverlay {
    */
   async get(kv: KVNamespace): Promise<Manifest | null> {
     const now = this.#now();
-    const age = now - this.#read;
-    const beingRead = now - this.#begun < whileRead;
-    if (this.#known !== undefined && (age < fresh || (beingRead && age < fresh + whileRead))) return this.#known;
+    if (this.#known !== undefined && now - this.#read < (this.#beingRead ? fresh + whileRead : fresh)) return this.#known;
 
-    this.#begun = now;
+    this.#beingRead = true; // and stays so where this request is cut off; the time tells the others
     try {
       const found = await this.#load(kv);
       // KV may show an older one than it did.
@@ -64,7 +62,7 @@ export class LiveOverlay {
       console.error(`kv-sync: cannot read the overlay of ${this.#site}; going on with revision ${this.#known?.meta.revision ?? 0}:`, cause);
     }
     this.#read = now;
-    this.#begun = -Infinity;
+    this.#beingRead = false;
     return this.#known;
   }
 

@@ -315,6 +315,76 @@ describe("deployProject", () => {
     assert.deepEqual([await ask("/late.txt"), await ask("/new.txt")], ["late", "new"]);
   });
 
+  describe("where an overlay lies over the files", () => {
+    const record = (entries: object[], more: object = {}) => platform.kv.values.set("project/shop/o/record", Buffer.from(JSON.stringify({ format: 1, site: "project/shop", revision: 3, entries, ...more })));
+    const nonce = "0123456789abcdef";
+    /** What the active manifest says of the overlay, served and stored. */
+    const said = () => {
+      const { served, kv_sync } = (JSON.parse(platform.kv.values.get(currentKey)!.toString()) as { version: { served: string; kv_sync: { manifest: string } } }).version;
+      const meta = platform.kv.values.get(`project/shop/b/${served}`)!.toString("latin1");
+      const { overlay, adopted } = JSON.parse(meta.slice(meta.lastIndexOf('{"site"'))) as { overlay?: boolean; adopted?: Record<string, string> };
+      const stored = platform.kv.values.get(`project/shop/m/${kv_sync.manifest}`)!.toString("latin1");
+      assert.equal(stored.includes('"overlay":true'), overlay === true);
+      assert.ok(stored.includes(adopted ? `"adopted":${JSON.stringify(adopted)}` : '"serving"'));
+      return { overlay, adopted };
+    };
+
+    it("keeps it, until it is told otherwise", async () => {
+      await deployed(pages, 0, { options: { overlay: true } });
+      assert.deepEqual(said(), { overlay: true, adopted: undefined });
+      assert.equal((await deployed(pages, 1)).noChange, true);
+      await deployed({ ...pages, "/d.txt": "d" }, 2);
+      assert.deepEqual(said(), { overlay: true, adopted: undefined });
+      assert.equal((await deployed({ ...pages, "/d.txt": "d" }, 3, { options: { overlay: false } })).noChange, false);
+      assert.deepEqual(said(), { overlay: undefined, adopted: undefined });
+      platform.kv.reset();
+      await deployed({ ...pages, "/d.txt": "dd" }, 4);
+      assert.deepEqual(said(), { overlay: undefined, adopted: undefined });
+      assert.ok(!platform.kv.reads.some(({ key }) => key.includes("/o/")), "a project without one reads nothing of it");
+    });
+
+    it("adopts the writes that it has, and never loses another", async () => {
+      await deployed(pages, 0, { options: { overlay: true } });
+      const hash = sha256Hex("written");
+      const type = "text/plain; charset=utf-8";
+      record([{ path: "/a.txt", nonce, hash, size: 7, type }, { path: "/b.txt", nonce }, { path: "/n.txt", nonce, hash, size: 7, type, headers: [["x-a", "b"]] }]);
+      await deployed({ ...pages, "/a.txt": "written", "/n.txt": "written" }, 1);
+      assert.deepEqual(said(), { overlay: true, adopted: { "/a.txt": nonce } });
+      // Adopted once, a write stays so whatever is deployed there next, as long as the record has it.
+      const { "/b.txt": _, ...others } = pages;
+      await deployed({ ...others, "/d.txt": "d" }, 2);
+      assert.deepEqual(said().adopted, { "/a.txt": nonce, "/b.txt": nonce });
+      assert.deepEqual([await ask("/a.txt"), await ask("/b.txt"), await ask("/n.txt")], ["a", 404, "written"], "what was deleted is not even retired");
+      record([{ path: "/a.txt", nonce: "00000000000000ff", hash, size: 7, type }]);
+      await deployed({ ...others, "/d.txt": "dd" }, 31);
+      assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    });
+
+    it("finds it again where the live manifest is gone", async () => {
+      await deployed(pages, 0, { options: { overlay: true } });
+      record([]);
+      for (const key of platform.kv.values.keys()) if (key.includes("/m/")) platform.kv.values.delete(key);
+      await deployed(pages, 1, { options: { repair: true } });
+      assert.deepEqual(said(), { overlay: true, adopted: undefined });
+    });
+
+    it("goes on with what is adopted where the record is damaged, and writes nothing where KV fails", async () => {
+      record([{ path: "/gone.txt", nonce }]);
+      await deployed(pages, 0, { options: { overlay: true } });
+      const bad = ["", "[]", "{}", '{"format":1}', JSON.stringify({ format: 2, site: "project/shop", entries: [] }), JSON.stringify({ format: 1, site: "project/tea", entries: [] }), JSON.stringify({ format: 1, site: "project/shop", entries: [{ path: "/a" }] }), JSON.stringify({ format: 1, site: "project/shop", entries: [{ path: "/a", nonce: "/../", hash: 1 }] })];
+      for (const [i, text] of bad.entries()) {
+        platform.kv.values.set("project/shop/o/record", Buffer.from(text));
+        await deployed({ ...pages, "/d.txt": `${i}` }, i + 1);
+        assert.deepEqual(said(), { overlay: true, adopted: { "/gone.txt": nonce } }, text);
+      }
+      assert.match(platform.log, /project\/shop\/o\/record is damaged/);
+      const writes = platform.kv.writes.length;
+      platform.kv.fault = (key) => (key.endsWith("/o/record") ? "error" : undefined);
+      assert.equal((await deploy({ ...pages, "/d.txt": "d" }, 20)).status, 422);
+      assert.equal(platform.kv.writes.length, writes);
+    });
+  });
+
   it("touches no key but its project's", async () => {
     platform.kv.values.set("project/shop-2/current", Buffer.from("{}"));
     platform.kv.values.set("shop/d/1", Buffer.from("a site"));

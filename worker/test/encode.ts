@@ -14,6 +14,10 @@ export interface Description {
   edge_cache?: number;
   overlay?: boolean;
   adopted?: Record<string, string>;
+  /** Of an overlay alone. */
+  flags?: number;
+  revision?: number;
+  own_headers?: undefined | Record<string, [string, string][]>;
 }
 
 export interface EntryDescription {
@@ -25,6 +29,8 @@ export interface EntryDescription {
   type: string;
   retired?: boolean;
   chunked?: boolean;
+  /** Then all but path and nonce is to be zero or empty. */
+  tombstone?: boolean;
 }
 
 /** A chunk index as testdata/served/chunked/*.json describe one. */
@@ -37,10 +43,10 @@ export interface IndexDescription {
 export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
   const byPath = [...description.entries].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   const nonces = [...new Set(byPath.map((entry) => entry.nonce))];
-  const types = [...new Set(byPath.map((entry) => entry.type))];
+  const types = [...new Set(byPath.filter((entry) => !entry.tombstone).map((entry) => entry.type))];
 
   const entries = byPath
-    .map((entry) => encodeEntry(entry, nonces.indexOf(entry.nonce), types.indexOf(entry.type)))
+    .map((entry) => encodeEntry(entry, nonces.indexOf(entry.nonce), Math.max(types.indexOf(entry.type), 0)))
     .sort((a, b) => Buffer.compare(a.subarray(0, 16), b.subarray(0, 16)));
   const meta = Buffer.from(
     JSON.stringify({
@@ -61,6 +67,8 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
       edge_cache: description.edge_cache || undefined,
       overlay: description.overlay || undefined,
       adopted: description.adopted,
+      revision: description.revision,
+      own_headers: description.own_headers,
     }),
   );
 
@@ -69,6 +77,7 @@ export function encodeManifest(description: Description): Buffer<ArrayBuffer> {
   const metaOffset = nonceOffset + nonces.length * 8;
   header.write("KVSM", 0, "latin1");
   header.writeUInt16LE(1, 4);
+  header.writeUInt16LE(description.flags ?? 0, 6);
   header.writeUInt32LE(entries.length, 8);
   header.writeUInt32LE(nonces.length, 12);
   header.writeUInt32LE(64, 16);
@@ -87,7 +96,7 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
   bytes.writeUInt32LE(entry.size, 52);
   bytes.writeUInt32LE(entry.modified, 56);
   bytes.writeUInt16LE(type, 60);
-  bytes.writeUInt16LE((entry.retired ? 4 : 0) | (entry.chunked ? 1 : 0), 62);
+  bytes.writeUInt16LE((entry.tombstone ? 8 : 0) | (entry.retired ? 4 : 0) | (entry.chunked ? 1 : 0), 62);
   return bytes;
 }
 

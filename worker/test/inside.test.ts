@@ -9,12 +9,19 @@ import test from "node:test";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { workerdBinary } from "./platform";
+import { overlayFiles, overlayFolder } from "./overlay_vectors";
 import { vectorFiles, vectorFolder } from "./vectors";
 import type { Vectors } from "./inside/harness";
 
 test("testdata/served/ is what the independent encoder writes", () => {
   for (const [name, bytes] of vectorFiles()) {
     assert.ok(bytes.equals(readFileSync(join(vectorFolder, name))), `${name} differs; run npm run vectors`);
+  }
+});
+
+test("testdata/overlay/ is what the independent encoder writes", () => {
+  for (const [name, bytes] of overlayFiles()) {
+    assert.ok(bytes.equals(readFileSync(join(overlayFolder, name))), `${name} differs; run npm run vectors`);
   }
 });
 
@@ -47,19 +54,29 @@ const config :Workerd.Config = (services = [(name = "main", worker = (
 });
 
 function readVectors(): Vectors {
-  const read = (name: string) => readFileSync(join(vectorFolder, name));
+  const served = vectorsIn(vectorFolder);
+  const overlay = vectorsIn(overlayFolder);
+  return {
+    manifests: { ...served.described("", ".bin"), ...served.described("chunked", ".bin") },
+    refused: served.named("refused", ".bin"),
+    indexes: served.described("chunked", ".index"),
+    refusedIndexes: served.named("chunked/refused", ".index"),
+    overlays: overlay.described("", ".bin"),
+    refusedOverlays: overlay.named("refused", ".bin"),
+    stored: vectorsIn("../testdata/stored").named("", ".bin"),
+  };
+}
+
+/** The vectors below a folder: those with a description, and those without. */
+function vectorsIn(root: string) {
+  const read = (name: string) => readFileSync(join(root, name));
   const names = (folder: string, suffix: string) =>
-    readdirSync(join(vectorFolder, folder))
+    readdirSync(join(root, folder))
       .filter((name) => name.endsWith(suffix))
       .map((name) => join(folder, name.slice(0, -suffix.length)));
-  const described = (folder: string, suffix: string) =>
-    names(folder, suffix).map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(name + suffix).toString("base64") }] as const);
-  const damaged = (folder: string, suffix: string) =>
-    names(folder, suffix).map((name) => [name, read(name + suffix).toString("base64")] as const);
   return {
-    manifests: Object.fromEntries([...described("", ".bin"), ...described("chunked", ".bin")]),
-    refused: Object.fromEntries(damaged("refused", ".bin")),
-    indexes: Object.fromEntries(described("chunked", ".index")),
-    refusedIndexes: Object.fromEntries(damaged("chunked/refused", ".index")),
+    described: (folder: string, suffix: string) =>
+      Object.fromEntries(names(folder, suffix).map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(name + suffix).toString("base64") }])),
+    named: (folder: string, suffix: string) => Object.fromEntries(names(folder, suffix).map((name) => [name, read(name + suffix).toString("base64")])),
   };
 }

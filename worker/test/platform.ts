@@ -36,6 +36,9 @@ export interface Site {
   entries?: EntryDescription[];
   /** For how many seconds Workers Caching may keep a response. */
   edgeCache?: number;
+  /** Whether an overlay lies over it, and which of its writes were adopted. */
+  overlay?: boolean;
+  adopted?: Record<string, string>;
   html?: string;
   notFound?: string;
   /** The texts of _redirects and _headers. */
@@ -109,6 +112,8 @@ export function describe(site: Site): Description {
       ),
     ],
     ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
+    ...(site.overlay ? { overlay: true } : {}),
+    ...(site.adopted ? { adopted: site.adopted } : {}),
     redirects: compileRedirects(site.redirects ?? ""),
     headers: compileHeaders(site.headers ?? ""),
   };

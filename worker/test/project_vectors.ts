@@ -114,7 +114,8 @@ export async function projectFiles(): Promise<Map<string, string>> {
         writes: Object.fromEntries(written.map((key) => [key, encodeValue(platform.kv.values.get(key)!)])),
       };
       out.set(`${name}.json`, `${JSON.stringify(vector, null, 1)}\n`);
-      after.set(name, new Map(platform.kv.values));
+      // Blobs are written side by side, so their order is none to rely on.
+      after.set(name, new Map([...before.keys(), ...written].map((key) => [key, platform.kv.values.get(key)!])));
     }
   } finally {
     await platform.stop();

@@ -9,6 +9,11 @@ export interface Vectors {
   /** Chunk indexes in base64, and those to refuse, by name. */
   indexes: Record<string, { json: string; bin: string }>;
   refusedIndexes: Record<string, string>;
+  /** Overlay manifests as manifests, and those to refuse. */
+  overlays: Record<string, { json: string; bin: string }>;
+  refusedOverlays: Record<string, string>;
+  /** Stored manifests in base64, by name. */
+  stored: Record<string, string>;
 }
 
 type Body = (vectors: Vectors) => void | Promise<void>;

@@ -6,6 +6,7 @@ import "./glob";
 import "./html";
 import "./manifest";
 import "./meta";
+import "./overlay";
 import "./pathname";
 import "./pattern";
 import "./range";

@@ -124,6 +124,16 @@ test("three thousand damages are refused or read, and never end otherwise", () =
   assert.ok(read > 300 && read < 2900, `${read}`);
 });
 
+test("what the Go side stored is read, and written the same", ({ stored }) => {
+  for (const name of ["site", "overlay"]) {
+    const there = new Uint8Array(bytes(stored[name]!));
+    const manifest = decodeStored(there);
+    assert.equal(manifest.serving.overlay, name === "overlay");
+    assert.deepEqual([...manifest.adopted], name === "overlay" ? [["/gone.html", "ff00000000000000"], ["/~<ü>.html", "0102030405060708"]] : []);
+    assert.equal(encodeStored(manifest).toHex(), there.toHex(), name);
+  }
+});
+
 test("served manifests are written byte for byte as the vectors have them", ({ manifests }) => {
   let count = 0;
   for (const [name, { json, bin }] of Object.entries(manifests)) {
