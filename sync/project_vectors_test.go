@@ -26,11 +26,50 @@ type projectVector struct {
 		Now     int64 // milliseconds since 1970 UTC
 		Random  string
 	}
-	Before map[string][]byte
+	Before map[string]vectorValue
 	Result struct {
 		Deployment, Version, Loader string
 	}
-	Writes map[string][]byte
+	Writes map[string]vectorValue
+}
+
+// vectorValue is bytes, in base64 or, where they are many, as texts with how
+// often each is repeated.
+type vectorValue []byte
+
+func (v *vectorValue) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, (*[]byte)(v))
+	}
+	var long struct{ Runs [][2]any }
+	if err := json.Unmarshal(b, &long); err != nil {
+		return err
+	}
+	for _, run := range long.Runs {
+		text, _ := run[0].(string)
+		times, _ := run[1].(float64)
+		*v = append(*v, bytes.Repeat([]byte(text), int(times))...)
+	}
+	return nil
+}
+
+func (v vectorValue) MarshalJSON() ([]byte, error) {
+	const period = 16
+	if len(v) < 1<<20 {
+		return json.Marshal([]byte(v))
+	}
+	if !bytes.Equal(v[period:], v[:len(v)-period]) || len(v)%period != 0 {
+		return nil, fmt.Errorf("a value of %d bytes repeats no text of %d", len(v), period)
+	}
+	return json.Marshal(map[string][][2]any{"runs": {{string(v[:period]), len(v) / period}}})
+}
+
+func bytesOf(values map[string]vectorValue) memoryKV {
+	kv := memoryKV{}
+	for key, value := range values {
+		kv[key] = value
+	}
+	return kv
 }
 
 // What the TypeScript library writes is read by this engine, byte for byte as
@@ -59,11 +98,8 @@ func TestProjectVectors(t *testing.T) {
 }
 
 func testProjectVector(t *testing.T, v *projectVector) {
-	kv := memoryKV(maps.Clone(v.Before))
-	if kv == nil {
-		kv = memoryKV{}
-	}
-	maps.Copy(kv, v.Writes)
+	kv := bytesOf(v.Before)
+	maps.Copy(kv, bytesOf(v.Writes))
 	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: kv, Now: func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +140,11 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if served, err := EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.blob(servedRef)]) {
 		t.Errorf("the served manifest is written otherwise here: %v\n%q\n%q", err, served, kv[k.blob(servedRef)])
 	}
+	for _, a := range m.Assets {
+		if a.Chunked() {
+			testChunkedVector(t, kv, k, a)
+		}
+	}
 	e.Serving = m.Serving
 	p, err := e.Plan(t.Context(), &listed{m, kv, k}, Worker{}, Options{})
 	if err != nil || len(p.Added)+len(p.Changed)+len(p.Removed)+p.Blobs > 0 || p.Unchanged != len(m.Assets) {
@@ -111,16 +152,64 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	}
 }
 
+// A file in chunks is split as this side splits it: its hash and its index are
+// those that it gets here, but for the nonces.
+func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
+	there, err := decodeIndex(kv[k.blob(a.Blob)], a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHasher(a.Size)
+	for _, ref := range there.chunks {
+		_, _ = h.Write(kv[k.blob(ref)])
+	}
+	if got := h.Sum(); got != a.Blob.Hash {
+		t.Errorf("%s hashes to %s here, %s there", a.Path, got, a.Blob.Hash)
+	}
+	for i, ref := range h.index.chunks {
+		h.index.chunks[i].Nonce = there.chunks[i].Nonce
+		if a.Blob.Nonce == ref.Nonce {
+			t.Errorf("%s: the index and a chunk have one nonce", a.Path)
+		}
+	}
+	if !bytes.Equal(h.index.encode(), kv[k.blob(a.Blob)]) {
+		t.Errorf("the index of %s is written otherwise here", a.Path)
+	}
+}
+
 var update = flag.Bool("update", false, "write testdata/project/go anew")
 
 // writtenHere is a KV that this engine wrote, for the TypeScript library to read.
 type writtenHere struct {
-	About   string            `json:"about"`
-	Project string            `json:"project"`
-	Loader  string            `json:"loader"`
-	HasCode bool              `json:"has_code"`
-	Files   map[string]string `json:"files"`
-	KV      map[string][]byte `json:"kv"`
+	About   string                 `json:"about"`
+	Project string                 `json:"project"`
+	Loader  string                 `json:"loader"`
+	HasCode bool                   `json:"has_code"`
+	Files   files                  `json:"files"`
+	KV      map[string]vectorValue `json:"kv"`
+}
+
+// files are contents by path: texts, of which those that are long are written
+// into a vector as a vectorValue is.
+type files map[string]text
+
+type text string
+
+func (s text) MarshalJSON() ([]byte, error) {
+	if len(s) < 1<<20 {
+		return json.Marshal(string(s))
+	}
+	return json.Marshal(vectorValue(s))
+}
+
+func (s *text) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, (*string)(s))
+	}
+	var long vectorValue
+	err := json.Unmarshal(b, &long)
+	*s = text(long)
+	return err
 }
 
 // What lies in testdata/project/go was written by this engine, once, for its
@@ -130,6 +219,8 @@ func TestProjectsWrittenHere(t *testing.T) {
 	t.Parallel()
 	small := files{"/index.html": "<h1>Shop</h1>", "/about.html": "About", "/ü b.txt": "ü"}
 	changed := files{"/index.html": "<h1>Sale</h1>", "/ü b.txt": "ü"}
+	film := text(strings.Repeat("0123456789abcdef", 28<<16|1))
+	filmed := files{"/index.html": "<h1>Film</h1>", "/film.mp4": film}
 	code := Worker{
 		Main: "index.js", CompatibilityDate: "2026-10-01",
 		Modules: []Module{
@@ -146,6 +237,7 @@ func TestProjectsWrittenHere(t *testing.T) {
 	}{
 		{"assets-only", "A first deploy without code.", []files{small}, Worker{}, false},
 		{"changed", "Code, and a second deploy that changed a file and removed one.", []files{small, changed}, code, false},
+		{"chunked", "A file of more than 25 MiB, and a second deploy that changed another.", []files{{"/index.html": "Soon", "/film.mp4": film}, filmed}, Worker{}, false},
 		{"rolled-back", "The same, and a rollback to the first.", []files{small, changed}, code, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -165,7 +257,7 @@ func TestProjectsWrittenHere(t *testing.T) {
 			if err := json.Unmarshal(b, &v); err != nil || !maps.Equal(v.Files, want) {
 				t.Fatalf("%v, files %v; go test ./sync -run WrittenHere -update writes it anew", err, v.Files)
 			}
-			e, err := New(Config{Project: v.Project, Namespace: "ns", Account: memoryKV(v.KV)})
+			e, err := New(Config{Project: v.Project, Namespace: "ns", Account: bytesOf(v.KV)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,8 +268,6 @@ func TestProjectsWrittenHere(t *testing.T) {
 	}
 }
 
-type files map[string]string
-
 func writeProject(t *testing.T, name, about string, steps []files, want files, w Worker, back bool) {
 	kv := memoryKV{}
 	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Actor: "ada"})
@@ -187,9 +277,12 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 	for _, step := range steps {
 		src := &listed{&Manifest{}, kv, "x"}
 		for _, path := range slices.Sorted(maps.Keys(step)) {
-			ref := Ref{Hash: HashOf([]byte(step[path]))}
+			size := int64(len(step[path]))
+			h := NewHasher(size)
+			io.WriteString(h, string(step[path])) //nolint:errcheck // it never fails
+			ref := Ref{Hash: h.Sum()}
 			kv[src.k.blob(ref)] = []byte(step[path])
-			src.Assets = append(src.Assets, Asset{Path: path, Blob: ref, Size: int64(len(step[path])), ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
+			src.Assets = append(src.Assets, Asset{Path: path, Blob: ref, Size: size, ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
 		}
 		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
 			t.Fatal(err)
@@ -206,7 +299,11 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 	if err := errors.Join(json.Unmarshal(kv["project/shop/current"], &at), json.Unmarshal(at.Version, &live)); err != nil {
 		t.Fatal(err)
 	}
-	b, err := json.MarshalIndent(writtenHere{about, "shop", live.Loader, live.Main != "", want, kv}, "", " ")
+	values := make(map[string]vectorValue)
+	for key, value := range kv {
+		values[key] = value
+	}
+	b, err := json.MarshalIndent(writtenHere{about, "shop", live.Loader, live.Main != "", want, values}, "", " ")
 	if err == nil {
 		err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, append(b, '\n'), 0o644))
 	}

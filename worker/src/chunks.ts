@@ -1,5 +1,5 @@
-// The index of a file that is too large for one value of KV: docs/format.md
-// gives its layout.
+// A file that is too large for one value of KV: docs/format.md gives the layout
+// of the index of its chunks.
 
 import { ManifestError } from "./manifest";
 import type { File } from "./body";
@@ -10,11 +10,41 @@ const headBytes = 24;
 const hashBytes = 32;
 const nonceBytes = 8;
 
-/** KV takes no larger value. */
-const largestChunk = 25 << 20;
+/** The most that a value of KV holds. A larger file lies in chunks, and no other does. */
+export const largestValue = 25 << 20;
+
+/** How large a writer makes chunks, as the Go side does. */
+export const chunkSize = 16 << 20;
+
+/** The size of the largest file: an entry of the served manifest has four bytes for it. */
+export const largestFile = 2 ** 32 - 1;
 
 /** KV may be read a thousand times for a request; one was for the index. */
 const mostChunks = 999;
+
+/** A blob as its key names it, both in hexadecimal. */
+export interface BlobRef {
+  hash: string;
+  nonce: string;
+}
+
+/** Writes the index of a file of so many bytes, and finds the hash that names both. */
+export async function encodeIndex(size: number, chunks: BlobRef[]): Promise<{ hash: string; bytes: Uint8Array<ArrayBuffer> }> {
+  const nonces = headBytes + chunks.length * hashBytes;
+  const bytes = new Uint8Array(nonces + chunks.length * nonceBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, magic);
+  view.setUint16(4, version, true);
+  view.setUint32(8, chunkSize, true);
+  view.setUint32(12, chunks.length, true);
+  view.setBigUint64(16, BigInt(size), true);
+  chunks.forEach(({ hash, nonce }, i) => {
+    bytes.subarray(headBytes + i * hashBytes).setFromHex(hash);
+    bytes.subarray(nonces + i * nonceBytes).setFromHex(nonce);
+  });
+  const digest = await crypto.subtle.digest("SHA-256", bytes.subarray(0, nonces));
+  return { hash: new Uint8Array(digest).toHex(), bytes };
+}
 
 /**
  * The file that an index describes. Throws a ManifestError unless the index is
@@ -33,7 +63,7 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   const blobSize = view.getUint32(8, true);
   const count = view.getUint32(12, true);
   if (view.getBigUint64(16, true) !== BigInt(size)) refuse(`it is of ${view.getBigUint64(16, true)} bytes, not ${size}`);
-  if (blobSize < 1 || blobSize > largestChunk) refuse(`chunks of ${blobSize} bytes are not possible`);
+  if (blobSize < 1 || blobSize > largestValue) refuse(`chunks of ${blobSize} bytes are not possible`);
   if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize)) refuse(`${count} chunks are not possible`);
   const nonces = headBytes + count * hashBytes;
   const length = nonces + count * nonceBytes;

@@ -2,61 +2,33 @@
 // their own. It writes what the Go side writes (docs/format.md), in the order
 // that keeps visitors on one whole deployment or the other:
 //
-//	files ─► manifest ─► plan ─► blobs ─► manifests and record ─► version ─► current
+//	files ─► (streams) ─► manifest ─► plan ─► blobs ─► manifests and record ─► version ─► current
 //
-// Until `current` is written nobody sees anything of it.
+// Until `current` is written nobody sees anything of it. A stream can be read
+// only once, so its blobs are written before the plan.
 
-import { encodeCode, type EncodedCode, type ProjectCode } from "./code";
+import { newNonce } from "./blob_write";
+import { largestValue } from "./chunks";
+import { encodeCode, type EncodedCode } from "./code";
+import { checkOptions, type DeployOptions } from "./deploy_options";
 import { write, writeAll } from "./kv_write";
 import { readLeft, readStored } from "./live";
 import { ManifestError } from "./manifest";
-import { htmlHandlings, notFoundHandlings, type HTMLHandling, type NotFoundHandling } from "./meta";
+import { htmlHandlings, notFoundHandlings } from "./meta";
 import { adopt, readOverlay } from "./adopt";
 import { checkShrink, makePlan, type Plan } from "./plan";
 import { RefusedError, type Problem } from "./problem";
 import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
 import { encodeServed } from "./served";
+import { checkStart } from "./start_check";
 import { encodeStored, type Serving, type StoredManifest } from "./stored";
-import { hashUpload, largestValue, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { Uploader } from "./upload_write";
 import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "./version";
 
-export type { ProjectCode, ProjectModule } from "./code";
+export type { ModuleContent, ProjectCode, ProjectModule } from "./code";
+export type { DeployOptions } from "./deploy_options";
 export type { FileContent, ProjectFiles } from "./upload";
-
-/** How to deploy; all may be left out. */
-export interface DeployOptions {
-  /** The namespace of the projects; KV_SYNC_BLOBS where it is left out. */
-  kv?: KVNamespace;
-  /** The project's Worker; without it its assets are all there is. */
-  code?: ProjectCode;
-  /** Who deploys, and why: for the history. */
-  actor?: string;
-  subject?: string;
-  html_handling?: HTMLHandling;
-  not_found_handling?: NotFoundHandling;
-  /**
-   * Whether what is written at run time lies over the files: as it was, where
-   * it is left out.
-   */
-  overlay?: boolean;
-  /** For how many deployments, this one among them, and for how many seconds at least what is gone stays reachable. */
-  retain?: number;
-  grace?: number;
-  /** Lets a deploy be empty, or drop more than half of the files. */
-  allowShrink?: boolean;
-  /** Uploads everything under new keys, believing nothing of what is live. */
-  repair?: boolean;
-  /**
-   * The `version` that the last deploy returned: where KV still shows an older
-   * one here, or somebody else's, nothing is written.
-   */
-  after?: string;
-  /** The most KV writes that a run may plan. */
-  mostWrites?: number;
-  /** The clock, in milliseconds, and the source of random bytes. */
-  now?: () => number;
-  random?: (bytes: Uint8Array) => void;
-}
 
 /** What a deploy did. */
 export interface DeployResult {
@@ -78,19 +50,14 @@ export interface DeployResult {
 /** A Worker may call KV a thousand times for a request, and a run reads too. */
 const mostWritesByDefault = 980;
 
-/** The five values of a deploy that are no file's: two manifests, record, version, current. */
-const otherWrites = 5;
-
 /** Deploys files and code into a namespace. */
 export async function deploy(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
+  checkOptions(options);
   if (!isProjectId(projectId)) throw new RefusedError([{ path: "project", reason: "the id is none", fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral" }]);
-  const { now = Date.now, retain = 5, grace = 86_400, repair = false } = options;
-  if (!Number.isSafeInteger(retain) || retain < 1) throw new RangeError("deployProject: retain is no number of deployments; give 1 or more");
-  if (!Number.isSafeInteger(grace) || grace < 0) throw new RangeError("deployProject: grace is no number of seconds; give 0 or more");
+  const { now = Date.now, retain = 5, grace = 86_400, repair = false, mostWrites = mostWritesByDefault } = options;
   const started = now();
-  const { matching, code, upload } = check(files, options);
+  const { matching, code, upload } = await check(files, options);
   await hashUpload(upload);
-  const source = await sourceOf(upload);
   const workerWith = async (overlay: boolean) =>
     (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : [])]))).slice(0, 32);
 
@@ -101,9 +68,17 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   }
   const was = current?.version.stamp;
   const same = options.overlay === undefined ? [await workerWith(false), await workerWith(true)] : [await workerWith(options.overlay)];
-  if (current && was && was.source === source && same.includes(was.worker) && !repair) {
-    return { deployment: was.deployment, version: active!, loader: current.version.loader, uploaded: 0, unchanged: upload.files.length, removed: 0, noChange: true };
-  }
+  const stays = (source: string) => was !== undefined && was.source === source && same.includes(was.worker) && !repair;
+  const noChange = ({ version, activations }: Current): DeployResult => ({
+    deployment: version.stamp.deployment,
+    version: activations[0].version,
+    loader: version.loader,
+    uploaded: 0,
+    unchanged: upload.files.length,
+    removed: 0,
+    noChange: true,
+  });
+  if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current);
 
   const live = current ? await readLive(kv, projectId, current, repair) : undefined;
   const before = options.overlay ?? live?.serving.overlay;
@@ -111,11 +86,17 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   const overlay = before ?? record !== null;
   const worker = await workerWith(overlay);
   const left = current && !repair ? await readLeft(kv, projectId, current, retain) : [];
+  if (!options.allowShrink) checkShrink(upload, live);
+  if (code && options.start && was?.worker !== worker) await checkStart(options.start, code);
+
   const nonce = newNonce(started, options.random);
   const seconds = Math.floor(started / 1000);
+  const uploader = new Uploader(kv, siteOf(projectId), nonce, repair ? undefined : live, mostWrites);
+  await uploader.takeStreams(upload);
+  const source = await sourceOf(upload);
+  if (current && stays(source)) return noChange(current);
   const plan = makePlan({ upload, live, left, repair, nonce, now: seconds, retain, grace });
-  if (!options.allowShrink) checkShrink(plan, live);
-  checkWrites(plan, options.mostWrites ?? mostWritesByDefault);
+  uploader.checkCalls(plan.uploads);
 
   const manifest: StoredManifest = {
     site: siteOf(projectId),
@@ -129,17 +110,16 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
   };
   const release = await makeRelease({ projectId, manifest, plan, code, worker, nonce, seconds, current, options });
 
-  const keys = new ProjectKeys(projectId);
-  await writeAll(plan.uploads, ({ hash, bytes }) => write(kv, keys.blob(`${hash}.${nonce}`), bytes));
+  await writeAll(plan.uploads, (file) => uploader.write(file));
   for (const { key, value } of release.values) await write(kv, key, value);
   // A prune spares what is younger than the grace period, and half of it is left for what follows.
   if (now() - started > Math.max(grace * 500, 1000)) throw new ProjectError(`project ${projectId}: the uploads took longer than half the grace period; deploy again, or with a longer one`);
-  await write(kv, keys.current, release.current);
+  await write(kv, new ProjectKeys(projectId).current, release.current);
   return {
     deployment: release.deployment,
     version: release.version,
     loader: release.loader,
-    uploaded: plan.uploads.length,
+    uploaded: uploader.written,
     unchanged: plan.unchanged,
     removed: plan.removed,
     noChange: false,
@@ -147,20 +127,21 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
 }
 
 /** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
-function check(files: ProjectFiles, options: DeployOptions): { matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload } {
+async function check(files: ProjectFiles, options: DeployOptions): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling)) problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
   if (!notFoundHandlings.includes(not_found_handling)) problems.push({ path: "not_found_handling", reason: "the value is not known", fix: `use ${notFoundHandlings.join(", ")}` });
-  const code = options.code && encodeCode(options.code, problems);
-  const upload = readUpload(files, html_handling, problems);
+  const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
+  const upload = await readUpload(files, html_handling, problems);
   if (problems.length > 0) throw new RefusedError(problems);
   return { matching: { html_handling, not_found_handling }, code, upload };
 }
 
 /** Names what would be served: equal ids mean equal listings. */
 async function sourceOf({ files, redirects, headers }: Upload): Promise<string> {
-  const lines = files.map(({ path, hash, type }) => JSON.stringify([path, hash, type]));
+  // A small file may hold the very bytes that one in chunks is hashed by.
+  const lines = files.map(({ path, hash, type, size }) => JSON.stringify([path, hash, type, ...(size > largestValue ? [size] : [])]));
   return `upload:${await sha256Hex([...lines, JSON.stringify([redirects, headers])].join("\n"))}`;
 }
 
@@ -171,26 +152,6 @@ async function readLive(kv: KVNamespace, projectId: string, { version }: Current
     if (repair && error instanceof ManifestError) return undefined;
     throw error;
   }
-}
-
-/** The second at which the run began, so that every key tells its age, and 4 random bytes. */
-function newNonce(started: number, random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes)): string {
-  const nonce = new Uint8Array(8);
-  random(nonce.subarray(4));
-  new DataView(nonce.buffer).setUint32(0, Math.floor(started / 1000));
-  return nonce.toHex();
-}
-
-function checkWrites({ uploads }: Plan, most: number): void {
-  const writes = uploads.length + otherWrites;
-  if (writes <= most) return;
-  throw new RefusedError([
-    {
-      path: "files",
-      reason: `${writes} values would be written, and a Worker may write ${most} for one request`,
-      fix: "deploy it with kv-sync deploy --project, or in parts, each with some files more; give mostWrites where a plan allows more",
-    },
-  ]);
 }
 
 /** Everything of a deployment but its blobs, ready to be written in this order. */

@@ -10,7 +10,7 @@ import { readProject, type AssetBindingProps, type CodeOptions, type Project } f
 import { ProjectError } from "./version";
 
 export { assetBinding, type AssetBindingClass } from "./asset_binding";
-export type { DeployOptions, DeployResult, FileContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy";
+export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy";
 export { ManifestError } from "./manifest";
 export { RefusedError, type Problem } from "./problem";
 export type { AssetBindingProps, CodeOptions, Project } from "./project";
@@ -114,7 +114,7 @@ export async function serveProject(
  * platform has to take care of.
  */
 export async function deployProject(projectId: string, files: ProjectFiles, options: DeployOptions = {}): Promise<DeployResult> {
-  return deploy(projectId, files, options.kv ?? namespaceOf(workerEnv as DynamicEnv), options);
+  return deploy(projectId, files, options?.kv ?? namespaceOf(workerEnv as DynamicEnv), options);
 }
 
 function namespaceOf(env: DynamicEnv): KVNamespace {

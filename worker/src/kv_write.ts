@@ -8,11 +8,11 @@ const longestWait = 8_000;
 /** A Worker may have six connections open at once. */
 const atOnce = 6;
 
-/** Writes a value, again where KV was busy or failing. Throws when it stays so. */
-export async function write(kv: KVNamespace, key: string, value: string | Uint8Array): Promise<void> {
+/** Writes a value, again where KV was busy or failing. Throws when it stays so. A Blob is not copied. */
+export async function write(kv: KVNamespace, key: string, value: string | Uint8Array | Blob): Promise<void> {
   for (let attempt = 1, wait = firstWait; ; attempt++, wait = Math.min(wait * 2, longestWait)) {
     try {
-      await kv.put(key, value as string | Uint8Array<ArrayBuffer>);
+      await kv.put(key, value instanceof Blob ? value.stream() : (value as string | Uint8Array<ArrayBuffer>));
       return;
     } catch (cause) {
       const passing = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));

@@ -1,6 +1,7 @@
 // The difference between what is live and what was uploaded, as a value.
 // Planning writes nothing. It plans as the Go side does (sync/plan.go).
 
+import { nonceOf } from "./blob_write";
 import { RefusedError } from "./problem";
 import { comparePaths, type RetiredAsset, type StoredAsset, type StoredManifest } from "./stored";
 import type { Upload, UploadedFile } from "./upload";
@@ -27,12 +28,25 @@ export interface PlanInput {
 export interface Plan {
   assets: StoredAsset[];
   retired: RetiredAsset[];
-  /** One file for each blob to be written. */
+  /** One file for each content to be written. */
   uploads: UploadedFile[];
   added: number;
   changed: number;
   removed: number;
   unchanged: number;
+}
+
+/**
+ * What two files have in common whose bytes are the same. The hash alone would
+ * not do: a small file may hold the very bytes that one in chunks is hashed by.
+ */
+export function contentOf({ hash, size }: { hash: string; size: number }): string {
+  return `${hash} ${size}`;
+}
+
+/** The nonces of the blobs that there are, by content. */
+export function noncesOf(assets: StoredAsset[]): Map<string, string> {
+  return new Map(assets.map((asset) => [contentOf(asset), asset.nonce]));
 }
 
 /**
@@ -42,19 +56,21 @@ export interface Plan {
 export function makePlan({ upload, live, left, repair, nonce, now, retain, grace }: PlanInput): Plan {
   const before = new Map(live?.assets.map((asset) => [asset.path, asset]));
   const carried = repair ? undefined : live;
-  const nonces = new Map(carried?.assets.map((asset) => [asset.hash, asset.nonce]));
+  const nonces = noncesOf(carried?.assets ?? []);
+  for (const file of upload.streams) nonces.set(contentOf(file), file.nonce!);
   const plan: Plan = { assets: [], retired: [], uploads: [], added: 0, changed: 0, removed: 0, unchanged: 0 };
   for (const file of upload.files) {
     const { path, hash, size, type } = file;
     const same = before.get(path);
     before.delete(path);
-    const unchanged = same?.hash === hash && same.type === type;
+    const content = contentOf(file);
+    const unchanged = same !== undefined && contentOf(same) === content && same.type === type;
     plan[!same ? "added" : unchanged ? "unchanged" : "changed"]++;
-    if (!nonces.has(hash)) {
-      nonces.set(hash, nonce); // the same bytes at another path need no second blob
+    if (!nonces.has(content)) {
+      nonces.set(content, nonceOf(size, nonce)); // the same bytes at another path need no second blob
       plan.uploads.push(file);
     }
-    plan.assets.push({ path, hash, nonce: nonces.get(hash)!, size, type, modified: unchanged ? same.modified : now, oid: "" });
+    plan.assets.push({ path, hash, nonce: nonces.get(content)!, size, type, modified: unchanged ? same.modified : now, oid: "" });
   }
   plan.removed = before.size;
   if (carried) plan.retired = retire(plan.assets, carried, left, { until: now + grace, left: retain - 1 }, now);
@@ -89,12 +105,14 @@ function retire(
   return retired.sort((a, b) => comparePaths(a.path, b.path));
 }
 
-/** Refuses an empty plan, and one that drops more than half of the files: more often a mistake than meant. */
-export function checkShrink(plan: Plan, live: StoredManifest | undefined): void {
+/** Refuses an empty upload, and one that drops more than half of the files: more often a mistake than meant. */
+export function checkShrink({ files }: Upload, live: StoredManifest | undefined): void {
   const fix = "give allowShrink if that is meant";
-  if (plan.assets.length === 0) throw new RefusedError([{ path: "files", reason: "there is no file to serve", fix }]);
-  const before = live?.assets.length ?? 0;
-  if (2 * plan.removed > before) {
-    throw new RefusedError([{ path: "files", reason: `${plan.removed} of ${before} files would be removed`, fix }]);
+  if (files.length === 0) throw new RefusedError([{ path: "files", reason: "there is no file to serve", fix }]);
+  const paths = new Set(files.map(({ path }) => path));
+  const before = live?.assets ?? [];
+  const removed = before.filter(({ path }) => !paths.has(path)).length;
+  if (2 * removed > before.length) {
+    throw new RefusedError([{ path: "files", reason: `${removed} of ${before.length} files would be removed`, fix }]);
   }
 }

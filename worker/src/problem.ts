@@ -13,7 +13,7 @@ export interface Problem {
   fix: string;
 }
 
-/** Lists everything that is refused, in the order of the paths. Nothing was written. */
+/** Lists everything that is refused, in the order of the paths. What is live is as it was. */
 export class RefusedError extends Error {
   override name = "RefusedError";
   readonly problems: readonly Problem[];
@@ -21,7 +21,7 @@ export class RefusedError extends Error {
   constructor(problems: Problem[]) {
     const ordered = problems.toSorted((a, b) => comparePaths(a.path, b.path) || (a.line ?? 0) - (b.line ?? 0));
     const lines = ordered.map(({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`);
-    super(`kv-sync refuses to deploy, nothing was written:${lines.join("")}`);
+    super(`kv-sync refuses to deploy, what is live stays as it is:${lines.join("")}`);
     this.problems = ordered;
   }
 }

@@ -114,7 +114,7 @@ class ActiveProject implements Project {
     const code = this.#code ?? (await this.#read());
     return {
       mainModule: code.main,
-      modules: Object.fromEntries([...code.modules].map(([name, module]) => [name, decode(module)])),
+      modules: loaderModules(code.modules),
       compatibilityDate: code.compatibilityDate,
       compatibilityFlags: code.compatibilityFlags,
       env: Object.fromEntries([...code.env, ...Object.entries(env)]),
@@ -134,6 +134,11 @@ class ActiveProject implements Project {
       throw error;
     }
   }
+}
+
+/** Modules as the Worker Loader takes them. */
+export function loaderModules(modules: Iterable<[string, EncodedModule]>): WorkerLoaderWorkerCode["modules"] {
+  return Object.fromEntries(Array.from(modules, ([name, module]) => [name, decode(module)]));
 }
 
 function decode(module: EncodedModule): WorkerLoaderModule {

@@ -1,9 +1,9 @@
 // Writes served manifests: docs/format.md gives their layout, manifest.ts reads
 // them.
 
+import { largestFile, largestValue } from "./chunks";
 import { sha256 } from "./sha256";
 import { comparePaths, encodeAdopted, encodeRules, encodeServing, Table, type StoredManifest } from "./stored";
-import { largestValue } from "./upload";
 
 const headerBytes = 64;
 const entryBytes = 64;
@@ -81,7 +81,7 @@ function encodeEntry({ path, nonce, retired, content }: ServedEntry, types: Tabl
     return view;
   }
   const { hash, size, modified, chunked } = content;
-  if (size > 0xffffffff) throw new Error(`${path} has ${size} bytes, and a manifest holds less than 4 GiB; remove it`);
+  if (size > largestFile) throw new Error(`${path} has ${size} bytes, and a manifest holds less than 4 GiB; remove it`);
   const type = types.add(content.type);
   if (type > 0xffff) throw new Error(`${path} has one content type too many, and a manifest holds 65,536`);
   new Uint8Array(view.buffer, 16, 32).setFromHex(hash);

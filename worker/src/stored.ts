@@ -2,6 +2,7 @@
 // gives its layout. It lists what the served manifest lists, and the paths
 // themselves, which that has only as hashes.
 
+import { largestFile, largestValue } from "./chunks";
 import { ManifestError } from "./manifest";
 import { flag, list, parseAdopted, parseRules, record, string, type HeaderRule, type Redirect } from "./meta";
 
@@ -10,12 +11,15 @@ const version = 1;
 const hashBytes = 32;
 const nonceBytes = 8;
 
+/** Must be understood: some assets lie in chunks, so their blobs are indexes, which keep further blobs alive. */
+const flagChunked = 1 << 0;
+
 /** One file as a stored manifest lists it. */
 export interface StoredAsset {
   path: string;
-  /** The content's SHA-256, in hexadecimal. */
+  /** The content's SHA-256, in hexadecimal; above 25 MiB, that of its chunk index. */
   hash: string;
-  /** Of the run that wrote the blob, in hexadecimal. */
+  /** In the blob's key, in hexadecimal. */
   nonce: string;
   size: number;
   type: string;
@@ -137,7 +141,7 @@ export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
   });
 
   const writer = new Writer(oid.length / 2);
-  writer.raw(Uint8Array.of(0x4b, 0x56, 0x53, 0x53, version, 0, 0, 0));
+  writer.raw(Uint8Array.of(0x4b, 0x56, 0x53, 0x53, version, 0, flagsOf(manifest), 0));
   writer.string(escapeHTML(head));
   writer.uint(nonces.list.length);
   for (const nonce of nonces.list) writer.raw(Uint8Array.fromHex(nonce));
@@ -159,6 +163,11 @@ export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
     writer.uint(Math.max(asset.left, 0));
   }
   return writer.bytes();
+}
+
+/** A manifest without files in chunks goes on being read by whoever knows nothing of them. */
+function flagsOf({ assets, retired }: Pick<StoredManifest, "assets" | "retired">): number {
+  return [assets, retired].some((list) => list.some(({ size }) => size > largestValue)) ? flagChunked : 0;
 }
 
 /** As Go's encoding/json does it, so that both sides write the same. */
@@ -272,7 +281,8 @@ class Reader {
     const view = new DataView(start.buffer, start.byteOffset, 8);
     if (view.getUint32(0) !== magic) throw new Error("it does not begin with KVSS");
     if (view.getUint16(4, true) !== version) throw new Error(`format version ${view.getUint16(4, true)} is not known here; update kv-sync`);
-    if (view.getUint16(6, true) !== 0) throw new Error(`it needs a feature (flags ${view.getUint16(6, true)}) that is not known here; update kv-sync`);
+    const flags = view.getUint16(6, true);
+    if ((flags & ~flagChunked) !== 0) throw new Error(`it needs a feature (flags ${flags}) that is not known here; update kv-sync`);
 
     const head = record(JSON.parse(decoder.decode(this.#take(this.#uint()))), "its head");
     const text = (of: Record<string, unknown>, member: string) => (of[member] === undefined ? "" : string(of[member], member));
@@ -301,6 +311,7 @@ class Reader {
     const directories = this.#list(() => ({ path: this.#nextPath(), tree: this.#oid() }));
     const retired = this.#list(() => ({ ...this.#asset(), oid: "", until: this.#int(), left: this.#uint() }));
     if (this.#at !== this.#bytes.length) throw new Error(`${this.#bytes.length - this.#at} bytes follow its end`);
+    if (flags !== flagsOf({ assets, retired })) throw new Error("its flags and the sizes of its assets disagree");
     return { ...rest, assets, directories, retired };
   }
 
@@ -354,6 +365,7 @@ class Reader {
     const type = this.#types[this.#uint()];
     this.#modified += this.#int();
     if (nonce === undefined || type === undefined) throw new Error("an entry points outside a table");
+    if (size > largestFile) throw new Error("an entry has 4 GiB or more");
     return { path, hash, nonce, size, type, modified: this.#modified };
   }
 

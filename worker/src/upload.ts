@@ -2,6 +2,9 @@
 // (internal/source): nothing is published that it would refuse, and everything
 // that is refused is refused together.
 
+import { hashBlob, type HashedBody } from "./blob_write";
+import { bytesOf, isBody, partsOf, sizeOf, whole, type BlobBody, type Part } from "./body_parts";
+import { checkContent, holdsKey, isInspected } from "./content_check";
 import { contentType } from "./content_type";
 import { parseHeaders } from "./headers_file";
 import type { HeaderRule, Redirect } from "./meta";
@@ -9,8 +12,8 @@ import type { Problem } from "./problem";
 import { parseRedirects } from "./redirects_file";
 import { comparePaths } from "./stored";
 
-/** A file's bytes; a text becomes UTF-8. */
-export type FileContent = string | ArrayBuffer | Uint8Array;
+/** A file's bytes; a text becomes UTF-8, a stream is read once. */
+export type FileContent = BlobBody;
 
 /** Files by pathname ("/docs/index.html"). */
 export type ProjectFiles =
@@ -20,51 +23,55 @@ export type ProjectFiles =
 /** A file that may be published. */
 export interface UploadedFile {
   path: string;
-  /** The content's SHA-256, in hexadecimal; "" until it is known. */
+  type: string;
+  body: Part | ReadableStream;
+  /** The content's hash, in hexadecimal, and its size; "" and 0 until they are known. */
   hash: string;
   size: number;
-  type: string;
-  bytes: Uint8Array;
+  /** What hashing found, for who writes it; a stream has none. */
+  hashed?: HashedBody;
+  /** Of its blob, where that was written, or found to be there, when its stream was read. */
+  nonce?: string;
 }
 
 /** What an upload holds. */
 export interface Upload {
   /** Sorted by path, bytewise. */
   files: UploadedFile[];
+  /** Those that are streams, as they were given: one may come out of the same connection after another. */
+  streams: UploadedFile[];
   redirects: Redirect[];
   headers: HeaderRule[];
 }
-
-/** The most that a value of KV holds. */
-export const largestValue = 25 << 20;
 
 /** Percent-encoded, it still fits into the request lines that browsers and proxies accept. */
 const longestPath = 1024;
 
 const encoder = new TextEncoder();
 
-/** Checks files: what must not be published is a problem each. They are not hashed yet. */
-export function readUpload(given: ProjectFiles, htmlHandling: string, problems: Problem[]): Upload {
+const kinds = "string, ArrayBuffer, Uint8Array, Blob or ReadableStream";
+
+/**
+ * Checks files: what must not be published is a problem each. They are not
+ * hashed yet, and of the streams only _redirects and _headers are read.
+ */
+export async function readUpload(given: ProjectFiles, htmlHandling: string, problems: Problem[]): Promise<Upload> {
   const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
-  const upload: Upload = { files: [], redirects: [], headers: [] };
+  const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
   const names = new Map<string, string>();
 
-  for (const [name, file] of given instanceof Map ? given : Object.entries(given)) {
-    const { body, contentType: type } = isFileContent(file) ? { body: file } : (file ?? {});
-    const bytes = bytesOf(body);
+  for (const [name, file] of entriesOf(given, problems)) {
+    const { body, contentType: type } = isBody(file) ? { body: file } : (file ?? {});
     const path = name.normalize("NFC");
-    if (!bytes) {
-      refuse(name, "the file is no string, ArrayBuffer or Uint8Array", "give its bytes");
-    } else if (name === "/_redirects") {
-      const { rules, problems: bad } = parseRedirects("_redirects", bytes, htmlHandling);
-      upload.redirects = rules;
-      problems.push(...bad);
-    } else if (name === "/_headers") {
-      const { rules, problems: bad } = parseHeaders("_headers", bytes);
-      upload.headers = rules;
-      problems.push(...bad);
+    if (!isBody(body)) {
+      refuse(name, `the file is no ${kinds}`, "give its bytes");
+    } else if (body instanceof ReadableStream && body.locked) {
+      refuse(name, "the stream is being read already, or was", "give each file a stream of its own");
+    } else if (name === "/_redirects" || name === "/_headers") {
+      await readRules(upload, name, body, htmlHandling, problems);
     } else {
-      const problem = checkPath(name, path) ?? checkSize(bytes.length) ?? checkType(type);
+      const taken: UploadedFile = { path, type: type ?? contentType(path), body: body instanceof ReadableStream ? body : whole(body), hash: "", size: 0 };
+      const problem = checkPath(name, path) ?? checkType(type) ?? (await checkKept(taken.body));
       if (problem) refuse(name, ...problem);
       const other = names.get(path);
       if (other !== undefined) {
@@ -73,16 +80,21 @@ export function readUpload(given: ProjectFiles, htmlHandling: string, problems: 
         }
       }
       names.set(path, name);
-      upload.files.push({ path, hash: "", size: bytes.length, type: type ?? contentType(path), bytes });
+      upload.files.push(taken);
+      if (body instanceof ReadableStream) upload.streams.push(taken);
     }
   }
   upload.files.sort((a, b) => comparePaths(a.path, b.path));
   return upload;
 }
 
-/** Hashes every file. */
+/** Hashes every file but the streams. */
 export async function hashUpload({ files }: Upload): Promise<void> {
-  for (const file of files) file.hash = await sha256Hex(file.bytes);
+  for (const file of files) {
+    if (file.body instanceof ReadableStream) continue;
+    file.hashed = await hashBlob(file.body);
+    ({ hash: file.hash, size: file.size } = file.hashed);
+  }
 }
 
 /** The SHA-256 of bytes or of a text, in hexadecimal. */
@@ -91,15 +103,44 @@ export async function sha256Hex(content: string | Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();
 }
 
-/** The bytes of a content, or undefined for what is none, as a caller without TypeScript may give. */
-export function bytesOf(content: unknown): Uint8Array | undefined {
-  if (typeof content === "string") return encoder.encode(content);
-  if (content instanceof ArrayBuffer) return new Uint8Array(content);
-  return content instanceof Uint8Array ? content : undefined;
+/** What a caller without TypeScript may have given for files, by name. */
+function entriesOf(given: ProjectFiles, problems: Problem[]): [string, Parameters<typeof isBody>[0] & { body?: unknown; contentType?: string }][] {
+  const entries: [unknown, unknown][] = given instanceof Map ? [...given] : isRecord(given) ? Object.entries(given) : [];
+  const bad = !(given instanceof Map || isRecord(given)) || entries.some(([name]) => typeof name !== "string");
+  if (bad) problems.push({ path: "files", reason: "the files are no record and no Map of files by pathname", fix: 'give them like { "/index.html": "<h1>Hello</h1>" }' });
+  return bad ? [] : (entries as [string, { body?: unknown; contentType?: string }][]);
 }
 
-function isFileContent(file: unknown): file is FileContent {
-  return typeof file === "string" || file instanceof ArrayBuffer || file instanceof Uint8Array;
+/** Whether something is an object that was written as one: a file's bytes and the like are none. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Compiles _redirects or _headers, which are read here even where they are streams. */
+async function readRules(upload: Upload, name: "/_redirects" | "/_headers", body: BlobBody, htmlHandling: string, problems: Problem[]): Promise<void> {
+  const path = name.slice(1);
+  const text = await rulesOf(body).catch((cause: unknown) => {
+    throw new Error(`read ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  });
+  if (!text) {
+    problems.push({ path, reason: "the file has more than 25 MiB", fix: "make it smaller" });
+  } else if (name === "/_redirects") {
+    const { rules, problems: bad } = parseRedirects(path, text, htmlHandling);
+    upload.redirects = rules;
+    problems.push(...bad);
+  } else {
+    const { rules, problems: bad } = parseHeaders(path, text);
+    upload.headers = rules;
+    problems.push(...bad);
+  }
+}
+
+/** A file's bytes; undefined where one value does not hold them. */
+async function rulesOf(body: BlobBody): Promise<Uint8Array | undefined> {
+  for await (const { part, chunked } of partsOf(body)) return chunked ? undefined : bytesOf(part);
+  return undefined;
 }
 
 type Refusal = [reason: string, fix: string];
@@ -113,7 +154,7 @@ function checkPath(name: string, path: string): Refusal | undefined {
   if (name.includes("\\")) return ['the name has a backslash, which browsers turn into "/"', "rename it"];
   if (!name.isWellFormed()) return ["the name is no Unicode text", "rename it"];
   if (isSecret(segments.at(-1)!)) return ["files of this name hold secrets", "leave it out"];
-  if (isPrivateKey(segments.at(-1)!)) return ["the file holds a private key", "leave it out; if it was public before, replace the key"];
+  if (isPrivateKey(segments.at(-1)!)) return holdsKey;
   if (segments.some((segment) => segment.startsWith(".") && segment !== ".well-known")) return ["files and folders that begin with a dot are not published", "leave it out, or rename it"];
   if (segments[0] === "_worker.js") return ["_worker.js is server code of Cloudflare Pages, which would become public", "deploy it as code, or leave it out"];
   if (encoder.encode(path).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
@@ -130,9 +171,10 @@ function isPrivateKey(name: string): boolean {
   return /^id_(?:rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk)$/i.test(name);
 }
 
-function checkSize(size: number): Refusal | undefined {
-  if (size <= largestValue) return undefined;
-  return [`the file has ${(size / (1 << 20)).toFixed(1)} MiB, and a value in KV at most 25`, "make it smaller, or serve it from R2"];
+/** What the content of a file tells that is in memory; of a stream it is seen when it is read. */
+async function checkKept(body: Part | ReadableStream): Promise<Refusal | undefined> {
+  if (body instanceof ReadableStream || !isInspected(sizeOf(body))) return undefined;
+  return checkContent(await bytesOf(body));
 }
 
 /** A type that came with a file goes into a header as it stands. */

@@ -63,6 +63,8 @@ describe("docs/dynamic-workers.md", () => {
     const upload = (project: string, body: object) => platform.ask("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
     const refused = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>", "/.env": "KEY=1" } });
     assert.deepEqual([refused.status, (JSON.parse(refused.body) as { problems: { path: string }[] }).problems[0]!.path], [422, ".env"]);
+    const broken = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: "throw new Error('not today'); export default {}" });
+    assert.deepEqual([broken.status, /not today/.test(broken.body)], [422, true]);
     const done = JSON.parse((await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: customer })).body) as { uploaded: number; noChange: boolean };
     assert.deepEqual([done.uploaded, done.noChange], [1, false]);
     await upload("pages", { files: { "/index.html": "pages" } });

@@ -9,6 +9,8 @@ import { contentType, contentTypes } from "../src/content_type";
 import type { Deploy } from "./dynamic/upload";
 import { Platform, type OtherWorker } from "./platform";
 import { ruleVectors } from "./rule_vectors";
+import { contentVectors } from "./content_vectors";
+import { encodeValue, type Runs, type Value } from "./values";
 
 /** Where the files are, relative to worker/. */
 export const projectFolder = "../testdata/project";
@@ -17,12 +19,12 @@ export const projectFolder = "../testdata/project";
 export interface ProjectVector {
   about: string;
   deploy: Deploy;
-  /** KV before, by key, in base64. */
-  before: Record<string, string>;
+  /** KV before, by key. */
+  before: Record<string, Value>;
   /** What deployProject returns. */
   result: Record<string, unknown>;
   /** Every key that it writes, and nothing else is changed. The order is that of the writes, but for blobs, which are sorted. */
-  writes: Record<string, string>;
+  writes: Record<string, Value>;
 }
 
 /** The Worker that deploys vectors. */
@@ -44,6 +46,9 @@ const code: NonNullable<Deploy["code"]> = {
   compatibilityFlags: ["nodejs_compat"],
   env: { GREETING: "hello", LIMITS: { b: [1, 2.5, null], a: true } },
 };
+
+/** 28 MiB and 16 bytes: a chunk of the one text, and one of the other. */
+const film = (second: string): Runs => ({ runs: [["0123456789abcdef", 1 << 20], [second, (12 << 16) + 1]] });
 
 const day = 86_400_000;
 const begin = Date.UTC(2026, 10, 21, 2, 45, 12, 345);
@@ -81,6 +86,9 @@ const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy,
     about: "Paths beyond ASCII, composed (NFC), sorted by their bytes in UTF-8: U+FF5E comes before U+1F642.",
     deploy: { at: 0, files: files({ "/u\u0308ber.html": "composed\n", "/～.txt": "fullwidth tilde\n", "/🙂.txt": "smile\n", "/a b&c%20+d.txt": "odd\n", "/.well-known/security.txt": "hello\n", "/empty.txt": "", "/ü/日本語/index.html": "page\n", "/__proto__": "p", "/constructor.txt": "c" }) },
   },
+  { name: "chunked", about: "A file of more than 25 MiB, as a stream: its chunks and their index.", deploy: { at: 0, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": { body: film("fedcba9876543210"), as: "stream" } } } },
+  { name: "chunk-changed", after: "chunked", about: "One chunk of it changed: that and the index are written, the other keeps its key. A copy needs no index of its own.", deploy: { at: day, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": film("FEDCBA9876543210"), "/copy.mp4": film("FEDCBA9876543210") } } },
+  { name: "chunked-removed", after: "chunked", about: "It is gone, and retired.", deploy: { at: day, files: files({ "/index.html": "film\n" }) } },
 ];
 
 /** Runs every case, and gives the files of testdata/project/ that are generated, by name. */
@@ -101,9 +109,9 @@ export async function projectFiles(): Promise<Map<string, string>> {
       const vector: ProjectVector = {
         about,
         deploy: described,
-        before: Object.fromEntries([...before].map(([key, value]) => [key, value.toString("base64")])),
+        before: Object.fromEntries([...before].map(([key, value]) => [key, encodeValue(value)])),
         result: JSON.parse(reply.body) as Record<string, unknown>,
-        writes: Object.fromEntries(written.map((key) => [key, platform.kv.values.get(key)!.toString("base64")])),
+        writes: Object.fromEntries(written.map((key) => [key, encodeValue(platform.kv.values.get(key)!)])),
       };
       out.set(`${name}.json`, `${JSON.stringify(vector, null, 1)}\n`);
       // Blobs are written side by side, so their order is none to rely on.
@@ -113,6 +121,7 @@ export async function projectFiles(): Promise<Map<string, string>> {
     await platform.stop();
   }
   out.set("content-types.json", `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)])), null, 1)}\n`);
+  out.set("contents.json", `[\n${contentVectors().map((vector) => JSON.stringify(vector)).join(",\n")}\n]\n`);
   out.set("rule-files.json", `[\n${ruleVectors().map((vector) => JSON.stringify(vector)).join(",\n")}\n]\n`);
   return out;
 }

@@ -1,7 +1,8 @@
 // A platform's upload API for the tests: it deploys what a test vector
 // describes, with the vector's clock and random bytes.
 
-import { deployProject, RefusedError, type DeployOptions, type ProjectCode, type ProjectFiles } from "../../src/dynamic";
+import { expand, type Value } from "../values";
+import { deployProject, RefusedError, type FileContent, type DeployOptions, type ProjectCode, type ProjectFiles } from "../../src/dynamic";
 
 /** A deploy as testdata/project/*.json describe one. */
 export interface Deploy {
@@ -10,38 +11,65 @@ export interface Deploy {
   now?: number;
   /** 4 bytes in hexadecimal. */
   random: string;
-  /** By pathname, in base64; in an object with the content type that is given for it. */
-  files: Record<string, string | { body: string; contentType: string }>;
+  /** By pathname; in an object with the content type that is given for it, or what it is given as. */
+  files: Record<string, Value | DescribedFile>;
   /** Modules of bytes in base64. */
   code?: Omit<ProjectCode, "modules"> & { modules: Record<string, { js: string } | { text: string } | { wasm: string } | { data: string }> };
-  options?: Omit<DeployOptions, "kv" | "code" | "now" | "random">;
+  options?: Omit<DeployOptions, "kv" | "code" | "start" | "now" | "random">;
+  /** Whether the code is started before. */
+  start?: boolean;
+}
+
+export interface DescribedFile {
+  body: Value;
+  contentType?: string;
+  as?: "stream" | "broken stream" | "read stream" | "blob" | "text";
 }
 
 export default {
-  async fetch(request) {
-    const { project, now, random, files, code, options } = (await request.json()) as Deploy;
-    try {
-      const result = await deployProject(project, decodeFiles(files), {
+  async fetch(request, env) {
+    const described = (await request.json()) as Deploy | { arguments: Parameters<typeof deployProject> };
+    if ("arguments" in described) return answer(deployProject(...described.arguments));
+    const { project, now, random, files, code, options, start } = described;
+    return answer(
+      deployProject(project, decodeFiles(files), {
         ...options,
         ...(code && { code: decodeCode(code) }),
+        ...(start && { start: env.LOADER }),
         now: () => now ?? Date.now(),
         random: (bytes) => bytes.set(Uint8Array.fromHex(random)),
-      });
-      return Response.json(result);
-    } catch (error) {
-      const problems = error instanceof RefusedError ? error.problems : undefined;
-      return Response.json({ name: (error as Error).name, error: (error as Error).message, problems }, { status: 422 });
-    }
+      }),
+    );
   },
-} satisfies ExportedHandler;
+} satisfies ExportedHandler<{ LOADER: WorkerLoader }>;
+
+async function answer(result: Promise<object>): Promise<Response> {
+  try {
+    return Response.json(await result);
+  } catch (error) {
+    const problems = error instanceof RefusedError ? error.problems : undefined;
+    return Response.json({ name: (error as Error).name, error: (error as Error).message, problems }, { status: 422 });
+  }
+}
 
 function decodeFiles(files: Deploy["files"]): ProjectFiles {
   return new Map(
-    Object.entries(files).map(([path, file]) => [
-      path,
-      typeof file === "string" ? Uint8Array.fromBase64(file) : { body: Uint8Array.fromBase64(file.body).buffer, contentType: file.contentType },
-    ]),
+    Object.entries(files).map(([path, file]) => {
+      if (typeof file === "string" || "runs" in file) return [path, expand(file)];
+      const body = decodeBody(file);
+      return [path, file.contentType === undefined ? body : { body, contentType: file.contentType }];
+    }),
   );
+}
+
+function decodeBody({ body, as }: DescribedFile): FileContent {
+  const bytes = expand(body);
+  if (as === "blob") return new Blob([bytes]);
+  if (as === "text") return new TextDecoder().decode(bytes);
+  if (as === undefined) return bytes.buffer;
+  const stream = new Response(bytes).body!;
+  if (as === "read stream") stream.getReader();
+  return as === "broken stream" ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("the line is dead")) })) : stream;
 }
 
 function decodeCode({ modules, ...rest }: NonNullable<Deploy["code"]>): ProjectCode {

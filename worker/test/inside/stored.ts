@@ -37,6 +37,20 @@ test("a stored manifest reads as it was written", () => {
   assert.throws(() => encodeStored(mixed), /object id "" is not of 20 bytes/);
 });
 
+test("a file in chunks, live or retired, is told by a flag that must be understood", () => {
+  const film = { ...asset("/film.mp4", 1, ""), size: (25 << 20) + 1 };
+  const small = { ...film, size: 25 << 20 };
+  const term = { until: 1, left: 1 };
+  for (const [list, flags] of [[{ assets: [film] }, 1], [{ retired: [{ ...film, ...term }] }, 1], [{ assets: [small], retired: [{ ...small, ...term }] }, 0]] as [Partial<StoredManifest>, number][]) {
+    const written = encodeStored({ ...empty, ...list });
+    assert.deepEqual([...written.subarray(6, 8)], [flags, 0]);
+    assert.deepEqual(decodeStored(written), { ...empty, ...list });
+    written[6]! ^= 1;
+    assert.throws(() => decodeStored(written), /its flags and the sizes of its assets disagree/);
+  }
+  assert.throws(() => decodeStored(encodeStored({ ...empty, assets: [{ ...film, size: 2 ** 32 }] })), /has 4 GiB or more/);
+});
+
 test("paths are in the order of their bytes", () => {
   const encoder = new TextEncoder();
   const hex = (path: string) => encoder.encode(path).toHex();
