@@ -174,10 +174,11 @@ func (e *Engine) compose(ctx context.Context, l *live, p *Plan, r *run, store *l
 		return err
 	})
 	g.Go(func() (err error) {
-		if r.namespace, err = e.ensureNamespace(gctx, p.namespace); err == nil {
-			store.open(e.Account.Store(r.namespace))
+		if r.namespace, err = e.ensureNamespace(gctx, p.namespace); err != nil {
+			return err
 		}
-		return err
+		store.open(e.Account.Store(r.namespace))
+		return e.deployCompanion(gctx, p, r.namespace)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -277,6 +278,7 @@ func (p *Plan) settle(read []*item, nonce Nonce) {
 		p.Origin.ID = FolderID(&l)
 		p.manifest.Origin.ID = p.Origin.ID
 	}
+	p.lay()
 }
 
 // migrations returns the Durable Object migrations that the script has not

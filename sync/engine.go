@@ -30,6 +30,8 @@ type Config struct {
 	NamespaceTitle string
 	// Serving configures how pathnames are matched.
 	Serving Serving
+	// Rights are for a site whose Serving says that it has an overlay.
+	Rights Rights
 	// OffWorkersDev leaves a first deployment without an address under
 	// workers.dev. Later ones never change that setting.
 	OffWorkersDev bool
@@ -116,6 +118,9 @@ func New(c Config) (*Engine, error) {
 		c.Serving.EdgeCache = 0
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
+	case c.Serving.Overlay && len(c.Site) > MaxOverlaySite:
+		return nil, fmt.Errorf("site name %q: with an overlay it may have %d characters, for its companion is called %s; take a shorter name",
+			c.Site, MaxOverlaySite, CompanionName(c.Site))
 	case c.Site == projectPrefix:
 		return nil, fmt.Errorf("site name %q: the keys of projects begin with it; take another name", c.Site)
 	}

@@ -21,6 +21,7 @@ const (
 	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
 	GuardLayout    Guard = "layout"          // the layout has no such thing
 	GuardConflict  Guard = "conflict"        // changed both in git and at run time
+	GuardOverlay   Guard = "overlay"         // what was written at run time would not be seen, or cannot be kept
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.

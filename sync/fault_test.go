@@ -69,6 +69,28 @@ func TestEveryRequestCanFail(t *testing.T) {
 			},
 			old: one, new: two,
 		},
+		"first deploy with an overlay": {
+			before: func(w *world) { w.config.Serving.Overlay = true },
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				_, err := e.Deploy(ctx, h[0], overlaid(script), kvsync.Options{})
+				return err
+			},
+			old: nil, new: one,
+		},
+		"an overlay's new companion": {
+			before: func(w *world) {
+				w.config.Serving.Overlay = true
+				w.mustDeploy(h[0])
+				w.edit(edit{path: "/about.html", body: "edited"})
+			},
+			run: func(ctx context.Context, e *kvsync.Engine) error {
+				newer := overlaid(script)
+				newer.Companion.Modules[0].Content = append(newer.Companion.Modules[0].Content, "// newer"...)
+				_, err := e.Deploy(ctx, h[1], newer, kvsync.Options{})
+				return err
+			},
+			old: one, new: two,
+		},
 		"rollback": {
 			before: func(w *world) { w.mustDeploy(h[0]); w.mustDeploy(h[1]) },
 			run: func(ctx context.Context, e *kvsync.Engine) error {

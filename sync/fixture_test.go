@@ -36,6 +36,8 @@ type memory struct {
 	hashed bool
 	// remembered is what the engine told of the hashes that it found out.
 	remembered []kvsync.Asset
+	// pulled are the run-time writes that it says it has.
+	pulled map[string]kvsync.Nonce
 	// opened counts how often files were opened.
 	opened atomic.Int64
 }
@@ -72,7 +74,7 @@ func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
 
 func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
 	o, err := m.Origin(ctx)
-	l := &kvsync.Listing{Origin: o}
+	l := &kvsync.Listing{Origin: o, Pulled: m.pulled}
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		body := m.files[path]
 		a := kvsync.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
@@ -203,7 +205,15 @@ func (w *world) engine() *kvsync.Engine {
 }
 
 func (w *world) deploy(src *memory, opt kvsync.Options) (*kvsync.Result, error) {
-	return w.engine().Deploy(w.t.Context(), src, script, opt)
+	return w.engine().Deploy(w.t.Context(), src, w.worker(), opt)
+}
+
+// worker is the script, with a companion where the site has an overlay.
+func (w *world) worker() kvsync.Worker {
+	if w.config.Serving.Overlay && w.config.Project == "" {
+		return overlaid(script)
+	}
+	return script
 }
 
 func (w *world) mustDeploy(src *memory) *kvsync.Result {

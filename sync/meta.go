@@ -38,6 +38,8 @@ type Meta struct {
 	URL       string `json:"url,omitempty"`
 	// Files is how many files the deployment serves; 0 where it was not noted.
 	Files int `json:"files,omitempty"`
+	// Overlay is nil where the site has none.
+	Overlay *MetaOverlay `json:"overlay,omitempty"`
 
 	keeps []Ref // see [Version.Keeps]
 }
@@ -103,35 +105,59 @@ func (m *Meta) whole(manifest *Manifest) *Manifest {
 // workerHash tells whether two versions would run the same code with the same
 // settings. The manifest is not part of it.
 func (e *Engine) workerHash(w Worker) string {
-	h := sha256.New()
-	put := func(parts ...string) {
-		for _, p := range parts {
-			fmt.Fprintf(h, "%d:%s", len(p), p)
-		}
-	}
-	put("worker 1", w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
+	h := newFieldHash("worker 1")
+	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
 	if e.Serving.EdgeCache != 0 {
-		put("edge cache", strconv.Itoa(e.Serving.EdgeCache))
+		h.put("edge cache", strconv.Itoa(e.Serving.EdgeCache))
 	}
 	if e.Serving.Overlay {
-		put("overlay")
+		h.put("overlay")
 	}
-	modules := slices.Clone(w.Modules)
-	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
-	for _, m := range modules {
-		put("module", m.Name, m.Type, string(m.Content))
+	if w.Companion != nil {
+		h.put("companion", codeHash(*w.Companion), fmt.Sprint(e.Rights))
 	}
+	h.modules(w.Modules)
 	bindings := slices.Clone(w.Bindings)
 	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Name, b.Name) })
 	for _, b := range bindings {
-		put("binding", b.Name, b.Type)
+		h.put("binding", b.Name, b.Type)
 		hashFields(h, b.Fields)
 	}
 	for _, m := range w.Migrations {
-		put("migration", m.Tag, string(m.Step))
+		h.put("migration", m.Tag, string(m.Step))
 	}
 	hashFields(h, w.Settings)
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// codeHash names the code of a Worker that has no settings beside it.
+func codeHash(w Worker) string {
+	h := newFieldHash("code 1")
+	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","))
+	h.modules(w.Modules)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// fieldHash hashes texts, each with its length, so that no two lists of them are alike.
+type fieldHash struct{ hash.Hash }
+
+func newFieldHash(kind string) fieldHash {
+	h := fieldHash{sha256.New()}
+	h.put(kind)
+	return h
+}
+
+func (h fieldHash) put(parts ...string) {
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+}
+
+func (h fieldHash) modules(list []Module) {
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range sorted {
+		h.put("module", m.Name, m.Type, string(m.Content))
+	}
 }
 
 func hashFields(h hash.Hash, fields map[string]json.RawMessage) {

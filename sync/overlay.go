@@ -167,6 +167,9 @@ func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
 	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 }
 
+// errOverlayRecord: the record is there, and not as this release reads it.
+var errOverlayRecord = errors.New("its record cannot be used")
+
 // overlay reads it out of a namespace: one request.
 func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
 	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(e.Site).overlay()}
@@ -175,7 +178,9 @@ func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
 		return o, nil
 	}
 	if err == nil {
-		o.OverlayRecord, err = DecodeOverlay(e.Site, b)
+		if o.OverlayRecord, err = DecodeOverlay(e.Site, b); err != nil {
+			err = fmt.Errorf("%w: %w", errOverlayRecord, err)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what was written to %s at run time: %w", e.Site, err)

@@ -29,6 +29,9 @@ type Options struct {
 	// Repair uploads every blob again, under new keys, believing nothing of what
 	// is live. It deploys even where nothing changed.
 	Repair bool
+	// HideEdits switches an overlay off although visitors will miss edits then.
+	// They are kept, and seen again where the overlay is switched on again.
+	HideEdits bool
 }
 
 // anyway reports whether to deploy even where nothing changed.
@@ -69,6 +72,10 @@ type Plan struct {
 	// PruneDue: a prune follows the switch.
 	PruneDue bool      `json:"prune_due"`
 	Notices  []Problem `json:"notices,omitempty"`
+	// Shadowed are the files that edits made at run time lie over, sorted by path.
+	Shadowed []Shadow `json:"shadowed,omitempty"`
+	// Companion is the name of the overlay's script, where it is to be deployed.
+	Companion string `json:"companion,omitempty"`
 
 	namespace string           // "" where it has to be created
 	manifest  *Manifest        // complete but for what the upload finds out
@@ -77,6 +84,8 @@ type Plan struct {
 	left      []Asset          // chunked assets of the live manifest that changed or went
 	worker    Worker
 	hash      string // of the worker
+	companion *companionUpload
+	under     underOverlay
 }
 
 // Change is one path of a plan.
@@ -119,6 +128,9 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	if l.clock != nil && !opt.AnyOrder {
 		return nil, l.clock
+	}
+	if wants := e.Serving.Overlay && e.Project == ""; wants != (w.Companion != nil) {
+		return nil, errors.New("a site with an overlay, and no other, is deployed with the code of a companion")
 	}
 	var notices []Problem
 	if e.Project != "" {
@@ -170,7 +182,16 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	} else if carry != nil {
 		p.manifest.Retired = e.retire(p.manifest.Assets, carry, e.rolledBackFrom(ctx, l))
 	}
-	return p, p.checkShrink(base, opt)
+	if err := p.checkShrink(base, opt); err != nil {
+		return nil, err
+	}
+	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
+		return nil, err
+	}
+	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
+		p.Companion = CompanionName(e.Site)
+	}
+	return p, err
 }
 
 // pruneDue reports whether it is time for a prune. The last one was not in the

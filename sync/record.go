@@ -62,6 +62,7 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: ref.String(), Source: o.ID, Worker: p.hash,
 		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
+		Overlay: e.overlayOf(p.worker),
 	}
 	if l.meta != nil {
 		out.meta.Migration = l.meta.Migration
@@ -103,6 +104,10 @@ func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, er
 	}
 	u.Modules = append(slices.Clone(u.Modules), Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served})
 	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
+	companion := p.worker.Companion != nil
+	if companion {
+		mine[BindingOverlay] = true
+	}
 	for _, b := range u.Bindings {
 		if mine[b.Name] {
 			return Upload{}, fmt.Errorf("the binding name %s is taken: rename it, or remove its second definition", b.Name)
@@ -120,6 +125,11 @@ func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, er
 	u.Bindings = append(slices.Clone(u.Bindings),
 		Binding{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(meta.Namespace)}},
 		Binding{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
+	if companion {
+		u.Bindings = append(u.Bindings, Binding{Name: BindingOverlay, Type: "durable_object_namespace", Fields: map[string]json.RawMessage{
+			"class_name": quote(overlayClass), "script_name": quote(CompanionName(e.Site)),
+		}})
+	}
 	var owned []string
 	if l.meta != nil {
 		owned = l.meta.Bindings

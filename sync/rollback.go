@@ -45,9 +45,11 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 			return res, nil
 		}
 	}
-	if err := e.checkBlobs(ctx, target.meta); err != nil {
+	manifest, err := e.checkBlobs(ctx, target.meta)
+	if err != nil {
 		return nil, err
 	}
+	res.Notices = e.uncovered(ctx, target, manifest)
 	if opt.DryRun {
 		return res, nil
 	}
@@ -140,35 +142,35 @@ func holdAfter(live, target *Deployment) string {
 
 // checkBlobs refuses unless every blob that the deployment serves is there, and
 // every chunk. A listing can lag behind, so what it lacks is asked for by key.
-func (e *Engine) checkBlobs(ctx context.Context, m *Meta) error {
+func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
 	manifest, err := e.manifest(ctx, m)
 	if errors.Is(err, ErrNotFound) {
-		return stop(GuardMissing, "deploy that commit again instead", "the manifest of deployment %s is gone", m.Deployment)
+		return nil, stop(GuardMissing, "deploy that commit again instead", "the manifest of deployment %s is gone", m.Deployment)
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
 	listed, err := e.keysBelow(ctx, store, keys(e.Site).blobs())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	chunks := make(indexes)
 	if err := e.readIndexes(ctx, store, manifest.Assets, chunks); err != nil {
-		return err
+		return nil, err
 	}
 	missing, err := e.missing(ctx, store, m.whole(manifest), chunks, listed)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, a := range manifest.Assets {
 		if err := chunks[a.Blob].err; errors.Is(err, errDamaged) {
-			return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+			return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
 		}
 	}
 	if len(missing) > 0 {
-		return stop(GuardMissing, "deploy that commit again instead",
+		return nil, stop(GuardMissing, "deploy that commit again instead",
 			"deployment %s cannot be rolled back to: %s of it missing, the first is %s",
 			m.Deployment, count(len(missing), "blob"), missing[0].Path)
 	}
-	return nil
+	return manifest, nil
 }

@@ -15,6 +15,8 @@ type Verification struct {
 	// Keys counts what lies below the site's prefix; Unrooted what nothing retained names.
 	Keys     int `json:"keys"`
 	Unrooted int `json:"unrooted"`
+	// Overlay is what was written at run time, nil where nothing was.
+	Overlay *VerifiedOverlay `json:"overlay,omitempty"`
 }
 
 // VerifiedDeployment is one deployment's closure.
@@ -41,7 +43,7 @@ func (v *Verification) Whole() bool {
 			return false
 		}
 	}
-	return true
+	return v.Overlay.Whole()
 }
 
 // Verify checks that every blob that a deployment names exists, and every chunk
@@ -73,6 +75,9 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 			if class, _, _ := keys(e.Site).parse(key); !v.rooted[key] && class != classOther {
 				v.out.Unrooted++
 			}
+		}
+		if v.out.Overlay, err = v.overlay(ctx, live); err != nil {
+			return nil, err
 		}
 	}
 	return v.out, nil

@@ -12,6 +12,9 @@ const (
 	BindingMeta = "KV_SYNC"
 	// BindingBlobs is the kv_namespace binding that blobs are read through.
 	BindingBlobs = "KV_SYNC_BLOBS"
+	// BindingOverlay is the durable_object_namespace binding that the overlay is
+	// written through.
+	BindingOverlay = "KV_SYNC_OVERLAY"
 	// ModuleManifest is the data module that holds the served manifest. A Worker
 	// imports it as "./kv-sync-manifest.bin" and gets an ArrayBuffer.
 	ModuleManifest = "kv-sync-manifest.bin"
@@ -34,6 +37,9 @@ type Worker struct {
 	// Settings are further members of the upload's metadata that the author
 	// set ("limits", "placement", "observability", "logpush" …), by name.
 	Settings map[string]json.RawMessage
+	// Companion is the code of the script in which the overlay's Durable Object
+	// lives; nil where the site has no overlay.
+	Companion *Worker
 }
 
 // Migration is one step of a Worker's Durable Object migrations.

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
 			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
-			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready,
+			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit, "awaitkey": awaitKey,
 		},
 	})
 }
@@ -232,15 +232,15 @@ func foreign(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fetch URL WANT: a visitor gets a page that holds the text.
+// fetch URL WANT: a visitor gets a page that holds the text, or with "!" one that does not.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	res, err := http.Get(args[0])
 	ts.Check(err)
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	ts.Check(err)
-	if !strings.Contains(string(b), args[1]) {
-		ts.Fatalf("GET %s: %s, %q; want %q in it", args[0], res.Status, b, args[1])
+	if strings.Contains(string(b), args[1]) == neg {
+		ts.Fatalf("GET %s: %s, %q; %q in it is %v", args[0], res.Status, b, args[1], neg)
 	}
 }
 
@@ -308,9 +308,15 @@ func lose(ts *testscript.TestScript, neg bool, args []string) {
 
 // api sends one request and returns its answer.
 func api(ts *testscript.TestScript, method, to string) string {
-	req, err := http.NewRequest(method, to, http.NoBody)
+	return call(ts, method, to, testToken, "")
+}
+
+// call sends one request with a token and returns the answer.
+func call(ts *testscript.TestScript, method, to, token, body string) string {
+	req, err := http.NewRequest(method, to, strings.NewReader(body))
 	ts.Check(err)
-	req.Header.Set("Authorization", "Bearer "+testToken)
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer res.Body.Close()
@@ -328,15 +334,19 @@ func hostile(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // ready waits until kv-sync dev answers.
-func ready(ts *testscript.TestScript, neg bool, _ []string) {
+func ready(ts *testscript.TestScript, neg bool, _ []string) { devFile(ts) }
+
+// devFile is where kv-sync dev says how it is reached.
+func devFile(ts *testscript.TestScript) string {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		found, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "kv-sync", "local", "*", "platform.json"))
 		ts.Check(err)
 		if len(found) > 0 {
-			return
+			return found[0]
 		}
 	}
 	ts.Fatalf("kv-sync dev did not start")
+	return ""
 }
 
 // wasm FILE writes a WebAssembly module whose export "answer" returns 42.

@@ -38,12 +38,13 @@ type optionFlags struct {
 	AllowShrink bool `group:"guards" help:"Publish even if that is no file, or removes more than half of them."`
 	AnyOrder    bool `group:"guards" help:"Publish a commit that is older than the live one, or nobody can tell."`
 	Release     bool `group:"guards" help:"Publish a commit that a rollback holds back."`
+	HideEdits   bool `group:"guards" help:"Switch the overlay off although visitors will miss edits made at run time."`
 	Repair      bool `help:"Upload every file again, believing nothing of what is live."`
 	Forget      bool `help:"Keep nothing reachable that this deployment does not have: for a file that should never have been published."`
 }
 
 func (o optionFlags) options() kvsync.Options {
-	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release, Forget: o.Forget, Repair: o.Repair}
+	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release, HideEdits: o.HideEdits, Forget: o.Forget, Repair: o.Repair}
 }
 
 // task is one command about a site.

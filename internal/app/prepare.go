@@ -139,5 +139,13 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 		return kvsync.Worker{}, nil, err
 	}
 	w.Main, w.Modules = code.Main, code.Modules
+	if options.Overlay {
+		companion, err := bundle.Companion(ctx, options.Root, options.Library)
+		if err != nil {
+			return kvsync.Worker{}, nil, err
+		}
+		// The date is ours as the code is: what a site is served by does not change it.
+		w.Companion = &kvsync.Worker{Main: companion.Main, Modules: companion.Modules, CompatibilityDate: config.DefaultCompatibilityDate}
+	}
 	return w, code, nil
 }

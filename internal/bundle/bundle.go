@@ -75,6 +75,9 @@ type Options struct {
 	// Routing, if set, has the site answer requests before code that does not serve
 	// the site itself.
 	Routing *Routing
+	// Overlay says that the site has one: the Worker of a site without code, and
+	// the site that Routing puts before code, take what is written at run time.
+	Overlay bool
 	// Library holds the source of @kv-sync/worker: src/index.ts, src/site.ts,
 	// src/default.ts and src/router.ts. nil is the source in this binary.
 	Library fs.FS
@@ -300,7 +303,11 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	}
 	c := newCollector(o, rules)
 	entry := o.Main
-	if entry == "" {
+	switch {
+	case entry != "":
+	case o.Overlay:
+		entry = libraryOverlaid
+	default:
 		entry = libraryDefault
 	}
 	options := api.BuildOptions{

@@ -16,23 +16,35 @@ import (
 
 // What our own code is called inside a bundle.
 const (
-	libraryNamespace = "kv-sync"
-	libraryDefault   = "kv-sync:src/default.ts"
-	libraryRouter    = "kv-sync:src/router.ts"
-	manifestImport   = "./" + kvsync.ModuleManifest
+	libraryNamespace  = "kv-sync"
+	libraryDefault    = "kv-sync:src/default.ts"
+	libraryOverlaid   = "kv-sync:src/default_overlay.ts"
+	libraryRouter     = "kv-sync:src/router.ts"
+	libraryOverRouter = "kv-sync:src/router_overlay.ts"
+	manifestImport    = "./" + kvsync.ModuleManifest
 )
 
-// loaderModule is the loader's side of Dynamic Workers.
-const loaderModule = "@kv-sync/worker/dynamic"
+const (
+	// loaderModule is the loader's side of Dynamic Workers.
+	loaderModule = "@kv-sync/worker/dynamic"
+	// readWriteModule is the site, to be written at run time as well as read.
+	readWriteModule = "@kv-sync/worker/read-write"
+	// companionModule is the script that holds the overlays' Durable Objects.
+	companionModule = "@kv-sync/worker/overlay"
+)
 
 // library maps what a Worker imports to a file of our source. An installed copy
 // of the package is never used: the code must fit the manifest that this binary
 // writes.
 var library = map[string]string{
 	libraryDefault:         "src/default.ts",
+	libraryOverlaid:        "src/default_overlay.ts",
 	libraryRouter:          "src/router.ts",
+	libraryOverRouter:      "src/router_overlay.ts",
 	"@kv-sync/worker":      "src/index.ts",
 	"@kv-sync/worker/site": "src/site.ts",
+	readWriteModule:        "src/read_write.ts",
+	companionModule:        "src/overlay.ts",
 	loaderModule:           "src/dynamic.ts",
 }
 
@@ -75,17 +87,21 @@ func (c *collector) ours(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + `|@kv-sync/worker/manifest)$`},
 		func(api.OnResolveArgs) (api.OnResolveResult, error) { return manifest, nil })
 
-	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/(default|router)\.ts|@kv-sync/worker(/.*)?)$`},
+	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/(default|default_overlay|router|router_overlay)\.ts|@kv-sync/worker(/.*)?)$`},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			if c.options.Dynamic && args.Path == loaderModule {
 				return failed(fmt.Sprintf("%q is for the Worker that loads projects", args.Path),
 					"Call env.ASSETS.fetch(request): the loader gives a project its assets."), nil
 			}
+			if args.Path == readWriteModule && !c.options.Overlay && !c.options.Dynamic {
+				return failed(fmt.Sprintf("%q is imported, and the site has no overlay to write to", args.Path),
+					"Switch it on by a table [overlay] in kv-sync.toml."), nil
+			}
 			if file, ok := library[args.Path]; ok {
 				return api.OnResolveResult{Path: file, Namespace: libraryNamespace}, nil
 			}
 			return failed(fmt.Sprintf("%q is no part of @kv-sync/worker", args.Path),
-				`Import "@kv-sync/worker", "@kv-sync/worker/site", "@kv-sync/worker/manifest" or "@kv-sync/worker/dynamic".`), nil
+				`Import "@kv-sync/worker", "@kv-sync/worker/site", "@kv-sync/worker/read-write", "@kv-sync/worker/manifest" or "@kv-sync/worker/dynamic".`), nil
 		})
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: libraryNamespace},

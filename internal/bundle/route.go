@@ -60,10 +60,14 @@ func (r *Result) route(ctx context.Context, o *project) error {
 			return api.OnResolveResult{Path: main, External: true}, nil
 		})
 	}}
+	router, more, err := r.router(o)
+	if err != nil {
+		return err
+	}
 	out := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{
-			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\nexport default route(main.default, %s);\n",
-				libraryRouter, imported, imported, settings),
+			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\n%sexport default route(main.default, %s);\n",
+				router, imported, imported, more, settings),
 			Sourcefile: routerModule,
 			Loader:     api.LoaderJS,
 		},
@@ -87,4 +91,40 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	r.Modules = append(r.Modules, kvsync.Module{Name: routerModule, Type: typeESModule, Content: out.OutputFiles[0].Contents})
 	r.Main, r.ServesSite = routerModule, true
 	return nil
+}
+
+// router is which router stands before the Worker, and what else it exports. With
+// an overlay that is the entrypoint by which other Workers bind the site, unless
+// the author exports another one of that name: a loader's, which is for projects,
+// is another thing.
+func (r *Result) router(o *project) (name, exports string, err error) {
+	if !o.Overlay {
+		return libraryRouter, "", nil
+	}
+	i := slices.IndexFunc(r.Modules, func(m kvsync.Module) bool { return m.Name == r.Main })
+	theirs, err := exportsOf(r.Modules[i].Content)
+	if err != nil || slices.Contains(theirs, assetBinding) {
+		return libraryOverRouter, "", err
+	}
+	return libraryOverRouter, fmt.Sprintf("export { %s } from %q;\n", assetBinding, libraryOverRouter), nil
+}
+
+// assetBinding is what the entrypoint of a site's assets is called.
+const assetBinding = "AssetBinding"
+
+// exportsOf lists the names that a module exports itself. Those that it passes on
+// by "export *" are not among them; no module that was bundled does.
+func exportsOf(module []byte) ([]string, error) {
+	out := api.Build(api.BuildOptions{
+		Stdin: &api.StdinOptions{Contents: string(module), Loader: api.LoaderJS}, Metafile: true, Outfile: mainModule,
+		Format: api.FormatESModule, LogLevel: api.LogLevelSilent, TsconfigRaw: "{}",
+	})
+	if len(out.Errors) > 0 {
+		return nil, &Error{Problems: problems(out.Errors)}
+	}
+	var meta metafile
+	if err := json.Unmarshal([]byte(out.Metafile), &meta); err != nil {
+		return nil, fmt.Errorf("bundle: read esbuild's report: %w", err)
+	}
+	return meta.Outputs[mainModule].Exports, nil
 }

@@ -147,7 +147,7 @@ func (w *wrangler) reserve(n *node, name string) bool {
 	switch {
 	case name == "":
 		w.refuse(n, n.path+" names no binding", "write a name")
-	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs:
+	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs || name == kvsync.BindingOverlay:
 		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "give it another name")
 	case w.bound[name] != nil:
 		w.refuse(n, fmt.Sprintf("the binding %s is there twice, the other is %s", name, w.bound[name].path), "give one of them another name")

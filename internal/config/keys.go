@@ -46,6 +46,7 @@ var keys = []key{
 	{"html-handling", []string{"KV_SYNC_HTML_HANDLING"}, true, among(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
 	{"not-found", []string{"KV_SYNC_NOT_FOUND"}, true, among(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
 	{"edge-cache", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
+	{"overlay", nil, true, setOverlay},
 	{"retain", []string{"KV_SYNC_RETAIN"}, true, setRetain},
 	{"grace", []string{"KV_SYNC_GRACE"}, true, setGrace},
 	{"ignore", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
@@ -228,6 +229,9 @@ var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
 
 // fileValue returns a value of kv-sync.toml as flags would give it.
 func (r *reader) fileValue(k key, n *node) (string, bool) {
+	if k.name == "overlay" {
+		return r.overlay(n)
+	}
 	fix := fmt.Sprintf("write one value, in quotes: %s = \"…\"", k.name)
 	switch v := n.value.(type) {
 	case string:

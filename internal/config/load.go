@@ -327,6 +327,7 @@ func (l *loader) complete() {
 	s.Code.Root = s.Root
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	l.settleRouting()
+	l.settleOverlay()
 	if s.Code.Main == "" && len(s.Worker.Migrations) > 0 {
 		l.refuse(s.Where("worker"), "there are Durable Object migrations, but no Worker that has the classes", `name the Worker's file in "main"`)
 	}

@@ -75,6 +75,9 @@ type Settings struct {
 	// WorkersDev is whether the wrangler file wants an address under
 	// workers.dev; nil where it does not say.
 	WorkersDev *bool
+	// Rights say what the site's Worker may write at run time. Those of a project
+	// are its loader's to give.
+	Rights kvsync.Rights
 	// RequiredSecrets are the names that the wrangler file says must exist.
 	RequiredSecrets []string
 	// Files are the configuration files that were read, relative to Root.

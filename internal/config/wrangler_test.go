@@ -248,6 +248,7 @@ func TestWranglerProblems(t *testing.T) {
 		{"twice", `{"vars": {"A": ""}, "kv_namespaces": [{"binding": "A", "id": "1"}]}`, "the binding A is there twice", ""},
 		{"ours", `{"vars": {"KV_SYNC": ""}}`, "KV_SYNC belongs to kv-sync", ""},
 		{"ours too", `{"kv_namespaces": [{"binding": "KV_SYNC_BLOBS", "id": "1"}]}`, "KV_SYNC_BLOBS belongs to kv-sync", ""},
+		{"ours also", `{"durable_objects": {"bindings": [{"name": "KV_SYNC_OVERLAY", "class_name": "Overlay"}]}}`, "KV_SYNC_OVERLAY belongs to kv-sync", ""},
 		{"wrong type", `{"kv_namespaces": {"A": "1"}}`, "kv_namespaces is an object, not a list", ""},
 		{"date", `{"compatibility_date": "2026-13-01"}`, "compatibility_date", ""},
 		{"own workflow", `{"workflows": [{"binding": "F", "name": "f", "class_name": "F"}]}`, "which kv-sync cannot create", ""},

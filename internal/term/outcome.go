@@ -51,6 +51,9 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 			t.line("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(short(res.Hold)))
 		}
 	}
+	for _, n := range res.Notices {
+		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
+	}
 	c.print(t.String())
 }
 
@@ -168,14 +171,6 @@ func remarks(d kvsync.Deployment) string {
 func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 	t := &page{paint: paint(c.color)}
 	for _, d := range v.Deployments {
-		bad := len(d.Missing) + len(d.Corrupt)
-		state := t.with(green, "whole")
-		switch {
-		case d.Problem != "":
-			state = t.with(red, Visible(d.Problem))
-		case bad > 0:
-			state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", Number(len(d.Missing)), Number(len(d.Corrupt))))
-		}
 		kind := ""
 		switch {
 		case d.Live:
@@ -183,13 +178,10 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 		case !d.Retained:
 			kind = " (not retained)"
 		}
-		t.line("%s%s  %s  %s", Visible(d.Deployment), kind, Count(d.Files, "file"), state)
-		for _, p := range append(d.Missing[:len(d.Missing):len(d.Missing)], d.Corrupt...)[:min(bad, shown)] {
-			t.line("  %s %s", t.with(red, "!"), Visible(p))
-		}
-		if bad > shown {
-			t.line("  %s and %s more", t.with(red, "!"), Number(bad-shown))
-		}
+		t.verified(fmt.Sprintf("%s%s  %s", Visible(d.Deployment), kind, Count(d.Files, "file")), d.Problem, d.Missing, d.Corrupt)
+	}
+	if o := v.Overlay; o != nil {
+		t.verified("Edits made at run time  "+Count(o.Edits, "path"), o.Problem, o.Missing, o.Corrupt)
 	}
 	unrooted := ""
 	if v.Unrooted > 0 {
@@ -197,6 +189,25 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 	}
 	t.line("Checked %s in %s%s.", Count(v.Keys, "key"), Seconds(took), unrooted)
 	c.print(t.String())
+}
+
+// verified says of one thing whether it is whole, and lists the first paths that are not.
+func (t *page) verified(what, problem string, missing, corrupt []string) {
+	bad := len(missing) + len(corrupt)
+	state := t.with(green, "whole")
+	switch {
+	case problem != "":
+		state = t.with(red, Visible(problem))
+	case bad > 0:
+		state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", Number(len(missing)), Number(len(corrupt))))
+	}
+	t.line("%s  %s", what, state)
+	for _, p := range slices.Concat(missing, corrupt)[:min(bad, shown)] {
+		t.line("  %s %s", t.with(red, "!"), Visible(p))
+	}
+	if bad > shown {
+		t.line("  %s and %s more", t.with(red, "!"), Number(bad-shown))
+	}
 }
 
 // Failure says what went wrong and what to do next.

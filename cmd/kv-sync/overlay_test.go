@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+)
+
+// toDev sends a request to the API of kv-sync dev and returns the answer.
+func toDev(ts *testscript.TestScript, method, path, body string) string {
+	b, err := os.ReadFile(devFile(ts))
+	ts.Check(err)
+	at := gjson.ParseBytes(b)
+	return call(ts, method, at.Get("api").String()+"/accounts/"+at.Get("account").String()+path, at.Get("token").String(), body)
+}
+
+// secret SCRIPT NAME VALUE sets a secret as wrangler secret put does.
+func secret(ts *testscript.TestScript, neg bool, args []string) {
+	toDev(ts, http.MethodPut, "/workers/scripts/"+args[0]+"/secrets", fmt.Sprintf(`{"name":%q,"text":%q,"type":"secret_text"}`, args[1], args[2]))
+}
+
+// edit METHOD URL BODY TOKEN STATUS changes a page over HTTP as an editor does.
+// The status is exact, or 2xx.
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	req, err := http.NewRequest(args[0], args[1], strings.NewReader(args[2]))
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+args[3])
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if got := fmt.Sprint(res.StatusCode); got != args[4] && got[:1]+"xx" != args[4] {
+		ts.Fatalf("%s %s: %s, %q", args[0], args[1], res.Status, b)
+	}
+}
+
+// awaitkey KEY TEXT waits until a key of the namespace holds the text.
+func awaitKey(ts *testscript.TestScript, neg bool, args []string) {
+	namespaces := "/storage/kv/namespaces"
+	namespace := namespaces + "/" + gjson.Get(toDev(ts, http.MethodGet, namespaces, ""), "result.0.id").String()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if !strings.Contains(toDev(ts, http.MethodGet, namespace+"/keys?prefix="+url.QueryEscape(args[0]), ""), `"`+args[0]+`"`) {
+			continue
+		}
+		if strings.Contains(toDev(ts, http.MethodGet, namespace+"/values/"+url.PathEscape(args[0]), ""), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s never had %s", args[0], args[1])
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func TestOverlay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		own    string
+		on     bool
+		rights kvsync.Rights
+	}{
+		"nothing":       {``, false, kvsync.Rights{}},
+		"an empty one":  {"[overlay]\n", true, kvsync.Rights{}},
+		"to write":      {"[overlay]\nwrite = true\n", true, kvsync.Rights{Write: true}},
+		"rules too":     {"[overlay]\nrules = true\nwrite = true\n", true, kvsync.Rights{Write: true, Rules: true}},
+		"said to be no": {"[overlay]\nwrite = false\n", true, kvsync.Rights{}},
+		"inline":        {"overlay = { write = true }\n", true, kvsync.Rights{Write: true}},
+		"off":           {"overlay = false\n", false, kvsync.Rights{}},
+	} {
+		s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
+		if s.Serving.Overlay != tc.on || s.Code.Overlay != tc.on || s.Rights != tc.rights {
+			t.Errorf("%s: overlay %v, of the code %v, %+v", name, s.Serving.Overlay, s.Code.Overlay, s.Rights)
+		}
+	}
+	long := strings.Repeat("a", kvsync.MaxOverlaySite)
+	for _, tc := range []struct{ own, want string }{
+		{"[overlay]\nwrites = true\n", `kv-sync.toml:2: overlay.writes is not understood; did you mean "write"?`},
+		{"[overlay]\nwrite = \"yes\"\n", "kv-sync.toml:2: overlay.write is a string, not a boolean"},
+		{"overlay = true\n", "kv-sync.toml:1: overlay is a boolean, not an object"},
+		{"[overlay]\nrules = true\n", "kv-sync.toml:1: overlay.rules lets rule files be written, and overlay.write is not true"},
+		{"project = \"shop\"\nlayout = \"pathname\"\n[overlay]\n", `kv-sync.toml:3: the layout "pathname" has no overlay`},
+		{"name = \"" + long + "a\"\n[overlay]\n", "kv-sync.toml:1: the name"},
+	} {
+		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%q: got %v, want %q", tc.own, err, tc.want)
+		}
+	}
+	mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": "name = \"" + long + "\"\n[overlay]\n"}))})
+}
+
+// A project has the overlay that the shared file switches on, for its loader's
+// companion serves it; what may be written is the loader's affair.
+func TestOverlayOfAProject(t *testing.T) {
+	root := project(t, map[string]string{
+		"kv-sync.toml":               "[overlay]\nwrite = true\n",
+		"projects/shop/public/a.txt": `a`,
+		"projects/own/public/a.txt":  `a`, "projects/own/kv-sync.toml": "[overlay]\nwrite = true\n",
+		"projects/off/public/a.txt": `a`, "projects/off/kv-sync.toml": "overlay = false\n",
+		"projects/bare/public/a.txt": `a`, "projects/bare/kv-sync.toml": "layout = \"pathname\"\n",
+	})
+	for id, want := range map[string]struct {
+		on      bool
+		notices int
+	}{"shop": {true, 0}, "own": {true, 1}, "off": {false, 0}, "bare": {false, 0}} {
+		s, notices := mustLoad(t, Inputs{Root: filepath.Join(root, "projects", id), Shared: root, Repository: root, Flags: map[string]string{"project": id}})
+		if s.Serving.Overlay != want.on || s.Code.Overlay || s.Rights != (kvsync.Rights{}) || len(notices) != want.notices {
+			t.Errorf("%s: overlay %v, of the code %v, %+v, notices %v", id, s.Serving.Overlay, s.Code.Overlay, s.Rights, notices)
+		}
+	}
+}

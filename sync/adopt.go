@@ -1,0 +1,203 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Shadow is a file of a deployment that visitors do not see, because what was
+// written at run time lies over it.
+type Shadow struct {
+	Path string `json:"path"`
+	// Deleted: it was deleted at run time; else something was put in its place.
+	Deleted bool `json:"deleted,omitempty"`
+	// Changed: this deploy adds or changes the file, so that somebody may look
+	// for it in vain.
+	Changed bool `json:"changed,omitempty"`
+}
+
+// underOverlay is what a plan knows of the overlay that its manifest will lie under.
+type underOverlay struct {
+	// edits are the entries of the record, nil where nothing is known of them.
+	edits []OverlayEntry
+	// adopted is what the live manifest has of it, and pulled what the source
+	// says that it has.
+	adopted, pulled map[string]Nonce
+}
+
+// has reports whether the edit is in what is deployed already, whatever became of
+// it there since.
+func (u *underOverlay) has(edit *OverlayEntry) bool {
+	live, is := u.adopted[edit.Path]
+	next, willBe := u.pulled[edit.Path]
+	return is && live == edit.Nonce || willBe && next == edit.Nonce
+}
+
+// planOverlay reads what was written at run time, once for each plan that
+// changes something, and lays it over the plan's manifest. It refuses what would
+// have visitors miss edits that they see now.
+func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manifest, opt Options) error {
+	p.under.pulled = p.pulled
+	if base != nil {
+		p.under.adopted = base.Adopted
+	}
+	had := l.meta != nil && (l.meta.Overlay != nil || base.Serving.Overlay)
+	if had && (p.namespace != l.meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
+		return e.keepsEdits(ctx, l, p)
+	}
+	if !e.Serving.Overlay || p.namespace == "" {
+		p.under = underOverlay{}
+		return nil
+	}
+	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
+	switch {
+	case errors.Is(err, errOverlayRecord):
+		// Nothing is lost by going on: the overlay stays over the new manifest as it
+		// is over the live one, and what that has adopted stays so. To refuse would
+		// keep a fix from visitors for the sake of a list.
+		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: "which files they cover is not known: " + err.Error()})
+	case err != nil:
+		return err
+	case o.Revision > 0:
+		p.under.edits = o.Entries
+	}
+	p.lay()
+	return nil
+}
+
+// overlayPlace is the path of problems that concern no file of the source.
+const overlayPlace = "edits made at run time"
+
+// keepsEdits refuses to switch an overlay off, or to leave its namespace, while
+// it has edits that what is to be deployed does not have.
+func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
+	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
+	if errors.Is(err, errOverlayRecord) {
+		return stop(GuardOverlay, "update kv-sync if a newer one wrote it, else write any page at run time, which makes it anew; or leave the overlay as it is", "whether there are edits that visitors would miss is not known: %v", err)
+	} else if err != nil {
+		return err
+	}
+	if o.Revision > 0 {
+		p.under.edits = o.Entries
+	}
+	p.lay()
+	missed := len(p.under.edits)
+	for i := range p.under.edits {
+		if _, ok := p.manifest.Adopted[p.under.edits[i].Path]; ok {
+			missed--
+		}
+	}
+	switch {
+	case missed > 0 && p.namespace != l.meta.Namespace:
+		return stop(GuardOverlay, "bring them into git with kv-sync pull and deploy that first",
+			"%s would move to another namespace, and %s made at run time would stay behind", e.Site, count(missed, "edit"))
+	case missed > 0:
+		return stop(GuardOverlay, "bring them into git with kv-sync pull and deploy that first, or give --hide-edits: they are kept, and seen again when the overlay is on again",
+			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, count(missed, "edit"))
+	case !e.Serving.Overlay:
+		p.under = underOverlay{}
+		p.lay()
+	}
+	return nil
+}
+
+// lay finds out which edits the plan's manifest has already, and which of its
+// files the others cover. It is called again when the upload knows every hash.
+func (p *Plan) lay() {
+	m, under := p.manifest, &p.under
+	p.Notices = slices.DeleteFunc(p.Notices, func(n Problem) bool { return n.Path == overlayPlace && under.edits != nil })
+	if m.Adopted, p.Shadowed = nil, nil; under.edits == nil {
+		m.Adopted = under.adopted
+		return
+	}
+	changed := make(map[string]bool, len(p.Added)+len(p.Changed))
+	for _, c := range slices.Concat(p.Added, p.Changed) {
+		changed[c.Path] = true
+	}
+	for i := range under.edits {
+		edit := &under.edits[i]
+		deployed := m.at(edit.Path)
+		switch {
+		case under.has(edit):
+			m.adopt(edit)
+		case edit.IsRules(): // it takes effect, and covers no file of its name
+		case edit.equals(deployed):
+			m.adopt(edit)
+		case deployed != nil:
+			p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
+		}
+	}
+	p.noteShadowed()
+}
+
+// adopt has the manifest stand for the edit, which the overlay may forget then.
+func (m *Manifest) adopt(edit *OverlayEntry) {
+	if m.Adopted == nil {
+		m.Adopted = make(map[string]Nonce)
+	}
+	m.Adopted[edit.Path] = edit.Nonce
+	if edit.Content == nil {
+		// What was deleted at run time must not come back for open tabs.
+		m.Retired = slices.DeleteFunc(m.Retired, func(r Retired) bool { return r.Path == edit.Path })
+	}
+}
+
+// at is the asset at a pathname, or nil.
+func (m *Manifest) at(path string) *Asset {
+	i, ok := slices.BinarySearchFunc(m.Assets, path, func(a Asset, path string) int { return strings.Compare(a.Path, path) })
+	if !ok {
+		return nil
+	}
+	return &m.Assets[i]
+}
+
+// equals reports whether a visitor gets the same of the edit as of what is
+// deployed at its pathname, nil for nothing. An asset whose hash the upload has
+// yet to find equals none.
+func (o *OverlayEntry) equals(deployed *Asset) bool {
+	if o.Content == nil || deployed == nil {
+		return o.Content == nil && deployed == nil
+	}
+	return len(o.Content.Headers) == 0 && o.asset().content() == deployed.content() && o.Content.Type == deployed.ContentType
+}
+
+// noteShadowed says in the plan what visitors will not see.
+func (p *Plan) noteShadowed() {
+	if len(p.Shadowed) == 0 {
+		return
+	}
+	const named = 5
+	var changed []string
+	for _, s := range p.Shadowed {
+		if s.Changed {
+			changed = append(changed, s.Path)
+		}
+	}
+	text := "they cover " + count(len(p.Shadowed), "file")
+	if n := len(changed); n > 0 {
+		list := strings.Join(changed[:min(n, named)], ", ")
+		if n > named {
+			list += ", …"
+		}
+		text += fmt.Sprintf(", %d of which this deploy adds or changes, and visitors will not see that (%s)", n, list)
+	}
+	p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: text, Fix: "kv-sync pull brings them into git"})
+}
+
+// uncovered says what a rollback to a deployment without an overlay has visitors
+// miss. It asks only where the overlay is not there, and what cannot be found
+// out is left out: the edits are kept all the same.
+func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest) []string {
+	if m.Serving.Overlay {
+		return nil
+	}
+	o, err := e.overlay(ctx, e.Account.Store(target.meta.Namespace))
+	if err != nil || len(o.Entries) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("deployment %s is from before the overlay was on: while it is live, visitors do not see %s made at run time; they are kept",
+		target.ID, count(len(o.Entries), "edit"))}
+}

@@ -1,0 +1,186 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// The Durable Object of a site's overlay lives in a script of its own beside the
+// site's, its companion: the site's Worker stays free of migrations, which take
+// the previews from a Worker, and which no rollback can cross.
+//
+// The companion is there, and speaks the protocol that the site's Worker speaks,
+// before a version of the site is uploaded that is bound to it.
+const (
+	companionSuffix = "-overlay"
+	overlayClass    = "Overlay"
+	// companionTag is the one migration of a companion, which makes the class.
+	companionTag = "overlay-v1"
+)
+
+// OverlayProtocol is the number of the protocol between a site's Worker and its
+// companion. A companion is never replaced by one of a lower number.
+const OverlayProtocol = 1
+
+// MaxOverlaySite is how long the name of a site with an overlay may be: a script
+// under workers.dev has a name of at most 63 characters, and the companion's is
+// longer.
+const MaxOverlaySite = 63 - len(companionSuffix)
+
+// CompanionName is what the companion script of a site is called.
+func CompanionName(site string) string { return site + companionSuffix }
+
+// Rights are what a site's own Worker may write at run time, and by it who has
+// the secret of its HTTP interface.
+type Rights struct {
+	Write bool `json:"write,omitempty"`
+	// Rules lets _redirects and _headers be written too.
+	Rules bool `json:"rules,omitempty"`
+}
+
+// MetaOverlay is what a version says of its overlay. Of a project, whose
+// companion is its loader's, every member is left out.
+type MetaOverlay struct {
+	companionCode
+	// The Worker reads them here.
+	Rights
+}
+
+// companionCode tells companions apart: with it a deploy knows without a request
+// whether the companion is the one that it would deploy.
+type companionCode struct {
+	Protocol int `json:"protocol,omitempty"`
+	// Code is a hash of the companion's code.
+	Code string `json:"code,omitempty"`
+}
+
+// companionMeta is the companion's KV_SYNC binding, by which it is known as one.
+type companionMeta struct {
+	Format    int    `json:"format"`
+	Companion string `json:"companion"` // the site
+	Namespace string `json:"namespace"`
+	companionCode
+}
+
+// overlayOf is what a version with this Worker says of its overlay, nil where the
+// site has none.
+func (e *Engine) overlayOf(w Worker) *MetaOverlay {
+	switch {
+	case !e.Serving.Overlay:
+		return nil
+	case e.Project != "":
+		return &MetaOverlay{}
+	}
+	return &MetaOverlay{companionCode{OverlayProtocol, codeHash(*w.Companion)}, e.Rights}
+}
+
+// companionMeta is what the site's companion says of itself in a namespace.
+func (e *Engine) companionMeta(w Worker, namespace string) companionMeta {
+	return companionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, companionCode: e.overlayOf(w).companionCode}
+}
+
+// companionUpload is a companion that has to be put in place.
+type companionUpload struct {
+	apply *MigrationPlan
+}
+
+// planCompanion finds out whether the companion has to be deployed, and refuses
+// where that must not be; nil says that there is nothing to do. Where the live
+// version was deployed with the very companion it asks nothing.
+func (e *Engine) planCompanion(ctx context.Context, l *live, p *Plan, opt Options) (*companionUpload, error) {
+	if !e.Serving.Overlay || e.Project != "" {
+		return nil, nil
+	}
+	want := e.companionMeta(p.worker, p.namespace)
+	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.companionCode == want.companionCode && m.Namespace == want.Namespace && !opt.Repair {
+		return nil, nil
+	}
+	name := CompanionName(e.Site)
+	script := e.Account.Workers(name)
+	is, exists, err := readCompanion(ctx, script)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("look at %s, the companion of %s: %w", name, e.Site, err)
+	case !exists:
+		return &companionUpload{apply: newOverlayClass()}, nil
+	case is.Companion != e.Site && !opt.TakeOver:
+		return nil, stop(GuardForeign, "give --take-over if that script may be replaced, or give the site another name",
+			"%s is wanted for the companion of %s, and a script of that name was not deployed as one", name, e.Site)
+	case is.Companion == e.Site && is.Protocol > OverlayProtocol:
+		return nil, stop(GuardOverlay, "update kv-sync", "the companion of %s was deployed by a newer kv-sync (protocol %d)", e.Site, is.Protocol)
+	case is == want:
+		return nil, nil // another deploy put it there, or this one before it was cut short
+	}
+	tag, err := script.MigrationTag(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("ask for the migrations of %s: %w", name, err)
+	case tag == companionTag:
+		return &companionUpload{}, nil
+	case tag == "":
+		return &companionUpload{apply: newOverlayClass()}, nil
+	}
+	return nil, stop(GuardForeign, "delete that script if nothing needs it, or give the site another name",
+		"%s, which is wanted for the companion of %s, has Durable Objects of its own (migration %.80q)", name, e.Site, tag)
+}
+
+func newOverlayClass() *MigrationPlan {
+	return &MigrationPlan{NewTag: companionTag, Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["` + overlayClass + `"]}`)}}
+}
+
+// readCompanion reads what a script says of itself. It is zero for one that is
+// nobody's companion.
+func readCompanion(ctx context.Context, script Workers) (is companionMeta, exists bool, err error) {
+	at, err := script.Activations(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return is, false, nil
+	}
+	if err != nil || len(at) == 0 {
+		return is, true, err
+	}
+	v, err := script.Version(ctx, at[0].main())
+	if err != nil {
+		return is, true, err
+	}
+	for _, b := range v.Bindings {
+		if b.Name == BindingMeta && b.Type == "json" && json.Unmarshal(b.Fields["json"], &is) != nil {
+			is = companionMeta{} // it is somebody's who uses that name
+		}
+	}
+	return is, true, nil
+}
+
+// deployCompanion puts the companion in place where the plan says so. It has no
+// address, so nobody but the site's Worker reaches it.
+func (e *Engine) deployCompanion(ctx context.Context, p *Plan, namespace string) error {
+	if p.companion == nil {
+		return nil
+	}
+	name := CompanionName(e.Site)
+	want := e.companionMeta(p.worker, namespace)
+	says, err := json.Marshal(want)
+	if err != nil {
+		return fmt.Errorf("encode binding %s: %w", BindingMeta, err)
+	}
+	u := Upload{Worker: *p.worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
+	u.Bindings = []Binding{
+		{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(namespace)}},
+		{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
+	}
+	script := e.Account.Workers(name)
+	sent := script.PutScript(ctx, u)
+	if sent == nil {
+		return nil
+	}
+	// Whatever the answer was, what is there counts: it may have been lost, or
+	// another deploy came first, whose migration cannot be applied twice.
+	if is, _, err := readCompanion(ctx, script); err == nil && is == want {
+		return nil
+	}
+	if errors.Is(sent, ErrUnknown) { // which would say that of the site's switch
+		return fmt.Errorf("deploy %s, the companion of %s: it is not there, run again (%s)", name, e.Site, sent.Error())
+	}
+	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
+}

@@ -1,0 +1,69 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+)
+
+// VerifiedOverlay is the closure of what was written at run time.
+type VerifiedOverlay struct {
+	// Edits counts the pathnames, Files those of them that have content.
+	Edits int `json:"edits"`
+	Files int `json:"files"`
+	// Missing and Corrupt are as those of a deployment.
+	Missing []string `json:"missing,omitempty"`
+	Corrupt []string `json:"corrupt,omitempty"`
+	// Problem is why the record cannot be read, or "".
+	Problem string `json:"problem,omitempty"`
+}
+
+// Whole reports whether everything that was written at run time is there. It is
+// so where nothing was.
+func (v *VerifiedOverlay) Whole() bool {
+	return v == nil || v.Problem == "" && len(v.Missing) == 0 && len(v.Corrupt) == 0
+}
+
+// overlay checks what lies over a deployment. The listing is at hand, so it costs
+// one request, for the record, and none where nothing was written.
+func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
+	listed := v.namespaces[live.meta.Namespace]
+	if !listed[keys(v.Site).overlayRecord()] {
+		return nil, nil
+	}
+	store := v.Account.Store(live.meta.Namespace)
+	o, err := v.Engine.overlay(ctx, store)
+	if errors.Is(err, errOverlayRecord) {
+		return &VerifiedOverlay{Problem: err.Error()}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	out := &VerifiedOverlay{Edits: len(o.Entries)}
+	m := &Manifest{}
+	for i := range o.Entries {
+		if o.Entries[i].Content != nil {
+			m.Assets = append(m.Assets, o.Entries[i].asset())
+		}
+	}
+	out.Files = len(m.Assets)
+	// Its blobs lie below its own keys, as a site's do below the site's.
+	e := *v.Engine
+	e.Site = string(keys(v.Site).overlay())
+	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[Ref]bool)}
+	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
+		return nil, err
+	}
+	missing, err := over.missing(ctx, store, m, over.chunks, listed)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range missing {
+		out.Missing = append(out.Missing, a.Path)
+	}
+	if v.readData {
+		if err := over.readBlobs(ctx, store, m); err != nil {
+			return nil, err
+		}
+	}
+	out.Corrupt = over.corrupt(m)
+	return out, nil
+}
