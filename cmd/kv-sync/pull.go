@@ -23,7 +23,7 @@ func (c *pullCommand) Run(ctx context.Context, s streams) error {
 		pulled, err := se.site.Pull(ctx, app.PullOptions{
 			Branch: c.Branch, Into: c.Into, Resolved: c.Resolved, SaveConflicts: c.SaveConflicts, DryRun: c.DryRun,
 		})
-		if pulled != nil && pulled.Report != nil {
+		if pulled.Done() {
 			se.report.Pull = pulled
 			se.console.Pulled(pulled, c.DryRun)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/pull/pulltest"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -48,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
 			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
 			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit, "awaitkey": awaitKey,
+			"written": written,
 		},
 	})
 }
@@ -304,6 +306,14 @@ func lose(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("there is no key %s…", args[0])
 	}
 	api(ts, http.MethodDelete, base+"/"+namespace+"/values/"+url.PathEscape(key))
+}
+
+// written SITE FILE: the file's edits are what was written to the site at run time.
+func written(ts *testscript.TestScript, neg bool, args []string) {
+	var edits []pulltest.Edit
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &edits))
+	account := pulltest.Account{BaseURL: ts.Getenv("CLOUDFLARE_API_BASE_URL"), ID: testAccount, Token: testToken}
+	ts.Check(account.Write(context.Background(), args[0], edits))
 }
 
 // api sends one request and returns its answer.

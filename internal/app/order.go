@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -126,21 +126,29 @@ func (c clone) relation(ctx context.Context, active, next string) kvsync.Relatio
 
 // git runs one git command in the repository and returns its first line.
 func (c clone) git(ctx context.Context, args ...string) (string, error) {
+	out, err := c.ask(ctx, "", args...)
+	line, _, _ := strings.Cut(out, "\n")
+	return strings.TrimSpace(line), err
+}
+
+// ask runs one git command in the repository, gives it a text to read, and
+// returns all that it writes.
+func (c clone) ask(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = c.dir
 	cmd.Env = c.environ
 	cmd.WaitDelay = 2 * time.Second // a helper that git started may hold the pipe
+	cmd.Stdin = strings.NewReader(stdin)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil {
-		if text := strings.TrimSpace(stderr.String()); text != "" {
-			err = errors.New(text[:min(len(text), 300)])
-		}
-		return "", err
+	if err == nil {
+		return string(out), nil
 	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimSpace(line), nil
+	if text := strings.TrimSpace(stderr.String()); text != "" {
+		err = fmt.Errorf("%.300s (%w)", text, err)
+	}
+	return "", err
 }
 
 // gitEnviron is this process's environment for a git that never asks and never

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,7 +41,12 @@ type Pulled struct {
 	Commit string `json:"commit"`
 	// Folder is what was changed, relative to the repository or the project.
 	Folder string `json:"folder"`
+	done   bool
 }
+
+// Done reports whether the pull came to its end: only then it says what was
+// done.
+func (p *Pulled) Done() bool { return p != nil && p.done }
 
 // pulledTree is a [pull.Tree] that keeps the record of what was pulled.
 type pulledTree interface {
@@ -72,6 +78,7 @@ func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 	if err != nil {
 		return out, err
 	}
+	out.done = true
 	if o.SaveConflicts != "" && !o.DryRun {
 		if err := s.saveConflicts(ctx, overlay, o.SaveConflicts, out); err != nil {
 			return out, err
@@ -80,7 +87,9 @@ func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 	return out, conflicts(out)
 }
 
-// pullInto does the three-way comparison and keeps the record.
+// pullInto does the three-way comparison and keeps the record, which is left as
+// it is where there is nothing to add: lines about edits that the overlay has no
+// more are harmless, and no reason for a commit.
 func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o PullOptions, out *Pulled) error {
 	pulled, err := tree.Pulled()
 	if err != nil {
@@ -89,7 +98,7 @@ func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o P
 	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pulled, pull.Options{
 		Resolved: o.Resolved, ContentType: source.ContentType, DryRun: o.DryRun,
 	})
-	if err != nil || o.DryRun {
+	if err != nil || o.DryRun || out.Noted {
 		return err
 	}
 	if err := tree.SetPulled(out.Pulled); err != nil {
@@ -106,16 +115,41 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *kvsync.Overlay, o Pull
 	if out.Folder, err = filepath.Rel(s.settings.Root, dir); err != nil {
 		out.Folder = dir
 	}
-	if _, err := (clone{s.settings.Root, gitEnviron()}).git(ctx, "check-ignore", "--quiet", "--", dir); err == nil && o.Into == "" {
-		return &UsageError{Err: fmt.Errorf("git ignores %s, so a build makes it, and what is pulled into it would be lost", out.Folder),
-			Fix: "name the folder whose files the build copies into the site, with --into"}
-	}
+	out.Folder = filepath.ToSlash(out.Folder)
 	tree, err := pull.OpenWorkTree(dir)
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
-	return pullInto(ctx, overlay, tree, o, out)
+	if git := look(dir); git != nil {
+		hidden, err := s.hidden(ctx, git, tree, overlay.Entries, o, out)
+		if err != nil {
+			return err
+		}
+		tree.Hide(hidden)
+	}
+	return pull.AsOwner(nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
+}
+
+// hidden is [sight.unseen], after what it says of the whole folder.
+func (s *Site) hidden(ctx context.Context, git *sight, tree *pull.WorkTree, entries []kvsync.OverlayEntry, o PullOptions, out *Pulled) (map[string]string, error) {
+	ignored, err := git.ignores(ctx, []string{"."})
+	if err != nil {
+		return nil, err
+	}
+	whole := len(ignored) > 0
+	if whole && o.Into == "" {
+		return nil, &UsageError{Err: fmt.Errorf("git ignores %s, so a build makes it, and what is pulled into it would be lost", out.Folder),
+			Fix: "name the folder whose files the build copies into the site, with --into"}
+	}
+	if ignored, err = git.ignores(ctx, []string{kvsync.PulledName}); err != nil {
+		return nil, err
+	}
+	if len(ignored) > 0 && !whole {
+		return nil, &UsageError{Err: fmt.Errorf("git ignores %s/%s, so a commit would not tell which edits are in it", out.Folder, kvsync.PulledName),
+			Fix: "add a line !" + kvsync.PulledName + " to .gitignore"}
+	}
+	return git.unseen(ctx, tree, entries, whole)
 }
 
 func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOptions, out *Pulled) error {
@@ -132,11 +166,13 @@ func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOp
 	if err != nil {
 		return usage(err)
 	}
-	if err := pullInto(ctx, overlay, tree, o, out); err != nil || o.DryRun {
+	return tree.AsOwner(func() error {
+		if err := pullInto(ctx, overlay, tree, o, out); err != nil || o.DryRun {
+			return err
+		}
+		out.Commit, err = tree.Commit(pull.Describe(out.Report), time.Now())
 		return err
-	}
-	out.Commit, err = tree.Commit(pull.Describe(out.Report), time.Now())
-	return err
+	})
 }
 
 // pullDir is the folder in which the site's files lie in git, absolute.
@@ -159,7 +195,16 @@ func (s *Site) saveConflicts(ctx context.Context, overlay *kvsync.Overlay, dir s
 		return err
 	}
 	defer tree.Close()
-	return pull.Save(ctx, out.Conflicts, overlay, tree)
+	return pull.AsOwner(nearest(dir), func() error { return pull.Save(ctx, out.Conflicts, overlay, tree) })
+}
+
+// nearest is a folder, or the one above it that is there.
+func nearest(dir string) string {
+	for dir = absolute(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+			return dir
+		}
+	}
 }
 
 // conflicts is the error of a pull that left something alone.
@@ -167,17 +212,24 @@ func conflicts(p *Pulled) error {
 	if len(p.Conflicts) == 0 {
 		return nil
 	}
-	paths := make([]string, len(p.Conflicts))
-	for i, c := range p.Conflicts {
-		paths[i] = c.Path
+	text := fmt.Sprintf("%d pathnames have conflicts, and were left alone", len(p.Conflicts))
+	if len(p.Conflicts) == 1 {
+		text = p.Conflicts[0].Path + " has a conflict, and was left alone: " + p.Conflicts[0].Reason
 	}
-	noun := fmt.Sprintf("%d pathnames were", len(paths))
-	if len(paths) == 1 {
-		noun = paths[0] + " was"
+	fix := "see what was written at run time with --save-conflicts DIR, have in git what is meant, then:\n  kv-sync pull"
+	for _, c := range p.Conflicts[:min(len(p.Conflicts), 5)] {
+		fix += " --resolved " + quoted(c.Path+"@"+c.Write.String())
 	}
-	return &kvsync.GuardError{Guard: kvsync.GuardConflict,
-		Text: noun + " changed both in git and at run time, and left alone",
-		Fix: "merge what --save-conflicts DIR writes into the file in git (or leave the file, to drop the edit), then: kv-sync pull --resolved " +
-			strings.Join(paths[:min(len(paths), 5)], " --resolved "),
+	if len(p.Conflicts) > 5 {
+		fix += " …"
 	}
+	return &kvsync.GuardError{Guard: kvsync.GuardConflict, Text: text, Fix: fix}
+}
+
+// quoted is an argument as one types it into a shell.
+func quoted(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@+:,=%") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -4,18 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"os"
 	"path"
-	"slices"
-	"sort"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"golang.org/x/text/unicode/norm"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -30,38 +32,94 @@ type Branch struct {
 	old    *plumbing.Reference
 	parent *object.Commit
 	dir    string // of the site, within the repository, "" for its root
-	tree   *object.Tree
-	// changes by name within the repository; the zero entry removes.
-	changes map[string]object.TreeEntry
+	root   *folder
+	// shared is what all work trees of the repository share: a .git folder.
+	shared string
 }
 
 // OpenBranch opens a branch of the repository that holds a folder; dir is the
 // site's, relative to the repository's root. A branch that is not there is made,
-// at HEAD. The one that is checked out is refused: its work tree would seem to
-// take the commit back.
+// at HEAD. One that is checked out is refused: its work tree would seem to take
+// the commit back.
 func OpenBranch(top, dir, branch string) (*Branch, error) {
-	repo, err := git.PlainOpenWithOptions(top, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
-	if err != nil {
-		return nil, fmt.Errorf("open repository %s: %w; where only the git command can read it, pull without --branch and commit by hand", top, err)
-	}
-	b := &Branch{repo: repo, name: plumbing.NewBranchReferenceName(branch), changes: make(map[string]object.TreeEntry)}
-	if dir = path.Clean(dir); dir != "." {
-		b.dir = dir
-	}
-	var ok bool
-	if b.objects, ok = repo.Storer.(*filesystem.Storage); !ok {
-		return nil, fmt.Errorf("open repository %s: it does not lie on a disk", top)
-	}
+	b := &Branch{name: plumbing.NewBranchReferenceName(branch)}
 	if err := b.name.Validate(); err != nil {
 		return nil, fmt.Errorf("branch %q: %w", branch, err)
 	}
-	if head, err := repo.Reference(plumbing.HEAD, false); err == nil && head.Target() == b.name {
-		return nil, fmt.Errorf("branch %s is checked out here; pull without --branch and commit, or name another branch", branch)
+	if dir = path.Clean(dir); dir != "." {
+		b.dir = norm.NFC.String(dir)
+	}
+	if err := b.openRepository(top); err != nil {
+		return nil, fmt.Errorf("open repository %s: %w; where only the git command can read it, pull without --branch and commit by hand", top, err)
+	}
+	if err := b.free(); err != nil {
+		return nil, err
 	}
 	if err := b.openTip(); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// largeObject is the size from which an object is read piece by piece.
+const largeObject = 1 << 20
+
+func (b *Branch) openRepository(top string) error {
+	repo, err := git.PlainOpenWithOptions(top, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
+	if err != nil {
+		return err
+	}
+	plain, ok := repo.Storer.(*filesystem.Storage)
+	if !ok {
+		return errors.New("it does not lie on a disk")
+	}
+	// The same again, with what go-git's way of opening has no options for: large
+	// objects, and objects that are borrowed from another clone.
+	b.objects = filesystem.NewStorageWithOptions(plain.Filesystem(), cache.NewObjectLRU(16<<20),
+		filesystem.Options{LargeObjectThreshold: largeObject, AlternatesFS: osfs.New(filepath.VolumeName(top) + string(filepath.Separator))})
+	if b.repo, err = git.Open(b.objects, nil); err != nil {
+		return err
+	}
+	b.shared = plain.Filesystem().Root()
+	if text, err := os.ReadFile(filepath.Join(b.shared, "commondir")); err == nil { //nolint:gosec // the repository's own
+		if name := strings.TrimSpace(string(text)); filepath.IsAbs(name) {
+			b.shared = name
+		} else {
+			b.shared = filepath.Join(b.shared, name)
+		}
+	}
+	return nil
+}
+
+// AsOwner does work as the owner of the repository: see [AsOwner].
+func (b *Branch) AsOwner(work func() error) error { return AsOwner(b.shared, work) }
+
+// free refuses a branch that is checked out in any work tree of the repository,
+// or whose name another branch's stands in the way of: a branch is a file, or
+// the folder that others lie in.
+func (b *Branch) free() error {
+	linked, err := filepath.Glob(filepath.Join(b.shared, "worktrees", "*", "HEAD"))
+	if err != nil {
+		return fmt.Errorf("list the work trees: %w", err)
+	}
+	for _, head := range append(linked, filepath.Join(b.shared, "HEAD")) {
+		text, err := os.ReadFile(head) //nolint:gosec // the repository's own
+		if err == nil && strings.TrimSpace(string(text)) == "ref: "+b.name.String() {
+			return fmt.Errorf("branch %s is checked out; pull without --branch and commit, or name another branch", b.name.Short())
+		}
+	}
+	refs, err := b.repo.References()
+	if err != nil {
+		return fmt.Errorf("list the branches: %w", err)
+	}
+	defer refs.Close()
+	return refs.ForEach(func(r *plumbing.Reference) error {
+		have, want := r.Name().String()+"/", b.name.String()+"/"
+		if have != want && (strings.HasPrefix(have, want) || strings.HasPrefix(want, have)) {
+			return fmt.Errorf("there cannot be a branch %s beside %s; name another branch", b.name.Short(), r.Name().Short())
+		}
+		return nil
+	})
 }
 
 func (b *Branch) openTip() error {
@@ -79,7 +137,7 @@ func (b *Branch) openTip() error {
 	if b.parent, err = b.repo.CommitObject(tip.Hash()); err != nil {
 		return fmt.Errorf("read commit %s: %w", tip.Hash(), err)
 	}
-	if b.tree, err = b.parent.Tree(); err != nil {
+	if b.root, err = b.open(b.parent.TreeHash); err != nil {
 		return fmt.Errorf("read the tree of commit %s: %w", tip.Hash(), err)
 	}
 	return nil
@@ -90,19 +148,15 @@ func (b *Branch) within(pathname string) string { return path.Join(b.dir, pathna
 
 // Lies implements [Tree].
 func (b *Branch) Lies(pathname string) (Lying, error) {
-	name := b.within(pathname)
-	for above := path.Dir(name); above != "."; above = path.Dir(above) {
-		if e, err := b.tree.FindEntry(above); err == nil && e.Mode != filemode.Dir {
-			return Lying{Other: "there is a file where its folder should be"}, nil
-		}
+	p, err := b.find(b.within(pathname), false)
+	if err != nil || p.other != "" || !p.there {
+		return Lying{Other: otherOf(p)}, err
 	}
-	e, err := b.tree.FindEntry(name)
+	e, ok := p.folder().entries[p.name()]
 	switch {
-	case errors.Is(err, object.ErrEntryNotFound), errors.Is(err, object.ErrDirectoryNotFound):
+	case !ok:
 		return Lying{}, nil
-	case err != nil:
-		return Lying{}, err
-	case e.Mode == filemode.Dir:
+	case e.Mode == filemode.Dir || e.Mode == filemode.Submodule:
 		return Lying{Other: "there is a folder of this name"}, nil
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
 		return Lying{Other: "what is there is no regular file"}, nil
@@ -116,35 +170,77 @@ func (b *Branch) Lies(pathname string) (Lying, error) {
 		return Lying{}, err
 	}
 	defer r.Close()
+	start := make([]byte, min(int64(len(lfsPointer)), blob.Size))
+	if _, err := io.ReadFull(r, start); err != nil {
+		return Lying{}, err
+	}
+	if string(start) == lfsPointer {
+		return Lying{Other: "its content lies in Git LFS, where only the git command can put it; pull without --branch"}, nil
+	}
 	h := kvsync.NewHasher(blob.Size)
+	_, _ = h.Write(start) // a hash takes everything
 	if _, err := io.Copy(h, r); err != nil {
 		return Lying{}, err
 	}
 	return Lying{Hashes: []kvsync.Hash{h.Sum()}}, nil
 }
 
-// Put implements [Tree]. The content goes straight into an object.
-func (b *Branch) Put(pathname string, size int64, write func(io.Writer) error) error {
-	name := b.within(pathname)
-	mode := filemode.Regular
-	if e, err := b.tree.FindEntry(name); err == nil && e.Mode.IsFile() {
-		mode = e.Mode
+const lfsPointer = "version https://git-lfs.github.com/spec/v1"
+
+func otherOf(p *place) string {
+	if p == nil {
+		return ""
 	}
-	id, err := b.blob(size, write)
+	return p.other
+}
+
+// Put implements [Tree]. The content is gathered in a temporary file first: an
+// object that breaks off would stay in the repository. It has a name of git's,
+// which clears away what a process that was killed has left.
+func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Join(b.shared, "objects"), "tmp_obj_")
 	if err != nil {
 		return err
 	}
-	b.changes[name] = object.TreeEntry{Mode: mode, Hash: id}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := write(f); err != nil {
+		return err
+	}
+	id, err := b.blob(f)
+	if err != nil {
+		return err
+	}
+	p, err := b.find(b.within(pathname), true)
+	if err != nil {
+		return err
+	}
+	if p.other != "" {
+		return errors.New(p.other)
+	}
+	mode := filemode.Regular
+	if e, ok := p.folder().entries[p.name()]; ok && e.Mode.IsFile() {
+		mode = e.Mode
+	}
+	p.folder().set(object.TreeEntry{Name: p.name(), Mode: mode, Hash: id})
 	return nil
 }
 
-func (b *Branch) blob(size int64, write func(io.Writer) error) (plumbing.Hash, error) {
+// blob makes an object of what a file holds.
+func (b *Branch) blob(f *os.File) (plumbing.Hash, error) {
+	size, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return plumbing.ZeroHash, err
+	}
 	w, header, err := b.objects.LazyWriter()
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
 	if err = header(plumbing.BlobObject, size); err == nil {
-		err = write(w)
+		_, err = io.Copy(w, f)
 	}
 	if cerr := w.Close(); err == nil {
 		err = cerr
@@ -159,38 +255,52 @@ func (b *Branch) blob(size int64, write func(io.Writer) error) (plumbing.Hash, e
 	return hashed.Hash(), nil
 }
 
-// Remove implements [Tree].
+// Remove implements [Tree]. A folder that is empty then goes too.
 func (b *Branch) Remove(pathname string) error {
-	b.changes[b.within(pathname)] = object.TreeEntry{}
-	return nil
+	p, err := b.find(b.within(pathname), false)
+	if err == nil && p.there {
+		p.remove()
+	}
+	return err
 }
 
 // Pulled reads which writes are in git.
 func (b *Branch) Pulled() (map[string]kvsync.Nonce, error) {
-	f, err := b.tree.File(path.Join(b.dir, kvsync.PulledName))
-	if errors.Is(err, object.ErrFileNotFound) {
-		return pulledOf(nil)
-	} else if err != nil {
+	p, err := b.find(b.within("/"+kvsync.PulledName), false)
+	if err != nil || !p.there {
 		return nil, err
 	}
-	text, err := f.Contents()
+	e, ok := p.folder().entries[p.name()]
+	if !ok {
+		return nil, nil
+	}
+	blob, err := b.repo.BlobObject(e.Hash)
 	if err != nil {
 		return nil, err
 	}
-	return pulledOf([]byte(text))
+	r, err := blob.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return pulledOf(text)
 }
 
 // SetPulled writes it.
 func (b *Branch) SetPulled(pulled map[string]kvsync.Nonce) error {
 	if len(pulled) == 0 {
-		if _, err := b.tree.FindEntry(path.Join(b.dir, kvsync.PulledName)); err == nil {
-			return b.Remove("/" + kvsync.PulledName)
+		p, err := b.find(b.within("/"+kvsync.PulledName), false)
+		if err == nil && p.there && p.folder().entries[p.name()].Name != "" {
+			p.remove()
 		}
-		return nil
+		return err
 	}
-	text := kvsync.FormatPulled(pulled)
-	return b.Put("/"+kvsync.PulledName, int64(len(text)), func(w io.Writer) error {
-		_, err := w.Write(text)
+	return b.Put("/"+kvsync.PulledName, func(w io.Writer) error {
+		_, err := w.Write(kvsync.FormatPulled(pulled))
 		return err
 	})
 }
@@ -198,15 +308,19 @@ func (b *Branch) SetPulled(pulled map[string]kvsync.Nonce) error {
 // Commit makes the commit and moves the branch there, unless somebody else has
 // moved it meanwhile. Without a change it makes none, and returns "".
 func (b *Branch) Commit(message Message, now time.Time) (string, error) {
-	tree, err := b.write(b.tree, b.changes)
+	tree, err := b.write(b.root)
 	if err != nil {
 		return "", fmt.Errorf("write the tree: %w", err)
 	}
 	if tree == b.parent.TreeHash {
 		return "", nil
 	}
+	when := message.Time
+	if when.Unix() <= 0 || when.After(now) { // a clock that git could not write, or of the future
+		when = now
+	}
 	commit := &object.Commit{
-		Author:       object.Signature{Name: message.Author.Name, Email: message.Author.Email, When: message.Time},
+		Author:       object.Signature{Name: message.Author.Name, Email: message.Author.Email, When: when.UTC()},
 		Committer:    object.Signature{Name: tool.Name, Email: tool.Email, When: now},
 		Message:      message.Text,
 		TreeHash:     tree,
@@ -216,60 +330,20 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write the commit: %w", err)
 	}
-	moved := plumbing.NewHashReference(b.name, id)
-	if err := b.repo.Storer.CheckAndSetReference(moved, b.old); err != nil {
+	if err := b.move(id); err != nil {
 		return "", fmt.Errorf("move branch %s: %w; somebody else did, run again", b.name.Short(), err)
 	}
 	return id.String(), nil
 }
 
-// write makes the tree that an old one (or nil, for none) becomes by changes,
-// whose names are relative to it. A folder that is empty then is left out.
-func (b *Branch) write(old *object.Tree, changes map[string]object.TreeEntry) (plumbing.Hash, error) {
-	entries := make(map[string]object.TreeEntry)
-	if old != nil {
-		for _, e := range old.Entries {
-			entries[e.Name] = e
+// move lets the branch name a commit, if it is what it was.
+func (b *Branch) move(to plumbing.Hash) error {
+	if b.old == nil {
+		if _, err := b.repo.Reference(b.name, false); !errors.Is(err, plumbing.ErrReferenceNotFound) {
+			return errors.New("it was made meanwhile")
 		}
 	}
-	below := make(map[string]map[string]object.TreeEntry)
-	for name, e := range changes {
-		dir, rest, nested := strings.Cut(name, "/")
-		switch {
-		case nested:
-			if below[dir] == nil {
-				below[dir] = make(map[string]object.TreeEntry)
-			}
-			below[dir][rest] = e
-		case e.Hash.IsZero():
-			delete(entries, name)
-		default:
-			e.Name = name
-			entries[name] = e
-		}
-	}
-	for dir, changes := range below {
-		var tree *object.Tree
-		if e, ok := entries[dir]; ok && e.Mode == filemode.Dir {
-			var err error
-			if tree, err = b.repo.TreeObject(e.Hash); err != nil {
-				return plumbing.ZeroHash, err
-			}
-		}
-		id, err := b.write(tree, changes)
-		if err != nil {
-			return plumbing.ZeroHash, err
-		}
-		if delete(entries, dir); !id.IsZero() {
-			entries[dir] = object.TreeEntry{Name: dir, Mode: filemode.Dir, Hash: id}
-		}
-	}
-	if len(entries) == 0 && old != b.tree {
-		return plumbing.ZeroHash, nil
-	}
-	tree := &object.Tree{Entries: slices.Collect(maps.Values(entries))}
-	sort.Sort(object.TreeEntrySorter(tree.Entries))
-	return b.store(tree)
+	return b.repo.Storer.CheckAndSetReference(plumbing.NewHashReference(b.name, to), b.old)
 }
 
 func (b *Branch) store(o object.Object) (plumbing.Hash, error) {

@@ -4,12 +4,12 @@ package pull
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -19,8 +19,8 @@ import (
 type Tree interface {
 	// Lies says what is at a pathname.
 	Lies(path string) (Lying, error)
-	// Put makes a file of size bytes of what write writes.
-	Put(path string, size int64, write func(io.Writer) error) error
+	// Put makes a file of what write writes, whole or not at all.
+	Put(path string, write func(io.Writer) error) error
 	// Remove takes a file away that is there.
 	Remove(path string) error
 }
@@ -42,7 +42,8 @@ type Source interface {
 // Options are how to pull.
 type Options struct {
 	// Resolved are pathnames that a person has merged: what git has of them is what
-	// is meant, whatever the overlay has.
+	// is meant, whatever the overlay has. With "@" and the write's nonce after it,
+	// a pathname is meant only while that write is the last.
 	Resolved []string
 	// ContentType is the type that a deploy gives to a file of this pathname.
 	ContentType func(path string) string
@@ -61,8 +62,10 @@ type Report struct {
 	Conflicts []Edit `json:"conflicts"`
 	// Kept stay at run time, because no file can say them.
 	Kept []Edit `json:"kept"`
-	// Pulled is which of the writes are in git now, for the file of that name.
+	// Pulled is which of the writes are in git now, for the file of that name, and
+	// Noted whether that file had them all before.
 	Pulled map[string]kvsync.Nonce `json:"-"`
+	Noted  bool                    `json:"-"`
 }
 
 // Edit is one pathname's part in a pull.
@@ -71,6 +74,10 @@ type Edit struct {
 	Time    time.Time `json:"time"`
 	Author  string    `json:"author,omitempty"`
 	Message string    `json:"message,omitempty"`
+	// Write names the edit, as its nonce.
+	Write kvsync.Nonce `json:"write"`
+	// New: git had no file there, and has one now.
+	New bool `json:"new,omitempty"`
 	// Reason is why it is a conflict, or kept.
 	Reason string `json:"reason,omitempty"`
 	// Entry is what the overlay has.
@@ -87,40 +94,79 @@ func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 // An edit is taken where git still has what was there when the edit was made, or
 // an earlier edit of that pathname. A conflict stops nothing else.
 func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree Tree, pulled map[string]kvsync.Nonce, o Options) (*Report, error) {
-	p := &puller{from: from, tree: tree, pulled: pulled, Options: o, Report: &Report{Pulled: make(map[string]kvsync.Nonce)}}
-	if err := p.checkResolved(entries); err != nil {
+	p := &puller{from: from, tree: tree, pulled: pulled, Options: o, Report: &Report{
+		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{}, Pulled: make(map[string]kvsync.Nonce),
+	}}
+	if err := p.readResolved(entries); err != nil {
 		return nil, err
 	}
-	for i := range entries {
-		if err := p.entry(ctx, &entries[i]); err != nil {
-			return p.Report, fmt.Errorf("pull %s: %w", entries[i].Path, err)
+	// What is deleted goes first: a page may lie where there was a folder.
+	for _, deletes := range []bool{true, false} {
+		for i := range entries {
+			if e := &entries[i]; (e.Content == nil) == deletes {
+				if err := p.entry(ctx, e); err != nil {
+					return p.Report, fmt.Errorf("pull %s: %w", e.Path, err)
+				}
+			}
 		}
+	}
+	for _, edits := range [][]Edit{p.InGit, p.Conflicts, p.Kept} {
+		slices.SortFunc(edits, func(a, b Edit) int { return strings.Compare(a.Path, b.Path) })
+	}
+	p.Noted = true
+	for path, write := range p.Pulled {
+		p.Noted = p.Noted && pulled[path] == write
 	}
 	return p.Report, nil
 }
 
 type puller struct {
-	from   Source
-	tree   Tree
-	pulled map[string]kvsync.Nonce
+	from     Source
+	tree     Tree
+	pulled   map[string]kvsync.Nonce
+	resolved map[string]resolution
 	Options
 	*Report
 }
 
-// checkResolved refuses a pathname that nobody could have merged: a slip of the
+// resolution is what a person says of a conflict.
+type resolution int
+
+const (
+	unresolved resolution = iota
+	resolved
+	// outdated: another edit has come since.
+	outdated
+)
+
+// readResolved refuses a pathname that nobody could have merged: a slip of the
 // hand would pass for done.
-func (p *puller) checkResolved(entries []kvsync.OverlayEntry) error {
-	for _, path := range p.Resolved {
-		if !slices.ContainsFunc(entries, func(e kvsync.OverlayEntry) bool { return e.Path == path }) {
-			return &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: fmt.Sprintf("%s was not written at run time, so there is nothing to resolve", path),
+func (p *puller) readResolved(entries []kvsync.OverlayEntry) error {
+	p.resolved = make(map[string]resolution, len(p.Resolved))
+	for _, said := range p.Resolved {
+		path, write, which := said, "", false
+		is := func(e kvsync.OverlayEntry) bool { return e.Path == path }
+		if at := strings.LastIndexByte(said, '@'); at > 0 && !slices.ContainsFunc(entries, is) {
+			path, write, which = said[:at], said[at+1:], true
+		}
+		i := slices.IndexFunc(entries, is)
+		if i < 0 {
+			return &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: fmt.Sprintf("%s is not among what was written at run time, so there is nothing to resolve", path),
 				Fix: "give the pathname as kv-sync pull prints it"}
+		}
+		p.resolved[path] = resolved
+		if which && entries[i].Nonce.String() != write {
+			p.resolved[path] = outdated
 		}
 	}
 	return nil
 }
 
 func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
-	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: e}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Write: e.Nonce, Entry: e}
 	keep := func(to *[]Edit, reason string) {
 		edit.Reason = reason
 		*to = append(*to, edit)
@@ -129,13 +175,13 @@ func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
 	case e.IsRules():
 		keep(&p.Kept, "rules that were written at run time stay there")
 		return nil
-	case unsafe(e.Path) != "":
-		keep(&p.Conflicts, unsafe(e.Path))
+	case unsayable(e.Path) != "":
+		keep(&p.Kept, unsayable(e.Path))
 		return nil
 	case p.pulled[e.Path] == e.Nonce && e.Nonce != kvsync.Nonce{}:
 		p.mark(e, &p.InGit, keep)
 		return nil
-	case slices.Contains(p.Resolved, e.Path):
+	case p.resolved[e.Path] == resolved:
 		p.mark(e, &p.InGit, keep)
 		return nil
 	}
@@ -147,12 +193,21 @@ func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
 	case same:
 		p.mark(e, &p.InGit, keep)
 	case conflict:
+		if p.resolved[e.Path] == outdated {
+			why = "it was edited once more at run time since it was merged"
+		}
 		keep(&p.Conflicts, why)
 	case take:
+		edit.New = len(lying.Hashes) == 0
 		return p.take(ctx, e, keep)
 	}
 	return nil
 }
+
+const (
+	inTheWay = "there is a file where its folder should be"
+	notInKV  = "KV does not show its content yet, or not any more; pull again in a minute"
+)
 
 // take changes the tree.
 func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]Edit, string)) error {
@@ -166,8 +221,11 @@ func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]
 		return nil
 	}
 	if !p.DryRun {
-		err := p.tree.Put(e.Path, e.Content.Size, func(w io.Writer) error { return p.from.Copy(ctx, e, w) })
-		if err != nil {
+		err := p.tree.Put(e.Path, func(w io.Writer) error { return p.from.Copy(ctx, e, w) })
+		if errors.Is(err, kvsync.ErrNotFound) {
+			keep(&p.Kept, notInKV)
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -235,36 +293,13 @@ func judge(e *kvsync.OverlayEntry, lying Lying) (verdict, string) {
 	return conflict, "it was changed both in git and at run time"
 }
 
-// unsafe says why no file may be made for a pathname, or "". The overlay's
-// writer refuses these; what comes out of KV is checked again.
-func unsafe(path string) string {
-	const elsewhere = "the pathname leads elsewhere"
-	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsAny(path, "\x00\\") {
-		return elsewhere
-	}
-	for name := range strings.SplitSeq(path[1:], "/") {
-		switch {
-		case name == "" || name == "." || name == "..":
-			return elsewhere
-		case name[0] == '.' && name != ".well-known":
-			return "files and folders that begin with a dot are not published"
-		}
-		for _, r := range name {
-			if r < ' ' || r == 0x7f {
-				return "the pathname has a control character"
-			}
-		}
-	}
-	return ""
-}
-
 // Save writes what the overlay has of edits into a tree, whatever is there.
 func Save(ctx context.Context, edits []Edit, from Source, tree Tree) error {
 	for _, e := range edits {
-		if e.Entry.Content == nil || unsafe(e.Path) != "" {
+		if e.Entry.Content == nil {
 			continue
 		}
-		err := tree.Put(e.Path, e.Entry.Content.Size, func(w io.Writer) error { return from.Copy(ctx, e.Entry, w) })
+		err := tree.Put(e.Path, func(w io.Writer) error { return from.Copy(ctx, e.Entry, w) })
 		if err != nil {
 			return fmt.Errorf("save %s: %w", e.Path, err)
 		}

@@ -2,49 +2,159 @@ package pull
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"syscall"
+	"runtime"
+	"slices"
+	"strings"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // WorkTree is a folder on this machine. Nothing outside of it is reached, by
 // whatever symlink.
-type WorkTree struct{ root *os.Root }
+type WorkTree struct {
+	dir  string
+	root *os.Root // nil while there is no such folder
+	// hidden says of pathnames why git would not take them from here.
+	hidden map[string]string
+	// listed are the names in the folders that were looked into.
+	listed map[string]names
+}
 
-// OpenWorkTree opens a folder, which is made if need be. Close it.
+// OpenWorkTree opens a folder, which is made by the first Put if need be. Close
+// it.
 func OpenWorkTree(dir string) (*WorkTree, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a site's files are public
-		return nil, fmt.Errorf("make the folder %s: %w", dir, err)
-	}
+	t := &WorkTree{dir: dir, listed: map[string]names{}}
 	root, err := os.OpenRoot(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open the folder %s: %w", dir, err)
 	}
-	return &WorkTree{root}, nil
+	if err == nil {
+		t.root = root
+	}
+	return t, nil
 }
 
 // Close lets go of the folder.
-func (t *WorkTree) Close() error { return t.root.Close() }
+func (t *WorkTree) Close() error {
+	if t.root == nil {
+		return nil
+	}
+	return t.root.Close()
+}
 
-func local(pathname string) string { return filepath.FromSlash(pathname[1:]) }
+// Hide tells the tree which pathnames git would not take into a commit from
+// here, or has and does not show here, each with the reason. What is at them
+// says nothing of what git has, so an edit there is a conflict.
+func (t *WorkTree) Hide(reasons map[string]string) { t.hidden = reasons }
+
+// create makes the folder.
+func (t *WorkTree) create() (err error) {
+	if t.root != nil {
+		return nil
+	}
+	if err := os.MkdirAll(t.dir, 0o755); err != nil { //nolint:gosec // a site's files are public
+		return fmt.Errorf("make the folder %s: %w", t.dir, err)
+	}
+	if t.root, err = os.OpenRoot(t.dir); err != nil {
+		return fmt.Errorf("open the folder %s: %w", t.dir, err)
+	}
+	return nil
+}
+
+// names lists a folder; none is empty.
+func (t *WorkTree) names(dir string) (names, error) {
+	if n := t.listed[dir]; n != nil {
+		return n, nil
+	}
+	n := names{}
+	f, err := t.root.Open(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return n, nil
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	list, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range list {
+		n.add(name)
+	}
+	t.listed[dir] = n
+	return n, nil
+}
+
+// Find returns the name that the folder has, or would have, for a pathname, and
+// what is in the way of a file there, or "".
+func (t *WorkTree) Find(pathname string) (name, other string, err error) {
+	parts := strings.Split(pathname[1:], "/")
+	if whole := filepath.FromSlash(pathname[1:]); !filepath.IsLocal(whole) || runtime.GOOS == "windows" && !ofWindows(whole) {
+		return whole, "this system can have no file of that name", nil
+	}
+	name = "."
+	for i, part := range parts {
+		if t.root == nil {
+			return filepath.Join(parts...), "", nil
+		}
+		in, err := t.names(name)
+		if err != nil {
+			return "", "", err
+		}
+		have, twin := in.find(part)
+		if twin != "" {
+			return "", like(twin), nil
+		}
+		name = filepath.Join(name, cmp.Or(have, part))
+		if have == "" || i == len(parts)-1 {
+			return filepath.Join(append([]string{name}, parts[i+1:]...)...), "", nil
+		}
+		if other, err := t.passable(name); other != "" || err != nil {
+			return "", other, err
+		}
+	}
+	return name, "", nil
+}
+
+// passable says what stands in the way of files below a name, or "".
+func (t *WorkTree) passable(dir string) (string, error) {
+	info, err := t.root.Lstat(dir)
+	switch {
+	case err != nil:
+		return "", err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return "its folder is a symlink, and so shows another one's files", nil
+	case !info.IsDir():
+		return inTheWay, nil
+	}
+	if _, err := t.root.Lstat(filepath.Join(dir, ".git")); err == nil {
+		return "its folder is another repository (a submodule)", nil
+	}
+	return "", nil
+}
 
 // Lies implements [Tree]. A text is also looked at with git's line endings.
 func (t *WorkTree) Lies(pathname string) (Lying, error) {
-	name := local(pathname)
+	name, other, err := t.Find(pathname)
+	if other = cmp.Or(other, t.hidden[pathname]); err != nil || other != "" {
+		return Lying{Other: other}, err
+	}
+	if t.root == nil {
+		return Lying{}, nil
+	}
 	info, err := t.root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Lying{}, nil
-	case errors.Is(err, syscall.ENOTDIR):
-		return Lying{Other: "there is a file where its folder should be"}, nil
 	case err != nil:
 		return Lying{}, err
 	case info.IsDir():
@@ -76,10 +186,15 @@ func (t *WorkTree) Lies(pathname string) (Lying, error) {
 	return l, nil
 }
 
-// Put implements [Tree]. The file is there whole or not at all, and an existing
-// one keeps its mode.
-func (t *WorkTree) Put(pathname string, _ int64, write func(io.Writer) error) (err error) {
-	name := local(pathname)
+// Put implements [Tree]. An existing file keeps its mode.
+func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error) {
+	if err := t.create(); err != nil {
+		return err
+	}
+	name, other, err := t.Find(pathname)
+	if err != nil || other != "" {
+		return cmp.Or(err, errors.New(other))
+	}
 	dir := filepath.Dir(name)
 	if err := t.root.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -105,21 +220,47 @@ func (t *WorkTree) Put(pathname string, _ int64, write func(io.Writer) error) (e
 	if err != nil {
 		return err
 	}
-	return t.root.Rename(temporary, name)
+	if err := t.root.Rename(temporary, name); err != nil {
+		return err
+	}
+	t.added(name)
+	return nil
+}
+
+// added keeps up what is listed.
+func (t *WorkTree) added(name string) {
+	for dir := filepath.Dir(name); ; name, dir = dir, filepath.Dir(dir) {
+		n, base := t.listed[dir], filepath.Base(name)
+		if n != nil && !slices.Contains(n[folded(base)], base) {
+			n.add(base)
+		}
+		if dir == "." {
+			return
+		}
+	}
 }
 
 // Remove implements [Tree]. Folders that are empty then go too, as git has none.
 func (t *WorkTree) Remove(pathname string) error {
-	err := t.root.Remove(local(pathname))
-	emptied := err == nil
-	for dir := path.Dir(pathname); emptied && dir != "/"; dir = path.Dir(dir) {
-		emptied = t.root.Remove(local(dir)) == nil // else it is not empty
+	name, other, err := t.Find(pathname)
+	if err != nil || other != "" || t.root == nil {
+		return err
+	}
+	err = t.root.Remove(name)
+	for gone := err == nil; gone && name != "."; gone = name != "." && t.root.Remove(name) == nil { // else it is not empty
+		dir := filepath.Dir(name)
+		t.listed[dir].remove(filepath.Base(name))
+		delete(t.listed, name)
+		name = dir
 	}
 	return err
 }
 
 // Pulled reads which writes are in git.
 func (t *WorkTree) Pulled() (map[string]kvsync.Nonce, error) {
+	if t.root == nil {
+		return nil, nil
+	}
 	text, err := t.root.ReadFile(kvsync.PulledName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -129,17 +270,20 @@ func (t *WorkTree) Pulled() (map[string]kvsync.Nonce, error) {
 
 // SetPulled writes it.
 func (t *WorkTree) SetPulled(pulled map[string]kvsync.Nonce) error {
-	if len(pulled) == 0 {
-		err := t.root.Remove(kvsync.PulledName)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
+	if len(pulled) > 0 {
+		return t.Put("/"+kvsync.PulledName, func(w io.Writer) error {
+			_, err := w.Write(kvsync.FormatPulled(pulled))
+			return err
+		})
 	}
-	return t.Put("/"+kvsync.PulledName, 0, func(w io.Writer) error {
-		_, err := w.Write(kvsync.FormatPulled(pulled))
-		return err
-	})
+	if t.root == nil {
+		return nil
+	}
+	err := t.root.Remove(kvsync.PulledName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func pulledOf(text []byte) (map[string]kvsync.Nonce, error) {

@@ -2,6 +2,8 @@ package term
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/pull"
@@ -9,23 +11,38 @@ import (
 
 // Pulled says what a pull did, or would do.
 func (c *Console) Pulled(p *app.Pulled, dry bool) {
-	t := &page{paint: paint(c.color)}
-	for _, group := range []struct {
-		mark   string
-		colour style
-		edits  []pull.Edit
-	}{
-		{"+", green, p.Taken}, {"-", red, p.Removed}, {"!", yellow, p.Conflicts}, {"·", faint, p.Kept},
-	} {
-		for _, e := range group.edits[:min(len(group.edits), shown)] {
-			t.line("  %s %s%s", t.with(group.colour, group.mark), Visible(e.Path), t.with(faint, about(e)))
-		}
-		if more := len(group.edits) - shown; more > 0 {
-			t.line("  %s and %s more", t.with(group.colour, group.mark), Number(more))
-		}
+	c.print(pulledText(p, dry, paint(c.color)))
+}
+
+func pulledText(p *app.Pulled, dry bool, with paint) string {
+	t := &page{paint: with}
+	added := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return !e.New })
+	changed := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return e.New })
+	t.edits("+", green, added)
+	t.edits("~", yellow, changed)
+	t.edits("-", red, p.Removed)
+	if len(p.Conflicts) > 0 {
+		t.line("Conflicts, left alone:")
+		t.edits("!", red, p.Conflicts)
 	}
-	t.line("%s", pulledText(p, dry))
-	c.print(t.String())
+	if len(p.Kept) > 0 {
+		t.line("Left at run time:")
+		t.edits("·", faint, p.Kept)
+	}
+	if t.Len() > 0 {
+		t.line("")
+	}
+	t.line("%s", pulledOutcome(p, dry))
+	return t.String()
+}
+
+func (t *page) edits(mark string, s style, edits []pull.Edit) {
+	for _, e := range edits[:min(len(edits), shown)] {
+		t.line("  %s %s%s", t.with(s, mark), Visible(e.Path), t.with(faint, about(e)))
+	}
+	if more := len(edits) - shown; more > 0 {
+		t.line("  %s and %s more", t.with(s, mark), Number(more))
+	}
 }
 
 // about is who wrote an edit, when and why, or why it was left.
@@ -43,19 +60,32 @@ func about(e pull.Edit) string {
 	return s
 }
 
-func pulledText(p *app.Pulled, dry bool) string {
-	changes := fmt.Sprintf("%s written, %s removed", Count(len(p.Taken), "file"), Number(len(p.Removed)))
-	switch {
-	case len(p.Taken)+len(p.Removed) == 0 && len(p.Conflicts)+len(p.Kept)+len(p.InGit) == 0:
-		return "Nothing was written at run time."
-	case len(p.Taken)+len(p.Removed) == 0 && p.Commit == "" && len(p.Conflicts) > 0:
-		return "Nothing to pull but the conflicts."
-	case len(p.Taken)+len(p.Removed) == 0 && p.Commit == "":
-		return "Nothing to pull: git has every edit made at run time."
-	case dry:
-		return "Would pull: " + changes + "."
-	case p.Commit != "":
-		return fmt.Sprintf("Committed %s on branch %s: %s. Merge it, and deploy.", short(p.Commit), Visible(p.Branch), changes)
+func pulledOutcome(p *app.Pulled, dry bool) string {
+	var parts []string
+	if n := len(p.Taken); n > 0 {
+		parts = append(parts, Count(n, "file")+" written")
 	}
-	return fmt.Sprintf("Pulled into %s: %s. Look at them, commit, and deploy.", Visible(p.Folder), changes)
+	if n := len(p.Removed); n > 0 {
+		parts = append(parts, Count(n, "file")+" removed")
+	}
+	changes := strings.Join(parts, ", ")
+	switch {
+	case dry && changes != "":
+		return "Would pull: " + changes + "."
+	case p.Commit != "" && changes != "":
+		return fmt.Sprintf("Committed %s on branch %s: %s. Merge it, and deploy.", short(p.Commit), Visible(p.Branch), changes)
+	case p.Commit != "":
+		return fmt.Sprintf("Committed %s on branch %s: which edits are in git. Merge it, and deploy.", short(p.Commit), Visible(p.Branch))
+	case changes != "":
+		return fmt.Sprintf("Pulled into %s: %s. Look at them, commit, and deploy.", Visible(p.Folder), changes)
+	case len(p.Conflicts) > 0:
+		return "Nothing to pull but the conflicts."
+	case !p.Noted && !dry:
+		return fmt.Sprintf("Noted in %s which edits are in git. Commit it, and deploy.", Visible(p.Folder))
+	case len(p.Kept) > 0:
+		return "Nothing else to pull."
+	case len(p.InGit) > 0:
+		return "Nothing to pull: git has every edit made at run time."
+	}
+	return "Nothing was written at run time."
 }

@@ -1,0 +1,123 @@
+// Package pulltest plays a site's overlay for tests of what reads it: it puts
+// into KV what the overlay's writer would.
+package pulltest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Edit is what the overlay has at a pathname.
+type Edit struct {
+	Path string `json:"path"`
+	// Content is nil where the page was deleted.
+	Content *string `json:"content"`
+	// Was is what was there before, newest first; nil is nothing.
+	Was     []*string   `json:"was"`
+	Type    string      `json:"type"` // text/html; charset=utf-8 if empty
+	Headers [][2]string `json:"headers,omitempty"`
+	Time    time.Time   `json:"time"`
+	Author  string      `json:"author,omitempty"`
+	Message string      `json:"message,omitempty"`
+	// Lost leaves the content out of KV.
+	Lost bool `json:"lost"`
+}
+
+// Nonce names the write; it follows from what was written.
+func (e Edit) Nonce() (n kvsync.Nonce) {
+	text, _ := json.Marshal(e) // strings, and times of four digits
+	h := kvsync.HashOf(text)
+	copy(n[:], h[:])
+	return n
+}
+
+// Values are the keys and values of an overlay. Edits may come in any order.
+func Values(site string, edits []Edit) (map[string][]byte, error) {
+	values := make(map[string][]byte)
+	entries := []map[string]any{}
+	slices.SortFunc(edits, func(a, b Edit) int { return strings.Compare(a.Path, b.Path) })
+	for _, e := range edits {
+		was := []any{}
+		for _, w := range e.Was {
+			if w == nil {
+				was = append(was, nil)
+			} else {
+				was = append(was, kvsync.HashOf([]byte(*w)).String())
+			}
+		}
+		entry := map[string]any{"path": e.Path, "nonce": e.Nonce(), "time": e.Time, "author": e.Author, "message": e.Message, "was": was}
+		if e.Content != nil {
+			hash := kvsync.HashOf([]byte(*e.Content)).String()
+			entry["hash"], entry["size"], entry["headers"] = hash, len(*e.Content), e.Headers
+			if entry["type"] = e.Type; e.Type == "" {
+				entry["type"] = "text/html; charset=utf-8"
+			}
+			if !e.Lost {
+				values[site+"/o/b/"+hash+"."+e.Nonce().String()] = []byte(*e.Content)
+			}
+		}
+		entries = append(entries, entry)
+	}
+	record, err := json.Marshal(map[string]any{"format": 1, "site": site, "revision": len(edits), "entries": entries})
+	values[site+"/o/record"] = record
+	return values, err
+}
+
+// Account is where the site is deployed.
+type Account struct{ BaseURL, ID, Token string }
+
+// Write makes edits the overlay of a site. It goes into the account's first
+// namespace.
+func (a Account) Write(ctx context.Context, site string, edits []Edit) error {
+	namespaces := a.BaseURL + "/accounts/" + a.ID + "/storage/kv/namespaces"
+	var list struct{ Result []struct{ ID string } }
+	answer, err := a.send(ctx, http.MethodGet, namespaces, nil)
+	if err == nil {
+		err = json.Unmarshal(answer, &list)
+	}
+	if err == nil && len(list.Result) == 0 {
+		err = errors.New("there is no namespace; deploy first")
+	}
+	if err != nil {
+		return err
+	}
+	values, err := Values(site, edits)
+	if err != nil {
+		return err
+	}
+	for key, value := range values {
+		if _, err := a.send(ctx, http.MethodPut, namespaces+"/"+list.Result[0].ID+"/values/"+url.PathEscape(key), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a Account) send(ctx context.Context, method, to string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s %s", method, to, res.Status, answer)
+	}
+	return answer, err
+}
