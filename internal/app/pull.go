@@ -112,7 +112,7 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *kvsync.Overlay, o Pull
 	if err != nil {
 		return err
 	}
-	if out.Folder, err = filepath.Rel(s.settings.Root, dir); err != nil {
+	if out.Folder, err = filepath.Rel(repositoryOf(s.settings.Root), dir); err != nil {
 		out.Folder = dir
 	}
 	out.Folder = filepath.ToSlash(out.Folder)
@@ -216,7 +216,7 @@ func conflicts(p *Pulled) error {
 	if len(p.Conflicts) == 1 {
 		text = p.Conflicts[0].Path + " has a conflict, and was left alone: " + p.Conflicts[0].Reason
 	}
-	fix := "see what was written at run time with --save-conflicts DIR, have in git what is meant, then:\n  kv-sync pull"
+	fix := "see what was written at run time with --save-conflicts DIR, have in git what is meant, then: kv-sync pull"
 	for _, c := range p.Conflicts[:min(len(p.Conflicts), 5)] {
 		fix += " --resolved " + quoted(c.Path+"@"+c.Write.String())
 	}

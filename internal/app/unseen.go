@@ -26,7 +26,7 @@ type sight struct {
 
 // look returns nil where there is no repository, or no git command to ask.
 func look(dir string) *sight {
-	s := &sight{clone: clone{dir: nearest(dir), environ: append(gitEnviron(), "GIT_LITERAL_PATHSPECS=1")}}
+	s := &sight{clone: clone{dir: nearest(dir), environ: gitEnviron()}}
 	rest, err := filepath.Rel(s.dir, absolute(dir))
 	if err != nil {
 		return nil
@@ -46,7 +46,7 @@ func look(dir string) *sight {
 func (s *sight) ignores(ctx context.Context, names []string) ([]string, error) {
 	var ask strings.Builder
 	for _, name := range names {
-		ask.WriteString(path.Join(s.folder, name) + "\x00")
+		ask.WriteString("./" + path.Join(s.folder, name) + "\x00") // a colon at the beginning would be git's
 	}
 	out, err := s.ask(ctx, ask.String(), "check-ignore", "-z", "--stdin")
 	var exit *exec.ExitError
@@ -57,7 +57,7 @@ func (s *sight) ignores(ctx context.Context, names []string) ([]string, error) {
 	}
 	var ignored []string
 	for name := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
-		ignored = append(ignored, s.inFolder(name))
+		ignored = append(ignored, s.inFolder(strings.TrimPrefix(name, "./")))
 	}
 	return ignored, nil
 }
@@ -74,7 +74,7 @@ func (s *sight) inFolder(name string) string {
 // that there are none, do not tell what it has; and which names are other
 // repositories.
 func (s *sight) blind(ctx context.Context) (files, submodules map[string]bool, err error) {
-	out, err := s.ask(ctx, "", "ls-files", "-z", "-v", "--stage", "--", s.folder)
+	out, err := s.ask(ctx, "", "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+s.folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask git what it has: %w", err)
 	}

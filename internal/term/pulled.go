@@ -61,17 +61,21 @@ func about(e pull.Edit) string {
 }
 
 func pulledOutcome(p *app.Pulled, dry bool) string {
+	write, remove := "written", "removed"
+	if dry {
+		write, remove = "to write", "to remove"
+	}
 	var parts []string
 	if n := len(p.Taken); n > 0 {
-		parts = append(parts, Count(n, "file")+" written")
+		parts = append(parts, Count(n, "file")+" "+write)
 	}
 	if n := len(p.Removed); n > 0 {
-		parts = append(parts, Count(n, "file")+" removed")
+		parts = append(parts, Count(n, "file")+" "+remove)
 	}
 	changes := strings.Join(parts, ", ")
 	switch {
 	case dry && changes != "":
-		return "Would pull: " + changes + "."
+		return "Pull: " + changes + ". Nothing was changed."
 	case p.Commit != "" && changes != "":
 		return fmt.Sprintf("Committed %s on branch %s: %s. Merge it, and deploy.", short(p.Commit), Visible(p.Branch), changes)
 	case p.Commit != "":
