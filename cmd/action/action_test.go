@@ -261,6 +261,7 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 		return platform.Fault{Kind: platform.FaultHang}
 	})
 	dir := t.TempDir()
+	give(t, dir)
 	r.git(dir, "clone", "-q", r.origin, "w")
 	cmd := exec.Command(binary)
 	cmd.Env = []string{"GITHUB_WORKSPACE=" + filepath.Join(dir, "w"), "GITHUB_SHA=" + commit, "INPUT_NAME=site", "TMPDIR=" + dir,

@@ -18,7 +18,11 @@ const (
 	modePlan     = "plan"
 	modeRollback = "rollback"
 	modePrune    = "prune"
+	modePull     = "pull"
 )
+
+// pullBranch is the branch that edits are pulled onto unless another is named.
+const pullBranch = "kv-sync/pull"
 
 // inputs are what the workflow's step says under "with".
 type inputs struct {
@@ -26,6 +30,7 @@ type inputs struct {
 	name, directory, source, to, config string
 	project                             string // the id of one
 	projects                            bool   // all that the repository holds
+	branch, into                        string // where edits go
 	mode                                string
 	dryRun                              bool
 }
@@ -42,6 +47,8 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 		to:          a.GetInput("to"),
 		config:      a.GetInput("config"),
 		project:     a.GetInput("project"),
+		branch:      a.GetInput("branch"),
+		into:        a.GetInput("into"),
 		mode:        cmp.Or(a.GetInput("mode"), modeDeploy),
 	}
 	var wrong []error
@@ -58,9 +65,9 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 		}
 	}
 	switch in.mode {
-	case modeDeploy, modePlan, modeRollback, modePrune:
+	case modeDeploy, modePlan, modeRollback, modePrune, modePull:
 	default:
-		wrong = append(wrong, fmt.Errorf("input mode is %.40q; use deploy, plan, rollback or prune", in.mode))
+		wrong = append(wrong, fmt.Errorf("input mode is %.40q; use deploy, plan, rollback, prune or pull", in.mode))
 	}
 	switch in.source {
 	case source.Auto, source.KindCommit, source.KindFolder:
@@ -70,6 +77,12 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 	if in.to != "" && in.mode != modeRollback {
 		wrong = append(wrong, fmt.Errorf("input to is for mode: rollback, and the mode is %.40q; leave one of the two out", in.mode))
 	}
+	for _, one := range []struct{ name, value string }{{"branch", in.branch}, {"into", in.into}} {
+		if one.value != "" && in.mode != modePull {
+			wrong = append(wrong, fmt.Errorf("input %s is for mode: pull, and the mode is %.40q; leave one of the two out", one.name, in.mode))
+		}
+	}
+	in.branch = cmp.Or(in.branch, pullBranch)
 	wrong = append(wrong, in.mixed()...)
 	if len(wrong) > 0 {
 		return in, &app.UsageError{Err: errors.Join(wrong...)}
@@ -87,7 +100,7 @@ func (in inputs) mixed() []error {
 	if !in.projects {
 		return wrong
 	}
-	if in.mode == modeRollback || in.mode == modePrune {
+	if in.mode == modeRollback || in.mode == modePrune || in.mode == modePull {
 		wrong = append(wrong, fmt.Errorf("input projects is for mode: deploy and mode: plan, and the mode is %s; name one project in the input project", in.mode))
 	}
 	for _, one := range []struct{ name, value string }{

@@ -22,6 +22,7 @@ func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	if err != nil {
 		return err
 	}
+	pulled := pullOutputs(r)
 	for _, o := range []struct{ name, value string }{
 		{"deployment-id", r.Deployment},
 		{"version-id", r.VersionID},
@@ -31,6 +32,11 @@ func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 		{"unchanged", strconv.Itoa(r.Unchanged)},
 		{"pruned", strconv.Itoa(r.Pruned)},
 		{"plan-json", plan},
+		{"changed", pulled.changed},
+		{"branch", pulled.branch},
+		{"commit", pulled.commit},
+		{"pulled", pulled.pulled},
+		{"conflicts", pulled.conflicts},
 	} {
 		if err := output(c, o.name, o.value); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type runner struct {
 func newRunner(t *testing.T) *runner {
 	t.Helper()
 	r := &runner{t: t, platform: platformtest.Start(t), origin: t.TempDir(), token: "cf-secret-token-0123456789abcdef"}
+	give(t, r.origin)
 	r.git(r.origin, "init", "-q", "-b", "main")
 	r.git(r.origin, "config", "uploadpack.allowAnySHA1InWant", "true")
 	return r
@@ -39,7 +41,8 @@ func (r *runner) git(dir string, args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+	cmd.SysProcAttr = as(r.t, dir)
+	cmd.Env = append(os.Environ(), "HOME="+os.DevNull, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -61,6 +64,7 @@ func (r *runner) push(files map[string][]byte) string {
 		}
 		write(r.t, name, content)
 	}
+	give(r.t, r.origin)
 	r.git(r.origin, "add", "-A", "-f")
 	r.git(r.origin, "commit", "-q", "-m", "Change the site")
 	return r.git(r.origin, "rev-parse", "HEAD")
@@ -73,6 +77,67 @@ func write(t *testing.T, name string, content []byte) {
 	}
 	if err := os.WriteFile(name, content, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// runnerID is the user and group that GitHub's runners have; the container that
+// the Action runs in is root's.
+const runnerID = 1001
+
+// give makes a folder the runner's, if the tests run as root does in a container.
+func give(t *testing.T, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return // then all is one user's
+	}
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(name, runnerID, runnerID)
+	})
+	for above := filepath.Dir(dir); err == nil && above != filepath.Clean(os.TempDir()) && above != "/"; above = filepath.Dir(above) {
+		err = os.Chmod(above, 0o755) // into which the runner has to come
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ownerOf(t *testing.T, name string) *syscall.Stat_t {
+	t.Helper()
+	st, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Sys().(*syscall.Stat_t)
+}
+
+// as lets a command run as the owner of a folder.
+func as(t *testing.T, dir string) *syscall.SysProcAttr {
+	t.Helper()
+	owner := ownerOf(t, dir)
+	if int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
+}
+
+// checkOwner wants all that is below a folder to be its owner's.
+func checkOwner(t *testing.T, dir string) {
+	t.Helper()
+	want := ownerOf(t, dir)
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if got := ownerOf(t, name); got.Uid != want.Uid || got.Gid != want.Gid {
+			t.Errorf("%s belongs to %d:%d, and the workspace to %d:%d", name, got.Uid, got.Gid, want.Uid, want.Gid)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -90,11 +155,27 @@ func (r *runner) job(commit string, with, env map[string]string) outcome {
 	r.t.Helper()
 	dir := r.t.TempDir()
 	workspace := filepath.Join(dir, "workspace")
-	r.git(dir, "init", "-q", workspace)
+	r.checkOut(workspace, commit)
+	return r.run(workspace, commit, with, env)
+}
+
+// checkOut does what actions/checkout does.
+func (r *runner) checkOut(workspace, commit string) {
+	r.t.Helper()
+	if err := os.Mkdir(workspace, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	give(r.t, workspace)
+	r.git(workspace, "init", "-q")
 	r.git(workspace, "remote", "add", "origin", r.origin)
 	r.git(workspace, "fetch", "-q", "--no-tags", "--depth="+strconv.Itoa(max(r.depth, 1)), "origin", "+"+commit+":refs/remotes/origin/main")
 	r.git(workspace, "checkout", "-q", "-B", "main", "refs/remotes/origin/main")
+}
 
+// run runs the Action in a workspace.
+func (r *runner) run(workspace, commit string, with, env map[string]string) outcome {
+	r.t.Helper()
+	dir := filepath.Dir(workspace)
 	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"), filepath.Join(dir, "event.json")
 	write(r.t, outputs, nil)
 	write(r.t, summary, nil)
@@ -107,7 +188,7 @@ func (r *runner) job(commit string, with, env map[string]string) outcome {
 		"CLOUDFLARE_API_BASE_URL": r.platform.BaseURL,
 		"INPUT_API-TOKEN":         r.token, "INPUT_ACCOUNT-ID": r.platform.AccountID, "INPUT_NAME": "site",
 		"INPUT_DIRECTORY": "", "INPUT_SOURCE": "auto", "INPUT_MODE": "deploy", "INPUT_TO": "", "INPUT_CONFIG": "",
-		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "", "INPUT_PROJECT": "", "INPUT_PROJECTS": "false",
+		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "", "INPUT_PROJECT": "", "INPUT_PROJECTS": "false", "INPUT_BRANCH": "", "INPUT_INTO": "",
 	}
 	if err := os.Mkdir(vars["TMPDIR"], 0o777); err != nil {
 		r.t.Fatal(err)
@@ -137,6 +218,7 @@ func (r *runner) job(commit string, with, env map[string]string) outcome {
 	if status := r.git(workspace, "status", "--porcelain", "--ignored"); status != "" {
 		r.t.Errorf("the job left files in the workspace:\n%s", status)
 	}
+	checkOwner(r.t, workspace)
 	for _, place := range []string{vars["TMPDIR"], vars["HOME"]} {
 		if left, _ := os.ReadDir(place); len(left) > 0 {
 			r.t.Errorf("the job left files in %s: %v", place, left)

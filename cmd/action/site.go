@@ -72,7 +72,7 @@ func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
 		Root: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
 		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
-		DeployedOnly: s.mode == modeRollback || s.mode == modePrune,
+		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.into != "", // a build has not run, and need not
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Transport: s.transport,
 	}
 	// With auto, what the workflow checked out is what counts: a revision would
@@ -96,6 +96,8 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.to, DryRun: rep.DryRun})
 	case s.mode == modePrune:
 		pruned, err = site.Prune(ctx, rep.DryRun)
+	case s.mode == modePull:
+		return s.pull(ctx, c, site, rep)
 	case rep.DryRun:
 		if plan, err = site.Plan(ctx, kvsync.Options{}); err == nil {
 			c.plan(plan)
@@ -112,6 +114,8 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 // headline is the run's outcome in one sentence.
 func headline(r *app.Report) string {
 	switch {
+	case r.Pull != nil:
+		return r.Site + ": " + pulledText(r)
 	case r.Command == modePrune && r.DryRun:
 		return fmt.Sprintf("%s: %d keys would be deleted.", r.Site, r.Prune.Deleted)
 	case r.Command == modePrune:

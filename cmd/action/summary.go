@@ -39,6 +39,10 @@ func summary(r *app.Report) string {
 		return fitting(b.String())
 	}
 	fmt.Fprintf(&b, "%s\n", inert(headline(r)))
+	if r.Pull != nil {
+		pullTable(&b, r.Pull)
+		return fitting(b.String())
+	}
 	facts(&b, r)
 	diff(&b, r)
 	return fitting(b.String())

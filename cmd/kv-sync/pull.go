@@ -19,6 +19,9 @@ type pullCommand struct {
 // Run brings run-time edits into git.
 func (c *pullCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "pull", dry: c.DryRun, site: c.siteFlags, source: &sourceFlags{Dir: c.Dir}}
+	if c.Into != "" {
+		t.source = nil // the build that makes the published folder need not have run
+	}
 	return t.on(ctx, s, func(se *session) error {
 		pulled, err := se.site.Pull(ctx, app.PullOptions{
 			Branch: c.Branch, Into: c.Into, Resolved: c.Resolved, SaveConflicts: c.SaveConflicts, DryRun: c.DryRun,

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/pull"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// pull brings run-time edits into a commit. Conflicts are warnings: what could be
+// pulled is to be reviewed all the same, and a schedule that fails until somebody
+// has merged would be switched off.
+func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
+	pulled, err := site.Pull(ctx, app.PullOptions{Branch: s.branch, Into: s.into, DryRun: rep.DryRun})
+	if !pulled.Done() {
+		return err
+	}
+	rep.Pull = pulled
+	var guard *kvsync.GuardError
+	if errors.As(err, &guard) && guard.Guard == kvsync.GuardConflict {
+		err = nil
+	}
+	left := loggedPaths
+	for _, part := range parts(pulled) {
+		for _, e := range part.edits {
+			if left--; left >= 0 {
+				c.say("  %s %s%s", part.sign, e.Path, about(e))
+			}
+		}
+	}
+	if left < 0 {
+		c.say("  and %d more", -left)
+	}
+	for i, e := range pulled.Conflicts {
+		if i == annotations {
+			break // all are in the log
+		}
+		c.annotate(levelWarning, s.fileOf(pulled, e), 0, "kv-sync: "+e.Path, e.Reason+about(pull.Edit{Time: e.Time, Author: e.Author, Message: e.Message})+"; "+wayToResolve(e))
+	}
+	return err
+}
+
+// fileOf is the file that a conflict is about, from the workspace on, or "".
+func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
+	file := path.Join(p.Folder, e.Path)
+	if !filepath.IsLocal(filepath.FromSlash(file)) {
+		return ""
+	}
+	st, err := os.Lstat(filepath.Join(s.job.workspace, filepath.FromSlash(file)))
+	if err != nil || !st.Mode().IsRegular() {
+		return ""
+	}
+	return file
+}
+
+func wayToResolve(e pull.Edit) string {
+	return "look at both with kv-sync pull --save-conflicts DIR, have in git what is meant, and say so once by hand: kv-sync pull --resolved " + e.Path + "@" + e.Write.String()
+}
+
+// part is what became of some edits.
+type part struct {
+	sign, what string
+	edits      []pull.Edit
+}
+
+// parts are the edits that are worth naming, conflicts first.
+func parts(p *app.Pulled) []part {
+	added := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return !e.New })
+	changed := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return e.New })
+	return []part{{"!", "conflict", p.Conflicts}, {"+", "added", added}, {"~", "changed", changed}, {"-", "removed", p.Removed}, {"·", "left at run time", p.Kept}}
+}
+
+const day = "2006-01-02 15:04 UTC"
+
+// about is who wrote an edit, when and why, or why it was left.
+func about(e pull.Edit) string {
+	text := "  " + e.Time.UTC().Format(day)
+	if e.Author != "" {
+		text += " by " + e.Author
+	}
+	for _, s := range []string{e.Message, e.Reason} {
+		if s != "" {
+			text += ": " + s
+		}
+	}
+	return text
+}
+
+// pulledText is a pull's outcome in one sentence.
+func pulledText(r *app.Report) string {
+	p := r.Pull
+	text := count(len(p.Taken)+len(p.Removed), "edit") + " pulled"
+	switch {
+	case p.Commit != "":
+		text += fmt.Sprintf(" onto the branch %s as commit %s", p.Branch, p.Commit[:12])
+	case r.DryRun:
+		text = count(len(p.Taken)+len(p.Removed), "edit") + " would be pulled"
+	default:
+		text = "nothing to pull"
+	}
+	if n := len(p.Conflicts); n > 0 {
+		text += "; " + count(n, "conflict") + " left alone"
+	}
+	return text + "."
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// pullTable lists the edits for the job summary.
+func pullTable(b *strings.Builder, p *app.Pulled) {
+	rows := 0
+	for _, part := range parts(p) {
+		for _, e := range part.edits {
+			if rows++; rows == 1 {
+				b.WriteString("\n| | Page | When | Who | Why |\n|---|---|---|---|---|\n")
+			}
+			if rows > summaryRows {
+				continue
+			}
+			why := e.Message
+			if e.Reason != "" {
+				why = e.Reason
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", part.what, inert(e.Path), e.Time.UTC().Format(day), inert(e.Author), inert(why))
+		}
+	}
+	if rows > summaryRows {
+		fmt.Fprintf(b, "\nAnd %d more, in the log.\n", rows-summaryRows)
+	}
+	if len(p.Conflicts) > 0 {
+		fmt.Fprintf(b, "\nFor a conflict, %s\n", inert(wayToResolve(p.Conflicts[0])))
+	}
+}
+
+// pullOutputs are a pull's; other modes have none.
+func pullOutputs(r *app.Report) (o struct{ changed, branch, commit, pulled, conflicts string }) {
+	p := r.Pull
+	if p == nil {
+		return o
+	}
+	o.changed, o.branch, o.commit = strconv.FormatBool(p.Commit != ""), p.Branch, p.Commit
+	o.pulled, o.conflicts = strconv.Itoa(len(p.Taken)+len(p.Removed)), strconv.Itoa(len(p.Conflicts))
+	return o
+}
