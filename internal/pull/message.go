@@ -49,7 +49,10 @@ func Describe(r *Report) Message {
 	}
 
 	var b strings.Builder
-	b.WriteString(subject(edits) + "\n\nEdits made at run time:\n\n")
+	b.WriteString(subject(edits) + "\n")
+	if len(edits) > 0 {
+		b.WriteString("\nEdits made at run time:\n\n")
+	}
 	for i, e := range edits {
 		if i == mostNamed {
 			fmt.Fprintf(&b, "- and %d more\n", len(edits)-i)
@@ -113,11 +116,15 @@ func person(author string) Person {
 	return Person{Name: cmp.Or(name, mail), Email: mail}
 }
 
-// line is text on one line, without what a terminal or git would act on, at most
-// so many characters.
+// line is text on one line, without what a terminal, git or a forge would act on
+// ("[skip ci]"), at most so many characters.
 func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
+		case r == '[':
+			return '('
+		case r == ']':
+			return ')'
 		case unicode.IsSpace(r):
 			return ' '
 		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar:

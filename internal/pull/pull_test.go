@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -298,7 +296,7 @@ func TestFailedWrite(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{}, tree, nil, options); !errors.Is(err, errBroken) {
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree, nil, options); !errors.Is(err, errBroken) {
 		t.Errorf("the error is %v", err)
 	}
 	if snapshot(t, dir) != before {
@@ -306,13 +304,24 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
+// TestContentNotShown: KV may show an entry before its content, or after it has
+// gone. Such an edit waits, and holds up no other.
+func TestContentNotShown(t *testing.T) {
+	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)}, tree, nil, options)
+		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled) != 0 || read("page.html") != "old" {
+			t.Errorf("it is %+v, %v; git has %q", r, err, read("page.html"))
+		}
+	})
+}
+
 var errBroken = errors.New("the blob is gone")
 
-type broken struct{}
+type broken struct{ error }
 
-func (broken) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
+func (b broken) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
 	_, _ = io.WriteString(to, "ne")
-	return errBroken
+	return b.error
 }
 
 // snapshot is every file below a folder, in order.
@@ -331,124 +340,6 @@ func snapshot(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// repository makes one with real git: the cases' folder lies in site/.
-func repository(t *testing.T) string {
-	t.Helper()
-	top := t.TempDir()
-	for _, v := range []string{"GIT_AUTHOR", "GIT_COMMITTER"} {
-		t.Setenv(v+"_NAME", "Ada")
-		t.Setenv(v+"_EMAIL", "ada@example.org")
-	}
-	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	runGit(t, top, "init", "-q", "-b", "main")
-	given(t, filepath.Join(top, "site"))
-	write(t, filepath.Join(top, "README"), "of the repository")
-	runGit(t, top, "add", "-A")
-	runGit(t, top, "commit", "-q", "-m", "first")
-	runGit(t, top, "gc", "-q") // objects are packed, as in a clone
-	return top
-}
-
-func runGit(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return strings.TrimSuffix(string(out), "\n")
-}
-
-func TestBranch(t *testing.T) {
-	top := repository(t)
-	worktree := filepath.Join(t.TempDir(), "linked")
-	runGit(t, top, "worktree", "add", "-q", "-b", "elsewhere", worktree)
-	for _, from := range []string{top, worktree} {
-		branch := "edits-" + filepath.Base(from)
-		before := snapshot(t, filepath.Join(top, "site"))
-		commit := pullOn(t, from, branch)
-		if got := runGit(t, top, "rev-parse", branch); got != commit || runGit(t, top, "rev-parse", branch+"^") != runGit(t, top, "rev-parse", "main") {
-			t.Errorf("%s is %s, want %s on main", branch, got, commit)
-		}
-		if status := runGit(t, top, "status", "--porcelain"); status != "" || snapshot(t, filepath.Join(top, "site")) != before {
-			t.Errorf("the work tree or the index was touched: %s", status)
-		}
-		runGit(t, top, "fsck", "--strict")
-		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn", branch); author != "Grace <grace@example.org> / kv-sync" {
-			t.Errorf("the commit is by %s", author)
-		}
-		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") || strings.Contains(files, "other") {
-			t.Errorf("it changes %s", files)
-		}
-		if again := pullOn(t, from, branch); again != "" {
-			t.Errorf("a second pull made the commit %s", again)
-		}
-	}
-}
-
-// pullOn pulls onto a branch, checks what is in the commit, and returns its id.
-func pullOn(t *testing.T, top, name string) string {
-	t.Helper()
-	b, err := OpenBranch(top, "site", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pulled, err := b.Pulled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, from := entriesOf()
-	r, err := Pull(t.Context(), entries, from, b, pulled, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.SetPulled(r.Pulled); err != nil {
-		t.Fatal(err)
-	}
-	commit, err := b.Commit(Describe(r), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if commit != "" {
-		files := strings.Split(runGit(t, top, "ls-tree", "-r", "--name-only", commit), "\n")
-		check(t, r, func(path string) string {
-			if !slices.Contains(files, "site"+path) {
-				return ""
-			}
-			return runGit(t, top, "show", commit+":site"+path)
-		})
-		if note := runGit(t, top, "show", commit+":site/"+kvsync.PulledName); !strings.Contains(note, " /edited.html") {
-			t.Errorf("the note is %s", note)
-		}
-	}
-	return commit
-}
-
-func TestBranchRefuses(t *testing.T) {
-	top := repository(t)
-	for name, branch := range map[string]string{"checked out": "main", "no branch's name": "a..b", "an option": "-x", "none": ""} {
-		if _, err := OpenBranch(top, "site", branch); err == nil {
-			t.Errorf("%s: it was opened", name)
-		}
-	}
-	// Somebody moves the branch meanwhile.
-	runGit(t, top, "branch", "edits")
-	b, err := OpenBranch(top, "site", "edits")
-	if err != nil {
-		t.Fatal(err)
-	}
-	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
-	runGit(t, top, "branch", "-f", "edits", "main")
-	if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {1}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil || runGit(t, top, "rev-parse", "edits") != runGit(t, top, "rev-parse", "main") {
-		t.Errorf("the other's commit was lost: %v", err)
-	}
 }
 
 func TestDescribe(t *testing.T) {
@@ -474,6 +365,15 @@ Co-authored-by: Grace <grace@example.org>
 `
 	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") || strings.Count(m.Text, "\nCo-authored-by") != 2 {
 		t.Errorf("of two it is %+v", m)
+	}
+	// A forge skips what a commit's message tells it to.
+	skips := an("/c.html", "new", "")
+	skips.Message = "[skip ci] [ci skip]"
+	if m := Describe(&Report{Taken: []Edit{edit(skips)}}); strings.Contains(m.Text, "[") {
+		t.Errorf("it says %s", m.Text)
+	}
+	if m := Describe(&Report{}); m.Text != "Note which run-time edits are in git\n" || m.Author != tool {
+		t.Errorf("of none it is %+v", m)
 	}
 	if p := person(" \x00<>\n"); p != tool {
 		t.Errorf("nobody is %+v", p)

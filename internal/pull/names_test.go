@@ -1,0 +1,165 @@
+package pull
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+type pulledTree interface {
+	Tree
+	SetPulled(map[string]kvsync.Nonce) error
+}
+
+// eachTree runs a test on a work tree, and on a branch, of a folder with some
+// files. read gives a file's content as the pull leaves it, "" for none.
+func eachTree(t *testing.T, files map[string]string, test func(t *testing.T, tree pulledTree, read func(name string) string)) {
+	t.Helper()
+	t.Run("work tree", func(t *testing.T) {
+		dir := t.TempDir()
+		for name, text := range files {
+			write(t, filepath.Join(dir, name), text)
+		}
+		tree, err := OpenWorkTree(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		test(t, tree, func(name string) string {
+			b, _ := os.ReadFile(filepath.Join(dir, name))
+			return string(b)
+		})
+	})
+	t.Run("branch", func(t *testing.T) {
+		top := repository(t)
+		runGit(t, top, "rm", "-q", "-r", "site")
+		for name, text := range files {
+			write(t, filepath.Join(top, "site", name), text)
+		}
+		runGit(t, top, "add", "-A")
+		runGit(t, top, "commit", "-q", "--allow-empty", "-m", "files")
+		b, err := OpenBranch(top, "site", "edits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := "" // main, if there was nothing to commit
+		test(t, b, func(name string) string {
+			if at == "" {
+				if at, err = b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				at = cmp.Or(at, "main")
+			}
+			if runGit(t, top, "-c", "core.quotePath=false", "ls-tree", "-r", "--name-only", at, "site/"+name) == "" {
+				return ""
+			}
+			return runGit(t, top, "show", at+":site/"+name)
+		})
+	})
+}
+
+// TestTwins: a name that some file system would not tell from another is found,
+// or a conflict, and never made beside it.
+func TestTwins(t *testing.T) {
+	composed, apart := "caf\u00e9", norm.NFD.String("caf\u00e9")
+	files := map[string]string{
+		apart + ".html": "old", apart + "/menu.html": "old", "about.html": "old", "docs/page.html": "old", "both.html": "old", "Both.html": "other",
+	}
+	entries := []kvsync.OverlayEntry{
+		an("/About.html", "new", ""), an("/Docs/new.html", "new", ""), an("/both.html", "new", "old"),
+		an("/"+composed+"/menu.html", "new", "old"), an("/"+composed+"/new.html", "new", ""), an("/"+composed+".html", "new", "old"),
+	}
+	from := written{}
+	for _, e := range entries {
+		from[e.Path] = "new"
+	}
+	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
+		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		if err != nil || len(r.Taken) != 4 || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "git has about.html there") {
+			t.Fatalf("it is %+v, %v", r, err)
+		}
+		want := map[string]string{
+			apart + ".html": "new", apart + "/menu.html": "new", apart + "/new.html": "new", "both.html": "new", "Both.html": "other",
+			"about.html": "old", "About.html": "", "Docs/new.html": "", composed + ".html": "", composed + "/new.html": "",
+		}
+		for name, text := range want {
+			if got := read(name); got != text {
+				t.Errorf("%q has %q, want %q", name, got, text)
+			}
+		}
+	})
+}
+
+// TestFileForFolder: what is noted as pulled is there, also where one edit's file
+// lies in the place of another's folder.
+func TestFileForFolder(t *testing.T) {
+	files := map[string]string{"was-file": "old", "was-folder/page.html": "old", "keep.html": "x"}
+	entries := []kvsync.OverlayEntry{
+		an("/new", "new", ""), an("/new/page.html", "new", ""),
+		an("/was-file", "", "old"), an("/was-file/page.html", "new", ""),
+		an("/was-folder", "new", ""), an("/was-folder/page.html", "", "old"),
+	}
+	from := written{}
+	for _, e := range entries {
+		from[e.Path] = "new"
+	}
+	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
+		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		if err != nil || len(r.Taken) != 3 || len(r.Removed) != 2 || len(r.Conflicts) != 1 || r.Conflicts[0].Path != "/new/page.html" {
+			t.Fatalf("it is %+v, %v", r, err)
+		}
+		for _, e := range r.Taken {
+			if read(e.Path[1:]) != "new" {
+				t.Errorf("%s is noted, and not there", e.Path)
+			}
+		}
+	})
+}
+
+func TestUnsayable(t *testing.T) {
+	for path, ok := range map[string]bool{
+		"/index.html": true, "/a b/c.html": true, "/.well-known/x": true, "/caf\u00e9": true, "/git": true, "/a:b": true, "/👩\u200d🚀.html": true,
+		"": false, "a": false, "/": false, "//": false, "/a/": false, "/./a": false, "/a/../b": false, "/a\x00b": false, "/\xff": false, "/a\\b": false,
+		"/a\nb": false, "/\x7f": false, "/.hidden": false, "/a/.git": false, "/.GIT/config": false, "/git~1/config": false, "/GIT~1": false,
+		"/\u200c.git/config": false, "/.g\u200dit": false, "/\ufeff.git": false, "/.git .": false, "/.git::$INDEX_ALLOCATION": false,
+		"/" + norm.NFD.String("caf\u00e9"): false, "/" + strings.Repeat("a", 255): true, "/" + strings.Repeat("a", 256): false,
+		"/" + strings.Repeat("é/", 400) + "a": false,
+	} {
+		if why := unsayable(path); (why == "") != ok {
+			t.Errorf("%q: %q", path, why)
+		}
+	}
+	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false, "a /b": false, "a?": false, "a*": false, `"`: false} {
+		if ofWindows(name) != ok {
+			t.Errorf("Windows and %q: %t", name, !ok)
+		}
+	}
+}
+
+// FuzzUnsayable: what passes is a name within the folder, and none of git's.
+func FuzzUnsayable(f *testing.F) {
+	for _, s := range []string{"/a", "/a/b", "/../a", "/.git", "/\u200c.git", "/a\\b", "/git~1", "//", "/.well-known/a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if unsayable(path) != "" {
+			return
+		}
+		name := path[1:]
+		if !filepath.IsLocal(name) || filepath.Clean(name) != name {
+			t.Errorf("%q leads elsewhere", path)
+		}
+		for part := range strings.SplitSeq(name, "/") {
+			if strings.EqualFold(part, ".git") || part[0] == '.' && part != ".well-known" {
+				t.Errorf("%q passes", path)
+			}
+		}
+	})
+}

@@ -1,0 +1,48 @@
+//go:build linux || darwin
+
+package pull
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestAsOwner: what root makes in somebody's folder is theirs. Who is not root
+// makes it as ever.
+func TestAsOwner(t *testing.T) {
+	dir := t.TempDir()
+	uid, gid := os.Geteuid(), os.Getegid()
+	if uid == 0 {
+		uid, gid = 1001, 1002
+		if err := os.Chown(dir, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // for the owner to come in
+			t.Fatal(err)
+		}
+	}
+	failed := errors.New("failed")
+	before := [2]int{os.Geteuid(), os.Getegid()}
+	err := AsOwner(dir, func() error {
+		write(t, filepath.Join(dir, "a", "b"), "x")
+		return failed
+	})
+	if !errors.Is(err, failed) || [2]int{os.Geteuid(), os.Getegid()} != before {
+		t.Errorf("afterwards it is %v, %d:%d", err, os.Geteuid(), os.Getegid())
+	}
+	for _, name := range []string{"a", "a/b"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != uid || int(st.Gid) != gid {
+			t.Errorf("%s belongs to %d:%d, want %d:%d", name, st.Uid, st.Gid, uid, gid)
+		}
+	}
+	if err := AsOwner(filepath.Join(dir, "none"), func() error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("of nothing: %v", err)
+	}
+}
