@@ -78,6 +78,6 @@ exec ${buildah[*]} run --isolation chroot "\${args[@]}" \
   --volume "\$job:\$job" --workingdir "\$GITHUB_WORKSPACE" $image /kv-sync-action
 RUN
 chmod +x "$tmp/action"
-KV_SYNC_ACTION="$tmp/action" go test -count=1 -run 'TestDeployAgainAndRollBack|TestRefusedFilesAreAnnotated|TestForeignCode' ./cmd/action
+KV_SYNC_ACTION="$tmp/action" go test -count=1 -run 'TestDeployAgainAndRollBack|TestRefusedFilesAreAnnotated|TestForeignCode|TestPull$' ./cmd/action
 left=$(find "$files/tmp" -type f)
 [ -z "$left" ] || fail "a run left files behind: $left"

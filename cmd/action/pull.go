@@ -63,7 +63,7 @@ func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
 }
 
 func wayToResolve(e pull.Edit) string {
-	return "look at both with kv-sync pull --save-conflicts DIR, have in git what is meant, and say so once by hand: kv-sync pull --resolved " + e.Path + "@" + e.Write.String()
+	return "look at both with kv-sync pull --save-conflicts DIR, have in git what is meant, and say so once by hand: kv-sync pull " + app.Resolved(e)
 }
 
 // part is what became of some edits.

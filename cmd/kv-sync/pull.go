@@ -11,7 +11,7 @@ type pullCommand struct {
 	Dir           string   `help:"The folder that is published, if it is not the configured one." placeholder:"DIR"`
 	Into          string   `help:"The folder in git that edits go into, where a build makes the one that is published." placeholder:"DIR"`
 	Branch        string   `help:"Commit on this branch, which is made if need be, and leave the work tree alone." placeholder:"NAME"`
-	Resolved      []string `help:"A conflict that you have merged: what git has of this pathname is what is meant." placeholder:"/PATH"`
+	Resolved      []string `help:"A conflict that you have merged, as pull names it: what git has of this pathname is what is meant." placeholder:"/PATH@WRITE"`
 	SaveConflicts string   `help:"Write the run-time side of conflicts into this folder." placeholder:"DIR"`
 	DryRun        bool     `help:"Only list what would be pulled."`
 }

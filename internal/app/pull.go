@@ -218,13 +218,17 @@ func conflicts(p *Pulled) error {
 	}
 	fix := "see what was written at run time with --save-conflicts DIR, have in git what is meant, then: kv-sync pull"
 	for _, c := range p.Conflicts[:min(len(p.Conflicts), 5)] {
-		fix += " --resolved " + quoted(c.Path+"@"+c.Write.String())
+		fix += " " + Resolved(c)
 	}
 	if len(p.Conflicts) > 5 {
 		fix += " …"
 	}
 	return &kvsync.GuardError{Guard: kvsync.GuardConflict, Text: text, Fix: fix}
 }
+
+// Resolved is the flag that says of a conflict that it was merged, as it is typed
+// into a shell.
+func Resolved(e pull.Edit) string { return "--resolved " + quoted(e.Path+"@"+e.Write.String()) }
 
 // quoted is an argument as one types it into a shell.
 func quoted(s string) string {
