@@ -18,6 +18,7 @@ if ! command -v buildah >/dev/null; then
 fi
 
 tmp=$(mktemp -d)
+chmod 711 "$tmp" # a job's files are those of a user who is not root
 export BUILDAH_ISOLATION=chroot
 buildah=(buildah --storage-driver vfs --root "$tmp/root" --runroot "$tmp/run")
 b() { "${buildah[@]}" "$@"; }

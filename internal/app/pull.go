@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -146,7 +147,7 @@ func (s *Site) hidden(ctx context.Context, git *sight, tree *pull.WorkTree, entr
 		return nil, err
 	}
 	if len(ignored) > 0 && !whole {
-		return nil, &UsageError{Err: fmt.Errorf("git ignores %s/%s, so a commit would not tell which edits are in it", out.Folder, kvsync.PulledName),
+		return nil, &UsageError{Err: fmt.Errorf("git ignores %s, so a commit would not tell which edits are in it", path.Join(out.Folder, kvsync.PulledName)),
 			Fix: "add a line !" + kvsync.PulledName + " to .gitignore"}
 	}
 	return git.unseen(ctx, tree, entries, whole)

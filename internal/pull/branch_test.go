@@ -213,6 +213,7 @@ func TestBrokenObject(t *testing.T) {
 			t.Fatal(err)
 		}
 		runGit(t, top, "fsck", "--strict")
+		runGit(t, top, "pack-refs", "--all")
 		if date := runGit(t, top, "log", "-1", "--format=%at", "edits"); date > fmt.Sprint(time.Now().Unix()) || date < "1" {
 			t.Errorf("it is dated %s", date)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -173,6 +174,12 @@ func TestWorkTree(t *testing.T) {
 		t.Errorf("the mode became %o", info.Mode().Perm())
 	}
 
+	// Killed before the note is written: the next run finds all that it did.
+	rerun, err := Pull(t.Context(), entries, from, tree, nil, options)
+	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled, r.Pulled) {
+		t.Errorf("after a pull that was broken off: %+v, %v", rerun, err)
+	}
+
 	if err := tree.SetPulled(r.Pulled); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +188,7 @@ func TestWorkTree(t *testing.T) {
 		t.Fatalf("what was pulled is read back as %v, %v", pulled, err)
 	}
 	again, err := Pull(t.Context(), entries, from, tree, pulled, options)
-	if err != nil || again.Changes() || len(again.Conflicts) != len(r.Conflicts) {
+	if err != nil || again.Changes() || !again.Noted || len(again.Conflicts) != len(r.Conflicts) {
 		t.Errorf("a second pull did %+v, %v", again, err)
 	}
 }
@@ -302,6 +309,36 @@ func TestFailedWrite(t *testing.T) {
 	if snapshot(t, dir) != before {
 		t.Errorf("the folder became %s", snapshot(t, dir))
 	}
+}
+
+// TestSavedMeanwhile: somebody saves the file while its other side comes.
+func TestSavedMeanwhile(t *testing.T) {
+	for name, content := range map[string]string{"page.html": "old", "new.html": ""} {
+		dir := t.TempDir()
+		if content != "" {
+			write(t, filepath.Join(dir, name), content)
+		}
+		tree, err := OpenWorkTree(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		saved := during(func() { write(t, filepath.Join(dir, name), "saved by hand") })
+		if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/"+name, "new", content)}, saved, tree, nil, options); err == nil {
+			t.Errorf("%s: it was pulled", name)
+		}
+		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {
+			t.Errorf("the folder became %s", snapshot(t, dir))
+		}
+	}
+}
+
+type during func()
+
+func (d during) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
+	d()
+	_, err := io.WriteString(to, "new")
+	return err
 }
 
 // TestContentNotShown: KV may show an entry before its content, or after it has

@@ -186,7 +186,8 @@ func (t *WorkTree) Lies(pathname string) (Lying, error) {
 	return l, nil
 }
 
-// Put implements [Tree]. An existing file keeps its mode.
+// Put implements [Tree]. An existing file keeps its mode, and one that somebody
+// saves while the content comes is not replaced.
 func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error) {
 	if err := t.create(); err != nil {
 		return err
@@ -200,8 +201,9 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 		return err
 	}
 	mode := fs.FileMode(0o644)
-	if info, err := t.root.Lstat(name); err == nil {
-		mode = info.Mode().Perm()
+	before, _ := t.root.Lstat(name)
+	if before != nil {
+		mode = before.Mode().Perm()
 	}
 	temporary := filepath.Join(dir, ".kv-sync-"+rand.Text())
 	f, err := t.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -220,11 +222,22 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 	if err != nil {
 		return err
 	}
+	if now, _ := t.root.Lstat(name); !unchanged(before, now) {
+		return errors.New("somebody changed the file meanwhile; pull again")
+	}
 	if err := t.root.Rename(temporary, name); err != nil {
 		return err
 	}
 	t.added(name)
 	return nil
+}
+
+// unchanged compares a file with what it was; nil is none.
+func unchanged(before, now fs.FileInfo) bool {
+	if before == nil || now == nil {
+		return before == nil && now == nil
+	}
+	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
 // added keeps up what is listed.
