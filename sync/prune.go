@@ -40,6 +40,14 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 			return nil, stop(GuardForeign, "deploy with --take-over, or delete the namespace by hand if nothing needs it",
 				"a live version of %s was not deployed by kv-sync, so what it needs is not known; nothing was deleted", e.Site)
 		}
+		if d.Missing && d.Retained {
+			return nil, stop(GuardUnread, "run again when that deployment is not retained any more",
+				"the version of deployment %s, the blob %s, is missing, so what it needs is not known; nothing was deleted", d.ID, d.Version)
+		}
+	}
+	if all := past.activations; e.Project != "" && len(all) >= maxActivations && e.recent(all, len(all)) {
+		return nil, stop(GuardUnread, "run again later, or set a shorter grace period",
+			"%s was deployed so often that KV does not list all that was live within %s; nothing was deleted", e.Site, e.Grace)
 	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
