@@ -39,7 +39,7 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 		if _, err := io.ReadFull(f, body); err != nil {
 			u.budget.give(chunkSize)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return errChanged
+				return ErrChanged
 			}
 			return err
 		}
@@ -69,13 +69,13 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 	// Only its end shows that the file has no more, and that its source was good.
 	switch _, err := io.ReadFull(f, make([]byte, 1)); {
 	case err == nil:
-		return errChanged
+		return ErrChanged
 	case !errors.Is(err, io.EOF):
 		return err
 	}
 	got := x.hash()
 	if !it.want.IsZero() && got != it.want {
-		return errChanged
+		return ErrChanged
 	}
 	c.index, it.got, it.want = x, got, got
 	u.claim(it, it.key(got))

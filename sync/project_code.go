@@ -24,6 +24,9 @@ type projectModule struct {
 	Data *[]byte `json:"data,omitempty"`
 }
 
+// bindingAssets is what a loader calls a project's assets in its code's env.
+const bindingAssets = "ASSETS"
+
 // codeOf divides what is uploaded into the project's code and the served
 // manifest, which is no module of it. A project without code has nothing of it.
 func codeOf(w Worker) (code projectCode, served []byte, err error) {
@@ -106,7 +109,10 @@ func (e *WorkerError) Error() string {
 func checkProject(id string, w Worker) (notices []Problem, err error) {
 	var refused []Problem
 	for _, b := range w.Bindings {
-		if _, ok := variable(b); !ok {
+		if b.Name == bindingAssets {
+			refused = append(refused, Problem{Path: b.Name, Reason: "a project's code gets its assets from its loader as env." + bindingAssets + ", which nothing else can be",
+				Fix: "give the variable another name"})
+		} else if _, ok := variable(b); !ok {
 			refused = append(refused, Problem{Path: b.Name, Reason: "a binding of the type " + b.Type + " cannot be given to a Dynamic Worker",
 				Fix: "remove it from the project's configuration; what its code may use beside variables, the loader passes to it"})
 		}

@@ -217,7 +217,10 @@ func TestProjectRefuses(t *testing.T) {
 	src := history(files{"/index.html": "one"})[0]
 	for name, change := range map[string]func(*kvsync.Worker){
 		"a KV namespace": func(w *kvsync.Worker) { w.Bindings = []kvsync.Binding{{Name: "KV", Type: "kv_namespace"}} },
-		"a migration":    func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
+		"a variable in the assets' place": func(w *kvsync.Worker) {
+			w.Bindings = []kvsync.Binding{{Name: "ASSETS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
+		},
+		"a migration": func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
 	} {
 		worker := script
 		change(&worker)

@@ -368,8 +368,6 @@ func (u *uploader) claim(it *item, key string) bool {
 	return it.claimed
 }
 
-var errChanged = errors.New("the file changed while it was being uploaded; run again")
-
 // read appends the item's bytes to dst as encode gives them, three bytes to
 // four at a time, and hashes them on the way.
 func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
@@ -386,7 +384,7 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 		k, err := io.ReadFull(f, piece[:])
 		n += int64(k)
 		if n > it.size {
-			return nil, errChanged
+			return nil, ErrChanged
 		}
 		h.Write(piece[:k])
 		dst = encode(dst, piece[:k])
@@ -399,7 +397,7 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	}
 	got := Hash(h.Sum(nil))
 	if n != it.size || (!it.want.IsZero() && got != it.want) {
-		return nil, errChanged
+		return nil, ErrChanged
 	}
 	if it.got.IsZero() { // sent again, it is known, and others may be reading it
 		it.got, it.want = got, got
