@@ -216,6 +216,8 @@ func (w *world) strikeWrite(b blow, k int, run func(context.Context, *kvsync.Eng
 	})
 	run(ctx, w.engine())
 	w.p.Server.SetFault(nil)
+	mu.Lock() // a request that was given up may still be under way
+	defer mu.Unlock()
 	return writes >= k
 }
 
