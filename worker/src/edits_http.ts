@@ -18,7 +18,8 @@ const shortestToken = 16;
 
 /** Answers a request below the interface's path, and with null any other. Without a secret there is no interface. */
 export async function answerEdits(request: Request, edits: () => Edits, token: unknown): Promise<Response | null> {
-  const url = URL.parse(request.url);
+  // Every request of the site comes by here.
+  const url = request.url.includes(below) ? URL.parse(request.url) : null;
   if (!url?.pathname.startsWith(below)) return null;
   if (typeof token !== "string" || token.length < shortestToken) return plain(404, "");
   if (!(await isAuthorized(request.headers.get("Authorization"), token))) {
