@@ -32,14 +32,14 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 	c, x := it.chunked, newIndex(it.size)
 	for left := it.size; left > 0; left -= chunkSize {
 		size := min(left, chunkSize)
-		if err := u.memory.Acquire(ctx, chunkSize); err != nil {
+		if err := u.budget.take(ctx, chunkSize, u.limit); err != nil {
 			return err
 		}
-		body := u.buffer(chunkSize)[:size]
+		body := u.budget.buffer(chunkSize, u.limit)[:size]
 		if _, err := io.ReadFull(f, body); err != nil {
-			u.memory.Release(chunkSize)
+			u.budget.give(chunkSize)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return errChanged
+				return ErrChanged
 			}
 			return err
 		}
@@ -50,17 +50,17 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 		}
 		x.chunks = append(x.chunks, ref)
 		if key := c.keys.blob(ref); live || !u.take(key) {
-			u.recycle(body)
-			u.memory.Release(chunkSize)
+			u.budget.recycle(body)
+			u.budget.give(chunkSize)
 			u.advance(0, size)
 		} else {
 			it.blobs++
 			g.Go(func() error {
-				defer u.memory.Release(chunkSize)
+				defer u.budget.give(chunkSize)
 				if err := u.store.Put(ctx, key, body); err != nil {
 					return fmt.Errorf("upload %s: %w", it.name, err)
 				}
-				u.recycle(body)
+				u.budget.recycle(body)
 				u.advance(0, size)
 				return nil
 			})
@@ -69,13 +69,13 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 	// Only its end shows that the file has no more, and that its source was good.
 	switch _, err := io.ReadFull(f, make([]byte, 1)); {
 	case err == nil:
-		return errChanged
+		return ErrChanged
 	case !errors.Is(err, io.EOF):
 		return err
 	}
 	got := x.hash()
 	if !it.want.IsZero() && got != it.want {
-		return errChanged
+		return ErrChanged
 	}
 	c.index, it.got, it.want = x, got, got
 	u.claim(it, it.key(got))
@@ -109,13 +109,6 @@ func (u *uploader) indexesOf(files []*item) []*item {
 		out = append(out, v)
 	}
 	return out
-}
-
-// forgetChunks lets go of the buffers of chunks: no other value is that large.
-func (u *uploader) forgetChunks() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.free, chunkSize)
 }
 
 // liveChunks are the chunks that a plan need not upload, by their hash: those of

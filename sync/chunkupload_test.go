@@ -14,7 +14,7 @@ import (
 func TestChunksAreBounded(t *testing.T) {
 	const memory = 52 << 20
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
-	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Progress: func(Progress) {}}}
+	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
 	all := items(5, 600_000, MaxValueBytes+1, 7*chunkSize, MaxValueBytes)
 	if err := e.upload(t.Context(), g, all, nil); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func (s *slow) PutBulk(_ context.Context, _ []byte, _ int) ([]string, error) {
 func TestIndexesComeLast(t *testing.T) {
 	for _, fail := range []error{nil, errors.New("the last chunk was refused")} {
 		s := &slow{fail: fail}
-		e := &Engine{Config: Config{Parallel: 8, Memory: 64 << 20, Progress: func(Progress) {}}}
+		e := &Engine{Config: Config{Parallel: 8, Memory: 64 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}
 		err := e.upload(t.Context(), s, items(MaxValueBytes+1, MaxValueBytes+1), nil)
 		if !errors.Is(err, fail) || (fail == nil) != (err == nil) {
 			t.Errorf("got %v", err)

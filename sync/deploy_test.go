@@ -2,6 +2,7 @@ package kvsync_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -474,7 +475,7 @@ func TestFileChangesMeanwhile(t *testing.T) {
 	w.mustDeploy(h[0])
 	liar := &lying{memory: h[1]}
 	_, err := w.engine().Deploy(t.Context(), liar, script, kvsync.Options{})
-	if err == nil || !strings.Contains(err.Error(), "changed while") {
+	if !errors.Is(err, kvsync.ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 	w.wantSite(one)

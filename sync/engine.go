@@ -45,6 +45,9 @@ type Config struct {
 	// Memory bounds the bytes held by uploads under way (default 64 MiB, at
 	// least 36 MiB, which is one value of the largest size with its encoding).
 	Memory int64
+	// Budget is what Memory bounds the uploads of: those of this engine, and of
+	// all others that have the same one (default: one of its own).
+	Budget *Budget
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
@@ -139,6 +142,9 @@ func New(c Config) (*Engine, error) {
 	c.Parallel = cmp.Or(c.Parallel, 8)
 	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
 	c.PruneCap = min(cmp.Or(c.PruneCap, MaxBulkPairs), MaxBulkPairs)
+	if c.Budget == nil {
+		c.Budget = NewBudget()
+	}
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}
 	}

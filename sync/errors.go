@@ -19,6 +19,7 @@ const (
 	GuardSecret    Guard = "secret-changed"  // a rollback would bring an old secret back
 	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
 	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
+	GuardChanged   Guard = "changed"         // a file changed meanwhile: see [ErrChanged]
 	GuardLayout    Guard = "layout"          // the layout has no such thing
 	GuardConflict  Guard = "conflict"        // changed both in git and at run time
 	GuardOverlay   Guard = "overlay"         // what was written at run time would not be seen, or cannot be kept

@@ -1,6 +1,7 @@
 package kvsync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,9 @@ type Deployment struct {
 	Rollback bool `json:"rollback,omitempty"`
 	// Hold is the commit that this rollback left and that is held back, or "".
 	Hold string `json:"hold,omitempty"`
+	// Missing: it is a project's, and its version is not in KV any more, so it
+	// cannot be rolled back to.
+	Missing bool `json:"missing,omitempty"`
 	// Record is what was noted at the deployment, nil if it cannot be read.
 	Record *Record `json:"record,omitempty"`
 
@@ -44,18 +48,24 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 		return nil, err
 	}
 	past := p.deployments
+	live := p.live()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i := range past {
 		d := &past[i]
-		if d.meta == nil {
+		in := d.meta
+		if in == nil && live != nil {
+			in = live.meta // a project has one namespace
+		}
+		if _, ours := deploymentTime(d.ID); !ours || in == nil {
 			continue
 		}
 		g.Go(func() error {
-			b, err := e.Account.Store(d.meta.Namespace).Get(ctx, keys(e.Site).record(d.ID))
+			b, err := e.Account.Store(in.Namespace).Get(ctx, keys(e.Site).record(d.ID))
 			var r Record
 			if err == nil && json.Unmarshal(b, &r) == nil {
-				d.Record = &r
+				noted := Meta{Source: r.Source, Commit: r.Commit}
+				d.Record, d.Commit, d.Source = &r, cmp.Or(d.Commit, r.Commit), cmp.Or(d.Source, noted.kind())
 			} else if err != nil && !errors.Is(err, ErrNotFound) {
 				return fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
 			}
@@ -91,9 +101,10 @@ func (p *past) live() *Deployment {
 	return best
 }
 
-// past reads what was live. Retained are every version that is active now, the
-// last Retain deployments of ours, and those that were live within the grace
-// period.
+// past reads what was live; of a project, the versions that can be retained, for
+// the others are only ever listed. Retained are every version that is active
+// now, the last Retain deployments of ours, and those that were live within the
+// grace period.
 func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	activations, err := e.workers.Activations(ctx)
 	if err == nil && len(activations) == 0 {
@@ -105,7 +116,10 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	if err := e.checkClock(activations[0]); err != nil {
 		return nil, err
 	}
-	metas, err := e.metas(ctx, activations, how)
+	if e.Project != "" {
+		how = retainedOnly // each holds the code, and the rest is told by its messages
+	}
+	versions, err := e.metas(ctx, activations, how)
 	if err != nil {
 		return nil, err
 	}
@@ -113,19 +127,24 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	kept := make(map[string]bool)
 	for i, a := range activations {
 		for _, s := range a.Versions {
-			m, read := metas[s.Version]
-			if !read {
+			v, read := versions[s.Version]
+			if !read && e.Project == "" {
 				continue
 			}
-			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, meta: m}
-			if m != nil {
-				d.ID, d.Commit, d.Source = m.Deployment, m.Commit, m.kind()
+			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing, meta: v.meta}
+			var said annotation
+			if m := v.meta; m != nil {
 				// What other tools carry on says nothing; the activation before it does.
-				said := (&live{activations: activations[i:], meta: m}).note()
-				d.Rollback, d.Hold = said.rollback, said.hold
-				d.Retained = e.recent(activations, i) || kept[d.ID] || len(kept) < e.Retain
+				said = (&live{activations: activations[i:], meta: m}).note()
+				said.deployment, d.Commit, d.Source = m.Deployment, m.Commit, m.kind()
+			} else if v.missing || !read {
+				said = readMessage(a.Message)
+			}
+			d.ID, d.Rollback, d.Hold = said.deployment, said.rollback, said.hold
+			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
+				d.Retained = e.recent(activations, i) || kept[name] || len(kept) < e.Retain
 				if d.Retained {
-					kept[d.ID] = true
+					kept[name] = true
 				}
 			}
 			p.deployments = append(p.deployments, d)
@@ -144,10 +163,22 @@ func (e *Engine) recent(activations []Activation, i int) bool {
 	return i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 }
 
+// told is what a version says of itself.
+type told struct {
+	// meta is nil for a version of another tool, and for one that is gone.
+	meta *Meta
+	// missing: it is a project's, whose versions are all ours, and it is gone.
+	missing bool
+}
+
 // metas reads each version once: all of them, or those that can be retained.
-func (e *Engine) metas(ctx context.Context, activations []Activation, how reach) (map[string]*Meta, error) {
-	metas := make(map[string]*Meta)
+func (e *Engine) metas(ctx context.Context, activations []Activation, how reach) (map[string]told, error) {
+	versions := make(map[string]told)
 	ours := make(map[string]bool)
+	width := e.Parallel
+	if e.Project != "" {
+		width = e.wholeValues()
+	}
 	for i := 0; i < len(activations); {
 		// One batch of as many versions as may still be wanted; a foreign one
 		// among them only costs another round.
@@ -157,43 +188,56 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 				break
 			}
 			for _, s := range activations[i].Versions {
-				if _, ok := metas[s.Version]; !ok {
-					metas[s.Version] = nil
+				if _, ok := versions[s.Version]; !ok {
+					versions[s.Version] = told{}
 					batch = append(batch, s.Version)
 				}
 			}
 		}
-		got := make([]*Meta, len(batch))
+		got := make([]told, len(batch))
 		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(width)
 		for j, id := range batch {
-			g.Go(func() (err error) {
-				got[j], err = e.metaOfVersion(gctx, id)
+			g.Go(func() error {
+				m, err := e.readMeta(gctx, id)
+				gone := errors.Is(err, ErrNotFound)
+				got[j] = told{m, gone && e.Project != ""}
+				if gone {
+					return nil
+				}
 				return err
 			})
 		}
 		if err := g.Wait(); err != nil {
 			return nil, err
 		}
-		for j, m := range got {
-			metas[batch[j]] = m
-			if m != nil {
-				ours[m.Deployment] = true
+		for j, v := range got {
+			versions[batch[j]] = v
+			if v.meta != nil {
+				ours[v.meta.Deployment] = true
+			} else if v.missing {
+				ours[batch[j]] = true
 			}
 		}
 		if len(batch) == 0 && i < len(activations) {
 			break // all that can be retained has been read
 		}
 	}
-	return metas, nil
+	return versions, nil
 }
 
 // metaOfVersion is nil, without an error, for a version of another tool and for
 // one that is gone.
 func (e *Engine) metaOfVersion(ctx context.Context, id string) (*Meta, error) {
-	v, err := e.workers.Version(ctx, id)
+	m, err := e.readMeta(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
+	return m, err
+}
+
+func (e *Engine) readMeta(ctx context.Context, id string) (*Meta, error) {
+	v, err := e.workers.Version(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read version %s of %s: %w", id, e.Site, err)
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -70,21 +68,12 @@ type projectVersion struct {
 	Meta json.RawMessage `json:"kv_sync"`
 }
 
-// projectCode is what a Worker Loader is given.
-type projectCode struct {
-	Main               string                     `json:"main,omitempty"`
-	CompatibilityDate  string                     `json:"compatibility_date,omitempty"`
-	CompatibilityFlags []string                   `json:"compatibility_flags,omitempty"`
-	Modules            map[string]projectModule   `json:"modules,omitempty"`
-	Env                map[string]json.RawMessage `json:"env,omitempty"`
-}
-
-// projectModule has one member, of an empty file too.
-type projectModule struct {
-	JS   *string `json:"js,omitempty"`
-	Text *string `json:"text,omitempty"`
-	Wasm *[]byte `json:"wasm,omitempty"`
-	Data *[]byte `json:"data,omitempty"`
+// versionStamp is what the engine reads of a version: all but the code.
+type versionStamp struct {
+	Format  int             `json:"format"`
+	Project string          `json:"project"`
+	Served  string          `json:"served"`
+	Meta    json.RawMessage `json:"kv_sync"`
 }
 
 // Activations implements [Workers]: one request, and where the namespace is
@@ -123,6 +112,10 @@ func (p *project) current(ctx context.Context) (at pointer, err error) {
 	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
 		return pointer{}, fmt.Errorf("read %s: it is not of kv-sync's making; delete that key if nothing needs it", p.keys().current())
+	}
+	if ref, err := ParseRef(at.version()); err != nil || HashOf(at.Version) != ref.Hash {
+		return pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; delete that key and deploy again: nothing is live between",
+			p.keys().current(), at.version(), errDamaged)
 	}
 	return at, nil
 }
@@ -205,14 +198,14 @@ func (p *project) read(ctx context.Context, id string) (json.RawMessage, error) 
 	return b, err
 }
 
-func (p *project) parse(id string, b []byte) (*projectVersion, error) {
+func (p *project) parse(id string, b []byte) (*versionStamp, error) {
 	var newer struct {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > projectFormat {
 		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync", id, p.id, newer.Format)
 	}
-	var v projectVersion
+	var v versionStamp
 	if err := json.Unmarshal(b, &v); err != nil {
 		return nil, p.alien(id, err)
 	}
@@ -293,7 +286,7 @@ func (p *project) served(b []byte, nonce Nonce) (Ref, []*item) {
 	ref := Ref{Hash: HashOf(b), Nonce: nonce}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var active projectVersion
+	var active versionStamp
 	if !p.anew && json.Unmarshal(p.last.Version, &active) == nil {
 		if old, err := ParseRef(active.Served); err == nil && old.Hash == ref.Hash {
 			return old, nil
@@ -314,105 +307,6 @@ func (p *project) loader(served string, code projectCode) (string, error) {
 		return "", fmt.Errorf("encode the code of project %s: %w", p.id, err)
 	}
 	return p.id + ":" + HashOf(b).String()[:32], nil
-}
-
-// codeOf divides what is uploaded into the project's code and the served
-// manifest, which is no module of it. A project without code has nothing of it.
-func codeOf(w Worker) (code projectCode, served []byte, err error) {
-	if w.Main == "" {
-		if i := slices.IndexFunc(w.Modules, func(m Module) bool { return m.Name == ModuleManifest }); i >= 0 {
-			served = w.Modules[i].Content
-		}
-		return code, served, nil
-	}
-	code = projectCode{Main: w.Main, CompatibilityDate: w.CompatibilityDate, CompatibilityFlags: w.CompatibilityFlags}
-	for _, m := range w.Modules {
-		if m.Name == ModuleManifest {
-			served = m.Content
-			continue
-		}
-		var pm projectModule
-		text, content := string(m.Content), append([]byte{}, m.Content...) // nil would be null
-		switch m.Type {
-		case "application/javascript+module":
-			pm.JS = &text
-		case "text/plain":
-			pm.Text = &text
-		case "application/wasm":
-			pm.Wasm = &content
-		case "application/octet-stream":
-			pm.Data = &content
-		default:
-			return code, nil, fmt.Errorf("module %s is of the type %s, which a Dynamic Worker cannot have", m.Name, m.Type)
-		}
-		if code.Modules == nil {
-			code.Modules = make(map[string]projectModule)
-		}
-		code.Modules[m.Name] = pm
-	}
-	for _, b := range w.Bindings {
-		if b.Name == BindingMeta || b.Name == BindingBlobs {
-			continue
-		}
-		value, ok := variable(b)
-		if !ok {
-			return code, nil, fmt.Errorf("binding %s is of the type %s, which a Dynamic Worker cannot have", b.Name, b.Type)
-		}
-		if code.Env == nil {
-			code.Env = make(map[string]json.RawMessage)
-		}
-		code.Env[b.Name] = value
-	}
-	return code, served, nil
-}
-
-// variable is the value of a binding that is one.
-func variable(b Binding) (json.RawMessage, bool) {
-	switch b.Type {
-	case "plain_text":
-		return b.Fields["text"], true
-	case "json":
-		return b.Fields["json"], true
-	}
-	return nil, false
-}
-
-// WorkerError lists what a Worker has that a project's Dynamic Worker cannot
-// have. Nothing was sent.
-type WorkerError struct {
-	Project  string
-	Problems []Problem
-}
-
-// Error lists the problems, a line each.
-func (e *WorkerError) Error() string {
-	lines := []string{"the Worker of project " + e.Project + " cannot be a Dynamic Worker, nothing was sent:"}
-	for _, p := range e.Problems {
-		lines = append(lines, "  "+p.String())
-	}
-	return strings.Join(lines, "\n")
-}
-
-// checkProject refuses code that a Dynamic Worker could not run as its author
-// means it, and says what has no effect there.
-func checkProject(id string, w Worker) (notices []Problem, err error) {
-	var refused []Problem
-	for _, b := range w.Bindings {
-		if _, ok := variable(b); !ok {
-			refused = append(refused, Problem{Path: b.Name, Reason: "a binding of the type " + b.Type + " cannot be given to a Dynamic Worker",
-				Fix: "remove it from the project's configuration; what its code may use beside variables, the loader passes to it"})
-		}
-	}
-	if len(w.Migrations) > 0 {
-		refused = append(refused, Problem{Path: "migrations", Reason: "a Dynamic Worker has no Durable Objects of its own", Fix: "remove them from the project's configuration"})
-	}
-	if len(refused) > 0 {
-		return nil, &WorkerError{Project: id, Problems: refused}
-	}
-	for name := range w.Settings {
-		notices = append(notices, Problem{Path: name, Reason: "this setting has no effect on the Dynamic Worker of project " + id, Fix: "set it for its loader"})
-	}
-	return notices, nil
 }
 
 // Activate implements [Workers]. KV has no precondition on a write either, so

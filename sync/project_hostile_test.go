@@ -77,6 +77,10 @@ func TestProjectHostileCurrent(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.change(at)
+			if list, ok := at["activations"].([]any); ok && len(list) > 0 { // the id of what is there now
+				b, _ := json.Marshal(at["version"])
+				list[0].(object)["version"] = Ref{Hash: HashOf(b)}.String()
+			}
 			kv["project/shop/current"], _ = json.Marshal(at)
 			src := textSource(kv, "three")
 			before := maps.Clone(kv)
@@ -95,6 +99,49 @@ func TestProjectHostileCurrent(t *testing.T) {
 				err := do(shopIn(t, kv))
 				if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "shop") {
 					t.Errorf("%s: %v, want what to do: %q", what, err, c.says)
+				}
+			}
+			if !maps.EqualFunc(before, kv, bytes.Equal) {
+				t.Error("something was written or deleted")
+			}
+		})
+	}
+}
+
+// The version that lies beside the activations is the one that they name, or
+// nobody acts on it.
+func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*pointer){
+		"a byte of it is another":   func(at *pointer) { at.Version = bytes.Replace(at.Version, []byte("shop:"), []byte("shop2:"), 1) },
+		"it is not there":           func(at *pointer) { at.Version = nil },
+		"it is the one before":      func(at *pointer) { at.Activations[0].Version = at.Activations[1].Version },
+		"what names it is no name":  func(at *pointer) { at.Activations[0].Version = "../../shop2/current" },
+		"what names it has no hash": func(at *pointer) { at.Activations[0].Version = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kv := deployedTwice(t)
+			var at pointer
+			if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil {
+				t.Fatal(err)
+			}
+			change(&at)
+			kv["project/shop/current"], _ = marshalJSON(at)
+			src := textSource(kv, "three")
+			before := maps.Clone(kv)
+			for what, do := range map[string]func(*Engine) error{
+				"deploy": func(e *Engine) error {
+					_, err := e.Deploy(t.Context(), src, Worker{}, Options{TakeOver: true, Repair: true})
+					return err
+				},
+				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), false); return err },
+				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
+				"verify":   func(e *Engine) error { _, err := e.Verify(t.Context(), false); return err },
+			} {
+				if err := do(shopIn(t, kv)); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "project/shop/current") || !strings.Contains(err.Error(), "delete that key") {
+					t.Errorf("%s: %v", what, err)
 				}
 			}
 			if !maps.EqualFunc(before, kv, bytes.Equal) {

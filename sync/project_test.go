@@ -152,6 +152,12 @@ func TestProject(t *testing.T) {
 	if err != nil || !v.Whole() || v.Unrooted != 0 {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
+	w.config.Retain = 1
+	w.pass(100 * time.Hour)
+	past, err = w.engine().History(t.Context())
+	if err != nil || len(past) != 3 || past[1].Retained || past[1].ID != second.Deployment || past[1].Commit != c[1].commit || past[1].Source != "commit" || past[1].Hold != "" {
+		t.Errorf("history of what is not retained: %+v, %v", past, err)
+	}
 }
 
 // A code-only change leaves the assets alone, and going back to the code before
@@ -211,7 +217,10 @@ func TestProjectRefuses(t *testing.T) {
 	src := history(files{"/index.html": "one"})[0]
 	for name, change := range map[string]func(*kvsync.Worker){
 		"a KV namespace": func(w *kvsync.Worker) { w.Bindings = []kvsync.Binding{{Name: "KV", Type: "kv_namespace"}} },
-		"a migration":    func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
+		"a variable in the assets' place": func(w *kvsync.Worker) {
+			w.Bindings = []kvsync.Binding{{Name: "ASSETS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
+		},
+		"a migration": func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
 	} {
 		worker := script
 		change(&worker)

@@ -27,11 +27,14 @@ type Pruned struct {
 // Prune deletes what no root reaches. It is timid: it touches only keys of its
 // own making below the site's prefix that are older than the grace period, at
 // most PruneCap of them, and if anything that may keep blobs alive cannot be
-// read, or the listing fails or is empty, it deletes nothing.
+// read, or the listing fails or is empty, it deletes nothing. Nor does it where
+// nothing is live: only what is tells a site's files from what a failed first
+// deploy left, and KV may just not show it yet.
 func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, ErrNotFound) {
-		return nil, notDeployed(e.Site)
+		return nil, stop(GuardTarget, "deploy it first: what runs before that left behind, a later prune finds",
+			"nothing is deployed as %s, so it is not known what its keys are for; nothing was deleted", e.Site)
 	} else if err != nil {
 		return nil, err
 	}
@@ -40,6 +43,14 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 			return nil, stop(GuardForeign, "deploy with --take-over, or delete the namespace by hand if nothing needs it",
 				"a live version of %s was not deployed by kv-sync, so what it needs is not known; nothing was deleted", e.Site)
 		}
+		if d.Missing && d.Retained {
+			return nil, stop(GuardUnread, "run again when that deployment is not retained any more",
+				"the version of deployment %s, the blob %s, is missing, so what it needs is not known; nothing was deleted", d.ID, d.Version)
+		}
+	}
+	if all := past.activations; e.Project != "" && len(all) >= maxActivations && e.recent(all, len(all)) {
+		return nil, stop(GuardUnread, "run again later, or set a shorter grace period",
+			"%s was deployed so often that KV does not list all that was live within %s; nothing was deleted", e.Site, e.Grace)
 	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)

@@ -222,3 +222,46 @@ func TestDeployPrunesWhenDue(t *testing.T) {
 	}
 	w.wantSite(h[6].files)
 }
+
+// Where nothing is live prune cannot tell what is garbage, so what a first
+// deploy left that failed waits for one that succeeds.
+func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*testing.T) *world{"site": start, "project": startProject} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := begin(t)
+			namespace, err := w.account.CreateNamespace(t.Context(), "kv-sync")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.config.Namespace = namespace
+			w.config.Account = w.connect(1)
+			h := history(one, two)
+			w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+				if r.Kind == "workers.scripts.put" || r.Kind == "kv.values.put" {
+					return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+				}
+				return platform.Fault{}
+			})
+			if _, err := w.deploy(h[0], kvsync.Options{}); err == nil {
+				t.Fatal("it was deployed")
+			}
+			w.p.Server.SetFault(nil)
+			left := w.keysOf("")
+			w.pass(100 * time.Hour)
+			_, err = w.engine().Prune(t.Context(), false)
+			wantGuard(t, err, kvsync.GuardTarget)
+			if got := w.keysOf(""); len(left) == 0 || !slices.Equal(got, left) || !strings.Contains(err.Error(), "deploy it first") {
+				t.Errorf("%d keys are left of %d: %v", len(got), len(left), err)
+			}
+			w.config.Retain = 1
+			w.mustDeploy(h[1])
+			w.pass(100 * time.Hour)
+			pruned, err := w.engine().Prune(t.Context(), false)
+			if err != nil || pruned.Deleted != len(left) {
+				t.Errorf("%+v, %v; want the %d keys of the first run deleted", pruned, err, len(left))
+			}
+		})
+	}
+}

@@ -98,11 +98,15 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	}
 	for i := from; i < len(p.deployments); i++ {
 		d := &p.deployments[i]
-		if d.meta == nil || to != "" && !d.named(to) {
+		if d.foreign() || to != "" && !d.named(to) {
 			continue
 		}
 		if !d.Retained {
 			return nil, stop(GuardTarget, "deploy that commit again instead", "deployment %s is not retained any more", d.ID)
+		}
+		if d.Missing {
+			return nil, stop(GuardMissing, "deploy that commit again instead, or give --to with another deployment of kv-sync history",
+				"deployment %s cannot be rolled back to: its version, the blob %s, is missing", d.ID, d.Version)
 		}
 		for _, other := range p.deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
@@ -116,6 +120,9 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	}
 	return nil, stop(GuardTarget, "see kv-sync history", "no deployment is named %.80q", to)
 }
+
+// foreign reports whether it is of another tool.
+func (d *Deployment) foreign() bool { return d.ID == "" && !d.Missing }
 
 func (d *Deployment) named(to string) bool {
 	if len(to) < 7 {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -35,6 +36,11 @@ type Source interface {
 	// it, so that the next run need not find it out again.
 	Remember(assets []Asset)
 }
+
+// ErrChanged is returned (wrapped) for a file that is not as it was listed any
+// more, by a source or by the upload. What wrote it may be at work still, so
+// nothing is tried again: half of a build is what nobody wants live.
+var ErrChanged = errors.New("it changed while it was being deployed; let what writes it finish, then run again")
 
 // Relation is where one commit stands relative to another.
 type Relation int

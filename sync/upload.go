@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -131,7 +130,7 @@ func pack(items []*item) []batch {
 type uploader struct {
 	store    Store
 	parallel int
-	memory   *semaphore.Weighted
+	budget   *Budget
 	limit    int64
 	progress func(Progress)
 
@@ -142,14 +141,13 @@ type uploader struct {
 	taken  map[string]bool // keys that an item of this run writes
 	unread int
 	done   Progress
-	free   map[int][][]byte // buffers to use again, by the sizes for which that is done
 }
 
 func (e *Engine) newUploader(s Store, items []*item) *uploader {
 	u := &uploader{
-		store: s, parallel: e.Parallel, memory: semaphore.NewWeighted(e.Memory), limit: e.Memory,
+		store: s, parallel: e.Parallel, budget: e.Budget, limit: e.Memory,
 		progress: e.Progress, taken: make(map[string]bool),
-		unread: len(items), read: func() {}, free: map[int][][]byte{bulkBody: nil, chunkSize: nil},
+		unread: len(items), read: func() {},
 		done: Progress{Stage: StageUpload, TotalFiles: len(items)},
 	}
 	for _, it := range items {
@@ -180,7 +178,6 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 				return fmt.Errorf("upload %s: %w", it.name, err)
 			}
 		}
-		u.forgetChunks()
 		return u.sendAll(ctx, g, pack(items))
 	})
 	if err != nil || len(large) == 0 {
@@ -209,11 +206,11 @@ func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *e
 func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []batch) error {
 	for _, b := range batches {
 		weight := min(b.weight(), u.limit)
-		if err := u.memory.Acquire(ctx, weight); err != nil {
+		if err := u.budget.take(ctx, weight, u.limit); err != nil {
 			return err
 		}
 		g.Go(func() error {
-			defer u.memory.Release(weight)
+			defer u.budget.give(weight)
 			return u.send(ctx, b)
 		})
 	}
@@ -259,7 +256,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 		if err := u.store.Put(ctx, it.key(it.got), body); err != nil {
 			return nil, fmt.Errorf("upload %s: %w", it.name, err)
 		}
-		u.recycle(body)
+		u.budget.recycle(body)
 		u.finish(b.items)
 		return nil, nil
 	}
@@ -268,7 +265,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
 	}
 	// Only now: a request that failed may still be reading its body.
-	u.recycle(body)
+	u.budget.recycle(body)
 	missed := make(map[string]bool, len(unconfirmed))
 	for _, k := range unconfirmed {
 		missed[k] = true
@@ -299,7 +296,7 @@ func describe(items []*item) string {
 // body reads the batch's files once, hashing what it encodes. pairs is 0 where
 // nothing is to be sent.
 func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, err error) {
-	body = u.buffer(b.weight())
+	body = u.budget.buffer(b.weight(), u.limit)
 	if !b.raw {
 		body = append(body, '[')
 	}
@@ -333,7 +330,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		}
 	}
 	if pairs == 0 {
-		u.recycle(body)
+		u.budget.recycle(body)
 		return nil, 0, nil
 	}
 	if !b.raw {
@@ -371,8 +368,6 @@ func (u *uploader) claim(it *item, key string) bool {
 	return it.claimed
 }
 
-var errChanged = errors.New("the file changed while it was being uploaded; run again")
-
 // read appends the item's bytes to dst as encode gives them, three bytes to
 // four at a time, and hashes them on the way.
 func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
@@ -389,7 +384,7 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 		k, err := io.ReadFull(f, piece[:])
 		n += int64(k)
 		if n > it.size {
-			return nil, errChanged
+			return nil, ErrChanged
 		}
 		h.Write(piece[:k])
 		dst = encode(dst, piece[:k])
@@ -402,7 +397,7 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	}
 	got := Hash(h.Sum(nil))
 	if n != it.size || (!it.want.IsZero() && got != it.want) {
-		return nil, errChanged
+		return nil, ErrChanged
 	}
 	if it.got.IsZero() { // sent again, it is known, and others may be reading it
 		it.got, it.want = got, got
@@ -414,27 +409,6 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 const pieceBytes = 48 << 10
 
 var pieces = sync.Pool{New: func() any { return new([pieceBytes]byte) }}
-
-// buffer is empty and has room for size bytes.
-func (u *uploader) buffer(size int64) []byte {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if free := u.free[int(size)]; len(free) > 0 {
-		last := len(free) - 1
-		u.free[int(size)] = free[:last]
-		return free[last]
-	}
-	return make([]byte, 0, size)
-}
-
-// recycle takes back the buffer of a request that is over for sure.
-func (u *uploader) recycle(b []byte) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if free, again := u.free[cap(b)]; again {
-		u.free[cap(b)] = append(free, b[:0])
-	}
-}
 
 func (u *uploader) finish(items []*item) {
 	var bytes int64

@@ -157,7 +157,7 @@ func TestUploadIsBounded(t *testing.T) {
 	sizes = append(sizes, MaxValueBytes, MaxValueBytes, MaxValueBytes)
 	const memory = 36 << 20
 	g := &gauge{t: t, keys: make(map[string]int)}
-	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Progress: func(Progress) {}}}
+	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
 	all := items(sizes...)
 	all = append(all, items(sizes[:10]...)...) // the same bytes once more
 	if err := e.upload(t.Context(), g, all, nil); err != nil {
@@ -211,7 +211,7 @@ func TestUnconfirmedKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &forgetful{names: tc.names}
-				e := &Engine{Config: Config{Parallel: 2, Memory: 36 << 20, Progress: func(Progress) {}}}
+				e := &Engine{Config: Config{Parallel: 2, Memory: 36 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}
 				err := e.upload(t.Context(), f, items(10, 20, 30), nil)
 				if f.calls != tc.calls {
 					t.Errorf("%d calls, want %d", f.calls, tc.calls)

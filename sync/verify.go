@@ -30,7 +30,7 @@ type VerifiedDeployment struct {
 	// there, or does not hash to what its key says.
 	Missing []string `json:"missing,omitempty"`
 	Corrupt []string `json:"corrupt,omitempty"`
-	// Problem is why the deployment's manifest cannot be read, or "".
+	// Problem is why the deployment's manifest or version cannot be read, or "".
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -61,6 +61,11 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	seen := make(map[string]bool)
 	for i := range past.deployments {
 		d := &past.deployments[i]
+		if d.Missing && !seen[d.Version] {
+			seen[d.Version] = true
+			v.out.Deployments = append(v.out.Deployments, VerifiedDeployment{Deployment: d.ID, Version: d.Version, Retained: d.Retained,
+				Problem: fmt.Sprintf("its version, the blob %s, is missing", d.Version)})
+		}
 		if d.meta == nil || seen[d.ID] {
 			continue
 		}
@@ -207,11 +212,16 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks index
 // whole values.
 func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, min(e.Parallel, int(e.Memory/MaxValueBytes))))
+	g.SetLimit(e.wholeValues())
 	for i := range n {
 		g.Go(func() error { return do(ctx, i) })
 	}
 	return g.Wait()
+}
+
+// wholeValues is how many values may be read at once, whatever their size.
+func (e *Engine) wholeValues() int {
+	return max(1, min(e.Parallel, int(e.Memory/MaxValueBytes)))
 }
 
 // readBlobs reads each blob that was not read before, and notes whether it

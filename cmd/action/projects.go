@@ -46,9 +46,9 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 // and tells of them in their order: a group of the log, and what is to be seen
 // without unfolding it. then may keep what it needs of a turn.
 func (s step) each(ctx context.Context, c *console, ids []string, then func(id string, t *turn)) error {
-	pool := app.NewTransport()
-	defer pool.CloseIdleConnections()
-	s.transport = pool
+	shared := app.NewShared()
+	defer shared.Close()
+	s.shared = shared
 	type told struct {
 		*turn
 		log *bytes.Buffer

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/sethvargo/go-githubactions"
@@ -44,8 +43,8 @@ type step struct {
 	inputs
 	job   job
 	cache string // a folder
-	// transport is shared by the projects; nil is none.
-	transport http.RoundTripper
+	// shared is what the projects have in common; nil is nothing.
+	shared *app.Shared
 }
 
 // readStep reads the environment. The step is of use even with an error, to

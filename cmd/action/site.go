@@ -73,7 +73,7 @@ func (s step) site(c *console) app.Inputs {
 		Root: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
 		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.into != "", // a build has not run, and need not
-		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Transport: s.transport,
+		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
 	}
 	// With auto, what the workflow checked out is what counts: a revision would
 	// make it a commit although a build changed the folder.

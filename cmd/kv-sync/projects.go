@@ -55,9 +55,9 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 		}
 		defer func() { _ = platform.Close(context.WithoutCancel(ctx)) }()
 	}
-	pool := app.NewTransport()
-	defer pool.CloseIdleConnections()
-	t.transport = pool
+	shared := app.NewShared()
+	defer shared.Close()
+	t.shared = shared
 	report.Projects, err = t.each(ctx, s, text, ids, work)
 	for _, r := range report.Projects {
 		report.Requests += r.Requests

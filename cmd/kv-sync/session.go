@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -53,8 +52,8 @@ type task struct {
 	dry     bool
 	site    siteFlags
 	source  *sourceFlags // nil: no source is read
-	// transport is shared with other tasks; nil is none.
-	transport http.RoundTripper
+	// shared is what it has in common with other tasks; nil is nothing.
+	shared *app.Shared
 }
 
 // session is what a task works with.
@@ -110,7 +109,7 @@ func (t task) run(ctx context.Context, s streams, work func(*session) error) (*a
 func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	cache, _ := os.UserCacheDir() // without one nothing is cached
 	in := app.Inputs{
-		Name: t.site.Name, Project: t.site.Project, Transport: t.transport, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
+		Name: t.site.Name, Project: t.site.Project, Shared: t.shared, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
 		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil,
 		Progress: func(p kvsync.Progress) {
 			if p.Plan != nil {

@@ -178,6 +178,8 @@ func classify(err error) *Failure {
 			Fix: "mend what is listed and run again", Problems: worker.Problems}
 	case errors.As(err, &guard):
 		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix, Removed: guard.Removed}
+	case errors.Is(err, kvsync.ErrChanged):
+		return &Failure{Kind: KindGuard, Guard: kvsync.GuardChanged, Message: err.Error()}
 	case errors.As(err, &wrong):
 		return explainUsage(wrong)
 	case errors.Is(err, kvsync.ErrNotSwitched):

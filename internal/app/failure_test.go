@@ -31,6 +31,7 @@ func TestExplain(t *testing.T) {
 		"files":            {wrap(&kvsync.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
 		"the Worker":       {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
 		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Text: "t", Fix: "f"}), app.KindGuard, 4, 0},
+		"a file changed":   {wrap(kvsync.ErrChanged), app.KindGuard, 4, 0},
 		"api":              {wrap(api), app.KindAPI, 5, 0},
 		"quota":            {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}), app.KindQuota, 6, 0},
 		"unknown":          {wrap(kvsync.ErrUnknown), app.KindUnknown, 7, 0},

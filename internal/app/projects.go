@@ -4,11 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // projectsFolder holds the projects of a repository, each in a folder that is
@@ -101,6 +105,24 @@ func (in Inputs) place() (out Inputs, shared string, err error) {
 	shared, in.Root = in.Root, filepath.Join(in.Root, filepath.FromSlash(dir))
 	return in, shared, nil
 }
+
+// Shared is what the sites of one run have in common, so that many take no more
+// than one does: connections, and what their uploads hold of memory.
+type Shared struct {
+	Transport http.RoundTripper
+	Budget    *kvsync.Budget
+
+	pool *http.Transport
+}
+
+// NewShared makes what sites can share. Close it when they are closed.
+func NewShared() *Shared {
+	pool := cloudflare.NewTransport()
+	return &Shared{Transport: pool, Budget: kvsync.NewBudget(), pool: pool}
+}
+
+// Close ends the connections that nobody uses.
+func (s *Shared) Close() { s.pool.CloseIdleConnections() }
 
 const (
 	// projectsAtOnce is how many projects are under way together; each uploads

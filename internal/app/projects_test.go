@@ -3,15 +3,19 @@ package app_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -78,6 +82,64 @@ func TestEachProjectUnknown(t *testing.T) {
 		if f := app.Explain(err); f.Kind != app.KindUnknown || f.Code != 7 {
 			t.Errorf("where %s is not known the failure is %+v", unknown, f)
 		}
+	}
+}
+
+// inFlight counts the bytes of large bodies that are on their way.
+type inFlight struct {
+	http.RoundTripper
+	now, most atomic.Int64
+}
+
+func (f *inFlight) RoundTrip(r *http.Request) (*http.Response, error) {
+	if n := r.ContentLength; n > 1<<20 {
+		now := f.now.Add(n)
+		defer f.now.Add(-n)
+		for most := f.most.Load(); now > most && !f.most.CompareAndSwap(most, now); most = f.most.Load() {
+		}
+		time.Sleep(50 * time.Millisecond) // the others come in meanwhile
+	}
+	return f.RoundTripper.RoundTrip(r)
+}
+
+// What the uploads hold is bounded by configuration, not by how many projects
+// there are.
+func TestProjectsShareMemory(t *testing.T) {
+	t.Parallel()
+	const memory = 36 << 20
+	f := platformtest.Start(t)
+	root := t.TempDir()
+	files := map[string]string{"kv-sync.toml": fmt.Sprintf("memory = %d\n", memory)}
+	for _, id := range []string{"a", "b", "c", "d"} {
+		files["projects/"+id+"/public/film.mp4"] = strings.Repeat(id, 20<<20)
+	}
+	writeAll(t, root, files)
+	shared := app.NewShared()
+	defer shared.Close()
+	flight := &inFlight{RoundTripper: shared.Transport}
+	shared.Transport = flight
+	in := inputs(root, f)
+	in.Name, in.Shared = "", shared
+	ids, err := app.Projects(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = app.EachProject(ids, func(id string) (*kvsync.Result, error) {
+		in := in
+		in.Project = id
+		site, err := app.Open(t.Context(), in)
+		if err != nil {
+			return nil, err
+		}
+		defer site.Close()
+		return site.Deploy(t.Context(), kvsync.Options{})
+	}, func(id string, res *kvsync.Result, err error) {
+		if err != nil || !res.Switched {
+			t.Errorf("%s: %+v, %v", id, res, err)
+		}
+	})
+	if most := flight.most.Load(); err != nil || most < 20<<20 || most > memory {
+		t.Errorf("%d bytes were under way at once, configured are %d: %v", most, memory, err)
 	}
 }
 

@@ -30,8 +30,8 @@ type Inputs struct {
 	// Project is the id of a Dynamic Worker's project, in place of a name;
 	// KV_SYNC_PROJECT if empty.
 	Project string
-	// Transport is a connection pool that is shared with other sites; nil is none.
-	Transport http.RoundTripper
+	// Shared is what the site has in common with others; nil is nothing.
+	Shared *Shared
 	// Directory is what to publish, relative to Root.
 	Directory string
 	// Source is "auto", "commit" or "folder"; Commit any revision.
@@ -120,13 +120,17 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 	if s.engine != nil {
 		return s.engine, nil
 	}
+	c := engineConfig(s.settings)
+	var transport http.RoundTripper
+	if s.in.Shared != nil {
+		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
+	}
 	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: s.in.Transport,
+		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
 	})
 	if err != nil {
 		return nil, usage(err)
 	}
-	c := engineConfig(s.settings)
 	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
 	c.Cache = newManifestCache(s.in.CacheDir)
 	engine, err := kvsync.New(c)
@@ -134,7 +138,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	s.account, s.engine = account, engine
-	if s.in.Transport == nil {
+	if transport == nil {
 		s.closers = append(s.closers, closer(func() error { account.Close(); return nil }))
 	}
 	return engine, nil
@@ -143,9 +147,6 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 type closer func() error
 
 func (c closer) Close() error { return c() }
-
-// NewTransport makes a connection pool for several sites.
-func NewTransport() *http.Transport { return cloudflare.NewTransport() }
 
 // Close ends what the site holds open or has under way, the last first.
 func (s *Site) Close() error {

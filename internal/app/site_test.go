@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,5 +148,41 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 	time.Sleep(200 * time.Millisecond) // for what should not come
 	if log.Len() > 0 {
 		t.Errorf("the run was over, and the log went on:\n%s", log.String())
+	}
+}
+
+// A file that changes between the plan and its upload stops the run, which says
+// what to do; nothing of it goes live.
+func TestFileThatChangesMeanwhile(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	for name, change := range map[string]func(file string) error{
+		"written": func(file string) error { return os.WriteFile(file, []byte("<h1>later and longer</h1>"), 0o600) },
+		"removed": os.Remove,
+	} {
+		file := filepath.Join(root, "public", "about.html")
+		if err := os.WriteFile(file, []byte("<h1>"+name+"</h1>"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in := inputs(root, f)
+		in.Progress = func(p kvsync.Progress) {
+			if p.Plan != nil {
+				if err := change(file); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		site := open(t, in)
+		_, err := site.Deploy(t.Context(), kvsync.Options{})
+		said := app.Explain(err)
+		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged || !strings.Contains(said.Message, "about.html") || !strings.Contains(said.Message, "run again") {
+			t.Errorf("%s: %+v", name, said)
+		}
+		if site.Live() != (kvsync.Live{}) {
+			t.Errorf("%s: %+v is live", name, site.Live())
+		}
+	}
+	if _, err := open(t, inputs(root, f)).Deploy(t.Context(), kvsync.Options{}); err != nil {
+		t.Errorf("running again: %v", err)
 	}
 }

@@ -189,7 +189,8 @@ func (l *loader) oldNames() {
 	}
 }
 
-// share adds what the shared file says to a project's own.
+// share adds what the shared file says to a project's own, which cannot be about
+// another project.
 func (l *loader) share(own map[string]given) {
 	if l.in.Shared == "" {
 		return
@@ -197,6 +198,11 @@ func (l *loader) share(own map[string]given) {
 	dir, err := filepath.Abs(l.in.Shared)
 	if err != nil || dir == l.root {
 		return // it is the project's own
+	}
+	// Among projects each is called after its folder: here the file would lose silently.
+	if v, ok := own["project"]; ok && v.text != l.in.Flags["project"] {
+		l.errors = append(l.errors, v.from.problem(fmt.Sprintf("project is %.60q, and its folder is called %s", v.text, filepath.Base(l.root)),
+			"rename the folder, or take the line out"))
 	}
 	for name, v := range l.projectFile(filepath.Join(dir, ProjectFile)) {
 		if _, ok := own[name]; !ok && !slices.Contains(ofOneProject, name) {

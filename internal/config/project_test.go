@@ -43,6 +43,25 @@ branch = "main"
 		t.Errorf("edge cache %d, settings %v, notices %v", s.Serving.EdgeCache, s.Worker.Settings, notices)
 	}
 
+	// A file that lies in a project's folder is about that project.
+	shop := Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}}
+	for id, ok := range map[string]bool{"shop": true, "blog": false} {
+		if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("retain = 3\nproject = \""+id+"\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, _, err := Load(shop)
+		if ok && (err != nil || s.Project != "shop") {
+			t.Errorf("project %s: %+v, %v", id, s, err)
+		}
+		if !ok && (err == nil || !strings.Contains(err.Error(), `kv-sync.toml:2: project is "blog", and its folder is called shop`)) {
+			t.Errorf("project %s: %v", id, err)
+		}
+	}
+	// By itself it says which one it is.
+	if s, _, err := Load(Inputs{Root: at, Repository: root}); err != nil || s.Project != "blog" {
+		t.Errorf("%+v, %v", s, err)
+	}
+
 	for _, bad := range []map[string]string{{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"}} {
 		if s, _, err := Load(Inputs{Root: at, Shared: root, Repository: root, Flags: bad}); err == nil && s.Project != "" {
 			t.Errorf("%v was taken: %+v", bad, s)

@@ -227,6 +227,9 @@ func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash kvs
 func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		content, err := f.open(file)
+		if isNotExist(err) {
+			err = kvsync.ErrChanged // it went
+		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", file.rel, err)
 		}
@@ -244,7 +247,7 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 func asListed(f *os.File, listed stamp) error {
 	info, err := f.Stat()
 	if err == nil && stampOf(info) != listed {
-		err = errors.New("it changed while it was being deployed; let the build finish, then run again")
+		err = kvsync.ErrChanged
 	}
 	return err
 }

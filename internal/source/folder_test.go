@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -226,7 +227,14 @@ func TestChangedFileIsNotOpened(t *testing.T) {
 	w.write("a.txt", "first")
 	l := list(t, w.openFolder(Options{}), nil)
 	w.write("a.txt", "later and longer")
-	if _, err := l.Files[0].Open(); err == nil || !strings.Contains(err.Error(), "changed while") {
+	if _, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+		t.Error(err)
+	}
+	l = list(t, w.openFolder(Options{}), nil)
+	if err := os.Remove(w.path("a.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
 		t.Error(err)
 	}
 }

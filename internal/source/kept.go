@@ -39,6 +39,7 @@ func (k *kept) keep(id string, size int64, content io.Reader) io.Reader {
 	if k.blobs == nil {
 		k.blobs = map[string][]byte{}
 	}
+	k.bytes -= int64(len(k.blobs[id])) // nobody took it since it was read before
 	k.blobs[id] = data
 	return bytes.NewReader(data)
 }

@@ -28,6 +28,13 @@ func TestKept(t *testing.T) {
 	if k.take("a") != nil || k.bytes != 0 {
 		t.Errorf("given twice, or still counted: %d bytes", k.bytes)
 	}
+	// One blob at two paths, or listed once more, is kept and counted once.
+	for range 3 {
+		all(k.keep("a", 5, strings.NewReader("hello")))
+	}
+	if k.bytes != 5 || string(k.take("a")) != "hello" || k.take("a") != nil || k.bytes != 0 {
+		t.Errorf("what is kept once more is counted more than once: %d bytes", k.bytes)
+	}
 	large := bytes.Repeat([]byte("x"), keptBlob+1)
 	if all(k.keep("large", int64(len(large)), bytes.NewReader(large))); k.take("large") != nil {
 		t.Error("a large one was kept")

@@ -202,7 +202,7 @@ func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.D
 		return fmt.Errorf("read %s: %w", at, err)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("read %s: it changed while it was being listed; let the build finish, then run again", at)
+		return fmt.Errorf("read %s: %w", at, kvsync.ErrChanged)
 	}
 	in.found = append(in.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
 	return nil

@@ -121,7 +121,7 @@ func (c *Console) History(list []kvsync.Deployment, rollback string) {
 		switch {
 		case d.Live:
 			mark = t.with(green, "●")
-		case d.Retained && !live[d.ID]:
+		case d.Retained && !live[d.ID] && !d.Missing:
 			mark = t.with(faint, "○")
 			back = true
 		}
@@ -154,6 +154,9 @@ func remarks(d kvsync.Deployment) string {
 	}
 	if d.Rollback {
 		r = append(r, "rollback")
+	}
+	if d.Missing {
+		r = append(r, "its version is missing")
 	}
 	if d.Hold != "" {
 		r = append(r, "holds back "+short(d.Hold))

@@ -148,6 +148,8 @@ func TestHistory(t *testing.T) {
 		"one":             {[]kvsync.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
 		"one, live again": {[]kvsync.Deployment{of("d1", live), of("d1", nil)}, "● d1  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder\n● live\n"},
 		"of another tool": {[]kvsync.Deployment{of("", func(d *kvsync.Deployment) { d.Live, d.Retained, d.Source = true, false, "" })}, "● (of another tool)         2026-01-02 03:04\n● live\n"},
+		"one whose version is gone": {[]kvsync.Deployment{of("d2", live), of("d1", func(d *kvsync.Deployment) { d.Missing = true })},
+			"● d2  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder  [its version is missing]\n● live\n"},
 		"one to go back to": {[]kvsync.Deployment{of("d3", live), of("d2", upload), of("d1", commit)},
 			"● d3  2026-01-02 03:04  folder\n○ d2  2026-01-02 03:04  upload New prices  [by ada]\n○ d1  2026-01-02 03:04  cccccccccccc\n" +
 				"● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT\n"},

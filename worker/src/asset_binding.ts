@@ -1,15 +1,24 @@
-// What a customer's Dynamic Worker holds: a stub of an entrypoint that answers
-// fetch() with its project's assets, and nothing else.
+// What a customer's Dynamic Worker holds: a stub of an entrypoint that reads, and
+// where its props say so writes, its project's assets, and nothing else.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { AssetInfo } from "./asset_info";
 import { failure, Site, type Env as SiteEnv } from "./assets";
 import { readBlob } from "./blob";
+import { answerRPC, EditError } from "./edit_error";
+import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
+import type { AssetList } from "./edit_list";
+import { Edits } from "./edits";
+import { readListing } from "./listing";
 import { LRU } from "./lru";
 import { Manifest, ManifestError } from "./manifest";
 import { readProject, type AssetBindingProps } from "./project";
 import { isProjectId, isRef, ProjectKeys, siteOf } from "./project_keys";
 import type { OverlayNamespace } from "./overlay_entry";
-import { ProjectError } from "./version";
+import type {
+  AssetBody, AssetChange, AssetWithBody, ListOptions, PublishResult, ReadWriteAssets, WriteResult,
+} from "./read_write_assets";
+import { ProjectError, readCurrent, readVersion } from "./version";
 
 /** Opened manifests by namespace, as for the pointers in project.ts. */
 const sites = new WeakMap<KVNamespace, LRU<Site>>();
@@ -21,11 +30,12 @@ const sitesBudget = 24 << 20;
 export type AssetBindingClass<Env> = new (
   ctx: ExecutionContext<AssetBindingProps>,
   env: Env,
-) => WorkerEntrypoint<Env, AssetBindingProps> & { fetch(request: Request): Promise<Response> };
+) => WorkerEntrypoint<Env, AssetBindingProps> & ReadWriteAssets;
 
 /**
  * Makes the class for a namespace of the platform's choice. Every method on its
- * prototype can be called by customers, so fetch is the only one.
+ * prototype can be called by customers: they are those of ReadWriteAssets, which
+ * work on the project in the props and write only where those say so.
  */
 export function assetBinding<Env>(options: {
   /** The namespace of the projects. */
@@ -35,10 +45,44 @@ export function assetBinding<Env>(options: {
   /** Seconds, for bindings whose props name no manifest. */
   ttl?: number;
 }): AssetBindingClass<Env> {
-  return class extends WorkerEntrypoint<Env, AssetBindingProps> {
+  const { kv, overlay = overlayOf, ttl } = options;
+  return class extends WorkerEntrypoint<Env, AssetBindingProps> implements ReadWriteAssets {
     override fetch(request: Request): Promise<Response> {
-      const { kv, overlay = overlayOf, ttl } = options;
-      return serveAssets(request, this.ctx.props, () => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) }), ttl);
+      return serveAssets(request, this.ctx.props, this.#bindings, ttl);
+    }
+
+    get(path: string): Promise<AssetWithBody | null> {
+      return this.#ask((edits) => edits.get(path));
+    }
+
+    head(path: string): Promise<AssetInfo | null> {
+      return this.#ask((edits) => edits.head(path));
+    }
+
+    put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult> {
+      return this.#ask((edits) => edits.put(path, body, options));
+    }
+
+    delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
+      return this.#ask((edits) => edits.delete(path, options));
+    }
+
+    list(options?: ListOptions): Promise<AssetList> {
+      return this.#ask((edits) => edits.list(options));
+    }
+
+    publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
+      return this.#ask((edits) => edits.publish(changes, by));
+    }
+
+    readonly #bindings = (): SiteEnv => ({ KV_SYNC_BLOBS: kv(this.env), KV_SYNC_OVERLAY: overlay(this.env) });
+
+    #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
+      return answerRPC(async () => {
+        const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
+        if (!edits) throw new EditError(503, "the project has nothing deployed here; deploy it, or try again in a minute");
+        return act(edits);
+      });
     }
   };
 }
@@ -50,28 +94,67 @@ function overlayOf(env: unknown): OverlayNamespace | undefined {
 /** Answers from a project's assets. It never throws, and what went wrong is in the log alone. */
 export async function serveAssets(
   request: Request,
-  { projectId, served }: Partial<AssetBindingProps>,
+  props: Partial<AssetBindingProps>,
   bindings: () => SiteEnv,
   ttl?: number,
 ): Promise<Response> {
   try {
-    if (!isProjectId(projectId)) throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
     const env = bindings();
-    const kv = env.KV_SYNC_BLOBS;
-    const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
-    if (ref === undefined) return failure(404);
-    const site = await openSite(kv, projectId, ref);
-    if (site) {
-      const response = await site.fetch(request, env);
-      keep(kv, projectId, ref, site); // its overlay counts
-      return response;
-    }
-    console.error(`kv-sync: the manifest ${ref} of project ${projectId} is not in KV; ask again, or deploy it again`);
-    return failure(503);
+    const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
+    if (!opened) return failure(404);
+    const { site, projectId, ref } = opened;
+    const response = props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
+    keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts
+    return response;
   } catch (error) {
     console.error("kv-sync: cannot serve the assets of a project:", error);
     return failure(error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503);
   }
+}
+
+/** The operations of a binding with these props; null where its project has nothing deployed. */
+async function openEdits(props: Partial<AssetBindingProps>, env: SiteEnv, ttl?: number): Promise<Edits | null> {
+  const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
+  return opened && editsOf(opened, env, props);
+}
+
+function editsOf({ site, projectId, ref }: OpenedProject, env: SiteEnv, props: Partial<AssetBindingProps>): Edits {
+  const kv = env.KV_SYNC_BLOBS;
+  const listing = async () => readListing(kv, siteOf(projectId), await storedRef(kv, projectId, ref));
+  return new Edits({ site, env, listing }, props);
+}
+
+/** A project's assets, and the hash.nonce of their manifest. */
+interface OpenedProject {
+  site: Site;
+  projectId: string;
+  ref: string;
+}
+
+/** Opens what a binding's props name; null where nothing is deployed. Throws where KV fails or does not have it. */
+async function openProject({ projectId, served }: Partial<AssetBindingProps>, kv: KVNamespace, ttl?: number): Promise<OpenedProject | null> {
+  if (!isProjectId(projectId)) throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
+  const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
+  if (ref === undefined) return null;
+  const site = await openSite(kv, projectId, ref);
+  if (!site) throw new Error(`the manifest ${ref} of project ${projectId} is not in KV; ask again, or deploy it again`);
+  return { site, projectId, ref };
+}
+
+/** How many versions back a Dynamic Worker may be that still runs. */
+const mostVersionsBack = 10;
+
+/** The stored manifest of the version that has a served one. */
+async function storedRef(kv: KVNamespace, projectId: string, served: string): Promise<string> {
+  const current = await readCurrent(kv, projectId, 0);
+  if (!current) throw new ProjectError(`project ${projectId}: nothing is deployed any more`);
+  if (current.version.served === served) return current.version.stamp.manifest;
+  for (const { version } of current.activations.slice(1, mostVersionsBack)) {
+    const earlier = await readVersion(kv, projectId, version);
+    if (earlier?.served === served) return earlier.stamp.manifest;
+  }
+  // A switch that KV does not show here yet: what is deployed hardly differs.
+  return current.version.stamp.manifest;
 }
 
 /** Opens the assets of a project by their manifest's hash.nonce; null if that is not in KV. Throws for what is none, or another project's. */

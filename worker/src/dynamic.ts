@@ -6,6 +6,7 @@ import { failure } from "./assets";
 import { assetBinding, serveAssets } from "./asset_binding";
 import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy";
 import type { OverlayNamespace } from "./overlay_entry";
+import type { Capabilities } from "./read_write_assets";
 import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./project";
 import { ProjectError } from "./version";
 
@@ -14,6 +15,10 @@ export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCo
 export { ManifestError } from "./manifest";
 export { RefusedError, type Problem } from "./problem";
 export type { AssetBindingProps, CodeOptions, Project } from "./project";
+export type { AssetInfo } from "./asset_info";
+export type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
+export type { AssetList } from "./edit_list";
+export type * from "./read_write_assets";
 export { ProjectError } from "./version";
 
 /** The bindings of a platform whose Worker has them under these names. */
@@ -53,11 +58,13 @@ export async function loadProject(projectId: string, options: LoadOptions = {}):
 export interface ServeOptions extends LoadOptions, CodeOptions {
   /** LOADER where it is left out. */
   loader?: WorkerLoader;
-  /** Bindings for the Dynamic Worker beside ASSETS. Like globalOutbound and limits they are fixed when it starts. */
+  /** Bindings for the Dynamic Worker beside ASSETS. Like globalOutbound, limits and assets they are fixed when it starts. */
   env?: Record<string, unknown>;
   limits?: WorkerLoaderWorkerCode["limits"];
+  /** What the Dynamic Worker may do with its assets; without it, read them. */
+  assets?: Capabilities;
   /**
-   * Change it with env, globalOutbound or limits: a Dynamic Worker that runs is
+   * Change it with env, globalOutbound, limits or assets: a Dynamic Worker that runs is
    * used again as long as the project and this text are the same.
    */
   revision?: string;
@@ -77,7 +84,7 @@ export async function serveProject(
   ctx: Pick<ExecutionContext, "exports">,
   options: ServeOptions = {},
 ): Promise<Response | null> {
-  const { kv = namespaceOf(env), loader = (env as DynamicEnv).LOADER, ttl, revision = "", limits, globalOutbound } = options;
+  const { kv = namespaceOf(env), loader = (env as DynamicEnv).LOADER, ttl, revision = "", limits, globalOutbound, assets = {} } = options;
   const bind = (ctx.exports as Record<string, unknown>)["AssetBinding"] as ((binding: { props: AssetBindingProps }) => Fetcher) | undefined;
   if (!loader) throw new TypeError("serveProject: there is no worker loader; bind one as LOADER, or give it as options.loader");
   if (!bind) throw new TypeError('serveProject: the main module has no export AssetBinding; add: export { AssetBinding } from "@kv-sync/worker/dynamic"');
@@ -96,7 +103,7 @@ export async function serveProject(
   try {
     const worker = loader.get(id + revision, async () => {
       started = false;
-      const code = await project.code({ ASSETS: bind({ props }), ...options.env }, { globalOutbound });
+      const code = await project.code({ ASSETS: bind({ props: { ...assets, ...props } }), ...options.env }, { globalOutbound });
       started = true;
       return limits ? { ...code, limits } : code;
     });

@@ -11,16 +11,16 @@ const pathLine = /^(?:\/|[^\t\n\f\r ]+:\/\/)/;
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /**
- * The rules of a _headers file, in its order, names in lower case. They are
- * meant to be used only if there is no problem.
+ * The rules of a _headers file, in its order, names in lower case, with the line
+ * of each. They are meant to be used only if there is no problem.
  */
-export function parseHeaders(path: string, text: Uint8Array): { rules: HeaderRule[]; problems: Problem[] } {
+export function parseHeaders(path: string, text: Uint8Array): { rules: HeaderRule[]; lines: number[]; problems: Problem[] } {
   const parser = new Parser(path);
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
   }
   parser.finish();
-  return { rules: parser.rules, problems: parser.file.problems };
+  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
 }
 
 /** The block being read. */
@@ -36,6 +36,7 @@ interface Block {
 class Parser {
   readonly file: RuleFile;
   readonly rules: HeaderRule[] = [];
+  readonly lines: number[] = [];
   #block: Block | undefined;
   #blocks = 0;
 
@@ -70,7 +71,10 @@ class Parser {
     if (!block || block.bad) return;
     const { rule, line, empty } = block;
     if (empty) this.file.add(line, "add a header below it, or remove it", `${rule.path} has no headers`);
-    else if (rule.set.length + rule.unset.length > 0) this.rules.push(rule);
+    else if (rule.set.length + rule.unset.length > 0) {
+      this.rules.push(rule);
+      this.lines.push(line);
+    }
   }
 
   #begin(n: number, line: string): void {

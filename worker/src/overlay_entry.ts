@@ -67,9 +67,19 @@ export interface OverlayNamespace {
   get(id: DurableObjectId): OverlayObject;
 }
 
-/** What the binding calls of the Durable Object. The site is "blog", or "project/shop". */
+/**
+ * What the binding calls of the Durable Object. The site is "blog", or
+ * "project/shop". Entries that it answers with have neither the names of their
+ * chunks nor their rules, which can be large: `chunks` is empty where there are
+ * some. What it refuses is a RangeError or a TypeError whose message begins with
+ * "kv-sync overlay: ".
+ */
 export interface OverlayObject {
-  /** Makes the changes, in one transaction. Durable when it answers. Throws for what is beyond a limit. */
+  /**
+   * Makes the changes, in one transaction. Durable when it answers. A commit is
+   * known by the nonce of its first change: one that is sent again is made once.
+   * Nonces are of the last 12 hours, for an older body could be collected.
+   */
   commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult>;
   /** What the overlay has at pathnames, in their order; null where it has nothing. */
   look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]>;

@@ -2,10 +2,11 @@
 
 import { LRU } from "./lru";
 import { isProjectId } from "./project_keys";
+import type { Capabilities } from "./read_write_assets";
 import { ProjectError, readCurrent, readVersion, type EncodedModule, type VersionCode } from "./version";
 
-/** What an asset binding has to know of its project. */
-export interface AssetBindingProps {
+/** What an asset binding has to know of its project, and what it may do there. */
+export interface AssetBindingProps extends Capabilities {
   projectId: string;
   /**
    * The "hash.nonce" of the served manifest, so that a Dynamic Worker has the
@@ -15,12 +16,15 @@ export interface AssetBindingProps {
   served?: string;
 }
 
+/** The props of a binding that may read the very assets of a version. */
+export type ProjectProps = Required<Pick<AssetBindingProps, "projectId" | "served">>;
+
 /** A project as it is active. */
 export interface Project {
   /** For the Worker Loader: it changes with what the project is, and only then. */
   readonly id: string;
   /** For its asset binding. */
-  readonly props: Required<AssetBindingProps>;
+  readonly props: ProjectProps;
   /** Whether there is a Dynamic Worker to start; else its assets are all there is. */
   readonly hasCode: boolean;
   /**
@@ -92,7 +96,7 @@ export async function readProject(projectId: string, kv: KVNamespace, ttl = defa
 
 class ActiveProject implements Project {
   readonly id: string;
-  readonly props: Required<AssetBindingProps>;
+  readonly props: ProjectProps;
   readonly hasCode: boolean;
   readonly #kv: KVNamespace;
   readonly #pointer: Pointer;

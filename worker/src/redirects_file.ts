@@ -12,22 +12,23 @@ const statuses = ["200", "301", "302", "303", "307", "308"];
 const toIndex = /\/index(?:\.html)?$/;
 
 /**
- * The redirects of a _redirects file, in its order. They are meant to be used
- * only if there is no problem. On html_handling depends whether a rule can
- * redirect for ever.
+ * The redirects of a _redirects file, in its order, with the line of each. They
+ * are meant to be used only if there is no problem. On html_handling depends
+ * whether a rule can redirect for ever.
  */
-export function parseRedirects(path: string, text: Uint8Array, htmlHandling: string): { rules: Redirect[]; problems: Problem[] } {
+export function parseRedirects(path: string, text: Uint8Array, htmlHandling: string): { rules: Redirect[]; lines: number[]; problems: Problem[] } {
   const parser = new Parser(path, htmlHandling);
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
   }
   parser.checkCircles();
-  return { rules: parser.rules, problems: parser.file.problems };
+  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
 }
 
 class Parser {
   readonly file: RuleFile;
   readonly rules: Redirect[] = [];
+  readonly lines: number[] = [];
   readonly #htmlHandling: string;
   /** The line of each source of a redirect. */
   readonly #seen = new Map<string, number>();
@@ -83,6 +84,7 @@ class Parser {
       return true;
     }
     this.rules.push({ from, to, status: Number(status) });
+    this.lines.push(n);
     return true;
   }
 

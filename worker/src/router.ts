@@ -3,10 +3,9 @@
 // Worker the site as a binding. Bundled only into such Workers.
 
 import { env } from "cloudflare:workers";
-import { Site, type Env } from "./assets";
+import type { Env } from "./assets";
+import { site } from "./deployed_site";
 import { Glob } from "./glob";
-import manifest from "./kv-sync-manifest.bin";
-import { Manifest } from "./manifest";
 import { Target } from "./target";
 
 /** What the wrangler file's "assets" says of the Worker. */
@@ -26,21 +25,30 @@ type Answer = (request: Request) => Response | Promise<Response>;
 /** The part of a WorkerEntrypoint class that is looked at. */
 type Entrypoint = new (...args: never[]) => { fetch?(request: Request): Response | Promise<Response> };
 
-const site = new Site(new Manifest(manifest));
+/** What stands before a Worker whose site is written at run time: router_overlay.ts. */
+export interface Overlay {
+  /** Gives the binding more than fetch(), and a fetch() of its own. */
+  assets: { fetch(request: Request): Promise<Response> };
+  /** Answers before the site and the Worker do; null for what is theirs. */
+  first(request: Request): Promise<Response | null>;
+}
+
 const bindings = env as unknown as Env;
 
 /** As many as fetch follows. */
 const mostRedirects = 20;
 
 /** The main module's default export, behind the site. */
-export function route(main: unknown, { binding, site: ours = [], worker: theirs = [], notFound }: Routing): unknown {
+export function route(main: unknown, { binding, site: ours = [], worker: theirs = [], notFound }: Routing, overlay?: Overlay): unknown {
   // There is one env for all exports, Durable Objects too, and for who imports it.
-  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = { fetch: fetchFromSite };
+  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = bound(overlay?.assets ?? { fetch: withoutFetch });
 
   const toSite = ours.map((pattern) => new Glob(pattern));
   const toWorker = theirs.map((pattern) => new Glob(pattern));
 
   async function answer(request: Request, worker: Answer): Promise<Response> {
+    const edited = await overlay?.first(request);
+    if (edited) return edited;
     const pathname = Target.parse(request.url)?.pathname ?? "";
     if (toSite.some((glob) => glob.matches(pathname))) return site.fetch(request, bindings);
     if (toWorker.some((glob) => glob.matches(pathname))) return worker(request);
@@ -89,16 +97,19 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
   return handlers;
 }
 
-/** The binding's fetch. It follows redirects, within the site, where the request wants that, and says so, as any fetch does. */
-async function fetchFromSite(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-  let request = input instanceof Request && init === undefined ? input : new Request(input instanceof URL ? input.href : input, init);
-  for (let redirects = 0; ; redirects++) {
-    const response = await site.fetch(request, bindings);
-    const location = response.headers.get("Location");
-    if (request.redirect !== "follow" || location === null || response.status < 300 || response.status > 399) {
-      return Object.defineProperties(response, { url: { value: request.url }, redirected: { value: redirects > 0 } });
+/** The Worker's binding: a fetch that follows redirects, within the site, where the request wants that, and says so, as any fetch does. */
+function bound(assets: Overlay["assets"]): object {
+  async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    let request = input instanceof Request && init === undefined ? input : new Request(input instanceof URL ? input.href : input, init);
+    for (let redirects = 0; ; redirects++) {
+      const response = await assets.fetch(request);
+      const location = response.headers.get("Location");
+      if (request.redirect !== "follow" || location === null || response.status < 300 || response.status > 399) {
+        return Object.defineProperties(response, { url: { value: request.url }, redirected: { value: redirects > 0 } });
+      }
+      if (redirects === mostRedirects) throw new TypeError("Too many redirects.");
+      request = new Request(new URL(location, request.url), request);
     }
-    if (redirects === mostRedirects) throw new TypeError("Too many redirects.");
-    request = new Request(new URL(location, request.url), request);
   }
+  return { ...assets, fetch };
 }

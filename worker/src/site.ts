@@ -3,10 +3,10 @@
 //	import assets from "@kv-sync/worker/site";
 //	export default { fetch: (request, env, ctx) => assets.fetch(request, env, ctx) };
 
-import { createAssets, type Assets } from "./index";
-import manifest from "./kv-sync-manifest.bin";
+import { site } from "./deployed_site";
+import type { Assets } from "./index";
 
 export type { Assets, Env } from "./index";
 
-const assets: Assets = createAssets(manifest);
+const assets: Assets = site;
 export default assets;

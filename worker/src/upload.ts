@@ -146,7 +146,7 @@ async function rulesOf(body: BlobBody): Promise<Uint8Array | undefined> {
 type Refusal = [reason: string, fix: string];
 
 /** Why no file may have this name. */
-function checkPath(name: string, path: string): Refusal | undefined {
+export function checkPath(name: string, path: string): Refusal | undefined {
   if (!name.startsWith("/")) return ["the path does not begin with a slash", `give it as "/${name.slice(0, 80)}"`];
   const segments = name.slice(1).split("/");
   if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) return ["the path leads elsewhere", "take out what is empty, . or .."];
@@ -178,7 +178,7 @@ async function checkKept(body: Part | ReadableStream): Promise<Refusal | undefin
 }
 
 /** A type that came with a file goes into a header as it stands. */
-function checkType(type: unknown): Refusal | undefined {
+export function checkType(type: unknown): Refusal | undefined {
   if (type === undefined || (typeof type === "string" && /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\x20-\x7e]*)?$/.test(type) && type.length <= 255)) return undefined;
   return ["its content type is none", 'give one like "text/html; charset=utf-8", or none'];
 }

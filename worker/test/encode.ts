@@ -100,6 +100,36 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
   return bytes;
 }
 
+/** The stored manifest of what is not retired, without any object ids and with each path in full. */
+export function encodeListing({ site, entries }: Description): Buffer<ArrayBuffer> {
+  const assets = entries.filter(({ retired }) => !retired).sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  const types = [...new Set(assets.map(({ type }) => type))];
+  const nonces = [...new Set(assets.map(({ nonce }) => nonce))];
+  let before = 0;
+  const rows = assets.map(({ path, hash, nonce, size, type, modified }) => {
+    const since = modified - before;
+    before = modified;
+    return [uint(0), text(path), Buffer.from(hash, "hex"), uint(nonces.indexOf(nonce)), uint(size), uint(types.indexOf(type)), uint(since < 0 ? -2 * since - 1 : 2 * since)];
+  });
+  const head = { site, origin: { kind: "folder", id: "x", rules: "" }, types, serving: {} };
+  return Buffer.concat([
+    Buffer.from([...Buffer.from("KVSS"), 1, 0, 0, 0]),
+    text(JSON.stringify(head)),
+    ...[uint(nonces.length), ...nonces.map((nonce) => Buffer.from(nonce, "hex")), uint(0)],
+    ...[uint(assets.length), ...rows.flat(), uint(0), uint(0)],
+  ]);
+}
+
+function uint(value: number): Buffer {
+  const digits = [];
+  for (; value >= 128; value = Math.floor(value / 128)) digits.push((value % 128) | 128);
+  return Buffer.from([...digits, value]);
+}
+
+function text(value: string): Buffer {
+  return Buffer.concat([uint(Buffer.byteLength(value)), Buffer.from(value)]);
+}
+
 /** A chunk index, and the hash that its entry has. */
 export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): { hash: string; bytes: Buffer<ArrayBuffer> } {
   const head = Buffer.alloc(24);

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build, type StdinOptions } from "esbuild";
-import { encodeIndex, encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+import { encodeIndex, encodeListing, encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
 
 const require = createRequire(import.meta.url);
 
@@ -46,6 +46,8 @@ export interface Site {
   headers?: string;
   /** The TypeScript of a Worker of the site's own, in place of the default Worker. */
   worker?: string;
+  /** What may be written into its overlay, which the Worker "companion" then keeps. */
+  edits?: { write?: boolean; rules?: boolean; token?: string };
   /** Damages the manifest after it was encoded. */
   damage?: (manifest: Buffer) => void;
 }
@@ -57,6 +59,8 @@ export interface OtherWorker {
   main: string | { source: string };
   /** Bindings and modules beside it, as workerd's configuration says them. */
   bindings?: string;
+  /** The class of Durable Objects that it has, with SQLite on disk. */
+  durableObject?: string;
   compatibilityFlags?: string[];
 }
 
@@ -144,12 +148,21 @@ export class KV {
   /** Each write that was accepted, in order. */
   writes: string[] = [];
   /** Whether a write is refused with this status: asked with the number of earlier ones of that key. */
-  refuse: (key: string, earlier: number) => number | undefined = () => undefined;
+  refuse: (key: string, earlier: number) => number | undefined | void = () => undefined;
+  /** What a write waits for before it is accepted. */
+  hold: (key: string) => Promise<unknown> | undefined = () => undefined;
+  /** Whether a listing fails, or what becomes of it. */
+  listing: (page: { keys: { name: string }[]; list_complete: boolean; cursor?: string }) => unknown = (page) => page;
   #tried: string[] = [];
   readonly server = http.createServer((request, response) => {
     const url = new URL(request.url!, "http://kv");
     const key = decodeURIComponent(url.pathname.slice(1));
     if (request.method === "PUT") return this.#put(key, request, response);
+    if (request.method === "DELETE") {
+      this.values.delete(key);
+      return response.writeHead(200).end();
+    }
+    if (key === "") return this.#list(url.searchParams, response);
     const fault = this.fault(key, this.reads.filter((read) => read.key === key).length);
     this.reads.push({ key, ttl: Number(url.searchParams.get("cache_ttl")) });
     const value = this.values.get(key);
@@ -165,7 +178,8 @@ export class KV {
   #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): void {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
+    request.on("end", async () => {
+      await this.hold(key);
       const refused = this.refuse(key, this.#tried.filter((tried) => tried === key).length);
       this.#tried.push(key);
       if (!refused) {
@@ -176,6 +190,16 @@ export class KV {
     });
   }
 
+  #list(query: URLSearchParams, response: http.ServerResponse): void {
+    const after = query.get("cursor") ?? "";
+    const names = [...this.values.keys()].filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after).sort();
+    const most = Number(query.get("key_count_limit") ?? 1000);
+    const keys = names.slice(0, most).map((name) => ({ name }));
+    const more = names.length > most;
+    const page = this.listing({ keys, list_complete: !more, ...(more && { cursor: keys.at(-1)!.name }) });
+    response.writeHead(page === undefined ? 500 : 200).end(JSON.stringify(page));
+  }
+
   /** Forgets what was asked and told, and what was stored where a content is given. */
   reset(values?: Map<string, Buffer>): void {
     this.reads = [];
@@ -183,6 +207,8 @@ export class KV {
     this.#tried = [];
     this.fault = () => undefined;
     this.refuse = () => undefined;
+    this.hold = () => undefined;
+    this.listing = (page) => page;
     if (!values) return;
     this.values.clear();
     for (const [key, value] of values) this.values.set(key, value);
@@ -195,6 +221,7 @@ export class Platform {
   readonly #ports = new Map<string, number>();
   readonly #agent = new http.Agent({ keepAlive: true });
   #folder = "";
+  #names: string[] = [];
   #process: ChildProcess | undefined;
   /** What workerd wrote to stderr and stdout, the Workers' console among it. */
   log = "";
@@ -215,21 +242,35 @@ export class Platform {
     await new Promise<void>((resolve) => this.kv.server.listen(0, "127.0.0.1", resolve));
     await bundle("src/default.ts", join(this.#folder, "worker.js"));
 
+    mkdirSync(join(this.#folder, "objects"));
     const kvPort = (this.kv.server.address() as AddressInfo).port;
-    const services = [`(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ()))`];
+    const services = [
+      `(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ()))`,
+      `(name = "objects", disk = (path = "${join(this.#folder, "objects")}", writable = true))`,
+    ];
     for (const site of sites) services.push(await this.#ours(site));
     for (const site of oracles) services.push(this.#oracle(site));
     for (const other of others) services.push(await this.#other(other));
-    const names = [...sites.map(({ name }) => name), ...others.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
-    const sockets = names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
-    const config = join(this.#folder, "config.capnp");
+    this.#names = [...sites.map(({ name }) => name), ...others.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
+    const sockets = this.#names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
     writeFileSync(
-      config,
+      this.#config,
       `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = [${sockets.join(",\n")}]);\n`,
     );
 
-    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], {
+    await this.#run();
+  }
+
+  /** Ends workerd as kill -9 does, and starts it again. The ports are others then. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#ports.clear();
+    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", this.#config], {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     this.#process = child;
@@ -244,10 +285,14 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
         const event = JSON.parse(line) as { event: string; socket: string; port: number };
         if (event.event === "listen") this.#ports.set(event.socket, event.port);
-        if (this.#ports.size === names.length) return;
+        if (this.#ports.size === this.#names.length) return;
       }
     })();
     await Promise.race([listening, exited]);
+  }
+
+  get #config(): string {
+    return join(this.#folder, "config.capnp");
   }
 
   async #ours(site: Site): Promise<string> {
@@ -270,13 +315,26 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     }
     return `(name = "${site.name}", worker = (compatibilityDate = "2026-01-01",
       modules = [(name = "worker.js", esModule = embed "${main}"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
-      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = "{}")]))`;
+      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = ${JSON.stringify(JSON.stringify(this.#stamp(site)))})${overlayBindings(site)}]))`;
   }
 
-  async #other({ name, main, bindings = "", compatibilityFlags = [] }: OtherWorker): Promise<string> {
+  /** What the version says of itself; where the overlay is written, what is deployed is stored too. */
+  #stamp(site: Site): object {
+    if (!site.edits) return {};
+    const stored = encodeListing(describe(site));
+    const ref = `${sha256Hex(stored)}.${nonce}`;
+    this.kv.values.set(`${site.name}/m/${ref}`, stored);
+    const { write, rules } = site.edits;
+    return { manifest: ref, overlay: { protocol: 1, code: "", write, rules } };
+  }
+
+  async #other({ name, main, bindings = "", durableObject, compatibilityFlags = [] }: OtherWorker): Promise<string> {
     const file = `other-${name}.js`;
     await bundle(typeof main === "string" ? main : { contents: main.source, resolveDir: ".", loader: "ts" }, join(this.#folder, file));
-    return `(name = "${name}", worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ${JSON.stringify(compatibilityFlags)},
+    const objects = durableObject
+      ? `durableObjectNamespaces = [(className = "${durableObject}", uniqueKey = "${name}", enableSql = true)], durableObjectStorage = (localDisk = "objects"),`
+      : "";
+    return `(name = "${name}", worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ${JSON.stringify(compatibilityFlags)}, ${objects}
       modules = [(name = "worker.js", esModule = embed "${file}")],
       bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "LOADER", workerLoader = (id = "${name}"))${bindings && `, ${bindings}`}]))`;
   }
@@ -329,18 +387,29 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#process!.pid}/status`, "utf8"))![1]) * 1024;
   }
 
+  /** Ends workerd as kill -9 does. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
   async stop(): Promise<void> {
     this.#agent.destroy();
     this.kv.server.close();
     this.kv.server.closeAllConnections();
-    const child = this.#process;
-    if (child && child.exitCode === null && child.signalCode === null) {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      await ended;
-    }
+    await this.kill();
     if (this.#folder) rmSync(this.#folder, { recursive: true });
   }
+}
+
+/** The bindings of a site whose overlay is written, beside those that every site has. */
+function overlayBindings({ edits }: Site): string {
+  if (!edits) return "";
+  const token = edits.token === undefined ? "" : `, (name = "KV_SYNC_WRITE_TOKEN", text = ${JSON.stringify(edits.token)})`;
+  return `, (name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))${token}`;
 }
 
 /** Bundles a module as the Go side does: the manifest stays outside. */

@@ -15,8 +15,10 @@ const worker = (contents: string): StdinOptions => ({ contents, resolveDir: ".",
 for (const [name, entry, most] of [
   ["the default Worker", "src/default.ts", 12_000],
   ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_000],
-  ["a loader", worker('export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };'), 14_000],
-  ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 28_500],
+  ["the default Worker of a site with an overlay", "src/default_overlay.ts", 26_000],
+  ["a companion", "src/overlay.ts", 9_000],
+  ["a loader", worker('export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };'), 26_000],
+  ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 34_000],
 ] as const) {
   test(`${name} is at most ${most / 1000} KB, minified and compressed`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
@@ -31,3 +33,20 @@ for (const [name, entry, most] of [
     }
   });
 }
+
+test("a site without an overlay does not carry what writes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
+  try {
+    const code = async (entry: string | StdinOptions) => {
+      const file = join(folder, "code.js");
+      await bundle(entry, file);
+      return readFileSync(file, "utf8");
+    };
+    const router = (name: string) => worker(`import { route } from "./src/${name}"; export default route({}, {});`);
+    for (const [entry, writes] of [["src/default.ts", false], [router("router"), false], ["src/default_overlay.ts", true], [router("router_overlay"), true]] as const) {
+      assert.equal((await code(entry)).includes("/_kv-sync/assets/"), writes);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -12,7 +12,7 @@ export default {
         found[name] = `threw ${error}`;
       }
     };
-    const names = new Set(["env", "ctx", "props", "kv", "exports", "namespace", "site", "sites", "options", "serveAssets", "openSite", "KV_SYNC_BLOBS", "LOADER", "get", "put", "list", "delete", "projectId", "served", "dup", "test", "tail", "trace", "queue", "scheduled", "alarm", "email", "connect", "tailStream", "webSocketMessage", "#private", "0", "then", "__proto__", "prototype", ""]);
+    const names = new Set(["env", "ctx", "props", "kv", "exports", "namespace", "site", "sites", "options", "serveAssets", "openSite", "KV_SYNC_BLOBS", "LOADER", "get", "head", "put", "list", "delete", "publish", "write", "edits", "bindings", "#bindings", "ask", "projectId", "served", "dup", "test", "tail", "trace", "queue", "scheduled", "alarm", "email", "connect", "tailStream", "webSocketMessage", "#private", "0", "then", "__proto__", "prototype", ""]);
     for (const object of [Object.prototype, Function.prototype, Object, env.ASSETS]) {
       for (let at = object; at; at = Object.getPrototypeOf(at)) for (const name of Object.getOwnPropertyNames(at)) names.add(name);
     }

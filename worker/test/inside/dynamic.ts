@@ -4,12 +4,12 @@ import { LRU } from "../../src/lru";
 import { writeAll } from "../../src/kv_write";
 import { test } from "./harness";
 
-test("fetch is all that customers can call of an asset binding", () => {
+test("customers can call the seven operations of an asset binding, and nothing else", () => {
   for (const binding of [dynamic.AssetBinding, dynamic.assetBinding({ kv: () => undefined as never })]) {
     const names: PropertyKey[] = [];
     // Up to WorkerEntrypoint, which is the platform's.
     for (let at = binding.prototype as object; at.constructor.name !== "WorkerEntrypoint"; at = Object.getPrototypeOf(at) as object) names.push(...Reflect.ownKeys(at));
-    assert.deepEqual(names, ["constructor", "fetch"]);
+    assert.deepEqual(names, ["constructor", "fetch", "get", "head", "put", "delete", "list", "publish"]);
   }
 });
 

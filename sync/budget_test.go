@@ -1,0 +1,142 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Engines that share a budget hold together what one of them may, however many
+// there are.
+func TestBudgetIsShared(t *testing.T) {
+	t.Parallel()
+	const memory, engines = 36 << 20, 4
+	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
+	budget := NewBudget()
+	var all errgroup.Group
+	for range engines {
+		e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: budget, Progress: func(Progress) {}}}
+		all.Go(func() error {
+			return e.upload(t.Context(), g, items(1000, 3_000_000, 9_000_000, 9_000_000), nil)
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if m := g.max.Load(); m > memory+engines*8*4096 || m < memory/3 {
+		t.Errorf("bodies under way held %d bytes, configured are %d", m, memory)
+	}
+	if budget.held != 0 || budget.idle != 0 {
+		t.Errorf("%d bytes are held and %d kept in the end", budget.held, budget.idle)
+	}
+}
+
+// What is kept to be used again takes no room from what is under way: the bodies
+// of chunks make way for those of bulk writes.
+func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	const limit = 4 * chunkSize
+	b := NewBudget()
+	body := func(size int64) []byte {
+		if err := b.take(t.Context(), size, limit); err != nil {
+			t.Fatal(err)
+		}
+		return b.buffer(size, limit)
+	}
+	chunks := [][]byte{body(chunkSize), body(chunkSize), body(chunkSize), body(chunkSize)}
+	for _, c := range chunks[1:] {
+		b.recycle(c)
+		b.give(chunkSize)
+	}
+	if b.idle != 3*chunkSize {
+		t.Fatalf("%d bytes are kept", b.idle)
+	}
+	bulk := body(bulkBody)
+	if b.held != chunkSize+bulkBody || b.held+b.idle > limit || b.idle < chunkSize {
+		t.Errorf("%d bytes are held and %d kept, of %d", b.held, b.idle, limit)
+	}
+	b.recycle(bulk)
+	b.give(bulkBody)
+	if again := body(bulkBody); &again[:1][0] != &bulk[:1][0] {
+		t.Error("a body was not used again")
+	}
+	b.give(bulkBody)
+	b.give(chunkSize)
+	if b.held != 0 || b.idle != 0 {
+		t.Errorf("%d bytes are held and %d kept in the end", b.held, b.idle)
+	}
+}
+
+// addresses is a store that tells the bodies that it is sent apart.
+type addresses struct {
+	Store
+	mu    sync.Mutex
+	calls int
+	seen  map[*byte]bool
+}
+
+func (a *addresses) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls++
+	a.seen[&body[0]] = true
+	return nil, nil
+}
+
+// Bodies are used again where all that there is room for is under way.
+func TestBodiesAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	const memory = 36 << 20
+	var sizes []int64
+	for range 20 * batchBytes / 400_000 {
+		sizes = append(sizes, 400_000)
+	}
+	a := &addresses{seen: make(map[*byte]bool)}
+	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
+	if err := e.upload(t.Context(), a, items(sizes...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if a.calls < 20 || len(a.seen) > memory/bulkBody {
+		t.Errorf("%d requests had %d bodies, and there is room for %d", a.calls, len(a.seen), memory/bulkBody)
+	}
+}
+
+// Who asks for much is not overtaken by those who ask for little, and nobody
+// waits beyond the end of the run.
+func TestBudgetIsFair(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget()
+		if err := b.take(t.Context(), 6, 10); err != nil {
+			t.Fatal(err)
+		}
+		var order []string
+		var waiting sync.WaitGroup
+		wait := func(name string, n int64) {
+			waiting.Go(func() {
+				if err := b.take(t.Context(), n, 10); err != nil {
+					t.Error(err)
+				}
+				order = append(order, name)
+				b.give(n)
+			})
+			synctest.Wait()
+		}
+		wait("much", 10)
+		wait("little", 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := b.take(ctx, 1, 10); !errors.Is(err, context.Canceled) {
+			t.Errorf("a run that is over took some: %v", err)
+		}
+		b.give(6)
+		waiting.Wait()
+		if len(order) != 2 || order[0] != "much" || b.held != 0 {
+			t.Errorf("the order is %v, %d are held", order, b.held)
+		}
+	})
+}

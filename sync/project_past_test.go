@@ -1,0 +1,195 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// shopLater is an engine of the project "shop" for which time has passed.
+func shopLater(t *testing.T, kv Account, passed time.Duration) *Engine {
+	t.Helper()
+	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Now: func() time.Time { return time.Now().Add(passed) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// deployedTimes is a KV in which the project was deployed n times.
+func deployedTimes(t *testing.T, n int) memoryKV {
+	t.Helper()
+	kv := memoryKV{}
+	for i := range n {
+		deployText(t, kv, fmt.Sprint("version ", i))
+	}
+	return kv
+}
+
+// A version that is gone from KV is a deployment of ours all the same: it is
+// said to be missing, and as long as it is retained nobody knows what it needs.
+func TestProjectMissingVersion(t *testing.T) {
+	t.Parallel()
+	kv := deployedTimes(t, 3)
+	past, err := shopIn(t, kv).History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, before := past[1], past[2]
+	delete(kv, "project/shop/b/"+lost.Version)
+	was := maps.Clone(kv)
+	later := shopLater(t, kv, 100*time.Hour)
+
+	past, err = later.History(t.Context())
+	if err != nil || len(past) != 3 || !past[1].Missing || past[1].ID != lost.ID || past[1].Record == nil || past[0].Missing || past[2].Missing {
+		t.Errorf("history: %+v, %v", past, err)
+	}
+	v, err := later.Verify(t.Context(), false)
+	if err != nil || v.Whole() || len(v.Deployments) != 3 || v.Deployments[1].Deployment != lost.ID || !strings.Contains(v.Deployments[1].Problem, lost.Version) {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+	var guard *GuardError
+	for _, to := range []string{"", lost.ID, lost.Version} {
+		_, err = later.Rollback(t.Context(), RollbackOptions{To: to})
+		if !errors.As(err, &guard) || guard.Guard != GuardMissing || !strings.Contains(err.Error(), lost.ID) || !strings.Contains(err.Error(), lost.Version) {
+			t.Errorf("rollback to %q: %v", to, err)
+		}
+	}
+	if _, err = later.Prune(t.Context(), false); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), lost.ID) {
+		t.Errorf("prune: %v", err)
+	}
+	if !maps.EqualFunc(was, kv, bytes.Equal) {
+		t.Error("something was written or deleted")
+	}
+	if res, err := later.Rollback(t.Context(), RollbackOptions{To: before.ID}); err != nil || !res.Switched {
+		t.Errorf("rollback to the one before it: %+v, %v", res, err)
+	}
+
+	// It goes out of the way as all do.
+	for i := range 5 {
+		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), Worker{}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	latest := shopLater(t, kv, 200*time.Hour)
+	if pruned, err := latest.Prune(t.Context(), false); err != nil || pruned.Deleted == 0 {
+		t.Errorf("prune: %+v, %v", pruned, err)
+	}
+	if v, err := latest.Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 5 {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+	_, err = latest.Rollback(t.Context(), RollbackOptions{To: lost.ID})
+	if !errors.As(err, &guard) || guard.Guard != GuardTarget || !strings.Contains(err.Error(), "not retained any more") {
+		t.Errorf("rollback to what prune took: %v", err)
+	}
+}
+
+// The record of what is active names the hundred newest activations. Where that
+// does not tell all that was live within the grace period, nothing is deleted.
+func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
+	t.Parallel()
+	const grace = 24 * time.Hour
+	kv := deployedTwice(t)
+	now := 100 * time.Hour // until then one was live, and is in the list no more
+	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), Worker{}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var at pointer
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil {
+		t.Fatal(err)
+	}
+	newest := at.Activations[0]
+	list := func(n int) {
+		at.Activations = nil
+		for i := range n {
+			a := newest
+			a.ID, a.Time = fmt.Sprint(i), newest.Time.Add(-time.Duration(i)*time.Second)
+			at.Activations = append(at.Activations, a)
+		}
+		kv["project/shop/current"], _ = marshalJSON(at)
+	}
+	list(maxActivations)
+	before := maps.Clone(kv)
+	var guard *GuardError
+	if _, err := shopLater(t, kv, now).Prune(t.Context(), false); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), "grace period") {
+		t.Errorf("got %v, want the guard %q", err, GuardUnread)
+	}
+	if !maps.EqualFunc(before, kv, bytes.Equal) {
+		t.Error("something was deleted")
+	}
+	// A shorter list tells all there was, and so does one that reaches back far enough.
+	for n, passed := range map[int]time.Duration{maxActivations - 1: now, maxActivations: now + grace} {
+		list(n)
+		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), true); err != nil || pruned.Deleted == 0 {
+			t.Errorf("%d activations: %+v, %v", n, pruned, err)
+		}
+	}
+}
+
+// busy is a KV that counts how many versions are read, and how many at once.
+type busy struct {
+	memoryKV
+	versions       map[string]bool
+	now, most, all atomic.Int64
+}
+
+func (kv *busy) Store(string) Store { return kv }
+
+func (kv *busy) Get(ctx context.Context, key string) ([]byte, error) {
+	if kv.versions[key] {
+		kv.all.Add(1)
+		now := kv.now.Add(1)
+		defer kv.now.Add(-1)
+		for most := kv.most.Load(); now > most && !kv.most.CompareAndSwap(most, now); most = kv.most.Load() {
+		}
+		time.Sleep(5 * time.Millisecond) // the others come in meanwhile
+	}
+	return kv.memoryKV.Get(ctx, key)
+}
+
+// A version holds the code, so it takes up to 12.5 MiB: as few are read at once
+// as there is memory for, and none that nobody can go back to.
+func TestProjectHistoryIsBounded(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	kv := &busy{memoryKV: deployedTimes(t, n), versions: make(map[string]bool)}
+	var at pointer
+	if err := json.Unmarshal(kv.memoryKV["project/shop/current"], &at); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range at.Activations {
+		kv.versions["project/shop/b/"+a.Version] = true
+	}
+	for _, c := range []struct {
+		passed time.Duration
+		reads  int64
+		lost   bool
+	}{{0, n - 1, false}, {100 * time.Hour, 4, false}, {100 * time.Hour, 4, true}} { // the live one is at hand
+		if c.lost {
+			delete(kv.memoryKV, "project/shop/b/"+at.Activations[1].Version)
+		}
+		kv.all.Store(0)
+		past, err := shopLater(t, kv, c.passed).History(t.Context())
+		if err != nil || len(past) != n {
+			t.Fatalf("%d deployments, %v", len(past), err)
+		}
+		if all := kv.all.Load(); all != c.reads {
+			t.Errorf("%+v: %d versions are read", c, all)
+		}
+		for i, d := range past {
+			if d.ID == "" || d.Record == nil || d.Record.Deployment != d.ID || d.Missing != (c.lost && i == 1) || d.Retained != (int64(i) <= c.reads) {
+				t.Errorf("%+v: number %d is %+v", c, i, d)
+			}
+		}
+	}
+	if most := kv.most.Load(); most < 1 || most > 64/25 {
+		t.Errorf("%d versions are read at once, and there is memory for %d", most, 64/25)
+	}
+}
