@@ -68,9 +68,9 @@ function jsonc(block: string): unknown {
 
 describe("docs/read-write-assets.md", () => {
   it("has the examples that are tested here", () => {
-    assert.deepEqual([modules.length, snippets.length, blocks("sh").length, blocks("js").length, blocks("jsonc").length, blocks("toml").length], [2, 8, 1, 1, 2, 1]);
+    assert.deepEqual([modules.length, snippets.length, blocks("sh").length, blocks("js").length, blocks("jsonc").length, blocks("json").length, blocks("toml").length], [2, 8, 1, 1, 1, 1, 1]);
     for (const name of ["fetch", "get", "head", "put", "delete", "publish", "list"]) assert.ok(snippets.some((snippet) => snippet.includes(`env.ASSETS.${name}(`)), name);
-    assert.deepEqual(jsonc(blocks("jsonc")[1]!), {
+    assert.deepEqual(JSON.parse(blocks("json")[0]!), {
       durable_objects: { bindings: [{ name: "KV_SYNC_OVERLAY", class_name: "Overlay" }] },
       migrations: [{ tag: "overlay-v1", new_sqlite_classes: ["Overlay"] }],
     });
