@@ -51,7 +51,7 @@ func serveRole(ctx context.Context, args []string) (err error) {
 		defer cancel()
 		err = errors.Join(err, p.Close(ctx))
 	}()
-	if err := p.Start(); err != nil {
+	if err := p.Start(); err != nil { //nolint:contextcheck // as above
 		return err
 	}
 	if err := printJSON(address{API: p.URL(), Control: p.ControlToken()}); err != nil {

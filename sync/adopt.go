@@ -122,6 +122,7 @@ func (p *Plan) lay() {
 		deployed := m.at(edit.Path)
 		switch {
 		case under.has(edit):
+			p.noteUnpublished(edit, deployed)
 			m.adopt(edit)
 		case edit.IsRules(): // it takes effect, and covers no file of its name
 		case edit.equals(deployed):
@@ -131,6 +132,18 @@ func (p *Plan) lay() {
 		}
 	}
 	p.noteShadowed()
+}
+
+// noteUnpublished says that a page which was pulled goes with this deploy, unless
+// one before has had it go: whoever deleted it in git knows, and whoever keeps it
+// from being published should.
+func (p *Plan) noteUnpublished(edit *OverlayEntry, deployed *Asset) {
+	if before, was := p.under.adopted[edit.Path]; edit.Content == nil || deployed != nil || was && before == edit.Nonce {
+		return
+	}
+	p.Notices = append(p.Notices, Problem{Path: overlayPlace,
+		Reason: fmt.Sprintf("%s was pulled into git, and this deploy does not publish it, so visitors will not find it any more", edit.Path),
+		Fix:    "commit its file, or take it out of .assetsignore, unless it was deleted on purpose"})
 }
 
 // adopt has the manifest stand for the edit, which the overlay may forget then.

@@ -177,6 +177,26 @@ func TestPulledIsAdopted(t *testing.T) {
 	}
 }
 
+// A page that was pulled and is not published goes: who keeps it from being
+// published by mistake is told, once.
+func TestPulledIsNotPublished(t *testing.T) {
+	t.Parallel()
+	w := startOverlaid(t)
+	h := history(files{"/a": "a"}, files{"/a": "a", "/b": "b"}, files{"/a": "a", "/b": "c"})
+	w.mustDeploy(h[0])
+	w.edit(edit{path: "/page.html", body: "written", nonce: 1})
+	noticed := func(s *memory) bool {
+		s.pulled = map[string]kvsync.Nonce{"/page.html": {7: 1}}
+		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, "/page.html was pulled into git") })
+	}
+	if !noticed(h[1]) || adopted(w.manifest())["/page.html"] == "" {
+		t.Errorf("it is not said, or the edit stays: adopted %v", adopted(w.manifest()))
+	}
+	if noticed(h[2]) {
+		t.Error("it is said again")
+	}
+}
+
 // What lies below o/ is the Durable Object's alone: nothing that a person or a
 // schedule does to the site writes or deletes a byte of it (promise 10).
 func TestEditsSurvive(t *testing.T) {
