@@ -1,5 +1,5 @@
 # make demo   see it work on this machine, without an account
-# make test   every test; installs what it needs
+# make test   every test; installs what it needs (Debian: chromium too), keeps screenshots in artefacts/
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
@@ -13,7 +13,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: large demo-projects build demo test test-go test-worker lint bench bench-serving image fuzz clean
+.PHONY: large demo-projects demo-publisher build demo test test-go test-worker lint bench bench-serving image fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -24,6 +24,10 @@ demo: build
 # A platform of Dynamic Workers with two projects.
 demo-projects: build
 	bash examples/dynamic-workers/start.sh
+
+# A site whose pages are written in the browser.
+demo-publisher: build
+	bash examples/publisher/start.sh
 
 test: test-worker test-go
 
@@ -62,4 +66,4 @@ fuzz:
 	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done; done
 
 clean:
-	rm -rf bin
+	rm -rf bin artefacts

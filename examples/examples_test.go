@@ -4,9 +4,10 @@ package examples
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,26 +16,50 @@ import (
 
 // Each script checks by itself that what it shows is so.
 func TestScripts(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../cmd/kv-sync")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	for _, script := range []string{"demo.sh", "dynamic-workers/start.sh"} {
+		t.Run(script, func(t *testing.T) { runScript(t, script, nil) })
+	}
+}
+
+// kvSync is the folder of the command, built once.
+var kvSync = sync.OnceValues(func() (string, error) {
+	bin, err := os.MkdirTemp("", "kv-sync-examples-")
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/kv-sync").CombinedOutput(); err != nil {
+		return bin, fmt.Errorf("build: %w: %s", err, out)
+	}
+	return bin, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if bin, _ := kvSync(); bin != "" {
+		_ = os.RemoveAll(bin)
+	}
+	os.Exit(code)
+}
+
+// runScript runs one of the scripts to its end, with more variables.
+func runScript(t *testing.T, script string, args []string, env ...string) {
+	t.Helper()
+	bin, err := kvSync()
+	if err != nil {
+		t.Fatal(err)
 	}
 	runtime, err := workerd.Find(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, script := range []string{"demo.sh", "dynamic-workers/start.sh"} {
-		t.Run(filepath.ToSlash(script), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "bash", script)
-			cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends what it has started
-			cmd.WaitDelay = 10 * time.Second
-			cmd.Env = append(os.Environ(), "CI=true", "KV_SYNC_BIN="+bin, "XDG_CACHE_HOME="+t.TempDir(), workerd.EnvPath+"="+runtime)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", append([]string{script}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends what it has started
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = append(os.Environ(), "CI=true", "KV_SYNC_BIN="+bin, "XDG_CACHE_HOME="+t.TempDir(), workerd.EnvPath+"="+runtime)
+	cmd.Env = append(cmd.Env, env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

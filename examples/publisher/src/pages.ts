@@ -1,0 +1,184 @@
+// The pages that editors write, as files of the site. Each is two, and all have
+// their part in two more:
+//
+//	/news/low-tide.md     what was typed: the title as "# Low tide", then the text
+//	/news/low-tide.html   what visitors see
+//	/news/news.json       who wrote what and when
+//	/news/index.html      the listing for visitors
+//
+// Every change writes all four in one step, so that none is ever without the
+// others. kv-sync pull brings them into git as they are, and a page that came
+// from git can be edited here like any other.
+
+import type { AssetChange, ReadWriteAssets } from "@kv-sync/worker/read-write";
+import { renderListing, renderPage } from "./layout";
+
+/** What an editor types. */
+export interface Draft {
+  title: string;
+  body: string;
+}
+
+/** A page as it is published, to be edited. */
+export interface Page extends Draft {
+  slug: string;
+  /** Names what was typed, down to the last character. */
+  etag: string;
+}
+
+/** What the listing says of a page. */
+export interface Entry {
+  slug: string;
+  title: string;
+  author: string;
+  /** First, and last: in ISO 8601. */
+  published: string;
+  editor: string;
+  edited: string;
+}
+
+/** What became of a change. */
+export type Outcome =
+  | { ok: true }
+  /** Somebody else was faster: this is there now; null for nothing. */
+  | { ok: false; current: Page | null };
+
+/** What a change writes; without a text the page goes. */
+interface Change {
+  entries: Entry[];
+  source?: string;
+  page?: string;
+}
+
+const folder = "/news/";
+const listing = `${folder}news.json`;
+const index = `${folder}index.html`;
+
+/** Whoever wants to may read it; search engines find the page. */
+const asSource = { contentType: "text/markdown; charset=utf-8", headers: { "x-robots-tag": "noindex" } };
+
+/** How often a change is made anew because another page was published meanwhile. */
+const mostAttempts = 8;
+
+/** The pages of a site. */
+export class Pages {
+  readonly #assets: ReadWriteAssets;
+
+  constructor(assets: ReadWriteAssets) {
+    this.#assets = assets;
+  }
+
+  /** What the listing says, the newest page first. */
+  async entries(): Promise<Entry[]> {
+    return (await this.#listing()).entries;
+  }
+
+  /** A page with what was typed, or null where there is none. */
+  async open(slug: string): Promise<Page | null> {
+    const source = isSlug(slug) ? await this.#assets.get(sourcePath(slug)) : null;
+    return source && { slug, etag: source.etag, ...parseSource(slug, await new Response(source.body).text()) };
+  }
+
+  /** What would be published: the very text. */
+  async preview(slug: string, draft: Draft, by: string): Promise<string> {
+    return renderPage(draft, entryOf(await this.entries(), slug, draft, by));
+  }
+
+  /** Publishes a page, if what is there is still what its editor began with: a Page's etag, or null for nothing. */
+  publish(slug: string, draft: Draft, base: string | null, by: string): Promise<Outcome> {
+    return this.#change(slug, base, { author: by, message: `Publish ${draft.title}` }, (entries) => {
+      const entry = entryOf(entries, slug, draft, by);
+      return {
+        entries: [entry, ...entries.filter((other) => other.slug !== slug)],
+        source: sourceOf(draft),
+        page: renderPage(draft, entry),
+      };
+    });
+  }
+
+  /** Takes a page away, if it is still the one that its editor saw. */
+  remove(slug: string, base: string, by: string): Promise<Outcome> {
+    return this.#change(slug, base, { author: by, message: `Delete ${slug}` }, (entries) => ({ entries: entries.filter((other) => other.slug !== slug) }));
+  }
+
+  /**
+   * Changes a page, and with it the listing, in one step. The page is held
+   * against what its editor saw. The listing is nobody's own: where another page
+   * got into it meanwhile, it is made anew.
+   */
+  async #change(
+    slug: string,
+    base: string | null,
+    by: { author: string; message: string },
+    make: (entries: Entry[]) => Change,
+  ): Promise<Outcome> {
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      const { entries: before, etag } = await this.#listing();
+      const { entries, source, page } = make(before);
+      const ordered = entries.toSorted((a, b) => (a.published < b.published ? 1 : -1));
+      const onlyIf = base === null ? { etagDoesNotMatch: "*" } : { etagMatches: base };
+      const changes: AssetChange[] = [
+        source === undefined ? { delete: sourcePath(slug), onlyIf } : { put: sourcePath(slug), body: source, ...asSource, onlyIf },
+        page === undefined ? { delete: pagePath(slug) } : { put: pagePath(slug), body: page },
+        { put: listing, body: `${JSON.stringify(ordered, undefined, 2)}\n`, onlyIf: etag === null ? { etagDoesNotMatch: "*" } : { etagMatches: etag } },
+        { put: index, body: renderListing(ordered) },
+      ];
+      const result = await this.#assets.publish(changes, by);
+      if (result.ok) return { ok: true };
+      if (result.failed === 0) return { ok: false, current: await this.open(slug) };
+    }
+    throw new Error(`${slug}: other pages were published all the time`);
+  }
+
+  async #listing(): Promise<{ entries: Entry[]; etag: string | null }> {
+    const found = await this.#assets.get(listing);
+    if (!found) return { entries: [], etag: null };
+    return { entries: await new Response(found.body).json<Entry[]>(), etag: found.etag };
+  }
+}
+
+/** Where visitors find a page. */
+export function addressOf(slug: string): string {
+  return folder + slug;
+}
+
+/** The slug of a page's file, or undefined for another file. */
+export function slugOf(path: string): string | undefined {
+  return path.startsWith(folder) && path.endsWith(".html") && path !== index ? path.slice(folder.length, -".html".length) : undefined;
+}
+
+/** Whether a text can be the last part of a page's address. "index" and "news" have files of their own. */
+export function isSlug(text: string): boolean {
+  return /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text) && text.length <= 80 && text !== "index" && text !== "news";
+}
+
+/** An address for a title, or an empty text where it has no letters for one. */
+export function slugFor(title: string): string {
+  const plain = title.normalize("NFKD").replace(/[\p{M}'’]/gu, "").toLowerCase();
+  return plain.replace(/[^a-z0-9]+/g, "-").slice(0, 80).replace(/^-|-$/g, "");
+}
+
+function entryOf(entries: Entry[], slug: string, { title }: Draft, by: string): Entry {
+  const now = new Date().toISOString();
+  const before = entries.find((entry) => entry.slug === slug);
+  return { slug, title, author: before?.author ?? by, published: before?.published ?? now, editor: by, edited: now };
+}
+
+function sourcePath(slug: string): string {
+  return `${folder}${slug}.md`;
+}
+
+function pagePath(slug: string): string {
+  return `${folder}${slug}.html`;
+}
+
+function sourceOf({ title, body }: Draft): string {
+  return `# ${title}\n\n${body}\n`;
+}
+
+/** The reverse of sourceOf. In git somebody may have written the title otherwise: then all of it is text. */
+function parseSource(slug: string, file: string): Draft {
+  const text = file.replace(/\r\n?/g, "\n");
+  const match = /^# (.+)\n\n?/.exec(text);
+  return { title: match ? match[1]! : slug, body: text.slice(match ? match[0].length : 0).replace(/\n$/, "") };
+}

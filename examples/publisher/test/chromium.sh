@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Prints the path of a Chromium. Where there is none, installs Debian's.
+set -euo pipefail
+
+find_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+if ! find_chromium; then
+  [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || { echo "there is no Chromium on PATH; install chromium" >&2; exit 1; }
+  {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends chromium
+  } >&2
+  find_chromium
+fi
