@@ -51,7 +51,13 @@ func newRunning(p *plan, process *workerd.Process) *running {
 		for j := range m.versions {
 			socket := serviceName(i, j)
 			r.transports[socket] = &http.Transport{
-				DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return process.Dial(ctx, socket) },
+				DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+					conn, err := process.Dial(ctx, socket)
+					if err != nil {
+						return nil, err
+					}
+					return earlyAnswer{conn}, nil
+				},
 				DisableCompression: true, // what the Worker says is what the visitor gets
 				MaxIdleConns:       64,
 				IdleConnTimeout:    time.Minute,

@@ -29,6 +29,28 @@ func TestDeployedWorkerReadsTheStore(t *testing.T) {
 	c.visits("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
 }
 
+// A Worker that refuses an upload unread is heard: no broken pipe hides its answer.
+func TestAnswerToAnUnreadBody(t *testing.T) {
+	c := start(t)
+	c.put("site", metadata(""), part{"main.mjs", esm, `export default { fetch: () => new Response("no uploads here", { status: 405 }) }`})
+	body := strings.Repeat("x", 1<<20)
+	for range 40 {
+		req, err := http.NewRequest("PUT", c.SiteURL("site"), io.MultiReader(strings.NewReader(body))) // of no known length
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			continue // between the client and the platform it is the same race
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err == nil && (resp.StatusCode != 405 || string(text) != "no uploads here") {
+			t.Fatalf("%s: %s", resp.Status, text)
+		}
+	}
+}
+
 func TestSwitch(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(""), says("one"))
