@@ -106,7 +106,10 @@ function headerPair(path: string, given: string, value: unknown): HeaderPair {
 export function checkedCondition(onlyIf: unknown): Condition | undefined {
   if (onlyIf === undefined) return undefined;
   if (typeof onlyIf !== "object" || onlyIf === null) throw new EditError(400, "onlyIf is no object; give it like { etagMatches: asset.etag }");
+  checkNames("onlyIf", onlyIf, ["etagMatches", "etagDoesNotMatch"]);
   const { etagMatches, etagDoesNotMatch } = onlyIf as OnlyIf;
+  // What `etagMatches: before?.etag` is where there was nothing.
+  if (etagMatches === undefined && etagDoesNotMatch === undefined) throw new EditError(400, "onlyIf has no condition; give etagMatches or etagDoesNotMatch, or leave it out");
   return {
     ...(etagMatches !== undefined && { is: tags(etagMatches) }),
     ...(etagDoesNotMatch !== undefined && { isNot: tags(etagDoesNotMatch) }),
@@ -136,10 +139,20 @@ function text(what: string, value: unknown, most: number): string | undefined {
 }
 
 /** Options that were left out are none; what is no object is refused. */
-export function checkedOptions<T extends object>(options: T | undefined): T {
+export function checkedOptions<T extends object>(options: T | undefined, names: readonly (keyof T & string)[]): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) throw new EditError(400, "the options are no object; leave them out, or give them like { onlyIf: { etagMatches: asset.etag } }");
+  checkNames("the options", options, names);
   return options;
+}
+
+/**
+ * Refuses members that mean nothing. A condition whose name is misspelt must not
+ * be none, for then the write that it was to prevent is made.
+ */
+export function checkNames(what: string, object: object, names: readonly string[]): void {
+  const other = Object.keys(object).find((name) => !names.includes(name));
+  if (other !== undefined) throw new EditError(400, `${what}: ${shown(other)} is not understood; there are ${names.join(", ")}`);
 }
 
 /** A path as an error may quote it. Over RPC a NUL would end the message. */

@@ -10,7 +10,7 @@ import { failure, type Env, type Site } from "./assets";
 import { newNonce } from "./blob_write";
 import { giveUp, storeFiles, type NewFile } from "./edit_bodies";
 import {
-  checkedAuthorship, checkedBody, checkedCondition, checkedHeaders, checkedOptions, checkedType, isRuleFile, readablePath, shown, writablePath,
+  checkNames, checkedAuthorship, checkedBody, checkedCondition, checkedHeaders, checkedOptions, checkedType, isRuleFile, readablePath, shown, writablePath,
   type Authorship, type OnlyIf, type PutOptions,
 } from "./edit_checks";
 import { EditError } from "./edit_error";
@@ -87,8 +87,8 @@ export class Edits implements ReadWriteAssets {
   }
 
   async delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
-    const { author, message, onlyIf } = checkedOptions(options);
-    return single(await this.write([{ delete: path, ...(onlyIf && { onlyIf }) }], { ...(author !== undefined && { author }), ...(message !== undefined && { message }) }));
+    const { author, message, onlyIf } = checkedOptions(options, ["onlyIf", "author", "message"]);
+    return single(await this.write([{ delete: path, ...(onlyIf !== undefined && { onlyIf }) }], { ...(author !== undefined && { author }), ...(message !== undefined && { message }) }));
   }
 
   async publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
@@ -97,7 +97,7 @@ export class Edits implements ReadWriteAssets {
   }
 
   async list(options?: ListOptions): Promise<AssetList> {
-    const { prefix = "", cursor = "", limit = limits.changes } = checkedOptions(options);
+    const { prefix = "", cursor = "", limit = limits.changes } = checkedOptions(options, ["prefix", "cursor", "limit"]);
     if (typeof prefix !== "string" || typeof cursor !== "string" || !prefix.isWellFormed() || !cursor.isWellFormed() || Math.max(prefix.length, cursor.length) > limits.path) {
       throw new EditError(400, "list: prefix and cursor are texts; give as cursor what the page before gave");
     }
@@ -114,7 +114,7 @@ export class Edits implements ReadWriteAssets {
     try {
       this.#checkMayWrite();
       const { author } = this.#may;
-      const authorship = checkedAuthorship(checkedOptions(by), author);
+      const authorship = checkedAuthorship(checkedOptions(by, ["author", "message"]), author);
       return await this.#write(this.#check(changes), authorship);
     } catch (error) {
       await giveUp(bodies, error);
@@ -181,7 +181,7 @@ export class Edits implements ReadWriteAssets {
   }
 
   #checkMayWrite(): void {
-    if (this.#may.write !== true) throw new EditError(403, "this binding of assets may only read; give it the props { write: true }");
+    if (this.#may.write !== true) throw new EditError(403, "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] in kv-sync.toml, others in the binding's props");
     if (!this.#ground.site.meta.overlay) throw new EditError(403, "what is deployed has no overlay, so nobody would see what is written; switch the overlay on and deploy");
   }
 
@@ -202,7 +202,8 @@ export class Edits implements ReadWriteAssets {
     const isPut = "put" in change;
     if (isPut === "delete" in change) throw new EditError(400, "a change is neither a put nor a delete; give it like { put: path, body } or { delete: path }");
     const path = writablePath(isPut ? change.put : change.delete);
-    if (isRuleFile(path) && this.#may.rules !== true) throw new EditError(403, `${shown(path)}: this binding may not write rules; give it the props { write: true, rules: true }`);
+    if (isRuleFile(path) && this.#may.rules !== true) throw new EditError(403, `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] in kv-sync.toml, others in the binding's props`);
+    checkNames("a change", change, isPut ? ["put", "body", "contentType", "headers", "onlyIf"] : ["delete", "onlyIf"]);
     const condition = checkedCondition(change.onlyIf);
     if (!isPut) return { path, condition, file: undefined };
     const headers = checkedHeaders(path, change.headers);
@@ -211,7 +212,7 @@ export class Edits implements ReadWriteAssets {
 
   async #options(body: unknown, options: PutOptions | undefined): Promise<PutOptions> {
     try {
-      return checkedOptions(options);
+      return checkedOptions(options, ["contentType", "headers", "onlyIf", "author", "message"]);
     } catch (error) {
       await giveUp([body], error);
       throw error;

@@ -23,7 +23,7 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
   if (!url?.pathname.startsWith(below)) return null;
   if (typeof token !== "string" || token.length < shortestToken) return plain(404, "");
   if (!(await isAuthorized(request.headers.get("Authorization"), token))) {
-    return plain(401, "send the token: Authorization: Bearer …", { "WWW-Authenticate": 'Bearer realm="kv-sync"' });
+    return plain(401, "the token is missing, or another one; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …", { "WWW-Authenticate": 'Bearer realm="kv-sync"' });
   }
   try {
     const path = decode(url.pathname.slice(below.length - 1));

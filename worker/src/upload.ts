@@ -149,6 +149,7 @@ type Refusal = [reason: string, fix: string];
 export function checkPath(name: string, path: string): Refusal | undefined {
   if (!name.startsWith("/")) return ["the path does not begin with a slash", `give it as "/${name.slice(0, 80)}"`];
   const segments = name.slice(1).split("/");
+  if (name.endsWith("/")) return ["the path is a folder's", `name a file in it, such as "${name.slice(-80)}index.html"`];
   if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) return ["the path leads elsewhere", "take out what is empty, . or .."];
   if (name.includes("\0")) return ["the name has a NUL byte", "rename it"];
   if (name.includes("\\")) return ['the name has a backslash, which browsers turn into "/"', "rename it"];

@@ -133,7 +133,7 @@ describe("the overlay", () => {
   it("is not written by a binding that may only read", async () => {
     for (const caller of ["READ", "BARE"] as const) {
       for (const call of [["put", "/x", "x"], ["delete", "/about.html"], ["publish", [{ put: "/x", body: "x" }]]] as Call[]) {
-        assert.match(await world.refused(caller, ...call), /^this binding of assets may only read; give it the props \{ write: true \}$/);
+        assert.match(await world.refused(caller, ...call), /^this binding of assets may only read; give it \{ write: true \}: the site's own Worker below \[overlay\]/);
       }
       assert.equal((await get("/news.html", caller))!.body, "<h1>News</h1>", "but it is read");
     }
@@ -304,7 +304,7 @@ describe("rules that are written", () => {
 
   it("want a capability of their own", async () => {
     for (const call of [["put", "/_headers", "x"], ["delete", "/docs/_redirects"], ["publish", [{ put: "/a/b/_redirects", body: "" }]]] as Call[]) {
-      assert.match(await world.refused("WRITE", ...call), /this binding may not write rules; give it the props \{ write: true, rules: true \}/);
+      assert.match(await world.refused("WRITE", ...call), /this binding may not write rules; give it \{ write: true, rules: true \}/);
     }
   });
 
@@ -329,7 +329,7 @@ describe("what is refused", () => {
   it("is told with what to do", async () => {
     const refused = (path: unknown, body: unknown = "x", options: unknown = {}) => world.refused("WRITE", "put", path, body, options);
     const cases: [unknown, RegExp][] = [
-      ["x", /begin with a slash/], ["/", /leads elsewhere/], ["/a//b", /leads elsewhere/], ["/../x", /leads elsewhere/], ["/a/./b", /leads elsewhere/], ["/a\0", /NUL/], ["/a\\b", /backslash/],
+      ["x", /begin with a slash/], ["/", /a folder's; name a file in it, such as "\/index.html"/], ["/docs/", /such as "\/docs\/index.html"/], ["/a//b", /leads elsewhere/], ["/../x", /leads elsewhere/], ["/a/./b", /leads elsewhere/], ["/a\0", /NUL/], ["/a\\b", /backslash/],
       ["/\ud800", /no Unicode/], ["/.env", /secrets/], ["/.git/config", /begin with a dot/], ["/id_rsa", /private key/], ["/_worker.js", /server code/], [`/${"ü".repeat(512)}`, /longer than 1024/],
       ["/_kv-sync/assets/x", /kv-sync's own/], [7, /no text/], [{ toString: "x" }, /no text/],
     ];
@@ -341,6 +341,16 @@ describe("what is refused", () => {
     assert.match(await refused("/x", "x", { message: "ü".repeat(501) }), /more than 500/);
     assert.match(await refused("/x", "x", { author: 7 }), /the author is no text/);
     assert.match(await refused("/x", "x", "y"), /the options are no object/);
+    // A condition that is not understood must not let the write through.
+    for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf: (etagMatch|uploadedBefore) is not understood; there are etagMatches, etagDoesNotMatch$/);
+    for (const onlyIf of [{}, { etagMatches: undefined }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf has no condition/);
+    assert.match(await refused("/x", "x", { onlyif: { etagMatches: "*" } }), /^the options: onlyif is not understood/);
+    assert.match(await world.refused("WRITE", "delete", "/x", { onlyIf: null }), /^onlyIf is no object/);
+    assert.match(await world.refused("WRITE", "delete", "/x", { etagMatches: "*" }), /^the options: etagMatches is not understood/);
+    assert.match(await world.refused("WRITE", "publish", [{ put: "/x", body: "x", onlyif: {} }]), /^a change: onlyif is not understood/);
+    assert.match(await world.refused("WRITE", "publish", [{ delete: "/x", body: "x" }]), /^a change: body is not understood/);
+    assert.match(await world.refused("WRITE", "list", { prefx: "/" }), /^the options: prefx is not understood/);
+    assert.equal(await world.call("WRITE", "head", "/x"), null);
     for (const name of ["Set-Cookie", "content-length", "Content-Type", "ETag", "last-modified", "transfer-encoding", "connection", "Upgrade", "a b", "ü", ""]) {
       assert.match(await refused("/x", "x", { headers: { [name]: "x" } }), /cannot have the header|is no header name/, name);
     }
