@@ -180,6 +180,9 @@ func (e *Engine) deployCompanion(ctx context.Context, p *Plan, namespace string)
 		return nil
 	}
 	if errors.Is(sent, ErrUnknown) { // which would say that of the site's switch
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
+		}
 		return fmt.Errorf("deploy %s, the companion of %s: it is not there, run again (%s)", name, e.Site, sent.Error())
 	}
 	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)

@@ -1,6 +1,7 @@
 package kvsync_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -223,6 +224,20 @@ func TestCompanionIsRefused(t *testing.T) {
 	w.p.Server.SetFault(nil)
 	w.mustDeploy(h[1])
 	w.wantSite(two)
+}
+
+// A run that is ended while the companion is on its way says that it was ended.
+func TestCompanionIsInterrupted(t *testing.T) {
+	t.Parallel()
+	w := startOverlaid(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.during("workers.scripts.put", cancel)
+	_, err := w.engine().Deploy(ctx, history(one)[0], w.worker(), kvsync.Options{})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, kvsync.ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+	w.mustDeploy(history(one)[0])
+	w.wantSite(one)
 }
 
 // Two that deploy a companion at the same moment send the same migration; the
