@@ -17,8 +17,12 @@ func (r *reader) overlay(n *node) (string, bool) {
 		return "off", true
 	}
 	before := len(r.errors)
-	t := r.object(n)
-	r.known(t, "write", "rules")
+	t, isTable := n.value.(*table)
+	if !isTable {
+		r.wrong(n, "a table", `write it as the line [overlay], and below it what may be written, for instance the line write = true`)
+		return "", false
+	}
+	r.knownOf(t, "overlay", "write", "rules")
 	text := "on"
 	for _, right := range []string{"write", "rules"} {
 		if m := t.get(right); m != nil && r.flag(m) {

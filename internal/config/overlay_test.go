@@ -31,7 +31,8 @@ func TestOverlay(t *testing.T) {
 	for _, tc := range []struct{ own, want string }{
 		{"[overlay]\nwrites = true\n", `kv-sync.toml:2: overlay.writes is not understood; did you mean "write"?`},
 		{"[overlay]\nwrite = \"yes\"\n", "kv-sync.toml:2: overlay.write is a string, not a boolean"},
-		{"overlay = true\n", "kv-sync.toml:1: overlay is a boolean, not an object"},
+		{"overlay = true\n", "kv-sync.toml:1: overlay is a boolean, not a table; write it as the line [overlay]"},
+		{"[overlay]\nwrite = true\nretain = 10\n", "kv-sync.toml:3: overlay.retain is not understood; write it above the line [overlay]"},
 		{"[overlay]\nrules = true\n", "kv-sync.toml:1: overlay.rules lets rule files be written, and overlay.write is not true"},
 		{"project = \"shop\"\nlayout = \"pathname\"\n[overlay]\n", `kv-sync.toml:3: the layout "pathname" has no overlay`},
 		{"name = \"" + long + "a\"\n[overlay]\n", "kv-sync.toml:1: the name"},

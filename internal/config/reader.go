@@ -129,6 +129,22 @@ func (r *reader) known(t *table, names ...string) {
 	}
 }
 
+// knownOf is known for a table of a file that has other settings beside it. In
+// TOML whatever stands below the table's head is the table's, so that a setting
+// may have come into it by where it was written.
+func (r *reader) knownOf(t *table, head string, names ...string) {
+	for _, name := range t.names {
+		if slices.Contains(names, name) {
+			continue
+		}
+		n, fix := t.get(name), nearest(name, names)
+		if slices.ContainsFunc(keys, func(k key) bool { return k.name == name }) {
+			fix = fmt.Sprintf("write it above the line [%s], for what stands below belongs to that", head)
+		}
+		r.refuse(n, fmt.Sprintf("%s is not understood", n.path), fix)
+	}
+}
+
 // orList writes "a, b or c", each in quotes.
 func orList(list []string) string {
 	quoted := make([]string, len(list))
