@@ -71,6 +71,10 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manife
 // overlayPlace is the path of problems that concern no file of the source.
 const overlayPlace = "edits made at run time"
 
+// pullFirst is the way out for edits that would be lost to sight. Rules and the
+// like no pull can take.
+const pullFirst = "bring them into git with kv-sync pull and deploy that first, and delete at run time what it says must stay there"
+
 // keepsEdits refuses to switch an overlay off, or to leave its namespace, while
 // it has edits that what is to be deployed does not have.
 func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
@@ -92,10 +96,10 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
 	}
 	switch {
 	case missed > 0 && p.namespace != l.meta.Namespace:
-		return stop(GuardOverlay, "bring them into git with kv-sync pull and deploy that first",
+		return stop(GuardOverlay, pullFirst,
 			"%s would move to another namespace, and %s made at run time would stay behind", e.Site, count(missed, "edit"))
 	case missed > 0:
-		return stop(GuardOverlay, "bring them into git with kv-sync pull and deploy that first, or give --hide-edits: they are kept, and seen again when the overlay is on again",
+		return stop(GuardOverlay, pullFirst+", or give --hide-edits: they are kept, and seen again when the overlay is on again",
 			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, count(missed, "edit"))
 	case !e.Serving.Overlay:
 		p.under = underOverlay{}
@@ -193,9 +197,9 @@ func (p *Plan) noteShadowed() {
 	if n := len(changed); n > 0 {
 		list := strings.Join(changed[:min(n, named)], ", ")
 		if n > named {
-			list += ", …"
+			list += fmt.Sprintf(" and %d more", n-named)
 		}
-		text += fmt.Sprintf(", %d of which this deploy adds or changes, and visitors will not see that (%s)", n, list)
+		text += ", and visitors will not see what this deploy adds or changes at " + list
 	}
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: text, Fix: "kv-sync pull brings them into git"})
 }

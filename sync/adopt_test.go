@@ -125,7 +125,7 @@ func TestAdopted(t *testing.T) {
 		t.Errorf("shadowed (-want +got):\n%s", d)
 	}
 	if n := res.Plan.Notices; len(n) != 1 || n[0].String() !=
-		"edits made at run time: they cover 4 files, 2 of which this deploy adds or changes, and visitors will not see that (/b, /c); kv-sync pull brings them into git" {
+		"edits made at run time: they cover 4 files, and visitors will not see what this deploy adds or changes at /b, /c; kv-sync pull brings them into git" {
 		t.Errorf("it says %v", n)
 	}
 	for _, r := range w.manifest().Retired {

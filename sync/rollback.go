@@ -118,7 +118,7 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	if to == "" {
 		return nil, stop(GuardTarget, "see kv-sync history", "there is no earlier deployment to roll back to")
 	}
-	return nil, stop(GuardTarget, "see kv-sync history", "no deployment is named %.80q", to)
+	return nil, stop(GuardTarget, "give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters", "no deployment is named %.80q", to)
 }
 
 // foreign reports whether it is of another tool.

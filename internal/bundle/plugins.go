@@ -95,7 +95,7 @@ func (c *collector) ours(b api.PluginBuild) {
 			}
 			if args.Path == readWriteModule && !c.options.Overlay && !c.options.Dynamic {
 				return failed(fmt.Sprintf("%q is imported, and the site has no overlay to write to", args.Path),
-					"Switch it on by a table [overlay] in kv-sync.toml."), nil
+					"switch it on by a table [overlay] in kv-sync.toml"), nil
 			}
 			if file, ok := library[args.Path]; ok {
 				return api.OnResolveResult{Path: file, Namespace: libraryNamespace}, nil

@@ -44,7 +44,10 @@ func planText(p *kvsync.Plan, color paint) string {
 	case p.WorkerChanged:
 		t.line("  %s the Worker's code, bindings or settings", t.with(yellow, "~"))
 	}
-	if p.Companion != "" {
+	switch {
+	case p.Companion != "" && p.First:
+		t.line("  %s the script %s, which keeps what is written at run time", t.with(green, "+"), Visible(p.Companion))
+	case p.Companion != "":
 		t.line("  %s the script %s, which keeps what is written at run time", t.with(yellow, "~"), Visible(p.Companion))
 	}
 	if n := len(p.Added) + len(p.Changed) + len(p.Removed); n == 0 && !p.WorkerChanged {
