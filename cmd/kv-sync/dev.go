@@ -6,11 +6,13 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/term"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 type devCommand struct {
@@ -41,6 +43,10 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 		p.API, p.Account, p.Token)
 	if sites := p.Sites(ctx); len(sites) > 0 {
 		fmt.Fprintln(s.out, "Sites:")
+		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion answers nobody
+			site, ok := strings.CutSuffix(name, kvsync.CompanionName(""))
+			return ok && sites[site] != ""
+		})
 		for _, name := range slices.Sorted(maps.Keys(sites)) {
 			fmt.Fprintf(s.out, "  %s  %s\n", sites[name], term.Visible(name))
 		}
