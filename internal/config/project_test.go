@@ -45,7 +45,8 @@ branch = "main"
 
 	// A file that lies in a project's folder is about that project.
 	shop := Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}}
-	for id, ok := range map[string]bool{"shop": true, "blog": false} {
+	for _, id := range []string{"shop", "blog"} {
+		ok := id == "shop"
 		if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("retain = 3\nproject = \""+id+"\"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
