@@ -45,6 +45,12 @@ export interface OverlayChange {
   content: OverlayContent | undefined;
   /** The content hash of what is deployed at this pathname, as the caller sees it; null for nothing. */
   deployed: string | null;
+  /**
+   * The nonce of the write that what is deployed has adopted here, as the caller
+   * sees it: where the overlay still has that write, the caller does not see it,
+   * and neither do its conditions.
+   */
+  adopted?: string | undefined;
   onlyIf: Condition | undefined;
 }
 
@@ -87,6 +93,10 @@ export interface OverlayObject {
   list(site: string, options: { prefix: string; after: string; limit: number }): Promise<OverlayEntry[]>;
   /** The overlay manifest, or null where its revision is the one that is known. */
   read(site: string, known: number | undefined): Promise<{ revision: number; manifest: Uint8Array } | null>;
-  /** Drops entries that the deployed manifest has adopted, where they still are those writes. */
+  /**
+   * Drops entries that a deployed manifest has adopted, where they still are
+   * those writes: two minutes later, for elsewhere the version before, which does
+   * not have them, may still answer. Until then everybody is told of them.
+   */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;
 }
