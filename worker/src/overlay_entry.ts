@@ -83,7 +83,7 @@ export interface OverlayNamespace {
 export interface OverlayObject {
   /**
    * Makes the changes, in one transaction. Durable when it answers. A commit is
-   * known by the nonce of its first change: one that is sent again is made once.
+   * known by the path and nonce of its first change: one that is sent again is made once.
    * Nonces are of the last 12 hours, for an older body could be collected.
    */
   commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult>;

@@ -72,9 +72,8 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
   #commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }, now: number): CommitResult {
     const store = this.#store;
     const state = this.#state(site);
-    const { nonce } = changes[0]!;
     // The reply was lost, and the binding asks again.
-    if (store.isMade(nonce)) return { ok: true, revision: state.revision, entries: changes.map((change) => madeOf(change, null, false, by, now)) };
+    if (store.isMade(changes[0]!)) return { ok: true, revision: state.revision, entries: changes.map((change) => madeOf(change, null, false, by, now)) };
 
     const before = changes.map(({ path }) => store.entry(path));
     // As the caller has it, who hides what its deployed manifest has adopted.
@@ -94,7 +93,7 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
     checkTotals(state);
     state.revision++;
     store.setState(state);
-    store.noteMade(nonce, now);
+    store.noteMade(changes[0]!, now);
     return { ok: true, revision: state.revision, entries: entries.map(lean) };
   }
 

@@ -38,8 +38,8 @@ export class OverlayStore {
       CREATE TABLE IF NOT EXISTS entries (path TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID;
       -- Every blob that a commit named, as hash.nonce: replaced is when its entry went, NULL while it is there.
       CREATE TABLE IF NOT EXISTS blobs (blob TEXT PRIMARY KEY, replaced INTEGER) WITHOUT ROWID;
-      -- By the nonce of their first change, so that one that is sent again is made once.
-      CREATE TABLE IF NOT EXISTS commits (nonce TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+      -- By their first write, as nonce and path, so that one that is sent again is made once.
+      CREATE TABLE IF NOT EXISTS commits (first TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
       -- Entries that are deployed by now, and when they go.
       CREATE TABLE IF NOT EXISTS drops (path TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
     `);
@@ -103,13 +103,13 @@ export class OverlayStore {
     return !row || (row.replaced !== null && row.replaced < since);
   }
 
-  /** Whether a commit was made before. */
-  isMade(nonce: string): boolean {
-    return this.#sql.exec("SELECT 1 FROM commits WHERE nonce = ?", nonce).toArray().length > 0;
+  /** Whether a commit was made before, by its first write. (Among the nonces of one second, two of different paths may be equal.) */
+  isMade({ nonce, path }: { nonce: string; path: string }): boolean {
+    return this.#sql.exec("SELECT 1 FROM commits WHERE first = ?", `${nonce} ${path}`).toArray().length > 0;
   }
 
-  noteMade(nonce: string, now: number): void {
-    this.#sql.exec("INSERT INTO commits VALUES (?, ?)", nonce, now);
+  noteMade({ nonce, path }: { nonce: string; path: string }, now: number): void {
+    this.#sql.exec("INSERT INTO commits VALUES (?, ?)", `${nonce} ${path}`, now);
   }
 
   /** Forgets blobs that were replaced, and commits that were made, before a time. */

@@ -39,6 +39,12 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
   });
 
+  it("looks at a long header once", async () => {
+    const begun = Date.now();
+    for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+    assert.ok(Date.now() - begun < 500, `${Date.now() - begun} ms`);
+  });
+
   it("leaves other paths to the site", async () => {
     for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"]) assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
     assert.equal((await world.platform.ask("blog", "/")).body, "home");
@@ -86,6 +92,18 @@ describe("the HTTP interface", () => {
     assert.deepEqual((await status({ "if-match": now }, "DELETE"))[0], 204);
     assert.deepEqual(await status({ "if-match": "*" }), [412, undefined]);
     assert.deepEqual(await status({ "if-none-match": "*" }), [201, now]);
+  });
+
+  it("refuses what it would take for something else, lest what is there be lost", async () => {
+    await put("/whole.txt", "whole");
+    const modified = (await ask("/whole.txt")).headers["last-modified"]!;
+    assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
+    assert.equal((await put("/whole.txt", "packed", { "content-encoding": "gzip" })).status, 415);
+    assert.equal((await put("/whole.txt", "late", { "if-unmodified-since": modified })).status, 400);
+    assert.equal((await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status, 400);
+    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, 'a tag, which is not the word *');
+    assert.equal((await ask("/whole.txt")).body, "whole");
+    assert.equal((await put("/whole.txt", "new", { "if-unmodified-since": modified, "if-match": quoted("whole"), "content-encoding": "identity" })).status, 204);
   });
 
   it("takes what curl sends of a file", async () => {

@@ -126,6 +126,14 @@ describe("what is committed", () => {
     assert.deepEqual([await look("/a", "/b"), (await world.published(site)).revision], [[sha256Hex("a"), null], 3]);
   });
 
+  it("is not taken for another whose nonce is the same by chance", async () => {
+    const one = change("/a", "a");
+    await commit(one);
+    await commit(change("/b", "b", { nonce: one.nonce }));
+    await commit(change("/a", undefined, { deployed: sha256Hex("a") }));
+    assert.deepEqual(await look("/a", "/b"), ["tombstone", sha256Hex("b")]);
+  });
+
   it("is all or nothing", async () => {
     await commit(change("/a", "a"));
     const failed = await commit(change("/b", "b"), change("/a", "c", { onlyIf: { is: [sha256Hex("x")] } }));
