@@ -113,6 +113,7 @@ func (p *Plan) lay() {
 		m.Adopted = under.adopted
 		return
 	}
+	p.noteReturning()
 	changed := make(map[string]bool, len(p.Added)+len(p.Changed))
 	for _, c := range slices.Concat(p.Added, p.Changed) {
 		changed[c.Path] = true
@@ -144,6 +145,34 @@ func (p *Plan) noteUnpublished(edit *OverlayEntry, deployed *Asset) {
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace,
 		Reason: fmt.Sprintf("%s was pulled into git, and this deploy does not publish it, so visitors will not find it any more", edit.Path),
 		Fix:    "commit its file, or take it out of .assetsignore, unless it was deleted on purpose"})
+}
+
+// noteReturning says which new files were edits that the overlay has no more: of
+// a page that was made at run time and deleted there, it keeps nothing, and who
+// deleted it after it was pulled does not expect it back.
+func (p *Plan) noteReturning() {
+	var back []string
+	for _, c := range p.Added {
+		_, pulled := p.under.pulled[c.Path]
+		_, live := p.under.adopted[c.Path]
+		_, there := slices.BinarySearchFunc(p.under.edits, c.Path, func(e OverlayEntry, path string) int { return strings.Compare(e.Path, path) })
+		if pulled && !live && !there {
+			back = append(back, c.Path)
+		}
+	}
+	if len(back) > 0 {
+		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Fix: "take out of git what was deleted",
+			Reason: fmt.Sprintf("this deploy brings back %s that came into git from there, and that the overlay has no more (%s)", count(len(back), "file"), someOf(back))})
+	}
+}
+
+// someOf names the first few of many.
+func someOf(paths []string) string {
+	const named = 5
+	if len(paths) > named {
+		return strings.Join(paths[:named], ", ") + ", …"
+	}
+	return strings.Join(paths, ", ")
 }
 
 // adopt has the manifest stand for the edit, which the overlay may forget then.
@@ -182,7 +211,6 @@ func (p *Plan) noteShadowed() {
 	if len(p.Shadowed) == 0 {
 		return
 	}
-	const named = 5
 	var changed []string
 	for _, s := range p.Shadowed {
 		if s.Changed {
@@ -191,11 +219,7 @@ func (p *Plan) noteShadowed() {
 	}
 	text := "they cover " + count(len(p.Shadowed), "file")
 	if n := len(changed); n > 0 {
-		list := strings.Join(changed[:min(n, named)], ", ")
-		if n > named {
-			list += ", …"
-		}
-		text += fmt.Sprintf(", %d of which this deploy adds or changes, and visitors will not see that (%s)", n, list)
+		text += fmt.Sprintf(", %d of which this deploy adds or changes, and visitors will not see that (%s)", n, someOf(changed))
 	}
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: text, Fix: "kv-sync pull brings them into git"})
 }
