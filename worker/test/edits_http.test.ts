@@ -1,6 +1,7 @@
 // The HTTP interface, over the wire as curl and editors use it.
 
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { sha256Hex } from "./encode";
 import type { Ask } from "./platform";
@@ -104,6 +105,21 @@ describe("the HTTP interface", () => {
     assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, 'a tag, which is not the word *');
     assert.equal((await ask("/whole.txt")).body, "whole");
     assert.equal((await put("/whole.txt", "new", { "if-unmodified-since": modified, "if-match": quoted("whole"), "content-encoding": "identity" })).status, 204);
+  });
+
+  it("writes nothing of a body that is cut off", async () => {
+    await put("/cut.txt", "whole");
+    for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
+          socket.write(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
+          setTimeout(() => socket.end(), 50);
+        });
+        socket.on("data", () => undefined).on("error", () => undefined).on("close", () => resolve());
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal((await ask("/cut.txt")).body, "whole");
   });
 
   it("takes what curl sends of a file", async () => {
