@@ -95,7 +95,7 @@ export interface OverlayObject {
   read(site: string, known: number | undefined): Promise<{ revision: number; manifest: Uint8Array } | null>;
   /**
    * Drops entries that a deployed manifest has adopted, where they still are
-   * those writes: two minutes later, for elsewhere the version before, which does
+   * those writes: five minutes later, for elsewhere the version before, which does
    * not have them, may still answer. Until then everybody is told of them.
    */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;

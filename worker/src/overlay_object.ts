@@ -26,11 +26,11 @@ const firstRetry = 1_000;
 const longestRetry = 5 * 60_000;
 
 /**
- * For how long what is adopted stays. A switch takes up to a minute to reach
- * every location; until then the version before answers there, which does not
- * have it, and would show what was there before the edit.
+ * For how long what is adopted stays. A switch takes a minute to reach every
+ * location, and that of a project two; until then the version before answers
+ * there, which does not have it, and would show what was there before the edit.
  */
-const beforeDrop = 2 * 60_000;
+const beforeDrop = 5 * 60_000;
 
 /** How often garbage is looked for, and when next where there is more of it. */
 const betweenCollections = 24 * 3_600_000;

@@ -124,7 +124,7 @@ describe("a project's binding", () => {
     const [put] = await values("shop", { write: true }, ["put", "/other.txt", "x"]);
     assert.equal(put!["ok"], true);
     assert.ok(record("shop")!.entries.some(({ path }) => path === "/same.txt"), "elsewhere the version before may still answer");
-    await companion("project/shop", "look", ["project/shop", []], 2 * 60_000);
+    await companion("project/shop", "look", ["project/shop", []], 5 * 60_000);
     await companion("project/shop", "ring", []);
     await until(() => !record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the adopted entry's end");
     assert.ok(record("shop")!.entries.some(({ path }) => path === "/kept.txt"));
