@@ -238,9 +238,9 @@ describe("what is adopted", () => {
     // The version before has nothing deployed there; the one that is live has what it adopted, or has deleted it.
     await commit(change("/a", undefined, { deployed: null }));
     await commit(change("/b", undefined, { deployed: sha256Hex("b"), adopted: b.nonce }));
-    await commit(change("/c", undefined, { deployed: null, adopted: c.nonce }));
+    await commit(change("/c", undefined, { deployed: null, adopted: c.nonce }), change("/d", "d"));
     assert.deepEqual(await look("/a", "/b", "/c"), ["tombstone", "tombstone", sha256Hex("c")]);
-    assert.deepEqual(await later(), ["/a", "/b"]);
+    assert.deepEqual(await later(), ["/a", "/b", "/d"]);
   });
 });
 
