@@ -5,53 +5,28 @@
 # On a terminal the site stays up until Ctrl-C; elsewhere the demo ends by itself.
 set -euo pipefail
 
-here="$(cd "$(dirname "$0")/.." && pwd)"
-export PATH="${KV_SYNC_BIN:-$here/bin}:$PATH"
-work="$(mktemp -d)"
-dev=
-end() {
-  [ -z "$dev" ] || { kill "$dev" 2>/dev/null && wait "$dev" 2>/dev/null; } || true
-  rm -rf "$work"
-}
-trap end EXIT
-trap 'exit 130' INT TERM
-
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
+root="$(cd "$(dirname "$0")/.." && pwd)"
+. "$root/examples/stage.sh"
 page() { curl --silent --fail --max-time 10 "$url$1"; }
-check() { # check WHAT COMMAND…: the demo shows nothing that is not so
-  local what=$1; shift
-  "$@" > /dev/null || { echo "not so: $what" >&2; exit 1; }
-  echo "  ✓ $what"
-}
-commit() { git add -A; git -c user.name=Demo -c user.email=demo@example.com commit --quiet -m "$1"; }
 
 say "A site in a git repository"
-cp -r "$here/examples/site" "$work/site"
+cp -r "$root/examples/site" "$work/site"
 cd "$work/site"
 git init --quiet --initial-branch main .
 commit "The site"
 run git log --oneline
 
-say "Cloudflare's API on this machine"
-kv-sync dev > "$work/dev.log" 2>&1 &
-dev=$!
-for _ in $(seq 600); do
-  grep -q "is running" "$work/dev.log" && break
-  kill -0 "$dev" 2>/dev/null || { cat "$work/dev.log" >&2; exit 1; }
-  sleep 0.1
-done
-sed -n 1p "$work/dev.log"
+start_platform
 
 say "The commit goes live"
 run kv-sync deploy --local --name tides
-url="$(kv-sync deploy --local --name tides --json 2> /dev/null | sed -n 's/.*"url":"\(http[^"]*\)".*/\1/p')"
+url="$(site_url --name tides)"
 check "$url serves the page" grep -q "<h1>Tide tables</h1>" <(page /)
 check "/start redirects to the guide" grep -q "<h1>Guide</h1>" <(curl --silent --location "$url/start")
 check "what is not there is a 404 with the site's own page" grep -q "Out with the tide" <(curl --silent "$url/no/such/page")
 
 say "A second commit changes one file"
-sed -i.bak 's/Tide tables<\/h1>/Tide tables, corrected<\/h1>/' public/index.html && rm public/index.html.bak
+replace 's/Tide tables<\/h1>/Tide tables, corrected<\/h1>/' public/index.html
 commit "Correct the title"
 run kv-sync deploy --local --name tides
 check "the new page is live" grep -q "corrected</h1>" <(page /)
@@ -68,11 +43,4 @@ run kv-sync rollback --local --name tides
 check "the first page is live again" grep -q "<h1>Tide tables</h1>" <(page /)
 run kv-sync history --local --name tides
 
-if [ -t 1 ] && [ -z "${CI:-}" ]; then
-  say "The site: $url"
-  echo "Open it. Ctrl-C ends the demo."
-  wait "$dev"
-else
-  say "That was the demo; it is over, and $url answers no more."
-  echo "On a terminal the site stays up until Ctrl-C."
-fi
+stay "The site: $url"

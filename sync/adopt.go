@@ -36,6 +36,12 @@ func (u *underOverlay) has(edit *OverlayEntry) bool {
 	return is && live == edit.Nonce || willBe && next == edit.Nonce
 }
 
+// goes reports whether the edit is a page that no deploy before has had go.
+func (u *underOverlay) goes(edit *OverlayEntry) bool {
+	before, was := u.adopted[edit.Path]
+	return edit.Content != nil && !(was && before == edit.Nonce)
+}
+
 // planOverlay reads what was written at run time, once for each plan that
 // changes something, and lays it over the plan's manifest. It refuses what would
 // have visitors miss edits that they see now.
@@ -117,16 +123,20 @@ func (p *Plan) lay() {
 		m.Adopted = under.adopted
 		return
 	}
+	p.noteReturning()
 	changed := make(map[string]bool, len(p.Added)+len(p.Changed))
 	for _, c := range slices.Concat(p.Added, p.Changed) {
 		changed[c.Path] = true
 	}
+	var unpublished []string
 	for i := range under.edits {
 		edit := &under.edits[i]
 		deployed := m.at(edit.Path)
 		switch {
 		case under.has(edit):
-			p.noteUnpublished(edit, deployed)
+			if deployed == nil && under.goes(edit) {
+				unpublished = append(unpublished, edit.Path)
+			}
 			m.adopt(edit)
 		case edit.IsRules(): // it takes effect, and covers no file of its name
 		case edit.equals(deployed):
@@ -135,19 +145,48 @@ func (p *Plan) lay() {
 			p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
 		}
 	}
+	p.noteUnpublished(unpublished)
 	p.noteShadowed()
 }
 
-// noteUnpublished says that a page which was pulled goes with this deploy, unless
-// one before has had it go: whoever deleted it in git knows, and whoever keeps it
-// from being published should.
-func (p *Plan) noteUnpublished(edit *OverlayEntry, deployed *Asset) {
-	if before, was := p.under.adopted[edit.Path]; edit.Content == nil || deployed != nil || was && before == edit.Nonce {
+// noteUnpublished names the pages that were pulled and go with this deploy:
+// whoever deleted one in git knows, and whoever keeps it from being published
+// should.
+func (p *Plan) noteUnpublished(pages []string) {
+	if len(pages) == 0 {
 		return
 	}
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace,
-		Reason: fmt.Sprintf("%s was pulled into git, and this deploy does not publish it, so visitors will not find it any more", edit.Path),
-		Fix:    "commit its file, or take it out of .assetsignore, unless it was deleted on purpose"})
+		Reason: fmt.Sprintf("this deploy does not publish %s that came into git from there, so visitors will not find it any more (%s)", count(len(pages), "page"), someOf(pages)),
+		Fix:    "commit the file, or take it out of .assetsignore, unless it was deleted on purpose"})
+}
+
+// noteReturning says which new files were edits that the overlay has no more: of
+// a page that was made at run time and deleted there, it keeps nothing, and who
+// deleted it after it was pulled does not expect it back.
+func (p *Plan) noteReturning() {
+	var back []string
+	for _, c := range p.Added {
+		_, pulled := p.under.pulled[c.Path]
+		_, live := p.under.adopted[c.Path]
+		_, there := slices.BinarySearchFunc(p.under.edits, c.Path, func(e OverlayEntry, path string) int { return strings.Compare(e.Path, path) })
+		if pulled && !live && !there {
+			back = append(back, c.Path)
+		}
+	}
+	if len(back) > 0 {
+		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Fix: "take out of git what was deleted",
+			Reason: fmt.Sprintf("this deploy brings back %s that came into git from there, and that the overlay has no more (%s)", count(len(back), "file"), someOf(back))})
+	}
+}
+
+// someOf names the first few of many.
+func someOf(paths []string) string {
+	const named = 5
+	if len(paths) > named {
+		return fmt.Sprintf("%s and %d more", strings.Join(paths[:named], ", "), len(paths)-named)
+	}
+	return strings.Join(paths, ", ")
 }
 
 // adopt has the manifest stand for the edit, which the overlay may forget then.
@@ -186,7 +225,6 @@ func (p *Plan) noteShadowed() {
 	if len(p.Shadowed) == 0 {
 		return
 	}
-	const named = 5
 	var changed []string
 	for _, s := range p.Shadowed {
 		if s.Changed {
@@ -195,11 +233,7 @@ func (p *Plan) noteShadowed() {
 	}
 	text := "they cover " + count(len(p.Shadowed), "file")
 	if n := len(changed); n > 0 {
-		list := strings.Join(changed[:min(n, named)], ", ")
-		if n > named {
-			list += fmt.Sprintf(" and %d more", n-named)
-		}
-		text += ", and visitors will not see what this deploy adds or changes at " + list
+		text += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: text, Fix: "kv-sync pull brings them into git"})
 }

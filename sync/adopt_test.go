@@ -187,13 +187,34 @@ func TestPulledIsNotPublished(t *testing.T) {
 	w.edit(edit{path: "/page.html", body: "written", nonce: 1})
 	noticed := func(s *memory) bool {
 		s.pulled = map[string]kvsync.Nonce{"/page.html": {7: 1}}
-		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, "/page.html was pulled into git") })
+		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n kvsync.Problem) bool {
+			return strings.Contains(n.Reason, "does not publish 1 page that came into git from there")
+		})
 	}
 	if !noticed(h[1]) || adopted(w.manifest())["/page.html"] == "" {
 		t.Errorf("it is not said, or the edit stays: adopted %v", adopted(w.manifest()))
 	}
 	if noticed(h[2]) {
 		t.Error("it is said again")
+	}
+}
+
+// A page that was made at run time, pulled, and deleted at run time before what
+// was pulled is deployed, comes back: the overlay knows nothing of it by then.
+func TestPulledAndDeletedSince(t *testing.T) {
+	t.Parallel()
+	w := startOverlaid(t)
+	h := history(files{"/a": "a"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g2"})
+	w.mustDeploy(h[0])
+	w.edit(edit{path: "/kept", body: "k", nonce: 1})
+	h[1].pulled = map[string]kvsync.Nonce{"/kept": {7: 1}, "/since": {7: 2}}
+	h[2].pulled = h[1].pulled
+	res := w.mustDeploy(h[1])
+	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file that came into git from there, and that the overlay has no more (/since); take out of git what was deleted" {
+		t.Errorf("it says %v", n)
+	}
+	if res := w.mustDeploy(h[2]); len(res.Plan.Notices) > 0 {
+		t.Errorf("of what is live it says %v", res.Plan.Notices)
 	}
 }
 

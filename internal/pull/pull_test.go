@@ -278,6 +278,34 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	}
 }
 
+// TestFileAndFolder: what a site has under two names, of which git holds one, is
+// not noted as pulled where it is not in git; a deploy would drop it.
+func TestFileAndFolder(t *testing.T) {
+	top := repository(t)
+	branch, err := OpenBranch(top, "site", "edits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	folder, err := OpenWorkTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	entries := []kvsync.OverlayEntry{an("/a", "new", ""), an("/a-b", "new", ""), an("/a/b", "new", ""), an("/a/b/c", "new", "")}
+	from := written{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
+	for _, tree := range []Tree{branch, folder} {
+		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled) != 2 {
+			t.Errorf("%T: it is %+v, %v", tree, r, err)
+			continue
+		}
+		if r.Conflicts[0].Path != "/a/b" {
+			t.Errorf("%T: the conflict is %+v", tree, r.Conflicts[0])
+		}
+	}
+}
+
 // TestLineEndings: on Windows a work tree has CR LF where git has LF.
 func TestLineEndings(t *testing.T) {
 	dir := t.TempDir()

@@ -41,10 +41,15 @@ const reserved = "/_kv-sync/";
 const mostTags = 100;
 const longestTag = 200;
 
-/** What a response says of its body and of its way, or to one client alone, is no asset's to say. */
+/**
+ * What a response says of its body and of its way, or to one client alone, is no
+ * asset's to say; nor is for how long the platform's cache keeps it, which would
+ * outlast what is written next.
+ */
 const refusedHeaders = new Set([
   "set-cookie", "content-length", "content-type", "content-range", "content-encoding", "etag", "last-modified", "accept-ranges", "date", "age",
   "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+  "cloudflare-cdn-cache-control", "cdn-cache-control",
 ]);
 
 /** A path that may be written, in the one way to compose its letters. */

@@ -56,7 +56,7 @@ export class OverlayClient {
     return { entries: entries.filter((entry) => !this.#isAdopted(entry)), next: entries.length < options.limit ? undefined : entries.at(-1)!.path };
   }
 
-  /** Has the Durable Object drop what is adopted, so that it judges conditions by what is seen. */
+  /** Has the Durable Object drop what is adopted, also where nobody reads the overlay from KV. */
   async settle(): Promise<void> {
     if (this.#known.settled) return;
     const adopted = [...this.#site.meta.adopted].map(([path, nonce]) => ({ path, nonce }));
@@ -66,8 +66,10 @@ export class OverlayClient {
     this.#known.settled = true;
   }
 
-  commit(changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult> {
-    return this.#ask((object, site) => object.commit(site, changes, by));
+  commit(changes: Omit<OverlayChange, "adopted">[], by: { author?: string; message?: string }): Promise<CommitResult> {
+    const { adopted } = this.#site.meta;
+    const seen = changes.map((change): OverlayChange => ({ ...change, adopted: adopted.get(change.path) }));
+    return this.#ask((object, site) => object.commit(site, seen, by));
   }
 
   #isAdopted({ path, nonce }: OverlayEntry): boolean {

@@ -45,6 +45,12 @@ export interface OverlayChange {
   content: OverlayContent | undefined;
   /** The content hash of what is deployed at this pathname, as the caller sees it; null for nothing. */
   deployed: string | null;
+  /**
+   * The nonce of the write that what is deployed has adopted here, as the caller
+   * sees it: where the overlay still has that write, the caller does not see it,
+   * and neither do its conditions.
+   */
+  adopted?: string | undefined;
   onlyIf: Condition | undefined;
 }
 
@@ -77,7 +83,7 @@ export interface OverlayNamespace {
 export interface OverlayObject {
   /**
    * Makes the changes, in one transaction. Durable when it answers. A commit is
-   * known by the nonce of its first change: one that is sent again is made once.
+   * known by the path and nonce of its first change: one that is sent again is made once.
    * Nonces are of the last 12 hours, for an older body could be collected.
    */
   commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult>;
@@ -87,6 +93,10 @@ export interface OverlayObject {
   list(site: string, options: { prefix: string; after: string; limit: number }): Promise<OverlayEntry[]>;
   /** The overlay manifest, or null where its revision is the one that is known. */
   read(site: string, known: number | undefined): Promise<{ revision: number; manifest: Uint8Array } | null>;
-  /** Drops entries that the deployed manifest has adopted, where they still are those writes. */
+  /**
+   * Drops entries that a deployed manifest has adopted, where they still are
+   * those writes: five minutes later, for elsewhere the version before, which does
+   * not have them, may still answer. Until then everybody is told of them.
+   */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;
 }

@@ -25,6 +25,13 @@ const betweenPublications = 1_100;
 const firstRetry = 1_000;
 const longestRetry = 5 * 60_000;
 
+/**
+ * For how long what is adopted stays. A switch takes a minute to reach every
+ * location, and that of a project two; until then the version before answers
+ * there, which does not have it, and would show what was there before the edit.
+ */
+const beforeDrop = 5 * 60_000;
+
 /** How often garbage is looked for, and when next where there is more of it. */
 const betweenCollections = 24 * 3_600_000;
 const collectOn = 60_000;
@@ -58,25 +65,27 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
     this.#state(site);
     checkChanges(changes, by, now);
     const result = this.ctx.storage.transactionSync(() => this.#commit(site, changes, by, now));
-    if (result.ok) await this.#schedule(this.#state(site));
+    if (result.ok) await this.#hasten(site);
     return result;
   }
 
   #commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }, now: number): CommitResult {
     const store = this.#store;
     const state = this.#state(site);
-    const { nonce } = changes[0]!;
     // The reply was lost, and the binding asks again.
-    if (store.isMade(nonce)) return { ok: true, revision: state.revision, entries: changes.map((change) => madeOf(change, null, by, now)) };
+    if (store.isMade(changes[0]!)) return { ok: true, revision: state.revision, entries: changes.map((change) => madeOf(change, null, false, by, now)) };
 
     const before = changes.map(({ path }) => store.entry(path));
-    const failed = changes.findIndex(({ onlyIf, deployed }, i) => !holds(onlyIf, contentHash(before[i]!, deployed)));
-    if (failed >= 0) return { ok: false, failed, current: lean(before[failed]!) };
+    // As the caller has it, who hides what its deployed manifest has adopted.
+    const seen = changes.map(({ adopted }, i) => (before[i]?.nonce === adopted ? null : before[i]!));
+    const failed = changes.findIndex(({ onlyIf, deployed }, i) => !holds(onlyIf, contentHash(seen[i]!, deployed)));
+    if (failed >= 0) return { ok: false, failed, current: lean(seen[failed]!) };
 
-    const entries = changes.map((change, i) => madeOf(change, before[i]!, by, now));
-    if (!entries.some((entry, i) => entry ?? before[i])) return { ok: true, revision: state.revision, entries };
+    const entries = changes.map((change, i) => madeOf(change, seen[i]!, store.isDropped(change.path), by, now));
+    if (!entries.some((entry, i) => entry ?? seen[i])) return { ok: true, revision: state.revision, entries };
     entries.forEach((entry, i) => {
       const { path } = changes[i]!;
+      if (!entry && !seen[i]) return; // to delete nothing changes nothing
       store.replace(path, before[i]!, entry, now);
       add(state, before[i]!, -1);
       add(state, entry, 1);
@@ -84,7 +93,7 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
     checkTotals(state);
     state.revision++;
     store.setState(state);
-    store.noteMade(nonce, now);
+    store.noteMade(changes[0]!, now);
     return { ok: true, revision: state.revision, entries: entries.map(lean) };
   }
 
@@ -110,32 +119,42 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
   }
 
   async drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void> {
-    const now = this.#now();
+    const due = this.#now() + beforeDrop;
     this.#state(site);
-    const dropped = this.ctx.storage.transactionSync(() => {
-      const state = this.#state(site);
-      let dropped = 0;
+    this.ctx.storage.transactionSync(() => {
       for (const { path, nonce } of adopted) {
-        const entry = this.#store.entry(path);
-        if (entry?.nonce !== nonce) continue;
-        this.#store.replace(path, entry, null, now);
-        add(state, entry, -1);
-        dropped++;
+        if (this.#store.entry(path)?.nonce === nonce) this.#store.noteDrop(path, due);
       }
-      if (dropped > 0) this.#store.setState({ ...state, revision: state.revision + 1 });
-      return dropped;
     });
-    if (dropped > 0) await this.#schedule(this.#state(site));
+    await this.#hasten(site);
   }
 
-  /** Publishes what is not, and looks for garbage. What fails is tried again later, for as long as it takes. */
+  /** Removes the entries whose time has come, if nothing was written over them since. */
+  #drop(now: number): void {
+    this.ctx.storage.transactionSync(() => {
+      const paths = this.#store.dueDrops(now);
+      if (paths.length === 0) return;
+      const state = this.#store.state!;
+      for (const path of paths) {
+        const entry = this.#store.entry(path);
+        this.#store.replace(path, entry, null, now);
+        add(state, entry, -1);
+      }
+      state.revision++;
+      this.#store.setState(state);
+    });
+  }
+
+  /** Drops what is deployed by now, publishes what is not, and looks for garbage. What fails is tried again later, for as long as it takes. */
   override async alarm(): Promise<void> {
     // Whatever ends this process in the middle, there is an alarm.
     await this.ctx.storage.setAlarm(Date.now() + safetyNet);
+    this.#drop(this.#now());
     const { state } = this.#store;
     if (!state) return;
-    const collecting = state.collectAt <= this.#now();
-    if (collecting || (isBehind(state) && state.publishAt <= this.#now())) await this.#publish(state);
+    const ready = state.publishAt <= this.#now();
+    const collecting = ready && state.collectAt <= this.#now();
+    if (collecting || (ready && isBehind(state))) await this.#publish(state);
     // A manifest that KV still shows may name what was replaced.
     if (collecting && !isBehind(this.#state(state.site))) await this.#collect(state);
     await this.#schedule(this.#state(state.site));
@@ -195,8 +214,21 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
 
   /** Sets the alarm to what has to be done next. There is always something: garbage is looked for once a day. */
   async #schedule(state: OverlayState): Promise<void> {
-    const due = isBehind(state) ? Math.min(state.publishAt, state.collectAt) : state.collectAt;
-    await this.ctx.storage.setAlarm(Date.now() + Math.max(due - this.#now(), 0));
+    await this.ctx.storage.setAlarm(this.#nextAlarm(state));
+  }
+
+  /** Has the alarm come in time for what a call brought. One that is set already stays, or a stream of calls would put it off. */
+  async #hasten(site: string): Promise<void> {
+    const next = this.#nextAlarm(this.#state(site));
+    const set = await this.ctx.storage.getAlarm();
+    if (set === null || next < set) await this.ctx.storage.setAlarm(next);
+  }
+
+  #nextAlarm(state: OverlayState): number {
+    const { publishAt, collectAt } = state;
+    // What is collected is published first, which waits after a failure.
+    const due = Math.min(isBehind(state) ? publishAt : Math.max(collectAt, publishAt), this.#store.nextDrop ?? Infinity);
+    return Date.now() + Math.max(due - this.#now(), 0);
   }
 }
 
@@ -209,9 +241,19 @@ function contentHash(entry: OverlayEntry | null, deployed: string | null): strin
   return entry ? (entry.content?.hash ?? null) : deployed;
 }
 
-/** The entry that a change makes; null where it leaves nothing, not even a tombstone. */
-function madeOf({ path, nonce, content, deployed }: OverlayChange, before: OverlayEntry | null, by: { author?: string; message?: string }, now: number): OverlayEntry | null {
-  if (!content && deployed === null) return null;
+/**
+ * The entry that a change makes; null where it leaves nothing, not even a
+ * tombstone. Where what was there is dropped, another version than the caller's
+ * has it deployed, and a tombstone is needed though the caller's has nothing.
+ */
+function madeOf(
+  { path, nonce, content, deployed }: OverlayChange,
+  before: OverlayEntry | null,
+  isDropped: boolean,
+  by: { author?: string; message?: string },
+  now: number,
+): OverlayEntry | null {
+  if (!content && deployed === null && !(before && isDropped)) return null;
   const was = [contentHash(before, deployed), ...(before?.was ?? [])];
   // What was deployed at first is what a pull compares with, so it stays.
   if (was.length > mostBefore) was.splice(mostBefore - 1, was.length - mostBefore);

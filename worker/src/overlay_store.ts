@@ -38,8 +38,10 @@ export class OverlayStore {
       CREATE TABLE IF NOT EXISTS entries (path TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID;
       -- Every blob that a commit named, as hash.nonce: replaced is when its entry went, NULL while it is there.
       CREATE TABLE IF NOT EXISTS blobs (blob TEXT PRIMARY KEY, replaced INTEGER) WITHOUT ROWID;
-      -- By the nonce of their first change, so that one that is sent again is made once.
-      CREATE TABLE IF NOT EXISTS commits (nonce TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+      -- By their first write, as nonce and path, so that one that is sent again is made once.
+      CREATE TABLE IF NOT EXISTS commits (first TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
+      -- Entries that are deployed by now, and when they go.
+      CREATE TABLE IF NOT EXISTS drops (path TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
     `);
   }
 
@@ -72,6 +74,27 @@ export class OverlayStore {
     for (const blob of blobsOf(entry)) this.#sql.exec("INSERT INTO blobs VALUES (?, NULL)", blob);
     if (entry) this.#sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", path, JSON.stringify(entry));
     else this.#sql.exec("DELETE FROM entries WHERE path = ?", path);
+    this.#sql.exec("DELETE FROM drops WHERE path = ?", path);
+  }
+
+  /** Notes when an entry goes, if it is still there then. Of several times the first counts. */
+  noteDrop(path: string, due: number): void {
+    this.#sql.exec("INSERT OR IGNORE INTO drops VALUES (?, ?)", path, due);
+  }
+
+  /** Whether an entry is noted to go. */
+  isDropped(path: string): boolean {
+    return this.#sql.exec("SELECT 1 FROM drops WHERE path = ?", path).toArray().length > 0;
+  }
+
+  /** When the next entries go; undefined where none is noted. */
+  get nextDrop(): number | undefined {
+    return this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM drops").one().due ?? undefined;
+  }
+
+  /** The paths of entries whose time has come. */
+  dueDrops(now: number): string[] {
+    return this.#sql.exec<{ path: string }>("SELECT path FROM drops WHERE due <= ?", now).toArray().map(({ path }) => path);
   }
 
   /** Whether no entry names a blob, or has named it since a time. */
@@ -80,13 +103,13 @@ export class OverlayStore {
     return !row || (row.replaced !== null && row.replaced < since);
   }
 
-  /** Whether a commit was made before. */
-  isMade(nonce: string): boolean {
-    return this.#sql.exec("SELECT 1 FROM commits WHERE nonce = ?", nonce).toArray().length > 0;
+  /** Whether a commit was made before, by its first write. (Among the nonces of one second, two of different paths may be equal.) */
+  isMade({ nonce, path }: { nonce: string; path: string }): boolean {
+    return this.#sql.exec("SELECT 1 FROM commits WHERE first = ?", `${nonce} ${path}`).toArray().length > 0;
   }
 
-  noteMade(nonce: string, now: number): void {
-    this.#sql.exec("INSERT INTO commits VALUES (?, ?)", nonce, now);
+  noteMade({ nonce, path }: { nonce: string; path: string }, now: number): void {
+    this.#sql.exec("INSERT INTO commits VALUES (?, ?)", `${nonce} ${path}`, now);
   }
 
   /** Forgets blobs that were replaced, and commits that were made, before a time. */

@@ -72,6 +72,8 @@ async function calls(project: string, assets: object, ...calls: Call[]): Promise
   assert.equal(status, 200, platform.log);
   return JSON.parse(body) as Outcome[];
 }
+const companion = (name: string, method: string, args: unknown[], ahead?: number) =>
+  platform.ask("companion", "/", { method: "POST", body: JSON.stringify({ name, method, args, ahead }) });
 const values = async (...args: Parameters<typeof calls>) =>
   (await calls(...args)).map((outcome) => {
     assert.ok("value" in outcome, JSON.stringify(outcome));
@@ -121,6 +123,9 @@ describe("a project's binding", () => {
     assert.equal(list!.assets.find(({ path }) => path === "/same.txt")!.layer, "deployed");
     const [put] = await values("shop", { write: true }, ["put", "/other.txt", "x"]);
     assert.equal(put!["ok"], true);
+    assert.ok(record("shop")!.entries.some(({ path }) => path === "/same.txt"), "elsewhere the version before may still answer");
+    await companion("project/shop", "look", ["project/shop", []], 5 * 60_000);
+    await companion("project/shop", "ring", []);
     await until(() => !record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the adopted entry's end");
     assert.ok(record("shop")!.entries.some(({ path }) => path === "/kept.txt"));
   });

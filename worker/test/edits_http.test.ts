@@ -1,6 +1,7 @@
 // The HTTP interface, over the wire as curl and editors use it.
 
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { sha256Hex } from "./encode";
 import type { Ask } from "./platform";
@@ -37,6 +38,12 @@ describe("the HTTP interface", () => {
     assert.equal((await world.platform.ask("blog", `${below}/index.html`)).status, 401);
     assert.equal((await ask("/index.html", { headers: { authorization: `bearer ${token}` } })).status, 200);
     assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
+  });
+
+  it("looks at a long header once", async () => {
+    const begun = Date.now();
+    for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+    assert.ok(Date.now() - begun < 500, `${Date.now() - begun} ms`);
   });
 
   it("leaves other paths to the site", async () => {
@@ -86,6 +93,33 @@ describe("the HTTP interface", () => {
     assert.deepEqual((await status({ "if-match": now }, "DELETE"))[0], 204);
     assert.deepEqual(await status({ "if-match": "*" }), [412, undefined]);
     assert.deepEqual(await status({ "if-none-match": "*" }), [201, now]);
+  });
+
+  it("refuses what it would take for something else, lest what is there be lost", async () => {
+    await put("/whole.txt", "whole");
+    const modified = (await ask("/whole.txt")).headers["last-modified"]!;
+    assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
+    assert.equal((await put("/whole.txt", "packed", { "content-encoding": "gzip" })).status, 415);
+    assert.equal((await put("/whole.txt", "late", { "if-unmodified-since": modified })).status, 400);
+    assert.equal((await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status, 400);
+    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, 'a tag, which is not the word *');
+    assert.equal((await ask("/whole.txt")).body, "whole");
+    assert.equal((await put("/whole.txt", "new", { "if-unmodified-since": modified, "if-match": quoted("whole"), "content-encoding": "identity" })).status, 204);
+  });
+
+  it("writes nothing of a body that is cut off", async () => {
+    await put("/cut.txt", "whole");
+    for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
+          socket.write(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
+          setTimeout(() => socket.end(), 50);
+        });
+        socket.on("data", () => undefined).on("error", () => undefined).on("close", () => resolve());
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal((await ask("/cut.txt")).body, "whole");
   });
 
   it("takes what curl sends of a file", async () => {

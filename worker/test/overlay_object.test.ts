@@ -102,12 +102,36 @@ describe("what is committed", () => {
     assert.equal((await world.published(site)).entries.length, 2, "what came while it was published is published too");
   });
 
+  it("puts no alarm off by the commits that come, however many", async () => {
+    const commitsDuring = new Promise<void>((resolve) => {
+      world.platform.kv.hold = (key) => (key.endsWith("/o/current") ? new Promise((go) => (resolve(), setTimeout(go, 1_500))) : undefined);
+    });
+    await commit(change("/a", "a"));
+    await commitsDuring;
+    const alarms: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      await commit(change("/a", `a${i}`));
+      alarms.push(await object<number>("alarmAt"));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(Math.max(...alarms) - Math.min(...alarms) < 25, String(alarms));
+    await world.published(site);
+  });
+
   it("is made once, however often it is sent", async () => {
     const [first, removal] = [change("/a", "a", { onlyIf: { isNot: ["*"] } }), change("/b", undefined, { onlyIf: { is: ["*"] } })];
     await commit(change("/b", "b"));
     for (let i = 0; i < 2; i++) assert.deepEqual(await commit(first).then(({ ok }) => ok), true);
     for (let i = 0; i < 2; i++) assert.deepEqual(await commit(removal).then(({ ok }) => ok), true);
     assert.deepEqual([await look("/a", "/b"), (await world.published(site)).revision], [[sha256Hex("a"), null], 3]);
+  });
+
+  it("is not taken for another whose nonce is the same by chance", async () => {
+    const one = change("/a", "a");
+    await commit(one);
+    await commit(change("/b", "b", { nonce: one.nonce }));
+    await commit(change("/a", undefined, { deployed: sha256Hex("a") }));
+    assert.deepEqual(await look("/a", "/b"), ["tombstone", sha256Hex("b")]);
   });
 
   it("is all or nothing", async () => {
@@ -136,15 +160,87 @@ describe("what is committed", () => {
     assert.equal(await object("read", site, revision), null);
   });
 
-  it("is dropped once it is deployed, unless it was written anew", async () => {
-    const [a, b] = [change("/a", "a"), change("/b", "b")];
-    await commit(a, b);
+});
+
+describe("what is adopted", () => {
+  const minute = 60_000;
+  const adopted = ({ path, nonce }: OverlayChange) => ({ path, nonce });
+  const drop = (...changes: OverlayChange[]) => object("drop", site, changes.map(adopted));
+  /** Brings the time when what is dropped now goes, and waits for the publication. */
+  const later = async () => {
+    await at(5 * minute + 1_000);
+    await alarm();
+    return (await world.published(site)).entries.map(({ path }) => path);
+  };
+
+  it("is dropped five minutes later, unless it was written anew", async () => {
+    const [a, b, c] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
+    await commit(a, b, c);
     await commit(change("/b", "newer"));
-    await object("drop", site, [{ path: "/a", nonce: a.nonce }, { path: "/b", nonce: b.nonce }, { path: "/none", nonce: a.nonce }]);
-    assert.deepEqual(await look("/a", "/b"), [null, sha256Hex("newer")]);
     const { revision } = await world.published(site);
-    await object("drop", site, [{ path: "/a", nonce: a.nonce }]);
-    assert.equal((await world.published(site)).revision, revision, "nothing to drop is nothing new");
+    await drop(a, b, c, change("/none", "none"));
+    await at(minute);
+    await drop(a); // another isolate
+    await commit(change("/c", "newer"));
+    await alarm();
+    assert.deepEqual(await look("/a", "/b", "/c"), [sha256Hex("a"), sha256Hex("newer"), sha256Hex("newer")]);
+    const next = (await object<number>("alarmAt")) - Date.now();
+    assert.ok(next > 3 * minute && next <= 4 * minute, `${next}`);
+    assert.deepEqual(await later(), ["/b", "/c"]);
+    assert.deepEqual(await look("/a", "/b", "/c"), [null, sha256Hex("newer"), sha256Hex("newer")]);
+    await drop(a);
+    await alarm();
+    assert.equal((await world.published(site)).revision, revision + 2, "nothing to drop is nothing new");
+  });
+
+  it("is dropped though the process ends in between", async () => {
+    const a = change("/a", "a");
+    await commit(a);
+    await drop(a);
+    await world.published(site);
+    await object("query", `UPDATE drops SET due = ${Date.now()}`);
+    await world.platform.kill();
+    await world.platform.restart();
+    await look("/b");
+    await until(() => world.record(site)?.entries.length === 0, "the entry's end");
+  });
+
+  it("is not seen by a write of a version that has it, and by others is", async () => {
+    const e = change("/a", "edit");
+    const deployed = sha256Hex("mended after the pull");
+    await commit(e);
+    await drop(e);
+    const edit = sha256Hex("edit");
+    const failed = async (onlyIf: object, more: object) => {
+      const result = await commit(change("/a", "x", { onlyIf, ...more }));
+      return !result.ok && (result.current?.content?.hash ?? null);
+    };
+    const knows = { deployed, adopted: e.nonce };
+    assert.equal(await failed({ is: [edit] }, knows), null);
+    assert.equal(await failed({ isNot: ["*"] }, knows), null);
+    assert.equal(await failed({ is: [deployed] }, { deployed: null }), edit);
+    assert.equal(await failed({ isNot: ["*"] }, { deployed: null }), edit);
+    const old = await commit(change("/a", "old's", { deployed: null, onlyIf: { is: [edit] } }));
+    assert.deepEqual(old.ok && old.entries[0]?.was, [edit, null]);
+
+    const f = change("/f", "edit");
+    await commit(f);
+    await drop(f);
+    const next = await commit(change("/f", "new's", { deployed, adopted: f.nonce, onlyIf: { is: [deployed] } }));
+    assert.deepEqual(next.ok && next.entries[0]?.was, [deployed]);
+    assert.deepEqual(await later(), ["/a", "/f"]);
+  });
+
+  it("is deleted for every version", async () => {
+    const [a, b, c] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
+    await commit(a, b, c);
+    await drop(a, b, c);
+    // The version before has nothing deployed there; the one that is live has what it adopted, or has deleted it.
+    await commit(change("/a", undefined, { deployed: null }));
+    await commit(change("/b", undefined, { deployed: sha256Hex("b"), adopted: b.nonce }));
+    await commit(change("/c", undefined, { deployed: null, adopted: c.nonce }), change("/d", "d"));
+    assert.deepEqual(await look("/a", "/b", "/c"), ["tombstone", "tombstone", sha256Hex("c")]);
+    assert.deepEqual(await later(), ["/a", "/b", "/d"]);
   });
 });
 
@@ -260,8 +356,18 @@ describe("garbage", () => {
     for (const left of [800, 300, 0]) {
       await alarm();
       assert.equal(stored(), left);
-      await object("query", `UPDATE state SET state = json_set(state, '$.collectAt', 0)`);
+      await object("query", `UPDATE state SET state = json_set(state, '$.collectAt', 0, '$.publishAt', 0)`);
     }
+  });
+
+  it("waits, where KV fails, as the publication does", async () => {
+    await commit(change("/a", "a"));
+    await world.published(site);
+    world.platform.kv.refuse = () => 500;
+    await at(25 * hour);
+    await alarm();
+    const next = (await object<number>("alarmAt")) - Date.now();
+    assert.ok(next > 500 && next <= 1_000, `${next}`);
   });
 
   it("is looked for once a day, and then what KV lost is published again", async () => {
