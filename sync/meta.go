@@ -40,6 +40,9 @@ type Meta struct {
 	Files int `json:"files,omitempty"`
 	// Overlay is nil where the site has none.
 	Overlay *MetaOverlay `json:"overlay,omitempty"`
+	// Index is the hash of the index that the code holds, in hexadecimal, where
+	// the layout is [LayoutKVAssets]; else "".
+	Index string `json:"index,omitempty"`
 
 	keeps []Ref // see [Version.Keeps]
 }
@@ -55,6 +58,15 @@ func (m *Meta) kind() string {
 		return kind
 	}
 	return "folder"
+}
+
+// indexHash is the hash of the index that the version's code holds.
+func (m *Meta) indexHash() (h Hash, ok bool) {
+	if m == nil || len(m.Index) != 2*len(h) {
+		return h, false
+	}
+	_, err := hex.Decode(h[:], []byte(m.Index))
+	return h, err == nil
 }
 
 // metaOf reads the KV_SYNC binding of a version of this site. A version

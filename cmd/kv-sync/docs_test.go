@@ -38,7 +38,7 @@ var command = regexp.MustCompile("(?m)(?:^\\$ |`)kv-sync ([a-z][^`\n]*)")
 
 // Every command that the documents show can be typed as it stands there.
 func TestDocumentedCommands(t *testing.T) {
-	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard})
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, &commandLine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestDocumentedCommands(t *testing.T) {
 
 // docs/commands.md names every flag, and no other.
 func TestDocumentedFlags(t *testing.T) {
-	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard})
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, &commandLine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,11 @@ func TestDocumentedFlags(t *testing.T) {
 		}
 	}
 	walk(parser.Model.Node)
+	bare, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, &bareCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk(bare.Model.Node)
 	documented := map[string]bool{}
 	for _, f := range regexp.MustCompile("[`\\s\\[](--[a-z-]+)").FindAllStringSubmatch(documents(t)["docs/commands.md"], -1) {
 		documented[f[1]] = true

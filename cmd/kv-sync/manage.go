@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/config"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -31,13 +34,26 @@ func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
 
 type pruneCommand struct {
 	siteFlags
+	kvAssetsPruneFlags
 	DryRun bool `help:"Only list what would be deleted."`
+}
+
+// kvAssetsPruneFlags are for the layout kv-assets alone.
+type kvAssetsPruneFlags struct {
+	Force      bool `help:"Layout kv-assets: prune although the active Worker does not carry the newest index, or nobody can tell."`
+	Unrecorded bool `help:"Layout kv-assets: delete, too, what looks like a file of the Rust kv-sync and no index of ours ever named."`
 }
 
 // Run prunes.
 func (c *pruneCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "prune", dry: c.DryRun, site: c.siteFlags}
 	return t.on(ctx, s, func(se *session) error {
+		if se.site.Settings().Layout == kvsync.LayoutKVAssets {
+			return se.pruneKVAssets(ctx, config.DefaultIndex, c.kvAssetsPruneFlags, c.DryRun)
+		}
+		if c.Force || c.Unrecorded {
+			return &app.UsageError{Err: errors.New(`--force and --unrecorded are for the layout "kv-assets"`), Fix: "leave them out"}
+		}
 		pruned, err := se.site.Prune(ctx, c.DryRun)
 		se.report.AddPruned(pruned)
 		if err != nil {

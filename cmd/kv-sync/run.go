@@ -57,6 +57,9 @@ func run(ctx context.Context, args []string, s streams) int {
 		return 0
 	}
 	term.New(s.out, s.err, s.getenv).Failure(f)
+	if bare := (*bareError)(nil); errors.As(err, &bare) && f.Kind != app.KindInterrupted {
+		return bareFailed
+	}
 	// A command that got as far as its report has printed it.
 	var reported *reportedError
 	if !errors.As(err, &reported) && slices.Contains(args, "--json") {
@@ -75,7 +78,11 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func parse(ctx context.Context, args []string, s streams) (err error) {
-	if len(args) == 0 {
+	var grammar any = &commandLine{}
+	switch {
+	case bare(args):
+		grammar = &bareCommand{}
+	case len(args) == 0:
 		args = []string{"--help"}
 	}
 	// kong asks to exit in the middle of parsing, after it has printed help.
@@ -88,7 +95,7 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 			panic(p)
 		}
 	}()
-	parser, err := newParser(ctx, s)
+	parser, err := newParser(ctx, s, grammar)
 	if err != nil {
 		return err
 	}
@@ -99,9 +106,9 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	return chosen.Run()
 }
 
-// newParser knows the command line.
-func newParser(ctx context.Context, s streams) (*kong.Kong, error) {
-	return kong.New(&commandLine{},
+// newParser knows a command line: that with commands, or the bare one.
+func newParser(ctx context.Context, s streams, grammar any) (*kong.Kong, error) {
+	return kong.New(grammar,
 		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),

@@ -52,6 +52,8 @@ type task struct {
 	dry     bool
 	site    siteFlags
 	source  *sourceFlags // nil: no source is read
+	// bare is the command line of the Rust kv-sync.
+	bare bool
 	// shared is what it has in common with other tasks; nil is nothing.
 	shared *app.Shared
 }
@@ -110,7 +112,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	cache, _ := os.UserCacheDir() // without one nothing is cached
 	in := app.Inputs{
 		Name: t.site.Name, Project: t.site.Project, Shared: t.shared, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
-		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil,
+		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil, Bare: t.bare,
 		Progress: func(p kvsync.Progress) {
 			if p.Plan != nil {
 				allowFor(p.Plan)

@@ -34,7 +34,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 	if in.DeployedOnly && in.Directory == "" {
 		flags["directory"] = "."
 	}
-	from := config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv}
+	from := config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv, Bare: in.Bare}
 	if in.Commit != "" {
 		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: in.Commit, Getenv: in.Getenv})
 		if err != nil {
@@ -77,6 +77,9 @@ func engineConfig(set *config.Settings) kvsync.Config {
 		c.Namespace = set.Namespace
 	} else {
 		c.NamespaceTitle = set.Namespace
+	}
+	if set.Layout == kvsync.LayoutKVAssets && set.Namespace == "" {
+		c.NamespaceTitle = kvsync.KVAssetsNamespace(set.Name)
 	}
 	return c
 }

@@ -47,6 +47,8 @@ type Inputs struct {
 	// DeployedOnly is for what reads no source (rollback, history …): a project
 	// without a site to publish is no mistake then.
 	DeployedOnly bool
+	// Bare reads the configuration as the Rust kv-sync does, and takes its layout.
+	Bare bool
 	// CacheDir is the user's cache folder; "" is the system's.
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.
@@ -126,7 +128,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
 	}
 	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.settings.Token.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
+		Token: s.settings.Token.Reveal(), Email: s.settings.Email, APIKey: s.settings.APIKey.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
 	})
 	if err != nil {
 		return nil, usage(err)
@@ -232,6 +234,13 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
 	if err := s.offers("prune"); err != nil {
 		return nil, err
+	}
+	if s.byKVAssets() {
+		p, err := s.PruneKVAssets(ctx, KVAssetsPrune{Output: config.DefaultIndex, DryRun: dry})
+		if err != nil {
+			return nil, err
+		}
+		return &p.Pruned, nil
 	}
 	e, err := s.reach()
 	if err != nil {

@@ -33,11 +33,16 @@ const (
 	DefaultStall = 60 * time.Second
 )
 
-// Options say how to reach an account. Only Token and AccountID are required.
+// Options say how to reach an account. Only AccountID is required, and Token or
+// in its place Email and APIKey.
 type Options struct {
 	// Token is an API token with the permissions Workers KV Storage: Edit and
 	// Workers Scripts: Edit. It appears in no error, log line or printed value.
-	Token     string `json:"-"`
+	Token string `json:"-"`
+	// Email and APIKey are a user and their Global API Key, which may do all that
+	// the user may. Where there is a Token they do not count.
+	Email     string `json:"-"`
+	APIKey    string `json:"-"`
 	AccountID string
 	// BaseURL is DefaultBaseURL if empty. It must be https unless its host is
 	// this machine, for every request to it carries the token.
@@ -93,11 +98,16 @@ var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // New returns the account. It sends nothing: Verify does.
 func New(o Options) (*Account, error) {
-	token := strings.TrimSpace(o.Token)
+	secret, token := strings.TrimSpace(o.Token), true
+	if secret == "" && o.Email != "" {
+		secret, token = strings.TrimSpace(o.APIKey), false
+	}
 	switch {
-	case token == "":
+	case secret == "" && !token:
+		return nil, errors.New("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better CLOUDFLARE_API_TOKEN to a token from https://dash.cloudflare.com/profile/api-tokens")
+	case secret == "":
 		return nil, errors.New("there is no API token: set CLOUDFLARE_API_TOKEN to one from https://dash.cloudflare.com/profile/api-tokens")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.ContainsFunc(secret+o.Email, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("the API token contains a space, a line break or a character that no token has: copy it again")
 	case o.AccountID == "":
 		return nil, errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your Cloudflare dashboard")
@@ -124,11 +134,17 @@ func New(o Options) (*Account, error) {
 			// answer reads like success.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
-		scrub:     func(s string) string { return strings.ReplaceAll(s, token, "***") },
+		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) },
+		scrub:     func(s string) string { return strings.ReplaceAll(s, secret, "***") },
 		log:       o.Log,
 		tries:     o.Tries,
 		stall:     o.Stall,
+	}
+	if !token {
+		a.authorize = func(r *http.Request) {
+			r.Header.Set("X-Auth-Email", o.Email)
+			r.Header.Set("X-Auth-Key", secret)
+		}
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

@@ -37,7 +37,7 @@ var keys = []key{
 	{"directory", []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"}, true, text(func(s *Settings) *string { return &s.Directory })},
 	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
-	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content", "pathname")},
+	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content", "pathname", "kv-assets")},
 	{"account-id", []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"}, true, setAccount},
 	{"config", []string{"KV_SYNC_CONFIG"}, true, ignoreHere},
 	{"env", []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"}, true, text(func(s *Settings) *string { return &s.Environment })},
@@ -54,6 +54,8 @@ var keys = []key{
 	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
 	{"branch", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
 	{"api-token", []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN"}, false, setToken},
+	{"api-email", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false, setEmail},
+	{"api-key", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false, setAPIKey},
 	{"api-base-url", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},
 }
 
@@ -205,6 +207,22 @@ func setToken(s *Settings, v string) error {
 		return fmt.Errorf("it has blanks or line breaks; copy it again")
 	}
 	s.Token = Secret(v)
+	return nil
+}
+
+func setEmail(s *Settings, v string) error {
+	if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 || !strings.Contains(v, "@") {
+		return fmt.Errorf("write the e-mail address of the account's user")
+	}
+	s.Email = v
+	return nil
+}
+
+func setAPIKey(s *Settings, v string) error {
+	if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+		return fmt.Errorf("it has blanks or line breaks; copy it again")
+	}
+	s.APIKey = Secret(v)
 	return nil
 }
 

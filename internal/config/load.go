@@ -158,8 +158,11 @@ func (l *loader) winner(k key, own map[string]given, w *wranglerFile) (given, bo
 func (l *loader) set(k key, v given) {
 	if err := k.set(l.s, v.text); err != nil {
 		reason := fmt.Sprintf("%s is %.60q", k.name, v.text)
-		if k.name == "api-token" {
+		switch k.name {
+		case "api-token":
 			reason = "the API token cannot be right"
+		case "api-key":
+			reason = "the API key cannot be right"
 		}
 		l.errors = append(l.errors, v.from.problem(reason, err.Error()))
 		return
@@ -172,7 +175,7 @@ func (l *loader) variable(k key) (given, bool) {
 	if l.in.Getenv == nil {
 		return given{}, false
 	}
-	for _, name := range k.env {
+	for _, name := range l.variables(k) {
 		if v := l.in.Getenv(name); v != "" {
 			return given{v, origin{place: name}}, true
 		}
@@ -182,6 +185,9 @@ func (l *loader) variable(k key) (given, bool) {
 
 // oldNames says which variables have a newer name.
 func (l *loader) oldNames() {
+	if l.in.Bare {
+		return // there they are the names
+	}
 	for _, k := range keys {
 		if o := l.s.origins[k.name]; strings.HasPrefix(o.place, "CF_") {
 			l.notice(o.place, "it is used, though its name is an old one", "rename it to "+k.env[0])
@@ -223,8 +229,8 @@ func (l *loader) projectFile(file string) map[string]given {
 	for _, name := range top.names {
 		n := top.get(name)
 		switch {
-		case name == "api-base-url" || name == "api-token":
-			r.refuse(n, name+" may not stand in a file", "give it by the environment: CLOUDFLARE_API_BASE_URL, CLOUDFLARE_API_TOKEN")
+		case !slices.Contains(fileKeys(), name) && slices.ContainsFunc(keys, func(k key) bool { return k.name == name }):
+			r.refuse(n, name+" may not stand in a file", "give it by the environment: "+keyNamed(name).env[0])
 		case !slices.Contains(fileKeys(), name):
 			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
 		default:
@@ -260,6 +266,9 @@ func (l *loader) wrangler(own map[string]given) *wranglerFile {
 	top := l.parse(file, name, true)
 	if top == nil {
 		return nil
+	}
+	if l.in.Bare {
+		return l.bareWrangler(top, name)
 	}
 	w, problems, notices := readWrangler(name, top, env.text)
 	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
@@ -321,6 +330,10 @@ func (l *loader) fromWrangler(w *wranglerFile) {
 // complete fills what nobody said, and checks what needs the whole.
 func (l *loader) complete() {
 	s := l.s
+	if l.in.Bare {
+		l.completeBare()
+		return
+	}
 	l.place(&s.Directory, "directory")
 	l.place(&s.Code.Main, "worker")
 	if s.Directory == "" {

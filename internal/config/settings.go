@@ -42,7 +42,7 @@ type Settings struct {
 	// Namespace is the title or the id of the KV namespace, or "" for the
 	// default.
 	Namespace string
-	// Layout is "content" or "pathname".
+	// Layout is "content", "pathname" or "kv-assets".
 	Layout string
 	// Environment is the chosen environment of the wrangler file, or "".
 	Environment string
@@ -51,6 +51,9 @@ type Settings struct {
 	Account string
 	// Token is the API token, or "".
 	Token Secret
+	// Email and APIKey are the older way to authenticate, where there is no token.
+	Email  string
+	APIKey Secret
 	// BaseURL is where the API is; never empty.
 	BaseURL string
 
@@ -133,6 +136,8 @@ type Inputs struct {
 	// of kv-sync.toml, and "api-token", "api-base-url" and "env" beside them.
 	// Several patterns of "ignore" are separated by line breaks.
 	Flags map[string]string
+	// Bare reads the configuration as the Rust kv-sync does: see bare.go.
+	Bare bool
 	// Getenv looks up the environment; nil is an empty environment.
 	Getenv func(string) string
 }

@@ -16,6 +16,9 @@ type Options struct {
 	// Tokens are the API tokens that are accepted, each with its permissions.
 	// Nil: any token, with every permission.
 	Tokens map[string][]Permission
+	// Keys are users' Global API Keys, by their e-mail addresses: each may do
+	// everything.
+	Keys map[string]string
 	// ControlToken guards the control routes. Empty: a random one.
 	ControlToken string
 	// Subdomain is the account's name under workers.dev. "-": the account has

@@ -8,9 +8,15 @@ import (
 	"strings"
 )
 
-// authorize checks the request's token. need is "" where any valid token will do.
+// authorize checks the request's token, or its key. need is "" where any valid token will do.
 func (s *Server) authorize(r *http.Request, need Permission) *apiError {
 	token := bearer(r)
+	if key := r.Header.Get("X-Auth-Key"); token == "" && key != "" {
+		if known, ok := s.options.Keys[r.Header.Get("X-Auth-Email")]; !ok || known != key {
+			return failure(http.StatusBadRequest, 9103, "Unknown X-Auth-Key or X-Auth-Email")
+		}
+		return nil
+	}
 	if token == "" {
 		return failure(http.StatusBadRequest, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/config"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// bareCommand is kv-sync without a command: what the Rust kv-sync does, by its
+// flags. The last ones are ours.
+type bareCommand struct {
+	Wrangler string `short:"w" help:"The wrangler file (default: wrangler.toml, or what there is)." placeholder:"FILE"`
+	Assets   string `short:"a" help:"The folder of the files (default: public)." placeholder:"DIR"`
+	Output   string `short:"o" help:"Where the index is written (default: data/assets.bin)." placeholder:"FILE"`
+	Dump     string `help:"Only print an index as JSON." placeholder:"FILE"`
+	Prune    bool   `help:"Then delete files that no retained index names; after the Worker is published."`
+
+	kvAssetsPruneFlags
+	DryRun      bool `help:"Only say what would be done."`
+	AllowShrink bool `help:"Go on even if that leaves no file, or less than half of them."`
+	Local       bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
+	Verbose     bool `short:"v" help:"Say also what was chosen, and why."`
+}
+
+// bareFailed is the exit code of every failure, as in the Rust kv-sync.
+const bareFailed = 2
+
+// bareError is a failure of the bare command.
+type bareError struct{ error }
+
+func (e *bareError) Unwrap() error { return e.error }
+
+// bare reports whether the bare command is meant: no command of ours begins with
+// a flag.
+func bare(args []string) bool {
+	if len(args) == 0 {
+		return config.MeansBare(".")
+	}
+	return strings.HasPrefix(args[0], "-") && !slices.Contains([]string{"-h", "--help"}, args[0])
+}
+
+// Run does what the flags ask for.
+func (c *bareCommand) Run(ctx context.Context, s streams) error {
+	err := c.run(ctx, s)
+	if err != nil {
+		return &bareError{err}
+	}
+	return nil
+}
+
+func (c *bareCommand) run(ctx context.Context, s streams) error {
+	if c.Dump != "" {
+		index, err := app.ReadIndex(c.Dump)
+		if err != nil {
+			return err
+		}
+		return printIndex(s.out, index)
+	}
+	t := task{
+		command: "sync", dry: c.DryRun, bare: true, source: &sourceFlags{Dir: c.Assets},
+		site: siteFlags{Config: c.Wrangler, Local: c.Local, Verbose: c.Verbose},
+	}
+	output := cmp.Or(c.Output, config.DefaultIndex)
+	return t.on(ctx, s, func(se *session) error {
+		res, written, err := se.site.SyncKVAssets(ctx, app.KVAssetsSync{Output: output, AllowShrink: c.AllowShrink, DryRun: c.DryRun})
+		if err != nil {
+			return err
+		}
+		se.console.KVAssets(res, written, output, c.DryRun)
+		if !c.Prune {
+			return nil
+		}
+		return se.pruneKVAssets(ctx, output, c.kvAssetsPruneFlags, c.DryRun)
+	})
+}
+
+func (se *session) pruneKVAssets(ctx context.Context, output string, o kvAssetsPruneFlags, dry bool) error {
+	pruned, err := se.site.PruneKVAssets(ctx, app.KVAssetsPrune{Output: output, Force: o.Force, Unrecorded: o.Unrecorded, DryRun: dry})
+	if pruned != nil {
+		se.report.AddPruned(&pruned.Pruned)
+	}
+	if err != nil {
+		return err
+	}
+	se.console.KVAssetsPruned(pruned, dry)
+	return nil
+}
+
+// printIndex prints an index as the Rust kv-sync does, in the order of the paths.
+func printIndex(w io.Writer, index kvsync.AssetIndex) error {
+	type metadata struct {
+		Path     string `json:"path"`
+		Modified uint64 `json:"modified"`
+		Size     uint64 `json:"size"`
+	}
+	all := make(map[string]metadata, len(index))
+	for _, e := range index {
+		all[e.Path] = metadata{e.Key, e.Modified, e.Size}
+	}
+	out := json.NewEncoder(w) // it sorts the members
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	if err := out.Encode(all); err != nil {
+		return fmt.Errorf("print the index: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package term
+
+import (
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// KVAssets says what an upload in the layout kv-assets did, or would do, in the
+// words of the Rust kv-sync.
+func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, output string, dry bool) {
+	t := &page{paint: paint(c.color)}
+	for _, n := range res.Notices {
+		t.line("%s %s", t.with(yellow, "Note:"), Visible(n.String()))
+	}
+	namespace := Visible(res.Title)
+	if namespace == "" {
+		namespace = Visible(res.Namespace)
+	}
+	would := ""
+	if dry {
+		would = "would be "
+	}
+	if res.Created {
+		t.line("Namespace %screated: %s", would, namespace)
+	} else {
+		t.line("Namespace used: %s", namespace)
+	}
+	if res.Uploaded > 0 {
+		verb := "Uploaded"
+		if dry {
+			verb = "Would upload"
+		}
+		t.line("%s %s of %s, %s.", verb, Count(res.Uploaded, "file"), Number(res.Files), Bytes(res.Bytes))
+	}
+	if dry && written != app.Unchanged {
+		t.line("Manifest would be %s: %s", written, Visible(output))
+	} else {
+		t.line("Manifest %s: %s", t.with(green, string(written)), Visible(output))
+	}
+	if res.Obsolete > 0 {
+		t.line("Pruning deferred: %s of the earlier manifest. When the Worker is published with the new one: kv-sync --prune", Count(res.Obsolete, "obsolete file"))
+	}
+	c.print(t.String())
+}
+
+// KVAssetsPruned says what a prune in the layout kv-assets did, or would do.
+func (c *Console) KVAssetsPruned(p *kvsync.KVAssetsPruned, dry bool) {
+	t := &page{paint: paint(c.color)}
+	verb := "Pruned"
+	if dry {
+		verb = "Would prune"
+		for _, k := range p.Keys[:min(len(p.Keys), shown)] {
+			t.line("  %s %s", t.with(red, "-"), Visible(k))
+		}
+		if more := len(p.Keys) - shown; more > 0 {
+			t.line("  %s and %s more", t.with(red, "-"), Number(more))
+		}
+	}
+	t.line("%s %s; kept %s.", verb, Count(p.Deleted, "obsolete file"), Count(p.Kept, "key"))
+	if p.Young > 0 {
+		t.line("Pruning deferred: %s that recent manifests name.", Count(p.Young, "obsolete file"))
+	}
+	if p.Left > 0 {
+		t.line("%s more are left for the next prune.", Number(p.Left))
+	}
+	if p.Unrecorded > 0 {
+		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded", Count(p.Unrecorded, "key"))
+	}
+	c.print(t.String())
+}

@@ -1,0 +1,418 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// LayoutKVAssets is the name of the layout of the Rust crate kv-assets: each
+// file under its path with a checksum in it, and an index that is compiled into
+// the Worker. The engine's NamespaceTitle is to be [KVAssetsNamespace].
+const LayoutKVAssets = "kv-assets"
+
+// KVAssetsNamespace is the title of the namespace that a Worker of this name has
+// its files in.
+func KVAssetsNamespace(name string) string { return "__" + name + "-workers_sites_assets" }
+
+// In the kv-assets layout the files lie at the top of the namespace, beside keys
+// of other people. Ours beside them begin with a dot, and no file's key begins
+// with this one:
+//
+//	.kv-sync/{name}/index/{hash}.{nonce}    a record: see kvAssetsRecord
+//	.kv-sync/{name}/upload/{hash}.{nonce}   the same, before its files were written
+type kvAssetsKeys string
+
+const kvAssetsOwn = ".kv-sync/"
+
+func (k kvAssetsKeys) prefix() string        { return kvAssetsOwn + string(k) + "/" }
+func (k kvAssetsKeys) records() string       { return k.prefix() + "index/" }
+func (k kvAssetsKeys) uploads() string       { return k.prefix() + "upload/" }
+func (k kvAssetsKeys) record(ref Ref) string { return k.records() + ref.String() }
+func (k kvAssetsKeys) upload(ref Ref) string { return k.uploads() + ref.String() }
+
+// kvAssetsRecord says which files are in KV: an index with the SHA-256 of each
+// file that it names, in its order. As a value in KV the hashes follow the
+// index. Its key has the hash of the index alone, the bytes that are compiled
+// into the Worker.
+type kvAssetsRecord struct {
+	ref    Ref
+	index  AssetIndex
+	hashes []Hash
+}
+
+func (r *kvAssetsRecord) encode() []byte {
+	b := EncodeIndex(r.index)
+	for _, h := range r.hashes {
+		b = append(b, h[:]...)
+	}
+	return b
+}
+
+// indexOfRecord cuts the hashes off a record's value.
+func indexOfRecord(b []byte) []byte {
+	if len(b) < 8 {
+		return b
+	}
+	n := binary.LittleEndian.Uint64(b)
+	if n > uint64(len(b)/sha256.Size) {
+		return b
+	}
+	return b[:len(b)-int(n)*sha256.Size]
+}
+
+func decodeKVAssetsRecord(ref Ref, b []byte) (*kvAssetsRecord, error) {
+	encoded := indexOfRecord(b)
+	if HashOf(encoded) != ref.Hash {
+		return nil, errDamaged
+	}
+	index, err := DecodeIndex(encoded)
+	if err != nil {
+		return nil, err
+	}
+	r := &kvAssetsRecord{ref: ref, index: index}
+	for h := range slices.Chunk(b[len(encoded):], sha256.Size) {
+		r.hashes = append(r.hashes, Hash(h))
+	}
+	if len(r.hashes) != len(index) {
+		return nil, errDamaged
+	}
+	return r, nil
+}
+
+// KVAssetsOptions are for [Engine.SyncKVAssets].
+type KVAssetsOptions struct {
+	// Local is the index of an earlier run, as it lies beside the project, or
+	// nil. Files that did not change keep the time that it gives them, where KV
+	// has no record of them. What cannot be read as an index is passed over.
+	Local []byte
+	// AllowShrink goes on where no file, or less than half of them, are left.
+	AllowShrink bool
+	// Repair uploads every file, whatever is recorded.
+	Repair bool
+	// DryRun writes nothing.
+	DryRun bool
+}
+
+// KVAssetsResult is what [Engine.SyncKVAssets] did or, dry, would do.
+type KVAssetsResult struct {
+	// Index is what is to be compiled into the Worker. The caller writes it to
+	// its file: everything that it names is in KV.
+	Index []byte
+	// Namespace is the id of the namespace, Title what it is called where that is
+	// known. Created: it was not there before.
+	Namespace, Title string
+	Created          bool
+	// Origin says where the files are from.
+	Origin Origin
+	// Files is how many the index names, Uploaded how many keys were written, of
+	// that many Bytes.
+	Files, Uploaded int
+	Bytes           int64
+	// Obsolete counts the keys of the index before this one that it does not name
+	// any more. They stay until a prune.
+	Obsolete int
+	// Notices are things worth saying.
+	Notices []Problem
+}
+
+// SyncKVAssets puts the source's files into KV in the kv-assets layout, and
+// returns the index to compile into the Worker. Nothing of it is visible before
+// such a Worker is: no key is ever written with other contents.
+//
+// The order is: a note of what is about to be uploaded (so that a prune beside it
+// keeps it), the files, and, when each is confirmed, the record. So a run that
+// was killed leaves nothing that is believed, and the next one finishes its work.
+// Where nothing changed it reads the newest record and writes nothing.
+func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
+	namespace, err := e.findNamespace(ctx, &live{})()
+	if err != nil {
+		return nil, err
+	}
+	before := &kvAssetsRecord{}
+	if namespace != "" {
+		if before, err = e.newestIndex(ctx, namespace); err != nil {
+			return nil, err
+		}
+	}
+	listing, err := src.Files(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	next, err := e.indexFiles(ctx, listing)
+	if err != nil {
+		return nil, err
+	}
+	if err := next.refuse(listing, before); err != nil {
+		return nil, err
+	}
+	next.keepTimes(before, opt.Local)
+	res := &KVAssetsResult{
+		Index: EncodeIndex(next.index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
+		Origin: listing.Origin, Files: len(next.index), Obsolete: before.obsolete(next), Notices: kvAssetsNotices(listing),
+	}
+	if err := e.guardIndexShrink(listing, before, next, opt); err != nil {
+		return nil, err
+	}
+	items := next.items(listing, before, opt.Repair)
+	for _, it := range items {
+		res.Uploaded++
+		res.Bytes += it.size
+	}
+	if opt.DryRun {
+		return res, nil
+	}
+	if res.Namespace, err = e.ensureNamespace(ctx, namespace); err != nil {
+		return nil, err
+	}
+	next.ref = Ref{Hash: HashOf(res.Index), Nonce: newNonce(e.Now())}
+	if len(items) == 0 && next.ref.Hash == before.ref.Hash {
+		return res, nil
+	}
+	return res, e.writeIndex(ctx, e.Account.Store(res.Namespace), next, items)
+}
+
+func (e *Engine) titleOf() string {
+	if e.Namespace != "" {
+		return ""
+	}
+	return e.NamespaceTitle
+}
+
+// writeIndex uploads the items, and then says that all that the record names is there.
+func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvAssetsRecord, items []*item) error {
+	k, value := kvAssetsKeys(e.Site), next.encode()
+	if len(items) > 0 {
+		if err := store.Put(ctx, k.upload(next.ref), value); err != nil {
+			return fmt.Errorf("note what is uploaded: %w", err)
+		}
+		if err := e.upload(ctx, store, items, nil); err != nil {
+			return err
+		}
+	}
+	if err := store.Put(ctx, k.record(next.ref), value); err != nil {
+		return fmt.Errorf("record the index: %w", err)
+	}
+	return nil
+}
+
+// newestIndex reads the record that is retained whatever happens: what it names
+// is there. It is empty where there is none.
+func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvAssetsRecord, error) {
+	store, k := e.Account.Store(namespace), kvAssetsKeys(e.Site)
+	var newest Ref
+	err := e.eachKey(ctx, store, k.records(), func(key KeyInfo) error {
+		ref, err := ParseRef(strings.TrimPrefix(key.Name, k.records()))
+		if err != nil {
+			return nil //nolint:nilerr // of another release: it is not believed, and prune refuses
+		}
+		if newest.IsZero() || bytes.Compare(ref.Nonce[:], newest.Nonce[:]) > 0 {
+			newest = ref
+		}
+		return nil
+	})
+	if err != nil || newest.IsZero() {
+		return &kvAssetsRecord{}, err
+	}
+	r, err := e.readKVAssetsRecord(ctx, store, k.record(newest), newest)
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
+		// Listings may be ahead of values. Without a record everything is uploaded.
+		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
+		return &kvAssetsRecord{}, nil
+	case err != nil:
+		return nil, err
+	}
+	return r, nil
+}
+
+func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string, ref Ref) (*kvAssetsRecord, error) {
+	b, err := store.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the record %s: %w", key, err)
+	}
+	r, err := decodeKVAssetsRecord(ref, b)
+	if err != nil {
+		return nil, fmt.Errorf("read the record %s: %w", key, err)
+	}
+	return r, nil
+}
+
+// indexFiles reads every file once for its checksums, several side by side.
+func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, error) {
+	r := &kvAssetsRecord{index: make(AssetIndex, len(l.Files)), hashes: make([]Hash, len(l.Files))}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(e.Parallel)
+	for i, f := range l.Files {
+		if f.Size > MaxValueBytes {
+			continue // refuse says so
+		}
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			sum, hash, err := f.checksums()
+			if err != nil {
+				return fmt.Errorf("read %s: %w", f.Path, err)
+			}
+			path := strings.TrimPrefix(f.Path, "/")
+			r.index[i] = IndexEntry{Path: path, Key: KVAssetsKey(path, sum), Modified: uint64(max(0, f.Modified)), Size: uint64(f.Size)}
+			r.hashes[i] = hash
+			return nil
+		})
+	}
+	return r, g.Wait()
+}
+
+// checksums reads the file for what its key has of it, and for what tells it
+// from every other: the upload compares that to the bytes that it sends.
+func (f *File) checksums() (sum string, hash Hash, err error) {
+	content, err := f.Open()
+	if err != nil {
+		return "", Hash{}, err
+	}
+	defer content.Close()
+	short, whole := NewKVAssetsHasher(), sha256.New()
+	piece := pieces.Get().(*[pieceBytes]byte)
+	defer pieces.Put(piece)
+	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), piece[:])
+	if err != nil {
+		return "", Hash{}, err
+	}
+	hash = Hash(whole.Sum(nil))
+	if n != f.Size || !f.Blob.Hash.IsZero() && f.Blob.Hash != hash {
+		return "", Hash{}, ErrChanged
+	}
+	return short.Sum(), hash, nil
+}
+
+// refuse lists every file that this layout has no place for, or whose key has
+// other contents already: forty bits of a checksum do not tell all files apart.
+func (r *kvAssetsRecord) refuse(l *Listing, before *kvAssetsRecord) error {
+	var problems []Problem
+	claimed := before.contents()
+	for i, f := range l.Files {
+		say := func(fix, format string, args ...any) {
+			problems = append(problems, Problem{Path: strings.TrimPrefix(f.Path, "/"), Reason: fmt.Sprintf(format, args...), Fix: fix})
+		}
+		key := r.index[i].Key
+		other, taken := claimed[key]
+		switch {
+		case f.Size > MaxValueBytes:
+			say("make it smaller, serve it from R2, or use the layout \"content\"",
+				`the file has %.1f MiB, and a value in KV at most 25; the layout "kv-assets" has no place for its parts`, float64(f.Size)/(1<<20))
+		case len(key) > maxKeyBytes:
+			say("shorten the path", "its key, the path with a checksum, has %d bytes, and a key in KV at most %d", len(key), maxKeyBytes)
+		case strings.HasPrefix(key, kvAssetsOwn):
+			say("rename the folder", "keys that begin with %s are kv-sync's own", kvAssetsOwn)
+		case taken && other != r.hashes[i]:
+			say("change the file by a byte", "its key, %s, has other contents already: both have the same checksum", key)
+		}
+		claimed[key] = r.hashes[i]
+	}
+	if len(problems) > 0 {
+		return &RefusedError{Problems: problems}
+	}
+	if n := len(r.encode()); n > MaxValueBytes {
+		return stop(GuardLayout, `use the layout "content"`, "%d files make an index of %.1f MiB, and a value in KV has at most 25", len(r.index), float64(n)/(1<<20))
+	}
+	return nil
+}
+
+// contents gives the hash of what lies under each key that the record names.
+func (r *kvAssetsRecord) contents() map[string]Hash {
+	m := make(map[string]Hash, len(r.index))
+	for i, e := range r.index {
+		m[e.Key] = r.hashes[i]
+	}
+	return m
+}
+
+// keepTimes gives files that did not change the time that an earlier index has:
+// where a file lies newly, as in a fresh checkout, its own time says nothing. What
+// KV has recorded counts more than the local file, which may be an old one.
+func (r *kvAssetsRecord) keepTimes(before *kvAssetsRecord, local []byte) {
+	times := map[IndexEntry]uint64{}
+	known, _ := DecodeIndex(local) // what is no index knows no times
+	for _, e := range slices.Concat(known, before.index) {
+		at := e.Modified
+		e.Modified = 0
+		times[e] = at
+	}
+	for i := range r.index {
+		e := r.index[i]
+		e.Modified = 0
+		if at, ok := times[e]; ok {
+			r.index[i].Modified = at
+		}
+	}
+}
+
+// obsolete counts the keys that next does not name any more.
+func (r *kvAssetsRecord) obsolete(next *kvAssetsRecord) int {
+	left := r.contents()
+	for _, e := range next.index {
+		delete(left, e.Key)
+	}
+	return len(left)
+}
+
+// items are the files that before does not say are there.
+func (r *kvAssetsRecord) items(l *Listing, before *kvAssetsRecord, all bool) []*item {
+	there := before.contents()
+	var items []*item
+	for i, f := range l.Files {
+		key := r.index[i].Key
+		if _, ok := there[key]; ok && !all {
+			continue
+		}
+		items = append(items, &item{
+			name: f.Path, size: f.Size, want: r.hashes[i], open: f.Open,
+			key: func(Hash) string { return key }, keyBytes: int64(len(appendKey(nil, key))),
+		})
+	}
+	return items
+}
+
+func (e *Engine) guardIndexShrink(l *Listing, before, next *kvAssetsRecord, opt KVAssetsOptions) error {
+	if opt.AllowShrink {
+		return nil
+	}
+	p := &Plan{Origin: l.Origin}
+	if len(next.index) == 0 {
+		return p.holdsNothing()
+	}
+	gone := make(map[string]Change, len(before.index))
+	for _, e := range before.index {
+		gone[e.Path] = Change{Path: "/" + e.Path, Size: int64(min(e.Size, MaxValueBytes))}
+	}
+	for _, e := range next.index {
+		delete(gone, e.Path)
+	}
+	if 2*len(gone) > len(before.index) {
+		removed := make([]Change, 0, len(gone))
+		for _, path := range slices.Sorted(maps.Keys(gone)) {
+			removed = append(removed, gone[path])
+		}
+		return shrinks(removed, len(before.index))
+	}
+	return nil
+}
+
+func kvAssetsNotices(l *Listing) []Problem {
+	notices := l.Notices
+	if len(l.Redirects)+len(l.Headers) > 0 {
+		notices = append(slices.Clip(notices), Problem{Path: `layout "kv-assets"`, Reason: "_redirects and _headers have no effect",
+			Fix: "have the Worker's own code do what they say"})
+	}
+	return notices
+}

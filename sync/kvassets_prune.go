@@ -1,0 +1,314 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ScriptCode is a Worker script whose code can be had back.
+type ScriptCode interface {
+	// Code returns the modules of the script as it is, in whatever form holds
+	// their bytes in one piece.
+	Code(ctx context.Context) ([]byte, error)
+}
+
+// KVAssetsPruneOptions are for [Engine.PruneKVAssets].
+type KVAssetsPruneOptions struct {
+	// Local is the index beside the project, or nil. What it names is kept, too.
+	Local []byte
+	// Code is the Worker that the index is compiled into. Where kv-sync did not
+	// deploy it, its code is searched for the index; nil is not to.
+	Code ScriptCode
+	// Force goes on where it is not known that the Worker with the newest index is
+	// active, or known that it is not.
+	Force bool
+	// Unrecorded deletes, too, what no record ever named and is shaped like a key
+	// of this layout: what the Rust kv-sync has left. Somebody else's key may have
+	// that shape.
+	Unrecorded bool
+	// DryRun deletes nothing.
+	DryRun bool
+}
+
+// KVAssetsPruned is what [Engine.PruneKVAssets] did or, dry, would do. In it Young
+// counts keys that only earlier indexes name, which are still retained.
+type KVAssetsPruned struct {
+	Pruned
+	// Unrecorded counts keys that are shaped like ours, were kept, and no record
+	// names.
+	Unrecorded int
+}
+
+// PruneKVAssets deletes files of earlier indexes that no retained one names. The
+// last Retain indexes are retained, those younger than the grace period, and that
+// which the active Worker carries; if that is not the newest one, or nobody can
+// tell, it refuses. Other people's keys in the namespace it never touches, and if
+// anything cannot be read it deletes nothing.
+func (e *Engine) PruneKVAssets(ctx context.Context, opt KVAssetsPruneOptions) (*KVAssetsPruned, error) {
+	namespace, err := e.findNamespace(ctx, &live{})()
+	if err != nil {
+		return nil, err
+	}
+	if namespace == "" {
+		return nil, stop(GuardTarget, "run kv-sync first", "there is no namespace %s; nothing was deleted", e.NamespaceTitle)
+	}
+	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvAssetsKeys(e.Site), opt: opt}
+	if err := p.list(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.read(ctx); err != nil {
+		return nil, fmt.Errorf("nothing was deleted: %w", err)
+	}
+	if err := p.findActive(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.root(); err != nil {
+		return nil, err
+	}
+	out, doomed := p.sift()
+	if opt.DryRun || len(doomed)+len(p.expired) == 0 {
+		out.Deleted = len(doomed)
+		return out, nil
+	}
+	if err := p.unmoved(ctx); err != nil {
+		return nil, err
+	}
+	if out.Deleted, err = e.deleteAll(ctx, p.store, doomed, p.activations); err != nil || out.Left > 0 {
+		return out, err // what the records name must go before they do
+	}
+	for some := range slices.Chunk(p.expired, MaxBulkPairs) {
+		if _, err := e.deleteAll(ctx, p.store, some, p.activations); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// kvAssetsPrune is one prune.
+type kvAssetsPrune struct {
+	e     *Engine
+	store Store
+	keys  kvAssetsKeys
+	opt   KVAssetsPruneOptions
+
+	names   []string          // of everything but records
+	own     []string          // the names of records and uploads
+	records []*kvAssetsRecord // newest first
+	uploads []*kvAssetsRecord
+
+	activations []Activation
+	active      map[Hash]bool // the indexes that the active Worker carries
+
+	// current is what the newest and the active index name, rooted what any
+	// retained one does, named what any at all does.
+	current, rooted, named map[string]bool
+	expired                []string // the records that retain nothing
+}
+
+func (p *kvAssetsPrune) list(ctx context.Context) error {
+	return p.e.eachKey(ctx, p.store, "", func(k KeyInfo) error {
+		switch {
+		case strings.HasPrefix(k.Name, p.keys.prefix()):
+			p.own = append(p.own, k.Name)
+		case strings.HasPrefix(k.Name, kvAssetsOwn):
+			return stop(GuardUnread, "give each a namespace of its own to prune them",
+				"the key %.100q says that another site has its files in the namespace of %s, and both may need the same ones; nothing was deleted", k.Name, p.e.Site)
+		default:
+			p.names = append(p.names, k.Name)
+		}
+		return nil
+	})
+}
+
+// read reads all records. There are not many: a prune deletes those that retain nothing.
+func (p *kvAssetsPrune) read(ctx context.Context) error {
+	read := make([]*kvAssetsRecord, len(p.own))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4) // each may have 25 MiB
+	for i, name := range p.own {
+		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.prefix()), "/")
+		ref, err := ParseRef(text)
+		if err != nil || class != "index" && class != "upload" {
+			return stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive", name)
+		}
+		g.Go(func() (err error) {
+			read[i], err = p.e.readKVAssetsRecord(ctx, p.store, name, ref)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, r := range read {
+		if strings.HasPrefix(p.own[i], p.keys.records()) {
+			p.records = append(p.records, r)
+		} else {
+			p.uploads = append(p.uploads, r)
+		}
+	}
+	slices.SortFunc(p.records, func(a, b *kvAssetsRecord) int { return bytes.Compare(b.ref.Nonce[:], a.ref.Nonce[:]) })
+	if len(p.records) == 0 {
+		return stop(GuardTarget, "run kv-sync first", "no index of %s was uploaded by kv-sync, so it is not known which keys are its own", p.e.Site)
+	}
+	return nil
+}
+
+const fixNotActive = "publish the Worker first; or prune with --force if you know that no Worker in use needs the old files"
+
+// findActive finds out which index the active Worker carries, and refuses unless
+// it is the newest.
+func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
+	p.active = map[Hash]bool{}
+	p.activations, err = p.e.workers.Activations(ctx)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("nothing was deleted: ask which version of %s is active: %w", p.e.Site, err)
+	}
+	known := false
+	if len(p.activations) > 0 {
+		if known, err = p.carried(ctx); err != nil {
+			return fmt.Errorf("nothing was deleted: find the index that the active Worker %s carries: %w", p.e.Site, err)
+		}
+	}
+	newest := p.records[0].ref.Hash
+	switch {
+	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
+		return nil
+	case len(p.activations) == 0:
+		return stop(GuardTarget, fixNotActive, "there is no Worker %s yet; nothing was deleted", p.e.Site)
+	case known:
+		return stop(GuardTarget, fixNotActive, "the active Worker %s does not carry the newest index; nothing was deleted", p.e.Site)
+	}
+	return stop(GuardForeign, fixNotActive, "nobody can tell which index the active Worker %s carries; nothing was deleted", p.e.Site)
+}
+
+// carried fills active, and reports whether that is all of it.
+func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
+	known = true
+	for _, share := range p.activations[0].Versions {
+		v, err := p.e.workers.Version(ctx, share.Version)
+		if err != nil {
+			return false, err
+		}
+		meta, err := metaOf(v, p.e.Site)
+		if err != nil {
+			return false, err
+		}
+		if hash, ok := meta.indexHash(); ok {
+			p.active[hash] = true
+		} else {
+			known = false
+		}
+	}
+	if known || p.opt.Code == nil || len(p.activations[0].Versions) != 1 {
+		return known, nil
+	}
+	code, err := p.opt.Code.Code(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range p.records {
+		// An empty index is eight zero bytes, which are in every program.
+		if len(r.index) > 0 && !p.active[r.ref.Hash] && bytes.Contains(code, EncodeIndex(r.index)) {
+			p.active[r.ref.Hash] = true
+		}
+	}
+	return len(p.active) > 0, nil
+}
+
+// root collects what is kept.
+func (p *kvAssetsPrune) root() error {
+	p.current, p.rooted, p.named = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	local, _ := DecodeIndex(p.opt.Local) // what is no index names nothing
+	local.mark(p.current)
+	for i, r := range p.records {
+		switch {
+		case i == 0 || p.active[r.ref.Hash]:
+			r.index.mark(p.current)
+		case i < p.e.Retain || p.young(r.ref):
+			r.index.mark(p.rooted)
+		default:
+			p.expired = append(p.expired, p.keys.record(r.ref))
+		}
+		r.index.mark(p.named)
+	}
+	for _, r := range p.uploads {
+		if p.young(r.ref) {
+			r.index.mark(p.rooted)
+		} else {
+			p.expired = append(p.expired, p.keys.upload(r.ref))
+		}
+		r.index.mark(p.named)
+	}
+	maps.Copy(p.rooted, p.current)
+	if len(p.current) == 0 && len(p.names) > 0 {
+		return stop(GuardShrink, "upload the files first", "the index of %s is empty, and a prune would delete all its files; nothing was deleted", p.e.Site)
+	}
+	return nil
+}
+
+func (p *kvAssetsPrune) young(ref Ref) bool {
+	return p.e.Now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
+}
+
+func (index AssetIndex) mark(set map[string]bool) {
+	for _, e := range index {
+		set[e.Key] = true
+	}
+}
+
+// kvAssetsShape is what every key of this layout looks like.
+var kvAssetsShape = regexp.MustCompile(`\.[0-9a-f]{1,10}(\.[^./]*)?$`)
+
+// sift divides the keys into those to keep and those to delete now.
+func (p *kvAssetsPrune) sift() (*KVAssetsPruned, []string) {
+	out := &KVAssetsPruned{}
+	var doomed []string
+	for _, name := range p.names {
+		switch shaped := kvAssetsShape.MatchString(name); {
+		case p.rooted[name] && !p.current[name]:
+			out.Young++
+		case p.rooted[name], !shaped:
+			out.Kept++
+		case p.named[name], p.opt.Unrecorded:
+			doomed = append(doomed, name)
+		default:
+			out.Kept++
+			out.Unrecorded++
+		}
+	}
+	slices.Sort(doomed)
+	if len(doomed) > p.e.PruneCap {
+		out.Left = len(doomed) - p.e.PruneCap
+		doomed = doomed[:p.e.PruneCap]
+	}
+	out.Keys = doomed
+	return out, doomed
+}
+
+// unmoved refuses to go on where somebody uploads meanwhile: that run may rely on
+// a file which nothing named when the keys were listed.
+func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
+	var now []string
+	err := p.e.eachKey(ctx, p.store, p.keys.prefix(), func(k KeyInfo) error {
+		now = append(now, k.Name)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was deleted: %w", err)
+	}
+	slices.Sort(p.own)
+	slices.Sort(now)
+	if !slices.Equal(p.own, now) {
+		return stop(GuardOvertaken, "run again", "files of %s are being uploaded, or pruned, by somebody else; nothing was deleted", p.e.Site)
+	}
+	return nil
+}
