@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -174,7 +175,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	if res.Namespace, err = e.ensureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}
-	next.ref = Ref{Hash: HashOf(res.Index), Nonce: newNonce(e.Now())}
+	next.ref = Ref{Hash: HashOf(res.Index), Nonce: e.nonceAfter(before.ref.Nonce)}
 	if len(items) == 0 && next.ref.Hash == before.ref.Hash {
 		return res, nil
 	}
@@ -186,6 +187,16 @@ func (e *Engine) titleOf() string {
 		return ""
 	}
 	return e.NamespaceTitle
+}
+
+// nonceAfter is a new nonce that sorts after another one, also where both are of
+// one second, or a clock lags: the newest record must be seen to be the newest.
+func (e *Engine) nonceAfter(before Nonce) Nonce {
+	n := newNonce(e.Now())
+	if bytes.Compare(n[:], before[:]) <= 0 {
+		n = newNonce(before.Time().Add(time.Second))
+	}
+	return n
 }
 
 // writeIndex uploads the items, and then says that all that the record names is there.
@@ -228,7 +239,7 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvAssetsRe
 	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
 		// Listings may be ahead of values. Without a record everything is uploaded.
 		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
-		return &kvAssetsRecord{}, nil
+		return &kvAssetsRecord{ref: Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err
 	}

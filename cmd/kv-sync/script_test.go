@@ -49,7 +49,7 @@ func TestScripts(t *testing.T) {
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
 			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
 			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit, "awaitkey": awaitKey,
-			"written": written,
+			"written": written, "publish": publish, "age": age, "kvkeys": kvKeys, "kvput": kvPut,
 		},
 	})
 }
@@ -101,6 +101,7 @@ func startPlatform(ts *testscript.TestScript, neg bool, _ []string) {
 			testToken: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 			readToken: {platform.KVRead, platform.WorkersRead},
 		},
+		Keys: map[string]string{"ada@example.org": "global-key-of-ada"},
 	})
 	ts.Check(err)
 	ts.Check(server.Start())

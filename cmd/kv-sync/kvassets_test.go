@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tidwall/gjson"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// publish NAME FILE publishes a Worker as wrangler 1 does, with the file compiled
+// into its wasm.
+func publish(ts *testscript.TestScript, neg bool, args []string) {
+	module := "\x00asm\x01\x00\x00\x00" + ts.ReadFile(args[1])
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	part := func(name, contentType, text string) {
+		h := textproto.MIMEHeader{"Content-Type": {contentType}}
+		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, name, name))
+		p, err := w.CreatePart(h)
+		ts.Check(err)
+		_, err = io.WriteString(p, text)
+		ts.Check(err)
+	}
+	part("metadata", "application/json", `{"main_module":"worker.mjs","compatibility_date":"2026-01-01"}`)
+	part("worker.mjs", "application/javascript+module", `import wasm from "./index_bg.wasm"; export default { fetch: () => new Response("rust") }`)
+	part("index_bg.wasm", "application/wasm", module)
+	ts.Check(w.Close())
+	req, err := http.NewRequest(http.MethodPut, ts.Getenv("CLOUDFLARE_API_BASE_URL")+"/accounts/"+testAccount+"/workers/scripts/"+args[0], &body)
+	ts.Check(err)
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(res.Body)
+		ts.Fatalf("publish %s: %s %s", args[0], res.Status, b)
+	}
+}
+
+// kvNamespace is the address of the namespace of a Worker's files.
+func kvNamespace(ts *testscript.TestScript, worker string) string {
+	base := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/storage/kv/namespaces"
+	for _, ns := range gjson.Get(api(ts, http.MethodGet, base), "result").Array() {
+		if ns.Get("title").String() == kvsync.KVAssetsNamespace(worker) {
+			return base + "/" + ns.Get("id").String()
+		}
+	}
+	ts.Fatalf("%s has no namespace", worker)
+	return ""
+}
+
+func kvNames(ts *testscript.TestScript, worker, prefix string) (names []string) {
+	for _, key := range gjson.Get(api(ts, http.MethodGet, kvNamespace(ts, worker)+"/keys?prefix="+url.QueryEscape(prefix)), "result").Array() {
+		names = append(names, key.Get("name").String())
+	}
+	return names
+}
+
+// kvkeys NAME KEY…: besides records, these are the keys of a Worker's files.
+func kvKeys(ts *testscript.TestScript, neg bool, args []string) {
+	got := slices.DeleteFunc(kvNames(ts, args[0], ""), func(k string) bool { return strings.HasPrefix(k, ".kv-sync/") })
+	if !slices.Equal(got, args[1:]) {
+		ts.Fatalf("the keys are %q, want %q", got, args[1:])
+	}
+}
+
+// kvput NAME KEY VALUE writes a key as somebody else would.
+func kvPut(ts *testscript.TestScript, neg bool, args []string) {
+	call(ts, http.MethodPut, kvNamespace(ts, args[0])+"/values/"+url.PathEscape(args[1]), testToken, args[2])
+}
+
+// age NAME HOURS makes all that kv-sync has recorded that much older.
+func age(ts *testscript.TestScript, neg bool, args []string) {
+	var hours uint64
+	_, err := fmt.Sscan(args[1], &hours)
+	ts.Check(err)
+	base := kvNamespace(ts, args[0])
+	for _, key := range kvNames(ts, args[0], ".kv-sync/") {
+		dir, text := key[:strings.LastIndexByte(key, '/')+1], key[strings.LastIndexByte(key, '/')+1:]
+		ref, err := kvsync.ParseRef(text)
+		ts.Check(err)
+		at := uint32(ref.Nonce.Time().Unix()) - uint32(hours*3600)
+		ref.Nonce[0], ref.Nonce[1], ref.Nonce[2], ref.Nonce[3] = byte(at>>24), byte(at>>16), byte(at>>8), byte(at)
+		value := api(ts, http.MethodGet, base+"/values/"+url.PathEscape(key))
+		call(ts, http.MethodPut, base+"/values/"+url.PathEscape(dir+ref.String()), testToken, value)
+		api(ts, http.MethodDelete, base+"/values/"+url.PathEscape(key))
+	}
+}
