@@ -3,6 +3,7 @@ package kvsync_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -297,6 +298,38 @@ func TestKVAssetsPrune(t *testing.T) {
 		t.Errorf("beside an upload: %v", err)
 	}
 	r.wantWhole(t, index[2])
+}
+
+// A Worker that kv-sync deployed says itself which index it carries; its code is
+// not asked for.
+func TestKVAssetsPruneOfOurWorker(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	r := newRack()
+	r.now = func() time.Time { return now }
+	var index [][]byte
+	for i := range 4 {
+		index = append(index, r.sync(t, files{"/a.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
+		now = now.Add(2 * time.Hour)
+	}
+	r.publish(nil)
+	for i, ok := range []bool{false, true} {
+		carried := index[2+i]
+		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns", Index: kvsync.HashOf(carried).String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.worker.meta = []kvsync.Binding{
+			{Name: kvsync.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
+			{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
+		}
+		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{})
+		if (err == nil) != ok || ok && p.Deleted != 2 {
+			t.Errorf("index %d: %+v, %v", 2+i, p, err)
+		}
+	}
+	r.wantWhole(t, index[2])
+	r.wantWhole(t, index[3])
 }
 
 // An empty index never empties a namespace, whatever is given.

@@ -120,7 +120,7 @@ func secrets(a *githubactions.Action) []string {
 	var out []string
 	for _, s := range []string{
 		a.GetInput("api-token"), a.GetInput("github-token"),
-		a.Getenv("CLOUDFLARE_API_TOKEN"), a.Getenv("CF_API_TOKEN"), a.Getenv("GITHUB_TOKEN"),
+		a.Getenv("CLOUDFLARE_API_TOKEN"), a.Getenv("CF_API_TOKEN"), a.Getenv("CLOUDFLARE_API_KEY"), a.Getenv("CF_API_KEY"), a.Getenv("GITHUB_TOKEN"),
 	} {
 		for line := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '\n' || r == '\r' }) {
 			if line = strings.TrimSpace(line); len(line) >= 4 { // a shorter one would only riddle the log

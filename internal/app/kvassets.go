@@ -42,6 +42,9 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	if err != nil {
 		return nil, "", err
 	}
+	if within(s.pathOf(s.settings.Directory), s.pathOf(o.Output)) {
+		return nil, "", &UsageError{Err: fmt.Errorf("%s lies in the folder whose files are uploaded, and would be one of them", o.Output), Fix: "write the index elsewhere"}
+	}
 	local, err := readIndexFile(s.pathOf(o.Output))
 	if err != nil {
 		return nil, "", err
@@ -96,6 +99,12 @@ func (s *Site) pathOf(name string) string {
 		return name
 	}
 	return filepath.Join(s.settings.Root, filepath.FromSlash(name))
+}
+
+// within reports whether a file lies below a folder, both absolute.
+func within(dir, file string) bool {
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // maxIndexFile is more than any index has that was ever uploaded.

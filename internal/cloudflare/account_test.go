@@ -252,3 +252,31 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// The older credentials: both headers, and the key in no error.
+func TestAPIKey(t *testing.T) {
+	const key = "global-key-of-ada"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("X-Auth-Email") != "ada@example.org" || r.Header.Get("X-Auth-Key") != key {
+			t.Errorf("the headers are %v", r.Header)
+		}
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"success":false,"errors":[{"code":9103,"message":"Unknown X-Auth-Key ` + key + `"}]}`))
+	}))
+	defer server.Close()
+	a, err := New(Options{Email: "ada@example.org", APIKey: key + "\n", AccountID: testAccount, BaseURL: server.URL, Tries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.FindNamespace(t.Context(), "x")
+	wantErr(t, err, "Unknown X-Auth-Key ***")
+	if text := fmt.Sprintf("%v %+v %#v", err, a, Options{APIKey: key}); strings.Contains(text, key) {
+		t.Error(text)
+	}
+	for _, o := range []Options{{Email: "ada@example.org"}, {APIKey: key}, {Email: "ada@exa\nmple.org", APIKey: key}} {
+		o.AccountID = testAccount
+		if _, err := New(o); err == nil || strings.Contains(err.Error(), key) {
+			t.Errorf("%+v", err)
+		}
+	}
+}

@@ -43,6 +43,9 @@ func (l *loader) completeBare() {
 	if s.Directory == "" {
 		s.Directory = bareFolder
 	}
+	if _, given := s.origins["source"]; !given {
+		s.Source = "folder" // where .gitignore and .ignore count, as they are to
+	}
 	l.place(&s.Directory, "directory")
 	s.Project = ""
 	if s.Name == "" {
