@@ -332,6 +332,58 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.wantWhole(t, index[3])
 }
 
+// What an upload that is under way, or died, has written is kept for a while.
+func TestKVAssetsPruneKeepsUploads(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	r := newRack()
+	r.now = func() time.Time { return now }
+	first := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	r.publish(first.Index)
+	now = now.Add(time.Minute)
+	second := r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvsync.KVAssetsOptions{})
+	record := ".kv-sync/rusty/index/" + kvsync.HashOf(second.Index).String()
+	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
+	for deleted := range 2 {
+		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
+		if err != nil || p.Deleted != deleted {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		now = now.Add(2 * time.Hour)
+	}
+	r.wantWhole(t, first.Index)
+}
+
+// The eight zero bytes of an empty index are in every program, and tell nothing.
+func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
+	t.Parallel()
+	r := newRack()
+	r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
+	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
+	r.publish(make([]byte, 16))
+	_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
+	var stopped *kvsync.GuardError
+	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardForeign {
+		t.Errorf("%v", err)
+	}
+}
+
+// Records of one second, and of a clock that goes back, are in order all the same.
+func TestKVAssetsOrder(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	r := newRack()
+	r.now = func() time.Time { return now }
+	for i := range 16 {
+		f := files{"/a.txt": fmt.Sprint(i)}
+		r.sync(t, f, kvsync.KVAssetsOptions{})
+		if res := r.sync(t, f, kvsync.KVAssetsOptions{}); res.Uploaded != 0 {
+			t.Fatalf("round %d: %+v", i, res)
+		}
+		now = now.Add(-time.Duration(i%2) * time.Minute)
+	}
+}
+
 // An empty index never empties a namespace, whatever is given.
 func TestKVAssetsPruneEmpty(t *testing.T) {
 	t.Parallel()
@@ -354,16 +406,16 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 // A record that cannot be read deletes nothing.
 func TestKVAssetsPruneUnreadable(t *testing.T) {
 	t.Parallel()
-	for _, damage := range []string{"value", "key", "other site"} {
+	for _, damage := range []string{"value", "another value", "key", "other site"} {
 		r := newRack()
 		res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 		r.publish(res.Index)
 		r.values["old.0123456789.txt"] = "of the Rust kv-sync"
 		switch damage {
-		case "value":
+		case "value", "another value":
 			for key := range r.values {
 				if strings.HasPrefix(key, ".kv-sync/rusty/upload/") {
-					r.values[key] = "{}"
+					r.values[key] = map[string]string{"value": "{}", "another value": string(make([]byte, 8))}[damage]
 				}
 			}
 		case "key":
