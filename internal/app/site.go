@@ -190,6 +190,9 @@ func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Resu
 	if s.byPathname() {
 		return s.deployPathname(ctx, opt)
 	}
+	if err := s.offers("deploy"); err != nil {
+		return nil, err
+	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -210,6 +213,9 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, er
 	defer func() { err = s.whereNothingLives(err) }()
 	if s.byPathname() {
 		return s.planPathname(ctx, opt)
+	}
+	if err := s.offers("plan"); err != nil {
+		return nil, err
 	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
