@@ -1,0 +1,198 @@
+//go:build unix
+
+package build_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/build"
+)
+
+// TestMain also plays the process that runs a build and is killed meanwhile.
+func TestMain(m *testing.M) {
+	if line := os.Getenv("BUILD_AS_CHILD"); line != "" {
+		if err := (build.Command{Line: line, Env: os.Environ(), Output: os.Stdout}).Run(context.Background()); err != nil {
+			os.Exit(9)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	var out bytes.Buffer
+	c := build.Command{Line: `echo "one $X"; echo two >&2; echo three >made`, Dir: dir, Env: []string{"X=1"}, Output: &out}
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "made")); err != nil || string(b) != "three\n" || out.String() != "one 1\ntwo\n" {
+		t.Errorf("made %q, %v; printed %q", b, err, out.String())
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	var failed *build.Error
+	err := build.Command{Line: "exit 3", Dir: t.TempDir()}.Run(t.Context())
+	if !errors.As(err, &failed) || failed.Code != 3 || !strings.Contains(err.Error(), `"exit 3"`) {
+		t.Errorf("%v", err)
+	}
+	err = build.Command{Line: "true", Dir: filepath.Join(t.TempDir(), "nowhere")}.Run(t.Context())
+	if !errors.As(err, &failed) || failed.Code != -1 {
+		t.Errorf("%v", err)
+	}
+}
+
+// notes is an output that tells when a line has come.
+type notes struct {
+	mu   sync.Mutex
+	text string
+	line chan struct{}
+}
+
+func (n *notes) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text += string(p)
+	if strings.Count(n.text, "\n") == 1 && n.line != nil {
+		close(n.line)
+		n.line = nil
+	}
+	return len(p), nil
+}
+
+// It ends with everything that it started: when it is cancelled, when its time
+// is up, when it is done, and when the process that runs it is killed.
+func TestNothingOutlivesABuild(t *testing.T) {
+	// A child, and a grandchild that the child does not wait for and that is deaf
+	// to a polite request.
+	const brood = `(trap '' TERM; sleep 60) & echo $!; `
+	child := func(t *testing.T, text string) int {
+		t.Helper()
+		pid, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pid
+	}
+	t.Run("done", func(t *testing.T) {
+		out := &notes{}
+		if err := (build.Command{Line: brood, Output: out}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		gone(t, child(t, out.text))
+	})
+	t.Run("timeout", func(t *testing.T) {
+		out := &notes{}
+		err := build.Command{Line: brood + "sleep 60", Output: out, Timeout: 200 * time.Millisecond}.Run(t.Context())
+		var failed *build.Error
+		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "200ms") {
+			t.Errorf("%v", err)
+		}
+		gone(t, child(t, out.text))
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &notes{line: make(chan struct{})}
+		line := out.line
+		go func() { <-line; cancel() }()
+		err := build.Command{Line: brood + "sleep 60", Output: out}.Run(ctx)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		gone(t, child(t, out.text))
+	})
+	t.Run("killed", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "pid")
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		runner := exec.Command(self)
+		runner.Env = append(os.Environ(), "BUILD_AS_CHILD="+`(trap '' TERM; sleep 60) & echo $! >`+file+`; sleep 60`)
+		if err := runner.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var text []byte
+		for end := time.Now().Add(10 * time.Second); len(text) == 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			text, _ = os.ReadFile(file)
+		}
+		if err := runner.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = runner.Wait()
+		gone(t, child(t, string(text)))
+	})
+}
+
+// gone waits until a process has ended.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("process %d is still running", pid)
+		}
+	}
+}
+
+// zombie reports whether a process has ended and waits for somebody to ask how:
+// in a container nobody may.
+func zombie(pid int) bool {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, after, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(after, "Z")
+}
+
+// A daemon that left the group holds the output open: nobody waits for it.
+func TestRunDoesNotWaitForDaemons(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("there is no setsid to leave the group by")
+	}
+	out := &notes{}
+	begun := time.Now()
+	if err := (build.Command{Line: `setsid sh -c 'echo $$; exec sleep 60' & sleep 0.3`, Output: out}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(out.text)); err == nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	const token, github = "cf-0123456789", "ghs_0123456789"
+	stays := []string{
+		"PATH=/usr/bin", "HOME=/home/ada", "CARGO_HOME=/c", "RUSTFLAGS=-Dwarnings", "CI=true", "LANG=C.UTF-8", "PWD=/x",
+		"GITHUB_SHA=abc", "GITHUB_ACTIONS=true", "SSH_AUTH_SOCK=/tmp/agent", "KEYBOARD=de", "MONKEY=1", "PATTERN=x", "EMPTY=",
+		"URL=https://example.org/a:b@c", "AUTHOR=Ada", "PASSAGE=x", "LINES=a\nb",
+	}
+	goes := []string{
+		"CLOUDFLARE_API_TOKEN=" + token, "CLOUDFLARE_ACCOUNT_ID=1", "cloudflare_email=a", "CF_API_KEY=k", "CF_EMAIL=e", "GITHUB_TOKEN=" + github, "GH_TOKEN=x",
+		"ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "ACTIONS_RUNTIME_URL=https://x", "INPUT_API-TOKEN=x", "NPM_TOKEN=x", "NODE_AUTH_TOKEN=x", "npm_config__auth=x",
+		"CARGO_REGISTRY_TOKEN=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_ACCESS_KEY_ID=x", "STRIPE_KEY=x", "MYSECRETS=x", "DB_PASSWORD=x", "PGPASSWORD=x",
+		"SIGNING_PASSPHRASE=x", "GOOGLE_APPLICATION_CREDENTIALS=/x", "GH_PAT=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "GITHUB_OUTPUT=/x", "FTP_PASS=x",
+		"INNOCENT=Bearer " + token, "OTHER=" + github, "DATABASE_URL=postgres://ada:hunter2@db/x",
+	}
+	got := build.Environment(slices.Concat(goes, stays), []string{token, "", github})
+	if !slices.Equal(got, stays) {
+		t.Errorf("got %q\nwant %q", got, stays)
+	}
+}
+

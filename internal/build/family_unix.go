@@ -1,0 +1,64 @@
+//go:build unix
+
+package build
+
+import (
+	"io"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// family is a build with all processes that it starts: a process group.
+type family struct {
+	group int
+	guard *exec.Cmd
+	alive io.Closer // the guard ends the group when this closes
+}
+
+// start runs the command in a group of its own, so that Ctrl-C reaches us and
+// not it, and has it end when we do, however we do.
+func start(cmd *exec.Cmd) (*family, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	f := &family{group: cmd.Process.Pid}
+	// A kernel's death signal would reach the shell alone. This one reads from a
+	// pipe of ours, whose end of file means that we are gone.
+	guard := exec.Command("/bin/sh", "-c", "read _; kill -s KILL -- -"+strconv.Itoa(f.group))
+	guard.Env = []string{}
+	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := guard.StdinPipe()
+	if err == nil {
+		err = guard.Start()
+	}
+	if err != nil {
+		f.signal(syscall.SIGKILL)
+		_ = cmd.Wait()
+		return nil, err
+	}
+	f.guard, f.alive = guard, in
+	return f, nil
+}
+
+// ask lets them clean up and go.
+func (f *family) ask() { f.signal(syscall.SIGTERM) }
+
+// end kills them. It may be called more than once.
+func (f *family) end() {
+	f.signal(syscall.SIGKILL)
+	if f.guard == nil {
+		return
+	}
+	// The group's number may be another's soon: the guard ends before its pipe
+	// closes.
+	_ = f.guard.Process.Kill()
+	_ = f.guard.Wait()
+	_ = f.alive.Close()
+	f.guard = nil
+}
+
+func (f *family) signal(s syscall.Signal) {
+	_ = syscall.Kill(-f.group, s) // there may be nobody left
+}
