@@ -61,7 +61,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 			continue
 		}
 		g.Go(func() error {
-			b, err := e.Account.Store(in.Namespace).Get(ctx, keys(e.Site).record(d.ID))
+			b, err := e.Account.Store(in.Namespace).Get(ctx, in.recordKey(d.ID))
 			var r Record
 			if err == nil && json.Unmarshal(b, &r) == nil {
 				noted := Meta{Source: r.Source, Commit: r.Commit}

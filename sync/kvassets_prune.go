@@ -71,6 +71,9 @@ func (e *Engine) PruneKVAssets(ctx context.Context, opt KVAssetsPruneOptions) (*
 	if err := p.findActive(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.findDeployed(ctx); err != nil {
+		return nil, fmt.Errorf("nothing was deleted: %w", err)
+	}
 	if err := p.root(); err != nil {
 		return nil, err
 	}
@@ -105,7 +108,10 @@ type kvAssetsPrune struct {
 	records []*kvAssetsRecord // newest first
 	uploads []*kvAssetsRecord
 
+	deployments []string // the ids of which there are records
+
 	activations []Activation
+	deployed    map[Hash]bool // the indexes of deployments that can be rolled back to
 	active      map[Hash]bool // the indexes that the active Worker carries
 
 	// current is what the newest and the active index name, rooted what any
@@ -131,10 +137,18 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 
 // read reads all records. There are not many: a prune deletes those that retain nothing.
 func (p *kvAssetsPrune) read(ctx context.Context) error {
-	read := make([]*kvAssetsRecord, len(p.own))
+	var own []string
+	for _, name := range p.own {
+		if id, ok := strings.CutPrefix(name, p.keys.deployment("")); ok && isDeployment(id) {
+			p.deployments = append(p.deployments, id)
+		} else {
+			own = append(own, name)
+		}
+	}
+	read := make([]*kvAssetsRecord, len(own))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // each may have 25 MiB
-	for i, name := range p.own {
+	for i, name := range own {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.prefix()), "/")
 		ref, err := ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
@@ -149,7 +163,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 		return err
 	}
 	for i, r := range read {
-		if strings.HasPrefix(p.own[i], p.keys.records()) {
+		if strings.HasPrefix(own[i], p.keys.records()) {
 			p.records = append(p.records, r)
 		} else {
 			p.uploads = append(p.uploads, r)
@@ -233,7 +247,7 @@ func (p *kvAssetsPrune) root() error {
 		switch {
 		case i == 0 || p.active[r.ref.Hash]:
 			r.index.mark(p.current)
-		case i < p.e.Retain || p.young(r.ref):
+		case i < p.e.Retain || p.young(r.ref) || p.deployed[r.ref.Hash]:
 			r.index.mark(p.rooted)
 		default:
 			p.expired = append(p.expired, p.keys.record(r.ref))

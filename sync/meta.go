@@ -18,7 +18,7 @@ type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
-	// Manifest is the [Ref] of the stored manifest.
+	// Manifest is the [Ref] of the stored manifest, "" where there is an Index.
 	Manifest string `json:"manifest"`
 	// Source is the [Origin].ID that was deployed, Worker the hash of modules,
 	// bindings and settings. If both are equal to what would be deployed, there

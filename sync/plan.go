@@ -43,7 +43,7 @@ type Plan struct {
 	Site   string `json:"site"`
 	Origin Origin `json:"origin"`
 	// Layout is "pathname" in that layout, where Live is "", and no size is known
-	// but those of the files that there are now; else "".
+	// but those of the files that there are now; "kv-assets" in that; else "".
 	Layout string `json:"layout,omitempty"`
 	// Live is the deployment that would be replaced, "" on a first one or over a
 	// foreign version.
@@ -143,7 +143,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if err != nil {
 		return nil, err
 	}
-	sameWorker := l.meta != nil && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	sameWorker := l.meta != nil && !l.meta.kvAssets() && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
 	p.WorkerChanged = !sameWorker
 	if l.meta != nil {
 		p.Live = l.meta.Deployment
@@ -156,7 +156,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if err := e.checkOrder(ctx, l, src, origin, p.hash, opt); err != nil {
 		return nil, err
 	}
-	namespace := e.findNamespace(ctx, l)
+	namespace := e.findNamespace(ctx, l.in(layoutContent))
 	listing, base, err := e.list(ctx, l, src, origin, mayStay, opt)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		p.NoChange, p.Unchanged = true, l.meta.Files
 		return p, nil
 	}
-	p.PruneDue = l.meta != nil && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	p.PruneDue = l.meta != nil && !l.meta.kvAssets() && e.pruneDue(time.Unix(l.meta.Pruned, 0))
 	carry := base
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
 		carry = nil // nothing of it lies in the new namespace, or nothing is believed
@@ -213,7 +213,7 @@ func (r *run) moveTo(namespace string) {
 // before anyone knows whether it changed, so it needs no manifest for that; a
 // commit is known by its tree, and needs the manifest to walk only what changed.
 func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, mayStay bool, opt Options) (listing *Listing, base *Manifest, err error) {
-	if l.meta == nil {
+	if l.meta == nil || l.meta.kvAssets() { // of another layout nothing is taken over
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}

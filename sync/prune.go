@@ -52,6 +52,9 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 		return nil, stop(GuardUnread, "run again later, or set a shorter grace period",
 			"%s was deployed so often that KV does not list all that was live within %s; nothing was deleted", e.Site, e.Grace)
 	}
+	if past.live().meta.kvAssets() {
+		return nil, stop(GuardLayout, "name that layout in kv-sync.toml", "what is live of %s has the layout \"kv-assets\", and the prune of another was asked for; nothing was deleted", e.Site)
+	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
@@ -85,7 +88,7 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 	k := keys(e.Site)
 	metas := make(map[string]*Meta)
 	for _, d := range past {
-		if d.meta != nil && d.Retained && d.meta.Namespace == namespace {
+		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && !d.meta.kvAssets() {
 			metas[d.meta.Manifest] = d.meta
 		}
 	}

@@ -12,17 +12,19 @@ import (
 // Record is what is kept about a deployment. It is written before the switch
 // and counts only if one of Cloudflare's deployments names its version.
 type Record struct {
-	Format     int       `json:"format"`
-	Deployment string    `json:"deployment"`
-	Site       string    `json:"site"`
-	Manifest   string    `json:"manifest"`
-	Source     string    `json:"source"`
-	Commit     string    `json:"commit,omitempty"`
-	Branch     string    `json:"branch,omitempty"`
-	Subject    string    `json:"subject,omitempty"`
-	Author     string    `json:"author,omitempty"`
-	Actor      string    `json:"actor,omitempty"`
-	Time       time.Time `json:"time"`
+	Format     int    `json:"format"`
+	Deployment string `json:"deployment"`
+	Site       string `json:"site"`
+	Manifest   string `json:"manifest"`
+	// Index is that of [Meta].
+	Index   string    `json:"index,omitempty"`
+	Source  string    `json:"source"`
+	Commit  string    `json:"commit,omitempty"`
+	Branch  string    `json:"branch,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	Author  string    `json:"author,omitempty"`
+	Actor   string    `json:"actor,omitempty"`
+	Time    time.Time `json:"time"`
 	// Previous is the deployment that this one replaced, or "".
 	Previous  string `json:"previous,omitempty"`
 	Files     int    `json:"files"`
@@ -57,10 +59,34 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 		return nil, err
 	}
 	ref := Ref{Hash: HashOf(stored), Nonce: r.nonce}
-	out := &release{id: deploymentID(r.nonce), stored: stored, started: r.started}
+	out, err := e.describe(l, p, r, named{manifest: ref.String()}, namespace, url)
+	if err != nil {
+		return nil, err
+	}
+	out.stored = stored
+	out.values = append(out.values, value("the manifest", keys(e.Site).manifest(ref), stored))
+	module := Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served}
+	for _, m := range p.worker.Modules {
+		if m.Name == ModuleManifest {
+			return nil, fmt.Errorf("the module name %s is taken by kv-sync: rename that module", m.Name)
+		}
+	}
+	w := p.worker
+	w.Modules = append(slices.Clone(w.Modules), module)
+	out.upload, err = e.version(l, w, p.Origin, out.meta)
+	return out, err
+}
+
+// named is what a deployment serves: a manifest, or the hash of an index.
+type named struct{ manifest, index string }
+
+// describe says what the release of a plan is: what its version will say of
+// itself, and its record.
+func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url string) (*release, error) {
+	out := &release{id: deploymentID(r.nonce), started: r.started}
 	o := p.manifest.Origin
 	out.meta = Meta{
-		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: ref.String(), Source: o.ID, Worker: p.hash,
+		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,
 		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
 		Overlay: e.overlayOf(p.worker),
 	}
@@ -74,7 +100,7 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 		out.meta.Migration = p.worker.Migrations[n-1].Tag
 	}
 	record, err := json.Marshal(Record{
-		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: ref.String(), Source: o.ID, Commit: o.Commit,
+		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Commit: o.Commit,
 		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged,
@@ -82,29 +108,17 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	k := keys(e.Site)
-	out.values = []*item{
-		value("the manifest", k.manifest(ref), stored),
-		value("the record", k.record(out.id), record),
-	}
-	out.upload, err = e.version(l, p, out.meta, served)
-	return out, err
+	out.values = []*item{value("the record", out.meta.recordKey(out.id), record)}
+	return out, nil
 }
 
-// version is the Worker as it is sent: the author's, with the served manifest
-// as a module, the bindings of ours, and everybody else's carried over from
+// version is the Worker as it is sent: the author's, with the bindings of ours, and everybody else's carried over from
 // the version that is active, so that settings of a refused or a preview
 // version cannot leak into production.
-func (e *Engine) version(l *live, p *Plan, meta Meta, served []byte) (Upload, error) {
-	u := Upload{Worker: p.worker, Message: releaseMessage(meta.Deployment, p.Origin), Tag: meta.Deployment}
-	for _, m := range u.Modules {
-		if m.Name == ModuleManifest {
-			return Upload{}, fmt.Errorf("the module name %s is taken by kv-sync: rename that module", m.Name)
-		}
-	}
-	u.Modules = append(slices.Clone(u.Modules), Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served})
+func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error) {
+	u := Upload{Worker: w, Message: releaseMessage(meta.Deployment, o), Tag: meta.Deployment}
 	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
-	companion := p.worker.Companion != nil
+	companion := w.Companion != nil
 	if companion {
 		mine[BindingOverlay] = true
 	}

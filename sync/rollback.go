@@ -45,11 +45,14 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 			return res, nil
 		}
 	}
-	manifest, err := e.checkBlobs(ctx, target.meta)
+	if target.meta.kvAssets() {
+		err = e.checkKVAssets(ctx, target.meta)
+	} else {
+		res.Notices, err = e.checkServed(ctx, target)
+	}
 	if err != nil {
 		return nil, err
 	}
-	res.Notices = e.uncovered(ctx, target, manifest)
 	if opt.DryRun {
 		return res, nil
 	}
@@ -63,6 +66,16 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	res.Switched, res.Hold = true, hold
 	return res, nil
+}
+
+// checkServed refuses unless all of the deployment is there, and says what
+// visitors will miss all the same.
+func (e *Engine) checkServed(ctx context.Context, target *Deployment) (notices []string, err error) {
+	manifest, err := e.checkBlobs(ctx, target.meta)
+	if err != nil {
+		return nil, err
+	}
+	return e.uncovered(ctx, target, manifest), nil
 }
 
 func notDeployed(site string) *GuardError {

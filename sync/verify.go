@@ -56,7 +56,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	} else if err != nil {
 		return nil, err
 	}
-	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[string]map[string]bool),
+	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[place]map[string]bool),
 		chunks: make(indexes), checked: make(map[Ref]bool), rooted: make(map[string]bool)}
 	seen := make(map[string]bool)
 	for i := range past.deployments {
@@ -75,12 +75,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 		}
 	}
 	if live := past.live(); live != nil {
-		for key := range v.namespaces[live.meta.Namespace] {
-			v.out.Keys++
-			if class, _, _ := keys(e.Site).parse(key); !v.rooted[key] && class != classOther {
-				v.out.Unrooted++
-			}
-		}
+		v.count(live.meta)
 		if v.out.Overlay, err = v.overlay(ctx, live); err != nil {
 			return nil, err
 		}
@@ -88,12 +83,26 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	return v.out, nil
 }
 
+// count counts the live deployment's neighbours.
+func (v *verifier) count(live *Meta) {
+	for key := range v.namespaces[placeOf(live)] {
+		if live.kvAssets() {
+			v.countKVAssets(key)
+			continue
+		}
+		v.out.Keys++
+		if class, _, _ := keys(v.Site).parse(key); !v.rooted[key] && class != classOther {
+			v.out.Unrooted++
+		}
+	}
+}
+
 // verifier is one run of Verify.
 type verifier struct {
 	*Engine
 	out        *Verification
 	readData   bool
-	namespaces map[string]map[string]bool // the site's keys, listed once for each namespace
+	namespaces map[place]map[string]bool // the site's keys, listed once
 	chunks     indexes
 	checked    map[Ref]bool // of blobs that were read: whether they hash to their key
 	rooted     map[string]bool
@@ -102,9 +111,16 @@ type verifier struct {
 func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 	s := v.Account.Store(d.meta.Namespace)
 	out := VerifiedDeployment{Deployment: d.ID, Version: d.Version, Live: d.Live, Retained: d.Retained}
-	listed, err := v.listed(ctx, s, d.meta.Namespace)
+	listed, err := v.listed(ctx, s, d.meta)
 	if err != nil {
 		return err
+	}
+	if d.meta.kvAssets() {
+		if err := v.kvAssets(ctx, s, d, listed, &out); err != nil {
+			return err
+		}
+		v.out.Deployments = append(v.out.Deployments, out)
+		return nil
 	}
 	switch m, err := v.manifest(ctx, d.meta); {
 	case ctx.Err() != nil:
@@ -146,16 +162,31 @@ func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manif
 	return nil
 }
 
-func (v *verifier) listed(ctx context.Context, s Store, namespace string) (map[string]bool, error) {
-	if v.namespaces[namespace] == nil {
-		there, err := v.keysBelow(ctx, s, keys(v.Site).prefix())
+// listed are the site's keys in a namespace: those below its prefix, and in the
+// layout kv-assets, whose blobs are below none, all there are.
+func (v *verifier) listed(ctx context.Context, s Store, m *Meta) (map[string]bool, error) {
+	in := placeOf(m)
+	if v.namespaces[in] == nil {
+		prefix := keys(v.Site).prefix()
+		if m.kvAssets() {
+			prefix = ""
+		}
+		there, err := v.keysBelow(ctx, s, prefix)
 		if err != nil {
 			return nil, err
 		}
-		v.namespaces[namespace] = there
+		v.namespaces[in] = there
 	}
-	return v.namespaces[namespace], nil
+	return v.namespaces[in], nil
 }
+
+// place is where a deployment's keys lie.
+type place struct {
+	namespace string
+	kvAssets  bool
+}
+
+func placeOf(m *Meta) place { return place{m.Namespace, m.kvAssets()} }
 
 // keysBelow lists every key with the prefix.
 func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[string]bool, error) {

@@ -26,7 +26,7 @@ func (v *VerifiedOverlay) Whole() bool {
 // overlay checks what lies over a deployment. The listing is at hand, so it costs
 // one request, for the record, and none where nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
-	listed := v.namespaces[live.meta.Namespace]
+	listed := v.namespaces[placeOf(live.meta)]
 	if !listed[keys(v.Site).overlayRecord()] {
 		return nil, nil
 	}

@@ -192,7 +192,7 @@ func (c *console) plan(p *kvsync.Plan) {
 			if left--; left < 0 {
 				continue
 			}
-			if part.sign == "-" && p.Layout != "" { // none but the content layout knows its size
+			if part.sign == "-" && p.Layout == "pathname" { // there its size is not known
 				c.say("  - %s", ch.Path)
 				continue
 			}

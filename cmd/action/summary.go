@@ -117,7 +117,7 @@ func changeTable(b *strings.Builder, p *kvsync.Plan) {
 			case "removed":
 				now, before = "", now
 			}
-			if p.Layout != "" { // none but the content layout knows the sizes of what is live
+			if p.Layout == "pathname" { // there the sizes of what is live are not known
 				before = ""
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", part.what, inert(ch.Path), now, before)

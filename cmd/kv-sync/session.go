@@ -112,7 +112,7 @@ func (t task) open(ctx context.Context, s streams, se *session) (err error) {
 	cache, _ := os.UserCacheDir() // without one nothing is cached
 	in := app.Inputs{
 		Name: t.site.Name, Project: t.site.Project, Shared: t.shared, Config: t.site.Config, Environment: t.site.Env, CacheDir: cache, Getenv: s.getenv,
-		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil, Bare: t.bare,
+		Log: se.console.Log(t.site.Verbose), DeployedOnly: t.source == nil, Bare: t.bare, BuildOutput: se.console.Through(),
 		Progress: func(p kvsync.Progress) {
 			if p.Plan != nil {
 				allowFor(p.Plan)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kv-sync/kv-sync/internal/build"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -153,6 +154,8 @@ func classify(err error) *Failure {
 		guard   *kvsync.GuardError
 		refused *kvsync.RefusedError
 		code    *bundle.Error
+		built   *build.Error
+		late    *lateError
 		worker  *kvsync.WorkerError
 		some    *SomeError
 		wrong   *UsageError
@@ -170,6 +173,11 @@ func classify(err error) *Failure {
 	case errors.As(err, &refused):
 		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", count(len(refused.Problems), "file")),
 			Fix: "mend what is listed, or name it in .assetsignore, and run again", Problems: refused.Problems}
+	case errors.As(err, &built):
+		return &Failure{Kind: KindRefused, Message: err.Error(), Fix: remains(err) + "; mend the build and run again"}
+	case errors.As(err, &late) && errors.As(err, &code):
+		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled",
+			Fix: remains(err) + "; mend what is listed and run again", Problems: code.Problems}
 	case errors.As(err, &code):
 		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled, nothing was sent",
 			Fix: "mend what is listed and run again", Problems: code.Problems}

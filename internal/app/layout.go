@@ -15,10 +15,6 @@ func (s *Site) offers(command string) error {
 	if s.byPathname() {
 		return kvsync.NotInPathnameLayout(command)
 	}
-	if s.byKVAssets() && (command != "prune" || s.settings.Project != "") {
-		return &kvsync.GuardError{Guard: kvsync.GuardLayout, Text: "there is no " + command + ` in the layout "kv-assets"`,
-			Fix: "run kv-sync without a command, and publish the Worker with the index that it writes"}
-	}
 	return nil
 }
 

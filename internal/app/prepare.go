@@ -127,11 +127,11 @@ func (s *Site) unnamedCode() []kvsync.Problem {
 // own has none.
 func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error) {
 	w, options := s.settings.Worker, s.settings.Code
-	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == ""
+	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.byKVAssets()
 	if options.Dynamic && options.Main == "" {
 		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
-	if s.commit != nil {
+	if s.commit != nil && !s.byKVAssets() {
 		options.Commit, options.CommitRoot = s.commit.Tree(ctx), s.commit.Top()
 	}
 	code, err := bundle.Bundle(ctx, options)

@@ -49,6 +49,9 @@ type Inputs struct {
 	DeployedOnly bool
 	// Bare reads the configuration as the Rust kv-sync does, and takes its layout.
 	Bare bool
+	// BuildOutput gets what the build of a site prints. nil says that this run may
+	// build nothing: a site that is to be built is refused.
+	BuildOutput io.Writer
 	// CacheDir is the user's cache folder; "" is the system's.
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.
@@ -183,15 +186,15 @@ func (s *Site) Live() kvsync.Live {
 	return s.engine.Live()
 }
 
-// Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layout
-// of that name, [kvsync.Engine.DeployPathname].
+// Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layouts
+// of these names, [kvsync.Engine.DeployPathname] and [kvsync.Engine.DeployKVAssets].
 func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Result, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
 	if s.byPathname() {
 		return s.deployPathname(ctx, opt)
 	}
-	if err := s.offers("deploy"); err != nil {
-		return nil, err
+	if s.byKVAssets() {
+		return s.deployKVAssets(ctx, opt)
 	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
@@ -214,8 +217,8 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, er
 	if s.byPathname() {
 		return s.planPathname(ctx, opt)
 	}
-	if err := s.offers("plan"); err != nil {
-		return nil, err
+	if s.byKVAssets() {
+		return s.planKVAssets(ctx, opt)
 	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
@@ -242,7 +245,7 @@ func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
 		return nil, err
 	}
 	if s.byKVAssets() {
-		p, err := s.PruneKVAssets(ctx, KVAssetsPrune{Output: config.DefaultIndex, DryRun: dry})
+		p, err := s.PruneKVAssets(ctx, KVAssetsPrune{Output: s.settings.Index, DryRun: dry})
 		if err != nil {
 			return nil, err
 		}

@@ -195,4 +195,3 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("got %q\nwant %q", got, stays)
 	}
 }
-

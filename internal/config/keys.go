@@ -38,6 +38,9 @@ var keys = []key{
 	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
 	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content", "pathname", "kv-assets")},
+	{"index", []string{"KV_SYNC_INDEX"}, true, text(func(s *Settings) *string { return &s.Index })},
+	{"build", []string{"KV_SYNC_BUILD"}, true, text(func(s *Settings) *string { return &s.Build.Line })},
+	{"binding", []string{"KV_SYNC_BINDING"}, true, setBinding},
 	{"account-id", []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"}, true, setAccount},
 	{"config", []string{"KV_SYNC_CONFIG"}, true, ignoreHere},
 	{"env", []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"}, true, text(func(s *Settings) *string { return &s.Environment })},
@@ -65,7 +68,7 @@ func keyNamed(name string) key {
 }
 
 // ofOneProject are settings that a shared file cannot make for its projects.
-var ofOneProject = []string{"name", "project", "directory", "worker", "config", "env"}
+var ofOneProject = []string{"name", "project", "directory", "worker", "config", "env", "index", "build"}
 
 // fileKeys are the names that kv-sync.toml may use.
 func fileKeys() []string {
@@ -138,6 +141,16 @@ func setNamespace(s *Settings, v string) error {
 		return fmt.Errorf("write the namespace's title or id")
 	}
 	s.Namespace = v
+	return nil
+}
+
+var bindingPattern = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
+
+func setBinding(s *Settings, v string) error {
+	if !bindingPattern.MatchString(v) {
+		return fmt.Errorf("write the name by which the Worker's code asks for the namespace, such as \"ASSETS\"")
+	}
+	s.Binding = v
 	return nil
 }
 

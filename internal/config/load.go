@@ -298,7 +298,7 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 		value *string
 		key   string
 	}{
-		{&w.Code.Main, "worker"}, {&w.Code.BaseDir, "base_dir"}, {&w.Code.Tsconfig, "tsconfig"}, {&w.Directory, "directory"},
+		{&w.Code.Main, "worker"}, {&w.Code.BaseDir, "base_dir"}, {&w.Code.Tsconfig, "tsconfig"}, {&w.Directory, "directory"}, {&w.Build.Dir, "build.cwd"},
 	} {
 		if *p.value == "" {
 			continue
@@ -323,7 +323,7 @@ func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
 func (l *loader) fromWrangler(w *wranglerFile) {
 	s := l.s
 	s.Worker, s.Code, s.Serving = w.Worker, w.Code, w.Serving
-	s.Directory, s.Ignore = w.Directory, w.Exclude
+	s.Directory, s.Ignore, s.Build = w.Directory, w.Exclude, w.Build
 	s.WorkersDev, s.RequiredSecrets = w.WorkersDev, w.Secrets
 }
 
@@ -347,6 +347,7 @@ func (l *loader) complete() {
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	l.settleRouting()
 	l.settleOverlay()
+	l.settleKVAssets()
 	if s.Code.Main == "" && len(s.Worker.Migrations) > 0 {
 		l.refuse(s.Where("worker"), "there are Durable Object migrations, but no Worker that has the classes", `name the Worker's file in "main"`)
 	}

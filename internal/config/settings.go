@@ -44,6 +44,15 @@ type Settings struct {
 	Namespace string
 	// Layout is "content", "pathname" or "kv-assets".
 	Layout string
+	// Index is where the layout kv-assets has its index, relative to Root as
+	// Directory is. It is "" in the others.
+	Index string
+	// Build makes the code of a Worker that the index is compiled into. It is
+	// zero in other layouts, and where nothing is to be run.
+	Build Build
+	// Binding is the name under which such a Worker has the namespace, beside
+	// KV_SYNC_BLOBS, or "".
+	Binding string
 	// Environment is the chosen environment of the wrangler file, or "".
 	Environment string
 
@@ -96,6 +105,12 @@ func (s *Settings) Where(key string) string {
 		return o.String()
 	}
 	return "the default"
+}
+
+// Build is a command of the project's.
+type Build struct {
+	// Line is for a shell, Dir the folder to run it in, relative to Root.
+	Line, Dir string
 }
 
 // Secret is a string that prints as "***".

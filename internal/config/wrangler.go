@@ -23,6 +23,8 @@ type wranglerFile struct {
 	Exclude   []string
 	Name      string
 	Account   string
+	// Build is what the file says that wrangler runs. Dir is relative to the file.
+	Build Build
 	// WorkersDev is nil where the file does not say.
 	WorkersDev *bool
 	// Secrets are names that the Worker needs as secrets.
@@ -422,8 +424,14 @@ func (w *wrangler) untouchedRoutes(n *node) {
 }
 
 func (w *wrangler) build(n *node) {
-	if c := w.object(n).get("command"); c != nil && c.value != "" {
-		w.notice(c, c.path+" is not run: kv-sync takes files as they are", "run the build before kv-sync")
+	t := w.object(n)
+	if c := t.get("command"); c != nil {
+		w.out.Build.Line = w.text(c)
+		w.at("build.command", c)
+	}
+	if c := t.get("cwd"); c != nil {
+		w.out.Build.Dir = w.text(c)
+		w.at("build.cwd", c)
 	}
 }
 

@@ -61,6 +61,20 @@ func (c *Console) sayLocked(line string) {
 	fmt.Fprintln(c.err, line)
 }
 
+// Through returns what another program writes to, about how it goes: nothing of
+// it is changed.
+func (c *Console) Through() io.Writer { return through{c} }
+
+type through struct{ *Console }
+
+// Write implements [io.Writer].
+func (t through) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopBar()
+	return t.err.Write(p)
+}
+
 // print writes what was asked for.
 func (c *Console) print(text string) {
 	c.mu.Lock()

@@ -25,7 +25,7 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.line("%s %s", t.with(bold, Visible(p.Site)), originText(p.Origin))
 	if p.NoChange {
 		t.line("")
-		if p.Layout != "" { // none keeps deployments but the content layout
+		if p.Layout == "pathname" { // which keeps no deployments
 			t.line("No change: these are the files that are live.")
 		} else {
 			t.line("No change: this is what deployment %s serves.", Visible(p.Live))
@@ -34,7 +34,7 @@ func planText(p *kvsync.Plan, color paint) string {
 	}
 	t.line("")
 	width := column(p.Added, p.Changed, p.Removed)
-	known := p.Layout == "" // the sizes of what is live
+	known := p.Layout != "pathname" // the sizes of what is live
 	t.changes("+", green, width, p.Added, known)
 	t.changes("~", yellow, width, p.Changed, known)
 	t.changes("-", red, width, p.Removed, known)
@@ -50,7 +50,11 @@ func planText(p *kvsync.Plan, color paint) string {
 	case p.Companion != "":
 		t.line("  %s the script %s, which keeps what is written at run time", t.with(yellow, "~"), Visible(p.Companion))
 	}
-	if n := len(p.Added) + len(p.Changed) + len(p.Removed); n == 0 && !p.WorkerChanged {
+	switch n := len(p.Added) + len(p.Changed) + len(p.Removed); {
+	case n > 0, p.WorkerChanged:
+	case p.Layout == kvsync.LayoutKVAssets:
+		t.line("  no file differs; whether the code does, its build will tell")
+	default:
 		t.line("  no file differs; what it was made from does")
 	}
 	t.line("")

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/kv-sync/kv-sync/internal/build"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func (s *Site) deployKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {
+	e, src, w, err := s.prepareKVAssets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.DeployKVAssets(ctx, src, w, opt)
+}
+
+func (s *Site) planKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
+	e, src, w, err := s.prepareKVAssets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.PlanKVAssets(ctx, src, w, opt)
+}
+
+// prepareKVAssets makes what a deploy needs. What cannot end well is refused
+// here, before anything is uploaded.
+func (s *Site) prepareKVAssets(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.KVAssetsWorker, error) {
+	w := kvsync.KVAssetsWorker{Make: s.makeIndexed, Binding: s.settings.Binding}
+	e, err := s.reach()
+	if err != nil {
+		return nil, nil, w, err
+	}
+	if err := s.mayBuild(); err != nil {
+		return nil, nil, w, err
+	}
+	if w.Local, err = readIndexFile(s.pathOf(s.settings.Index)); err != nil {
+		return nil, nil, w, err
+	}
+	src, err := s.Source(ctx)
+	return e, src, w, err
+}
+
+func (s *Site) mayBuild() error {
+	line := s.settings.Build.Line
+	switch {
+	case s.settings.Code.Main == "":
+		return &UsageError{Err: errors.New(`in the layout "kv-assets" a Worker of yours serves the files, and none is named`),
+			Fix: `name the JavaScript that its build makes, as "main" in the wrangler file`}
+	case s.publishesIndex():
+		return &UsageError{Err: errors.New("the index lies in the folder that is published, and would be part of itself"), Fix: `name another place for it, as "index"`}
+	case line != "" && s.in.Commit != "":
+		return &UsageError{Err: errors.New("a commit is named, and its code is to be built: a build sees the work tree"), Fix: "check the commit out, and leave --commit out"}
+	case line != "" && s.in.BuildOutput == nil:
+		return &UsageError{Err: errors.New("the site is to be built, and builds are not run here: " + s.settings.Where("build")),
+			Fix: `run "kv-sync deploy" where the project can be built`}
+	}
+	return nil
+}
+
+func (s *Site) publishesIndex() bool {
+	rel, err := filepath.Rel(s.pathOf(s.settings.Directory), s.pathOf(s.settings.Index))
+	return s.settings.Directory != "." && err == nil && filepath.IsLocal(rel)
+}
+
+// makeIndexed writes the index, builds the code with it, and bundles what came
+// out. The code is that of the work tree, where the build ran.
+//
+// If that fails the new index stays where it is: all that it names is in KV and
+// kept for the grace period, so the project can be mended and built with it, and
+// published even by another tool.
+func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, error) {
+	file := s.pathOf(s.settings.Index)
+	before, err := readIndexFile(file)
+	if err != nil {
+		return kvsync.Worker{}, err
+	}
+	if before == nil || !bytes.Equal(before, index) { // else nothing need be compiled again
+		if err := writeIndexFile(file, index); err != nil {
+			return kvsync.Worker{}, err
+		}
+	}
+	if line := s.settings.Build.Line; line != "" {
+		c := build.Command{Line: line, Dir: s.pathOf(s.settings.Build.Dir), Output: s.in.BuildOutput, Env: build.Environment(os.Environ(), s.secrets())}
+		if err := c.Run(ctx); err != nil {
+			return kvsync.Worker{}, err
+		}
+	}
+	w, code, err := s.worker(ctx)
+	switch {
+	case err != nil:
+		return kvsync.Worker{}, &lateError{err}
+	case code.ServesSite:
+		return kvsync.Worker{}, &UsageError{Err: errors.New(`the Worker serves the site by "@kv-sync/worker/site", which the layout "kv-assets" has no manifest for`),
+			Fix: `use the layout "content"`}
+	}
+	s.Notices = append(s.Notices, code.Notices...)
+	return w, nil
+}
+
+// secrets are the values that no build is to see.
+func (s *Site) secrets() []string {
+	return []string{s.settings.Token.Reveal(), s.settings.APIKey.Reveal(), s.in.GitHubToken}
+}
+
+// lateError is one of the code's that shows only when files are in KV already.
+type lateError struct{ error }
+
+func (e *lateError) Unwrap() error { return e.error }

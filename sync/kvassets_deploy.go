@@ -1,0 +1,412 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// KVAssetsWorker is the Worker that a deploy in the kv-assets layout switches to.
+type KVAssetsWorker struct {
+	// Make writes the index to where the build looks for it, and builds. It is
+	// called when all that the index names is in KV, so with this index the code
+	// works, whoever publishes it and when.
+	Make func(ctx context.Context, index []byte) (Worker, error)
+	// Binding is the name under which the code has the namespace, beside
+	// [BindingBlobs], or "".
+	Binding string
+	// Local is as in [KVAssetsOptions].
+	Local []byte
+}
+
+// DeployKVAssets makes the source live in the kv-assets layout, whose index is
+// compiled into the Worker: plan, upload, record, build, switch, prune.
+//
+// What is live changes at the switch alone, as with [Engine.Deploy]: a build that
+// fails, and a run that dies anywhere, leave visitors what they have. What was
+// uploaded by then is kept for the grace period at least.
+//
+// Nobody knows what a build looks at, so it runs each time. If what comes out is
+// what is live, nothing is switched. Of opt, Forget has no effect: what the index
+// does not name is not reachable.
+func (e *Engine) DeployKVAssets(ctx context.Context, src Source, w KVAssetsWorker, opt Options) (*Result, error) {
+	for range planAgain {
+		r := e.newRun()
+		l, err := e.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := e.planKVAssets(ctx, l, src, w, opt)
+		if err != nil {
+			return nil, err
+		}
+		if !p.sameFiles { // else only the build tells whether there is anything to do
+			e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
+		}
+		rel, err := e.prepareKVAssets(ctx, l, p, src, w, opt, r)
+		if err != nil {
+			return nil, err
+		}
+		if p.NoChange {
+			return e.unchanged(ctx, l, p.Plan), nil
+		}
+		switch err := e.activate(ctx, l, rel); {
+		case errors.Is(err, errOvertaken):
+			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
+		case errors.Is(err, errStale):
+			e.note(StageSwitch, "upload and build took longer than half the grace period; planning again")
+		case err != nil:
+			return nil, err
+		default:
+			return e.finish(ctx, l, p.Plan, rel), nil
+		}
+	}
+	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
+}
+
+// prepareKVAssets writes everything that the switch relies on, in an order in
+// which nothing names what is not there: files, record, code. It finds out
+// whether there is anything to switch to.
+func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, src Source, w KVAssetsWorker, opt Options, r *run) (*prepared, error) {
+	namespace, err := e.ensureNamespace(ctx, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	store := e.Account.Store(namespace)
+	if !p.recorded {
+		if err := e.writeIndex(ctx, store, p.next, p.items); err != nil {
+			return nil, err
+		}
+	}
+	e.note(StageUpload, "all that the index names is in KV; making the Worker")
+	if p.worker, err = w.Make(ctx, p.encoded); err != nil {
+		return nil, err
+	}
+	if !carries(p.worker.Modules, p.encoded) {
+		return nil, stop(GuardIndex, `see that "index" names the file that the code takes in by include_bytes!, and that the build compiles it again when that file changes`,
+			"the Worker's code does not hold the index that was written for it")
+	}
+	if w.Binding != "" {
+		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
+			Binding{Name: w.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(namespace)}})
+	}
+	p.hash = e.workerHash(p.worker)
+	p.WorkerChanged = !l.meta.kvAssets() || l.meta.Worker != p.hash
+	if l.note().hold != "" { // only now it is known whether this is what was rolled back from
+		if err := e.checkOrder(ctx, l, src, p.Origin, p.hash, opt); err != nil {
+			return nil, err
+		}
+	}
+	if p.NoChange = p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair; p.NoChange {
+		p.Unchanged = len(p.next.index)
+	}
+	if p.sameFiles {
+		e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
+	}
+	if p.NoChange {
+		return nil, nil
+	}
+	return e.releaseKVAssets(ctx, l, p, r, namespace)
+}
+
+// releaseKVAssets writes the deployment's record and, where the script exists,
+// its version.
+func (e *Engine) releaseKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, r *run, namespace string) (*prepared, error) {
+	url, err := e.address(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	out := &prepared{}
+	if out.release, err = e.describe(l, p.Plan, r, named{index: p.next.ref.Hash.String()}, namespace, url); err != nil {
+		return nil, err
+	}
+	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
+		return nil, err
+	}
+	if out.upload.Apply, err = e.migrations(ctx, l, p.worker); err != nil {
+		return nil, err
+	}
+	quiet := *e // the files' progress is over
+	quiet.Progress = func(Progress) {}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(namespace), out.values, nil) })
+	if l.exists() && out.upload.Apply == nil {
+		g.Go(func() (err error) {
+			if out.version, err = e.workers.UploadVersion(gctx, out.upload); err != nil {
+				return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// PlanKVAssets says what [Engine.DeployKVAssets] would do with the files, and
+// refuses what it would refuse. It builds nothing, so whether the code changes it
+// does not know.
+func (e *Engine) PlanKVAssets(ctx context.Context, src Source, w KVAssetsWorker, opt Options) (*Plan, error) {
+	l, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.planKVAssets(ctx, l, src, w, opt)
+	if err != nil {
+		return nil, err
+	}
+	return p.Plan, nil
+}
+
+// kvAssetsPlan is a plan with what carrying it out takes.
+type kvAssetsPlan struct {
+	*Plan
+	next    *kvAssetsRecord
+	encoded []byte // its index
+	items   []*item
+	// sameFiles: the live Worker carries this very index.
+	sameFiles bool
+	// recorded: there is nothing to write.
+	recorded bool
+}
+
+func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAssetsWorker, opt Options) (*kvAssetsPlan, error) {
+	p := &kvAssetsPlan{Plan: &Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}
+	switch {
+	case l.foreign && !opt.TakeOver:
+		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
+			"the live version of %s was not deployed by kv-sync", e.Site)
+	case l.meta != nil && l.meta.Overlay != nil && !opt.HideEdits:
+		return nil, stop(GuardOverlay, "bring them into git with kv-sync pull, then give --hide-edits",
+			`%s has an overlay, which the layout "kv-assets" has not: visitors would miss edits made at run time`, e.Site)
+	}
+	origin, err := src.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.checkOrder(ctx, l, src, origin, "", opt); err != nil {
+		return nil, err
+	}
+	if l.meta != nil {
+		p.Live = l.meta.Deployment
+	}
+	if p.namespace, err = e.findNamespace(ctx, l.in(LayoutKVAssets))(); err != nil {
+		return nil, err
+	}
+	newest, active, err := e.recordsFor(ctx, l, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	listing, err := src.Files(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.fill(ctx, e, listing, newest, active, w, opt, l)
+}
+
+// recordsFor reads the record of the newest index and of the one that the live
+// Worker carries: what they name is there. Each may be empty.
+func (e *Engine) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvAssetsRecord, err error) {
+	active = &kvAssetsRecord{}
+	if namespace == "" {
+		return active, active, nil
+	}
+	if newest, err = e.newestIndex(ctx, namespace); err != nil {
+		return nil, nil, err
+	}
+	if !l.meta.kvAssets() || l.meta.Namespace != namespace {
+		return newest, active, nil
+	}
+	if newest.ref.Hash.String() == l.meta.Index {
+		return newest, newest, nil
+	}
+	switch active, err = e.indexOf(ctx, l.meta); {
+	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
+		e.note(StagePlan, "nothing of it is relied on: %v", err)
+		return newest, &kvAssetsRecord{}, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return newest, active, nil
+}
+
+// fill completes the plan, or refuses the files.
+func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, newest, active *kvAssetsRecord, w KVAssetsWorker, opt Options, l *live) (err error) {
+	if p.next, err = e.indexFiles(ctx, listing); err != nil {
+		return err
+	}
+	for _, before := range []*kvAssetsRecord{newest, active} {
+		if err := p.next.refuse(listing, before); err != nil {
+			return err
+		}
+	}
+	p.next.keepTimes(newest, w.Local)
+	p.next.keepTimes(active, nil) // visitors have these
+	p.encoded = EncodeIndex(p.next.index)
+	p.next.ref = Ref{Hash: HashOf(p.encoded), Nonce: nonceAfter(newest.ref.Nonce, e.Now())}
+	p.Origin = settledOrigin(listing, p.next)
+	p.Notices = kvAssetsNotices(listing)
+	p.manifest = &Manifest{Origin: p.Origin, Assets: make([]Asset, len(listing.Files))}
+	for i, f := range listing.Files {
+		p.manifest.Assets[i] = f.Asset
+	}
+	p.compare(active)
+	p.items = p.next.items(listing, newest.and(active), opt.Repair)
+	p.recorded = len(p.items) == 0 && newest.ref.Hash == p.next.ref.Hash
+	p.sameFiles = l.meta.kvAssets() && l.meta.Index == p.next.ref.Hash.String() && l.meta.Namespace == p.namespace
+	for _, it := range p.items {
+		p.Blobs++
+		p.Bytes += it.size
+	}
+	p.Writes = p.Blobs + 1 // the record of the deployment
+	if !p.recorded {
+		p.Writes++
+	}
+	if p.Blobs > 0 {
+		p.Writes++ // the note of what is uploaded
+	}
+	p.PruneDue = l.meta.kvAssets() && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	return p.checkShrink(&Manifest{Assets: make([]Asset, len(active.index))}, opt)
+}
+
+// and is what both say is there.
+func (r *kvAssetsRecord) and(other *kvAssetsRecord) *kvAssetsRecord {
+	return &kvAssetsRecord{index: slices.Concat(r.index, other.index), hashes: slices.Concat(r.hashes, other.hashes)}
+}
+
+// nonceAfter is a new nonce that is greater than an earlier one, also in the same
+// second and on a machine whose clock lags a little: the newest record is known by
+// it.
+func nonceAfter(before Nonce, now time.Time) Nonce {
+	n := newNonce(now)
+	if bytes.Compare(n[:], before[:]) > 0 || before.Time().Sub(now) > maxSkew {
+		return n
+	}
+	binary.BigEndian.PutUint64(n[:], binary.BigEndian.Uint64(before[:])+1)
+	return n
+}
+
+// settledOrigin is where the files are from, with an id for a folder, whose
+// hashes are known only now.
+func settledOrigin(l *Listing, r *kvAssetsRecord) Origin {
+	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
+		return l.Origin
+	}
+	known := *l
+	known.Files = slices.Clone(l.Files)
+	for i := range known.Files {
+		known.Files[i].Blob.Hash = r.hashes[i]
+	}
+	known.Origin.ID = FolderID(&known)
+	return known.Origin
+}
+
+// compare fills in the difference to the index that visitors have.
+func (p *kvAssetsPlan) compare(active *kvAssetsRecord) {
+	before := make(map[string]IndexEntry, len(active.index))
+	for _, e := range active.index {
+		before[e.Path] = e
+	}
+	size := func(e IndexEntry) int64 { return int64(min(e.Size, MaxValueBytes)) }
+	for _, e := range p.next.index {
+		old, there := before[e.Path]
+		delete(before, e.Path)
+		switch {
+		case !there:
+			p.Added = append(p.Added, Change{Path: "/" + e.Path, Size: size(e)})
+		case old.Key == e.Key:
+			p.Unchanged++
+		default:
+			p.Changed = append(p.Changed, Change{Path: "/" + e.Path, Size: size(e), Before: size(old)})
+		}
+	}
+	for _, e := range active.index {
+		if _, gone := before[e.Path]; gone {
+			p.Removed = append(p.Removed, Change{Path: "/" + e.Path, Size: size(e)})
+		}
+	}
+}
+
+// kvAssets reports whether the version's code holds an index. It may be asked of
+// a foreign version, which says nothing of itself.
+func (m *Meta) kvAssets() bool { return m != nil && m.Index != "" }
+
+// recordKey is where the record of one of the site's deployments lies, in the
+// namespace of the version.
+func (m *Meta) recordKey(id string) string {
+	if m.kvAssets() {
+		return kvAssetsKeys(m.Site).deployment(id)
+	}
+	return keys(m.Site).record(id)
+}
+
+const layoutContent = "content"
+
+// in is what is live as far as it has the layout: of another one not even the
+// namespace is taken over.
+func (l *live) in(layout string) *live {
+	if l.meta == nil || l.meta.kvAssets() == (layout == LayoutKVAssets) {
+		return l
+	}
+	return &live{}
+}
+
+// indexOf reads the record of the index that a version carries.
+func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvAssetsRecord, error) {
+	store, k := e.Account.Store(m.Namespace), kvAssetsKeys(e.Site)
+	var ref Ref
+	err := e.eachKey(ctx, store, k.records()+m.Index+".", func(key KeyInfo) error {
+		found, err := ParseRef(strings.TrimPrefix(key.Name, k.records()))
+		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
+			ref = found
+		}
+		return nil //nolint:nilerr // of another release: it is not believed
+	})
+	if err == nil && ref.IsZero() {
+		err = fmt.Errorf("the record of the index of deployment %s: %w", m.Deployment, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.readKVAssetsRecord(ctx, store, k.record(ref), ref)
+}
+
+// deployment is the key of a deployment's record, beside those of the indexes.
+func (k kvAssetsKeys) deployment(id string) string { return k.prefix() + "d/" + id }
+
+func isDeployment(id string) bool {
+	_, ok := deploymentTime(id)
+	return ok
+}
+
+// findDeployed finds the indexes of the deployments that can be rolled back to,
+// and the records of deployments that cannot be any more: beside those that are
+// retained, the ones older than the grace period, which end when the next begins.
+func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
+	p.deployed = map[Hash]bool{}
+	if len(p.activations) == 0 {
+		return nil
+	}
+	past, err := p.e.past(ctx, retainedOnly)
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for _, d := range past.deployments {
+		if hash, ok := d.meta.indexHash(); ok && d.Retained {
+			p.deployed[hash], kept[d.ID] = true, true
+		}
+	}
+	for _, id := range p.deployments {
+		if made, _ := deploymentTime(id); !kept[id] && p.e.Now().Sub(made) >= 2*p.e.Grace {
+			p.expired = append(p.expired, p.keys.deployment(id))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"crypto/sha256"
+	"fmt"
+)
+
+// checkKVAssets refuses unless everything is there that the index names which a
+// version carries.
+func (e *Engine) checkKVAssets(ctx context.Context, m *Meta) error {
+	record, err := e.indexOf(ctx, m)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
+		return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+	} else if err != nil {
+		return err
+	}
+	store := e.Account.Store(m.Namespace)
+	listed, err := e.keysBelow(ctx, store, "")
+	if err != nil {
+		return err
+	}
+	missing, err := e.missingOf(ctx, store, record, listed)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %s of it missing, the first is %s",
+		m.Deployment, count(len(missing), "file"), missing[0])
+}
+
+// missingOf returns the pathnames whose key is not there. What the listing lacks
+// is asked for by key, for listings lag behind.
+func (e *Engine) missingOf(ctx context.Context, s Store, r *kvAssetsRecord, listed map[string]bool) ([]string, error) {
+	gone := make([]bool, len(r.index))
+	err := e.eachBlob(ctx, len(r.index), func(ctx context.Context, i int) error {
+		if listed[r.index[i].Key] {
+			return nil
+		}
+		_, err := s.Get(ctx, r.index[i].Key)
+		if gone[i] = errors.Is(err, ErrNotFound); gone[i] {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for files that the listing lacks: %w", err)
+	}
+	return r.pathsWhere(gone), nil
+}
+
+// pathsWhere are the pathnames of the entries that are marked.
+func (r *kvAssetsRecord) pathsWhere(marked []bool) (paths []string) {
+	for i, e := range r.index {
+		if marked[i] {
+			paths = append(paths, "/"+e.Path)
+		}
+	}
+	return paths
+}
+
+// kvAssets finds out whether all that a deployment's index names is there.
+func (v *verifier) kvAssets(ctx context.Context, s Store, d *Deployment, listed map[string]bool, out *VerifiedDeployment) error {
+	record, err := v.indexOf(ctx, d.meta)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		out.Problem = err.Error()
+		return nil
+	}
+	out.Files = len(record.index)
+	if out.Missing, err = v.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
+		return err
+	}
+	for _, e := range record.index {
+		v.rooted[e.Key] = true
+	}
+	if v.readData {
+		out.Corrupt, err = v.corruptOf(ctx, s, record)
+	}
+	return err
+}
+
+// corruptOf reads every file, and returns the pathnames of those that are not
+// what the record says.
+func (v *verifier) corruptOf(ctx context.Context, s Store, r *kvAssetsRecord) ([]string, error) {
+	bad := make([]bool, len(r.index))
+	err := v.eachBlob(ctx, len(r.index), func(ctx context.Context, i int) error {
+		b, err := s.Get(ctx, r.index[i].Key)
+		if errors.Is(err, ErrNotFound) {
+			return nil // it is missing, and reported as that
+		} else if err != nil {
+			return fmt.Errorf("read %s: %w", r.index[i].Key, err)
+		}
+		bad[i] = Hash(sha256.Sum256(b)) != r.hashes[i]
+		return nil
+	})
+	return r.pathsWhere(bad), err
+}
+
+// countKVAssets counts a key of the live deployment's namespace, if it is the
+// site's by its shape.
+func (v *verifier) countKVAssets(key string) {
+	own := strings.HasPrefix(key, kvAssetsKeys(v.Site).prefix())
+	if !own && (strings.HasPrefix(key, kvAssetsOwn) || !kvAssetsShape.MatchString(key)) {
+		return
+	}
+	v.out.Keys++
+	if !own && !v.rooted[key] {
+		v.out.Unrooted++
+	}
+}
