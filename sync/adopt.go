@@ -50,7 +50,7 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manife
 	if base != nil {
 		p.under.adopted = base.Adopted
 	}
-	had := l.meta != nil && (l.meta.Overlay != nil || base.Serving.Overlay)
+	had := l.meta != nil && (l.meta.Overlay != nil || base != nil && base.Serving.Overlay)
 	if had && (p.namespace != l.meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
 		return e.keepsEdits(ctx, l, p)
 	}

@@ -338,14 +338,29 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 		}
 	}
 	if p.PruneDue {
-		pruned, err := e.Prune(ctx, false)
+		deleted, err := e.pruneAfter(ctx, p)
 		if err != nil {
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but pruning failed and will be tried again in %s: %v", e.Grace, err))
-		} else {
-			res.Pruned = pruned.Deleted
 		}
+		res.Pruned = deleted
 	}
 	return res
+}
+
+// pruneAfter is the prune of a deploy. It returns how many keys it deleted.
+func (e *Engine) pruneAfter(ctx context.Context, p *Plan) (int, error) {
+	if p.Layout == LayoutKVAssets {
+		pruned, err := e.PruneKVAssets(ctx, KVAssetsPruneOptions{})
+		if err != nil {
+			return 0, err
+		}
+		return pruned.Deleted, nil
+	}
+	pruned, err := e.Prune(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	return pruned.Deleted, nil
 }
 
 // patchSettings applies what the Worker's author set and no version carries.

@@ -9,12 +9,19 @@ import "bytes"
 // not lie together in the file.
 func carries(modules []Module, index []byte) bool {
 	for _, m := range modules {
-		if bytes.Contains(m.Content, index) || bytes.Contains(wasmMemory(m.Content), index) {
+		if bytes.Contains(m.Content, index) {
+			return true
+		}
+		if memory := wasmMemory(m.Content); memory != nil && bytes.Contains(append(memory, zeros[:]...), index) {
 			return true
 		}
 	}
 	return false
 }
+
+// zeros are more than an index can end in: behind what a module's segments say its
+// memory is zero.
+var zeros [64]byte
 
 // maxWasmMemory bounds what wasmMemory makes, whatever a module says.
 const maxWasmMemory = 128 << 20 // what a Worker may have
