@@ -68,8 +68,8 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 		command: "sync", dry: c.DryRun, bare: true, source: &sourceFlags{Dir: c.Assets},
 		site: siteFlags{Config: c.Wrangler, Local: c.Local, Verbose: c.Verbose},
 	}
-	output := cmp.Or(c.Output, config.DefaultIndex)
 	return t.on(ctx, s, func(se *session) error {
+		output := cmp.Or(c.Output, se.site.Settings().Index, config.DefaultIndex)
 		res, written, err := se.site.SyncKVAssets(ctx, app.KVAssetsSync{Output: output, AllowShrink: c.AllowShrink, DryRun: c.DryRun})
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	"github.com/kv-sync/kv-sync/internal/config"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -49,7 +48,7 @@ func (c *pruneCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "prune", dry: c.DryRun, site: c.siteFlags}
 	return t.on(ctx, s, func(se *session) error {
 		if se.site.Settings().Layout == kvsync.LayoutKVAssets {
-			return se.pruneKVAssets(ctx, config.DefaultIndex, c.kvAssetsPruneFlags, c.DryRun)
+			return se.pruneKVAssets(ctx, se.site.Settings().Index, c.kvAssetsPruneFlags, c.DryRun)
 		}
 		if c.Force || c.Unrecorded {
 			return &app.UsageError{Err: errors.New(`--force and --unrecorded are for the layout "kv-assets"`), Fix: "leave them out"}

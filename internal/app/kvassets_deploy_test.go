@@ -1,0 +1,53 @@
+package app_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// TestWhoMayBuild: a run that may build nothing refuses a site that is to be
+// built, before anything is sent; and what a build prints goes where it may.
+func TestWhoMayBuild(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	for name, text := range map[string]string{
+		"kv-sync.toml":   "layout = \"kv-assets\"\nbuild = \"sh build.sh\"\n",
+		"wrangler.jsonc": `{ "main": "build/index.mjs", "compatibility_date": "2026-05-06" }`,
+		"build.sh":       "echo building\nmkdir -p build\ncp data/assets.bin build/\necho 'import a from \"./assets.bin\"; export default { fetch: () => new Response(a) }' >build/index.mjs\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in := inputs(root, f)
+	in.Name = "tides"
+	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	if e := app.Explain(err); e == nil || e.Kind != app.KindUsage || !strings.Contains(e.Message, "kv-sync.toml:2") {
+		t.Errorf("%v", err)
+	}
+	if n := len(f.Server.Requests()); n > 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+	var out bytes.Buffer
+	in.BuildOutput = &out
+	res, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+	if err != nil || !res.Switched || out.String() != "building\n" {
+		t.Errorf("%+v, %v, %q", res, err, out.String())
+	}
+
+	// What is wrong with the code shows when files are in KV, and so it says.
+	if err := os.WriteFile(filepath.Join(root, "build.sh"), []byte("echo 'import \"./gone.js\"; export default {}' >build/index.mjs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = open(t, in).Deploy(t.Context(), kvsync.Options{})
+	if e := app.Explain(err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 || strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
