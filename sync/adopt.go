@@ -39,7 +39,7 @@ func (u *underOverlay) has(edit *OverlayEntry) bool {
 // goes reports whether the edit is a page that no deploy before has had go.
 func (u *underOverlay) goes(edit *OverlayEntry) bool {
 	before, was := u.adopted[edit.Path]
-	return edit.Content != nil && !(was && before == edit.Nonce)
+	return edit.Content != nil && (!was || before != edit.Nonce)
 }
 
 // planOverlay reads what was written at run time, once for each plan that
