@@ -1,0 +1,120 @@
+// Exchange is Go's side of the test in which Go and Rust read each other's
+// indexes of assets: kv-assets-index/tests/exchange.rs starts it.
+//
+//	exchange write SEED N   writes N random indexes to stdout
+//	exchange rewrite        writes every index of stdin, as Go writes it, to stdout
+//
+// An index in a stream is preceded by its length, as a little-endian uint32.
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func main() {
+	out := bufio.NewWriter(os.Stdout)
+	err := run(os.Args[1:], bufio.NewReader(os.Stdin), out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "exchange:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, in io.Reader, out io.Writer) error {
+	switch {
+	case len(args) == 3 && args[0] == "write":
+		seed, err := strconv.ParseUint(args[1], 10, 64)
+		if err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return fmt.Errorf("number of indexes: %w", err)
+		}
+		random := rand.New(rand.NewPCG(seed, 0))
+		for range n {
+			if err := writeIndex(out, randomTree(random)); err != nil {
+				return err
+			}
+		}
+		return nil
+	case len(args) == 1 && args[0] == "rewrite":
+		for {
+			index, err := readIndex(in)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := writeIndex(out, index); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.New("usage: exchange write SEED N, or exchange rewrite")
+}
+
+func writeIndex(out io.Writer, index kvsync.AssetIndex) error {
+	b := kvsync.EncodeIndex(index)
+	_, err := out.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...))
+	return err
+}
+
+// readIndex returns [io.EOF] where the stream ends.
+func readIndex(in io.Reader) (kvsync.AssetIndex, error) {
+	var length uint32
+	if err := binary.Read(in, binary.LittleEndian, &length); err != nil {
+		return nil, err
+	}
+	b := make([]byte, length)
+	if _, err := io.ReadFull(in, b); err != nil {
+		return nil, fmt.Errorf("read an index of %d bytes: %w", length, err)
+	}
+	return kvsync.DecodeIndex(b)
+}
+
+// randomTree has up to 40 files in folders that share their beginnings, and now
+// and then a name that is hard to sort or to split.
+func randomTree(random *rand.Rand) kvsync.AssetIndex {
+	paths := map[string]bool{}
+	for range random.IntN(41) {
+		name := []string{}
+		for range 1 + random.IntN(4) {
+			name = append(name, randomName(random))
+		}
+		paths[strings.Join(name, "/")] = true
+	}
+	index := kvsync.AssetIndex{}
+	for path := range paths {
+		hash := kvsync.NewKVAssetsHasher()
+		_, _ = hash.Write([]byte(path)) // it never fails
+		key := kvsync.KVAssetsKey(path, hash.Sum())
+		// Numbers of every width.
+		modified, size := random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64)
+		index = append(index, kvsync.IndexEntry{Path: path, Key: key, Modified: modified, Size: size})
+	}
+	return index
+}
+
+func randomName(random *rand.Rand) string {
+	odd := []string{".well-known", "a.tar.gz", "foo.", "日本", "\u00e9", "e\u0301", "\x00", "\U0010ffff", "a b", "100%", "\"", "\n", strings.Repeat("long", 100)}
+	if random.IntN(4) == 0 {
+		return odd[random.IntN(len(odd))]
+	}
+	ext := []string{"", ".html", ".css", ".svg"}
+	return "f" + strconv.Itoa(random.IntN(20)) + ext[random.IntN(len(ext))]
+}

@@ -1,0 +1,90 @@
+//! The index as kv-assets 0.2 has it. That crate is no dependency of the tests:
+//! off wasm32 it brings wrangler 1 and OpenSSL, over 400 crates. What is written
+//! below is what its documentation shows.
+
+use std::collections::HashMap;
+
+use kv_assets_index::AssetIndex;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Original {
+    path: String,
+    modified: u64,
+    size: u64,
+}
+
+#[test]
+fn what_the_original_writes_is_read() {
+    let mut original = HashMap::new();
+    for number in 0..1000 {
+        let asset = Original {
+            path: format!("docs/{number}.f3c9f85f2a.html"),
+            modified: 1_600_000_000 + number,
+            size: u64::MAX - number,
+        };
+        original.insert(format!("docs/{number}.html"), asset);
+    }
+    let bytes = bincode::serialize(&original).unwrap();
+    let index = AssetIndex::parse(&bytes).unwrap();
+    assert_eq!(index.len(), original.len());
+    for (name, want) in &original {
+        let got = index.get(name).unwrap();
+        assert_eq!(
+            (got.path, got.modified, got.size),
+            (&*want.path, want.modified, want.size)
+        );
+    }
+    assert_eq!(index.get("docs/1000.html"), None);
+
+    let sorted = index.to_bytes();
+    assert_eq!(
+        bincode::deserialize::<HashMap<String, Original>>(&sorted).unwrap(),
+        original
+    );
+    assert_eq!(AssetIndex::parse(&sorted).unwrap(), index);
+}
+
+#[test]
+fn golden() {
+    let bytes = include_bytes!("../testdata/hello.bin");
+    let asset = Original {
+        path: "hello.ff6cec21dc.txt".into(),
+        modified: 1_600_000_000,
+        size: 6,
+    };
+    let original = HashMap::from([("hello.txt".to_string(), asset)]);
+    assert_eq!(bincode::serialize(&original).unwrap(), bytes);
+
+    let index = AssetIndex::parse(bytes).unwrap();
+    let asset = index.get("hello.txt").unwrap();
+    assert_eq!(
+        (asset.path, asset.modified, asset.size),
+        ("hello.ff6cec21dc.txt", 1_600_000_000, 6)
+    );
+    assert_eq!(index.to_bytes(), bytes);
+    assert!(AssetIndex::parse(&[0; 8]).unwrap().is_empty());
+}
+
+// A count or a length of 2^63 would end the process if it were believed.
+#[test]
+fn hostile_bytes_are_an_error() {
+    let hello = include_bytes!("../testdata/hello.bin");
+    for length in 0..hello.len() {
+        assert!(AssetIndex::parse(&hello[..length]).is_err(), "{length}");
+    }
+    for at in 0..hello.len() {
+        for bit in 0..8 {
+            let mut bytes = hello.to_vec();
+            bytes[at] ^= 1 << bit;
+            if let Ok(index) = AssetIndex::parse(&bytes) {
+                assert_eq!(index.to_bytes(), bytes);
+            }
+        }
+    }
+    let followed = [&hello[..], b"\0"].concat();
+    assert!(AssetIndex::parse(&followed).is_err());
+    let twice = [&[2, 0, 0, 0, 0, 0, 0, 0], &hello[8..], &hello[8..]].concat();
+    let error = AssetIndex::parse(&twice).unwrap_err().to_string();
+    assert!(error.contains("\"hello.txt\" is in them twice"), "{error}");
+}
