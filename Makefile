@@ -1,5 +1,5 @@
 # make demo   see it work on this machine, without an account
-# make test   every test; installs what it needs (Debian: chromium too), keeps screenshots in artefacts/
+# make test   every test; installs what it needs (Debian: chromium and cargo too), keeps screenshots in artefacts/
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
@@ -13,7 +13,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: large demo-projects demo-publisher build demo test test-go test-worker lint bench bench-serving image fuzz clean
+.PHONY: large demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -29,13 +29,20 @@ demo-projects: build
 demo-publisher: build
 	bash examples/publisher/start.sh
 
-test: test-worker test-go
+# A site that a Worker in Rust serves.
+demo-rust: build
+	bash examples/rust-wasm/start.sh
+
+test: test-worker test-rust test-go
 
 test-go:
 	$(GO) test ./...
 
 test-worker: worker/node_modules/.package-lock.json
 	cd worker && npm run check && npm test
+
+test-rust:
+	bash rust/test.sh
 
 worker/node_modules/.package-lock.json: worker/package-lock.json
 	cd worker && npm ci --no-audit --no-fund
