@@ -21,6 +21,19 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// The compiler is installed first, where there is none, and the crates are
+// fetched: that takes as long as the network does.
+func TestRustWasm(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	fetch := exec.CommandContext(ctx, "../../rust/bin/cargo", "fetch", "--locked", "--target", "wasm32-unknown-unknown")
+	fetch.Dir = "rust-wasm"
+	if out, err := fetch.CombinedOutput(); err != nil {
+		t.Fatalf("cargo fetch: %v\n%s", err, out)
+	}
+	runScript(t, "rust-wasm/start.sh", nil)
+}
+
 // kvSync is the folder of the command, built once.
 var kvSync = sync.OnceValues(func() (string, error) {
 	bin, err := os.MkdirTemp("", "kv-sync-examples-")
