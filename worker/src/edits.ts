@@ -181,7 +181,7 @@ export class Edits implements ReadWriteAssets {
   }
 
   #checkMayWrite(): void {
-    if (this.#may.write !== true) throw new EditError(403, "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] in kv-sync.toml, others in the binding's props");
+    if (this.#may.write !== true) throw new EditError(403, "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props");
     if (!this.#ground.site.meta.overlay) throw new EditError(403, "what is deployed has no overlay, so nobody would see what is written; switch the overlay on and deploy");
   }
 
@@ -202,7 +202,7 @@ export class Edits implements ReadWriteAssets {
     const isPut = "put" in change;
     if (isPut === "delete" in change) throw new EditError(400, "a change is neither a put nor a delete; give it like { put: path, body } or { delete: path }");
     const path = writablePath(isPut ? change.put : change.delete);
-    if (isRuleFile(path) && this.#may.rules !== true) throw new EditError(403, `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] in kv-sync.toml, others in the binding's props`);
+    if (isRuleFile(path) && this.#may.rules !== true) throw new EditError(403, `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props`);
     checkNames("a change", change, isPut ? ["put", "body", "contentType", "headers", "onlyIf"] : ["delete", "onlyIf"]);
     const condition = checkedCondition(change.onlyIf);
     if (!isPut) return { path, condition, file: undefined };
