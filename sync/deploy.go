@@ -140,14 +140,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	} else {
 		g.Go(func() error { return e.upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
 	}
-	if l.exists() && rel.upload.Apply == nil {
-		g.Go(func() (err error) {
-			if out.version, err = e.workers.UploadVersion(gctx, rel.upload); err != nil {
-				return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
-			}
-			return nil
-		})
-	}
+	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
@@ -162,6 +155,18 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 		e.Cache.Put(rel.meta.Manifest, rel.stored)
 	}
 	return out, nil
+}
+
+// uploadVersion uploads the release's code where the script exists and the switch
+// does not upload it.
+func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err error) {
+	if !l.exists() || rel.upload.Apply != nil {
+		return nil
+	}
+	if rel.version, err = e.workers.UploadVersion(ctx, rel.upload); err != nil {
+		return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
+	}
+	return nil
 }
 
 // compose makes the release once the namespace, the address and every hash are

@@ -138,14 +138,7 @@ func (e *Engine) releaseKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 	quiet.Progress = func(Progress) {}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(namespace), out.values, nil) })
-	if l.exists() && out.upload.Apply == nil {
-		g.Go(func() (err error) {
-			if out.version, err = e.workers.UploadVersion(gctx, out.upload); err != nil {
-				return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
-			}
-			return nil
-		})
-	}
+	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
 	return out, g.Wait()
 }
 
@@ -180,8 +173,7 @@ func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAsse
 	p := &kvAssetsPlan{Plan: &Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}
 	switch {
 	case l.foreign && !opt.TakeOver:
-		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
-			"the live version of %s was not deployed by kv-sync", e.Site)
+		return nil, foreignWorker(e.Site)
 	case l.meta != nil && l.meta.Overlay != nil && !opt.HideEdits:
 		return nil, stop(GuardOverlay, "bring them into git with kv-sync pull, then give --hide-edits",
 			`%s has an overlay, which the layout "kv-assets" has not: visitors would miss edits made at run time`, e.Site)

@@ -120,11 +120,16 @@ func (e *Engine) newRun() *run {
 	return &run{started: now, nonce: newNonce(now), confirmed: make(map[content]Ref)}
 }
 
+// foreignWorker refuses to replace what another tool deployed.
+func foreignWorker(site string) *GuardError {
+	return stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
+		"the live version of %s was not deployed by kv-sync", site)
+}
+
 func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
 	p := &Plan{Site: e.Site, First: !l.exists(), worker: w, hash: e.workerHash(w)}
 	if l.foreign && !opt.TakeOver {
-		return nil, stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
-			"the live version of %s was not deployed by kv-sync", e.Site)
+		return nil, foreignWorker(e.Site)
 	}
 	if l.clock != nil && !opt.AnyOrder {
 		return nil, l.clock

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,31 +17,10 @@ import (
 // into its wasm.
 func publish(ts *testscript.TestScript, neg bool, args []string) {
 	module := "\x00asm\x01\x00\x00\x00" + ts.ReadFile(args[1])
-	var body bytes.Buffer
-	w := multipart.NewWriter(&body)
-	part := func(name, contentType, text string) {
-		h := textproto.MIMEHeader{"Content-Type": {contentType}}
-		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, name, name))
-		p, err := w.CreatePart(h)
-		ts.Check(err)
-		_, err = io.WriteString(p, text)
-		ts.Check(err)
-	}
-	part("metadata", "application/json", `{"main_module":"worker.mjs","compatibility_date":"2026-01-01"}`)
-	part("worker.mjs", "application/javascript+module", `import wasm from "./index_bg.wasm"; export default { fetch: () => new Response("rust") }`)
-	part("index_bg.wasm", "application/wasm", module)
-	ts.Check(w.Close())
-	req, err := http.NewRequest(http.MethodPut, ts.Getenv("CLOUDFLARE_API_BASE_URL")+"/accounts/"+testAccount+"/workers/scripts/"+args[0], &body)
-	ts.Check(err)
-	req.Header.Set("Content-Type", w.FormDataContentType())
-	req.Header.Set("Authorization", "Bearer "+testToken)
-	res, err := http.DefaultClient.Do(req)
-	ts.Check(err)
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		b, _ := io.ReadAll(res.Body)
-		ts.Fatalf("publish %s: %s %s", args[0], res.Status, b)
-	}
+	putScript(ts, args[0],
+		modulePart{"metadata", "application/json", `{"main_module":"worker.mjs","compatibility_date":"2026-01-01"}`},
+		modulePart{"worker.mjs", "application/javascript+module", `import wasm from "./index_bg.wasm"; export default { fetch: () => new Response("rust") }`},
+		modulePart{"index_bg.wasm", "application/wasm", module})
 }
 
 // kvNamespace is the address of the namespace of a Worker's files.

@@ -208,20 +208,28 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 
 // foreign NAME deploys a Worker as another tool would.
 func foreign(ts *testscript.TestScript, neg bool, args []string) {
+	putScript(ts, args[0],
+		modulePart{"metadata", "application/json", `{"main_module":"index.js","compatibility_date":"2026-01-01"}`},
+		modulePart{"index.js", "application/javascript+module", `export default { fetch: () => new Response("foreign") }`})
+}
+
+// modulePart is a part of an upload, the metadata or a module.
+type modulePart struct{ name, contentType, text string }
+
+// putScript uploads a script, which switches to it, as other tools do.
+func putScript(ts *testscript.TestScript, name string, parts ...modulePart) {
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
-	part := func(name, contentType, text string) {
-		h := textproto.MIMEHeader{"Content-Type": {contentType}}
-		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, name, name))
+	for _, part := range parts {
+		h := textproto.MIMEHeader{"Content-Type": {part.contentType}}
+		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, part.name, part.name))
 		p, err := w.CreatePart(h)
 		ts.Check(err)
-		_, err = io.WriteString(p, text)
+		_, err = io.WriteString(p, part.text)
 		ts.Check(err)
 	}
-	part("metadata", "application/json", `{"main_module":"index.js","compatibility_date":"2026-01-01"}`)
-	part("index.js", "application/javascript+module", `export default { fetch: () => new Response("foreign") }`)
 	ts.Check(w.Close())
-	to := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/workers/scripts/" + args[0]
+	to := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/workers/scripts/" + name
 	req, err := http.NewRequest(http.MethodPut, to, &body)
 	ts.Check(err)
 	req.Header.Set("Content-Type", w.FormDataContentType())
@@ -231,7 +239,7 @@ func foreign(ts *testscript.TestScript, neg bool, args []string) {
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		b, _ := io.ReadAll(res.Body)
-		ts.Fatalf("PUT the foreign Worker: %s %s", res.Status, b)
+		ts.Fatalf("PUT the script %s: %s %s", name, res.Status, b)
 	}
 }
 

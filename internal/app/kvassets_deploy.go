@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -63,8 +62,7 @@ func (s *Site) mayBuild() error {
 }
 
 func (s *Site) publishesIndex() bool {
-	rel, err := filepath.Rel(s.pathOf(s.settings.Directory), s.pathOf(s.settings.Index))
-	return s.settings.Directory != "." && err == nil && filepath.IsLocal(rel)
+	return s.settings.Directory != "." && within(s.pathOf(s.settings.Directory), s.pathOf(s.settings.Index))
 }
 
 // makeIndexed writes the index, builds the code with it, and bundles what came

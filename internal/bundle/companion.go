@@ -27,24 +27,25 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 		return nil, err
 	}
 	o := &project{Options: Options{Root: root, Library: library}}
-	out := api.Build(api.BuildOptions{
-		EntryPoints:   []string{companionModule},
-		AbsWorkingDir: root,
-		Outfile:       companionMain,
-		Bundle:        true,
-		Format:        api.FormatESModule,
-		Target:        api.ES2024,
-		Platform:      api.PlatformNeutral,
-		Charset:       api.CharsetUTF8,
-		LogLevel:      api.LogLevelSilent,
-		TsconfigRaw:   "{}", // the project's is not ours
-		Plugins:       newCollector(o, nil).plugins(),
-	})
-	if len(out.Errors) > 0 {
-		return nil, &Error{Problems: problems(out.Errors)}
+	module, err := o.buildOurs(companionMain, api.BuildOptions{EntryPoints: []string{companionModule}, Outfile: companionMain})
+	if err != nil {
+		return nil, err
 	}
-	return &Result{
-		Main:    companionMain,
-		Modules: []kvsync.Module{{Name: companionMain, Type: typeESModule, Content: out.OutputFiles[0].Contents}},
-	}, nil
+	return &Result{Main: companionMain, Modules: []kvsync.Module{module}}, nil
+}
+
+// buildOurs makes a module out of code that is the library's, whatever the
+// author's settings say of his; options say what, and which plugins come first.
+func (o *project) buildOurs(name string, options api.BuildOptions) (kvsync.Module, error) {
+	options.AbsWorkingDir, options.Bundle = o.Root, true
+	options.Format, options.Target, options.Platform = api.FormatESModule, api.ES2024, api.PlatformNeutral
+	options.Charset, options.LogLevel = api.CharsetUTF8, api.LogLevelSilent
+	options.TsconfigRaw = "{}" // the author's is not ours
+	options.Plugins = append(options.Plugins, newCollector(o, nil).plugins()...)
+	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = o.Minify, o.Minify, o.Minify
+	out := api.Build(options)
+	if len(out.Errors) > 0 {
+		return kvsync.Module{}, &Error{Problems: problems(out.Errors)}
+	}
+	return kvsync.Module{Name: name, Type: typeESModule, Content: out.OutputFiles[0].Contents}, nil
 }

@@ -64,31 +64,19 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	if err != nil {
 		return err
 	}
-	out := api.Build(api.BuildOptions{
+	module, err := o.buildOurs(routerModule, api.BuildOptions{
 		Stdin: &api.StdinOptions{
 			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\n%sexport default route(main.default, %s);\n",
 				router, imported, imported, more, settings),
 			Sourcefile: routerModule,
 			Loader:     api.LoaderJS,
 		},
-		AbsWorkingDir: o.Root,
-		Bundle:        true,
-		Format:        api.FormatESModule,
-		Target:        api.ES2024,
-		Platform:      api.PlatformNeutral,
-		Charset:       api.CharsetUTF8,
-		LogLevel:      api.LogLevelSilent,
-		TsconfigRaw:   "{}", // the author's is not ours
-		Plugins:       append([]api.Plugin{authors}, newCollector(o, nil).plugins()...),
-
-		MinifyWhitespace:  o.Minify,
-		MinifyIdentifiers: o.Minify,
-		MinifySyntax:      o.Minify,
+		Plugins: []api.Plugin{authors},
 	})
-	if len(out.Errors) > 0 {
-		return &Error{Problems: problems(out.Errors)}
+	if err != nil {
+		return err
 	}
-	r.Modules = append(r.Modules, kvsync.Module{Name: routerModule, Type: typeESModule, Content: out.OutputFiles[0].Contents})
+	r.Modules = append(r.Modules, module)
 	r.Main, r.ServesSite = routerModule, true
 	return nil
 }

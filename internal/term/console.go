@@ -118,3 +118,18 @@ type page struct {
 }
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+// names lists the first of some names behind a mark.
+func (p *page) names(mark string, s style, names []string) {
+	for _, name := range names[:min(len(names), shown)] {
+		p.line("  %s %s", p.with(s, mark), Visible(name))
+	}
+	p.more(mark, s, len(names))
+}
+
+// more says how many there are beyond those that are shown of a list.
+func (p *page) more(mark string, s style, all int) {
+	if all > shown {
+		p.line("  %s and %s more", p.with(s, mark), Number(all-shown))
+	}
+}

@@ -49,12 +49,7 @@ func (c *Console) KVAssetsPruned(p *kvsync.KVAssetsPruned, dry bool) {
 	verb := "Pruned"
 	if dry {
 		verb = "Would prune"
-		for _, k := range p.Keys[:min(len(p.Keys), shown)] {
-			t.line("  %s %s", t.with(red, "-"), Visible(k))
-		}
-		if more := len(p.Keys) - shown; more > 0 {
-			t.line("  %s and %s more", t.with(red, "-"), Number(more))
-		}
+		t.names("-", red, p.Keys)
 	}
 	t.line("%s %s; kept %s.", verb, Count(p.Deleted, "obsolete file"), Count(p.Kept, "key"))
 	if p.Young > 0 {

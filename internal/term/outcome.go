@@ -85,12 +85,7 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 	verb := "Deleted"
 	if dry {
 		verb = "Would delete"
-		for _, k := range p.Keys[:min(len(p.Keys), shown)] {
-			t.line("  %s %s", t.with(red, "-"), Visible(k))
-		}
-		if more := len(p.Keys) - shown; more > 0 {
-			t.line("  %s and %s more", t.with(red, "-"), Number(more))
-		}
+		t.names("-", red, p.Keys)
 	}
 	what := verb + " " + Count(p.Deleted, "key")
 	if p.Deleted == 0 {
@@ -205,12 +200,7 @@ func (t *page) verified(what, problem string, missing, corrupt []string) {
 		state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", Number(len(missing)), Number(len(corrupt))))
 	}
 	t.line("%s  %s", what, state)
-	for _, p := range slices.Concat(missing, corrupt)[:min(bad, shown)] {
-		t.line("  %s %s", t.with(red, "!"), Visible(p))
-	}
-	if bad > shown {
-		t.line("  %s and %s more", t.with(red, "!"), Number(bad-shown))
-	}
+	t.names("!", red, slices.Concat(missing, corrupt))
 }
 
 // Failure says what went wrong and what to do next.

@@ -133,9 +133,7 @@ func (t *page) changes(mark string, s style, width int, list []kvsync.Change, kn
 		}
 		t.line("  %s %-*s  %s", t.with(s, mark), width, Visible(ch.Path), t.with(faint, size))
 	}
-	if more := len(list) - shown; more > 0 {
-		t.line("  %s and %s more", t.with(s, mark), Number(more))
-	}
+	t.more(mark, s, len(list))
 }
 
 // cut shortens a text to at most n characters.

@@ -40,9 +40,7 @@ func (t *page) edits(mark string, s style, edits []pull.Edit) {
 	for _, e := range edits[:min(len(edits), shown)] {
 		t.line("  %s %s%s", t.with(s, mark), Visible(e.Path), t.with(faint, about(e)))
 	}
-	if more := len(edits) - shown; more > 0 {
-		t.line("  %s and %s more", t.with(s, mark), Number(more))
-	}
+	t.more(mark, s, len(edits))
 }
 
 // about is who wrote an edit, when and why, or why it was left.
