@@ -3,7 +3,6 @@ package kvsync
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -241,7 +240,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 	p.next.keepTimes(newest, w.Local)
 	p.next.keepTimes(active, nil) // visitors have these
 	p.encoded = EncodeIndex(p.next.index)
-	p.next.ref = Ref{Hash: HashOf(p.encoded), Nonce: nonceAfter(newest.ref.Nonce, e.Now())}
+	p.next.ref = Ref{Hash: HashOf(p.encoded), Nonce: e.nonceAfter(newest.ref.Nonce)}
 	p.Origin = settledOrigin(listing, p.next)
 	p.Notices = kvAssetsNotices(listing)
 	p.manifest = &Manifest{Origin: p.Origin, Assets: make([]Asset, len(listing.Files))}
@@ -270,18 +269,6 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 // and is what both say is there.
 func (r *kvAssetsRecord) and(other *kvAssetsRecord) *kvAssetsRecord {
 	return &kvAssetsRecord{index: slices.Concat(r.index, other.index), hashes: slices.Concat(r.hashes, other.hashes)}
-}
-
-// nonceAfter is a new nonce that is greater than an earlier one, also in the same
-// second and on a machine whose clock lags a little: the newest record is known by
-// it.
-func nonceAfter(before Nonce, now time.Time) Nonce {
-	n := newNonce(now)
-	if bytes.Compare(n[:], before[:]) > 0 || before.Time().Sub(now) > maxSkew {
-		return n
-	}
-	binary.BigEndian.PutUint64(n[:], binary.BigEndian.Uint64(before[:])+1)
-	return n
 }
 
 // settledOrigin is where the files are from, with an id for a folder, whose

@@ -211,6 +211,27 @@ func TestKVAssetsNoChange(t *testing.T) {
 	}
 }
 
+// A record of a machine whose clock was a day ahead is followed by newer ones all the same.
+func TestKVAssetsRecordFromTheFuture(t *testing.T) {
+	t.Parallel()
+	w := startAssets(t)
+	now := time.Now().Add(24 * time.Hour)
+	w.config.Now = func() time.Time { return now }
+	w.must(&memory{files: files{"/a.txt": "ahead"}})
+	now = time.Now()
+	next := &memory{files: files{"/a.txt": "now"}}
+	w.code.fail = errors.New("it does not compile")
+	if _, err := w.deployAssets(t.Context(), w.engine(), next, kvsync.Options{}); err == nil {
+		t.Fatal("a build that failed was deployed")
+	}
+	w.code.fail = nil
+	// What was uploaded then is named by the newest record alone.
+	if res := w.must(next); res.Uploaded != 0 {
+		t.Errorf("%d files were uploaded again", res.Uploaded)
+	}
+	w.wantServed(next.files)
+}
+
 // Code without its index would serve old pages.
 func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 	w := startAssets(t)

@@ -3,14 +3,12 @@ package kvsync_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,149 +223,6 @@ func TestKVAssetsRefuses(t *testing.T) {
 	}
 }
 
-func TestKVAssetsPrune(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
-	r.now = func() time.Time { return now }
-	prune := func(opt kvsync.KVAssetsPruneOptions) (*kvsync.KVAssetsPruned, error) {
-		t.Helper()
-		opt.Code = r.worker
-		p, err := r.engine(t).PruneKVAssets(t.Context(), opt)
-		r.wantForeign(t)
-		return p, err
-	}
-	var index [][]byte
-	for i := range 4 {
-		index = append(index, r.sync(t, files{"/a.txt": "a", "/b.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
-		now = now.Add(2 * time.Hour)
-	}
-	refuses := func(what string, guard kvsync.Guard) {
-		t.Helper()
-		before := maps.Clone(r.values)
-		_, err := prune(kvsync.KVAssetsPruneOptions{})
-		var stopped *kvsync.GuardError
-		if !errors.As(err, &stopped) || stopped.Guard != guard {
-			t.Errorf("%s: %v", what, err)
-		}
-		if !maps.Equal(before, r.values) {
-			t.Errorf("%s: something was deleted", what)
-		}
-	}
-	refuses("no Worker", kvsync.GuardTarget)
-	r.publish(nil)
-	refuses("another Worker", kvsync.GuardForeign)
-	r.publish(index[0])
-	refuses("the old Worker", kvsync.GuardTarget)
-
-	// Forced, the one that is active is kept all the same.
-	p, err := prune(kvsync.KVAssetsPruneOptions{Force: true, DryRun: true})
-	if err != nil || p.Deleted != 1 {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	r.wantWhole(t, index[1])
-
-	r.publish(index[3])
-	p, err = prune(kvsync.KVAssetsPruneOptions{Local: index[0]})
-	if err != nil || p.Deleted != 1 || p.Young != 1 || p.Unrecorded != 2 {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	for i, whole := range []bool{true, false, true, true} { // local, gone, retained, newest
-		if whole {
-			r.wantWhole(t, index[i])
-		}
-	}
-	if p, err = prune(kvsync.KVAssetsPruneOptions{}); err != nil || p.Deleted != 0 {
-		t.Fatalf("again: %+v, %v", p, err) // index 0 is recorded no more: what it names, nobody knows
-	}
-	if got := len(r.stored()); got != 4 {
-		t.Errorf("left: %q", r.stored())
-	}
-
-	// An upload beside it, or a Worker published: it stops.
-	r.sync(t, files{"/a.txt": "a", "/b.txt": "4"}, kvsync.KVAssetsOptions{})
-	now = now.Add(2 * time.Hour)
-	last := r.sync(t, files{"/a.txt": "a", "/b.txt": "5"}, kvsync.KVAssetsOptions{})
-	now = now.Add(2 * time.Hour)
-	r.publish(last.Index)
-	beside := sync.OnceFunc(func() { r.sync(t, files{"/a.txt": "a", "/b.txt": "2"}, kvsync.KVAssetsOptions{}) })
-	r.worker.asked = beside
-	refuses2 := func() error { _, err := prune(kvsync.KVAssetsPruneOptions{}); return err }
-	var stopped *kvsync.GuardError
-	if err := refuses2(); !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardOvertaken {
-		t.Errorf("beside an upload: %v", err)
-	}
-	r.wantWhole(t, index[2])
-}
-
-// A Worker that kv-sync deployed says itself which index it carries; its code is
-// not asked for.
-func TestKVAssetsPruneOfOurWorker(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
-	r.now = func() time.Time { return now }
-	var index [][]byte
-	for i := range 4 {
-		index = append(index, r.sync(t, files{"/a.txt": fmt.Sprint(i)}, kvsync.KVAssetsOptions{}).Index)
-		now = now.Add(2 * time.Hour)
-	}
-	r.publish(nil)
-	for i, ok := range []bool{false, true} {
-		carried := index[2+i]
-		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns", Index: kvsync.HashOf(carried).String()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.worker.meta = []kvsync.Binding{
-			{Name: kvsync.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
-			{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
-		}
-		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{})
-		if (err == nil) != ok || ok && p.Deleted != 2 {
-			t.Errorf("index %d: %+v, %v", 2+i, p, err)
-		}
-	}
-	r.wantWhole(t, index[2])
-	r.wantWhole(t, index[3])
-}
-
-// What an upload that is under way, or died, has written is kept for a while.
-func TestKVAssetsPruneKeepsUploads(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
-	r.now = func() time.Time { return now }
-	first := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
-	r.publish(first.Index)
-	now = now.Add(time.Minute)
-	second := r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvsync.KVAssetsOptions{})
-	record := ".kv-sync/rusty/index/" + kvsync.HashOf(second.Index).String()
-	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
-	for deleted := range 2 {
-		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
-		if err != nil || p.Deleted != deleted {
-			t.Fatalf("%+v, %v", p, err)
-		}
-		now = now.Add(2 * time.Hour)
-	}
-	r.wantWhole(t, first.Index)
-}
-
-// The eight zero bytes of an empty index are in every program, and tell nothing.
-func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
-	t.Parallel()
-	r := newRack()
-	r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
-	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
-	r.publish(make([]byte, 16))
-	_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
-	var stopped *kvsync.GuardError
-	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardForeign {
-		t.Errorf("%v", err)
-	}
-}
-
 // Records of one second, and of a clock that goes back, are in order all the same.
 func TestKVAssetsOrder(t *testing.T) {
 	t.Parallel()
@@ -382,72 +237,6 @@ func TestKVAssetsOrder(t *testing.T) {
 		}
 		now = now.Add(-time.Duration(i%2) * time.Minute)
 	}
-}
-
-// An empty index never empties a namespace, whatever is given.
-func TestKVAssetsPruneEmpty(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1_700_000_000, 0)
-	r := newRack()
-	r.now = func() time.Time { return now }
-	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
-	for range 3 {
-		now = now.Add(2 * time.Hour)
-		r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
-	}
-	before := maps.Clone(r.values)
-	_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Force: true, Unrecorded: true})
-	var stopped *kvsync.GuardError
-	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardShrink || !maps.Equal(before, r.values) {
-		t.Errorf("%v", err)
-	}
-}
-
-// A record that cannot be read deletes nothing.
-func TestKVAssetsPruneUnreadable(t *testing.T) {
-	t.Parallel()
-	for _, damage := range []string{"value", "another value", "key", "other site"} {
-		r := newRack()
-		res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
-		r.publish(res.Index)
-		r.values["old.0123456789.txt"] = "of the Rust kv-sync"
-		switch damage {
-		case "value", "another value":
-			for key := range r.values {
-				if strings.HasPrefix(key, ".kv-sync/rusty/upload/") {
-					r.values[key] = map[string]string{"value": "{}", "another value": string(make([]byte, 8))}[damage]
-				}
-			}
-		case "key":
-			r.values[".kv-sync/rusty/pins/x"] = ""
-		case "other site":
-			r.values[".kv-sync/else/index/x"] = ""
-		}
-		before := maps.Clone(r.values)
-		if _, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker, Unrecorded: true}); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
-			t.Errorf("%s: %v", damage, err)
-		}
-		if !maps.Equal(before, r.values) {
-			t.Errorf("%s: something was deleted", damage)
-		}
-	}
-}
-
-// The Rust kv-sync's users have files from before our records: a flag deletes
-// what has their shape, and nothing else.
-func TestKVAssetsPruneUnrecorded(t *testing.T) {
-	t.Parallel()
-	r := newRack()
-	res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
-	r.publish(res.Index)
-	p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker, Unrecorded: true})
-	if err != nil || !slices.Equal(p.Keys, []string{"a.0123456789.txt", "img/logo.abc.png"}) || p.Deleted != 2 {
-		t.Fatalf("%+v, %v", p, err)
-	}
-	if r.values["config"] != "theirs" || r.values["dir/"] != "theirs" {
-		t.Error("a foreign key is gone")
-	}
-	r.wantWhole(t, res.Index)
 }
 
 // FuzzKVAssets syncs and prunes random trees while requests fail and runs die at

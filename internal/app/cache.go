@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -58,25 +59,9 @@ func (c manifestCache) Put(name string, value []byte) {
 	if _, err := kvsync.ParseRef(name); err != nil || len(value) > maxCachedManifest {
 		return
 	}
-	if os.MkdirAll(c.dir, 0o700) != nil {
-		return
+	if wholefile.Write(filepath.Join(c.dir, name), value, 0o600) == nil {
+		c.evict()
 	}
-	f, err := os.CreateTemp(c.dir, ".new-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(value)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(c.dir, name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return
-	}
-	c.evict()
 }
 
 // evict removes the oldest files until the rest is within bounds; what a

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
 // account is what lies under one account id.
@@ -144,22 +146,7 @@ func writeState(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, raw)
-}
-
-func writeFile(path string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(content)
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return os.Rename(tmp.Name(), path)
+	return wholefile.Write(path, raw, 0o600)
 }
 
 func namespaceJSON(ns *namespace) map[string]any {

@@ -13,6 +13,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
 // Static Assets: a session names the files of a version, the files that are new
@@ -201,7 +203,7 @@ func (c *call) storeAsset(session *assetSession, hash string, content io.Reader)
 	if int64(len(raw)) != size {
 		return failure(http.StatusBadRequest, 100333, "asset %s has %d bytes, the manifest says %d", hash, len(raw), size)
 	}
-	if err := writeFile(c.s.assetFile(c.account, hash), raw); err != nil {
+	if err := wholefile.Write(c.s.assetFile(c.account, hash), raw, 0o600); err != nil {
 		return internal(err)
 	}
 	c.s.mu.Lock()

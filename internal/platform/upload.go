@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
@@ -109,7 +110,7 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	if _, err := os.Stat(path); err == nil {
 		return m, nil
 	}
-	return m, internal(writeFile(path, content))
+	return m, internal(wholefile.Write(path, content, 0o600))
 }
 
 func (s *Server) moduleFile(m module) string { return filepath.Join(s.dir, "modules", m.Hash) }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
 // account is the one account of a local platform.
@@ -155,18 +156,7 @@ func (p *Platform) publish() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(p.home, ".platform-*") // created with 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(p.home, "platform.json"))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.Write(filepath.Join(p.home, "platform.json"), b, 0o600)
 }
 
 func secret() string { return rand.Text() }
