@@ -55,6 +55,7 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   if (!compatibilityFlags) refuse("code", "a compatibility flag is none", 'give a list of names like "nodejs_compat"');
   const variables = Object.entries(env ?? {});
   for (const [name, value] of variables) {
+    if (name === "ASSETS") refuse(`code: ${name}`, "a project's code gets its assets from its loader as env.ASSETS, which nothing else can be", "give the variable another name");
     if (!isJSON(value)) refuse(`code: ${name}`, "the variable is nothing that JSON can hold", "give a string, number, boolean, null, list or object; bindings come from the loader");
   }
   return {

@@ -236,6 +236,7 @@ describe("deployProject", () => {
       [{ ...good, modules: { ...good.modules, x: { py: "" } } }, /none of js, text/],
       [{ ...good, modules: { ...good.modules, "": { js: "" } } }, /has no name/],
       [{ ...good, modules: { ...good.modules, x: { js: "", text: "" } } }, /none of js, text/],
+      [{ ...good, env: { ASSETS: "mine" } }, /ASSETS: .*give the variable another name/],
     ] as const) {
       const { error, name } = await deploy({ "/index.html": "x" }, 0, { code: bad as unknown as NonNullable<Deploy["code"]> });
       assert.equal(name, "RefusedError");
