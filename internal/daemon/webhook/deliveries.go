@@ -1,0 +1,70 @@
+package webhook
+
+import "sync"
+
+// KeptDeliveries is how many ids a [Recent] remembers.
+const KeptDeliveries = 10_000
+
+// Deliveries are the ids of deliveries that were accepted. Its methods are safe
+// for concurrent use.
+type Deliveries interface {
+	Seen(id string) bool
+	// Remember is called when a push was accepted. An error is logged and no more:
+	// the push counts, and the price of a forgotten id is one look too many.
+	Remember(id string) error
+}
+
+// Recent is [Deliveries] in memory: the newest [KeptDeliveries].
+type Recent struct {
+	mu   sync.Mutex
+	set  map[string]bool
+	ring []string // oldest at next, once it is full
+	next int
+}
+
+var _ Deliveries = (*Recent)(nil)
+
+// NewRecent remembers ids, oldest first, as [Recent.IDs] gave them.
+func NewRecent(ids ...string) *Recent {
+	r := &Recent{set: make(map[string]bool)}
+	for _, id := range ids {
+		r.add(id)
+	}
+	return r
+}
+
+// Seen says whether id is among the newest.
+func (r *Recent) Seen(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set[id]
+}
+
+// Remember adds id and forgets the oldest one if need be. It never fails.
+func (r *Recent) Remember(id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add(id)
+	return nil
+}
+
+func (r *Recent) add(id string) {
+	if r.set[id] {
+		return
+	}
+	r.set[id] = true
+	if len(r.ring) < KeptDeliveries {
+		r.ring = append(r.ring, id)
+		return
+	}
+	delete(r.set, r.ring[r.next])
+	r.ring[r.next] = id
+	r.next = (r.next + 1) % KeptDeliveries
+}
+
+// IDs are what is remembered, oldest first, to be kept on disk.
+func (r *Recent) IDs() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(append(make([]string, 0, len(r.ring)), r.ring[r.next:]...), r.ring[:r.next]...)
+}
