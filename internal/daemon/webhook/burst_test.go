@@ -1,0 +1,103 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A thousand deliveries over twenty repositories, 64 at a time, each good one sent
+// twice and a forged one beside it: every good one is accepted once, and soon.
+func TestBurst(t *testing.T) {
+	const deliveries, repositories, senders = 1000, 20, 64
+	var mu sync.Mutex
+	accepted := map[string]int{}
+	h, err := New(Options{
+		Hooks: []Hook{{Path: "/github", Forge: GitHub, Secrets: []string{githubSecret}}},
+		Accept: func(_ context.Context, p Push) (bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			accepted[p.Delivery+" "+Repository(p.Addresses[0])]++
+			return true, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = senders
+
+	fixture := fixture(t, "github-push.json")
+	type job struct {
+		id   int
+		good bool
+	}
+	jobs := make(chan job)
+	var took []time.Duration
+	var senderGroup sync.WaitGroup
+	for range senders {
+		senderGroup.Go(func() {
+			for j := range jobs {
+				body := bytes.ReplaceAll(fixture, []byte("me/blog"), fmt.Appendf(nil, "me/blog-%d", j.id%repositories))
+				secret, want := githubSecret, http.StatusAccepted
+				if !j.good {
+					secret, want = "guess", http.StatusUnauthorized
+				}
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				req.Header.Set("Content-Type", "application/json")
+				for _, h := range github(secret, body, "push", fmt.Sprint(j.id)) {
+					name, value, _ := strings.Cut(h, ": ")
+					req.Header.Set(name, value)
+				}
+				started := time.Now()
+				res, err := server.Client().Do(req)
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if res.StatusCode != want {
+					t.Errorf("delivery %d: %s", j.id, res.Status)
+				}
+				mu.Lock()
+				took = append(took, time.Since(started))
+				mu.Unlock()
+			}
+		})
+	}
+	for id := range deliveries { // the same id three times in a row, so that they meet
+		for _, good := range []bool{true, false, true} {
+			jobs <- job{id, good}
+		}
+	}
+	close(jobs)
+	senderGroup.Wait()
+
+	if len(accepted) != deliveries {
+		t.Errorf("%d deliveries were accepted", len(accepted))
+	}
+	for id, n := range accepted {
+		if n != 1 {
+			t.Errorf("delivery %s was accepted %d times", id, n)
+		}
+	}
+	slices.Sort(took)
+	if worst := took[len(took)*99/100]; worst > 2*time.Second {
+		t.Errorf("of %d requests one in a hundred took more than %s", len(took), worst)
+	}
+	t.Logf("median %s, worst %s", took[len(took)/2], took[len(took)-1])
+}
