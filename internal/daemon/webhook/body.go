@@ -66,8 +66,12 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, done
 	if err := control.SetReadDeadline(time.Now().Add(b.time)); err != nil {
 		return nil, done, err
 	}
+	length := r.ContentLength
+	if length < 0 {
+		length = MaxBody
+	}
 	var buf bytes.Buffer
-	buf.Grow(int(max(r.ContentLength, 0)) + bytes.MinRead) // so that it is not copied while it grows
+	buf.Grow(int(length) + bytes.MinRead) // as much as it needs at once, so that no copy is held while it grows
 	_, err = buf.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {

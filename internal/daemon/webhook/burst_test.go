@@ -23,6 +23,7 @@ func TestBurst(t *testing.T) {
 	h, err := New(Options{
 		Hooks: []Hook{{Path: "/github", Forge: GitHub, Secrets: []string{githubSecret}}},
 		Accept: func(_ context.Context, p Push) (bool, error) {
+			time.Sleep(time.Millisecond) // so that the same delivery is there again meanwhile
 			mu.Lock()
 			defer mu.Unlock()
 			accepted[p.Delivery+" "+Repository(p.Addresses[0])]++

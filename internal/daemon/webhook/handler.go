@@ -79,10 +79,10 @@ type answer struct {
 
 // delivery is what the log says of one.
 type delivery struct {
-	hook  hook
-	event string
-	push  Push // as far as it is known
-	bytes int
+	hook      hook
+	id, event string
+	push      Push // as far as it is known
+	bytes     int
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	started := time.Now()
-	d := delivery{hook: k, event: header(r.Header, eventHeaders[k.Forge])}
+	d := delivery{hook: k, id: header(r.Header, deliveryHeaders[k.Forge]), event: header(r.Header, eventHeaders[k.Forge])}
 	a := h.take(w, r, &d)
 	h.opt.Observe(k.Forge, a.result)
 	h.log(r.Context(), d, a, time.Since(started))
@@ -161,7 +161,7 @@ func (h *handler) believe(r *http.Request, d *delivery, body []byte) answer {
 	if err != nil {
 		return malformed(err)
 	}
-	push.Forge, push.Delivery = d.hook.Forge, header(r.Header, deliveryHeaders[d.hook.Forge])
+	push.Forge, push.Delivery = d.hook.Forge, d.id
 	d.push = push
 	if len(d.hook.Remotes) > 0 && !slices.ContainsFunc(d.hook.Remotes, push.Of) {
 		return unknown(push)
@@ -277,6 +277,7 @@ func (h *handler) log(ctx context.Context, d delivery, a answer, took time.Durat
 	}
 	attrs := []slog.Attr{
 		slog.String("path", d.hook.Path),
+		slog.String("delivery", d.id),
 		slog.String("event", d.event),
 		slog.String("result", string(a.result)),
 		slog.Int("status", a.status),
@@ -285,7 +286,6 @@ func (h *handler) log(ctx context.Context, d delivery, a answer, took time.Durat
 	}
 	if d.push.Ref != "" {
 		attrs = append(attrs,
-			slog.String("delivery", d.push.Delivery),
 			slog.String("repository", Repository(d.push.Addresses[0])),
 			slog.String("branch", d.push.Branch()),
 			slog.String("commit", d.push.After))

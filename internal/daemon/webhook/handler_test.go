@@ -405,15 +405,15 @@ func status(t *testing.T, c net.Conn) string {
 // A stranger who sends nothing is sent away, and one who claims to send much takes
 // no place from those who send little.
 func TestSlowBodies(t *testing.T) {
-	r := receive(t, Options{BodyTime: 2 * time.Second})
+	r := receive(t, Options{BodyTime: time.Second})
 	var slow []net.Conn
 	for range largeBodies + 1 {
 		slow = append(slow, r.raw(MaxBody))
 	}
 	time.Sleep(100 * time.Millisecond)
-	body := fixture(t, "github-push.json")
-	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted {
-		t.Errorf("%d %s", code, text)
+	body, started := fixture(t, "github-push.json"), time.Now()
+	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted || time.Since(started) > 800*time.Millisecond {
+		t.Errorf("%d %s after %s", code, text, time.Since(started))
 	}
 	answers := map[string]int{}
 	for _, c := range slow {
@@ -439,6 +439,27 @@ func TestBodyCutShort(t *testing.T) {
 	}
 	if s := status(t, c); s != "HTTP/1.1 400" {
 		t.Error(s)
+	}
+}
+
+// A sender that hangs up when all has arrived has told of its push.
+func TestHungUp(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	h := handler{opt: Options{Accept: func(ctx context.Context, _ Push) (bool, error) { return true, ctx.Err() }}}
+	if a := h.accept(gone, Push{}); a.result != Accepted {
+		t.Errorf("%+v", a)
+	}
+}
+
+// What a stranger can have written into the log is short and plain.
+func TestLogOfStrangers(t *testing.T) {
+	r := receive(t, Options{})
+	long := strings.Repeat("x", 129)
+	r.send("/github", nil, "X-GitHub-Event: "+long, "X-GitHub-Delivery: "+long)
+	r.send("/github", nil, "X-GitHub-Event: é", "X-GitHub-Delivery: a\tb")
+	if log := r.lines.String(); strings.Contains(log, long) || strings.Contains(log, "é") || strings.Contains(log, `\t`) || strings.Count(log, "\n") != 2 {
+		t.Error(log)
 	}
 }
 

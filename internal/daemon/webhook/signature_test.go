@@ -59,6 +59,11 @@ func TestStandardWebhooksVector(t *testing.T) {
 	if k.proves(p, []byte(`{"test": 2432232315}`)) {
 		t.Error("another body is believed")
 	}
+	few := h.Clone()
+	few.Set("Webhook-Signature", strings.Repeat(h.Get("Webhook-Signature")+" ", 1000))
+	if p, err := k.proof(GitLab, few, sent); err != nil || len(p.sums) > maxSignatures {
+		t.Errorf("%d signatures are compared, %v", len(p.sums), err)
+	}
 	for _, off := range []time.Duration{-6 * time.Minute, 6 * time.Minute} {
 		if _, err := k.proof(GitLab, h, sent.Add(off)); err == nil {
 			t.Errorf("a time that is %s off is believed", off)

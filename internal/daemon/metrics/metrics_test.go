@@ -1,0 +1,251 @@
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
+)
+
+// fixed are statuses that somebody else changes.
+type fixed []daemon.Status
+
+func (f *fixed) Statuses() []daemon.Status { return *f }
+
+func well() error { return nil }
+
+func get(t *testing.T, h http.Handler, method, path string) (*http.Response, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	res := w.Result()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// samples reads a scrape as Prometheus does: "name{labels}" to value, of our own
+// metrics that are not 0. Of histograms it has the count and the sum.
+func samples(t *testing.T, text string) map[string]float64 {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	out := map[string]float64{}
+	for name, f := range families {
+		if f.GetHelp() == "" || f.Type == nil {
+			t.Errorf("%s has no help or no type", name)
+		}
+		if !strings.HasPrefix(name, "kv_sync_") || name == "kv_sync_build_info" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			var labels []string
+			for _, l := range m.GetLabel() {
+				labels = append(labels, l.GetName()+"="+l.GetValue())
+			}
+			key := name + "{" + strings.Join(labels, ",") + "}"
+			if h := m.GetHistogram(); h != nil {
+				out[key+" count"], out[key+" sum"] = float64(h.GetSampleCount()), h.GetSampleSum()
+			} else if v := m.GetCounter().GetValue() + m.GetGauge().GetValue(); v != 0 {
+				out[key] = v
+			}
+		}
+	}
+	return out
+}
+
+func TestScrape(t *testing.T) {
+	m := New("v1.2.3", "blog", "shop")
+	at := time.Unix(1_700_000_000, 0)
+	sites := fixed{
+		{Name: "blog", Head: "b", Live: "b", Phase: daemon.PhaseIdle, Since: at, Runs: []daemon.Run{
+			{Outcome: daemon.OutcomeNoChange, Started: at.Add(time.Hour)},
+			{Outcome: daemon.OutcomeDeployed, Started: at, Duration: 1500 * time.Millisecond},
+			{Outcome: daemon.OutcomeDeployed, Started: at.Add(-time.Hour)},
+		}},
+		{Name: "shop", Head: "b", Live: "a", Phase: daemon.PhaseRetry, Since: at},
+		{Name: "new", Phase: daemon.PhaseFetch},
+	}
+	h := m.Handler(&sites, well)
+
+	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 1500 * time.Millisecond})
+	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 500 * time.Millisecond})
+	m.Ran("shop", daemon.Run{Outcome: daemon.OutcomeFailed, Duration: time.Second})
+	m.Fetched("blog", 250*time.Millisecond, nil)
+	m.Fetched("shop", 750*time.Millisecond, errors.New("no route"))
+	m.Delivered(webhook.GitHub, webhook.Accepted)
+	m.Delivered(webhook.Gitea, webhook.Unsigned)
+
+	res, text := get(t, h, http.MethodGet, "/metrics")
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
+		t.Errorf("%s, %s", res.Status, res.Header.Get("Content-Type"))
+	}
+	want := map[string]float64{
+		"kv_sync_site_up_to_date{site=blog}":                             1,
+		"kv_sync_site_phase{phase=idle,site=blog}":                       1,
+		"kv_sync_site_phase{phase=waiting to try again,site=shop}":       1,
+		"kv_sync_site_phase{phase=fetching,site=new}":                    1,
+		"kv_sync_site_phase_start_timestamp_seconds{site=blog}":          1_700_000_000,
+		"kv_sync_site_phase_start_timestamp_seconds{site=shop}":          1_700_000_000,
+		"kv_sync_site_last_deploy_timestamp_seconds{site=blog}":          1_700_000_001.5,
+		"kv_sync_runs_total{outcome=deployed,site=blog}":                 2,
+		"kv_sync_runs_total{outcome=failed,site=shop}":                   1,
+		"kv_sync_run_duration_seconds{outcome=deployed} count":           2,
+		"kv_sync_run_duration_seconds{outcome=deployed} sum":             2,
+		"kv_sync_run_duration_seconds{outcome=failed} count":             1,
+		"kv_sync_run_duration_seconds{outcome=failed} sum":               1,
+		"kv_sync_fetches_total{result=ok,site=blog}":                     1,
+		"kv_sync_fetches_total{result=failed,site=shop}":                 1,
+		"kv_sync_fetch_duration_seconds{} count":                         2,
+		"kv_sync_fetch_duration_seconds{} sum":                           1,
+		"kv_sync_webhook_deliveries_total{forge=github,result=accepted}": 1,
+		"kv_sync_webhook_deliveries_total{forge=gitea,result=unsigned}":  1,
+	}
+	if d := cmp.Diff(want, samples(t, text)); d != "" {
+		t.Error(d)
+	}
+	for _, line := range []string{
+		`kv_sync_build_info{goversion="go1.`,
+		`version="v1.2.3"} 1`,
+		`kv_sync_site_up_to_date{site="shop"} 0`, // nothing is unsaid
+		`kv_sync_runs_total{outcome="failed",site="blog"} 0`,
+		`kv_sync_webhook_deliveries_total{forge="gitlab",result="accepted"} 0`,
+		`kv_sync_run_duration_seconds_bucket{outcome="deployed",le="0.5"} 1`,
+		"\ngo_goroutines ",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %s in\n%s", line, text)
+		}
+	}
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v, %v", problems, err)
+	}
+
+	// What is, is asked at each scrape.
+	sites = sites[:1]
+	sites[0].Live = "a"
+	_, text = get(t, h, http.MethodGet, "/metrics")
+	got := samples(t, text)
+	if got["kv_sync_site_up_to_date{site=blog}"] != 0 || strings.Contains(text, `kv_sync_site_phase{phase="idle",site="shop"}`) {
+		t.Errorf("the second scrape has the first one's sites:\n%s", text)
+	}
+}
+
+// Every phase and outcome that the daemon has is a series from the start.
+func TestNothingForgotten(t *testing.T) {
+	source, err := os.ReadFile("../status.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, m := range regexp.MustCompile(`(?m)^\t(?:Phase|Outcome)\w+ +(Phase|Outcome) = "(.*)"`).FindAllStringSubmatch(string(source), -1) {
+		want = append(want, m[1]+" "+m[2])
+	}
+	for _, p := range phases {
+		got = append(got, "Phase "+string(p))
+	}
+	for _, o := range outcomes {
+		got = append(got, "Outcome "+string(o))
+	}
+	if d := cmp.Diff(want, got); d != "" || len(want) < 10 {
+		t.Error(d, len(want))
+	}
+}
+
+func TestHealth(t *testing.T) {
+	now := time.Now()
+	sites := fixed{
+		{Name: "held", Phase: daemon.PhaseHeld, Since: now.Add(-1000 * time.Hour), Next: now.Add(time.Minute)},
+		{Name: "refused", Phase: daemon.PhaseRefused, Since: now.Add(-1000 * time.Hour)},
+		{Name: "retry", Phase: daemon.PhaseRetry, Since: now.Add(-1000 * time.Hour), Next: now.Add(time.Minute)},
+		{Name: "idle", Phase: daemon.PhaseIdle, Since: now.Add(-1000 * time.Hour), Next: now.Add(-time.Minute)},
+		{Name: "building", Phase: daemon.PhaseBuild, Since: now.Add(-59 * time.Minute), Next: now.Add(-1000 * time.Hour)},
+		{Name: "fresh", Phase: daemon.PhaseFetch},
+	}
+	var problem error
+	h := New("").Handler(&sites, func() error { return problem })
+	check := func(code int, text string) {
+		t.Helper()
+		res, body := get(t, h, http.MethodGet, "/healthz")
+		if res.StatusCode != code || body != text || res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %q, not %d %q", res.StatusCode, body, code, text)
+		}
+	}
+	check(http.StatusOK, "ok\n")
+
+	problem = errors.New("the state folder cannot be written: make room")
+	check(http.StatusServiceUnavailable, "the state folder cannot be written: make room\n")
+
+	problem = nil
+	for _, p := range []daemon.Phase{daemon.PhaseFetch, daemon.PhaseBuild, daemon.PhaseDeploy, daemon.PhaseRollback} {
+		sites[4].Phase, sites[4].Since = p, now.Add(-3*time.Hour)
+		check(http.StatusServiceUnavailable, fmt.Sprintf("site building is stuck: %s for 3h0m0s\n", p))
+	}
+	sites = sites[:4]
+	sites[3].Next = now.Add(-3 * time.Hour)
+	check(http.StatusServiceUnavailable, "site idle is stuck: not looked at, though it was to be, for 3h0m0s\n")
+}
+
+func TestMethods(t *testing.T) {
+	h := New("").Handler(&fixed{}, well)
+	for _, path := range []string{"/metrics", "/healthz"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if res, _ := get(t, h, method, path); res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s: %s", method, path, res.Status)
+			}
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+			if res, _ := get(t, h, method, path); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, Allow: %s", method, path, res.Status, res.Header.Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/", "/github", "/metrics/", "/healthz/x"} {
+		if res, _ := get(t, h, http.MethodGet, path); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}
+
+// Counting and scraping at once, for the race detector.
+func TestConcurrent(t *testing.T) {
+	m := New("", "blog")
+	h := m.Handler(&fixed{{Name: "blog"}}, well)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
+				m.Fetched("blog", time.Second, nil)
+				m.Delivered(webhook.GitHub, webhook.Accepted)
+			}
+			get(t, h, http.MethodGet, "/metrics")
+		})
+	}
+	group.Wait()
+	_, text := get(t, h, http.MethodGet, "/metrics")
+	if n := samples(t, text)["kv_sync_runs_total{outcome=deployed,site=blog}"]; n != 400 {
+		t.Errorf("%v runs", n)
+	}
+}
