@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,7 +87,7 @@ func TestScrape(t *testing.T) {
 		{Name: "shop", Head: "b", Live: "a", Phase: daemon.PhaseRetry, Since: at},
 		{Name: "new", Phase: daemon.PhaseFetch},
 	}
-	h := m.Handler(&sites, well)
+	h := m.Handler(&sites, well, 0)
 
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 1500 * time.Millisecond})
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 500 * time.Millisecond})
@@ -179,12 +180,12 @@ func TestHealth(t *testing.T) {
 		{Name: "held", Phase: daemon.PhaseHeld, Since: now.Add(-1000 * time.Hour), Next: now.Add(time.Minute)},
 		{Name: "refused", Phase: daemon.PhaseRefused, Since: now.Add(-1000 * time.Hour)},
 		{Name: "retry", Phase: daemon.PhaseRetry, Since: now.Add(-1000 * time.Hour), Next: now.Add(time.Minute)},
-		{Name: "idle", Phase: daemon.PhaseIdle, Since: now.Add(-1000 * time.Hour), Next: now.Add(-time.Minute)},
-		{Name: "building", Phase: daemon.PhaseBuild, Since: now.Add(-59 * time.Minute), Next: now.Add(-1000 * time.Hour)},
+		{Name: "idle", Phase: daemon.PhaseIdle, Since: now.Add(-1000 * time.Hour), Next: now.Add(-179 * time.Minute)},
+		{Name: "building", Phase: daemon.PhaseBuild, Since: now.Add(-179 * time.Minute), Next: now.Add(-1000 * time.Hour)},
 		{Name: "fresh", Phase: daemon.PhaseFetch},
 	}
 	var problem error
-	h := New("").Handler(&sites, func() error { return problem })
+	h := New("").Handler(&sites, func() error { return problem }, 2*time.Hour)
 	check := func(code int, text string) {
 		t.Helper()
 		res, body := get(t, h, http.MethodGet, "/healthz")
@@ -199,16 +200,16 @@ func TestHealth(t *testing.T) {
 
 	problem = nil
 	for _, p := range []daemon.Phase{daemon.PhaseFetch, daemon.PhaseBuild, daemon.PhaseDeploy, daemon.PhaseRollback} {
-		sites[4].Phase, sites[4].Since = p, now.Add(-3*time.Hour)
-		check(http.StatusServiceUnavailable, fmt.Sprintf("site building is stuck: %s for 3h0m0s\n", p))
+		sites[4].Phase, sites[4].Since = p, now.Add(-181*time.Minute)
+		check(http.StatusServiceUnavailable, fmt.Sprintf("site building is stuck: %s for 3h1m0s\n", p))
 	}
 	sites = sites[:4]
-	sites[3].Next = now.Add(-3 * time.Hour)
-	check(http.StatusServiceUnavailable, "site idle is stuck: not looked at, though it was to be, for 3h0m0s\n")
+	sites[3].Next = now.Add(-181 * time.Minute)
+	check(http.StatusServiceUnavailable, "site idle is stuck: not looked at, though it was to be, for 3h1m0s\n")
 }
 
 func TestMethods(t *testing.T) {
-	h := New("").Handler(&fixed{}, well)
+	h := New("").Handler(&fixed{}, well, 0)
 	for _, path := range []string{"/metrics", "/healthz"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			if res, _ := get(t, h, method, path); res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != "" {
@@ -228,10 +229,74 @@ func TestMethods(t *testing.T) {
 	}
 }
 
+// docs/daemon.md has each metric with its type and labels, and no other; and every
+// value that a label can have.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/daemon.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Metrics\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	documented := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(kv_sync_\\w+)` \\| (\\w+) \\| (.*?) \\|").FindAllStringSubmatch(section, -1) {
+		documented[m[1]] = strings.TrimSpace(m[2] + " " + strings.NewReplacer("`", "", ",", "").Replace(m[3]))
+	}
+
+	m := New("v", "blog")
+	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
+	h := m.Handler(&fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}, well, 0)
+	_, scraped := get(t, h, http.MethodGet, "/metrics")
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := map[string]string{}
+	for name, f := range families {
+		if strings.HasPrefix(name, "kv_sync_") {
+			words := []string{strings.ToLower(f.GetType().String())}
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				words = append(words, l.GetName())
+			}
+			exported[name] = strings.Join(words, " ")
+		}
+	}
+	for name, words := range documented { // in whichever order
+		a, b := strings.Fields(words), strings.Fields(exported[name])
+		slices.Sort(a)
+		slices.Sort(b)
+		documented[name], exported[name] = strings.Join(a, " "), strings.Join(b, " ")
+	}
+	if d := cmp.Diff(documented, exported); d != "" {
+		t.Error(d)
+	}
+	for _, name := range regexp.MustCompile(`kv_sync_\w+`).FindAllString(section, -1) {
+		if exported[name] == "" {
+			t.Errorf("%s is documented and not there", name)
+		}
+	}
+	var values []string
+	for _, p := range phases {
+		values = append(values, string(p))
+	}
+	for _, o := range outcomes {
+		values = append(values, string(o))
+	}
+	for _, r := range webhook.Results {
+		values = append(values, string(r))
+	}
+	for _, v := range values {
+		if !strings.Contains(section, "`"+v+"`") {
+			t.Errorf("%q is not documented", v)
+		}
+	}
+}
+
 // Counting and scraping at once, for the race detector.
 func TestConcurrent(t *testing.T) {
 	m := New("", "blog")
-	h := m.Handler(&fixed{{Name: "blog"}}, well)
+	h := m.Handler(&fixed{{Name: "blog"}}, well, 0)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

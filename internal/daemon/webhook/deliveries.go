@@ -24,14 +24,8 @@ type Recent struct {
 
 var _ Deliveries = (*Recent)(nil)
 
-// NewRecent remembers ids, oldest first, as [Recent.IDs] gave them.
-func NewRecent(ids ...string) *Recent {
-	r := &Recent{set: make(map[string]bool)}
-	for _, id := range ids {
-		r.add(id)
-	}
-	return r
-}
+// NewRecent remembers nothing yet.
+func NewRecent() *Recent { return &Recent{set: make(map[string]bool)} }
 
 // Seen says whether id is among the newest.
 func (r *Recent) Seen(id string) bool {
@@ -44,27 +38,16 @@ func (r *Recent) Seen(id string) bool {
 func (r *Recent) Remember(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.add(id)
-	return nil
-}
-
-func (r *Recent) add(id string) {
 	if r.set[id] {
-		return
+		return nil
 	}
 	r.set[id] = true
 	if len(r.ring) < KeptDeliveries {
 		r.ring = append(r.ring, id)
-		return
+		return nil
 	}
 	delete(r.set, r.ring[r.next])
 	r.ring[r.next] = id
 	r.next = (r.next + 1) % KeptDeliveries
-}
-
-// IDs are what is remembered, oldest first, to be kept on disk.
-func (r *Recent) IDs() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append(append(make([]string, 0, len(r.ring)), r.ring[r.next:]...), r.ring[:r.next]...)
+	return nil
 }

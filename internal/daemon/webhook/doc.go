@@ -52,7 +52,7 @@ type Options struct {
 	// for a delivery that it has accepted. After an error the sender is told to
 	// deliver again.
 	Accept func(context.Context, Push) (known bool, err error)
-	// Deliveries are the ids that were accepted; nil is [NewRecent] with none.
+	// Deliveries are the ids that were accepted; nil is [NewRecent].
 	Deliveries Deliveries
 	// Observe, if not nil, is told how each delivery ended.
 	Observe func(Forge, Result)
