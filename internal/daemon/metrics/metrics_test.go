@@ -239,7 +239,7 @@ func TestDocumented(t *testing.T) {
 	_, section, _ := strings.Cut(string(text), "\n## Metrics\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	documented := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(kv_sync_\\w+)` \\| (\\w+) \\| (.*?) \\|").FindAllStringSubmatch(section, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(kv_sync_\\w+)` \\| (\\w+) \\|(.*?)\\|").FindAllStringSubmatch(section, -1) {
 		documented[m[1]] = strings.TrimSpace(m[2] + " " + strings.NewReplacer("`", "", ",", "").Replace(m[3]))
 	}
 
