@@ -3,7 +3,6 @@ package metrics
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -30,16 +29,18 @@ func (f *fixed) Statuses() []daemon.Status { return *f }
 
 func well() error { return nil }
 
-func get(t *testing.T, h http.Handler, method, path string) (*http.Response, string) {
+// answer is what a handler says.
+type answer struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, h http.Handler, method, path string) answer {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
-	res := w.Result()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(body)
+	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
 // samples reads a scrape as Prometheus does: "name{labels}" to value, of our own
@@ -97,10 +98,11 @@ func TestScrape(t *testing.T) {
 	m.Delivered(webhook.GitHub, webhook.Accepted)
 	m.Delivered(webhook.Gitea, webhook.Unsigned)
 
-	res, text := get(t, h, http.MethodGet, "/metrics")
-	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
-		t.Errorf("%s, %s", res.Status, res.Header.Get("Content-Type"))
+	a := get(t, h, http.MethodGet, "/metrics")
+	if a.code != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
+		t.Errorf("%d, %s", a.code, a.header.Get("Content-Type"))
 	}
+	text := a.body
 	want := map[string]float64{
 		"kv_sync_site_up_to_date{site=blog}":                             1,
 		"kv_sync_site_phase{phase=idle,site=blog}":                       1,
@@ -146,7 +148,7 @@ func TestScrape(t *testing.T) {
 	// What is, is asked at each scrape.
 	sites = sites[:1]
 	sites[0].Live = "a"
-	_, text = get(t, h, http.MethodGet, "/metrics")
+	text = get(t, h, http.MethodGet, "/metrics").body
 	got := samples(t, text)
 	if got["kv_sync_site_up_to_date{site=blog}"] != 0 || strings.Contains(text, `kv_sync_site_phase{phase="idle",site="shop"}`) {
 		t.Errorf("the second scrape has the first one's sites:\n%s", text)
@@ -188,9 +190,9 @@ func TestHealth(t *testing.T) {
 	h := New("").Handler(&sites, func() error { return problem }, 2*time.Hour)
 	check := func(code int, text string) {
 		t.Helper()
-		res, body := get(t, h, http.MethodGet, "/healthz")
-		if res.StatusCode != code || body != text || res.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%d %q, not %d %q", res.StatusCode, body, code, text)
+		a := get(t, h, http.MethodGet, "/healthz")
+		if a.code != code || a.body != text || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %q, not %d %q", a.code, a.body, code, text)
 		}
 	}
 	check(http.StatusOK, "ok\n")
@@ -212,19 +214,19 @@ func TestMethods(t *testing.T) {
 	h := New("").Handler(&fixed{}, well, 0)
 	for _, path := range []string{"/metrics", "/healthz"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			if res, _ := get(t, h, method, path); res.StatusCode != http.StatusOK || res.Header.Get("Access-Control-Allow-Origin") != "" {
-				t.Errorf("%s %s: %s", method, path, res.Status)
+			if a := get(t, h, method, path); a.code != http.StatusOK || a.header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s: %d", method, path, a.code)
 			}
 		}
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-			if res, _ := get(t, h, method, path); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" {
-				t.Errorf("%s %s: %s, Allow: %s", method, path, res.Status, res.Header.Get("Allow"))
+			if a := get(t, h, method, path); a.code != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d, Allow: %s", method, path, a.code, a.header.Get("Allow"))
 			}
 		}
 	}
 	for _, path := range []string{"/", "/github", "/metrics/", "/healthz/x"} {
-		if res, _ := get(t, h, http.MethodGet, path); res.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: %s", path, res.Status)
+		if a := get(t, h, http.MethodGet, path); a.code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, a.code)
 		}
 	}
 }
@@ -246,7 +248,7 @@ func TestDocumented(t *testing.T) {
 	m := New("v", "blog")
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
 	h := m.Handler(&fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}, well, 0)
-	_, scraped := get(t, h, http.MethodGet, "/metrics")
+	scraped := get(t, h, http.MethodGet, "/metrics").body
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped))
 	if err != nil {
@@ -309,7 +311,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	group.Wait()
-	_, text := get(t, h, http.MethodGet, "/metrics")
+	text := get(t, h, http.MethodGet, "/metrics").body
 	if n := samples(t, text)["kv_sync_runs_total{outcome=deployed,site=blog}"]; n != 400 {
 		t.Errorf("%v runs", n)
 	}
