@@ -34,7 +34,8 @@ const (
 // receiver is a handler behind a real server, with all that it told.
 type receiver struct {
 	*httptest.Server
-	t *testing.T
+	t       *testing.T
+	handler *handler
 
 	mu       sync.Mutex
 	accepted []Push
@@ -78,6 +79,7 @@ func receive(t *testing.T, opt Options) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.handler = h.(*handler)
 	r.Server = httptest.NewServer(h)
 	t.Cleanup(r.Close)
 	return r
@@ -405,14 +407,14 @@ func status(t *testing.T, c net.Conn) string {
 // A stranger who sends nothing is sent away, and one who claims to send much takes
 // no place from those who send little.
 func TestSlowBodies(t *testing.T) {
-	r := receive(t, Options{BodyTime: time.Second})
+	r := receive(t, Options{BodyTime: 2 * time.Second})
 	var slow []net.Conn
 	for range largeBodies + 1 {
 		slow = append(slow, r.raw(MaxBody))
 	}
 	time.Sleep(100 * time.Millisecond)
 	body, started := fixture(t, "github-push.json"), time.Now()
-	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted || time.Since(started) > 800*time.Millisecond {
+	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted || time.Since(started) > 1500*time.Millisecond {
 		t.Errorf("%d %s after %s", code, text, time.Since(started))
 	}
 	answers := map[string]int{}
@@ -427,6 +429,58 @@ func TestSlowBodies(t *testing.T) {
 	small := r.raw(10)
 	if s := status(t, small); s != "HTTP/1.1 408" {
 		t.Error(s)
+	}
+}
+
+// No more bodies are held at once than there are places, and each place is given
+// back, however the delivery ends.
+func TestPlaces(t *testing.T) {
+	r := receive(t, Options{BodyTime: time.Second})
+	small := fixture(t, "github-push.json")
+	large := append(bytes.Clone(small), bytes.Repeat([]byte(" "), smallBody)...)
+	n := 0
+	check := func(body []byte, secret string, want int) {
+		t.Helper()
+		n++
+		if code, text := r.send("/github", body, github(secret, body, "push", fmt.Sprint(n))...); code != want {
+			t.Errorf("%d %s, not %d", code, text, want)
+		}
+	}
+	for range largeBodies {
+		r.handler.bodies.large <- struct{}{}
+	}
+	check(large, githubSecret, http.StatusServiceUnavailable)
+	check(small, githubSecret, http.StatusAccepted)
+	<-r.handler.bodies.large
+	for range 3 {
+		check(large, githubSecret, http.StatusAccepted)
+		check(large, "guess", http.StatusUnauthorized)
+	}
+	for range smallBodies {
+		r.handler.bodies.small <- struct{}{}
+	}
+	check(small, githubSecret, http.StatusServiceUnavailable)
+	<-r.handler.bodies.small
+	for range 3 {
+		check(small, githubSecret, http.StatusAccepted)
+		check(small, "guess", http.StatusUnauthorized)
+	}
+}
+
+// Without a deadline nothing would end a slow body, so nothing is read.
+func TestNoDeadline(t *testing.T) {
+	r := receive(t, Options{})
+	body := fixture(t, "github-push.json")
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/github", bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range github(githubSecret, body, "push", "1") {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	if w.Code != http.StatusServiceUnavailable || len(r.pushes()) != 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 
