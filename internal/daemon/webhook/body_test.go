@@ -1,0 +1,168 @@
+package webhook
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The largest body is taken, and one byte more is not, whether or not its length
+// is told.
+func TestBodyCap(t *testing.T) {
+	r := receive(t, Options{})
+	body := fixture(t, "github-push.json")
+	body = append(body, bytes.Repeat([]byte(" "), MaxBody-len(body))...)
+	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted {
+		t.Errorf("%d bytes: %d %s", len(body), code, text)
+	}
+	body = append(body, ' ')
+	if code, text := r.send("/github", body, github(githubSecret, body, "push", "2")...); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d bytes: %d %s", len(body), code, text)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/github", io.NopCloser(bytes.NewReader(body))) // chunked
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range github(githubSecret, body, "push", "3") {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	res, err := r.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d bytes in chunks: %d", len(body), res.StatusCode)
+	}
+	if n := len(r.pushes()); n != 1 {
+		t.Errorf("%d pushes", n)
+	}
+}
+
+// raw opens a connection and writes a request's head.
+func (r *receiver) raw(length int) net.Conn {
+	r.t.Helper()
+	var d net.Dialer
+	c, err := d.DialContext(r.t.Context(), "tcp", r.Listener.Addr().String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	_, err = fmt.Fprintf(c, "POST /github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n{", strings.Repeat("0", 64), length)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
+func status(t *testing.T, c net.Conn) string {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, len("HTTP/1.1 408"))
+	if _, err := io.ReadFull(c, line); err != nil {
+		t.Fatal(err)
+	}
+	return string(line)
+}
+
+// A stranger who sends nothing is sent away, and one who claims to send much takes
+// no place from those who send little.
+func TestSlowBodies(t *testing.T) {
+	r := receive(t, Options{BodyTime: 2 * time.Second})
+	var slow []net.Conn
+	for range largeBodies + 1 {
+		slow = append(slow, r.raw(MaxBody))
+	}
+	time.Sleep(100 * time.Millisecond)
+	body, started := fixture(t, "github-push.json"), time.Now()
+	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted || time.Since(started) > 1500*time.Millisecond {
+		t.Errorf("%d %s after %s", code, text, time.Since(started))
+	}
+	answers := map[string]int{}
+	for _, c := range slow {
+		answers[status(t, c)]++
+	}
+	// The one without a place is turned away at about the moment at which the
+	// others' time is up.
+	if answers["HTTP/1.1 408"] < largeBodies || answers["HTTP/1.1 408"]+answers["HTTP/1.1 503"] != largeBodies+1 {
+		t.Error(answers)
+	}
+	small := r.raw(10)
+	if s := status(t, small); s != "HTTP/1.1 408" {
+		t.Error(s)
+	}
+}
+
+// No more bodies are held at once than there are places, and each place is given
+// back, however the delivery ends.
+func TestPlaces(t *testing.T) {
+	r := receive(t, Options{BodyTime: time.Second})
+	small := fixture(t, "github-push.json")
+	large := append(bytes.Clone(small), bytes.Repeat([]byte(" "), smallBody)...)
+	n := 0
+	check := func(body []byte, secret string, want int) {
+		t.Helper()
+		n++
+		if code, text := r.send("/github", body, github(secret, body, "push", fmt.Sprint(n))...); code != want {
+			t.Errorf("%d %s, not %d", code, text, want)
+		}
+	}
+	for range largeBodies {
+		r.handler.bodies.large <- struct{}{}
+	}
+	check(large, githubSecret, http.StatusServiceUnavailable)
+	check(small, githubSecret, http.StatusAccepted)
+	<-r.handler.bodies.large
+	for range 3 {
+		check(large, githubSecret, http.StatusAccepted)
+		check(large, "guess", http.StatusUnauthorized)
+	}
+	for range smallBodies {
+		r.handler.bodies.small <- struct{}{}
+	}
+	check(small, githubSecret, http.StatusServiceUnavailable)
+	<-r.handler.bodies.small
+	for range 3 {
+		check(small, githubSecret, http.StatusAccepted)
+		check(small, "guess", http.StatusUnauthorized)
+	}
+}
+
+// Without a deadline nothing would end a slow body, so nothing is read.
+func TestNoDeadline(t *testing.T) {
+	r := receive(t, Options{})
+	body := fixture(t, "github-push.json")
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/github", bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range github(githubSecret, body, "push", "1") {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, req)
+	if w.Code != http.StatusServiceUnavailable || len(r.pushes()) != 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// A body that ends early is no body.
+func TestBodyCutShort(t *testing.T) {
+	r := receive(t, Options{})
+	c := r.raw(10)
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if s := status(t, c); s != "HTTP/1.1 400" {
+		t.Error(s)
+	}
+}
