@@ -8,7 +8,8 @@ import (
 
 // SameRepository says whether two addresses mean one repository, however they are
 // written: over https or ssh, as a URL or as host:path, with or without ".git",
-// user, password and port. The host's case does not count, the path's does.
+// user, password and port. Case does not count, as it does not for the forges; the
+// path of a repository on this machine is as it is written.
 //
 // Two servers on one host that differ only in their port are one to it: an address
 // for ssh has another port than the one for https, and to look at one repository
@@ -35,7 +36,10 @@ func Repository(address string) string {
 	if dir == "" {
 		return ""
 	}
-	return host + dir
+	if host == "" {
+		return dir
+	}
+	return host + strings.ToLower(dir)
 }
 
 // sshFronts are hosts at which a forge answers ssh on port 443, for people whose
