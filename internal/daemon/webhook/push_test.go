@@ -61,7 +61,7 @@ func TestPushOf(t *testing.T) {
 	for remote, want := range map[string]bool{
 		"git@git.example.com:group/sub/shop.git":              true,
 		"https://deploy:token@git.example.com/group/sub/shop": true,
-		"git@git.example.com:group/sub/Shop.git":              false,
+		"git@git.example.com:Group/sub/Shop.git":              true,
 		"git@git.example.com:sub/shop.git":                    false,
 		"":                                                    false,
 	} {
