@@ -2,8 +2,10 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -26,11 +28,155 @@ type Options struct {
 	Now func() time.Time
 }
 
+// page is the handler.
+type page struct {
+	sites    daemon.Sites
+	user     string
+	login    login
+	hosts    hostList
+	sessions *sessions
+	attempts *attempts
+	origin   *http.CrossOriginProtection
+	log      *slog.Logger
+	now      func() time.Time
+	mux      *http.ServeMux
+}
+
 // New makes the page. It refuses an empty user or password, and a host that is
-// none. The handler wants the root of its listener, and is done when the server is.
+// none. The handler wants the root of its listener, and keeps the sessions in
+// memory: who is logged in is logged out when the daemon ends.
+//
+// A rollback is answered when it is done, which may wait for a build: the server
+// that the handler is given to wants no write timeout below some minutes.
 func New(opt Options) (http.Handler, error) {
-	if opt.User == "" || opt.Password == "" {
-		return nil, errors.New("the admin page needs a user and a password")
+	if opt.Sites == nil {
+		return nil, errors.New("admin page: there are no sites to show")
 	}
-	return http.NotFoundHandler(), nil
+	if opt.User == "" {
+		return nil, errors.New("admin page: the user is empty; name one with user in [admin]")
+	}
+	if strings.TrimSpace(opt.Password.Reveal()) == "" {
+		return nil, errors.New("admin page: the password is empty; write a long random one into the file or variable that [admin] names")
+	}
+	hosts, err := newHostList(opt.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("admin page: %w", err)
+	}
+	p := &page{
+		sites: opt.Sites, user: opt.User, login: newLogin(opt.User, opt.Password.Reveal()), hosts: hosts,
+		origin: http.NewCrossOriginProtection(), log: opt.Log, now: opt.Now, mux: http.NewServeMux(),
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	p.sessions, p.attempts = newSessions(p.now), newAttempts(p.now)
+	for _, r := range p.routes() {
+		p.mux.Handle(r.pattern, p.gate(r))
+	}
+	return p, nil
+}
+
+// route is one thing that can be asked for. GET includes HEAD and changes
+// nothing; what changes something is a POST.
+type route struct {
+	pattern string
+	// open is for those who are not logged in too.
+	open   bool
+	handle func(http.ResponseWriter, *request)
+}
+
+// request is a request that has passed the gates.
+type request struct {
+	*http.Request
+	from peer
+	// session is nil where nobody is logged in, which only an open route sees.
+	session *session
+}
+
+func (p *page) routes() []route {
+	return []route{
+		{"GET /style.css", true, asset(style, "text/css; charset=utf-8")},
+		{"GET /icon.svg", true, asset(icon, "image/svg+xml")},
+		{"GET /login", true, p.showLogin},
+		{"POST /login", true, p.logIn},
+		{"POST /logout", false, p.logOut},
+		{"GET /{$}", false, p.showSites},
+		{"GET /sites/{name}", false, p.showSite},
+		{"POST /sites/{name}/look", false, p.look},
+		{"POST /sites/{name}/release", false, p.release},
+		{"GET /sites/{name}/rollback/{deployment}", false, p.askRollback},
+		{"POST /sites/{name}/rollback/{deployment}", false, p.rollBack},
+	}
+}
+
+// ServeHTTP answers under its own names only. That comes before anything else:
+// under a foreign name a web page that somebody looks at would be of the same
+// origin as this one (DNS rebinding).
+func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header())
+	if !p.hosts.allow(r.Host) {
+		http.Error(w, "This page is not reached by this name. Add it to hosts in [admin] of the daemon's configuration.", http.StatusMisdirectedRequest)
+		return
+	}
+	p.mux.ServeHTTP(w, r)
+}
+
+// maxBody is far more than any form here has.
+const maxBody = 16 << 10
+
+// gate lets a request through to its route if it may.
+func (p *page) gate(to route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		post := r.Method == http.MethodPost
+		if post {
+			if err := p.sameOrigin(r); err != nil {
+				http.Error(w, "This form was sent from another site's page. Nothing was changed.", http.StatusForbidden)
+				return
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			if err := r.ParseForm(); err != nil {
+				code := http.StatusBadRequest
+				if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+					code = http.StatusRequestEntityTooLarge
+				}
+				http.Error(w, "This form cannot be read. Nothing was changed.", code)
+				return
+			}
+		}
+		req := &request{Request: r, from: peerOf(r)}
+		req.session = p.sessions.open(req.cookie())
+		switch {
+		case to.open:
+		case req.session == nil:
+			http.Redirect(w, r, loginPath(r), http.StatusSeeOther)
+			return
+		case post && !req.session.isToken(r.PostForm.Get("token")):
+			http.Error(w, "This form is of another session. Go back, reload the page and try again. Nothing was changed.", http.StatusForbidden)
+			return
+		}
+		to.handle(w, req)
+	})
+}
+
+// sameOrigin refuses what no page of ours has sent. Every browser sends one of
+// the two headers with a POST, so who sends neither is none.
+func (p *page) sameOrigin(r *http.Request) error {
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return errors.New("neither Origin nor Sec-Fetch-Site")
+	}
+	return p.origin.Check(r)
+}
+
+// setHeaders sets what every answer has. The referrer policy is not the
+// strictest: under no-referrer a browser hides the Origin of a form from us too.
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
 }

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+// What others wrote is shown in one line, in which every character can be seen,
+// and cut where it would push the page aside.
+const (
+	maxSubject = 120
+	maxName    = 60
+	maxProblem = 4000
+)
+
+// visible is a line of somebody else's.
+func visible(s string, most int) string {
+	// What lies far behind the cut is not even looked at: a subject may be long.
+	if len(s) > 8*most {
+		s = s[:8*most]
+	}
+	return cut(term.Visible(s), most)
+}
+
+// visibleLines is a text of several lines.
+func visibleLines(s string) string {
+	if len(s) > 8*maxProblem {
+		s = s[:8*maxProblem]
+	}
+	return cut(term.Lines(s), maxProblem)
+}
+
+func firstLine(s string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return visible(first, maxSubject)
+}
+
+// cut shortens s to a number of characters.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	r := []rune(s)
+	if len(r) <= most {
+		return s
+	}
+	return string(r[:most-1]) + "…"
+}
+
+// short is a commit's id as people write it.
+func short(commit string) string { return visible(commit[:min(len(commit), 12)], 12) }
+
+// moment is a time as a page shows it: exact for machines, then for people.
+type moment struct{ Exact, Full, Ago string }
+
+// at is the moment t as seen from now; the zero moment for the zero time.
+func at(t, now time.Time) moment {
+	if t.IsZero() {
+		return moment{}
+	}
+	t = t.UTC()
+	full := t.Format("2 Jan, 15:04 UTC")
+	if t.Year() != now.UTC().Year() {
+		full = t.Format("2 Jan 2006, 15:04 UTC")
+	}
+	return moment{Exact: t.Format(time.RFC3339), Full: full, Ago: relative(now.Sub(t))}
+}
+
+// relative says how long ago something was, or in what time it is.
+func relative(d time.Duration) string {
+	ago, in := " ago", ""
+	if d < 0 {
+		d, ago, in = -d, "", "in "
+	}
+	count := func(n int64, unit string) string {
+		if n != 1 {
+			unit += "s"
+		}
+		return fmt.Sprintf("%s%d %s%s", in, n, unit, ago)
+	}
+	switch {
+	case d < time.Second && in == "":
+		return "just now"
+	case d < time.Minute:
+		return count(max(1, int64(d/time.Second)), "second")
+	case d < time.Hour:
+		return count(int64(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return count(int64(d/time.Hour), "hour")
+	}
+	return count(int64(d/(24*time.Hour)), "day")
+}
+
+// changes says what a deployment changed.
+func changes(added, changed, removed int) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{added, "added"}, {changed, "changed"}, {removed, "removed"}} {
+		if c.n > 0 {
+			parts = append(parts, term.Number(c.n)+" "+c.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "no file"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// took is a run's duration, "" where it is not known.
+func took(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return term.Seconds(d)
+}
