@@ -1,0 +1,234 @@
+package admin_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/admin"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// The page is used in a browser: against a site that is deployed on the local
+// platform and served by workerd, and against one of every state that there is.
+// What it looks like is kept in artefacts/.
+func TestBrowser(t *testing.T) {
+	browser, err := platformtest.InstallBrowser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	screenshots, err := filepath.Abs("../../../artefacts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := platformtest.Start(t)
+	site := &deployed{inputs: app.Inputs{
+		Root: t.TempDir(), Name: "tides", Source: "commit", CacheDir: t.TempDir(), Getenv: func(string) string { return "" },
+		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL, Actor: "push",
+	}}
+	site.push(t, "The first tide table", "<h1>low tide at noon</h1>")
+	site.push(t, "A table with a mistake", "<h1>low tide at midnight</h1>")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "--test", "testdata/page.test.mjs")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PACKAGES="+browser.Packages, "CHROMIUM="+browser.Chromium, "SCREENSHOTS="+screenshots,
+		"ADMIN="+listen(t, site), "GALLERY="+listen(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// listen serves the page of some sites, by this machine's time.
+func listen(t *testing.T, sites daemon.Sites) string {
+	t.Helper()
+	page, err := admin.New(admin.Options{Sites: sites, User: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(page)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// evil serves a page whose form is sent to wherever its query says, without the
+// token, as another site's would be.
+func evil(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<form method="post" action="%s"><button>You have won</button></form>`, r.URL.Query().Get("to"))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// deployed is one site on the local platform, without a daemon around it.
+type deployed struct {
+	mu     sync.Mutex
+	inputs app.Inputs
+	status daemon.Status
+}
+
+// push commits a page and deploys it.
+func (d *deployed) push(t *testing.T, subject, page string) {
+	t.Helper()
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "git", args...)
+		cmd.Dir = d.inputs.Root
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_AUTHOR_NAME=Grace", "GIT_AUTHOR_EMAIL=grace@example.com", "GIT_COMMITTER_NAME=Grace", "GIT_COMMITTER_EMAIL=grace@example.com")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	if _, err := os.Stat(filepath.Join(d.inputs.Root, ".git")); err != nil {
+		git("init", "-q", "-b", "main")
+	}
+	file := filepath.Join(d.inputs.Root, "public", "index.html")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	git("add", "-A")
+	git("commit", "-qm", subject)
+	began := time.Now()
+	res := &kvsync.Result{}
+	if err := d.with(t.Context(), "push", func(s *app.Site) (err error) {
+		res, err = s.Deploy(t.Context(), kvsync.Options{})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	run := daemon.Run{Deployment: res.Deployment, Commit: res.Commit, Subject: subject, Author: "Grace", Actor: "push",
+		Started: began, Duration: time.Since(began), Outcome: daemon.OutcomeDeployed}
+	d.status = daemon.Status{Name: "tides", Remote: d.inputs.Root, Branch: "main", Head: git("rev-parse", "HEAD"), Live: res.Commit,
+		Phase: daemon.PhaseIdle, Since: time.Now(), Runs: append([]daemon.Run{run}, d.status.Runs...)}
+}
+
+func (d *deployed) with(ctx context.Context, actor string, do func(*app.Site) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	in := d.inputs
+	in.Actor = actor
+	site, err := app.Open(ctx, in)
+	if err != nil {
+		return err
+	}
+	defer site.Close() //nolint:errcheck // nothing is under way
+	return do(site)
+}
+
+func (d *deployed) Statuses() []daemon.Status { return []daemon.Status{d.status} }
+
+func (d *deployed) Status(name string) (daemon.Status, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if name != d.status.Name {
+		return daemon.Status{}, daemon.ErrNoSite
+	}
+	return d.status, nil
+}
+
+func (d *deployed) Deployments(ctx context.Context, _ string) (list []kvsync.Deployment, err error) {
+	err = d.with(ctx, "", func(s *app.Site) error { list, err = s.History(ctx); return err })
+	return list, err
+}
+
+func (d *deployed) Rollback(ctx context.Context, _, deployment, actor string) error {
+	return d.with(ctx, actor, func(s *app.Site) error {
+		began := time.Now()
+		res, err := s.Rollback(ctx, kvsync.RollbackOptions{To: deployment})
+		if err != nil {
+			return err
+		}
+		run := daemon.Run{Deployment: res.Deployment, Commit: res.Commit, Actor: actor, Started: began, Duration: time.Since(began), Outcome: daemon.OutcomeRolledBack}
+		d.status.Runs = append([]daemon.Run{run}, d.status.Runs...)
+		d.status.Live, d.status.Phase, d.status.Since = res.Commit, daemon.PhaseHeld, time.Now()
+		d.status.Problem = actor + " rolled back to deployment " + res.Deployment
+		return nil
+	})
+}
+
+func (d *deployed) Release(string, string) error { return nil }
+func (d *deployed) Look(string, string) error    { return nil }
+
+// gallery has a site in every state, and texts of people who mean harm.
+func gallery() *fake {
+	now := time.Now()
+	f := &fake{lists: make(map[string][]kvsync.Deployment)}
+	hash := func(n int) string { return strings.Repeat(fmt.Sprintf("%x%x7", n+3, (n*7)%16), 14)[:40] }
+	subjects := []string{
+		"Say when the ferry goes in winter", "Fix the opening hours", "Merge pull request #214 from ada/harbour-light",
+		"A subject that somebody wrote without ever pressing return, because a commit message is a fine place for the whole story of how it came to this, with all that was tried before and did not help",
+		"<script>document.title = 'owned'</script><img src=x onerror=alert(1)>", "Right\u202eto\u2066left\u0007 and \u001b[31mred", "כותרת בעברית", "Begin",
+	}
+	list := func(live int) []kvsync.Deployment {
+		var all []kvsync.Deployment
+		for i, subject := range subjects {
+			at := now.Add(-time.Duration(1+i*i*5) * time.Hour)
+			id := at.UTC().Format("20060102-150405") + fmt.Sprintf("-%04x", i*977+4096)
+			all = append(all, kvsync.Deployment{ID: id, Version: id, Time: at, Commit: hash(i), Source: "commit", Live: i == live, Percent: 100, Retained: i < 6, Missing: i == 5,
+				Record: &kvsync.Record{Subject: subject, Author: []string{"Grace Hopper", "Ada Lovelace", "javascript:alert(2)"}[i%3], Actor: []string{"push", "poll"}[i%2], Added: i * i * 30, Changed: 1 + i*3, Removed: i % 2}})
+		}
+		return all
+	}
+	add := func(s daemon.Status, deployments []kvsync.Deployment) {
+		if len(deployments) > 0 {
+			for i, d := range deployments {
+				s.Runs = append(s.Runs, daemon.Run{Deployment: d.ID, Commit: d.Commit, Subject: d.Record.Subject, Author: d.Record.Author, Actor: d.Record.Actor,
+					Started: d.Time.Add(-3 * time.Second), Duration: time.Duration(1+i) * 1234 * time.Millisecond, Outcome: daemon.OutcomeDeployed})
+			}
+			s.Live = liveCommit(deployments)
+		}
+		s.Branch = "main"
+		f.statuses = append(f.statuses, s)
+		f.lists[s.Name] = deployments
+	}
+	add(daemon.Status{Name: "blog", Remote: "https://github.com/ada/blog", Head: hash(0), Phase: daemon.PhaseIdle, Since: now.Add(-time.Hour), Next: now.Add(40 * time.Second),
+		Runs: []daemon.Run{
+			{Commit: hash(9), Subject: "Add the new photographs", Author: "Grace Hopper", Actor: "poll", Started: now.Add(-90 * time.Minute), Duration: 400 * time.Millisecond, Outcome: daemon.OutcomeRefused,
+				Problem: "2 files must not be published:\n  public/.env: looks like a file of secrets\n  public/id_ed25519: holds a private key\nremove them from the commit, or name them in .assetsignore"},
+			{Commit: hash(8), Subject: "Fix the opening hours again", Author: "Ada Lovelace", Actor: "push", Started: now.Add(-26 * time.Hour), Duration: 31 * time.Second, Outcome: daemon.OutcomeFailed, Problem: "upload 3 files: the API answered 503; it is tried again"},
+			{Commit: hash(8), Subject: "Fix the opening hours again", Author: "Ada Lovelace", Actor: "push", Started: now.Add(-27 * time.Hour), Duration: 31 * time.Second, Outcome: daemon.OutcomeFailed, Problem: "upload 3 files: the API answered 503; it is tried again"},
+			{Commit: hash(1), Subject: subjects[1], Author: "Ada Lovelace", Actor: "push", Started: now.Add(-28 * time.Hour), Duration: 70 * time.Millisecond, Outcome: daemon.OutcomeNoChange},
+		}}, list(0))
+	add(daemon.Status{Name: "docs", Remote: "ssh://git@git.example.com/docs.git", Head: hash(10), Phase: daemon.PhaseBuild, Since: now.Add(-12 * time.Second)}, list(0))
+	held := list(1)
+	back := held[1]
+	held[1].Live = false
+	back.Live, back.Rollback, back.Time, back.Hold = true, true, now.Add(-20*time.Minute), held[0].Commit
+	add(daemon.Status{Name: "harbour", Remote: "https://codeberg.org/quay/harbour", Head: hash(0), Phase: daemon.PhaseHeld, Since: now.Add(-20 * time.Minute), Next: now.Add(20 * time.Second),
+		Problem: "a rollback by ada left commit " + hash(0)[:12] + "; push a newer commit, or release it"}, append([]kvsync.Deployment{back}, held...))
+	add(daemon.Status{Name: "project/kiosk", Remote: "https://gitlab.com/quay/kiosk", Head: hash(2), Phase: daemon.PhaseRetry, Since: now.Add(-4 * time.Minute), Next: now.Add(90 * time.Second),
+		Problem: "fetch https://gitlab.com/quay/kiosk: could not resolve host: gitlab.com"}, nil)
+	add(daemon.Status{Name: "shop", Remote: "https://github.com/ada/shop", Head: hash(3), Phase: daemon.PhaseRefused, Since: now.Add(-2 * time.Hour), Next: now.Add(50 * time.Second),
+		Problem: "it would remove 412 of 430 files; look at what is gone, and deploy by hand with --allow-shrink if that is right\n  public/a.html\n  public/b.html\nand 410 more"}, list(2))
+	return f
+}
+
+func liveCommit(list []kvsync.Deployment) string {
+	for _, d := range list {
+		if d.Live {
+			return d.Commit
+		}
+	}
+	return ""
+}
