@@ -321,7 +321,7 @@ func TestSites(t *testing.T) {
 	s.logIn()
 	page := s.get("/").is(t, http.StatusOK)
 	page.says(t, `<html lang="en">`, "<title>Sites · kv-sync</title>", `href="/sites/tides"`, "333333333333", "Third subject", "Grace", "main", "idle",
-		`<time datetime="2026-11-21T11:03:00Z" title="21 Nov, 11:03 UTC">57 minutes ago</time>`, "in 1 minute")
+		`for <time datetime="2026-11-21T11:03:00Z" title="21 Nov, 11:03 UTC">57 minutes</time>`, "in 1 minute")
 	if page.Header.Get("Refresh") != "" {
 		t.Error("nothing is under way, and the page reloads")
 	}
@@ -360,8 +360,8 @@ func TestSite(t *testing.T) {
 	page := s.get("/sites/tides").is(t, http.StatusOK)
 	page.says(t, "<title>tides · kv-sync</title>", "https://git.example/tides.git")
 	for subject, wants := range map[string][]string{
-		"Third subject":  {"live</span>", "webhook-actor", "3 added, 2 changed", "in 2.0 s", "333333333333"},
-		"Second subject": {"/sites/tides/rollback/" + twoID, "push", "2 added, 2 changed"},
+		"Third subject":  {"live</span>", "webhook-actor", "3\u00a0added, 2\u00a0changed", "in 2.0 s", "333333333333"},
+		"Second subject": {"/sites/tides/rollback/" + twoID, "push", "2\u00a0added, 2\u00a0changed"},
 		"First subject":  {"not retained"},
 		"Broken":         {"failed", "the network was away\nsecond line", "1 minute ago"},
 	} {

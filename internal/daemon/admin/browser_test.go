@@ -193,8 +193,12 @@ func gallery() *fake {
 	add := func(s daemon.Status, deployments []kvsync.Deployment) {
 		if len(deployments) > 0 {
 			for i, d := range deployments {
+				outcome := daemon.OutcomeDeployed
+				if d.Rollback {
+					outcome, d.Record = daemon.OutcomeRolledBack, &kvsync.Record{Subject: d.Record.Subject, Author: d.Record.Author, Actor: "ada"}
+				}
 				s.Runs = append(s.Runs, daemon.Run{Deployment: d.ID, Commit: d.Commit, Subject: d.Record.Subject, Author: d.Record.Author, Actor: d.Record.Actor,
-					Started: d.Time.Add(-3 * time.Second), Duration: time.Duration(1+i) * 1234 * time.Millisecond, Outcome: daemon.OutcomeDeployed})
+					Started: d.Time.Add(-3 * time.Second), Duration: time.Duration(1+i) * 1234 * time.Millisecond, Outcome: outcome})
 			}
 			s.Live = liveCommit(deployments)
 		}

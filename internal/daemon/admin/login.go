@@ -131,7 +131,7 @@ func (p *page) showLogin(w http.ResponseWriter, r *request) {
 func (p *page) logIn(w http.ResponseWriter, r *request) {
 	user, next := r.PostForm.Get("user"), safeNext(r.PostForm.Get("next"))
 	again := func(code int, problem string) {
-		p.show(w, r, code, "login", screen{Title: "Log in", Main: loginView{User: user, Next: next, Problem: problem}})
+		p.show(w, r, code, "login", screen{Title: "Log in", Main: loginView{User: visible(user, maxName), Next: next, Problem: problem}})
 	}
 	if wait := p.attempts.take(r.from.address); wait > 0 {
 		p.log.Warn("admin: too many logins", "address", r.from.address)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -53,8 +52,9 @@ func cut(s string, most int) string {
 // short is a commit's id as people write it.
 func short(commit string) string { return visible(commit[:min(len(commit), 12)], 12) }
 
-// moment is a time as a page shows it: exact for machines, then for people.
-type moment struct{ Exact, Full, Ago string }
+// moment is a time as a page shows it: exact for machines, then for people, who
+// are told the time itself, how far it is away, and how long that is.
+type moment struct{ Exact, Full, Ago, Length string }
 
 // at is the moment t as seen from now; the zero moment for the zero time.
 func at(t, now time.Time) moment {
@@ -66,35 +66,37 @@ func at(t, now time.Time) moment {
 	if t.Year() != now.UTC().Year() {
 		full = t.Format("2 Jan 2006, 15:04 UTC")
 	}
-	return moment{Exact: t.Format(time.RFC3339), Full: full, Ago: relative(now.Sub(t))}
+	return moment{Exact: t.Format(time.RFC3339), Full: full, Ago: relative(now.Sub(t)), Length: length(now.Sub(t))}
 }
 
 // relative says how long ago something was, or in what time it is.
 func relative(d time.Duration) string {
-	ago, in := " ago", ""
-	if d < 0 {
-		d, ago, in = -d, "", "in "
-	}
-	count := func(n int64, unit string) string {
-		if n != 1 {
-			unit += "s"
-		}
-		return fmt.Sprintf("%s%d %s%s", in, n, unit, ago)
-	}
 	switch {
-	case d < time.Second && in == "":
+	case d < 0:
+		return "in " + length(d)
+	case d < time.Second:
 		return "just now"
-	case d < time.Minute:
-		return count(max(1, int64(d/time.Second)), "second")
-	case d < time.Hour:
-		return count(int64(d/time.Minute), "minute")
-	case d < 48*time.Hour:
-		return count(int64(d/time.Hour), "hour")
 	}
-	return count(int64(d/(24*time.Hour)), "day")
+	return length(d) + " ago"
 }
 
-// changes says what a deployment changed.
+// length says how long something is, in the one unit that fits.
+func length(d time.Duration) string {
+	n, unit := max(1, int64(d.Abs()/time.Second)), "second"
+	for _, larger := range []struct {
+		unit   string
+		holds  int64
+		enough int64
+	}{{"minute", 60, 1}, {"hour", 60, 1}, {"day", 24, 2}} {
+		if n < larger.holds*larger.enough {
+			break
+		}
+		n, unit = n/larger.holds, larger.unit
+	}
+	return term.Count(int(n), unit)
+}
+
+// changes says what a deployment changed; a number and its word stay on one line.
 func changes(added, changed, removed int) string {
 	var parts []string
 	for _, c := range []struct {
@@ -102,7 +104,7 @@ func changes(added, changed, removed int) string {
 		what string
 	}{{added, "added"}, {changed, "changed"}, {removed, "removed"}} {
 		if c.n > 0 {
-			parts = append(parts, term.Number(c.n)+" "+c.what)
+			parts = append(parts, term.Number(c.n)+"\u00a0"+c.what)
 		}
 	}
 	if len(parts) == 0 {

@@ -203,7 +203,7 @@ func viewDeployment(d kvsync.Deployment, of *daemon.Run, now time.Time) deployme
 		v.Remarks = append(v.Remarks, "by another tool")
 	}
 	if d.Rollback {
-		v.Changes = ""
+		v.Changes = "went back"
 		v.Remarks = append(v.Remarks, "rollback to "+v.ID)
 	}
 	if d.Hold != "" {
