@@ -379,6 +379,13 @@ func TestSite(t *testing.T) {
 		t.Error("the newest is not first")
 	}
 	s.get("/sites/other").is(t, http.StatusNotFound).says(t, "There is no such site")
+
+	s.sites.lists["tides"][1].Missing = true
+	page = s.get("/sites/tides")
+	if r := row(t, page, "Second subject"); !strings.Contains(r, "missing") || strings.Contains(page.text, "/rollback/") {
+		t.Errorf("a version that is gone is offered: %s", r)
+	}
+	s.get("/sites/tides/rollback/"+twoID).is(t, http.StatusConflict)
 }
 
 // What failed again and again is one row.
@@ -407,12 +414,16 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 	list[0].Live = false
 	back.Rollback, back.Live, back.Time = true, true, noon.Add(-30*time.Minute)
 	sites.lists["tides"] = append([]kvsync.Deployment{back}, list...)
-	run := daemon.Run{Deployment: twoID, Commit: commit("2"), Actor: "the-daemon", Started: back.Time.Add(-time.Second), Duration: time.Second, Outcome: daemon.OutcomeRolledBack}
+	run := daemon.Run{Deployment: twoID, Commit: commit("2"), Actor: "the-daemon", Duration: time.Second}
 	for name, c := range map[string]struct {
-		started time.Time
+		after   time.Duration
+		outcome daemon.Outcome
 		joined  bool
-	}{"at its time": {run.Started, true}, "long before": {run.Started.Add(-20 * time.Minute), false}} {
-		run.Started = c.started
+	}{
+		"it": {0, daemon.OutcomeRolledBack, true}, "one long before": {-20 * time.Minute, daemon.OutcomeRolledBack, false},
+		"one long after": {20 * time.Minute, daemon.OutcomeRolledBack, false}, "one that changed nothing": {0, daemon.OutcomeNoChange, false},
+	} {
+		run.Started, run.Outcome = back.Time.Add(c.after-time.Second), c.outcome
 		sites.statuses[0].Runs = []daemon.Run{run}
 		s := serve(t, sites)
 		s.logIn()
