@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -46,7 +47,7 @@ func TestBrowser(t *testing.T) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PACKAGES="+browser.Packages, "CHROMIUM="+browser.Chromium, "SCREENSHOTS="+screenshots,
-		"ADMIN="+listen(t, site), "GALLERY="+listen(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
+		"ADMIN="+listen(t, site), "GALLERY="+listen(t, gallery()), "SECURE="+listenTLS(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -55,22 +56,34 @@ func TestBrowser(t *testing.T) {
 // listen serves the page of some sites, by this machine's time.
 func listen(t *testing.T, sites daemon.Sites) string {
 	t.Helper()
-	page, err := admin.New(admin.Options{Sites: sites, User: user, Password: password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(page)
+	server := httptest.NewServer(pageOf(t, sites))
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
+func listenTLS(t *testing.T, sites daemon.Sites) string {
+	t.Helper()
+	server := httptest.NewTLSServer(pageOf(t, sites))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func pageOf(t *testing.T, sites daemon.Sites) http.Handler {
+	t.Helper()
+	page, err := admin.New(admin.Options{Sites: sites, User: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
 // evil serves a page whose form is sent to wherever its query says, without the
-// token, as another site's would be.
+// token, as another site's would be, and whose link leads there.
 func evil(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<form method="post" action="%s"><button>You have won</button></form>`, r.URL.Query().Get("to"))
+		_, _ = fmt.Fprintf(w, `<form method="post" action="%[1]s"><button>You have won</button></form><a href="%[1]s">Look at this</a>`, html.EscapeString(r.URL.Query().Get("to")))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL

@@ -125,6 +125,11 @@ func (p *page) showLogin(w http.ResponseWriter, r *request) {
 		http.Redirect(w, r.Request, next, http.StatusSeeOther)
 		return
 	}
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		// Whoever follows a link on another site may be logged in all the same: the
+		// browser keeps the strict cookie back. Coming from here, it sends it.
+		w.Header().Set("Refresh", "0;url="+next)
+	}
 	p.show(w, r, http.StatusOK, "login", screen{Title: "Log in", Main: loginView{Next: next}})
 }
 

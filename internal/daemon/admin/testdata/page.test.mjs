@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-const { ADMIN: admin, GALLERY: gallery, EVIL: evil, SITE: site, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
+const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
 const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
@@ -168,6 +168,31 @@ for (const from of [evil, evil.replace("127.0.0.1", "evil.example")]) {
     assert.equal(await heading(page), "tides", "and the session goes on");
   });
 }
+
+test("a link on another site leads where it says, and for others to the login", async () => {
+  const link = `${evil.replace("127.0.0.1", "evil.example")}/?to=${encodeURIComponent(`${admin}/sites/tides`)}`;
+  await page.goto(link);
+  await page.getByRole("link", { name: "Look at this" }).click();
+  await page.waitForURL(`${admin}/sites/tides`);
+  assert.equal(await heading(page), "tides");
+  const stranger = await open({ javaScriptEnabled: false });
+  await stranger.goto(link);
+  await stranger.getByRole("link", { name: "Look at this" }).click();
+  await stranger.getByLabel("Password").waitFor();
+  await stranger.waitForLoadState("networkidle");
+  assert.equal(stranger.url(), `${admin}/login?next=%2Fsites%2Ftides`);
+  await stranger.context().close();
+});
+
+test("over TLS the cookie is one that only this host can have set", async () => {
+  const safe = await open({ ignoreHTTPSErrors: true });
+  await logIn(safe, secure);
+  assert.equal(await heading(safe), "Sites");
+  const [cookie, ...more] = await safe.context().cookies();
+  assert.deepEqual(more, []);
+  assert.deepEqual([cookie.name, cookie.httpOnly, cookie.sameSite, cookie.secure, cookie.path], ["__Host-kv-sync", true, "Strict", true, "/"]);
+  await safe.context().close();
+});
 
 test("under a foreign name there is no page, and none stands in a frame", async () => {
   const rebound = await page.goto(admin.replace("127.0.0.1", "rebound.example"));
