@@ -55,6 +55,9 @@ func New(opt Options) (http.Handler, error) {
 	if opt.User == "" {
 		return nil, errors.New("admin page: the user is empty; name one with user in [admin]")
 	}
+	if opt.User == "push" || opt.User == "poll" {
+		return nil, fmt.Errorf("admin page: the user %s is who the daemon itself acts as; name another with user in [admin]", opt.User)
+	}
 	if strings.TrimSpace(opt.Password.Reveal()) == "" {
 		return nil, errors.New("admin page: the password is empty; write a long random one into the file or variable that [admin] names")
 	}

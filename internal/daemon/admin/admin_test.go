@@ -288,6 +288,7 @@ func TestNewRefuses(t *testing.T) {
 	for name, change := range map[string]func(*admin.Options){
 		"no sites":       func(o *admin.Options) { o.Sites = nil },
 		"no user":        func(o *admin.Options) { o.User = "" },
+		"not a person":   func(o *admin.Options) { o.User = "poll" },
 		"no password":    func(o *admin.Options) { o.Password = "" },
 		"blank password": func(o *admin.Options) { o.Password = " \n" },
 		"empty host":     func(o *admin.Options) { o.Hosts = []string{""} },
@@ -453,6 +454,7 @@ func TestButtons(t *testing.T) {
 	if strings.Contains(s.get("/sites/tides").text, "Release</button>") {
 		t.Error("a release is offered where nothing is held")
 	}
+	s.post("/sites/tides/release", url.Values{"token": {token}}).is(t, http.StatusConflict).says(t, "Nothing is held back")
 	s.sites.statuses[0].Phase, s.sites.statuses[0].Problem = daemon.PhaseHeld, "rolled back by ada"
 	s.get("/sites/tides").says(t, "Release</button>", "rolled back by ada")
 	for _, what := range []string{"look", "release"} {

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 )
 
@@ -371,6 +372,7 @@ var posts = []string{"/sites/tides/look", "/sites/tides/release", "/sites/tides/
 
 func TestFormToken(t *testing.T) {
 	s := serve(t, tides())
+	s.sites.statuses[0].Phase = daemon.PhaseHeld
 	s.logIn()
 	other := s.token()
 	s.http = s.browser()
@@ -391,6 +393,7 @@ func TestFormToken(t *testing.T) {
 // Where a form comes from is asked before its token: each alone stops it.
 func TestOrigin(t *testing.T) {
 	s := serve(t, tides())
+	s.sites.statuses[0].Phase = daemon.PhaseHeld // so that a release would be one
 	s.logIn()
 	form := url.Values{"token": {s.token()}, "live": {threeID}, "user": {user}, "password": {password}}
 	for name, change := range map[string][]func(*http.Request){

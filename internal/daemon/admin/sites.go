@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -14,7 +16,7 @@ const (
 	// askFor is how long a page waits for the account's answer.
 	askFor = 20 * time.Second
 	// rollBackFor is how long a rollback may wait for what is under way.
-	rollBackFor = 10 * time.Minute
+	rollBackFor = 30 * time.Minute
 	// reloadAfter is in seconds, while something is under way.
 	reloadAfter = "3"
 )
@@ -59,7 +61,18 @@ func (p *page) look(w http.ResponseWriter, r *request) {
 	p.ask(w, r, p.sites.Look, "look", "The branch is being looked at.")
 }
 
+// release wants something to be held: what is wished for once nothing is held
+// would be remembered, and undo the next rollback.
 func (p *page) release(w http.ResponseWriter, r *request) {
+	status, err := p.sites.Status(r.PathValue("name"))
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	if status.Phase != daemon.PhaseHeld {
+		p.tell(w, r, http.StatusConflict, "Nothing is held back", "The branch moved on, or somebody released it before. Nothing was changed.", status.Name)
+		return
+	}
 	p.ask(w, r, p.sites.Release, "release", "Released: the branch’s newest commit is being deployed.")
 }
 
@@ -122,6 +135,9 @@ func (p *page) rollBack(w http.ResponseWriter, r *request) {
 	p.log.Info("admin: asked for", "what", "rollback", "site", q.Name, "deployment", to, "user", p.user)
 	if err := p.sites.Rollback(ctx, q.Name, to, p.user); err != nil {
 		p.log.Error("admin: rollback failed", "site", q.Name, "deployment", to, "error", err)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("what is under way has not ended in %s; look at the site, and try again: %w", term.Seconds(rollBackFor), err)
+		}
 		p.show(w, r, codeOf(err), "rollback", screen{Title: title, Main: q, Alert: "Not rolled back: " + err.Error()})
 		return
 	}
