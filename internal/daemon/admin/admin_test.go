@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -543,6 +544,43 @@ func (l *leaving) Rollback(ctx context.Context, name, deployment, actor string) 
 		return l.err
 	}
 	return l.fake.Rollback(ctx, name, deployment, actor)
+}
+
+// A rollback waits for what is under way, but not for ever.
+func TestRollbackThatWaitsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := tides()
+		page, err := admin.New(admin.Options{Sites: waiting{sites}, User: user, Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cookies []*http.Cookie
+		send := func(method, path string, form url.Values) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			w := httptest.NewRecorder()
+			page.ServeHTTP(w, r)
+			return w
+		}
+		cookies = send("POST", "/login", url.Values{"user": {user}, "password": {password}}).Result().Cookies() //nolint:bodyclose // a recorder's
+		token := tokenField.FindStringSubmatch(send("GET", "/", nil).Body.String())[1]
+		w := send("POST", "/sites/tides/rollback/"+twoID, url.Values{"token": {token}, "live": {threeID}})
+		if text := w.Body.String(); w.Code != http.StatusBadGateway || !strings.Contains(text, "Not rolled back: what is under way has not ended in 30 min 0 s; look at the site, and try again") {
+			t.Errorf("%d: %s", w.Code, text)
+		}
+	})
+}
+
+// waiting is a fake with something under way that does not end.
+type waiting struct{ *fake }
+
+func (waiting) Rollback(ctx context.Context, _, _, _ string) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // A project's name has a slash, which is no part of the path.
