@@ -29,3 +29,9 @@ const (
 
 // Remembered is how many addresses are counted.
 func Remembered(h http.Handler) int { return len(h.(*page).attempts.by) } //nolint:forcetypeassert // as above
+
+// What hostile texts pass through.
+var (
+	SafeNext = safeNext
+	Visible  = visible
+)
