@@ -86,6 +86,13 @@ func TestWithoutASession(t *testing.T) {
 	for _, path := range []string{"/metrics", "/healthz", "/github", "/sites/", "/sites", "/sites/tides/", "/index.html", "/.git/config"} {
 		s.get(path).is(t, http.StatusNotFound)
 	}
+	// A path that is tidied up leads to this host.
+	for _, path := range []string{"//evil.example", "//evil.example/sites/tides", "/x/..//evil.example/", "/\\evil.example/../x", "/sites/..//evil.example", "/%2F/evil.example/.."} {
+		a := s.get("/", func(r *http.Request) { r.URL.Opaque = path })
+		if to := a.Header.Get("Location"); strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") || to != "" && to[0] != '/' {
+			t.Errorf("%s leads to %q", path, to)
+		}
+	}
 }
 
 func TestHeaders(t *testing.T) {
