@@ -70,6 +70,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun()
+			r.alone = true
 			continue
 		case err != nil:
 			return nil, err
@@ -101,15 +102,11 @@ type prepared struct {
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
 func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
-	k := keys(e.Site)
 	chunks, err := e.liveChunks(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	blobs := make([]*item, len(p.uploads))
-	for i, f := range p.uploads {
-		blobs[i] = k.item(f, r.nonce, chunks)
-	}
+	blobs := p.items(e.Site, r.nonce, chunks)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -144,13 +141,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *r
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	p.Blobs = 0
-	for i, it := range blobs {
-		a := p.uploads[i].Asset
-		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.of(a)}
-		r.confirmed[a.content()] = a.Blob
-		p.Blobs += it.blobs
-	}
+	p.confirm(blobs, r)
 	if e.Cache != nil {
 		e.Cache.Put(rel.meta.Manifest, rel.stored)
 	}
@@ -253,6 +244,26 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 		return nil, err
 	}
 	return s.Store.PutBulk(ctx, body, pairs)
+}
+
+// items are what the plan uploads.
+func (p *Plan) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
+	blobs := make([]*item, len(p.uploads))
+	for i, f := range p.uploads {
+		blobs[i] = keys(site).item(f, nonce, chunks)
+	}
+	return blobs
+}
+
+// confirm notes what the upload of the plan's items has found out and written.
+func (p *Plan) confirm(blobs []*item, r *run) {
+	p.Blobs = 0
+	for i, it := range blobs {
+		a := p.uploads[i].Asset
+		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.of(a)}
+		r.confirmed[a.content()] = a.Blob
+		p.Blobs += it.blobs
+	}
 }
 
 // unhashed reports whether the source left hashing to the upload.

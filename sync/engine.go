@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 )
@@ -58,6 +59,8 @@ type Config struct {
 	// Progress is told what happens, from several goroutines but never two at
 	// once; may be nil.
 	Progress func(Progress)
+	// Log is told at debug level what was chosen, and why; nil is nobody.
+	Log *slog.Logger
 	// Now is the clock (default time.Now).
 	Now func() time.Time
 }
@@ -147,6 +150,9 @@ func New(c Config) (*Engine, error) {
 	}
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now

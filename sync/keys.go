@@ -11,6 +11,10 @@ import (
 //	{site}/m/{hash}.{nonce}   a stored manifest
 //	{site}/d/{deployment}     a deployment record
 //
+// Only this one may be written again, and goes by itself:
+//
+//	{site}/r/{commit}         a receipt
+//
 // A project's are the same with "project/{id}" for the site, and one more, which
 // is written at each switch:
 //
@@ -24,19 +28,20 @@ import (
 //	{site}/o/b/{hash}.{nonce} a blob of it
 type keys string
 
-func (k keys) prefix() string          { return string(k) + "/" }
-func (k keys) blob(r Ref) string       { return string(k) + "/b/" + r.String() }
-func (k keys) manifest(r Ref) string   { return string(k) + "/m/" + r.String() }
-func (k keys) record(id string) string { return string(k) + "/d/" + id }
-func (k keys) blobs() string           { return string(k) + "/b/" }
-func (k keys) current() string         { return string(k) + "/current" }
-func (k keys) overlay() keys           { return k + "/o" }
-func (k keys) overlayRecord() string   { return string(k.overlay()) + "/record" }
+func (k keys) prefix() string               { return string(k) + "/" }
+func (k keys) blob(r Ref) string            { return string(k) + "/b/" + r.String() }
+func (k keys) manifest(r Ref) string        { return string(k) + "/m/" + r.String() }
+func (k keys) record(id string) string      { return string(k) + "/d/" + id }
+func (k keys) receipt(commit string) string { return string(k) + "/r/" + commit }
+func (k keys) blobs() string                { return string(k) + "/b/" }
+func (k keys) current() string              { return string(k) + "/current" }
+func (k keys) overlay() keys                { return k + "/o" }
+func (k keys) overlayRecord() string        { return string(k.overlay()) + "/record" }
 
 // other reports whether a key is one that prune has nothing to do with: the
-// overlay's, and a project's pointer, and what the pathname layout keeps there.
+// overlay's, a receipt, which KV removes, and a project's pointer, and what the pathname layout keeps there.
 func (k keys) other(rest string) bool {
-	return strings.HasPrefix(rest, "o/") || strings.HasPrefix(string(k), projectPrefix+"/") &&
+	return strings.HasPrefix(rest, "o/") || strings.HasPrefix(rest, "r/") || strings.HasPrefix(string(k), projectPrefix+"/") &&
 		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
 }
 

@@ -19,6 +19,8 @@ func NotInPathnameLayout(command string) error {
 	switch command {
 	case "rollback":
 		fix = "deploy the earlier commit instead"
+	case "upload ahead":
+		fix = "deploy"
 	case "prune":
 		fix = "there is no need to: a deploy deletes what it removes"
 	}

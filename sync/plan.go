@@ -69,6 +69,8 @@ type Plan struct {
 	// AtMost: they may be far fewer, because only the upload finds out which
 	// chunks of a changed file are live.
 	AtMost bool `json:"at_most,omitempty"`
+	// Ahead is how many files need no upload because they were uploaded ahead.
+	Ahead int `json:"ahead,omitempty"`
 	// PruneDue: a prune follows the switch.
 	PruneDue bool      `json:"prune_due"`
 	Notices  []Problem `json:"notices,omitempty"`
@@ -86,6 +88,7 @@ type Plan struct {
 	hash      string // of the worker
 	companion *companionUpload
 	under     underOverlay
+	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
 }
 
 // Change is one path of a plan.
@@ -113,6 +116,8 @@ type run struct {
 	namespace string // where confirmed lies, "" if not known yet
 	nonce     Nonce
 	confirmed map[content]Ref
+	// alone: what was uploaded ahead has become too old.
+	alone bool
 }
 
 func (e *Engine) newRun() *run {
@@ -182,6 +187,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	r.moveTo(p.namespace)
 	p.compare(e, listing, base, carry, r)
+	p.count(e, carry)
 	if opt.Forget {
 		p.manifest.Retired = nil
 	} else if carry != nil {
@@ -189,6 +195,12 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	if err := p.checkShrink(base, opt); err != nil {
 		return nil, err
+	}
+	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.anyway() && !r.alone {
+		if there := e.received(ctx, p); there != nil {
+			p.take(there, r.nonce)
+			p.count(e, carry)
+		}
 	}
 	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
 		return nil, err
@@ -285,8 +297,6 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		if a.Blob.Hash.IsZero() || !ok {
 			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.of(a)}
 			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
-			p.Bytes += a.Size
-			p.Blobs += a.blobs()
 			if !a.Blob.Hash.IsZero() {
 				known[a.content()] = ref // the same bytes at another path need no second blob
 			}
@@ -298,10 +308,20 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
 	}
 	p.manifest = m
-	if carry != nil && slices.ContainsFunc(p.uploads, func(f File) bool { return f.Chunked() }) {
-		p.left = leftChunked(carry, m)
-		p.AtMost = len(p.left) > 0
+}
+
+// count says what the plan's uploads will cost.
+func (p *Plan) count(e *Engine, carry *Manifest) {
+	p.Blobs, p.Bytes = 0, 0
+	for _, f := range p.uploads {
+		p.Blobs += f.blobs()
+		p.Bytes += f.Size
 	}
+	p.left = nil
+	if carry != nil && slices.ContainsFunc(p.uploads, func(f File) bool { return f.Chunked() }) {
+		p.left = leftChunked(carry, p.manifest)
+	}
+	p.AtMost = len(p.left) > 0
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
 	if e.Project != "" {
 		p.Writes += 3 // the served manifest, the version and the pointer

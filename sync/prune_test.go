@@ -102,7 +102,7 @@ func TestPruneIsTimid(t *testing.T) {
 			}
 		},
 		"a key that a newer release wrote": func(t *testing.T, w *world) {
-			if err := w.store().Put(t.Context(), "blog/r/receipt", []byte("x")); err != nil {
+			if err := w.store().Put(t.Context(), "blog/q/newer", []byte("x")); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -83,7 +83,7 @@ type named struct{ manifest, index string }
 // describe says what the release of a plan is: what its version will say of
 // itself, and its record.
 func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url string) (*release, error) {
-	out := &release{id: deploymentID(r.nonce), started: r.started}
+	out := &release{id: deploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,

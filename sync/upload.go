@@ -30,6 +30,8 @@ const (
 	// minutes (https://developers.cloudflare.com/fundamentals/api/reference/limits/):
 	// beyond it, large values too are packed into bulk writes.
 	requestCap = 600
+	// minTTL is the shortest life that KV gives to a key.
+	minTTL = time.Minute
 	// resendRounds is how often keys that a bulk write left out are sent again.
 	resendRounds = 5
 )
@@ -44,6 +46,8 @@ type item struct {
 	// keyBytes is what the key takes in a bulk write, where that may be more
 	// than pairBytes has room for.
 	keyBytes int64
+	// ttl is after how long KV removes the key; 0 is never.
+	ttl time.Duration
 
 	got       Hash
 	claimed   bool // this item writes its key
@@ -97,7 +101,7 @@ func pack(items []*item) []batch {
 		whole = append(whole, it)
 	}
 	for _, it := range whole {
-		if it.size >= rawMin && total > batchBytes { // else one bulk write takes them all
+		if it.size >= rawMin && total > batchBytes && it.ttl == 0 { // else one bulk write takes them all
 			large = append(large, it)
 		} else {
 			small = append(small, it)
@@ -326,7 +330,11 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		pairs++
 		if !b.raw {
 			body = append(body, `","key":`...)
-			body = append(appendKey(body, key), '}')
+			body = appendKey(body, key)
+			if it.ttl > 0 {
+				body = fmt.Appendf(body, `,"expiration_ttl":%d`, int(it.ttl.Seconds()))
+			}
+			body = append(body, '}')
 		}
 	}
 	if pairs == 0 {

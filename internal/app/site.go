@@ -137,7 +137,7 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		return nil, usage(err)
 	}
 	c.Account, c.Actor, c.Progress = account, s.in.Actor, s.in.Progress
-	c.Cache = newManifestCache(s.in.CacheDir)
+	c.Cache, c.Log = newManifestCache(s.in.CacheDir), s.in.Log
 	engine, err := kvsync.New(c)
 	if err != nil {
 		return nil, usage(err)

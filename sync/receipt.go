@@ -1,0 +1,259 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A receipt says that the blobs of a commit were uploaded ahead of its deploy,
+// and confirmed: {site}/r/{commit}, a line of JSON and a stored manifest. It is
+// written last, so that what was killed midway nobody believes, and KV removes it
+// by itself. docs/format.md specifies it.
+//
+// It is no root, and nothing in it is believed but entry by entry: a blob whose
+// key is younger than half the grace period is there, for prune keeps everything
+// that is younger than the whole of it, named or not. So neither a lost receipt
+// nor one that outlived its time does harm, and prune need not read any.
+
+const (
+	receiptFormat = 1
+	// receiptHead is how long a receipt's first line is at most.
+	receiptHead = 4 << 10
+	// A receipt costs the deploy a request. Up to so much travels in the request
+	// that a deploy makes anyway, so it is not asked for one.
+	ridesAlongBlobs = 10
+	ridesAlongBytes = 1 << 20
+)
+
+// receiptLine is a receipt's first line.
+type receiptLine struct {
+	Format int    `json:"format"`
+	Site   string `json:"site"`
+	Commit string `json:"commit"`
+	// Live is the deployment that was live, or "": chunks may have been carried
+	// over from it.
+	Live string `json:"live"`
+	// Manifest is the SHA-256 of the rest.
+	Manifest string `json:"manifest"`
+}
+
+// Ahead is what [Engine.UploadAhead] did.
+type Ahead struct {
+	// Plan is what a deploy would do but for the upload: its Blobs are those that
+	// this call had to upload.
+	Plan *Plan
+	// Uploaded counts blobs.
+	Uploaded int
+	// Receipt: there is a receipt, by which a deploy of the commit need not upload
+	// what is there. false: there is nothing worth uploading ahead.
+	Receipt bool
+}
+
+// UploadAhead uploads what a deploy of the source, a commit, would upload, so
+// that the deploy itself, from this clone or another, has only to switch. It
+// refuses what the deploy would refuse. Nothing that it writes can be seen, and
+// nothing is believed to be there before all of it is confirmed; what no deploy
+// takes within half the grace period is prune's.
+func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Options) (*Ahead, error) {
+	if opt.anyway() {
+		return nil, errors.New("what is uploaded ahead is not believed by a deploy with --repair or --forget; deploy at once")
+	}
+	o, err := src.Origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !receiptFor(o) {
+		return nil, fmt.Errorf("only a commit can be uploaded ahead, and the source is the folder %s; commit it first", o.Dir)
+	}
+	l, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := e.newRun()
+	p, err := e.plan(ctx, l, src, w, opt, r)
+	if err != nil {
+		return nil, err
+	}
+	e.Progress(Progress{Stage: StagePlan, Plan: p})
+	out := &Ahead{Plan: p, Receipt: p.Ahead > 0}
+	if p.NoChange || !p.worthReceipt() {
+		return out, nil
+	}
+	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {
+		return nil, err
+	}
+	chunks, err := e.liveChunks(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	store, blobs := e.Account.Store(r.namespace), p.items(e.Site, r.nonce, chunks)
+	if err := e.upload(ctx, store, blobs, nil); err != nil {
+		return nil, err
+	}
+	if p.unhashed() {
+		p.settle(blobs, r.nonce)
+		src.Remember(p.manifest.Assets)
+	}
+	p.confirm(blobs, r)
+	out.Uploaded = p.Blobs
+	if !e.fresh(r.started) {
+		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is there; set a longer grace")
+		return out, nil
+	}
+	b, err := encodeReceipt(e.Site, p)
+	if err != nil {
+		return nil, err
+	}
+	it := value("the receipt", keys(e.Site).receipt(o.Commit), b)
+	it.ttl = max(e.Grace/2, minTTL)
+	quiet := *e // progress is that of the blobs
+	quiet.Progress = func(Progress) {}
+	if err := quiet.upload(ctx, store, []*item{it}, nil); err != nil {
+		return nil, err
+	}
+	out.Receipt = true
+	return out, nil
+}
+
+// receiptFor reports whether an upload of the source can have a receipt: the
+// files of a folder are whatever lies there at the time.
+func receiptFor(o Origin) bool { return o.Kind == "commit" && o.Commit != "" }
+
+// worthReceipt reports whether the uploads are more than rides along with the
+// other values of a deploy.
+func (p *Plan) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
+
+func encodeReceipt(site string, p *Plan) ([]byte, error) {
+	stored, err := EncodeStored(p.manifest)
+	if err != nil {
+		return nil, err
+	}
+	b, err := receiptLine{receiptFormat, site, p.Origin.Commit, p.Live, HashOf(stored).String()}.encode()
+	return append(b, stored...), err
+}
+
+func (l receiptLine) encode() ([]byte, error) {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return nil, fmt.Errorf("encode the receipt: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// decodeReceipt reads the receipt of a site's commit, and refuses every other.
+func decodeReceipt(b []byte, site, commit string) (live string, m *Manifest, err error) {
+	end := bytes.IndexByte(b[:min(len(b), receiptHead)], '\n') + 1
+	var line receiptLine
+	if end == 0 || json.Unmarshal(b[:end], &line) != nil {
+		return "", nil, errors.New("decode receipt: these bytes are none")
+	}
+	if line.Format != receiptFormat {
+		return "", nil, fmt.Errorf("decode receipt: format %d is not known", line.Format)
+	}
+	// As it is written, to the byte: the line has no hash of its own.
+	if again, err := line.encode(); err != nil || !bytes.Equal(again, b[:end]) {
+		return "", nil, errors.New("decode receipt: its first line is damaged")
+	}
+	if line.Site != site || line.Commit != commit {
+		return "", nil, fmt.Errorf("decode receipt: it is of commit %.12q of %.80q", line.Commit, line.Site)
+	}
+	stored := b[end:]
+	if HashOf(stored).String() != line.Manifest {
+		return "", nil, fmt.Errorf("decode receipt: %w", errDamaged)
+	}
+	if m, err = DecodeStored(stored); err != nil {
+		return "", nil, fmt.Errorf("decode receipt: %w", err)
+	}
+	if m.Site != site || m.Origin.Commit != commit {
+		return "", nil, fmt.Errorf("decode receipt: its manifest is of commit %.12q of %.80q", m.Origin.Commit, m.Site)
+	}
+	return line.Live, m, nil
+}
+
+// received is what a receipt is believed to have in KV.
+type received struct {
+	byContent map[content]Ref
+	byID      map[gitBlob]Ref
+}
+
+// gitBlob is a file as git knows it.
+type gitBlob struct {
+	oid  string
+	size int64
+}
+
+// received reads the receipt of the plan's commit. nil is none that is believed,
+// whatever the reason: without it the files are uploaded, and that is all.
+func (e *Engine) received(ctx context.Context, p *Plan) *received {
+	live, m, err := e.receipt(ctx, p)
+	if err != nil {
+		if !errors.Is(err, ErrNotFound) {
+			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "because", err)
+		}
+		return nil
+	}
+	out := &received{byContent: make(map[content]Ref), byID: make(map[gitBlob]Ref)}
+	for _, a := range m.Assets {
+		// The index of a chunked file may name chunks that only the deployment
+		// keeps alive from which they were carried over.
+		if !e.fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
+			continue
+		}
+		out.byContent[a.content()] = a.Blob
+		if a.OID != "" {
+			out.byID[gitBlob{a.OID, a.Size}] = a.Blob
+		}
+	}
+	return out
+}
+
+func (e *Engine) receipt(ctx context.Context, p *Plan) (live string, m *Manifest, err error) {
+	b, err := e.Account.Store(p.namespace).Get(ctx, keys(e.Site).receipt(p.Origin.Commit))
+	if err != nil {
+		return "", nil, err
+	}
+	return decodeReceipt(b, e.Site, p.Origin.Commit)
+}
+
+// find tells where an asset's bytes lie. One whose hash is not known yet is
+// looked for by what git calls it.
+func (r *received) find(a Asset) (ref Ref, ok bool) {
+	if a.Blob.Hash.IsZero() {
+		ref, ok = r.byID[gitBlob{a.OID, a.Size}]
+	} else {
+		ref, ok = r.byContent[a.content()]
+	}
+	return ref, ok
+}
+
+// take puts what was received in place of uploads. nonce is that of the run.
+func (p *Plan) take(r *received, nonce Nonce) {
+	for i := range p.manifest.Assets {
+		a := &p.manifest.Assets[i]
+		if a.Blob.Nonce != nonce.of(*a) {
+			continue // carried over
+		}
+		if ref, ok := r.find(*a); ok {
+			a.Blob = ref
+			p.Ahead++
+			if written := ref.Nonce.Time(); p.oldest.IsZero() || written.Before(p.oldest) {
+				p.oldest = written
+			}
+		}
+	}
+	p.uploads = slices.DeleteFunc(p.uploads, func(f File) bool { _, ok := r.find(f.Asset); return ok })
+}
+
+// started is when the oldest blob may have been written that the plan's manifest
+// does not owe to the live one.
+func (p *Plan) started(r *run) time.Time {
+	if !p.oldest.IsZero() && p.oldest.Before(r.started) {
+		return p.oldest
+	}
+	return r.started
+}
