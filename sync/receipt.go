@@ -110,7 +110,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 		return nil, err
 	}
 	it := value("the receipt", keys(e.Site).receipt(o.Commit), b)
-	it.ttl = max(e.Grace/2, minTTL)
+	it.ttl = e.Grace / 2 // at least 5 minutes; KV wants one
 	quiet := *e // progress is that of the blobs
 	quiet.Progress = func(Progress) {}
 	if err := quiet.upload(ctx, store, []*item{it}, nil); err != nil {

@@ -30,8 +30,6 @@ const (
 	// minutes (https://developers.cloudflare.com/fundamentals/api/reference/limits/):
 	// beyond it, large values too are packed into bulk writes.
 	requestCap = 600
-	// minTTL is the shortest life that KV gives to a key.
-	minTTL = time.Minute
 	// resendRounds is how often keys that a bulk write left out are sent again.
 	resendRounds = 5
 )

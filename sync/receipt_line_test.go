@@ -1,0 +1,148 @@
+package kvsync
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+const receiptCommit = "abababababababababababababababababababab" // as in stored
+
+// receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
+func receiptOf(t testing.TB, m *Manifest, live string) []byte {
+	t.Helper()
+	b, err := encodeReceipt(m.Site, &Plan{manifest: m, Origin: m.Origin, Live: live})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestReceiptFormat(t *testing.T) {
+	t.Parallel()
+	m := stored(true)
+	whole, err := EncodeStored(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"format":1,"site":"blog","commit":"` + receiptCommit + `","live":"20261121-024512-9f3c1a2b","manifest":"` + HashOf(whole).String() + `"}` + "\n" + string(whole)
+	got := receiptOf(t, m, "20261121-024512-9f3c1a2b")
+	if string(got) != want {
+		t.Errorf("got %.400q\nwant %.400q", got, want)
+	}
+	live, read, err := decodeReceipt(got, "blog", receiptCommit)
+	if err != nil || live != "20261121-024512-9f3c1a2b" || len(read.Assets) != len(m.Assets) {
+		t.Errorf("it reads as %q, %+v, %v", live, read, err)
+	}
+}
+
+// One bit more or less: the receipt is refused, or it says that another
+// deployment was live, which has less of it believed.
+func TestReceiptOfFlippedBits(t *testing.T) {
+	t.Parallel()
+	const said = "20261121-024512-9f3c1a2b"
+	good := receiptOf(t, stored(true), said)
+	for i := range good {
+		for bit := range 8 {
+			b := bytes.Clone(good)
+			b[i] ^= 1 << bit
+			if live, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil && (live == said || live == "") {
+				t.Fatalf("bit %d of byte %d: it was taken, of %q", bit, i, live)
+			}
+		}
+		if _, _, err := decodeReceipt(good[:i], "blog", receiptCommit); err == nil {
+			t.Fatalf("its first %d bytes were taken", i)
+		}
+	}
+}
+
+// A receipt whose parts are each in order is refused where they are not of one
+// commit and site.
+func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
+	t.Parallel()
+	m := stored(false)
+	for name, change := range map[string]func(*Manifest){
+		"site":   func(m *Manifest) { m.Site = "shop" },
+		"commit": func(m *Manifest) { m.Origin.Commit = strings.Repeat("cd", 20) },
+	} {
+		other := stored(false)
+		change(other)
+		b, err := encodeReceipt("blog", &Plan{manifest: other, Origin: m.Origin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "its manifest") {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	long := receiptLine{Format: receiptFormat, Site: "blog", Commit: receiptCommit, Live: strings.Repeat("x", receiptHead)}
+	b, err := long.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "these bytes are none") {
+		t.Errorf("a line without end: %v", err)
+	}
+}
+
+func FuzzDecodeReceipt(f *testing.F) {
+	good := receiptOf(f, stored(true), "20261121-024512-9f3c1a2b")
+	f.Add(good)
+	f.Add(receiptOf(f, overlaid(), ""))
+	f.Add(good[:40])
+	f.Add([]byte("{}\n"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		live, m, err := decodeReceipt(b, "blog", receiptCommit)
+		if err != nil {
+			return
+		}
+		// What is taken is of the commit, and is the rest of the bytes, whole.
+		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live, HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
+		if err != nil || !bytes.HasPrefix(b, line) || m.Site != "blog" || m.Origin.Commit != receiptCommit {
+			t.Errorf("%q reads as %q, %+v", b, live, m)
+		}
+	})
+}
+
+// bulk is a store that notes what a bulk write says of its keys.
+type bulk struct {
+	Store
+	lives map[string]int
+}
+
+func (b *bulk) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+	var pairs []struct {
+		Key string
+		TTL int `json:"expiration_ttl"`
+	}
+	if err := json.Unmarshal(body, &pairs); err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		b.lives[p.Key] = p.TTL
+	}
+	return nil, nil
+}
+
+func (b *bulk) Put(context.Context, string, []byte) error { return errors.New("a raw body has no end") }
+
+// A receipt of a large site is as large as a manifest; a raw body, in which others
+// of that size travel, would be there for ever.
+func TestKeysThatGoByThemselves(t *testing.T) {
+	t.Parallel()
+	e := &Engine{Config: Config{Parallel: 2, Memory: 64 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}
+	s := &bulk{lives: make(map[string]int)}
+	large, small := value("large", "large", make([]byte, 9<<20)), value("small", "small", []byte("x"))
+	large.ttl = 12 * time.Hour
+	if err := e.upload(t.Context(), s, []*item{large, small}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.lives) != 2 || s.lives["large"] != 12*60*60 || s.lives["small"] != 0 {
+		t.Errorf("lives are %v", s.lives)
+	}
+}
