@@ -193,7 +193,7 @@ func (e *Engine) received(ctx context.Context, p *Plan) *received {
 	live, m, err := e.receipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
-			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "because", err)
+			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "error", err)
 		}
 		return nil
 	}

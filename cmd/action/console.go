@@ -213,6 +213,9 @@ func counts(p *kvsync.Plan) string {
 	}
 	s := fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged; %s%d to upload (%s), %d KV writes",
 		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, most, p.Blobs, size(p.Bytes), p.Writes)
+	if p.Ahead > 0 {
+		s += fmt.Sprintf("; %d uploaded ahead", p.Ahead)
+	}
 	if p.WorkerChanged {
 		s += "; the Worker changes"
 	}

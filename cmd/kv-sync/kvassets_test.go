@@ -25,13 +25,18 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 
 // kvNamespace is the address of the namespace of a Worker's files.
 func kvNamespace(ts *testscript.TestScript, worker string) string {
+	return namespaceTitled(ts, kvsync.KVAssetsNamespace(worker))
+}
+
+// namespaceTitled is the address of a namespace.
+func namespaceTitled(ts *testscript.TestScript, title string) string {
 	base := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/storage/kv/namespaces"
 	for _, ns := range gjson.Get(api(ts, http.MethodGet, base), "result").Array() {
-		if ns.Get("title").String() == kvsync.KVAssetsNamespace(worker) {
+		if ns.Get("title").String() == title {
 			return base + "/" + ns.Get("id").String()
 		}
 	}
-	ts.Fatalf("%s has no namespace", worker)
+	ts.Fatalf("there is no namespace %s", title)
 	return ""
 }
 

@@ -32,6 +32,7 @@ type streams struct {
 type commandLine struct {
 	Deploy   deployCommand   `cmd:"" group:"site" help:"Make a commit or a folder live."`
 	Plan     planCommand     `cmd:"" group:"site" help:"Show what deploy would do."`
+	Upload   uploadCommand   `cmd:"" group:"site" help:"Upload a commit's files ahead of its deploy, which then only switches."`
 	Rollback rollbackCommand `cmd:"" group:"site" help:"Make an earlier deployment live again."`
 	History  historyCommand  `cmd:"" group:"site" help:"List the deployments."`
 	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that what is retained is all there."`

@@ -31,19 +31,30 @@ type sourceFlags struct {
 	Source string `help:"Publish the commit or the folder; auto takes the commit where the folder and the Worker's code are tracked and clean." placeholder:"auto|commit|folder"`
 }
 
-// optionFlags let what a guard would stop go on.
-type optionFlags struct {
+// guardFlags let what a guard would stop go on.
+type guardFlags struct {
 	TakeOver    bool `group:"guards" help:"Replace a Worker that kv-sync did not deploy."`
 	AllowShrink bool `group:"guards" help:"Publish even if that is no file, or removes more than half of them."`
 	AnyOrder    bool `group:"guards" help:"Publish a commit that is older than the live one, or nobody can tell."`
 	Release     bool `group:"guards" help:"Publish a commit that a rollback holds back."`
 	HideEdits   bool `group:"guards" help:"Switch the overlay off although visitors will miss edits made at run time."`
-	Repair      bool `help:"Upload every file again, believing nothing of what is live."`
-	Forget      bool `help:"Keep nothing reachable that this deployment does not have: for a file that should never have been published."`
+}
+
+func (g guardFlags) options() kvsync.Options {
+	return kvsync.Options{TakeOver: g.TakeOver, AllowShrink: g.AllowShrink, AnyOrder: g.AnyOrder, Release: g.Release, HideEdits: g.HideEdits}
+}
+
+// optionFlags are what may be decided for one deploy.
+type optionFlags struct {
+	guardFlags
+	Repair bool `help:"Upload every file again, believing nothing of what is live."`
+	Forget bool `help:"Keep nothing reachable that this deployment does not have: for a file that should never have been published."`
 }
 
 func (o optionFlags) options() kvsync.Options {
-	return kvsync.Options{TakeOver: o.TakeOver, AllowShrink: o.AllowShrink, AnyOrder: o.AnyOrder, Release: o.Release, HideEdits: o.HideEdits, Forget: o.Forget, Repair: o.Repair}
+	opt := o.guardFlags.options()
+	opt.Forget, opt.Repair = o.Forget, o.Repair
+	return opt
 }
 
 // task is one command about a site.

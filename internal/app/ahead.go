@@ -11,7 +11,8 @@ import (
 // [kvsync.Engine.UploadAhead]. The layouts "pathname" and "kv-assets" have no
 // such thing: there a file is written under the key that visitors read, or its
 // key is known only to a build.
-func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (*kvsync.Ahead, error) {
+func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.Ahead, err error) {
+	defer func() { err = s.whereNothingLives(err) }()
 	if s.byPathname() {
 		return nil, kvsync.NotInPathnameLayout("upload ahead")
 	}
@@ -25,7 +26,7 @@ func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (*kvsync.Ahe
 	if s.commit == nil {
 		return nil, &UsageError{
 			Err: errors.New("only a commit can be uploaded ahead, and the source is the folder " + s.settings.Directory),
-			Fix: "commit it, and name the commit with --commit",
+			Fix: "commit what is to be published, or name a commit with --commit",
 		}
 	}
 	return e.UploadAhead(ctx, src, w, opt)

@@ -42,7 +42,9 @@ type Report struct {
 	BytesUploaded      int64        `json:"bytes_uploaded"`
 	Seconds            float64      `json:"seconds"`
 	Notices            []string     `json:"notices"`
-	Plan               *kvsync.Plan `json:"plan,omitempty"`
+	// Receipt is that of an upload ahead: see [kvsync.Ahead].
+	Receipt *bool        `json:"receipt,omitempty"`
+	Plan    *kvsync.Plan `json:"plan,omitempty"`
 
 	Pull    *Pulled              `json:"pull,omitempty"`
 	Prune   *kvsync.Pruned       `json:"prune,omitempty"`
@@ -102,6 +104,15 @@ func (r *Report) AddResult(res *kvsync.Result) {
 	r.NoChange = !res.Switched && !r.DryRun
 	r.Notices = append(r.Notices, res.Notices...)
 	r.AddPlan(res.Plan)
+}
+
+// AddAhead puts an upload ahead into the report; nil adds nothing.
+func (r *Report) AddAhead(a *kvsync.Ahead) {
+	if a == nil {
+		return
+	}
+	r.Uploaded, r.Receipt = a.Uploaded, &a.Receipt
+	r.AddPlan(a.Plan)
 }
 
 // addLive fills in what is live where the run's outcome does not say it: it

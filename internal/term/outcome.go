@@ -34,6 +34,27 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	c.print(t.String())
 }
 
+// Ahead says what an upload ahead has done. deploy is the command that switches.
+func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
+	t := &page{paint: paint(c.color)}
+	switch {
+	case a.Plan.NoChange: // the plan says so
+	case !a.Receipt && a.Uploaded == 0:
+		t.line("Nothing was sent: the deploy takes so little along with its own requests.")
+	case a.Receipt:
+		t.line("")
+		commit := Visible(short(a.Plan.Origin.Commit))
+		if a.Uploaded == 0 {
+			t.line("%s commit %s. Nobody sees it yet.", t.with(green, "Uploaded ahead already:"), commit)
+		} else {
+			t.line("%s %s for commit %s, in %s (%s). Nobody sees them yet.", t.with(green, "Uploaded ahead:"),
+				Count(a.Uploaded, "blob"), commit, Seconds(st.Duration), statsText(st))
+		}
+		t.line("%s", t.with(faint, "To switch, within half of the grace period: "+deploy))
+	}
+	c.print(t.String())
+}
+
 // Rollback says where a rollback went, or would go.
 func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 	t := &page{paint: paint(c.color)}

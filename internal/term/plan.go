@@ -68,6 +68,9 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s%s (%s), %s.", t.with(bold, "Plan:"),
 		Number(len(p.Added)), Number(len(p.Changed)), Number(len(p.Removed)), Number(p.Unchanged),
 		most, Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
+	if p.Ahead > 0 {
+		t.line("Uploaded ahead of this, and there: %s.", Count(p.Ahead, "file"))
+	}
 	if p.Writes > freeWrites {
 		t.line("%s the free plan has %s KV writes a day, for the whole account.", t.with(yellow, "Note:"), Number(freeWrites))
 	}
