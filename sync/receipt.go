@@ -101,23 +101,27 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 	}
 	p.confirm(blobs, r)
 	out.Uploaded = p.Blobs
-	if !e.fresh(r.started) {
+	if out.Receipt = e.fresh(r.started); !out.Receipt {
 		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is there; set a longer grace")
 		return out, nil
 	}
+	if err := e.writeReceipt(ctx, store, p); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// writeReceipt writes the receipt of a plan whose every blob is confirmed.
+func (e *Engine) writeReceipt(ctx context.Context, s Store, p *Plan) error {
 	b, err := encodeReceipt(e.Site, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	it := value("the receipt", keys(e.Site).receipt(o.Commit), b)
+	it := value("the receipt", keys(e.Site).receipt(p.Origin.Commit), b)
 	it.ttl = e.Grace / 2 // at least 5 minutes; KV wants one
-	quiet := *e // progress is that of the blobs
+	quiet := *e          // progress is that of the blobs
 	quiet.Progress = func(Progress) {}
-	if err := quiet.upload(ctx, store, []*item{it}, nil); err != nil {
-		return nil, err
-	}
-	out.Receipt = true
-	return out, nil
+	return quiet.upload(ctx, s, []*item{it}, nil)
 }
 
 // receiptFor reports whether an upload of the source can have a receipt: the

@@ -191,18 +191,21 @@ func (f sourceFlags) typed() string {
 	return typed("--dir", f.Dir) + typed("--commit", f.Commit) + typed("--source", f.Source)
 }
 
-func (o optionFlags) typed() (line string) {
-	for _, f := range []struct {
-		name  string
-		given bool
-	}{
-		{"take-over", o.TakeOver}, {"allow-shrink", o.AllowShrink}, {"any-order", o.AnyOrder}, {"release", o.Release}, {"repair", o.Repair}, {"forget", o.Forget},
-	} {
-		if f.given {
-			line += " --" + f.name
-		}
+func (g guardFlags) typed() string {
+	return given("--take-over", g.TakeOver) + given("--allow-shrink", g.AllowShrink) + given("--any-order", g.AnyOrder) +
+		given("--release", g.Release) + given("--hide-edits", g.HideEdits)
+}
+
+func (o optionFlags) typed() string {
+	return o.guardFlags.typed() + given("--repair", o.Repair) + given("--forget", o.Forget)
+}
+
+// given is a flag without a value, if it was given.
+func given(flag string, yes bool) string {
+	if !yes {
+		return ""
 	}
-	return line
+	return " " + flag
 }
 
 var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)

@@ -17,7 +17,7 @@ func (c *uploadCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		se.report.AddAhead(a)
-		se.console.Ahead(a, se.site.Stats(), se.again("deploy")+c.sourceFlags.typed()+optionFlags{guardFlags: c.guardFlags}.typed())
+		se.console.Ahead(a, se.site.Stats(), se.again("deploy")+c.sourceFlags.typed()+c.guardFlags.typed())
 		return nil
 	})
 }

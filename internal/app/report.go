@@ -21,27 +21,27 @@ type Stats struct {
 // taken from. What concerns no deployment is zero, never absent, so that a
 // script can rely on the names.
 type Report struct {
-	Command            string       `json:"command"`
-	Site               string       `json:"site"`
-	Deployment         string       `json:"deployment"`
-	VersionID          string       `json:"version_id"`
-	PreviousDeployment string       `json:"previous_deployment"`
-	PreviousVersionID  string       `json:"previous_version_id"`
-	Commit             string       `json:"commit"`
-	URL                string       `json:"url"`
-	NoChange           bool         `json:"no_change"`
-	DryRun             bool         `json:"dry_run"`
-	Added              int          `json:"added"`
-	Changed            int          `json:"changed"`
-	Removed            int          `json:"removed"`
-	Unchanged          int          `json:"unchanged"`
-	Uploaded           int          `json:"uploaded"`
-	Pruned             int          `json:"pruned"`
-	Requests           int64        `json:"requests"`
-	Retries            int64        `json:"retries"`
-	BytesUploaded      int64        `json:"bytes_uploaded"`
-	Seconds            float64      `json:"seconds"`
-	Notices            []string     `json:"notices"`
+	Command            string   `json:"command"`
+	Site               string   `json:"site"`
+	Deployment         string   `json:"deployment"`
+	VersionID          string   `json:"version_id"`
+	PreviousDeployment string   `json:"previous_deployment"`
+	PreviousVersionID  string   `json:"previous_version_id"`
+	Commit             string   `json:"commit"`
+	URL                string   `json:"url"`
+	NoChange           bool     `json:"no_change"`
+	DryRun             bool     `json:"dry_run"`
+	Added              int      `json:"added"`
+	Changed            int      `json:"changed"`
+	Removed            int      `json:"removed"`
+	Unchanged          int      `json:"unchanged"`
+	Uploaded           int      `json:"uploaded"`
+	Pruned             int      `json:"pruned"`
+	Requests           int64    `json:"requests"`
+	Retries            int64    `json:"retries"`
+	BytesUploaded      int64    `json:"bytes_uploaded"`
+	Seconds            float64  `json:"seconds"`
+	Notices            []string `json:"notices"`
 	// Receipt is that of an upload ahead: see [kvsync.Ahead].
 	Receipt *bool        `json:"receipt,omitempty"`
 	Plan    *kvsync.Plan `json:"plan,omitempty"`
