@@ -81,7 +81,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 	}
 	e.Progress(Progress{Stage: StagePlan, Plan: p})
 	out := &Ahead{Plan: p, Receipt: p.Ahead > 0}
-	if p.NoChange || !p.worthReceipt() {
+	if !p.worthReceipt() {
 		return out, nil
 	}
 	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {

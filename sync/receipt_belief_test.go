@@ -206,6 +206,7 @@ func (w *world) copyReceipt(from, to string) {
 func TestReceiptAfterOthers(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string]func(*world, []*memory) int{
+		"nobody":       func(*world, []*memory) int { return 0 },
 		"a deployment": func(w *world, c []*memory) int { w.mustDeploy(c[2]); return 0 },
 		"a rollback": func(w *world, _ []*memory) int {
 			if _, err := w.engine().Rollback(w.t.Context(), kvsync.RollbackOptions{}); err != nil {
@@ -242,6 +243,9 @@ func TestReceiptAfterOthers(t *testing.T) {
 			w.wantSite(half)
 			if res.Uploaded != want {
 				t.Errorf("%d blobs were uploaded, want %d", res.Uploaded, want)
+			}
+			if name == "nobody" && res.Plan.Ahead != all/2 { // the other half is carried over from what is live
+				t.Errorf("%d files were uploaded ahead", res.Plan.Ahead)
 			}
 		})
 	}
