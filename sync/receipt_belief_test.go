@@ -81,17 +81,17 @@ func TestReceiptThatGrowsOldMeanwhile(t *testing.T) {
 			t.Parallel()
 			w := startOnSeconds(t)
 			more := maps.Clone(after)
-			more["/late.bin"] = strings.Repeat("late", 1<<20)
+			more["/a.bin"], more["/z.bin"] = strings.Repeat("late", 1<<18), "late" // before the rest, and after it
 			c := history(before, more)
 			w.mustDeploy(c[0])
 			w.uploadAhead(&memory{files: after, commit: c[1].commit, order: c[1].order}, all)
 			w.pass(7 * time.Hour)
-			w.uploadAhead(c[1], 1) // younger than the rest
+			w.uploadAhead(c[1], 2) // younger than the rest
 			w.pass(4 * time.Hour)
 			w.during("workers.versions.create", func() { w.pass(tc.passes) })
 			res := w.mustDeploy(c[1])
 			w.wantSite(more)
-			if again := res.Uploaded == all+1; again != tc.again || !again && res.Uploaded != 0 {
+			if again := res.Uploaded == all+2; again != tc.again || !again && res.Uploaded != 0 {
 				t.Errorf("%d blobs were uploaded", res.Uploaded)
 			}
 			if said := strings.Contains(strings.Join(w.notes, "\n"), "planning again"); said != tc.again {
