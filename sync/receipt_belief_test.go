@@ -378,3 +378,28 @@ func TestPlanWithAReceipt(t *testing.T) {
 		t.Error("it wrote something")
 	}
 }
+
+// The blobs are there, and their receipt could not be written: that is a failure.
+func TestReceiptThatIsNotWritten(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := history(before, after)
+	w.mustDeploy(c[0])
+	w.config.Account = w.connect(1)
+	writes := 0
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.bulk.put" {
+			writes++
+		}
+		if writes == 2 {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+		}
+		return platform.Fault{}
+	})
+	a, err := w.tryUploadAhead(c[1])
+	w.p.Server.SetFault(nil)
+	if err == nil || !strings.Contains(err.Error(), "the receipt") || writes != 2 || len(w.below("blog/r/")) != 0 {
+		t.Errorf("%+v, %v, after %d writes", a, err, writes)
+	}
+	w.takes(c[1], all)
+}
