@@ -24,10 +24,10 @@ const (
 	receiptFormat = 1
 	// receiptHead is how long a receipt's first line is at most.
 	receiptHead = 4 << 10
-	// A receipt costs the deploy a request. Up to so much travels in the request
-	// that a deploy makes anyway, so it is not asked for one.
+	// A receipt costs the deploy a request. Up to so much travels in the bulk write
+	// that a deploy makes anyway, beside the manifest, so none is asked for.
 	ridesAlongBlobs = 10
-	ridesAlongBytes = 1 << 20
+	ridesAlongBytes = batchBytes - 1<<20
 )
 
 // receiptLine is a receipt's first line.

@@ -81,7 +81,7 @@ func TestReceiptThatGrowsOldMeanwhile(t *testing.T) {
 			t.Parallel()
 			w := startOnSeconds(t)
 			more := maps.Clone(after)
-			more["/a.bin"], more["/z.bin"] = strings.Repeat("late", 1<<18), "late" // before the rest, and after it
+			more["/a.bin"], more["/z.bin"] = strings.Repeat("late", 1<<20), "late" // before the rest, and after it
 			c := history(before, more)
 			w.mustDeploy(c[0])
 			w.uploadAhead(&memory{files: after, commit: c[1].commit, order: c[1].order}, all)

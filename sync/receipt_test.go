@@ -210,7 +210,7 @@ func TestWhatIsWorthAReceipt(t *testing.T) {
 	for _, tc := range []struct {
 		changed, size int
 		worth         bool
-	}{{10, 1, false}, {11, 1, true}, {1, 1 << 20, false}, {1, 1<<20 + 1, true}} {
+	}{{10, 1, false}, {11, 1, true}, {1, 3 << 20, false}, {1, 3<<20 + 1, true}} {
 		w := start(t)
 		next := maps.Clone(before)
 		for i := range tc.changed {
@@ -343,7 +343,7 @@ func TestUploadAheadAfterAnother(t *testing.T) {
 	w.uploadAhead(c[1], all)
 	w.pass(7 * time.Hour)
 	more := maps.Clone(after)
-	maps.Copy(more, files{"/large.bin": strings.Repeat("l", 2<<20)})
+	maps.Copy(more, files{"/large.bin": strings.Repeat("l", 4<<20)})
 	amended := &memory{files: more, commit: c[1].commit, order: c[1].order}
 	w.uploadAhead(amended, 1)
 	w.pass(7 * time.Hour)
