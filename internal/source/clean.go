@@ -13,9 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
 // unclean says why the commit is not what lies in the work tree, or "" if it
@@ -36,15 +33,43 @@ func (c *Commit) unclean(ctx context.Context) (string, error) {
 	return c.compareIndex(ctx)
 }
 
+// leftOut refuses a folder of which a sparse checkout leaves files out: the site
+// would go live without them.
+func leftOut(options Options) error {
+	repo, err := findRepository(options.WorkDir, options.Getenv)
+	if err != nil || !repo.sparse || repo.top == "" {
+		return nil //nolint:nilerr // then it is a folder and nothing more
+	}
+	dir, err := repo.within(options.WorkDir, options.Dir)
+	if err != nil {
+		return nil //nolint:nilerr // outside of the repository
+	}
+	prefix := ""
+	if dir != "." {
+		prefix = dir + "/"
+	}
+	entries, err := readIndex(repo.index, repo.idBytes)
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		e := &entries[i]
+		if !e.left || !e.below(prefix) {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(repo.top, filepath.FromSlash(e.name))); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the folder %s is not the whole site: the sparse checkout leaves out %s; deploy the commit (source: commit), or check the folder out (git sparse-checkout disable)", dir, e.name)
+		}
+	}
+	return nil
+}
+
 func (c *Commit) status(ctx context.Context, git string) (string, error) {
 	// What the repository's configuration names is not run.
 	cmd := exec.CommandContext(ctx, git, "--git-dir="+c.repo.gitDir, "--work-tree="+c.repo.top, "-c", "core.fsmonitor=false",
 		"--literal-pathspecs", "status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all", "--", c.dir)
 	cmd.Dir = c.repo.top
-	cmd.Env = gitEnv(c.options.Getenv)
-	if file := c.options.Getenv("GIT_INDEX_FILE"); file != "" {
-		cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+file)
-	}
+	cmd.Env = gitEnv(c.repo, c.options.Getenv)
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("git status: %w", err)
@@ -58,18 +83,13 @@ func (c *Commit) status(ctx context.Context, git string) (string, error) {
 
 // compareIndex is git status without git, for one directory.
 func (c *Commit) compareIndex(ctx context.Context) (string, error) {
-	file, err := os.Open(filepath.Join(c.repo.gitDir, "index"))
+	written, err := os.Stat(c.repo.index)
 	if err != nil {
 		return "", fmt.Errorf("read index: %w", err)
 	}
-	defer file.Close()
-	written, err := file.Stat()
+	entries, err := readIndex(c.repo.index, c.repo.idBytes)
 	if err != nil {
-		return "", fmt.Errorf("read index: %w", err)
-	}
-	idx := &index.Index{}
-	if err := index.NewDecoder(file).Decode(idx); err != nil {
-		return "", fmt.Errorf("read index: %w", err)
+		return "", err
 	}
 	prefix := ""
 	if c.dir != "." {
@@ -79,21 +99,25 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 	if err := c.flatten(ctx, c.root, prefix, committed); err != nil {
 		return "", err
 	}
+	if entries, err = c.expand(ctx, entries, prefix); err != nil {
+		return "", err
+	}
 	staged := map[string]bool{}
-	for _, e := range idx.Entries {
-		if !strings.HasPrefix(e.Name, prefix) {
+	for i := range entries {
+		e := &entries[i]
+		if !strings.HasPrefix(e.name, prefix) {
 			continue
 		}
-		staged[e.Name] = true
-		if e.Mode == filemode.Submodule {
+		staged[e.name] = true
+		if e.mode&modeKind == modeGitlink {
 			continue
 		}
-		was, ok := committed[e.Name]
-		if !ok || was.id != e.Hash.String() || e.Stage != 0 {
-			return e.Name + " is staged and not committed", nil
+		was, ok := committed[e.name]
+		if !ok || was.id != e.id || e.conflict {
+			return e.name + " is staged and not committed", nil
 		}
-		if !e.SkipWorktree && !unchanged(c.repo.top, e, written.ModTime()) {
-			return e.Name + " differs from the commit", nil
+		if !e.assumed && !unchanged(c.repo.top, e, written.ModTime()) {
+			return e.name + " differs from the commit", nil
 		}
 	}
 	for name := range committed {
@@ -102,6 +126,33 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 		}
 	}
 	return c.untracked(ctx, staged)
+}
+
+// expand puts the files of the commit in the place of directories, which a
+// sparse index has for what is left out whole.
+func (c *Commit) expand(ctx context.Context, entries []indexEntry, prefix string) ([]indexEntry, error) {
+	var files []indexEntry
+	for _, e := range entries {
+		if e.mode&modeKind != modeDir {
+			files = append(files, e)
+			continue
+		}
+		if !e.below(prefix) {
+			continue
+		}
+		tree, err := c.objects.tree(ctx, e.id)
+		if err != nil {
+			return nil, err
+		}
+		below := map[string]treeEntry{}
+		if err := c.flatten(ctx, tree, e.name, below); err != nil {
+			return nil, err
+		}
+		for name, f := range below {
+			files = append(files, indexEntry{name: name, id: f.id, mode: f.mode, left: true})
+		}
+	}
+	return files, nil
 }
 
 // flatten lists every file of a tree by its name in the repository.
@@ -123,29 +174,36 @@ func (c *Commit) flatten(ctx context.Context, entries []treeEntry, prefix string
 }
 
 // unchanged reports whether a file is what the index says: by its stamp if that
-// is older than the index, else by its content.
-func unchanged(top string, e *index.Entry, written time.Time) bool {
-	name := filepath.Join(top, filepath.FromSlash(e.Name))
+// is older than the index, else by its content. What a sparse checkout leaves
+// out need not be there.
+func unchanged(top string, e *indexEntry, written time.Time) bool {
+	name := filepath.Join(top, filepath.FromSlash(e.name))
 	info, err := os.Lstat(name)
-	if err != nil || (info.Mode()&fs.ModeSymlink != 0) != (e.Mode == filemode.Symlink) {
+	if e.left && errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	isLink := e.mode&modeKind == modeLink
+	if err != nil || (info.Mode()&fs.ModeSymlink != 0) != isLink {
 		return false
 	}
-	if info.Mode()&fs.ModeSymlink != 0 {
+	if isLink {
 		text, err := os.Readlink(name)
-		return err == nil && blobID(int64(len(text)), strings.NewReader(text)) == e.Hash.String()
+		return err == nil && blobID(int64(len(text)), strings.NewReader(text)) == e.id
 	}
 	if !info.Mode().IsRegular() {
 		return false
 	}
-	if info.Size() == int64(e.Size) && info.ModTime().Equal(e.ModifiedAt) && e.ModifiedAt.Before(written) {
-		return true
+	if !e.left && info.Size() == int64(e.size) && info.ModTime().Equal(e.modified) && e.modified.Before(written) {
+		if changed, _ := changeTime(info); changed == 0 || changed == e.changed.UnixNano() {
+			return true
+		}
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return blobID(info.Size(), f) == e.Hash.String()
+	return blobID(info.Size(), f) == e.id
 }
 
 // blobID returns the id that git gives to content, "" if it cannot be read.

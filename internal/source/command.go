@@ -28,26 +28,39 @@ type commandStore struct {
 }
 
 func newCommandStore(git string, r *repository, getenv func(string) string) *commandStore {
-	return &commandStore{git: git, dir: r.gitDir, commonDir: r.commonDir, env: gitEnv(getenv), idle: map[string][]*catFile{}}
+	return &commandStore{git: git, dir: r.gitDir, commonDir: r.commonDir, env: gitEnv(r, getenv), idle: map[string][]*catFile{}}
 }
 
-// gitEnv is the environment of git processes. Variables that point git to a
-// repository are left out, because the command line says which; those that say
-// where its objects are stay.
-func gitEnv(getenv func(string) string) []string {
-	env := []string{"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}
+// located are the variables that say which repository is meant. The command line
+// says it for us, or what is set here in their place.
+var located = map[string]bool{
+	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_COMMON_DIR": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true,
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_CEILING_DIRECTORIES": true, "GIT_PREFIX": true, "GIT_NAMESPACE": true,
+	"GIT_SHALLOW_FILE": true, "GIT_GRAFT_FILE": true, "GIT_REPLACE_REF_BASE": true, "GIT_INTERNAL_SUPER_PREFIX": true,
+}
+
+// gitEnv is the environment of git processes: without our tokens, which neither
+// a remote's helper nor a filter needs, and without replaced objects, because an
+// id that the live manifest names means one content for ever. How a remote is
+// reached (GIT_SSH_COMMAND and its like) stays.
+func gitEnv(r *repository, getenv func(string) string) []string {
+	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "GIT_") && name != "LC_ALL" {
+		secret := strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_")
+		if !located[name] && !secret {
 			env = append(env, kv)
 		}
 	}
-	for _, name := range []string{"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"} {
-		if value := getenv(name); value != "" {
+	for name, value := range map[string]string{
+		"GIT_COMMON_DIR": r.commonDir, "GIT_OBJECT_DIRECTORY": r.objectDir, "GIT_INDEX_FILE": r.index,
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES": strings.Join(r.borrowed, string(os.PathListSeparator)),
+	} {
+		if getenv(name) != "" {
 			env = append(env, name+"="+value)
 		}
 	}
-	return env
+	return append(env, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C")
 }
 
 // catFile is a running git cat-file in one of its batch modes.
@@ -133,10 +146,7 @@ func (c *catFile) failed(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	c.end()
-	if said := strings.TrimSpace(c.stderr.String()); said != "" {
-		return fmt.Errorf("git cat-file: %.300s", said)
-	}
-	return fmt.Errorf("git cat-file: %w", err)
+	return gitError("cat-file", c.stderr.String(), err)
 }
 
 func (s *commandStore) stat(ctx context.Context, id string) (string, int64, error) {
@@ -229,12 +239,38 @@ func (s *commandStore) run(ctx context.Context, args ...string) (string, error) 
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
-		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-			return "", fmt.Errorf("git %s: %.300s", args[0], bytes.TrimSpace(exit.Stderr))
+		said := ""
+		if errors.As(err, &exit) {
+			said = string(exit.Stderr)
 		}
-		return "", fmt.Errorf("git %s: %w", args[0], err)
+		return "", gitError(args[0], said, err)
 	}
 	return string(out), nil
+}
+
+// gitSaidError is git's own refusal, in its words.
+type gitSaidError struct{ command, said, fix string }
+
+func (e *gitSaidError) Error() string {
+	return fmt.Sprintf("git %s: %.300s%s", e.command, e.said, e.fix)
+}
+
+// gitError makes an error of what git wrote, with what to do where we know it.
+func gitError(command, said string, err error) error {
+	said = strings.TrimSpace(said)
+	if said == "" {
+		return fmt.Errorf("git %s: %w", command, err)
+	}
+	e := &gitSaidError{command: command, said: said}
+	switch {
+	case strings.Contains(said, "safe.directory"):
+		e.fix = "; deploy as the user whose it is, or give that exception if you trust it"
+	case strings.Contains(said, "promisor remote"):
+		e.fix = "; the clone is a partial one and lacks this object: fetch it where the remote can be reached, or clone the repository whole"
+	case strings.Contains(said, "unknown repository extension"):
+		e.fix = "; install a newer git"
+	}
+	return e
 }
 
 func (s *commandStore) resolve(ctx context.Context, revision string) (string, error) {
@@ -248,6 +284,10 @@ func (s *commandStore) resolve(ctx context.Context, revision string) (string, er
 		if err != nil {
 			if ctx.Err() != nil {
 				return "", ctx.Err()
+			}
+			var said *gitSaidError
+			if errors.As(err, &said) {
+				return "", fmt.Errorf("revision %q: %w", revision, err)
 			}
 			return "", fmt.Errorf("%w %q", errNoRevision, revision)
 		}

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -58,6 +59,12 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 		revision = "HEAD"
 	}
 	if c.id, err = c.objects.resolve(ctx, revision); err != nil {
+		if branch := repo.head(); revision == "HEAD" && branch != "" && errors.Is(err, errNoRevision) {
+			return nil, fmt.Errorf("find commit: the branch %s has no commit yet; commit first, or deploy the folder (source: folder)", branch)
+		}
+		if said := (*gitSaidError)(nil); errors.As(err, &said) {
+			return nil, fmt.Errorf("find commit: %w", err)
+		}
 		return nil, fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
 	}
 	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {

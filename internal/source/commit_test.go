@@ -136,7 +136,7 @@ func TestCommitForms(t *testing.T) {
 				w.Fatal(err)
 			}
 			return Options{Dir: "public", Getenv: func(name string) string {
-				return map[string]string{"GIT_DIR": "elsewhere.git"}[name]
+				return map[string]string{"GIT_DIR": w.path("elsewhere.git")}[name]
 			}}
 		},
 	}

@@ -177,7 +177,11 @@ func (o *objects) sized(ctx context.Context, id string, size int64) (io.ReadClos
 	if size <= kvsync.MaxValueBytes || !ours || o.git == nil || !s.differs(id) {
 		return o.blob(ctx, id)
 	}
-	return o.blobFrom(ctx, o.git, id)
+	content, err := o.blobFrom(ctx, o.git, id)
+	if err != nil && ctx.Err() == nil {
+		return o.blob(ctx, id) // git refuses a repository of another user
+	}
+	return content, err
 }
 
 // text returns a small blob whole: a configuration file, the target of a link.

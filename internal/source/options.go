@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -100,8 +101,10 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		options.Log.Debug("source is the folder", "because", err)
-		return openAhead(ctx, options)
+		if errors.Is(err, ErrUnreadable) {
+			options.Log.Warn("the source is the folder, and not the commit that is checked out", "because", err)
+		}
+		return fallBack(ctx, options, err.Error())
 	}
 	why, err := commit.unclean(ctx)
 	if err == nil && why == "" {
@@ -111,9 +114,17 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 	if err != nil {
 		why = err.Error()
 	}
-	options.Log.Debug("source is the folder", "because", why)
 	if err := commit.Close(); err != nil {
 		return nil, err
+	}
+	return fallBack(ctx, options, why)
+}
+
+// fallBack opens the folder, because the commit is not what lies in it.
+func fallBack(ctx context.Context, options Options, why string) (kvsync.Source, error) {
+	options.Log.Debug("source is the folder", "because", why)
+	if err := leftOut(options); err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, why)
 	}
 	return openAhead(ctx, options)
 }

@@ -1,34 +1,50 @@
 package source
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing/format/config"
 )
 
 // ErrNoRepository is returned (wrapped) where a commit is asked for and there
 // is no git repository.
 var ErrNoRepository = errors.New("no git repository")
 
+// ErrUnreadable is returned (wrapped) for a repository of a form that takes the
+// git command to read, where there is none.
+var ErrUnreadable = errors.New("it takes the git command to read, which is not here")
+
 // repository says where the parts of a git repository lie.
 type repository struct {
 	// gitDir holds HEAD and the index; commonDir, the same but for linked
-	// worktrees, holds refs and objects.
+	// worktrees, holds refs.
 	gitDir, commonDir string
+	// objectDir holds the objects, borrowed more of them; both beside what
+	// info/alternates in them names.
+	objectDir string
+	borrowed  []string
+	// index is the file that says what is checked out and staged.
+	index string
 	// top is the work tree's root, "" for a bare repository.
 	top string
-	// unreadable says why storage cannot read this form of repository, or "".
-	unreadable string
+	// sparse: the work tree may lack files of the commit on purpose.
+	sparse bool
+	// idBytes is the length of an object's id.
+	idBytes int
+	// unreadable says why storage cannot read this form of repository, or "";
+	// fix what to do about it where there is no git command.
+	unreadable, fix string
 }
 
 // findRepository finds the repository that holds dir, as git would: GIT_DIR if
 // it is set, else the nearest directory above that is one or has one.
+//
+// A repository that belongs to another user is read too, which git refuses: of
+// what we read ourselves nothing is run, neither hooks nor what the
+// configuration names. What takes the git command stays refused, by git.
 func findRepository(dir string, getenv func(string) string) (*repository, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -37,24 +53,43 @@ func findRepository(dir string, getenv func(string) string) (*repository, error)
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = resolved
 	}
-	r := &repository{}
-	if set := getenv("GIT_DIR"); set != "" {
-		r.gitDir = under(dir, set)
-		r.top = dir
-		if tree := getenv("GIT_WORK_TREE"); tree != "" {
-			r.top = under(dir, tree)
-		}
-	} else {
-		r.gitDir, r.top = discover(dir)
+	env, err := readGitEnv(getenv)
+	if err != nil {
+		return nil, fmt.Errorf("find repository: %w", err)
 	}
-	if r.gitDir == "" || !isGitDir(r.gitDir) {
+	r := &repository{}
+	top, linked := dir, false
+	if env.dir != "" {
+		r.gitDir = env.dir
+	} else {
+		r.gitDir, top = discover(dir, env)
+	}
+	if r.gitDir == "" || !isGitDir(r.gitDir, env) {
 		return nil, fmt.Errorf("%s: %w; run in one, or deploy the folder (source: folder)", dir, ErrNoRepository)
 	}
 	r.commonDir = r.gitDir
-	if text, err := os.ReadFile(filepath.Join(r.gitDir, "commondir")); err == nil {
-		r.commonDir = under(r.gitDir, strings.TrimSpace(string(text)))
+	if env.commonDir != "" {
+		r.commonDir, linked = env.commonDir, true
+	} else if text, err := os.ReadFile(filepath.Join(r.gitDir, "commondir")); err == nil {
+		r.commonDir, linked = under(r.gitDir, strings.TrimSpace(string(text))), true
 	}
-	return r, r.readConfig(getenv)
+	r.objectDir, r.borrowed, r.index = env.objectDir, env.borrowed, env.index
+	if r.objectDir == "" {
+		r.objectDir = filepath.Join(r.commonDir, "objects")
+	}
+	if r.index == "" {
+		r.index = filepath.Join(r.gitDir, "index")
+	}
+	config, err := r.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.linked = linked
+	r.top = config.workTree(r.gitDir, top)
+	if env.workTree != "" {
+		r.top = env.workTree
+	}
+	return r, nil
 }
 
 func under(dir, path string) string {
@@ -64,34 +99,36 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-func discover(dir string) (gitDir, top string) {
+func discover(dir string, env gitEnvironment) (gitDir, top string) {
 	for {
 		dotGit := filepath.Join(dir, ".git")
 		if info, err := os.Stat(dotGit); err == nil {
-			if info.IsDir() && isGitDir(dotGit) {
+			if info.IsDir() && isGitDir(dotGit, env) {
 				return dotGit, dir
 			}
-			text, err := os.ReadFile(dotGit)
-			if target, ok := strings.CutPrefix(string(text), "gitdir: "); err == nil && ok {
-				return under(dir, strings.TrimSpace(target)), dir
+			if info.Mode().IsRegular() {
+				text, err := os.ReadFile(dotGit)
+				if target, ok := strings.CutPrefix(string(text), "gitdir: "); err == nil && ok {
+					return under(dir, strings.TrimSpace(target)), dir
+				}
 			}
 		}
-		if isGitDir(dir) {
+		if isGitDir(dir, env) {
 			return dir, ""
 		}
 		above := filepath.Dir(dir)
-		if above == dir {
+		if above == dir || env.ceilings[above] {
 			return "", ""
 		}
 		dir = above
 	}
 }
 
-func isGitDir(dir string) bool {
-	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil {
+func isGitDir(dir string, env gitEnvironment) bool {
+	if _, err := os.Lstat(filepath.Join(dir, "HEAD")); err != nil {
 		return false
 	}
-	if _, err := os.Stat(filepath.Join(dir, "commondir")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "commondir")); err == nil || env.commonDir != "" || env.objectDir != "" {
 		return true
 	}
 	objects, err := os.Stat(filepath.Join(dir, "objects"))
@@ -104,46 +141,11 @@ func (r *repository) head() string {
 	if err != nil {
 		return ""
 	}
-	branch, _ := strings.CutPrefix(strings.TrimSpace(string(text)), "ref: refs/heads/")
-	if isHex(branch) || branch == ".invalid" {
+	branch, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "ref: refs/heads/")
+	if !ok || branch == ".invalid" {
 		return ""
 	}
 	return branch
-}
-
-// readable are the extensions under which go-git's storage still reads objects
-// and refs rightly.
-var readable = map[string]bool{
-	"worktreeconfig": true, "preciousobjects": true, "noop": true, "noop-v1": true, "relativeworktrees": true,
-}
-
-// readConfig finds out whether go-git can read the repository.
-func (r *repository) readConfig(getenv func(string) string) error {
-	text, err := os.ReadFile(filepath.Join(r.commonDir, "config"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read the repository's config: %w", err)
-	}
-	cfg := config.New()
-	if err := config.NewDecoder(bytes.NewReader(text)).Decode(cfg); err != nil {
-		r.unreadable = "its config has a form that only git reads"
-		return nil //nolint:nilerr // git itself says what is wrong, if anything is
-	}
-	for _, o := range cfg.Section("extensions").Options {
-		name, value := strings.ToLower(o.Key), strings.ToLower(o.Value)
-		standard := name == "objectformat" && value == "sha1" || name == "refstorage" && value == "files"
-		if !readable[name] && !standard {
-			r.unreadable = "extensions." + o.Key + " is set"
-		}
-	}
-	for _, remote := range cfg.Section("remote").Subsections {
-		if remote.Option("promisor") == "true" {
-			r.unreadable = "it is a partial clone, which has not all of its objects"
-		}
-	}
-	if getenv("GIT_OBJECT_DIRECTORY") != "" || getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES") != "" {
-		r.unreadable = "GIT_OBJECT_DIRECTORY or GIT_ALTERNATE_OBJECT_DIRECTORIES is set"
-	}
-	return nil
 }
 
 // open returns the repository's objects. A repository of a form that storage
@@ -165,8 +167,11 @@ func (r *repository) open(getenv func(string) string) (*objects, error) {
 	case r.unreadable == "":
 		return &objects{store: store, git: newCommandStore(git, r, getenv)}, nil
 	case !hasGit:
-		return nil, fmt.Errorf("open repository %s: %s, which takes the git command to read; install git, or deploy the folder (source: folder)",
-			r.gitDir, r.unreadable)
+		fix := "install git, or deploy the folder (source: folder)"
+		if r.fix != "" {
+			fix = r.fix + ", " + fix
+		}
+		return nil, fmt.Errorf("open repository %s: %s: %w; %s", r.gitDir, r.unreadable, ErrUnreadable, fix)
 	}
 	return &objects{store: newCommandStore(git, r, getenv)}, nil
 }

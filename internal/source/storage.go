@@ -37,15 +37,13 @@ type storage struct {
 	count packCount
 
 	mu sync.Mutex // of git, which is not safe for concurrent use
-	// git are go-git's storages of the same directories; the first one has the
-	// refs.
-	git    []*filesystem.Storage
+	// git has the refs.
+	git    *filesystem.Storage
 	closed bool
 }
 
 func openStorage(r *repository) (*storage, error) {
-	objects := filepath.Join(r.commonDir, "objects")
-	borrowed, err := alternates(objects)
+	dirs, err := alternates(append([]string{r.objectDir}, r.borrowed...))
 	if err != nil {
 		return nil, err
 	}
@@ -54,24 +52,23 @@ func openStorage(r *repository) (*storage, error) {
 	if r.commonDir != r.gitDir {
 		gitDir = dotgit.NewRepositoryFilesystem(gitDir, osfs.New(r.commonDir))
 	}
-	bases, remembered := newBaseCache(deltaCache), cache.NewObjectLRU(0)
-	for i, path := range append([]string{objects}, borrowed...) {
-		fs := gitDir
-		if i > 0 {
-			fs = osfs.New(filepath.Dir(path))
-		}
-		s.git = append(s.git, filesystem.NewStorage(fs, remembered))
+	s.git = filesystem.NewStorage(gitDir, cache.NewObjectLRU(0))
+	bases := newBaseCache(deltaCache)
+	for _, path := range dirs {
 		s.dirs = append(s.dirs, &objectDirectory{path: path, bases: bases})
 	}
 	_, err = s.rescan()
 	return s, err
 }
 
-// alternates lists the object directories that one borrows from. git follows
+// alternates adds to object directories those that they borrow from. git follows
 // them to a depth of five.
-func alternates(objects string) ([]string, error) {
-	seen := map[string]bool{objects: true}
-	level, all := []string{objects}, []string(nil)
+func alternates(dirs []string) ([]string, error) {
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		seen[dir] = true
+	}
+	level, all := dirs, dirs
 	for range 5 {
 		var next []string
 		for _, dir := range level {
@@ -85,8 +82,8 @@ func alternates(objects string) ([]string, error) {
 					continue
 				}
 				other := under(dir, line)
-				if filepath.Base(other) != "objects" || line[0] == '"' {
-					return nil, fmt.Errorf("it borrows objects from %q", line)
+				if line[0] == '"' {
+					return nil, fmt.Errorf("it borrows objects from %s, a name that only git reads", line)
 				}
 				if !seen[other] {
 					seen[other] = true
@@ -202,11 +199,7 @@ func (s *storage) Close() error {
 	for _, d := range s.dirs {
 		d.close()
 	}
-	var errs []error
-	for _, g := range s.git {
-		errs = append(errs, g.Close())
-	}
-	return errors.Join(errs...)
+	return s.git.Close()
 }
 
 func (s *storage) shallow(context.Context) (map[string]bool, error) { return readShallow(s.commonDir) }
@@ -357,7 +350,7 @@ func (s *storage) ref(name plumbing.ReferenceName) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range 5 {
-		ref, err := s.git[0].Reference(name)
+		ref, err := s.git.Reference(name)
 		if err != nil {
 			return ""
 		}
@@ -372,20 +365,14 @@ func (s *storage) ref(name plumbing.ReferenceName) string {
 // expand returns the one commit (or tag) whose id begins with prefix.
 func (s *storage) expand(ctx context.Context, prefix string) (string, error) {
 	found := map[string]bool{}
-	for _, store := range s.git {
-		// go-git wants whole bytes, so an odd last digit is compared here.
-		whole := plumbing.NewHash(prefix + strings.Repeat("0", 40-len(prefix)))
-		s.mu.Lock()
-		hashes, err := store.HashesWithPrefix(whole[:len(prefix)/2])
-		s.mu.Unlock()
+	for _, d := range s.dirs {
+		ids, err := d.withPrefix(prefix)
 		if err != nil {
 			return "", err
 		}
-		for _, h := range hashes {
-			if id := h.String(); strings.HasPrefix(id, prefix) {
-				if kind, _, err := s.stat(ctx, id); err == nil && (kind == kindCommit || kind == kindTag) {
-					found[id] = true
-				}
+		for _, id := range ids {
+			if kind, _, err := s.stat(ctx, id); err == nil && (kind == kindCommit || kind == kindTag) {
+				found[id] = true
 			}
 		}
 		if err := ctx.Err(); err != nil {

@@ -1,0 +1,287 @@
+package source
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// indexEntry is a file that is checked out or staged.
+type indexEntry struct {
+	name string
+	id   string
+	mode uint32
+	// staged apart: one side of a merge conflict.
+	conflict bool
+	// assumed: git was told not to look at the file.
+	assumed bool
+	// left: the file is left out of a sparse checkout. The entry is a directory's
+	// if the mode is; its name then ends in a slash.
+	left bool
+	// size, modified and changed stamp the file as it was when it was compared.
+	size              uint32
+	modified, changed time.Time
+}
+
+// errIndex is returned (wrapped) for an index that is no index.
+var errIndex = errors.New("the index is corrupt; run git reset, or deploy the folder (source: folder)")
+
+// maxIndexBytes bounds an index, which is read whole: some 100 bytes a file.
+const maxIndexBytes = 1 << 30
+
+// readIndex reads the index (git's Documentation/gitformat-index.txt), with what
+// a split one has in the shared file beside it. go-git knows neither split nor
+// sparse indexes. Entries come in no order.
+func readIndex(file string, idBytes int) ([]indexEntry, error) {
+	entries, link, err := readIndexFile(file, idBytes)
+	if err != nil || len(link) < idBytes || bytes.Count(link[:idBytes], []byte{0}) == idBytes {
+		return entries, err
+	}
+	name := "sharedindex." + hex.EncodeToString(link[:idBytes])
+	base, other, err := readIndexFile(filepath.Join(filepath.Dir(file), name), idBytes)
+	if err != nil {
+		return nil, err
+	}
+	if len(other) > 0 {
+		return nil, fmt.Errorf("%s: %w", name, errIndex)
+	}
+	return joinIndex(base, entries, link[idBytes:])
+}
+
+// readIndexFile reads one file, and returns the extension that links it to a
+// shared one.
+func readIndexFile(file string, idBytes int) (entries []indexEntry, link []byte, err error) {
+	if st, err := os.Stat(file); err == nil && st.Size() > maxIndexBytes {
+		return nil, nil, fmt.Errorf("read index: %d bytes are too many", st.Size())
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read index: %w", err)
+	}
+	entries, link, err = decodeIndex(data, idBytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read index %s: %w", filepath.Base(file), err)
+	}
+	return entries, link, nil
+}
+
+const (
+	indexHeader = 12
+	entryStat   = 40 // an entry's fields before the id
+
+	flagAssumed  = 0x8000
+	flagExtended = 0x4000
+	flagStage    = 0x3000
+	flagLeft     = 0x4000 // of the extended flags
+)
+
+func decodeIndex(data []byte, idBytes int) (entries []indexEntry, link []byte, err error) {
+	if len(data) < indexHeader+idBytes || string(data[:4]) != "DIRC" {
+		return nil, nil, errIndex
+	}
+	version, count := binary.BigEndian.Uint32(data[4:]), binary.BigEndian.Uint32(data[8:])
+	if version < 2 || version > 4 {
+		return nil, nil, fmt.Errorf("version %d is not supported", version)
+	}
+	d := indexDecoder{data: data[:len(data)-idBytes], at: indexHeader, idBytes: idBytes, packed: version == 4}
+	if uint64(count) > uint64(len(data)/(entryStat+idBytes)) {
+		return nil, nil, errIndex
+	}
+	entries = make([]indexEntry, count)
+	previous := ""
+	for i := range entries {
+		if !d.entry(&entries[i], previous) {
+			return nil, nil, errIndex
+		}
+		previous = entries[i].name
+	}
+	// Of the extensions only those with a small first letter change what entries mean.
+	for len(d.data)-d.at >= 8 {
+		name, size := string(d.data[d.at:d.at+4]), binary.BigEndian.Uint32(d.data[d.at+4:])
+		d.at += 8
+		if uint64(size) > uint64(len(d.data)-d.at) {
+			return nil, nil, errIndex
+		}
+		body := d.data[d.at : d.at+int(size)]
+		d.at += int(size)
+		switch {
+		case name == "link":
+			link = body
+		case name == "sdir" || name[0] >= 'A' && name[0] <= 'Z':
+		default:
+			return nil, nil, fmt.Errorf("the extension %q is not supported", name)
+		}
+	}
+	return entries, link, nil
+}
+
+type indexDecoder struct {
+	data    []byte
+	at      int
+	idBytes int
+	packed  bool // version 4: names without what they share with the one before
+}
+
+// entry decodes the next entry, and reports whether there is one.
+func (d *indexDecoder) entry(e *indexEntry, previous string) bool {
+	start, b := d.at, d.data[d.at:]
+	fixed := entryStat + d.idBytes + 2
+	if len(b) < fixed {
+		return false
+	}
+	stamp := func(at int) time.Time {
+		return time.Unix(int64(binary.BigEndian.Uint32(b[at:])), int64(binary.BigEndian.Uint32(b[at+4:])))
+	}
+	e.changed, e.modified = stamp(0), stamp(8)
+	e.mode, e.size = binary.BigEndian.Uint32(b[24:]), binary.BigEndian.Uint32(b[36:])
+	e.id = hex.EncodeToString(b[entryStat : entryStat+d.idBytes])
+	flags := binary.BigEndian.Uint16(b[entryStat+d.idBytes:])
+	e.assumed, e.conflict = flags&flagAssumed != 0, flags&flagStage != 0
+	if flags&flagExtended != 0 {
+		if len(b) < fixed+2 {
+			return false
+		}
+		e.left = binary.BigEndian.Uint16(b[fixed:])&flagLeft != 0
+		fixed += 2
+	}
+	b = b[fixed:]
+	d.at += fixed
+	if d.packed {
+		cut, n := indexVarint(b)
+		if n == 0 || cut > uint64(len(previous)) {
+			return false
+		}
+		e.name = previous[:len(previous)-int(cut)] //nolint:gosec // compared above
+		b = b[n:]
+		d.at += n
+	}
+	end := bytes.IndexByte(b, 0)
+	if end < 0 {
+		return false
+	}
+	e.name += string(b[:end])
+	d.at += end + 1
+	if !d.packed {
+		d.at = start + (d.at-start+7)&^7 // one to eight NULs
+	}
+	return d.at <= len(d.data)
+}
+
+// indexVarint reads a number as in an offset delta; n is 0 if there is none.
+func indexVarint(b []byte) (value uint64, n int) {
+	for n < len(b) && n < 9 {
+		c := b[n]
+		n++
+		value |= uint64(c & 0x7f)
+		if c&0x80 == 0 {
+			return value, n
+		}
+		value = (value + 1) << 7
+	}
+	return 0, 0
+}
+
+// joinIndex applies a split index to the shared one: which of its entries are
+// deleted, which are replaced (by those without a name, in order), and the rest
+// is added.
+func joinIndex(base, changes []indexEntry, bitmaps []byte) ([]indexEntry, error) {
+	if len(bitmaps) == 0 {
+		return append(base, changes...), nil
+	}
+	deleted, rest, err := decodeEWAH(bitmaps, len(base))
+	if err != nil {
+		return nil, err
+	}
+	replaced, _, err := decodeEWAH(rest, len(base))
+	if err != nil {
+		return nil, err
+	}
+	next := 0
+	for i := range base {
+		if !replaced[i] {
+			continue
+		}
+		if next == len(changes) || changes[next].name != "" {
+			return nil, errIndex
+		}
+		changes[next].name = base[i].name
+		base[i] = changes[next]
+		next++
+	}
+	added := map[string]bool{}
+	for _, e := range changes[next:] {
+		if e.name == "" {
+			return nil, errIndex
+		}
+		added[e.name] = true
+	}
+	all := changes[next:]
+	for i, e := range base {
+		if !deleted[i] && !added[e.name] {
+			all = append(all, e)
+		}
+	}
+	return all, nil
+}
+
+// decodeEWAH reads a compressed bitmap of at most size bits, and returns what
+// follows it: runs of equal words, each with a number of literal words behind.
+func decodeEWAH(data []byte, size int) (set []bool, rest []byte, err error) {
+	if len(data) < 8 {
+		return nil, nil, errIndex
+	}
+	bits, count := binary.BigEndian.Uint32(data), uint64(binary.BigEndian.Uint32(data[4:]))
+	data = data[8:]
+	if uint64(bits) > uint64(size) || count*8+4 > uint64(len(data)) { //nolint:gosec // a length
+		return nil, nil, errIndex
+	}
+	words, rest := data[:count*8], data[count*8+4:]
+	set = make([]bool, size)
+	at := uint64(0)
+	next := func() (word uint64) {
+		word = binary.BigEndian.Uint64(words)
+		words = words[8:]
+		return word
+	}
+	for len(words) > 0 {
+		marker := next()
+		ones, run, literals := marker&1 == 1, marker>>1&math.MaxUint32, marker>>33
+		if run > uint64(bits)/64+1 || literals*8 > uint64(len(words)) {
+			return nil, nil, errIndex
+		}
+		for range run * 64 {
+			if ones && at < uint64(bits) {
+				set[at] = true
+			}
+			at++
+		}
+		for range literals {
+			for word, bit := next(), uint64(0); bit < 64; bit++ {
+				if word>>bit&1 == 1 {
+					if at+bit >= uint64(bits) {
+						return nil, nil, errIndex
+					}
+					set[at+bit] = true
+				}
+			}
+			at += 64
+		}
+		if at > uint64(bits)+64 {
+			return nil, nil, errIndex
+		}
+	}
+	return set, rest, nil
+}
+
+// below reports whether a name of the index lies in a directory ("" or with a
+// slash at its end), or is a directory that holds it.
+func (e *indexEntry) below(dir string) bool {
+	return strings.HasPrefix(e.name, dir) || e.mode&modeKind == modeDir && strings.HasPrefix(dir, e.name)
+}
