@@ -42,6 +42,9 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		}
 		defer commit.Close()
 		from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
+		if from.CommitRoot == "" {
+			from.Repository = in.Root // it is bare, whatever work tree it may lie in
+		}
 	}
 	set, notices, err := config.Load(from)
 	if err == nil && set.Project == "" && set.Layout == "pathname" {

@@ -57,7 +57,7 @@ func leftOut(options Options) error {
 		if !e.left || !e.below(prefix) {
 			continue
 		}
-		if _, err := os.Lstat(filepath.Join(repo.top, filepath.FromSlash(e.name))); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(repo.top, filepath.FromSlash(e.name))); e.mode&modeKind == modeDir || errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("the folder %s is not the whole site: the sparse checkout leaves out %s; deploy the commit (source: commit), or check the folder out (git sparse-checkout disable)", dir, e.name)
 		}
 	}
@@ -66,10 +66,8 @@ func leftOut(options Options) error {
 
 func (c *Commit) status(ctx context.Context, git string) (string, error) {
 	// What the repository's configuration names is not run.
-	cmd := exec.CommandContext(ctx, git, "--git-dir="+c.repo.gitDir, "--work-tree="+c.repo.top, "-c", "core.fsmonitor=false",
-		"--literal-pathspecs", "status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all", "--", c.dir)
-	cmd.Dir = c.repo.top
-	cmd.Env = gitEnv(c.repo, c.options.Getenv)
+	cmd := c.repo.command(ctx, git, gitEnv(c.repo, c.options.Getenv), "-c", "core.fsmonitor=false", "--literal-pathspecs",
+		"status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all", "--", filepath.Join(c.repo.top, filepath.FromSlash(c.dir)))
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("git status: %w", err)

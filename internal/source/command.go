@@ -18,9 +18,9 @@ import (
 // commandStore reads a repository through the git command. It keeps processes
 // of git cat-file, one for each reader at a time.
 type commandStore struct {
-	git            string
-	dir, commonDir string
-	env            []string
+	git  string
+	repo *repository
+	env  []string
 
 	mu     sync.Mutex
 	idle   map[string][]*catFile // by mode
@@ -28,7 +28,7 @@ type commandStore struct {
 }
 
 func newCommandStore(git string, r *repository, getenv func(string) string) *commandStore {
-	return &commandStore{git: git, dir: r.gitDir, commonDir: r.commonDir, env: gitEnv(r, getenv), idle: map[string][]*catFile{}}
+	return &commandStore{git: git, repo: r, env: gitEnv(r, getenv), idle: map[string][]*catFile{}}
 }
 
 // located are the variables that say which repository is meant. The command line
@@ -37,6 +37,24 @@ var located = map[string]bool{
 	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_COMMON_DIR": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true,
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_CEILING_DIRECTORIES": true, "GIT_PREFIX": true, "GIT_NAMESPACE": true,
 	"GIT_SHALLOW_FILE": true, "GIT_GRAFT_FILE": true, "GIT_REPLACE_REF_BASE": true, "GIT_INTERNAL_SUPER_PREFIX": true,
+}
+
+// command makes a git process for the repository.
+//
+// A repository that was found by looking git finds again by itself, though we
+// know where it is: only then does it refuse one that belongs to another user,
+// whose configuration may name programs to run.
+func (r *repository) command(ctx context.Context, git string, env []string, args ...string) *exec.Cmd {
+	if r.found == "" {
+		where := []string{"--git-dir=" + r.gitDir}
+		if r.top != "" {
+			where = append(where, "--work-tree="+r.top)
+		}
+		args = append(where, args...)
+	}
+	cmd := exec.CommandContext(ctx, git, args...)
+	cmd.Dir, cmd.Env = r.found, env
+	return cmd
 }
 
 // gitEnv is the environment of git processes: without our tokens, which neither
@@ -53,7 +71,7 @@ func gitEnv(r *repository, getenv func(string) string) []string {
 		}
 	}
 	for name, value := range map[string]string{
-		"GIT_COMMON_DIR": r.commonDir, "GIT_OBJECT_DIRECTORY": r.objectDir, "GIT_INDEX_FILE": r.index,
+		"GIT_COMMON_DIR": r.commonDir, "GIT_WORK_TREE": r.top, "GIT_OBJECT_DIRECTORY": r.objectDir, "GIT_INDEX_FILE": r.index,
 		"GIT_ALTERNATE_OBJECT_DIRECTORIES": strings.Join(r.borrowed, string(os.PathListSeparator)),
 	} {
 		if getenv(name) != "" {
@@ -81,8 +99,9 @@ func (s *commandStore) take(mode string) (*catFile, error) {
 		s.idle[mode] = idle[:len(idle)-1]
 		return idle[len(idle)-1], nil
 	}
-	c := &catFile{cmd: exec.Command(s.git, "--git-dir="+s.dir, "cat-file", mode), stderr: &bytes.Buffer{}}
-	c.cmd.Env, c.cmd.Stderr = s.env, c.stderr
+	// It outlives the call, so it is not bound to its context.
+	c := &catFile{cmd: s.repo.command(context.Background(), s.git, s.env, "cat-file", mode), stderr: &bytes.Buffer{}}
+	c.cmd.Stderr = c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -234,9 +253,7 @@ func (c *catFile) skip(n int) bool {
 
 // run runs git to its end and returns what it wrote.
 func (s *commandStore) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.git, append([]string{"--git-dir=" + s.dir}, args...)...)
-	cmd.Env = s.env
-	out, err := cmd.Output()
+	out, err := s.repo.command(ctx, s.git, s.env, args...).Output()
 	if err != nil {
 		var exit *exec.ExitError
 		said := ""
@@ -252,7 +269,7 @@ func (s *commandStore) run(ctx context.Context, args ...string) (string, error) 
 type gitSaidError struct{ command, said, fix string }
 
 func (e *gitSaidError) Error() string {
-	return fmt.Sprintf("git %s: %.300s%s", e.command, e.said, e.fix)
+	return fmt.Sprintf("git %s: %.1000s%s", e.command, e.said, e.fix)
 }
 
 // gitError makes an error of what git wrote, with what to do where we know it.
@@ -300,7 +317,7 @@ func (s *commandStore) resolve(ctx context.Context, revision string) (string, er
 func (s *commandStore) sort([]string) {}
 
 func (s *commandStore) shallow(context.Context) (map[string]bool, error) {
-	return readShallow(s.commonDir)
+	return readShallow(s.repo.commonDir)
 }
 
 func (s *commandStore) Close() error {

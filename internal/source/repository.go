@@ -30,6 +30,9 @@ type repository struct {
 	index string
 	// top is the work tree's root, "" for a bare repository.
 	top string
+	// found is the directory in which the repository was found by looking, "" if
+	// the environment names it.
+	found string
 	// sparse: the work tree may lack files of the commit on purpose.
 	sparse bool
 	// idBytes is the length of an object's id.
@@ -44,7 +47,8 @@ type repository struct {
 //
 // A repository that belongs to another user is read too, which git refuses: of
 // what we read ourselves nothing is run, neither hooks nor what the
-// configuration names. What takes the git command stays refused, by git.
+// configuration names. What takes the git command stays refused, by git: see
+// [repository.command].
 func findRepository(dir string, getenv func(string) string) (*repository, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -63,6 +67,9 @@ func findRepository(dir string, getenv func(string) string) (*repository, error)
 		r.gitDir = env.dir
 	} else {
 		r.gitDir, top = discover(dir, env)
+		if r.found = top; top == "" {
+			r.found = r.gitDir
+		}
 	}
 	if r.gitDir == "" || !isGitDir(r.gitDir, env) {
 		return nil, fmt.Errorf("%s: %w; run in one, or deploy the folder (source: folder)", dir, ErrNoRepository)
