@@ -303,7 +303,6 @@ var forms = []form{
 	})},
 	{name: "GIT_COMMON_DIR", make: within(func(r repo) cloned {
 		r.git("worktree", "add", "-q", "../linked", "-b", "topic", "main")
-		r.remove(".git/worktrees/linked/commondir")
 		return cloned{dir: r.path("../linked"), chdir: r.path("../linked"), env: map[string]string{
 			"GIT_DIR": r.path(".git/worktrees/linked"), "GIT_COMMON_DIR": r.path(".git")}}
 	})},

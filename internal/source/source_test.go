@@ -35,15 +35,22 @@ func (w *work) git(args ...string) string {
 	return w.gitIn(w.dir, "", args...)
 }
 
-func (w *work) gitIn(dir, stdin string, args ...string) string {
-	w.Helper()
+// command is git in this directory, with nothing of the machine.
+func (w *work) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Dir = w.dir
 	cmd.Env = append(os.Environ(),
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_AUTHOR_DATE=2024-05-06T07:08:09Z",
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "GIT_COMMITTER_DATE=2024-05-06T07:08:09Z")
+	return cmd
+}
+
+func (w *work) gitIn(dir, stdin string, args ...string) string {
+	w.Helper()
+	cmd := w.command(args...)
+	cmd.Dir = dir
+	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.Output()
 	if err != nil {
 		detail := ""
