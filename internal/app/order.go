@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ type ordered struct {
 // Compare implements [kvsync.Source].
 func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
 	rel, err := o.Source.Compare(ctx, active, next)
-	if err != nil || rel != kvsync.RelationUnknown {
+	if err != nil || rel != kvsync.RelationUnknown || !commitID.MatchString(active) || !commitID.MatchString(next) {
 		return rel, err
 	}
 	if o.github != nil {
@@ -43,6 +44,9 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Rela
 	}
 	return o.clone.deepen(ctx, o.log, active, next)
 }
+
+// commitID is a whole id: nothing else is ever given to git or to GitHub.
+var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 func relationOf(s github.Status) kvsync.Relation {
 	switch s {
@@ -71,9 +75,10 @@ var deepenSteps = [...]int{50, 500, 5000}
 
 const deepenTimeout = 90 * time.Second
 
-// deepen fetches history until it tells. Without git, without a shallow clone
-// or without an answer the relation stays unknown, which is no error: the
-// engine then asks for a decision.
+// deepen fetches history until it tells: first what a shallow clone lacks, then
+// the live commit itself, which a force-push may have taken off every branch.
+// Without git, without a remote or without an answer the relation stays unknown,
+// which is no error: the engine then asks for a decision.
 func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (kvsync.Relation, error) {
 	if _, err := exec.LookPath("git"); err != nil {
 		return kvsync.RelationUnknown, nil
@@ -81,47 +86,86 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, deepenTimeout)
 	defer cancel()
-	if out, err := c.git(ctx, "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
-		return kvsync.RelationUnknown, whole.Err()
-	}
 	for _, depth := range deepenSteps {
+		if !c.shallow(ctx) {
+			break
+		}
 		log.Info("fetching more history, to see which commit is newer", "commits", depth)
-		if _, err := c.git(ctx, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--deepen="+strconv.Itoa(depth)); err != nil {
-			if whole.Err() == nil {
-				log.Warn("git fetch did not bring more history", "error", err)
-			}
+		if !c.fetch(ctx, log, "--deepen="+strconv.Itoa(depth)) {
 			return kvsync.RelationUnknown, whole.Err()
 		}
 		if rel := c.relation(ctx, active, next); rel != kvsync.RelationUnknown || ctx.Err() != nil {
 			return rel, whole.Err()
 		}
 	}
-	return kvsync.RelationUnknown, whole.Err()
+	if c.shallow(ctx) || c.has(ctx, active) {
+		return kvsync.RelationUnknown, whole.Err()
+	}
+	log.Info("fetching the live commit, to see which one is newer", "commit", active)
+	if !c.fetch(ctx, log, "--", c.remote(ctx), active) {
+		return kvsync.RelationUnknown, whole.Err()
+	}
+	return c.relation(ctx, active, next), whole.Err()
+}
+
+func (c clone) shallow(ctx context.Context) bool {
+	out, err := c.git(ctx, "rev-parse", "--is-shallow-repository")
+	return err == nil && out == "true"
+}
+
+func (c clone) has(ctx context.Context, id string) bool {
+	_, err := c.git(ctx, "cat-file", "-e", id+"^{commit}")
+	return err == nil
+}
+
+// remote is where the clone came from.
+func (c clone) remote(ctx context.Context) string {
+	if out, err := c.ask(ctx, "", "remote"); err == nil && len(strings.Fields(out)) == 1 {
+		return strings.TrimSpace(out)
+	}
+	return "origin"
+}
+
+// fetch reports whether it went well. What git would tidy up afterwards waits:
+// the clone is being read.
+func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool {
+	_, err := c.git(ctx, append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false",
+		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}, args...)...)
+	if err != nil && ctx.Err() == nil {
+		log.Warn("git fetch did not bring more history", "error", err)
+	}
+	return err == nil
 }
 
 // relation asks git. While the clone is shallow only "is an ancestor" is
 // certain: that there is no path may mean that it was cut.
 func (c clone) relation(ctx context.Context, active, next string) kvsync.Relation {
-	ancestor := func(a, b string) bool {
-		_, err := c.git(ctx, "merge-base", "--is-ancestor", a, b)
-		return err == nil
-	}
-	known := func(id string) bool {
-		_, err := c.git(ctx, "cat-file", "-e", id+"^{commit}")
-		return err == nil
-	}
-	switch {
-	case !known(active) || !known(next):
+	if !c.has(ctx, active) || !c.has(ctx, next) {
 		return kvsync.RelationUnknown
-	case ancestor(active, next):
+	}
+	newer, err := c.ancestor(ctx, active, next)
+	if newer {
 		return kvsync.RelationNewer
-	case ancestor(next, active):
+	}
+	older, other := c.ancestor(ctx, next, active)
+	switch {
+	case older:
 		return kvsync.RelationOlder
+	case err != nil || other != nil || c.shallow(ctx) || ctx.Err() != nil:
+		return kvsync.RelationUnknown
 	}
-	if out, err := c.git(ctx, "rev-parse", "--is-shallow-repository"); err == nil && out == "false" {
-		return kvsync.RelationDiverged
+	return kvsync.RelationDiverged
+}
+
+// ancestor reports whether commit a is in the history of b. An error says
+// neither: where a commit between is missing git says "no" as well, but not
+// without a word.
+func (c clone) ancestor(ctx context.Context, a, b string) (bool, error) {
+	_, err := c.git(ctx, "merge-base", "--is-ancestor", a, b)
+	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() == 1 { //nolint:errorlint // wrapped it has words
+		return false, nil
 	}
-	return kvsync.RelationUnknown
+	return err == nil, err
 }
 
 // git runs one git command in the repository and returns its first line.

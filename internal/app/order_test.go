@@ -123,3 +123,33 @@ func TestGitSeesNoToken(t *testing.T) {
 		t.Error("git gets a token that it does not need")
 	}
 }
+
+// A history with a hole says nothing: what git cannot follow is not "diverged".
+func TestOrderWithAHoleInTheHistory(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	c := clone{dir, gitEnviron()}
+	if _, err := c.git(t.Context(), "fetch", "-q", "--unshallow"); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := c.git(t.Context(), "rev-parse", ids[2]+"^{tree}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.environ = append(c.environ, "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
+	apart, err := c.git(t.Context(), "commit-tree", tree, "-m", "apart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rel := c.relation(t.Context(), ids[2], apart); rel != kvsync.RelationDiverged {
+		t.Errorf("two that have nothing in common are %v", rel)
+	}
+	next, err := c.ask(t.Context(), fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree, strings.Repeat("a", 40)),
+		"hash-object", "-t", "commit", "-w", "--stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next = strings.TrimSpace(next)
+	if rel := c.relation(t.Context(), ids[2], next); rel != kvsync.RelationUnknown {
+		t.Errorf("with a hole they are %v", rel)
+	}
+}

@@ -47,6 +47,9 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		}
 	}
 	set, notices, err := config.Load(from)
+	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
+		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
+	}
 	if err == nil && set.Project == "" && set.Layout == "pathname" {
 		if _, err := Projects(in); err == nil {
 			set.Layout = "content" // the file says it of the projects, and this is the Worker beside them

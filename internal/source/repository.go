@@ -99,6 +99,12 @@ func findRepository(dir string, getenv func(string) string) (*repository, error)
 	return r, nil
 }
 
+// Bare reports whether the repository that holds dir has no work tree.
+func Bare(dir string, getenv func(string) string) bool {
+	r, err := findRepository(dir, getenv)
+	return err == nil && r.top == ""
+}
+
 func under(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
