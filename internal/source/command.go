@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // commandStore reads a repository through the git command. It keeps processes
@@ -313,8 +314,41 @@ func (s *commandStore) resolve(ctx context.Context, revision string) (string, er
 	return id, nil
 }
 
-// sort leaves the order as it is: git does not say where objects lie.
-func (s *commandStore) sort([]string) {}
+// expect leaves the order as it is: git does not say where objects lie. What a
+// partial clone lacks git would fetch by itself, but one object at a time.
+func (s *commandStore) expect(ctx context.Context, ids []string) {
+	remote := s.repo.promisor
+	if remote == "" || strings.HasPrefix(remote, "-") || s.repo.idBytes != sha1Bytes {
+		return
+	}
+	missing := s.missing(ctx, ids)
+	if len(missing) < 2 {
+		return
+	}
+	// As git itself asks for one. If it fails, so does the read, with its words.
+	cmd := s.repo.command(ctx, s.git, s.env, "-c", "fetch.negotiationAlgorithm=noop", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+		"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none", "--stdin", "--", remote)
+	cmd.Stdin = strings.NewReader(strings.Join(missing, "\n") + "\n")
+	cmd.WaitDelay = 2 * time.Second // what git started may hold its pipes
+	_ = cmd.Run()
+}
+
+// missing says which objects are not here. git has no way to ask that: it
+// fetches them.
+func (s *commandStore) missing(ctx context.Context, ids []string) []string {
+	local, err := openStorage(s.repo)
+	if err != nil {
+		return nil
+	}
+	defer local.Close()
+	var missing []string
+	for _, id := range ids {
+		if _, _, err := local.stat(ctx, id); errors.Is(err, errNoObject) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}
 
 func (s *commandStore) shallow(context.Context) (map[string]bool, error) {
 	return readShallow(s.repo.commonDir)

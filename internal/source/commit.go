@@ -401,7 +401,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 			unknown = append(unknown, f.id)
 		}
 	}
-	w.objects.store.sort(unknown)
+	w.objects.store.expect(ctx, unknown)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, id := range unknown {

@@ -46,8 +46,10 @@ type objectStore interface {
 	resolve(ctx context.Context, revision string) (id string, err error)
 	// shallow lists the commits whose parents the repository does not have.
 	shallow(ctx context.Context) (map[string]bool, error)
-	// sort brings ids into the order in which they are read fastest.
-	sort(ids []string)
+	// expect is told which objects will be read next: it brings them into the
+	// order in which they are read fastest, and has them fetched together where
+	// a partial clone lacks them. What cannot be had shows when it is read.
+	expect(ctx context.Context, ids []string)
 	// Close ends what the store holds open.
 	Close() error
 }

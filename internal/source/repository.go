@@ -35,6 +35,8 @@ type repository struct {
 	found string
 	// sparse: the work tree may lack files of the commit on purpose.
 	sparse bool
+	// promisor is the remote that has what a partial clone lacks, or "".
+	promisor string
 	// idBytes is the length of an object's id.
 	idBytes int
 	// unreadable says why storage cannot read this form of repository, or "";

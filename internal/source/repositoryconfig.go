@@ -90,20 +90,21 @@ func (r *repository) readConfig() (c repositoryConfig, err error) {
 			r.idBytes = 32
 			r.unreadable, r.fix = "its object format is SHA-256 (extensions.objectFormat)", "check out a repository whose object format is SHA-1"
 		case name == "partialclone":
-			r.partial()
+			r.partial(o.Value)
 		default:
 			r.unreadable = "extensions." + o.Key + " is " + o.Value
 		}
 	}
 	for _, remote := range c.shared.Section("remote").Subsections {
 		if value := remote.Option("promisor"); value != "" && truth(value) {
-			r.partial()
+			r.partial(remote.Name)
 		}
 	}
 	return c, nil
 }
 
-func (r *repository) partial() {
+func (r *repository) partial(remote string) {
+	r.promisor = remote
 	r.unreadable = "it is a partial clone, which lacks objects"
 	r.fix = "clone it whole (in a workflow: without filter and sparse-checkout of actions/checkout, each of which makes a partial clone)"
 }

@@ -162,9 +162,9 @@ func (s *storage) differs(id string) bool {
 	return false
 }
 
-// sort brings ids into the order in which they lie in the packs, where a delta
+// expect brings ids into the order in which they lie in the packs, where a delta
 // lies close to its base.
-func (s *storage) sort(ids []string) {
+func (s *storage) expect(_ context.Context, ids []string) {
 	type found struct {
 		id     string
 		pack   int
