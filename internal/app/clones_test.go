@@ -32,7 +32,7 @@ type cloned struct {
 	commit string
 	// left: a sparse checkout leaves out files of the site, so the folder is not it.
 	left bool
-	// wanted is put before what is deployed, to see that an odd revision is refused.
+	// directory is what --dir says.
 	directory string
 }
 
@@ -676,4 +676,22 @@ func TestCloneOfAnotherUser(t *testing.T) {
 			t.Errorf("programs of another user's repository were run:\n%s", text)
 		}
 	})
+}
+
+// The errors that docs/git.md shows are those that a workflow without git gets.
+func TestCloneErrorsAreAsDocumented(t *testing.T) {
+	isolateGit(t)
+	doc, err := os.ReadFile("../../docs/git.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	partial := clone(originOf(t), "--filter=blob:none")
+	other := originOf(t, "--object-format=sha256")
+	t.Setenv("PATH", t.TempDir())
+	for _, dir := range []string{partial.dir, other.dir} {
+		_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: dir})
+		if text := strings.ReplaceAll(fmt.Sprint(err), dir, "/github/workspace"); !strings.Contains(string(doc), "\n"+text+"\n") {
+			t.Errorf("docs/git.md has not the error %s", text)
+		}
+	}
 }
