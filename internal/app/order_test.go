@@ -153,3 +153,20 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 		t.Errorf("with a hole they are %v", rel)
 	}
 }
+
+// What the live version says is the commit reaches git as nothing but an id.
+func TestOrderAsksForIdsAlone(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	ran := filepath.Join(t.TempDir(), "ran")
+	for _, active := range []string{"--upload-pack=touch " + ran, "-h", "", "HEAD", strings.Repeat("a", 41)} {
+		if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), active, ids[2]); err != nil || rel != kvsync.RelationUnknown {
+			t.Errorf("%q: %v, %v", active, rel, err)
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("a commit's name was run")
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".git", "FETCH_HEAD")); err == nil {
+		t.Error("something was fetched for what is no id")
+	}
+}

@@ -33,35 +33,53 @@ func (c *Commit) unclean(ctx context.Context) (string, error) {
 	return c.compareIndex(ctx)
 }
 
-// leftOut refuses a folder of which a sparse checkout leaves files out: the site
-// would go live without them.
-func leftOut(options Options) error {
-	repo, err := findRepository(options.WorkDir, options.Getenv)
-	if err != nil || !repo.sparse || repo.top == "" {
-		return nil //nolint:nilerr // then it is a folder and nothing more
+// indexOf reads what the index has of the folder that is published. Without a
+// repository, or outside of it, that is nothing.
+func indexOf(options Options) (repo *repository, dir string, entries []indexEntry, err error) {
+	if repo, err = findRepository(options.WorkDir, options.Getenv); err != nil || repo.top == "" {
+		return repo, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
 	}
-	dir, err := repo.within(options.WorkDir, options.Dir)
-	if err != nil {
-		return nil //nolint:nilerr // outside of the repository
+	if dir, err = repo.within(options.WorkDir, options.Dir); err != nil {
+		return repo, "", nil, nil //nolint:nilerr // outside of the repository
 	}
 	prefix := ""
 	if dir != "." {
 		prefix = dir + "/"
 	}
-	entries, err := readIndex(repo.index, repo.idBytes)
-	if err != nil {
-		return err
+	all, err := readIndex(repo.index, repo.idBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return repo, dir, nil, nil // nothing was ever added
 	}
-	for i := range entries {
-		e := &entries[i]
-		if !e.left || !e.below(prefix) {
+	for _, e := range all {
+		if e.below(prefix) {
+			entries = append(entries, e)
+		}
+	}
+	return repo, dir, entries, err
+}
+
+// inIndex reports whether the folder that is published is tracked.
+func inIndex(options Options) (bool, error) {
+	_, _, entries, err := indexOf(options)
+	return len(entries) > 0, err
+}
+
+// leftOut refuses a folder of which a sparse checkout leaves files out: the site
+// would go live without them.
+func leftOut(options Options) error {
+	if repo, err := findRepository(options.WorkDir, options.Getenv); err != nil || !repo.sparse {
+		return nil //nolint:nilerr // then it is a folder and nothing more
+	}
+	repo, dir, entries, err := indexOf(options)
+	for _, e := range entries {
+		if !e.left {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(repo.top, filepath.FromSlash(e.name))); e.mode&modeKind == modeDir || errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("the folder %s is not the whole site: the sparse checkout leaves out %s; deploy the commit (source: commit), or check the folder out (git sparse-checkout disable)", dir, e.name)
 		}
 	}
-	return nil
+	return err
 }
 
 func (c *Commit) status(ctx context.Context, git string) (string, error) {

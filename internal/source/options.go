@@ -13,7 +13,9 @@ import (
 
 // Kinds of source.
 const (
-	// Auto is a commit when the directory is tracked and clean, else a folder.
+	// Auto is a commit when the directory is tracked and clean, else a folder. It
+	// is neither where the directory is tracked in a repository that cannot be
+	// read ([ErrUnreadable]), or checked out in part.
 	Auto       = "auto"
 	KindCommit = "commit"
 	KindFolder = "folder"
@@ -102,7 +104,10 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 			return nil, ctx.Err()
 		}
 		if errors.Is(err, ErrUnreadable) {
-			options.Log.Warn("the source is the folder, and not the commit that is checked out", "because", err)
+			// A folder would go live without its commit, and so without its order.
+			if tracked, unsure := inIndex(options); tracked || unsure != nil {
+				return nil, err
+			}
 		}
 		return fallBack(ctx, options, err.Error())
 	}
