@@ -132,7 +132,10 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 		if !ok || was.id != e.id || e.conflict {
 			return e.name + " is staged and not committed", nil
 		}
-		if !e.assumed && !unchanged(c.repo.top, e, written.ModTime()) {
+		if e.assumed || e.left && !c.repo.sparse {
+			continue // git was told not to look
+		}
+		if !unchanged(c.repo.top, e, written.ModTime()) {
 			return e.name + " differs from the commit", nil
 		}
 	}
