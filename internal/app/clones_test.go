@@ -299,7 +299,7 @@ var forms = []form{
 	{name: "core.worktree", make: within(func(r repo) cloned {
 		r.move(".git", "../apart.git")
 		r.at("../apart.git").git("config", "core.worktree", "../clone")
-		return cloned{env: map[string]string{"GIT_DIR": r.path("../apart.git")}}
+		return cloned{dir: r.path("docs"), directory: "../public", site: r.path("public"), env: map[string]string{"GIT_DIR": r.path("../apart.git")}}
 	})},
 	{name: "GIT_COMMON_DIR", make: within(func(r repo) cloned {
 		r.git("worktree", "add", "-q", "../linked", "-b", "topic", "main")
@@ -342,7 +342,7 @@ var forms = []form{
 	{name: "replaced objects in a partial clone", make: within(func(r repo) cloned {
 		r.git("replace", r.git("rev-parse", "HEAD:public/index.html"), r.git("rev-parse", "HEAD:public/long.txt"))
 		return cloned{bare: true}
-	}, "--filter=blob:none"), alone: wholeClone},
+	}, "--filter=blob:none", "--bare"), alone: wholeClone},
 	{name: "objects with ids of another hash beside", make: within(func(r repo) cloned {
 		// As git 2.45 writes it with extensions.compatObjectFormat.
 		r.git("config", "core.repositoryFormatVersion", "1")
@@ -435,6 +435,9 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 	t.Helper()
 	in := inputsOf(t, c.dir, site, f)
 	in.Directory = c.directory
+	if words == nil && source.Bare(c.dir, in.Getenv) != c.bare {
+		t.Error("whether it is bare is not seen")
+	}
 	if c.bare {
 		in.Commit = "main"
 	}
