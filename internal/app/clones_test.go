@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -389,7 +390,7 @@ func unpack(r repo, pack string) {
 func TestEveryClone(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
-	all := append(forms, reftable(t), relativeWorktree(t))
+	all := slices.Concat(forms, []form{reftable(t), relativeWorktree(t)})
 	origin := originOf(t)
 	for i, form := range all {
 		if form.make == nil {

@@ -90,7 +90,7 @@ type catFile struct {
 	stderr *bytes.Buffer
 }
 
-func (s *commandStore) take(mode string) (*catFile, error) {
+func (s *commandStore) take(ctx context.Context, mode string) (*catFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -100,8 +100,8 @@ func (s *commandStore) take(mode string) (*catFile, error) {
 		s.idle[mode] = idle[:len(idle)-1]
 		return idle[len(idle)-1], nil
 	}
-	// It outlives the call, so it is not bound to its context.
-	c := &catFile{cmd: s.repo.command(context.Background(), s.git, s.env, "cat-file", mode), stderr: &bytes.Buffer{}}
+	// The process outlives the call.
+	c := &catFile{cmd: s.repo.command(context.WithoutCancel(ctx), s.git, s.env, "cat-file", mode), stderr: &bytes.Buffer{}}
 	c.cmd.Stderr = c.stderr
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *catFile) failed(ctx context.Context, err error) error {
 
 func (s *commandStore) stat(ctx context.Context, id string) (string, int64, error) {
 	const mode = "--batch-check"
-	c, err := s.take(mode)
+	c, err := s.take(ctx, mode)
 	if err != nil {
 		return "", 0, err
 	}
@@ -191,7 +191,7 @@ func (s *commandStore) settle(mode string, c *catFile, err error) {
 
 func (s *commandStore) open(ctx context.Context, id string) (string, int64, io.ReadCloser, error) {
 	const mode = "--batch"
-	c, err := s.take(mode)
+	c, err := s.take(ctx, mode)
 	if err != nil {
 		return "", 0, nil, err
 	}
