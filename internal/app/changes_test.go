@@ -114,10 +114,11 @@ func TestOnlyWhatChanged(t *testing.T) {
 	isolateGit(t)
 	f := platformtest.Start(t)
 	a := account(t, f)
+	origin := grown(t)
 	for i, tt := range changes {
 		for _, depth := range []string{"whole", "depth 1"} {
 			t.Run(tt.name+"/"+depth, func(t *testing.T) {
-				r := grown(t)
+				r := origin.copied(t)
 				name := fmt.Sprintf("change-%d-%s", i, strings.ReplaceAll(depth, " ", "-"))
 				if _, err := open(t, inputsOf(t, r.dir, name, f)).Deploy(t.Context(), kvsync.Options{}); err != nil {
 					t.Fatal(err)
@@ -151,7 +152,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 					t.Errorf("%d added, %d changed, %d removed, %d uploaded; want %d, %d, %d, %d", len(p.Added), len(p.Changed), len(p.Removed), res.Uploaded,
 						tt.added, tt.changed, tt.removed, tt.uploaded)
 				}
-				same := r.git("rev-parse", "HEAD:public") == r.git("rev-parse", "main@{0}:public") && strings.HasPrefix(tt.name, "nothing")
+				same := strings.HasPrefix(tt.name, "nothing")
 				if most := 7; requests > most || same && (requests != 2 || !p.NoChange) {
 					t.Errorf("%d requests, no change is %v", requests, p.NoChange)
 				}

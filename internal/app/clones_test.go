@@ -33,10 +33,7 @@ func TestEveryClone(t *testing.T) {
 		}
 		for _, mode := range []string{"git", "alone"} {
 			t.Run(form.name+"/"+mode, func(t *testing.T) {
-				o := repo{t, filepath.Join(t.TempDir(), "origin")}
-				if err := os.CopyFS(o.dir, os.DirFS(origin.dir)); err != nil {
-					t.Fatal(err)
-				}
+				o := origin.copied(t)
 				c := form.make(o)
 				if c.want == nil {
 					c.want = siteIn(t, o.path("public"))

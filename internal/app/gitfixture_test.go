@@ -50,6 +50,16 @@ func newRepo(t *testing.T, args ...string) repo {
 	return r
 }
 
+// copied is a copy for one test to change, with the same ids.
+func (r repo) copied(t *testing.T) repo {
+	t.Helper()
+	c := repo{t, filepath.Join(t.TempDir(), "origin")}
+	if err := os.CopyFS(c.dir, os.DirFS(r.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func gitCommand(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
