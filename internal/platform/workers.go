@@ -23,6 +23,9 @@ type workers struct {
 	// checkLimit is how long a Worker that is checked may take to start.
 	checkLimit time.Duration
 
+	// ready is the process of the version that was checked last.
+	ready ready
+
 	refreshing sync.Mutex // one change of processes at a time
 
 	mu      sync.Mutex
@@ -156,10 +159,13 @@ func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool 
 func (w *workers) start(p *plan) *running {
 	ctx, cancel := context.WithTimeout(w.server.life, startLimit)
 	defer cancel()
-	process, err := w.server.startGroup(ctx, p, w.server.objectsDir(p.account), w.server.options.Log)
-	if err != nil {
-		w.log("%v", err)
-		return &running{key: p.key(), err: err}
+	process := w.ready.take(p.key(), w.server.options.Log)
+	if process == nil {
+		var err error
+		if process, err = w.server.startGroup(ctx, p, w.server.objectsDir(p.account), w.server.options.Log); err != nil {
+			w.log("%v", err)
+			return &running{key: p.key(), err: err}
+		}
 	}
 	r := newRunning(p, process)
 	if r.stateful {
@@ -271,12 +277,13 @@ func (w *workers) close() {
 			r.stop()
 		}
 	}
+	w.ready.close()
 	w.retired.Wait()
 }
 
-// check starts a draft's version with its group and stops it again: an error says
-// why it cannot be served, warnings are what workerd says besides. Durable Objects
-// see an empty disk, and are not called.
+// check starts a draft's version with its group: an error says why it cannot be
+// served, warnings are what workerd says besides. Durable Objects see an empty disk,
+// and are not called. Where there are none the process is kept for the switch.
 func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnings string, err error) {
 	w.server.mu.Lock()
 	trial := *d.script
@@ -298,10 +305,10 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 		return "", err
 	}
 	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
-	var said strings.Builder
+	said := &startLog{}
 	ctx, cancel := context.WithTimeoutCause(ctx, w.checkLimit, &workerd.ConfigError{Output: "Script startup exceeded CPU time limit."})
 	defer cancel()
-	process, err := w.server.startGroup(ctx, plans[i], objects, &said)
+	process, err := w.server.startGroup(ctx, plans[i], objects, said)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
 		return "", &workerd.ConfigError{Output: plans[i].named(refused.Output, trial.Name)}
@@ -309,8 +316,13 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	if err != nil {
 		return "", err
 	}
-	process.Stop() // nothing is written to said any more
-	return said.String(), nil
+	warnings = said.text()
+	if plans[i].stateful() { // its objects are not the real ones
+		process.Stop()
+	} else {
+		w.ready.keep(&waiting{plans[i].key(), process, said})
+	}
+	return warnings, nil
 }
 
 // named puts the scripts' names into what workerd prints of its services, and takes
