@@ -87,6 +87,11 @@ type Options struct {
 	Commit fs.FS
 	// CommitRoot is the folder that Commit's names begin at; "" is Root.
 	CommitRoot string
+	// Read, if set, is told of each file that the bundle is made of, and of each
+	// folder whose files are taken as they come, by absolute path: before it is read,
+	// so also where it is not there, or the code is refused. It is called from several
+	// goroutines, and again for the same file.
+	Read func(path string)
 }
 
 // project is what one run works on: the options, made whole, and the commit.
@@ -155,6 +160,9 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	}
 	if err := checkMain(o); err != nil {
 		return nil, err
+	}
+	if file := o.tsconfig(); file != "" {
+		o.reads(file)
 	}
 	rules, err := effectiveRules(o.Rules)
 	if err != nil {
@@ -262,6 +270,7 @@ func checkMain(o *project) error {
 
 // read returns a file of the project, bounded by what a Worker may weigh.
 func (o *project) read(file string) ([]byte, error) {
+	o.reads(file)
 	if b, ok, err := o.committed.read(file); ok || err != nil {
 		return b, err
 	}
@@ -276,6 +285,14 @@ func (o *project) read(file string) ([]byte, error) {
 		return nil, fmt.Errorf("it has %d MiB, more than a whole Worker may have", st.Size()>>20)
 	}
 	return os.ReadFile(file)
+}
+
+// reads tells whoever wants to know that a file, or what is in a folder, decides what
+// the bundle is.
+func (o *project) reads(path string) {
+	if o.Read != nil {
+		o.Read(path)
+	}
 }
 
 // exists reports whether a file is there, in the commit or on the disk.

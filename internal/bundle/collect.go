@@ -77,6 +77,7 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 // below lists the files in a folder, those of the commit and those that only
 // the disk has.
 func (o *project) below(ctx context.Context, base string) ([]string, error) {
+	o.reads(base)
 	files, err := o.committed.below(base)
 	if err != nil {
 		return nil, refuse(o.display(base), "it cannot be read from the commit: "+reason(err), "check the repository with git fsck")

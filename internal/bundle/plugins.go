@@ -69,10 +69,21 @@ func (c *collector) plugins() []api.Plugin {
 		{Name: "runtime", Setup: c.runtime},
 		{Name: "modules", Setup: c.separate},
 	}
+	if c.options.Read != nil {
+		list = append(list, api.Plugin{Name: "read", Setup: c.tell})
+	}
 	if c.options.Commit != nil {
 		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
 	}
 	return list
+}
+
+// tell tells of the files that esbuild loads, and leaves the loading to others.
+func (c *collector) tell(b api.PluginBuild) {
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		c.options.reads(args.Path)
+		return api.OnLoadResult{}, nil
+	})
 }
 
 // failed is an import that cannot be resolved, with what to do about it.
