@@ -66,7 +66,7 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 	}
 	t := task{
 		command: "sync", dry: c.DryRun, bare: true, source: &sourceFlags{Dir: c.Assets},
-		site: siteFlags{Config: c.Wrangler, Local: c.Local, Verbose: c.Verbose},
+		site: siteFlags{nameFlags: nameFlags{Config: c.Wrangler}, Local: c.Local, Verbose: c.Verbose},
 	}
 	return t.on(ctx, s, func(se *session) error {
 		output := cmp.Or(c.Output, se.site.Settings().Index, config.DefaultIndex)

@@ -39,6 +39,7 @@ type commandLine struct {
 	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
+	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine as it is, while you work on it."`
 	Hook     hookCommand     `cmd:"" group:"machine" help:"Check pushes before they leave (git pre-push hook)."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }

@@ -13,15 +13,20 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// siteFlags say which site is meant; every command about a site has them.
-type siteFlags struct {
+// nameFlags say which site is meant.
+type nameFlags struct {
 	Name    string `help:"The site's name, which is also its Worker's." placeholder:"NAME"`
 	Project string `help:"A Dynamic Worker's project in place of a site: the one in projects/ID, or what lies here." placeholder:"ID"`
 	Config  string `help:"The wrangler configuration to read." placeholder:"FILE"`
 	Env     string `help:"The environment in it." placeholder:"E"`
-	Local   bool   `help:"Use the local platform instead of Cloudflare. No account is needed."`
-	JSON    bool   `name:"json" help:"Print one JSON object on stdout, everything else on stderr."`
-	Verbose bool   `short:"v" help:"Say also what was chosen, and why."`
+}
+
+// siteFlags are what every command about a site has.
+type siteFlags struct {
+	nameFlags
+	Local   bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
+	JSON    bool `name:"json" help:"Print one JSON object on stdout, everything else on stderr."`
+	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
 }
 
 // sourceFlags say what to publish.

@@ -76,11 +76,7 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 	return s.open(ctx, s.settings.Source)
 }
 
-func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
-	gh, err := gitHubOf(s.in.GitHubToken, s.in.Getenv)
-	if err != nil {
-		return nil, usage(err)
-	}
+func (s *Site) sourceOptions(kind string) source.Options {
 	options := source.Options{
 		Kind: kind, WorkDir: s.settings.Root, Dir: s.settings.Directory, Revision: s.in.Commit,
 		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
@@ -88,6 +84,15 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if s.in.CacheDir != "" {
 		options.CacheDir = filepath.Join(s.in.CacheDir, "kv-sync")
 	}
+	return options
+}
+
+func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
+	gh, err := gitHubOf(s.in.GitHubToken, s.in.Getenv)
+	if err != nil {
+		return nil, usage(err)
+	}
+	options := s.sourceOptions(kind)
 	if s.settings.Directory == "" {
 		// No file is published, but whether the code is as in the commit decides which it is.
 		options.Dir, options.Patterns = path.Dir(s.settings.Code.Main), []string{"*"}
@@ -134,8 +139,12 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 	if s.commit != nil && !s.byKVAssets() {
 		options.Commit, options.CommitRoot = s.commit.Tree(ctx), s.commit.Top()
 	}
+	options.Read = s.read
 	code, err := bundle.Bundle(ctx, options)
 	if err != nil {
+		if options.Main != "" { // what it wants may be missing yet
+			s.read(filepath.Dir(under(s.settings.Root, options.Main)))
+		}
 		return kvsync.Worker{}, nil, err
 	}
 	w.Main, w.Modules = code.Main, code.Modules

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -92,7 +93,9 @@ type Site struct {
 	account  *cloudflare.Account
 	engine   *kvsync.Engine
 	commit   *source.Commit // what Source has opened, where that is a commit
-	closers  []io.Closer
+	// codeFiles are what the Worker's code was read from, as keys.
+	codeFiles sync.Map
+	closers   []io.Closer
 }
 
 // Open reads the configuration. It sends nothing, and asks for no token:

@@ -11,6 +11,19 @@ import (
 // Directories are where builds put a site, and where a site without a build lies.
 var Directories = []string{"public", "dist", "build", "out", "_site", "www"}
 
+// Found is what [Settings.Where] says of a directory that nobody names.
+const Found = "what the project holds"
+
+// Candidates are the files, relative to Root, that decide the settings by what they
+// hold or by being there, beside one that "config" names.
+func Candidates() []string {
+	names := append([]string{ProjectFile, "package.json"}, wranglerFiles...)
+	for _, d := range Directories {
+		names = append(names, path.Join(d, "index.html"))
+	}
+	return names
+}
+
 // detectDirectory finds the site where no configuration names it.
 func (l *loader) detectDirectory() {
 	var found []string
@@ -34,7 +47,7 @@ func (l *loader) detectDirectory() {
 		l.refuse(l.here(), "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
 			"run the site's build first, or name its folder with --dir")
 	}
-	l.s.origins["directory"] = origin{place: "what the project holds"}
+	l.s.origins["directory"] = origin{place: Found}
 }
 
 // here is how a message names Root: a project by its folder.

@@ -93,5 +93,13 @@ func Seconds(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 }
 
+// Milliseconds writes a short duration for people: 87 ms, 1.2 s.
+func Milliseconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return Seconds(d)
+}
+
 // short is a commit's id as people write it.
 func short(commit string) string { return commit[:min(len(commit), 12)] }

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/term"
+	"github.com/kv-sync/kv-sync/internal/watch"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+type watchCommand struct {
+	nameFlags
+	Dir       string `help:"The folder to show." placeholder:"DIR"`
+	Port      int    `help:"The port of the API, where no kv-sync dev runs; any free one if not given." placeholder:"PORT" default:"0"`
+	Verbose   bool   `short:"v" help:"Say also what was chosen, and why."`
+	Local     bool   `hidden:"" help:"It is never anywhere else."`
+	TakeOver  bool   `group:"guards" help:"Replace a Worker that kv-sync did not deploy."`
+	HideEdits bool   `group:"guards" help:"Switch the overlay off although visitors will miss edits made at run time."`
+	Repair    bool   `group:"guards" help:"Upload every file again at the start, believing nothing of what is there."`
+}
+
+// Run shows the folder on the local platform until Ctrl-C.
+func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
+	cache, _ := os.UserCacheDir() // its absence is told by the platform
+	w := &watching{
+		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
+		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
+		options: kvsync.Options{TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
+		shared:  app.NewShared(),
+	}
+	w.in = app.Inputs{
+		Name: c.Name, Project: c.Project, Config: c.Config, Environment: c.Env, Directory: c.Dir, Source: source.KindFolder,
+		Shared: w.shared, CacheDir: cache, Getenv: withoutAccount(s.getenv), Log: w.console.Log(c.Verbose),
+	}
+	w.files = watch.New(watch.Options{Polling: func(err error) { w.console.Say("Note: %v", err) }})
+	defer func() {
+		err = errors.Join(err, w.files.Close(), w.platform.Close(ctx))
+		w.shared.Close()
+		w.console.Close()
+	}()
+	return w.run(ctx)
+}
+
+// withoutAccount is an environment that reaches no account of Cloudflare's: what is
+// watched goes to the local platform and nowhere else.
+func withoutAccount(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		if name != "CLOUDFLARE_ENV" && (strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_")) {
+			return ""
+		}
+		return getenv(name)
+	}
+}
+
+// watching is a folder that is shown as it is.
+type watching struct {
+	console  *term.Console
+	in       app.Inputs
+	options  kvsync.Options
+	shared   *app.Shared
+	at       local.Options
+	platform *local.Platform
+	files    *watch.Watcher
+
+	basis  []string // what is looked after
+	found  string   // the site's folder, where nobody named it
+	shown  bool     // something was, under url
+	url    string
+	said   map[string]bool // notices
+	failed bool            // what was said last is a failure
+}
+
+// settle is how long it must have been quiet before most of a site is taken away: a
+// build that begins by clearing its output has written it anew by then.
+const settle = time.Second
+
+// errGone: there is nothing to show, which is no reason to take away what was.
+var errGone = errors.New("the folder of the site is gone, or empty")
+
+// run deploys after each change, until ctx ends.
+func (w *watching) run(ctx context.Context) error {
+	saved := watch.Batch{At: time.Now()}
+	settled := false
+	for ctx.Err() == nil {
+		err := w.deploy(ctx, saved.At, settled)
+		if w.platform == nil {
+			return err // there is nothing to show it on
+		}
+		var limit time.Duration
+		if !settled && unsettled(err) {
+			limit = settle
+		} else if ctx.Err() == nil {
+			w.tell(err)
+		}
+		next, err := w.next(ctx, limit)
+		switch {
+		case err == nil:
+			saved, settled = next, false
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			settled = true
+		case ctx.Err() == nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// next waits for a change; a limit of 0 is none.
+func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return w.files.Next(ctx)
+}
+
+// unsettled reports whether a deploy failed for what may be over in a moment: whoever
+// writes the site is at work still.
+func unsettled(err error) bool {
+	var guard *kvsync.GuardError
+	return errors.Is(err, errGone) || errors.Is(err, kvsync.ErrChanged) || errors.As(err, &guard) && guard.Guard == kvsync.GuardShrink
+}
+
+// tell says why a deploy failed, and that the next save goes on.
+func (w *watching) tell(err error) {
+	if w.failed = err != nil; !w.failed {
+		return
+	}
+	if errors.Is(err, errGone) {
+		w.console.Say("There is no file to show; what was shown stays until there is one.")
+		return
+	}
+	w.console.Failure(app.Explain(err))
+	w.console.Say("What was shown stays; the next save tries again.")
+}
+
+// deploy makes what lies in the folder the local site. saved is when it was changed;
+// settled says that nobody is writing any more.
+func (w *watching) deploy(ctx context.Context, saved time.Time, settled bool) error {
+	if err := w.attach(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	site, err := w.open(ctx)
+	if err != nil {
+		w.lookAfter(app.BasisOf(w.in), began, true)
+		return err
+	}
+	defer site.Close()                     //nolint:errcheck // it has only read
+	w.lookAfter(site.Basis(), began, true) // before anything of it is read
+	res, err := w.publish(ctx, site, settled)
+	w.lookAfter(site.Basis(), began, err != nil)
+	w.notices(site.Notices)
+	if err != nil {
+		return err
+	}
+	w.options.Repair = false
+	w.notices(res.Plan.Notices)
+	if !res.Plan.NoChange {
+		w.console.Saved(res.Plan, time.Now(), time.Since(saved))
+	} else if w.failed {
+		w.console.Say("Mended: this is what is shown.")
+	}
+	w.address(ctx, site)
+	return nil
+}
+
+// attach finds the platform that runs, which may be another than a moment ago, or
+// starts one in this process.
+func (w *watching) attach(ctx context.Context) error {
+	if w.platform != nil && w.platform.Mine() {
+		return nil
+	}
+	p, err := local.Attach(ctx, w.at)
+	if err != nil {
+		return err
+	}
+	w.platform = p
+	w.in.Token, w.in.AccountID, w.in.BaseURL = p.Token, p.Account, p.API
+	return nil
+}
+
+// open reads the configuration. A folder that was found by what is in it stays the
+// site's while a build clears it.
+func (w *watching) open(ctx context.Context) (*app.Site, error) {
+	site, err := app.Open(ctx, w.in)
+	if err == nil && site.Settings().Where("directory") != config.Found {
+		return site, nil
+	}
+	if w.found != "" && (err != nil || folderOf(site) != w.found) {
+		in := w.in
+		in.Directory = w.found
+		if again, err := app.Open(ctx, in); err == nil {
+			return again, site.Close()
+		}
+	}
+	if err == nil {
+		w.found = folderOf(site)
+	}
+	return site, err
+}
+
+// folderOf is where a site's files lie, or "".
+func folderOf(site *app.Site) string {
+	set := site.Settings()
+	if set.Directory == "" || filepath.IsAbs(set.Directory) {
+		return set.Directory
+	}
+	return filepath.Join(set.Root, filepath.FromSlash(set.Directory))
+}
+
+// publish deploys the site. That many files go is normal while it is worked on, once
+// that has settled; that all do is not.
+func (w *watching) publish(ctx context.Context, site *app.Site, settled bool) (*kvsync.Result, error) {
+	if site.Settings().Layout == kvsync.LayoutKVAssets {
+		return nil, &app.UsageError{Err: errors.New("in the layout kv-assets a build compiles the files' index into the Worker, and watch runs none"),
+			Fix: "run kv-sync deploy --local after each build"}
+	}
+	if folder := folderOf(site); folder != "" {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return nil, errGone
+		}
+	}
+	options := w.options
+	res, err := site.Deploy(ctx, options)
+	var guard *kvsync.GuardError
+	if !settled || !errors.As(err, &guard) || guard.Guard != kvsync.GuardShrink {
+		return res, err
+	}
+	if empty, lerr := empty(ctx, site); empty || lerr != nil {
+		return nil, errors.Join(errGone, lerr)
+	}
+	options.AllowShrink = true
+	return site.Deploy(ctx, options)
+}
+
+// empty reports whether a site has no file.
+func empty(ctx context.Context, site *app.Site) (bool, error) {
+	src, err := site.Source(ctx)
+	if err != nil {
+		return false, err
+	}
+	list, err := src.Files(ctx, nil)
+	return err == nil && len(list.Files) == 0, err
+}
+
+// lookAfter watches what decides the site. What came to it since began was perhaps
+// read before it was watched. With also, what was looked after before is kept: where
+// something is wrong, not all of it is known.
+func (w *watching) lookAfter(b app.Basis, began time.Time, also bool) {
+	paths := b.Paths
+	if also {
+		paths = slices.Concat(paths, w.basis)
+		slices.Sort(paths)
+		paths = slices.Compact(paths)
+		if slices.Equal(paths, w.basis) {
+			return
+		}
+	}
+	w.basis = paths
+	w.files.Over(watch.Set{Paths: paths, Skip: b.Skip}, began)
+}
+
+// notices says what was not said yet.
+func (w *watching) notices(list []kvsync.Problem) {
+	for _, n := range list {
+		if text := n.String(); !w.said[text] {
+			w.said[text] = true
+			w.console.Say("Note: %s", text)
+		}
+	}
+}
+
+// address says where the site is, unless that was said. Where a project is shown, its
+// loader says.
+func (w *watching) address(ctx context.Context, site *app.Site) {
+	url := ""
+	if site.Settings().Project == "" {
+		url = w.platform.URL(ctx, site.Name)
+	}
+	if w.shown && url == w.url {
+		return
+	}
+	w.shown, w.url = true, url
+	if url != "" {
+		w.console.Address(url)
+	}
+	w.console.Say("Watching until Ctrl-C.")
+}

@@ -1,0 +1,87 @@
+package source
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// What is said to be ignored is just what a listing does not enter.
+func TestIgnoredAsListed(t *testing.T) {
+	root := t.TempDir()
+	folder := filepath.Join(root, "public")
+	for name, text := range map[string]string{
+		".gitignore":                    "public/\npublic/parent/\n",
+		"public/.gitignore":             "built/\n/top/\n",
+		"public/.assetsignore":          "drafts\n!.shown\n",
+		"public/node_modules/a/x":       "",
+		"public/.git/x":                 "",
+		"public/.hidden/x":              "",
+		"public/.shown/x":               "",
+		"public/.well-known/x":          "",
+		"public/built/x":                "",
+		"public/deep/built/x":           "",
+		"public/top/x":                  "",
+		"public/deep/top/x":             "",
+		"public/drafts/x":               "",
+		"public/deep/drafts/x":          "",
+		"public/parent/x":               "",
+		"public/deep/.ignore":           "inner\n",
+		"public/deep/inner/x":           "",
+		"public/deep/other/inner/one/x": "",
+		"public/inner/x":                "",
+	} {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options := Options{WorkDir: root, Dir: "public", CacheDir: t.TempDir(), Patterns: []string{"configured/"}}
+	if err := os.MkdirAll(filepath.Join(folder, "configured"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "configured", "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src, err := OpenFolder(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	list, err := src.Files(t.Context(), &kvsync.Manifest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	skip := Ignored(options)
+	var entered, ignoredOnes int
+	err = filepath.WalkDir(src.path, func(file string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || file == src.path {
+			return err
+		}
+		rel, _ := filepath.Rel(src.path, file)
+		listed := slices.ContainsFunc(list.Files, func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) })
+		switch {
+		case skip(file):
+			ignoredOnes++
+			if listed {
+				t.Errorf("%s is ignored, and files in it are listed", rel)
+			}
+		case listed:
+			entered++
+		default:
+			if _, err := os.Stat(filepath.Join(file, "x")); err == nil {
+				t.Errorf("%s is not ignored, and its files are not listed", rel)
+			}
+		}
+		return nil
+	})
+	if err != nil || entered < 4 || ignoredOnes < 9 {
+		t.Errorf("%d folders were entered, %d ignored, %v", entered, ignoredOnes, err)
+	}
+}
