@@ -26,6 +26,10 @@ type Options struct {
 	// wanted for a file that should never have been published. It deploys even
 	// where nothing changed.
 	Forget bool
+	// KeepNone keeps nothing reachable that is not in this deployment either, but deploys
+	// only where something changed. It is for a site that nobody visits with an open
+	// tab, as while it is worked on.
+	KeepNone bool
 	// Repair uploads every blob again, under new keys, believing nothing of what
 	// is live. It deploys even where nothing changed.
 	Repair bool
@@ -188,7 +192,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	r.moveTo(p.namespace)
 	p.compare(e, listing, base, carry, r)
 	p.count(e, carry)
-	if opt.Forget {
+	if opt.Forget || opt.KeepNone {
 		p.manifest.Retired = nil
 	} else if carry != nil {
 		p.manifest.Retired = e.retire(p.manifest.Assets, carry, e.rolledBackFrom(ctx, l))

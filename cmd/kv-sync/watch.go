@@ -37,7 +37,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
-		options: kvsync.Options{TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
+		options: kvsync.Options{KeepNone: true, TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
 		shared:  app.NewShared(),
 	}
 	w.in = app.Inputs{
@@ -197,7 +197,7 @@ func (w *watching) attach(ctx context.Context) error {
 // site's while a build clears it.
 func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	site, err := app.Open(ctx, w.in)
-	if err == nil && site.Settings().Where("directory") != config.Found {
+	if err == nil && folderOf(site) != "" && site.Settings().Where("directory") != config.Found {
 		return site, nil
 	}
 	if w.found != "" && (err != nil || folderOf(site) != w.found) {

@@ -33,7 +33,7 @@ func (c *Console) Saved(p *kvsync.Plan, at time.Time, took time.Duration) {
 		what = append(what, color.with(yellow, "~")+" the Worker")
 	}
 	if len(what) == 0 {
-		what = append(what, "no file differs; what it was made from does")
+		what = append(what, color.with(yellow, "~")+" _redirects, _headers or how the site is served")
 	}
 	c.print(color.with(faint, at.Format("15:04:05")) + "  " + strings.Join(what, "  ") + "  " + color.with(faint, "in "+Milliseconds(took)) + "\n")
 }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+)
+
+// awaitfile FILE REGEXP waits until a file has such a line.
+func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	want := regexp.MustCompile("(?m)" + args[1])
+	var b []byte
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if b, _ = os.ReadFile(ts.MkAbs(args[0])); want.Match(b) {
+			return
+		}
+	}
+	ts.Fatalf("%s has no line %s:\n%s", args[0], args[1], b)
+}
+
+// shows SITE PATH TEXT waits until the site of the local platform answers with a text,
+// or with "!" until it does not.
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	last := ""
+	awaitAnswer(ts, args[0], args[1], func(res *http.Response, body string) bool {
+		last = body
+		return strings.Contains(body, args[2]) != neg
+	}, &last)
+}
+
+// showsheader SITE PATH NAME VALUE waits until the answer has a header.
+func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
+	last := ""
+	awaitAnswer(ts, args[0], args[1], func(res *http.Response, _ string) bool {
+		last = res.Header.Get(args[2])
+		return (last == args[3]) != neg
+	}, &last)
+}
+
+func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(*http.Response, string) bool, last *string) {
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		url := localURL(ts, site)
+		if url == "" {
+			continue
+		}
+		res, err := http.Get(url + path)
+		if err != nil {
+			continue // the platform has just been started, or is being ended
+		}
+		b, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err == nil && enough(res, string(b)) {
+			return
+		}
+	}
+	out, _ := os.ReadFile(ts.MkAbs("out.txt"))
+	said, _ := os.ReadFile(ts.MkAbs("err.txt"))
+	ts.Fatalf("%s%s did not come to what it should; last it was %q\n%s%s", site, path, *last, out, said)
+}
+
+// localURL is where the local platform that runs serves a site, or "".
+func localURL(ts *testscript.TestScript, site string) string {
+	b, err := os.ReadFile(devFile(ts))
+	if err != nil {
+		return ""
+	}
+	var at struct{ API, Control string }
+	if json.Unmarshal(b, &at) != nil {
+		return ""
+	}
+	req, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(at.API, "/client/v4")+"/__platform/sites", http.NoBody)
+	ts.Check(err)
+	req.Header.Set(platform.ControlHeader, at.Control)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer res.Body.Close()
+	var sites map[string]string
+	_ = json.NewDecoder(res.Body).Decode(&sites)
+	return sites[site]
+}
