@@ -94,7 +94,7 @@ func (w *watching) run(ctx context.Context) error {
 	saved := watch.Batch{At: time.Now()}
 	settled := false
 	for ctx.Err() == nil {
-		err := w.deploy(ctx, saved.At, settled)
+		err := w.deploy(ctx, saved, settled)
 		if w.platform == nil {
 			return err // there is nothing to show it on
 		}
@@ -147,22 +147,26 @@ func (w *watching) tell(err error) {
 	w.console.Say("What was shown stays; the next save tries again.")
 }
 
-// deploy makes what lies in the folder the local site. saved is when it was changed;
+// deploy makes what lies in the folder the local site. saved is what was changed;
 // settled says that nobody is writing any more.
-func (w *watching) deploy(ctx context.Context, saved time.Time, settled bool) error {
+func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) error {
 	if err := w.attach(ctx); err != nil {
 		return err
 	}
 	began := time.Now()
 	site, err := w.open(ctx)
 	if err != nil {
-		w.lookAfter(app.BasisOf(w.in), began, true)
+		w.lookAfter(app.BasisOf(w.in), began, w.basis, false)
 		return err
 	}
 	defer site.Close()                     //nolint:errcheck // it has only read
-	w.lookAfter(site.Basis(), began, true) // before anything of it is read
+	w.lookAfter(site.Basis(), began, w.basis, false) // before anything of it is read
 	res, err := w.publish(ctx, site, settled)
-	w.lookAfter(site.Basis(), began, err != nil)
+	var still []string
+	if err != nil {
+		still = w.basis
+	}
+	w.lookAfter(site.Basis(), began, still, decides(saved))
 	w.notices(site.Notices)
 	if err != nil {
 		return err
@@ -170,7 +174,7 @@ func (w *watching) deploy(ctx context.Context, saved time.Time, settled bool) er
 	w.options.Repair = false
 	w.notices(res.Plan.Notices)
 	if !res.Plan.NoChange {
-		w.console.Saved(res.Plan, time.Now(), time.Since(saved))
+		w.console.Saved(res.Plan, time.Now(), time.Since(saved.At))
 	} else if w.failed {
 		w.console.Say("Mended: this is what is shown.")
 	}
@@ -257,21 +261,25 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 	return err == nil && len(list.Files) == 0, err
 }
 
-// lookAfter watches what decides the site. What came to it since began was perhaps
-// read before it was watched. With also, what was looked after before is kept: where
-// something is wrong, not all of it is known.
-func (w *watching) lookAfter(b app.Basis, began time.Time, also bool) {
-	paths := b.Paths
-	if also {
-		paths = slices.Concat(paths, w.basis)
-		slices.Sort(paths)
-		paths = slices.Compact(paths)
-		if slices.Equal(paths, w.basis) {
-			return
-		}
+// lookAfter watches what decides the site, and still what else was: where something is
+// wrong, not all of it is known. What came to it since began was perhaps read before it
+// was watched. anew says that other folders may be ignored than were.
+func (w *watching) lookAfter(b app.Basis, began time.Time, still []string, anew bool) {
+	paths := slices.Concat(b.Paths, still)
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	if anew || !slices.Equal(paths, w.basis) {
+		w.basis = paths
+		w.files.Over(watch.Set{Paths: paths, Skip: b.Skip}, began)
 	}
-	w.basis = paths
-	w.files.Over(watch.Set{Paths: paths, Skip: b.Skip}, began)
+}
+
+// decides reports whether what was saved may say which folders are ignored.
+func decides(saved watch.Batch) bool {
+	return saved.More || slices.ContainsFunc(saved.Paths, func(path string) bool {
+		name := filepath.Base(path)
+		return slices.Contains(source.Deciding, name) || slices.Contains(config.Candidates(), name)
+	})
 }
 
 // notices says what was not said yet.
