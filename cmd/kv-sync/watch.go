@@ -166,7 +166,7 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 	if err != nil {
 		still = w.basis
 	}
-	w.lookAfter(site.Basis(), began, still, decides(saved))
+	w.lookAfter(site.Basis(), began, still, decides(saved, site.Settings().Files))
 	w.notices(site.Notices)
 	if err != nil {
 		return err
@@ -274,11 +274,12 @@ func (w *watching) lookAfter(b app.Basis, began time.Time, still []string, anew 
 	}
 }
 
-// decides reports whether what was saved may say which folders are ignored.
-func decides(saved watch.Batch) bool {
+// decides reports whether what was saved may say which folders are ignored: ignore
+// files, and those of the configuration.
+func decides(saved watch.Batch, configuration []string) bool {
 	return saved.More || slices.ContainsFunc(saved.Paths, func(path string) bool {
-		name := filepath.Base(path)
-		return slices.Contains(source.Deciding, name) || slices.Contains(config.Candidates(), name)
+		named := func(file string) bool { return filepath.Base(filepath.FromSlash(file)) == filepath.Base(path) }
+		return slices.ContainsFunc(source.Deciding, named) || slices.ContainsFunc(configuration, named)
 	})
 }
 
