@@ -101,9 +101,14 @@ func (sc *script) activeVersion() *version {
 	return sc.latest()
 }
 
-// save stores the script as it is. s.mu is held.
+// save stores the script, without what is too old to matter. s.mu is held.
 func (s *Server) save(accountID string, sc *script) *apiError {
-	return internal(writeState(s.accountFile(accountID, "scripts", sc.Name+".json"), sc))
+	dropped := sc.forget()
+	if err := writeState(s.accountFile(accountID, "scripts", sc.Name+".json"), sc); err != nil {
+		return internal(err)
+	}
+	s.sweep(dropped)
+	return nil
 }
 
 var scriptName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$`)

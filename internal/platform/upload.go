@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	"github.com/kv-sync/kv-sync/internal/workerd"
@@ -107,8 +108,8 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	sum := sha256.Sum256(content)
 	m := module{Name: name, Type: kind, Hash: hex.EncodeToString(sum[:]), Size: len(content)}
 	path := s.moduleFile(m)
-	if _, err := os.Stat(path); err == nil {
-		return m, nil
+	if now := time.Now(); os.Chtimes(path, now, now) == nil {
+		return m, nil // it is there, and is needed again
 	}
 	return m, internal(wholefile.Write(path, content, 0o600))
 }

@@ -1,0 +1,72 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whoever deploys on every save fills neither the disk nor the script's file: the
+// oldest versions go with their modules, but for what somebody else needs.
+func TestOldVersionsAreForgotten(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir, Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
+	code := func(i int) string { return fmt.Sprintf("export default { fetch: () => new Response(%d) }", i) }
+	putWorker(s, "other", code(0)) // has the module of the first version too
+	const versions = maxKept + 20
+	for i := range versions {
+		if i == versions-1 { // an upload was long ago
+			modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range modules {
+				long := time.Now().Add(-time.Hour)
+				if err := os.Chtimes(m, long, long); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if answer := putWorker(s, "s", code(i)); !strings.Contains(answer, `"success":true`) {
+			t.Fatal(answer)
+		}
+	}
+	s.mu.Lock()
+	sc := s.accounts["0123456789abcdef0123456789abcdef"].scripts["s"]
+	kept, deployments, newest := len(sc.Versions), len(sc.Deployments), sc.latest().Number
+	oldest := sc.Versions[0]
+	s.mu.Unlock()
+	if kept != maxKept || deployments != maxDeployments || newest != versions || oldest.Number != 21 {
+		t.Errorf("%d versions are kept from %d to %d, with %d deployments", kept, oldest.Number, newest, deployments)
+	}
+	if _, err := os.Stat(s.moduleFile(oldest.Modules[0])); err != nil {
+		t.Errorf("a version that is kept has no module: %v", err)
+	}
+	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
+	// The last version that went has its module removed; those before were uploaded a
+	// moment before they went.
+	if err != nil || len(modules) != versions-1 {
+		t.Errorf("%d modules are left of %d, %v", len(modules), versions, err)
+	}
+	for script, want := range map[string]string{"other": "0", "s": fmt.Sprint(versions - 1)} {
+		res, err := http.Get(s.SiteURL(script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 10)
+		n, _ := res.Body.Read(b)
+		_ = res.Body.Close()
+		if string(b[:n]) != want {
+			t.Errorf("%s answers %q", script, b[:n])
+		}
+	}
+}
