@@ -419,6 +419,21 @@ func TestForget(t *testing.T) {
 	w.wantSite(h[1].files)
 }
 
+// Where no tab is open, what is removed is gone with the switch; and unlike Forget
+// nothing is deployed where nothing changed.
+func TestKeepNone(t *testing.T) {
+	w := start(t)
+	h := history(one, files{"/index.html": "one", "/style.css": "css"})
+	w.mustDeploy(h[0])
+	if _, err := w.deploy(h[1], kvsync.Options{KeepNone: true}); err != nil || len(w.manifest().Retired) != 0 {
+		t.Errorf("%v, retired %v", err, w.manifest().Retired)
+	}
+	w.wantSite(h[1].files)
+	if res, err := w.deploy(h[1], kvsync.Options{KeepNone: true}); err != nil || res.Switched {
+		t.Errorf("the same once more: %+v, %v", res, err)
+	}
+}
+
 func TestSiteNames(t *testing.T) {
 	w := start(t)
 	for _, name := range []string{"", "-a", "A", "a/b", "a b", "ä", strings.Repeat("a", 64), "a\n", "../a"} {

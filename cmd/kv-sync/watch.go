@@ -159,7 +159,7 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 		w.lookAfter(app.BasisOf(w.in), began, w.basis, false)
 		return err
 	}
-	defer site.Close()                     //nolint:errcheck // it has only read
+	defer site.Close()                               //nolint:errcheck // it has only read
 	w.lookAfter(site.Basis(), began, w.basis, false) // before anything of it is read
 	res, err := w.publish(ctx, site, settled)
 	var still []string
