@@ -129,6 +129,7 @@ func explain(err error) error {
 	fix := ""
 	switch {
 	case runtime.GOOS == "linux" && errors.Is(err, syscall.ENOSPC):
+		err = fmt.Errorf("too many folders are watched: %w", err)
 		fix = "; to be told of changes at once: sudo sysctl fs.inotify.max_user_watches=524288"
 	case runtime.GOOS == "linux" && errors.Is(err, syscall.EMFILE):
 		fix = "; to be told of changes at once: sudo sysctl fs.inotify.max_user_instances=512, or ulimit -n 4096"
