@@ -12,31 +12,46 @@ import (
 type base struct {
 	exists bool
 	assets []kvsync.Asset
-	dirs   []kvsync.Dir
-	// trees gives the tree of each directory that may be taken over, by path:
-	// none if the manifest was made under other rules or from another directory.
-	trees map[string]string
-	// blobs gives an asset with these bytes, by object id.
-	blobs map[string]kvsync.Asset
+	// dirs may be taken over: none if the manifest was made under other rules or
+	// from another directory.
+	dirs []kvsync.Dir
 }
 
+// newBase indexes nothing: what a change asks for is searched for, so that it
+// costs by the change.
 func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
-	b := &base{trees: map[string]string{}, blobs: map[string]kvsync.Asset{}}
 	if m == nil {
-		return b
+		return &base{}
 	}
-	b.exists, b.assets, b.dirs = true, m.Assets, m.Dirs
-	for _, a := range m.Assets {
-		if a.OID != "" && !a.Blob.Hash.IsZero() {
-			b.blobs[a.OID] = a
-		}
-	}
+	b := &base{exists: true, assets: m.Assets}
 	if m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
-		for _, d := range m.Dirs {
-			b.trees[d.Path] = d.Tree
-		}
+		b.dirs = m.Dirs
 	}
 	return b
+}
+
+// tree returns the tree of a directory that may be taken over, or "".
+func (b *base) tree(path string) string {
+	i, ok := slices.BinarySearchFunc(b.dirs, path, func(d kvsync.Dir, path string) int { return cmp.Compare(d.Path, path) })
+	if !ok {
+		return ""
+	}
+	return b.dirs[i].Tree
+}
+
+// blobs gives an asset with the same bytes for those of the object ids that the
+// base has.
+func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
+	known := map[string]kvsync.Asset{}
+	if len(ids) == 0 {
+		return known
+	}
+	for i := range b.assets {
+		if a := &b.assets[i]; ids[a.OID] && !a.Blob.Hash.IsZero() {
+			known[a.OID] = *a
+		}
+	}
+	return known
 }
 
 // find returns the asset at a path.
@@ -64,7 +79,7 @@ func (b *base) below(dir string) []kvsync.Asset {
 // dirsFrom returns a directory and those below it.
 func (b *base) dirsFrom(dir string) []kvsync.Dir {
 	below := span(b.dirs, dir+"/", func(d kvsync.Dir) string { return d.Path })
-	return append([]kvsync.Dir{{Path: dir, Tree: b.trees[dir]}}, below...)
+	return append([]kvsync.Dir{{Path: dir, Tree: b.tree(dir)}}, below...)
 }
 
 // span returns the elements of a sorted list whose key has a prefix.

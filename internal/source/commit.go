@@ -216,7 +216,11 @@ func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		return nil, err
 	}
 	w := &commitWalk{Commit: c, listing: newListing(), base: newBase(base, origin)}
+	w.opening = &opening{context.WithoutCancel(ctx), c.objects, &c.kept}
 	w.listing.Origin = origin
+	if len(w.base.dirs) > 0 {
+		w.listing.Files = make([]kvsync.File, 0, len(w.base.assets)+len(w.base.assets)/16) // most stay
+	}
 	_, w.hasAssetsIgnore = c.rootFile(assetsIgnoreName)
 	scope := (*scope)(nil).within("", c.options.patternText())
 	if err := w.directory(ctx, c.root, "", c.tree, scope, false); err != nil {
@@ -240,6 +244,7 @@ type commitWalk struct {
 	*Commit
 	*listing
 	base            *base
+	opening         *opening
 	hasAssetsIgnore bool
 	found           []blobAt
 	symlinks        []blobAt
@@ -285,7 +290,7 @@ func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tr
 		}
 		switch e.kind() {
 		case modeDir:
-			if !nested && w.takeOver(ctx, at, e.id) {
+			if !nested && w.takeOver(at, e.id) {
 				continue
 			}
 			below, err := w.objects.tree(ctx, e.id)
@@ -317,28 +322,34 @@ func dirPath(rel string) string {
 }
 
 // takeOver lists a directory as the base has it, if it did not change.
-func (w *commitWalk) takeOver(ctx context.Context, rel, tree string) bool {
+func (w *commitWalk) takeOver(rel, tree string) bool {
 	path := pathname(rel)
-	if w.base.trees[path] != tree {
+	if w.base.tree(path) != tree {
 		return false
 	}
 	for _, a := range w.base.below(path) {
 		a.Blob.Nonce = kvsync.Nonce{}
-		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opener(ctx, a.OID, a.Size)})
+		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true
 }
 
-// opener opens a blob, also after the call of Files is over and its context
-// with it.
-func (w *commitWalk) opener(ctx context.Context, id string, size int64) func() (io.ReadCloser, error) {
-	objects, ctx := w.objects, context.WithoutCancel(ctx)
+// opening is what it takes to open the blobs that were listed, also after the
+// call of Files is over. It is small and shared, for there is one function a file.
+type opening struct {
+	ctx     context.Context //nolint:containedctx // of the call of Files, and never done
+	objects *objects
+	kept    *kept
+}
+
+// of opens a blob.
+func (o *opening) of(id string, size int64) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
-		if content := w.kept.take(id); content != nil {
+		if content := o.kept.take(id); content != nil {
 			return io.NopCloser(bytes.NewReader(content)), nil
 		}
-		return objects.sized(ctx, id, size)
+		return o.objects.sized(o.ctx, id, size)
 	}
 }
 
@@ -391,11 +402,16 @@ func (w *commitWalk) read(ctx context.Context) error {
 		hash kvsync.Hash
 		p    problem
 	}
+	ids := make(map[string]bool, len(w.found))
+	for _, f := range w.found {
+		ids[f.id] = true
+	}
+	known := w.base.blobs(ids)
 	results := map[string]*result{}
 	names := map[string]string{}
 	var unknown []string
 	for _, f := range w.found {
-		if _, known := w.base.blobs[f.id]; !known && results[f.id] == nil {
+		if _, ok := known[f.id]; !ok && results[f.id] == nil {
 			results[f.id] = &result{}
 			names[f.id] = f.rel
 			unknown = append(unknown, f.id)
@@ -416,8 +432,8 @@ func (w *commitWalk) read(ctx context.Context) error {
 	}
 	for _, f := range w.found {
 		a := kvsync.Asset{Path: pathname(f.rel), ContentType: ContentType(f.rel), OID: f.id, Modified: w.commit.time.Unix()}
-		if known, ok := w.base.blobs[f.id]; ok {
-			a.Size, a.Blob.Hash = known.Size, known.Blob.Hash
+		if same, ok := known[f.id]; ok {
+			a.Size, a.Blob.Hash = same.Size, same.Blob.Hash
 		} else {
 			r := results[f.id]
 			a.Size, a.Blob.Hash = r.size, r.hash
@@ -425,7 +441,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		}
 		w.base.keepTime(&a)
 		w.refuse(f.rel, checkFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.add(f.rel, kvsync.File{Asset: a, Open: w.opener(ctx, f.id, a.Size)})
+		w.add(f.rel, kvsync.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
 	}
 	return nil
 }

@@ -16,12 +16,12 @@ import (
 type listing struct {
 	kvsync.Listing
 	refused []kvsync.Problem
-	// names gives each file's name in the source, by pathname: normalization
-	// may make two names one.
-	names map[string][]string
+	// composed gives the names in the source of files that are served under
+	// another, by pathname: normalization may make two names one.
+	composed map[string][]string
 }
 
-func newListing() *listing { return &listing{names: map[string][]string{}} }
+func newListing() *listing { return &listing{composed: map[string][]string{}} }
 
 func (l *listing) refuse(rel string, p problem) {
 	if p != (problem{}) {
@@ -38,7 +38,9 @@ func pathname(rel string) string { return "/" + norm.NFC.String(rel) }
 
 // add lists a file under its name in the source.
 func (l *listing) add(rel string, f kvsync.File) {
-	l.names[f.Path] = append(l.names[f.Path], rel)
+	if f.Path[1:] != rel {
+		l.composed[f.Path] = append(l.composed[f.Path], rel)
+	}
 	l.Files = append(l.Files, f)
 }
 
@@ -67,35 +69,86 @@ func (l *listing) setPulled(text []byte) {
 	l.refused = append(l.refused, bad...)
 }
 
-// finish checks what only the whole listing shows, sorts it, and returns it or
-// everything that is refused.
+// finish sorts the listing, checks what only the whole of it shows, and returns
+// it or everything that is refused.
 func (l *listing) finish() (*kvsync.Listing, error) {
-	folded := map[string]string{}
-	for _, names := range l.names {
-		if len(names) > 1 {
-			slices.Sort(names)
-			for _, name := range names {
-				l.refuse(name, problem{"another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
-					"rename one of them"})
-			}
-		}
-	}
-	slices.SortFunc(l.Files, func(a, b kvsync.File) int { return cmp.Compare(a.Path, b.Path) })
+	sortFiles(l.Files)
 	slices.SortFunc(l.Dirs, func(a, b kvsync.Dir) int { return cmp.Compare(a.Path, b.Path) })
-	for _, f := range l.Files {
-		lower := strings.ToLower(f.Path)
-		if other, ok := folded[lower]; ok && other != f.Path {
-			l.notice(f.Path[1:], "the path differs from "+other+" in case only",
-				"rename one if that is not meant: some file systems cannot hold both")
-		}
-		folded[lower] = f.Path
-	}
+	l.refuseSame()
+	l.noticeCase()
 	slices.SortStableFunc(l.Notices, byPath)
 	if len(l.refused) > 0 {
 		slices.SortStableFunc(l.refused, byPath)
 		return nil, &kvsync.RefusedError{Problems: slices.Compact(l.refused)}
 	}
 	return &l.Listing, nil
+}
+
+// sortFiles sorts by path. What was taken over lies at the front and is in order,
+// so what was read beside it, which is little after a small change, is merged in.
+func sortFiles(files []kvsync.File) {
+	order := func(a, b kvsync.File) int { return cmp.Compare(a.Path, b.Path) }
+	sorted := min(1, len(files))
+	for sorted < len(files) && files[sorted-1].Path <= files[sorted].Path {
+		sorted++
+	}
+	rest := slices.Clone(files[sorted:])
+	slices.SortFunc(rest, order)
+	for at := len(files) - 1; len(rest) > 0; at-- {
+		last := len(rest) - 1
+		if sorted > 0 && files[sorted-1].Path > rest[last].Path {
+			sorted--
+			files[at] = files[sorted]
+		} else {
+			files[at], rest = rest[last], rest[:last]
+		}
+	}
+}
+
+// refuseSame refuses files that are served at the same path. They lie together.
+func (l *listing) refuseSame() {
+	for i := 0; i < len(l.Files); {
+		path, from := l.Files[i].Path, i
+		for i < len(l.Files) && l.Files[i].Path == path {
+			i++
+		}
+		if i-from == 1 {
+			continue
+		}
+		names := l.composed[path]
+		if len(names) < i-from {
+			names = append(names, path[1:])
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			l.refuse(name, problem{"another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
+				"rename one of them"})
+		}
+	}
+}
+
+// noticeCase tells of paths that differ in case only. Two such have at least one
+// that is not all in lower case, and those are few on most sites.
+func (l *listing) noticeCase() {
+	cased := map[string][]string{}
+	for i := range l.Files {
+		path := l.Files[i].Path
+		if lower := strings.ToLower(path); lower != path {
+			cased[lower] = append(cased[lower], path)
+		}
+	}
+	for lower, paths := range cased {
+		if _, ok := slices.BinarySearchFunc(l.Files, lower, func(f kvsync.File, path string) int { return cmp.Compare(f.Path, path) }); ok {
+			paths = append(paths, lower)
+		}
+		slices.Sort(paths)
+		for i, path := range slices.Compact(paths) {
+			if i > 0 {
+				l.notice(path[1:], "the path differs from "+paths[i-1]+" in case only",
+					"rename one if that is not meant: some file systems cannot hold both")
+			}
+		}
+	}
 }
 
 func byPath(a, b kvsync.Problem) int {
