@@ -269,23 +269,23 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
 		Assets: make([]Asset, 0, len(l.Files)),
 	}
-	known := make(map[content]Ref)
-	if carry != nil {
-		for _, a := range carry.Assets {
-			known[a.content()] = a.Blob
-		}
-	}
-	maps.Copy(known, r.confirmed)
 	var before []Asset
 	if base != nil {
 		before = base.Assets
 	}
-	for _, f := range l.Files {
+	known := moved(l.Files, carry)
+	maps.Copy(known, r.confirmed)
+	for i := range l.Files {
+		f := &l.Files[i]
 		for len(before) > 0 && before[0].Path < f.Path {
 			p.Removed = append(p.Removed, Change{Path: before[0].Path, Size: before[0].Size})
 			before = before[1:]
 		}
 		a := f.Asset
+		ref, ok := known[a.content()]
+		if carry != nil && stays(f, before) {
+			ref, ok = before[0].Blob, true
+		}
 		switch {
 		case len(before) == 0 || before[0].Path != f.Path:
 			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
@@ -297,7 +297,6 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
 			before = before[1:]
 		}
-		ref, ok := known[a.content()]
 		if a.Blob.Hash.IsZero() || !ok {
 			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.of(a)}
 			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
@@ -332,6 +331,38 @@ func (p *Plan) count(e *Engine, carry *Manifest) {
 	}
 }
 
+// stays reports whether a file has the same content live, where before begins at
+// its path or after it.
+func stays(f *File, before []Asset) bool {
+	return len(before) > 0 && before[0].Path == f.Path && before[0].content() == f.content()
+}
+
+// moved gives the live blobs of content that is not at its path as it was. What
+// stays where it is needs no look-up, so that this costs by the change.
+func moved(files []File, carry *Manifest) map[content]Ref {
+	known := make(map[content]Ref)
+	if carry == nil {
+		return known
+	}
+	wanted := make(map[content]bool)
+	before := carry.Assets
+	for i := range files {
+		f := &files[i]
+		for len(before) > 0 && before[0].Path < f.Path {
+			before = before[1:]
+		}
+		if !stays(f, before) {
+			wanted[f.content()] = true
+		}
+	}
+	for i := range carry.Assets {
+		if a := &carry.Assets[i]; len(wanted) > 0 && wanted[a.content()] {
+			known[a.content()] = a.Blob
+		}
+	}
+	return known
+}
+
 // leftChunked lists the chunked assets whose content goes from the live manifest
 // to the next one: some of their chunks may be in what comes in their place.
 func leftChunked(live, next *Manifest) []Asset {
@@ -353,10 +384,7 @@ func leftChunked(live, next *Manifest) []Asset {
 // has left. It stays listed as long as a deployment that names it is retained:
 // for Retain-1 more deployments and for the grace period.
 func (e *Engine) retire(now []Asset, live *Manifest, left []*Manifest) []Retired {
-	listed := make(map[string]bool, len(now))
-	for _, a := range now {
-		listed[a.Path] = true
-	}
+	listed := make(map[string]bool)
 	var out []Retired
 	add := func(r Retired) {
 		if !listed[r.Path] {
@@ -366,17 +394,32 @@ func (e *Engine) retire(now []Asset, live *Manifest, left []*Manifest) []Retired
 		}
 	}
 	for _, m := range append([]*Manifest{live}, left...) {
-		for _, a := range m.Assets {
+		for _, a := range goneFrom(now, m.Assets) {
 			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
 		}
 	}
 	for _, r := range live.Retired {
-		if r.Left--; r.Left > 0 || r.Until > e.Now().Unix() {
+		_, back := slices.BinarySearchFunc(now, r.Path, func(a Asset, path string) int { return strings.Compare(a.Path, path) })
+		if r.Left--; !back && (r.Left > 0 || r.Until > e.Now().Unix()) {
 			add(r)
 		}
 	}
 	slices.SortFunc(out, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })
 	return out
+}
+
+// goneFrom returns the assets that were there and are not there now, by path.
+// Both are sorted by it.
+func goneFrom(now, were []Asset) (gone []Asset) {
+	for i := range were {
+		for len(now) > 0 && now[0].Path < were[i].Path {
+			now = now[1:]
+		}
+		if len(now) == 0 || now[0].Path != were[i].Path {
+			gone = append(gone, were[i])
+		}
+	}
+	return gone
 }
 
 // rolledBackFrom reads the manifests of the deployments that were live before

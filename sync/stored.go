@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // The stored encoding of a manifest: what the next plan, a rollback and prune
@@ -215,6 +216,7 @@ func DecodeStored(b []byte) (*Manifest, error) {
 
 type storedReader struct {
 	b        []byte
+	texts    arena
 	path     string
 	modified int64
 	oidSize  int
@@ -331,7 +333,7 @@ func (r *storedReader) pathname() string {
 		r.fail("a path shares more than the path before it has")
 		return ""
 	}
-	r.path = r.path[:shared] + string(suffix)
+	r.path = r.texts.join(r.path[:shared], suffix)
 	return r.path
 }
 
@@ -356,5 +358,35 @@ func (r *storedReader) oid() string {
 	if r.oidSize == 0 {
 		return ""
 	}
-	return hex.EncodeToString(r.take(uint64(r.oidSize)))
+	return r.texts.hex(r.take(uint64(r.oidSize)))
+}
+
+// arena holds the texts of a manifest, many to an allocation: a manifest of
+// 100,000 files has 200,000 of them, which live and die together.
+type arena struct{ strings.Builder }
+
+const arenaBytes = 64 << 10
+
+// room sees to it that n bytes can be written where no text moves, and returns
+// where they begin.
+func (a *arena) room(n int) int {
+	if a.Cap()-a.Len() < n {
+		a.Reset() // what was written stays with the texts made of it
+		a.Grow(max(n, arenaBytes))
+	}
+	return a.Len()
+}
+
+func (a *arena) join(head string, tail []byte) string {
+	from := a.room(len(head) + len(tail))
+	a.WriteString(head)
+	a.Write(tail)
+	return a.String()[from:]
+}
+
+func (a *arena) hex(id []byte) string {
+	var digits [64]byte
+	from := a.room(hex.EncodedLen(len(id)))
+	a.Write(hex.AppendEncode(digits[:0], id))
+	return a.String()[from:]
 }

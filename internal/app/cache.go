@@ -46,10 +46,12 @@ func (c manifestCache) Get(name string) ([]byte, bool) {
 		return nil, false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxCachedManifest {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCachedManifest {
 		return nil, false
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxCachedManifest))
+	b := make([]byte, info.Size())
+	_, err = io.ReadFull(f, b)
 	return b, err == nil
 }
 
