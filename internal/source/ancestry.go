@@ -21,21 +21,25 @@ func compare(ctx context.Context, o *objects, boundary map[string]bool, active, 
 	}
 	const fromActive, fromNext, both = 1, 2, 3
 	paint := map[string]int{}
+	commits := map[string]*commit{}
 	var queue commitQueue
-	single := 0 // commits in the queue that only one side reached
+	single := 0 // entries of the queue that say that only one side reached a commit
 	complete := true
 	push := func(id string, colour int) error {
 		old := paint[id]
 		if old|colour == old {
 			return nil
 		}
-		c, err := o.commit(ctx, id)
-		if errors.Is(err, errNoObject) {
-			complete = false
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("compare commits: %w", err)
+		c := commits[id]
+		if c == nil {
+			var err error
+			if c, err = o.commit(ctx, id); errors.Is(err, errNoObject) {
+				complete = false
+				return nil
+			} else if err != nil {
+				return fmt.Errorf("compare commits: %w", err)
+			}
+			commits[id] = c
 		}
 		paint[id] = old | colour
 		heap.Push(&queue, queued{id, c, old | colour})
@@ -60,6 +64,10 @@ func compare(ctx context.Context, o *objects, boundary map[string]bool, active, 
 			return kvsync.RelationNewer, nil
 		case paint[next] == both:
 			return kvsync.RelationOlder, nil
+		case paint[item.id] != item.colour:
+			// The other side came to it meanwhile, which is queued too. To follow
+			// this entry as well would lead down the whole history.
+			continue
 		}
 		if boundary[item.id] {
 			complete = complete && item.colour == both

@@ -160,7 +160,7 @@ func (c *Commit) ID() string { return c.id }
 // fetching more of it may settle what Compare does not know.
 func (c *Commit) Shallow() bool { return len(c.boundary) > 0 }
 
-// Reads counts the objects read so far.
+// Reads counts what was read so far.
 func (c *Commit) Reads() Reads { return c.objects.reads() }
 
 // Origin implements [kvsync.Source].

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // objectDirectory is one of a repository's directories of objects: its own, or
@@ -25,8 +26,12 @@ type objectDirectory struct {
 	closed bool
 }
 
-// packCount numbers the packs of all directories that share a cache.
-type packCount struct{ n int }
+// packCount numbers the packs of all directories that share a cache, and counts
+// the bytes that are read of them.
+type packCount struct {
+	n    int
+	read atomic.Int64
+}
 
 func parseID(id string) (o objectID, err error) {
 	if len(id) != 2*sha1Bytes || !isHex(id) {
@@ -53,7 +58,7 @@ func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	for _, name := range names {
 		if !known[name] {
 			count.n++
-			d.packs = append(d.packs[:len(d.packs):len(d.packs)], &pack{number: count.n, name: name})
+			d.packs = append(d.packs[:len(d.packs):len(d.packs)], &pack{number: count.n, name: name, read: &count.read})
 		}
 	}
 	return len(d.packs) > before, nil

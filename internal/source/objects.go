@@ -54,11 +54,14 @@ type objectStore interface {
 	Close() error
 }
 
-// Reads counts the objects that a source read.
+// Reads counts what a source read.
 type Reads struct {
 	Commits, Trees int64
 	// Blobs counts contents, Sizes look-ups of a blob's size alone.
 	Blobs, Sizes int64
+	// Bytes counts those of packs and their indexes, where the git command did
+	// not do the reading.
+	Bytes int64
 }
 
 // objects decodes and counts what object stores read.
@@ -71,7 +74,11 @@ type objects struct {
 }
 
 func (o *objects) reads() Reads {
-	return Reads{o.commitReads.Load(), o.treeReads.Load(), o.blobReads.Load(), o.sizeReads.Load()}
+	r := Reads{Commits: o.commitReads.Load(), Trees: o.treeReads.Load(), Blobs: o.blobReads.Load(), Sizes: o.sizeReads.Load()}
+	if s, ok := o.store.(*storage); ok {
+		r.Bytes = s.count.read.Load()
+	}
+	return r
 }
 
 // close ends what the stores hold open.

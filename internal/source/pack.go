@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
@@ -19,13 +20,14 @@ import (
 // the index is searched where it lies: opening a pack costs the same whether it
 // has ten objects or a million.
 type pack struct {
-	number int    // its place in bases
-	name   string // of the .pack file
+	number int           // its place in bases
+	name   string        // of the .pack file
+	read   *atomic.Int64 // how many bytes were read of either file
 
 	open   sync.Once
 	err    error // of open
-	index  *os.File
-	data   *os.File
+	index  *packFile
+	data   *packFile
 	end    int64      // of the last object
 	fanout [256]int64 // how many ids begin with at most this byte
 }
@@ -67,10 +69,10 @@ func (p *pack) opened() error {
 }
 
 func (p *pack) openFiles() (err error) {
-	if p.index, err = os.Open(strings.TrimSuffix(p.name, ".pack") + ".idx"); err != nil {
+	if p.index, err = openPackFile(strings.TrimSuffix(p.name, ".pack")+".idx", p.read); err != nil {
 		return err
 	}
-	if p.data, err = os.Open(p.name); err != nil {
+	if p.data, err = openPackFile(p.name, p.read); err != nil {
 		return err
 	}
 	var head [indexIDs]byte
@@ -86,7 +88,7 @@ func (p *pack) openFiles() (err error) {
 			return errCorrupt
 		}
 	}
-	info, err := p.data.Stat()
+	info, err := p.data.file.Stat()
 	if err != nil {
 		return err
 	}
@@ -94,13 +96,34 @@ func (p *pack) openFiles() (err error) {
 	return nil
 }
 
+// packFile counts what is read of it: an operation's cost in a large repository.
+type packFile struct {
+	file *os.File
+	read *atomic.Int64
+}
+
+func openPackFile(name string, read *atomic.Int64) (*packFile, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &packFile{file, read}, nil
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f *packFile) ReadAt(b []byte, offset int64) (int, error) {
+	n, err := f.file.ReadAt(b, offset)
+	f.read.Add(int64(n))
+	return n, err
+}
+
 func (p *pack) close() {
 	p.open.Do(func() { p.err = os.ErrClosed })
 	if p.index != nil {
-		_ = p.index.Close()
+		_ = p.index.file.Close()
 	}
 	if p.data != nil {
-		_ = p.data.Close()
+		_ = p.data.file.Close()
 	}
 }
 
@@ -243,11 +266,28 @@ func (p *pack) entry(offset int64) (e entry, err error) {
 
 // stream opens the zlib stream of an entry.
 func (p *pack) stream(e entry) (*content, error) {
-	z, err := inflate(io.NewSectionReader(p.data, e.body, p.end-e.body))
+	z, err := inflate(&streamReader{io.NewSectionReader(p.data, e.body, p.end-e.body), e.size + e.size/16 + 64})
 	if err != nil {
 		return nil, err
 	}
 	return &content{z: z, left: e.size}, nil
+}
+
+// streamReader reads a zlib stream, which does not say how long it is. It asks for
+// as much as what it holds can take, not for a buffer full: a commit has 200
+// bytes. The few streams that are longer go on with whole buffers.
+type streamReader struct {
+	from   *io.SectionReader
+	likely int64
+}
+
+func (r *streamReader) Read(b []byte) (int, error) {
+	if r.likely > 0 {
+		b = b[:min(int64(len(b)), r.likely)]
+	}
+	n, err := r.from.Read(b)
+	r.likely -= int64(n)
+	return n, err
 }
 
 // bytes returns what the zlib stream of an entry holds.

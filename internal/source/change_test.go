@@ -1,0 +1,67 @@
+package source
+
+import (
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// What a push costs follows the change, and neither the site nor the history:
+// so the counts are the same in a small repository and in one that is ten times
+// as large.
+func TestReadsFollowTheChange(t *testing.T) {
+	t.Parallel()
+	const (
+		open    = 1 // commit
+		root    = 2 // trees: the repository's, and the folder that is published
+		changed = 2 // trees: the folders above the file that changed
+	)
+	for _, large := range []*sourcetest.Large{
+		{Files: 400, FileBytes: 2000, Commits: 30},
+		{Files: 4000, FileBytes: 2000, Commits: 300},
+	} {
+		large.Make(t)
+		read := func(revision string, work func(*Commit)) Reads {
+			t.Helper()
+			c, err := OpenCommit(t.Context(), Options{WorkDir: large.Dir, Dir: "public", Revision: revision})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			work(c)
+			return c.Reads()
+		}
+		var live *kvsync.Manifest
+		read(sourcetest.Live, func(c *Commit) { live = manifest(t, list(t, c, nil)) })
+		listed := func(c *Commit) { list(t, c, live) }
+		relation := func(active string, want kvsync.Relation) func(c *Commit) {
+			return func(c *Commit) {
+				t.Helper()
+				if got, err := c.Compare(t.Context(), large.ID(t, active), c.ID()); got != want || err != nil {
+					t.Errorf("%s stands %v to %s: %v", c.ID(), got, active, err)
+				}
+			}
+		}
+		for _, tc := range []struct {
+			name, revision string
+			work           func(*Commit)
+			want           Reads
+			bytes          int64 // at most; an index is searched in few steps, and more of it costs one more
+		}{
+			{"a page, against what is live", sourcetest.Page, listed, Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
+			{"no asset, against what is live", sourcetest.Notes, listed, Reads{Commits: open, Trees: root}, 8 << 10},
+			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer), Reads{Commits: open + 2, Trees: root}, 16 << 10},
+			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged), Reads{Commits: open + 3, Trees: root}, 16 << 10},
+		} {
+			got := read(tc.revision, tc.work)
+			t.Logf("%d files: %s: %+v", large.Files, tc.name, got)
+			if got.Bytes > tc.bytes || got.Bytes == 0 {
+				t.Errorf("%d files: %s: %d bytes were read, at most %d are allowed", large.Files, tc.name, got.Bytes, tc.bytes)
+			}
+			if got.Bytes = 0; got != tc.want {
+				t.Errorf("%d files: %s: read %+v, want %+v", large.Files, tc.name, got, tc.want)
+			}
+		}
+	}
+}

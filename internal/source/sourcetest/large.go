@@ -1,0 +1,143 @@
+// Package sourcetest gives tests git repositories of the size that large sites
+// have.
+package sourcetest
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Large is a repository with many files and much history, all of it in one pack
+// as after a clone. Its site is the folder public; nothing is checked out.
+type Large struct {
+	// Files is how many files the site has, FileBytes how many bytes each has.
+	// They do not compress.
+	Files, FileBytes int
+	// Commits is how long the history is. Each commit changes one file.
+	Commits int
+
+	// Dir is where the repository lies once it is made.
+	Dir string
+}
+
+// The branches of a large repository. Live is the history's end and checked out;
+// the other two are one commit ahead of it.
+const (
+	Live = "main"
+	// Page changes one file of the site.
+	Page = "page"
+	// Notes changes a file that is no part of the site.
+	Notes = "notes"
+)
+
+// Name is where the n-th file lies: in folders of folders of 50 files.
+func (l *Large) Name(n int) string {
+	return fmt.Sprintf("public/part-%02d/page-%02d/item-%06d.txt", n/2000, n/50%40, n)
+}
+
+// Make makes the repository with real git, in a folder that goes with the test.
+// 100,000 files of 4 KiB take about half a minute.
+func (l *Large) Make(t testing.TB) {
+	t.Helper()
+	l.Dir = t.TempDir()
+	l.git(t, nil, "init", "--quiet", "--initial-branch", Live, ".")
+	stream, feed := io.Pipe()
+	go func() {
+		out := bufio.NewWriterSize(feed, 1<<20)
+		l.write(out)
+		feed.CloseWithError(out.Flush())
+	}()
+	// Without compression git is several times as fast, and noise is as large with it.
+	l.git(t, stream, "-c", "core.compression=0", "-c", "pack.compression=0", "-c", "fastimport.unpackLimit=0",
+		"fast-import", "--quiet", "--depth=10")
+	l.git(t, nil, "pack-refs", "--all")
+	packs, err := filepath.Glob(filepath.Join(l.Dir, ".git", "objects", "pack", "*.pack"))
+	if err != nil || len(packs) != 1 {
+		t.Fatalf("one pack is wanted, not %v: %v", packs, err)
+	}
+}
+
+// write writes the repository as git fast-import reads it. A writer's error
+// shows when it is flushed.
+func (l *Large) write(out *bufio.Writer) {
+	noise, body := rand.NewChaCha8([32]byte{6}), make([]byte, l.FileBytes)
+	file := func(name string, content []byte) {
+		fmt.Fprintf(out, "M 644 inline %s\ndata %d\n%s\n", name, len(content), content)
+	}
+	random := func(name string) {
+		_, _ = noise.Read(body) // it never fails
+		file(name, body)
+	}
+	when := int64(1_700_000_000)
+	commit := func(branch, from string) {
+		when += 60
+		fmt.Fprintf(out, "commit refs/heads/%s\ncommitter Ada <ada@example.org> %d +0000\ndata 4\nnext\n", branch, when)
+		if from != "" {
+			fmt.Fprintf(out, "from refs/heads/%s\n", from)
+		}
+	}
+	commit(Live, "")
+	file("kv-sync.toml", []byte("name = \"large\"\ndirectory = \"public\"\n"))
+	file("notes/today.txt", []byte("nothing yet\n"))
+	for n := range l.Files {
+		random(l.Name(n))
+	}
+	for n := range l.Commits - 1 {
+		commit(Live, "")
+		random(l.Name(n * 37 % l.Files))
+	}
+	commit(Page, Live)
+	random(l.Name(l.Files / 2))
+	commit(Notes, Live)
+	file("notes/today.txt", []byte("something\n"))
+}
+
+// CheckOut brings the files of the live branch into the work tree.
+func (l *Large) CheckOut(t testing.TB) {
+	t.Helper()
+	l.git(t, nil, "checkout", "--quiet", "-f", Live)
+}
+
+// ID is the id of a branch's commit, or of what else a revision names.
+func (l *Large) ID(t testing.TB, revision string) string {
+	t.Helper()
+	return strings.TrimSpace(l.git(t, nil, "rev-parse", "--verify", revision))
+}
+
+// PackBytes is how large the pack is.
+func (l *Large) PackBytes(t testing.TB) (size int64) {
+	t.Helper()
+	packs, err := filepath.Glob(filepath.Join(l.Dir, ".git", "objects", "pack", "*.pack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range packs {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return size
+}
+
+func (l *Large) git(t testing.TB, stdin io.Reader, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "git", args...)
+	var stderr bytes.Buffer
+	cmd.Dir, cmd.Stdin, cmd.Stderr = l.Dir, stdin, &stderr
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
