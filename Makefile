@@ -3,6 +3,7 @@
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
+# make bench-git      plan and hook in a repository of 100,000 files with a pack of 429 MB
 # make large  a file of 1 GiB from disk and from git into KV and through workerd (make test: 256 MiB)
 # make image  build the Action's image and run it (Debian: installs buildah)
 
@@ -13,7 +14,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: large demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image fuzz clean
+.PHONY: large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -59,6 +60,9 @@ bench: build
 
 bench-serving: worker/node_modules/.package-lock.json
 	cd worker && npm run bench
+
+bench-git:
+	$(GO) test ./cmd/kv-sync -count 1 -run '^TestBenchGit$$' -bench-git -v
 
 large:
 	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v
