@@ -260,9 +260,11 @@ func TestCostGoesByTheChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		reads := site.Reads()
-		// The commit and, to see which is newer, the two and the way between; the
-		// trees of the commit, of public, 07 and what is in it; and the file itself.
-		if want := (source.Reads{Commits: int64(4 - n), Trees: 4, Blobs: 1, Sizes: 1}); reads != want {
+		// The commit and, to see which is newer, the two; the trees of the commit, of
+		// public, 07 and what is in it; and the file itself. How many bytes that takes
+		// depends on what git has packed.
+		reads.Bytes = 0
+		if want := (source.Reads{Commits: 3, Trees: 4, Blobs: 1, Sizes: 1}); reads != want {
 			t.Errorf("%s: %+v was read, want %+v", depth, reads, want)
 		}
 		if requests := len(f.Server.Requests()); requests > 7 || res.Uploaded != 1 || len(res.Plan.Changed) != 1 {
