@@ -83,8 +83,7 @@ func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, er
 		}
 	}
 	if line := s.settings.Build.Line; line != "" {
-		c := build.Command{Line: line, Dir: s.pathOf(s.settings.Build.Dir), Output: s.in.BuildOutput, Env: build.Environment(os.Environ(), s.secrets())}
-		if err := c.Run(ctx); err != nil {
+		if err := s.build(ctx, line, s.settings.Build.Dir); err != nil {
 			return kvsync.Worker{}, err
 		}
 	}
@@ -100,9 +99,34 @@ func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, er
 	return w, nil
 }
 
+// Build runs a build of the site in Root, without credentials in its environment.
+// Where line is "" it is the configuration's own, in the folder that this names.
+func (s *Site) Build(ctx context.Context, line string) error {
+	if line != "" {
+		return s.build(ctx, line, ".")
+	}
+	if line = s.settings.Build.Line; line == "" {
+		return &UsageError{Err: errors.New("the site is to be built by its own configuration, and that names no build"),
+			Fix: `name one, as "build" in kv-sync.toml for the layout "kv-assets", or as build.command in the wrangler file for the others`}
+	}
+	return s.build(ctx, line, s.settings.Build.Dir)
+}
+
+func (s *Site) build(ctx context.Context, line, dir string) error {
+	env := s.in.BuildEnv
+	if env == nil {
+		env = os.Environ()
+	}
+	c := build.Command{
+		Line: line, Dir: s.pathOf(dir), Output: s.in.BuildOutput, Timeout: s.in.BuildTimeout,
+		Env: build.Environment(env, s.secrets()),
+	}
+	return c.Run(ctx)
+}
+
 // secrets are the values that no build is to see.
 func (s *Site) secrets() []string {
-	return []string{s.settings.Token.Reveal(), s.settings.APIKey.Reveal(), s.in.GitHubToken}
+	return append([]string{s.settings.Token.Reveal(), s.settings.APIKey.Reveal(), s.in.GitHubToken}, s.in.Secrets...)
 }
 
 // lateError is one of the code's that shows only when files are in KV already.

@@ -97,6 +97,12 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 		// No file is published, but whether the code is as in the commit decides which it is.
 		options.Dir, options.Patterns = path.Dir(s.settings.Code.Main), []string{"*"}
 	}
+	if s.in.BuiltFrom != "" {
+		options.Kind = source.KindFolder
+	}
+	if err := s.confine(options); err != nil {
+		return nil, usage(err)
+	}
 	src, err := source.Open(ctx, options)
 	if err != nil {
 		return nil, usage(err)
@@ -105,10 +111,19 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 		s.closers = append(s.closers, c)
 	}
 	s.commit, _ = src.(*source.Commit)
+	if s.in.BuiltFrom != "" {
+		if src, err = s.builtFrom(ctx, src); err != nil {
+			return nil, usage(err)
+		}
+	}
 	if s.settings.Directory == "" {
 		src = codeOnly{src}
 	}
-	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, gitEnviron()}, log: s.in.Log}, nil
+	environ := gitEnviron()
+	if dir := s.in.Getenv("GIT_DIR"); dir != "" {
+		environ = append(environ, "GIT_DIR="+dir) // the repository that the commit was read from
+	}
+	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, environ}, log: s.in.Log}, nil
 }
 
 // unnamedCode says that a project without code has a file that looks like it.

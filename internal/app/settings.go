@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 // A commit that is named is published by its own settings. The one that is
 // checked out is published by those of the work tree, which is what a person sees.
 func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settings, []kvsync.Problem, error) {
+	if in.Commit != "" && in.BuiltFrom != "" {
+		return nil, nil, errors.New("a commit is to be published, and a folder that was built from one; ask for one of the two")
+	}
 	if in.Commit != "" && in.Source == source.KindFolder {
 		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
 	}
@@ -34,16 +38,19 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 	if in.DeployedOnly && in.Directory == "" {
 		flags["directory"] = "."
 	}
-	from := config.Inputs{Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv, Bare: in.Bare}
-	if in.Commit != "" {
-		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: in.Commit, Getenv: in.Getenv})
+	from := config.Inputs{
+		Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv,
+		Bare: in.Bare, Confined: in.Confined, Builds: in.Builds,
+	}
+	if revision := cmp.Or(in.Commit, in.BuiltFrom); revision != "" {
+		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: revision, Getenv: in.Getenv})
 		if err != nil {
 			return nil, nil, err
 		}
 		defer commit.Close()
-		from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
-		if from.CommitRoot == "" {
-			from.Repository = in.Root // it is bare, whatever work tree it may lie in
+		from.Repository = cmp.Or(commit.Top(), in.Root) // bare, it is no part of whatever work tree it may lie in
+		if in.Commit != "" {
+			from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
 		}
 	}
 	set, notices, err := config.Load(from)

@@ -37,6 +37,16 @@ type Inputs struct {
 	Directory string
 	// Source is "auto", "commit" or "folder"; Commit any revision.
 	Source, Commit string
+	// BuiltFrom is the commit that Root is a checkout of, where the folder is
+	// published as what was built from that: it is the folder's content, and the
+	// commit's place in the order of commits. History is read where Getenv's
+	// GIT_DIR says, so that the build has no say in it.
+	BuiltFrom string
+	// Confined reads nothing of this machine but the repository, whatever
+	// symlinks and imports in it say: for one that is not trusted with the rest.
+	Confined bool
+	// Builds says that the caller runs the site's build: see [config.Inputs].
+	Builds bool
 	// Token, AccountID and BaseURL reach the account: CLOUDFLARE_API_TOKEN,
 	// CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_BASE_URL if empty. The base URL
 	// comes from no file, for every request to it carries the token.
@@ -53,6 +63,12 @@ type Inputs struct {
 	// BuildOutput gets what the build of a site prints. nil says that this run may
 	// build nothing: a site that is to be built is refused.
 	BuildOutput io.Writer
+	// BuildEnv is the environment of a build, before credentials are taken out of
+	// it; nil is this process's. BuildTimeout ends it; 0 is the default.
+	BuildEnv     []string
+	BuildTimeout time.Duration
+	// Secrets are more values that no build is to see.
+	Secrets []string
 	// CacheDir is the user's cache folder; "" is the system's.
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.

@@ -92,6 +92,9 @@ type Options struct {
 	// so also where it is not there, or the code is refused. It is called from several
 	// goroutines, and again for the same file.
 	Read func(path string)
+	// Within, if set, is the folder that no file is read from outside of, by no
+	// import and through no symlink: for code that is not trusted with this machine.
+	Within string
 }
 
 // project is what one run works on: the options, made whole, and the commit.
@@ -274,6 +277,9 @@ func (o *project) read(file string) ([]byte, error) {
 	if b, ok, err := o.committed.read(file); ok || err != nil {
 		return b, err
 	}
+	if !o.within(file) {
+		return nil, errOutside
+	}
 	st, err := os.Stat(file)
 	if err != nil {
 		return nil, err
@@ -301,7 +307,7 @@ func (o *project) exists(file string) bool {
 		return true
 	}
 	st, err := os.Stat(file)
-	return err == nil && st.Mode().IsRegular()
+	return err == nil && st.Mode().IsRegular() && o.within(file)
 }
 
 // reason is an error's text without the absolute path that os puts before it.

@@ -75,6 +75,9 @@ func (c *collector) plugins() []api.Plugin {
 	if c.options.Commit != nil {
 		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
 	}
+	if c.options.Within != "" { // it loads what no other plugin does, which is what lies on the disk
+		list = append(list, api.Plugin{Name: "within", Setup: c.confine})
+	}
 	return list
 }
 

@@ -53,6 +53,10 @@ func (l *loader) withoutBuild() {
 			l.errors = append(l.errors, o.problem(key+` is for the layout "kv-assets"`, fix))
 		}
 	}
+	if l.in.Builds {
+		s.Build.Dir = cmp.Or(s.Build.Dir, ".")
+		return
+	}
 	if o, ok := s.origins["build.command"]; ok && s.Build.Line != "" {
 		l.notices = append(l.notices, o.problem("build.command is not run: kv-sync takes files as they are", "run the build before kv-sync"))
 	}

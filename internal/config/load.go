@@ -344,6 +344,9 @@ func (l *loader) complete() {
 		s.Worker.CompatibilityDate = DefaultCompatibilityDate
 	}
 	s.Code.Root = s.Root
+	if l.in.Confined {
+		s.Code.Within = l.repository
+	}
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	l.settleRouting()
 	l.settleOverlay()
@@ -445,6 +448,9 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 		return nil
 	case st.Size() > maxFileBytes:
 		l.refuse(name, "it is larger than a configuration file can be", "make it smaller than 256 KiB")
+		return nil
+	}
+	if l.in.Confined && !committed && !l.confine(file, origin{place: name}, "the file") {
 		return nil
 	}
 	data, err := l.files.read(file, committed)

@@ -48,7 +48,7 @@ type Settings struct {
 	// Directory is. It is "" in the others.
 	Index string
 	// Build makes the code of a Worker that the index is compiled into. It is
-	// zero in other layouts, and where nothing is to be run.
+	// zero in other layouts, but see [Inputs].Builds, and where nothing is to be run.
 	Build Build
 	// Binding is the name under which such a Worker has the namespace, beside
 	// KV_SYNC_BLOBS, or "".
@@ -153,6 +153,12 @@ type Inputs struct {
 	Flags map[string]string
 	// Bare reads the configuration as the Rust kv-sync does: see bare.go.
 	Bare bool
+	// Confined reads no configuration file through a symlink that leaves the
+	// repository: for one that is not trusted with this machine.
+	Confined bool
+	// Builds says that whoever asks runs builds in every layout: what the wrangler
+	// file says of one is then in [Settings].Build and no notice.
+	Builds bool
 	// Getenv looks up the environment; nil is an empty environment.
 	Getenv func(string) string
 }

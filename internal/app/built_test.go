@@ -1,0 +1,270 @@
+package app_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// checkout is a bare repository and a folder that stands for its work tree, as
+// somebody has them who builds what others commit.
+type checkout struct {
+	t          *testing.T
+	mirror     string
+	root       string
+	f          *platformtest.Fixture
+	work       string // where commits are made
+	cache, dir string
+}
+
+func newCheckout(t *testing.T) *checkout {
+	t.Helper()
+	base := t.TempDir()
+	c := &checkout{
+		t: t, f: platformtest.Start(t), cache: t.TempDir(), dir: "dist",
+		mirror: filepath.Join(base, "mirror.git"), root: filepath.Join(base, "tree"), work: filepath.Join(base, "work"),
+	}
+	c.git(base, "init", "-q", "-b", "main", c.work)
+	c.git(base, "init", "-q", "--bare", c.mirror)
+	c.fill(c.root, nil)
+	return c
+}
+
+func (c *checkout) git(dir string, args ...string) string {
+	c.t.Helper()
+	cmd := exec.CommandContext(c.t.Context(), "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (c *checkout) fill(dir string, files map[string]string) {
+	c.t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			c.t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// commit makes a commit of some files and returns its id.
+func (c *checkout) commit(files map[string]string) string {
+	c.t.Helper()
+	c.fill(c.work, files)
+	c.git(c.work, "add", "-A")
+	c.git(c.work, "commit", "-q", "--allow-empty", "-m", "change")
+	c.git(c.work, "push", "-q", "--force", c.mirror, "HEAD:refs/heads/main")
+	return c.git(c.work, "rev-parse", "HEAD")
+}
+
+func (c *checkout) inputs() app.Inputs {
+	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": c.root}
+	return app.Inputs{
+		Root: c.root, Name: "tides", CacheDir: c.cache, Directory: c.dir, Getenv: func(name string) string { return env[name] },
+		Token: c.f.Token, AccountID: c.f.AccountID, BaseURL: c.f.BaseURL, Confined: true,
+	}
+}
+
+// deploy publishes a folder with this page, as built from a commit.
+func (c *checkout) deploy(commit, page string, opt kvsync.Options) (*kvsync.Result, error) {
+	c.t.Helper()
+	c.fill(c.root, map[string]string{"dist/index.html": page})
+	in := c.inputs()
+	in.BuiltFrom = commit
+	return open(c.t, in).Deploy(c.t.Context(), opt)
+}
+
+func (c *checkout) stopped(err error, by kvsync.Guard) {
+	c.t.Helper()
+	var guard *kvsync.GuardError
+	if !errors.As(err, &guard) || guard.Guard != by {
+		c.t.Errorf("got %v, want the guard %q", err, by)
+	}
+}
+
+// What is built from a commit has the commit's place in the order: an older one is
+// refused, and what a rollback left is held back, until a newer one comes.
+func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
+	c := newCheckout(t)
+	one, two := c.commit(nil), c.commit(nil)
+	if _, err := c.deploy(one, "one", kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := c.deploy(two, "two", kvsync.Options{}); err != nil || res.Commit != two || !res.Switched {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	_, err := c.deploy(one, "one", kvsync.Options{})
+	c.stopped(err, kvsync.GuardOlder)
+
+	in := c.inputs()
+	in.DeployedOnly = true
+	list, err := open(t, in).History(t.Context())
+	if err != nil || len(list) != 2 || list[0].Commit != two || list[0].Record == nil || list[0].Record.Subject != "change" || list[0].Record.Author == "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if _, err := open(t, in).Rollback(t.Context(), kvsync.RollbackOptions{To: one}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.deploy(two, "two again", kvsync.Options{})
+	c.stopped(err, kvsync.GuardHeld)
+	three := c.commit(nil)
+	if res, err := c.deploy(three, "three", kvsync.Options{}); err != nil || res.Commit != three {
+		t.Fatalf("%+v, %v", res, err)
+	}
+}
+
+// The same folder from a newer commit is no change.
+func TestBuiltFromWithoutChange(t *testing.T) {
+	c := newCheckout(t)
+	if _, err := c.deploy(c.commit(nil), "same", kvsync.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := c.deploy(c.commit(nil), "same", kvsync.Options{}); err != nil || res.Switched {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+// A repository that is not trusted with this machine publishes nothing of it.
+func TestConfined(t *testing.T) {
+	c := newCheckout(t)
+	outside := t.TempDir()
+	c.fill(outside, map[string]string{"index.html": "secret", "kv-sync.toml": `namespace = "secret"`, "token.txt": "secret"})
+	link := func(target, name string) {
+		t.Helper()
+		if err := os.Symlink(target, filepath.Join(c.root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	try := func(in app.Inputs) error {
+		t.Helper()
+		site, err := app.Open(t.Context(), in)
+		if err != nil {
+			return err
+		}
+		defer site.Close()
+		_, err = site.Plan(t.Context(), kvsync.Options{})
+		return err
+	}
+	commit := c.commit(map[string]string{"public/index.html": "x"})
+	for _, tc := range []struct {
+		name, want string
+		make       func(*app.Inputs)
+	}{
+		{"the folder that is named", "leads out of the repository", func(in *app.Inputs) {
+			link(outside, "elsewhere")
+			in.Directory = "elsewhere"
+		}},
+		{"the folder that is found", "leads out of the repository", func(in *app.Inputs) {
+			if err := os.RemoveAll(filepath.Join(c.root, "dist")); err != nil {
+				t.Fatal(err)
+			}
+			link(outside, "public")
+			in.Directory = ""
+		}},
+		{"a file in the folder", "cannot be published", func(*app.Inputs) {
+			link(filepath.Join(outside, "index.html"), "dist/other.html")
+		}},
+		{"the configuration", "leaves the repository", func(*app.Inputs) {
+			link(filepath.Join(outside, "kv-sync.toml"), "kv-sync.toml")
+		}},
+		{"an import", "outside of the repository", func(*app.Inputs) {
+			c.fill(c.root, map[string]string{
+				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
+				"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
+			})
+		}},
+		{"an import of code", "outside of the repository", func(*app.Inputs) {
+			c.fill(outside, map[string]string{"code.js": "export default 'secret'"})
+			c.fill(c.root, map[string]string{
+				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
+				"worker.js":     `import text from ` + quoted(filepath.Join(outside, "code.js")) + `; export default { fetch() { return new Response(text) } }`,
+			})
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := os.RemoveAll(c.root); err != nil {
+				t.Fatal(err)
+			}
+			c.fill(c.root, map[string]string{"dist/index.html": "x"})
+			in := c.inputs()
+			in.BuiltFrom = commit
+			tc.make(&in)
+			f := app.Explain(try(in))
+			if f == nil {
+				t.Fatal("it was planned")
+			}
+			text := f.Message
+			for _, p := range f.Problems {
+				text += "\n" + p.String()
+			}
+			if !strings.Contains(text, tc.want) || strings.Contains(text, `"secret"`) {
+				t.Errorf("got %s", text)
+			}
+		})
+	}
+	// A commit's code reads nothing either, though there is no work tree.
+	c.fill(c.work, map[string]string{
+		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
+		"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
+	})
+	in := c.inputs()
+	in.Directory, in.Commit, in.Root = "public", c.commit(nil), t.TempDir()
+	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": in.Root}
+	in.Getenv = func(name string) string { return env[name] }
+	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of the repository") {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func quoted(s string) string { return `"` + s + `"` }
+
+// A build is the caller's or the configuration's, sees no secret, and is not
+// looked for in files when nobody builds.
+func TestBuild(t *testing.T) {
+	c := newCheckout(t)
+	c.fill(c.root, map[string]string{
+		"dist/index.html": "x", "sub/here": "",
+		"wrangler.toml": "name = \"tides\"\npages_build_output_dir = \"dist\"\n[build]\ncommand = \"pwd; env\"\ncwd = \"sub\"\n",
+	})
+	var out bytes.Buffer
+	in := c.inputs()
+	in.BuiltFrom, in.Builds, in.BuildOutput = c.commit(nil), true, &out
+	in.Secrets, in.BuildEnv = []string{"hunter2"}, []string{"PATH=" + os.Getenv("PATH"), "PLAIN=seen", "HIDDEN=is-hunter2", "MY_TOKEN=t"}
+	site := open(t, in)
+	if err := site.Build(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	if !strings.HasPrefix(text, filepath.Join(c.root, "sub")+"\n") || !strings.Contains(text, "PLAIN=seen") || strings.Contains(text, "hunter2") || strings.Contains(text, "MY_TOKEN") {
+		t.Errorf("the build saw %s", text)
+	}
+	if out.Reset(); site.Build(t.Context(), "pwd") != nil || out.String() != c.root+"\n" {
+		t.Errorf("the caller's build ran in %s", out.String())
+	}
+	if err := os.Remove(filepath.Join(c.root, "wrangler.toml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, in).Build(t.Context(), ""); app.Explain(err) == nil || app.Explain(err).Kind != app.KindUsage {
+		t.Errorf("a build that nobody names: %v", err)
+	}
+}
