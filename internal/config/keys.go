@@ -298,3 +298,14 @@ func (k key) better(value string) string {
 	}
 	return fmt.Sprintf("put it in quotes: %s = %q", k.name, value)
 }
+
+// ValidName reports whether a text can be the name of a site or the id of a
+// project, ValidAccount whether it can be an account's id, and ValidMemory
+// whether it is a size that uploads can work with.
+func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// ValidAccount: see [ValidName].
+func ValidAccount(s string) bool { return accountPattern.MatchString(s) }
+
+// ValidMemory: see [ValidName].
+func ValidMemory(s string) bool { return setMemory(&Settings{}, s) == nil }

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Place is where a table of a file stands. A struct that [Strict] fills may embed
+// one, and can then say where its own settings are.
+type Place struct {
+	file  string
+	line  int
+	lines map[string]int // of the table's settings
+}
+
+// Problem is a mistake in a setting of the table, or with key "" in the table.
+func (p Place) Problem(key, reason, fix string) kvsync.Problem {
+	line, ok := p.lines[key]
+	if !ok {
+		line = p.line
+	}
+	return kvsync.Problem{Path: p.file, Line: line, Reason: reason, Fix: fix}
+}
+
+// Has reports whether the table sets a key.
+func (p Place) Has(key string) bool {
+	_, ok := p.lines[key]
+	return ok
+}
+
+// Valued is a setting that may be written in several types.
+type Valued interface {
+	// SetValue takes a string, a bool or a [json.Number]. Its error says what to write.
+	SetValue(v any) error
+}
+
+// Strict reads a TOML file into a struct, whose fields' tags name the settings.
+// What the struct does not know is a mistake, and so is a value of another type;
+// the result lists all of them, in the order of the file, and is empty if there
+// are none. Fields are strings, booleans, integers, lists, tables (structs and
+// pointers to them, maps of them, lists of them), [encoding.TextUnmarshaler] and
+// [Valued].
+func Strict(name string, data []byte, into any) []kvsync.Problem {
+	if len(data) > maxFileBytes {
+		return []kvsync.Problem{{Path: name, Reason: "it is larger than a configuration file can be", Fix: "make it smaller than 256 KiB"}}
+	}
+	top, err := parse(name, data)
+	if err != nil {
+		p := kvsync.Problem{Path: name, Reason: err.Error(), Fix: "mend the file there"}
+		if s := (*syntaxError)(nil); errors.As(err, &s) {
+			p.Line = s.line
+		}
+		return []kvsync.Problem{p}
+	}
+	s := strict{reader{file: name}}
+	s.table(&node{line: 1, value: top}, reflect.ValueOf(into).Elem())
+	order(s.errors)
+	return s.errors
+}
+
+type strict struct{ reader }
+
+var place = reflect.TypeFor[Place]()
+
+// table fills a struct.
+func (s *strict) table(n *node, into reflect.Value) {
+	t := s.object(n)
+	at := Place{file: s.file, line: n.line, lines: map[string]int{}}
+	var names []string
+	own := -1 // the field that is told its place
+	for i := range into.NumField() {
+		f := into.Type().Field(i)
+		if f.Type == place {
+			own = i
+			continue
+		}
+		name := f.Tag.Get("toml")
+		if name == "" {
+			continue
+		}
+		names = append(names, name)
+		if e := t.get(name); e != nil {
+			at.lines[name] = e.line
+			s.value(e, into.Field(i))
+		}
+	}
+	if own >= 0 {
+		into.Field(own).Set(reflect.ValueOf(at))
+	}
+	s.known(t, names...)
+}
+
+// value fills a field.
+func (s *strict) value(n *node, into reflect.Value) {
+	switch v := into.Addr().Interface().(type) {
+	case Valued:
+		switch n.value.(type) {
+		case string, bool, json.Number:
+			if err := v.SetValue(n.value); err != nil {
+				s.refuse(n, "it is not understood: "+n.path, err.Error())
+			}
+		default:
+			s.wrong(n, "one value", inQuotes)
+		}
+		return
+	case encoding.TextUnmarshaler:
+		if text, ok := n.value.(string); !ok {
+			s.wrong(n, "a string", inQuotes)
+		} else if err := v.UnmarshalText([]byte(text)); err != nil {
+			s.refuse(n, fmt.Sprintf("%s is %.60q", n.path, text), err.Error())
+		}
+		return
+	}
+	switch into.Kind() {
+	case reflect.String:
+		text := s.text(n)
+		if strings.ContainsAny(text, "\x00\r\n") {
+			s.refuse(n, n.path+" has a line break", "write one line of text")
+		}
+		into.SetString(text)
+	case reflect.Bool:
+		into.SetBool(s.flag(n))
+	case reflect.Int:
+		number, _ := n.value.(json.Number)
+		i, err := strconv.Atoi(number.String())
+		if err != nil {
+			s.wrong(n, "a whole number", "write it without quotes")
+		}
+		into.SetInt(int64(i))
+	case reflect.Struct:
+		s.table(n, into)
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		s.value(n, into.Elem())
+	case reflect.Map:
+		t := s.object(n)
+		into.Set(reflect.MakeMap(into.Type()))
+		for _, name := range t.names {
+			e := reflect.New(into.Type().Elem()).Elem()
+			s.value(t.get(name), e)
+			into.SetMapIndex(reflect.ValueOf(name), e)
+		}
+	case reflect.Slice:
+		list := s.list(n)
+		into.Set(reflect.MakeSlice(into.Type(), len(list), len(list)))
+		for i, e := range list {
+			s.value(e, into.Index(i))
+		}
+	default:
+		panic("config: Strict fills no " + into.Type().String())
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package daemon
+
+import "os/exec"
+
+// alone does nothing here.
+func alone(*exec.Cmd) (end func()) { return func() {} }

@@ -1,0 +1,263 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// mirror is a bare repository on this machine with the whole history of one
+// branch of a remote, so that the order of commits is known. One call at a time.
+//
+// It is there whole or not at all. Whatever git refuses to work on is thrown away
+// and cloned anew: nothing in it is ours alone.
+type mirror struct {
+	git    *git
+	dir    string
+	remote Remote
+	// limit is how long a fetch may take.
+	limit time.Duration
+	log   *slog.Logger
+}
+
+// tip is a branch of the remote, and the commit that it is at.
+type tip struct{ branch, commit string }
+
+// errNoBranch: the remote answers, and has no such branch. What is live stays so.
+var errNoBranch = errors.New("the remote has no such branch")
+
+// askLimit is how long a question may take, about a remote or the mirror.
+const askLimit = time.Minute
+
+// look asks the remote where a branch is; "" is the one that its HEAD names. It
+// leaves the mirror alone, so it may be called while that is read.
+func (m *mirror) look(ctx context.Context, branch string) (tip, error) {
+	args := []string{"ls-remote", "--symref", "--", m.remote.address, "HEAD"}
+	if branch != "" {
+		args = append(args, "refs/heads/"+branch)
+	}
+	out, err := m.git.run(ctx, min(askLimit, m.limit), m.remote.protocol, args...)
+	if err != nil {
+		return tip{}, fmt.Errorf("ask %s for its branches: %w", m.remote, err)
+	}
+	refs, head := map[string]string{}, ""
+	for line := range strings.Lines(out) {
+		value, name, _ := strings.Cut(strings.TrimRight(line, "\n"), "\t")
+		if target, ok := strings.CutPrefix(value, "ref: refs/heads/"); ok && name == "HEAD" {
+			head = target
+		} else if isCommit(value) {
+			refs[name] = value
+		}
+	}
+	if branch != "" {
+		if id := refs["refs/heads/"+branch]; id != "" {
+			return tip{branch, id}, nil
+		}
+		return tip{}, fmt.Errorf("%s has no branch %s (any more): %w; what is live stays live", m.remote, branch, errNoBranch)
+	}
+	switch id := refs["HEAD"]; {
+	case id == "":
+		return tip{}, fmt.Errorf("the HEAD of %s: %w; push one, or name another as branch", m.remote, errNoBranch)
+	case !validBranch(head):
+		return tip{}, fmt.Errorf("the HEAD of %s names no branch; name one, as branch", m.remote)
+	default:
+		return tip{head, id}, nil
+	}
+}
+
+func isCommit(id string) bool {
+	return (len(id) == 40 || len(id) == 64) && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// fetch brings the mirror to where the branch is, and returns the commit, which
+// may be newer than the tip. A branch that was forced elsewhere is followed.
+func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
+	if id, err := m.head(ctx, at.branch); err == nil && id == at.commit {
+		return id, nil
+	}
+	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
+		if err := m.clone(ctx, at.branch); err != nil {
+			return "", err
+		}
+		return m.head(ctx, at.branch)
+	}
+	ref := "refs/heads/" + at.branch
+	_, err := m.in(ctx, m.limit, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
+		"--", m.remote.address, ref+":"+ref)
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		if err := m.mend(ctx, err); err != nil {
+			return "", err
+		}
+		if err := m.clone(ctx, at.branch); err != nil {
+			return "", err
+		}
+	}
+	return m.head(ctx, at.branch)
+}
+
+// mend throws the mirror away if it is damaged, and else returns the error, which
+// is the remote's then.
+func (m *mirror) mend(ctx context.Context, cause error) error {
+	why := m.damage(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if why == "" {
+		return fmt.Errorf("fetch from %s: %w", m.remote, cause)
+	}
+	m.log.Warn("the mirror is damaged, so the repository is cloned anew", "because", why)
+	return m.discard()
+}
+
+func (m *mirror) discard() error {
+	if err := remove(m.dir); err != nil {
+		return fmt.Errorf("remove the mirror: %w", err)
+	}
+	return nil
+}
+
+// damage says what is wrong with the mirror, or "". A lock is a dead git's: no
+// other works here, and ours has ended.
+func (m *mirror) damage(ctx context.Context) string {
+	lock := ""
+	err := filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && filepath.Base(path) == "objects":
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".lock"):
+			lock = path
+			return fs.SkipAll
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err.Error()
+	case lock != "":
+		return "a git that was killed left " + filepath.Base(lock)
+	}
+	if _, err := m.in(ctx, m.limit, "fsck", "--connectivity-only", "--no-dangling", "--no-progress"); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// clone makes the mirror: beside its place, and then moved there.
+func (m *mirror) clone(ctx context.Context, branch string) error {
+	fresh := m.dir + ".new"
+	if err := remove(fresh); err != nil {
+		return fmt.Errorf("remove what is left of a clone: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(m.dir), 0o700); err != nil {
+		return err
+	}
+	_, err := m.git.run(ctx, m.limit, m.remote.protocol, "clone", "--quiet", "--bare", "--no-tags", "--single-branch", "--no-local", "--template=",
+		"--branch", branch, "--", m.remote.address, fresh)
+	if err != nil {
+		return errors.Join(fmt.Errorf("clone %s: %w", m.remote, err), remove(fresh))
+	}
+	if err := os.Rename(fresh, m.dir); err != nil {
+		return fmt.Errorf("put the mirror in place: %w", err)
+	}
+	return nil
+}
+
+// in runs git in the mirror.
+func (m *mirror) in(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	return m.git.run(ctx, limit, m.remote.protocol, append([]string{"--git-dir=" + m.dir}, args...)...)
+}
+
+// head is where the mirror's branch is.
+func (m *mirror) head(ctx context.Context, branch string) (string, error) {
+	out, err := m.in(ctx, askLimit, "rev-parse", "--verify", "--quiet", "--end-of-options", "refs/heads/"+branch+"^{commit}")
+	id := strings.TrimSpace(out)
+	if err == nil && !isCommit(id) {
+		err = fmt.Errorf("git rev-parse: it printed %.80q", id)
+	}
+	return id, err
+}
+
+// has reports whether the mirror has a commit.
+func (m *mirror) has(ctx context.Context, commit string) bool {
+	if commit == "" {
+		return false
+	}
+	_, err := m.in(ctx, askLimit, "cat-file", "-e", commit+"^{commit}")
+	return err == nil
+}
+
+// keptRefs are those of commits that were deployed: a branch that is forced
+// elsewhere must not make them unknown, for then nobody could tell which is newer.
+const keptRefs = "refs/kv-sync/"
+
+// keep has the mirror keep some commits, whatever becomes of the branch, and no
+// others; then it tidies up, within bounds.
+func (m *mirror) keep(ctx context.Context, commits []string) error {
+	out, err := m.in(ctx, askLimit, "for-each-ref", "--format=%(refname)", keptRefs)
+	if err != nil {
+		return err
+	}
+	before := map[string]bool{}
+	for name := range strings.Lines(out) {
+		before[strings.TrimPrefix(strings.TrimSpace(name), keptRefs)] = true
+	}
+	for _, id := range commits {
+		if !before[id] && isCommit(id) && m.has(ctx, id) {
+			if _, err := m.in(ctx, askLimit, "update-ref", keptRefs+id, id); err != nil {
+				return err
+			}
+		}
+		delete(before, id)
+	}
+	for id := range before {
+		if _, err := m.in(ctx, askLimit, "update-ref", "-d", keptRefs+id); err != nil {
+			return err
+		}
+	}
+	_, err = m.in(ctx, m.limit, "-c", "gc.auto=2000", "-c", "gc.autoPackLimit=20", "-c", "gc.pruneExpire=1.day.ago", "-c", "gc.writeCommitGraph=false",
+		"-c", "pack.threads=1", "-c", "pack.windowMemory=32m", "-c", "pack.deltaCacheSize=32m", "-c", "core.packedGitLimit=128m", "gc", "--auto", "--quiet")
+	return err
+}
+
+// checkout makes a work tree of a commit where none is left, with a repository of
+// its own: a build that asks git is answered, and what it changes there is not
+// the mirror.
+func (m *mirror) checkout(ctx context.Context, commit, tree string) error {
+	if err := remove(tree); err != nil {
+		return fmt.Errorf("remove the last work tree: %w", err)
+	}
+	_, err := m.git.run(ctx, m.limit, "file", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=", "--", m.dir, tree)
+	if err == nil {
+		_, err = m.git.run(ctx, m.limit, m.remote.protocol, "-C", tree, "checkout", "--quiet", "--force", "--detach", commit, "--")
+	}
+	if err != nil {
+		return fmt.Errorf("check out commit %.12s: %w", commit, err)
+	}
+	return nil
+}
+
+// remove removes a folder, and folders in it that a build has made read-only.
+func remove(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
