@@ -1,0 +1,197 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/term"
+)
+
+type daemonCommand struct {
+	Config  string `help:"The configuration (default: kv-sync-daemon.toml here, then /etc/kv-sync/daemon.toml)." placeholder:"FILE"`
+	Check   bool   `help:"Only check the configuration, and list the sites."`
+	Verbose bool   `short:"v" help:"Log also what was chosen, and why."`
+}
+
+// Run keeps sites as their branches are, until Ctrl-C or SIGTERM.
+func (c *daemonCommand) Run(ctx context.Context, s streams) error {
+	cfg, err := daemon.LoadConfig(c.file(), s.getenv)
+	if err != nil {
+		return &app.UsageError{Err: err}
+	}
+	if c.Check {
+		printSites(s, cfg)
+		return nil
+	}
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+	environ := os.Environ()
+	hideCredentials(environ)
+	watch := newWatch(cfg)
+	d, err := daemon.Open(cfg, daemon.Options{Environ: environ, Log: log, Observer: watch.observer()})
+	if err != nil {
+		return &app.UsageError{Err: err}
+	}
+	defer d.Close()
+	handlers, err := watch.handlers(cfg, d, log)
+	if err != nil {
+		return &app.UsageError{Err: err}
+	}
+	servers, err := listen(ctx, handlers, log)
+	if err != nil {
+		return &app.UsageError{Err: err}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	servers.serve(stop)
+	notify(s.getenv, "READY=1")
+	log.Info("ready", "sites", len(cfg.Sites), "state", cfg.State)
+	d.Run(ctx)
+	notify(s.getenv, "STOPPING=1")
+	err = servers.close()
+	log.Info("stopped")
+	return err
+}
+
+// file is the configuration that counts.
+func (c *daemonCommand) file() string {
+	if c.Config != "" {
+		return c.Config
+	}
+	for _, name := range daemon.ConfigFiles {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+	}
+	return daemon.ConfigFiles[0]
+}
+
+// printSites says what is kept.
+func printSites(s streams, cfg *daemon.Config) {
+	for i := range cfg.Sites {
+		site := &cfg.Sites[i]
+		what := ""
+		if site.Project != "" {
+			what = " (project " + site.Project + ")"
+		}
+		fmt.Fprintf(s.out, "%s%s: branch %s of %s\n", site.Name, what, cmp.Or(site.Branch, "HEAD"), term.Visible(site.Remote.String()))
+		switch b := site.Build; {
+		case b.Own:
+			fmt.Fprintln(s.out, "  builds what the repository says")
+		case b.Line != "":
+			fmt.Fprintf(s.out, "  builds: %s\n", term.Visible(b.Line))
+		}
+	}
+}
+
+// hideCredentials takes Cloudflare's out of this process's environment: whatever
+// it starts, by whatever room, has them not.
+func hideCredentials(environ []string) {
+	for _, pair := range environ {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+// mount is a handler and the address that it alone is served at.
+type mount struct {
+	name, address string
+	handler       http.Handler
+	// body is how long a request may take to arrive.
+	body time.Duration
+}
+
+// servers are the daemon's listeners, each by itself: what one is asked for, no
+// other answers.
+type servers struct {
+	log  *slog.Logger
+	list []*http.Server
+	on   []net.Listener
+	done sync.WaitGroup
+	mu   sync.Mutex
+	err  error
+}
+
+// listen opens all addresses, or none.
+func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, error) {
+	s := &servers{log: log}
+	for _, m := range mounts {
+		if m.address == "" {
+			continue
+		}
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.address)
+		if err != nil {
+			for _, open := range s.on {
+				_ = open.Close()
+			}
+			return nil, fmt.Errorf("listen for %s: %w; name another address, under [listen]", m.name, err)
+		}
+		log.Info("listening", "for", m.name, "address", l.Addr().String())
+		s.on = append(s.on, l)
+		s.list = append(s.list, &http.Server{
+			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.body, WriteTimeout: 2 * time.Minute, IdleTimeout: time.Minute,
+			MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		})
+	}
+	return s, nil
+}
+
+// serve answers; one listener that fails ends them all.
+func (s *servers) serve(failed func()) {
+	for i, server := range s.list {
+		s.done.Go(func() {
+			if err := server.Serve(s.on[i]); !errors.Is(err, http.ErrServerClosed) {
+				s.mu.Lock()
+				s.err = errors.Join(s.err, err)
+				s.mu.Unlock()
+				failed()
+			}
+		})
+	}
+}
+
+// close lets requests under way end, for some seconds.
+func (s *servers) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, server := range s.list {
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+	s.done.Wait()
+	return s.err
+}
+
+// notify tells systemd how far this process is, where it is to be told.
+func notify(getenv func(string) string, state string) {
+	name := getenv("NOTIFY_SOCKET")
+	if name == "" {
+		return
+	}
+	if name[0] == '@' {
+		name = "\x00" + name[1:]
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		return // it then thinks that we are still starting, and says so
+	}
+	_, _ = conn.Write([]byte(state))
+	_ = conn.Close()
+}
