@@ -16,6 +16,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/admin"
+	"github.com/kv-sync/kv-sync/internal/daemon/metrics"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
@@ -42,17 +45,17 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	environ := os.Environ()
 	hideCredentials(environ)
-	watch := newWatch(cfg)
-	d, err := daemon.Open(cfg, daemon.Options{Environ: environ, Log: log, Observer: watch.observer()})
+	counts := metrics.New(versionText(), cfg.Names()...)
+	d, err := daemon.Open(cfg, daemon.Options{Environ: environ, Log: log, Observer: counts})
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}
 	defer d.Close()
-	handlers, err := watch.handlers(cfg, d, log)
+	mounts, err := mountsOf(cfg, d, counts, log)
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}
-	servers, err := listen(ctx, handlers, log)
+	servers, err := listen(ctx, mounts, log)
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}
@@ -109,12 +112,60 @@ func hideCredentials(environ []string) {
 	}
 }
 
+// mountsOf are the daemon's handlers, those that somebody wants to be listened for.
+func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log *slog.Logger) ([]mount, error) {
+	var out []mount
+	if at := cfg.Listen.Webhooks; at != "" {
+		h, err := webhook.New(webhook.Options{
+			Hooks: hooksOf(cfg), Deliveries: d.Deliveries(), Observe: counts.Delivered, Log: log,
+			Accept: func(_ context.Context, p webhook.Push) (known bool, err error) {
+				return d.Pushed(p.Of, p.Branch()), nil
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, mount{"webhooks", at, h, time.Minute})
+	}
+	if at := cfg.Listen.Admin; at != "" {
+		h, err := admin.New(admin.Options{Sites: d, User: cfg.Admin.User, Password: cfg.Admin.Password, Hosts: cfg.Admin.Hosts, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, mount{"the admin page", at, h, time.Hour}) // a rollback waits for a build
+	}
+	if at := cfg.Listen.Metrics; at != "" {
+		out = append(out, mount{"metrics", at, counts.Handler(d, d.Healthy), time.Minute})
+	}
+	return out, nil
+}
+
+// hooksOf are the addresses of webhooks: one for each forge that has a secret, at
+// which every site's may be told of, and for a site with a secret of its own one
+// for each forge, at which that site's alone may.
+func hooksOf(cfg *daemon.Config) []webhook.Hook {
+	var out []webhook.Hook
+	for _, forge := range webhook.Forges {
+		if w, ok := cfg.Webhook[string(forge)]; ok {
+			out = append(out, webhook.Hook{Path: "/" + string(forge), Forge: forge, Secrets: []string{w.Secret.Reveal()}})
+		}
+		for i := range cfg.Sites {
+			if s := &cfg.Sites[i]; s.Secret != "" {
+				out = append(out, webhook.Hook{
+					Path: "/" + string(forge) + "/" + s.Name, Forge: forge, Secrets: []string{s.Secret.Reveal()}, Remotes: []string{s.Remote.String()},
+				})
+			}
+		}
+	}
+	return out
+}
+
 // mount is a handler and the address that it alone is served at.
 type mount struct {
 	name, address string
 	handler       http.Handler
-	// body is how long a request may take to arrive.
-	body time.Duration
+	// answer is how long an answer may take.
+	answer time.Duration
 }
 
 // servers are the daemon's listeners, each by itself: what one is asked for, no
@@ -145,7 +196,7 @@ func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, er
 		log.Info("listening", "for", m.name, "address", l.Addr().String())
 		s.on = append(s.on, l)
 		s.list = append(s.list, &http.Server{
-			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.body, WriteTimeout: 2 * time.Minute, IdleTimeout: time.Minute,
+			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.answer, WriteTimeout: m.answer, IdleTimeout: time.Minute,
 			MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		})
 	}

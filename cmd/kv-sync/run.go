@@ -40,6 +40,7 @@ type commandLine struct {
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine as it is, while you work on it."`
+	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Keep sites as their branches are, wherever their git lives."`
 	Hook     hookCommand     `cmd:"" group:"machine" help:"Check pushes before they leave (git pre-push hook)."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }

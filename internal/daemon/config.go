@@ -372,6 +372,15 @@ func (c *Config) secrets(getenv func(string) string) []string {
 	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
 }
 
+// Names lists the sites.
+func (c *Config) Names() []string {
+	var out []string
+	for i := range c.Sites {
+		out = append(out, c.Sites[i].Name)
+	}
+	return out
+}
+
 // fingerprint names all that decides, beside the commit, what is deployed where.
 // A site whose fingerprint changed is deployed again.
 func (s *Site) fingerprint(account string) string {

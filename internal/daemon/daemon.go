@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -91,6 +92,7 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 			err = errors.Join(err, d.lock.Close())
 		}
 	}()
+	sweep(cfg.State)
 	if d.heard, err = openDeliveries(filepath.Join(cfg.State, "deliveries")); err != nil {
 		return nil, err
 	}
@@ -108,6 +110,14 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 		d.lanes = append(d.lanes, l)
 	}
 	return d, nil
+}
+
+// sweep removes files that a daemon that was killed was writing.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, wholefile.TempPrefix+"*"))
+	for _, name := range left {
+		_ = os.Remove(name)
+	}
 }
 
 // redactor takes secrets out of a text. One that is too short to be one would
@@ -152,7 +162,7 @@ func (d *Daemon) Deliveries() *Deliveries { return d.heard }
 // Healthy says why the daemon cannot work, or nil: whether its state folder can be
 // written to.
 func (d *Daemon) Healthy() error {
-	if err := replace(filepath.Join(d.cfg.State, "healthy"), nil); err != nil {
+	if err := wholefile.Write(filepath.Join(d.cfg.State, "healthy"), nil, 0o600); err != nil {
 		return fmt.Errorf("the state folder cannot be written to: %w", err)
 	}
 	return nil

@@ -84,13 +84,15 @@ func (d *Daemon) newLane(site *Site) (*lane, error) {
 		fingerprint: site.fingerprint(d.env["CLOUDFLARE_ACCOUNT_ID"]), asked: make(chan struct{}, 1),
 	}
 	l.empty = filepath.Join(l.dir, "empty")
-	if err := os.MkdirAll(l.empty, 0o700); err != nil {
+	// The code's bundler wants the folder that it begins in to be there.
+	if err := os.MkdirAll(filepath.Join(l.empty, filepath.FromSlash(site.Root)), 0o700); err != nil {
 		return nil, err
 	}
 	l.mirror = &mirror{
 		git: newGit(d.opt.Environ, d.secrets, d.redact), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
 		limit: time.Duration(d.cfg.FetchTimeout), log: l.log,
 	}
+	sweep(l.dir)
 	var err error
 	if l.saved, err = loadState(l.file(), l.log); err != nil {
 		return nil, err
@@ -190,7 +192,9 @@ func (l *lane) enter(p Phase, problem string) {
 		}
 		l.since = l.restSince
 	case PhaseBuild, PhaseDeploy, PhaseRollback:
-		l.rest = ""
+		l.rest, l.next = "", time.Time{}
+	case PhaseFetch:
+		l.next = time.Time{}
 	}
 	l.problem = l.d.redact(problem)
 }

@@ -147,7 +147,7 @@ func (m *mirror) damage(ctx context.Context) string {
 	case lock != "":
 		return "a git that was killed left " + filepath.Base(lock)
 	}
-	if _, err := m.in(ctx, m.limit, "fsck", "--connectivity-only", "--no-dangling", "--no-progress"); err != nil {
+	if _, err := m.in(ctx, m.limit, "fsck", "--no-dangling", "--no-progress"); err != nil {
 		return err.Error()
 	}
 	return ""

@@ -54,7 +54,7 @@ func (l *lane) begin(r Run) error {
 
 // describe reads what a commit says of itself; what it does not say is "".
 func (l *lane) describe(ctx context.Context, commit string) (subject, author string) {
-	c, err := source.OpenCommit(ctx, source.Options{WorkDir: l.mirror.dir, Revision: commit, Getenv: l.getenv})
+	c, err := source.OpenCommit(ctx, source.Options{WorkDir: l.empty, Revision: commit, Getenv: l.getenv})
 	if err != nil {
 		return "", ""
 	}
@@ -121,7 +121,9 @@ func (l *lane) stopped(ctx context.Context, r Run, err error) {
 	case f.Kind == app.KindRefused || f.Kind == app.KindGuard || f.Kind == app.KindUsage:
 		settle(OutcomeRefused, PhaseRefused)
 	case f.Kind == app.KindUnexpected:
-		l.mend(ctx)
+		if l.state().Failures < 2 { // it reads all of the mirror
+			l.mend(ctx)
+		}
 		l.retry(r, false)
 	default:
 		l.retry(r, f.Kind == app.KindQuota)

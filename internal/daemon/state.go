@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
 // stateFormat changes when an older daemon would misread the file.
@@ -138,35 +139,8 @@ func (s *state) save(file string) error {
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
-	if err := replace(file, data); err != nil {
+	if err := wholefile.WriteDurable(file, data, 0o600); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
-}
-
-// replace writes a file beside its name, has it on the disk, and renames it.
-func replace(file string, data []byte) error {
-	f, err := os.OpenFile(file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	_ = dir.Sync() // not every file system can
-	return dir.Close()
 }
