@@ -42,18 +42,18 @@ type Options struct {
 
 // Daemon keeps sites as their branches are. Its methods are safe for concurrent use.
 type Daemon struct {
-	cfg      *Config
-	opt      Options
-	env      map[string]string
-	secrets  []string
-	redact   func(string) string
-	lock     io.Closer
-	shared   *app.Shared
-	heard    *Deliveries
-	lanes    []*lane
-	deploys  chan struct{} // a place for each site that is built or deployed
-	fetches  chan struct{} // a place for each that is fetched
-	stopping chan struct{} // closed when Run ends
+	cfg     *Config
+	opt     Options
+	env     map[string]string
+	secrets []string
+	redact  func(string) string
+	lock    io.Closer
+	shared  *app.Shared
+	heard   *Deliveries
+	lanes   []*lane
+	deploys chan struct{} // a place for each site that is built or deployed
+	fetches chan struct{} // a place for each that is fetched
+	ended   chan struct{} // closed when Run has ended
 }
 
 var _ Sites = (*Daemon)(nil)
@@ -72,7 +72,7 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	}
 	opt.FirstRetry = cmp.Or(opt.FirstRetry, 2*time.Second)
 	d := &Daemon{
-		cfg: cfg, opt: opt, env: map[string]string{}, shared: app.NewShared(), stopping: make(chan struct{}),
+		cfg: cfg, opt: opt, env: map[string]string{}, shared: app.NewShared(), ended: make(chan struct{}),
 		deploys: make(chan struct{}, cfg.Parallel), fetches: make(chan struct{}, 4*cfg.Parallel),
 	}
 	for _, pair := range opt.Environ {
@@ -145,9 +145,8 @@ func (d *Daemon) Run(ctx context.Context) {
 	for _, l := range d.lanes {
 		lanes.Go(func() { l.run(ctx) })
 	}
-	<-ctx.Done()
-	close(d.stopping)
 	lanes.Wait()
+	close(d.ended)
 }
 
 // Close gives the state folder back.
@@ -248,13 +247,12 @@ func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) e
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-d.stopping:
+	case <-d.ended:
 	}
 	select {
 	case err := <-r.done: // it was under way
 		return err
-	case <-time.After(time.Minute):
-	case <-ctx.Done():
+	default:
 	}
 	return fmt.Errorf("roll %s back: %w", name, ErrStopped)
 }

@@ -293,3 +293,23 @@ func switches(requests []platform.RequestInfo) (n int) {
 	}
 	return n
 }
+
+// importStream makes commits in one go, and writes their ids to marks.
+func importStream(t *testing.T, dir, stream, marks string) {
+	t.Helper()
+	cmd := exec.Command("git", "fast-import", "--quiet", "--force", "--export-marks="+marks)
+	cmd.Dir = dir
+	cmd.Stdin = strings.NewReader(stream)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git fast-import: %v\n%s", err, out)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,210 @@
+package daemon_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/daemon"
+)
+
+// Where the daemon's configuration allows no build, nothing in a repository makes
+// it run anything, nor read a file of this machine.
+func TestNothingIsRunUnasked(t *testing.T) {
+	t.Parallel()
+	o, outside := newOrigin(t), t.TempDir()
+	ran := filepath.Join(outside, "ran")
+	touch := "touch " + ran
+	fill(t, outside, map[string]string{"token.txt": "very-secret-token"})
+	r := start(t, quiet+siteOf(o))
+	one := o.push(map[string]string{
+		"wrangler.toml": "name = \"x\"\nmain = \"worker.js\"\n[build]\ncommand = \"" + touch + "\"\n[assets]\ndirectory = \"public\"\nbinding = \"ASSETS\"\n",
+		"worker.js":     "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }",
+		"package.json":  `{"name":"x","scripts":{"build":"` + touch + `","install":"` + touch + `"}}`,
+		".githooks/x":   touch, ".gitattributes": "* filter=x\n", ".gitmodules": "[submodule \"x\"]\n\tpath = x\n\turl = ext::" + touch + "\n",
+	})
+	r.look("push")
+	r.awaitLive(one)
+	for name, files := range map[string]map[string]string{
+		"a build in kv-sync.toml": {"kv-sync.toml": "build = \"" + touch + "\"\n"},
+		"the layout that builds":  {"kv-sync.toml": "layout = \"kv-assets\"\nbuild = \"" + touch + "\"\n"},
+		"a file of this machine":  {"kv-sync.toml": "", "worker.js": "import t from '" + filepath.Join(outside, "token.txt") + "'; export default { fetch() { return new Response(t) } }"},
+		"a file above":            {"worker.js": "import t from '../../../../../../../../.." + filepath.Join(outside, "token.txt") + "'; export default { fetch() { return new Response(t) } }"},
+	} {
+		head := o.push(files)
+		r.look("push")
+		s := r.await("blog", name, func(s daemon.Status) bool { return s.Head == head && s.Phase == daemon.PhaseRefused })
+		if strings.Contains(s.Problem, "very-secret") {
+			t.Errorf("%s: %s", name, s.Problem)
+		}
+	}
+	if err := os.Symlink(filepath.Join(outside, "token.txt"), filepath.Join(o.dir, "public", "leak.txt")); err != nil {
+		t.Fatal(err)
+	}
+	head := o.push(map[string]string{"worker.js": "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }"})
+	r.look("push")
+	r.await("blog", "a symlink", func(s daemon.Status) bool { return s.Head == head && s.Phase == daemon.PhaseRefused })
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("something was run")
+	}
+}
+
+// A site that may be built is built from a checkout of the commit, without any
+// secret, and is deployed as that commit.
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(map[string]string{"src/page": "built 1"})
+	secrets := t.TempDir()
+	fill(t, secrets, map[string]string{"hook": "hook-secret-value\n", "token": "site-token-value\n"})
+	conf := quiet + "[webhook.github]\nsecret-file = \"" + secrets + "/hook\"\n" + siteOf(o, `dir = "dist"`,
+		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; git log -1 --format=%s"`)
+	r := newRig(t, conf)
+	r.env = append(r.env, "PLAIN=is-seen", "HIDDEN=hook-secret-value", "GIT_DIR=/nowhere")
+	r.start()
+	s := r.awaitLive(one)
+	if s.Runs[0].Subject != "change 1" || s.Runs[0].Added != 1 {
+		t.Errorf("%+v", s.Runs[0])
+	}
+	log, err := os.ReadFile(filepath.Join(r.state, "sites/blog/build.log"))
+	text := string(log)
+	if err != nil || !strings.Contains(text, "PLAIN=is-seen") || !strings.Contains(text, "say-***") || !strings.Contains(text, "change 1") {
+		t.Errorf("%v: %s", err, text)
+	}
+	for _, secret := range []string{"hook-secret-value", r.p.Token, "CLOUDFLARE", "GIT_DIR"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the build saw %s", secret)
+		}
+	}
+	if past := r.past("blog"); past[0].Commit != one || past[0].Record.Subject != "change 1" {
+		t.Errorf("%+v", past[0])
+	}
+
+	// It is held to the order of commits, and to a rollback.
+	two := o.push(map[string]string{"src/page": "built 2"})
+	r.look("push")
+	r.awaitLive(two)
+	if err := r.Rollback(t.Context(), "blog", r.past("blog")[1].ID, "grace"); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	r.start()
+	r.awaitPhase(daemon.PhaseHeld)
+	if past := r.past("blog"); past[0].Commit != one {
+		t.Errorf("%+v", past[0])
+	}
+}
+
+// A build that fails changes nothing and is not repeated until the branch moves,
+// or a person asks.
+func TestBuildThatFails(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	count := filepath.Join(t.TempDir(), "count")
+	r := start(t, quiet+siteOf(o, `build = "echo x >> `+count+`; test ! -e broken || { echo what is wrong; exit 3; }"`))
+	r.awaitLive(one)
+	o.push(map[string]string{"broken": ""})
+	r.look("push")
+	s := r.awaitPhase(daemon.PhaseRefused)
+	if s.Live != one || !strings.Contains(s.Problem, "what is wrong") || !strings.Contains(s.Problem, "exit status 3") {
+		t.Errorf("%+v", s)
+	}
+	r.settled()
+	builds := func() int {
+		b, _ := os.ReadFile(count)
+		return len(b) / 2
+	}
+	if n := builds(); n != 2 {
+		t.Errorf("%d builds", n)
+	}
+	r.look("grace")
+	r.await("blog", "a third build", func(s daemon.Status) bool { return builds() == 3 && s.Phase == daemon.PhaseRefused })
+	if err := os.Remove(filepath.Join(o.dir, "broken")); err != nil {
+		t.Fatal(err)
+	}
+	three := o.push(nil)
+	r.look("push")
+	r.awaitLive(three)
+}
+
+// A build that hangs is ended when its time is up, and at once for a newer commit
+// or when the daemon stops.
+func TestBuildThatHangs(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	o.push(map[string]string{"hang": ""})
+	r := start(t, quiet+siteOf(o, `build = "test ! -e hang || { echo hanging; sleep 600; }"`, `build-timeout = "1s"`))
+	if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, "ended after 1s") || s.Live != "" {
+		t.Errorf("%+v", s)
+	}
+	r.stop()
+	r.conf = strings.ReplaceAll(r.conf, `"1s"`, `"1h"`)
+	r.start()
+	hanging := func() {
+		t.Helper()
+		r.await("blog", "the build", func(s daemon.Status) bool {
+			b, _ := os.ReadFile(filepath.Join(r.state, "sites/blog/build.log"))
+			return s.Phase == daemon.PhaseBuild && strings.Contains(string(b), "hanging")
+		})
+	}
+	hanging()
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("to stop took %s", took)
+	}
+	r.start()
+	hanging()
+	if err := os.Remove(filepath.Join(o.dir, "hang")); err != nil {
+		t.Fatal(err)
+	}
+	two := o.push(nil)
+	r.look("push")
+	s := r.awaitLive(two)
+	if s.Runs[1].Outcome != daemon.OutcomeInterrupted || !strings.Contains(s.Runs[1].Problem, "newer commit") {
+		t.Errorf("%+v", s.Runs[1])
+	}
+}
+
+// What the repository names as its build is run where that is allowed.
+func TestOwnBuild(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	o.push(nil)
+	r := start(t, quiet+siteOf(o, "build = true"))
+	if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, "names no build") {
+		t.Errorf("%+v", s)
+	}
+	two := o.push(map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir made && echo a > made/a.html\"\n"})
+	r.look("push")
+	if s := r.awaitLive(two); s.Runs[0].Added != 1 {
+		t.Errorf("%+v", s.Runs[0])
+	}
+	// A checkout is made anew each time, whatever the last build has left there.
+	three := o.push(map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir -p made/sub && echo a > made/a.html && echo b > made/sub/b.html && chmod 500 made/sub\"\n"})
+	r.look("push")
+	r.awaitLive(three)
+	four := o.push(nil)
+	r.look("push")
+	r.awaitLive(four)
+}
+
+// In the layout kv-assets the build comes after the upload, with the index; the
+// operator's command is that build.
+func TestBuildWithIndex(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	files := map[string]string{
+		"kv-sync.toml":  "layout = \"kv-assets\"\nworker = \"out/worker.js\"\ndirectory = \"public\"\n",
+		"wrangler.toml": "name = \"x\"\n[[rules]]\ntype = \"Data\"\nglobs = [\"**/*.bin\"]\n",
+	}
+	one := o.push(files)
+	r := start(t, quiet+siteOf(o, `build = "mkdir -p out && cp data/assets.bin out/ && echo 'import index from \"./assets.bin\"; export default { fetch() { return new Response(index.byteLength) } }' > out/worker.js"`))
+	r.awaitLive(one)
+	two := o.push(nil)
+	r.look("push")
+	r.awaitLive(two)
+}

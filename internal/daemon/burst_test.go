@@ -1,0 +1,121 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
+)
+
+// TestBurst: a thousand webhooks over twenty sites, each after a push of its own,
+// while deploys run. None is lost: the last commit of each site is live. A site
+// has one deploy at a time, and far fewer than it has webhooks.
+func TestBurst(t *testing.T) {
+	const sites, pushes, secret = 20, 50, "burst-secret"
+	origins := make([]*origin, sites)
+	ids := make([][]string, sites)
+	conf := quiet + "parallel = 4\n"
+	for i := range origins {
+		origins[i] = newOrigin(t)
+		one := origins[i].push(nil)
+		ids[i] = append(ids[i], one)
+		// Commits are made in one go: what is measured is not git.
+		var stream strings.Builder
+		for n := range pushes {
+			page := fmt.Sprintf("site %d push %d", i, n)
+			from := ""
+			if n == 0 {
+				from = "from " + one + "\n"
+			}
+			fmt.Fprintf(&stream, "commit refs/heads/main\nmark :%d\ncommitter Ada <a@b> %d +0000\ndata 4\npush%sM 100644 inline public/index.html\ndata %d\n%s\n",
+				n+1, 1800000000+n, "\n"+from, len(page), page)
+		}
+		marks := filepath.Join(t.TempDir(), "marks")
+		importStream(t, origins[i].dir, stream.String(), marks)
+		for line := range strings.Lines(readFile(t, marks)) {
+			_, id, _ := strings.Cut(strings.TrimSpace(line), " ")
+			ids[i] = append(ids[i], id)
+		}
+		origins[i].git(origins[i].dir, "push", "-q", origins[i].bare, "main:refs/heads/all")
+		conf += fmt.Sprintf("[[site]]\nname = \"site-%d\"\nremote = %q\nbranch = \"main\"\n", i, origins[i].bare)
+	}
+	r := start(t, conf)
+	handler, err := webhook.New(webhook.Options{
+		Hooks:  []webhook.Hook{{Path: "/github", Forge: webhook.GitHub, Secrets: []string{secret}}},
+		Accept: func(_ context.Context, p webhook.Push) (bool, error) { return r.Pushed(p.Of, p.Branch()), nil }, Deliveries: r.Deliveries(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+
+	var senders sync.WaitGroup
+	for i, o := range origins {
+		senders.Go(func() {
+			for n := 1; n <= pushes; n++ {
+				o.git(o.bare, "update-ref", "refs/heads/main", ids[i][n])
+				body := fmt.Sprintf(`{"ref":"refs/heads/main","after":%q,"repository":{"clone_url":"file://%s"}}`, ids[i][n], o.bare)
+				mac := hmac.New(sha256.New, []byte(secret))
+				mac.Write([]byte(body))
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github", bytes.NewBufferString(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("X-GitHub-Event", "push")
+				req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("%d-%d", i, n))
+				req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+				res, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = res.Body.Close()
+				if res.StatusCode != http.StatusAccepted {
+					t.Errorf("site %d, push %d: %s", i, n, res.Status)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	total := 0
+	for i := range origins {
+		name := fmt.Sprintf("site-%d", i)
+		last := ids[i][pushes]
+		r.await(name, "the last commit", func(s daemon.Status) bool { return s.Live == last && s.Phase == daemon.PhaseIdle })
+		past := r.past(name)
+		if past[0].Commit != last {
+			t.Errorf("%s: live is %s, the last is %s", name, past[0].Commit, last)
+		}
+		var end time.Time
+		commits := map[string]bool{}
+		for _, run := range r.seen.of(name) {
+			if run.Started.Before(end) {
+				t.Errorf("%s: two runs at once: %+v", name, r.seen.of(name))
+			}
+			if commits[run.Commit] {
+				t.Errorf("%s: %s was deployed twice", name, run.Commit)
+			}
+			end, commits[run.Commit] = run.Started.Add(run.Duration), true
+		}
+		total += len(r.seen.of(name))
+	}
+	if total > sites*pushes/2 {
+		t.Errorf("%d runs for %d webhooks", total, sites*pushes)
+	}
+	t.Logf("%d webhooks, %d runs", sites*pushes, total)
+}
