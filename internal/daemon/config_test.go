@@ -1,0 +1,179 @@
+package daemon_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/daemon"
+)
+
+func load(t *testing.T, text string, env map[string]string) (*daemon.Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n", "two": "a\nb\n"})
+	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] })
+}
+
+func TestConfig(t *testing.T) {
+	c, err := load(t, `
+state = "here"
+poll = "5m"
+parallel = 2
+[listen]
+webhooks = "127.0.0.1:8790"
+admin = "127.0.0.1:8791"
+[admin]
+user = "ada"
+password-file = "secret"
+[webhook.gitlab]
+secret-env = "HOOK"
+[[site]]
+name = "blog"
+remote = "git@example.com:me/blog.git"
+token-file = "secret"
+root = "sites/blog/"
+poll = "0"
+build = true
+[[site]]
+name = "shop"
+project = "tides"
+remote = "https://ada@example.com/shop.git"
+build = "npm ci && npm run build"
+`, map[string]string{"HOOK": "s3cret-of-env", "CLOUDFLARE_API_TOKEN": "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	blog, shop := c.Sites[0], c.Sites[1]
+	if filepath.Base(c.State) != "here" || !filepath.IsAbs(c.State) || c.Webhook["gitlab"].Secret.Reveal() != "s3cret-of-env" || c.Admin.Password.Reveal() != "s3cret-in-a-file" {
+		t.Errorf("%+v", c)
+	}
+	if blog.Token.Reveal() != "s3cret-in-a-file" || blog.Root != "sites/blog" || *blog.Poll != 0 || !blog.Build.Own || blog.Remote.String() != "example.com:me/blog.git" {
+		t.Errorf("%+v", blog)
+	}
+	if time.Duration(*shop.Poll) != 5*time.Minute || shop.Build.Line != "npm ci && npm run build" || shop.Remote.String() != "https://example.com/shop.git" {
+		t.Errorf("%+v", shop)
+	}
+	if text := fmt.Sprintf("%+v %#v", c, c); strings.Contains(text, "s3cret") {
+		t.Error("the configuration prints its secrets")
+	}
+}
+
+// Every mistake is told with its line, all of them at once, and no secret.
+func TestConfigMistakes(t *testing.T) {
+	const site = "[[site]]\nname = \"blog\"\nremote = \"/r\"\n"
+	for text, want := range map[string]string{
+		"":                                "there is no site",
+		"[[site]]\nname = \"blog\"\n":     ":1: the site has no remote",
+		site + "nme = \"x\"\n":            `:4: site[0].nme is not understood; did you mean "name"?`,
+		"pol = \"1m\"\n" + site:           `:1: pol is not understood; did you mean "poll"?`,
+		"poll = 60\n" + site:              ":1: poll is a number, not a string",
+		"poll = \"1ms\"\n" + site:         `:1: poll is "1ms"; write a time`,
+		"parallel = 0\n" + site:           ":1: parallel is 0",
+		"parallel = \"4\"\n" + site:       ":1: parallel is a string, not a whole number",
+		"memory = \"1KiB\"\n" + site:      ":1: memory is",
+		"fetch-timeout = \"0\"\n" + site:  ":1: a fetch without a limit",
+		"x = [\n":                         ":1",
+		site + "branch = \"--x\"\n":       ":4: the branch is",
+		site + "branch = \"a..b\"\n":      ":4: the branch is",
+		site + "root = \"../x\"\n":        `:4: root is "../x"`,
+		site + "dir = \"/etc\"\n":         `:4: dir is "/etc"`,
+		site + "account-id = \"a/b\"\n":   ":4: account-id is",
+		site + "build = 7\n":              ":4: it is not understood: site[0].build",
+		site + "build = \"a\\nb\"\n":      ":4: it is not understood: site[0].build",
+		site + "token-file = \"none\"\n":  ":4: open ",
+		site + "token-file = \"empty\"\n": ":4: empty holds no line",
+		site + "token-file = \"two\"\n":   ":4: two holds no line of text, or more than one",
+		site + "token-env = \"NONE\"\n":   `:4: the variable "NONE" is empty`,
+		site + site:                       ":5: blog is there twice",
+		"[listen]\nadmin = \"8791\"\n[admin]\nuser=\"a\"\npassword-file=\"secret\"\n" + site:                                 `:2: admin is "8791"`,
+		"[listen]\nadmin = \"127.0.0.1:1\"\n" + site:                                                                         "the admin page has no password",
+		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" + site:                                                                      ":2: webhooks are listened for, and nothing says",
+		"[listen]\nwebhooks = \"127.0.0.1:1\"\nmetrics = \"127.0.0.1:1\"\n[webhook.github]\nsecret-file=\"secret\"\n" + site: ":3: metrics and webhooks have one address",
+		"[webhook.bitbucket]\nsecret-file = \"secret\"\n" + site:                                                             ":1: webhook.bitbucket is not understood",
+		"[[site]]\nname = \"A b\"\nremote = \"/r\"\n":                                                                        `:2: the site's name is "A b"`,
+	} {
+		_, err := load(t, text, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
+		var wrong *daemon.ConfigError
+		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+		for _, p := range wrong.Problems {
+			if p.Fix == "" {
+				t.Errorf("%q: %s says not what to do", text, p)
+			}
+		}
+	}
+	_, err := load(t, "a = 1\nb = 2\n"+site, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
+	if n := strings.Count(fmt.Sprint(err), "is not understood"); n != 2 {
+		t.Errorf("%d of 2 mistakes are told: %v", n, err)
+	}
+	if _, err := load(t, site, nil); err == nil || !strings.Contains(err.Error(), "no API token") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := daemon.LoadConfig("/nowhere/daemon.toml", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "--config") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// No address makes git run anything but its own transports, and none tells a
+// password.
+func TestRemote(t *testing.T) {
+	for _, bad := range []string{
+		"", "--upload-pack=touch x", "-x", "ext::sh -c touch", "fd::17", "git://example.com/x", "http://example.com/x", "ftp://example.com/x",
+		"https://", "https://example.com", "https://example.com/", "https://u:p@example.com/x", "https://example.com/x?y", "https://exa mple.com/x",
+		"ssh://-oProxyCommand=touch/x", "ssh://example.com/-x", "-oProxyCommand=touch:x", "git@-oProxyCommand=x:y", "example.com:-x", "user;x@h:p",
+		"relative/path", "./x", "file://host/x", "a\nb:c", "javascript:alert(1)//\x00",
+	} {
+		var r daemon.Remote
+		if err := r.UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for good, shown := range map[string]string{
+		"https://example.com/me/x.git": "https://example.com/me/x.git", "https://tok@example.com:8443/x": "https://example.com:8443/x",
+		"git@example.com:me/x.git": "example.com:me/x.git", "example.com:me/x": "example.com:me/x", "ssh://git@example.com:2222/x": "ssh://example.com:2222/x",
+		"/srv/x.git": "/srv/x.git", "file:///srv/x.git": "file:///srv/x.git", "http://127.0.0.1:8/x": "http://127.0.0.1:8/x", "http://localhost/x": "http://localhost/x",
+	} {
+		var r daemon.Remote
+		if err := r.UnmarshalText([]byte(good)); err != nil || r.String() != shown {
+			t.Errorf("%q: %v, shown as %q", good, err, r)
+		}
+	}
+}
+
+// Deliveries outlive the daemon, up to a bound.
+func TestDeliveries(t *testing.T) {
+	r := newRig(t, quiet+siteOf(newOrigin(t)))
+	d, err := r.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := range 2*daemon.KeptDeliveries + 500 {
+		ids = append(ids, fmt.Sprint("id ", i))
+		if err := d.Deliveries().Remember(ids[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func() {
+		t.Helper()
+		seen := func(id string) bool { return d.Deliveries().Seen(id) }
+		if n := len(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !seen(id) })); n != daemon.KeptDeliveries || !seen(ids[len(ids)-1]) || seen(ids[0]) {
+			t.Errorf("%d are remembered", n)
+		}
+	}
+	check()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = r.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	check()
+}

@@ -1,0 +1,86 @@
+package daemon_test
+
+import (
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/daemon"
+)
+
+// A remote over http, as forges are: it is followed, is down for a while, wants a
+// password that nobody has, and hangs.
+func TestHTTPRemote(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	out, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		Env:  []string{"GIT_PROJECT_ROOT=" + filepath.Dir(o.bare), "GIT_HTTP_EXPORT_ALL=1"}, InheritEnv: []string{"PATH"},
+	}
+	var mode atomic.Value
+	mode.Store("up")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch mode.Load() {
+		case "up":
+			if p := q.Header.Get("Git-Protocol"); p != "" {
+				q.Header.Set("Git-Protocol", p)
+			}
+			backend.ServeHTTP(w, q)
+		case "password":
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case "hang":
+			<-q.Context().Done()
+		case "elsewhere":
+			http.Redirect(w, q, "ftp://127.0.0.1/x", http.StatusFound)
+		default:
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer server.Close()
+	r := newRig(t, quiet+"fetch-timeout = \"2s\"\n[[site]]\nname = \"blog\"\nremote = \""+server.URL+"/site.git\"\n")
+	asked := filepath.Join(t.TempDir(), "asked")
+	askpass := filepath.Join(t.TempDir(), "askpass")
+	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho x\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.env = append(r.env, "GIT_ASKPASS="+askpass, "SSH_ASKPASS="+askpass, "GIT_DIR=/nowhere", "GIT_WORK_TREE=/nowhere", "GIT_INDEX_FILE=/nowhere")
+	r.start()
+	r.awaitLive(one)
+	for _, how := range []struct{ mode, problem string }{{"down", "502"}, {"password", "could not read Username"}, {"hang", "took too long"}, {"elsewhere", ""}} {
+		mode.Store(how.mode)
+		r.look("push")
+		s := r.await("blog", how.mode, func(s daemon.Status) bool {
+			return s.Phase == daemon.PhaseRetry && strings.Contains(s.Problem, how.problem)
+		})
+		if s.Live != one {
+			t.Errorf("%+v", s)
+		}
+		next := o.push(nil)
+		mode.Store("up")
+		r.awaitLive(next)
+		one = next
+	}
+	if _, err := os.Stat(asked); err == nil {
+		t.Error("somebody was asked for a password")
+	}
+	mode.Store("hang")
+	r.look("push")
+	r.awaitPhase(daemon.PhaseFetch)
+	began := time.Now()
+	if r.stop(); time.Since(began) > 5*time.Second {
+		t.Errorf("it took %s to stop", time.Since(began))
+	}
+}
