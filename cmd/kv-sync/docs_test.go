@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/daemon"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -105,6 +107,10 @@ func TestDocumentedConfiguration(t *testing.T) {
 		for _, m := range block.FindAllStringSubmatch(text, -1) {
 			n++
 			dir := t.TempDir()
+			if name == "docs/daemon.md" {
+				loadDaemon(t, dir, m[2])
+				continue
+			}
 			file := map[string]string{"toml": "kv-sync.toml", "jsonc": "wrangler.jsonc"}[m[1]]
 			write(t, filepath.Join(dir, file), m[2])
 			write(t, filepath.Join(dir, "public", "index.html"), "x")
@@ -154,4 +160,41 @@ func TestDocumentedAssetsIgnore(t *testing.T) {
 	if d := cmp.Diff([]string{"/.nojekyll", "/.well-known/security.txt", "/app.js", "/index.html"}, paths); d != "" {
 		t.Errorf("(-documented +listed):\n%s", d)
 	}
+}
+
+// loadDaemon reads a configuration of the daemon's, whose secrets are there.
+func loadDaemon(t *testing.T, dir, text string) {
+	t.Helper()
+	file := filepath.Join(dir, "daemon.toml")
+	write(t, file, strings.ReplaceAll(text, "/etc/kv-sync", dir))
+	for _, secret := range regexp.MustCompile(`"/etc/kv-sync/([^"]*)"`).FindAllStringSubmatch(text, -1) {
+		write(t, filepath.Join(dir, secret[1]), "secret\n")
+	}
+	if _, err := daemon.LoadConfig(file, func(string) string { return "set" }); err != nil {
+		t.Errorf("docs/daemon.md: %v\n%s", err, text)
+	}
+}
+
+// docs/daemon.md names every setting of the daemon's.
+func TestDocumentedDaemon(t *testing.T) {
+	text := documents(t)["docs/daemon.md"]
+	var walk func(reflect.Type)
+	walk = func(in reflect.Type) {
+		for i := range in.NumField() {
+			f := in.Field(i)
+			name := f.Tag.Get("toml")
+			if name == "" {
+				continue
+			}
+			if stem, ok := strings.CutSuffix(name, "-env"); !strings.Contains(text, name) && !(ok && strings.Contains(text, stem+"-file`, `-env")) {
+				t.Errorf("%s is not documented", name)
+			}
+			if f.Type == reflect.TypeFor[[]daemon.Site]() {
+				walk(f.Type.Elem())
+			} else if f.Type == reflect.TypeFor[daemon.Listen]() {
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[daemon.Config]())
 }
