@@ -135,7 +135,7 @@ func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log
 		out = append(out, mount{"the admin page", at, h, time.Hour}) // a rollback waits for a build
 	}
 	if at := cfg.Listen.Metrics; at != "" {
-		out = append(out, mount{"metrics", at, counts.Handler(d, d.Healthy), time.Minute})
+		out = append(out, mount{"metrics", at, counts.Handler(d, d.Healthy, cfg.LongestBuild()), time.Minute})
 	}
 	return out, nil
 }

@@ -381,6 +381,16 @@ func (c *Config) Names() []string {
 	return out
 }
 
+// LongestBuild is the longest that any site's build may take, 0 where none is built.
+func (c *Config) LongestBuild() (d time.Duration) {
+	for i := range c.Sites {
+		if s := &c.Sites[i]; s.Build.Allowed() {
+			d = max(d, time.Duration(s.BuildTimeout))
+		}
+	}
+	return d
+}
+
 // fingerprint names all that decides, beside the commit, what is deployed where.
 // A site whose fingerprint changed is deployed again.
 func (s *Site) fingerprint(account string) string {
