@@ -66,7 +66,7 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	log.Info("ready", "sites", len(cfg.Sites), "state", cfg.State)
 	d.Run(ctx)
 	notify(s.getenv, "STOPPING=1")
-	err = servers.close()
+	err = servers.close(context.WithoutCancel(ctx))
 	log.Info("stopped")
 	return err
 }
@@ -218,8 +218,8 @@ func (s *servers) serve(failed func()) {
 }
 
 // close lets requests under way end, for some seconds.
-func (s *servers) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (s *servers) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for _, server := range s.list {
 		if server.Shutdown(ctx) != nil {

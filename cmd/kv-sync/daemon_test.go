@@ -163,7 +163,9 @@ func TestDaemonKilledAtEveryRequest(t *testing.T) {
 			if err := d.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			<-d.ended
+			if err := <-d.ended; err == nil {
+				t.Fatal("the daemon was not killed")
+			}
 			v.p.Server.SetFault(nil)
 			where := fmt.Sprintf("killed at request %d, carried out %v", k, after)
 			if got := v.live(); got != "old" && got != "new" {

@@ -186,7 +186,8 @@ func TestDocumentedDaemon(t *testing.T) {
 			if name == "" {
 				continue
 			}
-			if stem, ok := strings.CutSuffix(name, "-env"); !strings.Contains(text, name) && !(ok && strings.Contains(text, stem+"-file`, `-env")) {
+			stem, ok := strings.CutSuffix(name, "-env")
+			if short := ok && strings.Contains(text, stem+"-file`, `-env"); !short && !strings.Contains(text, name) {
 				t.Errorf("%s is not documented", name)
 			}
 			if f.Type == reflect.TypeFor[[]daemon.Site]() {

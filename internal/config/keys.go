@@ -299,13 +299,11 @@ func (k key) better(value string) string {
 	return fmt.Sprintf("put it in quotes: %s = %q", k.name, value)
 }
 
-// ValidName reports whether a text can be the name of a site or the id of a
-// project, ValidAccount whether it can be an account's id, and ValidMemory
-// whether it is a size that uploads can work with.
+// ValidName reports whether a text can be the name of a site or the id of a project.
 func ValidName(s string) bool { return namePattern.MatchString(s) }
 
-// ValidAccount: see [ValidName].
+// ValidAccount reports whether a text can be an account's id.
 func ValidAccount(s string) bool { return accountPattern.MatchString(s) }
 
-// ValidMemory: see [ValidName].
+// ValidMemory reports whether a text is a size that uploads can work with.
 func ValidMemory(s string) bool { return setMemory(&Settings{}, s) == nil }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
-	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -282,16 +280,6 @@ func (r *rig) settled() {
 	r.await("blog", "a fetch", func(s daemon.Status) bool {
 		return r.seen.fetched("blog") > before && s.Phase != daemon.PhaseFetch && s.Phase != daemon.PhaseDeploy && s.Phase != daemon.PhaseBuild
 	})
-}
-
-// switches counts the requests by which something was made live.
-func switches(requests []platform.RequestInfo) (n int) {
-	for _, q := range requests {
-		if q.Method == http.MethodPost && strings.HasSuffix(q.Path, "/deployments") || q.Method == http.MethodPut && strings.Contains(q.Path, "/workers/scripts/") {
-			n++
-		}
-	}
-	return n
 }
 
 // importStream makes commits in one go, and writes their ids to marks.
