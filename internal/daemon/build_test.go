@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,4 +208,35 @@ func TestBuildWithIndex(t *testing.T) {
 	two := o.push(nil)
 	r.look("push")
 	r.awaitLive(two)
+}
+
+// A build need not give the same twice. A run that was killed after its switch,
+// before that was noted, is not done a second time.
+func TestBuildIsNotRepeatedAfterItsSwitch(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	r := start(t, quiet+siteOf(o, `dir = "dist"`, `build = "mkdir dist; date +%s%N > dist/index.html"`))
+	r.awaitLive(one)
+	r.stop()
+	file := filepath.Join(r.state, "sites/blog/state.json")
+	var state map[string]any
+	if err := json.Unmarshal([]byte(readFile(t, file)), &state); err != nil {
+		t.Fatal(err)
+	}
+	runs := state["runs"].([]any)
+	state["running"] = runs[0] // as it was a moment before
+	delete(state, "runs")
+	delete(state, "settled")
+	delete(state, "live")
+	text, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, filepath.Dir(file), map[string]string{"state.json": string(text)})
+	r.start()
+	s := r.awaitLive(one)
+	if past := r.past("blog"); len(past) != 1 || s.Runs[0].Outcome != daemon.OutcomeNoChange || s.Runs[1].Outcome != daemon.OutcomeInterrupted {
+		t.Errorf("%d deployments of one commit; %+v", len(past), s.Runs)
+	}
 }
