@@ -19,32 +19,36 @@ type Repository struct {
 	// GitDir is the repository, for a linked worktree the part of its own;
 	// CommonDir is the part that all worktrees share.
 	GitDir, CommonDir string
+
+	environ []string // of git commands that work on it
 }
 
-// located are the variables by which git says which repository it works on.
-// They are set inside hooks, and would send a git that is to look at another
-// repository back to this one.
-var located = []string{
-	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY",
-	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_SHALLOW_FILE",
-}
+// Variables by which git says which repository it works on, and where its
+// objects are. They are set inside hooks, and would send a git that is to look at
+// another repository back to this one.
+var (
+	located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"}
+	objects = []string{"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE"}
+)
 
-// unlocated is the environment for work on another repository than the one
-// that a hook runs in.
-func unlocated() []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+// without is this process's environment without some variables, for a git that
+// never asks a person.
+func without(names ...string) []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(located, name)
+		return slices.Contains(names, name)
 	})
+	return append(env, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 }
 
 // Find returns the repository that dir lies in, whatever the environment says.
 // With dir "" it is the one that git means here: GIT_DIR counts, as it must in
 // a hook.
 func Find(ctx context.Context, dir string) (*Repository, error) {
-	env := os.Environ()
+	env, own := os.Environ(), without(located...)
 	if dir != "" {
-		env = unlocated()
+		own = without(slices.Concat(located, objects)...)
+		env = own
 	}
 	out, err := git(ctx, dir, env, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
 	if err != nil {
@@ -54,7 +58,7 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 	if len(lines) != 3 {
 		return nil, fmt.Errorf("find the git repository: git rev-parse answered %.200q", out)
 	}
-	r := &Repository{GitDir: filepath.FromSlash(lines[1])}
+	r := &Repository{GitDir: filepath.FromSlash(lines[1]), environ: own}
 	// Git gives this one relative to where it ran.
 	common := filepath.FromSlash(lines[2])
 	if !filepath.IsAbs(common) {
@@ -75,7 +79,7 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 
 // git runs the git command in the repository, where hooks run.
 func (r *Repository) git(ctx context.Context, args ...string) (string, error) {
-	env := append(unlocated(), "GIT_DIR="+r.GitDir)
+	env := append(slices.Clone(r.environ), "GIT_DIR="+r.GitDir)
 	dir := r.GitDir
 	if r.Top != "" {
 		env = append(env, "GIT_WORK_TREE="+r.Top)

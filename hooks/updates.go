@@ -2,15 +2,17 @@ package hooks
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// update is one ref that a push would change.
+// update is one branch that a push changes on the remote.
 type update struct {
-	localRef, local   string // "(delete)" and zeros for a deletion
-	remoteRef, remote string // zeros for a new ref
+	localRef, local   string // "(delete)" and zeros for a deletion; localRef is "" in post-receive
+	remoteRef, remote string // zeros for a new branch
 }
 
 func (u update) deletes() bool { return isZero(u.local) }
@@ -18,36 +20,127 @@ func (u update) creates() bool { return isZero(u.remote) }
 
 func isZero(oid string) bool { return strings.Trim(oid, "0") == "" }
 
-// readUpdates reads git's lines: "<local ref> <local oid> <remote ref> <remote
-// oid>". No line at all is a push of nothing. The local ref is what a person
-// typed and may hold spaces ("HEAD^{/fix the title}"), so fields count from the
-// end.
-func readUpdates(in io.Reader) ([]update, error) {
+// maxLine bounds a line of git's. Names of refs are shorter than 4 KiB; what a
+// person typed as the local one is bounded by the command line.
+const maxLine = 256 << 10
+
+// malformedError is standard input that does not hold git's lines.
+type malformedError struct {
+	hook Kind
+	// line is the number of the first line that makes no sense, text how it
+	// begins; count is how many there are.
+	line, count int
+	text        string
+}
+
+func (e *malformedError) Error() string {
+	form := map[Kind]string{
+		PrePushHook:     "<local ref> <local oid> <remote ref> <remote oid>",
+		PostReceiveHook: "<old oid> <new oid> <ref>",
+	}[e.hook]
+	more := ""
+	if e.count > 1 {
+		more = fmt.Sprintf(", and %d more are not either", e.count-1)
+	}
+	return fmt.Sprintf("%s: line %d of standard input is %.200q, not %q%s; git calls this hook, it is not meant to be run by hand",
+		e.hook, e.line, e.text, form, more)
+}
+
+// readUpdates reads the lines that git gives a hook and returns the branches
+// among them: a push may change thousands of tags. No line at all is a push of
+// nothing. Lines that make no sense are one *malformedError; the others count
+// all the same.
+func readUpdates(k Kind, in io.Reader) ([]update, error) {
+	parse := parsePush
+	if k == PostReceiveHook {
+		parse = parseReceived
+	}
 	var out []update
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		line := strings.TrimSuffix(lines.Text(), "\r")
-		var field [4]string
-		rest, ok := line, true
-		for i := 3; i > 0 && ok; i-- {
-			at := strings.LastIndexByte(rest, ' ')
-			if ok = at > 0; ok {
-				rest, field[i] = rest[:at], rest[at+1:]
+	var bad *malformedError
+	lines := bufio.NewReaderSize(in, maxLine)
+	for n := 1; ; n++ {
+		line, err := lines.ReadSlice('\n')
+		long := errors.Is(err, bufio.ErrBufferFull)
+		text := string(line[:min(len(line), maxLine)])
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return out, fmt.Errorf("%s: read git's lines from standard input: %w", k, err)
+		}
+		if len(line) > 0 {
+			u, ok := parse(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"))
+			switch {
+			case !ok || long:
+				if bad == nil {
+					bad = &malformedError{hook: k, line: n, text: text}
+				}
+				bad.count++
+			case strings.HasPrefix(u.remoteRef, "refs/heads/") && len(u.remoteRef) > len("refs/heads/"):
+				out = append(out, u)
 			}
 		}
-		u := update{localRef: rest, local: field[1], remoteRef: field[2], remote: field[3]}
-		if !ok || !isObjectID(u.local) || !isObjectID(u.remote) || len(u.local) != len(u.remote) || !strings.HasPrefix(u.remoteRef, "refs/") {
-			return nil, fmt.Errorf("pre-push: line %d of standard input is %.200q, not \"<local ref> <local oid> <remote ref> <remote oid>\"; git calls this hook, it is not meant to be run by hand",
-				len(out)+1, line)
+		if err != nil {
+			break
 		}
-		out = append(out, u)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("pre-push: read git's lines from standard input: %w", err)
+	if bad != nil {
+		return out, bad
 	}
 	return out, nil
 }
 
+// parsePush reads "<local ref> <local oid> <remote ref> <remote oid>". The local
+// ref is what a person typed and may hold spaces ("HEAD^{/fix the title}"), so
+// fields count from the end.
+func parsePush(line string) (u update, ok bool) {
+	var field [4]string
+	rest := line
+	for i := 3; i > 0; i-- {
+		at := strings.LastIndexByte(rest, ' ')
+		if at <= 0 {
+			return u, false
+		}
+		rest, field[i] = rest[:at], rest[at+1:]
+	}
+	u = update{localRef: rest, local: field[1], remoteRef: field[2], remote: field[3]}
+	return u, u.sensible()
+}
+
+// parseReceived reads "<old oid> <new oid> <ref>".
+func parseReceived(line string) (u update, ok bool) {
+	field := strings.Split(line, " ")
+	if len(field) != 3 {
+		return u, false
+	}
+	u = update{remote: field[0], local: field[1], remoteRef: field[2]}
+	return u, u.sensible()
+}
+
+func (u update) sensible() bool {
+	return isObjectID(u.local) && isObjectID(u.remote) && len(u.local) == len(u.remote) && strings.HasPrefix(u.remoteRef, "refs/") &&
+		!bytes.ContainsAny([]byte(u.remoteRef), "\x00\t\r\x7f")
+}
+
 func isObjectID(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// fromPreCommit is the push that pre-commit tells of by its environment, which
+// has read git's lines itself. Of several branches it tells one. ok is false
+// where it tells of none.
+func fromPreCommit(getenv func(string) string, resolve func(revision string) string) (u update, ok bool) {
+	branch := getenv("PRE_COMMIT_REMOTE_BRANCH")
+	if branch == "" {
+		return u, false
+	}
+	u = update{localRef: getenv("PRE_COMMIT_LOCAL_BRANCH"), remoteRef: branch, local: getenv("PRE_COMMIT_TO_REF"), remote: getenv("PRE_COMMIT_FROM_REF")}
+	if u.local == "" {
+		// A push of the whole history: only the branch is told.
+		u.local = resolve(u.localRef)
+	}
+	if u.remote == "" || !isObjectID(u.remote) {
+		u.remote = strings.Repeat("0", len(u.local))
+	}
+	return u, u.sensible()
 }

@@ -56,6 +56,7 @@ var keys = []key{
 	{"parallel", []string{"KV_SYNC_PARALLEL"}, true, setParallel},
 	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
 	{"branch", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
+	{"remote", []string{"KV_SYNC_REMOTE"}, true, text(func(s *Settings) *string { return &s.Remote })},
 	{"api-token", []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN"}, false, setToken},
 	{"api-email", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false, setEmail},
 	{"api-key", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false, setAPIKey},

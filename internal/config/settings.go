@@ -75,8 +75,9 @@ type Settings struct {
 	Memory   int64
 	// Ignore lists patterns, as in .gitignore, of files that are no assets.
 	Ignore []string
-	// Branch is the branch that hooks look at, or "" for any.
-	Branch string
+	// Branch is the branch that hooks look at, and Remote the remote, by its name
+	// or its URL; "" leaves it to them.
+	Branch, Remote string
 
 	// Serving says how pathnames are matched.
 	Serving kvsync.Serving

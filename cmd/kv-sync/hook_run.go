@@ -1,0 +1,315 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/kv-sync/kv-sync/hooks"
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/term"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+type hookRunCommand struct {
+	hookFlags
+	Hook   string `arg:"" enum:"pre-push,post-receive"`
+	Remote string `arg:"" optional:"" name:"to"`
+	URL    string `arg:"" optional:""`
+}
+
+// Run does what a hook is to do: git's lines come on standard input.
+func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
+	if term.IsTerminal(s.in) {
+		return &app.UsageError{Err: fmt.Errorf("the hook %s reads git's lines from standard input, and this is a terminal", c.Hook),
+			Fix: "to see what a push would change: kv-sync plan"}
+	}
+	limitMemory(s.getenv)
+	r, err := hooks.Find(ctx, "")
+	if err != nil {
+		return err
+	}
+	h := &hookRun{s: s, r: r, kind: hooks.Kind(c.Hook)}
+	defer h.close()
+	if err := h.settle(ctx, c.hookFlags); err != nil {
+		return err
+	}
+	if h.kind == hooks.PostReceiveHook {
+		// A person who stops waiting takes the connection away. What they pushed is
+		// received all the same, and nobody else would deploy it.
+		signal.Ignore(syscall.SIGPIPE)
+		return hooks.PostReceive(ctx, r, hooks.Received{Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv}, h.received)
+	}
+	err = hooks.PrePush(ctx, r, hooks.Push{
+		Mode: h.set.Mode, Remote: c.Remote, URL: c.URL, Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv,
+	}, h.pushed)
+	var refused *kvsync.RefusedError
+	if errors.As(err, &refused) {
+		// The hook's own words name the branch, and the way around.
+		fmt.Fprintln(s.err, term.Lines(err.Error()))
+		return exit(app.KindRefused.Code())
+	}
+	return err
+}
+
+// lines makes what was written by others harmless.
+type lines struct{ io.Writer }
+
+// Write implements [io.Writer]; each call is whole lines.
+func (l lines) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(l.Writer, term.Lines(string(p))+"\n"); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// hookRun is one call of a hook.
+type hookRun struct {
+	s      streams
+	r      *hooks.Repository
+	kind   hooks.Kind
+	set    hooks.Settings
+	opened []*app.Site
+}
+
+func (h *hookRun) close() {
+	for _, site := range h.opened {
+		_ = site.Close() // only read from, or reported on already
+	}
+}
+
+// settle takes what the hook was told: by flags, where another tool calls it,
+// else where it was installed.
+func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
+	if h.set, err = h.r.Settings(ctx, h.kind); err != nil {
+		return err
+	}
+	for to, flag := range map[*string]string{
+		(*string)(&h.set.Mode): f.PrePush, &h.set.Name: f.Name, &h.set.Dir: f.Dir, &h.set.Branch: f.Branch, &h.set.Remote: f.Remote, &h.set.EnvFile: f.EnvFile,
+	} {
+		*to = cmp.Or(flag, *to)
+	}
+	if h.set.EnvFile == "" {
+		return nil
+	}
+	vars, err := hooks.ReadEnv(h.set.EnvFile)
+	if err != nil {
+		if h.kind == hooks.PrePushHook {
+			fmt.Fprintln(h.s.err, "kv-sync: "+term.Lines(err.Error()))
+			return nil // as without: what can be judged on this machine is
+		}
+		return &app.UsageError{Err: err}
+	}
+	outer := h.s.getenv
+	h.s.getenv = func(name string) string { return cmp.Or(vars[name], outer(name)) }
+	return nil
+}
+
+// open opens the site as it is in a commit, or with "" in the work tree.
+func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs)) (*app.Site, error) {
+	in := app.Inputs{
+		Root: cmp.Or(h.r.Top, h.r.GitDir), Name: h.set.Name, Directory: h.set.Dir, Commit: commit, Getenv: h.getenv,
+		Log: term.New(h.s.err, h.s.err, h.s.getenv).Log(false),
+	}
+	if with != nil {
+		with(&in)
+	}
+	site, err := app.Open(ctx, in)
+	if err != nil {
+		return nil, h.tell(err)
+	}
+	h.opened = append(h.opened, site)
+	return site, nil
+}
+
+// getenv is the environment with the repository that the hook runs for, as git
+// found it.
+func (h *hookRun) getenv(name string) string {
+	switch name {
+	case "GIT_DIR":
+		if h.r.Top == "" {
+			return "" // it is the folder itself
+		}
+		return h.r.GitDir
+	case "GIT_WORK_TREE":
+		return h.r.Top
+	}
+	return h.s.getenv(name)
+}
+
+// pushed is the site that a push is for.
+func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
+	site, err := h.open(ctx, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	set := site.Settings()
+	out := &hooks.Site{
+		Branch: cmp.Or(h.set.Branch, set.Branch), Remote: cmp.Or(h.set.Remote, set.Remote),
+		Again: "kv-sync deploy" + typed("--name", h.set.Name) + typed("--dir", h.set.Dir),
+	}
+	prefix, err := filepath.Rel(cmp.Or(r.Top, r.GitDir), set.Root)
+	if err != nil {
+		return nil, fmt.Errorf("find the project in its repository: %w", err)
+	}
+	out.Directory = filepath.ToSlash(filepath.Join(prefix, filepath.FromSlash(set.Directory)))
+	if out.Directory == "." {
+		out.Directory = ""
+	}
+	for _, f := range append(set.Files[:len(set.Files):len(set.Files)], config.ProjectFile) {
+		out.Settings = append(out.Settings, filepath.ToSlash(filepath.Join(prefix, filepath.FromSlash(f))))
+	}
+	out.Check = h.check
+	if reachable(set) {
+		out.Plan, out.Upload, out.Deploy = h.plan, h.upload, h.deploy
+	}
+	return out, nil
+}
+
+// received is the site that a server deploys. Which branch that is, the one
+// says that HEAD names: of all that are pushed it is the server's own choice.
+func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Site, error) {
+	out := &hooks.Site{Branch: h.set.Branch}
+	if h.s.getenv("CLOUDFLARE_API_TOKEN") != "" && h.s.getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
+		out.Deploy = h.deploy
+	}
+	site, err := h.open(ctx, "HEAD", nil)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err == nil { // else the deploy says what is wrong, if that is what was pushed
+		out.Branch = cmp.Or(out.Branch, site.Settings().Branch)
+		if reachable(site.Settings()) {
+			out.Deploy = h.deploy
+		}
+	}
+	return out, nil
+}
+
+func reachable(set *config.Settings) bool {
+	return set.Account != "" && (set.Token != "" || set.APIKey != "")
+}
+
+func (h *hookRun) check(ctx context.Context, commit string) error {
+	site, err := h.open(ctx, commit, nil)
+	if err != nil {
+		return err
+	}
+	src, err := site.Source(ctx)
+	if err == nil {
+		_, err = src.Files(ctx, nil)
+	}
+	return h.tell(err)
+}
+
+func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error) {
+	site, err := h.open(ctx, commit, nil)
+	if err != nil {
+		return nil, err
+	}
+	p, err := site.Plan(ctx, kvsync.Options{})
+	return p, h.tell(err)
+}
+
+func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error {
+	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
+		done, err := site.UploadAhead(ctx, kvsync.Options{})
+		switch {
+		case err != nil:
+			return err
+		case done.Receipt:
+			console.Say("Uploaded ahead: %s. The deploy of this commit only switches.", term.Count(done.Uploaded, "file"))
+		default:
+			console.Say("There is nothing worth uploading ahead of the deploy.")
+		}
+		return nil
+	})
+}
+
+func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error {
+	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
+		res, err := site.Deploy(ctx, kvsync.Options{})
+		if err == nil {
+			console.Result(res, site.Stats(), "kv-sync rollback"+typed("--name", h.set.Name))
+		}
+		return err
+	})
+}
+
+// act works on a commit and shows how it goes, all of it on standard error.
+func (h *hookRun) act(ctx context.Context, commit string, alive func(), work func(*app.Site, *term.Console) error) error {
+	console := term.New(h.s.err, h.s.err, h.s.getenv)
+	defer console.Close()
+	shared := app.NewShared()
+	defer shared.Close()
+	shared.Transport = lively{shared.Transport, alive}
+	site, err := h.open(ctx, commit, func(in *app.Inputs) {
+		in.Shared = shared
+		in.Progress = func(p kvsync.Progress) {
+			alive()
+			if p.Plan != nil {
+				allowFor(p.Plan)
+			}
+			console.Progress(p)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	said := 0
+	note := func() {
+		for _, n := range site.Notices[said:] {
+			console.Say("Note: %s", n)
+		}
+		said = len(site.Notices)
+	}
+	note() // of the configuration, then of the code
+	err = work(site, console)
+	note()
+	return h.tell(err)
+}
+
+// lively tells of every byte that is sent and of every answer.
+type lively struct {
+	http.RoundTripper
+	alive func()
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (l lively) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil && req.Body != http.NoBody {
+		req = req.Clone(req.Context())
+		req.Body = moving{req.Body, l.alive}
+	}
+	res, err := l.RoundTripper.RoundTrip(req)
+	if err == nil {
+		l.alive()
+	}
+	return res, err
+}
+
+type moving struct {
+	io.ReadCloser
+	alive func()
+}
+
+// Read implements [io.Reader].
+func (m moving) Read(p []byte) (int, error) {
+	m.alive()
+	return m.ReadCloser.Read(p)
+}
+
+// tell wraps an error for a notice. What ends the command is told by it.
+func (h *hookRun) tell(err error) error {
+	if err == nil || h.kind == hooks.PostReceiveHook || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return told{err}
+}

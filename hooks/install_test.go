@@ -1,0 +1,139 @@
+package hooks_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/hooks"
+)
+
+// snapshot is every file of a folder with its mode, link or bytes.
+func snapshot(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		text, _ := os.Readlink(name)
+		if text == "" {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			text = string(b)
+		}
+		out[name] = info.Mode().String() + " " + text
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func equal(t *testing.T, what string, got, want map[string]string) {
+	t.Helper()
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s: %s is %q, want %q", what, name, got[name], want[name])
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s left %s", what, name)
+		}
+	}
+}
+
+func TestUninstallRestoresWhatWasThere(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, dir string){
+		"nothing": func(*testing.T, string) {},
+		"a hook": func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\ncat >/dev/null; echo mine", 0o750)
+		},
+		"not to run": func(t *testing.T, dir string) { write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\nexit 1\n", 0o644) },
+		"a symlink": func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "shared.sh"), "#!/bin/sh\nexit 0\n", 0o755)
+			if err := os.Symlink("shared.sh", filepath.Join(dir, "pre-push")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			dir := filepath.Join(w.work, ".git")
+			prepare(t, filepath.Join(dir, "hooks"))
+			before := snapshot(t, filepath.Join(dir, "hooks"))
+			config := snapshot(t, filepath.Join(dir, "config"))
+			w.install(hooks.Options{})
+			once := snapshot(t, filepath.Join(dir, "hooks"))
+			w.install(hooks.Options{})
+			equal(t, "installing twice", snapshot(t, filepath.Join(dir, "hooks")), once)
+			w.commit(map[string]string{"public/index.html": name})
+			w.pushes(true)
+			if !strings.Contains(w.traced(), "check") {
+				t.Error("the hook did not run")
+			}
+			for range 2 {
+				if s, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Installed {
+					t.Fatalf("%+v, %v", s, err)
+				}
+				equal(t, "uninstalling", snapshot(t, filepath.Join(dir, "hooks")), before)
+			}
+			equal(t, "the configuration", snapshot(t, filepath.Join(dir, "config")), config)
+		})
+	}
+}
+
+func TestHookThatWasThereRunsFirst(t *testing.T) {
+	w := newWorld(t)
+	seen := filepath.Join(t.TempDir(), "seen")
+	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
+	write(t, hook, "#!/bin/sh\necho \"$@\" > '"+seen+"'\ncat >> '"+seen+"'\n", 0o755)
+	if s := w.install(hooks.Options{}); s.Chained == "" {
+		t.Errorf("the status is %+v", s)
+	}
+	head := w.commit(map[string]string{"public/index.html": "two"})
+	w.pushes(true)
+	b, _ := os.ReadFile(seen)
+	if got := string(b); !strings.HasPrefix(got, "origin ") || !strings.Contains(got, "refs/heads/main "+head+" refs/heads/main ") {
+		t.Errorf("it was given %q", got)
+	}
+	w.traced()
+	write(t, hook+".before-kv-sync", "#!/bin/sh\nexit 7\n", 0o755)
+	w.commit(map[string]string{"public/index.html": "three"})
+	w.pushes(false)
+	if got := w.traced(); got != "" {
+		t.Errorf("kv-sync ran after a hook that failed: %q", got)
+	}
+	// Another tool puts itself in the place: nothing of anybody is overwritten.
+	write(t, hook, "#!/bin/sh\n# another tool\n", 0o755)
+	before := snapshot(t, filepath.Dir(hook))
+	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), "replaced") {
+		t.Errorf("installing over it: %v", err)
+	}
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil || !strings.Contains(err.Error(), "replaced") {
+		t.Errorf("uninstalling it: %v", err)
+	}
+	equal(t, "refusing", snapshot(t, filepath.Dir(hook)), before)
+}
+
+func TestHuskyIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	write(t, filepath.Join(w.work, ".husky/_/pre-push"), "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", 0o755)
+	w.git(w.work, "config", "core.hooksPath", ".husky/_")
+	before := snapshot(t, filepath.Join(w.work, ".husky"))
+	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), ".husky/pre-push") {
+		t.Errorf("installing: %v", err)
+	}
+	equal(t, "refusing", snapshot(t, filepath.Join(w.work, ".husky")), before)
+}
