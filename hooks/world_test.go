@@ -236,3 +236,10 @@ func script(t *testing.T, text string, mode fs.FileMode) string {
 	write(t, name, text, mode)
 	return name
 }
+
+// hooksSite is a site that notes that it was deployed.
+func hooksSite(deployed *bool) func(context.Context, *hooks.Repository) (*hooks.Site, error) {
+	return func(context.Context, *hooks.Repository) (*hooks.Site, error) {
+		return &hooks.Site{Deploy: func(context.Context, string, func()) error { *deployed = true; return nil }}, nil
+	}
+}

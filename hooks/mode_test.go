@@ -1,0 +1,118 @@
+package hooks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/hooks"
+)
+
+// with is the world with more of an environment.
+func (w *world) with(env ...string) *world {
+	o := *w
+	o.env = append(w.env[:len(w.env):len(w.env)], env...)
+	return &o
+}
+
+func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
+	for _, mode := range []hooks.Mode{hooks.Upload, hooks.Deploy} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newWorld(t)
+			if s := w.install(hooks.Options{Settings: hooks.Settings{Mode: mode}}); s.Settings.Mode != mode {
+				t.Errorf("the status is %+v", s)
+			}
+			asked := func() string {
+				_, rest, _ := strings.Cut(w.traced(), "\n")
+				return strings.TrimSpace(rest)
+			}
+			// The commit that is pushed, not the one that is checked out.
+			pushed := w.commit(map[string]string{"public/index.html": "pushed"})
+			w.commit(map[string]string{"public/index.html": "not yet"})
+			w.pushes(true, "origin", "HEAD~1:refs/heads/main")
+			if got, want := asked(), string(mode)+" "+pushed; got != want {
+				t.Errorf("asked for %q, want %q", got, want)
+			}
+			// Several refs in one push, of which one is the site's; tags and deletions.
+			w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:refs/heads/old")
+			head := w.git(w.work, "rev-parse", "HEAD")
+			w.git(w.work, "tag", "-a", "-m", "v1", "v1")
+			w.pushes(true, "origin", "HEAD:main", "HEAD:draft", ":old", "v1")
+			if got, want := asked(), string(mode)+" "+head; got != want {
+				t.Errorf("asked for %q, want %q", got, want)
+			}
+			w.pushes(true, "origin", "HEAD:refs/heads/other", "HEAD:refs/tags/v2", ":draft")
+			if got := asked(); got != "" {
+				t.Errorf("of other refs asked for %q", got)
+			}
+			// A new branch has no commit on the remote to compare with.
+			fresh := w.with("KV_SYNC_TEST_BRANCH=live")
+			fresh.pushes(true, "origin", "HEAD:refs/heads/live")
+			if got, want := asked(), string(mode)+" "+head; got != want {
+				t.Errorf("of a new branch asked for %q, want %q", got, want)
+			}
+			// A force-push, as git sends it.
+			back := w.git(w.work, "rev-parse", "HEAD~2")
+			w.pushes(true, "-f", "origin", "HEAD~2:refs/heads/main")
+			if got, want := asked(), string(mode)+" "+back; got != want {
+				t.Errorf("of a force-push asked for %q, want %q", got, want)
+			}
+			// The branch itself is deleted.
+			w.git(strings.TrimSuffix(w.work, "a work tree")+"remote.git", "symbolic-ref", "HEAD", "refs/heads/other")
+			if out := w.pushes(true, "origin", ":main"); !strings.Contains(out, "what is live stays as it is") {
+				t.Errorf("a deletion says\n%s", out)
+			}
+			if got := asked(); got != "" {
+				t.Errorf("of a deletion asked for %q", got)
+			}
+			// The same commit under both names that a site's branch may have.
+			w.pushes(true, "origin", "HEAD:main", "HEAD:master")
+			if got, want := asked(), string(mode)+" "+head; got != want {
+				t.Errorf("of two branches asked for %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// What touches no asset needs no upload, but may be code that is deployed.
+func TestUploadPassesWhatTouchesNoAsset(t *testing.T) {
+	w := newWorld(t)
+	for mode, want := range map[hooks.Mode]bool{hooks.Upload: false, hooks.Deploy: true} {
+		w.install(hooks.Options{Settings: hooks.Settings{Mode: mode}})
+		w.commit(map[string]string{"worker.ts": string(mode)})
+		w.pushes(true)
+		if got := strings.Contains(w.traced(), string(mode)+" "); got != want {
+			t.Errorf("%s was asked for: %v", mode, got)
+		}
+	}
+}
+
+// Whatever fails, the push goes on, and says what to do; a file that must not be
+// published stops it all the same.
+func TestFailureOfUploadOrDeployPasses(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		mode  hooks.Mode
+		fault string
+		says  []string
+	}{
+		{hooks.Upload, "dial tcp: connection refused", []string{"not uploaded ahead", "connection refused"}},
+		{hooks.Deploy, "dial tcp: connection refused", []string{"the site was not deployed", "connection refused", "kv-sync deploy --commit "}},
+		{hooks.Deploy, "unknown", []string{"nobody could tell whether the site was deployed"}},
+	} {
+		w.install(hooks.Options{Settings: hooks.Settings{Mode: c.mode}})
+		broken := w.with("KV_SYNC_TEST_FAULT=" + c.fault)
+		w.commit(map[string]string{"public/index.html": fmt.Sprint(c)})
+		out := broken.pushes(true)
+		for _, want := range c.says {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s with %q does not say %q:\n%s", c.mode, c.fault, want, out)
+			}
+		}
+		w.commit(map[string]string{"public/key.pem": secret})
+		if out := broken.pushes(false); !strings.Contains(out, "key.pem") {
+			t.Errorf("%s with %q and a private key says\n%s", c.mode, c.fault, out)
+		}
+		w.git(w.work, "reset", "-q", "--hard", "HEAD~1")
+	}
+}

@@ -1,0 +1,137 @@
+package hooks_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/hooks"
+)
+
+// server makes the world's remote deploy what it receives.
+func (w *world) server(o hooks.Options) *hooks.Repository {
+	w.t.Helper()
+	r, err := hooks.Find(w.t.Context(), filepath.Join(filepath.Dir(w.work), "remote.git"))
+	if err != nil || r.Top != "" {
+		w.t.Fatalf("%+v, %v", r, err)
+	}
+	s, err := hooks.Install(w.t.Context(), r, hooks.PostReceiveHook, o)
+	if err != nil || !s.Installed || s.Settings.Mode != hooks.Deploy {
+		w.t.Fatalf("%+v, %v", s, err)
+	}
+	return r
+}
+
+func TestServerDeploysWhatItReceives(t *testing.T) {
+	w := newWorld(t)
+	r := w.server(hooks.Options{})
+	asked := func() string {
+		_, rest, _ := strings.Cut(w.traced(), "\n")
+		return strings.TrimSpace(rest)
+	}
+	w.commit(map[string]string{"public/index.html": "two"})
+	w.pushes(true)
+	if got := asked(); got != "deploy refs/heads/main" {
+		t.Errorf("asked for %q", got)
+	}
+	w.git(w.work, "tag", "v1")
+	w.pushes(true, "origin", "HEAD:refs/heads/draft", "v1")
+	if got := asked(); got != "" {
+		t.Errorf("of other refs asked for %q", got)
+	}
+	w.commit(map[string]string{"public/index.html": "three"})
+	w.pushes(true, "origin", ":draft", "main", "HEAD:refs/heads/x")
+	if got := asked(); got != "deploy refs/heads/main" {
+		t.Errorf("of several refs asked for %q", got)
+	}
+	w.pushes(true, "-f", "origin", "HEAD~1:main")
+	if got := asked(); got != "deploy refs/heads/main" {
+		t.Errorf("of a force-push asked for %q", got)
+	}
+	w.git(r.GitDir, "config", "receive.denyDeleteCurrent", "ignore")
+	if out := w.pushes(true, "origin", ":main"); !strings.Contains(out, "remote: kv-sync: main is deleted; what is live stays as it is") {
+		t.Errorf("a deletion says\n%s", out)
+	}
+	if got := asked(); got != "" {
+		t.Errorf("of a deletion asked for %q", got)
+	}
+	// What goes wrong is told to the person who pushes, whose push is done.
+	out := w.with("KV_SYNC_TEST_FAULT=dial tcp: connection refused").pushes(true, "origin", "main")
+	if !strings.Contains(out, "remote: dial tcp: connection refused") {
+		t.Errorf("a failure says\n%s", out)
+	}
+	w.commit(map[string]string{"public/index.html": "four"})
+	asked()
+	w.with("KV_SYNC_HOOK=off").pushes(true)
+	if got := asked(); got != "" {
+		t.Errorf("a hook that is off asked for %q", got)
+	}
+	w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
+	w.pushes(true, "origin", "HEAD:refs/heads/main", "HEAD:refs/heads/live")
+	if got := asked(); got != "deploy refs/heads/live" {
+		t.Errorf("of the named branch asked for %q", got)
+	}
+}
+
+// A hook that was there runs first, and its failure keeps nothing from being
+// deployed; uninstalling puts it back.
+func TestServersOwnHook(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(filepath.Dir(w.work), "remote.git", "hooks", "post-receive")
+	write(t, hook, "#!/bin/sh\ncat; echo mail; exit 1\n", 0o755)
+	before := snapshot(t, filepath.Dir(hook))
+	r := w.server(hooks.Options{})
+	head := w.commit(map[string]string{"public/index.html": "two"})
+	if out := w.pushes(true); !strings.Contains(out, "remote: mail") || !strings.Contains(out, head+" refs/heads/main") {
+		t.Errorf("the push says\n%s", out)
+	}
+	if got := w.traced(); !strings.Contains(got, "deploy refs/heads/main") {
+		t.Errorf("asked for %q", got)
+	}
+	if s, err := hooks.Uninstall(t.Context(), r, hooks.PostReceiveHook); err != nil || !s.Removed || !s.Other {
+		t.Errorf("%+v, %v", s, err)
+	}
+	equal(t, "uninstalling", snapshot(t, filepath.Dir(hook)), before)
+}
+
+// In pre-receive the push is not accepted yet, and an error would refuse it.
+func TestQuarantineIsNotDeployed(t *testing.T) {
+	w := newWorld(t)
+	r := w.server(hooks.Options{})
+	write(t, filepath.Join(r.GitDir, "hooks", "pre-receive"), "#!/bin/sh\nexec \"${0%/*}/post-receive\"\n", 0o755)
+	if err := os.Rename(filepath.Join(r.GitDir, "hooks", "post-receive"), filepath.Join(r.GitDir, "hooks", "kept")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.GitDir, "hooks", "pre-receive"), "#!/bin/sh\nexec sh \"${0%/*}/kept\"\n", 0o755)
+	w.commit(map[string]string{"public/index.html": "two"})
+	if out := w.pushes(true); !strings.Contains(out, "has not accepted the push yet") {
+		t.Errorf("the push says\n%s", out)
+	}
+	if got := w.traced(); strings.Contains(got, "deploy") {
+		t.Errorf("asked for %q", got)
+	}
+}
+
+func TestReceivedLinesThatMakeNoSense(t *testing.T) {
+	w := newWorld(t)
+	r := w.server(hooks.Options{})
+	run := func(lines string) (deployed bool, err error) {
+		err = hooks.PostReceive(t.Context(), r, hooks.Received{Lines: strings.NewReader(lines), Notices: t.Output()}, hooksSite(&deployed))
+		return deployed, err
+	}
+	head := w.git(r.GitDir, "rev-parse", "main")
+	good := strings.Repeat("0", 40) + " " + head + " refs/heads/main\n"
+	if deployed, err := run("what is this\n"); deployed || err == nil || !strings.Contains(err.Error(), "standard input") {
+		t.Errorf("%v, %v", deployed, err)
+	}
+	if deployed, err := run("what is this\n" + good); !deployed || err == nil {
+		t.Errorf("beside a good one: %v, %v", deployed, err)
+	}
+	if deployed, err := run(good); !deployed || err != nil {
+		t.Errorf("a good one: %v, %v", deployed, err)
+	}
+	if deployed, err := run(""); deployed || err != nil {
+		t.Errorf("nothing: %v, %v", deployed, err)
+	}
+}

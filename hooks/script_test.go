@@ -1,0 +1,139 @@
+package hooks_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/hooks"
+)
+
+// shells are those that git runs hooks with: Debian's sh, that of small images,
+// and bash as Windows' git has it for sh.
+func shells(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{"busybox": {busybox(t), "sh"}}
+	for name, flags := range map[string][]string{"dash": nil, "bash": {"--posix"}} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatalf("there is no %s on PATH; install it", name)
+		}
+		found[name] = append([]string{path}, flags...)
+	}
+	return found
+}
+
+// busybox is the one on PATH, or that of a Debian package, unpacked beside the
+// other tools of the tests.
+func busybox(t *testing.T) string {
+	t.Helper()
+	if path, err := exec.LookPath("busybox"); err == nil {
+		return path
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "kv-sync", "busybox")
+	path := filepath.Join(dir, "bin", "busybox")
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	tmp := t.TempDir()
+	cmd := exec.Command("sh", "-c", `{ apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
+	cmd.Dir = tmp
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("there is no busybox on PATH, and Debian's cannot be had: %v; install busybox\n%s", err, out)
+	}
+	b, err := os.ReadFile(filepath.Join(tmp, "out", "bin", "busybox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path+".new", string(b), 0o755)
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The script in every shell, with a binary whose path is as bad as can be, and
+// lines that end as Windows' do.
+func TestScriptInEveryShell(t *testing.T) {
+	const lines = "refs/heads/ma\\nin %s $x `y` 0 refs/heads/main 0\r\nHEAD^{/it's \"it\"} 1 refs/heads/x 0\r\n"
+	// It writes down how it was called, and what it read, then ends as it is told.
+	const binary = "#!/bin/sh\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of this on stdout\nexit ${CODE-0}\n"
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			root := t.TempDir()
+			out := filepath.Join(root, "out")
+			run := func(env ...string) (string, string, int) {
+				t.Helper()
+				_ = os.Remove(out)
+				args := append(append([]string{}, shell[1:]...), ".git/hooks/pre-push", "origin", "https://example.com/it's \\a $repository")
+				cmd := exec.Command(shell[0], args...)
+				cmd.Dir, cmd.Stdin = w.work, strings.NewReader(lines)
+				cmd.Env = append(w.env, append(env, "OUT="+out)...)
+				var stderr strings.Builder
+				cmd.Stderr = &stderr
+				stdout, err := cmd.Output()
+				code := 0
+				if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+					code = exit.ExitCode()
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				if len(stdout) > 0 {
+					t.Errorf("on stdout is %q", stdout)
+				}
+				got, _ := os.ReadFile(out)
+				return string(got), stderr.String(), code
+			}
+			const called = "<hook><run><pre-push><origin><https://example.com/it's \\a $repository>\n" + lines
+			for _, dir := range []string{"plain", `C:\Program Files\it's "kv" $HOME`, "-n %s \\t"} {
+				path := filepath.Join(root, dir, "kv-sync.exe")
+				write(t, path, binary, 0o755)
+				w.install(hooks.Options{Binary: path})
+				for _, code := range []int{0, 3, 130, 125} {
+					if got, _, ended := run(fmt.Sprintf("CODE=%d", code)); got != called || ended != code {
+						t.Errorf("%s gives %q and %d, want %d", path, got, ended, code)
+					}
+				}
+				for _, code := range []int{126, 127, 128, 137, 143, 255} {
+					if _, told, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 || !strings.Contains(told, fmt.Sprintf("could not run (status %d)", code)) {
+						t.Errorf("a binary that ends with %d: %d, %q", code, ended, told)
+					}
+				}
+				if got, _, code := run("KV_SYNC_HOOK=off"); got != "" || code != 0 {
+					t.Errorf("a hook that is off gives %q and %d", got, code)
+				}
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if _, told, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(told, "gone from "+path+",") {
+					t.Errorf("a binary that is gone: %d, %q", code, told)
+				}
+				// Another one on PATH does.
+				write(t, filepath.Join(root, "bin", "kv-sync"), binary, 0o755)
+				if got, told, code := run("PATH=" + filepath.Join(root, "bin") + ":/usr/bin:/bin"); got != called || code != 0 {
+					t.Errorf("another on PATH: %q, %q, %d", got, told, code)
+				}
+			}
+			// The hook from before reads the same, and its failure is the hook's.
+			write(t, filepath.Join(root, "plain", "kv-sync.exe"), binary, 0o755)
+			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
+			write(t, filepath.Join(w.work, ".git", "hooks", "pre-push.before-kv-sync"), "#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
+			if got, told, code := run("BEFORE=0"); got != called || code != 0 || told != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
+				t.Errorf("after the one before: %q, %q, %d", got, told, code)
+			}
+			if got, _, code := run("BEFORE=7"); got != "" || code != 7 {
+				t.Errorf("after one that failed: %q, %d", got, code)
+			}
+		})
+	}
+}

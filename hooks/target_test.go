@@ -1,0 +1,95 @@
+package hooks_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/hooks"
+)
+
+// fork adds a remote beside origin.
+func (w *world) fork(name string) string {
+	w.t.Helper()
+	dir := filepath.Join(filepath.Dir(w.work), name+".git")
+	w.git(w.work, "init", "-q", "--bare", "-b", "main", dir)
+	w.git(w.work, "remote", "add", name, dir)
+	return dir
+}
+
+// deployed pushes a change and reports whether the hook was asked to deploy it.
+func (w *world) deployed(args ...string) bool {
+	w.t.Helper()
+	head := w.commit(map[string]string{"public/index.html": strings.Join(args, " ") + w.git(w.work, "rev-parse", "HEAD")})
+	w.traced()
+	w.pushes(true, args...)
+	got := w.traced()
+	if strings.Contains(got, "deploy ") && !strings.Contains(got, "deploy "+head+"\n") {
+		w.t.Errorf("git push %v deployed %s", args, got)
+	}
+	return strings.Contains(got, "deploy ")
+}
+
+// Only a push to the remote that the site belongs to counts, under whatever
+// name.
+func TestOnlyTheRemoteOfTheSite(t *testing.T) {
+	w := newWorld(t)
+	w.install(hooks.Options{Settings: hooks.Settings{Mode: hooks.Deploy}})
+	origin := filepath.Join(filepath.Dir(w.work), "remote.git")
+	backup := w.fork("backup")
+	w.git(w.work, "remote", "add", "also", origin+"/")
+	w.git(w.work, "config", "url."+filepath.Dir(origin)+"/.insteadOf", "short:")
+	for _, c := range []struct {
+		name string
+		args []string
+		want bool
+	}{
+		{"origin", []string{"origin", "main"}, true},
+		{"a backup", []string{"backup", "main"}, false},
+		{"its URL", []string{origin, "main"}, true},
+		{"the backup's URL", []string{backup, "main"}, false},
+		{"another name of it", []string{"also", "main"}, true},
+		{"a URL that git rewrites", []string{"short:remote.git", "main"}, true},
+		{"another branch", []string{"origin", "main:draft"}, false},
+	} {
+		if got := w.deployed(c.args...); got != c.want {
+			t.Errorf("a push to %s deploys: %v", c.name, got)
+		}
+	}
+
+	// What the branch tracks is before origin, and what is configured before that.
+	w.git(w.work, "config", "branch.main.remote", "backup")
+	if w.deployed("origin", "main") || !w.deployed("backup", "main") {
+		t.Error("the remote that the branch tracks is not the one")
+	}
+	for _, name := range []string{"origin", "file://" + origin} {
+		with := *w
+		with.env = append(w.env[:len(w.env):len(w.env)], "KV_SYNC_TEST_REMOTE="+name)
+		if !with.deployed("origin", "main") || with.deployed("backup", "main") {
+			t.Errorf("the configured remote %s is not the one", name)
+		}
+	}
+}
+
+func TestRemoteThatNobodyKnows(t *testing.T) {
+	w := newWorld(t)
+	w.install(hooks.Options{Settings: hooks.Settings{Mode: hooks.Deploy}})
+	w.git(w.work, "remote", "rename", "origin", "one")
+	w.git(w.work, "config", "--unset", "branch.main.remote")
+	if !w.deployed("one", "main") {
+		t.Error("the only remote is not the one")
+	}
+	w.fork("two")
+	w.commit(map[string]string{"public/index.html": "x"})
+	w.traced()
+	if out := w.pushes(true, "one", "main"); !strings.Contains(out, "remote = ") {
+		t.Errorf("the push says\n%s", out)
+	}
+	if got := w.traced(); strings.Contains(got, "deploy") {
+		t.Errorf("the hook was asked %q", got)
+	}
+	target, err := w.find().Target(t.Context(), "", "two")
+	if err != nil || target.Remote != "two" || strings.Join(target.Branches, " ") != "main master" {
+		t.Errorf("%+v, %v", target, err)
+	}
+}
