@@ -61,6 +61,113 @@ func TestHooksPath(t *testing.T) {
 	}
 }
 
+// core.hooksPath may be set where git alone looks for it.
+func TestHooksPathOfSomeWorktrees(t *testing.T) {
+	t.Run("of one worktree", func(t *testing.T) {
+		w := newWorld(t)
+		tree := filepath.Join(t.TempDir(), "linked")
+		w.git(w.work, "worktree", "add", "-q", "-b", "side", tree)
+		w.git(w.work, "config", "extensions.worktreeConfig", "true")
+		w.git(tree, "config", "--worktree", "core.hooksPath", "own hooks")
+		linked := *w
+		linked.work = tree
+		if s := linked.install(hooks.Options{}); s.Path != filepath.Join(tree, "own hooks", "pre-push") || s.Shared {
+			t.Errorf("it was installed as %+v", s)
+		}
+		linked.commit(map[string]string{"public/key.pem": secret})
+		linked.pushes(false, "origin", "HEAD:main")
+		// The main worktree has a folder of its own, in which nothing is.
+		if s, err := hooks.StatusOf(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Installed || s.Path != filepath.Join(w.work, ".git", "hooks", "pre-push") {
+			t.Errorf("of the main worktree: %+v, %v", s, err)
+		}
+		if s, err := hooks.Uninstall(t.Context(), linked.find(), hooks.PrePushHook); err != nil || !s.Removed {
+			t.Errorf("uninstalling: %+v, %v", s, err)
+		}
+		linked.pushes(true, "origin", "HEAD:main")
+	})
+	t.Run("by a condition", func(t *testing.T) {
+		w := newWorld(t)
+		dir := filepath.Join(t.TempDir(), "theirs")
+		write(t, filepath.Join(os.Getenv("HOME"), "extra"), "[core]\n\thooksPath = "+dir+"\n", 0o644)
+		w.git(w.work, "config", "--global", "includeIf.gitdir:"+filepath.Dir(w.work)+"/.path", filepath.Join(os.Getenv("HOME"), "extra"))
+		if s := w.install(hooks.Options{}); s.Path != filepath.Join(dir, "pre-push") || !s.Shared {
+			t.Errorf("it was installed as %+v", s)
+		}
+		w.commit(map[string]string{"public/key.pem": secret})
+		w.pushes(false)
+		other := newWorldBeside(w) // where the condition does not hold
+		if s := other.install(hooks.Options{}); s.Path != filepath.Join(other.work, ".git", "hooks", "pre-push") {
+			t.Errorf("beside it: %+v", s)
+		}
+	})
+}
+
+// A repository is born with the hooks of init.templateDir. Of another tool they
+// are chained; ours does nothing where it was not installed, unless the person
+// switches it on for all repositories.
+func TestTemplateOfHooks(t *testing.T) {
+	w := newWorld(t)
+	template := filepath.Join(t.TempDir(), "template")
+	w.git(w.work, "config", "--global", "init.templateDir", template)
+	write(t, filepath.Join(template, "hooks", "pre-push"), "#!/bin/sh\necho from the template >&2\n", 0o755)
+	born := newWorldBeside(w)
+	if s := born.install(hooks.Options{}); s.Chained == "" {
+		t.Errorf("the status is %+v", s)
+	}
+	born.commit(map[string]string{"public/index.html": "one"})
+	if out := born.pushes(true, "origin", "main"); !strings.Contains(out, "from the template") {
+		t.Errorf("the push says\n%s", out)
+	}
+	if got := w.traced(); !strings.Contains(got, "check") {
+		t.Errorf("the hook was asked %q", got)
+	}
+
+	ours, err := os.ReadFile(filepath.Join(born.work, ".git", "hooks", "pre-push"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(template, "hooks", "pre-push"), string(ours), 0o755)
+	second := newWorldBeside(w)
+	second.commit(map[string]string{"public/key.pem": secret})
+	second.pushes(true, "origin", "main")
+	if got := w.traced(); got != "" {
+		t.Errorf("a copy of the hook was asked %q", got)
+	}
+	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || s.Installed || s.Other {
+		t.Errorf("of a copy: %+v, %v", s, err)
+	}
+	w.git(w.work, "config", "--global", "kv-sync.pre-push.mode", "check")
+	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || !s.Installed || s.Settings.Mode != hooks.Check {
+		t.Errorf("switched on for all: %+v, %v", s, err)
+	}
+	second.commit(map[string]string{"public/x.html": "x"})
+	second.pushes(false, "origin", "main")
+}
+
+// A folder of hooks that is a link stays one.
+func TestLinkedFolderOfHooks(t *testing.T) {
+	w := newWorld(t)
+	dir, real := filepath.Join(w.work, ".git", "hooks"), filepath.Join(t.TempDir(), "hooks")
+	if err := os.Rename(dir, real); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, dir); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.install(hooks.Options{}); !s.Shared {
+		t.Errorf("the status is %+v", s)
+	}
+	w.commit(map[string]string{"public/key.pem": secret})
+	w.pushes(false)
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(dir); err != nil || to != real {
+		t.Errorf("the folder is a link to %q, %v", to, err)
+	}
+	w.pushes(true)
+}
+
 func TestLinkedWorktree(t *testing.T) {
 	w := newWorld(t)
 	tree := filepath.Join(t.TempDir(), "linked")

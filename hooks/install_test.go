@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// snapshot is every file of a folder with its mode, link or bytes.
+// snapshot is every file of a folder with its mode, time, link or bytes.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -30,6 +30,9 @@ func snapshot(t *testing.T, dir string) map[string]string {
 				return err
 			}
 			text = string(b)
+		}
+		if filepath.Base(name) != "config" { // which git writes anew each time
+			text += info.ModTime().String()
 		}
 		out[name] = info.Mode().String() + " " + text
 		return nil

@@ -49,7 +49,8 @@ func TestScripts(t *testing.T) {
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
 			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
 			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit, "awaitkey": awaitKey,
-			"written": written, "wrangler": runWrangler, "publish": publish, "age": age, "awaitfile": awaitFile, "shows": shows, "showsheader": showsHeader, "kvkeys": kvKeys, "sitekeys": siteKeys, "spoil": spoil, "kvput": kvPut,
+			"written": written, "wrangler": runWrangler, "publish": publish, "many": many, "age": age, "awaitfile": awaitFile, "shows": shows,
+			"showsheader": showsHeader, "kvkeys": kvKeys, "sitekeys": siteKeys, "spoil": spoil, "kvput": kvPut,
 		},
 	})
 }
