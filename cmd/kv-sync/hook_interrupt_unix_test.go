@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
 // Ctrl-C while the hook works ends the push, with nothing of it there or live.
@@ -23,7 +25,7 @@ func TestInterruptedPush(t *testing.T) {
 			f.commit("two")
 			f.env = append(f.env, f.account()...)
 			kind := map[string]string{"check": "workers.deployments.list", "upload": "kv.bulk.put", "deploy": "kv.bulk.put"}[mode]
-			came, release := f.hold(kind)
+			came, release := f.hold(kind, platform.Fault{})
 			push := f.command(f.work, "git", "push", "-q", "origin", "main")
 			push.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			var said strings.Builder

@@ -96,8 +96,8 @@ func (f *forge) live() string {
 }
 
 // hold keeps the first request of a kind waiting until release is called, and
-// tells that it came.
-func (f *forge) hold(kind string) (came <-chan struct{}, release func()) {
+// tells that it came. Then it goes wrong as it is told.
+func (f *forge) hold(kind string, then platform.Fault) (came <-chan struct{}, release func()) {
 	arrived, free := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
 	var freed sync.Once
@@ -105,6 +105,7 @@ func (f *forge) hold(kind string) (came <-chan struct{}, release func()) {
 		if r.Kind == kind && held.CompareAndSwap(false, true) {
 			close(arrived)
 			<-free
+			return then
 		}
 		return platform.Fault{}
 	})
@@ -130,7 +131,7 @@ func TestTwoPushesAtOnce(t *testing.T) {
 	f.must(f.work, "git", "push", "-q", "origin", "main")
 	for i := range 3 {
 		f.commit(fmt.Sprintf("first %d", i))
-		came, release := f.hold([]string{"kv.bulk.put", "workers.versions.create", "workers.deployments.create"}[i])
+		came, release := f.hold([]string{"kv.bulk.put", "workers.versions.create", "workers.deployments.create"}[i], platform.Fault{})
 		first := f.command(f.work, "git", "push", "-q", "origin", "main")
 		if err := first.Start(); err != nil {
 			t.Fatal(err)
@@ -154,9 +155,8 @@ func TestPusherWhoLeaves(t *testing.T) {
 	f := newForge(t)
 	f.serve()
 	head := f.must(f.work, "git", "rev-parse", "HEAD")
-	came, release := f.hold("kv.bulk.put")
+	came, release := f.hold("kv.bulk.put", platform.Fault{})
 	push := f.command(f.work, "git", "push", "-q", "origin", "main")
-	push.Stdout, push.Stderr = nil, nil
 	if err := push.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +166,34 @@ func TestPusherWhoLeaves(t *testing.T) {
 	}
 	_ = push.Wait()
 	release()
-	for end := time.Now().Add(time.Minute); f.live() != head; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(15*time.Second); f.live() != head; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("what was received is not live")
 		}
+	}
+}
+
+// It goes on also where nobody reads any more what it says.
+func TestDeployThatNobodyHears(t *testing.T) {
+	f := newForge(t)
+	f.must(f.work, "git", "push", "-q", "origin", "main")
+	head := f.must(f.work, "git", "rev-parse", "HEAD")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := f.command(f.bare, "kv-sync", "hook", "run", "post-receive")
+	cmd.Env = append(cmd.Env, f.account()...)
+	cmd.Stdin, cmd.Stderr = strings.NewReader(strings.Repeat("0", 40)+" "+head+" refs/heads/main\n"), w
+	if err := cmd.Run(); err != nil {
+		t.Errorf("the hook: %v", err)
+	}
+	if got := f.live(); got != head {
+		t.Errorf("live is %q, want %s", got, head)
 	}
 }
 
