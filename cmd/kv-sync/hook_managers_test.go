@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// recipe is the block of docs/hooks.md that goes into a file.
+func recipe(t *testing.T, file string) string {
+	t.Helper()
+	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file) + "`[^\n]*:\n\n```[a-z]+\n(.*?)```").FindStringSubmatch(documents(t)["docs/hooks.md"])
+	if m == nil {
+		t.Fatalf("docs/hooks.md has no recipe for %s", file)
+	}
+	return m[1]
+}
+
+// nodeManagers installs husky and lefthook.
+func nodeManagers(t *testing.T) (modules string) {
+	t.Helper()
+	manifest, err := os.ReadFile("testdata/managers/package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile("testdata/managers/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := platformtest.InstallPackages(t.Context(), manifest, lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "node_modules")
+}
+
+// preCommit installs pre-commit into the user's cache folder, unless it is there.
+func preCommit(t *testing.T) (path string) {
+	t.Helper()
+	pinned, err := os.ReadFile("testdata/managers/requirements.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(pinned)
+	dir := filepath.Join(cache, "kv-sync", "pip-"+hex.EncodeToString(sum[:6]))
+	path = filepath.Join(dir, "bin", "pre-commit")
+	done := filepath.Join(dir, "installed")
+	if _, err := os.Stat(done); err == nil {
+		return path
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	for _, line := range [][]string{
+		{"python3", "-m", "venv", "--clear", dir},
+		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", "testdata/managers/requirements.txt"},
+	} {
+		if out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("install pre-commit: %v: %v; this needs python3 with venv and, once, the network\n%s", line, err, out)
+		}
+	}
+	write(t, done, "")
+	return path
+}
+
+// The recipes of docs/hooks.md, each with the real tool.
+func TestHookManagers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file    string
+		install func(t *testing.T, f *forge)
+	}{
+		"husky": {".husky/pre-push", func(t *testing.T, f *forge) {
+			f.must(f.work, "node", filepath.Join(nodeManagers(t), "husky", "bin.js"))
+		}},
+		"lefthook": {"lefthook.yml", func(t *testing.T, f *forge) {
+			lefthook := filepath.Join(nodeManagers(t), ".bin", "lefthook")
+			f.env = append(f.env, "LEFTHOOK_BIN="+lefthook)
+			f.must(f.work, lefthook, "install")
+		}},
+		"pre-commit": {".pre-commit-config.yaml", func(t *testing.T, f *forge) {
+			f.must(f.work, preCommit(t), "install", "--hook-type", "pre-push")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newForge(t)
+			f.env = append(f.env, f.account()...)
+			text := recipe(t, tt.file)
+			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)), text)
+			f.commit("with the recipe")
+			tt.install(t, f)
+			push := func(want bool, args ...string) string {
+				t.Helper()
+				out, err := f.command(f.work, "git", append([]string{"push"}, args...)...).CombinedOutput()
+				if (err == nil) != want {
+					t.Errorf("git push %v: %v\n%s", args, err, out)
+				}
+				return string(out)
+			}
+			if out := push(true, "-u", "origin", "main"); !strings.Contains(out, "refs/heads/main adds 1, changes 0 and removes 0 of the live site's files") {
+				t.Errorf("the first push says\n%s", out)
+			}
+			f.commit("two")
+			if out := push(true); !strings.Contains(out, "refs/heads/main adds 1,") {
+				t.Errorf("the second push says\n%s", out)
+			}
+			f.commit("three")
+			if out := push(true, "origin", "main:draft"); strings.Contains(out, "adds") {
+				t.Errorf("a push of another branch says\n%s", out)
+			}
+			if out := push(true, "origin", ":draft"); strings.Contains(out, "standard input") {
+				t.Errorf("a deletion says\n%s", out)
+			}
+			write(t, filepath.Join(f.work, "public", ".well-known", "id_rsa"), "-----BEGIN OPENSSH PRIVATE KEY-----\n")
+			f.commit("with a key")
+			if out := push(false, "origin", "main"); !strings.Contains(out, "id_rsa") {
+				t.Errorf("a private key says\n%s", out)
+			}
+			f.must(f.work, "git", "reset", "-q", "--hard", "HEAD~1")
+
+			// The same with another mode.
+			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)), strings.Replace(text, "hook run", "hook run --pre-push deploy", 1))
+			head := f.commit("four")
+			push(true, "origin", "main")
+			if got := f.live(); got != head {
+				t.Errorf("live is %q, want %s", got, head)
+			}
+		})
+	}
+}
