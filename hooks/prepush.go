@@ -19,7 +19,7 @@ type Push struct {
 	// Mode is what to do with the push; "" is Check.
 	Mode Mode
 	// Remote and URL are the hook's arguments. Without a named remote both are
-	// the URL.
+	// the URL. The URL may be left out: git knows it by the name.
 	Remote, URL string
 	// Lines is the hook's standard input.
 	Lines io.Reader
@@ -99,7 +99,7 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 		return p.unjudged(ctx, err)
 	}
 	updates = slices.DeleteFunc(updates, func(u update) bool { return !target.has(u.remoteRef) })
-	if len(updates) == 0 || !r.pushedTo(ctx, target, p.Remote, cmp.Or(p.URL, p.Remote)) {
+	if len(updates) == 0 || !r.pushedTo(ctx, target, p.Remote, p.URL) {
 		if len(updates) > 0 && target.Remote == "" {
 			p.say(`this push was not looked at: nothing says which remote the site is deployed from; write remote = "…" into kv-sync.toml`)
 		}

@@ -85,14 +85,21 @@ func (t *Target) has(ref string) bool {
 }
 
 // pushedTo reports whether a push to a remote, as git names it to the hook, goes
-// to the target: by its name, or by a URL that is the same place.
+// to the target: by its name, or by a URL that is the same place. Where to is "",
+// git knows it by the name.
 func (r *Repository) pushedTo(ctx context.Context, t *Target, name, to string) bool {
 	switch {
 	case t.Remote == "":
 		return false
 	case t.Remote == name:
 		return true
-	case samePlace(t.Remote, to):
+	}
+	if to == "" {
+		if to, _ = r.git(ctx, "remote", "get-url", "--push", "--", name); to == "" {
+			to = name
+		}
+	}
+	if samePlace(t.Remote, to) {
 		return true
 	}
 	// A remote under another name, or a URL that was typed: git knows what the

@@ -1,6 +1,8 @@
 package hooks_test
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,6 +56,18 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 	} {
 		if got := w.deployed(c.args...); got != c.want {
 			t.Errorf("a push to %s deploys: %v", c.name, got)
+		}
+	}
+
+	// Without the URL, as other tools call it.
+	for name, want := range map[string]bool{"origin": true, "also": true, "backup": false, origin: true, backup: false} {
+		deployed := false
+		site := &hooks.Site{Deploy: func(context.Context, string, func()) error { deployed = true; return nil }}
+		line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"), strings.Repeat("0", 40))
+		err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: hooks.Deploy, Remote: name, Lines: strings.NewReader(line), Notices: t.Output()},
+			func(context.Context, *hooks.Repository) (*hooks.Site, error) { return site, nil })
+		if err != nil || deployed != want {
+			t.Errorf("a push to %s deploys: %v, %v", name, deployed, err)
 		}
 	}
 

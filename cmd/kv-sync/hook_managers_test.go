@@ -96,6 +96,12 @@ func TestHookManagers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newForge(t)
 			f.env = append(f.env, f.account()...)
+			// The tools pass the remote on; a path is as bad as a shell can have it.
+			bad := filepath.Join(filepath.Dir(f.bare), "it's a $HOME remote.git")
+			if err := os.Rename(f.bare, bad); err != nil {
+				t.Fatal(err)
+			}
+			f.must(f.work, "git", "remote", "set-url", "origin", bad)
 			text := recipe(t, tt.file)
 			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)), text)
 			f.commit("with the recipe")

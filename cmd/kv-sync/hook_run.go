@@ -32,22 +32,23 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 			Fix: "to see what a push would change: kv-sync plan"}
 	}
 	limitMemory(s.getenv)
-	r, err := hooks.Find(ctx, "")
-	if err != nil {
-		return err
-	}
-	h := &hookRun{s: s, r: r, kind: hooks.Kind(c.Hook)}
+	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
 	if err := h.settle(ctx, c.hookFlags); err != nil {
+		if h.kind == hooks.PrePushHook && ctx.Err() == nil {
+			fmt.Fprintln(s.err, "kv-sync: this push was not checked: "+term.Lines(err.Error()))
+			return nil // it is no reason to stop it
+		}
 		return err
 	}
+	r := h.r
 	if h.kind == hooks.PostReceiveHook {
 		// A person who stops waiting takes the connection away. What they pushed is
 		// received all the same, and nobody else would deploy it.
 		signal.Ignore(syscall.SIGPIPE)
 		return hooks.PostReceive(ctx, r, hooks.Received{Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv}, h.received)
 	}
-	err = hooks.PrePush(ctx, r, hooks.Push{
+	err := hooks.PrePush(ctx, r, hooks.Push{
 		Mode: h.set.Mode, Remote: c.Remote, URL: c.URL, Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv,
 	}, h.pushed)
 	var refused *kvsync.RefusedError
@@ -85,9 +86,12 @@ func (h *hookRun) close() {
 	}
 }
 
-// settle takes what the hook was told: by flags, where another tool calls it,
-// else where it was installed.
+// settle finds the repository, and takes what the hook was told: by flags, where
+// another tool calls it, else where it was installed.
 func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
+	if h.r, err = hooks.Find(ctx, ""); err != nil {
+		return err
+	}
 	if h.set, err = h.r.Settings(ctx, h.kind); err != nil {
 		return err
 	}
