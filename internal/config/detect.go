@@ -65,7 +65,7 @@ func (l *loader) detectName() {
 	for _, c := range []struct{ value, origin string }{
 		{l.packageName(), "package.json"},
 		{l.remoteName(), "the git remote"},
-		{filepath.Base(l.root), "the folder's name"},
+		{strings.TrimSuffix(filepath.Base(l.root), ".git"), "the folder's name"}, // a bare repository's ends so
 	} {
 		if name := sanitise(c.value); name != "" {
 			l.s.Name, l.s.origins["name"] = name, origin{place: c.origin}
