@@ -2,6 +2,7 @@ package hooks_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 // with is the world with more of an environment.
 func (w *world) with(env ...string) *world {
 	o := *w
-	o.env = append(w.env[:len(w.env):len(w.env)], env...)
+	o.env = slices.Concat(w.env, env)
 	return &o
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func TestScriptInEveryShell(t *testing.T) {
 				args := append(append([]string{}, shell[1:]...), ".git/hooks/pre-push", "origin", "https://example.com/it's \\a $repository")
 				cmd := exec.Command(shell[0], args...)
 				cmd.Dir, cmd.Stdin = w.work, strings.NewReader(lines)
-				cmd.Env = append(w.env, append(env, "OUT="+out)...)
+				cmd.Env = slices.Concat(w.env, env, []string{"OUT=" + out})
 				var stderr strings.Builder
 				cmd.Stderr = &stderr
 				stdout, err := cmd.Output()

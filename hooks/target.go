@@ -88,10 +88,10 @@ func (t *Target) has(ref string) bool {
 // to the target: by its name, or by a URL that is the same place. Where to is "",
 // git knows it by the name.
 func (r *Repository) pushedTo(ctx context.Context, t *Target, name, to string) bool {
-	switch {
-	case t.Remote == "":
+	switch t.Remote {
+	case "":
 		return false
-	case t.Remote == name:
+	case name:
 		return true
 	}
 	if to == "" {

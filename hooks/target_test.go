@@ -77,8 +77,7 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 		t.Error("the remote that the branch tracks is not the one")
 	}
 	for _, name := range []string{"origin", "file://" + origin} {
-		with := *w
-		with.env = append(w.env[:len(w.env):len(w.env)], "KV_SYNC_TEST_REMOTE="+name)
+		with := w.with("KV_SYNC_TEST_REMOTE=" + name)
 		if !with.deployed("origin", "main") || with.deployed("backup", "main") {
 			t.Errorf("the configured remote %s is not the one", name)
 		}

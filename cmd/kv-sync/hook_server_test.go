@@ -166,7 +166,7 @@ func TestPusherWhoLeaves(t *testing.T) {
 	}
 	_ = push.Wait()
 	release()
-	for end := time.Now().Add(15*time.Second); f.live() != head; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); f.live() != head; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("what was received is not live")
 		}
