@@ -1,22 +1,27 @@
-// Package hooks puts kv-sync's pre-push hook into a git repository, takes it
-// out again, and judges a push while git holds it back.
+// Package hooks puts kv-sync's hooks into a git repository, takes them out
+// again, and does what they are to do while git runs them: pre-push on the
+// machine that pushes, post-receive on the server that was pushed to.
 //
 // The command wires it so:
 //
-//	kv-sync hook install    Find(ctx, dir), Install(ctx, repo, Options{Args: …})
-//	kv-sync hook uninstall  Find(ctx, dir), Uninstall(ctx, repo)
-//	kv-sync hook status     Find(ctx, dir), StatusOf(ctx, repo)
+//	kv-sync hook install    Find(ctx, ""), Install(ctx, repo, kind, Options{…})
+//	kv-sync hook uninstall  Find(ctx, ""), Uninstall(ctx, repo, kind)
+//	kv-sync hook status     Find(ctx, ""), StatusOf(ctx, repo, kind)
 //	kv-sync hook run pre-push REMOTE URL
-//	                        Find(ctx, ""), PrePush(ctx, repo, Push{…}, open)
+//	                        Find(ctx, ""), repo.Settings, PrePush(ctx, repo, Push{…}, open)
+//	kv-sync hook run post-receive
+//	                        Find(ctx, ""), repo.Settings, PostReceive(ctx, repo, Received{…}, open)
 //
-// with dir "" unless a person named another repository. The installed script
-// calls "kv-sync hook run ARGS pre-push REMOTE URL", where ARGS are
-// Options.Args, and gives git's lines on standard input. Errors of PrePush end
-// the process with any exit code from 1 to 125: that is what blocks the push.
+// The installed script calls the last two, and gives git's lines on standard
+// input. What a hook was told lies in git's configuration ([Settings]), which
+// pushes it looks at is a [Target], and what it can do with them a [Site].
+// Errors of PrePush end the process with any exit code from 1 to 125: that is
+// what blocks the push.
 //
 // A push is blocked for one reason only: it would publish a file that must not
 // be published. Whatever else goes wrong, being offline, having no token, a
-// broken configuration, is told on standard error, and the push goes on.
+// broken configuration, lines that git never sends, is told on standard error,
+// and the push goes on. A person who gives up ends it, too.
 //
 // The package talks to the git command, which is there by definition wherever
 // a hook is: only git knows core.hooksPath, worktrees and GIT_DIR as git does.
