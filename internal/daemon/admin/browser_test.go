@@ -10,19 +10,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// The page is used in a browser: against a site that is deployed on the local
-// platform and served by workerd, and against one of every state that there is.
+// The page is used in a browser: against a daemon whose site is deployed on the
+// local platform and served by workerd, and against sites in every state.
 // What it looks like is kept in artefacts/.
 func TestBrowser(t *testing.T) {
 	browser, err := platformtest.InstallBrowser(t.Context())
@@ -34,12 +32,21 @@ func TestBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := platformtest.Start(t)
-	site := &deployed{inputs: app.Inputs{
-		Root: t.TempDir(), Name: "tides", Source: "commit", CacheDir: t.TempDir(), Getenv: func(string) string { return "" },
-		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL, Actor: "push",
-	}}
-	site.push(t, "The first tide table", "<h1>low tide at noon</h1>")
-	site.push(t, "A table with a mistake", "<h1>low tide at midnight</h1>")
+	work := repository(t)
+	push := func(subject, page string) {
+		cmd := exec.CommandContext(t.Context(), "sh", "testdata/push.sh", work, subject, page)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("push: %v\n%s", err, out)
+		}
+	}
+	push("The first tide table", "low tide at noon")
+	sites := follow(t, f, filepath.Join(work, "origin.git"))
+	awaitDeployments(t, sites, 1)
+	push("A table with a mistake", "low tide at midnight")
+	if err := sites.Look("tides", "push"); err != nil {
+		t.Fatal(err)
+	}
+	awaitDeployments(t, sites, 2)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -47,7 +54,7 @@ func TestBrowser(t *testing.T) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "PACKAGES="+browser.Packages, "CHROMIUM="+browser.Chromium, "SCREENSHOTS="+screenshots,
-		"ADMIN="+listen(t, site), "GALLERY="+listen(t, gallery()), "SECURE="+listenTLS(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
+		"ADMIN="+listen(t, sites), "WORK="+work, "GALLERY="+listen(t, gallery()), "SECURE="+listenTLS(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -89,99 +96,81 @@ func evil(t *testing.T) string {
 	return server.URL
 }
 
-// deployed is one site on the local platform, without a daemon around it.
-type deployed struct {
-	mu     sync.Mutex
-	inputs app.Inputs
-	status daemon.Status
-}
-
-// push commits a page and deploys it.
-func (d *deployed) push(t *testing.T, subject, page string) {
+// repository makes a folder for testdata/push.sh: a work tree, and the bare
+// repository that it is pushed to.
+func repository(t *testing.T) string {
 	t.Helper()
-	git := func(args ...string) string {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"init", "-q", "--bare", "-b", "main", "origin.git"}, {"init", "-q", "-b", "main", "work"}} {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
-		cmd.Dir = d.inputs.Root
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_AUTHOR_NAME=Grace", "GIT_AUTHOR_EMAIL=grace@example.com", "GIT_COMMITTER_NAME=Grace", "GIT_COMMITTER_EMAIL=grace@example.com")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
-		return strings.TrimSpace(string(out))
 	}
-	if _, err := os.Stat(filepath.Join(d.inputs.Root, ".git")); err != nil {
-		git("init", "-q", "-b", "main")
-	}
-	file := filepath.Join(d.inputs.Root, "public", "index.html")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	git("add", "-A")
-	git("commit", "-qm", subject)
-	began := time.Now()
-	res := &kvsync.Result{}
-	if err := d.with(t.Context(), "push", func(s *app.Site) (err error) {
-		res, err = s.Deploy(t.Context(), kvsync.Options{})
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	run := daemon.Run{Deployment: res.Deployment, Commit: res.Commit, Subject: subject, Author: "Grace", Actor: "push",
-		Started: began, Duration: time.Since(began), Outcome: daemon.OutcomeDeployed}
-	d.status = daemon.Status{Name: "tides", Remote: d.inputs.Root, Branch: "main", Head: git("rev-parse", "HEAD"), Live: res.Commit,
-		Phase: daemon.PhaseIdle, Since: time.Now(), Runs: append([]daemon.Run{run}, d.status.Runs...)}
+	return dir
 }
 
-func (d *deployed) with(ctx context.Context, actor string, do func(*app.Site) error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	in := d.inputs
-	in.Actor = actor
-	site, err := app.Open(ctx, in)
+// follow runs a daemon with one site, which is looked at when somebody asks.
+func follow(t *testing.T, f *platformtest.Fixture, remote string) *daemon.Daemon {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "daemon.toml")
+	conf := fmt.Sprintf("state = %q\npoll = \"0\"\n[[site]]\nname = \"tides\"\nremote = %q\n", filepath.Join(dir, "state"), remote)
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"CLOUDFLARE_API_TOKEN": f.Token, "CLOUDFLARE_ACCOUNT_ID": f.AccountID, "CLOUDFLARE_API_BASE_URL": f.BaseURL}
+	cfg, err := daemon.LoadConfig(file, func(name string) string { return env[name] })
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	defer site.Close() //nolint:errcheck // nothing is under way
-	return do(site)
-}
-
-func (d *deployed) Statuses() []daemon.Status { return []daemon.Status{d.status} }
-
-func (d *deployed) Status(name string) (daemon.Status, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if name != d.status.Name {
-		return daemon.Status{}, daemon.ErrNoSite
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
 	}
-	return d.status, nil
-}
-
-func (d *deployed) Deployments(ctx context.Context, _ string) (list []kvsync.Deployment, err error) {
-	err = d.with(ctx, "", func(s *app.Site) error { list, err = s.History(ctx); return err })
-	return list, err
-}
-
-func (d *deployed) Rollback(ctx context.Context, _, deployment, actor string) error {
-	return d.with(ctx, actor, func(s *app.Site) error {
-		began := time.Now()
-		res, err := s.Rollback(ctx, kvsync.RollbackOptions{To: deployment})
-		if err != nil {
-			return err
+	d, err := daemon.Open(cfg, daemon.Options{Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
-		run := daemon.Run{Deployment: res.Deployment, Commit: res.Commit, Actor: actor, Started: began, Duration: time.Since(began), Outcome: daemon.OutcomeRolledBack}
-		d.status.Runs = append([]daemon.Run{run}, d.status.Runs...)
-		d.status.Live, d.status.Phase, d.status.Since = res.Commit, daemon.PhaseHeld, time.Now()
-		d.status.Problem = actor + " rolled back to deployment " + res.Deployment
-		return nil
 	})
+	return d
 }
 
-func (d *deployed) Release(string, string) error { return nil }
-func (d *deployed) Look(string, string) error    { return nil }
+// awaitDeployments waits until the site was deployed so often.
+func awaitDeployments(t *testing.T, d *daemon.Daemon, n int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		s, err := d.Status("tides")
+		if err != nil {
+			t.Fatal(err)
+		}
+		deployed := 0
+		for _, r := range s.Runs {
+			if r.Outcome == daemon.OutcomeDeployed {
+				deployed++
+			}
+		}
+		if deployed == n && s.Phase == daemon.PhaseIdle {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("waited for %d deployments: %+v", n, s)
+		}
+	}
+}
 
 // gallery has a site in every state, and texts of people who mean harm.
 func gallery() *fake {

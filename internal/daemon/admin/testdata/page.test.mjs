@@ -2,12 +2,13 @@
 // names that a screen reader reads. Run by ../browser_test.go.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
+const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
 const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
@@ -225,6 +226,32 @@ test("every state is shown, and what others wrote is only ever text", async () =
   assert.match(await row(visitor, "<script>").innerText(), /<script>document\.title = 'owned'<\/script>/);
   assert.match(await row(visitor, "Right").innerText(), /Right\\u202eto\\u2066left\\a and \\x1b\[31mred/);
   await visitor.context().close();
+});
+
+/** Waits for a page that reloads by itself. */
+async function becomes(page, isSo) {
+  for (const end = Date.now() + 15_000; ; ) {
+    const text = await page.locator("main").innerText().catch(() => "");
+    if (isSo(text)) return;
+    assert.ok(Date.now() < end, `the page still says ${text}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+test("a release deploys what was rolled back", async () => {
+  await page.goto(`${admin}/sites/tides`);
+  await press(page, "Release");
+  await visited("low tide at midnight");
+  await becomes(page, (text) => !text.includes("held by a rollback") && text.includes("idle"));
+  await keep(page, "released");
+});
+
+test("a look deploys what was pushed", async () => {
+  execFileSync("sh", ["testdata/push.sh", work, "A table without the mistake", "low tide at one"], { stdio: "pipe" });
+  await press(page, "Look now");
+  await becomes(page, (text) => text.includes("A table without the mistake"));
+  await visited("low tide at one");
+  assert.match(await row(page, "A table without the mistake").innerText(), /ada[^]*1.changed[^]*live/);
 });
 
 test("the keyboard reaches everything, and one sees where it is", async () => {
