@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -84,7 +85,11 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	if err := os.MkdirAll(filepath.Join(cfg.State, "sites"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w; name one that the daemon may write to, as state", err)
 	}
-	if d.lock, err = acquire(filepath.Join(cfg.State, "lock")); err != nil {
+	d.lock, err = filelock.Acquire(filepath.Join(cfg.State, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		err = ErrRunning
+	}
+	if err != nil {
 		return nil, fmt.Errorf("take the state folder %s: %w; end it, or name another folder, as state", cfg.State, err)
 	}
 	defer func() {

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
@@ -126,7 +127,10 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("start the local platform: %w", err)
 	}
-	lock, err := acquire(filepath.Join(home, "lock"))
+	lock, err := filelock.Acquire(filepath.Join(home, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		err = ErrRunning
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start the local platform: %w", err)
 	}

@@ -1,0 +1,29 @@
+//go:build unix
+
+package filelock
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Acquire takes the lock that a file stands for, and makes the file if need be.
+// It does not wait. Closing gives the lock back, and so does the system when the
+// process ends, however it ends.
+func Acquire(file string) (io.Closer, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrHeld
+		}
+		return nil, err
+	}
+	return f, nil
+}
