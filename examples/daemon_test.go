@@ -1,0 +1,247 @@
+package examples
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+	"go.yaml.in/yaml/v3"
+)
+
+// unit is how the daemon runs under systemd.
+const unit = "daemon/kv-sync.service"
+
+// systemd itself finds nothing wrong with the unit, and little that it leaves open:
+// of 0 to 10 it has 1.6. The default of a service is 9.6.
+func TestDaemonUnit(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("systemd is Linux'")
+	}
+	out, err := exec.CommandContext(t.Context(), "bash", "testdata/systemd-analyze.sh").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	analyze := strings.TrimSpace(string(out))
+	bin, err := kvSync()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, unit)
+	installed := strings.Replace(text, "ExecStart=/usr/local/bin/", "ExecStart="+bin+"/", 1)
+	if installed == text {
+		t.Fatal("the unit does not start /usr/local/bin/kv-sync")
+	}
+	if said := verify(t, analyze, installed); said != "" {
+		t.Errorf("systemd-analyze verify: %s", said)
+	}
+	wrong := strings.Replace(installed, "ProtectHome=", "ProtectHomes=", 1)
+	if verify(t, analyze, wrong) == "" {
+		t.Error("systemd-analyze finds nothing wrong with ProtectHomes=: this test cannot fail")
+	}
+	security := exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=18", unit)
+	if out, err := security.CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}
+
+// verify is what systemd has to say of a unit. Of the machine's own units it may
+// say things, too.
+func verify(t *testing.T, analyze, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.Base(unit))
+	write(t, file, text)
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", file).CombinedOutput()
+	if err != nil {
+		return err.Error() + ": " + string(out)
+	}
+	var said []string
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, filepath.Base(unit)) {
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said, "")
+}
+
+// The daemon takes the example with what the unit gives it, and no more.
+func TestDaemonUnitRunsTheExample(t *testing.T) {
+	text := read(t, unit)
+	secrets := t.TempDir()
+	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/secrets/([a-z-]+)$`).FindAllStringSubmatch(text, -1) {
+		if m[1] != m[2] {
+			t.Errorf("the credential %s is in a file %s", m[1], m[2])
+		}
+		write(t, filepath.Join(secrets, m[1]), "a secret of the test's\n")
+	}
+	start := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/kv-sync (.*)$`).FindStringSubmatch(text)
+	if start == nil {
+		t.Fatal("the unit does not start /usr/local/bin/kv-sync")
+	}
+	ssh := regexp.MustCompile(`%d/([a-z-]+)`).FindAllStringSubmatch(text, -1)
+	if len(ssh) == 0 {
+		t.Error("no credential is named to ssh")
+	}
+	for _, m := range ssh {
+		if _, err := os.Stat(filepath.Join(secrets, m[1])); err != nil {
+			t.Errorf("ssh is given a credential that is not loaded: %v", err)
+		}
+	}
+	listing := check(t, strings.Fields(start[1]), "daemon/kv-sync-daemon.toml", "/run/credentials/kv-sync.service", secrets)
+	for _, want := range []string{"blog: branch main of ", "handbook: branch HEAD of ", "builds: npm ci && npm run build"} {
+		if !strings.Contains(listing, want) {
+			t.Errorf("%q is not in the list of sites:\n%s", want, listing)
+		}
+	}
+}
+
+// compose is what compose.yaml says. A key that is not here is refused: it would
+// be one that nobody holds to anything.
+type compose struct {
+	Name     string
+	Services struct{ Daemon service }
+	Volumes  map[string]any
+	Secrets  map[string]struct{ File string }
+}
+
+type service struct {
+	Image string
+	Build struct {
+		Context, Dockerfile string
+		Args                map[string]string
+	}
+	Command     []string
+	Restart     string
+	Init        bool
+	Grace       string `yaml:"stop_grace_period"`
+	Environment map[string]string
+	Volumes     []string
+	Secrets     []string
+	Ports       []string
+	Memory      string `yaml:"mem_limit"`
+	Pids        int    `yaml:"pids_limit"`
+	ReadOnly    bool   `yaml:"read_only"`
+	Tmpfs       []string
+	CapDrop     []string `yaml:"cap_drop"`
+	Security    []string `yaml:"security_opt"`
+}
+
+// The daemon takes compose.toml with what compose.yaml gives it, and the two, the
+// Dockerfile and the files beside them name one another as they are.
+func TestDaemonCompose(t *testing.T) {
+	var c compose
+	decoder := yaml.NewDecoder(strings.NewReader(read(t, "daemon/compose.yaml")))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	s, secrets := c.Services.Daemon, t.TempDir()
+	ignored := strings.Split(read(t, "daemon/.gitignore"), "\n")
+	if !slices.Contains(ignored, "/secrets/") {
+		t.Error("git does not ignore the secrets")
+	}
+	for _, name := range s.Secrets {
+		if got := c.Secrets[name].File; got != "./secrets/"+name {
+			t.Errorf("the secret %s is in the file %q", name, got)
+		}
+		write(t, filepath.Join(secrets, name), "a secret of the test's\n")
+	}
+	for _, m := range regexp.MustCompile(`/run/secrets/([a-z-]+)`).FindAllStringSubmatch(s.Environment["GIT_SSH_COMMAND"], -1) {
+		if !slices.Contains(s.Secrets, m[1]) {
+			t.Errorf("ssh is given the secret %s, which the service has not", m[1])
+		}
+	}
+	if len(s.Command) != 2 {
+		t.Fatalf("command is %q", s.Command)
+	}
+	check(t, append([]string{"daemon"}, s.Command...), "daemon/compose.toml", "/run/secrets", secrets)
+
+	dockerfile := filepath.Join("daemon", s.Build.Context, s.Build.Dockerfile)
+	recipe := read(t, dockerfile)
+	for name := range s.Build.Args {
+		if !strings.Contains(recipe, "\nARG "+name+"=") {
+			t.Errorf("%s takes no argument %s", dockerfile, name)
+		}
+	}
+	for _, volume := range s.Volumes {
+		from, to, _ := strings.Cut(volume, ":")
+		_, named := c.Volumes[from]
+		switch {
+		case named:
+			if !strings.Contains(recipe, "\nVOLUME "+to+"\n") {
+				t.Errorf("the state is at %s, which is no volume of the image's", to)
+			}
+		case slices.Contains(ignored, strings.TrimPrefix(from, ".")): // the operator's
+		default:
+			read(t, filepath.Join("daemon", from))
+			if to != s.Command[1]+":ro" {
+				t.Errorf("%s is at %s, and read at %s", from, to, s.Command[1])
+			}
+		}
+	}
+
+	var cfg struct{ Listen map[string]string }
+	if _, err := toml.DecodeFile("daemon/compose.toml", &cfg); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, address := range cfg.Listen {
+		port := address[strings.LastIndex(address, ":"):]
+		want = append(want, "127.0.0.1"+port+port)
+	}
+	slices.Sort(want)
+	if !slices.Equal(s.Ports, want) {
+		t.Errorf("published are %q; listened to, and to be published on loopback alone: %q", s.Ports, want)
+	}
+}
+
+// check runs the daemon with arguments and --check: the file that --config names
+// is config, and secrets are in another folder than there.
+func check(t *testing.T, args []string, config, there, secrets string) string {
+	t.Helper()
+	bin, err := kvSync()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := read(t, config)
+	if !strings.Contains(text, `"`+there+`/`) {
+		t.Fatalf("%s names no secret in %s", config, there)
+	}
+	file := filepath.Join(t.TempDir(), filepath.Base(config))
+	write(t, file, strings.ReplaceAll(text, `"`+there+`/`, `"`+filepath.ToSlash(secrets)+`/`))
+	at := slices.Index(args, "--config") + 1
+	if at == 0 || at == len(args) || args[at] != "/etc/kv-sync/daemon.toml" {
+		t.Fatalf("the configuration is not named /etc/kv-sync/daemon.toml: %q", args)
+	}
+	args = slices.Replace(slices.Clone(args), at, at+1, file)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "kv-sync"), append(args, "--check")...)
+	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // no token but the configuration's
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("kv-sync %q: %v\n%s", args, err, &problems)
+	}
+	return out.String()
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

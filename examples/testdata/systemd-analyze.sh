@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Prints the path of systemd-analyze. Where there is none, installs Debian's.
+set -euo pipefail
+
+if ! command -v systemd-analyze; then
+  [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || { echo "there is no systemd-analyze on PATH; install systemd" >&2; exit 1; }
+  {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends systemd
+  } >&2
+  command -v systemd-analyze
+fi
