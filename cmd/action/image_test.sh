@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Dockerfile with buildah, holds the image to its size and contents,
-# and runs the Action's tests through it. Nothing is pulled: the build stage's
-# base is made of this machine's shell, and Go and its modules are mounted.
-# It needs root and Linux, and fails where it cannot run.
+# and runs the Action's tests through it. It needs root and Linux, and fails where
+# it cannot run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,39 +18,14 @@ fi
 
 tmp=$(mktemp -d)
 chmod 711 "$tmp" # a job's files are those of a user who is not root
-export BUILDAH_ISOLATION=chroot
-buildah=(buildah --storage-driver vfs --root "$tmp/root" --runroot "$tmp/run")
-b() { "${buildah[@]}" "$@"; }
 clean() {
   b rm --all >/dev/null 2>&1 || true
   rm -rf "$tmp"
 }
 trap clean EXIT
-export TMPDIR="$tmp"
+. .ci/buildah.sh
 
-# The build stage's base: sh and what the Dockerfile's RUN lines call, with
-# their libraries, and the certificate authorities.
-base="$tmp/base"
-mkdir -p "$base"/{bin,tmp,root,usr/local,etc/ssl/certs}
-for name in sh mkdir chmod cp; do
-  file=$(readlink -f "$(command -v "$name")")
-  cp "$file" "$base/bin/$name"
-  ldd "$file" | grep -o '/[^ ]*' | while read -r lib; do cp -nL --parents "$lib" "$base"; done
-done
-certificates=/etc/ssl/certs/ca-certificates.crt
-[ -s "$certificates" ] || fail "install ca-certificates first"
-cp -L "$certificates" "$base$certificates"
-go_base=$(b from scratch)
-b copy -q "$go_base" "$base" / >/dev/null
-b config --env PATH=/usr/local/go/bin:/bin --env HOME=/root --env GOPROXY=off --env GOTOOLCHAIN=local \
-  --env GOMODCACHE=/modules --env GOCACHE=/cache "$go_base"
-b commit -q "$go_base" localhost/go-of-this-machine >/dev/null
-
-go mod download
-b build -q --isolation chroot --layers=false --pull-never --build-arg GO_IMAGE=localhost/go-of-this-machine \
-  --build-arg VERSION=image-test \
-  --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/modules" --volume "$(go env GOCACHE):/cache" \
-  -t localhost/kv-sync-action . >/dev/null
+build Dockerfile localhost/kv-sync-action
 
 image=$(b from --pull-never localhost/kv-sync-action)
 files=$(b mount "$image")

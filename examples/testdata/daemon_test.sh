@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Runs the daemon as the examples do: kv-sync.service under a real systemd, a Debian
+# of its own in systemd-nspawn; then its image. Both fetch by ssh with the key that
+# they are handed, and deploy to the local platform.
+# It needs root, Linux, Debian's packages and the ports of the examples, and fails
+# where it cannot run. The compose file is not run: daemon_test.go reads it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. examples/testdata/forge.sh
+need mmdebstrap=mmdebstrap systemd-nspawn=systemd-container buildah=buildah curl=curl ssh-keygen=openssh-client
+
+CGO_ENABLED=0 go build -buildvcs=false -o "$tmp/kv-sync" ./cmd/kv-sync
+root="$tmp/root"
+debian "$root" systemd-sysv,libnss-systemd,dbus,git,openssh-client,openssh-server,nodejs
+start_platform
+start_forge "$root"
+
+# Installed as docs/daemon.md says. Of the examples only the forge, the account and
+# the build are others here.
+install -D -m 0644 "$tmp/known_hosts" "$root/etc/kv-sync/known_hosts"
+secrets="$root/etc/kv-sync/secrets"
+install -d -m 0700 "$secrets"
+echo "$CLOUDFLARE_API_TOKEN" > "$secrets/cloudflare-token"
+echo "a secret of the webhook's" > "$secrets/webhook-secret"
+echo "a password of the page's" > "$secrets/page-password"
+cp "$tmp/deploy-key" "$secrets/"
+chmod 400 "$secrets"/*
+here() { # here EXAMPLE FILE
+  local forge="ssh://git@127.0.0.1:$ssh_port/srv/git/"
+  sed -e "s|git@github.com:example/|$forge|" -e "s|https://github.com/example/|$forge|" -e "s|npm ci && npm run build|node build.mjs|" \
+    -e "s|0123456789abcdef0123456789abcdef|$CLOUDFLARE_ACCOUNT_ID|" -e 's|^poll = "5m"|poll = "1s"|' "$1" > "$2"
+}
+
+echo "== The unit"
+push blog public/index.html "page 1"
+blog=$head
+push handbook site/build.mjs '
+import {existsSync, mkdirSync, writeFileSync} from "node:fs"; import os from "node:os"
+mkdirSync("dist"); os.networkInterfaces(); os.cpus()
+writeFileSync(os.homedir() + "/kept", "")
+let wrote = false; try { writeFileSync("/etc/written", ""); wrote = true } catch {}
+writeFileSync("dist/index.html", "built")
+if (wrote || Object.keys(process.env).some(n => n.startsWith("CLOUDFLARE_"))) process.exit(1)'
+handbook=$head
+install -m 0755 "$tmp/kv-sync" "$root/usr/local/bin/"
+install -m 0644 examples/daemon/kv-sync.service "$root/etc/systemd/system/"
+here examples/daemon/kv-sync-daemon.toml "$root/etc/kv-sync/daemon.toml"
+install -d "$root/etc/systemd/system/kv-sync.service.d" # where Cloudflare's API is
+printf '[Service]\nEnvironment=CLOUDFLARE_API_BASE_URL=%s\n' "$CLOUDFLARE_API_BASE_URL" > "$root/etc/systemd/system/kv-sync.service.d/test.conf"
+chroot "$root" systemctl enable -q kv-sync.service 2> /dev/null
+
+systemd-nspawn --quiet --register=no --keep-unit --resolv-conf=off --boot --directory "$root" > "$tmp/console" 2>&1 < /dev/null &
+machine=$!
+ends() {
+  kill "$machine" 2> /dev/null && wait "$machine" 2> /dev/null || true
+}
+inside() { nsenter --all --target "$(tr -d ' ' < "/proc/$machine/task/$machine/children")" -- "$@"; }
+said() { inside journalctl --no-pager -o cat -u kv-sync.service; }
+trouble() { { said || cat "$tmp/console"; } >&2; }
+main_pid() { inside systemctl show --property MainPID --value kv-sync.service; }
+again() { local now; now=$(main_pid) && [ "$now" != 0 ] && [ "$now" != "$first" ]; }
+
+wait_for "the unit is active" inside systemctl -q is-active kv-sync.service
+head=$blog wait_for "blog is live" live blog
+head=$handbook wait_for "handbook is built in the sandbox, and live" live handbook
+[ -e "$root/var/cache/private/kv-sync/kept" ] || fail "the build has no home"
+wait_for "/healthz is ok" well
+wait_for "the page asks for the password" page
+first=$(main_pid)
+inside systemctl kill --signal KILL --kill-who main kv-sync.service
+push blog public/index.html "page 2"
+wait_for "after kill -9 systemd has started it again" again
+wait_for "the push of meanwhile is live" live blog
+inside systemctl stop kv-sync.service
+said | grep -q "level=INFO msg=stopped" || fail "it was not let stop: $(said | tail -n 3)"
+[ "$(inside systemctl show --property Result --value kv-sync.service)" = success ] || fail "it did not end well"
+echo "  ✓ it stops when it is told to"
+ends
+
+echo "== The image"
+. .ci/buildah.sh
+debian "$tmp/debian" ""
+base=$(b from scratch)
+b copy -q "$base" "$tmp/debian" / > /dev/null
+b commit -q "$base" localhost/debian > /dev/null
+build examples/daemon/Dockerfile localhost/kv-sync-daemon --ignorefile examples/daemon/Dockerfile.dockerignore \
+  --build-arg DEBIAN_IMAGE=localhost/debian
+image=$(b from --pull-never localhost/kv-sync-daemon)
+files=$(b mount "$image")
+[ "$(b inspect --format '{{.OCIv1.Config.User}}' "$image")" = 10001:10001 ] || fail "the image runs as another user"
+[ "$(stat -c %u:%g:%a "$files/var/lib/kv-sync")" = 10001:10001:700 ] || fail "the state's folder is $(stat -c %u:%g:%a "$files/var/lib/kv-sync")"
+[ -s "$files/etc/ssl/certs/ca-certificates.crt" ] && [ -x "$files/usr/lib/git-core/git-remote-https" ] || fail "git cannot reach https"
+left=$(cd "$files" && find var/lib/apt/lists usr/src src -type f 2> /dev/null | head)
+[ -z "$left" ] || fail "the image holds $left"
+echo "  ✓ $(du -sm "$files" | cut -f1) MB: git, ssh, certificates; not root"
+
+install -d "$tmp/etc" "$tmp/secrets"
+cp "$secrets"/* "$tmp/secrets/"
+chown 10001 "$tmp/secrets"/*
+cp "$tmp/known_hosts" "$tmp/etc/"
+here examples/daemon/compose.toml "$tmp/etc/daemon.toml"
+ssh=$(sed -n 's/^ *GIT_SSH_COMMAND: //p' examples/daemon/compose.yaml)
+b run --isolation chroot --env CLOUDFLARE_API_BASE_URL="$CLOUDFLARE_API_BASE_URL" --env GIT_SSH_COMMAND="$ssh" \
+  --volume "$tmp/etc:/etc/kv-sync:ro" --volume "$tmp/secrets:/run/secrets:ro" \
+  "$image" -- /usr/local/bin/kv-sync daemon --config /etc/kv-sync/daemon.toml > "$tmp/container" 2>&1 &
+container=$!
+ends() {
+  kill "$container" 2> /dev/null && wait "$container" 2> /dev/null || true
+  b rm --all > /dev/null 2>&1 || true
+}
+trouble() { cat "$tmp/container" >&2; }
+push blog public/index.html "page 3"
+wait_for "blog is live" live blog
+wait_for "/healthz is ok" well
+wait_for "the page asks for the password" page
+push blog public/index.html "page 4"
+wait_for "the next push is live" live blog

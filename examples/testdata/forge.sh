@@ -1,0 +1,92 @@
+# Where the daemon is tested: a forge, and the local platform. daemon_test.sh
+# sources it, at the top of the repository. Afterwards there is $tmp, a folder that
+# goes when the script ends, as does all that was started here.
+
+fail() {
+  echo "$0: $*" >&2
+  exit 1
+}
+need() { # need COMMAND=PACKAGE…: installs what is not there
+  local pair missing=()
+  for pair in "$@"; do command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}"); done
+  [ ${#missing[@]} = 0 ] && return
+  [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || fail "install ${missing[*]} first"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}" > /dev/null
+}
+
+tmp=$(mktemp -d)
+chmod 711 "$tmp"
+started=()
+ends() { :; }    # what a script has to end by itself
+trouble() { :; } # what it shows where something does not come about
+end() {
+  ends
+  for pid in "${started[@]}"; do kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true
+  rm -rf "$tmp"
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+
+wait_for() { # wait_for WHAT COMMAND…: for a minute
+  local what=$1
+  shift
+  for _ in $(seq 300); do
+    if "$@" > /dev/null 2>&1; then
+      echo "  ✓ $what"
+      return
+    fi
+    sleep 0.2
+  done
+  trouble
+  fail "not so after a minute: $what"
+}
+
+debian() { # debian FOLDER PACKAGES: a small Debian, as slim images are
+  mmdebstrap --quiet --variant=apt --mode=root ${2:+--include="$2"} bookworm "$1"
+}
+
+start_platform() { # Cloudflare's API on this machine; its variables are exported
+  mkdir "$tmp/platform"
+  (cd "$tmp/platform" && XDG_CACHE_HOME="$tmp/cache" exec "$tmp/kv-sync" dev) > "$tmp/platform/log" 2>&1 &
+  started+=($!)
+  wait_for "the local platform runs" grep -q "is running" "$tmp/platform/log"
+  eval "$(grep -o 'export CLOUDFLARE_.*' "$tmp/platform/log")"
+}
+
+# A forge that is reached by ssh: sshd and git of a Debian that has them. It has
+# the repositories of the examples, and one key that may fetch them.
+start_forge() { # start_forge ROOT
+  local root=$1 name
+  printf '[safe]\n\tdirectory = *\n' > "$tmp/gitconfig" # to push past sshd
+  forge=$root/srv/git ssh_port=2222
+  chroot "$root" useradd --create-home --home-dir /srv/git --shell /usr/bin/git-shell --password '*' git
+  ssh-keygen -q -t ed25519 -N '' -C test -f "$tmp/deploy-key"
+  ssh-keygen -q -t ed25519 -N '' -C test -f "$root/etc/ssh/forge"
+  install -D -m 0644 "$tmp/deploy-key.pub" "$forge/.ssh/authorized_keys"
+  for name in blog handbook; do chroot "$root" git init -q --bare -b main "/srv/git/$name.git"; done
+  chroot "$root" chown -R git:git /srv/git
+  mkdir -p "$root/run/sshd"
+  printf '[127.0.0.1]:%s %s\n' "$ssh_port" "$(cut -d' ' -f1,2 "$root/etc/ssh/forge.pub")" > "$tmp/known_hosts"
+  chroot "$root" /usr/sbin/sshd -D -e -p "$ssh_port" -h /etc/ssh/forge -o ListenAddress=127.0.0.1 -o UsePAM=no -o PidFile=none \
+    > "$tmp/sshd.log" 2>&1 &
+  started+=($!)
+}
+
+push() { # push REPOSITORY FILE TEXT: a commit with that file, on main
+  local dir="$tmp/work/$1"
+  [ -d "$dir" ] || git init -q -b main "$dir"
+  mkdir -p "$(dirname "$dir/$2")"
+  printf '%s\n' "$3" > "$dir/$2"
+  git -C "$dir" add -A
+  git -C "$dir" -c user.name=Test -c user.email=test@example.com commit -q -m "$2"
+  GIT_CONFIG_GLOBAL="$tmp/gitconfig" git -C "$dir" push -q "$forge/$1.git" main
+  chown -R --reference="$forge" "$forge/$1.git"
+  head=$(git -C "$dir" rev-parse HEAD)
+}
+
+live() { # live SITE: what is live is the last commit that was pushed
+  (cd "$tmp" && timeout 20 "$tmp/kv-sync" history --name "$1" --json) | grep -qF "\"commit\":\"$head\",\"url\""
+}
+well() { [ "$(curl -sf --max-time 5 http://127.0.0.1:8792/healthz)" = ok ]; }
+page() { curl -sfL --max-time 5 http://127.0.0.1:8791/ | grep -qi password; }
