@@ -6,6 +6,7 @@
 # make bench-git      plan and hook in a repository of 100,000 files with a pack of 429 MB
 # make large  a file of 1 GiB from disk and from git into KV and through workerd (make test: 256 MiB)
 # make image  build the Action's image and run it (Debian: installs buildah)
+# make image-daemon  run the daemon under systemd, build its image and run that (Debian: installs mmdebstrap, systemd-container)
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -14,7 +15,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image fuzz clean
+.PHONY: large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -69,6 +70,9 @@ large:
 
 image:
 	bash cmd/action/image_test.sh
+
+image-daemon:
+	bash examples/testdata/daemon_test.sh
 
 # A minute for each fuzz target, beyond the seeds that every test run tries.
 fuzz:

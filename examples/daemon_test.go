@@ -74,7 +74,7 @@ func verify(t *testing.T, analyze, text string) string {
 func TestDaemonUnitRunsTheExample(t *testing.T) {
 	text := read(t, unit)
 	secrets := t.TempDir()
-	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/secrets/([a-z-]+)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/([a-z-]+)$`).FindAllStringSubmatch(text, -1) {
 		if m[1] != m[2] {
 			t.Errorf("the credential %s is in a file %s", m[1], m[2])
 		}

@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.."
 . examples/testdata/forge.sh
 need mmdebstrap=mmdebstrap systemd-nspawn=systemd-container buildah=buildah curl=curl ssh-keygen=openssh-client
 
+[ -s /usr/share/keyrings/debian-archive-keyring.gpg ] || fail "install debian-archive-keyring first"
+
 CGO_ENABLED=0 go build -buildvcs=false -o "$tmp/kv-sync" ./cmd/kv-sync
 root="$tmp/root"
 debian "$root" systemd-sysv,libnss-systemd,dbus,git,openssh-client,openssh-server,nodejs
@@ -17,14 +19,15 @@ start_forge "$root"
 
 # Installed as docs/daemon.md says. Of the examples only the forge, the account and
 # the build are others here.
-install -D -m 0644 "$tmp/known_hosts" "$root/etc/kv-sync/known_hosts"
-secrets="$root/etc/kv-sync/secrets"
-install -d -m 0700 "$secrets"
-echo "$CLOUDFLARE_API_TOKEN" > "$secrets/cloudflare-token"
-echo "a secret of the webhook's" > "$secrets/webhook-secret"
-echo "a password of the page's" > "$secrets/page-password"
+etc="$root/etc/kv-sync" secrets="$tmp/secrets"
+install -d "$etc" "$secrets"
+echo "$CLOUDFLARE_API_TOKEN" > "$secrets/token"
+echo "a secret of the webhook's" > "$secrets/github-secret"
+echo "a password of the page's" > "$secrets/password"
 cp "$tmp/deploy-key" "$secrets/"
 chmod 400 "$secrets"/*
+cp --preserve=mode "$secrets"/* "$etc/"
+cp "$tmp/known_hosts" "$etc/"
 here() { # here EXAMPLE FILE
   local forge="ssh://git@127.0.0.1:$ssh_port/srv/git/"
   sed -e "s|git@github.com:example/|$forge|" -e "s|https://github.com/example/|$forge|" -e "s|npm ci && npm run build|node build.mjs|" \
@@ -44,7 +47,7 @@ if (wrote || Object.keys(process.env).some(n => n.startsWith("CLOUDFLARE_"))) pr
 handbook=$head
 install -m 0755 "$tmp/kv-sync" "$root/usr/local/bin/"
 install -m 0644 examples/daemon/kv-sync.service "$root/etc/systemd/system/"
-here examples/daemon/kv-sync-daemon.toml "$root/etc/kv-sync/daemon.toml"
+here examples/daemon/kv-sync-daemon.toml "$etc/daemon.toml"
 install -d "$root/etc/systemd/system/kv-sync.service.d" # where Cloudflare's API is
 printf '[Service]\nEnvironment=CLOUDFLARE_API_BASE_URL=%s\n' "$CLOUDFLARE_API_BASE_URL" > "$root/etc/systemd/system/kv-sync.service.d/test.conf"
 chroot "$root" systemctl enable -q kv-sync.service 2> /dev/null
@@ -76,6 +79,7 @@ said | grep -q "level=INFO msg=stopped" || fail "it was not let stop: $(said | t
 [ "$(inside systemctl show --property Result --value kv-sync.service)" = success ] || fail "it did not end well"
 echo "  ✓ it stops when it is told to"
 ends
+ends() { :; }
 
 echo "== The image"
 . .ci/buildah.sh
@@ -93,18 +97,23 @@ files=$(b mount "$image")
 [ -z "$(ls -A "$files/var/lib/apt/lists")" ] && [ ! -e "$files/src" ] || fail "what the image was made of was left in it"
 echo "  ✓ $(du -sm "$files" | cut -f1) MB: git, ssh, certificates; not root"
 
-install -d "$tmp/etc" "$tmp/secrets"
-cp "$secrets"/* "$tmp/secrets/"
-chown 10001 "$tmp/secrets"/*
+install -d "$tmp/etc"
+chown 10001 "$secrets"/*
 cp "$tmp/known_hosts" "$tmp/etc/"
 here examples/daemon/compose.toml "$tmp/etc/daemon.toml"
 ssh=$(sed -n 's/^ *GIT_SSH_COMMAND: //p' examples/daemon/compose.yaml)
 b run --isolation chroot --env CLOUDFLARE_API_BASE_URL="$CLOUDFLARE_API_BASE_URL" --env GIT_SSH_COMMAND="$ssh" \
-  --volume "$tmp/etc:/etc/kv-sync:ro" --volume "$tmp/secrets:/run/secrets:ro" \
+  --volume "$tmp/etc:/etc/kv-sync:ro" --volume "$secrets:/run/secrets:ro" \
   "$image" -- /usr/local/bin/kv-sync daemon --config /etc/kv-sync/daemon.toml > "$tmp/container" 2>&1 &
 container=$!
+daemon() { # daemon PID: the daemon among what it started; buildah passes no signal on
+  local child
+  [ "$(< "/proc/$1/comm")" != kv-sync ] || { echo "$1"; return; }
+  for child in $(cat "/proc/$1"/task/*/children); do daemon "$child"; done # each thread has its own
+}
 ends() {
-  kill "$container" 2> /dev/null && wait "$container" 2> /dev/null || true
+  local pid
+  pid=$(daemon "$container" 2> /dev/null) && [ -n "$pid" ] && kill "$pid" && wait "$container" 2> /dev/null || true
   b rm --all > /dev/null 2>&1 || true
 }
 trouble() { cat "$tmp/container" >&2; }
@@ -114,3 +123,6 @@ wait_for "/healthz is ok" well
 wait_for "the page asks for the password" page
 push blog public/index.html "page 4"
 wait_for "the next push is live" live blog
+ends
+grep -q "level=INFO msg=stopped" "$tmp/container" || fail "it was not let stop: $(tail -n 3 "$tmp/container")"
+echo "  ✓ it stops when it is told to"
