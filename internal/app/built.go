@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/source"
@@ -64,16 +65,27 @@ func (s *Site) confine(o source.Options) error {
 	if !s.in.Confined || s.in.BuiltFrom == "" {
 		return nil // a commit has nothing outside of it
 	}
-	top, err := filepath.EvalSymlinks(s.settings.Code.Within)
-	if err != nil {
+	if inside, err := s.inRepository(s.pathOf(o.Dir)); err != nil || inside {
 		return err
 	}
-	dir, err := filepath.EvalSymlinks(s.pathOf(o.Dir))
+	return &UsageError{Err: errors.New("the folder " + o.Dir + " leads out of the repository"), Fix: "publish a folder that lies inside"}
+}
+
+// inRepository reports whether a path, as far as it is there, leads to a place in
+// the repository that is not git's own.
+func (s *Site) inRepository(path string) (bool, error) {
+	top, err := filepath.EvalSymlinks(s.settings.Code.Within)
 	if err != nil {
-		return nil //nolint:nilerr // it is not there, which the source says better
+		return false, err
 	}
-	if !within(top, dir) {
-		return &UsageError{Err: errors.New("the folder " + o.Dir + " leads out of the repository"), Fix: "publish a folder that lies inside"}
+	for {
+		at, err := filepath.EvalSymlinks(path)
+		if err == nil {
+			return within(top, at) && !within(filepath.Join(top, ".git"), at), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(path) == path {
+			return false, err
+		}
+		path = filepath.Dir(path)
 	}
-	return nil
 }

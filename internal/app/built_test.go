@@ -222,12 +222,58 @@ func TestConfined(t *testing.T) {
 			}
 		})
 	}
+	// Nor is git's own folder a part of what may be read or written.
+	c.git(c.root, "init", "-q")
+	in := c.inputs()
+	in.BuiltFrom = commit
+	c.fill(c.root, map[string]string{
+		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n", "dist/index.html": "x",
+		"worker.js": "import text from './.git/config'; export default { fetch() { return new Response(text) } }",
+	})
+	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 {
+		t.Errorf("the settings of git were bundled: %+v", f)
+	}
+	in.Builds, in.BuildOutput = true, &bytes.Buffer{}
+	for name, index := range map[string]string{"a symlink": "", "git's folder": "index = \".git/config\"\n"} {
+		if err := os.RemoveAll(filepath.Join(c.root, "data")); err != nil {
+			t.Fatal(err)
+		}
+		link(outside, "data")
+		c.fill(c.root, map[string]string{
+			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n", "worker.js": "export default {}",
+		})
+		if f := app.Explain(try(in)); f == nil || !strings.Contains(f.Message, "leads out of the repository") {
+			t.Errorf("an index behind %s: %+v", name, f)
+		}
+	}
+	// A bare repository is nothing but git's own.
+	bare := c.inputs()
+	bare.Root, bare.Getenv = c.mirror, func(string) string { return "" }
+	for name, files := range map[string]map[string]string{
+		"code": {
+			"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n",
+			"worker.js":     "import text from './config'; export default { fetch() { return new Response(text) } }",
+		},
+		"the main file": {"wrangler.toml": "name = \"tides\"\nmain = \"config\"\nno_bundle = true\n"},
+		"an index": {
+			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\nindex = \"hooks/post-receive\"\n", "wrangler.toml": "name = \"tides\"\n",
+			"worker.js": "export default {}",
+		},
+	} {
+		c.fill(c.work, files)
+		bare.Directory, bare.Commit = "public", c.commit(nil)
+		if f := app.Explain(try(bare)); f == nil || f.Kind != app.KindRefused && f.Kind != app.KindUsage {
+			t.Errorf("%s of a bare repository: %+v", name, f)
+		}
+		c.git(c.work, "rm", "-q", "-r", "--cached", ".")
+		c.git(c.work, "clean", "-fdq", "-e", "public")
+	}
 	// A commit's code reads nothing either, though there is no work tree.
 	c.fill(c.work, map[string]string{
 		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
 		"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
 	})
-	in := c.inputs()
+	in = c.inputs()
 	in.Directory, in.Commit, in.Root = "public", c.commit(nil), t.TempDir()
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": in.Root}
 	in.Getenv = func(name string) string { return env[name] }

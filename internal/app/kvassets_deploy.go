@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -46,6 +47,9 @@ func (s *Site) prepareKVAssets(ctx context.Context) (*kvsync.Engine, kvsync.Sour
 
 func (s *Site) mayBuild() error {
 	line := s.settings.Build.Line
+	if err := s.confineIndex(); err != nil {
+		return err
+	}
 	switch {
 	case s.settings.Code.Main == "":
 		return &UsageError{Err: errors.New(`in the layout "kv-assets" a Worker of yours serves the files, and none is named`),
@@ -59,6 +63,22 @@ func (s *Site) mayBuild() error {
 			Fix: `run "kv-sync deploy" where the project can be built`}
 	}
 	return nil
+}
+
+// confineIndex keeps a repository that is not trusted with this machine from having
+// its index written over a file of ours: of git's, or of whatever a symlink leads to.
+func (s *Site) confineIndex() error {
+	if !s.in.Confined {
+		return nil
+	}
+	if s.in.Commit != "" {
+		return &UsageError{Err: errors.New(`in the layout "kv-assets" the code is built with the index of its files, and a commit has no folder to write that into`),
+			Fix: "deploy it from a checkout"}
+	}
+	if inside, err := s.inRepository(filepath.Dir(s.pathOf(s.settings.Index))); err != nil || inside {
+		return err
+	}
+	return &UsageError{Err: errors.New("the index " + s.settings.Index + " leads out of the repository, or into git's own files"), Fix: `name a place inside, as "index"`}
 }
 
 func (s *Site) publishesIndex() bool {

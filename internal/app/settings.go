@@ -42,6 +42,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv,
 		Bare: in.Bare, Confined: in.Confined, Builds: in.Builds,
 	}
+	hidden := ""
 	if revision := cmp.Or(in.Commit, in.BuiltFrom); revision != "" {
 		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: revision, Getenv: in.Getenv})
 		if err != nil {
@@ -49,6 +50,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		}
 		defer commit.Close()
 		from.Repository = cmp.Or(commit.Top(), in.Root) // bare, it is no part of whatever work tree it may lie in
+		hidden = commit.GitDir()
 		if in.Commit != "" {
 			from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
 		}
@@ -56,6 +58,9 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
 		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
+	}
+	if err == nil && in.Confined {
+		set.Code.Hidden = hidden
 	}
 	if err == nil && set.Project == "" && set.Layout == "pathname" {
 		if _, err := Projects(in); err == nil {

@@ -95,6 +95,9 @@ type Options struct {
 	// Within, if set, is the folder that no file is read from outside of, by no
 	// import and through no symlink: for code that is not trusted with this machine.
 	Within string
+	// Hidden, if set, is a folder that no file is read from though it lies in Within:
+	// git's own, which is the project itself where that is a bare repository.
+	Hidden string
 }
 
 // project is what one run works on: the options, made whole, and the commit.
