@@ -147,12 +147,12 @@ func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	var out []webhook.Hook
 	for _, forge := range webhook.Forges {
 		if w, ok := cfg.Webhook[string(forge)]; ok {
-			out = append(out, webhook.Hook{Path: "/" + string(forge), Forge: forge, Secrets: []string{w.Secret.Reveal()}})
+			out = append(out, webhook.Hook{Path: "/" + string(forge), Forge: forge, Secrets: daemon.Reveal(w.Secrets)})
 		}
 		for i := range cfg.Sites {
-			if s := &cfg.Sites[i]; s.Secret != "" {
+			if s := &cfg.Sites[i]; len(s.Secrets) > 0 {
 				out = append(out, webhook.Hook{
-					Path: "/" + string(forge) + "/" + s.Name, Forge: forge, Secrets: []string{s.Secret.Reveal()}, Remotes: []string{s.Remote.String()},
+					Path: "/" + string(forge) + "/" + s.Name, Forge: forge, Secrets: daemon.Reveal(s.Secrets), Remotes: []string{s.Remote.String()},
 				})
 			}
 		}

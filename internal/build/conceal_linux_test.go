@@ -37,6 +37,10 @@ func TestConceal(t *testing.T) {
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 9 || out == "" || strings.Contains(out, "BUILD_AS_CHILD") {
 		t.Errorf("%v: %.200q", err, out)
 	}
+	t.Setenv("BUILD_BESIDE", "echo begun; sleep 0.2") // one that ends does not show it to another
+	if out, err := run(`sleep 0.6; cat /proc/$PPID/environ`); err == nil || strings.Contains(out, "BUILD_AS_CHILD") {
+		t.Errorf("beside another: %v: %.200q", err, out)
+	}
 	if out, err := run(`cat /proc/self/environ`); err != nil || !strings.Contains(out, "BUILD_AS_CHILD") {
 		t.Errorf("a build cannot read what is its own: %v: %.200q", err, out)
 	}

@@ -65,7 +65,8 @@ type Webhook struct {
 	SecretFile string `toml:"secret-file"`
 	SecretEnv  string `toml:"secret-env"`
 
-	Secret config.Secret
+	// Secrets is one, or while it is being changed two: either is right.
+	Secrets []config.Secret
 }
 
 // Forges are those whose webhooks are understood. Forgejo's are Gitea's.
@@ -96,8 +97,8 @@ type Site struct {
 	BuildTimeout Every  `toml:"build-timeout"`
 
 	Token config.Secret
-	// Secret is the site's own for webhooks, or "".
-	Secret config.Secret
+	// Secrets are the site's own for webhooks, as [Webhook] has them, or none.
+	Secrets []config.Secret
 }
 
 // Every is a time between two looks, or a limit. Zero is never, or none.
@@ -262,7 +263,7 @@ func (k *checker) webhooks(c *Config) {
 			k.refuse(w.Problem("", fmt.Sprintf("webhook.%.40s is not understood", name), "write one of "+strings.Join(Forges, ", ")+" (Forgejo's webhooks are Gitea's)"))
 			continue
 		}
-		if w.Secret = k.secret(w.Place, "secret", w.SecretFile, w.SecretEnv); w.SecretFile+w.SecretEnv == "" {
+		if w.Secrets = k.secrets(w.Place, "secret", w.SecretFile, w.SecretEnv); w.SecretFile+w.SecretEnv == "" {
 			k.refuse(w.Problem("", "there is no secret", "write secret-file or secret-env"))
 		}
 		c.Webhook[name] = w
@@ -314,40 +315,70 @@ func (k *checker) site(c *Config, s *Site) {
 	if s.TokenFile+s.TokenEnv == "" && k.getenv("CLOUDFLARE_API_TOKEN") == "" && k.getenv("CLOUDFLARE_API_KEY") == "" {
 		k.refuse(s.Problem("name", "there is no API token for the site", "write token-file, or set CLOUDFLARE_API_TOKEN for the daemon"))
 	}
-	s.Secret = k.secret(s.Place, "webhook-secret", s.SecretFile, s.SecretEnv)
+	s.Secrets = k.secrets(s.Place, "webhook-secret", s.SecretFile, s.SecretEnv)
 }
 
 // maxSecret is far more than any token has.
 const maxSecret = 16 << 10
 
-// secret reads what a file or a variable holds. Of its value nothing is said.
+// shortestSecret is less than anything has that is hard to guess. One that is
+// shorter could not be taken out of texts, either: it stands in half of them.
+const shortestSecret = 8
+
+// secret reads the one line that a file or a variable holds.
 func (k *checker) secret(at config.Place, key, file, env string) config.Secret {
-	var value string
+	lines := k.secrets(at, key, file, env)
+	switch len(lines) {
+	case 0:
+		return ""
+	case 1:
+		return lines[0]
+	}
+	k.refuse(at.Problem(key+"-file", "it holds more than one line of text", fmt.Sprintf("leave the %s alone there", key)))
+	return ""
+}
+
+// secrets reads what a file or a variable holds, one a line. Of their values
+// nothing is said.
+func (k *checker) secrets(at config.Place, key, file, env string) []config.Secret {
+	value, from := "", key+"-file"
 	switch fix := fmt.Sprintf("put the secret alone into the file that %s-file names", key); {
 	case file != "" && env != "":
 		k.refuse(at.Problem(key+"-file", "a file and a variable are named", "leave one of "+key+"-file and "+key+"-env out"))
 	case env != "":
-		if value = k.getenv(env); value == "" {
+		from = key + "-env"
+		if value = k.getenv(env); strings.TrimSpace(value) == "" {
 			k.refuse(at.Problem(key+"-env", fmt.Sprintf("the variable %.80q is empty or not set", env), "set it for the daemon"))
 		}
 	case file != "":
 		f, err := os.Open(k.path(file))
 		if err != nil {
 			k.refuse(at.Problem(key+"-file", err.Error(), fix))
-			return ""
+			return nil
 		}
 		defer f.Close()
 		data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-		value = strings.TrimSpace(string(data))
+		value = string(data)
 		switch {
 		case err != nil:
 			k.refuse(at.Problem(key+"-file", err.Error(), fix))
-		case value == "" || len(data) > maxSecret || strings.ContainsAny(value, "\r\n\x00"):
-			k.refuse(at.Problem(key+"-file", fmt.Sprintf("%s holds no line of text, or more than one", file), fix))
-			return ""
+			return nil
+		case strings.TrimSpace(value) == "" || len(data) > maxSecret || strings.Contains(value, "\x00"):
+			k.refuse(at.Problem(key+"-file", file+" holds no line of text", fix))
+			return nil
 		}
 	}
-	return config.Secret(value)
+	var out []config.Secret
+	for line := range strings.Lines(value) {
+		switch line = strings.TrimSpace(line); {
+		case line == "":
+		case len(line) < shortestSecret:
+			k.refuse(at.Problem(from, fmt.Sprintf("it holds a secret of less than %d characters, which can be guessed", shortestSecret), "make a longer one: openssl rand -base64 24"))
+		default:
+			out = append(out, config.Secret(line))
+		}
+	}
+	return out
 }
 
 func (k *checker) path(name string) string {
@@ -364,12 +395,21 @@ func (k *checker) path(name string) string {
 func (c *Config) secrets(getenv func(string) string) []string {
 	out := []string{c.Admin.Password.Reveal(), getenv("CLOUDFLARE_API_TOKEN"), getenv("CLOUDFLARE_API_KEY"), getenv("CF_API_TOKEN"), getenv("CF_API_KEY")}
 	for _, w := range c.Webhook {
-		out = append(out, w.Secret.Reveal())
+		out = append(out, Reveal(w.Secrets)...)
 	}
 	for _, s := range c.Sites {
-		out = append(out, s.Token.Reveal(), s.Secret.Reveal())
+		out = append(append(out, s.Token.Reveal()), Reveal(s.Secrets)...)
 	}
 	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
+}
+
+// Reveal is the secrets' values.
+func Reveal(secrets []config.Secret) []string {
+	out := make([]string, len(secrets))
+	for i, s := range secrets {
+		out[i] = s.Reveal()
+	}
+	return out
 }
 
 // Names lists the sites.

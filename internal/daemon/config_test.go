@@ -15,7 +15,7 @@ import (
 func load(t *testing.T, text string, env map[string]string) (*daemon.Config, error) {
 	t.Helper()
 	dir := t.TempDir()
-	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n", "two": "a\nb\n"})
+	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n", "two": "s3cret-of-old\r\n\n s3cret-of-new\n", "short": "1234567\n"})
 	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] })
 }
 
@@ -32,6 +32,8 @@ user = "ada"
 password-file = "secret"
 [webhook.gitlab]
 secret-env = "HOOK"
+[webhook.github]
+secret-file = "two"
 [[site]]
 name = "blog"
 remote = "git@example.com:me/blog.git"
@@ -49,7 +51,8 @@ build = "npm ci && npm run build"
 		t.Fatal(err)
 	}
 	blog, shop := c.Sites[0], c.Sites[1]
-	if filepath.Base(c.State) != "here" || !filepath.IsAbs(c.State) || c.Webhook["gitlab"].Secret.Reveal() != "s3cret-of-env" || c.Admin.Password.Reveal() != "s3cret-in-a-file" {
+	if filepath.Base(c.State) != "here" || !filepath.IsAbs(c.State) || !slices.Equal(daemon.Reveal(c.Webhook["gitlab"].Secrets), []string{"s3cret-of-env"}) ||
+		!slices.Equal(daemon.Reveal(c.Webhook["github"].Secrets), []string{"s3cret-of-old", "s3cret-of-new"}) || c.Admin.Password.Reveal() != "s3cret-in-a-file" {
 		t.Errorf("%+v", c)
 	}
 	if blog.Token.Reveal() != "s3cret-in-a-file" || blog.Root != "sites/blog" || *blog.Poll != 0 || !blog.Build.Own || blog.Remote.String() != "example.com:me/blog.git" {
@@ -87,7 +90,8 @@ func TestConfigMistakes(t *testing.T) {
 		site + "build = \"a\\nb\"\n":      ":4: it is not understood: site[0].build",
 		site + "token-file = \"none\"\n":  ":4: open ",
 		site + "token-file = \"empty\"\n": ":4: empty holds no line",
-		site + "token-file = \"two\"\n":   ":4: two holds no line of text, or more than one",
+		site + "token-file = \"two\"\n":   ":4: it holds more than one line",
+		site + "token-file = \"short\"\n": ":4: it holds a secret of less than 8",
 		site + "token-env = \"NONE\"\n":   `:4: the variable "NONE" is empty`,
 		site + site:                       ":5: blog is there twice",
 		"[listen]\nadmin = \"8791\"\n[admin]\nuser=\"a\"\npassword-file=\"secret\"\n" + site:                                 `:2: admin is "8791"`,

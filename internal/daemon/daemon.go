@@ -129,7 +129,8 @@ func sweep(dir string) {
 // make every text unreadable.
 func redactor(secrets []string) func(string) string {
 	var pairs []string
-	for _, s := range secrets {
+	// A secret may begin with another: the longer one is looked for first.
+	for _, s := range slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) }) {
 		if len(s) >= 6 {
 			pairs = append(pairs, s, "***")
 		}

@@ -299,6 +299,7 @@ func (l *lane) look(ctx context.Context, w wishes) {
 	if l.owed.again {
 		w.ask(l.owed.actor, true)
 	}
+	l.findReleased(ctx)
 	head, err := l.fetch(ctx)
 	if err != nil {
 		l.missed(ctx, w, err)

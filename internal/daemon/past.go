@@ -127,15 +127,46 @@ func (l *lane) rollback(ctx context.Context, want *rollback) error {
 		r.Subject, r.Author = l.describe(ctx, r.Commit)
 	}
 	l.finish(r, func(s *state) {
-		s.Live = res.Commit
+		s.Live, s.Release, s.Released = res.Commit, false, time.Time{}
 		if res.Switched && res.Hold != "" && res.Hold == s.Head {
 			s.Settled = settled{s.Head, PhaseHeld, l.fingerprint}
-			s.Failed, s.Failures, s.Retry, s.Quota, s.Release = "", 0, time.Time{}, false, false
+			s.Failed, s.Failures, s.Retry, s.Quota = "", 0, time.Time{}, false
 			s.Problem = "commit " + short(s.Head) + " is held back: " + want.actor + " rolled back from it; push a newer commit, or release it"
 		}
 	})
 	l.rested()
 	return nil
+}
+
+// findReleased notes which rollback it is that somebody wants released, before
+// anything else is tried: a wish that is granted late must not undo what somebody
+// does meanwhile, and one for which there is no rollback is granted.
+func (l *lane) findReleased(ctx context.Context) {
+	if !l.state().Release {
+		return
+	}
+	list, err := l.history(ctx)
+	if err != nil && app.Explain(err).Kind != app.KindUsage {
+		l.log.Warn("what is to be released is not known yet", "error", err)
+		return
+	}
+	var at time.Time
+	if len(list) > 0 && list[0].Hold != "" {
+		at = list[0].Time
+	}
+	l.note(func(s *state) { s.Release, s.Released = false, at })
+}
+
+// released reports whether what holds the branch back now is what was released.
+func (l *lane) released(ctx context.Context, s state) (bool, error) {
+	if s.Released.IsZero() {
+		return false, nil
+	}
+	list, err := l.history(ctx)
+	if err != nil {
+		return false, err
+	}
+	return len(list) > 0 && list[0].Time.Equal(s.Released), nil
 }
 
 // rested enters the phase that follows from what is remembered.

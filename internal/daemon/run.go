@@ -76,7 +76,7 @@ func (l *lane) deployed(r Run, res *kvsync.Result) {
 		r.Added, r.Changed, r.Removed = len(p.Added), len(p.Changed), len(p.Removed)
 	}
 	l.finish(r, func(s *state) {
-		s.Live, s.Release = r.Commit, false
+		s.Live, s.Released = r.Commit, time.Time{}
 		s.Settled = settled{r.Commit, PhaseIdle, l.fingerprint}
 		s.Failed, s.Failures, s.Retry, s.Quota, s.Problem = "", 0, time.Time{}, false, ""
 	})
@@ -100,7 +100,7 @@ func (l *lane) stopped(ctx context.Context, r Run, err error) {
 		r.Outcome = o
 		l.finish(r, func(s *state) {
 			s.Settled, s.Problem = settled{r.Commit, p, l.fingerprint}, r.Problem
-			s.Failed, s.Failures, s.Retry, s.Quota, s.Release = "", 0, time.Time{}, false, false
+			s.Failed, s.Failures, s.Retry, s.Quota, s.Released = "", 0, time.Time{}, false, time.Time{}
 		})
 		l.enter(p, r.Problem)
 	}
@@ -273,7 +273,11 @@ func (l *lane) getenv(name string) string {
 // publish deploys a commit: itself, or what is built from it. before is what was
 // remembered before the run began.
 func (l *lane) publish(ctx context.Context, commit string, before state) (*kvsync.Result, error) {
-	opt := kvsync.Options{Release: before.Release}
+	release, err := l.released(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	opt := kvsync.Options{Release: release}
 	if l.site.Build.Allowed() {
 		if res, err := l.done(ctx, commit, before); res != nil || err != nil {
 			return res, err

@@ -32,7 +32,11 @@ type state struct {
 	// commit that is not Settled.Commit is to be deployed.
 	Settled settled `json:"settled,omitzero"`
 	// Release: a person wants the head deployed although a rollback holds it back.
+	// Which rollback is meant is not found out yet.
 	Release bool `json:"release,omitempty"`
+	// Released is the rollback that was meant, by when it went live: one that comes
+	// later is not undone by an earlier wish.
+	Released time.Time `json:"released,omitzero"`
 	// Failed is the commit whose deploy failed, Failures how often, Retry when it
 	// is tried again.
 	Failed   string    `json:"failed,omitempty"`
