@@ -49,7 +49,7 @@ func (o *output) String() string {
 func (k *keeper) start() {
 	k.t.Helper()
 	k.cmd = exec.Command("kv-sync", "daemon", "--config", k.config)
-	k.cmd.Env = append(os.Environ(), "CLOUDFLARE_API_TOKEN="+k.p.Token, "CLOUDFLARE_ACCOUNT_ID="+k.p.AccountID, "CLOUDFLARE_API_BASE_URL="+k.p.BaseURL)
+	k.cmd.Env = append(os.Environ(), "KV_SYNC_FAMILY="+k.config, "CLOUDFLARE_API_TOKEN="+k.p.Token, "CLOUDFLARE_ACCOUNT_ID="+k.p.AccountID, "CLOUDFLARE_API_BASE_URL="+k.p.BaseURL)
 	k.log = &output{}
 	k.cmd.Stdout, k.cmd.Stderr = k.log, k.log
 	if err := k.cmd.Start(); err != nil {

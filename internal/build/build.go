@@ -7,7 +7,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/family"
 )
 
 // Command is a build.
@@ -79,6 +82,9 @@ func (c Command) run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if runtime.GOOS == "windows" {
+		return errors.New("builds are run on Linux and macOS only; run the build by hand, and kv-sync without one")
+	}
 	out, theirs, err := os.Pipe()
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func (c Command) run(ctx context.Context) error {
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = theirs, theirs
 	defer conceal()()
-	family, err := start(cmd)
+	brood, err := family.Start(cmd)
 	_ = theirs.Close()
 	if err != nil {
 		return err
@@ -103,15 +109,15 @@ func (c Command) run(ctx context.Context) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		family.ask()
+		brood.Ask()
 		select {
 		case err = <-ended:
 		case <-time.After(farewell):
-			family.end()
+			brood.End()
 			err = <-ended
 		}
 	}
-	family.end() // what it left in the background
+	brood.End() // what it left in the background
 	select {
 	case <-printed:
 	case <-time.After(time.Second): // a daemon of its own holds the pipe

@@ -8,16 +8,8 @@ import (
 )
 
 // alone gives a command a session of its own: it has no terminal to ask for a
-// password at, and is ended together with what it starts. It ends with this
-// process where the system knows how.
-func alone(cmd *exec.Cmd) (end func()) {
+// password at. When its time is up it is asked to end with what it started.
+func alone(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	endWithUs(cmd.SysProcAttr)
-	signal := func(s syscall.Signal) error { return syscall.Kill(-cmd.Process.Pid, s) }
-	cmd.Cancel = func() error { return signal(syscall.SIGTERM) }
-	return func() {
-		if cmd.Process != nil {
-			_ = signal(syscall.SIGKILL) // there may be nobody left
-		}
-	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/family"
 )
 
 // git runs the git command for what only it can do: talk to remotes, and make
@@ -30,7 +32,7 @@ func newGit(environ, secrets []string, redact func(string) string) *git {
 			g.environ = append(g.environ, pair)
 		}
 	}
-	g.environ = append(g.environ, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	g.environ = append(g.environ, "GIT_TERMINAL_PROMPT=0", "SSH_ASKPASS_REQUIRE=never", "LC_ALL=C")
 	return g
 }
 
@@ -72,9 +74,12 @@ func (g *git) run(ctx context.Context, limit time.Duration, protocol string, arg
 	out, said := &capped{limit: maxAnswer}, &capped{limit: 16 << 10}
 	cmd.Stdout, cmd.Stderr = out, said
 	cmd.WaitDelay = gitFarewell
-	end := alone(cmd)
-	err := cmd.Run()
-	end() // what it started
+	alone(cmd)
+	brood, err := family.Start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+		brood.End()
+	}
 	switch {
 	case err == nil && out.over:
 		return "", fmt.Errorf("git %s: it printed more than can be meant", verb(args))

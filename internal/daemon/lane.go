@@ -93,6 +93,7 @@ func (d *Daemon) newLane(site *Site) (*lane, error) {
 		limit: time.Duration(d.cfg.FetchTimeout), log: l.log,
 	}
 	sweep(l.dir)
+	l.mirror.sweep()
 	var err error
 	if l.saved, err = loadState(l.file(), l.log); err != nil {
 		return nil, err

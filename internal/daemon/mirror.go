@@ -153,6 +153,24 @@ func (m *mirror) damage(ctx context.Context) string {
 	return ""
 }
 
+// sweep removes what a git that was killed with a daemon has left: packs that came
+// in half, and locks. Nobody works in the mirror when it is called.
+func (m *mirror) sweep() {
+	_ = filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
+		name := filepath.Base(path)
+		switch {
+		case err != nil:
+			return fs.SkipDir // whoever needs it finds out
+		case strings.HasPrefix(name, "tmp_"), strings.HasSuffix(name, ".lock"), strings.HasSuffix(name, ".keep"):
+			_ = remove(path)
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
+}
+
 // clone makes the mirror: beside its place, and then moved there.
 func (m *mirror) clone(ctx context.Context, branch string) error {
 	fresh := m.dir + ".new"

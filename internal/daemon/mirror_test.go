@@ -181,3 +181,29 @@ func TestRemoteIsAnother(t *testing.T) {
 	r.start()
 	r.awaitLive(two)
 }
+
+// What a git leaves that is killed with the daemon is removed, and costs no clone.
+func TestMirrorIsSwept(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	r := start(t, quiet+siteOf(o))
+	r.awaitLive(one)
+	r.stop()
+	mirror := filepath.Join(r.state, "sites/blog/mirror.git")
+	left := []string{"refs/heads/main.lock", "packed-refs.lock", "objects/pack/tmp_pack_x", "objects/pack/pack-1.keep", "objects/tmp_objdir-incoming-x/pack/y", "objects/ab/tmp_obj_x"}
+	for _, name := range left {
+		fill(t, mirror, map[string]string{name: ""})
+	}
+	two := o.push(nil)
+	r.start()
+	r.awaitLive(two)
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(mirror, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	if strings.Contains(r.log.String(), "cloned anew") {
+		t.Error("the mirror was cloned anew")
+	}
+}

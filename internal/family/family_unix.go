@@ -1,6 +1,6 @@
 //go:build unix
 
-package build
+package family
 
 import (
 	"io"
@@ -9,21 +9,24 @@ import (
 	"syscall"
 )
 
-// family is a build with all processes that it starts: a process group.
-type family struct {
+// Family is a command with all processes that it starts: a process group.
+type Family struct {
 	group int
 	guard *exec.Cmd
 	alive io.Closer // the guard ends the group when this closes
 }
 
-// start runs the command in a group of its own, so that Ctrl-C reaches us and
-// not it, and has it end when we do, however we do.
-func start(cmd *exec.Cmd) (*family, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+// Start runs the command in a group of its own, so that Ctrl-C reaches us and
+// not it, and has it end when we do, however we do. A command that is to have a
+// session of its own leads a group by that.
+func Start(cmd *exec.Cmd) (*Family, error) {
+	if cmd.SysProcAttr == nil || !cmd.SysProcAttr.Setsid {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	f := &family{group: cmd.Process.Pid}
+	f := &Family{group: cmd.Process.Pid}
 	// A kernel's death signal would reach the shell alone. This one reads from a
 	// pipe of ours, whose end of file means that we are gone.
 	guard := exec.Command("/bin/sh", "-c", "read _; kill -s KILL -- -"+strconv.Itoa(f.group))
@@ -42,11 +45,11 @@ func start(cmd *exec.Cmd) (*family, error) {
 	return f, nil
 }
 
-// ask lets them clean up and go.
-func (f *family) ask() { f.signal(syscall.SIGTERM) }
+// Ask lets them clean up and go.
+func (f *Family) Ask() { f.signal(syscall.SIGTERM) }
 
-// end kills them. It may be called more than once.
-func (f *family) end() {
+// End kills them. It may be called more than once.
+func (f *Family) End() {
 	f.signal(syscall.SIGKILL)
 	if f.guard == nil {
 		return
@@ -59,6 +62,6 @@ func (f *family) end() {
 	f.guard = nil
 }
 
-func (f *family) signal(s syscall.Signal) {
+func (f *Family) signal(s syscall.Signal) {
 	_ = syscall.Kill(-f.group, s) // there may be nobody left
 }
