@@ -182,7 +182,8 @@ func (d *Daemon) Pushed(is func(remote string) bool, branch string) (known bool)
 			continue
 		}
 		known = true
-		if follows := l.branch(); follows == "" || follows == branch {
+		// Which branch the remote's HEAD names may have changed.
+		if follows := l.site.Branch; follows == "" || follows == branch {
 			l.wish(func(w *wishes) { w.ask("push", false) })
 		}
 	}

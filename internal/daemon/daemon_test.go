@@ -265,3 +265,49 @@ func TestProject(t *testing.T) {
 	}
 	r.awaitPhase(daemon.PhaseHeld)
 }
+
+// A site that waits for a place, behind one whose build takes long, is not at
+// anything: nobody need be woken for it.
+func TestWaitingForAPlace(t *testing.T) {
+	t.Parallel()
+	o, slow := newOrigin(t), newOrigin(t)
+	one := o.push(nil)
+	slow.push(nil)
+	hang := filepath.Join(t.TempDir(), "hang")
+	fill(t, filepath.Dir(hang), map[string]string{"hang": ""})
+	r := newRig(t, quiet+"parallel = 1\n[[site]]\nname = \"slow\"\nremote = \""+slow.bare+"\"\nbuild = \"while test -e "+hang+"; do sleep 0.02; done\"\n"+siteOf(o))
+	gone := o.bare + ".gone"
+	if err := os.Rename(o.bare, gone); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.await("slow", "its build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
+	if err := os.Rename(gone, o.bare); err != nil {
+		t.Fatal(err)
+	}
+	r.look("push")
+	if s := r.await("blog", "its turn", func(s daemon.Status) bool { return s.Head == one && s.Phase == daemon.PhaseIdle }); s.Live != "" {
+		t.Errorf("%+v", s)
+	}
+	if err := os.Remove(hang); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitLive(one)
+}
+
+// What a commit says of itself fits into what is remembered, however much it is.
+func TestLongSubject(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	r := start(t, quiet+siteOf(o))
+	o.commit(nil)
+	message := filepath.Join(t.TempDir(), "message")
+	fill(t, filepath.Dir(message), map[string]string{"message": strings.Repeat("long ", 1<<18)})
+	o.git(o.dir, "commit", "-q", "--amend", "-F", message)
+	o.git(o.dir, "push", "-q", "--force", o.bare, "HEAD:refs/heads/main")
+	r.look("push")
+	s := r.awaitLive(o.git(o.dir, "rev-parse", "HEAD"))
+	if n := len(s.Runs[0].Subject); n < 1000 || n > 9000 {
+		t.Errorf("%d bytes of a subject are remembered", n)
+	}
+}

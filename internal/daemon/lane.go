@@ -89,7 +89,7 @@ func (d *Daemon) newLane(site *Site) (*lane, error) {
 		return nil, err
 	}
 	l.mirror = &mirror{
-		git: newGit(d.opt.Environ, d.secrets, d.redact), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
+		git: newGit(d.opt.Environ, d.secrets, site.Remote.redactor(d.redact)), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
 		limit: time.Duration(d.cfg.FetchTimeout), log: l.log,
 	}
 	sweep(l.dir)
@@ -113,7 +113,7 @@ func (l *lane) resume() error {
 				return err
 			}
 		}
-		s.Remote, s.Head = l.site.Remote.String(), ""
+		s.Remote, s.Branch, s.Head = l.site.Remote.String(), "", ""
 	}
 	if l.site.Branch != "" {
 		s.Branch = l.site.Branch
@@ -132,7 +132,7 @@ func (l *lane) resume() error {
 	if s.Settled.Phase != PhaseIdle || s.Settled.Config != l.fingerprint {
 		s.Settled = settled{}
 	}
-	if !s.Quota {
+	if !s.Quota || time.Until(s.Retry) > 25*time.Hour { // a quota is a day's: the clock was wrong
 		s.Retry = time.Time{}
 	}
 	return s.save(l.file())
@@ -159,13 +159,6 @@ func (l *lane) state() state {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.saved.clone()
-}
-
-// branch is the one that is followed, "" while the remote was not asked.
-func (l *lane) branch() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.saved.Branch
 }
 
 func (l *lane) status() Status {
@@ -310,8 +303,13 @@ func (l *lane) look(ctx context.Context, w wishes) {
 	if !l.wanted(head, w, time.Now()) {
 		return
 	}
-	if !enter(ctx, l.d.deploys) {
-		return
+	select {
+	case l.d.deploys <- struct{}{}:
+	default:
+		l.enter(PhaseIdle, "") // others may take hours, and this site is not stuck by that
+		if !enter(ctx, l.d.deploys) {
+			return
+		}
 	}
 	defer leave(l.d.deploys)
 	// It may have been a while: what was pushed meanwhile is newer.

@@ -88,8 +88,11 @@ func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
 		return m.head(ctx, at.branch)
 	}
 	ref := "refs/heads/" + at.branch
-	_, err := m.in(ctx, m.limit, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
-		"--", m.remote.address, ref+":"+ref)
+	err := m.follow(ctx, ref)
+	if err == nil {
+		_, err = m.in(ctx, m.limit, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
+			"--", m.remote.address, ref+":"+ref)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
@@ -102,6 +105,25 @@ func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
 		}
 	}
 	return m.head(ctx, at.branch)
+}
+
+// follow makes a branch the mirror's only one: what was followed before may be in
+// its way, as "release" is in that of "release/2".
+func (m *mirror) follow(ctx context.Context, ref string) error {
+	out, err := m.in(ctx, askLimit, "for-each-ref", "--format=%(refname)", "refs/heads/")
+	if err != nil {
+		return err
+	}
+	for name := range strings.Lines(out) {
+		if name = strings.TrimSpace(name); name == ref {
+			continue
+		}
+		if _, err := m.in(ctx, askLimit, "update-ref", "-d", name); err != nil {
+			return err
+		}
+	}
+	_, err = m.in(ctx, askLimit, "symbolic-ref", "HEAD", ref)
+	return err
 }
 
 // mend throws the mirror away if it is damaged, and else returns the error, which

@@ -207,3 +207,26 @@ func TestMirrorIsSwept(t *testing.T) {
 		t.Error("the mirror was cloned anew")
 	}
 }
+
+// A branch may come to lie where the one before was in its way, and the remote's
+// HEAD may name another: a push to that is heard.
+func TestBranchIsAnother(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	r := start(t, quiet+siteOf(o))
+	r.awaitLive(one)
+	o.git(o.bare, "update-ref", "-d", "refs/heads/main")
+	o.git(o.bare, "symbolic-ref", "HEAD", "refs/heads/main/two")
+	two := o.commit(nil)
+	o.git(o.dir, "push", "-q", o.bare, "HEAD:refs/heads/main/two")
+	if !r.Pushed(func(remote string) bool { return remote == o.bare }, "main/two") {
+		t.Error("the repository is not known")
+	}
+	if s := r.awaitLive(two); s.Branch != "main/two" {
+		t.Errorf("%+v", s)
+	}
+	if strings.Contains(r.log.String(), "cloned anew") {
+		t.Error("the mirror was cloned anew")
+	}
+}

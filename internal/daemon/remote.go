@@ -79,6 +79,18 @@ func (r *Remote) url(s string) error {
 	return nil
 }
 
+// redactor takes whoever logs in out of a text, too: with https that may be a token.
+func (r Remote) redactor(redact func(string) string) func(string) string {
+	scheme, rest, _ := strings.Cut(r.address, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndex(authority, "@")
+	if at < 0 || r.protocol != "https" && r.protocol != "http" {
+		return redact
+	}
+	login := strings.NewReplacer(scheme+"://"+authority[:at+1], scheme+"://")
+	return func(text string) string { return redact(login.Replace(text)) }
+}
+
 func validHost(h string) bool {
 	return h != "" && h[0] != '-' && !strings.ContainsAny(h, `/\'"$;&|<>()`+"`")
 }

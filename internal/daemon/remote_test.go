@@ -50,7 +50,7 @@ func TestHTTPRemote(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	r := newRig(t, quiet+"fetch-timeout = \"2s\"\n[[site]]\nname = \"blog\"\nremote = \""+server.URL+"/site.git\"\n")
+	r := newRig(t, quiet+"fetch-timeout = \"2s\"\n[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", "://ghp_token@", 1)+"/site.git\"\n")
 	asked := filepath.Join(t.TempDir(), "asked")
 	askpass := filepath.Join(t.TempDir(), "askpass")
 	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho x\n"), 0o755); err != nil {
@@ -59,19 +59,22 @@ func TestHTTPRemote(t *testing.T) {
 	r.env = append(r.env, "GIT_ASKPASS="+askpass, "SSH_ASKPASS="+askpass, "GIT_DIR=/nowhere", "GIT_WORK_TREE=/nowhere", "GIT_INDEX_FILE=/nowhere")
 	r.start()
 	r.awaitLive(one)
-	for _, how := range []struct{ mode, problem string }{{"down", "502"}, {"password", "could not read Username"}, {"hang", "took too long"}, {"elsewhere", ""}} {
+	for _, how := range []struct{ mode, problem string }{{"down", "502"}, {"password", "could not read Password"}, {"hang", "took too long"}, {"elsewhere", ""}} {
 		mode.Store(how.mode)
 		r.look("push")
 		s := r.await("blog", how.mode, func(s daemon.Status) bool {
 			return s.Phase == daemon.PhaseRetry && strings.Contains(s.Problem, how.problem)
 		})
-		if s.Live != one {
+		if s.Live != one || strings.Contains(s.Problem, "ghp_token") {
 			t.Errorf("%+v", s)
 		}
 		next := o.push(nil)
 		mode.Store("up")
 		r.awaitLive(next)
 		one = next
+	}
+	if strings.Contains(r.log.String(), "ghp_token") {
+		t.Error("the log tells who logs in")
 	}
 	if _, err := os.Stat(asked); err == nil {
 		t.Error("somebody was asked for a password")

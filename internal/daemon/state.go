@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/wholefile"
@@ -18,7 +19,7 @@ import (
 const stateFormat = 1
 
 // maxState bounds a state file: 50 runs with long problems have far less.
-const maxState = 4 << 20
+const maxState = 16 << 20
 
 // state is what is remembered of a site, as it lies on disk. Losing it loses the
 // list of runs and nothing else: what is live is asked, and where the branch is.
@@ -73,8 +74,16 @@ func (s *state) clone() state {
 	return c
 }
 
+// maxText bounds each text of a run: subjects are whatever a commit says.
+const maxText = 8 << 10
+
 // add puts a run before the others.
 func (s *state) add(r Run) {
+	for _, text := range []*string{&r.Subject, &r.Author, &r.Problem} {
+		if len(*text) > maxText {
+			*text = strings.ToValidUTF8((*text)[:maxText], "") + " …"
+		}
+	}
 	s.Runs = slices.Insert(s.Runs, 0, r)
 	s.Runs = s.Runs[:min(len(s.Runs), KeptRuns)]
 }
