@@ -64,8 +64,13 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	servers.serve(stop)
 	notify(s.getenv, "READY=1")
 	log.Info("ready", "sites", len(cfg.Sites), "state", cfg.State)
-	d.Run(ctx)
-	notify(s.getenv, "STOPPING=1")
+	told := make(chan struct{})
+	context.AfterFunc(ctx, func() { // what is under way may take a while to end
+		notify(s.getenv, "STOPPING=1")
+		close(told)
+	})
+	d.Run(ctx) // until the context ends
+	<-told
 	err = servers.close(context.WithoutCancel(ctx))
 	log.Info("stopped")
 	return err

@@ -242,6 +242,9 @@ func TestDaemonListens(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 	d.stop()
+	if n, err := told.Read(b); err != nil || string(b[:n]) != "STOPPING=1" {
+		t.Errorf("systemd is told %q, %v", b[:n], err)
+	}
 	for _, secret := range []string{d.p.Token, "correct horse"} {
 		if strings.Contains(d.log.String(), secret) {
 			t.Errorf("the log has %s", secret)

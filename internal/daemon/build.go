@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -184,6 +185,7 @@ type buildLog struct {
 	mu     sync.Mutex
 	file   *os.File
 	redact func(string) string
+	line   []byte // the beginning of a line whose end has not come
 	wrote  int64
 	left   int64  // bytes that were left out
 	end    []byte // the last that came
@@ -199,10 +201,25 @@ func openBuildLog(name string, redact func(string) string) (*buildLog, error) {
 
 var _ io.Writer = (*buildLog)(nil)
 
-// Write takes all that comes: a full disk does not end a build.
+// longestLine is what a line may have before it is written in parts.
+const longestLine = 64 << 10
+
+// Write takes all that comes: a full disk does not end a build. It is noted by
+// lines, for a secret that comes in two parts is known in neither.
 func (b *buildLog) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.line = append(b.line, p...)
+	whole := bytes.LastIndexByte(b.line, '\n') + 1
+	if len(b.line)-whole > longestLine {
+		whole = len(b.line)
+	}
+	b.note(b.line[:whole])
+	b.line = append(b.line[:0], b.line[whole:]...)
+	return len(p), nil
+}
+
+func (b *buildLog) note(p []byte) {
 	text := []byte(b.redact(string(p)))
 	if room := logHead - b.wrote; room > 0 {
 		head := text[:min(int64(len(text)), room)]
@@ -215,13 +232,19 @@ func (b *buildLog) Write(p []byte) (int, error) {
 	if len(b.end) > 2*logTail {
 		b.end = append([]byte(nil), b.end[len(b.end)-logTail:]...)
 	}
-	return len(p), nil
+}
+
+// flush notes a last line without an end.
+func (b *buildLog) flush() {
+	b.note(b.line)
+	b.line = nil
 }
 
 // Close writes the end of what had no room.
 func (b *buildLog) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.flush()
 	if b.left > 0 {
 		end := b.end[max(0, int64(len(b.end))-min(b.left, logTail)):]
 		if out := b.left - int64(len(end)); out > 0 {
@@ -236,6 +259,7 @@ func (b *buildLog) Close() error {
 func (b *buildLog) tail() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.flush()
 	const most, lines = 2 << 10, 15
 	text := string(b.end[max(0, len(b.end)-most):])
 	parts := strings.Split(strings.TrimSpace(text), "\n")

@@ -61,7 +61,7 @@ func TestBuild(t *testing.T) {
 	secrets := t.TempDir()
 	fill(t, secrets, map[string]string{"hook": "hook-secret-value\n", "token": "site-token-value\n"})
 	conf := quiet + "[webhook.github]\nsecret-file = \"" + secrets + "/hook\"\n" + siteOf(o, `dir = "dist"`,
-		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; git log -1 --format=%s"`)
+		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; printf part-hook-sec; sleep 0.1; echo ret-value; printf last-hook-secret-value; git log -1 --format=%s"`)
 	r := newRig(t, conf)
 	r.env = append(r.env, "PLAIN=is-seen", "HIDDEN=hook-secret-value", "GIT_DIR=/nowhere")
 	r.start()
@@ -71,7 +71,7 @@ func TestBuild(t *testing.T) {
 	}
 	log, err := os.ReadFile(filepath.Join(r.state, "sites/blog/build.log"))
 	text := string(log)
-	if err != nil || !strings.Contains(text, "PLAIN=is-seen") || !strings.Contains(text, "say-***") || !strings.Contains(text, "change 1") {
+	if err != nil || !strings.Contains(text, "PLAIN=is-seen") || !strings.Contains(text, "say-***") || !strings.Contains(text, "part-***\n") || !strings.Contains(text, "last-***") || !strings.Contains(text, "change 1") {
 		t.Errorf("%v: %s", err, text)
 	}
 	for _, secret := range []string{"hook-secret-value", r.p.Token, "CLOUDFLARE", "GIT_DIR"} {
