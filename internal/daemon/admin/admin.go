@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ type page struct {
 	log      *slog.Logger
 	now      func() time.Time
 	mux      *http.ServeMux
+	bodyTime time.Duration
 }
 
 // New makes the page. It refuses an empty user or password, and a host that is
@@ -67,7 +69,7 @@ func New(opt Options) (http.Handler, error) {
 	}
 	p := &page{
 		sites: opt.Sites, user: opt.User, login: newLogin(opt.User, opt.Password.Reveal()), hosts: hosts,
-		origin: http.NewCrossOriginProtection(), log: opt.Log, now: opt.Now, mux: http.NewServeMux(),
+		origin: http.NewCrossOriginProtection(), log: opt.Log, now: opt.Now, mux: http.NewServeMux(), bodyTime: bodyTime,
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -127,8 +129,11 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
-// maxBody is far more than any form here has.
-const maxBody = 16 << 10
+// No form here has nearly so many bytes, or takes so long to be sent.
+const (
+	maxBody  = 16 << 10
+	bodyTime = 10 * time.Second
+)
 
 // gate lets a request through to its route if it may.
 func (p *page) gate(to route) http.Handler {
@@ -140,8 +145,15 @@ func (p *page) gate(to route) http.Handler {
 				return
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			if err := r.ParseForm(); err != nil {
+			limit := http.NewResponseController(w)
+			_ = limit.SetReadDeadline(time.Now().Add(p.bodyTime)) // where it cannot be set, the server's own holds
+			err := r.ParseForm()
+			_ = limit.SetReadDeadline(time.Time{}) // a rollback may take longer
+			if err != nil {
 				code := http.StatusBadRequest
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					code = http.StatusRequestTimeout
+				}
 				if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 					code = http.StatusRequestEntityTooLarge
 				}

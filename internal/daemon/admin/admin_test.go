@@ -1,15 +1,19 @@
 package admin_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"html"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -281,5 +285,29 @@ func TestHostileTexts(t *testing.T) {
 	}
 	if len(subjects) < 3 {
 		t.Errorf("there are %d subjects", len(subjects))
+	}
+}
+
+// Who sends a form drop by drop holds its connection for some seconds.
+func TestSlowForm(t *testing.T) {
+	page, err := admin.New(admin.Options{Sites: tides(), User: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.SetBodyTime(page, 50*time.Millisecond)
+	server := httptest.NewServer(page)
+	defer server.Close()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(c, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser=a")
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || !strings.Contains(answer, " 408 ") {
+		t.Errorf("%q, %v", answer, err)
 	}
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Routes are all that can be asked for, and whether one must be logged in:
@@ -29,6 +30,9 @@ const (
 
 // Remembered is how many addresses are counted.
 func Remembered(h http.Handler) int { return len(h.(*page).attempts.by) } //nolint:forcetypeassert // as above
+
+// SetBodyTime changes how long a form may take to be sent.
+func SetBodyTime(h http.Handler, d time.Duration) { h.(*page).bodyTime = d } //nolint:forcetypeassert // as above
 
 // What hostile texts pass through.
 var (
