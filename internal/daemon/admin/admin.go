@@ -147,9 +147,7 @@ func (p *page) gate(to route) http.Handler {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			limit := http.NewResponseController(w)
 			_ = limit.SetReadDeadline(time.Now().Add(p.bodyTime)) // where it cannot be set, the server's own holds
-			err := r.ParseForm()
-			_ = limit.SetReadDeadline(time.Time{}) // a rollback may take longer
-			if err != nil {
+			if err := r.ParseForm(); err != nil {
 				code := http.StatusBadRequest
 				if errors.Is(err, os.ErrDeadlineExceeded) {
 					code = http.StatusRequestTimeout
@@ -160,6 +158,7 @@ func (p *page) gate(to route) http.Handler {
 				http.Error(w, "This form cannot be read. Nothing was changed.", code)
 				return
 			}
+			_ = limit.SetReadDeadline(time.Time{}) // a rollback may take longer
 		}
 		req := &request{Request: r, from: peerOf(r)}
 		req.session = p.sessions.open(req.cookie())
