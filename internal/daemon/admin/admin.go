@@ -122,6 +122,9 @@ func (p *page) routes() []route {
 // origin as this one (DNS rebinding).
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
+	// Also of what is refused the server reads the rest. Where no deadline can be
+	// set, its own holds.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.bodyTime))
 	if !p.hosts.allow(r.Host) {
 		http.Error(w, "This page is not reached by this name. Add it to hosts in [admin] of the daemon's configuration.", http.StatusMisdirectedRequest)
 		return
@@ -145,8 +148,6 @@ func (p *page) gate(to route) http.Handler {
 				return
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			limit := http.NewResponseController(w)
-			_ = limit.SetReadDeadline(time.Now().Add(p.bodyTime)) // where it cannot be set, the server's own holds
 			if err := r.ParseForm(); err != nil {
 				code := http.StatusBadRequest
 				if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -158,7 +159,6 @@ func (p *page) gate(to route) http.Handler {
 				http.Error(w, "This form cannot be read. Nothing was changed.", code)
 				return
 			}
-			_ = limit.SetReadDeadline(time.Time{}) // a rollback may take longer
 		}
 		req := &request{Request: r, from: peerOf(r)}
 		req.session = p.sessions.open(req.cookie())
@@ -171,6 +171,7 @@ func (p *page) gate(to route) http.Handler {
 			http.Error(w, "This form is of another session. Go back, reload the page and try again. Nothing was changed.", http.StatusForbidden)
 			return
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a rollback takes longer
 		to.handle(w, req)
 	})
 }

@@ -297,17 +297,18 @@ func TestSlowForm(t *testing.T) {
 	admin.SetBodyTime(page, 50*time.Millisecond)
 	server := httptest.NewServer(page)
 	defer server.Close()
-	c, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(c, "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser=a")
-	answer, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil || !strings.Contains(answer, " 408 ") {
-		t.Errorf("%q, %v", answer, err)
+	for origin, want := range map[string]string{"http://localhost": " 408 ", "http://evil.example": " 403 "} {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser=a", origin)
+		if answer, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(answer, want) {
+			t.Errorf("from %s: %q, %v", origin, answer, err)
+		}
 	}
 }
