@@ -198,7 +198,11 @@ func (p Push) act(ctx context.Context, site *Site, u update, do func(context.Con
 		undone = "nobody could tell whether the site was deployed"
 	}
 	p.say("%s: %v", undone, err)
-	if again != "" {
+	var guard *kvsync.GuardError
+	switch {
+	case errors.As(err, &guard) && again != "":
+		p.say("the push goes on; to deploy it, with the flag that is named above: %s", again)
+	case again != "":
 		p.say("the push goes on; to deploy it: %s", again)
 	}
 	return nil

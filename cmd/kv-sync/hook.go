@@ -139,10 +139,13 @@ func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 		case status.Installed:
 			printHook(ctx, s, r, status)
 		case k != usual:
+		case status.Other && status.Chained != "":
+			fmt.Fprintf(s.out, "Not installed any more: something else has replaced %s; the hook from before is %s\n", term.Visible(status.Path), term.Visible(status.Chained))
+			fmt.Fprintf(s.out, "Delete the one that is not needed, then run kv-sync hook install again.\n")
 		case status.Other:
 			fmt.Fprintf(s.out, "Not installed. There is another hook, which kv-sync hook install would keep: %s\n", term.Visible(status.Path))
 		default:
-			fmt.Fprintf(s.out, "Not installed. kv-sync hook install puts it to %s\n", term.Visible(status.Path))
+			fmt.Fprintf(s.out, "Not installed. kv-sync hook install puts it at %s\n", term.Visible(status.Path))
 		}
 	}
 	return nil
@@ -165,7 +168,7 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	fmt.Fprintf(s.out, "Installed: %s\n", term.Visible(status.Path))
 	fmt.Fprintf(s.out, "Mode:      %s (%s)\n", term.Visible(string(set.Mode)), does)
 	if branch, remote, err := meant(ctx, s, r, status); err != nil {
-		fmt.Fprintf(s.out, "Branch:    not known: %s\n", term.Visible(app.Explain(err).Message))
+		fmt.Fprintf(s.out, "Branch:    not known: %s\n", indented(err))
 	} else {
 		fmt.Fprintf(s.out, "Branch:    %s\n", term.Visible(branch))
 		if status.Kind == hooks.PrePushHook {
@@ -178,6 +181,11 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 	if status.Shared {
 		fmt.Fprintf(s.out, "It lies outside of the repository; in others it does nothing unless it is installed there.\n")
 	}
+}
+
+// indented is an error in all its lines, below a word that stands before it.
+func indented(err error) string {
+	return strings.ReplaceAll(term.Lines(told{err}.Error()), "\n", "\n           ")
 }
 
 // meant are the branch and the remote whose pushes the hook looks at.

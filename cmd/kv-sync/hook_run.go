@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/signal"
 	"path/filepath"
@@ -215,13 +216,38 @@ func (h *hookRun) check(ctx context.Context, commit string) error {
 	return h.tell(err)
 }
 
+// plan asks once: whoever pushes does not wait for a network that is not there.
 func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error) {
-	site, err := h.open(ctx, commit, nil)
+	asking, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	shared := app.NewShared()
+	defer shared.Close()
+	shared.Transport = impatient{shared.Transport, giveUp}
+	site, err := h.open(asking, commit, func(in *app.Inputs) { in.Shared, in.Log = shared, nil })
 	if err != nil {
 		return nil, err
 	}
-	p, err := site.Plan(ctx, kvsync.Options{})
+	p, err := site.Plan(asking, kvsync.Options{})
+	if err != nil && ctx.Err() == nil && asking.Err() != nil {
+		return nil, context.Cause(asking)
+	}
 	return p, h.tell(err)
+}
+
+// impatient gives up where nobody can be reached.
+type impatient struct {
+	http.RoundTripper
+	giveUp context.CancelCauseFunc
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (i impatient) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := i.RoundTripper.RoundTrip(req)
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		i.giveUp(fmt.Errorf("%s cannot be reached: %w", req.URL.Host, dial.Err))
+	}
+	return res, err
 }
 
 func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error {

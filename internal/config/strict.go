@@ -67,6 +67,15 @@ func Strict(name string, data []byte, into any) []kvsync.Problem {
 
 type strict struct{ reader }
 
+// withoutLogin is an address without who logs in, for that may be a password.
+func withoutLogin(text string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "://***" + rest[at:]
+	}
+	return text
+}
+
 var place = reflect.TypeFor[Place]()
 
 // table fills a struct.
@@ -104,7 +113,7 @@ func (s *strict) value(n *node, into reflect.Value) {
 		switch n.value.(type) {
 		case string, bool, json.Number:
 			if err := v.SetValue(n.value); err != nil {
-				s.refuse(n, "it is not understood: "+n.path, err.Error())
+				s.refuse(n, n.path+" is not understood", err.Error())
 			}
 		default:
 			s.wrong(n, "one value", inQuotes)
@@ -114,7 +123,7 @@ func (s *strict) value(n *node, into reflect.Value) {
 		if text, ok := n.value.(string); !ok {
 			s.wrong(n, "a string", inQuotes)
 		} else if err := v.UnmarshalText([]byte(text)); err != nil {
-			s.refuse(n, fmt.Sprintf("%s is %.60q", n.path, text), err.Error())
+			s.refuse(n, fmt.Sprintf("%s is %.60q", n.path, withoutLogin(text)), err.Error())
 		}
 		return
 	}

@@ -108,7 +108,7 @@ type Every time.Duration
 func (e *Every) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 || d > 0 && d < time.Second || d > 24*time.Hour {
-		return errors.New(`write a time from "1s" to "24h", such as "5m"; "0" is never`)
+		return errors.New(`write a time from "1s" to "24h", such as "5m" ("0" as poll: never)`)
 	}
 	*e = Every(d)
 	return nil

@@ -86,8 +86,8 @@ func TestConfigMistakes(t *testing.T) {
 		site + "root = \"../x\"\n":        `:4: root is "../x"`,
 		site + "dir = \"/etc\"\n":         `:4: dir is "/etc"`,
 		site + "account-id = \"a/b\"\n":   ":4: account-id is",
-		site + "build = 7\n":              ":4: it is not understood: site[0].build",
-		site + "build = \"a\\nb\"\n":      ":4: it is not understood: site[0].build",
+		site + "build = 7\n":              ":4: site[0].build is not understood; write a command",
+		site + "build = \"a\\nb\"\n":      ":4: site[0].build is not understood; write a command",
 		site + "token-file = \"none\"\n":  ":4: open ",
 		site + "token-file = \"empty\"\n": ":4: empty holds no line",
 		site + "token-file = \"two\"\n":   ":4: it holds more than one line",
@@ -115,6 +115,10 @@ func TestConfigMistakes(t *testing.T) {
 	_, err := load(t, "a = 1\nb = 2\n"+site, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
 	if n := strings.Count(fmt.Sprint(err), "is not understood"); n != 2 {
 		t.Errorf("%d of 2 mistakes are told: %v", n, err)
+	}
+	_, err = load(t, "[[site]]\nname = \"blog\"\nremote = \"https://me:s3cret@x@example.com/blog.git\"\n", map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
+	if text := fmt.Sprint(err); strings.Contains(text, "s3cret") || !strings.Contains(text, "example.com/blog.git") || !strings.Contains(text, "take the password out") {
+		t.Errorf("got %v", err)
 	}
 	if _, err := load(t, site, nil); err == nil || !strings.Contains(err.Error(), "no API token") {
 		t.Errorf("got %v", err)
