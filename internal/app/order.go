@@ -101,8 +101,12 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 	if c.shallow(ctx) || c.has(ctx, active) {
 		return kvsync.RelationUnknown, whole.Err()
 	}
+	remote := c.remote(ctx)
+	if remote == "" {
+		return kvsync.RelationUnknown, whole.Err() // as on a server that is pushed to
+	}
 	log.Info("fetching the live commit, to see which one is newer", "commit", active)
-	if !c.fetch(ctx, log, "--", c.remote(ctx), active) {
+	if !c.fetch(ctx, log, "--", remote, active) {
 		return kvsync.RelationUnknown, whole.Err()
 	}
 	return c.relation(ctx, active, next), whole.Err()
@@ -118,12 +122,16 @@ func (c clone) has(ctx context.Context, id string) bool {
 	return err == nil
 }
 
-// remote is where the clone came from.
+// remote is where the clone came from, or "" where it has no remote.
 func (c clone) remote(ctx context.Context) string {
-	if out, err := c.ask(ctx, "", "remote"); err == nil && len(strings.Fields(out)) == 1 {
-		return strings.TrimSpace(out)
+	out, err := c.ask(ctx, "", "remote")
+	switch names := strings.Fields(out); {
+	case err != nil || len(names) > 1:
+		return "origin" // git says what is wrong with it
+	case len(names) == 1:
+		return names[0]
 	}
-	return "origin"
+	return ""
 }
 
 // fetch reports whether it went well. What git would tidy up afterwards waits:

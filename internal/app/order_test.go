@@ -72,6 +72,24 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	}
 }
 
+// A repository without a remote, as on a server that is pushed to, has nobody to
+// ask, and is not told that asking failed.
+func TestOrderWithoutARemote(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	c := clone{dir, gitEnviron()}
+	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"remote", "remove", "origin"}} {
+		if _, err := c.git(t.Context(), args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said strings.Builder
+	o := orderedIn(t, dir, nil)
+	o.log = slog.New(slog.NewTextHandler(&said, nil))
+	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil || rel != kvsync.RelationUnknown || said.Len() > 0 {
+		t.Errorf("got %v, %v, and was told %q", rel, err, &said)
+	}
+}
+
 func TestOrderAsksGitHubFirst(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	for status, want := range map[string]kvsync.Relation{
