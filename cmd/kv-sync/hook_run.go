@@ -151,6 +151,10 @@ func (h *hookRun) getenv(name string) string {
 	return h.s.getenv(name)
 }
 
+// named is the name that the hook was told, if any: by hand, without the hook's
+// variables, the repository's own may be another site.
+func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
+
 // pushed is the site that a push is for.
 func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
 	site, err := h.open(ctx, "", nil)
@@ -160,7 +164,7 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 	set := site.Settings()
 	out := &hooks.Site{
 		Branch: cmp.Or(h.set.Branch, set.Branch), Remote: cmp.Or(h.set.Remote, set.Remote),
-		Again: "kv-sync deploy" + typed("--name", h.set.Name) + typed("--dir", h.set.Dir),
+		Again: "kv-sync deploy" + typed("--name", h.named()) + typed("--dir", h.set.Dir),
 	}
 	prefix, err := filepath.Rel(cmp.Or(r.Top, r.GitDir), set.Root)
 	if err != nil {
@@ -269,7 +273,7 @@ func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error
 	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
 		res, err := site.Deploy(ctx, kvsync.Options{})
 		if err == nil {
-			console.Result(res, site.Stats(), "kv-sync rollback"+typed("--name", h.set.Name))
+			console.Result(res, site.Stats(), "kv-sync rollback"+typed("--name", h.named()))
 		}
 		return err
 	})

@@ -41,7 +41,7 @@ type commandLine struct {
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine as it is, while you work on it."`
 	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Keep sites as their branches are, wherever their git lives."`
-	Hook     hookCommand     `cmd:"" group:"machine" help:"Check pushes before they leave (git pre-push hook)."`
+	Hook     hookCommand     `cmd:"" group:"machine" help:"Have git check pushes, upload or deploy them, or a server deploy what it receives."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }
 
