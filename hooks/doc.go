@@ -15,8 +15,8 @@
 // The installed script calls the last two, and gives git's lines on standard
 // input. What a hook was told lies in git's configuration ([Settings]), which
 // pushes it looks at is a [Target], and what it can do with them a [Site].
-// Errors of PrePush end the process with any exit code from 1 to 125: that is
-// what blocks the push.
+// Errors of PrePush end the process with the exit code [Blocked], or 130 after
+// Ctrl-C: no other one blocks the push.
 //
 // A push is blocked for one reason only: it would publish a file that must not
 // be published. Whatever else goes wrong, being offline, having no token, a

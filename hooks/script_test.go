@@ -100,12 +100,12 @@ func TestScriptInEveryShell(t *testing.T) {
 				path := filepath.Join(root, dir, "kv-sync.exe")
 				write(t, path, binary, 0o755)
 				w.install(hooks.Options{Binary: path})
-				for _, code := range []int{0, 3, 130, 125} {
+				for _, code := range []int{0, hooks.Blocked, 130} {
 					if got, _, ended := run(fmt.Sprintf("CODE=%d", code)); got != called || ended != code {
 						t.Errorf("%s gives %q and %d, want %d", path, got, ended, code)
 					}
 				}
-				for _, code := range []int{126, 127, 128, 137, 143, 255} {
+				for _, code := range []int{1, 2, 4, 13, 30, 125, 126, 127, 128, 131, 137, 143, 255} {
 					if _, told, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 || !strings.Contains(told, fmt.Sprintf("could not run (status %d)", code)) {
 						t.Errorf("a binary that ends with %d: %d, %q", code, ended, told)
 					}

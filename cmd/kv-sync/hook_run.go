@@ -33,6 +33,10 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 			Fix: "to see what a push would change: kv-sync plan"}
 	}
 	limitMemory(s.getenv)
+	// Where nobody reads standard error any more, as behind "git push 2>&1 | head",
+	// a push is not stopped by a line that cannot be told. And a person who stops
+	// waiting for a server has pushed: nobody else would deploy it.
+	signal.Ignore(syscall.SIGPIPE)
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
 	if err := h.settle(ctx, c.hookFlags); err != nil {
@@ -44,9 +48,6 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	}
 	r := h.r
 	if h.kind == hooks.PostReceiveHook {
-		// A person who stops waiting takes the connection away. What they pushed is
-		// received all the same, and nobody else would deploy it.
-		signal.Ignore(syscall.SIGPIPE)
 		return hooks.PostReceive(ctx, r, hooks.Received{Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv}, h.received)
 	}
 	err := hooks.PrePush(ctx, r, hooks.Push{
@@ -56,7 +57,7 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	if errors.As(err, &refused) {
 		// The hook's own words name the branch, and the way around.
 		fmt.Fprintln(s.err, term.Lines(err.Error()))
-		return exit(app.KindRefused.Code())
+		return exit(hooks.Blocked)
 	}
 	return err
 }

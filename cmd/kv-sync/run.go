@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
@@ -60,6 +61,9 @@ func run(ctx context.Context, args []string, s streams) int {
 		return 0
 	}
 	term.New(s.out, s.err, s.getenv).Failure(f)
+	if pushes(args) && f.Kind != app.KindInterrupted {
+		return 0
+	}
 	if bare := (*bareError)(nil); errors.As(err, &bare) && f.Kind != app.KindInterrupted {
 		return bareFailed
 	}
@@ -73,6 +77,13 @@ func run(ctx context.Context, args []string, s streams) int {
 		}
 	}
 	return f.Code
+}
+
+// pushes reports whether git calls this before a push, itself or by another tool.
+// A refused file ends that by a code of its own; any other failure, such as a recipe
+// with a flag that is none, is no reason to stop the push.
+func pushes(args []string) bool {
+	return len(args) > 2 && args[0] == "hook" && args[1] == "run" && !slices.Contains(args, string(hooks.PostReceiveHook))
 }
 
 // exit is an error that only ends the run, as --help does.
