@@ -106,14 +106,19 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 	return l, nil
 }
 
-// maxSkew is how far this machine's clock may lag behind Cloudflare's.
+// maxSkew is how far this machine's clock may lag behind Cloudflare's at most.
 const maxSkew = time.Hour
+
+// skew is how far it may lag with this grace period: a blob is switched to while it
+// is younger than half of that by this clock, and kept while it is younger than all
+// of it by the clock of who prunes.
+func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 
 // checkClock refuses to work with a clock that lags: keys made by it would look
 // old, and prune takes what is old. A site's times are Cloudflare's. Those of a
 // project are of the machine that deployed it, whose clock may be the wrong one.
 func (e *Engine) checkClock(newest Activation) error {
-	if ahead := newest.Created.Sub(e.Now()); ahead > maxSkew {
+	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
 		fix := "set this machine's clock"
 		if e.Project != "" {
 			fix += ", or if it is right, and that of who deployed last was not, deploy once with --any-order"

@@ -505,25 +505,3 @@ func TestLateRivalAfterLostSwitch(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// A machine whose clock lags would make keys that look old: it is refused.
-func TestLaggingClock(t *testing.T) {
-	w := start(t)
-	h := history(one, two)
-	w.mustDeploy(h[0])
-	w.pass(-2 * time.Hour)
-	_, err := w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardClock)
-	_, err = w.engine().Prune(t.Context(), false)
-	wantGuard(t, err, kvsync.GuardClock)
-	w.wantSite(one)
-}
-
-// Nothing that was written a moment ago is ever old enough to be pruned.
-func TestShortestGrace(t *testing.T) {
-	w := start(t)
-	w.config.Grace = time.Minute
-	if _, err := kvsync.New(w.config); err == nil {
-		t.Error("a grace period of a minute was taken")
-	}
-}

@@ -219,7 +219,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 // future: whoever says so had a clock that was ahead.
 func (e *Engine) pruneDue(last time.Time) bool {
 	since := e.Now().Sub(last)
-	return since > e.Grace || since < -maxSkew
+	return since > e.Grace || since < -e.skew()
 }
 
 // moveTo forgets what was confirmed in another namespace.
