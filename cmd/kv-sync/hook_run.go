@@ -214,11 +214,7 @@ func (h *hookRun) check(ctx context.Context, commit string) error {
 	if err != nil {
 		return err
 	}
-	src, err := site.Source(ctx)
-	if err == nil {
-		_, err = src.Files(ctx, nil)
-	}
-	return h.tell(err)
+	return h.tell(site.Check(ctx))
 }
 
 // plan asks once: whoever pushes does not wait for a network that is not there.

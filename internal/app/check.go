@@ -1,0 +1,66 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Check refuses what a deploy of the source would refuse for its files, on this
+// machine alone: it sends nothing and needs no token. What was deployed before, as
+// far as a cached manifest tells, is not read again.
+func (s *Site) Check(ctx context.Context) error {
+	src, err := s.Source(ctx)
+	if err != nil {
+		return err
+	}
+	var base *kvsync.Manifest
+	if cache, ok := newManifestCache(s.in.CacheDir).(manifestCache); ok {
+		base = cache.newest(ctx, s.Name)
+	}
+	_, err = src.Files(ctx, base)
+	return err
+}
+
+// headBytes is where in a stored manifest its site's name is found, without
+// decoding one after the other.
+const headBytes = 256
+
+// newest is the manifest of a site that came last, or nil. The source takes from it
+// only what was listed by the same rules, so it need not be what is live.
+func (c manifestCache) newest(ctx context.Context, site string) *kvsync.Manifest {
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return nil
+	}
+	age := func(e os.DirEntry) (at time.Time) {
+		if info, err := e.Info(); err == nil {
+			at = info.ModTime()
+		}
+		return at
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int {
+		return cmp.Or(age(b).Compare(age(a)), cmp.Compare(a.Name(), b.Name()))
+	})
+	named := strconv.AppendQuote(nil, site)
+	for _, e := range entries {
+		b, ok := c.Get(e.Name())
+		if !ok || ctx.Err() != nil || !bytes.Contains(b[:min(len(b), headBytes)], named) {
+			continue
+		}
+		ref, err := kvsync.ParseRef(e.Name())
+		if err != nil || kvsync.HashOf(b) != ref.Hash {
+			continue
+		}
+		if m, err := kvsync.DecodeStored(b); err == nil && m.Site == site {
+			return m
+		}
+	}
+	return nil
+}
