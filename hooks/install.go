@@ -42,6 +42,12 @@ type Status struct {
 // before is where the hook is kept that was there first.
 func (s *Status) before() string { return s.Path + ".before-kv-sync" }
 
+// editedByHand says that the script holds lines that are not ours to delete.
+func (s *Status) editedByHand() string {
+	return fmt.Sprintf("%s was changed after kv-sync wrote it and is not touched; move what is yours to %s, which runs first, delete %s, and run this again",
+		s.Path, s.before(), s.Path)
+}
+
 // StatusOf says whether a hook is installed.
 func StatusOf(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 	s, _, err := inspect(ctx, r, k)
@@ -110,6 +116,9 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 			return nil, fmt.Errorf("install the hook: %w", err)
 		}
 		s.Chained = s.before()
+	}
+	if k.edited(there) {
+		return nil, errors.New("install the hook: " + s.editedByHand())
 	}
 	if want := k.script(filepath.ToSlash(o.Binary)); !bytes.Equal(there, want) {
 		if err := writeScript(s.Path, want); err != nil {
@@ -189,6 +198,9 @@ func Uninstall(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 			return nil, fmt.Errorf("uninstall the hook: %s was replaced after kv-sync was installed and is not touched; the hook from before is %s", s.Path, s.Chained)
 		}
 		return s, nil
+	}
+	if k.edited(there) {
+		return nil, errors.New("uninstall the hook: " + s.editedByHand())
 	}
 	s.Removed = s.Removed || there != nil || s.Chained != ""
 	if there != nil && s.Chained == "" {

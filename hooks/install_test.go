@@ -130,6 +130,43 @@ func TestHookThatWasThereRunsFirst(t *testing.T) {
 	equal(t, "refusing", snapshot(t, filepath.Dir(hook)), before)
 }
 
+// Lines that somebody put into the script itself are nobody's to delete.
+func TestScriptThatWasEdited(t *testing.T) {
+	w := newWorld(t)
+	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
+	w.install(hooks.Options{})
+	ours, err := os.ReadFile(hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"at the end": string(ours) + "git lfs pre-push \"$@\"\n",
+		"before":     strings.Replace(string(ours), "\nlines=", "\necho mine\nlines=", 1),
+		"a line off": strings.Replace(string(ours), "trap", "# trap", 1),
+	} {
+		write(t, hook, text, 0o755)
+		before := snapshot(t, filepath.Dir(hook))
+		if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), "was changed after") {
+			t.Errorf("%s: installing over it: %v", name, err)
+		}
+		if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil || !strings.Contains(err.Error(), "was changed after") {
+			t.Errorf("%s: uninstalling it: %v", name, err)
+		}
+		equal(t, "refusing", snapshot(t, filepath.Dir(hook)), before)
+	}
+	// One of another release, or that calls another binary, is as it was.
+	for _, text := range []string{
+		strings.Replace(string(ours), " 3, written", " 2, written", 1) + "more\n",
+		strings.Replace(string(ours), "installed='", "installed='/it'\\''s", 1),
+	} {
+		write(t, hook, text, 0o755)
+		w.install(hooks.Options{})
+		if b, err := os.ReadFile(hook); err != nil || string(b) != string(ours) {
+			t.Errorf("installed over another: %v\n%s", err, b)
+		}
+	}
+}
+
 func TestHuskyIsLeftAlone(t *testing.T) {
 	w := newWorld(t)
 	write(t, filepath.Join(w.work, ".husky/_/pre-push"), "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", 0o755)

@@ -13,6 +13,14 @@ func (k Kind) mark() []byte { return []byte("#!/bin/sh\n# kv-sync " + string(k) 
 // ours reports whether a hook was written by Install.
 func (k Kind) ours(script []byte) bool { return bytes.HasPrefix(script, k.mark()) }
 
+// edited reports whether somebody changed a script that this release wrote. What
+// another release wrote, nobody here can tell.
+func (k Kind) edited(script []byte) bool {
+	head, tail, _ := bytes.Cut(k.script(""), []byte("installed="+quote("")))
+	version, _, _ := bytes.Cut(head, []byte(","))
+	return bytes.HasPrefix(script, version) && (!bytes.HasPrefix(script, head) || !bytes.HasSuffix(script, tail))
+}
+
 // scriptBody is plain sh, for Windows' git too. The hook that was there before
 // reads the same lines and gets the same arguments, and goes first: what fails
 // today fails as it did. Then only the exit codes count that kv-sync gives on
@@ -21,7 +29,7 @@ func (k Kind) ours(script []byte) bool { return bytes.HasPrefix(script, k.mark()
 //
 // The script may lie in a folder that several repositories use, or be copied
 // with one, so it asks whether it is on where it runs.
-const scriptBody = ` 2, written by "kv-sync hook install".
+const scriptBody = ` 3, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
 # @around
 
