@@ -1,0 +1,182 @@
+package kvsync
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// definition is compare and retire by maps of all that there is.
+type definition struct {
+	added, changed, removed []Change
+	unchanged               int
+	uploads                 map[content]bool
+	retired                 map[string]Retired
+}
+
+func define(e *Engine, l *Listing, base, carry *Manifest, left []*Manifest, confirmed map[content]Ref) definition {
+	d := definition{uploads: map[content]bool{}, retired: map[string]Retired{}}
+	were, there := map[string]Asset{}, map[content]bool{}
+	if base != nil {
+		for _, a := range base.Assets {
+			were[a.Path] = a
+		}
+	}
+	if carry != nil {
+		for _, a := range carry.Assets {
+			there[a.content()] = true
+		}
+	}
+	for c := range confirmed {
+		there[c] = true
+	}
+	now := map[string]bool{}
+	for _, f := range l.Files {
+		now[f.Path] = true
+		switch a, ok := were[f.Path]; {
+		case !ok:
+			d.added = append(d.added, Change{Path: f.Path, Size: f.Size})
+		case a.content() == f.content() && a.ContentType == f.ContentType:
+			d.unchanged++
+		default:
+			d.changed = append(d.changed, Change{Path: f.Path, Size: f.Size, Before: a.Size})
+		}
+		if !there[f.content()] {
+			d.uploads[f.content()] = true
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(were)) {
+		if !now[path] {
+			d.removed = append(d.removed, Change{Path: path, Size: were[path].Size})
+		}
+	}
+	if carry == nil {
+		return d
+	}
+	retire := func(r Retired) {
+		if _, listed := d.retired[r.Path]; !listed && !now[r.Path] {
+			r.OID = ""
+			d.retired[r.Path] = r
+		}
+	}
+	for _, m := range append([]*Manifest{carry}, left...) {
+		for _, a := range m.Assets {
+			retire(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+		}
+	}
+	for _, r := range carry.Retired {
+		if r.Left--; r.Left > 0 || r.Until > e.Now().Unix() {
+			retire(r)
+		}
+	}
+	return d
+}
+
+// The sorted walks of a plan give what maps of everything give: for content that is
+// equal at several paths, moves, swaps, returns, other types, blobs confirmed before,
+// a source that knows no hashes, and retired paths that come back.
+func TestCompareByDefinition(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 3, Now: func() time.Time { return now }}}
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		nonces := uint32(0)
+		asset := func(path string) Asset {
+			body := fmt.Sprint(r.IntN(8))
+			nonces++
+			a := Asset{Path: path, Size: int64(len(body)), ContentType: []string{"a/b", "c/d"}[r.IntN(5)/4], OID: body, Modified: r.Int64N(9)}
+			a.Blob = Ref{Hash: HashOf([]byte(body)), Nonce: Nonce{byte(nonces >> 8), byte(nonces), 1}}
+			if body == "7" { // in chunks
+				a.Size = MaxValueBytes + 1
+			}
+			return a
+		}
+		assets := func() (out []Asset) {
+			for _, p := range []string{"/", "/a", "/a-", "/a/", "/a/b", "/b", "/z", "/ü"} {
+				if r.IntN(3) > 0 {
+					out = append(out, asset(p))
+				}
+			}
+			return out
+		}
+		live := &Manifest{Assets: assets()}
+		for _, p := range []string{"/a", "/gone", "/z", "/zz"} {
+			if r.IntN(2) == 0 {
+				live.Retired = append(live.Retired, Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1, Left: r.IntN(4)})
+			}
+		}
+		base, carry := live, live
+		switch r.IntN(6) {
+		case 0:
+			carry = nil
+		case 1:
+			base, carry = nil, nil
+		}
+		left := []*Manifest{{Assets: assets()}, {Assets: assets()}}[:r.IntN(3)]
+		l := &Listing{}
+		unhashed := r.IntN(6) == 0
+		for _, a := range assets() {
+			a.Blob.Nonce = Nonce{}
+			if unhashed {
+				a.Blob.Hash = Hash{}
+			}
+			l.Files = append(l.Files, File{Asset: a})
+		}
+		was := e.newRun()
+		for range r.IntN(3) {
+			a := asset("")
+			was.confirmed[a.content()] = a.Blob
+		}
+		want := define(e, l, base, carry, left, was.confirmed)
+		p := &Plan{}
+		p.compare(e, l, base, carry, was)
+		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) || !reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
+			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
+		}
+		uploads := map[content]bool{}
+		for _, f := range p.uploads {
+			if uploads[f.content()] && !unhashed {
+				t.Fatalf("seed %d: %s is uploaded twice", seed, f.Path)
+			}
+			uploads[f.content()] = true
+		}
+		if !maps.Equal(uploads, want.uploads) {
+			t.Fatalf("seed %d: uploads %v, want %v", seed, uploads, want.uploads)
+		}
+		// Each blob is one that holds these bytes: the live one's, one that was
+		// confirmed, or this run's.
+		holds := map[Ref]content{}
+		if carry != nil {
+			for _, a := range carry.Assets {
+				holds[a.Blob] = a.content()
+			}
+		}
+		for c, ref := range was.confirmed {
+			holds[ref] = c
+		}
+		for i, a := range p.manifest.Assets {
+			f := l.Files[i]
+			if c, ok := holds[a.Blob]; a.Path != f.Path || a.content() != f.content() || uploads[f.content()] != (a.Blob.Nonce == was.nonce.of(a)) || ok == uploads[f.content()] || ok && c != f.content() {
+				t.Fatalf("seed %d: %+v of %+v", seed, a, f)
+			}
+		}
+		if carry == nil {
+			continue
+		}
+		got := e.retire(p.manifest.Assets, carry, left)
+		if !slices.IsSortedFunc(got, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) }) || len(got) != len(want.retired) {
+			t.Fatalf("seed %d: retired %v, want %v", seed, got, want.retired)
+		}
+		for _, r := range got {
+			if r != want.retired[r.Path] {
+				t.Fatalf("seed %d: retired %+v, want %+v", seed, r, want.retired[r.Path])
+			}
+		}
+	}
+}
