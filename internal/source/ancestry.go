@@ -51,6 +51,9 @@ func compare(ctx context.Context, o *objects, boundary map[string]bool, active, 
 	if err := errors.Join(push(active, fromActive), push(next, fromNext)); err != nil {
 		return kvsync.RelationUnknown, err
 	}
+	if !complete {
+		return kvsync.RelationUnknown, nil // one of the two is not here: no walk finds it
+	}
 	for single > 0 {
 		if err := ctx.Err(); err != nil {
 			return kvsync.RelationUnknown, err

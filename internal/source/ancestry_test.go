@@ -99,6 +99,52 @@ func TestCompareInShallowClone(t *testing.T) {
 	}
 }
 
+// A commit that names a tree or a parent where git does not look is what git takes
+// it for: what was reviewed is what is published, and in its order.
+func TestCommitWithLateHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	first := w.write("a", "a").commit("first")
+	other := w.git("rev-parse", "HEAD^{tree}")
+	w.write("b", "b").commit("second")
+	tree := w.git("rev-parse", "HEAD^{tree}")
+	id := w.gitIn(w.dir, fmt.Sprintf("tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n", tree, first, other),
+		"hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+	c := w.openCommit(Options{Revision: id})
+	if want := w.git("rev-parse", id+"^{tree}"); c.tree != want {
+		t.Errorf("the tree is %s, and git's is %s", c.tree, want)
+	}
+	if n := w.git("rev-list", "--count", id); n != "1" {
+		t.Fatalf("git reaches %s commits, so this tests nothing", n)
+	}
+	if got := relation(t, c, first, id); got != kvsync.RelationDiverged {
+		t.Errorf("it is %s, and git knows of no parent", got)
+	}
+}
+
+// Where one of the two is not in the clone, its history is not walked to find out.
+func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	id := ""
+	for i := range 5 {
+		id = w.write("a", fmt.Sprint(i)).commit(fmt.Sprint(i))
+	}
+	c := w.openCommit(Options{})
+	before := c.Reads().Commits
+	for _, missing := range []string{strings.Repeat("1", 40), strings.Repeat("2", 40)} {
+		if got := relation(t, c, missing, id); got != kvsync.RelationUnknown {
+			t.Errorf("it is %s", got)
+		}
+		if got := relation(t, c, id, missing); got != kvsync.RelationUnknown {
+			t.Errorf("it is %s", got)
+		}
+	}
+	if n := c.Reads().Commits - before; n > 8 {
+		t.Errorf("%d commits were read", n)
+	}
+}
+
 func FuzzParseCommit(f *testing.F) {
 	id := strings.Repeat("a", 40)
 	f.Add([]byte("tree " + id + "\nparent " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody"))

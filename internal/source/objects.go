@@ -263,17 +263,26 @@ type commit struct {
 	subject string
 }
 
-// parseCommit decodes a commit object.
+// parseCommit decodes a commit object as git does: its tree is what the first line
+// says, its parents the lines that follow, and none that come later.
 func parseCommit(data []byte) (*commit, error) {
 	c := &commit{}
 	head, message, _ := strings.Cut(string(data), "\n\n")
+	line, head, _ := strings.Cut(head, "\n")
+	if tree, ok := strings.CutPrefix(line, "tree "); ok {
+		c.tree = tree
+	}
+	for {
+		parent, ok := strings.CutPrefix(head, "parent ")
+		if !ok {
+			break
+		}
+		parent, head, _ = strings.Cut(parent, "\n")
+		c.parents = append(c.parents, parent)
+	}
 	for line := range strings.SplitSeq(head, "\n") {
 		key, value, _ := strings.Cut(line, " ")
 		switch key {
-		case "tree":
-			c.tree = value
-		case "parent":
-			c.parents = append(c.parents, value)
 		case "author":
 			name, _, _ := strings.Cut(value, " <")
 			c.author = strings.ToValidUTF8(name, "\ufffd")
