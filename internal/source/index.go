@@ -76,6 +76,12 @@ const (
 	indexHeader = 12
 	entryStat   = 40 // an entry's fields before the id
 
+	// In version 4 a name takes its beginning from the one before, so that a few
+	// bytes can stand for many: names together are bounded by what is plausible,
+	// some 1,000 bytes each beside the first ones.
+	namesAtLeast = 64 << 20
+	namesPerByte = 16
+
 	flagAssumed  = 0x8000
 	flagExtended = 0x4000
 	flagStage    = 0x3000
@@ -95,12 +101,15 @@ func decodeIndex(data []byte, idBytes int) (entries []indexEntry, link []byte, e
 		return nil, nil, errIndex
 	}
 	entries = make([]indexEntry, count)
-	previous := ""
+	previous, names := "", 0
 	for i := range entries {
 		if !d.entry(&entries[i], previous) {
 			return nil, nil, errIndex
 		}
 		previous = entries[i].name
+		if names += len(previous); names > namesAtLeast+namesPerByte*len(data) {
+			return nil, nil, errIndex
+		}
 	}
 	// Of the extensions only those with a small first letter change what entries mean.
 	for len(d.data)-d.at >= 8 {

@@ -1,7 +1,10 @@
 package source
 
 import (
+	"encoding/binary"
+	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +86,32 @@ func TestReadIndex(t *testing.T) {
 				t.Errorf("got\n%.2000s\nwant\n%.2000s", got, strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+// An index of version 4 whose names grow out of each other is not given the memory
+// that they would take.
+func TestIndexOfEndlessNames(t *testing.T) { // not in parallel: it counts what is allocated
+	const count, first = 5_000, 100_000
+	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("DIRC"), 4), count)
+	for i := range count {
+		data = append(data, make([]byte, entryStat+sha1Bytes+2)...)
+		data = append(data, 0) // nothing of the name before is cut off
+		if i == 0 {
+			data = append(data, strings.Repeat("a", first)...)
+		}
+		data = append(data, 'b', 0)
+	}
+	data = append(data, make([]byte, sha1Bytes)...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err := decodeIndex(data, sha1Bytes)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, errIndex) {
+		t.Errorf("%d bytes stand for %d bytes of names: %v", len(data), count*first, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 200<<20 {
+		t.Errorf("it took %d MiB", took>>20)
 	}
 }
 
