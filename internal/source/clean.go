@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // git's object ids
 	"encoding/hex"
@@ -112,7 +113,8 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 		prefix = c.dir + "/"
 	}
 	committed := map[string]treeEntry{}
-	if err := c.flatten(ctx, c.root, prefix, committed); err != nil {
+	var size extent
+	if err := c.flatten(ctx, c.root, prefix, committed, &size); err != nil {
 		return "", err
 	}
 	if entries, err = c.expand(ctx, entries, prefix); err != nil {
@@ -151,6 +153,7 @@ func (c *Commit) compareIndex(ctx context.Context) (string, error) {
 // sparse index has for what is left out whole.
 func (c *Commit) expand(ctx context.Context, entries []indexEntry, prefix string) ([]indexEntry, error) {
 	var files []indexEntry
+	var size extent
 	for _, e := range entries {
 		if e.mode&modeKind != modeDir {
 			files = append(files, e)
@@ -164,7 +167,7 @@ func (c *Commit) expand(ctx context.Context, entries []indexEntry, prefix string
 			return nil, err
 		}
 		below := map[string]treeEntry{}
-		if err := c.flatten(ctx, tree, e.name, below); err != nil {
+		if err := c.flatten(ctx, tree, e.name, below, &size); err != nil {
 			return nil, err
 		}
 		for name, f := range below {
@@ -175,7 +178,10 @@ func (c *Commit) expand(ctx context.Context, entries []indexEntry, prefix string
 }
 
 // flatten lists every file of a tree by its name in the repository.
-func (c *Commit) flatten(ctx context.Context, entries []treeEntry, prefix string, into map[string]treeEntry) error {
+func (c *Commit) flatten(ctx context.Context, entries []treeEntry, prefix string, into map[string]treeEntry, size *extent) error {
+	if err := cmp.Or(ctx.Err(), size.enter(entries, prefix)); err != nil {
+		return err
+	}
 	for _, e := range entries {
 		if e.kind() != modeDir {
 			into[prefix+e.name] = e
@@ -185,7 +191,7 @@ func (c *Commit) flatten(ctx context.Context, entries []treeEntry, prefix string
 		if err != nil {
 			return err
 		}
-		if err := c.flatten(ctx, below, prefix+e.name+"/", into); err != nil {
+		if err := c.flatten(ctx, below, prefix+e.name+"/", into, size); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -252,6 +253,7 @@ type commitWalk struct {
 	// below a nested .assetsignore, or with a symlink in them. Their ids are not
 	// recorded, so that no later deploy takes them over.
 	fixed map[string]bool
+	size  extent
 }
 
 // blobAt is a file of the tree that is published.
@@ -261,7 +263,7 @@ type blobAt struct {
 
 // directory lists one tree. rel is "" for the root, else ends in a slash.
 func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tree string, outer *scope, nested bool) error {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), w.size.enter(entries, rel)); err != nil {
 		return err
 	}
 	patterns := outer
