@@ -187,7 +187,7 @@ func (c clone) git(ctx context.Context, args ...string) (string, error) {
 // returns all that it writes.
 func (c clone) ask(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = c.dir
+	cmd.Dir = nearest(c.dir) // that of a commit need not lie here
 	cmd.Env = c.environ
 	cmd.WaitDelay = 2 * time.Second // a helper that git started may hold the pipe
 	cmd.Stdin = strings.NewReader(stdin)
@@ -203,18 +203,29 @@ func (c clone) ask(ctx context.Context, stdin string, args ...string) (string, e
 	return "", err
 }
 
+// located are the variables by which git finds the parts of a repository. Where
+// they are relative, git takes them from the folder that it is started in.
+var located = map[string]bool{
+	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_COMMON_DIR": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true,
+}
+
 // gitEnviron is this process's environment for a git that never asks and never
-// sees Cloudflare's token, whatever hooks and helpers the clone configures.
+// sees Cloudflare's token, whatever hooks and helpers the clone configures. It
+// means the same repository in whatever folder it is started, and follows no
+// replaced objects, as what reads commits does not.
 func gitEnviron() []string {
 	var out []string
 	for _, e := range os.Environ() {
-		name, _, _ := strings.Cut(e, "=")
+		name, value, _ := strings.Cut(e, "=")
+		if located[name] && value != "" {
+			e = name + "=" + absolute(value)
+		}
 		if strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_") {
 			continue
 		}
 		out = append(out, e)
 	}
-	return append(out, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	return append(out, "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C")
 }
 
 // gitHubOf returns the client for the repository that the environment names, or

@@ -188,3 +188,35 @@ func TestOrderAsksForIdsAlone(t *testing.T) {
 		t.Error("something was fetched for what is no id")
 	}
 }
+
+// git sets a relative GIT_DIR in hooks, and the site may lie in a folder below, or in
+// one that the commit alone has: the order is asked of the same repository.
+func TestOrderInOtherFolders(t *testing.T) {
+	for _, below := range []string{"there", "in/the/commit/alone"} {
+		dir, ids := shallow(t, 3)
+		if err := os.Mkdir(filepath.Join(dir, "there"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Chdir(dir)
+		t.Setenv("GIT_DIR", ".git")
+		o := orderedIn(t, dir, nil)
+		o.clone = clone{filepath.Join(dir, filepath.FromSlash(below)), gitEnviron()}
+		if rel, err := o.Compare(t.Context(), ids[0], ids[2]); err != nil || rel != kvsync.RelationNewer {
+			t.Errorf("%s: got %v, %v", below, rel, err)
+		}
+	}
+}
+
+// Of replaced commits git says nothing else than what reads them ourselves.
+func TestOrderFollowsNoReplacement(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	c := clone{dir, gitEnviron()}
+	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"replace", "--graft", ids[2]}} {
+		if _, err := c.git(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"}, args...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rel := c.relation(t.Context(), ids[0], ids[2]); rel != kvsync.RelationNewer {
+		t.Errorf("got %v", rel)
+	}
+}

@@ -121,7 +121,7 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	}
 	environ := gitEnviron()
 	if dir := s.in.Getenv("GIT_DIR"); dir != "" {
-		environ = append(environ, "GIT_DIR="+dir) // the repository that the commit was read from
+		environ = append(environ, "GIT_DIR="+absolute(dir)) // the repository that the commit was read from
 	}
 	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, environ}, log: s.in.Log}, nil
 }

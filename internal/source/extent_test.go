@@ -32,6 +32,9 @@ func TestTreesThatGrow(t *testing.T) {
 		if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: the listing says %v", name, err)
 		}
+		if name == "wide" {
+			continue // the same count, and a million names in a map
+		}
 		var size extent
 		if err := c.flatten(t.Context(), c.root, "", map[string]treeEntry{}, &size); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: the comparison says %v", name, err)
