@@ -18,7 +18,7 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 	var all overview
 	var ids []string
 	if err == nil {
-		ids, err = app.Projects(app.Inputs{Root: s.job.workspace})
+		ids, err = app.Projects(ctx, s.site(c))
 	}
 	if len(ids) > 0 {
 		var plans plans

@@ -50,7 +50,7 @@ type turn struct {
 // on does what the mode says.
 func (s step) on(ctx context.Context, c *console) *turn {
 	in := s.site(c)
-	t := &turn{workspace: s.job.workspace, folder: in.Folder(), files: map[string]bool{}, rep: s.report()}
+	t := &turn{workspace: s.job.workspace, folder: in.Folder(ctx), files: map[string]bool{}, rep: s.report()}
 	c.enter(kvsync.StagePlan)
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)

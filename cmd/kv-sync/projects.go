@@ -43,7 +43,7 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	if t.site.Project != "" || t.site.Name != "" || t.site.Config != "" || t.source.Dir != "" {
 		return &app.UsageError{Err: errors.New("--projects means each project by what its own folder holds"), Fix: "leave --project, --name, --config and --dir out"}
 	}
-	ids, err := app.Projects(app.Inputs{})
+	ids, err := app.Projects(ctx, app.Inputs{Commit: t.source.Commit})
 	if err != nil {
 		return err
 	}

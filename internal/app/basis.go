@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type Basis struct {
 // BasisOf is what is known of it while the configuration cannot be read.
 func BasisOf(in Inputs) Basis {
 	in = in.withDefaults()
-	placed, shared, err := in.place()
+	placed, shared, err := in.placeIn(os.DirFS(in.Root))
 	if err != nil {
 		placed = in
 	}

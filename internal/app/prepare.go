@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -78,7 +79,7 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 
 func (s *Site) sourceOptions(kind string) source.Options {
 	options := source.Options{
-		Kind: kind, WorkDir: s.settings.Root, Dir: s.settings.Directory, Revision: s.in.Commit,
+		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory, Revision: s.in.Commit,
 		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
@@ -152,7 +153,7 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
 	if s.commit != nil && !s.byKVAssets() {
-		options.Commit, options.CommitRoot = s.commit.Tree(ctx), s.commit.Top()
+		options.Commit, options.CommitRoot = s.commit.Tree(ctx), cmp.Or(s.commit.Top(), s.top)
 	}
 	options.Read = s.read
 	code, err := bundle.Bundle(ctx, options)

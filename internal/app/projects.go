@@ -1,9 +1,10 @@
 package app
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
+	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -21,11 +23,20 @@ const projectsFolder = "projects"
 
 var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
-// Projects lists the ids of the projects that a repository holds, ascending.
-func Projects(in Inputs) ([]string, error) {
-	dir := filepath.Join(cmp.Or(in.Root, "."), projectsFolder)
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
+// Projects lists the ids of the projects that a repository holds, ascending: on
+// the disk, or in the commit that is asked for.
+func Projects(ctx context.Context, in Inputs) ([]string, error) {
+	root, done, err := in.withDefaults().tree(ctx)
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer done()
+	return projectsIn(root)
+}
+
+func projectsIn(root fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(root, projectsFolder)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &UsageError{Err: fmt.Errorf("there is no folder %s", projectsFolder), Fix: "make a folder for each project in it, called after the project's id"}
 	}
 	if err != nil {
@@ -34,7 +45,7 @@ func Projects(in Inputs) ([]string, error) {
 	var ids []string
 	var wrong []error
 	for _, e := range entries {
-		st, err := os.Stat(filepath.Join(dir, e.Name()))
+		st, err := fs.Stat(root, path.Join(projectsFolder, e.Name()))
 		switch {
 		case e.Name()[0] == '.' || err == nil && !st.IsDir():
 		case err != nil:
@@ -54,16 +65,47 @@ func Projects(in Inputs) ([]string, error) {
 	return ids, nil
 }
 
+// tree has the files of Root: those of the commit that is asked for, else those on
+// the disk. done is called when no file is read any more.
+func (in Inputs) tree(ctx context.Context) (root fs.FS, done func(), err error) {
+	if in.Commit == "" {
+		return os.DirFS(in.Root), func() {}, nil
+	}
+	commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: in.Commit, Getenv: in.Getenv})
+	if err != nil {
+		return nil, nil, err
+	}
+	done = func() { _ = commit.Close() } // it has only read
+	if root, err = fs.Sub(commit.Tree(ctx), commit.Dir()); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return root, done, nil
+}
+
 // Folder is where the configuration of the site is looked for, relative to Root
-// with slashes: projects/ID for a project that lies there, else ".".
-func (in Inputs) Folder() string {
+// with slashes: projects/ID for a project that lies there, else ".". A commit
+// that is asked for and cannot be read has no project: whoever opens the site is
+// told why.
+func (in Inputs) Folder(ctx context.Context) string {
 	in = in.withDefaults()
-	id := cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT"))
-	if !projectID.MatchString(id) {
+	if in.Project == "" {
 		return "."
 	}
-	dir := path.Join(projectsFolder, id)
-	if st, err := os.Stat(filepath.Join(in.Root, filepath.FromSlash(dir))); err != nil || !st.IsDir() {
+	root, done, err := in.tree(ctx)
+	if err != nil {
+		return "."
+	}
+	defer done()
+	return in.folderIn(root)
+}
+
+func (in Inputs) folderIn(root fs.FS) string {
+	if !projectID.MatchString(in.Project) {
+		return "."
+	}
+	dir := path.Join(projectsFolder, in.Project)
+	if st, err := fs.Stat(root, dir); err != nil || !st.IsDir() {
 		return "." // then the project is what lies here
 	}
 	return dir
@@ -71,11 +113,11 @@ func (in Inputs) Folder() string {
 
 // missing refuses a project that is not among those of this repository: what
 // else lies here is not meant. A folder that is named is.
-func (in Inputs) missing() error {
+func (in Inputs) missing(root fs.FS) error {
 	if in.DeployedOnly || in.Directory != "" {
 		return nil
 	}
-	ids, err := Projects(in)
+	ids, err := projectsIn(root)
 	if err != nil {
 		return nil //nolint:nilerr // there are no projects here, so it is what lies here
 	}
@@ -85,16 +127,28 @@ func (in Inputs) missing() error {
 
 // place enters the folder of the project that is asked for. What Root's own
 // kv-sync.toml says, all projects share.
-func (in Inputs) place() (out Inputs, shared string, err error) {
-	if in.Project = cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT")); in.Project == "" {
+func (in Inputs) place(ctx context.Context) (out Inputs, shared string, err error) {
+	if in.Project == "" {
+		return in, "", nil
+	}
+	root, done, err := in.tree(ctx)
+	if err != nil {
+		return in, "", err
+	}
+	defer done()
+	return in.placeIn(root)
+}
+
+func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
+	if in.Project == "" {
 		return in, "", nil
 	}
 	if !projectID.MatchString(in.Project) {
 		return in, "", fmt.Errorf("the project id is %.80q; use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit", in.Project)
 	}
-	dir := in.Folder()
+	dir := in.folderIn(root)
 	if dir == "." {
-		return in, "", in.missing()
+		return in, "", in.missing(root)
 	}
 	if in.Directory != "" && !filepath.IsAbs(in.Directory) {
 		in.Directory = filepath.Join(in.Root, in.Directory) // as it was typed, from here

@@ -120,7 +120,7 @@ func TestProjectsShareMemory(t *testing.T) {
 	shared.Transport = flight
 	in := inputs(root, f)
 	in.Name, in.Shared = "", shared
-	ids, err := app.Projects(in)
+	ids, err := app.Projects(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,11 +152,11 @@ func TestFolder(t *testing.T) {
 	}
 	for id, want := range map[string]string{"": ".", "shop": "projects/shop", "blog": ".", "../elsewhere": "."} {
 		in := app.Inputs{Root: root, Getenv: func(string) string { return "" }, Project: id}
-		if got := in.Folder(); got != want {
+		if got := in.Folder(t.Context()); got != want {
 			t.Errorf("the folder of %q is %q, want %q", id, got, want)
 		}
 		in.Project, in.Getenv = "", func(string) string { return id }
-		if got := in.Folder(); got != want {
+		if got := in.Folder(t.Context()); got != want {
 			t.Errorf("the folder of KV_SYNC_PROJECT=%q is %q, want %q", id, got, want)
 		}
 	}

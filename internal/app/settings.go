@@ -44,15 +44,16 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 	}
 	hidden := ""
 	if revision := cmp.Or(in.Commit, in.BuiltFrom); revision != "" {
-		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Revision: revision, Getenv: in.Getenv})
+		top := cmp.Or(shared, in.Root)
+		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: revision, Getenv: in.Getenv})
 		if err != nil {
 			return nil, nil, err
 		}
 		defer commit.Close()
-		from.Repository = cmp.Or(commit.Top(), in.Root) // bare, it is no part of whatever work tree it may lie in
+		from.Repository = cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
 		hidden = commit.GitDir()
 		if in.Commit != "" {
-			from.Commit, from.CommitRoot = commit.Tree(ctx), commit.Top()
+			from.Commit, from.CommitRoot = commit.Tree(ctx), from.Repository
 		}
 	}
 	set, notices, err := config.Load(from)
@@ -63,7 +64,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		set.Code.Hidden = hidden
 	}
 	if err == nil && set.Project == "" && set.Layout == "pathname" {
-		if _, err := Projects(in); err == nil {
+		if _, err := Projects(ctx, in); err == nil {
 			set.Layout = "content" // the file says it of the projects, and this is the Worker beside them
 		}
 	}

@@ -87,6 +87,7 @@ func (in Inputs) withDefaults() Inputs {
 		in.Log = slog.New(slog.DiscardHandler)
 	}
 	in.Root = absolute(cmp.Or(in.Root, "."))
+	in.Project = cmp.Or(in.Project, in.Getenv("KV_SYNC_PROJECT"))
 	in.GitHubToken = cmp.Or(in.GitHubToken, in.Getenv("GITHUB_TOKEN"))
 	in.Actor = cmp.Or(in.Actor, in.Getenv("GITHUB_ACTOR"), in.Getenv("USER"), in.Getenv("USERNAME"))
 	if in.CacheDir == "" {
@@ -104,6 +105,7 @@ type Site struct {
 	Notices []kvsync.Problem
 
 	in       Inputs
+	top      string // what the root of a bare repository's commits stands for
 	settings *config.Settings
 	started  time.Time
 	account  *cloudflare.Account
@@ -121,7 +123,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 		return nil, err
 	}
 	in = in.withDefaults()
-	in, shared, err := in.place()
+	in, shared, err := in.place(ctx)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -133,7 +135,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if set.Project != "" {
 		name = "project/" + set.Project
 	}
-	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, settings: set, started: time.Now()}, nil
+	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root), settings: set, started: time.Now()}, nil
 }
 
 // Settings is the whole configuration that the site works by.

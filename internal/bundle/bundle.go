@@ -156,7 +156,7 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	if o.Library == nil {
 		o.Library = worker.Source
 	}
-	root, err := realpath(o.Root)
+	root, err := realfolder(o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("bundle: find the project %s: %w", o.Root, err)
 	}
@@ -248,6 +248,17 @@ func realpath(name string) (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(abs)
+}
+
+// realfolder is realpath for a folder that need not be there, as one that the
+// commit alone has.
+func realfolder(name string) (string, error) {
+	real, err := realpath(name)
+	if above := filepath.Dir(name); errors.Is(err, fs.ErrNotExist) && above != name {
+		real, err = realfolder(above)
+		real = filepath.Join(real, filepath.Base(name))
+	}
+	return real, err
 }
 
 // checkMain makes the entry absolute and refuses what cannot be an entry.

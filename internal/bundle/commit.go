@@ -36,7 +36,7 @@ func newCommitted(o Options, project string) (*committed, error) {
 	c := &committed{files: o.Commit, root: project, project: project, missing: map[string]bool{}, differ: map[string]bool{}}
 	if o.CommitRoot != "" {
 		var err error
-		if c.root, err = realpath(o.CommitRoot); err != nil {
+		if c.root, err = realfolder(o.CommitRoot); err != nil {
 			return nil, fmt.Errorf("bundle: find the repository %s: %w", o.CommitRoot, err)
 		}
 	}

@@ -22,7 +22,7 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 	if library == nil {
 		library = worker.Source
 	}
-	root, err := realpath(root)
+	root, err := realfolder(root)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func indexOf(options Options) (repo *repository, dir string, entries []indexEntr
 	if repo, err = findRepository(options.WorkDir, options.Getenv); err != nil || repo.top == "" {
 		return repo, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
 	}
-	if dir, err = repo.within(options.WorkDir, options.Dir); err != nil {
+	if dir, err = repo.within(options); err != nil {
 		return repo, "", nil, nil //nolint:nilerr // outside of the repository
 	}
 	prefix := ""

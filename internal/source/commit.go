@@ -44,7 +44,7 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 		return nil, err
 	}
 	c := &Commit{options: options, repo: repo}
-	if c.dir, err = repo.within(options.WorkDir, options.Dir); err != nil {
+	if c.dir, err = repo.within(options); err != nil {
 		return nil, err
 	}
 	if c.objects, err = repo.open(options.Getenv); err != nil {
@@ -80,21 +80,22 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 	return c, nil
 }
 
-// within returns dir relative to the repository's root, with slashes.
-func (r *repository) within(workDir, dir string) (string, error) {
-	if r.top == "" {
-		clean := path.Clean(filepath.ToSlash(dir))
-		if dir == "" {
-			clean = "."
-		}
-		if path.IsAbs(clean) || !filepath.IsLocal(clean) {
-			return "", fmt.Errorf("directory %s lies outside the repository; give it relative to the repository's root", dir)
-		}
-		return clean, nil
-	}
-	whole, err := filepath.Abs(under(workDir, dir))
+// within returns the directory to publish relative to the repository's root, with slashes.
+func (r *repository) within(o Options) (string, error) {
+	whole, err := filepath.Abs(o.folder())
 	if err != nil {
-		return "", fmt.Errorf("find directory %s: %w", dir, err)
+		return "", fmt.Errorf("find directory %s: %w", o.Dir, err)
+	}
+	if r.top == "" {
+		top, err := filepath.Abs(cmp.Or(o.Top, o.WorkDir))
+		if err != nil {
+			return "", fmt.Errorf("find the repository's root: %w", err)
+		}
+		rel, err := filepath.Rel(top, whole)
+		if err != nil || !filepath.IsLocal(rel) {
+			return "", fmt.Errorf("directory %s lies outside the repository; give it relative to the repository's root", cmp.Or(o.Dir, o.WorkDir))
+		}
+		return filepath.ToSlash(rel), nil
 	}
 	top, err := filepath.EvalSymlinks(r.top)
 	if err != nil {
@@ -156,6 +157,10 @@ func (c *Commit) Remember([]kvsync.Asset) {}
 
 // ID returns the commit's id in hexadecimal.
 func (c *Commit) ID() string { return c.id }
+
+// Dir is the directory that is published, in the repository and with slashes; "."
+// is its root.
+func (c *Commit) Dir() string { return c.dir }
 
 // Shallow reports whether the clone has only a part of the history, so that
 // fetching more of it may settle what Compare does not know.

@@ -28,9 +28,11 @@ type Options struct {
 	// WorkDir is the directory that Dir is relative to, and in or above which
 	// the repository lies; "" is the current directory.
 	WorkDir string
-	// Dir is the directory to publish; "" is WorkDir itself. For a bare
-	// repository it is relative to the commit's root.
+	// Dir is the directory to publish; "" is WorkDir itself.
 	Dir string
+	// Top is the folder that the root of a bare repository's commits stands for;
+	// "" is WorkDir. Where there is a work tree, that is it.
+	Top string
 	// Revision names the commit, "" the one checked out (HEAD). One that is
 	// given makes Auto a commit.
 	Revision string

@@ -1,0 +1,122 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whatever editors, builds and people do to a folder, in whatever order and however
+// fast: who looks at it after each batch has seen it as it is in the end.
+func TestNothingIsMissed(t *testing.T) {
+	both(t, func(r *rig) {
+		r.write("site/index.html", "0")
+		r.write("one/index.html", "0")
+		r.must(os.Symlink("one", r.at("link")))
+		skip := func(dir string) bool { return filepath.Base(dir) == "skipped" }
+		r.over(skip, "site", "link", "single.txt")
+		ctx, cancel := context.WithCancel(r.Context())
+		seen := make(chan string, 1)
+		go func() {
+			last := r.looked()
+			for {
+				if _, err := r.w.Next(ctx); err != nil {
+					seen <- last
+					return
+				}
+				last = r.looked()
+			}
+		}()
+		random := rand.New(rand.NewPCG(3, uint64(len(r.Name()))))
+		folders := []string{"site", "site/a", "site/a/b", "site/c", "one", "one/d", "two", "away"}
+		folder := func() string { return folders[random.IntN(len(folders))] }
+		file := func() string {
+			if random.IntN(10) == 0 {
+				return "single.txt"
+			}
+			return fmt.Sprintf("%s/f%d", folder(), random.IntN(4))
+		}
+		for round := range 8 {
+			for i := range 60 {
+				text := strings.Repeat("x", 1+random.IntN(200))
+				switch at := r.at(file()); random.IntN(12) {
+				case 0, 1, 2:
+					_ = os.WriteFile(at, []byte(text), 0o644)
+				case 3: // as an editor saves
+					if os.WriteFile(at+".tmp", []byte(text), 0o644) == nil {
+						_ = os.Rename(at+".tmp", at)
+					}
+				case 4: // as vim probes a folder, and keeps a copy while it writes
+					probe := filepath.Join(filepath.Dir(at), "4913")
+					_ = os.WriteFile(probe, nil, 0o644)
+					_ = os.Remove(probe)
+					_ = os.Rename(at, at+"~")
+					_ = os.WriteFile(at, []byte(text), 0o644)
+					_ = os.Remove(at + "~")
+				case 5:
+					_ = os.Remove(at)
+					_ = os.WriteFile(at, []byte(text), 0o644)
+				case 6:
+					_ = os.Chmod(at, fs.FileMode(0o600+random.IntN(2)*0o44))
+				case 7:
+					_ = os.RemoveAll(r.at(folder()))
+				case 8, 9:
+					_ = os.MkdirAll(r.at(folder()), 0o755)
+				case 10: // a folder goes elsewhere, and may come back
+					from, to := r.at(folder()), r.at(folder())
+					if os.Rename(from, to) == nil && i%2 == 0 {
+						_ = os.Rename(to, from)
+					}
+				case 11:
+					_ = os.Symlink([]string{"one", "two"}[random.IntN(2)], r.at("next"))
+					_ = os.Rename(r.at("next"), r.at("link"))
+				}
+				if random.IntN(5) == 0 {
+					time.Sleep(time.Duration(random.IntN(8)) * time.Millisecond)
+				}
+			}
+			if round%4 == 3 {
+				time.Sleep(2 * r.rest)
+			}
+		}
+		time.Sleep(5 * r.rest)
+		cancel()
+		if got, want := <-seen, r.looked(); got != want {
+			r.Errorf("seen last:\n%s\nand it is:\n%s", got, want)
+		}
+		r.w.mu.Lock()
+		defer r.w.mu.Unlock()
+		if r.w.events == nil {
+			return
+		}
+		for _, folder := range r.w.events.WatchList() {
+			if !r.w.view.folders[folder] {
+				r.Errorf("%s is listened to still", folder)
+			}
+		}
+	})
+}
+
+// looked is what is to be seen of the set.
+func (r *rig) looked() string {
+	var all strings.Builder
+	for _, root := range []string{"site", "link/", "single.txt"} {
+		_ = filepath.WalkDir(r.dir+"/"+root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil //nolint:nilerr // it is not there
+			}
+			if info, err := d.Info(); err == nil && !d.IsDir() {
+				text, _ := os.ReadFile(path)
+				fmt.Fprintf(&all, "%s %s %d\n", path, info.Mode(), len(text))
+			}
+			return nil
+		})
+	}
+	return all.String()
+}
