@@ -50,7 +50,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 			}
 			when := 1_000_000_000 + random.IntN(40)
 			fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n", when, when, i, history)
-			id := hashed1(text.String())
+			id := idOfCommit(text.String())
 			ids, reaches[id], parents[id] = append(ids, id), own, of
 			if random.IntN(12) == 0 {
 				missing[id] = true
@@ -94,7 +94,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 	}
 }
 
-func hashed1(text string) string {
+func idOfCommit(text string) string {
 	sum := sha1.Sum(fmt.Appendf(nil, "commit %d\x00%s", len(text), text)) //nolint:gosec // git's object ids
 	return hex.EncodeToString(sum[:])
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -263,8 +264,8 @@ func (c *Commit) untracked(ctx context.Context, staged map[string]bool) (string,
 	}
 	tracked := map[string]bool{}
 	for name := range staged {
-		for dir := filepath.ToSlash(filepath.Dir(name)); dir != "."; dir = filepath.ToSlash(filepath.Dir(dir)) {
-			tracked[dir] = true
+		for dir := path.Dir(name); dir != "." && !tracked[dir]; dir = path.Dir(dir) {
+			tracked[dir] = true // and so are those above
 		}
 	}
 	return c.untrackedIn(ctx, at, patterns, staged, tracked)
