@@ -168,9 +168,9 @@ func loadDaemon(t *testing.T, dir, text string) {
 	file := filepath.Join(dir, "daemon.toml")
 	write(t, file, strings.ReplaceAll(text, "/etc/kv-sync", dir))
 	for _, secret := range regexp.MustCompile(`"/etc/kv-sync/([^"]*)"`).FindAllStringSubmatch(text, -1) {
-		write(t, filepath.Join(dir, secret[1]), "secret\n")
+		write(t, filepath.Join(dir, secret[1]), "a secret of the test\n")
 	}
-	if _, err := daemon.LoadConfig(file, func(string) string { return "set" }); err != nil {
+	if _, err := daemon.LoadConfig(file, func(string) string { return "a variable of the test" }); err != nil {
 		t.Errorf("docs/daemon.md: %v\n%s", err, text)
 	}
 }

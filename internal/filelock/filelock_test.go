@@ -4,7 +4,9 @@ package filelock_test
 
 import (
 	"errors"
+	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/filelock"
@@ -27,4 +29,36 @@ func TestAcquire(t *testing.T) {
 	if _, err := filelock.Acquire(filepath.Join(file, "below")); err == nil || errors.Is(err, filelock.ErrHeld) {
 		t.Errorf("a file that cannot be: %v", err)
 	}
+}
+
+// A lock is free when it was given back, also while processes are being started,
+// which have a copy of every open file until they run their program.
+func TestCloseWhileProcessesStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lock")
+	done := make(chan struct{})
+	var starting sync.WaitGroup
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					_ = exec.Command("true").Run()
+				}
+			}
+		})
+	}
+	for i := range 2000 {
+		lock, err := filelock.Acquire(file)
+		if err != nil {
+			t.Errorf("round %d: %v", i, err)
+			break
+		}
+		if err := lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	starting.Wait()
 }

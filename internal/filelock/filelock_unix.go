@@ -25,5 +25,13 @@ func Acquire(file string) (io.Closer, error) {
 		}
 		return nil, err
 	}
-	return f, nil
+	return held{f}, nil
+}
+
+type held struct{ *os.File }
+
+// Close gives the lock back itself: to close the file is not enough while a
+// process that is just being started has a copy of it.
+func (h held) Close() error {
+	return errors.Join(unix.Flock(int(h.Fd()), unix.LOCK_UN), h.File.Close())
 }
