@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,7 +58,8 @@ func TestWatchLatency(t *testing.T) {
 	}
 	awaitPage(t, url+"/d3/f150", "page")
 
-	best, fastest, ratio := time.Hour, time.Hour, 1000.0
+	fastest, ratio := time.Hour, 1000.0
+	var all []time.Duration
 	for i := range saves {
 		bare := bareStart(t, binary)
 		text := fmt.Sprintf("save %d", i)
@@ -65,10 +67,13 @@ func TestWatchLatency(t *testing.T) {
 		write(t, filepath.Join("public", "d3", "f150.html"), text)
 		awaitPage(t, url+"/d3/f150", text)
 		took := time.Since(saved)
-		best, fastest, ratio = min(best, took), min(fastest, bare), min(ratio, float64(took)/float64(bare))
+		all = append(all, took)
+		fastest, ratio = min(fastest, bare), min(ratio, float64(took)/float64(bare))
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Logf("a save is shown after %v at best, %.1f × a start of workerd, which takes %v", best, ratio, fastest)
+	slices.Sort(all)
+	best := all[0]
+	t.Logf("a save is shown after %v at best, %v in the median, %.1f × a start of workerd, which takes %v", best, all[len(all)/2], ratio, fastest)
 	if ratio > starts && best > 200*time.Millisecond {
 		t.Errorf("a save is shown after %.1f × what a start of workerd takes, and never within 200 ms (%v)\n%s", ratio, best, out)
 	}
