@@ -28,7 +28,7 @@ type keeper struct {
 	ended  chan error
 }
 
-// output is what a process printed so far.
+// output is what was printed so far, read while it is written.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,7 +35,7 @@ func TestWatchLatency(t *testing.T) {
 	}
 	write(t, filepath.Join("public", "index.html"), "first")
 
-	out := &lockedBuffer{}
+	out := &output{}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -116,22 +114,4 @@ func awaitPage(t *testing.T, url, want string) {
 		last = res.Status + " " + string(b)
 	}
 	t.Fatalf("%s: %q did not come, last it was %q", url, want, last)
-}
-
-// lockedBuffer is output that is read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/github"
+	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -220,10 +221,9 @@ func gitEnviron() []string {
 		if located[name] && value != "" {
 			e = name + "=" + absolute(value)
 		}
-		if strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_") {
-			continue
+		if !source.Credential(name) {
+			out = append(out, e)
 		}
-		out = append(out, e)
 	}
 	return append(out, "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C")
 }

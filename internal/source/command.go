@@ -58,16 +58,21 @@ func (r *repository) command(ctx context.Context, git string, env []string, args
 	return cmd
 }
 
-// gitEnv is the environment of git processes: without our tokens, which neither
-// a remote's helper nor a filter needs, and without replaced objects, because an
-// id that the live manifest names means one content for ever. How a remote is
+// Credential reports whether a variable may hold a credential of ours, which no
+// git that we start is given: neither a remote's helper nor a filter needs it.
+func Credential(name string) bool {
+	return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_")
+}
+
+// gitEnv is the environment of git processes: without our tokens, and
+// without replaced objects, because an id that the live manifest names means one
+// content for ever. How a remote is
 // reached (GIT_SSH_COMMAND and its like) stays.
 func gitEnv(r *repository, getenv func(string) string) []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		secret := strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_API") || strings.HasPrefix(name, "INPUT_")
-		if !located[name] && !secret {
+		if !located[name] && !Credential(name) {
 			env = append(env, kv)
 		}
 	}

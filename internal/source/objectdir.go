@@ -64,8 +64,8 @@ func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	return len(d.packs) > before, nil
 }
 
-// locate finds an object in the packs, nil if it is in none.
-func (d *objectDirectory) locate(id objectID) (*pack, int64, error) {
+// search has every pack looked into, until it is found there.
+func (d *objectDirectory) search(look func(*pack) (found bool, err error)) error {
 	d.mu.RLock()
 	packs := d.packs
 	d.mu.RUnlock()
@@ -74,17 +74,29 @@ func (d *objectDirectory) locate(id objectID) (*pack, int64, error) {
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // repacked meanwhile
 			}
-			return nil, 0, err
+			return err
 		}
-		offset, err := p.find(id)
+		found, err := look(p)
 		if err != nil {
-			return nil, 0, fmt.Errorf("search pack %s: %w", filepath.Base(p.name), err)
+			return fmt.Errorf("search pack %s: %w", filepath.Base(p.name), err)
 		}
-		if offset > 0 {
-			return p, offset, nil
+		if found {
+			break
 		}
 	}
-	return nil, 0, nil
+	return nil
+}
+
+// locate finds an object in the packs, nil if it is in none.
+func (d *objectDirectory) locate(id objectID) (in *pack, offset int64, err error) {
+	err = d.search(func(p *pack) (bool, error) {
+		at, err := p.find(id)
+		if at > 0 && err == nil {
+			in, offset = p, at
+		}
+		return in != nil, err
+	})
+	return in, offset, err
 }
 
 // object is an object that was found.

@@ -24,21 +24,13 @@ func (d *objectDirectory) withPrefix(prefix string) ([]string, error) {
 			ids = append(ids, id)
 		}
 	}
-	d.mu.RLock()
-	packs := d.packs
-	d.mu.RUnlock()
-	for _, p := range packs {
-		if err := p.opened(); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // repacked meanwhile
-			}
-			return nil, err
-		}
+	err = d.search(func(p *pack) (bool, error) {
 		more, err := p.withPrefix(prefix)
-		if err != nil {
-			return nil, fmt.Errorf("search pack %s: %w", filepath.Base(p.name), err)
-		}
 		ids = append(ids, more...)
+		return false, err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return ids, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -76,21 +77,7 @@ func (c *statCache) save(folder string, entries map[string]cached) error {
 		return nil
 	}
 	c.entries = entries
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(encodeCache(folder, entries))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.Write(c.path, encodeCache(folder, entries), 0o600)
 }
 
 var errCache = errors.New("the stat cache is corrupt")
