@@ -4,6 +4,7 @@
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
 # make bench-git      plan and hook in a repository of 100,000 files with a pack of 429 MB
+# make mutation   take out one guard after the other, and see that a test fails for each (an hour or more; it resumes)
 # make large  a file of 1 GiB from disk and from git into KV and through workerd (make test: 256 MiB)
 # make image  build the Action's image and run it (Debian: installs buildah)
 # make image-daemon  run the daemon under systemd, build its image and run that (Debian: installs mmdebstrap, systemd-container)
@@ -15,7 +16,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
+.PHONY: mutation large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -64,6 +65,9 @@ bench-serving: worker/node_modules/.package-lock.json
 
 bench-git:
 	$(GO) test ./cmd/kv-sync -count 1 -run '^TestBenchGit$$' -bench-git -v
+
+mutation: worker/node_modules/.package-lock.json
+	$(GO) run ./mutation
 
 large:
 	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v

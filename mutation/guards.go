@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Guard is one mutation.
+type Guard struct {
+	// Name tells the guards of one table apart.
+	Name string `toml:"name"`
+	// File is what the mutation changes, relative to the top of the repository.
+	File string `toml:"file"`
+	// Harm says what users would suffer without the guard.
+	Harm string `toml:"harm"`
+	// Old is in the file exactly once. New replaces it.
+	Old string `toml:"old"`
+	New string `toml:"new"`
+	// Tests must fail: "./sync", "./sync:TestName|TestOther" or
+	// "worker/test/router.test.ts". They run in this order, until one fails.
+	Tests []string `toml:"tests"`
+	// Alive is the reason why no test can notice; empty for nearly all.
+	Alive string `toml:"alive"`
+
+	table string // the file of guards/, without its extension
+}
+
+// ID names the guard across all tables.
+func (g *Guard) ID() string { return g.table + "/" + g.Name }
+
+// digest changes when the mutation or its tests do, so that an old result does
+// not count for a new mutation.
+func (g *Guard) digest() string {
+	h := sha256.Sum256([]byte(strings.Join(append([]string{g.File, g.Old, g.New}, g.Tests...), "\x00")))
+	return hex.EncodeToString(h[:8])
+}
+
+// mutate returns the file without the guard.
+func (g *Guard) mutate(top string) ([]byte, error) {
+	src, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(g.File)))
+	if err != nil {
+		return nil, fmt.Errorf("mutation %s: %w", g.ID(), err)
+	}
+	if n := bytes.Count(src, []byte(g.Old)); n != 1 {
+		return nil, fmt.Errorf("mutation %s: its old text is in %s %d times, not once: write it anew from the code", g.ID(), g.File, n)
+	}
+	return bytes.Replace(src, []byte(g.Old), []byte(g.New), 1), nil
+}
+
+var testPattern = regexp.MustCompile(`^(\./[a-z][\w/-]*(:\S+)?|worker/test/\w+\.test\.ts)$`)
+
+// check refuses an entry that cannot be run.
+func (g *Guard) check() error {
+	switch {
+	case g.Name == "" || g.File == "" || g.Harm == "":
+		return fmt.Errorf("mutation %s: name, file and harm are required", g.ID())
+	case g.Old == "" || g.Old == g.New:
+		return fmt.Errorf("mutation %s: old must not be empty, and new must differ from it", g.ID())
+	case len(g.Tests) == 0:
+		return fmt.Errorf("mutation %s: name the tests that must fail", g.ID())
+	}
+	for _, test := range g.Tests {
+		if !testPattern.MatchString(test) {
+			return fmt.Errorf(`mutation %s: %q is none of "./package", "./package:Run" and "worker/test/name.test.ts"`, g.ID(), test)
+		}
+	}
+	return nil
+}
+
+// load reads every table, in the order of their names.
+func load(dir string) ([]*Guard, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.toml"))
+	if err != nil {
+		return nil, err
+	}
+	var all []*Guard
+	seen := make(map[string]bool)
+	for _, file := range files {
+		var table struct {
+			Mutation []*Guard `toml:"mutation"`
+		}
+		meta, err := toml.DecodeFile(file, &table)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		if unknown := meta.Undecoded(); len(unknown) > 0 {
+			return nil, fmt.Errorf("read %s: unknown key %s", file, unknown[0])
+		}
+		for _, g := range table.Mutation {
+			g.table = strings.TrimSuffix(filepath.Base(file), ".toml")
+			if err := g.check(); err != nil {
+				return nil, err
+			}
+			if seen[g.ID()] {
+				return nil, fmt.Errorf("mutation %s: the name is used twice", g.ID())
+			}
+			seen[g.ID()] = true
+			all = append(all, g)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// result is a line of the journal.
+type result struct {
+	ID      string  `json:"id"`
+	Digest  string  `json:"digest"`
+	Outcome string  `json:"outcome"`
+	By      string  `json:"by,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+// maxAlive is the share of mutations that may be alive, with a reason each.
+const maxAlive = 0.02
+
+func main() {
+	only := flag.String("only", "", "make only the mutations whose ID matches this regular `expression`")
+	again := flag.Bool("again", false, "make also the mutations that were killed before")
+	journal := flag.String("journal", "artefacts/mutations.jsonl", "where results are kept")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := start(ctx, *only, *journal, *again)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutation:", err)
+		os.Exit(1)
+	}
+}
+
+func start(ctx context.Context, only, journal string, again bool) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	top, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	all, err := load(filepath.Join(top, "mutation/guards"))
+	if err != nil {
+		return err
+	}
+	results, err := readJournal(journal)
+	if err != nil {
+		return err
+	}
+	var todo []*Guard
+	for _, g := range all {
+		before, known := results[g.ID()]
+		done := known && before.Digest == g.digest() && before.Outcome == killed
+		if pattern.MatchString(g.ID()) && (again || !done) {
+			todo = append(todo, g)
+		}
+	}
+	failed := try(ctx, top, journal, todo, results)
+	return errors.Join(failed, summarize(os.Stdout, all, results))
+}
+
+// try makes the mutations and notes each result when it is known. One that
+// cannot be tried does not stop the others.
+func try(ctx context.Context, top, journal string, todo []*Guard, results map[string]result) error {
+	scratch, err := os.MkdirTemp("", "kv-sync-mutation")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch) //nolint:errcheck // only our own files
+	r := &runner{top: top, scratch: scratch}
+	green := make(map[string]bool)
+	var failed error
+	for i, g := range todo {
+		began := time.Now()
+		outcome, by, err := attempt(ctx, r, g, green)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			fmt.Printf("%d/%d  ERROR  %v\n", i+1, len(todo), err)
+			failed = errors.Join(failed, err)
+			continue
+		}
+		res := result{ID: g.ID(), Digest: g.digest(), Outcome: outcome, By: by, Seconds: time.Since(began).Round(time.Second / 10).Seconds()}
+		fmt.Printf("%d/%d  %s  %s  %s\n", i+1, len(todo), outcome, g.ID(), by)
+		if err := note(journal, res); err != nil {
+			return err
+		}
+		results[res.ID] = res
+	}
+	return failed
+}
+
+// attempt makes one mutation. Its tests must pass without it.
+func attempt(ctx context.Context, r *runner, g *Guard, green map[string]bool) (outcome, by string, err error) {
+	for _, test := range g.Tests {
+		if !green[test] {
+			if err := r.baseline(ctx, test); err != nil {
+				return "", "", err
+			}
+			green[test] = true
+		}
+	}
+	return r.run(ctx, g)
+}
+
+// summarize prints the count and every mutation that is alive. It is an error
+// if one of them has no reason, or if they are too many.
+func summarize(out io.Writer, all []*Guard, results map[string]result) error {
+	var dead, living, unknown, unexplained int
+	for _, g := range all {
+		res, ok := results[g.ID()]
+		switch {
+		case !ok || res.Digest != g.digest():
+			unknown++
+		case res.Outcome == killed:
+			dead++
+		default:
+			living++
+			reason := g.Alive
+			if reason == "" {
+				unexplained++
+				reason = "NO REASON: write a test that fails without this guard"
+			}
+			fmt.Fprintf(out, "alive  %s: %s\n", g.ID(), reason)
+		}
+	}
+	fmt.Fprintf(out, "%d mutations: %d killed, %d alive, %d not tried\n", len(all), dead, living, unknown)
+	switch {
+	case unexplained > 0:
+		return fmt.Errorf("%d mutations are alive without a reason", unexplained)
+	case float64(living) > maxAlive*float64(len(all)):
+		return fmt.Errorf("%d of %d mutations are alive, more than %g %%", living, len(all), 100*maxAlive)
+	}
+	return nil
+}
+
+// readJournal returns the last result of each mutation.
+func readJournal(name string) (map[string]result, error) {
+	results := make(map[string]result)
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return results, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	lines := json.NewDecoder(f)
+	for {
+		var res result
+		switch err := lines.Decode(&res); {
+		case errors.Is(err, io.EOF):
+			return results, nil
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w; delete it to begin anew", name, err)
+		}
+		results[res.ID] = res
+	}
+}
+
+func note(name string, res result) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(json.NewEncoder(f).Encode(res), f.Close())
+}

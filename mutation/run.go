@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Outcomes of a mutation.
+const (
+	killed = "killed"
+	alive  = "alive"
+)
+
+// runner makes one mutation at a time and runs its tests.
+type runner struct {
+	top     string // of the repository
+	scratch string // for overlays and the copy of the Worker
+	copied  bool   // the copy is there
+}
+
+// run makes the mutation and returns its outcome with the test that killed it.
+// An error means that the mutation could not be tried.
+func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err error) {
+	mutant, err := g.mutate(r.top)
+	if err != nil {
+		return "", "", err
+	}
+	overlay, err := r.overlay(g, mutant)
+	if err != nil {
+		return "", "", err
+	}
+	if strings.HasSuffix(g.File, ".go") {
+		if out, err := r.golang(ctx, overlay, "build", "./"+path.Dir(g.File)); err != nil {
+			return "", "", fmt.Errorf("mutation %s does not compile: %s", g.ID(), tail(out))
+		}
+	}
+	for _, test := range g.Tests {
+		passed, err := r.test(ctx, test, overlay, g.File, mutant)
+		if err != nil {
+			return "", "", fmt.Errorf("mutation %s: %w", g.ID(), err)
+		}
+		if !passed {
+			return killed, test, nil
+		}
+	}
+	return alive, "", nil
+}
+
+// baseline fails if a test fails without a mutation, for then it shows nothing.
+func (r *runner) baseline(ctx context.Context, test string) error {
+	passed, err := r.test(ctx, test, "", "", nil)
+	if err == nil && !passed {
+		err = fmt.Errorf("%s fails without a mutation: correct that first", test)
+	}
+	return err
+}
+
+// test runs one entry of Tests, with file replaced by mutant.
+func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []byte) (passed bool, err error) {
+	var out []byte
+	if strings.HasPrefix(test, "./") {
+		pkg, run, _ := strings.Cut(test, ":")
+		args := []string{"test", "-vet=off", "-failfast", "-timeout=10m", pkg}
+		if run != "" {
+			args = append(args, "-run="+run)
+		}
+		if overlay != "" {
+			args = append(args, "-count=1") // a cached result knows nothing of what a test builds
+		}
+		out, err = r.golang(ctx, overlay, args...)
+		if err == nil && strings.Contains(string(out), "no tests to run") {
+			return false, fmt.Errorf("%s has no such test", test)
+		}
+	} else {
+		out, err = r.typescript(ctx, test, file, mutant)
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+		_ = os.WriteFile(filepath.Join(r.scratch, "last.log"), out, 0o600)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// overlay writes the file that tells Go's commands to read the mutant.
+func (r *runner) overlay(g *Guard, mutant []byte) (string, error) {
+	file := filepath.Join(r.scratch, "mutant"+path.Ext(g.File))
+	if err := os.WriteFile(file, mutant, 0o600); err != nil {
+		return "", err
+	}
+	content, err := json.Marshal(map[string]map[string]string{
+		"Replace": {filepath.Join(r.top, filepath.FromSlash(g.File)): file},
+	})
+	if err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(r.scratch, "overlay.json")
+	return overlay, os.WriteFile(overlay, content, 0o600)
+}
+
+// golang runs the go command. The overlay is in its environment, because tests
+// build the commands that they run.
+func (r *runner) golang(ctx context.Context, overlay string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = r.top
+	flags := "-buildvcs=false"
+	if overlay != "" {
+		flags += " -overlay=" + overlay
+	}
+	cmd.Env = append(os.Environ(), "GOFLAGS="+flags)
+	return cmd.CombinedOutput()
+}
+
+// typescript runs one file of the Worker's tests in the copy.
+func (r *runner) typescript(ctx context.Context, test, file string, mutant []byte) ([]byte, error) {
+	tree := filepath.Join(r.scratch, "tree")
+	if !r.copied {
+		if err := r.copyTree(ctx, tree); err != nil {
+			return nil, err
+		}
+		r.copied = true
+	}
+	if file != "" {
+		target := filepath.Join(tree, filepath.FromSlash(file))
+		original, err := os.ReadFile(target)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(target, mutant, 0o600); err != nil {
+			return nil, err
+		}
+		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // the next run compares
+	}
+	name := strings.TrimSuffix(path.Base(test), ".ts") + ".mjs"
+	cmd := exec.CommandContext(ctx, "sh", "-c", "npm run --silent build:test && exec node --test .build/"+name)
+	cmd.Dir = filepath.Join(tree, "worker")
+	return cmd.CombinedOutput()
+}
+
+// copyTree copies what git tracks, and links what npm installed.
+func (r *runner) copyTree(ctx context.Context, tree string) error {
+	if _, err := os.Stat(filepath.Join(r.top, "worker/node_modules")); err != nil {
+		return fmt.Errorf("run `npm ci` in worker/ first: %w", err)
+	}
+	if err := os.MkdirAll(tree, 0o700); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", `git ls-files -z | tar --null --files-from=- -cf - | tar -xf - -C "$1"`, "sh", tree)
+	cmd.Dir = r.top
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the repository: %w: %s", err, tail(out))
+	}
+	return os.Symlink(filepath.Join(r.top, "worker/node_modules"), filepath.Join(tree, "worker/node_modules"))
+}
+
+// tail is the end of what a command printed.
+func tail(out []byte) string {
+	const most = 600
+	return strings.TrimSpace(string(out[max(0, len(out)-most):]))
+}
