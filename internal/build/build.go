@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"time"
-
-	"github.com/kv-sync/kv-sync/internal/family"
 )
 
 // Command is a build.
@@ -26,6 +23,10 @@ type Command struct {
 	// Output gets what it prints, on stdout and on stderr, as it comes; nil
 	// discards it.
 	Output io.Writer
+	// Confined keeps the build, on Linux, from gaining privileges (sudo), and since
+	// Linux 6.12 also from signalling or tracing a process that is not its own, and
+	// from reading such a process's environment.
+	Confined bool
 }
 
 const defaultTimeout = time.Hour
@@ -48,10 +49,11 @@ func (e *Error) Error() string { return fmt.Sprintf("build %q: %v", e.Line, e.ca
 func (e *Error) Unwrap() error { return e.cause }
 
 // Run runs the build and waits for its end. If the context ends first, or the
-// time is up, all its processes are asked to end and then made to; whatever they
-// started in the background ends with the build, too, and with this process,
-// however that ends. (Daemons that have left the build's process group are
-// their own masters.)
+// time is up, its processes are asked to end and then killed.
+//
+// On Linux no process of the build survives Run, nor the death of this process,
+// whatever it did to get away: doc.go says how. Elsewhere that holds for the
+// processes that stay in the build's process group.
 //
 // A failure is an [*Error], but that of a context that was cancelled is the
 // context's.
@@ -70,7 +72,7 @@ func (c Command) Run(ctx context.Context) error {
 		return &Error{Line: c.Line, Code: -1, cause: context.Cause(timed)}
 	case err != nil:
 		failed := &Error{Line: c.Line, Code: -1, cause: err}
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		if exit := (interface{ ExitCode() int })(nil); errors.As(err, &exit) {
 			failed.Code = exit.ExitCode()
 		}
 		return failed
@@ -85,16 +87,15 @@ func (c Command) run(ctx context.Context) error {
 	if runtime.GOOS == "windows" {
 		return errors.New("builds are run on Linux and macOS only; run the build by hand, and kv-sync without one")
 	}
+	if err := Conceal(); err != nil {
+		return err
+	}
 	out, theirs, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // only read
-	cmd := exec.Command("/bin/sh", "-c", c.Line)
-	cmd.Dir, cmd.Env = c.Dir, c.Env
-	cmd.Stdout, cmd.Stderr = theirs, theirs
-	defer conceal()()
-	brood, err := family.Start(cmd)
+	tree, err := start(c, theirs)
 	_ = theirs.Close()
 	if err != nil {
 		return err
@@ -105,22 +106,21 @@ func (c Command) run(ctx context.Context) error {
 		c.print(out)
 	}()
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() { ended <- tree.wait() }()
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		brood.Ask()
+		tree.ask()
 		select {
 		case err = <-ended:
 		case <-time.After(farewell):
-			brood.End()
+			tree.end()
 			err = <-ended
 		}
 	}
-	brood.End() // what it left in the background
 	select {
 	case <-printed:
-	case <-time.After(time.Second): // a daemon of its own holds the pipe
+	case <-time.After(time.Second): // a process that is not the build's holds the pipe
 	}
 	return err
 }

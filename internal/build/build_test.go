@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,18 +22,24 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// TestMain also plays the process that runs a build and is killed meanwhile.
+// plays are what else this executable does if its environment says so.
+var plays []func()
+
+// TestMain also plays the process that runs a build, and then waits until its
+// standard input ends.
 func TestMain(m *testing.M) {
 	if line := os.Getenv("BUILD_AS_CHILD"); line != "" {
-		if beside := os.Getenv("BUILD_BESIDE"); beside != "" { // it has begun before
-			begun := &notes{line: make(chan struct{})}
-			line := begun.line
-			go func() { _ = build.Command{Line: beside, Env: os.Environ(), Output: begun}.Run(context.Background()) }()
-			<-line
-		}
-		if err := (build.Command{Line: line, Env: os.Environ(), Output: os.Stdout}).Run(context.Background()); err != nil {
-			os.Exit(9)
-		}
+		err := build.Command{Line: line, Env: os.Environ(), Output: os.Stdout, Confined: os.Getenv("BUILD_CONFINED") != ""}.Run(context.Background())
+		fmt.Println("ended:", err)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	for _, play := range plays {
+		play()
+	}
+	if os.Getenv("IDLE") != "" {
+		fmt.Println("idle")
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -162,24 +170,6 @@ func zombie(pid int) bool {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, after, _ := strings.Cut(string(b), ") ")
 	return strings.HasPrefix(after, "Z")
-}
-
-// A daemon that left the group holds the output open: nobody waits for it.
-func TestRunDoesNotWaitForDaemons(t *testing.T) {
-	if _, err := exec.LookPath("setsid"); err != nil {
-		t.Skip("there is no setsid to leave the group by")
-	}
-	out := &notes{}
-	begun := time.Now()
-	if err := (build.Command{Line: `setsid sh -c 'echo $$; exec sleep 60' & sleep 0.3`, Output: out}).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(begun); took > 20*time.Second {
-		t.Errorf("it took %s", took)
-	}
-	if pid, err := strconv.Atoi(strings.TrimSpace(out.text)); err == nil {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
 }
 
 func TestEnvironment(t *testing.T) {

@@ -1,39 +1,19 @@
 package build
 
 import (
-	"sync"
-	"syscall"
+	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
-// concealed counts the builds that this process is concealed from, and whether it
-// is seen when there is none.
-var concealed struct {
-	sync.Mutex
-	builds int
-	seen   bool
-}
-
-// conceal keeps other processes of the user, as the build is one, from reading
-// this one's environment and memory, in which there are tokens, until show: until
-// the last of several builds has ended.
-func conceal() (show func()) {
-	concealed.Lock()
-	defer concealed.Unlock()
-	if concealed.builds++; concealed.builds == 1 {
-		before, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_GET_DUMPABLE, 0, 0)
-		if concealed.seen = errno == 0 && before == 1; concealed.seen {
-			setDumpable(0)
-		}
+// Conceal keeps other processes of the user, as a build is one, from reading this
+// process's environment and memory, and from tracing it: for good, because a
+// build may have left behind something that waits. A process that has secrets and
+// runs builds calls it before it reads the secrets. Debuggers and core dumps need
+// root then.
+func Conceal() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("hide this process from builds: %w", err)
 	}
-	return func() {
-		concealed.Lock()
-		defer concealed.Unlock()
-		if concealed.builds--; concealed.builds == 0 && concealed.seen {
-			setDumpable(1)
-		}
-	}
-}
-
-func setDumpable(v uintptr) {
-	_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, v, 0)
+	return nil
 }

@@ -1,47 +1,157 @@
 package build_test
 
 import (
-	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kv-sync/kv-sync/internal/build"
 )
+
+func init() {
+	plays = append(plays, func() {
+		if pid, err := strconv.Atoi(os.Getenv("SNOOP")); err == nil {
+			snoop(pid)
+			os.Exit(0)
+		}
+	})
+}
 
 // surrender gives up the right to look into every process, which root has where
 // it is in no container, for what this goroutine starts. Its thread ends with it.
-func surrender() {
-	const sysPtrace, sysAdmin, perfmon = 19, 21, 38
+func surrender(t *testing.T) {
+	t.Helper()
 	runtime.LockOSThread()
-	for _, capability := range []uintptr{sysPtrace, sysAdmin, perfmon} {
-		_, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_CAPBSET_DROP, capability, 0)
+	for _, capability := range []uintptr{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_PERFMON} {
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err != nil && os.Geteuid() == 0 {
+			t.Fatal(err)
+		}
 	}
 }
 
-// The build cannot read what was kept from it out of the process that runs it.
-func TestConceal(t *testing.T) {
+// snoop tries every way to look into a process, and prints those that worked.
+func snoop(pid int) {
+	base := "/proc/" + strconv.Itoa(pid)
+	if b, err := os.ReadFile(base + "/environ"); err == nil && len(b) > 0 {
+		fmt.Println("environ")
+	}
+	if f, err := os.Open(base + "/mem"); err == nil {
+		if _, err := f.ReadAt(make([]byte, 1), int64(reflect.ValueOf(snoop).Pointer())); err == nil || err == io.EOF {
+			fmt.Println("mem")
+		}
+	}
+	if _, err := os.Readlink(base + "/fd/0"); err == nil {
+		fmt.Println("fd")
+	}
+	runtime.LockOSThread()
+	if unix.PtraceAttach(pid) == nil {
+		fmt.Println("ptrace")
+		_, _ = unix.Wait4(pid, nil, 0, nil)
+		_ = unix.PtraceDetach(pid)
+	}
+	fmt.Println("tried")
+}
+
+// snooped runs snoop in a process of the same user, in no build.
+func snooped(t *testing.T, pid int) []string {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	surrender()
-	run := func(line string) (string, error) {
-		runner := exec.Command(self)
-		runner.Env = append(os.Environ(), "BUILD_AS_CHILD="+line)
-		out, err := runner.Output()
-		return string(out), err
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), "SNOOP="+strconv.Itoa(pid))
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "tried\n") {
+		t.Fatalf("%v: %s", err, out)
 	}
-	out, err := run(`cat /proc/$PPID/environ`)
-	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 9 || out == "" || strings.Contains(out, "BUILD_AS_CHILD") {
-		t.Errorf("%v: %.200q", err, out)
+	return strings.Fields(strings.TrimSuffix(string(out), "tried\n"))
+}
+
+// A process that runs builds, and the supervisor of one, cannot be looked into: not
+// by the build, and not by what a build may have left behind, also after its end.
+func TestConceal(t *testing.T) {
+	surrender(t)
+	dir := t.TempDir()
+	goOn := filepath.Join(dir, "go-on")
+	r := startRunner(t, `grep -c "" /proc/$(cut -d" " -f4 /proc/$PPID/stat)/environ 2>/dev/null; grep -c "" /proc/$PPID/environ 2>/dev/null
+grep -z ^BUILD_SECRET= /proc/$$/environ | tr "\0" "\n"
+echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET=s3cret")
+	said := r.await("building ")
+	if len(said) != 2 || said[0] != "BUILD_SECRET=s3cret" { // its own is its own
+		t.Errorf("the build reads %q", said)
 	}
-	t.Setenv("BUILD_BESIDE", "echo begun; sleep 0.2") // one that ends does not show it to another
-	if out, err := run(`sleep 0.6; cat /proc/$PPID/environ`); err == nil || strings.Contains(out, "BUILD_AS_CHILD") {
-		t.Errorf("beside another: %v: %.200q", err, out)
+	supervisor, err := strconv.Atoi(strings.TrimPrefix(said[len(said)-1], "building "))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if out, err := run(`cat /proc/self/environ`); err != nil || !strings.Contains(out, "BUILD_AS_CHILD") {
-		t.Errorf("a build cannot read what is its own: %v: %.200q", err, out)
+	for what, pid := range map[string]int{"the runner": r.cmd.Process.Pid, "the supervisor": supervisor} {
+		if got := snooped(t, pid); len(got) > 0 {
+			t.Errorf("%s shows %q while it builds", what, got)
+		}
+	}
+	if err := os.WriteFile(goOn, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.await("ended: <nil>")
+	if got := snooped(t, r.cmd.Process.Pid); len(got) > 0 {
+		t.Errorf("the runner shows %q after a build", got)
+	}
+}
+
+// What snoop tries works on a process that ran no build.
+func TestConcealAttempts(t *testing.T) {
+	surrender(t)
+	r := startRunner(t, "", "IDLE=s3cret")
+	r.await("idle")
+	got := snooped(t, r.cmd.Process.Pid)
+	for _, way := range []string{"environ", "mem", "fd", "ptrace"} {
+		if !slices.Contains(got, way) {
+			t.Errorf("%s does not work: %q", way, got)
+		}
+	}
+}
+
+// A confined build reaches no process but its own: it cannot signal its
+// supervisor, nor look into another process of the user, such as a git that the
+// daemon runs meanwhile.
+func TestConfined(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	surrender(t)
+	other := startRunner(t, "", "IDLE=s3cret")
+	other.await("idle")
+	line := fmt.Sprintf("for t in /proc/$PPID/task/*; do kill -0 ${t##*/} && echo signalled; done; SNOOP=%d %s; grep NoNewPrivs /proc/self/status", other.cmd.Process.Pid, self)
+	run := func(confined bool) string {
+		out := &notes{}
+		if err := (build.Command{Line: line, Env: os.Environ(), Output: out, Confined: confined}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return out.text
+	}
+	if out := run(false); !strings.Contains(out, "signalled") || !strings.Contains(out, "environ") || !strings.Contains(out, "ptrace") {
+		t.Errorf("the attempts do not work: %q", out)
+	}
+	out := run(true)
+	if !strings.Contains(out, "NoNewPrivs:\t1") {
+		t.Errorf("it may gain privileges: %q", out)
+	}
+	if !build.ScopesSignals() {
+		t.Skip("this kernel has no Landlock with scoped signals (Linux 6.12)")
+	}
+	if strings.Contains(out, "signalled") || strings.Contains(out, "environ") || strings.Contains(out, "mem") || strings.Contains(out, "ptrace") || !strings.Contains(out, "tried") {
+		t.Errorf("it reaches another process: %q", out)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 // Family is a command with all processes that it starts: a process group.
 type Family struct {
+	cmd   *exec.Cmd
 	group int
 	guard *exec.Cmd
 	alive io.Closer // the guard ends the group when this closes
@@ -20,13 +21,15 @@ type Family struct {
 // not it, and has it end when we do, however we do. A command that is to have a
 // session of its own leads a group by that.
 func Start(cmd *exec.Cmd) (*Family, error) {
+	start := StartSession
 	if cmd.SysProcAttr == nil || !cmd.SysProcAttr.Setsid {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		start = (*exec.Cmd).Start
 	}
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return nil, err
 	}
-	f := &Family{group: cmd.Process.Pid}
+	f := &Family{cmd: cmd, group: cmd.Process.Pid}
 	// A kernel's death signal would reach the shell alone. This one reads from a
 	// pipe of ours, whose end of file means that we are gone.
 	guard := exec.Command("/bin/sh", "-c", "read _; kill -s KILL -- -"+strconv.Itoa(f.group))
@@ -39,6 +42,7 @@ func Start(cmd *exec.Cmd) (*Family, error) {
 	if err != nil {
 		f.signal(syscall.SIGKILL)
 		_ = cmd.Wait()
+		EndSession(cmd)
 		return nil, err
 	}
 	f.guard, f.alive = guard, in
@@ -48,12 +52,16 @@ func Start(cmd *exec.Cmd) (*Family, error) {
 // Ask lets them clean up and go.
 func (f *Family) Ask() { f.signal(syscall.SIGTERM) }
 
+// Kill kills them.
+func (f *Family) Kill() { f.signal(syscall.SIGKILL) }
+
 // End kills them. It may be called more than once.
 func (f *Family) End() {
-	f.signal(syscall.SIGKILL)
+	f.Kill()
 	if f.guard == nil {
 		return
 	}
+	EndSession(f.cmd)
 	// The group's number may be another's soon: the guard ends before its pipe
 	// closes.
 	_ = f.guard.Process.Kill()

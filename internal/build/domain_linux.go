@@ -1,0 +1,99 @@
+package build
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// domain is a Landlock domain that signals and ptrace do not leave: a process in it
+// reaches those in it and in domains nested in it, and no others. One thread of
+// the supervisor is in it; the build is in a nested one, so it cannot reach that
+// thread.
+type domain struct{ calls chan func() }
+
+// newDomain returns nil where the kernel has no such domains (before Linux 6.12, or
+// without Landlock).
+func newDomain() *domain {
+	d := &domain{make(chan func())}
+	entered := make(chan bool)
+	go func() {
+		runtime.LockOSThread() // for good: no other goroutine may run in the domain
+		in := enter()
+		entered <- in
+		if in {
+			for call := range d.calls {
+				call()
+			}
+		}
+	}()
+	if !<-entered {
+		return nil
+	}
+	return d
+}
+
+// enter puts this thread into a new domain, and sees that signals do not leave it:
+// a kill of everything that a thread may signal depends on it.
+func enter() bool {
+	parent := os.Getppid()
+	if unix.Kill(parent, 0) != nil {
+		return false
+	}
+	return noNewPrivileges() == nil && restrict() == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
+}
+
+// do runs a function on the thread that is in the domain.
+func (d *domain) do(f func()) {
+	done := make(chan struct{})
+	d.calls <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
+
+// kill kills all processes in the domain at once, so that none can fork in between.
+func (d *domain) kill() {
+	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // of what it may signal, and never of the caller
+}
+
+// becomeShell enters a domain nested in the supervisor's, and becomes the shell.
+func becomeShell(line string) error {
+	if err := restrict(); err != nil {
+		return err
+	}
+	return syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", line}, os.Environ())
+}
+
+// restrict puts this thread, and what it starts, into a new domain.
+func restrict() error {
+	attr := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
+	upToScoped := unsafe.Offsetof(attr.Scoped) + unsafe.Sizeof(attr.Scoped)
+	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), upToScoped, 0)
+	if errno != 0 {
+		return errno
+	}
+	defer unix.Close(int(ruleset)) //nolint:errcheck // nothing was written
+	if _, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func noNewPrivileges() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
+
+// onItsOwnThread runs a function on a thread that ends with it.
+func onItsOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer close(done)
+		f()
+	}()
+	<-done
+}

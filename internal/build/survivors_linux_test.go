@@ -1,0 +1,307 @@
+package build_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kv-sync/kv-sync/internal/build"
+)
+
+// escapes are ways of a process to stay behind when its build ends. Each holds
+// descriptor 9 open while it lives. One that forks all the time stays one process:
+// each forks once and exits, and none goes on when the test's folder is gone.
+var escapes = map[string]string{
+	"background":            `sh -c 'READY; sleep 60' &`,
+	"own session":           `setsid sh -c 'READY; sleep 60' &`,
+	"double fork":           `( ( setsid sh -c 'READY; sleep 60' & ) & )`,
+	"nohup":                 `nohup sh -c 'READY; sleep 60' &`,
+	"deaf to signals":       `setsid sh -c 'trap "" TERM HUP INT; READY; sleep 60' &`,
+	"stopped":               `setsid sh -c 'READY; kill -STOP $$; sleep 60' &`,
+	"forks all the time":    `setsid sh -c 'READY; f() { test -d DIR || exit; f & }; f' &`,
+	"closes its output":     `setsid sh -c 'READY; exec >/dev/null 2>&1 </dev/null; sleep 60' &`,
+	"changes its directory": `setsid sh -c 'READY; cd /; sleep 60' &`,
+}
+
+// watch is a FIFO that tells whether any process of a build holds it open.
+type watch struct {
+	t         *testing.T
+	fd        int
+	fifo, dir string
+}
+
+func newWatch(t *testing.T) *watch {
+	t.Helper()
+	w := &watch{t: t, dir: t.TempDir()}
+	w.fifo = filepath.Join(w.dir, "fifo")
+	if err := unix.Mkfifo(w.fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(w.fifo, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fd = fd
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return w
+}
+
+// line is a build that leaves a process behind, waits until it is there, prints
+// "ready" and then does what is wanted.
+func (w *watch) line(escape, then string) string {
+	ready := filepath.Join(w.dir, "ready")
+	_ = os.Remove(ready)
+	return fmt.Sprintf("%s\nuntil test -e %s; do sleep 0.01; done\necho ready\n%s",
+		strings.NewReplacer("READY", "exec 9>"+w.fifo+"; echo here >&9; : >"+ready, "DIR", w.dir).Replace(escape), ready, then)
+}
+
+// came reports whether a process was there, and left whether one still is.
+func (w *watch) look() (came, left bool) {
+	w.t.Helper()
+	b := make([]byte, 1<<10)
+	for {
+		switch n, err := unix.Read(w.fd, b); {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
+			return came, true
+		case err != nil:
+			w.t.Fatal(err)
+		case n == 0:
+			return came, false
+		default:
+			came = true
+		}
+	}
+}
+
+// nothingLeft fails the test if a process of the build is there now, or if none was.
+func (w *watch) nothingLeft() {
+	w.t.Helper()
+	if came, left := w.look(); !came || left {
+		w.t.Errorf("a process stayed behind: %v, and is still there: %v", came, left)
+	}
+}
+
+// awaitNone waits until no process of the build is left.
+func (w *watch) awaitNone() {
+	w.t.Helper()
+	came := false
+	for {
+		some, left := w.look()
+		if came = came || some; !left {
+			break
+		}
+		polled := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
+		if n, err := unix.Poll(polled, 60_000); n == 0 && err == nil {
+			w.t.Fatal("a process of the build is still there")
+		}
+	}
+	if !came {
+		w.t.Error("no process stayed behind")
+	}
+}
+
+// No process of a build survives it, whatever it does to get away, and however the
+// build ends.
+func TestNothingSurvivesABuild(t *testing.T) {
+	for _, confined := range []bool{false, true} {
+		for name, escape := range escapes {
+			t.Run(fmt.Sprintf("%s/confined %v", name, confined), func(t *testing.T) {
+				c := build.Command{Env: os.Environ(), Confined: confined}
+				w := newWatch(t)
+				c.Line = w.line(escape, "exit 0")
+				if err := c.Run(t.Context()); err != nil {
+					t.Errorf("success: %v", err)
+				}
+				w.nothingLeft()
+
+				var failed *build.Error
+				c.Line = w.line(escape, "exit 3")
+				if err := c.Run(t.Context()); !errors.As(err, &failed) || failed.Code != 3 {
+					t.Errorf("failure: %v", err)
+				}
+				w.nothingLeft()
+
+				ctx, cancel := context.WithCancel(t.Context())
+				out := &notes{line: make(chan struct{})}
+				line := out.line
+				go func() { <-line; cancel() }()
+				c.Line, c.Output = w.line(escape, "sleep 60"), out
+				if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+					t.Errorf("cancelled: %v", err)
+				}
+				w.nothingLeft()
+			})
+		}
+	}
+}
+
+// The same when a build's time is up.
+func TestNothingSurvivesATimeout(t *testing.T) {
+	for limit := time.Second; ; limit *= 2 {
+		w := newWatch(t)
+		out := &notes{}
+		err := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Timeout: limit, Output: out}.Run(t.Context())
+		if !strings.Contains(fmt.Sprint(err), "ended after "+limit.String()) {
+			t.Fatal(err)
+		}
+		if out.text == "" {
+			continue // the time was up before anything was left behind
+		}
+		w.nothingLeft()
+		return
+	}
+}
+
+// The same when the process that runs the build is killed.
+func TestNothingSurvivesItsRunner(t *testing.T) {
+	for _, confined := range []string{"", "yes"} {
+		for name, escape := range escapes {
+			t.Run(name+"/"+confined, func(t *testing.T) {
+				w := newWatch(t)
+				r := startRunner(t, w.line(escape, "sleep 60"), "BUILD_CONFINED="+confined)
+				r.await("ready")
+				if err := r.cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				_ = r.cmd.Wait()
+				w.awaitNone()
+			})
+		}
+	}
+}
+
+// A build that kills or stops its supervisor gains nothing by it.
+func TestSupervisorThatIsKilled(t *testing.T) {
+	build.SetLateSupervisor(t, 100*time.Millisecond)
+	for name, escape := range escapes {
+		t.Run(name, func(t *testing.T) {
+			w := newWatch(t)
+			err := build.Command{Line: w.line(escape, "kill -9 $PPID; sleep 60"), Env: os.Environ()}.Run(t.Context())
+			if !strings.Contains(fmt.Sprint(err), "supervisor was killed") {
+				t.Errorf("%v", err)
+			}
+			w.nothingLeft()
+		})
+	}
+	t.Run("stopped", func(t *testing.T) {
+		w := newWatch(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &notes{line: make(chan struct{})}
+		line := out.line
+		go func() { <-line; cancel() }()
+		c := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Output: out}
+		c.Line = "kill -STOP $PPID\n" + c.Line
+		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		w.nothingLeft()
+	})
+}
+
+// What this process started itself, in whatever session, is not the build's: it is
+// there when the orphans of a supervisor have been killed.
+func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
+	other := exec.Command("sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
+	besides := newWatch(t)
+	out := &notes{line: make(chan struct{})}
+	line := out.line
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- build.Command{Line: besides.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Output: out}.Run(ctx)
+	}()
+	<-line
+	w := newWatch(t)
+	_ = build.Command{Line: w.line(escapes["double fork"], "kill -9 $PPID; sleep 60"), Env: os.Environ()}.Run(t.Context())
+	w.nothingLeft()
+	if _, left := besides.look(); !left {
+		t.Error("another build was killed")
+	}
+	if err := other.Process.Signal(unix.Signal(0)); err != nil {
+		t.Errorf("another process was killed: %v", err)
+	}
+	cancel()
+	<-ended
+	if _, left := besides.look(); left {
+		t.Error("the other build is still there")
+	}
+}
+
+// A process that /proc does not show ends, too. /proc that is mounted with hidepid does
+// not show what must not be looked into.
+func TestNothingHiddenSurvivesABuild(t *testing.T) {
+	w := newWatch(t)
+	c := build.Command{Line: w.line(escapes["double fork"], "exit 0"), Env: append(os.Environ(), "BUILD_HIDES_PROCESSES=yes")}
+	if err := c.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.nothingLeft()
+}
+
+// A child is found also where /proc does not show it.
+func TestChildrenWithoutProc(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	if !build.HiddenChild(cmd.Process.Pid) || build.HiddenChild(1) {
+		t.Error("children are not told from others")
+	}
+}
+
+// runner is a process that runs a build.
+type runner struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	out *bufio.Scanner
+}
+
+func startRunner(t *testing.T, line string, env ...string) *runner {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(append(os.Environ(), "BUILD_AS_CHILD="+line), env...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return &runner{t, cmd, bufio.NewScanner(out)}
+}
+
+// await reads lines until one begins with a text, and returns them.
+func (r *runner) await(text string) (lines []string) {
+	r.t.Helper()
+	for r.out.Scan() {
+		lines = append(lines, r.out.Text())
+		if strings.HasPrefix(r.out.Text(), text) {
+			return lines
+		}
+	}
+	r.t.Fatalf("it never printed %q: %q", text, lines)
+	return nil
+}
