@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/build"
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 	"github.com/kv-sync/kv-sync/internal/daemon/metrics"
@@ -30,6 +32,9 @@ type daemonCommand struct {
 
 // Run keeps sites as their branches are, until Ctrl-C or SIGTERM.
 func (c *daemonCommand) Run(ctx context.Context, s streams) error {
+	if err := build.Conceal(); err != nil { // its environment has secrets, which builds must not read
+		return err
+	}
 	cfg, err := daemon.LoadConfig(c.file(), s.getenv)
 	if err != nil {
 		return &app.UsageError{Err: err}
@@ -44,7 +49,7 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
 	environ := os.Environ()
-	hideCredentials(environ)
+	hideCredentials(environ, cfg.SecretValues(s.getenv))
 	counts := metrics.New(versionText(), cfg.Names()...)
 	d, err := daemon.Open(cfg, daemon.Options{Environ: environ, Log: log, Observer: counts})
 	if err != nil {
@@ -107,11 +112,14 @@ func printSites(s streams, cfg *daemon.Config) {
 	}
 }
 
-// hideCredentials takes Cloudflare's out of this process's environment: whatever
-// it starts, by whatever room, has them not.
-func hideCredentials(environ []string) {
+// hideCredentials takes Cloudflare's credentials, and whatever else holds a secret
+// of the daemon's, out of this process's environment: no process that it starts
+// gets them.
+func hideCredentials(environ, secrets []string) {
 	for _, pair := range environ {
-		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") ||
+			slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(value, s) }) {
 			_ = os.Unsetenv(name)
 		}
 	}

@@ -134,8 +134,8 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 	}
 }
 
-// TestDaemonKilledInABuild kills the daemon while a build writes. The build ends
-// with it, all of it, and the next daemon builds the commit in a fresh checkout.
+// TestDaemonKilledInABuild kills the daemon while a build writes, in a session of its
+// own. The build ends with the daemon, all of it, and the next daemon builds the commit in a fresh checkout.
 func TestDaemonKilledInABuild(t *testing.T) {
 	t.Parallel()
 	repo := t.TempDir()
@@ -148,7 +148,7 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	hang, began := filepath.Join(dir, "hang"), filepath.Join(dir, "began")
 	write(t, hang, "")
 	config := filepath.Join(dir, "daemon.toml")
-	build := fmt.Sprintf("mkdir dist; cp page dist/index.html; cp same.css dist; if test -e %s; then (trap '' TERM; while :; do date >dist/stray.html; done) & touch %s; wait; fi", hang, began)
+	build := fmt.Sprintf("mkdir dist; cp page dist/index.html; cp same.css dist; if test -e %s; then (setsid sh -c \"trap '' TERM; while test -d dist; do date >dist/stray.html; done\" &) & touch %s; sleep 60; fi", hang, began)
 	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\ndir = \"dist\"\nbuild = %q\n", repo, build))
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
 	d := &keeper{victim: v, config: config}

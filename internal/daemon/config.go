@@ -391,8 +391,9 @@ func (k *checker) path(name string) string {
 	return name
 }
 
-// secrets are the values that nobody is to see: not a build, not a log.
-func (c *Config) secrets(getenv func(string) string) []string {
+// SecretValues are those that nobody is to see: not a build, not a log. They are the
+// configuration's, and the account's in the environment.
+func (c *Config) SecretValues(getenv func(string) string) []string {
 	out := []string{c.Admin.Password.Reveal(), getenv("CLOUDFLARE_API_TOKEN"), getenv("CLOUDFLARE_API_KEY"), getenv("CF_API_TOKEN"), getenv("CF_API_KEY")}
 	for _, w := range c.Webhook {
 		out = append(out, Reveal(w.Secrets)...)

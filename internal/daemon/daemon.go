@@ -80,7 +80,7 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 		name, value, _ := strings.Cut(pair, "=")
 		d.env[name] = value
 	}
-	d.secrets = cfg.secrets(func(name string) string { return d.env[name] })
+	d.secrets = cfg.SecretValues(func(name string) string { return d.env[name] })
 	d.redact = redactor(d.secrets)
 	if err := os.MkdirAll(filepath.Join(cfg.State, "sites"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w; name one that the daemon may write to, as state", err)
