@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,18 +21,29 @@ type git struct {
 	redact  func(string) string
 }
 
-// newGit takes an environment. What logs in to forges stays in it; what logs in
-// to Cloudflare, or is another secret of the daemon's, does not.
-func newGit(environ, secrets []string, redact func(string) string) *git {
+// newGit takes an environment, and settings for git that are in no argument. What
+// logs in to forges stays in the environment; what logs in to Cloudflare, or is
+// another secret of the daemon's, does not.
+func newGit(environ, secrets []string, settings [][2]string, redact func(string) string) *git {
 	g := &git{redact: redact}
+	given := 0 // settings in the environment
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		ours := strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") ||
 			slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(value, s) })
-		if !ours && !slices.Contains(notForGit, name) && !strings.HasPrefix(name, "GIT_TRACE") {
+		switch {
+		case ours, slices.Contains(notForGit, name), strings.HasPrefix(name, "GIT_TRACE"):
+		case name == "GIT_CONFIG_COUNT":
+			given, _ = strconv.Atoi(value)
+		default:
 			g.environ = append(g.environ, pair)
 		}
 	}
+	for i, s := range settings {
+		n := strconv.Itoa(given + i)
+		g.environ = append(g.environ, "GIT_CONFIG_KEY_"+n+"="+s[0], "GIT_CONFIG_VALUE_"+n+"="+s[1])
+	}
+	g.environ = append(g.environ, "GIT_CONFIG_COUNT="+strconv.Itoa(given+len(settings)))
 	g.environ = append(g.environ, "GIT_TERMINAL_PROMPT=0", "SSH_ASKPASS_REQUIRE=never", "LC_ALL=C")
 	return g
 }

@@ -89,7 +89,7 @@ func (d *Daemon) newLane(site *Site) (*lane, error) {
 		return nil, err
 	}
 	l.mirror = &mirror{
-		git: newGit(d.opt.Environ, d.secrets, site.Remote.redactor(d.redact)), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
+		git: newGit(d.opt.Environ, d.secrets, site.Remote.settings(), site.Remote.redactor(d.redact)), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
 		limit: time.Duration(d.cfg.FetchTimeout), log: l.log,
 	}
 	sweep(l.dir)

@@ -12,6 +12,9 @@ import (
 // anything but its own transports.
 type Remote struct {
 	address string // as git gets it
+	// user logs in over http and https. It is no part of the address: it may be a
+	// token, and git passes the address on in arguments, which everybody can read.
+	user string
 	// protocol is the one that git may use for it.
 	protocol string
 }
@@ -27,7 +30,7 @@ func (r *Remote) UnmarshalText(text []byte) error {
 	}
 	switch {
 	case filepath.IsAbs(s):
-		*r = Remote{s, "file"}
+		*r = Remote{address: s, protocol: "file"}
 		return nil
 	case strings.Contains(s, "://"):
 		return r.url(s)
@@ -41,7 +44,7 @@ func (r *Remote) UnmarshalText(text []byte) error {
 	if !ok || strings.Contains(login, "/") || !validHost(host) || !validUser(user) || rest == "" || rest[0] == '-' {
 		return errRemote
 	}
-	*r = Remote{s, "ssh"}
+	*r = Remote{address: s, protocol: "ssh"}
 	return nil
 }
 
@@ -75,19 +78,36 @@ func (r *Remote) url(s string) error {
 	default:
 		return errRemote
 	}
-	*r = Remote{s, u.Scheme}
+	*r = Remote{address: s, protocol: u.Scheme}
+	if u.User != nil && (u.Scheme == "https" || u.Scheme == "http") {
+		r.user, r.address = u.User.Username(), r.String()
+	}
 	return nil
+}
+
+// origin is the part of an http or https address by which git chooses credentials.
+func (r Remote) origin() string {
+	scheme, rest, _ := strings.Cut(r.address, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + authority
+}
+
+// settings are those of git's configuration that the remote needs beside its
+// address.
+func (r Remote) settings() [][2]string {
+	if r.user == "" {
+		return nil
+	}
+	return [][2]string{{"credential." + r.origin() + ".username", r.user}}
 }
 
 // redactor takes whoever logs in out of a text, too: with https that may be a token.
 func (r Remote) redactor(redact func(string) string) func(string) string {
-	scheme, rest, _ := strings.Cut(r.address, "://")
-	authority, _, _ := strings.Cut(rest, "/")
-	at := strings.LastIndex(authority, "@")
-	if at < 0 || r.protocol != "https" && r.protocol != "http" {
+	if r.user == "" {
 		return redact
 	}
-	login := strings.NewReplacer(scheme+"://"+authority[:at+1], scheme+"://")
+	host := strings.TrimPrefix(r.origin(), r.protocol+"://")
+	login := strings.NewReplacer(r.protocol+"://"+url.User(r.user).String()+"@"+host, r.origin(), r.protocol+"://"+r.user+"@"+host, r.origin())
 	return func(text string) string { return redact(login.Replace(text)) }
 }
 

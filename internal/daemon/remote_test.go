@@ -1,6 +1,8 @@
 package daemon_test
 
 import (
+	"bytes"
+	"io/fs"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -32,6 +34,10 @@ func TestHTTPRemote(t *testing.T) {
 	var mode atomic.Value
 	mode.Store("up")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		_, port, _ := strings.Cut(q.Host, ":")
+		if list := argumentsWith("ghp_token" + port); len(list) > 0 {
+			t.Errorf("everybody can read who logs in, in the arguments of %q", list)
+		}
 		switch mode.Load() {
 		case "up":
 			if p := q.Header.Get("Git-Protocol"); p != "" {
@@ -50,7 +56,8 @@ func TestHTTPRemote(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	r := newRig(t, quiet+"fetch-timeout = \"2s\"\n[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", "://ghp_token@", 1)+"/site.git\"\n")
+	login := "://ghp_token" + server.URL[strings.LastIndex(server.URL, ":")+1:] + "@" // no other test's
+	r := newRig(t, quiet+"fetch-timeout = \"2s\"\n[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", login, 1)+"/site.git\"\n")
 	asked := filepath.Join(t.TempDir(), "asked")
 	askpass := filepath.Join(t.TempDir(), "askpass")
 	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho x\n"), 0o755); err != nil {
@@ -76,6 +83,12 @@ func TestHTTPRemote(t *testing.T) {
 	if strings.Contains(r.log.String(), "ghp_token") {
 		t.Error("the log tells who logs in")
 	}
+	_ = filepath.WalkDir(r.state, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && strings.Contains(readFile(t, path), "ghp_token") {
+			t.Errorf("%s tells who logs in", path)
+		}
+		return nil
+	})
 	if _, err := os.Stat(asked); err == nil {
 		t.Error("somebody was asked for a password")
 	}
@@ -86,4 +99,16 @@ func TestHTTPRemote(t *testing.T) {
 	if r.stop(); time.Since(began) > 5*time.Second {
 		t.Errorf("it took %s to stop", time.Since(began))
 	}
+}
+
+// argumentsWith lists the processes, where the system shows them in /proc, in whose
+// arguments a text stands.
+func argumentsWith(text string) (out []string) {
+	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range list {
+		if b, err := os.ReadFile(file); err == nil && bytes.Contains(b, []byte(text)) {
+			out = append(out, string(bytes.ReplaceAll(b, []byte{0}, []byte{' '})))
+		}
+	}
+	return out
 }
