@@ -139,9 +139,13 @@ func (s *Site) build(ctx context.Context, line, dir string) error {
 	}
 	c := build.Command{
 		Line: line, Dir: s.pathOf(dir), Output: s.in.BuildOutput, Timeout: s.in.BuildTimeout,
-		Env: build.Environment(env, s.secrets()),
+		Env: build.Environment(env, s.secrets()), Confined: s.in.Confined,
 	}
-	return c.Run(ctx)
+	err := c.Run(ctx)
+	if s.in.AfterBuild != nil {
+		err = errors.Join(err, s.in.AfterBuild())
+	}
+	return err
 }
 
 // secrets are the values that no build is to see.

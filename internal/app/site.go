@@ -65,7 +65,10 @@ type Inputs struct {
 	BuildOutput io.Writer
 	// BuildEnv is the environment of a build, before credentials are taken out of
 	// it; nil is this process's. BuildTimeout ends it; 0 is the default.
-	BuildEnv     []string
+	BuildEnv []string
+	// AfterBuild, if not nil, is called when a build has ended, however it did, and
+	// before anything of what it left is used.
+	AfterBuild   func() error
 	BuildTimeout time.Duration
 	// Secrets are more values that no build is to see.
 	Secrets []string

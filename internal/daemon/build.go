@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,11 @@ func (l *lane) build(ctx context.Context, commit string, opt kvsync.Options) (*k
 	in := l.inputs("")
 	in.Root, in.BuiltFrom = filepath.Join(tree, filepath.FromSlash(l.site.Root)), commit
 	in.Builds, in.BuildOutput, in.BuildTimeout = true, log, time.Duration(l.site.BuildTimeout)
-	in.BuildEnv, in.Secrets = l.buildEnviron(), l.d.secrets
+	home := filepath.Join(l.dir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, fmt.Errorf("make a home for the build: %w", err)
+	}
+	in.BuildEnv, in.Secrets, in.AfterBuild = l.buildEnviron(home), l.d.secrets, l.mirror.restore
 	in.Getenv = func(name string) string {
 		if name == "GIT_WORK_TREE" {
 			return tree
@@ -144,17 +149,25 @@ func (l *lane) done(ctx context.Context, commit string, before state) (*kvsync.R
 	return &kvsync.Result{Deployment: list[0].ID, Version: list[0].Version, Commit: commit}, nil
 }
 
-// buildEnviron is the daemon's environment, without what points git elsewhere; of
-// credentials package build relieves it.
-func (l *lane) buildEnviron() []string {
+// notForBuilds are variables that speak for the daemon, or lead to its home, its keys,
+// and services that start processes for its user.
+var notForBuilds = []string{
+	"HOME", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
+	"NOTIFY_SOCKET", "STATE_DIRECTORY", "CACHE_DIRECTORY", "CREDENTIALS_DIRECTORY",
+}
+
+// buildEnviron is the daemon's environment, without what points git elsewhere, and
+// with a home of the site's own: what a build writes there the daemon's git does
+// not read. Package build takes credentials out.
+func (l *lane) buildEnviron(home string) []string {
 	var out []string
 	for _, pair := range l.d.opt.Environ {
 		name, _, _ := strings.Cut(pair, "=")
-		if !strings.HasPrefix(name, "GIT_") && name != "NOTIFY_SOCKET" && name != "STATE_DIRECTORY" {
+		if !strings.HasPrefix(name, "GIT_") && !slices.Contains(notForBuilds, name) {
 			out = append(out, pair)
 		}
 	}
-	return append(out, "CI=true")
+	return append(out, "HOME="+home, "CI=true")
 }
 
 // inside is an error where a folder is not there, or a symlink leads out of the

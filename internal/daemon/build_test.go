@@ -240,3 +240,46 @@ func TestBuildIsNotRepeatedAfterItsSwitch(t *testing.T) {
 		t.Errorf("%d deployments of one commit; %+v", len(past), s.Runs)
 	}
 }
+
+// What a build leaves in files is not run by the daemon's git: the build has a home
+// of its own, and what it writes into the mirror's configuration and hooks is undone.
+func TestBuildLeavesNothingToRun(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	outside := t.TempDir()
+	ran := filepath.Join(outside, "ran")
+	program := filepath.Join(outside, "program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\ntouch "+ran+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	plant := filepath.Join(outside, "plant")
+	fill(t, outside, map[string]string{"plant": `set -e
+mirror=$(dirname "$(cat .git/objects/info/alternates)")
+git init -q --bare "$HOME/more.git"
+echo "$HOME/more.git/objects" > "$mirror/objects/info/alternates"
+git config --file "$mirror/config" core.alternateRefsCommand ` + program + `
+git config --file "$mirror/config" core.hooksPath hooks
+mkdir -p "$mirror/hooks"
+cp ` + program + ` "$mirror/hooks/reference-transaction"
+test ! -e "$HOME/kept" || echo "was here before"
+touch "$HOME/kept"
+echo "home $HOME, $XDG_CONFIG_HOME$XDG_RUNTIME_DIR$SSH_AUTH_SOCK"
+`})
+	one := o.push(nil)
+	r := newRig(t, quiet+siteOf(o, `build = "sh `+plant+`"`))
+	r.env = append(r.env, "XDG_CONFIG_HOME=/elsewhere", "XDG_RUNTIME_DIR=/elsewhere", "SSH_AUTH_SOCK=/elsewhere")
+	r.start()
+	r.awaitLive(one)
+	if config := readFile(t, filepath.Join(r.state, "sites/blog/mirror.git/config")); strings.Contains(config, program) {
+		t.Errorf("the mirror's configuration is the build's: %s", config)
+	}
+	two := o.push(nil)
+	r.look("push")
+	r.awaitLive(two)
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the daemon's git ran what a build has left")
+	}
+	if log := readFile(t, filepath.Join(r.state, "sites/blog/build.log")); !strings.Contains(log, "home "+filepath.Join(r.state, "sites/blog/home")+", \n") || !strings.Contains(log, "was here before") {
+		t.Errorf("%s", log)
+	}
+}

@@ -215,6 +215,9 @@ func (m *mirror) clone(ctx context.Context, branch string) error {
 
 // in runs git in the mirror.
 func (m *mirror) in(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	if err := m.restore(); err != nil {
+		return "", err
+	}
 	return m.git.run(ctx, limit, m.remote.protocol, append([]string{"--git-dir=" + m.dir}, args...)...)
 }
 

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/wholefile"
+)
+
+// formats are the lines of a repository's configuration that say how it is stored.
+var formats = regexp.MustCompile(`(?mi)^\s*(objectformat|refstorage)\s*=\s*([a-z0-9]+)\s*$`)
+
+// restore makes the mirror's configuration what a clone of the remote has, and
+// nothing else: a build runs as the daemon's user and can write there, and what git
+// would run for a setting, or as a hook, would have the forge's credentials. It is
+// called when a build has ended and before git works in the mirror.
+func (m *mirror) restore() error {
+	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range []string{"hooks", "commondir"} {
+		if err := remove(filepath.Join(m.dir, name)); err != nil {
+			return fmt.Errorf("restore the mirror: %w", err)
+		}
+	}
+	file := filepath.Join(m.dir, "config")
+	before, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("restore the mirror's configuration: %w", err)
+	}
+	want := m.config(string(before))
+	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() && string(before) == want {
+		return nil
+	}
+	if err := wholefile.Write(file, []byte(want), 0o600); err != nil {
+		return fmt.Errorf("restore the mirror's configuration: %w", err)
+	}
+	return nil
+}
+
+// config is the mirror's configuration. Of another one it takes the formats alone.
+func (m *mirror) config(before string) string {
+	version, extensions := 0, ""
+	for _, format := range formats.FindAllStringSubmatch(before, -1) {
+		version = 1
+		extensions += fmt.Sprintf("\t%s = %s\n", strings.ToLower(format[1]), strings.ToLower(format[2]))
+	}
+	if extensions != "" {
+		extensions = "[extensions]\n" + extensions
+	}
+	url := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(m.remote.address)
+	return fmt.Sprintf("[core]\n\trepositoryformatversion = %d\n\tbare = true\n%s[remote \"origin\"]\n\turl = \"%s\"\n", version, extensions, url)
+}
