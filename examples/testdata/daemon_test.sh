@@ -66,7 +66,7 @@ again() { local now; now=$(main_pid) && [ "$now" != 0 ] && [ "$now" != "$first" 
 wait_for "the unit is active" inside systemctl -q is-active kv-sync.service
 head=$blog wait_for "blog is live" live blog
 head=$handbook wait_for "handbook is built in the sandbox, and live" live handbook
-[ -e "$root/var/cache/private/kv-sync/kept" ] || fail "the build has no home"
+[ -e "$root/var/lib/private/kv-sync/sites/handbook/home/kept" ] || fail "the build has no home"
 wait_for "/healthz is ok" well
 wait_for "the page asks for the password" page
 first=$(main_pid)
