@@ -42,13 +42,17 @@ func (v *version) whoseAnswers(account, script string) string {
 // or address. They are part of the key, so that an answer to them is given to
 // nobody else.
 var overriding = []string{
-	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host", "X-Forwarded-Scheme",
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host",
 	"X-Original-Url", "X-Rewrite-Url", "Forwarded", "Cloudflare-Workers-Version-Key",
 }
 
 // key is of path and query, and not of the host.
 func (c *workersCache) key(r *http.Request) string {
-	return "worker\n" + c.whose + "\n" + r.URL.RequestURI() + varying(r, overriding)
+	key := "worker\n" + c.whose + "\n" + r.URL.RequestURI() + varying(r, overriding)
+	if scheme := r.Header.Get("X-Forwarded-Scheme"); !slices.Contains([]string{"", "http", "https"}, scheme) {
+		key += "\n" + scheme
+	}
+	return key
 }
 
 func varying(r *http.Request, names []string) string {

@@ -54,16 +54,21 @@ func TestWorkersCaching(t *testing.T) {
 	c.cached("POST", page, nil, 200, "a2POST", "BYPASS")
 	c.cached("GET", page+"&x", nil, 200, "a3GET", "MISS") // another query
 	c.cached("GET", page, map[string]string{"X-Rewrite-Url": "/other"}, 200, "a4GET", "MISS")
+	for scheme, from := range map[string]string{"http": "HIT", "https": "HIT", "ftp": "MISS"} {
+		if _, got := c.visitAs("GET", page, map[string]string{"X-Forwarded-Scheme": scheme}); got.header.Get("CF-Cache-Status") != from {
+			t.Errorf("X-Forwarded-Scheme: %s: %s, want %s", scheme, got.header.Get("CF-Cache-Status"), from)
+		}
+	}
 	c.Server.AdvanceEdge(59 * time.Second)
 	if got := c.cached("GET", page, nil, 200, "a1GET", "HIT"); got.header.Get("Age") != "59" {
 		t.Errorf("Age: %s", got.header.Get("Age"))
 	}
 	c.Server.AdvanceEdge(time.Second)
-	c.cached("GET", page, nil, 200, "a5GET", "EXPIRED")
-	c.cached("GET", page, nil, 200, "a5GET", "HIT")
+	c.cached("GET", page, nil, 200, "a6GET", "EXPIRED")
+	c.cached("GET", page, nil, 200, "a6GET", "HIT")
 	c.Server.ClearEdge()
 	c.cached("HEAD", page, nil, 200, "", "MISS") // and keeps the whole answer
-	c.cached("GET", page, nil, 200, "a6GET", "HIT")
+	c.cached("GET", page, nil, 200, "a7GET", "HIT")
 }
 
 // A switch is never answered from the version before, and switching back finds
