@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // defaultEdgeCache is a day: the version in the cache's key does what a short
@@ -25,6 +28,7 @@ func (w *wrangler) cache(n *node) {
 		return
 	}
 	if w.flag(m) {
+		w.at("cache", n)
 		w.out.Serving.EdgeCache = defaultEdgeCache
 	}
 	w.setting("cache_options", n.json())
@@ -54,6 +58,24 @@ func setEdgeCache(s *Settings, v string) error {
 	return nil
 }
 
+// settleCache refuses Workers Caching before a Worker that loads others. The
+// cache's key is path and query, without the host, so that one project would be
+// answered with another's response, or with the loader's own 404. What serveProject
+// answers is never stored, but what the loader's code answers by itself may be.
+func (l *loader) settleCache() {
+	s := l.s
+	if s.Serving.EdgeCache == 0 {
+		return
+	}
+	at := slices.IndexFunc(s.Worker.Bindings, func(b kvsync.Binding) bool { return b.Type == "worker_loader" })
+	if at < 0 {
+		return
+	}
+	l.errors = append(l.errors, s.cacheOrigin().problem(
+		fmt.Sprintf("the Worker has the worker loader %q, and Workers Caching does not know hosts: a project would be answered with what the cache has of another", s.Worker.Bindings[at].Name),
+		"take it out, or move what is to be cached into a Worker of its own"))
+}
+
 // withoutCache takes Workers Caching from a project: its cache would be that of
 // its loader's version, which stays when the project changes.
 func (l *loader) withoutCache() {
@@ -61,12 +83,16 @@ func (l *loader) withoutCache() {
 	if s.Serving.EdgeCache == 0 {
 		return
 	}
-	where, ok := s.origins["edge-cache"]
-	if !ok {
-		where = origin{place: "cache"}
-	}
-	l.notices = append(l.notices, where.problem("a project's answers are not cached in front of its loader, so this has no effect", "take it out"))
+	l.notices = append(l.notices, s.cacheOrigin().problem("a project's answers are not cached in front of its loader, so this has no effect", "take it out"))
 	s.Serving.EdgeCache = 0
 	s.Worker.Settings = maps.Clone(s.Worker.Settings)
 	delete(s.Worker.Settings, "cache_options")
+}
+
+// cacheOrigin says where Workers Caching is switched on.
+func (s *Settings) cacheOrigin() origin {
+	if own, ok := s.origins["edge-cache"]; ok {
+		return own
+	}
+	return s.origins["cache"]
 }

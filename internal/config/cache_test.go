@@ -56,3 +56,33 @@ func TestEdgeCache(t *testing.T) {
 		}
 	}
 }
+
+// Promise 9: the key of Workers Caching has no host, so there is none before a
+// Worker that loads the projects of many hosts.
+func TestNoCacheBesideALoader(t *testing.T) {
+	loader := `"main": "src/index.js", "compatibility_date": "2026-01-01", "worker_loaders": [{"binding": "LOADER"}]`
+	for name, tc := range map[string]struct {
+		wrangler, own, place string
+	}{
+		"wrangler":      {wrangler: `{"name": "x", "cache": {"enabled": true}, ` + loader + `}`, place: "wrangler.json"},
+		"kv-sync.toml":  {wrangler: `{"name": "x", ` + loader + `}`, own: "edge-cache = 60\n", place: "kv-sync.toml:1"},
+		"off":           {wrangler: `{"name": "x", "cache": {"enabled": false}, ` + loader + `}`},
+		"ours says off": {wrangler: `{"name": "x", "cache": {"enabled": true}, ` + loader + `}`, own: "edge-cache = false\n"},
+		"no loader":     {wrangler: `{"name": "x", "cache": {"enabled": true}}`},
+	} {
+		files := map[string]string{"wrangler.json": tc.wrangler, "src/index.js": "export default {}"}
+		if tc.own != "" {
+			files["kv-sync.toml"] = tc.own
+		}
+		_, _, err := Load(Inputs{Root: project(t, site(files))})
+		if tc.place == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), `worker loader "LOADER"`) || !strings.Contains(err.Error(), tc.place) {
+			t.Errorf("%s: got %v, want a refusal at %s", name, err, tc.place)
+		}
+	}
+}

@@ -349,6 +349,7 @@ func (l *loader) complete() {
 	}
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	l.settleRouting()
+	l.settleCache()
 	l.settleOverlay()
 	l.settleKVAssets()
 	if s.Code.Main == "" && len(s.Worker.Migrations) > 0 {

@@ -5,6 +5,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { AssetInfo } from "./asset_info";
 import { failure, Site, type Env as SiteEnv } from "./assets";
 import { readBlob } from "./blob";
+import { unstored } from "./caching";
 import { answerRPC, EditError } from "./edit_error";
 import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import type { AssetList } from "./edit_list";
@@ -91,7 +92,11 @@ function overlayOf(env: unknown): OverlayNamespace | undefined {
   return (env as Partial<SiteEnv>).KV_SYNC_OVERLAY;
 }
 
-/** Answers from a project's assets. It never throws, and what went wrong is in the log alone. */
+/**
+ * Answers from a project's assets. It never throws, and what went wrong is in the
+ * log alone. Workers Caching does not store it: before a loader its key is the
+ * same for all projects, and before the binding the same for all hosts.
+ */
 export async function serveAssets(
   request: Request,
   props: Partial<AssetBindingProps>,
@@ -105,7 +110,7 @@ export async function serveAssets(
     const { site, projectId, ref } = opened;
     const response = props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
     keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts
-    return response;
+    return unstored(response);
   } catch (error) {
     console.error("kv-sync: cannot serve the assets of a project:", error);
     return failure(error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503);

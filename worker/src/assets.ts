@@ -4,7 +4,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { readBlob } from "./blob";
 import { openBody, type Body, type File } from "./body";
-import { cacheControl, EdgeCache, isContentHashed } from "./caching";
+import { cacheControl, EdgeCache, isContentHashed, unstored } from "./caching";
 import { readIndex } from "./chunks";
 import { isNotModified } from "./conditional";
 import { HeaderRules, setHeaders } from "./headers";
@@ -74,11 +74,27 @@ export class Site implements Assets {
     this.#deployed = new View(manifest);
   }
 
-  fetch(request: Request, env: Env): Promise<Response> {
+  /** Answers code, which may have had a reason to ask: Workers Caching is not to answer in its place. */
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const response = await this.serve(request, env);
+    return this.isStored ? unstored(response) : response;
+  }
+
+  /** Answers a visitor whose request no code sees. */
+  serve(request: Request, env: Env): Promise<Response> {
     return this.offer(request, env) as Promise<Response>;
   }
 
-  /** Answers as fetch does, or with null where the site has nothing within this share of it. */
+  /** Whether Workers Caching stands before the Worker. */
+  get isStored(): boolean {
+    try {
+      return this.#manifest.meta.edgeCache > 0;
+    } catch {
+      return true; // what is damaged is answered by a failure
+    }
+  }
+
+  /** Answers as serve does, or with null where the site has nothing within this share of it. */
   async offer(request: Request, env: Env, share?: Share): Promise<Response | null> {
     try {
       const view = this.#manifest.meta.overlay ? await this.view(env) : this.#deployed;
@@ -301,10 +317,10 @@ export class View implements Assets {
   /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
   #finish(target: Target, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
     const response = new Response(body, { status, headers });
-    const rules = this.#rules.headers;
+    const { headers: rules, edge } = this.#rules;
     if (rules.size > 0) rules.apply(target.url, response);
     if (own) setHeaders(response.headers, own);
-    return response;
+    return edge.byHost ? unstored(response) : response;
   }
 }
 

@@ -32,22 +32,66 @@ export function cacheControl(contentHashed: boolean): string {
 /** A write at run time makes no new version, so nothing else would end what is cached. In seconds. */
 const longestOverlaid = 30;
 
-/** What a site says to Workers Caching, which can answer without running the Worker. */
+/** What Workers Caching obeys first. Clients and other caches do not see it. */
+const edgeControl = "Cloudflare-CDN-Cache-Control";
+
+/** The headers of which one has to be there, or Workers Caching chooses a time by itself: two hours for a 200. */
+const controls = [edgeControl, "CDN-Cache-Control", "Cache-Control", "Expires"];
+
+/**
+ * What a site says to Workers Caching, which can answer without running the
+ * Worker. That cache knows a response by the path and the query of its request,
+ * by the version, and by the headers that its Vary names; not by the host.
+ */
 export class EdgeCache {
   /** For an asset, which is the same for every client; undefined where the site does not ask for it. */
   readonly asset: Record<string, string> | undefined;
   /** For anything else. */
   readonly other: Record<string, string> | undefined;
+  /** Whether a rule names a host, so that nothing may be stored, whatever a rule says. */
+  readonly byHost: boolean;
 
   constructor({ site, edgeCache, overlay, redirects, headers }: Meta) {
+    this.byHost = edgeCache > 0 && (redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path)));
     if (edgeCache === 0) return;
-    const seconds = overlay ? Math.min(edgeCache, longestOverlaid) : edgeCache;
-    // Clients and other caches do not see it.
-    const name = "Cloudflare-CDN-Cache-Control";
-    this.other = { [name]: "no-store" };
-    // That cache knows a response by its path and query alone: where a rule
-    // names a host, one host's response would be sent to another.
-    const byHost = redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path));
-    this.asset = byHost ? this.other : { [name]: `public, max-age=${seconds}`, "Cache-Tag": site };
+    this.other = { [edgeControl]: "no-store" };
+    // Where the Worker fails, the cache would go on with what was written over or deleted since.
+    const control = overlay ? `public, max-age=${Math.min(edgeCache, longestOverlaid)}, stale-if-error=0` : `public, max-age=${edgeCache}`;
+    this.asset = this.byHost ? this.other : { [edgeControl]: control, "Cache-Tag": site };
   }
+}
+
+/**
+ * The response, which Workers Caching does not store, whatever it said before.
+ * It is for what depends on more than path and query: on the code that asked
+ * for it, on the project that the host stands for.
+ */
+export function unstored(response: Response): Response {
+  return changed(response, (headers) => {
+    headers.set(edgeControl, "no-store");
+    headers.delete("Cache-Tag");
+  });
+}
+
+/** The response, not stored unless it says for how long. */
+export function unstoredIfSilent(response: Response): Response {
+  return controls.some((name) => response.headers.has(name)) ? response : unstored(response);
+}
+
+/** The response, stored for requests alone that have the same value of a header. */
+export function varying(response: Response, name: string): Response {
+  return changed(response, (headers) => headers.append("Vary", name));
+}
+
+/** Changes headers, of a copy where those of the response are immutable, as fetch() gives them. */
+function changed(response: Response, change: (headers: Headers) => void): Response {
+  try {
+    change(response.headers);
+    return response;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  const copy = new Response(response.body, response);
+  change(copy.headers);
+  return copy;
 }

@@ -1,7 +1,8 @@
 // The Worker of a site that has no code of its own.
 
-import assets, { type Env } from "./site";
+import type { Env } from "./assets";
+import { site } from "./deployed_site";
 
 export default {
-  fetch: (request, env, ctx) => assets.fetch(request, env, ctx),
+  fetch: (request, env) => site.serve(request, env),
 } satisfies ExportedHandler<Env>;

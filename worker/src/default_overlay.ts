@@ -6,5 +6,5 @@ import { serveEdits, type ReadWriteEnv } from "./read_write";
 export { AssetBinding } from "./read_write";
 
 export default {
-  fetch: async (request, env, ctx) => (await serveEdits(request, env, ctx)) ?? site.fetch(request, env),
+  fetch: async (request, env, ctx) => (await serveEdits(request, env, ctx)) ?? site.serve(request, env),
 } satisfies ExportedHandler<ReadWriteEnv>;

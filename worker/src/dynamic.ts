@@ -4,6 +4,7 @@
 import { env as workerEnv } from "cloudflare:workers";
 import { failure } from "./assets";
 import { assetBinding, serveAssets } from "./asset_binding";
+import { unstored } from "./caching";
 import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy";
 import type { OverlayNamespace } from "./overlay_entry";
 import type { Capabilities } from "./read_write_assets";
@@ -75,7 +76,8 @@ export interface ServeOptions extends LoadOptions, CodeOptions {
  * are its assets, or where it has no code straight from its assets. Null where
  * there is no such project. What a customer's code throws is a 500 and a line
  * in the log; it does not throw, but where the platform's own bindings or its
- * export AssetBinding are missing.
+ * export AssetBinding are missing. Workers Caching stores none of it, whatever
+ * the customer's code says: its key has no project.
  */
 export async function serveProject(
   request: Request,
@@ -107,7 +109,7 @@ export async function serveProject(
       started = true;
       return limits ? { ...code, limits } : code;
     });
-    return await worker.getEntrypoint().fetch(request);
+    return unstored(await worker.getEntrypoint().fetch(request));
   } catch (error) {
     console.error(`kv-sync: the Dynamic Worker of project ${projectId} failed:`, error);
     return failure(started ? 500 : 503);

@@ -8,6 +8,7 @@
 import { assetOf, infoOf, type AssetInfo } from "./asset_info";
 import { failure, type Env, type Site } from "./assets";
 import { newNonce } from "./blob_write";
+import { unstored } from "./caching";
 import { giveUp, storeFiles, type NewFile } from "./edit_bodies";
 import {
   checkNames, checkedAuthorship, checkedBody, checkedCondition, checkedHeaders, checkedOptions, checkedType, isRuleFile, readablePath, shown, writablePath,
@@ -62,7 +63,8 @@ export class Edits implements ReadWriteAssets {
     const { site, env } = this.#ground;
     if (!this.#may.write || !site.meta.overlay) return site.fetch(request, env);
     try {
-      return await (await this.#overlay.view()).fetch(request, env);
+      const response = await (await this.#overlay.view()).fetch(request, env);
+      return site.isStored ? unstored(response) : response;
     } catch (error) {
       console.error("kv-sync: cannot answer with what was written by now:", error);
       return failure(503);

@@ -4,6 +4,7 @@
 
 import { env } from "cloudflare:workers";
 import type { Env } from "./assets";
+import { unstored, unstoredIfSilent, varying } from "./caching";
 import { site } from "./deployed_site";
 import { Glob } from "./glob";
 import { Target } from "./target";
@@ -35,13 +36,16 @@ export interface Overlay {
 
 const bindings = env as unknown as Env;
 
+/** Browsers say in it that a request is for a page. */
+const mode = "Sec-Fetch-Mode";
+
 /** As many as fetch follows. */
 const mostRedirects = 20;
 
 /** The main module's default export, behind the site. */
 export function route(main: unknown, { binding, site: ours = [], worker: theirs = [], notFound }: Routing, overlay?: Overlay): unknown {
   // There is one env for all exports, Durable Objects too, and for who imports it.
-  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = bound(overlay?.assets ?? { fetch: withoutFetch });
+  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = bound(overlay?.assets ?? { fetch: (request) => site.fetch(request, bindings) });
 
   const toSite = ours.map((pattern) => new Glob(pattern));
   const toWorker = theirs.map((pattern) => new Glob(pattern));
@@ -50,27 +54,38 @@ export function route(main: unknown, { binding, site: ours = [], worker: theirs 
     const edited = await overlay?.first(request);
     if (edited) return edited;
     const pathname = Target.parse(request.url)?.pathname ?? "";
-    if (toSite.some((glob) => glob.matches(pathname))) return site.fetch(request, bindings);
-    if (toWorker.some((glob) => glob.matches(pathname))) return worker(request);
-    const all = notFound === "always" || (notFound === "navigation" && request.headers.get("Sec-Fetch-Mode") === "navigate");
-    const found = await site.offer(request, bindings, all ? "all" : "current");
+    if (toSite.some((glob) => glob.matches(pathname))) return site.serve(request, bindings);
+    if (toWorker.some((glob) => glob.matches(pathname))) return answerByCode(request, worker);
+    const found = await site.offer(request, bindings, notFound === "always" ? "all" : "current");
     if (found) return found;
-
-    // An asset of an earlier deployment must not hide a page that the Worker now makes.
-    const response = await worker(request);
-    if (response.status !== 404 || (request.method !== "GET" && request.method !== "HEAD")) return response;
-    const earlier = await site.offer(request, bindings, "retained");
-    if (!earlier) return response;
-    await response.body?.cancel();
-    return earlier;
+    if (notFound !== "navigation") return answerMissing(request, worker);
+    const page = request.headers.get(mode) === "navigate" ? await site.offer(request, bindings, "all") : null;
+    const response = page ?? (await answerMissing(request, worker));
+    return site.isStored ? varying(response, mode) : response;
   }
 
   return typeof main === "function" ? routeClass(main as Entrypoint, answer) : routeObject(main, answer);
 }
 
+/** What the Worker's code answers. How long a cache keeps that is for the code alone to say. */
+async function answerByCode(request: Request, worker: Answer): Promise<Response> {
+  const response = await worker(request);
+  return site.isStored ? unstoredIfSilent(response) : response;
+}
+
+/** Where no asset of this deployment is. One of an earlier deployment must not hide a page that the Worker now makes. */
+async function answerMissing(request: Request, worker: Answer): Promise<Response> {
+  const response = await answerByCode(request, worker);
+  if (response.status !== 404 || (request.method !== "GET" && request.method !== "HEAD")) return response;
+  const earlier = await site.offer(request, bindings, "retained");
+  if (!earlier) return response;
+  await response.body?.cancel();
+  return site.isStored ? unstored(earlier) : earlier;
+}
+
 /** Where a Worker has no fetch, the site answers everything. */
 function withoutFetch(request: Request): Promise<Response> {
-  return site.fetch(request, bindings);
+  return site.serve(request, bindings);
 }
 
 /** A WorkerEntrypoint: all but fetch is inherited. */

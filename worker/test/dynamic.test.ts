@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import http from "node:http";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Deploy } from "./dynamic/upload";
 import { encodeManifest, sha256Hex } from "./encode";
@@ -80,6 +81,23 @@ describe("a project", () => {
     assert.equal((await ask("app", "/", { headers: { "if-none-match": `"${sha256Hex("home")}"` } })).status, 304);
     assert.equal((await ask("app", "/none")).status, 404);
     assert.equal((await ask("app", "/", { method: "POST", body: "x" })).status, 405);
+  });
+
+  it("may open a socket, whose answer stays one though its headers are changed on the way", async () => {
+    await deployed("socket", { "/index.html": "home" }, `export default { fetch() {
+      const [client, server] = Object.values(new WebSocketPair());
+      server.accept();
+      return new Response(null, { status: 101, webSocket: client });
+    } };`);
+    const status = await new Promise((resolve, reject) => {
+      const headers = { host: "socket.example.com", connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
+      const request = http.request({ host: "127.0.0.1", port: platform.port("loader"), headers });
+      request.on("upgrade", (response, socket) => (socket.destroy(), resolve(response.statusCode)));
+      request.on("response", (response) => (response.resume(), resolve(response.statusCode)));
+      request.on("error", reject);
+      request.end();
+    });
+    assert.equal(status, 101, platform.log);
   });
 
   it("without code is served straight from its assets", async () => {

@@ -159,7 +159,7 @@ describe("a site with an overlay", () => {
   });
 
   it("is not kept for long by Workers Caching, which no write at run time would end", async () => {
-    assert.equal((await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"], "public, max-age=30");
+    assert.equal((await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"], "public, max-age=30, stale-if-error=0");
   });
 
   it("stands before a Worker behind the router", async () => {

@@ -45,6 +45,16 @@ describe("a binding of assets", () => {
     assert.equal((await world.platform.ask("blog", "/news")).headers["x-robots-tag"], "noindex");
   });
 
+  it("gives code no answer that Workers Caching would keep, for it may have checked who asks", async () => {
+    const { headers } = await world.platform.ask("app", "/about");
+    assert.equal(headers["cloudflare-cdn-cache-control"], "public, max-age=30, stale-if-error=0", "where no code is asked");
+    for (const props of [undefined, {}, { write: true }]) {
+      const [outcome] = await world.calls("app", [["edge", "http://x/about"]], { ...(props && { props }) });
+      assert.deepEqual(outcome, { value: "no-store" }, JSON.stringify(props));
+    }
+    assert.equal(await world.call("WRITE", "edge", "http://x/about"), null, "of a site without that cache");
+  });
+
   it("sees what is deployed, and nothing that is retired or not there", async () => {
     const about = await get("/about.html");
     assert.deepEqual([about!.body, about!.layer, about!.etag, about!.headers], ["deployed about", "deployed", sha256Hex("deployed about"), {}]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EdgeCache, isContentHashed } from "../../src/caching";
+import { EdgeCache, isContentHashed, unstored, unstoredIfSilent, varying } from "../../src/caching";
 import { parseMeta } from "../../src/meta";
 import { test } from "./harness";
 
@@ -26,8 +26,21 @@ test("Workers Caching is told nothing, a time, or nothing to keep where a rule n
   assert.equal(edge({}).asset, undefined);
   assert.equal(edge({ edge_cache: 0 }).other, undefined);
   assert.deepEqual(edge({ edge_cache: 60 }).asset, { "Cloudflare-CDN-Cache-Control": "public, max-age=60", "Cache-Tag": "s" });
+  assert.deepEqual(edge({ edge_cache: 60, overlay: true }).asset, { "Cloudflare-CDN-Cache-Control": "public, max-age=30, stale-if-error=0", "Cache-Tag": "s" }, "what was deleted does not come back while the Worker fails");
   assert.deepEqual(edge({ edge_cache: 60 }).other, no);
   assert.deepEqual(edge({ edge_cache: 60, redirects: [{ from: "https://a.com/*", to: "/", status: 301 }] }).asset, no);
   assert.deepEqual(edge({ edge_cache: 60, headers: [{ path: "https://:x.a.com/y" }] }).asset, no);
   for (const edge_cache of [-1, 1.5, "60", 1e300, null, "x\r\ny"]) assert.throws(() => edge({ edge_cache }), String(edge_cache));
+});
+
+test("a response is kept out of Workers Caching, whatever it said", () => {
+  const response = unstored(new Response("x", { headers: { "Cloudflare-CDN-Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=60", "Cache-Control": "public", "Cache-Tag": "x" } }));
+  assert.equal(response.headers.get("Cloudflare-CDN-Cache-Control"), "no-store");
+  assert.equal(response.headers.get("Cache-Tag"), null);
+  assert.equal(response.headers.get("Cache-Control"), "public");
+  for (const name of ["Cloudflare-CDN-Cache-Control", "CDN-Cache-Control", "Cache-Control", "Expires"]) {
+    assert.equal(unstoredIfSilent(new Response("x", { headers: { [name]: "0" } })).headers.get("Cloudflare-CDN-Cache-Control"), name === "Cloudflare-CDN-Cache-Control" ? "0" : null, name);
+  }
+  assert.equal(unstoredIfSilent(new Response("x")).headers.get("Cloudflare-CDN-Cache-Control"), "no-store");
+  assert.equal(varying(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"), "Accept, Sec-Fetch-Mode");
 });

@@ -39,6 +39,11 @@ async function makeCall(assets: ReadWriteAssets, method: string, args: unknown[]
       const response = await assets.fetch(new Request(...(args as [string, RequestInit?])));
       return { value: [response.status, await response.text()] };
     }
+    if (method === "edge") {
+      const response = await assets.fetch(new Request(args[0] as string));
+      await response.body?.cancel();
+      return { value: response.headers.get("Cloudflare-CDN-Cache-Control") };
+    }
     const target = assets as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     return { value: await plain(await target[method]!(...args.map(revive))) };
   } catch (error) {

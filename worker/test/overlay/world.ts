@@ -17,7 +17,7 @@ const sites: Site[] = [
   { name: "blog", files, retired: { "/old.txt": "old" }, overlay: true, edits: { write: true, rules: true, token }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
   { name: "other", files: { "/index.html": "the other's" }, overlay: true, edits: { token: "short" }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
   { name: "plain", files: { "/index.html": "plain" }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
-  { name: "app", files, overlay: true, edits: { write: true, token }, worker: `export * from "./test/overlay/app"; export { default } from "./test/overlay/app";` },
+  { name: "app", files, overlay: true, edgeCache: 3600, edits: { write: true, token }, worker: `export * from "./test/overlay/app"; export { default } from "./test/overlay/app";` },
 ];
 
 const binding = (name: Caller, service: string, props?: object) =>
