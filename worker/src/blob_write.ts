@@ -61,7 +61,8 @@ export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void =
  * A body in memory is not copied. Of a stream, of known length or not, about 25
  * MiB are held at a time; it is read once, to its end, or cancelled.
  *
- * Throws a TooLargeError for 4 GiB and more, a TypeError for a stream that gives
+ * Throws a BusyError where the isolate has no memory for a stream, a
+ * TooLargeError for 4 GiB and more, a TypeError for a stream that gives
  * no bytes or was read already, and otherwise what the stream or KV throws.
  */
 export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, options: BlobOptions = {}): Promise<WrittenBlob> {
@@ -70,7 +71,7 @@ export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, o
   const refs: BlobRef[] = [];
   let size = 0;
   let writes = 0;
-  for await (const { part, chunked } of partsOf(body)) {
+  for await (const { part, chunked } of partsOf(body, tenantOf(site))) {
     size = grown(size, part);
     const hash = hashed?.parts[refs.length] ?? (await hashPart(part));
     let there = chunked ? chunks.get(hash) : known?.(hash, size);
@@ -98,7 +99,7 @@ export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, o
 export async function hashBlob(body: KeptBody): Promise<HashedBody> {
   const parts: string[] = [];
   let size = 0;
-  for await (const { part, chunked } of partsOf(body)) {
+  for await (const { part, chunked } of partsOf(body, "")) {
     size = grown(size, part);
     const hash = await hashPart(part);
     parts.push(hash);
@@ -122,6 +123,11 @@ function indexNonce(nonce: string): string {
   const bytes = Uint8Array.fromHex(nonce);
   bytes[7]! ^= 1;
   return bytes.toHex();
+}
+
+/** Whose bytes are counted; an overlay is its site's. */
+function tenantOf(site: string): string {
+  return site.replace(/\/o$/, "");
 }
 
 function grown(size: number, part: Part): number {

@@ -1,5 +1,6 @@
 // Bodies on their way into KV, in parts of which each is one value there.
 
+import { StreamMemory } from "./body_memory";
 import { chunkSize, largestValue } from "./chunks";
 
 /** A body: a text becomes UTF-8, a stream gives bytes and is read once. */
@@ -13,6 +14,25 @@ export type Part = Uint8Array | Blob;
 
 /** How many bytes of a stream are made room for at first; then eight times as many, up to what one value holds. */
 const firstRoom = 64 << 10;
+
+/** A stream that gives nothing for so long is given up, for what it holds others wait for. In milliseconds. */
+const longestPause = 30_000;
+
+/** A stream gave nothing for too long. */
+export class StalledError extends Error {
+  override name = "StalledError";
+}
+
+/** What a stream gives next. Throws a StalledError where that takes too long. */
+export async function readWithin<T>(reader: ReadableStreamDefaultReader<T>, ms: number): Promise<ReadableStreamReadResult<T>> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new StalledError(`the body gave nothing for ${ms / 1000} seconds; send it again`)), ms);
+  try {
+    return await Promise.race([reader.read(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Whether something is a body, as a caller without TypeScript may give anything. */
 export function isBody(body: unknown): body is BlobBody {
@@ -37,11 +57,12 @@ export async function bytesOf(part: Part): Promise<Uint8Array> {
 /**
  * The parts of a body in order: one where one value holds it, else chunks. Each
  * is to be done with before the next one is asked for. Of a stream no more than
- * one value's bytes are held, and it is cancelled where it is not read to its
- * end.
+ * one value's bytes are held, which count for the tenant, and it is cancelled
+ * where it is not read to its end. Throws a BusyError where the isolate has no
+ * memory for it.
  */
-export async function* partsOf(body: BlobBody): AsyncGenerator<{ part: Part; chunked: boolean }> {
-  if (body instanceof ReadableStream) return yield* partsOfStream(body);
+export async function* partsOf(body: BlobBody, tenant: string): AsyncGenerator<{ part: Part; chunked: boolean }> {
+  if (body instanceof ReadableStream) return yield* partsOfStream(body, tenant);
   const part = whole(body);
   const size = sizeOf(part);
   if (size <= largestValue) return yield { part, chunked: false };
@@ -51,8 +72,8 @@ export async function* partsOf(body: BlobBody): AsyncGenerator<{ part: Part; chu
   }
 }
 
-async function* partsOfStream(stream: ReadableStream): AsyncGenerator<{ part: Part; chunked: boolean }> {
-  const window = new Window(stream);
+async function* partsOfStream(stream: ReadableStream, tenant: string): AsyncGenerator<{ part: Part; chunked: boolean }> {
+  const window = new Window(stream, new StreamMemory(tenant));
   try {
     const ahead = await window.fill(largestValue + 1);
     if (ahead <= largestValue) return yield { part: window.take(ahead), chunked: false };
@@ -65,7 +86,8 @@ async function* partsOfStream(stream: ReadableStream): AsyncGenerator<{ part: Pa
 /** Bytes of a stream that were read and not taken yet. */
 class Window {
   readonly #reader: ReadableStreamDefaultReader<unknown>;
-  #bytes = new Uint8Array(firstRoom);
+  readonly #memory: StreamMemory;
+  #bytes = new Uint8Array();
   /** The bytes before #start are taken, those up to #end are there. */
   #start = 0;
   #end = 0;
@@ -73,10 +95,11 @@ class Window {
   #rest = new Uint8Array();
   #done = false;
 
-  constructor(stream: ReadableStream) {
+  constructor(stream: ReadableStream, memory: StreamMemory) {
     if (stream.locked) throw new TypeError("the stream is being read already, or was; give each file a stream of its own");
     // It stays locked: read again it would seem to be empty.
     this.#reader = stream.getReader();
+    this.#memory = memory;
   }
 
   /** Reads until so many bytes, or all that are left, are there, and says how many are, up to that. What was taken is gone then. */
@@ -84,10 +107,11 @@ class Window {
     this.#bytes.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
+    await this.#grow(1);
     while (this.#end < wanted && !this.#done) {
       if (this.#rest.length === 0) await this.#read();
       const more = this.#rest.subarray(0, wanted - this.#end);
-      this.#grow(this.#end + more.length);
+      await this.#grow(this.#end + more.length);
       this.#bytes.set(more, this.#end);
       this.#end += more.length;
       this.#rest = this.#rest.subarray(more.length);
@@ -103,20 +127,23 @@ class Window {
   }
 
   async close(): Promise<void> {
-    if (!this.#done) await this.#reader.cancel().catch(() => undefined);
+    this.#memory.release();
+    // A stream that is stalled may never say that it is cancelled.
+    if (!this.#done) void this.#reader.cancel().catch(() => undefined);
   }
 
   async #read(): Promise<void> {
-    const { done, value } = await this.#reader.read();
+    const { done, value } = await readWithin(this.#reader, longestPause);
     if (done) this.#done = true;
     else if (value instanceof Uint8Array) this.#rest = value as Uint8Array<ArrayBuffer>;
     else throw new TypeError(`the stream gives ${typeof value === "string" ? "text" : "something else"} in the place of bytes; pipe a text through a TextEncoderStream, and give other things as Uint8Arrays`);
   }
 
-  #grow(needed: number): void {
+  async #grow(needed: number): Promise<void> {
     if (needed <= this.#bytes.length) return;
-    let room = this.#bytes.length;
+    let room = Math.max(this.#bytes.length, firstRoom);
     while (room < needed) room = Math.min(room * 8, largestValue + 1);
+    await this.#memory.grow(room);
     const larger = new Uint8Array(room);
     larger.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = larger;

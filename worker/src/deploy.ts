@@ -8,6 +8,7 @@
 // only once, so its blobs are written before the plan.
 
 import { newNonce } from "./blob_write";
+import { holdKept } from "./body_memory";
 import { largestValue } from "./chunks";
 import { encodeCode, type EncodedCode } from "./code";
 import { checkOptions, type DeployOptions } from "./deploy_options";
@@ -22,7 +23,7 @@ import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
 import { encodeServed } from "./served";
 import { checkStart } from "./start_check";
 import { encodeStored, type Serving, type StoredManifest } from "./stored";
-import { hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { contentsOf, hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
 import { Uploader } from "./upload_write";
 import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "./version";
 
@@ -54,9 +55,19 @@ const mostWritesByDefault = 980;
 export async function deploy(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
   checkOptions(options);
   if (!isProjectId(projectId)) throw new RefusedError([{ path: "project", reason: "the id is none", fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral" }]);
+  const memory = await holdKept(contentsOf(files), siteOf(projectId));
+  try {
+    return await deployHeld(projectId, files, kv, options);
+  } finally {
+    memory.release();
+  }
+}
+
+/** Deploys what is counted. */
+async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
   const { now = Date.now, retain = 5, grace = 86_400, repair = false, mostWrites = mostWritesByDefault } = options;
   const started = now();
-  const { matching, code, upload } = await check(files, options);
+  const { matching, code, upload } = await check(projectId, files, options);
   await hashUpload(upload);
   const workerWith = async (overlay: boolean) =>
     (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : [])]))).slice(0, 32);
@@ -127,13 +138,13 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
 }
 
 /** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
-async function check(files: ProjectFiles, options: DeployOptions): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
+async function check(projectId: string, files: ProjectFiles, options: DeployOptions): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling)) problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
   if (!notFoundHandlings.includes(not_found_handling)) problems.push({ path: "not_found_handling", reason: "the value is not known", fix: `use ${notFoundHandlings.join(", ")}` });
   const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
-  const upload = await readUpload(files, html_handling, problems);
+  const upload = await readUpload(files, { htmlHandling: html_handling, tenant: siteOf(projectId) }, problems);
   if (problems.length > 0) throw new RefusedError(problems);
   return { matching: { html_handling, not_found_handling }, code, upload };
 }

@@ -13,6 +13,7 @@ import { ProjectError } from "./version";
 
 export { assetBinding, type AssetBindingClass } from "./asset_binding";
 export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy";
+export { BusyError } from "./byte_budget";
 export { ManifestError } from "./manifest";
 export { RefusedError, type Problem } from "./problem";
 export type { AssetBindingProps, CodeOptions, Project } from "./project";
@@ -118,7 +119,8 @@ export async function serveProject(
 
 /**
  * Makes files, and code where some is given, what is active under an id. What
- * must not be deployed throws a RefusedError that lists all of it; whatever is
+ * must not be deployed throws a RefusedError that lists all of it; where too
+ * much is uploaded in this isolate at once, it throws a BusyError. Whatever is
  * thrown, visitors have what they had. docs/dynamic-workers.md says what a
  * platform has to take care of.
  */

@@ -2,7 +2,8 @@
 // names are committed.
 
 import { TooLargeError, writeBlob } from "./blob_write";
-import type { BlobBody } from "./body_parts";
+import { StalledError, type BlobBody } from "./body_parts";
+import { BusyError } from "./byte_budget";
 import { checkContent } from "./content_check";
 import { EditError } from "./edit_error";
 import { isRuleFile, shown } from "./edit_checks";
@@ -73,6 +74,8 @@ async function storeFile(kv: KVNamespace, site: string, file: NewFile, htmlHandl
     return { nonce, content: { hash, size, type, chunks, headers, rules } };
   } catch (error) {
     if (error instanceof TooLargeError) throw new EditError(413, `${shown(path)}: ${error.message}`, { cause: error });
+    if (error instanceof StalledError) throw new EditError(408, `${shown(path)}: ${error.message}`, { cause: error });
+    if (error instanceof BusyError) throw new EditError(503, `${shown(path)}: ${error.message}`, { cause: error });
     if (error instanceof TypeError) throw new EditError(400, `${shown(path)}: ${error.message}`, { cause: error });
     throw error;
   }

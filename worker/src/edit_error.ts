@@ -6,7 +6,7 @@ export class EditError extends Error {
 
   /** The status says the kind, as HTTP has it. */
   constructor(
-    readonly status: 400 | 403 | 413 | 422 | 503,
+    readonly status: 400 | 403 | 408 | 413 | 422 | 503,
     message: string,
     options?: ErrorOptions,
   ) {

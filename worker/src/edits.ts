@@ -8,6 +8,8 @@
 import { assetOf, infoOf, type AssetInfo } from "./asset_info";
 import { failure, type Env, type Site } from "./assets";
 import { newNonce } from "./blob_write";
+import { holdKept } from "./body_memory";
+import { BusyError } from "./byte_budget";
 import { unstored } from "./caching";
 import { giveUp, storeFiles, type NewFile } from "./edit_bodies";
 import {
@@ -117,8 +119,15 @@ export class Edits implements ReadWriteAssets {
       this.#checkMayWrite();
       const { author } = this.#may;
       const authorship = checkedAuthorship(checkedOptions(by, ["author", "message"]), author);
-      return await this.#write(this.#check(changes), authorship);
-    } catch (error) {
+      const checked = this.#check(changes);
+      const memory = await holdKept(bodies, this.#ground.site.meta.site);
+      try {
+        return await this.#write(checked, authorship);
+      } finally {
+        memory.release();
+      }
+    } catch (cause) {
+      const error = cause instanceof BusyError ? new EditError(503, cause.message, { cause }) : cause;
       await giveUp(bodies, error);
       throw error;
     }

@@ -3,6 +3,7 @@
 // that is refused is refused together.
 
 import { hashBlob, type HashedBody } from "./blob_write";
+import { BusyError } from "./byte_budget";
 import { bytesOf, isBody, partsOf, sizeOf, whole, type BlobBody, type Part } from "./body_parts";
 import { checkContent, holdsKey, isInspected } from "./content_check";
 import { contentType } from "./content_type";
@@ -55,7 +56,7 @@ const kinds = "string, ArrayBuffer, Uint8Array, Blob or ReadableStream";
  * Checks files: what must not be published is a problem each. They are not
  * hashed yet, and of the streams only _redirects and _headers are read.
  */
-export async function readUpload(given: ProjectFiles, htmlHandling: string, problems: Problem[]): Promise<Upload> {
+export async function readUpload(given: ProjectFiles, { htmlHandling, tenant }: { htmlHandling: string; tenant: string }, problems: Problem[]): Promise<Upload> {
   const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
   const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
   const names = new Map<string, string>();
@@ -68,7 +69,7 @@ export async function readUpload(given: ProjectFiles, htmlHandling: string, prob
     } else if (body instanceof ReadableStream && body.locked) {
       refuse(name, "the stream is being read already, or was", "give each file a stream of its own");
     } else if (name === "/_redirects" || name === "/_headers") {
-      await readRules(upload, name, body, htmlHandling, problems);
+      await readRules(upload, name, { body, htmlHandling, tenant }, problems);
     } else {
       const taken: UploadedFile = { path, type: type ?? contentType(path), body: body instanceof ReadableStream ? body : whole(body), hash: "", size: 0 };
       const problem = checkPath(name, path) ?? checkType(type) ?? (await checkKept(taken.body));
@@ -103,6 +104,11 @@ export async function sha256Hex(content: string | Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();
 }
 
+/** The bodies of what was given, as far as it is files. */
+export function contentsOf(given: ProjectFiles): unknown[] {
+  return entriesOf(given, []).map(([, file]) => (isBody(file) ? file : (file as { body?: unknown } | null)?.body));
+}
+
 /** What a caller without TypeScript may have given for files, by name. */
 function entriesOf(given: ProjectFiles, problems: Problem[]): [string, Parameters<typeof isBody>[0] & { body?: unknown; contentType?: string }][] {
   const entries: [unknown, unknown][] = given instanceof Map ? [...given] : isRecord(given) ? Object.entries(given) : [];
@@ -119,9 +125,15 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Compiles _redirects or _headers, which are read here even where they are streams. */
-async function readRules(upload: Upload, name: "/_redirects" | "/_headers", body: BlobBody, htmlHandling: string, problems: Problem[]): Promise<void> {
+async function readRules(
+  upload: Upload,
+  name: "/_redirects" | "/_headers",
+  { body, htmlHandling, tenant }: { body: BlobBody; htmlHandling: string; tenant: string },
+  problems: Problem[],
+): Promise<void> {
   const path = name.slice(1);
-  const text = await rulesOf(body).catch((cause: unknown) => {
+  const text = await rulesOf(body, tenant).catch((cause: unknown) => {
+    if (cause instanceof BusyError) throw cause;
     throw new Error(`read ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   });
   if (!text) {
@@ -138,8 +150,8 @@ async function readRules(upload: Upload, name: "/_redirects" | "/_headers", body
 }
 
 /** A file's bytes; undefined where one value does not hold them. */
-async function rulesOf(body: BlobBody): Promise<Uint8Array | undefined> {
-  for await (const { part, chunked } of partsOf(body)) return chunked ? undefined : bytesOf(part);
+async function rulesOf(body: BlobBody, tenant: string): Promise<Uint8Array | undefined> {
+  for await (const { part, chunked } of partsOf(body, tenant)) return chunked ? undefined : bytesOf(part);
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 // The contents of one deploy on their way into KV.
 
 import { readBlob } from "./blob";
+import { BusyError } from "./byte_budget";
 import { TooLargeError, writeBlob, type WrittenBlob } from "./blob_write";
 import { chunkSize, largestValue, readIndex } from "./chunks";
 import { checkContent } from "./content_check";
@@ -91,7 +92,7 @@ export class Uploader {
       return blob;
     } catch (cause) {
       if (cause instanceof TooLargeError) throw new RefusedError([{ path: name, reason: "the file has 4 GiB or more", fix: "make it smaller, or serve it from R2" }]);
-      if (cause instanceof RefusedError) throw cause;
+      if (cause instanceof RefusedError || cause instanceof BusyError) throw cause;
       throw new Error(`upload ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }

@@ -1,3 +1,4 @@
+import "./byte_budget";
 import "./caching";
 import "./chunks";
 import "./conditional";
