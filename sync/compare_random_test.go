@@ -17,10 +17,11 @@ type definition struct {
 	unchanged               int
 	uploads                 map[content]bool
 	retired                 map[string]Retired
+	guarded                 map[string]bool
 }
 
-func define(e *Engine, l *Listing, base, carry *Manifest, left []*Manifest, confirmed map[content]Ref) definition {
-	d := definition{uploads: map[content]bool{}, retired: map[string]Retired{}}
+func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Manifest, confirmed map[content]Ref) definition {
+	d := definition{uploads: map[content]bool{}, retired: map[string]Retired{}, guarded: map[string]bool{}}
 	were, there := map[string]Asset{}, map[content]bool{}
 	if base != nil {
 		for _, a := range base.Assets {
@@ -59,7 +60,15 @@ func define(e *Engine, l *Listing, base, carry *Manifest, left []*Manifest, conf
 		return d
 	}
 	retire := func(r Retired) {
-		if _, listed := d.retired[r.Path]; !listed && !now[r.Path] {
+		guarded := w.Routing.Guards(r.Path)
+		for _, m := range append([]*Manifest{carry}, left...) {
+			guarded = guarded || m.Routing.Guards(r.Path)
+		}
+		switch _, listed := d.retired[r.Path]; {
+		case now[r.Path], listed:
+		case guarded:
+			d.guarded[r.Path] = true
+		default:
 			r.OID = ""
 			d.retired[r.Path] = r
 		}
@@ -79,7 +88,8 @@ func define(e *Engine, l *Listing, base, carry *Manifest, left []*Manifest, conf
 
 // The sorted walks of a plan give what maps of everything give: for content that is
 // equal at several paths, moves, swaps, returns, other types, blobs confirmed before,
-// a source that knows no hashes, and retired paths that come back.
+// a source that knows no hashes, retired paths that come back, and routings of which
+// one guards what the others do not.
 func TestCompareByDefinition(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -105,7 +115,10 @@ func TestCompareByDefinition(t *testing.T) {
 			}
 			return out
 		}
-		live := &Manifest{Assets: assets()}
+		routing := func() *Routing {
+			return []*Routing{{}, {}, {}, {Worker: []string{"/a*"}}, {Worker: []string{"*"}, Site: []string{"/a"}, Retire: []string{"/z*"}}, nil}[r.IntN(6)]
+		}
+		live := &Manifest{Assets: assets(), Routing: routing()}
 		for _, p := range []string{"/a", "/gone", "/z", "/zz"} {
 			if r.IntN(2) == 0 {
 				live.Retired = append(live.Retired, Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1, Left: r.IntN(4)})
@@ -118,7 +131,7 @@ func TestCompareByDefinition(t *testing.T) {
 		case 1:
 			base, carry = nil, nil
 		}
-		left := []*Manifest{{Assets: assets()}, {Assets: assets()}}[:r.IntN(3)]
+		left := []*Manifest{{Assets: assets(), Routing: routing()}, {Assets: assets(), Routing: routing()}}[:r.IntN(3)]
 		l := &Listing{}
 		unhashed := r.IntN(6) == 0
 		for _, a := range assets() {
@@ -133,8 +146,8 @@ func TestCompareByDefinition(t *testing.T) {
 			a := asset("")
 			was.confirmed[a.content()] = a.Blob
 		}
-		want := define(e, l, base, carry, left, was.confirmed)
-		p := &Plan{}
+		p := &Plan{worker: Worker{Routing: routing()}}
+		want := define(e, l, p.worker, base, carry, left, was.confirmed)
 		p.compare(e, l, base, carry, was)
 		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) || !reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
 			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
@@ -169,7 +182,10 @@ func TestCompareByDefinition(t *testing.T) {
 		if carry == nil {
 			continue
 		}
-		got := e.retire(p.manifest.Assets, carry, left)
+		got, guarded := e.retired(p.manifest, carry, left)
+		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded, func(a Asset) bool { return !want.guarded[a.Path] }) {
+			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)
+		}
 		if !slices.IsSortedFunc(got, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) }) || len(got) != len(want.retired) {
 			t.Fatalf("seed %d: retired %v, want %v", seed, got, want.retired)
 		}

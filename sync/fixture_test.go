@@ -134,7 +134,7 @@ func history(contents ...files) []*memory {
 // script is the least Worker there is: these tests look at what is stored, not
 // at what is served.
 var script = kvsync.Worker{
-	Main: "main.js", CompatibilityDate: "2026-11-01",
+	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &kvsync.Routing{},
 	Modules: []kvsync.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('ok') } }")}},
 }
 

@@ -12,11 +12,14 @@ type Manifest struct {
 	Dirs []Dir
 	// Retired lists assets that are gone from this deployment but named by a
 	// retained earlier one, so that open tabs still find them. Sorted by Path;
-	// no path is also in Assets. They root nothing.
+	// no path is also in Assets, and code guards none of them. They root nothing.
 	Retired   []Retired
 	Redirects []Redirect
 	Headers   []HeaderRule
 	Serving   Serving
+	// Routing is that of the code which was deployed with it; nil where it is
+	// unknown.
+	Routing *Routing
 	// Adopted names writes of the overlay that this manifest already has, by
 	// pathname: while the overlay's entry there has that nonce, it is not looked
 	// at. nil where there are none.

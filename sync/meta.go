@@ -125,6 +125,12 @@ func (e *Engine) workerHash(w Worker) string {
 	if e.Serving.Overlay {
 		h.put("overlay")
 	}
+	// Modules decide the rest of the routing. What may be retired is decided by it
+	// alone, and taking a pattern out must deploy.
+	if w.Routing != nil && len(w.Routing.Retire) > 0 {
+		h.put("retire", strconv.Itoa(len(w.Routing.Retire)))
+		h.put(w.Routing.Retire...)
+	}
 	if w.Companion != nil {
 		h.put("companion", codeHash(*w.Companion), fmt.Sprint(e.Rights))
 	}

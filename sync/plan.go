@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -62,6 +61,15 @@ type Plan struct {
 	Changed   []Change `json:"changed"`
 	Removed   []Change `json:"removed"`
 	Unchanged int      `json:"unchanged"`
+	// Retired are files that this deployment does not have and that stay reachable
+	// for open tabs, sorted by path. [Options].Forget ends that.
+	Retired []RetiredFile `json:"retired,omitempty"`
+	// Guarded are files that would be among them if code did not decide about
+	// access to them, sorted by path. They are gone with the switch.
+	Guarded []Change `json:"guarded,omitempty"`
+	// RoutingUnknown: the live deployment does not say which requests its code
+	// gets, as one by an older kv-sync, so that all files count as guarded.
+	RoutingUnknown bool `json:"routing_unknown,omitempty"`
 	// WorkerChanged: code, bindings or settings differ.
 	WorkerChanged bool `json:"worker_changed"`
 	// Blobs is how many blobs will be uploaded, Bytes how many bytes their files
@@ -102,6 +110,15 @@ type Change struct {
 	Size int64 `json:"size"`
 	// Before is the size that a changed file has live.
 	Before int64 `json:"before,omitempty"`
+}
+
+// RetiredFile is a file of an earlier deployment that stays reachable until a
+// deploy that is both the one after Deployments more and later than Until.
+type RetiredFile struct {
+	Path        string    `json:"path"`
+	Size        int64     `json:"size"`
+	Deployments int       `json:"deployments"`
+	Until       time.Time `json:"until"`
 }
 
 // Plan says what Deploy would do, and refuses what it would refuse.
@@ -192,10 +209,8 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	r.moveTo(p.namespace)
 	p.compare(e, listing, base, carry, r)
 	p.count(e, carry)
-	if opt.Forget || opt.KeepNone {
-		p.manifest.Retired = nil
-	} else if carry != nil {
-		p.manifest.Retired = e.retire(p.manifest.Assets, carry, e.rolledBackFrom(ctx, l))
+	if carry != nil && !opt.Forget && !opt.KeepNone {
+		e.retire(ctx, l, p, carry)
 	}
 	if err := p.checkShrink(base, opt); err != nil {
 		return nil, err
@@ -209,6 +224,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
 		return nil, err
 	}
+	p.Retired = retiredFiles(p.manifest.Retired)
 	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
 		p.Companion = CompanionName(e.Site)
 	}
@@ -266,7 +282,7 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, maySta
 // carried over only from the live manifest, or from what this run confirmed.
 func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 	m := &Manifest{
-		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
+		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
 		Assets: make([]Asset, 0, len(l.Files)),
 	}
 	var before []Asset
@@ -374,71 +390,6 @@ func leftChunked(live, next *Manifest) []Asset {
 	for _, a := range live.Assets {
 		if a.Chunked() && !stays[a.content()] {
 			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// retire lists what the live deployment serves and the new one does not, so
-// that open tabs still find it; so it does for the deployments that a rollback
-// has left. It stays listed as long as a deployment that names it is retained:
-// for Retain-1 more deployments and for the grace period.
-func (e *Engine) retire(now []Asset, live *Manifest, left []*Manifest) []Retired {
-	listed := make(map[string]bool)
-	var out []Retired
-	add := func(r Retired) {
-		if !listed[r.Path] {
-			listed[r.Path] = true
-			r.OID = ""
-			out = append(out, r)
-		}
-	}
-	for _, m := range append([]*Manifest{live}, left...) {
-		for _, a := range goneFrom(now, m.Assets) {
-			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
-		}
-	}
-	for _, r := range live.Retired {
-		_, back := slices.BinarySearchFunc(now, r.Path, func(a Asset, path string) int { return strings.Compare(a.Path, path) })
-		if r.Left--; !back && (r.Left > 0 || r.Until > e.Now().Unix()) {
-			add(r)
-		}
-	}
-	slices.SortFunc(out, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })
-	return out
-}
-
-// goneFrom returns the assets that were there and are not there now, by path.
-// Both are sorted by it.
-func goneFrom(now, were []Asset) (gone []Asset) {
-	for i := range were {
-		for len(now) > 0 && now[0].Path < were[i].Path {
-			now = now[1:]
-		}
-		if len(now) == 0 || now[0].Path != were[i].Path {
-			gone = append(gone, were[i])
-		}
-	}
-	return gone
-}
-
-// rolledBackFrom reads the manifests of the deployments that were live before
-// the rollback, or the rollbacks in a row, that made the live one so again. It
-// costs requests only after a rollback, and what cannot be read is left out: it
-// concerns open tabs alone.
-func (e *Engine) rolledBackFrom(ctx context.Context, l *live) []*Manifest {
-	var out []*Manifest
-	for i := 1; i < len(l.activations) && i < e.Retain && l.note().rollback; i++ {
-		above := readMessage(l.activations[i-1].Message)
-		if !above.rollback && above.deployment != "" {
-			break
-		}
-		m, err := e.metaOfVersion(ctx, l.activations[i].main())
-		if err != nil || m == nil || m.Deployment == l.meta.Deployment || m.Namespace != l.meta.Namespace {
-			continue
-		}
-		if manifest, err := e.manifest(ctx, m); err == nil {
-			out = append(out, manifest)
 		}
 	}
 	return out

@@ -29,6 +29,7 @@ type storedHead struct {
 	Origin    storedOrigin `json:"origin"`
 	Types     []string     `json:"types"`
 	Serving   Serving      `json:"serving"`
+	Routing   *Routing     `json:"routing,omitempty"`
 	Redirects []Redirect   `json:"redirects,omitempty"`
 	Headers   []HeaderRule `json:"headers,omitempty"`
 
@@ -69,7 +70,7 @@ func EncodeStored(m *Manifest) ([]byte, error) {
 		nonces.add(string(r.Blob.Nonce[:]))
 	}
 	head, err := json.Marshal(storedHead{
-		Site: m.Site, Types: types.list, Serving: m.Serving, Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
+		Site: m.Site, Types: types.list, Serving: m.Serving, Routing: m.Routing, Redirects: m.Redirects, Headers: m.Headers, Adopted: m.Adopted,
 		Origin: storedOrigin{m.Origin.Kind, m.Origin.ID, m.Origin.Rules, m.Origin.Dir, m.Origin.Commit},
 	})
 	if err != nil {
@@ -283,7 +284,7 @@ func (r *storedReader) manifest() *Manifest {
 	r.types = head.Types
 	o := head.Origin
 	m := &Manifest{
-		Site: head.Site, Serving: head.Serving, Redirects: head.Redirects, Headers: head.Headers,
+		Site: head.Site, Serving: head.Serving, Routing: head.Routing, Redirects: head.Redirects, Headers: head.Headers,
 		Origin: Origin{Kind: o.Kind, ID: o.ID, Rules: o.Rules, Dir: o.Dir, Commit: o.Commit},
 	}
 	if len(head.Adopted) > 0 {

@@ -37,6 +37,9 @@ type Worker struct {
 	// Settings are further members of the upload's metadata that the author
 	// set ("limits", "placement", "observability", "logpush" …), by name.
 	Settings map[string]json.RawMessage
+	// Routing says which requests the code gets before the site; nil is unknown,
+	// so that no removed file stays reachable.
+	Routing *Routing
 	// Companion is the code of the script in which the overlay's Durable Object
 	// lives; nil where the site has no overlay.
 	Companion *Worker
