@@ -150,6 +150,7 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 	w, options := s.settings.Worker, s.settings.Code
 	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.byKVAssets()
 	if options.Dynamic && options.Main == "" {
+		w.Routing = &kvsync.Routing{}
 		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
 	if s.commit != nil && !s.byKVAssets() {
@@ -163,7 +164,10 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 		}
 		return kvsync.Worker{}, nil, err
 	}
-	w.Main, w.Modules = code.Main, code.Modules
+	w.Main, w.Modules, w.Routing = code.Main, code.Modules, &code.Routing
+	if len(code.Routing.Worker) > 0 {
+		w.Routing.Retire = s.settings.Retire
+	}
 	if options.Overlay {
 		companion, err := bundle.Companion(ctx, options.Root, options.Library)
 		if err != nil {

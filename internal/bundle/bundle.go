@@ -125,6 +125,8 @@ type Result struct {
 	Modules []kvsync.Module
 	// ServesSite reports whether the Worker reads the manifest of the site.
 	ServesSite bool
+	// Routing says which requests the author's code gets before the site does.
+	Routing kvsync.Routing
 	// Notices are things worth saying that stop nothing.
 	Notices []kvsync.Problem
 	// Differ names the files, relative to Root, that were taken from the commit
@@ -183,10 +185,15 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Routing != nil && o.Main != "" && !r.ServesSite {
+	switch {
+	case o.Main == "": // our code serves what there is
+	case o.Routing != nil && !r.ServesSite:
 		if err := r.route(ctx, o); err != nil {
 			return nil, err
 		}
+		r.Routing = kvsync.Routing{Worker: o.Routing.Worker, Site: o.Routing.Site}
+	default:
+		r.Routing.Worker = []string{kvsync.EveryRequest}
 	}
 	return r, r.finish(o)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 const unaware = `export class Thing {} export default { fetch: () => new Response("hi") }`
@@ -82,6 +83,40 @@ func TestRouterRefusals(t *testing.T) {
 		o.Root, o.Main, o.Routing = root, "index.mjs", &bundle.Routing{}
 		if _, err := bundle.Bundle(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// A file that code guards is never retired, so a bundle says which requests the code
+// gets: all, but where the site is put before it, or where the code is ours.
+func TestRoutingOfABundle(t *testing.T) {
+	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}
+	every := kvsync.Routing{Worker: []string{kvsync.EveryRequest}}
+	const serves = serving + `export default { fetch: r => site.fetch(r) }`
+	const writes = `import { readWriteAssets } from "@kv-sync/worker/read-write"; export default { fetch: (r, env) => readWriteAssets(env).fetch(r) }`
+	for name, c := range map[string]struct {
+		code string
+		o    bundle.Options
+		want kvsync.Routing
+	}{
+		"patterns":                 {unaware, bundle.Options{Routing: routing}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}},
+		"patterns, sent as it is":  {unaware, bundle.Options{Routing: routing, NoBundle: true}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}},
+		"the site first":           {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}}, kvsync.Routing{}},
+		"run_worker_first = true":  {unaware, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
+		"imports the site":         {serves, bundle.Options{Routing: routing}, every},
+		"imports it, no assets":    {serves, bundle.Options{}, every},
+		"writes the site":          {writes, bundle.Options{Routing: routing, Overlay: true}, every},
+		"a Dynamic Worker":         {unaware, bundle.Options{Dynamic: true}, every},
+		"code that serves no site": {unaware, bundle.Options{}, every},
+	} {
+		if d := cmp.Diff(c.want, route(t, c.code, c.o).Routing); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+	for _, overlay := range []bool{false, true} {
+		r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), Routing: routing, Overlay: overlay})
+		if err != nil || !cmp.Equal(r.Routing, kvsync.Routing{}) {
+			t.Errorf("our own Worker, overlay %v: %+v, %v", overlay, r.Routing, err)
 		}
 	}
 }

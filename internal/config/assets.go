@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Wrangler's bounds for run_worker_first.
@@ -81,6 +82,21 @@ func (w *wrangler) routePatterns(n *node, routing *bundle.Routing) {
 		w.refuse(n, n.path+" sends no pathname to the Worker", `name those that it gets, for instance "/api/*", or write false`)
 	}
 	routing.NotFound = "always"
+}
+
+// settleRetire says where patterns of files to retire have no effect.
+func (l *loader) settleRetire() {
+	s := l.s
+	where := s.origins["retire"]
+	if len(s.Retire) == 0 || where.place != ProjectFile { // the file that projects share may mean others
+		return
+	}
+	switch {
+	case s.Layout == kvsync.LayoutKVAssets, s.Layout == "pathname" && s.Project != "":
+		l.errors = append(l.errors, where.problem(fmt.Sprintf("the layout %q keeps no removed file reachable", s.Layout), `take retire out, or use the layout "content"`))
+	case s.Code.Main == "":
+		l.notices = append(l.notices, where.problem("retire has no effect: there is no code that gets requests, so every removed file stays reachable for open tabs", "take it out"))
+	}
 }
 
 // What the platform calls whether not_found_handling comes before the Worker

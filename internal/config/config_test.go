@@ -272,15 +272,16 @@ parallel = 4
 memory = "96MiB"
 branch = "main"
 ignore = ["*.map", "drafts/"]
+retire = ["/assets/*"]
 `})
 	s, notices := mustLoad(t, Inputs{Root: root})
 	if len(notices) > 0 {
 		t.Errorf("notices %v", notices)
 	}
 	got := []any{s.Source, s.Namespace, s.Account, s.Code.Main, s.Code.CompatibilityDate, s.Serving.HTMLHandling, s.Serving.NotFound,
-		s.Retain, s.Grace, s.Parallel, s.Memory, s.Branch, s.Ignore}
+		s.Retain, s.Grace, s.Parallel, s.Memory, s.Branch, s.Ignore, s.Retire}
 	want := []any{"commit", "shared", "0123456789abcdef0123456789abcdef", "src/w.ts", "2026-10-01", "drop-trailing-slash", "single-page-application",
-		9, 48 * time.Hour, 4, int64(96 << 20), "main", []string{"*.map", "drafts/"}}
+		9, 48 * time.Hour, 4, int64(96 << 20), "main", []string{"*.map", "drafts/"}, []string{"/assets/*"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("settings (-want +got):\n%s", d)
 	}

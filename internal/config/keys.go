@@ -52,6 +52,7 @@ var keys = []key{
 	{"overlay", nil, true, setOverlay},
 	{"retain", []string{"KV_SYNC_RETAIN"}, true, setRetain},
 	{"grace", []string{"KV_SYNC_GRACE"}, true, setGrace},
+	{"retire", nil, true, setRetire},
 	{"ignore", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
 	{"parallel", []string{"KV_SYNC_PARALLEL"}, true, setParallel},
 	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
@@ -191,6 +192,27 @@ func setIgnore(s *Settings, v string) error {
 	return nil
 }
 
+// setRetire reads one pattern a line.
+func setRetire(s *Settings, v string) error {
+	s.Retire = nil
+	for pattern := range strings.Lines(v) {
+		pattern = strings.TrimSuffix(pattern, "\n")
+		switch {
+		case !strings.HasPrefix(pattern, "/"):
+			return fmt.Errorf("%.60q does not begin with /; write the file's pathname from its beginning, such as \"/assets/*\"", pattern)
+		case len(pattern) > maxRoutePatternBytes:
+			return fmt.Errorf("%.60q… has more than %d characters; shorten it with *", pattern, maxRoutePatternBytes)
+		case slices.Contains(s.Retire, pattern):
+			return fmt.Errorf("%q is there twice; take one away", pattern)
+		}
+		s.Retire = append(s.Retire, pattern)
+	}
+	if len(s.Retire) > maxRoutePatterns {
+		return fmt.Errorf("write at most %d patterns; join some with *", maxRoutePatterns)
+	}
+	return nil
+}
+
 func setParallel(s *Settings, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > 64 {
@@ -256,6 +278,9 @@ func setBaseURL(s *Settings, v string) error {
 	return nil
 }
 
+// lists are the settings that are lists of patterns, each with an example.
+var lists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
+
 // numeric are the settings that kv-sync.toml may give as numbers.
 var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
 
@@ -279,14 +304,14 @@ func (r *reader) fileValue(k key, n *node) (string, bool) {
 		}
 		fix = k.better(strconv.FormatBool(v))
 	case []*node:
-		if k.name == "ignore" {
+		if lists[k.name] != "" {
 			before := len(r.errors)
 			list := r.texts(n)
 			return strings.Join(list, "\n"), len(r.errors) == before
 		}
 	}
-	if k.name == "ignore" {
-		fix = `write a list of patterns: ignore = ["*.map"]`
+	if example := lists[k.name]; example != "" {
+		fix = fmt.Sprintf(`write a list of patterns: %s = [%q]`, k.name, example)
 	}
 	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), fix)
 	return "", false

@@ -351,6 +351,7 @@ func (l *loader) complete() {
 	l.settleRouting()
 	l.settleCache()
 	l.settleOverlay()
+	l.settleRetire()
 	l.settleKVAssets()
 	if s.Code.Main == "" && len(s.Worker.Migrations) > 0 {
 		l.refuse(s.Where("worker"), "there are Durable Object migrations, but no Worker that has the classes", `name the Worker's file in "main"`)

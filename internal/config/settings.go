@@ -75,6 +75,9 @@ type Settings struct {
 	Memory   int64
 	// Ignore lists patterns, as in .gitignore, of files that are no assets.
 	Ignore []string
+	// Retire lists patterns of files that everyone may read although code gets
+	// their requests, so that they may stay reachable after they are removed.
+	Retire []string
 	// Branch is the branch that hooks look at, and Remote the remote, by its name
 	// or its URL; "" leaves it to them.
 	Branch, Remote string
