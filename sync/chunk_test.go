@@ -212,10 +212,17 @@ func overlaid() *Manifest {
 	return m
 }
 
+// routed is the site whose Worker gets some of the requests.
+func routed() *Manifest {
+	m := stored(false)
+	m.Routing = &Routing{Worker: []string{"/private/*", "/~<ü>"}, Site: []string{"/private/open/*"}, Retire: []string{"/private/a&b.js"}}
+	return m
+}
+
 // What a release has stored is read by every later one, and a site that has no
 // chunked file goes on writing what releases before them read.
 func TestStoredVectors(t *testing.T) {
-	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid()} {
+	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid(), "routing": routed()} {
 		chunked := name == "chunked"
 		want, err := os.ReadFile(fmt.Sprintf("../testdata/stored/%s.bin", name))
 		if err != nil {

@@ -13,13 +13,14 @@ import { largestValue } from "./chunks";
 import { encodeCode, type EncodedCode } from "./code";
 import { checkOptions, type DeployOptions } from "./deploy_options";
 import { write, writeAll } from "./kv_write";
-import { readLeft, readStored } from "./live";
+import { readDeployed, readLeft } from "./live";
 import { ManifestError } from "./manifest";
 import { htmlHandlings, notFoundHandlings } from "./meta";
 import { adopt, readOverlay } from "./adopt";
 import { checkShrink, makePlan, type Plan } from "./plan";
 import { RefusedError, type Problem } from "./problem";
 import { isProjectId, ProjectKeys, siteOf } from "./project_keys";
+import { everyRequest, withoutCode } from "./routing";
 import { encodeServed } from "./served";
 import { checkStart } from "./start_check";
 import { encodeStored, type Serving, type StoredManifest } from "./stored";
@@ -44,6 +45,8 @@ export interface DeployResult {
   /** The number of files that are as they were, and that are gone. */
   unchanged: number;
   removed: number;
+  /** The number of files that are gone, now or before, and that stay reachable for open tabs. */
+  retired: number;
   /** Everything was live already, and nothing was written. */
   noChange: boolean;
 }
@@ -65,12 +68,13 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
 
 /** Deploys what is counted. */
 async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
-  const { now = Date.now, retain = 5, grace = 86_400, repair = false, mostWrites = mostWritesByDefault } = options;
+  const { now = Date.now, retain = 5, grace = 86_400, repair = false, mostWrites = mostWritesByDefault, retire = [] } = options;
   const started = now();
   const { matching, code, upload } = await check(projectId, files, options);
   await hashUpload(upload);
+  const routing = code ? everyRequest(retire) : withoutCode;
   const workerWith = async (overlay: boolean) =>
-    (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : [])]))).slice(0, 32);
+    (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : []), ...(routing.retire.length > 0 ? [{ retire }] : [])]))).slice(0, 32);
 
   const current = await readCurrent(kv, projectId, 0);
   const active = current?.activations[0].version;
@@ -87,6 +91,7 @@ async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespac
     uploaded: 0,
     unchanged: upload.files.length,
     removed: 0,
+    retired: 0,
     noChange: true,
   });
   if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current);
@@ -106,13 +111,14 @@ async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespac
   await uploader.takeStreams(upload);
   const source = await sourceOf(upload);
   if (current && stays(source)) return noChange(current);
-  const plan = makePlan({ upload, live, left, repair, nonce, now: seconds, retain, grace });
+  const plan = makePlan({ upload, live, left, repair, routing, nonce, now: seconds, retain, grace });
   uploader.checkCalls(plan.uploads);
 
   const manifest: StoredManifest = {
     site: siteOf(projectId),
     origin: { kind: "upload", id: source, rules: "", dir: "", commit: "" },
     serving: { ...matching, overlay },
+    routing,
     redirects: upload.redirects,
     headers: upload.headers,
     assets: plan.assets,
@@ -133,6 +139,7 @@ async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespac
     uploaded: uploader.written,
     unchanged: plan.unchanged,
     removed: plan.removed,
+    retired: manifest.retired.length,
     noChange: false,
   };
 }
@@ -158,7 +165,7 @@ async function sourceOf({ files, redirects, headers }: Upload): Promise<string> 
 
 async function readLive(kv: KVNamespace, projectId: string, { version }: Current, repair: boolean): Promise<StoredManifest | undefined> {
   try {
-    return await readStored(kv, projectId, version.stamp.manifest);
+    return await readDeployed(kv, projectId, version);
   } catch (error) {
     if (repair && error instanceof ManifestError) return undefined;
     throw error;

@@ -25,6 +25,12 @@ export interface DeployOptions {
   /** For how many deployments, this one among them, and for how many seconds at least what is gone stays reachable. */
   retain?: number;
   grace?: number;
+  /**
+   * Patterns of files that everyone may read although the code gets every
+   * request, such as "/assets/*": of files that are gone, only these stay
+   * reachable. Without code all do.
+   */
+  retire?: string[];
   /** Lets a deploy be empty, or drop more than half of the files. */
   allowShrink?: boolean;
   /** Uploads everything under new keys, believing nothing of what is live. */
@@ -57,6 +63,10 @@ function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handlin
     subject: text("a string"),
     retain: count(1, "a number of deployments"),
     grace: count(0, "a number of seconds"),
+    retire: [
+      (value) => Array.isArray(value) && value.every((pattern) => typeof pattern === "string" && pattern.startsWith("/")),
+      'patterns of pathnames from their beginning, such as ["/assets/*"]',
+    ],
     overlay: flag,
     allowShrink: flag,
     repair: flag,

@@ -3,8 +3,9 @@
 import { readBlob } from "./blob";
 import { ManifestError } from "./manifest";
 import { ProjectKeys, siteOf } from "./project_keys";
+import { withoutCode } from "./routing";
 import { decodeStored, type StoredManifest } from "./stored";
-import { readVersion, type Current } from "./version";
+import { readVersion, type Current, type Version } from "./version";
 
 /** Reads the stored manifest of a deployment. Throws a ManifestError where it is gone, damaged or another's. */
 export async function readStored(kv: KVNamespace, projectId: string, ref: string): Promise<StoredManifest> {
@@ -13,6 +14,15 @@ export async function readStored(kv: KVNamespace, projectId: string, ref: string
   const manifest = decodeStored(new Uint8Array(await new Response(blob).arrayBuffer()));
   if (manifest.site !== siteOf(projectId)) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is another site's; deploy again with the option to repair`);
   return manifest;
+}
+
+/**
+ * The stored manifest of a version. That no code guarded its files is known of a
+ * version without code, also where an older kv-sync recorded nothing of it.
+ */
+export async function readDeployed(kv: KVNamespace, projectId: string, { code, stamp }: Version): Promise<StoredManifest> {
+  const manifest = await readStored(kv, projectId, stamp.manifest);
+  return { ...manifest, routing: manifest.routing ?? (code ? undefined : withoutCode) };
 }
 
 /**
@@ -27,7 +37,7 @@ export async function readLeft(kv: KVNamespace, projectId: string, { activations
     try {
       const earlier = await readVersion(kv, projectId, activations[i]!.version);
       if (!earlier || earlier.stamp.deployment === version.stamp.deployment) continue;
-      left.push(await readStored(kv, projectId, earlier.stamp.manifest));
+      left.push(await readDeployed(kv, projectId, earlier));
     } catch (error) {
       console.warn(`kv-sync: open tabs of an earlier deployment of project ${projectId} may miss files:`, error);
     }

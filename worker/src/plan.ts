@@ -3,6 +3,7 @@
 
 import { nonceOf } from "./blob_write";
 import { RefusedError } from "./problem";
+import { guardsOf, type Routing } from "./routing";
 import { comparePaths, type RetiredAsset, type StoredAsset, type StoredManifest } from "./stored";
 import type { Upload, UploadedFile } from "./upload";
 
@@ -15,6 +16,8 @@ export interface PlanInput {
   left: StoredManifest[];
   /** Believe nothing of what is live: upload everything. */
   repair: boolean;
+  /** Which requests the new code gets. */
+  routing: Routing;
   nonce: string;
   /** Seconds since 1970 UTC. */
   now: number;
@@ -53,7 +56,7 @@ export function noncesOf(assets: StoredAsset[]): Map<string, string> {
  * Content is carried over from the live manifest alone: nothing else is
  * believed to be in KV still.
  */
-export function makePlan({ upload, live, left, repair, nonce, now, retain, grace }: PlanInput): Plan {
+export function makePlan({ upload, live, left, repair, routing, nonce, now, retain, grace }: PlanInput): Plan {
   const before = new Map(live?.assets.map((asset) => [asset.path, asset]));
   const carried = repair ? undefined : live;
   const nonces = noncesOf(carried?.assets ?? []);
@@ -73,27 +76,31 @@ export function makePlan({ upload, live, left, repair, nonce, now, retain, grace
     plan.assets.push({ path, hash, nonce: nonces.get(content)!, size, type, modified: unchanged ? same.modified : now, oid: "" });
   }
   plan.removed = before.size;
-  if (carried) plan.retired = retire(plan.assets, carried, left, { until: now + grace, left: retain - 1 }, now);
+  if (carried) plan.retired = retire({ assets: plan.assets, routing }, carried, left, { until: now + grace, left: retain - 1 }, now);
   return plan;
 }
 
 /**
  * What the live deployment serves and the new one does not, so that open tabs
  * still find it; so it is with the deployments that a rollback has left. It
- * stays listed as long as a deployment that names it is retained.
+ * stays listed as long as a deployment that names it is retained. What the code
+ * of one of these deployments guards is left out: removing a file, alone or with
+ * its guard, must not publish it.
  */
 function retire(
-  assets: StoredAsset[],
+  { assets, routing }: Pick<StoredManifest, "assets" | "routing">,
   live: StoredManifest,
   left: StoredManifest[],
   term: Pick<RetiredAsset, "until" | "left">,
   now: number,
 ): RetiredAsset[] {
   const listed = new Set(assets.map(({ path }) => path));
+  const guards = [routing, live.routing, ...left.map((manifest) => manifest.routing)].map(guardsOf);
   const retired: RetiredAsset[] = [];
   const add = (asset: RetiredAsset) => {
     if (listed.has(asset.path)) return;
     listed.add(asset.path);
+    if (guards.some((guard) => guard(asset.path))) return;
     retired.push({ ...asset, oid: "" });
   };
   for (const manifest of [live, ...left]) {

@@ -5,6 +5,7 @@
 import { largestFile, largestValue } from "./chunks";
 import { ManifestError } from "./manifest";
 import { flag, list, parseAdopted, parseRules, record, string, type HeaderRule, type Redirect } from "./meta";
+import { encodeRouting, parseRouting, type Routing } from "./routing";
 
 const magic = 0x4b565353; // "KVSS", read big-endian
 const version = 1;
@@ -59,6 +60,8 @@ export interface StoredManifest {
   site: string;
   origin: Origin;
   serving: Serving;
+  /** Which requests the code gets; undefined where it is not known. */
+  routing: Routing | undefined;
   redirects: Redirect[];
   headers: HeaderRule[];
   assets: StoredAsset[];
@@ -136,6 +139,7 @@ export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
     origin: { kind, id, rules, ...(dir && { dir }), ...(commit && { commit }) },
     types: types.list,
     serving: { ...encodeServing(serving), ...(serving.overlay && { overlay: true }) },
+    ...encodeRouting(manifest.routing),
     ...encodeRules(manifest),
     ...encodeAdopted(manifest.adopted),
   });
@@ -294,6 +298,7 @@ class Reader {
       site: text(head, "site"),
       origin: { kind: text(origin, "kind"), id: text(origin, "id"), rules: text(origin, "rules"), dir: text(origin, "dir"), commit: text(origin, "commit") },
       serving: { html_handling: text(serving, "html_handling"), not_found_handling: text(serving, "not_found_handling"), overlay: flag(serving["overlay"], "overlay") },
+      routing: parseRouting(head["routing"]),
       ...parseRules(head),
       adopted: parseAdopted(head["adopted"]),
     };

@@ -64,6 +64,7 @@ function readVectors(): Vectors {
     overlays: overlay.described("", ".bin"),
     refusedOverlays: overlay.named("refused", ".bin"),
     stored: vectorsIn("../testdata/stored").named("", ".bin"),
+    routings: readFileSync("../testdata/routing/cases.json", "utf8"),
   };
 }
 

@@ -50,17 +50,20 @@ const code: NonNullable<Deploy["code"]> = {
 /** 28 MiB and 16 bytes: a chunk of the one text, and one of the other. */
 const film = (second: string): Runs => ({ runs: [["0123456789abcdef", 1 << 20], [second, (12 << 16) + 1]] });
 
+/** What everyone may read although the code gets every request. */
+const retire = ["/copy-of-*", "/new.txt"];
+
 const day = 86_400_000;
 const begin = Date.UTC(2026, 10, 21, 2, 45, 12, 345);
 /** In order: each but the first of a chain begins with what the one that it names has left. */
 const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy, "project" | "now" | "random"> & { at: number; project?: string } }[] = [
-  { name: "first", about: "A first deploy, assets and code: two files of the same bytes share a blob, the variables and modules are of every kind.", deploy: { at: 0, files: files(pages), code } },
-  { name: "one-changed", after: "first", about: "One file changed: its blob and nothing else is uploaded, the rest keeps keys and times.", deploy: { at: day, files: files({ ...pages, "/about.html": "About us\n" }), code } },
-  { name: "removed", after: "one-changed", about: "One file gone, which is retired, and one new.", deploy: { at: 2 * day, files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code } },
-  { name: "retired-goes-on", after: "removed", about: "What was retired counts down, and comes back to life where it is deployed again.", deploy: { at: 2 * day + 5000, files: files({ "/index.html": "<h1>Sale</h1>\n", "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code, options: { retain: 2 } } },
+  { name: "first", about: "A first deploy, assets and code: two files of the same bytes share a blob, the variables and modules are of every kind.", deploy: { at: 0, files: files(pages), code, options: { retire } } },
+  { name: "one-changed", after: "first", about: "One file changed: its blob and nothing else is uploaded, the rest keeps keys and times.", deploy: { at: day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } } },
+  { name: "removed", after: "one-changed", about: "One file gone, which is retired, and one new.", deploy: { at: 2 * day, files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code, options: { retire } } },
+  { name: "retired-goes-on", after: "removed", about: "What was retired counts down, and comes back to life where it is deployed again.", deploy: { at: 2 * day + 5000, files: files({ "/index.html": "<h1>Sale</h1>\n", "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code, options: { retain: 2, retire } } },
   { name: "code-only", after: "one-changed", about: "The code alone changed: the served manifest is that of before.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code: { ...code, env: { GREETING: "hi" } } } },
   { name: "code-gone", after: "one-changed", about: "The code is taken away; its assets are all there is.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }) } },
-  { name: "no-change", after: "one-changed", about: "Nothing changed: nothing is written.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code } },
+  { name: "no-change", after: "one-changed", about: "Nothing changed: nothing is written.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } } },
   { name: "repair", after: "one-changed", about: "Nothing is believed: everything is written under new keys.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { repair: true } } },
   { name: "assets-only", about: "A project without code, with an author and a subject, and settings of its own.", deploy: { at: 0, project: "docs_2", files: files({ "/index.html": "docs\n" }), options: { actor: "ada@example.com", subject: "Fix <typos> & more", html_handling: "drop-trailing-slash", not_found_handling: "single-page-application" } } },
   {
@@ -89,6 +92,7 @@ const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy,
   { name: "chunked", about: "A file of more than 25 MiB, as a stream: its chunks and their index.", deploy: { at: 0, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": { body: film("fedcba9876543210"), as: "stream" } } } },
   { name: "chunk-changed", after: "chunked", about: "One chunk of it changed: that and the index are written, the other keeps its key. A copy needs no index of its own.", deploy: { at: day, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": film("FEDCBA9876543210"), "/copy.mp4": film("FEDCBA9876543210") } } },
   { name: "chunked-removed", after: "chunked", about: "It is gone, and retired.", deploy: { at: day, files: files({ "/index.html": "film\n" }) } },
+  { name: "guarded", after: "one-changed", about: "Files are gone, and the code too: what it got requests for, and nobody said that all may read it, is not retired.", deploy: { at: 2 * day, files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n" }), options: { allowShrink: true } } },
 ];
 
 /** Runs every case, and gives the files of testdata/project/ that are generated, by name. */

@@ -14,6 +14,8 @@ export interface Vectors {
   refusedOverlays: Record<string, string>;
   /** Stored manifests in base64, by name. */
   stored: Record<string, string>;
+  /** The cases of testdata/routing, as JSON. */
+  routings: string;
 }
 
 type Body = (vectors: Vectors) => void | Promise<void>;

@@ -13,6 +13,7 @@ import "./pathname";
 import "./pattern";
 import "./range";
 import "./redirects";
+import "./routing";
 import "./stored";
 import "./target";
 import { runAll, type Vectors } from "./harness";

@@ -28,6 +28,7 @@ function deployed(more: Partial<StoredManifest> = {}): Manifest {
       site,
       origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
       serving: { html_handling: "", not_found_handling: "", overlay: true },
+      routing: undefined,
       redirects: [{ from: "/a", to: "/deployed", status: 301 }],
       headers: [{ path: "/*", set: [["x-from", "deployed"]], unset: [] }],
       assets: ["/a", "/b", "/c"].map(asset),
@@ -92,7 +93,7 @@ test("damaged and foreign overlays are refused, and no deployed manifest is an o
 
 test("any one byte of an overlay changed gives an answer or a ManifestError", ({ overlays }) => {
   const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
-  const base = new Manifest(encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map([["/gone.html", nonce("1")], ["/about/index.html", nonce("2")]]) }).buffer);
+  const base = new Manifest(encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map([["/gone.html", nonce("1")], ["/about/index.html", nonce("2")]]) }).buffer);
   const good = new Uint8Array(bytes(overlays["pages"]!.bin));
   for (let at = 0; at < good.length; at++) {
     for (const value of [0, 0xff, good[at]! ^ 1, good[at]! ^ 0x80]) {
@@ -148,7 +149,7 @@ test("a flag of the other layer is refused, and what is no overlay's asset is ne
   for (const flags of [2, 4, 8, 16, 0x8000]) assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
   for (const flags of [8, 12, 0x8008]) {
     assert.equal(new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"), -1, "a tombstone, whatever else it is");
-    const base = encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, redirects: [], headers: [], assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }], directories: [], retired: [], adopted: new Map() });
+    const base = encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }], directories: [], retired: [], adopted: new Map() });
     assert.throws(() => new Manifest(flagged(base.buffer, flags)).asset(0), ManifestError);
   }
 });

@@ -17,6 +17,7 @@ function manifest(oidSize: number): StoredManifest {
     site: "project/shop",
     origin: { kind: "commit", id: "commit:1", rules: "r1", dir: "public", commit: "c".repeat(40) },
     serving: { html_handling: "none", not_found_handling: "", overlay: oidSize === 20 },
+    routing: [undefined, { worker: ["/<api>/*"], site: ["/a/*"], retire: ["/\u2028"] }, { worker: ["*"], site: [], retire: [] }][oidSize / 16 | 0],
     redirects: [{ from: "/old/*", to: "/new/:splat?<&>", status: 301 }],
     headers: [{ path: "/*", set: [["x-a", "\u2028 é"]], unset: ["server"] }, { path: "/b", set: [], unset: ["age"] }],
     assets: paths.map((path, i) => asset(path, i, oid(i))),
@@ -26,7 +27,7 @@ function manifest(oidSize: number): StoredManifest {
   };
 }
 
-const empty: StoredManifest = { site: "a", origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: false }, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map() };
+const empty: StoredManifest = { site: "a", origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: false }, routing: { worker: [], site: [], retire: [] }, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map() };
 
 test("a stored manifest reads as it was written", () => {
   for (const original of [empty, manifest(0), manifest(20), manifest(32)]) {
@@ -125,11 +126,12 @@ test("three thousand damages are refused or read, and never end otherwise", () =
 });
 
 test("what the Go side stored is read, and written the same", ({ stored }) => {
-  for (const name of ["site", "overlay"]) {
+  for (const name of ["site", "overlay", "routing"]) {
     const there = new Uint8Array(bytes(stored[name]!));
     const manifest = decodeStored(there);
     assert.equal(manifest.serving.overlay, name === "overlay");
     assert.deepEqual([...manifest.adopted], name === "overlay" ? [["/gone.html", "ff00000000000000"], ["/~<ü>.html", "0102030405060708"]] : []);
+    assert.deepEqual(manifest.routing, name === "routing" ? { worker: ["/private/*", "/~<ü>"], site: ["/private/open/*"], retire: ["/private/a&b.js"] } : undefined);
     assert.equal(encodeStored(manifest).toHex(), there.toHex(), name);
   }
 });
