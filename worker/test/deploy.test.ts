@@ -422,7 +422,7 @@ describe("deployProject", () => {
     for (const [options, what] of [
       [{ kv: {} }, "a KV namespace"], [{ kv: "KV" }, "a KV namespace"], [{ start: true }, "a worker loader"], [{ actor: 5 }, "a string"], [{ subject: {} }, "a string"],
       [{ retain: "5" }, "a number of deployments, 1 or more"], [{ grace: null }, "a number of seconds, 0 or more"], [{ mostWrites: 0.5 }, "a number of writes"],
-      [{ allowShrink: "no" }, "true or false"], [{ repair: 1 }, "true or false"], [{ overlay: "yes" }, "true or false"], [{ after: null }, "the version that"], [{ now: 5 }, "a function"], [{ random: 5 }, "a function"],
+      [{ allowShrink: "no" }, "true or false"], [{ repair: 1 }, "true or false"], [{ overlay: "yes" }, "true or false"], [{ after: null }, "the version that"], [{ retire: "/a" }, "patterns of pathnames"], [{ retire: ["a/*"] }, "patterns of pathnames"], [{ now: 5 }, "a function"], [{ random: 5 }, "a function"],
     ] as const) {
       const { name, error } = await call("shop", good, options);
       assert.deepEqual([name, error.startsWith(`deployProject: ${Object.keys(options)[0]} is not what it has to be; give ${what}`)], ["TypeError", true], error);

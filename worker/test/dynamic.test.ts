@@ -49,7 +49,7 @@ async function deploy(project: string, files: Record<string, string>, js?: strin
     options,
   };
   const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
-  const answer = JSON.parse(reply.body) as Record<string, unknown> & { error?: string; version: string; loader: string; deployment: string; removed: number; uploaded: number; unchanged: number; noChange: boolean; name: string; problems?: { path: string; reason: string }[] };
+  const answer = JSON.parse(reply.body) as Record<string, unknown> & { error?: string; version: string; loader: string; deployment: string; removed: number; retired: number; uploaded: number; unchanged: number; noChange: boolean; name: string; problems?: { path: string; reason: string }[] };
   return { ...answer, status: reply.status };
 }
 
@@ -144,15 +144,55 @@ describe("a project", () => {
   });
 
   it("notices a switch after its ttl, and serves what was before to open tabs", async () => {
-    await deployed("fresh", { "/index.html": "one", "/gone.txt": "gone", "/c.txt": "c" }, forward);
+    const options = { retire: ["/gone.txt"] };
+    await deployed("fresh", { "/index.html": "one", "/gone.txt": "gone", "/c.txt": "c" }, forward, options);
     const now = { "x-ttl": "0" };
     assert.equal((await ask("fresh", "/", { headers: now })).body, "one");
-    const other = await deployed("fresh", { "/index.html": "two", "/c.txt": "c" }, forward);
+    const other = await deployed("fresh", { "/index.html": "two", "/c.txt": "c" }, forward, options);
     assert.equal(other.removed, 1);
     assert.equal((await ask("fresh", "/", { headers: now })).body, "two");
     assert.equal((await ask("fresh", "/gone.txt", { headers: now })).body, "gone");
     await deployed("fresh", { "/index.html": "three", "/c.txt": "c" });
     assert.equal((await ask("fresh", "/who", { headers: now })).status, 404, "the code is gone");
+  });
+
+  it("does not publish a file that is removed together with the code that guarded it", async () => {
+    const guard = `export default { fetch: (request, env) => new URL(request.url).pathname.startsWith("/private/") && request.headers.get("x-key") !== "letmein" ? new Response(null, { status: 403 }) : env.ASSETS.fetch(request) }`;
+    const pages = { "/index.html": "home", "/app.js": "app" };
+    const options = { retire: ["/app*"] };
+    const now = { "x-ttl": "0" };
+    const secret = async (headers = {}) => (await ask("guarded", "/private/report.txt", { headers: { ...now, ...headers } })).status;
+    await deployed("guarded", { ...pages, "/private/report.txt": "TOP SECRET", "/app.1.js": "app 1" }, guard, options);
+    assert.deepEqual([await secret(), await secret({ "x-key": "letmein" })], [403, 200]);
+    const less = await deployed("guarded", pages, guard, options);
+    assert.deepEqual([less.removed, less.retired], [2, 1], "the file alone is removed");
+    assert.deepEqual([await secret(), await secret({ "x-key": "letmein" })], [403, 404]);
+    assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1", "what everyone may read stays");
+    await deployed("guarded", { ...pages, "/private/report.txt": "TOP SECRET" }, guard, options);
+    const bare = await deployed("guarded", pages);
+    assert.equal(bare.retired, 1);
+    assert.equal(await secret(), 404, "the file and its guard are removed");
+    assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1");
+  });
+
+  it("keeps nothing of a deployment with code that does not say what it guarded, as an older kv-sync made it", async () => {
+    const asOlder = () => {
+      for (const [key, bytes] of platform.kv.values) {
+        const text = bytes.toString("latin1");
+        if (key.includes("/m/")) platform.kv.values.set(key, Buffer.from(text.replace('"routing":', '"unheard":'), "latin1"));
+      }
+    };
+    const files = { "/index.html": "home", "/old.txt": "old", "/a.txt": "a" };
+    const { ["/old.txt"]: _, ...less } = files;
+    await deployed("older", files, forward, { retire: ["/*"] });
+    asOlder();
+    assert.equal((await deployed("older", less, forward, { retire: ["/*"] })).retired, 0);
+    assert.equal((await ask("older", "/old.txt", { headers: { "x-ttl": "0" } })).status, 404);
+    // Without code nothing was guarded, and an upgrade loses nothing.
+    await deployed("assets", files);
+    asOlder();
+    assert.equal((await deployed("assets", less)).retired, 1);
+    assert.equal((await ask("assets", "/old.txt", { headers: { "x-ttl": "0" } })).body, "old");
   });
 
   it("gives the Worker Loader what it takes, and the given variables over the project's", async () => {
