@@ -13,6 +13,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -203,6 +204,21 @@ func (c *console) plan(p *kvsync.Plan) {
 		c.say("  and %d more", -left)
 	}
 	c.say("%s", counts(p))
+	for _, line := range reachable(p) {
+		c.say("%s", line)
+	}
+}
+
+// reachable says which files of earlier deployments stay reachable, and which do
+// not although they might have.
+func reachable(p *kvsync.Plan) (lines []string) {
+	if text := app.RetiredText(p, "run kv-sync deploy "+named(p.Site)+" --forget by hand"); text != "" {
+		lines = append(lines, text)
+	}
+	if text := app.GuardedText(p); text != "" {
+		lines = append(lines, text)
+	}
+	return lines
 }
 
 // counts says what a plan comes to.

@@ -40,7 +40,7 @@ type shortPlan struct {
 func shortened(p *kvsync.Plan) shortPlan {
 	none := []kvsync.Change{}
 	short := shortPlan{Plan: *p, Added: none, Changed: none, Removed: none, Truncated: true}
-	short.Notices, short.Shadowed = nil, nil
+	short.Notices, short.Shadowed, short.Retired, short.Guarded = nil, nil, nil, nil
 	return short
 }
 

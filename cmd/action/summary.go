@@ -53,6 +53,9 @@ func diff(b *strings.Builder, r *app.Report) {
 	if p := r.Plan; p != nil && !p.NoChange {
 		fmt.Fprintf(b, "\n%s.\n", inert(counts(p)))
 		changeTable(b, p)
+		for _, line := range reachable(p) {
+			fmt.Fprintf(b, "\n%s\n", inert(line))
+		}
 	}
 	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
 		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", inert(wayBack(r)))
@@ -64,11 +67,15 @@ func diff(b *strings.Builder, r *app.Report) {
 
 // wayBack is the command that undoes a deploy.
 func wayBack(r *app.Report) string {
-	which := "--name " + r.Site
-	if id, ok := strings.CutPrefix(r.Site, "project/"); ok {
-		which = "--project " + id
+	return "kv-sync rollback " + named(r.Site) + " --to " + r.PreviousDeployment
+}
+
+// named is the flag that names a site or a project.
+func named(site string) string {
+	if id, ok := strings.CutPrefix(site, "project/"); ok {
+		return "--project " + id
 	}
-	return "kv-sync rollback " + which + " --to " + r.PreviousDeployment
+	return "--name " + site
 }
 
 // faultText says what went wrong, what to do, and where.

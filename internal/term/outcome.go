@@ -28,6 +28,9 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	for _, n := range res.Notices {
 		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
 	}
+	if p := res.Plan; p != nil && res.Switched && len(p.Removed) > 0 && len(p.Retired) > 0 {
+		t.line("%s can still be read at the old address (above). To end that: deploy with --forget", Count(len(p.Retired), "removed file"))
+	}
 	if rollback != "" && res.Switched && res.PreviousDeployment != "" {
 		t.line("%s", t.with(faint, "To go back: "+rollback))
 	}
