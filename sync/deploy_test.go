@@ -383,6 +383,90 @@ func TestRetired(t *testing.T) {
 	}
 }
 
+// A live deployment by an older kv-sync does not say which requests its code got. One
+// whose Worker is the same retires as ever; after one whose Worker differs nothing is
+// retired, once, and the plan says why (promise 12).
+func TestRetiredAfterAnUpgrade(t *testing.T) {
+	for name, c := range map[string]struct {
+		date    string // of the new Worker
+		unknown bool
+	}{"the same Worker": {script.CompatibilityDate, false}, "another Worker": {"2026-11-02", true}} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			h := history(files{"/a": "a", "/b": "b", "/c": "c"}, files{"/a": "a", "/b": "b"}, files{"/a": "a"})
+			older := script
+			older.Routing = nil
+			if _, err := w.engine().Deploy(t.Context(), h[0], older, kvsync.Options{}); err != nil || w.manifest().Routing != nil {
+				t.Fatalf("%v, routing %v", err, w.manifest().Routing)
+			}
+			now := script
+			now.CompatibilityDate = c.date
+			for i, src := range h[1:] {
+				res, err := w.engine().Deploy(t.Context(), src, now, kvsync.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				lost := c.unknown && i == 0
+				if p := res.Plan; len(p.Retired) == 0 != lost || len(p.Guarded) != 0 != lost || p.RoutingUnknown != lost {
+					t.Errorf("deploy %d: retired %v, guarded %v, routing unknown %v", i, p.Retired, p.Guarded, p.RoutingUnknown)
+				}
+				if got := len(w.manifest().Retired); got != len(res.Plan.Retired) {
+					t.Errorf("deploy %d: %d are listed, and the plan says %v", i, got, res.Plan.Retired)
+				}
+			}
+		})
+	}
+}
+
+// Files of a deployment that a rollback left are retired only if no code guarded them
+// there.
+func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
+	for routing, want := range map[*kvsync.Routing]int{
+		{}:                                      1,
+		{Worker: []string{"/secret*"}}:          0,
+		{Worker: []string{kvsync.EveryRequest}}: 0,
+		nil:                                     0,
+		{Worker: []string{"*"}, Retire: []string{"/secret.txt"}}: 1,
+	} {
+		w := start(t)
+		h := history(files{"/a": "1", "/b": "b"}, files{"/a": "1", "/b": "b", "/secret.txt": "2"}, files{"/a": "3", "/b": "b"})
+		w.mustDeploy(h[0])
+		guarding := script
+		guarding.CompatibilityDate, guarding.Routing = "2026-11-02", routing // another Worker
+		if _, err := w.engine().Deploy(t.Context(), h[1], guarding, kvsync.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		w.mustDeploy(h[2])
+		if got := len(w.manifest().Retired); got != want {
+			t.Errorf("under %+v %d are retired, want %d", routing, got, want)
+		}
+	}
+}
+
+// Taking a pattern out of retire is a change: what it kept reachable is gone with the
+// next deploy, also where nothing else changed.
+func TestRetireIsPartOfTheWorker(t *testing.T) {
+	w := start(t)
+	h := history(files{"/a": "a", "/b": "b"}, files{"/a": "a"})
+	every := script
+	every.Routing = &kvsync.Routing{Worker: []string{kvsync.EveryRequest}, Retire: []string{"/b"}}
+	for i, src := range []*memory{h[0], h[1], h[1]} {
+		if i == 2 {
+			every.Routing = &kvsync.Routing{Worker: []string{kvsync.EveryRequest}}
+		}
+		res, err := w.engine().Deploy(t.Context(), src, every, kvsync.Options{})
+		if err != nil || !res.Switched {
+			t.Fatalf("deploy %d: %+v, %v", i, res, err)
+		}
+		if got := len(w.manifest().Retired); got != i%2 {
+			t.Errorf("deploy %d: %d are retired", i, got)
+		}
+	}
+}
+
 // Settings that no version carries follow the switch, and only where the Worker changed.
 func TestScriptSettings(t *testing.T) {
 	w := start(t)
