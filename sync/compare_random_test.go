@@ -182,7 +182,7 @@ func TestCompareByDefinition(t *testing.T) {
 		if carry == nil {
 			continue
 		}
-		got, guarded := e.retired(p.manifest, carry, left)
+		got, guarded := e.retired(p.manifest, carry, left, carry.Routing != nil)
 		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded, func(a Asset) bool { return !want.guarded[a.Path] }) {
 			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)
 		}

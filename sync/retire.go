@@ -14,30 +14,31 @@ import (
 // A file that code guards is none of them. Removing it, alone or together with
 // the code that guarded it, must not publish it. The routings of the new
 // deployment, the live one and those that a rollback left count. For a file that
-// is retired already, those of the deployments before counted when they were made.
+// is retired already, those of the deployments before counted when they were made,
+// unless an older kv-sync made the live one, which did not look at routings.
 func (e *Engine) retire(ctx context.Context, l *live, p *Plan, live *Manifest) {
-	live = p.withRouting(live, l.meta)
-	stay, guarded := e.retired(p.manifest, live, e.rolledBackFrom(ctx, l, p))
+	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
 
 // retired divides what is gone from next into what stays listed and what code
 // guards. A file stays listed as long as a deployment that names it is retained:
-// for Retain-1 more deployments and for the grace period.
-func (e *Engine) retired(next, live *Manifest, left []*Manifest) (stay []Retired, guarded []Asset) {
+// for Retain-1 more deployments and for the grace period. Without filtered, what
+// the live manifest lists as retired may have been guarded, so all of it counts so.
+func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) (stay []Retired, guarded []Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*Manifest{live}, left...)
 	guards := func(path string) bool {
 		return next.Routing.Guards(path) || slices.ContainsFunc(deployments, func(m *Manifest) bool { return m.Routing.Guards(path) })
 	}
-	add := func(r Retired) {
+	add := func(r Retired, filtered bool) {
 		if seen[r.Path] {
 			return
 		}
 		seen[r.Path] = true
 		r.OID = ""
-		if guards(r.Path) {
+		if !filtered || guards(r.Path) {
 			guarded = append(guarded, r.Asset)
 		} else {
 			stay = append(stay, r)
@@ -45,12 +46,12 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest) (stay []Retired
 	}
 	for _, m := range deployments {
 		for _, a := range goneFrom(next.Assets, m.Assets) {
-			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
 		}
 	}
 	for _, r := range live.Retired {
 		if r.Left--; next.at(r.Path) == nil && (r.Left > 0 || r.Until > e.Now().Unix()) {
-			add(r)
+			add(r, filtered)
 		}
 	}
 	slices.SortFunc(stay, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })

@@ -75,14 +75,14 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 				"live":    {Routing: was, Assets: assets},
 				"retired": {Routing: was, Retired: retiredUntil(assets, later)},
 			} {
-				stay, guarded := e.retired(&Manifest{Routing: is}, live, nil)
+				stay, guarded := e.retired(&Manifest{Routing: is}, live, nil, true)
 				if got := pathsOf(stay); !slices.Equal(got, want) || len(guarded) != len(paths)-len(want) {
 					t.Errorf("%s, %s then %s: %v stay and %d are guarded, want %v", name, before, after, got, len(guarded), want)
 				}
 			}
 			// A rollback left it: the live deployment never had the files.
 			left := []*Manifest{{Routing: was, Assets: assets}}
-			if stay, _ := e.retired(&Manifest{Routing: is}, &Manifest{Routing: &Routing{}}, left); !slices.Equal(pathsOf(stay), want) {
+			if stay, _ := e.retired(&Manifest{Routing: is}, &Manifest{Routing: &Routing{}}, left, true); !slices.Equal(pathsOf(stay), want) {
 				t.Errorf("rolled back from %s, then %s: %v stay, want %v", before, after, pathsOf(stay), want)
 			}
 		}
@@ -136,7 +136,7 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 					slices.SortFunc(next.Assets, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
 				}
 			}
-			next.Retired, _ = e.retired(next, live, nil)
+			next.Retired, _ = e.retired(next, live, nil, true)
 			kept += len(next.Retired)
 			for i, m := range []*Manifest{live, next} {
 				for _, gone := range next.Retired {
@@ -179,4 +179,23 @@ func globByDefinition(pattern, text string) bool {
 		return globByDefinition(pattern[1:], text) || text != "" && globByDefinition(pattern, text[1:])
 	}
 	return text != "" && text[0] == pattern[0] && globByDefinition(pattern[1:], text[1:])
+}
+
+// An older kv-sync listed guarded files as retired. That list is not carried on, even
+// where the Worker is the same, so that its routing is known (promise 12).
+func TestRetiredByAnOlderRelease(t *testing.T) {
+	t.Parallel()
+	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
+	public := &Routing{}
+	for name, c := range map[string]struct {
+		recorded *Routing
+		want     []string
+	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
+		manifest := &Manifest{Routing: c.recorded, Assets: []Asset{{Path: "/app.js"}}, Retired: retiredUntil([]Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
+		p := &Plan{hash: "same", worker: Worker{Routing: public}, manifest: &Manifest{Routing: public}}
+		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, manifest)
+		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) || p.RoutingUnknown != (c.recorded == nil) {
+			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
+		}
+	}
 }

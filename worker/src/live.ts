@@ -18,11 +18,12 @@ export async function readStored(kv: KVNamespace, projectId: string, ref: string
 
 /**
  * The stored manifest of a version. That no code guarded its files is known of a
- * version without code, also where an older kv-sync recorded nothing of it.
+ * version without code, also where an older kv-sync recorded nothing of it. What
+ * that lists as retired may have been guarded before, so it is left out.
  */
 export async function readDeployed(kv: KVNamespace, projectId: string, { code, stamp }: Version): Promise<StoredManifest> {
   const manifest = await readStored(kv, projectId, stamp.manifest);
-  return { ...manifest, routing: manifest.routing ?? (code ? undefined : withoutCode) };
+  return manifest.routing ? manifest : { ...manifest, routing: code ? undefined : withoutCode, retired: [] };
 }
 
 /**

@@ -188,6 +188,11 @@ describe("a project", () => {
     asOlder();
     assert.equal((await deployed("older", less, forward, { retire: ["/*"] })).retired, 0);
     assert.equal((await ask("older", "/old.txt", { headers: { "x-ttl": "0" } })).status, 404);
+    // Nor what it listed: it did not ask what was guarded.
+    await deployed("listed", files);
+    assert.equal((await deployed("listed", less)).retired, 1);
+    asOlder();
+    assert.equal((await deployed("listed", { ...less, "/b.txt": "b" })).retired, 0);
     // Without code nothing was guarded, and an upgrade loses nothing.
     await deployed("assets", files);
     asOlder();
