@@ -134,3 +134,32 @@ func TestWhatWouldGoIsListed(t *testing.T) {
 		t.Errorf("the log is %.300s", log)
 	}
 }
+
+// The log and the summary say which removed files stay readable, with the command that
+// ends it, and which do not. No path becomes markup or a workflow command.
+func TestRemovedFilesInLogAndSummary(t *testing.T) {
+	var log bytes.Buffer
+	c := newConsole(githubactions.New(githubactions.WithWriter(&log)), &log, nil)
+	p := &kvsync.Plan{
+		Site: "project/shop", Removed: []kvsync.Change{{Path: "/a"}, {Path: "/b"}},
+		Retired: []kvsync.RetiredFile{{Path: "/a\n::error::x", Deployments: 4}}, Guarded: []kvsync.Change{{Path: "/b<i>"}},
+	}
+	c.plan(p)
+	text := summary(&app.Report{Command: modeDeploy, Plan: p})
+	for _, want := range []string{"stays reachable for open tabs, until 4 more deployments are made", "run kv-sync deploy --project shop --forget by hand", "is not kept for open tabs"} {
+		if !strings.Contains(log.String(), want) || !strings.Contains(text, inert(want)) {
+			t.Errorf("%q is not said:\n%s\n%s", want, log.String(), text)
+		}
+	}
+	if strings.Contains(log.String(), "\n::error") || strings.Contains(text, "<i>") {
+		t.Errorf("a path is more than text:\n%s\n%s", log.String(), text)
+	}
+	p.Removed = make([]kvsync.Change, 0)
+	for i := range 20000 {
+		p.Retired = append(p.Retired, kvsync.RetiredFile{Path: fmt.Sprintf("/%030d", i)})
+		p.Guarded = append(p.Guarded, kvsync.Change{Path: fmt.Sprintf("/%030d", i)})
+	}
+	if b, err := planJSON(p); err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}

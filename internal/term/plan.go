@@ -69,11 +69,10 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s%s (%s), %s.", t.with(bold, "Plan:"),
 		Number(len(p.Added)), Number(len(p.Changed)), Number(len(p.Removed)), Number(p.Unchanged),
 		most, Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
-	if text := app.RetiredText(p, "deploy with --forget"); text != "" {
-		t.line("%s %s", t.with(bold, "Still reachable:"), Visible(text))
-	}
-	if text := app.GuardedText(p); text != "" {
-		t.line("%s %s", t.with(bold, "No longer reachable:"), Visible(text))
+	for _, text := range []string{app.RetiredText(p, "deploy with --forget"), app.GuardedText(p)} {
+		if text != "" {
+			t.line("%s %s", t.with(yellow, "Note:"), Visible(text))
+		}
 	}
 	if p.Ahead > 0 {
 		t.line("Uploaded ahead of this, and there: %s.", Count(p.Ahead, "file"))

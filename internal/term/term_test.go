@@ -119,6 +119,35 @@ func TestPlanOfPathnameLayout(t *testing.T) {
 	}
 }
 
+// A plan says which removed files stay readable and which do not, and a deploy says it
+// again at its end: nobody takes a removed file for gone.
+func TestPlanOfRemovedFiles(t *testing.T) {
+	p := &kvsync.Plan{
+		Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Removed: []kvsync.Change{{Path: "/a\x1b", Size: 1}, {Path: "/b", Size: 2}},
+		Retired: []kvsync.RetiredFile{{Path: "/a\x1b", Deployments: 4, Until: time.Date(2999, 12, 1, 17, 12, 0, 0, time.UTC)}},
+		Guarded: []kvsync.Change{{Path: "/b", Size: 2}},
+	}
+	want := `Plan: 0 to add, 0 to change, 2 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.
+Note: 1 file that this deployment does not have stays reachable for open tabs, until 4 more deployments are made and at least until 2999-12-01 17:12 UTC (to end that at once: deploy with --forget): /a\x1b
+Note: 1 file is not kept for open tabs, because the Worker's code decides or decided who may read it (retire in kv-sync.toml names what everyone may read): /b
+`
+	if got := planText(p, false); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at its end", got, want)
+	}
+	const end = "1 removed file can still be read at the old address (above). To end that: deploy with --forget\n"
+	var out bytes.Buffer
+	New(&out, &out, none).Result(&kvsync.Result{Deployment: "d", Switched: true, Plan: p}, app.Stats{}, "")
+	if !strings.HasSuffix(out.String(), end) {
+		t.Errorf("got %q, want %q at its end", out.String(), end)
+	}
+	out.Reset()
+	p.Removed = nil // it was removed before
+	New(&out, &out, none).Result(&kvsync.Result{Deployment: "d", Switched: true, Plan: p}, app.Stats{}, "")
+	if strings.Contains(out.String(), "--forget") {
+		t.Errorf("a deploy that removed nothing says %q", out.String())
+	}
+}
+
 func TestPlanWithoutChange(t *testing.T) {
 	got := planText(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, false)
 	if want := "tides from this folder\n\nNo change: this is what deployment d1 serves.\n"; got != want {
