@@ -163,7 +163,7 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 		p.say("%s adds %d, changes %d and removes %d of the live site's files (%d to upload)",
 			u.localRef, len(plan.Added), len(plan.Changed), len(plan.Removed), plan.Blobs)
 		if n := len(plan.Retired); n > 0 && len(plan.Removed) > 0 {
-			p.say("%d files that it does not have stay reachable for open tabs; kv-sync plan lists them, kv-sync deploy --forget ends that", n)
+			p.say("files that stay reachable for open tabs although it does not have them: %d; kv-sync plan names them, kv-sync deploy --forget ends that", n)
 		}
 	case errors.As(err, &refused), ctx.Err() != nil:
 		return p.blocked(ctx, u, err)
