@@ -46,10 +46,11 @@ func module(t *testing.T) *runner {
 	t.Helper()
 	top := t.TempDir()
 	for name, content := range map[string]string{
-		"go.mod":          "module example.org/m\n\ngo 1.26\n",
-		"p/p.go":          "package p\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / 2\n}\n",
-		"p/p_test.go":     "package p\n\nimport \"testing\"\n\nfunc TestSharp(t *testing.T) {\n\tif Half(-4) != 0 {\n\t\tt.Fail()\n\t}\n}\n\nfunc TestBlunt(t *testing.T) {\n\tHalf(-4)\n}\n",
-		"red/red_test.go": "package red\n\nimport \"testing\"\n\nfunc TestRed(t *testing.T) { t.Fail() }\n",
+		"go.mod":           "module example.org/m\n\ngo 1.26\n",
+		"p/p.go":           "package p\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / 2\n}\n",
+		"p/p_test.go":      "package p\n\nimport \"testing\"\n\nfunc TestSharp(t *testing.T) {\n\tif Half(-4) != 0 {\n\t\tt.Fail()\n\t}\n}\n\nfunc TestBlunt(t *testing.T) {\n\tHalf(-4)\n}\n",
+		"broken/b_test.go": "package broken\n\nfunc TestBroken(",
+		"red/red_test.go":  "package red\n\nimport \"testing\"\n\nfunc TestRed(t *testing.T) { t.Fail() }\n",
 	} {
 		file := filepath.Join(top, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -74,6 +75,7 @@ func TestRun(t *testing.T) {
 		{name: "no test fails", replacement: "false", test: "./p:TestBlunt", outcome: alive},
 		{name: "it does not compile", replacement: "n << ", test: "./p", err: "does not compile"},
 		{name: "no such test", replacement: "false", test: "./p:TestNowhere", err: "no such test"},
+		{name: "a test that cannot be built", replacement: "false", test: "./broken", err: "could not be run"},
 		{name: "red without it", replacement: "false", test: "./red", err: "fails without a mutation"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -62,6 +63,10 @@ func (r *runner) baseline(ctx context.Context, test string) error {
 	return err
 }
 
+// failedTest is in the output of a go test that ran and failed. One that could not
+// be built or started shows nothing about a guard.
+var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: |^panic: `)
+
 // test runs one entry of Tests, with file replaced by mutant.
 func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []byte) (passed bool, err error) {
 	var out []byte
@@ -82,6 +87,9 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 		out, err = r.typescript(ctx, test, file, mutant)
 	}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+		if strings.HasPrefix(test, "./") && !failedTest.Match(out) {
+			return false, fmt.Errorf("%s could not be run: %s", test, tail(out))
+		}
 		_ = os.WriteFile(filepath.Join(r.scratch, "last.log"), out, 0o600)
 		return false, nil
 	}
