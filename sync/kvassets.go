@@ -84,9 +84,6 @@ func decodeKVAssetsRecord(ref Ref, b []byte) (*kvAssetsRecord, error) {
 	for h := range slices.Chunk(b[len(encoded):], sha256.Size) {
 		r.hashes = append(r.hashes, Hash(h))
 	}
-	if len(r.hashes) != len(index) {
-		return nil, errDamaged
-	}
 	return r, nil
 }
 
