@@ -11,7 +11,7 @@ func FuzzWasmMemory(f *testing.F) {
 	}
 	f.Add([]byte(good))
 	f.Add([]byte(header + "\x0b\x80\x80\x80\x80\x80\x80"))
-	f.Add([]byte(header + "\x0b\x0a\x01\x00\x41\xff\xff\xff\xff\x07\x0b\x01x"))
+	f.Add([]byte(header + "\x0b\x0a\x01\x00\x41\x80\x80\xc0\x40\x0b\x01x")) // at 129 MiB
 	f.Add([]byte(header + "\x0b\x09\x02\x01\x01x\x02\x00\x23\x00\x0b\x00"))
 	f.Fuzz(func(t *testing.T, module []byte) {
 		if m := wasmMemory(module); len(m) > maxWasmMemory {
