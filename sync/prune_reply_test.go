@@ -1,0 +1,51 @@
+package kvsync
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// undeleting is a KV that accepts a bulk delete, does nothing, and names keys that
+// it was not asked for as those that are left.
+type undeleting struct {
+	memoryKV
+	others []string
+	sent   map[string]bool
+}
+
+func (kv undeleting) Store(string) Store { return kv }
+
+func (kv undeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
+	for _, name := range names {
+		kv.sent[name] = true
+	}
+	return append(kv.others, names...), nil
+}
+
+// Promises 4 and 9: whatever the reply to a delete names, only keys that prune
+// found without a root are ever sent; and it does not ask for ever.
+func TestPruneSendsItsOwnKeysAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kv := deployedTimes(t, 7)
+		others := undeleting{kv, []string{"project/shop2/b/theirs", "project/shop/current"}, map[string]bool{}}
+		pruned, err := shopLater(t, others, 100*time.Hour).Prune(t.Context(), false)
+		if err == nil || pruned.Deleted != 0 || len(others.sent) == 0 {
+			t.Fatalf("%+v, %v, sent %v", pruned, err, others.sent)
+		}
+		for _, name := range others.others {
+			if others.sent[name] {
+				t.Errorf("%s was to be deleted", name)
+			}
+		}
+		for _, name := range pruned.Keys {
+			if delete(others.sent, name); kv[name] == nil {
+				t.Errorf("%s is gone", name)
+			}
+		}
+		if len(others.sent) > 0 {
+			t.Errorf("beside its keys it sent %v", others.sent)
+		}
+	})
+}

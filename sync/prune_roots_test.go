@@ -1,0 +1,240 @@
+package kvsync_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// wantKept wants the prune stopped by the guard, and every key left.
+func (w *world) wantKept(e *kvsync.Engine, guard kvsync.Guard) {
+	w.t.Helper()
+	all := w.keys("blog/")
+	_, err := e.Prune(w.t.Context(), false)
+	if guard != "" {
+		wantGuard(w.t, err, guard)
+	} else if err == nil {
+		w.t.Error("prune went on")
+	}
+	if left := w.keys("blog/"); !slices.Equal(left, all) {
+		w.t.Errorf("%d keys are left of %d", len(left), len(all))
+	}
+}
+
+// Promise 4: while part of the traffic goes to another tool's version, it is not
+// known what that version reads.
+func TestPruneStopsOverASplitWithForeign(t *testing.T) {
+	t.Parallel()
+	w, _ := aged(t, 5)
+	foreign, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := w.activeVersion()
+	for _, percent := range []float64{10, 60} {
+		split := []kvsync.Share{{Version: ours, Percent: 100 - percent}, {Version: foreign, Percent: percent}}
+		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
+			t.Fatal(err)
+		}
+		w.wantKept(w.later(), kvsync.GuardForeign)
+	}
+}
+
+// behind is an account whose values lag behind its listings: these keys are
+// listed and cannot be read yet.
+type behind struct {
+	kvsync.Account
+	keys []string
+}
+
+func (b behind) Store(id string) kvsync.Store { return behindStore{b.Account.Store(id), b.keys} }
+
+type behindStore struct {
+	kvsync.Store
+	keys []string
+}
+
+func (b behindStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if slices.Contains(b.keys, key) {
+		return nil, fmt.Errorf("read %s: %w", key, kvsync.ErrNotFound)
+	}
+	return b.Store.Get(ctx, key)
+}
+
+// Promise 4: a manifest that is listed belongs to a deployment that went live,
+// whether or not KV shows its value yet.
+func TestPruneStopsOverAListedManifest(t *testing.T) {
+	t.Parallel()
+	w, _ := aged(t, 4)
+	acts, err := w.workers().Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.metaOf(acts[1].Versions[0].Version)
+	// Only the record names it: Cloudflare's list is shorter than what is retained.
+	w.config.Account = behind{short{w.account, 1}, []string{"blog/m/" + before.Manifest}}
+	w.wantKept(w.later(), "")
+}
+
+// Promise 4: the same holds for the chunk index of a large file.
+func TestPruneStopsOverAListedIndex(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Retain = 2
+	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("bz")})
+	w.mustDeploy(h[0])
+	index := "blog/b/" + w.manifest().Assets[0].Blob.String()
+	w.mustDeploy(h[1])
+	w.config.Account = behind{short{w.account, 1}, []string{index}}
+	w.wantKept(w.later(), kvsync.GuardUnread)
+
+	// One that is gone names no chunks, so nothing is known about them.
+	w.config.Account = w.account
+	w.drop(index)
+	w.wantKept(w.later(), kvsync.GuardUnread)
+}
+
+// Promise 4: a record that is not what its key says may name the wrong manifest.
+func TestPruneStopsOverAnotherRecord(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*kvsync.Record){
+		"a newer format":     func(r *kvsync.Record) { r.Format++ },
+		"another site":       func(r *kvsync.Record) { r.Site = "shop" },
+		"another deployment": func(r *kvsync.Record) { r.Deployment = "20260101-000000-00000000" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := aged(t, 3)
+			key := "blog/d/" + w.live().Deployment
+			b, err := w.store().Get(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r kvsync.Record
+			if err := json.Unmarshal(b, &r); err != nil {
+				t.Fatal(err)
+			}
+			change(&r)
+			if b, err = json.Marshal(r); err == nil {
+				err = w.store().Put(t.Context(), key, b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.wantKept(w.later(), "")
+		})
+	}
+}
+
+// Promise 4: a version that the API does not give now is not one of another tool,
+// which has no blobs.
+func TestPruneStopsOverAVersionThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w, _ := aged(t, 2)
+	acts, err := w.workers().Activations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The last records are of runs that died, so it is the activations that count.
+	w.neverLive(time.Hour)
+	w.neverLive(2 * time.Hour)
+	before := acts[1].Versions[0].Version
+	w.config.Account = w.connect(1)
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "workers.versions.get" && strings.HasSuffix(r.Path, before) {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+		}
+		return platform.Fault{}
+	})
+	w.wantKept(w.later(), "")
+}
+
+// neverLive writes the record of a run that died before its switch.
+func (w *world) neverLive(after time.Duration) {
+	w.t.Helper()
+	at := w.time().Add(after).UTC()
+	id := at.Format("20060102-150405") + "-00000000"
+	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) + "." + fmt.Sprintf("%016x", at.Unix()<<32)})
+	if err == nil {
+		err = w.store().Put(w.t.Context(), "blog/d/"+id, b)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Retention counts deployments: neither secret edits, which make versions of the
+// same deployment, nor rollbacks use it up.
+func TestRetentionCountsDeployments(t *testing.T) {
+	t.Parallel()
+	w, contents := aged(t, 2) // both are retained
+	for i := range 9 {
+		w.secretEdit("KEY", fmt.Sprint(i))
+	}
+	// The last records are of runs that died, so it is the activations that count.
+	w.neverLive(time.Hour)
+	w.neverLive(2 * time.Hour)
+	if _, err := w.later().Prune(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.later().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(contents[0])
+	if v, err := w.later().Verify(t.Context(), true); err != nil || !v.Whole() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// dated is an account whose activations, newest first, are of these ages.
+type dated struct {
+	kvsync.Account
+	now  time.Time
+	ages []time.Duration
+}
+
+func (d dated) Workers(name string) kvsync.Workers { return datedWorkers{d.Account.Workers(name), d} }
+
+type datedWorkers struct {
+	kvsync.Workers
+	dated
+}
+
+func (d datedWorkers) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+	acts, err := d.Workers.Activations(ctx)
+	for i := range min(len(acts), len(d.ages)) {
+		acts[i].Created = d.now.Add(-d.ages[i])
+	}
+	return acts, err
+}
+
+// A deployment is retained for the grace period after the next one followed,
+// however many there were and however long it was live.
+func TestRetentionWithinTheGracePeriod(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Retain = 1
+	h := history(one, two, three, one)
+	var ids []string
+	for _, src := range h {
+		ids = append(ids, w.mustDeploy(src).Deployment)
+	}
+	const day = 24 * time.Hour
+	w.config.Account = dated{w.account, w.time(), []time.Duration{time.Hour, 2 * time.Hour, 10 * day, 20 * day}}
+	past, err := w.engine().History(t.Context())
+	if err != nil || len(past) != 4 {
+		t.Fatalf("%+v, %v", past, err)
+	}
+	for i, retained := range []bool{true, true, true, false} { // the third was live until two hours ago
+		if past[i].ID != ids[3-i] || past[i].Retained != retained {
+			t.Errorf("deployment %d: retained is %v", i, past[i].Retained)
+		}
+	}
+}
