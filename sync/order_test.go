@@ -42,9 +42,10 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 		mine, other int
 		want        files
 		guard       kvsync.Guard
+		activations int
 	}{
-		"by an older commit": {mine: 2, other: 1, want: three},
-		"by a newer commit":  {mine: 1, other: 2, want: three, guard: kvsync.GuardOlder},
+		"by an older commit": {mine: 2, other: 1, want: three, activations: 3},
+		"by a newer commit":  {mine: 1, other: 2, want: three, guard: kvsync.GuardOlder, activations: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
@@ -67,6 +68,10 @@ func TestOvertakenBeforeTheSwitch(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.wantSite(tc.want)
+			// Nothing was live in between that had to be undone.
+			if acts, err := w.workers().Activations(t.Context()); err != nil || len(acts) != tc.activations {
+				t.Errorf("%d activations, %v; want %d", len(acts), err, tc.activations)
+			}
 		})
 	}
 }
@@ -159,8 +164,8 @@ func TestRollbackTo(t *testing.T) {
 		}
 		w.wantSite(one)
 		// Going forward again to the commit that was left lifts the hold.
-		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[2].Deployment}); err != nil {
-			t.Fatal(err)
+		if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[2].Deployment}); err != nil || res.Hold != "" {
+			t.Fatalf("%+v, %v", res, err)
 		}
 		w.wantSite(three)
 	}

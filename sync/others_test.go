@@ -322,7 +322,8 @@ func TestSplitNoChange(t *testing.T) {
 	}
 }
 
-// A foreign version is foreign with the smaller share too.
+// A foreign version is foreign with the smaller share too, in whatever order the
+// API names them.
 func TestSplitWithForeign(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
@@ -331,11 +332,17 @@ func TestSplitWithForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: a.Version, Percent: 60}, {Version: id, Percent: 40}}, "split", true); err != nil {
-		t.Fatal(err)
+	for _, foreignFirst := range []bool{false, true} {
+		split := []kvsync.Share{{Version: a.Version, Percent: 60}, {Version: id, Percent: 40}}
+		if foreignFirst {
+			slices.Reverse(split)
+		}
+		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
+			t.Fatal(err)
+		}
+		_, err = w.deploy(h[1], kvsync.Options{})
+		wantGuard(t, err, kvsync.GuardForeign)
 	}
-	_, err = w.deploy(h[1], kvsync.Options{})
-	wantGuard(t, err, kvsync.GuardForeign)
 }
 
 // Another tool's upload that keeps variables carries KV_SYNC on, and is foreign all the same.

@@ -477,6 +477,10 @@ func TestHoldWantsItsOwnFlag(t *testing.T) {
 	stranger := &memory{files: three, commit: commitID(99), order: h[0].order}
 	_, err = w.deploy(stranger, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardOrder)
+	// Nor does it help that it is newer than what is live.
+	stranger.order = []string{h[0].commit, stranger.commit}
+	_, err = w.deploy(stranger, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOrder)
 	w.wantSite(one)
 }
 
