@@ -3,7 +3,9 @@ package kvsync
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,5 +98,58 @@ func TestPlanCountsChunks(t *testing.T) {
 		if got := (Asset{Size: size}).blobs(); got != want {
 			t.Errorf("%d bytes take %d blobs, want %d", size, got, want)
 		}
+	}
+}
+
+// stepping is a file of four chunks. What follows the first is read when the
+// first is on its way.
+type stepping struct {
+	io.Reader
+	read    int64
+	sending <-chan struct{}
+	end     chan<- struct{}
+}
+
+func (s *stepping) Read(p []byte) (int, error) {
+	if s.read >= chunkSize {
+		<-s.sending
+	}
+	n, err := s.Reader.Read(p)
+	if s.read += int64(n); errors.Is(err, io.EOF) {
+		close(s.end)
+	}
+	return n, err
+}
+
+func (s *stepping) Close() error { return nil }
+
+// patient is a store that looks at what it is given once the file is read.
+type patient struct {
+	*gauge
+	sending func()
+	end     <-chan struct{}
+}
+
+func (s *patient) Put(ctx context.Context, key string, value []byte) error {
+	s.sending()
+	<-s.end
+	return s.gauge.Put(ctx, key, value)
+}
+
+// The bytes of a chunk stay as they are until it is confirmed, however much of
+// the file is read meanwhile.
+func TestChunkIsKeptUntilTheAnswer(t *testing.T) {
+	sending, end := make(chan struct{}), make(chan struct{})
+	it := items(4 * chunkSize)[0]
+	whole := it.open
+	it.open = func() (io.ReadCloser, error) {
+		f, err := whole()
+		return &stepping{Reader: f, sending: sending, end: end}, err
+	}
+	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
+	e := &Engine{Config: Config{Parallel: 8, Memory: 5 * chunkSize, Budget: NewBudget(), Progress: func(Progress) {}}}
+	store := &patient{g, sync.OnceFunc(func() { close(sending) }), end}
+	if err := e.upload(t.Context(), store, []*item{it}, nil); err != nil || len(g.keys) != 5 {
+		t.Errorf("%d keys, %v", len(g.keys), err)
 	}
 }

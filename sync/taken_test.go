@@ -1,0 +1,38 @@
+package kvsync_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// The manifest is a module of the version: no other one may have its name.
+func TestModuleNameTaken(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	mine := script
+	mine.Modules = append(slices.Clone(script.Modules), kvsync.Module{Name: kvsync.ModuleManifest, Type: "application/octet-stream", Content: []byte("theirs")})
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "rename that module") {
+		t.Errorf("got %v", err)
+	}
+	if w.live() != nil {
+		t.Error("something went live")
+	}
+}
+
+// A site has an overlay with its companion's code, and neither without the other.
+func TestOverlayWantsItsCompanion(t *testing.T) {
+	t.Parallel()
+	for overlay, worker := range map[bool]kvsync.Worker{true: script, false: overlaid(script)} {
+		w := start(t)
+		w.config.Serving.Overlay = overlay
+		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "companion") {
+			t.Errorf("overlay %v: %v", overlay, err)
+		}
+		if w.live() != nil {
+			t.Errorf("overlay %v: something went live", overlay)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package kvsync_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Promise 7: a listing that lags behind is no reason to refuse a rollback, and
+// one that KV does not answer is no reason to go on.
+func TestRollbackAsksForWhatTheListingLacks(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	w.mustDeploy(h[1])
+	w.config.Account = blindAccount{w.connect(1)} // lists nothing
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind == "kv.values.get" && strings.Contains(r.Path, "%2Fb%2F") {
+			return platform.Fault{Kind: platform.FaultStatus, Status: 403}
+		}
+		return platform.Fault{}
+	})
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err == nil {
+		t.Errorf("whether the blobs are there was not known: %+v", res)
+	}
+	w.p.Server.SetFault(nil)
+	w.wantSite(two)
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(one)
+}
+
+// What is not retained any more may be missing, and is named.
+func TestVerifyIsWholeWithoutWhatIsNotRetained(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	w.config.Retain = 1
+	h := history(one, two)
+	w.mustDeploy(h[0])
+	gone := w.manifest().Assets[slices.IndexFunc(w.manifest().Assets, func(a kvsync.Asset) bool { return a.Path == "/index.html" })]
+	w.mustDeploy(h[1])
+	w.drop("blog/b/" + gone.Blob.String())
+	for passed, whole := range map[time.Duration]bool{0: false, 100 * time.Hour: true} {
+		v, err := w.in(passed).Verify(t.Context(), false)
+		if err != nil || v.Whole() != whole || len(v.Deployments) != 2 || !slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) {
+			t.Errorf("after %s: %+v, %v", passed, v, err)
+		}
+	}
+}
+
+// endless reads for ever, as a pipe may; to spare the test it gives up at last.
+type endless struct{ read *int64 }
+
+func (e endless) Read(p []byte) (int, error) {
+	if *e.read += int64(len(p)); *e.read > 64<<20 {
+		return 0, errors.New("nobody stopped reading")
+	}
+	return len(p), nil
+}
+
+// opening is a source whose files give other bytes than were listed.
+type opening struct {
+	*memory
+	open func() io.Reader
+}
+
+func (s *opening) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+	l, err := s.memory.Files(ctx, base)
+	for i := range l.Files {
+		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(s.open()), nil }
+	}
+	return l, err
+}
+
+// A file whose hash is not known beforehand is held to its size, so half of one
+// does not go live, and one that grows takes no memory.
+func TestUnhashedFileThatChanges(t *testing.T) {
+	t.Parallel()
+	var read int64
+	for name, open := range map[string]func() io.Reader{
+		"shrinks": func() io.Reader { return strings.NewReader("hal") },
+		"grows":   func() io.Reader { return endless{&read} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			src := &opening{&memory{files: files{"/index.html": "whole"}}, open}
+			if _, err := w.engine().Deploy(t.Context(), src, script, kvsync.Options{}); !errors.Is(err, kvsync.ErrChanged) {
+				t.Errorf("it says %v", err)
+			}
+			if w.live() != nil {
+				t.Error("it is live")
+			}
+		})
+	}
+	if read > 1<<20 {
+		t.Errorf("%d bytes were read of a file that had five", read)
+	}
+}
+
+// Promise 11: a manifest of the cache is believed if it is the live one, to the
+// byte: what another one names may be gone.
+func TestCachedManifestIsHashed(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	h := history(files{"/a": "1", "/b": "b"}, files{"/a": "2", "/b": "b"}, files{"/a": "1", "/b": "b", "/c": "c"})
+	w.mustDeploy(h[0])
+	stale, err := w.store().Get(t.Context(), "blog/m/"+w.live().Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := w.manifest().Assets[0].Blob
+	w.mustDeploy(h[1])
+	w.config.Cache = &cache{m: map[string][]byte{w.live().Manifest: stale}}
+	w.mustDeploy(h[2])
+	w.wantSite(h[2].files)
+	if w.manifest().Assets[0].Blob == old {
+		t.Error("a blob was carried over that nothing live named")
+	}
+}
