@@ -1,0 +1,144 @@
+package boundary
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// errSwapped is a path that changed while it was opened.
+var errSwapped = errors.New("it was replaced while it was being opened")
+
+// Open opens a regular file. What it returns is the file that was checked: every
+// folder on the way is opened from the one above, and has to be a folder there and
+// no symlink, so a path that is replaced meanwhile leads nowhere else. It never
+// waits for the writer of a FIFO, and opens no device.
+func (b *Boundary) Open(path string) (*os.File, error) {
+	base, rel, err := b.locate(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	f, err := openBelow(base, rel)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
+	}
+	return f, nil
+}
+
+// pathless takes off the part of the path that the last step of several was about.
+func pathless(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func openBelow(base, rel string) (*os.File, error) {
+	if rel == "." { // a file that a person named
+		base, rel = filepath.Dir(base), filepath.Base(base)
+	}
+	at, err := os.OpenRoot(base)
+	if err != nil {
+		return nil, err
+	}
+	names := strings.Split(rel, string(filepath.Separator))
+	for _, name := range names[:len(names)-1] {
+		below, err := enter(at, name)
+		_ = at.Close() // only read
+		if err != nil {
+			return nil, err
+		}
+		at = below
+	}
+	defer at.Close() //nolint:errcheck // only read
+	return openIn(at, names[len(names)-1])
+}
+
+// enter opens a folder of a folder.
+func enter(at *os.Root, name string) (*os.Root, error) {
+	below, err := at.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := below.Stat(".")
+	if err == nil {
+		err = same(at, name, opened)
+	}
+	if err != nil {
+		_ = below.Close() // only read
+		return nil, err
+	}
+	return below, nil
+}
+
+// openIn opens a regular file of a folder. It looks before it opens, for opening a
+// device may do something.
+func openIn(at *os.Root, name string) (*os.File, error) {
+	info, err := at.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, ErrIrregular
+	}
+	f, err := at.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := f.Stat()
+	if err == nil && !opened.Mode().IsRegular() {
+		err = errSwapped
+	}
+	if err == nil {
+		err = same(at, name, opened)
+	}
+	if err != nil {
+		_ = f.Close() // only read
+		return nil, err
+	}
+	return f, nil
+}
+
+// same is an error unless what was opened is what has the name in a folder itself,
+// and not through a symlink.
+func same(at *os.Root, name string, opened fs.FileInfo) error {
+	info, err := at.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, opened) {
+		return errSwapped
+	}
+	return nil
+}
+
+// ReadFile reads a regular file of at most limit bytes.
+func (b *Boundary) ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := b.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: pathless(err)}
+	}
+	return data, nil
+}
+
+// Stat describes what a path leads to.
+func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
+	base, rel, err := b.locate(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return os.Lstat(filepath.Join(base, rel))
+}
