@@ -8,12 +8,12 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,6 +22,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/worker"
 )
@@ -92,12 +93,9 @@ type Options struct {
 	// so also where it is not there, or the code is refused. It is called from several
 	// goroutines, and again for the same file.
 	Read func(path string)
-	// Within, if set, is the folder that no file is read from outside of, by no
-	// import and through no symlink: for code that is not trusted with this machine.
-	Within string
-	// Hidden, if set, is a folder that no file is read from though it lies in Within:
-	// git's own, which is the project itself where that is a bare repository.
-	Hidden string
+	// Boundary is where files may be read from the disk, whatever imports, symlinks
+	// and tsconfig.json say; nil is CommitRoot, or Root, and all that is below.
+	Boundary *boundary.Boundary
 }
 
 // project is what one run works on: the options, made whole, and the commit.
@@ -163,7 +161,12 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 		return nil, fmt.Errorf("bundle: find the project %s: %w", o.Root, err)
 	}
 	o.Root = root
-	if o.committed, err = newCommitted(options, root); err != nil {
+	if o.Boundary == nil {
+		if o.Boundary, err = boundary.New(cmp.Or(o.CommitRoot, root)); err != nil {
+			return nil, fmt.Errorf("bundle: find the project %s: %w", options.Root, err)
+		}
+	}
+	if o.committed, err = newCommitted(options, root, o.Boundary); err != nil {
 		return nil, err
 	}
 	if err := checkMain(o); err != nil {
@@ -171,6 +174,9 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 	}
 	if file := o.tsconfig(); file != "" {
 		o.reads(file)
+		if err := newSettings(o).checkExtends(file, nil); o.Tsconfig != "" && err != nil {
+			return nil, refuse(o.displayMain(), err.Error(), fixOf(err))
+		}
 	}
 	rules, err := effectiveRules(o.Rules)
 	if err != nil {
@@ -287,31 +293,9 @@ func checkMain(o *project) error {
 			return refuse(o.displayMain(), "the Worker's main file is not there",
 				`correct "main"; if a build makes the file, run the build first: kv-sync runs none`)
 		}
-		return refuse(o.displayMain(), "the Worker's main file cannot be read: "+reason(err), `"main" must name a file`)
+		return refuse(o.displayMain(), "the Worker's main file cannot be read: "+reason(err), `name a file of the project as "main"`)
 	}
 	return nil
-}
-
-// read returns a file of the project, bounded by what a Worker may weigh.
-func (o *project) read(file string) ([]byte, error) {
-	o.reads(file)
-	if b, ok, err := o.committed.read(file); ok || err != nil {
-		return b, err
-	}
-	if !o.within(file) {
-		return nil, errOutside
-	}
-	st, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !st.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
-	}
-	if st.Size() > maxBytes {
-		return nil, fmt.Errorf("it has %d MiB, more than a whole Worker may have", st.Size()>>20)
-	}
-	return os.ReadFile(file)
 }
 
 // reads tells whoever wants to know that a file, or what is in a folder, decides what
@@ -320,24 +304,6 @@ func (o *project) reads(path string) {
 	if o.Read != nil {
 		o.Read(path)
 	}
-}
-
-// exists reports whether a file is there, in the commit or on the disk.
-func (o *project) exists(file string) bool {
-	if o.committed.has(file) {
-		return true
-	}
-	st, err := os.Stat(file)
-	return err == nil && st.Mode().IsRegular() && o.within(file)
-}
-
-// reason is an error's text without the absolute path that os puts before it.
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
 }
 
 // build runs esbuild.
@@ -380,8 +346,11 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 		MinifyIdentifiers: o.Minify,
 		MinifySyntax:      o.Minify,
 	}
-	if o.Tsconfig != "" {
+	switch {
+	case o.Tsconfig != "":
 		options.Tsconfig = o.tsconfig()
+	case c.settings.none:
+		options.TsconfigRaw = "{}"
 	}
 	esbuild, cerr := api.Context(options)
 	if cerr != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 )
 
@@ -40,6 +41,15 @@ func project(t *testing.T, files map[string]string) string {
 		}
 	}
 	return root
+}
+
+func boundaryAt(t *testing.T, top string) *boundary.Boundary {
+	t.Helper()
+	b, err := boundary.New(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func mustBundle(t *testing.T, o bundle.Options) *bundle.Result {
@@ -158,7 +168,7 @@ func TestSameBytesAnywhere(t *testing.T) {
 	var first *bundle.Result
 	for range 2 {
 		root := project(t, files)
-		r := mustBundle(t, bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true})
+		r := mustBundle(t, bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true, Boundary: boundaryAt(t, root)})
 		for _, m := range r.Modules {
 			if strings.Contains(string(m.Content), filepath.Base(filepath.Dir(root))) {
 				t.Errorf("%s holds the absolute path", m.Name)
@@ -193,9 +203,9 @@ func TestRefusals(t *testing.T) {
 				`index.ts:7: Could not resolve "required"; run npm ci`,
 			},
 		},
-		"beside": { // esbuild's own advice is better here
+		"beside": {
 			files: map[string]string{"index.ts": "import \"other.ts\";\nexport default {}", "other.ts": ""},
-			want:  []string{`index.ts:1: Could not resolve "other.ts"; Use the relative path "./other.ts"`},
+			want:  []string{`index.ts:1: Could not resolve "other.ts"; run npm ci before the deploy; npm install other.ts, if package.json does not have it yet; write "./other.ts" if a file beside is meant`},
 		},
 		"node without the flag": {
 			files:   map[string]string{"index.ts": "\nimport fs from \"node:fs\";\nexport default { fs }"},
@@ -208,7 +218,7 @@ func TestRefusals(t *testing.T) {
 			want:    []string{`index.ts:1: "fs" is a module of node`, `Take "no_nodejs_compat" out`},
 		},
 		"no main":        {options: bundle.Options{Main: "dist/worker.js"}, want: []string{`dist/worker.js: the Worker's main file is not there`, "kv-sync runs none"}},
-		"main a folder":  {files: map[string]string{"index.ts/x": ""}, want: []string{`index.ts: the Worker's main file cannot be read: it is no regular file`}},
+		"main a folder":  {files: map[string]string{"index.ts/x": ""}, want: []string{`index.ts: the Worker's main file cannot be read: it is not a regular file`}},
 		"python":         {files: map[string]string{"main.py": ""}, options: bundle.Options{Main: "main.py"}, want: []string{"Python"}},
 		"service worker": {files: map[string]string{"index.ts": `addEventListener("fetch", () => {})`}, want: []string{"index.ts: the Worker exports nothing"}},
 		"style sheet":    {files: map[string]string{"index.ts": `import "./a.css"; export default {}`, "a.css": "p{}"}, want: []string{"index.css", "as text"}},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -23,17 +24,18 @@ type committed struct {
 	files   fs.FS
 	root    string // the folder on the disk that the names of files begin at
 	project string // what messages name files relative to
+	disk    *boundary.Boundary
 
 	mu      sync.Mutex
 	missing map[string]bool // were read from the disk, because the commit has them not
 	differ  map[string]bool // were read from the commit, and the disk has them otherwise
 }
 
-func newCommitted(o Options, project string) (*committed, error) {
+func newCommitted(o Options, project string, disk *boundary.Boundary) (*committed, error) {
 	if o.Commit == nil {
 		return nil, nil
 	}
-	c := &committed{files: o.Commit, root: project, project: project, missing: map[string]bool{}, differ: map[string]bool{}}
+	c := &committed{files: o.Commit, root: project, project: project, disk: disk, missing: map[string]bool{}, differ: map[string]bool{}}
 	if o.CommitRoot != "" {
 		var err error
 		if c.root, err = realfolder(o.CommitRoot); err != nil {
@@ -70,7 +72,7 @@ func (c *committed) read(file string) (content []byte, ok bool, err error) {
 	if err != nil {
 		return nil, true, fmt.Errorf("read it from the commit: %w", err)
 	}
-	if onDisk, err := os.ReadFile(file); err == nil && !sameText(content, onDisk) {
+	if onDisk, err := c.disk.ReadFile(file, maxBytes); err == nil && !sameText(content, onDisk) {
 		c.note(c.differ, file)
 	}
 	return content, true, nil
@@ -139,7 +141,7 @@ func (c *committed) report(r *Result, tsconfig string) {
 	}
 	if name, ok := c.name(tsconfig); ok {
 		want, err := fs.ReadFile(c.files, name)
-		have, missing := os.ReadFile(tsconfig)
+		have, missing := c.disk.ReadFile(tsconfig, maxBytes)
 		if err == nil && (missing != nil || !sameText(want, have)) {
 			r.Notices = append(r.Notices, kvsync.Problem{Path: display(c.project, tsconfig),
 				Reason: "it is read from the work tree, where it is not what the commit has", Fix: "check the commit out if the difference matters"})
@@ -169,7 +171,7 @@ func (o *project) tsconfig() string {
 }
 
 // commit resolves relative imports in the commit, for a file of it need not be
-// on the disk, and loads what it has.
+// on the disk.
 func (c *collector) commit(b api.PluginBuild) {
 	o := c.options
 	b.OnResolve(api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -185,14 +187,6 @@ func (c *collector) commit(b api.PluginBuild) {
 			return api.OnResolveResult{Path: o.Main, Namespace: "file"}, nil
 		}
 		return api.OnResolveResult{}, nil
-	})
-	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-		src, ok, err := o.committed.read(args.Path)
-		if err != nil || !ok {
-			return api.OnLoadResult{}, err
-		}
-		contents := string(src)
-		return api.OnLoadResult{Contents: &contents, Loader: api.LoaderDefault, ResolveDir: onDisk(filepath.Dir(args.Path))}, nil
 	})
 }
 

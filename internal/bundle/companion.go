@@ -6,6 +6,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/worker"
 )
@@ -26,7 +27,11 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	o := &project{Options: Options{Root: root, Library: library}}
+	inside, err := boundary.New(root)
+	if err != nil {
+		return nil, err
+	}
+	o := &project{Options: Options{Root: root, Library: library, Boundary: inside}}
 	module, err := o.buildOurs(companionMain, api.BuildOptions{EntryPoints: []string{companionModule}, Outfile: companionMain})
 	if err != nil {
 		return nil, err

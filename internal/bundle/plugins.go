@@ -51,42 +51,30 @@ var library = map[string]string{
 // collector gathers what esbuild's plugins find. esbuild calls them from many
 // goroutines.
 type collector struct {
-	options *project
-	rules   []rule
+	options  *project
+	rules    []rule
+	settings *settings
 
 	mu      sync.Mutex
 	modules map[string]kvsync.Module
 }
 
 func newCollector(o *project, rules []rule) *collector {
-	return &collector{options: o, rules: rules, modules: map[string]kvsync.Module{}}
+	return &collector{options: o, rules: rules, settings: newSettings(o), modules: map[string]kvsync.Module{}}
 }
 
 // plugins lists the plugins in the order in which they are asked.
 func (c *collector) plugins() []api.Plugin {
 	list := []api.Plugin{
+		{Name: "settings", Setup: c.guard},
 		{Name: "kv-sync", Setup: c.ours},
 		{Name: "runtime", Setup: c.runtime},
 		{Name: "modules", Setup: c.separate},
 	}
-	if c.options.Read != nil {
-		list = append(list, api.Plugin{Name: "read", Setup: c.tell})
-	}
 	if c.options.Commit != nil {
 		list = append(list, api.Plugin{Name: "commit", Setup: c.commit})
 	}
-	if c.options.Within != "" { // it loads what no other plugin does, which is what lies on the disk
-		list = append(list, api.Plugin{Name: "within", Setup: c.confine})
-	}
-	return list
-}
-
-// tell tells of the files that esbuild loads, and leaves the loading to others.
-func (c *collector) tell(b api.PluginBuild) {
-	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-		c.options.reads(args.Path)
-		return api.OnLoadResult{}, nil
-	})
+	return append(list, api.Plugin{Name: "load", Setup: c.load})
 }
 
 // failed is an import that cannot be resolved, with what to do about it.
@@ -171,7 +159,7 @@ func (c *collector) separate(b api.PluginBuild) {
 		}
 		content, err := c.options.read(file)
 		if err != nil {
-			return failed(fmt.Sprintf("%s cannot be read: %s", c.options.display(file), reason(err)), "Correct the import."), nil
+			return failed(fmt.Sprintf("%s cannot be bundled: %s", c.options.display(file), reason(err)), fixOf(err)), nil
 		}
 		m := c.add(path.Base(filepath.ToSlash(file)), contentTypes[r.Type], content)
 		return api.OnResolveResult{Path: "./" + m.Name, External: true}, nil

@@ -66,5 +66,9 @@ func findImport(name string) string {
 	default:
 		name = pkg[0]
 	}
-	return fmt.Sprintf("run npm ci before the deploy; npm install %s, if package.json does not have it yet", name)
+	fix := fmt.Sprintf("run npm ci before the deploy; npm install %s, if package.json does not have it yet", name)
+	if isCode(name) {
+		fix += fmt.Sprintf("; write %q if a file beside is meant", "./"+name)
+	}
+	return fix
 }

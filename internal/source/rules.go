@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -68,27 +69,6 @@ func published(assets, git *scope, rel string, isDir bool) bool {
 	return !hidden(name) && git.says(rel, isDir) != exclude
 }
 
-// secret reports whether a file of this name holds credentials. Such files are
-// hidden; one that a pattern lets in is refused.
-func secret(name string) bool {
-	name = strings.ToLower(name)
-	switch name {
-	case ".npmrc", ".netrc", ".pypirc", ".git-credentials", ".htpasswd":
-		return true
-	}
-	return strings.HasPrefix(name, ".env") || strings.HasPrefix(name, ".dev.vars")
-}
-
-// privateKey reports whether ssh-keygen gives private keys this name. Nothing
-// else is called so, and such a file is refused whatever it holds.
-func privateKey(name string) bool {
-	switch strings.ToLower(name) {
-	case "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk":
-		return true
-	}
-	return false
-}
-
 // problem is why a path is refused and the way out; the zero problem is none.
 type problem struct{ reason, fix string }
 
@@ -116,10 +96,10 @@ func checkName(name string) problem {
 // tell.
 func checkFile(rel, pathname string, size int64, hasAssetsIgnore bool) problem {
 	switch {
-	case secret(path.Base(rel)):
-		return problem{"the file holds secrets, and a pattern lets it in", "remove the pattern that begins with \"!\""}
-	case privateKey(path.Base(rel)):
+	case boundary.PrivateKey(path.Base(rel)):
 		return holdsKey
+	case boundary.Credentials(path.Base(rel)):
+		return problem{"the file holds secrets, and a pattern lets it in", "remove the pattern that begins with \"!\""}
 	case (rel == "_worker.js" || strings.HasPrefix(rel, "_worker.js/")) && !hasAssetsIgnore:
 		return problem{"_worker.js is server code of Cloudflare Pages, which would become public",
 			"name it in " + assetsIgnoreName + ", or have that file without it to publish it"}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"path"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
 // Reasons to refuse a symlink.
@@ -64,7 +66,7 @@ func (w *commitWalk) look(ctx context.Context, rel string) (treeEntry, problem, 
 		switch {
 		case entry.id == "" || more && !isDir || entry.kind() == modeGitlink:
 			return entry, linkDangles, nil
-		case !published(patterns, nil, at+name, isDir) || secret(name):
+		case !published(patterns, nil, at+name, isDir) || boundary.Credentials(name):
 			return entry, linkToHidden, nil
 		case !more && isDir:
 			return entry, linkToDir, nil

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -258,7 +259,7 @@ func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
 		w.refuse(rel, linkToDir)
 	case !info.Mode().IsRegular():
 		w.refuse(rel, problem{"the symlink leads to no regular file", ignoreIt})
-	case !walked || !published(s.assets, s.git, at, false) || secret(name):
+	case !walked || !published(s.assets, s.git, at, false) || boundary.Credentials(name):
 		w.refuse(rel, linkToHidden)
 	default:
 		w.found = append(w.found, found{rel: rel, open: at, stamp: stampOf(info), mtime: info.ModTime()})

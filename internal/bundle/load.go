@@ -1,0 +1,115 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+)
+
+// errCredentials is a file that a Worker must not carry.
+var errCredentials = errors.New("a file of this name holds credentials, and everybody who can read the Worker's code could read them")
+
+// read returns a file of the project: of the commit, or inside the boundary.
+func (o *project) read(file string) ([]byte, error) {
+	o.reads(file)
+	if !isCode(file) && (boundary.Credentials(filepath.Base(file))) {
+		return nil, errCredentials
+	}
+	if b, ok, err := o.committed.read(file); ok || err != nil {
+		return b, err
+	}
+	return o.Boundary.ReadFile(file, maxBytes)
+}
+
+// isCode reports whether a file's name is that of JavaScript or TypeScript.
+func isCode(file string) bool {
+	switch path.Ext(filepath.ToSlash(file)) {
+	case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx":
+		return true
+	}
+	return false
+}
+
+// fixOf says what to do about a file that cannot be read.
+func fixOf(err error) string {
+	outside := (*boundary.Error)(nil)
+	switch {
+	case errors.As(err, &outside) && outside.Git, errors.Is(err, errCredentials):
+		return "take the import out; give the Worker what is secret as a secret (wrangler secret put)"
+	case errors.As(err, &outside) && strings.Contains(filepath.ToSlash(outside.Path), "/node_modules/"):
+		return "install the packages inside of " + outside.Top + ", and link none from elsewhere"
+	case errors.As(err, &outside):
+		return "copy the file into " + outside.Top + ", if it is meant to be part of the Worker"
+	case errors.Is(err, boundary.ErrIrregular):
+		return "put a file there, or take the import out"
+	}
+	return "correct the import"
+}
+
+// load reads every file that esbuild bundles and adds the error where one may not be
+// read; esbuild says which line of which file imports it. esbuild itself reads none,
+// so what was checked is what is bundled.
+func (c *collector) load(b api.PluginBuild) {
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		o := c.options
+		loader, problem := loaderOf(args.With)
+		if problem != "" {
+			return api.OnLoadResult{Errors: []api.Message{{Text: problem}}}, nil
+		}
+		src, err := o.read(args.Path)
+		if err != nil {
+			return api.OnLoadResult{Errors: []api.Message{{
+				Text:  fmt.Sprintf("%s cannot be bundled: %s", o.display(args.Path), reason(err)),
+				Notes: []api.Note{{Text: fixOf(err)}},
+			}}}, nil
+		}
+		contents := string(src)
+		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: onDisk(filepath.Dir(args.Path))}, nil
+	})
+}
+
+// loaderOf is what import attributes say of a file, as esbuild understands them.
+func loaderOf(with map[string]string) (loader api.Loader, problem string) {
+	loader = api.LoaderDefault
+	for name, value := range with {
+		switch {
+		case name != "type":
+			return 0, fmt.Sprintf("Importing with the %q attribute is not supported", name)
+		case value == "json":
+			loader = api.LoaderJSON
+		case value == "text":
+			loader = api.LoaderText
+		case value == "bytes":
+			loader = api.LoaderBinary
+		default:
+			return 0, fmt.Sprintf("Importing with a type attribute of %q is not supported", value)
+		}
+	}
+	return loader, ""
+}
+
+// exists reports whether a file is there and may be read, in the commit or on the
+// disk.
+func (o *project) exists(file string) bool {
+	if o.committed.has(file) {
+		return true
+	}
+	st, err := o.Boundary.Stat(file)
+	return err == nil && st.Mode().IsRegular()
+}
+
+// reason is an error's text without the absolute path that os puts before it.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
