@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -57,7 +58,11 @@ func (l *loader) completeBare() {
 // work of the Rust kv-sync in this folder: by the layout in kv-sync.toml, or
 // because a Rust Worker lies here, or its index.
 func MeansBare(root string) bool {
-	l := &loader{root: root, repository: root, files: files{root: root}, s: &Settings{origins: map[string]origin{}}}
+	inside, err := boundary.New(root)
+	if err != nil {
+		return false
+	}
+	l := &loader{root: root, boundary: inside, files: files{root: root, disk: inside}, s: &Settings{origins: map[string]origin{}}}
 	if layout, ok := l.projectFile(filepath.Join(root, ProjectFile))["layout"]; ok {
 		return layout.text == kvsync.LayoutKVAssets
 	}

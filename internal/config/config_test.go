@@ -61,7 +61,7 @@ func TestNoConfiguration(t *testing.T) {
 	}
 	want.Worker.CompatibilityDate = DefaultCompatibilityDate
 	want.Code.Root, want.Code.CompatibilityDate = root, DefaultCompatibilityDate
-	if d := cmp.Diff(want, s, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "origins" }, cmp.Ignore())); d != "" {
+	if d := cmp.Diff(want, s, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "origins" || p.String() == "Code.Boundary" }, cmp.Ignore())); d != "" {
 		t.Errorf("settings (-want +got):\n%s", d)
 	}
 	// There is no kv-sync.toml, so nothing can be said of "this file".
@@ -180,10 +180,10 @@ func TestRefused(t *testing.T) {
 				"vars is a number, not an object; write names and values in braces: { … }", "main is a boolean, not a string; put it in quotes"}},
 		{"API address in a file", map[string]string{"kv-sync.toml": "api-base-url = \"https://evil.example\""}, nil, []string{"kv-sync.toml:1: api-base-url may not stand in a file"}},
 		{"token in a file", map[string]string{"kv-sync.toml": "api-token = \"x\""}, nil, []string{"api-token may not stand in a file"}},
-		{"directory outside", map[string]string{"kv-sync.toml": "directory = \"../other\""}, nil, []string{"kv-sync.toml:1: directory leaves the repository"}},
-		{"config outside", map[string]string{"kv-sync.toml": "\nconfig = \"../wrangler.toml\""}, nil, []string{"kv-sync.toml:2: config leaves the repository"}},
-		{"main outside", map[string]string{"wrangler.toml": "main = \"/etc/passwd\""}, nil, []string{"wrangler.toml:1: worker leaves the repository"}},
-		{"assets outside", map[string]string{"wrangler.toml": "[assets]\ndirectory = \"../x\""}, nil, []string{"wrangler.toml:2: directory leaves the repository"}},
+		{"directory outside", map[string]string{"kv-sync.toml": "directory = \"../other\""}, nil, []string{"kv-sync.toml:1: directory may not be used: it is outside of"}},
+		{"config outside", map[string]string{"kv-sync.toml": "\nconfig = \"../wrangler.toml\""}, nil, []string{"kv-sync.toml:2: config may not be used: it is outside of"}},
+		{"main outside", map[string]string{"wrangler.toml": "main = \"/etc/passwd\""}, nil, []string{"wrangler.toml:1: worker may not be used: it is outside of"}},
+		{"assets outside", map[string]string{"wrangler.toml": "[assets]\ndirectory = \"../x\""}, nil, []string{"wrangler.toml:2: directory may not be used: it is outside of"}},
 		{"no config", nil, map[string]string{"config": "deploy/wrangler.toml"}, []string{"deploy/wrangler.toml: the file is not there"}},
 		{"config of a kind", map[string]string{"w.yaml": ""}, map[string]string{"config": "w.yaml"}, []string{"ends in none of"}},
 		{"environment without a file", nil, map[string]string{"env": "prod"}, []string{"--env: there is no wrangler file"}},
@@ -228,7 +228,7 @@ func TestSymlinkOutOfTheRepository(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(root, "link")); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Load(Inputs{Root: root}); err == nil || !strings.Contains(err.Error(), "kv-sync.toml:1") || !strings.Contains(err.Error(), "leaves the repository") {
+		if _, _, err := Load(Inputs{Root: root}); err == nil || !strings.Contains(err.Error(), "kv-sync.toml:1") || !strings.Contains(err.Error(), "may not be used: it leads to "+outside) {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
@@ -245,7 +245,7 @@ func TestProjectInsideOfARepository(t *testing.T) {
 		"apps/site/kv-sync.toml": "config = \"../../deploy/wrangler.toml\"\ndirectory = \"../../out\"",
 		"deploy/wrangler.toml":   "name = \"site\"\nmain = \"src/index.ts\"\ncompatibility_date = \"2026-01-01\"\ntsconfig = \"tsconfig.worker.json\"",
 	})
-	s, _ := mustLoad(t, Inputs{Root: filepath.Join(repository, "apps/site"), Repository: repository})
+	s, _ := mustLoad(t, Inputs{Root: filepath.Join(repository, "apps/site"), Boundary: below(t, repository)})
 	if s.Directory != "../../out" || s.Code.Main != "../../deploy/src/index.ts" || s.Code.Tsconfig != "../../deploy/tsconfig.worker.json" {
 		t.Errorf("directory %s, main %s, tsconfig %s", s.Directory, s.Code.Main, s.Code.Tsconfig)
 	}

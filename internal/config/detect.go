@@ -6,6 +6,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
 // Directories are where builds put a site, and where a site without a build lies.
@@ -89,8 +91,17 @@ func (l *loader) packageName() string {
 
 // remoteName reads the name of the repository that "origin" is.
 func (l *loader) remoteName() string {
+	// Of git's own files this one is read, and nothing of it but the name.
+	git, err := boundary.New(filepath.Join(l.root, ".git"))
+	if err != nil {
+		return ""
+	}
+	text, err := git.ReadFile(filepath.Join(l.root, ".git", "config"), maxFileBytes)
+	if err != nil {
+		return ""
+	}
 	inOrigin := false
-	for line := range strings.Lines(string(l.files.readSmall(filepath.Join(l.root, ".git", "config")))) {
+	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
 			inOrigin = line == `[remote "origin"]`

@@ -2,8 +2,9 @@ package config
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
 // files are those of the project: in a commit, where one is given, else on the
@@ -11,6 +12,7 @@ import (
 type files struct {
 	commit fs.FS  // nil: the disk alone
 	root   string // the folder that the commit's names begin at
+	disk   *boundary.Boundary
 }
 
 // inCommit is what the commit calls a file.
@@ -30,7 +32,7 @@ func (f files) stat(file string) (info fs.FileInfo, committed bool, err error) {
 			return info, true, nil
 		}
 	}
-	info, err = os.Stat(file)
+	info, err = f.disk.Stat(file)
 	return info, false, err
 }
 
@@ -38,7 +40,7 @@ func (f files) read(file string, committed bool) ([]byte, error) {
 	if name, ok := f.inCommit(file); ok && committed {
 		return fs.ReadFile(f.commit, name)
 	}
-	return os.ReadFile(file)
+	return f.disk.ReadFile(file, maxFileBytes)
 }
 
 // among says which of the names are files in a folder. If the commit has one of
@@ -47,7 +49,7 @@ func (f files) among(dir string, names []string) []string {
 	var there, committed []string
 	for _, name := range names {
 		info, inCommit, err := f.stat(filepath.Join(dir, name))
-		if err != nil || !info.Mode().IsRegular() {
+		if !isOutside(err) && (err != nil || !info.Mode().IsRegular()) {
 			continue
 		}
 		there = append(there, name)

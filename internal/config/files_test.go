@@ -25,7 +25,7 @@ func TestSettingsOfACommit(t *testing.T) {
 	}
 	load := func(flags map[string]string) (*Settings, string) {
 		t.Helper()
-		s, notices, err := Load(Inputs{Root: root + "/app", Repository: root, Commit: commit, Flags: flags})
+		s, notices, err := Load(Inputs{Root: root + "/app", Boundary: below(t, root), Commit: commit, Flags: flags})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -27,19 +28,23 @@ func Load(in Inputs) (*Settings, []kvsync.Problem, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the project %s: %w", in.Root, err)
 	}
+	inside := in.Boundary
+	if inside == nil {
+		if inside, err = boundary.New(root); err != nil {
+			return nil, nil, fmt.Errorf("find the project %s: %w", in.Root, err)
+		}
+	}
+	if err := checkRoot(inside, root); err != nil {
+		return nil, nil, err
+	}
 	l := &loader{
-		in: in, root: root, repository: root,
+		in: in, root: root, boundary: inside,
 		s: &Settings{
 			Root: root, Source: "auto", Layout: "content", BaseURL: DefaultBaseURL,
 			Retain: 5, Grace: 24 * time.Hour, origins: map[string]origin{},
 		},
 	}
-	if in.Repository != "" {
-		if l.repository, err = filepath.Abs(in.Repository); err != nil {
-			return nil, nil, fmt.Errorf("find the repository %s: %w", in.Repository, err)
-		}
-	}
-	l.files = files{commit: in.Commit, root: l.repository}
+	l.files = files{commit: in.Commit, root: inside.Top(), disk: inside}
 	if in.CommitRoot != "" {
 		if l.files.root, err = filepath.Abs(in.CommitRoot); err != nil {
 			return nil, nil, fmt.Errorf("find the repository %s: %w", in.CommitRoot, err)
@@ -65,11 +70,12 @@ func order(list []kvsync.Problem) {
 
 // loader collects the settings of one run.
 type loader struct {
-	in               Inputs
-	root, repository string
-	files            files
-	s                *Settings
-	errors, notices  []kvsync.Problem
+	in              Inputs
+	root            string
+	boundary        *boundary.Boundary
+	files           files
+	s               *Settings
+	errors, notices []kvsync.Problem
 }
 
 func (l *loader) refuse(where, reason, fix string) {
@@ -121,6 +127,13 @@ type origin struct {
 	file bool
 }
 
+// flagPrefix begins the place of a flag, or of an input of the Action.
+const flagPrefix = "--"
+
+// person reports whether a flag or an input gives the value: the environment is
+// also what earlier steps of a job write, and a file is the repository's.
+func (o origin) person() bool { return !o.file && strings.HasPrefix(o.place, flagPrefix) }
+
 func (o origin) String() string {
 	if o.line > 0 {
 		return fmt.Sprintf("%s:%d", o.place, o.line)
@@ -136,7 +149,7 @@ func (o origin) problem(reason, fix string) kvsync.Problem {
 // environment, which beats kv-sync.toml, which beats the wrangler file.
 func (l *loader) winner(k key, own map[string]given, w *wranglerFile) (given, bool) {
 	if v, ok := l.in.Flags[k.name]; ok {
-		return given{v, origin{place: "--" + k.name}}, true
+		return given{v, origin{place: flagPrefix + k.name}}, true
 	}
 	if v, ok := l.variable(k); ok {
 		return v, true
@@ -250,7 +263,7 @@ func (l *loader) wrangler(own map[string]given) *wranglerFile {
 	file := ""
 	if config.text != "" {
 		file = l.resolve(config.text)
-		if config.from.file && !l.confine(file, config.from, "config") {
+		if !l.confine(file, config.from, "config") {
 			return nil
 		}
 	} else {
@@ -343,10 +356,7 @@ func (l *loader) complete() {
 	if s.Worker.CompatibilityDate == "" {
 		s.Worker.CompatibilityDate = DefaultCompatibilityDate
 	}
-	s.Code.Root = s.Root
-	if l.in.Confined {
-		s.Code.Within = l.repository
-	}
+	s.Code.Root, s.Code.Boundary = s.Root, l.boundary
 	s.Code.CompatibilityDate, s.Code.CompatibilityFlags = s.Worker.CompatibilityDate, s.Worker.CompatibilityFlags
 	l.settleRouting()
 	l.settleCache()
@@ -373,15 +383,13 @@ func (l *loader) identify() {
 	}
 }
 
-// place makes a path relative to Root, and confines it if a file says it.
+// place makes a path relative to Root, and confines it.
 func (l *loader) place(value *string, key string) {
 	if *value == "" {
 		return
 	}
 	abs := l.resolve(*value)
-	if o := l.s.origins[key]; o.file {
-		l.confine(abs, o, key)
-	}
+	l.confine(abs, l.s.origins[key], key)
 	*value = l.display(abs)
 }
 
@@ -402,22 +410,10 @@ func (l *loader) display(abs string) string {
 	return filepath.ToSlash(rel)
 }
 
+// inside reports whether a path leads to a place below the boundary's top.
 func (l *loader) inside(abs string) bool {
-	rel, err := filepath.Rel(l.repository, abs)
+	rel, err := filepath.Rel(l.boundary.Top(), existing(abs))
 	return err == nil && filepath.IsLocal(rel)
-}
-
-// confine refuses a path that a file sets and that leaves the repository, in
-// its text or through a symlink.
-func (l *loader) confine(abs string, from origin, key string) bool {
-	if rel, err := filepath.Rel(existing(l.repository), existing(abs)); err == nil && filepath.IsLocal(rel) {
-		return true
-	}
-	p := from.problem(key+" leaves the repository", "name a path inside, or give it by a flag")
-	if !slices.Contains(l.errors, p) {
-		l.errors = append(l.errors, p)
-	}
-	return false
 }
 
 // existing resolves the symlinks of the longest part of a path that is there.
@@ -442,6 +438,9 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 	case errors.Is(err, fs.ErrNotExist):
 		l.refuse(name, "the file is not there", `correct "config"`)
 		return nil
+	case isOutside(err):
+		l.refuse(name, "it is not read: "+pathless(err), "put the file itself there")
+		return nil
 	case err != nil:
 		l.refuse(name, "it cannot be read: "+pathless(err), "correct its permissions")
 		return nil
@@ -450,9 +449,6 @@ func (l *loader) parse(file, name string, wanted bool) *table {
 		return nil
 	case st.Size() > maxFileBytes:
 		l.refuse(name, "it is larger than a configuration file can be", "make it smaller than 256 KiB")
-		return nil
-	}
-	if l.in.Confined && !committed && !l.confine(file, origin{place: name}, "the file") {
 		return nil
 	}
 	data, err := l.files.read(file, committed)

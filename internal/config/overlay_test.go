@@ -59,7 +59,7 @@ func TestOverlayOfAProject(t *testing.T) {
 		on      bool
 		notices int
 	}{"shop": {true, 0}, "own": {true, 1}, "off": {false, 0}, "bare": {false, 0}} {
-		s, notices := mustLoad(t, Inputs{Root: filepath.Join(root, "projects", id), Shared: root, Repository: root, Flags: map[string]string{"project": id}})
+		s, notices := mustLoad(t, Inputs{Root: filepath.Join(root, "projects", id), Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": id}})
 		if s.Serving.Overlay != want.on || s.Code.Overlay || s.Rights != (kvsync.Rights{}) || len(notices) != want.notices {
 			t.Errorf("%s: overlay %v, of the code %v, %+v, notices %v", id, s.Serving.Overlay, s.Code.Overlay, s.Rights, notices)
 		}

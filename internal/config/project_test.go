@@ -25,7 +25,7 @@ branch = "main"
 		"projects/shop/public/a.txt":   `a`,
 	})
 	at := filepath.Join(root, "projects", "shop")
-	s, notices := mustLoad(t, Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}})
+	s, notices := mustLoad(t, Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
 	if s.Project != "shop" || s.Name != "" || s.Namespace != "shared" || s.Retain != 3 || s.Branch != "main" ||
 		s.Directory != "public" || s.Code.Main != "index.ts" || len(notices) > 0 {
 		t.Errorf("settings %+v, notices %v", s, notices)
@@ -38,13 +38,13 @@ branch = "main"
 	if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("edge-cache = 60\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, notices = mustLoad(t, Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}})
+	s, notices = mustLoad(t, Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
 	if s.Serving.EdgeCache != 0 || s.Worker.Settings["cache_options"] != nil || len(notices) != 1 || notices[0].Line != 1 {
 		t.Errorf("edge cache %d, settings %v, notices %v", s.Serving.EdgeCache, s.Worker.Settings, notices)
 	}
 
 	// A file that lies in a project's folder is about that project.
-	shop := Inputs{Root: at, Shared: root, Repository: root, Flags: map[string]string{"project": "shop"}}
+	shop := Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}}
 	for _, id := range []string{"shop", "blog"} {
 		ok := id == "shop"
 		if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("retain = 3\nproject = \""+id+"\"\n"), 0o600); err != nil {
@@ -59,12 +59,12 @@ branch = "main"
 		}
 	}
 	// By itself it says which one it is.
-	if s, _, err := Load(Inputs{Root: at, Repository: root}); err != nil || s.Project != "blog" {
+	if s, _, err := Load(Inputs{Root: at, Boundary: below(t, root)}); err != nil || s.Project != "blog" {
 		t.Errorf("%+v, %v", s, err)
 	}
 
 	for _, bad := range []map[string]string{{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"}} {
-		if s, _, err := Load(Inputs{Root: at, Shared: root, Repository: root, Flags: bad}); err == nil && s.Project != "" {
+		if s, _, err := Load(Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: bad}); err == nil && s.Project != "" {
 			t.Errorf("%v was taken: %+v", bad, s)
 		}
 	}

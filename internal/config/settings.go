@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -35,7 +36,7 @@ type Settings struct {
 	Project string
 	// Directory holds the site's files, relative to Root with "/" as its
 	// separator; "." is Root itself. One that a flag names outside of the
-	// repository is absolute. It is "" for a Worker that no files go with.
+	// boundary is absolute. It is "" for a Worker that no files go with.
 	Directory string
 	// Source is "auto", "commit" or "folder".
 	Source string
@@ -143,13 +144,14 @@ type Inputs struct {
 	// Shared is a folder above Root whose kv-sync.toml says what counts for all
 	// the projects below it where their own says nothing; "" is none.
 	Shared string
-	// Repository is the folder that paths in files may not leave; "" is Root.
-	Repository string
+	// Boundary is where configuration files and what they name may be; nil is Root
+	// and all that is below. Load adds what Flags name outside of it.
+	Boundary *boundary.Boundary
 	// Commit, if set, has the repository's files in place of the disk, so that a
 	// commit is published by its own settings. A configuration file that it does
 	// not have is read from the disk, with a notice.
 	Commit fs.FS
-	// CommitRoot is the folder that Commit's names begin at; "" is Repository.
+	// CommitRoot is the folder that Commit's names begin at; "" is Boundary's top.
 	CommitRoot string
 	// Flags are the flags, or the Action's inputs, that were given, by the names
 	// of kv-sync.toml, and "api-token", "api-base-url" and "env" beside them.
@@ -157,9 +159,6 @@ type Inputs struct {
 	Flags map[string]string
 	// Bare reads the configuration as the Rust kv-sync does: see bare.go.
 	Bare bool
-	// Confined reads no configuration file through a symlink that leaves the
-	// repository: for one that is not trusted with this machine.
-	Confined bool
 	// Builds says that whoever asks runs builds in every layout: what the wrangler
 	// file says of one is then in [Settings].Build and no notice.
 	Builds bool

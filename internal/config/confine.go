@@ -1,0 +1,52 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+)
+
+// checkRoot refuses a project's folder that is a symlink out of the repository.
+func checkRoot(inside *boundary.Boundary, root string) error {
+	if err := inside.Check(root); isOutside(err) && !ownGit(err) {
+		return fmt.Errorf("the project's folder %s may not be used: %w", root, err)
+	}
+	return nil
+}
+
+// confine refuses a path that leads out of the boundary, in its text or through a
+// symlink, unless a flag names a place there.
+func (l *loader) confine(abs string, from origin, key string) bool {
+	if from.person() {
+		if err := l.boundary.Allow(abs); err != nil {
+			l.errors = append(l.errors, from.problem(key+" cannot be found: "+pathless(err), "correct it"))
+			return false
+		}
+	}
+	err := l.boundary.Check(abs)
+	if err == nil {
+		return true
+	}
+	fix := "name a path inside"
+	if !ownGit(err) && (key == "directory" || key == "config") {
+		fix += "; one outside has to be named by whoever runs kv-sync, by the flag or the Action's input"
+	}
+	if p := from.problem(key+" may not be used: "+pathless(err), fix); !slices.Contains(l.errors, p) {
+		l.errors = append(l.errors, p)
+	}
+	return false
+}
+
+// isOutside reports whether an error is that a path leads out of the boundary.
+func isOutside(err error) bool {
+	outside := (*boundary.Error)(nil)
+	return errors.As(err, &outside)
+}
+
+// ownGit reports whether it is that the path is one of git's own.
+func ownGit(err error) bool {
+	outside := (*boundary.Error)(nil)
+	return errors.As(err, &outside) && outside.Git
+}
