@@ -70,7 +70,7 @@ func (s step) on(ctx context.Context, c *console) *turn {
 // site is what the application is asked for. The environment fills what is empty.
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
-		Root: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
+		Root: s.job.workspace, Boundary: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
 		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.into != "", // a build has not run, and need not
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,

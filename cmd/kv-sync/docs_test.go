@@ -114,7 +114,7 @@ func TestDocumentedConfiguration(t *testing.T) {
 			file := map[string]string{"toml": "kv-sync.toml", "jsonc": "wrangler.jsonc"}[m[1]]
 			write(t, filepath.Join(dir, file), m[2])
 			write(t, filepath.Join(dir, "public", "index.html"), "x")
-			_, _, err := config.Load(config.Inputs{Root: dir, Repository: dir, Getenv: func(string) string { return "" },
+			_, _, err := config.Load(config.Inputs{Root: dir, Getenv: func(string) string { return "" },
 				Flags: map[string]string{"name": "site", "directory": "public"}})
 			if err != nil {
 				t.Errorf("%s: %v\n%s", name, err, m[2])

@@ -123,8 +123,6 @@ func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs
 	in := app.Inputs{
 		Root: cmp.Or(h.r.Top, h.r.GitDir), Name: h.set.Name, Directory: h.set.Dir, Commit: commit, Getenv: h.getenv,
 		Log: term.New(h.s.err, h.s.err, h.s.getenv).Log(false),
-		// Who may push to a server may not read its files, the token's above all.
-		Confined: h.kind == hooks.PostReceiveHook,
 	}
 	if with != nil {
 		with(&in)

@@ -2,9 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -20,7 +17,7 @@ type built struct {
 
 // builtFrom opens the commit beside the folder. The site closes it.
 func (s *Site) builtFrom(ctx context.Context, folder kvsync.Source) (kvsync.Source, error) {
-	commit, err := source.OpenCommit(ctx, source.Options{WorkDir: s.settings.Root, Revision: s.in.BuiltFrom, Getenv: s.in.Getenv})
+	commit, err := source.OpenCommit(ctx, source.Options{WorkDir: s.settings.Root, Revision: s.in.BuiltFrom, Boundary: s.boundary, Getenv: s.in.Getenv})
 	if err != nil {
 		return nil, err
 	}
@@ -56,36 +53,4 @@ func (b *built) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listi
 // Compare implements [kvsync.Source].
 func (b *built) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
 	return b.commit.Compare(ctx, active, next)
-}
-
-// confine refuses to publish a folder that a symlink leads to out of a repository
-// that is not trusted with the rest of this machine. What lies in the folder the
-// source itself confines.
-func (s *Site) confine(o source.Options) error {
-	if !s.in.Confined || s.in.BuiltFrom == "" {
-		return nil // a commit has nothing outside of it
-	}
-	if inside, err := s.inRepository(s.pathOf(o.Dir)); err != nil || inside {
-		return err
-	}
-	return &UsageError{Err: errors.New("the folder " + o.Dir + " leads out of the repository"), Fix: "publish a folder that lies inside"}
-}
-
-// inRepository reports whether a path, as far as it is there, leads to a place in
-// the repository that is not git's own.
-func (s *Site) inRepository(path string) (bool, error) {
-	top, err := filepath.EvalSymlinks(s.settings.Code.Within)
-	if err != nil {
-		return false, err
-	}
-	for {
-		at, err := filepath.EvalSymlinks(path)
-		if err == nil {
-			return within(top, at) && !within(filepath.Join(top, ".git"), at), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) || filepath.Dir(path) == path {
-			return false, err
-		}
-		path = filepath.Dir(path)
-	}
 }

@@ -81,7 +81,7 @@ func (c *checkout) inputs() app.Inputs {
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": c.root}
 	return app.Inputs{
 		Root: c.root, Name: "tides", CacheDir: c.cache, Directory: c.dir, Getenv: func(name string) string { return env[name] },
-		Token: c.f.Token, AccountID: c.f.AccountID, BaseURL: c.f.BaseURL, Confined: true,
+		Token: c.f.Token, AccountID: c.f.AccountID, BaseURL: c.f.BaseURL, Boundary: c.root,
 	}
 }
 
@@ -170,11 +170,11 @@ func TestConfined(t *testing.T) {
 		name, want string
 		make       func(*app.Inputs)
 	}{
-		{"the folder that is named", "leads out of the repository", func(in *app.Inputs) {
+		{"the folder that is named", "which is outside of", func(in *app.Inputs) {
 			link(outside, "elsewhere")
 			in.Directory = "elsewhere"
 		}},
-		{"the folder that is found", "leads out of the repository", func(in *app.Inputs) {
+		{"the folder that is found", "which is outside of", func(in *app.Inputs) {
 			if err := os.RemoveAll(filepath.Join(c.root, "dist")); err != nil {
 				t.Fatal(err)
 			}
@@ -184,16 +184,16 @@ func TestConfined(t *testing.T) {
 		{"a file in the folder", "cannot be published", func(*app.Inputs) {
 			link(filepath.Join(outside, "index.html"), "dist/other.html")
 		}},
-		{"the configuration", "leaves the repository", func(*app.Inputs) {
+		{"the configuration", "which is outside of", func(*app.Inputs) {
 			link(filepath.Join(outside, "kv-sync.toml"), "kv-sync.toml")
 		}},
-		{"an import", "outside of the repository", func(*app.Inputs) {
+		{"an import", "outside of", func(*app.Inputs) {
 			c.fill(c.root, map[string]string{
 				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
 				"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
 			})
 		}},
-		{"an import of code", "outside of the repository", func(*app.Inputs) {
+		{"an import of code", "outside of", func(*app.Inputs) {
 			c.fill(outside, map[string]string{"code.js": "export default 'secret'"})
 			c.fill(c.root, map[string]string{
 				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
@@ -242,13 +242,13 @@ func TestConfined(t *testing.T) {
 		c.fill(c.root, map[string]string{
 			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n", "worker.js": "export default {}",
 		})
-		if f := app.Explain(try(in)); f == nil || !strings.Contains(f.Message, "leads out of the repository") {
+		if f := app.Explain(try(in)); f == nil || !strings.Contains(f.Message, "which is outside of") {
 			t.Errorf("an index behind %s: %+v", name, f)
 		}
 	}
 	// A bare repository is nothing but git's own.
 	bare := c.inputs()
-	bare.Root, bare.Getenv = c.mirror, func(string) string { return "" }
+	bare.Root, bare.Boundary, bare.Getenv = c.mirror, "", func(string) string { return "" }
 	for name, files := range map[string]map[string]string{
 		"code": {
 			"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n",
@@ -275,9 +275,10 @@ func TestConfined(t *testing.T) {
 	})
 	in = c.inputs()
 	in.Directory, in.Commit, in.Root = "public", c.commit(nil), t.TempDir()
+	in.Boundary = in.Root
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": in.Root}
 	in.Getenv = func(name string) string { return env[name] }
-	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of the repository") {
+	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of") {
 		t.Errorf("got %+v", f)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -45,6 +46,9 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	}
 	if within(s.pathOf(s.settings.Directory), s.pathOf(o.Output)) {
 		return nil, "", &UsageError{Err: fmt.Errorf("%s lies in the folder whose files are uploaded, and would be one of them", o.Output), Fix: "write the index elsewhere"}
+	}
+	if err := errors.Join(s.boundary.Allow(s.pathOf(o.Output)), s.confineIndex(o.Output)); err != nil {
+		return nil, "", err
 	}
 	local, err := readIndexFile(s.pathOf(o.Output))
 	if err != nil {
@@ -113,7 +117,7 @@ const maxIndexFile = 64 << 20
 
 // readIndexFile returns the file's bytes, or nil where there is none.
 func readIndexFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -121,6 +125,9 @@ func readIndexFile(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read the index: %w", err)
 	}
 	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, usage(fmt.Errorf("%s is not a regular file; name another one", name))
+	}
 	b, err := io.ReadAll(io.LimitReader(f, maxIndexFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the index %s: %w", name, err)

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -47,7 +47,7 @@ func (s *Site) prepareKVAssets(ctx context.Context) (*kvsync.Engine, kvsync.Sour
 
 func (s *Site) mayBuild() error {
 	line := s.settings.Build.Line
-	if err := s.confineIndex(); err != nil {
+	if err := errors.Join(s.checkedOut(), s.confineIndex(s.settings.Index)); err != nil {
 		return err
 	}
 	switch {
@@ -65,20 +65,25 @@ func (s *Site) mayBuild() error {
 	return nil
 }
 
-// confineIndex keeps a repository that is not trusted with this machine from having
-// its index written over a file of ours: of git's, or of whatever a symlink leads to.
-func (s *Site) confineIndex() error {
-	if !s.in.Confined {
+// confineIndex keeps a repository from having its index written over a file outside
+// of it or of git's.
+func (s *Site) confineIndex(index string) error {
+	if err := s.boundary.Check(s.pathOf(index)); err != nil {
+		return &UsageError{Err: fmt.Errorf("the index %s may not be used: %w", index, err), Fix: `name a place inside, as "index"`}
+	}
+	return nil
+}
+
+// checkedOut refuses a commit where there is no work tree to build its code in.
+func (s *Site) checkedOut() error {
+	if s.in.Commit == "" || s.settings.Code.Main == "" {
 		return nil
 	}
-	if s.in.Commit != "" {
+	if _, err := s.boundary.Stat(s.pathOf(s.settings.Code.Main)); err != nil {
 		return &UsageError{Err: errors.New(`in the layout "kv-assets" the code is built with the index of its files, and a commit has no folder to write that into`),
 			Fix: "deploy it from a checkout"}
 	}
-	if inside, err := s.inRepository(filepath.Dir(s.pathOf(s.settings.Index))); err != nil || inside {
-		return err
-	}
-	return &UsageError{Err: errors.New("the index " + s.settings.Index + " leads out of the repository, or into git's own files"), Fix: `name a place inside, as "index"`}
+	return nil
 }
 
 func (s *Site) publishesIndex() bool {

@@ -79,7 +79,7 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 
 func (s *Site) sourceOptions(kind string) source.Options {
 	options := source.Options{
-		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory, Revision: s.in.Commit,
+		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory, Revision: s.in.Commit, Boundary: s.boundary,
 		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
@@ -100,9 +100,6 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	}
 	if s.in.BuiltFrom != "" {
 		options.Kind = source.KindFolder
-	}
-	if err := s.confine(options); err != nil {
-		return nil, usage(err)
 	}
 	src, err := source.Open(ctx, options)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -19,7 +20,7 @@ import (
 //
 // A commit that is named is published by its own settings. The one that is
 // checked out is published by those of the work tree, which is what a person sees.
-func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settings, []kvsync.Problem, error) {
+func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundary.Boundary) (*config.Settings, []kvsync.Problem, error) {
 	if in.Commit != "" && in.BuiltFrom != "" {
 		return nil, nil, errors.New("a commit is to be published, and a folder that was built from one; ask for one of the two")
 	}
@@ -39,29 +40,21 @@ func loadSettings(ctx context.Context, in Inputs, shared string) (*config.Settin
 		flags["directory"] = "."
 	}
 	from := config.Inputs{
-		Root: in.Root, Shared: shared, Repository: repositoryOf(in.Root), Flags: flags, Getenv: in.Getenv,
-		Bare: in.Bare, Confined: in.Confined, Builds: in.Builds,
+		Root: in.Root, Shared: shared, Boundary: inside, Flags: flags, Getenv: in.Getenv,
+		Bare: in.Bare, Builds: in.Builds,
 	}
-	hidden := ""
-	if revision := cmp.Or(in.Commit, in.BuiltFrom); revision != "" {
+	if in.Commit != "" {
 		top := cmp.Or(shared, in.Root)
-		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: revision, Getenv: in.Getenv})
+		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv})
 		if err != nil {
 			return nil, nil, err
 		}
 		defer commit.Close()
-		from.Repository = cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
-		hidden = commit.GitDir()
-		if in.Commit != "" {
-			from.Commit, from.CommitRoot = commit.Tree(ctx), from.Repository
-		}
+		from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
 		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
-	}
-	if err == nil && in.Confined {
-		set.Code.Hidden = hidden
 	}
 	if err == nil && set.Project == "" && set.Layout == "pathname" {
 		if _, err := Projects(ctx, in); err == nil {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
@@ -42,9 +43,10 @@ type Inputs struct {
 	// commit's place in the order of commits. History is read where Getenv's
 	// GIT_DIR says, so that the build has no say in it.
 	BuiltFrom string
-	// Confined reads nothing of this machine but the repository, whatever
-	// symlinks and imports in it say: for one that is not trusted with the rest.
-	Confined bool
+	// Boundary is the folder that nothing is read outside of, whatever symlinks,
+	// imports and files in it say, but what Directory and Config name; "" is the top
+	// of the work tree that Root is in, and without git Root.
+	Boundary string
 	// Builds says that the caller runs the site's build: see [config.Inputs].
 	Builds bool
 	// Token, AccountID and BaseURL reach the account: CLOUDFLARE_API_TOKEN,
@@ -110,6 +112,7 @@ type Site struct {
 	in       Inputs
 	top      string // what the root of a bare repository's commits stands for
 	settings *config.Settings
+	boundary *boundary.Boundary
 	started  time.Time
 	account  *cloudflare.Account
 	engine   *kvsync.Engine
@@ -130,7 +133,11 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	set, notices, err := loadSettings(ctx, in, shared)
+	inside, err := in.inside(shared)
+	if err != nil {
+		return nil, usage(err)
+	}
+	set, notices, err := loadSettings(ctx, in, shared, inside)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -138,7 +145,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if set.Project != "" {
 		name = "project/" + set.Project
 	}
-	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root), settings: set, started: time.Now()}, nil
+	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root), settings: set, boundary: inside, started: time.Now()}, nil
 }
 
 // Settings is the whole configuration that the site works by.

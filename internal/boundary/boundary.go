@@ -71,15 +71,13 @@ func Find(dir string) (string, error) {
 	}
 }
 
-// New returns the boundary whose top is a folder, which need not exist. The folders
-// that a file .git there names are hidden.
+// New returns the boundary whose top is a folder, which need not exist.
 func New(top string) (*Boundary, error) {
 	top, err := real(top)
 	if err != nil {
 		return nil, err
 	}
-	b := &Boundary{top: top}
-	return b, b.Hide(gitDirs(top)...)
+	return &Boundary{top: top}, nil
 }
 
 // Hide adds folders that git keeps its own files in, under whatever name.
@@ -165,6 +163,13 @@ func (b *Boundary) locate(path string) (base, rel string, err error) {
 	return "", "", fail
 }
 
+// Git reports whether a path, absolute and free of symlinks, is one of git's own
+// folders or in one.
+func (b *Boundary) Git(path string) bool {
+	rel, err := filepath.Rel(b.top, path)
+	return err != nil || named(rel) || b.isHidden(path)
+}
+
 func (b *Boundary) isHidden(at string) bool {
 	return slices.ContainsFunc(b.hidden, func(dir string) bool { return inside(dir, at) })
 }
@@ -226,35 +231,4 @@ func resolve(abs string, links int) (string, error) {
 		text = filepath.Join(above, text)
 	}
 	return resolve(text, links+1)
-}
-
-// gitDirs are the folders that git keeps the files of a work tree in, where its
-// entry .git is a file or a symlink that names them.
-func gitDirs(top string) []string {
-	entry := filepath.Join(top, ".git")
-	info, err := os.Lstat(entry)
-	if err != nil || info.IsDir() {
-		return nil // or it is known by its name
-	}
-	dir := entry
-	if info.Mode().IsRegular() {
-		text, err := os.ReadFile(entry)
-		target, ok := strings.CutPrefix(string(text), "gitdir: ")
-		if err != nil || !ok {
-			return nil
-		}
-		dir = absolute(top, strings.TrimSpace(target))
-	}
-	dirs := []string{dir}
-	if text, err := os.ReadFile(filepath.Join(dir, "commondir")); err == nil {
-		dirs = append(dirs, absolute(dir, strings.TrimSpace(string(text))))
-	}
-	return dirs
-}
-
-func absolute(dir, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(dir, path)
 }

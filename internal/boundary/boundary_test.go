@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -134,23 +133,6 @@ func TestAllow(t *testing.T) {
 		}
 		if _, err := b.Open(filepath.Join(dir, c.open)); (err == nil) != c.ok {
 			t.Errorf("allow %s, open %s: %v", c.allow, c.open, err)
-		}
-	}
-}
-
-// The folder of git may have any name where a file .git says so.
-func TestGitElsewhere(t *testing.T) {
-	dir := tree(t, map[string]string{
-		"top/.git": "gitdir: store/work\n", "top/store/work/commondir": "../common\n", "top/store/work/config": "token", "top/store/common/config": "token",
-		"top/store/other": "o", "linked/.git": "->store", "linked/store/config": "token",
-	})
-	for name, ok := range map[string]bool{
-		"top/store/work/config": false, "top/store/common/config": false, "top/store/other": true, "linked/store/config": false,
-	} {
-		top, _, _ := strings.Cut(name, "/")
-		b := mustNew(t, filepath.Join(dir, top))
-		if _, err := b.Open(filepath.Join(dir, name)); (err == nil) != ok {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

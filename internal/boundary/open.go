@@ -14,20 +14,29 @@ import (
 // errSwapped is a path that changed while it was opened.
 var errSwapped = errors.New("it was replaced while it was being opened")
 
-// Open opens a regular file. What it returns is the file that was checked: every
+// Open opens a regular file. One that is not there is fs.ErrNotExist. What it returns is the file that was checked: every
 // folder on the way is opened from the one above, and has to be a folder there and
 // no symlink, so a path that is replaced meanwhile leads nowhere else. It never
 // waits for the writer of a FIFO, and opens no device.
 func (b *Boundary) Open(path string) (*os.File, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: absent(path, err)}
 	}
 	f, err := openBelow(base, rel)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
 	}
 	return f, nil
+}
+
+// absent is fs.ErrNotExist for what is not there, wherever that would be: a bare
+// repository, all of which is git's, has no configuration.
+func absent(path string, err error) error {
+	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
+		return fs.ErrNotExist
+	}
+	return err
 }
 
 // pathless takes off the part of the path that the last step of several was about.
@@ -134,11 +143,11 @@ func (b *Boundary) ReadFile(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// Stat describes what a path leads to.
+// Stat describes what a path leads to. Where nothing is, it is fs.ErrNotExist.
 func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: absent(path, err)}
 	}
 	return os.Lstat(filepath.Join(base, rel))
 }

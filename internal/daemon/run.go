@@ -243,7 +243,7 @@ func explain(f *app.Failure) string {
 func (l *lane) inputs(actor string) app.Inputs {
 	in := app.Inputs{
 		Root: filepath.Join(l.empty, filepath.FromSlash(l.site.Root)), Directory: l.site.Dir, Project: l.site.Project,
-		Token: l.site.Token.Reveal(), AccountID: l.site.AccountID, Actor: actor, Shared: l.d.shared, Confined: true,
+		Token: l.site.Token.Reveal(), AccountID: l.site.AccountID, Actor: actor, Shared: l.d.shared, Boundary: l.empty,
 		CacheDir: filepath.Join(l.d.cfg.State, "cache"), Getenv: l.getenv, Log: l.log,
 	}
 	if l.site.Project == "" {

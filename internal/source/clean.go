@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -224,7 +225,7 @@ func unchanged(top string, e *indexEntry, written time.Time) bool {
 			return true
 		}
 	}
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return false
 	}
@@ -245,17 +246,13 @@ func blobID(size int64, content io.Reader) string {
 // untracked names a file that is neither tracked nor ignored, or "".
 func (c *Commit) untracked(ctx context.Context, staged map[string]bool) (string, error) {
 	var patterns *scope
-	add := func(dir, file string) {
-		text, err := os.ReadFile(file)
-		if err == nil {
-			patterns = patterns.within(dir, string(text))
-		}
+	if text, err := os.ReadFile(filepath.Join(c.repo.commonDir, "info", "exclude")); err == nil {
+		patterns = patterns.within("", string(text))
 	}
-	add("", filepath.Join(c.repo.commonDir, "info", "exclude"))
 	at := ""
 	if c.dir != "." {
 		for name := range strings.SplitSeq(c.dir, "/") {
-			add(at, filepath.Join(c.repo.top, filepath.FromSlash(at), gitIgnoreName))
+			patterns = c.ignoreFile(patterns, at)
 			if patterns.says(at+name, true) == exclude {
 				return "", nil // all below is ignored unless tracked
 			}
@@ -271,14 +268,21 @@ func (c *Commit) untracked(ctx context.Context, staged map[string]bool) (string,
 	return c.untrackedIn(ctx, at, patterns, staged, tracked)
 }
 
+// ignoreFile adds the .gitignore of a folder of the work tree.
+func (c *Commit) ignoreFile(patterns *scope, at string) *scope {
+	text, err := c.options.Boundary.ReadFile(filepath.Join(c.repo.top, filepath.FromSlash(at), gitIgnoreName), maxText)
+	if err != nil {
+		return patterns // there is none that counts
+	}
+	return patterns.within(at, string(text))
+}
+
 func (c *Commit) untrackedIn(ctx context.Context, at string, patterns *scope, staged, tracked map[string]bool) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
 	dir := filepath.Join(c.repo.top, filepath.FromSlash(at))
-	if text, err := os.ReadFile(filepath.Join(dir, gitIgnoreName)); err == nil {
-		patterns = patterns.within(at, string(text))
-	}
+	patterns = c.ignoreFile(patterns, at)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {

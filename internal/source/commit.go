@@ -38,7 +38,9 @@ var _ kvsync.Source = (*Commit)(nil)
 // OpenCommit returns the commit that options.Revision names (HEAD if "") as a
 // source. It is closed by its Close.
 func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
-	options = options.withDefaults()
+	if options, err = options.bounded(); err != nil {
+		return nil, err
+	}
 	repo, err := findRepository(options.WorkDir, options.Getenv)
 	if err != nil {
 		return nil, err

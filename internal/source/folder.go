@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -84,7 +86,13 @@ type found struct {
 
 // OpenFolder returns options.Dir as a source. It is closed by its Close.
 func OpenFolder(options Options) (*Folder, error) {
-	options = options.withDefaults()
+	options, err := options.bounded()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFolder(options); err != nil {
+		return nil, err
+	}
 	path, err := filepath.Abs(options.folder())
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -100,6 +108,20 @@ func OpenFolder(options Options) (*Folder, error) {
 		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
 	}
 	return &Folder{options: options, path: path, root: root}, nil
+}
+
+// checkFolder refuses a folder that is outside of the boundary or git's own, by its
+// name or through a symlink.
+func checkFolder(options Options) error {
+	err := options.Boundary.Check(options.folder())
+	outside := (*boundary.Error)(nil)
+	switch {
+	case err == nil || isNotExist(err):
+		return nil
+	case errors.As(err, &outside) && !outside.Git:
+		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, or name the other one itself (--dir, the Action's input directory)", options.folder(), err)
+	}
+	return fmt.Errorf("the folder %s may not be published: %w", options.folder(), err)
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
@@ -276,10 +298,12 @@ func (w *watched) Close() error { return w.file.Close() }
 // not be walked name by name, as os.Root does to stay inside.
 func (f *Folder) open(file found) (*os.File, error) {
 	name := filepath.FromSlash(file.open)
+	// A FIFO in its place would be waited for.
+	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	if file.Inode != 0 {
-		return os.Open(filepath.Join(f.path, name))
+		return os.OpenFile(filepath.Join(f.path, name), flags, 0)
 	}
-	return f.root.Open(name)
+	return f.root.OpenFile(name, flags, 0)
 }
 
 // Remember keeps the hashes that an upload found, so that the next run need not

@@ -1,11 +1,11 @@
 package source
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -19,6 +19,10 @@ var Deciding = []string{redirectsName, headersName, kvsync.PulledName, assetsIgn
 // they change; that of a folder that cannot be read ignores nothing. It is safe for
 // concurrent use.
 func Ignored(options Options) func(dir string) bool {
+	options, err := options.bounded()
+	if err != nil {
+		return func(string) bool { return false }
+	}
 	path, err := filepath.Abs(options.folder())
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -31,7 +35,7 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	g := &folderRules{path: path, scopes: map[string]*scopes{}}
+	g := &folderRules{path: path, inside: options.Boundary, scopes: map[string]*scopes{}}
 	g.scopes[""] = g.read(outer, "")
 	return func(dir string) bool {
 		rel, err := filepath.Rel(path, dir)
@@ -46,7 +50,8 @@ func Ignored(options Options) func(dir string) bool {
 
 // folderRules knows which folders are not walked.
 type folderRules struct {
-	path string
+	path   string
+	inside *boundary.Boundary
 
 	mu     sync.Mutex
 	scopes map[string]*scopes // by folder; nil for one that is not walked
@@ -74,7 +79,7 @@ func (g *folderRules) in(rel string) *scopes {
 // read adds a folder's own ignore files; rel is "" for the root, else ends in a slash.
 func (g *folderRules) read(s scopes, rel string) *scopes {
 	for _, name := range []string{gitIgnoreName, plainIgnoreName, assetsIgnoreName} {
-		text, err := os.ReadFile(filepath.Join(g.path, filepath.FromSlash(rel), name))
+		text, err := g.inside.ReadFile(filepath.Join(g.path, filepath.FromSlash(rel), name), maxText)
 		if err != nil {
 			continue
 		}

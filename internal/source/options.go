@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -41,6 +42,9 @@ type Options struct {
 	// HTMLHandling is [kvsync.Serving.HTMLHandling]; a redirect's loop depends
 	// on it.
 	HTMLHandling string
+	// Boundary is where the folder, and the files that decide what is published, may
+	// be; nil is the work tree that WorkDir is in, and Dir.
+	Boundary *boundary.Boundary
 	// CacheDir holds the stat caches; "" is kv-sync in the user's cache folder.
 	// A cache that cannot be read or written costs time, nothing else.
 	CacheDir string
@@ -71,6 +75,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// bounded fills what is empty.
+func (o Options) bounded() (Options, error) {
+	o = o.withDefaults()
+	if o.Boundary != nil {
+		return o, nil
+	}
+	top, err := boundary.Find(o.WorkDir)
+	if err == nil {
+		o.Boundary, err = boundary.New(top)
+	}
+	if err == nil {
+		err = errors.Join(o.Boundary.Hide(GitDirs(o.WorkDir, o.Getenv)...), o.Boundary.Allow(o.folder()))
+	}
+	if err != nil {
+		return o, fmt.Errorf("find the folder %s: %w", o.folder(), err)
+	}
+	return o, nil
+}
+
 // folder is the directory to publish, in the file system.
 func (o Options) folder() string { return under(o.WorkDir, o.Dir) }
 
@@ -87,7 +110,10 @@ func (o Options) patternText() string {
 // Open returns the source that the options ask for. What it returns may be an
 // [io.Closer]; closing it is due when no file is read any more.
 func Open(ctx context.Context, options Options) (kvsync.Source, error) {
-	options = options.withDefaults()
+	options, err := options.bounded()
+	if err != nil {
+		return nil, err
+	}
 	switch options.Kind {
 	case KindCommit:
 		return OpenCommit(ctx, options)

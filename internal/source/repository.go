@@ -107,6 +107,43 @@ func Bare(dir string, getenv func(string) string) bool {
 	return err == nil && r.top == ""
 }
 
+// GitDirs are the folders in which git keeps the files of the repository that holds
+// dir, as far as they can be told.
+func GitDirs(dir string, getenv func(string) string) []string {
+	env, err := readGitEnv(getenv)
+	if err != nil {
+		return nil
+	}
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return nil
+	}
+	gitDir, _ := discover(evalExisting(at), gitEnvironment{ceilings: env.ceilings})
+	var dirs []string
+	for _, dir := range []string{gitDir, env.dir} {
+		if dir == "" {
+			continue
+		}
+		dirs = append(dirs, dir)
+		if text, err := os.ReadFile(filepath.Join(dir, "commondir")); err == nil {
+			dirs = append(dirs, under(dir, strings.TrimSpace(string(text))))
+		}
+	}
+	for _, dir := range []string{env.commonDir, env.objectDir} {
+		if dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// Tracks reports whether the repository that holds dir tracks a file there. One
+// whose index cannot be read is taken to.
+func Tracks(dir string) bool {
+	tracked, err := inIndex(Options{WorkDir: dir, Getenv: func(string) string { return "" }}.withDefaults())
+	return tracked || err != nil
+}
+
 func under(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)

@@ -54,7 +54,7 @@ func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
 // .gitignore and .ignore, nil for a commit.
 func published(assets, git *scope, rel string, isDir bool) bool {
 	name := path.Base(rel)
-	if name == ".git" || name == assetsIgnoreName {
+	if strings.EqualFold(name, ".git") || name == assetsIgnoreName {
 		return false
 	}
 	if rel == redirectsName || rel == headersName || rel == kvsync.PulledName {

@@ -27,9 +27,6 @@ func (c *Commit) Top() string {
 	return evalExisting(c.repo.top)
 }
 
-// GitDir is the folder on this machine that git keeps the repository's own files in.
-func (c *Commit) GitDir() string { return c.repo.gitDir }
-
 // Tree is the whole repository as it is in the commit, for what is no asset:
 // configuration and the Worker's code. A file of a submodule, or behind a
 // symlink that leaves the repository, is not there ([fs.ErrNotExist]). It is

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,16 +53,16 @@ func (w *folderWalk) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.redirects, err = readConfigFile(w.root, redirectsName); err != nil {
+	if w.redirects, err = w.readConfigFile(w.root, redirectsName); err != nil {
 		return err
 	}
-	if w.headers, err = readConfigFile(w.root, headersName); err != nil {
+	if w.headers, err = w.readConfigFile(w.root, headersName); err != nil {
 		return err
 	}
-	if w.pulled, err = readConfigFile(w.root, kvsync.PulledName); err != nil {
+	if w.pulled, err = w.readConfigFile(w.root, kvsync.PulledName); err != nil {
 		return err
 	}
-	text, err := readConfigFile(w.root, assetsIgnoreName)
+	text, err := w.readConfigFile(w.root, assetsIgnoreName)
 	if err != nil {
 		return err
 	}
@@ -84,10 +86,14 @@ func (w *folderWalk) walk(ctx context.Context) error {
 func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*scope)(nil).within("", "node_modules/\n")}
 	dir, name := filepath.Split(w.path)
+	if !w.options.Boundary.Inside(dir) {
+		s.assets = s.assets.within("", w.options.patternText())
+		return s, nil // they are of something else
+	}
 	for _, file := range []string{gitIgnoreName, plainIgnoreName, assetsIgnoreName} {
-		text, err := os.ReadFile(filepath.Join(dir, file))
+		text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), maxText)
 		if err != nil {
-			if isNotExist(err) || errors.Is(err, fs.ErrPermission) {
+			if isNotExist(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, boundary.ErrIrregular) {
 				continue
 			}
 			return s, fmt.Errorf("read %s beside the folder: %w", file, err)
@@ -102,14 +108,29 @@ func (w *folderWalk) parent() (scopes, error) {
 	return s, nil
 }
 
-// readConfigFile reads a regular file of a directory, nil if there is none.
-func readConfigFile(dir *os.Root, name string) ([]byte, error) {
-	f, err := dir.Open(name)
+// readConfigFile reads a regular file of a directory, nil if there is none. rel is
+// its name in the folder.
+func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
+	name := path.Base(rel)
+	fail := func(err error) error { return fmt.Errorf("read %s: %w", rel, err) }
+	info, err := dir.Lstat(name)
 	if err != nil {
 		if isNotExist(err) {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fail(err)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if err := w.options.Boundary.Check(filepath.Join(w.path, filepath.FromSlash(rel))); err != nil {
+			return nil, fail(err)
+		}
+	}
+	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for
+	if err != nil {
+		if isNotExist(err) {
+			return nil, nil
+		}
+		return nil, fail(err)
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
@@ -117,7 +138,7 @@ func readConfigFile(dir *os.Root, name string) ([]byte, error) {
 	}
 	text, err := readText(f)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fail(err)
 	}
 	return append([]byte{}, text...), nil
 }
@@ -136,7 +157,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 	for _, e := range entries {
 		switch e.Name() {
 		case gitIgnoreName, plainIgnoreName, assetsIgnoreName:
-			text, err := readConfigFile(dir, e.Name())
+			text, err := w.readConfigFile(dir, rel+e.Name())
 			if err != nil {
 				return err
 			}
@@ -166,6 +187,9 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 
 func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.DirEntry, s scopes, in *inDirectory) error {
 	at := rel + e.Name()
+	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.path, filepath.FromSlash(at))) {
+		return nil // under whatever name
+	}
 	if !published(s.assets, s.git, at, e.IsDir()) {
 		return nil
 	}

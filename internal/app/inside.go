@@ -1,0 +1,57 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"path/filepath"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/source"
+)
+
+// inside is the boundary of a run: the same for the command, the Action, hooks and
+// the daemon. shared is the folder above a project's.
+func (in Inputs) inside(shared string) (*boundary.Boundary, error) {
+	base := cmp.Or(shared, in.Root)
+	top := in.Boundary
+	if top == "" {
+		var err error
+		if top, err = in.workTree(base); err != nil {
+			return nil, err
+		}
+	}
+	b, err := boundary.New(top)
+	if err != nil {
+		return nil, err
+	}
+	return b, errors.Join(b.Hide(source.GitDirs(top, in.Getenv)...), b.Hide(source.GitDirs(base, in.Getenv)...))
+}
+
+// workTree is the top of the work tree that a folder is in, or the folder. One that
+// tracks nothing in the folder does not count, for a home directory may be one; nor
+// does the one that a bare repository lies in.
+func (in Inputs) workTree(base string) (string, error) {
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return "", err
+	}
+	if tree := in.Getenv("GIT_WORK_TREE"); tree != "" && within(absolute(tree), base) {
+		return tree, nil
+	}
+	top, err := boundary.Find(base)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case samePath(top, base):
+		return top, nil
+	case source.Bare(base, in.Getenv), in.Commit == "" && !source.Tracks(base):
+		return base, nil
+	}
+	return top, nil
+}
+
+func samePath(a, b string) bool {
+	resolved, err := filepath.EvalSymlinks(b)
+	return a == b || err == nil && a == resolved
+}
