@@ -39,6 +39,8 @@ func (l *loader) detectDirectory() {
 		l.s.Directory = found[0]
 	case len(found) > 1:
 		l.refuse(strings.Join(found, ", "), "each of these could be the site", "name the one that is with --dir, or as \"directory\" in "+ProjectFile)
+	case l.leadsOut():
+		return
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
@@ -50,6 +52,18 @@ func (l *loader) detectDirectory() {
 			"run the site's build first, or name its folder with --dir")
 	}
 	l.s.origins["directory"] = origin{place: Found}
+}
+
+// leadsOut refuses a folder that could be the site, and is a symlink out of the
+// boundary.
+func (l *loader) leadsOut() bool {
+	for _, d := range Directories {
+		abs := filepath.Join(l.root, d)
+		if _, err := l.boundary.Stat(abs); isOutside(err) {
+			return !l.confine(abs, origin{place: d}, "directory")
+		}
+	}
+	return false
 }
 
 // here is how a message names Root: a project by its folder.

@@ -120,19 +120,23 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 		}
 		return nil, fail(err)
 	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		if err := w.options.Boundary.Check(filepath.Join(w.path, filepath.FromSlash(rel))); err != nil {
-			return nil, fail(err)
-		}
-	}
+	isLink := info.Mode()&fs.ModeSymlink != 0
 	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for
 	if err != nil {
 		if isNotExist(err) {
 			return nil, nil
 		}
+		if isLink {
+			w.leaves(rel)
+			return nil, nil
+		}
 		return nil, fail(err)
 	}
 	defer f.Close()
+	if isLink && w.options.Boundary.Check(filepath.Join(w.path, filepath.FromSlash(rel))) != nil {
+		w.leaves(rel) // within the folder, but git's own
+		return nil, nil
+	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, err
 	}
@@ -141,6 +145,13 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 		return nil, fail(err)
 	}
 	return append([]byte{}, text...), nil
+}
+
+// leaves refuses a symlink in place of a file that configures.
+func (w *folderWalk) leaves(rel string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse(rel, linkLeaves)
 }
 
 // directory lists one directory. rel is "" for the root, else ends in a slash.
