@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,5 +282,33 @@ echo "home $HOME, $XDG_CONFIG_HOME$XDG_RUNTIME_DIR$SSH_AUTH_SOCK"
 	}
 	if log := readFile(t, filepath.Join(r.state, "sites/blog/build.log")); !strings.Contains(log, "home "+filepath.Join(r.state, "sites/blog/home")+", \n") || !strings.Contains(log, "was here before") {
 		t.Errorf("%s", log)
+	}
+}
+
+// Whoever may push to a site may not read the machine that it is deployed from: not
+// by what the build leaves, and not by an import of the code (promise 13).
+func TestNothingOfTheMachineIsPublished(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ build, want string }{
+		"folder":  {"rm -rf public; ln -s .git public", "git's own files"},
+		"outside": {"rm -rf public; ln -s /etc public", "outside of"},
+		"import":  {`echo 'export { default } from "/proc/self/environ" with { type: "text" }' > dep.js`, "environ cannot be bundled"},
+		"link":    {`ln -s "$PWD/.." up; echo 'export { default } from "./up/build.log" with { type: "text" }' > dep.js`, "outside of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOrigin(t)
+			o.push(map[string]string{"wrangler.jsonc": `{"name": "blog", "compatibility_date": "2026-01-01", "main": "w.js"}`,
+				"w.js": `import d from "./dep.js"; export default { fetch: () => new Response(d) }`, "dep.js": "export default 1"})
+			r := start(t, quiet+siteOf(o, fmt.Sprintf("dir = \"public\"\nbuild = %q", c.build)))
+			if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, c.want) {
+				t.Errorf("%s", s.Problem)
+			}
+			for _, q := range r.p.Server.Requests() {
+				if q.Method != "GET" {
+					t.Errorf("it sent %s %s", q.Method, q.Path)
+				}
+			}
+		})
 	}
 }
