@@ -242,7 +242,7 @@ func TestConfined(t *testing.T) {
 		c.fill(c.root, map[string]string{
 			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n", "worker.js": "export default {}",
 		})
-		if f := app.Explain(try(in)); f == nil || !strings.Contains(f.Message, "which is outside of") {
+		if f := app.Explain(try(in)); f == nil || len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Reason, "index may not be used") {
 			t.Errorf("an index behind %s: %+v", name, f)
 		}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
@@ -26,7 +27,7 @@ func (l *loader) confine(abs string, from origin, key string) bool {
 		}
 	}
 	err := l.boundary.Check(abs)
-	if err == nil {
+	if err == nil || ownGit(err) && l.ofCommit(abs) {
 		return true
 	}
 	fix := "name a path inside"
@@ -37,6 +38,16 @@ func (l *loader) confine(abs string, from origin, key string) bool {
 		l.errors = append(l.errors, p)
 	}
 	return false
+}
+
+// ofCommit reports whether a path is one of the commit that is published: a bare
+// repository has its files there alone. What is not there either is no file of git's.
+func (l *loader) ofCommit(abs string) bool {
+	if l.in.Commit == nil {
+		return false
+	}
+	_, committed, err := l.files.stat(abs)
+	return committed || errors.Is(err, fs.ErrNotExist)
 }
 
 // isOutside reports whether an error is that a path leads out of the boundary.

@@ -389,7 +389,11 @@ func (l *loader) place(value *string, key string) {
 		return
 	}
 	abs := l.resolve(*value)
-	l.confine(abs, l.s.origins[key], key)
+	from, known := l.s.origins[key]
+	if !known {
+		from.place = key
+	}
+	l.confine(abs, from, key)
 	*value = l.display(abs)
 }
 
