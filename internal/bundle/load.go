@@ -19,7 +19,7 @@ var errCredentials = errors.New("a file of this name holds credentials, and ever
 // read returns a file of the project: of the commit, or inside the boundary.
 func (o *project) read(file string) ([]byte, error) {
 	o.reads(file)
-	if !isCode(file) && (boundary.Credentials(filepath.Base(file))) {
+	if !isCode(file) && boundary.Credentials(filepath.Base(file)) {
 		return nil, errCredentials
 	}
 	if b, ok, err := o.committed.read(file); ok || err != nil {
@@ -66,13 +66,22 @@ func (c *collector) load(b api.PluginBuild) {
 		src, err := o.read(args.Path)
 		if err != nil {
 			return api.OnLoadResult{Errors: []api.Message{{
-				Text:  fmt.Sprintf("%s cannot be bundled: %s", o.display(args.Path), reason(err)),
+				Text:  o.unbundled(args.Path, err),
 				Notes: []api.Note{{Text: fixOf(err)}},
 			}}}, nil
 		}
 		contents := string(src)
 		return api.OnLoadResult{Contents: &contents, Loader: loader, ResolveDir: onDisk(filepath.Dir(args.Path))}, nil
 	})
+}
+
+// unbundled says why a file is not bundled. One outside has its whole name.
+func (o *project) unbundled(file string, err error) string {
+	name := filepath.ToSlash(file)
+	if o.Boundary.Inside(file) {
+		name = o.display(file)
+	}
+	return fmt.Sprintf("%s cannot be bundled: %s", name, reason(err))
 }
 
 // loaderOf is what import attributes say of a file, as esbuild understands them.

@@ -159,7 +159,7 @@ func (c *collector) separate(b api.PluginBuild) {
 		}
 		content, err := c.options.read(file)
 		if err != nil {
-			return failed(fmt.Sprintf("%s cannot be bundled: %s", c.options.display(file), reason(err)), fixOf(err)), nil
+			return failed(c.options.unbundled(file, err), fixOf(err)), nil
 		}
 		m := c.add(path.Base(filepath.ToSlash(file)), contentTypes[r.Type], content)
 		return api.OnResolveResult{Path: "./" + m.Name, External: true}, nil
