@@ -204,6 +204,20 @@ func TestSettingsAboveTheBoundary(t *testing.T) {
 	}
 }
 
+// Where it would count for a part of the code only, the code is refused.
+func TestSettingsAboveForAPart(t *testing.T) {
+	for name, inside := range map[string]string{"the main file's": "top/app/tsconfig.json", "the other's": "top/lib/tsconfig.json"} {
+		root := project(t, map[string]string{
+			"tsconfig.json": "{}", inside: "{}",
+			"top/app/w.ts": `import lib from "../lib/lib"; export default { fetch: () => lib }`, "top/lib/lib.ts": `import "./more"; export default 1`, "top/lib/more.ts": "",
+		})
+		_, err := bundle.Bundle(t.Context(), bundle.Options{Root: filepath.Join(root, "top/app"), Main: "w.ts", Alone: true, Library: library, Boundary: boundaryAt(t, filepath.Join(root, "top"))})
+		if err == nil || !strings.Contains(err.Error(), "tsconfig.json cannot be read") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // The forms in which package managers link packages inside of a repository.
 func TestLinksInside(t *testing.T) {
 	root := project(t, map[string]string{

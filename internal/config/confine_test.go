@@ -103,7 +103,7 @@ func TestConfined(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "shop")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Load(Inputs{Root: filepath.Join(root, "shop"), Boundary: below(t, root)}); err == nil || !strings.Contains(err.Error(), "outside of") {
+	if _, _, err := Load(Inputs{Root: filepath.Join(root, "shop"), Boundary: below(t, root)}); err == nil || !strings.Contains(err.Error(), "the project's folder") {
 		t.Errorf("a project outside: %v", err)
 	}
 }
