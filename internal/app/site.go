@@ -72,6 +72,8 @@ type Inputs struct {
 	// before anything of what it left is used.
 	AfterBuild   func() error
 	BuildTimeout time.Duration
+	// BuildConfined is [build.Command].Confined, for a build of others.
+	BuildConfined bool
 	// Secrets are more values that no build is to see.
 	Secrets []string
 	// CacheDir is the user's cache folder; "" is the system's.

@@ -38,7 +38,7 @@ func (l *lane) build(ctx context.Context, commit string, opt kvsync.Options) (*k
 	defer log.Close()
 	in := l.inputs("")
 	in.Root, in.Boundary, in.BuiltFrom = filepath.Join(tree, filepath.FromSlash(l.site.Root)), tree, commit
-	in.Builds, in.BuildOutput, in.BuildTimeout = true, log, time.Duration(l.site.BuildTimeout)
+	in.Builds, in.BuildConfined, in.BuildOutput, in.BuildTimeout = true, true, log, time.Duration(l.site.BuildTimeout)
 	home := filepath.Join(l.dir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a home for the build: %w", err)
