@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -74,6 +75,43 @@ func TestTokenIsNeverShown(t *testing.T) {
 				t.Error(all)
 			}
 		}, r)
+	}
+}
+
+// A proxy or a transport may repeat the request's head in its error.
+func TestErrorOfTheTransportIsHarmless(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		a := s.open(s, func(o *Options) {
+			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				r.Body.Close()
+				return nil, errors.New("proxy: bad request: " + r.Header.Get("Authorization") + "\n::error::forged\x1b[2J")
+			})
+		})
+		_, err := a.Store(testSpace).PutBulk(t.Context(), pairs, pairCount)
+		wantErr(t, err, "proxy: bad request")
+		if text := err.Error(); strings.Contains(text, testToken) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("the error is %q", text)
+		}
+		if text := s.logged.String(); strings.Contains(text, testToken) || strings.Contains(text, "\n::error") {
+			t.Errorf("the log is %s", text)
+		}
+	}, nil)
+}
+
+// A certificate that is not trusted is no better at the next try.
+func TestBadCertificateIsNotTriedAgain(t *testing.T) {
+	other := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }))
+	other.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	other.StartTLS()
+	defer other.Close()
+	a, err := New(Options{Token: testToken, AccountID: testAccount, BaseURL: other.URL, Tries: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	wantErr(t, a.Store(testSpace).Put(t.Context(), "k", []byte("v")), "certificate")
+	if n := a.Stats().Requests; n != 1 {
+		t.Errorf("it was tried %d times", n)
 	}
 }
 

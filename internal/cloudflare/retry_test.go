@@ -147,6 +147,9 @@ func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
 	}{
 		{"500 with an envelope", refuse(500, 10001, "internal"), true, 1},
 		{"502 page", page(502, "Bad gateway"), true, 1},
+		{"503 with an envelope", refuse(503, 10001, "unavailable"), true, 1},
+		{"503 with Retry-After", refuse(503, 10001, "unavailable", "Retry-After", "3"), true, 1},
+		{"504 page", page(504, "Gateway time-out"), true, 1},
 		{"522 page", page(522, "Connection timed out"), true, 1},
 		{"408", page(408, ""), true, 1},
 		{"connection cut", cut, true, 1},
@@ -337,6 +340,18 @@ func TestWaitsAsLongAsIsAsked(t *testing.T) {
 	}
 }
 
+// A 503 is no refusal of the token, so nothing but the call itself waits.
+func TestWaitsAsLongAsA503Asks(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err != nil {
+			t.Fatal(err)
+		}
+		if at := s.requests()[1].At; at < 7*time.Second || at > 8*time.Second {
+			t.Errorf("waited %s, want 7 s", at)
+		}
+	}, refuse(503, 10001, "unavailable", "Retry-After", "7"), bulkOK)
+}
+
 func TestWaitingHonoursTheContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -410,6 +425,28 @@ func TestStalledUploadIsRepeatedAndASlowOneIsNot(t *testing.T) {
 			t.Errorf("took %s", d)
 		}
 		time.Sleep(2 * time.Hour) // until the first handler is done
+	}, nil)
+}
+
+// The system takes a body faster than a slow line sends it: the silence after the
+// last byte is no stall while the line may still be sending.
+func TestSlowLineIsNotAStall(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *server) {
+		a := s.open(s, func(o *Options) {
+			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				r.Body.Close()
+				select {
+				case <-time.After(DefaultStall + 30*time.Second): // 4 MB take this long at 45 kB/s
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				}
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{}}`)), Header: http.Header{}}, nil
+			})
+		})
+		if err := a.Store(testSpace).Put(t.Context(), "k", make([]byte, 4<<20)); err != nil || a.Stats().Retries != 0 {
+			t.Errorf("%+v, %v", a.Stats(), err)
+		}
 	}, nil)
 }
 

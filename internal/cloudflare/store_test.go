@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -325,6 +327,14 @@ func TestNamespace(t *testing.T) {
 			}
 		}, namespaces(1, 2, "a", "b"), namespaces(2, 2, "c"))
 	})
+	t.Run("on the second page, where no total is given", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *server) {
+			id, err := s.account.FindNamespace(t.Context(), "c")
+			if err != nil || id != "id-c" || len(s.requests()) != 2 {
+				t.Fatal(id, err)
+			}
+		}, namespaces(1, 0, strings.Split(strings.Repeat("a ", 99)+"a", " ")...), namespaces(2, 0, "c"))
+	})
 	t.Run("not there", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := s.account.FindNamespace(t.Context(), "x")
@@ -468,6 +478,30 @@ func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 		}
 	}, answer(200, `{"success":true,"result":{"successful_key_count":2}}`, "Ratelimit", `"default";r=1;t=20`),
 		answer(200, `{"success":true,"result":{"successful_key_count":2}}`, "Ratelimit", `"default";r=1;t=20`), bulkOK)
+}
+
+// While the token is blocked, what answers that were under way say ends nothing.
+func TestPauseIsNotCutShort(t *testing.T) {
+	for name, meanwhile := range map[string]func(*pacer){
+		"a shorter Retry-After":         func(p *pacer) { p.block(time.Second) },
+		"few requests left":             func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=10;t=11`}}) },
+		"many requests left":            func(p *pacer) { p.observe(http.Header{"Ratelimit": {`"default";r=900;t=11`}}) },
+		"a request that may be sent":    func(p *pacer) { p.turn() },
+		"an answer that says nothing":   func(p *pacer) { p.observe(http.Header{}) },
+		"a Retry-After in no time":      func(p *pacer) { p.block(0) },
+		"several of them, in any order": func(p *pacer) { p.block(time.Minute); p.block(time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, start := &pacer{log: slog.New(slog.DiscardHandler)}, time.Now()
+				p.block(maxWait)
+				meanwhile(p)
+				if err := p.wait(t.Context()); err != nil || time.Since(start) < maxWait {
+					t.Errorf("the next request is sent after %s, %v", time.Since(start), err)
+				}
+			})
+		})
+	}
 }
 
 func FuzzParseQuota(f *testing.F) {

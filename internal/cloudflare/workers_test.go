@@ -221,9 +221,10 @@ func TestActivations(t *testing.T) {
 }
 
 // An answer without the list would look like a Worker that is not deployed, and
-// the next step like a first deployment.
+// the next step like a first deployment. A deployment without versions would keep
+// no blob alive.
 func TestActivationsWithoutAListIsAnError(t *testing.T) {
-	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`} {
+	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`, `{"deployments":[{"id":"d1"}]}`, `{"deployments":[{"id":"d1","versions":[]}]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
 			if all, err := s.script().Activations(t.Context()); err == nil || errors.Is(err, kvsync.ErrNotFound) {
 				t.Error(r, all, err)
@@ -251,6 +252,18 @@ func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 	}, result(`{"id":"v1","number":3,"metadata":{"created_on":"2026-01-01T00:00:00Z"},"resources":{"bindings":[
 		{"name":"KV_SYNC","type":"json","json":{"format":1}},{"name":"LOADER","type":"worker_loader"},
 		{"name":"NEW","type":"never_heard_of","deep":{"x":[1]}}],"script":{"etag":"e"}}}`))
+}
+
+// An answer without the version would look like a Worker without bindings, which is
+// another tool's and has no secrets to carry over.
+func TestVersionThatIsNoneIsAnError(t *testing.T) {
+	for _, r := range []string{`{}`, `null`, `[]`, `{"resources":{"bindings":[]}}`, `{"id":"v1","resources":{"bindings":[{"name":"KV_SYNC"}]}}`, `{"id":"v1","resources":{"bindings":[{"type":"json"}]}}`} {
+		inBubble(t, func(t *testing.T, s *server) {
+			if v, err := s.script().Version(t.Context(), "v1"); err == nil || errors.Is(err, kvsync.ErrNotFound) {
+				t.Errorf("%s: %+v, %v", r, v, err)
+			}
+		}, result(r))
+	}
 }
 
 func TestMigrationTag(t *testing.T) {
