@@ -70,6 +70,12 @@ func TestUninstallRestoresWhatWasThere(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		"a symlink to a script like ours": func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "team.sh"), "#!/bin/sh\n# kv-sync pre-push hook of the team\ncat >/dev/null\n", 0o755)
+			if err := os.Symlink("team.sh", filepath.Join(dir, "pre-push")); err != nil {
+				t.Fatal(err)
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
