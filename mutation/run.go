@@ -38,7 +38,7 @@ func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err err
 		return "", "", err
 	}
 	if strings.HasSuffix(g.File, ".go") {
-		if out, err := r.golang(ctx, overlay, "build", "./"+path.Dir(g.File)); err != nil {
+		if out, err := r.golang(ctx, overlay, "build", "-o", os.DevNull, "./"+path.Dir(g.File)); err != nil {
 			return "", "", fmt.Errorf("mutation %s does not compile: %s", g.ID(), tail(out))
 		}
 	}
