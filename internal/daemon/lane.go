@@ -265,6 +265,9 @@ func (l *lane) due(now time.Time) time.Time {
 	if l.saved.Failed != "" && !l.saved.Retry.IsZero() {
 		next = earlier(next, l.saved.Retry)
 	}
+	if l.saved.Release { // the account did not say which rollback is meant
+		next = earlier(next, now.Add(l.backoff(releaseRetry)))
+	}
 	l.next = next
 	return next
 }
@@ -277,6 +280,10 @@ func earlier(a, b time.Time) time.Time {
 }
 
 const longestRetry = 5 * time.Minute
+
+// releaseRetry is the number of failures after which a site waits as long as it
+// does before it looks again for what is to be released: half a minute.
+const releaseRetry = 5
 
 // backoff is how long to wait after some failures in a row: about twice as long
 // each time.
@@ -314,6 +321,7 @@ func (l *lane) look(ctx context.Context, w wishes) {
 	defer leave(l.d.deploys)
 	// It may have been a while: what was pushed meanwhile is newer.
 	if more := l.takeLook(); more.look {
+		l.findReleased(ctx)
 		if newer, err := l.fetch(ctx); err == nil {
 			head = newer
 		} else {
@@ -400,7 +408,7 @@ func (l *lane) wanted(head string, w wishes, now time.Time) bool {
 	switch {
 	case w.again:
 		return true
-	case s.Settled.Commit == head && s.Settled.Config == l.fingerprint:
+	case s.Settled.Commit == head && s.Settled.Config == l.fingerprint && s.Released.IsZero():
 		l.enter(s.Settled.Phase, s.Problem)
 		return false
 	case s.Failed != "" && now.Before(s.Retry) && (s.Failed == head || s.Quota):
