@@ -94,6 +94,7 @@ func TestConfigMistakes(t *testing.T) {
 		site + "token-file = \"short\"\n": ":4: it holds a secret of less than 8",
 		site + "token-env = \"NONE\"\n":   `:4: the variable "NONE" is empty`,
 		site + site:                       ":5: blog is there twice",
+		site + "project = \"tides\"\n" + strings.Replace(site, "blog", "shop", 1) + "project = \"tides\"\n":                  ":6: project tides is there twice",
 		"[listen]\nadmin = \"8791\"\n[admin]\nuser=\"a\"\npassword-file=\"secret\"\n" + site:                                 `:2: admin is "8791"`,
 		"[listen]\nadmin = \"127.0.0.1:1\"\n" + site:                                                                         "the admin page has no password",
 		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" + site:                                                                      ":2: webhooks are listened for, and nothing says",

@@ -164,10 +164,14 @@ func TestRetry(t *testing.T) {
 		}
 	}
 	quota()
+	before := len(r.seen.of("blog"))
 	three := o.push(nil) // a newer commit has no more quota than an older one
 	r.look("push")
 	r.await("blog", "the newer commit", func(s daemon.Status) bool { return s.Head == three && s.Phase == daemon.PhaseRetry })
 	quota()
+	if n := len(r.seen.of("blog")); n != before {
+		t.Errorf("%d runs without a quota", n-before)
+	}
 	r.stop()
 	r.start()
 	r.await("blog", "a fetch", func(s daemon.Status) bool { return s.Phase == daemon.PhaseRetry })

@@ -55,6 +55,24 @@ func TestForcePush(t *testing.T) {
 	})
 }
 
+// The place of a deployed commit in the order must stay known, so git may not tidy
+// it up when a force-push has taken it off the branch.
+func TestDeployedCommitsOutliveAForcePush(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	r := start(t, quiet+siteOf(o))
+	r.awaitLive(one)
+	o.git(o.dir, "checkout", "-q", "--orphan", "anew")
+	other := o.push(nil)
+	r.look("push")
+	r.awaitLive(other)
+	mirror := filepath.Join(r.state, "sites/blog/mirror.git")
+	r.await("blog", "what keeps the commit", func(daemon.Status) bool {
+		return strings.Contains(o.git(mirror, "rev-list", "--all"), one)
+	})
+}
+
 // A branch that is gone changes nothing, and is followed again when it is back.
 func TestBranchIsDeleted(t *testing.T) {
 	t.Parallel()

@@ -138,6 +138,11 @@ func TestHost(t *testing.T) {
 	// Before anything else: a login is not even tried.
 	s.tryLogin(user, password, host("evil.example"), with("Origin", "http://evil.example")).is(t, http.StatusMisdirectedRequest)
 	s.get("/nowhere", host("evil.example")).is(t, http.StatusMisdirectedRequest)
+	// Where no name is configured, only this machine's own are left.
+	s = serve(t, tides())
+	for name, code := range map[string]int{"localhost": 200, "127.0.0.1:8791": 200, "deploy.example.com": 421, "evil.example:80": 421} {
+		s.get("/style.css", host(name)).is(t, code)
+	}
 }
 
 // posts are all that a session can change.

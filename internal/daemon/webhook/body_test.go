@@ -103,6 +103,18 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
+// occupy takes all places, of which none may be taken.
+func occupy(t *testing.T, places chan struct{}) {
+	t.Helper()
+	for i := range cap(places) {
+		select {
+		case places <- struct{}{}:
+		default:
+			t.Fatalf("%d of %d places are not free", cap(places)-i, cap(places))
+		}
+	}
+}
+
 // No more bodies are held at once than there are places, and each place is given
 // back, however the delivery ends.
 func TestPlaces(t *testing.T) {
@@ -117,9 +129,7 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%d %s, not %d", code, text, want)
 		}
 	}
-	for range largeBodies {
-		r.handler.bodies.large <- struct{}{}
-	}
+	occupy(t, r.handler.bodies.large)
 	check(large, githubSecret, http.StatusServiceUnavailable)
 	check(small, githubSecret, http.StatusAccepted)
 	<-r.handler.bodies.large
@@ -127,14 +137,37 @@ func TestPlaces(t *testing.T) {
 		check(large, githubSecret, http.StatusAccepted)
 		check(large, "guess", http.StatusUnauthorized)
 	}
-	for range smallBodies {
-		r.handler.bodies.small <- struct{}{}
-	}
+	occupy(t, r.handler.bodies.small)
 	check(small, githubSecret, http.StatusServiceUnavailable)
 	<-r.handler.bodies.small
 	for range 3 {
 		check(small, githubSecret, http.StatusAccepted)
 		check(small, "guess", http.StatusUnauthorized)
+	}
+}
+
+// A body whose length is not known in advance may be as large as any, and memory
+// is made ready for that: it takes the place of a large one.
+func TestBodyOfUnknownLengthIsLarge(t *testing.T) {
+	r := receive(t, Options{BodyTime: time.Second})
+	occupy(t, r.handler.bodies.large)
+	body := fixture(t, "github-push.json")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/github", io.NopCloser(bytes.NewReader(body))) // chunked
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for _, h := range github(githubSecret, body, "push", "1") {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	res, err := r.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("where no large body has a place: %d", res.StatusCode)
 	}
 }
 

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Every secret that the step may have is masked, each line of it by itself, as the
+// runner masks lines.
+func TestEverySecretIsMasked(t *testing.T) {
+	env := map[string]string{
+		"INPUT_API-TOKEN": "input-token", "INPUT_GITHUB-TOKEN": "input-hub", "CLOUDFLARE_API_TOKEN": "token", "CF_API_TOKEN": "old-token",
+		"CLOUDFLARE_API_KEY": "whole-key", "CF_API_KEY": "old-key", "GITHUB_TOKEN": "first line\r\n second line\nabc\n",
+	}
+	got := secrets(githubactions.New(githubactions.WithGetenv(func(name string) string { return env[name] })))
+	want := []string{"first line", "input-hub", "input-token", "old-key", "old-token", "second line", "token", "whole-key"}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("masked are %q, want %q", got, want)
+	}
+}
+
+// An output of several lines could set others, and one with a secret would give it
+// to other jobs.
+func TestOutputsAreOneLineWithoutSecrets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "output")
+	getenv := func(name string) string { return map[string]string{"GITHUB_OUTPUT": file}[name] }
+	var w bytes.Buffer
+	c := newConsole(githubactions.New(githubactions.WithWriter(&w), githubactions.WithGetenv(getenv)), &w, []string{"tok-123456"})
+	for _, value := range []string{"a\nb", "a\rb", "a\r\nb", "\n"} {
+		if err := output(c, "deployment-url", value); err == nil {
+			t.Errorf("%q is set", value)
+		}
+	}
+	if b, err := os.ReadFile(file); err == nil && len(b) > 0 {
+		t.Errorf("the file has %q", b)
+	}
+	if err := output(c, "deployment-url", "https://x.example/?tok-123456"); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, file); strings.Contains(got, "123456") || !strings.Contains(got, "https://x.example/") {
+		t.Errorf("the file has %q", got)
+	}
+}
+
+// An annotation is at a file of the repository, or at none.
+func TestProblemsOutsideTheWorkspaceNameNoFile(t *testing.T) {
+	root := t.TempDir()
+	workspace := filepath.Join(root, "workspace")
+	write(t, filepath.Join(workspace, "site/public/index.html"), nil)
+	write(t, filepath.Join(root, "outside.html"), nil)
+	for dir, paths := range map[string][]string{
+		"public": {"index.html", "../../../outside.html", "/etc/passwd"},
+		"":       {"public/index.html", "../../outside.html", "/etc/passwd"},
+	} {
+		turn := &turn{workspace: workspace, folder: "site", files: map[string]bool{}}
+		var problems []kvsync.Problem
+		for _, p := range paths {
+			problems = append(problems, kvsync.Problem{Path: p})
+		}
+		turn.locate(problems, dir)
+		for i, want := range []string{"site/public/index.html", "", ""} {
+			if got := turn.file(problems[i]); got != want {
+				t.Errorf("%q in %q is annotated at %q, want %q", paths[i], dir, got, want)
+			}
+		}
+	}
+}
+
+// Names out of a repository, and texts of others, are text in the job's summary.
+func TestSummaryShowsNamesAsText(t *testing.T) {
+	for _, name := range hostile {
+		change := []kvsync.Change{{Path: name}}
+		plan := &kvsync.Plan{Added: change, Changed: change, Removed: change}
+		deployed := summary(&app.Report{Command: modeDeploy, Site: name, URL: name, Plan: plan, Notices: []string{name}})
+		refused := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{
+			Message: name, Fix: name, Removed: change, Problems: []kvsync.Problem{{Path: name, Reason: name, Fix: name}},
+		}})
+		shown := inert(name)
+		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + shown + " |", "> " + shown + "\n"} {
+			if !strings.Contains(deployed, want) {
+				t.Errorf("%q: the summary of a deploy lacks %q", name, want)
+			}
+		}
+		for _, want := range []string{"**" + shown + "**", "What to do: " + shown + "\n", "| " + shown + " |  | " + shown + " | " + shown + " |", "\n| " + shown + " |\n"} {
+			if !strings.Contains(refused, want) {
+				t.Errorf("%q: the summary of a failure lacks %q", name, want)
+			}
+		}
+	}
+}

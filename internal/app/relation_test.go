@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Two commits of a clone whose history was cut off both are no sign that they
+// diverged: the one may be the other's ancestor.
+func TestCutHistoryIsNotDiverged(t *testing.T) {
+	dir, ids := shallow(t, 4)
+	c := clone{dir, gitEnviron()}
+	if _, err := c.git(t.Context(), "fetch", "-q", "--depth=1", "origin", ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{{ids[3], ids[1]}, {ids[1], ids[3]}} {
+		if rel := c.relation(t.Context(), pair[0], pair[1]); rel != kvsync.RelationUnknown {
+			t.Errorf("%.7s and %.7s are %v", pair[0], pair[1], rel)
+		}
+	}
+	if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), ids[3], ids[1]); err != nil || rel != kvsync.RelationOlder {
+		t.Errorf("with more history they are %v, %v", rel, err)
+	}
+}
+
+// cancelling ends a run when it logs its first line.
+type cancelling struct {
+	slog.Handler
+	cancel func()
+}
+
+func (c cancelling) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c cancelling) Handle(context.Context, slog.Record) error {
+	c.cancel()
+	return nil
+}
+
+// Whoever interrupts the fetch of more history has not asked for a decision.
+func TestInterruptedFetchOfHistoryIsAnError(t *testing.T) {
+	dir, ids := shallow(t, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	o := orderedIn(t, dir, nil)
+	rel, err := o.clone.deepen(ctx, slog.New(cancelling{slog.DiscardHandler, cancel}), ids[0], ids[2])
+	if !errors.Is(err, context.Canceled) || rel != kvsync.RelationUnknown {
+		t.Errorf("got %v, %v", rel, err)
+	}
+}

@@ -1,0 +1,77 @@
+package app_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/platform"
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// After a failure people are told what visitors have: nothing before the first
+// deploy, and afterwards what was live.
+func TestFailureSaysWhatVisitorsHave(t *testing.T) {
+	f := platformtest.Start(t)
+	root := project(t)
+	in := inputs(root, f)
+	deploy := func() string {
+		t.Helper()
+		_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
+		if err == nil {
+			return ""
+		}
+		return app.Explain(err).Fix
+	}
+	refuse := func(q platform.RequestInfo) platform.Fault {
+		if q.Kind == "kv.bulk.put" {
+			return platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden}
+		}
+		return platform.Fault{}
+	}
+	f.Server.SetFault(refuse)
+	if got := deploy(); !strings.HasPrefix(got, "nothing went live;") {
+		t.Errorf("of a first deploy that failed: %q", got)
+	}
+	f.Server.SetFault(nil)
+	if got := deploy(); got != "" {
+		t.Fatal(got)
+	}
+	if err := os.WriteFile(filepath.Join(root, "public/index.html"), []byte("<h1>two</h1>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.Server.SetFault(refuse)
+	if got := deploy(); !strings.HasPrefix(got, "what was live is still live;") {
+		t.Errorf("of a later deploy that failed: %q", got)
+	}
+}
+
+// However many projects there are, a few are under way together.
+func TestProjectsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		under, most := 0, 0
+		ids := make([]string, 60)
+		err := app.EachProject(ids, func(string) (int, error) {
+			mu.Lock()
+			under++
+			most = max(most, under)
+			mu.Unlock()
+			time.Sleep(time.Second) // of the bubble: whoever may begin, does so meanwhile
+			mu.Lock()
+			defer mu.Unlock()
+			under--
+			return 0, nil
+		}, func(string, int, error) {})
+		if err != nil || most > 4 {
+			t.Errorf("%d are under way together, %v", most, err)
+		}
+	})
+}
