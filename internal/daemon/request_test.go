@@ -148,6 +148,11 @@ func TestReleaseWhileWaitingForAPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.awaitLive(two)
+	for _, run := range r.seen.of("blog") {
+		if run.Outcome == daemon.OutcomeHeld {
+			t.Errorf("it was held first: %+v", run)
+		}
+	}
 }
 
 // A rollback is not done when whoever asked for it has gone.
