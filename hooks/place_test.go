@@ -11,7 +11,7 @@ func TestSamePlace(t *testing.T) {
 		{"/srv/git/blog.git", "file:///srv/git/blog.git", "/srv/git/blog", "/srv/git//blog.git/"},
 		{"../blog.git", "../blog", "./../blog"},
 		{`C:\git\blog.git`, "C:/git/blog"},
-		{"ssh://git@example.com:2222/blog.git"},
+		{"ssh://git@example.com:2222/blog.git"}, {"ssh://git@example.com:22/blog.git", "git@example.com:blog.git"}, {"https://example.com:8443/blog.git"},
 		{"git@github.com:me/fork.git"},
 		{"git@gitlab.com:me/blog.git"},
 		{"https://github.com/me/Blog"},

@@ -128,3 +128,22 @@ func TestStoppedPushShowsNoPassword(t *testing.T) {
 		t.Errorf("%v, %s", err, &said)
 	}
 }
+
+// The way around the hooks holds also where another tool than our script calls them.
+func TestHooksThatAreOffDoNothing(t *testing.T) {
+	w := newWorld(t)
+	off := func(name string) string { return map[string]string{"KV_SYNC_HOOK": "off"}[name] }
+	never := func(context.Context, *hooks.Repository) (*hooks.Site, error) {
+		t.Error("the site was opened")
+		return nil, errors.New("it is off")
+	}
+	for _, mode := range []hooks.Mode{hooks.Check, hooks.Upload, hooks.Deploy} {
+		if err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: mode, Remote: "origin", Lines: w.pushed(), Notices: t.Output(), Getenv: off}, never); err != nil {
+			t.Errorf("pre-push, %s: %v", mode, err)
+		}
+	}
+	line := strings.Repeat("0", 40) + " " + w.git(w.work, "rev-parse", "HEAD") + " refs/heads/main\n"
+	if err := hooks.PostReceive(t.Context(), w.find(), hooks.Received{Lines: strings.NewReader(line), Notices: t.Output(), Getenv: off}, never); err != nil {
+		t.Errorf("post-receive: %v", err)
+	}
+}
