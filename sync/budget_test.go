@@ -14,6 +14,10 @@ import (
 // there are.
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, budgetIsShared)
+}
+
+func budgetIsShared(t *testing.T) {
 	const memory, engines = 36 << 20, 4
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
 	budget := NewBudget()

@@ -8,12 +8,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // Chunks count against Memory like any other body, each is written once, and
 // files beside them still go.
-func TestChunksAreBounded(t *testing.T) {
+func TestChunksAreBounded(t *testing.T) { synctest.Test(t, chunksAreBounded) }
+
+func chunksAreBounded(t *testing.T) {
 	const memory = 52 << 20
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
 	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
@@ -41,7 +44,7 @@ func TestChunksAreBounded(t *testing.T) {
 	}
 }
 
-// slow is a store whose raw writes take a while, or fail.
+// slow is a store whose raw writes take a while, in a bubble's time, or fail.
 type slow struct {
 	*gauge
 	fail    error
@@ -64,7 +67,9 @@ func (s *slow) PutBulk(_ context.Context, _ []byte, _ int) ([]string, error) {
 }
 
 // An index tells of chunks that are there.
-func TestIndexesComeLast(t *testing.T) {
+func TestIndexesComeLast(t *testing.T) { synctest.Test(t, indexesComeLast) }
+
+func indexesComeLast(t *testing.T) {
 	for _, fail := range []error{nil, errors.New("the last chunk was refused")} {
 		s := &slow{fail: fail}
 		e := &Engine{Config: Config{Parallel: 8, Memory: 64 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}

@@ -86,7 +86,9 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	}
 }
 
-// gauge is a store that looks at what it is given and keeps none of it.
+// gauge is a store that looks at what it is given and keeps none of it. Use it
+// inside synctest.Test: there a request ends only when every other goroutine
+// waits, so max is exactly what the uploader lets in at once.
 type gauge struct {
 	Store
 	t        *testing.T
@@ -106,7 +108,7 @@ func (g *gauge) hold(n int) func() {
 		}
 	}
 	g.calls.Add(1)
-	time.Sleep(time.Millisecond) // the request's latency: others come in meanwhile
+	time.Sleep(time.Millisecond) // in the bubble's time: ends when no other request can begin
 	return func() { g.now.Add(int64(-n)) }
 }
 
@@ -146,7 +148,9 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 
 // Memory is bounded by configuration, not by the site: bodies under way hold
 // no more than Memory, each key is written once, and each under its bytes' hash.
-func TestUploadIsBounded(t *testing.T) {
+func TestUploadIsBounded(t *testing.T) { synctest.Test(t, uploadIsBounded) }
+
+func uploadIsBounded(t *testing.T) {
 	var sizes []int64
 	for i := range 1000 {
 		sizes = append(sizes, int64(i%97)*1000)
