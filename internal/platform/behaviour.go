@@ -70,6 +70,8 @@ type RequestInfo struct {
 
 // behaviour is the switchable part of a Server.
 type behaviour struct {
+	clock func() time.Time
+
 	mu      sync.Mutex
 	current Behaviour
 	fault   func(RequestInfo) Fault
@@ -132,11 +134,12 @@ func (b *behaviour) admit(h http.Header, token string) *apiError {
 		return nil
 	}
 	r := b.rates[token]
-	if r == nil || time.Since(r.since) >= window {
-		r = &rate{since: time.Now()}
+	now := b.clock()
+	if r == nil || now.Sub(r.since) >= window {
+		r = &rate{since: now}
 		b.rates[token] = r
 	}
-	left := window - time.Since(r.since)
+	left := window - now.Sub(r.since)
 	seconds := int(math.Ceil(left.Seconds()))
 	h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=%d`, limit, int(math.Ceil(window.Seconds()))))
 	if r.count >= limit {

@@ -64,9 +64,12 @@ func TestFaults(t *testing.T) {
 func TestHangLastsUntilTheClientGoes(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
-	c.Server.SetFault(func(platform.RequestInfo) platform.Fault { return platform.Fault{Kind: platform.FaultHang} })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	c.Server.SetFault(func(platform.RequestInfo) platform.Fault {
+		leave() // once the request is there
+		return platform.Fault{Kind: platform.FaultHang}
+	})
 	req, _ := http.NewRequestWithContext(ctx, "PUT", c.BaseURL+"/accounts/"+c.AccountID+ns+"/values/k", strings.NewReader("v"))
 	if resp, err := http.DefaultClient.Do(req); err == nil {
 		resp.Body.Close()
@@ -74,15 +77,9 @@ func TestHangLastsUntilTheClientGoes(t *testing.T) {
 	}
 	c.Server.SetFault(nil)
 	c.refused("GET", ns+"/values/k", "", 404, 10009)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		i := slices.IndexFunc(c.Server.Requests(), func(r platform.Request) bool { return r.Kind == "kv.values.put" })
-		if i >= 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the request hangs on though its client has gone")
-		}
-	}
+	until(t, "the end of the request whose client has gone", func() bool {
+		return slices.ContainsFunc(c.Server.Requests(), func(r platform.Request) bool { return r.Kind == "kv.values.put" })
+	})
 }
 
 func TestRateLimit(t *testing.T) {

@@ -26,18 +26,25 @@ export class Store extends DurableObject {
 	put(path, text) { this.ctx.storage.sql.exec("INSERT OR REPLACE INTO files VALUES (?, ?)", path, text); }
 	get(path) { return this.ctx.storage.sql.exec("SELECT text FROM files WHERE path = ?", path).toArray()[0]?.text ?? "none"; }
 	count() { return this.ctx.storage.sql.exec("SELECT count(*) AS n FROM files").one().n; }
-	async remind(wait) { await this.ctx.storage.setAlarm(Date.now() + wait); }
-	async linger(wait) {
+	async remind(name, wait) {
+		this.put("reminder", name);
+		await this.ctx.storage.setAlarm(Date.now() + wait);
+	}
+	// linger goes on until an alarm has come, but for less time than a switch waits.
+	async linger() {
 		this.busy = true;
 		this.put("busy", "yes");
-		await scheduler.wait(wait);
+		await this.env.KV.put("lingers", "yes");
+		for (const end = Date.now() + 3000; Date.now() < end && this.get("reminder") !== "none"; ) await scheduler.wait(10);
 		this.put("busy", "no");
 		this.busy = false;
 	}
 	async alarm() {
+		const name = this.get("reminder");
 		if (!this.busy && this.get("busy") === "yes") this.put("twice", "yes");
-		this.put("alarms", String(Number(this.get("alarms").replace("none", "0")) + 1));
-		await this.env.KV.put("alarms", this.get("alarms"));
+		this.put(name, String(Number(this.get(name).replace("none", "0")) + 1));
+		await this.env.KV.put(name, "came");
+		this.put("reminder", "none");
 	}
 	async fetch(request) { const size = (await request.arrayBuffer()).byteLength; return new Response(String(size)); }
 }
@@ -69,8 +76,8 @@ export default { async fetch(request, env) {
 		direct: () => store.get(...args),
 		upload: async () => (await store.fetch(new Request(request.url, { method: "POST", body: request.body }))).text(),
 		count: () => store.count(),
-		linger: () => store.linger(Number(args[0])),
-		remind: () => store.remind(Number(args[0])),
+		linger: () => store.linger(),
+		remind: () => store.remind(args[0], Number(args[1])),
 	}[verb]();
 	return new Response(String(await result ?? "done"));
 } }`}
@@ -81,9 +88,9 @@ const authorMetadata = `,"bindings":[
 	{"name":"ASSETS","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann","write":true}},
 	{"name":"READ","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`
 
-// startAuthor opens a platform with a site and its companion, and returns what tells
-// the alarms that came without asking a Worker.
-func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, alarms func() string) {
+// startAuthor opens a platform with a site and its companion, and returns what waits
+// for a key that the companion writes to KV, without asking a Worker.
+func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, await func(key string)) {
 	c = start(t, append(options, checking)...)
 	var found []struct{ ID string }
 	if c.want("GET", "/storage/kv/namespaces", "", &found); len(found) == 0 {
@@ -92,7 +99,12 @@ func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, alarm
 		c.put("site", metadata(authorMetadata), author)
 		c.want("GET", "/storage/kv/namespaces", "", &found)
 	}
-	return c, func() string { return c.do("GET", "/storage/kv/namespaces/"+found[0].ID+"/values/alarms", "").Raw }
+	return c, func(key string) {
+		t.Helper()
+		until(t, "the key "+key, func() bool {
+			return c.do("GET", "/storage/kv/namespaces/"+found[0].ID+"/values/"+key, "").Status == 200
+		})
+	}
 }
 
 // inFolder keeps the platform's state in a folder, for a platform to come.
@@ -192,8 +204,14 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 			}
 		})
 	}
+	written := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(acknowledged)
+	}
 	for range 3 {
-		time.Sleep(200 * time.Millisecond)
+		enough := written() + 20
+		until(t, "acknowledged writes", func() bool { return written() >= enough })
 		if !c.Server.KillWorker("site-overlay") { // which ends the site's too
 			t.Error("nothing was killed")
 		}
@@ -208,9 +226,6 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes were acknowledged", len(acknowledged))
-	if len(acknowledged) < 20 {
-		t.Errorf("too few writes to tell: %d", len(acknowledged))
-	}
 	check()
 	if err := c.Server.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -220,33 +235,27 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 }
 
 // Alarms come although nobody asks: after a kill, after the platform was opened
-// anew, and once each.
+// anew, and once each where nothing was killed.
 func TestAlarmsComeUnasked(t *testing.T) {
 	dir := t.TempDir()
-	c, alarms := startAuthor(t, inFolder(dir))
-	come := func(want string) {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); alarms() != want; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("alarm %s did not come: %s", want, alarms())
-			}
-		}
-	}
-	c.visits("site", "/remind/10", "done")
-	come("1")
-	c.visits("site", "/remind/300", "done")
+	c, await := startAuthor(t, inFolder(dir))
+	c.visits("site", "/remind/first/10", "done")
+	await("first")
+	c.visits("site", "/direct/first", "1")
+	c.visits("site", "/remind/killed/300", "done")
 	c.Server.KillWorker("site")
-	come("2")
-	c.visits("site", "/remind/300", "done")
+	await("killed")
+	c.visits("site", "/remind/closed/300", "done")
+	due := time.Now().Add(300 * time.Millisecond)
 	if err := c.Server.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond) // it comes due while nothing runs
-	c, alarms = startAuthor(t, inFolder(dir))
-	come("3")
-	c.visits("site", "/remind/10", "done")
-	come("4")
-	c.visits("site", "/direct/alarms", "4")
+	time.Sleep(time.Until(due)) // the machine's clock is what decides that it is due
+	c, await = startAuthor(t, inFolder(dir))
+	await("closed")
+	c.visits("site", "/remind/last/10", "done")
+	await("last")
+	c.visits("site", "/direct/last", "1")
 	if c.Server.KillWorker("none") {
 		t.Error("a script that is not there was killed")
 	}
@@ -255,21 +264,21 @@ func TestAlarmsComeUnasked(t *testing.T) {
 // A switch never has an object in two processes: an alarm that comes due meanwhile
 // finds what is under way, or finds it done.
 func TestSwitchKeepsObjectsSingle(t *testing.T) {
-	c, alarms := startAuthor(t)
-	c.visits("site", "/remind/1000", "done")
+	c, await := startAuthor(t)
+	version := c.version("site", metadata(authorMetadata), author)
+	c.visits("site", "/remind/once/1000", "done")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.visits("site", "/linger/2000", "done")
+		c.visits("site", "/linger", "done")
 	}()
-	time.Sleep(50 * time.Millisecond)
-	c.deploy("site", c.version("site", metadata(authorMetadata), author))
+	await("lingers")
+	c.deploy("site", version)
 	<-done
+	await("once")
 	c.visits("site", "/direct/twice", "none")
 	c.visits("site", "/direct/busy", "no")
-	if alarms() != "1" {
-		t.Errorf("alarms: %s", alarms())
-	}
+	c.visits("site", "/direct/once", "1")
 }
 
 func TestKillControl(t *testing.T) {

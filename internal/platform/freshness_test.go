@@ -48,7 +48,7 @@ func FuzzCachePut(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		l := newLocation(&behaviour{})
+		l := newLocation(&behaviour{clock: time.Now})
 		status := (&cacheAPI{l}).put("k", bytes.NewReader(raw))
 		found := l.answers.get("k")
 		if (status == http.StatusNoContent) != (found != nil) {

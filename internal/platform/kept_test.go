@@ -24,17 +24,11 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 	putWorker(s, "other", code(0)) // has the module of the first version too
 	const versions = maxKept + 20
 	for i := range versions {
-		if i == versions-1 { // an upload was long ago
-			modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range modules {
-				long := time.Now().Add(-time.Hour)
-				if err := os.Chtimes(m, long, long); err != nil {
-					t.Fatal(err)
-				}
-			}
+		switch i {
+		case maxKept: // from here on versions go, whose uploads are under way
+			uploaded(t, dir, time.Now().Add(time.Hour))
+		case versions - 1:
+			uploaded(t, dir, time.Now().Add(-time.Hour))
 		}
 		if answer := putWorker(s, "s", code(i)); !strings.Contains(answer, `"success":true`) {
 			t.Fatal(answer)
@@ -52,8 +46,8 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 		t.Errorf("a version that is kept has no module: %v", err)
 	}
 	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
-	// The last version that went has its module removed; those before were uploaded a
-	// moment before they went.
+	// The last version that went has its module removed; the uploads of those before
+	// were under way when they went.
 	if err != nil || len(modules) != versions-1 {
 		t.Errorf("%d modules are left of %d, %v", len(modules), versions, err)
 	}
@@ -67,6 +61,20 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 		_ = res.Body.Close()
 		if string(b[:n]) != want {
 			t.Errorf("%s answers %q", script, b[:n])
+		}
+	}
+}
+
+// uploaded says when the modules in a folder were uploaded.
+func uploaded(t *testing.T, dir string, at time.Time) {
+	t.Helper()
+	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modules {
+		if err := os.Chtimes(m, at, at); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

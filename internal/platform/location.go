@@ -42,7 +42,7 @@ func newLocation(b *behaviour) *location {
 func (l *location) now() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Now().Add(l.ahead)
+	return l.behaviour.clock().Add(l.ahead)
 }
 
 // scaled is how long d lasts where a minute lasts that long.
@@ -73,7 +73,7 @@ func (l *location) look(ns *namespace, key string, ttl int64) (found *entry, cac
 	believed := scaled(time.Duration(min(ttl, maxCacheTTL))*time.Second, minute)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now().Add(l.ahead)
+	now := l.behaviour.clock().Add(l.ahead)
 	at := edgeKey{ns, key}
 	if s := l.seen[at]; s != nil {
 		s.ttl = min(s.ttl, believed)

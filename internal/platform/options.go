@@ -35,6 +35,9 @@ type Options struct {
 	Log io.Writer
 	// Behaviour is how the platform behaves at first.
 	Behaviour Behaviour
+	// Now is the clock of the edge's caches and of the rate limit. Nil: time.Now.
+	// Workers, expirations in KV and the log of requests have the machine's clock.
+	Now func() time.Time
 }
 
 // Permission is what a token may do.

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
@@ -21,8 +23,28 @@ type client struct {
 	*platformtest.Fixture
 }
 
+// start opens a platform on which time passes at the edge by AdvanceEdge, and by a
+// nanosecond a look at the clock, so that what is later is later.
 func start(t *testing.T, options ...platformtest.Option) *client {
-	return &client{t, platformtest.Start(t, options...)}
+	began := time.Now()
+	var looks atomic.Int64
+	stopped := func(o *platform.Options) {
+		o.Now = func() time.Time { return began.Add(time.Duration(looks.Add(1))) }
+	}
+	return &client{t, platformtest.Start(t, append([]platformtest.Option{stopped}, options...)...)}
+}
+
+// hangLimit only bounds a hang: no test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
+// until polls until a condition holds; what says what for.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(hangLimit); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
 }
 
 // answer is an envelope, or what came instead.

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"sync"
 	"time"
@@ -13,11 +14,14 @@ import (
 // to that version needs. It is kept for a while, so that a deploy, which is an upload
 // and a switch, starts one process and not two.
 
-// readyLimit is how long such a process waits for the switch, or for a visitor.
+// readyLimit is how long such a process waits for the switch, or for a visitor,
+// unless ready says otherwise.
 const readyLimit = 10 * time.Second
 
 // ready holds the one process that waits; its zero value is empty.
 type ready struct {
+	limit time.Duration // 0: readyLimit
+
 	mu      sync.Mutex
 	waiting *waiting // nil: none
 	closed  bool
@@ -40,7 +44,7 @@ func (r *ready) keep(w *waiting) {
 	}
 	r.mu.Unlock()
 	before.stop()
-	time.AfterFunc(readyLimit, func() { r.remove(w).stop() })
+	time.AfterFunc(cmp.Or(r.limit, readyLimit), func() { r.remove(w).stop() })
 }
 
 // take returns the process that waits for a plan of this key, or nil. What it

@@ -44,6 +44,7 @@ func TestCheckedProcessServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
+	s.workers.ready.limit = time.Hour
 	for i := range 3 {
 		if answer := putWorker(s, "s", fmt.Sprintf(`console.log("start %d"); export default { fetch: () => new Response("page %d") }`, i, i)); !strings.Contains(answer, `"success":true`) {
 			t.Fatal(answer)
@@ -77,6 +78,7 @@ func TestCheckedProcessOnlyIfItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
+	s.workers.ready.limit = time.Hour
 	page := func(script string) string {
 		res, err := http.Get(s.SiteURL(script))
 		if err != nil {
@@ -103,7 +105,7 @@ func TestCheckedProcessOnlyIfItRuns(t *testing.T) {
 	}
 	select {
 	case <-last.Done():
-	case <-time.After(5 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("a process that waited outlives the platform")
 	}
 }

@@ -53,6 +53,9 @@ func Open(options Options) (*Server, error) {
 	if options.Log == nil {
 		options.Log = io.Discard
 	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	s := &Server{
 		options:  options,
 		dir:      options.Dir,
@@ -71,6 +74,7 @@ func Open(options Options) (*Server, error) {
 		s.dir, s.temporary = dir, true
 	}
 	s.life, s.stop = context.WithCancel(context.Background())
+	s.behaviour.clock = options.Now
 	s.behaviour.set(options.Behaviour)
 	s.mux = s.routes()
 	s.workers.server, s.workers.checkLimit = s, checkLimit

@@ -14,8 +14,8 @@ func TestEndlessStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
-	s.workers.checkLimit = 500 * time.Millisecond
+	defer s.Close(context.Background())           //nolint:errcheck // the folder is temporary
+	s.workers.checkLimit = 500 * time.Millisecond // what never starts exceeds any limit
 	body := strings.ReplaceAll(`--b
 Content-Disposition: form-data; name="metadata"
 
@@ -31,9 +31,8 @@ for (;;);
 	req.Header.Set("Authorization", "Bearer any")
 	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	answer := httptest.NewRecorder()
-	start := time.Now()
 	s.ServeHTTP(answer, req)
-	if !strings.Contains(answer.Body.String(), `"code":10021,"message":"Script startup exceeded CPU time limit."`) || time.Since(start) > 8*time.Second {
-		t.Errorf("after %v: %s", time.Since(start), answer.Body)
+	if !strings.Contains(answer.Body.String(), `"code":10021,"message":"Script startup exceeded CPU time limit."`) {
+		t.Error(answer.Body)
 	}
 }
