@@ -63,7 +63,7 @@ func (k *keeper) start() {
 
 func (k *keeper) await(what string, is func() bool) {
 	k.t.Helper()
-	end := time.Now().Add(30 * time.Second)
+	end := time.Now().Add(hangLimit)
 	for !is() {
 		if time.Now().After(end) {
 			k.t.Fatalf("waited for %s\n%s", what, k.log)
@@ -83,7 +83,7 @@ func (k *keeper) stop() {
 		if err != nil {
 			k.t.Fatalf("the daemon ended with %v\n%s", err, k.log)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(hangLimit):
 		k.t.Fatalf("the daemon does not end\n%s", k.log)
 	}
 }

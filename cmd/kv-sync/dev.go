@@ -38,10 +38,11 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 			err = cerr
 		}
 	}()
+	sites := p.Sites(ctx) // before "is running", which says that all that follows is known
 	fmt.Fprintf(s.out, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
 	fmt.Fprintf(s.out, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
 		p.API, p.Account, p.Token)
-	if sites := p.Sites(ctx); len(sites) > 0 {
+	if len(sites) > 0 {
 		fmt.Fprintln(s.out, "Sites:")
 		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion answers nobody
 			site, ok := strings.CutSuffix(name, kvsync.CompanionName(""))

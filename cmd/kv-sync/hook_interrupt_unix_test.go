@@ -44,7 +44,7 @@ func TestInterruptedPush(t *testing.T) {
 				if err == nil {
 					t.Error("the push succeeded")
 				}
-			case <-time.After(30 * time.Second):
+			case <-time.After(hangLimit):
 				t.Error("the push did not end")
 			}
 			release()

@@ -118,7 +118,7 @@ func (f *forge) wait(came <-chan struct{}) {
 	f.t.Helper()
 	select {
 	case <-came:
-	case <-time.After(time.Minute):
+	case <-time.After(hangLimit):
 		f.t.Fatal("the request did not come")
 	}
 }
@@ -166,7 +166,7 @@ func TestPusherWhoLeaves(t *testing.T) {
 	}
 	_ = push.Wait()
 	release()
-	for end := time.Now().Add(time.Minute); f.live() != head; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); f.live() != head; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("what was received is not live")
 		}
@@ -224,7 +224,7 @@ func TestNetworkThatHangs(t *testing.T) {
 	f.must(f.work, "kv-sync", "hook", "install")
 	f.env = append(f.env, f.account()...)
 	f.p.Server.SetFault(func(platform.RequestInfo) platform.Fault { return platform.Fault{Kind: platform.FaultHang} })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 	defer cancel()
 	push := exec.CommandContext(ctx, "git", "push", "origin", "main")
 	push.Dir, push.Env = f.work, f.env

@@ -178,7 +178,7 @@ func (v *victim) live() string {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(v.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(v.t.Context(), hangLimit)
 	defer cancel()
 	if _, err := account.Workers("victim").Activations(ctx); err != nil {
 		return ""

@@ -46,7 +46,7 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 func awaitKey(ts *testscript.TestScript, neg bool, args []string) {
 	namespaces := "/storage/kv/namespaces"
 	namespace := namespaces + "/" + gjson.Get(toDev(ts, http.MethodGet, namespaces, ""), "result.0.id").String()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if !strings.Contains(toDev(ts, http.MethodGet, namespace+"/keys?prefix="+url.QueryEscape(args[0]), ""), `"`+args[0]+`"`) {
 			continue
 		}

@@ -29,6 +29,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
+// hangLimit only bounds a hang: no test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kv-sync": func() { os.Exit(Main()) }})
 }
@@ -155,7 +158,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 // await KIND waits until such a request has arrived since the last reset.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	r := rigOf(ts)
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		r.mu.Lock()
 		n := r.begun[args[0]]
 		r.mu.Unlock()
@@ -358,7 +361,7 @@ func ready(ts *testscript.TestScript, neg bool, _ []string) { devFile(ts) }
 
 // devFile is where kv-sync dev says how it is reached.
 func devFile(ts *testscript.TestScript) string {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		found, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "kv-sync", "local", "*", "platform.json"))
 		ts.Check(err)
 		if len(found) > 0 {

@@ -48,7 +48,7 @@ func TestWatchLatency(t *testing.T) {
 		}
 	}()
 	var url string
-	for end := time.Now().Add(30 * time.Second); url == ""; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); url == ""; time.Sleep(5 * time.Millisecond) {
 		url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(out.String())
 		if time.Now().After(end) {
 			t.Fatalf("it did not start:\n%s", out)
@@ -101,7 +101,7 @@ const config :Workerd.Config = (
 func awaitPage(t *testing.T, url, want string) {
 	t.Helper()
 	last := ""
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		res, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	want := regexp.MustCompile("(?m)" + args[1])
 	var b []byte
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if b, _ = os.ReadFile(ts.MkAbs(args[0])); want.Match(b) {
 			return
 		}
@@ -46,7 +46,7 @@ func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(*http.Response, string) bool, last *string) {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		url := localURL(ts, site)
 		if url == "" {
 			continue

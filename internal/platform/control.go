@@ -102,7 +102,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		return nil
 	})
 	handle("GET /__platform/sites", func(w http.ResponseWriter, _ *http.Request) error {
-		writeJSON(w, http.StatusOK, s.siteURLs())
+		writeJSON(w, http.StatusOK, s.SiteURLs())
 		return nil
 	})
 }

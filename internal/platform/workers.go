@@ -83,11 +83,11 @@ func portOf(addr string) int {
 
 // SiteURL returns where a script is served, without a slash at the end, or "" if
 // there is no such script.
-func (s *Server) SiteURL(script string) string { return s.siteURLs()[script] }
+func (s *Server) SiteURL(script string) string { return s.SiteURLs()[script] }
 
-// siteURLs returns the address of every script. Where two accounts have a script
+// SiteURLs returns the address of every script. Where two accounts have a script
 // of one name, the first account's is returned.
-func (s *Server) siteURLs() map[string]string {
+func (s *Server) SiteURLs() map[string]string {
 	ids := s.accountIDs()
 	s.mu.Lock()
 	defer s.mu.Unlock()

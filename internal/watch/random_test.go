@@ -39,10 +39,17 @@ func TestNothingIsMissed(t *testing.T) {
 		defer cancel()
 		settled := func(after string) {
 			r.Helper()
-			for end := time.Now().Add(5 * time.Second); seen.Load() != r.looked(); time.Sleep(5 * time.Millisecond) {
+			for end := time.Now().Add(hangLimit); seen.Load() != r.looked(); time.Sleep(5 * time.Millisecond) {
 				if time.Now().After(end) {
 					r.Fatalf("after %s was seen:\n%s\nand it is:\n%s", after, seen.Load(), r.looked())
 				}
+			}
+		}
+		quiet := func() { // what happened until now was told
+			r.Helper()
+			for range 2 { // see rig.quiet
+				r.writeFence()
+				settled("a fence")
 			}
 		}
 		random := rand.New(rand.NewPCG(3, uint64(len(r.Name()))))
@@ -97,7 +104,7 @@ func TestNothingIsMissed(t *testing.T) {
 				}
 			}
 			settled(fmt.Sprintf("round %d", round))
-			time.Sleep(r.rest)
+			quiet()
 			// Each folder by itself: a change elsewhere would have all looked at again.
 			for _, name := range folders {
 				if info, err := os.Stat(r.at(name)); err == nil && info.IsDir() {
@@ -106,6 +113,7 @@ func TestNothingIsMissed(t *testing.T) {
 				}
 			}
 		}
+		quiet()
 		r.w.mu.Lock()
 		defer r.w.mu.Unlock()
 		if r.w.events == nil {
@@ -122,8 +130,8 @@ func TestNothingIsMissed(t *testing.T) {
 // looked is what is to be seen of the set.
 func (r *rig) looked() string {
 	var all strings.Builder
-	for _, root := range []string{"site", "link/", "single.txt"} {
-		_ = filepath.WalkDir(r.dir+"/"+root, func(path string, d fs.DirEntry, err error) error {
+	for _, root := range []string{r.dir + "/site", r.dir + "/link/", r.dir + "/single.txt", r.fence} {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return nil //nolint:nilerr // it is not there
 			}

@@ -10,18 +10,46 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
+// hangLimit only bounds a hang: no test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
 // rig is a folder that is watched. Each test runs by what the system tells and by
 // looking at the files.
 type rig struct {
 	*testing.T
-	dir  string
-	w    *Watcher
-	rest time.Duration // longer than it takes to be told
+	dir string
+	w   *Watcher
+
+	// fence is a file of its own folder, which is watched as well. What happened
+	// before it was written is told before it, or with it.
+	fence  string
+	fences int // how often it was written
+}
+
+func newRig(t *testing.T, o Options) *rig {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{T: t, dir: dir, w: New(o), fence: filepath.Join(beside, "fence")}
+	r.writeFence()
+	t.Cleanup(func() {
+		if err := r.w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
 }
 
 func both(t *testing.T, test func(r *rig)) {
@@ -29,20 +57,7 @@ func both(t *testing.T, test func(r *rig)) {
 	for name, polled := range map[string]bool{"told": false, "polled": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, err := filepath.EvalSymlinks(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := &rig{t, dir, New(Options{NoEvents: polled, Poll: 20 * time.Millisecond, Quiet: 10 * time.Millisecond}), 100 * time.Millisecond}
-			if polled {
-				r.rest *= 2
-			}
-			t.Cleanup(func() {
-				if err := r.w.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			test(r)
+			test(newRig(t, Options{NoEvents: polled, Poll: 20 * time.Millisecond, Quiet: 10 * time.Millisecond}))
 		})
 	}
 }
@@ -67,21 +82,23 @@ func (r *rig) must(err error) {
 }
 
 func (r *rig) over(skip func(string) bool, names ...string) {
-	var paths []string
+	r.overSince(time.Time{}, skip, names...)
+}
+
+func (r *rig) overSince(since time.Time, skip func(string) bool, names ...string) {
+	paths := []string{filepath.Dir(r.fence)}
 	for _, name := range names {
 		paths = append(paths, r.at(name))
 	}
-	r.w.Over(Set{Paths: paths, Skip: skip}, time.Time{})
+	r.w.Over(Set{Paths: paths, Skip: skip}, since)
 }
 
 // told waits until a batch tells of one of the paths, whatever else it tells.
 func (r *rig) told(names ...string) {
 	r.Helper()
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
-	defer cancel()
 	var seen []string
 	for {
-		b, err := r.w.Next(ctx)
+		b, err := r.next()
 		if err != nil {
 			r.Fatalf("of %q nothing was told, only of %q: %v", names, seen, err)
 		}
@@ -92,27 +109,50 @@ func (r *rig) told(names ...string) {
 	}
 }
 
-// quiet waits until nothing is told any more.
-func (r *rig) quiet() {
-	r.Helper()
-	for {
-		if _, err := r.next(r.rest); err != nil {
-			return
-		}
-	}
-}
-
-func (r *rig) next(within time.Duration) (Batch, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), within)
+func (r *rig) next() (Batch, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), hangLimit)
 	defer cancel()
 	return r.w.Next(ctx)
+}
+
+// writeFence changes the fence's length, so that looking at the files shows it too.
+func (r *rig) writeFence() {
+	r.Helper()
+	r.fences++
+	r.must(os.WriteFile(r.fence, make([]byte, r.fences), 0o600))
+}
+
+// quiet takes all that is told of what happened until now, and returns its paths.
+// The system tells in order, so that one fence would do. Who looks at the files may
+// have passed a file before it changed, and the fence after: the next look sees both.
+func (r *rig) quiet() (told []string) {
+	r.Helper()
+	for range 2 {
+		r.writeFence()
+		for passed := false; !passed; {
+			b, err := r.next()
+			if err != nil {
+				r.Fatalf("the fence was not told, only %q: %v", told, err)
+			}
+			if b.More { // the fence may be among what has no name
+				told = append(told, "more")
+				r.writeFence()
+			}
+			for _, path := range b.Paths {
+				if passed = passed || path == r.fence; path != r.fence {
+					told = append(told, path)
+				}
+			}
+		}
+	}
+	return told
 }
 
 // still is an error if anything is told.
 func (r *rig) still(because string) {
 	r.Helper()
-	if b, err := r.next(r.rest); err == nil {
-		r.Errorf("%s, and yet %q was told", because, b.Paths)
+	if told := r.quiet(); len(told) > 0 {
+		r.Errorf("%s, and yet %q was told", because, told)
 	}
 }
 
@@ -186,42 +226,68 @@ func TestSingleFiles(t *testing.T) {
 	})
 }
 
-// A generator writes thousands of files: few batches, and when the last has come all
-// is there.
+// A generator writes thousands of files: who looks after each batch has seen all of
+// them in the end.
 func TestBurst(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("site/index.html", "1")
 		r.over(nil, "site")
 		const files = 2000
-		done := make(chan struct{})
+		written := make(chan struct{})
 		go func() {
-			defer close(done)
+			defer close(written)
 			for i := range files {
 				name := r.at(fmt.Sprintf("site/d%d/f%d.html", i/50, i))
 				_ = os.MkdirAll(filepath.Dir(name), 0o755)
 				_ = os.WriteFile(name, []byte("1"), 0o644)
 			}
+			r.writeFence()
 		}()
 		batches, there := 0, 0
-		for {
-			_, err := r.next(2 * time.Second)
-			if err != nil {
-				break
+		for last := false; !last; {
+			b, err := r.next()
+			r.must(err)
+			select {
+			case <-written:
+				// The fence has a name of its own only where there was not too much.
+				last = slices.Contains(b.Paths, r.fence) || b.More
+			default:
 			}
 			batches++
 			found, err := filepath.Glob(r.at("site/d*/f*.html"))
 			r.must(err)
 			there = len(found)
 		}
-		<-done
 		if there != files {
 			r.Errorf("when the last batch came %d of %d files were there", there, files)
 		}
-		if batches > 50 {
-			r.Errorf("%d batches for one burst", batches)
-		}
+		r.Logf("%d batches", batches)
+		r.quiet()
 		r.write("site/d39/f1999.html", "22")
 		r.told("site/d39/f1999.html")
+	})
+}
+
+// A burst is one batch, once it is over; one without end is a batch each Limit.
+func TestBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(Options{NoEvents: true, Poll: 24 * time.Hour, Quiet: 20 * time.Millisecond, Limit: time.Second})
+		defer w.Close()
+		began := time.Now()
+		go func() {
+			for i := range 835 { // the last after 2,502 ms
+				w.mu.Lock()
+				w.note(fmt.Sprint(i))
+				w.mu.Unlock()
+				time.Sleep(3 * time.Millisecond)
+			}
+		}()
+		for i, want := range []time.Duration{time.Second, 2002 * time.Millisecond, 2522 * time.Millisecond} {
+			b, err := w.Next(t.Context())
+			if took := time.Since(began); err != nil || took != want || len(b.Paths) == 0 {
+				t.Errorf("batch %d of %d files came after %v, want %v: %v", i, len(b.Paths), took, want, err)
+			}
+		}
 	})
 }
 
@@ -234,7 +300,7 @@ func TestLimit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 	defer cancel()
 	if b, err := w.Next(ctx); err != nil || time.Since(b.At) < 100*time.Millisecond {
 		t.Errorf("%v after %v: %v", b, time.Since(b.At), err)
@@ -348,23 +414,21 @@ func TestSince(t *testing.T) {
 		r.must(os.Chtimes(r.at("site/old.html"), long, long))
 		r.over(nil, "kv-sync.toml")
 		began := time.Now()
-		r.w.Over(Set{Paths: []string{r.at("kv-sync.toml"), r.at("old.ts"), r.at("site")}}, began)
+		r.overSince(began, nil, "kv-sync.toml", "old.ts", "site")
 		r.still("nothing changed since it was read")
 		r.write("new.ts", "1")
-		r.w.Over(Set{Paths: []string{r.at("kv-sync.toml"), r.at("old.ts"), r.at("new.ts"), r.at("site")}}, began)
+		r.overSince(began, nil, "kv-sync.toml", "old.ts", "new.ts", "site")
 		r.told("new.ts")
 		r.quiet()
 		r.write("other/new.html", "1")
-		r.w.Over(Set{Paths: []string{r.at("other")}}, began)
+		r.overSince(began, nil, "other")
 		r.told("other/new.html")
 	})
 }
 
 // The system's queue ran over: nobody told of a folder that came meanwhile.
 func TestOverflow(t *testing.T) {
-	dir := t.TempDir()
-	r := &rig{T: t, dir: dir, w: New(Options{}), rest: 200 * time.Millisecond}
-	defer r.w.Close()
+	r := newRig(t, Options{})
 	r.write("site/index.html", "1")
 	r.over(nil, "site")
 	r.w.mu.Lock()
@@ -372,10 +436,8 @@ func TestOverflow(t *testing.T) {
 	events := r.w.events
 	r.w.mu.Unlock()
 	events.Errors <- fsnotify.ErrEventOverflow
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	for {
-		b, err := r.w.Next(ctx)
+		b, err := r.next()
 		if err != nil {
 			t.Fatal("the batch does not say that anything may have changed")
 		}
@@ -391,10 +453,8 @@ func TestOverflow(t *testing.T) {
 // The system has no room for more watches: the files are looked at from then on, and
 // the error says what to do.
 func TestNoMoreWatches(t *testing.T) {
-	dir := t.TempDir()
 	said := make(chan error, 2)
-	r := &rig{T: t, dir: dir, w: New(Options{Poll: 20 * time.Millisecond, Polling: func(err error) { said <- err }}), rest: 200 * time.Millisecond}
-	defer r.w.Close()
+	r := newRig(t, Options{Poll: 20 * time.Millisecond, Polling: func(err error) { said <- err }})
 	r.write("site/index.html", "1")
 	r.over(nil, "site")
 	r.w.mu.Lock()

@@ -174,8 +174,11 @@ func (p *Platform) URL(ctx context.Context, site string) string {
 }
 
 // Sites returns where each site is served, by name; it is empty where the
-// platform does not answer.
+// platform runs in another process and does not answer.
 func (p *Platform) Sites(ctx context.Context) map[string]string {
+	if p.server != nil {
+		return p.server.SiteURLs()
+	}
 	sites, err := p.sites(ctx)
 	if err != nil {
 		return nil
