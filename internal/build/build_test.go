@@ -22,6 +22,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
+// hangLimit only bounds a hang: no test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
 // plays are what else this executable does if its environment says so.
 var plays []func()
 
@@ -92,7 +95,8 @@ func (n *notes) Write(p []byte) (int, error) {
 func TestNothingOutlivesABuild(t *testing.T) {
 	// A child, and a grandchild that the child does not wait for and that is deaf
 	// to a polite request.
-	const brood = `(trap '' TERM; sleep 60) & echo $!; `
+	// They sleep for longer than anybody waits for their end.
+	const brood = `(trap '' TERM; sleep 600) & echo $!; `
 	child := func(t *testing.T, text string) int {
 		t.Helper()
 		pid, err := strconv.Atoi(strings.TrimSpace(text))
@@ -110,10 +114,12 @@ func TestNothingOutlivesABuild(t *testing.T) {
 	})
 	t.Run("timeout", func(t *testing.T) {
 		out := &notes{}
-		err := build.Command{Line: brood + "sleep 60", Output: out, Timeout: 200 * time.Millisecond}.Run(t.Context())
-		var failed *build.Error
-		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "200ms") {
-			t.Errorf("%v", err)
+		for limit := 200 * time.Millisecond; out.text == ""; limit *= 2 { // until there is a child
+			err := build.Command{Line: brood + "sleep 600", Output: out, Timeout: limit}.Run(t.Context())
+			var failed *build.Error
+			if !errors.As(err, &failed) || !strings.Contains(err.Error(), limit.String()) {
+				t.Fatal(err)
+			}
 		}
 		gone(t, child(t, out.text))
 	})
@@ -122,7 +128,7 @@ func TestNothingOutlivesABuild(t *testing.T) {
 		out := &notes{line: make(chan struct{})}
 		line := out.line
 		go func() { <-line; cancel() }()
-		err := build.Command{Line: brood + "sleep 60", Output: out}.Run(ctx)
+		err := build.Command{Line: brood + "sleep 600", Output: out}.Run(ctx)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
 		}
@@ -135,12 +141,12 @@ func TestNothingOutlivesABuild(t *testing.T) {
 			t.Fatal(err)
 		}
 		runner := exec.Command(self)
-		runner.Env = append(os.Environ(), "BUILD_AS_CHILD="+`(trap '' TERM; sleep 60) & echo $! >`+file+`; sleep 60`)
+		runner.Env = append(os.Environ(), "BUILD_AS_CHILD="+`(trap '' TERM; sleep 600) & echo $! >`+file+`; sleep 600`)
 		if err := runner.Start(); err != nil {
 			t.Fatal(err)
 		}
 		var text []byte
-		for end := time.Now().Add(10 * time.Second); len(text) == 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(hangLimit); len(text) == 0 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			text, _ = os.ReadFile(file)
 		}
 		if err := runner.Process.Kill(); err != nil {
@@ -154,7 +160,7 @@ func TestNothingOutlivesABuild(t *testing.T) {
 // gone waits until a process has ended.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(hangLimit); ; time.Sleep(5 * time.Millisecond) {
 		if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) || zombie(pid) {
 			return
 		}

@@ -158,7 +158,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Stdout.WriteString("pid " + p.dir + "\n")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Hour) // it is killed
 		return
 	}
 	parent := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcessDiesWithItsParent$")
@@ -188,7 +188,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = parent.Wait() // it was killed
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
 			return

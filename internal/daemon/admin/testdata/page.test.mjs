@@ -10,6 +10,8 @@ import { after, before, test } from "node:test";
 
 const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
 const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
+/** Milliseconds. It only bounds a hang: no test's outcome depends on it. */
+const hangLimit = 120_000;
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 let browser, page;
@@ -27,7 +29,7 @@ after(() => browser?.close());
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(hangLimit);
   page.on("console", (message) => {
     // Chromium writes of every 4xx that a resource could not be loaded.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrongs.push(message.text());
@@ -99,7 +101,7 @@ async function legible(page, where) {
 
 /** What visitors of the site are sent, who may see a switch a little later. */
 async function visited(text) {
-  for (const end = Date.now() + 15_000; ; ) {
+  for (const end = Date.now() + hangLimit; ; ) {
     const got = await (await fetch(site)).text();
     if (got.includes(text)) return;
     assert.ok(Date.now() < end, `the site still says ${got}`);
@@ -230,7 +232,7 @@ test("every state is shown, and what others wrote is only ever text", async () =
 
 /** Waits for a page that reloads by itself. */
 async function becomes(page, isSo) {
-  for (const end = Date.now() + 15_000; ; ) {
+  for (const end = Date.now() + hangLimit; ; ) {
     const text = await page.locator("main").innerText().catch(() => "");
     if (isSo(text)) return;
     assert.ok(Date.now() < end, `the page still says ${text}`);
