@@ -152,14 +152,14 @@ func TestRetry(t *testing.T) {
 	}
 
 	exhausted.Store(true)
+	began := time.Now()
 	o.push(nil)
 	r.look("push")
 	quota := func() {
 		t.Helper()
 		s := r.awaitPhase(daemon.PhaseRetry)
 		next := s.Next.UTC()
-		midnight := time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-		if s.Live != one || next.Before(midnight) || next.After(midnight.Add(10*time.Minute)) {
+		if midnight := next.Truncate(24 * time.Hour); s.Live != one || midnight.Before(began) || next.After(midnight.Add(10*time.Minute)) {
 			t.Errorf("%+v", s)
 		}
 	}

@@ -224,10 +224,29 @@ func (r *rig) start() {
 	r.t.Cleanup(r.stop)
 }
 
+// hangLimit only bounds a hang: no test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
+// stopsAtOnce stops the daemon in the middle of what would last for longer than the
+// limit.
+func (r *rig) stopsAtOnce() {
+	r.t.Helper()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.stop()
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(hangLimit):
+		r.t.Fatal("it does not stop")
+	}
+}
+
 // await waits until a site's status is as it is wanted.
 func (r *rig) await(site, what string, want func(daemon.Status) bool) daemon.Status {
 	r.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(hangLimit)
 	for {
 		s, err := r.Status(site)
 		if err != nil {
