@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kv-sync/kv-sync/hooks"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -48,6 +47,7 @@ func TestPushOfARefusedFileIsStopped(t *testing.T) {
 	}
 }
 
+// A push that touches no asset is quick, for it reads and asks nothing.
 func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{})
@@ -63,7 +63,6 @@ func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
 	w.commit(map[string]string{"README.md": "two"})
 	r := w.find()
 	line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"), w.git(w.work, "rev-parse", "origin/main"))
-	began := time.Now()
 	err := hooks.PrePush(t.Context(), r, hooks.Push{Remote: "origin", Lines: strings.NewReader(line), Notices: t.Output()},
 		func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 			never := func(context.Context, string) error { t.Error("the site was read"); return nil }
@@ -72,8 +71,8 @@ func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
 				return nil, nil
 			}}, nil
 		})
-	if took := time.Since(began); err != nil || took > 2*time.Second { // about 10 ms alone
-		t.Errorf("it took %s: %v", took, err)
+	if err != nil {
+		t.Error(err)
 	}
 	w.pushes(true)
 	if got := w.traced(); strings.Contains(got, "check") || !strings.Contains(got, "pre-push origin") {

@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/platform"
@@ -131,24 +131,43 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
+	shared := app.NewShared()
+	defer shared.Close()
+	under := &underWay{RoundTripper: shared.Transport}
+	shared.Transport = under
 	in := inputs(root, f)
+	in.Shared = shared
 	in.Log = slog.New(slog.NewTextHandler(&log, nil))
-	site, err := app.Open(t.Context(), in)
-	if err != nil {
-		t.Fatal(err)
+	for under.all.Load() == 0 { // until the refusal came while a request was under way
+		site, err := app.Open(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = site.Deploy(t.Context(), kvsync.Options{})
+		if k := app.Explain(err).Kind; k != app.KindRefused {
+			t.Errorf("got %s: %v", k, err)
+		}
+		if err := site.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	_, err = site.Deploy(t.Context(), kvsync.Options{})
-	if k := app.Explain(err).Kind; k != app.KindRefused {
-		t.Errorf("got %s: %v", k, err)
-	}
-	if err := site.Close(); err != nil {
-		t.Fatal(err)
+	if now, all := under.now.Load(), under.all.Load(); now != 0 || log.Len() > 0 {
+		t.Errorf("the run was over, and of %d requests %d were under way still:\n%s", all, now, log.String())
 	}
 	close(closed)
-	time.Sleep(200 * time.Millisecond) // for what should not come
-	if log.Len() > 0 {
-		t.Errorf("the run was over, and the log went on:\n%s", log.String())
-	}
+}
+
+// underWay counts the requests, and those that have no answer yet.
+type underWay struct {
+	http.RoundTripper
+	now, all atomic.Int64
+}
+
+func (u *underWay) RoundTrip(r *http.Request) (*http.Response, error) {
+	u.all.Add(1)
+	u.now.Add(1)
+	defer u.now.Add(-1)
+	return u.RoundTripper.RoundTrip(r)
 }
 
 // A file that changes between the plan and its upload stops the run, which says

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -66,27 +65,23 @@ func TestRepeatsWhatMayHappenTwice(t *testing.T) {
 
 // When the API is gone, each retry is one short line: what, why, and when.
 func TestRetriesAreToldInAShortLine(t *testing.T) {
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := gone.Addr().String()
-	gone.Close()
-	var logged bytes.Buffer
-	a, err := New(Options{Token: testToken, AccountID: testAccount, BaseURL: "http://" + address + "/client/v4", Log: slog.New(slog.NewTextHandler(&logged, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := a.Store(testSpace).Put(ctx, strings.Repeat("k", 500), nil); err == nil {
-		t.Fatal("nobody was there, and nothing was said")
-	}
-	line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(logged.String())
-	if line == nil || !regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
-		t.Errorf("%q", logged.String())
-	}
+	inBubble(t, func(t *testing.T, s *server) {
+		a := s.open(s, func(o *Options) {
+			o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+				r.Body.Close()
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+			})
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // before the second attempt
+		defer cancel()
+		if err := a.Store(testSpace).Put(ctx, strings.Repeat("k", 500), nil); err == nil {
+			t.Fatal("nobody was there, and nothing was said")
+		}
+		line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(s.logged.String())
+		if line == nil || !regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
+			t.Errorf("%q", s.logged.String())
+		}
+	}, bulkOK)
 }
 
 func TestWhyInAFewWords(t *testing.T) {

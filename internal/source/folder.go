@@ -22,6 +22,7 @@ import (
 // Folder is a source that reads a directory as it is on disk.
 type Folder struct {
 	options Options
+	now     func() time.Time // what a file's times are compared with
 	// path is absolute and free of symlinks.
 	path string
 	root *os.Root
@@ -107,7 +108,7 @@ func OpenFolder(options Options) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
 	}
-	return &Folder{options: options, path: path, root: root}, nil
+	return &Folder{now: time.Now, options: options, path: path, root: root}, nil
 }
 
 // checkFolder refuses a folder that is outside of the boundary or git's own, by its
@@ -155,7 +156,7 @@ func (f *Folder) Compare(_ context.Context, active, next string) (kvsync.Relatio
 
 // Files implements [kvsync.Source].
 func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
-	started := time.Now()
+	started := f.now()
 	w := f.listed(ctx)
 	if w.err != nil {
 		return nil, w.err
@@ -321,7 +322,7 @@ func (f *Folder) Remember(assets []kvsync.Asset) {
 			files = append(files, kvsync.File{Asset: a})
 		}
 	}
-	f.save(files, time.Now())
+	f.save(files, f.now())
 }
 
 // save writes the stat cache, without files that had not settled by the given

@@ -239,15 +239,20 @@ func TestChangedFileIsNotOpened(t *testing.T) {
 	}
 }
 
-// age sets a file's time back, so that the stat cache may trust it. The change
-// time cannot be set, so tests that need it wait for racy to pass.
+// The change time of a file cannot be set, so the folder's clock is.
 func TestStatCache(t *testing.T) {
 	t.Parallel()
 	w := plainWork(t)
+	now := time.Now()
+	open := func(o Options) *Folder {
+		f := w.openFolder(o)
+		f.now = func() time.Time { return now }
+		return f
+	}
 	w.write("a.txt", "aaaa").write("b.txt", "bbbb")
 	cache := t.TempDir()
 	hashes := func() string {
-		l := list(t, w.openFolder(Options{CacheDir: cache}), nil)
+		l := list(t, open(Options{CacheDir: cache}), nil)
 		var s string
 		for _, f := range l.Files {
 			s += fmt.Sprintf("%s %v\n", f.Path, !f.Blob.Hash.IsZero())
@@ -258,13 +263,13 @@ func TestStatCache(t *testing.T) {
 		return s
 	}
 	const none, all = "/a.txt false\n/b.txt false\n", "/a.txt true\n/b.txt true\n"
-	list(t, w.openFolder(Options{CacheDir: cache}), &kvsync.Manifest{})
+	list(t, open(Options{CacheDir: cache}), &kvsync.Manifest{})
 	if got := hashes(); got != none {
 		t.Error("files that had just been written were trusted:", got)
 	}
-	f := w.openFolder(Options{CacheDir: cache})
+	f := open(Options{CacheDir: cache})
 	l := list(t, f, nil)
-	time.Sleep(racy + 100*time.Millisecond)
+	now = now.Add(time.Hour)
 	var uploaded []kvsync.Asset
 	for _, file := range l.Files {
 		a := file.Asset
@@ -281,7 +286,7 @@ func TestStatCache(t *testing.T) {
 	}
 	// What is being written in the background is there when the folder is closed.
 	other := t.TempDir()
-	f = w.openFolder(Options{CacheDir: other})
+	f = open(Options{CacheDir: other})
 	if _, err := f.Files(t.Context(), &kvsync.Manifest{}); err != nil {
 		t.Fatal(err)
 	}
