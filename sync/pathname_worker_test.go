@@ -251,7 +251,7 @@ func (w *recipe) changeUnderCaches(shop files) {
 		}
 	}
 	w.publish("shop", after)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		style, docs, page, intro := w.visit("shop", "/style.css"), w.visit("shop", "/docs/"), w.visit("shop", "/new page.html"), w.visit("shop", "/docs/intro.html")
 		for path, got := range map[string]reply{"/style.css": style, "/docs/": docs, "/new page.html": page, "/docs/intro.html": intro} {
 			if got.status == 200 && got.body == "" {

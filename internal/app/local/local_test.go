@@ -1,11 +1,14 @@
 package local_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,6 +98,45 @@ func TestStaleFile(t *testing.T) {
 		if err := got.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestSitesOfAnEndingPlatform: kv-sync dev lists its sites also where Ctrl-C came
+// before it has.
+func TestSitesOfAnEndingPlatform(t *testing.T) {
+	p, err := local.Start(t.Context(), local.Options{CacheDir: t.TempDir(), Project: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(t.Context()) //nolint:errcheck // checked in the other tests
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	code := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="m.js"; filename="m.js"`}, "Content-Type": {"application/javascript+module"}}
+	part, err := form.CreatePart(code)
+	if err == nil {
+		_, err = part.Write([]byte("export default { fetch() {} }"))
+	}
+	if err := errors.Join(err, form.WriteField("metadata", `{"main_module":"m.js","compatibility_date":"2026-11-01"}`), form.Close()); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, p.API+"/accounts/"+p.Account+"/workers/scripts/tides", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+p.Token)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatal(res.Status)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if sites := p.Sites(ctx); len(sites) != 1 || sites["tides"] == "" {
+		t.Errorf("the sites are %v", sites)
 	}
 }
 
