@@ -154,36 +154,42 @@ export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject 
     if (!state) return;
     const ready = state.publishAt <= this.#now();
     const collecting = ready && state.collectAt <= this.#now();
-    if (collecting || (ready && isBehind(state))) await this.#publish(state);
+    const failures: [message: string, error: unknown][] = [];
+    if (collecting || (ready && isBehind(state))) failures.push(...(await this.#publish(state)));
     // A manifest that KV still shows may name what was replaced.
-    if (collecting && !isBehind(this.#state(state.site))) await this.#collect(state);
+    if (collecting && !isBehind(this.#state(state.site))) failures.push(...(await this.#collect(state)));
     await this.#schedule(this.#state(state.site));
+    if (failures.length === 0) return;
+    await this.ctx.storage.sync(); // the next attempt is certain before it is announced
+    for (const [message, error] of failures) console.error(`kv-sync: ${message}:`, error);
   }
 
-  /** Also where nothing changed: once a day that heals whatever became of the copy in KV. */
-  async #publish(state: OverlayState): Promise<void> {
+  /** Also where nothing changed: once a day that heals whatever became of the copy in KV. Returns what failed. */
+  async #publish(state: OverlayState): Promise<[string, unknown][]> {
     const { site, revision } = state;
-    if (revision === 0) return;
+    if (revision === 0) return [];
     try {
       await publish(this.env.KV_SYNC_BLOBS, site, this.#encode(state), makeRecord(this.#store, state));
       this.#set(site, { published: revision, publishAt: this.#now() + betweenPublications, failures: 0 });
+      return [];
     } catch (error) {
       const wait = Math.min(firstRetry * 2 ** state.failures, longestRetry);
-      console.error(`kv-sync: cannot publish the overlay of ${site}, trying again in ${wait / 1000} s:`, error);
       this.#set(site, { published: Math.min(state.published, revision - 1), publishAt: this.#now() + wait, failures: Math.min(state.failures + 1, 30) });
+      return [[`cannot publish the overlay of ${site}, trying again in ${wait / 1000} s`, error]];
     }
   }
 
-  async #collect({ site, cursor }: OverlayState): Promise<void> {
+  async #collect({ site, cursor }: OverlayState): Promise<[string, unknown][]> {
     const now = this.#now();
     try {
       const next = await collect(this.env.KV_SYNC_BLOBS, this.#store, site, cursor || null, now);
       if (next === null) this.#store.forget(now - youngestGarbage);
       this.#set(site, { cursor: next, collectAt: now + (next === null ? betweenCollections : collectOn) });
+      return [];
     } catch (error) {
       // From the beginning: the cursor itself may be what KV refuses.
-      console.error(`kv-sync: cannot collect the garbage of ${site}'s overlay, trying again in an hour:`, error);
       this.#set(site, { cursor: null, collectAt: now + 3_600_000 });
+      return [[`cannot collect the garbage of ${site}'s overlay, trying again in an hour`, error]];
     }
   }
 

@@ -7,6 +7,7 @@ import http from "node:http";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Deploy } from "./dynamic/upload";
 import { encodeManifest, sha256Hex } from "./encode";
+import { until } from "./overlay/world";
 import { Platform, type Ask } from "./platform";
 import { uploadWorker } from "./project_vectors";
 
@@ -61,8 +62,7 @@ async function deployed(...args: Parameters<typeof deploy>) {
 
 /** Waits for what workerd is about to log. */
 async function logged(text: RegExp): Promise<void> {
-  for (let i = 0; i < 100 && !text.test(platform.log); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.match(platform.log, text);
+  await until(() => text.test(platform.log), `${text} in the log`);
 }
 
 const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { sha256Hex } from "./encode";
 import type { Ask } from "./platform";
-import { token, World } from "./overlay/world";
+import { hangLimit, token, World } from "./overlay/world";
 
 let world: World;
 before(async () => void (world = await World.start()));
@@ -40,10 +40,11 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
   });
 
-  it("looks at a long header once", async () => {
-    const begun = Date.now();
-    for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
-    assert.ok(Date.now() - begun < 500, `${Date.now() - begun} ms`);
+  // Looked at again for each blank, a header would take seconds, and all of them minutes.
+  it("looks at a long header once", { timeout: hangLimit }, async () => {
+    for (let i = 0; i < 100; i++) {
+      for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+    }
   });
 
   it("leaves other paths to the site", async () => {
@@ -112,13 +113,12 @@ describe("the HTTP interface", () => {
     for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
       await new Promise<void>((resolve) => {
         const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
-          socket.write(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
-          setTimeout(() => socket.end(), 50);
+          socket.end(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
         });
         socket.on("data", () => undefined).on("error", () => undefined).on("close", () => resolve());
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await put("/after.txt", "what came before it is done");
     assert.equal((await ask("/cut.txt")).body, "whole");
   });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, it } from "node:test";
 import { encodeIndex, sha256Hex } from "./encode";
-import { nonce, Platform } from "./platform";
+import { blobKey, nonce, Platform } from "./platform";
 
 const chunkSize = 16 << 20;
 const size = 1 << 30;
@@ -54,10 +54,13 @@ it("a client that does not read has at most two chunks open", async () => {
   platform.kv.reads = [];
   const response = await open();
   response.pause();
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // What workerd would read, it reads while it answers others.
+  const film = () => platform.kv.reads.filter(({ key }) => key !== blobKey("films", "a"));
+  while (film().length < 2) await platform.ask("films", "/a.txt");
+  for (let i = 0; i < 100; i++) await platform.ask("films", "/a.txt");
   assert.ok(platform.kv.open <= 2, `${platform.kv.open} chunks are open`);
   // One more may lie in the sockets' buffers, which grow as they like.
-  assert.ok(platform.kv.reads.length <= 4, `the index and ${platform.kv.reads.length - 1} chunks were asked for`);
+  assert.ok(film().length <= 4, `the index and ${film().length - 1} chunks were asked for`);
   response.destroy();
   assert.equal((await platform.ask("films", "/a.txt")).body, "a");
 });

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
 import { chunk, describe as describeSite, nonce, Platform, type Site } from "./platform";
+import { until } from "./overlay/world";
 
 const html = "text/html; charset=utf-8";
 
@@ -86,8 +87,7 @@ const answers = async (name: string, paths: string[]) =>
 const overlayReads = () => platform.kv.reads.filter(({ key }) => key.endsWith("/o/current"));
 
 async function logged(text: RegExp): Promise<void> {
-  for (let i = 0; i < 100 && !text.test(platform.log); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.match(platform.log, text);
+  await until(() => text.test(platform.log), `${text} in the log`);
 }
 
 describe("a site with an overlay", () => {

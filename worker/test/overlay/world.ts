@@ -111,9 +111,12 @@ function given(call: Call): Call {
   return call.slice(0, last + 1) as unknown as Call;
 }
 
+/** Milliseconds. It only bounds a hang: no test's outcome depends on it. */
+export const hangLimit = 120_000;
+
 /** Waits for something to be so. */
-export async function until(is: () => boolean | Promise<boolean>, what: string, ms = 15_000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end; ) {
+export async function until(is: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const end = Date.now() + hangLimit; Date.now() < end; ) {
     if (await is()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
