@@ -7,7 +7,7 @@ set -euo pipefail
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
 . "$root/examples/stage.sh"
-page() { curl --silent --fail --max-time 10 "$url$1"; }
+page() { curl --silent --fail --max-time 60 "$url$1"; }
 
 say "A site in a git repository"
 cp -r "$root/examples/site" "$work/site"

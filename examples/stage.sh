@@ -26,8 +26,7 @@ start_platform() { # in the folder that is here
   say "Cloudflare's API on this machine"
   kv-sync dev > "$work/dev.log" 2>&1 &
   platform=$!
-  for _ in $(seq 600); do
-    grep -q "is running" "$work/dev.log" && break
+  until grep -q "Ctrl-C stops it" "$work/dev.log"; do # the last line that it prints
     kill -0 "$platform" 2>/dev/null || { cat "$work/dev.log" >&2; exit 1; }
     sleep 0.1
   done

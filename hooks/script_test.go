@@ -45,7 +45,7 @@ func busybox(t *testing.T) string {
 		return path
 	}
 	tmp := t.TempDir()
-	cmd := exec.Command("sh", "-c", `{ apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
+	cmd := exec.Command("sh", "-c", `exec 9>/tmp/kv-sync-apt.lock && { flock 9 || true; } && { apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
 	cmd.Dir = tmp
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -55,8 +55,9 @@ func busybox(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path+".new", string(b), 0o755)
-	if err := os.Rename(path+".new", path); err != nil {
+	unpacked := fmt.Sprintf("%s.%d", path, os.Getpid()) // another process may do the same
+	write(t, unpacked, string(b), 0o755)
+	if err := os.Rename(unpacked, path); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -89,7 +89,7 @@ func workerBundler(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	dir, err := platformtest.InstallPackages(ctx, manifest, lock)
 	if err != nil {

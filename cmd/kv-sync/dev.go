@@ -38,22 +38,24 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 			err = cerr
 		}
 	}()
-	sites := p.Sites(ctx) // before "is running", which says that all that follows is known
-	fmt.Fprintf(s.out, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
-	fmt.Fprintf(s.out, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
+	// In one write: who waits for "is running" in a log finds the rest there too.
+	var b strings.Builder
+	fmt.Fprintf(&b, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
+	fmt.Fprintf(&b, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
 		p.API, p.Account, p.Token)
-	if len(sites) > 0 {
-		fmt.Fprintln(s.out, "Sites:")
+	if sites := p.Sites(ctx); len(sites) > 0 {
+		fmt.Fprintln(&b, "Sites:")
 		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion answers nobody
 			site, ok := strings.CutSuffix(name, kvsync.CompanionName(""))
 			return ok && sites[site] != ""
 		})
 		for _, name := range slices.Sorted(maps.Keys(sites)) {
-			fmt.Fprintf(s.out, "  %s  %s\n", sites[name], term.Visible(name))
+			fmt.Fprintf(&b, "  %s  %s\n", sites[name], term.Visible(name))
 		}
-		fmt.Fprintln(s.out)
+		fmt.Fprintln(&b)
 	}
-	fmt.Fprintln(s.out, "Ctrl-C stops it; what was deployed stays.")
+	fmt.Fprintln(&b, "Ctrl-C stops it; what was deployed stays.")
+	fmt.Fprint(s.out, b.String())
 	<-ctx.Done()
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -58,10 +61,24 @@ func preCommit(t *testing.T) (path string) {
 	dir := filepath.Join(cache, "kv-sync", "pip-"+hex.EncodeToString(sum[:6]))
 	path = filepath.Join(dir, "bin", "pre-commit")
 	done := filepath.Join(dir, "installed")
+	// Where one is installed by another process, that is waited for.
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var lock io.Closer
+	for end := time.Now().Add(5 * hangLimit); ; time.Sleep(100 * time.Millisecond) {
+		if lock, err = filelock.Acquire(dir + ".lock"); err == nil {
+			break
+		}
+		if !errors.Is(err, filelock.ErrHeld) || time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	defer lock.Close()
 	if _, err := os.Stat(done); err == nil {
 		return path
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	for _, line := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},

@@ -15,7 +15,7 @@ import (
 // runWrangler ARGS runs the real wrangler as a client of kv-sync dev. Its output
 // is that of exec.
 func runWrangler(ts *testscript.TestScript, neg bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	w, err := platformtest.InstallWrangler(ctx)
 	ts.Check(err)

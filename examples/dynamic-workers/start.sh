@@ -6,7 +6,7 @@ set -euo pipefail
 
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 . "$root/examples/stage.sh"
-get() { curl --silent --max-time 10 --resolve "*:$port:127.0.0.1" "http://$1:$port$2"; } # get HOST PATH
+get() { curl --silent --max-time 60 --resolve "*:$port:127.0.0.1" "http://$1:$port$2"; } # get HOST PATH
 
 cp -r "$root/examples/dynamic-workers" "$work/platform"
 cd "$work/platform"

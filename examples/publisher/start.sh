@@ -9,7 +9,7 @@ start="$PWD"
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 . "$root/examples/stage.sh"
 setting() { sed -n "s/^ *export $1=//p" "$work/dev.log"; }
-status() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time 10 "$1"; }
+status() { curl --silent --output /dev/null --write-out '%{http_code}' --max-time 60 "$1"; }
 
 cp -r "$root/examples/publisher" "$work/publisher"
 cd "$work/publisher"

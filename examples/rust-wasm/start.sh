@@ -7,7 +7,7 @@ root="$(cd "$(dirname "$0")/../.." && pwd)"
 . "$root/examples/stage.sh"
 # This cargo finds a compiler for wasm32 where cargo's own has none.
 export PATH="$root/rust/bin:$PATH"
-get() { curl --silent --max-time 10 "$url$1" "${@:2}"; } # get PATH, and more for curl
+get() { curl --silent --max-time 60 "$url$1" "${@:2}"; } # get PATH, and more for curl
 status() { get "$1" --output /dev/null --write-out '%{http_code}' "${@:2}"; }
 header() { get "$2" --output /dev/null --dump-header - "${@:3}" | tr -d '\r' | sed -n "s/^$1: //Ip"; } # header NAME PATH
 

@@ -11,8 +11,11 @@ need() { # need COMMAND=PACKAGE…: installs what is not there
   for pair in "$@"; do command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}"); done
   [ ${#missing[@]} = 0 ] && return
   [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || fail "install ${missing[*]} first"
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}" > /dev/null
+  {
+    flock 9 # tests of several packages install at once
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}" > /dev/null
+  } 9> /tmp/kv-sync-apt.lock
 }
 
 tmp=$(mktemp -d)
@@ -28,10 +31,10 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-wait_for() { # wait_for WHAT COMMAND…: for a minute
+wait_for() { # wait_for WHAT COMMAND…: for five minutes, which only bound a hang
   local what=$1
   shift
-  for _ in $(seq 300); do
+  for _ in $(seq 1500); do
     if "$@" > /dev/null 2>&1; then
       echo "  ✓ $what"
       return
@@ -39,7 +42,7 @@ wait_for() { # wait_for WHAT COMMAND…: for a minute
     sleep 0.2
   done
   trouble
-  fail "not so after a minute: $what"
+  fail "not so after five minutes: $what"
 }
 
 debian() { # debian FOLDER PACKAGES: a small Debian, as slim images are
@@ -50,7 +53,7 @@ start_platform() { # Cloudflare's API on this machine; its variables are exporte
   mkdir "$tmp/platform"
   (cd "$tmp/platform" && XDG_CACHE_HOME="$tmp/cache" exec "$tmp/kv-sync" dev) > "$tmp/platform/log" 2>&1 &
   started+=($!)
-  wait_for "the local platform runs" grep -q "is running" "$tmp/platform/log"
+  wait_for "the local platform runs" grep -q "Ctrl-C stops it" "$tmp/platform/log"
   eval "$(grep -o 'export CLOUDFLARE_.*' "$tmp/platform/log")"
 }
 
@@ -86,7 +89,7 @@ push() { # push REPOSITORY FILE TEXT: a commit with that file, on main
 }
 
 live() { # live SITE: what is live is the last commit that was pushed
-  (cd "$tmp" && timeout 20 "$tmp/kv-sync" history --name "$1" --json) | grep -qF "\"commit\":\"$head\",\"url\""
+  (cd "$tmp" && timeout 120 "$tmp/kv-sync" history --name "$1" --json) | grep -qF "\"commit\":\"$head\",\"url\""
 }
-well() { [ "$(curl -sf --max-time 5 http://127.0.0.1:8792/healthz)" = ok ]; }
-page() { curl -sfL --max-time 5 http://127.0.0.1:8791/ | grep -qi password; }
+well() { [ "$(curl -sf --max-time 60 http://127.0.0.1:8792/healthz)" = ok ]; }
+page() { curl -sfL --max-time 60 http://127.0.0.1:8791/ | grep -qi password; }

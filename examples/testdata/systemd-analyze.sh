@@ -5,8 +5,9 @@ set -euo pipefail
 if ! command -v systemd-analyze; then
   [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || { echo "there is no systemd-analyze on PATH; install systemd" >&2; exit 1; }
   {
+    flock 9 # tests of several packages install at once
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends systemd
-  } >&2
+  } >&2 9> /tmp/kv-sync-apt.lock
   command -v systemd-analyze
 fi

@@ -66,7 +66,7 @@ export default new App();
 // kv-sync, and asks both the same: what the configuration says about the order of
 // site and Worker holds here as there.
 func TestStaticAssetsProject(t *testing.T) {
-	install, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	install, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	wrangler, err := platformtest.InstallWrangler(install)
 	if err != nil {

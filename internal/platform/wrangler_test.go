@@ -21,7 +21,7 @@ type wrangler struct {
 
 func startWrangler(t *testing.T) *wrangler {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	w, err := platformtest.InstallWrangler(ctx)
 	if err != nil {

@@ -35,7 +35,7 @@ func InstallBrowser(ctx context.Context) (*Browser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install playwright-core: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	find := exec.CommandContext(ctx, "bash", "-s")
 	find.Stdin = bytes.NewReader(findChromium)

@@ -7,8 +7,9 @@ find_chromium() { command -v chromium || command -v chromium-browser || command 
 if ! find_chromium; then
   [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null || { echo "there is no Chromium on PATH; install chromium" >&2; exit 1; }
   {
+    flock 9 # tests of several packages install at once
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends chromium
-  } >&2
+  } >&2 9> /tmp/kv-sync-apt.lock
   find_chromium
 fi
