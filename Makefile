@@ -1,5 +1,7 @@
 # make demo   see it work on this machine, without an account
 # make test   every test; installs what it needs (Debian: chromium and cargo too), keeps screenshots in artefacts/
+# make soak   make test 20 times (RUNS=…), each second run beside a busy loop on each core; goes on where it was
+#             interrupted, writes a line a run into artefacts/soak.tsv, keeps the logs of runs that failed beside it
 # make lint   formatting, vet, linters
 # make bench  the table of docs/benchmarks.md
 # make bench-serving  what serving costs, beside others that serve files on Workers
@@ -16,7 +18,7 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: mutation large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
+.PHONY: mutation soak large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
@@ -38,14 +40,18 @@ demo-rust: build
 
 test: test-worker test-rust test-go
 
+# The limit is a package's, and only bounds a hang: the slowest takes two minutes alone.
 test-go:
-	$(GO) test ./...
+	$(GO) test -timeout 30m $(GOTESTFLAGS) ./...
 
 test-worker: worker/node_modules/.package-lock.json
 	cd worker && npm run check && npm test
 
 test-rust:
 	bash rust/test.sh
+
+soak:
+	bash .ci/soak $(RUNS)
 
 worker/node_modules/.package-lock.json: worker/package-lock.json
 	cd worker && npm ci --no-audit --no-fund
