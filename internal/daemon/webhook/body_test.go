@@ -78,7 +78,7 @@ func status(t *testing.T, c net.Conn) string {
 // A stranger who sends nothing is sent away, and one who claims to send much takes
 // no place from those who send little.
 func TestSlowBodies(t *testing.T) {
-	patient := receive(t, Options{BodyTime: time.Hour})
+	patient := receive(t, Options{BodyTime: 2 * time.Minute}) // which a body without a place would wait
 	for range largeBodies + 1 {
 		patient.raw(MaxBody)
 	}
