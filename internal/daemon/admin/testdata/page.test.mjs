@@ -42,6 +42,14 @@ async function open(options = {}) {
   return page;
 }
 
+/** Keeps pages of sites that are at work from reloading while they are looked at. */
+const stayStill = (page) =>
+  page.context().route("**/*", async (route) => {
+    const response = await route.fetch({ maxRedirects: 0 });
+    const { refresh, ...headers } = response.headers();
+    await route.fulfill({ response, headers });
+  });
+
 async function logIn(page, at, withPassword = password) {
   await page.goto(at);
   await page.getByLabel("User").fill(user);
@@ -212,6 +220,8 @@ test("every state is shown, and what others wrote is only ever text", async () =
   const visitor = await open(); // with scripts, if there were any
   await logIn(visitor, gallery);
   assert.equal(await heading(visitor), "Sites");
+  await stayStill(visitor);
+  await visitor.goto(gallery);
   for (const state of ["idle", "building", "held by a rollback", "waiting to try again", "refused"]) {
     assert.equal(await visitor.getByRole("cell").filter({ hasText: state }).count(), 1, state);
   }
