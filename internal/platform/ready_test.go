@@ -64,6 +64,9 @@ func TestCheckedProcessServes(t *testing.T) {
 			t.Error("the process that waited was not used")
 		}
 	}
+	if err := s.Close(context.Background()); err != nil { // all that was printed is in the log then
+		t.Fatal(err)
+	}
 	for i := range 3 {
 		if n := strings.Count(log.String(), fmt.Sprintf("start %d", i)); n != 1 {
 			t.Errorf("Worker %d was started, or said so, %d times:\n%s", i, n, log)

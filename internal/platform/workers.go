@@ -316,13 +316,12 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	if err != nil {
 		return "", err
 	}
-	warnings = said.text()
 	if plans[i].stateful() { // its objects are not the real ones
-		process.Stop()
-	} else {
-		w.ready.keep(&waiting{plans[i].key(), process, said})
+		process.Stop() // after which all that it printed is there: a process may listen before that is read
+		return said.text(), nil
 	}
-	return warnings, nil
+	w.ready.keep(&waiting{plans[i].key(), process, said})
+	return "", nil // what is warned of is Durable Objects
 }
 
 // named puts the scripts' names into what workerd prints of its services, and takes
