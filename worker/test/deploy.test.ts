@@ -378,7 +378,7 @@ describe("deployProject", () => {
         await deployed({ ...pages, "/d.txt": `${i}` }, i + 1);
         assert.deepEqual(said(), { overlay: true, adopted: { "/gone.txt": nonce } }, text);
       }
-      assert.match(platform.log, /project\/shop\/o\/record is damaged/);
+      await platform.logged(/project\/shop\/o\/record is damaged/);
       const writes = platform.kv.writes.length;
       platform.kv.fault = (key) => (key.endsWith("/o/record") ? "error" : undefined);
       assert.equal((await deploy({ ...pages, "/d.txt": "d" }, 20)).status, 422);

@@ -7,7 +7,6 @@ import http from "node:http";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Deploy } from "./dynamic/upload";
 import { encodeManifest, sha256Hex } from "./encode";
-import { until } from "./overlay/world";
 import { Platform, type Ask } from "./platform";
 import { uploadWorker } from "./project_vectors";
 
@@ -60,10 +59,7 @@ async function deployed(...args: Parameters<typeof deploy>) {
   return result;
 }
 
-/** Waits for what workerd is about to log. */
-async function logged(text: RegExp): Promise<void> {
-  await until(() => text.test(platform.log), `${text} in the log`);
-}
+const logged = (text: RegExp) => platform.logged(text);
 
 const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
   platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
@@ -302,7 +298,7 @@ describe("what goes wrong", () => {
       const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
       await logged(reason);
-      assert.match(platform.log, /project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete that key and deploy again/s);
+      await platform.logged(/project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete that key and deploy again/s);
     }
   });
 

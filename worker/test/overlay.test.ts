@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
 import { chunk, describe as describeSite, nonce, Platform, type Site } from "./platform";
-import { until } from "./overlay/world";
 
 const html = "text/html; charset=utf-8";
 
@@ -86,9 +85,7 @@ const answers = async (name: string, paths: string[]) =>
   );
 const overlayReads = () => platform.kv.reads.filter(({ key }) => key.endsWith("/o/current"));
 
-async function logged(text: RegExp): Promise<void> {
-  await until(() => text.test(platform.log), `${text} in the log`);
-}
+const logged = (text: RegExp) => platform.logged(text);
 
 describe("a site with an overlay", () => {
   it("is one site of two layers", async () => {

@@ -291,6 +291,14 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     await Promise.race([listening, exited]);
   }
 
+  /** Waits for what workerd prints: that comes by another way than its answers, and may be later. */
+  async logged(text: RegExp): Promise<void> {
+    for (const end = Date.now() + 120_000; !text.test(this.log); ) {
+      if (Date.now() > end) throw new Error(`${text} is not in the log:\n${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   get #config(): string {
     return join(this.#folder, "config.capnp");
   }

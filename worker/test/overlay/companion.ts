@@ -10,8 +10,10 @@ class TestOverlay extends Overlay {
     super(ctx, env, () => Date.now() + ahead);
   }
 
-  ring(): Promise<void> {
-    return this.alarm();
+  /** Gives the time of the alarm that was set by this one, before that can come. */
+  async ring(): Promise<number | null> {
+    await this.alarm();
+    return this.ctx.storage.getAlarm();
   }
 
   alarmAt(): Promise<number | null> {
