@@ -135,7 +135,7 @@ describe("uploads at once", () => {
     const request = http.request({ host: "127.0.0.1", port: platform.port("site"), path: "/_kv-sync/assets/slow.txt", method: "PUT", headers, agent: false }, (reply) => (status = reply.resume().statusCode));
     request.on("error", () => undefined);
     request.write("the beginning");
-    await until(() => status !== undefined, "the answer", 90_000);
+    await until(() => status !== undefined, "the answer");
     request.destroy();
     assert.equal(status, 408);
     assert.ok(await isFree("site"));
@@ -153,6 +153,6 @@ describe("uploads at once", () => {
     await until(() => replies.length >= 20, "the refusal of what is beyond the bound");
     for (const { statusCode, headers } of replies) assert.deepEqual([statusCode, headers["retry-after"]], [503, "5"]);
     for (const request of requests) request.destroy();
-    await until(() => isFree("site"), "the release of what was held", 60_000);
+    await until(() => isFree("site"), "the release of what was held");
   });
 });
