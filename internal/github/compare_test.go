@@ -28,17 +28,19 @@ func TestCompare(t *testing.T) {
 		want   github.Status
 		lost   bool // ErrNotFound
 	}{
-		"ahead":          {200, `{"status":"ahead","ahead_by":1,"files":[]}`, github.Ahead, false},
-		"behind":         {200, `{"status":"behind"}`, github.Behind, false},
-		"identical":      {200, `{"status":"identical"}`, github.Identical, false},
-		"diverged":       {200, `{"status":"diverged"}`, github.Diverged, false},
-		"unknown status": {200, `{"status":"sideways"}`, "", false},
-		"no status":      {200, `{}`, "", false},
-		"no JSON":        {200, `<html>`, "", false},
-		"not found":      {404, `{"message":"Not Found"}`, "", true},
-		"bad token":      {401, `{"message":"Bad credentials"}`, "", false},
-		"failing":        {502, ``, "", false},
-		"leads away":     {302, ``, "", false},
+		"ahead":                               {200, `{"status":"ahead","ahead_by":1,"files":[]}`, github.Ahead, false},
+		"behind":                              {200, `{"status":"behind"}`, github.Behind, false},
+		"identical":                           {200, `{"status":"identical"}`, github.Identical, false},
+		"diverged":                            {200, `{"status":"diverged"}`, github.Diverged, false},
+		"unknown status":                      {200, `{"status":"sideways"}`, "", false},
+		"no status":                           {200, `{}`, "", false},
+		"no JSON":                             {200, `<html>`, "", false},
+		"not found":                           {404, `{"message":"Not Found"}`, "", true},
+		"bad token":                           {401, `{"message":"Bad credentials"}`, "", false},
+		"failing":                             {502, ``, "", false},
+		"a failure that looks like an answer": {500, `{"status":"ahead"}`, "", false},
+		"refused, with what looks like one":   {403, `{"status":"ahead"}`, "", false},
+		"leads away":                          {302, ``, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
