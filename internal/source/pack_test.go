@@ -149,7 +149,7 @@ func TestCorruptPack(t *testing.T) {
 			if err := os.WriteFile(name, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git")})
+			s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
 			if err != nil {
 				t.Fatal(err)
 			}
