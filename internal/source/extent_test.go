@@ -29,8 +29,12 @@ func TestTreesThatGrow(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ tree, want string }{"wide": {wide, "more than 1000000 files"}, "deep": {deep, "without end"}} {
 		c := w.openCommit(Options{Revision: w.git("commit-tree", tt.tree, "-m", name)})
+		before := c.Reads().Trees
 		if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: the listing says %v", name, err)
+		}
+		if n := c.Reads().Trees - before; n > maxWalked/100*2 { // each has 100 entries
+			t.Errorf("%s: %d trees were read", name, n)
 		}
 		if name == "wide" {
 			continue // the same count, and a million names in a map
