@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,24 @@ func TestSiteAndProject(t *testing.T) {
 		}
 		if err == nil && (s.Name != "" || s.Project != "shop") {
 			t.Errorf("%s: site %q, project %q", name, s.Name, s.Project)
+		}
+	}
+}
+
+// A project's id is a name: it is a part of keys, and leads out of none of them.
+func TestProjectIsAName(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"shop": true, "shop-2_b": true, strings.Repeat("a", 63): true,
+		"a/b": false, "../shop": false, "Shop": false, "shop.": false, "-shop": false, "a b": false, "a\nb": false, strings.Repeat("a", 64): false,
+	} {
+		for kind, in := range map[string]Inputs{
+			"flag": {Root: project(t, site(nil)), Flags: map[string]string{"project": id}},
+			"file": {Root: project(t, site(map[string]string{"kv-sync.toml": "project = " + strconv.Quote(id)}))},
+		} {
+			if _, _, err := Load(in); (err == nil) != want {
+				t.Errorf("%q by a %s: %v", id, kind, err)
+			}
 		}
 	}
 }

@@ -2,6 +2,8 @@ package source
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -60,6 +62,44 @@ func TestDamagedStatCache(t *testing.T) {
 		bad[i] ^= 1
 		if entries, err := decodeCache(bad, "/site"); err == nil {
 			t.Errorf("with byte %d changed it says %v", i, entries)
+		}
+	}
+}
+
+// A file that is not the one that was listed is not published, also where its size
+// is the same: what was checked is what is sent.
+func TestChangedFileOfTheSameSize(t *testing.T) {
+	t.Parallel()
+	at := time.Now().Add(-time.Hour)
+	for name, change := range map[string]func(w *work) error{
+		"written again": func(w *work) error {
+			w.write("a.txt", "later")
+			return os.Chtimes(w.path("a.txt"), at, at.Add(time.Minute))
+		},
+		"replaced by one with its time": func(w *work) error {
+			w.write("new.txt", "later")
+			if err := os.Chtimes(w.path("new.txt"), at, at); err != nil {
+				return err
+			}
+			return os.Rename(w.path("new.txt"), w.path("a.txt"))
+		},
+	} {
+		w := plainWork(t).write("a.txt", "first")
+		if err := os.Chtimes(w.path("a.txt"), at, at); err != nil {
+			t.Fatal(err)
+		}
+		l := list(t, w.openFolder(Options{}), nil)
+		if got := read(t, l.Files[0]); got != "first" {
+			t.Fatalf("it has %q", got)
+		}
+		if err := change(w); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+			if err == nil {
+				content.Close()
+			}
+			t.Errorf("%s: it was opened, %v", name, err)
 		}
 	}
 }

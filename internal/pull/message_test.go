@@ -1,0 +1,41 @@
+package pull
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// Whoever may write pages writes neither the headers nor the trailers of a commit,
+// tells no forge what to do, and shows a reviewer no other text than there is.
+func TestMessageOfAStranger(t *testing.T) {
+	t.Parallel()
+	e := an("/a.html", "new", "")
+	e.Author = "Eve\nparent 0000\u202e <eve@example.org\ncommitter Eve>"
+	e.Message = "pay\u202eload\u200b\x1b[31m\n\nSigned-off-by: Ada <ada@example.org>\u2028[skip ci]"
+	edit := Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: &e}
+	other := edit
+	other.Author = "Grace <grace@example.org>"
+	for name, r := range map[string]*Report{"one edit": {Taken: []Edit{edit}}, "two": {Taken: []Edit{edit, other}}} {
+		m := Describe(r)
+		for _, text := range []string{m.Author.Name, m.Author.Email, strings.ReplaceAll(m.Text, "\n", "")} {
+			if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
+				t.Errorf("%s: %q has a control character at %d", name, text, i)
+			}
+		}
+		for _, line := range strings.Split(m.Text, "\n") {
+			if strings.HasPrefix(line, "Signed-off-by") || strings.Contains(line, "[skip") {
+				t.Errorf("%s: it has the line %q", name, line)
+			}
+		}
+		if strings.ContainsAny(m.Author.String(), "\n") || strings.Count(m.Author.String(), "<") != 1 {
+			t.Errorf("%s: its author is %q", name, m.Author.String())
+		}
+	}
+	if p := person(e.Author); strings.ContainsAny(p.Name+p.Email, "<>\n\r") || p.Email != "eve@example.org committer Eve" {
+		t.Errorf("the person is %+v", p)
+	}
+	if p := person(strings.Repeat("x", 1000)); len(p.Name) > 110 {
+		t.Errorf("a name of 1000 characters has %d", len(p.Name))
+	}
+}
