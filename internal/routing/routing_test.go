@@ -199,6 +199,17 @@ func TestHeadersRefused(t *testing.T) {
 	}
 }
 
+// A line that is no header may be anything, a key that was pasted too. The log of a
+// public job does not show it.
+func TestBadHeaderLineIsNotShown(t *testing.T) {
+	for _, line := range []string{"sk_live_s3cret", "!s3cret", "s3cret-s3cret"} {
+		_, problems := ParseHeaders("_headers", []byte("/a\n  "+line+"\n"))
+		if len(problems) != 1 || strings.Contains(problems[0].String(), "s3cret") {
+			t.Errorf("%q: %v", line, problems)
+		}
+	}
+}
+
 func TestHeaderLimit(t *testing.T) {
 	text := strings.Repeat("/a\n X: y\n", 100)
 	if rules, problems := ParseHeaders("_headers", []byte(text)); len(rules) != 100 || len(problems) > 0 {
