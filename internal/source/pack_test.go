@@ -123,6 +123,29 @@ func TestPackedMeanwhile(t *testing.T) {
 	}
 }
 
+// A pack that a gc took away before it was opened is passed over: its objects are in
+// another one by now.
+func TestRepackedBeforeItIsOpened(t *testing.T) {
+	t.Parallel()
+	w := deltas(t)
+	w.git("repack", "-adfq")
+	before := packFiles(t, w, "pack")
+	s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	id := w.git("rev-parse", "HEAD")
+	w.write("new", "new").commit("three")
+	w.git("repack", "-adfq")
+	if after := packFiles(t, w, "pack"); len(after) != 1 || after[0] == before[0] {
+		t.Fatalf("the packs are %v, after %v", after, before)
+	}
+	if kind, _, err := s.stat(t.Context(), id); err != nil || kind != kindCommit {
+		t.Errorf("it is %q, %v", kind, err)
+	}
+}
+
 // A pack or an index with a wrong byte gives errors or the object, and neither
 // panics nor takes memory that the pack cannot fill.
 func TestCorruptPack(t *testing.T) {
