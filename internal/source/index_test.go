@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -50,7 +51,8 @@ func TestReadIndex(t *testing.T) {
 		},
 		"split, and half deleted": func(w *work) {
 			w.git("config", "splitIndex.maxPercentChange", "100")
-			w.git("update-index", "--split-index", "--index-version", "4")
+			w.git("update-index", "--index-version", "4")
+			w.git("update-index", "--split-index") // with the version in one command git does not split it
 			w.remove("public/css")
 			w.remove("many/1")
 			w.write("many/222.txt", "changed").write("new/file", "x").git("add", "-A")
@@ -72,6 +74,9 @@ func TestReadIndex(t *testing.T) {
 			w.write(strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200), "a name of more than 255 bytes")
 			w.commit("one")
 			prepare(w)
+			if shared, _ := filepath.Glob(w.path(".git/sharedindex.*")); strings.HasPrefix(name, "split") != (len(shared) > 0) {
+				t.Fatalf("the shared indexes are %v", shared)
+			}
 			entries, err := readIndex(w.path(".git/index"), sha1Bytes)
 			if err != nil {
 				t.Fatal(err)
