@@ -44,7 +44,7 @@ func enter() bool {
 	if unix.Kill(parent, 0) != nil {
 		return false
 	}
-	return noNewPrivileges() == nil && restrict() == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
+	return confine() == nil && restrict() == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
 }
 
 // do runs a function on the thread that is in the domain.
@@ -85,7 +85,13 @@ func restrict() error {
 	return nil
 }
 
-func noNewPrivileges() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
+// confine keeps this thread, and what it starts, from what every kernel can forbid it.
+func confine() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	return keepLimits()
+}
 
 // onItsOwnThread runs a function on a thread that ends with it.
 func onItsOwnThread(f func()) {

@@ -101,7 +101,7 @@ func (s *supervisor) start(isConfined bool, line string) (err error) {
 		return err
 	}
 	onItsOwnThread(func() {
-		if err = noNewPrivileges(); err == nil {
+		if err = confine(); err == nil {
 			s.shell, err = shell()
 		}
 	})
