@@ -145,6 +145,7 @@ func (s *Site) build(ctx context.Context, line, dir string) error {
 	c := build.Command{
 		Line: line, Dir: s.pathOf(dir), Output: s.in.BuildOutput, Timeout: s.in.BuildTimeout,
 		Env: build.Environment(env, s.secrets()), Confined: s.in.BuildConfined,
+		Guarded: s.in.BuildGuarded, Writable: s.in.BuildWritable,
 	}
 	err := c.Run(ctx)
 	if s.in.AfterBuild != nil {

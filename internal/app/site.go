@@ -68,6 +68,10 @@ type Inputs struct {
 	// BuildEnv is the environment of a build, before credentials are taken out of
 	// it; nil is this process's. BuildTimeout ends it; 0 is the default.
 	BuildEnv []string
+	// BuildGuarded is a folder that a build cannot change, but for BuildWritable in
+	// it: see [build.Command].
+	BuildGuarded  string
+	BuildWritable []string
 	// AfterBuild, if not nil, is called when a build has ended, however it did, and
 	// before anything of what it left is used.
 	AfterBuild   func() error

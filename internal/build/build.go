@@ -27,6 +27,11 @@ type Command struct {
 	// Linux 6.12 also from signalling or tracing a process that is not its own, and
 	// from reading such a process's environment.
 	Confined bool
+	// Guarded, if not "", is a folder that a confined build cannot change, but for
+	// the folders Writable in it, since Linux 6.12. It cannot make new entries in the
+	// folders above either. All are absolute.
+	Guarded  string
+	Writable []string
 }
 
 const defaultTimeout = time.Hour

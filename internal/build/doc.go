@@ -17,7 +17,10 @@
 //
 // A confined build is in a Landlock domain, where the kernel has domains that
 // signals do not leave (Linux 6.12). Then the supervisor kills the whole domain in
-// one system call, and the build cannot touch the supervisor.
+// one system call, and the build cannot touch the supervisor. Neither can it set the
+// limits of other processes (limits_linux.go), nor change the folder where the caller
+// keeps its state (guard_linux.go): another program that runs there, such as a git,
+// could be made to start processes that are no part of the build.
 //
 // Whether a build runs at all is for the caller to decide.
 package build

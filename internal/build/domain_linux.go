@@ -44,7 +44,7 @@ func enter() bool {
 	if unix.Kill(parent, 0) != nil {
 		return false
 	}
-	return confine() == nil && restrict() == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
+	return confine() == nil && restrict(unix.LANDLOCK_ACCESS_FS_REFER, allowMoves) == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
 }
 
 // do runs a function on the thread that is in the domain.
@@ -63,22 +63,30 @@ func (d *domain) kill() {
 }
 
 // becomeShell enters a domain nested in the supervisor's, and becomes the shell.
-func becomeShell(line string) error {
-	if err := restrict(); err != nil {
+func becomeShell(line, guarded string, writable []string) error {
+	forbidden, allow := uint64(changes), func(ruleset int) error { return allowChanges(ruleset, guarded, writable) }
+	if guarded == "" {
+		forbidden, allow = unix.LANDLOCK_ACCESS_FS_REFER, allowMoves
+	}
+	if err := restrict(forbidden, allow); err != nil {
 		return err
 	}
 	return syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", line}, os.Environ())
 }
 
-// restrict puts this thread, and what it starts, into a new domain.
-func restrict() error {
-	attr := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
+// restrict puts this thread, and what it starts, into a new domain. It has no access to
+// files of the forbidden kinds but where allow adds a rule.
+func restrict(forbidden uint64, allow func(ruleset int) error) error {
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: forbidden, Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
 	upToScoped := unsafe.Offsetof(attr.Scoped) + unsafe.Sizeof(attr.Scoped)
 	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), upToScoped, 0)
 	if errno != 0 {
 		return errno
 	}
 	defer unix.Close(int(ruleset)) //nolint:errcheck // nothing was written
+	if err := allow(int(ruleset)); err != nil {
+		return err
+	}
 	if _, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); errno != 0 {
 		return errno
 	}

@@ -39,10 +39,10 @@ const patience = 100
 // program uses this package.
 func init() {
 	switch args := os.Args; {
-	case len(args) == 3 && args[0] == supervisorName:
-		os.Exit(supervise(args[1] == confined, args[2]))
-	case len(args) == 2 && args[0] == shellName:
-		err := becomeShell(args[1])
+	case len(args) >= 4 && args[0] == supervisorName:
+		os.Exit(supervise(args[1] == confined, args[2:]))
+	case len(args) >= 3 && args[0] == shellName:
+		err := becomeShell(args[1], args[2], args[3:])
 		fmt.Fprintln(os.Stderr, "kv-sync: start the build:", err)
 		os.Exit(126)
 	}
@@ -58,15 +58,16 @@ type supervisor struct {
 }
 
 // supervise runs a build, and kills what is left of it when it ends or when the
-// lifeline closes. Then it reports how the shell ended.
-func supervise(isConfined bool, line string) int {
+// lifeline closes. Then it reports how the shell ended. The arguments are the line,
+// the guarded folder, and the writable ones.
+func supervise(isConfined bool, args []string) int {
 	for _, fd := range []int{lifelineFD, reportFD} {
 		unix.CloseOnExec(fd)
 	}
 	// Only the process that runs the build decides when it ends.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	s := &supervisor{ended: make(chan struct{}), gone: make(chan struct{})}
-	if err := s.start(isConfined, line); err != nil {
+	if err := s.start(isConfined, args); err != nil {
 		fmt.Fprintln(os.Stderr, "kv-sync: start the build:", err)
 		return s.report(126<<8, 0)
 	}
@@ -81,7 +82,7 @@ func supervise(isConfined bool, line string) int {
 	return s.report(int(s.status), left)
 }
 
-func (s *supervisor) start(isConfined bool, line string) (err error) {
+func (s *supervisor) start(isConfined bool, args []string) (err error) {
 	// A build that could look into its supervisor could make it report an end that
 	// did not come.
 	if err := Conceal(); err != nil {
@@ -91,13 +92,13 @@ func (s *supervisor) start(isConfined bool, line string) (err error) {
 		return err
 	}
 	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true}}
-	shell := func() (int, error) { return syscall.ForkExec("/bin/sh", []string{"/bin/sh", "-c", line}, attr) }
+	shell := func() (int, error) { return syscall.ForkExec("/bin/sh", []string{"/bin/sh", "-c", args[0]}, attr) }
 	if !isConfined {
 		s.shell, err = shell()
 		return err
 	}
 	if s.domain = newDomain(); s.domain != nil {
-		s.domain.do(func() { s.shell, err = syscall.ForkExec("/proc/self/exe", []string{shellName, line}, attr) })
+		s.domain.do(func() { s.shell, err = syscall.ForkExec("/proc/self/exe", append([]string{shellName}, args...), attr) })
 		return err
 	}
 	onItsOwnThread(func() {

@@ -48,7 +48,7 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 		mode = confined
 	}
 	t.cmd = exec.Command("/proc/self/exe") // also if the file was replaced
-	t.cmd.Args = []string{supervisorName, mode, c.Line}
+	t.cmd.Args = append([]string{supervisorName, mode, c.Line, c.Guarded}, c.Writable...)
 	t.cmd.Dir, t.cmd.Env, t.cmd.Stdout, t.cmd.Stderr, t.cmd.ExtraFiles = c.Dir, c.Env, output, output, theirs[:]
 	if err = adoptOrphans(); err == nil {
 		if err = family.StartSession(t.cmd); err != nil {

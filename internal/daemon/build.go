@@ -44,6 +44,9 @@ func (l *lane) build(ctx context.Context, commit string, opt kvsync.Options) (*k
 		return nil, fmt.Errorf("make a home for the build: %w", err)
 	}
 	in.BuildEnv, in.Secrets, in.AfterBuild = l.buildEnviron(home), l.d.secrets, l.mirror.restore
+	// Git may be at work in another site's mirror meanwhile: what it runs for a setting
+	// there would be no process of the build.
+	in.BuildGuarded, in.BuildWritable = l.d.cfg.State, []string{tree, home}
 	in.Getenv = func(name string) string {
 		if name == "GIT_WORK_TREE" {
 			return tree

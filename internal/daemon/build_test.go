@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -250,21 +251,34 @@ func TestBuildLeavesNothingToRun(t *testing.T) {
 	}
 	plant := filepath.Join(outside, "plant")
 	fill(t, outside, map[string]string{"plant": `set -e
-mirror=$(dirname "$(cat .git/objects/info/alternates)")
+until test -e ` + outside + `/building; do sleep 0.01; done
+cd sites/blog
+mirror=$PWD/mirror.git HOME=$PWD/home
 git init -q --bare "$HOME/more.git"
 echo "$HOME/more.git/objects" > "$mirror/objects/info/alternates"
 git config --file "$mirror/config" core.alternateRefsCommand ` + program + `
 git config --file "$mirror/config" core.hooksPath hooks
 mkdir -p "$mirror/hooks"
 cp ` + program + ` "$mirror/hooks/reference-transaction"
+touch ` + outside + `/planted
+`, "build": `set -e
+touch ` + outside + `/building
+until test -e ` + outside + `/planted; do sleep 0.01; done
 test ! -e "$HOME/kept" || echo "was here before"
 touch "$HOME/kept"
 echo "home $HOME, $XDG_CONFIG_HOME$XDG_RUNTIME_DIR$SSH_AUTH_SOCK"
 `})
 	one := o.push(nil)
-	r := newRig(t, quiet+siteOf(o, `build = "sh `+plant+`"`))
+	r := newRig(t, quiet+siteOf(o, `build = "sh `+filepath.Join(outside, "build")+`"`))
 	r.env = append(r.env, "XDG_CONFIG_HOME=/elsewhere", "XDG_RUNTIME_DIR=/elsewhere", "SSH_AUTH_SOCK=/elsewhere")
 	r.start()
+	// A build cannot write there itself since Linux 6.12.
+	r.awaitPhase(daemon.PhaseBuild)
+	planting := exec.Command("sh", plant)
+	planting.Dir = r.state
+	if out, err := planting.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	r.awaitLive(one)
 	if config := readFile(t, filepath.Join(r.state, "sites/blog/mirror.git/config")); strings.Contains(config, program) {
 		t.Errorf("the mirror's configuration is the build's: %s", config)
