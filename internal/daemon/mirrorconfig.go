@@ -29,18 +29,31 @@ func (m *mirror) restore() error {
 		}
 	}
 	file := filepath.Join(m.dir, "config")
+	if err := onlyFile(file); err != nil {
+		return fmt.Errorf("restore the mirror's configuration: %w", err)
+	}
 	before, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("restore the mirror's configuration: %w", err)
 	}
 	want := m.config(string(before))
-	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() && string(before) == want {
+	if err == nil && string(before) == want {
 		return nil
 	}
 	if err := wholefile.Write(file, []byte(want), 0o600); err != nil {
 		return fmt.Errorf("restore the mirror's configuration: %w", err)
 	}
 	return nil
+}
+
+// onlyFile removes what has a file's name and is none. A build may have left it: a
+// symlink leads elsewhere, and who opens a FIFO waits until another process does.
+func onlyFile(name string) error {
+	info, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	return errors.Join(err, remove(name))
 }
 
 // config is the mirror's configuration. Of another one it takes the formats alone.
