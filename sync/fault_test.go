@@ -167,6 +167,7 @@ func (w *world) strike(b blow, k int64, run func(context.Context, *kvsync.Engine
 		return platform.Fault{}
 	})
 	_ = run(ctx, w.engine()) // what it says is another test's matter
+	w.p.Server.WaitIdle()    // what the dead have sent may still be carried out
 	w.p.Server.SetFault(nil)
 	return struck.Load()
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/platform"
@@ -48,7 +49,14 @@ func startRecipe(t *testing.T) *recipe {
 	if err := os.Symlink(filepath.Join(workerBundler(t), "node_modules"), filepath.Join(root, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	set, _, err := config.Load(config.Inputs{Root: root, Flags: map[string]string{"directory": "."}})
+	inside, err := boundary.New(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := inside.Allow(workerBundler(t)); err != nil { // installed once, for all tests
+		t.Fatal(err)
+	}
+	set, _, err := config.Load(config.Inputs{Root: root, Boundary: inside, Flags: map[string]string{"directory": "."}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,20 @@ type journal struct {
 	mu   sync.Mutex
 	seq  int64
 	list []Request
+	// open counts the requests that are under way; idle is signalled when it is 0.
+	open int
+	idle sync.Cond
+}
+
+// WaitIdle returns when no request is under way. A client that has gone away may
+// have left one that is still being carried out.
+func (s *Server) WaitIdle() {
+	j := &s.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.open > 0 {
+		j.idle.Wait()
+	}
 }
 
 // Requests returns the API's requests that have been answered since the platform
@@ -47,6 +61,7 @@ func (j *journal) next() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
+	j.open++
 	return j.seq
 }
 
@@ -57,6 +72,9 @@ func (j *journal) add(r Request) {
 		j.list = append([]Request(nil), j.list[maxJournal/2:]...)
 	}
 	j.list = append(j.list, r)
+	if j.open--; j.open == 0 {
+		j.idle.Broadcast()
+	}
 }
 
 // serve answers one request: it is numbered, delayed, perhaps broken, answered

@@ -63,6 +63,7 @@ func Open(options Options) (*Server, error) {
 		accounts: map[string]*account{},
 		uploads:  map[string]*assetSession{},
 	}
+	s.journal.idle.L = &s.journal.mu
 	if s.control == "" {
 		s.control = newID()
 	}
