@@ -235,7 +235,7 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 		t.Errorf("another process was killed: %v", err)
 	}
 	cancel()
-	<-ended
+	_ = <-ended // it was cancelled
 	if _, left := besides.look(); left {
 		t.Error("the other build is still there")
 	}

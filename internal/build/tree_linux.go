@@ -86,7 +86,7 @@ func (t *tree) wait() error {
 	var status, left int
 	if n, _ := fmt.Sscan(string(text), &status, &left); n != 2 {
 		killOrphans()
-		return fmt.Errorf("the build's supervisor was killed (%v)", err)
+		return fmt.Errorf("the build's supervisor was killed (%w)", err)
 	}
 	switch status := syscall.WaitStatus(status); {
 	case left != 0:
