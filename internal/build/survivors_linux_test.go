@@ -235,7 +235,9 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 		t.Errorf("another process was killed: %v", err)
 	}
 	cancel()
-	_ = <-ended // it was cancelled
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the other build ended with %v", err)
+	}
 	if _, left := besides.look(); left {
 		t.Error("the other build is still there")
 	}
