@@ -7,10 +7,11 @@
  * page may be older than the client's copy, which "not modified since" would
  * then keep alive. Without a lastModified the answer stands for no resource, as
  * a 404 page does: it may be kept by its tag, but "*" and dates do not mean it.
+ * (A request without a date has null there, which is not undefined.)
  */
 export function isNotModified(request: Headers, etag: string, lastModified: string | undefined): boolean {
   const ifNoneMatch = request.get("if-none-match");
-  if (ifNoneMatch === null) return lastModified !== undefined && request.get("if-modified-since") === lastModified;
+  if (ifNoneMatch === null) return request.get("if-modified-since") === lastModified;
   if (ifNoneMatch.trim() === "*") return lastModified !== undefined;
   return listsETag(ifNoneMatch, etag);
 }
