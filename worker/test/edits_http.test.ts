@@ -57,8 +57,8 @@ describe("the HTTP interface", () => {
     assert.deepEqual([created.status, created.headers.etag, created.body], [201, quoted("one"), ""]);
     const read = await ask("/notes/a%20b.txt");
     assert.deepEqual(
-      [read.status, read.body, read.headers.etag, read.headers["content-type"], read.headers["content-length"], read.headers["cache-control"], read.headers["x-content-type-options"]],
-      [200, "one", quoted("one"), "text/plain; charset=utf-8", "3", "no-store", "nosniff"],
+      [read.status, read.body, read.headers.etag, read.headers["content-type"], read.headers["content-length"], read.headers["cache-control"], read.headers["x-content-type-options"], read.headers["content-security-policy"]],
+      [200, "one", quoted("one"), "text/plain; charset=utf-8", "3", "no-store", "nosniff", "sandbox"],
     );
     assert.equal((await ask("/notes/a%20b.txt", { headers: { "if-none-match": quoted("one") } })).status, 304);
     const { headers } = await ask("/notes/a%20b.txt", { method: "HEAD" });

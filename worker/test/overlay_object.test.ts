@@ -65,6 +65,7 @@ describe("what is committed", () => {
     world.platform.kv.hold = (key) => (key === `${site}/o/record` && begun === 0 ? new Promise(() => begun++) : undefined);
     await commit(change("/a", "a"));
     await until(() => begun > 0, "the publication");
+    assert.notEqual(await object("alarmAt"), null, "where no call wakes the object again, an alarm does");
     await world.platform.kill();
     assert.equal(world.record(site), undefined);
     assert.ok(world.platform.kv.values.has(`${site}/o/current`), "the manifest was first");
@@ -338,22 +339,24 @@ describe("garbage", () => {
     await commit(change("/a", "a"));
     await world.published(site);
     store({ ...change("/", "orphan"), nonce: old() });
+    const due = () => object("query", `UPDATE state SET state = json_set(state, '$.collectAt', 0, '$.publishAt', 0)`);
     for (const page of [undefined, { keys: null }, { keys: [{ name: `${site}/o/b/${sha256Hex("orphan")}.${old()}` }], list_complete: false }]) {
       world.platform.kv.listing = () => page;
       await at(25 * hour);
+      await due();
       await alarm();
       assert.equal(stored(), 1);
-      await object("query", `UPDATE state SET state = json_set(state, '$.collectAt', 0)`);
     }
     world.platform.kv.listing = (page) => page;
     world.platform.kv.refuse = (key) => (key.endsWith("/o/record") ? 500 : undefined);
     await commit(change("/b", "b", { nonce: nonce(-25 * hour) }));
+    await due();
     await alarm();
     assert.equal(stored(), 1, "what KV shows may name it");
     world.platform.kv.reset();
-    await object("query", `UPDATE state SET state = json_set(state, '$.publishAt', 0)`);
+    await due();
     await alarm();
-    assert.equal(stored(), 0);
+    await until(() => stored() === 0, "the end of the orphan");
   });
 
   it("is deleted a part at a time", async () => {

@@ -188,6 +188,21 @@ describe("the default Worker", () => {
     assert.equal((await platform.ask("own", "/nothing")).status, 404);
   });
 
+  it("has one spelling for each pathname", async () => {
+    for (const [path, location] of [["/%61", "/a"], ["/%61?x=%61", "/a?x=%61"], ["/a%2Ehtml", "/a"]] as const) {
+      const reply = await platform.ask("bare", path);
+      assert.deepEqual([reply.status, reply.headers.location], [307, location], path);
+    }
+    assert.equal((await platform.ask("blog", "/%c3%bc%20b.txt")).headers.location, "/%C3%BC%20b.txt");
+  });
+
+  it("logs no query, which may hold a visitor's secret", async () => {
+    platform.log = "";
+    assert.equal((await platform.ask("bad-meta", "/a?token=visitors-secret")).status, 500);
+    await platform.logged(/cannot answer GET http:\/\/example\.com\/a:/);
+    assert.doesNotMatch(platform.log, /visitors-secret/);
+  });
+
   it("answers hostile requests rightly", async () => {
     const paths = [
       "/%zz", "/%", "/%ff%fe", "/constructor", "/__proto__", "/__proto__.html", "/toString/valueOf", "//", "///", "//evil.com", "//evil.com/",

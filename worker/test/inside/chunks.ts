@@ -31,7 +31,7 @@ test("damaged indexes are refused", async ({ indexes, refusedIndexes }) => {
 
 // Each of these hashes to its key: sizes, not the hash, must give them away.
 test("sizes that do not fit are refused though the hash fits", async () => {
-  const index = async (size: number, chunkSize: number, count: number, there = count) => {
+  const index = async (size: number, chunkSize: number, count: number, there = count, listed = size) => {
     const made = new ArrayBuffer(24 + there * 40);
     const view = new DataView(made);
     view.setUint32(0, 0x4b565343);
@@ -40,7 +40,7 @@ test("sizes that do not fit are refused though the hash fits", async () => {
     view.setUint32(12, count, true);
     view.setBigUint64(16, BigInt(size), true);
     const digest = await crypto.subtle.digest("SHA-256", made.slice(0, 24 + there * 32));
-    return readIndex(made, "s", [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(""), size);
+    return readIndex(made, "s", [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(""), listed);
   };
   assert.equal((await index(10, 4, 3)).key(2), `s/b/${"0".repeat(64)}.${"0".repeat(16)}`);
   assert.equal((await index(999, 1, 999)).size, 999);
@@ -50,4 +50,5 @@ test("sizes that do not fit are refused though the hash fits", async () => {
   ] as const) {
     await assert.rejects(index(size, chunkSize, count, there), ManifestError, `${size} ${chunkSize} ${count}`);
   }
+  for (const listed of [9, 11]) await assert.rejects(index(10, 4, 3, 3, listed), ManifestError, `the manifest says ${listed}`);
 });

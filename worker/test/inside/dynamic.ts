@@ -34,8 +34,10 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
     },
   };
   const bound: unknown[] = [];
+  // What a platform passes on from its customers may name another project.
+  const capabilities = { write: true, projectId: "other", served: ref.replaceAll("a", "0") };
   const ctx = { exports: { AssetBinding: (binding: unknown) => (bound.push(binding), "a stub") } } as unknown as ExecutionContext;
-  for (const options of [{}, { env: { B: 3 }, limits: { cpuMs: 5 }, revision: "2" }]) {
+  for (const options of [{}, { env: { B: 3 }, limits: { cpuMs: 5 }, revision: "2", assets: capabilities }]) {
     assert.equal(await (await dynamic.serveProject(new Request("https://x/"), "shop", env, ctx, options))?.text(), "answer");
   }
   const plain = { mainModule: "i.js", modules: { "i.js": { js: "" } }, compatibilityDate: "2026-01-01", compatibilityFlags: [], env: { A: 1, B: 2, ASSETS: "a stub" }, globalOutbound: null };
@@ -43,7 +45,7 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
     { id: version.loader, code: plain },
     { id: `${version.loader}2`, code: { ...plain, env: { ...plain.env, B: 3 }, limits: { cpuMs: 5 } } },
   ]);
-  assert.deepEqual(bound[0], { props: { projectId: "shop", served: ref } });
+  assert.deepEqual(bound, [{ props: { projectId: "shop", served: ref } }, { props: { write: true, projectId: "shop", served: ref } }]);
 });
 
 test("the least recently used goes first, and the newest stays", () => {

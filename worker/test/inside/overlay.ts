@@ -12,16 +12,16 @@ import type { OverlayDescription } from "../overlay_vectors";
 import { test } from "./harness";
 import { bytes } from "./manifest";
 
-const site = "blog";
+export const site = "blog";
 const hash = (digit: string) => digit.repeat(64);
 const nonce = (digit: string) => digit.repeat(16);
 
-function written(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
+export function written(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
   const content = { hash: hash(n), size: 1, type: "text/html", chunks: undefined, headers: [], rules: undefined };
   return { path, nonce: nonce(n), content, time: 5000, author: undefined, message: undefined, was: [], ...more };
 }
 
-function deployed(more: Partial<StoredManifest> = {}): Manifest {
+export function deployed(more: Partial<StoredManifest> = {}): Manifest {
   const asset = (path: string) => ({ path, hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" });
   return new Manifest(
     encodeServed({
