@@ -103,6 +103,16 @@ describe("a project", () => {
     assert.equal((await ask("plain", "/", { headers: { "x-way": "by hand" } })).body, "no code");
   });
 
+  it("is not kept by Workers Caching, whose key has no project, whatever its files or its code say", async () => {
+    const keep = "Cloudflare-CDN-Cache-Control: public, max-age=3600";
+    await deployed("keeper", { "/index.html": "home", "/_headers": `/*\n  ${keep}\n` });
+    await deployed("coder", { "/index.html": "home" }, `export default { fetch: () => new Response("code", { headers: [${JSON.stringify(keep.split(": "))}] }) }`);
+    for (const [project, body] of [["keeper", "home"], ["coder", "code"]] as const) {
+      const reply = await ask(project, "/");
+      assert.deepEqual([reply.body, reply.headers["cloudflare-cdn-cache-control"]], [body, "no-store"], project);
+    }
+  });
+
   it("that is not there, or could not be, is the platform's matter", async () => {
     for (const project of ["unknown", "../app", "App", "", "a/b", "a".repeat(64), "_a", "app\u00e9", "__proto__"]) {
       const reply = await ask("x", "/", { headers: { "x-project": encodeURIComponent(project).replace(/%2F/g, "/") } });

@@ -24,7 +24,7 @@ const site: Site = {
 };
 const app: Site = { name: "app", files: { "/index.html": "shell" }, notFound: "single-page-application" };
 const cached: Site = { name: "cached", files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" }, edgeCache: 3600, redirects: "/feed /feed.xml 301\n", headers: "/a\n  Cloudflare-CDN-Cache-Control: max-age=5\n" };
-const hosts: Site = { name: "hosts", files: { "/index.html": "home" }, edgeCache: 3600, headers: "https://a.example.com/*\n  X-Host: a\n" };
+const hosts: Site = { name: "hosts", files: { "/index.html": "home" }, edgeCache: 3600, headers: "https://a.example.com/*\n  X-Host: a\n/kept\n  Cloudflare-CDN-Cache-Control: max-age=5\n", redirects: "/kept / 301\n" };
 const damaged: Site = { name: "damaged", files: {}, chunked: { "/film.txt": { content: alphabet, size: 4 } } };
 
 const etag = (content: string) => `"${sha256Hex(content)}"`;
@@ -247,7 +247,7 @@ describe("what caches are told", () => {
       assert.deepEqual(await told("cached", path, ask), ["no-store", undefined], path);
     }
     assert.deepEqual(await told("cached", "/", { headers: { authorization: "x" } }), [undefined, undefined]);
-    assert.deepEqual(await told("hosts", "/"), ["no-store", undefined], "the cache does not know hosts");
+    for (const path of ["/", "/kept"]) assert.deepEqual(await told("hosts", path), ["no-store", undefined], "the cache does not know hosts, whatever a rule says");
     assert.deepEqual(await told("parts", "/"), [undefined, undefined]);
     platform.kv.fault = () => "missing";
     assert.deepEqual([await control("/", "cached"), await told("cached", "/")], ["no-store", [undefined, undefined]]);

@@ -40,6 +40,8 @@ const sites = [
      }, { binding: "FILES" });`,
   ),
   site("throws", `export default route({ fetch() { throw new Error("at sea"); } }, {});`),
+  site("patterns", `export default route({ fetch: () => new Response("code") }, { site: ["/app.*"], worker: ["/*"] });`),
+  site("navigation", `export default route({ fetch: () => new Response("code") }, { notFound: "navigation" });`, "single-page-application"),
   site(
     "redirects",
     `export default route({ async fetch(request, env) {
@@ -87,6 +89,16 @@ describe("the router", () => {
   it("keeps a class's methods, state and env", async () => {
     assert.deepEqual(await ask("entrypoint", "/"), [200, "home"]);
     assert.deepEqual(await ask("entrypoint", "/nothing"), [200, "hello from tides with files"]);
+  });
+
+  it("asks the Worker for what is said to be its own, but for what is the site's", async () => {
+    assert.deepEqual(await ask("patterns", "/"), [200, "code"]);
+    assert.deepEqual(await ask("patterns", "/app.js"), [200, "let a"]);
+  });
+
+  it("answers with the site's page where a browser goes to one, and not where a script asks the Worker", async () => {
+    assert.deepEqual(await ask("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [200, "home"]);
+    for (const headers of [{}, { "sec-fetch-mode": "cors" }]) assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
   });
 
   it("leaves the Worker's exceptions to the platform", async () => {

@@ -26,6 +26,17 @@ export function test(name: string, body: Body): void {
   tests.push({ name, body });
 }
 
+/** Runs an act that waits again and again, and has none of it take time. */
+export async function withoutWaiting(act: () => Promise<void>): Promise<void> {
+  const setTimeout = globalThis.setTimeout;
+  globalThis.setTimeout = ((then: () => void) => setTimeout(then, 0)) as typeof setTimeout;
+  try {
+    await act();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+}
+
 /** Runs all tests, and fails with the names of those that failed. */
 export async function runAll(vectors: Vectors): Promise<void> {
   const failed: string[] = [];

@@ -4,7 +4,7 @@ import { EditError } from "../../src/edit_error";
 import { OverlayClient } from "../../src/overlay_client";
 import type { OverlayNamespace } from "../../src/overlay_entry";
 import { encodeOverlay } from "../../src/overlay_manifest";
-import { test } from "./harness";
+import { test, withoutWaiting } from "./harness";
 import { deployed, site, written } from "./overlay";
 
 /** A client of an overlay whose Durable Object does what a test says. */
@@ -31,10 +31,8 @@ test("an answer that was overtaken does not hide what was written since", async 
   assert.deepEqual(known, [undefined, undefined, 2]);
 });
 
-test("a call is made again where the platform says that it may be, four times at most", async () => {
-  const setTimeout = globalThis.setTimeout;
-  globalThis.setTimeout = ((act: () => void) => setTimeout(act, 0)) as typeof setTimeout;
-  try {
+test("a call is made again where the platform says that it may be, four times at most", () =>
+  withoutWaiting(async () => {
     const calls = async (error: object, failures: number): Promise<[number, unknown]> => {
       let made = 0;
       const overlay = client({ look: async () => (++made > failures ? [null] : Promise.reject(Object.assign(new Error("the object moved"), error))) });
@@ -45,7 +43,4 @@ test("a call is made again where the platform says that it may be, four times at
     assert.deepEqual(await calls({ retryable: true }, 10), [4, 503]);
     assert.deepEqual(await calls({ retryable: true, overloaded: true }, 10), [1, 503], "an object with too much to do gets no more");
     assert.deepEqual(await calls({}, 10), [1, 503], "what may have been done is not done again");
-  } finally {
-    globalThis.setTimeout = setTimeout;
-  }
-});
+  }));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ManifestError } from "../../src/manifest";
+import { Manifest, ManifestError } from "../../src/manifest";
 import { encodeServed } from "../../src/served";
 import { comparePaths, decodeStored, encodeStored, type StoredAsset, type StoredManifest } from "../../src/stored";
 import { bytes } from "./manifest";
@@ -156,4 +156,10 @@ test("served manifests are written byte for byte as the vectors have them", ({ m
   }
   assert.ok(count >= 4);
   assert.throws(() => encodeServed({ ...empty, assets: [{ ...asset("/film.mp4", 1, ""), size: 2 ** 32 }] }), /less than 4 GiB/);
+});
+
+test("a time that the served manifest cannot hold becomes the nearest one, and no other", () => {
+  const dates = [-1, 0, 2 ** 32 - 1, 2 ** 32];
+  const served = new Manifest(encodeServed({ ...empty, assets: dates.map((modified, i) => ({ ...asset(`/${i}`, 1, ""), modified })) }).buffer);
+  assert.deepEqual(dates.map((_, i) => served.asset(served.find(`/${i}`)).modified), [0, 0, 2 ** 32 - 1, 2 ** 32 - 1]);
 });
