@@ -111,6 +111,25 @@ test("what a request holds that ended without a word is free again", async () =>
   assert.equal(budget.state.held, 100);
 });
 
+test("what a slow request holds stays its own while it says that it is alive", async () => {
+  const setInterval = globalThis.setInterval;
+  const beats: (() => void)[] = [];
+  globalThis.setInterval = ((beat: () => void) => beats.push(beat)) as unknown as typeof setInterval;
+  try {
+    const { budget, pass, claim } = made({ patience: 1e9 });
+    claim(100, "a");
+    await pass(0);
+    const b = claim(100, "b");
+    for (let i = 0; i < 3; i++) {
+      await pass(10_000);
+      for (const beat of beats) beat();
+    }
+    assert.deepEqual([b.lease, budget.state.held], [undefined, 100]);
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
+});
+
 test("a stream that gives nothing is given up", async () => {
   const reader = new ReadableStream({ pull: () => new Promise(() => {}) }).getReader();
   await assert.rejects(readWithin(reader, 1), StalledError);
