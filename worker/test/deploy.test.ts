@@ -303,17 +303,19 @@ describe("deployProject", () => {
     }
   });
 
-  it("after a rollback, keeps what the deployments that it left had", async () => {
-    await deployed(pages);
-    await deployed({ ...pages, "/late.txt": "late" }, 1);
+  it("after a rollback, keeps what the deployments that it left had, and nothing older", async () => {
+    const options = { retain: 2, grace: 0 };
+    await deployed({ ...pages, "/early.txt": "early" }, 0, { options });
+    await deployed(pages, 1, { options });
+    await deployed({ ...pages, "/late.txt": "late" }, 2, { options });
     const current = JSON.parse(platform.kv.values.get(currentKey)!.toString()) as { activations: { id: string; version: string; message: string; time: string }[]; version: unknown };
     const target = current.activations[1]!;
     const version = platform.kv.values.get(`project/shop/b/${target.version}`)!.toString();
     const activations = [{ ...target, id: "rollback-1", message: `Rollback to ${target.id}` }, ...current.activations];
     platform.kv.values.set(currentKey, Buffer.from(`{"format":1,"activations":${JSON.stringify(activations)},"version":${version}}`));
     assert.equal(await ask("/late.txt"), 404);
-    await deployed({ ...pages, "/new.txt": "new" }, 2);
-    assert.deepEqual([await ask("/late.txt"), await ask("/new.txt")], ["late", "new"]);
+    await deployed({ ...pages, "/new.txt": "new" }, 3);
+    assert.deepEqual([await ask("/late.txt"), await ask("/new.txt"), await ask("/early.txt")], ["late", "new", 404]);
   });
 
   describe("where an overlay lies over the files", () => {

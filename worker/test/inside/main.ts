@@ -8,6 +8,7 @@ import "./edit_error";
 import "./html";
 import "./http_date";
 import "./kv_write";
+import "./listing";
 import "./manifest";
 import "./meta";
 import "./overlay";

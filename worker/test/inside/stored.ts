@@ -11,7 +11,7 @@ function asset(path: string, i: number, oid: string): StoredAsset {
 
 const paths = ["/a b.html", "/index.html", "/posts/1.html", "/posts/10.html", "/ü/日本語.html", "/～", "/🙂", "/🙂a"];
 
-function manifest(oidSize: number): StoredManifest {
+export function manifest(oidSize: number): StoredManifest {
   const oid = (i: number) => `${i % 10}`.repeat(oidSize * 2);
   return {
     site: "project/shop",
