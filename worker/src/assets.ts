@@ -197,10 +197,11 @@ export class View implements Assets {
   answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
     const target = Target.parse(request.url);
     if (!target) return failure(400); // a Host that is none
-    const { redirects } = this.#rules;
+    const { redirects, edge } = this.#rules;
     const redirection = redirects.size > 0 ? redirects.match(target.url) : undefined;
     if (redirection && "location" in redirection) {
-      return this.#short(target, redirection.status, { Location: redirection.location });
+      const response = this.#short(target, redirection.status, { Location: redirection.location });
+      return redirection.byHost && edge.other ? unstored(response) : response;
     }
     const pathname = redirection ? redirection.pathname : target.pathname;
     const decoded = decodePathname(pathname);
@@ -270,10 +271,10 @@ export class View implements Assets {
     const lastModified = status === 200 ? httpDate(asset.modified) : undefined;
     const headers: Record<string, string> = { ETag: etag };
     // What is sent to one client only is not for shared caches.
-    if (!asked.has("authorization")) {
-      headers["Cache-Control"] = cacheControl(contentHashed);
-      Object.assign(headers, this.#rules.edge.asset);
-    }
+    const { edge } = this.#rules;
+    const isOneClients = asked.has("authorization");
+    if (!isOneClients) headers["Cache-Control"] = cacheControl(contentHashed);
+    Object.assign(headers, isOneClients ? edge.other : edge.asset);
     if (isNotModified(asked, etag, lastModified)) return this.#finish(target, null, 304, headers, asset.headers);
 
     headers["Content-Type"] = asset.type;
@@ -320,7 +321,7 @@ export class View implements Assets {
     const { headers: rules, edge } = this.#rules;
     if (rules.size > 0) rules.apply(target.url, response);
     if (own) setHeaders(response.headers, own);
-    return edge.byHost ? unstored(response) : response;
+    return edge.settle(response);
   }
 }
 

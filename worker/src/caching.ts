@@ -49,15 +49,31 @@ export class EdgeCache {
   /** For anything else. */
   readonly other: Record<string, string> | undefined;
   /** Whether a rule names a host, so that nothing may be stored, whatever a rule says. */
-  readonly byHost: boolean;
+  readonly #byHost: boolean;
+  /** For how many seconds an answer of a site with an overlay may be stored; undefined for other sites. */
+  readonly #longest: number | undefined;
 
   constructor({ site, edgeCache, overlay, redirects, headers }: Meta) {
-    this.byHost = edgeCache > 0 && (redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path)));
+    this.#byHost = edgeCache > 0 && (redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path)));
     if (edgeCache === 0) return;
     this.other = { [edgeControl]: "no-store" };
-    // Where the Worker fails, the cache would go on with what was written over or deleted since.
-    const control = overlay ? `public, max-age=${Math.min(edgeCache, longestOverlaid)}, stale-if-error=0` : `public, max-age=${edgeCache}`;
-    this.asset = this.byHost ? this.other : { [edgeControl]: control, "Cache-Tag": site };
+    if (overlay) this.#longest = Math.min(edgeCache, longestOverlaid);
+    const control = this.#longest === undefined ? `public, max-age=${edgeCache}` : overlaidControl(this.#longest);
+    this.asset = this.#byHost ? this.other : { [edgeControl]: control, "Cache-Tag": site };
+  }
+
+  /**
+   * An answer of the site, after its rules had their say. Those may have it not
+   * stored; they may not have it stored where the host decided it, nor beyond the
+   * time for which a write at run time may go unseen.
+   */
+  settle(response: Response): Response {
+    if (this.#byHost) return unstored(response);
+    const longest = this.#longest;
+    if (longest === undefined) return response;
+    const control = response.headers.get(edgeControl) ?? "";
+    if (!has(control, "no-store") && !has(control, "private")) response.headers.set(edgeControl, overlaidControl(Math.min(ageOf(control) ?? longest, longest)));
+    return response;
   }
 }
 
@@ -73,9 +89,38 @@ export function unstored(response: Response): Response {
   });
 }
 
-/** The response, not stored unless it says for how long. */
-export function unstoredIfSilent(response: Response): Response {
-  return controls.some((name) => response.headers.has(name)) ? response : unstored(response);
+/**
+ * The response of code, not stored unless it says for how long. One that is stale
+ * at once is not stored either: the Worker is asked each time anyway, and where it
+ * fails the cache would answer with what it said to somebody else.
+ */
+export function unstoredUnlessTimed(response: Response): Response {
+  const { headers } = response;
+  const name = controls.find((name) => headers.has(name));
+  return name === undefined || isStaleAtOnce(name, headers.get(name)!) ? unstored(response) : response;
+}
+
+/** Whether a control header lets an answer be used only after the Worker was asked again, and says nothing of stale ones. */
+function isStaleAtOnce(name: string, control: string): boolean {
+  if (name === "Expires") return !(Date.parse(control) > Date.now());
+  return ageOf(control) === 0 && !has(control, "stale-while-revalidate") && !has(control, "stale-if-error");
+}
+
+/** For how many seconds a shared cache may use an answer without asking again; undefined where that is not said. */
+function ageOf(control: string): number | undefined {
+  if (has(control, "no-cache")) return 0;
+  const age = /(?:^|[\s,])s-maxage="?(\d+)/i.exec(control) ?? /(?:^|[\s,])max-age="?(\d+)/i.exec(control);
+  return age ? Number(age[1]) : undefined;
+}
+
+/** Whether a control header has a directive. */
+function has(control: string, directive: string): boolean {
+  return new RegExp(`(?:^|[\\s,])${directive}(?:$|[\\s,=])`, "i").test(control);
+}
+
+/** Where the Worker fails, the cache would go on with what was written over or deleted since. */
+function overlaidControl(seconds: number): string {
+  return `public, max-age=${seconds}, stale-if-error=0`;
 }
 
 /** The response, stored for requests alone that have the same value of a header. */

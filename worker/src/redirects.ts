@@ -3,8 +3,12 @@
 import type { Redirect } from "./meta";
 import { isDynamic, Pattern, staticKey, staticKeys, substitute, type Captures } from "./pattern";
 
-/** A client sent elsewhere, or a pathname to serve in place of the one asked for. */
-export type Redirection = { status: number; location: string } | { pathname: string };
+/**
+ * A client sent elsewhere, or a pathname to serve in place of the one asked for.
+ * byHost: the location is another one for requests to other hosts, because it is
+ * a pathname alone where the rule's target is on the host that was asked.
+ */
+export type Redirection = { status: number; location: string; byHost?: true } | { pathname: string };
 
 /** The redirects of a manifest: the first rule of the file that matches is taken. */
 export class Redirects {
@@ -68,7 +72,7 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
   const base = local
     ? destination.pathname.replace(/^\/{2,}/, "/")
     : destination.href.slice(0, destination.href.length - destination.search.length - destination.hash.length);
-  return { status, location: base + (destination.search || url.search) + destination.hash };
+  return { status, location: base + (destination.search || url.search) + destination.hash, ...(authority !== "" && { byHost: true as const }) };
 }
 
 function mergeSlashes(pathname: string): string {

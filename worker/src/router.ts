@@ -4,7 +4,7 @@
 
 import { env } from "cloudflare:workers";
 import type { Env } from "./assets";
-import { unstored, unstoredIfSilent, varying } from "./caching";
+import { unstored, unstoredUnlessTimed, varying } from "./caching";
 import { site } from "./deployed_site";
 import { Glob } from "./glob";
 import { Target } from "./target";
@@ -70,7 +70,7 @@ export function route(main: unknown, { binding, site: ours = [], worker: theirs 
 /** What the Worker's code answers. How long a cache keeps that is for the code alone to say. */
 async function answerByCode(request: Request, worker: Answer): Promise<Response> {
   const response = await worker(request);
-  return site.isStored ? unstoredIfSilent(response) : response;
+  return site.isStored ? unstoredUnlessTimed(response) : response;
 }
 
 /** Where no asset of this deployment is. One of an earlier deployment must not hide a page that the Worker now makes. */

@@ -23,7 +23,7 @@ const site: Site = {
   headers: "/own.3f2a9c1b.js\n  Cache-Control: no-cache\n",
 };
 const app: Site = { name: "app", files: { "/index.html": "shell" }, notFound: "single-page-application" };
-const cached: Site = { name: "cached", files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" }, edgeCache: 3600, redirects: "/feed /feed.xml 301\n", headers: "/a\n  Cloudflare-CDN-Cache-Control: max-age=5\n" };
+const cached: Site = { name: "cached", files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" }, edgeCache: 3600, redirects: "/feed /feed.xml 301\n/moved https://www.example.com/here 301\n", headers: "/a\n  Cloudflare-CDN-Cache-Control: max-age=5\n/moved\n  Cloudflare-CDN-Cache-Control: public, max-age=60\n" };
 const hosts: Site = { name: "hosts", files: { "/index.html": "home" }, edgeCache: 3600, headers: "https://a.example.com/*\n  X-Host: a\n/kept\n  Cloudflare-CDN-Cache-Control: max-age=5\n", redirects: "/kept / 301\n" };
 const damaged: Site = { name: "damaged", files: {}, chunked: { "/film.txt": { content: alphabet, size: 4 } } };
 
@@ -246,7 +246,10 @@ describe("what caches are told", () => {
     for (const [path, ask] of [["/feed", {}], ["/a.html", {}], ["/", { method: "POST" }], ["/", { headers: { range: "bytes=99-" } }]] as const) {
       assert.deepEqual(await told("cached", path, ask), ["no-store", undefined], path);
     }
-    assert.deepEqual(await told("cached", "/", { headers: { authorization: "x" } }), [undefined, undefined]);
+    assert.deepEqual(await told("cached", "/", { headers: { authorization: "x" } }), ["no-store", undefined], "what is sent to one client, which _headers may call public");
+    const moved = (host: string) => platform.ask("cached", "/moved", { headers: { host } });
+    assert.equal((await moved("example.com")).headers.location, "https://www.example.com/here");
+    assert.deepEqual(await told("cached", "/moved"), ["no-store", undefined], "on the host that it names the location is a pathname");
     for (const path of ["/", "/kept"]) assert.deepEqual(await told("hosts", path), ["no-store", undefined], "the cache does not know hosts, whatever a rule says");
     assert.deepEqual(await told("parts", "/"), [undefined, undefined]);
     platform.kv.fault = () => "missing";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EdgeCache, isContentHashed, unstored, unstoredIfSilent, varying } from "../../src/caching";
+import { EdgeCache, isContentHashed, unstored, unstoredUnlessTimed, varying } from "../../src/caching";
 import { parseMeta } from "../../src/meta";
 import { test } from "./harness";
 
@@ -38,9 +38,34 @@ test("a response is kept out of Workers Caching, whatever it said", () => {
   assert.equal(response.headers.get("Cloudflare-CDN-Cache-Control"), "no-store");
   assert.equal(response.headers.get("Cache-Tag"), null);
   assert.equal(response.headers.get("Cache-Control"), "public");
-  for (const name of ["Cloudflare-CDN-Cache-Control", "CDN-Cache-Control", "Cache-Control", "Expires"]) {
-    assert.equal(unstoredIfSilent(new Response("x", { headers: { [name]: "0" } })).headers.get("Cloudflare-CDN-Cache-Control"), name === "Cloudflare-CDN-Cache-Control" ? "0" : null, name);
-  }
-  assert.equal(unstoredIfSilent(new Response("x")).headers.get("Cloudflare-CDN-Cache-Control"), "no-store");
   assert.equal(varying(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"), "Accept, Sec-Fetch-Mode");
+});
+
+test("a response of code is kept out of Workers Caching, unless it says for how long", () => {
+  const told = (headers: HeadersInit) => unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
+  assert.equal(told({}), "no-store");
+  for (const name of ["CDN-Cache-Control", "Cache-Control"]) {
+    for (const value of ["max-age=1", "public", "private", "max-age=0, s-maxage=60", "max-age=0, stale-while-revalidate=60", "no-cache, stale-if-error=9", 'max-age="60"']) {
+      assert.equal(told({ [name]: value }), null, `${name}: ${value}`);
+    }
+    // It is asked for again each time, and where the Worker fails the cache would answer with another visitor's page.
+    for (const value of ["no-cache", "No-Cache", "public, no-cache", 'no-cache="set-cookie"', "max-age=0", "public,max-age=0", "max-age=60, s-maxage=0", 'max-age="0"']) {
+      assert.equal(told({ [name]: value }), "no-store", `${name}: ${value}`);
+    }
+  }
+  assert.equal(told({ "Cloudflare-CDN-Cache-Control": "max-age=60", "Cache-Control": "no-cache" }), "max-age=60");
+  assert.equal(told({ "Cache-Control": "max-age=60", Expires: "0" }), null);
+  assert.equal(told({ Expires: new Date(Date.now() + 3_600_000).toUTCString() }), null);
+  for (const past of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"]) assert.equal(told({ Expires: past }), "no-store", past);
+});
+
+test("an answer of a site with an overlay is not stored longer than a write may go unseen, whatever a rule says", () => {
+  const settled = (overlay: boolean, control?: string) =>
+    new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", edge_cache: 3600, overlay }))))
+      .settle(new Response("x", { headers: { "Cache-Control": "public, max-age=86400", ...(control !== undefined && { "Cloudflare-CDN-Cache-Control": control }) } }))
+      .headers.get("Cloudflare-CDN-Cache-Control");
+  for (const control of [undefined, "public, max-age=31536000", "public", "max-age=60, stale-if-error=86400"]) assert.equal(settled(true, control), "public, max-age=30, stale-if-error=0", control);
+  assert.equal(settled(true, "max-age=5"), "public, max-age=5, stale-if-error=0");
+  for (const control of ["no-store", "private"]) assert.equal(settled(true, control), control);
+  assert.equal(settled(false, "public, max-age=31536000"), "public, max-age=31536000", "without an overlay a rule decides");
 });
