@@ -23,6 +23,7 @@ const (
 	GuardLayout    Guard = "layout"          // the layout has no such thing
 	GuardConflict  Guard = "conflict"        // changed both in git and at run time
 	GuardOverlay   Guard = "overlay"         // what was written at run time would not be seen, or cannot be kept
+	GuardCache     Guard = "cache"           // Workers Caching would stand before a worker loader
 	GuardIndex     Guard = "index"           // the code does not hold the index of its files
 )
 

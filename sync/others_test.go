@@ -486,6 +486,33 @@ func TestTakeOverStaticAssets(t *testing.T) {
 	}
 }
 
+// Promise 9: the key of Workers Caching has no host, so that cache never stands
+// before a worker loader, also where another tool bound it.
+func TestNoCacheBeforeInheritedLoader(t *testing.T) {
+	w := start(t)
+	foreign := script
+	foreign.Bindings = []kvsync.Binding{{Name: "LOADER", Type: "worker_loader"}}
+	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Serving.EdgeCache = 60
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true})
+	wantGuard(t, err, kvsync.GuardCache)
+	w.config.Serving.EdgeCache = 0
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Serving.EdgeCache = 60
+	_, err = w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardCache)
+	// A binding of that name that the author defines takes the loader's place.
+	mine := script
+	mine.Bindings = []kvsync.Binding{{Name: "LOADER", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // A lost switch that somebody followed at once did happen.
 func TestLateRivalAfterLostSwitch(t *testing.T) {
 	w := start(t)

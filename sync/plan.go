@@ -157,6 +157,9 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if l.foreign && !opt.TakeOver {
 		return nil, foreignWorker(e.Site)
 	}
+	if err := e.checkCache(l, w); err != nil {
+		return nil, err
+	}
 	if l.clock != nil && !opt.AnyOrder {
 		return nil, l.clock
 	}

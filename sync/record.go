@@ -144,19 +144,9 @@ func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error)
 			"class_name": quote(overlayClass), "script_name": quote(CompanionName(e.Site)),
 		}})
 	}
-	var owned []string
-	if l.meta != nil {
-		owned = l.meta.Bindings
-	}
-	for _, b := range l.version.Bindings {
-		if b.Type == "assets" {
-			continue // of the Static Assets of that version, which this one has none of
-		}
-		secret := b.Type == "secret_text" || b.Type == "secret_key" // never ours, whatever the name was before
-		if !mine[b.Name] && (secret || !slices.Contains(owned, b.Name)) {
-			u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
-				Fields: map[string]json.RawMessage{"version_id": quote(l.version.ID)}})
-		}
+	for _, b := range carriedOver(l, mine) {
+		u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
+			Fields: map[string]json.RawMessage{"version_id": quote(l.version.ID)}})
 	}
 	return u, nil
 }

@@ -1,0 +1,45 @@
+package kvsync
+
+import "slices"
+
+// carriedOver lists the bindings of the active version that a new one inherits:
+// those that neither kv-sync nor its author's configuration defines. mine are the
+// names that the new version binds itself.
+func carriedOver(l *live, mine map[string]bool) []Binding {
+	var owned []string
+	if l.meta != nil {
+		owned = l.meta.Bindings
+	}
+	var carried []Binding
+	for _, b := range l.version.Bindings {
+		if b.Type == "assets" {
+			continue // of the Static Assets of that version, which this one has none of
+		}
+		secret := b.Type == "secret_text" || b.Type == "secret_key" // never ours, whatever the name was before
+		if !mine[b.Name] && (secret || !slices.Contains(owned, b.Name)) {
+			carried = append(carried, b)
+		}
+	}
+	return carried
+}
+
+// checkCache refuses Workers Caching before a worker loader that the new version
+// would inherit. Its key has no host, so one project would be answered with what
+// the cache has of another. A loader in the author's configuration is refused when
+// that is read.
+func (e *Engine) checkCache(l *live, w Worker) error {
+	if e.Serving.EdgeCache == 0 {
+		return nil
+	}
+	mine := make(map[string]bool, len(w.Bindings))
+	for _, b := range w.Bindings {
+		mine[b.Name] = true
+	}
+	for _, b := range carriedOver(l, mine) {
+		if b.Type == "worker_loader" {
+			return stop(GuardCache, "take edge-cache (in a wrangler file cache) out, or remove that binding from the Worker",
+				"the active version of %s has the worker loader %q, which is carried over, and Workers Caching does not know hosts: a project would be answered with what the cache has of another", e.Site, b.Name)
+		}
+	}
+	return nil
+}
