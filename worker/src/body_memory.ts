@@ -1,10 +1,10 @@
 // The memory that bodies take while they are written, counted for the isolate.
 // All of it together is 90 MiB: manifests have 24 of the rest.
 
-import { ByteBudget, type Lease } from "./byte_budget";
+import { BusyError, ByteBudget, type Lease } from "./byte_budget";
 import { largestValue } from "./chunks";
 
-/** How much of a stream is held at first, and by which steps that grows. */
+/** How much is held in a part of the memory by one stream or one call. */
 interface Step {
   readonly bytes: number;
   readonly budget: ByteBudget;
@@ -21,12 +21,20 @@ const steps: Step[] = [
   { bytes: largestValue + 1, budget: new ByteBudget({ capacity: 2 * (largestValue + 1), share: 1 / 2 }) },
 ];
 
-/** Of bodies that came whole. They are in memory already, so they do not wait there. */
-const kept = new ByteBudget({ capacity: 24 << 20, share: 1 / 2, patience: 0 });
+/**
+ * The same for the bodies of one call that came whole. They are in memory already,
+ * so they do not wait there: where their own part is full they take the next one.
+ * A call never takes one of a smaller part, so no large call has small ones refused.
+ */
+const kept: Step[] = [
+  { bytes: 512 << 10, budget: new ByteBudget({ capacity: 4 << 20, share: 1 / 4, patience: 0 }) },
+  { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2, patience: 0 }) },
+  { bytes: Infinity, budget: new ByteBudget({ capacity: 12 << 20, share: 1 / 2, patience: 0 }) },
+];
 
 /** What is held now and was at the most, for tests. */
 export function heldByBodies(): { held: number; highest: number; waiting: number }[] {
-  return [...steps.map(({ budget }) => budget), kept].map(({ state }) => state);
+  return [...steps, ...kept].map(({ budget }) => budget.state);
 }
 
 /** What one stream may hold. */
@@ -57,14 +65,29 @@ export class StreamMemory {
 
 /** Counts the bodies among these values that are in memory. Throws a BusyError where there are too many. */
 export async function holdKept(bodies: Iterable<unknown>, tenant: string): Promise<Lease> {
-  let bytes = 0;
-  for (const body of bodies) bytes += keptBytes(body);
-  return bytes === 0 ? { release() {} } : kept.acquire(bytes, tenant);
+  const bytes = keptBytes(bodies);
+  if (bytes === 0) return { release() {} };
+  const parts = kept.filter((part) => bytes <= part.bytes);
+  for (const { budget } of parts.slice(0, -1)) {
+    try {
+      return await budget.acquire(bytes, tenant);
+    } catch (error) {
+      if (!(error instanceof BusyError)) throw error;
+    }
+  }
+  return parts.at(-1)!.budget.acquire(bytes, tenant);
 }
 
-/** What a body takes while it is written: a text is there twice. */
-function keptBytes(body: unknown): number {
-  if (typeof body === "string") return 2 * body.length;
-  if (body instanceof Blob) return body.size;
-  return body instanceof ArrayBuffer || ArrayBuffer.isView(body) ? body.byteLength : 0;
+/** What bodies take while they are written: a text is there twice, and a view keeps all of its buffer, which others may share. */
+function keptBytes(bodies: Iterable<unknown>): number {
+  let bytes = 0;
+  const buffers = new Set<ArrayBufferLike>();
+  for (const body of bodies) {
+    if (typeof body === "string") bytes += 2 * body.length;
+    else if (body instanceof Blob) bytes += body.size;
+    else if (body instanceof ArrayBuffer) buffers.add(body);
+    else if (ArrayBuffer.isView(body)) buffers.add(body.buffer);
+  }
+  for (const { byteLength } of buffers) bytes += byteLength;
+  return bytes;
 }

@@ -67,6 +67,12 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   };
 }
 
+/** What the modules of code hold, as far as it is code: a caller without TypeScript may have given anything. */
+export function moduleContents(code: ProjectCode | undefined): unknown[] {
+  const modules: unknown = isRecord(code) ? code.modules : undefined;
+  return Object.values(isRecord(modules) ? modules : {}).flatMap((module) => (isRecord(module) ? Object.values(module) : [module]));
+}
+
 function encodeModule(module: ProjectModule): EncodedModule | undefined {
   if (typeof module === "string") return { js: module };
   const members = Object.entries(module ?? {}) as [string, unknown][];

@@ -10,7 +10,7 @@
 import { newNonce } from "./blob_write";
 import { holdKept } from "./body_memory";
 import { largestValue } from "./chunks";
-import { encodeCode, type EncodedCode } from "./code";
+import { encodeCode, moduleContents, type EncodedCode } from "./code";
 import { checkOptions, type DeployOptions } from "./deploy_options";
 import { write, writeAll } from "./kv_write";
 import { readDeployed, readLeft } from "./live";
@@ -58,7 +58,7 @@ const mostWritesByDefault = 980;
 export async function deploy(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
   checkOptions(options);
   if (!isProjectId(projectId)) throw new RefusedError([{ path: "project", reason: "the id is none", fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral" }]);
-  const memory = await holdKept(contentsOf(files), siteOf(projectId));
+  const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId));
   try {
     return await deployHeld(projectId, files, kv, options);
   } finally {
