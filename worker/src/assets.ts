@@ -178,6 +178,12 @@ export class View implements Assets {
     return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
   }
 
+  /** Whether visitors get an asset of an earlier deployment at this decoded pathname. */
+  retires(pathname: string): boolean {
+    const index = this.#layers.find(pathname);
+    return index >= 0 && this.#layers.isRetired(index);
+  }
+
   /** An asset's bytes, or null if they are not in KV. Throws where KV fails. */
   async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
     if (!asset.chunked) return readBlob(kv, asset.key);

@@ -146,7 +146,7 @@ export class Edits implements ReadWriteAssets {
     const stored = (await this.#asked("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling)))[Symbol.iterator]();
     const committed = changes.map(({ path, condition, file }): OverlayChange => {
       const { nonce, content } = file ? stored.next().value! : { nonce: newNonce(), content: undefined };
-      return { path, nonce, content, deployed: this.#deployedHash(path), onlyIf: condition };
+      return { path, nonce, content, deployed: this.#deployedHash(path), ...(site.deployed.retires(path) && { retired: true }), onlyIf: condition };
     });
     const result = await this.#overlay.commit(committed, by);
     if (!result.ok) return this.#failure(changes, result.failed, result.current);

@@ -45,6 +45,8 @@ export interface OverlayChange {
   content: OverlayContent | undefined;
   /** The content hash of what is deployed at this pathname, as the caller sees it; null for nothing. */
   deployed: string | null;
+  /** Whether one of an earlier deployment would be seen here, where the overlay has nothing. Left out where not. */
+  retired?: true;
   /**
    * The nonce of the write that what is deployed has adopted here, as the caller
    * sees it: where the overlay still has that write, the caller does not see it,

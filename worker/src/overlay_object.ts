@@ -250,16 +250,17 @@ function contentHash(entry: OverlayEntry | null, deployed: string | null): strin
 /**
  * The entry that a change makes; null where it leaves nothing, not even a
  * tombstone. Where what was there is dropped, another version than the caller's
- * has it deployed, and a tombstone is needed though the caller's has nothing.
+ * has it deployed, and a tombstone is needed though the caller's has nothing; so
+ * it is where visitors would see a file of an earlier deployment.
  */
 function madeOf(
-  { path, nonce, content, deployed }: OverlayChange,
+  { path, nonce, content, deployed, retired }: OverlayChange,
   before: OverlayEntry | null,
   isDropped: boolean,
   by: { author?: string; message?: string },
   now: number,
 ): OverlayEntry | null {
-  if (!content && deployed === null && !(before && isDropped)) return null;
+  if (!content && deployed === null && !retired && !(before && isDropped)) return null;
   const was = [contentHash(before, deployed), ...(before?.was ?? [])];
   // What was deployed at first is what a pull compares with, so it stays.
   if (was.length > mostBefore) was.splice(mostBefore - 1, was.length - mostBefore);

@@ -113,6 +113,16 @@ describe("a binding of assets", () => {
 });
 
 describe("the overlay", () => {
+  it("deletes so that no file of an earlier deployment is seen again", async () => {
+    assert.deepEqual(await visit("/old.txt"), [200, "old"]);
+    await put("/old.txt", "new");
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [200, "new"]);
+    assert.deepEqual(await world.call("WRITE", "delete", "/old.txt"), { ok: true, asset: null });
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [404, ""]);
+    await show();
+    assert.deepEqual(await visit("/old.txt"), [404, ""]);
+  });
+
   it("shadows what is deployed, and gives it back only to who deletes no more", async () => {
     await put("/docs/a.txt", "edited");
     await show();
