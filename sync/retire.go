@@ -26,6 +26,8 @@ func (e *Engine) retire(ctx context.Context, l *live, p *Plan, live *Manifest) {
 // guards. A file stays listed as long as a deployment that names it is retained:
 // for Retain-1 more deployments and for the grace period. Without filtered, what
 // the live manifest lists as retired may have been guarded, so all of it counts so.
+// A file that nobody could read, because a redirect answered in its place, is
+// neither: to keep it would publish it.
 func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) (stay []Retired, guarded []Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*Manifest{live}, left...)
@@ -45,7 +47,12 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 		}
 	}
 	for _, m := range deployments {
+		redirected := m.redirected()
 		for _, a := range goneFrom(next.Assets, m.Assets) {
+			if redirected(a.Path) {
+				seen[a.Path] = true
+				continue
+			}
 			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
 		}
 	}

@@ -59,7 +59,7 @@ func (p *redirects) followers() []int {
 	var dynamics []compiled
 	for i, r := range p.rules {
 		if dynamic(r.From) {
-			dynamics = append(dynamics, compiled{i, matcher(r.From)})
+			dynamics = append(dynamics, compiled{i, kvsync.MatchPattern(r.From)})
 		} else {
 			static[r.From] = i
 		}
@@ -120,25 +120,4 @@ func leadsTo(r kvsync.Redirect) (path string, fixed bool) {
 		}
 	}
 	return path, true
-}
-
-// matcher is a pattern as a regular expression, which in Go takes linear time.
-func matcher(pattern string) *regexp.Regexp {
-	var b strings.Builder
-	b.WriteString(`\A`)
-	for at := 0; at < len(pattern); {
-		name := placeholder.FindStringIndex(pattern[at:])
-		switch {
-		case pattern[at] == '*':
-			b.WriteString(`.*`)
-			at++
-		case name != nil && name[0] == 0:
-			b.WriteString(`[^/]+`)
-			at += name[1]
-		default:
-			b.WriteString(regexp.QuoteMeta(pattern[at : at+1]))
-			at++
-		}
-	}
-	return regexp.MustCompile(b.String() + `\z`) // every literal is quoted
 }

@@ -42,7 +42,7 @@ function spellings(pathname: string): string[] {
 }
 
 /** Where a file wants to be served. */
-function canonicalPathname(file: string, handling: HTMLHandling): string {
+export function canonicalPathname(file: string, handling: string): string {
   if (file.endsWith("/index.html")) {
     const directory = file.slice(0, -"index.html".length);
     return handling === "drop-trailing-slash" && directory !== "/" ? directory.slice(0, -1) : directory;

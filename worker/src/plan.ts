@@ -3,6 +3,7 @@
 
 import { nonceOf } from "./blob_write";
 import { RefusedError } from "./problem";
+import { redirectedBy } from "./redirected";
 import { guardsOf, type Routing } from "./routing";
 import { comparePaths, type RetiredAsset, type StoredAsset, type StoredManifest } from "./stored";
 import type { Upload, UploadedFile } from "./upload";
@@ -85,7 +86,8 @@ export function makePlan({ upload, live, left, repair, routing, nonce, now, reta
  * still find it; so it is with the deployments that a rollback has left. It
  * stays listed as long as a deployment that names it is retained. What the code
  * of one of these deployments guards is left out: removing a file, alone or with
- * its guard, must not publish it.
+ * its guard, must not publish it. So is what nobody could read, because a redirect
+ * answered in its place.
  */
 function retire(
   { assets, routing }: Pick<StoredManifest, "assets" | "routing">,
@@ -103,8 +105,12 @@ function retire(
     if (guards.some((guard) => guard(asset.path))) return;
     retired.push({ ...asset, oid: "" });
   };
-  for (const manifest of [live, ...left]) {
-    for (const asset of manifest.assets) add({ ...asset, ...term });
+  for (const { assets, redirects, serving } of [live, ...left]) {
+    const isRedirected = redirectedBy(redirects, serving.html_handling);
+    for (const asset of assets) {
+      if (isRedirected(asset.path)) listed.add(asset.path);
+      else add({ ...asset, ...term });
+    }
   }
   for (const asset of live.retired) {
     if (asset.left - 1 > 0 || asset.until > now) add({ ...asset, left: asset.left - 1 });

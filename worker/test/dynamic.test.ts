@@ -206,6 +206,14 @@ describe("a project", () => {
     assert.equal((await ask("assets", "/old.txt", { headers: { "x-ttl": "0" } })).body, "old");
   });
 
+  it("publishes no file that a redirect hid, when both are removed", async () => {
+    await deployed("hidden", { "/index.html": "home", "/a.txt": "a", "/b.txt": "b", "/drafts/x.txt": "draft", "/_redirects": "/drafts/* / 302\n" });
+    assert.equal((await ask("hidden", "/drafts/x.txt")).status, 302);
+    assert.equal((await deployed("hidden", { "/index.html": "home", "/b.txt": "b" })).retired, 1);
+    assert.equal((await ask("hidden", "/drafts/x.txt", { headers: { "x-ttl": "0" } })).status, 404);
+    assert.equal((await ask("hidden", "/a.txt", { headers: { "x-ttl": "0" } })).body, "a");
+  });
+
   it("gives the Worker Loader what it takes, and the given variables over the project's", async () => {
     const vector = JSON.parse(readFileSync("../testdata/project/first.json", "utf8")) as { deploy: Deploy };
     await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(vector.deploy) });

@@ -65,6 +65,7 @@ function readVectors(): Vectors {
     refusedOverlays: overlay.named("refused", ".bin"),
     stored: vectorsIn("../testdata/stored").named("", ".bin"),
     routings: readFileSync("../testdata/routing/cases.json", "utf8"),
+    redirected: readFileSync("../testdata/redirected/cases.json", "utf8"),
   };
 }
 

@@ -16,6 +16,7 @@ export interface Vectors {
   stored: Record<string, string>;
   /** The cases of testdata/routing, as JSON. */
   routings: string;
+  redirected: string;
 }
 
 type Body = (vectors: Vectors) => void | Promise<void>;
