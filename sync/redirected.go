@@ -46,7 +46,7 @@ func (m *Manifest) redirected() func(path string) bool {
 		}
 	}
 	return func(path string) bool {
-		pathname := encodePathname(m.Serving.pathnameOf(path))
+		pathname := EncodePathname(m.Serving.pathnameOf(path))
 		if static[pathname] {
 			return true
 		}

@@ -39,7 +39,7 @@ func (r *Routing) Guards(path string) bool {
 		return false
 	}
 	for _, pathname := range servedPathnames(path) {
-		if encoded := encodePathname(pathname); !anyGlob(r.Site, encoded) && anyGlob(r.Worker, encoded) {
+		if encoded := EncodePathname(pathname); !anyGlob(r.Site, encoded) && anyGlob(r.Worker, encoded) {
 			return true
 		}
 	}
@@ -93,9 +93,9 @@ func glob(pattern, text string) bool {
 	}
 }
 
-// encodePathname is the one spelling under which a pathname is served, with which
+// EncodePathname is the one spelling under which a pathname is served, with which
 // patterns of a [Routing] are compared. worker/src/pathname.ts is the same.
-func encodePathname(pathname string) string {
+func EncodePathname(pathname string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(pathname) {

@@ -119,7 +119,7 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 		}
 		patterns := func(most int) (out []string) {
 			for range r.IntN(most) {
-				p := encodePathname(path())
+				p := EncodePathname(path())
 				if i := 1 + r.IntN(len(p)); r.IntN(2) == 0 {
 					p = p[:i] + "*" + []string{"", p[i:]}[r.IntN(2)]
 				}
@@ -166,7 +166,7 @@ func routerGets(r *Routing, path string) bool {
 		pathnames = append(pathnames, stem, stem+"/")
 	}
 	return slices.ContainsFunc(pathnames, func(p string) bool {
-		p = encodePathname(p)
+		p = EncodePathname(p)
 		return !matches(r.Site, p) && matches(r.Worker, p)
 	})
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -81,7 +82,23 @@ func (w *wrangler) routePatterns(n *node, routing *bundle.Routing) {
 	if len(routing.Worker) == 0 {
 		w.refuse(n, n.path+" sends no pathname to the Worker", `name those that it gets, for instance "/api/*", or write false`)
 	}
+	for _, pattern := range routing.Worker {
+		if served := servedSpelling(pattern); !slices.Contains(routing.Worker, served) {
+			w.notice(n, fmt.Sprintf("%s: files that %.120q names are served at %.300q, which it does not match, so the site answers there and not the Worker", n.path, pattern, served),
+				"add the second one: patterns are compared with pathnames as URLs spell them, as with Static Assets")
+		}
+	}
 	routing.NotFound = "always"
+}
+
+// servedSpelling is a pattern as the pathnames are spelt under which the site
+// serves files. Static Assets serve them so too, and redirect other spellings there.
+func servedSpelling(pattern string) string {
+	decoded, err := url.PathUnescape(pattern)
+	if err != nil {
+		decoded = pattern
+	}
+	return kvsync.EncodePathname(decoded)
 }
 
 // settleRetire says where patterns of files to retire have no effect.

@@ -56,3 +56,31 @@ func TestRouting(t *testing.T) {
 		t.Errorf("a project with another binding: %v", err)
 	}
 }
+
+// A pattern that is spelt otherwise than the files that it names guards none of them,
+// and its author does not see that.
+func TestRoutePatternSpelling(t *testing.T) {
+	for pattern, served := range map[string]string{
+		"/api/*": "", "/a-b_c.d~!*'()/x": "", "/caf%C3%A9/*": "", "/%40me/*": "",
+		"/caf\u00e9/*": "/caf%C3%A9/*", "/caf%c3%a9/*": "/caf%C3%A9/*", "/my files/*": "/my%20files/*", "/@me/*": "/%40me/*", "/100%/*": "/100%25/*",
+	} {
+		load := func(patterns string) string {
+			root := project(t, site(map[string]string{"wrangler.json": `{"main": "m.js", "assets": {"run_worker_first": [` + patterns + `]}}`}))
+			_, notices, err := Load(Inputs{Root: root, Flags: map[string]string{"name": "x"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var text strings.Builder
+			for _, n := range notices {
+				text.WriteString(n.String() + "\n")
+			}
+			return text.String()
+		}
+		if got := load(`"` + pattern + `"`); strings.Contains(got, "does not match") != (served != "") || !strings.Contains(got, served) {
+			t.Errorf("%s: %s", pattern, got)
+		}
+		if served != "" && strings.Contains(load(`"`+pattern+`", "`+served+`"`), "does not match") {
+			t.Errorf("%s is reported beside %s", pattern, served)
+		}
+	}
+}
