@@ -1,6 +1,28 @@
 package boundary
 
-import "strings"
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+)
+
+// ErrCredentials is (wrapped) the error for a file that holds credentials by its
+// name. Such a file is not read, whatever name a symlink gives it.
+var ErrCredentials = errors.New("a file of this name holds credentials, and those are never read or published")
+
+// Secret reports whether a file of this name is not read: one that holds
+// credentials by its name, and is no code. Credentials in code cannot be told by
+// its name, as in .env.js.
+func Secret(name string) bool { return Credentials(name) && !IsCode(name) }
+
+// IsCode reports whether a name is that of JavaScript or TypeScript.
+func IsCode(name string) bool {
+	switch filepath.Ext(name) {
+	case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx":
+		return true
+	}
+	return false
+}
 
 // Credentials reports whether a file of this name holds credentials, whatever it
 // holds. Such a file is never published, and never part of a Worker.

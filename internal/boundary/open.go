@@ -23,6 +23,9 @@ func (b *Boundary) Open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: absent(path, err)}
 	}
+	if Secret(filepath.Base(filepath.Join(base, rel))) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrCredentials}
+	}
 	f, err := openBelow(base, rel)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
@@ -149,5 +152,10 @@ func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: path, Err: absent(path, err)}
 	}
-	return os.Lstat(filepath.Join(base, rel))
+	at := filepath.Join(base, rel)
+	info, err := os.Lstat(at)
+	if err == nil && info.Mode().IsRegular() && Secret(filepath.Base(at)) {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: ErrCredentials}
+	}
+	return info, err
 }

@@ -93,6 +93,7 @@ func TestHostileDependency(t *testing.T) {
 		"url in style sheet":  {files: map[string]string{"index.js": `import "./a.css"; export default 1`, "a.css": `p { background: url(/proc/self/environ) }`}, want: []string{"a.css:1"}},
 		"link to a file":      {files: js(`export { default } from "./data.txt"`), links: map[string]string{"data.txt": "OUTSIDE/secret"}, want: []string{by, "secret", "outside of"}},
 		"link to code":        {files: js(`export { default } from "./data.js"`), links: map[string]string{"data.js": "OUTSIDE/secret.js"}, want: []string{by, "secret.js", "outside of"}},
+		"link to credentials": {files: js(`export { default } from "./data.txt"`), links: map[string]string{"data.txt": "../../../.env"}, want: []string{by, "credentials"}},
 		"link to a folder":    {files: js(`export { default } from "./lib/secret.txt"`), links: map[string]string{"lib": "OUTSIDE"}, want: []string{by, "outside of"}},
 		"link to git":         {files: js(`export { default } from "./lib/config" with { type: "text" }`), links: map[string]string{"lib": "../../../.git"}, want: []string{by, "git's own"}},
 		"link to a process":   {files: js(`export { default } from "./env" with { type: "text" }`), links: map[string]string{"env": "/proc/self/environ"}, want: []string{by, "outside of"}},
@@ -151,6 +152,7 @@ func TestHostileProject(t *testing.T) {
 		"main":             {options: bundle.Options{Main: filepath.Join(outside, "main.js")}, want: "main file cannot be read: it is outside of"},
 		"main by a link":   {options: bundle.Options{Main: "w.js"}, links: map[string]string{"w.js": "main.js"}, want: "main file cannot be read: it leads to"},
 		"main without":     {options: bundle.Options{Main: "w.js", NoBundle: true}, links: map[string]string{"w.js": "main.js"}, want: "outside of"},
+		"main credentials": {options: bundle.Options{Main: "w.js", NoBundle: true}, files: map[string]string{".env": canary}, links: map[string]string{"w.js": "ROOT/.env"}, want: "holds credentials"},
 		"main of git":      {options: bundle.Options{Main: ".git/config.js"}, files: map[string]string{".git/config.js": canary}, want: "git's own"},
 		"tsconfig":         {options: bundle.Options{Main: "w.ts", Tsconfig: filepath.Join(outside, "tsconfig.json")}, files: map[string]string{"w.ts": "export default {}"}, want: "tsconfig.json cannot be read: it is outside of"},
 		"tsconfig by link": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": ""}, links: map[string]string{"tsconfig.json": "tsconfig.json"}, want: "tsconfig.json cannot be read: it leads to"},
@@ -165,7 +167,12 @@ func TestHostileProject(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := project(t, c.files)
 			for at, target := range c.links {
-				if err := os.Symlink(filepath.Join(outside, target), filepath.Join(root, at)); err != nil {
+				if inside, ok := strings.CutPrefix(target, "ROOT/"); ok {
+					target = filepath.Join(root, inside)
+				} else {
+					target = filepath.Join(outside, target)
+				}
+				if err := os.Symlink(target, filepath.Join(root, at)); err != nil {
 					t.Fatal(err)
 				}
 			}

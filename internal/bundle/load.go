@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -13,14 +12,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// errCredentials is a file that a Worker must not carry.
-var errCredentials = errors.New("a file of this name holds credentials, and everybody who can read the Worker's code could read them")
-
 // read returns a file of the project: of the commit, or inside the boundary.
 func (o *project) read(file string) ([]byte, error) {
 	o.reads(file)
-	if !isCode(file) && boundary.Credentials(filepath.Base(file)) {
-		return nil, errCredentials
+	if boundary.Secret(filepath.Base(file)) {
+		return nil, boundary.ErrCredentials
 	}
 	if b, ok, err := o.committed.read(file); ok || err != nil {
 		return b, err
@@ -28,20 +24,11 @@ func (o *project) read(file string) ([]byte, error) {
 	return o.Boundary.ReadFile(file, maxBytes)
 }
 
-// isCode reports whether a file's name is that of JavaScript or TypeScript.
-func isCode(file string) bool {
-	switch path.Ext(filepath.ToSlash(file)) {
-	case ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx":
-		return true
-	}
-	return false
-}
-
 // fixOf says what to do about a file that cannot be read.
 func fixOf(err error) string {
 	outside := (*boundary.Error)(nil)
 	switch {
-	case errors.As(err, &outside) && outside.Git, errors.Is(err, errCredentials):
+	case errors.As(err, &outside) && outside.Git, errors.Is(err, boundary.ErrCredentials):
 		return "take the import out; give the Worker what is secret as a secret (wrangler secret put)"
 	case errors.As(err, &outside) && strings.Contains(filepath.ToSlash(outside.Path), "/node_modules/"):
 		return "install the packages inside of " + outside.Top + ", and link none from elsewhere"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -67,7 +68,7 @@ func findImport(name string) string {
 		name = pkg[0]
 	}
 	fix := fmt.Sprintf("run npm ci before the deploy; npm install %s, if package.json does not have it yet", name)
-	if isCode(name) {
+	if boundary.IsCode(name) {
 		fix += fmt.Sprintf("; write %q if a file beside is meant", "./"+name)
 	}
 	return fix

@@ -50,10 +50,11 @@ func (l *loader) ofCommit(abs string) bool {
 	return committed || errors.Is(err, fs.ErrNotExist)
 }
 
-// isOutside reports whether an error is that a path leads out of the boundary.
+// isOutside reports whether an error is that a path leads to what is never read: out
+// of the boundary, or to a file that holds credentials.
 func isOutside(err error) bool {
 	outside := (*boundary.Error)(nil)
-	return errors.As(err, &outside)
+	return errors.As(err, &outside) || errors.Is(err, boundary.ErrCredentials)
 }
 
 // ownGit reports whether it is that the path is one of git's own.

@@ -39,6 +39,8 @@ func TestConfined(t *testing.T) {
 		"kv-sync.toml of a process":     {links: map[string]string{"kv-sync.toml": "/proc/self/environ"}, want: "outside of"},
 		"kv-sync.toml a device":         {links: map[string]string{"kv-sync.toml": "/dev/zero"}, want: "outside of"},
 		"kv-sync.toml a FIFO":           {links: map[string]string{"kv-sync.toml": "FIFO"}, want: "no regular file"},
+		"kv-sync.toml of credentials":   {files: map[string]string{".env": "namespace = \"" + canary + "\""}, links: map[string]string{"kv-sync.toml": ".env"}, want: "kv-sync.toml: it is not read: a file of this name holds credentials"},
+		"wrangler.toml of credentials":  {files: map[string]string{".env": "name = \"" + canary + "\""}, links: map[string]string{"wrangler.toml": ".env"}, want: "wrangler.toml: it is not read: a file of this name holds credentials"},
 		"wrangler.toml outside":         {links: map[string]string{"wrangler.toml": outside + "/wrangler.toml"}, want: "wrangler.toml: it is not read: it leads to"},
 		"wrangler.json a FIFO":          {links: map[string]string{"wrangler.json": "FIFO"}},
 		"package.json outside":          {links: map[string]string{"package.json": outside + "/package.json"}},

@@ -171,6 +171,20 @@ func TestFolderRefuses(t *testing.T) {
 	}
 }
 
+// A file that configures, or leaves out, is not one that holds credentials under
+// another name.
+func TestConfigurationByALinkToCredentials(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"_headers", "_redirects", ".assetsignore", ".gitignore"} {
+		w := plainWork(t)
+		w.write("site/a.html", "a").write("site/.env", "/a /secret")
+		w.symlink(".env", "site/"+name)
+		if got := refusals(t, w.openFolder(Options{Dir: "site"})); !strings.Contains(got, name+": the symlink leads to a file that is not published") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestWorkerJS(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"_worker.js", "_worker.js/index.js"} {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
 // maxTreeFile bounds a file that is read through [Commit.Tree]: more than the
@@ -121,6 +123,9 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, &fs.PathError{Op: "read", Path: name, Err: err} }
 	if e.kind() == modeDir {
 		return fail(errors.New("it is a directory"))
+	}
+	if boundary.Secret(e.name) { // the file's own name, not that of a symlink to it
+		return fail(boundary.ErrCredentials)
 	}
 	content, err := t.objects.blob(t.ctx, e.id)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"testing/fstest"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
 // The tree is a file system as io/fs means it, and that of the commit, not of
@@ -83,5 +85,24 @@ func TestTreeOfABareRepository(t *testing.T) {
 	c := w.openCommit(Options{WorkDir: w.path("../bare.git"), Dir: "public"})
 	if b, err := fs.ReadFile(c.Tree(t.Context()), "README.md"); err != nil || string(b) != "not published" || c.Top() != "" {
 		t.Errorf("%q, %v, in %q", b, err, c.Top())
+	}
+}
+
+// Neither the settings nor the Worker's code of a commit are files that hold
+// credentials, under whatever name (promise 13).
+func TestTreeWithoutCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write(".env", "SECRET=1").write(".env.js", "export default 1")
+	w.symlink(".env", "data.txt")
+	w.commit("all")
+	tree := w.openCommit(Options{}).Tree(t.Context())
+	for _, name := range []string{".env", "data.txt"} {
+		if b, err := fs.ReadFile(tree, name); !errors.Is(err, boundary.ErrCredentials) {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	if _, err := fs.ReadFile(tree, ".env.js"); err != nil {
+		t.Error(err)
 	}
 }

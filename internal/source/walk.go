@@ -127,15 +127,23 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 			return nil, nil
 		}
 		if isLink {
-			w.leaves(rel)
+			w.refuseLink(rel, linkLeaves)
 			return nil, nil
 		}
 		return nil, fail(err)
 	}
 	defer f.Close()
-	if isLink && w.options.Boundary.Check(filepath.Join(w.path, filepath.FromSlash(rel))) != nil {
-		w.leaves(rel) // within the folder, but git's own
-		return nil, nil
+	if isLink {
+		// Within the folder it may still be git's own, or hold credentials.
+		_, err := w.options.Boundary.Stat(filepath.Join(w.path, filepath.FromSlash(rel)))
+		if errors.Is(err, boundary.ErrCredentials) {
+			w.refuseLink(rel, linkToHidden)
+			return nil, nil
+		}
+		if err != nil {
+			w.refuseLink(rel, linkLeaves)
+			return nil, nil
+		}
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, err
@@ -147,11 +155,11 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	return append([]byte{}, text...), nil
 }
 
-// leaves refuses a symlink in place of a file that configures.
-func (w *folderWalk) leaves(rel string) {
+// refuseLink refuses a symlink in place of a file that configures.
+func (w *folderWalk) refuseLink(rel string, p problem) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.refuse(rel, linkLeaves)
+	w.refuse(rel, p)
 }
 
 // directory lists one directory. rel is "" for the root, else ends in a slash.
