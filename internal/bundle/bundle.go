@@ -354,7 +354,7 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	}
 	esbuild, cerr := api.Context(options)
 	if cerr != nil {
-		return nil, &Error{Problems: problems(cerr.Errors)}
+		return nil, &Error{Problems: o.problems(cerr.Errors)}
 	}
 	defer esbuild.Dispose()
 	defer context.AfterFunc(ctx, esbuild.Cancel)()
@@ -363,7 +363,7 @@ func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
 		return nil, err
 	}
 	if len(out.Errors) > 0 {
-		return nil, &Error{Problems: problems(out.Errors)}
+		return nil, &Error{Problems: o.problems(out.Errors)}
 	}
 	return c.result(out)
 }
@@ -391,7 +391,7 @@ type metafile struct {
 
 // result turns esbuild's output into modules.
 func (c *collector) result(out api.BuildResult) (*Result, error) {
-	r := &Result{Main: mainModule, Notices: problems(out.Warnings)}
+	r := &Result{Main: mainModule, Notices: c.options.problems(out.Warnings)}
 	for _, f := range out.OutputFiles {
 		if name := filepath.Base(f.Path); name != mainModule {
 			return nil, refuse(c.options.displayMain(), fmt.Sprintf("an import makes a file of its own, %s, which a Worker cannot load", name),

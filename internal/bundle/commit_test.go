@@ -120,3 +120,19 @@ func TestNoBundleOfACommit(t *testing.T) {
 		delete(want, "made.wasm")
 	}
 }
+
+// In a bare repository every path on the disk is git's own: what is wrong with the
+// code of the commit is told all the same.
+func TestMessageAboutABareRepository(t *testing.T) {
+	root := t.TempDir()
+	inside := boundaryAt(t, root)
+	if err := inside.Hide(root); err != nil {
+		t.Fatal(err)
+	}
+	_, err := bundle.Bundle(t.Context(), bundle.Options{
+		Root: root, Main: "w.js", Commit: mapFS(map[string]string{"w.js": `import "./a.js"; export default {}`, "a.js": "let ="}), Boundary: inside, Alone: true,
+	})
+	if err == nil || !strings.Contains(err.Error(), "a.js:1") || !strings.Contains(err.Error(), "Unexpected end of file") {
+		t.Error(err)
+	}
+}

@@ -24,7 +24,8 @@ func hostile(t *testing.T, dependency map[string]string, links map[string]string
 	outside = project(t, map[string]string{
 		"secret": canary, "secret.js": `export default "` + canary + `"`, "secret.json": `{"default": "` + canary + `"}`,
 		"tsconfig.json": `{"compilerOptions": {"jsxFactory": "` + strings.ReplaceAll(canary, "-", "_") + `"}}`,
-		"main.js":       `export default { fetch: () => "` + canary + `" }`, "secret.wasm": canary, "secret.txt": canary, "secret.css": "/* " + canary + " */",
+		"package.json":  `{"name": ` + canary + `}`, "broken.json": canary,
+		"main.js": `export default { fetch: () => "` + canary + `" }`, "secret.wasm": canary, "secret.txt": canary, "secret.css": "/* " + canary + " */",
 	})
 	files := map[string]string{
 		"top/.git/config": canary, "top/.git/hooks/code.js": `export default "` + canary + `"`,
@@ -101,9 +102,16 @@ func TestHostileDependency(t *testing.T) {
 		"FIFO":                {files: js(`export { default } from "./pipe" with { type: "text" }`), links: map[string]string{"pipe": "FIFO"}, want: []string{by, "pipe", "not a regular file"}},
 		"FIFO by a rule":      {files: js(`export { default } from "./pipe.txt"`), links: map[string]string{"pipe.txt": "FIFO"}, want: []string{by, "pipe.txt", "not a regular file"}},
 		"package by a link":   {files: map[string]string{"x": ""}, links: map[string]string{"../nice": "OUTSIDE"}, want: []string{"w.js:1"}},
-		"FIFO for package":    {files: js(`export default 1`), links: map[string]string{"package.json": "FIFO"}, want: []string{"w.js:1", "nice/package.json", "not a regular file"}},
-		"package of another":  {files: js(`export default 1`), links: map[string]string{"package.json": "OUTSIDE/secret.json"}, want: []string{"w.js:1", "nice/package.json", "outside of"}},
-		"main of the package": {files: map[string]string{"package.json": `{"main": "../../../../../../../../../../../../proc/self/environ"}`}, want: []string{"w.js:1"}},
+		"part of a scope by a link": {files: map[string]string{"index.js": `export { default } from "@scope/nice"`}, links: map[string]string{"../@scope/nice": "OUTSIDE"},
+			want: []string{by, "@scope/nice", "outside of"}},
+		"FIFO of a package outside": {files: js(`export { default } from "waits"`), links: map[string]string{"../waits": "../../../waits", "../../../../waits/package.json": "FIFO"},
+			want: []string{by, "waits", "outside of"}},
+		"FIFO for a folder":        {files: js(`export { default } from "waits"`), links: map[string]string{"../waits": "FIFO"}, want: []string{by, "waits", "not a regular file"}},
+		"folder outside":           {files: js(`export { default } from "OUTSIDE"`), want: []string{by, "cannot be bundled", "outside of"}},
+		"main is a folder outside": {files: map[string]string{"package.json": `{"main": "./lib"}`}, links: map[string]string{"lib": "OUTSIDE"}, want: []string{"outside of"}},
+		"FIFO for package":         {files: js(`export default 1`), links: map[string]string{"package.json": "FIFO"}, want: []string{"w.js:1", "nice/package.json", "not a regular file"}},
+		"package of another":       {files: js(`export default 1`), links: map[string]string{"package.json": "OUTSIDE/secret.json"}, want: []string{"w.js:1", "nice/package.json", "outside of"}},
+		"main of the package":      {files: map[string]string{"package.json": `{"main": "../../../../../../../../../../../../proc/self/environ"}`}, want: []string{"w.js:1"}},
 		"exports of the package": {files: map[string]string{"package.json": `{"exports": "./data.js"}`}, links: map[string]string{"data.js": "OUTSIDE/secret.js"},
 			want: []string{"w.js:1", "secret.js"}},
 		"browser of the package": {files: map[string]string{"package.json": `{"main": "index.js", "browser": {"./index.js": "../../../.git/hooks/code.js"}}`, "index.js": ""}, empty: true},
@@ -160,6 +168,19 @@ func TestHostileProject(t *testing.T) {
 			want: "tsconfig.json cannot be read: it is outside of"},
 		"extends a package": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`, "node_modules/base/package.json": `{"tsconfig": "` + strings.Repeat("../", 20) + outside[1:] + `/tsconfig.json"}`},
 			want: "tsconfig.json cannot be read: it is outside of"},
+		"extends what a package exports": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
+			"node_modules/base/package.json": `{"exports": {".": "./main.js", "./*": {"types": "./types.d.ts", "default": "./data/%2a.json"}, "./strict": {"require": "./s%61ne.json"}}}`, "node_modules/base/main.js": "let a"},
+			links: map[string]string{"node_modules/base/sane.json": "data.txt"}, want: "sane.json cannot be read: it leads to"},
+		"extends by a pattern": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "@a/base/strict"}`,
+			"node_modules/@a/base/package.json": `{"exports": {"./*": "./lib/*.json"}}`}, links: map[string]string{"node_modules/@a/base/lib/strict.json": "data.txt"}, want: "strict.json cannot be read: it leads to"},
+		"extends an absolute path of a package": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`,
+			"node_modules/base/package.json": `{"tsconfig": "` + outside + `/data.txt", "tsconfig": "./ok.json", "TSCONFIG": "./ok.json"}`}, want: "data.txt cannot be read: it is outside of"},
+		"extends twice": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "ok.json": "{}",
+			"tsconfig.json": `{"extends": "` + outside + `/data.txt", "extends": "./ok.json", "Extends": "./ok.json"}`}, want: "data.txt cannot be read: it is outside of"},
+		"extends by Plug'n'Play": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`, ".pnp.data.json": `{}`}, want: "extend the file by its path"},
+		"exports beside": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
+			"node_modules/base/package.json": `{"exports": {".": "./main.js", "./strict": {"types": "./strict.d.ts", "default": "./strict.json"}}}`, "node_modules/base/main.js": "let a",
+			"node_modules/base/strict.d.ts": "let a", "node_modules/base/strict.json": "{}"}},
 		"collected":           {options: bundle.Options{Main: "w.js", NoBundle: true, Rules: []bundle.Rule{{Type: "Text", Globs: []string{"**/config"}}}}, files: map[string]string{"w.js": "export default {}", "sub/.git/config": canary}},
 		"collected by a link": {options: bundle.Options{Main: "w.js", NoBundle: true}, files: map[string]string{"w.js": "export default {}"}, links: map[string]string{"data.txt": "data.txt"}},
 		"base by a link":      {options: bundle.Options{Main: "base/w.js", BaseDir: "base", NoBundle: true}, files: map[string]string{}, links: map[string]string{"base": ""}, want: "main file"},
@@ -171,6 +192,9 @@ func TestHostileProject(t *testing.T) {
 					target = filepath.Join(root, inside)
 				} else {
 					target = filepath.Join(outside, target)
+				}
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(root, at)), 0o755); err != nil {
+					t.Fatal(err)
 				}
 				if err := os.Symlink(target, filepath.Join(root, at)); err != nil {
 					t.Fatal(err)

@@ -31,6 +31,22 @@ func problems(messages []api.Message) []kvsync.Problem {
 	return list
 }
 
+// problems turns esbuild's messages about the project into ours. What esbuild says of
+// a file outside of the boundary may quote it, so that is not told.
+func (o *project) problems(messages []api.Message) []kvsync.Problem {
+	shown := make([]api.Message, len(messages))
+	for i, m := range messages {
+		if l := m.Location; l != nil && (l.Namespace == "" || l.Namespace == "file") {
+			file := filepath.Join(o.Root, filepath.FromSlash(l.File))
+			if err := o.Boundary.Check(file); err != nil && !o.committed.has(file) {
+				m = api.Message{Text: "it cannot be read: " + reason(err), Location: &api.Location{File: l.File, Line: l.Line}}
+			}
+		}
+		shown[i] = m
+	}
+	return problems(shown)
+}
+
 // advice is what to do about a message, or "".
 func advice(m api.Message) string {
 	var notes []string

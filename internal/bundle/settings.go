@@ -1,19 +1,16 @@
 package bundle
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/evanw/esbuild/pkg/api"
-	"github.com/tailscale/hujson"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
@@ -52,6 +49,11 @@ func (c *collector) guard(b api.PluginBuild) {
 		if _, ok := args.PluginData.(nested); ok || args.Namespace == libraryNamespace {
 			return api.OnResolveResult{}, nil
 		}
+		if path := named(args); path != "" {
+			if err := c.settings.leaves(path); err != nil {
+				return failed(c.options.unbundled(path, err), fixOf(err)), nil
+			}
+		}
 		for _, dir := range consulted(args) {
 			if p := c.settings.check(dir); p != nil {
 				return failed(p.Error(), fixOf(p)), nil
@@ -63,21 +65,46 @@ func (c *collector) guard(b api.PluginBuild) {
 
 // consulted are the folders whose settings decide where an import leads.
 func consulted(args api.OnResolveArgs) []string {
-	from, name := folderOf(args), filepath.FromSlash(args.Path)
+	from := folderOf(args)
 	if from == "" {
 		return nil
 	}
-	if filepath.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(args.Path, "./") || strings.HasPrefix(args.Path, "../") {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(from, name)
-		}
-		return []string{from, name}
+	if path := named(args); path != "" {
+		return []string{from, path}
 	}
 	dirs := []string{from}
 	for dir := range above(from) {
-		dirs = append(dirs, filepath.Join(dir, "node_modules", name))
+		dirs = append(dirs, filepath.Join(dir, "node_modules", filepath.FromSlash(args.Path)))
 	}
 	return dirs
+}
+
+// named is the path that an import names, or "" for one of a package.
+func named(args api.OnResolveArgs) string {
+	from, name := folderOf(args), filepath.FromSlash(args.Path)
+	switch {
+	case from == "":
+		return ""
+	case filepath.IsAbs(name):
+		return filepath.Clean(name)
+	case name == "." || name == ".." || strings.HasPrefix(args.Path, "./") || strings.HasPrefix(args.Path, "../"):
+		return filepath.Join(from, name)
+	}
+	return ""
+}
+
+// leaves refuses a path that leads out of the boundary, before esbuild looks for
+// settings around it. In a bare repository every path is git's own, and the code the
+// commit's.
+func (s *settings) leaves(path string) error {
+	err := s.Boundary.Check(path)
+	if outside := (*boundary.Error)(nil); !errors.As(err, &outside) || outside.Git {
+		return nil
+	}
+	if _, missing := os.Lstat(filepath.Dir(path)); missing != nil {
+		return nil // esbuild says that nothing is there
+	}
+	return err
 }
 
 // above yields a folder and those above it.
@@ -115,6 +142,19 @@ func (s *settings) check(dir string) error {
 // checkFolder looks at the settings in one folder. Those above the boundary are
 // the machine's, and no repository's.
 func (s *settings) checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil //nolint:nilerr // nothing is in it, however many folders an import names
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return &settingsError{s.display(dir), boundary.ErrIrregular} // esbuild would list it, and wait for ever
+	}
+	if rel, err := filepath.Rel(s.Boundary.Top(), dir); err == nil && filepath.IsLocal(rel) {
+		// A folder that lies inside by its name alone has settings of somewhere else.
+		if err := s.leaves(dir); err != nil {
+			return &settingsError{s.display(dir), err}
+		}
+	}
 	for _, name := range settingsFiles {
 		file := filepath.Join(dir, name)
 		if !s.present(file) || !s.Boundary.Inside(dir) {
@@ -191,89 +231,4 @@ func (s *settings) nearest(dir string) string {
 		}
 	}
 	return ""
-}
-
-// checkExtends looks at a tsconfig.json and at those that it builds on.
-func (s *settings) checkExtends(file string, from []string) error {
-	if slices.Contains(from, file) {
-		return nil // esbuild says that it is a circle
-	}
-	data, err := s.readSettings(file)
-	if err != nil {
-		return err
-	}
-	from = append(from, file)
-	if file, err = filepath.EvalSymlinks(file); err != nil { // paths in it begin there
-		return err
-	}
-	data, err = hujson.Standardize([]byte(strings.TrimPrefix(string(data), "\xef\xbb\xbf")))
-	if err != nil {
-		return &settingsError{s.display(file), err}
-	}
-	var config struct {
-		Extends any `json:"extends"`
-	}
-	if err := json.Unmarshal(data, &config); err != nil {
-		return nil //nolint:nilerr // esbuild says what is wrong
-	}
-	for _, name := range texts(config.Extends) {
-		for _, base := range s.bases(filepath.Dir(file), filepath.FromSlash(name)) {
-			if !s.present(base) {
-				continue
-			}
-			if err := s.checkExtends(base, from); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// texts are the strings that a value of JSON is, or lists.
-func texts(v any) []string {
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		var list []string
-		for _, e := range v {
-			list = append(list, texts(e)...)
-		}
-		return list
-	}
-	return nil
-}
-
-// bases are the files that an "extends" may mean.
-func (s *settings) bases(dir, name string) []string {
-	forms := func(file string) []string {
-		return []string{file, file + ".json", filepath.Join(file, "tsconfig.json")}
-	}
-	if filepath.IsAbs(name) {
-		return forms(name)
-	}
-	if first, _, _ := strings.Cut(filepath.ToSlash(name), "/"); first == "." || first == ".." {
-		return forms(filepath.Join(dir, name))
-	}
-	var list []string
-	for at := range above(dir) {
-		base := filepath.Join(at, "node_modules", name)
-		list = append(list, forms(base)...)
-		if named := s.packageTSConfig(base); named != "" {
-			list = append(list, forms(filepath.Join(base, named))...)
-		}
-	}
-	return list
-}
-
-// packageTSConfig is the file that a package names for those who extend it, or "".
-func (s *settings) packageTSConfig(dir string) string {
-	data, err := s.Boundary.ReadFile(filepath.Join(dir, "package.json"), maxSettings)
-	var p struct {
-		TSConfig string `json:"tsconfig"`
-	}
-	if err != nil || json.Unmarshal(data, &p) != nil {
-		return ""
-	}
-	return filepath.FromSlash(path.Clean(p.TSConfig))
 }

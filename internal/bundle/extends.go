@@ -1,0 +1,208 @@
+package bundle
+
+import (
+	"errors"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tailscale/hujson"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+)
+
+// checkExtends looks at a tsconfig.json and at those that it builds on. esbuild reads
+// them by itself, so every file that an "extends" may mean is looked at.
+func (s *settings) checkExtends(file string, from []string) error {
+	if slices.Contains(from, file) {
+		return nil // esbuild says that it is a circle
+	}
+	config, err := s.parse(file)
+	if broken := (*syntaxError)(nil); errors.As(err, &broken) && boundary.IsCode(file) {
+		return nil // a package exports it beside its settings
+	}
+	if err != nil {
+		return err
+	}
+	from = append(from, file)
+	if file, err = filepath.EvalSymlinks(file); err != nil { // paths in it begin there
+		return err
+	}
+	for _, extends := range members(config, "extends") {
+		for _, name := range texts(extends) {
+			bases, err := s.bases(filepath.Dir(file), filepath.FromSlash(name))
+			if err != nil {
+				return err
+			}
+			for _, base := range bases {
+				if !s.present(base) {
+					continue
+				}
+				if err := s.checkExtends(base, from); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// parse reads one of these files as JSON with comments.
+func (s *settings) parse(file string) (hujson.Value, error) {
+	data, err := s.readSettings(file)
+	if err != nil {
+		return hujson.Value{}, err
+	}
+	v, err := hujson.Parse([]byte(strings.TrimPrefix(string(data), "\xef\xbb\xbf")))
+	if err != nil {
+		return v, &settingsError{s.display(file), &syntaxError{err}}
+	}
+	return v, nil
+}
+
+// syntaxError is that a file is no JSON.
+type syntaxError struct{ error }
+
+// members are the values of all members of an object that have a name: where a name
+// comes twice, it is not ours to say which one counts.
+func members(v hujson.Value, name string) []hujson.Value {
+	object, ok := v.Value.(*hujson.Object)
+	if !ok {
+		return nil
+	}
+	var list []hujson.Value
+	for _, m := range object.Members {
+		if nameOf(m) == name {
+			list = append(list, m.Value)
+		}
+	}
+	return list
+}
+
+// texts are the strings that a value of JSON is, or holds at any depth.
+func texts(v hujson.Value) []string {
+	var list []string
+	switch v := v.Value.(type) {
+	case hujson.Literal:
+		if v.Kind() == '"' {
+			list = append(list, v.String())
+		}
+	case *hujson.Array:
+		for _, e := range v.Elements {
+			list = append(list, texts(e)...)
+		}
+	case *hujson.Object:
+		for _, m := range v.Members {
+			list = append(list, texts(m.Value)...)
+		}
+	}
+	return list
+}
+
+var errPnP = errors.New("it extends a package, and Yarn's Plug'n'Play says where that lies; extend the file by its path")
+
+// bases are the files that an "extends" may mean.
+func (s *settings) bases(dir, name string) ([]string, error) {
+	forms := func(file string) []string {
+		return []string{file, file + ".json", filepath.Join(file, "tsconfig.json")}
+	}
+	if filepath.IsAbs(name) {
+		return forms(name), nil
+	}
+	if first, _, _ := strings.Cut(filepath.ToSlash(name), "/"); first == "." || first == ".." {
+		return forms(filepath.Join(dir, name)), nil
+	}
+	var list []string
+	for at := range above(dir) {
+		if slices.ContainsFunc([]string{".pnp.data.json", ".pnp.cjs", ".pnp.js"}, func(n string) bool { return s.present(filepath.Join(at, n)) }) {
+			return nil, &settingsError{s.display(filepath.Join(dir, "tsconfig.json")), errPnP}
+		}
+		list = append(list, forms(filepath.Join(at, "node_modules", name))...)
+		named, err := s.packageTSConfig(filepath.Join(at, "node_modules"), filepath.ToSlash(name))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range named {
+			list = append(list, forms(file)...)
+		}
+	}
+	return list, nil
+}
+
+// packageTSConfig are the files that a package names for those who extend it: as
+// "tsconfig", or among its "exports".
+func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
+	parts := strings.SplitN(name, "/", 3)
+	n := 1
+	if strings.HasPrefix(name, "@") {
+		n = 2
+	}
+	n = min(n, len(parts))
+	dir := filepath.Join(modules, filepath.FromSlash(strings.Join(parts[:n], "/")))
+	file := filepath.Join(dir, "package.json")
+	if !s.present(file) || !s.Boundary.Inside(modules) {
+		return nil, nil
+	}
+	p, err := s.parse(file)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, v := range members(p, "tsconfig") {
+		for _, named := range texts(v) {
+			if named = filepath.FromSlash(named); !filepath.IsAbs(named) {
+				named = filepath.Join(dir, named)
+			}
+			list = append(list, named)
+		}
+	}
+	for _, v := range members(p, "exports") {
+		for _, target := range exported(v, "."+strings.TrimPrefix(name, strings.Join(parts[:n], "/"))) {
+			list = append(list, filepath.Join(dir, filepath.FromSlash(target)))
+		}
+	}
+	return list, nil
+}
+
+// exported are the targets that an "exports" may have for a subpath, such as
+// "./base.json", whatever the conditions.
+func exported(exports hujson.Value, subpath string) []string {
+	object, ok := exports.Value.(*hujson.Object)
+	if !ok || len(object.Members) > 0 && !strings.HasPrefix(nameOf(object.Members[0]), ".") {
+		if subpath != "." {
+			return nil
+		}
+		return decoded(texts(exports))
+	}
+	var list []string
+	for _, m := range object.Members {
+		key := nameOf(m)
+		before, after, pattern := strings.Cut(key, "*")
+		rest, begins := strings.CutPrefix(subpath, before)
+		for _, target := range texts(m.Value) {
+			switch {
+			case key == subpath:
+				list = append(list, target)
+			case pattern && begins && strings.HasSuffix(rest, after):
+				list = append(list, strings.ReplaceAll(target, "*", strings.TrimSuffix(rest, after)))
+			case strings.HasSuffix(key, "/") && begins:
+				list = append(list, target+rest)
+			}
+		}
+	}
+	return decoded(list)
+}
+
+func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+
+// decoded are targets as they are, and with their percent signs decoded.
+func decoded(targets []string) []string {
+	list := slices.Clone(targets)
+	for _, target := range targets {
+		if plain, err := url.PathUnescape(target); err == nil && plain != target {
+			list = append(list, plain)
+		}
+	}
+	return list
+}
