@@ -185,6 +185,40 @@ func TestOpenWhileItIsReplaced(t *testing.T) {
 }
 
 // A project in the root of the file system has processes and devices below it.
+// A folder that is replaced by a symlink while it is opened leads nowhere else.
+func TestOpenRootWhileItIsReplaced(t *testing.T) {
+	dir := tree(t, map[string]string{"top/a/file": "public", "top/.git/file": "token"})
+	top := filepath.Join(dir, "top")
+	b := mustNew(t, top)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		at, aside, link := filepath.Join(top, "a"), filepath.Join(top, "aside"), filepath.Join(top, "link")
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.Symlink(".git", link)
+				_, _ = os.Rename(at, aside), os.Rename(link, at)
+				_, _ = os.Rename(at, link), os.Rename(aside, at)
+			}
+		}
+	}()
+	for range 4_000 {
+		root, err := b.OpenRoot(filepath.Join(top, "a"))
+		if err != nil {
+			continue
+		}
+		if got, err := root.ReadFile("file"); string(got) != "public" {
+			t.Errorf("%q, %v", got, err)
+		}
+		_ = root.Close()
+	}
+	close(stop)
+	<-done
+}
+
 func TestRootOfTheFileSystem(t *testing.T) {
 	b := mustNew(t, "/")
 	for _, name := range []string{"/proc/self/environ", "/dev/zero", "/sys/kernel"} {

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// errSwapped is a path that changed while it was opened.
-var errSwapped = errors.New("it was replaced while it was being opened")
+// ErrReplaced is (wrapped) the error for a path that changed while it was opened.
+var ErrReplaced = errors.New("it was replaced while it was being opened")
 
 // Open opens a regular file. One that is not there is fs.ErrNotExist. What it returns is the file that was checked: every
 // folder on the way is opened from the one above, and has to be a folder there and
@@ -54,25 +54,46 @@ func openBelow(base, rel string) (*os.File, error) {
 	if rel == "." { // a file that a person named
 		base, rel = filepath.Dir(base), filepath.Base(base)
 	}
-	at, err := os.OpenRoot(base)
+	at, err := folderBelow(base, filepath.Dir(rel))
 	if err != nil {
 		return nil, err
 	}
-	names := strings.Split(rel, string(filepath.Separator))
-	for _, name := range names[:len(names)-1] {
-		below, err := enter(at, name)
+	defer at.Close() //nolint:errcheck // only read
+	return openIn(at, filepath.Base(rel))
+}
+
+// OpenRoot opens a folder. What it returns is the folder that was checked, as with
+// [Boundary.Open].
+func (b *Boundary) OpenRoot(path string) (*os.Root, error) {
+	base, rel, err := b.locate(path)
+	if err == nil {
+		var at *os.Root
+		if at, err = folderBelow(base, rel); err == nil {
+			return at, nil
+		}
+	}
+	return nil, &fs.PathError{Op: "open", Path: path, Err: pathless(err)}
+}
+
+func folderBelow(base, rel string) (*os.Root, error) {
+	at, err := os.OpenRoot(base)
+	if err != nil || rel == "." {
+		return at, err
+	}
+	for _, name := range strings.Split(rel, string(filepath.Separator)) {
+		below, err := Enter(at, name)
 		_ = at.Close() // only read
 		if err != nil {
 			return nil, err
 		}
 		at = below
 	}
-	defer at.Close() //nolint:errcheck // only read
-	return openIn(at, names[len(names)-1])
+	return at, nil
 }
 
-// enter opens a folder of a folder.
-func enter(at *os.Root, name string) (*os.Root, error) {
+// Enter opens a folder in another one: that of this name, and not what a symlink
+// leads to that is there instead.
+func Enter(at *os.Root, name string) (*os.Root, error) {
 	below, err := at.OpenRoot(name)
 	if err != nil {
 		return nil, err
@@ -104,7 +125,7 @@ func openIn(at *os.Root, name string) (*os.File, error) {
 	}
 	opened, err := f.Stat()
 	if err == nil && !opened.Mode().IsRegular() {
-		err = errSwapped
+		err = ErrReplaced
 	}
 	if err == nil {
 		err = same(at, name, opened)
@@ -124,7 +145,7 @@ func same(at *os.Root, name string, opened fs.FileInfo) error {
 		return err
 	}
 	if !os.SameFile(info, opened) {
-		return errSwapped
+		return ErrReplaced
 	}
 	return nil
 }

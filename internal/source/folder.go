@@ -104,7 +104,7 @@ func OpenFolder(options Options) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder (--dir)", err)
 	}
-	root, err := os.OpenRoot(path)
+	root, err := options.Boundary.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
 	}

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -232,6 +235,71 @@ func TestSwappedDirectory(t *testing.T) {
 	}
 	if got := refusals(t, f); !strings.Contains(got, "leaves the directory") {
 		t.Error(got)
+	}
+}
+
+// Nor is the folder itself another one than the one that was checked.
+func TestFolderReplacedWhileItIsOpened(t *testing.T) {
+	t.Parallel()
+	w := plainWork(t)
+	w.write("secret/key.txt", "secret").write("top/site/a.txt", "a")
+	inside, err := boundary.New(w.path("top"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for at, aside, link := w.path("top/site"), w.path("top/aside"), w.path("top/link"); ; {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.Symlink("../secret", link)
+				_, _ = os.Rename(at, aside), os.Rename(link, at)
+				_, _ = os.Rename(at, link), os.Rename(aside, at)
+			}
+		}
+	}()
+	for range 4_000 {
+		f, err := OpenFolder(Options{WorkDir: w.path("top"), Dir: "site", Boundary: inside})
+		if err != nil {
+			continue
+		}
+		if _, err := f.root.Stat("key.txt"); err == nil {
+			t.Error("a folder outside of the boundary was opened")
+		}
+		_ = f.Close()
+	}
+	close(stop)
+	<-done
+}
+
+// A directory that becomes a symlink to git's own between its listing and its
+// opening is not walked under its name (promise 13).
+func TestDirectorySwappedForGit(t *testing.T) {
+	t.Parallel()
+	w := newWork(t)
+	w.write("sub/a.txt", "a")
+	f := w.openFolder(Options{})
+	walk := &folderWalk{Folder: f, listing: newListing(), decide: map[string]scopes{}, group: &errgroup.Group{}}
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.remove("sub")
+	w.symlink(".git", "sub")
+	for _, e := range entries {
+		if e.Name() != "sub" {
+			continue
+		}
+		var in inDirectory
+		if err := walk.entry(t.Context(), f.root, "", e, scopes{}, &in); !errors.Is(err, kvsync.ErrChanged) {
+			t.Error(err)
+		}
+	}
+	if err := walk.group.Wait(); err != nil || len(walk.found) > 0 {
+		t.Errorf("%d files, %v", len(walk.found), err)
 	}
 }
 

@@ -221,7 +221,10 @@ func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.D
 		in.links = append(in.links, at)
 		return nil
 	case e.IsDir():
-		below, err := dir.OpenRoot(e.Name())
+		below, err := boundary.Enter(dir, e.Name())
+		if errors.Is(err, boundary.ErrReplaced) {
+			err = kvsync.ErrChanged
+		}
 		if err != nil {
 			return fmt.Errorf("open %s: %w", at, err)
 		}
