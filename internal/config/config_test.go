@@ -91,6 +91,27 @@ func TestNameWithoutConfiguration(t *testing.T) {
 	}
 }
 
+// The name is public, and a remote's URL may hold a token (promise 13).
+func TestNameHoldsNoToken(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://x-access-token:s3cret@host/":          "",
+		"https://s3cret@host":                          "",
+		"https://host/me/Blog.git?token=s3cret":        "blog",
+		"https://host/me/blog/?private_token=a/s3cret": "blog",
+		"ssh://git@host:22/me/blog.git#s3cret":         "blog",
+		"https://x:s3cret@host/me/blog":                "blog",
+		"/srv/git/blog.git":                            "blog",
+	} {
+		s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"package.json": "{}", ".git/config": "[remote \"origin\"]\n\turl = " + url + "\n"}))})
+		if want == "" { // the folder's
+			want = filepath.Base(s.Root)
+		}
+		if s.Name != want {
+			t.Errorf("%s: name %q, want %q", url, s.Name, want)
+		}
+	}
+}
+
 func TestDirectoryWithoutConfiguration(t *testing.T) {
 	tests := map[string]struct {
 		files     map[string]string

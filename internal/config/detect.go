@@ -123,11 +123,23 @@ func (l *loader) remoteName() string {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if inOrigin && ok && strings.TrimSpace(name) == "url" {
-			url := strings.TrimSuffix(strings.TrimRight(strings.TrimSpace(value), "/"), ".git")
-			return url[strings.LastIndexAny(url, "/:\\")+1:]
+			return repositoryName(strings.TrimSpace(value))
 		}
 	}
 	return ""
+}
+
+// repositoryName is the last part of a remote's path. The name becomes public, so no
+// other part of the URL counts: user, host and query may hold a token.
+func repositoryName(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		if i := strings.IndexAny(rest, "?#"); i >= 0 {
+			rest = rest[:i]
+		}
+		_, url, _ = strings.Cut(rest, "/")
+	}
+	url = strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
+	return url[strings.LastIndexAny(url, "/:\\")+1:]
 }
 
 // sanitise makes a site's name of any text, or "" where nothing is left of it.
