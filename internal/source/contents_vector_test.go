@@ -22,7 +22,7 @@ func TestContentsVector(t *testing.T) {
 	for _, v := range vectors {
 		got := ""
 		if len(v.Content) <= inspectBytes {
-			got = checkHead(v.Content[:min(len(v.Content), headBytes)]).reason
+			got = checkContent(v.Content).reason
 		}
 		if got != v.Reason {
 			t.Errorf("%.200q: %q here, %q there; change both, run npm run vectors in worker/", v.Content, got, v.Reason)

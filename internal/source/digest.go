@@ -15,13 +15,13 @@ func digest(ctx context.Context, content io.Reader, size int64, whole bool) (has
 	defer buffers.Put(buffer)
 	var head []byte
 	if size <= inspectBytes {
-		head = (*buffer)[:min(size, headBytes)]
+		head = (*buffer)[:size]
 		n, err := io.ReadFull(content, head)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			return hash, p, err
 		}
 		head = head[:n]
-		p = checkHead(head)
+		p = checkContent(head)
 	}
 	if !whole {
 		return hash, p, nil

@@ -17,7 +17,7 @@ import (
 // rulesVersion changes whenever this package would list the same files
 // differently. It is part of Origin.Rules, so that nothing is taken over from
 // a manifest that was made under other rules.
-const rulesVersion = 2
+const rulesVersion = 3
 
 // Limits of what can be published.
 const (
@@ -28,7 +28,8 @@ const (
 	// private keys and LFS pointers. The longest keys in use (RSA, 16384 bits)
 	// have 13 KiB.
 	inspectBytes = 16 << 10
-	// headBytes is how much of such a file is looked at.
+	// headBytes is how much of such a file is looked at, but of PEM: there the key
+	// may follow the certificates of its chain.
 	headBytes = 4 << 10
 )
 
@@ -116,6 +117,8 @@ var (
 	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
 	puttyKey   = []byte("PuTTY-User-Key-File-")
 	pemWords   = []byte("PRIVATE KEY") // are in all that pemFile and pemKey match
+	// pemBegin is how PEM begins, of whatever kind.
+	pemBegin = regexp.MustCompile(`\A\s*-----BEGIN `)
 	// pemFile begins as a key file does: there is no page before it that could
 	// speak of keys, so whatever follows is meant as one, damaged or cut short.
 	pemFile = regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
@@ -126,10 +129,15 @@ var (
 		`(?:\s|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}`)
 )
 
-// checkHead says what is wrong with publishing a file that begins so. Only
+// checkContent says what is wrong with publishing a file of this content. Only
 // files up to inspectBytes are looked at.
-func checkHead(head []byte) problem {
-	head = bytes.TrimPrefix(head, []byte("\ufeff"))
+func checkContent(content []byte) problem {
+	mark := []byte("\ufeff")
+	head := content[:min(len(content), headBytes)]
+	if pemBegin.Match(bytes.TrimPrefix(head, mark)) {
+		head = content
+	}
+	head = bytes.TrimPrefix(head, mark)
 	switch {
 	case bytes.HasPrefix(head, lfsPointer):
 		return problem{"the file is a Git LFS pointer, not the file itself",

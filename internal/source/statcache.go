@@ -52,8 +52,8 @@ func (s stamp) settled(now time.Time) bool {
 }
 
 // cacheMagic begins a cache file. It changes with the format and with what is
-// known of a cached file: that checkHead found nothing in it.
-const cacheMagic = "kv-sync stat cache 1\n"
+// known of a cached file: that checkContent found nothing in it.
+const cacheMagic = "kv-sync stat cache 2\n"
 
 // openCache reads the cache of a folder. One that cannot be read is empty.
 func openCache(dir, folder string) *statCache {

@@ -51,6 +51,10 @@ const contents: string[] = [
   `${"x".repeat(4000)}\n${begin("")}\n${body}`,
   `${begin("")}\n${body}${"x".repeat((16 << 10) - 70)}`,
   `${begin("")}\n${body}${"x".repeat(16 << 10)}`,
+  `-----BEGIN CERTIFICATE-----\n${body.repeat(150)}-----END CERTIFICATE-----\n${begin("RSA ")}\n${body}`,
+  `\ufeff\n-----BEGIN CERTIFICATE-----\n${body.repeat(380)}-----END CERTIFICATE-----\n${begin("")}\n${body}`,
+  `-----BEGIN CERTIFICATE-----\n${body.repeat(400)}-----END CERTIFICATE-----\n${begin("")}\n${body}`,
+  `<pre>\n-----BEGIN CERTIFICATE-----\n${body.repeat(150)}${begin("")}\n${body}</pre>`,
   `x\n${begin("").repeat(100)}`,
   `x\n${begin("")}${"a: \n\n".repeat(500)}!`,
 ];
