@@ -15,9 +15,6 @@ import (
 // read returns a file of the project: of the commit, or inside the boundary.
 func (o *project) read(file string) ([]byte, error) {
 	o.reads(file)
-	if boundary.Secret(filepath.Base(file)) {
-		return nil, boundary.ErrCredentials
-	}
 	if b, ok, err := o.committed.read(file); ok || err != nil {
 		return b, err
 	}
