@@ -57,11 +57,13 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 			return nil, err
 		}
 		e.Progress(Progress{Stage: StagePlan, Plan: p})
-		if p.NoChange {
+		if p.NoChange && !p.Reactivate {
 			return e.unchanged(ctx, l, p), nil
 		}
-		rel, err := e.prepare(ctx, l, p, src, r)
-		if err == nil {
+		var rel *prepared
+		if p.Reactivate {
+			err = e.reactivate(ctx, l, p)
+		} else if rel, err = e.prepare(ctx, l, p, src, r); err == nil {
 			err = e.activate(ctx, l, rel)
 		}
 		switch {
@@ -74,6 +76,8 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 			continue
 		case err != nil:
 			return nil, err
+		case p.Reactivate:
+			return e.reactivated(ctx, l, p), nil
 		default:
 			return e.finish(ctx, l, p, rel), nil
 		}
@@ -86,8 +90,15 @@ func (e *Engine) unchanged(ctx context.Context, l *live, p *Plan) *Result {
 	return &Result{
 		Notices:    e.addressed(ctx, l, nil),
 		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
-		PreviousVersion: l.version.ID, Commit: l.meta.Commit, URL: l.meta.URL, Plan: p,
+		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p,
 	}
+}
+
+// reactivated is the result of a switch to the version that was live already.
+func (e *Engine) reactivated(ctx context.Context, l *live, p *Plan) *Result {
+	res := e.unchanged(ctx, l, p)
+	res.Commit, res.Switched = p.Origin.Commit, true
+	return res
 }
 
 // prepared is a release whose every key is confirmed, and the version that is

@@ -7,24 +7,25 @@ type Guard string
 
 // The guards.
 const (
-	GuardForeign   Guard = "foreign"         // the live version was not deployed by kv-sync
-	GuardOlder     Guard = "older"           // the commit is an ancestor of the live one
-	GuardOrder     Guard = "unknown-order"   // nobody can tell which commit is newer
-	GuardHeld      Guard = "held"            // a rollback left this commit
-	GuardDamaged   Guard = "damaged"         // the live deployment's manifest is gone
-	GuardClock     Guard = "clock"           // this machine's clock lags
-	GuardShrink    Guard = "shrink"          // empty, or less than half of the files left
-	GuardTarget    Guard = "no-such-target"  // nothing to roll back to
-	GuardMissing   Guard = "missing-blobs"   // a rollback's blobs are gone
-	GuardSecret    Guard = "secret-changed"  // a rollback would bring an old secret back
-	GuardOvertaken Guard = "overtaken"       // others kept switching meanwhile
-	GuardUnread    Guard = "unreadable-root" // prune cannot read something that may keep blobs alive
-	GuardChanged   Guard = "changed"         // a file changed meanwhile: see [ErrChanged]
-	GuardLayout    Guard = "layout"          // the layout has no such thing
-	GuardConflict  Guard = "conflict"        // changed both in git and at run time
-	GuardOverlay   Guard = "overlay"         // what was written at run time would not be seen, or cannot be kept
-	GuardCache     Guard = "cache"           // Workers Caching would stand before a worker loader
-	GuardIndex     Guard = "index"           // the code does not hold the index of its files
+	GuardForeign    Guard = "foreign"          // the live version was not deployed by kv-sync
+	GuardOlder      Guard = "older"            // the commit is an ancestor of the live one
+	GuardOrder      Guard = "unknown-order"    // nobody can tell which commit is newer
+	GuardHeld       Guard = "held"             // a rollback left this commit
+	GuardDamaged    Guard = "damaged"          // the live deployment's manifest is gone
+	GuardClock      Guard = "clock"            // this machine's clock lags
+	GuardShrink     Guard = "shrink"           // empty, or less than half of the files left
+	GuardTarget     Guard = "no-such-target"   // nothing to roll back to
+	GuardMissing    Guard = "missing-blobs"    // a rollback's blobs are gone
+	GuardSecret     Guard = "secret-changed"   // a rollback would bring an old secret back
+	GuardOvertaken  Guard = "overtaken"        // others kept switching meanwhile
+	GuardUnread     Guard = "unreadable-root"  // prune cannot read something that may keep blobs alive
+	GuardChanged    Guard = "changed"          // a file changed meanwhile: see [ErrChanged]
+	GuardLayout     Guard = "layout"           // the layout has no such thing
+	GuardConflict   Guard = "conflict"         // changed both in git and at run time
+	GuardOverlay    Guard = "overlay"          // what was written at run time would not be seen, or cannot be kept
+	GuardCache      Guard = "cache"            // Workers Caching would stand before a worker loader
+	GuardIndex      Guard = "index"            // the code does not hold the index of its files
+	GuardRepository Guard = "other-repository" // the live version is from another repository
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.

@@ -136,7 +136,11 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 			if m := v.meta; m != nil {
 				// What other tools carry on says nothing; the activation before it does.
 				said = (&live{activations: activations[i:], meta: m}).note()
-				said.deployment, d.Commit, d.Source = m.Deployment, m.Commit, m.kind()
+				d.Commit, d.Source = m.Commit, m.kind()
+				if said.commit != "" {
+					d.Commit = said.commit
+				}
+				said.deployment = m.Deployment
 			} else if v.missing || !read {
 				said = readMessage(a.Message)
 			}
@@ -151,9 +155,9 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 		}
 	}
 	if live := p.live(); live != nil {
-		e.saw(live.Version, live.meta)
+		e.saw(live.Version, live.meta, live.Commit)
 	} else {
-		e.saw(activations[0].main(), nil)
+		e.saw(activations[0].main(), nil, "")
 	}
 	return p, nil
 }

@@ -406,14 +406,11 @@ func (e *Engine) guardIndexShrink(l *Listing, before, next *kvAssetsRecord, opt 
 	for _, e := range next.index {
 		delete(gone, e.Path)
 	}
-	if 2*len(gone) > len(before.index) {
-		removed := make([]Change, 0, len(gone))
-		for _, path := range slices.Sorted(maps.Keys(gone)) {
-			removed = append(removed, gone[path])
-		}
-		return shrinks(removed, len(before.index))
+	removed := make([]Change, 0, len(gone))
+	for _, path := range slices.Sorted(maps.Keys(gone)) {
+		removed = append(removed, gone[path])
 	}
-	return nil
+	return checkLeft(len(next.index), len(before.index), removed)
 }
 
 func kvAssetsNotices(l *Listing) []Problem {

@@ -54,16 +54,23 @@ func (e *Engine) DeployKVAssets(ctx context.Context, src Source, w KVAssetsWorke
 		if err != nil {
 			return nil, err
 		}
-		if p.NoChange {
+		if p.NoChange && !p.Reactivate {
 			return e.unchanged(ctx, l, p.Plan), nil
 		}
-		switch err := e.activate(ctx, l, rel); {
+		if p.Reactivate {
+			err = e.reactivate(ctx, l, p.Plan)
+		} else {
+			err = e.activate(ctx, l, rel)
+		}
+		switch {
 		case errors.Is(err, errOvertaken):
 			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "upload and build took longer than half the grace period; planning again")
 		case err != nil:
 			return nil, err
+		case p.Reactivate:
+			return e.reactivated(ctx, l, p.Plan), nil
 		default:
 			return e.finish(ctx, l, p.Plan, rel), nil
 		}
@@ -100,11 +107,14 @@ func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 	p.hash = e.workerHash(p.worker)
 	p.WorkerChanged = !l.meta.kvAssets() || l.meta.Worker != p.hash
 	if l.note().hold != "" { // only now it is known whether this is what was rolled back from
-		if err := e.checkOrder(ctx, l, src, p.Origin, p.hash, opt); err != nil {
+		if _, err := e.checkOrder(ctx, l, src, p.Origin, p.hash, opt); err != nil {
 			return nil, err
 		}
 	}
-	if p.NoChange = p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair; p.NoChange {
+	if p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair {
+		if !p.stay(l) {
+			p.reactivate(l, p.Notices)
+		}
 		p.Unchanged = len(p.next.index)
 	}
 	if p.sameFiles {
@@ -181,7 +191,11 @@ func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAsse
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkOrder(ctx, l, src, origin, "", opt); err != nil {
+	if err := e.checkRepository(l, origin, opt); err != nil {
+		return nil, err
+	}
+	order, err := e.checkOrder(ctx, l, src, origin, "", opt)
+	if err != nil {
 		return nil, err
 	}
 	if l.meta != nil {
@@ -198,7 +212,9 @@ func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAsse
 	if err != nil {
 		return nil, err
 	}
-	return p, p.fill(ctx, e, listing, newest, active, w, opt, l)
+	err = p.fill(ctx, e, listing, newest, active, w, opt, l)
+	p.Notices = slices.Concat(p.Notices, order)
+	return p, err
 }
 
 // recordsFor reads the record of the newest index and of the one that the live

@@ -39,10 +39,10 @@ type Live struct {
 func (e *Engine) Live() Live { return e.last }
 
 // saw keeps what a call found live.
-func (e *Engine) saw(version string, m *Meta) {
+func (e *Engine) saw(version string, m *Meta, commit string) {
 	e.last = Live{Version: version}
 	if m != nil {
-		e.last.Deployment, e.last.Commit, e.last.URL = m.Deployment, m.Commit, m.URL
+		e.last.Deployment, e.last.Commit, e.last.URL = m.Deployment, commit, m.URL
 	}
 }
 
@@ -68,7 +68,7 @@ func (e *Engine) look(ctx context.Context) (l *live, err error) {
 		e.ahead = nil
 	}
 	if err == nil {
-		e.saw(l.version.ID, l.meta)
+		e.saw(l.version.ID, l.meta, l.commit())
 	}
 	return l, err
 }

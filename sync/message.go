@@ -6,10 +6,18 @@ import (
 )
 
 // An activation's message is for people, who see it in the dashboard, and for
-// the next run: it names our deployment, and after a rollback the commit that
-// is held back.
+// the next run. It names our deployment, the commit that it was activated for,
+// and what is held back:
+//
+//	1f3c5d7e9a0b Fix the menu kv-sync-commit:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
+//	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-commit:ID kv-sync-hold:ID
+//	kv-sync DEPLOYMENT
+//
+// The commit stands in the message too, because a version can be activated for
+// more than one: for a newer commit that changes nothing of what is deployed.
 const (
 	rollbackPrefix = "Rollback to "
+	commitMark     = "kv-sync-commit:"
 	holdMark       = "kv-sync-hold:"
 	idMark         = "(kv-sync "
 )
@@ -18,22 +26,34 @@ const (
 type annotation struct {
 	deployment string
 	rollback   bool
-	hold       string
+	// commit is "" in the messages of an older kv-sync, and where none is known.
+	commit string
+	// hold is what is held back: see [heldBack].
+	hold string
 }
 
 // releaseMessage begins with a commit id or with "kv-sync", never with what a
-// commit's author wrote, who could forge a rollback otherwise.
-func releaseMessage(id string, o Origin) string {
-	if o.Commit == "" {
-		return idMark[1:] + id
+// commit's author wrote, who could forge a rollback otherwise. For the same
+// reason the marks come after the subject.
+func releaseMessage(id string, o Origin, hold string) string {
+	marks := ""
+	if hold != "" {
+		marks = holdMark + hold + " "
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.12s %.120s", o.Commit, o.Subject)) + " " + idMark + id + ")"
+	switch {
+	case o.Commit == "" && hold == "":
+		return idMark[1:] + id
+	case o.Commit == "":
+		return marks + idMark + id + ")"
+	}
+	subject := strings.TrimSpace(fmt.Sprintf("%.12s %.120s", o.Commit, o.Subject))
+	return subject + " " + commitMark + o.Commit + " " + marks + idMark + id + ")"
 }
 
 func rollbackMessage(target *Deployment, hold string) string {
 	m := rollbackPrefix + target.ID
 	if target.Commit != "" {
-		m += fmt.Sprintf(" (%.12s)", target.Commit)
+		m += fmt.Sprintf(" (%.12s) %s%s", target.Commit, commitMark, target.Commit)
 	}
 	if hold != "" {
 		m += " " + holdMark + hold
@@ -49,18 +69,61 @@ func readMessage(m string) annotation {
 			return annotation{}
 		}
 		a := annotation{deployment: fields[0], rollback: true}
-		if hold, ok := strings.CutPrefix(fields[len(fields)-1], holdMark); ok && isCommit(hold) {
-			a.hold = hold
-		}
+		a.commit, a.hold = readMarks(fields[1:], 0)
 		return a
 	}
 	if id, ok := strings.CutPrefix(m, idMark[1:]); ok {
 		return annotation{deployment: id}
 	}
-	if i := strings.LastIndex(m, idMark); i >= 0 {
-		return annotation{deployment: strings.TrimSuffix(m[i+len(idMark):], ")")}
+	i := strings.LastIndex(m, idMark)
+	if i < 0 {
+		return annotation{}
 	}
-	return annotation{}
+	a := annotation{deployment: strings.TrimSuffix(m[i+len(idMark):], ")")}
+	fields := strings.Fields(m[:i])
+	if len(fields) == 1 {
+		_, a.hold = readMarks(fields, 0)
+		return a
+	}
+	// The subject is an author's: only marks behind it count, and what an older
+	// kv-sync wrote has none there.
+	commit, hold := readMarks(fields, 1)
+	if commit != "" && strings.HasPrefix(commit, fields[0]) && len(fields[0]) == 12 {
+		a.commit, a.hold = commit, hold
+	}
+	return a
+}
+
+// readMarks reads the marks at the end of a message's words, of which the first
+// few are none.
+func readMarks(fields []string, first int) (commit, hold string) {
+	last := len(fields) - 1
+	if last >= first {
+		if id, ok := strings.CutPrefix(fields[last], holdMark); ok && isHold(id) {
+			hold = id
+			last--
+		}
+	}
+	if last >= first {
+		if id, ok := strings.CutPrefix(fields[last], commitMark); ok && isCommit(id) {
+			commit = id
+		}
+	}
+	return commit, hold
+}
+
+// isHold reports whether a text can be held back: a commit, or deployments with
+// commas between them.
+func isHold(s string) bool {
+	if isCommit(s) {
+		return true
+	}
+	for id := range strings.SplitSeq(s, ",") {
+		if _, ok := deploymentTime(id); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func isCommit(s string) bool {

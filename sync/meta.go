@@ -25,9 +25,16 @@ type Meta struct {
 	// is nothing to do.
 	Source string `json:"source"`
 	Worker string `json:"worker"`
-	// Commit is hexadecimal, or "" for a folder.
-	Commit    string `json:"commit,omitempty"`
-	Namespace string `json:"namespace"`
+	// Commit is hexadecimal, or "" where no commit was known. The message of the
+	// newest activation may name a newer one: see [live.commit].
+	Commit string `json:"commit,omitempty"`
+	// After is the last commit that was known where there is no Commit, so that
+	// the next deploy is compared with it.
+	After string `json:"after,omitempty"`
+	// Repository is where the commit is from; zero where it is not known, as for
+	// versions of an older kv-sync.
+	Repository Repository `json:"repository,omitzero"`
+	Namespace  string     `json:"namespace"`
 	// Bindings are those that we own: ours, and those of the configuration.
 	// Every other binding of the version is somebody's and is carried over.
 	Bindings []string `json:"bindings"`
@@ -52,10 +59,10 @@ const metaFormat = 1
 // kind is the [Origin].Kind of what was deployed.
 func (m *Meta) kind() string {
 	switch kind, _, _ := strings.Cut(m.Source, ":"); {
+	case kind == "upload", kind == "commit", kind == "folder":
+		return kind
 	case m.Commit != "":
 		return "commit"
-	case kind == "upload":
-		return kind
 	}
 	return "folder"
 }

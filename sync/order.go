@@ -3,67 +3,121 @@ package kvsync
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 const releaseFix = "push a newer commit, or give --release"
 
+// checkRepository refuses a deploy over a site of another repository, so that
+// two repositories do not share a site by accident. Where one of the two is not
+// known, nothing is refused.
+func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
+	if l.meta == nil || opt.TakeOver || !o.Repository.differs(l.meta.Repository) {
+		return nil
+	}
+	name := o.Repository.Name
+	if name == "" && len(o.Repository.Remotes) > 0 {
+		name = o.Repository.Remotes[0]
+	}
+	return stop(GuardRepository, "choose another name for this site, or give --take-over if it has moved here",
+		"%s was deployed from the repository %s, and this is %s", e.Site, l.meta.Repository.label(), Repository{Name: name, ID: o.Repository.ID}.label())
+}
+
+// label names a repository in a message.
+func (r Repository) label() string {
+	switch {
+	case r.Name != "" && r.ID != "":
+		return fmt.Sprintf("%s (id %s)", r.Name, r.ID)
+	case r.Name != "":
+		return r.Name
+	}
+	return "with the id " + r.ID
+}
+
 // checkOrder keeps the live site from going backwards: an older commit is
 // refused, and one that a rollback left is held back with its ancestors, and so
-// is a newer one that would bring the very same back.
-func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, worker string, opt Options) error {
+// is a newer one that would bring the very same back. It returns what is worth
+// a notice in the plan.
+func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, worker string, opt Options) ([]Problem, error) {
+	active := l.commit()
 	if o.Commit == "" {
-		return nil
+		if active == "" {
+			return nil, nil
+		}
+		return []Problem{{Path: "order", Reason: fmt.Sprintf("no commit is known, so it is not checked whether this is newer than the live commit %.12s", active)}}, nil
 	}
 	if hold := l.note().hold; hold != "" && !opt.Release {
-		rel, err := src.Compare(ctx, hold, o.Commit)
-		if err != nil {
-			return fmt.Errorf("compare commit %.12s with the one held back, %.12s: %w", o.Commit, hold, err)
-		}
-		switch rel {
-		case RelationSame:
-			return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from it", o.Commit)
-		case RelationOlder:
-			return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from the newer %.12s", o.Commit, hold)
-		case RelationUnknown:
-			if !opt.AnyOrder {
-				return unknownOrder(o.Commit, "the one held back by a rollback", hold)
-			}
-		}
-		if same, err := e.asHeld(ctx, l, hold, o.ID, worker); err != nil {
-			return err
-		} else if same {
-			return stop(GuardHeld, "push a commit that changes it, or give --release",
-				"commit %.12s is held back: it deploys the same as %.12s, which the site was rolled back from", o.Commit, hold)
+		if err := e.checkHold(ctx, l, src, o, worker, hold, opt); err != nil {
+			return nil, err
 		}
 	}
-	if l.meta == nil || l.meta.Commit == "" || opt.AnyOrder {
-		return nil
+	if active == "" || opt.AnyOrder {
+		return nil, nil
 	}
-	rel, err := src.Compare(ctx, l.meta.Commit, o.Commit)
+	rel, err := src.Compare(ctx, active, o.Commit)
 	if err != nil {
-		return fmt.Errorf("compare commit %.12s with the live one, %.12s: %w", o.Commit, l.meta.Commit, err)
+		return nil, fmt.Errorf("compare commit %.12s with the live one, %.12s: %w", o.Commit, active, err)
 	}
 	switch rel {
 	case RelationOlder:
-		return stop(GuardOlder, "deploy a newer commit, use rollback, or give --any-order",
-			"commit %.12s is older than the live one, %.12s", o.Commit, l.meta.Commit)
+		return nil, stop(GuardOlder, "deploy a newer commit, use rollback, or give --any-order",
+			"commit %.12s is older than the live one, %.12s", o.Commit, active)
 	case RelationUnknown:
-		return unknownOrder(o.Commit, "the live one", l.meta.Commit)
+		return nil, unknownOrder(o.Commit, "the live one", active)
+	case RelationDiverged:
+		return []Problem{{Path: "order", Reason: fmt.Sprintf("commit %.12s does not contain the live one, %.12s: they are on different branches, or history was rewritten", o.Commit, active)}}, nil
+	}
+	return nil, nil
+}
+
+// checkHold refuses what a rollback holds back.
+func (e *Engine) checkHold(ctx context.Context, l *live, src Source, o Origin, worker, hold string, opt Options) error {
+	same, err := e.asHeld(ctx, l, hold, o.ID, worker)
+	if err != nil {
+		return err
+	}
+	if !isCommit(hold) {
+		if same {
+			return stop(GuardHeld, "deploy another build, or give --release",
+				"commit %.12s is held back: it deploys the same as %s, which the site was rolled back from", o.Commit, hold)
+		}
+		return nil
+	}
+	rel, err := src.Compare(ctx, hold, o.Commit)
+	if err != nil {
+		return fmt.Errorf("compare commit %.12s with the one held back, %.12s: %w", o.Commit, hold, err)
+	}
+	switch {
+	case rel == RelationSame:
+		return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from it", o.Commit)
+	case rel == RelationOlder:
+		return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from the newer %.12s", o.Commit, hold)
+	case rel == RelationUnknown && !opt.AnyOrder:
+		return unknownOrder(o.Commit, "the one held back by a rollback", hold)
+	case same:
+		return stop(GuardHeld, "push a commit that changes it, or give --release",
+			"commit %.12s is held back: it deploys the same as %.12s, which the site was rolled back from", o.Commit, hold)
 	}
 	return nil
 }
 
-// asHeld reports whether a source and a Worker are those of the deployment that
-// a rollback left: in a repository of many projects most commits concern others.
-// It costs requests only after a rollback.
+// asHeld reports whether a source and a Worker are those of a deployment that
+// is held back, by its commit or by itself: in a repository of many projects
+// most commits concern others. It costs requests only after a rollback.
 func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
+	deployments := strings.Split(hold, ",")
 	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
 		m, err := e.metaOfVersion(ctx, a.main())
 		if err != nil {
 			return false, err
 		}
-		if m != nil && m.Commit == hold {
-			return m.Source == source && m.Worker == worker, nil
+		held := m != nil && (slices.Contains(deployments, m.Deployment) || commitOf(a, m) == hold)
+		if held && m.Source == source && m.Worker == worker {
+			return true, nil
+		}
+		if held && isCommit(hold) {
+			return false, nil
 		}
 	}
 	return false, nil
@@ -71,5 +125,38 @@ func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker strin
 
 func unknownOrder(commit, than, other string) *GuardError {
 	return stop(GuardOrder, "fetch more history (in a workflow: fetch-depth: 0, or set github-token), or give --any-order",
-		"this clone does not tell whether commit %.12s is newer than %s, %.12s", commit, than, other)
+		"it is not known whether commit %.12s is newer than %s, %.12s", commit, than, other)
+}
+
+// commitOf is the commit that an activation of a version made live, "" where
+// none is known.
+func commitOf(a Activation, m *Meta) string {
+	if said := readMessage(a.Message); said.deployment == m.Deployment && said.commit != "" {
+		return said.commit
+	}
+	return m.Commit
+}
+
+// carriedHold is the hold that stays in force after a deploy: one without a
+// commit, of which nobody knows whether it is newer, does not end a hold.
+func (l *live) carriedHold(o Origin) string {
+	if o.Commit != "" {
+		return ""
+	}
+	return l.note().hold
+}
+
+// commit is the last commit that was made live: that of the newest activation,
+// or where that had none, the one before it. "" where none is known.
+func (l *live) commit() string {
+	if l.meta == nil {
+		return ""
+	}
+	if said := l.note(); said.commit != "" {
+		return said.commit
+	}
+	if l.meta.Commit != "" {
+		return l.meta.Commit
+	}
+	return l.meta.After
 }

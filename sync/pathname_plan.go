@@ -240,11 +240,8 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 			gone = append(gone, Change{Path: path})
 		}
 	}
-	if 2*len(gone) > all {
-		slices.SortFunc(gone, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
-		return shrinks(gone, all)
-	}
-	return nil
+	slices.SortFunc(gone, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	return checkLeft(len(p.manifest.Assets), all, gone)
 }
 
 // announced is the manifest while files are being written. It lists too what

@@ -54,6 +54,9 @@ type Plan struct {
 	// NoChange: source and Worker are both as they are live. Beside it only
 	// Unchanged is filled in, as the live version tells it: 0 where it does not.
 	NoChange bool `json:"no_change"`
+	// Reactivate, beside NoChange: the commit is newer than the live one, so the
+	// same version is activated again for it, lest a late, older deploy goes live.
+	Reactivate bool `json:"reactivate,omitempty"`
 	// First: there is no script yet, so upload and switch are one call.
 	First bool `json:"first"`
 	// Added, Changed and Removed are sorted by path.
@@ -182,13 +185,21 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if l.meta != nil {
 		p.Live = l.meta.Deployment
 	}
+	if err := e.checkRepository(l, origin, opt); err != nil {
+		return nil, err
+	}
 	mayStay := sameWorker && l.whole() && !opt.anyway()
-	if p.Origin = origin; origin.ID != "" && mayStay && origin.ID == l.meta.Source {
-		p.NoChange, p.Unchanged = true, l.meta.Files
+	stays := func(o Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
+	if p.Origin = origin; stays(origin) && p.stay(l) {
 		return p, nil
 	}
-	if err := e.checkOrder(ctx, l, src, origin, p.hash, opt); err != nil {
+	order, err := e.checkOrder(ctx, l, src, origin, p.hash, opt)
+	if err != nil {
 		return nil, err
+	}
+	if stays(origin) {
+		p.reactivate(l, order)
+		return p, nil
 	}
 	namespace := e.findNamespace(ctx, l.in(layoutContent))
 	listing, base, err := e.list(ctx, l, src, origin, mayStay, opt)
@@ -199,11 +210,14 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		return nil, err
 	}
 	p.pulled = listing.Pulled
-	p.Origin, p.Notices = listing.Origin, slices.Concat(notices, listing.Notices)
-	if mayStay && p.Origin.ID == l.meta.Source {
-		p.NoChange, p.Unchanged = true, l.meta.Files
+	p.Origin = listing.Origin
+	if stays(p.Origin) {
+		if !p.stay(l) {
+			p.reactivate(l, order)
+		}
 		return p, nil
 	}
+	p.Notices = slices.Concat(notices, listing.Notices, order)
 	p.PruneDue = l.meta != nil && !l.meta.kvAssets() && e.pruneDue(time.Unix(l.meta.Pruned, 0))
 	carry := base
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
@@ -232,6 +246,20 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		p.Companion = CompanionName(e.Site)
 	}
 	return p, err
+}
+
+// stay makes the plan one without a change, and reports whether that is all:
+// whether the live version was made live for this very commit, or no commit is
+// known.
+func (p *Plan) stay(l *live) bool {
+	p.NoChange, p.Unchanged = true, l.meta.Files
+	return p.Origin.Commit == "" || p.Origin.Commit == l.commit()
+}
+
+// reactivate plans to activate the live version again, for another commit.
+func (p *Plan) reactivate(l *live, notices []Problem) {
+	p.NoChange, p.Unchanged = true, l.meta.Files
+	p.Reactivate, p.Notices = true, notices
 }
 
 // pruneDue reports whether it is time for a prune. The last one was not in the
@@ -407,10 +435,10 @@ func (p *Plan) checkShrink(base *Manifest, opt Options) error {
 	if len(p.manifest.Assets) == 0 && p.Origin.ID != NoFiles {
 		return p.holdsNothing()
 	}
-	if base != nil && 2*len(p.Removed) > len(base.Assets) {
-		return shrinks(p.Removed, len(base.Assets))
+	if base == nil {
+		return nil
 	}
-	return nil
+	return checkLeft(len(p.manifest.Assets), len(base.Assets), p.Removed)
 }
 
 // holdsNothing refuses a source without a file.
@@ -420,9 +448,13 @@ func (p *Plan) holdsNothing() error {
 	return err
 }
 
-// shrinks refuses to remove so many of all files.
-func shrinks(removed []Change, all int) error {
-	err := stop(GuardShrink, fixShrink, "%d of %d files would be removed", len(removed), all)
+// checkLeft refuses to leave less than half of the files. It counts files and
+// does not compare their names, for with a hash in each a build renames them all.
+func checkLeft(now, before int, removed []Change) error {
+	if 2*now >= before {
+		return nil
+	}
+	err := stop(GuardShrink, fixShrink, "%d of %s would be left", now, count(before, "file"))
 	err.Removed = removed
 	return err
 }

@@ -25,6 +25,9 @@ type Record struct {
 	Author  string    `json:"author,omitempty"`
 	Actor   string    `json:"actor,omitempty"`
 	Time    time.Time `json:"time"`
+	// Dirty and Repository are those of the [Origin].
+	Dirty      bool       `json:"dirty,omitempty"`
+	Repository Repository `json:"repository,omitzero"`
 	// Previous is the deployment that this one replaced, or "".
 	Previous  string `json:"previous,omitempty"`
 	Files     int    `json:"files"`
@@ -88,10 +91,13 @@ func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,
 		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
-		Overlay: e.overlayOf(p.worker),
+		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
 	}
 	if l.meta != nil {
 		out.meta.Migration = l.meta.Migration
+	}
+	if o.Commit == "" {
+		out.meta.After = l.commit()
 	}
 	if l.meta != nil && !p.PruneDue {
 		out.meta.Pruned = l.meta.Pruned
@@ -101,7 +107,7 @@ func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url
 	}
 	record, err := json.Marshal(Record{
 		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Commit: o.Commit,
-		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
+		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged,
 	})
@@ -116,7 +122,7 @@ func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url
 // the version that is active, so that settings of a refused or a preview
 // version cannot leak into production.
 func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error) {
-	u := Upload{Worker: w, Message: releaseMessage(meta.Deployment, o), Tag: meta.Deployment}
+	u := Upload{Worker: w, Message: releaseMessage(meta.Deployment, o, l.carriedHold(o)), Tag: meta.Deployment}
 	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
 	companion := w.Companion != nil
 	if companion {

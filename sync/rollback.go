@@ -3,6 +3,7 @@ package kvsync
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -91,7 +92,9 @@ func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deploy
 	}
 	s := &switching{deployment: target.ID, before: before,
 		mine: func(_ context.Context, a Activation) (bool, error) { return a.only(target.Version), nil }}
-	s.sent = e.workers.Activate(ctx, []Share{{target.Version, 100}}, rollbackMessage(target, hold), force)
+	s.sent = e.send(ctx, func(ctx context.Context) error {
+		return e.workers.Activate(ctx, []Share{{target.Version, 100}}, rollbackMessage(target, hold), force)
+	})
 	if errors.Is(s.sent, ErrSecretChanged) {
 		return stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",
 			"a secret of %s was changed since deployment %s was made", e.Site, target.ID)
@@ -144,21 +147,35 @@ func (d *Deployment) named(to string) bool {
 	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) || strings.HasPrefix(d.Version, to)
 }
 
-// holdAfter is the commit to hold back once target is live: the newest one that
-// was left. Going forward to the held commit itself lifts the hold.
+// holdAfter is what to hold back once target is live: the newest commit that was
+// left, which covers its ancestors. Where both are of the same commit, as builds
+// at different times are, it is the deployments that were left. Going forward to
+// what is held itself lifts the hold.
 func holdAfter(live, target *Deployment) string {
-	if live == nil {
+	switch {
+	case live == nil:
 		return ""
+	case isCommit(live.Hold):
+		if live.Hold == target.Commit {
+			return ""
+		}
+		return live.Hold
+	case live.Commit == "":
+		return live.Hold
+	case live.Commit != target.Commit:
+		return live.Commit
 	}
-	hold := live.Hold
-	if hold == "" {
-		hold = live.Commit
+	held := strings.FieldsFunc(live.Hold, func(r rune) bool { return r == ',' })
+	if i := slices.Index(held, target.ID); i >= 0 {
+		held = held[:i]
+	} else {
+		held = append(held, live.ID)
 	}
-	if hold == target.Commit {
-		return ""
-	}
-	return hold
+	return strings.Join(held[:min(len(held), mostHeld)], ",")
 }
+
+// mostHeld bounds the deployments that a message names: it has 1000 bytes.
+const mostHeld = 10
 
 // checkBlobs refuses unless every blob that the deployment serves is there, and
 // every chunk. A listing can lag behind, so what it lacks is asked for by key.

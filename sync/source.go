@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,14 +77,44 @@ type Origin struct {
 	Rules string `json:"rules"`
 	// Dir is the directory within the repository, or the folder as given.
 	Dir string `json:"dir"`
-	// Commit is the commit's id in hexadecimal, "" for a folder.
+	// Commit is the commit's id in hexadecimal: for a folder, the one that is
+	// checked out in its repository. "" where there is no repository.
 	Commit string `json:"commit,omitempty"`
+	// Dirty: the work tree was not as the commit is. It is information, and does
+	// not change the order of deployments.
+	Dirty bool `json:"dirty,omitempty"`
+	// Repository says which repository the commit is in.
+	Repository Repository `json:"repository,omitzero"`
 	// Branch, Subject and Author describe the commit; any may be "".
 	Branch  string `json:"branch,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Author  string `json:"author,omitempty"`
 	// Time is the commit's time; zero for a folder.
 	Time time.Time `json:"time,omitzero"`
+}
+
+// Repository identifies a git repository across machines. The zero value says
+// that it is not known.
+type Repository struct {
+	// Name is "host/owner/name" in lower case, without user and password.
+	Name string `json:"name,omitempty"`
+	// ID is the forge's own id, which survives a rename and a transfer; "" where
+	// it is not known.
+	ID string `json:"id,omitempty"`
+	// Remotes are the names that the clone's remotes give, in any order. They are
+	// compared and not stored.
+	Remotes []string `json:"-"`
+}
+
+// differs reports whether two repositories are known to be different ones.
+func (r Repository) differs(live Repository) bool {
+	if r.ID != "" && live.ID != "" {
+		return r.ID != live.ID
+	}
+	if live.Name == "" || r.Name == "" && len(r.Remotes) == 0 {
+		return false
+	}
+	return r.Name != live.Name && !slices.Contains(r.Remotes, live.Name)
 }
 
 // File is one file of a source.

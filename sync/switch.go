@@ -46,16 +46,57 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 		if !l.exists() {
 			e.begin(rel.id)
 		}
-		s.sent = e.workers.PutScript(ctx, rel.upload)
+		s.sent = e.send(ctx, func(ctx context.Context) error { return e.workers.PutScript(ctx, rel.upload) })
 		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
 			go func() { rel.enabled <- e.enable(ctx) }()
 		}
 	} else {
 		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.only(rel.version), nil }
-		s.sent = e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message, false)
+		s.sent = e.send(ctx, func(ctx context.Context) error {
+			return e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message, false)
+		})
 	}
 	return e.settle(ctx, s)
+}
+
+// reactivate activates the live version again, for the plan's newer commit.
+func (e *Engine) reactivate(ctx context.Context, l *live, p *Plan) error {
+	if e.Now().Sub(l.at) >= settled {
+		if err := e.lookAgain(ctx, l.activations); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	message := releaseMessage(l.meta.Deployment, p.Origin, "")
+	s := &switching{deployment: l.meta.Deployment, before: l.activations,
+		mine: func(_ context.Context, a Activation) (bool, error) {
+			return a.only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
+		}}
+	s.sent = e.send(ctx, func(ctx context.Context) error {
+		return e.workers.Activate(ctx, []Share{{l.version.ID, 100}}, message, false)
+	})
+	return e.settle(ctx, s)
+}
+
+// patience is how long a switch that is under way may still take after ctx was
+// cancelled. GitHub's runner kills a job 10 s after it has interrupted it.
+const patience = 6 * time.Second
+
+// send makes the call of a switch. A cancellation does not cut it off at once:
+// whether it was carried out would not be known then.
+func (e *Engine) send(ctx context.Context, call func(context.Context) error) error {
+	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		e.note(StageSwitch, "interrupted during the switch; waiting for its answer")
+		if pause(patient, patience) == nil {
+			cancel(context.Cause(ctx))
+		}
+	})()
+	return call(patient)
 }
 
 // lookAgain returns errOvertaken if somebody else switched since before.
@@ -103,6 +144,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	if s.sent != nil && !errors.Is(s.sent, ErrUnknown) && ctx.Err() == nil {
 		return fmt.Errorf("switch %s: %w", e.Site, s.sent)
 	}
+	cut := ctx.Err() != nil && errors.Is(s.sent, ErrUnknown) // by a cancellation, so it may still be on its way
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	newer, at, err := e.since(ctx, s)
@@ -116,6 +158,8 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 		return nil // confirmed, and a list that lags behind
 	case at < 0 && len(newer) == 0 && e.Project != "" && errors.Is(s.sent, ErrUnknown):
 		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
+	case at < 0 && len(newer) == 0 && cut:
+		return unknownSwitch(e.Site, s.deployment, s.sent)
 	case at < 0 && len(newer) == 0:
 		return fmt.Errorf("switch %s: %w (%s)", e.Site, ErrNotSwitched, s.sent.Error())
 	case at < 0:
