@@ -59,6 +59,9 @@ type Config struct {
 	// Progress is told what happens, from several goroutines but never two at
 	// once; may be nil.
 	Progress func(Progress)
+	// Formerly is another name under which an earlier kv-sync may have deployed this
+	// very site, or "". A first deploy is refused if it did.
+	Formerly string
 	// Log is told at debug level what was chosen, and why; nil is nobody.
 	Log *slog.Logger
 	// Now is the clock (default time.Now).

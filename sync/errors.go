@@ -8,6 +8,8 @@ type Guard string
 // The guards.
 const (
 	GuardForeign    Guard = "foreign"          // the live version was not deployed by kv-sync
+	GuardRepository Guard = "other-repository" // the live version is from another repository
+	GuardName       Guard = "name"             // an earlier kv-sync deployed this site under another name
 	GuardOlder      Guard = "older"            // the commit is an ancestor of the live one
 	GuardOrder      Guard = "unknown-order"    // nobody can tell which commit is newer
 	GuardHeld       Guard = "held"             // a rollback left this commit

@@ -191,6 +191,9 @@ func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAsse
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkName(ctx, l); err != nil {
+		return nil, err
+	}
 	if err := e.checkRepository(l, origin, opt); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package kvsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,32 @@ func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
 	}
 	return stop(GuardRepository, "choose another name for this site, or give --take-over if it has moved here",
 		"%s was deployed from the repository %s, and this is %s", e.Site, l.meta.Repository.label(), Repository{Name: name, ID: o.Repository.ID}.label())
+}
+
+// checkName refuses the first deploy of a site whose name nobody chose, if it is
+// live under the name that an earlier kv-sync gave it: an upgrade must not make a
+// second site. It costs a request or two, on a first deploy alone.
+func (e *Engine) checkName(ctx context.Context, l *live) error {
+	if e.Formerly == "" || l.exists() {
+		return nil
+	}
+	workers := e.Account.Workers(e.Formerly)
+	list, err := workers.Activations(ctx)
+	if errors.Is(err, ErrNotFound) || err == nil && len(list) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ask whether the site is live as %s: %w", e.Formerly, err)
+	}
+	v, err := workers.Version(ctx, list[0].main())
+	if err != nil {
+		return fmt.Errorf("read the active version of %s: %w", e.Formerly, err)
+	}
+	if m, err := metaOf(v, e.Formerly); err != nil || m == nil {
+		return err
+	}
+	return stop(GuardName, fmt.Sprintf("give the name: %s to go on with that site, or %s for a new one", e.Formerly, e.Site),
+		"nobody has named this site: an earlier kv-sync called it %s, which is live, and this one calls it %s", e.Formerly, e.Site)
 }
 
 // label names a repository in a message.

@@ -185,6 +185,9 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if l.meta != nil {
 		p.Live = l.meta.Deployment
 	}
+	if err := e.checkName(ctx, l); err != nil {
+		return nil, err
+	}
 	if err := e.checkRepository(l, origin, opt); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
-		options: kvsync.Options{KeepNone: true, TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
+		options: kvsync.Options{KeepNone: true, AnyOrder: true, Release: true, TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
 		shared:  app.NewShared(),
 	}
 	w.in = app.Inputs{

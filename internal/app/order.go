@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -34,16 +35,39 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Rela
 		return rel, err
 	}
 	if o.github != nil {
-		status, err := o.github.Compare(ctx, active, next)
+		rel, err := o.ask(ctx, active, next)
 		if ctx.Err() != nil {
 			return kvsync.RelationUnknown, ctx.Err()
 		}
 		if err == nil {
-			return relationOf(status), nil
+			return rel, nil
 		}
 		o.log.Warn("GitHub did not say which commit is newer", "error", err)
 	}
 	return o.clone.deepen(ctx, o.log, active, next)
+}
+
+// ask asks GitHub. Where it has the new commit and not the live one, the live one
+// was never pushed: somebody deployed it from a clone of theirs. No pushed commit
+// contains it, so the two have diverged.
+func (o *ordered) ask(ctx context.Context, active, next string) (kvsync.Relation, error) {
+	status, err := o.github.Compare(ctx, active, next)
+	if err == nil {
+		return relationOf(status), nil
+	}
+	if !errors.Is(err, github.ErrNotFound) {
+		return kvsync.RelationUnknown, err
+	}
+	for _, commit := range []struct {
+		id     string
+		pushed bool
+	}{{next, true}, {active, false}} {
+		has, otherErr := o.github.Has(ctx, commit.id)
+		if otherErr != nil || has != commit.pushed {
+			return kvsync.RelationUnknown, errors.Join(err, otherErr)
+		}
+	}
+	return kvsync.RelationDiverged, nil
 }
 
 // commitID is a whole id: nothing else is ever given to git or to GitHub.

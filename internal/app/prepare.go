@@ -109,11 +109,11 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 		s.closers = append(s.closers, c)
 	}
 	s.commit, _ = src.(*source.Commit)
-	if s.in.BuiltFrom != "" {
-		if src, err = s.builtFrom(ctx, src); err != nil {
-			return nil, usage(err)
-		}
+	known, err := s.identify(ctx, src, options)
+	if err != nil {
+		return nil, usage(err)
 	}
+	src = known
 	if s.settings.Directory == "" {
 		src = codeOnly{src}
 	}
@@ -121,7 +121,14 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if dir := s.in.Getenv("GIT_DIR"); dir != "" {
 		environ = append(environ, "GIT_DIR="+absolute(dir)) // the repository that the commit was read from
 	}
-	return &ordered{Source: src, github: gh, clone: clone{s.settings.Root, environ}, log: s.in.Log}, nil
+	at := s.settings.Root
+	if known.commit != nil {
+		at = cmp.Or(known.commit.Top(), at)
+	}
+	if job := jobRepository(s.in.Getenv); job.Name != "" && known.origin.Repository.Name != "" && known.origin.Repository.Name != job.Name {
+		gh = nil // it knows another repository
+	}
+	return &ordered{Source: src, github: gh, clone: clone{at, environ}, log: s.in.Log}, nil
 }
 
 // unnamedCode says that a project without code has a file that looks like it.

@@ -82,7 +82,7 @@ var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // engineConfig is what the settings say to the engine.
 func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
-		Site: set.Name, Project: set.Project, Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
+		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
 	}
 	c.OffWorkersDev = set.WorkersDev != nil && !*set.WorkersDev
 	if namespaceID.MatchString(set.Namespace) {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -78,13 +80,22 @@ func (l *loader) here() string {
 
 // detectName names the site where no configuration does.
 func (l *loader) detectName() {
+	pkg := l.files.readSmall(filepath.Join(l.root, "package.json"))
+	remote := l.remoteName()
+	folder := strings.TrimSuffix(filepath.Base(l.root), ".git") // a bare repository's ends so
 	for _, c := range []struct{ value, origin string }{
-		{l.packageName(), "package.json"},
-		{l.remoteName(), "the git remote"},
-		{strings.TrimSuffix(filepath.Base(l.root), ".git"), "the folder's name"}, // a bare repository's ends so
+		{packageName(bytes.TrimPrefix(pkg, byteOrderMark)), "package.json"},
+		{remote, "the git remote"},
+		{l.jobRepository(), "GITHUB_REPOSITORY"},
+		{folder, "the folder's name"},
 	} {
 		if name := sanitise(c.value); name != "" {
 			l.s.Name, l.s.origins["name"] = name, origin{place: c.origin}
+			// Before there was a release, neither the mark nor the job counted.
+			former := cmp.Or(sanitise(packageName(pkg)), sanitise(remote), sanitise(folder))
+			if former != name {
+				l.s.Formerly = former
+			}
 			l.notice(c.origin, fmt.Sprintf("the site is called %s after it", name), "name it with --name, or as \"name\" in "+ProjectFile+", so that it never changes by accident")
 			return
 		}
@@ -92,15 +103,34 @@ func (l *loader) detectName() {
 	l.refuse("--name", "the site has no name", "name it with --name, or as \"name\" in "+ProjectFile)
 }
 
+// byteOrderMark is what some editors on Windows begin a file with, and npm skips.
+var byteOrderMark = []byte("\ufeff")
+
 // packageName reads the name in package.json, without a scope.
-func (l *loader) packageName() string {
+func packageName(text []byte) string {
 	var p struct {
 		Name string `json:"name"`
 	}
-	if err := json.Unmarshal(l.files.readSmall(filepath.Join(l.root, "package.json")), &p); err != nil {
+	if err := json.Unmarshal(text, &p); err != nil || p.Name == "" {
 		return ""
 	}
 	return path.Base(p.Name)
+}
+
+// jobRepository is the name of the repository that a job of GitHub Actions is of,
+// for the job's whole workspace: its folder's name says nothing, as that of the
+// Action's container, which is "workspace" in every job. A folder in it is called
+// by its own name, since a repository may hold several sites.
+func (l *loader) jobRepository() string {
+	if l.in.Getenv == nil || l.in.Getenv("GITHUB_ACTIONS") != "true" {
+		return ""
+	}
+	workspace := l.in.Getenv("GITHUB_WORKSPACE")
+	if workspace == "" || existing(filepath.Clean(workspace)) != existing(l.root) {
+		return ""
+	}
+	_, name, _ := strings.Cut(l.in.Getenv("GITHUB_REPOSITORY"), "/")
+	return name
 }
 
 // remoteName reads the name of the repository that "origin" is.

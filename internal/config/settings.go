@@ -32,6 +32,9 @@ type Settings struct {
 	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}. It is "" where
 	// Project is not.
 	Name string
+	// Formerly is the name that the rules of an earlier kv-sync would have given
+	// the site, where nobody names it and Name is another; else "".
+	Formerly string
 	// Project is the id of a Dynamic Worker's project, made like a name, or "".
 	Project string
 	// Directory holds the site's files, relative to Root with "/" as its

@@ -4,10 +4,8 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -42,6 +40,8 @@ type Client struct {
 	repository string
 	authorize  func(*http.Request)
 	http       *http.Client
+	// wait pauses between two attempts, or returns why it was woken.
+	wait func(context.Context, time.Duration) error
 }
 
 var (
@@ -73,6 +73,7 @@ func New(api, repository, token string) (*Client, error) {
 		base: base, repository: repository,
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
 		http:      &http.Client{Timeout: timeout, CheckRedirect: sameHost},
+		wait:      pause,
 	}, nil
 }
 
@@ -101,37 +102,32 @@ func (c *Client) Compare(ctx context.Context, base, head string) (Status, error)
 	if !commitID.MatchString(base) || !commitID.MatchString(head) {
 		return "", errors.New("compare commits on GitHub: an id is not hexadecimal")
 	}
-	u := c.base.JoinPath("repos", c.repository, "compare", base+"..."+head)
-	u.RawQuery = "per_page=1" // the commits themselves are not wanted
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return "", fmt.Errorf("compare commits on GitHub: %w", err)
-	}
-	req.Header.Set("Accept", "application/vnd.github+json")
-	req.Header.Set("X-GitHub-Api-Version", "2022-11-28")
-	req.Header.Set("User-Agent", "kv-sync")
-	c.authorize(req)
-	res, err := c.http.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("compare commits on GitHub: %w", err)
-	}
-	defer res.Body.Close()
-	switch {
-	case res.StatusCode == http.StatusNotFound:
-		return "", fmt.Errorf("compare commits on GitHub: %w", ErrNotFound)
-	case res.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("compare commits on GitHub: status %d; check the GitHub token", res.StatusCode)
-	}
 	var answer struct {
 		Status Status `json:"status"`
 	}
-	// "files" may come along, up to 300 with their patches.
-	if err := json.NewDecoder(io.LimitReader(res.Body, 32<<20)).Decode(&answer); err != nil {
-		return "", fmt.Errorf("compare commits on GitHub: read the answer: %w", err)
+	// The commits themselves are not wanted. "files" may come along, up to 300
+	// with their patches.
+	if err := c.get(ctx, []string{"compare", base + "..." + head}, "per_page=1", &answer); err != nil {
+		return "", fmt.Errorf("compare commits on GitHub: %w", err)
 	}
 	switch answer.Status {
 	case Ahead, Behind, Identical, Diverged:
 		return answer.Status, nil
 	}
 	return "", fmt.Errorf("compare commits on GitHub: the answer has no status that is known (%.20q)", answer.Status)
+}
+
+// Has reports whether the repository has a commit, given by its whole id.
+func (c *Client) Has(ctx context.Context, id string) (bool, error) {
+	if !commitID.MatchString(id) {
+		return false, errors.New("look for a commit on GitHub: its id is not hexadecimal")
+	}
+	err := c.get(ctx, []string{"git", "commits", id}, "", nil)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for commit %.12s on GitHub: %w", id, err)
+	}
+	return true, nil
 }

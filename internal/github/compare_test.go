@@ -1,12 +1,14 @@
 package github_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kv-sync/kv-sync/internal/github"
 )
@@ -59,6 +61,7 @@ func TestCompare(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.SetWait(func(context.Context, time.Duration) error { return nil })
 			got, err := c.Compare(t.Context(), older, newer)
 			if got != tt.want || (err == nil) != (tt.want != "") || errors.Is(err, github.ErrNotFound) != tt.lost {
 				t.Errorf("got %q, %v", got, err)
@@ -102,5 +105,89 @@ func TestCompareRefusesWhatIsNoCommit(t *testing.T) {
 	}
 	if _, err := c.Compare(t.Context(), "main", "../../user"); err == nil || !strings.Contains(err.Error(), "hexadecimal") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What passes is tried again, as to Cloudflare, and for as long as GitHub asks
+// for; what stays is not.
+func TestRetries(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status   int
+		after    string
+		failures int
+		asked    int
+		longest  time.Duration
+	}{
+		"one bad gateway":     {status: 502, failures: 1, asked: 2, longest: 500 * time.Millisecond},
+		"a limit on the rate": {status: 429, after: "7", failures: 2, asked: 3, longest: 7 * time.Second},
+		"a long limit":        {status: 403, after: "3600", failures: 1, asked: 2, longest: 15 * time.Second},
+		"failing for ever":    {status: 500, failures: 100, asked: github.Attempts, longest: 15 * time.Second},
+		"a bad token":         {status: 401, failures: 100, asked: 1},
+		"forbidden":           {status: 403, failures: 100, asked: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if asked++; asked <= tt.failures {
+					if tt.after != "" {
+						w.Header().Set("Retry-After", tt.after)
+					}
+					w.WriteHeader(tt.status)
+					return
+				}
+				fmt.Fprint(w, `{"status":"ahead"}`)
+			}))
+			defer server.Close()
+			c, err := github.New(server.URL, "ada/tides", token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var longest time.Duration
+			c.SetWait(func(_ context.Context, d time.Duration) error { longest = max(longest, d); return nil })
+			got, err := c.Compare(t.Context(), older, newer)
+			if (got == github.Ahead) != (tt.failures < tt.asked) || (err == nil) != (got == github.Ahead) {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if asked != tt.asked || longest != tt.longest {
+				t.Errorf("asked %d times and waited for %s, want %d and %s", asked, longest, tt.asked, tt.longest)
+			}
+		})
+	}
+}
+
+// A cancelled run does not wait for another attempt.
+func TestRetryEndsWithTheContext(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(502) }))
+	defer server.Close()
+	c, err := github.New(server.URL, "ada/tides", token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetWait(func(context.Context, time.Duration) error { return context.Canceled })
+	if _, err := c.Compare(t.Context(), older, newer); !errors.Is(err, context.Canceled) || asked != 1 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
+func TestHas(t *testing.T) {
+	for status, want := range map[int]struct{ has, fails bool }{
+		200: {has: true}, 404: {}, 422: {}, 401: {fails: true},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/repos/ada/tides/git/commits/"+older {
+				t.Errorf("asked %s", r.URL.Path)
+			}
+			w.WriteHeader(status)
+		}))
+		c, err := github.New(server.URL, "ada/tides", token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has, err := c.Has(t.Context(), older)
+		if has != want.has || (err != nil) != want.fails {
+			t.Errorf("%d: got %t, %v", status, has, err)
+		}
+		server.Close()
 	}
 }

@@ -38,8 +38,8 @@ func (c *Commit) unclean(ctx context.Context) (string, error) {
 
 // indexOf reads what the index has of the folder that is published. Without a
 // repository, or outside of it, that is nothing.
-func indexOf(options Options) (repo *repository, dir string, entries []indexEntry, err error) {
-	if repo, err = findRepository(options.WorkDir, options.Getenv); err != nil || repo.top == "" {
+func indexOf(ctx context.Context, options Options) (repo *repository, dir string, entries []indexEntry, err error) {
+	if repo, err = locate(ctx, options); err != nil || repo.top == "" {
 		return repo, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
 	}
 	if dir, err = repo.within(options); err != nil {
@@ -62,18 +62,18 @@ func indexOf(options Options) (repo *repository, dir string, entries []indexEntr
 }
 
 // inIndex reports whether the folder that is published is tracked.
-func inIndex(options Options) (bool, error) {
-	_, _, entries, err := indexOf(options)
+func inIndex(ctx context.Context, options Options) (bool, error) {
+	_, _, entries, err := indexOf(ctx, options)
 	return len(entries) > 0, err
 }
 
 // leftOut refuses a folder of which a sparse checkout leaves files out: the site
 // would go live without them.
-func leftOut(options Options) error {
-	if repo, err := findRepository(options.WorkDir, options.Getenv); err != nil || !repo.sparse {
+func leftOut(ctx context.Context, options Options) error {
+	if repo, err := locate(ctx, options); err != nil || !repo.sparse {
 		return nil //nolint:nilerr // then it is a folder and nothing more
 	}
-	repo, dir, entries, err := indexOf(options)
+	repo, dir, entries, err := indexOf(ctx, options)
 	for _, e := range entries {
 		if !e.left {
 			continue

@@ -37,14 +37,37 @@ var _ kvsync.Source = (*Commit)(nil)
 
 // OpenCommit returns the commit that options.Revision names (HEAD if "") as a
 // source. It is closed by its Close.
-func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
-	if options, err = options.bounded(); err != nil {
-		return nil, err
-	}
-	repo, err := findRepository(options.WorkDir, options.Getenv)
+func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
+	options, err := options.bounded()
 	if err != nil {
 		return nil, err
 	}
+	repo, err := locate(ctx, options)
+	if errors.Is(err, ErrNoRepository) {
+		// The project's own says that the folder lies outside of it.
+		if of, ofErr := findRepository(options.WorkDir, options.Getenv); ofErr == nil {
+			repo, err = of, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openIn(ctx, repo, options)
+}
+
+// errNotCommitted is wrapped where there is no commit that has the folder.
+var errNotCommitted = errors.New("no commit has the folder")
+
+// because is an error with a text of its own and a cause to ask for.
+type because struct {
+	error
+	cause error
+}
+
+func (b because) Unwrap() error { return b.cause }
+
+// openIn opens a commit of a repository.
+func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, err error) {
 	c := &Commit{options: options, repo: repo}
 	if c.dir, err = repo.within(options); err != nil {
 		return nil, err
@@ -63,7 +86,7 @@ func OpenCommit(ctx context.Context, options Options) (_ *Commit, err error) {
 	}
 	if c.id, err = c.objects.resolve(ctx, revision); err != nil {
 		if branch := repo.head(); revision == "HEAD" && branch != "" && errors.Is(err, errNoRevision) {
-			return nil, fmt.Errorf("find commit: the branch %s has no commit yet; commit first, or deploy the folder (source: folder)", branch)
+			return nil, because{fmt.Errorf("find commit: the branch %s has no commit yet; commit first, or deploy the folder (source: folder)", branch), errNotCommitted}
 		}
 		if said := (*gitSaidError)(nil); errors.As(err, &said) {
 			return nil, fmt.Errorf("find commit: %w", err)
@@ -142,7 +165,7 @@ func (c *Commit) findTree(ctx context.Context) (err error) {
 			}
 		}
 		if c.tree == "" {
-			return fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), or publish what lies here (--source folder)", c.id, c.dir)
+			return because{fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), or publish what lies here (--source folder)", c.id, c.dir), errNotCommitted}
 		}
 		if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ func TestCommit(t *testing.T) {
 		o.Branch != "main" || o.Subject != "First" || o.Author != "Ada" || o.Time.Unix() != 1714979289 {
 		t.Errorf("%+v", o)
 	}
-	if again, err := c.Origin(t.Context()); err != nil || again != o {
+	if again, err := c.Origin(t.Context()); err != nil || !reflect.DeepEqual(again, o) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	index := l.Files[4]

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,7 +60,7 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	o, _ := f.Origin(t.Context())
-	if !strings.HasPrefix(o.ID, "folder:") || !strings.HasSuffix(o.ID, ":"+o.Rules) || l.Origin != o {
+	if !strings.HasPrefix(o.ID, "folder:") || !strings.HasSuffix(o.ID, ":"+o.Rules) || !reflect.DeepEqual(l.Origin, o) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -133,7 +133,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 		}
 		if errors.Is(err, ErrUnreadable) {
 			// A folder would go live without its commit, and so without its order.
-			if tracked, unsure := inIndex(options); tracked || unsure != nil {
+			if tracked, unsure := inIndex(ctx, options); tracked || unsure != nil {
 				return nil, err
 			}
 		}
@@ -156,7 +156,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 // fallBack opens the folder, because the commit is not what lies in it.
 func fallBack(ctx context.Context, options Options, why string) (kvsync.Source, error) {
 	options.Log.Debug("source is the folder", "because", why)
-	if err := leftOut(options); err != nil {
+	if err := leftOut(ctx, options); err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, why)
 	}
 	return openAhead(ctx, options)

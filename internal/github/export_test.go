@@ -1,0 +1,12 @@
+package github
+
+import (
+	"context"
+	"time"
+)
+
+// Attempts is how often a request is sent at most.
+const Attempts = attempts
+
+// SetWait replaces the pause between two attempts.
+func (c *Client) SetWait(wait func(context.Context, time.Duration) error) { c.wait = wait }
