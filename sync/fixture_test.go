@@ -38,6 +38,10 @@ type memory struct {
 	remembered []kvsync.Asset
 	// pulled are the run-time writes that it says it has.
 	pulled map[string]kvsync.Nonce
+	// built: it is a folder, which was built from the commit.
+	built bool
+	// repository is where the commit is from.
+	repository kvsync.Repository
 	// opened counts how often files were opened.
 	opened atomic.Int64
 }
@@ -61,8 +65,8 @@ func hashOf(body string) kvsync.Hash {
 }
 
 func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
-	o := kvsync.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time}
-	if m.commit != "" {
+	o := kvsync.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time, Repository: m.repository}
+	if m.isCommit() {
 		tree := make(map[string]kvsync.Hash)
 		for path, body := range m.files {
 			tree[path] = hashOf(body)
@@ -71,6 +75,8 @@ func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
 	}
 	return o, nil
 }
+
+func (m *memory) isCommit() bool { return m.commit != "" && !m.built }
 
 func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
 	o, err := m.Origin(ctx)
@@ -82,7 +88,7 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		if base != nil || m.hashed {
 			a.Blob.Hash = hash
 		}
-		if m.commit != "" {
+		if m.isCommit() {
 			a.OID = hash.String()[:40]
 		}
 		l.Files = append(l.Files, kvsync.File{Asset: a, Open: func() (io.ReadCloser, error) {
@@ -90,7 +96,7 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 			return io.NopCloser(strings.NewReader(body)), nil
 		}})
 	}
-	if m.commit == "" {
+	if !m.isCommit() {
 		l.Origin.ID = kvsync.FolderID(l)
 	}
 	return l, err
@@ -110,7 +116,7 @@ func (m *memory) Compare(_ context.Context, active, next string) (kvsync.Relatio
 }
 
 func (m *memory) Remember(assets []kvsync.Asset) {
-	if m.commit == "" { // commits are shared by tests that run side by side
+	if !m.isCommit() { // commits are shared by tests that run side by side
 		m.remembered = assets
 	}
 }

@@ -106,10 +106,9 @@ func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 	}
 	p.hash = e.workerHash(p.worker)
 	p.WorkerChanged = !l.meta.kvAssets() || l.meta.Worker != p.hash
-	if l.note().hold != "" { // only now it is known whether this is what was rolled back from
-		if _, err := e.checkOrder(ctx, l, src, p.Origin, p.hash, opt); err != nil {
-			return nil, err
-		}
+	// Only now it is known whether this is what was rolled back from.
+	if err := e.checkHeldContent(ctx, l, p.Origin, p.hash, opt); err != nil {
+		return nil, err
 	}
 	if p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair {
 		if !p.stay(l) {

@@ -75,9 +75,12 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 		return []Problem{{Path: "order", Reason: fmt.Sprintf("no commit is known, so it is not checked whether this is newer than the live commit %.12s", active)}}, nil
 	}
 	if hold := l.note().hold; hold != "" && !opt.Release {
-		if err := e.checkHold(ctx, l, src, o, worker, hold, opt); err != nil {
+		if err := checkHold(ctx, src, o, hold, opt); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.checkHeldContent(ctx, l, o, worker, opt); err != nil {
+		return nil, err
 	}
 	if active == "" || opt.AnyOrder {
 		return nil, nil
@@ -98,18 +101,10 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 	return nil, nil
 }
 
-// checkHold refuses what a rollback holds back.
-func (e *Engine) checkHold(ctx context.Context, l *live, src Source, o Origin, worker, hold string, opt Options) error {
-	same, err := e.asHeld(ctx, l, hold, o.ID, worker)
-	if err != nil {
-		return err
-	}
+// checkHold refuses the commit that a rollback holds back, and its ancestors.
+func checkHold(ctx context.Context, src Source, o Origin, hold string, opt Options) error {
 	if !isCommit(hold) {
-		if same {
-			return stop(GuardHeld, "deploy another build, or give --release",
-				"commit %.12s is held back: it deploys the same as %s, which the site was rolled back from", o.Commit, hold)
-		}
-		return nil
+		return nil // a deployment is known by its content
 	}
 	rel, err := src.Compare(ctx, hold, o.Commit)
 	if err != nil {
@@ -122,11 +117,24 @@ func (e *Engine) checkHold(ctx context.Context, l *live, src Source, o Origin, w
 		return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from the newer %.12s", o.Commit, hold)
 	case rel == RelationUnknown && !opt.AnyOrder:
 		return unknownOrder(o.Commit, "the one held back by a rollback", hold)
-	case same:
-		return stop(GuardHeld, "push a commit that changes it, or give --release",
-			"commit %.12s is held back: it deploys the same as %.12s, which the site was rolled back from", o.Commit, hold)
 	}
 	return nil
+}
+
+// checkHeldContent refuses what deploys the very same as what a rollback holds
+// back. What a folder holds is known only when it was read, so a plan may have
+// to ask twice; where it is not known, nothing is refused.
+func (e *Engine) checkHeldContent(ctx context.Context, l *live, o Origin, worker string, opt Options) error {
+	hold := l.note().hold
+	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || worker == "" {
+		return nil
+	}
+	same, err := e.asHeld(ctx, l, hold, o.ID, worker)
+	if err != nil || !same {
+		return err
+	}
+	return stop(GuardHeld, "push a commit that changes it, or give --release",
+		"commit %.12s is held back: it deploys the same as %.24s, which the site was rolled back from", o.Commit, hold)
 }
 
 // asHeld reports whether a source and a Worker are those of a deployment that

@@ -214,6 +214,11 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	p.pulled = listing.Pulled
 	p.Origin = listing.Origin
+	if origin.ID == "" {
+		if err := e.checkHeldContent(ctx, l, p.Origin, p.hash, opt); err != nil {
+			return nil, err
+		}
+	}
 	if stays(p.Origin) {
 		if !p.stay(l) {
 			p.reactivate(l, order)

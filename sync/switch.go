@@ -83,7 +83,7 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *Plan) error {
 
 // patience is how long a switch that is under way may still take after ctx was
 // cancelled. GitHub's runner kills a job 10 s after it has interrupted it.
-const patience = 6 * time.Second
+var patience = 6 * time.Second // shorter in tests
 
 // send makes the call of a switch. A cancellation does not cut it off at once:
 // whether it was carried out would not be known then.

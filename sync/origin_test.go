@@ -1,0 +1,250 @@
+package kvsync_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// builds makes folders that were built from commits 1, 2, 3 …
+func builds(contents ...files) []*memory {
+	h := history(contents...)
+	for _, m := range h {
+		m.built = true
+	}
+	return h
+}
+
+// A newer commit that changes nothing of what is deployed activates the live
+// version again, so that an older commit that comes late is refused: without
+// that, a revert would be undone by the deploy of what it reverted.
+func TestSameContentOfANewerCommit(t *testing.T) {
+	for name, make := range map[string]func(...files) []*memory{"commits": history, "builds": builds} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			h := make(one, two, one)
+			first := w.mustDeploy(h[0])
+			var again *kvsync.Result
+			kinds := w.counted(func() { again = w.mustDeploy(h[2]) })
+			if !again.Switched || again.Version != first.Version || again.Commit != commitID(3) || !again.Plan.NoChange || !again.Plan.Reactivate {
+				t.Errorf("got %+v", again)
+			}
+			// The last one looks whether somebody else switched at the same moment.
+			if want := []string{"workers.deployments.list", "workers.versions.get", "workers.deployments.create", "workers.deployments.list"}; !slices.Equal(kinds, want) {
+				t.Errorf("it took %v, want %v", kinds, want)
+			}
+			_, err := w.deploy(h[1], kvsync.Options{})
+			wantGuard(t, err, kvsync.GuardOlder)
+			w.wantSite(one)
+
+			kinds = w.counted(func() { again = w.mustDeploy(h[2]) })
+			if len(kinds) != 2 || again.Switched {
+				t.Errorf("the same commit again took %v", kinds)
+			}
+		})
+	}
+}
+
+// However often a version is activated for newer commits, it is one deployment
+// for retention and for rollbacks.
+func TestReactivationsAreOneDeployment(t *testing.T) {
+	w := start(t)
+	w.config.Retain = 2
+	h := history(one, two, two, two, two)
+	for _, src := range h {
+		w.mustDeploy(src)
+	}
+	w.pass(48 * time.Hour)
+	res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Commit != commitID(1) || res.Hold != commitID(5) {
+		t.Errorf("got %+v", res)
+	}
+	w.wantSite(one)
+	_, err = w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+}
+
+// Promise 5, for what a build made: the folder is known by the commit that is
+// checked out around it.
+func TestBuildsKeepTheOrder(t *testing.T) {
+	w := start(t)
+	h := builds(one, two, three)
+	w.mustDeploy(h[1])
+	_, err := w.deploy(h[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOlder)
+	w.wantSite(two)
+
+	w.mustDeploy(h[2])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+	w.wantSite(two)
+	past, err := w.engine().History(t.Context())
+	if err != nil || past[0].Source != "folder" || past[0].Commit != commitID(2) {
+		t.Errorf("%+v, %v", past[0], err)
+	}
+	// By a commit the newest deployment of it is found.
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3)[33:], DryRun: true}); err == nil {
+		t.Errorf("an abbreviation that is no beginning is taken for %+v", res)
+	}
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3), DryRun: true}); err != nil || res.Commit != commitID(3) {
+		t.Errorf("got %+v, %v", res, err)
+	}
+}
+
+// A scheduled rebuild of the same commit is rolled back from: another build of
+// that commit goes live, the very same does not.
+func TestRollbackBetweenBuildsOfOneCommit(t *testing.T) {
+	w := start(t)
+	h := builds(one)
+	rebuilt := func(f files) *memory {
+		return &memory{files: f, commit: h[0].commit, order: h[0].order, built: true, time: h[0].time}
+	}
+	w.mustDeploy(h[0])
+	bad := w.mustDeploy(rebuilt(two))
+	res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
+	if err != nil || res.Hold != bad.Deployment {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	_, err = w.deploy(rebuilt(two), kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+	w.wantSite(one)
+	if _, err := w.deploy(rebuilt(two), kvsync.Options{Release: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(two)
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(rebuilt(three))
+	w.wantSite(three)
+}
+
+// A deploy without a commit says that it has no order, and what is known stays
+// in force for the next one: the last commit, and what is held back.
+func TestDeployWithoutACommit(t *testing.T) {
+	w := start(t)
+	h := builds(one, two, three)
+	w.mustDeploy(h[1])
+	p, err := w.engine().Plan(t.Context(), &memory{files: three}, script, kvsync.Options{})
+	if err != nil || len(p.Notices) != 1 || p.Notices[0].Path != "order" {
+		t.Errorf("the plan has the notices %v, %v", p.Notices, err)
+	}
+	w.mustDeploy(&memory{files: three})
+	_, err = w.deploy(h[0], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardOlder)
+
+	w.mustDeploy(h[2])
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(2)}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustDeploy(&memory{files: one})
+	_, err = w.deploy(h[2], kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardHeld)
+	w.wantSite(one)
+}
+
+// Two repositories do not share a site by accident.
+func TestOtherRepository(t *testing.T) {
+	w := start(t)
+	from := func(f files, r kvsync.Repository) *memory { return &memory{files: f, repository: r} }
+	mine, theirs := kvsync.Repository{Name: "github.com/ada/tides", ID: "1"}, kvsync.Repository{Name: "github.com/bob/tides", ID: "2"}
+	w.mustDeploy(from(one, mine))
+	if got := w.live().Repository; got.Name != mine.Name || got.ID != mine.ID {
+		t.Errorf("the version says that it is from %+v", got)
+	}
+	_, err := w.deploy(from(two, theirs), kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardRepository)
+	_, err = w.deploy(from(one, theirs), kvsync.Options{}) // the same content is no reason
+	wantGuard(t, err, kvsync.GuardRepository)
+	w.wantSite(one)
+
+	w.mustDeploy(from(two, kvsync.Repository{Name: "github.com/ada/renamed", ID: "1"}))
+	w.mustDeploy(from(three, kvsync.Repository{})) // not known, as on a laptop without a remote
+	w.mustDeploy(from(one, theirs))                // and so neither is what is live
+	_, err = w.deploy(from(two, mine), kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardRepository)
+	if _, err := w.deploy(from(two, mine), kvsync.Options{TakeOver: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSite(two)
+}
+
+// A site that nobody named is not made a second time under another name by an
+// upgrade of kv-sync.
+func TestFormerName(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(&memory{files: one})
+	former := w.config.Site
+	w.config.Site, w.config.Formerly = "tides", former
+	_, err := w.deploy(&memory{files: two}, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardName)
+
+	w.config.Formerly = "workspace" // of which nothing is live
+	w.mustDeploy(&memory{files: two})
+	w.config.Formerly = former // and what is there already is not asked again
+	if kinds := w.counted(func() { w.mustDeploy(&memory{files: two}) }); len(kinds) != 2 {
+		t.Errorf("no change took %v", kinds)
+	}
+}
+
+// The shrink guard counts files: with a hash in each name a build renames them all.
+func TestShrinkCountsFiles(t *testing.T) {
+	w := start(t)
+	hashed := func(suffix string, n int) files {
+		f := files{"/index.html": "index " + suffix}
+		for i := range n {
+			f["/assets/"+string(rune('a'+i))+"-"+suffix+".js"] = suffix
+		}
+		return f
+	}
+	w.mustDeploy(&memory{files: hashed("D11aTr91", 8)})
+	w.mustDeploy(&memory{files: hashed("B9xQ2c7f", 8)})
+	w.wantSite(hashed("B9xQ2c7f", 8))
+	_, err := w.deploy(&memory{files: hashed("C0000000", 3)}, kvsync.Options{})
+	wantGuard(t, err, kvsync.GuardShrink)
+	w.mustDeploy(&memory{files: hashed("C0000000", 4)})
+}
+
+// Promise 8: a cancellation during the switch waits for its answer.
+func TestCancelledDuringTheSwitch(t *testing.T) {
+	w := start(t)
+	w.mustDeploy(&memory{files: one})
+	ctx, cancel := context.WithCancel(t.Context())
+	w.during("workers.deployments.create", cancel)
+	res, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
+	if err != nil || !res.Switched {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	w.wantSite(two)
+}
+
+// Where the answer does not come in time, the outcome is not known, and never
+// told as if the site were what it was.
+func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
+	defer kvsync.SetPatience(10 * time.Millisecond)()
+	w := start(t)
+	w.mustDeploy(&memory{files: one})
+	ctx, cancel := context.WithCancel(t.Context())
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		if r.Kind != "workers.deployments.create" {
+			return platform.Fault{}
+		}
+		cancel()
+		return platform.Fault{Kind: platform.FaultHang}
+	})
+	_, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
+	if !errors.Is(err, kvsync.ErrUnknown) || errors.Is(err, kvsync.ErrNotSwitched) {
+		t.Errorf("got %v", err)
+	}
+}
