@@ -180,7 +180,7 @@ type kvAssetsPlan struct {
 func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAssetsWorker, opt Options) (*kvAssetsPlan, error) {
 	p := &kvAssetsPlan{Plan: &Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}
 	switch {
-	case l.foreign && !opt.TakeOver:
+	case l.foreign && !opt.takesOver(l):
 		return nil, foreignWorker(e.Site)
 	case l.meta != nil && l.meta.Overlay != nil && !opt.HideEdits:
 		return nil, stop(GuardOverlay, "bring them into git with kv-sync pull, then give --hide-edits",

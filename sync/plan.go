@@ -13,7 +13,10 @@ import (
 type Options struct {
 	// TakeOver deploys over a version that kv-sync did not deploy.
 	TakeOver bool
-	// AllowShrink lets a deployment be empty, or drop more than half of the files.
+	// TakeOverFrom is TakeOver for one case alone: over a version that is from this
+	// repository, by its name or id, or that has this id.
+	TakeOverFrom string
+	// AllowShrink lets a deployment be empty, or have less than half of the files.
 	AllowShrink bool
 	// AnyOrder deploys a commit although it is older than the live one, or
 	// although nobody can tell; a project also although it seems to have been
@@ -35,6 +38,23 @@ type Options struct {
 	// HideEdits switches an overlay off although visitors will miss edits then.
 	// They are kept, and seen again where the overlay is switched on again.
 	HideEdits bool
+}
+
+// takesOver reports whether what is live may be replaced though it is not this
+// repository's.
+func (o Options) takesOver(l *live) bool {
+	if o.TakeOver || o.TakeOverFrom == "" {
+		return o.TakeOver
+	}
+	from := strings.ToLower(o.TakeOverFrom)
+	if l.version.ID != "" && strings.EqualFold(from, l.version.ID) {
+		return true
+	}
+	if l.meta == nil {
+		return false
+	}
+	r := l.meta.Repository
+	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.HasSuffix(r.Name, "/"+from))
 }
 
 // anyway reports whether to deploy even where nothing changed.
@@ -157,7 +177,7 @@ func foreignWorker(site string) *GuardError {
 
 func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
 	p := &Plan{Site: e.Site, First: !l.exists(), worker: w, hash: e.workerHash(w)}
-	if l.foreign && !opt.TakeOver {
+	if l.foreign && !opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
 	}
 	if err := e.checkCache(l, w); err != nil {

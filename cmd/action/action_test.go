@@ -163,12 +163,12 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 		code      int
 		log       string
 	}{
-		"pull_request_target": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
-		"and with a plan":     {map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
-		"fork deploys":        {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "stranger/site"},
-		"fork prunes":         {map[string]string{"mode": "prune"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "stranger/site"},
-		"fork without token":  {map[string]string{"mode": "plan", "api-token": ""}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "no fork"},
-		"deleted fork":        {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": `{"repository":{"full_name":"someone/site"},"pull_request":{"head":{"repo":null}}}`}, 2, "gone"},
+		"pull_request_target":             {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
+		"and with a plan":                 {map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
+		"fork prunes":                     {map[string]string{"mode": "prune"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "not merged"},
+		"merge group rolls back":          {map[string]string{"mode": "rollback"}, map[string]string{"GITHUB_EVENT_NAME": "merge_group"}, 2, "not merged"},
+		"fork without token":              {map[string]string{"api-token": ""}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 0, "::warning title=kv-sync::there is no API token"},
+		"Dependabot's push without token": {map[string]string{"api-token": ""}, map[string]string{"GITHUB_ACTOR": "dependabot[bot]"}, 2, "Dependabot secrets"},
 		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
 			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
 		"no event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1, "whose code"},
@@ -183,16 +183,57 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 			}
 		})
 	}
-	t.Run("own pull request may plan", func(t *testing.T) {
-		own := strings.Replace(fork, "stranger/", "someone/", 1)
-		o := r.job(commit, map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": own})
-		o.want(t, 0, "+ /index.html", "nothing was written")
-		for _, q := range r.platform.Server.Requests() {
-			if q.Method != http.MethodGet {
-				t.Errorf("a plan sent %s %s", q.Method, q.Path)
+}
+
+// What was not merged is planned, and never goes live, whatever the mode.
+func TestUnmergedCodeIsPlanned(t *testing.T) {
+	r := newRunner(t)
+	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
+	pull := func(rest string) string {
+		return `{"action":"opened","repository":{"full_name":"someone/site"},"pull_request":{"head":{"repo":` + rest + `}}}`
+	}
+	run := func(event string) string {
+		return `{"repository":{"full_name":"Someone/Site"},"workflow_run":{"event":"` + event + `","head_repository":{"full_name":"someone/site"}}}`
+	}
+	for name, env := range map[string]map[string]string{
+		"its own pull request":  {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
+		"a fork's":              {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"stranger/site"}`)},
+		"a fork's that is gone": {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`null`)},
+		"closed and not merged": {"GITHUB_EVENT_NAME": "pull_request",
+			"event": strings.Replace(pull(`{"full_name":"someone/site"}`), "opened", "closed", 1)},
+		"a merge group":                     {"GITHUB_EVENT_NAME": "merge_group"},
+		"a run that a pull request started": {"GITHUB_EVENT_NAME": "workflow_run", "event": run("pull_request")},
+		"a run that a comment started":      {"GITHUB_EVENT_NAME": "workflow_run", "event": run("issue_comment")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sub := *r
+			sub.t, sub.seen = t, bytes.Buffer{}
+			r.platform.Server.ResetRequests()
+			sub.job(commit, nil, env).want(t, 0, "+ /index.html", "nothing was written", "::warning title=kv-sync::this is a plan, and nothing goes live")
+			for _, q := range r.platform.Server.Requests() {
+				if q.Method != http.MethodGet {
+					t.Errorf("a plan sent %s %s", q.Method, q.Path)
+				}
 			}
-		}
-	})
+		})
+	}
+}
+
+// A pull request that was merged counts as a push of its merge commit, and a run
+// that follows one that was pushed goes live.
+func TestMergedCodeGoesLive(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"a merged pull request, of a fork too": {"GITHUB_EVENT_NAME": "pull_request",
+			"event": `{"action":"closed","repository":{"full_name":"someone/site"},"pull_request":{"merged":true,"head":{"repo":{"full_name":"stranger/site"}}}}`},
+		"a run after a push": {"GITHUB_EVENT_NAME": "workflow_run",
+			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"event":"push","head_repository":{"full_name":"someone/site"}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t)
+			commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
+			r.job(commit, nil, env).want(t, 0, "is live as deployment")
+		})
+	}
 }
 
 func TestInputsThatMakeNoSense(t *testing.T) {

@@ -31,9 +31,19 @@ type inputs struct {
 	project                             string // the id of one
 	projects                            bool   // all that the repository holds
 	branch, into                        string // where edits go
-	mode                                string
-	dryRun                              bool
+	// workingDirectory is the project's folder in the workspace, environment one
+	// of the wrangler file's.
+	workingDirectory, environment string
+	mode                          string
+	dryRun                        bool
+	// waivers are the guards that the workflow lifts, as it gives them, by input.
+	waivers map[string]string
 }
+
+// waivable are the inputs that lift a guard or renew what is live. Left in a
+// workflow file, "true" would end a promise for good, so it counts only where
+// somebody starts the workflow by hand; elsewhere the value names the case.
+var waivable = []string{"allow-shrink", "any-order", "take-over", "release", "forget", "repair"}
 
 // readInputs reads and checks them. What is wrong with several is told at once.
 func readInputs(a *githubactions.Action) (inputs, error) {
@@ -50,6 +60,15 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 		branch:      a.GetInput("branch"),
 		into:        a.GetInput("into"),
 		mode:        cmp.Or(a.GetInput("mode"), modeDeploy),
+
+		workingDirectory: a.GetInput("working-directory"),
+		environment:      a.GetInput("environment"),
+		waivers:          map[string]string{},
+	}
+	for _, name := range waivable {
+		if value := a.GetInput(name); value != "" && !strings.EqualFold(value, "false") {
+			in.waivers[name] = value
+		}
 	}
 	var wrong []error
 	for _, flag := range []struct {
@@ -80,6 +99,11 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 	for _, one := range []struct{ name, value string }{{"branch", in.branch}, {"into", in.into}} {
 		if one.value != "" && in.mode != modePull {
 			wrong = append(wrong, fmt.Errorf("input %s is for mode: pull, and the mode is %.40q; leave one of the two out", one.name, in.mode))
+		}
+	}
+	for name := range in.waivers {
+		if in.mode != modeDeploy && in.mode != modePlan {
+			wrong = append(wrong, fmt.Errorf("input %s is for mode: deploy, and the mode is %.40q; leave one of the two out", name, in.mode))
 		}
 	}
 	in.branch = cmp.Or(in.branch, pullBranch)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -27,13 +26,19 @@ func (c *console) notices(t *turn) {
 	}
 }
 
-// fault says what made the run fail, if something did: each file at fault, then
-// the whole.
+// fault says what made the run fail, if something did: the whole, and then each
+// file at fault.
 func (c *console) fault(t *turn) {
 	f := t.rep.Error
 	if f == nil {
 		return
 	}
+	text := f.Message
+	if f.Fix != "" {
+		text += "; " + f.Fix
+	}
+	// GitHub shows ten annotations of a step: the one that decides comes first.
+	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), inInputs(text))
 	for i, p := range f.Problems {
 		if i < annotations {
 			c.annotate(levelError, t.file(p), p.Line, "kv-sync: "+p.Path, reason(p))
@@ -47,14 +52,6 @@ func (c *console) fault(t *turn) {
 	if more := len(f.Removed) - loggedPaths; more > 0 {
 		c.say("  and %d more", more)
 	}
-	text := f.Message
-	if f.Fix != "" {
-		text += "; " + f.Fix
-	}
-	if f.Kind == app.KindGuard && strings.Contains(f.Fix, "--") {
-		text += " (a flag of the kv-sync command, to be given once by hand)"
-	}
-	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), text)
 }
 
 // locate has problems name their files from the repository's root. Their paths
@@ -97,7 +94,7 @@ func (t *turn) file(p kvsync.Problem) string {
 
 func reason(p kvsync.Problem) string {
 	if p.Fix == "" {
-		return p.Reason
+		return inInputs(p.Reason)
 	}
-	return p.Reason + "; " + p.Fix
+	return inInputs(p.Reason + "; " + p.Fix)
 }

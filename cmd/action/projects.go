@@ -70,8 +70,8 @@ func (s step) each(ctx context.Context, c *console, ids []string, then func(id s
 			title = headline(t.rep)
 		}
 		c.fold(title, t.log)
-		c.notices(t.turn)
 		c.fault(t.turn)
+		c.notices(t.turn)
 		then(id, t.turn)
 	})
 }

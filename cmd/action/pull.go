@@ -55,7 +55,7 @@ func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
 	if !filepath.IsLocal(filepath.FromSlash(file)) {
 		return ""
 	}
-	st, err := os.Lstat(filepath.Join(s.job.workspace, filepath.FromSlash(file)))
+	st, err := os.Lstat(filepath.Join(s.root(), filepath.FromSlash(file)))
 	if err != nil || !st.Mode().IsRegular() {
 		return ""
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // run is the Action: from the environment to the exit code.
@@ -24,6 +26,13 @@ func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	defer os.RemoveAll(cache)
 	c.say("kv-sync %s", version)
 	s, err := readStep(a, cache)
+	if errors.Is(err, errNoSecret) && s.job.event == "pull_request" {
+		c.annotate(levelWarning, "", 0, "kv-sync", err.Error())
+		return 0
+	}
+	for _, w := range s.warnings {
+		c.annotate(levelWarning, "", 0, "kv-sync", w)
+	}
 	do := s.onSite
 	if s.projects {
 		do = s.onProjects
@@ -45,6 +54,10 @@ type step struct {
 	cache string // a folder
 	// shared is what the projects have in common; nil is nothing.
 	shared *app.Shared
+	// options and byCommit are what the waivers come to: see waiversOf.
+	options  kvsync.Options
+	byCommit map[string]string
+	warnings []string
 }
 
 // readStep reads the environment. The step is of use even with an error, to
@@ -57,6 +70,14 @@ func readStep(a *githubactions.Action, cache string) (step, error) {
 		if err != nil {
 			return s, err
 		}
+	}
+	if err := s.checkRoot(); err != nil {
+		return s, err
+	}
+	s.options, s.byCommit, s.warnings = waiversOf(in, j.event)
+	if j.unmerged != "" && s.mode == modeDeploy {
+		s.mode = modePlan
+		s.warnings = append(s.warnings, "this is a plan, and nothing goes live: "+j.unmerged)
 	}
 	return s, nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/app"
@@ -23,11 +25,11 @@ func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, s
 		t.err = publish(c, t.rep, func() (string, error) { return planJSON(t.rep.Plan) })
 		t.rep.Error = app.Explain(t.err)
 	}
+	c.fault(t)
 	c.notices(t)
 	if t.err == nil {
 		c.say("%s", headline(t.rep))
 	}
-	c.fault(t)
 	return t.rep, summary(t.rep)
 }
 
@@ -50,7 +52,7 @@ type turn struct {
 // on does what the mode says.
 func (s step) on(ctx context.Context, c *console) *turn {
 	in := s.site(c)
-	t := &turn{workspace: s.job.workspace, folder: in.Folder(ctx), files: map[string]bool{}, rep: s.report()}
+	t := &turn{workspace: s.job.workspace, folder: path.Join(filepath.ToSlash(s.workingDirectory), in.Folder(ctx)), files: map[string]bool{}, rep: s.report()}
 	c.enter(kvsync.StagePlan)
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)
@@ -67,10 +69,41 @@ func (s step) on(ctx context.Context, c *console) *turn {
 	return t
 }
 
+// root is the project's folder.
+func (s step) root() string {
+	return filepath.Join(s.job.workspace, filepath.FromSlash(s.workingDirectory))
+}
+
+// checkRoot refuses a working directory that is not in the workspace.
+func (s step) checkRoot() error {
+	if s.workingDirectory == "" {
+		return nil
+	}
+	refuse := func(reason string) error {
+		return &app.UsageError{Err: fmt.Errorf("input working-directory is %.80q, and %s", s.workingDirectory, reason), Fix: "name a folder of the workspace, relative to it"}
+	}
+	if !filepath.IsLocal(filepath.FromSlash(s.workingDirectory)) {
+		return refuse("that leads out of the workspace")
+	}
+	top, err := filepath.EvalSymlinks(s.job.workspace)
+	if err != nil {
+		return err
+	}
+	root, err := filepath.EvalSymlinks(s.root())
+	if err != nil {
+		return refuse("there is no such folder")
+	}
+	if rel, err := filepath.Rel(top, root); err != nil || !filepath.IsLocal(rel) {
+		return refuse("a symlink leads out of the workspace")
+	}
+	return nil
+}
+
 // site is what the application is asked for. The environment fills what is empty.
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
-		Root: s.job.workspace, Boundary: s.job.workspace, Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
+		Root: s.root(), Boundary: s.job.workspace, Environment: s.environment, Waivers: s.byCommit,
+		Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
 		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.into != "", // a build has not run, and need not
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
@@ -99,11 +132,11 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	case s.mode == modePull:
 		return s.pull(ctx, c, site, rep)
 	case rep.DryRun:
-		if plan, err = site.Plan(ctx, kvsync.Options{}); err == nil {
+		if plan, err = site.Plan(ctx, s.options); err == nil {
 			c.plan(plan)
 		}
 	default:
-		res, err = site.Deploy(ctx, kvsync.Options{})
+		res, err = site.Deploy(ctx, s.options)
 	}
 	rep.AddResult(res)
 	rep.AddPlan(plan)

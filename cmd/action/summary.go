@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -82,7 +83,7 @@ func named(site string) string {
 func faultText(b *strings.Builder, f *app.Failure) {
 	fmt.Fprintf(b, "**%s**\n", inert(f.Message))
 	if f.Fix != "" {
-		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(f.Fix))
+		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(inInputs(f.Fix)))
 	}
 	problemTable(b, f.Problems)
 	removedTable(b, f.Removed)
@@ -91,15 +92,29 @@ func faultText(b *strings.Builder, f *app.Failure) {
 // facts are the names that a person copies from here.
 func facts(b *strings.Builder, r *app.Report) {
 	rows := []struct{ name, value string }{
-		{"Address", r.URL}, {"Deployment", r.Deployment}, {"Version", r.VersionID}, {"Version before", r.PreviousVersionID},
+		{"Deployment", r.Deployment}, {"Version", r.VersionID}, {"Version before", r.PreviousVersionID},
 		{"Commit", r.Commit}, {"Requests", fmt.Sprint(r.Requests)}, {"Seconds", fmt.Sprintf("%.1f", r.Seconds)},
 	}
 	b.WriteString("\n| | |\n|---|---|\n")
+	if link := linkTo(r.URL); link != "" {
+		fmt.Fprintf(b, "| Address | %s |\n", link)
+	}
 	for _, row := range rows {
 		if row.value != "" {
 			fmt.Fprintf(b, "| %s | %s |\n", row.name, inert(row.value))
 		}
 	}
+}
+
+// plainAddress is an address that shows as itself in Markdown and ends nothing.
+var plainAddress = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(?::[0-9]+)?/?$`)
+
+// linkTo is a link to the site, or its text where it is no plain address.
+func linkTo(url string) string {
+	if !plainAddress.MatchString(url) {
+		return inert(url)
+	}
+	return "[" + inert(url) + "](" + url + ")"
 }
 
 func changeTable(b *strings.Builder, p *kvsync.Plan) {

@@ -16,12 +16,18 @@ func (s *Site) deployKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.
 	if err != nil {
 		return nil, err
 	}
+	if opt, err = s.waive(ctx, src, opt); err != nil {
+		return nil, err
+	}
 	return e.DeployKVAssets(ctx, src, w, opt)
 }
 
 func (s *Site) planKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
 	e, src, w, err := s.prepareKVAssets(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if opt, err = s.waive(ctx, src, opt); err != nil {
 		return nil, err
 	}
 	return e.PlanKVAssets(ctx, src, w, opt)

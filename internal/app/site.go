@@ -47,6 +47,10 @@ type Inputs struct {
 	// imports and files in it say, but what Directory and Config name; "" is the top
 	// of the work tree that Root is in, and without git Root.
 	Boundary string
+	// Waivers lift a guard of a deploy for one commit alone: by the name of the
+	// option (any-order, allow-shrink, release, forget, repair) the beginning of the
+	// commit's id. One that is for another commit is a notice.
+	Waivers map[string]string
 	// Builds says that the caller runs the site's build: see [config.Inputs].
 	Builds bool
 	// Token, AccountID and BaseURL reach the account: CLOUDFLARE_API_TOKEN,
@@ -237,6 +241,9 @@ func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Resu
 	if err != nil {
 		return nil, err
 	}
+	if opt, err = s.waive(ctx, src, opt); err != nil {
+		return nil, err
+	}
 	return e.Deploy(ctx, src, w, opt)
 }
 
@@ -259,6 +266,9 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, er
 	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if opt, err = s.waive(ctx, src, opt); err != nil {
 		return nil, err
 	}
 	return e.Plan(ctx, src, w, opt)

@@ -41,8 +41,12 @@ func (o Options) repositories() ([]*repository, error) {
 		return nil, fmt.Errorf("find repository: %w", err)
 	}
 	folder = evalExisting(folder)
+	env, err := readGitEnv(o.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("find repository: %w", err)
+	}
 	var found []*repository
-	for at := filepath.Dir(folder); at != folder; {
+	for at := filepath.Dir(folder); at != folder && !env.ceilings[at]; {
 		r, err := findRepository(at, o.Getenv)
 		if errors.Is(err, ErrNoRepository) {
 			break
@@ -54,7 +58,7 @@ func (o Options) repositories() ([]*repository, error) {
 		if r.found == "" { // the environment names it, whatever lies here
 			return found, nil
 		}
-		if at = filepath.Dir(r.found); at == r.found {
+		if at = filepath.Dir(r.found); at == r.found || env.ceilings[at] {
 			break
 		}
 	}
