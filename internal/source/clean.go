@@ -42,23 +42,29 @@ func indexOf(ctx context.Context, options Options) (repo *repository, dir string
 	if repo, err = locate(ctx, options); err != nil || repo.top == "" {
 		return repo, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
 	}
-	if dir, err = repo.within(options); err != nil {
-		return repo, "", nil, nil //nolint:nilerr // outside of the repository
+	dir, entries, err = repo.indexBelow(options)
+	return repo, dir, entries, err
+}
+
+// indexBelow reads what the index has of the folder that is published.
+func (r *repository) indexBelow(options Options) (dir string, entries []indexEntry, err error) {
+	if dir, err = r.within(options); err != nil {
+		return "", nil, nil //nolint:nilerr // outside of the repository
 	}
 	prefix := ""
 	if dir != "." {
 		prefix = dir + "/"
 	}
-	all, err := readIndex(repo.index, repo.idBytes)
+	all, err := readIndex(r.index, r.idBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return repo, dir, nil, nil // nothing was ever added
+		return dir, nil, nil // nothing was ever added
 	}
 	for _, e := range all {
 		if e.below(prefix) {
 			entries = append(entries, e)
 		}
 	}
-	return repo, dir, entries, err
+	return dir, entries, err
 }
 
 // inIndex reports whether the folder that is published is tracked.

@@ -140,8 +140,13 @@ func GitDirs(dir string, getenv func(string) string) []string {
 // Tracks reports whether the repository that holds dir tracks a file there. One
 // whose index cannot be read is taken to.
 func Tracks(dir string) bool {
-	tracked, err := inIndex(Options{WorkDir: dir, Getenv: func(string) string { return "" }}.withDefaults())
-	return tracked || err != nil
+	options := Options{WorkDir: dir, Getenv: func(string) string { return "" }}.withDefaults()
+	r, err := findRepository(dir, options.Getenv)
+	if err != nil || r.top == "" {
+		return false
+	}
+	_, entries, err := r.indexBelow(options)
+	return len(entries) > 0 || err != nil
 }
 
 func under(dir, path string) string {
