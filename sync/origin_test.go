@@ -248,3 +248,22 @@ func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What replaces the site of another repository, or of another tool, for one case
+// alone is named by what is replaced.
+func TestTakeOverFrom(t *testing.T) {
+	w := start(t)
+	theirs := kvsync.Repository{Name: "github.com/bob/tides", ID: "2"}
+	w.mustDeploy(&memory{files: one, repository: theirs})
+	version := w.activeVersion()
+	mine := &memory{files: two, repository: kvsync.Repository{Name: "github.com/ada/tides", ID: "1"}}
+	for _, from := range []string{"github.com/eve/tides", "tides", "22", "github.com", version[:8]} {
+		_, err := w.deploy(mine, kvsync.Options{TakeOverFrom: from})
+		wantGuard(t, err, kvsync.GuardRepository)
+	}
+	for _, from := range []string{"github.com/bob/tides", "Bob/Tides", "2", version} {
+		if _, err := w.engine().Plan(t.Context(), mine, script, kvsync.Options{TakeOverFrom: from}); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}

@@ -55,7 +55,7 @@ func (o Options) takesOver(l *live) bool {
 		return false
 	}
 	r := l.meta.Repository
-	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.HasSuffix(r.Name, "/"+from))
+	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") && strings.HasSuffix(r.Name, "/"+from))
 }
 
 // anyway reports whether to deploy even where nothing changed.

@@ -328,3 +328,37 @@ func TestPlatformDate(t *testing.T) {
 		t.Errorf("wrangler looks for %v in another order", wranglerFiles)
 	}
 }
+
+// The workspace of a job is called after its repository, for its own name says
+// nothing; a folder in it is called by its own name, for there may be several.
+func TestNameOfAJob(t *testing.T) {
+	workspace := filepath.Join(project(t, nil), "workspace")
+	for _, dir := range []string{"public", "sites/a/public"} {
+		if err := os.MkdirAll(filepath.Join(workspace, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_REPOSITORY": "Acme/Alpha"}
+	load := func(root string, env map[string]string) *Settings {
+		t.Helper()
+		s, _ := mustLoad(t, Inputs{Root: root, Getenv: func(name string) string { return env[name] }})
+		return s
+	}
+	if s := load(workspace, job); s.Name != "alpha" || s.Formerly != "workspace" || s.Where("name") != "GITHUB_REPOSITORY" {
+		t.Errorf("the workspace is called %q by %s, formerly %q", s.Name, s.Where("name"), s.Formerly)
+	}
+	if s := load(filepath.Join(workspace, "sites/a"), job); s.Name != "a" || s.Formerly != "" {
+		t.Errorf("a folder is called %q, formerly %q", s.Name, s.Formerly)
+	}
+	if s := load(workspace, nil); s.Name != "workspace" || s.Formerly != "" {
+		t.Errorf("without a job it is called %q, formerly %q", s.Name, s.Formerly)
+	}
+}
+
+// npm reads a package.json that begins with a byte order mark, and so is it named.
+func TestPackageWithAByteOrderMark(t *testing.T) {
+	s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"package.json": "\ufeff{\"name\":\"shop\"}\n"}))})
+	if s.Name != "shop" || s.Formerly == "" {
+		t.Errorf("it is called %q, formerly %q", s.Name, s.Formerly)
+	}
+}
