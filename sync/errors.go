@@ -27,7 +27,6 @@ const (
 	GuardOverlay    Guard = "overlay"          // what was written at run time would not be seen, or cannot be kept
 	GuardCache      Guard = "cache"            // Workers Caching would stand before a worker loader
 	GuardIndex      Guard = "index"            // the code does not hold the index of its files
-	GuardRepository Guard = "other-repository" // the live version is from another repository
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.
