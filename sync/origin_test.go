@@ -2,7 +2,10 @@ package kvsync_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -214,6 +217,39 @@ func TestShrinkCountsFiles(t *testing.T) {
 	_, err := w.deploy(&memory{files: hashed("C0000000", 3)}, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardShrink)
 	w.mustDeploy(&memory{files: hashed("C0000000", 4)})
+}
+
+// The guard decides as deployProject does.
+func TestShrinkVector(t *testing.T) {
+	text, err := os.ReadFile("../testdata/guards/shrink.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Before, Now int
+		Refused     bool
+	}
+	if err := json.Unmarshal(text, &cases); err != nil || len(cases) < 5 {
+		t.Fatalf("read %d cases: %v", len(cases), err)
+	}
+	w := start(t)
+	named := func(kind string, n int) files {
+		f := files{}
+		for i := range n {
+			f[fmt.Sprintf("/%s%d.html", kind, i)] = kind
+		}
+		return f
+	}
+	for i, c := range cases {
+		w.config.Site = fmt.Sprintf("site%d", i)
+		if c.Before > 0 {
+			w.mustDeploy(&memory{files: named("before", c.Before)})
+		}
+		_, err := w.engine().Plan(t.Context(), &memory{files: named("now", c.Now)}, script, kvsync.Options{})
+		if guard := (*kvsync.GuardError)(nil); c.Refused != errors.As(err, &guard) || c.Refused && guard.Guard != kvsync.GuardShrink {
+			t.Errorf("%d of %d files: %v, want refused %v", c.Now, c.Before, err, c.Refused)
+		}
+	}
 }
 
 // Promise 8: a cancellation during the switch waits for its answer.

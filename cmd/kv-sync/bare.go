@@ -25,7 +25,7 @@ type bareCommand struct {
 
 	kvAssetsPruneFlags
 	DryRun      bool `help:"Only say what would be done."`
-	AllowShrink bool `help:"Go on even if that leaves no file, or less than half of them."`
+	AllowShrink bool `help:"Go on even if that leaves no file, or less than half as many as before."`
 	Local       bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
 	Verbose     bool `short:"v" help:"Say also what was chosen, and why."`
 }

@@ -39,7 +39,7 @@ type sourceFlags struct {
 // guardFlags let what a guard would stop go on.
 type guardFlags struct {
 	TakeOver    bool `group:"guards" help:"Replace a Worker that kv-sync did not deploy."`
-	AllowShrink bool `group:"guards" help:"Publish even if that is no file, or removes more than half of them."`
+	AllowShrink bool `group:"guards" help:"Publish even if that leaves no file, or less than half as many as are live."`
 	AnyOrder    bool `group:"guards" help:"Publish a commit that is older than the live one, or nobody can tell."`
 	Release     bool `group:"guards" help:"Publish a commit that a rollback holds back."`
 	HideEdits   bool `group:"guards" help:"Switch the overlay off although visitors will miss edits made at run time."`

@@ -31,7 +31,7 @@ export interface DeployOptions {
    * reachable. Without code all do.
    */
   retire?: string[];
-  /** Lets a deploy be empty, or drop more than half of the files. */
+  /** Lets a deploy have no file, or less than half as many as are live. */
   allowShrink?: boolean;
   /** Uploads everything under new keys, believing nothing of what is live. */
   repair?: boolean;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Deploy, DescribedFile } from "./dynamic/upload";
 import { sha256Hex } from "./encode";
+import { checkShrink } from "../src/plan";
 import { Platform } from "./platform";
 import { projectFiles, projectFolder, uploadWorker, type ProjectVector } from "./project_vectors";
 import { expand, type Runs, type Value } from "./values";
@@ -252,13 +253,23 @@ describe("deployProject", () => {
     assert.deepEqual([platform.kv.reads, platform.kv.writes], [[], []]);
   });
 
-  it("refuses to empty a project, or to drop more than half of it", async () => {
+  it("refuses to leave no file, or less than half as many as are live, whatever their names", async () => {
     assert.match((await deploy({})).error, /there is no file to serve; give allowShrink/);
     await deployed(pages);
-    assert.match((await deploy({ "/a.txt": "a" }, 1)).error, /3 of 4 files would be removed/);
+    assert.match((await deploy({ "/a.txt": "a" }, 1)).error, /1 of 4 files would be left; give allowShrink/);
     assert.equal(await ask("/b.txt"), "b");
-    assert.equal((await deployed({ "/a.txt": "a", "/b.txt": "b" }, 1)).removed, 2, "half is not more than half");
+    assert.equal((await deployed({ "/a.1f3c.txt": "a", "/b.9e0b.txt": "b" }, 1)).removed, 4, "half is enough, and all names may change");
     assert.equal((await deployed({}, 2, { options: { allowShrink: true } })).removed, 2);
+  });
+
+  it("counts files as kv-sync deploy does", () => {
+    const cases = JSON.parse(readFileSync("../testdata/guards/shrink.json", "utf8")) as { before: number; now: number; refused: boolean }[];
+    for (const { before, now, refused } of cases) {
+      const check = () => checkShrink({ files: Array(now).fill({}) }, { assets: Array(before).fill({}) });
+      if (refused) assert.throws(check, /would be left|no file to serve/, `${now} of ${before}`);
+      else assert.doesNotThrow(check, `${now} of ${before}`);
+    }
+    assert.ok(cases.length > 5);
   });
 
   it("refuses more writes than a request may make", async () => {
@@ -543,7 +554,7 @@ describe("streams and Blobs", () => {
     await deployed(pages);
     platform.kv.reset();
     assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
-    assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /4 of 4 files would be removed/);
+    assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /1 of 4 files would be left/);
     assert.match((await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error, /z.txt: the stream is being read already, or was; give each/);
     assert.deepEqual(platform.kv.writes, []);
   });
