@@ -267,9 +267,11 @@ func (u *upgrade) prunedByOlder() {
 		u.Fatal(err)
 	}
 	u.Cleanup(account.Close)
+	at := age
 	deploy := func(page string) *kvsync.Result {
 		u.commit(page)
-		return u.deployAgo(account, age)
+		at -= time.Minute // records are in the order of their ids, which tell the second
+		return u.deployAgo(account, at)
 	}
 	var deployments []string
 	for i := range 8 {
