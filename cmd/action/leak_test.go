@@ -85,7 +85,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 			Message: name, Fix: name, Removed: change, Problems: []kvsync.Problem{{Path: name, Reason: name, Fix: name}},
 		}})
 		shown := inert(name)
-		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + shown + " |", "> " + shown + "\n"} {
+		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + linkTo(name) + " |", "> " + shown + "\n"} {
 			if !strings.Contains(deployed, want) {
 				t.Errorf("%q: the summary of a deploy lacks %q", name, want)
 			}
