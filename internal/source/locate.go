@@ -79,6 +79,7 @@ func (r *repository) tracks(ctx context.Context, o Options) bool {
 	if r.top == "" {
 		return true
 	}
+	o.Revision = "" // one that is named may be of another repository
 	c, err := r.project(ctx, o)
 	if err != nil {
 		return !errors.Is(err, errNotCommitted)
