@@ -133,13 +133,15 @@ func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 	}
 }
 
-// The same folder from a newer commit is no change.
+// The same folder from a newer commit uploads nothing, and the live version is
+// activated again for that commit.
 func TestBuiltFromWithoutChange(t *testing.T) {
 	c := newCheckout(t)
 	if _, err := c.deploy(c.commit(nil), "same", kvsync.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if res, err := c.deploy(c.commit(nil), "same", kvsync.Options{}); err != nil || res.Switched {
+	next := c.commit(nil)
+	if res, err := c.deploy(next, "same", kvsync.Options{}); err != nil || !res.Plan.NoChange || res.Version != res.PreviousVersion || res.Commit != next {
 		t.Errorf("%+v, %v", res, err)
 	}
 }

@@ -46,6 +46,15 @@ func (o Options) repositories() ([]*repository, error) {
 		return nil, fmt.Errorf("find repository: %w", err)
 	}
 	var found []*repository
+	if env.dir != "" { // the environment names it, whatever lies here
+		r, err := findRepository(o.WorkDir, o.Getenv)
+		if errors.Is(err, ErrNoRepository) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		return append(found, r), nil
+	}
 	for at := filepath.Dir(folder); at != folder && !env.ceilings[at]; {
 		r, err := findRepository(at, o.Getenv)
 		if errors.Is(err, ErrNoRepository) {
@@ -55,9 +64,6 @@ func (o Options) repositories() ([]*repository, error) {
 			return nil, err
 		}
 		found = append(found, r)
-		if r.found == "" { // the environment names it, whatever lies here
-			return found, nil
-		}
 		if at = filepath.Dir(r.found); at == r.found || env.ceilings[at] {
 			break
 		}
