@@ -46,11 +46,14 @@ func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundar
 	if in.Commit != "" {
 		top := cmp.Or(shared, in.Root)
 		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv})
-		if err != nil {
+		switch {
+		case errors.Is(err, source.ErrNoRepository): // that of the published folder lies below, and has no settings of this project
+		case err != nil:
 			return nil, nil, err
+		default:
+			defer commit.Close()
+			from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
 		}
-		defer commit.Close()
-		from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
