@@ -93,10 +93,28 @@ func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options
 	}
 	origin.Repository = repositoryNamed(c.Remotes(), s.in.Getenv)
 	i := &identified{Source: src, origin: origin, commit: c}
-	if s.in.BuiltFrom == "" {
-		i.dirty = s.dirtyAhead(ctx, c)
+	if s.in.BuiltFrom != "" {
+		return i, nil
 	}
+	if made, ok := followed(origin, s.in.Getenv); ok {
+		i.origin = made
+		return i, nil
+	}
+	i.dirty = s.dirtyAhead(ctx, c)
 	return i, nil
+}
+
+// followed is the commit of the run that a workflow_run follows, where the job
+// has checked out the default branch, as actions/checkout does there unless it is
+// given a ref. The folder then holds what that run built, and the runs of two
+// commits, which end in any order, have the same checkout. If the job has built
+// the folder itself it is newer than the commit says, which is refused at worst.
+func followed(head kvsync.Origin, getenv func(string) string) (kvsync.Origin, bool) {
+	if getenv("GITHUB_EVENT_NAME") != "workflow_run" || head.Commit != getenv("GITHUB_SHA") {
+		return kvsync.Origin{}, false
+	}
+	made := eventOrigin(getenv)
+	return made, made.Commit != "" && made.Commit != head.Commit
 }
 
 // identifyHead goes by the name of the commit alone, where it takes the git
