@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -208,6 +209,7 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	for name, v := range vars {
 		cmd.Env = append(cmd.Env, name+"="+v)
 	}
+	before := names(r.t, workspace)
 	log, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -215,8 +217,10 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	}
 	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary), outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
 	r.seen.WriteString(o.log + o.summary + read(r.t, outputs))
-	if status := r.git(workspace, "status", "--porcelain", "--ignored"); status != "" {
-		r.t.Errorf("the job left files in the workspace:\n%s", status)
+	for _, name := range names(r.t, workspace) {
+		if _, was := slices.BinarySearch(before, name); !was {
+			r.t.Errorf("the job left %s in the workspace", name)
+		}
 	}
 	checkOwner(r.t, workspace)
 	for _, place := range []string{vars["TMPDIR"], vars["HOME"]} {
@@ -226,6 +230,20 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	}
 	r.t.Logf("exit code %d\n%s\n%s", o.code, o.log, o.summary)
 	return o
+}
+
+// names lists what is below a folder, sorted.
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		list = append(list, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
 }
 
 func read(t *testing.T, name string) string {

@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/app"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// past is a repository and what its commits are called here:
+//
+//	one ── two ── revert
+//	   └── side
+//
+// Each has the page that its name says, revert that of one. "laptop" is a child
+// of one that was never pushed.
+type past struct {
+	*runner
+	commits map[string]string
+	hub     string // GitHub's API
+}
+
+// pages is what the site says at a commit.
+var pages = map[string]string{"one": "page one", "two": "page two", "revert": "page one", "side": "page side", "laptop": "page laptop"}
+
+func newPast(t *testing.T) *past {
+	t.Helper()
+	p := &past{runner: newRunner(t), commits: map[string]string{}}
+	p.depth = 50
+	write(t, filepath.Join(p.origin, ".gitignore"), []byte("dist/\n"))
+	for _, name := range []string{"one", "two", "revert", "side"} {
+		if name == "side" {
+			p.git(p.origin, "checkout", "-q", "-b", "side", p.commits["one"])
+		}
+		page := []byte(pages[name])
+		files := map[string][]byte{"step": []byte(name), "public/index.html": page, "apps/a/public/index.html": page, "apps/b/public/index.html": []byte("b")}
+		if name == "one" {
+			// The submodule of a checkout that has filled it in or not.
+			p.git(p.origin, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",pages")
+		}
+		p.commits[name] = p.pushed(name, files)
+	}
+	p.hub = p.gitHub()
+	return p
+}
+
+// pushed commits files beside a submodule that is not filled in.
+func (p *past) pushed(message string, files map[string][]byte) string {
+	p.t.Helper()
+	for name, content := range files {
+		write(p.t, filepath.Join(p.origin, name), content)
+	}
+	give(p.t, p.origin)
+	p.git(p.origin, "add", ".gitignore", "step", "public", "apps")
+	p.git(p.origin, "commit", "-q", "-m", message)
+	return p.git(p.origin, "rev-parse", "HEAD")
+}
+
+// gitHub answers what it is asked about the repository, whatever its name, by
+// what was pushed.
+func (p *past) gitHub() string {
+	git := func(args ...string) bool {
+		cmd := exec.Command("git", args...)
+		cmd.Dir, cmd.SysProcAttr = p.origin, as(p.t, p.origin)
+		return cmd.Run() == nil
+	}
+	has := func(id string) bool { return git("cat-file", "-e", id) }
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /repos/{owner}/{name}/compare/{range}", func(w http.ResponseWriter, q *http.Request) {
+		base, head, _ := strings.Cut(q.PathValue("range"), "...")
+		status := "diverged"
+		switch {
+		case !has(base) || !has(head):
+			http.NotFound(w, q)
+			return
+		case git("merge-base", "--is-ancestor", base, head):
+			status = "ahead"
+		case git("merge-base", "--is-ancestor", head, base):
+			status = "behind"
+		}
+		_, _ = io.WriteString(w, `{"status":"`+status+`"}`)
+	})
+	mux.HandleFunc("GET /repos/{owner}/{name}/git/commits/{id}", func(w http.ResponseWriter, q *http.Request) {
+		if !has(q.PathValue("id")) {
+			http.NotFound(w, q)
+		}
+	})
+	return serve(p.t, mux)
+}
+
+// build is one deploy of a cell: a commit by its name, and the page that lies in
+// the published folder.
+type build struct {
+	nth          int // of the cell's deploys
+	name, commit string
+	page         string
+}
+
+// place is a row: where a deploy finds the site, and how it is told of the commit.
+type place struct {
+	name   string
+	deploy func(*cell, build) outcome
+	// command: deploys by the kv-sync command, whose messages name flags.
+	command bool
+	// unordered: only the same commit can be told.
+	unordered bool
+	// unpushed: of a commit that was never pushed it cannot be told that it was not.
+	unpushed bool
+	// not names the columns that make no sense here, and why.
+	not map[string]string
+}
+
+// cell is one site of the table.
+type cell struct {
+	*past
+	place
+	site string
+	n    int
+}
+
+// dir makes a folder of the runner's.
+func (c *cell) dir(elements ...string) string {
+	c.t.Helper()
+	dir := filepath.Join(elements...)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	give(c.t, dir)
+	return dir
+}
+
+// at is a checkout of the build's commit, as actions/checkout leaves it.
+func (c *cell) at(dir string, b build) string {
+	c.t.Helper()
+	return c.cloned(dir, b.commit, "--depth="+strconv.Itoa(c.depth), c.origin, "+"+b.commit+":refs/remotes/origin/main")
+}
+
+// whole is a checkout with every branch, as with fetch-depth: 0.
+func (c *cell) whole(dir string, b build) string {
+	c.t.Helper()
+	return c.cloned(dir, b.commit, c.origin, "+refs/heads/*:refs/remotes/origin/*")
+}
+
+// cloned takes few processes, since every step of every cell has its own.
+func (c *cell) cloned(dir, commit string, fetch ...string) string {
+	c.t.Helper()
+	c.dir(dir)
+	c.git(dir, "init", "-q", "--template=")
+	c.git(dir, append([]string{"fetch", "-q", "--no-tags"}, fetch...)...)
+	c.git(dir, "checkout", "-q", "-B", "main", commit)
+	write(c.t, filepath.Join(dir, ".git", "config"), []byte("[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = https://github.com/someone/site\n"))
+	give(c.t, dir)
+	return dir
+}
+
+// filled puts the build's page into a folder.
+func (c *cell) filled(folder string, b build) {
+	c.t.Helper()
+	write(c.t, filepath.Join(folder, "index.html"), []byte(b.page))
+	give(c.t, folder)
+}
+
+// action runs the Action for a folder of a workspace. The inputs and the
+// environment are given as pairs.
+func (c *cell) action(workspace, commit string, with, env map[string]string) outcome {
+	c.t.Helper()
+	vars := map[string]string{"GITHUB_REPOSITORY_ID": "7", "GITHUB_API_URL": c.hub}
+	inputs := map[string]string{"name": c.site, "github-token": "gh-secret-token-123"}
+	for name, v := range env {
+		vars[name] = v
+	}
+	for name, v := range with {
+		inputs[name] = v
+	}
+	return c.run(workspace, commit, inputs, vars)
+}
+
+// kvSync is a deploy by the kv-sync command in a clone.
+func (c *cell) kvSync(root, dir string) outcome {
+	c.t.Helper()
+	site, err := app.Open(c.t.Context(), app.Inputs{
+		Root: root, Directory: dir, Name: c.site, Token: c.token, AccountID: c.platform.AccountID, BaseURL: c.platform.BaseURL,
+		CacheDir: c.t.TempDir(), Getenv: func(string) string { return "" },
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer site.Close()
+	o := outcome{outputs: map[string]string{}}
+	res, err := site.Deploy(c.t.Context(), kvsync.Options{})
+	if f := app.Explain(err); f != nil {
+		o.code, o.log = f.Code, f.Message+"; "+f.Fix
+	} else {
+		o.outputs["version-id"] = res.Version
+		for _, n := range res.Plan.Notices {
+			o.log += n.String() + "\n"
+		}
+		if res.Plan.NoChange {
+			o.log += "nothing to do"
+		}
+	}
+	c.t.Log(o.code, o.log)
+	return o
+}
+
+// step deploys a commit, with its page or with another one, and returns how that
+// went.
+func (c *cell) step(name string, page ...string) outcome {
+	c.t.Helper()
+	b := build{nth: c.n, name: name, commit: c.commits[name], page: pages[name]}
+	if len(page) > 0 {
+		b.page = page[0]
+	}
+	c.n++
+	return c.place.deploy(c, b)
+}
+
+// deployed is a step that goes live.
+func (c *cell) deployed(name string, page ...string) outcome {
+	c.t.Helper()
+	o := c.step(name, page...)
+	if o.want(c.t, 0); o.code != 0 {
+		c.t.FailNow()
+	}
+	return o
+}
+
+// refused wants a step to be stopped, with a message that names the way around
+// as the one who reads it can give it.
+func (c *cell) refused(o outcome, says, waiver string) {
+	c.t.Helper()
+	way := "the input " + waiver + ": true on workflow_dispatch"
+	if c.command {
+		way = "--" + waiver
+	} else if strings.Contains(o.log, "--") {
+		c.t.Error("the log names a flag")
+	}
+	o.want(c.t, 4, says, way)
+}
+
+// live wants the version of a deploy to be the one that visitors get.
+func (c *cell) live(o outcome) {
+	c.t.Helper()
+	var list struct {
+		Result struct {
+			Deployments []struct {
+				Versions []struct {
+					ID string `json:"version_id"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(c.api("/workers/scripts/"+c.site+"/deployments")), &list); err != nil {
+		c.t.Fatal(err)
+	}
+	got := list.Result.Deployments[0].Versions[0].ID
+	if got != o.outputs["version-id"] || got == "" {
+		c.t.Errorf("live is version %q, want %q", got, o.outputs["version-id"])
+	}
+}
+
+// columns are what happens to a site.
+var columns = []struct {
+	name string
+	run  func(*cell)
+}{
+	{"newer", func(c *cell) {
+		c.deployed("one")
+		o := c.step("two")
+		if c.unordered {
+			c.refused(o, "it is not known whether commit", "any-order")
+			return
+		}
+		o.want(c.t, 0)
+		c.live(o)
+		if got := c.page(); got != pages["two"] {
+			c.t.Errorf("the site says %q", got)
+		}
+	}},
+	{"older", func(c *cell) {
+		newer := c.deployed("two")
+		o := c.step("one")
+		if c.unordered {
+			c.refused(o, "it is not known whether commit", "any-order")
+		} else {
+			c.refused(o, "is older than the live one", "any-order")
+		}
+		c.live(newer)
+	}},
+	{"diverged", func(c *cell) {
+		first := c.deployed("two")
+		o := c.step("side")
+		if c.unordered {
+			c.refused(o, "it is not known whether commit", "any-order")
+			c.live(first)
+			return
+		}
+		o.want(c.t, 0, "does not contain the live one")
+		c.live(o)
+	}},
+	{"same commit", func(c *cell) {
+		c.deployed("one")
+		before := c.requests()
+		c.step("one").want(c.t, 0, "nothing to do")
+		if n := c.requests() - before; n != 2 {
+			c.t.Errorf("no change took %d requests", n)
+		}
+	}},
+	{"same commit, other content", func(c *cell) {
+		c.deployed("one")
+		before := c.requests()
+		o := c.deployed("one", "built again")
+		if n := c.requests() - before; n > 7 {
+			c.t.Errorf("one file took %d requests", n)
+		}
+		c.live(o)
+		if got := c.page(); got != "built again" {
+			c.t.Errorf("the site says %q", got)
+		}
+	}},
+	{"revert, then what it reverted", func(c *cell) {
+		c.deployed("one")
+		before := c.requests()
+		again := c.deployed("revert")
+		again.want(c.t, 0, "nothing to do")
+		if n := c.requests() - before; n != 4 {
+			c.t.Errorf("the same content of a newer commit took %d requests", n)
+		}
+		c.refused(c.step("two"), "is older than the live one", "any-order")
+		c.live(again)
+	}},
+	{"run again after a rollback", func(c *cell) {
+		good := c.deployed("one")
+		c.deployed("two")
+		c.rollBack()
+		c.refused(c.step("two"), "is held back", "release")
+		c.live(good)
+	}},
+	{"a commit that was never pushed is live", func(c *cell) {
+		first := c.laptop()
+		o := c.step("two")
+		if c.unordered || c.unpushed {
+			c.refused(o, "it is not known whether commit", "any-order")
+			c.live(first)
+			return
+		}
+		o.want(c.t, 0, "does not contain the live one")
+		c.live(o)
+	}},
+}
+
+// laptop deploys a commit that only its clone has.
+func (c *cell) laptop() outcome {
+	c.t.Helper()
+	root := c.at(filepath.Join(c.dir(c.t.TempDir()), "clone"), build{commit: c.commits["one"]})
+	c.filled(filepath.Join(root, "public"), build{page: pages["laptop"]})
+	c.git(root, "commit", "-q", "-a", "-m", "not pushed")
+	o := c.kvSync(root, "public")
+	if o.code != 0 {
+		c.t.FailNow()
+	}
+	return o
+}
+
+func (c *cell) rollBack() {
+	c.t.Helper()
+	workspace := c.dir(c.t.TempDir(), "workspace")
+	c.action(workspace, c.commits["revert"], map[string]string{"mode": "rollback"}, map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"}).want(c.t, 0, "is back at deployment")
+}
+
+// page is what visitors get.
+func (c *cell) page() string {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.platform.SiteURL(c.site)+"/", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return body(c.t, req)
+}
+
+// requests is how many requests there were to the cell's account.
+func (c *cell) requests() int {
+	n := 0
+	for _, q := range c.platform.Server.Requests() {
+		if strings.Contains(q.Path, "/accounts/"+c.platform.AccountID+"/") {
+			n++
+		}
+	}
+	return n
+}
+
+// Promise 5: whatever a site is deployed from, and however the commit becomes
+// known, the live site never goes backwards.
+func TestOrderOfEveryOrigin(t *testing.T) {
+	p := newPast(t)
+	for i, row := range places {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			for j, column := range columns {
+				t.Run(column.name, func(t *testing.T) {
+					if why := row.not[column.name]; why != "" {
+						t.Log("left out: " + why)
+						return
+					}
+					t.Parallel()
+					r, account := *p.runner, *p.platform
+					account.AccountID = fmt.Sprintf("%030x%02x", i+1, j)
+					r.t, r.seen, r.platform = t, bytes.Buffer{}, &account
+					sub := past{runner: &r, commits: p.commits, hub: p.hub}
+					column.run(&cell{past: &sub, place: row, site: fmt.Sprintf("site-%d-%d", i, j)})
+				})
+			}
+		})
+	}
+}
