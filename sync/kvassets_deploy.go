@@ -111,7 +111,7 @@ func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 		return nil, err
 	}
 	if p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair {
-		if !p.stay(l) {
+		if !p.stay(l, false) {
 			p.reactivate(l, p.Notices)
 		}
 		p.Unchanged = len(p.next.index)

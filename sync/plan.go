@@ -214,7 +214,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	}
 	mayStay := sameWorker && l.whole() && !opt.anyway()
 	stays := func(o Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
-	if p.Origin = origin; stays(origin) && p.stay(l) {
+	if p.Origin = origin; stays(origin) && p.stay(l, e.Project != "") {
 		return p, nil
 	}
 	order, err := e.checkOrder(ctx, l, src, origin, p.hash, opt)
@@ -241,7 +241,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 		}
 	}
 	if stays(p.Origin) {
-		if !p.stay(l) {
+		if !p.stay(l, e.Project != "") {
 			p.reactivate(l, order)
 		}
 		return p, nil
@@ -279,10 +279,11 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 
 // stay makes the plan one without a change, and reports whether that is all:
 // whether the live version was made live for this very commit, or no commit is
-// known.
-func (p *Plan) stay(l *live) bool {
+// known. A project is not activated again for each newer commit of a repository
+// that may hold a thousand of them: each would be a write of KV.
+func (p *Plan) stay(l *live, project bool) bool {
 	p.NoChange, p.Unchanged = true, l.meta.Files
-	return p.Origin.Commit == "" || p.Origin.Commit == l.commit()
+	return project || p.Origin.Commit == "" || p.Origin.Commit == l.commit()
 }
 
 // reactivate plans to activate the live version again, for another commit.
