@@ -15,9 +15,8 @@ import (
 // A repository that tracks nothing under the project's folder does not count:
 // many people keep the dotfiles of their home directory in one.
 func locate(ctx context.Context, o Options) (*repository, error) {
-	// A bare repository has no folder but in its commits, and neither has one that
-	// the environment names a place beside.
-	if r, err := findRepository(o.WorkDir, o.Getenv); err == nil && (r.top == "" || r.found == "") {
+	// A bare repository has no folder but in its commits.
+	if r, err := findRepository(o.WorkDir, o.Getenv); err == nil && r.top == "" {
 		return r, nil
 	}
 	found, err := o.repositories()
