@@ -81,7 +81,7 @@ func named(site string) string {
 
 // faultText says what went wrong, what to do, and where.
 func faultText(b *strings.Builder, f *app.Failure) {
-	fmt.Fprintf(b, "**%s**\n", inert(f.Message))
+	fmt.Fprintf(b, "**%s**\n", inert(inInputs(f.Message)))
 	if f.Fix != "" {
 		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(inInputs(f.Fix)))
 	}
