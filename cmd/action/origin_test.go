@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,93 +15,11 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// past is a repository and what its commits are called here:
-//
-//	one ── two ── revert
-//	   └── side
-//
-// Each has the page that its name says, revert that of one. "laptop" is a child
-// of one that was never pushed.
-type past struct {
-	*runner
-	commits map[string]string
-	hub     string // GitHub's API
-}
-
-// pages is what the site says at a commit.
-var pages = map[string]string{"one": "page one", "two": "page two", "revert": "page one", "side": "page side", "laptop": "page laptop"}
-
-func newPast(t *testing.T) *past {
-	t.Helper()
-	p := &past{runner: newRunner(t), commits: map[string]string{}}
-	p.depth = 50
-	write(t, filepath.Join(p.origin, ".gitignore"), []byte("dist/\n"))
-	for _, name := range []string{"one", "two", "revert", "side"} {
-		if name == "side" {
-			p.git(p.origin, "checkout", "-q", "-b", "side", p.commits["one"])
-		}
-		page := []byte(pages[name])
-		files := map[string][]byte{"step": []byte(name), "public/index.html": page, "apps/a/public/index.html": page, "apps/b/public/index.html": []byte("b")}
-		if name == "one" {
-			// The submodule of a checkout that has filled it in or not.
-			p.git(p.origin, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",pages")
-		}
-		p.commits[name] = p.pushed(name, files)
-	}
-	p.hub = p.gitHub()
-	return p
-}
-
-// pushed commits files beside a submodule that is not filled in.
-func (p *past) pushed(message string, files map[string][]byte) string {
-	p.t.Helper()
-	for name, content := range files {
-		write(p.t, filepath.Join(p.origin, name), content)
-	}
-	give(p.t, p.origin)
-	p.git(p.origin, "add", ".gitignore", "step", "public", "apps")
-	p.git(p.origin, "commit", "-q", "-m", message)
-	return p.git(p.origin, "rev-parse", "HEAD")
-}
-
-// gitHub answers what it is asked about the repository, whatever its name, by
-// what was pushed.
-func (p *past) gitHub() string {
-	git := func(args ...string) bool {
-		cmd := exec.Command("git", args...)
-		cmd.Dir, cmd.SysProcAttr = p.origin, as(p.t, p.origin)
-		return cmd.Run() == nil
-	}
-	has := func(id string) bool { return git("cat-file", "-e", id) }
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /repos/{owner}/{name}/compare/{range}", func(w http.ResponseWriter, q *http.Request) {
-		base, head, _ := strings.Cut(q.PathValue("range"), "...")
-		status := "diverged"
-		switch {
-		case !has(base) || !has(head):
-			http.NotFound(w, q)
-			return
-		case git("merge-base", "--is-ancestor", base, head):
-			status = "ahead"
-		case git("merge-base", "--is-ancestor", head, base):
-			status = "behind"
-		}
-		_, _ = io.WriteString(w, `{"status":"`+status+`"}`)
-	})
-	mux.HandleFunc("GET /repos/{owner}/{name}/git/commits/{id}", func(w http.ResponseWriter, q *http.Request) {
-		if !has(q.PathValue("id")) {
-			http.NotFound(w, q)
-		}
-	})
-	return serve(p.t, mux)
-}
-
-// build is one deploy of a cell: a commit by its name, and the page that lies in
-// the published folder.
+// build is one deploy of a cell: a commit, and the page that lies in the published
+// folder.
 type build struct {
 	nth          int // of the cell's deploys
-	name, commit string
-	page         string
+	commit, page string
 }
 
 // place is a row: where a deploy finds the site, and how it is told of the commit.
@@ -217,7 +133,7 @@ func (c *cell) kvSync(root, dir string) outcome {
 // went.
 func (c *cell) step(name string, page ...string) outcome {
 	c.t.Helper()
-	b := build{nth: c.n, name: name, commit: c.commits[name], page: pages[name]}
+	b := build{nth: c.n, commit: c.commits[name], page: pages[name]}
 	if len(page) > 0 {
 		b.page = page[0]
 	}

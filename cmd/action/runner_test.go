@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -209,7 +210,7 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	for name, v := range vars {
 		cmd.Env = append(cmd.Env, name+"="+v)
 	}
-	before := names(r.t, workspace)
+	before := files(r.t, workspace)
 	log, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -217,10 +218,8 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	}
 	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary), outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
 	r.seen.WriteString(o.log + o.summary + read(r.t, outputs))
-	for _, name := range names(r.t, workspace) {
-		if _, was := slices.BinarySearch(before, name); !was {
-			r.t.Errorf("the job left %s in the workspace", name)
-		}
+	if after := files(r.t, workspace); !slices.Equal(before, after) {
+		r.t.Errorf("the job changed the workspace from\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 	checkOwner(r.t, workspace)
 	for _, place := range []string{vars["TMPDIR"], vars["HOME"]} {
@@ -232,17 +231,30 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	return o
 }
 
-// names lists what is below a folder, sorted.
-func names(t *testing.T, dir string) (list []string) {
+// files lists what is below a folder and when each was written, but for git's own:
+// a pull makes a commit.
+func files(t *testing.T, dir string) (list []string) {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
-		list = append(list, name)
-		return err
+	err := filepath.WalkDir(dir, func(name string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.Name() == ".git" {
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		list = append(list, fmt.Sprintf("%s (%d bytes, %s)", name, info.Size(), info.ModTime()))
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(list)
 	return list
 }
 

@@ -125,9 +125,14 @@ func TestRunsOfTwoCommits(t *testing.T) {
 	newer := c.deployed("two")
 	c.refused(c.step("one"), "commit "+c.commits["one"][:12]+" is older than the live one, "+c.commits["two"][:12], "any-order")
 	c.live(newer)
-	// The tip's own run, and what the job has tracked itself, are the tip's.
-	w := c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: tip})
-	o := c.action(w, tip, map[string]string{"directory": "public"}, workflowRun(build{commit: c.commits["two"]}, map[string]string{"GITHUB_SHA": tip}))
+	// With a ref of its own a job has what that says.
+	w := c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: c.commits["one"]})
+	c.filled(filepath.Join(w, "dist"), build{page: "built here"})
+	o := c.action(w, tip, map[string]string{"directory": "dist"}, workflowRun(build{commit: c.commits["two"]}, nil))
+	c.refused(o, "commit "+c.commits["one"][:12]+" is older", "any-order")
+	// What is tracked and clean is the checkout's.
+	w = c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: tip})
+	o = c.action(w, tip, map[string]string{"directory": "public"}, workflowRun(build{commit: c.commits["two"]}, map[string]string{"GITHUB_SHA": tip}))
 	o.want(t, 0)
 	if !strings.Contains(o.summary, "| Commit | "+tip) {
 		t.Error("what is tracked is not the tip's")
