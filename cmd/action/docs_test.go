@@ -86,12 +86,12 @@ func TestDocumentedEvents(t *testing.T) {
 	events := map[string]string{
 		"`push`, `schedule`, `workflow_dispatch`, `release`, and every event that is not in this table": ``,
 		"`pull_request` that was closed and merged":                                                     `{"action":"closed","repository":` + repo + `,"pull_request":{"merged":true,"head":{"repo":` + repo + `}}}`,
-		"any other `pull_request`":                                                                      `{"action":"opened","repository":` + repo + `,"pull_request":{"head":{"repo":` + repo + `}}}`,
-		"`merge_group`":                                                                                 ``,
-		"`workflow_run` after a `push`, `schedule` or `workflow_dispatch` of this repository":           `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + repo + `}}`,
-		"`workflow_run` after another event of this repository":                                         `{"repository":` + repo + `,"workflow_run":{"event":"pull_request","head_repository":` + repo + `}}`,
-		"`workflow_run` of another repository's code, such as a fork's":                                 `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + stranger + `}}`,
-		"`pull_request_target`":                                                                         ``,
+		"any other `pull_request`, `pull_request_review`, `pull_request_review_comment`":                `{"action":"opened","repository":` + repo + `,"pull_request":{"head":{"repo":` + repo + `}}}`,
+		"`merge_group`": ``,
+		"`workflow_run` after a `push`, `schedule` or `workflow_dispatch` of this repository": `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + repo + `}}`,
+		"`workflow_run` after another event of this repository":                               `{"repository":` + repo + `,"workflow_run":{"event":"pull_request","head_repository":` + repo + `}}`,
+		"`workflow_run` of another repository's code, such as a fork's":                       `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + stranger + `}}`,
+		"`pull_request_target`": ``,
 	}
 	rows := regexp.MustCompile(`(?m)^\| (.*`+"`"+`.*?) \| (deploys|plans|is refused)`).FindAllStringSubmatch(text, -1)
 	if len(rows) != len(events) {

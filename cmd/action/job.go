@@ -65,6 +65,7 @@ func readJob(getenv func(string) string) (job, error) {
 		j.unmerged = "a merge group is not merged yet"
 		return j, nil
 	case "pull_request", "workflow_run":
+	case "pull_request_review", "pull_request_review_comment": // they check out its code, too
 	default:
 		return j, nil
 	}
