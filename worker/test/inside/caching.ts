@@ -15,9 +15,8 @@ test("a hash in a name is told from what people write", () => {
 });
 
 test("a hostile name costs no more than its length", () => {
-  const start = Date.now();
-  for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."]) isContentHashed(`/${part.repeat(1e4)}!`);
-  assert.ok(Date.now() - start < 5000);
+  // What costs more, as backtracking does, does not end here.
+  for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."]) assert.equal(isContentHashed(`/${part.repeat(1e4)}!`), false);
 });
 
 test("Workers Caching is told nothing, a time, or nothing to keep where a rule names a host", () => {

@@ -28,8 +28,7 @@ test("a target has the pathname that a URL has, however it is spelt", () => {
 });
 
 test("a hostile target costs no more than its length", () => {
-  const start = Date.now();
-  for (const part of ["a-", "a.", "a", "1", "-", "."]) Target.parse(`http://${part.repeat(1e5)}!`);
-  for (const part of ["/a", "//", "/.", "a.", "a", "%"]) Target.parse(`http://a.com/${part.repeat(1e5)}!`);
-  assert.ok(Date.now() - start < 5000);
+  // What costs more, as backtracking does, does not end here.
+  for (const part of ["a-", "a.", "a", "1", "-", "."]) assert.notEqual(Target.parse(`http://${part.repeat(1e5)}!`)?.pathname, "");
+  for (const part of ["/a", "//", "/.", "a.", "a", "%"]) assert.ok(Target.parse(`http://a.com/${part.repeat(1e5)}!`));
 });
