@@ -144,8 +144,8 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	write(t, filepath.Join(repo, "same.css"), "same")
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "--quiet", "-m", "x")
-	dir := t.TempDir()
-	hang, began := filepath.Join(dir, "hang"), filepath.Join(dir, "began")
+	dir, signals := t.TempDir(), t.TempDir() // a build adds nothing to the folder around the state
+	hang, began := filepath.Join(signals, "hang"), filepath.Join(signals, "began")
 	write(t, hang, "")
 	config := filepath.Join(dir, "daemon.toml")
 	build := fmt.Sprintf("mkdir dist; cp page dist/index.html; cp same.css dist; if test -e %s; then (setsid sh -c \"trap '' TERM; while test -d dist; do date >dist/stray.html; done\" &) & touch %s; sleep 60; fi", hang, began)
