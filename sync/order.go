@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const releaseFix = "push a newer commit, or give --release"
+const releaseFix = "push a newer commit that changes the site, or give --release"
 
 // checkRepository refuses a deploy over a site of another repository, so that
 // two repositories do not share a site by accident. Where one of the two is not
@@ -134,7 +134,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, o Origin, worker
 		return err
 	}
 	return stop(GuardHeld, "push a commit that changes it, or give --release",
-		"commit %.12s is held back: it deploys the same as %.24s, which the site was rolled back from", o.Commit, hold)
+		"commit %.12s is held back: it deploys the same as %s, which the site was rolled back from", o.Commit, shortHold(hold))
 }
 
 // asHeld reports whether a source and a Worker are those of a deployment that
@@ -194,4 +194,12 @@ func (l *live) commit() string {
 		return l.meta.Commit
 	}
 	return l.meta.After
+}
+
+// shortHold names what is held back in a message.
+func shortHold(hold string) string {
+	if isCommit(hold) {
+		return hold[:12]
+	}
+	return hold
 }

@@ -55,7 +55,7 @@ func TestConfined(t *testing.T) {
 		"main of a file outside":        {files: map[string]string{}, flags: map[string]string{"config": outside + "/main.toml"}, want: "worker may not be used"},
 		"directory by the environment":  {env: map[string]string{"KV_SYNC_DIR": outside}, want: "KV_SYNC_DIR: directory may not be used"},
 		"config by the environment":     {env: map[string]string{"KV_SYNC_CONFIG": outside + "/wrangler.toml"}, want: "KV_SYNC_CONFIG: config may not be used"},
-		"directory by a flag is a link": {links: map[string]string{"dist": outside + "/public"}, flags: map[string]string{"directory": "dist"}, want: "--directory: directory may not be used: it leads to"},
+		"directory by a flag is a link": {links: map[string]string{"dist": outside + "/public"}, flags: map[string]string{"directory": "dist"}, want: "--dir: directory may not be used: it leads to"},
 		"directory by a flag is git's":  {links: map[string]string{"dist": ".git"}, flags: map[string]string{"directory": "dist"}, want: "one of git's own files"},
 		"config by a flag is a link":    {links: map[string]string{"w.toml": outside + "/wrangler.toml"}, flags: map[string]string{"config": "w.toml"}, want: "config may not be used"},
 	} {

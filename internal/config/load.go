@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,6 +131,9 @@ type origin struct {
 // flagPrefix begins the place of a flag, or of an input of the Action.
 const flagPrefix = "--"
 
+// flagNames are the flags that are not called as the setting is.
+var flagNames = map[string]string{"directory": "dir"}
+
 // person reports whether a flag or an input gives the value: the environment is
 // also what earlier steps of a job write, and a file is the repository's.
 func (o origin) person() bool { return !o.file && strings.HasPrefix(o.place, flagPrefix) }
@@ -149,7 +153,7 @@ func (o origin) problem(reason, fix string) kvsync.Problem {
 // environment, which beats kv-sync.toml, which beats the wrangler file.
 func (l *loader) winner(k key, own map[string]given, w *wranglerFile) (given, bool) {
 	if v, ok := l.in.Flags[k.name]; ok {
-		return given{v, origin{place: flagPrefix + k.name}}, true
+		return given{v, origin{place: flagPrefix + cmp.Or(flagNames[k.name], k.name)}}, true
 	}
 	if v, ok := l.variable(k); ok {
 		return v, true

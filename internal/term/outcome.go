@@ -72,7 +72,7 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 			t.line("      %s", t.with(bold, Visible(res.URL)))
 		}
 		if res.Hold != "" {
-			t.line("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(short(res.Hold)))
+			t.line("%s", heldText(res.Hold))
 		}
 	}
 	for _, n := range res.Notices {
@@ -178,7 +178,7 @@ func remarks(d kvsync.Deployment) string {
 		r = append(r, "its version is missing")
 	}
 	if d.Hold != "" {
-		r = append(r, "holds back "+short(d.Hold))
+		r = append(r, "holds back "+heldName(d.Hold))
 	}
 	if d.Record != nil && d.Record.Actor != "" {
 		r = append(r, "by "+cut(Visible(d.Record.Actor), 30))
@@ -244,4 +244,21 @@ func (c *Console) Failure(f *app.Failure) {
 		t.line("  %s %s", t.with(bold, "→"), Lines(f.Fix))
 	}
 	fmt.Fprint(c.err, t.String())
+}
+
+// heldText says what a rollback holds back: a commit, or where both deployments
+// are of one commit, the deployments that were left.
+func heldText(hold string) string {
+	if strings.Contains(hold, "-") {
+		return fmt.Sprintf("Deployment %s is held back: the same build is refused until --release is given.", Visible(hold))
+	}
+	return fmt.Sprintf("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(short(hold)))
+}
+
+// heldName is short for a commit; a deployment's id is whole.
+func heldName(hold string) string {
+	if strings.Contains(hold, "-") {
+		return Visible(hold)
+	}
+	return short(hold)
 }
