@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -252,16 +253,35 @@ func TestShrinkVector(t *testing.T) {
 	}
 }
 
-// Promise 8: a cancellation during the switch waits for its answer.
+// Promise 8: a cancellation during the switch waits for its answer. The switch is
+// carried out a while after the engine has said that it waits, or as soon as it has
+// looked instead.
 func TestCancelledDuringTheSwitch(t *testing.T) {
+	defer kvsync.SetPatience(time.Hour)()
 	w := start(t)
 	w.mustDeploy(&memory{files: one})
 	ctx, cancel := context.WithCancel(t.Context())
-	w.during("workers.deployments.create", cancel)
+	decided, decide := context.WithCancel(t.Context())
+	w.config.Progress = func(p kvsync.Progress) {
+		if strings.Contains(p.Note, "waiting for its answer") {
+			time.AfterFunc(300*time.Millisecond, decide) // an engine that does not wait looks by then
+		}
+	}
+	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
+		switch {
+		case r.Kind == "workers.deployments.create":
+			cancel()
+			<-decided.Done()
+		case ctx.Err() != nil && r.Kind == "workers.deployments.list":
+			defer decide()
+		}
+		return platform.Fault{}
+	})
 	res, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
 	if err != nil || !res.Switched {
 		t.Errorf("got %+v, %v", res, err)
 	}
+	w.p.Server.SetFault(nil)
 	w.wantSite(two)
 }
 
