@@ -138,7 +138,7 @@ func (c *cell) step(name string, page ...string) outcome {
 		b.page = page[0]
 	}
 	c.n++
-	return c.place.deploy(c, b)
+	return c.deploy(c, b)
 }
 
 // deployed is a step that goes live.

@@ -102,7 +102,7 @@ func (s *settings) leaves(path string) error {
 		return nil
 	}
 	if _, missing := os.Lstat(filepath.Dir(path)); missing != nil {
-		return nil // esbuild says that nothing is there
+		return nil //nolint:nilerr // esbuild says that nothing is there
 	}
 	return err
 }
