@@ -137,10 +137,10 @@ func (p *Plan) lay() {
 			if deployed == nil && under.goes(edit) {
 				unpublished = append(unpublished, edit.Path)
 			}
-			m.adopt(edit)
+			edit.adoptInto(m)
 		case edit.IsRules(): // it takes effect, and covers no file of its name
 		case edit.equals(deployed):
-			m.adopt(edit)
+			edit.adoptInto(m)
 		case deployed != nil:
 			p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
 		}
@@ -187,37 +187,6 @@ func someOf(paths []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(paths[:named], ", "), len(paths)-named)
 	}
 	return strings.Join(paths, ", ")
-}
-
-// adopt has the manifest stand for the edit, which the overlay may forget then.
-func (m *Manifest) adopt(edit *OverlayEntry) {
-	if m.Adopted == nil {
-		m.Adopted = make(map[string]Nonce)
-	}
-	m.Adopted[edit.Path] = edit.Nonce
-	if edit.Content == nil {
-		// What was deleted at run time must not come back for open tabs.
-		m.Retired = slices.DeleteFunc(m.Retired, func(r Retired) bool { return r.Path == edit.Path })
-	}
-}
-
-// at is the asset at a pathname, or nil.
-func (m *Manifest) at(path string) *Asset {
-	i, ok := slices.BinarySearchFunc(m.Assets, path, func(a Asset, path string) int { return strings.Compare(a.Path, path) })
-	if !ok {
-		return nil
-	}
-	return &m.Assets[i]
-}
-
-// equals reports whether a visitor gets the same of the edit as of what is
-// deployed at its pathname, nil for nothing. An asset whose hash the upload has
-// yet to find equals none.
-func (o *OverlayEntry) equals(deployed *Asset) bool {
-	if o.Content == nil || deployed == nil {
-		return o.Content == nil && deployed == nil
-	}
-	return len(o.Content.Headers) == 0 && o.asset().content() == deployed.content() && o.Content.Type == deployed.ContentType
 }
 
 // noteShadowed says in the plan what visitors will not see.

@@ -1,76 +1,5 @@
 package kvsync
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strings"
-)
-
-// Hash is the SHA-256 of an asset's bytes. The zero Hash means "not known yet":
-// a source may leave hashing to the upload, which reads the bytes anyway.
-type Hash [sha256.Size]byte
-
-// String returns the hash as 64 lower-case hexadecimal digits.
-func (h Hash) String() string { return hex.EncodeToString(h[:]) }
-
-// IsZero reports whether the hash is not known.
-func (h Hash) IsZero() bool { return h == Hash{} }
-
-// HashOf returns the hash of b.
-func HashOf(b []byte) Hash { return sha256.Sum256(b) }
-
-// Nonce makes the keys of one run unlike those of every other run, so that a
-// key is written once and never again, even for the same bytes.
-type Nonce [8]byte
-
-// String returns the nonce as 16 lower-case hexadecimal digits.
-func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
-
-// MarshalText is String, for JSON.
-func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote, and nothing else.
-func (n *Nonce) UnmarshalText(text []byte) error {
-	if len(text) != 2*len(n) || !bytes.Equal(bytes.ToLower(text), text) {
-		return fmt.Errorf("nonce %.100q is not %d lower-case hexadecimal digits", text, 2*len(n))
-	}
-	if _, err := hex.Decode(n[:], text); err != nil {
-		return fmt.Errorf("nonce %.100q: %w", text, err)
-	}
-	return nil
-}
-
-// Ref names one blob or one stored manifest: what it hashes to, and the run
-// that wrote it. Its text form is "hash.nonce".
-type Ref struct {
-	Hash  Hash
-	Nonce Nonce
-}
-
-// String returns "hash.nonce" in hexadecimal.
-func (r Ref) String() string { return r.Hash.String() + "." + r.Nonce.String() }
-
-// IsZero reports whether the reference names nothing.
-func (r Ref) IsZero() bool { return r == Ref{} }
-
-// ParseRef reads what [Ref.String] wrote, and nothing else.
-func ParseRef(s string) (Ref, error) {
-	var r Ref
-	hash, nonce, ok := strings.Cut(s, ".")
-	if !ok || len(hash) != 2*len(r.Hash) || len(nonce) != 2*len(r.Nonce) || strings.ToLower(s) != s {
-		return Ref{}, fmt.Errorf("reference %.100q is not hash.nonce", s)
-	}
-	if _, err := hex.Decode(r.Hash[:], []byte(hash)); err != nil {
-		return Ref{}, fmt.Errorf("reference %.100q: %w", s, err)
-	}
-	if _, err := hex.Decode(r.Nonce[:], []byte(nonce)); err != nil {
-		return Ref{}, fmt.Errorf("reference %.100q: %w", s, err)
-	}
-	return r, nil
-}
-
 // Asset is one file as served.
 type Asset struct {
 	// Path is the pathname: it begins with "/", has "/" as its separator, is
@@ -90,3 +19,25 @@ type Asset struct {
 	// "" where the source is a folder.
 	OID string
 }
+
+// Chunked reports whether the asset lies in KV as chunks and an index: it does
+// if it is too large for one value, and only then.
+func (a Asset) Chunked() bool { return a.Size > MaxValueBytes }
+
+// blobs is how many blobs the asset's bytes take.
+func (a Asset) blobs() int {
+	if a.Chunked() {
+		return chunkCount(a.Size) + 1
+	}
+	return 1
+}
+
+// content is what two assets have in common whose bytes are the same. The hash
+// alone would not do: a small file may hold the very bytes that a chunked one
+// is hashed by.
+type content struct {
+	hash Hash
+	size int64
+}
+
+func (a Asset) content() content { return content{a.Blob.Hash, a.Size} }

@@ -1,12 +1,9 @@
 package kvsync
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 )
 
 // A file that is too large for a value of KV lies there as chunks, each a blob
@@ -15,6 +12,10 @@ import (
 // the vectors in testdata/served/chunked are read by Go and TypeScript alike.
 
 const (
+	// MaxValueBytes is the size of the largest value of Workers KV:
+	// https://developers.cloudflare.com/kv/platform/limits/.
+	MaxValueBytes = 25 << 20
+
 	// MaxFileBytes is the size of the largest file: an entry of the served
 	// manifest has four bytes for it. It has 256 chunks, of the 999 that a Worker
 	// could read for one request.
@@ -30,88 +31,8 @@ const (
 	maxChunks    = 999
 )
 
-// Chunked reports whether the asset lies in KV as chunks and an index: it does
-// if it is too large for one value, and only then.
-func (a Asset) Chunked() bool { return a.Size > MaxValueBytes }
-
-// blobs is how many blobs the asset's bytes take.
-func (a Asset) blobs() int {
-	if a.Chunked() {
-		return chunkCount(a.Size) + 1
-	}
-	return 1
-}
-
 // chunkCount is how many chunks a writer makes of a file.
 func chunkCount(size int64) int { return int((size + chunkSize - 1) / chunkSize) }
-
-// content is what two assets have in common whose bytes are the same. The hash
-// alone would not do: a small file may hold the very bytes that a chunked one
-// is hashed by.
-type content struct {
-	hash Hash
-	size int64
-}
-
-func (a Asset) content() content { return content{a.Blob.Hash, a.Size} }
-
-// of is the nonce of an asset's blob, written by the run whose nonce n is. That
-// of an index is another one, lest it share its key with a small file that
-// holds the very bytes that the index is hashed by.
-func (n Nonce) of(a Asset) Nonce {
-	if a.Chunked() {
-		n[len(n)-1] ^= 1
-	}
-	return n
-}
-
-// Hasher finds an asset's Blob.Hash in one pass over the file's bytes, which are
-// written to it in order: their SHA-256, or for a file that will be chunked what
-// its index is hashed by.
-type Hasher struct {
-	sum   hash.Hash // of the file, or of the chunk that is being written
-	left  int64     // of that chunk
-	index *chunkIndex
-}
-
-// NewHasher makes a Hasher for a file of size bytes.
-func NewHasher(size int64) *Hasher {
-	h := &Hasher{sum: sha256.New()}
-	if (Asset{Size: size}).Chunked() {
-		h.index, h.left = newIndex(size), chunkSize
-	}
-	return h
-}
-
-// Write implements [io.Writer]. It never fails.
-func (h *Hasher) Write(p []byte) (int, error) {
-	n := len(p)
-	for h.index != nil && int64(len(p)) >= h.left {
-		h.sum.Write(p[:h.left])
-		p = p[h.left:]
-		h.endChunk()
-	}
-	h.left -= int64(len(p))
-	h.sum.Write(p)
-	return n, nil
-}
-
-func (h *Hasher) endChunk() {
-	h.index.chunks = append(h.index.chunks, Ref{Hash: Hash(h.sum.Sum(nil))})
-	h.sum.Reset()
-	h.left = chunkSize
-}
-
-// Sum returns the hash, once everything was written.
-func (h *Hasher) Sum() Hash {
-	if h.index == nil {
-		return Hash(h.sum.Sum(nil))
-	}
-	if h.left < chunkSize {
-		h.endChunk()
-	}
-	return h.index.hash()
-}
 
 // chunkIndex is a file's chunks in order.
 type chunkIndex struct {
@@ -183,52 +104,3 @@ func decodeIndex(b []byte, a Asset) (*chunkIndex, error) {
 	}
 	return x, nil
 }
-
-// indexes tells which chunks chunked assets have, by their index's reference.
-type indexes map[Ref]indexed
-
-// indexed is an index that was read, or why there is none: err wraps
-// ErrNotFound or errDamaged.
-type indexed struct {
-	chunks []Ref
-	err    error
-}
-
-// readIndexes adds the indexes that the chunked ones of the assets have and that
-// are not known yet. One that is gone or damaged is no error of this call.
-func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known indexes) error {
-	var todo []Asset
-	for _, a := range assets {
-		if _, ok := known[a.Blob]; a.Chunked() && !ok {
-			known[a.Blob] = indexed{}
-			todo = append(todo, a)
-		}
-	}
-	read := make([]indexed, len(todo))
-	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
-		a := todo[i]
-		b, err := s.Get(ctx, keys(e.Site).blob(a.Blob))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
-		}
-		var x *chunkIndex
-		if err == nil {
-			if x, err = decodeIndex(b, a); err != nil {
-				err = fmt.Errorf("%w: %w", errDamaged, err)
-			}
-		}
-		if err != nil {
-			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
-		} else {
-			read[i].chunks = x.chunks
-		}
-		return nil
-	})
-	for i, a := range todo {
-		known[a.Blob] = read[i]
-	}
-	return err
-}
-
-// blobsOf lists what an asset needs: its blob, and its chunks if it has some.
-func (x indexes) blobsOf(a Asset) []Ref { return append([]Ref{a.Blob}, x[a.Blob].chunks...) }

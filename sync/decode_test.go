@@ -1,7 +1,6 @@
 package kvsync
 
 import (
-	"context"
 	"encoding/binary"
 	"runtime"
 	"strings"
@@ -59,61 +58,6 @@ func TestStoredFlags(t *testing.T) {
 		binary.LittleEndian.PutUint16(b[6:], storedChunked^m.storedFlags())
 		if _, err := DecodeStored(b); err == nil {
 			t.Errorf("with the flags %#x it was read", storedChunked^m.storedFlags())
-		}
-	}
-}
-
-// Text that moves from one field of a Worker to the next makes another Worker.
-func TestWorkerHashTellsFieldsApart(t *testing.T) {
-	t.Parallel()
-	e := &Engine{}
-	same := func(what string, a, b Worker) {
-		if e.workerHash(a) == e.workerHash(b) {
-			t.Errorf("%s: two Workers have one hash", what)
-		}
-	}
-	same("main and date", Worker{Main: "a", CompatibilityDate: "bc"}, Worker{Main: "ab", CompatibilityDate: "c"})
-	same("name and content", Worker{Modules: []Module{{Name: "a", Type: "t", Content: []byte("c")}}}, Worker{Modules: []Module{{Name: "at", Content: []byte("c")}}})
-	same("two modules and one", Worker{Modules: []Module{{Name: "a"}, {Name: "b"}}}, Worker{Modules: []Module{{Name: "a", Content: []byte("module" + "b")}}})
-}
-
-// repeating is a store that gives the same cursor again and again.
-type repeating struct {
-	Store
-	calls int
-}
-
-func (r *repeating) List(context.Context, string, string) ([]KeyInfo, string, error) {
-	if r.calls++; r.calls > 100 {
-		return nil, "", nil
-	}
-	return []KeyInfo{{Name: "blog/b/x"}}, "again", nil
-}
-
-// A listing that does not get on is an error, and not an endless run.
-func TestListingThatDoesNotEnd(t *testing.T) {
-	t.Parallel()
-	r := &repeating{}
-	err := (&Engine{Config: Config{Site: "blog"}}).eachKey(t.Context(), r, "blog/", func(KeyInfo) error { return nil })
-	if err == nil || r.calls > 2 {
-		t.Errorf("%d pages, %v", r.calls, err)
-	}
-}
-
-// What the API lists is not searched for keys of others: only those below the
-// site's own prefix are of any class.
-func TestKeysOfOthersHaveNoClass(t *testing.T) {
-	t.Parallel()
-	ref := Ref{Hash: HashOf([]byte("x")), Nonce: Nonce{1}}
-	for _, name := range []string{keys("blog-2").blob(ref), keys("blo").blob(ref), "b/" + ref.String(), keys("blog").blob(ref)[1:], keys("blog").blob(ref) + "0", keys("blog").manifest(ref) + "/"} {
-		if class, _, _ := keys("blog").parse(name); class != classUnknown {
-			t.Errorf("%s is of the class %c", name, class)
-		}
-	}
-	for _, class := range []keyClass{classBlob, classManifest} {
-		name := "blog/" + string(class) + "/" + ref.String()
-		if got, _, _ := keys("blog").parse(name); got != class {
-			t.Errorf("%s is of the class %d", name, got)
 		}
 	}
 }

@@ -34,9 +34,6 @@ type Result struct {
 
 const planAgain = 4 // times, before a run gives up against others that keep switching
 
-// errOvertaken: somebody else switched between the plan and the switch.
-var errOvertaken = errors.New("another deployment switched meanwhile")
-
 // Deploy makes the source live, and is done only when that is confirmed.
 //
 // Before the switch nothing that it writes can be seen; whatever it returns,
@@ -261,7 +258,7 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 func (p *Plan) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
 	blobs := make([]*item, len(p.uploads))
 	for i, f := range p.uploads {
-		blobs[i] = keys(site).item(f, nonce, chunks)
+		blobs[i] = newItem(keys(site), f, nonce, chunks)
 	}
 	return blobs
 }

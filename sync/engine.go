@@ -3,8 +3,6 @@ package kvsync
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -206,51 +204,8 @@ func (e *Engine) note(s Stage, format string, args ...any) {
 	e.Progress(Progress{Stage: s, Note: fmt.Sprintf(format, args...)})
 }
 
-// newNonce begins with the run's time, so that every key tells its age by
-// itself: prune needs no metadata, and raw bodies, which carry none, age like
-// the rest. The other half keeps runs of one second apart.
-func newNonce(now time.Time) Nonce {
-	var n Nonce
-	if _, err := rand.Read(n[4:]); err != nil {
-		panic(err) // crypto/rand never fails on a supported system
-	}
-	binary.BigEndian.PutUint32(n[:4], uint32(now.Unix()))
-	return n
-}
-
-// Time is when the run that made the nonce began, to the second.
-func (n Nonce) Time() time.Time {
-	return time.Unix(int64(binary.BigEndian.Uint32(n[:4])), 0)
-}
-
-// deploymentID is sortable by time and readable: 20261121-024512-9f3c1a2b.
-func deploymentID(n Nonce) string {
-	return n.Time().UTC().Format("20060102-150405") + fmt.Sprintf("-%x", n[4:])
-}
-
-// deploymentTime reads the time back out of a deployment id.
-func deploymentTime(id string) (time.Time, bool) {
-	if len(id) != len("20060102-150405-00000000") {
-		return time.Time{}, false
-	}
-	t, err := time.Parse("20060102-150405", id[:15])
-	return t, err == nil && id[15] == '-'
-}
-
 // detached gives clean-up and confirmation a bounded life of their own after
 // ctx was cancelled: what was switched must still be known and said.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-}
-
-// pause sleeps, or returns why it was woken.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -45,6 +45,9 @@ func (k keys) other(rest string) bool {
 		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
 }
 
+// projectPrefix begins the keys of projects. No site has that name.
+const projectPrefix = "project"
+
 // keyClass is which kind of thing lies under a key.
 type keyClass byte
 

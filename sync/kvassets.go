@@ -268,7 +268,7 @@ func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, e
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			sum, hash, err := f.checksums()
+			sum, hash, err := checksums(&f)
 			if err != nil {
 				return fmt.Errorf("read %s: %w", f.Path, err)
 			}
@@ -283,7 +283,7 @@ func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, e
 
 // checksums reads the file for what its key has of it, and for what tells it
 // from every other: the upload compares that to the bytes that it sends.
-func (f *File) checksums() (sum string, hash Hash, err error) {
+func checksums(f *File) (sum string, hash Hash, err error) {
 	content, err := f.Open()
 	if err != nil {
 		return "", Hash{}, err

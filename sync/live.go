@@ -152,25 +152,6 @@ func (l *live) note() annotation {
 	return annotation{}
 }
 
-// main is the version with the larger share of the traffic.
-func (a Activation) main() string {
-	if len(a.Versions) == 0 {
-		return ""
-	}
-	best := a.Versions[0]
-	for _, s := range a.Versions[1:] {
-		if s.Percent > best.Percent {
-			best = s
-		}
-	}
-	return best.Version
-}
-
-// only reports whether the version has all the traffic.
-func (a Activation) only(version string) bool {
-	return len(a.Versions) == 1 && a.Versions[0].Version == version
-}
-
 // findNamespace asks for the namespace that the site lives in: the configured
 // one, else the live version's, else the one with the title, beside whatever the
 // caller does until it wants the answer. "" says that it is not there yet.
@@ -197,9 +178,6 @@ func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (str
 		return known, nil
 	}
 }
-
-// errDamaged: a stored manifest is not what its key says.
-var errDamaged = errors.New("its bytes are not those that were written")
 
 // manifest reads the stored manifest that a version names, from the cache if
 // it is there: one request or none. What does not hash to its name is an error.

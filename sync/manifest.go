@@ -1,5 +1,10 @@
 package kvsync
 
+import (
+	"slices"
+	"strings"
+)
+
 // Manifest is the immutable set of assets of one deployment.
 type Manifest struct {
 	Site string
@@ -26,6 +31,15 @@ type Manifest struct {
 	Adopted map[string]Nonce
 }
 
+// at is the asset at a pathname, or nil.
+func (m *Manifest) at(path string) *Asset {
+	i, ok := slices.BinarySearchFunc(m.Assets, path, func(a Asset, path string) int { return strings.Compare(a.Path, path) })
+	if !ok {
+		return nil
+	}
+	return &m.Assets[i]
+}
+
 // Retired is an asset of an earlier deployment that stays reachable.
 type Retired struct {
 	Asset
@@ -47,4 +61,11 @@ type Serving struct {
 	EdgeCache int `json:"edge_cache,omitempty"`
 	// Overlay says that what was written at run time lies over the assets.
 	Overlay bool `json:"overlay,omitempty"`
+}
+
+// Dir is a directory of a commit: its pathname ("/" or "/docs") and the id of
+// its git tree in hexadecimal.
+type Dir struct {
+	Path string
+	Tree string
 }

@@ -69,10 +69,10 @@ func (m *Meta) kind() string {
 
 // indexHash is the hash of the index that the version's code holds.
 func (m *Meta) indexHash() (h Hash, ok bool) {
-	if m == nil || len(m.Index) != 2*len(h) {
+	if m == nil {
 		return h, false
 	}
-	_, err := hex.Decode(h[:], []byte(m.Index))
+	h, err := ParseHash(m.Index)
 	return h, err == nil
 }
 

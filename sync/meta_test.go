@@ -15,3 +15,17 @@ func TestKindOfWhatWasDeployed(t *testing.T) {
 		}
 	}
 }
+
+// Text that moves from one field of a Worker to the next makes another Worker.
+func TestWorkerHashTellsFieldsApart(t *testing.T) {
+	t.Parallel()
+	e := &Engine{}
+	same := func(what string, a, b Worker) {
+		if e.workerHash(a) == e.workerHash(b) {
+			t.Errorf("%s: two Workers have one hash", what)
+		}
+	}
+	same("main and date", Worker{Main: "a", CompatibilityDate: "bc"}, Worker{Main: "ab", CompatibilityDate: "c"})
+	same("name and content", Worker{Modules: []Module{{Name: "a", Type: "t", Content: []byte("c")}}}, Worker{Modules: []Module{{Name: "at", Content: []byte("c")}}})
+	same("two modules and one", Worker{Modules: []Module{{Name: "a"}, {Name: "b"}}}, Worker{Modules: []Module{{Name: "a", Content: []byte("module" + "b")}}})
+}

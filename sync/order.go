@@ -22,7 +22,7 @@ func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
 		name = o.Repository.Remotes[0]
 	}
 	return stop(GuardRepository, "choose another name for this site, or give --take-over if it has moved here",
-		"%s was deployed from the repository %s, and this is %s", e.Site, l.meta.Repository.label(), Repository{Name: name, ID: o.Repository.ID}.label())
+		"%s was deployed from the repository %s, and this is %s", e.Site, l.meta.Repository.Label(), Repository{Name: name, ID: o.Repository.ID}.Label())
 }
 
 // checkName refuses the first deploy of a site whose name nobody chose, if it is
@@ -49,17 +49,6 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	}
 	return stop(GuardName, fmt.Sprintf("give the name: %s to go on with that site, or %s for a new one", e.Formerly, e.Site),
 		"nobody has named this site: an earlier kv-sync called it %s, which is live, and this one calls it %s", e.Formerly, e.Site)
-}
-
-// label names a repository in a message.
-func (r Repository) label() string {
-	switch {
-	case r.Name != "" && r.ID != "":
-		return fmt.Sprintf("%s (id %s)", r.Name, r.ID)
-	case r.Name != "":
-		return r.Name
-	}
-	return "with the id " + r.ID
 }
 
 // checkOrder keeps the live site from going backwards: an older commit is

@@ -2,7 +2,6 @@ package kvsync
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -114,7 +113,8 @@ func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
 	if !strings.HasPrefix(j.Path, "/") {
 		return fmt.Errorf("%.200q is no pathname", j.Path)
 	}
-	if err := unhex(o.Nonce[:], j.Nonce); err != nil {
+	var err error
+	if o.Nonce, err = ParseNonce(j.Nonce); err != nil {
 		return fmt.Errorf("%.200q: its nonce: %w", j.Path, err)
 	}
 	if j.Hash != nil {
@@ -122,7 +122,7 @@ func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
 			return fmt.Errorf("%.200q: %d bytes of the type %.80q are no content", j.Path, j.Size, j.Type)
 		}
 		o.Content = &OverlayContent{Size: j.Size, Type: j.Type, Headers: j.Headers}
-		if err := unhex(o.Content.Hash[:], *j.Hash); err != nil {
+		if o.Content.Hash, err = ParseHash(*j.Hash); err != nil {
 			return fmt.Errorf("%.200q: its hash: %w", j.Path, err)
 		}
 	}
@@ -131,20 +131,11 @@ func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
 		if w == nil {
 			continue
 		}
-		if err := unhex(o.Was[i][:], *w); err != nil {
+		if o.Was[i], err = ParseHash(*w); err != nil {
 			return fmt.Errorf("%.200q: a hash of what it was: %w", j.Path, err)
 		}
 	}
 	return nil
-}
-
-// unhex reads exactly as many bytes as there is room for.
-func unhex(into []byte, s string) error {
-	if len(s) != hex.EncodedLen(len(into)) || strings.ToLower(s) != s {
-		return fmt.Errorf("%.100q is not %d bytes in hexadecimal", s, len(into))
-	}
-	_, err := hex.Decode(into, []byte(s))
-	return err
 }
 
 // Overlay is a site's overlay as KV shows it.

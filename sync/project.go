@@ -14,7 +14,6 @@ import (
 // engine it is a script like any other, whose versions lie in KV.
 // docs/format.md specifies what they look like.
 const (
-	projectPrefix  = "project"
 	projectFormat  = 1
 	maxActivations = 100
 )

@@ -162,18 +162,15 @@ func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
 	h := NewHasher(a.Size)
 	for _, ref := range there.chunks {
 		_, _ = h.Write(kv[k.blob(ref)])
-	}
-	if got := h.Sum(); got != a.Blob.Hash {
-		t.Errorf("%s hashes to %s here, %s there", a.Path, got, a.Blob.Hash)
-	}
-	for i, ref := range h.index.chunks {
-		h.index.chunks[i].Nonce = there.chunks[i].Nonce
 		if a.Blob.Nonce == ref.Nonce {
 			t.Errorf("%s: the index and a chunk have one nonce", a.Path)
 		}
 	}
-	if !bytes.Equal(h.index.encode(), kv[k.blob(a.Blob)]) {
-		t.Errorf("the index of %s is written otherwise here", a.Path)
+	if got := h.Sum(); got != a.Blob.Hash {
+		t.Errorf("%s hashes to %s here, %s there", a.Path, got, a.Blob.Hash)
+	}
+	if !bytes.Equal(there.encode(), kv[k.blob(a.Blob)]) {
+		t.Errorf("the index of %s is encoded differently here", a.Path)
 	}
 }
 
@@ -309,17 +306,6 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestMarshalJSON(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"<&>": `"<&>"`, "a\u2028b\u2029": "\"a\u2028b\u2029\"", `a\u2028`: `"a\\u2028"`, "\\\u2028": "\"\\\\\u2028\"", "\n": `"\n"`,
-	} {
-		if b, err := marshalJSON(in); err != nil || string(b) != want {
-			t.Errorf("%q: %s, want %s (%v)", in, b, want, err)
-		}
 	}
 }
 

@@ -46,8 +46,8 @@ func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
 			continue
 		}
 		nonce, path, _ := strings.Cut(s, " ")
-		var n Nonce
-		if err := unhex(n[:], nonce); err != nil || !strings.HasPrefix(path, "/") {
+		n, err := ParseNonce(nonce)
+		if err != nil || !strings.HasPrefix(path, "/") {
 			bad = append(bad, Problem{Path: PulledName, Line: line, Reason: "the line is no write and its pathname",
 				Fix: "take the line out, or resolve the merge that left it; kv-sync pull writes the file again"})
 			continue

@@ -5,12 +5,27 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
 
 const receiptCommit = "abababababababababababababababababababab" // as in stored
+
+// storedManifest reads a manifest of testdata/stored.
+func storedManifest(t testing.TB, name string) *Manifest {
+	t.Helper()
+	b, err := os.ReadFile("../testdata/stored/" + name + ".bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := DecodeStored(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
 
 // receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
 func receiptOf(t testing.TB, m *Manifest, live string) []byte {
@@ -24,7 +39,7 @@ func receiptOf(t testing.TB, m *Manifest, live string) []byte {
 
 func TestReceiptFormat(t *testing.T) {
 	t.Parallel()
-	m := stored(true)
+	m := storedManifest(t, "chunked")
 	whole, err := EncodeStored(m)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +60,7 @@ func TestReceiptFormat(t *testing.T) {
 func TestReceiptOfFlippedBits(t *testing.T) {
 	t.Parallel()
 	const said = "20261121-024512-9f3c1a2b"
-	good := receiptOf(t, stored(true), said)
+	good := receiptOf(t, storedManifest(t, "chunked"), said)
 	for i := range good {
 		for bit := range 8 {
 			b := bytes.Clone(good)
@@ -64,12 +79,12 @@ func TestReceiptOfFlippedBits(t *testing.T) {
 // commit and site.
 func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	t.Parallel()
-	m := stored(false)
+	m := storedManifest(t, "site")
 	for name, change := range map[string]func(*Manifest){
 		"site":   func(m *Manifest) { m.Site = "shop" },
 		"commit": func(m *Manifest) { m.Origin.Commit = strings.Repeat("cd", 20) },
 	} {
-		other := stored(false)
+		other := storedManifest(t, "site")
 		change(other)
 		b, err := encodeReceipt("blog", &Plan{manifest: other, Origin: m.Origin})
 		if err != nil {
@@ -90,9 +105,9 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 }
 
 func FuzzDecodeReceipt(f *testing.F) {
-	good := receiptOf(f, stored(true), "20261121-024512-9f3c1a2b")
+	good := receiptOf(f, storedManifest(f, "chunked"), "20261121-024512-9f3c1a2b")
 	f.Add(good)
-	f.Add(receiptOf(f, overlaid(), ""))
+	f.Add(receiptOf(f, storedManifest(f, "overlay"), ""))
 	f.Add(good[:40])
 	f.Add([]byte("{}\n"))
 	f.Add([]byte{})

@@ -156,11 +156,3 @@ func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error)
 	}
 	return u, nil
 }
-
-func quote(s string) json.RawMessage {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a string always encodes
-	}
-	return b
-}

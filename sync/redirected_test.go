@@ -3,9 +3,7 @@ package kvsync
 import (
 	"encoding/json"
 	"os"
-	"slices"
 	"testing"
-	"time"
 )
 
 // Which files redirects hide, as testdata/redirected has it for both languages.
@@ -39,19 +37,5 @@ func TestRedirected(t *testing.T) {
 				t.Errorf("%s: %s is redirected by %v", c.About, path, c.From)
 			}
 		}
-	}
-}
-
-// A file that a redirect hid is not published by removing it together with the redirect.
-func TestNothingRedirectedIsRetired(t *testing.T) {
-	t.Parallel()
-	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
-	hides := &Manifest{Routing: &Routing{}, Assets: []Asset{{Path: "/a.txt"}, {Path: "/drafts/x.txt"}}, Redirects: []Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
-	next := &Manifest{Routing: &Routing{}}
-	if stay, guarded := e.retired(next, hides, nil, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) || len(guarded) > 0 {
-		t.Errorf("%v stay, %v are guarded", pathsOf(stay), guarded)
-	}
-	if stay, _ := e.retired(next, &Manifest{Routing: &Routing{}}, []*Manifest{hides}, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
-		t.Errorf("after a rollback %v stay", pathsOf(stay))
 	}
 }

@@ -3,19 +3,15 @@ package kvsync
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 )
-
-// ErrNotFound is returned (wrapped) for a key, script or version that is not there.
-var ErrNotFound = errors.New("not found")
 
 // Limits of Workers KV.
 // Source: https://developers.cloudflare.com/kv/platform/limits/ and the API
 // reference of the bulk calls.
 const (
-	MaxValueBytes = 25 << 20 // one value
-	MaxBulkPairs  = 10_000   // pairs or keys in one bulk call
-	ListPageKeys  = 1_000    // keys in one page of a listing
+	MaxBulkPairs = 10_000 // pairs or keys in one bulk call
+	ListPageKeys = 1_000  // keys in one page of a listing
 )
 
 // Store is one KV namespace. Its methods are safe for concurrent use. Calls
@@ -43,6 +39,30 @@ type KeyInfo struct {
 	Metadata json.RawMessage
 }
 
+// eachKey calls each for every key with the prefix, ascending, until it returns an
+// error. Only an empty cursor is the end of a listing: a page can be empty while
+// more remain.
+func eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
+	for cursor := ""; ; {
+		page, next, err := s.List(ctx, prefix, cursor)
+		if err != nil {
+			return fmt.Errorf("list the keys below %q: %w", prefix, err)
+		}
+		for _, k := range page {
+			if err := each(k); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		if next == cursor {
+			return fmt.Errorf("list the keys below %q: the API gave the same cursor twice", prefix)
+		}
+		cursor = next
+	}
+}
+
 // Account is what the engine needs before it knows a namespace.
 type Account interface {
 	// FindNamespace returns the id of the namespace with this title, or ErrNotFound.
@@ -54,22 +74,3 @@ type Account interface {
 	// Workers returns the script with this name, which need not exist. It sends nothing.
 	Workers(script string) Workers
 }
-
-// ErrUnknown is returned (wrapped) by a call that switches when its answer was
-// lost: it may have happened.
-var ErrUnknown = errors.New("the outcome is not known")
-
-// ErrRefused is returned (wrapped) by a call of a [Store] that the API answered
-// with no: it was certainly not carried out, and would not be if sent again.
-var ErrRefused = errors.New("the API refuses it")
-
-// ErrNotSwitched is returned (wrapped) by a run whose switch got no answer, and
-// did not happen: the API says so. What was live is live.
-var ErrNotSwitched = errors.New("the new version is not active")
-
-// ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
-// the version was made, and activating it would bring the old value back.
-var ErrSecretChanged = errors.New("a secret was changed since that version was made")
-
-// ErrQuota is returned (wrapped) when the account's daily KV quota is used up.
-var ErrQuota = errors.New("the account's KV quota for today is used up")

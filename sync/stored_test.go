@@ -139,7 +139,7 @@ func TestStoredRefusesOtherNonces(t *testing.T) {
 		at := 8
 		n, used := binary.Uvarint(bad[at:])
 		bad = append(append(bad[:at:at], binary.AppendUvarint(nil, n-uint64(head))...), bad[at+used:]...)
-		if _, err := DecodeStored(bad); err == nil || !strings.Contains(err.Error(), "nonce") {
+		if _, err := DecodeStored(bad); err == nil || !strings.Contains(err.Error(), "8 bytes") {
 			t.Errorf("%s: %v", nonce, err)
 		}
 	}

@@ -451,9 +451,9 @@ func value(name, key string, b []byte) *item {
 	}
 }
 
-// item writes a file's bytes under the run's key for them. live gives the
+// newItem writes a file's bytes under the run's key for them. live gives the
 // chunks that need not be sent.
-func (k keys) item(f File, n Nonce, live map[Hash]Ref) *item {
+func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item {
 	it := &item{
 		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
 		key: func(h Hash) string { return k.blob(Ref{Hash: h, Nonce: n.of(f.Asset)}) },

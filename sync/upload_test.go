@@ -36,7 +36,7 @@ func (r *repeat) Read(p []byte) (int, error) {
 func items(sizes ...int64) (out []*item) {
 	n := newNonce(time.Now())
 	for i, s := range sizes {
-		out = append(out, keys("blog").item(pattern(fmt.Sprintf("/file-%d", i), s), n, nil))
+		out = append(out, newItem(keys("blog"), pattern(fmt.Sprintf("/file-%d", i), s), n, nil))
 	}
 	return out
 }

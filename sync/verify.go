@@ -301,26 +301,7 @@ func (v *verifier) corrupt(m *Manifest) []string {
 	return bad
 }
 
-// eachKey lists every key with the prefix. Only an empty cursor is the end: a
-// page can be empty while more remain.
+// eachKey lists every key with the prefix.
 func (e *Engine) eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
-	cursor := ""
-	for {
-		page, next, err := s.List(ctx, prefix, cursor)
-		if err != nil {
-			return fmt.Errorf("list the keys of %s: %w", e.Site, err)
-		}
-		for _, k := range page {
-			if err := each(k); err != nil {
-				return err
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		if next == cursor {
-			return fmt.Errorf("list the keys of %s: the API gave the same cursor twice", e.Site)
-		}
-		cursor = next
-	}
+	return eachKey(ctx, s, prefix, each)
 }

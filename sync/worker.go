@@ -152,3 +152,30 @@ type Workers interface {
 	// EnableURL makes the script reachable under workers.dev.
 	EnableURL(ctx context.Context) error
 }
+
+// main is the version with the larger share of the traffic.
+func (a Activation) main() string {
+	if len(a.Versions) == 0 {
+		return ""
+	}
+	best := a.Versions[0]
+	for _, s := range a.Versions[1:] {
+		if s.Percent > best.Percent {
+			best = s
+		}
+	}
+	return best.Version
+}
+
+// only reports whether the version has all the traffic.
+func (a Activation) only(version string) bool {
+	return len(a.Versions) == 1 && a.Versions[0].Version == version
+}
+
+func quote(s string) json.RawMessage {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always encodes
+	}
+	return b
+}

@@ -1,0 +1,56 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// indexes tells which chunks chunked assets have, by their index's reference.
+type indexes map[Ref]indexed
+
+// indexed is an index that was read, or why there is none: err wraps
+// ErrNotFound or errDamaged.
+type indexed struct {
+	chunks []Ref
+	err    error
+}
+
+// readIndexes adds the indexes that the chunked ones of the assets have and that
+// are not known yet. One that is gone or damaged is no error of this call.
+func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known indexes) error {
+	var todo []Asset
+	for _, a := range assets {
+		if _, ok := known[a.Blob]; a.Chunked() && !ok {
+			known[a.Blob] = indexed{}
+			todo = append(todo, a)
+		}
+	}
+	read := make([]indexed, len(todo))
+	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
+		a := todo[i]
+		b, err := s.Get(ctx, keys(e.Site).blob(a.Blob))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
+		}
+		var x *chunkIndex
+		if err == nil {
+			if x, err = decodeIndex(b, a); err != nil {
+				err = fmt.Errorf("%w: %w", errDamaged, err)
+			}
+		}
+		if err != nil {
+			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
+		} else {
+			read[i].chunks = x.chunks
+		}
+		return nil
+	})
+	for i, a := range todo {
+		known[a.Blob] = read[i]
+	}
+	return err
+}
+
+// blobsOf lists what an asset needs: its blob, and its chunks if it has some.
+func (x indexes) blobsOf(a Asset) []Ref { return append([]Ref{a.Blob}, x[a.Blob].chunks...) }

@@ -1,0 +1,184 @@
+package kvsync
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A file that a redirect hid is not published by removing it together with the redirect.
+func TestNothingRedirectedIsRetired(t *testing.T) {
+	t.Parallel()
+	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
+	hides := &Manifest{Routing: &Routing{}, Assets: []Asset{{Path: "/a.txt"}, {Path: "/drafts/x.txt"}}, Redirects: []Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
+	next := &Manifest{Routing: &Routing{}}
+	if stay, guarded := e.retired(next, hides, nil, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) || len(guarded) > 0 {
+		t.Errorf("%v stay, %v are guarded", pathsOf(stay), guarded)
+	}
+	if stay, _ := e.retired(next, &Manifest{Routing: &Routing{}}, []*Manifest{hides}, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
+		t.Errorf("after a rollback %v stay", pathsOf(stay))
+	}
+}
+
+// Removing a file, with or without its guard, does not publish it: what code guarded
+// before or guards now is not retired. All other files are (promise 12).
+func TestNothingGuardedIsRetired(t *testing.T) {
+	t.Parallel()
+	paths := []string{"/assets/app.js", "/index.html", "/open/a.css", "/private.html", "/private/index.html", "/private/report.txt"}
+	public := map[string][]string{
+		"no code":            paths,
+		"some pathnames":     {"/assets/app.js", "/index.html", "/open/a.css"},
+		"all but some":       {"/open/a.css"},
+		"every, some retire": {"/assets/app.js"},
+	}
+	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
+	var assets []Asset
+	for _, path := range paths {
+		assets = append(assets, Asset{Path: path, Size: 1})
+	}
+	later := time.Now().Add(time.Hour).Unix()
+	for before, was := range routings {
+		for after, is := range routings {
+			want := slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+				return !slices.Contains(public[before], path) || !slices.Contains(public[after], path)
+			})
+			for name, live := range map[string]*Manifest{
+				"live":    {Routing: was, Assets: assets},
+				"retired": {Routing: was, Retired: retiredUntil(assets, later)},
+			} {
+				stay, guarded := e.retired(&Manifest{Routing: is}, live, nil, true)
+				if got := pathsOf(stay); !slices.Equal(got, want) || len(guarded) != len(paths)-len(want) {
+					t.Errorf("%s, %s then %s: %v stay and %d are guarded, want %v", name, before, after, got, len(guarded), want)
+				}
+			}
+			// A rollback left it: the live deployment never had the files.
+			left := []*Manifest{{Routing: was, Assets: assets}}
+			if stay, _ := e.retired(&Manifest{Routing: is}, &Manifest{Routing: &Routing{}}, left, true); !slices.Equal(pathsOf(stay), want) {
+				t.Errorf("rolled back from %s, then %s: %v stay, want %v", before, after, pathsOf(stay), want)
+			}
+		}
+	}
+}
+
+func retiredUntil(assets []Asset, until int64) (out []Retired) {
+	for _, a := range assets {
+		out = append(out, Retired{Asset: a, Until: until, Left: 3})
+	}
+	return out
+}
+
+func pathsOf(list []Retired) (out []string) {
+	for _, r := range list {
+		out = append(out, r.Path)
+	}
+	return out
+}
+
+// Over chains of deployments of random files under random patterns, no deployment
+// lists a path as retired that its own code gets, or that code got in the deployment
+// before it (promise 12).
+func TestNothingGuardedIsRetiredInChains(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	e := &Engine{Config: Config{Site: "blog", Grace: time.Hour, Retain: 3, Now: func() time.Time { return now }}}
+	kept := 0
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		segment := func() string { return []string{"a", "ab", "ü", "index", "b c"}[r.IntN(5)] }
+		path := func() string {
+			return "/" + segment() + []string{"", "/" + segment()}[r.IntN(2)] + []string{"", ".html", ".js"}[r.IntN(3)]
+		}
+		patterns := func(most int) (out []string) {
+			for range r.IntN(most) {
+				p := EncodePathname(path())
+				if i := 1 + r.IntN(len(p)); r.IntN(2) == 0 {
+					p = p[:i] + "*" + []string{"", p[i:]}[r.IntN(2)]
+				}
+				out = append(out, p)
+			}
+			return out
+		}
+		live := &Manifest{Routing: &Routing{}}
+		for range 6 {
+			next := &Manifest{Routing: &Routing{Worker: patterns(3), Site: patterns(2)}}
+			for i, p := 0, ""; i < 4; i++ {
+				if p = path(); next.at(p) == nil {
+					next.Assets = append(next.Assets, Asset{Path: p})
+					slices.SortFunc(next.Assets, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
+				}
+			}
+			next.Retired, _ = e.retired(next, live, nil, true)
+			kept += len(next.Retired)
+			for i, m := range []*Manifest{live, next} {
+				for _, gone := range next.Retired {
+					if routerGets(m.Routing, gone.Path) {
+						t.Fatalf("seed %d: %s is retired, and code gets it (in %s): %+v", seed, gone.Path, []string{"the deployment before", "this one"}[i], m.Routing)
+					}
+				}
+			}
+			live = next
+		}
+	}
+	if kept < 1000 {
+		t.Errorf("only %d were retired: the patterns guard nearly everything", kept)
+	}
+}
+
+// An older kv-sync listed guarded files as retired. That list is not carried on, even
+// where the Worker is the same, so that its routing is known (promise 12).
+func TestRetiredByAnOlderRelease(t *testing.T) {
+	t.Parallel()
+	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
+	public := &Routing{}
+	for name, c := range map[string]struct {
+		recorded *Routing
+		want     []string
+	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
+		manifest := &Manifest{Routing: c.recorded, Assets: []Asset{{Path: "/app.js"}}, Retired: retiredUntil([]Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
+		p := &Plan{hash: "same", worker: Worker{Routing: public}, manifest: &Manifest{Routing: public}}
+		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, manifest)
+		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) || p.RoutingUnknown != (c.recorded == nil) {
+			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
+		}
+	}
+}
+
+// routings are one of each kind, by name.
+var routings = map[string]*Routing{
+	"no code":                  {},
+	"some pathnames":           {Worker: []string{"/private/*"}},
+	"all but some":             {Worker: []string{"/*"}, Site: []string{"/open/*"}},
+	"every request":            {Worker: []string{EveryRequest}},
+	"every, some retire":       {Worker: []string{EveryRequest}, Retire: []string{"/assets/*"}},
+	"older kv-sync: not known": nil,
+}
+
+// routerGets says by the definition whether the code gets a request that is answered
+// with the file: worker/src/router.ts and worker/src/html.ts.
+func routerGets(r *Routing, path string) bool {
+	matches := func(patterns []string, pathname string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return globByDefinition(p, pathname) })
+	}
+	pathnames := []string{path}
+	if folder, ok := strings.CutSuffix(path, "/index.html"); ok {
+		pathnames = append(pathnames, folder, folder+"/")
+	} else if stem, ok := strings.CutSuffix(path, ".html"); ok {
+		pathnames = append(pathnames, stem, stem+"/")
+	}
+	return slices.ContainsFunc(pathnames, func(p string) bool {
+		p = EncodePathname(p)
+		return !matches(r.Site, p) && matches(r.Worker, p)
+	})
+}
+
+func globByDefinition(pattern, text string) bool {
+	switch {
+	case pattern == "":
+		return text == ""
+	case pattern[0] == '*':
+		return globByDefinition(pattern[1:], text) || text != "" && globByDefinition(pattern, text[1:])
+	}
+	return text != "" && text[0] == pattern[0] && globByDefinition(pattern[1:], text[1:])
+}
