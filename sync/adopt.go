@@ -131,7 +131,7 @@ func (p *Plan) lay() {
 	var unpublished []string
 	for i := range under.edits {
 		edit := &under.edits[i]
-		deployed := m.at(edit.Path)
+		deployed := m.At(edit.Path)
 		switch {
 		case under.has(edit):
 			if deployed == nil && under.goes(edit) {

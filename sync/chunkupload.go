@@ -48,8 +48,8 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 		if !live {
 			ref = Ref{Hash: hash, Nonce: c.nonce}
 		}
-		x.chunks = append(x.chunks, ref)
-		if key := c.keys.blob(ref); live || !u.take(key) {
+		x.Chunks = append(x.Chunks, ref)
+		if key := c.keys.Blob(ref); live || !u.take(key) {
 			u.budget.recycle(body)
 			u.budget.give(chunkSize)
 			u.advance(0, size)
@@ -73,7 +73,7 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 	case !errors.Is(err, io.EOF):
 		return err
 	}
-	got := x.hash()
+	got := x.Hash()
 	if !it.want.IsZero() && got != it.want {
 		return ErrChanged
 	}
@@ -98,12 +98,12 @@ func (u *uploader) take(key string) bool {
 func (u *uploader) indexesOf(files []*item) []*item {
 	var out []*item
 	for _, it := range files {
-		size := int64(indexBytes(len(it.chunked.index.chunks)))
+		size := int64(indexBytes(len(it.chunked.index.Chunks)))
 		if it.duplicate {
 			u.advance(1, size)
 			continue
 		}
-		v := value(it.name, it.key(it.got), it.chunked.index.encode())
+		v := value(it.name, it.key(it.got), it.chunked.index.Encode())
 		v.claimed = true // when the file was read
 		it.blobs++
 		out = append(out, v)

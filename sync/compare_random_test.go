@@ -30,7 +30,7 @@ func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Mani
 	}
 	if carry != nil {
 		for _, a := range carry.Assets {
-			there[a.content()] = true
+			there[a.Content()] = true
 		}
 	}
 	for c := range confirmed {
@@ -42,13 +42,13 @@ func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Mani
 		switch a, ok := were[f.Path]; {
 		case !ok:
 			d.added = append(d.added, Change{Path: f.Path, Size: f.Size})
-		case a.content() == f.content() && a.ContentType == f.ContentType:
+		case a.Content() == f.Content() && a.ContentType == f.ContentType:
 			d.unchanged++
 		default:
 			d.changed = append(d.changed, Change{Path: f.Path, Size: f.Size, Before: a.Size})
 		}
-		if !there[f.content()] {
-			d.uploads[f.content()] = true
+		if !there[f.Content()] {
+			d.uploads[f.Content()] = true
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(were)) {
@@ -144,7 +144,7 @@ func TestCompareByDefinition(t *testing.T) {
 		was := e.newRun()
 		for range r.IntN(3) {
 			a := asset("")
-			was.confirmed[a.content()] = a.Blob
+			was.confirmed[a.Content()] = a.Blob
 		}
 		p := &Plan{worker: Worker{Routing: routing()}}
 		want := define(e, l, p.worker, base, carry, left, was.confirmed)
@@ -154,10 +154,10 @@ func TestCompareByDefinition(t *testing.T) {
 		}
 		uploads := map[content]bool{}
 		for _, f := range p.uploads {
-			if uploads[f.content()] && !unhashed {
+			if uploads[f.Content()] && !unhashed {
 				t.Fatalf("seed %d: %s is uploaded twice", seed, f.Path)
 			}
-			uploads[f.content()] = true
+			uploads[f.Content()] = true
 		}
 		if !maps.Equal(uploads, want.uploads) {
 			t.Fatalf("seed %d: uploads %v, want %v", seed, uploads, want.uploads)
@@ -167,7 +167,7 @@ func TestCompareByDefinition(t *testing.T) {
 		holds := map[Ref]content{}
 		if carry != nil {
 			for _, a := range carry.Assets {
-				holds[a.Blob] = a.content()
+				holds[a.Blob] = a.Content()
 			}
 		}
 		for c, ref := range was.confirmed {
@@ -175,7 +175,7 @@ func TestCompareByDefinition(t *testing.T) {
 		}
 		for i, a := range p.manifest.Assets {
 			f := l.Files[i]
-			if c, ok := holds[a.Blob]; a.Path != f.Path || a.content() != f.content() || uploads[f.content()] != (a.Blob.Nonce == was.nonce.of(a)) || ok == uploads[f.content()] || ok && c != f.content() {
+			if c, ok := holds[a.Blob]; a.Path != f.Path || a.Content() != f.Content() || uploads[f.Content()] != (a.Blob.Nonce == was.nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
 				t.Fatalf("seed %d: %+v of %+v", seed, a, f)
 			}
 		}

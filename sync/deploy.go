@@ -268,8 +268,8 @@ func (p *Plan) confirm(blobs []*item, r *run) {
 	p.Blobs = 0
 	for i, it := range blobs {
 		a := p.uploads[i].Asset
-		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.of(a)}
-		r.confirmed[a.content()] = a.Blob
+		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.For(a)}
+		r.confirmed[a.Content()] = a.Blob
 		p.Blobs += it.blobs
 	}
 }
@@ -294,7 +294,7 @@ func (p *Plan) settle(read []*item, nonce Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
-			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce.of(*a)}
+			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
 		}
 		l.Files = append(l.Files, File{Asset: *a})
 	}

@@ -29,7 +29,7 @@ func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known
 	read := make([]indexed, len(todo))
 	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
-		b, err := s.Get(ctx, keys(e.Site).blob(a.Blob))
+		b, err := s.Get(ctx, keys(e.Site).Blob(a.Blob))
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
@@ -42,7 +42,7 @@ func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known
 		if err != nil {
 			read[i].err = fmt.Errorf("the chunk index of %s: %w", a.Path, err)
 		} else {
-			read[i].chunks = x.chunks
+			read[i].chunks = x.Chunks
 		}
 		return nil
 	})

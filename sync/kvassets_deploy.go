@@ -340,7 +340,7 @@ func (m *Meta) recordKey(id string) string {
 	if m.kvAssets() {
 		return kvAssetsKeys(m.Site).deployment(id)
 	}
-	return keys(m.Site).record(id)
+	return keys(m.Site).Record(id)
 }
 
 const layoutContent = "content"

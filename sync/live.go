@@ -186,7 +186,7 @@ func (e *Engine) manifest(ctx context.Context, m *Meta) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)
 	}
-	key := keys(e.Site).manifest(ref)
+	key := keys(e.Site).Manifest(ref)
 	if e.Cache != nil {
 		if b, ok := e.Cache.Get(ref.String()); ok && HashOf(b) == ref.Hash {
 			return DecodeStored(b)

@@ -84,7 +84,7 @@ func TestRepositories(t *testing.T) {
 		"only remotes, another":           {named("", "", "github.com/b/y"), named("github.com/a/x", ""), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.mine.differs(tt.live); got != tt.differ {
+			if got := tt.mine.Differs(tt.live); got != tt.differ {
 				t.Errorf("got %t", got)
 			}
 		})

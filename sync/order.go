@@ -14,7 +14,7 @@ const releaseFix = "push a newer commit that changes the site, or give --release
 // two repositories do not share a site by accident. Where one of the two is not
 // known, nothing is refused.
 func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
-	if l.meta == nil || opt.takesOver(l) || !o.Repository.differs(l.meta.Repository) {
+	if l.meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.meta.Repository) {
 		return nil
 	}
 	name := o.Repository.Name

@@ -163,8 +163,8 @@ var errOverlayRecord = errors.New("its record cannot be used")
 
 // overlay reads it out of a namespace: one request.
 func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
-	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(e.Site).overlay()}
-	b, err := s.Get(ctx, keys(e.Site).overlayRecord())
+	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(e.Site).Overlay()}
+	b, err := s.Get(ctx, keys(e.Site).OverlayRecord())
 	if errors.Is(err, ErrNotFound) {
 		return o, nil
 	}
@@ -185,7 +185,7 @@ func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) er
 	a := entry.asset()
 	refs := []Ref{a.Blob}
 	if a.Chunked() {
-		b, err := o.store.Get(ctx, o.keys.blob(a.Blob))
+		b, err := o.store.Get(ctx, o.keys.Blob(a.Blob))
 		if err != nil {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
@@ -193,10 +193,10 @@ func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) er
 		if err != nil {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
-		refs = x.chunks
+		refs = x.Chunks
 	}
 	for _, ref := range refs {
-		b, err := o.store.Get(ctx, o.keys.blob(ref))
+		b, err := o.store.Get(ctx, o.keys.Blob(ref))
 		if err != nil {
 			return fmt.Errorf("read the content of %s: %w", a.Path, err)
 		}

@@ -22,5 +22,5 @@ func (o *OverlayEntry) equals(deployed *Asset) bool {
 	if o.Content == nil || deployed == nil {
 		return o.Content == nil && deployed == nil
 	}
-	return len(o.Content.Headers) == 0 && o.asset().content() == deployed.content() && o.Content.Type == deployed.ContentType
+	return len(o.Content.Headers) == 0 && o.asset().Content() == deployed.Content() && o.Content.Type == deployed.ContentType
 }

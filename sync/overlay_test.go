@@ -93,14 +93,14 @@ func TestOverlayCopy(t *testing.T) {
 		chunk := rest[:min(chunkSize, len(rest))]
 		rest = rest[len(chunk):]
 		ref := Ref{Hash: HashOf(chunk), Nonce: Nonce{2}}
-		x.chunks = append(x.chunks, ref)
-		values[keys("blog/o").blob(ref)] = chunk
+		x.Chunks = append(x.Chunks, ref)
+		values[keys("blog/o").Blob(ref)] = chunk
 	}
-	values[keys("blog/o").blob(Ref{Hash: h.Sum(), Nonce: Nonce{1}})] = x.encode()
+	values[keys("blog/o").Blob(Ref{Hash: h.Sum(), Nonce: Nonce{1}})] = x.Encode()
 	small := Ref{Hash: HashOf([]byte("hello")), Nonce: Nonce{3}}
-	values[keys("blog/o").blob(small)] = []byte("hello")
+	values[keys("blog/o").Blob(small)] = []byte("hello")
 
-	o := &Overlay{store: oneValue{values: values}, keys: keys("blog").overlay()}
+	o := &Overlay{store: oneValue{values: values}, keys: keys("blog").Overlay()}
 	entries := map[string]*OverlayEntry{
 		"hello":       {Path: "/small", Nonce: small.Nonce, Content: &OverlayContent{Hash: small.Hash, Size: 5}},
 		string(large): {Path: "/large", Nonce: Nonce{1}, Content: &OverlayContent{Hash: h.Sum(), Size: int64(len(large))}},
@@ -112,11 +112,11 @@ func TestOverlayCopy(t *testing.T) {
 		}
 	}
 
-	values[keys("blog/o").blob(small)] = []byte("hallo")
+	values[keys("blog/o").Blob(small)] = []byte("hallo")
 	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, errDamaged) {
 		t.Errorf("other bytes than were written: %v", err)
 	}
-	delete(values, keys("blog/o").blob(small))
+	delete(values, keys("blog/o").Blob(small))
 	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a blob that is gone: %v", err)
 	}

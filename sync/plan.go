@@ -359,14 +359,14 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 			before = before[1:]
 		}
 		a := f.Asset
-		ref, ok := known[a.content()]
+		ref, ok := known[a.Content()]
 		if carry != nil && stays(f, before) {
 			ref, ok = before[0].Blob, true
 		}
 		switch {
 		case len(before) == 0 || before[0].Path != f.Path:
 			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
-		case a.content() == before[0].content() && a.ContentType == before[0].ContentType:
+		case a.Content() == before[0].Content() && a.ContentType == before[0].ContentType:
 			a.Modified = before[0].Modified
 			p.Unchanged++
 			before = before[1:]
@@ -375,10 +375,10 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 			before = before[1:]
 		}
 		if a.Blob.Hash.IsZero() || !ok {
-			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.of(a)}
+			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
 			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
 			if !a.Blob.Hash.IsZero() {
-				known[a.content()] = ref // the same bytes at another path need no second blob
+				known[a.Content()] = ref // the same bytes at another path need no second blob
 			}
 		}
 		a.Blob = ref
@@ -394,7 +394,7 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 func (p *Plan) count(e *Engine, carry *Manifest) {
 	p.Blobs, p.Bytes = 0, 0
 	for _, f := range p.uploads {
-		p.Blobs += f.blobs()
+		p.Blobs += f.Blobs()
 		p.Bytes += f.Size
 	}
 	p.left = nil
@@ -411,7 +411,7 @@ func (p *Plan) count(e *Engine, carry *Manifest) {
 // stays reports whether a file has the same content live, where before begins at
 // its path or after it.
 func stays(f *File, before []Asset) bool {
-	return len(before) > 0 && before[0].Path == f.Path && before[0].content() == f.content()
+	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }
 
 // moved gives the live blobs of content that is not at its path as it was. What
@@ -429,12 +429,12 @@ func moved(files []File, carry *Manifest) map[content]Ref {
 			before = before[1:]
 		}
 		if !stays(f, before) {
-			wanted[f.content()] = true
+			wanted[f.Content()] = true
 		}
 	}
 	for i := range carry.Assets {
-		if a := &carry.Assets[i]; len(wanted) > 0 && wanted[a.content()] {
-			known[a.content()] = a.Blob
+		if a := &carry.Assets[i]; len(wanted) > 0 && wanted[a.Content()] {
+			known[a.Content()] = a.Blob
 		}
 	}
 	return known
@@ -445,11 +445,11 @@ func moved(files []File, carry *Manifest) map[content]Ref {
 func leftChunked(live, next *Manifest) []Asset {
 	stays := make(map[content]bool)
 	for _, a := range next.Assets {
-		stays[a.content()] = true
+		stays[a.Content()] = true
 	}
 	var out []Asset
 	for _, a := range live.Assets {
-		if a.Chunked() && !stays[a.content()] {
+		if a.Chunked() && !stays[a.Content()] {
 			out = append(out, a)
 		}
 	}

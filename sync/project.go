@@ -98,7 +98,7 @@ func (p *project) current(ctx context.Context) (at pointer, err error) {
 	if err != nil {
 		return at, err
 	}
-	b, err := store.Get(ctx, p.keys().current())
+	b, err := store.Get(ctx, p.keys().Current())
 	if err != nil {
 		return at, err
 	}
@@ -110,11 +110,11 @@ func (p *project) current(ctx context.Context) (at pointer, err error) {
 		return at, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.id, newer.Format)
 	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
-		return pointer{}, fmt.Errorf("read %s: it is not of kv-sync's making; delete that key if nothing needs it", p.keys().current())
+		return pointer{}, fmt.Errorf("read %s: it is not of kv-sync's making; delete that key if nothing needs it", p.keys().Current())
 	}
 	if ref, err := ParseRef(at.version()); err != nil || HashOf(at.Version) != ref.Hash {
 		return pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; delete that key and deploy again: nothing is live between",
-			p.keys().current(), at.version(), errDamaged)
+			p.keys().Current(), at.version(), errDamaged)
 	}
 	return at, nil
 }
@@ -191,7 +191,7 @@ func (p *project) read(ctx context.Context, id string) (json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = store.Get(ctx, p.keys().blob(ref)); err == nil && HashOf(b) != ref.Hash {
+	if b, err = store.Get(ctx, p.keys().Blob(ref)); err == nil && HashOf(b) != ref.Hash {
 		err = p.alien(id, errDamaged)
 	}
 	return b, err
@@ -220,9 +220,9 @@ func (p *project) alien(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
 	p.mu.Unlock()
-	key, then := p.keys().current(), "delete that key and deploy again: nothing is live between"
+	key, then := p.keys().Current(), "delete that key and deploy again: nothing is live between"
 	if ref, err := ParseRef(id); err == nil && !active {
-		key, then = p.keys().blob(ref), "delete that key to go on without it"
+		key, then = p.keys().Blob(ref), "delete that key to go on without it"
 	}
 	return fmt.Errorf("version %.100q of project %s is not of kv-sync's making: %w; it lies in %s: %s", id, p.id, cause, key, then)
 }
@@ -265,7 +265,7 @@ func (p *project) UploadVersion(ctx context.Context, u Upload) (string, error) {
 		return "", fmt.Errorf("the code of project %s takes %d bytes of KV, more than the %d that one value may hold of it; bundle less", p.id, len(b), MaxValueBytes/2)
 	}
 	ref := Ref{Hash: HashOf(b), Nonce: nonce}
-	items = append(items, value("the version", p.keys().blob(ref), b))
+	items = append(items, value("the version", p.keys().Blob(ref), b))
 	if err := p.write(ctx, p.account.Store(namespace), items); err != nil {
 		return "", err
 	}
@@ -291,7 +291,7 @@ func (p *project) served(b []byte, nonce Nonce) (Ref, []*item) {
 			return old, nil
 		}
 	}
-	return ref, []*item{value("the served manifest", p.keys().blob(ref), b)}
+	return ref, []*item{value("the served manifest", p.keys().Blob(ref), b)}
 }
 
 // loader is the id under which a Worker Loader keeps what it loads: another one
@@ -338,9 +338,9 @@ func (p *project) Activate(ctx context.Context, versions []Share, message string
 	}}, now.Activations[:min(len(now.Activations), maxActivations-1)]...)}
 	value, err := marshalJSON(next)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", p.keys().current(), err)
+		return fmt.Errorf("encode %s: %w", p.keys().Current(), err)
 	}
-	err = store.Put(ctx, p.keys().current(), value)
+	err = store.Put(ctx, p.keys().Current(), value)
 	if err == nil || errors.Is(err, ErrQuota) || errors.Is(err, ErrRefused) {
 		return err
 	}

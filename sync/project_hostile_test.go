@@ -40,7 +40,7 @@ func deployText(t *testing.T, kv memoryKV, body string) {
 func textSource(kv memoryKV, body string) *listed {
 	src := &listed{&Manifest{}, kv, "source"}
 	ref := Ref{Hash: HashOf([]byte(body))}
-	kv[src.k.blob(ref)] = []byte(body)
+	kv[src.k.Blob(ref)] = []byte(body)
 	src.Assets = []Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)), ContentType: "text/html; charset=utf-8"}}
 	return src
 }

@@ -121,24 +121,24 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	}
 	k := keys(e.Site)
 	stored, err := EncodeStored(m)
-	if ref, _ := ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.manifest(ref)]) {
-		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.manifest(ref)])
+	if ref, _ := ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
+		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.Manifest(ref)])
 	}
 	ref, _ := ParseRef(v.Result.Version)
 	var version projectVersion
-	if err := json.Unmarshal(kv[k.blob(ref)], &version); err != nil {
+	if err := json.Unmarshal(kv[k.Blob(ref)], &version); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := marshalJSON(version); err != nil || !bytes.Equal(again, kv[k.blob(ref)]) {
-		t.Errorf("the version is written otherwise here: %v\n%s\n%s", err, again, kv[k.blob(ref)])
+	if again, err := marshalJSON(version); err != nil || !bytes.Equal(again, kv[k.Blob(ref)]) {
+		t.Errorf("the version is written otherwise here: %v\n%s\n%s", err, again, kv[k.Blob(ref)])
 	}
 	loader, err := (&project{id: v.Deploy.Project}).loader(version.Served, version.projectCode)
 	if err != nil || loader != v.Result.Loader || version.Loader != loader {
 		t.Errorf("the loader's id is %s here, %s there: %v", loader, v.Result.Loader, err)
 	}
 	servedRef, _ := ParseRef(version.Served)
-	if served, err := EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.blob(servedRef)]) {
-		t.Errorf("the served manifest is written otherwise here: %v\n%q\n%q", err, served, kv[k.blob(servedRef)])
+	if served, err := EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.Blob(servedRef)]) {
+		t.Errorf("the served manifest is written otherwise here: %v\n%q\n%q", err, served, kv[k.Blob(servedRef)])
 	}
 	for _, a := range m.Assets {
 		if a.Chunked() {
@@ -155,13 +155,13 @@ func testProjectVector(t *testing.T, v *projectVector) {
 // A file in chunks is split as this side splits it: its hash and its index are
 // those that it gets here, but for the nonces.
 func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
-	there, err := decodeIndex(kv[k.blob(a.Blob)], a)
+	there, err := decodeIndex(kv[k.Blob(a.Blob)], a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := NewHasher(a.Size)
-	for _, ref := range there.chunks {
-		_, _ = h.Write(kv[k.blob(ref)])
+	for _, ref := range there.Chunks {
+		_, _ = h.Write(kv[k.Blob(ref)])
 		if a.Blob.Nonce == ref.Nonce {
 			t.Errorf("%s: the index and a chunk have one nonce", a.Path)
 		}
@@ -169,7 +169,7 @@ func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
 	if got := h.Sum(); got != a.Blob.Hash {
 		t.Errorf("%s hashes to %s here, %s there", a.Path, got, a.Blob.Hash)
 	}
-	if !bytes.Equal(there.encode(), kv[k.blob(a.Blob)]) {
+	if !bytes.Equal(there.Encode(), kv[k.Blob(a.Blob)]) {
 		t.Errorf("the index of %s is encoded differently here", a.Path)
 	}
 }
@@ -278,7 +278,7 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 			h := NewHasher(size)
 			io.WriteString(h, string(step[path])) //nolint:errcheck // it never fails
 			ref := Ref{Hash: h.Sum()}
-			kv[src.k.blob(ref)] = []byte(step[path])
+			kv[src.k.Blob(ref)] = []byte(step[path])
 			src.Assets = append(src.Assets, Asset{Path: path, Blob: ref, Size: size, ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
 		}
 		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
@@ -320,7 +320,7 @@ func (l *listed) Origin(context.Context) (Origin, error) { return Origin{Kind: "
 func (l *listed) Files(context.Context, *Manifest) (*Listing, error) {
 	out := &Listing{Origin: Origin{Kind: "folder"}, Redirects: l.Redirects, Headers: l.Headers}
 	for _, a := range l.Assets {
-		b := l.kv[l.k.blob(a.Blob)]
+		b := l.kv[l.k.Blob(a.Blob)]
 		a.Blob.Nonce = Nonce{}
 		out.Files = append(out.Files, File{Asset: a, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
 	}

@@ -58,7 +58,7 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
-	err = e.eachKey(ctx, store, keys(e.Site).prefix(), func(k KeyInfo) error {
+	err = e.eachKey(ctx, store, keys(e.Site).Prefix(), func(k KeyInfo) error {
 		listed = append(listed, k.Name)
 		return nil
 	})
@@ -96,11 +96,11 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 	there := make(map[string]bool, len(listed))
 	for _, name := range listed {
 		there[name] = true
-		switch class, _, _ := k.parse(name); class {
+		switch class, _, _ := k.Parse(name); class {
 		case classUnknown:
 			return nil, stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive; nothing was deleted", name)
 		case classRecord:
-			records = append(records, strings.TrimPrefix(name, k.record("")))
+			records = append(records, strings.TrimPrefix(name, k.Record("")))
 		}
 	}
 	recorded, err := e.recentRecords(ctx, namespace, records)
@@ -117,7 +117,7 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 	rooted, chunks := make(map[string]bool), make(indexes)
 	for _, m := range metas {
 		manifest, err := e.manifest(ctx, m)
-		if ref, bad := ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && bad == nil && !there[k.manifest(ref)] {
+		if ref, bad := ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
 			continue // it never went live: a manifest is confirmed before its switch
 		}
 		if err != nil {
@@ -128,7 +128,7 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 		}
 		for _, a := range manifest.Assets {
 			err := chunks[a.Blob].err
-			if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && !there[k.blob(a.Blob)] {
+			if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && !there[k.Blob(a.Blob)] {
 				continue // as above: an index is confirmed before the switch, too
 			}
 			if err != nil {
@@ -142,17 +142,17 @@ func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string,
 }
 
 func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest, chunks indexes) {
-	rooted[k.record(m.Deployment)] = true
+	rooted[k.Record(m.Deployment)] = true
 	if ref, err := ParseRef(m.Manifest); err == nil {
-		rooted[k.manifest(ref)] = true
+		rooted[k.Manifest(ref)] = true
 	}
 	for _, ref := range m.keeps {
-		rooted[k.blob(ref)] = true
+		rooted[k.Blob(ref)] = true
 	}
 	for _, a := range manifest.Assets {
-		rooted[k.blob(a.Blob)] = true
+		rooted[k.Blob(a.Blob)] = true
 		for _, chunk := range chunks[a.Blob].chunks {
-			rooted[k.blob(chunk)] = true
+			rooted[k.Blob(chunk)] = true
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	g.SetLimit(e.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := e.Account.Store(namespace).Get(ctx, keys(e.Site).record(id))
+			b, err := e.Account.Store(namespace).Get(ctx, keys(e.Site).Record(id))
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
@@ -198,7 +198,7 @@ func (e *Engine) sift(listed []string, rooted map[string]bool) (*Pruned, []strin
 	out := &Pruned{}
 	var doomed []string
 	for _, name := range listed {
-		class, _, written := keys(e.Site).parse(name)
+		class, _, written := keys(e.Site).Parse(name)
 		switch {
 		case rooted[name], class == classOther:
 			out.Kept++

@@ -117,7 +117,7 @@ func (e *Engine) writeReceipt(ctx context.Context, s Store, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	it := value("the receipt", keys(e.Site).receipt(p.Origin.Commit), b)
+	it := value("the receipt", keys(e.Site).Receipt(p.Origin.Commit), b)
 	it.ttl = e.Grace / 2 // at least 5 minutes; KV wants one
 	quiet := *e          // progress is that of the blobs
 	quiet.Progress = func(Progress) {}
@@ -208,7 +208,7 @@ func (e *Engine) received(ctx context.Context, p *Plan) *received {
 		if !e.fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
 			continue
 		}
-		out.byContent[a.content()] = a.Blob
+		out.byContent[a.Content()] = a.Blob
 		if a.OID != "" {
 			out.byID[gitBlob{a.OID, a.Size}] = a.Blob
 		}
@@ -217,7 +217,7 @@ func (e *Engine) received(ctx context.Context, p *Plan) *received {
 }
 
 func (e *Engine) receipt(ctx context.Context, p *Plan) (live string, m *Manifest, err error) {
-	b, err := e.Account.Store(p.namespace).Get(ctx, keys(e.Site).receipt(p.Origin.Commit))
+	b, err := e.Account.Store(p.namespace).Get(ctx, keys(e.Site).Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
 	}
@@ -230,7 +230,7 @@ func (r *received) find(a Asset) (ref Ref, ok bool) {
 	if a.Blob.Hash.IsZero() {
 		ref, ok = r.byID[gitBlob{a.OID, a.Size}]
 	} else {
-		ref, ok = r.byContent[a.content()]
+		ref, ok = r.byContent[a.Content()]
 	}
 	return ref, ok
 }
@@ -239,7 +239,7 @@ func (r *received) find(a Asset) (ref Ref, ok bool) {
 func (p *Plan) take(r *received, nonce Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
-		if a.Blob.Nonce != nonce.of(*a) {
+		if a.Blob.Nonce != nonce.For(*a) {
 			continue // carried over
 		}
 		if ref, ok := r.find(*a); ok {

@@ -67,7 +67,7 @@ func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*rele
 		return nil, err
 	}
 	out.stored = stored
-	out.values = append(out.values, value("the manifest", keys(e.Site).manifest(ref), stored))
+	out.values = append(out.values, value("the manifest", keys(e.Site).Manifest(ref), stored))
 	module := Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
 		if m.Name == ModuleManifest {

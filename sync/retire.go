@@ -47,7 +47,7 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 		}
 	}
 	for _, m := range deployments {
-		redirected := m.redirected()
+		redirected := m.Redirected()
 		for _, a := range goneFrom(next.Assets, m.Assets) {
 			if redirected(a.Path) {
 				seen[a.Path] = true
@@ -57,7 +57,7 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 		}
 	}
 	for _, r := range live.Retired {
-		if r.Left--; next.at(r.Path) == nil && (r.Left > 0 || r.Until > e.Now().Unix()) {
+		if r.Left--; next.At(r.Path) == nil && (r.Left > 0 || r.Until > e.Now().Unix()) {
 			add(r, filtered)
 		}
 	}

@@ -104,7 +104,7 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 		for range 6 {
 			next := &Manifest{Routing: &Routing{Worker: patterns(3), Site: patterns(2)}}
 			for i, p := 0, ""; i < 4; i++ {
-				if p = path(); next.at(p) == nil {
+				if p = path(); next.At(p) == nil {
 					next.Assets = append(next.Assets, Asset{Path: p})
 					slices.SortFunc(next.Assets, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
 				}

@@ -187,7 +187,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, keys(e.Site).blobs())
+	listed, err := e.keysBelow(ctx, store, keys(e.Site).Blobs())
 	if err != nil {
 		return nil, err
 	}

@@ -456,7 +456,7 @@ func value(name, key string, b []byte) *item {
 func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item {
 	it := &item{
 		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(h Hash) string { return k.blob(Ref{Hash: h, Nonce: n.of(f.Asset)}) },
+		key: func(h Hash) string { return k.Blob(Ref{Hash: h, Nonce: n.For(f.Asset)}) },
 	}
 	if f.Chunked() {
 		it.chunked = &chunked{keys: k, nonce: n, live: live}

@@ -91,7 +91,7 @@ func (v *verifier) count(live *Meta) {
 			continue
 		}
 		v.out.Keys++
-		if class, _, _ := keys(v.Site).parse(key); !v.rooted[key] && class != classOther {
+		if class, _, _ := keys(v.Site).Parse(key); !v.rooted[key] && class != classOther {
 			v.out.Unrooted++
 		}
 	}
@@ -167,7 +167,7 @@ func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manif
 func (v *verifier) listed(ctx context.Context, s Store, m *Meta) (map[string]bool, error) {
 	in := placeOf(m)
 	if v.namespaces[in] == nil {
-		prefix := keys(v.Site).prefix()
+		prefix := keys(v.Site).Prefix()
 		if m.kvAssets() {
 			prefix = ""
 		}
@@ -209,7 +209,7 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks index
 			gone[a.Blob] = errors.Is(x.err, ErrNotFound)
 		}
 		for _, ref := range chunks.blobsOf(a) {
-			if _, asked := gone[ref]; !asked && !listed[k.blob(ref)] {
+			if _, asked := gone[ref]; !asked && !listed[k.Blob(ref)] {
 				gone[ref] = false
 				ask = append(ask, ref)
 			}
@@ -217,7 +217,7 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks index
 	}
 	answers := make([]bool, len(ask))
 	err := e.eachBlob(ctx, len(ask), func(ctx context.Context, i int) error {
-		_, err := s.Get(ctx, k.blob(ask[i]))
+		_, err := s.Get(ctx, k.Blob(ask[i]))
 		answers[i] = errors.Is(err, ErrNotFound)
 		if answers[i] {
 			return nil
@@ -270,7 +270,7 @@ func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
 	}
 	good := make([]bool, len(todo))
 	err := v.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, keys(v.Site).blob(todo[i]))
+		b, err := s.Get(ctx, keys(v.Site).Blob(todo[i]))
 		if errors.Is(err, ErrNotFound) {
 			good[i] = true // it is missing, and reported as that
 			return nil

@@ -27,7 +27,7 @@ func (v *VerifiedOverlay) Whole() bool {
 // one request, for the record, and none where nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
 	listed := v.namespaces[placeOf(live.meta)]
-	if !listed[keys(v.Site).overlayRecord()] {
+	if !listed[keys(v.Site).OverlayRecord()] {
 		return nil, nil
 	}
 	store := v.Account.Store(live.meta.Namespace)
@@ -47,7 +47,7 @@ func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOver
 	out.Files = len(m.Assets)
 	// Its blobs lie below its own keys, as a site's do below the site's.
 	e := *v.Engine
-	e.Site = string(keys(v.Site).overlay())
+	e.Site = string(keys(v.Site).Overlay())
 	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[Ref]bool)}
 	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
 		return nil, err

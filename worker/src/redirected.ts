@@ -1,5 +1,5 @@
 // Which files nobody could read, because a redirect answered in their place.
-// sync/redirected.go is the same.
+// sync/manifest/redirected.go is the same.
 
 import { canonicalPathname } from "./html";
 import type { Redirect } from "./meta";

@@ -1,6 +1,6 @@
 // Which requests a deployment's code gets before the site does. Code that gets a
 // request decides about access to what is served there, so it decides which
-// files may stay reachable after they were removed. sync/routing.go is the same.
+// files may stay reachable after they were removed. sync/manifest/routing.go is the same.
 
 import { Glob } from "./glob";
 import { list, record, string } from "./meta";

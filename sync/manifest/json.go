@@ -1,0 +1,35 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// marshalJSON is json.Marshal without the escapes that only HTML and
+// JavaScript's past need, so that other languages write the same bytes.
+func EncodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if !bytes.Contains(text, []byte(`\u202`)) {
+		return text, nil
+	}
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		switch {
+		case bytes.HasPrefix(text, []byte(`\u2028`)):
+			out, text = append(out, "\u2028"...), text[6:]
+		case bytes.HasPrefix(text, []byte(`\u2029`)):
+			out, text = append(out, "\u2029"...), text[6:]
+		case text[0] == '\\': // an escape of its own: what follows begins none
+			out, text = append(out, text[:2]...), text[2:]
+		default:
+			out, text = append(out, text[0]), text[1:]
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,58 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"strconv"
+)
+
+// File is one file of a source.
+type File struct {
+	Asset
+	// Open gives the bytes from the start; each call is a fresh reader, so that
+	// an attempt that failed can begin again.
+	Open func() (io.ReadCloser, error)
+}
+
+// Listing is what a source holds.
+type Listing struct {
+	Origin Origin
+	// Files is sorted by Path, bytewise, without duplicates.
+	Files []File
+	// Dirs is sorted by Path; empty for a folder.
+	Dirs []Dir
+	// Redirects and Headers are the compiled _redirects and _headers.
+	Redirects []Redirect
+	Headers   []HeaderRule
+	// Pulled tells which run-time writes are in the source, by pathname: the
+	// content of the file [PulledName].
+	Pulled map[string]Nonce
+	// Notices are things worth saying that refuse nothing.
+	Notices []Problem
+}
+
+// FolderID is the [Origin].ID of a folder's listing: it names what would be
+// served, whatever the files' times. It is "" while a hash is not known.
+func FolderID(l *Listing) string {
+	h := sha256.New()
+	var b []byte
+	for _, f := range l.Files {
+		if f.Blob.Hash.IsZero() {
+			return ""
+		}
+		b = strconv.AppendQuote(b[:0], f.Path)
+		b = append(b, f.Blob.Hash[:]...)
+		b = strconv.AppendQuote(b, f.ContentType)
+		if f.Chunked() { // a small file could have the same hash
+			b = strconv.AppendInt(b, f.Size, 10)
+		}
+		h.Write(b)
+	}
+	_ = json.NewEncoder(h).Encode([]any{l.Redirects, l.Headers}) // strings and numbers always encode
+	if len(l.Pulled) > 0 {
+		h.Write(FormatPulled(l.Pulled))
+	}
+	return "folder:" + hex.EncodeToString(h.Sum(nil)) + ":" + l.Origin.Rules
+}

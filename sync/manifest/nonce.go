@@ -1,0 +1,72 @@
+package manifest
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Nonce makes the keys of one run unlike those of every other run, so that a
+// key is written once and never again, even for the same bytes.
+type Nonce [8]byte
+
+// String returns the nonce as 16 lower-case hexadecimal digits.
+func (n Nonce) String() string { return hex.EncodeToString(n[:]) }
+
+// MarshalText is String, for JSON.
+func (n Nonce) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote, and nothing else.
+func (n *Nonce) UnmarshalText(text []byte) (err error) {
+	*n, err = ParseNonce(string(text))
+	return err
+}
+
+// ParseNonce reads what [Nonce.String] wrote, and nothing else.
+func ParseNonce(s string) (Nonce, error) {
+	var n Nonce
+	return n, decodeHex(n[:], s)
+}
+
+// newNonce begins with the run's time, so that every key tells its age by
+// itself: prune needs no metadata, and raw bodies, which carry none, age like
+// the rest. The other half keeps runs of one second apart.
+func NewNonce(now time.Time) Nonce {
+	var n Nonce
+	if _, err := rand.Read(n[4:]); err != nil {
+		panic(err) // crypto/rand never fails on a supported system
+	}
+	binary.BigEndian.PutUint32(n[:4], uint32(now.Unix()))
+	return n
+}
+
+// Time is when the run that made the nonce began, to the second.
+func (n Nonce) Time() time.Time {
+	return time.Unix(int64(binary.BigEndian.Uint32(n[:4])), 0)
+}
+
+// deploymentID is sortable by time and readable: 20261121-024512-9f3c1a2b.
+func DeploymentID(n Nonce) string {
+	return n.Time().UTC().Format("20060102-150405") + fmt.Sprintf("-%x", n[4:])
+}
+
+// deploymentTime reads the time back out of a deployment id.
+func DeploymentTime(id string) (time.Time, bool) {
+	if len(id) != len("20060102-150405-00000000") {
+		return time.Time{}, false
+	}
+	t, err := time.Parse("20060102-150405", id[:15])
+	return t, err == nil && id[15] == '-'
+}
+
+// of is the nonce of an asset's blob, written by the run whose nonce n is. That
+// of an index is another one, lest it share its key with a small file that
+// holds the very bytes that the index is hashed by.
+func (n Nonce) For(a Asset) Nonce {
+	if a.Chunked() {
+		n[len(n)-1] ^= 1
+	}
+	return n
+}

@@ -1,0 +1,58 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// PulledName is the file in a site's folder that tells which run-time writes
+// have been brought into git. It is not published.
+const PulledName = ".kv-sync-pulled"
+
+const pulledHead = `# Edits made at run time that are in git, written by kv-sync pull. The next
+# deploy takes them as its own: what the files hold now is what visitors get.
+`
+
+// FormatPulled writes what [ParsePulled] reads. Lines are sorted by pathname, so
+// that pulls on two branches merge where they touch other pages.
+func FormatPulled(pulled map[string]Nonce) []byte {
+	paths := make([]string, 0, len(pulled))
+	for path := range pulled {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	var b bytes.Buffer
+	b.WriteString(pulledHead)
+	for _, path := range paths {
+		fmt.Fprintf(&b, "%s %s\n", pulled[path], path)
+	}
+	return b.Bytes()
+}
+
+// ParsePulled reads the file: the write of each pathname that is in git. Where a
+// merge has left a pathname twice, and git let both lines stand, both are in git,
+// and the later line counts: only one of them can still be in the overlay, and a
+// write that is not listed is brought in by the next pull.
+func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
+	pulled := make(map[string]Nonce)
+	var bad []Problem
+	line := 0
+	for s := range strings.Lines(string(text)) {
+		line++
+		s = strings.TrimRight(s, "\r\n")
+		if s == "" || s[0] == '#' {
+			continue
+		}
+		nonce, path, _ := strings.Cut(s, " ")
+		n, err := ParseNonce(nonce)
+		if err != nil || !strings.HasPrefix(path, "/") {
+			bad = append(bad, Problem{Path: PulledName, Line: line, Reason: "the line is no write and its pathname",
+				Fix: "take the line out, or resolve the merge that left it; kv-sync pull writes the file again"})
+			continue
+		}
+		pulled[path] = n
+	}
+	return pulled, bad
+}

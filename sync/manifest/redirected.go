@@ -1,0 +1,82 @@
+package manifest
+
+import (
+	"regexp"
+	"strings"
+)
+
+// placeholder is one of a pattern of _redirects; it stands for one segment.
+var placeholder = regexp.MustCompile(`:[A-Za-z]\w*`)
+
+// MatchPattern is the source of a redirect, without a host, as a regular
+// expression of pathnames as URLs have them. In Go those take linear time.
+func MatchPattern(from string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`\A`)
+	for at := 0; at < len(from); {
+		name := placeholder.FindStringIndex(from[at:])
+		switch {
+		case from[at] == '*':
+			b.WriteString(`.*`)
+			at++
+		case name != nil && name[0] == 0:
+			b.WriteString(`[^/]+`)
+			at += name[1]
+		default:
+			b.WriteString(regexp.QuoteMeta(from[at : at+1]))
+			at++
+		}
+	}
+	return regexp.MustCompile(b.String() + `\z`) // every literal is quoted
+}
+
+// redirected returns whether the redirects of a deployment answer at the pathname
+// of a file, so that nobody could read the file there. Those of some hosts only do
+// not count. worker/src/redirected.ts is the same.
+func (m *Manifest) Redirected() func(path string) bool {
+	static := make(map[string]bool)
+	var dynamic []*regexp.Regexp
+	for _, r := range m.Redirects {
+		switch {
+		case !strings.HasPrefix(r.From, "/"): // of a host
+		case strings.Contains(r.From, "*") || placeholder.MatchString(r.From):
+			dynamic = append(dynamic, MatchPattern(r.From))
+		default:
+			static[r.From] = true
+		}
+	}
+	return func(path string) bool {
+		pathname := EncodePathname(m.Serving.pathnameOf(path))
+		if static[pathname] {
+			return true
+		}
+		for _, d := range dynamic {
+			if d.MatchString(pathname) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// pathnameOf is the pathname at which a file is served, not encoded. worker/src/html.ts
+// is the same, but that it knows which other files there are.
+func (s Serving) pathnameOf(path string) string {
+	stem, isHTML := strings.CutSuffix(path, ".html")
+	if !isHTML || s.HTMLHandling == "none" {
+		return path
+	}
+	if folder, isIndex := strings.CutSuffix(stem, "/index"); isIndex {
+		if s.HTMLHandling == "drop-trailing-slash" && folder != "" {
+			return folder
+		}
+		return folder + "/"
+	}
+	switch {
+	case strings.HasSuffix(stem, "/"):
+		return path
+	case s.HTMLHandling == "force-trailing-slash":
+		return stem + "/"
+	}
+	return stem
+}
