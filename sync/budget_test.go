@@ -23,9 +23,9 @@ func budgetIsShared(t *testing.T) {
 	budget := NewBudget()
 	var all errgroup.Group
 	for range engines {
-		e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: budget, Progress: func(Progress) {}}}
+		o := uploadOptions{Parallel: 8, Memory: memory, Budget: budget}
 		all.Go(func() error {
-			return e.upload(t.Context(), g, items(1000, 3_000_000, 9_000_000, 9_000_000), nil)
+			return runUpload(t.Context(), g, items(1000, 3_000_000, 9_000_000, 9_000_000), o)
 		})
 	}
 	if err := all.Wait(); err != nil {
@@ -100,8 +100,8 @@ func TestBodiesAreUsedAgain(t *testing.T) {
 		sizes = append(sizes, 400_000)
 	}
 	a := &addresses{seen: make(map[*byte]bool)}
-	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
-	if err := e.upload(t.Context(), a, items(sizes...), nil); err != nil {
+	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
+	if err := runUpload(t.Context(), a, items(sizes...), o); err != nil {
 		t.Fatal(err)
 	}
 	if a.calls < 20 || len(a.seen) > memory/bulkBody {

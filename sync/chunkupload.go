@@ -32,12 +32,12 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 	c, x := it.chunked, newIndex(it.size)
 	for left := it.size; left > 0; left -= chunkSize {
 		size := min(left, chunkSize)
-		if err := u.budget.take(ctx, chunkSize, u.limit); err != nil {
+		if err := u.Budget.take(ctx, chunkSize, u.Memory); err != nil {
 			return err
 		}
-		body := u.budget.buffer(chunkSize, u.limit)[:size]
+		body := u.Budget.buffer(chunkSize, u.Memory)[:size]
 		if _, err := io.ReadFull(f, body); err != nil {
-			u.budget.give(chunkSize)
+			u.Budget.give(chunkSize)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return ErrChanged
 			}
@@ -50,17 +50,17 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *item) 
 		}
 		x.Chunks = append(x.Chunks, ref)
 		if key := c.keys.Blob(ref); live || !u.take(key) {
-			u.budget.recycle(body)
-			u.budget.give(chunkSize)
+			u.Budget.recycle(body)
+			u.Budget.give(chunkSize)
 			u.advance(0, size)
 		} else {
 			it.blobs++
 			g.Go(func() error {
-				defer u.budget.give(chunkSize)
+				defer u.Budget.give(chunkSize)
 				if err := u.store.Put(ctx, key, body); err != nil {
 					return fmt.Errorf("upload %s: %w", it.name, err)
 				}
-				u.budget.recycle(body)
+				u.Budget.recycle(body)
 				u.advance(0, size)
 				return nil
 			})
@@ -109,23 +109,4 @@ func (u *uploader) indexesOf(files []*item) []*item {
 		out = append(out, v)
 	}
 	return out
-}
-
-// liveChunks are the chunks that a plan need not upload, by their hash: those of
-// the live files that it replaces. An index that is gone or damaged gives none.
-func (e *Engine) liveChunks(ctx context.Context, p *Plan) (map[Hash]Ref, error) {
-	if len(p.left) == 0 {
-		return nil, nil
-	}
-	read := make(indexes)
-	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.left, read); err != nil {
-		return nil, err
-	}
-	live := make(map[Hash]Ref)
-	for _, x := range read {
-		for _, ref := range x.chunks {
-			live[ref.Hash] = ref
-		}
-	}
-	return live, nil
 }

@@ -19,9 +19,9 @@ func TestChunksAreBounded(t *testing.T) { synctest.Test(t, chunksAreBounded) }
 func chunksAreBounded(t *testing.T) {
 	const memory = 52 << 20
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
-	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
+	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
 	all := items(5, 600_000, MaxValueBytes+1, 7*chunkSize, MaxValueBytes)
-	if err := e.upload(t.Context(), g, all, nil); err != nil {
+	if err := runUpload(t.Context(), g, all, o); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/2 {
@@ -72,8 +72,8 @@ func TestIndexesComeLast(t *testing.T) { synctest.Test(t, indexesComeLast) }
 func indexesComeLast(t *testing.T) {
 	for _, fail := range []error{nil, errors.New("the last chunk was refused")} {
 		s := &slow{fail: fail}
-		e := &Engine{Config: Config{Parallel: 8, Memory: 64 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}
-		err := e.upload(t.Context(), s, items(MaxValueBytes+1, MaxValueBytes+1), nil)
+		o := uploadOptions{Parallel: 8, Memory: 64 << 20, Budget: NewBudget()}
+		err := runUpload(t.Context(), s, items(MaxValueBytes+1, MaxValueBytes+1), o)
 		if !errors.Is(err, fail) || (fail == nil) != (err == nil) {
 			t.Errorf("got %v", err)
 		}
@@ -143,9 +143,9 @@ func TestChunkIsKeptUntilTheAnswer(t *testing.T) {
 		return &stepping{Reader: f, sending: sending, end: end}, err
 	}
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
-	e := &Engine{Config: Config{Parallel: 8, Memory: 5 * chunkSize, Budget: NewBudget(), Progress: func(Progress) {}}}
+	o := uploadOptions{Parallel: 8, Memory: 5 * chunkSize, Budget: NewBudget()}
 	store := &patient{g, sync.OnceFunc(func() { close(sending) }), end}
-	if err := e.upload(t.Context(), store, []*item{it}, nil); err != nil || len(g.keys) != 5 {
+	if err := runUpload(t.Context(), store, []*item{it}, o); err != nil || len(g.keys) != 5 {
 		t.Errorf("%d keys, %v", len(g.keys), err)
 	}
 }

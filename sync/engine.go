@@ -167,6 +167,19 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
+// upload writes the items and reports the progress of that stage. read: see
+// uploadOptions.Read.
+func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()) error {
+	return runUpload(ctx, s, items, uploadOptions{
+		Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget, Read: read,
+		Progress: func(p uploadProgress) {
+			e.Progress(Progress{
+				Stage: StageUpload, Files: p.Files, TotalFiles: p.TotalFiles, Bytes: p.Bytes, TotalBytes: p.TotalBytes, Note: p.Note,
+			})
+		},
+	})
+}
+
 func (e *Engine) newProject() *project {
 	quiet := *e // progress is that of the assets
 	quiet.Progress = func(Progress) {}

@@ -54,3 +54,22 @@ func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known
 
 // blobsOf lists what an asset needs: its blob, and its chunks if it has some.
 func (x indexes) blobsOf(a Asset) []Ref { return append([]Ref{a.Blob}, x[a.Blob].chunks...) }
+
+// liveChunks are the chunks that a plan need not upload, by their hash: those of
+// the live files that it replaces. An index that is gone or damaged gives none.
+func (e *Engine) liveChunks(ctx context.Context, p *Plan) (map[Hash]Ref, error) {
+	if len(p.left) == 0 {
+		return nil, nil
+	}
+	read := make(indexes)
+	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.left, read); err != nil {
+		return nil, err
+	}
+	live := make(map[Hash]Ref)
+	for _, x := range read {
+		for _, ref := range x.chunks {
+			live[ref.Hash] = ref
+		}
+	}
+	return live, nil
+}

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -281,6 +282,10 @@ func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, e
 	return r, g.Wait()
 }
 
+const copyBytes = 48 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
 // checksums reads the file for what its key has of it, and for what tells it
 // from every other: the upload compares that to the bytes that it sends.
 func checksums(f *File) (sum string, hash Hash, err error) {
@@ -290,9 +295,9 @@ func checksums(f *File) (sum string, hash Hash, err error) {
 	}
 	defer content.Close()
 	short, whole := NewKVAssetsHasher(), sha256.New()
-	piece := pieces.Get().(*[pieceBytes]byte)
-	defer pieces.Put(piece)
-	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), piece[:])
+	buffer := copyBuffers.Get().(*[copyBytes]byte)
+	defer copyBuffers.Put(buffer)
+	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), buffer[:])
 	if err != nil {
 		return "", Hash{}, err
 	}
@@ -385,7 +390,7 @@ func (r *kvAssetsRecord) items(l *Listing, before *kvAssetsRecord, all bool) []*
 		}
 		items = append(items, &item{
 			name: f.Path, size: f.Size, want: r.hashes[i], open: f.Open,
-			key: func(Hash) string { return key }, keyBytes: int64(len(appendKey(nil, key))),
+			key: func(Hash) string { return key }, keyBytes: keyBytes(key),
 		})
 	}
 	return items

@@ -29,7 +29,7 @@ func (k pathnameKeys) item(f File) *item {
 	key := k.asset(f.Path)
 	return &item{
 		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(Hash) string { return key }, keyBytes: int64(len(appendKey(nil, key))),
+		key: func(Hash) string { return key }, keyBytes: keyBytes(key),
 	}
 }
 

@@ -14,6 +14,9 @@ const (
 	ListPageKeys = 1_000  // keys in one page of a listing
 )
 
+// resendRounds is how often keys that a bulk call left unconfirmed are sent again.
+const resendRounds = 5
+
 // Store is one KV namespace. Its methods are safe for concurrent use. Calls
 // are retried inside where that is safe, so an error is final for this run.
 type Store interface {
@@ -61,16 +64,4 @@ func eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) err
 		}
 		cursor = next
 	}
-}
-
-// Account is what the engine needs before it knows a namespace.
-type Account interface {
-	// FindNamespace returns the id of the namespace with this title, or ErrNotFound.
-	FindNamespace(ctx context.Context, title string) (id string, err error)
-	// CreateNamespace makes it, or returns the one that somebody made meanwhile.
-	CreateNamespace(ctx context.Context, title string) (id string, err error)
-	// Store returns the namespace with this id. It sends nothing.
-	Store(id string) Store
-	// Workers returns the script with this name, which need not exist. It sends nothing.
-	Workers(script string) Workers
 }

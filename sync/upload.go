@@ -1,14 +1,10 @@
 package kvsync
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -17,140 +13,52 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// rawMin is the size from which a value travels as a raw body of its own:
-	// base64 would cost a third more bytes, which by then is dearer than the
-	// overhead of a request.
-	rawMin = 512 << 10
-	// batchBytes is how many bytes of values one bulk write carries, before
-	// base64. Smaller bodies lose to the latency of a request, larger ones leave
-	// connections idle at the end.
-	batchBytes = 4 << 20
-	// requestCap keeps a plan's uploads well below the API's 1,200 requests in 5
-	// minutes (https://developers.cloudflare.com/fundamentals/api/reference/limits/):
-	// beyond it, large values too are packed into bulk writes.
-	requestCap = 600
-	// resendRounds is how often keys that a bulk write left out are sent again.
-	resendRounds = 5
-)
-
-// item is one value to be written.
-type item struct {
-	name string // for messages
-	size int64
-	want Hash // zero: found out while reading
-	open func() (io.ReadCloser, error)
-	key  func(Hash) string
-	// keyBytes is what the key takes in a bulk write, where that may be more
-	// than pairBytes has room for.
-	keyBytes int64
-	// ttl is after how long KV removes the key; 0 is never.
-	ttl time.Duration
-
-	got       Hash
-	claimed   bool // this item writes its key
-	duplicate bool // another item of this run does
-	blobs     int  // how many values it wrote, once all is confirmed
-
-	// chunked is not nil where the file is too large for one value: open then
-	// gives what goes up in chunks, and key is that of their index.
-	chunked *chunked
+// uploadOptions are what an upload works by.
+type uploadOptions struct {
+	// Parallel is how many requests run at once.
+	Parallel int
+	// Memory bounds the bytes that requests under way hold, those of all uploads
+	// that share the Budget.
+	Memory int64
+	Budget *Budget
+	// Progress is called after each step, by several goroutines but never by two at
+	// once; may be nil.
+	Progress func(uploadProgress)
+	// Read is called once, when every item has been read, so that each one's Got is
+	// known; requests may still be under way. May be nil.
+	Read func()
 }
 
-// batch is what one request carries: one raw value, or a bulk write.
-type batch struct {
-	raw   bool
-	items []*item
+// uploadProgress says how much of an upload is confirmed.
+type uploadProgress struct {
+	Files, TotalFiles int
+	Bytes, TotalBytes int64
+	// Note is a line for people, or "".
+	Note string
 }
 
-// bulkBody is what the body of a bulk write is given, so that one buffer after
-// the other can be used again: batchBytes in base64, and 2,000 keys.
-const bulkBody = batchBytes/3*4 + 2000*pairBytes
-
-// pairBytes is what a pair takes beside its value, at most.
-const pairBytes = 256
-
-// weight is how many bytes of memory the batch's body takes.
-func (b batch) weight() int64 {
-	var n, keys int64
-	for _, it := range b.items {
-		n += it.size
-		keys += it.keyBytes
-	}
-	if b.raw {
-		return n
-	}
-	return max(n/3*4+int64(len(b.items)+1)*pairBytes+keys, bulkBody)
-}
-
-// pack divides the items that are not chunked into batches. Values of rawMin and
-// more go raw, the largest first, as long as the requests, with those of the
-// chunks, stay under requestCap.
-func pack(items []*item) []batch {
-	var total int64
-	var whole, large, small []*item
-	spent := 0
-	for _, it := range items {
-		if it.chunked != nil {
-			spent += chunkCount(it.size)
-			continue
-		}
-		total += it.size
-		whole = append(whole, it)
-	}
-	for _, it := range whole {
-		if it.size >= rawMin && total > batchBytes && it.ttl == 0 { // else one bulk write takes them all
-			large = append(large, it)
-		} else {
-			small = append(small, it)
-		}
-	}
-	slices.SortStableFunc(large, func(a, b *item) int { return int(b.size - a.size) })
-	if room := max(requestCap-spent-int(total/batchBytes)-len(small)/MaxBulkPairs-2, 0); len(large) > room {
-		small = append(small, large[room:]...)
-		large = large[:room]
-	}
-	var out []batch
-	for _, it := range large {
-		out = append(out, batch{raw: true, items: []*item{it}})
-	}
-	var bytes int64
-	for i, it := range small {
-		if i == 0 || bytes+it.size > batchBytes || len(out[len(out)-1].items) == MaxBulkPairs {
-			out = append(out, batch{})
-			bytes = 0
-		}
-		last := &out[len(out)-1]
-		last.items = append(last.items, it)
-		bytes += it.size
-	}
-	return out
-}
-
-// uploader writes items into one namespace. What it reports as done is
-// confirmed by the API, key by key.
+// uploader writes items into one namespace. It counts as done only what the API
+// has confirmed, key by key.
 type uploader struct {
-	store    Store
-	parallel int
-	budget   *Budget
-	limit    int64
-	progress func(Progress)
-
-	// read is called, under mu, when nothing is unread any more.
-	read func()
+	uploadOptions
+	store Store
 
 	mu     sync.Mutex
 	taken  map[string]bool // keys that an item of this run writes
 	unread int
-	done   Progress
+	done   uploadProgress
 }
 
-func (e *Engine) newUploader(s Store, items []*item) *uploader {
+func newUploader(s Store, items []*item, o uploadOptions) *uploader {
+	if o.Progress == nil {
+		o.Progress = func(uploadProgress) {}
+	}
+	if o.Read == nil {
+		o.Read = func() {}
+	}
 	u := &uploader{
-		store: s, parallel: e.Parallel, budget: e.Budget, limit: e.Memory,
-		progress: e.Progress, taken: make(map[string]bool),
-		unread: len(items), read: func() {},
-		done: Progress{Stage: StageUpload, TotalFiles: len(items)},
+		uploadOptions: o, store: s, taken: make(map[string]bool), unread: len(items),
+		done: uploadProgress{TotalFiles: len(items)},
 	}
 	for _, it := range items {
 		u.done.TotalBytes += it.size
@@ -161,18 +69,14 @@ func (e *Engine) newUploader(s Store, items []*item) *uploader {
 	return u
 }
 
-// upload writes all items, or returns the first error. read, if not nil, is
-// called once when every item was read, so that each one's got is known; the
-// last of them are still on their way then. The indexes of files in chunks are
-// sent when everything else is confirmed.
-func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()) error {
+// runUpload writes all items into the namespace, and returns when every key is
+// confirmed, or the first error. The index of a file in chunks is written when
+// every chunk is confirmed, so an index never names a chunk that is not there.
+func runUpload(ctx context.Context, s Store, items []*item, o uploadOptions) error {
 	if len(items) == 0 {
 		return nil
 	}
-	u := e.newUploader(s, items)
-	if read != nil {
-		u.read = read
-	}
+	u := newUploader(s, items, o)
 	large := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.chunked == nil })
 	err := u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
 		for _, it := range large {
@@ -194,7 +98,7 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 // first error, be it feed's or a request's, ends the others.
 func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *errgroup.Group) error) error {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(u.parallel)
+	g.SetLimit(u.Parallel)
 	if err := feed(gctx, g); err != nil {
 		g.Go(func() error { return err })
 	}
@@ -207,12 +111,12 @@ func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *e
 // sendAll begins to send the batches, as memory allows.
 func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []batch) error {
 	for _, b := range batches {
-		weight := min(b.weight(), u.limit)
-		if err := u.budget.take(ctx, weight, u.limit); err != nil {
+		weight := min(b.weight(), u.Memory)
+		if err := u.Budget.take(ctx, weight, u.Memory); err != nil {
 			return err
 		}
 		g.Go(func() error {
-			defer u.budget.give(weight)
+			defer u.Budget.give(weight)
 			return u.send(ctx, b)
 		})
 	}
@@ -258,7 +162,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 		if err := u.store.Put(ctx, it.key(it.got), body); err != nil {
 			return nil, fmt.Errorf("upload %s: %w", it.name, err)
 		}
-		u.budget.recycle(body)
+		u.Budget.recycle(body)
 		u.finish(b.items)
 		return nil, nil
 	}
@@ -267,7 +171,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
 	}
 	// Only now: a request that failed may still be reading its body.
-	u.budget.recycle(body)
+	u.Budget.recycle(body)
 	missed := make(map[string]bool, len(unconfirmed))
 	for _, k := range unconfirmed {
 		missed[k] = true
@@ -298,7 +202,7 @@ func describe(items []*item) string {
 // body reads the batch's files once, hashing what it encodes. pairs is 0 where
 // nothing is to be sent.
 func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, err error) {
-	body = u.budget.buffer(b.weight(), u.limit)
+	body = u.Budget.buffer(b.weight(), u.Memory)
 	if !b.raw {
 		body = append(body, '[')
 	}
@@ -336,7 +240,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		}
 	}
 	if pairs == 0 {
-		u.budget.recycle(body)
+		u.Budget.recycle(body)
 		return nil, 0, nil
 	}
 	if !b.raw {
@@ -344,6 +248,9 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 	}
 	return body, pairs, nil
 }
+
+// keyBytes is how many bytes a key takes in the body of a bulk write.
+func keyBytes(key string) int64 { return int64(len(appendKey(nil, key))) }
 
 // appendKey appends a key as a JSON string. Those of the content layout never
 // need an escape.
@@ -369,52 +276,10 @@ func (u *uploader) claim(it *item, key string) bool {
 	it.claimed = !it.duplicate
 	u.taken[key] = true
 	if u.unread--; u.unread == 0 {
-		u.read()
+		u.Read()
 	}
 	return it.claimed
 }
-
-// read appends the item's bytes to dst as encode gives them, three bytes to
-// four at a time, and hashes them on the way.
-func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
-	f, err := it.open()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	piece := pieces.Get().(*[pieceBytes]byte)
-	defer pieces.Put(piece)
-	var n int64
-	for {
-		k, err := io.ReadFull(f, piece[:])
-		n += int64(k)
-		if n > it.size {
-			return nil, ErrChanged
-		}
-		h.Write(piece[:k])
-		dst = encode(dst, piece[:k])
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	got := Hash(h.Sum(nil))
-	if n != it.size || (!it.want.IsZero() && got != it.want) {
-		return nil, ErrChanged
-	}
-	if it.got.IsZero() { // sent again, it is known, and others may be reading it
-		it.got, it.want = got, got
-	}
-	return dst, nil
-}
-
-// pieceBytes is a multiple of three, so that base64 pads only at the end.
-const pieceBytes = 48 << 10
-
-var pieces = sync.Pool{New: func() any { return new([pieceBytes]byte) }}
 
 func (u *uploader) finish(items []*item) {
 	var bytes int64
@@ -432,7 +297,7 @@ func (u *uploader) advance(files int, bytes int64) {
 	defer u.mu.Unlock()
 	u.done.Files += files
 	u.done.Bytes += bytes
-	u.progress(u.done)
+	u.Progress(u.done)
 }
 
 func (u *uploader) say(note string) {
@@ -440,26 +305,5 @@ func (u *uploader) say(note string) {
 	defer u.mu.Unlock()
 	p := u.done
 	p.Note = note
-	u.progress(p)
-}
-
-// value is an item whose bytes are at hand.
-func value(name, key string, b []byte) *item {
-	return &item{
-		name: name, size: int64(len(b)), want: HashOf(b), key: func(Hash) string { return key },
-		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil },
-	}
-}
-
-// newItem writes a file's bytes under the run's key for them. live gives the
-// chunks that need not be sent.
-func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item {
-	it := &item{
-		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(h Hash) string { return k.Blob(Ref{Hash: h, Nonce: n.For(f.Asset)}) },
-	}
-	if f.Chunked() {
-		it.chunked = &chunked{keys: k, nonce: n, live: live}
-	}
-	return it
+	u.Progress(p)
 }

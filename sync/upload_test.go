@@ -161,10 +161,10 @@ func uploadIsBounded(t *testing.T) {
 	sizes = append(sizes, MaxValueBytes, MaxValueBytes, MaxValueBytes)
 	const memory = 36 << 20
 	g := &gauge{t: t, keys: make(map[string]int)}
-	e := &Engine{Config: Config{Parallel: 8, Memory: memory, Budget: NewBudget(), Progress: func(Progress) {}}}
+	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
 	all := items(sizes...)
 	all = append(all, items(sizes[:10]...)...) // the same bytes once more
-	if err := e.upload(t.Context(), g, all, nil); err != nil {
+	if err := runUpload(t.Context(), g, all, o); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/3 {
@@ -215,8 +215,8 @@ func TestUnconfirmedKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &forgetful{names: tc.names}
-				e := &Engine{Config: Config{Parallel: 2, Memory: 36 << 20, Budget: NewBudget(), Progress: func(Progress) {}}}
-				err := e.upload(t.Context(), f, items(10, 20, 30), nil)
+				o := uploadOptions{Parallel: 2, Memory: 36 << 20, Budget: NewBudget()}
+				err := runUpload(t.Context(), f, items(10, 20, 30), o)
 				if f.calls != tc.calls {
 					t.Errorf("%d calls, want %d", f.calls, tc.calls)
 				}

@@ -1,0 +1,47 @@
+package kvsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+)
+
+// bulk is a store that notes what a bulk write says of its keys.
+type bulk struct {
+	Store
+	lives map[string]int
+}
+
+func (b *bulk) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) {
+	var pairs []struct {
+		Key string
+		TTL int `json:"expiration_ttl"`
+	}
+	if err := json.Unmarshal(body, &pairs); err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		b.lives[p.Key] = p.TTL
+	}
+	return nil, nil
+}
+
+func (b *bulk) Put(context.Context, string, []byte) error { return errors.New("a raw body has no end") }
+
+// A receipt of a large site is as large as a manifest; a raw body, in which others
+// of that size travel, would be there for ever.
+func TestKeysThatGoByThemselves(t *testing.T) {
+	t.Parallel()
+	o := uploadOptions{Parallel: 2, Memory: 64 << 20, Budget: NewBudget()}
+	s := &bulk{lives: make(map[string]int)}
+	large, small := value("large", "large", make([]byte, 9<<20)), value("small", "small", []byte("x"))
+	large.ttl = 12 * time.Hour
+	if err := runUpload(t.Context(), s, []*item{large, small}, o); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.lives) != 2 || s.lives["large"] != 12*60*60 || s.lives["small"] != 0 {
+		t.Errorf("lives are %v", s.lives)
+	}
+}
