@@ -140,7 +140,7 @@ func readCompanion(ctx context.Context, script Workers) (is companionMeta, exist
 	if err != nil || len(at) == 0 {
 		return is, true, err
 	}
-	v, err := script.Version(ctx, at[0].main())
+	v, err := script.Version(ctx, at[0].Main())
 	if err != nil {
 		return is, true, err
 	}

@@ -268,9 +268,9 @@ func (p *Plan) confirm(blobs []*item, r *run) {
 	p.Blobs = 0
 	for i, it := range blobs {
 		a := p.uploads[i].Asset
-		a.Blob = Ref{Hash: it.got, Nonce: r.nonce.For(a)}
+		a.Blob = Ref{Hash: it.Got, Nonce: r.nonce.For(a)}
 		r.confirmed[a.Content()] = a.Blob
-		p.Blobs += it.blobs
+		p.Blobs += it.Blobs
 	}
 }
 
@@ -288,7 +288,7 @@ func (p *Plan) unhashed() bool {
 func (p *Plan) settle(read []*item, nonce Nonce) {
 	byPath := make(map[string]Hash, len(read))
 	for _, it := range read {
-		byPath[it.name] = it.got
+		byPath[it.Name] = it.Got
 	}
 	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
 	for i := range p.manifest.Assets {

@@ -157,7 +157,7 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	if live := p.live(); live != nil {
 		e.saw(live.Version, live.meta, live.Commit)
 	} else {
-		e.saw(activations[0].main(), nil, "")
+		e.saw(activations[0].Main(), nil, "")
 	}
 	return p, nil
 }

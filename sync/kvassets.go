@@ -165,7 +165,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	items := next.items(listing, before, opt.Repair)
 	for _, it := range items {
 		res.Uploaded++
-		res.Bytes += it.size
+		res.Bytes += it.Size
 	}
 	if opt.DryRun {
 		return res, nil
@@ -389,8 +389,8 @@ func (r *kvAssetsRecord) items(l *Listing, before *kvAssetsRecord, all bool) []*
 			continue
 		}
 		items = append(items, &item{
-			name: f.Path, size: f.Size, want: r.hashes[i], open: f.Open,
-			key: func(Hash) string { return key }, keyBytes: keyBytes(key),
+			Name: f.Path, Size: f.Size, Want: r.hashes[i], Open: f.Open,
+			Key: func(Hash) string { return key }, KeyBytes: keyBytes(key),
 		})
 	}
 	return items

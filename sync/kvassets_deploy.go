@@ -271,7 +271,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 	p.sameFiles = l.meta.kvAssets() && l.meta.Index == p.next.ref.Hash.String() && l.meta.Namespace == p.namespace
 	for _, it := range p.items {
 		p.Blobs++
-		p.Bytes += it.size
+		p.Bytes += it.Size
 	}
 	p.Writes = p.Blobs + 1 // the record of the deployment
 	if !p.recorded {

@@ -99,7 +99,7 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 			return nil, err
 		}
 		l.foreign = l.foreign || m == nil
-		if s.Version == l.active().main() {
+		if s.Version == l.active().Main() {
 			l.version, l.meta = v, m
 		}
 	}

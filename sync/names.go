@@ -5,21 +5,33 @@
 package kvsync
 
 import (
+	"context"
+	"encoding/json"
 	"regexp"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/phrase"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
+type Account = cloud.Account
+type Activation = cloud.Activation
 type Asset = manifest.Asset
+type Binding = cloud.Binding
+type Budget = upload.Budget
 type Dir = manifest.Dir
 type File = manifest.File
 type Hash = manifest.Hash
 type Hasher = manifest.Hasher
 type HeaderRule = manifest.HeaderRule
+type KeyInfo = cloud.KeyInfo
 type Listing = manifest.Listing
 type Manifest = manifest.Manifest
+type Migration = cloud.Migration
+type MigrationPlan = cloud.MigrationPlan
+type Module = cloud.Module
 type Nonce = manifest.Nonce
 type Origin = manifest.Origin
 type Problem = manifest.Problem
@@ -31,14 +43,29 @@ type Repository = manifest.Repository
 type Retired = manifest.Retired
 type Routing = manifest.Routing
 type Serving = manifest.Serving
+type Share = cloud.Share
 type Source = manifest.Source
+type Store = cloud.Store
+type Upload = cloud.Upload
+type Version = cloud.Version
+type Worker = cloud.Worker
+type Workers = cloud.Workers
 type chunkIndex = manifest.ChunkIndex
 type content = manifest.Content
+type item = upload.Item
 type keys = manifest.Keys
+type uploadOptions = upload.Options
+type uploadProgress = upload.Progress
 
+const BindingBlobs = cloud.BindingBlobs
+const BindingMeta = cloud.BindingMeta
+const BindingOverlay = cloud.BindingOverlay
 const EveryRequest = manifest.EveryRequest
+const ListPageKeys = cloud.ListPageKeys
+const MaxBulkPairs = cloud.MaxBulkPairs
 const MaxFileBytes = manifest.MaxFileBytes
 const MaxValueBytes = manifest.MaxValueBytes
+const ModuleManifest = cloud.ModuleManifest
 const NoFiles = manifest.NoFiles
 const PulledName = manifest.PulledName
 const RelationDiverged = manifest.RelationDiverged
@@ -46,14 +73,24 @@ const RelationNewer = manifest.RelationNewer
 const RelationOlder = manifest.RelationOlder
 const RelationSame = manifest.RelationSame
 const RelationUnknown = manifest.RelationUnknown
+const batchBytes = upload.BatchBytes
 const chunkSize = manifest.ChunkBytes
 const classOther = manifest.KeyOther
 const classRecord = manifest.KeyRecord
 const classUnknown = manifest.KeyUnknown
 const projectPrefix = manifest.ProjectPrefix
+const resendRounds = cloud.ResendRounds
 
 var ErrChanged = manifest.ErrChanged
+var ErrNotFound = cloud.ErrNotFound
+var ErrNotSwitched = cloud.ErrNotSwitched
+var ErrQuota = cloud.ErrQuota
+var ErrRefused = cloud.ErrRefused
+var ErrSecretChanged = cloud.ErrSecretChanged
+var ErrUnknown = cloud.ErrUnknown
+var ScriptSettings = cloud.ScriptSettings
 var errDamaged = manifest.ErrDamaged
+var errOvertaken = cloud.ErrOvertaken
 
 func DecodeStored(b []byte) (*Manifest, error)              { return manifest.DecodeStored(b) }
 func EncodePathname(pathname string) string                 { return manifest.EncodePathname(pathname) }
@@ -63,6 +100,7 @@ func FolderID(l *Listing) string                            { return manifest.Fo
 func FormatPulled(pulled map[string]Nonce) []byte           { return manifest.FormatPulled(pulled) }
 func HashOf(b []byte) Hash                                  { return manifest.HashOf(b) }
 func MatchPattern(from string) *regexp.Regexp               { return manifest.MatchPattern(from) }
+func NewBudget() *Budget                                    { return upload.NewBudget() }
 func NewHasher(size int64) *Hasher                          { return manifest.NewHasher(size) }
 func ParseHash(s string) (Hash, error)                      { return manifest.ParseHash(s) }
 func ParseNonce(s string) (Nonce, error)                    { return manifest.ParseNonce(s) }
@@ -73,7 +111,18 @@ func count(n int, noun string) string                       { return phrase.Coun
 func decodeIndex(b []byte, a Asset) (*chunkIndex, error)    { return manifest.DecodeChunkIndex(b, a) }
 func deploymentID(n Nonce) string                           { return manifest.DeploymentID(n) }
 func deploymentTime(id string) (time.Time, bool)            { return manifest.DeploymentTime(id) }
-func indexBytes(chunks int) int                             { return manifest.ChunkIndexBytes(chunks) }
-func marshalJSON(v any) ([]byte, error)                     { return manifest.EncodeJSON(v) }
-func newIndex(size int64) *chunkIndex                       { return manifest.NewChunkIndex(size) }
-func newNonce(now time.Time) Nonce                          { return manifest.NewNonce(now) }
+func eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
+	return cloud.EachKey(ctx, s, prefix, each)
+}
+func indexBytes(chunks int) int                                { return manifest.ChunkIndexBytes(chunks) }
+func keyBytes(key string) int64                                { return upload.KeyBytes(key) }
+func marshalJSON(v any) ([]byte, error)                        { return manifest.EncodeJSON(v) }
+func newIndex(size int64) *chunkIndex                          { return manifest.NewChunkIndex(size) }
+func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item { return upload.NewItem(k, f, n, live) }
+func newNonce(now time.Time) Nonce                             { return manifest.NewNonce(now) }
+func pause(ctx context.Context, d time.Duration) error         { return cloud.Pause(ctx, d) }
+func quote(s string) json.RawMessage                           { return cloud.JSONString(s) }
+func runUpload(ctx context.Context, s Store, items []*item, o uploadOptions) error {
+	return upload.Run(ctx, s, items, o)
+}
+func value(name, key string, b []byte) *item { return upload.Value(name, key, b) }

@@ -40,7 +40,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if err != nil {
 		return fmt.Errorf("ask whether the site is live as %s: %w", e.Formerly, err)
 	}
-	v, err := workers.Version(ctx, list[0].main())
+	v, err := workers.Version(ctx, list[0].Main())
 	if err != nil {
 		return fmt.Errorf("read the active version of %s: %w", e.Formerly, err)
 	}
@@ -132,7 +132,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, o Origin, worker
 func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
-		m, err := e.metaOfVersion(ctx, a.main())
+		m, err := e.metaOfVersion(ctx, a.Main())
 		if err != nil {
 			return false, err
 		}

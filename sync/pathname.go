@@ -126,7 +126,7 @@ func (r *pathnameRun) write(ctx context.Context, src Source) error {
 	}
 	found := make(map[string]Hash, len(items))
 	for _, it := range items {
-		found[it.name] = it.got
+		found[it.Name] = it.Got
 	}
 	for i := range r.p.manifest.Assets {
 		if a := &r.p.manifest.Assets[i]; a.Blob.Hash.IsZero() {

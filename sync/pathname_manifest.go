@@ -28,8 +28,8 @@ func (k pathnameKeys) asset(path string) string { return k.assets() + path }
 func (k pathnameKeys) item(f File) *item {
 	key := k.asset(f.Path)
 	return &item{
-		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(Hash) string { return key }, keyBytes: keyBytes(key),
+		Name: f.Path, Size: f.Size, Want: f.Blob.Hash, Open: f.Open,
+		Key: func(Hash) string { return key }, KeyBytes: keyBytes(key),
 	}
 }
 

@@ -87,7 +87,7 @@ func (p *project) Activations(ctx context.Context) ([]Activation, error) {
 	}
 	out := make([]Activation, len(at.Activations))
 	for i, a := range at.Activations {
-		out[i] = Activation{ID: a.ID, Created: a.Time, Versions: []Share{{a.Version, 100}}, Message: a.Message, Author: a.Author}
+		out[i] = Activation{ID: a.ID, Created: a.Time, Versions: []Share{{Version: a.Version, Percent: 100}}, Message: a.Message, Author: a.Author}
 	}
 	return out, nil
 }
@@ -353,7 +353,7 @@ func (p *project) PutScript(ctx context.Context, u Upload) error {
 	if err != nil {
 		return err
 	}
-	return p.Activate(ctx, []Share{{id, 100}}, u.Message, false)
+	return p.Activate(ctx, []Share{{Version: id, Percent: 100}}, u.Message, false)
 }
 
 // MigrationTag implements [Workers]: a project has no Durable Objects.

@@ -118,7 +118,7 @@ func (e *Engine) writeReceipt(ctx context.Context, s Store, p *Plan) error {
 		return err
 	}
 	it := value("the receipt", keys(e.Site).Receipt(p.Origin.Commit), b)
-	it.ttl = e.Grace / 2 // at least 5 minutes; KV wants one
+	it.TTL = e.Grace / 2 // at least 5 minutes; KV wants one
 	quiet := *e          // progress is that of the blobs
 	quiet.Progress = func(Progress) {}
 	return quiet.upload(ctx, s, []*item{it}, nil)

@@ -104,7 +104,7 @@ func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *Plan) []*Manife
 		if !above.rollback && above.deployment != "" {
 			break
 		}
-		m, err := e.metaOfVersion(ctx, l.activations[i].main())
+		m, err := e.metaOfVersion(ctx, l.activations[i].Main())
 		if err != nil || m == nil || m.Deployment == l.meta.Deployment || m.Namespace != l.meta.Namespace {
 			continue
 		}

@@ -91,9 +91,9 @@ func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deploy
 		return err
 	}
 	s := &switching{deployment: target.ID, before: before,
-		mine: func(_ context.Context, a Activation) (bool, error) { return a.only(target.Version), nil }}
+		mine: func(_ context.Context, a Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.workers.Activate(ctx, []Share{{target.Version, 100}}, rollbackMessage(target, hold), force)
+		return e.workers.Activate(ctx, []Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
 	})
 	if errors.Is(s.sent, ErrSecretChanged) {
 		return stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",

@@ -32,14 +32,14 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	if byScript {
 		s.mine = func(ctx context.Context, a Activation) (bool, error) {
 			if s.alone {
-				rel.version = a.main()
+				rel.version = a.Main()
 				return true, nil
 			}
-			m, err := e.metaOfVersion(ctx, a.main())
+			m, err := e.metaOfVersion(ctx, a.Main())
 			if err != nil || m == nil || m.Deployment != rel.id {
 				return false, err
 			}
-			rel.version = a.main()
+			rel.version = a.Main()
 			return true, nil
 		}
 		s.final = final
@@ -52,9 +52,9 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 			go func() { rel.enabled <- e.enable(ctx) }()
 		}
 	} else {
-		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.only(rel.version), nil }
+		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.Only(rel.version), nil }
 		s.sent = e.send(ctx, func(ctx context.Context) error {
-			return e.workers.Activate(ctx, []Share{{rel.version, 100}}, rel.upload.Message, false)
+			return e.workers.Activate(ctx, []Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		})
 	}
 	return e.settle(ctx, s)
@@ -73,10 +73,10 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *Plan) error {
 	message := releaseMessage(l.meta.Deployment, p.Origin, "")
 	s := &switching{deployment: l.meta.Deployment, before: l.activations,
 		mine: func(_ context.Context, a Activation) (bool, error) {
-			return a.only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
+			return a.Only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.workers.Activate(ctx, []Share{{l.version.ID, 100}}, message, false)
+		return e.workers.Activate(ctx, []Share{{Version: l.version.ID, Percent: 100}}, message, false)
 	})
 	return e.settle(ctx, s)
 }

@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"context"
@@ -6,11 +6,13 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // bulk is a store that notes what a bulk write says of its keys.
 type bulk struct {
-	Store
+	cloud.Store
 	lives map[string]int
 }
 
@@ -34,11 +36,11 @@ func (b *bulk) Put(context.Context, string, []byte) error { return errors.New("a
 // of that size travel, would be there for ever.
 func TestKeysThatGoByThemselves(t *testing.T) {
 	t.Parallel()
-	o := uploadOptions{Parallel: 2, Memory: 64 << 20, Budget: NewBudget()}
+	o := Options{Parallel: 2, Memory: 64 << 20, Budget: NewBudget()}
 	s := &bulk{lives: make(map[string]int)}
-	large, small := value("large", "large", make([]byte, 9<<20)), value("small", "small", []byte("x"))
-	large.ttl = 12 * time.Hour
-	if err := runUpload(t.Context(), s, []*item{large, small}, o); err != nil {
+	large, small := Value("large", "large", make([]byte, 9<<20)), Value("small", "small", []byte("x"))
+	large.TTL = 12 * time.Hour
+	if err := Run(t.Context(), s, []*Item{large, small}, o); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.lives) != 2 || s.lives["large"] != 12*60*60 || s.lives["small"] != 0 {

@@ -1,4 +1,4 @@
-package kvsync
+package cloud
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package kvsync
+package cloud
 
 import "errors"
 
@@ -25,4 +25,4 @@ var ErrSecretChanged = errors.New("a secret was changed since that version was m
 var ErrQuota = errors.New("the account's KV quota for today is used up")
 
 // errOvertaken: somebody else switched between the plan and the switch.
-var errOvertaken = errors.New("another deployment switched meanwhile")
+var ErrOvertaken = errors.New("another deployment switched meanwhile")

@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"bytes"
@@ -7,25 +7,27 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // item is one value to be written.
-type item struct {
-	name string // for messages
-	size int64
-	want Hash // zero: found out while reading
-	open func() (io.ReadCloser, error)
-	key  func(Hash) string
+type Item struct {
+	Name string // for messages
+	Size int64
+	Want manifest.Hash // zero: found out while reading
+	Open func() (io.ReadCloser, error)
+	Key  func(manifest.Hash) string
 	// keyBytes is what the key takes in a bulk write, where that may be more
 	// than pairBytes has room for.
-	keyBytes int64
+	KeyBytes int64
 	// ttl is after how long KV removes the key; 0 is never.
-	ttl time.Duration
+	TTL time.Duration
 
-	got       Hash
+	Got       manifest.Hash
 	claimed   bool // this item writes its key
 	duplicate bool // another item of this run does
-	blobs     int  // how many values it wrote, once all is confirmed
+	Blobs     int  // how many values it wrote, once all is confirmed
 
 	// chunked is not nil where the file is too large for one value: open then
 	// gives what goes up in chunks, and key is that of their index.
@@ -33,19 +35,19 @@ type item struct {
 }
 
 // value is an item whose bytes are at hand.
-func value(name, key string, b []byte) *item {
-	return &item{
-		name: name, size: int64(len(b)), want: HashOf(b), key: func(Hash) string { return key },
-		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil },
+func Value(name, key string, b []byte) *Item {
+	return &Item{
+		Name: name, Size: int64(len(b)), Want: manifest.HashOf(b), Key: func(manifest.Hash) string { return key },
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil },
 	}
 }
 
 // newItem writes a file's bytes under the run's key for them. live gives the
 // chunks that need not be sent.
-func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item {
-	it := &item{
-		name: f.Path, size: f.Size, want: f.Blob.Hash, open: f.Open,
-		key: func(h Hash) string { return k.Blob(Ref{Hash: h, Nonce: n.For(f.Asset)}) },
+func NewItem(k manifest.Keys, f manifest.File, n manifest.Nonce, live map[manifest.Hash]manifest.Ref) *Item {
+	it := &Item{
+		Name: f.Path, Size: f.Size, Want: f.Blob.Hash, Open: f.Open,
+		Key: func(h manifest.Hash) string { return k.Blob(manifest.Ref{Hash: h, Nonce: n.For(f.Asset)}) },
 	}
 	if f.Chunked() {
 		it.chunked = &chunked{keys: k, nonce: n, live: live}
@@ -55,8 +57,8 @@ func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item {
 
 // read appends the item's bytes to dst as encode gives them, three bytes to
 // four at a time, and hashes them on the way.
-func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
-	f, err := it.open()
+func (it *Item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
+	f, err := it.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +70,8 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	for {
 		k, err := io.ReadFull(f, piece[:])
 		n += int64(k)
-		if n > it.size {
-			return nil, ErrChanged
+		if n > it.Size {
+			return nil, manifest.ErrChanged
 		}
 		h.Write(piece[:k])
 		dst = encode(dst, piece[:k])
@@ -80,12 +82,12 @@ func (it *item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 			return nil, err
 		}
 	}
-	got := Hash(h.Sum(nil))
-	if n != it.size || (!it.want.IsZero() && got != it.want) {
-		return nil, ErrChanged
+	got := manifest.Hash(h.Sum(nil))
+	if n != it.Size || (!it.Want.IsZero() && got != it.Want) {
+		return nil, manifest.ErrChanged
 	}
-	if it.got.IsZero() { // sent again, it is known, and others may be reading it
-		it.got, it.want = got, got
+	if it.Got.IsZero() { // sent again, it is known, and others may be reading it
+		it.Got, it.Want = got, got
 	}
 	return dst, nil
 }

@@ -1,8 +1,10 @@
-package kvsync
+package upload
 
 import (
 	"context"
 	"sync"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Budget counts the bytes that uploads hold. Engines that share one hold no
@@ -24,7 +26,7 @@ type Budget struct {
 func NewBudget() *Budget {
 	return &Budget{
 		turn: make(chan struct{}, 1), freed: make(chan struct{}, 1),
-		kept: map[int][][]byte{bulkBody: nil, chunkSize: nil},
+		kept: map[int][][]byte{bulkBody: nil, manifest.ChunkBytes: nil},
 	}
 }
 

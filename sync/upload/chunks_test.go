@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Chunks count against Memory like any other body, each is written once, and
@@ -19,9 +21,9 @@ func TestChunksAreBounded(t *testing.T) { synctest.Test(t, chunksAreBounded) }
 func chunksAreBounded(t *testing.T) {
 	const memory = 52 << 20
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
-	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
-	all := items(5, 600_000, MaxValueBytes+1, 7*chunkSize, MaxValueBytes)
-	if err := runUpload(t.Context(), g, all, o); err != nil {
+	o := Options{Parallel: 8, Memory: memory, Budget: NewBudget()}
+	all := items(5, 600_000, manifest.MaxValueBytes+1, 7*manifest.ChunkBytes, manifest.MaxValueBytes)
+	if err := Run(t.Context(), g, all, o); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/2 {
@@ -34,9 +36,9 @@ func chunksAreBounded(t *testing.T) {
 	}
 	written := 0
 	for _, it := range all {
-		written += it.blobs
-		if g.keys[it.key(it.got)] != 1 {
-			t.Errorf("%s was not written", it.name)
+		written += it.Blobs
+		if g.keys[it.Key(it.Got)] != 1 {
+			t.Errorf("%s was not written", it.Name)
 		}
 	}
 	if written != len(g.keys) {
@@ -72,8 +74,8 @@ func TestIndexesComeLast(t *testing.T) { synctest.Test(t, indexesComeLast) }
 func indexesComeLast(t *testing.T) {
 	for _, fail := range []error{nil, errors.New("the last chunk was refused")} {
 		s := &slow{fail: fail}
-		o := uploadOptions{Parallel: 8, Memory: 64 << 20, Budget: NewBudget()}
-		err := runUpload(t.Context(), s, items(MaxValueBytes+1, MaxValueBytes+1), o)
+		o := Options{Parallel: 8, Memory: 64 << 20, Budget: NewBudget()}
+		err := Run(t.Context(), s, items(manifest.MaxValueBytes+1, manifest.MaxValueBytes+1), o)
 		if !errors.Is(err, fail) || (fail == nil) != (err == nil) {
 			t.Errorf("got %v", err)
 		}
@@ -92,7 +94,7 @@ func TestPackBesideChunks(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = rawMin
 	}
-	if n := len(pack(items(append(sizes, 200*chunkSize, 250*chunkSize)...))) + 450; n > requestCap {
+	if n := len(pack(items(append(sizes, 200*manifest.ChunkBytes, 250*manifest.ChunkBytes)...))) + 450; n > requestCap {
 		t.Errorf("%d files beside 450 chunks take %d requests", len(sizes), n)
 	}
 }
@@ -107,7 +109,7 @@ type stepping struct {
 }
 
 func (s *stepping) Read(p []byte) (int, error) {
-	if s.read >= chunkSize {
+	if s.read >= manifest.ChunkBytes {
 		<-s.sending
 	}
 	n, err := s.Reader.Read(p)
@@ -136,16 +138,16 @@ func (s *patient) Put(ctx context.Context, key string, value []byte) error {
 // the file is read meanwhile.
 func TestChunkIsKeptUntilTheAnswer(t *testing.T) {
 	sending, end := make(chan struct{}), make(chan struct{})
-	it := items(4 * chunkSize)[0]
-	whole := it.open
-	it.open = func() (io.ReadCloser, error) {
+	it := items(4 * manifest.ChunkBytes)[0]
+	whole := it.Open
+	it.Open = func() (io.ReadCloser, error) {
 		f, err := whole()
 		return &stepping{Reader: f, sending: sending, end: end}, err
 	}
 	g := &gauge{t: t, keys: make(map[string]int), chunked: true}
-	o := uploadOptions{Parallel: 8, Memory: 5 * chunkSize, Budget: NewBudget()}
+	o := Options{Parallel: 8, Memory: 5 * manifest.ChunkBytes, Budget: NewBudget()}
 	store := &patient{g, sync.OnceFunc(func() { close(sending) }), end}
-	if err := runUpload(t.Context(), store, []*item{it}, o); err != nil || len(g.keys) != 5 {
+	if err := Run(t.Context(), store, []*Item{it}, o); err != nil || len(g.keys) != 5 {
 		t.Errorf("%d keys, %v", len(g.keys), err)
 	}
 }

@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,9 +25,9 @@ func budgetIsShared(t *testing.T) {
 	budget := NewBudget()
 	var all errgroup.Group
 	for range engines {
-		o := uploadOptions{Parallel: 8, Memory: memory, Budget: budget}
+		o := Options{Parallel: 8, Memory: memory, Budget: budget}
 		all.Go(func() error {
-			return runUpload(t.Context(), g, items(1000, 3_000_000, 9_000_000, 9_000_000), o)
+			return Run(t.Context(), g, items(1000, 3_000_000, 9_000_000, 9_000_000), o)
 		})
 	}
 	if err := all.Wait(); err != nil {
@@ -43,7 +45,7 @@ func budgetIsShared(t *testing.T) {
 // of chunks make way for those of bulk writes.
 func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 	t.Parallel()
-	const limit = 4 * chunkSize
+	const limit = 4 * manifest.ChunkBytes
 	b := NewBudget()
 	body := func(size int64) []byte {
 		if err := b.take(t.Context(), size, limit); err != nil {
@@ -51,16 +53,16 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 		}
 		return b.buffer(size, limit)
 	}
-	chunks := [][]byte{body(chunkSize), body(chunkSize), body(chunkSize), body(chunkSize)}
+	chunks := [][]byte{body(manifest.ChunkBytes), body(manifest.ChunkBytes), body(manifest.ChunkBytes), body(manifest.ChunkBytes)}
 	for _, c := range chunks[1:] {
 		b.recycle(c)
-		b.give(chunkSize)
+		b.give(manifest.ChunkBytes)
 	}
-	if b.idle != 3*chunkSize {
+	if b.idle != 3*manifest.ChunkBytes {
 		t.Fatalf("%d bytes are kept", b.idle)
 	}
 	bulk := body(bulkBody)
-	if b.held != chunkSize+bulkBody || b.held+b.idle > limit || b.idle < chunkSize {
+	if b.held != manifest.ChunkBytes+bulkBody || b.held+b.idle > limit || b.idle < manifest.ChunkBytes {
 		t.Errorf("%d bytes are held and %d kept, of %d", b.held, b.idle, limit)
 	}
 	b.recycle(bulk)
@@ -69,7 +71,7 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 		t.Error("a body was not used again")
 	}
 	b.give(bulkBody)
-	b.give(chunkSize)
+	b.give(manifest.ChunkBytes)
 	if b.held != 0 || b.idle != 0 {
 		t.Errorf("%d bytes are held and %d kept in the end", b.held, b.idle)
 	}
@@ -77,7 +79,7 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 
 // addresses is a store that tells the bodies that it is sent apart.
 type addresses struct {
-	Store
+	cloud.Store
 	mu    sync.Mutex
 	calls int
 	seen  map[*byte]bool
@@ -96,12 +98,12 @@ func TestBodiesAreUsedAgain(t *testing.T) {
 	t.Parallel()
 	const memory = 36 << 20
 	var sizes []int64
-	for range 20 * batchBytes / 400_000 {
+	for range 20 * BatchBytes / 400_000 {
 		sizes = append(sizes, 400_000)
 	}
 	a := &addresses{seen: make(map[*byte]bool)}
-	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
-	if err := runUpload(t.Context(), a, items(sizes...), o); err != nil {
+	o := Options{Parallel: 8, Memory: memory, Budget: NewBudget()}
+	if err := Run(t.Context(), a, items(sizes...), o); err != nil {
 		t.Fatal(err)
 	}
 	if a.calls < 20 || len(a.seen) > memory/bulkBody {

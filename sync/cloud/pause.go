@@ -1,4 +1,4 @@
-package kvsync
+package cloud
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 )
 
 // pause sleeps, or returns why it was woken.
-func pause(ctx context.Context, d time.Duration) error {
+func Pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

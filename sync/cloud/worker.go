@@ -1,7 +1,9 @@
-package kvsync
+package cloud
 
 import (
 	"encoding/json"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Names that a version deployed by kv-sync carries.
@@ -37,7 +39,7 @@ type Worker struct {
 	Settings map[string]json.RawMessage
 	// Routing says which requests the code gets before the site; nil is unknown,
 	// so that no removed file stays reachable.
-	Routing *Routing
+	Routing *manifest.Routing
 	// Companion is the code of the script in which the overlay's Durable Object
 	// lives; nil where the site has no overlay.
 	Companion *Worker
@@ -74,7 +76,7 @@ type Binding struct {
 }
 
 // quote is a text as a member of a binding.
-func quote(s string) json.RawMessage {
+func JSONString(s string) json.RawMessage {
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a string always encodes

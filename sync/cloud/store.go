@@ -1,4 +1,4 @@
-package kvsync
+package cloud
 
 import (
 	"context"
@@ -15,7 +15,7 @@ const (
 )
 
 // resendRounds is how often keys that a bulk call left unconfirmed are sent again.
-const resendRounds = 5
+const ResendRounds = 5
 
 // Store is one KV namespace. Its methods are safe for concurrent use. Calls
 // are retried inside where that is safe, so an error is final for this run.
@@ -45,7 +45,7 @@ type KeyInfo struct {
 // eachKey calls each for every key with the prefix, ascending, until it returns an
 // error. Only an empty cursor is the end of a listing: a page can be empty while
 // more remain.
-func eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
+func EachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
 	for cursor := ""; ; {
 		page, next, err := s.List(ctx, prefix, cursor)
 		if err != nil {

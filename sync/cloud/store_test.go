@@ -1,4 +1,4 @@
-package kvsync
+package cloud
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func (r *repeating) List(context.Context, string, string) ([]KeyInfo, string, er
 func TestListingThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	r := &repeating{}
-	err := eachKey(t.Context(), r, "blog/", func(KeyInfo) error { return nil })
+	err := EachKey(t.Context(), r, "blog/", func(KeyInfo) error { return nil })
 	if err == nil || r.calls > 2 {
 		t.Errorf("%d pages, %v", r.calls, err)
 	}

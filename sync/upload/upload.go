@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"context"
@@ -10,11 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/phrase"
 	"golang.org/x/sync/errgroup"
 )
 
 // uploadOptions are what an upload works by.
-type uploadOptions struct {
+type Options struct {
 	// Parallel is how many requests run at once.
 	Parallel int
 	// Memory bounds the bytes that requests under way hold, those of all uploads
@@ -23,14 +26,14 @@ type uploadOptions struct {
 	Budget *Budget
 	// Progress is called after each step, by several goroutines but never by two at
 	// once; may be nil.
-	Progress func(uploadProgress)
+	Progress func(Progress)
 	// Read is called once, when every item has been read, so that each one's Got is
 	// known; requests may still be under way. May be nil.
 	Read func()
 }
 
 // uploadProgress says how much of an upload is confirmed.
-type uploadProgress struct {
+type Progress struct {
 	Files, TotalFiles int
 	Bytes, TotalBytes int64
 	// Note is a line for people, or "".
@@ -40,30 +43,30 @@ type uploadProgress struct {
 // uploader writes items into one namespace. It counts as done only what the API
 // has confirmed, key by key.
 type uploader struct {
-	uploadOptions
-	store Store
+	Options
+	store cloud.Store
 
 	mu     sync.Mutex
 	taken  map[string]bool // keys that an item of this run writes
 	unread int
-	done   uploadProgress
+	done   Progress
 }
 
-func newUploader(s Store, items []*item, o uploadOptions) *uploader {
+func newUploader(s cloud.Store, items []*Item, o Options) *uploader {
 	if o.Progress == nil {
-		o.Progress = func(uploadProgress) {}
+		o.Progress = func(Progress) {}
 	}
 	if o.Read == nil {
 		o.Read = func() {}
 	}
 	u := &uploader{
-		uploadOptions: o, store: s, taken: make(map[string]bool), unread: len(items),
-		done: uploadProgress{TotalFiles: len(items)},
+		Options: o, store: s, taken: make(map[string]bool), unread: len(items),
+		done: Progress{TotalFiles: len(items)},
 	}
 	for _, it := range items {
-		u.done.TotalBytes += it.size
+		u.done.TotalBytes += it.Size
 		if it.chunked != nil {
-			u.done.TotalBytes += int64(indexBytes(chunkCount(it.size)))
+			u.done.TotalBytes += int64(manifest.ChunkIndexBytes(manifest.ChunkCount(it.Size)))
 		}
 	}
 	return u
@@ -72,16 +75,16 @@ func newUploader(s Store, items []*item, o uploadOptions) *uploader {
 // runUpload writes all items into the namespace, and returns when every key is
 // confirmed, or the first error. The index of a file in chunks is written when
 // every chunk is confirmed, so an index never names a chunk that is not there.
-func runUpload(ctx context.Context, s Store, items []*item, o uploadOptions) error {
+func Run(ctx context.Context, s cloud.Store, items []*Item, o Options) error {
 	if len(items) == 0 {
 		return nil
 	}
 	u := newUploader(s, items, o)
-	large := slices.DeleteFunc(slices.Clone(items), func(it *item) bool { return it.chunked == nil })
+	large := slices.DeleteFunc(slices.Clone(items), func(it *Item) bool { return it.chunked == nil })
 	err := u.side(ctx, func(ctx context.Context, g *errgroup.Group) error {
 		for _, it := range large {
 			if err := u.sendChunks(ctx, g, it); err != nil {
-				return fmt.Errorf("upload %s: %w", it.name, err)
+				return fmt.Errorf("upload %s: %w", it.Name, err)
 			}
 		}
 		return u.sendAll(ctx, g, pack(items))
@@ -135,11 +138,11 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 		if len(left) == 0 {
 			return nil
 		}
-		if round == resendRounds {
-			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key", left[0].name, resendRounds+1)
+		if round == cloud.ResendRounds {
+			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key", left[0].Name, cloud.ResendRounds+1)
 		}
-		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", count(len(left), "key")))
-		if err := pause(ctx, wait); err != nil {
+		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", phrase.Count(len(left), "key")))
+		if err := cloud.Pause(ctx, wait); err != nil {
 			return err
 		}
 		wait *= 2
@@ -148,7 +151,7 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 }
 
 // attempt sends one request and returns the items that it did not write.
-func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err error) {
+func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err error) {
 	body, pairs, err := u.body(ctx, b)
 	if err != nil {
 		return nil, err
@@ -159,8 +162,8 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 	}
 	if b.raw {
 		it := b.items[0]
-		if err := u.store.Put(ctx, it.key(it.got), body); err != nil {
-			return nil, fmt.Errorf("upload %s: %w", it.name, err)
+		if err := u.store.Put(ctx, it.Key(it.Got), body); err != nil {
+			return nil, fmt.Errorf("upload %s: %w", it.Name, err)
 		}
 		u.Budget.recycle(body)
 		u.finish(b.items)
@@ -176,9 +179,9 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 	for _, k := range unconfirmed {
 		missed[k] = true
 	}
-	var written []*item
+	var written []*Item
 	for _, it := range b.items {
-		if key := it.key(it.got); !it.duplicate && missed[key] {
+		if key := it.Key(it.Got); !it.duplicate && missed[key] {
 			left = append(left, it)
 			delete(missed, key)
 		} else {
@@ -192,11 +195,11 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*item, err erro
 	return left, nil
 }
 
-func describe(items []*item) string {
+func describe(items []*Item) string {
 	if len(items) == 1 {
-		return items[0].name
+		return items[0].Name
 	}
-	return fmt.Sprintf("%s and %d more", items[0].name, len(items)-1)
+	return fmt.Sprintf("%s and %d more", items[0].Name, len(items)-1)
 }
 
 // body reads the batch's files once, hashing what it encodes. pairs is 0 where
@@ -222,9 +225,9 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 			body, err = it.read(body, base64.StdEncoding.AppendEncode)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("upload %s: %w", it.name, err)
+			return nil, 0, fmt.Errorf("upload %s: %w", it.Name, err)
 		}
-		key := it.key(it.got)
+		key := it.Key(it.Got)
 		if !u.claim(it, key) {
 			body = body[:start]
 			continue
@@ -233,8 +236,8 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 		if !b.raw {
 			body = append(body, `","key":`...)
 			body = appendKey(body, key)
-			if it.ttl > 0 {
-				body = fmt.Appendf(body, `,"expiration_ttl":%d`, int(it.ttl.Seconds()))
+			if it.TTL > 0 {
+				body = fmt.Appendf(body, `,"expiration_ttl":%d`, int(it.TTL.Seconds()))
 			}
 			body = append(body, '}')
 		}
@@ -250,7 +253,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 }
 
 // keyBytes is how many bytes a key takes in the body of a bulk write.
-func keyBytes(key string) int64 { return int64(len(appendKey(nil, key))) }
+func KeyBytes(key string) int64 { return int64(len(appendKey(nil, key))) }
 
 // appendKey appends a key as a JSON string. Those of the content layout never
 // need an escape.
@@ -266,7 +269,7 @@ func appendKey(dst []byte, key string) []byte {
 
 // claim makes the item the one of this run that writes the key. Two files with
 // the same bytes share a key, and a key takes one write a second.
-func (u *uploader) claim(it *item, key string) bool {
+func (u *uploader) claim(it *Item, key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if it.claimed { // sent again
@@ -281,12 +284,12 @@ func (u *uploader) claim(it *item, key string) bool {
 	return it.claimed
 }
 
-func (u *uploader) finish(items []*item) {
+func (u *uploader) finish(items []*Item) {
 	var bytes int64
 	for _, it := range items {
-		bytes += it.size
+		bytes += it.Size
 		if !it.duplicate {
-			it.blobs++
+			it.Blobs++
 		}
 	}
 	u.advance(len(items), bytes)

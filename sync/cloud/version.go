@@ -1,8 +1,10 @@
-package kvsync
+package cloud
 
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Upload is a whole version as it is sent.
@@ -29,7 +31,7 @@ type Version struct {
 	Created  time.Time
 	Bindings []Binding
 	// Keeps names blobs that the version needs beside those of its manifest.
-	Keeps []Ref
+	Keeps []manifest.Ref
 }
 
 // Activation is one of Cloudflare's deployments: which versions were active from Created on.
@@ -51,7 +53,7 @@ type Share struct {
 }
 
 // main is the version with the larger share of the traffic.
-func (a Activation) main() string {
+func (a Activation) Main() string {
 	if len(a.Versions) == 0 {
 		return ""
 	}
@@ -65,6 +67,6 @@ func (a Activation) main() string {
 }
 
 // only reports whether the version has all the traffic.
-func (a Activation) only(version string) bool {
+func (a Activation) Only(version string) bool {
 	return len(a.Versions) == 1 && a.Versions[0].Version == version
 }

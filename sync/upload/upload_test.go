@@ -1,4 +1,4 @@
-package kvsync
+package upload
 
 import (
 	"bytes"
@@ -13,11 +13,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // pattern is a file of n bytes that takes no memory.
-func pattern(path string, n int64) File {
-	return File{Asset: Asset{Path: path, Size: n}, Open: func() (io.ReadCloser, error) {
+func pattern(path string, n int64) manifest.File {
+	return manifest.File{Asset: manifest.Asset{Path: path, Size: n}, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.LimitReader(&repeat{block: strings.Repeat(path, 1000)}, n)), nil
 	}}
 }
@@ -33,10 +36,10 @@ func (r *repeat) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func items(sizes ...int64) (out []*item) {
-	n := newNonce(time.Now())
+func items(sizes ...int64) (out []*Item) {
+	n := manifest.NewNonce(time.Now())
 	for i, s := range sizes {
-		out = append(out, newItem(keys("blog"), pattern(fmt.Sprintf("/file-%d", i), s), n, nil))
+		out = append(out, NewItem(manifest.Keys("blog"), pattern(fmt.Sprintf("/file-%d", i), s), n, nil))
 	}
 	return out
 }
@@ -52,13 +55,13 @@ func TestPack(t *testing.T) {
 		for _, b := range pack(items(sizes...)) {
 			var bytes int64
 			for _, it := range b.items {
-				bytes += it.size
+				bytes += it.Size
 			}
 			seen += len(b.items)
 			if b.raw && (len(b.items) != 1 || bytes < rawMin) {
 				t.Fatalf("a raw body of %d items, %d bytes", len(b.items), bytes)
 			}
-			if !b.raw && (len(b.items) > MaxBulkPairs || len(b.items) > 1 && bytes > batchBytes) {
+			if !b.raw && (len(b.items) > cloud.MaxBulkPairs || len(b.items) > 1 && bytes > BatchBytes) {
 				t.Fatalf("a bulk write of %d pairs, %d bytes", len(b.items), bytes)
 			}
 		}
@@ -74,7 +77,7 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	for i := range sizes {
 		sizes[i] = rawMin
 	}
-	if n := len(pack(items(sizes...))); n > requestCap+len(sizes)*rawMin/batchBytes {
+	if n := len(pack(items(sizes...))); n > requestCap+len(sizes)*rawMin/BatchBytes {
 		t.Errorf("%d files of %d bytes take %d requests", len(sizes), rawMin, n)
 	}
 	sizes = sizes[:1000]
@@ -90,7 +93,7 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 // inside synctest.Test: there a request ends only when every other goroutine
 // waits, so max is exactly what the uploader lets in at once.
 type gauge struct {
-	Store
+	cloud.Store
 	t        *testing.T
 	now, max atomic.Int64
 	calls    atomic.Int64
@@ -121,7 +124,7 @@ func (g *gauge) note(key string) {
 func (g *gauge) Put(_ context.Context, key string, value []byte) error {
 	defer g.hold(cap(value))()
 	g.note(key)
-	if want := HashOf(value).String(); !strings.Contains(key, want) {
+	if want := manifest.HashOf(value).String(); !strings.Contains(key, want) {
 		g.t.Errorf("%d bytes of hash %s were sent under %s", len(value), want, key)
 	}
 	return nil
@@ -139,7 +142,7 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	}
 	for _, p := range pairs {
 		g.note(p.Key)
-		if want := HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) && !g.chunked {
+		if want := manifest.HashOf(p.Value).String(); !p.Base64 || !strings.Contains(p.Key, want) && !g.chunked {
 			g.t.Errorf("%d bytes of hash %s were sent under %s", len(p.Value), want, p.Key)
 		}
 	}
@@ -158,13 +161,13 @@ func uploadIsBounded(t *testing.T) {
 	for i := range 10 {
 		sizes = append(sizes, int64(i)*900_000)
 	}
-	sizes = append(sizes, MaxValueBytes, MaxValueBytes, MaxValueBytes)
+	sizes = append(sizes, manifest.MaxValueBytes, manifest.MaxValueBytes, manifest.MaxValueBytes)
 	const memory = 36 << 20
 	g := &gauge{t: t, keys: make(map[string]int)}
-	o := uploadOptions{Parallel: 8, Memory: memory, Budget: NewBudget()}
+	o := Options{Parallel: 8, Memory: memory, Budget: NewBudget()}
 	all := items(sizes...)
 	all = append(all, items(sizes[:10]...)...) // the same bytes once more
-	if err := runUpload(t.Context(), g, all, o); err != nil {
+	if err := Run(t.Context(), g, all, o); err != nil {
 		t.Fatal(err)
 	}
 	if m := g.max.Load(); m > memory+8*4096 || m < memory/3 {
@@ -176,15 +179,15 @@ func uploadIsBounded(t *testing.T) {
 		}
 	}
 	for _, it := range all {
-		if g.keys[it.key(it.got)] != 1 {
-			t.Errorf("%s was not written", it.name)
+		if g.keys[it.Key(it.Got)] != 1 {
+			t.Errorf("%s was not written", it.Name)
 		}
 	}
 }
 
 // A store that leaves a key out for ever is an error, not an endless run.
 type forgetful struct {
-	Store
+	cloud.Store
 	calls int
 	names func(keys []string) []string
 }
@@ -208,15 +211,15 @@ func TestUnconfirmedKeys(t *testing.T) {
 		calls int
 		want  string
 	}{
-		"for ever":       {func(k []string) []string { return k[:1] }, resendRounds + 1, "did not write the key"},
+		"for ever":       {func(k []string) []string { return k[:1] }, cloud.ResendRounds + 1, "did not write the key"},
 		"never sent":     {func([]string) []string { return []string{"blog/b/other"} }, 1, "a key that was not sent"},
 		"none, at first": {func([]string) []string { return nil }, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &forgetful{names: tc.names}
-				o := uploadOptions{Parallel: 2, Memory: 36 << 20, Budget: NewBudget()}
-				err := runUpload(t.Context(), f, items(10, 20, 30), o)
+				o := Options{Parallel: 2, Memory: 36 << 20, Budget: NewBudget()}
+				err := Run(t.Context(), f, items(10, 20, 30), o)
 				if f.calls != tc.calls {
 					t.Errorf("%d calls, want %d", f.calls, tc.calls)
 				}
