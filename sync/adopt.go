@@ -19,43 +19,38 @@ type Shadow struct {
 	Changed bool `json:"changed,omitempty"`
 }
 
-// underOverlay is what a plan knows of the overlay that its manifest will lie under.
-type underOverlay struct {
-	// edits are the entries of the record, nil where nothing is known of them.
-	edits []OverlayEntry
-	// adopted is what the live manifest has of it, and pulled what the source
-	// says that it has.
-	adopted, pulled map[string]Nonce
+// Overlay reads what was written at run time; it is empty where nothing was. It
+// asks what is live, for the namespace.
+func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
+	l, err := e.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l.meta == nil {
+		return nil, notDeployed(e.Site)
+	}
+	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 }
 
-// has reports whether the edit is in what is deployed already, whatever became of
-// it there since.
-func (u *underOverlay) has(edit *OverlayEntry) bool {
-	live, is := u.adopted[edit.Path]
-	next, willBe := u.pulled[edit.Path]
-	return is && live == edit.Nonce || willBe && next == edit.Nonce
-}
-
-// goes reports whether the edit is a page that no deploy before has had go.
-func (u *underOverlay) goes(edit *OverlayEntry) bool {
-	before, was := u.adopted[edit.Path]
-	return edit.Content != nil && (!was || before != edit.Nonce)
+// overlay reads it out of a namespace: one request.
+func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
+	return readOverlay(ctx, s, e.Site)
 }
 
 // planOverlay reads what was written at run time, once for each plan that
 // changes something, and lays it over the plan's manifest. It refuses what would
 // have visitors miss edits that they see now.
 func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manifest, opt Options) error {
-	p.under.pulled = p.pulled
+	p.under.Pulled = p.pulled
 	if base != nil {
-		p.under.adopted = base.Adopted
+		p.under.Adopted = base.Adopted
 	}
 	had := l.meta != nil && (l.meta.Overlay != nil || base != nil && base.Serving.Overlay)
 	if had && (p.namespace != l.meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
 		return e.keepsEdits(ctx, l, p)
 	}
 	if !e.Serving.Overlay || p.namespace == "" {
-		p.under = underOverlay{}
+		p.under = overlayEdits{}
 		return nil
 	}
 	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
@@ -68,7 +63,7 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manife
 	case err != nil:
 		return err
 	case o.Revision > 0:
-		p.under.edits = o.Entries
+		p.under.Entries = o.Entries
 	}
 	p.lay()
 	return nil
@@ -91,12 +86,12 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
 		return err
 	}
 	if o.Revision > 0 {
-		p.under.edits = o.Entries
+		p.under.Entries = o.Entries
 	}
 	p.lay()
-	missed := len(p.under.edits)
-	for i := range p.under.edits {
-		if _, ok := p.manifest.Adopted[p.under.edits[i].Path]; ok {
+	missed := len(p.under.Entries)
+	for i := range p.under.Entries {
+		if _, ok := p.manifest.Adopted[p.under.Entries[i].Path]; ok {
 			missed--
 		}
 	}
@@ -108,7 +103,7 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
 		return stop(GuardOverlay, pullFirst+", or give --hide-edits: they are kept, and seen again when the overlay is on again",
 			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, count(missed, "edit"))
 	case !e.Serving.Overlay:
-		p.under = underOverlay{}
+		p.under = overlayEdits{}
 		p.lay()
 	}
 	return nil
@@ -118,9 +113,9 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
 // files the others cover. It is called again when the upload knows every hash.
 func (p *Plan) lay() {
 	m, under := p.manifest, &p.under
-	p.Notices = slices.DeleteFunc(p.Notices, func(n Problem) bool { return n.Path == overlayPlace && under.edits != nil })
-	if m.Adopted, p.Shadowed = nil, nil; under.edits == nil {
-		m.Adopted = under.adopted
+	p.Notices = slices.DeleteFunc(p.Notices, func(n Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
+	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
+		m.Adopted = under.Adopted
 		return
 	}
 	p.noteReturning()
@@ -128,22 +123,9 @@ func (p *Plan) lay() {
 	for _, c := range slices.Concat(p.Added, p.Changed) {
 		changed[c.Path] = true
 	}
-	var unpublished []string
-	for i := range under.edits {
-		edit := &under.edits[i]
-		deployed := m.At(edit.Path)
-		switch {
-		case under.has(edit):
-			if deployed == nil && under.goes(edit) {
-				unpublished = append(unpublished, edit.Path)
-			}
-			edit.adoptInto(m)
-		case edit.IsRules(): // it takes effect, and covers no file of its name
-		case edit.equals(deployed):
-			edit.adoptInto(m)
-		case deployed != nil:
-			p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
-		}
+	covering, unpublished := under.adopt(m)
+	for _, edit := range covering {
+		p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
 	}
 	p.noteUnpublished(unpublished)
 	p.noteShadowed()
@@ -167,10 +149,7 @@ func (p *Plan) noteUnpublished(pages []string) {
 func (p *Plan) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
-		_, pulled := p.under.pulled[c.Path]
-		_, live := p.under.adopted[c.Path]
-		_, there := slices.BinarySearchFunc(p.under.edits, c.Path, func(e OverlayEntry, path string) int { return strings.Compare(e.Path, path) })
-		if pulled && !live && !there {
+		if p.under.returns(c.Path) {
 			back = append(back, c.Path)
 		}
 	}

@@ -7,63 +7,6 @@ import (
 	"fmt"
 )
 
-// The Durable Object of a site's overlay lives in a script of its own beside the
-// site's, its companion: the site's Worker stays free of migrations, which take
-// the previews from a Worker, and which no rollback can cross.
-//
-// The companion is there, and speaks the protocol that the site's Worker speaks,
-// before a version of the site is uploaded that is bound to it.
-const (
-	companionSuffix = "-overlay"
-	overlayClass    = "Overlay"
-	// companionTag is the one migration of a companion, which makes the class.
-	companionTag = "overlay-v1"
-)
-
-// OverlayProtocol is the number of the protocol between a site's Worker and its
-// companion. A companion is never replaced by one of a lower number.
-const OverlayProtocol = 1
-
-// MaxOverlaySite is how long the name of a site with an overlay may be: a script
-// under workers.dev has a name of at most 63 characters, and the companion's is
-// longer.
-const MaxOverlaySite = 63 - len(companionSuffix)
-
-// CompanionName is what the companion script of a site is called.
-func CompanionName(site string) string { return site + companionSuffix }
-
-// Rights are what a site's own Worker may write at run time, and by it who has
-// the secret of its HTTP interface.
-type Rights struct {
-	Write bool `json:"write,omitempty"`
-	// Rules lets _redirects and _headers be written too.
-	Rules bool `json:"rules,omitempty"`
-}
-
-// MetaOverlay is what a version says of its overlay. Of a project, whose
-// companion is its loader's, every member is left out.
-type MetaOverlay struct {
-	companionCode
-	// The Worker reads them here.
-	Rights
-}
-
-// companionCode tells companions apart: with it a deploy knows without a request
-// whether the companion is the one that it would deploy.
-type companionCode struct {
-	Protocol int `json:"protocol,omitempty"`
-	// Code is a hash of the companion's code.
-	Code string `json:"code,omitempty"`
-}
-
-// companionMeta is the companion's KV_SYNC binding, by which it is known as one.
-type companionMeta struct {
-	Format    int    `json:"format"`
-	Companion string `json:"companion"` // the site
-	Namespace string `json:"namespace"`
-	companionCode
-}
-
 // overlayOf is what a version with this Worker says of its overlay, nil where the
 // site has none.
 func (e *Engine) overlayOf(w Worker) *MetaOverlay {
@@ -73,7 +16,9 @@ func (e *Engine) overlayOf(w Worker) *MetaOverlay {
 	case e.Project != "":
 		return &MetaOverlay{}
 	}
-	return &MetaOverlay{companionCode{OverlayProtocol, codeHash(*w.Companion)}, e.Rights}
+	return &MetaOverlay{
+		companionCode: companionCode{Protocol: OverlayProtocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
+	}
 }
 
 // companionMeta is what the site's companion says of itself in a namespace.
@@ -124,32 +69,6 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *Plan, opt Option
 	}
 	return nil, stop(GuardForeign, "delete that script if nothing needs it, or give the site another name",
 		"%s, which is wanted for the companion of %s, has Durable Objects of its own (migration %.80q)", name, e.Site, tag)
-}
-
-func newOverlayClass() *MigrationPlan {
-	return &MigrationPlan{NewTag: companionTag, Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["` + overlayClass + `"]}`)}}
-}
-
-// readCompanion reads what a script says of itself. It is zero for one that is
-// nobody's companion.
-func readCompanion(ctx context.Context, script Workers) (is companionMeta, exists bool, err error) {
-	at, err := script.Activations(ctx)
-	if errors.Is(err, ErrNotFound) {
-		return is, false, nil
-	}
-	if err != nil || len(at) == 0 {
-		return is, true, err
-	}
-	v, err := script.Version(ctx, at[0].Main())
-	if err != nil {
-		return is, true, err
-	}
-	for _, b := range v.Bindings {
-		if b.Name == BindingMeta && b.Type == "json" && json.Unmarshal(b.Fields["json"], &is) != nil {
-			is = companionMeta{} // it is somebody's who uses that name
-		}
-	}
-	return is, true, nil
 }
 
 // deployCompanion puts the companion in place where the plan says so. It has no

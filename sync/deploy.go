@@ -40,8 +40,8 @@ const planAgain = 4 // times, before a run gives up against others that keep swi
 // visitors have either the deployment before or the new one, whole. If nothing
 // changed it sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) (*Result, error) {
-	if p, ok := e.workers.(*project); ok {
-		p.anew = opt.Repair
+	if p, ok := e.workers.(*projectWorkers); ok {
+		p.Distrust(opt.Repair)
 	}
 	r := e.newRun()
 	for range planAgain {

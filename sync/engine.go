@@ -180,19 +180,17 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 	})
 }
 
-func (e *Engine) newProject() *project {
-	quiet := *e // progress is that of the assets
-	quiet.Progress = func(Progress) {}
-	return &project{
-		id: e.Project, account: e.Account, actor: e.Actor, now: e.Now,
-		find: func(ctx context.Context) (string, error) {
+func (e *Engine) newProject() *projectWorkers {
+	return newProjectWorkers(projectConfig{
+		ID: e.Project, Account: e.Account, Actor: e.Actor, Now: e.Now,
+		FindNamespace: func(ctx context.Context) (string, error) {
 			if e.Namespace != "" {
 				return e.Namespace, nil
 			}
 			return e.Account.FindNamespace(ctx, e.NamespaceTitle)
 		},
-		write: func(ctx context.Context, s Store, items []*item) error { return quiet.upload(ctx, s, items, nil) },
-	}
+		Upload: uploadOptions{Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget},
+	})
 }
 
 // Prefetch begins to ask what is live, so that the answer is there when the next

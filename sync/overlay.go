@@ -1,11 +1,9 @@
 package kvsync
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -133,78 +131,6 @@ func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
 		}
 		if o.Was[i], err = ParseHash(*w); err != nil {
 			return fmt.Errorf("%.200q: a hash of what it was: %w", j.Path, err)
-		}
-	}
-	return nil
-}
-
-// Overlay is a site's overlay as KV shows it.
-type Overlay struct {
-	*OverlayRecord
-	store Store
-	keys  keys
-}
-
-// Overlay reads what was written at run time; it is empty where nothing was. It
-// asks what is live, for the namespace.
-func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
-	l, err := e.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.meta == nil {
-		return nil, notDeployed(e.Site)
-	}
-	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
-}
-
-// errOverlayRecord: the record is there, and not as this release reads it.
-var errOverlayRecord = errors.New("its record cannot be used")
-
-// overlay reads it out of a namespace: one request.
-func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
-	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(e.Site).Overlay()}
-	b, err := s.Get(ctx, keys(e.Site).OverlayRecord())
-	if errors.Is(err, ErrNotFound) {
-		return o, nil
-	}
-	if err == nil {
-		if o.OverlayRecord, err = DecodeOverlay(e.Site, b); err != nil {
-			err = fmt.Errorf("%w: %w", errOverlayRecord, err)
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read what was written to %s at run time: %w", e.Site, err)
-	}
-	return o, nil
-}
-
-// Copy writes an entry's content to w, and fails where the bytes are not those
-// that were written. What lies in chunks is read one by one.
-func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) error {
-	a := entry.asset()
-	refs := []Ref{a.Blob}
-	if a.Chunked() {
-		b, err := o.store.Get(ctx, o.keys.Blob(a.Blob))
-		if err != nil {
-			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
-		}
-		x, err := decodeIndex(b, a)
-		if err != nil {
-			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
-		}
-		refs = x.Chunks
-	}
-	for _, ref := range refs {
-		b, err := o.store.Get(ctx, o.keys.Blob(ref))
-		if err != nil {
-			return fmt.Errorf("read the content of %s: %w", a.Path, err)
-		}
-		if HashOf(b) != ref.Hash {
-			return fmt.Errorf("read the content of %s: %w", a.Path, errDamaged)
-		}
-		if _, err := w.Write(b); err != nil {
-			return fmt.Errorf("write the content of %s: %w", a.Path, err)
 		}
 	}
 	return nil

@@ -123,7 +123,7 @@ type Plan struct {
 	worker    Worker
 	hash      string // of the worker
 	companion *companionUpload
-	under     underOverlay
+	under     overlayEdits
 	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
 }
 

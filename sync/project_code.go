@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // projectCode is what a Worker Loader is given.
@@ -88,43 +87,16 @@ func variable(b Binding) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// WorkerError lists what a Worker has that a project's Dynamic Worker cannot
-// have. Nothing was sent.
-type WorkerError struct {
-	Project  string
-	Problems []Problem
-}
-
-// Error lists the problems, a line each.
-func (e *WorkerError) Error() string {
-	lines := []string{"the Worker of project " + e.Project + " cannot be a Dynamic Worker, nothing was sent:"}
-	for _, p := range e.Problems {
-		lines = append(lines, "  "+p.String())
+// loaderID is the id under which a Worker Loader keeps what it loads: a different
+// one for different content.
+func loaderID(project, served string, code projectCode) (string, error) {
+	content := []any{served, nil}
+	if code.Main != "" {
+		content[1] = code
 	}
-	return strings.Join(lines, "\n")
-}
-
-// checkProject refuses code that a Dynamic Worker could not run as its author
-// means it, and says what has no effect there.
-func checkProject(id string, w Worker) (notices []Problem, err error) {
-	var refused []Problem
-	for _, b := range w.Bindings {
-		if b.Name == bindingAssets {
-			refused = append(refused, Problem{Path: b.Name, Reason: "a project's code gets its assets from its loader as env." + bindingAssets + ", which nothing else can be",
-				Fix: "give the variable another name"})
-		} else if _, ok := variable(b); !ok {
-			refused = append(refused, Problem{Path: b.Name, Reason: "a binding of the type " + b.Type + " cannot be given to a Dynamic Worker",
-				Fix: "remove it from the project's configuration; what its code may use beside variables, the loader passes to it"})
-		}
+	b, err := marshalJSON(content)
+	if err != nil {
+		return "", fmt.Errorf("encode the code of project %s: %w", project, err)
 	}
-	if len(w.Migrations) > 0 {
-		refused = append(refused, Problem{Path: "migrations", Reason: "a Dynamic Worker has no Durable Objects of its own", Fix: "remove them from the project's configuration"})
-	}
-	if len(refused) > 0 {
-		return nil, &WorkerError{Project: id, Problems: refused}
-	}
-	for name := range w.Settings {
-		notices = append(notices, Problem{Path: name, Reason: "this setting has no effect on the Dynamic Worker of project " + id, Fix: "set it for its loader"})
-	}
-	return notices, nil
+	return project + ":" + HashOf(b).String()[:32], nil
 }
