@@ -40,7 +40,7 @@ func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
 // planOverlay reads what was written at run time, once for each plan that
 // changes something, and lays it over the plan's manifest. It refuses what would
 // have visitors miss edits that they see now.
-func (e *Engine) planOverlay(ctx context.Context, l *live, p *Plan, base *Manifest, opt Options) error {
+func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *Manifest, opt Options) error {
 	p.under.Pulled = p.pulled
 	if base != nil {
 		p.under.Adopted = base.Adopted
@@ -78,7 +78,7 @@ const pullFirst = "bring them into git with kv-sync pull and deploy that first, 
 
 // keepsEdits refuses to switch an overlay off, or to leave its namespace, while
 // it has edits that what is to be deployed does not have.
-func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
+func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 	if errors.Is(err, errOverlayRecord) {
 		return stop(GuardOverlay, "update kv-sync if a newer one wrote it, else write any page at run time, which makes it anew; or leave the overlay as it is", "whether there are edits that visitors would miss is not known: %v", err)
@@ -111,9 +111,9 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *Plan) error {
 
 // lay finds out which edits the plan's manifest has already, and which of its
 // files the others cover. It is called again when the upload knows every hash.
-func (p *Plan) lay() {
+func (p *draft) lay() {
 	m, under := p.manifest, &p.under
-	p.Notices = slices.DeleteFunc(p.Notices, func(n Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
+	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
 	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
 		m.Adopted = under.Adopted
 		return
@@ -134,7 +134,7 @@ func (p *Plan) lay() {
 // noteUnpublished names the pages that were pulled and go with this deploy:
 // whoever deleted one in git knows, and whoever keeps it from being published
 // should.
-func (p *Plan) noteUnpublished(pages []string) {
+func (p *draft) noteUnpublished(pages []string) {
 	if len(pages) == 0 {
 		return
 	}
@@ -146,7 +146,7 @@ func (p *Plan) noteUnpublished(pages []string) {
 // noteReturning says which new files were edits that the overlay has no more: of
 // a page that was made at run time and deleted there, it keeps nothing, and who
 // deleted it after it was pulled does not expect it back.
-func (p *Plan) noteReturning() {
+func (p *draft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
 		if p.under.returns(c.Path) {
@@ -169,7 +169,7 @@ func someOf(paths []string) string {
 }
 
 // noteShadowed says in the plan what visitors will not see.
-func (p *Plan) noteShadowed() {
+func (p *draft) noteShadowed() {
 	if len(p.Shadowed) == 0 {
 		return
 	}

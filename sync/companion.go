@@ -34,7 +34,7 @@ type companionUpload struct {
 // planCompanion finds out whether the companion has to be deployed, and refuses
 // where that must not be; nil says that there is nothing to do. Where the live
 // version was deployed with the very companion it asks nothing.
-func (e *Engine) planCompanion(ctx context.Context, l *live, p *Plan, opt Options) (*companionUpload, error) {
+func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Options) (*companionUpload, error) {
 	if !e.Serving.Overlay || e.Project != "" {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *Plan, opt Option
 
 // deployCompanion puts the companion in place where the plan says so. It has no
 // address, so nobody but the site's Worker reaches it.
-func (e *Engine) deployCompanion(ctx context.Context, p *Plan, namespace string) error {
+func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string) error {
 	if p.companion == nil {
 		return nil
 	}

@@ -146,7 +146,7 @@ func TestCompareByDefinition(t *testing.T) {
 			a := asset("")
 			was.confirmed[a.Content()] = a.Blob
 		}
-		p := &Plan{worker: Worker{Routing: routing()}}
+		p := &draft{worker: Worker{Routing: routing()}}
 		want := define(e, l, p.worker, base, carry, left, was.confirmed)
 		p.compare(e, l, base, carry, was)
 		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) || !reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {

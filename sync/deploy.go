@@ -53,7 +53,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 		if err != nil {
 			return nil, err
 		}
-		e.Progress(Progress{Stage: StagePlan, Plan: p})
+		e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
 		if p.NoChange && !p.Reactivate {
 			return e.unchanged(ctx, l, p), nil
 		}
@@ -83,16 +83,16 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
 }
 
-func (e *Engine) unchanged(ctx context.Context, l *live, p *Plan) *Result {
+func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
 	return &Result{
 		Notices:    e.addressed(ctx, l, nil),
 		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
-		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p,
+		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p.shown(),
 	}
 }
 
 // reactivated is the result of a switch to the version that was live already.
-func (e *Engine) reactivated(ctx context.Context, l *live, p *Plan) *Result {
+func (e *Engine) reactivated(ctx context.Context, l *live, p *draft) *Result {
 	res := e.unchanged(ctx, l, p)
 	res.Commit, res.Switched = p.Origin.Commit, true
 	return res
@@ -109,7 +109,7 @@ type prepared struct {
 
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
-func (e *Engine) prepare(ctx context.Context, l *live, p *Plan, src Source, r *run) (*prepared, error) {
+func (e *Engine) prepare(ctx context.Context, l *live, p *draft, src Source, r *run) (*prepared, error) {
 	chunks, err := e.liveChunks(ctx, p)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 
 // compose makes the release once the namespace, the address and every hash are
 // known.
-func (e *Engine) compose(ctx context.Context, l *live, p *Plan, r *run, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
+func (e *Engine) compose(ctx context.Context, l *live, p *draft, r *run, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -255,7 +255,7 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 }
 
 // items are what the plan uploads.
-func (p *Plan) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
+func (p *draft) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
 	blobs := make([]*item, len(p.uploads))
 	for i, f := range p.uploads {
 		blobs[i] = newItem(keys(site), f, nonce, chunks)
@@ -264,7 +264,7 @@ func (p *Plan) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
 }
 
 // confirm notes what the upload of the plan's items has found out and written.
-func (p *Plan) confirm(blobs []*item, r *run) {
+func (p *draft) confirm(blobs []*item, r *run) {
 	p.Blobs = 0
 	for i, it := range blobs {
 		a := p.uploads[i].Asset
@@ -275,7 +275,7 @@ func (p *Plan) confirm(blobs []*item, r *run) {
 }
 
 // unhashed reports whether the source left hashing to the upload.
-func (p *Plan) unhashed() bool {
+func (p *draft) unhashed() bool {
 	for _, f := range p.uploads {
 		if f.Blob.Hash.IsZero() {
 			return true
@@ -285,7 +285,7 @@ func (p *Plan) unhashed() bool {
 }
 
 // settle puts what the upload has read into the plan's manifest.
-func (p *Plan) settle(read []*item, nonce Nonce) {
+func (p *draft) settle(read []*item, nonce Nonce) {
 	byPath := make(map[string]Hash, len(read))
 	for _, it := range read {
 		byPath[it.Name] = it.Got
@@ -341,9 +341,9 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 }
 
 // finish is everything after the switch: it may fail without harm to the site.
-func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *Result {
+func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *Result {
 	res := &Result{
-		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p, Switched: true,
+		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p.shown(), Switched: true,
 		Uploaded: p.Blobs,
 	}
 	if l.exists() {
@@ -372,7 +372,7 @@ func (e *Engine) finish(ctx context.Context, l *live, p *Plan, rel *prepared) *R
 }
 
 // pruneAfter is the prune of a deploy. It returns how many keys it deleted.
-func (e *Engine) pruneAfter(ctx context.Context, p *Plan) (int, error) {
+func (e *Engine) pruneAfter(ctx context.Context, p *draft) (int, error) {
 	if p.Layout == LayoutKVAssets {
 		pruned, err := e.PruneKVAssets(ctx, KVAssetsPruneOptions{})
 		if err != nil {

@@ -57,7 +57,7 @@ func (x indexes) blobsOf(a Asset) []Ref { return append([]Ref{a.Blob}, x[a.Blob]
 
 // liveChunks are the chunks that a plan need not upload, by their hash: those of
 // the live files that it replaces. An index that is gone or damaged gives none.
-func (e *Engine) liveChunks(ctx context.Context, p *Plan) (map[Hash]Ref, error) {
+func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[Hash]Ref, error) {
 	if len(p.left) == 0 {
 		return nil, nil
 	}

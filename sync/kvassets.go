@@ -400,7 +400,7 @@ func (e *Engine) guardIndexShrink(l *Listing, before, next *kvAssetsRecord, opt 
 	if opt.AllowShrink {
 		return nil
 	}
-	p := &Plan{Origin: l.Origin}
+	p := &draft{Plan: Plan{Origin: l.Origin}}
 	if len(next.index) == 0 {
 		return p.holdsNothing()
 	}

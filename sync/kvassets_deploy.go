@@ -48,17 +48,17 @@ func (e *Engine) DeployKVAssets(ctx context.Context, src Source, w KVAssetsWorke
 			return nil, err
 		}
 		if !p.sameFiles { // else only the build tells whether there is anything to do
-			e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
+			e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
 		}
 		rel, err := e.prepareKVAssets(ctx, l, p, src, w, opt, r)
 		if err != nil {
 			return nil, err
 		}
 		if p.NoChange && !p.Reactivate {
-			return e.unchanged(ctx, l, p.Plan), nil
+			return e.unchanged(ctx, l, &p.draft), nil
 		}
 		if p.Reactivate {
-			err = e.reactivate(ctx, l, p.Plan)
+			err = e.reactivate(ctx, l, &p.draft)
 		} else {
 			err = e.activate(ctx, l, rel)
 		}
@@ -70,9 +70,9 @@ func (e *Engine) DeployKVAssets(ctx context.Context, src Source, w KVAssetsWorke
 		case err != nil:
 			return nil, err
 		case p.Reactivate:
-			return e.reactivated(ctx, l, p.Plan), nil
+			return e.reactivated(ctx, l, &p.draft), nil
 		default:
-			return e.finish(ctx, l, p.Plan, rel), nil
+			return e.finish(ctx, l, &p.draft, rel), nil
 		}
 	}
 	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
@@ -117,7 +117,7 @@ func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 		p.Unchanged = len(p.next.index)
 	}
 	if p.sameFiles {
-		e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
+		e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
 	}
 	if p.NoChange {
 		return nil, nil
@@ -133,7 +133,7 @@ func (e *Engine) releaseKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 		return nil, err
 	}
 	out := &prepared{}
-	if out.release, err = e.describe(l, p.Plan, r, named{index: p.next.ref.Hash.String()}, namespace, url); err != nil {
+	if out.release, err = e.describe(l, &p.draft, r, named{index: p.next.ref.Hash.String()}, namespace, url); err != nil {
 		return nil, err
 	}
 	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
@@ -162,12 +162,12 @@ func (e *Engine) PlanKVAssets(ctx context.Context, src Source, w KVAssetsWorker,
 	if err != nil {
 		return nil, err
 	}
-	return p.Plan, nil
+	return p.shown(), nil
 }
 
 // kvAssetsPlan is a plan with what carrying it out takes.
 type kvAssetsPlan struct {
-	*Plan
+	draft
 	next    *kvAssetsRecord
 	encoded []byte // its index
 	items   []*item
@@ -178,7 +178,7 @@ type kvAssetsPlan struct {
 }
 
 func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAssetsWorker, opt Options) (*kvAssetsPlan, error) {
-	p := &kvAssetsPlan{Plan: &Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}
+	p := &kvAssetsPlan{draft: draft{Plan: Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}}
 	switch {
 	case l.foreign && !opt.takesOver(l):
 		return nil, foreignWorker(e.Site)

@@ -48,8 +48,8 @@ func (e *Engine) DeployPathname(ctx context.Context, src Source, opt Options) (*
 	if err != nil {
 		return nil, err
 	}
-	e.Progress(Progress{Stage: StagePlan, Plan: p.Plan})
-	res := &Result{Commit: p.Origin.Commit, Plan: p.Plan}
+	e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
+	res := &Result{Commit: p.Origin.Commit, Plan: p.shown()}
 	if p.NoChange {
 		return res, nil
 	}

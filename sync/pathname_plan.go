@@ -17,12 +17,12 @@ func (e *Engine) PlanPathname(ctx context.Context, src Source, opt Options) (*Pl
 	if err != nil {
 		return nil, err
 	}
-	return p.Plan, nil
+	return p.shown(), nil
 }
 
 // pathnamePlan is a plan with what carrying it out takes.
 type pathnamePlan struct {
-	*Plan
+	draft
 	keys pathnameKeys
 	live *pathnameManifest // empty where there is none
 	// doomed are the pathnames, ascending, whose keys are to be deleted.
@@ -37,7 +37,7 @@ func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pa
 	if err != nil {
 		return nil, err
 	}
-	p := &pathnamePlan{Plan: &Plan{Site: e.Site, Layout: "pathname", namespace: namespace}, keys: pathnameKeys(e.Site)}
+	p := &pathnamePlan{draft: draft{Plan: Plan{Site: e.Site, Layout: "pathname"}, namespace: namespace}, keys: pathnameKeys(e.Site)}
 	found, err := p.read(ctx, e, opt)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (p *pathnamePlan) compare(l *Listing, found pathnameLive, opt Options) {
 
 	// What is unsettled is among these, whether the source has it or not.
 	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.doomed) == 0 {
-		p.Plan = &Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
+		p.Plan = Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
 	}
 	p.Blobs = len(p.uploads)

@@ -114,9 +114,15 @@ type Plan struct {
 	Shadowed []Shadow `json:"shadowed,omitempty"`
 	// Companion is the name of the overlay's script, where it is to be deployed.
 	Companion string `json:"companion,omitempty"`
+}
 
+// draft is a plan together with the state that carrying it out needs. The upload
+// completes it: it finds hashes that the source left out. A [Plan] that was
+// shown is a copy and does not change.
+type draft struct {
+	Plan
 	namespace string           // "" where it has to be created
-	manifest  *Manifest        // complete but for what the upload finds out
+	manifest  *Manifest        // complete except for the hashes that the upload finds
 	uploads   []File           // one for each content to be written
 	pulled    map[string]Nonce // the run-time writes that are in the source
 	left      []Asset          // chunked assets of the live manifest that changed or went
@@ -125,6 +131,12 @@ type Plan struct {
 	companion *companionUpload
 	under     overlayEdits
 	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
+}
+
+// shown is the plan as it is now.
+func (p *draft) shown() *Plan {
+	plan := p.Plan
+	return &plan
 }
 
 // Change is one path of a plan.
@@ -151,7 +163,11 @@ func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*
 	if err != nil {
 		return nil, err
 	}
-	return e.plan(ctx, l, src, w, opt, e.newRun())
+	p, err := e.plan(ctx, l, src, w, opt, e.newRun())
+	if err != nil {
+		return nil, err
+	}
+	return p.shown(), nil
 }
 
 // run is what one invocation carries from a plan to the next one, where it has
@@ -176,8 +192,8 @@ func foreignWorker(site string) *GuardError {
 		"the live version of %s was not deployed by kv-sync", site)
 }
 
-func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*Plan, error) {
-	p := &Plan{Site: e.Site, First: !l.exists(), worker: w, hash: e.workerHash(w)}
+func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*draft, error) {
+	p := &draft{Plan: Plan{Site: e.Site, First: !l.exists()}, worker: w, hash: e.workerHash(w)}
 	if l.foreign && !opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
 	}
@@ -281,13 +297,13 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 // whether the live version was made live for this very commit, or no commit is
 // known. A project is not activated again for each newer commit of a repository
 // that may hold a thousand of them: each would be a write of KV.
-func (p *Plan) stay(l *live, project bool) bool {
+func (p *draft) stay(l *live, project bool) bool {
 	p.NoChange, p.Unchanged = true, l.meta.Files
 	return project || p.Origin.Commit == "" || p.Origin.Commit == l.commit()
 }
 
 // reactivate plans to activate the live version again, for another commit.
-func (p *Plan) reactivate(l *live, notices []Problem) {
+func (p *draft) reactivate(l *live, notices []Problem) {
 	p.NoChange, p.Unchanged = true, l.meta.Files
 	p.Reactivate, p.Notices = true, notices
 }
@@ -341,7 +357,7 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, maySta
 
 // compare fills in the plan and the manifest that it leads to. Content is
 // carried over only from the live manifest, or from what this run confirmed.
-func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
+func (p *draft) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 	m := &Manifest{
 		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
 		Assets: make([]Asset, 0, len(l.Files)),
@@ -391,7 +407,7 @@ func (p *Plan) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 }
 
 // count says what the plan's uploads will cost.
-func (p *Plan) count(e *Engine, carry *Manifest) {
+func (p *draft) count(e *Engine, carry *Manifest) {
 	p.Blobs, p.Bytes = 0, 0
 	for _, f := range p.uploads {
 		p.Blobs += f.Blobs()
@@ -458,7 +474,7 @@ func leftChunked(live, next *Manifest) []Asset {
 
 const fixShrink = "give --allow-shrink if that is meant"
 
-func (p *Plan) checkShrink(base *Manifest, opt Options) error {
+func (p *draft) checkShrink(base *Manifest, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
@@ -472,7 +488,7 @@ func (p *Plan) checkShrink(base *Manifest, opt Options) error {
 }
 
 // holdsNothing refuses a source without a file.
-func (p *Plan) holdsNothing() error {
+func (p *draft) holdsNothing() error {
 	err := stop(GuardShrink, fixShrink, "%s holds no file to serve", p.where())
 	err.Removed = p.Removed
 	return err
@@ -489,7 +505,7 @@ func checkLeft(now, before int, removed []Change) error {
 	return err
 }
 
-func (p *Plan) where() string {
+func (p *draft) where() string {
 	if p.Origin.Commit != "" {
 		return fmt.Sprintf("%s at commit %.12s", p.Origin.Dir, p.Origin.Commit)
 	}

@@ -79,8 +79,8 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 	if err != nil {
 		return nil, err
 	}
-	e.Progress(Progress{Stage: StagePlan, Plan: p})
-	out := &Ahead{Plan: p, Receipt: p.Ahead > 0}
+	e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
+	out := &Ahead{Plan: p.shown(), Receipt: p.Ahead > 0}
 	if !p.worthReceipt() {
 		return out, nil
 	}
@@ -100,7 +100,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 		src.Remember(p.manifest.Assets)
 	}
 	p.confirm(blobs, r)
-	out.Uploaded = p.Blobs
+	out.Plan, out.Uploaded = p.shown(), p.Blobs
 	if out.Receipt = e.fresh(r.started); !out.Receipt {
 		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is there; set a longer grace")
 		return out, nil
@@ -112,7 +112,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 }
 
 // writeReceipt writes the receipt of a plan whose every blob is confirmed.
-func (e *Engine) writeReceipt(ctx context.Context, s Store, p *Plan) error {
+func (e *Engine) writeReceipt(ctx context.Context, s Store, p *draft) error {
 	b, err := encodeReceipt(e.Site, p)
 	if err != nil {
 		return err
@@ -130,9 +130,9 @@ func receiptFor(o Origin) bool { return o.Kind == "commit" && o.Commit != "" }
 
 // worthReceipt reports whether the uploads are more than rides along with the
 // other values of a deploy.
-func (p *Plan) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
+func (p *draft) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
 
-func encodeReceipt(site string, p *Plan) ([]byte, error) {
+func encodeReceipt(site string, p *draft) ([]byte, error) {
 	stored, err := EncodeStored(p.manifest)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ type gitBlob struct {
 
 // received reads the receipt of the plan's commit. nil is none that is believed,
 // whatever the reason: without it the files are uploaded, and that is all.
-func (e *Engine) received(ctx context.Context, p *Plan) *received {
+func (e *Engine) received(ctx context.Context, p *draft) *received {
 	live, m, err := e.receipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, ErrNotFound) {
@@ -216,7 +216,7 @@ func (e *Engine) received(ctx context.Context, p *Plan) *received {
 	return out
 }
 
-func (e *Engine) receipt(ctx context.Context, p *Plan) (live string, m *Manifest, err error) {
+func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *Manifest, err error) {
 	b, err := e.Account.Store(p.namespace).Get(ctx, keys(e.Site).Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
@@ -236,7 +236,7 @@ func (r *received) find(a Asset) (ref Ref, ok bool) {
 }
 
 // take puts what was received in place of uploads. nonce is that of the run.
-func (p *Plan) take(r *received, nonce Nonce) {
+func (p *draft) take(r *received, nonce Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {
@@ -255,7 +255,7 @@ func (p *Plan) take(r *received, nonce Nonce) {
 
 // started is when the oldest blob may have been written that the plan's manifest
 // does not owe to the live one.
-func (p *Plan) started(r *run) time.Time {
+func (p *draft) started(r *run) time.Time {
 	if !p.oldest.IsZero() && p.oldest.Before(r.started) {
 		return p.oldest
 	}

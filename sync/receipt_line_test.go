@@ -26,7 +26,7 @@ func storedManifest(t testing.TB, name string) *Manifest {
 // receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
 func receiptOf(t testing.TB, m *Manifest, live string) []byte {
 	t.Helper()
-	b, err := encodeReceipt(m.Site, &Plan{manifest: m, Origin: m.Origin, Live: live})
+	b, err := encodeReceipt(m.Site, &draft{manifest: m, Plan: Plan{Origin: m.Origin, Live: live}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	} {
 		other := storedManifest(t, "site")
 		change(other)
-		b, err := encodeReceipt("blog", &Plan{manifest: other, Origin: m.Origin})
+		b, err := encodeReceipt("blog", &draft{manifest: other, Plan: Plan{Origin: m.Origin}})
 		if err != nil {
 			t.Fatal(err)
 		}

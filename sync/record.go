@@ -53,7 +53,7 @@ type release struct {
 
 // release puts the plan's manifest, whose hashes must all be known, into a
 // version and into the stored manifest and record that belong to it.
-func (e *Engine) release(l *live, p *Plan, r *run, namespace, url string) (*release, error) {
+func (e *Engine) release(l *live, p *draft, r *run, namespace, url string) (*release, error) {
 	var stored, served []byte
 	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
 	g.Go(func() (err error) { stored, err = EncodeStored(p.manifest); return err })
@@ -85,7 +85,7 @@ type named struct{ manifest, index string }
 
 // describe says what the release of a plan is: what its version will say of
 // itself, and its record.
-func (e *Engine) describe(l *live, p *Plan, r *run, serves named, namespace, url string) (*release, error) {
+func (e *Engine) describe(l *live, p *draft, r *run, serves named, namespace, url string) (*release, error) {
 	out := &release{id: deploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{

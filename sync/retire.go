@@ -16,7 +16,7 @@ import (
 // deployment, the live one and those that a rollback left count. For a file that
 // is retired already, those of the deployments before counted when they were made,
 // unless an older kv-sync made the live one, which did not look at routings.
-func (e *Engine) retire(ctx context.Context, l *live, p *Plan, live *Manifest) {
+func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *Manifest) {
 	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
@@ -70,7 +70,7 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 // have had where it records none. Equal Workers have equal routings: code and
 // settings decide them. So a site whose Worker does not change is deployed by
 // this kv-sync, after an older one, like any other.
-func (p *Plan) withRouting(m *Manifest, of *Meta) *Manifest {
+func (p *draft) withRouting(m *Manifest, of *Meta) *Manifest {
 	if m.Routing != nil || of == nil || of.Worker != p.hash {
 		return m
 	}
@@ -97,7 +97,7 @@ func goneFrom(now, were []Asset) (gone []Asset) {
 // the rollback, or the rollbacks in a row, that made the live one so again. It
 // costs requests only after a rollback, and what cannot be read is left out: it
 // concerns open tabs alone.
-func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *Plan) []*Manifest {
+func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*Manifest {
 	var out []*Manifest
 	for i := 1; i < len(l.activations) && i < e.Retain && l.note().rollback; i++ {
 		above := readMessage(l.activations[i-1].Message)

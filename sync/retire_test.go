@@ -137,7 +137,7 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 		want     []string
 	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
 		manifest := &Manifest{Routing: c.recorded, Assets: []Asset{{Path: "/app.js"}}, Retired: retiredUntil([]Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
-		p := &Plan{hash: "same", worker: Worker{Routing: public}, manifest: &Manifest{Routing: public}}
+		p := &draft{hash: "same", worker: Worker{Routing: public}, manifest: &Manifest{Routing: public}}
 		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, manifest)
 		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) || p.RoutingUnknown != (c.recorded == nil) {
 			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)

@@ -61,7 +61,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 }
 
 // reactivate activates the live version again, for the plan's newer commit.
-func (e *Engine) reactivate(ctx context.Context, l *live, p *Plan) error {
+func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	if e.Now().Sub(l.at) >= settled {
 		if err := e.lookAgain(ctx, l.activations); err != nil {
 			return err

@@ -1,0 +1,38 @@
+package kvsync_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// A plan that was shown does not change while it is carried out, although the
+// upload finds hashes, and with them the source's id, that the plan did not have.
+func TestAShownPlanDoesNotChange(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	var shown *kvsync.Plan
+	var before string
+	w.config.Progress = func(p kvsync.Progress) {
+		if p.Plan != nil {
+			shown, before = p.Plan, text(t, p.Plan)
+		}
+	}
+	res := w.mustDeploy(&memory{files: files{"/a.txt": "same", "/b.txt": "same"}})
+	if after := text(t, shown); after != before {
+		t.Errorf("the plan was\n%s\nand is now\n%s", before, after)
+	}
+	if res.Plan == shown || res.Plan.Origin.ID == "" || res.Plan.Blobs != 1 {
+		t.Errorf("the result's plan is not complete: %+v", res.Plan)
+	}
+}
+
+func text(t *testing.T, p *kvsync.Plan) string {
+	t.Helper()
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
