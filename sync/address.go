@@ -13,7 +13,7 @@ func (e *Engine) address(ctx context.Context, l *live) (string, error) {
 	case e.OffWorkersDev:
 		return "", nil
 	}
-	url, err := e.workers.URL(ctx)
+	url, err := e.target.URL(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask for the address of %s: %w", e.Site, err)
 	}
@@ -53,7 +53,7 @@ func (e *Engine) cutShort(l *live) bool {
 func (e *Engine) enable(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	err := e.workers.EnableURL(ctx)
+	err := e.target.EnableURL(ctx)
 	if err == nil && e.Cache != nil {
 		e.Cache.Put(e.addressNote(), nil)
 	}

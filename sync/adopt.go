@@ -22,6 +22,9 @@ type Shadow struct {
 // Overlay reads what was written at run time; it is empty where nothing was. It
 // asks what is live, for the namespace.
 func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
+	if err := e.layout.lacks(commandPull); err != nil {
+		return nil, err
+	}
 	l, err := e.look(ctx)
 	if err != nil {
 		return nil, err

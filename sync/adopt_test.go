@@ -246,7 +246,7 @@ func TestEditsSurvive(t *testing.T) {
 	}
 	same("a rollback")
 	w.mustDeploy(h[2])
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || got.Deleted == 0 {
 		t.Fatalf("prune deleted %+v, %v", got, err)
 	}
@@ -442,7 +442,7 @@ func TestOverlayOfAProject(t *testing.T) {
 	if _, err := w.account.Workers("shop-overlay").Activations(t.Context()); err == nil {
 		t.Error("a project has a companion of its own")
 	}
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || len(w.keysOf("project/shop/o/")) != 4 {
 		t.Errorf("after a prune of %+v (%v) %v is left", got, err, w.keysOf("project/shop/o/"))
 	}

@@ -17,7 +17,7 @@ func TestLaggingClock(t *testing.T) {
 		_, err := w.deploy(h[1], kvsync.Options{AnyOrder: anyOrder})
 		wantGuard(t, err, kvsync.GuardClock)
 	}
-	_, err := w.engine().Prune(t.Context(), false)
+	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardClock)
 	w.wantSite(one)
 }
@@ -44,7 +44,7 @@ func TestLaggingClockWithAShortGrace(t *testing.T) {
 			// Another machine, whose clock is right, prunes before the switch.
 			w.during("workers.versions.create", func() {
 				w.pass(lag + 4*time.Minute)
-				if _, err := w.engine().Prune(t.Context(), false); err != nil {
+				if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 					t.Error(err)
 				}
 				w.pass(-lag)

@@ -13,8 +13,8 @@ func (e *Engine) overlayOf(w Worker) *MetaOverlay {
 	switch {
 	case !e.Serving.Overlay:
 		return nil
-	case e.Project != "":
-		return &MetaOverlay{}
+	case w.Companion == nil:
+		return &MetaOverlay{} // a project's companion is its loader's
 	}
 	return &MetaOverlay{
 		companionCode: companionCode{Protocol: OverlayProtocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
@@ -35,7 +35,7 @@ type companionUpload struct {
 // where that must not be; nil says that there is nothing to do. Where the live
 // version was deployed with the very companion it asks nothing.
 func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Options) (*companionUpload, error) {
-	if !e.Serving.Overlay || e.Project != "" {
+	if p.worker.Companion == nil {
 		return nil, nil
 	}
 	want := e.companionMeta(p.worker, p.namespace)

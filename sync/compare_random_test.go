@@ -141,7 +141,7 @@ func TestCompareByDefinition(t *testing.T) {
 			}
 			l.Files = append(l.Files, File{Asset: a})
 		}
-		was := e.newRun()
+		was := e.newRun(nil, Worker{}, Options{})
 		for range r.IntN(3) {
 			a := asset("")
 			was.confirmed[a.Content()] = a.Blob

@@ -40,61 +40,68 @@ const planAgain = 4 // times, before a run gives up against others that keep swi
 // visitors have either the deployment before or the new one, whole. If nothing
 // changed it sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) (*Result, error) {
-	if p, ok := e.workers.(*projectWorkers); ok {
-		p.Distrust(opt.Repair)
-	}
-	r := e.newRun()
+	e.target.distrust(opt.Repair)
+	r := e.newRun(src, w, opt)
 	for range planAgain {
 		l, err := e.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		p, err := e.plan(ctx, l, src, w, opt, r)
+		p, err := e.plan(ctx, l, r)
 		if err != nil {
 			return nil, err
 		}
-		e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
-		if p.NoChange && !p.Reactivate {
-			return e.unchanged(ctx, l, p), nil
+		rel, err := p.write(ctx)
+		if err != nil {
+			return nil, err
 		}
-		var rel *prepared
-		if p.Reactivate {
-			err = e.reactivate(ctx, l, p)
-		} else if rel, err = e.prepare(ctx, l, p, src, r); err == nil {
-			err = e.activate(ctx, l, rel)
-		}
-		switch {
+		switch err = e.switchTo(ctx, l, p.base(), rel); {
 		case errors.Is(err, errOvertaken):
 			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
+			r.nonce = newNonce(e.Now())
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
-			r = e.newRun()
+			r = e.newRun(src, w, opt)
 			r.alone = true
-			continue
 		case err != nil:
 			return nil, err
-		case p.Reactivate:
-			return e.reactivated(ctx, l, p), nil
 		default:
-			return e.finish(ctx, l, p, rel), nil
+			return e.finish(ctx, l, p.base(), rel), nil
 		}
-		r.nonce = newNonce(e.Now())
 	}
 	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
 }
 
+// show tells the plan, as it is now, to whoever watches.
+func (e *Engine) show(p *draft) { e.Progress(Progress{Stage: StagePlan, Plan: p.shown()}) }
+
+// switchTo makes what was written live. Where nothing was, what is live stays, or
+// is activated again for a newer commit.
+func (e *Engine) switchTo(ctx context.Context, l *live, p *draft, rel *prepared) error {
+	switch {
+	case rel != nil && rel.inPlace != nil:
+		return rel.inPlace(ctx)
+	case rel != nil:
+		return e.activate(ctx, l, rel)
+	case p.Reactivate:
+		return e.reactivate(ctx, l, p)
+	}
+	return nil
+}
+
+// unchanged is the result where what is live stays.
 func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
-	return &Result{
+	if l.meta == nil {
+		return &Result{Commit: p.Origin.Commit, Plan: p.shown()}
+	}
+	res := &Result{
 		Notices:    e.addressed(ctx, l, nil),
 		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
 		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p.shown(),
 	}
-}
-
-// reactivated is the result of a switch to the version that was live already.
-func (e *Engine) reactivated(ctx context.Context, l *live, p *draft) *Result {
-	res := e.unchanged(ctx, l, p)
-	res.Commit, res.Switched = p.Origin.Commit, true
+	if p.Reactivate {
+		res.Commit, res.Switched = p.Origin.Commit, true
+	}
 	return res
 }
 
@@ -103,14 +110,21 @@ func (e *Engine) reactivated(ctx context.Context, l *live, p *draft) *Result {
 type prepared struct {
 	*release
 	version string
+	// inPlace switches where files are overwritten in place; else nil.
+	inPlace func(context.Context) error
 	// enabled tells how switching on the address of a first deployment went.
 	enabled chan error
 }
 
 // prepare writes everything that the switch relies on: the blobs, the stored
 // manifest, the record and, where the script exists, the version, side by side.
-func (e *Engine) prepare(ctx context.Context, l *live, p *draft, src Source, r *run) (*prepared, error) {
-	chunks, err := e.liveChunks(ctx, p)
+func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
+	e, l, r := p.c.Engine, p.l, p.r
+	e.show(p.draft)
+	if p.NoChange {
+		return nil, nil
+	}
+	chunks, err := e.liveChunks(ctx, p.draft)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +142,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *draft, src Source, r *
 	} else {
 		close(hashed)
 	}
-	rel, err := e.compose(gctx, l, p, r, store, hashed, blobs)
+	rel, err := p.compose(gctx, store, hashed, blobs)
 	if err != nil {
 		cancel()
 		if first := g.Wait(); first != nil && !errors.Is(first, context.Canceled) {
@@ -141,7 +155,7 @@ func (e *Engine) prepare(ctx context.Context, l *live, p *draft, src Source, r *
 		quiet := *e // the blobs' progress is still under way
 		quiet.Progress = func(Progress) {}
 		g.Go(func() error { return quiet.upload(gctx, store, rel.values, nil) })
-		g.Go(func() error { src.Remember(p.manifest.Assets); return nil })
+		g.Go(func() error { r.src.Remember(p.manifest.Assets); return nil })
 	} else {
 		g.Go(func() error { return e.upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
 	}
@@ -162,7 +176,7 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 	if !l.exists() || rel.upload.Apply != nil {
 		return nil
 	}
-	if rel.version, err = e.workers.UploadVersion(ctx, rel.upload); err != nil {
+	if rel.version, err = e.target.UploadVersion(ctx, rel.upload); err != nil {
 		return fmt.Errorf("upload the new version of %s: %w", e.Site, err)
 	}
 	return nil
@@ -170,7 +184,8 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 
 // compose makes the release once the namespace, the address and every hash are
 // known.
-func (e *Engine) compose(ctx context.Context, l *live, p *draft, r *run, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
+func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
+	e, l, r := p.c.Engine, p.l, p.r
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -182,7 +197,7 @@ func (e *Engine) compose(ctx context.Context, l *live, p *draft, r *run, store *
 			return err
 		}
 		store.open(e.Account.Store(r.namespace))
-		return e.deployCompanion(gctx, p, r.namespace)
+		return e.deployCompanion(gctx, p.draft, r.namespace)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -195,7 +210,7 @@ func (e *Engine) compose(ctx context.Context, l *live, p *draft, r *run, store *
 	if p.unhashed() {
 		p.settle(blobs, r.nonce)
 	}
-	rel, err := e.release(l, p, r, r.namespace, url)
+	rel, err := p.c.release(l, p.draft, r, url)
 	if err != nil {
 		return nil, err
 	}
@@ -317,7 +332,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 		tag = l.meta.Migration
 	case l.exists():
 		var err error
-		if tag, err = e.workers.MigrationTag(ctx); err != nil {
+		if tag, err = e.target.MigrationTag(ctx); err != nil {
 			return nil, fmt.Errorf("ask for the migrations of %s: %w", e.Site, err)
 		}
 	}
@@ -342,6 +357,9 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 
 // finish is everything after the switch: it may fail without harm to the site.
 func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *Result {
+	if rel == nil {
+		return e.unchanged(ctx, l, p)
+	}
 	res := &Result{
 		Deployment: rel.id, Version: rel.version, Commit: rel.meta.Commit, URL: rel.meta.URL, Plan: p.shown(), Switched: true,
 		Uploaded: p.Blobs,
@@ -362,29 +380,14 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 		}
 	}
 	if p.PruneDue {
-		deleted, err := e.pruneAfter(ctx, p)
+		pruned, err := e.Prune(ctx, PruneOptions{})
 		if err != nil {
 			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but pruning failed and will be tried again in %s: %v", e.Grace, err))
+		} else {
+			res.Pruned = pruned.Deleted
 		}
-		res.Pruned = deleted
 	}
 	return res
-}
-
-// pruneAfter is the prune of a deploy. It returns how many keys it deleted.
-func (e *Engine) pruneAfter(ctx context.Context, p *draft) (int, error) {
-	if p.Layout == LayoutKVAssets {
-		pruned, err := e.PruneKVAssets(ctx, KVAssetsPruneOptions{})
-		if err != nil {
-			return 0, err
-		}
-		return pruned.Deleted, nil
-	}
-	pruned, err := e.Prune(ctx, false)
-	if err != nil {
-		return 0, err
-	}
-	return pruned.Deleted, nil
 }
 
 // patchSettings applies what the Worker's author set and no version carries.
@@ -398,7 +401,7 @@ func (e *Engine) patchSettings(ctx context.Context, w Worker) error {
 	if len(settings) == 0 {
 		return nil
 	}
-	return e.workers.PatchSettings(ctx, settings)
+	return e.target.PatchSettings(ctx, settings)
 }
 
 // errStale: the plan is too old for prune to have left its blobs alone for sure.

@@ -559,7 +559,7 @@ func TestSitesAreIsolated(t *testing.T) {
 		}
 		w.pass(100 * time.Hour)
 	}
-	if _, err := w.engine().Prune(t.Context(), false); err != nil {
+	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.keys("blog-2/"); !slices.Equal(got, theirs) {

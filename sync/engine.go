@@ -29,6 +29,8 @@ type Config struct {
 	NamespaceTitle string
 	// Serving configures how pathnames are matched.
 	Serving Serving
+	// Layout is the name of one of [Layouts] (default "content").
+	Layout string
 	// Rights are for a site whose Serving says that it has an overlay.
 	Rights Rights
 	// OffWorkersDev leaves a first deployment without an address under
@@ -100,9 +102,10 @@ type Progress struct {
 // Engine deploys one site. One call at a time.
 type Engine struct {
 	Config
-	workers Workers
-	ahead   chan looked // what Prefetch has begun
-	last    Live
+	target target
+	layout layout
+	ahead  chan looked // what Prefetch has begun
+	last   Live
 }
 
 // minGrace is the shortest grace period.
@@ -140,7 +143,11 @@ func New(c Config) (*Engine, error) {
 	if c.Grace != 0 && c.Grace < minGrace {
 		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be seen, so %s is the least", c.Grace, minGrace)
 	}
-	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, "kv-sync")
+	kind, err := LayoutNamed(c.Layout)
+	if err != nil {
+		return nil, err
+	}
+	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, kind.title(c.Site))
 	c.Retain = cmp.Or(c.Retain, 5)
 	c.Grace = cmp.Or(c.Grace, 24*time.Hour)
 	c.Parallel = cmp.Or(c.Parallel, 8)
@@ -160,9 +167,15 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{Config: c}
 	if c.Project == "" {
-		e.workers = c.Account.Workers(c.Site)
+		e.target = script{c.Account.Workers(c.Site)}
 	} else {
-		e.workers = e.newProject()
+		e.target = projectTarget{e.newProject()}
+	}
+	if e.layout, err = kind.of(e); err != nil {
+		return nil, err
+	}
+	if kind.InPlace {
+		e.target = inPlace{e.target}
 	}
 	return e, nil
 }

@@ -107,7 +107,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 				w.pass(30 * 24 * time.Hour)
 			},
 			run: func(ctx context.Context, e *kvsync.Engine) error {
-				_, err := e.Prune(ctx, false)
+				_, err := e.Prune(ctx, kvsync.PruneOptions{})
 				return err
 			},
 			old: two, new: two,

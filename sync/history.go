@@ -41,6 +41,9 @@ type Deployment struct {
 
 // History lists the deployments that Cloudflare still names, newest first.
 func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
+	if err := e.layout.lacks(commandHistory); err != nil {
+		return nil, err
+	}
 	p, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
 		return nil, notDeployed(e.Site)
@@ -61,7 +64,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 			continue
 		}
 		g.Go(func() error {
-			b, err := e.Account.Store(in.Namespace).Get(ctx, in.recordKey(d.ID))
+			b, err := e.Account.Store(in.Namespace).Get(ctx, e.layoutOf(in).recordKey(d.ID))
 			var r Record
 			if err == nil && json.Unmarshal(b, &r) == nil {
 				noted := Meta{Source: r.Source, Commit: r.Commit}
@@ -106,7 +109,7 @@ func (p *past) live() *Deployment {
 // now, the last Retain deployments of ours, and those that were live within the
 // grace period.
 func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
-	activations, err := e.workers.Activations(ctx)
+	activations, err := e.target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
 		err = ErrNotFound
 	}
@@ -116,7 +119,7 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	if err := e.checkClock(activations[0]); err != nil {
 		return nil, err
 	}
-	if e.Project != "" {
+	if e.target.inKV() {
 		how = retainedOnly // each holds the code, and the rest is told by its messages
 	}
 	versions, err := e.metas(ctx, activations, how)
@@ -128,7 +131,7 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	for i, a := range activations {
 		for _, s := range a.Versions {
 			v, read := versions[s.Version]
-			if !read && e.Project == "" {
+			if !read && !e.target.inKV() {
 				continue
 			}
 			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing, meta: v.meta}
@@ -180,7 +183,7 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 	versions := make(map[string]told)
 	ours := make(map[string]bool)
 	width := e.Parallel
-	if e.Project != "" {
+	if e.target.inKV() {
 		width = e.wholeValues()
 	}
 	for i := 0; i < len(activations); {
@@ -205,7 +208,7 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 			g.Go(func() error {
 				m, err := e.readMeta(gctx, id)
 				gone := errors.Is(err, ErrNotFound)
-				got[j] = told{m, gone && e.Project != ""}
+				got[j] = told{m, gone && e.target.inKV()}
 				if gone {
 					return nil
 				}
@@ -241,7 +244,7 @@ func (e *Engine) metaOfVersion(ctx context.Context, id string) (*Meta, error) {
 }
 
 func (e *Engine) readMeta(ctx context.Context, id string) (*Meta, error) {
-	v, err := e.workers.Version(ctx, id)
+	v, err := e.target.Version(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read version %s of %s: %w", id, e.Site, err)
 	}

@@ -17,14 +17,32 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// LayoutKVAssets is the name of the layout of the Rust crate kv-assets: each
-// file under its path with a checksum in it, and an index that is compiled into
-// the Worker. The engine's NamespaceTitle is to be [KVAssetsNamespace].
-const LayoutKVAssets = "kv-assets"
+// kvAssetsLayout is that of the Rust crate kv-assets: each file under its path
+// with a checksum in it, and an index that is compiled into the Worker.
+var kvAssetsLayout = Layout{
+	Name: "kv-assets", Compiled: true,
+	title: func(site string) string { return "__" + site + "-workers_sites_assets" },
+	of:    func(e *Engine) (layout, error) { return &kvAssets{e}, nil },
+}
 
-// KVAssetsNamespace is the title of the namespace that a Worker of this name has
-// its files in.
-func KVAssetsNamespace(name string) string { return "__" + name + "-workers_sites_assets" }
+// kvAssets is the kv-assets layout of one engine.
+type kvAssets struct{ *Engine }
+
+func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
+
+func (k *kvAssets) lacks(command string) error {
+	if command == commandAhead { // the keys are known before the build, and its code is not
+		return stop(GuardLayout, "deploy", `there is no upload ahead in the layout "kv-assets"`)
+	}
+	return nil
+}
+
+func (k *kvAssets) recordKey(deployment string) string {
+	return kvAssetsKeys(k.Site).deployment(deployment)
+}
+
+// prefix is "": the files of this layout are at the top of the namespace.
+func (k *kvAssets) prefix() string { return "" }
 
 // In the kv-assets layout the files lie at the top of the namespace, beside keys
 // of other people. Ours beside them begin with a dot, and no file's key begins

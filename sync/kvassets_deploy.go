@@ -13,101 +13,40 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// KVAssetsWorker is the Worker that a deploy in the kv-assets layout switches to.
-type KVAssetsWorker struct {
-	// Make writes the index to where the build looks for it, and builds. It is
-	// called when all that the index names is in KV, so with this index the code
-	// works, whoever publishes it and when.
-	Make func(ctx context.Context, index []byte) (Worker, error)
-	// Binding is the name under which the code has the namespace, beside
-	// [BindingBlobs], or "".
-	Binding string
-	// Local is as in [KVAssetsOptions].
-	Local []byte
-}
-
-// DeployKVAssets makes the source live in the kv-assets layout, whose index is
-// compiled into the Worker: plan, upload, record, build, switch, prune.
-//
-// What is live changes at the switch alone, as with [Engine.Deploy]: a build that
-// fails, and a run that dies anywhere, leave visitors what they have. What was
-// uploaded by then is kept for the grace period at least.
-//
-// Nobody knows what a build looks at, so it runs each time. If what comes out is
-// what is live, nothing is switched. Of opt, Forget has no effect: what the index
-// does not name is not reachable.
-func (e *Engine) DeployKVAssets(ctx context.Context, src Source, w KVAssetsWorker, opt Options) (*Result, error) {
-	for range planAgain {
-		r := e.newRun()
-		l, err := e.look(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p, err := e.planKVAssets(ctx, l, src, w, opt)
-		if err != nil {
-			return nil, err
-		}
-		if !p.sameFiles { // else only the build tells whether there is anything to do
-			e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
-		}
-		rel, err := e.prepareKVAssets(ctx, l, p, src, w, opt, r)
-		if err != nil {
-			return nil, err
-		}
-		if p.NoChange && !p.Reactivate {
-			return e.unchanged(ctx, l, &p.draft), nil
-		}
-		if p.Reactivate {
-			err = e.reactivate(ctx, l, &p.draft)
-		} else {
-			err = e.activate(ctx, l, rel)
-		}
-		switch {
-		case errors.Is(err, errOvertaken):
-			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
-		case errors.Is(err, errStale):
-			e.note(StageSwitch, "upload and build took longer than half the grace period; planning again")
-		case err != nil:
-			return nil, err
-		case p.Reactivate:
-			return e.reactivated(ctx, l, &p.draft), nil
-		default:
-			return e.finish(ctx, l, &p.draft, rel), nil
-		}
+// write writes everything that the switch relies on, in an order in which
+// nothing names what is not there: files, record, code. A build decides about the
+// code, and nothing tells beforehand what it will look at, so it runs each time,
+// and only then it is known whether there is anything to switch to.
+func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
+	e, l, r, opt, build := p.e, p.l, p.r, p.r.opt, p.r.worker.Build
+	if !p.sameFiles { // else only the build tells whether there is anything to do
+		e.show(p.draft)
 	}
-	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
-}
-
-// prepareKVAssets writes everything that the switch relies on, in an order in
-// which nothing names what is not there: files, record, code. It finds out
-// whether there is anything to switch to.
-func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, src Source, w KVAssetsWorker, opt Options, r *run) (*prepared, error) {
-	namespace, err := e.ensureNamespace(ctx, p.namespace)
-	if err != nil {
+	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {
 		return nil, err
 	}
-	store := e.Account.Store(namespace)
+	store := e.Account.Store(r.namespace)
 	if !p.recorded {
 		if err := e.writeIndex(ctx, store, p.next, p.items); err != nil {
 			return nil, err
 		}
 	}
 	e.note(StageUpload, "all that the index names is in KV; making the Worker")
-	if p.worker, err = w.Make(ctx, p.encoded); err != nil {
+	if p.worker, err = build.Make(ctx, p.encoded); err != nil {
 		return nil, err
 	}
 	if !carries(p.worker.Modules, p.encoded) {
 		return nil, stop(GuardIndex, `see that "index" names the file that the code takes in by include_bytes!, and that the build compiles it again when that file changes`,
 			"the Worker's code does not hold the index that was written for it")
 	}
-	if w.Binding != "" {
+	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
-			Binding{Name: w.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(namespace)}})
+			Binding{Name: build.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(r.namespace)}})
 	}
 	p.hash = e.workerHash(p.worker)
-	p.WorkerChanged = !l.meta.kvAssets() || l.meta.Worker != p.hash
+	p.WorkerChanged = !p.k.owns(l.meta) || l.meta.Worker != p.hash
 	// Only now it is known whether this is what was rolled back from.
-	if err := e.checkHeldContent(ctx, l, p.Origin, p.hash, opt); err != nil {
+	if err := e.checkHeldContent(ctx, l, p.draft, opt); err != nil {
 		return nil, err
 	}
 	if p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair {
@@ -117,23 +56,24 @@ func (e *Engine) prepareKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 		p.Unchanged = len(p.next.index)
 	}
 	if p.sameFiles {
-		e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
+		e.show(p.draft)
 	}
 	if p.NoChange {
 		return nil, nil
 	}
-	return e.releaseKVAssets(ctx, l, p, r, namespace)
+	return p.release(ctx)
 }
 
-// releaseKVAssets writes the deployment's record and, where the script exists,
-// its version.
-func (e *Engine) releaseKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, r *run, namespace string) (*prepared, error) {
+// release writes the deployment's record and, where the script exists, its
+// version.
+func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
+	e, l := p.e, p.l
 	url, err := e.address(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	out := &prepared{}
-	if out.release, err = e.describe(l, &p.draft, r, named{index: p.next.ref.Hash.String()}, namespace, url); err != nil {
+	if out.release, err = e.describe(l, p.draft, p.r, named{index: p.next.ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
 		return nil, err
 	}
 	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
@@ -145,29 +85,18 @@ func (e *Engine) releaseKVAssets(ctx context.Context, l *live, p *kvAssetsPlan, 
 	quiet := *e // the files' progress is over
 	quiet.Progress = func(Progress) {}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(namespace), out.values, nil) })
+	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(p.r.namespace), out.values, nil) })
 	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
 	return out, g.Wait()
 }
 
-// PlanKVAssets says what [Engine.DeployKVAssets] would do with the files, and
-// refuses what it would refuse. It builds nothing, so whether the code changes it
-// does not know.
-func (e *Engine) PlanKVAssets(ctx context.Context, src Source, w KVAssetsWorker, opt Options) (*Plan, error) {
-	l, err := e.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := e.planKVAssets(ctx, l, src, w, opt)
-	if err != nil {
-		return nil, err
-	}
-	return p.shown(), nil
-}
-
 // kvAssetsPlan is a plan with what carrying it out takes.
 type kvAssetsPlan struct {
-	draft
+	*draft
+	k       *kvAssets
+	e       *Engine
+	l       *live
+	r       *run
 	next    *kvAssetsRecord
 	encoded []byte // its index
 	items   []*item
@@ -177,51 +106,45 @@ type kvAssetsPlan struct {
 	recorded bool
 }
 
-func (e *Engine) planKVAssets(ctx context.Context, l *live, src Source, w KVAssetsWorker, opt Options) (*kvAssetsPlan, error) {
-	p := &kvAssetsPlan{draft: draft{Plan: Plan{Site: e.Site, Layout: LayoutKVAssets, First: !l.exists()}}}
-	switch {
-	case l.foreign && !opt.takesOver(l):
-		return nil, foreignWorker(e.Site)
-	case l.meta != nil && l.meta.Overlay != nil && !opt.HideEdits:
+func (p *kvAssetsPlan) base() *draft { return p.draft }
+
+// plan looks at the files alone: it builds nothing, so whether the code changes
+// it does not know.
+func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned, error) {
+	e, p := k.Engine, &kvAssetsPlan{draft: d, k: k, e: k.Engine, l: l, r: r}
+	p.Layout = kvAssetsLayout.Name
+	if r.worker.Build == nil {
+		return nil, errors.New("in this layout a Worker is deployed with what builds it")
+	}
+	if l.meta != nil && l.meta.Overlay != nil && !r.opt.HideEdits {
 		return nil, stop(GuardOverlay, "bring them into git with kv-sync pull, then give --hide-edits",
 			`%s has an overlay, which the layout "kv-assets" has not: visitors would miss edits made at run time`, e.Site)
 	}
-	origin, err := src.Origin(ctx)
+	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkName(ctx, l); err != nil {
+	if p.namespace, err = e.findNamespace(ctx, l.in(k))(); err != nil {
 		return nil, err
 	}
-	if err := e.checkRepository(l, origin, opt); err != nil {
-		return nil, err
-	}
-	order, err := e.checkOrder(ctx, l, src, origin, "", opt)
+	newest, active, err := k.recordsFor(ctx, l, p.namespace)
 	if err != nil {
 		return nil, err
 	}
-	if l.meta != nil {
-		p.Live = l.meta.Deployment
-	}
-	if p.namespace, err = e.findNamespace(ctx, l.in(LayoutKVAssets))(); err != nil {
-		return nil, err
-	}
-	newest, active, err := e.recordsFor(ctx, l, p.namespace)
+	listing, err := r.src.Files(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	listing, err := src.Files(ctx, nil)
-	if err != nil {
+	if err := p.fill(ctx, listing, newest, active); err != nil {
 		return nil, err
 	}
-	err = p.fill(ctx, e, listing, newest, active, w, opt, l)
 	p.Notices = slices.Concat(p.Notices, order)
-	return p, err
+	return p, nil
 }
 
 // recordsFor reads the record of the newest index and of the one that the live
 // Worker carries: what they name is there. Each may be empty.
-func (e *Engine) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvAssetsRecord, err error) {
+func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvAssetsRecord, err error) {
 	active = &kvAssetsRecord{}
 	if namespace == "" {
 		return active, active, nil
@@ -229,7 +152,7 @@ func (e *Engine) recordsFor(ctx context.Context, l *live, namespace string) (new
 	if newest, err = e.newestIndex(ctx, namespace); err != nil {
 		return nil, nil, err
 	}
-	if !l.meta.kvAssets() || l.meta.Namespace != namespace {
+	if !e.owns(l.meta) || l.meta.Namespace != namespace {
 		return newest, active, nil
 	}
 	if newest.ref.Hash.String() == l.meta.Index {
@@ -246,7 +169,8 @@ func (e *Engine) recordsFor(ctx context.Context, l *live, namespace string) (new
 }
 
 // fill completes the plan, or refuses the files.
-func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, newest, active *kvAssetsRecord, w KVAssetsWorker, opt Options, l *live) (err error) {
+func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, active *kvAssetsRecord) (err error) {
+	e, opt := p.e, p.r.opt
 	if p.next, err = e.indexFiles(ctx, listing); err != nil {
 		return err
 	}
@@ -255,7 +179,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 			return err
 		}
 	}
-	p.next.keepTimes(newest, w.Local)
+	p.next.keepTimes(newest, p.r.worker.Build.Local)
 	p.next.keepTimes(active, nil) // visitors have these
 	p.encoded = EncodeIndex(p.next.index)
 	p.next.ref = Ref{Hash: HashOf(p.encoded), Nonce: e.nonceAfter(newest.ref.Nonce)}
@@ -268,7 +192,8 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 	p.compare(active)
 	p.items = p.next.items(listing, newest.and(active), opt.Repair)
 	p.recorded = len(p.items) == 0 && newest.ref.Hash == p.next.ref.Hash
-	p.sameFiles = l.meta.kvAssets() && l.meta.Index == p.next.ref.Hash.String() && l.meta.Namespace == p.namespace
+	ours, live := p.k.owns(p.l.meta), p.l.meta
+	p.sameFiles = ours && live.Index == p.next.ref.Hash.String() && live.Namespace == p.namespace
 	for _, it := range p.items {
 		p.Blobs++
 		p.Bytes += it.Size
@@ -280,7 +205,7 @@ func (p *kvAssetsPlan) fill(ctx context.Context, e *Engine, listing *Listing, ne
 	if p.Blobs > 0 {
 		p.Writes++ // the note of what is uploaded
 	}
-	p.PruneDue = l.meta.kvAssets() && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	p.PruneDue = ours && e.pruneDue(time.Unix(live.Pruned, 0))
 	return p.checkShrink(&Manifest{Assets: make([]Asset, len(active.index))}, opt)
 }
 
@@ -330,25 +255,10 @@ func (p *kvAssetsPlan) compare(active *kvAssetsRecord) {
 	}
 }
 
-// kvAssets reports whether the version's code holds an index. It may be asked of
-// a foreign version, which says nothing of itself.
-func (m *Meta) kvAssets() bool { return m != nil && m.Index != "" }
-
-// recordKey is where the record of one of the site's deployments lies, in the
-// namespace of the version.
-func (m *Meta) recordKey(id string) string {
-	if m.kvAssets() {
-		return kvAssetsKeys(m.Site).deployment(id)
-	}
-	return keys(m.Site).Record(id)
-}
-
-const layoutContent = "content"
-
 // in is what is live as far as it has the layout: of another one not even the
 // namespace is taken over.
-func (l *live) in(layout string) *live {
-	if l.meta == nil || l.meta.kvAssets() == (layout == LayoutKVAssets) {
+func (l *live) in(own keeper) *live {
+	if l.meta == nil || own.owns(l.meta) {
 		return l
 	}
 	return &live{}

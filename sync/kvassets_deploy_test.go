@@ -25,8 +25,8 @@ type compiled struct {
 	fail   error
 }
 
-func (c *compiled) worker() kvsync.KVAssetsWorker {
-	return kvsync.KVAssetsWorker{Binding: "ASSETS", Make: func(_ context.Context, index []byte) (kvsync.Worker, error) {
+func (c *compiled) worker() kvsync.Worker {
+	return kvsync.Worker{Build: &kvsync.Build{Binding: "ASSETS", Make: func(_ context.Context, index []byte) (kvsync.Worker, error) {
 		if c.made == nil {
 			c.made = map[string][]byte{}
 		}
@@ -38,7 +38,7 @@ func (c *compiled) worker() kvsync.KVAssetsWorker {
 			{Name: "assets.bin", Type: "application/octet-stream", Content: index},
 		}
 		return w, c.fail
-	}}
+	}}}
 }
 
 // assetsWorld is a site in the layout kv-assets.
@@ -49,12 +49,12 @@ type assetsWorld struct {
 
 func startAssets(t *testing.T) *assetsWorld {
 	w := &assetsWorld{start(t), &compiled{}}
-	w.config.NamespaceTitle = kvsync.KVAssetsNamespace(w.config.Site)
+	w.config.Layout = "kv-assets"
 	return w
 }
 
 func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src kvsync.Source, opt kvsync.Options) (*kvsync.Result, error) {
-	return e.DeployKVAssets(ctx, src, w.code.worker(), opt)
+	return e.Deploy(ctx, src, w.code.worker(), opt)
 }
 
 func (w *assetsWorld) must(src *memory) *kvsync.Result {
@@ -238,22 +238,22 @@ func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 	h := history(one, two)
 	w.must(h[0])
 	stale := w.code.worker()
-	compile := stale.Make
+	compile := stale.Build.Make
 	old := w.code.made[w.live().Index]
-	stale.Make = func(ctx context.Context, _ []byte) (kvsync.Worker, error) { return compile(ctx, old) }
-	_, err := w.engine().DeployKVAssets(t.Context(), h[1], stale, kvsync.Options{})
+	stale.Build.Make = func(ctx context.Context, _ []byte) (kvsync.Worker, error) { return compile(ctx, old) }
+	_, err := w.engine().Deploy(t.Context(), h[1], stale, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardIndex)
 	w.wantServed(one)
 
 	// wasm-opt leaves long runs of zeros out: the index lies in the memory in one
 	// piece, and not in the file.
 	split := w.code.worker()
-	split.Make = func(ctx context.Context, index []byte) (kvsync.Worker, error) {
+	split.Build.Make = func(ctx context.Context, index []byte) (kvsync.Worker, error) {
 		worker, err := compile(ctx, index)
 		worker.Modules[1] = kvsync.Module{Name: "site.wasm", Type: "application/wasm", Content: packedWasm(index)}
 		return worker, err
 	}
-	if _, err := w.engine().DeployKVAssets(t.Context(), h[1], split, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(t.Context(), h[1], split, kvsync.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantServed(two)
@@ -309,7 +309,7 @@ func TestKVAssetsRollback(t *testing.T) {
 	}
 	w.code.fail = nil
 	w.pass(40 * time.Hour)
-	if _, err := w.engine().PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Force: true}); err != nil {
+	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	v, err := w.engine().Verify(t.Context(), true)
@@ -373,14 +373,14 @@ func TestKVAssetsPruneAfterDeploy(t *testing.T) {
 func TestKVAssetsAndContent(t *testing.T) {
 	w := startAssets(t)
 	h := history(one, two, one)
-	w.config.NamespaceTitle = ""
+	w.config.Layout = ""
 	content := w.mustDeploy(h[0])
-	w.config.NamespaceTitle = kvsync.KVAssetsNamespace("blog")
+	w.config.Layout = "kv-assets"
 	indexed := w.must(h[1])
 	w.wantServed(two)
-	_, err := w.engine().Prune(t.Context(), false)
+	w.config.Layout = ""
+	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardLayout)
-	w.config.NamespaceTitle = ""
 	w.mustDeploy(h[2])
 	w.wantSite(one)
 	for _, to := range []*kvsync.Result{indexed, content} {
@@ -390,7 +390,7 @@ func TestKVAssetsAndContent(t *testing.T) {
 	}
 	w.wantSite(one)
 	w.pass(48 * time.Hour)
-	if _, err := w.engine().Prune(t.Context(), false); err != nil {
+	if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 	if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 3 {
@@ -414,7 +414,7 @@ func TestKVAssetsGuards(t *testing.T) {
 		other := &compiled{text: "theirs", made: w.code.made}
 		e, err := kvsync.New(w.config)
 		if err == nil {
-			_, err = e.DeployKVAssets(t.Context(), h[1], other.worker(), kvsync.Options{})
+			_, err = e.Deploy(t.Context(), h[1], other.worker(), kvsync.Options{})
 		}
 		if err != nil {
 			t.Error(err)

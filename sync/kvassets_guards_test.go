@@ -46,7 +46,7 @@ func TestKVAssetsPruneKeepsYoungIndexes(t *testing.T) {
 	last := r.sync(t, files{"/a.txt": "3"}, kvsync.KVAssetsOptions{}).Index // two are retained
 	r.publish(last)
 	for _, gone := range []string{"b.txt", "a.txt"} { // one of each when it is not young any more
-		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
 		if err != nil || p.Deleted != 1 || !strings.HasPrefix(p.Keys[0], gone[:2]) {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -79,7 +79,7 @@ func TestKVAssetsPruneOfASplit(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := w.keys("")
-		if p, err := w.engine().PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{}); err == nil {
+		if p, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
 			t.Errorf("it went on: %+v", p)
 		}
 		if left := w.keys(""); !slices.Equal(left, all) {
@@ -132,12 +132,11 @@ func TestKVAssetsForeign(t *testing.T) {
 func TestKVAssetsKeepsEdits(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
-	title := w.config.NamespaceTitle
-	w.config.NamespaceTitle, w.config.Serving.Overlay = "", true
+	w.config.Layout, w.config.Serving.Overlay = "", true
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/index.html", body: "edited"})
-	w.config.NamespaceTitle, w.config.Serving.Overlay = title, false
+	w.config.Layout, w.config.Serving.Overlay = "kv-assets", false
 	_, err := w.deployAssets(t.Context(), w.engine(), h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardOverlay)
 	w.wantSite(one)

@@ -21,39 +21,13 @@ type ScriptCode interface {
 	Code(ctx context.Context) ([]byte, error)
 }
 
-// KVAssetsPruneOptions are for [Engine.PruneKVAssets].
-type KVAssetsPruneOptions struct {
-	// Local is the index beside the project, or nil. What it names is kept, too.
-	Local []byte
-	// Code is the Worker that the index is compiled into. Where kv-sync did not
-	// deploy it, its code is searched for the index; nil is not to.
-	Code ScriptCode
-	// Force goes on where it is not known that the Worker with the newest index is
-	// active, or known that it is not.
-	Force bool
-	// Unrecorded deletes, too, what no record ever named and is shaped like a key
-	// of this layout: what the Rust kv-sync has left. Somebody else's key may have
-	// that shape.
-	Unrecorded bool
-	// DryRun deletes nothing.
-	DryRun bool
-}
-
-// KVAssetsPruned is what [Engine.PruneKVAssets] did or, dry, would do. In it Young
-// counts keys that only earlier indexes name, which are still retained.
-type KVAssetsPruned struct {
-	Pruned
-	// Unrecorded counts keys that are shaped like ours, were kept, and no record
-	// names.
-	Unrecorded int
-}
-
 // PruneKVAssets deletes files of earlier indexes that no retained one names. The
 // last Retain indexes are retained, those younger than the grace period, and that
 // which the active Worker carries; if that is not the newest one, or nobody can
 // tell, it refuses. Other people's keys in the namespace it never touches, and if
 // anything cannot be read it deletes nothing.
-func (e *Engine) PruneKVAssets(ctx context.Context, opt KVAssetsPruneOptions) (*KVAssetsPruned, error) {
+func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
+	e := k.Engine
 	namespace, err := e.findNamespace(ctx, &live{})()
 	if err != nil {
 		return nil, err
@@ -77,22 +51,8 @@ func (e *Engine) PruneKVAssets(ctx context.Context, opt KVAssetsPruneOptions) (*
 	if err := p.root(); err != nil {
 		return nil, err
 	}
-	out, doomed := p.sift()
-	if opt.DryRun || len(doomed)+len(p.expired) == 0 {
-		out.Deleted = len(doomed)
-		return out, nil
-	}
-	if err := p.unmoved(ctx); err != nil {
-		return nil, err
-	}
-	if out.Deleted, err = e.deleteAll(ctx, p.store, doomed, p.activations); err != nil || out.Left > 0 {
-		return out, err // what the records name must go before they do
-	}
-	for some := range slices.Chunk(p.expired, MaxBulkPairs) {
-		if _, err := e.deleteAll(ctx, p.store, some, p.activations); err != nil {
-			return out, err
-		}
-	}
+	out := &sweep{store: p.store, before: p.activations, expired: p.expired, unmoved: p.unmoved}
+	p.partition(out)
 	return out, nil
 }
 
@@ -101,7 +61,7 @@ type kvAssetsPrune struct {
 	e     *Engine
 	store Store
 	keys  kvAssetsKeys
-	opt   KVAssetsPruneOptions
+	opt   PruneOptions
 
 	names   []string          // of everything but records
 	own     []string          // the names of records and uploads
@@ -182,7 +142,7 @@ const fixNotActive = "publish the Worker first; or prune with --force if you kno
 // it is the newest.
 func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	p.active = map[Hash]bool{}
-	p.activations, err = p.e.workers.Activations(ctx)
+	p.activations, err = p.e.target.Activations(ctx)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("nothing was deleted: ask which version of %s is active: %w", p.e.Site, err)
 	}
@@ -208,7 +168,7 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	known = true
 	for _, share := range p.activations[0].Versions {
-		v, err := p.e.workers.Version(ctx, share.Version)
+		v, err := p.e.target.Version(ctx, share.Version)
 		if err != nil {
 			return false, err
 		}
@@ -282,30 +242,21 @@ func (index AssetIndex) mark(set map[string]bool) {
 // kvAssetsShape is what every key of this layout looks like.
 var kvAssetsShape = regexp.MustCompile(`\.[0-9a-f]{1,10}(\.[^./]*)?$`)
 
-// sift divides the keys into those to keep and those to delete now.
-func (p *kvAssetsPrune) sift() (*KVAssetsPruned, []string) {
-	out := &KVAssetsPruned{}
-	var doomed []string
+// partition divides the keys into those to keep and those that may go.
+func (p *kvAssetsPrune) partition(out *sweep) {
 	for _, name := range p.names {
 		switch shaped := kvAssetsShape.MatchString(name); {
 		case p.rooted[name] && !p.current[name]:
-			out.Young++
+			out.kept.Young++
 		case p.rooted[name], !shaped:
-			out.Kept++
+			out.kept.Kept++
 		case p.named[name], p.opt.Unrecorded:
-			doomed = append(doomed, name)
+			out.unrooted = append(out.unrooted, name)
 		default:
-			out.Kept++
-			out.Unrecorded++
+			out.kept.Kept++
+			out.kept.Unrecorded++
 		}
 	}
-	slices.Sort(doomed)
-	if len(doomed) > p.e.PruneCap {
-		out.Left = len(doomed) - p.e.PruneCap
-		doomed = doomed[:p.e.PruneCap]
-	}
-	out.Keys = doomed
-	return out, doomed
 }
 
 // unmoved refuses to go on where somebody uploads meanwhile: that run may rely on

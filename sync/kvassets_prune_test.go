@@ -19,10 +19,10 @@ func TestKVAssetsPrune(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := newRack()
 	r.now = func() time.Time { return now }
-	prune := func(opt kvsync.KVAssetsPruneOptions) (*kvsync.KVAssetsPruned, error) {
+	prune := func(opt kvsync.PruneOptions) (*kvsync.Pruned, error) {
 		t.Helper()
 		opt.Code = r.worker
-		p, err := r.engine(t).PruneKVAssets(t.Context(), opt)
+		p, err := r.engine(t).Prune(t.Context(), opt)
 		r.wantForeign(t)
 		return p, err
 	}
@@ -34,7 +34,7 @@ func TestKVAssetsPrune(t *testing.T) {
 	refuses := func(what string, guard kvsync.Guard) {
 		t.Helper()
 		before := maps.Clone(r.values)
-		_, err := prune(kvsync.KVAssetsPruneOptions{})
+		_, err := prune(kvsync.PruneOptions{})
 		var stopped *kvsync.GuardError
 		if !errors.As(err, &stopped) || stopped.Guard != guard {
 			t.Errorf("%s: %v", what, err)
@@ -50,14 +50,14 @@ func TestKVAssetsPrune(t *testing.T) {
 	refuses("the old Worker", kvsync.GuardTarget)
 
 	// Forced, the one that is active is kept all the same.
-	p, err := prune(kvsync.KVAssetsPruneOptions{Force: true, DryRun: true})
+	p, err := prune(kvsync.PruneOptions{Force: true, DryRun: true})
 	if err != nil || p.Deleted != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	r.wantWhole(t, index[1])
 
 	r.publish(index[3])
-	p, err = prune(kvsync.KVAssetsPruneOptions{Local: index[0]})
+	p, err = prune(kvsync.PruneOptions{Local: index[0]})
 	if err != nil || p.Deleted != 1 || p.Young != 1 || p.Unrecorded != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -66,7 +66,7 @@ func TestKVAssetsPrune(t *testing.T) {
 			r.wantWhole(t, index[i])
 		}
 	}
-	if p, err = prune(kvsync.KVAssetsPruneOptions{}); err != nil || p.Deleted != 0 {
+	if p, err = prune(kvsync.PruneOptions{}); err != nil || p.Deleted != 0 {
 		t.Fatalf("again: %+v, %v", p, err) // index 0 is recorded no more: what it names, nobody knows
 	}
 	if got := len(r.stored()); got != 4 {
@@ -81,7 +81,7 @@ func TestKVAssetsPrune(t *testing.T) {
 	r.publish(last.Index)
 	beside := sync.OnceFunc(func() { r.sync(t, files{"/a.txt": "a", "/b.txt": "2"}, kvsync.KVAssetsOptions{}) })
 	r.worker.asked = beside
-	refuses2 := func() error { _, err := prune(kvsync.KVAssetsPruneOptions{}); return err }
+	refuses2 := func() error { _, err := prune(kvsync.PruneOptions{}); return err }
 	var stopped *kvsync.GuardError
 	if err := refuses2(); !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardOvertaken {
 		t.Errorf("beside an upload: %v", err)
@@ -112,7 +112,7 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 			{Name: kvsync.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
 			{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
 		}
-		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{})
 		if (err == nil) != ok || ok && p.Deleted != 2 {
 			t.Errorf("index %d: %+v, %v", 2+i, p, err)
 		}
@@ -134,7 +134,7 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	record := ".kv-sync/rusty/index/" + kvsync.HashOf(second.Index).String()
 	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
 	for deleted := range 2 {
-		p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
+		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
 		if err != nil || p.Deleted != deleted {
 			t.Fatalf("%+v, %v", p, err)
 		}
@@ -150,7 +150,7 @@ func TestKVAssetsPruneIgnoresEmptyIndexInCode(t *testing.T) {
 	r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
 	r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 	r.publish(make([]byte, 16))
-	_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker})
+	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})
 	var stopped *kvsync.GuardError
 	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardForeign {
 		t.Errorf("%v", err)
@@ -169,7 +169,7 @@ func TestKVAssetsPruneEmpty(t *testing.T) {
 		r.sync(t, files{}, kvsync.KVAssetsOptions{AllowShrink: true})
 	}
 	before := maps.Clone(r.values)
-	_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Force: true, Unrecorded: true})
+	_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Force: true, Unrecorded: true})
 	var stopped *kvsync.GuardError
 	if !errors.As(err, &stopped) || stopped.Guard != kvsync.GuardShrink || !maps.Equal(before, r.values) {
 		t.Errorf("%v", err)
@@ -203,7 +203,7 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 			r.values[".kv-sync/else/index/x"] = ""
 		}
 		before := maps.Clone(r.values)
-		if _, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker, Unrecorded: true}); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
+		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true}); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
 			t.Errorf("%s: %v", damage, err)
 		}
 		if !maps.Equal(before, r.values) {
@@ -219,7 +219,7 @@ func TestKVAssetsPruneUnrecorded(t *testing.T) {
 	r := newRack()
 	res := r.sync(t, files{"/a.txt": "a"}, kvsync.KVAssetsOptions{})
 	r.publish(res.Index)
-	p, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker, Unrecorded: true})
+	p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true})
 	if err != nil || !slices.Equal(p.Keys, []string{"a.0123456789.txt", "img/logo.abc.png"}) || p.Deleted != 2 {
 		t.Fatalf("%+v, %v", p, err)
 	}

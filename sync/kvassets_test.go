@@ -70,7 +70,7 @@ func newRack() rack {
 func (r rack) engine(t *testing.T) *kvsync.Engine {
 	t.Helper()
 	r.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now, NamespaceTitle: kvsync.KVAssetsNamespace("rusty")})
+	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now, Layout: "kv-assets"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func FuzzKVAssets(f *testing.F) {
 					r.publish(published)
 				}
 				if rnd.IntN(3) == 0 {
-					_, err := r.engine(t).PruneKVAssets(t.Context(), kvsync.KVAssetsPruneOptions{Code: r.worker, Force: rnd.IntN(2) == 0})
+					_, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Force: rnd.IntN(2) == 0})
 					var stopped *kvsync.GuardError
 					if err != nil && calm && !errors.As(err, &stopped) {
 						t.Fatal(err)

@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// checkKVAssets refuses unless everything is there that the index names which a
-// version carries.
-func (e *Engine) checkKVAssets(ctx context.Context, m *Meta) error {
+// check refuses unless everything is there that the index names which a version
+// carries.
+func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]string, error) {
+	e, m := k.Engine, d.meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
-		return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+		return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, "")
+	listed, err := e.keysBelow(ctx, store, k.prefix())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	missing, err := e.missingOf(ctx, store, record, listed)
 	if err != nil || len(missing) == 0 {
-		return err
+		return nil, err
 	}
-	return stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %s of it missing, the first is %s",
+	return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %s of it missing, the first is %s",
 		m.Deployment, count(len(missing), "file"), missing[0])
 }
 
@@ -59,8 +60,13 @@ func (r *kvAssetsRecord) pathsWhere(marked []bool) (paths []string) {
 	return paths
 }
 
-// kvAssets finds out whether all that a deployment's index names is there.
-func (v *verifier) kvAssets(ctx context.Context, s Store, d *Deployment, listed map[string]bool, out *VerifiedDeployment) error {
+// verify finds out whether all that a deployment's index names is there.
+func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
+	s := v.Account.Store(d.meta.Namespace)
+	listed, err := v.listed(ctx, k, d.meta)
+	if err != nil {
+		return err
+	}
 	record, err := v.indexOf(ctx, d.meta)
 	switch {
 	case ctx.Err() != nil:
@@ -99,15 +105,12 @@ func (v *verifier) corruptOf(ctx context.Context, s Store, r *kvAssetsRecord) ([
 	return r.pathsWhere(bad), err
 }
 
-// countKVAssets counts a key of the live deployment's namespace, if it is the
-// site's by its shape.
-func (v *verifier) countKVAssets(key string) {
-	own := strings.HasPrefix(key, kvAssetsKeys(v.Site).prefix())
-	if !own && (strings.HasPrefix(key, kvAssetsOwn) || !kvAssetsShape.MatchString(key)) {
-		return
+// counts tells the site's keys, in a namespace that others may use, by their
+// shape.
+func (k *kvAssets) counts(key string) (own, prunable bool) {
+	if strings.HasPrefix(key, kvAssetsKeys(k.Site).prefix()) {
+		return true, false
 	}
-	v.out.Keys++
-	if !own && !v.rooted[key] {
-		v.out.Unrooted++
-	}
+	shaped := !strings.HasPrefix(key, kvAssetsOwn) && kvAssetsShape.MatchString(key)
+	return shaped, shaped
 }

@@ -319,7 +319,7 @@ func TestDamagedLargeFile(t *testing.T) {
 					wantGuard(t, err, kvsync.GuardMissing)
 				}
 				if what == "index" {
-					_, err = w.later().Prune(t.Context(), false)
+					_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
 					if err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
 						t.Errorf("prune says %v", err)
 					}
@@ -350,7 +350,7 @@ func TestPruneKeepsChunks(t *testing.T) {
 		keys = append(keys, w.chunkKeys("/film.mp4"))
 		w.pass(time.Minute)
 	}
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestPruneWithoutIndexes(t *testing.T) {
 			return platform.Fault{}
 		})
 	}
-	if got, err := w.later().Prune(t.Context(), false); err == nil {
+	if got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err == nil {
 		t.Errorf("it went on: %+v", got)
 	}
 	w.p.Server.SetFault(nil)
@@ -418,7 +418,7 @@ func TestPruneAfterAnUploadThatDied(t *testing.T) {
 	if n := len(w.keys("blog/")); n != before+4 { // chunks, manifest, record
 		t.Fatalf("%d keys, had %d", n, before)
 	}
-	if _, err := w.later().Prune(t.Context(), false); err != nil {
+	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Error(err)
 	}
 	w.wantSite(h[0].files)
@@ -463,7 +463,7 @@ func TestProjectWithLargeFile(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.pass(time.Minute)
 	w.mustDeploy(h[1])
-	if _, err := w.later().Prune(t.Context(), false); err != nil {
+	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	v, err := w.later().Verify(t.Context(), true)

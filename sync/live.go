@@ -76,7 +76,7 @@ func (e *Engine) look(ctx context.Context) (l *live, err error) {
 func (e *Engine) ask(ctx context.Context) (*live, error) {
 	l := &live{at: e.Now()}
 	var err error
-	l.activations, err = e.workers.Activations(ctx)
+	l.activations, err = e.target.Activations(ctx)
 	if errors.Is(err, ErrNotFound) {
 		return l, nil
 	} else if err != nil {
@@ -86,11 +86,11 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 		l.foreign = true
 		return l, nil
 	}
-	if l.clock = e.checkClock(l.active()); l.clock != nil && e.Project == "" {
+	if l.clock = e.checkClock(l.active()); l.clock != nil && !e.target.inKV() {
 		return nil, l.clock
 	}
 	for _, s := range l.active().Versions {
-		v, err := e.workers.Version(ctx, s.Version)
+		v, err := e.target.Version(ctx, s.Version)
 		if err != nil {
 			return nil, fmt.Errorf("read the active version of %s: %w", e.Site, err)
 		}
@@ -120,7 +120,7 @@ func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 func (e *Engine) checkClock(newest Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
 		fix := "set this machine's clock"
-		if e.Project != "" {
+		if e.target.inKV() {
 			fix += ", or if it is right, and that of who deployed last was not, deploy once with --any-order"
 		}
 		return stop(GuardClock, fix, "this machine's clock lags: %s was deployed %s in its future", e.Site, ahead.Round(time.Minute))

@@ -20,6 +20,7 @@ type Account = cloud.Account
 type Activation = cloud.Activation
 type Asset = manifest.Asset
 type Binding = cloud.Binding
+type Build = cloud.Build
 type Budget = upload.Budget
 type Dir = manifest.Dir
 type File = manifest.File

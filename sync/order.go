@@ -55,8 +55,8 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 // refused, and one that a rollback left is held back with its ancestors, and so
 // is a newer one that would bring the very same back. It returns what is worth
 // a notice in the plan.
-func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, worker string, opt Options) ([]Problem, error) {
-	active := l.commit()
+func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]Problem, error) {
+	active, o, src, opt := l.commit(), p.Origin, r.src, r.opt
 	if o.Commit == "" {
 		if active == "" {
 			return nil, nil
@@ -68,7 +68,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, src Source, o Origin, 
 			return nil, err
 		}
 	}
-	if err := e.checkHeldContent(ctx, l, o, worker, opt); err != nil {
+	if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
 		return nil, err
 	}
 	if active == "" || opt.AnyOrder {
@@ -113,12 +113,12 @@ func checkHold(ctx context.Context, src Source, o Origin, hold string, opt Optio
 // checkHeldContent refuses what deploys the very same as what a rollback holds
 // back. What a folder holds is known only when it was read, so a plan may have
 // to ask twice; where it is not known, nothing is refused.
-func (e *Engine) checkHeldContent(ctx context.Context, l *live, o Origin, worker string, opt Options) error {
-	hold := l.note().hold
-	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || worker == "" {
+func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Options) error {
+	hold, o := l.note().hold, p.Origin
+	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
 		return nil
 	}
-	same, err := e.asHeld(ctx, l, hold, o.ID, worker)
+	same, err := e.asHeld(ctx, l, hold, o.ID, p.hash)
 	if err != nil || !same {
 		return err
 	}

@@ -246,7 +246,7 @@ func TestRollbackOfAForeignVersion(t *testing.T) {
 	}
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardForeign)
-	_, err = w.engine().Prune(t.Context(), false)
+	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardForeign)
 }
 

@@ -176,7 +176,7 @@ func TestPruneVersusActivation(t *testing.T) {
 	}
 	oldest := acts[len(acts)-1].Versions[0].Version
 	w.during("kv.keys.list", func() { w.activateVersion(oldest, "dashboard") })
-	_, err = w.later().Prune(t.Context(), false)
+	_, err = w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardOvertaken)
 	w.wantSite(contents[0])
 }
@@ -387,7 +387,7 @@ func TestPruneWithoutDeployments(t *testing.T) {
 	w := start(t)
 	w.mustDeploy(history(one)[0])
 	w.config.Account = emptyAccount{w.account}
-	_, err := w.engine().Prune(t.Context(), false)
+	_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardTarget)
 	_, err = w.deploy(history(one)[0], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardForeign)

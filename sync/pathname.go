@@ -8,28 +8,13 @@ import (
 	"time"
 )
 
-// ErrUnfinished is returned (wrapped) by DeployPathname where it fails after it
+// ErrUnfinished is returned (wrapped) by a deploy in place that fails after it
 // has begun to write: this layout has no switch, so what is live may be a mixture.
 var ErrUnfinished = errors.New("some files may be new and others not yet, run again to finish")
 
-// NotInPathnameLayout is why a command is not offered in the pathname layout.
-// It is a [GuardError] with a way out.
-func NotInPathnameLayout(command string) error {
-	fix := `use the layout "content" for it`
-	switch command {
-	case "rollback":
-		fix = "deploy the earlier commit instead"
-	case "upload ahead":
-		fix = "deploy"
-	case "prune":
-		fix = "there is no need to: a deploy deletes what it removes"
-	}
-	return stop(GuardLayout, fix, `there is no %s in the layout "pathname", which overwrites files in place and keeps nothing of earlier deploys`, command)
-}
-
-// DeployPathname deploys the source as the Project in the pathname layout:
-// the keys of Cloudflare's recipe for the static assets of Dynamic Workers, and
-// a manifest that handleAssetRequest of @cloudflare/worker-bundler takes.
+// pathnameLayout is that of Cloudflare's recipe for the static assets of Dynamic
+// Workers: files under their pathnames, and a manifest that handleAssetRequest of
+// @cloudflare/worker-bundler takes.
 //
 // There is no switch in it: a file is live as soon as it is written. The steps
 // are so ordered that the manifest never names a file that is not there, and
@@ -37,35 +22,48 @@ func NotInPathnameLayout(command string) error {
 // that follows one which died, of the same files or of others, leaves exactly
 // what it should.
 //
-// If nothing changed it sends one request, and one more to find the namespace
-// where only its title is known. Of opt it looks at AllowShrink, at Repair, which
-// writes every file again, and at TakeOver, which replaces a manifest that
-// cannot be read; both look for keys that no manifest names, and delete them.
-// Nobody can tell which commit is newer here: the last to deploy wins, and two
-// at a time are not to be. The result names no deployment, for none is kept.
-func (e *Engine) DeployPathname(ctx context.Context, src Source, opt Options) (*Result, error) {
-	p, err := e.planPathname(ctx, src, opt)
-	if err != nil {
-		return nil, err
-	}
-	e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
-	res := &Result{Commit: p.Origin.Commit, Plan: p.shown()}
-	if p.NoChange {
-		return res, nil
-	}
-	namespace, err := e.ensureNamespace(ctx, p.namespace)
-	if err != nil {
-		return nil, err
-	}
-	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
-	if err := r.carryOut(ctx, src); err != nil {
-		return nil, fmt.Errorf("deploy project %s: %w; %w", e.Project, err, ErrUnfinished)
-	}
-	res.Switched, res.Uploaded = true, len(p.uploads)
-	return res, nil
+// If nothing changed a deploy sends one request, and one more to find the
+// namespace where only its title is known. Of its options it looks at AllowShrink,
+// at Repair, which writes every file again, and at TakeOver, which replaces a
+// manifest that cannot be read; both look for keys that no manifest names, and
+// delete them. Commits have no order here: the last to deploy wins, and one
+// deploy runs at a time. The result names no deployment, for none is kept.
+var pathnameLayout = Layout{
+	Name: "pathname", InPlace: true,
+	title: contentLayout.title,
+	of: func(e *Engine) (layout, error) {
+		if !e.target.inKV() {
+			return nil, stop(GuardLayout, "name the project with --project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
+		}
+		return &pathname{e}, nil
+	},
 }
 
-// pathnameRun carries out a plan.
+// inPlace is a target whose files are overwritten in place. It has no
+// activations.
+type inPlace struct{ target }
+
+// Activations implements [Workers].
+func (inPlace) Activations(context.Context) ([]Activation, error) { return nil, ErrNotFound }
+
+// pathname is the pathname layout of one engine.
+type pathname struct{ *Engine }
+
+func (*pathname) lacks(command string) error {
+	fix := `use the layout "content" for it`
+	switch command {
+	case commandRollback:
+		fix = "deploy the earlier commit instead"
+	case commandAhead:
+		fix = "deploy"
+	case commandPrune:
+		fix = "there is no need to: a deploy deletes what it removes"
+	}
+	return stop(GuardLayout, fix, `there is no %s in the layout "pathname", which overwrites files in place and keeps nothing of earlier deploys`, command)
+}
+
+// pathnameRun carries out a plan. At no time does the manifest name a file that is
+// not there, or say of one that is being written or deleted that it is settled.
 type pathnameRun struct {
 	e     *Engine
 	p     *pathnamePlan
@@ -73,17 +71,40 @@ type pathnameRun struct {
 	last  time.Time // the manifest was written
 }
 
-// carryOut writes. At no time does the manifest name a file that is not there,
-// or say of one that is being written or deleted that it is settled.
-func (r *pathnameRun) carryOut(ctx context.Context, src Source) error {
-	if len(r.p.uploads) > 0 {
-		if err := r.put(ctx, r.p.announced(newNonce(r.e.Now()))); err != nil {
-			return err
+// write writes the files, each of which is live then.
+func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
+	e := p.e
+	e.show(p.draft)
+	if p.NoChange {
+		return nil, nil
+	}
+	namespace, err := e.ensureNamespace(ctx, p.namespace)
+	if err != nil {
+		return nil, err
+	}
+	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
+	if len(p.uploads) > 0 {
+		if err := r.put(ctx, p.announced(newNonce(e.Now()))); err != nil {
+			return nil, r.unfinished(err)
 		}
-		if err := r.write(ctx, src); err != nil {
-			return err
+		if err := r.write(ctx, p.r.src); err != nil {
+			return nil, r.unfinished(err)
 		}
 	}
+	settle := func(ctx context.Context) error { return r.unfinished(r.settle(ctx)) }
+	return &prepared{release: &release{meta: Meta{Commit: p.Origin.Commit}}, inPlace: settle}, nil
+}
+
+func (r *pathnameRun) unfinished(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("deploy project %s: %w; %w", r.e.Project, err, ErrUnfinished)
+}
+
+// settle writes the manifest of the new files and deletes those that it does not
+// name.
+func (r *pathnameRun) settle(ctx context.Context) error {
 	r.e.note(StageSwitch, "writing the manifest")
 	if err := r.put(ctx, r.p.named(r.p.doomed)); err != nil {
 		return err

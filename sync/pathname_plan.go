@@ -9,35 +9,29 @@ import (
 	"strings"
 )
 
-// PlanPathname says what DeployPathname would do, and refuses what it would
-// refuse. The manifest of this layout has no sizes: those of files that are
-// removed, and those that changed files had before, are zero.
-func (e *Engine) PlanPathname(ctx context.Context, src Source, opt Options) (*Plan, error) {
-	p, err := e.planPathname(ctx, src, opt)
-	if err != nil {
-		return nil, err
-	}
-	return p.shown(), nil
-}
-
 // pathnamePlan is a plan with what carrying it out takes.
 type pathnamePlan struct {
-	draft
+	*draft
+	e    *Engine
+	r    *run
 	keys pathnameKeys
 	live *pathnameManifest // empty where there is none
 	// doomed are the pathnames, ascending, whose keys are to be deleted.
 	doomed []string
 }
 
-func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pathnamePlan, error) {
-	if e.Project == "" {
-		return nil, stop(GuardLayout, "name the project with --project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
-	}
-	namespace, err := e.findNamespace(ctx, &live{})()
-	if err != nil {
+func (p *pathnamePlan) base() *draft { return p.draft }
+
+// plan compares the source with the manifest, which is all that a plan relies on.
+// It has no sizes: those of files that are removed, and those that changed files
+// had before, are zero.
+func (k *pathname) plan(ctx context.Context, l *live, d *draft, r *run) (_ planned, err error) {
+	e, opt := k.Engine, r.opt
+	d.Layout = pathnameLayout.Name
+	if d.namespace, err = e.findNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
-	p := &pathnamePlan{draft: draft{Plan: Plan{Site: e.Site, Layout: "pathname"}, namespace: namespace}, keys: pathnameKeys(e.Site)}
+	p := &pathnamePlan{draft: d, e: e, r: r, keys: pathnameKeys(e.Site)}
 	found, err := p.read(ctx, e, opt)
 	if err != nil {
 		return nil, err
@@ -46,7 +40,7 @@ func (e *Engine) planPathname(ctx context.Context, src Source, opt Options) (*pa
 	if found.readable {
 		base = &Manifest{}
 	}
-	listing, err := src.Files(ctx, base)
+	listing, err := r.src.Files(ctx, base)
 	if err != nil {
 		return nil, err
 	}
@@ -195,11 +189,9 @@ func (p *pathnamePlan) manifests() int {
 	return n
 }
 
-const pathnameLayout = `layout "pathname"`
-
 func (p *pathnamePlan) notices(e *Engine, l *Listing) {
 	say := func(reason, fix string) {
-		p.Notices = append(p.Notices, Problem{Path: pathnameLayout, Reason: reason, Fix: fix})
+		p.Notices = append(p.Notices, Problem{Path: `layout "pathname"`, Reason: reason, Fix: fix})
 	}
 	p.Notices = l.Notices
 	say("it has no switch: each file is live as soon as it is written, so visitors may see old and new files mixed until the deploy is done, and caches longer",

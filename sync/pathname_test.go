@@ -39,7 +39,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				src := &memory{files: tree, hashed: rnd.IntN(2) == 0}
 				opt := kvsync.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
 				calm, s.dead = round == 7, false
-				_, err := s.engine(t).DeployPathname(t.Context(), src, opt)
+				_, err := s.engine(t).Deploy(t.Context(), src, kvsync.Worker{}, opt)
 				if len(s.broken) > 0 {
 					t.Fatalf("round %d: %q", round, s.broken)
 				}
@@ -53,7 +53,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				}
 				// Once more: it reads the manifest and writes nothing.
 				s.reads, s.writes = 0, 0
-				if res, err := s.engine(t).DeployPathname(t.Context(), src, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
+				if res, err := s.engine(t).Deploy(t.Context(), src, kvsync.Worker{}, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
 					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
 				}
 			}
@@ -82,7 +82,7 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newShelf()
 					deploy := func(tree files) error {
-						_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
 						return err
 					}
 					if err := deploy(before); err != nil {
@@ -124,7 +124,7 @@ func TestPathnameGuards(t *testing.T) {
 	shelfWith := func(t *testing.T, tree files) *shelf {
 		s := newShelf()
 		synctest.Test(t, func(t *testing.T) {
-			if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{}); err != nil {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -133,7 +133,7 @@ func TestPathnameGuards(t *testing.T) {
 	try := func(t *testing.T, s *shelf, tree files, opt kvsync.Options) (err error) {
 		synctest.Test(t, func(t *testing.T) {
 			s.writes = 0
-			if _, err = s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, opt); err != nil && s.writes > 0 {
+			if _, err = s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, opt); err != nil && s.writes > 0 {
 				t.Errorf("it wrote and then said %v", err)
 			}
 		})
@@ -189,7 +189,7 @@ func TestPathnameGuards(t *testing.T) {
 		s := shelfWith(t, many)
 		s.values["project/shop/assets/4"] = "?"
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{", `{"kv-sync":{"unsettled":["/4"]},`, 1)
-		p, err := s.engine(t).PlanPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, kvsync.Worker{}, kvsync.Options{})
 		if err != nil || !slices.ContainsFunc(p.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, "has not finished") }) {
 			t.Errorf("the plan does not say that a deploy has not finished: %+v, %v", p, err)
 		}
@@ -221,7 +221,7 @@ func TestPathnameGuards(t *testing.T) {
 				}
 				return none
 			}
-			if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: many}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, kvsync.Worker{}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
 				t.Fatal(err)
 			}
 			s.befall, s.dead = func() accident { return none }, false
@@ -250,11 +250,7 @@ func TestPathnameGuards(t *testing.T) {
 		s.wantProject(t, files{longest: "x"})
 	})
 	t.Run("site", func(t *testing.T) {
-		e, err := kvsync.New(kvsync.Config{Site: "blog", Account: shelves{newShelf()}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = e.DeployPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+		_, err := kvsync.New(kvsync.Config{Site: "blog", Layout: "pathname", Account: shelves{newShelf()}})
 		wantGuard(t, err, kvsync.GuardLayout)
 		for _, id := range []string{"", "..", "a/b", "A", "shop2/", strings.Repeat("a", 64)} {
 			if _, err := kvsync.New(kvsync.Config{Project: id, Account: shelves{newShelf()}}); err == nil {
@@ -263,8 +259,18 @@ func TestPathnameGuards(t *testing.T) {
 		}
 	})
 	t.Run("commands", func(t *testing.T) {
-		for _, command := range []string{"rollback", "history", "prune", "verify"} {
-			err := kvsync.NotInPathnameLayout(command)
+		e := newShelf().engine(t)
+		for command, run := range map[string]func() error{
+			"rollback": func() error { _, err := e.Rollback(t.Context(), kvsync.RollbackOptions{}); return err },
+			"history":  func() error { _, err := e.History(t.Context()); return err },
+			"prune":    func() error { _, err := e.Prune(t.Context(), kvsync.PruneOptions{}); return err },
+			"verify":   func() error { _, err := e.Verify(t.Context(), false); return err },
+			"upload ahead": func() error {
+				_, err := e.UploadAhead(t.Context(), &memory{}, kvsync.Worker{}, kvsync.Options{})
+				return err
+			},
+		} {
+			err := run()
 			wantGuard(t, err, kvsync.GuardLayout)
 			if !strings.Contains(err.Error(), command) || !strings.Contains(err.Error(), "; ") {
 				t.Errorf("%s: %v", command, err)
@@ -278,18 +284,18 @@ func TestPathnameGuards(t *testing.T) {
 func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, kvsync.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		account := shelves{s}
 		sent := map[string]bool{}
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: undeleting{account, sent}, Namespace: "ns"})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent}, Namespace: "ns"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.DeployPathname(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, kvsync.Options{})
+		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, kvsync.Worker{}, kvsync.Options{})
 		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
 		}
@@ -327,7 +333,7 @@ func TestPathnameManifestTooLarge(t *testing.T) {
 	}
 	s := newShelf()
 	before := maps.Clone(s.values)
-	_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: many}, kvsync.Options{})
+	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, kvsync.Worker{}, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardLayout)
 	if !maps.Equal(before, s.values) {
 		t.Error("something was written")
@@ -338,12 +344,12 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		tree := files{"/a": "a", "/b": "b"}
-		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8", "text/x", 1)
 		s.writes = 0
-		res, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{})
+		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{})
 		if err != nil || len(res.Plan.Changed) != 1 || res.Uploaded != 0 || res.Plan.Writes != 1 || s.writes != 1 {
 			t.Fatalf("%+v, %v, %d writes", res.Plan, err, s.writes)
 		}
@@ -355,16 +361,16 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).DeployPathname(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, kvsync.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		src := ruled{&memory{files: files{"/same": "s", "/changed": "22", "/added": "a"}}}
-		p, err := e.PlanPathname(t.Context(), src, kvsync.Options{})
+		p, err := e.Plan(t.Context(), src, kvsync.Worker{}, kvsync.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -397,7 +403,7 @@ func (r ruled) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listin
 // and deletes, through the real adapter and the local platform.
 func TestPathnameKeysOnThePlatform(t *testing.T) {
 	w := start(t)
-	w.config.Site, w.config.Project = "", "shop"
+	w.config.Site, w.config.Project, w.config.Layout = "", "shop", "pathname"
 	large := strings.Repeat("0123456789", 60_000) // raw, as together they exceed one bulk write
 	odd := files{
 		"/ü.html": large, "/a b.html": large, "/100%25.html": large, "/x+y&z=1.html": large, "/q?.html": large, "/h#.html": large, "/%2e%2e/%2F": large,
@@ -405,7 +411,7 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 	}
 	deploy := func(tree files) *kvsync.Result {
 		t.Helper()
-		res, err := w.engine().DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+		res, err := w.engine().Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -459,7 +465,7 @@ func FuzzPathnameManifest(f *testing.F) {
 			s := newShelf()
 			s.values["project/shop/manifest"] = string(manifest)
 			tree := files{"/a": "a"}
-			_, err := s.engine(t).DeployPathname(t.Context(), &memory{files: tree}, kvsync.Options{AllowShrink: true})
+			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
 			if err != nil {
 				wantGuard(t, err, kvsync.GuardForeign)
 				if !bytes.Equal([]byte(s.values["project/shop/manifest"]), manifest) {

@@ -23,7 +23,7 @@ import (
 
 // recipe is a platform on Cloudflare's recipe: the loader of
 // docs/pathname-layout.md, word for word, in real workerd with the real
-// @cloudflare/worker-bundler, over what DeployPathname wrote.
+// @cloudflare/worker-bundler, over what a deploy wrote.
 type recipe struct {
 	*world
 	store kvsync.Store
@@ -129,8 +129,8 @@ func (w *recipe) publish(project string, tree files) {
 		w.t.Fatal(err)
 	}
 	defer src.Close()
-	w.config.Site, w.config.Project = "", project
-	if _, err := w.engine().DeployPathname(w.t.Context(), src, kvsync.Options{}); err != nil {
+	w.config.Site, w.config.Project, w.config.Layout = "", project, "pathname"
+	if _, err := w.engine().Deploy(w.t.Context(), src, kvsync.Worker{}, kvsync.Options{}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -116,6 +116,12 @@ type Plan struct {
 	Companion string `json:"companion,omitempty"`
 }
 
+// Traits describes the layout that the plan is for.
+func (p *Plan) Traits() Layout {
+	l, _ := LayoutNamed(p.Layout) // the engine knew it
+	return l
+}
+
 // draft is a plan together with the state that carrying it out needs. The upload
 // completes it: it finds hashes that the source left out. A [Plan] that was
 // shown is a copy and does not change.
@@ -163,16 +169,21 @@ func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*
 	if err != nil {
 		return nil, err
 	}
-	p, err := e.plan(ctx, l, src, w, opt, e.newRun())
+	p, err := e.plan(ctx, l, e.newRun(src, w, opt))
 	if err != nil {
 		return nil, err
 	}
-	return p.shown(), nil
+	return p.base().shown(), nil
 }
 
-// run is what one invocation carries from a plan to the next one, where it has
-// to plan again: its nonce, and the blobs that it has confirmed by then.
+// run is one invocation: what is to be deployed, and what it carries from a plan
+// to the next one, where it has to plan again: its nonce, and the blobs that it
+// has confirmed by then.
 type run struct {
+	src    Source
+	worker Worker
+	opt    Options
+
 	started   time.Time
 	namespace string // where confirmed lies, "" if not known yet
 	nonce     Nonce
@@ -181,9 +192,9 @@ type run struct {
 	alone bool
 }
 
-func (e *Engine) newRun() *run {
+func (e *Engine) newRun(src Source, w Worker, opt Options) *run {
 	now := e.Now()
-	return &run{started: now, nonce: newNonce(now), confirmed: make(map[content]Ref)}
+	return &run{src: src, worker: w, opt: opt, started: now, nonce: newNonce(now), confirmed: make(map[content]Ref)}
 }
 
 // foreignWorker refuses to replace what another tool deployed.
@@ -192,57 +203,91 @@ func foreignWorker(site string) *GuardError {
 		"the live version of %s was not deployed by kv-sync", site)
 }
 
-func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Options, r *run) (*draft, error) {
-	p := &draft{Plan: Plan{Site: e.Site, First: !l.exists()}, worker: w, hash: e.workerHash(w)}
-	if l.foreign && !opt.takesOver(l) {
+// plan refuses what must not go live whatever its layout, and has the layout
+// compare the source with what is live.
+func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
+	if l.foreign && !r.opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
 	}
-	if err := e.checkCache(l, w); err != nil {
-		return nil, err
-	}
-	if l.clock != nil && !opt.AnyOrder {
+	if l.clock != nil && !r.opt.AnyOrder {
 		return nil, l.clock
 	}
-	if wants := e.Serving.Overlay && e.Project == ""; wants != (w.Companion != nil) {
-		return nil, errors.New("a site with an overlay, and no other, is deployed with the code of a companion")
-	}
-	var notices []Problem
-	if e.Project != "" {
-		var err error
-		if notices, err = checkProject(e.Project, w); err != nil {
-			return nil, err
-		}
-	}
-	origin, err := src.Origin(ctx)
+	origin, err := r.src.Origin(ctx)
 	if err != nil {
 		return nil, err
-	}
-	sameWorker := l.meta != nil && !l.meta.kvAssets() && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
-	p.WorkerChanged = !sameWorker
-	if l.meta != nil {
-		p.Live = l.meta.Deployment
 	}
 	if err := e.checkName(ctx, l); err != nil {
 		return nil, err
 	}
-	if err := e.checkRepository(l, origin, opt); err != nil {
+	if err := e.checkRepository(l, origin, r.opt); err != nil {
 		return nil, err
 	}
+	d := &draft{Plan: Plan{Site: e.Site, Origin: origin, First: !l.exists()}}
+	if l.meta != nil {
+		d.Live = l.meta.Deployment
+	}
+	return e.layout.plan(ctx, l, d, r)
+}
+
+// contentLayout is kv-sync's own: each content under a key that is written once,
+// and the manifest inside the Worker version.
+var contentLayout = Layout{
+	Name:  "content",
+	title: func(string) string { return "kv-sync" },
+	of:    func(e *Engine) (layout, error) { return &contentAddressed{e}, nil },
+}
+
+// contentAddressed is the content layout of one engine.
+type contentAddressed struct{ *Engine }
+
+func (c *contentAddressed) owns(m *Meta) bool { return m != nil && m.Index == "" }
+
+func (c *contentAddressed) lacks(string) error { return nil }
+
+func (c *contentAddressed) recordKey(deployment string) string {
+	return keys(c.Site).Record(deployment)
+}
+
+func (c *contentAddressed) prefix() string { return keys(c.Site).Prefix() }
+
+// contentDraft is a draft of the content layout.
+type contentDraft struct {
+	*draft
+	c *contentAddressed
+	l *live
+	r *run
+}
+
+func (p *contentDraft) base() *draft { return p.draft }
+
+func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) (planned, error) {
+	e, w, opt, origin := c.Engine, r.worker, r.opt, p.Origin
+	out := &contentDraft{p, c, l, r}
+	p.worker, p.hash = w, e.workerHash(w)
+	if err := e.checkCache(l, w); err != nil {
+		return nil, err
+	}
+	notices, err := e.target.admit(w, e.Serving.Overlay)
+	if err != nil {
+		return nil, err
+	}
+	sameWorker := c.owns(l.meta) && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	p.WorkerChanged = !sameWorker
 	mayStay := sameWorker && l.whole() && !opt.anyway()
 	stays := func(o Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
-	if p.Origin = origin; stays(origin) && p.stay(l, e.Project != "") {
-		return p, nil
+	if stays(origin) && p.stay(l, e.target.inKV()) {
+		return out, nil
 	}
-	order, err := e.checkOrder(ctx, l, src, origin, p.hash, opt)
+	order, err := e.checkOrder(ctx, l, p, r)
 	if err != nil {
 		return nil, err
 	}
 	if stays(origin) {
 		p.reactivate(l, order)
-		return p, nil
+		return out, nil
 	}
-	namespace := e.findNamespace(ctx, l.in(layoutContent))
-	listing, base, err := e.list(ctx, l, src, origin, mayStay, opt)
+	namespace := e.findNamespace(ctx, l.in(c))
+	listing, base, err := c.list(ctx, l, r, origin, mayStay)
 	if err != nil {
 		return nil, err
 	}
@@ -252,18 +297,18 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	p.pulled = listing.Pulled
 	p.Origin = listing.Origin
 	if origin.ID == "" {
-		if err := e.checkHeldContent(ctx, l, p.Origin, p.hash, opt); err != nil {
+		if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
 			return nil, err
 		}
 	}
 	if stays(p.Origin) {
-		if !p.stay(l, e.Project != "") {
+		if !p.stay(l, e.target.inKV()) {
 			p.reactivate(l, order)
 		}
-		return p, nil
+		return out, nil
 	}
 	p.Notices = slices.Concat(notices, listing.Notices, order)
-	p.PruneDue = l.meta != nil && !l.meta.kvAssets() && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	p.PruneDue = c.owns(l.meta) && e.pruneDue(time.Unix(l.meta.Pruned, 0))
 	carry := base
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
 		carry = nil // nothing of it lies in the new namespace, or nothing is believed
@@ -290,7 +335,7 @@ func (e *Engine) plan(ctx context.Context, l *live, src Source, w Worker, opt Op
 	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
 		p.Companion = CompanionName(e.Site)
 	}
-	return p, err
+	return out, err
 }
 
 // stay makes the plan one without a change, and reports whether that is all:
@@ -326,8 +371,9 @@ func (r *run) moveTo(namespace string) {
 // list reads the source against the live manifest. A folder must be hashed
 // before anyone knows whether it changed, so it needs no manifest for that; a
 // commit is known by its tree, and needs the manifest to walk only what changed.
-func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, mayStay bool, opt Options) (listing *Listing, base *Manifest, err error) {
-	if l.meta == nil || l.meta.kvAssets() { // of another layout nothing is taken over
+func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o Origin, mayStay bool) (listing *Listing, base *Manifest, err error) {
+	e, src := c.Engine, r.src
+	if !c.owns(l.meta) { // of another layout nothing is taken over
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}
@@ -341,7 +387,7 @@ func (e *Engine) list(ctx context.Context, l *live, src Source, o Origin, maySta
 	}
 	base, err = e.manifest(ctx, l.meta)
 	switch damaged := errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged); {
-	case damaged && opt.Repair:
+	case damaged && r.opt.Repair:
 		base = &Manifest{}
 	case damaged:
 		return nil, nil, stop(GuardDamaged, "give --repair to upload every file again",
@@ -419,7 +465,7 @@ func (p *draft) count(e *Engine, carry *Manifest) {
 	}
 	p.AtMost = len(p.left) > 0
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
-	if e.Project != "" {
+	if e.target.inKV() {
 		p.Writes += 3 // the served manifest, the version and the pointer
 	}
 }

@@ -90,7 +90,7 @@ func TestProjectHostileCurrent(t *testing.T) {
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
-				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), false); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), PruneOptions{}); return err },
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 			} {
 				if what == "deploy" && c.says == "" {
@@ -136,7 +136,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
-				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), false); return err },
+				"prune":    func(e *Engine) error { _, err := e.Prune(t.Context(), PruneOptions{}); return err },
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 				"verify":   func(e *Engine) error { _, err := e.Verify(t.Context(), false); return err },
 			} {
@@ -167,7 +167,7 @@ func TestProjectDamagedVersion(t *testing.T) {
 	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), key+": delete that key") {
 		t.Errorf("rollback: %v", err)
 	}
-	if _, err := shopIn(t, kv).Prune(t.Context(), false); !errors.Is(err, errDamaged) {
+	if _, err := shopIn(t, kv).Prune(t.Context(), PruneOptions{}); !errors.Is(err, errDamaged) {
 		t.Errorf("prune: %v", err)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {

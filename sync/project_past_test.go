@@ -63,7 +63,7 @@ func TestProjectMissingVersion(t *testing.T) {
 			t.Errorf("rollback to %q: %v", to, err)
 		}
 	}
-	if _, err = later.Prune(t.Context(), false); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), lost.ID) {
+	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), lost.ID) {
 		t.Errorf("prune: %v", err)
 	}
 	if !maps.EqualFunc(was, kv, bytes.Equal) {
@@ -80,7 +80,7 @@ func TestProjectMissingVersion(t *testing.T) {
 		}
 	}
 	latest := shopLater(t, kv, 200*time.Hour)
-	if pruned, err := latest.Prune(t.Context(), false); err != nil || pruned.Deleted == 0 {
+	if pruned, err := latest.Prune(t.Context(), PruneOptions{}); err != nil || pruned.Deleted == 0 {
 		t.Errorf("prune: %+v, %v", pruned, err)
 	}
 	if v, err := latest.Verify(t.Context(), true); err != nil || !v.Whole() || len(v.Deployments) != 5 {
@@ -119,7 +119,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	list(maxActivations)
 	before := maps.Clone(kv)
 	var guard *GuardError
-	if _, err := shopLater(t, kv, now).Prune(t.Context(), false); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), "grace period") {
+	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), "grace period") {
 		t.Errorf("got %v, want the guard %q", err, GuardUnread)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {
@@ -128,7 +128,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	// A shorter list tells all there was, and so does one that reaches back far enough.
 	for n, passed := range map[int]time.Duration{maxActivations - 1: now, maxActivations: now + grace} {
 		list(n)
-		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), true); err != nil || pruned.Deleted == 0 {
+		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), PruneOptions{DryRun: true}); err != nil || pruned.Deleted == 0 {
 			t.Errorf("%d activations: %+v, %v", n, pruned, err)
 		}
 	}

@@ -269,7 +269,7 @@ func TestProjectsAreIsolated(t *testing.T) {
 		w.mustDeploy(next)
 	}
 	w.pass(time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), false)
+	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,14 +311,14 @@ func TestProjectPruneLeavesTheOtherLayout(t *testing.T) {
 		}
 	}
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), false)
+	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || pruned.Deleted != 0 {
 		t.Fatal(pruned, err)
 	}
 	if err := store.Put(t.Context(), "project/shop/new", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.engine().Prune(t.Context(), false)
+	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardUnread)
 }
 
@@ -331,7 +331,7 @@ func TestPruneKnowsNoProjectKeysOfASite(t *testing.T) {
 		if err := w.store().Put(t.Context(), key, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := w.engine().Prune(t.Context(), false)
+		_, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 		wantGuard(t, err, kvsync.GuardUnread)
 	}
 }
@@ -446,7 +446,7 @@ func TestProjectDeployedInTheFuture(t *testing.T) {
 	if !strings.Contains(err.Error(), "--any-order") {
 		t.Errorf("%v names no way out", err)
 	}
-	_, err = w.engine().Prune(t.Context(), false)
+	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardClock)
 	w.wantProject(h[1].files)
 

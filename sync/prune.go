@@ -17,9 +17,14 @@ type Pruned struct {
 	// Deleted counts keys; Left how many more there are for the next run.
 	Deleted int `json:"deleted"`
 	Left    int `json:"left"`
-	// Kept counts keys that a root names, Young those within the grace period.
+	// Kept counts keys that a root names. Young counts those within the grace
+	// period; in a layout that keeps records of its indexes, those that only
+	// earlier indexes name, which are still retained.
 	Kept  int `json:"kept"`
 	Young int `json:"young"`
+	// Unrecorded counts keys in the shape of this site's that were kept because no
+	// record names them.
+	Unrecorded int `json:"-"`
 	// Keys are the names, ascending.
 	Keys []string `json:"keys,omitempty"`
 }
@@ -30,7 +35,81 @@ type Pruned struct {
 // read, or the listing fails or is empty, it deletes nothing. Nor does it where
 // nothing is live: only what is tells a site's files from what a failed first
 // deploy left, and KV may just not show it yet.
-func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
+func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
+	k, err := e.keeper(commandPrune)
+	if err != nil {
+		return nil, err
+	}
+	s, err := k.sweep(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	out := s.capped(e.PruneCap)
+	if opt.DryRun || len(out.Keys)+len(s.expired) == 0 {
+		out.Deleted = len(out.Keys)
+		return out, nil
+	}
+	if s.unmoved != nil {
+		if err := s.unmoved(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if out.Deleted, err = e.deleteAll(ctx, s.store, out.Keys, s.before); err != nil || out.Left > 0 {
+		return out, err // what the records name must go before they do
+	}
+	for some := range slices.Chunk(s.expired, MaxBulkPairs) {
+		if _, err := e.deleteAll(ctx, s.store, some, s.before); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// PruneOptions are what a person may decide for a prune. Those but DryRun are
+// for layouts that compile an index into the code.
+type PruneOptions struct {
+	// DryRun deletes nothing.
+	DryRun bool
+	// Local is an index whose files are kept, too, or nil.
+	Local []byte
+	// Code is the Worker that the index is compiled into. Where kv-sync did not
+	// deploy it, its code is searched for the index; nil is not to.
+	Code ScriptCode
+	// Force goes on where it is not known that the Worker with the newest index is
+	// active, or known that it is not.
+	Force bool
+	// Unrecorded deletes, too, what no record ever named and is shaped like a key
+	// of the layout: what the Rust kv-sync has left. Somebody else's key may have
+	// that shape.
+	Unrecorded bool
+}
+
+// sweep is what a prune may delete.
+type sweep struct {
+	store Store
+	// before are the activations that the roots were read of.
+	before []Activation
+	// kept counts what stays.
+	kept Pruned
+	// unrooted is what no root names. expired are records that retain nothing any
+	// more; they go when nothing is left that they name.
+	unrooted, expired []string
+	// unmoved refuses to go on where a root may have come meanwhile; may be nil.
+	unmoved func(context.Context) error
+}
+
+// capped is what one prune deletes: the first keys in order, at most so many.
+func (s *sweep) capped(most int) *Pruned {
+	out := s.kept
+	slices.Sort(s.unrooted)
+	out.Left = max(0, len(s.unrooted)-most)
+	out.Keys = s.unrooted[:len(s.unrooted)-out.Left]
+	return &out
+}
+
+// sweep lists the keys of the site and reads its roots.
+func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, error) {
+	e := c.Engine
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, ErrNotFound) {
 		return nil, stop(GuardTarget, "deploy it first: what runs before that left behind, a later prune finds",
@@ -48,11 +127,11 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 				"the version of deployment %s, the blob %s, is missing, so what it needs is not known; nothing was deleted", d.ID, d.Version)
 		}
 	}
-	if all := past.activations; e.Project != "" && len(all) >= maxActivations && e.recent(all, len(all)) {
+	if all := past.activations; e.target.inKV() && len(all) >= maxActivations && e.recent(all, len(all)) {
 		return nil, stop(GuardUnread, "run again later, or set a shorter grace period",
 			"%s was deployed so often that KV does not list all that was live within %s; nothing was deleted", e.Site, e.Grace)
 	}
-	if past.live().meta.kvAssets() {
+	if !c.owns(past.live().meta) {
 		return nil, stop(GuardLayout, "name that layout in kv-sync.toml", "what is live of %s has the layout \"kv-assets\", and the prune of another was asked for; nothing was deleted", e.Site)
 	}
 	namespace := past.live().meta.Namespace
@@ -68,27 +147,24 @@ func (e *Engine) Prune(ctx context.Context, dry bool) (*Pruned, error) {
 	if len(listed) == 0 {
 		return nil, stop(GuardUnread, "run again later", "the listing of %s is empty though a deployment is live; nothing was deleted", e.Site)
 	}
-	rooted, err := e.roots(ctx, past.deployments, namespace, listed)
+	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
 	if err != nil {
 		return nil, err
 	}
-	out, doomed := e.sift(listed, rooted)
-	if dry || len(doomed) == 0 {
-		out.Deleted = len(doomed)
-		return out, nil
-	}
-	out.Deleted, err = e.deleteAll(ctx, store, doomed, past.activations)
-	return out, err
+	out := &sweep{store: store, before: past.activations}
+	c.partition(out, listed, rooted)
+	return out, nil
 }
 
 // roots collects every key that something keeps alive. Beside the activations,
 // the records count: Cloudflare's list of deployments is short, and one that
 // was live an hour ago may have left it.
-func (e *Engine) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
+func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
+	e := c.Engine
 	k := keys(e.Site)
 	metas := make(map[string]*Meta)
 	for _, d := range past {
-		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && !d.meta.kvAssets() {
+		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && c.owns(d.meta) {
 			metas[d.meta.Manifest] = d.meta
 		}
 	}
@@ -193,28 +269,19 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	return out, g.Wait()
 }
 
-// sift divides the listed keys into those to keep and those to delete now.
-func (e *Engine) sift(listed []string, rooted map[string]bool) (*Pruned, []string) {
-	out := &Pruned{}
-	var doomed []string
+// partition divides the listed keys into those to keep and those that may go.
+func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
-		class, _, written := keys(e.Site).Parse(name)
+		class, _, written := keys(c.Site).Parse(name)
 		switch {
 		case rooted[name], class == classOther:
-			out.Kept++
-		case e.Now().Sub(written) < e.Grace+time.Second:
-			out.Young++
+			out.kept.Kept++
+		case c.Now().Sub(written) < c.Grace+time.Second:
+			out.kept.Young++
 		default:
-			doomed = append(doomed, name)
+			out.unrooted = append(out.unrooted, name)
 		}
 	}
-	slices.Sort(doomed)
-	if len(doomed) > e.PruneCap {
-		out.Left = len(doomed) - e.PruneCap
-		doomed = doomed[:e.PruneCap]
-	}
-	out.Keys = doomed
-	return out, doomed
 }
 
 // deleteAll deletes the keys while what is active stays what the roots were

@@ -17,7 +17,7 @@ import (
 func (w *world) wantKept(e *kvsync.Engine, guard kvsync.Guard) {
 	w.t.Helper()
 	all := w.keys("blog/")
-	_, err := e.Prune(w.t.Context(), false)
+	_, err := e.Prune(w.t.Context(), kvsync.PruneOptions{})
 	if guard != "" {
 		wantGuard(w.t, err, guard)
 	} else if err == nil {
@@ -181,7 +181,7 @@ func TestRetentionCountsDeployments(t *testing.T) {
 	// The last records are of runs that died, so it is the activations that count.
 	w.neverLive(time.Hour)
 	w.neverLive(2 * time.Hour)
-	if _, err := w.later().Prune(t.Context(), false); err != nil {
+	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.later().Rollback(t.Context(), kvsync.RollbackOptions{Force: true}); err != nil {

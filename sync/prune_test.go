@@ -42,7 +42,7 @@ func (w *world) later() *kvsync.Engine {
 func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	w, contents := aged(t, 5)
 	all := w.keys("blog/")
-	dry, err := w.later().Prune(t.Context(), true)
+	dry, err := w.later().Prune(t.Context(), kvsync.PruneOptions{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	if dry.Deleted != 9 || len(dry.Keys) != 9 || dry.Kept != len(all)-9 || dry.Young != 0 {
 		t.Errorf("a dry run found %+v of %d keys", dry, len(all))
 	}
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || got.Deleted != 9 || !slices.Equal(got.Keys, dry.Keys) {
 		t.Errorf("it deleted %+v, %v", got, err)
 	}
@@ -64,7 +64,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 	w.wantSite(contents[3])
 	_, err = w.later().Rollback(t.Context(), kvsync.RollbackOptions{})
 	wantGuard(t, err, kvsync.GuardTarget)
-	if again, err := w.later().Prune(t.Context(), false); err != nil || again.Deleted != 0 {
+	if again, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil || again.Deleted != 0 {
 		t.Errorf("a second time it deleted %+v, %v", again, err)
 	}
 }
@@ -72,7 +72,7 @@ func TestPruneDeletesWhatNoRootReaches(t *testing.T) {
 func TestPruneSparesWhatIsYoung(t *testing.T) {
 	w, _ := aged(t, 5)
 	all := w.keys("blog/")
-	got, err := w.engine().Prune(t.Context(), false)
+	got, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || got.Deleted != 0 {
 		t.Errorf("within the grace period it deleted %+v, %v", got, err)
 	}
@@ -84,7 +84,7 @@ func TestPruneSparesWhatIsYoung(t *testing.T) {
 func TestPruneCap(t *testing.T) {
 	w, _ := aged(t, 5)
 	w.config.PruneCap = 4
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || got.Deleted != 4 || got.Left != 5 {
 		t.Errorf("capped at 4 it deleted %+v, %v", got, err)
 	}
@@ -127,7 +127,7 @@ func TestPruneIsTimid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, _ := aged(t, 5)
 			spoil(t, w)
-			got, err := w.later().Prune(t.Context(), false)
+			got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 			if err == nil {
 				t.Errorf("it went on and deleted %+v", got)
 			}
@@ -155,7 +155,7 @@ func TestPruneListsToTheEnd(t *testing.T) {
 	b := w.p.Server.Behaviour()
 	b.EmptyPages = true
 	w.p.Server.SetBehaviour(b)
-	got, err := w.later().Prune(t.Context(), false)
+	got, err := w.later().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || got.Deleted != 6 {
 		t.Errorf("over empty pages it deleted %+v, %v", got, err)
 	}
@@ -173,7 +173,7 @@ func TestPruneEmptyListing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = e.Prune(t.Context(), false)
+	_, err = e.Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardUnread)
 	w.wantSite(contents[2])
 }
@@ -190,7 +190,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.later().Prune(t.Context(), false); err != nil {
+	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	manifest := w.metaOf(oldest).Manifest
@@ -250,7 +250,7 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			w.p.Server.SetFault(nil)
 			left := w.keysOf("")
 			w.pass(100 * time.Hour)
-			_, err = w.engine().Prune(t.Context(), false)
+			_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 			wantGuard(t, err, kvsync.GuardTarget)
 			if got := w.keysOf(""); len(left) == 0 || !slices.Equal(got, left) || !strings.Contains(err.Error(), "deploy it first") {
 				t.Errorf("%d keys are left of %d: %v", len(got), len(left), err)
@@ -258,7 +258,7 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			w.config.Retain = 1
 			w.mustDeploy(h[1])
 			w.pass(100 * time.Hour)
-			pruned, err := w.engine().Prune(t.Context(), false)
+			pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 			if err != nil || pruned.Deleted != len(left) {
 				t.Errorf("%+v, %v; want the %d keys of the first run deleted", pruned, err, len(left))
 			}

@@ -60,6 +60,9 @@ type Ahead struct {
 // nothing is believed to be there before all of it is confirmed; what no deploy
 // takes within half the grace period is prune's.
 func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Options) (*Ahead, error) {
+	if err := e.layout.lacks(commandAhead); err != nil {
+		return nil, err
+	}
 	if opt.anyway() {
 		return nil, errors.New("what is uploaded ahead is not believed by a deploy with --repair or --forget; deploy at once")
 	}
@@ -74,12 +77,13 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 	if err != nil {
 		return nil, err
 	}
-	r := e.newRun()
-	p, err := e.plan(ctx, l, src, w, opt, r)
+	r := e.newRun(src, w, opt)
+	made, err := e.plan(ctx, l, r)
 	if err != nil {
 		return nil, err
 	}
-	e.Progress(Progress{Stage: StagePlan, Plan: p.shown()})
+	p := made.base()
+	e.show(p)
 	out := &Ahead{Plan: p.shown(), Receipt: p.Ahead > 0}
 	if !p.worthReceipt() {
 		return out, nil

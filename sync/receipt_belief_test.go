@@ -37,7 +37,7 @@ func TestReceiptIsBelievedByAge(t *testing.T) {
 				w.uploadAhead(c[1], all)
 				w.pass(tc.age)
 				if prune {
-					pruned, err := w.engine().Prune(t.Context(), false)
+					pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 					if err != nil || pruned.Deleted > 0 != (tc.age > 24*time.Hour) {
 						t.Fatalf("prune: %+v, %v", pruned, err)
 					}
@@ -325,7 +325,7 @@ func TestReceiptOfAProject(t *testing.T) {
 				t.Errorf("%d blobs were uploaded, and %d are new", res.Uploaded, now-there)
 			}
 			w.pass(100 * time.Hour)
-			if _, err := w.engine().Prune(t.Context(), false); err != nil {
+			if _, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			if v, err := w.engine().Verify(t.Context(), true); err != nil || !v.Whole() || v.Unrooted != 0 {

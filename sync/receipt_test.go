@@ -362,7 +362,7 @@ func TestReceiptOfACommitThatNeverComes(t *testing.T) {
 	w.pass(time.Minute)
 	w.takes(c[2], all)
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), false)
+	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || pruned.Deleted != 2*all+2 { // of the upload and of the first deployment
 		t.Errorf("%+v, %v", pruned, err)
 	}
@@ -388,7 +388,7 @@ func TestReceiptsAreKnown(t *testing.T) {
 		t.Errorf("history: %+v, %v", past, err)
 	}
 	w.pass(100 * time.Hour)
-	pruned, err := w.engine().Prune(t.Context(), false)
+	pruned, err := w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	if err != nil || pruned.Deleted != all {
 		t.Errorf("prune: %+v, %v", pruned, err)
 	}

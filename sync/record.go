@@ -53,7 +53,8 @@ type release struct {
 
 // release puts the plan's manifest, whose hashes must all be known, into a
 // version and into the stored manifest and record that belong to it.
-func (e *Engine) release(l *live, p *draft, r *run, namespace, url string) (*release, error) {
+func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*release, error) {
+	e := c.Engine
 	var stored, served []byte
 	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
 	g.Go(func() (err error) { stored, err = EncodeStored(p.manifest); return err })
@@ -62,7 +63,7 @@ func (e *Engine) release(l *live, p *draft, r *run, namespace, url string) (*rel
 		return nil, err
 	}
 	ref := Ref{Hash: HashOf(stored), Nonce: r.nonce}
-	out, err := e.describe(l, p, r, named{manifest: ref.String()}, namespace, url)
+	out, err := e.describe(l, p, r, named{manifest: ref.String(), recordKey: c.recordKey}, url)
 	if err != nil {
 		return nil, err
 	}
@@ -81,16 +82,20 @@ func (e *Engine) release(l *live, p *draft, r *run, namespace, url string) (*rel
 }
 
 // named is what a deployment serves: a manifest, or the hash of an index.
-type named struct{ manifest, index string }
+type named struct {
+	manifest, index string
+	// recordKey is the key of a deployment's record in the layout.
+	recordKey func(deployment string) string
+}
 
 // describe says what the release of a plan is: what its version will say of
 // itself, and its record.
-func (e *Engine) describe(l *live, p *draft, r *run, serves named, namespace, url string) (*release, error) {
+func (e *Engine) describe(l *live, p *draft, r *run, serves named, url string) (*release, error) {
 	out := &release{id: deploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,
-		Commit: o.Commit, Namespace: namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
+		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
 		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
 	}
 	if l.meta != nil {
@@ -114,7 +119,7 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves named, namespace, ur
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	out.values = []*item{value("the record", out.meta.recordKey(out.id), record)}
+	out.values = []*item{value("the record", serves.recordKey(out.id), record)}
 	return out, nil
 }
 

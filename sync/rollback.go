@@ -24,6 +24,9 @@ type RollbackOptions struct {
 // The commit that it leaves is held back: deploying it or its ancestors is
 // refused until a newer commit comes.
 func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, error) {
+	if err := e.layout.lacks(commandRollback); err != nil {
+		return nil, err
+	}
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
 		return nil, notDeployed(e.Site)
@@ -46,12 +49,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 			return res, nil
 		}
 	}
-	if target.meta.kvAssets() {
-		err = e.checkKVAssets(ctx, target.meta)
-	} else {
-		res.Notices, err = e.checkServed(ctx, target)
-	}
-	if err != nil {
+	if res.Notices, err = e.layoutOf(target.meta).check(ctx, target); err != nil {
 		return nil, err
 	}
 	if opt.DryRun {
@@ -69,14 +67,12 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	return res, nil
 }
 
-// checkServed refuses unless all of the deployment is there, and says what
-// visitors will miss all the same.
-func (e *Engine) checkServed(ctx context.Context, target *Deployment) (notices []string, err error) {
-	manifest, err := e.checkBlobs(ctx, target.meta)
+func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []string, err error) {
+	manifest, err := c.checkBlobs(ctx, target.meta)
 	if err != nil {
 		return nil, err
 	}
-	return e.uncovered(ctx, target, manifest), nil
+	return c.uncovered(ctx, target, manifest), nil
 }
 
 func notDeployed(site string) *GuardError {
@@ -93,7 +89,7 @@ func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deploy
 	s := &switching{deployment: target.ID, before: before,
 		mine: func(_ context.Context, a Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.workers.Activate(ctx, []Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
+		return e.target.Activate(ctx, []Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
 	})
 	if errors.Is(s.sent, ErrSecretChanged) {
 		return stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",

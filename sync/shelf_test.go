@@ -172,7 +172,7 @@ func newShelf() *shelf {
 
 func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 	s.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Project: "shop", Account: shelves{s}, Namespace: "ns"})
+	e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, Namespace: "ns"})
 	if err != nil {
 		t.Fatal(err)
 	}

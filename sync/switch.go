@@ -46,7 +46,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 		if !l.exists() {
 			e.begin(rel.id)
 		}
-		s.sent = e.send(ctx, func(ctx context.Context) error { return e.workers.PutScript(ctx, rel.upload) })
+		s.sent = e.send(ctx, func(ctx context.Context) error { return e.target.PutScript(ctx, rel.upload) })
 		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
 			go func() { rel.enabled <- e.enable(ctx) }()
@@ -54,7 +54,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	} else {
 		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.Only(rel.version), nil }
 		s.sent = e.send(ctx, func(ctx context.Context) error {
-			return e.workers.Activate(ctx, []Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
+			return e.target.Activate(ctx, []Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		})
 	}
 	return e.settle(ctx, s)
@@ -76,7 +76,7 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 			return a.Only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.workers.Activate(ctx, []Share{{Version: l.version.ID, Percent: 100}}, message, false)
+		return e.target.Activate(ctx, []Share{{Version: l.version.ID, Percent: 100}}, message, false)
 	})
 	return e.settle(ctx, s)
 }
@@ -101,7 +101,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 
 // lookAgain returns errOvertaken if somebody else switched since before.
 func (e *Engine) lookAgain(ctx context.Context, before []Activation) error {
-	now, err := e.workers.Activations(ctx)
+	now, err := e.target.Activations(ctx)
 	if errors.Is(err, ErrNotFound) {
 		now, err = nil, nil
 	}
@@ -156,7 +156,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
 	case at < 0 && s.sent == nil:
 		return nil // confirmed, and a list that lags behind
-	case at < 0 && len(newer) == 0 && e.Project != "" && errors.Is(s.sent, ErrUnknown):
+	case at < 0 && len(newer) == 0 && e.target.inKV() && errors.Is(s.sent, ErrUnknown):
 		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
 	case at < 0 && len(newer) == 0 && cut:
 		return unknownSwitch(e.Site, s.deployment, s.sent)
@@ -174,7 +174,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 		return nil
 	}
 	theirs := newer[1]
-	if err := e.workers.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
+	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
 		return fmt.Errorf("another deployment of %s came in at the same moment and could not be made live again, run again: %w", e.Site, err)
 	}
 	return errOvertaken
@@ -183,7 +183,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 // since lists the activations newer than the ones that a switch was planned on,
 // newest first, and where among them its own is, or -1.
 func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, at int, err error) {
-	now, err := e.workers.Activations(ctx)
+	now, err := e.target.Activations(ctx)
 	if errors.Is(err, ErrNotFound) {
 		return nil, -1, nil
 	}

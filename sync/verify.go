@@ -50,6 +50,9 @@ func (v *Verification) Whole() bool {
 // that its indexes name. With readData it also reads each of those of what is
 // retained, once, and hashes it.
 func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, error) {
+	if err := e.layout.lacks(commandVerify); err != nil {
+		return nil, err
+	}
 	past, err := e.past(ctx, everyActivation)
 	if errors.Is(err, ErrNotFound) {
 		return nil, notDeployed(e.Site)
@@ -85,16 +88,21 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 
 // count counts the live deployment's neighbours.
 func (v *verifier) count(live *Meta) {
-	for key := range v.namespaces[placeOf(live)] {
-		if live.kvAssets() {
-			v.countKVAssets(key)
-			continue
+	of := v.layoutOf(live)
+	for key := range v.namespaces[place{live.Namespace, of.prefix()}] {
+		own, prunable := of.counts(key)
+		if own {
+			v.out.Keys++
 		}
-		v.out.Keys++
-		if class, _, _ := keys(v.Site).Parse(key); !v.rooted[key] && class != classOther {
+		if prunable && !v.rooted[key] {
 			v.out.Unrooted++
 		}
 	}
+}
+
+func (c *contentAddressed) counts(key string) (own, prunable bool) {
+	class, _, _ := keys(c.Site).Parse(key)
+	return true, class != classOther
 }
 
 // verifier is one run of Verify.
@@ -109,35 +117,29 @@ type verifier struct {
 }
 
 func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
-	s := v.Account.Store(d.meta.Namespace)
 	out := VerifiedDeployment{Deployment: d.ID, Version: d.Version, Live: d.Live, Retained: d.Retained}
-	listed, err := v.listed(ctx, s, d.meta)
-	if err != nil {
+	if err := v.layoutOf(d.meta).verify(ctx, v, d, &out); err != nil {
 		return err
-	}
-	if d.meta.kvAssets() {
-		if err := v.kvAssets(ctx, s, d, listed, &out); err != nil {
-			return err
-		}
-		v.out.Deployments = append(v.out.Deployments, out)
-		return nil
-	}
-	switch m, err := v.manifest(ctx, d.meta); {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		out.Problem = err.Error()
-	default:
-		if err := v.closure(ctx, s, d, m, listed, &out); err != nil {
-			return err
-		}
 	}
 	v.out.Deployments = append(v.out.Deployments, out)
 	return nil
 }
 
-// closure finds out whether every blob of a manifest is there.
-func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manifest, listed map[string]bool, out *VerifiedDeployment) error {
+// verify finds out whether every blob of a deployment's manifest is there.
+func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
+	s := v.Account.Store(d.meta.Namespace)
+	listed, err := v.listed(ctx, c, d.meta)
+	if err != nil {
+		return err
+	}
+	m, err := v.manifest(ctx, d.meta)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		out.Problem = err.Error()
+		return nil //nolint:nilerr // it is what was found
+	}
 	out.Files = len(m.Assets)
 	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
 		return err
@@ -162,16 +164,12 @@ func (v *verifier) closure(ctx context.Context, s Store, d *Deployment, m *Manif
 	return nil
 }
 
-// listed are the site's keys in a namespace: those below its prefix, and in the
-// layout kv-assets, whose blobs are below none, all there are.
-func (v *verifier) listed(ctx context.Context, s Store, m *Meta) (map[string]bool, error) {
-	in := placeOf(m)
+// listed are the keys that may be the site's in a version's namespace. Each
+// namespace is listed once.
+func (v *verifier) listed(ctx context.Context, of keeper, m *Meta) (map[string]bool, error) {
+	in := place{m.Namespace, of.prefix()}
 	if v.namespaces[in] == nil {
-		prefix := keys(v.Site).Prefix()
-		if m.kvAssets() {
-			prefix = ""
-		}
-		there, err := v.keysBelow(ctx, s, prefix)
+		there, err := v.keysBelow(ctx, v.Account.Store(m.Namespace), in.prefix)
 		if err != nil {
 			return nil, err
 		}
@@ -180,13 +178,8 @@ func (v *verifier) listed(ctx context.Context, s Store, m *Meta) (map[string]boo
 	return v.namespaces[in], nil
 }
 
-// place is where a deployment's keys lie.
-type place struct {
-	namespace string
-	kvAssets  bool
-}
-
-func placeOf(m *Meta) place { return place{m.Namespace, m.kvAssets()} }
+// place is where a deployment's keys are.
+type place struct{ namespace, prefix string }
 
 // keysBelow lists every key with the prefix.
 func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[string]bool, error) {

@@ -26,7 +26,7 @@ func (v *VerifiedOverlay) Whole() bool {
 // overlay checks what lies over a deployment. The listing is at hand, so it costs
 // one request, for the record, and none where nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
-	listed := v.namespaces[placeOf(live.meta)]
+	listed := v.namespaces[place{live.meta.Namespace, v.layoutOf(live.meta).prefix()}]
 	if !listed[keys(v.Site).OverlayRecord()] {
 		return nil, nil
 	}

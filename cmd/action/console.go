@@ -193,7 +193,7 @@ func (c *console) plan(p *kvsync.Plan) {
 			if left--; left < 0 {
 				continue
 			}
-			if part.sign == "-" && p.Layout == "pathname" { // there its size is not known
+			if part.sign == "-" && p.Traits().InPlace { // there its size is not known
 				c.say("  - %s", ch.Path)
 				continue
 			}

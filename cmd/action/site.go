@@ -128,7 +128,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	case s.mode == modeRollback:
 		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.to, DryRun: rep.DryRun})
 	case s.mode == modePrune:
-		pruned, err = site.Prune(ctx, rep.DryRun)
+		pruned, err = site.Prune(ctx, app.Prune{DryRun: rep.DryRun})
 	case s.mode == modePull:
 		return s.pull(ctx, c, site, rep)
 	case rep.DryRun:

@@ -139,7 +139,7 @@ func changeTable(b *strings.Builder, p *kvsync.Plan) {
 			case "removed":
 				now, before = "", now
 			}
-			if p.Layout == "pathname" { // there the sizes of what is live are not known
+			if p.Traits().InPlace { // there the sizes of what is live are not known
 				before = ""
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", part.what, inert(ch.Path), now, before)

@@ -78,20 +78,8 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 		if !c.Prune {
 			return nil
 		}
-		return se.pruneKVAssets(ctx, output, c.kvAssetsPruneFlags, c.DryRun)
+		return se.prune(ctx, app.Prune{Index: output, Force: c.Force, Unrecorded: c.Unrecorded, DryRun: c.DryRun})
 	})
-}
-
-func (se *session) pruneKVAssets(ctx context.Context, output string, o kvAssetsPruneFlags, dry bool) error {
-	pruned, err := se.site.PruneKVAssets(ctx, app.KVAssetsPrune{Output: output, Force: o.Force, Unrecorded: o.Unrecorded, DryRun: dry})
-	if pruned != nil {
-		se.report.AddPruned(&pruned.Pruned)
-	}
-	if err != nil {
-		return err
-	}
-	se.console.KVAssetsPruned(pruned, dry)
-	return nil
 }
 
 // printIndex prints an index as the Rust kv-sync does, in the order of the paths.

@@ -25,7 +25,7 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 
 // kvNamespace is the address of the namespace of a Worker's files.
 func kvNamespace(ts *testscript.TestScript, worker string) string {
-	return namespaceTitled(ts, kvsync.KVAssetsNamespace(worker))
+	return namespaceTitled(ts, "__"+worker+"-workers_sites_assets")
 }
 
 // namespaceTitled is the address of a namespace.

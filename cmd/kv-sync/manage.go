@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/app"
@@ -47,20 +46,22 @@ type kvAssetsPruneFlags struct {
 func (c *pruneCommand) Run(ctx context.Context, s streams) error {
 	t := task{command: "prune", dry: c.DryRun, site: c.siteFlags}
 	return t.on(ctx, s, func(se *session) error {
-		if se.site.Settings().Layout == kvsync.LayoutKVAssets {
-			return se.pruneKVAssets(ctx, se.site.Settings().Index, c.kvAssetsPruneFlags, c.DryRun)
-		}
-		if c.Force || c.Unrecorded {
-			return &app.UsageError{Err: errors.New(`--force and --unrecorded are for the layout "kv-assets"`), Fix: "leave them out"}
-		}
-		pruned, err := se.site.Prune(ctx, c.DryRun)
-		se.report.AddPruned(pruned)
-		if err != nil {
-			return err
-		}
-		se.console.Pruned(pruned, c.DryRun)
-		return nil
+		return se.prune(ctx, app.Prune{Force: c.Force, Unrecorded: c.Unrecorded, DryRun: c.DryRun})
 	})
+}
+
+func (se *session) prune(ctx context.Context, o app.Prune) error {
+	pruned, err := se.site.Prune(ctx, o)
+	se.report.AddPruned(pruned)
+	if err != nil {
+		return err
+	}
+	if se.site.Layout().Compiled {
+		se.console.KVAssetsPruned(pruned, o.DryRun)
+	} else {
+		se.console.Pruned(pruned, o.DryRun)
+	}
+	return nil
 }
 
 type historyCommand struct{ siteFlags }

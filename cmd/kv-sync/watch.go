@@ -229,7 +229,7 @@ func folderOf(site *app.Site) string {
 // publish deploys the site. That many files go is normal while it is worked on, once
 // that has settled; that all do is not.
 func (w *watching) publish(ctx context.Context, site *app.Site, settled bool) (*kvsync.Result, error) {
-	if site.Settings().Layout == kvsync.LayoutKVAssets {
+	if site.Layout().Compiled {
 		return nil, &app.UsageError{Err: errors.New("in the layout kv-assets a build compiles the files' index into the Worker, and watch runs none"),
 			Fix: "run kv-sync deploy --local after each build"}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
-
-// byKVAssets reports whether the keys lie as those of the Rust crate kv-assets.
-func (s *Site) byKVAssets() bool { return s.settings.Layout == kvsync.LayoutKVAssets }
 
 // Written is what became of the file of an index.
 type Written string
@@ -75,28 +73,32 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	return res, written, writeIndexFile(s.pathOf(o.Output), res.Index)
 }
 
-// KVAssetsPrune says how to prune in the layout kv-assets.
-type KVAssetsPrune struct {
-	// Output is the file of the index; what it names is kept. "" is none.
-	Output string
-	// The others are as in [kvsync.KVAssetsPruneOptions].
+// Prune says how to prune. All but DryRun is for a layout that compiles an index
+// into the code.
+type Prune struct {
+	// Index is the file of the index, relative to the project's folder; what it
+	// names is kept. "" is that of the settings.
+	Index string
+	// The others are as in [kvsync.PruneOptions].
 	Force, Unrecorded, DryRun bool
 }
 
-// PruneKVAssets deletes files that no retained index names: see
-// [kvsync.Engine.PruneKVAssets].
-func (s *Site) PruneKVAssets(ctx context.Context, o KVAssetsPrune) (*kvsync.KVAssetsPruned, error) {
+// Prune deletes what no root reaches: see [kvsync.Engine.Prune].
+func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
 	}
-	opt := kvsync.KVAssetsPruneOptions{Code: s.account.Script(s.settings.Name), Force: o.Force, Unrecorded: o.Unrecorded, DryRun: o.DryRun}
-	if o.Output != "" {
-		if opt.Local, err = readIndexFile(s.pathOf(o.Output)); err != nil {
+	opt := kvsync.PruneOptions{DryRun: o.DryRun}
+	if s.Layout().Compiled {
+		opt.Code, opt.Force, opt.Unrecorded = s.account.Script(s.settings.Name), o.Force, o.Unrecorded
+		if opt.Local, err = readIndexFile(s.pathOf(cmp.Or(o.Index, s.settings.Index))); err != nil {
 			return nil, err
 		}
+	} else if o.Force || o.Unrecorded {
+		return nil, &UsageError{Err: errors.New(`--force and --unrecorded are for the layout "kv-assets"`), Fix: "leave them out"}
 	}
-	return e.PruneKVAssets(ctx, opt)
+	return e.Prune(ctx, opt)
 }
 
 func (s *Site) pathOf(name string) string {

@@ -11,32 +11,10 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-func (s *Site) deployKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.Result, error) {
-	e, src, w, err := s.prepareKVAssets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if opt, err = s.waive(ctx, src, opt); err != nil {
-		return nil, err
-	}
-	return e.DeployKVAssets(ctx, src, w, opt)
-}
-
-func (s *Site) planKVAssets(ctx context.Context, opt kvsync.Options) (*kvsync.Plan, error) {
-	e, src, w, err := s.prepareKVAssets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if opt, err = s.waive(ctx, src, opt); err != nil {
-		return nil, err
-	}
-	return e.PlanKVAssets(ctx, src, w, opt)
-}
-
-// prepareKVAssets makes what a deploy needs. What cannot end well is refused
-// here, before anything is uploaded.
-func (s *Site) prepareKVAssets(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.KVAssetsWorker, error) {
-	w := kvsync.KVAssetsWorker{Make: s.makeIndexed, Binding: s.settings.Binding}
+// prepareBuild makes what a deploy needs whose code is built with the index of its
+// files. What cannot end well is refused here, before anything is uploaded.
+func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
+	w := kvsync.Worker{Build: &kvsync.Build{Make: s.makeIndexed, Binding: s.settings.Binding}}
 	e, err := s.reach()
 	if err != nil {
 		return nil, nil, w, err
@@ -44,7 +22,7 @@ func (s *Site) prepareKVAssets(ctx context.Context) (*kvsync.Engine, kvsync.Sour
 	if err := s.mayBuild(); err != nil {
 		return nil, nil, w, err
 	}
-	if w.Local, err = readIndexFile(s.pathOf(s.settings.Index)); err != nil {
+	if w.Build.Local, err = readIndexFile(s.pathOf(s.settings.Index)); err != nil {
 		return nil, nil, w, err
 	}
 	src, err := s.Source(ctx)

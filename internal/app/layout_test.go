@@ -39,7 +39,7 @@ func TestPathnameLayout(t *testing.T) {
 		}
 	}
 	_, rollback := site.Rollback(t.Context(), kvsync.RollbackOptions{})
-	_, prune := site.Prune(t.Context(), false)
+	_, prune := site.Prune(t.Context(), app.Prune{})
 	_, history := site.History(t.Context())
 	_, verify := site.Verify(t.Context(), false)
 	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history, "verify": verify} {

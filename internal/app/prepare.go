@@ -16,9 +16,9 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// prepare makes what a deploy needs. The account comes first: a missing token
-// is told before a large site is read.
-func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
+// prepareWorker makes what a deploy with a bundled Worker needs. The account comes
+// first: a missing token is reported before a large site is read.
+func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
 	e, err := s.reach()
 	if err != nil {
 		return nil, nil, kvsync.Worker{}, err
@@ -152,12 +152,12 @@ func (s *Site) unnamedCode() []kvsync.Problem {
 // own has none.
 func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error) {
 	w, options := s.settings.Worker, s.settings.Code
-	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.byKVAssets()
+	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.Layout().Compiled
 	if options.Dynamic && options.Main == "" {
 		w.Routing = &kvsync.Routing{}
 		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
-	if s.commit != nil && !s.byKVAssets() {
+	if s.commit != nil && !s.Layout().Compiled {
 		options.Commit, options.CommitRoot = s.commit.Tree(ctx), cmp.Or(s.commit.Top(), s.top)
 	}
 	options.Read = s.read

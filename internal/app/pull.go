@@ -59,9 +59,6 @@ type pulledTree interface {
 // Pull brings what was written at run time into git. Conflicts are a
 // [kvsync.GuardError] beside what was done: everything else was pulled.
 func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
-	if err := s.offers("pull"); err != nil {
-		return nil, err
-	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err

@@ -59,12 +59,17 @@ func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundar
 	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
 		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
 	}
-	if err == nil && set.Project == "" && set.Layout == "pathname" {
+	if err == nil && set.Project == "" && inPlace(set.Layout) {
 		if _, err := Projects(ctx, in); err == nil {
-			set.Layout = "content" // the file says it of the projects, and this is the Worker beside them
+			set.Layout = "" // the file says it of the projects, and this is the Worker beside them
 		}
 	}
 	return set, notices, err
+}
+
+func inPlace(layout string) bool {
+	l, err := kvsync.LayoutNamed(layout)
+	return err == nil && l.InPlace
 }
 
 // repositoryOf is the folder that paths in configuration files may not leave:
@@ -85,16 +90,13 @@ var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // engineConfig is what the settings say to the engine.
 func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
-		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
+		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Layout: set.Layout, Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
 	}
 	c.OffWorkersDev = set.WorkersDev != nil && !*set.WorkersDev
 	if namespaceID.MatchString(set.Namespace) {
 		c.Namespace = set.Namespace
 	} else {
 		c.NamespaceTitle = set.Namespace
-	}
-	if set.Layout == kvsync.LayoutKVAssets && set.Namespace == "" {
-		c.NamespaceTitle = kvsync.KVAssetsNamespace(set.Name)
 	}
 	return c
 }

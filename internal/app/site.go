@@ -227,16 +227,9 @@ func (s *Site) Live() kvsync.Live {
 	return s.engine.Live()
 }
 
-// Deploy makes the source live: see [kvsync.Engine.Deploy] and, for the layouts
-// of these names, [kvsync.Engine.DeployPathname] and [kvsync.Engine.DeployKVAssets].
+// Deploy makes the source live: see [kvsync.Engine.Deploy].
 func (s *Site) Deploy(ctx context.Context, opt kvsync.Options) (res *kvsync.Result, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
-	if s.byPathname() {
-		return s.deployPathname(ctx, opt)
-	}
-	if s.byKVAssets() {
-		return s.deployKVAssets(ctx, opt)
-	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -258,12 +251,6 @@ func (s *Site) whereNothingLives(err error) error {
 // Plan says what Deploy would do: see [kvsync.Engine.Plan]. It only reads.
 func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
-	if s.byPathname() {
-		return s.planPathname(ctx, opt)
-	}
-	if s.byKVAssets() {
-		return s.planKVAssets(ctx, opt)
-	}
 	e, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -276,9 +263,6 @@ func (s *Site) Plan(ctx context.Context, opt kvsync.Options) (p *kvsync.Plan, er
 
 // Rollback makes an earlier deployment live again: see [kvsync.Engine.Rollback].
 func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsync.Result, error) {
-	if err := s.offers("rollback"); err != nil {
-		return nil, err
-	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -286,30 +270,8 @@ func (s *Site) Rollback(ctx context.Context, opt kvsync.RollbackOptions) (*kvsyn
 	return e.Rollback(ctx, opt)
 }
 
-// Prune deletes what no root reaches: see [kvsync.Engine.Prune].
-func (s *Site) Prune(ctx context.Context, dry bool) (*kvsync.Pruned, error) {
-	if err := s.offers("prune"); err != nil {
-		return nil, err
-	}
-	if s.byKVAssets() {
-		p, err := s.PruneKVAssets(ctx, KVAssetsPrune{Output: s.settings.Index, DryRun: dry})
-		if err != nil {
-			return nil, err
-		}
-		return &p.Pruned, nil
-	}
-	e, err := s.reach()
-	if err != nil {
-		return nil, err
-	}
-	return e.Prune(ctx, dry)
-}
-
 // History lists the deployments, newest first: see [kvsync.Engine.History].
 func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
-	if err := s.offers("history"); err != nil {
-		return nil, err
-	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err
@@ -323,9 +285,6 @@ func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
 
 // Verify checks what is retained: see [kvsync.Engine.Verify].
 func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification, error) {
-	if err := s.offers("verify"); err != nil {
-		return nil, err
-	}
 	e, err := s.reach()
 	if err != nil {
 		return nil, err

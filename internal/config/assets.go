@@ -109,7 +109,7 @@ func (l *loader) settleRetire() {
 		return
 	}
 	switch {
-	case s.Layout == kvsync.LayoutKVAssets, s.Layout == "pathname" && s.Project != "":
+	case s.Layout == layoutKVAssets, s.Layout == "pathname" && s.Project != "":
 		l.errors = append(l.errors, where.problem(fmt.Sprintf("the layout %q keeps no removed file reachable", s.Layout), `take retire out, or use the layout "content"`))
 	case s.Code.Main == "":
 		l.notices = append(l.notices, where.problem("retire has no effect: there is no code that gets requests, so every removed file stays reachable for open tabs", "take it out"))

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // The Rust kv-sync reads two keys of a wrangler file, of whatever version, and
@@ -40,7 +39,7 @@ func (l *loader) variables(k key) []string {
 // completeBare fills what nobody said.
 func (l *loader) completeBare() {
 	s := l.s
-	s.Layout = kvsync.LayoutKVAssets
+	s.Layout = layoutKVAssets
 	if s.Directory == "" {
 		s.Directory = bareFolder
 	}
@@ -64,7 +63,7 @@ func MeansBare(root string) bool {
 	}
 	l := &loader{root: root, boundary: inside, files: files{root: root, disk: inside}, s: &Settings{origins: map[string]origin{}}}
 	if layout, ok := l.projectFile(filepath.Join(root, ProjectFile))["layout"]; ok {
-		return layout.text == kvsync.LayoutKVAssets
+		return layout.text == layoutKVAssets
 	}
 	has := func(name string) bool { return l.files.isFile(filepath.Join(root, filepath.FromSlash(name))) }
 	return has("wrangler.toml") && has("Cargo.toml") || has(DefaultIndex)

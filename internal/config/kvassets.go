@@ -2,15 +2,17 @@ package config
 
 import (
 	"cmp"
-
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
+
+// layoutKVAssets is the layout of the Rust crate kv-assets: it has settings that
+// the others do not have.
+const layoutKVAssets = "kv-assets"
 
 // settleKVAssets looks at what only the layout kv-assets has, and at what it has
 // not.
 func (l *loader) settleKVAssets() {
 	s := l.s
-	if s.Layout != kvsync.LayoutKVAssets {
+	if s.Layout != layoutKVAssets {
 		l.withoutBuild()
 		return
 	}

@@ -88,7 +88,7 @@ func (l *lane) compile(ctx context.Context, in app.Inputs, commit string) (byInd
 		return false, err
 	}
 	defer site.Close()
-	if site.Settings().Layout == kvsync.LayoutKVAssets {
+	if site.Layout().Compiled {
 		return true, nil
 	}
 	watched, stop := l.overtaking(ctx, commit)

@@ -287,7 +287,7 @@ func (l *lane) publish(ctx context.Context, commit string, before state) (*kvsyn
 	in := l.inputs("")
 	in.Commit = commit
 	return l.with(ctx, in, func(site *app.Site) (*kvsync.Result, error) {
-		if site.Settings().Layout == kvsync.LayoutKVAssets {
+		if site.Layout().Compiled {
 			return nil, &app.UsageError{Err: errors.New(`in the layout "kv-assets" the code is built with the index of its files, and the daemon may build nothing for this site`),
 				Fix: "allow it in the daemon's configuration: build = true"}
 		}

@@ -44,7 +44,7 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 }
 
 // KVAssetsPruned says what a prune in the layout kv-assets did, or would do.
-func (c *Console) KVAssetsPruned(p *kvsync.KVAssetsPruned, dry bool) {
+func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 	t := &page{paint: paint(c.color)}
 	verb := "Pruned"
 	if dry {

@@ -26,7 +26,7 @@ func planText(p *kvsync.Plan, color paint) string {
 	t.line("%s %s", t.with(bold, Visible(p.Site)), originText(p.Origin))
 	if p.NoChange {
 		t.line("")
-		if p.Layout == "pathname" { // which keeps no deployments
+		if p.Traits().InPlace { // which keeps no deployments
 			t.line("No change: these are the files that are live.")
 		} else {
 			t.line("No change: this is what deployment %s serves.", Visible(p.Live))
@@ -35,7 +35,7 @@ func planText(p *kvsync.Plan, color paint) string {
 	}
 	t.line("")
 	width := column(p.Added, p.Changed, p.Removed)
-	known := p.Layout != "pathname" // the sizes of what is live
+	known := !p.Traits().InPlace // the sizes of what is live
 	t.changes("+", green, width, p.Added, known)
 	t.changes("~", yellow, width, p.Changed, known)
 	t.changes("-", red, width, p.Removed, known)
@@ -53,7 +53,7 @@ func planText(p *kvsync.Plan, color paint) string {
 	}
 	switch n := len(p.Added) + len(p.Changed) + len(p.Removed); {
 	case n > 0, p.WorkerChanged:
-	case p.Layout == kvsync.LayoutKVAssets:
+	case p.Traits().Compiled:
 		t.line("  no file differs; whether the code does, its build will tell")
 	default:
 		t.line("  no file differs; what it was made from does")

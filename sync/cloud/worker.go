@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -43,6 +44,24 @@ type Worker struct {
 	// Companion is the code of the script in which the overlay's Durable Object
 	// lives; nil where the site has no overlay.
 	Companion *Worker
+	// Build makes the rest in a layout that compiles the index of its files into
+	// the code; nil in the others.
+	Build *Build
+}
+
+// Build makes a Worker whose code has the index of its files.
+type Build struct {
+	// Make writes the index to where the build looks for it, and builds. It is
+	// called when all that the index names is in KV, so code with this index works,
+	// whoever publishes it and when.
+	Make func(ctx context.Context, index []byte) (Worker, error)
+	// Binding is the name under which the code has the namespace, beside
+	// [BindingBlobs], or "".
+	Binding string
+	// Local is the index of an earlier run, as it is beside the project, or nil.
+	// Files that did not change keep the time that it gives them, where KV has no
+	// record of them. What cannot be read as an index is ignored.
+	Local []byte
 }
 
 // Migration is one step of a Worker's Durable Object migrations.

@@ -1,0 +1,108 @@
+package kvsync
+
+import (
+	"context"
+	"fmt"
+)
+
+// Layout describes one way in which blobs, keys and manifests lie in KV.
+type Layout struct {
+	// Name is what settings call it.
+	Name string
+	// InPlace: a deploy overwrites files in place. It makes no deployment that
+	// could be listed, verified or rolled back to, and it deploys files alone.
+	InPlace bool
+	// Compiled: the manifest is an index that is compiled into the code of the
+	// Worker, so the code is built when the files are in KV: see [Worker].Build.
+	Compiled bool
+
+	// title is what the namespace is called if nobody says so.
+	title func(site string) string
+	of    func(*Engine) (layout, error)
+}
+
+// Layouts lists all layouts, the default one first. A layout is registered here
+// and nowhere else.
+func Layouts() []Layout {
+	return []Layout{contentLayout, kvAssetsLayout, pathnameLayout}
+}
+
+// LayoutNamed finds a layout by its name. "" names the default one.
+func LayoutNamed(name string) (Layout, error) {
+	for _, l := range Layouts() {
+		if l.Name == name || name == "" {
+			return l, nil
+		}
+	}
+	return Layout{}, fmt.Errorf("there is no layout %.80q", name)
+}
+
+// layout is a layout at work for one engine. Deploy, rollback, prune, verify and
+// history are written once, and ask it what differs.
+type layout interface {
+	// lacks returns why the layout does not have a command, or nil.
+	lacks(command string) error
+	// plan compares the run's source with what is live, and refuses what it cannot
+	// deploy. d is what is known before a layout is asked. It writes nothing.
+	plan(ctx context.Context, l *live, d *draft, r *run) (planned, error)
+}
+
+// keeper is a layout that keeps deployments.
+type keeper interface {
+	layout
+	// owns reports whether a version was deployed in this layout; false for nil.
+	owns(m *Meta) bool
+	// recordKey is the key of a deployment's record.
+	recordKey(deployment string) string
+	// check refuses unless all that a deployment serves is there. The notices say
+	// what visitors will miss all the same.
+	check(ctx context.Context, d *Deployment) (notices []string, err error)
+	// prefix begins the key of everything that a deployment serves.
+	prefix() string
+	// verify adds what is missing or damaged of a deployment to its report.
+	verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error
+	// counts reports whether a key is the site's, and whether a prune deletes it
+	// if no root names it.
+	counts(key string) (own, prunable bool)
+	// sweep finds what prune may delete. It deletes nothing.
+	sweep(ctx context.Context, opt PruneOptions) (*sweep, error)
+}
+
+// planned is a draft of one layout.
+type planned interface {
+	// base is the draft as every stage knows it.
+	base() *draft
+	// write shows the plan, writes everything that the switch relies on, and
+	// returns when each key is confirmed; nil where what is live stays.
+	write(ctx context.Context) (*prepared, error)
+}
+
+// The commands that a layout may not offer, as a person calls them.
+const (
+	commandAhead    = "upload ahead"
+	commandRollback = "rollback"
+	commandPrune    = "prune"
+	commandHistory  = "history"
+	commandVerify   = "verify"
+	commandPull     = "pull"
+)
+
+// keeper is the engine's layout, or why it does not have the command.
+func (e *Engine) keeper(command string) (keeper, error) {
+	if err := e.layout.lacks(command); err != nil {
+		return nil, err
+	}
+	return e.layout.(keeper), nil
+}
+
+// layoutOf is the layout in which a version of ours was deployed.
+func (e *Engine) layoutOf(m *Meta) keeper {
+	for _, known := range Layouts() {
+		if l, err := known.of(e); err == nil {
+			if k, ok := l.(keeper); ok && k.owns(m) {
+				return k
+			}
+		}
+	}
+	return &contentAddressed{e}
+}
