@@ -25,7 +25,7 @@ type Guard struct {
 	Old string `toml:"old"`
 	New string `toml:"new"`
 	// Tests must fail: "./sync", "./sync:TestName|TestOther" or
-	// "worker/test/router.test.ts". They run in this order, until one fails.
+	// "worker/src/serve/test/router.test.ts". They run in this order, until one fails.
 	Tests []string `toml:"tests"`
 	// Alive is the reason why no test can notice; empty for nearly all.
 	Alive string `toml:"alive"`
@@ -55,7 +55,7 @@ func (g *Guard) mutate(top string) ([]byte, error) {
 	return bytes.Replace(src, []byte(g.Old), []byte(g.New), 1), nil
 }
 
-var testPattern = regexp.MustCompile(`^(\./[a-z][\w/-]*(:\S+)?|worker/test/\w+\.test\.ts)$`)
+var testPattern = regexp.MustCompile(`^(\./[a-z][\w/-]*(:\S+)?|worker/(src/\w+/)?test/\w+\.test\.ts)$`)
 
 // check refuses an entry that cannot be run.
 func (g *Guard) check() error {

@@ -145,7 +145,7 @@ func (r *runner) typescript(ctx context.Context, test, file string, mutant []byt
 		}
 		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // the next run compares
 	}
-	name := strings.TrimSuffix(path.Base(test), ".ts") + ".mjs"
+	name := strings.TrimSuffix(strings.TrimPrefix(test, "worker/"), ".ts") + ".mjs"
 	cmd := exec.CommandContext(ctx, "sh", "-c", "npm run --silent build:test && exec node --test .build/"+name)
 	cmd.Dir = filepath.Join(tree, "worker")
 	return cmd.CombinedOutput()

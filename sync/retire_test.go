@@ -156,7 +156,7 @@ var routings = map[string]*Routing{
 }
 
 // routerGets says by the definition whether the code gets a request that is answered
-// with the file: worker/src/router.ts and worker/src/html.ts.
+// with the file: worker/src/router.ts and worker/src/rules/html.ts.
 func routerGets(r *Routing, path string) bool {
 	matches := func(patterns []string, pathname string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return globByDefinition(p, pathname) })

@@ -5,7 +5,7 @@ package worker
 
 import "embed"
 
-// Source holds src/*.ts. src/index.ts is the module "@kv-sync/worker",
+// Source holds src without its tests. src/index.ts is the module "@kv-sync/worker",
 // src/site.ts is "@kv-sync/worker/site", src/dynamic.ts is
 // "@kv-sync/worker/dynamic", src/default.ts is the Worker of a
 // site that has no code of its own, and src/router.ts stands before one that was
@@ -15,5 +15,5 @@ import "embed"
 // companion, is "@kv-sync/worker/overlay". Its one external import is
 // "./kv-sync-manifest.bin", a data module beside the bundle.
 //
-//go:embed src/*.ts
+//go:embed src/*.ts src/*/*.ts
 var Source embed.FS

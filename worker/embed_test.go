@@ -30,7 +30,7 @@ func TestSourceIsWhole(t *testing.T) {
 			if name := string(match[1]); name == "./kv-sync-manifest.bin" || name == "cloudflare:workers" {
 				continue
 			}
-			if _, err := fs.Stat(Source, path.Join("src", string(match[1])+".ts")); err != nil {
+			if _, err := fs.Stat(Source, path.Join(path.Dir(name), string(match[1])+".ts")); err != nil {
 				t.Errorf("%s imports %s, which is not embedded", name, match[1])
 			}
 		}

@@ -106,11 +106,11 @@ func TestCompanion(t *testing.T) {
 
 // The number that a deploy compares is the one that the code speaks.
 func TestOverlayProtocol(t *testing.T) {
-	text, err := worker.Source.ReadFile("src/overlay_entry.ts")
+	text, err := worker.Source.ReadFile("src/format/overlay_entry.ts")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := fmt.Sprintf("export const overlayProtocol = %d;", kvsync.OverlayProtocol); !strings.Contains(string(text), want) {
-		t.Errorf("src/overlay_entry.ts does not say %s", want)
+		t.Errorf("src/format/overlay_entry.ts does not say %s", want)
 	}
 }

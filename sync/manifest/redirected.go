@@ -32,7 +32,7 @@ func MatchPattern(from string) *regexp.Regexp {
 
 // redirected returns whether the redirects of a deployment answer at the pathname
 // of a file, so that nobody could read the file there. Those of some hosts only do
-// not count. worker/src/redirected.ts is the same.
+// not count. worker/src/rules/redirected.ts is the same.
 func (m *Manifest) Redirected() func(path string) bool {
 	static := make(map[string]bool)
 	var dynamic []*regexp.Regexp
@@ -59,7 +59,7 @@ func (m *Manifest) Redirected() func(path string) bool {
 	}
 }
 
-// pathnameOf is the pathname at which a file is served, not encoded. worker/src/html.ts
+// pathnameOf is the pathname at which a file is served, not encoded. worker/src/rules/html.ts
 // is the same, but that it knows which other files there are.
 func (s Serving) pathnameOf(path string) string {
 	stem, isHTML := strings.CutSuffix(path, ".html")

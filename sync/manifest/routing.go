@@ -70,7 +70,7 @@ func anyGlob(patterns []string, text string) bool {
 }
 
 // glob reports whether a pattern, in which "*" stands for any text, matches the
-// whole text. worker/src/glob.ts is the same.
+// whole text. worker/src/rules/glob.ts is the same.
 func glob(pattern, text string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	if !wild {
@@ -94,7 +94,7 @@ func glob(pattern, text string) bool {
 }
 
 // EncodePathname is the one spelling under which a pathname is served, with which
-// patterns of a [Routing] are compared. worker/src/pathname.ts is the same.
+// patterns of a [Routing] are compared. worker/src/rules/pathname.ts is the same.
 func EncodePathname(pathname string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

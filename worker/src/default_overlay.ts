@@ -1,6 +1,6 @@
 // The Worker of a site that has no code of its own and an overlay.
 
-import { site } from "./deployed_site";
+import { site } from "./serve/deployed_site";
 import { serveEdits, type ReadWriteEnv } from "./read_write";
 
 export { AssetBinding } from "./read_write";

@@ -2,26 +2,26 @@
 // into Workers KV. docs/dynamic-workers.md tells how to build a platform on it.
 
 import { env as workerEnv } from "cloudflare:workers";
-import { failure } from "./assets";
-import { assetBinding, serveAssets } from "./asset_binding";
-import { unstored } from "./caching";
-import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy";
-import type { OverlayNamespace } from "./overlay_entry";
-import type { Capabilities } from "./read_write_assets";
-import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./project";
-import { ProjectError } from "./version";
+import { failure } from "./serve/assets";
+import { assetBinding, serveAssets } from "./dynamic/asset_binding";
+import { unstored } from "./serve/caching";
+import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy/deploy";
+import type { OverlayNamespace } from "./format/overlay_entry";
+import type { Capabilities } from "./overlay/read_write_assets";
+import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./dynamic/project";
+import { ProjectError } from "./dynamic/version";
 
-export { assetBinding, type AssetBindingClass } from "./asset_binding";
-export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy";
-export { BusyError } from "./byte_budget";
-export { ManifestError } from "./manifest";
-export { RefusedError, type Problem } from "./problem";
-export type { AssetBindingProps, CodeOptions, Project } from "./project";
-export type { AssetInfo } from "./asset_info";
-export type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
-export type { AssetList } from "./edit_list";
-export type * from "./read_write_assets";
-export { ProjectError } from "./version";
+export { assetBinding, type AssetBindingClass } from "./dynamic/asset_binding";
+export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy/deploy";
+export { BusyError } from "./kv/byte_budget";
+export { ManifestError } from "./format/manifest";
+export { RefusedError, type Problem } from "./rules/problem";
+export type { AssetBindingProps, CodeOptions, Project } from "./dynamic/project";
+export type { AssetInfo } from "./overlay/asset_info";
+export type { Authorship, OnlyIf, PutOptions } from "./overlay/edit_checks";
+export type { AssetList } from "./overlay/edit_list";
+export type * from "./overlay/read_write_assets";
+export { ProjectError } from "./dynamic/version";
 
 /** The bindings of a platform whose Worker has them under these names. */
 export interface DynamicEnv {

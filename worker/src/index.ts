@@ -2,5 +2,5 @@
 // Assets would. Most Workers want "@kv-sync/worker/site", which knows the
 // manifest that was deployed with them.
 
-export { createAssets, type Assets, type Env } from "./assets";
-export { ManifestError } from "./manifest";
+export { createAssets, type Assets, type Env } from "./serve/assets";
+export { ManifestError } from "./format/manifest";

@@ -2,24 +2,24 @@
 // written as well as read. docs/read-write-assets.md tells how to use it.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { Env } from "./assets";
-import { site } from "./deployed_site";
-import { answerRPC, EditError } from "./edit_error";
-import { Edits } from "./edits";
-import { answerEdits } from "./edits_http";
-import { readListing } from "./listing";
-import { isRef } from "./project_keys";
+import type { Env } from "./serve/assets";
+import { site } from "./serve/deployed_site";
+import { answerRPC, EditError } from "./overlay/edit_error";
+import { Edits } from "./overlay/edits";
+import { answerEdits } from "./overlay/edits_http";
+import { readListing } from "./overlay/listing";
+import { isRef } from "./format/project_keys";
 import type {
   AssetBody, AssetChange, AssetWithBody, Capabilities, ListOptions, PublishResult, ReadWriteAssets, WriteResult,
-} from "./read_write_assets";
-import type { AssetInfo } from "./asset_info";
-import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
-import type { AssetList } from "./edit_list";
+} from "./overlay/read_write_assets";
+import type { AssetInfo } from "./overlay/asset_info";
+import type { Authorship, OnlyIf, PutOptions } from "./overlay/edit_checks";
+import type { AssetList } from "./overlay/edit_list";
 
-export type { AssetInfo } from "./asset_info";
-export type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
-export type { AssetList } from "./edit_list";
-export type * from "./read_write_assets";
+export type { AssetInfo } from "./overlay/asset_info";
+export type { Authorship, OnlyIf, PutOptions } from "./overlay/edit_checks";
+export type { AssetList } from "./overlay/edit_list";
+export type * from "./overlay/read_write_assets";
 
 /** The bindings of a site with an overlay; a deploy sees to all but the secret. */
 export interface ReadWriteEnv extends Env {

@@ -3,11 +3,11 @@
 // Worker the site as a binding. Bundled only into such Workers.
 
 import { env } from "cloudflare:workers";
-import type { Env } from "./assets";
-import { unstored, unstoredUnlessTimed, varying } from "./caching";
-import { site } from "./deployed_site";
-import { Glob } from "./glob";
-import { Target } from "./target";
+import type { Env } from "./serve/assets";
+import { unstored, unstoredUnlessTimed, varying } from "./serve/caching";
+import { site } from "./serve/deployed_site";
+import { Glob } from "./rules/glob";
+import { Target } from "./serve/target";
 
 /** What the wrangler file's "assets" says of the Worker. */
 export interface Routing {

@@ -3,7 +3,7 @@
 
 import { env } from "cloudflare:workers";
 import { readWriteAssets, serveEdits, type ReadWriteEnv } from "./read_write";
-import type { ReadWriteAssets } from "./read_write_assets";
+import type { ReadWriteAssets } from "./overlay/read_write_assets";
 import { route as routeBehind, type Routing } from "./router";
 
 export { AssetBinding } from "./read_write";

@@ -3,7 +3,7 @@
 //	import assets from "@kv-sync/worker/site";
 //	export default { fetch: (request, env, ctx) => assets.fetch(request, env, ctx) };
 
-import { site } from "./deployed_site";
+import { site } from "./serve/deployed_site";
 import type { Assets } from "./index";
 
 export type { Assets, Env } from "./index";

@@ -1,4 +1,4 @@
-// Runs test/inside/ in `workerd test`, with the test vectors at hand.
+// Runs src/*/test/*.inside.ts in `workerd test`, with the test vectors at hand.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -9,8 +9,8 @@ import test from "node:test";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { workerdBinary } from "./platform";
-import { overlayFiles, overlayFolder } from "./overlay_vectors";
-import { vectorFiles, vectorFolder } from "./vectors";
+import { overlayFiles, overlayFolder } from "../src/format/test/overlay_vectors";
+import { vectorFiles, vectorFolder } from "../src/format/test/vectors";
 import type { Vectors } from "./inside/harness";
 
 test("testdata/served/ is what the independent encoder writes", () => {

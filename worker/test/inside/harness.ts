@@ -1,4 +1,4 @@
-// The tests in this folder run inside workerd (`workerd test`).
+// The tests in src/*/test/*.inside.ts run inside workerd (`workerd test`).
 
 /** What inside.test.ts hands in. */
 export interface Vectors {

@@ -2,8 +2,8 @@
 // reads of the outside: time is what `Date.now` says in `workerd test`.
 
 import { createAssets, type Env } from "../../src/index";
-import { Manifest } from "../../src/manifest";
-import { sha256 } from "../../src/sha256";
+import { Manifest } from "../../src/format/manifest";
+import { sha256 } from "../../src/format/sha256";
 
 const rounds = 20_000;
 

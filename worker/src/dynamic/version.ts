@@ -1,0 +1,168 @@
+// The version of a project, and the record that names the active one: what
+// docs/format.md, "Projects", specifies.
+
+import { readBlob } from "../kv/blob";
+import { list, record, string } from "../format/meta";
+import { ProjectKeys, isRef, siteOf } from "../format/project_keys";
+
+const format = 1;
+
+/** What lies in KV for a project is damaged, or was written by a newer kv-sync. */
+export class ProjectError extends Error {
+  override name = "ProjectError";
+}
+
+/** One module of a Worker's code, as a version holds it: bytes in base64. */
+export type EncodedModule = { js: string } | { text: string } | { wasm: string } | { data: string };
+
+/** What a version says of itself, and a deploy needs to know. */
+export interface Stamp {
+  deployment: string;
+  /** The stored manifest's hash.nonce. */
+  manifest: string;
+  source: string;
+  worker: string;
+  /** When a prune was last begun, in seconds since 1970 UTC. */
+  pruned: number;
+}
+
+/** A project's code and assets, which switch together. */
+export interface Version {
+  /** The id for the Worker Loader. */
+  loader: string;
+  /** The served manifest's hash.nonce. */
+  served: string;
+  code: VersionCode | undefined;
+  stamp: Stamp;
+}
+
+export interface VersionCode {
+  main: string;
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+  modules: Map<string, EncodedModule>;
+  env: Map<string, unknown>;
+}
+
+/** One entry of a project's history. */
+export interface Activation {
+  id: string;
+  time: string;
+  /** The version's hash.nonce. */
+  version: string;
+  message: string;
+  author: string | undefined;
+}
+
+/** The record of what is active, and was before. */
+export interface Current {
+  /** Newest first; there is one at least. */
+  activations: [Activation, ...Activation[]];
+  version: Version;
+}
+
+/** What a deploy keeps of one activation, at most so many. */
+export const mostActivations = 100;
+
+/** KV allows no shorter one. */
+const shortestTtl = 30;
+
+/** Reads what is active, as old as ttl seconds; null where nothing is. */
+export async function readCurrent(kv: KVNamespace, projectId: string, ttl: number): Promise<Current | null> {
+  const text = await kv.get(new ProjectKeys(projectId).current, { type: "text", cacheTtl: Math.max(ttl, shortestTtl) });
+  return text === null ? null : parse(projectId, "current", text, parseCurrent);
+}
+
+/** Reads the version under its own key; null where it is gone. */
+export async function readVersion(kv: KVNamespace, projectId: string, ref: string): Promise<Version | null> {
+  const blob = await readBlob(kv, new ProjectKeys(projectId).blob(ref));
+  return blob && parse(projectId, `version ${ref}`, await new Response(blob).text(), parseVersion);
+}
+
+function parse<T>(projectId: string, what: string, text: string, reader: (json: unknown, projectId: string) => T): T {
+  try {
+    return reader(JSON.parse(text), projectId);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; update kv-sync if a newer one wrote it, else delete that key and deploy again`, { cause });
+  }
+}
+
+function parseCurrent(json: unknown, projectId: string): Current {
+  const current = record(json, "current");
+  checkFormat(current);
+  const [first, ...more] = list(current["activations"], "activations").map(parseActivation);
+  if (!first) throw new Error("activations is empty");
+  return { activations: [first, ...more], version: parseVersion(current["version"], projectId) };
+}
+
+function parseActivation(json: unknown): Activation {
+  const { id, time, version, message, author } = record(json, "activations");
+  return {
+    id: string(id, "id"),
+    time: string(time, "time"),
+    version: ref(version, "version"),
+    message: string(message, "message"),
+    author: author === undefined ? undefined : string(author, "author"),
+  };
+}
+
+function parseVersion(json: unknown, projectId: string): Version {
+  const version = record(json, "version");
+  checkFormat(version);
+  if (version["project"] !== projectId) throw new Error("it is another project's");
+  const loader = string(version["loader"], "loader");
+  // Two projects under one id would be one Worker.
+  if (!loader.startsWith(`${projectId}:`) || !/^[0-9a-f]{32}$/.test(loader.slice(projectId.length + 1))) throw new Error("loader is no id of this project");
+  return {
+    loader,
+    served: ref(version["served"], "served"),
+    code: version["main"] === undefined ? undefined : parseCode(version),
+    stamp: parseStamp(version["kv_sync"], projectId),
+  };
+}
+
+function parseCode(version: Record<string, unknown>): VersionCode {
+  const main = string(version["main"], "main");
+  const modules = new Map(Object.entries(record(version["modules"], "modules")).map(([name, module]) => [name, parseModule(module)]));
+  if (!modules.has(main)) throw new Error("main names no module");
+  return {
+    main,
+    modules,
+    compatibilityDate: string(version["compatibility_date"], "compatibility_date"),
+    compatibilityFlags: list(version["compatibility_flags"], "compatibility_flags").map((flag) => string(flag, "compatibility_flags")),
+    env: new Map(Object.entries(version["env"] === undefined ? {} : record(version["env"], "env"))),
+  };
+}
+
+function parseModule(json: unknown): EncodedModule {
+  const members = Object.entries(record(json, "modules"));
+  const [kind, content] = members[0] ?? [];
+  if (members.length !== 1 || !["js", "text", "wasm", "data"].includes(kind!)) throw new Error("modules holds a kind that is not known");
+  return { [kind!]: string(content, "modules") } as EncodedModule;
+}
+
+function parseStamp(json: unknown, projectId: string): Stamp {
+  const { format, site, deployment, manifest, source, worker, pruned } = record(json, "kv_sync");
+  checkFormat({ format });
+  if (site !== siteOf(projectId)) throw new Error("kv_sync is another site's");
+  if (!Number.isSafeInteger(pruned)) throw new Error("pruned holds no time");
+  return {
+    deployment: string(deployment, "deployment"),
+    manifest: ref(manifest, "manifest"),
+    source: string(source, "source"),
+    worker: string(worker, "worker"),
+    pruned: pruned as number,
+  };
+}
+
+function checkFormat({ format: found }: Record<string, unknown>): void {
+  if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format) {
+    throw new Error(`format ${String(found)} is not known here`);
+  }
+}
+
+function ref(json: unknown, member: string): string {
+  if (!isRef(json)) throw new Error(`${member} is not hash.nonce`);
+  return json;
+}

@@ -1,0 +1,98 @@
+// Writes bodies of any kind for the tests, which read in KV what came of them.
+
+import { hashBlob, writeBlob, type WrittenBlob } from "../blob_write";
+import type { BlobBody } from "../body_parts";
+import { Uploader } from "../../deploy/upload_write";
+
+/** A body to be made and written. */
+export interface Write {
+  kind: "bytes" | "buffer" | "text" | "blob" | "stream" | "text stream" | "locked" | "read" | "breaks";
+  size: number;
+  /** The size of a stream's pieces. */
+  piece?: number;
+  /** All of it is this byte; else it is `pattern`. */
+  fill?: number;
+  /** Each piece begins with its place. */
+  placed?: boolean;
+  nonce?: string;
+  known?: string;
+  chunks?: Record<string, string>;
+  /** Whether it is hashed before; every part of a stream is said to have the hash of its first. */
+  hashed?: boolean;
+  refuse?: boolean;
+  /** Whether a deploy writes it, as the file /film.mp4. */
+  deploy?: boolean;
+}
+
+export interface Written {
+  error?: string;
+  name?: string;
+  blob?: WrittenBlob;
+  cancelled: boolean;
+  chunks: Record<string, string>;
+}
+
+/** Bytes that are unlike each other in every chunk. */
+export function pattern(from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(to - from);
+  for (let i = from; i < to; i++) bytes[i - from] = (Math.imul(i, i) >>> 12) + (i >>> 24);
+  return bytes;
+}
+
+export default {
+  async fetch(request, env: { KV_SYNC_BLOBS: KVNamespace }) {
+    const { kind, size, piece = 70_001, fill, placed, nonce, known, chunks, hashed, refuse, deploy } = await request.json<Write>();
+    const make = (from: number, to: number) => (fill === undefined ? pattern(from, to) : new Uint8Array(to - from).fill(fill));
+    let cancelled = false;
+    const stream = () => {
+      let at = 0;
+      const same = fill === undefined ? undefined : make(0, piece);
+      return new ReadableStream(
+        {
+          pull(controller) {
+            if (at >= size) return controller.close();
+            if (kind === "breaks" && at > size / 2) return controller.error(new Error("the line is dead"));
+            const end = Math.min(at + piece, size);
+            if (placed) new DataView(same!.buffer).setUint32(0, at);
+            controller.enqueue(kind === "text stream" ? "text" : (same?.subarray(0, end - at) ?? make(at, end)));
+            at = end;
+          },
+          cancel() {
+            cancelled = true;
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    };
+    const body = (): BlobBody => {
+      if (kind === "bytes") return make(0, size);
+      if (kind === "buffer") return make(0, size).buffer as ArrayBuffer;
+      if (kind === "text") return "ü".repeat(size / 2);
+      if (kind === "blob") return new Blob([make(0, size)]);
+      return stream();
+    };
+    const given = body();
+    if (kind === "locked") (given as ReadableStream).getReader();
+    const map = new Map(Object.entries(chunks ?? {}));
+    const answer = (rest: Partial<Written>) => Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
+    const same = { hash: "", size, parts: Array<string>(300).fill((await hashBlob(make(0, Math.min(piece, size)))).hash) };
+    try {
+      if (deploy) await new Uploader(env.KV_SYNC_BLOBS, "shop", nonce!, undefined, 100).write({ path: "/film.mp4", type: "", body: given as ReadableStream, hash: "", size: 0, hashed: same });
+      if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", given);
+      const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", given, {
+        ...(nonce && { nonce }),
+        chunks: map,
+        ...(known && { known: (hash, size) => (known === `${hash}.${size}` ? "77".repeat(8) : undefined) }),
+        ...(hashed && { hashed: given instanceof ReadableStream ? same : await hashBlob(given) }),
+        ...(refuse && {
+          check: (bytes) => {
+            throw new Error(`refused ${bytes.length} bytes`);
+          },
+        }),
+      });
+      return answer({ blob });
+    } catch (error) {
+      return answer({ name: (error as Error).name, error: (error as Error).message });
+    }
+  },
+} satisfies ExportedHandler<{ KV_SYNC_BLOBS: KVNamespace }>;

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { readWithin, StalledError } from "../body_parts";
+import { BusyError, ByteBudget, type BudgetOptions, type Lease } from "../byte_budget";
+import { test } from "../../../test/inside/harness";
+
+/** A budget whose time goes on when a test says so. */
+function made(options: Partial<BudgetOptions> = {}) {
+  let now = 0;
+  let waking: (() => void)[] = [];
+  const budget = new ByteBudget({
+    capacity: 100,
+    share: 1 / 2,
+    waiters: 8,
+    patience: 1_000,
+    now: () => now,
+    sleep: () => new Promise<void>((resolve) => waking.push(resolve)),
+    ...options,
+  });
+  /** Lets time pass, and all who wait look again. */
+  const pass = async (ms: number) => {
+    now += ms;
+    const woken = waking;
+    waking = [];
+    for (const wake of woken) wake();
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+  };
+  /** What became of a claim by now. */
+  const claim = (bytes: number, tenant: string) => {
+    const it: { lease?: Lease; error?: unknown } = {};
+    budget.acquire(bytes, tenant).then((lease) => (it.lease = lease), (error: unknown) => (it.error = error));
+    return it;
+  };
+  return { budget, pass, claim };
+}
+
+test("no more bytes are held than there are, and who came first is first", async () => {
+  const { budget, pass, claim } = made();
+  const a = claim(60, "a");
+  await pass(0);
+  const b = claim(60, "b");
+  const c = claim(50, "c");
+  await pass(50);
+  assert.deepEqual([!!a.lease, !!b.lease, !!c.lease, budget.state], [true, false, false, { held: 60, highest: 60, waiting: 2 }]);
+  a.lease!.release();
+  a.lease!.release();
+  const d = claim(50, "d"); // b came before it
+  await pass(50);
+  assert.deepEqual([!!b.lease, !!c.lease, !!d.lease], [true, false, false]);
+  b.lease!.release();
+  await pass(50);
+  assert.deepEqual([!!c.lease, !!d.lease, budget.state], [true, true, { held: 100, highest: 100, waiting: 0 }]);
+});
+
+test("a project has no more than its share, and waits for its own alone", async () => {
+  const { pass, claim } = made();
+  const first = claim(40, "project/a");
+  await pass(0);
+  const second = claim(40, "project/a");
+  const other = claim(40, "project/b");
+  await pass(50);
+  assert.deepEqual([!!first.lease, !!second.lease, !!other.lease], [true, false, true]);
+  first.lease!.release();
+  await pass(50);
+  assert.ok(second.lease);
+  // A site has the Worker for itself.
+  const { pass: on, claim: of } = made();
+  const all = [of(50, "a"), of(50, "a")];
+  await on(0);
+  assert.ok(all.every(({ lease }) => lease));
+});
+
+test("more than there is counts as all there is", async () => {
+  const { budget, pass, claim } = made();
+  const a = claim(1e9, "project/a");
+  await pass(0);
+  assert.ok(a.lease);
+  assert.equal(budget.state.held, 100);
+});
+
+test("who waits too long, or finds too many waiting, is told to come again", async () => {
+  const { budget, pass, claim } = made();
+  claim(100, "a");
+  await pass(0);
+  const waiting = Array.from({ length: 6 }, () => claim(10, "project/a"));
+  await pass(50);
+  assert.deepEqual(waiting.map(({ error }) => error instanceof BusyError), [false, false, false, false, true, true], "half of the queue is one project's share");
+  const others = Array.from({ length: 5 }, () => claim(10, "b"));
+  await pass(50);
+  assert.deepEqual(others.map(({ error }) => error instanceof BusyError), [false, false, false, false, true]);
+  await pass(1_000);
+  assert.ok([...waiting, ...others].every(({ error }) => error instanceof BusyError));
+  assert.equal(budget.state.waiting, 0);
+  const { pass: on, claim: of } = made({ patience: 0 });
+  of(100, "a");
+  await on(0);
+  const late = of(1, "b");
+  await on(0);
+  assert.ok(late.error instanceof BusyError, "without patience nobody waits");
+});
+
+test("what a request holds that ended without a word is free again", async () => {
+  // Its timer ends with it. Here no timer of a lease fires, for no time passes.
+  const { budget, pass, claim } = made({ patience: 1e9 });
+  claim(100, "a");
+  await pass(0);
+  const b = claim(100, "b");
+  await pass(15_000);
+  assert.equal(b.lease, undefined);
+  await pass(1);
+  assert.ok(b.lease);
+  assert.equal(budget.state.held, 100);
+});
+
+test("what a slow request holds stays its own while it says that it is alive", async () => {
+  const setInterval = globalThis.setInterval;
+  const beats: (() => void)[] = [];
+  globalThis.setInterval = ((beat: () => void) => beats.push(beat)) as unknown as typeof setInterval;
+  try {
+    const { budget, pass, claim } = made({ patience: 1e9 });
+    claim(100, "a");
+    await pass(0);
+    const b = claim(100, "b");
+    for (let i = 0; i < 3; i++) {
+      await pass(10_000);
+      for (const beat of beats) beat();
+    }
+    assert.deepEqual([b.lease, budget.state.held], [undefined, 100]);
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
+});
+
+test("a stream that gives nothing is given up", async () => {
+  const reader = new ReadableStream({ pull: () => new Promise(() => {}) }).getReader();
+  await assert.rejects(readWithin(reader, 1), StalledError);
+  const quick = new ReadableStream({ start: (controller) => controller.enqueue("x") }).getReader();
+  assert.deepEqual(await readWithin(quick, 1e6), { done: false, value: "x" });
+});

@@ -1,0 +1,163 @@
+// How much the uploads of one isolate hold at a time, in real workerd: bytes are
+// counted by the library, not measured.
+
+import assert from "node:assert/strict";
+import http from "node:http";
+import { after, before, beforeEach, describe, it } from "node:test";
+import type { Deploy } from "../../deploy/test/upload";
+import { until } from "../../overlay/test/world";
+import { Platform } from "../../../test/platform";
+import { uploadWorker } from "../../deploy/test/project_vectors";
+
+const MiB = 1 << 20;
+const token = "0123456789abcdef-token";
+const busy = /too many uploads at once; try again/;
+
+/** A customer's Worker: ?size= bytes are put as a stream, as a whole with &whole, or one of them with &view. */
+const customer = `export default { async fetch(request, env) {
+  const { pathname, searchParams } = new URL(request.url);
+  const size = Number(searchParams.get("size"));
+  let sent = 0;
+  const stream = () => new ReadableStream({ type: "bytes", pull(controller) {
+    const bytes = new Uint8Array(Math.min(size - sent, 1 << 20)).fill(7);
+    sent += bytes.length;
+    controller.enqueue(bytes);
+    if (sent === size) controller.close();
+  } });
+  try {
+    await env.ASSETS.put(pathname, searchParams.has("view") ? new Uint8Array(size).subarray(1, 2) : searchParams.has("whole") ? new Uint8Array(size) : stream());
+    return new Response("written");
+  } catch (error) { return new Response(error.message, { status: 500 }); }
+} };`;
+
+let platform: Platform;
+
+before(async () => {
+  const overlay = `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))`;
+  platform = await Platform.start(
+    [
+      {
+        name: "site", files: { "/index.html": "home" }, overlay: true, edits: { write: true, token },
+        worker: `import { route } from "./src/router_overlay"; import { heldByBodies } from "./src/kv/body_memory";
+          export default route({ fetch: () => Response.json(heldByBodies()) }, { worker: ["/held"] });`,
+      },
+    ],
+    [],
+    [
+      uploadWorker,
+      { name: "companion", main: "src/overlay/test/companion.ts", durableObject: "Overlay", bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")` },
+      {
+        name: "loader",
+        main: {
+          source: `import { serveProject, deployProject } from "@kv-sync/worker/dynamic"; import { heldByBodies } from "./src/kv/body_memory";
+            export { AssetBinding } from "@kv-sync/worker/dynamic";
+            export default { async fetch(r, env, ctx) {
+              const { hostname, pathname, searchParams } = new URL(r.url);
+              if (pathname === "/held") return Response.json(heldByBodies());
+              if (pathname !== "/deploy") return serveProject(r, hostname.split(".")[0], env, ctx, { ttl: 0, assets: { write: true } });
+              const files = { "/index.html": "home", "/large.bin": new Uint8Array(Number(searchParams.get("size"))) };
+              const modules = { "index.js": "export default {}", "data.bin": { data: new Uint8Array(Number(searchParams.get("code"))) } };
+              const code = searchParams.has("code") ? { main: "index.js", modules, compatibilityDate: "2026-01-01" } : undefined;
+              return deployProject(searchParams.get("project"), files, { code }).then(() => new Response("deployed"), (error) => new Response(error.name + " " + error.retryAfter, { status: 500 }));
+            } };`,
+        },
+        bindings: overlay,
+      },
+    ],
+  );
+  for (const project of ["a", "b", "c"]) {
+    const files = { "/index.html": Buffer.from("home").toString("base64") };
+    const body: Deploy = { project, now: Date.UTC(2026, 10, 21), random: "00c0ffee", files, code: { main: "index.js", modules: { "index.js": { js: customer } }, compatibilityDate: "2026-01-01" }, options: { overlay: true } };
+    const { status, body: text } = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+    assert.equal(status, 200, text);
+  }
+});
+after(() => platform.stop());
+beforeEach(() => platform.kv.reset());
+
+type Held = { held: number; highest: number; waiting: number }[];
+const held = async (service: string) => JSON.parse((await platform.ask(service, "/held")).body) as Held;
+const isFree = async (service: string) => (await held(service)).every(({ held, waiting }) => held === 0 && waiting === 0);
+const put = (project: string, path: string) => platform.ask("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
+
+/** Has the writes of one project's bodies wait. */
+function hold(project: string): () => void {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  platform.kv.hold = (key) => (key.startsWith(`project/${project}/`) && key.includes("/b/") ? gate : undefined);
+  return release;
+}
+
+describe("uploads at once", () => {
+  it("by one project are bounded, and leave another project its own", async () => {
+    const release = hold("a");
+    let refused = 0;
+    const large = Array.from({ length: 40 }, async (_, i) => {
+      const { status, body } = await put("a", `/${i}.bin?size=${5 * MiB}`);
+      if (status !== 200) refused++;
+      return body;
+    });
+    // One holds 25 MiB, one 4 MiB, four 512 KiB, and 16 wait: the rest is refused at once.
+    await until(() => refused >= 18, "the refusal of what is beyond the bound");
+    const [small, medium, most, ...kept] = await held("loader");
+    assert.ok(small!.held <= 2 * MiB && medium!.held <= 4 * MiB && most!.held <= 25 * MiB + 1 && kept.every(({ held }) => held === 0) && small!.waiting <= 16, JSON.stringify(await held("loader")));
+    for (let i = 0; i < 5; i++) {
+      for (const query of ["size=1000", "size=1000&whole", `size=${MiB}`]) assert.equal((await put("b", `/${i}.txt?${query}`)).body, "written", query);
+    }
+    release();
+    for (const text of await Promise.all(large)) assert.ok(text === "written" || busy.test(text), text);
+    assert.ok(refused < 40);
+    await until(() => isFree("loader"), "the release of what was held");
+    for (const [i, { highest }] of (await held("loader")).entries()) assert.ok(highest <= [8, 8, 51, 4, 8, 12][i]! * MiB, `${i}: ${highest} bytes`);
+  });
+
+  it("of whole bodies are refused where they would not fit", async () => {
+    const release = hold("a");
+    const first = put("a", `/first.bin?size=${24 * MiB}&whole`);
+    await until(async () => (await held("loader"))[5]!.held >= 12 * MiB, "the first body");
+    assert.match((await put("b", `/second.bin?size=${20 * MiB}&whole`)).body, busy);
+    assert.match((await put("b", `/view.bin?size=${20 * MiB}&view`)).body, busy, "the whole buffer is in memory");
+    assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
+    // One call of one project took all that large ones may have: smaller ones have their own.
+    for (const size of [1000, MiB]) assert.equal((await put("b", `/small.txt?size=${size}&whole`)).body, "written");
+    assert.equal((await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body, "BusyError 5", "code counts");
+    release();
+    assert.equal((await first).body, "written");
+    await until(() => isFree("loader"), "the release of what was held");
+    assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "deployed");
+    assert.ok(await isFree("loader"));
+  });
+
+  it("that break give back what they held", async () => {
+    platform.kv.refuse = (key) => (key.startsWith("project/a/o/b/") ? 400 : undefined);
+    for (const query of [`size=${5 * MiB}`, "size=1000&whole"]) assert.equal((await put("a", `/x.bin?${query}`)).status, 500, query);
+    assert.ok(await isFree("loader"));
+  });
+
+  it("that stand still are given up after half a minute", async () => {
+    let status: number | undefined;
+    const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };
+    const request = http.request({ host: "127.0.0.1", port: platform.port("site"), path: "/_kv-sync/assets/slow.txt", method: "PUT", headers, agent: false }, (reply) => (status = reply.resume().statusCode));
+    request.on("error", () => undefined);
+    request.write("the beginning");
+    await until(() => status !== undefined, "the answer");
+    request.destroy();
+    assert.equal(status, 408);
+    assert.ok(await isFree("site"));
+  });
+
+  it("over HTTP get a 503 with Retry-After, and give back what they held where the client is gone", async () => {
+    const replies: http.IncomingMessage[] = [];
+    const requests = Array.from({ length: 100 }, (_, i) => {
+      const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };
+      const request = http.request({ host: "127.0.0.1", port: platform.port("site"), path: `/_kv-sync/assets/${i}.txt`, method: "PUT", headers, agent: false }, (reply) => replies.push(reply.resume()));
+      request.on("error", () => undefined);
+      request.write("the beginning");
+      return request;
+    });
+    await until(() => replies.length >= 20, "the refusal of what is beyond the bound");
+    for (const { statusCode, headers } of replies) assert.deepEqual([statusCode, headers["retry-after"]], [503, "5"]);
+    for (const request of requests) request.destroy();
+    await until(() => isFree("site"), "the release of what was held");
+  });
+});

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { write } from "../kv_write";
+import { test, withoutWaiting } from "../../../test/inside/harness";
+
+test("a write goes again where KV is busy or fails, and ends where it stays so", () =>
+  withoutWaiting(async () => {
+    const attempts = async (reason: string, failures: number): Promise<[number, boolean]> => {
+      let made = 0;
+      const kv = { put: async () => void (++made <= failures && (await Promise.reject(new Error(reason)))) } as unknown as KVNamespace;
+      const done = await write(kv, "key", "value").then(() => true, () => false);
+      return [made, done];
+    };
+    assert.deepEqual(await attempts("KV PUT failed: 429 Too Many Requests", 5), [6, true]);
+    assert.deepEqual(await attempts("KV PUT failed: 503 Service Unavailable", 20), [6, false]);
+    assert.deepEqual(await attempts("KV PUT failed: 413 Payload Too Large", 1), [1, false]);
+  }));

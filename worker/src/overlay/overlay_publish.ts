@@ -1,0 +1,37 @@
+// What readers get of an overlay: docs/format.md, "Overlay".
+
+import type { OverlayEntry } from "../format/overlay_entry";
+import { encodeOverlay } from "../format/overlay_manifest";
+import { recordEntry, type OverlayState, type OverlayStore } from "./overlay_store";
+
+/** The overlay manifest of what the tables hold. */
+export function makeManifest(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
+  const entries: OverlayEntry[] = [];
+  for (const entry of store.walk()) entries.push({ ...entry, author: undefined, message: undefined, was: [] });
+  return encodeOverlay(site, revision, entries);
+}
+
+/** The overlay record. Its entries are encoded one by one: as one text it would take twice as much, or four times. */
+export function makeRecord(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder();
+  const parts = [encoder.encode(`{"format":1,"site":${JSON.stringify(site)},"revision":${revision},"entries":[`)];
+  for (const entry of store.walk()) parts.push(encoder.encode(`${parts.length > 1 ? "," : ""}${JSON.stringify(recordEntry(entry))}`));
+  parts.push(encoder.encode("]}"));
+
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Writes both to KV, the manifest first: what the record says of a revision,
+ * readers can see then.
+ */
+export async function publish(kv: KVNamespace, site: string, manifest: Uint8Array<ArrayBuffer>, record: Uint8Array<ArrayBuffer>): Promise<void> {
+  await kv.put(`${site}/o/current`, manifest);
+  await kv.put(`${site}/o/record`, record);
+}

@@ -1,0 +1,20 @@
+// A site's own Worker behind the router, whose env.ASSETS it hands to the tests.
+
+import { route } from "../../router_overlay";
+import { makeCalls, type Call } from "./calls";
+import type { ReadWriteAssets } from "../read_write_assets";
+
+export { AssetBinding } from "../../router_overlay";
+
+const main = {
+  async fetch(request: Request, env: { ASSETS: ReadWriteAssets }, ctx: { exports: Record<string, (binding: { props: unknown }) => ReadWriteAssets> }) {
+    const url = new URL(request.url);
+    if (url.pathname !== "/calls") return new Response("the Worker's own answer", { status: 418 });
+    const { calls, atOnce, props } = await request.json<{ calls: Call[]; atOnce: boolean; props?: unknown }>();
+    // Through the export, as the Worker would give it to others, or its own.
+    const assets = props === undefined ? env.ASSETS : ctx.exports["AssetBinding"]!({ props });
+    return Response.json(await makeCalls(assets, calls, atOnce));
+  },
+};
+
+export default route(main, { binding: "ASSETS", worker: ["/calls"] });

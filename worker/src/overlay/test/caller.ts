@@ -1,0 +1,11 @@
+// Another Worker, which binds the site's entrypoint with props.
+
+import type { ReadWriteAssets } from "../read_write_assets";
+import { makeCalls, type Call } from "./calls";
+
+export default {
+  async fetch(request, env: Record<string, ReadWriteAssets>) {
+    const { binding, calls, atOnce } = await request.json<{ binding: string; calls: Call[]; atOnce: boolean }>();
+    return Response.json(await makeCalls(env[binding]!, calls, atOnce));
+  },
+} satisfies ExportedHandler<Record<string, ReadWriteAssets>>;

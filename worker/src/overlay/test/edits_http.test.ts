@@ -1,0 +1,168 @@
+// The HTTP interface, over the wire as curl and editors use it.
+
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { after, before, describe, it } from "node:test";
+import { sha256Hex } from "../../../test/encode";
+import type { Ask } from "../../../test/platform";
+import { hangLimit, token, World } from "./world";
+
+let world: World;
+before(async () => void (world = await World.start()));
+after(() => world.platform.stop());
+
+const below = "/_kv-sync/assets";
+const ask = (path: string, { headers = {}, ...more }: Ask = {}, service = "blog") =>
+  world.platform.ask(service, below + path, { ...more, headers: { authorization: `Bearer ${token}`, ...headers } });
+const put = (path: string, body: string, headers: Record<string, string> = {}) => ask(path, { method: "PUT", body, headers });
+const quoted = (text: string) => `"${sha256Hex(text)}"`;
+
+describe("the HTTP interface", () => {
+  it("is not there without a secret that is long enough, nor where the site has no overlay", async () => {
+    for (const service of ["other", "plain"]) {
+      for (const path of ["/", "/index.html"]) {
+        const reply = await ask(path, { headers: { authorization: "Bearer short" } }, service);
+        assert.deepEqual([reply.status, reply.body, reply.headers["www-authenticate"]], [404, "", undefined], service);
+      }
+      assert.equal((await world.platform.ask(service, "/")).status, 200);
+    }
+  });
+
+  it("wants the token", async () => {
+    for (const authorization of ["", "Bearer", "Bearer ", `Bearer ${token}x`, `Bearer ${token.slice(1)}`, `Basic ${token}`, token, `Bearer x ${token}`]) {
+      for (const method of ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"]) {
+        const reply = await ask("/index.html", { method, headers: { authorization } });
+        assert.deepEqual([reply.status, reply.headers["www-authenticate"], reply.headers["access-control-allow-origin"]], [401, 'Bearer realm="kv-sync"', undefined], authorization);
+      }
+    }
+    assert.equal((await world.platform.ask("blog", `${below}/index.html`)).status, 401);
+    assert.equal((await ask("/index.html", { headers: { authorization: `bearer ${token}` } })).status, 200);
+    assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
+  });
+
+  // Looked at again for each blank, a header would take seconds, and all of them minutes.
+  it("looks at a long header once", { timeout: hangLimit }, async () => {
+    for (let i = 0; i < 100; i++) {
+      for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+    }
+  });
+
+  it("leaves other paths to the site", async () => {
+    for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"]) assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
+    assert.equal((await world.platform.ask("blog", "/")).body, "home");
+  });
+
+  it("creates, reads, replaces and deletes", async () => {
+    const created = await put("/notes/a%20b.txt", "one", { "x-author": "Ada%20%3Cada@example.com%3E", "x-message": "100% new" });
+    assert.deepEqual([created.status, created.headers.etag, created.body], [201, quoted("one"), ""]);
+    const read = await ask("/notes/a%20b.txt");
+    assert.deepEqual(
+      [read.status, read.body, read.headers.etag, read.headers["content-type"], read.headers["content-length"], read.headers["cache-control"], read.headers["x-content-type-options"], read.headers["content-security-policy"]],
+      [200, "one", quoted("one"), "text/plain; charset=utf-8", "3", "no-store", "nosniff", "sandbox"],
+    );
+    assert.equal((await ask("/notes/a%20b.txt", { headers: { "if-none-match": quoted("one") } })).status, 304);
+    const { headers } = await ask("/notes/a%20b.txt", { method: "HEAD" });
+    assert.deepEqual([headers["content-length"], headers["last-modified"]], ["3", read.headers["last-modified"]]);
+    assert.deepEqual(await put("/notes/a%20b.txt", "two", { "content-type": "text/x" }).then(({ status }) => status), 204);
+    assert.equal((await ask("/notes/a%20b.txt")).headers["content-type"], "text/x");
+    const { entries } = await world.published();
+    assert.deepEqual([entries[0]!["path"], entries[0]!["was"]], ["/notes/a b.txt", [sha256Hex("one"), null]]);
+    assert.equal((await ask("/notes/a%20b.txt", { method: "DELETE" })).status, 204);
+    assert.equal((await ask("/notes/a%20b.txt", { method: "DELETE" })).status, 404);
+    assert.equal((await ask("/notes/a%20b.txt")).status, 404);
+  });
+
+  it("notes who and why", async () => {
+    await put("/by.txt", "x", { "x-author": "Ada%20%3Cada@example.com%3E", "x-message": "100% new" });
+    const entry = (await world.published()).entries.find(({ path }) => path === "/by.txt")!;
+    assert.deepEqual([entry["author"], entry["message"]], ["Ada <ada@example.com>", "100% new"]);
+  });
+
+  it("takes conditions", async () => {
+    const status = async (headers: Record<string, string>, method = "PUT") => {
+      const reply = await ask("/about.html", { method, headers, ...(method === "PUT" && { body: "new about" }) });
+      return [reply.status, reply.headers.etag];
+    };
+    const [old, now] = [quoted("deployed about"), quoted("new about")];
+    assert.deepEqual(await status({ "if-none-match": "*" }), [412, old]);
+    assert.deepEqual(await status({ "if-match": quoted("x") }), [412, old]);
+    assert.deepEqual(await status({ "if-match": `W/${old}` }), [412, old], "a weak tag names no bytes");
+    assert.deepEqual(await status({ "if-match": `"x", ${old}` }), [204, now], "deployed counts as there");
+    assert.deepEqual(await status({ "if-none-match": `"x", W/${now}` }), [412, now]);
+    assert.deepEqual(await status({ "if-match": "unquoted" }), [400, undefined]);
+    assert.deepEqual(await status({ "if-match": old }, "DELETE"), [412, now]);
+    assert.deepEqual((await status({ "if-match": now }, "DELETE"))[0], 204);
+    assert.deepEqual(await status({ "if-match": "*" }), [412, undefined]);
+    assert.deepEqual(await status({ "if-none-match": "*" }), [201, now]);
+  });
+
+  it("refuses what it would take for something else, lest what is there be lost", async () => {
+    await put("/whole.txt", "whole");
+    const modified = (await ask("/whole.txt")).headers["last-modified"]!;
+    assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
+    assert.equal((await put("/whole.txt", "packed", { "content-encoding": "gzip" })).status, 415);
+    assert.equal((await put("/whole.txt", "late", { "if-unmodified-since": modified })).status, 400);
+    assert.equal((await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status, 400);
+    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, 'a tag, which is not the word *');
+    assert.equal((await ask("/whole.txt")).body, "whole");
+    assert.equal((await put("/whole.txt", "new", { "if-unmodified-since": modified, "if-match": quoted("whole"), "content-encoding": "identity" })).status, 204);
+  });
+
+  it("writes nothing of a body that is cut off", async () => {
+    await put("/cut.txt", "whole");
+    for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
+          socket.end(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
+        });
+        socket.on("data", () => undefined).on("error", () => undefined).on("close", () => resolve());
+      });
+    }
+    await put("/after.txt", "what came before it is done");
+    assert.equal((await ask("/cut.txt")).body, "whole");
+  });
+
+  it("takes what curl sends of a file", async () => {
+    await put("/curl.html", "<p>", { "content-type": "application/x-www-form-urlencoded" });
+    assert.equal((await ask("/curl.html")).headers["content-type"], "text/html; charset=utf-8");
+    const empty = await ask("/empty.txt", { method: "PUT" });
+    assert.deepEqual([empty.status, (await ask("/empty.txt")).body], [201, ""]);
+    const large = Buffer.alloc(27 << 20, "x");
+    assert.equal((await ask("/large.bin", { method: "PUT", body: large })).status, 201);
+    assert.equal((await ask("/large.bin")).body.length, large.length);
+  });
+
+  it("lists", async () => {
+    const page = await ask("/?prefix=/docs/&limit=1");
+    assert.match(page.headers["content-type"]!, /^application\/json/);
+    const { assets, cursor } = JSON.parse(page.body) as { assets: { path: string; layer: string; modified: string }[]; cursor: string };
+    assert.deepEqual(assets.map(({ path, layer }) => [path, layer]), [["/docs/a.txt", "deployed"]]);
+    const rest = JSON.parse((await ask(`/?prefix=/docs/&cursor=${encodeURIComponent(cursor)}`)).body) as { assets: { path: string }[]; cursor?: string };
+    assert.deepEqual([rest.assets.map(({ path }) => path), rest.cursor], [["/docs/b.txt"], undefined]);
+    assert.equal((await ask("/?limit=x")).status, 400);
+    assert.equal((await ask("/", { method: "PUT", body: "x" })).status, 405);
+  });
+
+  it("says what it refuses, by kind", async () => {
+    const cases: [Promise<{ status: number; body: string }>, number, RegExp][] = [
+      [put("/.env", "x"), 422, /^\/\.env: files of this name hold secrets; leave it out\n$/],
+      [put("/%zz", "x"), 400, /percent-encoded/],
+      [put("/a//b", "x"), 422, /leads elsewhere/],
+      [put("/x", "x", { "content-type": "none" }), 422, /content type is none/],
+      [put("/x", "x", { "x-author": "a".repeat(201) }), 422, /more than 200/],
+      [put("/_redirects", "x"), 422, /_redirects:1: expected 2 or 3 words/],
+      [put("/_redirects", `# ${"x".repeat(100_000)}`), 413, /100 KB/],
+      [ask("/x", { method: "PATCH", body: "x" }), 405, /PUT/],
+      [ask("/_redirects", { method: "PUT", body: "/a /b" }, "app"), 403, /may not write rules/],
+    ];
+    for (const [reply, status, reason] of cases) {
+      const { body, status: found, headers } = (await reply) as Awaited<ReturnType<typeof ask>>;
+      assert.deepEqual([found, headers["content-type"], headers["cache-control"]], [status, "text/plain; charset=utf-8", "no-store"], body);
+      assert.match(body, reason);
+    }
+    world.platform.kv.refuse = (key) => (key.includes("/o/b/") ? 400 : undefined);
+    const failed = await put("/x", "x");
+    assert.deepEqual([failed.status, failed.headers["retry-after"], failed.body], [503, "5", "cannot store assets now; try again\n"]);
+    world.platform.kv.reset();
+  });
+});

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { readListing } from "../listing";
+import { readStored } from "../../deploy/live";
+import { ManifestError } from "../../format/manifest";
+import { encodeStored } from "../../format/stored";
+import { test } from "../../../test/inside/harness";
+import { manifest } from "../../format/test/stored.inside";
+
+const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
+
+test("a stored manifest is read by the site that it is of alone", async () => {
+  const kv = () => ({ get: async () => new Response(encodeStored(manifest(0))).body }) as unknown as KVNamespace;
+  assert.deepEqual(await readListing(kv(), "project/shop", ref), manifest(0).assets);
+  assert.deepEqual((await readStored(kv(), "shop", ref)).assets, manifest(0).assets);
+  for (const read of [readListing(kv(), "project/other", ref), readListing(kv(), "shop", ref), readStored(kv(), "other", ref)]) {
+    await assert.rejects(read, (error) => error instanceof ManifestError && /is another site's/.test(error.message));
+  }
+});

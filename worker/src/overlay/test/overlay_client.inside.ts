@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { Site } from "../../serve/assets";
+import { EditError } from "../edit_error";
+import { OverlayClient } from "../overlay_client";
+import type { OverlayNamespace } from "../../format/overlay_entry";
+import { encodeOverlay } from "../../format/overlay_manifest";
+import { test, withoutWaiting } from "../../../test/inside/harness";
+import { deployed, site, written } from "../../serve/test/overlay.inside";
+
+/** A client of an overlay whose Durable Object does what a test says. */
+function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {
+  return new OverlayClient(new Site(deployed()), { idFromName: (name: string) => name, get: () => object } as unknown as OverlayNamespace);
+}
+
+test("an answer that was overtaken does not hide what was written since", async () => {
+  const manifest = (revision: number) => ({ revision, manifest: encodeOverlay(site, revision, [written(`/written/${revision}`, "1")]) });
+  let answerFirst = (_: unknown): void => undefined;
+  const known: (number | undefined)[] = [];
+  const overlay = client({
+    read: (_site: string, revision: number | undefined) => {
+      known.push(revision);
+      if (known.length === 1) return new Promise((resolve) => (answerFirst = resolve));
+      return Promise.resolve(revision === 2 ? null : manifest(2));
+    },
+  });
+  const late = overlay.view();
+  await overlay.view();
+  answerFirst(manifest(1));
+  await late;
+  assert.ok((await overlay.view()).look("/written/2"));
+  assert.deepEqual(known, [undefined, undefined, 2]);
+});
+
+test("a call is made again where the platform says that it may be, four times at most", () =>
+  withoutWaiting(async () => {
+    const calls = async (error: object, failures: number): Promise<[number, unknown]> => {
+      let made = 0;
+      const overlay = client({ look: async () => (++made > failures ? [null] : Promise.reject(Object.assign(new Error("the object moved"), error))) });
+      const result = await overlay.look(["/a"]).catch((error: unknown) => error instanceof EditError && error.status);
+      return [made, result];
+    };
+    assert.deepEqual(await calls({ retryable: true }, 3), [4, [null]]);
+    assert.deepEqual(await calls({ retryable: true }, 10), [4, 503]);
+    assert.deepEqual(await calls({ retryable: true, overloaded: true }, 10), [1, 503], "an object with too much to do gets no more");
+    assert.deepEqual(await calls({}, 10), [1, 503], "what may have been done is not done again");
+  }));

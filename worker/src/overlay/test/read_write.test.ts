@@ -1,0 +1,423 @@
+// The seven operations, as another Worker has them over RPC and the site's own
+// Worker in-process, in real workerd with a real Durable Object.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { AssetInfo } from "../asset_info";
+import type { AssetList } from "../edit_list";
+import type { AssetWithBody, PublishResult, WriteResult } from "../read_write_assets";
+import { sha256Hex } from "../../../test/encode";
+import type { Call } from "./calls";
+import { World, type Caller } from "./world";
+
+let world: World;
+before(async () => void (world = await World.start()));
+after(() => world.platform.stop());
+
+const put = (path: string, body: unknown, options?: object, caller: Caller = "WRITE") => world.call<WriteResult>(caller, "put", path, body, options);
+const get = (path: string, caller: Caller = "WRITE") => world.call<(Omit<AssetWithBody, "body"> & { body: string }) | null>(caller, "get", path);
+const head = (path: string, caller: Caller = "WRITE") => world.call<AssetInfo | null>(caller, "head", path);
+const list = (options?: object, caller: Caller = "WRITE") => world.call<AssetList>(caller, "list", options);
+const publish = (changes: object[], by?: object) => world.call<PublishResult>("WRITE", "publish", changes, by);
+const visit = async (path: string, service = "blog") => {
+  const { status, body } = await world.platform.ask(service, path);
+  return [status, body];
+};
+/** Lets visitors see what was written: once it is in KV, new isolates have it. */
+const show = async () => {
+  await world.published();
+  await world.platform.restart();
+};
+
+describe("a binding of assets", () => {
+  it("reads at once what it wrote", async () => {
+    const before = Date.now();
+    const written = await put("/news.html", "<h1>News</h1>", { author: "Ada", message: "first", headers: { "X-Robots-Tag": "noindex" } });
+    const etag = sha256Hex("<h1>News</h1>");
+    const { modified, ...rest } = (written as { asset: AssetInfo }).asset;
+    assert.deepEqual(rest, { path: "/news.html", etag, size: 13, contentType: "text/html; charset=utf-8", headers: { "x-robots-tag": "noindex" }, layer: "overlay" });
+    const time = Date.parse(String(modified)); // to the second
+    assert.ok(time > before - 1_000 && time <= Date.now(), `${time - before}`);
+    assert.deepEqual(await head("/news.html"), { ...rest, modified });
+    assert.deepEqual(await get("/news.html"), { ...rest, modified, body: "<h1>News</h1>" });
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/news"), [200, "<h1>News</h1>"]);
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/about"), [200, "deployed about"]);
+    await show();
+    assert.deepEqual(await visit("/news"), [200, "<h1>News</h1>"]);
+    assert.equal((await world.platform.ask("blog", "/news")).headers["x-robots-tag"], "noindex");
+  });
+
+  it("gives code no answer that Workers Caching would keep, for it may have checked who asks", async () => {
+    const { headers } = await world.platform.ask("app", "/about");
+    assert.equal(headers["cloudflare-cdn-cache-control"], "public, max-age=30, stale-if-error=0", "where no code is asked");
+    for (const props of [undefined, {}, { write: true }]) {
+      const [outcome] = await world.calls("app", [["edge", "http://x/about"]], { ...(props && { props }) });
+      assert.deepEqual(outcome, { value: "no-store" }, JSON.stringify(props));
+    }
+    assert.equal(await world.call("WRITE", "edge", "http://x/about"), null, "of a site without that cache");
+  });
+
+  it("sees what is deployed, and nothing that is retired or not there", async () => {
+    const about = await get("/about.html");
+    assert.deepEqual([about!.body, about!.layer, about!.etag, about!.headers], ["deployed about", "deployed", sha256Hex("deployed about"), {}]);
+    for (const path of ["/old.txt", "/nothing", "about.html", "", "/about", "/constructor", "/__proto__", "/\ud800", `/${"a".repeat(5000)}`]) {
+      assert.deepEqual([await get(path), await head(path), await head(path, "READ")], [null, null, null], path);
+    }
+    for (const path of [null, 7, {}, ["/about.html"]]) assert.match(await world.refused("READ", "get", path), /the path is no text/);
+  });
+
+  for (const [kind, body] of Object.entries({
+    text: "über",
+    bytes: { $body: "bytes", text: "über" },
+    buffer: { $body: "buffer", text: "über" },
+    view: { $body: "view", text: "über" },
+    stream: { $body: "stream", text: "über" },
+    "a request's body": { $body: "request", text: "über" },
+  })) {
+    it(`takes a body: ${kind}`, async () => {
+      await put("/kind.txt", body);
+      assert.equal((await get("/kind.txt"))!.body, "über");
+      await put("/kind.txt", body, {}, "app");
+      assert.equal((await get("/kind.txt", "app"))!.body, "über");
+    });
+  }
+
+  it("takes a Blob of the same Worker", async () => {
+    await put("/blob.txt", { $body: "blob", text: "blob" }, {}, "app");
+    assert.equal((await get("/blob.txt", "app"))!.body, "blob");
+  });
+
+  it("takes what has more than one value of KV, in chunks", async () => {
+    const size = 40 << 20;
+    const written = await put("/film.mp4", { $body: "stream", size });
+    assert.equal((written as { asset: AssetInfo }).asset.size, size);
+    assert.equal((await get("/film.mp4"))!.body, size);
+    const [row] = (await world.published()).entries.filter(({ path }) => path === "/film.mp4");
+    assert.equal(row!["chunked"], true);
+    await show();
+    assert.equal((await world.platform.ask("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"], String(size));
+    const part = await world.platform.ask("blog", "/film.mp4", { headers: { range: `bytes=${size - 3}-` } });
+    assert.deepEqual([part.status, part.body], [206, "\0\0\0"]);
+  });
+
+  it("knows the type by the extension, or is told", async () => {
+    const type = async (path: string, options?: object) => ((await put(path, "x", options)) as { asset: AssetInfo }).asset.contentType;
+    assert.deepEqual([await type("/x.svg"), await type("/typed"), await type("/typed", { contentType: "text/x-y" })], ["image/svg+xml", "application/octet-stream", "text/x-y"]);
+  });
+
+  it("has one path for what is composed in two ways", async () => {
+    await put("/cafe\u0301.txt", "x");
+    assert.equal((await head("/caf\u00e9.txt"))!.path, "/caf\u00e9.txt");
+    assert.equal((await head("/cafe\u0301.txt"))!.path, "/caf\u00e9.txt");
+  });
+});
+
+describe("the overlay", () => {
+  it("deletes so that no file of an earlier deployment is seen again", async () => {
+    assert.deepEqual(await visit("/old.txt"), [200, "old"]);
+    await put("/old.txt", "new");
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [200, "new"]);
+    assert.deepEqual(await world.call("WRITE", "delete", "/old.txt"), { ok: true, asset: null });
+    assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [404, ""]);
+    await show();
+    assert.deepEqual(await visit("/old.txt"), [404, ""]);
+  });
+
+  it("shadows what is deployed, and gives it back only to who deletes no more", async () => {
+    await put("/docs/a.txt", "edited");
+    await show();
+    assert.deepEqual(await visit("/docs/a.txt"), [200, "edited"]);
+    assert.deepEqual(await world.call("WRITE", "delete", "/docs/a.txt"), { ok: true, asset: null });
+    assert.deepEqual([await head("/docs/a.txt"), (await list({ prefix: "/docs/" })).assets.map(({ path }) => path)], [null, ["/docs/b.txt"]]);
+    await show();
+    assert.deepEqual(await visit("/docs/a.txt"), [404, ""]);
+    const { entries } = await world.published();
+    const tombstone = entries.find(({ path }) => path === "/docs/a.txt")!;
+    assert.deepEqual([tombstone["hash"], tombstone["was"]], [undefined, [sha256Hex("edited"), sha256Hex("a")]]);
+  });
+
+  it("keeps no tombstone where nothing is deployed", async () => {
+    await put("/passing.txt", "x");
+    assert.deepEqual(await world.call("WRITE", "delete", "/passing.txt"), { ok: true, asset: null });
+    assert.ok(!(await world.published()).entries.some(({ path }) => path === "/passing.txt"));
+    const { revision } = await world.published();
+    assert.deepEqual(await world.call("WRITE", "delete", "/passing.txt"), { ok: true, asset: null });
+    assert.equal((await world.published()).revision, revision, "nothing changed");
+  });
+
+  it("remembers what was there: the newest, and what was deployed first", async () => {
+    for (let i = 0; i < 20; i++) await put("/z.txt", `z${i}`);
+    const { was } = (await world.published()).entries.find(({ path }) => path === "/z.txt") as unknown as { was: string[] };
+    assert.equal(was.length, 16);
+    assert.deepEqual([was[0], was[14], was[15]], [sha256Hex("z18"), sha256Hex("z4"), sha256Hex("z")]);
+  });
+
+  it("is not written by a binding that may only read", async () => {
+    for (const caller of ["READ", "BARE"] as const) {
+      for (const call of [["put", "/x", "x"], ["delete", "/about.html"], ["publish", [{ put: "/x", body: "x" }]]] as Call[]) {
+        assert.match(await world.refused(caller, ...call), /^this binding of assets may only read; give it \{ write: true \}: the site's own Worker below \[overlay\]/);
+      }
+      assert.equal((await get("/news.html", caller))!.body, "<h1>News</h1>", "but it is read");
+    }
+  });
+
+  it("is not written where the deployment has none", async () => {
+    const reply = await world.platform.ask("plain", "/");
+    assert.equal(reply.body, "plain");
+    assert.match(await world.refused("app", "put", "/_headers", "/*\n  a: b"), /may not write rules/);
+  });
+
+  it("says who writes where the props say it", async () => {
+    await put("/by.txt", "x", { author: "Eve", message: "ü" }, "ADA");
+    const entry = (await world.published()).entries.find(({ path }) => path === "/by.txt")!;
+    assert.deepEqual([entry["author"], entry["message"]], ["Ada", "ü"]);
+  });
+
+  it("is one site's", async () => {
+    await put("/index.html", "other's edit", {}, "OTHER");
+    assert.equal((await get("/index.html"))!.body, "home");
+    assert.deepEqual(world.record("other")?.entries.length ?? 1, 1);
+    assert.match(await world.object("look", ["other", ["/index.html"]], { name: "blog" }).catch(String) as string, /it is another site's/);
+    assert.match(await world.object("look", ["../x", ["/"]], { name: "fresh" }).catch(String) as string, /the id of none/);
+  });
+
+  it("can be had through ctx.exports", async () => {
+    const [made] = await world.calls("app", [["put", "/own.txt", "own"]], { props: { write: true } });
+    assert.ok("value" in made!);
+    assert.equal((await get("/own.txt", "app"))!.body, "own");
+    const [refused] = await world.calls("app", [["put", "/own.txt", "own"]], { props: {} });
+    assert.match((refused as { error: string }).error, /may only read/);
+    assert.deepEqual(await visit("/own.txt", "app").then(([status]) => status), 200, "and what is written answers before the Worker");
+    assert.deepEqual(await visit("/nothing", "app"), [418, "the Worker's own answer"]);
+  });
+});
+
+describe("a condition", () => {
+  const tag = sha256Hex;
+  it("is judged on what is seen", async () => {
+    const failed = async (path: string, onlyIf: object) => {
+      const result = await put(path, "new", { onlyIf });
+      return result.ok ? "made" : (result.current?.etag ?? null);
+    };
+    assert.equal(await failed("/about.html", { etagDoesNotMatch: "*" }), tag("deployed about"));
+    assert.equal(await failed("/about.html", { etagMatches: tag("else") }), tag("deployed about"));
+    assert.equal(await failed("/about.html", { etagDoesNotMatch: [tag("x"), `"${tag("deployed about")}"`] }), tag("deployed about"));
+    assert.equal(await failed("/nothing.html", { etagMatches: "*" }), null);
+    assert.equal(await failed("/about.html", { etagMatches: ["x", `W/"${tag("deployed about")}"`], etagDoesNotMatch: tag("x") }), "made");
+    assert.equal(await failed("/about.html", { etagMatches: tag("deployed about") }), tag("new"));
+    assert.equal(await failed("/nothing.html", { etagDoesNotMatch: "*" }), "made");
+    const result = await world.call<WriteResult>("WRITE", "delete", "/about.html", { onlyIf: { etagMatches: "nothing" } });
+    assert.equal(result.ok, false);
+    await world.call("WRITE", "delete", "/about.html", { onlyIf: { etagMatches: tag("new") } });
+    assert.equal(await failed("/about.html", { etagMatches: "*" }), null, "of a tombstone nothing is seen");
+    for (const onlyIf of [7, { etagMatches: 7 }, { etagMatches: Array(101).fill("x") }, { etagMatches: "x".repeat(201) }]) {
+      assert.match(await world.refused("WRITE", "put", "/x", "x", { onlyIf }), /onlyIf/);
+    }
+  });
+
+  it("that fails costs no body, and lets go of the stream", async () => {
+    const before = world.blobs().length;
+    const [failed, cancelled] = await world.calls("app", [["put", "/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } }], ["cancelled"]]);
+    assert.equal((failed as { value: WriteResult }).value.ok, false);
+    assert.equal((cancelled as { value: number }).value, 1);
+    assert.equal((await put("/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } })).ok, false, "over RPC too");
+    assert.equal(world.blobs().length, before);
+  });
+
+  it("lets one of many writers through", async () => {
+    for (const path of ["/race1.txt", "/race2.txt"]) {
+      const calls = Array.from({ length: 25 }, (_, i): Call => ["put", path, `writer ${i}`, { onlyIf: { etagDoesNotMatch: "*" } }]);
+      const outcomes = (await world.calls("WRITE", calls, { atOnce: true })) as { value: WriteResult }[];
+      assert.equal(outcomes.filter(({ value }) => value.ok).length, 1);
+      const winner = outcomes.findIndex(({ value }) => value.ok);
+      assert.equal((await get(path))!.body, `writer ${winner}`);
+    }
+  });
+
+  it("loses no update where each writer reads, changes and writes", async () => {
+    await put("/counter.txt", "");
+    const one = async (name: string) => {
+      for (;;) {
+        const { body, etag } = (await get("/counter.txt"))!;
+        if ((await put("/counter.txt", body + name, { onlyIf: { etagMatches: etag } })).ok) return;
+      }
+    };
+    await Promise.all([..."abcdefgh"].map(one));
+    assert.equal([...(await get("/counter.txt"))!.body].sort().join(""), "abcdefgh");
+  });
+});
+
+describe("several changes", () => {
+  it("are made together, or not at all", async () => {
+    const made = await publish([{ put: "/p1.txt", body: "1" }, { put: "/p2.txt", body: { $body: "stream", text: "2" }, contentType: "text/x" }, { delete: "/docs/b.txt" }], { author: "Bea" });
+    assert.deepEqual(made.ok && made.assets.map((asset) => asset && [asset.path, asset.contentType]), [["/p1.txt", "text/plain; charset=utf-8"], ["/p2.txt", "text/x"], null]);
+    const { revision } = await world.published();
+    const failed = await publish([{ put: "/p1.txt", body: "one" }, { put: "/p3.txt", body: "3", onlyIf: { etagMatches: "*" } }, { delete: "/p2.txt", onlyIf: { etagMatches: sha256Hex("2") } }]);
+    assert.deepEqual(failed, { ok: false, failed: 1, path: "/p3.txt", current: null });
+    assert.deepEqual([(await get("/p1.txt"))!.body, await head("/p3.txt"), (await world.published()).revision], ["1", null, revision]);
+  });
+
+  it("are not made where a body breaks off, and the others are let go", async () => {
+    const [broken, cancelled] = await world.calls("app", [
+      ["publish", [{ put: "/q1.txt", body: "1" }, { put: "/q2.txt", body: { $body: "breaks", size: 3 << 20 } }, { put: "/q3.txt", body: "3" }, { put: "/q4.txt", body: { $body: "endless" } }]],
+      ["cancelled"],
+      ["head", "/q1.txt"],
+    ]);
+    assert.match((broken as { error: string }).error, /cannot store assets now; try again/);
+    assert.equal((cancelled as { value: number }).value, 1);
+    assert.deepEqual(await head("/q1.txt", "app"), null);
+  });
+
+  it("name each path once, and are not too many", async () => {
+    assert.match(await world.refused("WRITE", "publish", [{ put: "/x", body: "1" }, { delete: "/x" }]), /\/x is changed twice/);
+    assert.match(await world.refused("WRITE", "publish", Array.from({ length: 1001 }, (_, i) => ({ delete: `/${i}` }))), /1001 changes are too many; make at most 1000/);
+    for (const changes of [null, [], {}, [null], [{}], [{ put: "/x", delete: "/x" }], "x"]) {
+      assert.match(await world.refused("WRITE", "publish", changes), /give (one or more|it) ?,? ?like|give one or more/);
+    }
+  });
+});
+
+describe("a listing", () => {
+  it("merges both layers page by page", async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `/list/${String(i).padStart(2, "0")}.txt`);
+    await publish(names.filter((_, i) => i % 3 > 0).map((name) => ({ put: name, body: "x" })));
+    await publish(["/list/\ufb00.txt", "/list/😀.txt"].map((name) => ({ put: name, body: "x" })));
+    const all = (await list()).assets.map(({ path }) => path);
+    assert.deepEqual(all, [...all].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    for (const limit of [1, 2, 7, 1000]) {
+      const found: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page: AssetList = await list({ limit, ...(cursor && { cursor }) });
+        assert.ok(page.assets.length <= limit);
+        found.push(...page.assets.map(({ path }) => path));
+        cursor = page.cursor;
+      } while (cursor);
+      assert.deepEqual(found, all, `by ${limit}`);
+    }
+    const below = await list({ prefix: "/list/1", cursor: "/list/14.txt" });
+    assert.deepEqual(below.assets.map(({ path }) => path), ["/list/16.txt", "/list/17.txt", "/list/19.txt"]);
+    assert.deepEqual((await list({ prefix: "/list/1" }, "READ")).assets.length, 7, "read-only too, by the Durable Object");
+  });
+
+  it("refuses what is no page", async () => {
+    for (const options of [{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: "1" }, { prefix: 7 }, { cursor: {} }, { prefix: "/".repeat(2000) }, 7]) {
+      assert.match(await world.refused("READ", "list", options), /^list: |the options are no object/);
+    }
+  });
+});
+
+describe("rules that are written", () => {
+  it("take effect as deployed ones do", async () => {
+    await put("/docs/_redirects", "/docs/gone /docs/a.txt 301\n/docs/proxied /docs/c.txt 200", {}, "RULES");
+    await put("/docs/_headers", "/docs/*\n  X-Docs: yes", {}, "RULES");
+    await put("/docs/c.txt", "c");
+    await show();
+    assert.equal((await world.platform.ask("blog", "/docs/gone")).headers.location, "/docs/a.txt");
+    assert.deepEqual(await visit("/docs/proxied"), [200, "c"]);
+    const reply = await world.platform.ask("blog", "/docs/c.txt");
+    assert.equal(reply.headers["x-docs"], "yes");
+    assert.equal((await world.platform.ask("blog", "/docs/_redirects")).status, 404, "the file itself is not served");
+    for (const caller of ["WRITE", "READ"] as const) assert.match((await get("/docs/_redirects", caller))!.body, /^\/docs\/gone/);
+    await world.call("RULES", "delete", "/docs/_headers");
+    await show();
+    assert.equal((await world.platform.ask("blog", "/docs/c.txt")).headers["x-docs"], undefined);
+  });
+
+  it("want a capability of their own", async () => {
+    for (const call of [["put", "/_headers", "x"], ["delete", "/docs/_redirects"], ["publish", [{ put: "/a/b/_redirects", body: "" }]]] as Call[]) {
+      assert.match(await world.refused("WRITE", ...call), /this binding may not write rules; give it \{ write: true, rules: true \}/);
+    }
+  });
+
+  it("reach only below their folder, and are told by file and line", async () => {
+    const refused = (path: string, text: string) => world.refused("RULES", "put", path, text);
+    assert.match(await refused("/docs/_redirects", "/docs/x /y\n/other /docs/"), /^the rules are refused, nothing was written:\n {2}docs\/_redirects:2: \/other is not below \/docs\/, /);
+    assert.match(await refused("/docs/_redirects", "/docs/x /secret 200"), /docs\/_redirects:1: \/secret is not below \/docs\//);
+    assert.match(await refused("/docs/_redirects", "/docs/../x /y"), /:1: \/x is not below/);
+    assert.match(await refused("/docs/_redirects", "/docs* /y"), /:1: \/docs\* is not below/);
+    assert.match(await refused("/docs/_redirects", "/:x/y /y"), /is not below/);
+    assert.match(await refused("/docs/_headers", "/docs/*\n  a: b\n\n/*\n  c: d"), /docs\/_headers:4: \/\* is not below/);
+    assert.match(await refused("/docs/_headers", "https://example.com/docs/*\n  a: b"), /:1: .* is not below .*; name the path without the host/);
+    assert.match(await refused("/docs/_redirects", "one"), /docs\/_redirects:1: expected 2 or 3 words/);
+    assert.match(await refused("/:a/_redirects", "/:a/b /c"), /cannot be told from paths/);
+    assert.match(await refused("/_redirects", `# ${"x".repeat(100_000)}`), /has more than 100 KB/);
+    assert.match(await world.refused("RULES", "put", "/_headers", { $body: "stream", size: 200_000 }), /has more than 100 KB/);
+    await put("/a b/_redirects", "/a%20b/x /a%20b/y", {}, "RULES");
+  });
+});
+
+describe("what is refused", () => {
+  it("is told with what to do", async () => {
+    const refused = (path: unknown, body: unknown = "x", options: unknown = {}) => world.refused("WRITE", "put", path, body, options);
+    const cases: [unknown, RegExp][] = [
+      ["x", /begin with a slash/], ["/", /a folder's; name a file in it, such as "\/index.html"/], ["/docs/", /such as "\/docs\/index.html"/], ["/a//b", /leads elsewhere/], ["/../x", /leads elsewhere/], ["/a/./b", /leads elsewhere/], ["/a\0", /NUL/], ["/a\\b", /backslash/],
+      ["/\ud800", /no Unicode/], ["/.env", /secrets/], ["/.git/config", /begin with a dot/], ["/id_rsa", /private key/], ["/_worker.js", /server code/], [`/${"ü".repeat(512)}`, /longer than 1024/],
+      ["/_kv-sync/assets/x", /kv-sync's own/], [7, /no text/], [{ toString: "x" }, /no text/],
+    ];
+    for (const [path, reason] of cases) assert.match(await refused(path), reason, JSON.stringify(path));
+    for (const body of [7, null, { a: 1 }, [1]]) assert.match(await refused("/x", body), /the body is no text, ArrayBuffer/);
+    assert.match(await refused("/key.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIEow"), /private key/);
+    assert.match(await refused("/x", "x", { contentType: "a\nb: c" }), /content type is none/);
+    assert.match(await refused("/x", "x", { author: "a".repeat(201) }), /more than 200/);
+    assert.match(await refused("/x", "x", { message: "ü".repeat(501) }), /more than 500/);
+    assert.match(await refused("/x", "x", { author: 7 }), /the author is no text/);
+    assert.match(await refused("/x", "x", "y"), /the options are no object/);
+    // A condition that is not understood must not let the write through.
+    for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf: (etagMatch|uploadedBefore) is not understood; there are etagMatches, etagDoesNotMatch$/);
+    for (const onlyIf of [{}, { etagMatches: undefined }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf has no condition/);
+    assert.match(await refused("/x", "x", { onlyif: { etagMatches: "*" } }), /^the options: onlyif is not understood/);
+    assert.match(await world.refused("WRITE", "delete", "/x", { onlyIf: null }), /^onlyIf is no object/);
+    assert.match(await world.refused("WRITE", "delete", "/x", { etagMatches: "*" }), /^the options: etagMatches is not understood/);
+    assert.match(await world.refused("WRITE", "publish", [{ put: "/x", body: "x", onlyif: {} }]), /^a change: onlyif is not understood/);
+    assert.match(await world.refused("WRITE", "publish", [{ delete: "/x", body: "x" }]), /^a change: body is not understood/);
+    assert.match(await world.refused("WRITE", "list", { prefx: "/" }), /^the options: prefx is not understood/);
+    assert.equal(await world.call("WRITE", "head", "/x"), null);
+    for (const name of ["Set-Cookie", "content-length", "Content-Type", "ETag", "last-modified", "transfer-encoding", "connection", "Upgrade", "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "a b", "ü", ""]) {
+      assert.match(await refused("/x", "x", { headers: { [name]: "x" } }), /cannot have the header|is no header name/, name);
+    }
+    for (const value of ["a\nb", "ü", "", " a", 7, "a\0"]) assert.match(await refused("/x", "x", { headers: { a: value } }), /the value of a is no text/);
+    assert.match(await refused("/x", "x", { headers: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`h${i}`, "x"])) }), /more than 20 headers/);
+    assert.match(await refused("/x", "x", { headers: { a: "x".repeat(2048) } }), /2 KiB/);
+    assert.match(await refused("/x", "x", { headers: { a: "1", A: "2" } }), /given twice/);
+    assert.equal(await head("/x"), null);
+  });
+
+  it("lets go of the body", async () => {
+    const calls: Call[] = [["put", "/.env", { $body: "endless" }], ["put", "/x", { $body: "endless" }, 7], ["publish", [{ put: "/x", body: { $body: "endless" } }, null]]];
+    for (const call of calls) {
+      const [refused, cancelled] = await world.calls("app", [call, ["cancelled"]]);
+      assert.ok("error" in refused!);
+      assert.equal((cancelled as { value: number }).value, 1, call[0]);
+    }
+  });
+
+  it("in a body that gives no bytes, or breaks off", async () => {
+    assert.match(await world.refused("app", "put", "/x", { $body: "text stream" }), /the stream gives text in the place of bytes/);
+    assert.match(await world.refused("app", "put", "/x", { $body: "breaks" }), /cannot store assets now/);
+    assert.equal(await head("/x", "app"), null);
+  });
+});
+
+describe("where KV is late or fails", () => {
+  it("a body is looked for again", async () => {
+    await put("/late.txt", "late");
+    const key = world.blobs().find((key) => key.includes(sha256Hex("late")))!;
+    world.platform.kv.reads = [];
+    world.platform.kv.fault = (name, earlier) => (name === key && earlier < 5 ? "missing" : undefined);
+    assert.equal((await get("/late.txt"))!.body, "late");
+    world.platform.kv.fault = (name) => (name === key ? "missing" : undefined);
+    assert.match(await world.refused("WRITE", "get", "/late.txt"), /KV does not show its bytes at this location yet; ask again in a minute/);
+    world.platform.kv.fault = (name) => (name === key ? "error" : undefined);
+    assert.match(await world.refused("WRITE", "get", "/late.txt"), /^cannot read assets now; try again$/);
+    world.platform.kv.reset();
+    assert.equal((await get("/late.txt"))!.body, "late");
+  });
+
+  it("a body that cannot be stored is not committed", async () => {
+    world.platform.kv.refuse = (key) => (key.includes("/o/b/") ? 400 : undefined);
+    assert.match(await world.refused("WRITE", "put", "/lost.txt", "lost"), /^cannot store assets now; try again$/);
+    world.platform.kv.reset();
+    assert.equal(await head("/lost.txt"), null);
+  });
+});

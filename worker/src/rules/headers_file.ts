@@ -1,0 +1,133 @@
+// Reads _headers.
+
+import type { HeaderRule } from "../format/meta";
+import { quote, type Problem } from "./problem";
+import { characters, isComment, normalizeRule, RuleFile, splitHost, trim } from "./rule_file";
+
+const mostRules = 100;
+const longestLine = 2_000;
+/** A line that begins a block, even where it does so wrongly. */
+const pathLine = /^(?:\/|[^\t\n\f\r ]+:\/\/)/;
+const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+
+/**
+ * The rules of a _headers file, in its order, names in lower case, with the line
+ * of each. They are meant to be used only if there is no problem.
+ */
+export function parseHeaders(path: string, text: Uint8Array): { rules: HeaderRule[]; lines: number[]; problems: Problem[] } {
+  const parser = new Parser(path);
+  for (const [n, line] of parser.file.lines(text)) {
+    if (!isComment(line) && !parser.parse(n, line)) break;
+  }
+  parser.finish();
+  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
+}
+
+/** The block being read. */
+interface Block {
+  line: number;
+  rule: HeaderRule;
+  /** The path line was refused, so its headers are read and dropped. */
+  bad: boolean;
+  /** No header line came yet. */
+  empty: boolean;
+}
+
+class Parser {
+  readonly file: RuleFile;
+  readonly rules: HeaderRule[] = [];
+  readonly lines: number[] = [];
+  #block: Block | undefined;
+  #blocks = 0;
+
+  constructor(path: string) {
+    this.file = new RuleFile(path);
+  }
+
+  /** Reads one line. False where no further one is to be read. */
+  parse(n: number, line: string): boolean {
+    if (characters(line) > longestLine) {
+      this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
+      // Whatever it was going to say, its block has said something.
+      if (this.#block) this.#block.empty = false;
+      return true;
+    }
+    if (!pathLine.test(line)) {
+      this.#header(n, line);
+      return true;
+    }
+    this.finish();
+    if (++this.#blocks > mostRules) {
+      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${mostRules} rules`);
+      return false;
+    }
+    this.#begin(n, line);
+    return true;
+  }
+
+  finish(): void {
+    const block = this.#block;
+    this.#block = undefined;
+    if (!block || block.bad) return;
+    const { rule, line, empty } = block;
+    if (empty) this.file.add(line, "add a header below it, or remove it", `${rule.path} has no headers`);
+    else if (rule.set.length + rule.unset.length > 0) {
+      this.rules.push(rule);
+      this.lines.push(line);
+    }
+  }
+
+  #begin(n: number, line: string): void {
+    const block: Block = { line: n, rule: { path: "", set: [], unset: [] }, bad: true, empty: true };
+    this.#block = block;
+    const { host, rest } = splitHost(line);
+    if (host === "" && !line.startsWith("/")) {
+      this.file.add(n, 'begin it with "/" or "https://"; in a header, put a space after the colon', `${quote(line)} is neither a path nor an https URL`);
+      return;
+    }
+    if (/:\d+$/.test(host)) {
+      this.file.add(n, "leave the port out; rules apply on every port", `${quote(line)} names a port`);
+      return;
+    }
+    const { path } = normalizeRule(rest);
+    block.rule.path = host === "" ? path : `https://${host}${path}`;
+    block.bad = !this.file.checkPattern(n, block.rule.path);
+  }
+
+  #header(n: number, line: string): void {
+    const block = this.#block;
+    if (!block) {
+      this.file.add(n, 'put a path such as "/*" above it', "a header without a path");
+      return;
+    }
+    block.empty = false;
+    if (line.startsWith("! ") && !line.includes(":")) {
+      const name = trim(line.slice(2));
+      if (token.test(name)) block.rule.unset.push(name.toLowerCase());
+      else this.file.add(n, 'write "! Name"', `${quote(name)} is no header name`);
+      return;
+    }
+    const colon = line.indexOf(":");
+    const name = trim(line.slice(0, Math.max(colon, 0))).toLowerCase();
+    const value = trim(line.slice(colon + 1));
+    if (colon < 0) {
+      // The line may be anything, a secret too, so it is not quoted.
+      this.file.add(n, 'write "Name: value", or "! Name" to take a header off', "the line is no header");
+    } else if (!token.test(name)) {
+      this.file.add(n, "use letters, digits and dashes", `${quote(name)} is no header name`);
+    } else if (value === "") {
+      this.file.add(n, 'give it one, or write "! Name" to take the header off', `the header ${name} has no value`);
+    } else if (/[\0-\x08\x0a-\x1f\x7f]/.test(value)) {
+      this.file.add(n, "remove them", `the value of ${name} has control characters`);
+    } else {
+      set(block.rule, name, value);
+    }
+  }
+}
+
+/** Joins the values of one name, as a Headers object would. */
+function set(rule: HeaderRule, name: string, value: string): void {
+  const same = rule.set.find(([known]) => known === name);
+  if (same) same[1] += `, ${value}`;
+  else rule.set.push([name, value]);
+}

@@ -1,0 +1,88 @@
+// _redirects: which rule answers a URL, and where it leads.
+
+import type { Redirect } from "../format/meta";
+import { isDynamic, Pattern, staticKey, staticKeys, substitute, type Captures } from "./pattern";
+
+/**
+ * A client sent elsewhere, or a pathname to serve in place of the one asked for.
+ * byHost: the location is another one for requests to other hosts, because it is
+ * a pathname alone where the rule's target is on the host that was asked.
+ */
+export type Redirection = { status: number; location: string; byHost?: true } | { pathname: string };
+
+/** The redirects of a manifest: the first rule of the file that matches is taken. */
+export class Redirects {
+  /** The index of the first static rule for a key; a look-up does not walk 2,000 rules. */
+  readonly #static = new Map<string, number>();
+  readonly #dynamic: { index: number; pattern: Pattern }[] = [];
+  readonly #rules: Redirect[];
+
+  constructor(rules: Redirect[]) {
+    this.#rules = rules;
+    rules.forEach(({ from }, index) => {
+      if (isDynamic(from)) {
+        this.#dynamic.push({ index, pattern: new Pattern(from) });
+        return;
+      }
+      const key = staticKey(from);
+      if (!this.#static.has(key)) this.#static.set(key, index);
+    });
+  }
+
+  get size(): number {
+    return this.#rules.length;
+  }
+
+  /** Where a URL leads, or undefined if no rule matches. */
+  match(url: URL): Redirection | undefined {
+    const fixed = Math.min(...staticKeys(url).map((key) => this.#static.get(key) ?? Infinity));
+    for (const { index, pattern } of this.#dynamic) {
+      if (index > fixed) break;
+      const captures = pattern.match(url);
+      const redirection = captures && follow(this.#rules[index]!, captures, url);
+      if (redirection) return redirection;
+    }
+    return fixed === Infinity ? undefined : follow(this.#rules[fixed]!, new Map(), url);
+  }
+}
+
+/**
+ * Where a rule leads, or undefined if what it captured makes no URL. Captures
+ * come from whoever sends the request: they never choose the host, but for a
+ * label that the rule puts before others (https://:lang.example.com/).
+ */
+function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirection | undefined {
+  const authority = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(to)?.[0] ?? "";
+  const names = [...authority.matchAll(/:([A-Za-z]\w*)/g)].map(([, name]) => name!);
+  if (names.length > 0) {
+    const afterThem = authority.replace(/^.*:[A-Za-z]\w*/s, "");
+    if (!afterThem.includes(".")) return undefined;
+    if (!names.every((name) => /^[A-Za-z0-9-]+$/.test(captures.get(name) ?? ""))) return undefined;
+  }
+  let target = substitute(authority, captures) + substitute(to.slice(authority.length), captures);
+  // A splat may begin with a slash, and "//host" would be another site's address.
+  if (captures.size > 0 && /^\/(?![/\\])/.test(to)) target = target.replace(/^[^?#]*/, mergeSlashes);
+
+  const destination = parse(target, url);
+  if (!destination) return undefined;
+  if (status === 200) return { pathname: destination.pathname };
+
+  // On this host only the pathname is sent, which must not begin as an address does.
+  const local = destination.origin === url.origin;
+  const base = local
+    ? destination.pathname.replace(/^\/{2,}/, "/")
+    : destination.href.slice(0, destination.href.length - destination.search.length - destination.hash.length);
+  return { status, location: base + (destination.search || url.search) + destination.hash, ...(authority !== "" && { byHost: true as const }) };
+}
+
+function mergeSlashes(pathname: string): string {
+  return pathname.replace(/[/\\]{2,}/g, "/");
+}
+
+function parse(target: string, base: URL): URL | undefined {
+  try {
+    return new URL(target, base);
+  } catch {
+    return undefined;
+  }
+}

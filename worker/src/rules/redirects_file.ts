@@ -1,0 +1,137 @@
+// Reads _redirects.
+
+import type { Redirect } from "../format/meta";
+import { quote, type Problem } from "./problem";
+import { findCircles } from "./redirect_loops";
+import { characters, isComment, isDynamicRule, normalizeRule, RuleFile, splitHost, words } from "./rule_file";
+
+const mostStatic = 2_000;
+const mostDynamic = 100;
+const longestLine = 1_000;
+const statuses = ["200", "301", "302", "303", "307", "308"];
+const toIndex = /\/index(?:\.html)?$/;
+
+/**
+ * The redirects of a _redirects file, in its order, with the line of each. They
+ * are meant to be used only if there is no problem. On html_handling depends
+ * whether a rule can redirect for ever.
+ */
+export function parseRedirects(path: string, text: Uint8Array, htmlHandling: string): { rules: Redirect[]; lines: number[]; problems: Problem[] } {
+  const parser = new Parser(path, htmlHandling);
+  for (const [n, line] of parser.file.lines(text)) {
+    if (!isComment(line) && !parser.parse(n, line)) break;
+  }
+  parser.checkCircles();
+  return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
+}
+
+class Parser {
+  readonly file: RuleFile;
+  readonly rules: Redirect[] = [];
+  readonly lines: number[] = [];
+  readonly #htmlHandling: string;
+  /** The line of each source of a redirect. */
+  readonly #seen = new Map<string, number>();
+  #static = 0;
+  #dynamic = 0;
+
+  constructor(path: string, htmlHandling: string) {
+    this.file = new RuleFile(path);
+    this.#htmlHandling = htmlHandling;
+  }
+
+  /** Reads one line. False where the rest of the file would only repeat the problem. */
+  parse(n: number, line: string): boolean {
+    if (characters(line) > longestLine) {
+      this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
+      return true;
+    }
+    let fields = words(line);
+    // "/a /b#fragment" has a fragment, "/a /b # why" a comment.
+    const comment = fields.findIndex((field, i) => i >= 2 && field.startsWith("#"));
+    if (comment >= 0) fields = fields.slice(0, comment);
+    if (fields.length < 2 || fields.length > 3) {
+      this.file.add(n, 'write "from to status"; encode spaces as %20', `expected 2 or 3 words, found ${fields.length}`);
+      return true;
+    }
+    const from = this.#from(n, fields[0]!);
+    if (from === undefined) return true;
+    if (!this.#count(n, from)) return false;
+    const to = this.#to(n, fields[1]!);
+    if (to === undefined) return true;
+    const status = fields[2] ?? "302";
+    if (!statuses.includes(status)) {
+      this.file.add(n, "use 200, 301, 302, 303, 307 or 308", `${quote(status, 20)} is no status of a redirect`);
+      return true;
+    }
+    const relative = to.startsWith("/");
+    if (relative && this.#loops(from, to)) {
+      this.file.add(
+        n,
+        'remove the rule: index.html is served for its directory without one, and not_found_handling = "single-page-application" serves it for every path',
+        `${from} to ${to} redirects for ever, because serving takes ${quote(toIndex.exec(to)![0])} off again`,
+      );
+      return true;
+    }
+    const first = this.#seen.get(from);
+    if (first !== undefined) {
+      this.file.add(n, "remove one of them", `${from} is already redirected by line ${first}`);
+      return true;
+    }
+    this.#seen.set(from, n);
+    if (status === "200" && !relative) {
+      this.file.add(n, "use a path, or a status from 301 to 308", `a 200 (proxy) can only lead to a path of this site, not to ${to}`);
+      return true;
+    }
+    this.rules.push({ from, to, status: Number(status) });
+    this.lines.push(n);
+    return true;
+  }
+
+  /** Reports rules that lead in a circle, at the last of them. */
+  checkCircles(): void {
+    for (const { last, way } of findCircles(this.rules)) {
+      this.file.add(this.#seen.get(last.from)!, "remove one of the rules, or have it lead where none applies", `${way} redirects for ever`);
+    }
+  }
+
+  #from(n: number, text: string): string | undefined {
+    if (text.includes("://")) {
+      this.file.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts", `the source of a redirect must be a path, not ${quote(text)}`);
+      return undefined;
+    }
+    const { path } = normalizeRule(text);
+    return this.file.checkPattern(n, path) ? path : undefined;
+  }
+
+  #to(n: number, text: string): string | undefined {
+    const { host, rest } = splitHost(text);
+    if (host === "" && !text.startsWith("/")) {
+      this.file.add(n, 'begin it with "/" or "https://"', `${quote(text)} is neither a path nor an https URL`);
+      return undefined;
+    }
+    const { path, query, fragment } = normalizeRule(rest);
+    return (host === "" ? "" : `https://${host}`) + path + query + fragment;
+  }
+
+  /** Keeps the limits. As at Cloudflare, a static rule below a dynamic one counts as dynamic, because the order has to be kept. */
+  #count(n: number, from: string): boolean {
+    if (this.#dynamic === 0 && !isDynamicRule(from)) {
+      if (++this.#static <= mostStatic) return true;
+      this.file.add(n, "remove rules, or join some with a splat", `there are more than ${mostStatic} static redirects`);
+      return false;
+    }
+    if (++this.#dynamic <= mostDynamic) return true;
+    this.file.add(
+      n,
+      "move rules without splats and placeholders to the top of the file, or remove some",
+      `there are more than ${mostDynamic} dynamic redirects (every rule after the first dynamic one counts)`,
+    );
+    return false;
+  }
+
+  /** Whether serving would undo the redirect and so run into it again. */
+  #loops(from: string, to: string): boolean {
+    return toIndex.test(to) && (from.endsWith("/*") || (from.endsWith("/") && this.#htmlHandling !== "none"));
+  }
+}

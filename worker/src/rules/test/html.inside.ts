@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { resolvePathname } from "../html";
+import type { HTMLHandling } from "../../format/meta";
+import { resolveNotFound } from "../not_found";
+import { test } from "../../../test/inside/harness";
+
+/** "=/file" for a file that is served, ">/path" for a redirect, "-" for nothing. */
+function resolve(path: string, handling: HTMLHandling, files: string[]): string {
+  const found = resolvePathname(path, handling, (file) => files.indexOf(file));
+  if (!found) return "-";
+  return "redirect" in found ? `>${found.redirect}` : `=${files[found.asset]}`;
+}
+
+// The table of Cloudflare's documentation for html_handling, and the root.
+const files = ["/index.html", "/file.html", "/folder/index.html", "/both.html", "/both/index.html", "/raw.txt", "/a/index", "/bin", "/bin.html"];
+const expected: Record<string, [auto: string, force: string, drop: string, none: string]> = {
+  "/": ["=/index.html", "=/index.html", "=/index.html", "-"],
+  "/index": [">/", ">/", ">/", "-"],
+  "/index.html": [">/", ">/", ">/", "=/index.html"],
+  "/file": ["=/file.html", ">/file/", "=/file.html", "-"],
+  "/file/": [">/file", "=/file.html", ">/file", "-"],
+  "/file.html": [">/file", ">/file/", ">/file", "=/file.html"],
+  "/file/index": [">/file", ">/file/", ">/file", "-"],
+  "/file/index.html": [">/file", ">/file/", ">/file", "-"],
+  "/folder": [">/folder/", ">/folder/", "=/folder/index.html", "-"],
+  "/folder/": ["=/folder/index.html", "=/folder/index.html", ">/folder", "-"],
+  "/folder.html": [">/folder/", ">/folder/", ">/folder", "-"],
+  "/folder/index": [">/folder/", ">/folder/", ">/folder", "-"],
+  "/folder/index.html": [">/folder/", ">/folder/", ">/folder", "=/folder/index.html"],
+  "/both": ["=/both.html", ">/both/", "=/both.html", "-"],
+  "/both/": ["=/both/index.html", "=/both/index.html", ">/both", "-"],
+  "/both.html": [">/both", "=/both.html", ">/both", "=/both.html"],
+  "/both/index.html": [">/both/", ">/both/", "=/both/index.html", "=/both/index.html"],
+  "/raw.txt": ["=/raw.txt", "=/raw.txt", "=/raw.txt", "=/raw.txt"],
+  "/raw.txt/": ["-", "-", "-", "-"],
+  "/a/index": ["=/a/index", "=/a/index", "=/a/index", "=/a/index"],
+  "/a/": ["-", "-", "-", "-"],
+  // A file without an extension has the better claim to its name.
+  "/bin": ["=/bin", "=/bin", "=/bin", "=/bin"],
+  "/bin.html": ["=/bin.html", ">/bin/", "=/bin.html", "=/bin.html"],
+  "/bin/": ["-", "=/bin.html", "-", "-"],
+  "/bin/index": ["-", ">/bin/", "-", "-"],
+  "/constructor": ["-", "-", "-", "-"],
+  // Static Assets go by way of /index here, or serve the page under both.
+  "/index/": [">/", ">/", ">/", "-"],
+  "/index/index": [">/", ">/", ">/", "-"],
+};
+
+test("html_handling as documented", () => {
+  const handlings: HTMLHandling[] = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
+  for (const [path, results] of Object.entries(expected)) {
+    handlings.forEach((handling, i) => assert.equal(resolve(path, handling, files), results[i], `${handling} ${path}`));
+  }
+});
+
+test("redirects end, and at an asset", () => {
+  const names = ["/index.html", "/.html", "/a.html", "/a/index.html", "/a/index", "/a.html.html", "/a/index/index.html", "/a/.html"];
+  const paths = ["/", "/a", "/a/", "/a.html", "/a/index", "/a/index.html", "/a/index/", "/.html", "/a/.html", "/a.html/", "/index"];
+  for (const handling of ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash"] as const) {
+    for (let set = 0; set < 1 << names.length; set++) {
+      const some = names.filter((_, i) => set & (1 << i));
+      for (const path of paths) {
+        const chain = [path];
+        let answer = resolve(path, handling, some);
+        while (answer.startsWith(">") && chain.length <= 3) {
+          chain.push(answer.slice(1));
+          answer = resolve(answer.slice(1), handling, some);
+        }
+        assert.ok(answer.startsWith("=") || chain.length === 1, `${handling} ${chain.join(" > ")} ${answer} of ${some}`);
+        assert.ok(!chain.some((step) => step.startsWith("//")), `${handling} ${chain.join(" > ")}`);
+      }
+    }
+  }
+});
+
+test("the nearest 404.html answers, and the walk up has an end", () => {
+  const pages = ["/404.html", "/a/404.html"];
+  const find = (file: string) => pages.indexOf(file);
+  assert.deepEqual(resolveNotFound("/x", "404-page", find), { asset: 0, status: 404 });
+  assert.deepEqual(resolveNotFound("/a", "404-page", find), { asset: 0, status: 404 });
+  assert.deepEqual(resolveNotFound("/a/", "404-page", find), { asset: 1, status: 404 });
+  assert.deepEqual(resolveNotFound("/a/b/c", "404-page", find), { asset: 1, status: 404 });
+  assert.equal(resolveNotFound("/x", "none", find), undefined);
+  assert.equal(resolveNotFound("/x", "single-page-application", find), undefined);
+  let looked = 0;
+  const nothing = () => (looked++, -1);
+  assert.equal(resolveNotFound("/a".repeat(4096), "404-page", nothing), undefined);
+  assert.ok(looked <= 64, `${looked} look-ups`);
+});

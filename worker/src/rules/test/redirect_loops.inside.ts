@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { findCircles } from "../redirect_loops";
+import { test } from "../../../test/inside/harness";
+
+test("what a file of rules has a deploy compare is bounded, and circles beyond that are left to browsers", () => {
+  const rule = (from: string, to: string) => ({ from, to, status: 301 });
+  const circle = [rule("/x", "/y"), rule("/y", "/x")];
+  const patterns = Array.from({ length: 20 }, (_, i) => rule(`/${"p".repeat(1_000)}/${i}/*`, "/"));
+  const long = (count: number) => Array.from({ length: count }, (_, i) => rule(`/${i}`, `/${"q".repeat(1_000)}`));
+  assert.equal(findCircles([...patterns, ...long(4), ...circle]).length, 1);
+  assert.equal(findCircles([...patterns, ...long(6), ...circle]).length, 0);
+});

@@ -1,0 +1,148 @@
+// The bodies of responses: a file's bytes, or parts of them, out of the blobs
+// in which they lie.
+
+import { readBlob } from "../kv/blob";
+import { contentRange, type Range } from "./range";
+
+/** A file's bytes as blobs, one after another; all but the last have the same size. */
+export interface File {
+  size: number;
+  blobSize: number;
+  /** The key of the blob at an index. */
+  key(blob: number): string;
+}
+
+/** A body, and the headers that say what it is. */
+export interface Body {
+  stream: ReadableStream;
+  headers: Record<string, string>;
+}
+
+/** What is taken of one blob: a text of our own and then a range of the blob's bytes, once or more often. */
+interface Step {
+  blob: number;
+  cuts: { before: Uint8Array | undefined; from: number; to: number }[];
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * A file in several blobs, one range of a file, or several as
+ * multipart/byteranges. Null if the first blob that it needs is not in KV.
+ * Throws if that cannot be read.
+ *
+ * What goes wrong with a later blob breaks the stream off, short of the
+ * Content-Length, so that no one takes what came for all. However large the
+ * file is, only the blob that is sent and the next one are open.
+ */
+export async function openBody(
+  kv: KVNamespace,
+  file: File,
+  type: string,
+  boundary: string,
+  ranges: Range[] | undefined,
+): Promise<Body | null> {
+  const headers: Body["headers"] = {};
+  const steps: Step[] = [];
+  const parts = ranges ?? [{ from: 0, to: file.size }];
+  let length = parts.reduce((sum, { from, to }) => sum + to - from, 0);
+  let end: Uint8Array | undefined;
+  if (parts.length > 1) {
+    headers["Content-Type"] = `multipart/byteranges; boundary=${boundary}`;
+    for (const part of parts) {
+      const before = encoder.encode(
+        `\r\n--${boundary}\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange(part, file.size)}\r\n\r\n`,
+      );
+      length += before.length;
+      addSteps(steps, file, part, before);
+    }
+    end = encoder.encode(`\r\n--${boundary}--\r\n`);
+    length += end.length;
+  } else {
+    if (ranges) headers["Content-Range"] = contentRange(parts[0]!, file.size);
+    addSteps(steps, file, parts[0]!, undefined);
+  }
+  headers["Content-Length"] = String(length);
+
+  const first = await readBlob(kv, file.key(steps[0]!.blob));
+  if (!first) return null;
+  const { readable, writable } = new FixedLengthStream(length);
+  void send(kv, file, first, steps, end, writable);
+  return { stream: readable, headers };
+}
+
+/** Adds what a range, which begins where those before it end or later, takes of each blob. */
+function addSteps(steps: Step[], file: File, { from, to }: Range, before: Uint8Array | undefined): void {
+  while (from < to) {
+    const blob = Math.floor(from / file.blobSize);
+    const start = blob * file.blobSize;
+    const end = Math.min(to, start + file.blobSize);
+    let step = steps.at(-1);
+    if (step?.blob !== blob) steps.push((step = { blob, cuts: [] }));
+    step.cuts.push({ before, from: from - start, to: end - start });
+    before = undefined;
+    from = end;
+  }
+}
+
+/** Sends what the steps take, the next blob asked for while one is sent. */
+async function send(
+  kv: KVNamespace,
+  file: File,
+  first: ReadableStream,
+  steps: Step[],
+  end: Uint8Array | undefined,
+  writable: WritableStream,
+): Promise<void> {
+  let next: Promise<ReadableStream | null> | undefined = Promise.resolve(first);
+  try {
+    for (const [i, step] of steps.entries()) {
+      const stream = await next;
+      next = undefined;
+      if (!stream) throw new Error(`${file.key(step.blob)} is not in KV; run kv-sync verify`);
+      const following = steps[i + 1];
+      if (following) {
+        next = readBlob(kv, file.key(following.blob));
+        next.catch(() => undefined); // it is reported when its turn comes
+      }
+      await sendStep(file, step, stream, writable);
+    }
+    const writer = writable.getWriter();
+    if (end) await writer.write(end);
+    await writer.close();
+  } catch (error) {
+    console.error("kv-sync: a response was broken off:", error);
+    await writable.abort(error).catch(() => undefined);
+    await next?.then((stream) => stream?.cancel()).catch(() => undefined);
+  }
+}
+
+async function sendStep(file: File, { blob, cuts }: Step, stream: ReadableStream, writable: WritableStream): Promise<void> {
+  const [only] = cuts;
+  const length = Math.min(file.blobSize, file.size - blob * file.blobSize);
+  if (cuts.length === 1 && only && !only.before && only.from === 0 && only.to === length) {
+    // Whole, it need not pass through JavaScript.
+    return stream.pipeTo(writable, { preventClose: true });
+  }
+  const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
+  const writer = writable.getWriter();
+  try {
+    let at = 0; // where in the blob the chunk begins
+    let chunk: Uint8Array = new Uint8Array();
+    for (const { before, from, to } of cuts) {
+      if (before) await writer.write(before);
+      while (at < to) {
+        const taken = chunk.subarray(Math.max(from - at, 0), to - at);
+        if (taken.length > 0) await writer.write(taken);
+        if (at + chunk.length >= to) break; // the next range may begin in this chunk
+        at += chunk.length;
+        const { value } = await reader.read();
+        if (!value) throw new Error(`${file.key(blob)} ends after ${at} bytes of ${length}`);
+        chunk = value;
+      }
+    }
+  } finally {
+    writer.releaseLock();
+    await reader.cancel().catch(() => undefined);
+  }
+}

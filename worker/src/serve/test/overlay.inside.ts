@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { adopt, type RecordedEntry } from "../../deploy/adopt";
+import { Site, type View } from "../assets";
+import { Overlaid } from "../layers";
+import { LiveOverlay, openOverlay, OverlayUnavailableError } from "../live_overlay";
+import { Manifest, ManifestError } from "../../format/manifest";
+import type { OverlayEntry } from "../../format/overlay_entry";
+import { encodeOverlay } from "../../format/overlay_manifest";
+import { encodeServed } from "../../format/served";
+import type { StoredManifest } from "../../format/stored";
+import type { OverlayDescription } from "../../format/test/overlay_vectors";
+import { test } from "../../../test/inside/harness";
+import { bytes } from "../../format/test/manifest.inside";
+
+export const site = "blog";
+const hash = (digit: string) => digit.repeat(64);
+const nonce = (digit: string) => digit.repeat(16);
+
+export function written(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
+  const content = { hash: hash(n), size: 1, type: "text/html", chunks: undefined, headers: [], rules: undefined };
+  return { path, nonce: nonce(n), content, time: 5000, author: undefined, message: undefined, was: [], ...more };
+}
+
+export function deployed(more: Partial<StoredManifest> = {}): Manifest {
+  const asset = (path: string) => ({ path, hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" });
+  return new Manifest(
+    encodeServed({
+      site,
+      origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
+      serving: { html_handling: "", not_found_handling: "", overlay: true },
+      routing: undefined,
+      redirects: [{ from: "/a", to: "/deployed", status: 301 }],
+      headers: [{ path: "/*", set: [["x-from", "deployed"]], unset: [] }],
+      assets: ["/a", "/b", "/c"].map(asset),
+      directories: [],
+      retired: [{ ...asset("/old"), until: 0, left: 1 }, { ...asset("/older"), until: 0, left: 1 }],
+      adopted: new Map(),
+      ...more,
+    }).buffer,
+  );
+}
+
+const over = (revision: number, entries: OverlayEntry[]) => openOverlay(site, encodeOverlay(site, revision, entries).buffer);
+
+/** KV with one value at a time, which tells what it was asked. */
+class FakeKV {
+  value: ArrayBuffer | null | Error = null;
+  asked: unknown[] = [];
+  /** What a read waits for. */
+  gate: Promise<void> | undefined;
+  readonly kv = this as unknown as KVNamespace;
+
+  async get(key: string, options: unknown): Promise<ArrayBuffer | null> {
+    this.asked.push([key, options]);
+    const value = this.value;
+    await this.gate;
+    if (value instanceof Error) throw value;
+    return value;
+  }
+}
+
+test("overlay manifests are written byte for byte as the vectors have them, and read so", ({ overlays }) => {
+  assert.ok(Object.keys(overlays).length >= 2);
+  for (const [name, { json, bin }] of Object.entries(overlays)) {
+    const { site, revision, entries, lookups } = JSON.parse(json) as OverlayDescription;
+    assert.equal(encodeOverlay(site, revision, entries).toHex(), new Uint8Array(bytes(bin)).toHex(), name);
+    assert.equal(encodeOverlay(site, revision, entries.reverse()).toHex(), new Uint8Array(bytes(bin)).toHex(), `${name}, in another order`);
+    const manifest = openOverlay(site, bytes(bin));
+    assert.equal(manifest.meta.revision, revision);
+    for (const { path, found } of lookups) {
+      const index = manifest.find(path);
+      assert.equal(index >= 0, found !== null, path);
+      if (!found) continue;
+      assert.equal(manifest.isTombstone(index), "tombstone" in found, path);
+      if ("tombstone" in found) {
+        assert.equal(manifest.nonce(index), found.nonce);
+        assert.throws(() => manifest.asset(index), ManifestError);
+        continue;
+      }
+      const { key, size, modified, type, chunked, headers, layer, retired } = manifest.asset(index);
+      assert.deepEqual({ key, size, modified, type, chunked, ...(headers && { headers }) }, found);
+      assert.deepEqual([layer, retired, key.endsWith(manifest.nonce(index))], ["overlay", false, true]);
+    }
+  }
+});
+
+test("damaged and foreign overlays are refused, and no deployed manifest is an overlay", ({ overlays, refusedOverlays, manifests }) => {
+  assert.ok(Object.keys(refusedOverlays).length >= 10);
+  for (const [name, bin] of Object.entries(refusedOverlays)) assert.throws(() => openOverlay("project/shop", bytes(bin)), ManifestError, name);
+  assert.throws(() => new Manifest(bytes(overlays["pages"]!.bin)), ManifestError);
+  assert.throws(() => new Manifest(bytes(manifests["site"]!.bin), "overlay"), ManifestError);
+});
+
+test("any one byte of an overlay changed gives an answer or a ManifestError", ({ overlays }) => {
+  const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
+  const base = new Manifest(encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map([["/gone.html", nonce("1")], ["/about/index.html", nonce("2")]]) }).buffer);
+  const good = new Uint8Array(bytes(overlays["pages"]!.bin));
+  for (let at = 0; at < good.length; at++) {
+    for (const value of [0, 0xff, good[at]! ^ 1, good[at]! ^ 0x80]) {
+      const bad = good.slice();
+      bad[at] = value;
+      try {
+        const layers = new Overlaid(openOverlay(site, bad.buffer), base);
+        layers.adopted();
+        for (const { path } of lookups) {
+          const index = layers.find(path);
+          if (index >= 0 && !layers.isRetired(index)) layers.asset(index);
+        }
+      } catch (error) {
+        assert.ok(error instanceof ManifestError, `byte ${at}: ${error}`);
+      }
+    }
+  }
+});
+
+test("the overlay's entry comes first, a tombstone hides what is below, and what is adopted is not looked at", () => {
+  const adopted = new Map([["/b", nonce("b")], ["/c", nonce("9")], ["/gone", nonce("e")], ["/no", nonce("f")]]);
+  const layers = new Overlaid(
+    over(1, [
+      written("/a", "a", { content: undefined }),
+      written("/b", "b"), // adopted
+      written("/c", "c"), // another write than the one adopted
+      written("/gone", "e", { content: undefined }),
+      written("/new", "1"),
+      written("/old", "2", { content: undefined }),
+    ]),
+    deployed({ adopted }),
+  );
+  const look = (path: string) => {
+    const index = layers.find(path);
+    if (index < 0) return null;
+    const { layer, site, hash } = layers.asset(index);
+    return `${layer} ${site} ${hash[0]}${layers.isRetired(index) ? " retired" : ""}`;
+  };
+  assert.deepEqual(
+    ["/a", "/b", "/c", "/gone", "/new", "/old", "/older", "/none", "/".repeat(5000)].map(look),
+    [null, "deployed blog d", "overlay blog/o c", null, "overlay blog/o 1", null, "deployed blog d retired", null, null],
+  );
+  assert.deepEqual(layers.adopted(), [{ path: "/b", nonce: nonce("b") }, { path: "/gone", nonce: nonce("e") }]);
+});
+
+test("a flag of the other layer is refused, and what is no overlay's asset is never served", () => {
+  const flagged = (manifest: ArrayBuffer, flags: number) => {
+    new DataView(manifest).setUint16(64 + 62, flags, true);
+    return manifest;
+  };
+  const written1 = () => encodeOverlay(site, 1, [written("/n", "1")]).buffer;
+  assert.equal(openOverlay(site, flagged(written1(), 1)).asset(0).chunked, true);
+  for (const flags of [2, 4, 8, 16, 0x8000]) assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
+  for (const flags of [8, 12, 0x8008]) {
+    assert.equal(new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"), -1, "a tombstone, whatever else it is");
+    const base = encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }], directories: [], retired: [], adopted: new Map() });
+    assert.throws(() => new Manifest(flagged(base.buffer, flags)).asset(0), ManifestError);
+  }
+});
+
+test("what a site keeps in memory counts its overlay", async () => {
+  const fake = new FakeKV();
+  const manifest = deployed();
+  const opened = new Site(manifest);
+  assert.equal(opened.bytes, manifest.bytes);
+  const overlay = encodeOverlay(site, 1, [written("/n", "1")]).buffer;
+  fake.value = overlay;
+  assert.equal((await opened.view({ KV_SYNC_BLOBS: fake.kv })).look("/n")!.layer, "overlay");
+  assert.equal(opened.bytes, manifest.bytes + overlay.byteLength);
+});
+
+test("a site is asked as it is deployed, as KV shows it, and under an overlay that is given", async () => {
+  const fake = new FakeKV();
+  const opened = new Site(deployed({ adopted: new Map([["/b", nonce("b")]]) }));
+  fake.value = encodeOverlay(site, 1, [written("/a", "1")]).buffer;
+  const env = { KV_SYNC_BLOBS: fake.kv };
+  const [shown, given] = [await opened.view(env), opened.under(encodeOverlay(site, 2, [written("/a", "2"), written("/b", "b"), written("/old", "3")]).buffer)];
+  const digits = (view: View) => ["/a", "/b", "/old", "/older", "/none"].map((path) => view.look(path)?.hash[0] ?? null);
+  assert.deepEqual([opened.deployed, shown, given].map(digits), [["d", "d", null, null, null], ["1", "d", null, null, null], ["2", "d", "3", null, null]]);
+  assert.equal(await opened.view(env), shown, "a view is made once for each revision");
+  assert.throws(() => opened.under(encodeOverlay("other", 1, []).buffer), ManifestError);
+
+  // The view that was given answers whole requests too, from the overlay's keys.
+  fake.value = await new Response("written").arrayBuffer();
+  const answer = await given.fetch(new Request("https://example.com/a", { method: "HEAD" }), env);
+  assert.deepEqual([answer.status, answer.headers.get("location")], [301, "/deployed"]);
+  await given.read(given.look("/a")!, fake.kv);
+  assert.equal((fake.asked.at(-1) as string[])[0], `blog/o/b/${hash("2")}.${nonce("2")}`);
+
+  const plain = new Site(deployed({ serving: { html_handling: "", not_found_handling: "", overlay: false } }));
+  const before = fake.asked.length;
+  assert.deepEqual([await plain.view(env), fake.asked.length], [plain.deployed, before]);
+});
+
+test("the overlay's redirects come first, and its headers last", () => {
+  const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) => written(path, "1", { content: { ...written("", "1").content!, rules } });
+  const layers = new Overlaid(
+    over(1, [rules("/_redirects", { redirects: [{ from: "/a", to: "/written", status: 302 }] }), rules("/_headers", { headers: [{ path: "/*", set: [["x-from", "overlay"]], unset: [] }] })]),
+    deployed(),
+  );
+  assert.deepEqual(layers.meta.redirects.map(({ to }) => to), ["/written", "/deployed"]);
+  assert.deepEqual(layers.meta.headers.map(({ set }) => set[0]![1]), ["deployed", "overlay"]);
+  assert.deepEqual([layers.meta.site, layers.meta.overlay], ["blog", true]);
+});
+
+test("KV is read at most every ten seconds, and an older revision is not gone back to", async () => {
+  let now = 1_000_000;
+  const fake = new FakeKV();
+  const live = new LiveOverlay(site, () => now);
+  const show = (revision: number) => (fake.value = encodeOverlay(site, revision, []).buffer);
+  const get = async () => (await live.get(fake.kv))?.meta.revision ?? null;
+
+  assert.equal(await get(), null);
+  assert.deepEqual(fake.asked, [["blog/o/current", { type: "arrayBuffer", cacheTtl: 30 }]]);
+  show(2);
+  now += 9_999;
+  assert.equal(await get(), null);
+  now += 1;
+  assert.equal(await get(), 2);
+  const same = await live.get(fake.kv);
+  show(1);
+  now += 10_000;
+  assert.equal(await get(), 2);
+  fake.value = null;
+  now += 10_000;
+  assert.equal(await live.get(fake.kv), same);
+  show(2);
+  now += 10_000;
+  assert.equal(await live.get(fake.kv), same, "the same revision is the same object");
+  show(3);
+  now += 10_000;
+  assert.equal(await get(), 3);
+  assert.equal(fake.asked.length, 6);
+  assert.ok(live.bytes > 64);
+});
+
+test("while one request reads the overlay again the others go on, five seconds at most", async () => {
+  let now = 1_000_000;
+  const fake = new FakeKV();
+  const live = new LiveOverlay(site, () => now);
+  fake.value = encodeOverlay(site, 1, []).buffer;
+  await live.get(fake.kv);
+
+  fake.value = encodeOverlay(site, 2, []).buffer;
+  let open = () => {};
+  fake.gate = new Promise((resolve) => (open = resolve));
+  now += 10_000;
+  const first = live.get(fake.kv);
+  assert.equal((await live.get(fake.kv))!.meta.revision, 1);
+  assert.equal(fake.asked.length, 2);
+  // The request that reads may have been cut off: another one reads then.
+  now += 5_000;
+  const second = live.get(fake.kv);
+  assert.equal(fake.asked.length, 3);
+  open();
+  assert.deepEqual([(await first)!.meta.revision, (await second)!.meta.revision], [2, 2]);
+});
+
+test("after a pause nobody goes on with what was known long ago", async () => {
+  let now = 1_000_000;
+  const fake = new FakeKV();
+  const live = new LiveOverlay(site, () => now);
+  fake.value = encodeOverlay(site, 1, []).buffer;
+  await live.get(fake.kv);
+  fake.value = encodeOverlay(site, 2, []).buffer;
+  now += 3_600_000;
+  const both = await Promise.all([live.get(fake.kv), live.get(fake.kv)]);
+  assert.deepEqual(both.map((manifest) => manifest!.meta.revision), [2, 2]);
+});
+
+test("where KV fails or holds what is damaged the last overlay goes on, and where none is known there is none", async () => {
+  let now = 1_000_000;
+  const fake = new FakeKV();
+  const live = new LiveOverlay(site, () => now);
+  const failures = [new Error("KV is down"), new ArrayBuffer(3), encodeOverlay("other", 9, []).buffer];
+  for (const failure of failures) {
+    fake.value = failure;
+    await assert.rejects(live.get(fake.kv), OverlayUnavailableError);
+  }
+  assert.equal(fake.asked.length, 3, "it is asked again at once");
+  fake.value = encodeOverlay(site, 1, []).buffer;
+  assert.equal((await live.get(fake.kv))!.meta.revision, 1);
+  for (const failure of failures) {
+    fake.value = failure;
+    now += 10_000;
+    assert.equal((await live.get(fake.kv))!.meta.revision, 1);
+    assert.equal((await live.get(fake.kv))!.meta.revision, 1);
+  }
+  assert.equal(fake.asked.length, 7, "a KV that fails is not asked more often");
+});
+
+test("a deploy adopts what it would not change, and what was deleted is gone", () => {
+  const entry = (path: string, digit: string, content?: Partial<RecordedEntry["content"]> | null): RecordedEntry => ({
+    path, nonce: nonce(digit), content: content === null ? undefined : { hash: hash("d"), type: "text/css", ownHeaders: false, ...content },
+  });
+  const asset = (path: string) => ({ path, hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" });
+  const manifest = { assets: ["/same", "/hash", "/type", "/headers", "/there", "/docs/_redirects", "/before", "/later"].map(asset), retired: ["/retired", "/kept"].map((path) => ({ ...asset(path), until: 0, left: 1 })) };
+  const entries = [
+    entry("/same", "1"), entry("/hash", "2", { hash: hash("e") }), entry("/type", "3", { type: "text/html" }), entry("/headers", "4", { ownHeaders: true }), entry("/new", "5"),
+    entry("/gone", "6", null), entry("/there", "7", null), entry("/retired", "8", null), entry("/docs/_redirects", "9"),
+    entry("/before", "a", { hash: hash("e") }), entry("/later", "b", { hash: hash("e") }),
+  ];
+  const before = new Map([["/before", nonce("a")], ["/later", nonce("0")], ["/dropped", nonce("c")]]);
+  const { adopted, retired } = adopt(entries, manifest, before);
+  assert.deepEqual([...adopted], [["/same", nonce("1")], ["/gone", nonce("6")], ["/retired", nonce("8")], ["/before", nonce("a")]]);
+  assert.deepEqual(retired.map(({ path }) => path), ["/kept"], "what was deleted does not come back for open tabs");
+  assert.deepEqual(adopt(null, manifest, before), { adopted: new Map(), retired: manifest.retired });
+  assert.deepEqual(adopt(undefined, manifest, before), { adopted: before, retired: manifest.retired }, "what is not known stays as it was");
+});

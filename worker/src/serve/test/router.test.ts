@@ -1,0 +1,119 @@
+// Workers that were made for Static Assets, behind the router, in real workerd.
+// What they share with Static Assets is compared with those in Go
+// (internal/app/static_assets_test.go); here is what only ours have.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { Platform, type Site } from "../../../test/platform";
+
+const site = (name: string, worker: string, notFound?: string): Site => ({
+  name,
+  files: { "/index.html": "home", "/app.js": "let a" },
+  retired: { "/old.js": "earlier", "/page.html": "earlier page" },
+  ...(notFound ? { notFound } : {}),
+  worker: `import { route } from "./src/router";\n${worker}`,
+});
+
+const sites = [
+  site(
+    "object",
+    `class App {
+       #calls = 0;
+       fetch(request) {
+         this.#calls++;
+         const { pathname } = new URL(request.url);
+         return new Response(request.body ?? pathname + " " + this.#calls, { status: pathname === "/old.js" ? 404 : 200 });
+       }
+     }
+     const frozen = Object.freeze(new App());
+     export default route(frozen, { binding: "ASSETS" });`,
+  ),
+  site("only-scheduled", `export default route({ scheduled() {} }, {});`),
+  site("no-default", `export default route(undefined, {});`),
+  site(
+    "entrypoint",
+    `import { WorkerEntrypoint } from "cloudflare:workers";
+     export default route(class extends WorkerEntrypoint {
+       name = "tides";
+       greet() { return "hello from " + this.name; }
+       fetch() { return new Response(this.greet() + (this.env.FILES ? " with files" : "")); }
+     }, { binding: "FILES" });`,
+  ),
+  site("throws", `export default route({ fetch() { throw new Error("at sea"); } }, {});`),
+  site("patterns", `export default route({ fetch: () => new Response("code") }, { site: ["/app.*"], worker: ["/*"] });`),
+  site("navigation", `export default route({ fetch: () => new Response("code") }, { notFound: "navigation" });`, "single-page-application"),
+  site(
+    "redirects",
+    `export default route({ async fetch(request, env) {
+       const redirect = new URL(request.url).searchParams.get("mode") ?? "follow";
+       const r = await env.A.fetch("https://other.example/index.html?q=1", { redirect });
+       return Response.json([r.status, r.url, r.redirected, r.headers.get("location"), await r.text()]);
+     } }, { binding: "A", worker: ["*"] });`,
+  ),
+];
+
+describe("the router", () => {
+  let platform: Platform;
+  before(async () => (platform = await Platform.start(sites, [])));
+  after(() => platform.stop());
+  beforeEach(() => void (platform.kv.reads = []));
+  const ask = async (name: string, path: string, options = {}) => {
+    const { status, body } = await platform.ask(name, path, options);
+    return [status, body];
+  };
+
+  it("calls an instance with private state, and passes the body on", async () => {
+    assert.deepEqual(await ask("object", "/"), [200, "home"]);
+    assert.match((await platform.ask("object", "/api")).body, /^\/api \d+$/);
+    assert.deepEqual(await ask("object", "/api", { method: "POST", body: "sent" }), [200, "sent"]);
+  });
+
+  it("answers what an earlier deployment had only where the Worker says 404", async () => {
+    assert.deepEqual(await ask("object", "/old.js"), [200, "earlier"]);
+    assert.match((await platform.ask("object", "/page")).body, /^\/page/);
+    assert.equal((await platform.ask("object", "/old.js", { method: "DELETE" })).status, 404);
+  });
+
+  it("reads KV for what it serves alone", async () => {
+    await platform.ask("object", "/nothing");
+    assert.deepEqual(platform.kv.reads, []);
+  });
+
+  for (const name of ["only-scheduled", "no-default"]) {
+    it(`answers everything from the site: ${name}`, async () => {
+      assert.deepEqual(await ask(name, "/app.js"), [200, "let a"]);
+      assert.deepEqual(await ask(name, "/nothing"), [404, ""]);
+    });
+  }
+
+  it("keeps a class's methods, state and env", async () => {
+    assert.deepEqual(await ask("entrypoint", "/"), [200, "home"]);
+    assert.deepEqual(await ask("entrypoint", "/nothing"), [200, "hello from tides with files"]);
+  });
+
+  it("asks the Worker for what is said to be its own, but for what is the site's", async () => {
+    assert.deepEqual(await ask("patterns", "/"), [200, "code"]);
+    assert.deepEqual(await ask("patterns", "/app.js"), [200, "let a"]);
+  });
+
+  it("answers with the site's page where a browser goes to one, and not where a script asks the Worker", async () => {
+    assert.deepEqual(await ask("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [200, "home"]);
+    for (const headers of [{}, { "sec-fetch-mode": "cors" }]) assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
+  });
+
+  it("leaves the Worker's exceptions to the platform", async () => {
+    assert.equal((await platform.ask("throws", "/nothing")).status, 500);
+    assert.deepEqual(await ask("throws", "/app.js"), [200, "let a"]);
+  });
+
+  it("follows redirects as any fetch", async () => {
+    assert.deepEqual(await ask("redirects", "/"), [200, JSON.stringify([200, "https://other.example/?q=1", true, null, "home"])]);
+    assert.deepEqual(await ask("redirects", "/?mode=manual"), [200, JSON.stringify([307, "https://other.example/index.html?q=1", false, "/?q=1", ""])]);
+  });
+
+  it("answers hostile requests", async () => {
+    for (const path of ["/%zz", "/constructor", "//", "/..%2f", `/${"a".repeat(8000)}`]) {
+      assert.ok((await platform.ask("object", path)).status < 500, path);
+    }
+  });
+});

@@ -1,0 +1,242 @@
+// The default Worker in real workerd, asked over HTTP, with a KV that the tests
+// can watch and break.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { sha256Hex } from "../../../test/encode";
+import { blobKey, modified, Platform, type Site } from "../../../test/platform";
+
+const page = "<h1>Home</h1>\n";
+const blog: Site = {
+  name: "blog",
+  files: {
+    "/index.html": page,
+    "/404.html": "nothing here",
+    "/about.html": "about",
+    "/docs/index.html": "docs",
+    "/docs/404.html": "no such docs",
+    "/style.css": "b{}",
+    "/empty.txt": "",
+    "/ü b.txt": "umlaut",
+    "/big.bin": Buffer.alloc(5 << 20, "0123456789"),
+    "/constructor.txt": "a file",
+  },
+  retired: { "/old.css": "i{}", "/docs.html": "earlier docs", "/gone/index.html": "earlier page", "/lost.css": "lost" },
+  redirects: "/feed /feed.xml 301\n/r/* /:splat 302\n",
+  headers: "/*\n  X-Frame-Options: DENY\n  Cache-Control: public, max-age=600\n",
+};
+const app: Site = {
+  name: "app",
+  files: { "/index.html": "shell", "/app.js": "let a" },
+  retired: { "/app.1.js": "earlier", "/404.html": "earlier 404" },
+  notFound: "single-page-application",
+};
+const bare: Site = { name: "bare", files: { "/a.html": "a" }, retired: { "/404.html": "earlier 404" } };
+const none: Site = { name: "none", files: { "/a.html": "a" }, notFound: "none" };
+const own: Site = {
+  name: "own",
+  files: { "/index.html": "home" },
+  worker: /```ts\n(.*?)```/s.exec(readFileSync("../docs/serving.md", "utf8"))![1]!,
+};
+const badMeta: Site = {
+  name: "bad-meta",
+  files: { "/a.html": "a" },
+  damage: (manifest) => void manifest.write("[", manifest.readUInt32LE(24), "latin1"),
+};
+const encoded: Site = {
+  name: "encoded",
+  files: { "/a.html": "a" },
+  damage: (manifest) => void manifest.writeUInt16LE(2, 64 + 62),
+};
+
+describe("the default Worker", () => {
+  let platform: Platform;
+  before(async () => (platform = await Platform.start([blog, app, bare, none, own, badMeta, encoded], [])));
+  after(() => platform.stop());
+  beforeEach(() => {
+    platform.kv.reads = [];
+    platform.kv.fault = () => undefined;
+  });
+
+  it("serves an asset with one read of KV", async () => {
+    const reply = await platform.ask("bare", "/a");
+    assert.equal(reply.status, 200);
+    assert.equal(reply.body, "a");
+    assert.deepEqual(
+      Object.fromEntries(["content-type", "content-length", "etag", "last-modified", "cache-control"].map((name) => [name, reply.headers[name]])),
+      {
+        "content-type": "text/html; charset=utf-8",
+        "content-length": "1",
+        etag: `"${sha256Hex("a")}"`,
+        "last-modified": new Date(modified * 1000).toUTCString(),
+        "cache-control": "public, max-age=0, must-revalidate",
+      },
+    );
+    assert.deepEqual(platform.kv.reads.map(({ key }) => key), [blobKey("bare", "a")]);
+    assert.ok(platform.kv.reads[0]!.ttl >= 86_400, "a blob never changes");
+  });
+
+  it("serves large, empty and oddly named files whole", async () => {
+    const big = await platform.ask("blog", "/big.bin");
+    assert.equal(sha256Hex(big.body), sha256Hex(blog.files["/big.bin"]!));
+    assert.equal(big.headers["content-length"], String(5 << 20));
+    const empty = await platform.ask("blog", "/empty.txt");
+    assert.deepEqual([empty.status, empty.body, empty.headers["content-length"]], [200, "", "0"]);
+    assert.equal((await platform.ask("blog", "/%C3%BC%20b.txt")).body, "umlaut");
+  });
+
+  it("answers 304, HEAD, 404 without a page, 405 and redirects without KV", async () => {
+    const etag = `"${sha256Hex("a")}"`;
+    const date = new Date(modified * 1000).toUTCString();
+    for (const headers of [{ "if-none-match": `"x", W/${etag}` }, { "if-none-match": "*" }, { "if-modified-since": date }]) {
+      const reply = await platform.ask("bare", "/a", { headers });
+      assert.deepEqual([reply.status, reply.body, reply.headers.etag], [304, "", etag], JSON.stringify(headers));
+    }
+    const head = await platform.ask("blog", "/big.bin", { method: "HEAD" });
+    assert.deepEqual([head.status, head.headers["content-length"], head.body], [200, String(5 << 20), ""]);
+    assert.equal((await platform.ask("none", "/nothing")).status, 404);
+    const post = await platform.ask("bare", "/a", { method: "POST" });
+    assert.deepEqual([post.status, post.headers.allow], [405, "GET, HEAD"]);
+    assert.equal((await platform.ask("bare", "/a.html?x=1")).headers.location, "/a?x=1");
+    assert.equal((await platform.ask("blog", "/feed?x=1")).headers.location, "/feed.xml?x=1");
+    assert.deepEqual(platform.kv.reads, []);
+  });
+
+  it("does not take a date that is not the very one for a match", async () => {
+    for (const seconds of [modified - 1, modified + 1, modified + 86_400]) {
+      const headers = { "if-modified-since": new Date(seconds * 1000).toUTCString() };
+      assert.equal((await platform.ask("bare", "/a", { headers })).status, 200);
+    }
+  });
+
+  it("answers with the nearest 404 page, as a 404", async () => {
+    const top = await platform.ask("blog", "/nothing");
+    assert.deepEqual([top.status, top.body, top.headers["content-type"]], [404, "nothing here", "text/html; charset=utf-8"]);
+    assert.equal((await platform.ask("blog", "/docs/a/b")).body, "no such docs");
+    assert.equal(top.headers["last-modified"], undefined, "the page is not what was asked for");
+    for (const headers of [{ "if-none-match": "*" }, { "if-modified-since": new Date(modified * 1000).toUTCString() }]) {
+      assert.equal((await platform.ask("blog", "/nothing", { headers })).status, 404);
+    }
+  });
+
+  it("looks again for a blob that is missing, under the shortest cacheTtl", async () => {
+    platform.kv.fault = (_key, earlier) => (earlier === 0 ? "missing" : undefined);
+    const reply = await platform.ask("bare", "/a");
+    assert.deepEqual([reply.status, reply.body], [200, "a"]);
+    assert.deepEqual(platform.kv.reads.map(({ ttl }) => ttl).slice(1), [30]);
+  });
+
+  it("answers 503 for a blob that stays missing, never an empty 200 nor a shell", async () => {
+    platform.kv.fault = () => "missing";
+    for (const [site, path] of [["bare", "/a"], ["blog", "/style.css"], ["blog", "/nothing"], ["app", "/app.js"], ["app", "/any/route"]] as const) {
+      const reply = await platform.ask(site, path);
+      assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [503, "", "no-store"], `${site} ${path}`);
+      assert.match(reply.headers["retry-after"]!, /^\d+$/);
+      assert.equal(reply.headers.etag, undefined);
+    }
+  });
+
+  it("answers 503 when KV fails, and logs why", async () => {
+    platform.kv.fault = () => "error";
+    const reply = await platform.ask("blog", "/");
+    assert.deepEqual([reply.status, reply.headers["cache-control"]], [503, "no-store"], "a header rule must not have it cached");
+    assert.ok(reply.headers["retry-after"]);
+    await platform.logged(new RegExp(blobKey("blog", page)));
+    await platform.logged(/KV GET failed: 500/);
+  });
+
+  it("serves a retired asset while its blob is there", async () => {
+    const reply = await platform.ask("blog", "/old.css");
+    assert.deepEqual([reply.status, reply.body, reply.headers["content-type"]], [200, "i{}", "text/css; charset=utf-8"]);
+    assert.equal((await platform.ask("blog", "/gone/")).body, "earlier page");
+    assert.equal((await platform.ask("blog", "/gone")).headers.location, "/gone/");
+    assert.equal((await platform.ask("app", "/app.1.js")).body, "earlier", "before the shell");
+    platform.kv.fault = (key) => (key === blobKey("blog", "lost") ? "missing" : undefined);
+    const lost = await platform.ask("blog", "/lost.css");
+    assert.deepEqual([lost.status, lost.body, lost.headers["cache-control"]], [404, "", "no-store"]);
+  });
+
+  it("prefers what is deployed to what is retired, under every spelling", async () => {
+    assert.equal((await platform.ask("blog", "/docs")).headers.location, "/docs/");
+    assert.equal((await platform.ask("blog", "/docs.html")).headers.location, "/docs/");
+    assert.equal((await platform.ask("blog", "/docs/")).body, "docs");
+    assert.equal((await platform.ask("bare", "/nothing")).body, "", "a retired 404.html is no 404 page");
+    assert.equal((await platform.ask("bare", "/404")).body, "earlier 404");
+  });
+
+  it("answers 500, uncached, for what it cannot read", async () => {
+    for (const site of ["bad-meta", "encoded"]) {
+      const reply = await platform.ask(site, "/a");
+      assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], site);
+    }
+    await platform.logged(/meta section is damaged/);
+    await platform.logged(/entry 0 has flags 2/);
+  });
+
+  it("puts the site's headers on every answer", async () => {
+    for (const path of ["/", "/nothing", "/about.html", "/feed"]) {
+      assert.equal((await platform.ask("blog", path)).headers["x-frame-options"], "DENY", path);
+    }
+    assert.equal((await platform.ask("blog", "/")).headers["cache-control"], "public, max-age=600");
+    assert.equal((await platform.ask("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
+  });
+
+  it("is called by a Worker of the user's own as docs/serving.md shows", async () => {
+    assert.equal((await platform.ask("own", "/")).body, "home");
+    assert.deepEqual(JSON.parse((await platform.ask("own", "/api/x")).body), { hello: "world" });
+    assert.equal((await platform.ask("own", "/nothing")).status, 404);
+  });
+
+  it("has one spelling for each pathname", async () => {
+    for (const [path, location] of [["/%61", "/a"], ["/%61?x=%61", "/a?x=%61"], ["/a%2Ehtml", "/a"]] as const) {
+      const reply = await platform.ask("bare", path);
+      assert.deepEqual([reply.status, reply.headers.location], [307, location], path);
+    }
+    assert.equal((await platform.ask("blog", "/%c3%bc%20b.txt")).headers.location, "/%C3%BC%20b.txt");
+  });
+
+  it("logs no query, which may hold a visitor's secret", async () => {
+    platform.log = "";
+    assert.equal((await platform.ask("bad-meta", "/a?token=visitors-secret")).status, 500);
+    await platform.logged(/cannot answer GET http:\/\/example\.com\/a:/);
+    assert.doesNotMatch(platform.log, /visitors-secret/);
+  });
+
+  it("answers hostile requests rightly", async () => {
+    const paths = [
+      "/%zz", "/%", "/%ff%fe", "/constructor", "/__proto__", "/__proto__.html", "/toString/valueOf", "//", "///", "//evil.com", "//evil.com/",
+      "//evil.com/%2e%2e", "/\\evil.com", "/%5cevil.com", "/%2fevil.com/", "/r//evil.com", "/r/%2f%2fevil.com", "/r/%5cevil.com", "/..%2f", "/..%2f..%2fetc%2fpasswd",
+      "/%2e%2e/", "/%2e%2e%2f%2e%2e%2f", "/%00", "/a%00.html", "/%0d%0aset-cookie:%20a=b", "/r/%0d%0aset-cookie:a", "/index.html%00", "/?%zz", "/;", "/:splat", "/*",
+      `/${"a".repeat(8192)}`, "/a".repeat(4096), "/".repeat(8192), "/%2f".repeat(2700), "/%20".repeat(2700), `/r${"/a".repeat(4000)}`, "/%F0%9F%99%82".repeat(600),
+    ];
+    for (const site of ["blog", "app", "bare", "none"]) {
+      for (const path of paths) {
+        const reply = await platform.ask(site, path);
+        const name = `${site} ${path.slice(0, 60)}`;
+        assert.ok([200, 301, 302, 307, 404].includes(reply.status), `${name}: ${reply.status}`);
+        if (reply.status === 200) assert.ok(["", "shell", page].includes(reply.body), name);
+        const location = reply.headers.location;
+        if (location !== undefined) assert.equal(new URL(location, "http://example.com").host, "example.com", `${name}: ${location}`);
+        assert.equal(reply.headers["set-cookie"], undefined, name);
+      }
+    }
+    assert.doesNotMatch(platform.log, /cannot answer GET .*(%zz|proto|evil)/);
+  });
+
+  it("answers hostile headers rightly", async () => {
+    const values = [
+      "", "*", "\"", "W/", "\"a\\\"", "bytes", "bytes=", "bytes=-", "bytes=0-0,", `bytes=${"0-".repeat(2000)}`, `bytes=${"9".repeat(8000)}-`, "bytes=-9999999999999999999999",
+      "bytes=9007199254740993-", "bytes=1e3-", "__proto__", "Thu, 99 Foo 2024 99:99:99 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "-1", "NaN", "2024-01-01", "9".repeat(8000), "\u00ff\u00fe", `"${",".repeat(8000)}`,
+    ];
+    for (const name of ["range", "if-range", "if-none-match", "if-modified-since", "authorization", "accept-encoding", "x-forwarded-host", "host"]) {
+      for (const value of values) {
+        if (name === "host" && !/^[\w.-]*$/.test(value)) continue; // refused before a Worker sees it
+        const reply = await platform.ask("bare", "/a", { headers: { range: "bytes=0-0", [name]: value } });
+        assert.ok([200, 206, 304, 416, ...(name === "host" ? [400] : [])].includes(reply.status), `${name}: ${value.slice(0, 60)}: ${reply.status}`);
+        assert.equal(reply.body, reply.status < 300 ? "a" : "");
+      }
+    }
+    assert.doesNotMatch(platform.log, /cannot answer GET http:..example.com.a:(?!.*(meta|flags))/);
+  });
+});
