@@ -2,7 +2,7 @@
 // into Workers KV. docs/dynamic-workers.md tells how to build a platform on it.
 
 import { env as workerEnv } from "cloudflare:workers";
-import { failure } from "./serve/assets";
+import { failure } from "./serve/failure";
 import { assetBinding, serveAssets } from "./dynamic/asset_binding";
 import { unstored } from "./serve/caching";
 import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy/deploy";

@@ -2,5 +2,6 @@
 // Assets would. Most Workers want "@kv-sync/worker/site", which knows the
 // manifest that was deployed with them.
 
-export { createAssets, type Assets, type Env } from "./serve/assets";
+export { type Assets, type Env } from "./serve/assets";
+export { createAssets } from "./serve/site";
 export { ManifestError } from "./format/manifest";

@@ -1,7 +1,7 @@
 // @kv-sync/worker/overlay: the main module of a companion script, which holds
 // nothing but the Durable Object of overlays. Nobody is to ask it over HTTP.
 
-export { Overlay, type OverlayEnv } from "./overlay/overlay_object";
+export { OverlayObject as Overlay, type OverlayEnv } from "./overlay/overlay_object";
 
 export default {
   fetch: () => new Response(null, { status: 404 }),

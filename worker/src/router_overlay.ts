@@ -2,11 +2,11 @@
 // has all that a binding of assets has, and the HTTP interface answers first.
 
 import { env } from "cloudflare:workers";
-import { readWriteAssets, serveEdits, type ReadWriteEnv } from "./read_write";
+import { readWriteAssets, serveEdits, type ReadWriteEnv } from "./overlay/site_edits";
 import type { ReadWriteAssets } from "./overlay/read_write_assets";
 import { route as routeBehind, type Routing } from "./router";
 
-export { AssetBinding } from "./read_write";
+export { AssetBinding } from "./overlay/asset_binding";
 
 /** The main module's default export, behind the site. */
 export function route(main: unknown, routing: Routing): unknown {

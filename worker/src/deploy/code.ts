@@ -3,7 +3,7 @@
 
 import { whole } from "../kv/body_parts";
 import type { Problem } from "../rules/problem";
-import { comparePaths } from "../format/stored";
+import { comparePaths } from "../format/compare_paths";
 import { isRecord } from "./upload";
 import type { EncodedModule } from "../dynamic/version";
 

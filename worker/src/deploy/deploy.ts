@@ -20,12 +20,13 @@ import { adopt, readOverlay } from "./adopt";
 import { checkShrink, makePlan, type Plan } from "./plan";
 import { RefusedError, type Problem } from "../rules/problem";
 import { isProjectId, ProjectKeys, siteOf } from "../format/project_keys";
-import { everyRequest, withoutCode } from "../rules/routing";
+import { everyRequest, withoutCode } from "../format/routing";
 import { encodeServed } from "../format/served";
 import { checkStart } from "./start_check";
-import { encodeStored, type Serving, type StoredManifest } from "../format/stored";
+import { type Serving, type StoredManifest } from "../format/stored";
+import { encodeStored } from "../format/stored_writer";
 import { contentsOf, hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
-import { Uploader } from "./upload_write";
+import { Uploader } from "./uploader";
 import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "../dynamic/version";
 
 export type { ModuleContent, ProjectCode, ProjectModule } from "./code";

@@ -3,8 +3,9 @@
 import { readBlob } from "../kv/blob";
 import { ManifestError } from "../format/manifest";
 import { ProjectKeys, siteOf } from "../format/project_keys";
-import { withoutCode } from "../rules/routing";
-import { decodeStored, type StoredManifest } from "../format/stored";
+import { withoutCode } from "../format/routing";
+import { type StoredManifest } from "../format/stored";
+import { decodeStored } from "../format/stored_reader";
 import { readVersion, type Current, type Version } from "../dynamic/version";
 
 /** Reads the stored manifest of a deployment. Throws a ManifestError where it is gone, damaged or another's. */

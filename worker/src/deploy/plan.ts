@@ -4,8 +4,10 @@
 import { nonceOf } from "../kv/blob_write";
 import { RefusedError } from "../rules/problem";
 import { redirectedBy } from "../rules/redirected";
-import { guardsOf, type Routing } from "../rules/routing";
-import { comparePaths, type RetiredAsset, type StoredAsset, type StoredManifest } from "../format/stored";
+import { guardsOf } from "../rules/guards";
+import { type Routing } from "../format/routing";
+import { type RetiredAsset, type StoredAsset, type StoredManifest } from "../format/stored";
+import { comparePaths } from "../format/compare_paths";
 import type { Upload, UploadedFile } from "./upload";
 
 /** What a plan goes by. */

@@ -4,14 +4,15 @@
 
 import { hashBlob, type HashedBody } from "../kv/blob_write";
 import { BusyError } from "../kv/byte_budget";
-import { bytesOf, isBody, partsOf, sizeOf, whole, type BlobBody, type Part } from "../kv/body_parts";
-import { checkContent, holdsKey, isInspected } from "../rules/content_check";
+import { type BlobBody, bytesOf, isBody, type Part, partsOf, sizeOf, whole } from "../kv/body_parts";
+import { checkContent, isInspected } from "../rules/content_check";
 import { contentType } from "../rules/content_type";
 import { parseHeaders } from "../rules/headers_file";
 import type { HeaderRule, Redirect } from "../format/meta";
 import type { Problem } from "../rules/problem";
 import { parseRedirects } from "../rules/redirects_file";
-import { comparePaths } from "../format/stored";
+import { comparePaths } from "../format/compare_paths";
+import { checkPath, checkType, type Refusal } from "../rules/publishable";
 
 /** A file's bytes; a text becomes UTF-8, a stream is read once. */
 export type FileContent = BlobBody;
@@ -44,9 +45,6 @@ export interface Upload {
   redirects: Redirect[];
   headers: HeaderRule[];
 }
-
-/** Percent-encoded, it still fits into the request lines that browsers and proxies accept. */
-const longestPath = 1024;
 
 const encoder = new TextEncoder();
 
@@ -155,43 +153,8 @@ async function rulesOf(body: BlobBody, tenant: string): Promise<Uint8Array | und
   return undefined;
 }
 
-type Refusal = [reason: string, fix: string];
-
-/** Why no file may have this name. */
-export function checkPath(name: string, path: string): Refusal | undefined {
-  if (!name.startsWith("/")) return ["the path does not begin with a slash", `give it as "/${name.slice(0, 80)}"`];
-  const segments = name.slice(1).split("/");
-  if (name.endsWith("/")) return ["the path is a folder's", `name a file in it, such as "${name.slice(-80)}index.html"`];
-  if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) return ["the path leads elsewhere", "take out what is empty, . or .."];
-  if (name.includes("\0")) return ["the name has a NUL byte", "rename it"];
-  if (name.includes("\\")) return ['the name has a backslash, which browsers turn into "/"', "rename it"];
-  if (!name.isWellFormed()) return ["the name is no Unicode text", "rename it"];
-  if (isSecret(segments.at(-1)!)) return ["files of this name hold secrets", "leave it out"];
-  if (isPrivateKey(segments.at(-1)!)) return holdsKey;
-  if (segments.some((segment) => segment.startsWith(".") && segment !== ".well-known")) return ["files and folders that begin with a dot are not published", "leave it out, or rename it"];
-  if (segments[0] === "_worker.js") return ["_worker.js is server code of Cloudflare Pages, which would become public", "deploy it as code, or leave it out"];
-  if (encoder.encode(path).length > longestPath) return [`the path is longer than ${longestPath} bytes`, "shorten it"];
-  return undefined;
-}
-
-/** Whether a file of this name holds credentials. */
-function isSecret(name: string): boolean {
-  return /^(?:\.(?:npmrc|netrc|pypirc|git-credentials|htpasswd)$|\.env|\.dev\.vars)/i.test(name);
-}
-
-/** Whether ssh-keygen gives private keys this name. Nothing else is called so. */
-function isPrivateKey(name: string): boolean {
-  return /^id_(?:rsa|dsa|ecdsa|ecdsa_sk|ed25519|ed25519_sk)$/i.test(name);
-}
-
 /** What the content of a file tells that is in memory; of a stream it is seen when it is read. */
 async function checkKept(body: Part | ReadableStream): Promise<Refusal | undefined> {
   if (body instanceof ReadableStream || !isInspected(sizeOf(body))) return undefined;
   return checkContent(await bytesOf(body));
-}
-
-/** A type that came with a file goes into a header as it stands. */
-export function checkType(type: unknown): Refusal | undefined {
-  if (type === undefined || (typeof type === "string" && /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\x20-\x7e]*)?$/.test(type) && type.length <= 255)) return undefined;
-  return ["its content type is none", 'give one like "text/html; charset=utf-8", or none'];
 }

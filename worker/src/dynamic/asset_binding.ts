@@ -3,7 +3,9 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { AssetInfo } from "../overlay/asset_info";
-import { failure, Site, type Env as SiteEnv } from "../serve/assets";
+import { type Env as SiteEnv } from "../serve/assets";
+import { Site } from "../serve/site";
+import { failure } from "../serve/failure";
 import { readBlob } from "../kv/blob";
 import { unstored } from "../serve/caching";
 import { answerRPC, EditError } from "../overlay/edit_error";

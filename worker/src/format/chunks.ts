@@ -2,7 +2,6 @@
 // of the index of its chunks.
 
 import { ManifestError } from "./manifest";
-import type { File } from "../serve/body";
 
 const magic = 0x4b565343; // "KVSC", read big-endian
 const version = 1;
@@ -76,4 +75,12 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
     blobSize,
     key: (chunk) => `${site}/b/${hex(headBytes + chunk * hashBytes, hashBytes)}.${hex(nonces + chunk * nonceBytes, nonceBytes)}`,
   };
+}
+
+/** A file's bytes as blobs, one after another; all but the last have the same size. */
+export interface File {
+  size: number;
+  blobSize: number;
+  /** The key of the blob at an index. */
+  key(blob: number): string;
 }

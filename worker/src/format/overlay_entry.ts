@@ -72,7 +72,7 @@ export type CommitResult =
 /** The binding KV_SYNC_OVERLAY: a Durable Object for each site, by the site as its name. */
 export interface OverlayNamespace {
   idFromName(site: string): DurableObjectId;
-  get(id: DurableObjectId): OverlayObject;
+  get(id: DurableObjectId): OverlayMethods;
 }
 
 /**
@@ -82,7 +82,7 @@ export interface OverlayNamespace {
  * some. What it refuses is a RangeError or a TypeError whose message begins with
  * "kv-sync overlay: ".
  */
-export interface OverlayObject {
+export interface OverlayMethods {
   /**
    * Makes the changes, in one transaction. Durable when it answers. A commit is
    * known by the path and nonce of its first change: one that is sent again is made once.

@@ -4,7 +4,8 @@
 import type { HeaderRule, Redirect } from "./meta";
 import type { OverlayEntry } from "./overlay_entry";
 import { encodeManifest } from "./served";
-import { comparePaths, encodeRules } from "./stored";
+import { encodeRules } from "./stored";
+import { comparePaths } from "./compare_paths";
 
 /** The must-understand flag of an overlay. */
 const flagOverlay = 1 << 0;

@@ -3,7 +3,9 @@
 
 import { largestFile, largestValue } from "./chunks";
 import { sha256 } from "./sha256";
-import { comparePaths, encodeAdopted, encodeRules, encodeServing, Table, type StoredManifest } from "./stored";
+import { encodeAdopted, encodeRules, encodeServing, type StoredManifest } from "./stored";
+import { comparePaths } from "./compare_paths";
+import { Table } from "./table";
 
 const headerBytes = 64;
 const entryBytes = 64;

@@ -5,7 +5,7 @@ import { BusyError, ByteBudget, type Lease } from "./byte_budget";
 import { largestValue } from "../format/chunks";
 
 /** How much is held in a part of the memory by one stream or one call. */
-interface Step {
+export interface Step {
   readonly bytes: number;
   readonly budget: ByteBudget;
 }
@@ -15,7 +15,7 @@ interface Step {
  * never the other way round. So those that hold the last one, which wait for
  * nothing, let all others go on; and few large bodies leave small ones their way.
  */
-const steps: Step[] = [
+export const steps: Step[] = [
   { bytes: 512 << 10, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 4 }) },
   { bytes: 4 << 20, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 2 }) },
   { bytes: largestValue + 1, budget: new ByteBudget({ capacity: 2 * (largestValue + 1), share: 1 / 2 }) },
@@ -35,32 +35,6 @@ const kept: Step[] = [
 /** What is held now and was at the most, for tests. */
 export function heldByBodies(): { held: number; highest: number; waiting: number }[] {
   return [...steps, ...kept].map(({ budget }) => budget.state);
-}
-
-/** What one stream may hold. */
-export class StreamMemory {
-  readonly #tenant: string;
-  #step: Step | undefined;
-  #lease: Lease | undefined;
-
-  /** The tenant is a site's id, or "project/" and a project's. */
-  constructor(tenant: string) {
-    this.#tenant = tenant;
-  }
-
-  /** Waits until so many bytes may be held, in the place of what was. Throws a BusyError. */
-  async grow(bytes: number): Promise<void> {
-    const step = steps.find((step) => bytes <= step.bytes) ?? steps.at(-1)!;
-    if (step === this.#step) return;
-    const lease = await step.budget.acquire(step.bytes, this.#tenant);
-    this.#lease?.release();
-    this.#step = step;
-    this.#lease = lease;
-  }
-
-  release(): void {
-    this.#lease?.release();
-  }
 }
 
 /** Counts the bodies among these values that are in memory. Throws a BusyError where there are too many. */

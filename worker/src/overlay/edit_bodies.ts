@@ -2,7 +2,8 @@
 // names are committed.
 
 import { TooLargeError, writeBlob } from "../kv/blob_write";
-import { StalledError, type BlobBody } from "../kv/body_parts";
+import { type BlobBody } from "../kv/body_parts";
+import { StalledError } from "../kv/stream_window";
 import { BusyError } from "../kv/byte_budget";
 import { checkContent } from "../rules/content_check";
 import { EditError } from "./edit_error";

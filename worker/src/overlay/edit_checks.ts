@@ -3,7 +3,7 @@
 import { EditError } from "./edit_error";
 import type { Condition, HeaderPair } from "../format/overlay_entry";
 import { headerBytes, limits } from "./overlay_limits";
-import { checkPath, checkType } from "../deploy/upload";
+import { checkPath, checkType } from "../rules/publishable";
 import { isBody, type BlobBody } from "../kv/body_parts";
 import { contentType } from "../rules/content_type";
 

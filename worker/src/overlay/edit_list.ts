@@ -2,7 +2,8 @@
 
 import { assetOf, infoOf, ofStored, type AssetInfo } from "./asset_info";
 import type { OverlayEntry } from "../format/overlay_entry";
-import { comparePaths, type StoredAsset } from "../format/stored";
+import { type StoredAsset } from "../format/stored";
+import { comparePaths } from "../format/compare_paths";
 
 /** A page of a listing. */
 export interface AssetList {

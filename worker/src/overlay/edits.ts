@@ -6,7 +6,9 @@
 // and nobody sees anything of it before the commit.
 
 import { assetOf, infoOf, type AssetInfo } from "./asset_info";
-import { failure, type Env, type Site } from "../serve/assets";
+import { type Env } from "../serve/assets";
+import { type Site } from "../serve/site";
+import { failure } from "../serve/failure";
 import { newNonce } from "../kv/blob_write";
 import { holdKept } from "../kv/body_memory";
 import { BusyError } from "../kv/byte_budget";

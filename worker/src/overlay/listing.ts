@@ -3,7 +3,8 @@
 import { readBlob } from "../kv/blob";
 import { LRU } from "../kv/lru";
 import { ManifestError } from "../format/manifest";
-import { decodeStored, type StoredAsset } from "../format/stored";
+import { type StoredAsset } from "../format/stored";
+import { decodeStored } from "../format/stored_reader";
 
 /** By namespace and key: a stored manifest never changes. */
 const listings = new WeakMap<KVNamespace, LRU<StoredAsset[]>>();

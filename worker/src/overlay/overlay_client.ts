@@ -1,8 +1,9 @@
 // A site's side of its overlay's Durable Object.
 
-import type { Site, View } from "../serve/assets";
+import type { Site } from "../serve/site";
+import type { View } from "../serve/view";
 import { EditError } from "./edit_error";
-import type { CommitResult, OverlayChange, OverlayEntry, OverlayNamespace, OverlayObject } from "../format/overlay_entry";
+import type { CommitResult, OverlayChange, OverlayEntry, OverlayNamespace, OverlayMethods } from "../format/overlay_entry";
 import { limits } from "./overlay_limits";
 
 /** What an isolate knows of the overlay over one opened site. */
@@ -77,7 +78,7 @@ export class OverlayClient {
   }
 
   /** Makes a call, again where the platform says that it may be: the Durable Object makes each commit once. */
-  async #ask<T>(call: (object: OverlayObject, site: string) => Promise<T>): Promise<T> {
+  async #ask<T>(call: (object: OverlayMethods, site: string) => Promise<T>): Promise<T> {
     const namespace = this.#namespace;
     if (!namespace) throw new EditError(503, "there is no overlay bound as KV_SYNC_OVERLAY; switch the overlay on and deploy");
     const { site } = this.#site.meta;

@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { collect } from "./overlay_collect";
 import { holds } from "./overlay_condition";
-import type { CommitResult, OverlayChange, OverlayEntry, OverlayObject } from "../format/overlay_entry";
+import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
 import { checkChanges, isSite, limits, youngestGarbage } from "./overlay_limits";
 import { makeManifest, makeRecord, publish } from "./overlay_publish";
 import { OverlayStore, weigh, type OverlayState, type Weight } from "./overlay_store";
@@ -42,8 +42,8 @@ const safetyNet = 60_000;
 /** How many hashes an entry remembers of what was before. */
 const mostBefore = 16;
 
-/** The class that the companion script exports as `Overlay`. */
-export class Overlay extends DurableObject<OverlayEnv> implements OverlayObject {
+/** The Durable Object of one overlay. The companion script exports it as `Overlay`. */
+export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayMethods {
   readonly #store: OverlayStore;
   readonly #now: () => number;
   /** The manifest that was made last. */

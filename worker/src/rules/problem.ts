@@ -1,6 +1,6 @@
 // What is wrong with what somebody wants to deploy, for them to read.
 
-import { comparePaths } from "../format/stored";
+import { comparePaths } from "../format/compare_paths";
 
 /** Something about one path that has to be mended. */
 export interface Problem {

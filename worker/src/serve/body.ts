@@ -3,14 +3,7 @@
 
 import { readBlob } from "../kv/blob";
 import { contentRange, type Range } from "./range";
-
-/** A file's bytes as blobs, one after another; all but the last have the same size. */
-export interface File {
-  size: number;
-  blobSize: number;
-  /** The key of the blob at an index. */
-  key(blob: number): string;
-}
+import type { File } from "../format/chunks";
 
 /** A body, and the headers that say what it is. */
 export interface Body {

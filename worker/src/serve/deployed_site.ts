@@ -1,7 +1,7 @@
 // The site of the version that this runs in. There is one in an isolate, whoever
 // asks for it.
 
-import { Site } from "./assets";
+import { Site } from "./site";
 import manifest from "./kv-sync-manifest.bin";
 import { Manifest } from "../format/manifest";
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { Manifest, ManifestError } from "../manifest";
 import { encodeServed } from "../served";
-import { comparePaths, decodeStored, encodeStored, type StoredAsset, type StoredManifest } from "../stored";
+import { type StoredAsset, type StoredManifest } from "../stored";
+import { comparePaths } from "../compare_paths";
+import { decodeStored } from "../stored_reader";
+import { encodeStored } from "../stored_writer";
 import { bytes } from "./manifest.inside";
 import { test } from "../../../test/inside/harness";
 

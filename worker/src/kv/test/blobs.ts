@@ -2,7 +2,7 @@
 
 import { hashBlob, writeBlob, type WrittenBlob } from "../blob_write";
 import type { BlobBody } from "../body_parts";
-import { Uploader } from "../../deploy/upload_write";
+import { Uploader } from "../../deploy/uploader";
 
 /** A body to be made and written. */
 export interface Write {

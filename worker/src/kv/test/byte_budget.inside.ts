@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readWithin, StalledError } from "../body_parts";
+import { readWithin, StalledError } from "../stream_window";
 import { BusyError, ByteBudget, type BudgetOptions, type Lease } from "../byte_budget";
 import { test } from "../../../test/inside/harness";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readListing } from "../listing";
 import { readStored } from "../../deploy/live";
 import { ManifestError } from "../../format/manifest";
-import { encodeStored } from "../../format/stored";
+import { encodeStored } from "../../format/stored_writer";
 import { test } from "../../../test/inside/harness";
 import { manifest } from "../../format/test/stored.inside";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Site } from "../../serve/assets";
+import { Site } from "../../serve/site";
 import { EditError } from "../edit_error";
 import { OverlayClient } from "../overlay_client";
 import type { OverlayNamespace } from "../../format/overlay_entry";

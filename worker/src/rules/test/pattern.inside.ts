@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HeaderRules } from "../headers";
+import { HeaderRules } from "../header_rules";
 import { Pattern } from "../pattern";
 import { test } from "../../../test/inside/harness";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { redirectedBy } from "../redirected";
-import { guardsOf, parseRouting } from "../routing";
+import { guardsOf } from "../guards";
+import { parseRouting } from "../../format/routing";
 import { test } from "../../../test/inside/harness";
 
 test("code guards the files that testdata/routing says, as in Go", ({ routings }) => {

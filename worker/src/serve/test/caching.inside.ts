@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { EdgeCache, isContentHashed, unstored, unstoredUnlessTimed, varying } from "../caching";
+import { isContentHashed, unstored, unstoredUnlessTimed, varying } from "../caching";
+import { EdgeCache } from "../edge_cache";
 import { parseMeta } from "../../format/meta";
 import { test } from "../../../test/inside/harness";
 

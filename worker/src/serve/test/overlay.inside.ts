@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { adopt, type RecordedEntry } from "../../deploy/adopt";
-import { Site, type View } from "../assets";
-import { Overlaid } from "../layers";
+import { Site } from "../site";
+import { type View } from "../view";
+import { Overlaid } from "../overlaid";
 import { LiveOverlay, openOverlay, OverlayUnavailableError } from "../live_overlay";
 import { Manifest, ManifestError } from "../../format/manifest";
 import type { OverlayEntry } from "../../format/overlay_entry";

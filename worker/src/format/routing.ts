@@ -1,10 +1,7 @@
-// Which requests a deployment's code gets before the site does. Code that gets a
-// request decides about access to what is served there, so it decides which
-// files may stay reachable after they were removed. sync/manifest/routing.go is the same.
+// Which requests a deployment's code gets before the site does, as a stored
+// manifest records it: docs/format.md, "Routing".
 
-import { Glob } from "./glob";
-import { list, record, string } from "../format/meta";
-import { encodePathname } from "./pathname";
+import { list, record, string } from "./meta";
 
 /** The routing of a deployment. One without patterns is that of a deployment without code. */
 export interface Routing {
@@ -22,29 +19,6 @@ export const withoutCode: Routing = { worker: [], site: [], retire: [] };
 /** That of a Dynamic Worker, which gets every request. */
 export function everyRequest(retire: string[]): Routing {
   return { worker: ["*"], site: [], retire };
-}
-
-/** Whether code decides who may read the file at a path. A routing that is not known guards every file. */
-export type Guards = (path: string) => boolean;
-
-/** Compiles a routing; undefined is not known. */
-export function guardsOf(routing: Routing | undefined): Guards {
-  if (!routing) return () => true;
-  const [worker, site, retire] = [routing.worker, routing.site, routing.retire].map((patterns) => {
-    const globs = patterns.map((pattern) => new Glob(pattern));
-    return (text: string) => globs.some((glob) => glob.matches(text));
-  }) as [Guards, Guards, Guards];
-  return (path) =>
-    routing.worker.length > 0 &&
-    !retire(path) &&
-    servedPathnames(path).map(encodePathname).some((pathname) => !site(pathname) && worker(pathname));
-}
-
-/** The pathnames at which some html_handling serves a file. Every other spelling is redirected to one of these. */
-function servedPathnames(path: string): string[] {
-  if (!path.endsWith(".html")) return [path];
-  const stem = path.slice(0, path.endsWith("/index.html") ? -"/index.html".length : -".html".length);
-  return [path, stem, `${stem}/`];
 }
 
 /** What a routing is in JSON: what is not known is left out, and what is empty. */

@@ -1,0 +1,225 @@
+// One state of a site: how it answers a request.
+
+import { readBlob } from "../kv/blob";
+import { type Body, openBody } from "./body";
+import { type File, readIndex } from "../format/chunks";
+import { cacheControl, isContentHashed, unstored } from "./caching";
+import { EdgeCache } from "./edge_cache";
+import { isNotModified } from "./conditional";
+import { HeaderRules, setHeaders } from "../rules/header_rules";
+import { resolvePathname } from "../rules/html";
+import { httpDate } from "./http_date";
+import type { Layers } from "./overlaid";
+import { type Asset, ManifestError } from "../format/manifest";
+import type { HeaderPair } from "../format/meta";
+import { resolveNotFound } from "../rules/not_found";
+import { decodePathname, encodePathname } from "../rules/pathname";
+import { type Range, requestedRanges } from "./range";
+import { Redirects } from "../rules/redirects";
+import { Target } from "./target";
+import { failed, failure } from "./failure";
+import type { Assets, Env } from "./assets";
+
+/** What a manifest's meta section says, made ready at the first request. */
+interface Rules {
+  redirects: Redirects;
+  headers: HeaderRules;
+  edge: EdgeCache;
+}
+
+/**
+ * How much of a site is asked: the redirects and the assets of this deployment,
+ * those of earlier ones too, or all, with what not_found_handling says.
+ */
+export type Share = "current" | "retained" | "all";
+
+/** One state of a site. */
+export class View implements Assets {
+  readonly #layers: Layers;
+  #made: Rules | undefined;
+
+  constructor(layers: Layers) {
+    this.#layers = layers;
+  }
+
+  async fetch(request: Request, env: Env): Promise<Response> {
+    try {
+      return (await this.answer(request, env)) as Response;
+    } catch (error) {
+      return failed(request, error);
+    }
+  }
+
+  /** The asset at exactly this decoded pathname, or null. Throws a ManifestError for one that cannot be served. */
+  look(pathname: string): Asset | null {
+    const index = this.#layers.find(pathname);
+    return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
+  }
+
+  /** Whether visitors get an asset of an earlier deployment at this decoded pathname. */
+  retires(pathname: string): boolean {
+    const index = this.#layers.find(pathname);
+    return index >= 0 && this.#layers.isRetired(index);
+  }
+
+  /** An asset's bytes, or null if they are not in KV. Throws where KV fails. */
+  async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
+    if (!asset.chunked) return readBlob(kv, asset.key);
+    const body = await openParts(asset, kv, undefined);
+    return body && body.stream;
+  }
+
+  get #rules(): Rules {
+    if (this.#made === undefined) {
+      const { meta } = this.#layers;
+      this.#made = { redirects: new Redirects(meta.redirects), headers: new HeaderRules(meta.headers), edge: new EdgeCache(meta) };
+    }
+    return this.#made;
+  }
+
+  /** Answers, or gives null where there is nothing within this share. Throws what is not foreseen. */
+  answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
+    const target = Target.parse(request.url);
+    if (!target) return failure(400); // a Host that is none
+    const { redirects, edge } = this.#rules;
+    const redirection = redirects.size > 0 ? redirects.match(target.url) : undefined;
+    if (redirection && "location" in redirection) {
+      const response = this.#short(target, redirection.status, { Location: redirection.location });
+      return redirection.byHost && edge.other ? unstored(response) : response;
+    }
+    const pathname = redirection ? redirection.pathname : target.pathname;
+    const decoded = decodePathname(pathname);
+    // Where a redirect leads is the site's affair, whatever is there.
+    const resolution = this.#resolve(decoded, redirection ? "all" : (share ?? "all"));
+    if (!resolution) return share === undefined || redirection ? this.#short(target, 404, {}) : null;
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      return this.#short(target, 405, { Allow: "GET, HEAD" });
+    }
+    // Each pathname has one spelling; others lead there, in one step with those of html_handling.
+    const canonical = encodePathname("redirect" in resolution ? resolution.redirect : decoded);
+    if ("redirect" in resolution || canonical !== pathname) {
+      return this.#short(target, 307, { Location: canonical + target.url.search });
+    }
+    // What answers for another name may be another content tomorrow.
+    const asset = this.#layers.asset(resolution.asset);
+    const contentHashed =
+      !redirection && asset.layer === "deployed" && isContentHashed(decoded) && this.#layers.find(decoded) === resolution.asset;
+    return this.#serve(method, request.headers, target, env, asset, resolution.status, contentHashed);
+  }
+
+  /**
+   * What a pathname stands for. An asset of this deployment comes before one
+   * that is retired, under whatever spelling, and a retired one before the
+   * answer for what is not found.
+   */
+  #resolve(pathname: string, share: Share): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
+    const layers = this.#layers;
+    const { htmlHandling, notFoundHandling } = layers.meta;
+    // The same few pathnames are asked for again and again on the way.
+    const asked: string[] = [];
+    const found: number[] = [];
+    const any = (path: string): number => {
+      const known = asked.indexOf(path);
+      if (known >= 0) return found[known]!;
+      const index = layers.find(path);
+      asked.push(path);
+      found.push(index);
+      return index;
+    };
+    let sawRetired = false;
+    const current = (path: string): number => {
+      const index = any(path);
+      if (index < 0 || !layers.isRetired(index)) return index;
+      sawRetired = true;
+      return -1;
+    };
+
+    const resolution =
+      resolvePathname(pathname, htmlHandling, current) ??
+      (sawRetired && share !== "current" ? resolvePathname(pathname, htmlHandling, any) : undefined);
+    if (resolution) return "redirect" in resolution ? resolution : { asset: resolution.asset, status: 200 };
+    return share === "all" ? resolveNotFound(pathname, notFoundHandling, current) : undefined;
+  }
+
+  async #serve(
+    method: "GET" | "HEAD",
+    asked: Headers,
+    target: Target,
+    env: Env,
+    asset: Asset,
+    status: 200 | 404,
+    contentHashed: boolean,
+  ): Promise<Response> {
+    const etag = `"${asset.hash}"`;
+    const lastModified = status === 200 ? httpDate(asset.modified) : undefined;
+    const headers: Record<string, string> = { ETag: etag };
+    // What is sent to one client only is not for shared caches.
+    const { edge } = this.#rules;
+    const isOneClients = asked.has("authorization");
+    if (!isOneClients) headers["Cache-Control"] = cacheControl(contentHashed);
+    Object.assign(headers, isOneClients ? edge.other : edge.asset);
+    if (isNotModified(asked, etag, lastModified)) return this.#finish(target, null, 304, headers, asset.headers);
+
+    headers["Content-Type"] = asset.type;
+    if (lastModified !== undefined) {
+      headers["Last-Modified"] = lastModified;
+      headers["Accept-Ranges"] = "bytes";
+    }
+    if (method === "HEAD") {
+      headers["Content-Length"] = String(asset.size);
+      return this.#finish(target, null, status, headers, asset.headers);
+    }
+
+    const ranges = lastModified === undefined ? undefined : requestedRanges(asked, asset.size, etag, lastModified);
+    if (ranges?.length === 0) return this.#short(target, 416, { "Content-Range": `bytes */${asset.size}` });
+    let stream: ReadableStream | null | undefined;
+    try {
+      if (ranges || asset.chunked) {
+        const body = await openParts(asset, env.KV_SYNC_BLOBS, ranges);
+        Object.assign(headers, body?.headers);
+        stream = body?.stream;
+      } else {
+        headers["Content-Length"] = String(asset.size);
+        stream = await readBlob(env.KV_SYNC_BLOBS, asset.key);
+      }
+    } catch (error) {
+      if (error instanceof ManifestError) throw error;
+      console.error(`kv-sync: cannot read ${asset.key} for ${target.pathname}:`, error);
+      return failure(503);
+    }
+    if (stream) return this.#finish(target, stream, ranges ? 206 : status, headers, asset.headers);
+    if (asset.retired) return failure(404);
+    console.error(`kv-sync: ${asset.key}, or a chunk of it, for ${target.pathname} is not in KV; run kv-sync verify`);
+    return failure(503);
+  }
+
+  /** An answer that is no asset and has no body. */
+  #short(target: Target, status: number, headers: Record<string, string>): Response {
+    return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
+  }
+
+  /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
+  #finish(target: Target, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
+    const response = new Response(body, { status, headers });
+    const { headers: rules, edge } = this.#rules;
+    if (rules.size > 0) rules.apply(target.url, response);
+    if (own) setHeaders(response.headers, own);
+    return edge.settle(response);
+  }
+}
+
+/**
+ * The body of an answer that is no single blob, or null if the chunks' index or
+ * the first blob is not in KV. (A whole file in one blob is that blob: KV's own
+ * stream costs the Worker nothing to pass on.)
+ */
+async function openParts({ key, site, hash, type, size, chunked }: Asset, kv: KVNamespace, ranges: Range[] | undefined): Promise<Body | null> {
+  let file: File = { size, blobSize: size, key: () => key };
+  if (chunked) {
+    const index = await readBlob(kv, key);
+    if (!index) return null;
+    file = await readIndex(await new Response(index).arrayBuffer(), site, hash, size);
+  }
+  return openBody(kv, file, type, hash, ranges);
+}
