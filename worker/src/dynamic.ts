@@ -12,7 +12,15 @@ import { readProject, type AssetBindingProps, type CodeOptions, type Project } f
 import { ProjectError } from "./dynamic/version";
 
 export { assetBinding, type AssetBindingClass } from "./dynamic/asset_binding";
-export type { DeployOptions, DeployResult, FileContent, ModuleContent, ProjectCode, ProjectFiles, ProjectModule } from "./deploy/deploy";
+export type {
+  DeployOptions,
+  DeployResult,
+  FileContent,
+  ModuleContent,
+  ProjectCode,
+  ProjectFiles,
+  ProjectModule,
+} from "./deploy/deploy";
 export { BusyError } from "./kv/byte_budget";
 export { ManifestError } from "./format/manifest";
 export { RefusedError, type Problem } from "./rules/problem";
@@ -87,10 +95,24 @@ export async function serveProject(
   ctx: Pick<ExecutionContext, "exports">,
   options: ServeOptions = {},
 ): Promise<Response | null> {
-  const { kv = namespaceOf(env), loader = (env as DynamicEnv).LOADER, ttl, revision = "", limits, globalOutbound, assets = {} } = options;
-  const bind = (ctx.exports as Record<string, unknown>)["AssetBinding"] as ((binding: { props: AssetBindingProps }) => Fetcher) | undefined;
-  if (!loader) throw new TypeError("serveProject: there is no worker loader; bind one as LOADER, or give it as options.loader");
-  if (!bind) throw new TypeError('serveProject: the main module has no export AssetBinding; add: export { AssetBinding } from "@kv-sync/worker/dynamic"');
+  const {
+    kv = namespaceOf(env),
+    loader = (env as DynamicEnv).LOADER,
+    ttl,
+    revision = "",
+    limits,
+    globalOutbound,
+    assets = {},
+  } = options;
+  const bind = (ctx.exports as Record<string, unknown>)["AssetBinding"] as
+    | ((binding: { props: AssetBindingProps }) => Fetcher)
+    | undefined;
+  if (!loader)
+    throw new TypeError("serveProject: there is no worker loader; bind one as LOADER, or give it as options.loader");
+  if (!bind)
+    throw new TypeError(
+      'serveProject: the main module has no export AssetBinding; add: export { AssetBinding } from "@kv-sync/worker/dynamic"',
+    );
 
   let project: Project | null;
   try {
@@ -101,12 +123,21 @@ export async function serveProject(
   }
   if (!project) return null;
   const { id, props, hasCode } = project;
-  if (!hasCode) return serveAssets(request, props, () => ({ KV_SYNC_BLOBS: kv, KV_SYNC_OVERLAY: (env as DynamicEnv).KV_SYNC_OVERLAY }), ttl);
+  if (!hasCode)
+    return serveAssets(
+      request,
+      props,
+      () => ({ KV_SYNC_BLOBS: kv, KV_SYNC_OVERLAY: (env as DynamicEnv).KV_SYNC_OVERLAY }),
+      ttl,
+    );
   let started = true;
   try {
     const worker = loader.get(id + revision, async () => {
       started = false;
-      const code = await project.code({ ASSETS: bind({ props: { ...assets, ...props } }), ...options.env }, { globalOutbound });
+      const code = await project.code(
+        { ASSETS: bind({ props: { ...assets, ...props } }), ...options.env },
+        { globalOutbound },
+      );
       started = true;
       return limits ? { ...code, limits } : code;
     });
@@ -124,11 +155,16 @@ export async function serveProject(
  * thrown, visitors have what they had. docs/dynamic-workers.md says what a
  * platform has to take care of.
  */
-export async function deployProject(projectId: string, files: ProjectFiles, options: DeployOptions = {}): Promise<DeployResult> {
+export async function deployProject(
+  projectId: string,
+  files: ProjectFiles,
+  options: DeployOptions = {},
+): Promise<DeployResult> {
   return deploy(projectId, files, options?.kv ?? namespaceOf(workerEnv as DynamicEnv), options);
 }
 
 function namespaceOf(env: DynamicEnv): KVNamespace {
-  if (!env.KV_SYNC_BLOBS) throw new TypeError("kv-sync: there is no KV namespace of projects; bind it as KV_SYNC_BLOBS, or give it as kv");
+  if (!env.KV_SYNC_BLOBS)
+    throw new TypeError("kv-sync: there is no KV namespace of projects; bind it as KV_SYNC_BLOBS, or give it as kv");
   return env.KV_SYNC_BLOBS;
 }

@@ -43,9 +43,16 @@ const mode = "Sec-Fetch-Mode";
 const mostRedirects = 20;
 
 /** The main module's default export, behind the site. */
-export function route(main: unknown, { binding, site: ours = [], worker: theirs = [], notFound }: Routing, overlay?: Overlay): unknown {
+export function route(
+  main: unknown,
+  { binding, site: ours = [], worker: theirs = [], notFound }: Routing,
+  overlay?: Overlay,
+): unknown {
   // There is one env for all exports, Durable Objects too, and for who imports it.
-  if (binding !== undefined) (env as unknown as Record<string, unknown>)[binding] = bound(overlay?.assets ?? { fetch: (request) => site.fetch(request, bindings) });
+  if (binding !== undefined)
+    (env as unknown as Record<string, unknown>)[binding] = bound(
+      overlay?.assets ?? { fetch: (request) => site.fetch(request, bindings) },
+    );
 
   const toSite = ours.map((pattern) => new Glob(pattern));
   const toWorker = theirs.map((pattern) => new Glob(pattern));
@@ -106,7 +113,9 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
       if (typeof member === "function" && name !== "constructor") handlers[name] ??= member.bind(main);
     }
   }
-  const object = main as { fetch?(request: Request, env: unknown, ctx: unknown): Response | Promise<Response> } | undefined;
+  const object = main as
+    | { fetch?(request: Request, env: unknown, ctx: unknown): Response | Promise<Response> }
+    | undefined;
   handlers["fetch"] = (request: Request, env: unknown, ctx: unknown) =>
     answer(request, object?.fetch ? (request) => object.fetch!(request, env, ctx) : withoutFetch);
   return handlers;
@@ -115,7 +124,10 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
 /** The Worker's binding: a fetch that follows redirects, within the site, where the request wants that, and says so, as any fetch does. */
 function bound(assets: Overlay["assets"]): object {
   async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    let request = input instanceof Request && init === undefined ? input : new Request(input instanceof URL ? input.href : input, init);
+    let request =
+      input instanceof Request && init === undefined
+        ? input
+        : new Request(input instanceof URL ? input.href : input, init);
     for (let redirects = 0; ; redirects++) {
       const response = await assets.fetch(request);
       const location = response.headers.get("Location");

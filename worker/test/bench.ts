@@ -58,20 +58,36 @@ const loader = `(name = "LOADER", workerLoader = (id = "bench"))`;
 const esbuildWasm = `, (name = "esbuild.wasm", wasm = embed "esbuild.wasm")`;
 
 const only = process.env["ONLY"]?.split(",");
-const contenders: Contender[] = ([
-  { name: "one KV get", at: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
-  { name: "one KV get with a file's headers", at: stem, service: () => worker("kv_file.js", `(name = "KEY", text = "blob")`) },
-  { name: "from memory", at: stem, service: () => worker("memory.js") },
-  { name: "kv-sync", at: stem, service: kvSync },
-  { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
-  { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", esbuildWasm), grows: true },
-  { name: "Static Assets", at: stem, service: staticAssets },
-  // Of Dynamic Workers: what is behind the hop, the hop, and both.
-  { name: "project without code", at: stem, service: (files) => project("plain", files) },
-  { name: "Dynamic Worker + memory", at: stem, service: () => worker("loader_memory.js", loader) },
-  { name: "Dynamic Worker + kv-sync", at: stem, service: (files) => project("app", files, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };") },
-  { name: "Dynamic Worker + recipe", at: stem, service: () => worker("loader_recipe.js", loader, esbuildWasm), grows: true },
-] as Contender[]).filter(({ name }) => !only || only.includes(name));
+const contenders: Contender[] = (
+  [
+    { name: "one KV get", at: stem, service: () => worker("kv_get.js", `(name = "KEY", text = "blob")`) },
+    {
+      name: "one KV get with a file's headers",
+      at: stem,
+      service: () => worker("kv_file.js", `(name = "KEY", text = "blob")`),
+    },
+    { name: "from memory", at: stem, service: () => worker("memory.js") },
+    { name: "kv-sync", at: stem, service: kvSync },
+    { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
+    { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", esbuildWasm), grows: true },
+    { name: "Static Assets", at: stem, service: staticAssets },
+    // Of Dynamic Workers: what is behind the hop, the hop, and both.
+    { name: "project without code", at: stem, service: (files) => project("plain", files) },
+    { name: "Dynamic Worker + memory", at: stem, service: () => worker("loader_memory.js", loader) },
+    {
+      name: "Dynamic Worker + kv-sync",
+      at: stem,
+      service: (files) =>
+        project("app", files, "export default { fetch: (request, env) => env.ASSETS.fetch(request) };"),
+    },
+    {
+      name: "Dynamic Worker + recipe",
+      at: stem,
+      service: () => worker("loader_recipe.js", loader, esbuildWasm),
+      grows: true,
+    },
+  ] as Contender[]
+).filter(({ name }) => !only || only.includes(name));
 
 function worker(main: string, bindings = "", modules = ""): string {
   return `worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ["nodejs_compat"],
@@ -80,13 +96,24 @@ function worker(main: string, bindings = "", modules = ""): string {
 }
 
 function manifest(site: string, files: number): Buffer {
-  const entries = Array.from({ length: files }, (_, i) => ({ path: path(i), hash, nonce, size: page.length, modified: 1_700_000_000, type: "text/html; charset=utf-8" }));
+  const entries = Array.from({ length: files }, (_, i) => ({
+    path: path(i),
+    hash,
+    nonce,
+    size: page.length,
+    modified: 1_700_000_000,
+    type: "text/html; charset=utf-8",
+  }));
   return encodeManifest({ site, entries });
 }
 
 function kvSync(files: number, folder: string): string {
   writeFileSync(join(folder, `${files}.bin`), manifest("bench", files));
-  return worker("kv_sync.js", `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`, `, (name = "kv-sync-manifest.bin", data = embed "${files}.bin")`);
+  return worker(
+    "kv_sync.js",
+    `(name = "KV_SYNC_BLOBS", kvNamespace = "kv")`,
+    `, (name = "kv-sync-manifest.bin", data = embed "${files}.bin")`,
+  );
 }
 
 /** A loader, and in KV the project that it loads. */
@@ -100,15 +127,30 @@ function project(id: string, files: number, js?: string): string {
     loader: `${id}:${"0".repeat(32)}`,
     served: ref,
     ...(js && { main: "index.js", compatibility_date: "2026-01-01", modules: { "index.js": { js } } }),
-    kv_sync: { format: 1, site: `project/${id}`, deployment: "1", manifest: ref, source: "", worker: "", namespace: "", bindings: [], pruned: 0 },
+    kv_sync: {
+      format: 1,
+      site: `project/${id}`,
+      deployment: "1",
+      manifest: ref,
+      source: "",
+      worker: "",
+      namespace: "",
+      bindings: [],
+      pruned: 0,
+    },
   };
   const activations = [{ id: "1", time: "2026-11-21T00:00:00Z", version: ref, message: "kv-sync 1" }];
   projects.set(`project/${id}/current`, Buffer.from(JSON.stringify({ format: 1, activations, version })));
-  return worker("loader.js", `${loader}, (name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "PROJECT", text = "${id}")`);
+  return worker(
+    "loader.js",
+    `${loader}, (name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "PROJECT", text = "${id}")`,
+  );
 }
 
 function kvAssetHandler(files: number, folder: string): string {
-  const manifest = Object.fromEntries(Array.from({ length: files }, (_, i) => [path(i).slice(1), `${path(i).slice(1, -5)}.${hash.slice(0, 10)}.html`]));
+  const manifest = Object.fromEntries(
+    Array.from({ length: files }, (_, i) => [path(i).slice(1), `${path(i).slice(1, -5)}.${hash.slice(0, 10)}.html`]),
+  );
   writeFileSync(join(folder, `${files}.json`), JSON.stringify(manifest));
   return worker("kv_asset_handler.js", "", `, (name = "__STATIC_CONTENT_MANIFEST", text = embed "${files}.json")`);
 }
@@ -134,7 +176,10 @@ function startKV(): Promise<http.Server> {
     if (!request.url!.includes("manifest")) return response.writeHead(200, { "content-length": page.length }).end(page);
     if (manifest.files !== current) {
       const entry = { contentType: "text/html; charset=utf-8", etag: hash.slice(0, 16) };
-      manifest = { files: current, json: JSON.stringify(Object.fromEntries(Array.from({ length: current }, (_, i) => [path(i), entry]))) };
+      manifest = {
+        files: current,
+        json: JSON.stringify(Object.fromEntries(Array.from({ length: current }, (_, i) => [path(i), entry]))),
+      };
     }
     return response.writeHead(200, { "content-length": manifest.json.length }).end(manifest.json);
   });
@@ -159,7 +204,9 @@ class Process {
 const config :Workerd.Config = (services = [(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ())), (name = "main", ${contender.service(files, folder)})],
   sockets = [(name = "main", address = "127.0.0.1:0", http = (), service = "main")]);\n`,
     );
-    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+    const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], {
+      stdio: ["ignore", "ignore", "inherit", "pipe"],
+    });
     for await (const line of createInterface({ input: child.stdio[3] as Readable })) {
       const event = JSON.parse(line) as { event: string; port: number };
       if (event.event === "listen") return new Process(contender, files, child, event.port);
@@ -170,16 +217,22 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
   /** CPU seconds so far, to the nanosecond: a process's own figure counts in hundredths of a second. */
   cpu(): number {
     const tasks = `/proc/${this.child.pid}/task`;
-    return readdirSync(tasks).reduce((sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e9, 0);
+    return readdirSync(tasks).reduce(
+      (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[0]) / 1e9,
+      0,
+    );
   }
 
   ask(path: string, headers: Record<string, string> = {}): Promise<{ status: number; etag: string }> {
     return new Promise((resolve, reject) => {
-      const request = http.get({ host: "127.0.0.1", port: this.port, path, headers: { host: "example.com", ...headers }, agent: this.#agent }, (response) => {
-        response.resume();
-        response.on("error", reject);
-        response.on("end", () => resolve({ status: response.statusCode!, etag: response.headers.etag ?? '"tag"' }));
-      });
+      const request = http.get(
+        { host: "127.0.0.1", port: this.port, path, headers: { host: "example.com", ...headers }, agent: this.#agent },
+        (response) => {
+          response.resume();
+          response.on("error", reject);
+          response.on("end", () => resolve({ status: response.statusCode!, etag: response.headers.etag ?? '"tag"' }));
+        },
+      );
       request.on("error", reject);
     });
   }
@@ -188,14 +241,16 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
   async measure(kind: Kind, requests: number): Promise<number | undefined> {
     const at = this.contender.at(path(0));
     const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.ask(at)).etag } : {};
-    const target = (i: number) => (kind === "404" ? `/no/such/page-${i}` : kind === "304" ? at : this.contender.at(path((i * 7919) % this.files)));
+    const target = (i: number) =>
+      kind === "404" ? `/no/such/page-${i}` : kind === "304" ? at : this.contender.at(path((i * 7919) % this.files));
     if (String((await this.ask(target(0), headers)).status) !== kind) return undefined;
     const before = this.cpu();
     let next = 0;
     const client = async () => {
       while (next < requests) {
         const { status } = await this.ask(target(next++), headers);
-        if (String(status) !== kind) throw new Error(`${this.contender.name} answered ${status} in the place of ${kind}`);
+        if (String(status) !== kind)
+          throw new Error(`${this.contender.name} answered ${status} in the place of ${kind}`);
       }
     };
     await Promise.all(Array.from({ length: 8 }, client));
@@ -213,7 +268,16 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
 const folder = mkdtempSync(join(tmpdir(), "kv-sync-bench-"));
 const kv = await startKV();
 try {
-  for (const name of ["kv_get.js", "kv_file.js", "memory.js", "recipe.js", "kv_asset_handler.js", "loader.js", "loader_memory.js", "loader_recipe.js"]) {
+  for (const name of [
+    "kv_get.js",
+    "kv_file.js",
+    "memory.js",
+    "recipe.js",
+    "kv_asset_handler.js",
+    "loader.js",
+    "loader_memory.js",
+    "loader_recipe.js",
+  ]) {
     await build({
       entryPoints: [`${here}/workers/${name}`],
       outfile: join(folder, name),
@@ -227,7 +291,10 @@ try {
     });
   }
   await bundle("src/default.ts", join(folder, "kv_sync.js"));
-  writeFileSync(join(folder, "esbuild.wasm"), readFileSync(`${here}/node_modules/@cloudflare/worker-bundler/dist/esbuild.wasm`));
+  writeFileSync(
+    join(folder, "esbuild.wasm"),
+    readFileSync(`${here}/node_modules/@cloudflare/worker-bundler/dist/esbuild.wasm`),
+  );
 
   console.log(`CPU seconds of workerd per 1,000 requests: the least of ${starts * rounds} turns, and the median of the ratios
 to ${[...new Set(Object.values(floors))].join(" (200) and ")} (304, 404) in the same round; a dash: it does not answer so\n`);
@@ -271,7 +338,8 @@ async function measureOnce(contenders: Contender[], files: number, measured: Map
       else measured.set(contender.name, { start: process.cpu(), costs: { "200": [], "304": [], "404": [] } });
     }
     for (const process of running) {
-      for (const kind of kinds) await process.measure(kind, process.contender.grows ? slowTurn(files) : requestsToWarmUp);
+      for (const kind of kinds)
+        await process.measure(kind, process.contender.grows ? slowTurn(files) : requestsToWarmUp);
     }
     for (let round = 0; round < rounds; round++) {
       for (const kind of kinds) {

@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { Platform } from "./platform";
 
 const text = readFileSync("../docs/dynamic-workers.md", "utf8");
-const blocks = (language: string) => [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
+const blocks = (language: string) =>
+  [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
 const [quickStart, parts, namespace, uploads, ...more] = blocks("ts");
 const [customer] = blocks("js");
 const [config, projectConfig] = blocks("jsonc");
@@ -24,7 +25,11 @@ before(async () => {
   platform = await Platform.start(
     [],
     [],
-    Object.entries(examples).map(([name, source]) => ({ name, main: { source }, bindings: name === "namespace" ? `(name = "KV_ASSETS", kvNamespace = "kv")` : "" })),
+    Object.entries(examples).map(([name, source]) => ({
+      name,
+      main: { source },
+      bindings: name === "namespace" ? `(name = "KV_ASSETS", kvNamespace = "kv")` : "",
+    })),
   );
 });
 after(() => platform.stop());
@@ -54,18 +59,32 @@ describe("docs/dynamic-workers.md", () => {
          }
          interface Env extends Cloudflare.Env {}\n`,
       );
-      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ extends: "../../../src/tsconfig.json", include: ["src/*.ts", "*.d.ts"] }));
-      await promisify(execFile)("node_modules/.bin/tsc", ["-p", project]).catch((error: { stdout: string }) => assert.fail(error.stdout));
+      writeFileSync(
+        join(project, "tsconfig.json"),
+        JSON.stringify({ extends: "../../../src/tsconfig.json", include: ["src/*.ts", "*.d.ts"] }),
+      );
+      await promisify(execFile)("node_modules/.bin/tsc", ["-p", project]).catch((error: { stdout: string }) =>
+        assert.fail(error.stdout),
+      );
     });
   }
 
   it("runs", async () => {
-    const upload = (project: string, body: object) => platform.ask("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
+    const upload = (project: string, body: object) =>
+      platform.ask("uploads", `/${project}`, { method: "POST", body: JSON.stringify(body) });
     const refused = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>", "/.env": "KEY=1" } });
-    assert.deepEqual([refused.status, (JSON.parse(refused.body) as { problems: { path: string }[] }).problems[0]!.path], [422, ".env"]);
-    const broken = await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: "throw new Error('not today'); export default {}" });
+    assert.deepEqual(
+      [refused.status, (JSON.parse(refused.body) as { problems: { path: string }[] }).problems[0]!.path],
+      [422, ".env"],
+    );
+    const broken = await upload("shop", {
+      files: { "/index.html": "<h1>Shop</h1>" },
+      server: "throw new Error('not today'); export default {}",
+    });
     assert.deepEqual([broken.status, /not today/.test(broken.body)], [422, true]);
-    const done = JSON.parse((await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: customer })).body) as { uploaded: number; noChange: boolean };
+    const done = JSON.parse(
+      (await upload("shop", { files: { "/index.html": "<h1>Shop</h1>" }, server: customer })).body,
+    ) as { uploaded: number; noChange: boolean };
     assert.deepEqual([done.uploaded, done.noChange], [1, false]);
     await upload("pages", { files: { "/index.html": "pages" } });
     assert.match(platform.kv.values.get("project/shop/current")!.toString(), /customer@example\.com/);

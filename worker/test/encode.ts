@@ -102,14 +102,24 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
 
 /** The stored manifest of what is not retired, without any object ids and with each path in full. */
 export function encodeListing({ site, entries }: Description): Buffer<ArrayBuffer> {
-  const assets = entries.filter(({ retired }) => !retired).sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  const assets = entries
+    .filter(({ retired }) => !retired)
+    .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   const types = [...new Set(assets.map(({ type }) => type))];
   const nonces = [...new Set(assets.map(({ nonce }) => nonce))];
   let before = 0;
   const rows = assets.map(({ path, hash, nonce, size, type, modified }) => {
     const since = modified - before;
     before = modified;
-    return [uint(0), text(path), Buffer.from(hash, "hex"), uint(nonces.indexOf(nonce)), uint(size), uint(types.indexOf(type)), uint(since < 0 ? -2 * since - 1 : 2 * since)];
+    return [
+      uint(0),
+      text(path),
+      Buffer.from(hash, "hex"),
+      uint(nonces.indexOf(nonce)),
+      uint(size),
+      uint(types.indexOf(type)),
+      uint(since < 0 ? -2 * since - 1 : 2 * since),
+    ];
   });
   const head = { site, origin: { kind: "folder", id: "x", rules: "" }, types, serving: {} };
   return Buffer.concat([
@@ -131,7 +141,10 @@ function text(value: string): Buffer {
 }
 
 /** A chunk index, and the hash that its entry has. */
-export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): { hash: string; bytes: Buffer<ArrayBuffer> } {
+export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): {
+  hash: string;
+  bytes: Buffer<ArrayBuffer>;
+} {
   const head = Buffer.alloc(24);
   head.write("KVSC", 0, "latin1");
   head.writeUInt16LE(1, 4);
@@ -139,7 +152,10 @@ export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): { h
   head.writeUInt32LE(chunks.length, 12);
   head.writeBigUInt64LE(BigInt(size), 16);
   const named = Buffer.concat([head, ...chunks.map(({ hash }) => Buffer.from(hash, "hex"))]);
-  return { hash: sha256Hex(named), bytes: Buffer.concat([named, ...chunks.map(({ nonce }) => Buffer.from(nonce, "hex"))]) };
+  return {
+    hash: sha256Hex(named),
+    bytes: Buffer.concat([named, ...chunks.map(({ nonce }) => Buffer.from(nonce, "hex"))]),
+  };
 }
 
 export function sha256Hex(bytes: string | Uint8Array): string {

@@ -46,7 +46,11 @@ const config :Workerd.Config = (services = [(name = "main", worker = (
   modules = [(name = "main.js", esModule = embed "main.js")],
   bindings = [(name = "VECTORS", json = embed "vectors.json")]))]);\n`,
     );
-    const { stdout, stderr } = await promisify(execFile)(workerdBinary, ["test", "--verbose", join(folder, "config.capnp")]);
+    const { stdout, stderr } = await promisify(execFile)(workerdBinary, [
+      "test",
+      "--verbose",
+      join(folder, "config.capnp"),
+    ]);
     assert.match(stdout + stderr, /[1-9]\d* tests passed/);
   } finally {
     rmSync(folder, { recursive: true });
@@ -78,7 +82,13 @@ function vectorsIn(root: string) {
       .map((name) => join(folder, name.slice(0, -suffix.length)));
   return {
     described: (folder: string, suffix: string) =>
-      Object.fromEntries(names(folder, suffix).map((name) => [name, { json: read(`${name}.json`).toString(), bin: read(name + suffix).toString("base64") }])),
-    named: (folder: string, suffix: string) => Object.fromEntries(names(folder, suffix).map((name) => [name, read(name + suffix).toString("base64")])),
+      Object.fromEntries(
+        names(folder, suffix).map((name) => [
+          name,
+          { json: read(`${name}.json`).toString(), bin: read(name + suffix).toString("base64") },
+        ]),
+      ),
+    named: (folder: string, suffix: string) =>
+      Object.fromEntries(names(folder, suffix).map((name) => [name, read(name + suffix).toString("base64")])),
   };
 }

@@ -18,7 +18,13 @@ try {
   const code = readFileSync(served);
   console.log(`default Worker: ${code.length} bytes minified, ${gzipSync(code, { level: 9 }).length} compressed`);
 
-  await build({ entryPoints: ["test/inside/measure.ts"], outfile: join(folder, "main.js"), bundle: true, format: "esm", target: "es2024" });
+  await build({
+    entryPoints: ["test/inside/measure.ts"],
+    outfile: join(folder, "main.js"),
+    bundle: true,
+    format: "esm",
+    target: "es2024",
+  });
   for (const count of [10, 100_000]) {
     writeFileSync(join(folder, `${count}.bin`), manifestOf(count));
   }

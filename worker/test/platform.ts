@@ -13,7 +13,14 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build, type StdinOptions } from "esbuild";
-import { encodeIndex, encodeListing, encodeManifest, sha256Hex, type Description, type EntryDescription } from "./encode";
+import {
+  encodeIndex,
+  encodeListing,
+  encodeManifest,
+  sha256Hex,
+  type Description,
+  type EntryDescription,
+} from "./encode";
 
 const require = createRequire(import.meta.url);
 
@@ -22,7 +29,8 @@ const require = createRequire(import.meta.url);
  * (Not npm's package "workerd": it wants those of all systems in the lockfile.)
  */
 export const workerdBinary: string =
-  process.env["WORKERD"] ?? require.resolve(`@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`);
+  process.env["WORKERD"] ??
+  require.resolve(`@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`);
 
 /** A site to serve. */
 export interface Site {
@@ -112,7 +120,11 @@ export function describe(site: Site): Description {
       ...entries(site.files, false),
       ...entries(site.retired ?? {}, true),
       ...Object.entries(site.chunked ?? {}).flatMap(([path, { content, size, retired }]) =>
-        entries({ [path]: content }, retired ?? false).map((entry) => ({ ...entry, hash: chunk(content, size).hash, chunked: true })),
+        entries({ [path]: content }, retired ?? false).map((entry) => ({
+          ...entry,
+          hash: chunk(content, size).hash,
+          chunked: true,
+        })),
       ),
     ],
     ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
@@ -129,8 +141,13 @@ export function blobKey(site: string, content: string | Uint8Array): string {
 }
 
 /** The index of a test site's file in chunks, its chunks by their nonces, which differ. */
-export function chunk(content: string, size: number): { hash: string; bytes: Buffer; chunks: { key: string; content: string }[] } {
-  const parts = Array.from({ length: Math.ceil(content.length / size) }, (_, i) => content.slice(i * size, (i + 1) * size));
+export function chunk(
+  content: string,
+  size: number,
+): { hash: string; bytes: Buffer; chunks: { key: string; content: string }[] } {
+  const parts = Array.from({ length: Math.ceil(content.length / size) }, (_, i) =>
+    content.slice(i * size, (i + 1) * size),
+  );
   const chunks = parts.map((part, i) => ({ hash: sha256Hex(part), nonce: i.toString(16).padStart(16, "c") }));
   const index = encodeIndex({ chunk_size: size, size: content.length, chunks });
   return { ...index, chunks: chunks.map(({ hash, nonce }, i) => ({ key: `${hash}.${nonce}`, content: parts[i]! })) };
@@ -192,7 +209,9 @@ export class KV {
 
   #list(query: URLSearchParams, response: http.ServerResponse): void {
     const after = query.get("cursor") ?? "";
-    const names = [...this.values.keys()].filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after).sort();
+    const names = [...this.values.keys()]
+      .filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after)
+      .sort();
     const most = Number(query.get("key_count_limit") ?? 1000);
     const keys = names.slice(0, most).map((name) => ({ name }));
     const more = names.length > most;
@@ -251,8 +270,14 @@ export class Platform {
     for (const site of sites) services.push(await this.#ours(site));
     for (const site of oracles) services.push(this.#oracle(site));
     for (const other of others) services.push(await this.#other(other));
-    this.#names = [...sites.map(({ name }) => name), ...others.map(({ name }) => name), ...oracles.map(({ name }) => `oracle-${name}`)];
-    const sockets = this.#names.map((name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
+    this.#names = [
+      ...sites.map(({ name }) => name),
+      ...others.map(({ name }) => name),
+      ...oracles.map(({ name }) => `oracle-${name}`),
+    ];
+    const sockets = this.#names.map(
+      (name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`,
+    );
     writeFileSync(
       this.#config,
       `using Workerd = import "/workerd/workerd.capnp";
@@ -338,7 +363,10 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
 
   async #other({ name, main, bindings = "", durableObject, compatibilityFlags = [] }: OtherWorker): Promise<string> {
     const file = `other-${name}.js`;
-    await bundle(typeof main === "string" ? main : { contents: main.source, resolveDir: ".", loader: "ts" }, join(this.#folder, file));
+    await bundle(
+      typeof main === "string" ? main : { contents: main.source, resolveDir: ".", loader: "ts" },
+      join(this.#folder, file),
+    );
     const objects = durableObject
       ? `durableObjectNamespaces = [(className = "${durableObject}", uniqueKey = "${name}", enableSql = true)], durableObjectStorage = (localDisk = "objects"),`
       : "";
@@ -381,7 +409,11 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
           response.on("error", reject); // also where it ends short of its Content-Length
           response.on("end", () =>
-            resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+            resolve({
+              status: response.statusCode!,
+              headers: response.headers,
+              body: Buffer.concat(chunks).toString(),
+            }),
           );
         },
       );
@@ -416,7 +448,8 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
 /** The bindings of a site whose overlay is written, beside those that every site has. */
 function overlayBindings({ edits }: Site): string {
   if (!edits) return "";
-  const token = edits.token === undefined ? "" : `, (name = "KV_SYNC_WRITE_TOKEN", text = ${JSON.stringify(edits.token)})`;
+  const token =
+    edits.token === undefined ? "" : `, (name = "KV_SYNC_WRITE_TOKEN", text = ${JSON.stringify(edits.token)})`;
   return `, (name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))${token}`;
 }
 

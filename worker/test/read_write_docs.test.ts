@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { Platform } from "./platform";
 
 const text = readFileSync("../docs/read-write-assets.md", "utf8");
-const blocks = (language: string) => [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
+const blocks = (language: string) =>
+  [...text.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map(([, block]) => block!);
 const modules = blocks("ts").filter((block) => block.includes("export default"));
 const snippets = blocks("ts").filter((block) => !block.includes("export default"));
 const [ownWorker, platformWorker] = modules;
@@ -34,14 +35,24 @@ const everySnippet = `
 
 /** What a snippet declares and does not use itself. */
 function declared(snippet: string): string {
-  return [...snippet.matchAll(/^const (\w+)/gm)].map(([, name]) => (name === "response" ? "response.status" : name)).join(", ");
+  return [...snippet.matchAll(/^const (\w+)/gm)]
+    .map(([, name]) => (name === "response" ? "response.status" : name))
+    .join(", ");
 }
 
 let platform: Platform;
 before(async () => {
   rmSync(folder, { recursive: true, force: true });
   platform = await Platform.start(
-    [{ name: "blog", files: { "/index.html": "home", "/docs/index.html": "docs" }, overlay: true, edits: { write: true, rules: true, token }, worker: ownWorker! }],
+    [
+      {
+        name: "blog",
+        files: { "/index.html": "home", "/docs/index.html": "docs" },
+        overlay: true,
+        edits: { write: true, rules: true, token },
+        worker: ownWorker!,
+      },
+    ],
     [],
     [
       { name: "companion", main: "src/overlay.ts", durableObject: "Overlay" },
@@ -50,7 +61,12 @@ before(async () => {
         main: { source: everySnippet },
         bindings: `(name = "ASSETS", service = (name = "blog", entrypoint = "AssetBinding", props = (json = ${JSON.stringify(JSON.stringify(bindingProps()))})))`,
       },
-      { name: "platform", main: { source: platformWorker! }, durableObject: "Overlay", bindings: `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = "Overlay")` },
+      {
+        name: "platform",
+        main: { source: platformWorker! },
+        durableObject: "Overlay",
+        bindings: `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = "Overlay")`,
+      },
     ],
   );
 });
@@ -68,15 +84,34 @@ function jsonc(block: string): unknown {
 
 describe("docs/read-write-assets.md", () => {
   it("has the examples that are tested here", () => {
-    assert.deepEqual([modules.length, snippets.length, blocks("sh").length, blocks("js").length, blocks("jsonc").length, blocks("json").length, blocks("toml").length], [2, 8, 1, 1, 1, 1, 1]);
-    for (const name of ["fetch", "get", "head", "put", "delete", "publish", "list"]) assert.ok(snippets.some((snippet) => snippet.includes(`env.ASSETS.${name}(`)), name);
+    assert.deepEqual(
+      [
+        modules.length,
+        snippets.length,
+        blocks("sh").length,
+        blocks("js").length,
+        blocks("jsonc").length,
+        blocks("json").length,
+        blocks("toml").length,
+      ],
+      [2, 8, 1, 1, 1, 1, 1],
+    );
+    for (const name of ["fetch", "get", "head", "put", "delete", "publish", "list"])
+      assert.ok(
+        snippets.some((snippet) => snippet.includes(`env.ASSETS.${name}(`)),
+        name,
+      );
     assert.deepEqual(JSON.parse(blocks("json")[0]!), {
       durable_objects: { bindings: [{ name: "KV_SYNC_OVERLAY", class_name: "Overlay" }] },
       migrations: [{ tag: "overlay-v1", new_sqlite_classes: ["Overlay"] }],
     });
   });
 
-  for (const [name, source] of Object.entries({ ownWorker: ownWorker!, platformWorker: platformWorker!, snippets: everySnippet })) {
+  for (const [name, source] of Object.entries({
+    ownWorker: ownWorker!,
+    platformWorker: platformWorker!,
+    snippets: everySnippet,
+  })) {
     it(`compiles: ${name}`, async () => {
       const project = join(folder, name);
       mkdirSync(join(project, "src"), { recursive: true });
@@ -87,14 +122,25 @@ describe("docs/read-write-assets.md", () => {
         `declare namespace Cloudflare { interface GlobalProps { mainModule: typeof import("./src/index") } }
          declare module "*/kv-sync-manifest.bin" { const manifest: ArrayBuffer; export default manifest; }\n`,
       );
-      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ extends: "../../../../src/tsconfig.json", compilerOptions: { noUnusedLocals: false }, include: ["src/*.ts", "*.d.ts"] }));
-      await promisify(execFile)("node_modules/.bin/tsc", ["-p", project]).catch((error: { stdout: string }) => assert.fail(error.stdout));
+      writeFileSync(
+        join(project, "tsconfig.json"),
+        JSON.stringify({
+          extends: "../../../../src/tsconfig.json",
+          compilerOptions: { noUnusedLocals: false },
+          include: ["src/*.ts", "*.d.ts"],
+        }),
+      );
+      await promisify(execFile)("node_modules/.bin/tsc", ["-p", project]).catch((error: { stdout: string }) =>
+        assert.fail(error.stdout),
+      );
     });
   }
 
   it("runs in a site's own Worker", async () => {
     assert.equal((await platform.ask("blog", "/")).body, "home");
-    const written = JSON.parse((await platform.ask("blog", "/guestbook", { method: "POST", body: "Ada was here" })).body) as { ok: boolean };
+    const written = JSON.parse(
+      (await platform.ask("blog", "/guestbook", { method: "POST", body: "Ada was here" })).body,
+    ) as { ok: boolean };
     assert.equal(written.ok, true);
   });
 
@@ -102,7 +148,10 @@ describe("docs/read-write-assets.md", () => {
     const reply = await platform.ask("editor", "/");
     assert.equal(reply.status, 200, platform.log);
     const [fetched, got, , put, conditional, , published] = JSON.parse(reply.body) as { ok?: boolean }[][];
-    assert.deepEqual([fetched, got![1], put![0]!.ok, conditional![1]!.ok, published![0]!.ok], [[200], "home", true, true, true]);
+    assert.deepEqual(
+      [fetched, got![1], put![0]!.ok, conditional![1]!.ok, published![0]!.ok],
+      [[200], "home", true, true, true],
+    );
   });
 
   it("runs in a shell", async () => {
@@ -111,7 +160,10 @@ describe("docs/read-write-assets.md", () => {
     writeFileSync(join(home, "news.html"), "<h1>News</h1>");
     writeFileSync(join(home, "newer.html"), "<h1>Newer</h1>");
     const script = `set -euo pipefail\n${shell!.replace("https://example.com", `http://127.0.0.1:${platform.port("blog")}`)}`;
-    const { stdout } = await promisify(execFile)("bash", ["-c", script], { cwd: home, env: { ...process.env, KV_SYNC_WRITE_TOKEN: token, no_proxy: "*" } });
+    const { stdout } = await promisify(execFile)("bash", ["-c", script], {
+      cwd: home,
+      env: { ...process.env, KV_SYNC_WRITE_TOKEN: token, no_proxy: "*" },
+    });
     assert.match(stdout, /<h1>News<\/h1>/);
     assert.match(stdout, /something else is there/);
     assert.match(stdout, /"path":"\/news\.html".*"size":14/);

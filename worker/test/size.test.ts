@@ -17,7 +17,13 @@ for (const [name, entry, most] of [
   ["the router before a Worker", worker(`import { route } from "./src/router"; export default route({}, {});`), 12_000],
   ["the default Worker of a site with an overlay", "src/default_overlay.ts", 27_000],
   ["a companion", "src/overlay.ts", 9_000],
-  ["a loader", worker('export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };'), 27_500],
+  [
+    "a loader",
+    worker(
+      'export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };',
+    ),
+    27_500,
+  ],
   ["a loader that takes uploads", worker('export * from "@kv-sync/worker/dynamic";'), 36_000],
 ] as const) {
   test(`${name} is at most ${most / 1000} KB, minified and compressed`, async () => {
@@ -43,7 +49,12 @@ test("a site without an overlay does not carry what writes", async () => {
       return readFileSync(file, "utf8");
     };
     const router = (name: string) => worker(`import { route } from "./src/${name}"; export default route({}, {});`);
-    for (const [entry, writes] of [["src/default.ts", false], [router("router"), false], ["src/default_overlay.ts", true], [router("router_overlay"), true]] as const) {
+    for (const [entry, writes] of [
+      ["src/default.ts", false],
+      [router("router"), false],
+      ["src/default_overlay.ts", true],
+      [router("router_overlay"), true],
+    ] as const) {
       assert.equal((await code(entry)).includes("/_kv-sync/assets/"), writes);
     }
   } finally {

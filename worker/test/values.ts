@@ -19,7 +19,8 @@ export function expand(value: Value): Uint8Array<ArrayBuffer> {
     const end = at + bytes.length * times;
     out.set(bytes, at);
     // Each copy doubles what is there.
-    for (let length = bytes.length; at + length < end; length *= 2) out.copyWithin(at + length, at, Math.min(at + length, end - length));
+    for (let length = bytes.length; at + length < end; length *= 2)
+      out.copyWithin(at + length, at, Math.min(at + length, end - length));
     at = end;
   }
   return out;
@@ -33,6 +34,7 @@ export function encodeValue(bytes: Buffer): Value {
   if (bytes.length < 1 << 20) return bytes.toString("base64");
   const text = bytes.toString("latin1", 0, period);
   const value: Runs = { runs: [[text, bytes.length / period]] };
-  if (!bytes.equals(expand(value))) throw new Error(`a value of ${bytes.length} bytes repeats no ${JSON.stringify(text)}`);
+  if (!bytes.equals(expand(value)))
+    throw new Error(`a value of ${bytes.length} bytes repeats no ${JSON.stringify(text)}`);
   return value;
 }

@@ -23,13 +23,17 @@ export async function readOverlay(kv: KVNamespace, site: string): Promise<Record
   try {
     const overlay = record(JSON.parse(text), "the record");
     const { format: found } = overlay;
-    if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format) throw new Error(`format ${String(found)} is not known here`);
+    if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format)
+      throw new Error(`format ${String(found)} is not known here`);
     if (overlay["site"] !== site) throw new Error("it is another site's");
     return list(overlay["entries"], "entries").map(parseEntry);
   } catch (error) {
     // Nothing is lost by going on: the overlay stays as it is, and to refuse
     // would keep a fix from visitors for the sake of a list.
-    console.warn(`kv-sync: ${key} is damaged, or of a newer kv-sync; which writes this deploy has already is not known:`, error);
+    console.warn(
+      `kv-sync: ${key} is damaged, or of a newer kv-sync; which writes this deploy has already is not known:`,
+      error,
+    );
     return undefined;
   }
 }
@@ -39,7 +43,11 @@ function parseEntry(json: unknown): RecordedEntry {
   const content =
     entry["hash"] === undefined
       ? undefined
-      : { hash: string(entry["hash"], "hash"), type: string(entry["type"], "type"), ownHeaders: list(entry["headers"], "headers").length > 0 };
+      : {
+          hash: string(entry["hash"], "hash"),
+          type: string(entry["type"], "type"),
+          ownHeaders: list(entry["headers"], "headers").length > 0,
+        };
   return { path: string(entry["path"], "path"), nonce: string(entry["nonce"], "nonce"), content };
 }
 
@@ -61,7 +69,10 @@ export function adopt(
   for (const { path, nonce, content } of entries) {
     const asset = deployed.get(path);
     const equal = content
-      ? asset?.hash === content.hash && asset.type === content.type && !content.ownHeaders && !/\/_(?:redirects|headers)$/.test(path)
+      ? asset?.hash === content.hash &&
+        asset.type === content.type &&
+        !content.ownHeaders &&
+        !/\/_(?:redirects|headers)$/.test(path)
       : !asset;
     if (!equal && before.get(path) !== nonce) continue;
     adopted.set(path, nonce);

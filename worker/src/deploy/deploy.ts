@@ -56,9 +56,21 @@ export interface DeployResult {
 const mostWritesByDefault = 980;
 
 /** Deploys files and code into a namespace. */
-export async function deploy(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
+export async function deploy(
+  projectId: string,
+  files: ProjectFiles,
+  kv: KVNamespace,
+  options: DeployOptions,
+): Promise<DeployResult> {
   checkOptions(options);
-  if (!isProjectId(projectId)) throw new RefusedError([{ path: "project", reason: "the id is none", fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral" }]);
+  if (!isProjectId(projectId))
+    throw new RefusedError([
+      {
+        path: "project",
+        reason: "the id is none",
+        fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral",
+      },
+    ]);
   const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId));
   try {
     return await deployHeld(projectId, files, kv, options);
@@ -68,22 +80,50 @@ export async function deploy(projectId: string, files: ProjectFiles, kv: KVNames
 }
 
 /** Deploys what is counted. */
-async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespace, options: DeployOptions): Promise<DeployResult> {
-  const { now = Date.now, retain = 5, grace = 86_400, repair = false, mostWrites = mostWritesByDefault, retire = [] } = options;
+async function deployHeld(
+  projectId: string,
+  files: ProjectFiles,
+  kv: KVNamespace,
+  options: DeployOptions,
+): Promise<DeployResult> {
+  const {
+    now = Date.now,
+    retain = 5,
+    grace = 86_400,
+    repair = false,
+    mostWrites = mostWritesByDefault,
+    retire = [],
+  } = options;
   const started = now();
   const { matching, code, upload } = await check(projectId, files, options);
   await hashUpload(upload);
   const routing = code ? everyRequest(retire) : withoutCode;
   const workerWith = async (overlay: boolean) =>
-    (await sha256Hex(JSON.stringify(["project 1", matching.html_handling, matching.not_found_handling, code ?? null, ...(overlay ? ["overlay"] : []), ...(routing.retire.length > 0 ? [{ retire }] : [])]))).slice(0, 32);
+    (
+      await sha256Hex(
+        JSON.stringify([
+          "project 1",
+          matching.html_handling,
+          matching.not_found_handling,
+          code ?? null,
+          ...(overlay ? ["overlay"] : []),
+          ...(routing.retire.length > 0 ? [{ retire }] : []),
+        ]),
+      )
+    ).slice(0, 32);
 
   const current = await readCurrent(kv, projectId, 0);
   const active = current?.activations[0].version;
   if (options.after !== undefined && options.after !== active) {
-    throw new ProjectError(`project ${projectId}: KV shows ${active ?? "no version"} in the place of ${options.after}; deploy again in a minute, or without "after"`);
+    throw new ProjectError(
+      `project ${projectId}: KV shows ${active ?? "no version"} in the place of ${options.after}; deploy again in a minute, or without "after"`,
+    );
   }
   const was = current?.version.stamp;
-  const same = options.overlay === undefined ? [await workerWith(false), await workerWith(true)] : [await workerWith(options.overlay)];
+  const same =
+    options.overlay === undefined
+      ? [await workerWith(false), await workerWith(true)]
+      : [await workerWith(options.overlay)];
   const stays = (source: string) => was !== undefined && was.source === source && same.includes(was.worker) && !repair;
   const noChange = ({ version, activations }: Current): DeployResult => ({
     deployment: version.stamp.deployment,
@@ -131,7 +171,10 @@ async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespac
   await writeAll(plan.uploads, (file) => uploader.write(file));
   for (const { key, value } of release.values) await write(kv, key, value);
   // A prune spares what is younger than the grace period, and half of it is left for what follows.
-  if (now() - started > Math.max(grace * 500, 1000)) throw new ProjectError(`project ${projectId}: the uploads took longer than half the grace period; deploy again, or with a longer one`);
+  if (now() - started > Math.max(grace * 500, 1000))
+    throw new ProjectError(
+      `project ${projectId}: the uploads took longer than half the grace period; deploy again, or with a longer one`,
+    );
   await write(kv, new ProjectKeys(projectId).current, release.current);
   return {
     deployment: release.deployment,
@@ -146,11 +189,21 @@ async function deployHeld(projectId: string, files: ProjectFiles, kv: KVNamespac
 }
 
 /** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
-async function check(projectId: string, files: ProjectFiles, options: DeployOptions): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
+async function check(
+  projectId: string,
+  files: ProjectFiles,
+  options: DeployOptions,
+): Promise<{ matching: Omit<Serving, "overlay">; code: EncodedCode | undefined; upload: Upload }> {
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
-  if (!htmlHandlings.includes(html_handling)) problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
-  if (!notFoundHandlings.includes(not_found_handling)) problems.push({ path: "not_found_handling", reason: "the value is not known", fix: `use ${notFoundHandlings.join(", ")}` });
+  if (!htmlHandlings.includes(html_handling))
+    problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
+  if (!notFoundHandlings.includes(not_found_handling))
+    problems.push({
+      path: "not_found_handling",
+      reason: "the value is not known",
+      fix: `use ${notFoundHandlings.join(", ")}`,
+    });
   const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
   const upload = await readUpload(files, { htmlHandling: html_handling, tenant: siteOf(projectId) }, problems);
   if (problems.length > 0) throw new RefusedError(problems);
@@ -160,11 +213,18 @@ async function check(projectId: string, files: ProjectFiles, options: DeployOpti
 /** Names what would be served: equal ids mean equal listings. */
 async function sourceOf({ files, redirects, headers }: Upload): Promise<string> {
   // A small file may hold the very bytes that one in chunks is hashed by.
-  const lines = files.map(({ path, hash, type, size }) => JSON.stringify([path, hash, type, ...(size > largestValue ? [size] : [])]));
+  const lines = files.map(({ path, hash, type, size }) =>
+    JSON.stringify([path, hash, type, ...(size > largestValue ? [size] : [])]),
+  );
   return `upload:${await sha256Hex([...lines, JSON.stringify([redirects, headers])].join("\n"))}`;
 }
 
-async function readLive(kv: KVNamespace, projectId: string, { version }: Current, repair: boolean): Promise<StoredManifest | undefined> {
+async function readLive(
+  kv: KVNamespace,
+  projectId: string,
+  { version }: Current,
+  repair: boolean,
+): Promise<StoredManifest | undefined> {
   try {
     return await readDeployed(kv, projectId, version);
   } catch (error) {
@@ -209,7 +269,13 @@ async function makeRelease(given: {
   const sameServed = current && !options.repair && current.version.served.startsWith(servedHash);
   const servedRef = sameServed ? current.version.served : `${servedHash}.${nonce}`;
 
-  const stamp: Stamp = { deployment, manifest: storedRef, source: manifest.origin.id, worker, pruned: was?.pruned ?? seconds };
+  const stamp: Stamp = {
+    deployment,
+    manifest: storedRef,
+    source: manifest.origin.id,
+    worker,
+    pruned: was?.pruned ?? seconds,
+  };
   const loader = `${projectId}:${(await sha256Hex(JSON.stringify([servedRef, code ?? null]))).slice(0, 32)}`;
   const version = JSON.stringify({
     format: 1,
@@ -246,13 +312,25 @@ async function makeRelease(given: {
     removed: plan.removed,
     unchanged: plan.unchanged,
   });
-  const activation = { id: deployment, time, version: versionRef, message: `kv-sync ${deployment}`, ...(actor && { author: actor }) };
+  const activation = {
+    id: deployment,
+    time,
+    version: versionRef,
+    message: `kv-sync ${deployment}`,
+    ...(actor && { author: actor }),
+  };
   const activations = [activation, ...(current?.activations ?? [])].slice(0, mostActivations);
   // The version stands in it as it stands under its own key.
   const switched = `{"format":1,"activations":${JSON.stringify(activations)},"version":${version}}`;
   const size = new TextEncoder().encode(switched).length;
   if (size > largestValue) {
-    throw new RefusedError([{ path: "code", reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, and a value there at most 25`, fix: "make it smaller; WebAssembly and data take a third more than they have" }]);
+    throw new RefusedError([
+      {
+        path: "code",
+        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, and a value there at most 25`,
+        fix: "make it smaller; WebAssembly and data take a third more than they have",
+      },
+    ]);
   }
   return {
     deployment,

@@ -54,8 +54,14 @@ function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handlin
   const text = (what: string): Kind => [(value) => typeof value === "string", what];
   const flag: Kind = [(value) => typeof value === "boolean", "true or false"];
   const callable: Kind = [(value) => typeof value === "function", "a function"];
-  const count = (least: number, what: string): Kind => [(value) => Number.isSafeInteger(value) && (value as number) >= least, `${what}, ${least} or more`];
-  const having = (method: string, what: string): Kind => [(value) => typeof (value as Record<string, unknown> | null)?.[method] === "function", what];
+  const count = (least: number, what: string): Kind => [
+    (value) => Number.isSafeInteger(value) && (value as number) >= least,
+    `${what}, ${least} or more`,
+  ];
+  const having = (method: string, what: string): Kind => [
+    (value) => typeof (value as Record<string, unknown> | null)?.[method] === "function",
+    what,
+  ];
   return {
     kv: having("put", "a KV namespace, such as env.KV_SYNC_BLOBS"),
     start: having("load", "a worker loader, such as env.LOADER"),
@@ -64,7 +70,8 @@ function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handlin
     retain: count(1, "a number of deployments"),
     grace: count(0, "a number of seconds"),
     retire: [
-      (value) => Array.isArray(value) && value.every((pattern) => typeof pattern === "string" && pattern.startsWith("/")),
+      (value) =>
+        Array.isArray(value) && value.every((pattern) => typeof pattern === "string" && pattern.startsWith("/")),
       'patterns of pathnames from their beginning, such as ["/assets/*"]',
     ],
     overlay: flag,
@@ -79,9 +86,11 @@ function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handlin
 
 /** Throws a TypeError that says what to give, as a caller without TypeScript may have given anything. */
 export function checkOptions(given: DeployOptions): void {
-  if (!isRecord(given)) throw new TypeError("deployProject: the options are no object; give one like { kv: env.KV_SYNC_BLOBS }, or none");
+  if (!isRecord(given))
+    throw new TypeError("deployProject: the options are no object; give one like { kv: env.KV_SYNC_BLOBS }, or none");
   for (const [name, [is, what]] of Object.entries(kinds())) {
     const value = (given as Record<string, unknown>)[name];
-    if (value !== undefined && !is(value)) throw new TypeError(`deployProject: ${name} is not what it has to be; give ${what}, or leave it out`);
+    if (value !== undefined && !is(value))
+      throw new TypeError(`deployProject: ${name} is not what it has to be; give ${what}, or leave it out`);
   }
 }

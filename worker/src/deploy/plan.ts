@@ -76,10 +76,25 @@ export function makePlan({ upload, live, left, repair, routing, nonce, now, reta
       nonces.set(content, nonceOf(size, nonce)); // the same bytes at another path need no second blob
       plan.uploads.push(file);
     }
-    plan.assets.push({ path, hash, nonce: nonces.get(content)!, size, type, modified: unchanged ? same.modified : now, oid: "" });
+    plan.assets.push({
+      path,
+      hash,
+      nonce: nonces.get(content)!,
+      size,
+      type,
+      modified: unchanged ? same.modified : now,
+      oid: "",
+    });
   }
   plan.removed = before.size;
-  if (carried) plan.retired = retire({ assets: plan.assets, routing }, carried, left, { until: now + grace, left: retain - 1 }, now);
+  if (carried)
+    plan.retired = retire(
+      { assets: plan.assets, routing },
+      carried,
+      left,
+      { until: now + grace, left: retain - 1 },
+      now,
+    );
   return plan;
 }
 

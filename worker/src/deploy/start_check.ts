@@ -38,8 +38,15 @@ export const kvSyncStart = { fetch: () => new Response(null, { status: main.defa
     });
     answer = await worker.getEntrypoint("kvSyncStart").fetch("https://start.invalid/");
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ").slice(0, longestReason).toWellFormed();
+    const reason = (error instanceof Error ? error.message : String(error))
+      .replace(/\s+/g, " ")
+      .slice(0, longestReason)
+      .toWellFormed();
     throw refuse(`it does not start: ${reason}`, "mend it; what it needs while it starts has to be in its variables");
   }
-  if (!answer.ok) throw refuse("its main module has no default export", "export what answers requests: export default { fetch() { … } }");
+  if (!answer.ok)
+    throw refuse(
+      "its main module has no default export",
+      "export what answers requests: export default { fetch() { … } }",
+    );
 }

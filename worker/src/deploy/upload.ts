@@ -54,8 +54,13 @@ const kinds = "string, ArrayBuffer, Uint8Array, Blob or ReadableStream";
  * Checks files: what must not be published is a problem each. They are not
  * hashed yet, and of the streams only _redirects and _headers are read.
  */
-export async function readUpload(given: ProjectFiles, { htmlHandling, tenant }: { htmlHandling: string; tenant: string }, problems: Problem[]): Promise<Upload> {
-  const refuse = (path: string, reason: string, fix: string) => problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
+export async function readUpload(
+  given: ProjectFiles,
+  { htmlHandling, tenant }: { htmlHandling: string; tenant: string },
+  problems: Problem[],
+): Promise<Upload> {
+  const refuse = (path: string, reason: string, fix: string) =>
+    problems.push({ path: path.replace(/^\//, "").toWellFormed(), reason, fix });
   const upload: Upload = { files: [], streams: [], redirects: [], headers: [] };
   const names = new Map<string, string>();
 
@@ -69,13 +74,23 @@ export async function readUpload(given: ProjectFiles, { htmlHandling, tenant }: 
     } else if (name === "/_redirects" || name === "/_headers") {
       await readRules(upload, name, { body, htmlHandling, tenant }, problems);
     } else {
-      const taken: UploadedFile = { path, type: type ?? contentType(path), body: body instanceof ReadableStream ? body : whole(body), hash: "", size: 0 };
+      const taken: UploadedFile = {
+        path,
+        type: type ?? contentType(path),
+        body: body instanceof ReadableStream ? body : whole(body),
+        hash: "",
+        size: 0,
+      };
       const problem = checkPath(name, path) ?? checkType(type) ?? (await checkKept(taken.body));
       if (problem) refuse(name, ...problem);
       const other = names.get(path);
       if (other !== undefined) {
         for (const same of [other, name]) {
-          refuse(same, "another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)", "rename one of them");
+          refuse(
+            same,
+            "another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
+            "rename one of them",
+          );
         }
       }
       names.set(path, name);
@@ -108,10 +123,19 @@ export function contentsOf(given: ProjectFiles): unknown[] {
 }
 
 /** What a caller without TypeScript may have given for files, by name. */
-function entriesOf(given: ProjectFiles, problems: Problem[]): [string, Parameters<typeof isBody>[0] & { body?: unknown; contentType?: string }][] {
-  const entries: [unknown, unknown][] = given instanceof Map ? [...given] : isRecord(given) ? Object.entries(given) : [];
+function entriesOf(
+  given: ProjectFiles,
+  problems: Problem[],
+): [string, Parameters<typeof isBody>[0] & { body?: unknown; contentType?: string }][] {
+  const entries: [unknown, unknown][] =
+    given instanceof Map ? [...given] : isRecord(given) ? Object.entries(given) : [];
   const bad = !(given instanceof Map || isRecord(given)) || entries.some(([name]) => typeof name !== "string");
-  if (bad) problems.push({ path: "files", reason: "the files are no record and no Map of files by pathname", fix: 'give them like { "/index.html": "<h1>Hello</h1>" }' });
+  if (bad)
+    problems.push({
+      path: "files",
+      reason: "the files are no record and no Map of files by pathname",
+      fix: 'give them like { "/index.html": "<h1>Hello</h1>" }',
+    });
   return bad ? [] : (entries as [string, { body?: unknown; contentType?: string }][]);
 }
 

@@ -45,7 +45,9 @@ export class Uploader {
    */
   async takeStreams({ streams }: Upload): Promise<void> {
     for (const file of streams) {
-      const { hash, nonce, size } = await this.#write(file, (hash, size) => this.#nonces.get(contentOf({ hash, size })));
+      const { hash, nonce, size } = await this.#write(file, (hash, size) =>
+        this.#nonces.get(contentOf({ hash, size })),
+      );
       Object.assign(file, { hash, nonce, size });
       this.#nonces.set(contentOf(file), nonce);
       this.checkCalls([]);
@@ -91,7 +93,10 @@ export class Uploader {
       this.written += blob.writes;
       return blob;
     } catch (cause) {
-      if (cause instanceof TooLargeError) throw new RefusedError([{ path: name, reason: "the file has 4 GiB or more", fix: "make it smaller, or serve it from R2" }]);
+      if (cause instanceof TooLargeError)
+        throw new RefusedError([
+          { path: name, reason: "the file has 4 GiB or more", fix: "make it smaller, or serve it from R2" },
+        ]);
       if (cause instanceof RefusedError || cause instanceof BusyError) throw cause;
       throw new Error(`upload ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
@@ -105,7 +110,12 @@ export class Uploader {
     const index = await readBlob(this.#kv, `${this.#site}/b/${live.hash}.${live.nonce}`);
     if (!index) return;
     try {
-      const { blobSize, key } = await readIndex(await new Response(index).arrayBuffer(), this.#site, live.hash, live.size);
+      const { blobSize, key } = await readIndex(
+        await new Response(index).arrayBuffer(),
+        this.#site,
+        live.hash,
+        live.size,
+      );
       for (let chunk = 0; chunk * blobSize < live.size; chunk++) {
         const [hash, nonce] = key(chunk).slice(-81).split(".") as [string, string];
         this.#chunks.set(hash, nonce);

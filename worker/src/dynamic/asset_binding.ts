@@ -19,7 +19,13 @@ import { readProject, type AssetBindingProps } from "./project";
 import { isProjectId, isRef, ProjectKeys, siteOf } from "../format/project_keys";
 import type { OverlayNamespace } from "../format/overlay_entry";
 import type {
-  AssetBody, AssetChange, AssetWithBody, ListOptions, PublishResult, ReadWriteAssets, WriteResult,
+  AssetBody,
+  AssetChange,
+  AssetWithBody,
+  ListOptions,
+  PublishResult,
+  ReadWriteAssets,
+  WriteResult,
 } from "../overlay/read_write_assets";
 import { ProjectError, readCurrent, readVersion } from "./version";
 
@@ -83,7 +89,8 @@ export function assetBinding<Env>(options: {
     #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
       return answerRPC(async () => {
         const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
-        if (!edits) throw new EditError(503, "the project has nothing deployed here; deploy it, or try again in a minute");
+        if (!edits)
+          throw new EditError(503, "the project has nothing deployed here; deploy it, or try again in a minute");
         return act(edits);
       });
     }
@@ -110,12 +117,15 @@ export async function serveAssets(
     const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
     if (!opened) return failure(404);
     const { site, projectId, ref } = opened;
-    const response = props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
+    const response =
+      props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
     keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts
     return unstored(response);
   } catch (error) {
     console.error("kv-sync: cannot serve the assets of a project:", error);
-    return failure(error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503);
+    return failure(
+      error instanceof ManifestError || error instanceof ProjectError || error instanceof TypeError ? 500 : 503,
+    );
   }
 }
 
@@ -139,8 +149,13 @@ interface OpenedProject {
 }
 
 /** Opens what a binding's props name; null where nothing is deployed. Throws where KV fails or does not have it. */
-async function openProject({ projectId, served }: Partial<AssetBindingProps>, kv: KVNamespace, ttl?: number): Promise<OpenedProject | null> {
-  if (!isProjectId(projectId)) throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
+async function openProject(
+  { projectId, served }: Partial<AssetBindingProps>,
+  kv: KVNamespace,
+  ttl?: number,
+): Promise<OpenedProject | null> {
+  if (!isProjectId(projectId))
+    throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
   const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
   if (ref === undefined) return null;
   const site = await openSite(kv, projectId, ref);
@@ -166,7 +181,8 @@ async function storedRef(kv: KVNamespace, projectId: string, served: string): Pr
 
 /** Opens the assets of a project by their manifest's hash.nonce; null if that is not in KV. Throws for what is none, or another project's. */
 export async function openSite(kv: KVNamespace, projectId: string, ref: string): Promise<Site | null> {
-  if (!isRef(ref)) throw new ProjectError("the props of an asset binding name no manifest; give it { props: project.props }");
+  if (!isRef(ref))
+    throw new ProjectError("the props of an asset binding name no manifest; give it { props: project.props }");
   const key = new ProjectKeys(projectId).blob(ref);
   const site = sites.get(kv)?.get(key);
   if (site) return site;
@@ -175,7 +191,8 @@ export async function openSite(kv: KVNamespace, projectId: string, ref: string):
   if (!blob) return null;
   const manifest = new Manifest(await new Response(blob).arrayBuffer());
   // Blobs are what customers upload, so one of them may look like a manifest.
-  if (manifest.meta.site !== siteOf(projectId)) throw new ManifestError(`project ${projectId}: the manifest ${ref} is another site's`);
+  if (manifest.meta.site !== siteOf(projectId))
+    throw new ManifestError(`project ${projectId}: the manifest ${ref} is another site's`);
   const opened = new Site(manifest);
   keep(kv, projectId, ref, opened);
   return opened;

@@ -112,7 +112,10 @@ class ActiveProject implements Project {
     this.#code = code;
   }
 
-  async code(env: Record<string, unknown> = {}, { globalOutbound = null }: CodeOptions = {}): Promise<WorkerLoaderWorkerCode> {
+  async code(
+    env: Record<string, unknown> = {},
+    { globalOutbound = null }: CodeOptions = {},
+  ): Promise<WorkerLoaderWorkerCode> {
     const { projectId } = this.props;
     if (!this.hasCode) throw new ProjectError(`project ${projectId} has no code; serve its assets instead`);
     const code = this.#code ?? (await this.#read());
@@ -132,7 +135,9 @@ class ActiveProject implements Project {
     try {
       const version = await readVersion(this.#kv, this.props.projectId, ref);
       if (version?.code && version.loader === loader) return version.code;
-      throw new ProjectError(`project ${this.props.projectId}: its version ${ref} is not in KV; ask again, or deploy it again`);
+      throw new ProjectError(
+        `project ${this.props.projectId}: its version ${ref} is not in KV; ask again, or deploy it again`,
+      );
     } catch (error) {
       this.#pointer.failures++;
       throw error;

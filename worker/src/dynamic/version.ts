@@ -84,7 +84,10 @@ function parse<T>(projectId: string, what: string, text: string, reader: (json: 
     return reader(JSON.parse(text), projectId);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; update kv-sync if a newer one wrote it, else delete that key and deploy again`, { cause });
+    throw new ProjectError(
+      `project ${projectId}: cannot read its ${what}: ${reason}; update kv-sync if a newer one wrote it, else delete that key and deploy again`,
+      { cause },
+    );
   }
 }
 
@@ -113,7 +116,8 @@ function parseVersion(json: unknown, projectId: string): Version {
   if (version["project"] !== projectId) throw new Error("it is another project's");
   const loader = string(version["loader"], "loader");
   // Two projects under one id would be one Worker.
-  if (!loader.startsWith(`${projectId}:`) || !/^[0-9a-f]{32}$/.test(loader.slice(projectId.length + 1))) throw new Error("loader is no id of this project");
+  if (!loader.startsWith(`${projectId}:`) || !/^[0-9a-f]{32}$/.test(loader.slice(projectId.length + 1)))
+    throw new Error("loader is no id of this project");
   return {
     loader,
     served: ref(version["served"], "served"),
@@ -124,13 +128,17 @@ function parseVersion(json: unknown, projectId: string): Version {
 
 function parseCode(version: Record<string, unknown>): VersionCode {
   const main = string(version["main"], "main");
-  const modules = new Map(Object.entries(record(version["modules"], "modules")).map(([name, module]) => [name, parseModule(module)]));
+  const modules = new Map(
+    Object.entries(record(version["modules"], "modules")).map(([name, module]) => [name, parseModule(module)]),
+  );
   if (!modules.has(main)) throw new Error("main names no module");
   return {
     main,
     modules,
     compatibilityDate: string(version["compatibility_date"], "compatibility_date"),
-    compatibilityFlags: list(version["compatibility_flags"], "compatibility_flags").map((flag) => string(flag, "compatibility_flags")),
+    compatibilityFlags: list(version["compatibility_flags"], "compatibility_flags").map((flag) =>
+      string(flag, "compatibility_flags"),
+    ),
     env: new Map(Object.entries(version["env"] === undefined ? {} : record(version["env"], "env"))),
   };
 }
@@ -138,7 +146,8 @@ function parseCode(version: Record<string, unknown>): VersionCode {
 function parseModule(json: unknown): EncodedModule {
   const members = Object.entries(record(json, "modules"));
   const [kind, content] = members[0] ?? [];
-  if (members.length !== 1 || !["js", "text", "wasm", "data"].includes(kind!)) throw new Error("modules holds a kind that is not known");
+  if (members.length !== 1 || !["js", "text", "wasm", "data"].includes(kind!))
+    throw new Error("modules holds a kind that is not known");
   return { [kind!]: string(content, "modules") } as EncodedModule;
 }
 

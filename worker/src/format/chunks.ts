@@ -28,7 +28,10 @@ export interface BlobRef {
 }
 
 /** Writes the index of a file of so many bytes, and finds the hash that names both. */
-export async function encodeIndex(size: number, chunks: BlobRef[]): Promise<{ hash: string; bytes: Uint8Array<ArrayBuffer> }> {
+export async function encodeIndex(
+  size: number,
+  chunks: BlobRef[],
+): Promise<{ hash: string; bytes: Uint8Array<ArrayBuffer> }> {
   const nonces = headBytes + chunks.length * hashBytes;
   const bytes = new Uint8Array(nonces + chunks.length * nonceBytes);
   const view = new DataView(bytes.buffer);
@@ -61,9 +64,11 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   if (view.getUint16(6, true) !== 0) refuse(`its reserved field is ${view.getUint16(6, true)}`);
   const blobSize = view.getUint32(8, true);
   const count = view.getUint32(12, true);
-  if (view.getBigUint64(16, true) !== BigInt(size)) refuse(`it is of ${view.getBigUint64(16, true)} bytes, not ${size}`);
+  if (view.getBigUint64(16, true) !== BigInt(size))
+    refuse(`it is of ${view.getBigUint64(16, true)} bytes, not ${size}`);
   if (blobSize < 1 || blobSize > largestValue) refuse(`chunks of ${blobSize} bytes are not possible`);
-  if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize)) refuse(`${count} chunks are not possible`);
+  if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize))
+    refuse(`${count} chunks are not possible`);
   const nonces = headBytes + count * hashBytes;
   const length = nonces + count * nonceBytes;
   if (bytes.byteLength !== length) refuse(`it has ${bytes.byteLength} bytes, not ${length}`);
@@ -73,7 +78,8 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   return {
     size,
     blobSize,
-    key: (chunk) => `${site}/b/${hex(headBytes + chunk * hashBytes, hashBytes)}.${hex(nonces + chunk * nonceBytes, nonceBytes)}`,
+    key: (chunk) =>
+      `${site}/b/${hex(headBytes + chunk * hashBytes, hashBytes)}.${hex(nonces + chunk * nonceBytes, nonceBytes)}`,
   };
 }
 

@@ -1,6 +1,5 @@
 // The order of paths.
 
-
 /** Orders texts as their bytes in UTF-8, which is not how JavaScript does it. */
 export function comparePaths(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {

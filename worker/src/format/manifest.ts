@@ -74,7 +74,8 @@ export class Manifest {
     const view = new DataView(bytes);
     if (view.getUint32(0) !== magic) refuse("it does not begin with KVSM");
     if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is not known`);
-    if (view.getUint16(6, true) !== layers[layer].manifestFlags) refuse(`must-understand flags ${view.getUint16(6, true)} are not known`);
+    if (view.getUint16(6, true) !== layers[layer].manifestFlags)
+      refuse(`must-understand flags ${view.getUint16(6, true)} are not known`);
     if (view.getUint32(32, true) !== bytes.byteLength) {
       refuse(`its header says ${view.getUint32(32, true)} bytes, it has ${bytes.byteLength}`);
     }
@@ -151,7 +152,8 @@ export class Manifest {
     const view = this.#view;
     const at = this.#entries + index * entryBytes;
     const flags = this.#flags(index);
-    if ((flags & ~layers[this.#layer].assetFlags) !== 0) refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
+    if ((flags & ~layers[this.#layer].assetFlags) !== 0)
+      refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
     const { site, types } = this.meta;
     const type = types[view.getUint16(at + 60, true)];
     if (type === undefined) refuse(`entry ${index} names a content type that is not there`);
@@ -177,7 +179,9 @@ export class Manifest {
   /** They are listed by pathname, which an entry has as a hash alone. */
   #headersOf(index: number): HeaderPair[] | undefined {
     if (this.meta.ownHeaders.size === 0) return undefined;
-    this.#ownHeaders ??= new Map([...this.meta.ownHeaders].map(([pathname, headers]) => [this.find(pathname), headers]));
+    this.#ownHeaders ??= new Map(
+      [...this.meta.ownHeaders].map(([pathname, headers]) => [this.find(pathname), headers]),
+    );
     return this.#ownHeaders.get(index);
   }
 

@@ -18,7 +18,9 @@ const flagOverlay = 1 << 0;
 export function encodeOverlay(site: string, revision: number, entries: OverlayEntry[]): Uint8Array<ArrayBuffer> {
   const sorted = [...entries].sort((a, b) => comparePaths(a.path, b.path));
   const seen = sorted.filter(({ content }) => !content?.rules);
-  const own = seen.flatMap(({ path, content }) => (content && content.headers.length > 0 ? [[path, content.headers] as const] : []));
+  const own = seen.flatMap(({ path, content }) =>
+    content && content.headers.length > 0 ? [[path, content.headers] as const] : [],
+  );
   return encodeManifest(
     seen.map(({ path, nonce, content, time }) => ({
       path,

@@ -25,7 +25,13 @@ export function everyRequest(retire: string[]): Routing {
 export function encodeRouting(routing: Routing | undefined): object {
   if (!routing) return {};
   const { worker, site, retire } = routing;
-  return { routing: { ...(worker.length > 0 && { worker }), ...(site.length > 0 && { site }), ...(retire.length > 0 && { retire }) } };
+  return {
+    routing: {
+      ...(worker.length > 0 && { worker }),
+      ...(site.length > 0 && { site }),
+      ...(retire.length > 0 && { retire }),
+    },
+  };
 }
 
 /** Reads what encodeRouting wrote as the member `routing`. */

@@ -31,17 +31,20 @@ export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
     retired,
     content: { ...asset, chunked: asset.size > largestValue },
   });
-  return encodeManifest([...assets.map((asset) => entry(asset, false)), ...retired.map((asset) => entry(asset, true))], {
-    flags: 0,
-    meta: (types) => ({
-      site,
-      types,
-      ...encodeServing(serving),
-      ...encodeRules(manifest),
-      ...(serving.overlay && { overlay: true }),
-      ...encodeAdopted(adopted),
-    }),
-  });
+  return encodeManifest(
+    [...assets.map((asset) => entry(asset, false)), ...retired.map((asset) => entry(asset, true))],
+    {
+      flags: 0,
+      meta: (types) => ({
+        site,
+        types,
+        ...encodeServing(serving),
+        ...encodeRules(manifest),
+        ...(serving.overlay && { overlay: true }),
+        ...encodeAdopted(adopted),
+      }),
+    },
+  );
 }
 
 /** Writes a manifest of any layer: its must-understand flags, and its meta section around the content types. */
@@ -64,8 +67,8 @@ export function encodeManifest(
   view.setUint32(0, 0x4b56534d); // "KVSM"
   view.setUint16(4, 1, true);
   view.setUint16(6, flags, true);
-  [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, metaBytes.length, out.length].forEach((value, i) =>
-    view.setUint32(8 + 4 * i, value, true),
+  [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, metaBytes.length, out.length].forEach(
+    (value, i) => view.setUint32(8 + 4 * i, value, true),
   );
   entries.forEach((entry, i) => out.set(new Uint8Array(entry.buffer), headerBytes + entryBytes * i));
   nonces.list.forEach((nonce, i) => out.subarray(noncesAt + 8 * i).setFromHex(nonce));
@@ -73,7 +76,11 @@ export function encodeManifest(
   return out;
 }
 
-function encodeEntry({ path, nonce, retired, content }: ServedEntry, types: Table, nonces: Table): DataView<ArrayBuffer> {
+function encodeEntry(
+  { path, nonce, retired, content }: ServedEntry,
+  types: Table,
+  nonces: Table,
+): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(entryBytes));
   const pathHash = sha256(path);
   for (let word = 0; word < 4; word++) view.setUint32(word * 4, pathHash[word]!);

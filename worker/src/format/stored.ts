@@ -76,7 +76,11 @@ export function encodeRules({ redirects, headers }: Pick<StoredManifest, "redire
   return {
     ...(redirects.length > 0 && { redirects: redirects.map(({ from, to, status }) => ({ from, to, status })) }),
     ...(headers.length > 0 && {
-      headers: headers.map(({ path, set, unset }) => ({ path, ...(set.length > 0 && { set }), ...(unset.length > 0 && { unset }) })),
+      headers: headers.map(({ path, set, unset }) => ({
+        path,
+        ...(set.length > 0 && { set }),
+        ...(unset.length > 0 && { unset }),
+      })),
     }),
   };
 }
@@ -90,7 +94,6 @@ export function encodeServing({ html_handling, not_found_handling }: Serving): o
 export function encodeAdopted(adopted: Map<string, string>): object {
   return adopted.size > 0 ? { adopted: Object.fromEntries([...adopted].sort(([a], [b]) => comparePaths(a, b))) } : {};
 }
-
 
 /** A manifest without files in chunks goes on being read by whoever knows nothing of them. */
 export function flagsOf({ assets, retired }: Pick<StoredManifest, "assets" | "retired">): number {

@@ -43,20 +43,33 @@ class StoredReader {
     const start = this.#take(8);
     const view = new DataView(start.buffer, start.byteOffset, 8);
     if (view.getUint32(0) !== storedMagic) throw new Error("it does not begin with KVSS");
-    if (view.getUint16(4, true) !== storedVersion) throw new Error(`format version ${view.getUint16(4, true)} is not known here; update kv-sync`);
+    if (view.getUint16(4, true) !== storedVersion)
+      throw new Error(`format version ${view.getUint16(4, true)} is not known here; update kv-sync`);
     const flags = view.getUint16(6, true);
-    if ((flags & ~flagChunked) !== 0) throw new Error(`it needs a feature (flags ${flags}) that is not known here; update kv-sync`);
+    if ((flags & ~flagChunked) !== 0)
+      throw new Error(`it needs a feature (flags ${flags}) that is not known here; update kv-sync`);
 
     const head = record(JSON.parse(decoder.decode(this.#take(this.#uint()))), "its head");
-    const text = (of: Record<string, unknown>, member: string) => (of[member] === undefined ? "" : string(of[member], member));
+    const text = (of: Record<string, unknown>, member: string) =>
+      of[member] === undefined ? "" : string(of[member], member);
     const origin = record(head["origin"], "origin");
     const serving = record(head["serving"], "serving");
     // What Go writes for a list that was never made.
     this.#types = head["types"] === null ? [] : list(head["types"], "types").map((type) => string(type, "types"));
     const rest = {
       site: text(head, "site"),
-      origin: { kind: text(origin, "kind"), id: text(origin, "id"), rules: text(origin, "rules"), dir: text(origin, "dir"), commit: text(origin, "commit") },
-      serving: { html_handling: text(serving, "html_handling"), not_found_handling: text(serving, "not_found_handling"), overlay: flag(serving["overlay"], "overlay") },
+      origin: {
+        kind: text(origin, "kind"),
+        id: text(origin, "id"),
+        rules: text(origin, "rules"),
+        dir: text(origin, "dir"),
+        commit: text(origin, "commit"),
+      },
+      serving: {
+        html_handling: text(serving, "html_handling"),
+        not_found_handling: text(serving, "not_found_handling"),
+        overlay: flag(serving["overlay"], "overlay"),
+      },
       routing: parseRouting(head["routing"]),
       ...parseRules(head),
       adopted: parseAdopted(head["adopted"]),

@@ -2,7 +2,15 @@
 
 import { encodeRouting } from "./routing";
 import { Table } from "./table";
-import { encodeAdopted, encodeRules, encodeServing, flagsOf, type StoredAsset, type StoredManifest, storedVersion } from "./stored";
+import {
+  encodeAdopted,
+  encodeRules,
+  encodeServing,
+  flagsOf,
+  type StoredAsset,
+  type StoredManifest,
+  storedVersion,
+} from "./stored";
 
 /** Writes a stored manifest, in the very bytes that the Go side writes. */
 export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> {
@@ -122,7 +130,8 @@ class StoredWriter {
   }
 
   oid(id: string): void {
-    if (id.length !== 2 * this.oidSize) throw new Error(`object id ${JSON.stringify(id)} is not of ${this.oidSize} bytes like the others`);
+    if (id.length !== 2 * this.oidSize)
+      throw new Error(`object id ${JSON.stringify(id)} is not of ${this.oidSize} bytes like the others`);
     this.raw(Uint8Array.fromHex(id));
   }
 }

@@ -45,7 +45,10 @@ export class TooLargeError extends RangeError {
 }
 
 /** A nonce of now: the second, so that every key tells its age, and 4 random bytes. */
-export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes)): string {
+export function newNonce(
+  now = Date.now(),
+  random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes),
+): string {
   const nonce = new Uint8Array(8);
   random(nonce.subarray(4));
   new DataView(nonce.buffer).setUint32(0, Math.floor(now / 1000));
@@ -65,7 +68,12 @@ export function newNonce(now = Date.now(), random: (bytes: Uint8Array) => void =
  * TooLargeError for 4 GiB and more, a TypeError for a stream that gives
  * no bytes or was read already, and otherwise what the stream or KV throws.
  */
-export async function writeBlob(kv: KVNamespace, site: string, body: BlobBody, options: BlobOptions = {}): Promise<WrittenBlob> {
+export async function writeBlob(
+  kv: KVNamespace,
+  site: string,
+  body: BlobBody,
+  options: BlobOptions = {},
+): Promise<WrittenBlob> {
   const { nonce = newNonce(), known, chunks = new Map<string, string>(), hashed, check } = options;
   const put = (hash: string, nonce: string, part: Part) => write(kv, `${site}/b/${hash}.${nonce}`, part);
   const refs: BlobRef[] = [];
@@ -105,7 +113,10 @@ export async function hashBlob(body: KeptBody): Promise<HashedBody> {
     parts.push(hash);
     if (!chunked) return { hash, size, parts };
   }
-  const { hash } = await encodeIndex(size, parts.map((hash) => ({ hash, nonce: "" })));
+  const { hash } = await encodeIndex(
+    size,
+    parts.map((hash) => ({ hash, nonce: "" })),
+  );
   return { hash, size, parts };
 }
 
@@ -131,10 +142,13 @@ function tenantOf(site: string): string {
 }
 
 function grown(size: number, part: Part): number {
-  if (size + sizeOf(part) > largestFile) throw new TooLargeError("the file has 4 GiB or more, which is too large; make it smaller, or serve it from R2");
+  if (size + sizeOf(part) > largestFile)
+    throw new TooLargeError("the file has 4 GiB or more, which is too large; make it smaller, or serve it from R2");
   return size + sizeOf(part);
 }
 
 async function hashPart(part: Part): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", (await bytesOf(part)) as Uint8Array<ArrayBuffer>)).toHex();
+  return new Uint8Array(
+    await crypto.subtle.digest("SHA-256", (await bytesOf(part)) as Uint8Array<ArrayBuffer>),
+  ).toHex();
 }

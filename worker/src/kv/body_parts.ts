@@ -15,7 +15,13 @@ export type Part = Uint8Array | Blob;
 
 /** Whether something is a body, as a caller without TypeScript may give anything. */
 export function isBody(body: unknown): body is BlobBody {
-  return typeof body === "string" || body instanceof ArrayBuffer || body instanceof Uint8Array || body instanceof Blob || body instanceof ReadableStream;
+  return (
+    typeof body === "string" ||
+    body instanceof ArrayBuffer ||
+    body instanceof Uint8Array ||
+    body instanceof Blob ||
+    body instanceof ReadableStream
+  );
 }
 
 /** A kept body as one part, however large. Only a text is copied. */
@@ -51,7 +57,10 @@ export async function* partsOf(body: BlobBody, tenant: string): AsyncGenerator<{
   }
 }
 
-async function* partsOfStream(stream: ReadableStream, tenant: string): AsyncGenerator<{ part: Part; chunked: boolean }> {
+async function* partsOfStream(
+  stream: ReadableStream,
+  tenant: string,
+): AsyncGenerator<{ part: Part; chunked: boolean }> {
   const window = new StreamWindow(stream, new StreamMemory(tenant));
   try {
     const ahead = await window.fill(largestValue + 1);

@@ -64,7 +64,14 @@ export class ByteBudget {
   readonly #waiters = new Set<Claim>();
   #highest = 0;
 
-  constructor({ capacity, share = 1, waiters = 64, patience = 20_000, now = Date.now, sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }: BudgetOptions) {
+  constructor({
+    capacity,
+    share = 1,
+    waiters = 64,
+    patience = 20_000,
+    now = Date.now,
+    sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  }: BudgetOptions) {
     this.#capacity = capacity;
     this.#share = share;
     this.#mostWaiters = waiters;
@@ -88,7 +95,12 @@ export class ByteBudget {
     const claim: Claim = { tenant, bytes: Math.min(bytes, this.#capacity), seen: this.#now() };
     this.#sweep();
     if (this.#isNext(claim)) return this.#grant(claim);
-    if (this.#patience === 0 || this.#waiters.size >= this.#mostWaiters || count(this.#waiters, tenant) >= this.#mostWaiters * this.#shareOf(tenant)) throw new BusyError();
+    if (
+      this.#patience === 0 ||
+      this.#waiters.size >= this.#mostWaiters ||
+      count(this.#waiters, tenant) >= this.#mostWaiters * this.#shareOf(tenant)
+    )
+      throw new BusyError();
     const until = claim.seen + this.#patience;
     this.#waiters.add(claim);
     try {
@@ -127,7 +139,10 @@ export class ByteBudget {
 
   #fits({ bytes, tenant }: Claim): boolean {
     const mine = sum(this.#holders, tenant);
-    return sum(this.#holders) + bytes <= this.#capacity && (mine === 0 || mine + bytes <= this.#capacity * this.#shareOf(tenant));
+    return (
+      sum(this.#holders) + bytes <= this.#capacity &&
+      (mine === 0 || mine + bytes <= this.#capacity * this.#shareOf(tenant))
+    );
   }
 
   /** A site has its Worker for itself. */

@@ -16,7 +16,8 @@ export async function write(kv: KVNamespace, key: string, value: string | Uint8A
       return;
     } catch (cause) {
       const passing = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));
-      if (!passing || attempt === attempts) throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
+      if (!passing || attempt === attempts)
+        throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }

@@ -15,9 +15,15 @@ export class StalledError extends Error {
 }
 
 /** What a stream gives next. Throws a StalledError where that takes too long. */
-export async function readWithin<T>(reader: ReadableStreamDefaultReader<T>, ms: number): Promise<ReadableStreamReadResult<T>> {
+export async function readWithin<T>(
+  reader: ReadableStreamDefaultReader<T>,
+  ms: number,
+): Promise<ReadableStreamReadResult<T>> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new StalledError(`the body gave nothing for ${ms / 1000} seconds; send it again`)), ms);
+  const timer = setTimeout(
+    () => reject(new StalledError(`the body gave nothing for ${ms / 1000} seconds; send it again`)),
+    ms,
+  );
   try {
     return await Promise.race([reader.read(), late]);
   } finally {
@@ -38,7 +44,8 @@ export class StreamWindow {
   #done = false;
 
   constructor(stream: ReadableStream, memory: StreamMemory) {
-    if (stream.locked) throw new TypeError("the stream is being read already, or was; give each file a stream of its own");
+    if (stream.locked)
+      throw new TypeError("the stream is being read already, or was; give each file a stream of its own");
     // It stays locked: read again it would seem to be empty.
     this.#reader = stream.getReader();
     this.#memory = memory;
@@ -78,7 +85,10 @@ export class StreamWindow {
     const { done, value } = await readWithin(this.#reader, longestPause);
     if (done) this.#done = true;
     else if (value instanceof Uint8Array) this.#rest = value as Uint8Array<ArrayBuffer>;
-    else throw new TypeError(`the stream gives ${typeof value === "string" ? "text" : "something else"} in the place of bytes; pipe a text through a TextEncoderStream, and give other things as Uint8Arrays`);
+    else
+      throw new TypeError(
+        `the stream gives ${typeof value === "string" ? "text" : "something else"} in the place of bytes; pipe a text through a TextEncoderStream, and give other things as Uint8Arrays`,
+      );
   }
 
   async #grow(needed: number): Promise<void> {

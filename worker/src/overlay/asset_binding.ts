@@ -4,7 +4,16 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Env } from "../serve/assets";
 import { answerRPC } from "./edit_error";
 import type { Edits } from "./edits";
-import type { AssetBody, AssetChange, AssetWithBody, Capabilities, ListOptions, PublishResult, ReadWriteAssets, WriteResult } from "./read_write_assets";
+import type {
+  AssetBody,
+  AssetChange,
+  AssetWithBody,
+  Capabilities,
+  ListOptions,
+  PublishResult,
+  ReadWriteAssets,
+  WriteResult,
+} from "./read_write_assets";
 import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import type { AssetList } from "./edit_list";

@@ -23,7 +23,15 @@ export interface AssetInfo {
 
 /** What is told of an asset at a path. */
 export function infoOf(path: string, { hash, size, modified, type, layer, headers = [] }: Asset): AssetInfo {
-  return { path, etag: hash, size, contentType: type, modified: new Date(modified * 1000), headers: Object.fromEntries(headers), layer };
+  return {
+    path,
+    etag: hash,
+    size,
+    contentType: type,
+    modified: new Date(modified * 1000),
+    headers: Object.fromEntries(headers),
+    layer,
+  };
 }
 
 /** What an entry puts at its path; null for a tombstone. */
@@ -46,5 +54,13 @@ export function assetOf(site: string, { nonce, content, time }: OverlayEntry): A
 
 /** What is told of an asset that a stored manifest lists. */
 export function ofStored({ path, hash, size, type, modified }: StoredAsset): AssetInfo {
-  return { path, etag: hash, size, contentType: type, modified: new Date(modified * 1000), headers: {}, layer: "deployed" };
+  return {
+    path,
+    etag: hash,
+    size,
+    contentType: type,
+    modified: new Date(modified * 1000),
+    headers: {},
+    layer: "deployed",
+  };
 }

@@ -30,7 +30,12 @@ export interface StoredFile {
 const atOnce = 2;
 
 /** Stores files, a few at a time. After a failure it begins no further one, gives up the bodies that are left, and throws. */
-export async function storeFiles(kv: KVNamespace, site: string, files: NewFile[], htmlHandling: HTMLHandling): Promise<StoredFile[]> {
+export async function storeFiles(
+  kv: KVNamespace,
+  site: string,
+  files: NewFile[],
+  htmlHandling: HTMLHandling,
+): Promise<StoredFile[]> {
   const stored: StoredFile[] = [];
   let next = 0;
   let failed = false;
@@ -48,7 +53,10 @@ export async function storeFiles(kv: KVNamespace, site: string, files: NewFile[]
   const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, files.length) }, worker));
   for (const result of results) {
     if (result.status === "fulfilled") continue;
-    await giveUp(files.slice(next).map(({ body }) => body), result.reason);
+    await giveUp(
+      files.slice(next).map(({ body }) => body),
+      result.reason,
+    );
     throw result.reason;
   }
   return stored;
@@ -61,7 +69,12 @@ export async function giveUp(bodies: unknown[], reason?: unknown): Promise<void>
   }
 }
 
-async function storeFile(kv: KVNamespace, site: string, file: NewFile, htmlHandling: HTMLHandling): Promise<StoredFile> {
+async function storeFile(
+  kv: KVNamespace,
+  site: string,
+  file: NewFile,
+  htmlHandling: HTMLHandling,
+): Promise<StoredFile> {
   const { path, type, headers } = file;
   let rules: OverlayContent["rules"];
   const check = (bytes: Uint8Array) => {
@@ -84,9 +97,15 @@ async function storeFile(kv: KVNamespace, site: string, file: NewFile, htmlHandl
 
 /** A rule file's body, refused once it is too large. */
 function limited(path: string, body: BlobBody): BlobBody {
-  const refuse = () => new EditError(413, `${shown(path)} has more than ${largestRuleFile / 1000} KB; join rules, or deploy them`);
+  const refuse = () =>
+    new EditError(413, `${shown(path)} has more than ${largestRuleFile / 1000} KB; join rules, or deploy them`);
   if (!(body instanceof ReadableStream)) {
-    const size = typeof body === "string" ? new TextEncoder().encode(body).length : body instanceof Blob ? body.size : body.byteLength;
+    const size =
+      typeof body === "string"
+        ? new TextEncoder().encode(body).length
+        : body instanceof Blob
+          ? body.size
+          : body.byteLength;
     if (size > largestRuleFile) throw refuse();
     return body;
   }

@@ -47,16 +47,36 @@ const longestTag = 200;
  * outlast what is written next.
  */
 const refusedHeaders = new Set([
-  "set-cookie", "content-length", "content-type", "content-range", "content-encoding", "etag", "last-modified", "accept-ranges", "date", "age",
-  "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-  "cloudflare-cdn-cache-control", "cdn-cache-control",
+  "set-cookie",
+  "content-length",
+  "content-type",
+  "content-range",
+  "content-encoding",
+  "etag",
+  "last-modified",
+  "accept-ranges",
+  "date",
+  "age",
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "cloudflare-cdn-cache-control",
+  "cdn-cache-control",
 ]);
 
 /** A path that may be written, in the one way to compose its letters. */
 export function writablePath(path: unknown): string {
   if (typeof path !== "string") throw new EditError(400, 'the path is no text; give one like "/docs/index.html"');
   const normal = path.normalize("NFC");
-  const refusal = checkPath(path, normal) ?? (normal.startsWith(reserved) ? ["paths below /_kv-sync/ are kv-sync's own", "choose another"] : undefined);
+  const refusal =
+    checkPath(path, normal) ??
+    (normal.startsWith(reserved) ? ["paths below /_kv-sync/ are kv-sync's own", "choose another"] : undefined);
   if (refusal) throw new EditError(422, `${shown(normal)}: ${refusal[0]}; ${refusal[1]}`);
   return normal;
 }
@@ -74,8 +94,15 @@ export function isRuleFile(path: string): boolean {
 
 /** A body to be written. */
 export function checkedBody(path: string, body: unknown): BlobBody {
-  const view = ArrayBuffer.isView(body) && !(body instanceof Uint8Array) ? new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength) : body;
-  if (!isBody(view)) throw new EditError(400, `${shown(path)}: the body is no text, ArrayBuffer, view of one, Blob or ReadableStream; give one of them`);
+  const view =
+    ArrayBuffer.isView(body) && !(body instanceof Uint8Array)
+      ? new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
+      : body;
+  if (!isBody(view))
+    throw new EditError(
+      400,
+      `${shown(path)}: the body is no text, ArrayBuffer, view of one, Blob or ReadableStream; give one of them`,
+    );
   return view;
 }
 
@@ -89,32 +116,48 @@ export function checkedType(path: string, type: unknown): string {
 /** An asset's own headers, names in lower case. */
 export function checkedHeaders(path: string, headers: unknown): HeaderPair[] {
   if (headers === undefined) return [];
-  if (typeof headers !== "object" || headers === null) throw new EditError(400, `${shown(path)}: headers are no object; give them like { "x-robots-tag": "noindex" }`);
+  if (typeof headers !== "object" || headers === null)
+    throw new EditError(400, `${shown(path)}: headers are no object; give them like { "x-robots-tag": "noindex" }`);
   const pairs = Object.entries(headers).map(([name, value]) => headerPair(path, name, value));
   if (pairs.length > limits.headers || headerBytes({ headers: pairs }) > limits.headerBytes) {
-    throw new EditError(422, `${shown(path)}: there are more than ${limits.headers} headers, or more than ${limits.headerBytes / 1024} KiB of them; take some out`);
+    throw new EditError(
+      422,
+      `${shown(path)}: there are more than ${limits.headers} headers, or more than ${limits.headerBytes / 1024} KiB of them; take some out`,
+    );
   }
-  if (new Set(pairs.map(([name]) => name)).size < pairs.length) throw new EditError(422, `${shown(path)}: a header is given twice; join its values`);
+  if (new Set(pairs.map(([name]) => name)).size < pairs.length)
+    throw new EditError(422, `${shown(path)}: a header is given twice; join its values`);
   return pairs;
 }
 
 function headerPair(path: string, given: string, value: unknown): HeaderPair {
   const name = given.toLowerCase();
-  if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) throw new EditError(422, `${shown(path)}: ${JSON.stringify(name.slice(0, 80))} is no header name; use letters, digits and dashes`);
-  if (refusedHeaders.has(name)) throw new EditError(422, `${shown(path)}: an asset cannot have the header ${name} of its own; leave it out`);
+  if (!/^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name))
+    throw new EditError(
+      422,
+      `${shown(path)}: ${JSON.stringify(name.slice(0, 80))} is no header name; use letters, digits and dashes`,
+    );
+  if (refusedHeaders.has(name))
+    throw new EditError(422, `${shown(path)}: an asset cannot have the header ${name} of its own; leave it out`);
   // Beyond ASCII, servers and browsers do not agree on what the bytes mean.
-  if (typeof value !== "string" || !/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(value)) throw new EditError(422, `${shown(path)}: the value of ${name} is no text that a header may have; use printable ASCII`);
+  if (typeof value !== "string" || !/^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(value))
+    throw new EditError(
+      422,
+      `${shown(path)}: the value of ${name} is no text that a header may have; use printable ASCII`,
+    );
   return [name, value];
 }
 
 /** A condition as the Durable Object judges it. */
 export function checkedCondition(onlyIf: unknown): Condition | undefined {
   if (onlyIf === undefined) return undefined;
-  if (typeof onlyIf !== "object" || onlyIf === null) throw new EditError(400, "onlyIf is no object; give it like { etagMatches: asset.etag }");
+  if (typeof onlyIf !== "object" || onlyIf === null)
+    throw new EditError(400, "onlyIf is no object; give it like { etagMatches: asset.etag }");
   checkNames("onlyIf", onlyIf, ["etagMatches", "etagDoesNotMatch"]);
   const { etagMatches, etagDoesNotMatch } = onlyIf as OnlyIf;
   // What `etagMatches: before?.etag` is where there was nothing.
-  if (etagMatches === undefined && etagDoesNotMatch === undefined) throw new EditError(400, "onlyIf has no condition; give etagMatches or etagDoesNotMatch, or leave it out");
+  if (etagMatches === undefined && etagDoesNotMatch === undefined)
+    throw new EditError(400, "onlyIf has no condition; give etagMatches or etagDoesNotMatch, or leave it out");
   return {
     ...(etagMatches !== undefined && { is: tags(etagMatches) }),
     ...(etagDoesNotMatch !== undefined && { isNot: tags(etagDoesNotMatch) }),
@@ -130,7 +173,10 @@ function tags(given: unknown): string[] {
 }
 
 /** Who and why; what the caller may not say for itself comes from the binding's props. */
-export function checkedAuthorship({ author, message }: { author?: unknown; message?: unknown }, fixed: string | undefined): Authorship {
+export function checkedAuthorship(
+  { author, message }: { author?: unknown; message?: unknown },
+  fixed: string | undefined,
+): Authorship {
   const by = fixed ?? text("author", author, limits.author);
   const why = text("message", message, limits.message);
   return { ...(by !== undefined && { author: by }), ...(why !== undefined && { message: why }) };
@@ -138,7 +184,8 @@ export function checkedAuthorship({ author, message }: { author?: unknown; messa
 
 function text(what: string, value: unknown, most: number): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "string" || !value.isWellFormed()) throw new EditError(400, `the ${what} is no text; give one of at most ${most} characters`);
+  if (typeof value !== "string" || !value.isWellFormed())
+    throw new EditError(400, `the ${what} is no text; give one of at most ${most} characters`);
   if ([...value].length > most) throw new EditError(422, `the ${what} has more than ${most} characters; shorten it`);
   return value;
 }
@@ -146,7 +193,11 @@ function text(what: string, value: unknown, most: number): string | undefined {
 /** Options that were left out are none; what is no object is refused. */
 export function checkedOptions<T extends object>(options: T | undefined, names: readonly (keyof T & string)[]): T {
   if (options === undefined) return {} as T;
-  if (typeof options !== "object" || options === null) throw new EditError(400, "the options are no object; leave them out, or give them like { onlyIf: { etagMatches: asset.etag } }");
+  if (typeof options !== "object" || options === null)
+    throw new EditError(
+      400,
+      "the options are no object; leave them out, or give them like { onlyIf: { etagMatches: asset.etag } }",
+    );
   checkNames("the options", options, names);
   return options;
 }
@@ -157,7 +208,8 @@ export function checkedOptions<T extends object>(options: T | undefined, names: 
  */
 export function checkNames(what: string, object: object, names: readonly string[]): void {
   const other = Object.keys(object).find((name) => !names.includes(name));
-  if (other !== undefined) throw new EditError(400, `${what}: ${shown(other)} is not understood; there are ${names.join(", ")}`);
+  if (other !== undefined)
+    throw new EditError(400, `${what}: ${shown(other)} is not understood; there are ${names.join(", ")}`);
 }
 
 /** A path as an error may quote it. Over RPC a NUL would end the message. */

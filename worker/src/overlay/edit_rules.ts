@@ -16,11 +16,19 @@ export const largestRuleFile = 100_000;
 const mostTold = 20;
 
 /** The rules of a file. Throws an EditError that lists what is wrong, with file and line. */
-export function compileRules(path: string, text: Uint8Array, htmlHandling: HTMLHandling): NonNullable<OverlayContent["rules"]> {
+export function compileRules(
+  path: string,
+  text: Uint8Array,
+  htmlHandling: HTMLHandling,
+): NonNullable<OverlayContent["rules"]> {
   const name = path.slice(1);
   const folder = normalizeRule(path.slice(0, path.lastIndexOf("/") + 1)).path;
   // There "/:a/x" would mean every folder.
-  if (/[:*]/.test(folder)) throw new EditError(422, `${name}: rules cannot be told from paths in a folder whose name has ":" or "*"; write them into a file further up`);
+  if (/[:*]/.test(folder))
+    throw new EditError(
+      422,
+      `${name}: rules cannot be told from paths in a folder whose name has ":" or "*"; write them into a file further up`,
+    );
   const outside = outsideOf(name, folder);
   if (path.endsWith("/_redirects")) {
     const { rules, problems, lines } = parseRedirects(name, text, htmlHandling);
@@ -41,14 +49,21 @@ export function compileRules(path: string, text: Uint8Array, htmlHandling: HTMLH
 function outsideOf(name: string, folder: string): (problems: Problem[], line: number, path: string) => void {
   return (problems, line, path) => {
     if (path.startsWith(folder)) return;
-    problems.push({ path: name, line, reason: `${path} is not below ${folder}, where this file's rules apply`, fix: path.startsWith("/") ? "write it into a file further up" : "name the path without the host" });
+    problems.push({
+      path: name,
+      line,
+      reason: `${path} is not below ${folder}, where this file's rules apply`,
+      fix: path.startsWith("/") ? "write it into a file further up" : "name the path without the host",
+    });
   };
 }
 
 function refuse(problems: Problem[]): void {
   if (problems.length === 0) return;
   const ordered = problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
-  const told = ordered.slice(0, mostTold).map(({ path, line, reason, fix }) => `\n  ${path}:${line}: ${reason}; ${fix}`);
+  const told = ordered
+    .slice(0, mostTold)
+    .map(({ path, line, reason, fix }) => `\n  ${path}:${line}: ${reason}; ${fix}`);
   const more = ordered.length > mostTold ? `\n  and ${ordered.length - mostTold} more` : "";
   throw new EditError(422, `the rules are refused, nothing was written:${told.join("")}${more}`);
 }

@@ -15,8 +15,20 @@ import { BusyError } from "../kv/byte_budget";
 import { unstored } from "../serve/caching";
 import { giveUp, storeFiles, type NewFile } from "./edit_bodies";
 import {
-  checkNames, checkedAuthorship, checkedBody, checkedCondition, checkedHeaders, checkedOptions, checkedType, isRuleFile, readablePath, shown, writablePath,
-  type Authorship, type OnlyIf, type PutOptions,
+  checkNames,
+  checkedAuthorship,
+  checkedBody,
+  checkedCondition,
+  checkedHeaders,
+  checkedOptions,
+  checkedType,
+  isRuleFile,
+  readablePath,
+  shown,
+  writablePath,
+  type Authorship,
+  type OnlyIf,
+  type PutOptions,
 } from "./edit_checks";
 import { EditError } from "./edit_error";
 import { mergeLists, within, type AssetList } from "./edit_list";
@@ -25,7 +37,16 @@ import { OverlayClient } from "./overlay_client";
 import { holds } from "./overlay_condition";
 import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
 import { limits } from "./overlay_limits";
-import type { AssetBody, AssetChange, AssetWithBody, Capabilities, ListOptions, PublishResult, ReadWriteAssets, WriteResult } from "./read_write_assets";
+import type {
+  AssetBody,
+  AssetChange,
+  AssetWithBody,
+  Capabilities,
+  ListOptions,
+  PublishResult,
+  ReadWriteAssets,
+  WriteResult,
+} from "./read_write_assets";
 import type { StoredAsset } from "../format/stored";
 
 /** What a binding works on. */
@@ -89,12 +110,22 @@ export class Edits implements ReadWriteAssets {
 
   async put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult> {
     const { author, message, ...rest } = await this.#options(body, options);
-    return single(await this.write([{ ...rest, put: path, body }], { ...(author !== undefined && { author }), ...(message !== undefined && { message }) }));
+    return single(
+      await this.write([{ ...rest, put: path, body }], {
+        ...(author !== undefined && { author }),
+        ...(message !== undefined && { message }),
+      }),
+    );
   }
 
   async delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
     const { author, message, onlyIf } = checkedOptions(options, ["onlyIf", "author", "message"]);
-    return single(await this.write([{ delete: path, ...(onlyIf !== undefined && { onlyIf }) }], { ...(author !== undefined && { author }), ...(message !== undefined && { message }) }));
+    return single(
+      await this.write([{ delete: path, ...(onlyIf !== undefined && { onlyIf }) }], {
+        ...(author !== undefined && { author }),
+        ...(message !== undefined && { message }),
+      }),
+    );
   }
 
   async publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
@@ -104,10 +135,17 @@ export class Edits implements ReadWriteAssets {
 
   async list(options?: ListOptions): Promise<AssetList> {
     const { prefix = "", cursor = "", limit = limits.changes } = checkedOptions(options, ["prefix", "cursor", "limit"]);
-    if (typeof prefix !== "string" || typeof cursor !== "string" || !prefix.isWellFormed() || !cursor.isWellFormed() || Math.max(prefix.length, cursor.length) > limits.path) {
+    if (
+      typeof prefix !== "string" ||
+      typeof cursor !== "string" ||
+      !prefix.isWellFormed() ||
+      !cursor.isWellFormed() ||
+      Math.max(prefix.length, cursor.length) > limits.path
+    ) {
       throw new EditError(400, "list: prefix and cursor are texts; give as cursor what the page before gave");
     }
-    if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes) throw new EditError(400, `list: the limit is no number from 1 to ${limits.changes}; give one, or leave it out`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes)
+      throw new EditError(400, `list: the limit is no number from 1 to ${limits.changes}; give one, or leave it out`);
     const { site } = this.#ground;
     const begin = prefix.normalize("NFC");
     const deployed = within(await this.#listing(), begin, cursor);
@@ -141,14 +179,26 @@ export class Edits implements ReadWriteAssets {
     await this.#overlay.settle();
     const failed = await this.#failed(changes);
     if (failed) {
-      await giveUp(changes.map(({ file }) => file?.body), "a condition failed");
+      await giveUp(
+        changes.map(({ file }) => file?.body),
+        "a condition failed",
+      );
       return failed;
     }
     const files = changes.flatMap(({ file }) => file ?? []);
-    const stored = (await this.#asked("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling)))[Symbol.iterator]();
+    const stored = (
+      await this.#asked("store", () => storeFiles(env.KV_SYNC_BLOBS, meta.site, files, meta.htmlHandling))
+    )[Symbol.iterator]();
     const committed = changes.map(({ path, condition, file }): OverlayChange => {
       const { nonce, content } = file ? stored.next().value! : { nonce: newNonce(), content: undefined };
-      return { path, nonce, content, deployed: this.#deployedHash(path), ...(site.deployed.retires(path) && { retired: true }), onlyIf: condition };
+      return {
+        path,
+        nonce,
+        content,
+        deployed: this.#deployedHash(path),
+        ...(site.deployed.retires(path) && { retired: true }),
+        onlyIf: condition,
+      };
     });
     const result = await this.#overlay.commit(committed, by);
     if (!result.ok) return this.#failure(changes, result.failed, result.current);
@@ -194,13 +244,26 @@ export class Edits implements ReadWriteAssets {
   }
 
   #checkMayWrite(): void {
-    if (this.#may.write !== true) throw new EditError(403, "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props");
-    if (!this.#ground.site.meta.overlay) throw new EditError(403, "what is deployed has no overlay, so nobody would see what is written; switch the overlay on and deploy");
+    if (this.#may.write !== true)
+      throw new EditError(
+        403,
+        "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props",
+      );
+    if (!this.#ground.site.meta.overlay)
+      throw new EditError(
+        403,
+        "what is deployed has no overlay, so nobody would see what is written; switch the overlay on and deploy",
+      );
   }
 
   #check(changes: AssetChange[]): Checked[] {
-    if (!Array.isArray(changes) || changes.length === 0) throw new EditError(400, "there is no list of changes; give one or more, like { put: path, body } or { delete: path }");
-    if (changes.length > limits.changes) throw new EditError(413, `${changes.length} changes are too many; make at most ${limits.changes} at a time`);
+    if (!Array.isArray(changes) || changes.length === 0)
+      throw new EditError(
+        400,
+        "there is no list of changes; give one or more, like { put: path, body } or { delete: path }",
+      );
+    if (changes.length > limits.changes)
+      throw new EditError(413, `${changes.length} changes are too many; make at most ${limits.changes} at a time`);
     const checked = changes.map((change) => this.#checkOne(change));
     const paths = new Set<string>();
     for (const { path } of checked) {
@@ -211,16 +274,29 @@ export class Edits implements ReadWriteAssets {
   }
 
   #checkOne(change: AssetChange): Checked {
-    if (typeof change !== "object" || change === null) throw new EditError(400, "a change is no object; give it like { put: path, body } or { delete: path }");
+    if (typeof change !== "object" || change === null)
+      throw new EditError(400, "a change is no object; give it like { put: path, body } or { delete: path }");
     const isPut = "put" in change;
-    if (isPut === "delete" in change) throw new EditError(400, "a change is neither a put nor a delete; give it like { put: path, body } or { delete: path }");
+    if (isPut === "delete" in change)
+      throw new EditError(
+        400,
+        "a change is neither a put nor a delete; give it like { put: path, body } or { delete: path }",
+      );
     const path = writablePath(isPut ? change.put : change.delete);
-    if (isRuleFile(path) && this.#may.rules !== true) throw new EditError(403, `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props`);
+    if (isRuleFile(path) && this.#may.rules !== true)
+      throw new EditError(
+        403,
+        `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props`,
+      );
     checkNames("a change", change, isPut ? ["put", "body", "contentType", "headers", "onlyIf"] : ["delete", "onlyIf"]);
     const condition = checkedCondition(change.onlyIf);
     if (!isPut) return { path, condition, file: undefined };
     const headers = checkedHeaders(path, change.headers);
-    return { path, condition, file: { path, body: checkedBody(path, change.body), type: checkedType(path, change.contentType), headers } };
+    return {
+      path,
+      condition,
+      file: { path, body: checkedBody(path, change.body), type: checkedType(path, change.contentType), headers },
+    };
   }
 
   async #options(body: unknown, options: PutOptions | undefined): Promise<PutOptions> {
@@ -236,7 +312,8 @@ export class Edits implements ReadWriteAssets {
   async #find(path: string): Promise<Asset | null> {
     const { site, env } = this.#ground;
     if (!site.meta.overlay) return site.deployed.look(path);
-    if (!this.#may.write && !isRuleFile(path)) return this.#asked("read", async () => (await site.view(env)).look(path));
+    if (!this.#may.write && !isRuleFile(path))
+      return this.#asked("read", async () => (await site.view(env)).look(path));
     const [entry] = await this.#overlay.look([path]);
     return entry ? assetOf(site.meta.site, entry) : site.deployed.look(path);
   }
@@ -248,14 +325,21 @@ export class Edits implements ReadWriteAssets {
       const body = await this.#asked("read", () => site.deployed.read(asset, env.KV_SYNC_BLOBS));
       if (body) return body;
     }
-    throw new EditError(503, `${shown(path)} is there, but KV does not show its bytes at this location yet; ask again in a minute`);
+    throw new EditError(
+      503,
+      `${shown(path)} is there, but KV does not show its bytes at this location yet; ask again in a minute`,
+    );
   }
 
   #listing(): Promise<StoredAsset[]> {
     return this.#asked("list", () => this.#ground.listing());
   }
 
-  async #page(prefix: string, after: string, limit: number): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
+  async #page(
+    prefix: string,
+    after: string,
+    limit: number,
+  ): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
     if (!this.#ground.site.meta.overlay) return { entries: [], next: undefined };
     return this.#overlay.list({ prefix, after, limit });
   }
@@ -269,7 +353,8 @@ export class Edits implements ReadWriteAssets {
       console.error(`kv-sync: cannot ${what} assets:`, error);
       throw new EditError(503, `cannot ${what} assets now; try again`, { cause: error });
     }
-  }}
+  }
+}
 
 function single(written: Written): WriteResult {
   return written.ok ? { ok: true, asset: written.assets[0]! } : { ok: false, current: written.current };

@@ -23,13 +23,18 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
   if (!url?.pathname.startsWith(below)) return null;
   if (typeof token !== "string" || token.length < shortestToken) return plain(404, "");
   if (!(await isAuthorized(request.headers.get("Authorization"), token))) {
-    return plain(401, "the token is missing, or another one; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …", { "WWW-Authenticate": 'Bearer realm="kv-sync"' });
+    return plain(
+      401,
+      "the token is missing, or another one; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …",
+      { "WWW-Authenticate": 'Bearer realm="kv-sync"' },
+    );
   }
   try {
     const path = decode(url.pathname.slice(below.length - 1));
     return path === "/" ? await answerList(request, url, edits()) : await answerAsset(request, path, edits());
   } catch (error) {
-    if (error instanceof EditError) return plain(error.status, error.message, error.status === 503 ? { "Retry-After": "5" } : {});
+    if (error instanceof EditError)
+      return plain(error.status, error.message, error.status === 503 ? { "Retry-After": "5" } : {});
     console.error(`kv-sync: cannot answer ${request.method} ${url.pathname}:`, error);
     return plain(500, "something went wrong; the Worker's log says what");
   }
@@ -39,7 +44,9 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
 async function isAuthorized(header: string | null, token: string): Promise<boolean> {
   // Anybody may send anything: an expression that looks for spaces again and again takes seconds over many.
   const given = /^Bearer /i.test(header ?? "") ? header!.slice("Bearer ".length).trim() : "";
-  const [ours, theirs] = await Promise.all([token, given].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
+  const [ours, theirs] = await Promise.all(
+    [token, given].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
+  );
   return crypto.subtle.timingSafeEqual(ours!, theirs!);
 }
 
@@ -73,7 +80,9 @@ async function answerAsset(request: Request, path: string, edits: Edits): Promis
     case "DELETE":
       return remove(request, path, edits);
     default:
-      return plain(405, "an asset is read with GET and HEAD, written with PUT, and deleted with DELETE", { Allow: "GET, HEAD, PUT, DELETE" });
+      return plain(405, "an asset is read with GET and HEAD, written with PUT, and deleted with DELETE", {
+        Allow: "GET, HEAD, PUT, DELETE",
+      });
   }
 }
 
@@ -81,7 +90,8 @@ async function read(request: Request, path: string, edits: Edits): Promise<Respo
   const found = await edits.head(path);
   if (!found) return plain(404, "nothing is there");
   const headers = describe(found);
-  if (isNotModified(request.headers, headers["ETag"]!, headers["Last-Modified"])) return new Response(null, { status: 304, headers });
+  if (isNotModified(request.headers, headers["ETag"]!, headers["Last-Modified"]))
+    return new Response(null, { status: 304, headers });
   headers["Content-Type"] = found.contentType;
   headers["Content-Length"] = String(found.size);
   // What is shown here has the editor's origin.
@@ -97,9 +107,12 @@ async function read(request: Request, path: string, edits: Edits): Promise<Respo
 
 async function put(request: Request, path: string, edits: Edits): Promise<Response> {
   // A part would be taken for the whole, and what is compressed for what it holds.
-  if (request.headers.has("Content-Range")) throw new EditError(400, "a part of an asset cannot be written; send the whole, without Content-Range");
+  if (request.headers.has("Content-Range"))
+    throw new EditError(400, "a part of an asset cannot be written; send the whole, without Content-Range");
   if (!/^(?:identity)?$/i.test(request.headers.get("Content-Encoding") ?? "")) {
-    return plain(415, "the body is compressed, and is stored as it comes; send it without Content-Encoding", { "Accept-Encoding": "identity" });
+    return plain(415, "the body is compressed, and is stored as it comes; send it without Content-Encoding", {
+      "Accept-Encoding": "identity",
+    });
   }
   const type = request.headers.get("Content-Type");
   const onlyIf = conditionOf(request.headers);
@@ -116,19 +129,29 @@ async function put(request: Request, path: string, edits: Edits): Promise<Respon
     authorship(request.headers),
   );
   if (!written.ok) return failed(written.current);
-  return new Response(null, { status: written.before?.[0] === null ? 201 : 204, headers: describe(written.assets[0]!) });
+  return new Response(null, {
+    status: written.before?.[0] === null ? 201 : 204,
+    headers: describe(written.assets[0]!),
+  });
 }
 
 async function remove(request: Request, path: string, edits: Edits): Promise<Response> {
   const onlyIf = conditionOf(request.headers);
-  const written = await edits.write([{ delete: path, onlyIf: onlyIf ?? { etagMatches: "*" } }], authorship(request.headers));
+  const written = await edits.write(
+    [{ delete: path, onlyIf: onlyIf ?? { etagMatches: "*" } }],
+    authorship(request.headers),
+  );
   if (written.ok) return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
   return onlyIf ? failed(written.current) : plain(404, "nothing is there");
 }
 
 /** A condition that failed. */
 function failed(current: AssetInfo | null): Response {
-  return plain(412, current ? "something else is there" : "nothing is there", current ? { ETag: `"${current.etag}"` } : {});
+  return plain(
+    412,
+    current ? "something else is there" : "nothing is there",
+    current ? { ETag: `"${current.etag}"` } : {},
+  );
 }
 
 function describe({ etag, modified }: AssetInfo): Record<string, string> {
@@ -140,7 +163,8 @@ function conditionOf(headers: Headers): OnlyIf | undefined {
   const matches = tags("If-Match", headers.get("If-Match"));
   const none = tags("If-None-Match", headers.get("If-None-Match"));
   // Who sends it does not want to overwrite what was written since.
-  if (!matches && headers.has("If-Unmodified-Since")) throw new EditError(400, "a time is too coarse a condition for a write; send If-Match with the ETag");
+  if (!matches && headers.has("If-Unmodified-Since"))
+    throw new EditError(400, "a time is too coarse a condition for a write; send If-Match with the ETag");
   if (!matches && !none) return undefined;
   return { ...(matches && { etagMatches: matches }), ...(none && { etagDoesNotMatch: none }) };
 }
@@ -152,7 +176,9 @@ function tags(name: string, list: string | null): string[] | undefined {
     throw new EditError(400, `${name} is no list of ETags; quote them, as in ${name}: "2c26b46b"`);
   }
   // By strong comparison a weak tag is like none; and a quoted "*" is a tag, that nothing has.
-  return [...list.matchAll(/(W\/)?"([^"]*)"/g)].filter(([, weak, tag]) => (name !== "If-Match" || !weak) && tag !== "*").map(([, , tag]) => tag!);
+  return [...list.matchAll(/(W\/)?"([^"]*)"/g)]
+    .filter(([, weak, tag]) => (name !== "If-Match" || !weak) && tag !== "*")
+    .map(([, , tag]) => tag!);
 }
 
 /** X-Author and X-Message, which may be percent-encoded. */
@@ -172,5 +198,8 @@ function authorship(headers: Headers): Authorship {
 }
 
 function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
-  return new Response(text && `${text}\n`, { status, headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", ...headers } });
+  return new Response(text && `${text}\n`, {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", ...headers },
+  });
 }

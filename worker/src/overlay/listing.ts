@@ -26,7 +26,8 @@ export async function readListing(kv: KVNamespace, site: string, ref: string): P
   if (!blob) throw new ManifestError(`kv-sync: the stored manifest ${key} is not in KV; deploy again`);
   const bytes = new Uint8Array(await new Response(blob).arrayBuffer());
   const manifest = decodeStored(bytes);
-  if (manifest.site !== site) throw new ManifestError(`kv-sync: the stored manifest ${key} is another site's; deploy again`);
+  if (manifest.site !== site)
+    throw new ManifestError(`kv-sync: the stored manifest ${key} is another site's; deploy again`);
   known.set(key, manifest.assets, bytes.length * growth);
   return manifest.assets;
 }

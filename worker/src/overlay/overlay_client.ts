@@ -3,7 +3,13 @@
 import type { Site } from "../serve/site";
 import type { View } from "../serve/view";
 import { EditError } from "./edit_error";
-import type { CommitResult, OverlayChange, OverlayEntry, OverlayNamespace, OverlayMethods } from "../format/overlay_entry";
+import type {
+  CommitResult,
+  OverlayChange,
+  OverlayEntry,
+  OverlayNamespace,
+  OverlayMethods,
+} from "../format/overlay_entry";
 import { limits } from "./overlay_limits";
 
 /** What an isolate knows of the overlay over one opened site. */
@@ -52,9 +58,16 @@ export class OverlayClient {
   }
 
   /** A page of entries, and where the next one begins. */
-  async list(options: { prefix: string; after: string; limit: number }): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
+  async list(options: {
+    prefix: string;
+    after: string;
+    limit: number;
+  }): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
     const entries = await this.#ask((object, site) => object.list(site, options));
-    return { entries: entries.filter((entry) => !this.#isAdopted(entry)), next: entries.length < options.limit ? undefined : entries.at(-1)!.path };
+    return {
+      entries: entries.filter((entry) => !this.#isAdopted(entry)),
+      next: entries.length < options.limit ? undefined : entries.at(-1)!.path,
+    };
   }
 
   /** Has the Durable Object drop what is adopted, also where nobody reads the overlay from KV. */
@@ -80,7 +93,8 @@ export class OverlayClient {
   /** Makes a call, again where the platform says that it may be: the Durable Object makes each commit once. */
   async #ask<T>(call: (object: OverlayMethods, site: string) => Promise<T>): Promise<T> {
     const namespace = this.#namespace;
-    if (!namespace) throw new EditError(503, "there is no overlay bound as KV_SYNC_OVERLAY; switch the overlay on and deploy");
+    if (!namespace)
+      throw new EditError(503, "there is no overlay bound as KV_SYNC_OVERLAY; switch the overlay on and deploy");
     const { site } = this.#site.meta;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -98,7 +112,14 @@ export class OverlayClient {
 /** Tells refusals, which come over from the Durable Object as errors that JavaScript has, from what went wrong. */
 function explain(error: unknown): EditError {
   const refusal = error instanceof Error && /^kv-sync overlay: (.*)$/s.exec(error.message)?.[1];
-  if (refusal) return new EditError(error instanceof RangeError ? 413 : 422, `the overlay refuses this: ${refusal}`, { cause: error });
+  if (refusal)
+    return new EditError(error instanceof RangeError ? 413 : 422, `the overlay refuses this: ${refusal}`, {
+      cause: error,
+    });
   console.error("kv-sync: the overlay's Durable Object failed:", error);
-  return new EditError(503, "the overlay does not answer; if this was a write, read it back to know whether it was made, and try again", { cause: error });
+  return new EditError(
+    503,
+    "the overlay does not answer; if this was a write, read it back to know whether it was made, and try again",
+    { cause: error },
+  );
 }

@@ -44,50 +44,71 @@ export function nonceTime(nonce: string): number {
 
 /** Refuses what cannot be committed, whatever the overlay holds. */
 export function checkChanges(changes: OverlayChange[], by: { author?: string; message?: string }, now: number): void {
-  if (!Array.isArray(changes) || changes.length === 0) throw new TypeError("kv-sync overlay: there is no change; give one or more");
-  if (changes.length > limits.changes) throw new RangeError(`kv-sync overlay: ${changes.length} changes are too many; make at most ${limits.changes} at a time`);
+  if (!Array.isArray(changes) || changes.length === 0)
+    throw new TypeError("kv-sync overlay: there is no change; give one or more");
+  if (changes.length > limits.changes)
+    throw new RangeError(
+      `kv-sync overlay: ${changes.length} changes are too many; make at most ${limits.changes} at a time`,
+    );
   checkText("author", by.author, limits.author);
   checkText("message", by.message, limits.message);
   const paths = new Set<string>();
   for (const change of changes) {
-    if (paths.has(change.path)) throw new TypeError(`kv-sync overlay: ${change.path} is changed twice; change each path once`);
+    if (paths.has(change.path))
+      throw new TypeError(`kv-sync overlay: ${change.path} is changed twice; change each path once`);
     paths.add(change.path);
     checkChange(change, now);
   }
 }
 
 function checkChange({ path, nonce, content, deployed }: OverlayChange, now: number): void {
-  if (typeof path !== "string" || !path.startsWith("/") || !path.isWellFormed() || new TextEncoder().encode(path).length > limits.path) {
+  if (
+    typeof path !== "string" ||
+    !path.startsWith("/") ||
+    !path.isWellFormed() ||
+    new TextEncoder().encode(path).length > limits.path
+  ) {
     throw new TypeError(`kv-sync overlay: a path does not begin with a slash, or is longer than ${limits.path} bytes`);
   }
   checkNonce(path, nonce, now);
-  if (deployed !== null && !isHash(deployed)) throw new TypeError(`kv-sync overlay: ${path}: what is deployed has no hash`);
+  if (deployed !== null && !isHash(deployed))
+    throw new TypeError(`kv-sync overlay: ${path}: what is deployed has no hash`);
   if (!content) return;
   const { hash, size, type, chunks, headers } = content;
   if (!isHash(hash)) throw new TypeError(`kv-sync overlay: ${path}: the content has no hash`);
   if (!Number.isSafeInteger(size) || size < 0) throw new TypeError(`kv-sync overlay: ${path}: the content has no size`);
   if (size >= limits.size) throw new RangeError(`kv-sync overlay: ${path} has 4 GiB or more; make it smaller`);
-  if (typeof type !== "string" || type.length > limits.type) throw new RangeError(`kv-sync overlay: ${path}: the content type is longer than ${limits.type} characters; shorten it`);
+  if (typeof type !== "string" || type.length > limits.type)
+    throw new RangeError(
+      `kv-sync overlay: ${path}: the content type is longer than ${limits.type} characters; shorten it`,
+    );
   if (headers.length > limits.headers || headerBytes(content) > limits.headerBytes) {
-    throw new RangeError(`kv-sync overlay: ${path} has more than ${limits.headers} headers, or more than ${limits.headerBytes} bytes of them; take some out`);
+    throw new RangeError(
+      `kv-sync overlay: ${path} has more than ${limits.headers} headers, or more than ${limits.headerBytes} bytes of them; take some out`,
+    );
   }
   for (const chunk of chunks ?? []) {
-    if (!/^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(chunk)) throw new TypeError(`kv-sync overlay: ${path}: a chunk is not hash.nonce`);
+    if (!/^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(chunk))
+      throw new TypeError(`kv-sync overlay: ${path}: a chunk is not hash.nonce`);
     checkNonce(path, chunk.slice(65), now);
   }
 }
 
 /** What is unreferenced and old may be collected any moment, so it is never referenced. */
 function checkNonce(path: string, nonce: string, now: number): void {
-  if (typeof nonce !== "string" || !/^[0-9a-f]{16}$/.test(nonce)) throw new TypeError(`kv-sync overlay: ${path}: the write has no nonce`);
-  if (nonceTime(nonce) < now - oldestCommit) throw new RangeError(`kv-sync overlay: ${path}: its body was sent more than 12 hours ago; send it again`);
-  if (nonceTime(nonce) > now + ahead) throw new RangeError(`kv-sync overlay: ${path}: its nonce is of the future; write it again`);
+  if (typeof nonce !== "string" || !/^[0-9a-f]{16}$/.test(nonce))
+    throw new TypeError(`kv-sync overlay: ${path}: the write has no nonce`);
+  if (nonceTime(nonce) < now - oldestCommit)
+    throw new RangeError(`kv-sync overlay: ${path}: its body was sent more than 12 hours ago; send it again`);
+  if (nonceTime(nonce) > now + ahead)
+    throw new RangeError(`kv-sync overlay: ${path}: its nonce is of the future; write it again`);
 }
 
 function checkText(what: string, text: string | undefined, most: number): void {
   if (text === undefined) return;
   if (typeof text !== "string" || !text.isWellFormed()) throw new TypeError(`kv-sync overlay: the ${what} is no text`);
-  if ([...text].length > most) throw new RangeError(`kv-sync overlay: the ${what} is longer than ${most} characters; shorten it`);
+  if ([...text].length > most)
+    throw new RangeError(`kv-sync overlay: the ${what} is longer than ${most} characters; shorten it`);
 }
 
 function isHash(hash: unknown): boolean {

@@ -60,7 +60,11 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     });
   }
 
-  async commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult> {
+  async commit(
+    site: string,
+    changes: OverlayChange[],
+    by: { author?: string; message?: string },
+  ): Promise<CommitResult> {
     const now = this.#now();
     this.#state(site);
     checkChanges(changes, by, now);
@@ -69,11 +73,21 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     return result;
   }
 
-  #commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }, now: number): CommitResult {
+  #commit(
+    site: string,
+    changes: OverlayChange[],
+    by: { author?: string; message?: string },
+    now: number,
+  ): CommitResult {
     const store = this.#store;
     const state = this.#state(site);
     // The reply was lost, and the binding asks again.
-    if (store.isMade(changes[0]!)) return { ok: true, revision: state.revision, entries: changes.map((change) => madeOf(change, null, false, by, now)) };
+    if (store.isMade(changes[0]!))
+      return {
+        ok: true,
+        revision: state.revision,
+        entries: changes.map((change) => madeOf(change, null, false, by, now)),
+      };
 
     const before = changes.map(({ path }) => store.entry(path));
     // As the caller has it, who hides what its deployed manifest has adopted.
@@ -99,11 +113,15 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
 
   async look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]> {
     this.#state(site);
-    if (!Array.isArray(paths) || paths.length > limits.changes) throw new RangeError(`kv-sync overlay: ask for at most ${limits.changes} paths at a time`);
+    if (!Array.isArray(paths) || paths.length > limits.changes)
+      throw new RangeError(`kv-sync overlay: ask for at most ${limits.changes} paths at a time`);
     return paths.map((path) => lean(this.#store.entry(path)));
   }
 
-  async list(site: string, { prefix, after, limit }: { prefix: string; after: string; limit: number }): Promise<OverlayEntry[]> {
+  async list(
+    site: string,
+    { prefix, after, limit }: { prefix: string; after: string; limit: number },
+  ): Promise<OverlayEntry[]> {
     this.#state(site);
     const found: OverlayEntry[] = [];
     for (const entry of this.#store.walk(prefix, after)) {
@@ -174,7 +192,11 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       return [];
     } catch (error) {
       const wait = Math.min(firstRetry * 2 ** state.failures, longestRetry);
-      this.#set(site, { published: Math.min(state.published, revision - 1), publishAt: this.#now() + wait, failures: Math.min(state.failures + 1, 30) });
+      this.#set(site, {
+        published: Math.min(state.published, revision - 1),
+        publishAt: this.#now() + wait,
+        failures: Math.min(state.failures + 1, 30),
+      });
       return [[`cannot publish the overlay of ${site}, trying again in ${wait / 1000} s`, error]];
     }
   }
@@ -194,7 +216,8 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   }
 
   #encode(state: OverlayState): Uint8Array<ArrayBuffer> {
-    if (this.#manifest?.revision !== state.revision) this.#manifest = { revision: state.revision, bytes: makeManifest(this.#store, state) };
+    if (this.#manifest?.revision !== state.revision)
+      this.#manifest = { revision: state.revision, bytes: makeManifest(this.#store, state) };
     return this.#manifest.bytes;
   }
 
@@ -202,11 +225,22 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   #state(site: string): OverlayState {
     const { state } = this.#store;
     if (state) {
-      if (state.site !== site) throw new TypeError("kv-sync overlay: it is another site's; name the Durable Object after the site");
+      if (state.site !== site)
+        throw new TypeError("kv-sync overlay: it is another site's; name the Durable Object after the site");
       return state;
     }
     if (!isSite(site)) throw new TypeError("kv-sync overlay: it is of a site or a project, and this is the id of none");
-    const none = { revision: 0, published: 0, entries: 0, recordBytes: 0, metaBytes: 0, rules: 0, publishAt: 0, failures: 0, cursor: null };
+    const none = {
+      revision: 0,
+      published: 0,
+      entries: 0,
+      recordBytes: 0,
+      metaBytes: 0,
+      rules: 0,
+      publishAt: 0,
+      failures: 0,
+      cursor: null,
+    };
     const fresh = { ...none, site, collectAt: this.#now() + betweenCollections };
     this.#store.setState(fresh);
     void this.#schedule(fresh);
@@ -233,7 +267,10 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   #nextAlarm(state: OverlayState): number {
     const { publishAt, collectAt } = state;
     // What is collected is published first, which waits after a failure.
-    const due = Math.min(isBehind(state) ? publishAt : Math.max(collectAt, publishAt), this.#store.nextDrop ?? Infinity);
+    const due = Math.min(
+      isBehind(state) ? publishAt : Math.max(collectAt, publishAt),
+      this.#store.nextDrop ?? Infinity,
+    );
     return Date.now() + Math.max(due - this.#now(), 0);
   }
 }
@@ -269,7 +306,9 @@ function madeOf(
 
 /** What a caller is told of an entry: it needs neither the chunks' names nor the rules, which can be large. */
 function lean(entry: OverlayEntry | null): OverlayEntry | null {
-  return entry?.content ? { ...entry, content: { ...entry.content, chunks: entry.content.chunks && [], rules: undefined } } : entry;
+  return entry?.content
+    ? { ...entry, content: { ...entry.content, chunks: entry.content.chunks && [], rules: undefined } }
+    : entry;
 }
 
 function add(state: OverlayState, entry: OverlayEntry | null, sign: 1 | -1): void {
@@ -282,7 +321,8 @@ function add(state: OverlayState, entry: OverlayEntry | null, sign: 1 | -1): voi
 }
 
 function checkTotals({ entries, recordBytes, metaBytes, rules }: OverlayState): void {
-  const full = (reason: string) => new RangeError(`kv-sync overlay: it ${reason}; pull it into git and deploy, or delete from it`);
+  const full = (reason: string) =>
+    new RangeError(`kv-sync overlay: it ${reason}; pull it into git and deploy, or delete from it`);
   if (entries > limits.entries) throw full(`would have more than ${limits.entries} entries`);
   if (recordBytes > limits.recordBytes) throw full("would need a record of more than 24 MiB");
   if (metaBytes > limits.metaBytes) throw full("would have more than 4 MiB of headers and rules");

@@ -15,7 +15,8 @@ export function makeManifest(store: OverlayStore, { site, revision }: OverlaySta
 export function makeRecord(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const parts = [encoder.encode(`{"format":1,"site":${JSON.stringify(site)},"revision":${revision},"entries":[`)];
-  for (const entry of store.walk()) parts.push(encoder.encode(`${parts.length > 1 ? "," : ""}${JSON.stringify(recordEntry(entry))}`));
+  for (const entry of store.walk())
+    parts.push(encoder.encode(`${parts.length > 1 ? "," : ""}${JSON.stringify(recordEntry(entry))}`));
   parts.push(encoder.encode("]}"));
 
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -31,7 +32,12 @@ export function makeRecord(store: OverlayStore, { site, revision }: OverlayState
  * Writes both to KV, the manifest first: what the record says of a revision,
  * readers can see then.
  */
-export async function publish(kv: KVNamespace, site: string, manifest: Uint8Array<ArrayBuffer>, record: Uint8Array<ArrayBuffer>): Promise<void> {
+export async function publish(
+  kv: KVNamespace,
+  site: string,
+  manifest: Uint8Array<ArrayBuffer>,
+  record: Uint8Array<ArrayBuffer>,
+): Promise<void> {
   await kv.put(`${site}/o/current`, manifest);
   await kv.put(`${site}/o/record`, record);
 }

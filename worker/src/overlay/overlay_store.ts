@@ -62,7 +62,11 @@ export class OverlayStore {
 
   /** Entries in bytewise order of their paths, from `from` on and beyond `after`, read as they are asked for. */
   *walk(from = "", after = ""): Generator<OverlayEntry> {
-    for (const { entry } of this.#sql.exec<{ entry: string }>("SELECT entry FROM entries WHERE path >= ? AND path > ? ORDER BY path", from, after)) {
+    for (const { entry } of this.#sql.exec<{ entry: string }>(
+      "SELECT entry FROM entries WHERE path >= ? AND path > ? ORDER BY path",
+      from,
+      after,
+    )) {
       yield parse(entry);
     }
   }
@@ -94,12 +98,17 @@ export class OverlayStore {
 
   /** The paths of entries whose time has come. */
   dueDrops(now: number): string[] {
-    return this.#sql.exec<{ path: string }>("SELECT path FROM drops WHERE due <= ?", now).toArray().map(({ path }) => path);
+    return this.#sql
+      .exec<{ path: string }>("SELECT path FROM drops WHERE due <= ?", now)
+      .toArray()
+      .map(({ path }) => path);
   }
 
   /** Whether no entry names a blob, or has named it since a time. */
   isGarbage(blob: string, since: number): boolean {
-    const [row] = this.#sql.exec<{ replaced: number | null }>("SELECT replaced FROM blobs WHERE blob = ?", blob).toArray();
+    const [row] = this.#sql
+      .exec<{ replaced: number | null }>("SELECT replaced FROM blobs WHERE blob = ?", blob)
+      .toArray();
     return !row || (row.replaced !== null && row.replaced < since);
   }
 

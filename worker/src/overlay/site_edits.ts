@@ -61,7 +61,8 @@ function configured({ KV_SYNC }: Env): Capabilities {
 export function editsOf(env: Env, may: Capabilities): Edits {
   const listing = async () => {
     const { manifest } = (env.KV_SYNC ?? {}) as Stamp;
-    if (!isRef(manifest)) throw new EditError(503, "the version does not say what was deployed (KV_SYNC); deploy again");
+    if (!isRef(manifest))
+      throw new EditError(503, "the version does not say what was deployed (KV_SYNC); deploy again");
     return readListing(env.KV_SYNC_BLOBS, site.meta.site, manifest);
   };
   return new Edits({ site, env, listing }, may);

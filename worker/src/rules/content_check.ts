@@ -21,14 +21,18 @@ const keyInside =
   /(?:(?:^|\n)[ \t]*|"private_key"[\t\n\f\r ]*:[\t\n\f\r ]*")-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[\t\n\f\r ]|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}/;
 
 /** Told of a file whether its name or its content tells it. */
-export const holdsKey: [reason: string, fix: string] = ["the file holds a private key", "leave it out; if it was public before, replace the key"];
+export const holdsKey: [reason: string, fix: string] = [
+  "the file holds a private key",
+  "leave it out; if it was public before, replace the key",
+];
 
 /** Why nobody may publish a file with these bytes, and the way out. */
 export function checkContent(bytes: Uint8Array): [reason: string, fix: string] | undefined {
   if (!isInspected(bytes.length)) return undefined;
   let head = new TextDecoder().decode(bytes.subarray(0, headBytes)); // without a byte order mark
   if (pemBegin.test(head)) head = new TextDecoder().decode(bytes);
-  if (head.startsWith("version https://git-lfs.github.com/spec/v1")) return ["the file is a Git LFS pointer, not the file itself", "give the file that it stands for"];
+  if (head.startsWith("version https://git-lfs.github.com/spec/v1"))
+    return ["the file is a Git LFS pointer, not the file itself", "give the file that it stands for"];
   if (!head.startsWith("PuTTY-User-Key-File-") && !keyFile.test(head) && !keyInside.test(head)) return undefined;
   return holdsKey;
 }

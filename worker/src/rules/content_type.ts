@@ -5,6 +5,7 @@
 const octetStream = "application/octet-stream";
 
 /** Types below text/ get a charset, others have their own way to say it (XML, JSON). */
+// biome-ignore format: a table
 export const contentTypes: Readonly<Record<string, string>> = {
   // Pages and what they are made of.
   html: "text/html", htm: "text/html", shtml: "text/html",

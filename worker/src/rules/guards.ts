@@ -19,7 +19,9 @@ export function guardsOf(routing: Routing | undefined): Guards {
   return (path) =>
     routing.worker.length > 0 &&
     !retire(path) &&
-    servedPathnames(path).map(encodePathname).some((pathname) => !site(pathname) && worker(pathname));
+    servedPathnames(path)
+      .map(encodePathname)
+      .some((pathname) => !site(pathname) && worker(pathname));
 }
 
 /** The pathnames at which some html_handling serves a file. Every other spelling is redirected to one of these. */

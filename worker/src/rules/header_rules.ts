@@ -26,7 +26,11 @@ export class HeaderRules {
       const captures = pattern.match(url);
       if (!captures) continue;
       for (const name of rule.unset) headers.delete(name);
-      setHeaders(headers, rule.set.map(([name, template]) => [name, substitute(template, captures)]), own);
+      setHeaders(
+        headers,
+        rule.set.map(([name, template]) => [name, substitute(template, captures)]),
+        own,
+      );
     }
   }
 }

@@ -14,7 +14,10 @@ const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
  * The rules of a _headers file, in its order, names in lower case, with the line
  * of each. They are meant to be used only if there is no problem.
  */
-export function parseHeaders(path: string, text: Uint8Array): { rules: HeaderRule[]; lines: number[]; problems: Problem[] } {
+export function parseHeaders(
+  path: string,
+  text: Uint8Array,
+): { rules: HeaderRule[]; lines: number[]; problems: Problem[] } {
   const parser = new Parser(path);
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
@@ -82,7 +85,11 @@ class Parser {
     this.#block = block;
     const { host, rest } = splitHost(line);
     if (host === "" && !line.startsWith("/")) {
-      this.file.add(n, 'begin it with "/" or "https://"; in a header, put a space after the colon', `${quote(line)} is neither a path nor an https URL`);
+      this.file.add(
+        n,
+        'begin it with "/" or "https://"; in a header, put a space after the colon',
+        `${quote(line)} is neither a path nor an https URL`,
+      );
       return;
     }
     if (/:\d+$/.test(host)) {

@@ -11,7 +11,11 @@ const unreserved = /^[\w\-.!~*'()/]*$/;
  */
 export function decodePathname(pathname: string): string {
   if (!pathname.includes("%") && !pathname.includes("//")) return pathname;
-  return pathname.split("/").map(decodeSegment).join("/").replace(/\/{2,}/g, "/");
+  return pathname
+    .split("/")
+    .map(decodeSegment)
+    .join("/")
+    .replace(/\/{2,}/g, "/");
 }
 
 /** The one spelling under which a pathname is served, for a Location or to compare with. */

@@ -20,7 +20,9 @@ export class RefusedError extends Error {
 
   constructor(problems: Problem[]) {
     const ordered = problems.toSorted((a, b) => comparePaths(a.path, b.path) || (a.line ?? 0) - (b.line ?? 0));
-    const lines = ordered.map(({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`);
+    const lines = ordered.map(
+      ({ path, line, reason, fix }) => `\n  ${line === undefined ? path : `${path}:${line}`}: ${reason}; ${fix}`,
+    );
     super(`kv-sync refuses to deploy, what is live stays as it is:${lines.join("")}`);
     this.problems = ordered;
   }

@@ -47,7 +47,10 @@ export function findCircles(rules: Redirect[]): Circle[] {
 function describe(rules: Redirect[], circle: number[]): Circle {
   const steps = circle.slice(0, shown).map((i) => rules[i]!.to);
   if (circle.length > shown) steps.push("…");
-  return { last: rules[circle.reduce((a, b) => Math.max(a, b))]!, way: [rules[circle[0]!]!.from, ...steps].join(" to ") };
+  return {
+    last: rules[circle.reduce((a, b) => Math.max(a, b))]!,
+    way: [rules[circle[0]!]!.from, ...steps].join(" to "),
+  };
 }
 
 /** For each rule the one that answers where it leads, or -1. */

@@ -72,7 +72,11 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
   const base = local
     ? destination.pathname.replace(/^\/{2,}/, "/")
     : destination.href.slice(0, destination.href.length - destination.search.length - destination.hash.length);
-  return { status, location: base + (destination.search || url.search) + destination.hash, ...(authority !== "" && { byHost: true as const }) };
+  return {
+    status,
+    location: base + (destination.search || url.search) + destination.hash,
+    ...(authority !== "" && { byHost: true as const }),
+  };
 }
 
 function mergeSlashes(pathname: string): string {

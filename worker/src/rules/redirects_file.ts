@@ -16,7 +16,11 @@ const toIndex = /\/index(?:\.html)?$/;
  * are meant to be used only if there is no problem. On html_handling depends
  * whether a rule can redirect for ever.
  */
-export function parseRedirects(path: string, text: Uint8Array, htmlHandling: string): { rules: Redirect[]; lines: number[]; problems: Problem[] } {
+export function parseRedirects(
+  path: string,
+  text: Uint8Array,
+  htmlHandling: string,
+): { rules: Redirect[]; lines: number[]; problems: Problem[] } {
   const parser = new Parser(path, htmlHandling);
   for (const [n, line] of parser.file.lines(text)) {
     if (!isComment(line) && !parser.parse(n, line)) break;
@@ -80,7 +84,11 @@ class Parser {
     }
     this.#seen.set(from, n);
     if (status === "200" && !relative) {
-      this.file.add(n, "use a path, or a status from 301 to 308", `a 200 (proxy) can only lead to a path of this site, not to ${to}`);
+      this.file.add(
+        n,
+        "use a path, or a status from 301 to 308",
+        `a 200 (proxy) can only lead to a path of this site, not to ${to}`,
+      );
       return true;
     }
     this.rules.push({ from, to, status: Number(status) });
@@ -91,13 +99,21 @@ class Parser {
   /** Reports rules that lead in a circle, at the last of them. */
   checkCircles(): void {
     for (const { last, way } of findCircles(this.rules)) {
-      this.file.add(this.#seen.get(last.from)!, "remove one of the rules, or have it lead where none applies", `${way} redirects for ever`);
+      this.file.add(
+        this.#seen.get(last.from)!,
+        "remove one of the rules, or have it lead where none applies",
+        `${way} redirects for ever`,
+      );
     }
   }
 
   #from(n: number, text: string): string | undefined {
     if (text.includes("://")) {
-      this.file.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts", `the source of a redirect must be a path, not ${quote(text)}`);
+      this.file.add(
+        n,
+        "redirect from a path; use a Redirect Rule of the zone for whole hosts",
+        `the source of a redirect must be a path, not ${quote(text)}`,
+      );
       return undefined;
     }
     const { path } = normalizeRule(text);

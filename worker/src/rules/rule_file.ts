@@ -145,7 +145,7 @@ export function normalizeRule(text: string): { path: string; query: string; frag
   segments.forEach((segment, i) => {
     const dots = /^(?:\.|%2e){1,2}$/i.test(segment) ? segment.replace(/%2e/gi, ".").length : 0;
     if (dots === 0) {
-      kept.push(encode(segment, "\"<>`{}"));
+      kept.push(encode(segment, '"<>`{}'));
       return;
     }
     if (dots === 2) kept.pop();
@@ -163,7 +163,10 @@ function encode(text: string, also: string): string {
   let out = "";
   for (const byte of new TextEncoder().encode(text)) {
     const unit = String.fromCharCode(byte);
-    out += byte <= 0x20 || byte >= 0x7f || also.includes(unit) ? `%${byte.toString(16).toUpperCase().padStart(2, "0")}` : unit;
+    out +=
+      byte <= 0x20 || byte >= 0x7f || also.includes(unit)
+        ? `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
+        : unit;
   }
   return out;
 }

@@ -110,7 +110,12 @@ async function send(
   }
 }
 
-async function sendStep(file: File, { blob, cuts }: Step, stream: ReadableStream, writable: WritableStream): Promise<void> {
+async function sendStep(
+  file: File,
+  { blob, cuts }: Step,
+  stream: ReadableStream,
+  writable: WritableStream,
+): Promise<void> {
   const [only] = cuts;
   const length = Math.min(file.blobSize, file.size - blob * file.blobSize);
   if (cuts.length === 1 && only && !only.before && only.from === 0 && only.to === length) {

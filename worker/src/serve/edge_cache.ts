@@ -23,7 +23,8 @@ export class EdgeCache {
   readonly #longest: number | undefined;
 
   constructor({ site, edgeCache, overlay, redirects, headers }: Meta) {
-    this.#byHost = edgeCache > 0 && (redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path)));
+    this.#byHost =
+      edgeCache > 0 && (redirects.some(({ from }) => namesHost(from)) || headers.some(({ path }) => namesHost(path)));
     if (edgeCache === 0) return;
     this.other = { [edgeControl]: "no-store" };
     if (overlay) this.#longest = Math.min(edgeCache, longestOverlaid);
@@ -41,7 +42,8 @@ export class EdgeCache {
     const longest = this.#longest;
     if (longest === undefined) return response;
     const control = response.headers.get(edgeControl) ?? "";
-    if (!has(control, "no-store") && !has(control, "private")) response.headers.set(edgeControl, overlaidControl(Math.min(ageOf(control) ?? longest, longest)));
+    if (!has(control, "no-store") && !has(control, "private"))
+      response.headers.set(edgeControl, overlaidControl(Math.min(ageOf(control) ?? longest, longest)));
     return response;
   }
 }

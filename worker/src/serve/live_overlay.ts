@@ -48,18 +48,26 @@ export class LiveOverlay {
    */
   async get(kv: KVNamespace): Promise<Manifest | null> {
     const now = this.#now();
-    if (this.#known !== undefined && now - this.#read < (this.#beingRead ? fresh + whileRead : fresh)) return this.#known;
+    if (this.#known !== undefined && now - this.#read < (this.#beingRead ? fresh + whileRead : fresh))
+      return this.#known;
 
     this.#beingRead = true; // and stays so where this request is cut off; the time tells the others
     try {
       const found = await this.#load(kv);
       // KV may show an older one than it did.
-      if (this.#known === undefined || (found && found.meta.revision > (this.#known?.meta.revision ?? -1))) this.#known = found;
+      if (this.#known === undefined || (found && found.meta.revision > (this.#known?.meta.revision ?? -1)))
+        this.#known = found;
     } catch (cause) {
       if (this.#known === undefined) {
-        throw new OverlayUnavailableError(`the overlay of ${this.#site} cannot be read, and none is known here; try again`, { cause });
+        throw new OverlayUnavailableError(
+          `the overlay of ${this.#site} cannot be read, and none is known here; try again`,
+          { cause },
+        );
       }
-      console.error(`kv-sync: cannot read the overlay of ${this.#site}; going on with revision ${this.#known?.meta.revision ?? 0}:`, cause);
+      console.error(
+        `kv-sync: cannot read the overlay of ${this.#site}; going on with revision ${this.#known?.meta.revision ?? 0}:`,
+        cause,
+      );
     }
     this.#read = now;
     this.#beingRead = false;
@@ -75,6 +83,7 @@ export class LiveOverlay {
 /** Opens the overlay manifest of a site. Throws a ManifestError for bytes that are none, or another site's. */
 export function openOverlay(site: string, bytes: ArrayBuffer): Manifest {
   const manifest = new Manifest(bytes, "overlay");
-  if (manifest.meta.site !== `${site}/o`) throw new ManifestError(`kv-sync manifest: it is the overlay of ${manifest.meta.site}, not of ${site}`);
+  if (manifest.meta.site !== `${site}/o`)
+    throw new ManifestError(`kv-sync manifest: it is the overlay of ${manifest.meta.site}, not of ${site}`);
   return manifest;
 }

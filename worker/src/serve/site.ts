@@ -99,7 +99,9 @@ function drop(layers: Overlaid, env: Env): void {
   if (adopted.length === 0 || !overlays) return;
   const dropped = async () => overlays.get(overlays.idFromName(site)).drop(site, adopted);
   waitUntil(
-    dropped().catch((error: unknown) => console.error(`kv-sync: cannot drop what was adopted from the overlay of ${site}; it is tried again:`, error)),
+    dropped().catch((error: unknown) =>
+      console.error(`kv-sync: cannot drop what was adopted from the overlay of ${site}; it is tried again:`, error),
+    ),
   );
 }
 

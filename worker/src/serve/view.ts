@@ -72,7 +72,11 @@ export class View implements Assets {
   get #rules(): Rules {
     if (this.#made === undefined) {
       const { meta } = this.#layers;
-      this.#made = { redirects: new Redirects(meta.redirects), headers: new HeaderRules(meta.headers), edge: new EdgeCache(meta) };
+      this.#made = {
+        redirects: new Redirects(meta.redirects),
+        headers: new HeaderRules(meta.headers),
+        edge: new EdgeCache(meta),
+      };
     }
     return this.#made;
   }
@@ -104,7 +108,10 @@ export class View implements Assets {
     // What answers for another name may be another content tomorrow.
     const asset = this.#layers.asset(resolution.asset);
     const contentHashed =
-      !redirection && asset.layer === "deployed" && isContentHashed(decoded) && this.#layers.find(decoded) === resolution.asset;
+      !redirection &&
+      asset.layer === "deployed" &&
+      isContentHashed(decoded) &&
+      this.#layers.find(decoded) === resolution.asset;
     return this.#serve(method, request.headers, target, env, asset, resolution.status, contentHashed);
   }
 
@@ -200,7 +207,13 @@ export class View implements Assets {
   }
 
   /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
-  #finish(target: Target, body: ReadableStream | null, status: number, headers: Record<string, string>, own?: HeaderPair[]): Response {
+  #finish(
+    target: Target,
+    body: ReadableStream | null,
+    status: number,
+    headers: Record<string, string>,
+    own?: HeaderPair[],
+  ): Response {
     const response = new Response(body, { status, headers });
     const { headers: rules, edge } = this.#rules;
     if (rules.size > 0) rules.apply(target.url, response);
@@ -214,7 +227,11 @@ export class View implements Assets {
  * the first blob is not in KV. (A whole file in one blob is that blob: KV's own
  * stream costs the Worker nothing to pass on.)
  */
-async function openParts({ key, site, hash, type, size, chunked }: Asset, kv: KVNamespace, ranges: Range[] | undefined): Promise<Body | null> {
+async function openParts(
+  { key, site, hash, type, size, chunked }: Asset,
+  kv: KVNamespace,
+  ranges: Range[] | undefined,
+): Promise<Body | null> {
   let file: File = { size, blobSize: size, key: () => key };
   if (chunked) {
     const index = await readBlob(kv, key);

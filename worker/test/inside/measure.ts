@@ -19,9 +19,14 @@ export default {
     const encoder = new TextEncoder();
     await time("a resolved promise", () => undefined);
     await time("hash, sha256.ts", (i) => sha256(`/blog/2024/post-${i}.html`));
-    await time("hash, crypto.subtle.digest", (i) => crypto.subtle.digest("SHA-256", encoder.encode(`/blog/2024/post-${i}.html`)));
+    await time("hash, crypto.subtle.digest", (i) =>
+      crypto.subtle.digest("SHA-256", encoder.encode(`/blog/2024/post-${i}.html`)),
+    );
     const env = {} as Env; // whatever would read KV fails
-    for (const [name, bytes] of [["10 files", FEW], ["100,000 files", MANY]] as const) {
+    for (const [name, bytes] of [
+      ["10 files", FEW],
+      ["100,000 files", MANY],
+    ] as const) {
       const start = performance.now();
       const opened = new Manifest(bytes);
       console.log(`${((performance.now() - start) * 1000).toFixed(2).padStart(8)} µs  open, ${name} (${opened.size})`);
@@ -29,7 +34,9 @@ export default {
       const headers = { "if-none-match": "*" };
       await time(`find, ${name}`, (i) => opened.find(`/blog/2024/post-${i}.html`));
       await time(`new Request alone, ${name}`, () => new Request("https://example.com/blog/2024/post-7", { headers }));
-      await time(`304, ${name}`, () => assets.fetch(new Request("https://example.com/blog/2024/post-7", { headers }), env));
+      await time(`304, ${name}`, () =>
+        assets.fetch(new Request("https://example.com/blog/2024/post-7", { headers }), env),
+      );
       await time(`404, ${name}`, (i) => assets.fetch(new Request(`https://example.com/no/such/file/${i}`), env));
     }
     const stream = () => new Response("x".repeat(4000)).body!;

@@ -31,13 +31,21 @@ export interface ProjectVector {
 export const uploadWorker: OtherWorker = { name: "upload", main: "src/deploy/test/upload.ts" };
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
-const files = (texts: Record<string, string>) => Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, base64(text)]));
+const files = (texts: Record<string, string>) =>
+  Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, base64(text)]));
 
-const pages = { "/index.html": "<h1>Shop</h1>\n", "/about.html": "About\n", "/css/style.css": "b{}\n", "/copy-of-style.css": "b{}\n" };
+const pages = {
+  "/index.html": "<h1>Shop</h1>\n",
+  "/about.html": "About\n",
+  "/css/style.css": "b{}\n",
+  "/copy-of-style.css": "b{}\n",
+};
 const code: NonNullable<Deploy["code"]> = {
   main: "index.js",
   modules: {
-    "index.js": { js: 'import words from "./words.txt"; export default { fetch: (request, env) => new URL(request.url).pathname === "/words" ? new Response(words + env.GREETING) : env.ASSETS.fetch(request) };\n' },
+    "index.js": {
+      js: 'import words from "./words.txt"; export default { fetch: (request, env) => new URL(request.url).pathname === "/words" ? new Response(words + env.GREETING) : env.ASSETS.fetch(request) };\n',
+    },
     "words.txt": { text: "<ü & \u2028>" },
     "add.wasm": { wasm: Buffer.from("\0asm\x01\0\0\0", "latin1").toString("base64") },
     "table.bin": { data: Buffer.from([0, 1, 254, 255]).toString("base64") },
@@ -48,7 +56,12 @@ const code: NonNullable<Deploy["code"]> = {
 };
 
 /** 28 MiB and 16 bytes: a chunk of the one text, and one of the other. */
-const film = (second: string): Runs => ({ runs: [["0123456789abcdef", 1 << 20], [second, (12 << 16) + 1]] });
+const film = (second: string): Runs => ({
+  runs: [
+    ["0123456789abcdef", 1 << 20],
+    [second, (12 << 16) + 1],
+  ],
+});
 
 /** What everyone may read although the code gets every request. */
 const retire = ["/copy-of-*", "/new.txt"];
@@ -56,16 +69,99 @@ const retire = ["/copy-of-*", "/new.txt"];
 const day = 86_400_000;
 const begin = Date.UTC(2026, 10, 21, 2, 45, 12, 345);
 /** In order: each but the first of a chain begins with what the one that it names has left. */
-const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy, "project" | "now" | "random"> & { at: number; project?: string } }[] = [
-  { name: "first", about: "A first deploy, assets and code: two files of the same bytes share a blob, the variables and modules are of every kind.", deploy: { at: 0, files: files(pages), code, options: { retire } } },
-  { name: "one-changed", after: "first", about: "One file changed: its blob and nothing else is uploaded, the rest keeps keys and times.", deploy: { at: day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } } },
-  { name: "removed", after: "one-changed", about: "One file gone, which is retired, and one new.", deploy: { at: 2 * day, files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code, options: { retire } } },
-  { name: "retired-goes-on", after: "removed", about: "What was retired counts down, and comes back to life where it is deployed again.", deploy: { at: 2 * day + 5000, files: files({ "/index.html": "<h1>Sale</h1>\n", "/css/style.css": "b{}\n", "/about.html": "About us\n", "/new.txt": "new\n" }), code, options: { retain: 2, retire } } },
-  { name: "code-only", after: "one-changed", about: "The code alone changed: the served manifest is that of before.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code: { ...code, env: { GREETING: "hi" } } } },
-  { name: "code-gone", after: "one-changed", about: "The code is taken away; its assets are all there is.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }) } },
-  { name: "no-change", after: "one-changed", about: "Nothing changed: nothing is written.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } } },
-  { name: "repair", after: "one-changed", about: "Nothing is believed: everything is written under new keys.", deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { repair: true } } },
-  { name: "assets-only", about: "A project without code, with an author and a subject, and settings of its own.", deploy: { at: 0, project: "docs_2", files: files({ "/index.html": "docs\n" }), options: { actor: "ada@example.com", subject: "Fix <typos> & more", html_handling: "drop-trailing-slash", not_found_handling: "single-page-application" } } },
+const cases: {
+  name: string;
+  about: string;
+  after?: string;
+  deploy: Omit<Deploy, "project" | "now" | "random"> & { at: number; project?: string };
+}[] = [
+  {
+    name: "first",
+    about:
+      "A first deploy, assets and code: two files of the same bytes share a blob, the variables and modules are of every kind.",
+    deploy: { at: 0, files: files(pages), code, options: { retire } },
+  },
+  {
+    name: "one-changed",
+    after: "first",
+    about: "One file changed: its blob and nothing else is uploaded, the rest keeps keys and times.",
+    deploy: { at: day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } },
+  },
+  {
+    name: "removed",
+    after: "one-changed",
+    about: "One file gone, which is retired, and one new.",
+    deploy: {
+      at: 2 * day,
+      files: files({
+        "/index.html": pages["/index.html"],
+        "/css/style.css": "b{}\n",
+        "/about.html": "About us\n",
+        "/new.txt": "new\n",
+      }),
+      code,
+      options: { retire },
+    },
+  },
+  {
+    name: "retired-goes-on",
+    after: "removed",
+    about: "What was retired counts down, and comes back to life where it is deployed again.",
+    deploy: {
+      at: 2 * day + 5000,
+      files: files({
+        "/index.html": "<h1>Sale</h1>\n",
+        "/css/style.css": "b{}\n",
+        "/about.html": "About us\n",
+        "/new.txt": "new\n",
+      }),
+      code,
+      options: { retain: 2, retire },
+    },
+  },
+  {
+    name: "code-only",
+    after: "one-changed",
+    about: "The code alone changed: the served manifest is that of before.",
+    deploy: {
+      at: 2 * day,
+      files: files({ ...pages, "/about.html": "About us\n" }),
+      code: { ...code, env: { GREETING: "hi" } },
+    },
+  },
+  {
+    name: "code-gone",
+    after: "one-changed",
+    about: "The code is taken away; its assets are all there is.",
+    deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }) },
+  },
+  {
+    name: "no-change",
+    after: "one-changed",
+    about: "Nothing changed: nothing is written.",
+    deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { retire } },
+  },
+  {
+    name: "repair",
+    after: "one-changed",
+    about: "Nothing is believed: everything is written under new keys.",
+    deploy: { at: 2 * day, files: files({ ...pages, "/about.html": "About us\n" }), code, options: { repair: true } },
+  },
+  {
+    name: "assets-only",
+    about: "A project without code, with an author and a subject, and settings of its own.",
+    deploy: {
+      at: 0,
+      project: "docs_2",
+      files: files({ "/index.html": "docs\n" }),
+      options: {
+        actor: "ada@example.com",
+        subject: "Fix <typos> & more",
+        html_handling: "drop-trailing-slash",
+        not_found_handling: "single-page-application",
+      },
+    },
+  },
   {
     name: "rules",
     about: "_redirects and _headers are compiled and not published.",
@@ -74,7 +170,8 @@ const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy,
       files: files({
         "/index.html": "home\n",
         "/_redirects": "# moved\n/old/* /new/:splat 301\n/ü /u?x=<y> 302\n/home / 308\n/app/* /index.html?a=1 200\n",
-        "/_headers": "/*\n  X-Frame-Options: DENY\n  Link: </a>; rel=preload\n  Link: </b>; rel=preload\n  ! Server\nhttps://:p.example.dev/*\n  X-Robots-Tag: noindex\n",
+        "/_headers":
+          "/*\n  X-Frame-Options: DENY\n  Link: </a>; rel=preload\n  Link: </b>; rel=preload\n  ! Server\nhttps://:p.example.dev/*\n  X-Robots-Tag: noindex\n",
         "/docs/_redirects": "published\n",
       }),
     },
@@ -82,17 +179,71 @@ const cases: { name: string; about: string; after?: string; deploy: Omit<Deploy,
   {
     name: "types",
     about: "Content types: by extension, one given by hand, one that is not known.",
-    deploy: { at: 0, files: { ...files({ "/a.html": "a", "/b.JS": "b", "/c.svg": "c", "/CNAME": "d", "/e.unheard-of": "e" }), "/feed": { body: base64("f"), contentType: "application/atom+xml; charset=utf-8" } } },
+    deploy: {
+      at: 0,
+      files: {
+        ...files({ "/a.html": "a", "/b.JS": "b", "/c.svg": "c", "/CNAME": "d", "/e.unheard-of": "e" }),
+        "/feed": { body: base64("f"), contentType: "application/atom+xml; charset=utf-8" },
+      },
+    },
   },
   {
     name: "paths",
     about: "Paths beyond ASCII, composed (NFC), sorted by their bytes in UTF-8: U+FF5E comes before U+1F642.",
-    deploy: { at: 0, files: files({ "/u\u0308ber.html": "composed\n", "/～.txt": "fullwidth tilde\n", "/🙂.txt": "smile\n", "/a b&c%20+d.txt": "odd\n", "/.well-known/security.txt": "hello\n", "/empty.txt": "", "/ü/日本語/index.html": "page\n", "/__proto__": "p", "/constructor.txt": "c" }) },
+    deploy: {
+      at: 0,
+      files: files({
+        "/u\u0308ber.html": "composed\n",
+        "/～.txt": "fullwidth tilde\n",
+        "/🙂.txt": "smile\n",
+        "/a b&c%20+d.txt": "odd\n",
+        "/.well-known/security.txt": "hello\n",
+        "/empty.txt": "",
+        "/ü/日本語/index.html": "page\n",
+        "/__proto__": "p",
+        "/constructor.txt": "c",
+      }),
+    },
   },
-  { name: "chunked", about: "A file of more than 25 MiB, as a stream: its chunks and their index.", deploy: { at: 0, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": { body: film("fedcba9876543210"), as: "stream" } } } },
-  { name: "chunk-changed", after: "chunked", about: "One chunk of it changed: that and the index are written, the other keeps its key. A copy needs no index of its own.", deploy: { at: day, files: { ...files({ "/index.html": "film\n" }), "/film.mp4": film("FEDCBA9876543210"), "/copy.mp4": film("FEDCBA9876543210") } } },
-  { name: "chunked-removed", after: "chunked", about: "It is gone, and retired.", deploy: { at: day, files: files({ "/index.html": "film\n" }) } },
-  { name: "guarded", after: "one-changed", about: "Files are gone, and the code too: what it got requests for, and nobody said that all may read it, is not retired.", deploy: { at: 2 * day, files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n" }), options: { allowShrink: true } } },
+  {
+    name: "chunked",
+    about: "A file of more than 25 MiB, as a stream: its chunks and their index.",
+    deploy: {
+      at: 0,
+      files: { ...files({ "/index.html": "film\n" }), "/film.mp4": { body: film("fedcba9876543210"), as: "stream" } },
+    },
+  },
+  {
+    name: "chunk-changed",
+    after: "chunked",
+    about:
+      "One chunk of it changed: that and the index are written, the other keeps its key. A copy needs no index of its own.",
+    deploy: {
+      at: day,
+      files: {
+        ...files({ "/index.html": "film\n" }),
+        "/film.mp4": film("FEDCBA9876543210"),
+        "/copy.mp4": film("FEDCBA9876543210"),
+      },
+    },
+  },
+  {
+    name: "chunked-removed",
+    after: "chunked",
+    about: "It is gone, and retired.",
+    deploy: { at: day, files: files({ "/index.html": "film\n" }) },
+  },
+  {
+    name: "guarded",
+    after: "one-changed",
+    about:
+      "Files are gone, and the code too: what it got requests for, and nobody said that all may read it, is not retired.",
+    deploy: {
+      at: 2 * day,
+      files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n" }),
+      options: { allowShrink: true },
+    },
+  },
 ];
 
 /** Runs every case, and gives the files of testdata/project/ that are generated, by name. */
@@ -109,7 +260,10 @@ export async function projectFiles(): Promise<Map<string, string>> {
       const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(described) });
       if (reply.status !== 200) throw new Error(`${name}: ${reply.body}\n${platform.log}`);
       const isFile = (key: string) => /\/b\//.test(key) && !platform.kv.writes.slice(-3).includes(key);
-      const written = [...platform.kv.writes.filter(isFile).sort(), ...platform.kv.writes.filter((key) => !isFile(key))];
+      const written = [
+        ...platform.kv.writes.filter(isFile).sort(),
+        ...platform.kv.writes.filter((key) => !isFile(key)),
+      ];
       const vector: ProjectVector = {
         about,
         deploy: described,
@@ -124,9 +278,22 @@ export async function projectFiles(): Promise<Map<string, string>> {
   } finally {
     await platform.stop();
   }
-  out.set("content-types.json", `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)])), null, 1)}\n`);
-  out.set("contents.json", `[\n${contentVectors().map((vector) => JSON.stringify(vector)).join(",\n")}\n]\n`);
-  out.set("rule-files.json", `[\n${ruleVectors().map((vector) => JSON.stringify(vector)).join(",\n")}\n]\n`);
+  out.set(
+    "content-types.json",
+    `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)])), null, 1)}\n`,
+  );
+  out.set(
+    "contents.json",
+    `[\n${contentVectors()
+      .map((vector) => JSON.stringify(vector))
+      .join(",\n")}\n]\n`,
+  );
+  out.set(
+    "rule-files.json",
+    `[\n${ruleVectors()
+      .map((vector) => JSON.stringify(vector))
+      .join(",\n")}\n]\n`,
+  );
   return out;
 }
 

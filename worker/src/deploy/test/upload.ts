@@ -2,7 +2,14 @@
 // describes, with the vector's clock and random bytes.
 
 import { expand, type Value } from "../../../test/values";
-import { deployProject, RefusedError, type FileContent, type DeployOptions, type ProjectCode, type ProjectFiles } from "../../dynamic";
+import {
+  deployProject,
+  RefusedError,
+  type FileContent,
+  type DeployOptions,
+  type ProjectCode,
+  type ProjectFiles,
+} from "../../dynamic";
 
 /** A deploy as testdata/project/*.json describe one. */
 export interface Deploy {
@@ -14,7 +21,9 @@ export interface Deploy {
   /** By pathname; in an object with the content type that is given for it, or what it is given as. */
   files: Record<string, Value | DescribedFile>;
   /** Modules of bytes in base64. */
-  code?: Omit<ProjectCode, "modules"> & { modules: Record<string, { js: string } | { text: string } | { wasm: string } | { data: string }> };
+  code?: Omit<ProjectCode, "modules"> & {
+    modules: Record<string, { js: string } | { text: string } | { wasm: string } | { data: string }>;
+  };
   options?: Omit<DeployOptions, "kv" | "code" | "start" | "now" | "random">;
   /** Whether the code is started before. */
   start?: boolean;
@@ -69,7 +78,9 @@ function decodeBody({ body, as }: DescribedFile): FileContent {
   if (as === undefined) return bytes.buffer;
   const stream = new Response(bytes).body!;
   if (as === "read stream") stream.getReader();
-  return as === "broken stream" ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("the line is dead")) })) : stream;
+  return as === "broken stream"
+    ? stream.pipeThrough(new TransformStream({ transform: () => Promise.reject(new Error("the line is dead")) }))
+    : stream;
 }
 
 function decodeCode({ modules, ...rest }: NonNullable<Deploy["code"]>): ProjectCode {

@@ -8,7 +8,12 @@ test("customers can call the seven operations of an asset binding, and nothing e
   for (const binding of [dynamic.AssetBinding, dynamic.assetBinding({ kv: () => undefined as never })]) {
     const names: PropertyKey[] = [];
     // Up to WorkerEntrypoint, which is the platform's.
-    for (let at = binding.prototype as object; at.constructor.name !== "WorkerEntrypoint"; at = Object.getPrototypeOf(at) as object) names.push(...Reflect.ownKeys(at));
+    for (
+      let at = binding.prototype as object;
+      at.constructor.name !== "WorkerEntrypoint";
+      at = Object.getPrototypeOf(at) as object
+    )
+      names.push(...Reflect.ownKeys(at));
     assert.deepEqual(names, ["constructor", "fetch", "get", "head", "put", "delete", "list", "publish"]);
   }
 });
@@ -16,10 +21,31 @@ test("customers can call the seven operations of an asset binding, and nothing e
 test("the Worker Loader gets what the platform sets, under an id of its own for each revision", async () => {
   const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
   const version = {
-    format: 1, project: "shop", loader: `shop:${"c".repeat(32)}`, served: ref, main: "i.js", compatibility_date: "2026-01-01", modules: { "i.js": { js: "" } }, env: { A: 1, B: 2 },
-    kv_sync: { format: 1, site: "project/shop", deployment: "1", manifest: ref, source: "", worker: "", namespace: "", bindings: [], pruned: 0 },
+    format: 1,
+    project: "shop",
+    loader: `shop:${"c".repeat(32)}`,
+    served: ref,
+    main: "i.js",
+    compatibility_date: "2026-01-01",
+    modules: { "i.js": { js: "" } },
+    env: { A: 1, B: 2 },
+    kv_sync: {
+      format: 1,
+      site: "project/shop",
+      deployment: "1",
+      manifest: ref,
+      source: "",
+      worker: "",
+      namespace: "",
+      bindings: [],
+      pruned: 0,
+    },
   };
-  const current = JSON.stringify({ format: 1, activations: [{ id: "1", time: "", version: ref, message: "" }], version });
+  const current = JSON.stringify({
+    format: 1,
+    activations: [{ id: "1", time: "", version: ref, message: "" }],
+    version,
+  });
   const kv = {
     // The second time the isolate remembers what is active, and reads its code alone.
     get: async (key: string) => (key === "project/shop/current" ? current : new Response(JSON.stringify(version)).body),
@@ -36,16 +62,31 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
   const bound: unknown[] = [];
   // What a platform passes on from its customers may name another project.
   const capabilities = { write: true, projectId: "other", served: ref.replaceAll("a", "0") };
-  const ctx = { exports: { AssetBinding: (binding: unknown) => (bound.push(binding), "a stub") } } as unknown as ExecutionContext;
+  const ctx = {
+    exports: { AssetBinding: (binding: unknown) => (bound.push(binding), "a stub") },
+  } as unknown as ExecutionContext;
   for (const options of [{}, { env: { B: 3 }, limits: { cpuMs: 5 }, revision: "2", assets: capabilities }]) {
-    assert.equal(await (await dynamic.serveProject(new Request("https://x/"), "shop", env, ctx, options))?.text(), "answer");
+    assert.equal(
+      await (await dynamic.serveProject(new Request("https://x/"), "shop", env, ctx, options))?.text(),
+      "answer",
+    );
   }
-  const plain = { mainModule: "i.js", modules: { "i.js": { js: "" } }, compatibilityDate: "2026-01-01", compatibilityFlags: [], env: { A: 1, B: 2, ASSETS: "a stub" }, globalOutbound: null };
+  const plain = {
+    mainModule: "i.js",
+    modules: { "i.js": { js: "" } },
+    compatibilityDate: "2026-01-01",
+    compatibilityFlags: [],
+    env: { A: 1, B: 2, ASSETS: "a stub" },
+    globalOutbound: null,
+  };
   assert.deepEqual(got, [
     { id: version.loader, code: plain },
     { id: `${version.loader}2`, code: { ...plain, env: { ...plain.env, B: 3 }, limits: { cpuMs: 5 } } },
   ]);
-  assert.deepEqual(bound, [{ props: { projectId: "shop", served: ref } }, { props: { write: true, projectId: "shop", served: ref } }]);
+  assert.deepEqual(bound, [
+    { props: { projectId: "shop", served: ref } },
+    { props: { write: true, projectId: "shop", served: ref } },
+  ]);
 });
 
 test("the least recently used goes first, and the newest stays", () => {
@@ -54,13 +95,22 @@ test("the least recently used goes first, and the newest stays", () => {
   lru.set("b", 2, 4);
   assert.equal(lru.get("a"), 1);
   lru.set("c", 3, 4);
-  assert.deepEqual(["a", "b", "c"].map((key) => lru.get(key)), [1, undefined, 3]);
+  assert.deepEqual(
+    ["a", "b", "c"].map((key) => lru.get(key)),
+    [1, undefined, 3],
+  );
   lru.set("c", 4, 6);
   assert.deepEqual([lru.get("a"), lru.get("c")], [1, 4]);
   lru.set("huge", 5, 100);
-  assert.deepEqual(["a", "c", "huge"].map((key) => lru.get(key)), [undefined, undefined, 5]);
+  assert.deepEqual(
+    ["a", "c", "huge"].map((key) => lru.get(key)),
+    [undefined, undefined, 5],
+  );
   lru.set("d", 6, 1);
-  assert.deepEqual(["huge", "d"].map((key) => lru.get(key)), [undefined, 6]);
+  assert.deepEqual(
+    ["huge", "d"].map((key) => lru.get(key)),
+    [undefined, 6],
+  );
 });
 
 test("writes go side by side, six at most, and none begins after a failure", async () => {
@@ -74,9 +124,18 @@ test("writes go side by side, six at most, and none begins after a failure", asy
     if (i === 13) throw new Error("13");
     done.push(i);
   };
-  await writeAll(Array.from({ length: 12 }, (_, i) => i), write);
+  await writeAll(
+    Array.from({ length: 12 }, (_, i) => i),
+    write,
+  );
   assert.deepEqual([most, done.length], [6, 12]);
-  await assert.rejects(writeAll(Array.from({ length: 100 }, (_, i) => i), write), /13/);
+  await assert.rejects(
+    writeAll(
+      Array.from({ length: 100 }, (_, i) => i),
+      write,
+    ),
+    /13/,
+  );
   assert.equal(open, 0, "those under way are waited for");
   assert.ok(done.length < 12 + 30);
 });

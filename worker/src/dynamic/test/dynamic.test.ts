@@ -10,27 +10,37 @@ import { encodeManifest, sha256Hex } from "../../../test/encode";
 import { Platform, type Ask } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 
-const forward = "export default { fetch: (request, env) => new URL(request.url).pathname === '/who' ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };";
+const forward =
+  "export default { fetch: (request, env) => new URL(request.url).pathname === '/who' ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };";
 
 let platform: Platform;
 let clock = Date.UTC(2026, 10, 21);
 
 before(async () => {
-  platform = await Platform.start([], [], [
-    uploadWorker,
-    { name: "loader", main: "src/dynamic/test/loader.ts", bindings: `(name = "OTHER_KV", kvNamespace = "kv")` },
-    { name: "bare", main: { source: `import { serveProject } from "@kv-sync/worker/dynamic";
-      export default { fetch: (r, env, ctx) => serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx).catch((error) => new Response(error.message)) };` } },
-    {
-      name: "outbound",
-      main: {
-        source: `import { serveProject } from "@kv-sync/worker/dynamic"; import { WorkerEntrypoint } from "cloudflare:workers";
+  platform = await Platform.start(
+    [],
+    [],
+    [
+      uploadWorker,
+      { name: "loader", main: "src/dynamic/test/loader.ts", bindings: `(name = "OTHER_KV", kvNamespace = "kv")` },
+      {
+        name: "bare",
+        main: {
+          source: `import { serveProject } from "@kv-sync/worker/dynamic";
+      export default { fetch: (r, env, ctx) => serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx).catch((error) => new Response(error.message)) };`,
+        },
+      },
+      {
+        name: "outbound",
+        main: {
+          source: `import { serveProject } from "@kv-sync/worker/dynamic"; import { WorkerEntrypoint } from "cloudflare:workers";
           export { AssetBinding } from "@kv-sync/worker/dynamic";
           export class Outbound extends WorkerEntrypoint { fetch(r) { return new Response("the platform answers for " + r.url); } }
           export default { fetch: (r, env, ctx) => serveProject(r, "net", env, ctx, { globalOutbound: ctx.exports.Outbound({}), env: { PLAN: r.headers.get("x-plan") }, revision: r.headers.get("x-plan") }) };`,
+        },
       },
-    },
-  ]);
+    ],
+  );
 });
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset(new Map()));
@@ -49,7 +59,19 @@ async function deploy(project: string, files: Record<string, string>, js?: strin
     options,
   };
   const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
-  const answer = JSON.parse(reply.body) as Record<string, unknown> & { error?: string; version: string; loader: string; deployment: string; removed: number; retired: number; uploaded: number; unchanged: number; noChange: boolean; name: string; problems?: { path: string; reason: string }[] };
+  const answer = JSON.parse(reply.body) as Record<string, unknown> & {
+    error?: string;
+    version: string;
+    loader: string;
+    deployment: string;
+    removed: number;
+    retired: number;
+    uploaded: number;
+    unchanged: number;
+    noChange: boolean;
+    name: string;
+    problems?: { path: string; reason: string }[];
+  };
   return { ...answer, status: reply.status };
 }
 
@@ -64,14 +86,21 @@ const logged = (text: RegExp) => platform.logged(text);
 const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
   platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
 const reads = () => platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}\.[0-9a-f]{16}$/, "…"));
-const value = (key: string) => JSON.parse(platform.kv.values.get(key)!.toString()) as { activations: { id: string; version: string; message: string }[]; version: Record<string, unknown> };
+const value = (key: string) =>
+  JSON.parse(platform.kv.values.get(key)!.toString()) as {
+    activations: { id: string; version: string; message: string }[];
+    version: Record<string, unknown>;
+  };
 
 describe("a project", () => {
   it("is its Dynamic Worker, which has its assets", async () => {
     await deployed("app", { "/index.html": "home", "/a.txt": "a" }, forward);
     assert.equal((await ask("app", "/who")).body, "VERSION ");
     const page = await ask("app", "/");
-    assert.deepEqual([page.status, page.body, page.headers["content-type"], page.headers.etag], [200, "home", "text/html; charset=utf-8", `"${sha256Hex("home")}"`]);
+    assert.deepEqual(
+      [page.status, page.body, page.headers["content-type"], page.headers.etag],
+      [200, "home", "text/html; charset=utf-8", `"${sha256Hex("home")}"`],
+    );
     assert.equal((await ask("app", "/index.html")).headers.location, "/");
     assert.equal((await ask("app", "/a.txt", { headers: { range: "bytes=0-0" } })).status, 206);
     assert.equal((await ask("app", "/", { headers: { "if-none-match": `"${sha256Hex("home")}"` } })).status, 304);
@@ -80,13 +109,23 @@ describe("a project", () => {
   });
 
   it("may open a socket, whose answer stays one though its headers are changed on the way", async () => {
-    await deployed("socket", { "/index.html": "home" }, `export default { fetch() {
+    await deployed(
+      "socket",
+      { "/index.html": "home" },
+      `export default { fetch() {
       const [client, server] = Object.values(new WebSocketPair());
       server.accept();
       return new Response(null, { status: 101, webSocket: client });
-    } };`);
+    } };`,
+    );
     const status = await new Promise((resolve, reject) => {
-      const headers = { host: "socket.example.com", connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
+      const headers = {
+        host: "socket.example.com",
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "sec-websocket-version": "13",
+      };
       const request = http.request({ host: "127.0.0.1", port: platform.port("loader"), headers });
       request.on("upgrade", (response, socket) => (socket.destroy(), resolve(response.statusCode)));
       request.on("response", (response) => (response.resume(), resolve(response.statusCode)));
@@ -106,8 +145,15 @@ describe("a project", () => {
   it("is not kept by Workers Caching, whose key has no project, whatever its files or its code say", async () => {
     const keep = "Cloudflare-CDN-Cache-Control: public, max-age=3600";
     await deployed("keeper", { "/index.html": "home", "/_headers": `/*\n  ${keep}\n` });
-    await deployed("coder", { "/index.html": "home" }, `export default { fetch: () => new Response("code", { headers: [${JSON.stringify(keep.split(": "))}] }) }`);
-    for (const [project, body] of [["keeper", "home"], ["coder", "code"]] as const) {
+    await deployed(
+      "coder",
+      { "/index.html": "home" },
+      `export default { fetch: () => new Response("code", { headers: [${JSON.stringify(keep.split(": "))}] }) }`,
+    );
+    for (const [project, body] of [
+      ["keeper", "home"],
+      ["coder", "code"],
+    ] as const) {
       const reply = await ask(project, "/");
       assert.deepEqual([reply.body, reply.headers["cloudflare-cdn-cache-control"]], [body, "no-store"], project);
     }
@@ -118,7 +164,11 @@ describe("a project", () => {
       const reply = await ask("x", "/", { headers: { "x-project": encodeURIComponent(project).replace(/%2F/g, "/") } });
       assert.deepEqual([reply.status, reply.body], [404, "the platform's own answer"], project);
     }
-    assert.deepEqual([...new Set(reads())], ["project/unknown/current"], "an id that could be none is not even looked for");
+    assert.deepEqual(
+      [...new Set(reads())],
+      ["project/unknown/current"],
+      "an id that could be none is not even looked for",
+    );
   });
 
   it("costs a read of KV for each file, and a few when an isolate meets it", async () => {
@@ -139,11 +189,22 @@ describe("a project", () => {
   });
 
   it("switches code and assets together", async () => {
-    const first = await deployed("switch", { "/index.html": "one", "/gone.txt": "gone" }, forward.replace("VERSION", "one"));
-    const both = async (headers: Record<string, string>) => [(await ask("switch", "/who", { headers })).body, (await ask("switch", "/", { headers })).body];
+    const first = await deployed(
+      "switch",
+      { "/index.html": "one", "/gone.txt": "gone" },
+      forward.replace("VERSION", "one"),
+    );
+    const both = async (headers: Record<string, string>) => [
+      (await ask("switch", "/who", { headers })).body,
+      (await ask("switch", "/", { headers })).body,
+    ];
     const old = { "x-way": "by hand" }; // remembers for 60 seconds
     assert.deepEqual(await both(old), ["one ", "one"]);
-    const second = await deployed("switch", { "/index.html": "two", "/new.txt": "new" }, forward.replace("VERSION", "two"));
+    const second = await deployed(
+      "switch",
+      { "/index.html": "two", "/new.txt": "new" },
+      forward.replace("VERSION", "two"),
+    );
     assert.notEqual(second.loader, first.loader);
     assert.deepEqual(await both(old), ["one ", "one"], "an isolate that has not noticed has the first, whole");
     assert.equal((await ask("switch", "/new.txt", { headers: old })).status, 404);
@@ -167,7 +228,8 @@ describe("a project", () => {
     const pages = { "/index.html": "home", "/app.js": "app" };
     const options = { retire: ["/app*"] };
     const now = { "x-ttl": "0" };
-    const secret = async (headers = {}) => (await ask("guarded", "/private/report.txt", { headers: { ...now, ...headers } })).status;
+    const secret = async (headers = {}) =>
+      (await ask("guarded", "/private/report.txt", { headers: { ...now, ...headers } })).status;
     await deployed("guarded", { ...pages, "/private/report.txt": "TOP SECRET", "/app.1.js": "app 1" }, guard, options);
     assert.deepEqual([await secret(), await secret({ "x-key": "letmein" })], [403, 200]);
     const less = await deployed("guarded", pages, guard, options);
@@ -185,7 +247,8 @@ describe("a project", () => {
     const asOlder = () => {
       for (const [key, bytes] of platform.kv.values) {
         const text = bytes.toString("latin1");
-        if (key.includes("/m/")) platform.kv.values.set(key, Buffer.from(text.replace('"routing":', '"unheard":'), "latin1"));
+        if (key.includes("/m/"))
+          platform.kv.values.set(key, Buffer.from(text.replace('"routing":', '"unheard":'), "latin1"));
       }
     };
     const files = { "/index.html": "home", "/old.txt": "old", "/a.txt": "a" };
@@ -207,7 +270,13 @@ describe("a project", () => {
   });
 
   it("publishes no file that a redirect hid, when both are removed", async () => {
-    await deployed("hidden", { "/index.html": "home", "/a.txt": "a", "/b.txt": "b", "/drafts/x.txt": "draft", "/_redirects": "/drafts/* / 302\n" });
+    await deployed("hidden", {
+      "/index.html": "home",
+      "/a.txt": "a",
+      "/b.txt": "b",
+      "/drafts/x.txt": "draft",
+      "/_redirects": "/drafts/* / 302\n",
+    });
     assert.equal((await ask("hidden", "/drafts/x.txt")).status, 302);
     assert.equal((await deployed("hidden", { "/index.html": "home", "/b.txt": "b" })).retired, 1);
     assert.equal((await ask("hidden", "/drafts/x.txt", { headers: { "x-ttl": "0" } })).status, 404);
@@ -219,24 +288,39 @@ describe("a project", () => {
     await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(vector.deploy) });
     const code = JSON.parse((await ask("shop", "/", { headers: { "x-way": "code" } })).body) as Record<string, unknown>;
     assert.match(code["id"] as string, /^shop:[0-9a-f]{32}$/);
-    assert.deepEqual({ ...code, id: "", props: "" }, {
-      mainModule: "index.js",
-      modules: [["add.wasm", "wasm", [0, 97, 115, 109, 1, 0, 0, 0]], ["index.js", "js", vector.deploy.code!.modules["index.js"]!["js" as never]], ["table.bin", "data", [0, 1, 254, 255]], ["words.txt", "text", "<ü & \u2028>"]],
-      compatibilityDate: "2026-01-01",
-      compatibilityFlags: ["nodejs_compat"],
-      env: { GREETING: "given", LIMITS: { b: [1, 2.5, null], a: true }, GIVEN: 1 },
-      globalOutbound: null,
-      id: "",
-      props: "",
-    });
+    assert.deepEqual(
+      { ...code, id: "", props: "" },
+      {
+        mainModule: "index.js",
+        modules: [
+          ["add.wasm", "wasm", [0, 97, 115, 109, 1, 0, 0, 0]],
+          ["index.js", "js", vector.deploy.code!.modules["index.js"]!["js" as never]],
+          ["table.bin", "data", [0, 1, 254, 255]],
+          ["words.txt", "text", "<ü & \u2028>"],
+        ],
+        compatibilityDate: "2026-01-01",
+        compatibilityFlags: ["nodejs_compat"],
+        env: { GREETING: "given", LIMITS: { b: [1, 2.5, null], a: true }, GIVEN: 1 },
+        globalOutbound: null,
+        id: "",
+        props: "",
+      },
+    );
     assert.equal((await ask("shop", "/words")).body, "<ü & \u2028>hello");
     assert.equal((await ask("shop", "/css/style.css")).body, "b{}\n");
   });
 
   it("has the network that the platform gives, and another Worker for another revision", async () => {
-    await deployed("net", { "/index.html": "home" }, "export default { fetch: async (r, env) => new Response(env.PLAN + ': ' + await (await fetch('http://elsewhere.example/x')).text()) };");
+    await deployed(
+      "net",
+      { "/index.html": "home" },
+      "export default { fetch: async (r, env) => new Response(env.PLAN + ': ' + await (await fetch('http://elsewhere.example/x')).text()) };",
+    );
     for (const plan of ["free", "paid"]) {
-      assert.equal((await platform.ask("outbound", "/", { headers: { "x-plan": plan } })).body, `${plan}: the platform answers for http://elsewhere.example/x`);
+      assert.equal(
+        (await platform.ask("outbound", "/", { headers: { "x-plan": plan } })).body,
+        `${plan}: the platform answers for http://elsewhere.example/x`,
+      );
     }
     assert.match((await ask("net", "/")).body, /^$/, "and none by default");
     await logged(/not permitted to access the internet/);
@@ -249,13 +333,22 @@ describe("a project", () => {
 
   it("says what a platform forgot", async () => {
     assert.match((await platform.ask("bare", "/")).body, /the main module has no export AssetBinding; add: export/);
-    assert.match((await platform.ask("bare", "/", { headers: { "x-nothing": "1" } })).body, /there is no KV namespace of projects; bind it as KV_SYNC_BLOBS/);
+    assert.match(
+      (await platform.ask("bare", "/", { headers: { "x-nothing": "1" } })).body,
+      /there is no KV namespace of projects; bind it as KV_SYNC_BLOBS/,
+    );
   });
 });
 
 describe("what goes wrong", () => {
   it("in a customer's code is a 500 without details, until it is mended", async () => {
-    for (const bad of ["export default { fetch() { throw new Error('secret of the customer') } }", "export default {", "export default {}", "import 'nothing'; export default {}", "throw 1"]) {
+    for (const bad of [
+      "export default { fetch() { throw new Error('secret of the customer') } }",
+      "export default {",
+      "export default {}",
+      "import 'nothing'; export default {}",
+      "throw 1",
+    ]) {
       await deployed("bad", { "/index.html": "home" }, bad);
       const reply = await ask("bad", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], bad);
@@ -285,13 +378,19 @@ describe("what goes wrong", () => {
     assert.equal((await ask("late", "/")).status, 503);
     platform.kv.reset();
     assert.equal((await ask("late", "/")).body, "home");
-    assert.ok(platform.kv.reads.some(({ key }) => key.endsWith(version)), "read under its own key");
+    assert.ok(
+      platform.kv.reads.some(({ key }) => key.endsWith(version)),
+      "read under its own key",
+    );
   });
 
   it("in what is stored is a 500, never another project's file", async () => {
     await deployed("other", { "/index.html": "other's secret" }, forward);
     const current = platform.kv.values.get("project/other/current")!.toString();
-    const own = current.replaceAll('"project":"other"', '"project":"rival"').replaceAll("other:", "rival:").replaceAll("project/other", "project/rival");
+    const own = current
+      .replaceAll('"project":"other"', '"project":"rival"')
+      .replaceAll("other:", "rival:")
+      .replaceAll("project/other", "project/rival");
     const damages: [string, RegExp][] = [
       [current.slice(0, -1), /JSON/],
       ["hello", /JSON/],
@@ -316,20 +415,36 @@ describe("what goes wrong", () => {
       const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
       assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
       await logged(reason);
-      await platform.logged(/project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete that key and deploy again/s);
+      await platform.logged(
+        /project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete that key and deploy again/s,
+      );
     }
   });
 
   it("refuses a manifest of another site, which a customer may have uploaded as a file", async () => {
-    const manifest = encodeManifest({ site: "project/other", entries: [{ path: "/index.html", hash: sha256Hex("x"), nonce: "0".repeat(16), size: 1, modified: 0, type: "text/html" }] });
+    const manifest = encodeManifest({
+      site: "project/other",
+      entries: [
+        { path: "/index.html", hash: sha256Hex("x"), nonce: "0".repeat(16), size: 1, modified: 0, type: "text/html" },
+      ],
+    });
     platform.kv.values.set(`project/evil/b/${sha256Hex(manifest)}.${"1".repeat(16)}`, manifest);
     platform.kv.values.set(`project/other/b/${sha256Hex("x")}.${"0".repeat(16)}`, Buffer.from("x"));
-    const ask = (props: object) => platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
+    const ask = (props: object) =>
+      platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
     const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
     assert.deepEqual([reply.status, reply.body], [500, ""]);
     await logged(/is another site's/);
     assert.ok(!reads().some((key) => key.startsWith("project/other/")));
-    for (const props of [{}, { projectId: "../other" }, { projectId: "other/b" }, { projectId: 1 }, { projectId: "evil", served: "../../other/current" }, { projectId: "evil", served: "" }, { projectId: "evil", served: 7 }]) {
+    for (const props of [
+      {},
+      { projectId: "../other" },
+      { projectId: "other/b" },
+      { projectId: 1 },
+      { projectId: "evil", served: "../../other/current" },
+      { projectId: "evil", served: "" },
+      { projectId: "evil", served: 7 },
+    ]) {
       platform.kv.reset();
       const reply = await ask(props);
       assert.deepEqual([reply.status, reply.body, reads()], [500, "", []], JSON.stringify(props));
@@ -348,7 +463,10 @@ describe("a hostile Dynamic Worker", () => {
     const found = JSON.parse(reply.body) as Record<string, string>;
     assert.ok(Object.keys(found).length > 200);
     assert.ok(!/other's/.test(reply.body));
-    assert.ok(!platform.kv.reads.some(({ key }) => !key.startsWith("project/evil/")), "KV is asked for nothing of another project");
+    assert.ok(
+      !platform.kv.reads.some(({ key }) => !key.startsWith("project/evil/")),
+      "KV is asked for nothing of another project",
+    );
 
     // What every object has, and what the stub itself is.
     const harmless = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "0", "connect"]);
@@ -357,13 +475,17 @@ describe("a hostile Dynamic Worker", () => {
       const [, way, name] = /^(get|call|path) (.*)$/.exec(attempt) ?? [];
       if (way !== undefined && harmless.has(name!)) continue;
       if (way === "get" && methods.has(name!)) continue;
-      if (/^(?:fetch|header|set props|upgrade|method)/.test(attempt)) assert.match(result, /^threw |"status":40[45],.*"body":""/, attempt);
+      if (/^(?:fetch|header|set props|upgrade|method)/.test(attempt))
+        assert.match(result, /^threw |"status":40[45],.*"body":""/, attempt);
       else if (attempt === "the loader's bindings" || attempt === "its modules") assert.equal(result, '["ASSETS"]');
       else if (attempt === "its exports") assert.equal(result, '["default"]');
       else assert.match(result, /^threw /, attempt);
     }
     assert.match(found["the network"]!, /not permitted to access the internet/);
     const own = sha256Hex("mine");
-    assert.ok(!Object.values(found).some((result) => /kv-sync|\b[0-9a-f]{64}\b/.test(result.replaceAll(own, ""))), "no details");
+    assert.ok(
+      !Object.values(found).some((result) => /kv-sync|\b[0-9a-f]{64}\b/.test(result.replaceAll(own, ""))),
+      "no details",
+    );
   });
 });

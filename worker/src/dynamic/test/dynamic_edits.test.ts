@@ -30,33 +30,49 @@ let clock = Date.UTC(2026, 10, 21);
 
 before(async () => {
   const overlay = `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))`;
-  platform = await Platform.start([], [], [
-    uploadWorker,
-    { name: "companion", main: "src/overlay/test/companion.ts", durableObject: "Overlay", bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")` },
-    {
-      name: "loader",
-      main: {
-        source: `import { serveProject } from "@kv-sync/worker/dynamic";
+  platform = await Platform.start(
+    [],
+    [],
+    [
+      uploadWorker,
+      {
+        name: "companion",
+        main: "src/overlay/test/companion.ts",
+        durableObject: "Overlay",
+        bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
+      },
+      {
+        name: "loader",
+        main: {
+          source: `import { serveProject } from "@kv-sync/worker/dynamic";
           export { AssetBinding } from "@kv-sync/worker/dynamic";
           export default { fetch: (r, env, ctx) => {
             const assets = JSON.parse(r.headers.get("x-assets") ?? "{}");
             return serveProject(r, new URL(r.url).hostname.split(".")[0], env, ctx, { ttl: 0, assets, revision: JSON.stringify(assets) });
           } };`,
+        },
+        bindings: overlay,
       },
-      bindings: overlay,
-    },
-  ]);
+    ],
+  );
 });
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset());
 
-async function deploy(project: string, files: Record<string, string>, js: string, options: DeployOptions = { overlay: true }) {
+async function deploy(
+  project: string,
+  files: Record<string, string>,
+  js: string,
+  options: DeployOptions = { overlay: true },
+) {
   clock += 3_600_000;
   const body: Deploy = {
     project,
     now: clock,
     random: "00c0ffee",
-    files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, Buffer.from(text).toString("base64")])),
+    files: Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path, Buffer.from(text).toString("base64")]),
+    ),
     code: { main: "index.js", modules: { "index.js": { js } }, compatibilityDate: "2026-01-01" },
     options: options as Deploy["options"] & object,
   };
@@ -65,7 +81,10 @@ async function deploy(project: string, files: Record<string, string>, js: string
 }
 
 const ask = (project: string, path: string, assets: object = {}, more: object = {}) =>
-  platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, "x-assets": JSON.stringify(assets) } });
+  platform.ask("loader", path, {
+    ...more,
+    headers: { host: `${project}.example.com`, "x-assets": JSON.stringify(assets) },
+  });
 
 async function calls(project: string, assets: object, ...calls: Call[]): Promise<Outcome[]> {
   const { status, body } = await ask(project, "/calls", assets, { method: "POST", body: JSON.stringify(calls) });
@@ -79,26 +98,49 @@ const values = async (...args: Parameters<typeof calls>) =>
     assert.ok("value" in outcome, JSON.stringify(outcome));
     return outcome.value as Record<string, unknown> & { assets: { path: string; layer: string }[] };
   });
-const record = (project: string) => JSON.parse(platform.kv.values.get(`project/${project}/o/record`)?.toString() ?? "null") as { entries: Record<string, unknown>[] } | null;
+const record = (project: string) =>
+  JSON.parse(platform.kv.values.get(`project/${project}/o/record`)?.toString() ?? "null") as {
+    entries: Record<string, unknown>[];
+  } | null;
 
 describe("a project's binding", () => {
   it("writes where its props say so, and visitors see it", async () => {
     await deploy("shop", { "/index.html": "shop", "/a.txt": "a" }, caller);
-    const [put, got, list] = await values("shop", { write: true, author: "the customer" }, ["put", "/news.html", "news", { author: "forged", message: "why" }], ["get", "/news.html"], ["list"]);
+    const [put, got, list] = await values(
+      "shop",
+      { write: true, author: "the customer" },
+      ["put", "/news.html", "news", { author: "forged", message: "why" }],
+      ["get", "/news.html"],
+      ["list"],
+    );
     assert.deepEqual([put!["ok"], got!["body"]], [true, "news"]);
-    assert.deepEqual(list!.assets.map(({ path, layer }) => [path, layer]), [["/a.txt", "deployed"], ["/index.html", "deployed"], ["/news.html", "overlay"]]);
+    assert.deepEqual(
+      list!.assets.map(({ path, layer }) => [path, layer]),
+      [
+        ["/a.txt", "deployed"],
+        ["/index.html", "deployed"],
+        ["/news.html", "overlay"],
+      ],
+    );
     assert.equal((await ask("shop", "/news", { write: true })).body, "news", "at once by the binding that wrote");
     await until(() => record("shop") !== null, "the publication");
-    assert.deepEqual([record("shop")!.entries[0]!["author"], record("shop")!.entries[0]!["message"]], ["the customer", "why"]);
+    assert.deepEqual(
+      [record("shop")!.entries[0]!["author"], record("shop")!.entries[0]!["message"]],
+      ["the customer", "why"],
+    );
     await until(async () => (await ask("shop", "/news")).body === "news", "the news for visitors");
     const [listed] = await values("shop", {}, ["list", { prefix: "/n" }]);
-    assert.deepEqual(listed!.assets.map(({ path }) => path), ["/news.html"]);
+    assert.deepEqual(
+      listed!.assets.map(({ path }) => path),
+      ["/news.html"],
+    );
   });
 
   it("may only read by default, and writes no rules but by their own capability", async () => {
     for (const props of [{}, { write: "true" }, { write: 1 }, { rules: true }]) {
       const [put, publish] = await calls("shop", props, ["put", "/x.txt", "x"], ["publish", [{ delete: "/a.txt" }]]);
-      for (const outcome of [put!, publish!]) assert.match((outcome as { error: string }).error, /^this binding of assets may only read/);
+      for (const outcome of [put!, publish!])
+        assert.match((outcome as { error: string }).error, /^this binding of assets may only read/);
     }
     const [refused] = await calls("shop", { write: true }, ["put", "/_headers", "/*\n  a: b"]);
     assert.match((refused as { error: string }).error, /may not write rules/);
@@ -118,12 +160,21 @@ describe("a project's binding", () => {
     await values("shop", { write: true }, ["put", "/same.txt", "same"], ["put", "/kept.txt", "kept"]);
     await until(() => record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the publication");
     await deploy("shop", { "/index.html": "shop 2", "/a.txt": "a", "/same.txt": "same" }, caller);
-    const [same, kept, list] = await values("shop", { write: true }, ["head", "/same.txt"], ["head", "/kept.txt"], ["list"]);
+    const [same, kept, list] = await values(
+      "shop",
+      { write: true },
+      ["head", "/same.txt"],
+      ["head", "/kept.txt"],
+      ["list"],
+    );
     assert.deepEqual([same!["layer"], kept!["layer"]], ["deployed", "overlay"]);
     assert.equal(list!.assets.find(({ path }) => path === "/same.txt")!.layer, "deployed");
     const [put] = await values("shop", { write: true }, ["put", "/other.txt", "x"]);
     assert.equal(put!["ok"], true);
-    assert.ok(record("shop")!.entries.some(({ path }) => path === "/same.txt"), "elsewhere the version before may still answer");
+    assert.ok(
+      record("shop")!.entries.some(({ path }) => path === "/same.txt"),
+      "elsewhere the version before may still answer",
+    );
     await companion("project/shop", "look", ["project/shop", []], 5 * 60_000);
     await companion("project/shop", "ring", []);
     await until(() => !record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the adopted entry's end");
@@ -134,7 +185,12 @@ describe("a project's binding", () => {
 describe("a hostile Dynamic Worker that may write", () => {
   it("writes, reads and lists its own project alone", async () => {
     await deploy("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, caller);
-    await values("other", { write: true }, ["put", "/secret.txt", "other's newer secret"], ["put", "/run.txt", "other's run-time secret"]);
+    await values(
+      "other",
+      { write: true },
+      ["put", "/secret.txt", "other's newer secret"],
+      ["put", "/run.txt", "other's run-time secret"],
+    );
     await deploy("evil", { "/index.html": "mine" }, readFileSync("src/dynamic/test/hostile_writer.js", "utf8"));
     const before = new Map([...platform.kv.values].filter(([key]) => !key.startsWith("project/evil/")));
     await until(() => record("other")?.entries.length === 2, "other's publication");
@@ -150,13 +206,34 @@ describe("a hostile Dynamic Worker that may write", () => {
     for (const key of platform.kv.writes) assert.ok(key.startsWith("project/evil/o/"), key);
     for (const [key, value] of before) assert.ok(platform.kv.values.get(key)?.equals(value), `${key} is as it was`);
 
-    const odd = Object.entries(found).filter(([attempt, result]) => /kv-sync:|SQLITE|UNIQUE|EditError|at async|\.ts:|\bkey\b.*\/b\//.test(result) && !/^reserved/.test(attempt));
+    const odd = Object.entries(found).filter(
+      ([attempt, result]) =>
+        /kv-sync:|SQLITE|UNIQUE|EditError|at async|\.ts:|\bkey\b.*\/b\//.test(result) && !/^reserved/.test(attempt),
+    );
     assert.deepEqual(odd, [], "no details of what answers");
-    for (const attempt of ["rules", "rules below", "reserved", "many", "long message", "many tags", "a body that breaks", "bodies that break", "a body twice", "proto", "the way on", "beyond a result", "the object"]) {
+    for (const attempt of [
+      "rules",
+      "rules below",
+      "reserved",
+      "many",
+      "long message",
+      "many tags",
+      "a body that breaks",
+      "bodies that break",
+      "a body twice",
+      "proto",
+      "the way on",
+      "beyond a result",
+      "the object",
+    ]) {
       assert.match(found[attempt]!, /^threw /, attempt);
     }
     assert.equal(found["a body that never comes"], '"still waiting"');
-    assert.deepEqual([found["mine"], found["read mine"]], ['{"ok":true}', '"mine at run time"'], "and all the while it works");
+    assert.deepEqual(
+      [found["mine"], found["read mine"]],
+      ['{"ok":true}', '"mine at run time"'],
+      "and all the while it works",
+    );
 
     await until(() => record("evil") !== null, "the publication");
     assert.ok(record("evil")!.entries.every(({ author }) => author === "evil itself"));

@@ -17,7 +17,10 @@ export const OtherBinding = assetBinding<Env>({ kv: (env) => env.OTHER_KV });
 export default {
   async fetch(request, env, ctx) {
     const projectId = request.headers.get("x-project") ?? new URL(request.url).hostname.split(".")[0]!;
-    const exports = ctx.exports as unknown as Record<"AssetBinding" | "OtherBinding", (binding: { props: AssetBindingProps }) => Fetcher>;
+    const exports = ctx.exports as unknown as Record<
+      "AssetBinding" | "OtherBinding",
+      (binding: { props: AssetBindingProps }) => Fetcher
+    >;
     const props = request.headers.get("x-props");
     switch (request.headers.get("x-way")) {
       case "binding": // the props as they come, as a careless platform would
@@ -27,7 +30,9 @@ export default {
       case "by hand": {
         const project = await loadProject(projectId, { ttl: 60 });
         if (!project?.hasCode) return new Response("no code", { status: 404 });
-        const worker = env.LOADER.get(project.id, () => project.code({ ASSETS: exports.AssetBinding({ props: project.props }) }));
+        const worker = env.LOADER.get(project.id, () =>
+          project.code({ ASSETS: exports.AssetBinding({ props: project.props }) }),
+        );
         return worker.getEntrypoint().fetch(request);
       }
       case "describe": {

@@ -14,7 +14,8 @@ class FakeKV {
 
   async get(key: string): Promise<unknown> {
     const activations = [{ id: "1", time: "", version: ref, message: "" }];
-    if (key === "project/shop/current") return JSON.stringify({ format: 1, activations, version: version(this.active) });
+    if (key === "project/shop/current")
+      return JSON.stringify({ format: 1, activations, version: version(this.active) });
     return this.stored && new Response(JSON.stringify(version(this.stored))).body;
   }
 
@@ -26,7 +27,14 @@ class FakeKV {
 
 function version(loader: string): object {
   return {
-    format: 1, project: "shop", loader, served: ref, main: "i.js", compatibility_date: "2026-01-01", compatibility_flags: [], modules: { "i.js": { js: "" } },
+    format: 1,
+    project: "shop",
+    loader,
+    served: ref,
+    main: "i.js",
+    compatibility_date: "2026-01-01",
+    compatibility_flags: [],
+    modules: { "i.js": { js: "" } },
     kv_sync: { format: 1, site: "project/shop", deployment: "1", manifest: ref, source: "", worker: "", pruned: 0 },
   };
 }

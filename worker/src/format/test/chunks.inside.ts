@@ -16,7 +16,10 @@ test("every index of the vectors", async ({ indexes }) => {
     const entry = manifest.entries.find(({ chunked }) => chunked)!;
     const file = await readIndex(bytes(bin), manifest.site, entry.hash, entry.size);
     assert.deepEqual([file.size, file.blobSize], [index.size, index.chunk_size], name);
-    assert.deepEqual(index.chunks.map((_, i) => file.key(i)), index.chunks.map(({ hash, nonce }) => `${manifest.site}/b/${hash}.${nonce}`));
+    assert.deepEqual(
+      index.chunks.map((_, i) => file.key(i)),
+      index.chunks.map(({ hash, nonce }) => `${manifest.site}/b/${hash}.${nonce}`),
+    );
   }
 });
 
@@ -40,15 +43,31 @@ test("sizes that do not fit are refused though the hash fits", async () => {
     view.setUint32(12, count, true);
     view.setBigUint64(16, BigInt(size), true);
     const digest = await crypto.subtle.digest("SHA-256", made.slice(0, 24 + there * 32));
-    return readIndex(made, "s", [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(""), listed);
+    return readIndex(
+      made,
+      "s",
+      [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+      listed,
+    );
   };
   assert.equal((await index(10, 4, 3)).key(2), `s/b/${"0".repeat(64)}.${"0".repeat(16)}`);
   assert.equal((await index(999, 1, 999)).size, 999);
   assert.equal((await index(4294967295, 16 << 20, 256)).size, 4294967295);
   for (const [size, chunkSize, count, there] of [
-    [10, 4, 2], [10, 4, 4], [10, 0, 1], [10, 0, 0], [0, 4, 0], [0, 4, 1], [1000, 1, 1000], [100 << 20, 50 << 20, 2], [10, 4, 3, 2], [10, 4, 3, 4], [4294967295, 1, 4294967295, 1],
+    [10, 4, 2],
+    [10, 4, 4],
+    [10, 0, 1],
+    [10, 0, 0],
+    [0, 4, 0],
+    [0, 4, 1],
+    [1000, 1, 1000],
+    [100 << 20, 50 << 20, 2],
+    [10, 4, 3, 2],
+    [10, 4, 3, 4],
+    [4294967295, 1, 4294967295, 1],
   ] as const) {
     await assert.rejects(index(size, chunkSize, count, there), ManifestError, `${size} ${chunkSize} ${count}`);
   }
-  for (const listed of [9, 11]) await assert.rejects(index(10, 4, 3, 3, listed), ManifestError, `the manifest says ${listed}`);
+  for (const listed of [9, 11])
+    await assert.rejects(index(10, 4, 3, 3, listed), ManifestError, `the manifest says ${listed}`);
 });

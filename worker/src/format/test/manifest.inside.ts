@@ -6,7 +6,10 @@ import { test } from "../../../test/inside/harness";
 
 interface Lookups {
   manifest: { site: string; html_handling?: string; not_found_handling?: string; entries: unknown[] };
-  lookups: { path: string; found: null | { key: string; size: number; modified: number; type: string; retired: boolean; chunked?: boolean } }[];
+  lookups: {
+    path: string;
+    found: null | { key: string; size: number; modified: number; type: string; retired: boolean; chunked?: boolean };
+  }[];
 }
 
 export function bytes(base64: string): ArrayBuffer {
@@ -14,9 +17,20 @@ export function bytes(base64: string): ArrayBuffer {
 }
 
 test("sha256 agrees with crypto.subtle at every length around a block", async () => {
-  for (const text of [...Array.from({ length: 200 }, (_, n) => "a".repeat(n)), "ü/日本語/🙂".repeat(40), "/a".repeat(50) + "ü", "日".repeat(4096), "x".repeat(4096), "short"]) {
+  for (const text of [
+    ...Array.from({ length: 200 }, (_, n) => "a".repeat(n)),
+    "ü/日本語/🙂".repeat(40),
+    "/a".repeat(50) + "ü",
+    "日".repeat(4096),
+    "x".repeat(4096),
+    "short",
+  ]) {
     const digest = new DataView(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-    assert.deepEqual([...sha256(text)], Array.from({ length: 8 }, (_, i) => digest.getUint32(i * 4)), `${text.length}`);
+    assert.deepEqual(
+      [...sha256(text)],
+      Array.from({ length: 8 }, (_, i) => digest.getUint32(i * 4)),
+      `${text.length}`,
+    );
   }
   assert.throws(() => sha256("x".repeat(4097)), RangeError);
 });
@@ -38,7 +52,11 @@ test("every look-up of every vector", ({ manifests }) => {
       }
       assert.ok(index >= 0, `${name} ${path}`);
       const { key, size, modified, type, retired, chunked } = manifest.asset(index);
-      assert.deepEqual({ key, size, modified, type, retired, chunked }, { chunked: false, ...found }, `${name} ${path}`);
+      assert.deepEqual(
+        { key, size, modified, type, retired, chunked },
+        { chunked: false, ...found },
+        `${name} ${path}`,
+      );
       assert.equal(manifest.isRetired(index), found.retired);
     }
   }

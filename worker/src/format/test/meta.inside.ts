@@ -27,7 +27,8 @@ test("a deployed manifest is no overlay's, nor the other way round", () => {
     assert.throws(() => parseMeta(encode(JSON.stringify({ site: `project/${site}/o` }))));
   }
   for (const site of ["a/o", "project/a/o"]) assert.throws(() => parseMeta(encode(JSON.stringify({ site }))), site);
-  for (const site of ["a", "o", "/o", "a/o/o", "project/a"]) assert.throws(() => parseMeta(encode(JSON.stringify({ site })), "overlay"), site);
+  for (const site of ["a", "o", "/o", "a/o/o", "project/a"])
+    assert.throws(() => parseMeta(encode(JSON.stringify({ site })), "overlay"), site);
 });
 
 test("meta with a member of another shape is refused", () => {

@@ -16,7 +16,13 @@ export interface OverlayDescription {
   revision: number;
   /** As the Durable Object has them. */
   entries: OverlayEntry[];
-  lookups: { path: string; found: null | { tombstone: true; nonce: string } | { key: string; size: number; modified: number; type: string; chunked: boolean; headers?: [string, string][] } }[];
+  lookups: {
+    path: string;
+    found:
+      | null
+      | { tombstone: true; nonce: string }
+      | { key: string; size: number; modified: number; type: string; chunked: boolean; headers?: [string, string][] };
+  }[];
 }
 
 const html = "text/html; charset=utf-8";
@@ -28,7 +34,15 @@ function entry(path: string, nonce: string, content: Partial<OverlayContent> | u
   return {
     path,
     nonce,
-    content: content && { hash: sha256Hex(body), size: Buffer.byteLength(body), type: html, chunks: undefined, headers: [], rules: undefined, ...content },
+    content: content && {
+      hash: sha256Hex(body),
+      size: Buffer.byteLength(body),
+      type: html,
+      chunks: undefined,
+      headers: [],
+      rules: undefined,
+      ...content,
+    },
     time: begin + path.length * 1000 + 999,
     author: "Ada <ada@example.com>",
     message: undefined,
@@ -36,24 +50,55 @@ function entry(path: string, nonce: string, content: Partial<OverlayContent> | u
   };
 }
 
-const overlays: Record<string, { about: string; site: string; revision: number; entries: OverlayEntry[]; missing: string[] }> = {
-  empty: { about: "All was taken back: no entry.", site: "blog", revision: 7, entries: [], missing: ["/", "/index.html"] },
+const overlays: Record<
+  string,
+  { about: string; site: string; revision: number; entries: OverlayEntry[]; missing: string[] }
+> = {
+  empty: {
+    about: "All was taken back: no entry.",
+    site: "blog",
+    revision: 7,
+    entries: [],
+    missing: ["/", "/index.html"],
+  },
   pages: {
-    about: "Everything at once: entries out of order, tombstones, headers of single assets, a file in chunks, rule files of two folders.",
+    about:
+      "Everything at once: entries out of order, tombstones, headers of single assets, a file in chunks, rule files of two folders.",
     site: "project/shop",
     revision: 4_294_967_296,
     entries: [
-      entry("/～.html", "0000000000000001", { headers: [["X-Note", "<é>"], ["Link", "</a>"], ["Link", "</b>"]] }),
+      entry("/～.html", "0000000000000001", {
+        headers: [
+          ["X-Note", "<é>"],
+          ["Link", "</a>"],
+          ["Link", "</b>"],
+        ],
+      }),
       entry("/🙂.html", "0000000000000002", { headers: [["x-a", "b"]] }),
       entry("/gone.html", "0000000000000003", undefined),
       entry("/about/index.html", "0000000000000004", {}),
       entry("/note.txt", "ffffffffffffffff", { type: text, size: 0xffffffff, chunks: ["a.b", "c.d"] }),
       entry("/small", "0000000000000005", { type: text, chunks: ["a.b"] }),
-      entry("/_redirects", "0000000000000006", { type: text, rules: { redirects: [{ from: "/old", to: "/new", status: 301 }] } }),
-      entry("/_headers", "0000000000000007", { type: text, rules: { headers: [{ path: "/*", set: [["x-root", "1"]], unset: [] }] } }),
-      entry("/docs/_headers", "0000000000000008", { type: text, rules: { headers: [{ path: "/docs/*", set: [], unset: ["x-root"] }] } }),
-      entry("/docs/a/_redirects", "0000000000000009", { type: text, rules: { redirects: [{ from: "/docs/a/x", to: "/y", status: 302 }] } }),
-      entry("/docs/_redirects", "000000000000000a", { type: text, rules: { redirects: [{ from: "/docs/*", to: "/", status: 302 }] } }),
+      entry("/_redirects", "0000000000000006", {
+        type: text,
+        rules: { redirects: [{ from: "/old", to: "/new", status: 301 }] },
+      }),
+      entry("/_headers", "0000000000000007", {
+        type: text,
+        rules: { headers: [{ path: "/*", set: [["x-root", "1"]], unset: [] }] },
+      }),
+      entry("/docs/_headers", "0000000000000008", {
+        type: text,
+        rules: { headers: [{ path: "/docs/*", set: [], unset: ["x-root"] }] },
+      }),
+      entry("/docs/a/_redirects", "0000000000000009", {
+        type: text,
+        rules: { redirects: [{ from: "/docs/a/x", to: "/y", status: 302 }] },
+      }),
+      entry("/docs/_redirects", "000000000000000a", {
+        type: text,
+        rules: { redirects: [{ from: "/docs/*", to: "/", status: 302 }] },
+      }),
       entry("/blog/_redirects", "000000000000000b", undefined),
     ],
     missing: ["/_redirects", "/docs/_headers", "/gone", "/constructor", "/__proto__"],
@@ -71,7 +116,15 @@ const described: Record<string, (overlay: (typeof overlays)[string]) => Descript
       .filter(({ path }) => path === "/blog/_redirects" || !/_(?:headers|redirects)$/.test(path))
       .map(({ path, nonce, content, time }) =>
         content
-          ? { path, nonce, hash: content.hash, size: content.size, type: content.type, modified: (time - 999) / 1000, chunked: content.chunks !== undefined }
+          ? {
+              path,
+              nonce,
+              hash: content.hash,
+              size: content.size,
+              type: content.type,
+              modified: (time - 999) / 1000,
+              chunked: content.chunks !== undefined,
+            }
           : { path, nonce, hash: "0".repeat(64), size: 0, type: "", modified: 0, tombstone: true },
       ),
     redirects: [
@@ -79,8 +132,18 @@ const described: Record<string, (overlay: (typeof overlays)[string]) => Descript
       { from: "/docs/*", to: "/", status: 302 },
       { from: "/old", to: "/new", status: 301 },
     ],
-    headers: [{ path: "/docs/*", unset: ["x-root"] }, { path: "/*", set: [["x-root", "1"]] }],
-    own_headers: { "/～.html": [["X-Note", "<é>"], ["Link", "</a>"], ["Link", "</b>"]], "/🙂.html": [["x-a", "b"]] },
+    headers: [
+      { path: "/docs/*", unset: ["x-root"] },
+      { path: "/*", set: [["x-root", "1"]] },
+    ],
+    own_headers: {
+      "/～.html": [
+        ["X-Note", "<é>"],
+        ["Link", "</a>"],
+        ["Link", "</b>"],
+      ],
+      "/🙂.html": [["x-a", "b"]],
+    },
   }),
 };
 
@@ -95,11 +158,24 @@ export function overlayFiles(): Map<string, Buffer> {
         const headers = manifest.own_headers?.[path];
         return tombstone
           ? { path, found: { tombstone, nonce } as const }
-          : { path, found: { key: `${manifest.site}/b/${hash}.${nonce}`, size, modified, type, chunked: chunked!, ...(headers && { headers }) } };
+          : {
+              path,
+              found: {
+                key: `${manifest.site}/b/${hash}.${nonce}`,
+                size,
+                modified,
+                type,
+                chunked: chunked!,
+                ...(headers && { headers }),
+              },
+            };
       }),
       ...missing.map((path) => ({ path, found: null })),
     ];
-    files.set(`${name}.json`, Buffer.from(`${JSON.stringify({ ...rest, lookups } satisfies OverlayDescription, null, 1)}\n`));
+    files.set(
+      `${name}.json`,
+      Buffer.from(`${JSON.stringify({ ...rest, lookups } satisfies OverlayDescription, null, 1)}\n`),
+    );
     files.set(`${name}.bin`, encodeManifest(manifest));
   }
   const reasons: Record<string, string> = {};
@@ -125,9 +201,17 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
     { name: "deployed", reason: "no must-understand flag: a deployed manifest", bytes: bytes({ flags: 0 }) },
     { name: "flags", reason: "a must-understand flag beside that of an overlay", bytes: bytes({ flags: 3 }) },
     { name: "other-site", reason: "another site's overlay", bytes: bytes({ site: "project/other/o" }) },
-    { name: "no-overlay-site", reason: "the site itself, whose blobs these are not", bytes: bytes({ site: "project/shop" }) },
+    {
+      name: "no-overlay-site",
+      reason: "the site itself, whose blobs these are not",
+      bytes: bytes({ site: "project/shop" }),
+    },
     { name: "revision", reason: "a revision that is no whole number", bytes: bytes({ revision: 0.5 }) },
-    { name: "own-headers", reason: "a header without a value", bytes: bytes({ own_headers: { "/🙂.html": [["x-a"] as never] } }) },
+    {
+      name: "own-headers",
+      reason: "a header without a value",
+      bytes: bytes({ own_headers: { "/🙂.html": [["x-a"] as never] } }),
+    },
     { name: "meta", reason: "a meta section that is no JSON", bytes: damaged((b) => (b[b.length - 1] = 0)) },
     { name: "truncated", reason: "the last byte is missing", bytes: bytes({}).subarray(0, -1) },
     { name: "entries-many", reason: "2³²-1 entries", bytes: damaged((b) => b.writeUInt32LE(0xffffffff, 8)) },

@@ -9,7 +9,15 @@ import { bytes } from "./manifest.inside";
 import { test } from "../../../test/inside/harness";
 
 function asset(path: string, i: number, oid: string): StoredAsset {
-  return { path, hash: i.toString(16).padStart(64, "ab"), nonce: `${i % 3}`.repeat(16), size: i * 1_234_567, type: i % 2 ? "text/html; charset=utf-8" : "image/png", modified: 1_700_000_000 - i * 86_400, oid };
+  return {
+    path,
+    hash: i.toString(16).padStart(64, "ab"),
+    nonce: `${i % 3}`.repeat(16),
+    size: i * 1_234_567,
+    type: i % 2 ? "text/html; charset=utf-8" : "image/png",
+    modified: 1_700_000_000 - i * 86_400,
+    oid,
+  };
 }
 
 const paths = ["/a b.html", "/index.html", "/posts/1.html", "/posts/10.html", "/ü/日本語.html", "/～", "/🙂", "/🙂a"];
@@ -20,17 +28,52 @@ export function manifest(oidSize: number): StoredManifest {
     site: "project/shop",
     origin: { kind: "commit", id: "commit:1", rules: "r1", dir: "public", commit: "c".repeat(40) },
     serving: { html_handling: "none", not_found_handling: "", overlay: oidSize === 20 },
-    routing: [undefined, { worker: ["/<api>/*"], site: ["/a/*"], retire: ["/\u2028"] }, { worker: ["*"], site: [], retire: [] }][oidSize / 16 | 0],
+    routing: [
+      undefined,
+      { worker: ["/<api>/*"], site: ["/a/*"], retire: ["/\u2028"] },
+      { worker: ["*"], site: [], retire: [] },
+    ][(oidSize / 16) | 0],
     redirects: [{ from: "/old/*", to: "/new/:splat?<&>", status: 301 }],
-    headers: [{ path: "/*", set: [["x-a", "\u2028 é"]], unset: ["server"] }, { path: "/b", set: [], unset: ["age"] }],
+    headers: [
+      { path: "/*", set: [["x-a", "\u2028 é"]], unset: ["server"] },
+      { path: "/b", set: [], unset: ["age"] },
+    ],
     assets: paths.map((path, i) => asset(path, i, oid(i))),
-    directories: oidSize === 0 ? [] : [{ path: "/", tree: oid(1) }, { path: "/posts", tree: oid(2) }],
-    retired: [{ ...asset("/gone.html", 9, ""), until: 1_800_000_000, left: 4 }, { ...asset("/gone/too.html", 10, ""), until: -5, left: 0 }],
-    adopted: new Map(oidSize === 20 ? [["/a<b>.html", "0123456789abcdef"], ["/～", "00000000000000ff"], ["/🙂", "ffffffffffffffff"]] : []),
+    directories:
+      oidSize === 0
+        ? []
+        : [
+            { path: "/", tree: oid(1) },
+            { path: "/posts", tree: oid(2) },
+          ],
+    retired: [
+      { ...asset("/gone.html", 9, ""), until: 1_800_000_000, left: 4 },
+      { ...asset("/gone/too.html", 10, ""), until: -5, left: 0 },
+    ],
+    adopted: new Map(
+      oidSize === 20
+        ? [
+            ["/a<b>.html", "0123456789abcdef"],
+            ["/～", "00000000000000ff"],
+            ["/🙂", "ffffffffffffffff"],
+          ]
+        : [],
+    ),
   };
 }
 
-const empty: StoredManifest = { site: "a", origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: false }, routing: { worker: [], site: [], retire: [] }, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map() };
+const empty: StoredManifest = {
+  site: "a",
+  origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
+  serving: { html_handling: "", not_found_handling: "", overlay: false },
+  routing: { worker: [], site: [], retire: [] },
+  redirects: [],
+  headers: [],
+  assets: [],
+  directories: [],
+  retired: [],
+  adopted: new Map(),
+};
 
 test("a stored manifest reads as it was written", () => {
   for (const original of [empty, manifest(0), manifest(20), manifest(32)]) {
@@ -45,25 +88,35 @@ test("a file in chunks, live or retired, is told by a flag that must be understo
   const film = { ...asset("/film.mp4", 1, ""), size: (25 << 20) + 1 };
   const small = { ...film, size: 25 << 20 };
   const term = { until: 1, left: 1 };
-  for (const [list, flags] of [[{ assets: [film] }, 1], [{ retired: [{ ...film, ...term }] }, 1], [{ assets: [small], retired: [{ ...small, ...term }] }, 0]] as [Partial<StoredManifest>, number][]) {
+  for (const [list, flags] of [
+    [{ assets: [film] }, 1],
+    [{ retired: [{ ...film, ...term }] }, 1],
+    [{ assets: [small], retired: [{ ...small, ...term }] }, 0],
+  ] as [Partial<StoredManifest>, number][]) {
     const written = encodeStored({ ...empty, ...list });
     assert.deepEqual([...written.subarray(6, 8)], [flags, 0]);
     assert.deepEqual(decodeStored(written), { ...empty, ...list });
     written[6]! ^= 1;
     assert.throws(() => decodeStored(written), /its flags and the sizes of its assets disagree/);
   }
-  assert.throws(() => decodeStored(encodeStored({ ...empty, assets: [{ ...film, size: 2 ** 32 }] })), /has 4 GiB or more/);
+  assert.throws(
+    () => decodeStored(encodeStored({ ...empty, assets: [{ ...film, size: 2 ** 32 }] })),
+    /has 4 GiB or more/,
+  );
 });
 
 test("paths are in the order of their bytes", () => {
   const encoder = new TextEncoder();
   const hex = (path: string) => encoder.encode(path).toHex();
-  for (const a of paths) for (const b of paths) assert.equal(Math.sign(comparePaths(a, b)), hex(a) < hex(b) ? -1 : hex(a) > hex(b) ? 1 : 0, `${a} ${b}`);
+  for (const a of paths)
+    for (const b of paths)
+      assert.equal(Math.sign(comparePaths(a, b)), hex(a) < hex(b) ? -1 : hex(a) > hex(b) ? 1 : 0, `${a} ${b}`);
 });
 
 test("a stored manifest that is cut short or longer is refused", () => {
   const whole = encodeStored(manifest(20));
-  for (let length = 0; length < whole.length; length++) assert.throws(() => decodeStored(whole.slice(0, length)), ManifestError, `${length}`);
+  for (let length = 0; length < whole.length; length++)
+    assert.throws(() => decodeStored(whole.slice(0, length)), ManifestError, `${length}`);
   assert.throws(() => decodeStored(new Uint8Array([...whole, 0])), /1 bytes follow its end/);
 });
 
@@ -73,9 +126,18 @@ test("a stored manifest of another making is refused", () => {
     change(copy);
     return () => decodeStored(copy);
   };
-  assert.throws(damaged((b) => (b[0] = 0)), /does not begin with KVSS/);
-  assert.throws(damaged((b) => (b[4] = 2)), /format version 2 is not known/);
-  assert.throws(damaged((b) => (b[7] = 1)), /it needs a feature \(flags 256\)/);
+  assert.throws(
+    damaged((b) => (b[0] = 0)),
+    /does not begin with KVSS/,
+  );
+  assert.throws(
+    damaged((b) => (b[4] = 2)),
+    /format version 2 is not known/,
+  );
+  assert.throws(
+    damaged((b) => (b[7] = 1)),
+    /it needs a feature \(flags 256\)/,
+  );
   const unsorted = manifest(0);
   unsorted.assets.reverse();
   assert.throws(() => decodeStored(encodeStored(unsorted)), /not in order/);
@@ -87,7 +149,21 @@ test("a stored manifest of another making is refused", () => {
     return () => decodeStored(Uint8Array.of(0x4b, 0x56, 0x53, 0x53, 1, 0, 0, 0, text.length, ...text, 0, 0, 0, 0, 0));
   };
   head('{"site":"a","origin":{},"serving":{},"types":null}')();
-  for (const json of ["", "[]", "null", "{}", '{"site":1,"origin":{},"serving":{}}', '{"site":"a","origin":[],"serving":{}}', '{"site":"a","origin":{"id":1},"serving":{}}', '{"site":"a","origin":{},"serving":{},"types":[1]}', '{"site":"a","origin":{},"serving":{},"redirects":[{"from":"/","to":"/","status":404}]}', '{"site":"a","origin":{},"serving":{},"headers":{}}', '{"site":"a","origin":{},"serving":{"overlay":1}}', '{"site":"a","origin":{},"serving":{},"adopted":{"/a":"012345678901234"}}', '{"site":"a","origin":{},"serving":{},"adopted":["/a"]}']) {
+  for (const json of [
+    "",
+    "[]",
+    "null",
+    "{}",
+    '{"site":1,"origin":{},"serving":{}}',
+    '{"site":"a","origin":[],"serving":{}}',
+    '{"site":"a","origin":{"id":1},"serving":{}}',
+    '{"site":"a","origin":{},"serving":{},"types":[1]}',
+    '{"site":"a","origin":{},"serving":{},"redirects":[{"from":"/","to":"/","status":404}]}',
+    '{"site":"a","origin":{},"serving":{},"headers":{}}',
+    '{"site":"a","origin":{},"serving":{"overlay":1}}',
+    '{"site":"a","origin":{},"serving":{},"adopted":{"/a":"012345678901234"}}',
+    '{"site":"a","origin":{},"serving":{},"adopted":["/a"]}',
+  ]) {
     assert.throws(head(json), ManifestError, json);
   }
 });
@@ -103,10 +179,24 @@ test("a path that shares more than the path before it has is refused", () => {
 test("numbers that no one wrote are refused", () => {
   const whole = encodeStored(empty);
   const at = whole.length - 5; // five counts of nothing
-  for (const digits of [[0xff], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], [...Array<number>(30).fill(0x80), 0x01], [...Array<number>(30).fill(0x80), 0x00], [0xff, 0xff, 0xff, 0xff, 0x0f], [1]]) {
-    assert.throws(() => decodeStored(Uint8Array.of(...whole.slice(0, at), ...digits, 0, 0, 0, 0)), ManifestError, `${digits}`);
+  for (const digits of [
+    [0xff],
+    [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+    [...Array<number>(30).fill(0x80), 0x01],
+    [...Array<number>(30).fill(0x80), 0x00],
+    [0xff, 0xff, 0xff, 0xff, 0x0f],
+    [1],
+  ]) {
+    assert.throws(
+      () => decodeStored(Uint8Array.of(...whole.slice(0, at), ...digits, 0, 0, 0, 0)),
+      ManifestError,
+      `${digits}`,
+    );
   }
-  assert.throws(() => decodeStored(encodeStored({ ...empty, assets: [{ ...asset("/a", 1, ""), size: 2 ** 60 }] })), /a number is too large/);
+  assert.throws(
+    () => decodeStored(encodeStored({ ...empty, assets: [{ ...asset("/a", 1, ""), size: 2 ** 60 }] })),
+    /a number is too large/,
+  );
 });
 
 test("three thousand damages are refused or read, and never end otherwise", () => {
@@ -120,7 +210,8 @@ test("three thousand damages are refused or read, and never end otherwise", () =
       const decoded = decodeStored(copy);
       read++;
       // What was read can be written, and reads the same.
-      if (decoded.assets.every(({ oid }) => oid.length === decoded.assets[0]!.oid.length)) assert.deepEqual(decodeStored(encodeStored(decoded)), decoded);
+      if (decoded.assets.every(({ oid }) => oid.length === decoded.assets[0]!.oid.length))
+        assert.deepEqual(decodeStored(encodeStored(decoded)), decoded);
     } catch (error) {
       assert.ok(error instanceof ManifestError, String(error));
     }
@@ -133,8 +224,21 @@ test("what the Go side stored is read, and written the same", ({ stored }) => {
     const there = new Uint8Array(bytes(stored[name]!));
     const manifest = decodeStored(there);
     assert.equal(manifest.serving.overlay, name === "overlay");
-    assert.deepEqual([...manifest.adopted], name === "overlay" ? [["/gone.html", "ff00000000000000"], ["/~<ü>.html", "0102030405060708"]] : []);
-    assert.deepEqual(manifest.routing, name === "routing" ? { worker: ["/private/*", "/~<ü>"], site: ["/private/open/*"], retire: ["/private/a&b.js"] } : undefined);
+    assert.deepEqual(
+      [...manifest.adopted],
+      name === "overlay"
+        ? [
+            ["/gone.html", "ff00000000000000"],
+            ["/~<ü>.html", "0102030405060708"],
+          ]
+        : [],
+    );
+    assert.deepEqual(
+      manifest.routing,
+      name === "routing"
+        ? { worker: ["/private/*", "/~<ü>"], site: ["/private/open/*"], retire: ["/private/a&b.js"] }
+        : undefined,
+    );
     assert.equal(encodeStored(manifest).toHex(), there.toHex(), name);
   }
 });
@@ -142,13 +246,29 @@ test("what the Go side stored is read, and written the same", ({ stored }) => {
 test("served manifests are written byte for byte as the vectors have them", ({ manifests }) => {
   let count = 0;
   for (const [name, { json, bin }] of Object.entries(manifests)) {
-    const { manifest } = JSON.parse(json) as { manifest: { site: string; html_handling?: string; not_found_handling?: string; entries: (StoredAsset & { retired?: boolean })[]; redirects?: StoredManifest["redirects"]; headers?: StoredManifest["headers"]; edge_cache?: number; overlay?: boolean; adopted?: Record<string, string> } };
+    const { manifest } = JSON.parse(json) as {
+      manifest: {
+        site: string;
+        html_handling?: string;
+        not_found_handling?: string;
+        entries: (StoredAsset & { retired?: boolean })[];
+        redirects?: StoredManifest["redirects"];
+        headers?: StoredManifest["headers"];
+        edge_cache?: number;
+        overlay?: boolean;
+        adopted?: Record<string, string>;
+      };
+    };
     if (manifest.edge_cache) continue; // a project has none
     count++;
     const encoded = encodeServed({
       ...empty,
       site: manifest.site,
-      serving: { html_handling: manifest.html_handling ?? "", not_found_handling: manifest.not_found_handling ?? "", overlay: manifest.overlay ?? false },
+      serving: {
+        html_handling: manifest.html_handling ?? "",
+        not_found_handling: manifest.not_found_handling ?? "",
+        overlay: manifest.overlay ?? false,
+      },
       adopted: new Map(Object.entries(manifest.adopted ?? {})),
       redirects: manifest.redirects ?? [],
       headers: (manifest.headers ?? []).map(({ path, set, unset }) => ({ path, set: set ?? [], unset: unset ?? [] })),
@@ -158,11 +278,19 @@ test("served manifests are written byte for byte as the vectors have them", ({ m
     assert.equal(encoded.toHex(), new Uint8Array(bytes(bin)).toHex(), name);
   }
   assert.ok(count >= 4);
-  assert.throws(() => encodeServed({ ...empty, assets: [{ ...asset("/film.mp4", 1, ""), size: 2 ** 32 }] }), /less than 4 GiB/);
+  assert.throws(
+    () => encodeServed({ ...empty, assets: [{ ...asset("/film.mp4", 1, ""), size: 2 ** 32 }] }),
+    /less than 4 GiB/,
+  );
 });
 
 test("a time that the served manifest cannot hold becomes the nearest one, and no other", () => {
   const dates = [-1, 0, 2 ** 32 - 1, 2 ** 32];
-  const served = new Manifest(encodeServed({ ...empty, assets: dates.map((modified, i) => ({ ...asset(`/${i}`, 1, ""), modified })) }).buffer);
-  assert.deepEqual(dates.map((_, i) => served.asset(served.find(`/${i}`)).modified), [0, 0, 2 ** 32 - 1, 2 ** 32 - 1]);
+  const served = new Manifest(
+    encodeServed({ ...empty, assets: dates.map((modified, i) => ({ ...asset(`/${i}`, 1, ""), modified })) }).buffer,
+  );
+  assert.deepEqual(
+    dates.map((_, i) => served.asset(served.find(`/${i}`)).modified),
+    [0, 0, 2 ** 32 - 1, 2 ** 32 - 1],
+  );
 });

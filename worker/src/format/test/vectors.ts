@@ -3,7 +3,14 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { encodeIndex, encodeManifest, sha256Hex, type Description, type EntryDescription, type IndexDescription } from "../../../test/encode";
+import {
+  encodeIndex,
+  encodeManifest,
+  sha256Hex,
+  type Description,
+  type EntryDescription,
+  type IndexDescription,
+} from "../../../test/encode";
 
 /** The files of testdata/served/ that are generated, by name. */
 export function vectorFiles(): Map<string, Buffer> {
@@ -62,92 +69,122 @@ const film: IndexDescription = {
   ],
 };
 
-const manifests: Record<string, { about: string; manifest: Description; index?: IndexDescription; missing: string[] }> = {
-  empty: {
-    about: "No entry, no nonce, no setting.",
-    manifest: { site: "empty", entries: [] },
-    missing: ["/", "/index.html", ""],
-  },
-  one: {
-    about: "One entry with the largest numbers that its fields hold.",
-    manifest: {
-      site: "one",
-      entries: [entry("/index.html", "ffffffffffffffff", html, { size: 0xffffffff, modified: 0xffffffff, chunked: true })],
+const manifests: Record<string, { about: string; manifest: Description; index?: IndexDescription; missing: string[] }> =
+  {
+    empty: {
+      about: "No entry, no nonce, no setting.",
+      manifest: { site: "empty", entries: [] },
+      missing: ["/", "/index.html", ""],
     },
-    missing: ["/", "/index", "/index.htm", "/index.html/", "index.html"],
-  },
-  site: {
-    about:
-      "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, a retired asset, redirects, headers.",
-    manifest: {
-      site: "blog_2-a",
-      html_handling: "drop-trailing-slash",
-      not_found_handling: "single-page-application",
-      entries: [
-        entry("/index.html", "0123456789abcdef", html),
-        entry("/style.css", "00000000000000ff", css),
-        entry("/docs/a b.html", "0123456789abcdef", html),
-        entry("/docs/a+b&c%20d.html", "0123456789abcdef", html),
-        entry("/ü/日本語/🙂.html", "00000000000000ff", html),
-        entry("/old.css", "a1b2c3d4e5f60718", css, { retired: true }),
-        entry("/.well-known/security.txt", "a1b2c3d4e5f60718", "text/plain; charset=utf-8"),
-        entry("/data.bin", "0123456789abcdef", "application/octet-stream", { size: 0, modified: 0, hash: sha256Hex("") }),
-      ],
-      redirects: [
-        { from: "/home", to: "/", status: 301 },
-        { from: "/news/:year/*", to: "/archive/:year?rest=:splat&x=<y>", status: 302 },
-        { from: "https://old.example.com/*", to: "https://example.com/:splat", status: 308 },
-      ],
-      headers: [
-        { path: "/*", set: [["x-frame-options", "DENY"], ["x-quote", '"é\\']], unset: ["x-powered-by"] },
-        { path: "/static/*", unset: ["etag"] },
-        { path: "/feed", set: [["link", "</a>; rel=a"], ["link", "</b>; rel=b"]] },
-      ],
+    one: {
+      about: "One entry with the largest numbers that its fields hold.",
+      manifest: {
+        site: "one",
+        entries: [
+          entry("/index.html", "ffffffffffffffff", html, { size: 0xffffffff, modified: 0xffffffff, chunked: true }),
+        ],
+      },
+      missing: ["/", "/index", "/index.htm", "/index.html/", "index.html"],
     },
-    missing: ["/docs/a%20b.html", "/Index.html", "/ü", "/docs/a+b&c d.html", "/constructor", "/__proto__"],
-  },
-  many: {
-    about: "Enough entries for a binary search to go wrong in.",
-    manifest: {
-      site: "many",
-      html_handling: "none",
-      not_found_handling: "none",
-      entries: Array.from({ length: 200 }, (_, i) =>
-        entry(`/p/${i}.${i % 3 ? "html" : "css"}`, `${i % 5}`.repeat(16), i % 3 ? html : css, {
-          hash: sha256Hex(`${i}`),
-          modified: 1_700_000_000 + i,
-        }),
-      ),
+    site: {
+      about:
+        "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, a retired asset, redirects, headers.",
+      manifest: {
+        site: "blog_2-a",
+        html_handling: "drop-trailing-slash",
+        not_found_handling: "single-page-application",
+        entries: [
+          entry("/index.html", "0123456789abcdef", html),
+          entry("/style.css", "00000000000000ff", css),
+          entry("/docs/a b.html", "0123456789abcdef", html),
+          entry("/docs/a+b&c%20d.html", "0123456789abcdef", html),
+          entry("/ü/日本語/🙂.html", "00000000000000ff", html),
+          entry("/old.css", "a1b2c3d4e5f60718", css, { retired: true }),
+          entry("/.well-known/security.txt", "a1b2c3d4e5f60718", "text/plain; charset=utf-8"),
+          entry("/data.bin", "0123456789abcdef", "application/octet-stream", {
+            size: 0,
+            modified: 0,
+            hash: sha256Hex(""),
+          }),
+        ],
+        redirects: [
+          { from: "/home", to: "/", status: 301 },
+          { from: "/news/:year/*", to: "/archive/:year?rest=:splat&x=<y>", status: 302 },
+          { from: "https://old.example.com/*", to: "https://example.com/:splat", status: 308 },
+        ],
+        headers: [
+          {
+            path: "/*",
+            set: [
+              ["x-frame-options", "DENY"],
+              ["x-quote", '"é\\'],
+            ],
+            unset: ["x-powered-by"],
+          },
+          { path: "/static/*", unset: ["etag"] },
+          {
+            path: "/feed",
+            set: [
+              ["link", "</a>; rel=a"],
+              ["link", "</b>; rel=b"],
+            ],
+          },
+        ],
+      },
+      missing: ["/docs/a%20b.html", "/Index.html", "/ü", "/docs/a+b&c d.html", "/constructor", "/__proto__"],
     },
-    missing: ["/p/200.html", "/p/0.html", "/p/", "/"],
-  },
-  overlaid: {
-    about: "A site with an overlay, two writes of which it has adopted: pathnames in bytewise order, where UTF-16 has another.",
-    manifest: {
-      site: "overlaid",
-      html_handling: "none",
-      entries: [entry("/index.html", "0123456789abcdef", html), entry("/～.html", "0123456789abcdef", html)],
-      headers: [{ path: "/*", set: [["x-a", "b"]] }],
-      overlay: true,
-      adopted: { "/a<b>.html": "ffffffffffffffff", "/～.html": "0102030405060708", "/🙂.html": "00000000000000ff" },
+    many: {
+      about: "Enough entries for a binary search to go wrong in.",
+      manifest: {
+        site: "many",
+        html_handling: "none",
+        not_found_handling: "none",
+        entries: Array.from({ length: 200 }, (_, i) =>
+          entry(`/p/${i}.${i % 3 ? "html" : "css"}`, `${i % 5}`.repeat(16), i % 3 ? html : css, {
+            hash: sha256Hex(`${i}`),
+            modified: 1_700_000_000 + i,
+          }),
+        ),
+      },
+      missing: ["/p/200.html", "/p/0.html", "/p/", "/"],
     },
-    missing: ["/"],
-  },
-  "chunked/film": {
-    about: "A file in chunks, which has an index; Workers Caching for an hour.",
-    manifest: {
-      site: "films",
-      entries: [
-        entry("/index.html", "0123456789abcdef", html),
-        entry("/film.mp4", "0123456789abcdef", "video/mp4", { hash: encodeIndex(film).hash, size: film.size, chunked: true }),
-        entry("/old.mp4", "00000000000000ff", "video/mp4", { hash: encodeIndex(film).hash, size: film.size, chunked: true, retired: true }),
-      ],
-      edge_cache: 3600,
+    overlaid: {
+      about:
+        "A site with an overlay, two writes of which it has adopted: pathnames in bytewise order, where UTF-16 has another.",
+      manifest: {
+        site: "overlaid",
+        html_handling: "none",
+        entries: [entry("/index.html", "0123456789abcdef", html), entry("/～.html", "0123456789abcdef", html)],
+        headers: [{ path: "/*", set: [["x-a", "b"]] }],
+        overlay: true,
+        adopted: { "/a<b>.html": "ffffffffffffffff", "/～.html": "0102030405060708", "/🙂.html": "00000000000000ff" },
+      },
+      missing: ["/"],
     },
-    index: film,
-    missing: ["/", "/film"],
-  },
-};
+    "chunked/film": {
+      about: "A file in chunks, which has an index; Workers Caching for an hour.",
+      manifest: {
+        site: "films",
+        entries: [
+          entry("/index.html", "0123456789abcdef", html),
+          entry("/film.mp4", "0123456789abcdef", "video/mp4", {
+            hash: encodeIndex(film).hash,
+            size: film.size,
+            chunked: true,
+          }),
+          entry("/old.mp4", "00000000000000ff", "video/mp4", {
+            hash: encodeIndex(film).hash,
+            size: film.size,
+            chunked: true,
+            retired: true,
+          }),
+        ],
+        edge_cache: 3600,
+      },
+      index: film,
+      missing: ["/", "/film"],
+    },
+  };
 
 /** The damages to the vector "chunked/film" that reading an index must notice. */
 function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
@@ -159,13 +196,29 @@ function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
     { name: "version", reason: "version 2", damage: (bytes) => void bytes.writeUInt16LE(2, 4) },
     { name: "reserved", reason: "the reserved field is 1", damage: (bytes) => void bytes.writeUInt16LE(1, 6) },
     { name: "chunk-size-0", reason: "chunks of no byte", damage: (bytes) => void bytes.writeUInt32LE(0, 8) },
-    { name: "chunk-size-other", reason: "chunks of another size, of which as many are needed", damage: (bytes) => void bytes.writeUInt32LE((16 << 20) - 1, 8) },
-    { name: "chunk-size-large", reason: "chunks larger than a value of KV", damage: (bytes) => void bytes.writeUInt32LE((25 << 20) + 1, 8) },
+    {
+      name: "chunk-size-other",
+      reason: "chunks of another size, of which as many are needed",
+      damage: (bytes) => void bytes.writeUInt32LE((16 << 20) - 1, 8),
+    },
+    {
+      name: "chunk-size-large",
+      reason: "chunks larger than a value of KV",
+      damage: (bytes) => void bytes.writeUInt32LE((25 << 20) + 1, 8),
+    },
     { name: "chunks-none", reason: "no chunk", damage: (bytes) => void bytes.writeUInt32LE(0, 12) },
     { name: "chunks-few", reason: "a chunk too few", damage: (bytes) => void bytes.writeUInt32LE(2, 12) },
     { name: "chunks-many", reason: "2³²-1 chunks", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
-    { name: "size", reason: "another size than the entry's", damage: (bytes) => void bytes.writeBigUInt64LE(BigInt(film.size + 1), 16) },
-    { name: "size-large", reason: "2⁶⁴-1 bytes", damage: (bytes) => void bytes.writeBigUInt64LE(0xffffffffffffffffn, 16) },
+    {
+      name: "size",
+      reason: "another size than the entry's",
+      damage: (bytes) => void bytes.writeBigUInt64LE(BigInt(film.size + 1), 16),
+    },
+    {
+      name: "size-large",
+      reason: "2⁶⁴-1 bytes",
+      damage: (bytes) => void bytes.writeBigUInt64LE(0xffffffffffffffffn, 16),
+    },
     { name: "hash", reason: "a chunk's hash is another", damage: (bytes) => void (bytes[24]! ^= 1) },
     { name: "truncated", reason: "the last byte is missing", damage: (bytes) => bytes.subarray(0, -1) },
     { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
@@ -191,11 +244,31 @@ function refused(): { name: string; reason: string; bytes: Buffer }[] {
     { name: "longer", reason: "a byte too many", damage: (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]) },
     { name: "entries-many", reason: "2³²-1 entries", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 8) },
     { name: "nonces-many", reason: "2³²-1 nonces", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 12) },
-    { name: "entries-header", reason: "entries begin in the header", damage: (bytes) => void bytes.writeUInt32LE(0, 16) },
-    { name: "entries-outside", reason: "entries end outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length - 64, 16) },
-    { name: "nonces-outside", reason: "nonces begin outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length + 1, 20) },
-    { name: "meta-outside", reason: "meta ends outside", damage: (bytes) => void bytes.writeUInt32LE(bytes.length, 24) },
-    { name: "meta-long", reason: "meta is longer than the file", damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 28) },
+    {
+      name: "entries-header",
+      reason: "entries begin in the header",
+      damage: (bytes) => void bytes.writeUInt32LE(0, 16),
+    },
+    {
+      name: "entries-outside",
+      reason: "entries end outside",
+      damage: (bytes) => void bytes.writeUInt32LE(bytes.length - 64, 16),
+    },
+    {
+      name: "nonces-outside",
+      reason: "nonces begin outside",
+      damage: (bytes) => void bytes.writeUInt32LE(bytes.length + 1, 20),
+    },
+    {
+      name: "meta-outside",
+      reason: "meta ends outside",
+      damage: (bytes) => void bytes.writeUInt32LE(bytes.length, 24),
+    },
+    {
+      name: "meta-long",
+      reason: "meta is longer than the file",
+      damage: (bytes) => void bytes.writeUInt32LE(0xffffffff, 28),
+    },
   ];
   return damages.map(({ name, reason, damage }) => {
     const bytes = Buffer.from(good);

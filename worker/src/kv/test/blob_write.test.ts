@@ -20,22 +20,40 @@ after(() => platform.stop());
 beforeEach(() => platform.kv.reset(new Map()));
 
 async function ask(body: Write): Promise<Written> {
-  const { status, body: text } = await platform.ask("blobs", "/", { method: "POST", body: JSON.stringify({ nonce, ...body }) });
+  const { status, body: text } = await platform.ask("blobs", "/", {
+    method: "POST",
+    body: JSON.stringify({ nonce, ...body }),
+  });
   assert.equal(status, 200, `${text}\n${platform.log}`);
   return JSON.parse(text) as Written;
 }
 
 /** What has to be in KV for a content, by key, as docs/format.md has it; its hash, and its blob's nonce. */
-function expected(content: Uint8Array): { hash: string; nonce: string; chunks?: string[]; values: Map<string, Uint8Array> } {
+function expected(content: Uint8Array): {
+  hash: string;
+  nonce: string;
+  chunks?: string[];
+  values: Map<string, Uint8Array>;
+} {
   const key = (hash: string, nonce: string) => `shop/b/${hash}.${nonce}`;
   if (content.length <= 25 * MiB) {
     const hash = sha256Hex(content);
     return { hash, nonce, values: new Map([[key(hash, nonce), content]]) };
   }
-  const parts = Array.from({ length: Math.ceil(content.length / chunkSize) }, (_, i) => content.subarray(i * chunkSize, (i + 1) * chunkSize));
+  const parts = Array.from({ length: Math.ceil(content.length / chunkSize) }, (_, i) =>
+    content.subarray(i * chunkSize, (i + 1) * chunkSize),
+  );
   const chunks = parts.map((part) => ({ hash: sha256Hex(part), nonce }));
   const { hash, bytes } = encodeIndex({ chunk_size: chunkSize, size: content.length, chunks });
-  return { hash, nonce: indexNonce, chunks: chunks.map(({ hash }) => `${hash}.${nonce}`), values: new Map([...parts.map((part, i) => [key(chunks[i]!.hash, nonce), part] as const), [key(hash, indexNonce), bytes]]) };
+  return {
+    hash,
+    nonce: indexNonce,
+    chunks: chunks.map(({ hash }) => `${hash}.${nonce}`),
+    values: new Map([
+      ...parts.map((part, i) => [key(chunks[i]!.hash, nonce), part] as const),
+      [key(hash, indexNonce), bytes],
+    ]),
+  };
 }
 
 async function writes(body: Write, content: Uint8Array): Promise<void> {
@@ -43,7 +61,17 @@ async function writes(body: Write, content: Uint8Array): Promise<void> {
   const { blob, error } = await ask(body);
   const want = expected(content);
   const what = `${body.kind} of ${body.size} bytes`;
-  assert.deepEqual(blob, { hash: want.hash, nonce: want.nonce, size: content.length, ...(want.chunks && { chunks: want.chunks }), writes: want.values.size }, `${what}: ${error}`);
+  assert.deepEqual(
+    blob,
+    {
+      hash: want.hash,
+      nonce: want.nonce,
+      size: content.length,
+      ...(want.chunks && { chunks: want.chunks }),
+      writes: want.values.size,
+    },
+    `${what}: ${error}`,
+  );
   assert.deepEqual(platform.kv.writes.toSorted(), [...want.values.keys()].toSorted(), what);
   for (const [key, value] of want.values) assert.ok(platform.kv.values.get(key)!.equals(value), `${what}: ${key}`);
   assert.equal(platform.kv.writes.at(-1), `shop/b/${want.hash}.${want.nonce}`, "the index comes last");
@@ -59,13 +87,21 @@ describe("writeBlob", () => {
   });
 
   it("takes a stream in pieces of any size", async () => {
-    for (const [size, piece] of [[1000, 1], [32 * MiB, 70_001], [33 * MiB, 33 * MiB], [32 * MiB + 1, chunkSize], [26 * MiB, 25 * MiB], [26 * MiB, 25 * MiB + 1]] as const) {
+    for (const [size, piece] of [
+      [1000, 1],
+      [32 * MiB, 70_001],
+      [33 * MiB, 33 * MiB],
+      [32 * MiB + 1, chunkSize],
+      [26 * MiB, 25 * MiB],
+      [26 * MiB, 25 * MiB + 1],
+    ] as const) {
       await writes({ kind: "stream", size, piece }, pattern(0, size));
     }
   });
 
   it("does not hash again what was hashed", async () => {
-    for (const size of [1000, 26 * MiB]) for (const kind of ["bytes", "blob"] as const) await writes({ kind, size, hashed: true }, pattern(0, size));
+    for (const size of [1000, 26 * MiB])
+      for (const kind of ["bytes", "blob"] as const) await writes({ kind, size, hashed: true }, pattern(0, size));
   });
 
   it("writes equal chunks once", async () => {
@@ -80,10 +116,18 @@ describe("writeBlob", () => {
     const hashes = [0, 1, 2].map((i) => sha256Hex(content.subarray(i * chunkSize, (i + 1) * chunkSize)));
     for (const kind of ["bytes", "stream"] as const) {
       platform.kv.reset(new Map());
-      const { blob, chunks } = await ask({ kind, size: content.length, chunks: { [hashes[0]!]: there, [hashes[2]!]: there } });
+      const { blob, chunks } = await ask({
+        kind,
+        size: content.length,
+        chunks: { [hashes[0]!]: there, [hashes[2]!]: there },
+      });
       assert.equal(blob!.writes, 2);
       assert.equal(platform.kv.writes[0], `shop/b/${hashes[1]}.${nonce}`);
-      const index = encodeIndex({ chunk_size: chunkSize, size: content.length, chunks: hashes.map((hash, i) => ({ hash, nonce: i === 1 ? nonce : there })) });
+      const index = encodeIndex({
+        chunk_size: chunkSize,
+        size: content.length,
+        chunks: hashes.map((hash, i) => ({ hash, nonce: i === 1 ? nonce : there })),
+      });
       assert.ok(platform.kv.values.get(`shop/b/${blob!.hash}.${indexNonce}`)!.equals(index.bytes));
       assert.equal(chunks[hashes[1]!], nonce, "what was written is known from then on");
     }
@@ -93,7 +137,10 @@ describe("writeBlob", () => {
     for (const size of [1000, 26 * MiB]) {
       const { hash } = expected(pattern(0, size));
       platform.kv.reset(new Map());
-      assert.equal((await ask({ kind: "bytes", size, known: `${hash}.${size + 1}` })).blob!.writes, size > 1000 ? 3 : 1);
+      assert.equal(
+        (await ask({ kind: "bytes", size, known: `${hash}.${size + 1}` })).blob!.writes,
+        size > 1000 ? 3 : 1,
+      );
       const { chunks, blob: first } = await ask({ kind: "bytes", size });
       platform.kv.reset(new Map());
       const { blob } = await ask({ kind: "stream", size, known: `${hash}.${size}`, chunks });
@@ -146,7 +193,14 @@ describe("writeBlob", () => {
   });
 
   it("refuses 4 GiB", async () => {
-    const { name, error, cancelled } = await ask({ kind: "stream", size: 2 ** 32, piece: chunkSize, fill: 0, hashed: true, deploy: true });
+    const { name, error, cancelled } = await ask({
+      kind: "stream",
+      size: 2 ** 32,
+      piece: chunkSize,
+      fill: 0,
+      hashed: true,
+      deploy: true,
+    });
     assert.deepEqual([name, cancelled], ["RefusedError", true]);
     assert.match(error!, /\n {2}film.mp4: the file has 4 GiB or more; make it smaller/);
     assert.equal(platform.kv.writes.length, 1, "the one chunk that all are");
@@ -155,7 +209,11 @@ describe("writeBlob", () => {
   it("holds little of a stream, however long it is", async () => {
     const own = await Platform.start([], [], [{ name: "blobs", main: "src/kv/test/blobs.ts" }]);
     try {
-      const ask = (size: number) => own.ask("blobs", "/", { method: "POST", body: JSON.stringify({ kind: "stream", size, piece: 65_536, fill: 1, placed: true } satisfies Write) });
+      const ask = (size: number) =>
+        own.ask("blobs", "/", {
+          method: "POST",
+          body: JSON.stringify({ kind: "stream", size, piece: 65_536, fill: 1, placed: true } satisfies Write),
+        });
       await ask(1);
       const before = own.peakMemory();
       const { blob } = JSON.parse((await ask(200 * MiB)).body) as Written;

@@ -41,8 +41,21 @@ export function pattern(from: number, to: number): Uint8Array {
 
 export default {
   async fetch(request, env: { KV_SYNC_BLOBS: KVNamespace }) {
-    const { kind, size, piece = 70_001, fill, placed, nonce, known, chunks, hashed, refuse, deploy } = await request.json<Write>();
-    const make = (from: number, to: number) => (fill === undefined ? pattern(from, to) : new Uint8Array(to - from).fill(fill));
+    const {
+      kind,
+      size,
+      piece = 70_001,
+      fill,
+      placed,
+      nonce,
+      known,
+      chunks,
+      hashed,
+      refuse,
+      deploy,
+    } = await request.json<Write>();
+    const make = (from: number, to: number) =>
+      fill === undefined ? pattern(from, to) : new Uint8Array(to - from).fill(fill);
     let cancelled = false;
     const stream = () => {
       let at = 0;
@@ -74,10 +87,23 @@ export default {
     const given = body();
     if (kind === "locked") (given as ReadableStream).getReader();
     const map = new Map(Object.entries(chunks ?? {}));
-    const answer = (rest: Partial<Written>) => Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
-    const same = { hash: "", size, parts: Array<string>(300).fill((await hashBlob(make(0, Math.min(piece, size)))).hash) };
+    const answer = (rest: Partial<Written>) =>
+      Response.json({ cancelled, chunks: Object.fromEntries(map), ...rest } satisfies Written);
+    const same = {
+      hash: "",
+      size,
+      parts: Array<string>(300).fill((await hashBlob(make(0, Math.min(piece, size)))).hash),
+    };
     try {
-      if (deploy) await new Uploader(env.KV_SYNC_BLOBS, "shop", nonce!, undefined, 100).write({ path: "/film.mp4", type: "", body: given as ReadableStream, hash: "", size: 0, hashed: same });
+      if (deploy)
+        await new Uploader(env.KV_SYNC_BLOBS, "shop", nonce!, undefined, 100).write({
+          path: "/film.mp4",
+          type: "",
+          body: given as ReadableStream,
+          hash: "",
+          size: 0,
+          hashed: same,
+        });
       if (kind === "read") await writeBlob(env.KV_SYNC_BLOBS, "shop", given);
       const blob = await writeBlob(env.KV_SYNC_BLOBS, "shop", given, {
         ...(nonce && { nonce }),

@@ -27,7 +27,10 @@ function made(options: Partial<BudgetOptions> = {}) {
   /** What became of a claim by now. */
   const claim = (bytes: number, tenant: string) => {
     const it: { lease?: Lease; error?: unknown } = {};
-    budget.acquire(bytes, tenant).then((lease) => (it.lease = lease), (error: unknown) => (it.error = error));
+    budget.acquire(bytes, tenant).then(
+      (lease) => (it.lease = lease),
+      (error: unknown) => (it.error = error),
+    );
     return it;
   };
   return { budget, pass, claim };
@@ -40,7 +43,10 @@ test("no more bytes are held than there are, and who came first is first", async
   const b = claim(60, "b");
   const c = claim(50, "c");
   await pass(50);
-  assert.deepEqual([!!a.lease, !!b.lease, !!c.lease, budget.state], [true, false, false, { held: 60, highest: 60, waiting: 2 }]);
+  assert.deepEqual(
+    [!!a.lease, !!b.lease, !!c.lease, budget.state],
+    [true, false, false, { held: 60, highest: 60, waiting: 2 }],
+  );
   a.lease!.release();
   a.lease!.release();
   const d = claim(50, "d"); // b came before it
@@ -83,10 +89,17 @@ test("who waits too long, or finds too many waiting, is told to come again", asy
   await pass(0);
   const waiting = Array.from({ length: 6 }, () => claim(10, "project/a"));
   await pass(50);
-  assert.deepEqual(waiting.map(({ error }) => error instanceof BusyError), [false, false, false, false, true, true], "half of the queue is one project's share");
+  assert.deepEqual(
+    waiting.map(({ error }) => error instanceof BusyError),
+    [false, false, false, false, true, true],
+    "half of the queue is one project's share",
+  );
   const others = Array.from({ length: 5 }, () => claim(10, "b"));
   await pass(50);
-  assert.deepEqual(others.map(({ error }) => error instanceof BusyError), [false, false, false, false, true]);
+  assert.deepEqual(
+    others.map(({ error }) => error instanceof BusyError),
+    [false, false, false, false, true],
+  );
   await pass(1_000);
   assert.ok([...waiting, ...others].every(({ error }) => error instanceof BusyError));
   assert.equal(budget.state.waiting, 0);

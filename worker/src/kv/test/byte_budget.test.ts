@@ -37,7 +37,10 @@ before(async () => {
   platform = await Platform.start(
     [
       {
-        name: "site", files: { "/index.html": "home" }, overlay: true, edits: { write: true, token },
+        name: "site",
+        files: { "/index.html": "home" },
+        overlay: true,
+        edits: { write: true, token },
         worker: `import { route } from "./src/router_overlay"; import { heldByBodies } from "./src/kv/body_memory";
           export default route({ fetch: () => Response.json(heldByBodies()) }, { worker: ["/held"] });`,
       },
@@ -45,7 +48,12 @@ before(async () => {
     [],
     [
       uploadWorker,
-      { name: "companion", main: "src/overlay/test/companion.ts", durableObject: "Overlay", bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")` },
+      {
+        name: "companion",
+        main: "src/overlay/test/companion.ts",
+        durableObject: "Overlay",
+        bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
+      },
       {
         name: "loader",
         main: {
@@ -67,7 +75,14 @@ before(async () => {
   );
   for (const project of ["a", "b", "c"]) {
     const files = { "/index.html": Buffer.from("home").toString("base64") };
-    const body: Deploy = { project, now: Date.UTC(2026, 10, 21), random: "00c0ffee", files, code: { main: "index.js", modules: { "index.js": { js: customer } }, compatibilityDate: "2026-01-01" }, options: { overlay: true } };
+    const body: Deploy = {
+      project,
+      now: Date.UTC(2026, 10, 21),
+      random: "00c0ffee",
+      files,
+      code: { main: "index.js", modules: { "index.js": { js: customer } }, compatibilityDate: "2026-01-01" },
+      options: { overlay: true },
+    };
     const { status, body: text } = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
     assert.equal(status, 200, text);
   }
@@ -77,8 +92,10 @@ beforeEach(() => platform.kv.reset());
 
 type Held = { held: number; highest: number; waiting: number }[];
 const held = async (service: string) => JSON.parse((await platform.ask(service, "/held")).body) as Held;
-const isFree = async (service: string) => (await held(service)).every(({ held, waiting }) => held === 0 && waiting === 0);
-const put = (project: string, path: string) => platform.ask("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
+const isFree = async (service: string) =>
+  (await held(service)).every(({ held, waiting }) => held === 0 && waiting === 0);
+const put = (project: string, path: string) =>
+  platform.ask("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
 
 /** Has the writes of one project's bodies wait. */
 function hold(project: string): () => void {
@@ -100,15 +117,24 @@ describe("uploads at once", () => {
     // One holds 25 MiB, one 4 MiB, four 512 KiB, and 16 wait: the rest is refused at once.
     await until(() => refused >= 18, "the refusal of what is beyond the bound");
     const [small, medium, most, ...kept] = await held("loader");
-    assert.ok(small!.held <= 2 * MiB && medium!.held <= 4 * MiB && most!.held <= 25 * MiB + 1 && kept.every(({ held }) => held === 0) && small!.waiting <= 16, JSON.stringify(await held("loader")));
+    assert.ok(
+      small!.held <= 2 * MiB &&
+        medium!.held <= 4 * MiB &&
+        most!.held <= 25 * MiB + 1 &&
+        kept.every(({ held }) => held === 0) &&
+        small!.waiting <= 16,
+      JSON.stringify(await held("loader")),
+    );
     for (let i = 0; i < 5; i++) {
-      for (const query of ["size=1000", "size=1000&whole", `size=${MiB}`]) assert.equal((await put("b", `/${i}.txt?${query}`)).body, "written", query);
+      for (const query of ["size=1000", "size=1000&whole", `size=${MiB}`])
+        assert.equal((await put("b", `/${i}.txt?${query}`)).body, "written", query);
     }
     release();
     for (const text of await Promise.all(large)) assert.ok(text === "written" || busy.test(text), text);
     assert.ok(refused < 40);
     await until(() => isFree("loader"), "the release of what was held");
-    for (const [i, { highest }] of (await held("loader")).entries()) assert.ok(highest <= [8, 8, 51, 4, 8, 12][i]! * MiB, `${i}: ${highest} bytes`);
+    for (const [i, { highest }] of (await held("loader")).entries())
+      assert.ok(highest <= [8, 8, 51, 4, 8, 12][i]! * MiB, `${i}: ${highest} bytes`);
   });
 
   it("of whole bodies are refused where they would not fit", async () => {
@@ -120,7 +146,11 @@ describe("uploads at once", () => {
     assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
     // One call of one project took all that large ones may have: smaller ones have their own.
     for (const size of [1000, MiB]) assert.equal((await put("b", `/small.txt?size=${size}&whole`)).body, "written");
-    assert.equal((await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body, "BusyError 5", "code counts");
+    assert.equal(
+      (await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body,
+      "BusyError 5",
+      "code counts",
+    );
     release();
     assert.equal((await first).body, "written");
     await until(() => isFree("loader"), "the release of what was held");
@@ -130,14 +160,25 @@ describe("uploads at once", () => {
 
   it("that break give back what they held", async () => {
     platform.kv.refuse = (key) => (key.startsWith("project/a/o/b/") ? 400 : undefined);
-    for (const query of [`size=${5 * MiB}`, "size=1000&whole"]) assert.equal((await put("a", `/x.bin?${query}`)).status, 500, query);
+    for (const query of [`size=${5 * MiB}`, "size=1000&whole"])
+      assert.equal((await put("a", `/x.bin?${query}`)).status, 500, query);
     assert.ok(await isFree("loader"));
   });
 
   it("that stand still are given up after half a minute", async () => {
     let status: number | undefined;
     const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };
-    const request = http.request({ host: "127.0.0.1", port: platform.port("site"), path: "/_kv-sync/assets/slow.txt", method: "PUT", headers, agent: false }, (reply) => (status = reply.resume().statusCode));
+    const request = http.request(
+      {
+        host: "127.0.0.1",
+        port: platform.port("site"),
+        path: "/_kv-sync/assets/slow.txt",
+        method: "PUT",
+        headers,
+        agent: false,
+      },
+      (reply) => (status = reply.resume().statusCode),
+    );
     request.on("error", () => undefined);
     request.write("the beginning");
     await until(() => status !== undefined, "the answer");
@@ -150,7 +191,17 @@ describe("uploads at once", () => {
     const replies: http.IncomingMessage[] = [];
     const requests = Array.from({ length: 100 }, (_, i) => {
       const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };
-      const request = http.request({ host: "127.0.0.1", port: platform.port("site"), path: `/_kv-sync/assets/${i}.txt`, method: "PUT", headers, agent: false }, (reply) => replies.push(reply.resume()));
+      const request = http.request(
+        {
+          host: "127.0.0.1",
+          port: platform.port("site"),
+          path: `/_kv-sync/assets/${i}.txt`,
+          method: "PUT",
+          headers,
+          agent: false,
+        },
+        (reply) => replies.push(reply.resume()),
+      );
       request.on("error", () => undefined);
       request.write("the beginning");
       return request;

@@ -6,8 +6,13 @@ test("a write goes again where KV is busy or fails, and ends where it stays so",
   withoutWaiting(async () => {
     const attempts = async (reason: string, failures: number): Promise<[number, boolean]> => {
       let made = 0;
-      const kv = { put: async () => void (++made <= failures && (await Promise.reject(new Error(reason)))) } as unknown as KVNamespace;
-      const done = await write(kv, "key", "value").then(() => true, () => false);
+      const kv = {
+        put: async () => void (++made <= failures && (await Promise.reject(new Error(reason)))),
+      } as unknown as KVNamespace;
+      const done = await write(kv, "key", "value").then(
+        () => true,
+        () => false,
+      );
       return [made, done];
     };
     assert.deepEqual(await attempts("KV PUT failed: 429 Too Many Requests", 5), [6, true]);

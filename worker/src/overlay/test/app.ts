@@ -7,7 +7,11 @@ import type { ReadWriteAssets } from "../read_write_assets";
 export { AssetBinding } from "../../router_overlay";
 
 const main = {
-  async fetch(request: Request, env: { ASSETS: ReadWriteAssets }, ctx: { exports: Record<string, (binding: { props: unknown }) => ReadWriteAssets> }) {
+  async fetch(
+    request: Request,
+    env: { ASSETS: ReadWriteAssets },
+    ctx: { exports: Record<string, (binding: { props: unknown }) => ReadWriteAssets> },
+  ) {
     const url = new URL(request.url);
     if (url.pathname !== "/calls") return new Response("the Worker's own answer", { status: 418 });
     const { calls, atOnce, props } = await request.json<{ calls: Call[]; atOnce: boolean; props?: unknown }>();

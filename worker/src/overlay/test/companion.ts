@@ -44,7 +44,10 @@ export default {
   async fetch(request, env) {
     const { name, method, args, ahead: by } = await request.json<ObjectCall>();
     if (by !== undefined) ahead = by;
-    const stub = env.OVERLAYS.get(env.OVERLAYS.idFromName(name)) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const stub = env.OVERLAYS.get(env.OVERLAYS.idFromName(name)) as unknown as Record<
+      string,
+      (...args: unknown[]) => Promise<unknown>
+    >;
     try {
       const result = await stub[method]!(...args);
       const bytes = (result as { manifest?: Uint8Array } | null)?.manifest;

@@ -3,7 +3,19 @@ import { answerRPC, EditError } from "../edit_error";
 import { test } from "../../../test/inside/harness";
 
 test("another Worker is told what it was refused for, and nothing of what went wrong inside", async () => {
-  const told = (error: Error) => answerRPC(() => Promise.reject(error)).then(() => undefined, (error: Error) => [error.constructor, error.message, error.cause]);
-  assert.deepEqual(await told(new EditError(422, "rename it", { cause: "project/other/b/…" })), [Error, "rename it", undefined]);
-  assert.deepEqual(await told(new TypeError("project/other/b/… is not in KV")), [Error, "the assets are not to be had now; try again", undefined]);
+  const told = (error: Error) =>
+    answerRPC(() => Promise.reject(error)).then(
+      () => undefined,
+      (error: Error) => [error.constructor, error.message, error.cause],
+    );
+  assert.deepEqual(await told(new EditError(422, "rename it", { cause: "project/other/b/…" })), [
+    Error,
+    "rename it",
+    undefined,
+  ]);
+  assert.deepEqual(await told(new TypeError("project/other/b/… is not in KV")), [
+    Error,
+    "the assets are not to be had now; try again",
+    undefined,
+  ]);
 });

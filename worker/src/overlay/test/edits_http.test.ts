@@ -14,7 +14,8 @@ after(() => world.platform.stop());
 const below = "/_kv-sync/assets";
 const ask = (path: string, { headers = {}, ...more }: Ask = {}, service = "blog") =>
   world.platform.ask(service, below + path, { ...more, headers: { authorization: `Bearer ${token}`, ...headers } });
-const put = (path: string, body: string, headers: Record<string, string> = {}) => ask(path, { method: "PUT", body, headers });
+const put = (path: string, body: string, headers: Record<string, string> = {}) =>
+  ask(path, { method: "PUT", body, headers });
 const quoted = (text: string) => `"${sha256Hex(text)}"`;
 
 describe("the HTTP interface", () => {
@@ -29,10 +30,23 @@ describe("the HTTP interface", () => {
   });
 
   it("wants the token", async () => {
-    for (const authorization of ["", "Bearer", "Bearer ", `Bearer ${token}x`, `Bearer ${token.slice(1)}`, `Basic ${token}`, token, `Bearer x ${token}`]) {
+    for (const authorization of [
+      "",
+      "Bearer",
+      "Bearer ",
+      `Bearer ${token}x`,
+      `Bearer ${token.slice(1)}`,
+      `Basic ${token}`,
+      token,
+      `Bearer x ${token}`,
+    ]) {
       for (const method of ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"]) {
         const reply = await ask("/index.html", { method, headers: { authorization } });
-        assert.deepEqual([reply.status, reply.headers["www-authenticate"], reply.headers["access-control-allow-origin"]], [401, 'Bearer realm="kv-sync"', undefined], authorization);
+        assert.deepEqual(
+          [reply.status, reply.headers["www-authenticate"], reply.headers["access-control-allow-origin"]],
+          [401, 'Bearer realm="kv-sync"', undefined],
+          authorization,
+        );
       }
     }
     assert.equal((await world.platform.ask("blog", `${below}/index.html`)).status, 401);
@@ -43,27 +57,44 @@ describe("the HTTP interface", () => {
   // Looked at again for each blank, a header would take seconds, and all of them minutes.
   it("looks at a long header once", { timeout: hangLimit }, async () => {
     for (let i = 0; i < 100; i++) {
-      for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`]) assert.equal((await ask("/", { headers: { authorization } })).status, 401);
+      for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`])
+        assert.equal((await ask("/", { headers: { authorization } })).status, 401);
     }
   });
 
   it("leaves other paths to the site", async () => {
-    for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"]) assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
+    for (const path of ["/_kv-sync/assets", "/_kv-sync/", "/_kv-sync/assetsx/", "/%5fkv-sync/assets/"])
+      assert.ok([404, 307].includes((await world.platform.ask("blog", path)).status), path);
     assert.equal((await world.platform.ask("blog", "/")).body, "home");
   });
 
   it("creates, reads, replaces and deletes", async () => {
-    const created = await put("/notes/a%20b.txt", "one", { "x-author": "Ada%20%3Cada@example.com%3E", "x-message": "100% new" });
+    const created = await put("/notes/a%20b.txt", "one", {
+      "x-author": "Ada%20%3Cada@example.com%3E",
+      "x-message": "100% new",
+    });
     assert.deepEqual([created.status, created.headers.etag, created.body], [201, quoted("one"), ""]);
     const read = await ask("/notes/a%20b.txt");
     assert.deepEqual(
-      [read.status, read.body, read.headers.etag, read.headers["content-type"], read.headers["content-length"], read.headers["cache-control"], read.headers["x-content-type-options"], read.headers["content-security-policy"]],
+      [
+        read.status,
+        read.body,
+        read.headers.etag,
+        read.headers["content-type"],
+        read.headers["content-length"],
+        read.headers["cache-control"],
+        read.headers["x-content-type-options"],
+        read.headers["content-security-policy"],
+      ],
       [200, "one", quoted("one"), "text/plain; charset=utf-8", "3", "no-store", "nosniff", "sandbox"],
     );
     assert.equal((await ask("/notes/a%20b.txt", { headers: { "if-none-match": quoted("one") } })).status, 304);
     const { headers } = await ask("/notes/a%20b.txt", { method: "HEAD" });
     assert.deepEqual([headers["content-length"], headers["last-modified"]], ["3", read.headers["last-modified"]]);
-    assert.deepEqual(await put("/notes/a%20b.txt", "two", { "content-type": "text/x" }).then(({ status }) => status), 204);
+    assert.deepEqual(
+      await put("/notes/a%20b.txt", "two", { "content-type": "text/x" }).then(({ status }) => status),
+      204,
+    );
     assert.equal((await ask("/notes/a%20b.txt")).headers["content-type"], "text/x");
     const { entries } = await world.published();
     assert.deepEqual([entries[0]!["path"], entries[0]!["was"]], ["/notes/a b.txt", [sha256Hex("one"), null]]);
@@ -102,10 +133,22 @@ describe("the HTTP interface", () => {
     assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
     assert.equal((await put("/whole.txt", "packed", { "content-encoding": "gzip" })).status, 415);
     assert.equal((await put("/whole.txt", "late", { "if-unmodified-since": modified })).status, 400);
-    assert.equal((await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status, 400);
-    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, 'a tag, which is not the word *');
+    assert.equal(
+      (await ask("/whole.txt", { method: "DELETE", headers: { "if-unmodified-since": modified } })).status,
+      400,
+    );
+    assert.equal((await put("/whole.txt", "any", { "if-match": '"*"' })).status, 412, "a tag, which is not the word *");
     assert.equal((await ask("/whole.txt")).body, "whole");
-    assert.equal((await put("/whole.txt", "new", { "if-unmodified-since": modified, "if-match": quoted("whole"), "content-encoding": "identity" })).status, 204);
+    assert.equal(
+      (
+        await put("/whole.txt", "new", {
+          "if-unmodified-since": modified,
+          "if-match": quoted("whole"),
+          "content-encoding": "identity",
+        })
+      ).status,
+      204,
+    );
   });
 
   it("writes nothing of a body that is cut off", async () => {
@@ -113,9 +156,14 @@ describe("the HTTP interface", () => {
     for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
       await new Promise<void>((resolve) => {
         const socket = connect(world.platform.port("blog"), "127.0.0.1", () => {
-          socket.end(`PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`);
+          socket.end(
+            `PUT ${below}/cut.txt HTTP/1.1\r\nHost: example.com\r\nAuthorization: Bearer ${token}\r\n${framing}`,
+          );
         });
-        socket.on("data", () => undefined).on("error", () => undefined).on("close", () => resolve());
+        socket
+          .on("data", () => undefined)
+          .on("error", () => undefined)
+          .on("close", () => resolve());
       });
     }
     await put("/after.txt", "what came before it is done");
@@ -135,9 +183,18 @@ describe("the HTTP interface", () => {
   it("lists", async () => {
     const page = await ask("/?prefix=/docs/&limit=1");
     assert.match(page.headers["content-type"]!, /^application\/json/);
-    const { assets, cursor } = JSON.parse(page.body) as { assets: { path: string; layer: string; modified: string }[]; cursor: string };
-    assert.deepEqual(assets.map(({ path, layer }) => [path, layer]), [["/docs/a.txt", "deployed"]]);
-    const rest = JSON.parse((await ask(`/?prefix=/docs/&cursor=${encodeURIComponent(cursor)}`)).body) as { assets: { path: string }[]; cursor?: string };
+    const { assets, cursor } = JSON.parse(page.body) as {
+      assets: { path: string; layer: string; modified: string }[];
+      cursor: string;
+    };
+    assert.deepEqual(
+      assets.map(({ path, layer }) => [path, layer]),
+      [["/docs/a.txt", "deployed"]],
+    );
+    const rest = JSON.parse((await ask(`/?prefix=/docs/&cursor=${encodeURIComponent(cursor)}`)).body) as {
+      assets: { path: string }[];
+      cursor?: string;
+    };
     assert.deepEqual([rest.assets.map(({ path }) => path), rest.cursor], [["/docs/b.txt"], undefined]);
     assert.equal((await ask("/?limit=x")).status, 400);
     assert.equal((await ask("/", { method: "PUT", body: "x" })).status, 405);
@@ -157,12 +214,19 @@ describe("the HTTP interface", () => {
     ];
     for (const [reply, status, reason] of cases) {
       const { body, status: found, headers } = (await reply) as Awaited<ReturnType<typeof ask>>;
-      assert.deepEqual([found, headers["content-type"], headers["cache-control"]], [status, "text/plain; charset=utf-8", "no-store"], body);
+      assert.deepEqual(
+        [found, headers["content-type"], headers["cache-control"]],
+        [status, "text/plain; charset=utf-8", "no-store"],
+        body,
+      );
       assert.match(body, reason);
     }
     world.platform.kv.refuse = (key) => (key.includes("/o/b/") ? 400 : undefined);
     const failed = await put("/x", "x");
-    assert.deepEqual([failed.status, failed.headers["retry-after"], failed.body], [503, "5", "cannot store assets now; try again\n"]);
+    assert.deepEqual(
+      [failed.status, failed.headers["retry-after"], failed.body],
+      [503, "5", "cannot store assets now; try again\n"],
+    );
     world.platform.kv.reset();
   });
 });

@@ -12,7 +12,11 @@ test("a stored manifest is read by the site that it is of alone", async () => {
   const kv = () => ({ get: async () => new Response(encodeStored(manifest(0))).body }) as unknown as KVNamespace;
   assert.deepEqual(await readListing(kv(), "project/shop", ref), manifest(0).assets);
   assert.deepEqual((await readStored(kv(), "shop", ref)).assets, manifest(0).assets);
-  for (const read of [readListing(kv(), "project/other", ref), readListing(kv(), "shop", ref), readStored(kv(), "other", ref)]) {
+  for (const read of [
+    readListing(kv(), "project/other", ref),
+    readListing(kv(), "shop", ref),
+    readStored(kv(), "other", ref),
+  ]) {
     await assert.rejects(read, (error) => error instanceof ManifestError && /is another site's/.test(error.message));
   }
 });

@@ -18,7 +18,14 @@ interface Written extends Pick<Description, "redirects" | "headers" | "own_heade
 const site = (name: string, more: Partial<Site> = {}): Site => ({
   name,
   overlay: true,
-  files: { "/index.html": "home", "/about.html": "about", "/docs/index.html": "docs", "/404.html": "nothing here", "/a.txt": "a", "/app.3f2a9c1b.js": "built" },
+  files: {
+    "/index.html": "home",
+    "/about.html": "about",
+    "/docs/index.html": "docs",
+    "/404.html": "nothing here",
+    "/a.txt": "a",
+    "/app.3f2a9c1b.js": "built",
+  },
   retired: { "/old.js": "earlier", "/older.js": "earlier still" },
   ...more,
 });
@@ -34,9 +41,14 @@ const sites: Site[] = [
   site("other"),
   site("failing"),
   site("damaged"),
-  site("rules", { redirects: "/moved /a 301\n/both /deployed 301\n", headers: "/*\n  X-Rule: deployed\n  X-Only: deployed\n" }),
+  site("rules", {
+    redirects: "/moved /a 301\n/both /deployed 301\n",
+    headers: "/*\n  X-Rule: deployed\n  X-Only: deployed\n",
+  }),
   site("edge", { edgeCache: 3600 }),
-  site("routed", { worker: `import { route } from "./src/router"; export default route({ fetch: () => new Response("worker", { status: 404 }) }, {});` }),
+  site("routed", {
+    worker: `import { route } from "./src/router"; export default route({ fetch: () => new Response("worker", { status: 404 }) }, {});`,
+  }),
 ];
 
 /** Asks a project's asset binding, whose overlays' Durable Object only takes notes. */
@@ -73,7 +85,10 @@ function publish(name: string, { files, chunked = {}, ...rules }: Written, revis
     for (const { key, content } of chunks) platform.kv.values.set(`${name}/o/b/${key}`, Buffer.from(content));
     entries.push({ path, nonce, hash, size: content.length, modified: 1_750_000_000, type: html, chunked: true });
   }
-  platform.kv.values.set(`${name}/o/current`, encodeManifest({ site: `${name}/o`, flags: 1, revision, entries, ...rules }));
+  platform.kv.values.set(
+    `${name}/o/current`,
+    encodeManifest({ site: `${name}/o`, flags: 1, revision, entries, ...rules }),
+  );
 }
 
 const answers = async (name: string, paths: string[]) =>
@@ -91,26 +106,68 @@ describe("a site with an overlay", () => {
   it("is one site of two layers", async () => {
     publish("layers", {
       files: {
-        "/a.txt": "written", "/about.html": null, "/new/index.html": "new page", "/docs.html": "written docs", "/old.js": null,
-        "/blog/404.html": "no such post", "/app.3f2a9c1b.js": "hot fix", "/a b/ü.html": "odd",
+        "/a.txt": "written",
+        "/about.html": null,
+        "/new/index.html": "new page",
+        "/docs.html": "written docs",
+        "/old.js": null,
+        "/blog/404.html": "no such post",
+        "/app.3f2a9c1b.js": "hot fix",
+        "/a b/ü.html": "odd",
       },
       chunked: { "/long.html": { content: "0123456789", size: 4 } },
     });
-    assert.deepEqual(await answers("layers", ["/a.txt", "/", "/new/", "/new", "/new/index.html", "/docs", "/docs/", "/a%20b/%C3%BC", "/long"]), [
-      ["/a.txt", 200, "written"], ["/", 200, "home"], ["/new/", 200, "new page"], ["/new", 307, "/new/"], ["/new/index.html", 307, "/new/"],
-      ["/docs", 200, "written docs"], ["/docs/", 200, "docs"], ["/a%20b/%C3%BC", 200, "odd"], ["/long", 200, "0123456789"],
-    ]);
+    assert.deepEqual(
+      await answers("layers", [
+        "/a.txt",
+        "/",
+        "/new/",
+        "/new",
+        "/new/index.html",
+        "/docs",
+        "/docs/",
+        "/a%20b/%C3%BC",
+        "/long",
+      ]),
+      [
+        ["/a.txt", 200, "written"],
+        ["/", 200, "home"],
+        ["/new/", 200, "new page"],
+        ["/new", 307, "/new/"],
+        ["/new/index.html", 307, "/new/"],
+        ["/docs", 200, "written docs"],
+        ["/docs/", 200, "docs"],
+        ["/a%20b/%C3%BC", 200, "odd"],
+        ["/long", 200, "0123456789"],
+      ],
+    );
     // A tombstone hides what is deployed, under every spelling, and what was.
     assert.deepEqual(await answers("layers", ["/about", "/about.html", "/old.js", "/older.js", "/blog/x"]), [
-      ["/about", 404, "nothing here"], ["/about.html", 404, "nothing here"], ["/old.js", 404, "nothing here"], ["/older.js", 200, "earlier still"], ["/blog/x", 404, "no such post"],
+      ["/about", 404, "nothing here"],
+      ["/about.html", 404, "nothing here"],
+      ["/old.js", 404, "nothing here"],
+      ["/older.js", 200, "earlier still"],
+      ["/blog/x", 404, "no such post"],
     ]);
   });
 
   it("answers for what was written as for any asset", async () => {
     const { headers } = await platform.ask("layers", "/a.txt");
     assert.deepEqual(
-      [headers.etag, headers["content-type"], headers["last-modified"], headers["content-length"], headers["cache-control"]],
-      [`"${sha256Hex("written")}"`, html, new Date(1_750_000_000_000).toUTCString(), "7", "public, max-age=0, must-revalidate"],
+      [
+        headers.etag,
+        headers["content-type"],
+        headers["last-modified"],
+        headers["content-length"],
+        headers["cache-control"],
+      ],
+      [
+        `"${sha256Hex("written")}"`,
+        html,
+        new Date(1_750_000_000_000).toUTCString(),
+        "7",
+        "public, max-age=0, must-revalidate",
+      ],
     );
     assert.equal((await platform.ask("layers", "/a.txt", { headers: { "if-none-match": headers.etag! } })).status, 304);
     const part = await platform.ask("layers", "/long", { headers: { range: "bytes=3-8" } });
@@ -126,42 +183,91 @@ describe("a site with an overlay", () => {
 
   it("keeps to the site's html_handling and not_found_handling", async () => {
     publish("spa", { files: { "/index.html": "another shell", "/x.html": "x" } });
-    assert.deepEqual(await answers("spa", ["/", "/any/route", "/x"]), [["/", 200, "another shell"], ["/any/route", 200, "another shell"], ["/x", 200, "x"]]);
+    assert.deepEqual(await answers("spa", ["/", "/any/route", "/x"]), [
+      ["/", 200, "another shell"],
+      ["/any/route", 200, "another shell"],
+      ["/x", 200, "x"],
+    ]);
     publish("drop", { files: { "/about/index.html": "written", "/docs/index.html": null, "/docs.html": "docs page" } });
     // Both files want /about; the deployed one has the better claim, wherever it comes from.
-    assert.deepEqual(await answers("drop", ["/about", "/about/", "/docs", "/docs/"]), [["/about", 200, "about"], ["/about/", 307, "/about"], ["/docs", 200, "docs page"], ["/docs/", 307, "/docs"]]);
+    assert.deepEqual(await answers("drop", ["/about", "/about/", "/docs", "/docs/"]), [
+      ["/about", 200, "about"],
+      ["/about/", 307, "/about"],
+      ["/docs", 200, "docs page"],
+      ["/docs/", 307, "/docs"],
+    ]);
   });
 
   it("applies redirects before, headers after the deployed ones, and an asset's own last", async () => {
     publish("rules", {
       files: { "/a.txt": "written", "/b.txt": "b" },
-      redirects: [{ from: "/both", to: "/written", status: 302 }, { from: "/first", to: "/a.txt", status: 200 }],
-      headers: [{ path: "/*.txt", set: [["X-Rule", "written"], ["X-Text", ":splat"]], unset: ["X-Only"] }],
-      own_headers: { "/a.txt": [["X-Rule", "own :splat"], ["Link", "</a>"], ["link", "</b>"]] },
+      redirects: [
+        { from: "/both", to: "/written", status: 302 },
+        { from: "/first", to: "/a.txt", status: 200 },
+      ],
+      headers: [
+        {
+          path: "/*.txt",
+          set: [
+            ["X-Rule", "written"],
+            ["X-Text", ":splat"],
+          ],
+          unset: ["X-Only"],
+        },
+      ],
+      own_headers: {
+        "/a.txt": [
+          ["X-Rule", "own :splat"],
+          ["Link", "</a>"],
+          ["link", "</b>"],
+        ],
+      },
     });
     const both = await platform.ask("rules", "/both");
-    assert.deepEqual([both.status, both.headers.location, (await platform.ask("rules", "/moved")).headers.location], [302, "/written", "/a"]);
+    assert.deepEqual(
+      [both.status, both.headers.location, (await platform.ask("rules", "/moved")).headers.location],
+      [302, "/written", "/a"],
+    );
     const a = await platform.ask("rules", "/a.txt");
-    assert.deepEqual([a.headers["x-rule"], a.headers["x-text"], a.headers["x-only"], a.headers["link"]], ["own :splat", "a", undefined, "</a>, </b>"]);
+    assert.deepEqual(
+      [a.headers["x-rule"], a.headers["x-text"], a.headers["x-only"], a.headers["link"]],
+      ["own :splat", "a", undefined, "</a>, </b>"],
+    );
     const b = await platform.ask("rules", "/b.txt");
     assert.deepEqual([b.headers["x-rule"], b.headers["link"]], ["deployed, written", undefined]);
     assert.equal((await platform.ask("rules", "/first")).headers["x-rule"], "own :splat");
-    assert.equal((await platform.ask("rules", "/a.txt", { headers: { "if-none-match": `"${sha256Hex("written")}"` } })).headers["x-rule"], "own :splat");
+    assert.equal(
+      (await platform.ask("rules", "/a.txt", { headers: { "if-none-match": `"${sha256Hex("written")}"` } })).headers[
+        "x-rule"
+      ],
+      "own :splat",
+    );
     assert.equal((await platform.ask("rules", "/")).headers["x-only"], "deployed");
   });
 
   it("does not look at a write that was adopted, and at another one does", async () => {
     publish("adopted", { files: { "/about.html": null, "/a.txt": "written since" } });
-    assert.deepEqual(await answers("adopted", ["/about", "/a.txt"]), [["/about", 200, "about"], ["/a.txt", 200, "written since"]]);
+    assert.deepEqual(await answers("adopted", ["/about", "/a.txt"]), [
+      ["/about", 200, "about"],
+      ["/a.txt", 200, "written since"],
+    ]);
   });
 
   it("is not kept for long by Workers Caching, which no write at run time would end", async () => {
-    assert.equal((await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"], "public, max-age=30, stale-if-error=0");
+    assert.equal(
+      (await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"],
+      "public, max-age=30, stale-if-error=0",
+    );
   });
 
   it("stands before a Worker behind the router", async () => {
     publish("routed", { files: { "/page": "written", "/a.txt": null, "/older.js": null } });
-    assert.deepEqual(await answers("routed", ["/page", "/a.txt", "/old.js", "/older.js"]), [["/page", 200, "written"], ["/a.txt", 404, "worker"], ["/old.js", 200, "earlier"], ["/older.js", 404, "worker"]]);
+    assert.deepEqual(await answers("routed", ["/page", "/a.txt", "/old.js", "/older.js"]), [
+      ["/page", 200, "written"],
+      ["/a.txt", 404, "worker"],
+      ["/old.js", 200, "earlier"],
+      ["/older.js", 404, "worker"],
+    ]);
   });
 });
 
@@ -170,7 +276,10 @@ describe("what an overlay costs", () => {
     publish("plain", { files: { "/a.txt": "never seen" } });
     assert.equal((await platform.ask("plain", "/a.txt")).body, "a");
     await answers("plain", ["/", "/nothing", "/docs"]);
-    assert.deepEqual(platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}/, "")), Array(3).fill(`plain/b/.${nonce}`));
+    assert.deepEqual(
+      platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}/, "")),
+      Array(3).fill(`plain/b/.${nonce}`),
+    );
   });
 
   it("is one read of KV in ten seconds, whether or not there is one", async () => {
@@ -178,7 +287,10 @@ describe("what an overlay costs", () => {
       if (name === "other") publish(name, { files: { "/a.txt": "written" } });
       for (const path of ["/a.txt", "/nothing", "/", "/docs"]) await platform.ask(name, path);
     }
-    assert.deepEqual(overlayReads(), [{ key: "unwritten/o/current", ttl: 30 }, { key: "other/o/current", ttl: 30 }]);
+    assert.deepEqual(overlayReads(), [
+      { key: "unwritten/o/current", ttl: 30 },
+      { key: "other/o/current", ttl: 30 },
+    ]);
   });
 });
 
@@ -188,7 +300,11 @@ describe("an overlay that cannot be read", () => {
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     for (const path of ["/a.txt", "/", "/nothing"]) {
       const { status, headers, body } = await platform.ask("failing", path);
-      assert.deepEqual([status, headers["retry-after"], headers["cache-control"], body], [503, "5", "no-store", ""], path);
+      assert.deepEqual(
+        [status, headers["retry-after"], headers["cache-control"], body],
+        [503, "5", "no-store", ""],
+        path,
+      );
     }
     await logged(/cannot answer GET .*\/a\.txt: .*\[OverlayUnavailableError\]: the overlay of failing cannot be read/);
     platform.kv.fault = () => undefined;
@@ -201,7 +317,12 @@ describe("an overlay that cannot be read", () => {
   it("nor may it be damaged, or another site's", async () => {
     publish("damaged", { files: { "/a.txt": null } });
     const whole = platform.kv.values.get("damaged/o/current")!;
-    for (const bad of [whole.subarray(0, -1), Buffer.alloc(0), platform.kv.values.get("layers/o/current")!, encodeManifest(describeSite(sites[0]!))]) {
+    for (const bad of [
+      whole.subarray(0, -1),
+      Buffer.alloc(0),
+      platform.kv.values.get("layers/o/current")!,
+      encodeManifest(describeSite(sites[0]!)),
+    ]) {
       platform.kv.values.set("damaged/o/current", bad);
       assert.equal((await platform.ask("damaged", "/a.txt")).status, 503);
     }
@@ -215,10 +336,15 @@ describe("a project with an overlay", () => {
     const manifest = encodeManifest({ ...describeSite(site(id, more)), site: `project/${id}` });
     const served = `${sha256Hex(manifest)}.${nonce}`;
     platform.kv.values.set(`project/${id}/b/${served}`, manifest);
-    for (const content of Object.values(site(id).files)) platform.kv.values.set(`project/${id}/b/${sha256Hex(content)}.${nonce}`, Buffer.from(content));
-    return (path: string) => platform.ask("platform", path, { headers: { "x-props": JSON.stringify({ projectId: id, served }) } });
+    for (const content of Object.values(site(id).files))
+      platform.kv.values.set(`project/${id}/b/${sha256Hex(content)}.${nonce}`, Buffer.from(content));
+    return (path: string) =>
+      platform.ask("platform", path, { headers: { "x-props": JSON.stringify({ projectId: id, served }) } });
   };
-  const dropped = async (id: string) => (JSON.parse((await platform.ask("platform", "/dropped")).body) as [string, ...unknown[]][]).filter(([name]) => name === `project/${id}`);
+  const dropped = async (id: string) =>
+    (JSON.parse((await platform.ask("platform", "/dropped")).body) as [string, ...unknown[]][]).filter(
+      ([name]) => name === `project/${id}`,
+    );
 
   it("is served as a site is, from its own overlay alone", async () => {
     publish("project/shop", { files: { "/a.txt": "shop's", "/about.html": null } });
@@ -226,16 +352,38 @@ describe("a project with an overlay", () => {
     const shop = project("shop");
     const tea = project("tea");
     const bare = project("bare", { overlay: false });
-    assert.deepEqual([(await shop("/a.txt")).body, (await shop("/about")).status, (await tea("/a.txt")).body, (await bare("/a.txt")).body], ["shop's", 404, "a", "a"]);
-    assert.deepEqual(overlayReads().map(({ key }) => key), ["project/shop/o/current", "project/tea/o/current"]);
+    assert.deepEqual(
+      [
+        (await shop("/a.txt")).body,
+        (await shop("/about")).status,
+        (await tea("/a.txt")).body,
+        (await bare("/a.txt")).body,
+      ],
+      ["shop's", 404, "a", "a"],
+    );
+    assert.deepEqual(
+      overlayReads().map(({ key }) => key),
+      ["project/shop/o/current", "project/tea/o/current"],
+    );
     assert.deepEqual(await dropped("shop"), []);
   });
 
   it("tells its Durable Object once what was adopted", async () => {
     publish("project/told", { files: { "/a.txt": "written", "/about.html": null, "/b.txt": "since" } });
-    const told = project("told", { adopted: { "/a.txt": nonce, "/about.html": nonce, "/b.txt": "00000000000000ff", "/gone.html": nonce } });
+    const told = project("told", {
+      adopted: { "/a.txt": nonce, "/about.html": nonce, "/b.txt": "00000000000000ff", "/gone.html": nonce },
+    });
     for (const path of ["/a.txt", "/about", "/b.txt"]) assert.equal((await told(path)).status, 200);
-    assert.deepEqual(await dropped("told"), [["project/told", "project/told", [{ path: "/a.txt", nonce }, { path: "/about.html", nonce }]]]);
+    assert.deepEqual(await dropped("told"), [
+      [
+        "project/told",
+        "project/told",
+        [
+          { path: "/a.txt", nonce },
+          { path: "/about.html", nonce },
+        ],
+      ],
+    ]);
   });
 
   it("is served though the Durable Object is away", async () => {

@@ -9,11 +9,17 @@ import { deployed, site, written } from "../../serve/test/overlay.inside";
 
 /** A client of an overlay whose Durable Object does what a test says. */
 function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {
-  return new OverlayClient(new Site(deployed()), { idFromName: (name: string) => name, get: () => object } as unknown as OverlayNamespace);
+  return new OverlayClient(new Site(deployed()), {
+    idFromName: (name: string) => name,
+    get: () => object,
+  } as unknown as OverlayNamespace);
 }
 
 test("an answer that was overtaken does not hide what was written since", async () => {
-  const manifest = (revision: number) => ({ revision, manifest: encodeOverlay(site, revision, [written(`/written/${revision}`, "1")]) });
+  const manifest = (revision: number) => ({
+    revision,
+    manifest: encodeOverlay(site, revision, [written(`/written/${revision}`, "1")]),
+  });
   let answerFirst = (_: unknown): void => undefined;
   const known: (number | undefined)[] = [];
   const overlay = client({
@@ -35,12 +41,19 @@ test("a call is made again where the platform says that it may be, four times at
   withoutWaiting(async () => {
     const calls = async (error: object, failures: number): Promise<[number, unknown]> => {
       let made = 0;
-      const overlay = client({ look: async () => (++made > failures ? [null] : Promise.reject(Object.assign(new Error("the object moved"), error))) });
+      const overlay = client({
+        look: async () =>
+          ++made > failures ? [null] : Promise.reject(Object.assign(new Error("the object moved"), error)),
+      });
       const result = await overlay.look(["/a"]).catch((error: unknown) => error instanceof EditError && error.status);
       return [made, result];
     };
     assert.deepEqual(await calls({ retryable: true }, 3), [4, [null]]);
     assert.deepEqual(await calls({ retryable: true }, 10), [4, 503]);
-    assert.deepEqual(await calls({ retryable: true, overloaded: true }, 10), [1, 503], "an object with too much to do gets no more");
+    assert.deepEqual(
+      await calls({ retryable: true, overloaded: true }, 10),
+      [1, 503],
+      "an object with too much to do gets no more",
+    );
     assert.deepEqual(await calls({}, 10), [1, 503], "what may have been done is not done again");
   }));

@@ -21,8 +21,19 @@ beforeEach(async () => {
   await at(0);
 });
 
-const nonce = (ago = 0) => Math.floor((Date.now() - ago) / 1000).toString(16).padStart(8, "0") + (++made).toString(16).padStart(8, "0");
-const content = (text: string, more: object = {}) => ({ hash: sha256Hex(text), size: text.length, type: "text/plain", chunks: undefined, headers: [], rules: undefined, ...more });
+const nonce = (ago = 0) =>
+  Math.floor((Date.now() - ago) / 1000)
+    .toString(16)
+    .padStart(8, "0") + (++made).toString(16).padStart(8, "0");
+const content = (text: string, more: object = {}) => ({
+  hash: sha256Hex(text),
+  size: text.length,
+  type: "text/plain",
+  chunks: undefined,
+  headers: [],
+  rules: undefined,
+  ...more,
+});
 const change = (path: string, text: string | undefined, more: Partial<OverlayChange> = {}): OverlayChange => ({
   path,
   nonce: nonce(),
@@ -34,20 +45,30 @@ const change = (path: string, text: string | undefined, more: Partial<OverlayCha
 const object = <T>(method: string, ...args: unknown[]) => world.object<T>(method, args, { name: site });
 const commit = (...changes: OverlayChange[]) => object<CommitResult>("commit", site, changes, {});
 const refused = async (...changes: OverlayChange[]) => {
-  const error = await commit(...changes).then(() => assert.fail("it was taken"), (error: Error) => error);
+  const error = await commit(...changes).then(
+    () => assert.fail("it was taken"),
+    (error: Error) => error,
+  );
   return `${error.name}: ${error.message}`;
 };
-const look = async (...paths: string[]) => (await object<(OverlayEntry | null)[]>("look", site, paths)).map((entry) => entry && (entry.content?.hash ?? "tombstone"));
+const look = async (...paths: string[]) =>
+  (await object<(OverlayEntry | null)[]>("look", site, paths)).map(
+    (entry) => entry && (entry.content?.hash ?? "tombstone"),
+  );
 const at = (ahead: number) => world.object("look", [site, []], { name: site, ahead });
 const alarm = () => object<number>("ring");
-const store = ({ nonce, content }: OverlayChange) => world.platform.kv.values.set(`${site}/o/b/${content!.hash}.${nonce}`, Buffer.from("x"));
+const store = ({ nonce, content }: OverlayChange) =>
+  world.platform.kv.values.set(`${site}/o/b/${content!.hash}.${nonce}`, Buffer.from("x"));
 const stored = () => world.blobs(site).length;
 
 describe("what is committed", () => {
   it("survives a kill, and is published by who comes next", async () => {
     world.platform.kv.refuse = (key) => (key.endsWith("/o/current") ? 500 : undefined);
     await commit(change("/a", "a"), change("/b", "b"));
-    await until(() => /cannot publish the overlay of s\d+, trying again in 1 s/.test(world.platform.log), "the failure");
+    await until(
+      () => /cannot publish the overlay of s\d+, trying again in 1 s/.test(world.platform.log),
+      "the failure",
+    );
     await world.platform.kill();
     assert.equal(world.record(site), undefined);
     world.platform.kv.reset();
@@ -62,7 +83,8 @@ describe("what is committed", () => {
       if (key === `${site}/o/record`) begun++;
       return undefined;
     };
-    world.platform.kv.hold = (key) => (key === `${site}/o/record` && begun === 0 ? new Promise(() => begun++) : undefined);
+    world.platform.kv.hold = (key) =>
+      key === `${site}/o/record` && begun === 0 ? new Promise(() => begun++) : undefined;
     await commit(change("/a", "a"));
     await until(() => begun > 0, "the publication");
     assert.notEqual(await object("alarmAt"), null, "where no call wakes the object again, an alarm does");
@@ -90,7 +112,8 @@ describe("what is committed", () => {
     const { entries } = await world.published(site);
     assert.equal(entries[0]!["hash"], (await look("/a"))[0]);
     // A publication ends after it was seen here, and the next begins a second after that.
-    for (const [i, time] of times.entries()) if (i > 0) assert.ok(time - times[i - 1]! >= 1_000, `${time - times[i - 1]!} ms`);
+    for (const [i, time] of times.entries())
+      if (i > 0) assert.ok(time - times[i - 1]! >= 1_000, `${time - times[i - 1]!} ms`);
   });
 
   /** Has KV answer no publication before release is called. */
@@ -127,7 +150,10 @@ describe("what is committed", () => {
   });
 
   it("is made once, however often it is sent", async () => {
-    const [first, removal] = [change("/a", "a", { onlyIf: { isNot: ["*"] } }), change("/b", undefined, { onlyIf: { is: ["*"] } })];
+    const [first, removal] = [
+      change("/a", "a", { onlyIf: { isNot: ["*"] } }),
+      change("/b", undefined, { onlyIf: { is: ["*"] } }),
+    ];
     await commit(change("/b", "b"));
     for (let i = 0; i < 2; i++) assert.deepEqual(await commit(first).then(({ ok }) => ok), true);
     for (let i = 0; i < 2; i++) assert.deepEqual(await commit(removal).then(({ ok }) => ok), true);
@@ -145,7 +171,10 @@ describe("what is committed", () => {
   it("is all or nothing", async () => {
     await commit(change("/a", "a"));
     const failed = await commit(change("/b", "b"), change("/a", "c", { onlyIf: { is: [sha256Hex("x")] } }));
-    assert.deepEqual([failed.ok, !failed.ok && failed.failed, !failed.ok && failed.current?.content?.hash], [false, 1, sha256Hex("a")]);
+    assert.deepEqual(
+      [failed.ok, !failed.ok && failed.failed, !failed.ok && failed.current?.content?.hash],
+      [false, 1, sha256Hex("a")],
+    );
     const twice = change("/c", "c");
     await commit(twice);
     assert.match(await refused(change("/d", "d"), { ...twice, path: "/e" }), /UNIQUE constraint/);
@@ -157,7 +186,10 @@ describe("what is committed", () => {
     const can = async (onlyIf: object, path = "/a") => (await commit(change(path, undefined, { deployed, onlyIf }))).ok;
     assert.equal(await can({ is: [deployed] }, "/x"), true);
     await commit(change("/a", "a", { deployed }));
-    assert.deepEqual([await can({ is: [deployed] }), await can({ isNot: ["*"] }), await can({ is: ["*"], isNot: [deployed] })], [false, false, true]);
+    assert.deepEqual(
+      [await can({ is: [deployed] }), await can({ isNot: ["*"] }), await can({ is: ["*"], isNot: [deployed] })],
+      [false, false, true],
+    );
     assert.deepEqual([await can({ is: ["*"] }), await can({ isNot: ["*"] })], [false, true], "a tombstone is nothing");
   });
 
@@ -167,7 +199,6 @@ describe("what is committed", () => {
     assert.deepEqual([read.revision, Buffer.from(read.manifest.slice(0, 4)).toString()], [revision, "KVSM"]);
     assert.equal(await object("read", site, revision), null);
   });
-
 });
 
 describe("what is adopted", () => {
@@ -283,8 +314,12 @@ describe("a limit", () => {
   });
 
   it("of 20,000 entries holds, and what is deleted makes room", async () => {
-    for (let page = 0; page < 20; page++) await commit(...Array.from({ length: 1000 }, (_, i) => change(`/many/${page}/${i}`, "x")));
-    assert.match(await refused(change("/one", "more")), /RangeError: .*more than 20000 entries; pull it into git and deploy, or delete from it/);
+    for (let page = 0; page < 20; page++)
+      await commit(...Array.from({ length: 1000 }, (_, i) => change(`/many/${page}/${i}`, "x")));
+    assert.match(
+      await refused(change("/one", "more")),
+      /RangeError: .*more than 20000 entries; pull it into git and deploy, or delete from it/,
+    );
     await commit(change("/many/0/0", undefined));
     await commit(change("/one", "more"));
     assert.equal((await world.published(site)).entries.length, 20_000);
@@ -292,11 +327,19 @@ describe("a limit", () => {
 
   it("of the record's size, headers and rules holds", async () => {
     const long = "x".repeat(1_900);
-    const headed = (i: number) => change(`/h/${i}`, "x", { content: content("x", { headers: [["a", long]] }) as OverlayChange["content"] });
-    for (let page = 0; page < 2; page++) await commit(...Array.from({ length: 1000 }, (_, i) => headed(page * 1000 + i)));
-    assert.match(await refused(...Array.from({ length: 1000 }, (_, i) => headed(2000 + i))), /more than 4 MiB of headers and rules/);
-    const rules = (count: number) => ({ redirects: Array.from({ length: count }, (_, i) => ({ from: `/${i}`, to: "/x", status: 301 })) });
-    const file = (path: string, count: number) => change(path, "x", { content: content("x", { rules: rules(count) }) as OverlayChange["content"] });
+    const headed = (i: number) =>
+      change(`/h/${i}`, "x", { content: content("x", { headers: [["a", long]] }) as OverlayChange["content"] });
+    for (let page = 0; page < 2; page++)
+      await commit(...Array.from({ length: 1000 }, (_, i) => headed(page * 1000 + i)));
+    assert.match(
+      await refused(...Array.from({ length: 1000 }, (_, i) => headed(2000 + i))),
+      /more than 4 MiB of headers and rules/,
+    );
+    const rules = (count: number) => ({
+      redirects: Array.from({ length: count }, (_, i) => ({ from: `/${i}`, to: "/x", status: 301 })),
+    });
+    const file = (path: string, count: number) =>
+      change(path, "x", { content: content("x", { rules: rules(count) }) as OverlayChange["content"] });
     await commit(file("/_redirects", 2000));
     assert.match(await refused(file("/a/_redirects", 1)), /more than 2000 redirects/);
     await commit(file("/_redirects", 1));
@@ -309,7 +352,10 @@ describe("garbage", () => {
   /** Waits until the alarm that publishes has ended, too: it sets the next one, which comes to collect. */
   const published = async () => {
     await world.published(site);
-    await until(async () => ((await object<number | null>("alarmAt")) ?? 0) > Date.now() + hour, "the end of the alarm");
+    await until(
+      async () => ((await object<number | null>("alarmAt")) ?? 0) > Date.now() + hour,
+      "the end of the alarm",
+    );
   };
 
   it("is deleted when nobody names it and it is a day old, and nothing else", async () => {
@@ -329,15 +375,27 @@ describe("garbage", () => {
     await alarm();
     assert.equal(stored(), 6, "the orphan alone is gone: of what is replaced nothing is a day ago");
     await at(30 * hour);
-    await commit(change("/b", "newer", { nonce: nonce(-30 * hour) }), change("/c", undefined, { nonce: nonce(-30 * hour) }));
+    await commit(
+      change("/b", "newer", { nonce: nonce(-30 * hour) }),
+      change("/c", undefined, { nonce: nonce(-30 * hour) }),
+    );
     await published();
     await at(49 * hour);
     await alarm();
     assert.equal(stored(), 6, "a reader may still have the manifest that names it");
     await at(74 * hour);
     await alarm();
-    assert.deepEqual(world.blobs(site).map((key) => key.split("/").at(-1)).sort(), [`${sha256Hex("a")}.${kept.nonce}`, "what"].sort());
-    assert.ok([...world.platform.kv.values.keys()].some((key) => key.startsWith(`${site}/b/`)), "what is deployed is not the overlay's");
+    assert.deepEqual(
+      world
+        .blobs(site)
+        .map((key) => key.split("/").at(-1))
+        .sort(),
+      [`${sha256Hex("a")}.${kept.nonce}`, "what"].sort(),
+    );
+    assert.ok(
+      [...world.platform.kv.values.keys()].some((key) => key.startsWith(`${site}/b/`)),
+      "what is deployed is not the overlay's",
+    );
   });
 
   it("waits for a publication, and for a listing that is whole", async () => {
@@ -345,7 +403,11 @@ describe("garbage", () => {
     await published();
     store({ ...change("/", "orphan"), nonce: old() });
     const due = () => object("query", `UPDATE state SET state = json_set(state, '$.collectAt', 0, '$.publishAt', 0)`);
-    for (const page of [undefined, { keys: null }, { keys: [{ name: `${site}/o/b/${sha256Hex("orphan")}.${old()}` }], list_complete: false }]) {
+    for (const page of [
+      undefined,
+      { keys: null },
+      { keys: [{ name: `${site}/o/b/${sha256Hex("orphan")}.${old()}` }], list_complete: false },
+    ]) {
       world.platform.kv.listing = () => page;
       await at(25 * hour);
       await due();

@@ -14,8 +14,10 @@ let world: World;
 before(async () => void (world = await World.start()));
 after(() => world.platform.stop());
 
-const put = (path: string, body: unknown, options?: object, caller: Caller = "WRITE") => world.call<WriteResult>(caller, "put", path, body, options);
-const get = (path: string, caller: Caller = "WRITE") => world.call<(Omit<AssetWithBody, "body"> & { body: string }) | null>(caller, "get", path);
+const put = (path: string, body: unknown, options?: object, caller: Caller = "WRITE") =>
+  world.call<WriteResult>(caller, "put", path, body, options);
+const get = (path: string, caller: Caller = "WRITE") =>
+  world.call<(Omit<AssetWithBody, "body"> & { body: string }) | null>(caller, "get", path);
 const head = (path: string, caller: Caller = "WRITE") => world.call<AssetInfo | null>(caller, "head", path);
 const list = (options?: object, caller: Caller = "WRITE") => world.call<AssetList>(caller, "list", options);
 const publish = (changes: object[], by?: object) => world.call<PublishResult>("WRITE", "publish", changes, by);
@@ -32,10 +34,21 @@ const show = async () => {
 describe("a binding of assets", () => {
   it("reads at once what it wrote", async () => {
     const before = Date.now();
-    const written = await put("/news.html", "<h1>News</h1>", { author: "Ada", message: "first", headers: { "X-Robots-Tag": "noindex" } });
+    const written = await put("/news.html", "<h1>News</h1>", {
+      author: "Ada",
+      message: "first",
+      headers: { "X-Robots-Tag": "noindex" },
+    });
     const etag = sha256Hex("<h1>News</h1>");
     const { modified, ...rest } = (written as { asset: AssetInfo }).asset;
-    assert.deepEqual(rest, { path: "/news.html", etag, size: 13, contentType: "text/html; charset=utf-8", headers: { "x-robots-tag": "noindex" }, layer: "overlay" });
+    assert.deepEqual(rest, {
+      path: "/news.html",
+      etag,
+      size: 13,
+      contentType: "text/html; charset=utf-8",
+      headers: { "x-robots-tag": "noindex" },
+      layer: "overlay",
+    });
     const time = Date.parse(String(modified)); // to the second
     assert.ok(time > before - 1_000 && time <= Date.now(), `${time - before}`);
     assert.deepEqual(await head("/news.html"), { ...rest, modified });
@@ -49,7 +62,11 @@ describe("a binding of assets", () => {
 
   it("gives code no answer that Workers Caching would keep, for it may have checked who asks", async () => {
     const { headers } = await world.platform.ask("app", "/about");
-    assert.equal(headers["cloudflare-cdn-cache-control"], "public, max-age=30, stale-if-error=0", "where no code is asked");
+    assert.equal(
+      headers["cloudflare-cdn-cache-control"],
+      "public, max-age=30, stale-if-error=0",
+      "where no code is asked",
+    );
     for (const props of [undefined, {}, { write: true }]) {
       const [outcome] = await world.calls("app", [["edge", "http://x/about"]], { ...(props && { props }) });
       assert.deepEqual(outcome, { value: "no-store" }, JSON.stringify(props));
@@ -59,11 +76,25 @@ describe("a binding of assets", () => {
 
   it("sees what is deployed, and nothing that is retired or not there", async () => {
     const about = await get("/about.html");
-    assert.deepEqual([about!.body, about!.layer, about!.etag, about!.headers], ["deployed about", "deployed", sha256Hex("deployed about"), {}]);
-    for (const path of ["/old.txt", "/nothing", "about.html", "", "/about", "/constructor", "/__proto__", "/\ud800", `/${"a".repeat(5000)}`]) {
+    assert.deepEqual(
+      [about!.body, about!.layer, about!.etag, about!.headers],
+      ["deployed about", "deployed", sha256Hex("deployed about"), {}],
+    );
+    for (const path of [
+      "/old.txt",
+      "/nothing",
+      "about.html",
+      "",
+      "/about",
+      "/constructor",
+      "/__proto__",
+      "/\ud800",
+      `/${"a".repeat(5000)}`,
+    ]) {
       assert.deepEqual([await get(path), await head(path), await head(path, "READ")], [null, null, null], path);
     }
-    for (const path of [null, 7, {}, ["/about.html"]]) assert.match(await world.refused("READ", "get", path), /the path is no text/);
+    for (const path of [null, 7, {}, ["/about.html"]])
+      assert.match(await world.refused("READ", "get", path), /the path is no text/);
   });
 
   for (const [kind, body] of Object.entries({
@@ -95,14 +126,21 @@ describe("a binding of assets", () => {
     const [row] = (await world.published()).entries.filter(({ path }) => path === "/film.mp4");
     assert.equal(row!["chunked"], true);
     await show();
-    assert.equal((await world.platform.ask("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"], String(size));
+    assert.equal(
+      (await world.platform.ask("blog", "/film.mp4", { method: "HEAD" })).headers["content-length"],
+      String(size),
+    );
     const part = await world.platform.ask("blog", "/film.mp4", { headers: { range: `bytes=${size - 3}-` } });
     assert.deepEqual([part.status, part.body], [206, "\0\0\0"]);
   });
 
   it("knows the type by the extension, or is told", async () => {
-    const type = async (path: string, options?: object) => ((await put(path, "x", options)) as { asset: AssetInfo }).asset.contentType;
-    assert.deepEqual([await type("/x.svg"), await type("/typed"), await type("/typed", { contentType: "text/x-y" })], ["image/svg+xml", "application/octet-stream", "text/x-y"]);
+    const type = async (path: string, options?: object) =>
+      ((await put(path, "x", options)) as { asset: AssetInfo }).asset.contentType;
+    assert.deepEqual(
+      [await type("/x.svg"), await type("/typed"), await type("/typed", { contentType: "text/x-y" })],
+      ["image/svg+xml", "application/octet-stream", "text/x-y"],
+    );
   });
 
   it("has one path for what is composed in two ways", async () => {
@@ -128,7 +166,10 @@ describe("the overlay", () => {
     await show();
     assert.deepEqual(await visit("/docs/a.txt"), [200, "edited"]);
     assert.deepEqual(await world.call("WRITE", "delete", "/docs/a.txt"), { ok: true, asset: null });
-    assert.deepEqual([await head("/docs/a.txt"), (await list({ prefix: "/docs/" })).assets.map(({ path }) => path)], [null, ["/docs/b.txt"]]);
+    assert.deepEqual(
+      [await head("/docs/a.txt"), (await list({ prefix: "/docs/" })).assets.map(({ path }) => path)],
+      [null, ["/docs/b.txt"]],
+    );
     await show();
     assert.deepEqual(await visit("/docs/a.txt"), [404, ""]);
     const { entries } = await world.published();
@@ -147,15 +188,24 @@ describe("the overlay", () => {
 
   it("remembers what was there: the newest, and what was deployed first", async () => {
     for (let i = 0; i < 20; i++) await put("/z.txt", `z${i}`);
-    const { was } = (await world.published()).entries.find(({ path }) => path === "/z.txt") as unknown as { was: string[] };
+    const { was } = (await world.published()).entries.find(({ path }) => path === "/z.txt") as unknown as {
+      was: string[];
+    };
     assert.equal(was.length, 16);
     assert.deepEqual([was[0], was[14], was[15]], [sha256Hex("z18"), sha256Hex("z4"), sha256Hex("z")]);
   });
 
   it("is not written by a binding that may only read", async () => {
     for (const caller of ["READ", "BARE"] as const) {
-      for (const call of [["put", "/x", "x"], ["delete", "/about.html"], ["publish", [{ put: "/x", body: "x" }]]] as Call[]) {
-        assert.match(await world.refused(caller, ...call), /^this binding of assets may only read; give it \{ write: true \}: the site's own Worker below \[overlay\]/);
+      for (const call of [
+        ["put", "/x", "x"],
+        ["delete", "/about.html"],
+        ["publish", [{ put: "/x", body: "x" }]],
+      ] as Call[]) {
+        assert.match(
+          await world.refused(caller, ...call),
+          /^this binding of assets may only read; give it \{ write: true \}: the site's own Worker below \[overlay\]/,
+        );
       }
       assert.equal((await get("/news.html", caller))!.body, "<h1>News</h1>", "but it is read");
     }
@@ -177,8 +227,14 @@ describe("the overlay", () => {
     await put("/index.html", "other's edit", {}, "OTHER");
     assert.equal((await get("/index.html"))!.body, "home");
     assert.deepEqual(world.record("other")?.entries.length ?? 1, 1);
-    assert.match(await world.object("look", ["other", ["/index.html"]], { name: "blog" }).catch(String) as string, /it is another site's/);
-    assert.match(await world.object("look", ["../x", ["/"]], { name: "fresh" }).catch(String) as string, /the id of none/);
+    assert.match(
+      (await world.object("look", ["other", ["/index.html"]], { name: "blog" }).catch(String)) as string,
+      /it is another site's/,
+    );
+    assert.match(
+      (await world.object("look", ["../x", ["/"]], { name: "fresh" }).catch(String)) as string,
+      /the id of none/,
+    );
   });
 
   it("can be had through ctx.exports", async () => {
@@ -187,7 +243,11 @@ describe("the overlay", () => {
     assert.equal((await get("/own.txt", "app"))!.body, "own");
     const [refused] = await world.calls("app", [["put", "/own.txt", "own"]], { props: {} });
     assert.match((refused as { error: string }).error, /may only read/);
-    assert.deepEqual(await visit("/own.txt", "app").then(([status]) => status), 200, "and what is written answers before the Worker");
+    assert.deepEqual(
+      await visit("/own.txt", "app").then(([status]) => status),
+      200,
+      "and what is written answers before the Worker",
+    );
     assert.deepEqual(await visit("/nothing", "app"), [418, "the Worker's own answer"]);
   });
 });
@@ -201,32 +261,55 @@ describe("a condition", () => {
     };
     assert.equal(await failed("/about.html", { etagDoesNotMatch: "*" }), tag("deployed about"));
     assert.equal(await failed("/about.html", { etagMatches: tag("else") }), tag("deployed about"));
-    assert.equal(await failed("/about.html", { etagDoesNotMatch: [tag("x"), `"${tag("deployed about")}"`] }), tag("deployed about"));
+    assert.equal(
+      await failed("/about.html", { etagDoesNotMatch: [tag("x"), `"${tag("deployed about")}"`] }),
+      tag("deployed about"),
+    );
     assert.equal(await failed("/nothing.html", { etagMatches: "*" }), null);
-    assert.equal(await failed("/about.html", { etagMatches: ["x", `W/"${tag("deployed about")}"`], etagDoesNotMatch: tag("x") }), "made");
+    assert.equal(
+      await failed("/about.html", { etagMatches: ["x", `W/"${tag("deployed about")}"`], etagDoesNotMatch: tag("x") }),
+      "made",
+    );
     assert.equal(await failed("/about.html", { etagMatches: tag("deployed about") }), tag("new"));
     assert.equal(await failed("/nothing.html", { etagDoesNotMatch: "*" }), "made");
-    const result = await world.call<WriteResult>("WRITE", "delete", "/about.html", { onlyIf: { etagMatches: "nothing" } });
+    const result = await world.call<WriteResult>("WRITE", "delete", "/about.html", {
+      onlyIf: { etagMatches: "nothing" },
+    });
     assert.equal(result.ok, false);
     await world.call("WRITE", "delete", "/about.html", { onlyIf: { etagMatches: tag("new") } });
     assert.equal(await failed("/about.html", { etagMatches: "*" }), null, "of a tombstone nothing is seen");
-    for (const onlyIf of [7, { etagMatches: 7 }, { etagMatches: Array(101).fill("x") }, { etagMatches: "x".repeat(201) }]) {
+    for (const onlyIf of [
+      7,
+      { etagMatches: 7 },
+      { etagMatches: Array(101).fill("x") },
+      { etagMatches: "x".repeat(201) },
+    ]) {
       assert.match(await world.refused("WRITE", "put", "/x", "x", { onlyIf }), /onlyIf/);
     }
   });
 
   it("that fails costs no body, and lets go of the stream", async () => {
     const before = world.blobs().length;
-    const [failed, cancelled] = await world.calls("app", [["put", "/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } }], ["cancelled"]]);
+    const [failed, cancelled] = await world.calls("app", [
+      ["put", "/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } }],
+      ["cancelled"],
+    ]);
     assert.equal((failed as { value: WriteResult }).value.ok, false);
     assert.equal((cancelled as { value: number }).value, 1);
-    assert.equal((await put("/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } })).ok, false, "over RPC too");
+    assert.equal(
+      (await put("/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } })).ok,
+      false,
+      "over RPC too",
+    );
     assert.equal(world.blobs().length, before);
   });
 
   it("lets one of many writers through", async () => {
     for (const path of ["/race1.txt", "/race2.txt"]) {
-      const calls = Array.from({ length: 25 }, (_, i): Call => ["put", path, `writer ${i}`, { onlyIf: { etagDoesNotMatch: "*" } }]);
+      const calls = Array.from(
+        { length: 25 },
+        (_, i): Call => ["put", path, `writer ${i}`, { onlyIf: { etagDoesNotMatch: "*" } }],
+      );
       const outcomes = (await world.calls("WRITE", calls, { atOnce: true })) as { value: WriteResult }[];
       assert.equal(outcomes.filter(({ value }) => value.ok).length, 1);
       const winner = outcomes.findIndex(({ value }) => value.ok);
@@ -249,17 +332,43 @@ describe("a condition", () => {
 
 describe("several changes", () => {
   it("are made together, or not at all", async () => {
-    const made = await publish([{ put: "/p1.txt", body: "1" }, { put: "/p2.txt", body: { $body: "stream", text: "2" }, contentType: "text/x" }, { delete: "/docs/b.txt" }], { author: "Bea" });
-    assert.deepEqual(made.ok && made.assets.map((asset) => asset && [asset.path, asset.contentType]), [["/p1.txt", "text/plain; charset=utf-8"], ["/p2.txt", "text/x"], null]);
+    const made = await publish(
+      [
+        { put: "/p1.txt", body: "1" },
+        { put: "/p2.txt", body: { $body: "stream", text: "2" }, contentType: "text/x" },
+        { delete: "/docs/b.txt" },
+      ],
+      { author: "Bea" },
+    );
+    assert.deepEqual(made.ok && made.assets.map((asset) => asset && [asset.path, asset.contentType]), [
+      ["/p1.txt", "text/plain; charset=utf-8"],
+      ["/p2.txt", "text/x"],
+      null,
+    ]);
     const { revision } = await world.published();
-    const failed = await publish([{ put: "/p1.txt", body: "one" }, { put: "/p3.txt", body: "3", onlyIf: { etagMatches: "*" } }, { delete: "/p2.txt", onlyIf: { etagMatches: sha256Hex("2") } }]);
+    const failed = await publish([
+      { put: "/p1.txt", body: "one" },
+      { put: "/p3.txt", body: "3", onlyIf: { etagMatches: "*" } },
+      { delete: "/p2.txt", onlyIf: { etagMatches: sha256Hex("2") } },
+    ]);
     assert.deepEqual(failed, { ok: false, failed: 1, path: "/p3.txt", current: null });
-    assert.deepEqual([(await get("/p1.txt"))!.body, await head("/p3.txt"), (await world.published()).revision], ["1", null, revision]);
+    assert.deepEqual(
+      [(await get("/p1.txt"))!.body, await head("/p3.txt"), (await world.published()).revision],
+      ["1", null, revision],
+    );
   });
 
   it("are not made where a body breaks off, and the others are let go", async () => {
     const [broken, cancelled] = await world.calls("app", [
-      ["publish", [{ put: "/q1.txt", body: "1" }, { put: "/q2.txt", body: { $body: "breaks", size: 3 << 20 } }, { put: "/q3.txt", body: "3" }, { put: "/q4.txt", body: { $body: "endless" } }]],
+      [
+        "publish",
+        [
+          { put: "/q1.txt", body: "1" },
+          { put: "/q2.txt", body: { $body: "breaks", size: 3 << 20 } },
+          { put: "/q3.txt", body: "3" },
+          { put: "/q4.txt", body: { $body: "endless" } },
+        ],
+      ],
       ["cancelled"],
       ["head", "/q1.txt"],
     ]);
@@ -269,10 +378,23 @@ describe("several changes", () => {
   });
 
   it("name each path once, and are not too many", async () => {
-    assert.match(await world.refused("WRITE", "publish", [{ put: "/x", body: "1" }, { delete: "/x" }]), /\/x is changed twice/);
-    assert.match(await world.refused("WRITE", "publish", Array.from({ length: 1001 }, (_, i) => ({ delete: `/${i}` }))), /1001 changes are too many; make at most 1000/);
+    assert.match(
+      await world.refused("WRITE", "publish", [{ put: "/x", body: "1" }, { delete: "/x" }]),
+      /\/x is changed twice/,
+    );
+    assert.match(
+      await world.refused(
+        "WRITE",
+        "publish",
+        Array.from({ length: 1001 }, (_, i) => ({ delete: `/${i}` })),
+      ),
+      /1001 changes are too many; make at most 1000/,
+    );
     for (const changes of [null, [], {}, [null], [{}], [{ put: "/x", delete: "/x" }], "x"]) {
-      assert.match(await world.refused("WRITE", "publish", changes), /give (one or more|it) ?,? ?like|give one or more/);
+      assert.match(
+        await world.refused("WRITE", "publish", changes),
+        /give (one or more|it) ?,? ?like|give one or more/,
+      );
     }
   });
 });
@@ -283,7 +405,10 @@ describe("a listing", () => {
     await publish(names.filter((_, i) => i % 3 > 0).map((name) => ({ put: name, body: "x" })));
     await publish(["/list/\ufb00.txt", "/list/😀.txt"].map((name) => ({ put: name, body: "x" })));
     const all = (await list()).assets.map(({ path }) => path);
-    assert.deepEqual(all, [...all].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    assert.deepEqual(
+      all,
+      [...all].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    );
     for (const limit of [1, 2, 7, 1000]) {
       const found: string[] = [];
       let cursor: string | undefined;
@@ -296,12 +421,28 @@ describe("a listing", () => {
       assert.deepEqual(found, all, `by ${limit}`);
     }
     const below = await list({ prefix: "/list/1", cursor: "/list/14.txt" });
-    assert.deepEqual(below.assets.map(({ path }) => path), ["/list/16.txt", "/list/17.txt", "/list/19.txt"]);
-    assert.deepEqual((await list({ prefix: "/list/1" }, "READ")).assets.length, 7, "read-only too, by the Durable Object");
+    assert.deepEqual(
+      below.assets.map(({ path }) => path),
+      ["/list/16.txt", "/list/17.txt", "/list/19.txt"],
+    );
+    assert.deepEqual(
+      (await list({ prefix: "/list/1" }, "READ")).assets.length,
+      7,
+      "read-only too, by the Durable Object",
+    );
   });
 
   it("refuses what is no page", async () => {
-    for (const options of [{ limit: 0 }, { limit: 1001 }, { limit: 1.5 }, { limit: "1" }, { prefix: 7 }, { cursor: {} }, { prefix: "/".repeat(2000) }, 7]) {
+    for (const options of [
+      { limit: 0 },
+      { limit: 1001 },
+      { limit: 1.5 },
+      { limit: "1" },
+      { prefix: 7 },
+      { cursor: {} },
+      { prefix: "/".repeat(2000) },
+      7,
+    ]) {
       assert.match(await world.refused("READ", "list", options), /^list: |the options are no object/);
     }
   });
@@ -318,45 +459,84 @@ describe("rules that are written", () => {
     const reply = await world.platform.ask("blog", "/docs/c.txt");
     assert.equal(reply.headers["x-docs"], "yes");
     assert.equal((await world.platform.ask("blog", "/docs/_redirects")).status, 404, "the file itself is not served");
-    for (const caller of ["WRITE", "READ"] as const) assert.match((await get("/docs/_redirects", caller))!.body, /^\/docs\/gone/);
+    for (const caller of ["WRITE", "READ"] as const)
+      assert.match((await get("/docs/_redirects", caller))!.body, /^\/docs\/gone/);
     await world.call("RULES", "delete", "/docs/_headers");
     await show();
     assert.equal((await world.platform.ask("blog", "/docs/c.txt")).headers["x-docs"], undefined);
   });
 
   it("want a capability of their own", async () => {
-    for (const call of [["put", "/_headers", "x"], ["delete", "/docs/_redirects"], ["publish", [{ put: "/a/b/_redirects", body: "" }]]] as Call[]) {
-      assert.match(await world.refused("WRITE", ...call), /this binding may not write rules; give it \{ write: true, rules: true \}/);
+    for (const call of [
+      ["put", "/_headers", "x"],
+      ["delete", "/docs/_redirects"],
+      ["publish", [{ put: "/a/b/_redirects", body: "" }]],
+    ] as Call[]) {
+      assert.match(
+        await world.refused("WRITE", ...call),
+        /this binding may not write rules; give it \{ write: true, rules: true \}/,
+      );
     }
   });
 
   it("reach only below their folder, and are told by file and line", async () => {
     const refused = (path: string, text: string) => world.refused("RULES", "put", path, text);
-    assert.match(await refused("/docs/_redirects", "/docs/x /y\n/other /docs/"), /^the rules are refused, nothing was written:\n {2}docs\/_redirects:2: \/other is not below \/docs\/, /);
-    assert.match(await refused("/docs/_redirects", "/docs/x /secret 200"), /docs\/_redirects:1: \/secret is not below \/docs\//);
+    assert.match(
+      await refused("/docs/_redirects", "/docs/x /y\n/other /docs/"),
+      /^the rules are refused, nothing was written:\n {2}docs\/_redirects:2: \/other is not below \/docs\/, /,
+    );
+    assert.match(
+      await refused("/docs/_redirects", "/docs/x /secret 200"),
+      /docs\/_redirects:1: \/secret is not below \/docs\//,
+    );
     assert.match(await refused("/docs/_redirects", "/docs/../x /y"), /:1: \/x is not below/);
     assert.match(await refused("/docs/_redirects", "/docs* /y"), /:1: \/docs\* is not below/);
     assert.match(await refused("/docs/_redirects", "/:x/y /y"), /is not below/);
-    assert.match(await refused("/docs/_headers", "/docs/*\n  a: b\n\n/*\n  c: d"), /docs\/_headers:4: \/\* is not below/);
-    assert.match(await refused("/docs/_headers", "https://example.com/docs/*\n  a: b"), /:1: .* is not below .*; name the path without the host/);
+    assert.match(
+      await refused("/docs/_headers", "/docs/*\n  a: b\n\n/*\n  c: d"),
+      /docs\/_headers:4: \/\* is not below/,
+    );
+    assert.match(
+      await refused("/docs/_headers", "https://example.com/docs/*\n  a: b"),
+      /:1: .* is not below .*; name the path without the host/,
+    );
     assert.match(await refused("/docs/_redirects", "one"), /docs\/_redirects:1: expected 2 or 3 words/);
     assert.match(await refused("/:a/_redirects", "/:a/b /c"), /cannot be told from paths/);
     assert.match(await refused("/_redirects", `# ${"x".repeat(100_000)}`), /has more than 100 KB/);
-    assert.match(await world.refused("RULES", "put", "/_headers", { $body: "stream", size: 200_000 }), /has more than 100 KB/);
+    assert.match(
+      await world.refused("RULES", "put", "/_headers", { $body: "stream", size: 200_000 }),
+      /has more than 100 KB/,
+    );
     await put("/a b/_redirects", "/a%20b/x /a%20b/y", {}, "RULES");
   });
 });
 
 describe("what is refused", () => {
   it("is told with what to do", async () => {
-    const refused = (path: unknown, body: unknown = "x", options: unknown = {}) => world.refused("WRITE", "put", path, body, options);
+    const refused = (path: unknown, body: unknown = "x", options: unknown = {}) =>
+      world.refused("WRITE", "put", path, body, options);
     const cases: [unknown, RegExp][] = [
-      ["x", /begin with a slash/], ["/", /a folder's; name a file in it, such as "\/index.html"/], ["/docs/", /such as "\/docs\/index.html"/], ["/a//b", /leads elsewhere/], ["/../x", /leads elsewhere/], ["/a/./b", /leads elsewhere/], ["/a\0", /NUL/], ["/a\\b", /backslash/],
-      ["/\ud800", /no Unicode/], ["/.env", /secrets/], ["/.git/config", /begin with a dot/], ["/id_rsa", /private key/], ["/_worker.js", /server code/], [`/${"ü".repeat(512)}`, /longer than 1024/],
-      ["/_kv-sync/assets/x", /kv-sync's own/], [7, /no text/], [{ toString: "x" }, /no text/],
+      ["x", /begin with a slash/],
+      ["/", /a folder's; name a file in it, such as "\/index.html"/],
+      ["/docs/", /such as "\/docs\/index.html"/],
+      ["/a//b", /leads elsewhere/],
+      ["/../x", /leads elsewhere/],
+      ["/a/./b", /leads elsewhere/],
+      ["/a\0", /NUL/],
+      ["/a\\b", /backslash/],
+      ["/\ud800", /no Unicode/],
+      ["/.env", /secrets/],
+      ["/.git/config", /begin with a dot/],
+      ["/id_rsa", /private key/],
+      ["/_worker.js", /server code/],
+      [`/${"ü".repeat(512)}`, /longer than 1024/],
+      ["/_kv-sync/assets/x", /kv-sync's own/],
+      [7, /no text/],
+      [{ toString: "x" }, /no text/],
     ];
     for (const [path, reason] of cases) assert.match(await refused(path), reason, JSON.stringify(path));
-    for (const body of [7, null, { a: 1 }, [1]]) assert.match(await refused("/x", body), /the body is no text, ArrayBuffer/);
+    for (const body of [7, null, { a: 1 }, [1]])
+      assert.match(await refused("/x", body), /the body is no text, ArrayBuffer/);
     assert.match(await refused("/key.txt", "-----BEGIN RSA PRIVATE KEY-----\nMIIEow"), /private key/);
     assert.match(await refused("/x", "x", { contentType: "a\nb: c" }), /content type is none/);
     assert.match(await refused("/x", "x", { author: "a".repeat(201) }), /more than 200/);
@@ -364,27 +544,67 @@ describe("what is refused", () => {
     assert.match(await refused("/x", "x", { author: 7 }), /the author is no text/);
     assert.match(await refused("/x", "x", "y"), /the options are no object/);
     // A condition that is not understood must not let the write through.
-    for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf: (etagMatch|uploadedBefore) is not understood; there are etagMatches, etagDoesNotMatch$/);
-    for (const onlyIf of [{}, { etagMatches: undefined }]) assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf has no condition/);
+    for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }])
+      assert.match(
+        await refused("/x", "x", { onlyIf }),
+        /^onlyIf: (etagMatch|uploadedBefore) is not understood; there are etagMatches, etagDoesNotMatch$/,
+      );
+    for (const onlyIf of [{}, { etagMatches: undefined }])
+      assert.match(await refused("/x", "x", { onlyIf }), /^onlyIf has no condition/);
     assert.match(await refused("/x", "x", { onlyif: { etagMatches: "*" } }), /^the options: onlyif is not understood/);
     assert.match(await world.refused("WRITE", "delete", "/x", { onlyIf: null }), /^onlyIf is no object/);
-    assert.match(await world.refused("WRITE", "delete", "/x", { etagMatches: "*" }), /^the options: etagMatches is not understood/);
-    assert.match(await world.refused("WRITE", "publish", [{ put: "/x", body: "x", onlyif: {} }]), /^a change: onlyif is not understood/);
-    assert.match(await world.refused("WRITE", "publish", [{ delete: "/x", body: "x" }]), /^a change: body is not understood/);
+    assert.match(
+      await world.refused("WRITE", "delete", "/x", { etagMatches: "*" }),
+      /^the options: etagMatches is not understood/,
+    );
+    assert.match(
+      await world.refused("WRITE", "publish", [{ put: "/x", body: "x", onlyif: {} }]),
+      /^a change: onlyif is not understood/,
+    );
+    assert.match(
+      await world.refused("WRITE", "publish", [{ delete: "/x", body: "x" }]),
+      /^a change: body is not understood/,
+    );
     assert.match(await world.refused("WRITE", "list", { prefx: "/" }), /^the options: prefx is not understood/);
     assert.equal(await world.call("WRITE", "head", "/x"), null);
-    for (const name of ["Set-Cookie", "content-length", "Content-Type", "ETag", "last-modified", "transfer-encoding", "connection", "Upgrade", "CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "a b", "ü", ""]) {
-      assert.match(await refused("/x", "x", { headers: { [name]: "x" } }), /cannot have the header|is no header name/, name);
+    for (const name of [
+      "Set-Cookie",
+      "content-length",
+      "Content-Type",
+      "ETag",
+      "last-modified",
+      "transfer-encoding",
+      "connection",
+      "Upgrade",
+      "CDN-Cache-Control",
+      "Cloudflare-CDN-Cache-Control",
+      "a b",
+      "ü",
+      "",
+    ]) {
+      assert.match(
+        await refused("/x", "x", { headers: { [name]: "x" } }),
+        /cannot have the header|is no header name/,
+        name,
+      );
     }
-    for (const value of ["a\nb", "ü", "", " a", 7, "a\0"]) assert.match(await refused("/x", "x", { headers: { a: value } }), /the value of a is no text/);
-    assert.match(await refused("/x", "x", { headers: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`h${i}`, "x"])) }), /more than 20 headers/);
+    for (const value of ["a\nb", "ü", "", " a", 7, "a\0"])
+      assert.match(await refused("/x", "x", { headers: { a: value } }), /the value of a is no text/);
+    assert.match(
+      await refused("/x", "x", { headers: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`h${i}`, "x"])) }),
+      /more than 20 headers/,
+    );
     assert.match(await refused("/x", "x", { headers: { a: "x".repeat(2048) } }), /2 KiB/);
     assert.match(await refused("/x", "x", { headers: { a: "1", A: "2" } }), /given twice/);
     assert.equal(await head("/x"), null);
   });
 
   it("lets go of the body", async () => {
-    const calls: Call[] = [["put", "/.env", { $body: "endless" }], ["put", "/x", { $body: "endless" }, 7], ["publish", [{ put: "/x", body: { $body: "endless" } }, null]]];
+    const calls: Call[] = [
+      ["put", "/.env", { $body: "endless" }],
+      ["put", "/x", { $body: "endless" }, 7],
+      ["publish", [{ put: "/x", body: { $body: "endless" } }, null]],
+    ];
     for (const call of calls) {
       const [refused, cancelled] = await world.calls("app", [call, ["cancelled"]]);
       assert.ok("error" in refused!);
@@ -393,7 +613,10 @@ describe("what is refused", () => {
   });
 
   it("in a body that gives no bytes, or breaks off", async () => {
-    assert.match(await world.refused("app", "put", "/x", { $body: "text stream" }), /the stream gives text in the place of bytes/);
+    assert.match(
+      await world.refused("app", "put", "/x", { $body: "text stream" }),
+      /the stream gives text in the place of bytes/,
+    );
     assert.match(await world.refused("app", "put", "/x", { $body: "breaks" }), /cannot store assets now/);
     assert.equal(await head("/x", "app"), null);
   });
@@ -407,7 +630,10 @@ describe("where KV is late or fails", () => {
     world.platform.kv.fault = (name, earlier) => (name === key && earlier < 5 ? "missing" : undefined);
     assert.equal((await get("/late.txt"))!.body, "late");
     world.platform.kv.fault = (name) => (name === key ? "missing" : undefined);
-    assert.match(await world.refused("WRITE", "get", "/late.txt"), /KV does not show its bytes at this location yet; ask again in a minute/);
+    assert.match(
+      await world.refused("WRITE", "get", "/late.txt"),
+      /KV does not show its bytes at this location yet; ask again in a minute/,
+    );
     world.platform.kv.fault = (name) => (name === key ? "error" : undefined);
     assert.match(await world.refused("WRITE", "get", "/late.txt"), /^cannot read assets now; try again$/);
     world.platform.kv.reset();

@@ -11,13 +11,43 @@ export const token = "0123456789abcdef-token";
 /** Who calls: another Worker's bindings, or the site's own Worker. */
 export type Caller = "READ" | "WRITE" | "RULES" | "ADA" | "BARE" | "OTHER" | "app";
 
-const files = { "/index.html": "home", "/about.html": "deployed about", "/docs/a.txt": "a", "/docs/b.txt": "b", "/z.txt": "z" };
+const files = {
+  "/index.html": "home",
+  "/about.html": "deployed about",
+  "/docs/a.txt": "a",
+  "/docs/b.txt": "b",
+  "/z.txt": "z",
+};
 
 const sites: Site[] = [
-  { name: "blog", files, retired: { "/old.txt": "old" }, overlay: true, edits: { write: true, rules: true, token }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
-  { name: "other", files: { "/index.html": "the other's" }, overlay: true, edits: { token: "short" }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
-  { name: "plain", files: { "/index.html": "plain" }, worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";` },
-  { name: "app", files, overlay: true, edgeCache: 3600, edits: { write: true, token }, worker: `export * from "./src/overlay/test/app"; export { default } from "./src/overlay/test/app";` },
+  {
+    name: "blog",
+    files,
+    retired: { "/old.txt": "old" },
+    overlay: true,
+    edits: { write: true, rules: true, token },
+    worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";`,
+  },
+  {
+    name: "other",
+    files: { "/index.html": "the other's" },
+    overlay: true,
+    edits: { token: "short" },
+    worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";`,
+  },
+  {
+    name: "plain",
+    files: { "/index.html": "plain" },
+    worker: `export * from "./src/default_overlay"; export { default } from "./src/default_overlay";`,
+  },
+  {
+    name: "app",
+    files,
+    overlay: true,
+    edgeCache: 3600,
+    edits: { write: true, token },
+    worker: `export * from "./src/overlay/test/app"; export { default } from "./src/overlay/test/app";`,
+  },
 ];
 
 const binding = (name: Caller, service: string, props?: object) =>
@@ -32,33 +62,44 @@ export class World {
   }
 
   static async start(): Promise<World> {
-    const platform = await Platform.start(sites, [], [
-      {
-        name: "companion",
-        main: "src/overlay/test/companion.ts",
-        durableObject: "Overlay",
-        bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
-      },
-      {
-        name: "caller",
-        main: "src/overlay/test/caller.ts",
-        bindings: [
-          binding("READ", "blog", {}),
-          binding("WRITE", "blog", { write: true }),
-          binding("RULES", "blog", { write: true, rules: true }),
-          binding("ADA", "blog", { write: true, author: "Ada" }),
-          binding("BARE", "blog"),
-          binding("OTHER", "other", { write: true }),
-        ].join(", "),
-      },
-    ]);
+    const platform = await Platform.start(
+      sites,
+      [],
+      [
+        {
+          name: "companion",
+          main: "src/overlay/test/companion.ts",
+          durableObject: "Overlay",
+          bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
+        },
+        {
+          name: "caller",
+          main: "src/overlay/test/caller.ts",
+          bindings: [
+            binding("READ", "blog", {}),
+            binding("WRITE", "blog", { write: true }),
+            binding("RULES", "blog", { write: true, rules: true }),
+            binding("ADA", "blog", { write: true, author: "Ada" }),
+            binding("BARE", "blog"),
+            binding("OTHER", "other", { write: true }),
+          ].join(", "),
+        },
+      ],
+    );
     return new World(platform);
   }
 
   /** Makes calls and gives what came of each. */
-  async calls(caller: Caller, calls: Call[], { atOnce = false, props }: { atOnce?: boolean; props?: object } = {}): Promise<Outcome[]> {
+  async calls(
+    caller: Caller,
+    calls: Call[],
+    { atOnce = false, props }: { atOnce?: boolean; props?: object } = {},
+  ): Promise<Outcome[]> {
     const service = caller === "app" ? "app" : "caller";
-    const { status, body } = await this.platform.ask(service, "/calls", { method: "POST", body: JSON.stringify({ binding: caller, calls: calls.map(given), atOnce, props }) });
+    const { status, body } = await this.platform.ask(service, "/calls", {
+      method: "POST",
+      body: JSON.stringify({ binding: caller, calls: calls.map(given), atOnce, props }),
+    });
     assert.equal(status, 200, `${body}\n${this.platform.log}`);
     return JSON.parse(body) as Outcome[];
   }
@@ -78,8 +119,15 @@ export class World {
   }
 
   /** Calls the Durable Object itself. */
-  async object<T = Record<string, unknown>>(method: string, args: unknown[] = [], { name = "blog", ahead }: Partial<ObjectCall> = {}): Promise<T> {
-    const { body } = await this.platform.ask("companion", "/", { method: "POST", body: JSON.stringify({ name, method, args, ahead }) });
+  async object<T = Record<string, unknown>>(
+    method: string,
+    args: unknown[] = [],
+    { name = "blog", ahead }: Partial<ObjectCall> = {},
+  ): Promise<T> {
+    const { body } = await this.platform.ask("companion", "/", {
+      method: "POST",
+      body: JSON.stringify({ name, method, args, ahead }),
+    });
     const { result, error } = JSON.parse(body) as { result: T; error?: { name: string; message: string } };
     if (error) throw Object.assign(new Error(error.message), { name: error.name });
     return result;

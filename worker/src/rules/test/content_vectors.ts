@@ -13,7 +13,8 @@ export interface ContentVector {
 const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE` + " KEY-----";
 const end = "-----END PRIVATE" + " KEY-----\n";
 const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
-const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+const pointer =
+  "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
 const contents: string[] = [
   "",
@@ -61,5 +62,8 @@ const contents: string[] = [
 
 /** What the TypeScript side makes of them. */
 export function contentVectors(): ContentVector[] {
-  return contents.map((text) => ({ content: Buffer.from(text).toString("base64"), reason: checkContent(new TextEncoder().encode(text))?.[0] ?? null }));
+  return contents.map((text) => ({
+    content: Buffer.from(text).toString("base64"),
+    reason: checkContent(new TextEncoder().encode(text))?.[0] ?? null,
+  }));
 }

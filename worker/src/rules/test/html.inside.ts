@@ -12,7 +12,17 @@ function resolve(path: string, handling: HTMLHandling, files: string[]): string 
 }
 
 // The table of Cloudflare's documentation for html_handling, and the root.
-const files = ["/index.html", "/file.html", "/folder/index.html", "/both.html", "/both/index.html", "/raw.txt", "/a/index", "/bin", "/bin.html"];
+const files = [
+  "/index.html",
+  "/file.html",
+  "/folder/index.html",
+  "/both.html",
+  "/both/index.html",
+  "/raw.txt",
+  "/a/index",
+  "/bin",
+  "/bin.html",
+];
 const expected: Record<string, [auto: string, force: string, drop: string, none: string]> = {
   "/": ["=/index.html", "=/index.html", "=/index.html", "-"],
   "/index": [">/", ">/", ">/", "-"],
@@ -54,8 +64,29 @@ test("html_handling as documented", () => {
 });
 
 test("redirects end, and at an asset", () => {
-  const names = ["/index.html", "/.html", "/a.html", "/a/index.html", "/a/index", "/a.html.html", "/a/index/index.html", "/a/.html"];
-  const paths = ["/", "/a", "/a/", "/a.html", "/a/index", "/a/index.html", "/a/index/", "/.html", "/a/.html", "/a.html/", "/index"];
+  const names = [
+    "/index.html",
+    "/.html",
+    "/a.html",
+    "/a/index.html",
+    "/a/index",
+    "/a.html.html",
+    "/a/index/index.html",
+    "/a/.html",
+  ];
+  const paths = [
+    "/",
+    "/a",
+    "/a/",
+    "/a.html",
+    "/a/index",
+    "/a/index.html",
+    "/a/index/",
+    "/.html",
+    "/a/.html",
+    "/a.html/",
+    "/index",
+  ];
   for (const handling of ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash"] as const) {
     for (let set = 0; set < 1 << names.length; set++) {
       const some = names.filter((_, i) => set & (1 << i));
@@ -66,7 +97,10 @@ test("redirects end, and at an asset", () => {
           chain.push(answer.slice(1));
           answer = resolve(answer.slice(1), handling, some);
         }
-        assert.ok(answer.startsWith("=") || chain.length === 1, `${handling} ${chain.join(" > ")} ${answer} of ${some}`);
+        assert.ok(
+          answer.startsWith("=") || chain.length === 1,
+          `${handling} ${chain.join(" > ")} ${answer} of ${some}`,
+        );
         assert.ok(!chain.some((step) => step.startsWith("//")), `${handling} ${chain.join(" > ")}`);
       }
     }

@@ -37,6 +37,7 @@ test("encoding a segment is encodeURIComponent, whatever stands in it", () => {
   for (let code = 0; code < 0x180; code++) {
     const character = String.fromCharCode(code);
     if (character === "/") continue;
-    for (const segment of [character, `a${character}b`]) assert.equal(encodePathname(`/x/${segment}`), `/x/${encodeURIComponent(segment)}`, `${code}`);
+    for (const segment of [character, `a${character}b`])
+      assert.equal(encodePathname(`/x/${segment}`), `/x/${encodeURIComponent(segment)}`, `${code}`);
   }
 });

@@ -45,7 +45,8 @@ test("splats and placeholders", () => {
     ["https://:sub.example.com/", "https://a.b.example.com/", undefined],
     ["https://*.example.com/", "https://a.b.example.com/", { splat: "a.b" }],
   ];
-  for (const [pattern, address, captures] of cases) assert.deepEqual(match(pattern, address), captures, `${pattern} ${address}`);
+  for (const [pattern, address, captures] of cases)
+    assert.deepEqual(match(pattern, address), captures, `${pattern} ${address}`);
 });
 
 test("a match agrees with the regular expression that the pattern stands for", () => {
@@ -68,14 +69,20 @@ test("a match agrees with the regular expression that the pattern stands for", (
     const url = { pathname: path, hostname: "h" } as URL;
     const captures = new Pattern(`/${chosen.join("")}`).match(url);
     // URL parsing may merge nothing here but dots; there are none.
-    assert.deepEqual(captures && Object.fromEntries(captures), result ? { ...result.groups } : undefined, `/${chosen.join("")} ${path}`);
+    assert.deepEqual(
+      captures && Object.fromEntries(captures),
+      result ? { ...result.groups } : undefined,
+      `/${chosen.join("")} ${path}`,
+    );
   }
   assert.ok(matched > 200, `${matched} matched`);
 });
 
 test("a hostile pathname does not make a pattern explode", () => {
   // What costs more, as backtracking does, does not end here.
-  const patterns = ["/:a-:b-:c-:d-:e-:f-:g-!", "/:a:b:c:d:e:f:g:h/!", "/*-:a-:b-:c/!", "/:a/:b/:c/*/:d/:e/!"].map((source) => new Pattern(source));
+  const patterns = ["/:a-:b-:c-:d-:e-:f-:g-!", "/:a:b:c:d:e:f:g:h/!", "/*-:a-:b-:c/!", "/:a/:b/:c/*/:d/:e/!"].map(
+    (source) => new Pattern(source),
+  );
   for (const text of ["-".repeat(8192), "a-".repeat(4096), "/a".repeat(4096), "a".repeat(8192)]) {
     const url = new URL(`/${text}`, "https://example.com");
     for (const pattern of patterns) assert.equal(pattern.match(url), undefined);
@@ -84,11 +91,29 @@ test("a hostile pathname does not make a pattern explode", () => {
 
 test("header rules add up, and detach", () => {
   const rules = new HeaderRules([
-    { path: "/*", set: [["X-A", "one"], ["Cache-Control", "no-cache"]], unset: [] },
-    { path: "/a/:id", set: [["x-a", "two :id"], ["X-B", ":id :other"]], unset: ["ETag", "Not-There"] },
+    {
+      path: "/*",
+      set: [
+        ["X-A", "one"],
+        ["Cache-Control", "no-cache"],
+      ],
+      unset: [],
+    },
+    {
+      path: "/a/:id",
+      set: [
+        ["x-a", "two :id"],
+        ["X-B", ":id :other"],
+      ],
+      unset: ["ETag", "Not-There"],
+    },
     { path: "/b", set: [["X-A", "three"]], unset: [] },
   ]);
   const response = new Response(null, { headers: { etag: '"x"', "cache-control": "public" } });
   rules.apply(new URL("https://example.com/a/7"), response);
-  assert.deepEqual(Object.fromEntries(response.headers), { "cache-control": "no-cache", "x-a": "one, two 7", "x-b": "7 :other" });
+  assert.deepEqual(Object.fromEntries(response.headers), {
+    "cache-control": "no-cache",
+    "x-a": "one, two 7",
+    "x-b": "7 :other",
+  });
 });

@@ -29,15 +29,55 @@ test("redirects", () => {
     [[["/a/*", "/c/", 200]], "/a/x", "=/c/"],
     [[["/a", "/b"]], "/b", "-"],
     [[["/constructor", "/b"]], "/__proto__", "-"],
-    [[["/*", "/dynamic"], ["/a", "/static"]], "/a", "302 /dynamic"],
-    [[["/a", "/static"], ["/*", "/dynamic"]], "/a", "302 /static"],
-    [[["/a", "/first"], ["/a", "/second"]], "/a", "302 /first"],
-    [[["https://example.com/a", "/host"], ["/a", "/any"]], "/a", "302 /host"],
-    [[["/a", "/any"], ["https://example.com/a", "/host"]], "/a", "302 /any"],
-    [[["https://old.example.com/*", "https://example.com/:splat", 301]], "https://old.example.com/x", "301 https://example.com/x"],
+    [
+      [
+        ["/*", "/dynamic"],
+        ["/a", "/static"],
+      ],
+      "/a",
+      "302 /dynamic",
+    ],
+    [
+      [
+        ["/a", "/static"],
+        ["/*", "/dynamic"],
+      ],
+      "/a",
+      "302 /static",
+    ],
+    [
+      [
+        ["/a", "/first"],
+        ["/a", "/second"],
+      ],
+      "/a",
+      "302 /first",
+    ],
+    [
+      [
+        ["https://example.com/a", "/host"],
+        ["/a", "/any"],
+      ],
+      "/a",
+      "302 /host",
+    ],
+    [
+      [
+        ["/a", "/any"],
+        ["https://example.com/a", "/host"],
+      ],
+      "/a",
+      "302 /any",
+    ],
+    [
+      [["https://old.example.com/*", "https://example.com/:splat", 301]],
+      "https://old.example.com/x",
+      "301 https://example.com/x",
+    ],
     [[["/:lang/*", "https://:lang.example.org/:splat"]], "/de/x", "302 https://de.example.org/x"],
   ];
-  for (const [rules, address, expected] of cases) assert.equal(follow(rules, address), expected, `${JSON.stringify(rules)} ${address}`);
+  for (const [rules, address, expected] of cases)
+    assert.equal(follow(rules, address), expected, `${JSON.stringify(rules)} ${address}`);
 });
 
 test("no request chooses the host that a rule leads to", () => {
@@ -52,8 +92,29 @@ test("no request chooses the host that a rule leads to", () => {
     ["/8/:x", "/.:x/:x"],
     ["/9/*", "https://example.com/:splat"],
   ];
-  const attacks = ["/evil.com", "//evil.com", "/%2fevil.com", "%5cevil.com", "\\evil.com", "/\\evil.com", "@evil.com", ".evil.com", "m", "m/",
-    "evil.com", "evil.com%2f", "evil.com%23", "evil.com/x", "a@evil.com/", "evil.com:80/", "%09/evil.com", "/%09/evil.com", ".//evil.com", "%2e%2e//evil.com", "evil.com%252f/"];
+  const attacks = [
+    "/evil.com",
+    "//evil.com",
+    "/%2fevil.com",
+    "%5cevil.com",
+    "\\evil.com",
+    "/\\evil.com",
+    "@evil.com",
+    ".evil.com",
+    "m",
+    "m/",
+    "evil.com",
+    "evil.com%2f",
+    "evil.com%23",
+    "evil.com/x",
+    "a@evil.com/",
+    "evil.com:80/",
+    "%09/evil.com",
+    "/%09/evil.com",
+    ".//evil.com",
+    "%2e%2e//evil.com",
+    "evil.com%252f/",
+  ];
   for (const [from, to] of rules) {
     for (const attack of attacks) {
       const address = from.replace(/\*|:x.*/, "") + attack;

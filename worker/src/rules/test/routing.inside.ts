@@ -16,14 +16,24 @@ test("code guards the files that testdata/routing says, as in Go", ({ routings }
 
 test("a routing that is none is refused, and none is not known", () => {
   assert.equal(parseRouting(undefined), undefined);
-  for (const bad of ["*", ["*"], { worker: "*" }, { site: [1] }, { retire: {} }]) assert.throws(() => parseRouting(bad), /holds no/);
+  for (const bad of ["*", ["*"], { worker: "*" }, { site: [1] }, { retire: {} }])
+    assert.throws(() => parseRouting(bad), /holds no/);
 });
 
 test("redirects hide the files that testdata/redirected says, as in Go", ({ redirected }) => {
-  const cases = JSON.parse(redirected) as { about: string; html_handling: string; from: string[]; redirected: string[]; reached: string[] }[];
+  const cases = JSON.parse(redirected) as {
+    about: string;
+    html_handling: string;
+    from: string[];
+    redirected: string[];
+    reached: string[];
+  }[];
   assert.ok(cases.length >= 5);
   for (const { about, html_handling, from, redirected, reached } of cases) {
-    const isRedirected = redirectedBy(from.map((from) => ({ from, to: "/", status: 302 })), html_handling);
+    const isRedirected = redirectedBy(
+      from.map((from) => ({ from, to: "/", status: 302 })),
+      html_handling,
+    );
     for (const path of redirected) assert.ok(isRedirected(path), `${about}: ${path} is redirected`);
     for (const path of reached) assert.ok(!isRedirected(path), `${about}: ${path} is not redirected`);
   }

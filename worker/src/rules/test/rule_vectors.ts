@@ -91,19 +91,103 @@ function random(pieces: string[], count: number): string[] {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
     return (state >>> 8) % below;
   };
-  return Array.from({ length: count }, () => Array.from({ length: 4 + next(24) }, () => pieces[next(pieces.length)]!).join(""));
+  return Array.from({ length: count }, () =>
+    Array.from({ length: 4 + next(24) }, () => pieces[next(pieces.length)]!).join(""),
+  );
 }
 
-const redirectPieces = ["/", "/", " ", " ", "\n", "\n", "a", "b", "*", ":x", ":y", "#", "?", "..", ".", "%2e", "%", "\\", "é", "https://", "e.example", ":80", "301", " 200", "index", ".html", "\t", "\u2003", '"', "<"];
-const circlePieces = ["/a", "/b", "/a", "/b", "/:x", "/*", "/:splat", " ", " ", " ", "\n", "\n", " 200", "?q", "/c", "c"];
-const headerPieces = ["/", "\n", "\n", " ", " ", ":", ": ", "X-A", "x-a", "! ", "!", "*", ":h", "https://", "e.example", ":80", "#", "..", "v", ",", "é", "\u0001", "\\", "%2E", "\u00a0", "\ufeff"];
+const redirectPieces = [
+  "/",
+  "/",
+  " ",
+  " ",
+  "\n",
+  "\n",
+  "a",
+  "b",
+  "*",
+  ":x",
+  ":y",
+  "#",
+  "?",
+  "..",
+  ".",
+  "%2e",
+  "%",
+  "\\",
+  "é",
+  "https://",
+  "e.example",
+  ":80",
+  "301",
+  " 200",
+  "index",
+  ".html",
+  "\t",
+  "\u2003",
+  '"',
+  "<",
+];
+const circlePieces = [
+  "/a",
+  "/b",
+  "/a",
+  "/b",
+  "/:x",
+  "/*",
+  "/:splat",
+  " ",
+  " ",
+  " ",
+  "\n",
+  "\n",
+  " 200",
+  "?q",
+  "/c",
+  "c",
+];
+const headerPieces = [
+  "/",
+  "\n",
+  "\n",
+  " ",
+  " ",
+  ":",
+  ": ",
+  "X-A",
+  "x-a",
+  "! ",
+  "!",
+  "*",
+  ":h",
+  "https://",
+  "e.example",
+  ":80",
+  "#",
+  "..",
+  "v",
+  ",",
+  "é",
+  "\u0001",
+  "\\",
+  "%2E",
+  "\u00a0",
+  "\ufeff",
+];
 
 /** What the TypeScript side makes of them. */
 export function ruleVectors(): RuleVector[] {
   const encode = (text: string | Uint8Array) => (typeof text === "string" ? new TextEncoder().encode(text) : text);
   const vector = (kind: RuleVector["kind"], html_handling: string, text: Uint8Array): RuleVector => {
-    const { rules, problems } = kind === "redirects" ? parseRedirects("_redirects", text, html_handling) : parseHeaders("_headers", text);
-    return { kind, html_handling, text: Buffer.from(text).toString("base64"), rules, problems: problems.map(({ line, reason, fix }) => ({ line: line!, reason, fix })) };
+    const { rules, problems } =
+      kind === "redirects" ? parseRedirects("_redirects", text, html_handling) : parseHeaders("_headers", text);
+    return {
+      kind,
+      html_handling,
+      text: Buffer.from(text).toString("base64"),
+      rules,
+      problems: problems.map(({ line, reason, fix }) => ({ line: line!, reason, fix })),
+    };
   };
   return [
     ...redirects.map((text) => vector("redirects", "", encode(text))),

@@ -5,51 +5,109 @@ import { parseMeta } from "../../format/meta";
 import { test } from "../../../test/inside/harness";
 
 test("a hash in a name is told from what people write", () => {
-  for (const path of ["/app.3f2a9c1b.js", "/static/js/main.0a1b2c3d.chunk.css", "/app.3f2a9c1b4d5e6f708192a3b4c5d6e7f8.js.map", "/a.b.c.00000000f.woff2"]) {
+  for (const path of [
+    "/app.3f2a9c1b.js",
+    "/static/js/main.0a1b2c3d.chunk.css",
+    "/app.3f2a9c1b4d5e6f708192a3b4c5d6e7f8.js.map",
+    "/a.b.c.00000000f.woff2",
+  ]) {
     assert.equal(isContentHashed(path), true, path);
   }
   const others = [
-    "/report.20240131.pdf", "/a.12345678.js", "/word.facade.js", "/word.deadbeef.js", "/app.3f2a9c1.js", "/app.3F2A9C1B.js", "/app-3f2a9c1b.js", "/photo-iPhone15.jpg",
-    "/3f2a9c1b.js", "/app.3f2a9c1b", "/app.3f2a9c1b/index.html", "/app.3f2a9c1b.js/x", "/app.3f2a9c1b.js\n", "/x-1b4e28ba-2fa1-11d2-883f-0016d3cca427.pdf", "/app.3f2a9c1b.a.b.c",
+    "/report.20240131.pdf",
+    "/a.12345678.js",
+    "/word.facade.js",
+    "/word.deadbeef.js",
+    "/app.3f2a9c1.js",
+    "/app.3F2A9C1B.js",
+    "/app-3f2a9c1b.js",
+    "/photo-iPhone15.jpg",
+    "/3f2a9c1b.js",
+    "/app.3f2a9c1b",
+    "/app.3f2a9c1b/index.html",
+    "/app.3f2a9c1b.js/x",
+    "/app.3f2a9c1b.js\n",
+    "/x-1b4e28ba-2fa1-11d2-883f-0016d3cca427.pdf",
+    "/app.3f2a9c1b.a.b.c",
   ];
   for (const path of others) assert.equal(isContentHashed(path), false, path);
 });
 
 test("a hostile name costs no more than its length", () => {
   // What costs more, as backtracking does, does not end here.
-  for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."]) assert.equal(isContentHashed(`/${part.repeat(1e4)}!`), false);
+  for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."])
+    assert.equal(isContentHashed(`/${part.repeat(1e4)}!`), false);
 });
 
 test("Workers Caching is told nothing, a time, or nothing to keep where a rule names a host", () => {
-  const edge = (more: object) => new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", ...more }))));
+  const edge = (more: object) =>
+    new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", ...more }))));
   const no = { "Cloudflare-CDN-Cache-Control": "no-store" };
   assert.equal(edge({}).asset, undefined);
   assert.equal(edge({ edge_cache: 0 }).other, undefined);
-  assert.deepEqual(edge({ edge_cache: 60 }).asset, { "Cloudflare-CDN-Cache-Control": "public, max-age=60", "Cache-Tag": "s" });
-  assert.deepEqual(edge({ edge_cache: 60, overlay: true }).asset, { "Cloudflare-CDN-Cache-Control": "public, max-age=30, stale-if-error=0", "Cache-Tag": "s" }, "what was deleted does not come back while the Worker fails");
+  assert.deepEqual(edge({ edge_cache: 60 }).asset, {
+    "Cloudflare-CDN-Cache-Control": "public, max-age=60",
+    "Cache-Tag": "s",
+  });
+  assert.deepEqual(
+    edge({ edge_cache: 60, overlay: true }).asset,
+    { "Cloudflare-CDN-Cache-Control": "public, max-age=30, stale-if-error=0", "Cache-Tag": "s" },
+    "what was deleted does not come back while the Worker fails",
+  );
   assert.deepEqual(edge({ edge_cache: 60 }).other, no);
   assert.deepEqual(edge({ edge_cache: 60, redirects: [{ from: "https://a.com/*", to: "/", status: 301 }] }).asset, no);
   assert.deepEqual(edge({ edge_cache: 60, headers: [{ path: "https://:x.a.com/y" }] }).asset, no);
-  for (const edge_cache of [-1, 1.5, "60", 1e300, null, "x\r\ny"]) assert.throws(() => edge({ edge_cache }), String(edge_cache));
+  for (const edge_cache of [-1, 1.5, "60", 1e300, null, "x\r\ny"])
+    assert.throws(() => edge({ edge_cache }), String(edge_cache));
 });
 
 test("a response is kept out of Workers Caching, whatever it said", () => {
-  const response = unstored(new Response("x", { headers: { "Cloudflare-CDN-Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=60", "Cache-Control": "public", "Cache-Tag": "x" } }));
+  const response = unstored(
+    new Response("x", {
+      headers: {
+        "Cloudflare-CDN-Cache-Control": "public, max-age=60",
+        "CDN-Cache-Control": "max-age=60",
+        "Cache-Control": "public",
+        "Cache-Tag": "x",
+      },
+    }),
+  );
   assert.equal(response.headers.get("Cloudflare-CDN-Cache-Control"), "no-store");
   assert.equal(response.headers.get("Cache-Tag"), null);
   assert.equal(response.headers.get("Cache-Control"), "public");
-  assert.equal(varying(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"), "Accept, Sec-Fetch-Mode");
+  assert.equal(
+    varying(new Response("x", { headers: { Vary: "Accept" } }), "Sec-Fetch-Mode").headers.get("Vary"),
+    "Accept, Sec-Fetch-Mode",
+  );
 });
 
 test("a response of code is kept out of Workers Caching, unless it says for how long", () => {
-  const told = (headers: HeadersInit) => unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
+  const told = (headers: HeadersInit) =>
+    unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
   assert.equal(told({}), "no-store");
   for (const name of ["CDN-Cache-Control", "Cache-Control"]) {
-    for (const value of ["max-age=1", "public", "private", "max-age=0, s-maxage=60", "max-age=0, stale-while-revalidate=60", "no-cache, stale-if-error=9", 'max-age="60"']) {
+    for (const value of [
+      "max-age=1",
+      "public",
+      "private",
+      "max-age=0, s-maxage=60",
+      "max-age=0, stale-while-revalidate=60",
+      "no-cache, stale-if-error=9",
+      'max-age="60"',
+    ]) {
       assert.equal(told({ [name]: value }), null, `${name}: ${value}`);
     }
     // It is asked for again each time, and where the Worker fails the cache would answer with another visitor's page.
-    for (const value of ["no-cache", "No-Cache", "public, no-cache", 'no-cache="set-cookie"', "max-age=0", "public,max-age=0", "max-age=60, s-maxage=0", 'max-age="0"']) {
+    for (const value of [
+      "no-cache",
+      "No-Cache",
+      "public, no-cache",
+      'no-cache="set-cookie"',
+      "max-age=0",
+      "public,max-age=0",
+      "max-age=60, s-maxage=0",
+      'max-age="0"',
+    ]) {
       assert.equal(told({ [name]: value }), "no-store", `${name}: ${value}`);
     }
   }
@@ -62,10 +120,22 @@ test("a response of code is kept out of Workers Caching, unless it says for how 
 test("an answer of a site with an overlay is not stored longer than a write may go unseen, whatever a rule says", () => {
   const settled = (overlay: boolean, control?: string) =>
     new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", edge_cache: 3600, overlay }))))
-      .settle(new Response("x", { headers: { "Cache-Control": "public, max-age=86400", ...(control !== undefined && { "Cloudflare-CDN-Cache-Control": control }) } }))
+      .settle(
+        new Response("x", {
+          headers: {
+            "Cache-Control": "public, max-age=86400",
+            ...(control !== undefined && { "Cloudflare-CDN-Cache-Control": control }),
+          },
+        }),
+      )
       .headers.get("Cloudflare-CDN-Cache-Control");
-  for (const control of [undefined, "public, max-age=31536000", "public", "max-age=60, stale-if-error=86400"]) assert.equal(settled(true, control), "public, max-age=30, stale-if-error=0", control);
+  for (const control of [undefined, "public, max-age=31536000", "public", "max-age=60, stale-if-error=86400"])
+    assert.equal(settled(true, control), "public, max-age=30, stale-if-error=0", control);
   assert.equal(settled(true, "max-age=5"), "public, max-age=5, stale-if-error=0");
   for (const control of ["no-store", "private"]) assert.equal(settled(true, control), control);
-  assert.equal(settled(false, "public, max-age=31536000"), "public, max-age=31536000", "without an overlay a rule decides");
+  assert.equal(
+    settled(false, "public, max-age=31536000"),
+    "public, max-age=31536000",
+    "without an overlay a rule decides",
+  );
 });

@@ -112,23 +112,140 @@ const generated = seeds.map((seed) => randomRules(seed));
 /** The ways in which people and machines spell a file's pathname. */
 function spellings(file: string): string[] {
   const stem = file.replace(/(\/index)?\.html$/, "");
-  const raw = [file, stem, `${stem}/`, `${stem}/index`, `${stem}/index.html`, `${stem}.html`, `${file}/`, `${file}.html`, `${stem}/nothing`, `${stem}x`];
+  const raw = [
+    file,
+    stem,
+    `${stem}/`,
+    `${stem}/index`,
+    `${stem}/index.html`,
+    `${stem}.html`,
+    `${file}/`,
+    `${file}.html`,
+    `${stem}/nothing`,
+    `${stem}x`,
+  ];
   return raw.flatMap((path) => {
     const encoded = path.split("/").map(encodeURIComponent).join("/") || "/";
-    return [encoded, encodeURI(path) || "/", `/${encoded}`, encoded.replace(/[a-z](?=[a-z.]*$)/, (c) => `%${c.charCodeAt(0).toString(16)}`), `${encoded}?q=1&r=%20`];
+    return [
+      encoded,
+      encodeURI(path) || "/",
+      `/${encoded}`,
+      encoded.replace(/[a-z](?=[a-z.]*$)/, (c) => `%${c.charCodeAt(0).toString(16)}`),
+      `${encoded}?q=1&r=%20`,
+    ];
   });
 }
 
 const odd = [
-  "/%zz", "/a%zz", "/%", "/%ff", "/constructor", "/__proto__", "//", "///", "//evil.com/", "//evil.com/file", "/%2f", "/%2ffile", "/folder%2f", "/folder%2findex.html", "/..%2f",
-  "/%2e%2e/file", "/./file", "/folder/../file", "/%00", "/file%00", "/FILE", "/case", "/CASE.HTML", "/file;x", "/file,", "/~", "/'", "/:name", "/*", "/folder//", "/folder//index.html",
-  "/index.html/index.html", "/404", "/404.html", "/folder/404", "/a/b/c/d/e/f/g", "/deep/er/", "/deep/", "/x.html", "/x", "/.html", "/folder/.html", "/%5cfile", "/?", "/file?", "/file?a=b?c",
+  "/%zz",
+  "/a%zz",
+  "/%",
+  "/%ff",
+  "/constructor",
+  "/__proto__",
+  "//",
+  "///",
+  "//evil.com/",
+  "//evil.com/file",
+  "/%2f",
+  "/%2ffile",
+  "/folder%2f",
+  "/folder%2findex.html",
+  "/..%2f",
+  "/%2e%2e/file",
+  "/./file",
+  "/folder/../file",
+  "/%00",
+  "/file%00",
+  "/FILE",
+  "/case",
+  "/CASE.HTML",
+  "/file;x",
+  "/file,",
+  "/~",
+  "/'",
+  "/:name",
+  "/*",
+  "/folder//",
+  "/folder//index.html",
+  "/index.html/index.html",
+  "/404",
+  "/404.html",
+  "/folder/404",
+  "/a/b/c/d/e/f/g",
+  "/deep/er/",
+  "/deep/",
+  "/x.html",
+  "/x",
+  "/.html",
+  "/folder/.html",
+  "/%5cfile",
+  "/?",
+  "/file?",
+  "/file?a=b?c",
 ];
 
 const ruledPaths = [
-  "/old", "/old/", "/old?x=1", "/old301", "/old303", "/old307?a=%20", "/old308", "/query", "/query?x=1", "/hash", "/hash?x=1", "/away", "/away?x=1", "/away-query?x=1", "/file2", "/file2?x=1", "/css", "/nowhere",
-  "/with%20space", "/with space".replace(" ", "%20"), "/%C3%BCn%C3%AF", "/same-origin", "/blog/", "/blog", "/blog/a/b?c=d", "/blog//x", "/blog/%2fx", "/blog/%20", "/user/7", "/user/7/", "/user/me", "/user/", "/p/2024/05/a/b", "/p/2024/05/", "/p/2024/05",
-  "/proxy/", "/proxy/x/y", "/proxied/file", "/proxied/file.html", "/proxied/style.css", "/proxied/none", "/proxied/folder", "/away/x?y=z", "/away//x", "/merge/a", "/merge//a//b", "/proxied-deep/er/", "/proxied-deep//er/page", "/proxied-deep/er/page.html", "/de/docs/x", "/de/docs/", "/x.php", "/folder/x.php", "/not/there", "/folder/a/b", "/data.json", "/script.js", "/style.css", "/file", "/folder/",
+  "/old",
+  "/old/",
+  "/old?x=1",
+  "/old301",
+  "/old303",
+  "/old307?a=%20",
+  "/old308",
+  "/query",
+  "/query?x=1",
+  "/hash",
+  "/hash?x=1",
+  "/away",
+  "/away?x=1",
+  "/away-query?x=1",
+  "/file2",
+  "/file2?x=1",
+  "/css",
+  "/nowhere",
+  "/with%20space",
+  "/with space".replace(" ", "%20"),
+  "/%C3%BCn%C3%AF",
+  "/same-origin",
+  "/blog/",
+  "/blog",
+  "/blog/a/b?c=d",
+  "/blog//x",
+  "/blog/%2fx",
+  "/blog/%20",
+  "/user/7",
+  "/user/7/",
+  "/user/me",
+  "/user/",
+  "/p/2024/05/a/b",
+  "/p/2024/05/",
+  "/p/2024/05",
+  "/proxy/",
+  "/proxy/x/y",
+  "/proxied/file",
+  "/proxied/file.html",
+  "/proxied/style.css",
+  "/proxied/none",
+  "/proxied/folder",
+  "/away/x?y=z",
+  "/away//x",
+  "/merge/a",
+  "/merge//a//b",
+  "/proxied-deep/er/",
+  "/proxied-deep//er/page",
+  "/proxied-deep/er/page.html",
+  "/de/docs/x",
+  "/de/docs/",
+  "/x.php",
+  "/folder/x.php",
+  "/not/there",
+  "/folder/a/b",
+  "/data.json",
+  "/script.js",
+  "/style.css",
+  "/file",
+  "/folder/",
 ];
 
 const methods: Ask[] = [{}, { method: "HEAD" }, { method: "POST" }];
@@ -152,7 +269,9 @@ const ignoredValues = new Set(["content-length: 0", "content-type: application/o
 function comparable(reply: Reply): unknown {
   const headers = Object.entries(reply.headers).filter(
     ([name, value]) =>
-      !ignored.has(name) && !ignoredValues.has(`${name}: ${value}`) && !(reply.status === 304 && name === "content-type"),
+      !ignored.has(name) &&
+      !ignoredValues.has(`${name}: ${value}`) &&
+      !(reply.status === 304 && name === "content-type"),
   );
   return { status: reply.status, headers: Object.fromEntries(headers.sort()), body: reply.body };
 }
@@ -170,33 +289,52 @@ describe("beside workerd's Static Assets", () => {
     await Promise.all(
       Array.from({ length: 8 }, async () => {
         for (const [path, ask] of queue) {
-          const [ours, theirs] = await Promise.all([platform.ask(site.name, path, ask), platform.ask(`oracle-${site.name}`, path, ask)]);
+          const [ours, theirs] = await Promise.all([
+            platform.ask(site.name, path, ask),
+            platform.ask(`oracle-${site.name}`, path, ask),
+          ]);
           asked++;
           const [a, b] = [JSON.stringify(comparable(ours)), JSON.stringify(comparable(theirs))];
           if (a !== b) differences.push(`${path} ${JSON.stringify(ask)}\n  ours   ${a}\n  theirs ${b}`);
         }
       }),
     );
-    assert.equal(differences.length, 0, `${site.name}: ${differences.length} of ${requests.length} differ\n${differences.slice(0, 25).join("\n")}`);
+    assert.equal(
+      differences.length,
+      0,
+      `${site.name}: ${differences.length} of ${requests.length} differ\n${differences.slice(0, 25).join("\n")}`,
+    );
   }
 
   const everyFile = [...new Set([...Object.keys(tree).flatMap(spellings), ...odd])];
 
   for (const site of plain) {
     it(`${site.html}, ${site.notFound}`, async () => {
-      await compare(site, everyFile.map((path, i) => [path, i % 7 === 0 ? methods[(i / 7) % 3]! : {}]));
+      await compare(
+        site,
+        everyFile.map((path, i) => [path, i % 7 === 0 ? methods[(i / 7) % 3]! : {}]),
+      );
     });
   }
 
   it("redirects and headers", async () => {
     const paths = [...new Set([...ruledPaths, ...odd, ...everyFile.filter((_, i) => i % 5 === 0)])];
-    await compare(ruled, paths.flatMap((path) => methods.map((ask): [string, Ask] => [path, ask])));
-    await compare(ruled, ruledPaths.flatMap((path) => extras.map((ask): [string, Ask] => [path, ask])));
+    await compare(
+      ruled,
+      paths.flatMap((path) => methods.map((ask): [string, Ask] => [path, ask])),
+    );
+    await compare(
+      ruled,
+      ruledPaths.flatMap((path) => extras.map((ask): [string, Ask] => [path, ask])),
+    );
   });
 
   for (const { site, paths } of generated) {
     it(`random rules, ${site.name}`, async () => {
-      await compare(site, paths.map((path) => [path, {}]));
+      await compare(
+        site,
+        paths.map((path) => [path, {}]),
+      );
     });
   }
 
@@ -209,11 +347,17 @@ describe("beside workerd's Static Assets", () => {
             const replies = [];
             for (const service of [site.name, `oracle-${site.name}`]) {
               const { headers } = await platform.ask(service, path);
-              const reply = await platform.ask(service, path, { method, headers: { "if-none-match": spell(headers.etag ?? '"none"') } });
+              const reply = await platform.ask(service, path, {
+                method,
+                headers: { "if-none-match": spell(headers.etag ?? '"none"') },
+              });
               replies.push(JSON.stringify(comparable(reply)));
             }
             asked++;
-            if (replies[0] !== replies[1]) differences.push(`${site.name} ${path} ${spell('"tag"')}\n  ours   ${replies[0]}\n  theirs ${replies[1]}`);
+            if (replies[0] !== replies[1])
+              differences.push(
+                `${site.name} ${path} ${spell('"tag"')}\n  ours   ${replies[0]}\n  theirs ${replies[1]}`,
+              );
           }
         }
       }

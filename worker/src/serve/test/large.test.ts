@@ -12,7 +12,10 @@ const content = Buffer.alloc(chunkSize, "0123456789abcdef");
 const index = encodeIndex({
   chunk_size: chunkSize,
   size,
-  chunks: Array.from({ length: size / chunkSize }, (_, i) => ({ hash: sha256Hex(content), nonce: i.toString(16).padStart(16, "0") })),
+  chunks: Array.from({ length: size / chunkSize }, (_, i) => ({
+    hash: sha256Hex(content),
+    nonce: i.toString(16).padStart(16, "0"),
+  })),
 });
 
 let platform: Platform;
@@ -29,7 +32,9 @@ after(() => platform.stop());
 /** Takes the body's first bytes, and hands the response over for the rest. */
 function open(headers: Record<string, string> = {}): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    http.get({ host: "127.0.0.1", port: platform.port("films"), path: "/film.mp4", headers }, resolve).on("error", reject);
+    http
+      .get({ host: "127.0.0.1", port: platform.port("films"), path: "/film.mp4", headers }, resolve)
+      .on("error", reject);
   });
 }
 

@@ -23,7 +23,15 @@ export function written(path: string, n: string, more: Partial<OverlayEntry> = {
 }
 
 export function deployed(more: Partial<StoredManifest> = {}): Manifest {
-  const asset = (path: string) => ({ path, hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" });
+  const asset = (path: string) => ({
+    path,
+    hash: hash("d"),
+    nonce: nonce("d"),
+    size: 9,
+    type: "text/css",
+    modified: 1,
+    oid: "",
+  });
   return new Manifest(
     encodeServed({
       site,
@@ -34,14 +42,18 @@ export function deployed(more: Partial<StoredManifest> = {}): Manifest {
       headers: [{ path: "/*", set: [["x-from", "deployed"]], unset: [] }],
       assets: ["/a", "/b", "/c"].map(asset),
       directories: [],
-      retired: [{ ...asset("/old"), until: 0, left: 1 }, { ...asset("/older"), until: 0, left: 1 }],
+      retired: [
+        { ...asset("/old"), until: 0, left: 1 },
+        { ...asset("/older"), until: 0, left: 1 },
+      ],
       adopted: new Map(),
       ...more,
     }).buffer,
   );
 }
 
-const over = (revision: number, entries: OverlayEntry[]) => openOverlay(site, encodeOverlay(site, revision, entries).buffer);
+const over = (revision: number, entries: OverlayEntry[]) =>
+  openOverlay(site, encodeOverlay(site, revision, entries).buffer);
 
 /** KV with one value at a time, which tells what it was asked. */
 class FakeKV {
@@ -65,7 +77,11 @@ test("overlay manifests are written byte for byte as the vectors have them, and 
   for (const [name, { json, bin }] of Object.entries(overlays)) {
     const { site, revision, entries, lookups } = JSON.parse(json) as OverlayDescription;
     assert.equal(encodeOverlay(site, revision, entries).toHex(), new Uint8Array(bytes(bin)).toHex(), name);
-    assert.equal(encodeOverlay(site, revision, entries.reverse()).toHex(), new Uint8Array(bytes(bin)).toHex(), `${name}, in another order`);
+    assert.equal(
+      encodeOverlay(site, revision, entries.reverse()).toHex(),
+      new Uint8Array(bytes(bin)).toHex(),
+      `${name}, in another order`,
+    );
     const manifest = openOverlay(site, bytes(bin));
     assert.equal(manifest.meta.revision, revision);
     for (const { path, found } of lookups) {
@@ -85,16 +101,37 @@ test("overlay manifests are written byte for byte as the vectors have them, and 
   }
 });
 
-test("damaged and foreign overlays are refused, and no deployed manifest is an overlay", ({ overlays, refusedOverlays, manifests }) => {
+test("damaged and foreign overlays are refused, and no deployed manifest is an overlay", ({
+  overlays,
+  refusedOverlays,
+  manifests,
+}) => {
   assert.ok(Object.keys(refusedOverlays).length >= 10);
-  for (const [name, bin] of Object.entries(refusedOverlays)) assert.throws(() => openOverlay("project/shop", bytes(bin)), ManifestError, name);
+  for (const [name, bin] of Object.entries(refusedOverlays))
+    assert.throws(() => openOverlay("project/shop", bytes(bin)), ManifestError, name);
   assert.throws(() => new Manifest(bytes(overlays["pages"]!.bin)), ManifestError);
   assert.throws(() => new Manifest(bytes(manifests["site"]!.bin), "overlay"), ManifestError);
 });
 
 test("any one byte of an overlay changed gives an answer or a ManifestError", ({ overlays }) => {
   const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
-  const base = new Manifest(encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [], directories: [], retired: [], adopted: new Map([["/gone.html", nonce("1")], ["/about/index.html", nonce("2")]]) }).buffer);
+  const base = new Manifest(
+    encodeServed({
+      site,
+      origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
+      serving: { html_handling: "", not_found_handling: "", overlay: true },
+      routing: undefined,
+      redirects: [],
+      headers: [],
+      assets: [],
+      directories: [],
+      retired: [],
+      adopted: new Map([
+        ["/gone.html", nonce("1")],
+        ["/about/index.html", nonce("2")],
+      ]),
+    }).buffer,
+  );
   const good = new Uint8Array(bytes(overlays["pages"]!.bin));
   for (let at = 0; at < good.length; at++) {
     for (const value of [0, 0xff, good[at]! ^ 1, good[at]! ^ 0x80]) {
@@ -115,7 +152,12 @@ test("any one byte of an overlay changed gives an answer or a ManifestError", ({
 });
 
 test("the overlay's entry comes first, a tombstone hides what is below, and what is adopted is not looked at", () => {
-  const adopted = new Map([["/b", nonce("b")], ["/c", nonce("9")], ["/gone", nonce("e")], ["/no", nonce("f")]]);
+  const adopted = new Map([
+    ["/b", nonce("b")],
+    ["/c", nonce("9")],
+    ["/gone", nonce("e")],
+    ["/no", nonce("f")],
+  ]);
   const layers = new Overlaid(
     over(1, [
       written("/a", "a", { content: undefined }),
@@ -133,11 +175,21 @@ test("the overlay's entry comes first, a tombstone hides what is below, and what
     const { layer, site, hash } = layers.asset(index);
     return `${layer} ${site} ${hash[0]}${layers.isRetired(index) ? " retired" : ""}`;
   };
-  assert.deepEqual(
-    ["/a", "/b", "/c", "/gone", "/new", "/old", "/older", "/none", "/".repeat(5000)].map(look),
-    [null, "deployed blog d", "overlay blog/o c", null, "overlay blog/o 1", null, "deployed blog d retired", null, null],
-  );
-  assert.deepEqual(layers.adopted(), [{ path: "/b", nonce: nonce("b") }, { path: "/gone", nonce: nonce("e") }]);
+  assert.deepEqual(["/a", "/b", "/c", "/gone", "/new", "/old", "/older", "/none", "/".repeat(5000)].map(look), [
+    null,
+    "deployed blog d",
+    "overlay blog/o c",
+    null,
+    "overlay blog/o 1",
+    null,
+    "deployed blog d retired",
+    null,
+    null,
+  ]);
+  assert.deepEqual(layers.adopted(), [
+    { path: "/b", nonce: nonce("b") },
+    { path: "/gone", nonce: nonce("e") },
+  ]);
 });
 
 test("a flag of the other layer is refused, and what is no overlay's asset is never served", () => {
@@ -147,10 +199,26 @@ test("a flag of the other layer is refused, and what is no overlay's asset is ne
   };
   const written1 = () => encodeOverlay(site, 1, [written("/n", "1")]).buffer;
   assert.equal(openOverlay(site, flagged(written1(), 1)).asset(0).chunked, true);
-  for (const flags of [2, 4, 8, 16, 0x8000]) assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
+  for (const flags of [2, 4, 8, 16, 0x8000])
+    assert.throws(() => openOverlay(site, flagged(written1(), flags)).asset(0), ManifestError);
   for (const flags of [8, 12, 0x8008]) {
-    assert.equal(new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"), -1, "a tombstone, whatever else it is");
-    const base = encodeServed({ site, origin: { kind: "", id: "", rules: "", dir: "", commit: "" }, serving: { html_handling: "", not_found_handling: "", overlay: true }, routing: undefined, redirects: [], headers: [], assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }], directories: [], retired: [], adopted: new Map() });
+    assert.equal(
+      new Overlaid(openOverlay(site, flagged(written1(), flags)), deployed()).find("/n"),
+      -1,
+      "a tombstone, whatever else it is",
+    );
+    const base = encodeServed({
+      site,
+      origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
+      serving: { html_handling: "", not_found_handling: "", overlay: true },
+      routing: undefined,
+      redirects: [],
+      headers: [],
+      assets: [{ path: "/n", hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" }],
+      directories: [],
+      retired: [],
+      adopted: new Map(),
+    });
     assert.throws(() => new Manifest(flagged(base.buffer, flags)).asset(0), ManifestError);
   }
 });
@@ -171,9 +239,17 @@ test("a site is asked as it is deployed, as KV shows it, and under an overlay th
   const opened = new Site(deployed({ adopted: new Map([["/b", nonce("b")]]) }));
   fake.value = encodeOverlay(site, 1, [written("/a", "1")]).buffer;
   const env = { KV_SYNC_BLOBS: fake.kv };
-  const [shown, given] = [await opened.view(env), opened.under(encodeOverlay(site, 2, [written("/a", "2"), written("/b", "b"), written("/old", "3")]).buffer)];
-  const digits = (view: View) => ["/a", "/b", "/old", "/older", "/none"].map((path) => view.look(path)?.hash[0] ?? null);
-  assert.deepEqual([opened.deployed, shown, given].map(digits), [["d", "d", null, null, null], ["1", "d", null, null, null], ["2", "d", "3", null, null]]);
+  const [shown, given] = [
+    await opened.view(env),
+    opened.under(encodeOverlay(site, 2, [written("/a", "2"), written("/b", "b"), written("/old", "3")]).buffer),
+  ];
+  const digits = (view: View) =>
+    ["/a", "/b", "/old", "/older", "/none"].map((path) => view.look(path)?.hash[0] ?? null);
+  assert.deepEqual([opened.deployed, shown, given].map(digits), [
+    ["d", "d", null, null, null],
+    ["1", "d", null, null, null],
+    ["2", "d", "3", null, null],
+  ]);
   assert.equal(await opened.view(env), shown, "a view is made once for each revision");
   assert.throws(() => opened.under(encodeOverlay("other", 1, []).buffer), ManifestError);
 
@@ -190,13 +266,23 @@ test("a site is asked as it is deployed, as KV shows it, and under an overlay th
 });
 
 test("the overlay's redirects come first, and its headers last", () => {
-  const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) => written(path, "1", { content: { ...written("", "1").content!, rules } });
+  const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) =>
+    written(path, "1", { content: { ...written("", "1").content!, rules } });
   const layers = new Overlaid(
-    over(1, [rules("/_redirects", { redirects: [{ from: "/a", to: "/written", status: 302 }] }), rules("/_headers", { headers: [{ path: "/*", set: [["x-from", "overlay"]], unset: [] }] })]),
+    over(1, [
+      rules("/_redirects", { redirects: [{ from: "/a", to: "/written", status: 302 }] }),
+      rules("/_headers", { headers: [{ path: "/*", set: [["x-from", "overlay"]], unset: [] }] }),
+    ]),
     deployed(),
   );
-  assert.deepEqual(layers.meta.redirects.map(({ to }) => to), ["/written", "/deployed"]);
-  assert.deepEqual(layers.meta.headers.map(({ set }) => set[0]![1]), ["deployed", "overlay"]);
+  assert.deepEqual(
+    layers.meta.redirects.map(({ to }) => to),
+    ["/written", "/deployed"],
+  );
+  assert.deepEqual(
+    layers.meta.headers.map(({ set }) => set[0]![1]),
+    ["deployed", "overlay"],
+  );
   assert.deepEqual([layers.meta.site, layers.meta.overlay], ["blog", true]);
 });
 
@@ -262,7 +348,10 @@ test("after a pause nobody goes on with what was known long ago", async () => {
   fake.value = encodeOverlay(site, 2, []).buffer;
   now += 3_600_000;
   const both = await Promise.all([live.get(fake.kv), live.get(fake.kv)]);
-  assert.deepEqual(both.map((manifest) => manifest!.meta.revision), [2, 2]);
+  assert.deepEqual(
+    both.map((manifest) => manifest!.meta.revision),
+    [2, 2],
+  );
 });
 
 test("where KV fails or holds what is damaged the last overlay goes on, and where none is known there is none", async () => {
@@ -288,19 +377,60 @@ test("where KV fails or holds what is damaged the last overlay goes on, and wher
 
 test("a deploy adopts what it would not change, and what was deleted is gone", () => {
   const entry = (path: string, digit: string, content?: Partial<RecordedEntry["content"]> | null): RecordedEntry => ({
-    path, nonce: nonce(digit), content: content === null ? undefined : { hash: hash("d"), type: "text/css", ownHeaders: false, ...content },
+    path,
+    nonce: nonce(digit),
+    content: content === null ? undefined : { hash: hash("d"), type: "text/css", ownHeaders: false, ...content },
   });
-  const asset = (path: string) => ({ path, hash: hash("d"), nonce: nonce("d"), size: 9, type: "text/css", modified: 1, oid: "" });
-  const manifest = { assets: ["/same", "/hash", "/type", "/headers", "/there", "/docs/_redirects", "/before", "/later"].map(asset), retired: ["/retired", "/kept"].map((path) => ({ ...asset(path), until: 0, left: 1 })) };
+  const asset = (path: string) => ({
+    path,
+    hash: hash("d"),
+    nonce: nonce("d"),
+    size: 9,
+    type: "text/css",
+    modified: 1,
+    oid: "",
+  });
+  const manifest = {
+    assets: ["/same", "/hash", "/type", "/headers", "/there", "/docs/_redirects", "/before", "/later"].map(asset),
+    retired: ["/retired", "/kept"].map((path) => ({ ...asset(path), until: 0, left: 1 })),
+  };
   const entries = [
-    entry("/same", "1"), entry("/hash", "2", { hash: hash("e") }), entry("/type", "3", { type: "text/html" }), entry("/headers", "4", { ownHeaders: true }), entry("/new", "5"),
-    entry("/gone", "6", null), entry("/there", "7", null), entry("/retired", "8", null), entry("/docs/_redirects", "9"),
-    entry("/before", "a", { hash: hash("e") }), entry("/later", "b", { hash: hash("e") }),
+    entry("/same", "1"),
+    entry("/hash", "2", { hash: hash("e") }),
+    entry("/type", "3", { type: "text/html" }),
+    entry("/headers", "4", { ownHeaders: true }),
+    entry("/new", "5"),
+    entry("/gone", "6", null),
+    entry("/there", "7", null),
+    entry("/retired", "8", null),
+    entry("/docs/_redirects", "9"),
+    entry("/before", "a", { hash: hash("e") }),
+    entry("/later", "b", { hash: hash("e") }),
   ];
-  const before = new Map([["/before", nonce("a")], ["/later", nonce("0")], ["/dropped", nonce("c")]]);
+  const before = new Map([
+    ["/before", nonce("a")],
+    ["/later", nonce("0")],
+    ["/dropped", nonce("c")],
+  ]);
   const { adopted, retired } = adopt(entries, manifest, before);
-  assert.deepEqual([...adopted], [["/same", nonce("1")], ["/gone", nonce("6")], ["/retired", nonce("8")], ["/before", nonce("a")]]);
-  assert.deepEqual(retired.map(({ path }) => path), ["/kept"], "what was deleted does not come back for open tabs");
+  assert.deepEqual(
+    [...adopted],
+    [
+      ["/same", nonce("1")],
+      ["/gone", nonce("6")],
+      ["/retired", nonce("8")],
+      ["/before", nonce("a")],
+    ],
+  );
+  assert.deepEqual(
+    retired.map(({ path }) => path),
+    ["/kept"],
+    "what was deleted does not come back for open tabs",
+  );
   assert.deepEqual(adopt(null, manifest, before), { adopted: new Map(), retired: manifest.retired });
-  assert.deepEqual(adopt(undefined, manifest, before), { adopted: before, retired: manifest.retired }, "what is not known stays as it was");
+  assert.deepEqual(
+    adopt(undefined, manifest, before),
+    { adopted: before, retired: manifest.retired },
+    "what is not known stays as it was",
+  );
 });

@@ -10,7 +10,15 @@ const digits = Array.from({ length: 200_000 }, (_, i) => `${i} `).join("");
 const alphabet = "abcdefghijklmnopqrstuvwxyz";
 const site: Site = {
   name: "parts",
-  files: { "/index.html": "home", "/digits.txt": digits, "/ten.txt": "0123456789", "/empty.txt": "", "/404.html": "nothing here", "/app.3f2a9c1b.js": "let a", "/own.3f2a9c1b.js": "let b" },
+  files: {
+    "/index.html": "home",
+    "/digits.txt": digits,
+    "/ten.txt": "0123456789",
+    "/empty.txt": "",
+    "/404.html": "nothing here",
+    "/app.3f2a9c1b.js": "let a",
+    "/own.3f2a9c1b.js": "let b",
+  },
   retired: { "/old.txt": "9876543210", "/app.0a1b2c3d.js": "earlier" },
   chunked: {
     "/alphabet.txt": { content: alphabet, size: 4 },
@@ -23,13 +31,27 @@ const site: Site = {
   headers: "/own.3f2a9c1b.js\n  Cache-Control: no-cache\n",
 };
 const app: Site = { name: "app", files: { "/index.html": "shell" }, notFound: "single-page-application" };
-const cached: Site = { name: "cached", files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" }, edgeCache: 3600, redirects: "/feed /feed.xml 301\n/moved https://www.example.com/here 301\n", headers: "/a\n  Cloudflare-CDN-Cache-Control: max-age=5\n/moved\n  Cloudflare-CDN-Cache-Control: public, max-age=60\n" };
-const hosts: Site = { name: "hosts", files: { "/index.html": "home" }, edgeCache: 3600, headers: "https://a.example.com/*\n  X-Host: a\n/kept\n  Cloudflare-CDN-Cache-Control: max-age=5\n", redirects: "/kept / 301\n" };
+const cached: Site = {
+  name: "cached",
+  files: { "/index.html": "home", "/404.html": "nothing", "/a.html": "a" },
+  edgeCache: 3600,
+  redirects: "/feed /feed.xml 301\n/moved https://www.example.com/here 301\n",
+  headers:
+    "/a\n  Cloudflare-CDN-Cache-Control: max-age=5\n/moved\n  Cloudflare-CDN-Cache-Control: public, max-age=60\n",
+};
+const hosts: Site = {
+  name: "hosts",
+  files: { "/index.html": "home" },
+  edgeCache: 3600,
+  headers: "https://a.example.com/*\n  X-Host: a\n/kept\n  Cloudflare-CDN-Cache-Control: max-age=5\n",
+  redirects: "/kept / 301\n",
+};
 const damaged: Site = { name: "damaged", files: {}, chunked: { "/film.txt": { content: alphabet, size: 4 } } };
 
 const etag = (content: string) => `"${sha256Hex(content)}"`;
 const date = new Date(modified * 1000).toUTCString();
-const chunkKeys = (name: string, size: number, content = alphabet) => chunk(content, size).chunks.map(({ key }) => `${name}/b/${key}`);
+const chunkKeys = (name: string, size: number, content = alphabet) =>
+  chunk(content, size).chunks.map(({ key }) => `${name}/b/${key}`);
 const indexKey = (name: string, size: number, content = alphabet) => `${name}/b/${chunk(content, size).hash}.${nonce}`;
 
 let platform: Platform;
@@ -51,10 +73,29 @@ function ask(path: string, range?: string, more: Record<string, string> = {}) {
 }
 
 describe("Range", () => {
-  for (const [path, content] of [["/ten.txt", "0123456789"], ["/digits.txt", digits], ["/alphabet.txt", alphabet], ["/once.txt", alphabet.toUpperCase()], ["/even.txt", alphabet.slice(0, 24)], ["/large.txt", digits], ["/old.txt", "9876543210"], ["/proxied.txt", "0123456789"]] as const) {
+  for (const [path, content] of [
+    ["/ten.txt", "0123456789"],
+    ["/digits.txt", digits],
+    ["/alphabet.txt", alphabet],
+    ["/once.txt", alphabet.toUpperCase()],
+    ["/even.txt", alphabet.slice(0, 24)],
+    ["/large.txt", digits],
+    ["/old.txt", "9876543210"],
+    ["/proxied.txt", "0123456789"],
+  ] as const) {
     it(`cuts ${path}`, async () => {
       const { length } = content;
-      for (const [from, to] of [[0, 1], [0, 4], [3, 5], [4, 8], [length - 1, length], [7, length], [0, length], [1, length - 1], [Math.floor(length / 2), Math.floor(length / 2) + 1]] as const) {
+      for (const [from, to] of [
+        [0, 1],
+        [0, 4],
+        [3, 5],
+        [4, 8],
+        [length - 1, length],
+        [7, length],
+        [0, length],
+        [1, length - 1],
+        [Math.floor(length / 2), Math.floor(length / 2) + 1],
+      ] as const) {
         const reply = await ask(path, `bytes=${from}-${to - 1}`);
         assert.equal(reply.status, 206);
         assert.equal(reply.body, content.slice(from, to), `${from}-${to}`);
@@ -66,7 +107,10 @@ describe("Range", () => {
       }
       assert.equal((await ask(path, "bytes=-3")).body, content.slice(-3));
       const whole = await ask(path);
-      assert.deepEqual([whole.status, whole.headers["accept-ranges"], whole.headers["content-length"]], [200, "bytes", String(length)]);
+      assert.deepEqual(
+        [whole.status, whole.headers["accept-ranges"], whole.headers["content-length"]],
+        [200, "bytes", String(length)],
+      );
       assert.equal(sha256Hex(whole.body), sha256Hex(content));
     });
 
@@ -94,19 +138,37 @@ describe("Range", () => {
     for (const path of ["/ten.txt", "/alphabet.txt"]) {
       for (const range of ["bytes=99-", "bytes=-0", "bytes=30-40,50-"]) {
         const reply = await ask(path, range);
-        assert.deepEqual([reply.status, reply.body, reply.headers["content-range"]], [416, "", `bytes */${path === "/ten.txt" ? 10 : 26}`], range);
+        assert.deepEqual(
+          [reply.status, reply.body, reply.headers["content-range"]],
+          [416, "", `bytes */${path === "/ten.txt" ? 10 : 26}`],
+          range,
+        );
       }
     }
     assert.deepEqual(read(), []);
   });
 
   it("sends the whole file for what is no such range, to HEAD, and of an empty file", async () => {
-    for (const range of ["bytes=5-2", "items=0-1", "bytes=a", "bytes=0-5,2-3", "bytes=5-6,0-1", `bytes=${"0-0,".repeat(2000)}0-0`]) {
+    for (const range of [
+      "bytes=5-2",
+      "items=0-1",
+      "bytes=a",
+      "bytes=0-5,2-3",
+      "bytes=5-6,0-1",
+      `bytes=${"0-0,".repeat(2000)}0-0`,
+    ]) {
       const reply = await ask("/ten.txt", range);
-      assert.deepEqual([reply.status, reply.body, reply.headers["content-range"]], [200, "0123456789", undefined], range.slice(0, 40));
+      assert.deepEqual(
+        [reply.status, reply.body, reply.headers["content-range"]],
+        [200, "0123456789", undefined],
+        range.slice(0, 40),
+      );
     }
     const head = await platform.ask("parts", "/ten.txt", { method: "HEAD", headers: { range: "bytes=0-0" } });
-    assert.deepEqual([head.status, head.headers["content-length"], head.headers["content-range"]], [200, "10", undefined]);
+    assert.deepEqual(
+      [head.status, head.headers["content-length"], head.headers["content-range"]],
+      [200, "10", undefined],
+    );
     assert.equal((await ask("/empty.txt", "bytes=0-")).status, 200);
     const post = await platform.ask("parts", "/ten.txt", { method: "POST", headers: { range: "bytes=0-0" } });
     assert.equal(post.status, 405);
@@ -114,13 +176,23 @@ describe("Range", () => {
 
   it("never cuts a 404 page or a redirect", async () => {
     const missing = await ask("/nothing", "bytes=0-3");
-    assert.deepEqual([missing.status, missing.body, missing.headers["accept-ranges"]], [404, "nothing here", undefined]);
+    assert.deepEqual(
+      [missing.status, missing.body, missing.headers["accept-ranges"]],
+      [404, "nothing here", undefined],
+    );
     assert.equal((await ask("/index.html", "bytes=0-0")).status, 307);
   });
 
   it("asks If-Range and If-None-Match first", async () => {
-    for (const match of [etag("0123456789"), date]) assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-range": match })).status, 206, match);
-    for (const other of ['"x"', `W/${etag("0123456789")}`, "Wed, 15 Nov 2023 22:13:20 GMT", "Mon, 13 Nov 2023 22:13:20 GMT", "never"]) {
+    for (const match of [etag("0123456789"), date])
+      assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-range": match })).status, 206, match);
+    for (const other of [
+      '"x"',
+      `W/${etag("0123456789")}`,
+      "Wed, 15 Nov 2023 22:13:20 GMT",
+      "Mon, 13 Nov 2023 22:13:20 GMT",
+      "never",
+    ]) {
       const reply = await ask("/ten.txt", "bytes=0-0", { "if-range": other });
       assert.deepEqual([reply.status, reply.body], [200, "0123456789"], other);
     }
@@ -130,7 +202,10 @@ describe("Range", () => {
 
   it("answers 503 or 404 for a blob that is missing, as without Range", async () => {
     platform.kv.fault = () => "missing";
-    assert.deepEqual([(await ask("/ten.txt", "bytes=0-0")).status, (await ask("/old.txt", "bytes=0-0")).status], [503, 404]);
+    assert.deepEqual(
+      [(await ask("/ten.txt", "bytes=0-0")).status, (await ask("/old.txt", "bytes=0-0")).status],
+      [503, 404],
+    );
     platform.kv.fault = () => "error";
     assert.equal((await ask("/ten.txt", "bytes=0-0")).status, 503);
   });
@@ -155,7 +230,14 @@ describe("a file in chunks", () => {
     assert.deepEqual([whole.status, whole.body, whole.headers["content-length"]], [200, alphabet, "26"]);
     assert.equal(whole.headers.etag, `"${chunk(alphabet, 4).hash}"`);
     assert.deepEqual(read(), [index, ...keys]);
-    for (const [range, needed] of [["bytes=0-3", [0]], ["bytes=3-4", [0, 1]], ["bytes=24-", [6]], ["bytes=-1", [6]], ["bytes=5-6,20-21", [1, 5]], ["bytes=0-0,2-2,5-5", [0, 1]]] as const) {
+    for (const [range, needed] of [
+      ["bytes=0-3", [0]],
+      ["bytes=3-4", [0, 1]],
+      ["bytes=24-", [6]],
+      ["bytes=-1", [6]],
+      ["bytes=5-6,20-21", [1, 5]],
+      ["bytes=0-0,2-2,5-5", [0, 1]],
+    ] as const) {
       platform.kv.reads = [];
       assert.equal((await ask("/alphabet.txt", range)).status, 206);
       assert.deepEqual(read(), [index, ...needed.map((i) => keys[i])], range);
@@ -163,7 +245,10 @@ describe("a file in chunks", () => {
   });
 
   it("answers 304 and HEAD without KV", async () => {
-    assert.equal((await ask("/alphabet.txt", undefined, { "if-none-match": `"${chunk(alphabet, 4).hash}"` })).status, 304);
+    assert.equal(
+      (await ask("/alphabet.txt", undefined, { "if-none-match": `"${chunk(alphabet, 4).hash}"` })).status,
+      304,
+    );
     const head = await platform.ask("parts", "/alphabet.txt", { method: "HEAD" });
     assert.deepEqual([head.status, head.headers["content-length"]], [200, "26"]);
     assert.deepEqual(read(), []);
@@ -187,7 +272,10 @@ describe("a file in chunks", () => {
   it("looks again for a chunk, and breaks off without it: never a file that looks whole", async () => {
     platform.kv.fault = (key, earlier) => (key === keys[3] && earlier === 0 ? "missing" : undefined);
     assert.equal((await ask("/alphabet.txt")).body, alphabet);
-    assert.deepEqual(platform.kv.reads.filter(({ key }) => key === keys[3]).map(({ ttl }) => ttl), [31_536_000, 30]);
+    assert.deepEqual(
+      platform.kv.reads.filter(({ key }) => key === keys[3]).map(({ ttl }) => ttl),
+      [31_536_000, 30],
+    );
     for (const at of [1, 3, 6]) {
       for (const fault of ["missing", "error"] as const) {
         platform.kv.fault = (key) => (key === keys[at] ? fault : undefined);
@@ -216,19 +304,31 @@ describe("a file in chunks", () => {
 });
 
 describe("what caches are told", () => {
-  const control = async (path: string, service = "parts") => (await platform.ask(service, path)).headers["cache-control"];
+  const control = async (path: string, service = "parts") =>
+    (await platform.ask(service, path)).headers["cache-control"];
   const immutable = "public, max-age=31536000, immutable";
 
   it("a name with its content's hash is immutable, where it is the file's own", async () => {
     assert.equal(await control("/app.3f2a9c1b.js"), immutable);
     assert.equal(await control("/app.0a1b2c3d.js"), immutable, "one of an earlier deployment");
     assert.equal((await ask("/app.3f2a9c1b.js", "bytes=0-0")).headers["cache-control"], immutable);
-    assert.equal((await ask("/app.3f2a9c1b.js", undefined, { "if-none-match": "*" })).headers["cache-control"], immutable);
-    for (const [path, service] of [["/ten.txt", "parts"], ["/proxied.3f2a9c1b.js", "parts"], ["/none.3f2a9c1b.js", "parts"], ["/none.3f2a9c1b.js", "app"]] as const) {
+    assert.equal(
+      (await ask("/app.3f2a9c1b.js", undefined, { "if-none-match": "*" })).headers["cache-control"],
+      immutable,
+    );
+    for (const [path, service] of [
+      ["/ten.txt", "parts"],
+      ["/proxied.3f2a9c1b.js", "parts"],
+      ["/none.3f2a9c1b.js", "parts"],
+      ["/none.3f2a9c1b.js", "app"],
+    ] as const) {
       assert.equal(await control(path, service), "public, max-age=0, must-revalidate", `${service} ${path}`);
     }
     assert.equal(await control("/own.3f2a9c1b.js"), "no-cache", "_headers says otherwise");
-    assert.equal((await ask("/app.3f2a9c1b.js", undefined, { authorization: "Basic eDp5" })).headers["cache-control"], undefined);
+    assert.equal(
+      (await ask("/app.3f2a9c1b.js", undefined, { authorization: "Basic eDp5" })).headers["cache-control"],
+      undefined,
+    );
     platform.kv.fault = () => "missing";
     assert.equal(await control("/app.3f2a9c1b.js"), "no-store");
     assert.equal(await control("/app.0a1b2c3d.js"), "no-store");
@@ -243,14 +343,32 @@ describe("what caches are told", () => {
     assert.deepEqual(await told("cached", "/nothing"), ["public, max-age=3600", "cached"]);
     assert.equal(await control("/", "cached"), "public, max-age=0, must-revalidate", "browsers ask again all the same");
     assert.deepEqual(await told("cached", "/a"), ["max-age=5", "cached"], "_headers says otherwise");
-    for (const [path, ask] of [["/feed", {}], ["/a.html", {}], ["/", { method: "POST" }], ["/", { headers: { range: "bytes=99-" } }]] as const) {
+    for (const [path, ask] of [
+      ["/feed", {}],
+      ["/a.html", {}],
+      ["/", { method: "POST" }],
+      ["/", { headers: { range: "bytes=99-" } }],
+    ] as const) {
       assert.deepEqual(await told("cached", path, ask), ["no-store", undefined], path);
     }
-    assert.deepEqual(await told("cached", "/", { headers: { authorization: "x" } }), ["no-store", undefined], "what is sent to one client, which _headers may call public");
+    assert.deepEqual(
+      await told("cached", "/", { headers: { authorization: "x" } }),
+      ["no-store", undefined],
+      "what is sent to one client, which _headers may call public",
+    );
     const moved = (host: string) => platform.ask("cached", "/moved", { headers: { host } });
     assert.equal((await moved("example.com")).headers.location, "https://www.example.com/here");
-    assert.deepEqual(await told("cached", "/moved"), ["no-store", undefined], "on the host that it names the location is a pathname");
-    for (const path of ["/", "/kept"]) assert.deepEqual(await told("hosts", path), ["no-store", undefined], "the cache does not know hosts, whatever a rule says");
+    assert.deepEqual(
+      await told("cached", "/moved"),
+      ["no-store", undefined],
+      "on the host that it names the location is a pathname",
+    );
+    for (const path of ["/", "/kept"])
+      assert.deepEqual(
+        await told("hosts", path),
+        ["no-store", undefined],
+        "the cache does not know hosts, whatever a rule says",
+      );
     assert.deepEqual(await told("parts", "/"), [undefined, undefined]);
     platform.kv.fault = () => "missing";
     assert.deepEqual([await control("/", "cached"), await told("cached", "/")], ["no-store", [undefined, undefined]]);

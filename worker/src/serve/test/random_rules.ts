@@ -16,7 +16,22 @@ const files: Record<string, string> = {
 };
 
 const patternSegments = ["a", "b", ":x", ":y", "*", "a-:x", ":x.html", "b*", "ü", "a%20b", "A"];
-const pathSegments = ["a", "b", "c", "a-b", "c.html", "a.html", "bx", "%C3%BC", "a%20b", "A", "", "file.txt", "a%2fb", "%zz"];
+const pathSegments = [
+  "a",
+  "b",
+  "c",
+  "a-b",
+  "c.html",
+  "a.html",
+  "bx",
+  "%C3%BC",
+  "a%20b",
+  "A",
+  "",
+  "file.txt",
+  "a%2fb",
+  "%zz",
+];
 const statuses = [200, 301, 302, 303, 307, 308];
 
 export function randomRules(seed: number): { site: Site; paths: string[] } {

@@ -40,8 +40,15 @@ const sites = [
      }, { binding: "FILES" });`,
   ),
   site("throws", `export default route({ fetch() { throw new Error("at sea"); } }, {});`),
-  site("patterns", `export default route({ fetch: () => new Response("code") }, { site: ["/app.*"], worker: ["/*"] });`),
-  site("navigation", `export default route({ fetch: () => new Response("code") }, { notFound: "navigation" });`, "single-page-application"),
+  site(
+    "patterns",
+    `export default route({ fetch: () => new Response("code") }, { site: ["/app.*"], worker: ["/*"] });`,
+  ),
+  site(
+    "navigation",
+    `export default route({ fetch: () => new Response("code") }, { notFound: "navigation" });`,
+    "single-page-application",
+  ),
   site(
     "redirects",
     `export default route({ async fetch(request, env) {
@@ -98,7 +105,8 @@ describe("the router", () => {
 
   it("answers with the site's page where a browser goes to one, and not where a script asks the Worker", async () => {
     assert.deepEqual(await ask("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [200, "home"]);
-    for (const headers of [{}, { "sec-fetch-mode": "cors" }]) assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
+    for (const headers of [{}, { "sec-fetch-mode": "cors" }])
+      assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
   });
 
   it("leaves the Worker's exceptions to the platform", async () => {
@@ -107,8 +115,14 @@ describe("the router", () => {
   });
 
   it("follows redirects as any fetch", async () => {
-    assert.deepEqual(await ask("redirects", "/"), [200, JSON.stringify([200, "https://other.example/?q=1", true, null, "home"])]);
-    assert.deepEqual(await ask("redirects", "/?mode=manual"), [200, JSON.stringify([307, "https://other.example/index.html?q=1", false, "/?q=1", ""])]);
+    assert.deepEqual(await ask("redirects", "/"), [
+      200,
+      JSON.stringify([200, "https://other.example/?q=1", true, null, "home"]),
+    ]);
+    assert.deepEqual(await ask("redirects", "/?mode=manual"), [
+      200,
+      JSON.stringify([307, "https://other.example/index.html?q=1", false, "/?q=1", ""]),
+    ]);
   });
 
   it("answers hostile requests", async () => {

@@ -64,7 +64,12 @@ describe("the default Worker", () => {
     assert.equal(reply.status, 200);
     assert.equal(reply.body, "a");
     assert.deepEqual(
-      Object.fromEntries(["content-type", "content-length", "etag", "last-modified", "cache-control"].map((name) => [name, reply.headers[name]])),
+      Object.fromEntries(
+        ["content-type", "content-length", "etag", "last-modified", "cache-control"].map((name) => [
+          name,
+          reply.headers[name],
+        ]),
+      ),
       {
         "content-type": "text/html; charset=utf-8",
         "content-length": "1",
@@ -73,7 +78,10 @@ describe("the default Worker", () => {
         "cache-control": "public, max-age=0, must-revalidate",
       },
     );
-    assert.deepEqual(platform.kv.reads.map(({ key }) => key), [blobKey("bare", "a")]);
+    assert.deepEqual(
+      platform.kv.reads.map(({ key }) => key),
+      [blobKey("bare", "a")],
+    );
     assert.ok(platform.kv.reads[0]!.ttl >= 86_400, "a blob never changes");
   });
 
@@ -89,7 +97,11 @@ describe("the default Worker", () => {
   it("answers 304, HEAD, 404 without a page, 405 and redirects without KV", async () => {
     const etag = `"${sha256Hex("a")}"`;
     const date = new Date(modified * 1000).toUTCString();
-    for (const headers of [{ "if-none-match": `"x", W/${etag}` }, { "if-none-match": "*" }, { "if-modified-since": date }]) {
+    for (const headers of [
+      { "if-none-match": `"x", W/${etag}` },
+      { "if-none-match": "*" },
+      { "if-modified-since": date },
+    ]) {
       const reply = await platform.ask("bare", "/a", { headers });
       assert.deepEqual([reply.status, reply.body, reply.headers.etag], [304, "", etag], JSON.stringify(headers));
     }
@@ -112,10 +124,16 @@ describe("the default Worker", () => {
 
   it("answers with the nearest 404 page, as a 404", async () => {
     const top = await platform.ask("blog", "/nothing");
-    assert.deepEqual([top.status, top.body, top.headers["content-type"]], [404, "nothing here", "text/html; charset=utf-8"]);
+    assert.deepEqual(
+      [top.status, top.body, top.headers["content-type"]],
+      [404, "nothing here", "text/html; charset=utf-8"],
+    );
     assert.equal((await platform.ask("blog", "/docs/a/b")).body, "no such docs");
     assert.equal(top.headers["last-modified"], undefined, "the page is not what was asked for");
-    for (const headers of [{ "if-none-match": "*" }, { "if-modified-since": new Date(modified * 1000).toUTCString() }]) {
+    for (const headers of [
+      { "if-none-match": "*" },
+      { "if-modified-since": new Date(modified * 1000).toUTCString() },
+    ]) {
       assert.equal((await platform.ask("blog", "/nothing", { headers })).status, 404);
     }
   });
@@ -129,9 +147,19 @@ describe("the default Worker", () => {
 
   it("answers 503 for a blob that stays missing, never an empty 200 nor a shell", async () => {
     platform.kv.fault = () => "missing";
-    for (const [site, path] of [["bare", "/a"], ["blog", "/style.css"], ["blog", "/nothing"], ["app", "/app.js"], ["app", "/any/route"]] as const) {
+    for (const [site, path] of [
+      ["bare", "/a"],
+      ["blog", "/style.css"],
+      ["blog", "/nothing"],
+      ["app", "/app.js"],
+      ["app", "/any/route"],
+    ] as const) {
       const reply = await platform.ask(site, path);
-      assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [503, "", "no-store"], `${site} ${path}`);
+      assert.deepEqual(
+        [reply.status, reply.body, reply.headers["cache-control"]],
+        [503, "", "no-store"],
+        `${site} ${path}`,
+      );
       assert.match(reply.headers["retry-after"]!, /^\d+$/);
       assert.equal(reply.headers.etag, undefined);
     }
@@ -140,7 +168,11 @@ describe("the default Worker", () => {
   it("answers 503 when KV fails, and logs why", async () => {
     platform.kv.fault = () => "error";
     const reply = await platform.ask("blog", "/");
-    assert.deepEqual([reply.status, reply.headers["cache-control"]], [503, "no-store"], "a header rule must not have it cached");
+    assert.deepEqual(
+      [reply.status, reply.headers["cache-control"]],
+      [503, "no-store"],
+      "a header rule must not have it cached",
+    );
     assert.ok(reply.headers["retry-after"]);
     await platform.logged(new RegExp(blobKey("blog", page)));
     await platform.logged(/KV GET failed: 500/);
@@ -148,7 +180,10 @@ describe("the default Worker", () => {
 
   it("serves a retired asset while its blob is there", async () => {
     const reply = await platform.ask("blog", "/old.css");
-    assert.deepEqual([reply.status, reply.body, reply.headers["content-type"]], [200, "i{}", "text/css; charset=utf-8"]);
+    assert.deepEqual(
+      [reply.status, reply.body, reply.headers["content-type"]],
+      [200, "i{}", "text/css; charset=utf-8"],
+    );
     assert.equal((await platform.ask("blog", "/gone/")).body, "earlier page");
     assert.equal((await platform.ask("blog", "/gone")).headers.location, "/gone/");
     assert.equal((await platform.ask("app", "/app.1.js")).body, "earlier", "before the shell");
@@ -189,7 +224,11 @@ describe("the default Worker", () => {
   });
 
   it("has one spelling for each pathname", async () => {
-    for (const [path, location] of [["/%61", "/a"], ["/%61?x=%61", "/a?x=%61"], ["/a%2Ehtml", "/a"]] as const) {
+    for (const [path, location] of [
+      ["/%61", "/a"],
+      ["/%61?x=%61", "/a?x=%61"],
+      ["/a%2Ehtml", "/a"],
+    ] as const) {
       const reply = await platform.ask("bare", path);
       assert.deepEqual([reply.status, reply.headers.location], [307, location], path);
     }
@@ -205,10 +244,44 @@ describe("the default Worker", () => {
 
   it("answers hostile requests rightly", async () => {
     const paths = [
-      "/%zz", "/%", "/%ff%fe", "/constructor", "/__proto__", "/__proto__.html", "/toString/valueOf", "//", "///", "//evil.com", "//evil.com/",
-      "//evil.com/%2e%2e", "/\\evil.com", "/%5cevil.com", "/%2fevil.com/", "/r//evil.com", "/r/%2f%2fevil.com", "/r/%5cevil.com", "/..%2f", "/..%2f..%2fetc%2fpasswd",
-      "/%2e%2e/", "/%2e%2e%2f%2e%2e%2f", "/%00", "/a%00.html", "/%0d%0aset-cookie:%20a=b", "/r/%0d%0aset-cookie:a", "/index.html%00", "/?%zz", "/;", "/:splat", "/*",
-      `/${"a".repeat(8192)}`, "/a".repeat(4096), "/".repeat(8192), "/%2f".repeat(2700), "/%20".repeat(2700), `/r${"/a".repeat(4000)}`, "/%F0%9F%99%82".repeat(600),
+      "/%zz",
+      "/%",
+      "/%ff%fe",
+      "/constructor",
+      "/__proto__",
+      "/__proto__.html",
+      "/toString/valueOf",
+      "//",
+      "///",
+      "//evil.com",
+      "//evil.com/",
+      "//evil.com/%2e%2e",
+      "/\\evil.com",
+      "/%5cevil.com",
+      "/%2fevil.com/",
+      "/r//evil.com",
+      "/r/%2f%2fevil.com",
+      "/r/%5cevil.com",
+      "/..%2f",
+      "/..%2f..%2fetc%2fpasswd",
+      "/%2e%2e/",
+      "/%2e%2e%2f%2e%2e%2f",
+      "/%00",
+      "/a%00.html",
+      "/%0d%0aset-cookie:%20a=b",
+      "/r/%0d%0aset-cookie:a",
+      "/index.html%00",
+      "/?%zz",
+      "/;",
+      "/:splat",
+      "/*",
+      `/${"a".repeat(8192)}`,
+      "/a".repeat(4096),
+      "/".repeat(8192),
+      "/%2f".repeat(2700),
+      "/%20".repeat(2700),
+      `/r${"/a".repeat(4000)}`,
+      "/%F0%9F%99%82".repeat(600),
     ];
     for (const site of ["blog", "app", "bare", "none"]) {
       for (const path of paths) {
@@ -217,7 +290,8 @@ describe("the default Worker", () => {
         assert.ok([200, 301, 302, 307, 404].includes(reply.status), `${name}: ${reply.status}`);
         if (reply.status === 200) assert.ok(["", "shell", page].includes(reply.body), name);
         const location = reply.headers.location;
-        if (location !== undefined) assert.equal(new URL(location, "http://example.com").host, "example.com", `${name}: ${location}`);
+        if (location !== undefined)
+          assert.equal(new URL(location, "http://example.com").host, "example.com", `${name}: ${location}`);
         assert.equal(reply.headers["set-cookie"], undefined, name);
       }
     }
@@ -226,14 +300,47 @@ describe("the default Worker", () => {
 
   it("answers hostile headers rightly", async () => {
     const values = [
-      "", "*", "\"", "W/", "\"a\\\"", "bytes", "bytes=", "bytes=-", "bytes=0-0,", `bytes=${"0-".repeat(2000)}`, `bytes=${"9".repeat(8000)}-`, "bytes=-9999999999999999999999",
-      "bytes=9007199254740993-", "bytes=1e3-", "__proto__", "Thu, 99 Foo 2024 99:99:99 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "-1", "NaN", "2024-01-01", "9".repeat(8000), "\u00ff\u00fe", `"${",".repeat(8000)}`,
+      "",
+      "*",
+      '"',
+      "W/",
+      '"a\\"',
+      "bytes",
+      "bytes=",
+      "bytes=-",
+      "bytes=0-0,",
+      `bytes=${"0-".repeat(2000)}`,
+      `bytes=${"9".repeat(8000)}-`,
+      "bytes=-9999999999999999999999",
+      "bytes=9007199254740993-",
+      "bytes=1e3-",
+      "__proto__",
+      "Thu, 99 Foo 2024 99:99:99 GMT",
+      "Thu, 01 Jan 1970 00:00:00 GMT",
+      "-1",
+      "NaN",
+      "2024-01-01",
+      "9".repeat(8000),
+      "\u00ff\u00fe",
+      `"${",".repeat(8000)}`,
     ];
-    for (const name of ["range", "if-range", "if-none-match", "if-modified-since", "authorization", "accept-encoding", "x-forwarded-host", "host"]) {
+    for (const name of [
+      "range",
+      "if-range",
+      "if-none-match",
+      "if-modified-since",
+      "authorization",
+      "accept-encoding",
+      "x-forwarded-host",
+      "host",
+    ]) {
       for (const value of values) {
         if (name === "host" && !/^[\w.-]*$/.test(value)) continue; // refused before a Worker sees it
         const reply = await platform.ask("bare", "/a", { headers: { range: "bytes=0-0", [name]: value } });
-        assert.ok([200, 206, 304, 416, ...(name === "host" ? [400] : [])].includes(reply.status), `${name}: ${value.slice(0, 60)}: ${reply.status}`);
+        assert.ok(
+          [200, 206, 304, 416, ...(name === "host" ? [400] : [])].includes(reply.status),
+          `${name}: ${value.slice(0, 60)}: ${reply.status}`,
+        );
         assert.equal(reply.body, reply.status < 300 ? "a" : "");
       }
     }

@@ -5,9 +5,55 @@ import { test } from "../../../test/inside/harness";
 test("a target has the pathname that a URL has, however it is spelt", () => {
   const pieces: Record<string, string[]> = {
     scheme: ["http://", "https://", "HTTP://", "http:", "http:/", "ftp://", ""],
-    host: ["a.com", "localhost", "my-app2.a1.dev", "A.com", "a..com", "a.com.", "-a.com", "1.2.3.4", "1.2.3.999", "a.1", "a.0x1", "0x7f", "1", "[::1]", "xn--bcher-kva.de", "xn--a.de", "ä.de", "a_b.com", "u:p@a.com", "a b", "a%41.com", ""],
+    host: [
+      "a.com",
+      "localhost",
+      "my-app2.a1.dev",
+      "A.com",
+      "a..com",
+      "a.com.",
+      "-a.com",
+      "1.2.3.4",
+      "1.2.3.999",
+      "a.1",
+      "a.0x1",
+      "0x7f",
+      "1",
+      "[::1]",
+      "xn--bcher-kva.de",
+      "xn--a.de",
+      "ä.de",
+      "a_b.com",
+      "u:p@a.com",
+      "a b",
+      "a%41.com",
+      "",
+    ],
     port: ["", "", "", ":80", ":8787", ":99999", ":", ":x"],
-    segment: ["", "/", "/a", "/A_b~c-1.html", "/a.b..c", "/.", "/..", "/.a", "/...", "/%2e", "/%2E%2e", "/a%20b", "/ü", "\\", "/a\\b", "/a b", "/\t", "/a\n", "/@:;,=+&$'()*!", "/^`{}|<>\"", "/a:b@c.d", "//e.com"],
+    segment: [
+      "",
+      "/",
+      "/a",
+      "/A_b~c-1.html",
+      "/a.b..c",
+      "/.",
+      "/..",
+      "/.a",
+      "/...",
+      "/%2e",
+      "/%2E%2e",
+      "/a%20b",
+      "/ü",
+      "\\",
+      "/a\\b",
+      "/a b",
+      "/\t",
+      "/a\n",
+      "/@:;,=+&$'()*!",
+      '/^`{}|<>"',
+      "/a:b@c.d",
+      "//e.com",
+    ],
     end: ["", "", "", "?", "?a=1", "?/../b", "#", "#x/..", "?a\n", "?\\#", "\n", " "],
   };
   let seed = 1;
@@ -29,6 +75,7 @@ test("a target has the pathname that a URL has, however it is spelt", () => {
 
 test("a hostile target costs no more than its length", () => {
   // What costs more, as backtracking does, does not end here.
-  for (const part of ["a-", "a.", "a", "1", "-", "."]) assert.notEqual(Target.parse(`http://${part.repeat(1e5)}!`)?.pathname, "");
+  for (const part of ["a-", "a.", "a", "1", "-", "."])
+    assert.notEqual(Target.parse(`http://${part.repeat(1e5)}!`)?.pathname, "");
   for (const part of ["/a", "//", "/.", "a.", "a", "%"]) assert.ok(Target.parse(`http://a.com/${part.repeat(1e5)}!`));
 });
