@@ -14,12 +14,19 @@ type Family struct {
 	cmd   *exec.Cmd
 	group int
 	guard *exec.Cmd
-	alive io.Closer // the guard ends the group when this closes
+	alive io.Closer // the guard kills the group when this closes
 }
 
-// Start runs the command in a group of its own, so that Ctrl-C reaches us and
-// not it, and has it end when we do, however we do. A command that is to have a
-// session of its own leads a group by that.
+// Detach gives a command that is not started yet a session of its own: it has no
+// terminal to ask at. The end of the command's context asks the whole group to end.
+func Detach(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+}
+
+// Start runs the command in a process group of its own, so that Ctrl-C reaches
+// this process and not the command. The group ends when this process does,
+// however it ends. A command with a session of its own keeps that.
 func Start(cmd *exec.Cmd) (*Family, error) {
 	start := StartSession
 	if cmd.SysProcAttr == nil || !cmd.SysProcAttr.Setsid {
@@ -30,8 +37,8 @@ func Start(cmd *exec.Cmd) (*Family, error) {
 		return nil, err
 	}
 	f := &Family{cmd: cmd, group: cmd.Process.Pid}
-	// A kernel's death signal would reach the shell alone. This one reads from a
-	// pipe of ours, whose end of file means that we are gone.
+	// A death signal of the kernel would reach the first process alone. The guard
+	// reads from a pipe of this process: end of file means that this process died.
 	guard := exec.Command("/bin/sh", "-c", "read _; kill -s KILL -- -"+strconv.Itoa(f.group))
 	guard.Env = []string{}
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -49,21 +56,21 @@ func Start(cmd *exec.Cmd) (*Family, error) {
 	return f, nil
 }
 
-// Ask lets them clean up and go.
+// Ask sends SIGTERM to the group, so that its processes can clean up.
 func (f *Family) Ask() { f.signal(syscall.SIGTERM) }
 
-// Kill kills them.
+// Kill kills the group.
 func (f *Family) Kill() { f.signal(syscall.SIGKILL) }
 
-// End kills them. It may be called more than once.
+// End kills the group and its guard. It may be called more than once.
 func (f *Family) End() {
 	f.Kill()
 	if f.guard == nil {
 		return
 	}
 	EndSession(f.cmd)
-	// The group's number may be another's soon: the guard ends before its pipe
-	// closes.
+	// The system may give the group's number to another group soon. So the guard
+	// must end before its pipe closes.
 	_ = f.guard.Process.Kill()
 	_ = f.guard.Wait()
 	_ = f.alive.Close()
@@ -71,5 +78,5 @@ func (f *Family) End() {
 }
 
 func (f *Family) signal(s syscall.Signal) {
-	_ = syscall.Kill(-f.group, s) // there may be nobody left
+	_ = syscall.Kill(-f.group, s) // the group may have ended
 }

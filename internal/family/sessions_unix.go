@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// sessions are those of the commands that this process has started in a session
-// of their own and that have not ended.
+// sessions holds the running commands that this process started in a session of
+// their own.
 var sessions = struct {
 	sync.Mutex
 	started map[int]bool
 }{started: map[int]bool{}}
 
-// StartSession starts a command in a new session. [Started] knows the session
-// until [EndSession].
+// StartSession starts a command in a new session. [Started] reports the session
+// until [EndSession] is called.
 func StartSession(cmd *exec.Cmd) error {
 	sessions.Lock() // Started must not miss a session that exists already
 	defer sessions.Unlock()

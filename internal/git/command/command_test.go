@@ -1,0 +1,181 @@
+//go:build unix
+
+package command_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
+)
+
+// scripted returns a git that is a shell script. A write to the returned file is
+// the script's way to say something to the test.
+func scripted(t *testing.T, script string) (g *command.Git, report string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := "#!/bin/sh\n" + script
+	if err := os.WriteFile(filepath.Join(dir, "git"), []byte(text), 0o755); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	report = filepath.Join(dir, "report")
+	if err := syscall.Mkfifo(report, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	return command.New(command.Options{Set: []string{"REPORT=" + report}}), report
+}
+
+func TestRun(t *testing.T) {
+	g := command.New(command.Options{Dir: t.TempDir()})
+	if out, err := g.Run(t.Context(), "init", "-q", "."); err != nil || out != "" {
+		t.Fatalf("%q, %v", out, err)
+	}
+	out, err := g.Do(t.Context(), command.Call{Args: []string{"hash-object", "--stdin"}, Stdin: strings.NewReader("hello\n")})
+	if err != nil || out != "ce013625030ba8dba906f756967f9e9ca394464a\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if line, err := g.Line(t.Context(), "rev-parse", "--is-bare-repository", "--is-inside-git-dir"); err != nil || line != "false" {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+// A failure says which command it was, its exit code and git's last words.
+func TestFailure(t *testing.T) {
+	g, _ := scripted(t, "for i in 1 2 3 4; do echo line $i >&2; done; exit 3\n")
+	_, err := g.Run(t.Context(), "-c", "a.b=c", "fetch", "origin")
+	failed := (*command.Error)(nil)
+	if !errors.As(err, &failed) || failed.Command != "fetch" || failed.Code != 3 || !strings.HasPrefix(failed.Text, "line 1\n") {
+		t.Fatalf("%#v", err)
+	}
+	if want := "git fetch: line 2; line 3; line 4 (exit status 3)"; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := g.Run(t.Context(), "fetch"); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "install git") {
+		t.Errorf("without git: %v", err)
+	}
+	if command.Available() {
+		t.Error("git is available on an empty PATH")
+	}
+}
+
+func TestOutputIsBounded(t *testing.T) {
+	g, _ := scripted(t, "echo 12345678\n")
+	for limit, ok := range map[int]bool{9: true, 8: false} {
+		out, err := g.Do(t.Context(), command.Call{Args: []string{"log"}, MaxOutput: limit})
+		if (err == nil) != ok || out != "" != ok {
+			t.Errorf("with a bound of %d: %q, %v", limit, out, err)
+		}
+	}
+}
+
+// git has no terminal, so nothing that it starts can ask at one.
+func TestNoTerminal(t *testing.T) {
+	g, _ := scripted(t, "if (: </dev/tty) 2>/dev/null; then echo a terminal; fi\n")
+	if out, err := g.Run(t.Context(), "fetch"); err != nil || out != "" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// patient starts a helper that ignores SIGTERM, reports its process id, and waits.
+const patient = "(trap '' TERM; echo $$ >$REPORT; exec sleep 1000) >/dev/null 2>&1 &\nwait\n"
+
+// pid reads the process id that a script reports.
+func pid(t *testing.T, report string) int {
+	t.Helper()
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// gone waits until a process group has ended.
+func gone(t *testing.T, group int) {
+	t.Helper()
+	for syscall.Kill(-group, 0) == nil {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the helper is still there")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// A cancelled run ends with all that git started.
+func TestCancellationEndsTheFamily(t *testing.T) {
+	g, report := scripted(t, patient)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	done := make(chan error, 1)
+	go func() {
+		_, err := g.Run(ctx, "fetch")
+		done <- err
+	}()
+	group := pid(t, report)
+	cancel(why)
+	if err := <-done; !errors.Is(err, why) {
+		t.Errorf("got %v", err)
+	}
+	gone(t, group)
+}
+
+// So does one whose time is up, and the error says so.
+func TestLimitEndsTheFamily(t *testing.T) {
+	g, report := scripted(t, patient)
+	done := make(chan error, 1)
+	go func() {
+		_, err := g.Do(t.Context(), command.Call{Args: []string{"fetch"}, Limit: 50 * time.Millisecond})
+		done <- err
+	}()
+	group := pid(t, report)
+	err := <-done
+	if failed := (*command.Error)(nil); !errors.As(err, &failed) || failed.Code != -1 || !strings.Contains(err.Error(), "it took too long (more than 50ms)") {
+		t.Errorf("got %v", err)
+	}
+	gone(t, group)
+}
+
+// A process answers until it is ended, and a failed one says why.
+func TestStart(t *testing.T) {
+	g, _ := scripted(t, "while read line; do echo \"answer $line\"; done; echo the end >&2; exit 2\n")
+	p, err := g.Start(t.Context(), "cat-file", "--batch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewReader(p.Out)
+	for _, question := range []string{"one", "two"} {
+		if _, err := io.WriteString(p.In, question+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := out.ReadString('\n'); err != nil || line != "answer "+question+"\n" {
+			t.Errorf("%q, %v", line, err)
+		}
+	}
+	if err := p.In.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = out.ReadString('\n')
+	if !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	if err := p.Fail(err); !errors.Is(err, io.EOF) || !strings.HasPrefix(err.Error(), "git cat-file: the end (") {
+		t.Errorf("got %v", err)
+	}
+	p.End() // it may be called again
+}

@@ -1,0 +1,151 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Profile says which variables of the environment reach git, beside those that
+// every git gets. Credentials and replaced objects are left out of all of them.
+type Profile int
+
+const (
+	// Standalone leaves out what names a repository: git works on the one that it
+	// is started in, or that Options.GitDir names, also inside a hook.
+	Standalone Profile = iota
+	// Quarantine keeps the variables that say where objects are: a hook of
+	// git receive-pack needs them to read what was pushed.
+	Quarantine
+	// Inherited keeps all that names a repository: git works on the one that the
+	// environment means. Relative paths are made absolute, because git takes them
+	// from the directory that it is started in.
+	Inherited
+	// Unattended is Standalone without what asks a person, traces, or changes how
+	// git reaches remotes: for a daemon.
+	Unattended
+)
+
+// Options say where git works and with which environment.
+type Options struct {
+	// Dir is the directory that git is started in; "" is the current one.
+	Dir string
+	// GitDir and WorkTree name the repository. git then neither looks for one nor
+	// checks who owns it. GitDir "" has git look from Dir on.
+	GitDir, WorkTree string
+	// Profile says which variables of the environment reach git.
+	Profile Profile
+	// Environ is the environment to select from; nil is this process's.
+	Environ []string
+	// Secrets are values that no variable of git's may contain.
+	Secrets []string
+	// Set are variables ("NAME=value") that git gets in any case.
+	Set []string
+	// Config are settings of git that are not to be seen in its arguments.
+	Config [][2]string
+}
+
+// Groups of variables. The constants' comments say which profile keeps which.
+var (
+	repositoryVariables = []string{
+		"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE",
+		"GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX",
+	}
+	objectVariables = []string{
+		"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_QUARANTINE_PATH",
+	}
+	attendedVariables = []string{
+		"GIT_ASKPASS", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER",
+		"GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_TEMPLATE_DIR",
+	}
+	// An object's id means one content: what the live manifest names by an id must
+	// not be replaced on one machine.
+	replacingVariables = []string{"GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS"}
+	// fixed are the variables that every git gets, and no other value of them.
+	fixed = []string{"GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C"}
+	// paths are the variables that hold a path or a list of paths.
+	paths = []string{
+		"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES",
+	}
+)
+
+// credential reports whether a variable may hold a credential of ours. Neither a
+// helper for a remote nor a filter needs it.
+func credential(name string) bool {
+	return strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_") || strings.HasPrefix(name, "INPUT_")
+}
+
+// keeps reports whether a profile lets a variable through.
+func (p Profile) keeps(name string) bool {
+	switch {
+	case credential(name), slices.Contains(replacingVariables, name):
+		return false
+	case slices.Contains(repositoryVariables, name):
+		return p == Inherited
+	case slices.Contains(objectVariables, name):
+		return p == Inherited || p == Quarantine
+	case slices.Contains(attendedVariables, name), strings.HasPrefix(name, "GIT_TRACE"):
+		return p != Unattended
+	}
+	return true
+}
+
+// environ is the environment of git.
+func (o Options) environ() []string {
+	from := o.Environ
+	if from == nil {
+		from = os.Environ()
+	}
+	var env []string
+	given := 0 // settings in the environment
+	for _, pair := range from {
+		name, value, _ := strings.Cut(pair, "=")
+		secret := slices.ContainsFunc(o.Secrets, func(s string) bool { return strings.Contains(value, s) })
+		switch {
+		case secret || !o.Profile.keeps(name) || sets(fixed, name) || sets(o.Set, name):
+		case name == "GIT_CONFIG_COUNT" && len(o.Config) > 0:
+			given, _ = strconv.Atoi(value)
+		case slices.Contains(paths, name):
+			env = append(env, name+"="+absolute(value))
+		default:
+			env = append(env, pair)
+		}
+	}
+	for i, s := range o.Config {
+		n := strconv.Itoa(given + i)
+		env = append(env, "GIT_CONFIG_KEY_"+n+"="+s[0], "GIT_CONFIG_VALUE_"+n+"="+s[1])
+	}
+	if len(o.Config) > 0 {
+		env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(given+len(o.Config)))
+	}
+	env = append(append(env, fixed...), o.Set...)
+	if o.Profile == Unattended {
+		env = append(env, "SSH_ASKPASS_REQUIRE=never")
+	}
+	if o.GitDir != "" {
+		env = append(env, "GIT_DIR="+o.GitDir)
+		if o.WorkTree != "" {
+			env = append(env, "GIT_WORK_TREE="+o.WorkTree)
+		}
+	}
+	return env
+}
+
+// sets reports whether one of the pairs sets a variable.
+func sets(pairs []string, name string) bool {
+	return slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
+}
+
+// absolute makes the paths of a list absolute.
+func absolute(list string) string {
+	dirs := filepath.SplitList(list)
+	for i, dir := range dirs {
+		if abs, err := filepath.Abs(dir); err == nil && dir != "" && dir[0] != '"' { // git reads quotes
+			dirs[i] = abs
+		}
+	}
+	return strings.Join(dirs, string(filepath.ListSeparator))
+}

@@ -1,0 +1,56 @@
+package command
+
+import (
+	"context"
+	"io"
+	"os/exec"
+
+	"github.com/kv-sync/kv-sync/internal/family"
+)
+
+// Process is a git command that answers questions until it is ended.
+type Process struct {
+	In  io.WriteCloser
+	Out io.Reader
+
+	args  []string
+	cmd   *exec.Cmd
+	text  *bounded
+	group *family.Family
+}
+
+// Start starts a command to talk to. It outlives ctx; it is ended by End.
+func (g *Git) Start(ctx context.Context, args ...string) (*Process, error) {
+	p := &Process{args: args, cmd: g.command(context.WithoutCancel(ctx), args, nil), text: &bounded{limit: maxText}}
+	p.cmd.Stderr = p.text
+	var err error
+	if p.In, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if p.Out, err = p.cmd.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	if p.group, err = family.Start(p.cmd); err != nil {
+		return nil, newError(args, "", err)
+	}
+	return p, nil
+}
+
+// Kill kills git and what it started, so that a read of Out ends. End is still to
+// be called.
+func (p *Process) Kill() { p.group.Kill() }
+
+// End ends the process at once and waits for that.
+func (p *Process) End() {
+	_ = p.In.Close()
+	p.group.Kill()
+	_ = p.cmd.Wait()
+	p.group.End()
+}
+
+// Fail ends the process after a failed read or write, and returns the [*Error]
+// that says why.
+func (p *Process) Fail(cause error) error {
+	p.End()
+	return newError(p.args, p.text.String(), cause)
+}
