@@ -1,15 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // site is a made-up site in a git repository: public/ with the files, committed
@@ -195,21 +195,13 @@ func (s *site) commit(ctx context.Context) error {
 	return s.show(0)
 }
 
-// git runs git in the repository, deaf to whatever the user has configured.
+// git runs git in the repository, without the user's configuration.
 func (s *site) git(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = s.dir
-	cmd.Env = append(without(os.Environ(), "GIT_"),
-		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_SYSTEM="+os.DevNull,
+	return command.New(command.Options{Dir: s.dir, Environ: without(os.Environ(), "GIT_"), Set: []string{
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull,
 		"GIT_AUTHOR_NAME=Bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_AUTHOR_DATE=2026-01-01T00:00:00Z",
-		"GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com", "GIT_COMMITTER_DATE=2026-01-01T00:00:00Z")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return string(out), nil
+		"GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com", "GIT_COMMITTER_DATE=2026-01-01T00:00:00Z",
+	}}).Run(ctx, args...)
 }
 
 // kind is a kind of file. Sizes are spread over octaves from low on, as those of

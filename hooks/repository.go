@@ -1,15 +1,12 @@
 package hooks
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // Repository is a git repository as git itself finds it. Its paths are absolute.
@@ -20,37 +17,19 @@ type Repository struct {
 	// CommonDir is the part that all worktrees share.
 	GitDir, CommonDir string
 
-	environ []string // of git commands that work on it
-}
-
-// Variables by which git says which repository it works on, and where its
-// objects are. They are set inside hooks, and would send a git that is to look at
-// another repository back to this one.
-var (
-	located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"}
-	objects = []string{"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE"}
-)
-
-// without is this process's environment without some variables, for a git that
-// never asks a person.
-func without(names ...string) []string {
-	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(names, name)
-	})
-	return append(env, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	command *command.Git
 }
 
 // Find returns the repository that dir lies in, whatever the environment says.
 // With dir "" it is the one that git means here: GIT_DIR counts, as it must in
 // a hook.
 func Find(ctx context.Context, dir string) (*Repository, error) {
-	env, own := os.Environ(), without(located...)
+	inside, own := command.Inherited, command.Quarantine
 	if dir != "" {
-		own = without(slices.Concat(located, objects)...)
-		env = own
+		inside, own = command.Standalone, command.Standalone
 	}
-	out, err := git(ctx, dir, env, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
+	g := command.New(command.Options{Dir: dir, Profile: inside})
+	out, err := trimmed(g.Run(ctx, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir"))
 	if err != nil {
 		return nil, fmt.Errorf("find the git repository: %w", err)
 	}
@@ -58,7 +37,7 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 	if len(lines) != 3 {
 		return nil, fmt.Errorf("find the git repository: git rev-parse answered %.200q", out)
 	}
-	r := &Repository{GitDir: filepath.FromSlash(lines[1]), environ: own}
+	r := &Repository{GitDir: filepath.FromSlash(lines[1])}
 	// Git gives this one relative to where it ran.
 	common := filepath.FromSlash(lines[2])
 	if !filepath.IsAbs(common) {
@@ -68,24 +47,28 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 		return nil, fmt.Errorf("find the git repository: %w", err)
 	}
 	if lines[0] == "true" {
-		top, err := git(ctx, dir, env, "rev-parse", "--show-toplevel")
+		top, err := trimmed(g.Run(ctx, "rev-parse", "--show-toplevel"))
 		if err != nil {
 			return nil, fmt.Errorf("find the work tree: %w", err)
 		}
 		r.Top = filepath.FromSlash(top)
 	}
+	at := command.Options{Dir: r.GitDir, GitDir: r.GitDir, Profile: own}
+	if r.Top != "" {
+		at.Dir, at.WorkTree = r.Top, r.Top
+	}
+	r.command = command.New(at)
 	return r, nil
 }
 
-// git runs the git command in the repository, where hooks run.
+// git runs the git command in the repository, where hooks run, and returns its
+// output without the last line's end.
 func (r *Repository) git(ctx context.Context, args ...string) (string, error) {
-	env := append(slices.Clone(r.environ), "GIT_DIR="+r.GitDir)
-	dir := r.GitDir
-	if r.Top != "" {
-		env = append(env, "GIT_WORK_TREE="+r.Top)
-		dir = r.Top
-	}
-	return git(ctx, dir, env, args...)
+	return trimmed(r.command.Run(ctx, args...))
+}
+
+func trimmed(out string, err error) (string, error) {
+	return strings.TrimSuffix(strings.TrimSuffix(out, "\n"), "\r"), err
 }
 
 // hooksDir is where git looks for hooks: core.hooksPath in all its forms, or
@@ -127,37 +110,4 @@ func resolved(path string) string {
 		return filepath.Join(resolved(parent), filepath.Base(path))
 	}
 	return path
-}
-
-// gitError is a git command that failed: its exit code and what it said.
-type gitError struct {
-	command string
-	code    int
-	text    string
-}
-
-func (e *gitError) Error() string {
-	return fmt.Sprintf("git %s: exit code %d: %s", e.command, e.code, e.text)
-}
-
-// git returns the output without the last line's end.
-func git(ctx context.Context, dir string, env []string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env = dir, env
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case errors.Is(err, exec.ErrNotFound):
-		return "", errors.New("there is no git command on PATH; install git")
-	case errors.As(err, &exit):
-		text := strings.TrimSpace(stderr.String())
-		return "", &gitError{args[0], exit.ExitCode(), text[:min(len(text), 500)]}
-	case err != nil:
-		return "", fmt.Errorf("git %s: %w", args[0], err)
-	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(out), "\n"), "\r"), nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // Kind is which of git's hooks.
@@ -130,8 +132,7 @@ func (r *Repository) config(ctx context.Context, scope, prefix string) ([]config
 	}
 	section, _, _ := strings.Cut(prefix, ".")
 	out, err := r.git(ctx, append(args, "--get-regexp", "^"+section+`\.`)...)
-	var failed *gitError
-	if errors.As(err, &failed) && failed.code == 1 {
+	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
 		return nil, nil // there is none
 	}
 	if err != nil {

@@ -3,18 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/github"
-	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -90,8 +87,13 @@ func relationOf(s github.Status) kvsync.Relation {
 // clone is a git repository that the git command can fetch more history into.
 type clone struct {
 	dir string
-	// environ is the environment of git, without the tokens that it does not need.
-	environ []string
+	*command.Git
+}
+
+// newClone returns the repository that the environment means for git in a folder,
+// or that gitDir names. The folder of a commit need not exist here.
+func newClone(dir, gitDir string, set ...string) clone {
+	return clone{dir, command.New(command.Options{Dir: nearest(dir), GitDir: gitDir, Profile: command.Inherited, Set: set})}
 }
 
 // deepenSteps are how many more commits each fetch asks for. Whoever is further
@@ -105,7 +107,7 @@ const deepenTimeout = 90 * time.Second
 // Without git, without a remote or without an answer the relation stays unknown,
 // which is no error: the engine then asks for a decision.
 func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (kvsync.Relation, error) {
-	if _, err := exec.LookPath("git"); err != nil {
+	if !command.Available() {
 		return kvsync.RelationUnknown, nil
 	}
 	whole := ctx
@@ -138,18 +140,18 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 }
 
 func (c clone) shallow(ctx context.Context) bool {
-	out, err := c.git(ctx, "rev-parse", "--is-shallow-repository")
+	out, err := c.Line(ctx, "rev-parse", "--is-shallow-repository")
 	return err == nil && out == "true"
 }
 
 func (c clone) has(ctx context.Context, id string) bool {
-	_, err := c.git(ctx, "cat-file", "-e", id+"^{commit}")
+	_, err := c.Line(ctx, "cat-file", "-e", id+"^{commit}")
 	return err == nil
 }
 
 // remote is where the clone came from, or "" where it has no remote.
 func (c clone) remote(ctx context.Context) string {
-	out, err := c.ask(ctx, "", "remote")
+	out, err := c.Run(ctx, "remote")
 	switch names := strings.Fields(out); {
 	case err != nil || len(names) > 1:
 		return "origin" // git says what is wrong with it
@@ -162,7 +164,7 @@ func (c clone) remote(ctx context.Context) string {
 // fetch reports whether it went well. What git would tidy up afterwards waits:
 // the clone is being read.
 func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool {
-	_, err := c.git(ctx, append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false",
+	_, err := c.Line(ctx, append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false",
 		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}, args...)...)
 	if err != nil && ctx.Err() == nil {
 		log.Warn("git fetch did not bring more history", "error", err)
@@ -194,62 +196,11 @@ func (c clone) relation(ctx context.Context, active, next string) kvsync.Relatio
 // neither: where a commit between is missing git says "no" as well, but not
 // without a word.
 func (c clone) ancestor(ctx context.Context, a, b string) (bool, error) {
-	_, err := c.git(ctx, "merge-base", "--is-ancestor", a, b)
-	if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() == 1 { //nolint:errorlint // wrapped it has words
+	_, err := c.Run(ctx, "merge-base", "--is-ancestor", a, b)
+	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 && failed.Text == "" {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// git runs one git command in the repository and returns its first line.
-func (c clone) git(ctx context.Context, args ...string) (string, error) {
-	out, err := c.ask(ctx, "", args...)
-	line, _, _ := strings.Cut(out, "\n")
-	return strings.TrimSpace(line), err
-}
-
-// ask runs one git command in the repository, gives it a text to read, and
-// returns all that it writes.
-func (c clone) ask(ctx context.Context, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = nearest(c.dir) // that of a commit need not lie here
-	cmd.Env = c.environ
-	cmd.WaitDelay = 2 * time.Second // a helper that git started may hold the pipe
-	cmd.Stdin = strings.NewReader(stdin)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err == nil {
-		return string(out), nil
-	}
-	if text := strings.TrimSpace(stderr.String()); text != "" {
-		err = fmt.Errorf("%.300s (%w)", text, err)
-	}
-	return "", err
-}
-
-// located are the variables by which git finds the parts of a repository. Where
-// they are relative, git takes them from the folder that it is started in.
-var located = map[string]bool{
-	"GIT_DIR": true, "GIT_WORK_TREE": true, "GIT_COMMON_DIR": true, "GIT_INDEX_FILE": true, "GIT_OBJECT_DIRECTORY": true,
-}
-
-// gitEnviron is this process's environment for a git that never asks and never
-// sees Cloudflare's token, whatever hooks and helpers the clone configures. It
-// means the same repository in whatever folder it is started, and follows no
-// replaced objects, as what reads commits does not.
-func gitEnviron() []string {
-	var out []string
-	for _, e := range os.Environ() {
-		name, value, _ := strings.Cut(e, "=")
-		if located[name] && value != "" {
-			e = name + "=" + absolute(value)
-		}
-		if !source.Credential(name) {
-			out = append(out, e)
-		}
-	}
-	return append(out, "GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "LC_ALL=C")
 }
 
 // gitHubOf returns the client for the repository that the environment names, or

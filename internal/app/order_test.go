@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/github"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -52,7 +53,7 @@ func orderedIn(t *testing.T, dir string, gh *github.Client) *ordered {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = src.Close() })
-	return &ordered{Source: src, github: gh, clone: clone{dir, gitEnviron()}, log: slog.New(slog.DiscardHandler)}
+	return &ordered{Source: src, github: gh, clone: newClone(dir, ""), log: slog.New(slog.DiscardHandler)}
 }
 
 func TestOrderDeepensAShallowClone(t *testing.T) {
@@ -76,9 +77,9 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 // ask, and is not told that asking failed.
 func TestOrderWithoutARemote(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := clone{dir, gitEnviron()}
+	c := newClone(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"remote", "remove", "origin"}} {
-		if _, err := c.git(t.Context(), args...); err != nil {
+		if _, err := c.Line(t.Context(), args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,7 +106,7 @@ func TestOrderAsksGitHubFirst(t *testing.T) {
 		}
 		server.Close()
 	}
-	if out, err := (clone{dir, gitEnviron()}).git(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
+	if out, err := newClone(dir, "").Line(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
 		t.Errorf("the clone was deepened though GitHub knew: %s, %v", out, err)
 	}
 }
@@ -133,36 +134,27 @@ func TestOrderHonoursTheContext(t *testing.T) {
 	}
 }
 
-func TestGitSeesNoToken(t *testing.T) {
-	t.Setenv("CLOUDFLARE_API_TOKEN", "secret-a")
-	t.Setenv("CF_API_TOKEN", "secret-b")
-	t.Setenv("INPUT_API-TOKEN", "secret-c")
-	if env := strings.Join(gitEnviron(), "\n"); strings.Contains(env, "secret-") {
-		t.Error("git gets a token that it does not need")
-	}
-}
-
 // A history with a hole says nothing: what git cannot follow is not "diverged".
 func TestOrderWithAHoleInTheHistory(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := clone{dir, gitEnviron()}
-	if _, err := c.git(t.Context(), "fetch", "-q", "--unshallow"); err != nil {
+	c := newClone(dir, "")
+	if _, err := c.Line(t.Context(), "fetch", "-q", "--unshallow"); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := c.git(t.Context(), "rev-parse", ids[2]+"^{tree}")
+	tree, err := c.Line(t.Context(), "rev-parse", ids[2]+"^{tree}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.environ = append(c.environ, "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
-	apart, err := c.git(t.Context(), "commit-tree", tree, "-m", "apart")
+	c = newClone(dir, "", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
+	apart, err := c.Line(t.Context(), "commit-tree", tree, "-m", "apart")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if rel := c.relation(t.Context(), ids[2], apart); rel != kvsync.RelationDiverged {
 		t.Errorf("two that have nothing in common are %v", rel)
 	}
-	next, err := c.ask(t.Context(), fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree, strings.Repeat("a", 40)),
-		"hash-object", "-t", "commit", "-w", "--stdin")
+	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree, strings.Repeat("a", 40))
+	next, err := c.Do(t.Context(), command.Call{Args: []string{"hash-object", "-t", "commit", "-w", "--stdin"}, Stdin: strings.NewReader(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +192,7 @@ func TestOrderInOtherFolders(t *testing.T) {
 		t.Chdir(dir)
 		t.Setenv("GIT_DIR", ".git")
 		o := orderedIn(t, dir, nil)
-		o.clone = clone{filepath.Join(dir, filepath.FromSlash(below)), gitEnviron()}
+		o.clone = newClone(filepath.Join(dir, filepath.FromSlash(below)), "")
 		if rel, err := o.Compare(t.Context(), ids[0], ids[2]); err != nil || rel != kvsync.RelationNewer {
 			t.Errorf("%s: got %v, %v", below, rel, err)
 		}
@@ -210,9 +202,9 @@ func TestOrderInOtherFolders(t *testing.T) {
 // Of replaced commits git says nothing else than what reads them ourselves.
 func TestOrderFollowsNoReplacement(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	c := clone{dir, gitEnviron()}
+	c := newClone(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"replace", "--graft", ids[2]}} {
-		if _, err := c.git(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"}, args...)...); err != nil {
+		if _, err := c.Line(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"}, args...)...); err != nil {
 			t.Fatal(err)
 		}
 	}

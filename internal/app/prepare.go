@@ -117,9 +117,9 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if s.settings.Directory == "" {
 		src = codeOnly{src}
 	}
-	environ := gitEnviron()
-	if dir := s.in.Getenv("GIT_DIR"); dir != "" {
-		environ = append(environ, "GIT_DIR="+absolute(dir)) // the repository that the commit was read from
+	gitDir := s.in.Getenv("GIT_DIR") // the repository that the commit was read from
+	if gitDir != "" {
+		gitDir = absolute(gitDir)
 	}
 	at := s.settings.Root
 	if known.commit != nil {
@@ -128,7 +128,7 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if job := jobRepository(s.in.Getenv); job.Name != "" && known.origin.Repository.Name != "" && known.origin.Repository.Name != job.Name {
 		gh = nil // it knows another repository
 	}
-	return &ordered{Source: src, github: gh, clone: clone{at, environ}, log: s.in.Log}, nil
+	return &ordered{Source: src, github: gh, clone: newClone(at, gitDir), log: s.in.Log}, nil
 }
 
 // unnamedCode says that a project without code has a file that looks like it.

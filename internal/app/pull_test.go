@@ -30,10 +30,10 @@ func TestUnseen(t *testing.T) {
 	top := t.TempDir()
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	git := clone{dir: top, environ: append(gitEnviron(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")}
+	git := newClone(top, "", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")
 	run := func(args ...string) {
 		t.Helper()
-		if _, err := git.git(t.Context(), args...); err != nil {
+		if _, err := git.Line(t.Context(), args...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // diverged: the one may be the other's ancestor.
 func TestCutHistoryIsNotDiverged(t *testing.T) {
 	dir, ids := shallow(t, 4)
-	c := clone{dir, gitEnviron()}
-	if _, err := c.git(t.Context(), "fetch", "-q", "--depth=1", "origin", ids[1]); err != nil {
+	c := newClone(dir, "")
+	if _, err := c.Line(t.Context(), "fetch", "-q", "--depth=1", "origin", ids[1]); err != nil {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]string{{ids[3], ids[1]}, {ids[1], ids[3]}} {

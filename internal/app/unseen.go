@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -26,13 +26,13 @@ type sight struct {
 
 // look returns nil where there is no repository, or no git command to ask.
 func look(dir string) *sight {
-	s := &sight{clone: clone{dir: nearest(dir), environ: gitEnviron()}}
+	s := &sight{clone: newClone(nearest(dir), "")}
 	rest, err := filepath.Rel(s.dir, absolute(dir))
 	if err != nil {
 		return nil
 	}
 	s.folder = filepath.ToSlash(rest)
-	if _, err := exec.LookPath("git"); err != nil {
+	if !command.Available() {
 		return nil
 	}
 	if _, err := os.Lstat(filepath.Join(repositoryOf(s.dir), ".git")); err != nil {
@@ -48,9 +48,8 @@ func (s *sight) ignores(ctx context.Context, names []string) ([]string, error) {
 	for _, name := range names {
 		ask.WriteString("./" + path.Join(s.folder, name) + "\x00") // a colon at the beginning would be git's
 	}
-	out, err := s.ask(ctx, ask.String(), "check-ignore", "-z", "--stdin")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+	out, err := s.Do(ctx, command.Call{Args: []string{"check-ignore", "-z", "--stdin"}, Stdin: strings.NewReader(ask.String())})
+	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
 		return nil, nil // it ignores none
 	} else if err != nil {
 		return nil, fmt.Errorf("ask git what it ignores: %w", err)
@@ -74,7 +73,7 @@ func (s *sight) inFolder(name string) string {
 // that there are none, do not tell what it has; and which names are other
 // repositories.
 func (s *sight) blind(ctx context.Context) (files, submodules map[string]bool, err error) {
-	out, err := s.ask(ctx, "", "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+s.folder)
+	out, err := s.Run(ctx, "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+s.folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask git what it has: %w", err)
 	}

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"path/filepath"
 	"runtime"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kv-sync/kv-sync/internal/git/command"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -36,15 +36,15 @@ type Commit struct {
 var _ kvsync.Source = (*Commit)(nil)
 
 // OpenCommit returns the commit that options.Revision names (HEAD if "") as a
-// source. It is closed by its Close.
+// source. Close ends it.
 func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	options, err := options.bounded()
 	if err != nil {
 		return nil, err
 	}
-	repo, err := locate(ctx, options)
+	repo, err := locate(ctx, options.project())
 	if errors.Is(err, ErrNoRepository) {
-		// The project's own says that the folder lies outside of it.
+		// The error of the project's own repository says that the folder is outside of it.
 		if of, ofErr := findRepository(options.WorkDir, options.Getenv); ofErr == nil {
 			repo, err = of, nil
 		}
@@ -55,7 +55,7 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	return openIn(ctx, repo, options)
 }
 
-// errNotCommitted is wrapped where there is no commit that has the folder.
+// errNotCommitted is in the chain where no commit has the folder.
 var errNotCommitted = errors.New("no commit has the folder")
 
 // because is an error with a text of its own and a cause to ask for.
@@ -69,10 +69,10 @@ func (b because) Unwrap() error { return b.cause }
 // openIn opens a commit of a repository.
 func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, err error) {
 	c := &Commit{options: options, repo: repo}
-	if c.dir, err = repo.within(options); err != nil {
+	if c.dir, err = repo.pathOf(options.project()); err != nil {
 		return nil, err
 	}
-	if c.objects, err = repo.open(options.Getenv); err != nil {
+	if c.objects, err = repo.open(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -80,18 +80,8 @@ func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, 
 			_ = c.objects.close()
 		}
 	}()
-	revision := options.Revision
-	if revision == "" {
-		revision = "HEAD"
-	}
-	if c.id, err = c.objects.resolve(ctx, revision); err != nil {
-		if branch := repo.head(); revision == "HEAD" && branch != "" && errors.Is(err, errNoRevision) {
-			return nil, because{fmt.Errorf("find commit: the branch %s has no commit yet; commit first, or deploy the folder (source: folder)", branch), errNotCommitted}
-		}
-		if said := (*gitSaidError)(nil); errors.As(err, &said) {
-			return nil, fmt.Errorf("find commit: %w", err)
-		}
-		return nil, fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
+	if err = c.find(ctx); err != nil {
+		return nil, err
 	}
 	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
 		return nil, err
@@ -99,79 +89,30 @@ func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, 
 	if c.boundary, err = c.objects.store.shallow(ctx); err != nil {
 		return nil, err
 	}
-	if err = c.findTree(ctx); err != nil {
+	if c.tree, c.root, err = c.objects.folder(ctx, c.commit.tree, c.dir); err != nil {
 		return nil, err
+	}
+	if c.tree == "" {
+		return nil, because{fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), "+
+			"or publish the folder on disk (--source folder)", c.id, c.dir), errNotCommitted}
 	}
 	return c, nil
 }
 
-// within returns the directory to publish relative to the repository's root, with slashes.
-func (r *repository) within(o Options) (string, error) {
-	whole, err := filepath.Abs(o.folder())
-	if err != nil {
-		return "", fmt.Errorf("find directory %s: %w", o.Dir, err)
-	}
-	if r.top == "" {
-		top, err := filepath.Abs(cmp.Or(o.Top, o.WorkDir))
-		if err != nil {
-			return "", fmt.Errorf("find the repository's root: %w", err)
-		}
-		rel, err := filepath.Rel(top, whole)
-		if err != nil || !filepath.IsLocal(rel) {
-			return "", fmt.Errorf("directory %s lies outside the repository; give it relative to the repository's root", cmp.Or(o.Dir, o.WorkDir))
-		}
-		return filepath.ToSlash(rel), nil
-	}
-	top, err := filepath.EvalSymlinks(r.top)
-	if err != nil {
-		return "", fmt.Errorf("find the repository's root: %w", err)
-	}
-	rel, err := filepath.Rel(top, evalExisting(whole))
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("directory %s lies outside the repository %s; deploy it as a folder (source: folder)", whole, top)
-	}
-	return filepath.ToSlash(rel), nil
-}
-
-// evalExisting resolves symlinks in the part of the path that exists: the
-// directory may be in the commit and not on disk.
-func evalExisting(whole string) string {
-	rest := ""
-	for at := whole; ; at = filepath.Dir(at) {
-		if resolved, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(resolved, rest)
-		}
-		if filepath.Dir(at) == at {
-			return whole
-		}
-		rest = filepath.Join(filepath.Base(at), rest)
-	}
-}
-
-// findTree finds the tree of dir and reads it.
-func (c *Commit) findTree(ctx context.Context) (err error) {
-	c.tree = c.commit.tree
-	if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
-		return err
-	}
-	if c.dir == "." {
+// find finds the commit that the options name.
+func (c *Commit) find(ctx context.Context) (err error) {
+	revision := cmp.Or(c.options.Revision, "HEAD")
+	if c.id, err = c.objects.resolve(ctx, revision); err == nil {
 		return nil
 	}
-	for name := range strings.SplitSeq(c.dir, "/") {
-		c.tree = ""
-		for _, e := range c.root {
-			if e.name == name && e.kind() == modeDir {
-				c.tree = e.id
-			}
-		}
-		if c.tree == "" {
-			return because{fmt.Errorf("commit %.12s has no folder %s; commit it, name another one (--dir), or publish what lies here (--source folder)", c.id, c.dir), errNotCommitted}
-		}
-		if c.root, err = c.objects.tree(ctx, c.tree); err != nil {
-			return err
-		}
+	if branch := c.repo.branch(); revision == "HEAD" && branch != "" && errors.Is(err, errNoRevision) {
+		return because{fmt.Errorf("find commit: the branch %s has no commit yet; commit first, "+
+			"or deploy the folder (source: folder)", branch), errNotCommitted}
 	}
-	return nil
+	if said := (*command.Error)(nil); errors.As(err, &said) {
+		return fmt.Errorf("find commit: %w", err)
+	}
+	return fmt.Errorf("find commit: %w; name a branch, a tag or an id that this clone has, or fetch it first", err)
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
@@ -190,6 +131,18 @@ func (c *Commit) Dir() string { return c.dir }
 // Shallow reports whether the clone has only a part of the history, so that
 // fetching more of it may settle what Compare does not know.
 func (c *Commit) Shallow() bool { return len(c.boundary) > 0 }
+
+// Remotes returns the addresses of the clone's remotes, origin first. Each is
+// "host/owner/name" in lower case, without user and password.
+func (c *Commit) Remotes() []string { return c.repo.remotes() }
+
+// Dirty reports whether a tracked file of the work tree differs from what is staged.
+func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.dirty(ctx) }
+
+// difference returns a reason why the work tree does not have what the commit has, or "".
+func (c *Commit) difference(ctx context.Context) (string, error) {
+	return c.repo.difference(ctx, snapshot{objects: c.objects, dir: c.dir, root: c.root, inside: c.options.Boundary})
+}
 
 // Reads counts what was read so far.
 func (c *Commit) Reads() Reads { return c.objects.reads() }
@@ -223,7 +176,7 @@ func (c *Commit) branch() string {
 		}
 		return strings.TrimPrefix(name, "refs/heads/")
 	}
-	return c.repo.head()
+	return c.repo.branch()
 }
 
 func (c *Commit) rootFile(name string) (treeEntry, bool) {
@@ -299,7 +252,7 @@ func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tr
 	patterns := outer
 	for _, e := range entries {
 		if e.name == assetsIgnoreName && e.kind() == modeFile {
-			text, err := w.objects.text(ctx, e.id)
+			text, err := blobText(ctx, w.objects, e.id)
 			if err != nil {
 				return err
 			}
@@ -449,7 +402,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 			unknown = append(unknown, f.id)
 		}
 	}
-	w.objects.store.expect(ctx, unknown)
+	w.objects.store.prefetch(ctx, unknown)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, id := range unknown {
@@ -509,7 +462,7 @@ func (w *commitWalk) configuration(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		text, err := w.objects.text(ctx, e.id)
+		text, err := blobText(ctx, w.objects, e.id)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

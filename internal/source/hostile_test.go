@@ -77,7 +77,7 @@ func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *sto
 			t.Fatal(err)
 		}
 	}
-	s, err := openStorage(&repository{gitDir: dir, commonDir: dir, objectDir: filepath.Join(dir, "objects")})
+	s, err := openStorage(layout{gitDir: dir, commonDir: dir, objectDir: filepath.Join(dir, "objects")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestPackIndexOfAnotherVersion(t *testing.T) {
 	w := newWork(t)
 	w.write("a", "a").commit("one")
 	w.git("-c", "pack.indexVersion=1", "repack", "-adfq")
-	s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+	s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
 	if err != nil {
 		t.Fatal(err)
 	}

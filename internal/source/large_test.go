@@ -113,7 +113,7 @@ func TestLargeDelta(t *testing.T) {
 	w.commit("two")
 	w.git("repack", "-adfq", "--depth=5", "--window=5")
 	c := w.openCommit(Options{})
-	git, ok := c.objects.git.(*commandStore)
+	git, ok := c.objects.git.(*catStore)
 	if !ok {
 		t.Fatal("there is no git")
 	}

@@ -1,57 +1,70 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 )
 
+// project says where a project is, and the folder that it publishes.
+type project struct {
+	// dir is the project's own folder, folder the one that is published.
+	dir, folder string
+	// top is the folder that the root of a bare repository's commits stands for;
+	// "" is dir.
+	top string
+	// getenv reads the environment.
+	getenv func(string) string
+}
+
 // locate finds the repository that a published folder belongs to: the innermost
 // one that strictly contains the folder, else the one rooted there. A folder can
-// be a work tree of its own, of the branch gh-pages say, or a submodule; what is
-// deployed then is still a build of the repository around it.
+// be a work tree of its own, for example of the branch gh-pages, or a submodule;
+// then the deploy is still a build of the repository around it.
 //
-// A repository that tracks nothing under the project's folder does not count:
-// many people keep the dotfiles of their home directory in one.
-func locate(ctx context.Context, o Options) (*repository, error) {
-	// A bare repository has no folder but in its commits.
-	if r, err := findRepository(o.WorkDir, o.Getenv); err == nil && r.top == "" {
+// A repository that does not track the project does not count: many people keep
+// the dotfiles of their home directory in one.
+func locate(ctx context.Context, p project) (*repository, error) {
+	// The folders of a bare repository exist only in its commits.
+	if r, err := findRepository(p.dir, p.getenv); err == nil && r.top == "" {
 		return r, nil
 	}
-	found, err := o.repositories()
+	found, err := p.repositories()
 	if err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s: %w; run in one, or deploy the folder (source: folder)", o.WorkDir, ErrNoRepository)
+		return nil, fmt.Errorf("%s: %w; run in one, or deploy the folder (source: folder)", p.dir, ErrNoRepository)
 	}
 	if len(found) == 1 {
-		return found[0], nil // whoever looks for the project in it finds out
+		return found[0], nil // whether it tracks the project shows when the commit is opened
 	}
 	for _, r := range found {
-		if r.tracks(ctx, o) {
+		// An error counts as a yes, so that the user sees it.
+		if tracked, err := r.tracks(ctx, p.dir); tracked || err != nil {
 			return r, nil
 		}
 	}
 	return found[0], nil
 }
 
-// repositories lists the repositories around the published folder, the
-// innermost first, and last the one that is rooted there.
-func (o Options) repositories() ([]*repository, error) {
-	folder, err := filepath.Abs(o.folder())
+// repositories lists the repositories around the published folder, the innermost
+// first, and last the one that is rooted there.
+func (p project) repositories() ([]*repository, error) {
+	folder, err := filepath.Abs(p.folder)
 	if err != nil {
 		return nil, fmt.Errorf("find repository: %w", err)
 	}
 	folder = evalExisting(folder)
-	env, err := readGitEnv(o.Getenv)
+	env, err := readGitEnv(p.getenv)
 	if err != nil {
 		return nil, fmt.Errorf("find repository: %w", err)
 	}
 	var found []*repository
-	if env.dir != "" { // the environment names it, whatever lies here
-		r, err := findRepository(o.WorkDir, o.Getenv)
+	if env.dir != "" { // the environment names it, whatever is here
+		r, err := findRepository(p.dir, p.getenv)
 		if errors.Is(err, ErrNoRepository) {
 			return nil, nil
 		} else if err != nil {
@@ -60,7 +73,7 @@ func (o Options) repositories() ([]*repository, error) {
 		return append(found, r), nil
 	}
 	for at := filepath.Dir(folder); at != folder && !env.ceilings[at]; {
-		r, err := findRepository(at, o.Getenv)
+		r, err := findRepository(at, p.getenv)
 		if errors.Is(err, ErrNoRepository) {
 			break
 		}
@@ -72,7 +85,7 @@ func (o Options) repositories() ([]*repository, error) {
 			break
 		}
 	}
-	r, err := findRepository(folder, o.Getenv)
+	r, err := findRepository(folder, p.getenv)
 	switch {
 	case errors.Is(err, ErrNoRepository):
 	case err != nil:
@@ -83,17 +96,61 @@ func (o Options) repositories() ([]*repository, error) {
 	return found, nil
 }
 
-// tracks reports whether the commit that is checked out has something of the
-// project. What cannot be read is taken for a yes, so that its error is seen.
-func (r *repository) tracks(ctx context.Context, o Options) bool {
-	if r.top == "" {
-		return true
-	}
-	o.Revision = "" // one that is named may be of another repository
-	c, err := r.project(ctx, o)
+// errOutside is returned (wrapped) for a folder that is not in the work tree.
+var errOutside = errors.New("outside the repository")
+
+// pathOf returns the published folder relative to the repository's root, with slashes.
+func (r *repository) pathOf(p project) (string, error) {
+	whole, err := filepath.Abs(p.folder)
 	if err != nil {
-		return !errors.Is(err, errNotCommitted)
+		return "", fmt.Errorf("find directory %s: %w", p.folder, err)
 	}
-	_ = c.Close()
-	return true
+	if r.top == "" {
+		top, err := filepath.Abs(cmp.Or(p.top, p.dir))
+		if err != nil {
+			return "", fmt.Errorf("find the repository's root: %w", err)
+		}
+		rel, err := filepath.Rel(top, whole)
+		if err != nil || !filepath.IsLocal(rel) {
+			return "", fmt.Errorf("directory %s is %w; give it relative to the repository's root", p.folder, errOutside)
+		}
+		return filepath.ToSlash(rel), nil
+	}
+	top, err := filepath.EvalSymlinks(r.top)
+	if err != nil {
+		return "", fmt.Errorf("find the repository's root: %w", err)
+	}
+	rel, err := filepath.Rel(top, evalExisting(whole))
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("directory %s is %w %s; deploy it as a folder (source: folder)", whole, errOutside, top)
+	}
+	return filepath.ToSlash(rel), nil
+}
+
+// projectDir is the project's folder, or the root of the work tree where the
+// project is around the repository.
+func (r *repository) projectDir(dir string) string {
+	whole, err := filepath.Abs(dir)
+	if err != nil || r.top == "" {
+		return dir
+	}
+	if rel, err := filepath.Rel(evalExisting(whole), evalExisting(r.top)); err == nil && filepath.IsLocal(rel) {
+		return r.top
+	}
+	return dir
+}
+
+// evalExisting resolves symlinks in the part of the path that exists: a folder of
+// a commit need not exist on disk.
+func evalExisting(whole string) string {
+	rest := ""
+	for at := whole; ; at = filepath.Dir(at) {
+		if resolved, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(resolved, rest)
+		}
+		if filepath.Dir(at) == at {
+			return whole
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
 }

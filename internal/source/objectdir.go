@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -31,14 +30,6 @@ type objectDirectory struct {
 type packCount struct {
 	n    int
 	read atomic.Int64
-}
-
-func parseID(id string) (o objectID, err error) {
-	if len(id) != 2*sha1Bytes || !isHex(id) {
-		return o, fmt.Errorf("%q is no SHA-1 id", id)
-	}
-	_, err = hex.Decode(o[:], []byte(id))
-	return o, err
 }
 
 // rescan looks for packs that came since, as by a fetch or a gc beside us, and

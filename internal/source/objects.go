@@ -1,16 +1,11 @@
 package source
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -49,7 +44,7 @@ type objectStore interface {
 	// expect is told which objects will be read next: it brings them into the
 	// order in which they are read fastest, and has them fetched together where
 	// a partial clone lacks them. What cannot be had shows when it is read.
-	expect(ctx context.Context, ids []string)
+	prefetch(ctx context.Context, ids []string)
 	// Close ends what the store holds open.
 	Close() error
 }
@@ -191,134 +186,4 @@ func (o *objects) sized(ctx context.Context, id string, size int64) (io.ReadClos
 		return o.blob(ctx, id) // git refuses a repository of another user
 	}
 	return content, err
-}
-
-// text returns a small blob whole: a configuration file, the target of a link.
-func (o *objects) text(ctx context.Context, id string) ([]byte, error) {
-	content, err := o.blob(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	defer content.Close()
-	return readText(content)
-}
-
-// maxText bounds files that are read whole for what they say.
-const maxText = 8 << 20
-
-func readText(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxText+1))
-	if err == nil && len(data) > maxText {
-		err = fmt.Errorf("more than %d MiB of configuration", maxText>>20)
-	}
-	return data, err
-}
-
-// Modes of tree entries, with the bits that tell kinds apart.
-const (
-	modeKind    = 0o170000
-	modeDir     = 0o040000
-	modeFile    = 0o100000
-	modeLink    = 0o120000
-	modeGitlink = 0o160000 // a submodule
-)
-
-// treeEntry is one line of a tree.
-type treeEntry struct {
-	name string
-	mode uint32
-	id   string
-}
-
-func (e treeEntry) kind() uint32 { return e.mode & modeKind }
-
-// parseTree decodes a tree object. What names say is for the caller to judge.
-func parseTree(data []byte, idBytes int) ([]treeEntry, error) {
-	var entries []treeEntry
-	for len(data) > 0 {
-		mode, rest, ok := bytes.Cut(data, []byte{' '})
-		if !ok || len(mode) > 7 {
-			return nil, errors.New("the tree is corrupt")
-		}
-		bits, err := strconv.ParseUint(string(mode), 8, 32)
-		if err != nil {
-			return nil, errors.New("the tree is corrupt")
-		}
-		name, rest, ok := bytes.Cut(rest, []byte{0})
-		if !ok || len(rest) < idBytes {
-			return nil, errors.New("the tree is corrupt")
-		}
-		entries = append(entries, treeEntry{string(name), uint32(bits), hex.EncodeToString(rest[:idBytes])})
-		data = rest[idBytes:]
-	}
-	return entries, nil
-}
-
-// commit is what a commit object says.
-type commit struct {
-	tree    string
-	parents []string
-	author  string // name only
-	time    time.Time
-	subject string
-}
-
-// parseCommit decodes a commit object as git does: its tree is what the first line
-// says, its parents the lines that follow, and none that come later.
-func parseCommit(data []byte) (*commit, error) {
-	c := &commit{}
-	head, message, _ := strings.Cut(string(data), "\n\n")
-	line, head, _ := strings.Cut(head, "\n")
-	if tree, ok := strings.CutPrefix(line, "tree "); ok {
-		c.tree = tree
-	}
-	for {
-		parent, ok := strings.CutPrefix(head, "parent ")
-		if !ok {
-			break
-		}
-		parent, head, _ = strings.Cut(parent, "\n")
-		c.parents = append(c.parents, parent)
-	}
-	for line := range strings.SplitSeq(head, "\n") {
-		key, value, _ := strings.Cut(line, " ")
-		switch key {
-		case "author":
-			name, _, _ := strings.Cut(value, " <")
-			c.author = strings.ToValidUTF8(name, "\ufffd")
-		case "committer":
-			c.time = identTime(value)
-		}
-	}
-	if !isID(c.tree) {
-		return nil, errors.New("the commit names no tree")
-	}
-	for _, p := range c.parents {
-		if !isID(p) {
-			return nil, errors.New("the commit is corrupt")
-		}
-	}
-	c.subject, _, _ = strings.Cut(strings.TrimLeft(message, "\n"), "\n")
-	c.subject = strings.ToValidUTF8(c.subject, "\ufffd")
-	return c, nil
-}
-
-// identTime reads the time of "Name <mail> 1700000000 +0100".
-func identTime(ident string) time.Time {
-	fields := strings.Fields(ident[strings.LastIndexByte(ident, '>')+1:])
-	if len(fields) == 0 {
-		return time.Time{}
-	}
-	seconds, err := strconv.ParseInt(fields[0], 10, 64)
-	if err != nil || seconds < 0 {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0).UTC()
-}
-
-// isID reports whether s is a whole object id, of either hash.
-func isID(s string) bool { return (len(s) == 40 || len(s) == 64) && isHex(s) }
-
-func isHex(s string) bool {
-	return strings.Trim(s, "0123456789abcdef") == "" && s != ""
 }

@@ -95,7 +95,16 @@ func (o Options) bounded() (Options, error) {
 }
 
 // folder is the directory to publish, in the file system.
-func (o Options) folder() string { return under(o.WorkDir, o.Dir) }
+func (o Options) folder() string {
+	if filepath.IsAbs(o.Dir) {
+		return filepath.Clean(o.Dir)
+	}
+	return filepath.Join(o.WorkDir, o.Dir)
+}
+
+func (o Options) project() project {
+	return project{dir: o.WorkDir, folder: o.folder(), top: o.Top, getenv: o.Getenv}
+}
 
 // patternText holds the configured patterns, which come before the .assetsignore
 // files of a source: the files have the last word.
@@ -133,13 +142,13 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 		}
 		if errors.Is(err, ErrUnreadable) {
 			// A folder would go live without its commit, and so without its order.
-			if tracked, unsure := inIndex(ctx, options); tracked || unsure != nil {
+			if tracked, unsure := inIndex(ctx, options.project()); tracked || unsure != nil {
 				return nil, err
 			}
 		}
 		return fallBack(ctx, options, err.Error())
 	}
-	why, err := commit.unclean(ctx)
+	why, err := commit.difference(ctx)
 	if err == nil && why == "" {
 		options.Log.Debug("source is the commit", "commit", commit.id)
 		return commit, nil
@@ -156,7 +165,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 // fallBack opens the folder, because the commit is not what lies in it.
 func fallBack(ctx context.Context, options Options, why string) (kvsync.Source, error) {
 	options.Log.Debug("source is the folder", "because", why)
-	if err := leftOut(ctx, options); err != nil {
+	if err := leftOut(ctx, options.project()); err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, why)
 	}
 	return openAhead(ctx, options)

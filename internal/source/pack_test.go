@@ -130,7 +130,7 @@ func TestRepackedBeforeItIsOpened(t *testing.T) {
 	w := deltas(t)
 	w.git("repack", "-adfq")
 	before := packFiles(t, w, "pack")
-	s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+	s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestCorruptPack(t *testing.T) {
 			if err := os.WriteFile(name, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openStorage(&repository{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+			s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
 			if err != nil {
 				t.Fatal(err)
 			}

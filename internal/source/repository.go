@@ -4,53 +4,44 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// ErrNoRepository is returned (wrapped) where a commit is asked for and there
-// is no git repository.
+// ErrNoRepository is returned (wrapped) where there is no git repository.
 var ErrNoRepository = errors.New("no git repository")
 
-// ErrUnreadable is returned (wrapped) for a repository of a form that takes the
-// git command to read, where there is none.
+// ErrUnreadable is returned (wrapped) for a repository that only the git command
+// can read, where there is no git command.
 var ErrUnreadable = errors.New("it takes the git command to read, which is not here")
 
-// repository says where the parts of a git repository lie.
+// repository is a git repository on this machine, with its work tree.
 type repository struct {
-	// gitDir holds HEAD and the index; commonDir, the same but for linked
-	// worktrees, holds refs.
-	gitDir, commonDir string
-	// objectDir holds the objects, borrowed more of them; both beside what
-	// info/alternates in them names.
-	objectDir string
-	borrowed  []string
+	layout
 	// index is the file that says what is checked out and staged.
 	index string
-	// top is the work tree's root, "" for a bare repository.
+	// top is the root of the work tree, "" for a bare repository.
 	top string
-	// found is the directory in which the repository was found by looking, "" if
-	// the environment names it.
+	// found is the directory where the repository was found, "" if the environment
+	// names the repository.
 	found string
-	// sparse: the work tree may lack files of the commit on purpose.
+	// sparse says that the work tree may lack files of the commit on purpose.
 	sparse bool
-	// promisor is the remote that has what a partial clone lacks, or "".
-	promisor string
-	// idBytes is the length of an object's id.
-	idBytes int
-	// unreadable says why storage cannot read this form of repository, or "";
-	// fix what to do about it where there is no git command.
+	// set are the variables for git that say where parts of the repository are.
+	set []string
+	// unreadable says why only the git command can read this form of repository,
+	// or ""; fix says what to do where there is no git command.
 	unreadable, fix string
 }
 
-// findRepository finds the repository that holds dir, as git would: GIT_DIR if
-// it is set, else the nearest directory above that is one or has one.
+// findRepository finds the repository that holds dir, as git does: GIT_DIR if it
+// is set, else dir or the nearest directory above that is one or has one.
 //
-// A repository that belongs to another user is read too, which git refuses: of
-// what we read ourselves nothing is run, neither hooks nor what the
-// configuration names. What takes the git command stays refused, by git: see
-// [repository.command].
+// It also finds a repository of another user, which git refuses. That is safe for
+// what is read here: neither hooks nor what the configuration names is run. Where
+// the git command is needed, git still refuses.
 func findRepository(dir string, getenv func(string) string) (*repository, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -98,57 +89,11 @@ func findRepository(dir string, getenv func(string) string) (*repository, error)
 	if env.workTree != "" {
 		r.top = env.workTree
 	}
+	r.set = env.variables()
 	return r, nil
 }
 
-// Bare reports whether the repository that holds dir has no work tree.
-func Bare(dir string, getenv func(string) string) bool {
-	r, err := findRepository(dir, getenv)
-	return err == nil && r.top == ""
-}
-
-// GitDirs are the folders in which git keeps the files of the repository that holds
-// dir, as far as they can be told.
-func GitDirs(dir string, getenv func(string) string) []string {
-	env, err := readGitEnv(getenv)
-	if err != nil {
-		return nil
-	}
-	at, err := filepath.Abs(dir)
-	if err != nil {
-		return nil
-	}
-	gitDir, _ := discover(evalExisting(at), gitEnvironment{ceilings: env.ceilings})
-	var dirs []string
-	for _, dir := range []string{gitDir, env.dir} {
-		if dir == "" {
-			continue
-		}
-		dirs = append(dirs, dir)
-		if text, err := os.ReadFile(filepath.Join(dir, "commondir")); err == nil {
-			dirs = append(dirs, under(dir, strings.TrimSpace(string(text))))
-		}
-	}
-	for _, dir := range []string{env.commonDir, env.objectDir} {
-		if dir != "" {
-			dirs = append(dirs, dir)
-		}
-	}
-	return dirs
-}
-
-// Tracks reports whether the repository that holds dir tracks a file there. One
-// whose index cannot be read is taken to.
-func Tracks(dir string) bool {
-	options := Options{WorkDir: dir, Getenv: func(string) string { return "" }}.withDefaults()
-	r, err := findRepository(dir, options.Getenv)
-	if err != nil || r.top == "" {
-		return false
-	}
-	_, entries, err := r.indexBelow(options)
-	return len(entries) > 0 || err != nil
-}
-
+// under is a path that may be relative to a directory.
 func under(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -156,6 +101,8 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
+// discover looks for a repository in dir and above. top is "" where dir is in the
+// repository itself, as in a bare one.
 func discover(dir string, env gitEnvironment) (gitDir, top string) {
 	for {
 		dotGit := filepath.Join(dir, ".git")
@@ -192,37 +139,34 @@ func isGitDir(dir string, env gitEnvironment) bool {
 	return err == nil && objects.IsDir()
 }
 
-// head returns the name of the branch that is checked out, or "".
-func (r *repository) head() string {
-	text, err := os.ReadFile(filepath.Join(r.gitDir, "HEAD"))
-	if err != nil {
-		return ""
+// command returns git for the repository.
+//
+// A repository that was found is found again by git: so git refuses one that
+// belongs to another user, whose configuration may name programs to run. git does
+// not check a repository that is named.
+func (r *repository) command() *command.Git {
+	if r.found != "" {
+		return command.New(command.Options{Dir: r.found, Set: r.set})
 	}
-	branch, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "ref: refs/heads/")
-	if !ok || branch == ".invalid" {
-		return ""
-	}
-	return branch
+	return command.New(command.Options{GitDir: r.gitDir, WorkTree: r.top, Set: r.set})
 }
 
-// open returns the repository's objects. A repository of a form that storage
-// cannot read is left to the git command, as are forms of revision that only git
-// knows.
-func (r *repository) open(getenv func(string) string) (*objects, error) {
+// open opens the repository's objects. The git command reads the forms of
+// repository, and of revision, that this program does not know.
+func (r *repository) open() (*objects, error) {
 	var store *storage
 	if r.unreadable == "" {
 		var err error
-		if store, err = openStorage(r); err != nil {
+		if store, err = openStorage(r.layout); err != nil {
 			r.unreadable = err.Error()
 		}
 	}
-	git, err := exec.LookPath("git")
-	hasGit := err == nil
+	hasGit := command.Available()
 	switch {
 	case r.unreadable == "" && !hasGit:
 		return &objects{store: store}, nil
 	case r.unreadable == "":
-		return &objects{store: store, git: newCommandStore(git, r, getenv)}, nil
+		return &objects{store: store, git: newCatStore(r.command(), r.layout)}, nil
 	case !hasGit:
 		fix := "install git, or deploy the folder (source: folder)"
 		if r.fix != "" {
@@ -230,5 +174,5 @@ func (r *repository) open(getenv func(string) string) (*objects, error) {
 		}
 		return nil, fmt.Errorf("open repository %s: %s: %w; %s", r.gitDir, r.unreadable, ErrUnreadable, fix)
 	}
-	return &objects{store: newCommandStore(git, r, getenv)}, nil
+	return &objects{store: newCatStore(r.command(), r.layout)}, nil
 }

@@ -24,7 +24,7 @@ const maxLinks = 40
 // directories proper only.
 func (w *commitWalk) target(ctx context.Context, link blobAt) (id string, p problem, err error) {
 	for range maxLinks {
-		text, err := w.objects.text(ctx, link.id)
+		text, err := blobText(ctx, w.objects, link.id)
 		if err != nil {
 			return "", p, err
 		}
@@ -55,7 +55,7 @@ func (w *commitWalk) look(ctx context.Context, rel string) (treeEntry, problem, 
 				entry = e
 			}
 			if e.name == assetsIgnoreName && e.kind() == modeFile {
-				text, err := w.objects.text(ctx, e.id)
+				text, err := blobText(ctx, w.objects, e.id)
 				if err != nil {
 					return entry, problem{}, err
 				}

@@ -98,7 +98,7 @@ func (t *treeFS) find(op, name string) (treeEntry, error) {
 			}
 			return e, nil
 		case modeLink:
-			text, err := t.objects.text(t.ctx, e.id)
+			text, err := blobText(t.ctx, t.objects, e.id)
 			if err != nil {
 				return fail(err)
 			}

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
@@ -80,11 +82,17 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 }
 
-// git has no terminal, so nothing that it starts can ask at one.
+// git has a session of its own, and so no terminal at which its helpers could ask.
 func TestNoTerminal(t *testing.T) {
-	g, _ := scripted(t, "if (: </dev/tty) 2>/dev/null; then echo a terminal; fi\n")
-	if out, err := g.Run(t.Context(), "fetch"); err != nil || out != "" {
-		t.Errorf("%q, %v", out, err)
+	g, report := scripted(t, "echo $$ >$REPORT; read line\n")
+	p, err := g.Start(t.Context(), "fetch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.End()
+	id := pid(t, report)
+	if session, err := unix.Getsid(id); err != nil || session != id {
+		t.Errorf("process %d is in session %d, %v", id, session, err)
 	}
 }
 

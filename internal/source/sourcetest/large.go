@@ -4,15 +4,15 @@ package sourcetest
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
 // Large is a repository with many files and much history, all of it in one pack
@@ -131,13 +131,10 @@ func (l *Large) PackBytes(t testing.TB) (size int64) {
 
 func (l *Large) git(t testing.TB, stdin io.Reader, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", args...)
-	var stderr bytes.Buffer
-	cmd.Dir, cmd.Stdin, cmd.Stderr = l.Dir, stdin, &stderr
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-	out, err := cmd.Output()
+	g := command.New(command.Options{Dir: l.Dir, Set: []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1"}})
+	out, err := g.Do(t.Context(), command.Call{Args: args, Stdin: stdin})
 	if err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+		t.Fatal(err)
 	}
-	return string(out)
+	return out
 }

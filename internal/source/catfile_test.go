@@ -39,15 +39,3 @@ func TestPartialCloneFetchesOnce(t *testing.T) {
 		t.Errorf("%d fetches for %d files, want one for the trees and one for the files (%v)", n, len(l.Files), err)
 	}
 }
-
-// What git starts sees no token of ours, and what reaches the remote stays.
-func TestGitSeesNoToken(t *testing.T) {
-	for _, name := range []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN", "INPUT_API-TOKEN", "GIT_DIR", "GIT_PREFIX"} {
-		t.Setenv(name, "secret")
-	}
-	t.Setenv("GIT_SSH_COMMAND", "ssh -i key")
-	env := strings.Join(gitEnv(&repository{}, func(string) string { return "" }), "\n")
-	if strings.Contains(env, "secret") || !strings.Contains(env, "GIT_SSH_COMMAND=ssh -i key") {
-		t.Error(env)
-	}
-}

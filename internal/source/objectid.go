@@ -1,0 +1,27 @@
+package source
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// isID reports whether s is a whole object id, of either hash.
+func isID(s string) bool { return (len(s) == 40 || len(s) == 64) && isHex(s) }
+
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == "" && s != ""
+}
+
+// sha1Bytes is the length of an id.
+const sha1Bytes = 20
+
+type objectID [sha1Bytes]byte
+
+func parseID(id string) (o objectID, err error) {
+	if len(id) != 2*sha1Bytes || !isHex(id) {
+		return o, fmt.Errorf("%q is no SHA-1 id", id)
+	}
+	_, err = hex.Decode(o[:], []byte(id))
+	return o, err
+}
