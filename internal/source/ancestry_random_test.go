@@ -13,16 +13,18 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // In clones that lack commits, behind a boundary or anywhere, what is said is true
 // of the whole history: where it cannot be, nothing is said.
 func TestCompareWithoutAllCommits(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a", "a").commit("root")
-	tree := w.git("rev-parse", "HEAD^{tree}")
-	c := w.openCommit(Options{})
+	w := gittest.New(t)
+	w.Write("a", "a").Commit("root")
+	tree := w.Git("rev-parse", "HEAD^{tree}")
+	o := opened(t, w)
 	random := rand.New(rand.NewPCG(1, 2))
 	said := map[kvsync.Relation]int{}
 	for history := range 50 {
@@ -56,7 +58,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 				missing[id] = true
 				continue
 			}
-			writeLoose(t, w.path(".git/objects"), id, text.String())
+			writeLoose(t, w.Path(".git/objects"), id, text.String())
 		}
 		// A shallow clone lacks the parents of its boundary, or has them for another
 		// reason; the boundary may be as it was before a fetch that deepened it.
@@ -77,7 +79,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 				case reaches[active][next]:
 					want = kvsync.RelationOlder
 				}
-				got, err := compare(t.Context(), c.objects, boundary, active, next)
+				got, err := compare(t.Context(), o, boundary, active, next)
 				if err != nil {
 					t.Fatal(err)
 				}

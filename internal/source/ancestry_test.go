@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {
@@ -22,10 +24,10 @@ func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {
 // git says.
 func TestCompareAsGit(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a", "a")
-	root := w.commit("root")
-	tree := w.git("rev-parse", "HEAD^{tree}")
+	w := gittest.New(t)
+	w.Write("a", "a")
+	root := w.Commit("root")
+	tree := w.Git("rev-parse", "HEAD^{tree}")
 	random := rand.New(rand.NewPCG(7, 8))
 	commits := []string{root}
 	for i := range 25 {
@@ -43,14 +45,14 @@ func TestCompareAsGit(t *testing.T) {
 			fmt.Fprintf(&text, "parent %s\n", p)
 		}
 		fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n", 1_000_000_000, 1_000_000_000+random.IntN(1000), i)
-		commits = append(commits, w.gitIn(w.dir, text.String(), "hash-object", "-t", "commit", "-w", "--stdin"))
+		commits = append(commits, w.GitIn(w.Dir, text.String(), "hash-object", "-t", "commit", "-w", "--stdin"))
 	}
 	// git rev-list gives all that a commit reaches.
 	reaches := map[string]string{}
 	for _, id := range commits {
-		reaches[id] = w.git("rev-list", id)
+		reaches[id] = w.Git("rev-list", id)
 	}
-	c := w.openCommit(Options{})
+	c := openCommit(w, Options{})
 	for _, active := range commits {
 		for _, next := range commits {
 			want := kvsync.RelationDiverged
@@ -71,13 +73,13 @@ func TestCompareAsGit(t *testing.T) {
 
 func TestCompareInShallowClone(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
+	w := gittest.New(t)
 	var ids []string
 	for i := range 4 {
-		ids = append(ids, w.write("a", fmt.Sprint(i)).commit(fmt.Sprint(i)))
+		ids = append(ids, w.Write("a", fmt.Sprint(i)).Commit(fmt.Sprint(i)))
 	}
-	w.git("clone", "-q", "--depth=2", "file://"+w.dir, "shallow")
-	c := w.openCommit(Options{WorkDir: w.path("shallow")})
+	w.Git("clone", "-q", "--depth=2", "file://"+w.Dir, "shallow")
+	c := openCommit(w, Options{WorkDir: w.Path("shallow")})
 	for _, tt := range []struct {
 		active, next string
 		want         kvsync.Relation
@@ -103,18 +105,18 @@ func TestCompareInShallowClone(t *testing.T) {
 // it for: what was reviewed is what is published, and in its order.
 func TestCommitWithLateHeaders(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	first := w.write("a", "a").commit("first")
-	other := w.git("rev-parse", "HEAD^{tree}")
-	w.write("b", "b").commit("second")
-	tree := w.git("rev-parse", "HEAD^{tree}")
-	id := w.gitIn(w.dir, fmt.Sprintf("tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n", tree, first, other),
+	w := gittest.New(t)
+	first := w.Write("a", "a").Commit("first")
+	other := w.Git("rev-parse", "HEAD^{tree}")
+	w.Write("b", "b").Commit("second")
+	tree := w.Git("rev-parse", "HEAD^{tree}")
+	id := w.GitIn(w.Dir, fmt.Sprintf("tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n", tree, first, other),
 		"hash-object", "-t", "commit", "-w", "--literally", "--stdin")
-	c := w.openCommit(Options{Revision: id})
-	if want := w.git("rev-parse", id+"^{tree}"); c.tree != want {
+	c := openCommit(w, Options{Revision: id})
+	if want := w.Git("rev-parse", id+"^{tree}"); c.tree != want {
 		t.Errorf("the tree is %s, and git's is %s", c.tree, want)
 	}
-	if n := w.git("rev-list", "--count", id); n != "1" {
+	if n := w.Git("rev-list", "--count", id); n != "1" {
 		t.Fatalf("git reaches %s commits, so this tests nothing", n)
 	}
 	if got := relation(t, c, first, id); got != kvsync.RelationDiverged {
@@ -125,12 +127,12 @@ func TestCommitWithLateHeaders(t *testing.T) {
 // Where one of the two is not in the clone, its history is not walked to find out.
 func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
+	w := gittest.New(t)
 	id := ""
 	for i := range 5 {
-		id = w.write("a", fmt.Sprint(i)).commit(fmt.Sprint(i))
+		id = w.Write("a", fmt.Sprint(i)).Commit(fmt.Sprint(i))
 	}
-	c := w.openCommit(Options{})
+	c := openCommit(w, Options{})
 	before := c.Reads().Commits
 	for _, missing := range []string{strings.Repeat("1", 40), strings.Repeat("2", 40)} {
 		if got := relation(t, c, missing, id); got != kvsync.RelationUnknown {
@@ -143,33 +145,4 @@ func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	if n := c.Reads().Commits - before; n > 8 {
 		t.Errorf("%d commits were read", n)
 	}
-}
-
-func FuzzParseCommit(f *testing.F) {
-	id := strings.Repeat("a", 40)
-	f.Add([]byte("tree " + id + "\nparent " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody"))
-	f.Add([]byte("tree x"))
-	f.Add([]byte("tree " + id + "\ncommitter > 99999999999999999999"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := parseCommit(data)
-		if err == nil && (!isID(c.tree) || strings.Contains(c.subject, "\n")) {
-			t.Fatalf("%+v", c)
-		}
-	})
-}
-
-func FuzzParseTree(f *testing.F) {
-	f.Add([]byte("100644 a\x00" + strings.Repeat("x", 20) + "40000 b\x00" + strings.Repeat("y", 20)))
-	f.Add([]byte("100644 a"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := parseTree(data, 20)
-		if err != nil {
-			return
-		}
-		for _, e := range entries {
-			if len(e.id) != 40 || strings.Contains(e.name, "\x00") {
-				t.Fatalf("%+v", e)
-			}
-		}
-	})
 }

@@ -8,23 +8,17 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// base is what the live manifest knows already.
+// base is what a commit can take over from the live manifest.
 type base struct {
-	exists bool
-	assets []kvsync.Asset
-	// dirs may be taken over: none if the manifest was made under other rules or
-	// from another directory.
+	*live
+	// dirs may be taken over. There are none if the manifest was made under other
+	// rules or from another directory.
 	dirs []kvsync.Dir
 }
 
-// newBase indexes nothing: what a change asks for is searched for, so that it
-// costs by the change.
 func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
-	if m == nil {
-		return &base{}
-	}
-	b := &base{exists: true, assets: m.Assets}
-	if m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
+	b := &base{live: newLive(m)}
+	if m != nil && m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
 		b.dirs = m.Dirs
 	}
 	return b
@@ -52,22 +46,6 @@ func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 		}
 	}
 	return known
-}
-
-// find returns the asset at a path.
-func (b *base) find(path string) (kvsync.Asset, bool) {
-	i, ok := slices.BinarySearchFunc(b.assets, path, func(a kvsync.Asset, path string) int { return cmp.Compare(a.Path, path) })
-	if !ok {
-		return kvsync.Asset{}, false
-	}
-	return b.assets[i], true
-}
-
-// keepTime gives an asset whose content did not change the time that it has.
-func (b *base) keepTime(a *kvsync.Asset) {
-	if old, ok := b.find(a.Path); ok && old.Blob.Hash == a.Blob.Hash && !a.Blob.Hash.IsZero() {
-		a.Modified = old.Modified
-	}
 }
 
 // below returns the assets in a directory. They lie together, because they are

@@ -20,6 +20,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // The site of the benchmarks: as many files as design.md's numbers are for.
@@ -62,11 +66,11 @@ func benchSite(yield func(name string, content []byte)) {
 
 // benchRepository makes a repository of two commits, the second of which
 // changes one file: one pack as after a clone, or loose objects.
-func benchRepository(b *testing.B, loose bool) *work {
+func benchRepository(b *testing.B, loose bool) *gittest.Work {
 	b.Helper()
-	w := newWork(b)
+	w := gittest.New(b)
 	cmd := exec.Command("git", "fast-import", "--quiet")
-	cmd.Dir = w.dir
+	cmd.Dir = w.Dir
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -93,22 +97,22 @@ func benchRepository(b *testing.B, loose bool) *work {
 	if err := cmd.Wait(); err != nil {
 		b.Fatal(err)
 	}
-	w.git("repack", "-q", "-a", "-d", "-f", "--threads=2")
+	w.Git("repack", "-q", "-a", "-d", "-f", "--threads=2")
 	if loose {
-		packs, err := filepath.Glob(w.path(".git/objects/pack/*.pack"))
+		packs, err := filepath.Glob(w.Path(".git/objects/pack/*.pack"))
 		if err != nil || len(packs) != 1 {
 			b.Fatal(packs, err)
 		}
-		if err := os.Rename(packs[0], w.path("all.pack")); err != nil {
+		if err := os.Rename(packs[0], w.Path("all.pack")); err != nil {
 			b.Fatal(err)
 		}
-		pack, err := os.ReadFile(w.path("all.pack"))
+		pack, err := os.ReadFile(w.Path("all.pack"))
 		if err != nil {
 			b.Fatal(err)
 		}
-		w.remove(".git/objects/pack")
-		w.gitIn(w.dir, string(pack), "unpack-objects", "-q")
-		w.remove("all.pack")
+		w.Remove(".git/objects/pack")
+		w.GitIn(w.Dir, string(pack), "unpack-objects", "-q")
+		w.Remove("all.pack")
 	}
 	return w
 }
@@ -178,10 +182,10 @@ func BenchmarkCommit(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			w := benchRepository(b, form == "loose")
 			b.Run("cat-file", func(b *testing.B) {
-				ids := w.git("ls-tree", "-r", "--format=%(objectname)", "HEAD")
+				ids := w.Git("ls-tree", "-r", "--format=%(objectname)", "HEAD")
 				for b.Loop() {
 					cmd := exec.Command("git", "cat-file", "--batch", "--buffer")
-					cmd.Dir, cmd.Stdin, cmd.Stdout = w.dir, strings.NewReader(ids+"\n"), struct{ io.Writer }{io.Discard}
+					cmd.Dir, cmd.Stdin, cmd.Stdout = w.Dir, strings.NewReader(ids+"\n"), struct{ io.Writer }{io.Discard}
 					if err := cmd.Run(); err != nil {
 						b.Fatal(err)
 					}
@@ -196,11 +200,11 @@ func BenchmarkCommit(b *testing.B) {
 	}
 }
 
-func benchCommit(b *testing.B, w *work) {
+func benchCommit(b *testing.B, w *gittest.Work) {
 	b.Run("list", func(b *testing.B) {
 		for b.Loop() {
 			c := benchOpen(b, w)
-			list(b, c, nil)
+			sourcetest.List(b, c, nil)
 			_ = c.Close()
 		}
 	})
@@ -208,34 +212,34 @@ func benchCommit(b *testing.B, w *work) {
 		watchHeap(b)
 		for b.Loop() {
 			c := benchOpen(b, w)
-			openAll(b, list(b, c, nil))
+			openAll(b, sourcetest.List(b, c, nil))
 			_ = c.Close()
 		}
 	})
 	b.Run("one changed", func(b *testing.B) {
-		c := w.openCommit(Options{Revision: "HEAD~1"})
-		base := manifest(b, list(b, c, nil))
+		c := openCommit(w, Options{Revision: "HEAD~1"})
+		base := sourcetest.Manifest(b, sourcetest.List(b, c, nil))
 		for b.Loop() {
 			c := benchOpen(b, w)
-			openAll(b, &kvsync.Listing{Files: changed(list(b, c, base), base)})
+			openAll(b, &kvsync.Listing{Files: changed(sourcetest.List(b, c, base), base)})
 			_ = c.Close()
 		}
 	})
 }
 
 // benchOpen opens the commit without keeping it alive until the end.
-func benchOpen(b *testing.B, w *work) *Commit {
+func benchOpen(b *testing.B, w *gittest.Work) *Commit {
 	b.Helper()
-	c, err := OpenCommit(b.Context(), w.options(Options{}))
+	c, err := OpenCommit(b.Context(), options(w, Options{}))
 	if err != nil {
 		b.Fatal(err)
 	}
 	return c
 }
 
-func benchFolder(b *testing.B, w *work, cache string) *Folder {
+func benchFolder(b *testing.B, w *gittest.Work, cache string) *Folder {
 	b.Helper()
-	f, err := OpenFolder(w.options(Options{CacheDir: cache}))
+	f, err := OpenFolder(options(w, Options{CacheDir: cache}))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -258,26 +262,26 @@ func changed(l *kvsync.Listing, base *kvsync.Manifest) (files []kvsync.File) {
 
 // A folder in which nothing changed is looked at, not read.
 func BenchmarkFolder(b *testing.B) {
-	w := plainWork(b)
+	w := gittest.Plain(b)
 	benchSite(func(name string, content []byte) {
-		if err := os.MkdirAll(filepath.Dir(w.path(name)), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(w.Path(name)), 0o755); err != nil {
 			b.Fatal(err)
 		}
-		if err := os.WriteFile(w.path(name), bytes.Clone(content), 0o644); err != nil {
+		if err := os.WriteFile(w.Path(name), bytes.Clone(content), 0o644); err != nil {
 			b.Fatal(err)
 		}
 	})
-	time.Sleep(racy + 100*time.Millisecond)
+	time.Sleep(2100 * time.Millisecond) // until the stat cache trusts the files
 	cache := b.TempDir()
 	base := &kvsync.Manifest{}
-	for _, file := range list(b, w.openFolder(Options{CacheDir: cache}), base).Files {
+	for _, file := range sourcetest.List(b, openFolder(w, Options{CacheDir: cache}), base).Files {
 		base.Assets = append(base.Assets, file.Asset)
 	}
 	b.Run("unchanged", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			f := benchFolder(b, w, cache)
-			list(b, f, base)
+			sourcetest.List(b, f, base)
 			_ = f.Close()
 		}
 	})
@@ -285,7 +289,7 @@ func BenchmarkFolder(b *testing.B) {
 		watchHeap(b)
 		for b.Loop() {
 			f := benchFolder(b, w, b.TempDir())
-			openAll(b, list(b, f, nil))
+			openAll(b, sourcetest.List(b, f, nil))
 			_ = f.Close()
 		}
 	})

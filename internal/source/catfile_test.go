@@ -6,18 +6,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // What a partial clone lacks is fetched together, and not file by file.
 func TestPartialCloneFetchesOnce(t *testing.T) {
-	w := newWork(t)
+	w := gittest.New(t)
 	for i := range 40 {
-		w.write(fmt.Sprintf("public/%d/%d.txt", i%4, i), fmt.Sprint("file ", i))
+		w.Write(fmt.Sprintf("public/%d/%d.txt", i%4, i), fmt.Sprint("file ", i))
 	}
-	w.commit("one")
-	w.git("config", "uploadpack.allowFilter", "true")
-	w.git("config", "uploadpack.allowAnySHA1InWant", "true")
-	w.git("clone", "-q", "--bare", "--filter=tree:0", "file://"+w.dir, "../partial")
+	w.Commit("one")
+	w.Git("config", "uploadpack.allowFilter", "true")
+	w.Git("config", "uploadpack.allowAnySHA1InWant", "true")
+	w.Git("clone", "-q", "--bare", "--filter=tree:0", "file://"+w.Dir, "../partial")
 	// git runs this in place of git pack-objects, which each fetch takes once.
 	hook := filepath.Join(t.TempDir(), "hook")
 	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho fetch >>"+hook+".ran\nexec \"$@\"\n"), 0o755); err != nil { //nolint:gosec // it is run
@@ -28,9 +32,9 @@ func TestPartialCloneFetchesOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GIT_CONFIG_GLOBAL", global)
-	l := list(t, w.openCommit(Options{WorkDir: w.path("../partial"), Dir: "public"}), nil)
+	l := sourcetest.List(t, openCommit(w, Options{WorkDir: w.Path("../partial"), Dir: "public"}), nil)
 	for _, f := range l.Files {
-		if text := read(t, f); !strings.HasPrefix(text, "file ") {
+		if text := sourcetest.Read(t, f); !strings.HasPrefix(text, "file ") {
 			t.Errorf("%s: %s", f.Path, text)
 		}
 	}

@@ -33,8 +33,8 @@ func TestReadsFollowTheChange(t *testing.T) {
 			return c.Reads()
 		}
 		var live *kvsync.Manifest
-		read(sourcetest.Live, func(c *Commit) { live = manifest(t, list(t, c, nil)) })
-		listed := func(c *Commit) { list(t, c, live) }
+		read(sourcetest.Live, func(c *Commit) { live = sourcetest.Manifest(t, sourcetest.List(t, c, nil)) })
+		listed := func(c *Commit) { sourcetest.List(t, c, live) }
 		relation := func(active string, want kvsync.Relation) func(c *Commit) {
 			return func(c *Commit) {
 				t.Helper()

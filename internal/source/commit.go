@@ -86,7 +86,7 @@ func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, 
 	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
 		return nil, err
 	}
-	if c.boundary, err = c.objects.store.shallow(ctx); err != nil {
+	if c.boundary, err = c.objects.shallow(ctx); err != nil {
 		return nil, err
 	}
 	if c.tree, c.root, err = c.objects.folder(ctx, c.commit.tree, c.dir); err != nil {
@@ -402,7 +402,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 			unknown = append(unknown, f.id)
 		}
 	}
-	w.objects.store.prefetch(ctx, unknown)
+	w.objects.prefetch(ctx, unknown)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, id := range unknown {

@@ -2,12 +2,9 @@ package source
 
 import (
 	"cmp"
-	"context"
-	"crypto/sha1" //nolint:gosec // git's object ids
-	"encoding/hex"
+	"context" //nolint:gosec // git's object ids
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -151,14 +148,4 @@ func unchanged(top string, e *indexEntry, written time.Time) bool {
 	}
 	defer f.Close()
 	return blobID(info.Size(), f) == e.id
-}
-
-// blobID returns the id that git gives to content, "" if it cannot be read.
-func blobID(size int64, content io.Reader) string {
-	h := sha1.New() //nolint:gosec // git's object ids
-	fmt.Fprintf(h, "blob %d\x00", size)
-	if _, err := io.Copy(h, content); err != nil {
-		return ""
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,11 +1,13 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,7 +23,7 @@ import (
 
 // Folder is a source that reads a directory as it is on disk.
 type Folder struct {
-	options Options
+	options folderOptions
 	now     func() time.Time // what a file's times are compared with
 	// path is absolute and free of symlinks.
 	path string
@@ -46,10 +48,9 @@ type walked struct {
 
 // walkAhead begins to list the folder: the first Files then finds it listed,
 // while what is live was being asked for.
-func (f *Folder) walkAhead(ctx context.Context) *Folder {
+func (f *Folder) walkAhead(ctx context.Context) {
 	f.ahead = make(chan walked, 1)
 	go func() { f.ahead <- f.walk(ctx) }()
-	return f
 }
 
 func (f *Folder) walk(ctx context.Context) walked {
@@ -85,21 +86,37 @@ type found struct {
 	mtime time.Time
 }
 
-// OpenFolder returns options.Dir as a source. It is closed by its Close.
-func OpenFolder(options Options) (*Folder, error) {
-	options, err := options.bounded()
-	if err != nil {
-		return nil, err
-	}
+// folderKind is the kind of the origin of a folder.
+const folderKind = "folder"
+
+// folderOptions say what to read.
+type folderOptions struct {
+	// Path is the folder.
+	Path string
+	// Name is the folder's name in the origin: a path relative to the project.
+	Name string
+	// Patterns are configured lines as in .assetsignore, which they precede.
+	Patterns []string
+	// HTMLHandling is [kvsync.Serving.HTMLHandling]; a redirect's loop depends on it.
+	HTMLHandling string
+	// Boundary is where the folder, and the files that decide what is published, may be.
+	Boundary *boundary.Boundary
+	// CacheDir holds the stat caches; "" is no cache.
+	CacheDir string
+	Log      *slog.Logger
+}
+
+// openFolderAt returns a folder as a source. Close ends it.
+func openFolderAt(options folderOptions) (*Folder, error) {
 	if err := checkFolder(options); err != nil {
 		return nil, err
 	}
-	path, err := filepath.Abs(options.folder())
+	path, err := filepath.Abs(options.Path)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no folder %s; build the site first, or name its folder (--dir)", options.folder())
+		return nil, fmt.Errorf("there is no folder %s; build the site first, or name its folder (--dir)", options.Path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; build the site first, or name its folder (--dir)", err)
@@ -113,16 +130,16 @@ func OpenFolder(options Options) (*Folder, error) {
 
 // checkFolder refuses a folder that is outside of the boundary or git's own, by its
 // name or through a symlink.
-func checkFolder(options Options) error {
-	err := options.Boundary.Check(options.folder())
+func checkFolder(options folderOptions) error {
+	err := options.Boundary.Check(options.Path)
 	outside := (*boundary.Error)(nil)
 	switch {
 	case err == nil || isNotExist(err):
 		return nil
 	case errors.As(err, &outside) && !outside.Git:
-		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, or name the other one itself (--dir, the Action's input directory)", options.folder(), err)
+		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, or name the other one itself (--dir, the Action's input directory)", options.Path, err)
 	}
-	return fmt.Errorf("the folder %s may not be published: %w", options.folder(), err)
+	return fmt.Errorf("the folder %s may not be published: %w", options.Path, err)
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
@@ -134,15 +151,11 @@ func (f *Folder) Close() error {
 // Origin implements [kvsync.Source]. Before Files, and while hashes are not
 // known, its ID is "".
 func (f *Folder) Origin(context.Context) (kvsync.Origin, error) {
-	dir := f.options.Dir
-	if dir == "" {
-		dir = "."
-	}
 	return kvsync.Origin{
-		Kind:  KindFolder,
+		Kind:  folderKind,
 		ID:    f.id,
 		Rules: rulesHash(f.options.Patterns, f.options.HTMLHandling, ""),
-		Dir:   dir,
+		Dir:   cmp.Or(f.options.Name, "."),
 	}, nil
 }
 
@@ -169,7 +182,7 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	if f.cache == nil {
 		f.cache = w.cache
 	}
-	known := newBase(base, origin)
+	known := newLive(base)
 	if err := w.read(ctx, known); err != nil {
 		return nil, err
 	}
@@ -190,7 +203,7 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 // the bytes. Without a base the hash is left for the upload to find, which
 // reads the bytes anyway; a small file is looked at all the same for what must
 // not be published.
-func (w *folderWalk) read(ctx context.Context, base *base) error {
+func (w *folderWalk) read(ctx context.Context, live *live) error {
 	w.seen = make(map[string]found, len(w.found))
 	files := make([]kvsync.File, len(w.found))
 	problems := make([]problem, len(w.found))
@@ -209,14 +222,14 @@ func (w *folderWalk) read(ctx context.Context, base *base) error {
 			files[i].Blob.Hash = c.hash
 			continue
 		}
-		if !base.exists && f.Size > inspectBytes {
+		if !live.exists && f.Size > inspectBytes {
 			continue
 		}
 		group.Go(func() (err error) {
 			if err := groupCtx.Err(); err != nil {
 				return err
 			}
-			files[i].Blob.Hash, problems[i], err = w.inspect(groupCtx, f, base.exists)
+			files[i].Blob.Hash, problems[i], err = w.inspect(groupCtx, f, live.exists)
 			return err
 		})
 	}
@@ -225,7 +238,7 @@ func (w *folderWalk) read(ctx context.Context, base *base) error {
 	}
 	for i, f := range w.found {
 		w.refuse(f.rel, problems[i])
-		base.keepTime(&files[i].Asset)
+		live.keepTime(&files[i].Asset)
 		w.add(f.rel, files[i])
 	}
 	return nil

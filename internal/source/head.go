@@ -22,13 +22,5 @@ func (r *repository) branch() string {
 // headID returns the id of the commit that is checked out, or "" where it cannot
 // be determined. It reads no object.
 func (r *repository) headID() string {
-	if r.idBytes != sha1Bytes {
-		return ""
-	}
-	store, err := openStorage(r.layout)
-	if err != nil {
-		return ""
-	}
-	defer store.Close() //nolint:errcheck // only read
-	return store.ref("HEAD")
+	return headID(r.layout)
 }

@@ -6,28 +6,32 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // A symlink publishes nothing that is hidden itself: no file of a folder that is
 // not walked, and none that only the .assetsignore of its own folder names.
 func TestLinkIntoIgnoredFolder(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write(".assetsignore", "drafts/\n").write("drafts/plan.txt", "secret").
-		write(".private/note.txt", "secret").
-		write("sub/.assetsignore", "inner.txt\n").write("sub/inner.txt", "secret").write("sub/deep/inner.txt", "secret").
-		write("sub/shown.txt", "shown")
+	w := gittest.New(t)
+	w.Write(".assetsignore", "drafts/\n").Write("drafts/plan.txt", "secret").
+		Write(".private/note.txt", "secret").
+		Write("sub/.assetsignore", "inner.txt\n").Write("sub/inner.txt", "secret").Write("sub/deep/inner.txt", "secret").
+		Write("sub/shown.txt", "shown")
 	for link, target := range map[string]string{
 		"ignored.txt": "drafts/plan.txt", "hidden.txt": ".private/note.txt",
 		"nested.txt": "sub/inner.txt", "deeper.txt": "sub/deep/inner.txt", "chain.txt": "nested.txt",
 	} {
-		w.symlink(target, link)
+		w.Symlink(target, link)
 	}
-	w.commit("all")
+	w.Commit("all")
 	const reason = ": the symlink leads to a file that is not published itself"
 	want := "chain.txt" + reason + "\ndeeper.txt" + reason + "\nhidden.txt" + reason + "\nignored.txt" + reason + "\nnested.txt" + reason
-	for kind, s := range map[string]kvsync.Source{"folder": w.openFolder(Options{}), "commit": w.openCommit(Options{})} {
-		if d := cmp.Diff(want, refusals(t, s)); d != "" {
+	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}), "commit": openCommit(w, Options{})} {
+		if d := cmp.Diff(want, sourcetest.Refusals(t, s)); d != "" {
 			t.Errorf("the %s: %s", kind, d)
 		}
 	}

@@ -9,9 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // deflate is content as git stores it.
@@ -68,7 +69,7 @@ func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *sto
 		index = binary.BigEndian.AppendUint32(index, n)
 	}
 	for n := range entries {
-		index = append(index, unhex(t, packedID(byte(n)))...)
+		index = append(index, gittest.Unhex(t, packedID(byte(n)))...)
 	}
 	index = append(index, make([]byte, 4*len(entries))...) // checksums
 	index = append(append(index, offsets...), make([]byte, 2*sha1Bytes)...)
@@ -103,7 +104,7 @@ func TestHostilePack(t *testing.T) {
 	t.Parallel()
 	blob := append(packHeader(3, 5), deflate(t, "hello")...)
 	delta := func(base, text string) []byte {
-		return append(append(packHeader(refDelta, uint64(len(text))), unhex(t, base)...), deflate(t, text)...)
+		return append(append(packHeader(refDelta, uint64(len(text))), gittest.Unhex(t, base)...), deflate(t, text)...)
 	}
 	if got, err := contentOf(t, writePack(t, [][]byte{blob, delta(packedID(0), "\x05\x02\x02hi")}, nil), 1); err != nil || got != "hi" {
 		t.Fatalf("a good pack gives %q, %v", got, err)
@@ -149,15 +150,15 @@ func TestHostilePack(t *testing.T) {
 // would count as missing, and where they are commits the order as unknown.
 func TestPackIndexOfAnotherVersion(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a", "a").commit("one")
-	w.git("-c", "pack.indexVersion=1", "repack", "-adfq")
-	s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+	w := gittest.New(t)
+	w.Write("a", "a").Commit("one")
+	w.Git("-c", "pack.indexVersion=1", "repack", "-adfq")
+	s, err := openStorage(layout{gitDir: w.Path(".git"), commonDir: w.Path(".git"), objectDir: w.Path(".git/objects")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, _, err := s.stat(t.Context(), w.git("rev-parse", "HEAD")); err == nil || errors.Is(err, errNoObject) || !strings.Contains(err.Error(), "git repack") {
+	if _, _, err := s.stat(t.Context(), w.Git("rev-parse", "HEAD")); err == nil || errors.Is(err, errNoObject) || !strings.Contains(err.Error(), "git repack") {
 		t.Error(err)
 	}
 }
@@ -166,16 +167,16 @@ func TestPackIndexOfAnotherVersion(t *testing.T) {
 // object has, is corrupt; nothing of it is published as if it were whole.
 func TestLooseObjectWithAWrongSize(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a.html", "hello").commit("one")
-	blob := w.git("rev-parse", "HEAD:a.html")
-	name := w.path(".git/objects/" + blob[:2] + "/" + blob[2:])
+	w := gittest.New(t)
+	w.Write("a.html", "hello").Commit("one")
+	blob := w.Git("rev-parse", "HEAD:a.html")
+	name := w.Path(".git/objects/" + blob[:2] + "/" + blob[2:])
 	for _, text := range []string{"blob 3\x00hello", "blob 9\x00hello", "blob -5\x00hello", "blob x\x00hello", "blob 5hello", "blob 0\x00hello"} {
-		w.remove(strings.TrimPrefix(name, w.dir))
+		w.Remove(strings.TrimPrefix(name, w.Dir))
 		if err := os.WriteFile(name, deflate(t, text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		content, err := w.openCommit(Options{}).objects.blob(t.Context(), blob)
+		content, err := opened(t, w).blob(t.Context(), blob)
 		if err == nil {
 			_, err = io.ReadAll(content)
 			content.Close()
@@ -183,118 +184,5 @@ func TestLooseObjectWithAWrongSize(t *testing.T) {
 		if !errors.Is(err, errCorrupt) {
 			t.Errorf("%q: %v", text, err)
 		}
-	}
-}
-
-// An id that a tree gives to a file, and that is a commit's, is no file.
-func TestTreeNamesACommit(t *testing.T) {
-	t.Parallel()
-	w := newWork(t)
-	id := w.write("a.html", "a").commit("one")
-	o := w.openCommit(Options{}).objects
-	for kind, id := range map[string]string{"commit": id, "tree": w.git("rev-parse", "HEAD^{tree}")} {
-		if _, err := o.blobSize(t.Context(), id); err == nil {
-			t.Errorf("the %s has a size as a blob", kind)
-		}
-		if content, err := o.blob(t.Context(), id); err == nil {
-			content.Close()
-			t.Errorf("the %s was opened as a blob", kind)
-		}
-	}
-	root := w.gitIn(w.dir, "100644 secret.html\x00"+unhex(t, id), "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
-	c := w.openCommit(Options{Revision: w.git("commit-tree", root, "-m", "hostile")})
-	if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "it is a commit") {
-		t.Error(err)
-	}
-}
-
-// A tree that is cut off anywhere is corrupt, unless it is cut between entries.
-func TestTruncatedTree(t *testing.T) {
-	t.Parallel()
-	one := "100644 a\x00" + strings.Repeat("x", sha1Bytes)
-	whole := one + "40000 dir\x00" + strings.Repeat("y", sha1Bytes)
-	for n := range len(whole) + 1 {
-		entries, err := parseTree([]byte(whole[:n]), sha1Bytes)
-		between := n == 0 || n == len(one) || n == len(whole)
-		if (err == nil) != between {
-			t.Errorf("of %d bytes it is %v, %v", n, entries, err)
-		}
-	}
-}
-
-// rawIndex is an index of version 4 with these entries' names, and what follows
-// the entries.
-func rawIndex(count uint32, entries, rest []byte) []byte {
-	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("DIRC"), 4), count)
-	return append(append(append(data, entries...), rest...), make([]byte, sha1Bytes)...)
-}
-
-// rawEntry is an entry that takes so many bytes off the name before it.
-func rawEntry(cut byte, name string) []byte {
-	return append(append(make([]byte, entryStat+sha1Bytes+2), cut), name+"\x00"...)
-}
-
-func extension(name string, size uint32, body string) []byte {
-	return append(binary.BigEndian.AppendUint32([]byte(name), size), body...)
-}
-
-// An index that somebody made by hand gives an error, and neither panics nor takes
-// memory for more than it has.
-func TestHostileIndex(t *testing.T) { // not in parallel: it counts what is allocated
-	good := rawEntry(0, "a.html")
-	if entries, _, err := decodeIndex(rawIndex(1, good, extension("TREE", 2, "xx")), sha1Bytes); err != nil || len(entries) != 1 {
-		t.Fatalf("a good index gives %v, %v", entries, err)
-	}
-	for name, data := range map[string][]byte{
-		"more entries than it has":    rawIndex(2, good, nil),
-		"a name that cuts too much":   rawIndex(2, append(bytes.Clone(good), rawEntry(7, "b")...), nil),
-		"an extension that is cut":    rawIndex(1, good, extension("TREE", 30, "xx")),
-		"an extension that cuts all":  rawIndex(1, good, extension("TREE", 60, "xx")),
-		"an extension without an end": rawIndex(1, good, extension("TREE", 1<<31, "")),
-		"a meaning that is not known": rawIndex(1, good, extension("what", 0, "")),
-		"a version that is not known": append([]byte("DIRC\x00\x00\x00\x09\x00\x00\x00\x00"), make([]byte, 40)...),
-	} {
-		if entries, _, err := decodeIndex(data, sha1Bytes); err == nil {
-			t.Errorf("%s: it was read as %v", name, entries)
-		}
-	}
-
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	_, _, err := decodeIndex(rawIndex(2_000_000, good, nil), sha1Bytes)
-	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 50<<20 {
-		t.Errorf("an index of %d bytes took %d MiB: %v", len(rawIndex(1, good, nil)), took>>20, err)
-	}
-}
-
-// A split index that speaks of entries that the shared one does not have is corrupt.
-func TestHostileSplitIndex(t *testing.T) {
-	t.Parallel()
-	bitmap := func(bits uint32, words ...uint64) []byte {
-		b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, bits), uint32(len(words)))
-		for _, w := range words {
-			b = binary.BigEndian.AppendUint64(b, w)
-		}
-		return append(b, 0, 0, 0, 0)
-	}
-	none := bitmap(2, 0)
-	const oneRun, oneLiteral = 1<<1 | 1, 1 << 33 // a word of ones; a word that follows
-	for name, bitmaps := range map[string][]byte{
-		"more bits than entries":      append(bitmap(128, oneRun), none...),
-		"a bit behind the last":       append(bitmap(2, oneLiteral, 1<<40), none...),
-		"more words than it says":     append(bitmap(2, 1<<34), none...),
-		"runs without end":            append(bitmap(2, 1<<30), none...),
-		"replaces what it has not":    append(bytes.Clone(none), bitmap(2, oneLiteral, 1)...),
-		"one bitmap where two belong": none,
-	} {
-		base := []indexEntry{{name: "a"}, {name: "b"}}
-		if all, err := joinIndex(base, nil, bitmaps); !errors.Is(err, errIndex) {
-			t.Errorf("%s: it is %v, %v", name, all, err)
-		}
-	}
-	base := []indexEntry{{name: "a"}, {name: "b"}}
-	if all, err := joinIndex(base, []indexEntry{{name: "c"}}, append(bitmap(2, oneLiteral, 1), none...)); err != nil || len(all) != 2 || all[0].name != "c" || all[1].name != "b" {
-		t.Errorf("with the first deleted and one added it is %v, %v", all, err)
 	}
 }

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// Names of the files whose patterns say what is skipped.
+// Files whose patterns say what git, or a search tool, ignores.
 const (
-	assetsIgnoreName = ".assetsignore"
-	gitIgnoreName    = ".gitignore"
-	plainIgnoreName  = ".ignore"
+	gitIgnoreName   = ".gitignore"
+	plainIgnoreName = ".ignore"
 )
 
 // verdict is what patterns say about a path.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // ignored asks our matcher as a walk would: a path is ignored if it or any
@@ -24,10 +26,10 @@ func ignored(s *scope, rel string, isDir bool) bool {
 }
 
 // checkIgnore asks git which of the files it ignores.
-func checkIgnore(w *work, files []string) map[string]bool {
+func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 	w.Helper()
 	cmd := exec.Command("git", "check-ignore", "--no-index", "-z", "--stdin")
-	cmd.Dir = w.dir
+	cmd.Dir = w.Dir
 	cmd.Stdin = strings.NewReader(strings.Join(files, "\x00"))
 	out, err := cmd.Output()
 	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 1) { //nolint:errorlint // straight from Output
@@ -56,16 +58,16 @@ func TestPatternsAsGit(t *testing.T) {
 		"b/c/a.js", "!a", "#a", "*", "]", "[", "[a", "foo[", "a ", " a", "1", "a/1", "a.b", "a.min.js", "a/.b", ".a", "a-b", "-", "a/x/b", "aXb",
 	}
 	slices.Sort(files)
-	w := newWork(t)
+	w := gittest.New(t)
 	for _, pattern := range patterns {
 		compareIgnores(w, pattern+"\n", files)
 	}
 	compareIgnores(w, "*\n!a\n!*.js\n/b/*\n!b/a/\n", files)
 }
 
-func compareIgnores(w *work, text string, files []string) {
+func compareIgnores(w *gittest.Work, text string, files []string) {
 	w.Helper()
-	w.write(".gitignore", text)
+	w.Write(".gitignore", text)
 	git := checkIgnore(w, files)
 	s := (*scope)(nil).within("", text)
 	for _, f := range files {
@@ -84,7 +86,7 @@ func TestRandomPatternsAsGit(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	pieces := []string{"a", "b", "/", "*", "**", "?", "[ab]", "[!a]", "/**/", "**/", "/**", ".", "!", `\b`, "a/", " "}
 	names := []string{"a", "b", "ab", "ba", "a.b", "c"}
-	w := newWork(t)
+	w := gittest.New(t)
 	for range 100 {
 		var text strings.Builder
 		for range 1 + random.IntN(4) {
@@ -114,8 +116,8 @@ func TestRandomPatternsAsGit(t *testing.T) {
 
 func TestNestedScopes(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write(".gitignore", "*.log\n/only\n").write("sub/.gitignore", "!keep.log\n/only\nx/y\n")
+	w := gittest.New(t)
+	w.Write(".gitignore", "*.log\n/only\n").Write("sub/.gitignore", "!keep.log\n/only\nx/y\n")
 	files := []string{"a.log", "only", "sub/a.log", "sub/keep.log", "sub/only", "sub/in/only", "sub/x/y", "x/y", "sub/x/keep.log"}
 	git := checkIgnore(w, files)
 	outer := (*scope)(nil).within("", "*.log\n/only\n")

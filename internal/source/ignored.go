@@ -6,24 +6,15 @@ import (
 	"sync"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Deciding are the names of files that are not published, and decide by what they
-// hold what is, and how: those of the folder's root, and of ignore files everywhere.
-var Deciding = []string{redirectsName, headersName, kvsync.PulledName, assetsIgnoreName, gitIgnoreName, plainIgnoreName}
-
-// Ignored returns a function that reports of a folder below the one that the options
+// ignoredBelow returns a function that reports of a folder below the one that the options
 // mean, by its real absolute path, whether nothing in it is published. It goes by the
 // ignore files as they are when it first asks each, so a new one is to be made when
 // they change; that of a folder that cannot be read ignores nothing. It is safe for
 // concurrent use.
-func Ignored(options Options) func(dir string) bool {
-	options, err := options.bounded()
-	if err != nil {
-		return func(string) bool { return false }
-	}
-	path, err := filepath.Abs(options.folder())
+func ignoredBelow(options folderOptions) func(dir string) bool {
+	path, err := filepath.Abs(options.Path)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
 	}

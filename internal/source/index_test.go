@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // lines lists an index as git ls-files -s -v does.
@@ -33,56 +35,56 @@ func indexLines(entries []indexEntry) string {
 // An index is what git says it is, in each of its forms.
 func TestReadIndex(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(w *work){
-		"plain":     func(*work) {},
-		"version 4": func(w *work) { w.git("update-index", "--index-version", "4") },
-		"extended flags": func(w *work) {
-			w.git("update-index", "--skip-worktree", "public/index.html")
-			w.git("update-index", "--assume-unchanged", "public/css/a.css")
+	for name, prepare := range map[string]func(w *gittest.Work){
+		"plain":     func(*gittest.Work) {},
+		"version 4": func(w *gittest.Work) { w.Git("update-index", "--index-version", "4") },
+		"extended flags": func(w *gittest.Work) {
+			w.Git("update-index", "--skip-worktree", "public/index.html")
+			w.Git("update-index", "--assume-unchanged", "public/css/a.css")
 		},
-		"split": func(w *work) { w.git("update-index", "--split-index") },
-		"split, and all changed": func(w *work) {
-			w.git("config", "splitIndex.maxPercentChange", "100")
-			w.git("update-index", "--split-index")
-			for name := range strings.SplitSeq(w.git("ls-files"), "\n") {
-				w.write(name, "all is new")
+		"split": func(w *gittest.Work) { w.Git("update-index", "--split-index") },
+		"split, and all changed": func(w *gittest.Work) {
+			w.Git("config", "splitIndex.maxPercentChange", "100")
+			w.Git("update-index", "--split-index")
+			for name := range strings.SplitSeq(w.Git("ls-files"), "\n") {
+				w.Write(name, "all is new")
 			}
-			w.write("zzz", "added").git("add", "-A")
+			w.Write("zzz", "added").Git("add", "-A")
 		},
-		"split, and half deleted": func(w *work) {
-			w.git("config", "splitIndex.maxPercentChange", "100")
-			w.git("update-index", "--index-version", "4")
-			w.git("update-index", "--split-index") // with the version in one command git does not split it
-			w.remove("public/css")
-			w.remove("many/1")
-			w.write("many/222.txt", "changed").write("new/file", "x").git("add", "-A")
+		"split, and half deleted": func(w *gittest.Work) {
+			w.Git("config", "splitIndex.maxPercentChange", "100")
+			w.Git("update-index", "--index-version", "4")
+			w.Git("update-index", "--split-index") // with the version in one command git does not split it
+			w.Remove("public/css")
+			w.Remove("many/1")
+			w.Write("many/222.txt", "changed").Write("new/file", "x").Git("add", "-A")
 		},
-		"conflict": func(w *work) {
-			w.git("branch", "other")
-			w.write("public/index.html", "ours").commit("ours")
-			w.git("checkout", "-q", "other")
-			w.write("public/index.html", "theirs").commit("theirs")
-			_, _ = w.try("merge", "main")
+		"conflict": func(w *gittest.Work) {
+			w.Git("branch", "other")
+			w.Write("public/index.html", "ours").Commit("ours")
+			w.Git("checkout", "-q", "other")
+			w.Write("public/index.html", "theirs").Commit("theirs")
+			_, _ = try(w, "merge", "main")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := site(t)
+			w := gittest.Site(t)
 			for i := range 300 {
-				w.write("many/"+strings.Repeat(string(rune('0'+i%3)), 1+i/100)+"/"+strings.Repeat("n", i%50)+".txt", "x")
+				w.Write("many/"+strings.Repeat(string(rune('0'+i%3)), 1+i/100)+"/"+strings.Repeat("n", i%50)+".txt", "x")
 			}
-			w.write(strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200), "a name of more than 255 bytes")
-			w.commit("one")
+			w.Write(strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200), "a name of more than 255 bytes")
+			w.Commit("one")
 			prepare(w)
-			if shared, _ := filepath.Glob(w.path(".git/sharedindex.*")); strings.HasPrefix(name, "split") != (len(shared) > 0) {
+			if shared, _ := filepath.Glob(w.Path(".git/sharedindex.*")); strings.HasPrefix(name, "split") != (len(shared) > 0) {
 				t.Fatalf("the shared indexes are %v", shared)
 			}
-			entries, err := readIndex(w.path(".git/index"), sha1Bytes)
+			entries, err := readIndex(w.Path(".git/index"), sha1Bytes)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var want []string
-			for line := range strings.SplitSeq(w.git("-c", "core.quotePath=false", "ls-files", "-s", "-v"), "\n") {
+			for line := range strings.SplitSeq(w.Git("-c", "core.quotePath=false", "ls-files", "-s", "-v"), "\n") {
 				f := strings.Fields(strings.ReplaceAll(line, "\t", " ")) // tag mode id stage name
 				want = append(want, f[0]+" "+f[2]+" "+f[4])
 			}
@@ -121,30 +123,30 @@ func TestIndexOfEndlessNames(t *testing.T) { // not in parallel: it counts what 
 }
 
 // try runs git where it may fail.
-func (w *work) try(args ...string) (string, error) {
-	cmd := w.command(args...)
+func try(w *gittest.Work, args ...string) (string, error) {
+	cmd := w.Command(args...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
 func FuzzDecodeIndex(f *testing.F) {
-	w := site(f)
-	w.commit("one")
+	w := gittest.Site(f)
+	w.Commit("one")
 	add := func() {
-		data, err := os.ReadFile(w.path(".git/index"))
+		data, err := os.ReadFile(w.Path(".git/index"))
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data, 20)
 	}
 	add()
-	w.git("update-index", "--index-version", "4")
+	w.Git("update-index", "--index-version", "4")
 	add()
-	w.git("update-index", "--split-index")
-	w.remove("public/css")
-	w.git("add", "-A")
+	w.Git("update-index", "--split-index")
+	w.Remove("public/css")
+	w.Git("add", "-A")
 	add()
-	w.git("sparse-checkout", "set", "--cone", "--sparse-index", "public/img")
+	w.Git("sparse-checkout", "set", "--cone", "--sparse-index", "public/img")
 	add()
 	f.Fuzz(func(t *testing.T, data []byte, idBytes int) {
 		if idBytes != 20 && idBytes != 32 {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // The repository that a published folder belongs to is the innermost one that
@@ -38,29 +40,29 @@ func TestLocate(t *testing.T) {
 		"above the workspace, published":      {repos{".": {"ws"}}, "ws", ".", ".", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base := plainWork(t)
-			if err := os.MkdirAll(base.path(tt.project), 0o755); err != nil {
+			base := gittest.Plain(t)
+			if err := os.MkdirAll(base.Path(tt.project), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			for dir, tracked := range tt.repos {
-				r := &work{t, base.path(dir)}
-				if err := os.MkdirAll(r.dir, 0o755); err != nil {
+				r := &gittest.Work{TB: t, Dir: base.Path(dir)}
+				if err := os.MkdirAll(r.Dir, 0o755); err != nil {
 					t.Fatal(err)
 				}
-				r.git("init", "-q", "-b", "main")
+				r.Git("init", "-q", "-b", "main")
 				for _, at := range tracked {
-					r.write(filepath.Join(at, "tracked"), dir)
-					r.git("add", "-f", filepath.Join(at, "tracked"))
-					r.git("commit", "-q", "-m", "x")
+					r.Write(filepath.Join(at, "tracked"), dir)
+					r.Git("add", "-f", filepath.Join(at, "tracked"))
+					r.Git("commit", "-q", "-m", "x")
 				}
 			}
 			getenv := func(name string) string {
 				if name == "GIT_CEILING_DIRECTORIES" && tt.ceiling != "" {
-					return base.path(tt.ceiling)
+					return base.Path(tt.ceiling)
 				}
 				return ""
 			}
-			c, err := OpenCheckout(context.Background(), Options{WorkDir: base.path(tt.project), Dir: tt.folder, Getenv: getenv})
+			c, err := OpenCheckout(context.Background(), Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv})
 			if tt.want == "" {
 				if !errors.Is(err, ErrNoRepository) {
 					t.Errorf("got %v, %v", c, err)
@@ -71,42 +73,22 @@ func TestLocate(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if want := evalExisting(base.path(tt.want)); c.Top() != want {
+			if want := evalExisting(base.Path(tt.want)); c.Top() != want {
 				t.Errorf("got %s, want %s", c.Top(), want)
 			}
 		})
 	}
 }
 
-func TestRemoteName(t *testing.T) {
-	for address, want := range map[string]string{
-		"https://github.com/Ada/Tides.git":             "github.com/ada/tides",
-		"https://x-access-token:s3cret@github.com/a/b": "github.com/a/b",
-		"git@github.com:Ada/tides.git":                 "github.com/ada/tides",
-		"github.com:ada/tides":                         "github.com/ada/tides",
-		"ssh://git@host.example:2222/ada/tides.git/":   "host.example/ada/tides",
-		"file:///srv/tides.git":                        "",
-		"/srv/tides.git":                               "",
-		"../tides":                                     "",
-		`C:\tides`:                                     "",
-		"":                                             "",
-		"https://github.com":                           "",
-	} {
-		if got := RemoteName(address); got != want {
-			t.Errorf("%q is %q, want %q", address, got, want)
-		}
-	}
-}
-
 // Origin comes first, however remotes are ordered, and none has a password.
 func TestRemotes(t *testing.T) {
-	w := newWork(t).write("public/a", "a")
-	w.git("add", "-A")
-	w.git("commit", "-q", "-m", "x")
-	w.git("remote", "add", "fork", "https://ada:s3cret@github.com/ada/fork.git")
-	w.git("remote", "add", "origin", "git@github.com:ada/tides.git")
-	w.git("remote", "add", "local", "/srv/tides.git")
-	c, err := OpenCheckout(t.Context(), Options{WorkDir: w.dir, Dir: "public"})
+	w := gittest.New(t).Write("public/a", "a")
+	w.Git("add", "-A")
+	w.Git("commit", "-q", "-m", "x")
+	w.Git("remote", "add", "fork", "https://ada:s3cret@github.com/ada/fork.git")
+	w.Git("remote", "add", "origin", "git@github.com:ada/tides.git")
+	w.Git("remote", "add", "local", "/srv/tides.git")
+	c, err := OpenCheckout(t.Context(), Options{WorkDir: w.Dir, Dir: "public"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,13 +99,13 @@ func TestRemotes(t *testing.T) {
 }
 
 func TestDirty(t *testing.T) {
-	w := newWork(t).write("src/page", "one").write("public/index.html", "x")
-	w.write(".gitignore", "dist/\n")
-	w.git("add", "-A")
-	w.git("commit", "-q", "-m", "x")
+	w := gittest.New(t).Write("src/page", "one").Write("public/index.html", "x")
+	w.Write(".gitignore", "dist/\n")
+	w.Git("add", "-A")
+	w.Git("commit", "-q", "-m", "x")
 	dirty := func() bool {
 		t.Helper()
-		c, err := OpenCheckout(t.Context(), Options{WorkDir: w.dir, Dir: "dist"})
+		c, err := OpenCheckout(t.Context(), Options{WorkDir: w.Dir, Dir: "dist"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,16 +116,16 @@ func TestDirty(t *testing.T) {
 		}
 		return d
 	}
-	if w.write("dist/index.html", "built"); dirty() {
+	if w.Write("dist/index.html", "built"); dirty() {
 		t.Error("what git ignores makes it dirty")
 	}
-	if w.write("src/page", "two"); !dirty() {
+	if w.Write("src/page", "two"); !dirty() {
 		t.Error("a changed file does not")
 	}
-	if w.write("src/page", "one"); dirty() {
+	if w.Write("src/page", "one"); dirty() {
 		t.Error("a file that is as it was does")
 	}
-	if w.remove("src/page"); !dirty() {
+	if w.Remove("src/page"); !dirty() {
 		t.Error("a removed file does not")
 	}
 }

@@ -1,8 +1,10 @@
 package source
 
 import (
+	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -24,4 +26,14 @@ func parseID(id string) (o objectID, err error) {
 	}
 	_, err = hex.Decode(o[:], []byte(id))
 	return o, err
+}
+
+// blobID returns the id that git gives to content, "" if it cannot be read.
+func blobID(size int64, content io.Reader) string {
+	h := sha1.New() //nolint:gosec // git's object ids
+	fmt.Fprintf(h, "blob %d\x00", size)
+	if _, err := io.Copy(h, content); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

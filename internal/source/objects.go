@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/kv-sync/kv-sync/internal/git/command"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -67,6 +68,44 @@ type objects struct {
 
 	commitReads, treeReads, blobReads, sizeReads atomic.Int64
 }
+
+// openObjects opens a repository whose form this program can read. git is for what
+// it does better: forms of revision, and large deltas; nil is no git command.
+func openObjects(l layout, git *command.Git) (*objects, error) {
+	store, err := openStorage(l)
+	if err != nil {
+		return nil, err
+	}
+	o := &objects{store: store}
+	if git != nil {
+		o.git = newCatStore(git, l)
+	}
+	return o, nil
+}
+
+// openByGit opens a repository that only the git command can read.
+func openByGit(l layout, git *command.Git) *objects { return &objects{store: newCatStore(git, l)} }
+
+// headID returns the id that HEAD names, or "". It reads no object.
+func headID(l layout) string {
+	if l.idBytes != sha1Bytes {
+		return ""
+	}
+	store, err := openStorage(l)
+	if err != nil {
+		return ""
+	}
+	defer store.Close() //nolint:errcheck // only read
+	return store.ref("HEAD")
+}
+
+// shallow returns the commits whose parents the clone does not have.
+func (o *objects) shallow(ctx context.Context) (map[string]bool, error) { return o.store.shallow(ctx) }
+
+// prefetch announces which objects will be read next. It sorts them into the order
+// in which they are read fastest, and fetches together those that a partial clone
+// lacks. An object that cannot be fetched gives an error when it is read.
+func (o *objects) prefetch(ctx context.Context, ids []string) { o.store.prefetch(ctx, ids) }
 
 func (o *objects) reads() Reads {
 	r := Reads{Commits: o.commitReads.Load(), Trees: o.treeReads.Load(), Blobs: o.blobReads.Load(), Sizes: o.sizeReads.Load()}

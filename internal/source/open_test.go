@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // Auto takes the commit exactly when it is what lies on disk, with the git
@@ -14,25 +16,25 @@ func TestAuto(t *testing.T) {
 	const backdated = "only ours: " + KindFolder
 	for _, tt := range []struct {
 		name   string
-		change func(w *work)
+		change func(w *gittest.Work)
 		want   string
 	}{
-		{"clean", func(*work) {}, KindCommit},
-		{"elsewhere", func(w *work) { w.write("README.md", "changed").write("new.txt", "x") }, KindCommit},
-		{"changed", func(w *work) { w.write("public/index.html", "changed") }, KindFolder},
-		{"changed, same size", func(w *work) { w.write("public/css/a.css", "b{}") }, KindFolder},
-		{"removed", func(w *work) { w.remove("public/css/a.css") }, KindFolder},
-		{"staged", func(w *work) { w.write("public/index.html", "changed"); w.git("add", "-A") }, KindFolder},
-		{"staged removal", func(w *work) { w.git("rm", "-q", "--cached", "public/css/a.css") }, KindFolder},
-		{"staged, then undone", func(w *work) {
-			w.write("public/x.html", "x")
-			w.git("add", "-f", "-A")
-			w.remove("public/x.html")
+		{"clean", func(*gittest.Work) {}, KindCommit},
+		{"elsewhere", func(w *gittest.Work) { w.Write("README.md", "changed").Write("new.txt", "x") }, KindCommit},
+		{"changed", func(w *gittest.Work) { w.Write("public/index.html", "changed") }, KindFolder},
+		{"changed, same size", func(w *gittest.Work) { w.Write("public/css/a.css", "b{}") }, KindFolder},
+		{"removed", func(w *gittest.Work) { w.Remove("public/css/a.css") }, KindFolder},
+		{"staged", func(w *gittest.Work) { w.Write("public/index.html", "changed"); w.Git("add", "-A") }, KindFolder},
+		{"staged removal", func(w *gittest.Work) { w.Git("rm", "-q", "--cached", "public/css/a.css") }, KindFolder},
+		{"staged, then undone", func(w *gittest.Work) {
+			w.Write("public/x.html", "x")
+			w.Git("add", "-f", "-A")
+			w.Remove("public/x.html")
 		}, KindFolder},
-		{"untracked", func(w *work) { w.write("public/new/x.html", "x") }, KindFolder},
-		{"ignored", func(w *work) { w.write("public/x.ignored", "x").write("public/deep/x.ignored", "x") }, KindCommit},
-		{"touched", func(w *work) {
-			later := w.path("public/index.html")
+		{"untracked", func(w *gittest.Work) { w.Write("public/new/x.html", "x") }, KindFolder},
+		{"ignored", func(w *gittest.Work) { w.Write("public/x.ignored", "x").Write("public/deep/x.ignored", "x") }, KindCommit},
+		{"touched", func(w *gittest.Work) {
+			later := w.Path("public/index.html")
 			info, err := os.Stat(later)
 			if err != nil {
 				w.Fatal(err)
@@ -41,60 +43,60 @@ func TestAuto(t *testing.T) {
 				w.Fatal(err)
 			}
 		}, KindCommit},
-		{"changed, its time set back", func(w *work) {
+		{"changed, its time set back", func(w *gittest.Work) {
 			at := time.Now().Add(-time.Hour)
 			set := func() {
-				if err := os.Chtimes(w.path("public/css/a.css"), at, at); err != nil {
+				if err := os.Chtimes(w.Path("public/css/a.css"), at, at); err != nil {
 					w.Fatal(err)
 				}
 			}
 			set()
-			w.git("update-index", "--refresh")
-			w.write("public/css/a.css", "b{}")
+			w.Git("update-index", "--refresh")
+			w.Write("public/css/a.css", "b{}")
 			set()
 		}, backdated},
-		{"changed, and git is told not to look", func(w *work) {
-			w.git("update-index", "--assume-unchanged", "public/css/a.css")
-			w.write("public/css/a.css", "b{}")
+		{"changed, and git is told not to look", func(w *gittest.Work) {
+			w.Git("update-index", "--assume-unchanged", "public/css/a.css")
+			w.Write("public/css/a.css", "b{}")
 		}, KindCommit},
-		{"changed, and git is told to leave it out", func(w *work) {
-			w.git("update-index", "--skip-worktree", "public/css/a.css")
-			w.write("public/css/a.css", "b{}")
+		{"changed, and git is told to leave it out", func(w *gittest.Work) {
+			w.Git("update-index", "--skip-worktree", "public/css/a.css")
+			w.Write("public/css/a.css", "b{}")
 		}, KindCommit},
-		{"changed in a sparse checkout that leaves it out", func(w *work) {
-			w.git("sparse-checkout", "set", "--no-cone", "/*", "!/public/css/")
+		{"changed in a sparse checkout that leaves it out", func(w *gittest.Work) {
+			w.Git("sparse-checkout", "set", "--no-cone", "/*", "!/public/css/")
 			for name, text := range map[string]string{"a.css": "b{}", "deep/b.css": "b{}"} {
-				w.write("public/css/"+name, text)
+				w.Write("public/css/"+name, text)
 			}
 		}, KindFolder},
-		{"symlink in place of a file", func(w *work) {
-			w.remove("public/css/a.css")
-			w.symlink("deep/b.css", "public/css/a.css")
+		{"symlink in place of a file", func(w *gittest.Work) {
+			w.Remove("public/css/a.css")
+			w.Symlink("deep/b.css", "public/css/a.css")
 		}, KindFolder},
-		{"submodule", func(w *work) {
-			w.git("init", "-q", "-b", "main", "public/module")
-			(&work{w.TB, w.path("public/module")}).write("x.txt", "x").commit("in it")
-			w.git("add", "public/module")
-			w.git("commit", "-q", "-m", "with a submodule")
-			w.write("public/module/x.txt", "changed")
+		{"submodule", func(w *gittest.Work) {
+			w.Git("init", "-q", "-b", "main", "public/module")
+			(&gittest.Work{TB: w.TB, Dir: w.Path("public/module")}).Write("x.txt", "x").Commit("in it")
+			w.Git("add", "public/module")
+			w.Git("commit", "-q", "-m", "with a submodule")
+			w.Write("public/module/x.txt", "changed")
 		}, KindCommit},
-		{"not in git", func(w *work) {
-			w.git("rm", "-q", "-r", "--cached", "public")
-			w.git("commit", "-q", "-m", "untrack")
-			w.write(".gitignore", "public/\n")
+		{"not in git", func(w *gittest.Work) {
+			w.Git("rm", "-q", "-r", "--cached", "public")
+			w.Git("commit", "-q", "-m", "untrack")
+			w.Write(".gitignore", "public/\n")
 		}, KindFolder},
 	} {
 		for _, command := range []string{"git", "no git"} {
 			t.Run(tt.name+", "+command, func(t *testing.T) {
-				w := site(t)
-				w.write(".gitignore", "*.ignored\n")
-				w.commit("First")
+				w := gittest.Site(t)
+				w.Write(".gitignore", "*.ignored\n")
+				w.Commit("First")
 				tt.change(w)
 				if command == "no git" {
 					t.Setenv("PATH", t.TempDir())
 				}
 				log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-				s, err := Open(t.Context(), w.options(Options{Dir: "public", Log: log}))
+				s, err := Open(t.Context(), options(w, Options{Dir: "public", Log: log}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -111,15 +113,15 @@ func TestAuto(t *testing.T) {
 
 func TestOpenKinds(t *testing.T) {
 	t.Parallel()
-	w := site(t)
-	w.commit("First")
-	w.write("public/index.html", "changed")
+	w := gittest.Site(t)
+	w.Commit("First")
+	w.Write("public/index.html", "changed")
 	for want, o := range map[string]Options{
 		KindCommit: {Revision: "HEAD"},
 		KindFolder: {Kind: KindFolder, Revision: "HEAD"},
 	} {
 		o.Dir = "public"
-		s, err := Open(t.Context(), w.options(o))
+		s, err := Open(t.Context(), options(w, o))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,13 +129,13 @@ func TestOpenKinds(t *testing.T) {
 			t.Errorf("%s, want %s", got.Kind, want)
 		}
 	}
-	if s, err := Open(t.Context(), plainWork(t).options(Options{})); err != nil {
+	if s, err := Open(t.Context(), options(gittest.Plain(t), Options{})); err != nil {
 		t.Error("a folder outside of git:", err)
 	} else if got, _ := s.Origin(t.Context()); got.Kind != KindFolder {
 		t.Error(got.Kind)
 	}
 	for _, o := range []Options{{Kind: "zip"}, {Kind: KindFolder, Dir: "nope"}, {Dir: "nope"}, {Kind: KindFolder, Dir: "README.md"}} {
-		if _, err := Open(t.Context(), w.options(o)); err == nil {
+		if _, err := Open(t.Context(), options(w, o)); err == nil {
 			t.Errorf("%+v was opened", o)
 		}
 	}

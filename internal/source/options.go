@@ -19,7 +19,7 @@ const (
 	// read ([ErrUnreadable]), or checked out in part.
 	Auto       = "auto"
 	KindCommit = "commit"
-	KindFolder = "folder"
+	KindFolder = folderKind
 )
 
 // Options say what to read.
@@ -173,9 +173,36 @@ func fallBack(ctx context.Context, options Options, why string) (kvsync.Source, 
 
 // openAhead opens the folder and begins to list it.
 func openAhead(ctx context.Context, options Options) (kvsync.Source, error) {
-	folder, err := OpenFolder(options)
+	f, err := OpenFolder(options)
 	if err != nil {
 		return nil, err
 	}
-	return folder.walkAhead(ctx), nil
+	f.walkAhead(ctx)
+	return f, nil
+}
+
+// OpenFolder returns the folder as a source. Close ends it.
+func OpenFolder(options Options) (*Folder, error) {
+	options, err := options.bounded()
+	if err != nil {
+		return nil, err
+	}
+	return openFolderAt(options.ofFolder())
+}
+
+// Ignored returns a function that reports whether nothing in a directory below the
+// folder is published. See [folder.Ignored].
+func Ignored(options Options) func(dir string) bool {
+	options, err := options.bounded()
+	if err != nil {
+		return func(string) bool { return false }
+	}
+	return ignoredBelow(options.ofFolder())
+}
+
+func (o Options) ofFolder() folderOptions {
+	return folderOptions{
+		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
+		Boundary: o.Boundary, CacheDir: o.CacheDir, Log: o.Log,
+	}
 }

@@ -10,44 +10,25 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// deltas makes a repository whose blobs differ a little from each other, so that
-// git stores most of them as deltas of deltas.
-func deltas(t testing.TB) *work {
-	w := newWork(t)
-	random := rand.New(rand.NewPCG(9, 9))
-	var text []string
-	for i := range 200 {
-		text = append(text, fmt.Sprintf("line %d %x\n", i, random.Uint64()))
-	}
-	for i := range 60 {
-		text[random.IntN(len(text))] = fmt.Sprintf("other %x\n", random.Uint64())
-		w.write(fmt.Sprintf("d%d/f%d.txt", i%3, i), strings.Join(text, ""))
-	}
-	w.write("empty", "").write("one", "1")
-	w.commit("one")
-	w.write("d0/f0.txt", "changed")
-	w.commit("two")
-	w.git("tag", "-a", "-m", "x", "heavy")
-	return w
-}
-
 // checkObjects compares every object with what git says about it.
-func checkObjects(t *testing.T, w *work) {
+func checkObjects(t *testing.T, w *gittest.Work) {
 	t.Helper()
-	c := w.openCommit(Options{})
-	for line := range strings.Lines(w.git("cat-file", "--batch-all-objects", "--batch-check") + "\n") {
+	o := opened(t, w)
+	for line := range strings.Lines(w.Git("cat-file", "--batch-all-objects", "--batch-check") + "\n") {
 		var id, wantKind string
 		var wantSize int64
 		if _, err := fmt.Sscan(line, &id, &wantKind, &wantSize); err != nil {
 			t.Fatal(err)
 		}
-		kind, size, err := c.objects.store.stat(t.Context(), id)
+		kind, size, err := o.store.stat(t.Context(), id)
 		if err != nil || kind != wantKind || size != wantSize {
 			t.Errorf("stat %s: %s %d %v; want %s", id, kind, size, err, line)
 		}
-		kind, size, content, err := c.objects.store.open(t.Context(), id)
+		kind, size, content, err := o.store.open(t.Context(), id)
 		if err != nil {
 			t.Errorf("open %s: %v", id, err)
 			continue
@@ -61,7 +42,7 @@ func checkObjects(t *testing.T, w *work) {
 			t.Errorf("%s has other bytes", id)
 		}
 	}
-	if _, _, err := c.objects.store.stat(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, errNoObject) {
+	if _, _, err := o.store.stat(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, errNoObject) {
 		t.Error("an object that is not there:", err)
 	}
 }
@@ -81,63 +62,46 @@ func TestPacks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := deltas(t)
+			w := gittest.Deltas(t)
 			if repack != nil {
-				w.git(repack...)
+				w.Git(repack...)
 			}
 			if name == "far offsets" { // as if the pack had more than 2 GiB
 				packs := packFiles(t, w, "pack")
 				if err := os.Chmod(strings.TrimSuffix(packs[0], ".pack")+".idx", 0o600); err != nil {
 					t.Fatal(err)
 				}
-				w.git("index-pack", "--index-version=2,0x40", packs[0])
+				w.Git("index-pack", "--index-version=2,0x40", packs[0])
 			}
 			checkObjects(t, w)
 		})
 	}
 }
 
-func packFiles(t testing.TB, w *work, ext string) []string {
+func packFiles(t testing.TB, w *gittest.Work, ext string) []string {
 	t.Helper()
-	files, err := filepath.Glob(w.path(".git/objects/pack/*." + ext))
+	files, err := filepath.Glob(w.Path(".git/objects/pack/*." + ext))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
 	return files
 }
 
-// What a gc moves while the source is open is still found.
-func TestPackedMeanwhile(t *testing.T) {
-	t.Parallel()
-	w := deltas(t)
-	c := w.openCommit(Options{})
-	l := list(t, c, nil)
-	w.git("gc", "-q", "--prune=now")
-	for _, f := range l.Files {
-		read(t, f)
-	}
-	w.write("new", "new").commit("three")
-	w.git("repack", "-adfq")
-	if _, _, err := c.objects.store.stat(t.Context(), w.git("rev-parse", "HEAD:new")); err != nil {
-		t.Error(err)
-	}
-}
-
 // A pack that a gc took away before it was opened is passed over: its objects are in
 // another one by now.
 func TestRepackedBeforeItIsOpened(t *testing.T) {
 	t.Parallel()
-	w := deltas(t)
-	w.git("repack", "-adfq")
+	w := gittest.Deltas(t)
+	w.Git("repack", "-adfq")
 	before := packFiles(t, w, "pack")
-	s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+	s, err := openStorage(layout{gitDir: w.Path(".git"), commonDir: w.Path(".git"), objectDir: w.Path(".git/objects")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	id := w.git("rev-parse", "HEAD")
-	w.write("new", "new").commit("three")
-	w.git("repack", "-adfq")
+	id := w.Git("rev-parse", "HEAD")
+	w.Write("new", "new").Commit("three")
+	w.Git("repack", "-adfq")
 	if after := packFiles(t, w, "pack"); len(after) != 1 || after[0] == before[0] {
 		t.Fatalf("the packs are %v, after %v", after, before)
 	}
@@ -150,9 +114,9 @@ func TestRepackedBeforeItIsOpened(t *testing.T) {
 // panics nor takes memory that the pack cannot fill.
 func TestCorruptPack(t *testing.T) {
 	t.Parallel()
-	w := deltas(t)
-	w.git("repack", "-adfq")
-	ids := strings.Fields(w.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)"))
+	w := gittest.Deltas(t)
+	w.Git("repack", "-adfq")
+	ids := strings.Fields(w.Git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)"))
 	random := rand.New(rand.NewPCG(2, 3))
 	for _, ext := range []string{"pack", "idx"} {
 		name := packFiles(t, w, ext)[0]
@@ -168,11 +132,11 @@ func TestCorruptPack(t *testing.T) {
 			if random.IntN(10) == 0 {
 				bad = bad[:random.IntN(len(bad))]
 			}
-			w.remove(strings.TrimPrefix(name, w.dir))
+			w.Remove(strings.TrimPrefix(name, w.Dir))
 			if err := os.WriteFile(name, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openStorage(layout{gitDir: w.path(".git"), commonDir: w.path(".git"), objectDir: w.path(".git/objects")})
+			s, err := openStorage(layout{gitDir: w.Path(".git"), commonDir: w.Path(".git"), objectDir: w.Path(".git/objects")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,21 +160,21 @@ func TestCorruptPack(t *testing.T) {
 // with a wrong checksum.
 func TestLooseObjectIsCorrupt(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a.html", "hello").commit("one")
-	blob := w.git("rev-parse", "HEAD:a.html")
-	name := w.path(".git/objects/" + blob[:2] + "/" + blob[2:])
+	w := gittest.New(t)
+	w.Write("a.html", "hello").Commit("one")
+	blob := w.Git("rev-parse", "HEAD:a.html")
+	name := w.Path(".git/objects/" + blob[:2] + "/" + blob[2:])
 	whole, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.remove(strings.TrimPrefix(name, w.dir))
+	w.Remove(strings.TrimPrefix(name, w.Dir))
 	for _, bad := range [][]byte{nil, whole[:len(whole)-3], append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), []byte("nonsense")} {
 		if err := os.WriteFile(name, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c := w.openCommit(Options{})
-		content, err := c.objects.blob(t.Context(), blob)
+		o := opened(t, w)
+		content, err := o.blob(t.Context(), blob)
 		if err == nil {
 			_, err = io.ReadAll(content)
 			content.Close()

@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // Whatever patterns let in: a repository's own files, and the list of what is
@@ -12,26 +16,28 @@ import (
 func TestGitFolderIsNeverPublished(t *testing.T) {
 	t.Parallel()
 	const letIn = "!.*\n!.git\n!.git/**\n!.assetsignore\n"
-	w := plainWork(t)
-	w.write(".assetsignore", letIn).write("index.html", "x").write(".hidden", "x").
-		write(".git/config", "x").
-		write("module/.git", "gitdir: ../.git/modules/module\n").write("module/a.txt", "a").
-		write("clone/.git/config", "x").write("clone/.assetsignore", "!.git/\n").write("clone/b.txt", "b")
+	w := gittest.Plain(t)
+	w.Write(".assetsignore", letIn).Write("index.html", "x").Write(".hidden", "x").
+		Write(".git/config", "x").
+		Write("module/.git", "gitdir: ../.git/modules/module\n").Write("module/a.txt", "a").
+		Write("clone/.git/config", "x").Write("clone/.assetsignore", "!.git/\n").Write("clone/b.txt", "b")
 	const want = "/.hidden /clone/b.txt /index.html /module/a.txt"
-	if got := paths(list(t, w.openFolder(Options{Patterns: []string{"!.*", "!.git"}}), nil)); got != want {
+	if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{Patterns: []string{"!.*", "!.git"}}), nil)); got != want {
 		t.Errorf("the folder: %s, want %s", got, want)
 	}
 
 	// No work tree holds such a commit, but a hostile one may be pushed.
-	c := newWork(t)
-	blob := func(text string) string { return unhex(t, c.gitIn(c.dir, text, "hash-object", "-w", "--stdin")) }
+	c := gittest.New(t)
+	blob := func(text string) string {
+		return gittest.Unhex(t, c.GitIn(c.Dir, text, "hash-object", "-w", "--stdin"))
+	}
 	tree := func(entries string) string {
-		return c.gitIn(c.dir, entries, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+		return c.GitIn(c.Dir, entries, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 	}
 	git := tree("100644 config\x00" + blob("x"))
-	root := tree("100644 .assetsignore\x00" + blob(letIn) + "40000 .git\x00" + unhex(t, git) + "100644 index.html\x00" + blob("x"))
-	id := c.git("commit-tree", root, "-m", "hostile")
-	if got := paths(list(t, c.openCommit(Options{Revision: id}), nil)); got != "/index.html" {
+	root := tree("100644 .assetsignore\x00" + blob(letIn) + "40000 .git\x00" + gittest.Unhex(t, git) + "100644 index.html\x00" + blob("x"))
+	id := c.Git("commit-tree", root, "-m", "hostile")
+	if got := sourcetest.Paths(sourcetest.List(t, openCommit(c, Options{Revision: id}), nil)); got != "/index.html" {
 		t.Errorf("the commit: %s", got)
 	}
 }
@@ -49,13 +55,13 @@ func TestSecretsInAnySpelling(t *testing.T) {
 	} {
 		contents[name] = "x"
 	}
-	w := newWork(t).write(".assetsignore", "!.*\n").write("index.html", "x")
+	w := gittest.New(t).Write(".assetsignore", "!.*\n").Write("index.html", "x")
 	for name, text := range contents {
-		w.write(name, text)
+		w.Write(name, text)
 	}
-	w.commit("all")
-	for kind, s := range map[string]kvsync.Source{"folder": w.openFolder(Options{}), "commit": w.openCommit(Options{})} {
-		got := "\n" + refusals(t, s)
+	w.Commit("all")
+	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}), "commit": openCommit(w, Options{})} {
+		got := "\n" + sourcetest.Refusals(t, s)
 		for name := range contents {
 			if !strings.Contains(got, "\n"+name+": ") {
 				t.Errorf("the %s publishes %s", kind, name)
@@ -70,8 +76,8 @@ func TestSecretsInAnySpelling(t *testing.T) {
 // A rule file that is too long is refused, not cut off where its limit is.
 func TestRuleFileIsNotCutOff(t *testing.T) {
 	t.Parallel()
-	w := plainWork(t).write("index.html", "x").write("_headers", strings.Repeat("#", maxText)+"\n/*\n  X-Frame-Options: DENY\n")
-	if l, err := w.openFolder(Options{}).Files(t.Context(), nil); err == nil {
+	w := gittest.Plain(t).Write("index.html", "x").Write("_headers", strings.Repeat("#", maxText)+"\n/*\n  X-Frame-Options: DENY\n")
+	if l, err := openFolder(w, Options{}).Files(t.Context(), nil); err == nil {
 		t.Errorf("it was taken, with %d rules", len(l.Headers))
 	}
 }

@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // Both sources tell which run-time writes they have, publish the note to nobody,
@@ -12,17 +16,17 @@ import (
 // of what git has changes no page, and has to be deployed.
 func TestPulled(t *testing.T) {
 	t.Parallel()
-	w := site(t)
+	w := gittest.Site(t)
 	note := kvsync.FormatPulled(map[string]kvsync.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}})
 	first := map[string]string{}
 	for _, text := range []string{"", string(note)} {
 		if text != "" {
-			w.write("public/"+kvsync.PulledName, text).write("public/.assetsignore", "*.map\n!.*\n.hidden\n")
+			w.Write("public/"+kvsync.PulledName, text).Write("public/.assetsignore", "*.map\n!.*\n.hidden\n")
 		}
-		w.commit("pulled " + text)
-		commit, folder := w.openCommit(Options{Dir: "public"}), w.openFolder(Options{Dir: "public"})
+		w.Commit("pulled " + text)
+		commit, folder := openCommit(w, Options{Dir: "public"}), openFolder(w, Options{Dir: "public"})
 		for kind, s := range map[string]kvsync.Source{"commit": commit, "folder": folder} {
-			l := list(t, s, &kvsync.Manifest{})
+			l := sourcetest.List(t, s, &kvsync.Manifest{})
 			if text == "" {
 				first[kind] = l.Origin.ID
 				if l.Pulled != nil {
@@ -44,9 +48,9 @@ func TestPulled(t *testing.T) {
 		}
 	}
 
-	w.write("public/"+kvsync.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
+	w.Write("public/"+kvsync.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
 	var refused *kvsync.RefusedError
-	if _, err := w.openFolder(Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) || refused.Problems[0].Line != 2 {
+	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) || refused.Problems[0].Line != 2 {
 		t.Errorf("a damaged note: %v", err)
 	}
 }

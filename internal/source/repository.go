@@ -154,25 +154,23 @@ func (r *repository) command() *command.Git {
 // open opens the repository's objects. The git command reads the forms of
 // repository, and of revision, that this program does not know.
 func (r *repository) open() (*objects, error) {
-	var store *storage
-	if r.unreadable == "" {
-		var err error
-		if store, err = openStorage(r.layout); err != nil {
-			r.unreadable = err.Error()
-		}
+	var git *command.Git
+	if command.Available() {
+		git = r.command()
 	}
-	hasGit := command.Available()
-	switch {
-	case r.unreadable == "" && !hasGit:
-		return &objects{store: store}, nil
-	case r.unreadable == "":
-		return &objects{store: store, git: newCatStore(r.command(), r.layout)}, nil
-	case !hasGit:
+	if r.unreadable == "" {
+		o, err := openObjects(r.layout, git)
+		if err == nil {
+			return o, nil
+		}
+		r.unreadable = err.Error()
+	}
+	if git == nil {
 		fix := "install git, or deploy the folder (source: folder)"
 		if r.fix != "" {
 			fix = r.fix + ", " + fix
 		}
 		return nil, fmt.Errorf("open repository %s: %s: %w; %s", r.gitDir, r.unreadable, ErrUnreadable, fix)
 	}
-	return &objects{store: newCatStore(r.command(), r.layout)}, nil
+	return openByGit(r.layout, git), nil
 }

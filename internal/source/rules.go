@@ -33,12 +33,6 @@ const (
 	headBytes = 4 << 10
 )
 
-// Files in the root that configure and are not published themselves.
-const (
-	redirectsName = "_redirects"
-	headersName   = "_headers"
-)
-
 // rulesHash names everything beside the files that decides a listing.
 func rulesHash(patterns []string, htmlHandling, assetsIgnore string) string {
 	h := sha256.New()

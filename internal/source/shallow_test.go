@@ -5,22 +5,24 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
 // Two commits that a shallow clone has, and not what lies between them, stand in a
 // relation that is not known: as diverged, an older one would go live.
 func TestRelationBehindTheBoundary(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
+	w := gittest.New(t)
 	var ids []string
 	for i := range 6 {
-		ids = append(ids, w.write("a", fmt.Sprint(i)).commit(fmt.Sprint(i)))
+		ids = append(ids, w.Write("a", fmt.Sprint(i)).Commit(fmt.Sprint(i)))
 	}
-	w.git("branch", "old", ids[1])
+	w.Git("branch", "old", ids[1])
 	for depth, want := range map[int]kvsync.Relation{1: kvsync.RelationUnknown, 3: kvsync.RelationUnknown, 5: kvsync.RelationNewer} {
 		name := fmt.Sprint("depth-", depth)
-		w.git("clone", "-q", fmt.Sprint("--depth=", depth), "--no-single-branch", "file://"+w.dir, name)
-		c := w.openCommit(Options{WorkDir: w.path(name)})
+		w.Git("clone", "-q", fmt.Sprint("--depth=", depth), "--no-single-branch", "file://"+w.Dir, name)
+		c := openCommit(w, Options{WorkDir: w.Path(name)})
 		if got := relation(t, c, ids[1], ids[5]); got != want {
 			t.Errorf("with a depth of %d the newer is %s, want %s", depth, got, want)
 		}

@@ -3,11 +3,19 @@ package source
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // A stamp is trusted once the file was left alone for long enough by both of its
@@ -33,9 +41,9 @@ func TestStampSettles(t *testing.T) {
 	}
 
 	// The same for what a folder remembers.
-	w := plainWork(t).write("a.txt", "a")
-	f := w.openFolder(Options{})
-	l := list(t, f, nil)
+	w := gittest.Plain(t).Write("a.txt", "a")
+	f := openTest(t, w, folderOptions{})
+	l := sourcetest.List(t, f, nil)
 	l.Files[0].Blob.Hash = kvsync.HashOf([]byte("a"))
 	at := f.seen["/a.txt"].stamp
 	changed := time.Unix(0, max(at.Mtime, at.Ctime))
@@ -71,25 +79,25 @@ func TestDamagedStatCache(t *testing.T) {
 func TestChangedFileOfTheSameSize(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(-time.Hour)
-	for name, change := range map[string]func(w *work) error{
-		"written again": func(w *work) error {
-			w.write("a.txt", "later")
-			return os.Chtimes(w.path("a.txt"), at, at.Add(time.Minute))
+	for name, change := range map[string]func(w *gittest.Work) error{
+		"written again": func(w *gittest.Work) error {
+			w.Write("a.txt", "later")
+			return os.Chtimes(w.Path("a.txt"), at, at.Add(time.Minute))
 		},
-		"replaced by one with its time": func(w *work) error {
-			w.write("new.txt", "later")
-			if err := os.Chtimes(w.path("new.txt"), at, at); err != nil {
+		"replaced by one with its time": func(w *gittest.Work) error {
+			w.Write("new.txt", "later")
+			if err := os.Chtimes(w.Path("new.txt"), at, at); err != nil {
 				return err
 			}
-			return os.Rename(w.path("new.txt"), w.path("a.txt"))
+			return os.Rename(w.Path("new.txt"), w.Path("a.txt"))
 		},
 	} {
-		w := plainWork(t).write("a.txt", "first")
-		if err := os.Chtimes(w.path("a.txt"), at, at); err != nil {
+		w := gittest.Plain(t).Write("a.txt", "first")
+		if err := os.Chtimes(w.Path("a.txt"), at, at); err != nil {
 			t.Fatal(err)
 		}
-		l := list(t, w.openFolder(Options{}), nil)
-		if got := read(t, l.Files[0]); got != "first" {
+		l := sourcetest.List(t, openTest(t, w, folderOptions{}), nil)
+		if got := sourcetest.Read(t, l.Files[0]); got != "first" {
 			t.Fatalf("it has %q", got)
 		}
 		if err := change(w); err != nil {
@@ -102,4 +110,117 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 			t.Errorf("%s: it was opened, %v", name, err)
 		}
 	}
+}
+
+// The change time of a file cannot be set, so the folder's clock is.
+func TestStatCache(t *testing.T) {
+	t.Parallel()
+	w := gittest.Plain(t)
+	now := time.Now()
+	open := func(o folderOptions) *Folder {
+		f := openTest(t, w, o)
+		f.now = func() time.Time { return now }
+		return f
+	}
+	w.Write("a.txt", "aaaa").Write("b.txt", "bbbb")
+	cache := t.TempDir()
+	hashes := func() string {
+		l := sourcetest.List(t, open(folderOptions{CacheDir: cache}), nil)
+		var s string
+		for _, f := range l.Files {
+			s += fmt.Sprintf("%s %v\n", f.Path, !f.Blob.Hash.IsZero())
+			if !f.Blob.Hash.IsZero() && f.Blob.Hash != kvsync.HashOf([]byte(sourcetest.Read(t, f))) {
+				t.Errorf("%s: wrong hash", f.Path)
+			}
+		}
+		return s
+	}
+	const none, all = "/a.txt false\n/b.txt false\n", "/a.txt true\n/b.txt true\n"
+	sourcetest.List(t, open(folderOptions{CacheDir: cache}), &kvsync.Manifest{})
+	if got := hashes(); got != none {
+		t.Error("files that had just been written were trusted:", got)
+	}
+	f := open(folderOptions{CacheDir: cache})
+	l := sourcetest.List(t, f, nil)
+	now = now.Add(time.Hour)
+	var uploaded []kvsync.Asset
+	for _, file := range l.Files {
+		a := file.Asset
+		a.Blob.Hash = kvsync.HashOf([]byte(sourcetest.Read(t, file)))
+		uploaded = append(uploaded, a)
+	}
+	f.Remember(append(uploaded, kvsync.Asset{Path: "/elsewhere", Blob: kvsync.Ref{Hash: kvsync.Hash{1}}}))
+	if got := hashes(); got != all {
+		t.Error("what the upload hashed was not remembered:", got)
+	}
+	id := sourcetest.List(t, openTest(t, w, folderOptions{CacheDir: cache}), nil).Origin.ID
+	if id == "" || id != sourcetest.List(t, openTest(t, w, folderOptions{}), &kvsync.Manifest{}).Origin.ID {
+		t.Error("the ID from the cache is another")
+	}
+	// What is being written in the background is there when the folder is closed.
+	other := t.TempDir()
+	f = open(folderOptions{CacheDir: other})
+	if _, err := f.Files(t.Context(), &kvsync.Manifest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(other, "stat", "[^.]*")); len(files) != 1 {
+		t.Error("the stat cache was not written by the time of Close:", files)
+	}
+	// The same size and mtime, other content: the inode's change time tells.
+	info, err := os.Stat(w.Path("a.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write("a.txt", "AAAA")
+	if err := os.Chtimes(w.Path("a.txt"), info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if got := hashes(); got != "/a.txt false\n/b.txt true\n" {
+		t.Error(got)
+	}
+	// A cache that is corrupt, or another folder's, is no cache.
+	files, _ := filepath.Glob(filepath.Join(cache, "stat", "*"))
+	if len(files) != 1 {
+		t.Fatal(files)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range [][]byte{nil, data[:len(data)/2], append(append([]byte{}, data[:60]...), append([]byte{data[60] ^ 1}, data[61:]...)...)} {
+		if err := os.WriteFile(files[0], bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := hashes(); got != none {
+			t.Error(got)
+		}
+	}
+	if _, err := decodeCache(data, w.Dir+"/other"); err == nil {
+		t.Error("another folder's cache was taken")
+	}
+	if got := sourcetest.Paths(sourcetest.List(t, openTest(t, w, folderOptions{CacheDir: "/dev/null/x"}), nil)); got != "/a.txt /b.txt" {
+		t.Error("without a cache:", got)
+	}
+}
+
+func FuzzStatCache(f *testing.F) {
+	f.Add(encodeCache("/site", map[string]cached{"a/b.html": {stamp{1, 2, 3, 4}, kvsync.Hash{5}}, "c": {}}), "/site")
+	f.Add(encodeCache("", nil), "")
+	f.Add([]byte(cacheMagic), "/")
+	f.Fuzz(func(t *testing.T, data []byte, folder string) {
+		entries, err := decodeCache(data, folder)
+		if err != nil {
+			return
+		}
+		again, err := decodeCache(encodeCache(folder, entries), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(len(entries), len(again)); d != "" {
+			t.Fatal(d)
+		}
+	})
 }

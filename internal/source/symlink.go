@@ -2,22 +2,10 @@ package source
 
 import (
 	"context"
-	"path"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
-
-// Reasons to refuse a symlink.
-var (
-	linkLeaves   = problem{"the symlink leaves the directory that is published", "replace it by the file, or name it in " + assetsIgnoreName}
-	linkDangles  = problem{"the symlink leads to nothing", "mend or remove it"}
-	linkToDir    = problem{"the symlink leads to a directory", "replace it by the directory, or name it in " + assetsIgnoreName}
-	linkToHidden = problem{"the symlink leads to a file that is not published itself", "replace it by the file if it is meant to be public"}
-)
-
-// maxLinks bounds chains of symlinks, as Linux does.
-const maxLinks = 40
 
 // target returns the blob that a symlink of the tree leads to. A link is
 // followed as long as it stays in the directory that is published, and through
@@ -79,17 +67,4 @@ func (w *commitWalk) look(ctx context.Context, rel string) (treeEntry, problem, 
 		}
 		at, rest = at+name+"/", below
 	}
-}
-
-// resolveLink returns the path, relative to the root, that a link at a path
-// leads to, and false if that leaves the root.
-func resolveLink(at, text string) (string, bool) {
-	if path.IsAbs(text) || text == "" || strings.ContainsAny(text, "\x00\\") {
-		return "", false
-	}
-	rel := path.Join(path.Dir(at), text)
-	if rel == "." || rel == ".." || strings.HasPrefix(rel, "../") {
-		return "", false
-	}
-	return rel, true
 }

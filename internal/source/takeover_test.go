@@ -10,13 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
 // A listing made against any earlier one is the listing made from nothing.
 func TestIncrementalEqualsFull(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
-	w := newWork(t)
+	w := gittest.New(t)
 	names := []string{"a", "b", "c", "d.html", "e.css", "é.txt"}
 	pick := func() string {
 		parts := []string{}
@@ -30,37 +34,37 @@ func TestIncrementalEqualsFull(t *testing.T) {
 		for range 1 + random.IntN(4) {
 			switch random.IntN(6) {
 			case 0:
-				w.remove(pick())
+				w.Remove(pick())
 			case 1:
-				w.remove(filepath.Dir(pick()))
+				w.Remove(filepath.Dir(pick()))
 			case 2:
-				w.write(filepath.ToSlash(filepath.Dir(pick()))+"/.assetsignore", names[3+random.IntN(3)]+"\n")
+				w.Write(filepath.ToSlash(filepath.Dir(pick()))+"/.assetsignore", names[3+random.IntN(3)]+"\n")
 			case 3:
 				name := pick()
-				w.write(filepath.ToSlash(filepath.Dir(name))+"/keep.txt", "x")
-				w.remove(name)
-				w.symlink("keep.txt", name)
+				w.Write(filepath.ToSlash(filepath.Dir(name))+"/keep.txt", "x")
+				w.Remove(name)
+				w.Symlink("keep.txt", name)
 			default:
 				name := pick()
-				w.remove(name)
-				w.write(name, strings.Repeat("x", random.IntN(5)))
+				w.Remove(name)
+				w.Write(name, strings.Repeat("x", random.IntN(5)))
 			}
 		}
-		w.write("index.html", "i")
-		w.commit("round")
-		full := list(t, w.openCommit(Options{}), &kvsync.Manifest{})
+		w.Write("index.html", "i")
+		w.Commit("round")
+		full := sourcetest.List(t, openCommit(w, Options{}), &kvsync.Manifest{})
 		for i, base := range bases {
-			got := list(t, w.openCommit(Options{}), base)
+			got := sourcetest.List(t, openCommit(w, Options{}), base)
 			if d := cmp.Diff(full, got, ignoreOpen, cmpopts.EquateEmpty()); d != "" {
 				t.Fatalf("round %d against %d: %s", round, i, d)
 			}
 		}
-		folder := list(t, w.openFolder(Options{}), &kvsync.Manifest{})
+		folder := sourcetest.List(t, openFolder(w, Options{}), &kvsync.Manifest{})
 		same := cmp.Options{ignoreOpen, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(kvsync.Asset{}, "OID", "Modified")}
 		if d := cmp.Diff(full.Files, folder.Files, same); d != "" {
 			t.Fatalf("round %d: the folder lists other files: %s", round, d)
 		}
-		bases = append(bases, manifest(t, full))
+		bases = append(bases, sourcetest.Manifest(t, full))
 		if len(bases) > 4 {
 			bases = bases[1:]
 		}
@@ -71,17 +75,17 @@ func TestIncrementalEqualsFull(t *testing.T) {
 // depends on more than the directory's own tree.
 func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("a/in/gone.txt", "x").write("a/in/kept.txt", "x").commit("one")
-	base := manifest(t, list(t, w.openCommit(Options{}), nil))
-	w.write("a/.assetsignore", "gone.txt\n").commit("two")
-	if got := paths(list(t, w.openCommit(Options{}), base)); got != "/a/in/kept.txt" {
+	w := gittest.New(t)
+	w.Write("a/in/gone.txt", "x").Write("a/in/kept.txt", "x").Commit("one")
+	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{}), nil))
+	w.Write("a/.assetsignore", "gone.txt\n").Commit("two")
+	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}), base)); got != "/a/in/kept.txt" {
 		t.Error("a directory was taken over from before the .assetsignore came:", got)
 	}
-	base = manifest(t, list(t, w.openCommit(Options{}), nil))
-	w.remove("a/.assetsignore")
-	w.commit("three")
-	if got := paths(list(t, w.openCommit(Options{}), base)); got != "/a/in/gone.txt /a/in/kept.txt" {
+	base = sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{}), nil))
+	w.Remove("a/.assetsignore")
+	w.Commit("three")
+	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}), base)); got != "/a/in/gone.txt /a/in/kept.txt" {
 		t.Error("a directory was taken over from before the .assetsignore went:", got)
 	}
 }
@@ -90,12 +94,12 @@ func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
 // and paths be equal: patterns outside may differ.
 func TestNoTakeOverFromAnotherDirectory(t *testing.T) {
 	t.Parallel()
-	w := newWork(t)
-	w.write("one/sub/a.txt", "a").write("two/sub/a.txt", "a")
-	w.commit("one")
-	base := manifest(t, list(t, w.openCommit(Options{Dir: "one"}), nil))
+	w := gittest.New(t)
+	w.Write("one/sub/a.txt", "a").Write("two/sub/a.txt", "a")
+	w.Commit("one")
+	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{Dir: "one"}), nil))
 	base.Assets[0].Path = "/sub/stale.txt"
-	if got := paths(list(t, w.openCommit(Options{Dir: "two"}), base)); got != "/sub/a.txt" {
+	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{Dir: "two"}), base)); got != "/sub/a.txt" {
 		t.Error(got)
 	}
 }

@@ -87,7 +87,7 @@ func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*scope)(nil).within("", "node_modules/\n")}
 	dir, name := filepath.Split(w.path)
 	if !w.options.Boundary.Inside(dir) {
-		s.assets = s.assets.within("", w.options.patternText())
+		s.assets = s.assets.within("", strings.Join(append(w.options.Patterns, ""), "\n"))
 		return s, nil // they are of something else
 	}
 	for _, file := range []string{gitIgnoreName, plainIgnoreName, assetsIgnoreName} {
@@ -104,7 +104,7 @@ func (w *folderWalk) parent() (scopes, error) {
 			s.git = parentScope(s.git, name, string(text))
 		}
 	}
-	s.assets = s.assets.within("", w.options.patternText())
+	s.assets = s.assets.within("", strings.Join(append(w.options.Patterns, ""), "\n"))
 	return s, nil
 }
 

@@ -1,0 +1,43 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func TestLargestFile(t *testing.T) {
+	t.Parallel()
+	if p := checkFile("x", "/x", 4<<30-1, false); p != (problem{}) {
+		t.Errorf("a byte less than 4 GiB is refused: %v", p)
+	}
+	if p := checkFile("x", "/x", 4<<30, false); !strings.Contains(p.reason, "4.0 GiB") || !strings.Contains(p.fix, "R2") {
+		t.Errorf("4 GiB: %v", p)
+	}
+}
+
+// Hashing a large file ends with the run.
+func TestLargeFileIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	endless := &counter{cancel: cancel}
+	_, _, err := digest(ctx, endless, kvsync.MaxFileBytes, true)
+	if !errors.Is(err, context.Canceled) || endless.reads > 10 {
+		t.Errorf("%d reads, %v", endless.reads, err)
+	}
+}
+
+type counter struct {
+	reads  int
+	cancel func()
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.reads++; c.reads == 3 {
+		c.cancel()
+	}
+	return len(p), nil
+}

@@ -1,0 +1,25 @@
+package source
+
+import (
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+)
+
+// What a gc moves while the source is open is still found.
+func TestPackedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := gittest.Deltas(t)
+	c := openCommit(w, Options{})
+	l := sourcetest.List(t, c, nil)
+	w.Git("gc", "-q", "--prune=now")
+	for _, f := range l.Files {
+		sourcetest.Read(t, f)
+	}
+	w.Write("new", "new").Commit("three")
+	w.Git("repack", "-adfq")
+	if _, err := c.objects.blobSize(t.Context(), w.Git("rev-parse", "HEAD:new")); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,81 @@
+package sourcetest
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// List returns the files of a source.
+func List(t testing.TB, s kvsync.Source, base *kvsync.Manifest) *kvsync.Listing {
+	t.Helper()
+	l, err := s.Files(t.Context(), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Remember(nil) // it waits until the stat cache is written
+	return l
+}
+
+// Manifest is what a deploy of a listing would keep: hashes are known, nonces given.
+func Manifest(t testing.TB, l *kvsync.Listing) *kvsync.Manifest {
+	t.Helper()
+	m := &kvsync.Manifest{Site: "test", Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers}
+	for _, f := range l.Files {
+		a := f.Asset
+		a.Blob = kvsync.Ref{Hash: HashOf(Read(t, f)), Nonce: kvsync.Nonce{7}}
+		m.Assets = append(m.Assets, a)
+	}
+	return m
+}
+
+// HashOf is the hash of a file's content, also of a large file.
+func HashOf(content string) kvsync.Hash {
+	h := kvsync.NewHasher(int64(len(content)))
+	_, _ = io.WriteString(h, content)
+	return h.Sum()
+}
+
+// Read returns the content of a file.
+func Read(t testing.TB, f kvsync.File) string {
+	t.Helper()
+	content, err := f.Open()
+	if err != nil {
+		t.Fatalf("%s: %v", f.Path, err)
+	}
+	defer content.Close()
+	data, err := io.ReadAll(content)
+	if err != nil {
+		t.Fatalf("%s: %v", f.Path, err)
+	}
+	return string(data)
+}
+
+// Paths lists where files are served, on one line.
+func Paths(l *kvsync.Listing) string {
+	var p []string
+	for _, f := range l.Files {
+		p = append(p, f.Path)
+	}
+	return strings.Join(p, " ")
+}
+
+// Refusals lists what a source refuses, "path: reason" a line. Each must have a fix.
+func Refusals(t testing.TB, s kvsync.Source) string {
+	t.Helper()
+	_, err := s.Files(t.Context(), nil)
+	refused, ok := err.(*kvsync.RefusedError) //nolint:errorlint // it must be just that
+	if !ok {
+		t.Fatalf("got %v, want a *RefusedError", err)
+	}
+	var lines []string
+	for _, p := range refused.Problems {
+		if p.Fix == "" {
+			t.Errorf("%s has no fix", p)
+		}
+		lines = append(lines, p.Path+": "+p.Reason)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,30 @@
+package source
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+)
+
+// An id that a tree gives to a file, and that is a commit's, is no file.
+func TestTreeNamesACommit(t *testing.T) {
+	t.Parallel()
+	w := gittest.New(t)
+	id := w.Write("a.html", "a").Commit("one")
+	o := openCommit(w, Options{}).objects
+	for kind, id := range map[string]string{"commit": id, "tree": w.Git("rev-parse", "HEAD^{tree}")} {
+		if _, err := o.blobSize(t.Context(), id); err == nil {
+			t.Errorf("the %s has a size as a blob", kind)
+		}
+		if content, err := o.blob(t.Context(), id); err == nil {
+			content.Close()
+			t.Errorf("the %s was opened as a blob", kind)
+		}
+	}
+	root := w.GitIn(w.Dir, "100644 secret.html\x00"+gittest.Unhex(t, id), "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+	c := openCommit(w, Options{Revision: w.Git("commit-tree", root, "-m", "hostile")})
+	if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "it is a commit") {
+		t.Error(err)
+	}
+}
