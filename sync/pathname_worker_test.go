@@ -18,6 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -183,7 +184,7 @@ func (w *recipe) serves(project string, tree files) {
 	for path, body := range tree {
 		got := w.visit(project, path)
 		etag := `"` + kvsync.HashOf([]byte(body)).String() + `"`
-		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != source.ContentType(path) || got.header.Get("ETag") != etag {
+		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != rules.ContentType(path) || got.header.Get("ETag") != etag {
 			w.t.Errorf("%s%s: got %d %v %.60q, want %.60q", project, path, got.status, got.header, got.body, body)
 		}
 		if got := w.visit(project, path, "If-None-Match", etag); got.status != 304 || got.body != "" {

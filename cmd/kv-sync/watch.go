@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/internal/term"
 	"github.com/kv-sync/kv-sync/internal/watch"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -279,7 +280,7 @@ func (w *watching) lookAfter(b app.Basis, began time.Time, still []string, anew 
 func decides(saved watch.Batch, configuration []string) bool {
 	return saved.More || slices.ContainsFunc(saved.Paths, func(path string) bool {
 		named := func(file string) bool { return filepath.Base(filepath.FromSlash(file)) == filepath.Base(path) }
-		return slices.ContainsFunc(source.Deciding, named) || slices.ContainsFunc(configuration, named)
+		return slices.ContainsFunc(rules.DecidingFiles, named) || slices.ContainsFunc(configuration, named)
 	})
 }
 

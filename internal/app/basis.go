@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
 // Basis is what decides what a deploy of a folder makes live: who watches it knows
@@ -53,7 +54,7 @@ func (s *Site) Basis() Basis {
 	if set.Directory != "" {
 		folder := under(set.Root, set.Directory)
 		paths = append(paths, folder)
-		for _, name := range source.Deciding { // ignore files beside the folder count as well
+		for _, name := range rules.DecidingFiles { // ignore files beside the folder count as well
 			paths = append(paths, filepath.Join(filepath.Dir(folder), name))
 		}
 		real, err := filepath.EvalSymlinks(folder)

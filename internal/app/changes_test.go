@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -265,7 +265,7 @@ func TestCostGoesByTheChange(t *testing.T) {
 		// public, 07 and what is in it; and the file itself. How many bytes that takes
 		// depends on what git has packed.
 		reads.Bytes = 0
-		if want := (source.Reads{Commits: 3, Trees: 4, Blobs: 1, Sizes: 1}); reads != want {
+		if want := (objects.Reads{Commits: 3, Trees: 4, Blobs: 1, Sizes: 1}); reads != want {
 			t.Errorf("%s: %+v was read, want %+v", depth, reads, want)
 		}
 		if requests := len(f.Server.Requests()); requests > 7 || res.Uploaded != 1 || len(res.Plan.Changed) != 1 {

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -27,7 +27,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 	in := inputsOf(t, r.dir, "checked", f)
 	offline := in
 	offline.Token, offline.AccountID, offline.BaseURL = "", "", ""
-	check := func(in app.Inputs) (source.Reads, error) {
+	check := func(in app.Inputs) (objects.Reads, error) {
 		t.Helper()
 		site := open(t, in)
 		err := site.Check(t.Context())
@@ -50,7 +50,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 	}
 	r.write("public/07/page.html", "changed")
 	r.commit("two")
-	little := source.Reads{Commits: 1, Trees: 3, Blobs: 1, Sizes: 1}
+	little := objects.Reads{Commits: 1, Trees: 3, Blobs: 1, Sizes: 1}
 	if reads, err := check(offline); err != nil || reads != little {
 		t.Errorf("%+v was read, want %+v; %v", reads, little, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -67,7 +68,7 @@ func (c cloned) deploys(t *testing.T, f *platformtest.Fixture, site string, word
 	t.Helper()
 	in := inputsOf(t, c.dir, site, f)
 	in.Directory = c.directory
-	if words == nil && source.Bare(c.dir, in.Getenv) != c.bare {
+	if words == nil && worktree.Bare(c.dir, in.Getenv) != c.bare {
 		t.Error("whether it is bare is not seen")
 	}
 	if c.bare {
@@ -144,7 +145,7 @@ func (c cloned) fallsBack(t *testing.T, f *platformtest.Fixture, in app.Inputs) 
 	t.Helper()
 	in.Source = source.Auto
 	_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: c.dir, Getenv: in.Getenv})
-	if errors.Is(err, source.ErrUnreadable) {
+	if errors.Is(err, worktree.ErrUnreadable) {
 		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "install git") && !strings.Contains(err.Error(), "is not there") {
 			t.Errorf("the commit cannot be read, and auto says %v", err)
 		}

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"maps"
 
-	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
 // Reads counts what the site's last call read of the commit.
-func (s *Site) Reads() source.Reads { return s.commit.Reads() }
+func (s *Site) Reads() objects.Reads { return s.commit.Reads() }
 
 // SetWorkerSetting gives the Worker's upload a member that its configuration
 // does not have.

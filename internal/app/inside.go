@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
 // inside is the boundary of a run: the same for the command, the Action, hooks and
@@ -24,7 +24,7 @@ func (in Inputs) inside(shared string) (*boundary.Boundary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, errors.Join(b.Hide(source.GitDirs(top, in.Getenv)...), b.Hide(source.GitDirs(base, in.Getenv)...))
+	return b, errors.Join(b.Hide(worktree.GitDirs(top, in.Getenv)...), b.Hide(worktree.GitDirs(base, in.Getenv)...))
 }
 
 // workTree is the top of the work tree that a folder is in, or the folder. One that
@@ -45,7 +45,7 @@ func (in Inputs) workTree(base string) (string, error) {
 	switch {
 	case samePath(top, base):
 		return top, nil
-	case source.Bare(base, in.Getenv), in.Commit == "" && !source.Tracks(base):
+	case worktree.Bare(base, in.Getenv), in.Commit == "" && !worktree.Tracks(base):
 		return base, nil
 	}
 	return top, nil

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -79,9 +80,9 @@ func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options
 	case err == nil:
 	case s.in.BuiltFrom != "" || ctx.Err() != nil:
 		return nil, err
-	case errors.Is(err, source.ErrNoRepository):
+	case errors.Is(err, worktree.ErrNoRepository):
 		return &identified{Source: src, origin: eventOrigin(s.in.Getenv)}, nil
-	case errors.Is(err, source.ErrUnreadable):
+	case errors.Is(err, worktree.ErrUnreadable):
 		return s.identifyHead(ctx, src, o)
 	default:
 		return nil, err

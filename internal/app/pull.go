@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/pull"
-	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -94,7 +94,7 @@ func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o P
 		return err
 	}
 	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pulled, pull.Options{
-		Resolved: o.Resolved, ContentType: source.ContentType, DryRun: o.DryRun,
+		Resolved: o.Resolved, ContentType: rules.ContentType, DryRun: o.DryRun,
 	})
 	if err != nil || o.DryRun || out.Noted {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -47,7 +48,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundar
 		top := cmp.Or(shared, in.Root)
 		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv})
 		switch {
-		case errors.Is(err, source.ErrNoRepository): // that of the published folder lies below, and has no settings of this project
+		case errors.Is(err, worktree.ErrNoRepository): // that of the published folder lies below, and has no settings of this project
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -56,7 +57,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundar
 		}
 	}
 	set, notices, err := config.Load(from)
-	if err != nil && in.Commit == "" && source.Bare(in.Root, in.Getenv) {
+	if err != nil && in.Commit == "" && worktree.Bare(in.Root, in.Getenv) {
 		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
 	}
 	if err == nil && set.Project == "" && inPlace(set.Layout) {

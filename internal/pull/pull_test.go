@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/source"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -31,7 +31,7 @@ func an(path, content string, was ...string) kvsync.OverlayEntry {
 	h := kvsync.HashOf([]byte(path + content))
 	copy(e.Nonce[:], h[:])
 	if content != "" {
-		e.Content = &kvsync.OverlayContent{Hash: kvsync.HashOf([]byte(content)), Size: int64(len(content)), Type: source.ContentType(path)}
+		e.Content = &kvsync.OverlayContent{Hash: kvsync.HashOf([]byte(content)), Size: int64(len(content)), Type: rules.ContentType(path)}
 	}
 	for _, w := range was {
 		if w == "" {
@@ -109,7 +109,7 @@ func entriesOf() (entries []kvsync.OverlayEntry, from written) {
 	return entries, from
 }
 
-var options = Options{ContentType: source.ContentType}
+var options = Options{ContentType: rules.ContentType}
 
 func check(t *testing.T, r *Report, read func(path string) string) {
 	t.Helper()

@@ -5,19 +5,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/source/rules"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // base is what a commit can take over from the live manifest.
 type base struct {
-	*live
+	*rules.Live
 	// dirs may be taken over. There are none if the manifest was made under other
 	// rules or from another directory.
 	dirs []kvsync.Dir
 }
 
 func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
-	b := &base{live: newLive(m)}
+	b := &base{Live: rules.NewLive(m)}
 	if m != nil && m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
 		b.dirs = m.Dirs
 	}
@@ -40,8 +42,8 @@ func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 	if len(ids) == 0 {
 		return known
 	}
-	for i := range b.assets {
-		if a := &b.assets[i]; ids[a.OID] && !a.Blob.Hash.IsZero() {
+	for i := range b.Assets {
+		if a := &b.Assets[i]; ids[a.OID] && !a.Blob.Hash.IsZero() {
 			known[a.OID] = *a
 		}
 	}
@@ -51,7 +53,7 @@ func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 // below returns the assets in a directory. They lie together, because they are
 // sorted by path.
 func (b *base) below(dir string) []kvsync.Asset {
-	return span(b.assets, dir+"/", func(a kvsync.Asset) string { return a.Path })
+	return span(b.Assets, dir+"/", func(a kvsync.Asset) string { return a.Path })
 }
 
 // dirsFrom returns a directory and those below it.

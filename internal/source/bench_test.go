@@ -19,11 +19,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // The site of the benchmarks: as many files as design.md's numbers are for.
@@ -237,7 +237,7 @@ func benchOpen(b *testing.B, w *gittest.Work) *Commit {
 	return c
 }
 
-func benchFolder(b *testing.B, w *gittest.Work, cache string) *Folder {
+func benchFolder(b *testing.B, w *gittest.Work, cache string) *folder.Folder {
 	b.Helper()
 	f, err := OpenFolder(options(w, Options{CacheDir: cache}))
 	if err != nil {

@@ -3,7 +3,9 @@ package source
 import (
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -22,7 +24,7 @@ func TestReadsFollowTheChange(t *testing.T) {
 		{Files: 4000, FileBytes: 2000, Commits: 300},
 	} {
 		large.Make(t)
-		read := func(revision string, work func(*Commit)) Reads {
+		read := func(revision string, work func(*Commit)) objects.Reads {
 			t.Helper()
 			c, err := OpenCommit(t.Context(), Options{WorkDir: large.Dir, Dir: "public", Revision: revision})
 			if err != nil {
@@ -46,13 +48,13 @@ func TestReadsFollowTheChange(t *testing.T) {
 		for _, tc := range []struct {
 			name, revision string
 			work           func(*Commit)
-			want           Reads
+			want           objects.Reads
 			bytes          int64 // at most; an index is searched in few steps, and more of it costs one more
 		}{
-			{"a page, against what is live", sourcetest.Page, listed, Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
-			{"no asset, against what is live", sourcetest.Notes, listed, Reads{Commits: open, Trees: root}, 8 << 10},
-			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer), Reads{Commits: open + 2, Trees: root}, 16 << 10},
-			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged), Reads{Commits: open + 3, Trees: root}, 16 << 10},
+			{"a page, against what is live", sourcetest.Page, listed, objects.Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
+			{"no asset, against what is live", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root}, 8 << 10},
+			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer), objects.Reads{Commits: open + 2, Trees: root}, 16 << 10},
+			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged), objects.Reads{Commits: open + 3, Trees: root}, 16 << 10},
 		} {
 			got := read(tc.revision, tc.work)
 			t.Logf("%d files: %s: %+v", large.Files, tc.name, got)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
 // OpenCheckout returns the commit that is checked out where a published folder is:
@@ -15,15 +17,15 @@ func OpenCheckout(ctx context.Context, options Options) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	repo, err := locate(ctx, options.project())
+	repo, err := worktree.Locate(ctx, options.project())
 	if err != nil {
 		return nil, err
 	}
 	at := options
-	at.WorkDir, at.Dir, at.Patterns, at.HTMLHandling = repo.projectDir(options.WorkDir), "", nil, ""
+	at.WorkDir, at.Dir, at.Patterns, at.HTMLHandling = repo.ProjectDir(options.WorkDir), "", nil, ""
 	c, err := openIn(ctx, repo, at)
 	if errors.Is(err, errNotCommitted) {
-		return nil, fmt.Errorf("%s: %w that tracks it", options.WorkDir, ErrNoRepository)
+		return nil, fmt.Errorf("%s: %w that tracks it", options.WorkDir, worktree.ErrNoRepository)
 	}
 	return c, err
 }
@@ -39,9 +41,9 @@ type Head struct {
 // ReadHead returns which commit is checked out, and reads no object. It is for a
 // repository for which [OpenCheckout] returns [ErrUnreadable].
 func ReadHead(ctx context.Context, options Options) (Head, error) {
-	repo, err := locate(ctx, options.withDefaults().project())
+	repo, err := worktree.Locate(ctx, options.withDefaults().project())
 	if err != nil {
 		return Head{}, err
 	}
-	return Head{ID: repo.headID(), Remotes: repo.remotes()}, nil
+	return Head{ID: repo.HeadID(), Remotes: repo.Remotes()}, nil
 }

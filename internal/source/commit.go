@@ -14,20 +14,25 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Commit is a source that reads one directory of one commit.
 type Commit struct {
 	options Options
-	repo    *repository
-	objects *objects
+	repo    *worktree.Repository
+	objects *objects.Reader
 	id      string
-	commit  *commit
+	commit  *objects.Commit
 	dir     string // within the repository, "." for its root
 	tree    string // of dir
 	// The root's entries, read once: Origin needs .assetsignore, Files all.
-	root     []treeEntry
+	root     []objects.Entry
 	boundary map[string]bool
 	// kept holds what Files has read of small blobs until the upload wants it.
 	kept kept
@@ -42,10 +47,10 @@ func OpenCommit(ctx context.Context, options Options) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	repo, err := locate(ctx, options.project())
-	if errors.Is(err, ErrNoRepository) {
+	repo, err := worktree.Locate(ctx, options.project())
+	if errors.Is(err, worktree.ErrNoRepository) {
 		// The error of the project's own repository says that the folder is outside of it.
-		if of, ofErr := findRepository(options.WorkDir, options.Getenv); ofErr == nil {
+		if of, ofErr := worktree.Find(options.WorkDir, options.Getenv); ofErr == nil {
 			repo, err = of, nil
 		}
 	}
@@ -67,29 +72,29 @@ type because struct {
 func (b because) Unwrap() error { return b.cause }
 
 // openIn opens a commit of a repository.
-func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, err error) {
+func openIn(ctx context.Context, repo *worktree.Repository, options Options) (_ *Commit, err error) {
 	c := &Commit{options: options, repo: repo}
-	if c.dir, err = repo.pathOf(options.project()); err != nil {
+	if c.dir, err = repo.PathOf(options.project()); err != nil {
 		return nil, err
 	}
-	if c.objects, err = repo.open(); err != nil {
+	if c.objects, err = repo.Open(); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			_ = c.objects.close()
+			_ = c.objects.Close()
 		}
 	}()
 	if err = c.find(ctx); err != nil {
 		return nil, err
 	}
-	if c.commit, err = c.objects.commit(ctx, c.id); err != nil {
+	if c.commit, err = c.objects.Commit(ctx, c.id); err != nil {
 		return nil, err
 	}
-	if c.boundary, err = c.objects.shallow(ctx); err != nil {
+	if c.boundary, err = c.objects.Shallow(ctx); err != nil {
 		return nil, err
 	}
-	if c.tree, c.root, err = c.objects.folder(ctx, c.commit.tree, c.dir); err != nil {
+	if c.tree, c.root, err = c.objects.Subtree(ctx, c.commit.Tree, c.dir); err != nil {
 		return nil, err
 	}
 	if c.tree == "" {
@@ -102,10 +107,10 @@ func openIn(ctx context.Context, repo *repository, options Options) (_ *Commit, 
 // find finds the commit that the options name.
 func (c *Commit) find(ctx context.Context) (err error) {
 	revision := cmp.Or(c.options.Revision, "HEAD")
-	if c.id, err = c.objects.resolve(ctx, revision); err == nil {
+	if c.id, err = c.objects.Resolve(ctx, revision); err == nil {
 		return nil
 	}
-	if branch := c.repo.branch(); revision == "HEAD" && branch != "" && errors.Is(err, errNoRevision) {
+	if branch := c.repo.Branch(); revision == "HEAD" && branch != "" && errors.Is(err, objects.ErrNoRevision) {
 		return because{fmt.Errorf("find commit: the branch %s has no commit yet; commit first, "+
 			"or deploy the folder (source: folder)", branch), errNotCommitted}
 	}
@@ -116,7 +121,7 @@ func (c *Commit) find(ctx context.Context) (err error) {
 }
 
 // Close ends what the source holds open. Its files cannot be opened any more.
-func (c *Commit) Close() error { return c.objects.close() }
+func (c *Commit) Close() error { return c.objects.Close() }
 
 // Remember implements [kvsync.Source]: a commit's objects have names already.
 func (c *Commit) Remember([]kvsync.Asset) {}
@@ -134,35 +139,35 @@ func (c *Commit) Shallow() bool { return len(c.boundary) > 0 }
 
 // Remotes returns the addresses of the clone's remotes, origin first. Each is
 // "host/owner/name" in lower case, without user and password.
-func (c *Commit) Remotes() []string { return c.repo.remotes() }
+func (c *Commit) Remotes() []string { return c.repo.Remotes() }
 
 // Dirty reports whether a tracked file of the work tree differs from what is staged.
-func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.dirty(ctx) }
+func (c *Commit) Dirty(ctx context.Context) (bool, error) { return c.repo.Dirty(ctx) }
 
 // difference returns a reason why the work tree does not have what the commit has, or "".
 func (c *Commit) difference(ctx context.Context) (string, error) {
-	return c.repo.difference(ctx, snapshot{objects: c.objects, dir: c.dir, root: c.root, inside: c.options.Boundary})
+	return c.repo.Difference(ctx, worktree.Snapshot{Objects: c.objects, Dir: c.dir, Root: c.root, Boundary: c.options.Boundary})
 }
 
 // Reads counts what was read so far.
-func (c *Commit) Reads() Reads { return c.objects.reads() }
+func (c *Commit) Reads() objects.Reads { return c.objects.Reads() }
 
 // Origin implements [kvsync.Source].
 func (c *Commit) Origin(context.Context) (kvsync.Origin, error) {
 	assetsIgnore := ""
-	if e, ok := c.rootFile(assetsIgnoreName); ok {
-		assetsIgnore = e.id
+	if e, ok := c.rootFile(rules.AssetsIgnoreFile); ok {
+		assetsIgnore = e.ID
 	}
-	rules := rulesHash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore)
+	rules := rules.Hash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore)
 	o := kvsync.Origin{
 		Kind:    KindCommit,
 		ID:      KindCommit + ":" + c.tree + ":" + rules,
 		Rules:   rules,
 		Dir:     c.dir,
 		Commit:  c.id,
-		Subject: c.commit.subject,
-		Author:  c.commit.author,
-		Time:    c.commit.time,
+		Subject: c.commit.Subject,
+		Author:  c.commit.Author,
+		Time:    c.commit.Time,
 	}
 	o.Branch = c.branch()
 	return o, nil
@@ -171,26 +176,26 @@ func (c *Commit) Origin(context.Context) (kvsync.Origin, error) {
 // branch is the branch that was asked for, or that is checked out.
 func (c *Commit) branch() string {
 	if name := c.options.Revision; name != "" && name != "HEAD" && name != "@" {
-		if isHex(name) || strings.ContainsAny(name, "~^@:{") {
+		if objects.IsHex(name) || strings.ContainsAny(name, "~^@:{") {
 			return ""
 		}
 		return strings.TrimPrefix(name, "refs/heads/")
 	}
-	return c.repo.branch()
+	return c.repo.Branch()
 }
 
-func (c *Commit) rootFile(name string) (treeEntry, bool) {
+func (c *Commit) rootFile(name string) (objects.Entry, bool) {
 	for _, e := range c.root {
-		if e.name == name && e.kind() == modeFile {
+		if e.Name == name && e.Kind() == objects.ModeFile {
 			return e, true
 		}
 	}
-	return treeEntry{}, false
+	return objects.Entry{}, false
 }
 
 // Compare implements [kvsync.Source].
 func (c *Commit) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
-	return compare(ctx, c.objects, c.boundary, active, next)
+	return objects.Compare(ctx, c.objects, c.boundary, active, next)
 }
 
 // Files implements [kvsync.Source].
@@ -199,14 +204,14 @@ func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	if err != nil {
 		return nil, err
 	}
-	w := &commitWalk{Commit: c, listing: newListing(), base: newBase(base, origin)}
+	w := &commitWalk{Commit: c, Listing: rules.NewListing(), base: newBase(base, origin)}
 	w.opening = &opening{context.WithoutCancel(ctx), c.objects, &c.kept}
-	w.listing.Origin = origin
+	w.Listing.Origin = origin
 	if len(w.base.dirs) > 0 {
-		w.listing.Files = make([]kvsync.File, 0, len(w.base.assets)+len(w.base.assets)/16) // most stay
+		w.Listing.Files = make([]kvsync.File, 0, len(w.base.Assets)+len(w.base.Assets)/16) // most stay
 	}
-	_, w.hasAssetsIgnore = c.rootFile(assetsIgnoreName)
-	scope := (*scope)(nil).within("", c.options.patternText())
+	_, w.hasAssetsIgnore = c.rootFile(rules.AssetsIgnoreFile)
+	scope := (*ignore.Scope)(nil).Within("", c.options.patternText())
 	if err := w.directory(ctx, c.root, "", c.tree, scope, false); err != nil {
 		return nil, err
 	}
@@ -220,13 +225,13 @@ func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		return nil, err
 	}
 	w.dirs()
-	return w.finish()
+	return w.Finish()
 }
 
 // commitWalk is one call of Files.
 type commitWalk struct {
 	*Commit
-	*listing
+	*rules.Listing
 	base            *base
 	opening         *opening
 	hasAssetsIgnore bool
@@ -236,7 +241,7 @@ type commitWalk struct {
 	// below a nested .assetsignore, or with a symlink in them. Their ids are not
 	// recorded, so that no later deploy takes them over.
 	fixed map[string]bool
-	size  extent
+	size  objects.Extent
 }
 
 // blobAt is a file of the tree that is published.
@@ -245,18 +250,18 @@ type blobAt struct {
 }
 
 // directory lists one tree. rel is "" for the root, else ends in a slash.
-func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tree string, outer *scope, nested bool) error {
-	if err := cmp.Or(ctx.Err(), w.size.enter(entries, rel)); err != nil {
+func (w *commitWalk) directory(ctx context.Context, entries []objects.Entry, rel, tree string, outer *ignore.Scope, nested bool) error {
+	if err := cmp.Or(ctx.Err(), w.size.Enter(entries, rel)); err != nil {
 		return err
 	}
 	patterns := outer
 	for _, e := range entries {
-		if e.name == assetsIgnoreName && e.kind() == modeFile {
-			text, err := blobText(ctx, w.objects, e.id)
+		if e.Name == rules.AssetsIgnoreFile && e.Kind() == objects.ModeFile {
+			text, err := blobText(ctx, w.objects, e.ID)
 			if err != nil {
 				return err
 			}
-			patterns = outer.within(rel, string(text))
+			patterns = outer.Within(rel, string(text))
 		}
 	}
 	if !nested {
@@ -264,35 +269,35 @@ func (w *commitWalk) directory(ctx context.Context, entries []treeEntry, rel, tr
 	}
 	nested = nested || rel != "" && patterns != outer
 	for _, e := range entries {
-		if p := checkName(e.name); p != (problem{}) {
-			w.refuse(rel+e.name, p)
+		if p := rules.CheckName(e.Name); p != (rules.Problem{}) {
+			w.Refuse(rel+e.Name, p)
 			continue
 		}
-		at := rel + e.name
-		isDir := e.kind() == modeDir
-		if !published(patterns, nil, at, isDir) {
+		at := rel + e.Name
+		isDir := e.Kind() == objects.ModeDir
+		if !rules.Published(patterns, nil, at, isDir) {
 			continue
 		}
-		switch e.kind() {
-		case modeDir:
-			if !nested && w.takeOver(at, e.id) {
+		switch e.Kind() {
+		case objects.ModeDir:
+			if !nested && w.takeOver(at, e.ID) {
 				continue
 			}
-			below, err := w.objects.tree(ctx, e.id)
+			below, err := w.objects.Tree(ctx, e.ID)
 			if err != nil {
 				return err
 			}
-			if err := w.directory(ctx, below, at+"/", e.id, patterns, nested); err != nil {
+			if err := w.directory(ctx, below, at+"/", e.ID, patterns, nested); err != nil {
 				return err
 			}
-		case modeFile:
-			w.found = append(w.found, blobAt{at, e.id})
-		case modeLink:
-			w.symlinks = append(w.symlinks, blobAt{at, e.id})
-		case modeGitlink:
-			w.notice(at, "a submodule is not published", "deploy a folder in which it is checked out, or name it in "+assetsIgnoreName)
+		case objects.ModeFile:
+			w.found = append(w.found, blobAt{at, e.ID})
+		case objects.ModeLink:
+			w.symlinks = append(w.symlinks, blobAt{at, e.ID})
+		case objects.ModeGitlink:
+			w.Notice(at, "a submodule is not published", "deploy a folder in which it is checked out, or name it in "+rules.AssetsIgnoreFile)
 		default:
-			w.refuse(at, problem{fmt.Sprintf("the tree gives it the unknown mode %o", e.mode), "remove it from the commit"})
+			w.Refuse(at, rules.Problem{Reason: fmt.Sprintf("the tree gives it the unknown mode %o", e.Mode), Fix: "remove it from the commit"})
 		}
 	}
 	return nil
@@ -303,18 +308,18 @@ func dirPath(rel string) string {
 	if rel == "" {
 		return "/"
 	}
-	return pathname(strings.TrimSuffix(rel, "/"))
+	return rules.Pathname(strings.TrimSuffix(rel, "/"))
 }
 
 // takeOver lists a directory as the base has it, if it did not change.
 func (w *commitWalk) takeOver(rel, tree string) bool {
-	path := pathname(rel)
+	path := rules.Pathname(rel)
 	if w.base.tree(path) != tree {
 		return false
 	}
 	for _, a := range w.base.below(path) {
 		a.Blob.Nonce = kvsync.Nonce{}
-		w.add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
+		w.Add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true
@@ -324,7 +329,7 @@ func (w *commitWalk) takeOver(rel, tree string) bool {
 // call of Files is over. It is small and shared, for there is one function a file.
 type opening struct {
 	ctx     context.Context //nolint:containedctx // of the call of Files, and never done
-	objects *objects
+	objects *objects.Reader
 	kept    *kept
 }
 
@@ -334,7 +339,7 @@ func (o *opening) of(id string, size int64) func() (io.ReadCloser, error) {
 		if content := o.kept.take(id); content != nil {
 			return io.NopCloser(bytes.NewReader(content)), nil
 		}
-		return o.objects.sized(o.ctx, id, size)
+		return o.objects.SizedBlob(o.ctx, id, size)
 	}
 }
 
@@ -345,8 +350,8 @@ func (w *commitWalk) links(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if p != (problem{}) {
-			w.refuse(link.rel, p)
+		if p != (rules.Problem{}) {
+			w.Refuse(link.rel, p)
 			continue
 		}
 		w.found = append(w.found, blobAt{link.rel, target})
@@ -361,7 +366,7 @@ func (w *commitWalk) fix(rel string) {
 	if w.fixed == nil {
 		w.fixed = map[string]bool{}
 	}
-	w.fixed[pathname(rel)] = true
+	w.fixed[rules.Pathname(rel)] = true
 }
 
 // dirs leaves out the directories that must not be taken over: those that are
@@ -385,7 +390,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 	type result struct {
 		size int64
 		hash kvsync.Hash
-		p    problem
+		p    rules.Problem
 	}
 	ids := make(map[string]bool, len(w.found))
 	for _, f := range w.found {
@@ -402,7 +407,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 			unknown = append(unknown, f.id)
 		}
 	}
-	w.objects.prefetch(ctx, unknown)
+	w.objects.Prefetch(ctx, unknown)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, id := range unknown {
@@ -416,17 +421,17 @@ func (w *commitWalk) read(ctx context.Context) error {
 		return err
 	}
 	for _, f := range w.found {
-		a := kvsync.Asset{Path: pathname(f.rel), ContentType: ContentType(f.rel), OID: f.id, Modified: w.commit.time.Unix()}
+		a := kvsync.Asset{Path: rules.Pathname(f.rel), ContentType: rules.ContentType(f.rel), OID: f.id, Modified: w.commit.Time.Unix()}
 		if same, ok := known[f.id]; ok {
 			a.Size, a.Blob.Hash = same.Size, same.Blob.Hash
 		} else {
 			r := results[f.id]
 			a.Size, a.Blob.Hash = r.size, r.hash
-			w.refuse(f.rel, r.p)
+			w.Refuse(f.rel, r.p)
 		}
-		w.base.keepTime(&a)
-		w.refuse(f.rel, checkFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.add(f.rel, kvsync.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
+		w.base.KeepTime(&a)
+		w.Refuse(f.rel, rules.CheckFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
+		w.Add(f.rel, kvsync.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
 	}
 	return nil
 }
@@ -434,19 +439,19 @@ func (w *commitWalk) read(ctx context.Context) error {
 // inspect looks at a blob that the base does not have. Without a base the hash
 // is left for the upload to find, which reads the bytes anyway; of a small one
 // the beginning is read here for what must not be published.
-func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kvsync.Hash, p problem, err error) {
-	if size, err = w.objects.blobSize(ctx, f.id); err != nil {
+func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kvsync.Hash, p rules.Problem, err error) {
+	if size, err = w.objects.BlobSize(ctx, f.id); err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
-	if size > kvsync.MaxFileBytes || size > inspectBytes && !w.base.exists {
+	if size > kvsync.MaxFileBytes || size > rules.InspectBytes && !w.base.Exists {
 		return size, hash, p, nil
 	}
-	content, err := w.objects.sized(ctx, f.id, size)
+	content, err := w.objects.SizedBlob(ctx, f.id, size)
 	if err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
 	defer content.Close()
-	hash, p, err = digest(ctx, w.kept.keep(f.id, size, content), size, w.base.exists)
+	hash, p, err = rules.Digest(ctx, w.kept.keep(f.id, size, content), size, w.base.Exists)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.rel, err)
 	}
@@ -457,18 +462,18 @@ func (w *commitWalk) inspect(ctx context.Context, f blobAt) (size int64, hash kv
 // root, and which run-time writes are in the commit.
 func (w *commitWalk) configuration(ctx context.Context) error {
 	var texts [3][]byte
-	for i, name := range []string{redirectsName, headersName, kvsync.PulledName} {
+	for i, name := range []string{rules.RedirectsFile, rules.HeadersFile, kvsync.PulledName} {
 		e, ok := w.rootFile(name)
 		if !ok {
 			continue
 		}
-		text, err := blobText(ctx, w.objects, e.id)
+		text, err := blobText(ctx, w.objects, e.ID)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		texts[i] = append([]byte{}, text...)
 	}
-	w.configure(texts[0], texts[1], w.options.HTMLHandling)
-	w.setPulled(texts[2])
+	w.Configure(texts[0], texts[1], w.options.HTMLHandling)
+	w.SetPulled(texts[2])
 	return nil
 }

@@ -60,11 +60,11 @@ func TestIgnoredAsListed(t *testing.T) {
 	}
 	skip := Ignored(options)
 	var entered, ignoredOnes int
-	err = filepath.WalkDir(src.path, func(file string, d os.DirEntry, err error) error {
-		if err != nil || !d.IsDir() || file == src.path {
+	err = filepath.WalkDir(src.Path, func(file string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || file == src.Path {
 			return err
 		}
-		rel, _ := filepath.Rel(src.path, file)
+		rel, _ := filepath.Rel(src.Path, file)
 		listed := slices.ContainsFunc(list.Files, func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) })
 		switch {
 		case skip(file):

@@ -9,11 +9,12 @@ import (
 	"syscall"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // A folder outside of the repository, or one of git's, is not published, whoever
@@ -69,7 +70,7 @@ func TestGitInTheFolder(t *testing.T) {
 func TestDecidingFilesInside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("secret", "/secret /token 302\n")
-	for _, name := range []string{redirectsName, headersName, assetsIgnoreName, gitIgnoreName, plainIgnoreName, kvsync.PulledName} {
+	for _, name := range []string{rules.RedirectsFile, rules.HeadersFile, rules.AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile, kvsync.PulledName} {
 		for _, target := range []string{filepath.Join(outside.Dir, "secret"), "../.git/config", "/proc/self/environ"} {
 			w := gittest.New(t).Write("public/a.html", "a")
 			w.Symlink(target, "public/"+name)
@@ -87,11 +88,11 @@ func TestDecidingFilesInside(t *testing.T) {
 	}
 	// Beside the folder, too, but not beside the repository.
 	w := gittest.New(t).Write("public/a.html", "a")
-	w.Symlink(filepath.Join(outside.Dir, "secret"), assetsIgnoreName)
+	w.Symlink(filepath.Join(outside.Dir, "secret"), rules.AssetsIgnoreFile)
 	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); err == nil {
 		t.Error("a file outside was read")
 	}
-	above := gittest.Plain(t).Write(assetsIgnoreName, "a.html\n").Write("project/a.html", "a")
+	above := gittest.Plain(t).Write(rules.AssetsIgnoreFile, "a.html\n").Write("project/a.html", "a")
 	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, Options{WorkDir: above.Path("project")}), nil)); got != "/a.html" {
 		t.Errorf("a file above the project decided: %s", got)
 	}
@@ -116,8 +117,8 @@ func TestFIFOInPlaceOfAFile(t *testing.T) {
 func TestRulesAreGits(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("a.html", "a")
-	w.Symlink(".git/config", headersName)
-	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(got, headersName+": the symlink leaves") {
+	w.Symlink(".git/config", rules.HeadersFile)
+	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(got, rules.HeadersFile+": the symlink leaves") {
 		t.Errorf("got %s", got)
 	}
 }

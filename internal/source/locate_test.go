@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
 // The repository that a published folder belongs to is the innermost one that
@@ -64,7 +65,7 @@ func TestLocate(t *testing.T) {
 			}
 			c, err := OpenCheckout(context.Background(), Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv})
 			if tt.want == "" {
-				if !errors.Is(err, ErrNoRepository) {
+				if !errors.Is(err, worktree.ErrNoRepository) {
 					t.Errorf("got %v, %v", c, err)
 				}
 				return
@@ -73,7 +74,7 @@ func TestLocate(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if want := evalExisting(base.Path(tt.want)); c.Top() != want {
+			if want := worktree.RealPath(base.Path(tt.want)); c.Top() != want {
 				t.Errorf("got %s, want %s", c.Top(), want)
 			}
 		})

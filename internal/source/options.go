@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -19,7 +22,7 @@ const (
 	// read ([ErrUnreadable]), or checked out in part.
 	Auto       = "auto"
 	KindCommit = "commit"
-	KindFolder = folderKind
+	KindFolder = folder.Kind
 )
 
 // Options say what to read.
@@ -86,7 +89,7 @@ func (o Options) bounded() (Options, error) {
 		o.Boundary, err = boundary.New(top)
 	}
 	if err == nil {
-		err = errors.Join(o.Boundary.Hide(GitDirs(o.WorkDir, o.Getenv)...), o.Boundary.Allow(o.folder()))
+		err = errors.Join(o.Boundary.Hide(worktree.GitDirs(o.WorkDir, o.Getenv)...), o.Boundary.Allow(o.folder()))
 	}
 	if err != nil {
 		return o, fmt.Errorf("find the folder %s: %w", o.folder(), err)
@@ -102,8 +105,8 @@ func (o Options) folder() string {
 	return filepath.Join(o.WorkDir, o.Dir)
 }
 
-func (o Options) project() project {
-	return project{dir: o.WorkDir, folder: o.folder(), top: o.Top, getenv: o.Getenv}
+func (o Options) project() worktree.Project {
+	return worktree.Project{Dir: o.WorkDir, Folder: o.folder(), Top: o.Top, Getenv: o.Getenv}
 }
 
 // patternText holds the configured patterns, which come before the .assetsignore
@@ -140,9 +143,9 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if errors.Is(err, ErrUnreadable) {
+		if errors.Is(err, worktree.ErrUnreadable) {
 			// A folder would go live without its commit, and so without its order.
-			if tracked, unsure := inIndex(ctx, options.project()); tracked || unsure != nil {
+			if tracked, unsure := worktree.InIndex(ctx, options.project()); tracked || unsure != nil {
 				return nil, err
 			}
 		}
@@ -165,7 +168,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 // fallBack opens the folder, because the commit is not what lies in it.
 func fallBack(ctx context.Context, options Options, why string) (kvsync.Source, error) {
 	options.Log.Debug("source is the folder", "because", why)
-	if err := leftOut(ctx, options.project()); err != nil {
+	if err := worktree.CheckSparse(ctx, options.project()); err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, why)
 	}
 	return openAhead(ctx, options)
@@ -177,17 +180,17 @@ func openAhead(ctx context.Context, options Options) (kvsync.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.walkAhead(ctx)
+	f.WalkAhead(ctx)
 	return f, nil
 }
 
 // OpenFolder returns the folder as a source. Close ends it.
-func OpenFolder(options Options) (*Folder, error) {
+func OpenFolder(options Options) (*folder.Folder, error) {
 	options, err := options.bounded()
 	if err != nil {
 		return nil, err
 	}
-	return openFolderAt(options.ofFolder())
+	return folder.Open(options.ofFolder())
 }
 
 // Ignored returns a function that reports whether nothing in a directory below the
@@ -197,11 +200,11 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	return ignoredBelow(options.ofFolder())
+	return folder.Ignored(options.ofFolder())
 }
 
-func (o Options) ofFolder() folderOptions {
-	return folderOptions{
+func (o Options) ofFolder() folder.Options {
+	return folder.Options{
 		Path: o.folder(), Name: o.Dir, Patterns: o.Patterns, HTMLHandling: o.HTMLHandling,
 		Boundary: o.Boundary, CacheDir: o.CacheDir, Log: o.Log,
 	}

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Whatever patterns let in: a repository's own files, and the list of what is
@@ -76,7 +76,7 @@ func TestSecretsInAnySpelling(t *testing.T) {
 // A rule file that is too long is refused, not cut off where its limit is.
 func TestRuleFileIsNotCutOff(t *testing.T) {
 	t.Parallel()
-	w := gittest.Plain(t).Write("index.html", "x").Write("_headers", strings.Repeat("#", maxText)+"\n/*\n  X-Frame-Options: DENY\n")
+	w := gittest.Plain(t).Write("index.html", "x").Write("_headers", strings.Repeat("#", rules.MaxText)+"\n/*\n  X-Frame-Options: DENY\n")
 	if l, err := openFolder(w, Options{}).Files(t.Context(), nil); err == nil {
 		t.Errorf("it was taken, with %d rules", len(l.Headers))
 	}

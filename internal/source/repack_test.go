@@ -19,7 +19,7 @@ func TestPackedMeanwhile(t *testing.T) {
 	}
 	w.Write("new", "new").Commit("three")
 	w.Git("repack", "-adfq")
-	if _, err := c.objects.blobSize(t.Context(), w.Git("rev-parse", "HEAD:new")); err != nil {
+	if _, err := c.objects.BlobSize(t.Context(), w.Git("rev-parse", "HEAD:new")); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"crypto/sha1" //nolint:gosec // git's object ids
+	"crypto/sha1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,7 +11,10 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
+
+//nolint:gosec // git's object ids
 
 // A whole id is that commit, also where somebody has named a branch so; and where
 // two commits begin alike, neither is chosen.
@@ -108,7 +111,7 @@ func TestTrackedFolderNeedsItsCommit(t *testing.T) {
 			}
 			t.Setenv("PATH", t.TempDir())
 			for _, o := range []Options{{Dir: "site"}, {Dir: "site", Kind: KindCommit}} {
-				if _, err := Open(t.Context(), options(w, o)); !errors.Is(err, ErrUnreadable) {
+				if _, err := Open(t.Context(), options(w, o)); !errors.Is(err, worktree.ErrUnreadable) {
 					t.Errorf("%+v: %v", o, err)
 				}
 			}

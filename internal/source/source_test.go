@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
 )
 
 // options are those for this directory, with nothing of the machine in them.
@@ -31,7 +32,7 @@ func openCommit(w *gittest.Work, o Options) *Commit {
 	return c
 }
 
-func openFolder(w *gittest.Work, o Options) *Folder {
+func openFolder(w *gittest.Work, o Options) *folder.Folder {
 	w.Helper()
 	f, err := OpenFolder(options(w, o))
 	if err != nil {

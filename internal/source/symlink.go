@@ -5,65 +5,68 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
 // target returns the blob that a symlink of the tree leads to. A link is
 // followed as long as it stays in the directory that is published, and through
 // directories proper only.
-func (w *commitWalk) target(ctx context.Context, link blobAt) (id string, p problem, err error) {
-	for range maxLinks {
+func (w *commitWalk) target(ctx context.Context, link blobAt) (id string, p rules.Problem, err error) {
+	for range rules.MaxLinks {
 		text, err := blobText(ctx, w.objects, link.id)
 		if err != nil {
 			return "", p, err
 		}
-		rel, ok := resolveLink(link.rel, string(text))
+		rel, ok := rules.ResolveLink(link.rel, string(text))
 		if !ok {
-			return "", linkLeaves, nil
+			return "", rules.LinkLeaves, nil
 		}
 		entry, p, err := w.look(ctx, rel)
-		if err != nil || p != (problem{}) {
+		if err != nil || p != (rules.Problem{}) {
 			return "", p, err
 		}
-		if entry.kind() == modeFile {
-			return entry.id, p, nil
+		if entry.Kind() == objects.ModeFile {
+			return entry.ID, p, nil
 		}
-		link = blobAt{rel, entry.id}
+		link = blobAt{rel, entry.ID}
 	}
-	return "", linkDangles, nil
+	return "", rules.LinkDangles, nil
 }
 
 // look finds the file or link at a path that a link leads to.
-func (w *commitWalk) look(ctx context.Context, rel string) (treeEntry, problem, error) {
-	entries, patterns := w.root, (*scope)(nil).within("", w.options.patternText())
+func (w *commitWalk) look(ctx context.Context, rel string) (objects.Entry, rules.Problem, error) {
+	entries, patterns := w.root, (*ignore.Scope)(nil).Within("", w.options.patternText())
 	for at, rest := "", rel; ; {
 		name, below, more := strings.Cut(rest, "/")
-		var entry treeEntry
+		var entry objects.Entry
 		for _, e := range entries {
-			if e.name == name {
+			if e.Name == name {
 				entry = e
 			}
-			if e.name == assetsIgnoreName && e.kind() == modeFile {
-				text, err := blobText(ctx, w.objects, e.id)
+			if e.Name == rules.AssetsIgnoreFile && e.Kind() == objects.ModeFile {
+				text, err := blobText(ctx, w.objects, e.ID)
 				if err != nil {
-					return entry, problem{}, err
+					return entry, rules.Problem{}, err
 				}
-				patterns = patterns.within(at, string(text))
+				patterns = patterns.Within(at, string(text))
 			}
 		}
-		isDir := entry.kind() == modeDir
+		isDir := entry.Kind() == objects.ModeDir
 		switch {
-		case entry.id == "" || more && !isDir || entry.kind() == modeGitlink:
-			return entry, linkDangles, nil
-		case !published(patterns, nil, at+name, isDir) || boundary.Credentials(name):
-			return entry, linkToHidden, nil
+		case entry.ID == "" || more && !isDir || entry.Kind() == objects.ModeGitlink:
+			return entry, rules.LinkDangles, nil
+		case !rules.Published(patterns, nil, at+name, isDir) || boundary.Credentials(name):
+			return entry, rules.LinkToHidden, nil
 		case !more && isDir:
-			return entry, linkToDir, nil
+			return entry, rules.LinkToDir, nil
 		case !more:
-			return entry, problem{}, nil
+			return entry, rules.Problem{}, nil
 		}
 		var err error
-		if entries, err = w.objects.tree(ctx, entry.id); err != nil {
-			return entry, problem{}, err
+		if entries, err = w.objects.Tree(ctx, entry.ID); err != nil {
+			return entry, rules.Problem{}, err
 		}
 		at, rest = at+name+"/", below
 	}

@@ -2,14 +2,17 @@ package source
 
 import (
 	"context"
+
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
 // blobText returns a small blob whole: a configuration file, the target of a link.
-func blobText(ctx context.Context, o *objects, id string) ([]byte, error) {
-	content, err := o.blob(ctx, id)
+func blobText(ctx context.Context, o *objects.Reader, id string) ([]byte, error) {
+	content, err := o.Blob(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	defer content.Close()
-	return readText(content)
+	return rules.ReadText(content)
 }

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
 // maxTreeFile bounds a file that is read through [Commit.Tree]: more than the
@@ -23,10 +26,10 @@ const maxTreeFile = 64 << 20
 // Top is the folder on this machine that the commit's root stands for, the work
 // tree's root, or "" for a bare repository.
 func (c *Commit) Top() string {
-	if c.repo.top == "" {
+	if c.repo.Top == "" {
 		return ""
 	}
-	return evalExisting(c.repo.top)
+	return worktree.RealPath(c.repo.Top)
 }
 
 // Tree is the whole repository as it is in the commit, for what is no asset:
@@ -34,19 +37,19 @@ func (c *Commit) Top() string {
 // symlink that leaves the repository, is not there ([fs.ErrNotExist]). It is
 // safe for concurrent use until the source is closed; its reads end with ctx.
 func (c *Commit) Tree(ctx context.Context) fs.FS {
-	return &treeFS{ctx: ctx, objects: c.objects, root: c.commit.tree, time: c.commit.time, trees: map[string][]treeEntry{}}
+	return &treeFS{ctx: ctx, objects: c.objects, root: c.commit.Tree, time: c.commit.Time, trees: map[string][]objects.Entry{}}
 }
 
 // treeFS is a commit's tree as a file system.
 type treeFS struct {
 	ctx     context.Context //nolint:containedctx // io/fs passes none
-	objects *objects
+	objects *objects.Reader
 	root    string
 	time    time.Time
 
 	// Bundling asks for many names that are not there; a directory is read once.
 	mu    sync.Mutex
-	trees map[string][]treeEntry
+	trees map[string][]objects.Entry
 }
 
 var (
@@ -55,13 +58,13 @@ var (
 	_ fs.ReadDirFS  = (*treeFS)(nil)
 )
 
-func (t *treeFS) entries(id string) ([]treeEntry, error) {
+func (t *treeFS) entries(id string) ([]objects.Entry, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if list, ok := t.trees[id]; ok {
 		return list, nil
 	}
-	list, err := t.objects.tree(t.ctx, id)
+	list, err := t.objects.Tree(t.ctx, id)
 	if err == nil {
 		t.trees[id] = list
 	}
@@ -69,41 +72,41 @@ func (t *treeFS) entries(id string) ([]treeEntry, error) {
 }
 
 // find follows a name, through symlinks, to a file or a directory.
-func (t *treeFS) find(op, name string) (treeEntry, error) {
-	fail := func(err error) (treeEntry, error) {
-		return treeEntry{}, &fs.PathError{Op: op, Path: name, Err: err}
+func (t *treeFS) find(op, name string) (objects.Entry, error) {
+	fail := func(err error) (objects.Entry, error) {
+		return objects.Entry{}, &fs.PathError{Op: op, Path: name, Err: err}
 	}
 	if !fs.ValidPath(name) {
 		return fail(fs.ErrInvalid)
 	}
-	at, rest, links := []treeEntry{{".", modeDir, t.root}}, name, 0
+	at, rest, links := []objects.Entry{{Name: ".", Mode: objects.ModeDir, ID: t.root}}, name, 0
 	where := "" // what at has come to, by name
 	for rest != "" && rest != "." {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
-		list, err := t.entries(at[len(at)-1].id)
+		list, err := t.entries(at[len(at)-1].ID)
 		if err != nil {
 			return fail(err)
 		}
-		i := slices.IndexFunc(list, func(e treeEntry) bool { return e.name == part })
+		i := slices.IndexFunc(list, func(e objects.Entry) bool { return e.Name == part })
 		if i < 0 {
 			return fail(fs.ErrNotExist)
 		}
-		switch e := list[i]; e.kind() {
-		case modeDir:
+		switch e := list[i]; e.Kind() {
+		case objects.ModeDir:
 			at, where = append(at, e), path.Join(where, part)
-		case modeFile:
+		case objects.ModeFile:
 			if rest != "" {
 				return fail(fs.ErrNotExist)
 			}
 			return e, nil
-		case modeLink:
-			text, err := blobText(t.ctx, t.objects, e.id)
+		case objects.ModeLink:
+			text, err := blobText(t.ctx, t.objects, e.ID)
 			if err != nil {
 				return fail(err)
 			}
-			target, ok := resolveLink(path.Join(where, part), string(text))
-			if links++; !ok || links > maxLinks {
+			target, ok := rules.ResolveLink(path.Join(where, part), string(text))
+			if links++; !ok || links > rules.MaxLinks {
 				return fail(fs.ErrNotExist)
 			}
 			at, where, rest = at[:1], "", path.Join(target, rest)
@@ -121,13 +124,13 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	fail := func(err error) ([]byte, error) { return nil, &fs.PathError{Op: "read", Path: name, Err: err} }
-	if e.kind() == modeDir {
+	if e.Kind() == objects.ModeDir {
 		return fail(errors.New("it is a directory"))
 	}
-	if boundary.Secret(e.name) { // the file's own name, not that of a symlink to it
+	if boundary.Secret(e.Name) { // the file's own name, not that of a symlink to it
 		return fail(boundary.ErrCredentials)
 	}
-	content, err := t.objects.blob(t.ctx, e.id)
+	content, err := t.objects.Blob(t.ctx, e.ID)
 	if err != nil {
 		return fail(err)
 	}
@@ -148,17 +151,17 @@ func (t *treeFS) Stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.name = path.Base(name)
+	e.Name = path.Base(name)
 	return t.info(e)
 }
 
 // info describes an entry; a symlink is itself.
-func (t *treeFS) info(e treeEntry) (fs.FileInfo, error) {
-	i := treeInfo{treeEntry: e, time: t.time}
-	if k := e.kind(); k == modeFile || k == modeLink {
+func (t *treeFS) info(e objects.Entry) (fs.FileInfo, error) {
+	i := treeInfo{Entry: e, time: t.time}
+	if k := e.Kind(); k == objects.ModeFile || k == objects.ModeLink {
 		var err error
-		if i.size, err = t.objects.blobSize(t.ctx, e.id); err != nil {
-			return nil, &fs.PathError{Op: "stat", Path: e.name, Err: err}
+		if i.size, err = t.objects.BlobSize(t.ctx, e.ID); err != nil {
+			return nil, &fs.PathError{Op: "stat", Path: e.Name, Err: err}
 		}
 	}
 	return i, nil
@@ -171,16 +174,16 @@ func (t *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.kind() != modeDir {
+	if e.Kind() != objects.ModeDir {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("it is no directory")}
 	}
-	entries, err := t.entries(e.id)
+	entries, err := t.entries(e.ID)
 	if err != nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
 	list := make([]fs.DirEntry, 0, len(entries))
 	for _, e := range entries {
-		if checkName(e.name) == (problem{}) {
+		if rules.CheckName(e.Name) == (rules.Problem{}) {
 			list = append(list, treeDirEntry{t, e})
 		}
 	}
@@ -207,37 +210,37 @@ func (t *treeFS) Open(name string) (fs.File, error) {
 
 // treeInfo describes an entry; git keeps no time of a file, so it is the commit's.
 type treeInfo struct {
-	treeEntry
+	objects.Entry
 	size int64
 	time time.Time
 }
 
-func (i treeInfo) Name() string       { return i.name }
+func (i treeInfo) Name() string       { return i.Entry.Name }
 func (i treeInfo) Size() int64        { return i.size }
 func (i treeInfo) ModTime() time.Time { return i.time }
 func (i treeInfo) IsDir() bool        { return i.Mode().IsDir() }
 func (i treeInfo) Sys() any           { return nil }
 func (i treeInfo) Mode() fs.FileMode {
-	switch i.kind() {
-	case modeDir, modeGitlink:
+	switch i.Kind() {
+	case objects.ModeDir, objects.ModeGitlink:
 		return fs.ModeDir | 0o755
-	case modeLink:
+	case objects.ModeLink:
 		return fs.ModeSymlink | 0o777
 	}
-	return fs.FileMode(i.mode & 0o777) // the executable bit is all that git keeps
+	return fs.FileMode(i.Entry.Mode & 0o777) // the executable bit is all that git keeps
 }
 
 // treeDirEntry looks a file's size up only if somebody asks.
 type treeDirEntry struct {
 	fs *treeFS
-	treeEntry
+	objects.Entry
 }
 
-func (d treeDirEntry) Name() string      { return d.name }
+func (d treeDirEntry) Name() string      { return d.Entry.Name }
 func (d treeDirEntry) IsDir() bool       { return d.Type().IsDir() }
-func (d treeDirEntry) Type() fs.FileMode { return treeInfo{treeEntry: d.treeEntry}.Mode().Type() }
+func (d treeDirEntry) Type() fs.FileMode { return treeInfo{Entry: d.Entry}.Mode().Type() }
 
-func (d treeDirEntry) Info() (fs.FileInfo, error) { return d.fs.info(d.treeEntry) }
+func (d treeDirEntry) Info() (fs.FileInfo, error) { return d.fs.info(d.Entry) }
 
 type treeFile struct {
 	*bytes.Reader

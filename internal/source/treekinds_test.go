@@ -14,10 +14,10 @@ func TestTreeNamesACommit(t *testing.T) {
 	id := w.Write("a.html", "a").Commit("one")
 	o := openCommit(w, Options{}).objects
 	for kind, id := range map[string]string{"commit": id, "tree": w.Git("rev-parse", "HEAD^{tree}")} {
-		if _, err := o.blobSize(t.Context(), id); err == nil {
+		if _, err := o.BlobSize(t.Context(), id); err == nil {
 			t.Errorf("the %s has a size as a blob", kind)
 		}
-		if content, err := o.blob(t.Context(), id); err == nil {
+		if content, err := o.Blob(t.Context(), id); err == nil {
 			content.Close()
 			t.Errorf("the %s was opened as a blob", kind)
 		}

@@ -1,0 +1,301 @@
+package ignore
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Files whose patterns say what git, or a search tool, ignores.
+const (
+	GitFile   = ".gitignore"
+	PlainFile = ".ignore"
+)
+
+// verdict is what patterns say about a path.
+type Verdict int
+
+const (
+	Undecided Verdict = iota // no pattern matches
+	Exclude                  // the last pattern that matches names it
+	Include                  // the last pattern that matches is negated
+)
+
+// pattern is one line of a .gitignore, compiled. go-git's own matcher is not
+// used because it differs from git: it does not backtrack over "**", takes "[!a]"
+// literally, and lets no "**" stand within a name.
+type pattern struct {
+	negated, dirOnly bool
+	// anchored patterns match the whole path below the file's directory, others
+	// the last name.
+	anchored bool
+	match    func(string) bool
+	text     string
+}
+
+// parsePatterns reads the text of an ignore file. A line that can match
+// nothing is dropped, as git does.
+func parsePatterns(text string) []pattern {
+	var list []pattern
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		if p, ok := parsePattern(line); ok {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func parsePattern(line string) (p pattern, ok bool) {
+	if strings.HasPrefix(line, "#") {
+		return p, false
+	}
+	line = trimSpaces(line)
+	line, p.negated = strings.CutPrefix(line, "!")
+	line, p.dirOnly = strings.CutSuffix(line, "/")
+	p.anchored = strings.Contains(line, "/")
+	line = strings.TrimPrefix(line, "/")
+	if line == "" {
+		return p, false
+	}
+	p.text = line
+	p.match = compile(line, p.anchored)
+	return p, p.match != nil
+}
+
+// trimSpaces takes off trailing spaces that no backslash protects.
+func trimSpaces(line string) string {
+	trimmed := strings.TrimRight(line, " ")
+	if n := len(trimmed); n < len(line) {
+		slashes := n - len(strings.TrimRight(trimmed, `\`))
+		if slashes%2 == 1 {
+			trimmed += " "
+		}
+	}
+	return trimmed
+}
+
+// compile returns the matcher of a glob, or nil if the glob can match nothing.
+func compile(glob string, anchored bool) func(string) bool {
+	if !strings.ContainsAny(glob, `*?[\`) {
+		return func(s string) bool { return s == glob }
+	}
+	if suffix, ok := strings.CutPrefix(glob, "*"); ok && !anchored && !strings.ContainsAny(suffix, `*?[\`) {
+		return func(s string) bool { return strings.HasSuffix(s, suffix) }
+	}
+	expression, ok := translate(glob)
+	if !ok {
+		return nil
+	}
+	re, err := regexp.Compile(`\A(?s:` + expression + `)\z`)
+	if err != nil {
+		return nil
+	}
+	return re.MatchString
+}
+
+// translate turns a glob into a regular expression, which takes linear time
+// whatever the pattern.
+func translate(glob string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(glob); {
+		switch c := glob[i]; c {
+		case '*':
+			end := i
+			for end < len(glob) && glob[end] == '*' {
+				end++
+			}
+			// Only between slashes does "**" cross directories.
+			whole := end-i >= 2 && (i == 0 || glob[i-1] == '/')
+			switch {
+			case whole && end < len(glob) && glob[end] == '/':
+				b.WriteString(`(?:.*/)?`)
+				end++
+			case whole && end == len(glob):
+				b.WriteString(`.*`)
+			default:
+				b.WriteString(`[^/]*`)
+			}
+			i = end
+		case '?':
+			b.WriteString(`[^/]`)
+			i++
+		case '[':
+			class, n := translateClass(glob[i:])
+			if n == 0 {
+				return "", false
+			}
+			b.WriteString(class)
+			i += n
+		case '\\':
+			if i+1 == len(glob) {
+				return "", false
+			}
+			b.WriteString(regexp.QuoteMeta(glob[i+1 : i+2]))
+			i += 2
+		default:
+			b.WriteString(regexp.QuoteMeta(glob[i : i+1]))
+			i++
+		}
+	}
+	return b.String(), true
+}
+
+// translateClass turns the bracket expression at the start of s into a regular
+// expression and returns its length in s, 0 if it has no end.
+func translateClass(s string) (string, int) {
+	var b strings.Builder
+	i := 1
+	negated := i < len(s) && (s[i] == '!' || s[i] == '^')
+	if negated {
+		i++
+	}
+	for first := true; ; first = false {
+		if i >= len(s) {
+			return "", 0
+		}
+		if s[i] == ']' && !first {
+			break
+		}
+		if strings.HasPrefix(s[i:], "[:") {
+			end := strings.Index(s[i:], ":]")
+			if end < 0 || posix[s[i+2:i+end]] == "" {
+				return "", 0
+			}
+			b.WriteString(posix[s[i+2:i+end]])
+			i += end + 2
+			continue
+		}
+		low, n := classChar(s[i:])
+		if n == 0 {
+			return "", 0
+		}
+		i += n
+		high := low
+		if i+1 < len(s) && s[i] == '-' && s[i+1] != ']' {
+			if high, n = classChar(s[i+1:]); n == 0 {
+				return "", 0
+			}
+			i += 1 + n
+			writeRange(&b, low, low) // even of a range that runs backwards
+		}
+		if low <= '/' && '/' <= high {
+			writeRange(&b, low, '.')
+			low = '0'
+		}
+		writeRange(&b, low, high)
+	}
+	i++
+	body := b.String()
+	switch {
+	case body == "" && negated:
+		return `[^/]`, i
+	case body == "":
+		return `[^\x00-\x{10FFFF}]`, i
+	case negated:
+		return `[^/` + body + `]`, i
+	}
+	return `[` + body + `]`, i
+}
+
+// posix gives the character classes of POSIX, without the slash, which no
+// bracket expression matches.
+var posix = map[string]string{
+	"alnum": `0-9A-Za-z`, "alpha": `A-Za-z`, "blank": ` \t`, "cntrl": `\x00-\x1f\x7f`, "digit": `0-9`,
+	"graph": `!-.0-~`, "lower": `a-z`, "print": ` -.0-~`, "punct": "!-.:-@\\[-`{-~", "space": `\t-\r `,
+	"upper": `A-Z`, "xdigit": `0-9A-Fa-f`,
+}
+
+func writeRange(b *strings.Builder, low, high rune) {
+	if low <= high {
+		fmt.Fprintf(b, `\x{%x}-\x{%x}`, low, high)
+	}
+}
+
+func classChar(s string) (rune, int) {
+	n := 0
+	if s[0] == '\\' {
+		if len(s) < 2 {
+			return 0, 0
+		}
+		s, n = s[1:], 1
+	}
+	for i, r := range s {
+		if i == 0 {
+			n += len(string(r))
+			return r, n
+		}
+	}
+	return 0, 0
+}
+
+// scope is the patterns that are in force in a directory: those of its own
+// ignore files, then those of the directories above. It is immutable.
+type Scope struct {
+	outer    *Scope
+	patterns []pattern
+	// A path is matched without its first drop bytes and with above before it:
+	// drop takes off the scope's directory, above adds the folder's name for
+	// the patterns that stand in its parent.
+	drop  int
+	above string
+}
+
+// within returns the scope of a directory below: dir is "" for the root, else
+// ends in a slash.
+func (s *Scope) Within(dir, text string) *Scope {
+	if patterns := parsePatterns(text); len(patterns) > 0 {
+		return &Scope{outer: s, patterns: patterns, drop: len(dir)}
+	}
+	return s
+}
+
+// parentScope holds the patterns of the folder's parent. Those that exclude
+// the folder itself, or all that is in it, are left out: an output folder is
+// usually ignored, and still meant to be published when it is named.
+func Parent(outer *Scope, folder, text string) *Scope {
+	s := &Scope{outer: outer, above: folder + "/"}
+	for _, p := range parsePatterns(text) {
+		about := p.text
+		for strings.HasSuffix(about, "/*") || strings.HasSuffix(about, "/**") {
+			about = about[:strings.LastIndexByte(about, '/')]
+		}
+		m := compile(about, p.anchored)
+		if m != nil && m(folder) || about == "*" || about == "**" {
+			continue
+		}
+		s.patterns = append(s.patterns, p)
+	}
+	if len(s.patterns) == 0 {
+		return outer
+	}
+	return s
+}
+
+// says gives the verdict on one path (relative to the root, with slashes). It
+// looks at this path alone: that a directory above is excluded is for the walk
+// to know, which does not descend into it.
+func (s *Scope) Decide(rel string, isDir bool) Verdict {
+	for ; s != nil; s = s.outer {
+		whole := s.above + rel[s.drop:]
+		name := whole[strings.LastIndexByte(whole, '/')+1:]
+		for i := len(s.patterns) - 1; i >= 0; i-- {
+			p := &s.patterns[i]
+			if p.dirOnly && !isDir {
+				continue
+			}
+			subject := name
+			if p.anchored {
+				subject = whole
+			}
+			if !p.match(subject) {
+				continue
+			}
+			if p.negated {
+				return Include
+			}
+			return Exclude
+		}
+	}
+	return Undecided
+}

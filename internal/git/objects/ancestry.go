@@ -1,0 +1,119 @@
+package objects
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// compare finds where next stands relative to active, by painting what each of
+// the two reaches, newest commits first, until only common ancestors are left.
+func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, next string) (kvsync.Relation, error) {
+	if !IsID(active) || !IsID(next) {
+		return kvsync.RelationUnknown, nil
+	}
+	if active == next {
+		return kvsync.RelationSame, nil
+	}
+	const fromActive, fromNext, both = 1, 2, 3
+	paint := map[string]int{}
+	commits := map[string]*Commit{}
+	var queue commitQueue
+	single := 0 // entries of the queue that say that only one side reached a commit
+	complete := true
+	push := func(id string, colour int) error {
+		old := paint[id]
+		if old|colour == old {
+			return nil
+		}
+		c := commits[id]
+		if c == nil {
+			var err error
+			if c, err = o.Commit(ctx, id); errors.Is(err, ErrNoObject) {
+				complete = false
+				return nil
+			} else if err != nil {
+				return fmt.Errorf("compare commits: %w", err)
+			}
+			commits[id] = c
+		}
+		paint[id] = old | colour
+		heap.Push(&queue, queued{id, c, old | colour})
+		if old|colour != both {
+			single++
+		}
+		return nil
+	}
+	if err := errors.Join(push(active, fromActive), push(next, fromNext)); err != nil {
+		return kvsync.RelationUnknown, err
+	}
+	if !complete {
+		return kvsync.RelationUnknown, nil // one of the two is not here: no walk finds it
+	}
+	for single > 0 {
+		if err := ctx.Err(); err != nil {
+			return kvsync.RelationUnknown, err
+		}
+		item := heap.Pop(&queue).(queued)
+		if item.colour != both {
+			single--
+		}
+		switch {
+		case paint[active] == both:
+			return kvsync.RelationNewer, nil
+		case paint[next] == both:
+			return kvsync.RelationOlder, nil
+		case paint[item.id] != item.colour:
+			// The other side came to it meanwhile, which is queued too. To follow
+			// this entry as well would lead down the whole history.
+			continue
+		}
+		if boundary[item.id] {
+			complete = complete && item.colour == both
+			continue
+		}
+		for _, p := range item.commit.parents {
+			if err := push(p, item.colour); err != nil {
+				return kvsync.RelationUnknown, err
+			}
+		}
+	}
+	switch {
+	case paint[active] == both:
+		return kvsync.RelationNewer, nil
+	case paint[next] == both:
+		return kvsync.RelationOlder, nil
+	case !complete:
+		return kvsync.RelationUnknown, nil
+	}
+	return kvsync.RelationDiverged, nil
+}
+
+type queued struct {
+	id     string
+	commit *Commit
+	colour int // when it was queued
+}
+
+// commitQueue is a heap, newest first.
+type commitQueue []queued
+
+func (q commitQueue) Len() int           { return len(q) }
+func (q commitQueue) Less(i, j int) bool { return q.at(i).After(q.at(j)) }
+func (q commitQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q commitQueue) at(i int) time.Time { return q[i].commit.Time }
+
+// Push is for package heap.
+func (q *commitQueue) Push(x any) { *q = append(*q, x.(queued)) }
+
+// Pop is for package heap.
+func (q *commitQueue) Pop() any {
+	last := len(*q) - 1
+	item := (*q)[last]
+	*q = (*q)[:last]
+	return item
+}

@@ -1,0 +1,119 @@
+package objects
+
+import (
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1" //nolint:gosec // git's object ids
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+)
+
+// In clones that lack commits, behind a boundary or anywhere, what is said is true
+// of the whole history: where it cannot be, nothing is said.
+func TestCompareWithoutAllCommits(t *testing.T) {
+	t.Parallel()
+	w := gittest.New(t)
+	w.Write("a", "a").Commit("root")
+	tree := w.Git("rev-parse", "HEAD^{tree}")
+	o := opened(t, w)
+	random := rand.New(rand.NewPCG(1, 2))
+	said := map[kvsync.Relation]int{}
+	for history := range 50 {
+		const size = 14
+		var ids []string
+		reaches := map[string]map[string]bool{}
+		parents := map[string][]string{}
+		missing := map[string]bool{}
+		for i := range size {
+			var text strings.Builder
+			fmt.Fprintf(&text, "tree %s\n", tree)
+			own := map[string]bool{}
+			var of []string
+			for range 1 + random.IntN(3) {
+				if i == 0 || random.IntN(12) == 0 {
+					continue
+				}
+				p := ids[max(0, i-1-random.IntN(4))]
+				of = append(of, p)
+				own[p] = true
+				for far := range reaches[p] {
+					own[far] = true
+				}
+				fmt.Fprintf(&text, "parent %s\n", p)
+			}
+			when := 1_000_000_000 + random.IntN(40)
+			fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n", when, when, i, history)
+			id := idOfCommit(text.String())
+			ids, reaches[id], parents[id] = append(ids, id), own, of
+			if random.IntN(12) == 0 {
+				missing[id] = true
+				continue
+			}
+			writeLoose(t, w.Path(".git/objects"), id, text.String())
+		}
+		// A shallow clone lacks the parents of its boundary, or has them for another
+		// reason; the boundary may be as it was before a fetch that deepened it.
+		boundary := map[string]bool{}
+		for _, id := range ids {
+			if random.IntN(10) == 0 {
+				boundary[id] = true
+			}
+		}
+		for _, active := range ids {
+			for _, next := range ids {
+				want := kvsync.RelationDiverged
+				switch {
+				case active == next:
+					want = kvsync.RelationSame
+				case reaches[next][active]:
+					want = kvsync.RelationNewer
+				case reaches[active][next]:
+					want = kvsync.RelationOlder
+				}
+				got, err := Compare(t.Context(), o, boundary, active, next)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if said[got]++; got != want && got != kvsync.RelationUnknown {
+					t.Fatalf("history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v", history, active, next, got, want, missing, boundary, parents)
+				}
+			}
+		}
+	}
+	for r := kvsync.RelationUnknown; r <= kvsync.RelationDiverged; r++ {
+		if said[r] < 200 {
+			t.Errorf("it was %s %d times, which tries little", r, said[r])
+		}
+	}
+}
+
+func idOfCommit(text string) string {
+	sum := sha1.Sum(fmt.Appendf(nil, "commit %d\x00%s", len(text), text)) //nolint:gosec // git's object ids
+	return hex.EncodeToString(sum[:])
+}
+
+func writeLoose(t *testing.T, dir, id, text string) {
+	t.Helper()
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	fmt.Fprintf(z, "commit %d\x00%s", len(text), text)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, id[:2], id[2:])
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o444); err != nil {
+		t.Fatal(err)
+	}
+}

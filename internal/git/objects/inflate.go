@@ -1,0 +1,87 @@
+package objects
+
+import (
+	"bufio"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+var errCorrupt = errors.New("the object is corrupt; run git fsck")
+
+// inflater reads one zlib stream. Its buffers and window, some 60 KiB, are used
+// again for the next stream.
+type inflater struct {
+	in   *bufio.Reader
+	zlib io.ReadCloser
+}
+
+var inflaters = sync.Pool{New: func() any { return &inflater{in: bufio.NewReaderSize(nil, 16<<10)} }}
+
+// inflate begins a stream. The inflater is to be released after use.
+func inflate(r io.Reader) (*inflater, error) {
+	z := inflaters.Get().(*inflater)
+	z.in.Reset(r)
+	var err error
+	if z.zlib == nil {
+		z.zlib, err = zlib.NewReader(z.in)
+	} else {
+		err = z.zlib.(zlib.Resetter).Reset(z.in, nil)
+	}
+	if err != nil {
+		z.release()
+		return nil, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	return z, nil
+}
+
+func (z *inflater) release() {
+	z.in.Reset(nil)
+	inflaters.Put(z)
+}
+
+// content is what a stream is to hold from here on: exactly left bytes.
+type content struct {
+	z      *inflater
+	left   int64
+	closer io.Closer // nil if there is none
+}
+
+// Read fails where the stream is shorter or longer than its object says.
+func (c *content) Read(p []byte) (int, error) {
+	if c.z == nil {
+		return 0, errors.New("read after close")
+	}
+	if c.left == 0 {
+		// The stream's end holds its checksum.
+		var none [1]byte
+		switch n, err := io.ReadFull(c.z.zlib, none[:]); {
+		case n > 0:
+			return 0, errCorrupt
+		case !errors.Is(err, io.EOF):
+			return 0, fmt.Errorf("%w: %w", errCorrupt, err)
+		}
+		return 0, io.EOF
+	}
+	n, err := c.z.zlib.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	if err != nil && (c.left > 0 || !errors.Is(err, io.EOF)) {
+		return n, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	return n, nil
+}
+
+// Close may be called more than once, by one goroutine.
+func (c *content) Close() error {
+	if c.z == nil {
+		return nil
+	}
+	c.z.release()
+	c.z = nil
+	if c.closer == nil {
+		return nil
+	}
+	return c.closer.Close()
+}

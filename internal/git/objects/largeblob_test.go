@@ -1,0 +1,46 @@
+package objects
+
+import (
+	"io"
+	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// A large blob that git stores as a difference is read by git, where it is
+// there: it can only be put together whole.
+func TestLargeDelta(t *testing.T) {
+	t.Parallel()
+	film := gittest.Noise(2, kvsync.MaxValueBytes+100)
+	cut := film[:1<<20] + "!" + film[1<<20:]
+	w := gittest.New(t).Write("film.mp4", film)
+	w.Git("config", "core.compression", "0")
+	w.Commit("one")
+	w.Write("film.mp4", cut).Write("other.mp4", film)
+	w.Commit("two")
+	w.Git("repack", "-adfq", "--depth=5", "--window=5")
+	o := opened(t, w)
+	contents := func() {
+		t.Helper()
+		for name, want := range map[string]string{"film.mp4": cut, "other.mp4": film} {
+			content, err := o.SizedBlob(t.Context(), w.Git("rev-parse", "HEAD:"+name), int64(len(want)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(content)
+			if content.Close(); err != nil || string(got) != want {
+				t.Errorf("%s has other bytes: %v", name, err)
+			}
+		}
+	}
+	contents()
+	git := newCatStore(command.New(command.Options{Dir: w.Dir}), layoutOf(w))
+	defer git.Close()
+	o.git = git
+	contents()
+	if len(git.idle["--batch"]) != 1 {
+		t.Error("git was not asked for the one that is a difference")
+	}
+}

@@ -1,0 +1,73 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Modes of tree entries, with the bits that tell kinds apart.
+const (
+	ModeKind    = 0o170000
+	ModeDir     = 0o040000
+	ModeFile    = 0o100000
+	ModeLink    = 0o120000
+	ModeGitlink = 0o160000 // a submodule
+)
+
+// treeEntry is one line of a tree.
+type Entry struct {
+	Name string
+	Mode uint32
+	ID   string
+}
+
+func (e Entry) Kind() uint32 { return e.Mode & ModeKind }
+
+// parseTree decodes a tree object. What names say is for the caller to judge.
+func parseTree(data []byte, idBytes int) ([]Entry, error) {
+	var entries []Entry
+	for len(data) > 0 {
+		mode, rest, ok := bytes.Cut(data, []byte{' '})
+		if !ok || len(mode) > 7 {
+			return nil, errors.New("the tree is corrupt")
+		}
+		bits, err := strconv.ParseUint(string(mode), 8, 32)
+		if err != nil {
+			return nil, errors.New("the tree is corrupt")
+		}
+		name, rest, ok := bytes.Cut(rest, []byte{0})
+		if !ok || len(rest) < idBytes {
+			return nil, errors.New("the tree is corrupt")
+		}
+		entries = append(entries, Entry{string(name), uint32(bits), hex.EncodeToString(rest[:idBytes])})
+		data = rest[idBytes:]
+	}
+	return entries, nil
+}
+
+// folder finds the tree of a directory below a tree, and reads it. The path has
+// slashes; "." is the tree itself. The id is "" if there is no such directory.
+func (o *Reader) Subtree(ctx context.Context, tree, path string) (id string, entries []Entry, err error) {
+	if entries, err = o.Tree(ctx, tree); err != nil || path == "." {
+		return tree, entries, err
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		id = ""
+		for _, e := range entries {
+			if e.Name == name && e.Kind() == ModeDir {
+				id = e.ID
+			}
+		}
+		if id == "" {
+			return "", nil, nil
+		}
+		if entries, err = o.Tree(ctx, id); err != nil {
+			return "", nil, err
+		}
+	}
+	return id, entries, nil
+}

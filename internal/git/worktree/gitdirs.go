@@ -1,0 +1,43 @@
+package worktree
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Bare reports whether the repository that holds dir has no work tree.
+func Bare(dir string, getenv func(string) string) bool {
+	r, err := Find(dir, getenv)
+	return err == nil && r.Top == ""
+}
+
+// GitDirs returns the folders in which git keeps the files of the repository that
+// holds dir, as far as they can be determined.
+func GitDirs(dir string, getenv func(string) string) []string {
+	env, err := readGitEnv(getenv)
+	if err != nil {
+		return nil
+	}
+	at, err := filepath.Abs(dir)
+	if err != nil {
+		return nil
+	}
+	gitDir, _ := discover(RealPath(at), gitEnvironment{ceilings: env.ceilings})
+	var dirs []string
+	for _, dir := range []string{gitDir, env.dir} {
+		if dir == "" {
+			continue
+		}
+		dirs = append(dirs, dir)
+		if text, err := os.ReadFile(filepath.Join(dir, "commondir")); err == nil {
+			dirs = append(dirs, under(dir, strings.TrimSpace(string(text))))
+		}
+	}
+	for _, dir := range []string{env.commonDir, env.objectDir} {
+		if dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}

@@ -1,0 +1,58 @@
+package worktree
+
+import (
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// remotes returns the addresses of the clone's remotes, origin first. Each is
+// "host/owner/name" in lower case, without user and password. An address without a
+// host, such as a folder, is left out.
+func (r *Repository) Remotes() []string {
+	config, known, err := parseConfig(filepath.Join(r.CommonDir, "config"))
+	if err != nil || !known {
+		return nil
+	}
+	var first, others []string
+	for _, remote := range config.Section("remote").Subsections {
+		for _, address := range remote.OptionAll("url") {
+			name := RemoteName(address)
+			switch {
+			case name == "":
+			case remote.Name == "origin":
+				first = append(first, name)
+			default:
+				others = append(others, name)
+			}
+		}
+	}
+	slices.Sort(others)
+	return append(first, others...)
+}
+
+// RemoteName returns "host/owner/name" of a remote's address, in lower case, or ""
+// for an address without a host.
+func RemoteName(address string) string {
+	address = strings.TrimSpace(address)
+	host, path := "", ""
+	if strings.Contains(address, "://") {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme == "file" {
+			return ""
+		}
+		host, path = u.Hostname(), u.Path
+	} else {
+		login, rest, ok := strings.Cut(address, ":")
+		if !ok || strings.ContainsAny(login, "/\\") || len(login) == 1 { // a path, on Windows with a drive
+			return ""
+		}
+		host, path = login[strings.LastIndex(login, "@")+1:], rest
+	}
+	path = strings.TrimSuffix(strings.Trim(path, "/"), ".git")
+	if host == "" || path == "" {
+		return ""
+	}
+	return strings.ToLower(host + "/" + path)
+}

@@ -1,0 +1,98 @@
+package worktree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/command"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+)
+
+// snapshot is a directory of a commit, to be compared with the work tree.
+type Snapshot struct {
+	Objects *objects.Reader
+	// dir is the directory, relative to the repository's root and with slashes;
+	// root are its entries.
+	Dir  string
+	Root []objects.Entry
+	// inside is where a .gitignore may be read.
+	Boundary *boundary.Boundary
+}
+
+func (s Snapshot) prefix() string {
+	if s.Dir == "." {
+		return ""
+	}
+	return s.Dir + "/"
+}
+
+// difference returns a reason why the work tree does not have what the commit has,
+// or "": nothing may be staged, changed or added in the directory. The git command
+// is asked if there is one, because it knows filters, line endings and the user's
+// own ignore files; else the index is compared.
+func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error) {
+	if r.Top == "" {
+		return "", nil // a bare repository has only commits
+	}
+	if command.Available() {
+		why, err := r.status(ctx, s.Dir)
+		if err == nil || ctx.Err() != nil {
+			return why, err
+		}
+		// git refuses a repository of another user, as in a container.
+	}
+	c := &comparison{Repository: r, Snapshot: s}
+	return c.run(ctx)
+}
+
+func (r *Repository) status(ctx context.Context, dir string) (string, error) {
+	out, err := r.command().Run(ctx, "--literal-pathspecs",
+		"status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all", "--",
+		filepath.Join(r.Top, filepath.FromSlash(dir)))
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(out, "\x00")
+	if len(first) < 4 {
+		return "", nil
+	}
+	return first[3:] + " is not committed", nil
+}
+
+// dirty reports whether a tracked file of the work tree differs from what is
+// staged. It looks at each tracked file, and reads those whose times or sizes
+// changed.
+func (r *Repository) Dirty(ctx context.Context) (bool, error) {
+	if r.Top == "" {
+		return false, nil
+	}
+	written, err := os.Stat(r.index)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, fmt.Errorf("read index: %w", err)
+	}
+	entries, err := readIndex(r.index, r.IDBytes)
+	if err != nil {
+		return false, err
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.mode&objects.ModeKind == objects.ModeGitlink || e.mode&objects.ModeKind == objects.ModeDir || e.assumed || e.left {
+			continue
+		}
+		if e.conflict || !unchanged(r.Top, e, written.ModTime()) {
+			return true, nil
+		}
+		if i%1024 == 0 && ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	return false, nil
+}

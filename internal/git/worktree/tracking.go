@@ -1,0 +1,93 @@
+package worktree
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+)
+
+// Tracks reports whether the repository that holds dir tracks it. The environment
+// does not count. A repository whose index is damaged is assumed to.
+func Tracks(dir string) bool {
+	r, err := Find(dir, func(string) string { return "" })
+	if err != nil || r.Top == "" {
+		return false
+	}
+	tracked, err := r.tracks(context.Background(), dir)
+	return tracked || err != nil && !errors.Is(err, errOutside) && !errors.Is(err, ErrUnreadable)
+}
+
+// tracks decides whether a repository tracks a project: the index has a file of
+// the project's folder, or the commit that is checked out has the folder (a clone
+// without a checkout has no index). It is the one place that decides this, for the
+// boundary of what is read and for the origin of a deployment.
+func (r *Repository) tracks(ctx context.Context, dir string) (bool, error) {
+	p := Project{Dir: dir, Folder: r.ProjectDir(dir)}
+	if r.Top != "" {
+		_, entries, err := r.indexBelow(p)
+		if err != nil || len(entries) > 0 {
+			return len(entries) > 0, err
+		}
+	}
+	path, err := r.PathOf(p)
+	if err != nil {
+		return false, err
+	}
+	reader, err := r.Open()
+	if err != nil {
+		return false, err
+	}
+	defer reader.Close() //nolint:errcheck // only read
+	id, err := reader.Resolve(ctx, "HEAD")
+	if errors.Is(err, objects.ErrNoRevision) {
+		return false, nil // the branch has no commit yet
+	} else if err != nil {
+		return false, err
+	}
+	commit, err := reader.Commit(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	tree, _, err := reader.Subtree(ctx, commit.Tree, path)
+	return tree != "", err
+}
+
+// indexBelow returns what the index has of the published folder, and the folder's
+// path in the repository.
+func (r *Repository) indexBelow(p Project) (dir string, entries []indexEntry, err error) {
+	if dir, err = r.PathOf(p); err != nil {
+		return "", nil, nil //nolint:nilerr // outside of the repository
+	}
+	prefix := ""
+	if dir != "." {
+		prefix = dir + "/"
+	}
+	all, err := readIndex(r.index, r.IDBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, nil, nil // nothing was ever added
+	}
+	for _, e := range all {
+		if e.below(prefix) {
+			entries = append(entries, e)
+		}
+	}
+	return dir, entries, err
+}
+
+// indexOf returns what the index has of the published folder. Without a
+// repository, or outside of it, that is nothing.
+func indexOf(ctx context.Context, p Project) (r *Repository, dir string, entries []indexEntry, err error) {
+	if r, err = Locate(ctx, p); err != nil || r.Top == "" {
+		return r, "", nil, nil //nolint:nilerr // then it is a folder and nothing more
+	}
+	dir, entries, err = r.indexBelow(p)
+	return r, dir, entries, err
+}
+
+// inIndex reports whether the index has a file of the published folder.
+func InIndex(ctx context.Context, p Project) (bool, error) {
+	_, _, entries, err := indexOf(ctx, p)
+	return len(entries) > 0, err
+}

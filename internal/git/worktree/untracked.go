@@ -1,0 +1,86 @@
+package worktree
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+)
+
+// maxIgnoreFile bounds a .gitignore, which is read whole.
+const maxIgnoreFile = 8 << 20
+
+// untracked returns a reason that names a file that is neither tracked nor
+// ignored, or "".
+func (c *comparison) untracked(ctx context.Context, staged map[string]bool) (string, error) {
+	var patterns *ignore.Scope
+	if text, err := os.ReadFile(filepath.Join(c.CommonDir, "info", "exclude")); err == nil {
+		patterns = patterns.Within("", string(text))
+	}
+	at := ""
+	if c.Dir != "." {
+		for name := range strings.SplitSeq(c.Dir, "/") {
+			patterns = c.ignoreFile(patterns, at)
+			if patterns.Decide(at+name, true) == ignore.Exclude {
+				return "", nil // all below is ignored unless tracked
+			}
+			at += name + "/"
+		}
+	}
+	u := &untrackedWalk{comparison: c, staged: staged, tracked: map[string]bool{}}
+	for name := range staged {
+		for dir := path.Dir(name); dir != "." && !u.tracked[dir]; dir = path.Dir(dir) {
+			u.tracked[dir] = true // and so are those above
+		}
+	}
+	return u.in(ctx, at, patterns)
+}
+
+// ignoreFile adds the .gitignore of a folder of the work tree.
+func (c *comparison) ignoreFile(patterns *ignore.Scope, at string) *ignore.Scope {
+	text, err := c.Boundary.ReadFile(filepath.Join(c.Top, filepath.FromSlash(at), ignore.GitFile), maxIgnoreFile)
+	if err != nil {
+		return patterns // one that cannot be read does not count
+	}
+	return patterns.Within(at, string(text))
+}
+
+// untrackedWalk looks for untracked files in the work tree.
+type untrackedWalk struct {
+	*comparison
+	// staged has the files of the index, tracked the folders that hold them.
+	staged, tracked map[string]bool
+}
+
+func (u *untrackedWalk) in(ctx context.Context, at string, patterns *ignore.Scope) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	patterns = u.ignoreFile(patterns, at)
+	entries, err := os.ReadDir(filepath.Join(u.Top, filepath.FromSlash(at)))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil
+		}
+		return "", err
+	}
+	for _, e := range entries {
+		name := at + e.Name()
+		if e.Name() == ".git" || u.staged[name] || patterns.Decide(name, e.IsDir()) == ignore.Exclude && !u.tracked[name] {
+			continue
+		}
+		if !e.IsDir() {
+			return name + " is not committed", nil
+		}
+		why, err := u.in(ctx, name+"/", patterns)
+		if why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,81 @@
+package folder
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Nor is the folder itself another one than the one that was checked.
+func TestFolderReplacedWhileItIsOpened(t *testing.T) {
+	t.Parallel()
+	w := gittest.Plain(t)
+	w.Write("secret/key.txt", "secret").Write("top/site/a.txt", "a")
+	inside, err := boundary.New(w.Path("top"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for at, aside, link := w.Path("top/site"), w.Path("top/aside"), w.Path("top/link"); ; {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.Symlink("../secret", link)
+				_, _ = os.Rename(at, aside), os.Rename(link, at)
+				_, _ = os.Rename(at, link), os.Rename(aside, at)
+			}
+		}
+	}()
+	for range 4_000 {
+		f, err := Open(Options{Path: w.Path("top/site"), Boundary: inside})
+		if err != nil {
+			continue
+		}
+		if _, err := f.root.Stat("key.txt"); err == nil {
+			t.Error("a folder outside of the boundary was opened")
+		}
+		_ = f.Close()
+	}
+	close(stop)
+	<-done
+}
+
+// A directory that becomes a symlink to git's own between its listing and its
+// opening is not walked under its name (promise 13).
+func TestDirectorySwappedForGit(t *testing.T) {
+	t.Parallel()
+	w := gittest.New(t)
+	w.Write("sub/a.txt", "a")
+	f := openTest(t, w, Options{})
+	walk := &folderWalk{Folder: f, Listing: rules.NewListing(), decide: map[string]scopes{}, group: &errgroup.Group{}}
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Remove("sub")
+	w.Symlink(".git", "sub")
+	for _, e := range entries {
+		if e.Name() != "sub" {
+			continue
+		}
+		var in inDirectory
+		if err := walk.entry(t.Context(), f.root, "", e, scopes{}, &in); !errors.Is(err, kvsync.ErrChanged) {
+			t.Error(err)
+		}
+	}
+	if err := walk.group.Wait(); err != nil || len(walk.found) > 0 {
+		t.Errorf("%d files, %v", len(walk.found), err)
+	}
+}

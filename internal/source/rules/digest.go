@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// digest checks how content begins and, if it is read whole, hashes it.
+func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (hash kvsync.Hash, p Problem, err error) {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	var head []byte
+	if size <= InspectBytes {
+		head = (*buffer)[:size]
+		n, err := io.ReadFull(content, head)
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			return hash, p, err
+		}
+		head = head[:n]
+		p = checkContent(head)
+	}
+	if !whole {
+		return hash, p, nil
+	}
+	h := kvsync.NewHasher(size)
+	_, _ = h.Write(head)
+	if _, err = io.CopyBuffer(h, &reading{ctx, content}, *buffer); err != nil {
+		return hash, p, err
+	}
+	return h.Sum(), p, nil
+}
+
+// reading ends with its context: a file of gigabytes takes a while. It has no
+// more than a reader has, so that io.CopyBuffer keeps to the buffer it is given.
+type reading struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reading) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}

@@ -1,0 +1,43 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+func TestLargestFile(t *testing.T) {
+	t.Parallel()
+	if p := CheckFile("x", "/x", 4<<30-1, false); p != (Problem{}) {
+		t.Errorf("a byte less than 4 GiB is refused: %v", p)
+	}
+	if p := CheckFile("x", "/x", 4<<30, false); !strings.Contains(p.Reason, "4.0 GiB") || !strings.Contains(p.Fix, "R2") {
+		t.Errorf("4 GiB: %v", p)
+	}
+}
+
+// Hashing a large file ends with the run.
+func TestLargeFileIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	endless := &counter{cancel: cancel}
+	_, _, err := Digest(ctx, endless, kvsync.MaxFileBytes, true)
+	if !errors.Is(err, context.Canceled) || endless.reads > 10 {
+		t.Errorf("%d reads, %v", endless.reads, err)
+	}
+}
+
+type counter struct {
+	reads  int
+	cancel func()
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.reads++; c.reads == 3 {
+		c.cancel()
+	}
+	return len(p), nil
+}

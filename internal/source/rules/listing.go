@@ -1,0 +1,156 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/kv-sync/kv-sync/internal/routing"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// listing gathers what a walk finds, so that all that is refused is refused
+// together.
+type Listing struct {
+	kvsync.Listing
+	refused []kvsync.Problem
+	// composed gives the names in the source of files that are served under
+	// another, by pathname: normalization may make two names one.
+	composed map[string][]string
+}
+
+func NewListing() *Listing { return &Listing{composed: map[string][]string{}} }
+
+func (l *Listing) Refuse(rel string, p Problem) {
+	if p != (Problem{}) {
+		l.refused = append(l.refused, kvsync.Problem{Path: strings.ToValidUTF8(rel, "\ufffd"), Reason: p.Reason, Fix: p.Fix})
+	}
+}
+
+func (l *Listing) Notice(rel, reason, fix string) {
+	l.Notices = append(l.Notices, kvsync.Problem{Path: rel, Reason: reason, Fix: fix})
+}
+
+// pathname is where a file is served.
+func Pathname(rel string) string { return "/" + norm.NFC.String(rel) }
+
+// add lists a file under its name in the source.
+func (l *Listing) Add(rel string, f kvsync.File) {
+	if f.Path[1:] != rel {
+		l.composed[f.Path] = append(l.composed[f.Path], rel)
+	}
+	l.Files = append(l.Files, f)
+}
+
+// configure compiles _redirects and _headers; a nil text is a file that is not
+// there.
+func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
+	var bad []kvsync.Problem
+	if redirects != nil {
+		l.Redirects, bad = routing.ParseRedirects(RedirectsFile, redirects, htmlHandling)
+		l.refused = append(l.refused, bad...)
+	}
+	if headers != nil {
+		l.Headers, bad = routing.ParseHeaders(HeadersFile, headers)
+		l.refused = append(l.refused, bad...)
+	}
+}
+
+// setPulled reads which run-time writes are in the source; a nil text is a file
+// that is not there.
+func (l *Listing) SetPulled(text []byte) {
+	if text == nil {
+		return
+	}
+	var bad []kvsync.Problem
+	l.Pulled, bad = kvsync.ParsePulled(text)
+	l.refused = append(l.refused, bad...)
+}
+
+// finish sorts the listing, checks what only the whole of it shows, and returns
+// it or everything that is refused.
+func (l *Listing) Finish() (*kvsync.Listing, error) {
+	sortFiles(l.Files)
+	slices.SortFunc(l.Dirs, func(a, b kvsync.Dir) int { return cmp.Compare(a.Path, b.Path) })
+	l.refuseSame()
+	l.noticeCase()
+	slices.SortStableFunc(l.Notices, byPath)
+	if len(l.refused) > 0 {
+		slices.SortStableFunc(l.refused, byPath)
+		return nil, &kvsync.RefusedError{Problems: slices.Compact(l.refused)}
+	}
+	return &l.Listing, nil
+}
+
+// sortFiles sorts by path. What was taken over lies at the front and is in order,
+// so what was read beside it, which is little after a small change, is merged in.
+func sortFiles(files []kvsync.File) {
+	order := func(a, b kvsync.File) int { return cmp.Compare(a.Path, b.Path) }
+	sorted := min(1, len(files))
+	for sorted < len(files) && files[sorted-1].Path <= files[sorted].Path {
+		sorted++
+	}
+	rest := slices.Clone(files[sorted:])
+	slices.SortFunc(rest, order)
+	for at := len(files) - 1; len(rest) > 0; at-- {
+		last := len(rest) - 1
+		if sorted > 0 && files[sorted-1].Path > rest[last].Path {
+			sorted--
+			files[at] = files[sorted]
+		} else {
+			files[at], rest = rest[last], rest[:last]
+		}
+	}
+}
+
+// refuseSame refuses files that are served at the same path. They lie together.
+func (l *Listing) refuseSame() {
+	for i := 0; i < len(l.Files); {
+		path, from := l.Files[i].Path, i
+		for i < len(l.Files) && l.Files[i].Path == path {
+			i++
+		}
+		if i-from == 1 {
+			continue
+		}
+		names := l.composed[path]
+		if len(names) < i-from {
+			names = append(names, path[1:])
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			l.Refuse(name, Problem{"another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
+				"rename one of them"})
+		}
+	}
+}
+
+// noticeCase tells of paths that differ in case only. Two such have at least one
+// that is not all in lower case, and those are few on most sites.
+func (l *Listing) noticeCase() {
+	cased := map[string][]string{}
+	for i := range l.Files {
+		path := l.Files[i].Path
+		if lower := strings.ToLower(path); lower != path {
+			cased[lower] = append(cased[lower], path)
+		}
+	}
+	for lower, paths := range cased {
+		if _, ok := slices.BinarySearchFunc(l.Files, lower, func(f kvsync.File, path string) int { return cmp.Compare(f.Path, path) }); ok {
+			paths = append(paths, lower)
+		}
+		slices.Sort(paths)
+		for i, path := range slices.Compact(paths) {
+			if i > 0 {
+				l.Notice(path[1:], "the path differs from "+paths[i-1]+" in case only",
+					"rename one if that is not meant: some file systems cannot hold both")
+			}
+		}
+	}
+}
+
+func byPath(a, b kvsync.Problem) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
+}

@@ -1,0 +1,146 @@
+package rules
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// rulesVersion changes whenever this package would list the same files
+// differently. It is part of Origin.Rules, so that nothing is taken over from
+// a manifest that was made under other rules.
+const rulesVersion = 3
+
+// Limits of what can be published.
+const (
+	// maxPathBytes bounds a pathname: percent-encoded it still fits into the
+	// request lines that browsers and proxies accept.
+	maxPathBytes = 1024
+	// inspectBytes bounds the size of the files whose beginning is looked at for
+	// private keys and LFS pointers. The longest keys in use (RSA, 16384 bits)
+	// have 13 KiB.
+	InspectBytes = 16 << 10
+	// headBytes is how much of such a file is looked at, but of PEM: there the key
+	// may follow the certificates of its chain.
+	headBytes = 4 << 10
+)
+
+// rulesHash names everything beside the files that decides a listing.
+func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %t %q %q", rulesVersion, contentTypesVersion, htmlHandling == "none", patterns, assetsIgnore)
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// hidden reports whether a name is one of the dotfiles that are skipped.
+func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
+
+// published decides whether a path is listed, or for a directory, walked.
+// assets is the scope of the .assetsignore files and of configured patterns;
+// it has the last word, and can let in what is hidden. git is the scope of
+// .gitignore and .ignore, nil for a commit.
+func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
+	name := path.Base(rel)
+	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile {
+		return false
+	}
+	if rel == RedirectsFile || rel == HeadersFile || rel == kvsync.PulledName {
+		return false
+	}
+	switch assets.Decide(rel, isDir) {
+	case ignore.Include:
+		return true
+	case ignore.Exclude:
+		return false
+	}
+	return !hidden(name) && git.Decide(rel, isDir) != ignore.Exclude
+}
+
+// problem is why a path is refused and the way out; the zero problem is none.
+type Problem struct{ Reason, Fix string }
+
+const FixIgnore = "remove it, or name it in " + AssetsIgnoreFile
+
+// holdsKey is told once of a file, whether its name or its content tells it.
+var holdsKey = Problem{"the file holds a private key", FixIgnore + "; if it was public before, replace the key"}
+
+// checkName says what is wrong with one name as git or the file system gave it.
+func CheckName(name string) Problem {
+	switch {
+	case name == "" || name == "." || name == ".." || strings.Contains(name, "/"):
+		return Problem{fmt.Sprintf("the name %q leads elsewhere", name), "remove it from the commit"}
+	case strings.Contains(name, "\x00"):
+		return Problem{"the name has a NUL byte", "rename it"}
+	case strings.Contains(name, `\`):
+		return Problem{`the name has a backslash, which browsers turn into "/"`, "rename it"}
+	case !utf8.ValidString(name):
+		return Problem{"the name is not UTF-8", "rename it"}
+	}
+	return Problem{}
+}
+
+// checkFile says what is wrong with publishing a file, as far as path and size
+// tell.
+func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
+	switch {
+	case boundary.PrivateKey(path.Base(rel)):
+		return holdsKey
+	case boundary.Credentials(path.Base(rel)):
+		return Problem{"the file holds secrets, and a pattern lets it in", "remove the pattern that begins with \"!\""}
+	case (rel == "_worker.js" || strings.HasPrefix(rel, "_worker.js/")) && !hasAssetsIgnore:
+		return Problem{"_worker.js is server code of Cloudflare Pages, which would become public",
+			"name it in " + AssetsIgnoreFile + ", or have that file without it to publish it"}
+	case len(pathname) > maxPathBytes:
+		return Problem{fmt.Sprintf("the path is longer than %d bytes", maxPathBytes), "shorten it"}
+	case size > kvsync.MaxFileBytes:
+		return Problem{fmt.Sprintf("the file has %.1f GiB, and must have less than 4", float64(size)/(1<<30)),
+			"make it smaller, serve it from R2, or name it in " + AssetsIgnoreFile}
+	}
+	return Problem{}
+}
+
+var (
+	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
+	puttyKey   = []byte("PuTTY-User-Key-File-")
+	pemWords   = []byte("PRIVATE KEY") // are in all that pemFile and pemKey match
+	// pemBegin is how PEM begins, of whatever kind.
+	pemBegin = regexp.MustCompile(`\A\s*-----BEGIN `)
+	// pemFile begins as a key file does: there is no page before it that could
+	// speak of keys, so whatever follows is meant as one, damaged or cut short.
+	pemFile = regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
+	// pemKey is a PEM private key with some of its body, so that a page that
+	// merely speaks of keys is none: at the start of a line, or as the value
+	// of "private_key" as in a service account's JSON.
+	pemKey = regexp.MustCompile(`(?m)(?:^[ \t]*|"private_key"\s*:\s*")-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----` +
+		`(?:\s|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}`)
+)
+
+// checkContent says what is wrong with publishing a file of this content. Only
+// files up to inspectBytes are looked at.
+func checkContent(content []byte) Problem {
+	mark := []byte("\ufeff")
+	head := content[:min(len(content), headBytes)]
+	if pemBegin.Match(bytes.TrimPrefix(head, mark)) {
+		head = content
+	}
+	head = bytes.TrimPrefix(head, mark)
+	switch {
+	case bytes.HasPrefix(head, lfsPointer):
+		return Problem{"the file is a Git LFS pointer, not the file itself",
+			"check out with LFS (actions/checkout: lfs: true) and deploy the folder (source: folder)"}
+	// The expression is slow, and next to no file needs it.
+	case bytes.HasPrefix(head, puttyKey), bytes.Contains(head, pemWords) && (pemFile.Match(head) || pemKey.Match(head)):
+		return holdsKey
+	}
+	return Problem{}
+}
