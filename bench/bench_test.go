@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // The program starts itself in its roles; under test it is the test binary.
@@ -223,7 +224,7 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		}
 		stop := w.start(t.Context())
 		during()
-		if err := pause(t.Context(), 100*time.Millisecond); err != nil {
+		if err := wait.For(t.Context(), 100*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		return stop()
@@ -242,7 +243,7 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		}
 		passing := visit(func() {
 			bad()
-			_ = pause(t.Context(), 100*time.Millisecond)
+			_ = wait.For(t.Context(), 100*time.Millisecond)
 			say(200, string(content))
 		})
 		if passing.stays || passing.broken < 50*time.Millisecond {

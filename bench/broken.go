@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // A visitor is sent through deploys: a smaller site runs in workerd, and the pages
@@ -123,7 +125,7 @@ func (s *seat) outage(ctx context.Context, o outcome) (out outage, err error) {
 	}
 	stop := w.start(ctx)
 	_, err = measure(cmd)
-	late := pause(ctx, watchAfter)
+	late := wait.For(ctx, watchAfter)
 	out = stop()
 	switch refused := o.refused != nil; {
 	case late != nil:
@@ -174,7 +176,7 @@ func (w *watch) ready(ctx context.Context) error {
 	defer cancel()
 	for _, p := range w.pages {
 		for !w.good(ctx, p) {
-			if err := pause(ctx, 50*time.Millisecond); err != nil {
+			if err := wait.For(ctx, 50*time.Millisecond); err != nil {
 				return fmt.Errorf("%s is not served: %w", p.url, err)
 			}
 		}
@@ -202,7 +204,7 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 	var g errgroup.Group
 	for _, p := range w.pages {
 		g.Go(func() error {
-			for pause(ctx, watchEvery) == nil {
+			for wait.For(ctx, watchEvery) == nil {
 				asked := time.Now()
 				good := w.good(ctx, p)
 				if ctx.Err() == nil { // else it was given up, which says nothing
@@ -241,17 +243,5 @@ func (w *watch) saw(url string, good bool, asked time.Time) {
 		if delete(w.bad, url); len(w.bad) == 0 {
 			w.total += asked.Sub(w.since)
 		}
-	}
-}
-
-// pause sleeps, or returns why it was woken.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

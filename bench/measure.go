@@ -76,7 +76,8 @@ func middle[T cmp.Ordered](samples []sample, of func(sample) T) T {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
-// megabytes are 10⁶ bytes, as disks and networks count.
+// megabytes writes a measurement in one unit, so that the cells of a row compare.
+// For sizes in messages there is humanize.Bytes.
 func megabytes(n int64) string {
 	switch {
 	case n >= 10e6:

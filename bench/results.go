@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // results are what was measured.
@@ -40,7 +42,7 @@ func (r *results) of(name string, step int) (sample, bool) {
 func (r *results) tables() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. %d files, %s; %s added to every request; medians of %s.\n\n",
-		machine(), r.site.Files, megabytes(r.site.Bytes), r.latency, plural(r.runs, "run"))
+		machine(), r.site.Files, megabytes(r.site.Bytes), r.latency, humanize.Count(r.runs, "run"))
 	measures := []struct {
 		name string
 		of   func(sample) string
@@ -126,16 +128,9 @@ func markdown(header []string, rows [][]string) string {
 	return b.String()
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // machine says what the numbers depend on most.
 func machine() string {
-	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, plural(runtime.NumCPU(), "core"), runtime.Version())
+	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, humanize.Count(runtime.NumCPU(), "core"), runtime.Version())
 }
 
 // Between these lines of the document stand the tables.

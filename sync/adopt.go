@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Shadow is a file of a deployment that visitors do not see, because what was
@@ -101,10 +103,10 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	switch {
 	case missed > 0 && p.namespace != l.meta.Namespace:
 		return stop(GuardOverlay, pullFirst,
-			"%s would move to another namespace, and %s made at run time would stay behind", e.Site, count(missed, "edit"))
+			"%s would move to another namespace, and %s made at run time would stay behind", e.Site, humanize.Count(missed, "edit"))
 	case missed > 0:
 		return stop(GuardOverlay, pullFirst+", or give --hide-edits: they are kept, and seen again when the overlay is on again",
-			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, count(missed, "edit"))
+			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, humanize.Count(missed, "edit"))
 	case !e.Serving.Overlay:
 		p.under = overlayEdits{}
 		p.lay()
@@ -142,7 +144,7 @@ func (p *draft) noteUnpublished(pages []string) {
 		return
 	}
 	p.Notices = append(p.Notices, Problem{Path: overlayPlace,
-		Reason: fmt.Sprintf("this deploy does not publish %s that came into git from there, so visitors will not find it any more (%s)", count(len(pages), "page"), someOf(pages)),
+		Reason: fmt.Sprintf("this deploy does not publish %s that came into git from there, so visitors will not find it any more (%s)", humanize.Count(len(pages), "page"), someOf(pages)),
 		Fix:    "commit the file, or take it out of .assetsignore, unless it was deleted on purpose"})
 }
 
@@ -158,7 +160,7 @@ func (p *draft) noteReturning() {
 	}
 	if len(back) > 0 {
 		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Fix: "take out of git what was deleted",
-			Reason: fmt.Sprintf("this deploy brings back %s that came into git from there, and that the overlay has no more (%s)", count(len(back), "file"), someOf(back))})
+			Reason: fmt.Sprintf("this deploy brings back %s that came into git from there, and that the overlay has no more (%s)", humanize.Count(len(back), "file"), someOf(back))})
 	}
 }
 
@@ -182,7 +184,7 @@ func (p *draft) noteShadowed() {
 			changed = append(changed, s.Path)
 		}
 	}
-	text := "they cover " + count(len(p.Shadowed), "file")
+	text := "they cover " + humanize.Count(len(p.Shadowed), "file")
 	if n := len(changed); n > 0 {
 		text += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
@@ -201,5 +203,5 @@ func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest)
 		return nil
 	}
 	return []string{fmt.Sprintf("deployment %s is from before the overlay was on: while it is live, visitors do not see %s made at run time; they are kept",
-		target.ID, count(len(o.Entries), "edit"))}
+		target.ID, humanize.Count(len(o.Entries), "edit"))}
 }

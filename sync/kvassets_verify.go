@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // check refuses unless everything is there that the index names which a version
@@ -27,7 +29,7 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]string, error) {
 		return nil, err
 	}
 	return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %s of it missing, the first is %s",
-		m.Deployment, count(len(missing), "file"), missing[0])
+		m.Deployment, humanize.Count(len(missing), "file"), missing[0])
 }
 
 // missingOf returns the pathnames whose key is not there. What the listing lacks

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/phrase"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
@@ -108,7 +107,6 @@ func ParseNonce(s string) (Nonce, error)                    { return manifest.Pa
 func ParsePulled(text []byte) (map[string]Nonce, []Problem) { return manifest.ParsePulled(text) }
 func ParseRef(s string) (Ref, error)                        { return manifest.ParseRef(s) }
 func chunkCount(size int64) int                             { return manifest.ChunkCount(size) }
-func count(n int, noun string) string                       { return phrase.Count(n, noun) }
 func decodeIndex(b []byte, a Asset) (*chunkIndex, error)    { return manifest.DecodeChunkIndex(b, a) }
 func deploymentID(n Nonce) string                           { return manifest.DeploymentID(n) }
 func deploymentTime(id string) (time.Time, bool)            { return manifest.DeploymentTime(id) }
@@ -121,7 +119,6 @@ func marshalJSON(v any) ([]byte, error)                        { return manifest
 func newIndex(size int64) *chunkIndex                          { return manifest.NewChunkIndex(size) }
 func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item { return upload.NewItem(k, f, n, live) }
 func newNonce(now time.Time) Nonce                             { return manifest.NewNonce(now) }
-func pause(ctx context.Context, d time.Duration) error         { return cloud.Pause(ctx, d) }
 func quote(s string) json.RawMessage                           { return cloud.JSONString(s) }
 func runUpload(ctx context.Context, s Store, items []*item, o uploadOptions) error {
 	return upload.Run(ctx, s, items, o)

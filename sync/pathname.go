@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // ErrUnfinished is returned (wrapped) by a deploy in place that fails after it
@@ -112,7 +115,7 @@ func (r *pathnameRun) settle(ctx context.Context) error {
 	if len(r.p.doomed) == 0 {
 		return nil
 	}
-	r.e.note(StageSwitch, "deleting %s", count(len(r.p.doomed), "key"))
+	r.e.note(StageSwitch, "deleting %s", humanize.Count(len(r.p.doomed), "key"))
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (r *pathnameRun) settle(ctx context.Context) error {
 // put writes the manifest, not sooner than a second after the last time: a key
 // takes one write a second.
 func (r *pathnameRun) put(ctx context.Context, m *pathnameManifest) error {
-	if err := pause(ctx, time.Until(r.last.Add(time.Second))); err != nil {
+	if err := wait.For(ctx, time.Until(r.last.Add(time.Second))); err != nil {
 		return err
 	}
 	if err := r.store.Put(ctx, r.p.keys.manifest(), m.encode()); err != nil {
@@ -172,7 +175,7 @@ func (r *pathnameRun) remove(ctx context.Context) error {
 				return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key", left[0], round)
 			}
 			if round > 0 {
-				if err := pause(ctx, time.Second<<(round-1)); err != nil {
+				if err := wait.For(ctx, time.Second<<(round-1)); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // pathnamePlan is a plan with what carrying it out takes.
@@ -206,7 +208,7 @@ func (p *pathnamePlan) notices(e *Engine, l *Listing) {
 		say("html-handling and not-found have no effect", "give handleAssetRequest() its config in the loader's code")
 	}
 	if left := len(p.doomed) - len(p.Removed); left > 0 {
-		say(fmt.Sprintf("%s that no manifest names will be deleted", count(left, "more key")), "")
+		say(fmt.Sprintf("%s that no manifest names will be deleted", humanize.Count(left, "more key")), "")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Options are what a person may decide for one run.
@@ -546,7 +548,7 @@ func checkLeft(now, before int, removed []Change) error {
 	if 2*now >= before {
 		return nil
 	}
-	err := stop(GuardShrink, fixShrink, "%d of %s would be left", now, count(before, "file"))
+	err := stop(GuardShrink, fixShrink, "%d of %s would be left", now, humanize.Count(before, "file"))
 	err.Removed = removed
 	return err
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // Pruned is what [Engine.Prune] did or, dry, would do.
@@ -291,10 +294,10 @@ func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string, before
 	for round := 0; len(left) > 0; round++ {
 		gone := len(doomed) - len(left)
 		if round > resendRounds {
-			return gone, fmt.Errorf("prune %s: the API accepted the request and did not delete %s; run again later", e.Site, count(len(left), "key"))
+			return gone, fmt.Errorf("prune %s: the API accepted the request and did not delete %s; run again later", e.Site, humanize.Count(len(left), "key"))
 		}
 		if round > 0 {
-			if err := pause(ctx, time.Second<<round); err != nil {
+			if err := wait.For(ctx, time.Second<<round); err != nil {
 				return gone, err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // RollbackOptions are what a person may decide for a rollback.
@@ -203,7 +205,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
 	if len(missing) > 0 {
 		return nil, stop(GuardMissing, "deploy that commit again instead",
 			"deployment %s cannot be rolled back to: %s of it missing, the first is %s",
-			m.Deployment, count(len(missing), "blob"), missing[0].Path)
+			m.Deployment, humanize.Count(len(missing), "blob"), missing[0].Path)
 	}
 	return manifest, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // settled is how long what was active at the plan is taken to be so still: the
@@ -92,7 +94,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
 		e.note(StageSwitch, "interrupted during the switch; waiting for its answer")
-		if pause(patient, patience) == nil {
+		if wait.For(patient, patience) == nil {
 			cancel(context.Cause(ctx))
 		}
 	})()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // console is the job's log. Whatever it is given, a line of text stays a line
@@ -169,7 +170,7 @@ func (c *console) progress(p kvsync.Progress) {
 	case p.TotalFiles > 0:
 		if tenth := 10 * p.Files / p.TotalFiles; tenth > c.step || tenth == 0 && c.step == 0 && p.Files == 1 {
 			c.step = tenth
-			c.say("%d of %d files, %s of %s", p.Files, p.TotalFiles, size(p.Bytes), size(p.TotalBytes))
+			c.say("%d of %d files, %s of %s", p.Files, p.TotalFiles, humanize.Bytes(p.Bytes), humanize.Bytes(p.TotalBytes))
 		}
 	}
 }
@@ -197,7 +198,7 @@ func (c *console) plan(p *kvsync.Plan) {
 				c.say("  - %s", ch.Path)
 				continue
 			}
-			c.say("  %s %s  %s", part.sign, ch.Path, size(ch.Size))
+			c.say("  %s %s  %s", part.sign, ch.Path, humanize.Bytes(ch.Size))
 		}
 	}
 	if left < 0 {
@@ -228,7 +229,7 @@ func counts(p *kvsync.Plan) string {
 		most = "at most "
 	}
 	s := fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged; %s%d to upload (%s), %d KV writes",
-		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, most, p.Blobs, size(p.Bytes), p.Writes)
+		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, most, p.Blobs, humanize.Bytes(p.Bytes), p.Writes)
 	if p.Ahead > 0 {
 		s += fmt.Sprintf("; %d uploaded ahead", p.Ahead)
 	}
@@ -236,16 +237,6 @@ func counts(p *kvsync.Plan) string {
 		s += "; the Worker changes"
 	}
 	return s
-}
-
-func size(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000_000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // logger gives the rooms below a log: debug lines where the workflow is

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // overview gathers the job summary of several projects. Of each it keeps what
@@ -83,11 +84,7 @@ func (o *overview) headline(total *app.Report) string {
 		changed = "would change"
 	}
 	all := o.failed.count + o.changed.count + o.same.count
-	noun := "projects"
-	if all == 1 {
-		noun = "project"
-	}
-	return fmt.Sprintf("%d %s: %d %s, %d unchanged, %d failed.", all, noun, o.changed.count, changed, o.same.count, o.failed.count)
+	return fmt.Sprintf("%s: %d %s, %d unchanged, %d failed.", humanize.Count(all, "project"), o.changed.count, changed, o.same.count, o.failed.count)
 }
 
 // summary is the whole as Markdown: those that failed come first, and those

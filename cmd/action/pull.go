@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // pull brings run-time edits into a commit. Conflicts are warnings: what could be
@@ -98,26 +99,19 @@ func about(e pull.Edit) string {
 // pulledText is a pull's outcome in one sentence.
 func pulledText(r *app.Report) string {
 	p := r.Pull
-	text := count(len(p.Taken)+len(p.Removed), "edit") + " pulled"
+	text := humanize.Count(len(p.Taken)+len(p.Removed), "edit") + " pulled"
 	switch {
 	case p.Commit != "":
 		text += fmt.Sprintf(" onto the branch %s as commit %s", p.Branch, p.Commit[:12])
 	case r.DryRun:
-		text = count(len(p.Taken)+len(p.Removed), "edit") + " would be pulled"
+		text = humanize.Count(len(p.Taken)+len(p.Removed), "edit") + " would be pulled"
 	default:
 		text = "nothing to pull"
 	}
 	if n := len(p.Conflicts); n > 0 {
-		text += "; " + count(n, "conflict") + " left alone"
+		text += "; " + humanize.Count(n, "conflict") + " left alone"
 	}
 	return text + "."
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // pullTable lists the edits for the job summary.

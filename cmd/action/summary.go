@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // summaryRows is how many rows a table of the summary has. GitHub takes 1 MiB a
@@ -132,10 +133,10 @@ func changeTable(b *strings.Builder, p *kvsync.Plan) {
 			if rows++; rows > summaryRows {
 				break
 			}
-			now, before := size(ch.Size), ""
+			now, before := humanize.Bytes(ch.Size), ""
 			switch part.what {
 			case "changed":
-				before = size(ch.Before)
+				before = humanize.Bytes(ch.Before)
 			case "removed":
 				now, before = "", now
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 type hookRunCommand struct {
@@ -256,7 +257,7 @@ func (h *hookRun) upload(ctx context.Context, commit string, alive func()) error
 		case err != nil:
 			return err
 		case done.Receipt:
-			console.Say("Uploaded ahead: %s. The deploy of this commit only switches.", term.Count(done.Uploaded, "file"))
+			console.Say("Uploaded ahead: %s. The deploy of this commit only switches.", humanize.Count(done.Uploaded, "file"))
 		default:
 			console.Say("There is nothing worth uploading ahead of the deploy.")
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/term"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 type projectsFlag struct {
@@ -102,10 +103,6 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 			same++
 		}
 	})
-	noun := "projects"
-	if len(ids) == 1 {
-		noun = "project"
-	}
-	fmt.Fprintf(text, "\n%d %s: %d changed, %d unchanged, %d failed.\n", len(ids), noun, len(ids)-same-failed, same, failed)
+	fmt.Fprintf(text, "\n%s: %d changed, %d unchanged, %d failed.\n", humanize.Count(len(ids), "project"), len(ids)-same-failed, same, failed)
 	return reports, cmp.Or(err, unprinted)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Kind is what sort of thing went wrong.
@@ -171,7 +172,7 @@ func classify(err error) *Failure {
 	case errors.Is(err, context.Canceled):
 		return &Failure{Kind: KindInterrupted, Message: "interrupted", Fix: remains(err) + "; run the same command again to go on"}
 	case errors.As(err, &refused):
-		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", count(len(refused.Problems), "file")),
+		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", humanize.Count(len(refused.Problems), "file")),
 			Fix: "mend what is listed, or name it in .assetsignore, and run again", Problems: refused.Problems}
 	case errors.As(err, &built):
 		return &Failure{Kind: KindRefused, Message: err.Error(), Fix: remains(err) + "; mend the build and run again"}
@@ -207,11 +208,4 @@ func explainUsage(e *UsageError) *Failure {
 		f.Message, f.Problems = "the configuration cannot be used, nothing was sent", problems
 	}
 	return f
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // DefaultBaseURL is where Cloudflare's API lives.
@@ -307,7 +308,7 @@ func (a *Account) CreateNamespace(ctx context.Context, title string) (string, er
 	// answer was lost. Listings may be a minute old: look until it shows.
 	for try := 1; hasCode(err, titleTaken) && try <= a.tries; try++ {
 		taken := err
-		if err := sleep(ctx, backoff(try)); err != nil {
+		if err := wait.For(ctx, backoff(try)); err != nil {
 			return "", fmt.Errorf("wait for KV namespace %q to be listed: %w", title, err)
 		}
 		id, err = a.FindNamespace(ctx, title)

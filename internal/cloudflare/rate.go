@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // spare is how many requests of the rate limit may be left before requests are
@@ -34,7 +36,7 @@ func (p *pacer) wait(ctx context.Context) error {
 		if delay <= 0 {
 			return ctx.Err()
 		}
-		if err := sleep(ctx, delay); err != nil {
+		if err := wait.For(ctx, delay); err != nil {
 			return err
 		}
 	}

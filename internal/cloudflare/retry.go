@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // fate is what a failed attempt means for the next.
@@ -76,12 +78,12 @@ func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
 		case fail.fate == refusedFate, ctx.Err() != nil, try == a.tries:
 			return fail
 		}
-		wait := max(backoff(try), fail.asked)
+		delay := max(backoff(try), fail.asked)
 		if fail.Status == http.StatusTooManyRequests && fail.asked > 0 {
 			a.pace.block(fail.asked) // it is the token that is refused, not this call
 		}
-		c.tellAgain(ctx, fail, wait)
-		if err := sleep(ctx, wait); err != nil {
+		c.tellAgain(ctx, fail, delay)
+		if err := wait.For(ctx, delay); err != nil {
 			return fmt.Errorf("%w while waiting to try again: %w", err, fail)
 		}
 		a.count.retries.Add(1)
@@ -143,16 +145,4 @@ func seconds(n float64) time.Duration {
 		return 0
 	}
 	return time.Duration(min(n, maxWait.Seconds()) * float64(time.Second))
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // DefaultAPI is where GitHub's API lives; a GitHub Enterprise server has its own.
@@ -73,7 +75,7 @@ func New(api, repository, token string) (*Client, error) {
 		base: base, repository: repository,
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) },
 		http:      &http.Client{Timeout: timeout, CheckRedirect: sameHost},
-		wait:      pause,
+		wait:      wait.For,
 	}, nil
 }
 

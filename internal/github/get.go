@@ -87,15 +87,3 @@ func statusError(res *http.Response) error {
 	}
 	return err
 }
-
-// pause sleeps, or returns why it was woken.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

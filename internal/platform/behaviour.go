@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -150,17 +149,4 @@ func (b *behaviour) admit(h http.Header, token string) *apiError {
 	r.count++
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, limit-r.count, seconds))
 	return nil
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

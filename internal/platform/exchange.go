@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // Request is one request of the API as it went.
@@ -89,7 +91,7 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 		s.journal.add(Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n, BytesOut: out.n, Duration: time.Since(start)})
 	}()
 	w.Header().Set("Cf-Ray", newID()[:16]+"-LOC")
-	pause(r.Context(), s.behaviour.get().Latency)
+	_ = wait.For(r.Context(), s.behaviour.get().Latency)
 
 	c := &call{s: s, w: out, r: r, ctx: r.Context(), fault: s.behaviour.faultFor(info)}
 	if c.broken() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/workerd"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // At Cloudflare the alarm of a Durable Object comes whether or not anybody asks for
@@ -44,7 +45,7 @@ func (s *Server) stateful(accountID string) []string {
 // taken its place, that is nothing.
 func (w *workers) keepUp(accountID string, process *workerd.Process) {
 	<-process.Done()
-	pause(w.server.life, restartDelay)
+	_ = wait.For(w.server.life, restartDelay)
 	if w.server.life.Err() == nil {
 		w.refresh(accountID, "")
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	xterm "golang.org/x/term"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Console writes to the two streams of one run. Its methods are safe for
@@ -130,6 +132,6 @@ func (p *page) names(mark string, s style, names []string) {
 // more says how many there are beyond those that are shown of a list.
 func (p *page) more(mark string, s style, all int) {
 	if all > shown {
-		p.line("  %s and %s more", p.with(s, mark), Number(all-shown))
+		p.line("  %s and %s more", p.with(s, mark), humanize.Number(all-shown))
 	}
 }

@@ -3,6 +3,7 @@ package term
 import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // KVAssets says what an upload in the layout kv-assets did, or would do, in the
@@ -30,7 +31,7 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 		if dry {
 			verb = "Would upload"
 		}
-		t.line("%s %s of %s, %s.", verb, Count(res.Uploaded, "file"), Number(res.Files), Bytes(res.Bytes))
+		t.line("%s %s of %s, %s.", verb, humanize.Count(res.Uploaded, "file"), humanize.Number(res.Files), humanize.Bytes(res.Bytes))
 	}
 	if dry && written != app.Unchanged {
 		t.line("Manifest would be %s: %s", written, Visible(output))
@@ -38,7 +39,7 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 		t.line("Manifest %s: %s", t.with(green, string(written)), Visible(output))
 	}
 	if res.Obsolete > 0 {
-		t.line("Pruning deferred: %s of the earlier manifest. When the Worker is published with the new one: kv-sync --prune", Count(res.Obsolete, "obsolete file"))
+		t.line("Pruning deferred: %s of the earlier manifest. When the Worker is published with the new one: kv-sync --prune", humanize.Count(res.Obsolete, "obsolete file"))
 	}
 	c.print(t.String())
 }
@@ -51,15 +52,15 @@ func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 		verb = "Would prune"
 		t.names("-", red, p.Keys)
 	}
-	t.line("%s %s; kept %s.", verb, Count(p.Deleted, "obsolete file"), Count(p.Kept, "key"))
+	t.line("%s %s; kept %s.", verb, humanize.Count(p.Deleted, "obsolete file"), humanize.Count(p.Kept, "key"))
 	if p.Young > 0 {
-		t.line("Pruning deferred: %s that recent manifests name.", Count(p.Young, "obsolete file"))
+		t.line("Pruning deferred: %s that recent manifests name.", humanize.Count(p.Young, "obsolete file"))
 	}
 	if p.Left > 0 {
-		t.line("%s more are left for the next prune.", Number(p.Left))
+		t.line("%s more are left for the next prune.", humanize.Number(p.Left))
 	}
 	if p.Unrecorded > 0 {
-		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded", Count(p.Unrecorded, "key"))
+		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded", humanize.Count(p.Unrecorded, "key"))
 	}
 	c.print(t.String())
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Log returns a logger whose records become lines for people: retries and
@@ -62,7 +64,7 @@ func sentence(message string, attrs []slog.Attr) string {
 		}
 		v := named[a.Key]
 		if v.Kind() == slog.KindDuration {
-			rest = append(rest, a.Key+" "+Seconds(v.Duration().Round(time.Millisecond)))
+			rest = append(rest, a.Key+" "+humanize.Seconds(v.Duration().Round(time.Millisecond)))
 		} else {
 			rest = append(rest, fmt.Sprintf("%s %v", a.Key, v))
 		}

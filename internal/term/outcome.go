@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Result says what is live after a deploy or a rollback. rollback is the
@@ -17,19 +18,19 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	t := &page{paint: paint(c.color)}
 	if res.Switched {
 		t.line("")
-		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit), Seconds(st.Duration), statsText(st))
+		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit), humanize.Seconds(st.Duration), statsText(st))
 	}
 	if res.URL != "" {
 		t.line("      %s", t.with(bold, Visible(res.URL)))
 	}
 	if res.Pruned > 0 {
-		t.line("Pruned %s that nothing needed any more.", Count(res.Pruned, "key"))
+		t.line("Pruned %s that nothing needed any more.", humanize.Count(res.Pruned, "key"))
 	}
 	for _, n := range res.Notices {
 		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
 	}
 	if p := res.Plan; p != nil && res.Switched && len(p.Removed) > 0 && len(p.Retired) > 0 {
-		t.line("%s can still be read at the old address (above). To end that: deploy with --forget", Count(len(p.Retired), "removed file"))
+		t.line("%s can still be read at the old address (above). To end that: deploy with --forget", humanize.Count(len(p.Retired), "removed file"))
 	}
 	if rollback != "" && res.Switched && res.PreviousDeployment != "" {
 		t.line("%s", t.with(faint, "To go back: "+rollback))
@@ -51,7 +52,7 @@ func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
 			t.line("%s commit %s. Nobody sees it yet.", t.with(green, "Uploaded ahead already:"), commit)
 		} else {
 			t.line("%s %s for commit %s, in %s (%s). Nobody sees them yet.", t.with(green, "Uploaded ahead:"),
-				Count(a.Uploaded, "blob"), commit, Seconds(st.Duration), statsText(st))
+				humanize.Count(a.Uploaded, "blob"), commit, humanize.Seconds(st.Duration), statsText(st))
 		}
 		t.line("%s", t.with(faint, "To switch, within half of the grace period: "+deploy))
 	}
@@ -67,7 +68,7 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 	case dry:
 		t.line("Would go back from deployment %s to %s.", Visible(res.PreviousDeployment), target)
 	default:
-		t.line("%s %s again, in %s (%s)", t.with(green, "Live:"), target, Seconds(st.Duration), statsText(st))
+		t.line("%s %s again, in %s (%s)", t.with(green, "Live:"), target, humanize.Seconds(st.Duration), statsText(st))
 		if res.URL != "" {
 			t.line("      %s", t.with(bold, Visible(res.URL)))
 		}
@@ -95,10 +96,9 @@ func deploymentText(id, commit string) string {
 }
 
 func statsText(st app.Stats) string {
-	s := fmt.Sprintf("%s, %s sent", Count(int(st.Requests), "request"), Bytes(st.BytesUploaded))
+	s := fmt.Sprintf("%s, %s sent", humanize.Count(int(st.Requests), "request"), humanize.Bytes(st.BytesUploaded))
 	if st.Retries > 0 {
-		s += ", " + Count(int(st.Retries), "retry")
-		s = strings.Replace(s, "retrys", "retries", 1)
+		s += ", " + humanize.Count(int(st.Retries), "retry")
 	}
 	return s
 }
@@ -111,17 +111,17 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 		verb = "Would delete"
 		t.names("-", red, p.Keys)
 	}
-	what := verb + " " + Count(p.Deleted, "key")
+	what := verb + " " + humanize.Count(p.Deleted, "key")
 	if p.Deleted == 0 {
 		what = "Nothing to delete"
 	}
 	young := ""
 	if p.Young > 0 {
-		young = fmt.Sprintf(" and %s too young to judge", Number(p.Young))
+		young = fmt.Sprintf(" and %s too young to judge", humanize.Number(p.Young))
 	}
-	t.line("%s; kept %s in use%s.", what, Number(p.Kept), young)
+	t.line("%s; kept %s in use%s.", what, humanize.Number(p.Kept), young)
 	if p.Left > 0 {
-		t.line("%s more are left for the next prune.", Number(p.Left))
+		t.line("%s more are left for the next prune.", humanize.Number(p.Left))
 	}
 	c.print(t.String())
 }
@@ -200,16 +200,16 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 		case !d.Retained:
 			kind = " (not retained)"
 		}
-		t.verified(fmt.Sprintf("%s%s  %s", Visible(d.Deployment), kind, Count(d.Files, "file")), d.Problem, d.Missing, d.Corrupt)
+		t.verified(fmt.Sprintf("%s%s  %s", Visible(d.Deployment), kind, humanize.Count(d.Files, "file")), d.Problem, d.Missing, d.Corrupt)
 	}
 	if o := v.Overlay; o != nil {
-		t.verified("Edits made at run time  "+Count(o.Edits, "path"), o.Problem, o.Missing, o.Corrupt)
+		t.verified("Edits made at run time  "+humanize.Count(o.Edits, "path"), o.Problem, o.Missing, o.Corrupt)
 	}
 	unrooted := ""
 	if v.Unrooted > 0 {
-		unrooted = fmt.Sprintf(", %s of them named by no retained deployment", Number(v.Unrooted))
+		unrooted = fmt.Sprintf(", %s of them named by no retained deployment", humanize.Number(v.Unrooted))
 	}
-	t.line("Checked %s in %s%s.", Count(v.Keys, "key"), Seconds(took), unrooted)
+	t.line("Checked %s in %s%s.", humanize.Count(v.Keys, "key"), humanize.Seconds(took), unrooted)
 	c.print(t.String())
 }
 
@@ -221,7 +221,7 @@ func (t *page) verified(what, problem string, missing, corrupt []string) {
 	case problem != "":
 		state = t.with(red, Visible(problem))
 	case bad > 0:
-		state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", Number(len(missing)), Number(len(corrupt))))
+		state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", humanize.Number(len(missing)), humanize.Number(len(corrupt))))
 	}
 	t.line("%s  %s", what, state)
 	t.names("!", red, slices.Concat(missing, corrupt))

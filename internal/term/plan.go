@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 const (
@@ -67,18 +68,18 @@ func planText(p *kvsync.Plan, color paint) string {
 		most = "at most "
 	}
 	t.line("%s %s to add, %s to change, %s to remove, %s unchanged; %s%s (%s), %s.", t.with(bold, "Plan:"),
-		Number(len(p.Added)), Number(len(p.Changed)), Number(len(p.Removed)), Number(p.Unchanged),
-		most, Count(p.Blobs, "blob"), Bytes(p.Bytes), Count(p.Writes, "KV write"))
+		humanize.Number(len(p.Added)), humanize.Number(len(p.Changed)), humanize.Number(len(p.Removed)), humanize.Number(p.Unchanged),
+		most, humanize.Count(p.Blobs, "blob"), humanize.Bytes(p.Bytes), humanize.Count(p.Writes, "KV write"))
 	for _, text := range []string{app.RetiredText(p, "deploy with --forget"), app.GuardedText(p)} {
 		if text != "" {
 			t.line("%s %s", t.with(yellow, "Note:"), Visible(text))
 		}
 	}
 	if p.Ahead > 0 {
-		t.line("Uploaded ahead of this, and there: %s.", Count(p.Ahead, "file"))
+		t.line("Uploaded ahead of this, and there: %s.", humanize.Count(p.Ahead, "file"))
 	}
 	if p.Writes > freeWrites {
-		t.line("%s the free plan has %s KV writes a day, for the whole account.", t.with(yellow, "Note:"), Number(freeWrites))
+		t.line("%s the free plan has %s KV writes a day, for the whole account.", t.with(yellow, "Note:"), humanize.Number(freeWrites))
 	}
 	return t.String()
 }
@@ -132,10 +133,10 @@ func column(lists ...[]kvsync.Change) int {
 // whether those of what is live are.
 func (t *page) changes(mark string, s style, width int, list []kvsync.Change, known bool) {
 	for _, ch := range list[:min(len(list), shown)] {
-		size := Bytes(ch.Size)
+		size := humanize.Bytes(ch.Size)
 		switch {
-		case mark == "~" && known && Bytes(ch.Before) != size:
-			size = Bytes(ch.Before) + " → " + size
+		case mark == "~" && known && humanize.Bytes(ch.Before) != size:
+			size = humanize.Bytes(ch.Before) + " → " + size
 		case mark == "-" && !known:
 			t.line("  %s %s", t.with(s, mark), Visible(ch.Path))
 			continue

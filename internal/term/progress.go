@@ -9,6 +9,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // everyLine is how often plain lines tell the progress: a log is read later.
@@ -44,7 +45,7 @@ func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
 	if !c.bars {
 		if now := time.Now(); now.Sub(c.said) >= everyLine {
 			c.said = now
-			fmt.Fprintf(c.err, "uploading: %s of %s, %s of %s\n", Number(files), Count(totalFiles, "value"), Bytes(bytes), Bytes(totalBytes))
+			fmt.Fprintf(c.err, "uploading: %s of %s, %s of %s\n", humanize.Number(files), humanize.Count(totalFiles, "value"), humanize.Bytes(bytes), humanize.Bytes(totalBytes))
 		}
 		return
 	}
@@ -65,7 +66,7 @@ func (c *Console) startBar(total int64) {
 		mpb.PrependDecorators(decor.Name("  uploading ")),
 		mpb.AppendDecorators(
 			decor.Any(func(s decor.Statistics) string {
-				return fmt.Sprintf(" %s of %s%s", Bytes(s.Current), Bytes(s.Total), left(time.Since(began), s.Current, s.Total))
+				return fmt.Sprintf(" %s of %s%s", humanize.Bytes(s.Current), humanize.Bytes(s.Total), left(time.Since(began), s.Current, s.Total))
 			}),
 		),
 		mpb.BarRemoveOnComplete(),
@@ -78,7 +79,7 @@ func left(spent time.Duration, done, total int64) string {
 	if done <= 0 || done >= total || spent < time.Second {
 		return ""
 	}
-	return fmt.Sprintf(", %s left", Seconds(time.Duration(float64(spent)*float64(total-done)/float64(done)).Round(time.Second)))
+	return fmt.Sprintf(", %s left", humanize.Seconds(time.Duration(float64(spent)*float64(total-done)/float64(done)).Round(time.Second)))
 }
 
 // stopBar takes the bar off the screen.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/pull"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Pulled says what a pull did, or would do.
@@ -65,10 +66,10 @@ func pulledOutcome(p *app.Pulled, dry bool) string {
 	}
 	var parts []string
 	if n := len(p.Taken); n > 0 {
-		parts = append(parts, Count(n, "file")+" "+write)
+		parts = append(parts, humanize.Count(n, "file")+" "+write)
 	}
 	if n := len(p.Removed); n > 0 {
-		parts = append(parts, Count(n, "file")+" "+remove)
+		parts = append(parts, humanize.Count(n, "file")+" "+remove)
 	}
 	changes := strings.Join(parts, ", ")
 	switch {

@@ -208,25 +208,6 @@ func FuzzVisible(f *testing.F) {
 	})
 }
 
-func TestSizesAndNumbers(t *testing.T) {
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 9949: "9.9 kB", 9951: "10 kB", 999_499: "999 kB", 999_999: "1.0 MB",
-		176_000_000: "176 MB", 5_000_000_000: "5.0 GB", 7_777_000_000_000: "7777 GB"} {
-		if got := Bytes(n); got != want {
-			t.Errorf("Bytes(%d) is %s, want %s", n, got, want)
-		}
-	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := Number(n); got != want {
-			t.Errorf("Number(%d) is %s, want %s", n, got, want)
-		}
-	}
-	for d, want := range map[time.Duration]string{40 * time.Millisecond: "0.04 s", 1234 * time.Millisecond: "1.2 s", 42 * time.Second: "42 s", 200 * time.Second: "3 min 20 s"} {
-		if got := Seconds(d); got != want {
-			t.Errorf("Seconds(%v) is %s, want %s", d, got, want)
-		}
-	}
-}
-
 func TestTimeLeft(t *testing.T) {
 	for want, got := range map[string]string{
 		"":                  left(10*time.Second, 0, 100),

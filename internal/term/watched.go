@@ -5,6 +5,7 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // shownSaved is how many paths the line of a save names.
@@ -27,7 +28,7 @@ func (c *Console) Saved(p *kvsync.Plan, at time.Time, took time.Duration) {
 		}
 	}
 	if all > shownSaved {
-		what = append(what, "and "+Number(all-shownSaved)+" more")
+		what = append(what, "and "+humanize.Number(all-shownSaved)+" more")
 	}
 	if p.WorkerChanged {
 		what = append(what, color.with(yellow, "~")+" the Worker")
@@ -35,7 +36,7 @@ func (c *Console) Saved(p *kvsync.Plan, at time.Time, took time.Duration) {
 	if len(what) == 0 {
 		what = append(what, color.with(yellow, "~")+" _redirects, _headers or how the site is served")
 	}
-	c.print(color.with(faint, at.Format("15:04:05")) + "  " + strings.Join(what, "  ") + "  " + color.with(faint, "in "+Milliseconds(took)) + "\n")
+	c.print(color.with(faint, at.Format("15:04:05")) + "  " + strings.Join(what, "  ") + "  " + color.with(faint, "in "+humanize.Milliseconds(took)) + "\n")
 }
 
 // Address says where the site is.

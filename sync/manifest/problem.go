@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/sync/phrase"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // Problem is something about one path that a person should know or mend.
@@ -39,7 +39,7 @@ type RefusedError struct{ Problems []Problem }
 // Error lists the problems, a line each.
 func (e *RefusedError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s refused, nothing was sent:", phrase.Count(len(e.Problems), "file"))
+	fmt.Fprintf(&b, "%s refused, nothing was sent:", humanize.Count(len(e.Problems), "file"))
 	for _, p := range e.Problems {
 		b.WriteString("\n  " + p.String())
 	}

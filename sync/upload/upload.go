@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/phrase"
+	"github.com/kv-sync/kv-sync/sync/wait"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -129,7 +130,7 @@ func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []bat
 // send writes one batch, and what the API leaves out again, a second apart and
 // more: one key takes one write a second.
 func (u *uploader) send(ctx context.Context, b batch) error {
-	wait := time.Second
+	delay := time.Second
 	for round := 0; ; round++ {
 		left, err := u.attempt(ctx, b)
 		if err != nil {
@@ -141,11 +142,11 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 		if round == cloud.ResendRounds {
 			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key", left[0].Name, cloud.ResendRounds+1)
 		}
-		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", phrase.Count(len(left), "key")))
-		if err := cloud.Pause(ctx, wait); err != nil {
+		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", humanize.Count(len(left), "key")))
+		if err := wait.For(ctx, delay); err != nil {
 			return err
 		}
-		wait *= 2
+		delay *= 2
 		b.items = left
 	}
 }

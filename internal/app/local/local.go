@@ -25,6 +25,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/filelock"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
+	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // account is the one account of a local platform.
@@ -96,7 +97,7 @@ func Attach(ctx context.Context, o Options) (*Platform, error) {
 		if !errors.Is(err, ErrRunning) || time.Now().After(deadline) {
 			return p, err
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 100*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -225,15 +226,4 @@ func (p *Platform) Close(ctx context.Context) error {
 		gone = nil
 	}
 	return errors.Join(gone, p.server.Close(ctx), p.lock.Close())
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

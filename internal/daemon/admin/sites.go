@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
-	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 const (
@@ -136,7 +136,7 @@ func (p *page) rollBack(w http.ResponseWriter, r *request) {
 	if err := p.sites.Rollback(ctx, q.Name, to, p.user); err != nil {
 		p.log.Error("admin: rollback failed", "site", q.Name, "deployment", to, "error", err)
 		if ctx.Err() != nil {
-			err = fmt.Errorf("what is under way has not ended in %s; look at the site, and try again: %w", term.Seconds(rollBackFor), err)
+			err = fmt.Errorf("what is under way has not ended in %s; look at the site, and try again: %w", humanize.Seconds(rollBackFor), err)
 		}
 		p.show(w, r, codeOf(err), "rollback", screen{Title: title, Main: q, Alert: "Not rolled back: " + err.Error()})
 		return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/term"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
 // What others wrote is shown in one line, in which every character can be seen,
@@ -93,7 +94,7 @@ func length(d time.Duration) string {
 		}
 		n, unit = n/larger.holds, larger.unit
 	}
-	return term.Count(int(n), unit)
+	return humanize.Count(int(n), unit)
 }
 
 // changes says what a deployment changed; a number and its word stay on one line.
@@ -104,7 +105,7 @@ func changes(added, changed, removed int) string {
 		what string
 	}{{added, "added"}, {changed, "changed"}, {removed, "removed"}} {
 		if c.n > 0 {
-			parts = append(parts, term.Number(c.n)+"\u00a0"+c.what)
+			parts = append(parts, humanize.Number(c.n)+"\u00a0"+c.what)
 		}
 	}
 	if len(parts) == 0 {
@@ -118,5 +119,5 @@ func took(d time.Duration) string {
 	if d <= 0 {
 		return ""
 	}
-	return term.Seconds(d)
+	return humanize.Seconds(d)
 }
