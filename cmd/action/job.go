@@ -1,16 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/github"
 )
 
 // job is what the runner says about the job that the step is part of.
@@ -24,29 +22,6 @@ type job struct {
 	// fromFork names the foreign repository whose code this is, or is "".
 	fromFork string
 }
-
-// payload is the part of the event that says whose code this is, and whether it
-// was merged.
-type payload struct {
-	Action      string     `json:"action"`
-	Repository  repository `json:"repository"`
-	PullRequest *struct {
-		Merged bool `json:"merged"`
-		Head   struct {
-			Repo *repository `json:"repo"`
-		} `json:"head"`
-	} `json:"pull_request"`
-	WorkflowRun *struct {
-		Event          string      `json:"event"`
-		HeadRepository *repository `json:"head_repository"`
-	} `json:"workflow_run"`
-}
-
-type repository struct {
-	FullName string `json:"full_name"`
-}
-
-const maxPayload = 32 << 20
 
 // trusted are the events of a run that made what a workflow_run deploys: nobody
 // outside the repository can bring them about.
@@ -69,43 +44,43 @@ func readJob(getenv func(string) string) (job, error) {
 	default:
 		return j, nil
 	}
-	var p payload
-	if err := readJSON(getenv("GITHUB_EVENT_PATH"), &p); err != nil {
+	e, err := github.ReadEvent(getenv("GITHUB_EVENT_PATH"))
+	if err != nil {
 		return j, fmt.Errorf("read the event of the job, to see whose code this is: %w", err)
 	}
-	j.fromFork, j.unmerged = p.fork(), p.unmerged()
+	j.fromFork, j.unmerged = foreign(e), unmerged(e)
 	return j, nil
 }
 
-// fork names the foreign repository whose code this is, or is "".
-func (p payload) fork() string {
-	var head *repository
+// foreign names the other repository whose code the job checks out, or is "".
+func foreign(e github.Event) string {
+	var head *github.EventRepository
 	switch {
-	case p.PullRequest != nil && p.Action == "closed" && p.PullRequest.Merged:
-		return "" // it is this repository's by now
-	case p.PullRequest != nil:
-		head = p.PullRequest.Head.Repo
-	case p.WorkflowRun != nil:
-		head = p.WorkflowRun.HeadRepository
+	case e.Merged():
+		return "" // the code is this repository's by now
+	case e.PullRequest != nil:
+		head = e.PullRequest.Head.Repo
+	case e.WorkflowRun != nil:
+		head = e.WorkflowRun.HeadRepository
 	}
 	switch {
 	case head == nil || head.FullName == "":
 		return "a repository that is gone"
-	case !strings.EqualFold(head.FullName, p.Repository.FullName):
+	case !strings.EqualFold(head.FullName, e.Repository.FullName):
 		return head.FullName
 	}
 	return ""
 }
 
-// unmerged says why this is no code that may go live, or is "".
-func (p payload) unmerged() string {
+// unmerged says why the code must not go live, or is "".
+func unmerged(e github.Event) string {
 	switch {
-	case p.PullRequest != nil && p.Action == "closed" && p.PullRequest.Merged:
-		return "" // as a push of its merge commit
-	case p.PullRequest != nil:
+	case e.Merged():
+		return "" // deployed like a push of its merge commit
+	case e.PullRequest != nil:
 		return "a pull request is not merged yet"
-	case p.WorkflowRun != nil && !slices.Contains(trusted, p.WorkflowRun.Event):
-		return fmt.Sprintf("the run that this follows was started by %s, not by a push, a schedule or by hand", p.WorkflowRun.Event)
+	case e.WorkflowRun != nil && !slices.Contains(trusted, e.WorkflowRun.Event):
+		return fmt.Sprintf("the run that this follows was started by %s, not by a push, a schedule or by hand", e.WorkflowRun.Event)
 	}
 	return ""
 }
@@ -124,15 +99,6 @@ func (j job) confine(getenv func(string) string) func(string) string {
 		}
 		return above + string(filepath.ListSeparator) + value
 	}
-}
-
-func readJSON(name string, into any) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return json.NewDecoder(io.LimitReader(f, maxPayload)).Decode(into)
 }
 
 // errNoSecret ends a step that has no token because of what started the job. It

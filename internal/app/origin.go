@@ -3,16 +3,14 @@ package app
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/github"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -187,37 +185,24 @@ func onGitHub(name string, getenv func(string) string) string {
 	return strings.ToLower(host + "/" + name)
 }
 
-// event is what an event of GitHub Actions says of a commit.
-type event struct {
-	WorkflowRun struct {
-		HeadSHA        string          `json:"head_sha"`
-		HeadRepository eventRepository `json:"head_repository"`
-	} `json:"workflow_run"`
-	PullRequest struct {
-		MergeCommitSHA string `json:"merge_commit_sha"`
-	} `json:"pull_request"`
-}
-
-type eventRepository struct {
-	ID       int64  `json:"id"`
-	FullName string `json:"full_name"`
-}
-
-// maxEvent is more than GitHub sends.
-const maxEvent = 32 << 20
-
 // eventOrigin is the commit that the event of a job names: what an artifact was
 // built from that the job has downloaded.
 func eventOrigin(getenv func(string) string) kvsync.Origin {
 	o := kvsync.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME"), Repository: jobRepository(getenv)}
 	switch getenv("GITHUB_EVENT_NAME") {
 	case "workflow_run":
-		run := readEvent(getenv("GITHUB_EVENT_PATH")).WorkflowRun
+		run := jobEvent(getenv).WorkflowRun
+		if run == nil || run.HeadRepository == nil {
+			return kvsync.Origin{}
+		}
 		o.Commit, o.Branch = run.HeadSHA, ""
 		o.Repository = kvsync.Repository{Name: onGitHub(run.HeadRepository.FullName, getenv), ID: strconv.FormatInt(run.HeadRepository.ID, 10)}
 	case "pull_request":
 		// It goes live only when it was merged.
-		o.Commit, o.Branch = cmp.Or(readEvent(getenv("GITHUB_EVENT_PATH")).PullRequest.MergeCommitSHA, o.Commit), ""
+		o.Branch = ""
+		if pull := jobEvent(getenv).PullRequest; pull != nil {
+			o.Commit = cmp.Or(pull.MergeCommitSHA, o.Commit)
+		}
 	}
 	if o.Repository.Name == "" || !commitID.MatchString(o.Commit) {
 		return kvsync.Origin{}
@@ -225,16 +210,9 @@ func eventOrigin(getenv func(string) string) kvsync.Origin {
 	return o
 }
 
-// readEvent is empty where there is no event, or none that can be read: then no
-// commit is known.
-func readEvent(name string) (e event) {
-	f, err := os.Open(name)
-	if err != nil {
-		return event{}
-	}
-	defer f.Close() //nolint:errcheck // only read
-	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&e); err != nil {
-		return event{}
-	}
+// jobEvent is the event of the job. Without a readable one no commit is known,
+// which is the empty event.
+func jobEvent(getenv func(string) string) github.Event {
+	e, _ := github.ReadEvent(getenv("GITHUB_EVENT_PATH"))
 	return e
 }

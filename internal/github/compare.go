@@ -1,5 +1,5 @@
-// Package github asks GitHub the one thing that a shallow clone cannot tell:
-// which of two commits is newer.
+// Package github reads the event of a job of GitHub Actions, and asks GitHub what
+// a shallow clone cannot tell: which of two commits is newer.
 package github
 
 import (
