@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -160,10 +161,10 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	case err == nil && plan.NoChange:
 		p.say("%s changes nothing on the live site", u.localRef)
 	case err == nil:
-		p.say("%s adds %d, changes %d and removes %d of the live site's files (%d to upload)",
-			u.localRef, len(plan.Added), len(plan.Changed), len(plan.Removed), plan.Blobs)
-		if n := len(plan.Retired); n > 0 && len(plan.Removed) > 0 {
-			p.say("files that stay reachable for open tabs although it does not have them: %d; kv-sync plan names them, kv-sync deploy --forget ends that", n)
+		v := planview.Of(plan, "kv-sync deploy --forget")
+		p.say("%s: %s", u.localRef, v.Summary())
+		if v.Retires {
+			p.say("%s", v.Notes[0])
 		}
 	case errors.As(err, &refused), ctx.Err() != nil:
 		return p.blocked(ctx, u, err)

@@ -13,43 +13,40 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// console is the job's log. Whatever it is given, a line of text stays a line
-// of text: names out of a repository become neither workflow commands nor
-// further lines, and secrets are not shown even where the runner does not mask.
-// Its methods are safe for concurrent use.
+// console is the job's log. Every text it gets stays one line of text: names from a
+// repository become neither workflow commands nor further lines. Secrets are replaced,
+// also where the runner does not mask them. Its methods are safe for concurrent use.
 type console struct {
 	a       *githubactions.Action
 	w       io.Writer
 	hide    *strings.Replacer
 	verbose bool
-	// flat: all of it is one group, so the stages are none.
+	// flat: everything is one group, so stages begin none.
 	flat bool
 
 	mu    sync.Mutex
 	group kvsync.Stage
-	// annotated is what was annotated before: what several projects share, each
-	// of them says.
+	// annotated are the annotations so far: several projects may report the same.
 	annotated map[string]bool
-	// step is the tenth of the uploads that was last told.
+	// step is the tenth of the upload that was printed last.
 	step int
 }
 
-// newConsole masks the secrets before anything else is printed.
+// newConsole masks the secrets before anything is printed.
 func newConsole(a *githubactions.Action, w io.Writer, secret []string) *console {
 	var pairs []string
 	for _, s := range secret {
 		a.AddMask(s)
-		pairs = append(pairs, s, "***", inert(s), "***") // as the log has it, and the summary
+		pairs = append(pairs, s, "***", inert(s), "***") // as in the log, and as in the summary
 	}
 	return &console{a: a, w: w, hide: strings.NewReplacer(pairs...), verbose: a.Getenv("RUNNER_DEBUG") == "1"}
 }
 
-// clean makes one printable line of any text.
+// clean makes any text one printable line.
 func (c *console) clean(s string) string {
 	s = c.hide.Replace(s)
 	var b strings.Builder
@@ -61,7 +58,7 @@ func (c *console) clean(s string) string {
 			b.WriteString(q[1 : len(q)-1])
 		}
 	}
-	// The runner obeys "##[command]" anywhere in a line, "::command::" at its
+	// The runner executes "##[command]" anywhere in a line, but "::command::" at its
 	// beginning only.
 	s = strings.ReplaceAll(b.String(), "##[", "# #[")
 	if strings.HasPrefix(strings.TrimSpace(s), "::") {
@@ -87,8 +84,7 @@ const (
 	levelError
 )
 
-// annotate puts a message at a file and line, once. An empty file is the job
-// itself.
+// annotate annotates a file and line with a message, once. An empty file is the job.
 func (c *console) annotate(l level, file string, line int, title, message string) {
 	fields := map[string]string{"title": c.clean(title)}
 	if file != "" {
@@ -120,14 +116,14 @@ func (c *console) annotate(l level, file string, line int, title, message string
 	}
 }
 
-// titles of the groups that the log folds into.
+// titles are those of the log's groups.
 var titles = map[kvsync.Stage]string{
 	kvsync.StagePlan:   "Plan",
 	kvsync.StageUpload: "Upload",
 	kvsync.StageSwitch: "Switch",
 }
 
-// enter begins the group of a stage, and ends the one before; "" only ends.
+// enter ends the current group and begins that of a stage; "" begins none.
 func (c *console) enter(s kvsync.Stage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,24 +138,24 @@ func (c *console) enter(s kvsync.Stage) {
 	}
 }
 
-// aside is a console whose lines are kept until fold prints them.
+// aside is a console whose lines are kept until [console.fold] prints them.
 func (c *console) aside() (*console, *bytes.Buffer) {
 	var kept bytes.Buffer
 	a := githubactions.New(githubactions.WithGetenv(c.a.Getenv), githubactions.WithWriter(&kept))
 	return &console{a: a, w: &kept, hide: c.hide, verbose: c.verbose, flat: true}, &kept
 }
 
-// fold prints, as one group, what was kept.
+// fold prints the kept lines as one group.
 func (c *console) fold(title string, kept *bytes.Buffer) {
 	title = c.clean(title)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.a.Group(title)
-	_, _ = kept.WriteTo(c.w) // a log that cannot be written cannot be told of either
+	_, _ = kept.WriteTo(c.w) // there is nowhere to report that the log cannot be written
 	c.a.EndGroup()
 }
 
-// progress tells what the engine does.
+// progress prints what the engine does.
 func (c *console) progress(p kvsync.Progress) {
 	c.enter(p.Stage)
 	switch {
@@ -175,72 +171,8 @@ func (c *console) progress(p kvsync.Progress) {
 	}
 }
 
-// loggedPaths is how many paths of a plan the log lists; the output plan-json
-// has more.
-const loggedPaths = 500
-
-// plan prints the difference.
-func (c *console) plan(p *kvsync.Plan) {
-	if p.NoChange {
-		c.say("No change: %s is live as it is.", p.Site)
-		return
-	}
-	left := loggedPaths
-	for _, part := range []struct {
-		sign    string
-		changes []kvsync.Change
-	}{{"+", p.Added}, {"~", p.Changed}, {"-", p.Removed}} {
-		for _, ch := range part.changes {
-			if left--; left < 0 {
-				continue
-			}
-			if part.sign == "-" && p.Traits().InPlace { // there its size is not known
-				c.say("  - %s", ch.Path)
-				continue
-			}
-			c.say("  %s %s  %s", part.sign, ch.Path, humanize.Bytes(ch.Size))
-		}
-	}
-	if left < 0 {
-		c.say("  and %d more", -left)
-	}
-	c.say("%s", counts(p))
-	for _, line := range reachable(p) {
-		c.say("%s", line)
-	}
-}
-
-// reachable says which files of earlier deployments stay reachable, and which do
-// not although they might have.
-func reachable(p *kvsync.Plan) (lines []string) {
-	if text := app.RetiredText(p, "run kv-sync deploy "+named(p.Site)+" --forget by hand"); text != "" {
-		lines = append(lines, text)
-	}
-	if text := app.GuardedText(p); text != "" {
-		lines = append(lines, text)
-	}
-	return lines
-}
-
-// counts says what a plan comes to.
-func counts(p *kvsync.Plan) string {
-	most := ""
-	if p.AtMost {
-		most = "at most "
-	}
-	s := fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged; %s%d to upload (%s), %d KV writes",
-		len(p.Added), len(p.Changed), len(p.Removed), p.Unchanged, most, p.Blobs, humanize.Bytes(p.Bytes), p.Writes)
-	if p.Ahead > 0 {
-		s += fmt.Sprintf("; %d uploaded ahead", p.Ahead)
-	}
-	if p.WorkerChanged {
-		s += "; the Worker changes"
-	}
-	return s
-}
-
-// logger gives the rooms below a log: debug lines where the workflow is
-// debugged, the rest as lines.
+// logger returns a log for the packages below. Debug records are printed if the
+// workflow is debugged (RUNNER_DEBUG).
 func (c *console) logger() *slog.Logger { return slog.New(handler{c: c}) }
 
 type handler struct {
@@ -279,5 +211,5 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return h
 }
 
-// WithGroup implements [slog.Handler]; groups do not show.
+// WithGroup implements [slog.Handler]; groups are not printed.
 func (h handler) WithGroup(string) slog.Handler { return h }

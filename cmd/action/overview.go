@@ -5,25 +5,25 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// overview gathers the job summary of several projects. Of each it keeps what
-// will be shown; of very many it shows the first.
+// overview collects the job summary of several projects. Of very many it keeps the
+// first only.
 type overview struct {
-	// Rows of the table, and what is said below it of each.
+	// The rows of the table, and the text below it.
 	failed, changed, same rows
 	faults, diffs         strings.Builder
 }
 
-// rows are the first rows of a table, and how many there are in all.
+// rows are the first rows of a table, and the number of all.
 type rows struct {
 	text  strings.Builder
 	count int
 }
 
-// add takes what came of a project.
+// add adds the outcome of a project.
 func (o *overview) add(id string, r *app.Report) {
 	to, below := &o.changed, &o.diffs
 	switch {
@@ -43,10 +43,10 @@ func (o *overview) add(id string, r *app.Report) {
 		faultText(below, r.Error)
 		return
 	}
-	diff(below, r)
+	outcomeText(below, r)
 }
 
-// row is what the table says of a project.
+// row is the row of a project without its first cell.
 func row(r *app.Report) []string {
 	if r.Error != nil {
 		return []string{"failed", "", "", "", inert(r.Deployment)}
@@ -57,24 +57,7 @@ func row(r *app.Report) []string {
 		}
 		return fmt.Sprint(n)
 	}
-	return []string{what(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), inert(r.Deployment)}
-}
-
-// what says in a word or two what changed.
-func what(p *kvsync.Plan) string {
-	switch files := p != nil && len(p.Added)+len(p.Changed)+len(p.Removed) > 0; {
-	case p == nil || p.NoChange:
-		return "nothing"
-	case p.First:
-		return "new"
-	case files && p.WorkerChanged:
-		return "files, code"
-	case files:
-		return "files"
-	case p.WorkerChanged:
-		return "code"
-	}
-	return "rules" // _redirects or _headers, or how they are applied
+	return []string{planview.Changes(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), inert(r.Deployment)}
 }
 
 // headline is the outcome in one sentence.
@@ -87,8 +70,7 @@ func (o *overview) headline(total *app.Report) string {
 	return fmt.Sprintf("%s: %d %s, %d unchanged, %d failed.", humanize.Count(all, "project"), o.changed.count, changed, o.same.count, o.failed.count)
 }
 
-// summary is the whole as Markdown: those that failed come first, and those
-// that are as they were come last.
+// summary is the overview as Markdown: failed projects come first, unchanged ones last.
 func (o *overview) summary(total *app.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### kv-sync %s: projects\n", inert(total.Command))
@@ -104,7 +86,7 @@ func (o *overview) summary(total *app.Report) string {
 			fmt.Fprintf(&b, "\nAnd %d more, in the log.\n", left)
 		}
 	}
-	if total.Error != nil && o.failed.count == 0 { // else it is said of each
+	if total.Error != nil && o.failed.count == 0 { // else each project's text says it
 		b.WriteString("\n")
 		faultText(&b, total.Error)
 	}

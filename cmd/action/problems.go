@@ -7,14 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// annotations is how many files at fault become annotations; GitHub shows ten
-// of a step. All of them are in the log.
+// annotations is how many files at fault become annotations. GitHub shows ten of a
+// step; the log has all of them.
 const annotations = 50
 
-// notices annotates what is worth saying and stops nothing.
+// notices annotates the notices of the site and of the engine.
 func (c *console) notices(t *turn) {
 	if t.site != nil {
 		for _, n := range t.site.Notices {
@@ -26,8 +27,8 @@ func (c *console) notices(t *turn) {
 	}
 }
 
-// fault says what made the run fail, if something did: the whole, and then each
-// file at fault.
+// fault annotates the failure of a run, then each file at fault. It does nothing if the
+// run succeeded.
 func (c *console) fault(t *turn) {
 	f := t.rep.Error
 	if f == nil {
@@ -37,7 +38,7 @@ func (c *console) fault(t *turn) {
 	if f.Fix != "" {
 		text += "; " + f.Fix
 	}
-	// GitHub shows ten annotations of a step: the one that decides comes first.
+	// GitHub shows ten annotations of a step, so the failure itself comes first.
 	c.annotate(levelError, "", 0, strings.TrimSpace("kv-sync "+t.rep.Command+" "+t.subject), inInputs(text))
 	for i, p := range f.Problems {
 		if i < annotations {
@@ -46,17 +47,12 @@ func (c *console) fault(t *turn) {
 			c.say("refused: %s: %s", p.Path, reason(p))
 		}
 	}
-	for _, ch := range f.Removed[:min(len(f.Removed), loggedPaths)] {
-		c.say("  - %s", ch.Path)
-	}
-	if more := len(f.Removed) - loggedPaths; more > 0 {
-		c.say("  and %d more", more)
-	}
+	c.files([]planview.Group{planview.Removed(f.Removed)})
 }
 
-// locate has problems name their files from the repository's root. Their paths
-// begin at dir, which is "" where it is not published files that are meant: a
-// configuration's problems may be of inputs and the environment.
+// locate makes the paths of problems relative to the repository's root. They begin at
+// dir, the published folder, or "" for problems of the configuration: those may be about
+// inputs and the environment, which are no files.
 func (t *turn) locate(problems []kvsync.Problem, dir string) {
 	for i := range problems {
 		p := &problems[i]
@@ -74,8 +70,8 @@ func (t *turn) locate(problems []kvsync.Problem, dir string) {
 	}
 }
 
-// published is the folder at which the paths of what was refused begin: a
-// source's at the published one; "" for a configuration's.
+// published is the folder at which the paths of refused files begin, or "" for those of
+// the configuration.
 func (t *turn) published() string {
 	var refused *kvsync.RefusedError
 	if t.site == nil || !errors.As(t.err, &refused) {
@@ -84,7 +80,7 @@ func (t *turn) published() string {
 	return t.site.Settings().Directory
 }
 
-// file is the file of the repository that a problem is annotated at, or "".
+// file is the file to annotate with a problem, or "".
 func (t *turn) file(p kvsync.Problem) string {
 	if t.files[p.Path] {
 		return p.Path

@@ -305,22 +305,6 @@ func TestProjectInThePathnameLayout(t *testing.T) {
 	r.job(second, one("files", "mode", "rollback"), nil).want(t, 4, "pathname")
 }
 
-func TestWhatChanged(t *testing.T) {
-	file := []kvsync.Change{{Path: "/a"}}
-	for want, p := range map[string]*kvsync.Plan{
-		"nothing":     {NoChange: true},
-		"new":         {First: true, Added: file, WorkerChanged: true},
-		"files":       {Removed: file},
-		"code":        {WorkerChanged: true},
-		"files, code": {Changed: file, WorkerChanged: true},
-		"rules":       {Unchanged: 1},
-	} {
-		if got := what(p); got != want {
-			t.Errorf("what changed is %q, want %q", got, want)
-		}
-	}
-}
-
 func TestPlansOfManyProjectsFit(t *testing.T) {
 	small := &kvsync.Plan{Site: "project/small", Added: []kvsync.Change{{Path: "/a"}}}
 	large := &kvsync.Plan{Site: "project/large", Unchanged: 7}

@@ -8,18 +8,16 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
-	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// summaryRows is how many rows a table of the summary has. GitHub takes 1 MiB a
-// step and shows none of a summary that is larger.
 const (
+	// summaryRows is how many rows a table of the summary has at most.
 	summaryRows = 200
-	maxSummary  = 960 << 10
+	// maxSummary keeps a summary below 1 MiB. GitHub shows nothing of a larger one.
+	maxSummary = 960 << 10
 )
 
-// fitting is the text with what GitHub would not take cut off, at the end of a
-// line.
+// fitting cuts a text at the end of a line, so that GitHub takes it.
 func fitting(text string) string {
 	if len(text) <= maxSummary {
 		return text
@@ -27,8 +25,7 @@ func fitting(text string) string {
 	return text[:strings.LastIndexByte(text[:maxSummary], '\n')+1] + "\nThe rest is in the log.\n"
 }
 
-// summary is the report as Markdown. Everything that comes from outside passes
-// through inert.
+// summary is the report as Markdown. Every text from outside passes through inert.
 func summary(r *app.Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### kv-sync %s", inert(r.Command))
@@ -46,41 +43,27 @@ func summary(r *app.Report) string {
 		return fitting(b.String())
 	}
 	facts(&b, r)
-	diff(&b, r)
+	outcomeText(&b, r)
 	return fitting(b.String())
 }
 
-// diff says what changed, how to go back, and what is worth knowing.
-func diff(b *strings.Builder, r *app.Report) {
-	if p := r.Plan; p != nil && !p.NoChange {
-		fmt.Fprintf(b, "\n%s.\n", inert(counts(p)))
-		changeTable(b, p)
-		for _, line := range reachable(p) {
-			fmt.Fprintf(b, "\n%s\n", inert(line))
-		}
-	}
+// outcomeText writes what changed, how to undo it, and the notices.
+func outcomeText(b *strings.Builder, r *app.Report) {
+	planMarkdown(b, r.Plan, r.DryRun)
 	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
-		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", inert(wayBack(r)))
+		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", inert(undo(r)))
 	}
 	for _, n := range r.Notices {
 		fmt.Fprintf(b, "\n> %s\n", inert(n))
 	}
 }
 
-// wayBack is the command that undoes a deploy.
-func wayBack(r *app.Report) string {
+// undo is the command that undoes a deploy.
+func undo(r *app.Report) string {
 	return "kv-sync rollback " + named(r.Site) + " --to " + r.PreviousDeployment
 }
 
-// named is the flag that names a site or a project.
-func named(site string) string {
-	if id, ok := strings.CutPrefix(site, "project/"); ok {
-		return "--project " + id
-	}
-	return "--name " + site
-}
-
-// faultText says what went wrong, what to do, and where.
+// faultText writes what went wrong, what to do, and where.
 func faultText(b *strings.Builder, f *app.Failure) {
 	fmt.Fprintf(b, "**%s**\n", inert(inInputs(f.Message)))
 	if f.Fix != "" {
@@ -90,7 +73,7 @@ func faultText(b *strings.Builder, f *app.Failure) {
 	removedTable(b, f.Removed)
 }
 
-// facts are the names that a person copies from here.
+// facts writes the ids that a person copies.
 func facts(b *strings.Builder, r *app.Report) {
 	rows := []struct{ name, value string }{
 		{"Deployment", r.Deployment}, {"Version", r.VersionID}, {"Version before", r.PreviousVersionID},
@@ -107,10 +90,10 @@ func facts(b *strings.Builder, r *app.Report) {
 	}
 }
 
-// plainAddress is an address that shows as itself in Markdown and ends nothing.
+// plainAddress matches addresses that need no escaping in Markdown.
 var plainAddress = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(?::[0-9]+)?/?$`)
 
-// linkTo is a link to the site, or its text where it is no plain address.
+// linkTo is a link to the site, or escaped text if the address is not plain.
 func linkTo(url string) string {
 	if !plainAddress.MatchString(url) {
 		return inert(url)
@@ -118,40 +101,7 @@ func linkTo(url string) string {
 	return "[" + inert(url) + "](" + url + ")"
 }
 
-func changeTable(b *strings.Builder, p *kvsync.Plan) {
-	total := len(p.Added) + len(p.Changed) + len(p.Removed)
-	if total == 0 {
-		return
-	}
-	b.WriteString("\n| | File | Size | Before |\n|---|---|--:|--:|\n")
-	rows := 0
-	for _, part := range []struct {
-		what    string
-		changes []kvsync.Change
-	}{{"added", p.Added}, {"changed", p.Changed}, {"removed", p.Removed}} {
-		for _, ch := range part.changes {
-			if rows++; rows > summaryRows {
-				break
-			}
-			now, before := humanize.Bytes(ch.Size), ""
-			switch part.what {
-			case "changed":
-				before = humanize.Bytes(ch.Before)
-			case "removed":
-				now, before = "", now
-			}
-			if p.Traits().InPlace { // there the sizes of what is live are not known
-				before = ""
-			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", part.what, inert(ch.Path), now, before)
-		}
-	}
-	if total > summaryRows {
-		fmt.Fprintf(b, "\nAnd %d more.\n", total-summaryRows)
-	}
-}
-
-// removedTable lists what a guard has kept from being removed.
+// removedTable lists the files that a guard kept from being removed.
 func removedTable(b *strings.Builder, removed []kvsync.Change) {
 	if len(removed) == 0 {
 		return
@@ -183,9 +133,8 @@ func problemTable(b *strings.Builder, problems []kvsync.Problem) {
 	}
 }
 
-// inert is a text that shows as itself in Markdown: no character of it can
-// begin markup, a cell, HTML, a link or a mention, and what would not be seen
-// or would turn the line around (line breaks, bidirectional marks) is spelled
+// inert escapes a text for Markdown: it can begin no markup, table cell, HTML, link or
+// mention, and invisible characters, line breaks and bidirectional marks are spelled
 // out. It is cut after 512 characters.
 func inert(s string) string {
 	var b strings.Builder

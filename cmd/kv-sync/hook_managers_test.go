@@ -131,15 +131,15 @@ func TestHookManagers(t *testing.T) {
 				}
 				return string(out)
 			}
-			if out := push(true, "-u", "origin", "main"); !strings.Contains(out, "refs/heads/main adds 1, changes 0 and removes 0 of the live site's files") {
+			if out := push(true, "-u", "origin", "main"); !strings.Contains(out, "refs/heads/main: 1 to add, 0 to change, 0 to remove, ") {
 				t.Errorf("the first push says\n%s", out)
 			}
 			f.commit("two")
-			if out := push(true); !strings.Contains(out, "refs/heads/main adds 1,") {
+			if out := push(true); !strings.Contains(out, "refs/heads/main: 1 to add,") {
 				t.Errorf("the second push says\n%s", out)
 			}
 			f.commit("three")
-			if out := push(true, "origin", "main:draft"); strings.Contains(out, "adds") {
+			if out := push(true, "origin", "main:draft"); strings.Contains(out, "to add") {
 				t.Errorf("a push of another branch says\n%s", out)
 			}
 			if out := push(true, "origin", ":draft"); strings.Contains(out, "standard input") {

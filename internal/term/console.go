@@ -11,12 +11,12 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	xterm "golang.org/x/term"
 
+	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Console writes to the two streams of one run. Its methods are safe for
-// concurrent use. Close it before the program ends, so that no bar is left
-// half-drawn.
+// Console writes to the two streams of one run. Its methods are safe for concurrent
+// use. Close it before the program ends, or an unfinished bar stays on the screen.
 type Console struct {
 	out, err io.Writer
 	color    bool // of out
@@ -27,12 +27,11 @@ type Console struct {
 	progress *mpb.Progress // nil while no bar is drawn
 	bar      *mpb.Bar
 	total    int64     // bytes of the bar
-	said     time.Time // when a plain line last told the progress
+	reported time.Time // when the last plain line about the progress was printed
 }
 
-// New returns a console. out takes what was asked for, err how it goes. Colours
-// and bars are for terminals, and for no one who set NO_COLOR, CI or a dumb
-// TERM.
+// New returns a console that prints results to out, and progress, notes and failures
+// to err. Colours and bars need a terminal. NO_COLOR, CI and TERM=dumb turn them off.
 func New(out, err io.Writer, getenv func(string) string) *Console {
 	fancy := getenv("NO_COLOR") == "" && getenv("CI") == "" && getenv("TERM") != "dumb"
 	c := &Console{out: out, err: err, color: fancy && IsTerminal(out), errColor: fancy && IsTerminal(err)}
@@ -46,14 +45,14 @@ func IsTerminal(stream any) bool {
 	return ok && xterm.IsTerminal(int(f.Fd()))
 }
 
-// Say writes a line about how it goes.
+// Say prints a line about the progress of the run.
 func (c *Console) Say(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sayLocked(Lines(fmt.Sprintf(format, args...)))
 }
 
-// sayLocked writes above the bar, where there is one.
+// sayLocked prints above the bar, if there is one.
 func (c *Console) sayLocked(line string) {
 	if c.progress != nil {
 		if _, err := io.WriteString(c.progress, line+"\n"); err == nil {
@@ -63,8 +62,8 @@ func (c *Console) sayLocked(line string) {
 	fmt.Fprintln(c.err, line)
 }
 
-// Through returns what another program writes to, about how it goes: nothing of
-// it is changed.
+// Through returns a writer for the output of another program, which is printed
+// unchanged.
 func (c *Console) Through() io.Writer { return through{c} }
 
 type through struct{ *Console }
@@ -77,7 +76,7 @@ func (t through) Write(p []byte) (int, error) {
 	return t.err.Write(p)
 }
 
-// print writes what was asked for.
+// print writes a result.
 func (c *Console) print(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +84,7 @@ func (c *Console) print(text string) {
 	_, _ = io.WriteString(c.out, text)
 }
 
-// Close ends the bar.
+// Close removes the bar.
 func (c *Console) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +102,7 @@ const (
 	yellow style = "33"
 )
 
-// paint is how text is coloured on one stream, or not at all.
+// paint reports whether a stream takes colours.
 type paint bool
 
 func (p paint) with(s style, text string) string {
@@ -113,6 +112,8 @@ func (p paint) with(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
+func (p paint) mark(m planview.Mark) string { return p.with(styles[m], string(m)) }
+
 // page collects the lines of one output.
 type page struct {
 	strings.Builder
@@ -121,7 +122,10 @@ type page struct {
 
 func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 
-// names lists the first of some names behind a mark.
+// shown is how many names of each kind a list has.
+const shown = 20
+
+// names lists the first names, each after a mark.
 func (p *page) names(mark string, s style, names []string) {
 	for _, name := range names[:min(len(names), shown)] {
 		p.line("  %s %s", p.with(s, mark), Visible(name))
@@ -129,7 +133,7 @@ func (p *page) names(mark string, s style, names []string) {
 	p.more(mark, s, len(names))
 }
 
-// more says how many there are beyond those that are shown of a list.
+// more says how many names of a list are not shown.
 func (p *page) more(mark string, s style, all int) {
 	if all > shown {
 		p.line("  %s and %s more", p.with(s, mark), humanize.Number(all-shown))

@@ -1,8 +1,12 @@
-// Package term is what a person sees: a plan that reads like terraform's,
-// progress bars on a terminal and plain lines elsewhere, and what is live in
-// the end.
+// Package term prints to a terminal: plans with colours, progress bars, outcomes and
+// failures. Without a terminal it prints the same text as plain lines.
 //
-// Names of files, commit subjects and answers of the API were written by
-// others. Nothing of theirs reaches a terminal before [Visible] has made its
-// control characters harmless.
+// A [Console] belongs to one run:
+//
+//	console := term.New(os.Stdout, os.Stderr, os.Getenv)
+//	defer console.Close()
+//	console.Plan(plan)
+//
+// Names of files, subjects of commits and answers of the API were written by others.
+// Every text of theirs passes through [Visible], which escapes control characters.
 package term

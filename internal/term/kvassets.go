@@ -6,12 +6,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// KVAssets says what an upload in the layout kv-assets did, or would do, in the
-// words of the Rust kv-sync.
+// KVAssets prints what an upload in the layout kv-assets did, or would do. The words
+// are those of the Rust kv-sync, whose output scripts may read.
 func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, output string, dry bool) {
 	t := &page{paint: paint(c.color)}
 	for _, n := range res.Notices {
-		t.line("%s %s", t.with(yellow, "Note:"), Visible(n.String()))
+		t.notes([]string{n.String()})
 	}
 	namespace := Visible(res.Title)
 	if namespace == "" {
@@ -39,12 +39,13 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 		t.line("Manifest %s: %s", t.with(green, string(written)), Visible(output))
 	}
 	if res.Obsolete > 0 {
-		t.line("Pruning deferred: %s of the earlier manifest. When the Worker is published with the new one: kv-sync --prune", humanize.Count(res.Obsolete, "obsolete file"))
+		t.line("Pruning deferred: %s of the earlier manifest. When the Worker is published with the new one: kv-sync --prune",
+			humanize.Count(res.Obsolete, "obsolete file"))
 	}
 	c.print(t.String())
 }
 
-// KVAssetsPruned says what a prune in the layout kv-assets did, or would do.
+// KVAssetsPruned prints what a prune in the layout kv-assets did, or would do.
 func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 	t := &page{paint: paint(c.color)}
 	verb := "Pruned"
@@ -60,7 +61,8 @@ func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 		t.line("%s more are left for the next prune.", humanize.Number(p.Left))
 	}
 	if p.Unrecorded > 0 {
-		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded", humanize.Count(p.Unrecorded, "key"))
+		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded",
+			humanize.Count(p.Unrecorded, "key"))
 	}
 	c.print(t.String())
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Log returns a logger whose records become lines for people: retries and
-// waits, and with verbose also the choices that were made.
+// Log returns a logger that prints records as sentences: retries and waits, and with
+// verbose also which choices were made.
 func (c *Console) Log(verbose bool) *slog.Logger {
 	level := slog.LevelInfo
 	if verbose {
@@ -20,7 +20,7 @@ func (c *Console) Log(verbose bool) *slog.Logger {
 	return slog.New(&handler{console: c, level: level})
 }
 
-// handler is a slog.Handler for people.
+// handler prints records as sentences.
 type handler struct {
 	console *Console
 	level   slog.Level
@@ -33,7 +33,7 @@ func (h *handler) WithAttrs(a []slog.Attr) slog.Handler {
 	return &handler{h.console, h.level, append(h.attrs[:len(h.attrs):len(h.attrs)], a...)}
 }
 
-// WithGroup keeps the names short: a line for people has no use for groups.
+// WithGroup ignores groups, which keeps the names short.
 func (h *handler) WithGroup(string) slog.Handler { return h }
 
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
@@ -46,7 +46,7 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// sentence writes a record as people would say it.
+// sentence is a message with its error after a colon and its attributes in brackets.
 func sentence(message string, attrs []slog.Attr) string {
 	named := map[string]slog.Value{}
 	for _, a := range attrs {

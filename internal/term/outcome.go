@@ -8,17 +8,19 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Result says what is live after a deploy or a rollback. rollback is the
-// command that goes back from here, or "".
+// Result prints what is live after a deploy. rollback is the command that undoes it,
+// or "".
 func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	t := &page{paint: paint(c.color)}
 	if res.Switched {
 		t.line("")
-		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit), humanize.Seconds(st.Duration), statsText(st))
+		t.line("%s %s, in %s (%s)", t.with(green, "Live:"), deploymentText(res.Deployment, res.Commit),
+			humanize.Seconds(st.Duration), statsText(st))
 	}
 	if res.URL != "" {
 		t.line("      %s", t.with(bold, Visible(res.URL)))
@@ -26,11 +28,10 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	if res.Pruned > 0 {
 		t.line("Pruned %s that nothing needed any more.", humanize.Count(res.Pruned, "key"))
 	}
-	for _, n := range res.Notices {
-		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
-	}
+	t.notes(res.Notices)
 	if p := res.Plan; p != nil && res.Switched && len(p.Removed) > 0 && len(p.Retired) > 0 {
-		t.line("%s can still be read at the old address (above). To end that: deploy with --forget", humanize.Count(len(p.Retired), "removed file"))
+		t.line("%s can still be read at the old address (above). To end that: "+forget,
+			humanize.Count(len(p.Retired), "removed file"))
 	}
 	if rollback != "" && res.Switched && res.PreviousDeployment != "" {
 		t.line("%s", t.with(faint, "To go back: "+rollback))
@@ -38,16 +39,16 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	c.print(t.String())
 }
 
-// Ahead says what an upload ahead has done. deploy is the command that switches.
+// Ahead prints what an upload ahead did. deploy is the command that switches.
 func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
 	t := &page{paint: paint(c.color)}
 	switch {
-	case a.Plan.NoChange: // the plan says so
+	case a.Plan.NoChange: // the plan was printed
 	case !a.Receipt && a.Uploaded == 0:
 		t.line("Nothing was sent: the deploy takes so little along with its own requests.")
 	case a.Receipt:
 		t.line("")
-		commit := Visible(short(a.Plan.Origin.Commit))
+		commit := Visible(planview.Commit(a.Plan.Origin.Commit))
 		if a.Uploaded == 0 {
 			t.line("%s commit %s. Nobody sees it yet.", t.with(green, "Uploaded ahead already:"), commit)
 		} else {
@@ -59,7 +60,7 @@ func (c *Console) Ahead(a *kvsync.Ahead, st app.Stats, deploy string) {
 	c.print(t.String())
 }
 
-// Rollback says where a rollback went, or would go.
+// Rollback prints where a rollback went, or would go.
 func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 	t := &page{paint: paint(c.color)}
 	switch target := deploymentText(res.Deployment, res.Commit); {
@@ -76,23 +77,21 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 			t.line("%s", heldText(res.Hold))
 		}
 	}
-	for _, n := range res.Notices {
-		t.line("%s %s", t.with(yellow, "Note:"), Visible(n))
-	}
+	t.notes(res.Notices)
 	c.print(t.String())
 }
 
 func deploymentText(id, commit string) string {
-	switch { // in the pathname layout no deployment is kept
+	switch { // the pathname layout keeps no deployments
 	case id == "" && commit == "":
 		return "these files"
 	case id == "":
-		return "commit " + Visible(short(commit))
+		return "commit " + Visible(planview.Commit(commit))
 	}
 	if commit == "" {
 		return "deployment " + Visible(id)
 	}
-	return fmt.Sprintf("commit %s as deployment %s", Visible(short(commit)), Visible(id))
+	return fmt.Sprintf("commit %s as deployment %s", Visible(planview.Commit(commit)), Visible(id))
 }
 
 func statsText(st app.Stats) string {
@@ -103,7 +102,7 @@ func statsText(st app.Stats) string {
 	return s
 }
 
-// Pruned says what a prune did, or would do.
+// Pruned prints what a prune did, or would do.
 func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 	t := &page{paint: paint(c.color)}
 	verb := "Deleted"
@@ -126,15 +125,15 @@ func (c *Console) Pruned(p *kvsync.Pruned, dry bool) {
 	c.print(t.String())
 }
 
-// History lists deployments, newest first. rollback is the command that goes
-// back, without where.
+// History prints deployments, newest first. rollback is the command that goes back,
+// without --to.
 func (c *Console) History(list []kvsync.Deployment, rollback string) {
 	t := &page{paint: paint(c.color)}
-	live := make(map[string]bool) // also where they were active before
+	live := make(map[string]bool) // by id: a deployment may have been active before, too
 	for _, d := range list {
 		live[d.ID] = live[d.ID] || d.Live
 	}
-	back := false // there is somewhere to go back to
+	back := false // some deployment can be rolled back to
 	for _, d := range list {
 		mark := " "
 		switch {
@@ -148,11 +147,12 @@ func (c *Console) History(list []kvsync.Deployment, rollback string) {
 		if id == "" {
 			id = "(of another tool)       "
 		}
-		from := cmp.Or(short(d.Commit), d.Source)
+		from := cmp.Or(planview.Commit(d.Commit), d.Source)
 		if d.Record != nil && d.Record.Subject != "" {
-			from += " " + cut(d.Record.Subject, 50)
+			from += " " + planview.Cut(d.Record.Subject, 50)
 		}
-		row := fmt.Sprintf("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format("2006-01-02 15:04"), Visible(from), t.with(faint, remarks(d)))
+		row := fmt.Sprintf("%s %s  %s  %s%s", mark, Visible(id), d.Time.Local().Format(minute), Visible(from),
+			t.with(faint, remarks(d)))
 		t.line("%s", strings.TrimRight(row, " "))
 	}
 	switch {
@@ -181,7 +181,7 @@ func remarks(d kvsync.Deployment) string {
 		r = append(r, "holds back "+heldName(d.Hold))
 	}
 	if d.Record != nil && d.Record.Actor != "" {
-		r = append(r, "by "+cut(Visible(d.Record.Actor), 30))
+		r = append(r, "by "+planview.Cut(Visible(d.Record.Actor), 30))
 	}
 	if len(r) == 0 {
 		return ""
@@ -189,7 +189,7 @@ func remarks(d kvsync.Deployment) string {
 	return "  [" + strings.Join(r, ", ") + "]"
 }
 
-// Verified says what a verification found.
+// Verified prints what a verification found.
 func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 	t := &page{paint: paint(c.color)}
 	for _, d := range v.Deployments {
@@ -200,7 +200,8 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 		case !d.Retained:
 			kind = " (not retained)"
 		}
-		t.verified(fmt.Sprintf("%s%s  %s", Visible(d.Deployment), kind, humanize.Count(d.Files, "file")), d.Problem, d.Missing, d.Corrupt)
+		what := fmt.Sprintf("%s%s  %s", Visible(d.Deployment), kind, humanize.Count(d.Files, "file"))
+		t.verified(what, d.Problem, d.Missing, d.Corrupt)
 	}
 	if o := v.Overlay; o != nil {
 		t.verified("Edits made at run time  "+humanize.Count(o.Edits, "path"), o.Problem, o.Missing, o.Corrupt)
@@ -213,7 +214,7 @@ func (c *Console) Verified(v *kvsync.Verification, took time.Duration) {
 	c.print(t.String())
 }
 
-// verified says of one thing whether it is whole, and lists the first paths that are not.
+// verified prints whether something is complete, and the first paths that are not.
 func (t *page) verified(what, problem string, missing, corrupt []string) {
 	bad := len(missing) + len(corrupt)
 	state := t.with(green, "whole")
@@ -227,7 +228,7 @@ func (t *page) verified(what, problem string, missing, corrupt []string) {
 	t.names("!", red, slices.Concat(missing, corrupt))
 }
 
-// Failure says what went wrong and what to do next.
+// Failure prints what went wrong and what to do next.
 func (c *Console) Failure(f *app.Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -237,28 +238,27 @@ func (c *Console) Failure(f *app.Failure) {
 	for _, p := range f.Problems {
 		t.line("  %s %s", t.with(red, "!"), Visible(p.String()))
 	}
-	// The pathname layout knows no size of what is live.
-	sized := slices.ContainsFunc(f.Removed, func(ch kvsync.Change) bool { return ch.Size > 0 })
-	t.changes("-", red, column(f.Removed), f.Removed, sized)
+	removed := planview.Removed(f.Removed)
+	t.files(removed, column([]planview.Group{removed}))
 	if f.Fix != "" {
 		t.line("  %s %s", t.with(bold, "→"), Lines(f.Fix))
 	}
 	fmt.Fprint(c.err, t.String())
 }
 
-// heldText says what a rollback holds back: a commit, or where both deployments
-// are of one commit, the deployments that were left.
+// heldText says what a rollback holds back: a commit, or a deployment if both
+// deployments are of one commit.
 func heldText(hold string) string {
 	if strings.Contains(hold, "-") {
 		return fmt.Sprintf("Deployment %s is held back: the same build is refused until --release is given.", Visible(hold))
 	}
-	return fmt.Sprintf("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(short(hold)))
+	return fmt.Sprintf("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(planview.Commit(hold)))
 }
 
-// heldName is short for a commit; a deployment's id is whole.
+// heldName is a deployment's id, or a commit's shortened one.
 func heldName(hold string) string {
 	if strings.Contains(hold, "-") {
 		return Visible(hold)
 	}
-	return short(hold)
+	return planview.Commit(hold)
 }

@@ -12,17 +12,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// everyLine is how often plain lines tell the progress: a log is read later.
-const everyLine = 5 * time.Second
+// lineInterval is the time between two plain lines about the progress.
+const lineInterval = 5 * time.Second
 
-// Progress shows one step of a run: the plan when it is made, then how far the
-// upload is.
+// Progress shows one step of a run: first the plan, then the progress of the upload.
 func (c *Console) Progress(p kvsync.Progress) {
 	if p.Plan != nil {
 		c.Plan(p.Plan)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.said = time.Now()
+		c.reported = time.Now()
 		if !p.Plan.NoChange && p.Plan.Blobs > 0 {
 			c.draw(0, p.Plan.Bytes, 0, p.Plan.Blobs)
 		}
@@ -38,14 +37,15 @@ func (c *Console) Progress(p kvsync.Progress) {
 	}
 }
 
-// draw moves the bar, or says a line now and then where there is none. An
-// upload of two values is the manifest and the record alone, after their blobs:
-// no bar jumps back for these.
+// draw moves the bar, or without one prints a line now and then. The last upload of a
+// deploy is the manifest and the record, two values after many blobs: the bar does not
+// jump back for them.
 func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
 	if !c.bars {
-		if now := time.Now(); now.Sub(c.said) >= everyLine {
-			c.said = now
-			fmt.Fprintf(c.err, "uploading: %s of %s, %s of %s\n", humanize.Number(files), humanize.Count(totalFiles, "value"), humanize.Bytes(bytes), humanize.Bytes(totalBytes))
+		if now := time.Now(); now.Sub(c.reported) >= lineInterval {
+			c.reported = now
+			fmt.Fprintf(c.err, "uploading: %s of %s, %s of %s\n", humanize.Number(files), humanize.Count(totalFiles, "value"),
+				humanize.Bytes(bytes), humanize.Bytes(totalBytes))
 		}
 		return
 	}
@@ -61,28 +61,31 @@ func (c *Console) draw(bytes, totalBytes int64, files, totalFiles int) {
 
 func (c *Console) startBar(total int64) {
 	began := time.Now()
-	c.progress = mpb.New(mpb.WithOutput(c.err), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithAutoRefresh())
+	c.progress = mpb.New(mpb.WithOutput(c.err), mpb.WithWidth(40), mpb.WithRefreshRate(100*time.Millisecond),
+		mpb.WithAutoRefresh())
 	c.bar = c.progress.New(total, mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─"),
 		mpb.PrependDecorators(decor.Name("  uploading ")),
 		mpb.AppendDecorators(
 			decor.Any(func(s decor.Statistics) string {
-				return fmt.Sprintf(" %s of %s%s", humanize.Bytes(s.Current), humanize.Bytes(s.Total), left(time.Since(began), s.Current, s.Total))
+				return fmt.Sprintf(" %s of %s%s", humanize.Bytes(s.Current), humanize.Bytes(s.Total),
+					left(time.Since(began), s.Current, s.Total))
 			}),
 		),
 		mpb.BarRemoveOnComplete(),
 	)
 }
 
-// left guesses how long the rest takes. Nothing is said of the first second,
-// which knows nothing, nor of the end.
+// left estimates the remaining time. It is "" in the first second, when an estimate
+// is worthless, and at the end.
 func left(spent time.Duration, done, total int64) string {
 	if done <= 0 || done >= total || spent < time.Second {
 		return ""
 	}
-	return fmt.Sprintf(", %s left", humanize.Seconds(time.Duration(float64(spent)*float64(total-done)/float64(done)).Round(time.Second)))
+	rest := time.Duration(float64(spent) * float64(total-done) / float64(done))
+	return fmt.Sprintf(", %s left", humanize.Seconds(rest.Round(time.Second)))
 }
 
-// stopBar takes the bar off the screen.
+// stopBar removes the bar from the screen.
 func (c *Console) stopBar() {
 	if c.progress == nil {
 		return

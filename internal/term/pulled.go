@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Pulled says what a pull did, or would do.
+// Pulled prints what a pull did, or would do.
 func (c *Console) Pulled(p *app.Pulled, dry bool) {
 	c.print(pulledText(p, dry, paint(c.color)))
 }
@@ -44,17 +45,17 @@ func (t *page) edits(mark string, s style, edits []pull.Edit) {
 	t.more(mark, s, len(edits))
 }
 
-// about is who wrote an edit, when and why, or why it was left.
+// about says who wrote an edit, when and why, or why it was left.
 func about(e pull.Edit) string {
-	s := "  " + e.Time.Local().Format("2006-01-02 15:04")
+	s := "  " + e.Time.Local().Format(minute)
 	if e.Author != "" {
-		s += " by " + Visible(cut(e.Author, 40))
+		s += " by " + Visible(planview.Cut(e.Author, 40))
 	}
 	if e.Reason != "" {
 		return s + ": " + Visible(e.Reason)
 	}
 	if e.Message != "" {
-		s += ": " + Visible(cut(e.Message, 50))
+		s += ": " + Visible(planview.Cut(e.Message, 50))
 	}
 	return s
 }
@@ -76,9 +77,11 @@ func pulledOutcome(p *app.Pulled, dry bool) string {
 	case dry && changes != "":
 		return "Pull: " + changes + ". Nothing was changed."
 	case p.Commit != "" && changes != "":
-		return fmt.Sprintf("Committed %s on branch %s: %s. Merge it, and deploy.", short(p.Commit), Visible(p.Branch), changes)
+		return fmt.Sprintf("Committed %s on branch %s: %s. Merge it, and deploy.",
+			planview.Commit(p.Commit), Visible(p.Branch), changes)
 	case p.Commit != "":
-		return fmt.Sprintf("Committed %s on branch %s: which edits are in git. Merge it, and deploy.", short(p.Commit), Visible(p.Branch))
+		return fmt.Sprintf("Committed %s on branch %s: which edits are in git. Merge it, and deploy.",
+			planview.Commit(p.Commit), Visible(p.Branch))
 	case changes != "":
 		return fmt.Sprintf("Pulled into %s: %s. Look at them, commit, and deploy.", Visible(p.Folder), changes)
 	case len(p.Conflicts) > 0:

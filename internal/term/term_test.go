@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -49,10 +50,10 @@ Note: lib: a submodule is not published
 Plan: 22 to add, 1 to change, 1 to remove, 12,345 unchanged; 1,023 blobs (12 MB), 1,025 KV writes.
 Note: the free plan has 1,000 KV writes a day, for the whole account.
 `)
-	if diff := cmp.Diff(want.String(), planText(p, false)); diff != "" {
+	if diff := cmp.Diff(want.String(), planText(planview.Of(p, forget), false)); diff != "" {
 		t.Error(diff)
 	}
-	if got := planText(p, true); strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(got), "\x1b") {
+	if got := planText(planview.Of(p, forget), true); strings.Contains(strings.NewReplacer("\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(got), "\x1b") {
 		t.Errorf("an escape that is not ours:\n%q", got)
 	}
 }
@@ -61,7 +62,7 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 func TestPlanWithALongPath(t *testing.T) {
 	long := "/" + strings.Repeat("a", 100)
 	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Added: []kvsync.Change{{Path: long, Size: 1}, {Path: "/b", Size: 2}, {Path: "/cc", Size: 3}}}
-	if got, want := planText(p, false), "\n  + "+long+"  1 B\n  + /b   2 B\n  + /cc  3 B\n"; !strings.Contains(got, want) {
+	if got, want := planText(planview.Of(p, forget), false), "\n  + "+long+"  1 B\n  + /b   2 B\n  + /cc  3 B\n"; !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q in it", got, want)
 	}
 }
@@ -69,7 +70,7 @@ func TestPlanWithALongPath(t *testing.T) {
 // A size that did not change, as far as it is shown, is shown once.
 func TestPlanOfTheSameSize(t *testing.T) {
 	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: []kvsync.Change{{Path: "/a", Size: 45_000_001, Before: 45_000_002}}}
-	if got := planText(p, false); !strings.Contains(got, "\n  ~ /a  45 MB\n") {
+	if got := planText(planview.Of(p, forget), false); !strings.Contains(got, "\n  ~ /a  45 MB\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -78,7 +79,7 @@ func TestPlanOfTheSameSize(t *testing.T) {
 func TestPlanOfALargeFile(t *testing.T) {
 	p := &kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder"}, Changed: changes(1, "film"), Blobs: 5, Bytes: 60_000_000, Writes: 7, AtMost: true}
 	want := "Plan: 0 to add, 1 to change, 0 to remove, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes.\n"
-	if got := planText(p, false); !strings.HasSuffix(got, want) {
+	if got := planText(planview.Of(p, forget), false); !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want %q at its end", got, want)
 	}
 }
@@ -107,11 +108,11 @@ func TestPlanOfPathnameLayout(t *testing.T) {
 		Changed: []kvsync.Change{{Path: "/a", Size: 5}}, Removed: []kvsync.Change{{Path: "/long"}}, Blobs: 1, Bytes: 5, Writes: 4,
 	}
 	want := "project/shop from this folder\n\n  ~ /a     5 B\n  - /long\n\nPlan: 0 to add, 1 to change, 1 to remove, 0 unchanged; 1 blob (5 B), 4 KV writes.\n"
-	if got := planText(p, false); got != want {
+	if got := planText(planview.Of(p, forget), false); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	same := &kvsync.Plan{Site: "project/shop", Layout: "pathname", Origin: p.Origin, NoChange: true}
-	if got, want := planText(same, false), "project/shop from this folder\n\nNo change: these are the files that are live.\n"; got != want {
+	if got, want := planText(planview.Of(same, forget), false), "project/shop from this folder\n\nNo change: these are the files that are live.\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := deploymentText("", strings.Repeat("a", 40)) + ", " + deploymentText("", ""); got != "commit aaaaaaaaaaaa, these files" {
@@ -131,7 +132,7 @@ func TestPlanOfRemovedFiles(t *testing.T) {
 Note: 1 file that this deployment does not have stays reachable for open tabs, until 4 more deployments are made and at least until 2999-12-01 17:12 UTC (to end that at once: deploy with --forget): /a\x1b
 Note: 1 file is not kept for open tabs, because the Worker's code decides or decided who may read it (retire in kv-sync.toml names what everyone may read): /b
 `
-	if got := planText(p, false); !strings.HasSuffix(got, want) {
+	if got := planText(planview.Of(p, forget), false); !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want %q at its end", got, want)
 	}
 	const end = "1 removed file can still be read at the old address (above). To end that: deploy with --forget\n"
@@ -149,7 +150,7 @@ Note: 1 file is not kept for open tabs, because the Worker's code decides or dec
 }
 
 func TestPlanWithoutChange(t *testing.T) {
-	got := planText(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, false)
+	got := planText(planview.Of(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", Dir: "."}, Live: "d1", NoChange: true}, forget), false)
 	if want := "tides from this folder\n\nNo change: this is what deployment d1 serves.\n"; got != want {
 		t.Errorf("got %q", got)
 	}
@@ -241,7 +242,7 @@ func TestPlainProgress(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, none)
 	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 2, Bytes: 10, Added: changes(2, "a")}})
-	c.said = time.Now().Add(-time.Minute)
+	c.reported = time.Now().Add(-time.Minute)
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 2, TotalFiles: 2, Bytes: 10, TotalBytes: 10})
 	c.Progress(kvsync.Progress{Stage: kvsync.StageSwitch, Note: "another deployment switched meanwhile"})

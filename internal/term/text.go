@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Visible returns s as one line in which every character can be seen: control
-// characters, line breaks, invisible and direction-changing ones are escaped as
-// Go writes them.
+// Visible returns s as one line of printable characters. Control characters, line
+// breaks, invisible characters and those that change the direction of the text are
+// escaped as in Go source.
 func Visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -34,7 +34,7 @@ func Visible(s string) string {
 
 func hidden(r rune) bool { return !unicode.IsPrint(r) }
 
-// Lines is Visible for a text of our own making that has several lines.
+// Lines is [Visible] for a text of several lines, whose line breaks stay.
 func Lines(s string) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	for i, l := range lines {
@@ -43,5 +43,5 @@ func Lines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// short is a commit's id as people write it.
-func short(commit string) string { return commit[:min(len(commit), 12)] }
+// minute is the layout of local times.
+const minute = "2006-01-02 15:04"

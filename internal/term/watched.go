@@ -4,42 +4,49 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// shownSaved is how many paths the line of a save names.
+// shownSaved is how many paths the line about a save names.
 const shownSaved = 3
 
-// Saved says in one line what a save has changed, and how long after it.
+// Saved says in one line what a save changed, and how long that took.
 func (c *Console) Saved(p *kvsync.Plan, at time.Time, took time.Duration) {
 	color := paint(c.color)
-	var what []string
+	parts := []string{color.with(faint, at.Format("15:04:05"))}
+	parts = append(parts, saved(planview.Of(p, forget), color)...)
+	parts = append(parts, color.with(faint, "in "+humanize.Milliseconds(took)))
+	c.print(strings.Join(parts, "  ") + "\n")
+}
+
+// saved are the first files that changed, then what else did.
+func saved(v *planview.View, color paint) []string {
+	var out []string
 	all := 0
-	for _, kind := range []struct {
-		mark    string
-		style   style
-		changes []kvsync.Change
-	}{{"~", yellow, p.Changed}, {"+", green, p.Added}, {"-", red, p.Removed}} {
-		for _, change := range kind.changes {
+	for _, g := range v.Files {
+		for _, f := range g.Files {
 			if all++; all <= shownSaved {
-				what = append(what, color.with(kind.style, kind.mark)+" "+Visible(change.Path))
+				out = append(out, color.mark(g.Mark)+" "+Visible(f.Path))
 			}
 		}
 	}
 	if all > shownSaved {
-		what = append(what, "and "+humanize.Number(all-shownSaved)+" more")
+		out = append(out, "and "+humanize.Number(all-shownSaved)+" more")
 	}
-	if p.WorkerChanged {
-		what = append(what, color.with(yellow, "~")+" the Worker")
+	for _, l := range v.Others {
+		if l.Mark != planview.None {
+			out = append(out, color.mark(l.Mark)+" "+Visible(l.Text))
+		}
 	}
-	if len(what) == 0 {
-		what = append(what, color.with(yellow, "~")+" _redirects, _headers or how the site is served")
+	if len(out) == 0 {
+		out = append(out, color.mark(planview.Modify)+" _redirects, _headers or how the site is served")
 	}
-	c.print(color.with(faint, at.Format("15:04:05")) + "  " + strings.Join(what, "  ") + "  " + color.with(faint, "in "+humanize.Milliseconds(took)) + "\n")
+	return out
 }
 
-// Address says where the site is.
+// Address prints the site's address.
 func (c *Console) Address(url string) {
 	c.print(paint(c.color).with(bold, Visible(url)) + "\n")
 }

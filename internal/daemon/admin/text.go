@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/planview"
 	"github.com/kv-sync/kv-sync/internal/term"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
@@ -97,19 +98,13 @@ func length(d time.Duration) string {
 	return humanize.Count(int(n), unit)
 }
 
-// changes says what a deployment changed; a number and its word stay on one line.
+// changes says what a deployment changed. A number and its word stay on one line.
 func changes(added, changed, removed int) string {
-	var parts []string
-	for _, c := range []struct {
-		n    int
-		what string
-	}{{added, "added"}, {changed, "changed"}, {removed, "removed"}} {
-		if c.n > 0 {
-			parts = append(parts, humanize.Number(c.n)+"\u00a0"+c.what)
+	parts := planview.Counts(added, changed, removed)
+	if added+changed+removed > 0 {
+		for i, p := range parts {
+			parts[i] = strings.ReplaceAll(p, " ", "\u00a0")
 		}
-	}
-	if len(parts) == 0 {
-		return "no file"
 	}
 	return strings.Join(parts, ", ")
 }

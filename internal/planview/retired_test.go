@@ -1,11 +1,10 @@
-package app_test
+package planview
 
 import (
 	"fmt"
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -25,7 +24,7 @@ func TestRetiredText(t *testing.T) {
 		one + "at least until 2999-12-01 16:12 UTC (to end that at once: do): /a":                                                                                                                               {file("/a", 0, future)},
 		"2 files that this deployment does not have stay reachable for open tabs, the last of them until 4 more deployments are made and at least until 2999-12-01 16:12 UTC (to end that at once: do): /a, /b": {file("/a", 2, future), file("/b", 4, past)},
 	} {
-		if got := app.RetiredText(&kvsync.Plan{Retired: list}, "do"); got != want {
+		if got := retiredText(&kvsync.Plan{Retired: list}, "do"); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}
@@ -41,7 +40,7 @@ func TestGuardedText(t *testing.T) {
 		"1 file is not kept for open tabs, because the Worker's code decides or decided who may read it (retire in kv-sync.toml names what everyone may read): /0":               {Guarded: many[:1]},
 		"7 files are not kept for open tabs, because the live deployment, which an older kv-sync made, does not say which requests its code gets: /0, /1, /2, /3, /4 and 2 more": {Guarded: many, RoutingUnknown: true},
 	} {
-		if got := app.GuardedText(&p); got != want {
+		if got := guardedText(&p); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package app
+package planview
 
 import (
 	"fmt"
@@ -6,11 +6,12 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// RetiredText says which files stay reachable although the deployment does not
-// have them, and until when; "" where there are none. how says how to end that.
-func RetiredText(p *kvsync.Plan, how string) string {
+// retiredText says which files stay reachable although the deployment does not
+// have them, and until when; "" if there are none. how says how to end that.
+func retiredText(p *kvsync.Plan, how string) string {
 	if len(p.Retired) == 0 {
 		return ""
 	}
@@ -29,15 +30,16 @@ func RetiredText(p *kvsync.Plan, how string) string {
 	if mixed {
 		last = "the last of them "
 	}
-	files, stay := "1 file that this deployment does not have", "stays"
-	if n := len(paths); n > 1 {
-		files, stay = fmt.Sprintf("%d files that this deployment does not have", n), "stay"
+	stay := "stays"
+	if len(paths) > 1 {
+		stay = "stay"
 	}
-	return fmt.Sprintf("%s %s reachable for open tabs, %s%s (to end that at once: %s): %s", files, stay, last, retiredUntil(deployments, until), how, firstOf(paths))
+	return fmt.Sprintf("%s that this deployment does not have %s reachable for open tabs, %s%s (to end that at once: %s): %s",
+		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, firstOf(paths))
 }
 
-// retiredUntil names the deploy that ends it: the one after so many more that is
-// late enough.
+// retiredUntil names the deploy that ends it: the first one after the given number
+// of deployments that is also later than until.
 func retiredUntil(deployments int, until time.Time) string {
 	now := time.Now()
 	later := "at least until " + until.UTC().Format("2006-01-02 15:04 UTC")
@@ -54,9 +56,9 @@ func retiredUntil(deployments int, until time.Time) string {
 	return text
 }
 
-// GuardedText says which files do not stay reachable, because code guards them or
-// guarded them; "" where there are none.
-func GuardedText(p *kvsync.Plan) string {
+// guardedText says which files do not stay reachable because code decides or decided
+// about access to them; "" if there are none.
+func guardedText(p *kvsync.Plan) string {
 	if len(p.Guarded) == 0 {
 		return ""
 	}
@@ -64,15 +66,17 @@ func GuardedText(p *kvsync.Plan) string {
 	for _, c := range p.Guarded {
 		paths = append(paths, c.Path)
 	}
-	files, them := "1 file is", "it"
-	if n := len(paths); n > 1 {
-		files, them = fmt.Sprintf("%d files are", n), "them"
+	are, them := "is", "it"
+	if len(paths) > 1 {
+		are, them = "are", "them"
 	}
-	reason := "the Worker's code decides or decided who may read " + them + " (retire in kv-sync.toml names what everyone may read)"
+	reason := "the Worker's code decides or decided who may read " + them +
+		" (retire in kv-sync.toml names what everyone may read)"
 	if p.RoutingUnknown {
 		reason = "the live deployment, which an older kv-sync made, does not say which requests its code gets"
 	}
-	return fmt.Sprintf("%s not kept for open tabs, because %s: %s", files, reason, firstOf(paths))
+	return fmt.Sprintf("%s %s not kept for open tabs, because %s: %s",
+		humanize.Count(len(paths), "file"), are, reason, firstOf(paths))
 }
 
 // firstOf names the first few of many paths.

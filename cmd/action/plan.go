@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/planview"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// loggedPaths is how many paths of a plan the log lists. The output plan-json has
+// more.
+const loggedPaths = 500
+
+// viewOf is what a plan says in a workflow. A job has no input that ends for one push
+// what earlier deployments keep reachable, so the text names the command.
+func viewOf(p *kvsync.Plan) *planview.View {
+	return planview.Of(p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
+}
+
+// plan prints a plan. Its notices are annotations: see [console.notices].
+func (c *console) plan(p *kvsync.Plan) {
+	v := viewOf(p)
+	c.say("%s %s", v.Site, v.Origin)
+	if v.NoChange != "" {
+		c.say("%s", v.NoChange)
+		return
+	}
+	c.files(v.Files)
+	for _, l := range v.Others {
+		c.say("  %s", strings.TrimSpace(string(l.Mark)+" "+l.Text))
+	}
+	c.say("Plan: %s", v.Summary())
+	for _, n := range v.Notes {
+		c.say("Note: %s", n)
+	}
+}
+
+// files prints the first files of the groups.
+func (c *console) files(groups []planview.Group) {
+	left := loggedPaths
+	for _, g := range groups {
+		for _, f := range g.Files[:min(len(g.Files), max(left, 0))] {
+			c.say("  %s %s", g.Mark, strings.TrimSpace(f.Path+"  "+f.Sizes()))
+		}
+		left -= len(g.Files)
+	}
+	if left < 0 {
+		c.say("  and %d more", -left)
+	}
+}
+
+// planMarkdown writes what a plan changes as Markdown. dry reports whether it was not
+// carried out.
+func planMarkdown(b *strings.Builder, p *kvsync.Plan, dry bool) {
+	if p == nil || p.NoChange {
+		return
+	}
+	v := viewOf(p)
+	summary := v.Done()
+	if dry {
+		summary = v.Summary()
+	}
+	fmt.Fprintf(b, "\n%s\n", inert(summary))
+	filesTable(b, v.Files)
+	for _, l := range v.Others {
+		if l.Mark != planview.None {
+			fmt.Fprintf(b, "\n%s: %s\n", l.Mark.Word(), inert(l.Text))
+		}
+	}
+	for _, note := range v.Notes {
+		fmt.Fprintf(b, "\n%s\n", inert(note))
+	}
+}
+
+func filesTable(b *strings.Builder, groups []planview.Group) {
+	if len(groups) == 0 {
+		return
+	}
+	b.WriteString("\n| | File | Size | Before |\n|---|---|--:|--:|\n")
+	left := summaryRows
+	for _, g := range groups {
+		for _, f := range g.Files[:min(len(g.Files), max(left, 0))] {
+			now, before := f.Size, f.Before
+			if g.Mark == planview.Remove {
+				now, before = "", f.Size
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", g.Mark.Word(), inert(f.Path), now, before)
+		}
+		left -= len(g.Files)
+	}
+	if left < 0 {
+		fmt.Fprintf(b, "\nAnd %d more.\n", -left)
+	}
+}
+
+// named is the flag that names a site or a project.
+func named(site string) string {
+	if id, ok := strings.CutPrefix(site, "project/"); ok {
+		return "--project " + id
+	}
+	return "--name " + site
+}

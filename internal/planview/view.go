@@ -1,0 +1,308 @@
+// Package planview decides what a plan says to people. [Of] turns a plan into a
+// [View]: sections of unformatted text, in the order in which every output shows
+// them. The terminal, the Action's log, the job summary, the pre-push hook and the
+// daemon's page only format it.
+//
+//	view := planview.Of(plan, "deploy with --forget")
+//	for _, group := range view.Files {
+//		for _, file := range group.Files {
+//			fmt.Println(group.Mark, escape(file.Path), file.Size)
+//		}
+//	}
+//	fmt.Println("Plan:", view.Summary())
+//
+// Names of files and subjects of commits were written by others, and a View holds
+// them as they are. Whoever formats it escapes every text for its output.
+package planview
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/humanize"
+)
+
+// Mark tells what becomes of a file, a script or an edit.
+type Mark string
+
+// The marks, as the outputs show them.
+const (
+	Add    Mark = "+"
+	Modify Mark = "~"
+	Remove Mark = "-"
+	// None is for a line that is about no single thing.
+	None Mark = ""
+)
+
+// Word is the mark as a word.
+func (m Mark) Word() string {
+	return map[Mark]string{Add: "added", Modify: "changed", Remove: "removed"}[m]
+}
+
+// View is what a plan says.
+type View struct {
+	Site string
+	// Origin says what the site is made from.
+	Origin string
+	// NoChange is the only sentence of a plan that changes nothing, else "". The
+	// fields below are empty beside it.
+	NoChange string
+	// Files are what is added, changed and removed, in this order, without empty
+	// groups.
+	Files []Group
+	// Others are the other things that the deploy replaces: the code, a companion.
+	// If neither these nor files differ, one line without a mark says what does.
+	Others []Line
+	// Notices are what planning found worth saying.
+	Notices []string
+	// Notes follow the summary: what stays reachable, limits of the account.
+	Notes []string
+	// Retires reports whether a removed file stays reachable: then the first note
+	// says which.
+	Retires bool
+
+	plan *kvsync.Plan
+}
+
+// Group are the files that share a mark, sorted by path.
+type Group struct {
+	Mark  Mark
+	Files []File
+}
+
+// File is a file of a group.
+type File struct {
+	Path string
+	// Size is the size it will have, or that of what is removed. Before is the size
+	// that a changed file has live. Both are "" if not known.
+	Size, Before string
+}
+
+// Sizes is the size, and for a changed file the one before if it looks different.
+func (f File) Sizes() string {
+	if f.Before == "" || f.Before == f.Size {
+		return f.Size
+	}
+	return f.Before + " → " + f.Size
+}
+
+// Line is one thing other than a file.
+type Line struct {
+	Mark Mark
+	Text string
+}
+
+// freeWrites is how many KV writes the free plan has a day.
+// Source: https://developers.cloudflare.com/kv/platform/limits/
+const freeWrites = 1000
+
+// Of returns what a plan says. forget says how to keep removed files reachable no
+// longer, in words that fit the output: a flag, an input or a command.
+func Of(p *kvsync.Plan, forget string) *View {
+	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
+	if p.NoChange {
+		v.NoChange = noChange(p)
+		return v
+	}
+	v.Files = groups(p)
+	v.Others = others(p, len(v.Files) > 0)
+	for _, n := range p.Notices {
+		v.Notices = append(v.Notices, n.String())
+	}
+	v.Notes = notes(p, forget)
+	v.Retires = len(p.Retired) > 0 && len(p.Removed) > 0
+	return v
+}
+
+// inPlace reports whether the layout writes files in place. Then it keeps neither
+// deployments nor the sizes of what is live.
+func inPlace(p *kvsync.Plan) bool { return p.Traits().InPlace }
+
+func noChange(p *kvsync.Plan) string {
+	if inPlace(p) {
+		return "No change: these are the files that are live."
+	}
+	return "No change: this is what deployment " + p.Live + " serves."
+}
+
+func groups(p *kvsync.Plan) []Group {
+	known := !inPlace(p)
+	var out []Group
+	for _, g := range []Group{
+		group(Add, p.Added, true), group(Modify, p.Changed, known), group(Remove, p.Removed, known),
+	} {
+		if len(g.Files) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// group lists changes. known says whether the sizes of what is live are.
+func group(mark Mark, changes []kvsync.Change, known bool) Group {
+	g := Group{Mark: mark, Files: make([]File, 0, len(changes))}
+	for _, c := range changes {
+		f := File{Path: c.Path, Size: humanize.Bytes(c.Size)}
+		switch {
+		case mark == Modify && known:
+			f.Before = humanize.Bytes(c.Before)
+		case mark == Remove && !known:
+			f.Size = ""
+		}
+		g.Files = append(g.Files, f)
+	}
+	return g
+}
+
+// Removed is the group of files that a guard kept from being removed. Sizes are
+// left out if none is known.
+func Removed(changes []kvsync.Change) Group {
+	known := false
+	for _, c := range changes {
+		known = known || c.Size > 0
+	}
+	return group(Remove, changes, known)
+}
+
+// others are the changes beside those of files; files reports whether there are such.
+func others(p *kvsync.Plan, files bool) []Line {
+	mark, code := Modify, "the Worker's code, bindings or settings"
+	if p.First {
+		mark, code = Add, "the Worker's code, bindings and settings"
+	}
+	var out []Line
+	if p.WorkerChanged {
+		out = append(out, Line{mark, code})
+	}
+	if p.Companion != "" {
+		out = append(out, Line{mark, "the script " + p.Companion + ", which keeps what is written at run time"})
+	}
+	switch {
+	case files || p.WorkerChanged:
+	case p.Traits().Compiled:
+		out = append(out, Line{None, "no file differs; its build decides whether the code does"})
+	default:
+		out = append(out, Line{None, "no file differs; what it was made from does"})
+	}
+	return out
+}
+
+func notes(p *kvsync.Plan, forget string) []string {
+	var out []string
+	for _, text := range []string{retiredText(p, forget), guardedText(p)} {
+		if text != "" {
+			out = append(out, text)
+		}
+	}
+	if p.Writes > freeWrites {
+		out = append(out, "the free plan has "+humanize.Number(freeWrites)+" KV writes a day, for the whole account.")
+	}
+	return out
+}
+
+// Summary says what the plan comes to before it is carried out.
+func (v *View) Summary() string {
+	return v.summary([3]string{"to add", "to change", "to remove"})
+}
+
+// Done says what the plan came to after it was carried out.
+func (v *View) Done() string {
+	return v.summary([3]string{Add.Word(), Modify.Word(), Remove.Word()})
+}
+
+func (v *View) summary(words [3]string) string {
+	p := v.plan
+	most := ""
+	if p.AtMost {
+		most = "at most "
+	}
+	var b strings.Builder
+	for i, n := range []int{len(p.Added), len(p.Changed), len(p.Removed)} {
+		b.WriteString(humanize.Number(n) + " " + words[i] + ", ")
+	}
+	b.WriteString(humanize.Number(p.Unchanged) + " unchanged; " + most + humanize.Count(p.Blobs, "blob") +
+		" (" + humanize.Bytes(p.Bytes) + "), " + humanize.Count(p.Writes, "KV write"))
+	if p.Ahead > 0 {
+		b.WriteString("; " + humanize.Count(p.Ahead, "file") + " uploaded ahead")
+	}
+	return b.String() + "."
+}
+
+// Changes says in a word or two what a deploy changes: "files", "code",
+// "files, code", "rules", "new" or "nothing". nil is a plan of no change.
+func Changes(p *kvsync.Plan) string {
+	switch files := p != nil && len(p.Added)+len(p.Changed)+len(p.Removed) > 0; {
+	case p == nil || p.NoChange:
+		return "nothing"
+	case p.First:
+		return "new"
+	case files && p.WorkerChanged:
+		return "files, code"
+	case files:
+		return "files"
+	case p.WorkerChanged:
+		return "code"
+	}
+	return "rules" // _redirects, _headers or how they are applied
+}
+
+// Counts says how many files a deployment changed, each kind by itself: "3 added",
+// "1 removed". Without any it is "no file".
+func Counts(added, changed, removed int) []string {
+	var out []string
+	for _, c := range []struct {
+		n    int
+		mark Mark
+	}{{added, Add}, {changed, Modify}, {removed, Remove}} {
+		if c.n > 0 {
+			out = append(out, humanize.Number(c.n)+" "+c.mark.Word())
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, "no file")
+	}
+	return out
+}
+
+// maxSubject is how many characters of a commit's subject are shown.
+const maxSubject = 72
+
+func origin(o kvsync.Origin) string {
+	here := o.Dir == "" || o.Dir == "."
+	none := o.ID == kvsync.NoFiles
+	switch {
+	case o.Kind == "folder" && none:
+		return "without files"
+	case o.Kind == "folder" && here:
+		return "from this folder"
+	case o.Kind == "folder":
+		return "from folder " + o.Dir
+	}
+	dir := o.Dir
+	if here {
+		dir = "the repository's root"
+	}
+	s := "from " + dir + " at commit " + Commit(o.Commit)
+	if none {
+		s = "without files, at commit " + Commit(o.Commit)
+	}
+	if o.Branch != "" {
+		s += " (" + o.Branch + ")"
+	}
+	if o.Subject != "" {
+		s += ": " + Cut(o.Subject, maxSubject)
+	}
+	return s
+}
+
+// Commit is a commit's id as people write it: its first 12 characters.
+func Commit(id string) string { return id[:min(len(id), 12)] }
+
+// Cut shortens a text to at most n characters.
+func Cut(s string, n int) string {
+	if len(s) <= n || utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
