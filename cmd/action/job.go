@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/github"
+	"github.com/kv-sync/kv-sync/internal/options"
 )
 
 // job is what the runner says about the job that the step is part of.
@@ -127,7 +128,7 @@ func (j job) allow(in inputs) error {
 			Fix: "run it with on: push or on: workflow_dispatch",
 		}
 	}
-	if in.apiToken != "" || j.getenv("CLOUDFLARE_API_TOKEN") != "" {
+	if in.text(options.Token) != "" || j.getenv("CLOUDFLARE_API_TOKEN") != "" {
 		return nil
 	}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 )
 
 // onProjects does what the mode says to each project of the repository, unless
@@ -55,7 +56,7 @@ func (s step) each(ctx context.Context, c *console, ids []string, then func(id s
 	}
 	return app.EachProject(ids, func(id string) (told, error) {
 		one := s
-		one.project = id
+		one.values = s.values.With(options.Project, id)
 		aside, log := c.aside()
 		t := one.on(ctx, aside)
 		var held bool

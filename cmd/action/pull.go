@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
@@ -21,7 +22,9 @@ import (
 // pulled is to be reviewed all the same, and a schedule that fails until somebody
 // has merged would be switched off.
 func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
-	pulled, err := site.Pull(ctx, app.PullOptions{Branch: s.branch, Into: s.into, DryRun: rep.DryRun})
+	pulled, err := site.Pull(ctx, app.PullOptions{
+		Branch: s.text(options.Branch), Into: s.text(options.Into), DryRun: rep.DryRun,
+	})
 	if !pulled.Done() {
 		return err
 	}

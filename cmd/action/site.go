@@ -8,12 +8,13 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// onSite does what the mode says, unless err says that it must not, and reports
-// on it: outputs, log, and the text of the job summary.
+// onSite does what the mode says, unless the step has an error, and returns the report
+// and the text of the job summary. It also sets the outputs.
 func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, string) {
 	t := &turn{rep: s.report(), err: err}
 	t.rep.Finish(nil, err)
@@ -33,31 +34,34 @@ func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, s
 	return t.rep, summary(t.rep)
 }
 
-// turn is the work on one site or project, and what came of it.
+// turn is the work on one site or project, and its outcome.
 type turn struct {
 	workspace string
-	// folder is where the site's configuration lies, in the workspace.
+	// folder is the folder of the site's configuration, in the workspace.
 	folder string
-	// files are those that problems name, from the workspace on.
+	// files are those that problems name, relative to the workspace.
 	files map[string]bool
-	site  *app.Site // nil where it failed before there was one
+	site  *app.Site // nil if it could not be opened
 	rep   *app.Report
-	// notices are the engine's; those about the configuration are the site's.
+	// notices are those of the engine. The site has those about the configuration.
 	notices []string
 	err     error
-	// subject is what a message about the turn names it by, where there are others.
+	// subject names the turn in messages if there are several.
 	subject string
 }
 
 // on does what the mode says.
 func (s step) on(ctx context.Context, c *console) *turn {
 	in := s.site(c)
-	t := &turn{workspace: s.job.workspace, folder: path.Join(filepath.ToSlash(s.workingDirectory), in.Folder(ctx)), files: map[string]bool{}, rep: s.report()}
+	t := &turn{
+		workspace: s.job.workspace, folder: path.Join(filepath.ToSlash(s.workingDirectory()), in.Folder(ctx)),
+		files: map[string]bool{}, rep: s.report(),
+	}
 	c.enter(kvsync.StagePlan)
 	if t.site, t.err = app.Open(ctx, in); t.err == nil {
 		t.err = s.act(ctx, c, t.site, t.rep)
 	}
-	_ = t.site.Close() // everything was confirmed, or failed and was told
+	_ = t.site.Close() // everything is confirmed, or the error is reported
 	t.notices = slices.Clone(t.rep.Notices)
 	if t.site != nil {
 		t.locate(t.site.Notices, "")
@@ -69,20 +73,25 @@ func (s step) on(ctx context.Context, c *console) *turn {
 	return t
 }
 
+// workingDirectory is the project's folder in the workspace, relative to it.
+func (s step) workingDirectory() string { return s.text(options.WorkingDirectory) }
+
 // root is the project's folder.
 func (s step) root() string {
-	return filepath.Join(s.job.workspace, filepath.FromSlash(s.workingDirectory))
+	return filepath.Join(s.job.workspace, filepath.FromSlash(s.workingDirectory()))
 }
 
 // checkRoot refuses a working directory that is not in the workspace.
 func (s step) checkRoot() error {
-	if s.workingDirectory == "" {
+	dir := s.workingDirectory()
+	if dir == "" {
 		return nil
 	}
 	refuse := func(reason string) error {
-		return &app.UsageError{Err: fmt.Errorf("input working-directory is %.80q, and %s", s.workingDirectory, reason), Fix: "name a folder of the workspace, relative to it"}
+		return &app.UsageError{Err: fmt.Errorf("input working-directory is %.80q, and %s", dir, reason),
+			Fix: "name a folder of the workspace, relative to it"}
 	}
-	if !filepath.IsLocal(filepath.FromSlash(s.workingDirectory)) {
+	if !filepath.IsLocal(filepath.FromSlash(dir)) {
 		return refuse("that leads out of the workspace")
 	}
 	top, err := filepath.EvalSymlinks(s.job.workspace)
@@ -99,18 +108,18 @@ func (s step) checkRoot() error {
 	return nil
 }
 
-// site is what the application is asked for. The environment fills what is empty.
+// site is the site to open. The environment fills in what no input gives.
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
-		Root: s.root(), Boundary: s.job.workspace, Environment: s.environment, Waivers: s.byCommit,
-		Config: s.config, Name: s.name, Project: s.project, Directory: s.directory, Source: s.source,
-		Token: s.apiToken, AccountID: s.accountID, GitHubToken: s.githubToken, Actor: s.job.actor,
-		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.into != "", // a build has not run, and need not
+		Root: s.root(), Boundary: s.job.workspace, Waivers: s.byCommit, Actor: s.job.actor,
+		// Then the build that makes the folder need not have run.
+		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.text(options.Into) != "",
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
 	}
-	// With auto, what the workflow checked out is what counts: a revision would
-	// make it a commit although a build changed the folder.
-	if s.source == source.KindCommit {
+	in.Give(s.values)
+	// With auto the checkout counts: naming a revision would make it a commit although a
+	// build changed the folder.
+	if in.Source == source.KindCommit {
 		in.Commit = s.job.sha
 	}
 	return in
@@ -126,7 +135,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	)
 	switch {
 	case s.mode == modeRollback:
-		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.to, DryRun: rep.DryRun})
+		res, err = site.Rollback(ctx, kvsync.RollbackOptions{To: s.text(options.To), DryRun: rep.DryRun})
 	case s.mode == modePrune:
 		pruned, err = site.Prune(ctx, app.Prune{DryRun: rep.DryRun})
 	case s.mode == modePull:
@@ -144,7 +153,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 	return err
 }
 
-// headline is the run's outcome in one sentence.
+// headline is the outcome of the run in one sentence.
 func headline(r *app.Report) string {
 	switch {
 	case r.Pull != nil:
@@ -169,7 +178,7 @@ func headline(r *app.Report) string {
 	return fmt.Sprintf("%s is live as deployment %s. %s", r.Site, r.Deployment, r.URL)
 }
 
-// live says what is live. In the pathname layout no deployment is kept.
+// live says what is live. The pathname layout keeps no deployments.
 func live(r *app.Report) string {
 	if r.Deployment == "" {
 		return "these files are live"

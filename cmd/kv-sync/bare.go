@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -65,8 +66,8 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 		return printIndex(s.out, index)
 	}
 	t := task{
-		command: "sync", dry: c.DryRun, bare: true, source: &sourceFlags{Dir: c.Assets},
-		site: siteFlags{nameFlags: nameFlags{Config: c.Wrangler}, Local: c.Local, Verbose: c.Verbose},
+		command: "sync", dry: c.DryRun, bare: true, site: siteFlags{Local: c.Local, Verbose: c.Verbose},
+		values: options.Values{options.Config: c.Wrangler, options.Directory: c.Assets},
 	}
 	return t.on(ctx, s, func(se *session) error {
 		output := cmp.Or(c.Output, se.site.Settings().Index, config.DefaultIndex)

@@ -3,25 +3,22 @@ package main
 import (
 	"context"
 
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
-type deployCommand struct {
-	siteFlags
-	sourceFlags
-	optionFlags
-	projectsFlag
-	DryRun bool `help:"Only show the plan; send nothing."`
-}
+type deployCommand struct{ siteFlags }
 
 // Run deploys, or with --dry-run plans.
 func (c *deployCommand) Run(ctx context.Context, s streams) error {
-	t := task{command: "deploy", dry: c.DryRun, site: c.siteFlags, source: &c.sourceFlags}
+	t := taskOf("deploy", c.siteFlags)
+	t.dry = t.values.Is(options.DryRun)
 	work := func(se *session) error {
-		if c.DryRun {
-			return se.plan(ctx, c.sourceFlags, c.optionFlags)
+		if t.dry {
+			return se.plan(ctx)
 		}
-		res, err := se.site.Deploy(ctx, c.options())
+		res, err := se.site.Deploy(ctx, app.EngineOptions(t.values))
 		if err != nil {
 			return err
 		}
@@ -30,20 +27,20 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 		se.console.Result(res, se.site.Stats(), se.again("rollback"))
 		return nil
 	}
-	if c.Projects {
+	if t.values.Is(options.Projects) {
 		return t.onProjects(ctx, s, work)
 	}
 	return t.on(ctx, s, func(se *session) error {
-		if err := work(se); err != nil || c.DryRun {
+		if err := work(se); err != nil || t.dry {
 			return err
 		}
 		return se.serve(ctx, s)
 	})
 }
 
-// serve keeps the local platform of this process running where somebody sits at
-// a terminal: what was deployed is to be looked at. Elsewhere the command ends,
-// and what was deployed waits for kv-sync dev.
+// serve keeps the local platform of this process running at a terminal, so that the
+// deployed site can be looked at. Without a terminal the command ends, and kv-sync dev
+// serves the site later.
 func (se *session) serve(ctx context.Context, s streams) error {
 	if se.platform == nil || !se.platform.Mine() {
 		return nil
@@ -57,25 +54,21 @@ func (se *session) serve(ctx context.Context, s streams) error {
 	return nil
 }
 
-type planCommand struct {
-	siteFlags
-	sourceFlags
-	optionFlags
-	projectsFlag
-}
+type planCommand struct{ siteFlags }
 
 // Run shows what deploy would do.
 func (c *planCommand) Run(ctx context.Context, s streams) error {
-	t := task{command: "plan", dry: true, site: c.siteFlags, source: &c.sourceFlags}
-	work := func(se *session) error { return se.plan(ctx, c.sourceFlags, c.optionFlags) }
-	if c.Projects {
+	t := taskOf("plan", c.siteFlags)
+	t.dry = true
+	work := func(se *session) error { return se.plan(ctx) }
+	if t.values.Is(options.Projects) {
 		return t.onProjects(ctx, s, work)
 	}
 	return t.on(ctx, s, work)
 }
 
-func (se *session) plan(ctx context.Context, from sourceFlags, o optionFlags) error {
-	p, err := se.site.Plan(ctx, o.options())
+func (se *session) plan(ctx context.Context) error {
+	p, err := se.site.Plan(ctx, app.EngineOptions(se.values))
 	if err != nil {
 		return err
 	}
@@ -83,7 +76,8 @@ func (se *session) plan(ctx context.Context, from sourceFlags, o optionFlags) er
 	se.notices()
 	se.console.Plan(p)
 	if !p.NoChange {
-		se.console.Say("Nothing was sent. To do it: %s", se.again("deploy")+from.typed()+o.typed())
+		deploy := se.again("deploy", options.GroupSource, options.GroupGuards, options.GroupOnce)
+		se.console.Say("Nothing was sent. To do it: %s", deploy)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ var command = regexp.MustCompile("(?m)(?:^\\$ |`)kv-sync ([a-z][^`\n]*)")
 
 // Every command that the documents show can be typed as it stands there.
 func TestDocumentedCommands(t *testing.T) {
-	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, &commandLine{})
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestDocumentedCommands(t *testing.T) {
 
 // docs/commands.md names every flag, and no other.
 func TestDocumentedFlags(t *testing.T) {
-	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, &commandLine{})
+	parser, err := newParser(t.Context(), streams{err: io.Discard, out: io.Discard}, newCommandLine())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
@@ -155,6 +156,12 @@ func (h *hookRun) getenv(name string) string {
 // variables, the repository's own may be another site.
 func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
 
+// typed are the flags that name the same site and folder.
+func (h *hookRun) typed() string {
+	v := options.Values{options.Name: h.named(), options.Directory: h.set.Dir}
+	return v.Typed(word, options.GroupSite, options.GroupSource)
+}
+
 // pushed is the site that a push is for.
 func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site, error) {
 	site, err := h.open(ctx, "", nil)
@@ -164,7 +171,7 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 	set := site.Settings()
 	out := &hooks.Site{
 		Branch: cmp.Or(h.set.Branch, set.Branch), Remote: cmp.Or(h.set.Remote, set.Remote),
-		Again: "kv-sync deploy" + typed("--name", h.named()) + typed("--dir", h.set.Dir),
+		Again: "kv-sync deploy" + h.typed(),
 	}
 	prefix, err := filepath.Rel(cmp.Or(r.Top, r.GitDir), set.Root)
 	if err != nil {
@@ -269,7 +276,7 @@ func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error
 	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
 		res, err := site.Deploy(ctx, kvsync.Options{})
 		if err == nil {
-			console.Result(res, site.Stats(), "kv-sync rollback"+typed("--name", h.named()))
+			console.Result(res, site.Stats(), "kv-sync rollback"+options.Values{options.Name: h.named()}.Typed(word, options.GroupSite))
 		}
 		return err
 	})

@@ -5,27 +5,34 @@ import (
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
+// managing is the task of a command that reads no files of the site.
+func managing(command string, f siteFlags) task {
+	t := taskOf(command, f)
+	t.sourceless, t.dry = true, t.values.Is(options.DryRun)
+	return t
+}
+
 type rollbackCommand struct {
 	siteFlags
-	To     string `help:"The deployment, version or commit to go back to, or 7 characters of it; the one before if not given." placeholder:"ID|COMMIT"`
-	Force  bool   `help:"Go back even to a version with an older value of a secret."`
-	DryRun bool   `help:"Only say where it would go."`
+	Force bool `help:"Go back even to a version with an older value of a secret."`
 }
 
 // Run rolls back.
 func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
-	t := task{command: "rollback", dry: c.DryRun, site: c.siteFlags}
+	t := managing("rollback", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
-		res, err := se.site.Rollback(ctx, kvsync.RollbackOptions{To: c.To, DryRun: c.DryRun, Force: c.Force})
+		to := kvsync.RollbackOptions{To: t.values.Text(options.To), DryRun: t.dry, Force: c.Force}
+		res, err := se.site.Rollback(ctx, to)
 		if err != nil {
 			return err
 		}
 		se.locate(ctx, res)
 		se.report.AddResult(res)
-		se.console.Rollback(res, se.site.Stats(), c.DryRun)
+		se.console.Rollback(res, se.site.Stats(), t.dry)
 		return nil
 	})
 }
@@ -33,20 +40,19 @@ func (c *rollbackCommand) Run(ctx context.Context, s streams) error {
 type pruneCommand struct {
 	siteFlags
 	kvAssetsPruneFlags
-	DryRun bool `help:"Only list what would be deleted."`
 }
 
 // kvAssetsPruneFlags are for the layout kv-assets alone.
 type kvAssetsPruneFlags struct {
-	Force      bool `help:"Layout kv-assets: prune although the active Worker does not carry the newest index, or nobody can tell."`
-	Unrecorded bool `help:"Layout kv-assets: delete, too, what looks like a file of the Rust kv-sync and no index of ours ever named."`
+	Force      bool `help:"Layout kv-assets: prune even if the active Worker may not carry the newest index."`
+	Unrecorded bool `help:"Layout kv-assets: also delete keys in the shape of the Rust kv-sync that no index of ours named."`
 }
 
 // Run prunes.
 func (c *pruneCommand) Run(ctx context.Context, s streams) error {
-	t := task{command: "prune", dry: c.DryRun, site: c.siteFlags}
+	t := managing("prune", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
-		return se.prune(ctx, app.Prune{Force: c.Force, Unrecorded: c.Unrecorded, DryRun: c.DryRun})
+		return se.prune(ctx, app.Prune{Force: c.Force, Unrecorded: c.Unrecorded, DryRun: t.dry})
 	})
 }
 
@@ -68,7 +74,7 @@ type historyCommand struct{ siteFlags }
 
 // Run lists the deployments.
 func (c *historyCommand) Run(ctx context.Context, s streams) error {
-	return task{command: "history", site: c.siteFlags}.on(ctx, s, func(se *session) error {
+	return managing("history", c.siteFlags).on(ctx, s, func(se *session) error {
 		list, err := se.site.History(ctx)
 		if err != nil {
 			return err
@@ -86,7 +92,7 @@ type verifyCommand struct {
 
 // Run verifies, and fails if something that is retained is not whole.
 func (c *verifyCommand) Run(ctx context.Context, s streams) error {
-	return task{command: "verify", site: c.siteFlags}.on(ctx, s, func(se *session) error {
+	return managing("verify", c.siteFlags).on(ctx, s, func(se *session) error {
 		v, err := se.site.Verify(ctx, c.ReadData)
 		if err != nil {
 			return err

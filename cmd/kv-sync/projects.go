@@ -11,13 +11,10 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/app/local"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
-
-type projectsFlag struct {
-	Projects bool `help:"Every project of the folder projects/; those that did not change cost one request each."`
-}
 
 // projectsReport is what --json prints of several projects.
 type projectsReport struct {
@@ -41,10 +38,12 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 			}
 		}()
 	}
-	if t.site.Project != "" || t.site.Name != "" || t.site.Config != "" || t.source.Dir != "" {
-		return &app.UsageError{Err: errors.New("--projects means each project by what its own folder holds"), Fix: "leave --project, --name, --config and --dir out"}
+	if t.values.Text(options.Project) != "" || t.values.Text(options.Name) != "" ||
+		t.values.Text(options.Config) != "" || t.values.Text(options.Directory) != "" {
+		return &app.UsageError{Err: errors.New("--projects means each project by what its own folder holds"),
+			Fix: "leave --project, --name, --config and --dir out"}
 	}
-	ids, err := app.Projects(ctx, app.Inputs{Commit: t.source.Commit})
+	ids, err := app.Projects(ctx, app.Inputs{Commit: t.values.Text(options.Commit)})
 	if err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 	err := app.EachProject(ids, func(id string) (o *outcome, err error) {
 		o = &outcome{}
 		mine := t
-		mine.site.Project = id
+		mine.values = t.values.With(options.Project, id)
 		to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
 		o.report, err = mine.run(ctx, to, work)
 		rest, held := o.report.LeaveHeld(err)

@@ -46,6 +46,17 @@ type commandLine struct {
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }
 
+// newCommandLine is a command line whose flags are declared.
+func newCommandLine() *commandLine {
+	return &commandLine{
+		Deploy: deployCommand{siteFlagsOf("deploy")}, Plan: planCommand{siteFlagsOf("plan")},
+		Upload: uploadCommand{siteFlagsOf("upload")}, Rollback: rollbackCommand{siteFlags: siteFlagsOf("rollback")},
+		History: historyCommand{siteFlagsOf("history")}, Verify: verifyCommand{siteFlags: siteFlagsOf("verify")},
+		Prune: pruneCommand{siteFlags: siteFlagsOf("prune")}, Pull: pullCommand{siteFlags: siteFlagsOf("pull")},
+		Watch: watchCommand{flags: flagsOf("watch")},
+	}
+}
+
 const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback."
 
 // run parses the arguments, runs the command and returns the exit code. It is
@@ -92,7 +103,7 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 func parse(ctx context.Context, args []string, s streams) (err error) {
-	var grammar any = &commandLine{}
+	var grammar any = newCommandLine()
 	switch {
 	case bare(args):
 		grammar = &bareCommand{}

@@ -1,23 +1,24 @@
 package main
 
-import "context"
+import (
+	"context"
 
-type uploadCommand struct {
-	siteFlags
-	sourceFlags
-	guardFlags
-}
+	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/options"
+)
+
+type uploadCommand struct{ siteFlags }
 
 // Run uploads ahead of a deploy.
 func (c *uploadCommand) Run(ctx context.Context, s streams) error {
-	t := task{command: "upload", site: c.siteFlags, source: &c.sourceFlags}
+	t := taskOf("upload", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
-		a, err := se.site.UploadAhead(ctx, c.options())
+		a, err := se.site.UploadAhead(ctx, app.EngineOptions(t.values))
 		if err != nil {
 			return err
 		}
 		se.report.AddAhead(a)
-		se.console.Ahead(a, se.site.Stats(), se.again("deploy")+c.sourceFlags.typed()+c.guardFlags.typed())
+		se.console.Ahead(a, se.site.Stats(), se.again("deploy", options.GroupSource, options.GroupGuards))
 		return nil
 	})
 }

@@ -22,14 +22,10 @@ import (
 )
 
 type watchCommand struct {
-	nameFlags
-	Dir       string `help:"The folder to show." placeholder:"DIR"`
-	Port      int    `help:"The port of the API, where no kv-sync dev runs; any free one if not given." placeholder:"PORT" default:"0"`
-	Verbose   bool   `short:"v" help:"Say also what was chosen, and why."`
-	Local     bool   `hidden:"" help:"It is never anywhere else."`
-	TakeOver  bool   `group:"guards" help:"Replace a Worker that kv-sync did not deploy."`
-	HideEdits bool   `group:"guards" help:"Switch the overlay off although visitors will miss edits made at run time."`
-	Repair    bool   `group:"guards" help:"Upload every file again at the start, believing nothing of what is there."`
+	flags
+	Port    int  `help:"The port of the API if no kv-sync dev runs; any free one by default." placeholder:"PORT" default:"0"`
+	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
+	Local   bool `hidden:"" help:"watch is always local."`
 }
 
 // Run shows the folder on the local platform until Ctrl-C.
@@ -38,13 +34,15 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
-		options: kvsync.Options{KeepNone: true, AnyOrder: true, Release: true, TakeOver: c.TakeOver, HideEdits: c.HideEdits, Repair: c.Repair},
+		options: app.EngineOptions(c.values()),
 		shared:  app.NewShared(),
 	}
 	w.in = app.Inputs{
-		Name: c.Name, Project: c.Project, Config: c.Config, Environment: c.Env, Directory: c.Dir, Source: source.KindFolder,
 		Shared: w.shared, CacheDir: cache, Getenv: withoutAccount(s.getenv), Log: w.console.Log(c.Verbose),
 	}
+	w.in.Give(c.values())
+	w.in.Source = source.KindFolder
+	w.options.KeepNone, w.options.AnyOrder, w.options.Release = true, true, true
 	w.files = watch.New(watch.Options{Polling: func(err error) { w.console.Say("Note: %v", err) }})
 	defer func() {
 		err = errors.Join(err, w.files.Close(), w.platform.Close(ctx))

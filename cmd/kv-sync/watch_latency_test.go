@@ -38,7 +38,7 @@ func TestWatchLatency(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- (&watchCommand{nameFlags: nameFlags{Name: "tides"}}).Run(ctx, streams{nil, out, out, os.Getenv})
+		ended <- parse(ctx, []string{"watch", "--name", "tides"}, streams{nil, out, out, os.Getenv})
 	}()
 	defer func() {
 		stop()

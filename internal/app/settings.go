@@ -28,7 +28,7 @@ func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundar
 	if in.Commit != "" && in.Source == source.KindFolder {
 		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
 	}
-	flags := map[string]string{}
+	flags := in.Given.Setting()
 	for name, value := range map[string]string{
 		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config, "env": in.Environment,
 		"api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,

@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -36,6 +37,9 @@ type Inputs struct {
 	Shared *Shared
 	// Directory is what to publish, relative to Root.
 	Directory string
+	// Given are the options that flags or inputs gave: see [Inputs.Give]. The fields
+	// for the same options count before them.
+	Given options.Values
 	// Source is "auto", "commit" or "folder"; Commit any revision.
 	Source, Commit string
 	// BuiltFrom is the commit that Root is a checkout of, where the folder is

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/options"
 )
 
 // Values that settings with a few allowed ones may have.
@@ -32,18 +34,18 @@ type key struct {
 
 // keys lists all settings in the order of the documentation.
 var keys = []key{
-	{"name", []string{"KV_SYNC_NAME"}, true, setName},
-	{"project", []string{"KV_SYNC_PROJECT"}, true, setProject},
-	{"directory", []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"}, true, text(func(s *Settings) *string { return &s.Directory })},
-	{"source", []string{"KV_SYNC_SOURCE"}, true, among(func(s *Settings) *string { return &s.Source }, "auto", "commit", "folder")},
+	{"name", options.Name.Variables, true, setName},
+	{"project", options.Project.Variables, true, setProject},
+	{"directory", options.Directory.Variables, true, text(func(s *Settings) *string { return &s.Directory })},
+	{"source", options.Source.Variables, true, among(func(s *Settings) *string { return &s.Source }, options.Source.Values...)},
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true, setNamespace},
 	{"layout", []string{"KV_SYNC_LAYOUT"}, true, among(func(s *Settings) *string { return &s.Layout }, "content", "pathname", "kv-assets")},
 	{"index", []string{"KV_SYNC_INDEX"}, true, text(func(s *Settings) *string { return &s.Index })},
 	{"build", []string{"KV_SYNC_BUILD"}, true, text(func(s *Settings) *string { return &s.Build.Line })},
 	{"binding", []string{"KV_SYNC_BINDING"}, true, setBinding},
-	{"account-id", []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"}, true, setAccount},
-	{"config", []string{"KV_SYNC_CONFIG"}, true, ignoreHere},
-	{"env", []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"}, true, text(func(s *Settings) *string { return &s.Environment })},
+	{"account-id", options.Account.Variables, true, setAccount},
+	{"config", options.Config.Variables, true, ignoreHere},
+	{"env", options.Environment.Variables, true, text(func(s *Settings) *string { return &s.Environment })},
 	{"worker", []string{"KV_SYNC_WORKER"}, true, text(func(s *Settings) *string { return &s.Code.Main })},
 	{"compatibility-date", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true, setDate},
 	{"html-handling", []string{"KV_SYNC_HTML_HANDLING"}, true, among(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
@@ -58,7 +60,7 @@ var keys = []key{
 	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
 	{"branch", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
 	{"remote", []string{"KV_SYNC_REMOTE"}, true, text(func(s *Settings) *string { return &s.Remote })},
-	{"api-token", []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN"}, false, setToken},
+	{"api-token", options.Token.Variables, false, setToken},
 	{"api-email", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false, setEmail},
 	{"api-key", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false, setAPIKey},
 	{"api-base-url", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},

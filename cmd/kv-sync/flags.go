@@ -1,0 +1,85 @@
+package main
+
+import (
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/kv-sync/kv-sync/internal/options"
+)
+
+// flags are the flags of one subcommand that internal/options declares. kong takes
+// them from a struct that is made at run time.
+type flags struct {
+	kong.Plugins // one pointer to that struct
+
+	declared []*options.Option // by the field's index
+}
+
+func flagsOf(command string) flags {
+	f := flags{declared: options.Flags(command)}
+	fields := make([]reflect.StructField, 0, len(f.declared))
+	for i, o := range f.declared {
+		field := reflect.StructField{Name: "F" + strconv.Itoa(i), Type: reflect.TypeFor[string](), Tag: tag(o)}
+		if o.Switch {
+			field.Type = reflect.TypeFor[bool]()
+		}
+		fields = append(fields, field)
+	}
+	f.Plugins = kong.Plugins{reflect.New(reflect.StructOf(fields)).Interface()}
+	return f
+}
+
+// tag is what kong reads of an option.
+func tag(o *options.Option) reflect.StructTag {
+	parts := []string{`name:` + strconv.Quote(o.Flag), `help:` + strconv.Quote(o.Help)}
+	if o.Placeholder != "" {
+		parts = append(parts, `placeholder:`+strconv.Quote(o.Placeholder))
+	}
+	if o.Group == options.GroupGuards {
+		parts = append(parts, `group:"guards"`)
+	}
+	return reflect.StructTag(strings.Join(parts, " "))
+}
+
+// values are the flags that were given.
+func (f flags) values() options.Values {
+	v := options.Values{}
+	if len(f.Plugins) == 0 {
+		return v
+	}
+	parsed := reflect.ValueOf(f.Plugins[0]).Elem()
+	for i, o := range f.declared {
+		switch field := parsed.Field(i); {
+		case o.Switch:
+			v.Turn(o, field.Bool())
+		case field.String() != "":
+			v[o] = field.String()
+		}
+	}
+	return v
+}
+
+// siteFlags are what every command about a site has.
+type siteFlags struct {
+	flags
+	Local   bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
+	JSON    bool `name:"json" help:"Print one JSON object on stdout, everything else on stderr."`
+	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
+}
+
+// siteFlagsOf are the flags of a command about a site.
+func siteFlagsOf(command string) siteFlags { return siteFlags{flags: flagsOf(command)} }
+
+var plainWord = regexp.MustCompile(`^[\w./:@^~=-]+$`)
+
+// word is a value as it is typed in a shell, in quotes if it needs them.
+func word(value string) string {
+	if plainWord.MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}

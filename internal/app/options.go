@@ -1,0 +1,28 @@
+package app
+
+import (
+	"github.com/kv-sync/kv-sync/internal/options"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Give takes the options that were given by flags or inputs.
+func (in *Inputs) Give(v options.Values) {
+	in.Given = v
+	for o, field := range map[*options.Option]*string{
+		options.Token: &in.Token, options.Account: &in.AccountID, options.GitHubToken: &in.GitHubToken,
+		options.Name: &in.Name, options.Project: &in.Project, options.Config: &in.Config,
+		options.Environment: &in.Environment, options.Directory: &in.Directory, options.Commit: &in.Commit,
+		options.Source: &in.Source,
+	} {
+		*field = v.Text(o)
+	}
+}
+
+// EngineOptions are the options of a deploy that were given.
+func EngineOptions(v options.Values) kvsync.Options {
+	return kvsync.Options{
+		TakeOver: v.Is(options.TakeOver), AllowShrink: v.Is(options.AllowShrink), AnyOrder: v.Is(options.AnyOrder),
+		Release: v.Is(options.Release), HideEdits: v.Is(options.HideEdits), Forget: v.Is(options.Forget),
+		Repair: v.Is(options.Repair),
+	}
+}

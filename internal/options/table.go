@@ -1,0 +1,182 @@
+package options
+
+// Subcommands that share flags.
+var (
+	siteCommands     = []string{"deploy", "plan", "upload", "rollback", "history", "verify", "prune", "pull"}
+	anyCommands      = append([]string{"watch"}, siteCommands...)
+	deployCommands   = []string{"deploy", "plan"}
+	uploadCommands   = []string{"deploy", "plan", "upload"}
+	guardCommands    = []string{"deploy", "plan", "upload", "watch"}
+	dryRunCommands   = []string{"deploy", "rollback", "prune", "pull"}
+	directoryCommand = []string{"deploy", "plan", "upload", "pull", "watch"}
+)
+
+// Which site, in which account.
+var (
+	Token = declare(Option{
+		Input: "api-token", Setting: "api-token", Variables: []string{"CLOUDFLARE_API_TOKEN", "CF_API_TOKEN"}, Secret: true,
+		Help:      "Cloudflare API token with Workers KV Storage: Edit and Workers Scripts: Edit.",
+		Doc:       "a token with *Workers KV Storage: Edit* and *Workers Scripts: Edit*",
+		Otherwise: "`CLOUDFLARE_API_TOKEN`",
+	})
+	Account = declare(Option{
+		Input: "account-id", Setting: "account-id", Variables: []string{"CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"},
+		Help: "Cloudflare account id.", Doc: "the account",
+		Otherwise: "`CLOUDFLARE_ACCOUNT_ID`, else the configuration's",
+	})
+	Name = declare(Option{
+		Flag: "name", Input: "name", Setting: "name", Variables: []string{"KV_SYNC_NAME"}, Commands: anyCommands,
+		Group: GroupSite, Placeholder: "NAME",
+		Help:      "The site's name and its Worker's.",
+		Doc:       "the site's id and its Worker's name: `[a-z0-9][a-z0-9_-]{0,62}`",
+		Otherwise: "the configuration's, else [derived](configuration.md#names) from package.json or the repository",
+	})
+	Project = declare(Option{
+		Flag: "project", Input: "project", Setting: "project", Variables: []string{"KV_SYNC_PROJECT"}, Commands: anyCommands,
+		Group: GroupSite, Placeholder: "ID",
+		Help: "The id of a Dynamic Worker's project in place of a site: the one in projects/ID, or what is in this folder.",
+		Doc: "the id of a [Dynamic Worker's project](dynamic-workers.md) in place of a site: " +
+			"the one in `projects/ID`, or what is in this folder",
+	})
+	Projects = declare(Option{
+		Flag: "projects", Input: "projects", Commands: deployCommands, Switch: true, Default: "false",
+		Help: "Every project of the folder projects/, each by what its own folder holds. Unchanged ones cost one request each.",
+		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
+			"One that did not change costs one request, two if the namespace is known by its title; " +
+			"one that fails stops no other. The exit code is that of the first that failed, but 7 if it is any one's",
+	})
+	Config = declare(Option{
+		Flag: "config", Input: "config", Setting: "config", Variables: []string{"KV_SYNC_CONFIG"}, Commands: anyCommands,
+		Group: GroupSite, Placeholder: "FILE",
+		Help: "The wrangler configuration file.", Doc: "the wrangler file",
+		Otherwise: "`wrangler.json`, `.jsonc` or `.toml`",
+	})
+	Environment = declare(Option{
+		Flag: "env", Input: "environment", Setting: "env", Variables: []string{"KV_SYNC_ENV", "CLOUDFLARE_ENV"},
+		Commands: anyCommands, Group: GroupSite, Placeholder: "ENV",
+		Help: "An environment of the wrangler file.", Doc: "an environment of the wrangler file",
+		Otherwise: "`CLOUDFLARE_ENV`, else none",
+	})
+	WorkingDirectory = declare(Option{
+		Input: "working-directory",
+		Help:  "The project's folder, relative to the workspace. directory and config are relative to it.",
+		Doc: "the project's folder in the workspace. `directory` and `config` are relative to it. " +
+			"One outside of the workspace is refused",
+		Otherwise: "the workspace",
+	})
+	GitHubToken = declare(Option{
+		Input: "github-token", Secret: true, Expression: "${{ github.token }}",
+		Help: "Reads from GitHub which of two commits is newer, if a shallow clone does not contain the answer.",
+		Doc:  "reads which of two commits is newer",
+	})
+)
+
+// What is done.
+var (
+	Mode = declare(Option{
+		Input: "mode", Values: []string{"deploy", "plan", "rollback", "prune", "pull"}, Default: "deploy",
+		Help: "deploy, plan (writes nothing), rollback, prune, or pull: commit what was written at run time on a branch.",
+		Doc:  "`deploy`, `plan` (writes nothing), `rollback`, `prune`, [`pull`](#pull)",
+	})
+	DryRun = declare(Option{
+		Flag: "dry-run", Input: "dry-run", Commands: dryRunCommands, Switch: true, Default: "false",
+		Help: "Say what would be done, and do nothing.", Doc: "say what would be done, and do nothing",
+	})
+)
+
+// What is published.
+var (
+	Directory = declare(Option{
+		Flag: "dir", Input: "directory", Setting: "directory", Variables: []string{"KV_SYNC_DIR", "KV_SYNC_DIRECTORY"},
+		Commands: directoryCommand, Group: GroupSource, Placeholder: "DIR",
+		Help: "The folder to publish.", Doc: "the folder to publish",
+		Otherwise: "the configuration's, else `public`, `dist`, `build`, `out`, `_site` or `www`",
+	})
+	Commit = declare(Option{
+		Flag: "commit", Commands: uploadCommands, Group: GroupSource, Placeholder: "REV",
+		Help: "The revision to publish, from git and not from the work tree.",
+		Doc: "a revision: files, code and settings are read from git, not from the work tree " +
+			"([workers.md](workers.md#code-and-commit))",
+	})
+	Source = declare(Option{
+		Flag: "source", Input: "source", Setting: "source", Variables: []string{"KV_SYNC_SOURCE"},
+		Commands: uploadCommands,
+		Group:    GroupSource, Placeholder: "auto|commit|folder", Values: []string{"auto", "commit", "folder"}, Default: "auto",
+		Help: "commit: the files of the commit. folder: the files on disk, as a build left them. " +
+			"auto: the commit if the folder and the Worker's code are tracked and clean, else the folder.",
+		Doc: "`commit`, `folder`, or `auto`: the commit if the folder and the Worker's code are tracked and clean, " +
+			"else the folder ([which clones can be read](git.md))",
+	})
+)
+
+// Where a rollback goes, and edits.
+var (
+	To = declare(Option{
+		Flag: "to", Input: "to", Commands: []string{"rollback"}, Placeholder: "ID|COMMIT",
+		Help:      "Where a rollback goes: a deployment, a version or a commit, 7 characters of it at least.",
+		Doc:       "where a rollback goes: the id of a deployment or a version, or a commit, its first 7 characters at least",
+		Otherwise: "the deployment before the live one",
+	})
+	Branch = declare(Option{
+		Flag: "branch", Input: "branch", Commands: []string{"pull"}, Placeholder: "NAME",
+		Help: "The branch that a pull commits on, from HEAD if there is none yet. " +
+			"The work tree stays as it is, and nothing is pushed.",
+		Doc: "the branch that a [pull](pull.md) commits on, from HEAD if there is none yet; " +
+			"the command without it writes into the work tree",
+		Otherwise: "`kv-sync/pull`",
+	})
+	Into = declare(Option{
+		Flag: "into", Input: "into", Commands: []string{"pull"}, Placeholder: "DIR",
+		Help:      "The folder in git that a pull writes edits into, if a build makes the published one.",
+		Doc:       "the folder in git that a [pull](pull.md) writes edits into, if a build makes the published one",
+		Otherwise: "the published folder",
+	})
+)
+
+// Guards, and what is decided for one deploy.
+var (
+	AllowShrink = declare(Option{
+		Flag: "allow-shrink", Input: "allow-shrink", Commands: uploadCommands, Switch: true,
+		Group: GroupGuards, Waiver: ForCommit,
+		Help: "Deploy even if no file, or less than half as many as are live, would be left.",
+		Doc: "the deployment would have no file, or less than half as many as are live. " +
+			"Names do not count: a build with hashes in its names renames every file",
+	})
+	AnyOrder = declare(Option{
+		Flag: "any-order", Input: "any-order", Commands: uploadCommands, Switch: true,
+		Group: GroupGuards, Waiver: ForCommit,
+		Help: "Deploy a commit that is older than the live one, or whose order is unknown.",
+		Doc: "the commit is [older than the live one, or the order is unknown](git.md#which-commit-is-newer); " +
+			"a project was deployed by a machine whose clock was ahead",
+	})
+	TakeOver = declare(Option{
+		Flag: "take-over", Input: "take-over", Commands: guardCommands, Switch: true, Group: GroupGuards, Waiver: ForWorker,
+		Help: "Replace a Worker that another tool or another repository deployed.",
+		Doc: "the live Worker was not deployed by kv-sync; its other bindings are kept. Or the site was deployed " +
+			"from [another repository](git.md#which-repository). Or a script has the name of an overlay's companion",
+	})
+	Release = declare(Option{
+		Flag: "release", Input: "release", Commands: uploadCommands, Switch: true, Group: GroupGuards, Waiver: ForCommit,
+		Help: "Deploy a commit that a rollback holds back.",
+		Doc:  "a rollback [holds the commit back](git.md#which-commit-is-newer)",
+	})
+	HideEdits = declare(Option{
+		Flag: "hide-edits", Commands: guardCommands, Switch: true, Group: GroupGuards,
+		Help: "Switch the overlay off although visitors will miss edits made at run time.",
+		Doc: "the [overlay](configuration.md#the-overlay) would be switched off, and visitors would miss edits made " +
+			"at run time. They are kept",
+	})
+	Forget = declare(Option{
+		Flag: "forget", Input: "forget", Commands: deployCommands, Switch: true, Group: GroupOnce, Waiver: ForCommit,
+		Help: "Keep nothing reachable that this deployment does not have: for a file that should never have been published.",
+		Doc: "(no guard) removed files are not kept reachable for open tabs: for one that should never have been " +
+			"published. Without it the plan lists those that are (`retired` in `--json`, all of them) and those that " +
+			"[code guards](workers.md#removed-files) (`guarded`)",
+	})
+	Repair = declare(Option{
+		Flag: "repair", Input: "repair", Commands: append([]string{"watch"}, deployCommands...), Switch: true,
+		Group: GroupOnce, Waiver: ForCommit,
+		Help: "Upload every file again, whatever is live.",
+		Doc:  "the manifest or a blob of the live deployment is gone: every file is uploaded again",
+	})
+)
