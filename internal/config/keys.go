@@ -33,7 +33,7 @@ type key struct {
 }
 
 // keys lists all settings in the order of the documentation.
-var keys = []key{
+var keys = withDeclared([]key{
 	{"name", options.Name.Variables, true, setName},
 	{"project", options.Project.Variables, true, setProject},
 	{"directory", options.Directory.Variables, true, text(func(s *Settings) *string { return &s.Directory })},
@@ -64,7 +64,7 @@ var keys = []key{
 	{"api-email", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false, setEmail},
 	{"api-key", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false, setAPIKey},
 	{"api-base-url", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},
-}
+})
 
 // keyNamed returns the setting of that name, which must exist.
 func keyNamed(name string) key {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -27,6 +28,8 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 
 // Settings is the whole configuration of one run, validated.
 type Settings struct {
+	// Options are the settings that have no field below.
+	Options options.Values
 	// Root is the project's folder, absolute.
 	Root string
 	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}. It is "" where

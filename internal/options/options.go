@@ -12,8 +12,9 @@
 //
 //	if values.Is(options.Forget) { … }
 //
-// An option that is also a setting needs a key in internal/config, which says what a
-// value has to look like.
+// The value of a setting is in config.Settings.Options, whether a flag, an input, a
+// variable or a file gives it. A setting whose values need a check of their own has a key
+// in internal/config.
 package options
 
 import (
