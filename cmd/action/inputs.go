@@ -105,7 +105,8 @@ func wrongMode(input, of, mode string) error {
 func (in inputs) mixed() []error {
 	var wrong []error
 	if in.text(options.Project) != "" && in.text(options.Name) != "" {
-		wrong = append(wrong, errors.New("input name is a site's, and input project says that it is a project; leave one of the two out"))
+		wrong = append(wrong, errors.New("input name is a site's, and input project says that it is a project; "+
+			"leave one of the two out"))
 	}
 	if !in.projects {
 		return wrong

@@ -12,24 +12,24 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// job is what the runner says about the job that the step is part of.
+// job is the job that the step is part of.
 type job struct {
 	getenv     func(string) string
 	workspace  string
 	sha, actor string
 	event      string
-	// unmerged says why this is no code that may go live, or is "".
+	// unmerged says why the code must not go live, or is "".
 	unmerged string
-	// fromFork names the foreign repository whose code this is, or is "".
+	// fromFork names the other repository whose code is checked out, or is "".
 	fromFork string
 }
 
-// trusted are the events of a run that made what a workflow_run deploys: nobody
-// outside the repository can bring them about.
+// trusted are the events that may start the run whose output a workflow_run deploys.
+// Nobody outside the repository can cause them.
 var trusted = []string{"push", "schedule", "workflow_dispatch"}
 
-// readJob reads the environment and the event. Where the event should say whose
-// code this is and does not, it is a fork's.
+// readJob reads the environment and the event. If the event should say whose code is
+// checked out and does not, it counts as a fork's.
 func readJob(getenv func(string) string) (job, error) {
 	j := job{
 		workspace: getenv("GITHUB_WORKSPACE"), sha: getenv("GITHUB_SHA"),
@@ -41,7 +41,7 @@ func readJob(getenv func(string) string) (job, error) {
 		j.unmerged = "a merge group is not merged yet"
 		return j, nil
 	case "pull_request", "workflow_run":
-	case "pull_request_review", "pull_request_review_comment": // they check out its code, too
+	case "pull_request_review", "pull_request_review_comment": // which check out the same code
 	default:
 		return j, nil
 	}
@@ -81,13 +81,14 @@ func unmerged(e github.Event) string {
 	case e.PullRequest != nil:
 		return "a pull request is not merged yet"
 	case e.WorkflowRun != nil && !slices.Contains(trusted, e.WorkflowRun.Event):
-		return fmt.Sprintf("the run that this follows was started by %s, not by a push, a schedule or by hand", e.WorkflowRun.Event)
+		return fmt.Sprintf("the run that this follows was started by %s, not by a push, a schedule or by hand",
+			e.WorkflowRun.Event)
 	}
 	return ""
 }
 
-// confine has git look for no repository above the workspace: what lies there
-// is the runner's.
+// confine is an environment in which git looks for no repository above the workspace:
+// the folders there belong to the runner.
 func (j job) confine(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		value := getenv(name)
@@ -102,17 +103,16 @@ func (j job) confine(getenv func(string) string) func(string) string {
 	}
 }
 
-// errNoSecret ends a step that has no token because of what started the job. It
-// is no failure.
+// errNoSecret ends a step that has no token because of the event. It is no failure.
 var errNoSecret = errors.New("there is no API token")
 
-// allow refuses to work with secrets on code that strangers wrote, and to change
-// what is live with code that was not merged. A deploy of the latter becomes a
-// plan: see [step.plansOnly].
+// allow refuses to use secrets with the code of strangers, and to change what is live
+// with code that is not merged. A deploy of unmerged code becomes a plan: see readStep.
 func (j job) allow(in inputs) error {
 	if j.event == "pull_request_target" {
 		return &app.UsageError{
-			Err: errors.New("pull_request_target gives this repository's secrets to code of strangers, so kv-sync does not run there"),
+			Err: errors.New("pull_request_target gives this repository's secrets to code of strangers, " +
+				"so kv-sync does not run there"),
 			Fix: "use on: push, or on: pull_request, where kv-sync plans",
 		}
 	}
@@ -133,7 +133,8 @@ func (j job) allow(in inputs) error {
 	}
 	switch {
 	case j.event == "pull_request":
-		return fmt.Errorf("%w for this pull request: GitHub gives no secrets to forks and to Dependabot, so there is nothing to compare with; it is planned once it is pushed to this repository", errNoSecret)
+		return fmt.Errorf("%w for this pull request: GitHub gives no secrets to forks and to Dependabot, "+
+			"so there is nothing to compare with; it is planned once it is pushed to this repository", errNoSecret)
 	case j.actor == "dependabot[bot]":
 		return &app.UsageError{
 			Err: fmt.Errorf("%w: Dependabot's runs get the secrets of Dependabot, not those of Actions", errNoSecret),

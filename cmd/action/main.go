@@ -1,10 +1,10 @@
-// Command action is the GitHub Action: it takes a workflow's inputs from the
-// environment, runs the engine, and answers with outputs, annotations and a job
-// summary. No input ever reaches a shell.
+// Command action is the GitHub Action. It reads a workflow's inputs from the
+// environment, runs the engine, and sets outputs, annotations and a job summary. No
+// input reaches a shell.
 //
-// What it prints and writes may hold names from a repository that others push
-// to, so everything passes through one place that makes it harmless: console.go
-// for the log, summary.go for the job summary.
+// Names from a repository that others push to may occur in everything that it prints.
+// Each output has one place that escapes them: console.go for the log, summary.go for
+// the job summary.
 package main
 
 import (

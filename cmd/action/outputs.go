@@ -12,8 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 )
 
-// publish sets the step's outputs. A run is not successful until the steps
-// after it can see what it did.
+// publish sets the step's outputs. If that fails the run fails, because the next steps
+// would not see what it did.
 func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	if c.a.Getenv("GITHUB_OUTPUT") == "" {
 		return nil // not in a workflow
@@ -45,8 +45,8 @@ func publish(c *console, r *app.Report, planJSON func() (string, error)) error {
 	return nil
 }
 
-// output sets one output. The library separates values by a delimiter that
-// everyone knows, so a value is kept to one line, which cannot be it.
+// output sets one output. The library separates outputs by a well-known delimiter, which
+// is a line of its own. A value of one line cannot contain it.
 func output(c *console, name, value string) error {
 	if strings.ContainsAny(value, "\r\n") {
 		return fmt.Errorf("set output %s: the value has a line break", name)
@@ -54,7 +54,7 @@ func output(c *console, name, value string) error {
 	return writing(func(a *githubactions.Action) { a.SetOutput(name, c.hide.Replace(value)) }, c.a, "set output "+name)
 }
 
-// writing turns the library's panic about a file into an error.
+// writing turns a panic of the library about a file into an error.
 func writing(f func(*githubactions.Action), a *githubactions.Action, what string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -72,7 +72,7 @@ func appendSummary(c *console, text string) error {
 		return nil // not in a workflow
 	}
 	if st, err := os.Stat(file); err != nil && !errors.Is(err, os.ErrNotExist) || err == nil && !st.Mode().IsRegular() {
-		return errors.New("write the job summary: GITHUB_STEP_SUMMARY is no file")
+		return errors.New("write the job summary: GITHUB_STEP_SUMMARY is not a file")
 	}
 	return writing(func(a *githubactions.Action) { a.AddStepSummary(c.hide.Replace(text)) }, c.a, "write the job summary")
 }

@@ -67,7 +67,8 @@ func (o *overview) headline(total *app.Report) string {
 		changed = "would change"
 	}
 	all := o.failed.count + o.changed.count + o.same.count
-	return fmt.Sprintf("%s: %d %s, %d unchanged, %d failed.", humanize.Count(all, "project"), o.changed.count, changed, o.same.count, o.failed.count)
+	return fmt.Sprintf("%s: %d %s, %d unchanged, %d failed.",
+		humanize.Count(all, "project"), o.changed.count, changed, o.same.count, o.failed.count)
 }
 
 // summary is the overview as Markdown: failed projects come first, unchanged ones last.
@@ -76,7 +77,8 @@ func (o *overview) summary(total *app.Report) string {
 	fmt.Fprintf(&b, "### kv-sync %s: projects\n", inert(total.Command))
 	if o.failed.count+o.changed.count+o.same.count > 0 {
 		fmt.Fprintf(&b, "\n%s %d requests, %.1f seconds.\n", o.headline(total), total.Requests, total.Seconds)
-		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Live deployment |\n|---|---|--:|--:|--:|---|\n")
+		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Live deployment |\n")
+		b.WriteString("|---|---|--:|--:|--:|---|\n")
 		left := 0
 		for _, r := range []*rows{&o.failed, &o.changed, &o.same} {
 			b.WriteString(r.text.String())

@@ -8,12 +8,11 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// maxPlanJSON keeps the outputs of a job under GitHub's 1 MiB, which counts
-// UTF-16, with room for other steps.
+// maxPlanJSON keeps the outputs of a job under GitHub's limit of 1 MiB in UTF-16, and
+// leaves some of that to other steps.
 const maxPlanJSON = 384 << 10
 
-// planJSON is the plan on one line. Its lists are left out where they would not
-// fit.
+// planJSON is the plan on one line, without its lists if they do not fit.
 func planJSON(p *kvsync.Plan) (string, error) {
 	if p == nil {
 		return "", nil
@@ -28,7 +27,7 @@ func planJSON(p *kvsync.Plan) (string, error) {
 	return string(b), nil
 }
 
-// shortPlan is a plan whose lists are left out.
+// shortPlan is a plan without its lists.
 type shortPlan struct {
 	kvsync.Plan
 	Added     []kvsync.Change `json:"added"`
@@ -44,13 +43,12 @@ func shortened(p *kvsync.Plan) shortPlan {
 	return short
 }
 
-// plans gathers the plans of several projects as one JSON object by their ids.
-// What it holds is bounded like what it gives: the longest lists go first, then
-// everything.
+// plans collects the plans of several projects as one JSON object by their ids. Its
+// memory is bounded as its output is: the longest lists are dropped first, then all.
 type plans struct {
 	list  []*planText
 	bytes int
-	full  bool // even without lists they do not fit
+	full  bool // the plans do not fit even without lists
 	err   error
 }
 
@@ -59,10 +57,10 @@ type planText struct {
 	text, short []byte
 }
 
-// gain is what leaving the lists out would save.
+// gain is how many bytes dropping the lists saves.
 func (t *planText) gain() int { return len(t.text) - len(t.short) }
 
-// add takes a plan; nil is none.
+// add adds a plan; nil adds nothing.
 func (p *plans) add(id string, plan *kvsync.Plan) {
 	if plan == nil || p.full || p.err != nil {
 		return
@@ -84,7 +82,7 @@ func (p *plans) add(id string, plan *kvsync.Plan) {
 	}
 }
 
-// text is the object.
+// text is the JSON object.
 func (p *plans) text() (string, error) {
 	all := make(map[string]any, len(p.list))
 	for _, t := range p.list {

@@ -9,10 +9,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// onProjects does what the mode says to each project of the repository, unless
-// err says that it must not, and reports on them: outputs, log, and the text of
-// the job summary. What names one deployment is empty in the report, the counts
-// are sums.
+// onProjects does what the mode says to each project of the repository, unless the step
+// has an error, and returns the report and the text of the job summary. It also sets the
+// outputs. The counts of the report are sums, and the ids of deployments are empty.
 func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Report, string) {
 	began := time.Now()
 	total := s.report()
@@ -32,7 +31,7 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 			all.add(id, t.rep)
 		})
 		c.say("%s", all.headline(total))
-		// Those that are done are done: the steps after this one may need to know.
+		// Some projects are deployed even if others failed: the next steps may need them.
 		if perr := publish(c, total, plans.text); err == nil {
 			err = perr
 		}
@@ -43,18 +42,18 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 	return total, all.summary(total)
 }
 
-// each does the work for each project, a few at once over the same connections,
-// and tells of them in their order: a group of the log, and what is to be seen
-// without unfolding it. then may keep what it needs of a turn.
+// each does the work for a few projects at a time, over the same connections. In the
+// order of the projects it prints a group of the log with annotations below, and calls
+// then.
 func (s step) each(ctx context.Context, c *console, ids []string, then func(id string, t *turn)) error {
 	shared := app.NewShared()
 	defer shared.Close()
 	s.shared = shared
-	type told struct {
+	type finished struct {
 		*turn
 		log *bytes.Buffer
 	}
-	return app.EachProject(ids, func(id string) (told, error) {
+	return app.EachProject(ids, func(id string) (finished, error) {
 		one := s
 		one.values = s.values.With(options.Project, id)
 		aside, log := c.aside()
@@ -63,8 +62,8 @@ func (s step) each(ctx context.Context, c *console, ids []string, then func(id s
 		if t.err, held = t.rep.LeaveHeld(t.err); held {
 			t.notices = append(t.notices, t.rep.Notices[len(t.rep.Notices)-1])
 		}
-		return told{t, log}, t.err
-	}, func(id string, t told, err error) {
+		return finished{t, log}, t.err
+	}, func(id string, t finished, err error) {
 		t.subject = "project/" + id
 		title := t.subject + ": failed"
 		if err == nil {

@@ -18,9 +18,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// pull brings run-time edits into a commit. Conflicts are warnings: what could be
-// pulled is to be reviewed all the same, and a schedule that fails until somebody
-// has merged would be switched off.
+// pull commits run-time edits. Conflicts are warnings: the other edits are worth a
+// review, and people would switch off a schedule that fails until somebody has merged.
 func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
 	pulled, err := site.Pull(ctx, app.PullOptions{
 		Branch: s.text(options.Branch), Into: s.text(options.Into), DryRun: rep.DryRun,
@@ -46,14 +45,15 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 	}
 	for i, e := range pulled.Conflicts {
 		if i == annotations {
-			break // all are in the log
+			break // the log has all of them
 		}
-		c.annotate(levelWarning, s.fileOf(pulled, e), 0, "kv-sync: "+e.Path, e.Reason+about(pull.Edit{Time: e.Time, Author: e.Author, Message: e.Message})+"; "+wayToResolve(e))
+		edit := about(pull.Edit{Time: e.Time, Author: e.Author, Message: e.Message})
+		c.annotate(levelWarning, s.fileOf(pulled, e), 0, "kv-sync: "+e.Path, e.Reason+edit+"; "+howToResolve(e))
 	}
 	return err
 }
 
-// fileOf is the file that a conflict is about, from the workspace on, or "".
+// fileOf is the file of a conflict, relative to the workspace, or "".
 func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
 	file := path.Join(p.Folder, e.Path)
 	if !filepath.IsLocal(filepath.FromSlash(file)) {
@@ -66,28 +66,33 @@ func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
 	return file
 }
 
-func wayToResolve(e pull.Edit) string {
-	return "look at both with kv-sync pull --save-conflicts DIR, have in git what is meant, and say so once by hand: kv-sync pull " + app.Resolved(e)
+func howToResolve(e pull.Edit) string {
+	return "compare both sides with kv-sync pull --save-conflicts DIR, commit the merged file, " +
+		"and mark the conflict as resolved by hand: kv-sync pull " + app.Resolved(e)
 }
 
-// part is what became of some edits.
+// part are edits with the same outcome.
 type part struct {
 	sign, what string
 	edits      []pull.Edit
 }
 
-// parts are the edits that are worth naming, conflicts first.
+// parts are the edits to list, conflicts first.
 func parts(p *app.Pulled) []part {
 	added := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return !e.New })
 	changed := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return e.New })
-	return []part{{"!", "conflict", p.Conflicts}, {"+", "added", added}, {"~", "changed", changed}, {"-", "removed", p.Removed}, {"·", "left at run time", p.Kept}}
+	return []part{
+		{"!", "conflict", p.Conflicts}, {"+", "added", added}, {"~", "changed", changed},
+		{"-", "removed", p.Removed}, {"·", "left at run time", p.Kept},
+	}
 }
 
-const day = "2006-01-02 15:04 UTC"
+// minute is the layout of times.
+const minute = "2006-01-02 15:04 UTC"
 
-// about is who wrote an edit, when and why, or why it was left.
+// about says who wrote an edit, when and why, or why it was left.
 func about(e pull.Edit) string {
-	text := "  " + e.Time.UTC().Format(day)
+	text := "  " + e.Time.UTC().Format(minute)
 	if e.Author != "" {
 		text += " by " + e.Author
 	}
@@ -99,7 +104,7 @@ func about(e pull.Edit) string {
 	return text
 }
 
-// pulledText is a pull's outcome in one sentence.
+// pulledText is the outcome of a pull in one sentence.
 func pulledText(r *app.Report) string {
 	p := r.Pull
 	text := humanize.Count(len(p.Taken)+len(p.Removed), "edit") + " pulled"
@@ -132,18 +137,19 @@ func pullTable(b *strings.Builder, p *app.Pulled) {
 			if e.Reason != "" {
 				why = e.Reason
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", part.what, inert(e.Path), e.Time.UTC().Format(day), inert(e.Author), inert(why))
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n",
+				part.what, inert(e.Path), e.Time.UTC().Format(minute), inert(e.Author), inert(why))
 		}
 	}
 	if rows > summaryRows {
 		fmt.Fprintf(b, "\nAnd %d more, in the log.\n", rows-summaryRows)
 	}
 	if len(p.Conflicts) > 0 {
-		fmt.Fprintf(b, "\nFor a conflict, %s\n", inert(wayToResolve(p.Conflicts[0])))
+		fmt.Fprintf(b, "\nFor a conflict, %s\n", inert(howToResolve(p.Conflicts[0])))
 	}
 }
 
-// pullOutputs are a pull's; other modes have none.
+// pullOutputs are the outputs of a pull. They are empty in other modes.
 func pullOutputs(r *app.Report) (o struct{ changed, branch, commit, pulled, conflicts string }) {
 	p := r.Pull
 	if p == nil {

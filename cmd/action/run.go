@@ -13,11 +13,11 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// run is the Action: from the environment to the exit code.
+// run runs the Action and returns its exit code.
 func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	a := githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(w))
 	c := newConsole(a, w, secrets(a))
-	// HOME is a folder of the runner's, where files of root's would stay behind.
+	// In HOME, a folder of the runner, files that belong to root would stay behind.
 	cache, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
 		c.annotate(levelError, "", 0, "kv-sync", fmt.Sprintf("make a folder for the cache: %v; TMPDIR names where", err))
@@ -47,26 +47,26 @@ func run(ctx context.Context, getenv func(string) string, w io.Writer) int {
 	return 0
 }
 
-// step is what the step of a workflow asks for, and where it runs.
+// step is a step of a workflow and the job it runs in.
 type step struct {
 	inputs
 	job   job
 	cache string // a folder
-	// shared is what the projects have in common; nil is nothing.
+	// shared is what the projects share; nil is nothing.
 	shared *app.Shared
-	// options and byCommit are what the waivers come to: see waiversOf.
+	// options and byCommit are the waivers that count: see waiversOf.
 	options  kvsync.Options
 	byCommit map[string]string
 	warnings []string
 }
 
-// readStep reads the environment. The step is of use even with an error, to
-// report it.
+// readStep reads the environment. With an error, too, it returns a step that can report
+// the error.
 func readStep(a *githubactions.Action, cache string) (step, error) {
 	in, inputErr := readInputs(a)
 	j, jobErr := readJob(a.Getenv)
 	s := step{inputs: in, job: j, cache: cache}
-	for _, err := range []error{j.allow(in), jobErr, inputErr} { // trust comes first
+	for _, err := range []error{j.allow(in), jobErr, inputErr} { // the first error counts: trust before mistakes
 		if err != nil {
 			return s, err
 		}
@@ -82,7 +82,7 @@ func readStep(a *githubactions.Action, cache string) (step, error) {
 	return s, nil
 }
 
-// report begins the report of what the step does.
+// report begins the report of the step.
 func (s step) report() *app.Report {
 	return app.NewReport(s.mode, s.dryRun || s.mode == modePlan)
 }

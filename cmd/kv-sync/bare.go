@@ -15,18 +15,18 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// bareCommand is kv-sync without a command: what the Rust kv-sync does, by its
-// flags. The last ones are ours.
+// bareCommand is kv-sync without a subcommand. It has the flags of the Rust kv-sync and
+// does the same; the flags from DryRun on are ours.
 type bareCommand struct {
 	Wrangler string `short:"w" help:"The wrangler file (default: wrangler.toml, or what there is)." placeholder:"FILE"`
 	Assets   string `short:"a" help:"The folder of the files (default: public)." placeholder:"DIR"`
 	Output   string `short:"o" help:"Where the index is written (default: data/assets.bin)." placeholder:"FILE"`
 	Dump     string `help:"Only print an index as JSON." placeholder:"FILE"`
-	Prune    bool   `help:"Then delete files that no retained index names; after the Worker is published."`
+	Prune    bool   `help:"Then delete files that no retained index names; run it after the Worker is published."`
 
 	kvAssetsPruneFlags
 	DryRun      bool `help:"Only say what would be done."`
-	AllowShrink bool `help:"Go on even if that leaves no file, or less than half as many as before."`
+	AllowShrink bool `help:"Go on even if no file, or less than half of them, would be left."`
 	Local       bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
 	Verbose     bool `short:"v" help:"Say also what was chosen, and why."`
 }
@@ -39,8 +39,8 @@ type bareError struct{ error }
 
 func (e *bareError) Unwrap() error { return e.error }
 
-// bare reports whether the bare command is meant: no command of ours begins with
-// a flag.
+// bare reports whether the arguments are those of the bare command. No subcommand begins
+// with a flag.
 func bare(args []string) bool {
 	if len(args) == 0 {
 		return config.MeansBare(".")
@@ -48,7 +48,7 @@ func bare(args []string) bool {
 	return strings.HasPrefix(args[0], "-") && !slices.Contains([]string{"-h", "--help"}, args[0])
 }
 
-// Run does what the flags ask for.
+// Run uploads, or prints an index with --dump.
 func (c *bareCommand) Run(ctx context.Context, s streams) error {
 	err := c.run(ctx, s)
 	if err != nil {
@@ -71,7 +71,8 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 	}
 	return t.on(ctx, s, func(se *session) error {
 		output := cmp.Or(c.Output, se.site.Settings().Index, config.DefaultIndex)
-		res, written, err := se.site.SyncKVAssets(ctx, app.KVAssetsSync{Output: output, AllowShrink: c.AllowShrink, DryRun: c.DryRun})
+		sync := app.KVAssetsSync{Output: output, AllowShrink: c.AllowShrink, DryRun: c.DryRun}
+		res, written, err := se.site.SyncKVAssets(ctx, sync)
 		if err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 	})
 }
 
-// printIndex prints an index as the Rust kv-sync does, in the order of the paths.
+// printIndex prints an index as the Rust kv-sync does, sorted by path.
 func printIndex(w io.Writer, index kvsync.AssetIndex) error {
 	type metadata struct {
 		Path     string `json:"path"`
@@ -94,7 +95,7 @@ func printIndex(w io.Writer, index kvsync.AssetIndex) error {
 	for _, e := range index {
 		all[e.Path] = metadata{e.Key, e.Modified, e.Size}
 	}
-	out := json.NewEncoder(w) // it sorts the members
+	out := json.NewEncoder(w) // which sorts the keys of a map
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
 	if err := out.Encode(all); err != nil {

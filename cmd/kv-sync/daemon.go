@@ -25,14 +25,14 @@ import (
 )
 
 type daemonCommand struct {
-	Config  string `help:"The configuration (default: kv-sync-daemon.toml here, then /etc/kv-sync/daemon.toml)." placeholder:"FILE"`
+	Config  string `help:"The configuration (default: kv-sync-daemon.toml, /etc/kv-sync/daemon.toml)." placeholder:"FILE"`
 	Check   bool   `help:"Only check the configuration, and list the sites."`
 	Verbose bool   `short:"v" help:"Log also what was chosen, and why."`
 }
 
-// Run keeps sites as their branches are, until Ctrl-C or SIGTERM.
+// Run keeps sites in step with their branches until Ctrl-C or SIGTERM.
 func (c *daemonCommand) Run(ctx context.Context, s streams) error {
-	if err := build.Conceal(); err != nil { // its environment has secrets, which builds must not read
+	if err := build.Conceal(); err != nil { // builds must not read the secrets in its environment
 		return err
 	}
 	cfg, err := daemon.LoadConfig(c.file(), s.getenv)
@@ -69,19 +69,19 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	servers.serve(stop)
 	notify(s.getenv, "READY=1")
 	log.Info("ready", "sites", len(cfg.Sites), "state", cfg.State)
-	told := make(chan struct{})
-	context.AfterFunc(ctx, func() { // what is under way may take a while to end
+	notified := make(chan struct{})
+	context.AfterFunc(ctx, func() { // work under way may take a while to end
 		notify(s.getenv, "STOPPING=1")
-		close(told)
+		close(notified)
 	})
 	d.Run(ctx) // until the context ends
-	<-told
+	<-notified
 	err = servers.close(context.WithoutCancel(ctx))
 	log.Info("stopped")
 	return err
 }
 
-// file is the configuration that counts.
+// file is the configuration to read.
 func (c *daemonCommand) file() string {
 	if c.Config != "" {
 		return c.Config
@@ -94,7 +94,7 @@ func (c *daemonCommand) file() string {
 	return daemon.ConfigFiles[0]
 }
 
-// printSites says what is kept.
+// printSites lists the sites.
 func printSites(s streams, cfg *daemon.Config) {
 	for i := range cfg.Sites {
 		site := &cfg.Sites[i]
@@ -102,7 +102,8 @@ func printSites(s streams, cfg *daemon.Config) {
 		if site.Project != "" {
 			what = " (project " + site.Project + ")"
 		}
-		fmt.Fprintf(s.out, "%s%s: branch %s of %s\n", site.Name, what, cmp.Or(site.Branch, "HEAD"), term.Visible(site.Remote.String()))
+		fmt.Fprintf(s.out, "%s%s: branch %s of %s\n",
+			site.Name, what, cmp.Or(site.Branch, "HEAD"), term.Visible(site.Remote.String()))
 		switch b := site.Build; {
 		case b.Own:
 			fmt.Fprintln(s.out, "  builds what the repository says")
@@ -112,9 +113,8 @@ func printSites(s streams, cfg *daemon.Config) {
 	}
 }
 
-// hideCredentials takes Cloudflare's credentials, and whatever else holds a secret
-// of the daemon's, out of this process's environment: no process that it starts
-// gets them.
+// hideCredentials removes Cloudflare's credentials, and every variable that holds a
+// secret of the daemon, from this process's environment, so that no child inherits them.
 func hideCredentials(environ, secrets []string) {
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
@@ -125,7 +125,7 @@ func hideCredentials(environ, secrets []string) {
 	}
 }
 
-// mountsOf are the daemon's handlers, those that somebody wants to be listened for.
+// mountsOf are the handlers that the configuration has an address for.
 func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log *slog.Logger) ([]mount, error) {
 	var out []mount
 	if at := cfg.Listen.Webhooks; at != "" {
@@ -141,7 +141,9 @@ func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log
 		out = append(out, mount{"webhooks", at, h, time.Minute})
 	}
 	if at := cfg.Listen.Admin; at != "" {
-		h, err := admin.New(admin.Options{Sites: d, User: cfg.Admin.User, Password: cfg.Admin.Password, Hosts: cfg.Admin.Hosts, Log: log})
+		h, err := admin.New(admin.Options{
+			Sites: d, User: cfg.Admin.User, Password: cfg.Admin.Password, Hosts: cfg.Admin.Hosts, Log: log,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -173,16 +175,15 @@ func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	return out
 }
 
-// mount is a handler and the address that it alone is served at.
+// mount is a handler and its address, which it shares with no other.
 type mount struct {
 	name, address string
 	handler       http.Handler
-	// answer is how long an answer may take.
+	// answer is the time limit of an answer.
 	answer time.Duration
 }
 
-// servers are the daemon's listeners, each by itself: what one is asked for, no
-// other answers.
+// servers are the daemon's listeners. Each serves its own handler only.
 type servers struct {
 	log  *slog.Logger
 	list []*http.Server
@@ -192,7 +193,7 @@ type servers struct {
 	err  error
 }
 
-// listen opens all addresses, or none.
+// listen opens all addresses or none.
 func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, error) {
 	s := &servers{log: log}
 	for _, m := range mounts {
@@ -209,14 +210,14 @@ func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, er
 		log.Info("listening", "for", m.name, "address", l.Addr().String())
 		s.on = append(s.on, l)
 		s.list = append(s.list, &http.Server{
-			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.answer, WriteTimeout: m.answer, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.answer, WriteTimeout: m.answer,
+			IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		})
 	}
 	return s, nil
 }
 
-// serve answers; one listener that fails ends them all.
+// serve serves until close. It calls failed if a listener fails.
 func (s *servers) serve(failed func()) {
 	for i, server := range s.list {
 		s.done.Go(func() {
@@ -230,7 +231,7 @@ func (s *servers) serve(failed func()) {
 	}
 }
 
-// close lets requests under way end, for some seconds.
+// close gives requests under way some seconds to end.
 func (s *servers) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -243,7 +244,7 @@ func (s *servers) close(ctx context.Context) error {
 	return s.err
 }
 
-// notify tells systemd how far this process is, where it is to be told.
+// notify reports the state of this process to systemd, if systemd started it.
 func notify(getenv func(string) string, state string) {
 	name := getenv("NOTIFY_SOCKET")
 	if name == "" {
@@ -254,7 +255,7 @@ func notify(getenv func(string) string, state string) {
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: name, Net: "unixgram"})
 	if err != nil {
-		return // it then thinks that we are still starting, and says so
+		return // systemd then reports that the start takes too long
 	}
 	_, _ = conn.Write([]byte(state))
 	_ = conn.Close()

@@ -16,16 +16,16 @@ import (
 )
 
 type devCommand struct {
-	Port      int           `help:"The port of the API; any free one if not given." placeholder:"PORT" default:"0"`
-	Latency   time.Duration `help:"Add this to every request." placeholder:"50ms"`
-	RateLimit int           `help:"Refuse more requests than this in five minutes (Cloudflare: 1200)." placeholder:"N"`
+	Port      int           `help:"The port of the API (default: any)." placeholder:"PORT" default:"0"`
+	Latency   time.Duration `help:"Delay every request by this." placeholder:"50ms"`
+	RateLimit int           `help:"Refuse more requests in five minutes (Cloudflare: 1200)." placeholder:"N"`
 	ListLag   time.Duration `help:"Let listings be this old." placeholder:"5s"`
-	EdgeTTL   time.Duration `name:"edge-ttl" help:"How long the edge keeps what Cloudflare keeps for a minute: Workers go on seeing what they read from KV (Cloudflare: 60s)." placeholder:"60s"`
+	EdgeTTL   time.Duration `name:"edge-ttl" help:"How old KV in Workers may be (Cloudflare: 60s)." placeholder:"60s"`
 }
 
-// Run is the local platform, until Ctrl-C.
+// Run serves the local platform until Ctrl-C.
 func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
-	cache, _ := os.UserCacheDir() // its absence is told by Start
+	cache, _ := os.UserCacheDir() // Start reports that there is none
 	p, err := local.Start(ctx, local.Options{
 		CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err,
 		Behaviour: platform.Behaviour{Latency: c.Latency, RateLimit: c.RateLimit, ListLag: c.ListLag, EdgeTTL: c.EdgeTTL},
@@ -38,14 +38,15 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 			err = cerr
 		}
 	}()
-	// In one write: who waits for "is running" in a log finds the rest there too.
+	// In one write: a script that finds "is running" in the output finds the rest, too.
 	var b strings.Builder
 	fmt.Fprintf(&b, "The local platform is running; kv-sync deploy --local in this folder deploys to it.\n\n")
-	fmt.Fprintf(&b, "For other tools, such as wrangler:\n  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n  export CLOUDFLARE_API_TOKEN=%s\n\n",
-		p.API, p.Account, p.Token)
+	fmt.Fprintf(&b, "For other tools, such as wrangler:\n")
+	fmt.Fprintf(&b, "  export CLOUDFLARE_API_BASE_URL=%s\n  export CLOUDFLARE_ACCOUNT_ID=%s\n", p.API, p.Account)
+	fmt.Fprintf(&b, "  export CLOUDFLARE_API_TOKEN=%s\n\n", p.Token)
 	if sites := p.Sites(ctx); len(sites) > 0 {
 		fmt.Fprintln(&b, "Sites:")
-		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion answers nobody
+		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion has no address
 			site, ok := strings.CutSuffix(name, kvsync.CompanionName(""))
 			return ok && sites[site] != ""
 		})

@@ -14,28 +14,28 @@ import (
 )
 
 type hookCommand struct {
-	Install   hookInstallCommand   `cmd:"" help:"Have git check every push from this repository, or upload or deploy it; in a bare repository deploy what it receives."`
-	Uninstall hookUninstallCommand `cmd:"" help:"Take the hook out again."`
-	Status    hookStatusCommand    `cmd:"" help:"Say what git does with a push."`
+	Install   hookInstallCommand   `cmd:"" help:"Make git check, upload or deploy each push."`
+	Uninstall hookUninstallCommand `cmd:"" help:"Remove the hook."`
+	Status    hookStatusCommand    `cmd:"" help:"Say what happens on a push."`
 	Run       hookRunCommand       `cmd:"" hidden:"" help:"What git calls."`
 }
 
-// hookFlags are what a hook can be told.
+// hookFlags are the settings of a hook.
 type hookFlags struct {
-	PrePush string `help:"What to do with a push of the deployed branch: check it, upload its files ahead of a deploy elsewhere, or deploy it (default: check)." placeholder:"check|upload|deploy" enum:",check,upload,deploy" default:""`
+	PrePush string `help:"check, upload or deploy a push (default: check)." placeholder:"MODE" enum:",check,upload,deploy" default:""`
 	Name    string `help:"The site's name." placeholder:"NAME"`
 	Dir     string `help:"The folder to publish." placeholder:"DIR"`
 	Branch  string `help:"The branch that is deployed." placeholder:"NAME"`
-	Remote  string `help:"The remote that it is deployed from." placeholder:"NAME|URL"`
-	EnvFile string `help:"A file with CLOUDFLARE_API_TOKEN and others for the hook, which only its user can read." placeholder:"FILE"`
+	Remote  string `help:"The remote that the site is deployed from." placeholder:"NAME|URL"`
+	EnvFile string `help:"A file with CLOUDFLARE_API_TOKEN that only its user can read." placeholder:"FILE"`
 }
 
 type hookInstallCommand struct {
 	hookFlags
-	PostReceive bool `help:"Install the hook of a server that is pushed to; so it is in a bare repository."`
+	PostReceive bool `help:"Install the hook of a server; the default in a bare repository."`
 }
 
-// Run installs the hooks that are asked for.
+// Run installs the hooks that the flags name.
 func (c *hookInstallCommand) Run(ctx context.Context, s streams) error {
 	r, err := repository(ctx)
 	if err != nil {
@@ -72,11 +72,10 @@ func (c *hookInstallCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// within is a folder relative to the top of the repository: there git runs
-// hooks, wherever this was typed.
+// within is a folder relative to the top of the repository, where git runs hooks.
 func within(r *hooks.Repository, dir string) (string, error) {
 	if r.Top == "" {
-		return filepath.ToSlash(dir), nil // of a commit
+		return filepath.ToSlash(dir), nil // a folder of the commit
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -84,14 +83,14 @@ func within(r *hooks.Repository, dir string) (string, error) {
 	}
 	rel, err := filepath.Rel(r.Top, abs)
 	if err != nil || !filepath.IsLocal(rel) {
-		return "", &app.UsageError{Err: fmt.Errorf("--dir %s lies outside the repository", dir), Fix: "name a folder in it"}
+		return "", &app.UsageError{Err: fmt.Errorf("--dir %s is outside the repository", dir), Fix: "name a folder in it"}
 	}
 	return filepath.ToSlash(rel), nil
 }
 
 type hookUninstallCommand struct{}
 
-// Run takes the hooks out.
+// Run removes the hooks.
 func (c *hookUninstallCommand) Run(ctx context.Context, s streams) error {
 	r, err := repository(ctx)
 	if err != nil {
@@ -140,10 +139,12 @@ func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 			printHook(ctx, s, r, status)
 		case k != usual:
 		case status.Other && status.Chained != "":
-			fmt.Fprintf(s.out, "Not installed any more: something else has replaced %s; the hook from before is %s\n", term.Visible(status.Path), term.Visible(status.Chained))
+			fmt.Fprintf(s.out, "Not installed any more: something else has replaced %s; the hook from before is %s\n",
+				term.Visible(status.Path), term.Visible(status.Chained))
 			fmt.Fprintf(s.out, "Delete the one that is not needed, then run kv-sync hook install again.\n")
 		case status.Other:
-			fmt.Fprintf(s.out, "Not installed. There is another hook, which kv-sync hook install would keep: %s\n", term.Visible(status.Path))
+			fmt.Fprintf(s.out, "Not installed. There is another hook, which kv-sync hook install would keep: %s\n",
+				term.Visible(status.Path))
 		default:
 			fmt.Fprintf(s.out, "Not installed. kv-sync hook install puts it at %s\n", term.Visible(status.Path))
 		}
@@ -151,7 +152,7 @@ func (c *hookStatusCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// printHook says what a hook does, and for which pushes.
+// printHook prints what a hook does, and for which pushes.
 func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hooks.Status) {
 	set := status.Settings
 	does := map[hooks.Mode]string{
@@ -163,33 +164,36 @@ func printHook(ctx context.Context, s streams, r *hooks.Repository, status *hook
 		does = "what is received is deployed"
 	}
 	if does == "" {
-		does = "this kv-sync does not know it, and checks"
+		does = "this kv-sync does not know the mode, and checks"
 	}
 	fmt.Fprintf(s.out, "Installed: %s\n", term.Visible(status.Path))
 	fmt.Fprintf(s.out, "Mode:      %s (%s)\n", term.Visible(string(set.Mode)), does)
-	if branch, remote, err := meant(ctx, s, r, status); err != nil {
+	if branch, remote, err := pushesOf(ctx, s, r, status); err != nil {
 		fmt.Fprintf(s.out, "Branch:    not known: %s\n", indented(err))
 	} else {
 		fmt.Fprintf(s.out, "Branch:    %s\n", term.Visible(branch))
 		if status.Kind == hooks.PrePushHook {
-			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(cmp.Or(hooks.Shown(remote), "not known: name it with kv-sync hook install --remote")))
+			shown := cmp.Or(hooks.Shown(remote), "not known: name it with kv-sync hook install --remote")
+			fmt.Fprintf(s.out, "Remote:    %s\n", term.Visible(shown))
 		}
 	}
 	if status.Chained != "" {
 		fmt.Fprintf(s.out, "The hook that was there runs first: %s\n", term.Visible(status.Chained))
 	}
 	if status.Shared {
-		fmt.Fprintf(s.out, "It lies outside of the repository; in others it does nothing unless it is installed there.\n")
+		fmt.Fprintf(s.out, "It is outside of the repository, and does nothing in others unless it is installed there.\n")
 	}
 }
 
-// indented is an error in all its lines, below a word that stands before it.
+// indented is an error whose lines are indented below its first word.
 func indented(err error) string {
-	return strings.ReplaceAll(term.Lines(told{err}.Error()), "\n", "\n           ")
+	return strings.ReplaceAll(term.Lines(explained{err}.Error()), "\n", "\n           ")
 }
 
-// meant are the branch and the remote whose pushes the hook looks at.
-func meant(ctx context.Context, s streams, r *hooks.Repository, status *hooks.Status) (branch, remote string, err error) {
+// pushesOf are the branch and the remote whose pushes the hook handles.
+func pushesOf(
+	ctx context.Context, s streams, r *hooks.Repository, status *hooks.Status,
+) (branch, remote string, err error) {
 	h := &hookRun{s: s, r: r, kind: status.Kind, set: status.Settings}
 	defer h.close()
 	if status.Kind == hooks.PostReceiveHook {
@@ -219,11 +223,11 @@ func repository(ctx context.Context) (*hooks.Repository, error) {
 	return r, err
 }
 
-// told is an error in the words and with the way out that people get elsewhere.
-type told struct{ error }
+// explained is an error with the text and the remedy that a command prints.
+type explained struct{ error }
 
-func (t told) Error() string {
-	f := app.Explain(t.error)
+func (e explained) Error() string {
+	f := app.Explain(e.error)
 	text := f.Message
 	for _, p := range f.Problems {
 		text += "\n  " + p.String()
@@ -234,4 +238,4 @@ func (t told) Error() string {
 	return text
 }
 
-func (t told) Unwrap() error { return t.error }
+func (e explained) Unwrap() error { return e.error }

@@ -28,23 +28,25 @@ type hookRunCommand struct {
 	URL    string `arg:"" optional:""`
 }
 
-// Run does what a hook is to do: git's lines come on standard input.
+// Run runs a hook. git writes its lines to standard input.
 func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	if term.IsTerminal(s.in) {
-		return &app.UsageError{Err: fmt.Errorf("the hook %s reads git's lines from standard input, and this is a terminal", c.Hook),
-			Fix: "to see what a push would change: kv-sync plan"}
+		return &app.UsageError{
+			Err: fmt.Errorf("the hook %s reads git's lines from standard input, and this is a terminal", c.Hook),
+			Fix: "to see what a push would change: kv-sync plan",
+		}
 	}
 	limitMemory(s.getenv)
-	// Where nobody reads standard error any more, as behind "git push 2>&1 | head",
-	// a push is not stopped by a line that cannot be told. And a person who stops
-	// waiting for a server has pushed: nobody else would deploy it.
+	// A closed standard error, as behind "git push 2>&1 | head", must not stop the push.
+	// On a server it must not stop the deploy: the commit has been pushed, and nothing
+	// else would deploy it.
 	signal.Ignore(syscall.SIGPIPE)
 	h := &hookRun{s: s, kind: hooks.Kind(c.Hook)}
 	defer h.close()
 	if err := h.settle(ctx, c.hookFlags); err != nil {
 		if h.kind == hooks.PrePushHook && ctx.Err() == nil {
 			fmt.Fprintln(s.err, "kv-sync: this push was not checked: "+term.Lines(err.Error()))
-			return nil // it is no reason to stop it
+			return nil // which does not stop the push
 		}
 		return err
 	}
@@ -57,17 +59,17 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	}, h.pushed)
 	var refused *kvsync.RefusedError
 	if errors.As(err, &refused) {
-		// The hook's own words name the branch, and the way around.
+		// The hook's own message names the branch and how to push anyway.
 		fmt.Fprintln(s.err, term.Lines(err.Error()))
 		return exit(hooks.Blocked)
 	}
 	return err
 }
 
-// lines makes what was written by others harmless.
+// lines escapes control characters of texts that others wrote.
 type lines struct{ io.Writer }
 
-// Write implements [io.Writer]; each call is whole lines.
+// Write implements [io.Writer]. Each call writes complete lines.
 func (l lines) Write(p []byte) (int, error) {
 	if _, err := io.WriteString(l.Writer, term.Lines(string(p))+"\n"); err != nil {
 		return 0, err
@@ -86,12 +88,12 @@ type hookRun struct {
 
 func (h *hookRun) close() {
 	for _, site := range h.opened {
-		_ = site.Close() // only read from, or reported on already
+		_ = site.Close() // only read, or reported on
 	}
 }
 
-// settle finds the repository, and takes what the hook was told: by flags, where
-// another tool calls it, else where it was installed.
+// settle finds the repository and the settings of the hook. Flags of a hook manager
+// count before the settings that were installed.
 func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 	if h.r, err = hooks.Find(ctx, ""); err != nil {
 		return err
@@ -100,7 +102,8 @@ func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 		return err
 	}
 	for to, flag := range map[*string]string{
-		(*string)(&h.set.Mode): f.PrePush, &h.set.Name: f.Name, &h.set.Dir: f.Dir, &h.set.Branch: f.Branch, &h.set.Remote: f.Remote, &h.set.EnvFile: f.EnvFile,
+		(*string)(&h.set.Mode): f.PrePush, &h.set.Name: f.Name, &h.set.Dir: f.Dir,
+		&h.set.Branch: f.Branch, &h.set.Remote: f.Remote, &h.set.EnvFile: f.EnvFile,
 	} {
 		*to = cmp.Or(flag, *to)
 	}
@@ -111,7 +114,7 @@ func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 	if err != nil {
 		if h.kind == hooks.PrePushHook {
 			fmt.Fprintln(h.s.err, "kv-sync: "+term.Lines(err.Error()))
-			return nil // as without: what can be judged on this machine is
+			return nil // the push is checked without credentials
 		}
 		return &app.UsageError{Err: err}
 	}
@@ -120,7 +123,7 @@ func (h *hookRun) settle(ctx context.Context, f hookFlags) (err error) {
 	return nil
 }
 
-// open opens the site as it is in a commit, or with "" in the work tree.
+// open opens the site of a commit, or of the work tree for "".
 func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs)) (*app.Site, error) {
 	in := app.Inputs{
 		Root: cmp.Or(h.r.Top, h.r.GitDir), Name: h.set.Name, Directory: h.set.Dir, Commit: commit, Getenv: h.getenv,
@@ -131,19 +134,18 @@ func (h *hookRun) open(ctx context.Context, commit string, with func(*app.Inputs
 	}
 	site, err := app.Open(ctx, in)
 	if err != nil {
-		return nil, h.tell(err)
+		return nil, h.explain(err)
 	}
 	h.opened = append(h.opened, site)
 	return site, nil
 }
 
-// getenv is the environment with the repository that the hook runs for, as git
-// found it.
+// getenv is the environment with the repository that the hook runs for.
 func (h *hookRun) getenv(name string) string {
 	switch name {
 	case "GIT_DIR":
 		if h.r.Top == "" {
-			return "" // it is the folder itself
+			return "" // the root is the git directory
 		}
 		return h.r.GitDir
 	case "GIT_WORK_TREE":
@@ -152,8 +154,8 @@ func (h *hookRun) getenv(name string) string {
 	return h.s.getenv(name)
 }
 
-// named is the name that the hook was told, if any: by hand, without the hook's
-// variables, the repository's own may be another site.
+// named is the name that the hook's settings or variables give, or "". A command typed
+// by hand needs it: without those variables it could mean another site.
 func (h *hookRun) named() string { return cmp.Or(h.set.Name, h.s.getenv("KV_SYNC_NAME")) }
 
 // typed are the flags that name the same site and folder.
@@ -191,8 +193,8 @@ func (h *hookRun) pushed(ctx context.Context, r *hooks.Repository) (*hooks.Site,
 	return out, nil
 }
 
-// received is the site that a server deploys. Which branch that is, the one
-// says that HEAD names: of all that are pushed it is the server's own choice.
+// received is the site that a server deploys. The branch that HEAD names says which
+// branch is deployed: HEAD is the server's own choice.
 func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Site, error) {
 	out := &hooks.Site{Branch: h.set.Branch}
 	if h.s.getenv("CLOUDFLARE_API_TOKEN") != "" && h.s.getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
@@ -202,7 +204,7 @@ func (h *hookRun) received(ctx context.Context, _ *hooks.Repository) (*hooks.Sit
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err == nil { // else the deploy says what is wrong, if that is what was pushed
+	if err == nil { // else the deploy of the pushed commit reports what is wrong with it
 		out.Branch = cmp.Or(out.Branch, site.Settings().Branch)
 		if reachable(site.Settings()) {
 			out.Deploy = h.deploy
@@ -220,10 +222,10 @@ func (h *hookRun) check(ctx context.Context, commit string) error {
 	if err != nil {
 		return err
 	}
-	return h.tell(site.Check(ctx))
+	return h.explain(site.Check(ctx))
 }
 
-// plan asks once: whoever pushes does not wait for a network that is not there.
+// plan does not retry connections: a push does not wait for an unreachable network.
 func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error) {
 	asking, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
@@ -238,10 +240,10 @@ func (h *hookRun) plan(ctx context.Context, commit string) (*kvsync.Plan, error)
 	if err != nil && ctx.Err() == nil && asking.Err() != nil {
 		return nil, context.Cause(asking)
 	}
-	return p, h.tell(err)
+	return p, h.explain(err)
 }
 
-// impatient gives up where nobody can be reached.
+// impatient gives up if the server cannot be reached.
 type impatient struct {
 	http.RoundTripper
 	giveUp context.CancelCauseFunc
@@ -276,14 +278,18 @@ func (h *hookRun) deploy(ctx context.Context, commit string, alive func()) error
 	return h.act(ctx, commit, alive, func(site *app.Site, console *term.Console) error {
 		res, err := site.Deploy(ctx, kvsync.Options{})
 		if err == nil {
-			console.Result(res, site.Stats(), "kv-sync rollback"+options.Values{options.Name: h.named()}.Typed(word, options.GroupSite))
+			name := options.Values{options.Name: h.named()}
+			console.Result(res, site.Stats(), "kv-sync rollback"+name.Typed(word, options.GroupSite))
 		}
 		return err
 	})
 }
 
-// act works on a commit and shows how it goes, all of it on standard error.
-func (h *hookRun) act(ctx context.Context, commit string, alive func(), work func(*app.Site, *term.Console) error) error {
+// act works on a commit and prints everything to standard error. It calls alive on every
+// sign of life.
+func (h *hookRun) act(
+	ctx context.Context, commit string, alive func(), work func(*app.Site, *term.Console) error,
+) error {
 	console := term.New(h.s.err, h.s.err, h.s.getenv)
 	defer console.Close()
 	shared := app.NewShared()
@@ -309,13 +315,13 @@ func (h *hookRun) act(ctx context.Context, commit string, alive func(), work fun
 		}
 		said = len(site.Notices)
 	}
-	note() // of the configuration, then of the code
+	note() // about the configuration; those about the code follow
 	err = work(site, console)
 	note()
-	return h.tell(err)
+	return h.explain(err)
 }
 
-// lively tells of every byte that is sent and of every answer.
+// lively calls alive for every write and every answer.
 type lively struct {
 	http.RoundTripper
 	alive func()
@@ -345,10 +351,11 @@ func (m moving) Read(p []byte) (int, error) {
 	return m.ReadCloser.Read(p)
 }
 
-// tell wraps an error for a notice. What ends the command is told by it.
-func (h *hookRun) tell(err error) error {
+// explain adds the remedy to an error that becomes a notice. Errors that end the command
+// are explained when it ends.
+func (h *hookRun) explain(err error) error {
 	if err == nil || h.kind == hooks.PostReceiveHook || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return told{err}
+	return explained{err}
 }

@@ -18,8 +18,8 @@ func Main() int {
 	return run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv})
 }
 
-// interruptible returns a context that the first Ctrl-C, or the end of a job,
-// cancels: what is under way then ends in order. The second one ends at once.
+// interruptible returns a context that the first SIGINT or SIGTERM cancels, so that the
+// run ends in order. The second signal ends the process at once.
 func interruptible() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

@@ -42,10 +42,10 @@ type pruneCommand struct {
 	kvAssetsPruneFlags
 }
 
-// kvAssetsPruneFlags are for the layout kv-assets alone.
+// kvAssetsPruneFlags are for the layout kv-assets only.
 type kvAssetsPruneFlags struct {
 	Force      bool `help:"Layout kv-assets: prune even if the active Worker may not carry the newest index."`
-	Unrecorded bool `help:"Layout kv-assets: also delete keys in the shape of the Rust kv-sync that no index of ours named."`
+	Unrecorded bool `help:"Layout kv-assets: also delete keys like those of the Rust kv-sync that no index named."`
 }
 
 // Run prunes.
@@ -87,10 +87,10 @@ func (c *historyCommand) Run(ctx context.Context, s streams) error {
 
 type verifyCommand struct {
 	siteFlags
-	ReadData bool `help:"Also read every blob that is retained, and hash it."`
+	ReadData bool `help:"Also read and hash every blob that is retained."`
 }
 
-// Run verifies, and fails if something that is retained is not whole.
+// Run verifies, and fails if something retained is not complete.
 func (c *verifyCommand) Run(ctx context.Context, s streams) error {
 	return managing("verify", c.siteFlags).on(ctx, s, func(se *session) error {
 		v, err := se.site.Verify(ctx, c.ReadData)
@@ -102,7 +102,8 @@ func (c *verifyCommand) Run(ctx context.Context, s streams) error {
 		if v.Whole() {
 			return nil
 		}
-		fix := "kv-sync deploy --repair uploads every file of what it deploys again; roll back to no deployment that is listed as missing something"
+		fix := "kv-sync deploy --repair uploads every file of what it deploys again; " +
+			"roll back to no deployment that is listed as missing something"
 		if !v.Overlay.Whole() {
 			fix += "; what was written at run time has no other copy: write it again, or delete it there"
 		}

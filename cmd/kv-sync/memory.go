@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	// softLimit keeps the garbage of a first deploy of 10,000 files below
-	// 128 MB in all; the engine bounds what it holds to less.
+	// softLimit keeps a first deploy of 10,000 files below 128 MB, garbage included.
+	// The engine bounds live memory to less.
 	softLimit = 96 << 20
-	// perFile is what a file of a large site may add: a limit below what is
-	// alive would keep the collector busy for nothing.
+	// perFile is added to the limit for each file of a large site. A limit below the
+	// live memory would keep the collector busy for nothing.
 	perFile = 4 << 10
 )
 
-// lazily is how much garbage there may be for each live byte: a run is short,
-// and the limit keeps its memory small anyway.
-const lazily = 400
+// gcPercent lets garbage grow to four times the live memory: a run is short, and the
+// limit keeps its memory small.
+const gcPercent = 400
 
-// limitMemory has the collector keep to a limit, and work little below it,
-// unless the user set either by GOMEMLIMIT or GOGC.
+// limitMemory sets a memory limit, and lets the collector work little below it. A user's
+// GOMEMLIMIT and GOGC count instead.
 func limitMemory(getenv func(string) string) {
 	if getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
 	debug.SetMemoryLimit(softLimit)
 	if getenv("GOGC") == "" {
-		debug.SetGCPercent(lazily)
+		debug.SetGCPercent(gcPercent)
 	}
 }
 
-// allowFor makes room for a plan of many files.
+// allowFor raises the limit for a plan of many files.
 func allowFor(p *kvsync.Plan) {
 	files := int64(len(p.Added) + len(p.Changed) + p.Unchanged)
 	if debug.SetMemoryLimit(-1) == softLimit && files > 10_000 {

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// projectsReport is what --json prints of several projects.
+// projectsReport is the --json of several projects.
 type projectsReport struct {
 	Command  string        `json:"command"`
 	Requests int64         `json:"requests"`
@@ -24,7 +24,7 @@ type projectsReport struct {
 	Error    *app.Failure  `json:"error,omitempty"`
 }
 
-// onProjects does the work for each project. One that fails stops no other.
+// onProjects does the work for each project. A failed project stops no other.
 func (t task) onProjects(ctx context.Context, s streams, work func(*session) error) (err error) {
 	report := projectsReport{Command: t.command, Projects: []*app.Report{}}
 	text := s.out
@@ -48,7 +48,7 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 		return err
 	}
 	if t.site.Local { // one platform for all of them
-		cache, _ := os.UserCacheDir() // without one nothing is cached
+		cache, _ := os.UserCacheDir() // "" caches nothing
 		platform, err := local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err})
 		if err != nil {
 			return err
@@ -65,11 +65,13 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	return err
 }
 
-// each runs the work for each project, some at once, and prints what each one
-// said in their order.
-func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string, work func(*session) error) ([]*app.Report, error) {
+// each does the work for several projects at a time, and prints their output in the
+// order of the projects.
+func (t task) each(
+	ctx context.Context, s streams, text io.Writer, ids []string, work func(*session) error,
+) ([]*app.Report, error) {
 	type outcome struct {
-		said   bytes.Buffer
+		text   bytes.Buffer
 		report *app.Report
 	}
 	var reports []*app.Report
@@ -79,7 +81,7 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 		o = &outcome{}
 		mine := t
 		mine.values = t.values.With(options.Project, id)
-		to := streams{out: &o.said, err: &o.said, getenv: s.getenv}
+		to := streams{out: &o.text, err: &o.text, getenv: s.getenv}
 		o.report, err = mine.run(ctx, to, work)
 		rest, held := o.report.LeaveHeld(err)
 		switch {
@@ -91,7 +93,7 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 		return o, rest
 	}, func(id string, o *outcome, err error) {
 		fmt.Fprintf(text, "%s:\n", id)
-		if _, err := o.said.WriteTo(text); err != nil && unprinted == nil {
+		if _, err := o.text.WriteTo(text); err != nil && unprinted == nil {
 			unprinted = err
 		}
 		reports = append(reports, o.report)
@@ -102,6 +104,7 @@ func (t task) each(ctx context.Context, s streams, text io.Writer, ids []string,
 			same++
 		}
 	})
-	fmt.Fprintf(text, "\n%s: %d changed, %d unchanged, %d failed.\n", humanize.Count(len(ids), "project"), len(ids)-same-failed, same, failed)
+	fmt.Fprintf(text, "\n%s: %d changed, %d unchanged, %d failed.\n",
+		humanize.Count(len(ids), "project"), len(ids)-same-failed, same, failed)
 	return reports, cmp.Or(err, unprinted)
 }

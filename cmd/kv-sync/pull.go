@@ -9,7 +9,7 @@ import (
 
 type pullCommand struct {
 	siteFlags
-	Resolved      []string `help:"A conflict that you have merged, as pull names it: what git has counts." placeholder:"/PATH@WRITE"`
+	Resolved      []string `help:"A conflict that you have merged, as pull names it." placeholder:"/PATH@WRITE"`
 	SaveConflicts string   `help:"Write the run-time side of conflicts into this folder." placeholder:"DIR"`
 }
 
@@ -21,7 +21,8 @@ func (c *pullCommand) Run(ctx context.Context, s streams) error {
 	t.sourceless = into != "" // the build that makes the published folder need not have run
 	return t.on(ctx, s, func(se *session) error {
 		pulled, err := se.site.Pull(ctx, app.PullOptions{
-			Branch: t.values.Text(options.Branch), Into: into, Resolved: c.Resolved, SaveConflicts: c.SaveConflicts, DryRun: t.dry,
+			Branch: t.values.Text(options.Branch), Into: into,
+			Resolved: c.Resolved, SaveConflicts: c.SaveConflicts, DryRun: t.dry,
 		})
 		if pulled.Done() {
 			se.report.Pull = pulled

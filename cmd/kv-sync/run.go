@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-// interrupted is the exit code after Ctrl-C, as shells count it.
+// interrupted is the exit code after Ctrl-C, as in shells.
 var interrupted = app.KindInterrupted.Code()
 
 // streams are what a run reads and writes.
@@ -29,20 +30,20 @@ type streams struct {
 	getenv   func(string) string
 }
 
-// commandLine is what can be typed.
+// commandLine has the subcommands.
 type commandLine struct {
 	Deploy   deployCommand   `cmd:"" group:"site" help:"Make a commit or a folder live."`
 	Plan     planCommand     `cmd:"" group:"site" help:"Show what deploy would do."`
-	Upload   uploadCommand   `cmd:"" group:"site" help:"Upload a commit's files ahead of its deploy, which then only switches."`
+	Upload   uploadCommand   `cmd:"" group:"site" help:"Upload a commit's files ahead, so that its deploy only switches."`
 	Rollback rollbackCommand `cmd:"" group:"site" help:"Make an earlier deployment live again."`
 	History  historyCommand  `cmd:"" group:"site" help:"List the deployments."`
-	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that what is retained is all there."`
+	Verify   verifyCommand   `cmd:"" group:"site" help:"Check that everything retained is complete."`
 	Prune    pruneCommand    `cmd:"" group:"site" help:"Delete what no retained deployment needs."`
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
-	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine as it is, while you work on it."`
-	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Keep sites as their branches are, wherever their git lives."`
-	Hook     hookCommand     `cmd:"" group:"machine" help:"Have git check pushes, upload or deploy them, or a server deploy what it receives."`
+	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine while you work on it."`
+	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Keep sites in step with their branches."`
+	Hook     hookCommand     `cmd:"" group:"machine" help:"Make git check, upload or deploy pushes."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }
 
@@ -59,8 +60,8 @@ func newCommandLine() *commandLine {
 
 const about = "Git push, and the site is in Workers KV: atomically, only what changed, with one-step rollback."
 
-// run parses the arguments, runs the command and returns the exit code. It is
-// the only place that turns an error into output.
+// run parses the arguments, runs the command and returns the exit code. Only here an
+// error becomes output.
 func run(ctx context.Context, args []string, s streams) int {
 	err := parse(ctx, args, s)
 	var done exit
@@ -78,7 +79,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if bare := (*bareError)(nil); errors.As(err, &bare) && f.Kind != app.KindInterrupted {
 		return bareFailed
 	}
-	// A command that got as far as its report has printed it.
+	// A command that has a report has printed it.
 	var reported *reportedError
 	if !errors.As(err, &reported) && slices.Contains(args, "--json") {
 		r := app.NewReport("", false)
@@ -90,9 +91,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	return f.Code
 }
 
-// pushes reports whether git calls this before a push, itself or by another tool.
-// A refused file ends that by a code of its own; any other failure, such as a recipe
-// with a flag that is none, is no reason to stop the push.
+// pushes reports whether git or a hook manager runs this before a push. A refused file
+// stops the push with its own exit code. No other failure does, for example an unknown
+// flag in a recipe.
 func pushes(args []string) bool {
 	return len(args) > 2 && args[0] == "hook" && args[1] == "run" && !slices.Contains(args, string(hooks.PostReceiveHook))
 }
@@ -110,7 +111,7 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	case len(args) == 0:
 		args = []string{"--help"}
 	}
-	// kong asks to exit in the middle of parsing, after it has printed help.
+	// After it has printed help, kong exits in the middle of parsing.
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -126,23 +127,26 @@ func parse(ctx context.Context, args []string, s streams) (err error) {
 	}
 	chosen, err := parser.Parse(args)
 	if err != nil {
-		return &app.UsageError{Err: err, Fix: "kv-sync --help lists what there is"}
+		return &app.UsageError{Err: err, Fix: "kv-sync --help lists the commands and flags"}
 	}
 	return chosen.Run()
 }
 
-// newParser knows a command line: that with commands, or the bare one.
+// newParser returns a parser for a [commandLine] or a [bareCommand].
 func newParser(ctx context.Context, s streams, grammar any) (*kong.Kong, error) {
 	return kong.New(grammar,
 		kong.Name("kv-sync"), kong.Description(about), kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
-		kong.ExplicitGroups([]kong.Group{{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"}, {Key: "guards", Title: "To go on where a guard stops:"}}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "site", Title: "A site:"}, {Key: "machine", Title: "This machine:"},
+			{Key: "guards", Title: "To override a guard:"},
+		}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s),
 	)
 }
 
-// reportedError is an error whose report is on stdout already.
+// reportedError is an error whose report was printed.
 type reportedError struct{ error }
 
 func (e *reportedError) Unwrap() error { return e.error }
@@ -164,10 +168,13 @@ func (versionCommand) Run(s streams) error {
 	return err
 }
 
-// versionText is the linker's version, or what go install knows.
+// versionText is the version that the linker set, or that of the module after go install.
 func versionText() string {
-	if info, ok := debug.ReadBuildInfo(); ok && version == "dev" && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
+	if version != "dev" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		return cmp.Or(info.Main.Version, version)
 	}
 	return version
 }

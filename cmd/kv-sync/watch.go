@@ -23,14 +23,14 @@ import (
 
 type watchCommand struct {
 	flags
-	Port    int  `help:"The port of the API if no kv-sync dev runs; any free one by default." placeholder:"PORT" default:"0"`
+	Port    int  `help:"The port of the API if no kv-sync dev runs (default: any)." placeholder:"PORT" default:"0"`
 	Verbose bool `short:"v" help:"Say also what was chosen, and why."`
 	Local   bool `hidden:"" help:"watch is always local."`
 }
 
 // Run shows the folder on the local platform until Ctrl-C.
 func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
-	cache, _ := os.UserCacheDir() // its absence is told by the platform
+	cache, _ := os.UserCacheDir() // the platform reports that there is none
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
@@ -52,8 +52,8 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	return w.run(ctx)
 }
 
-// withoutAccount is an environment that reaches no account of Cloudflare's: what is
-// watched goes to the local platform and nowhere else.
+// withoutAccount is the environment without Cloudflare's credentials: watch deploys to
+// the local platform only.
 func withoutAccount(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		if name != "CLOUDFLARE_ENV" && (strings.HasPrefix(name, "CLOUDFLARE_") || strings.HasPrefix(name, "CF_")) {
@@ -63,7 +63,7 @@ func withoutAccount(getenv func(string) string) func(string) string {
 	}
 }
 
-// watching is a folder that is shown as it is.
+// watching keeps the local platform in step with a folder.
 type watching struct {
 	console  *term.Console
 	in       app.Inputs
@@ -73,19 +73,19 @@ type watching struct {
 	platform *local.Platform
 	files    *watch.Watcher
 
-	basis  []string // what is looked after
-	found  string   // the site's folder, where nobody named it
-	shown  bool     // something was, under url
+	basis  []string // the watched paths
+	found  string   // the site's folder if it was found, not named
+	shown  bool     // the site was shown at url
 	url    string
-	said   map[string]bool // notices
-	failed bool            // what was said last is a failure
+	said   map[string]bool // the printed notices
+	failed bool            // the last deploy failed
 }
 
-// settle is how long it must have been quiet before most of a site is taken away: a
-// build that begins by clearing its output has written it anew by then.
+// settle is how long nothing may change before most of a site is removed. A build that
+// clears its output first has written it again by then.
 const settle = time.Second
 
-// errGone: there is nothing to show, which is no reason to take away what was.
+// errGone: there is no file to show. The site of before stays.
 var errGone = errors.New("the folder of the site is gone, or empty")
 
 // run deploys after each change, until ctx ends.
@@ -95,13 +95,13 @@ func (w *watching) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := w.deploy(ctx, saved, settled)
 		if w.platform == nil {
-			return err // there is nothing to show it on
+			return err // there is no platform to show the site on
 		}
 		var limit time.Duration
 		if !settled && unsettled(err) {
 			limit = settle
 		} else if ctx.Err() == nil {
-			w.tell(err)
+			w.report(err)
 		}
 		next, err := w.next(ctx, limit)
 		switch {
@@ -116,7 +116,7 @@ func (w *watching) run(ctx context.Context) error {
 	return nil
 }
 
-// next waits for a change; a limit of 0 is none.
+// next waits for a change, for limit at most; 0 is no limit.
 func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, error) {
 	if limit > 0 {
 		var cancel context.CancelFunc
@@ -126,15 +126,15 @@ func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, 
 	return w.files.Next(ctx)
 }
 
-// unsettled reports whether a deploy failed for what may be over in a moment: whoever
-// writes the site is at work still.
+// unsettled reports whether a deploy failed because the site is still being written.
 func unsettled(err error) bool {
 	var guard *kvsync.GuardError
-	return errors.Is(err, errGone) || errors.Is(err, kvsync.ErrChanged) || errors.As(err, &guard) && guard.Guard == kvsync.GuardShrink
+	return errors.Is(err, errGone) || errors.Is(err, kvsync.ErrChanged) ||
+		errors.As(err, &guard) && guard.Guard == kvsync.GuardShrink
 }
 
-// tell says why a deploy failed, and that the next save goes on.
-func (w *watching) tell(err error) {
+// report prints why a deploy failed, and that the next save tries again.
+func (w *watching) report(err error) {
 	if w.failed = err != nil; !w.failed {
 		return
 	}
@@ -146,8 +146,8 @@ func (w *watching) tell(err error) {
 	w.console.Say("What was shown stays; the next save tries again.")
 }
 
-// deploy makes what lies in the folder the local site. saved is what was changed;
-// settled says that nobody is writing any more.
+// deploy makes the folder's files the local site. saved are the changes; settled says
+// that nothing writes any more.
 func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) error {
 	if err := w.attach(ctx); err != nil {
 		return err
@@ -155,17 +155,17 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 	began := time.Now()
 	site, err := w.open(ctx)
 	if err != nil {
-		w.lookAfter(app.BasisOf(w.in), began, w.basis, false)
+		w.watch(app.BasisOf(w.in), began, w.basis, false)
 		return err
 	}
-	defer site.Close()                               //nolint:errcheck // it has only read
-	w.lookAfter(site.Basis(), began, w.basis, false) // before anything of it is read
+	defer site.Close()                           //nolint:errcheck // only read
+	w.watch(site.Basis(), began, w.basis, false) // before any of its files is read
 	res, err := w.publish(ctx, site, settled)
 	var still []string
 	if err != nil {
 		still = w.basis
 	}
-	w.lookAfter(site.Basis(), began, still, decides(saved, site.Settings().Files))
+	w.watch(site.Basis(), began, still, decides(saved, site.Settings().Files))
 	w.notices(site.Notices)
 	if err != nil {
 		return err
@@ -175,14 +175,14 @@ func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) 
 	if !res.Plan.NoChange {
 		w.console.Saved(res.Plan, time.Now(), time.Since(saved.At))
 	} else if w.failed {
-		w.console.Say("Mended: this is what is shown.")
+		w.console.Say("Fixed: the site is shown as it is now.")
 	}
 	w.address(ctx, site)
 	return nil
 }
 
-// attach finds the platform that runs, which may be another than a moment ago, or
-// starts one in this process.
+// attach finds the platform that runs, which may be a new one, or starts one in this
+// process.
 func (w *watching) attach(ctx context.Context) error {
 	if w.platform != nil && w.platform.Mine() {
 		return nil
@@ -196,8 +196,8 @@ func (w *watching) attach(ctx context.Context) error {
 	return nil
 }
 
-// open reads the configuration. A folder that was found by what is in it stays the
-// site's while a build clears it.
+// open reads the configuration. A folder that was found by its index.html stays the
+// site's folder while a build clears it.
 func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	site, err := app.Open(ctx, w.in)
 	if err == nil && folderOf(site) != "" && site.Settings().Where("directory") != config.Found {
@@ -216,7 +216,7 @@ func (w *watching) open(ctx context.Context) (*app.Site, error) {
 	return site, err
 }
 
-// folderOf is where a site's files lie, or "".
+// folderOf is the folder of a site's files, or "".
 func folderOf(site *app.Site) string {
 	set := site.Settings()
 	if set.Directory == "" || filepath.IsAbs(set.Directory) {
@@ -225,12 +225,14 @@ func folderOf(site *app.Site) string {
 	return filepath.Join(set.Root, filepath.FromSlash(set.Directory))
 }
 
-// publish deploys the site. That many files go is normal while it is worked on, once
-// that has settled; that all do is not.
+// publish deploys the site. That many files go is normal while somebody works on the
+// site, once it has settled. That all go is not.
 func (w *watching) publish(ctx context.Context, site *app.Site, settled bool) (*kvsync.Result, error) {
 	if site.Layout().Compiled {
-		return nil, &app.UsageError{Err: errors.New("in the layout kv-assets a build compiles the files' index into the Worker, and watch runs none"),
-			Fix: "run kv-sync deploy --local after each build"}
+		return nil, &app.UsageError{
+			Err: errors.New("in the layout kv-assets a build compiles the files' index into the Worker, and watch runs none"),
+			Fix: "run kv-sync deploy --local after each build",
+		}
 	}
 	if folder := folderOf(site); folder != "" {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
@@ -260,10 +262,10 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 	return err == nil && len(list.Files) == 0, err
 }
 
-// lookAfter watches what decides the site, and still what else was: where something is
-// wrong, not all of it is known. What came to it since began was perhaps read before it
-// was watched. anew says that other folders may be ignored than were.
-func (w *watching) lookAfter(b app.Basis, began time.Time, still []string, anew bool) {
+// watch watches the paths that decide the site, and those of still: after a failure not
+// all paths are known. Changes since began count, because files may have been read
+// before they were watched. anew says that the ignored folders may have changed.
+func (w *watching) watch(b app.Basis, began time.Time, still []string, anew bool) {
 	paths := slices.Concat(b.Paths, still)
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
@@ -273,8 +275,8 @@ func (w *watching) lookAfter(b app.Basis, began time.Time, still []string, anew 
 	}
 }
 
-// decides reports whether what was saved may say which folders are ignored: ignore
-// files, and those of the configuration.
+// decides reports whether a saved file may say which folders are ignored: an ignore file
+// or one of the configuration.
 func decides(saved watch.Batch, configuration []string) bool {
 	return saved.More || slices.ContainsFunc(saved.Paths, func(path string) bool {
 		named := func(file string) bool { return filepath.Base(filepath.FromSlash(file)) == filepath.Base(path) }
@@ -282,7 +284,7 @@ func decides(saved watch.Batch, configuration []string) bool {
 	})
 }
 
-// notices says what was not said yet.
+// notices prints new notices.
 func (w *watching) notices(list []kvsync.Problem) {
 	for _, n := range list {
 		if text := n.String(); !w.said[text] {
@@ -292,8 +294,8 @@ func (w *watching) notices(list []kvsync.Problem) {
 	}
 }
 
-// address says where the site is, unless that was said. Where a project is shown, its
-// loader says.
+// address prints the site's address if it is new. A project has none: its loader decides
+// where it is reachable.
 func (w *watching) address(ctx context.Context, site *app.Site) {
 	url := ""
 	if site.Settings().Project == "" {

@@ -15,17 +15,17 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// identified is a source with what is known of the commit that it is a build of:
-// a folder with the commit that is checked out around it, or with the one that
-// the job's event names. So a build has its place in the order of commits as a
-// commit has, and a rollback holds it back.
+// identified is a source with the commit that it was made from. For a folder that is the
+// commit that is checked out around it, or the one that the job's event names. So a build
+// has a place in the order of commits, and a rollback can hold it back.
 type identified struct {
 	kvsync.Source
-	// origin is what is known; only what is about the commit counts.
+	// origin has the commit; its other fields do not count.
 	origin kvsync.Origin
-	// commit tells the order of commits; nil where only the event names one.
+	// commit knows the order of commits. It is nil if only the event names the commit.
 	commit *source.Commit
-	// dirty is asked once the files were listed: it costs a look at each.
+	// dirty reports whether the work tree is dirty. It is called after the files were
+	// listed, because it reads the state of each.
 	dirty func() bool
 }
 
@@ -59,13 +59,14 @@ func (i *identified) Compare(ctx context.Context, active, next string) (kvsync.R
 
 func (i *identified) mark(o kvsync.Origin) kvsync.Origin {
 	from := i.origin
-	o.Commit, o.Branch, o.Subject, o.Author, o.Time, o.Repository = from.Commit, from.Branch, from.Subject, from.Author, from.Time, from.Repository
+	o.Commit, o.Branch, o.Repository = from.Commit, from.Branch, from.Repository
+	o.Subject, o.Author, o.Time = from.Subject, from.Author, from.Time
 	return o
 }
 
-// identify says what a source was made from. For a folder it looks for the
-// repository around it, and where there is none, in the job's event: the commit
-// and its repository always come from the same place.
+// identify finds out what a source was made from. For a folder it reads the repository
+// around it, and without one the job's event. The commit and its repository always come
+// from the same place.
 func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options) (*identified, error) {
 	if c, ok := src.(*source.Commit); ok {
 		origin, err := c.Origin(ctx)
@@ -103,11 +104,11 @@ func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options
 	return i, nil
 }
 
-// followed is the commit of the run that a workflow_run follows, where the job
-// has checked out the default branch, as actions/checkout does there unless it is
-// given a ref. The folder then holds what that run built, and the runs of two
-// commits, which end in any order, have the same checkout. If the job has built
-// the folder itself it is newer than the commit says, which is refused at worst.
+// followed is the commit of the run that a workflow_run follows, if the job has checked
+// out the default branch, as actions/checkout does there without ref. The folder holds
+// what that run built. The runs of two commits end in any order and have the same
+// checkout, so the checkout cannot order them. If the job built the folder itself, the
+// folder is newer than this commit; at worst the deploy is refused.
 func followed(head kvsync.Origin, getenv func(string) string) (kvsync.Origin, bool) {
 	if getenv("GITHUB_EVENT_NAME") != "workflow_run" || head.Commit != getenv("GITHUB_SHA") {
 		return kvsync.Origin{}, false
@@ -116,8 +117,8 @@ func followed(head kvsync.Origin, getenv func(string) string) (kvsync.Origin, bo
 	return made, made.Commit != "" && made.Commit != head.Commit
 }
 
-// identifyHead goes by the name of the commit alone, where it takes the git
-// command to read the repository and that is not here.
+// identifyHead uses the id of the commit only. It is for repositories that only the git
+// command can read, on machines without it.
 func (s *Site) identifyHead(ctx context.Context, src kvsync.Source, o source.Options) (*identified, error) {
 	head, err := source.ReadHead(ctx, o)
 	if err != nil {
@@ -130,8 +131,8 @@ func (s *Site) identifyHead(ctx context.Context, src kvsync.Source, o source.Opt
 	return &identified{Source: src, origin: origin}, nil
 }
 
-// dirtyAhead asks beside whatever the caller does whether the work tree differs
-// from the commit. What cannot be found out is not dirty: it is information.
+// dirtyAhead finds out in the background whether the work tree differs from the commit.
+// If that fails the work tree counts as clean: the flag is information only.
 func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 	asked := make(chan bool, 1)
 	ctx, cancel := context.WithCancel(ctx)
@@ -152,8 +153,8 @@ func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 	}
 }
 
-// repositoryNamed is the repository of a clone with these remotes. In a job of
-// GitHub Actions it has the id that GitHub gave it, if it is the job's own.
+// repositoryNamed is the repository of a clone with these remotes. If it is the
+// repository of the job of GitHub Actions, it has GitHub's id.
 func repositoryNamed(remotes []string, getenv func(string) string) kvsync.Repository {
 	job := jobRepository(getenv)
 	switch {
@@ -166,8 +167,7 @@ func repositoryNamed(remotes []string, getenv func(string) string) kvsync.Reposi
 	return kvsync.Repository{}
 }
 
-// jobRepository is the repository that a job of GitHub Actions is of; the zero
-// value elsewhere.
+// jobRepository is the repository of the job of GitHub Actions, or the zero value.
 func jobRepository(getenv func(string) string) kvsync.Repository {
 	name := getenv("GITHUB_REPOSITORY")
 	if getenv("GITHUB_ACTIONS") != "true" || name == "" {
@@ -185,8 +185,8 @@ func onGitHub(name string, getenv func(string) string) string {
 	return strings.ToLower(host + "/" + name)
 }
 
-// eventOrigin is the commit that the event of a job names: what an artifact was
-// built from that the job has downloaded.
+// eventOrigin is the commit that the event of a job names: an artifact that the job
+// downloaded was built from it.
 func eventOrigin(getenv func(string) string) kvsync.Origin {
 	o := kvsync.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME"), Repository: jobRepository(getenv)}
 	switch getenv("GITHUB_EVENT_NAME") {
@@ -196,7 +196,9 @@ func eventOrigin(getenv func(string) string) kvsync.Origin {
 			return kvsync.Origin{}
 		}
 		o.Commit, o.Branch = run.HeadSHA, ""
-		o.Repository = kvsync.Repository{Name: onGitHub(run.HeadRepository.FullName, getenv), ID: strconv.FormatInt(run.HeadRepository.ID, 10)}
+		o.Repository = kvsync.Repository{
+			Name: onGitHub(run.HeadRepository.FullName, getenv), ID: strconv.FormatInt(run.HeadRepository.ID, 10),
+		}
 	case "pull_request":
 		// It goes live only when it was merged.
 		o.Branch = ""

@@ -8,18 +8,17 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Stats is what a run has cost so far.
+// Stats is the cost of a run so far.
 type Stats struct {
-	// Requests counts every attempt, Retries those that repeated another.
+	// Requests counts every attempt, Retries the repeated ones.
 	Requests, Retries int64
-	// BytesUploaded counts request bodies as they were sent.
+	// BytesUploaded counts the bytes of request bodies.
 	BytesUploaded int64
 	Duration      time.Duration
 }
 
-// Report is the object that --json prints and that the Action's outputs are
-// taken from. What concerns no deployment is zero, never absent, so that a
-// script can rely on the names.
+// Report is what --json prints, and the source of the Action's outputs. Fields that do
+// not apply are zero, never absent, so that a script can rely on the names.
 type Report struct {
 	Command            string   `json:"command"`
 	Site               string   `json:"site"`
@@ -42,7 +41,7 @@ type Report struct {
 	BytesUploaded      int64    `json:"bytes_uploaded"`
 	Seconds            float64  `json:"seconds"`
 	Notices            []string `json:"notices"`
-	// Receipt is that of an upload ahead: see [kvsync.Ahead].
+	// Receipt is the result of an upload ahead: see [kvsync.Ahead].
 	Receipt *bool        `json:"receipt,omitempty"`
 	Plan    *kvsync.Plan `json:"plan,omitempty"`
 
@@ -58,9 +57,8 @@ func NewReport(command string, dry bool) *Report {
 	return &Report{Command: command, DryRun: dry, Notices: []string{}}
 }
 
-// Finish adds what the run has cost, what is to be said of the configuration,
-// and the error that ended it, if one did. s is nil for a run that failed before
-// there was a site.
+// Finish adds the cost of the run, the notices about the configuration and the error
+// that ended the run, if one did. s is nil if the site could not be opened.
 func (r *Report) Finish(s *Site, err error) {
 	r.Error = Explain(err)
 	if s == nil {
@@ -78,9 +76,9 @@ func (r *Report) Finish(s *Site, err error) {
 	}
 }
 
-// LeaveHeld makes a notice of the error where it only says that a rollback holds
-// the deployment back: among several projects, one that is left alone has not
-// failed. Any other error is given back.
+// LeaveHeld turns the error that a rollback holds the deployment back into a notice:
+// among several projects, one that is left alone has not failed. It returns any other
+// error.
 func (r *Report) LeaveHeld(err error) (rest error, held bool) {
 	var guard *kvsync.GuardError
 	if !errors.As(err, &guard) || guard.Guard != kvsync.GuardHeld {
@@ -91,8 +89,7 @@ func (r *Report) LeaveHeld(err error) (rest error, held bool) {
 	return nil, true
 }
 
-// AddResult puts a deploy's or a rollback's outcome into the report; nil adds
-// nothing.
+// AddResult adds the outcome of a deploy or a rollback; nil adds nothing.
 func (r *Report) AddResult(res *kvsync.Result) {
 	if res == nil {
 		return
@@ -106,7 +103,7 @@ func (r *Report) AddResult(res *kvsync.Result) {
 	r.AddPlan(res.Plan)
 }
 
-// AddAhead puts an upload ahead into the report; nil adds nothing.
+// AddAhead adds the outcome of an upload ahead; nil adds nothing.
 func (r *Report) AddAhead(a *kvsync.Ahead) {
 	if a == nil {
 		return
@@ -115,19 +112,20 @@ func (r *Report) AddAhead(a *kvsync.Ahead) {
 	r.AddPlan(a.Plan)
 }
 
-// addLive fills in what is live where the run's outcome does not say it: it
-// changed nothing then.
+// addLive fills in what is live if the outcome of the run does not say it, because the
+// run changed nothing.
 func (r *Report) addLive(l kvsync.Live) {
 	if r.Deployment != "" && r.Deployment != l.Deployment {
 		return
 	}
-	r.Deployment, r.VersionID, r.URL = cmp.Or(r.Deployment, l.Deployment), cmp.Or(r.VersionID, l.Version), cmp.Or(r.URL, l.URL)
-	if r.Plan == nil { // a plan says what would be live
+	r.Deployment, r.VersionID = cmp.Or(r.Deployment, l.Deployment), cmp.Or(r.VersionID, l.Version)
+	r.URL = cmp.Or(r.URL, l.URL)
+	if r.Plan == nil { // else the commit is that of the plan
 		r.Commit = cmp.Or(r.Commit, l.Commit)
 	}
 }
 
-// AddPlan puts a plan into the report; nil adds nothing.
+// AddPlan adds a plan; nil adds nothing.
 func (r *Report) AddPlan(p *kvsync.Plan) {
 	if p == nil {
 		return
@@ -135,7 +133,7 @@ func (r *Report) AddPlan(p *kvsync.Plan) {
 	whole := *p
 	for _, list := range []*[]kvsync.Change{&whole.Added, &whole.Changed, &whole.Removed} {
 		if *list == nil {
-			*list = []kvsync.Change{} // a script wants a list, not null
+			*list = []kvsync.Change{} // [] in JSON, not null
 		}
 	}
 	r.Plan = &whole
@@ -152,7 +150,7 @@ func (r *Report) AddPlan(p *kvsync.Plan) {
 	}
 }
 
-// AddPruned puts a prune's outcome into the report; nil adds nothing.
+// AddPruned adds the outcome of a prune; nil adds nothing.
 func (r *Report) AddPruned(p *kvsync.Pruned) {
 	if p == nil {
 		return
@@ -163,8 +161,8 @@ func (r *Report) AddPruned(p *kvsync.Pruned) {
 	}
 }
 
-// AddHistory puts the deployments into the report, and the live one in the
-// places that a deploy's report has for it.
+// AddHistory adds the deployments, and fills in the live one as the report of a deploy
+// does.
 func (r *Report) AddHistory(list []kvsync.Deployment) {
 	r.History = list
 	for _, d := range list {

@@ -16,53 +16,48 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// loadSettings resolves the configuration: what in gives beats the environment,
-// which beats the files.
+// loadSettings resolves the configuration. The inputs count before the environment,
+// which counts before the files.
 //
-// A commit that is named is published by its own settings. The one that is
-// checked out is published by those of the work tree, which is what a person sees.
-func loadSettings(ctx context.Context, in Inputs, shared string, inside *boundary.Boundary) (*config.Settings, []kvsync.Problem, error) {
+// A named commit is published with the settings in that commit. The commit that is
+// checked out is published with those of the work tree.
+func loadSettings(
+	ctx context.Context, in Inputs, shared string, inside *boundary.Boundary,
+) (*config.Settings, []kvsync.Problem, error) {
 	if in.Commit != "" && in.BuiltFrom != "" {
-		return nil, nil, errors.New("a commit is to be published, and a folder that was built from one; ask for one of the two")
+		return nil, nil, errors.New("both a commit and a folder built from one are to be published; name one of the two")
 	}
 	if in.Commit != "" && in.Source == source.KindFolder {
-		return nil, nil, &UsageError{Err: errors.New("a commit is asked for, and the folder as the source"), Fix: "leave one of the two out"}
-	}
-	flags := in.Given.Setting()
-	for name, value := range map[string]string{
-		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config, "env": in.Environment,
-		"api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,
-	} {
-		if value != "" {
-			flags[name] = value
-		}
-	}
-	if in.DeployedOnly && in.Directory == "" {
-		flags["directory"] = "."
+		return nil, nil, &UsageError{Err: errors.New("a commit is named, and the source is the folder"),
+			Fix: "leave one of the two out"}
 	}
 	from := config.Inputs{
-		Root: in.Root, Shared: shared, Boundary: inside, Flags: flags, Getenv: in.Getenv,
+		Root: in.Root, Shared: shared, Boundary: inside, Flags: in.settings(), Getenv: in.Getenv,
 		Bare: in.Bare, Builds: in.Builds,
 	}
 	if in.Commit != "" {
 		top := cmp.Or(shared, in.Root)
-		commit, err := source.OpenCommit(ctx, source.Options{WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv})
+		commit, err := source.OpenCommit(ctx, source.Options{
+			WorkDir: in.Root, Top: top, Revision: in.Commit, Boundary: inside, Getenv: in.Getenv,
+		})
 		switch {
-		case errors.Is(err, worktree.ErrNoRepository): // that of the published folder lies below, and has no settings of this project
+		case errors.Is(err, worktree.ErrNoRepository): // the published folder's is below, without settings of this project
 		case err != nil:
 			return nil, nil, err
 		default:
 			defer commit.Close()
-			from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top) // bare, it is no part of whatever work tree it may lie in
+			// A bare repository may be inside a work tree, but is no part of it.
+			from.Commit, from.CommitRoot = commit.Tree(ctx), cmp.Or(commit.Top(), top)
 		}
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && worktree.Bare(in.Root, in.Getenv) {
-		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits alone"), Fix: "name one with --commit, a branch say"}
+		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits only"),
+			Fix: "name a commit or a branch with --commit"}
 	}
 	if err == nil && set.Project == "" && inPlace(set.Layout) {
 		if _, err := Projects(ctx, in); err == nil {
-			set.Layout = "" // the file says it of the projects, and this is the Worker beside them
+			set.Layout = "" // the layout in the file is that of the projects, not of the Worker beside them
 		}
 	}
 	return set, notices, err
@@ -73,8 +68,25 @@ func inPlace(layout string) bool {
 	return err == nil && l.InPlace
 }
 
-// repositoryOf is the folder that paths in configuration files may not leave:
-// the work tree that root lies in, else root.
+// settings are the settings that the inputs give, by key.
+func (in Inputs) settings() map[string]string {
+	given := in.Given.Setting()
+	for key, value := range map[string]string{
+		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config,
+		"env": in.Environment, "api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,
+	} {
+		if value != "" {
+			given[key] = value
+		}
+	}
+	if in.DeployedOnly && in.Directory == "" {
+		given["directory"] = "."
+	}
+	return given
+}
+
+// repositoryOf is the folder that paths in configuration files must not leave: the work
+// tree that root is in, else root.
 func repositoryOf(root string) string {
 	for dir := root; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
@@ -88,10 +100,12 @@ func repositoryOf(root string) string {
 
 var namespaceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// engineConfig is what the settings say to the engine.
+// engineConfig is the engine's part of the settings.
 func engineConfig(set *config.Settings) kvsync.Config {
 	c := kvsync.Config{
-		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Layout: set.Layout, Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace, Parallel: set.Parallel, Memory: set.Memory,
+		Site: set.Name, Formerly: set.Formerly, Project: set.Project, Layout: set.Layout,
+		Serving: set.Serving, Rights: set.Rights, Retain: set.Retain, Grace: set.Grace,
+		Parallel: set.Parallel, Memory: set.Memory,
 	}
 	c.OffWorkersDev = set.WorkersDev != nil && !*set.WorkersDev
 	if namespaceID.MatchString(set.Namespace) {
@@ -102,7 +116,7 @@ func engineConfig(set *config.Settings) kvsync.Config {
 	return c
 }
 
-// configProblems are the places of the configuration that are at fault.
+// configProblems are the faulty places of the configuration.
 func configProblems(err error) []kvsync.Problem {
 	var refused *config.Error
 	if errors.As(err, &refused) {
@@ -111,12 +125,12 @@ func configProblems(err error) []kvsync.Problem {
 	return nil
 }
 
-// unsettled says what the configuration asks for and a deploy does not do.
+// unsettled are the settings that a deploy does not carry out.
 func unsettled(set *config.Settings) []kvsync.Problem {
 	var out []kvsync.Problem
 	for _, name := range set.RequiredSecrets {
 		out = append(out, kvsync.Problem{Path: set.Where("secrets"),
-			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over where it exists and is not checked", name),
+			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over if it exists and is not checked", name),
 			Fix:    "set it with wrangler secret put " + name})
 	}
 	return out

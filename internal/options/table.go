@@ -40,7 +40,8 @@ var (
 	})
 	Projects = declare(Option{
 		Flag: "projects", Input: "projects", Commands: deployCommands, Switch: true, Default: "false",
-		Help: "Every project of the folder projects/, each by what its own folder holds. Unchanged ones cost one request each.",
+		Help: "Every project of the folder projects/, each by what its own folder holds. " +
+			"Unchanged ones cost one request each.",
 		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
 			"One that did not change costs one request, two if the namespace is known by its title; " +
 			"one that fails stops no other. The exit code is that of the first that failed, but 7 if it is any one's",
@@ -101,7 +102,8 @@ var (
 	Source = declare(Option{
 		Flag: "source", Input: "source", Setting: "source", Variables: []string{"KV_SYNC_SOURCE"},
 		Commands: uploadCommands,
-		Group:    GroupSource, Placeholder: "auto|commit|folder", Values: []string{"auto", "commit", "folder"}, Default: "auto",
+		Group:    GroupSource, Placeholder: "auto|commit|folder",
+		Values: []string{"auto", "commit", "folder"}, Default: "auto",
 		Help: "commit: the files of the commit. folder: the files on disk, as a build left them. " +
 			"auto: the commit if the folder and the Worker's code are tracked and clean, else the folder.",
 		Doc: "`commit`, `folder`, or `auto`: the commit if the folder and the Worker's code are tracked and clean, " +

@@ -34,7 +34,8 @@ func retiredText(p *kvsync.Plan, how string) string {
 	if len(paths) > 1 {
 		stay = "stay"
 	}
-	return fmt.Sprintf("%s that this deployment does not have %s reachable for open tabs, %s%s (to end that at once: %s): %s",
+	const text = "%s that this deployment does not have %s reachable for open tabs, %s%s (to end that at once: %s): %s"
+	return fmt.Sprintf(text,
 		humanize.Count(len(paths), "file"), stay, last, retiredUntil(deployments, until), how, firstOf(paths))
 }
 

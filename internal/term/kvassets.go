@@ -31,7 +31,8 @@ func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, outp
 		if dry {
 			verb = "Would upload"
 		}
-		t.line("%s %s of %s, %s.", verb, humanize.Count(res.Uploaded, "file"), humanize.Number(res.Files), humanize.Bytes(res.Bytes))
+		t.line("%s %s of %s, %s.", verb, humanize.Count(res.Uploaded, "file"), humanize.Number(res.Files),
+			humanize.Bytes(res.Bytes))
 	}
 	if dry && written != app.Unchanged {
 		t.line("Manifest would be %s: %s", written, Visible(output))
@@ -61,8 +62,8 @@ func (c *Console) KVAssetsPruned(p *kvsync.Pruned, dry bool) {
 		t.line("%s more are left for the next prune.", humanize.Number(p.Left))
 	}
 	if p.Unrecorded > 0 {
-		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. If nobody else needs such keys: --unrecorded",
-			humanize.Count(p.Unrecorded, "key"))
+		t.line("Kept %s in the shape of the Rust kv-sync that no manifest of ours named. "+
+			"If nobody else needs such keys: --unrecorded", humanize.Count(p.Unrecorded, "key"))
 	}
 	c.print(t.String())
 }

@@ -222,7 +222,7 @@ func (t *page) verified(what, problem string, missing, corrupt []string) {
 	case problem != "":
 		state = t.with(red, Visible(problem))
 	case bad > 0:
-		state = t.with(red, fmt.Sprintf("%s missing, %s corrupt", humanize.Number(len(missing)), humanize.Number(len(corrupt))))
+		state = t.with(red, humanize.Number(len(missing))+" missing, "+humanize.Number(len(corrupt))+" corrupt")
 	}
 	t.line("%s  %s", what, state)
 	t.names("!", red, slices.Concat(missing, corrupt))
@@ -252,7 +252,8 @@ func heldText(hold string) string {
 	if strings.Contains(hold, "-") {
 		return fmt.Sprintf("Deployment %s is held back: the same build is refused until --release is given.", Visible(hold))
 	}
-	return fmt.Sprintf("Commit %s is held back until a newer one changes what it deploys, or --release is given.", Visible(planview.Commit(hold)))
+	return fmt.Sprintf("Commit %s is held back until a newer one changes what it deploys, or --release is given.",
+		Visible(planview.Commit(hold)))
 }
 
 // heldName is a deployment's id, or a commit's shortened one.
