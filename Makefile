@@ -1,16 +1,3 @@
-# make demo   see it work on this machine, without an account
-# make test   every test; installs what it needs (Debian: chromium and cargo too), keeps screenshots in artefacts/
-# make soak   make test 20 times (RUNS=…), each second run beside a busy loop on each core; goes on where it was
-#             interrupted, writes a line a run into artefacts/soak.tsv, keeps the logs of runs that failed beside it
-# make lint   formatting, vet, linters
-# make bench  the table of docs/benchmarks.md
-# make bench-serving  what serving costs, beside others that serve files on Workers
-# make bench-git      plan and hook in a repository of 100,000 files with a pack of 429 MB
-# make mutation   take out one guard after the other, and see that a test fails for each (an hour or more; it resumes)
-# make large  a file of 1 GiB from disk and from git into KV and through workerd (make test: 256 MiB)
-# make image  build the Action's image and run it (Debian: installs buildah)
-# make image-daemon  run the daemon under systemd, build its image and run that (Debian: installs mmdebstrap, systemd-container)
-
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
@@ -18,77 +5,93 @@ export GOFLAGS := -buildvcs=false
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: mutation soak large bench-git demo-projects demo-publisher demo-rust build demo test test-go test-worker test-rust lint bench bench-serving image image-daemon fuzz clean
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint test test-go test-worker \
+	test-rust fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
 
-build:
+# The text behind ## is the help of a target, and ##@ begins a section of it.
+help: ## show this list
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Begin here
+setup: worker/node_modules/.package-lock.json ## download what Go and TypeScript need
+	$(GO) mod download
+
+build: ## build the commands into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/kv-sync ./cmd/action
 
-demo: build
+demo: build ## show a deploy, a refusal and a rollback on this machine, without an account
 	bash examples/demo.sh
 
-# A platform of Dynamic Workers with two projects.
-demo-projects: build
+demo-projects: build ## show a platform of Dynamic Workers with two projects
 	bash examples/dynamic-workers/start.sh
 
-# A site whose pages are written in the browser.
-demo-publisher: build
+demo-publisher: build ## show a site whose pages are edited in the browser
 	bash examples/publisher/start.sh
 
-# A site that a Worker in Rust serves.
-demo-rust: build
+demo-rust: build ## show a site that a Worker in Rust serves
 	bash examples/rust-wasm/start.sh
-
-test: test-worker test-rust test-go
-
-# The limit is a package's, and only bounds a hang: the slowest takes two minutes alone.
-test-go:
-	$(GO) test -timeout 30m $(GOTESTFLAGS) ./...
-
-test-worker: worker/node_modules/.package-lock.json
-	cd worker && npm run check && npm test
-
-test-rust:
-	bash rust/test.sh
-
-soak:
-	bash .ci/soak $(RUNS)
 
 worker/node_modules/.package-lock.json: worker/package-lock.json
 	cd worker && npm ci --no-audit --no-fund
 
-lint:
+##@ Check a change
+check: lint worker/node_modules/.package-lock.json ## check what takes seconds: lint, types, the mutation table
+	cd worker && npm run --silent check
+	$(GO) test -run '^TestMutationsFitTheCode$$' ./mutation
+
+hook: ## run make check before each commit of this clone
+	bash .ci/install-hook
+
+lint: ## check formatting, go.mod, and what the linters find
 	@out="$$(gofmt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "gofmt these files:"; echo "$$out"; exit 1; }
 	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(ACTIONLINT) examples/workflows/*.yml $(wildcard .github/workflows/*.yml)
 
-bench: build
-	$(GO) run ./bench
+test: test-worker test-rust test-go ## run every test; Debian: installs chromium and cargo; screenshots go to artefacts/
 
-bench-serving: worker/node_modules/.package-lock.json
-	cd worker && npm run bench
+# The time limit is for one package and only ends a hang. The slowest takes two minutes.
+test-go: ## run the tests in Go
+	$(GO) test -timeout 30m $(GOTESTFLAGS) ./...
 
-bench-git:
-	$(GO) test ./cmd/kv-sync -count 1 -run '^TestBenchGit$$' -bench-git -v
+test-worker: worker/node_modules/.package-lock.json ## run the tests in TypeScript
+	cd worker && npm run check && npm test
 
-mutation: worker/node_modules/.package-lock.json
-	$(GO) run ./mutation
+test-rust: ## run the tests in Rust
+	bash rust/test.sh
 
-large:
-	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v
-
-image:
-	bash cmd/action/image_test.sh
-
-image-daemon:
-	bash examples/testdata/daemon_test.sh
-
-# A minute for each fuzz target, beyond the seeds that every test run tries.
-fuzz:
+fuzz: ## fuzz each target for a minute
 	@for p in $$(grep -rl 'func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime 60s || exit 1; done; done
 
-clean:
+mutation: worker/node_modules/.package-lock.json ## remove each guard, and check that a test fails (over an hour; resumes)
+	$(GO) run ./mutation
+
+large: ## deploy and serve a file of 1 GiB (make test: 256 MiB)
+	$(GO) test ./cmd/kv-sync -count 1 -run '^TestLargeFile$$' -large 1024 -v
+
+soak: ## run make test 20 times (RUNS=…), half of them on busy cores; resumes
+	bash .ci/soak $(RUNS)
+
+##@ Measure
+bench: build ## write the tables of docs/benchmarks.md
+	$(GO) run ./bench
+
+bench-serving: worker/node_modules/.package-lock.json ## measure what serving costs, beside others on Workers
+	cd worker && npm run bench
+
+bench-git: ## measure plan and hook in a repository of 100,000 files
+	$(GO) test ./cmd/kv-sync -count 1 -run '^TestBenchGit$$' -bench-git -v
+
+##@ Images
+image: ## build the Action's image and run it (Debian: installs buildah)
+	bash cmd/action/image_test.sh
+
+image-daemon: ## run the daemon's image and unit (Debian: installs mmdebstrap, systemd-container)
+	bash examples/testdata/daemon_test.sh
+
+clean: ## remove bin/ and artefacts/
 	rm -rf bin artefacts
