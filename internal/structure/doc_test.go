@@ -1,6 +1,6 @@
-// Package structure tests the shape of the code base: the size of its packages
-// and functions, the direction of references in the engine, and which names may
-// occur where. It has tests only.
+// Package structure tests the shape of the code base and of its documents: sizes,
+// the direction of references, which names may occur where, and whether links and
+// paths lead to something that exists. It has tests only.
 //
 // .golangci.yml holds the rules for which a linter exists: the length of lines,
 // functions and files, the number of parameters, and imports.
@@ -33,31 +33,17 @@ func parse(t *testing.T) ([]*file, *token.FileSet) {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*file
-	err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if name != top && skipped(d.Name()) {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return nil
+	for _, name := range find(t, ".go") {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
 		syntax, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		rel, err := filepath.Rel(top, name)
-		rel = filepath.ToSlash(rel)
+		rel := strings.TrimPrefix(filepath.ToSlash(name), top+"/")
 		lines := fset.File(syntax.FileStart).LineCount()
 		files = append(files, &file{path: rel, dir: path.Dir(rel), lines: lines, syntax: syntax})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if len(files) < 100 {
 		t.Fatalf("found only %d Go files below %s", len(files), top)
@@ -65,6 +51,29 @@ func parse(t *testing.T) ([]*file, *token.FileSet) {
 	return files, fset
 }
 
+// find returns the files of the repository whose names end in suffix.
+func find(t *testing.T, suffix string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != top && skipped(d.Name()) {
+			return fs.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(name, suffix) {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
 func skipped(dir string) bool {
-	return strings.HasPrefix(dir, ".") || dir == "node_modules" || dir == "testdata" || dir == "target"
+	hidden := strings.HasPrefix(dir, ".") && dir != ".github"
+	return hidden || dir == "node_modules" || dir == "testdata" || dir == "target"
 }
