@@ -1,0 +1,193 @@
+package platform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"unicode/utf8"
+)
+
+// bulkResult is the answer to bulk writes and deletes.
+type bulkResult struct {
+	Successful   int      `json:"successful_key_count"`
+	Unsuccessful []string `json:"unsuccessful_keys"`
+}
+
+func (c *call) bulkPut() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	body := buffers.get()
+	defer buffers.put(body)
+	body.Grow(int(min(max(c.r.ContentLength, 0)+bytes.MinRead, maxBulkBytes)))
+	if apiErr := readFailure(body.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, maxBulkBytes))); apiErr != nil {
+		return apiErr
+	}
+	pairs, err := parsePairs(body.Bytes())
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "could not parse the request body: %v", err)
+	}
+	values := buffers.get()
+	defer buffers.put(values)
+	values.Grow(body.Len())
+	b := batch{buf: values.AvailableBuffer()}
+	result := bulkResult{Unsuccessful: []string{}}
+	for i := range pairs {
+		p := &pairs[i]
+		if c.fault.fails(i, p.key) {
+			result.Unsuccessful = append(result.Unsuccessful, p.key)
+			continue
+		}
+		if apiErr := b.add(p); apiErr != nil {
+			return apiErr
+		}
+		result.Successful++
+	}
+	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
+		return internal(err)
+	}
+	return c.reply(result)
+}
+
+// add checks a pair and puts it into the batch. One bad pair refuses the request.
+func (b *batch) add(p *pair) *apiError {
+	if apiErr := checkKey(p.key); apiErr != nil {
+		return apiErr
+	}
+	size, err := p.size()
+	if err != nil {
+		return failure(http.StatusBadRequest, 10026, "%v", err)
+	}
+	e := entry{metadata: p.metadata, expiration: p.expiration}
+	if apiErr := checkEntry(&e, size, p.ttl); apiErr != nil {
+		return apiErr
+	}
+	if err := b.put(p.key, e, size, p.appendTo); err != nil {
+		return failure(http.StatusBadRequest, 10026, "%v", err)
+	}
+	return nil
+}
+
+func (c *call) bulkDelete() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	var keys []string
+	if apiErr := c.decode(&keys); apiErr != nil {
+		return apiErr
+	}
+	if len(keys) > maxBulk {
+		return failure(http.StatusBadRequest, 10026, "more than %d keys", maxBulk)
+	}
+	var b batch
+	result := bulkResult{Unsuccessful: []string{}}
+	for i, key := range keys {
+		if c.fault.fails(i, key) {
+			result.Unsuccessful = append(result.Unsuccessful, key)
+			continue
+		}
+		if apiErr := checkKey(key); apiErr != nil {
+			return apiErr
+		}
+		b.delete(key)
+		result.Successful++
+	}
+	if err := ns.write(&b, c.s.behaviour.get().ListLag); err != nil {
+		return internal(err)
+	}
+	return c.reply(result)
+}
+
+// bulkQuery asks for several values at once, of the API or of a binding.
+type bulkQuery struct {
+	Keys         []string    `json:"keys"`
+	Type         string      `json:"type"`
+	WithMetadata bool        `json:"withMetadata"`
+	CacheTTL     json.Number `json:"cacheTtl"`
+}
+
+const maxBulkGet = 100
+
+type valueWithMetadata struct {
+	Value    any             `json:"value"`
+	Metadata json.RawMessage `json:"metadata"`
+}
+
+func (c *call) bulkGet() *apiError {
+	ns, apiErr := c.namespace()
+	if apiErr != nil {
+		return apiErr
+	}
+	var q bulkQuery
+	if apiErr := c.decode(&q); apiErr != nil {
+		return apiErr
+	}
+	values, apiErr := q.answer(ns, ns.get)
+	if apiErr != nil {
+		return apiErr
+	}
+	return c.reply(map[string]any{"values": values})
+}
+
+// answer looks each key up with look and returns key → value, or key → {value, metadata}.
+func (q *bulkQuery) answer(ns *namespace, look func(string) *entry) (map[string]any, *apiError) {
+	if len(q.Keys) == 0 || len(q.Keys) > maxBulkGet {
+		return nil, failure(http.StatusBadRequest, 10026, "ask for 1 to %d keys", maxBulkGet)
+	}
+	values := map[string]any{}
+	left := maxValue // of all values together
+	for _, key := range q.Keys {
+		if apiErr := checkKey(key); apiErr != nil {
+			return nil, apiErr
+		}
+		e := look(key)
+		if e == nil {
+			values[key] = nil
+			continue
+		}
+		if left -= e.size; left < 0 {
+			return nil, failure(http.StatusRequestEntityTooLarge, 10054, "the values exceed %d bytes together", maxValue)
+		}
+		value, err := q.convert(ns, e)
+		if err != nil {
+			return nil, failure(http.StatusBadRequest, 10026, "%s: %v", key, err)
+		}
+		if q.WithMetadata {
+			value = valueWithMetadata{value, orNull(e.metadata)}
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+func (q *bulkQuery) convert(ns *namespace, e *entry) (any, error) {
+	raw, err := io.ReadAll(ns.value(e))
+	if err != nil {
+		return nil, err
+	}
+	switch q.Type {
+	case "", "text":
+		if !utf8.Valid(raw) {
+			return nil, errors.New("the value is not text")
+		}
+		return string(raw), nil
+	case "json":
+		if !json.Valid(raw) {
+			return nil, errors.New("the value is not JSON")
+		}
+		return json.RawMessage(raw), nil
+	}
+	return nil, fmt.Errorf("type %q is not text or json", q.Type)
+}
+
+func orNull(raw []byte) []byte {
+	if raw == nil {
+		return []byte("null")
+	}
+	return raw
+}
