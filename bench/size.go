@@ -47,7 +47,7 @@ func (b *bench) weigh() error {
 // modulesOf is the node_modules that wrangler lies in: its program is
 // node_modules/wrangler/bin/wrangler.js, the first argument of every command.
 func modulesOf(ctx context.Context, w *platformtest.Wrangler) string {
-	return filepath.Join(w.Command(ctx, "", "", "", ".").Args[1], "..", "..", "..")
+	return filepath.Join(w.Command(ctx, platformtest.API{}, ".").Args[1], "..", "..", "..")
 }
 
 func folderSize(dir string) (n int64, err error) {

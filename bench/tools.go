@@ -161,7 +161,8 @@ func (s *seat) configure() error {
 
 func wrangler(w *platformtest.Wrangler) func(context.Context, *seat, int) (*exec.Cmd, error) {
 	return func(ctx context.Context, s *seat, _ int) (*exec.Cmd, error) {
-		return w.Command(ctx, s.server.API, token, s.account, s.dir, "deploy"), nil
+		api := platformtest.API{BaseURL: s.server.API, Token: token, AccountID: s.account}
+		return w.Command(ctx, api, s.dir, "deploy"), nil
 	}
 }
 

@@ -22,7 +22,10 @@ func runWrangler(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(devFile(ts))
 	ts.Check(err)
 	at := gjson.ParseBytes(b)
-	cmd := w.Command(ctx, at.Get("api").String(), at.Get("token").String(), at.Get("account").String(), ts.MkAbs("."), args...)
+	api := platformtest.API{
+		BaseURL: at.Get("api").String(), Token: at.Get("token").String(), AccountID: at.Get("account").String(),
+	}
+	cmd := w.Command(ctx, api, ts.MkAbs("."), args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()

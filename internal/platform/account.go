@@ -14,14 +14,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// account is what lies under one account id.
+// account holds the namespaces and scripts of one account.
 type account struct {
 	id         string
 	namespaces map[string]*namespace
 	scripts    map[string]*script
 }
 
-// load reads the state that another run left.
+// load reads the state of an earlier run.
 func (s *Server) load() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *Server) loadAccount(id string) error {
 	return nil
 }
 
-// account returns an account, which every id has. s.mu is held.
+// account returns the account with an id, and creates it if necessary. s.mu is held.
 func (s *Server) account(id string) *account {
 	a := s.accounts[id]
 	if a == nil {
@@ -79,8 +79,7 @@ func (s *Server) account(id string) *account {
 	return a
 }
 
-// DefaultAccount is the account that /accounts names while nothing has been made
-// in any.
+// DefaultAccount is the account that /accounts lists while all are empty.
 const DefaultAccount = "00000000000000000000000000000000"
 
 func (s *Server) accountIDs() []string {
@@ -140,7 +139,7 @@ func readState(path string, into any) error {
 	return nil
 }
 
-// writeState replaces a file whole, so that a crash leaves the old or the new one.
+// writeState replaces a file atomically: a crash leaves the old or the new one.
 func writeState(path string, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -153,7 +152,7 @@ func namespaceJSON(ns *namespace) map[string]any {
 	return map[string]any{"id": ns.ID, "title": ns.Title, "supports_url_encoding": true}
 }
 
-// title reads and checks the title that a namespace is to have. s.mu is not held.
+// title reads and checks the title of a namespace from the request. s.mu is not held.
 func (c *call) title() (string, *apiError) {
 	var body struct {
 		Title string `json:"title"`
@@ -185,7 +184,8 @@ func (c *call) namespaceCreate() *apiError {
 	defer c.s.mu.Unlock()
 	a := c.s.account(c.account)
 	if a.titled(title) != nil {
-		return failure(http.StatusBadRequest, 10014, "create namespace: 'a namespace with this account ID and title already exists'")
+		return failure(http.StatusBadRequest, 10014,
+			"create namespace: 'a namespace with this account ID and title already exists'")
 	}
 	ns := &namespace{ID: newID(), Title: title}
 	if err := openNamespace(c.s.namespaceFile(ns.ID), ns); err != nil {
@@ -257,7 +257,8 @@ func (c *call) namespaceRename() *apiError {
 	defer c.s.mu.Unlock()
 	a := c.s.account(c.account)
 	if other := a.titled(title); other != nil && other != ns {
-		return failure(http.StatusBadRequest, 10014, "rename namespace: 'a namespace with this account ID and title already exists'")
+		return failure(http.StatusBadRequest, 10014,
+			"rename namespace: 'a namespace with this account ID and title already exists'")
 	}
 	ns.Title = title
 	if err := c.s.saveNamespaces(a); err != nil {
@@ -278,7 +279,7 @@ func (c *call) namespaceDelete() *apiError {
 	if err := c.s.saveNamespaces(a); err != nil {
 		return internal(err)
 	}
-	// Readers that found it before keep its open file.
+	// Concurrent readers keep the open file.
 	if err := os.Remove(c.s.namespaceFile(ns.ID)); err != nil {
 		return internal(err)
 	}

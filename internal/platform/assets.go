@@ -17,12 +17,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// Static Assets: a session names the files of a version, the files that are new
-// come in buckets, and the token that the last bucket is answered with goes into
-// the upload of the version.
+// Static Assets: a client opens a session with the manifest of a version, and uploads
+// the missing files in buckets. The answer to the last bucket has the token for the
+// upload of the version.
 
-// assetSet is the static assets of a version. The paths and their hashes lie in a
-// module file, for they may be many.
+// assetSet is the static assets of a version. Paths and hashes are in a module file,
+// because there may be many.
 type assetSet struct {
 	Manifest string          `json:"manifest"`
 	Config   json.RawMessage `json:"config,omitempty"`
@@ -39,7 +39,7 @@ type assetFile struct {
 	Size int64  `json:"size"`
 }
 
-// assetSession is an upload of assets that has begun. Server.mu guards it.
+// assetSession is an upload of assets. Server.mu guards it.
 type assetSession struct {
 	account string
 	files   map[string]assetFile
@@ -72,8 +72,8 @@ func (s *Server) assetToken(token string) *assetSession {
 	return session
 }
 
-// issue makes a token in the shape that clients look into. Nobody checks its
-// signature: the platform knows its tokens by heart. s.mu is held.
+// issue creates a token in the form of a JWT, which clients decode. Its signature is
+// not checked: the platform stores its tokens. s.mu is held.
 func (s *Server) issue(session *assetSession) string {
 	part := func(v any) string {
 		raw, _ := json.Marshal(v) //nolint:errchkjson // maps of strings and numbers
@@ -111,20 +111,21 @@ func (c *call) assetsSession() *apiError {
 			return failure(http.StatusBadRequest, 100332, "%v", err)
 		}
 		if !assetHash.MatchString(f.Hash) || f.Size < 0 || f.Size > maxAsset {
-			return failure(http.StatusBadRequest, 100332, "asset %s: the hash must be 32 hexadecimal digits, the size at most %d", path, maxAsset)
+			return failure(http.StatusBadRequest, 100332,
+				"asset %s: the hash must be 32 hexadecimal digits, the size at most %d", path, maxAsset)
 		}
 		if _, err := os.Stat(c.s.assetFile(c.account, f.Hash)); err != nil {
 			session.missing[f.Hash] = f.Size
 		}
 	}
-	buckets := session.buckets() // before another request can see the session
+	buckets := session.buckets() // before other requests see the session
 	c.s.mu.Lock()
 	token := c.s.issue(session)
 	c.s.mu.Unlock()
 	return c.reply(map[string]any{"jwt": token, "buckets": buckets})
 }
 
-// buckets packs the missing files.
+// buckets distributes the missing files.
 func (session *assetSession) buckets() [][]string {
 	hashes := make([]string, 0, len(session.missing))
 	for hash := range session.missing {
@@ -144,7 +145,7 @@ func (session *assetSession) buckets() [][]string {
 	return buckets
 }
 
-// localAsset turns a pathname of a manifest into a path below a folder.
+// localAsset converts a pathname of a manifest to a relative file path.
 func localAsset(path string) (string, error) {
 	name, ok := strings.CutPrefix(path, "/")
 	if !ok || !filepath.IsLocal(name) || strings.ContainsAny(name, "\x00\\") {
@@ -157,7 +158,7 @@ func (c *call) assetsUpload() *apiError {
 	token := bearer(c.r)
 	session := c.s.assetToken(token)
 	if session == nil || session.account != c.account {
-		return failure(http.StatusUnauthorized, 10000, "the upload session is unknown or over: begin again")
+		return failure(http.StatusUnauthorized, 10000, "the upload session is unknown or has expired: start again")
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, 100<<20)
 	form, err := c.r.MultipartReader()
@@ -198,7 +199,7 @@ func (c *call) storeAsset(session *assetSession, hash string, content io.Reader)
 		return readFailure(0, err)
 	}
 	if !wanted {
-		return nil // a bucket that is sent again
+		return nil // sent again
 	}
 	if int64(len(raw)) != size {
 		return failure(http.StatusBadRequest, 100333, "asset %s has %d bytes, the manifest says %d", hash, len(raw), size)
@@ -212,7 +213,7 @@ func (c *call) storeAsset(session *assetSession, hash string, content io.Reader)
 	return nil
 }
 
-// versionAssets is the asset set of an upload, or nil. s.mu is held.
+// versionAssets returns the asset set of an upload, or nil. s.mu is held.
 func (c *call) versionAssets(sc *script, up *upload) (*assetSet, *apiError) {
 	given := up.metadata.Assets
 	if given == nil {
@@ -223,7 +224,8 @@ func (c *call) versionAssets(sc *script, up *upload) (*assetSet, *apiError) {
 	}
 	session := c.s.uploads[given.JWT]
 	if session == nil || session.account != c.account || len(session.missing) > 0 {
-		return nil, failure(http.StatusBadRequest, 100334, "the assets' token is unknown, over, or its upload is not complete")
+		return nil, failure(http.StatusBadRequest, 100334,
+			"the assets' token is unknown or has expired, or the upload is not complete")
 	}
 	raw, err := json.Marshal(session.files)
 	if err != nil {
@@ -236,9 +238,9 @@ func (c *call) versionAssets(sc *script, up *upload) (*assetSet, *apiError) {
 	return &assetSet{Manifest: m.Hash, Config: given.Config}, nil
 }
 
-// layOut makes the folder that a version's assets are served from, if it is not
-// there, by links to the stored files.
-func (s *Server) layOut(accountID string, v *version) (string, error) {
+// linkAssets creates the folder of a version's assets, if it does not exist, with
+// links to the stored files.
+func (s *Server) linkAssets(accountID string, v *version) (string, error) {
 	dir := filepath.Join(s.dir, "sites", v.ID)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
@@ -277,11 +279,11 @@ func (s *Server) layOut(accountID string, v *version) (string, error) {
 	return dir, nil
 }
 
-// assetsConfig is the configuration of workerd's assets service: the API's, with
-// the two names that differ.
+// config returns the configuration of workerd's assets service. It differs from the
+// API's in two names.
 func (a *assetSet) config() string {
 	members := map[string]json.RawMessage{}
-	_ = json.Unmarshal(a.Config, &members) // no object: no settings
+	_ = json.Unmarshal(a.Config, &members) // invalid means no settings
 	out := map[string]json.RawMessage{}
 	for from, to := range map[string]string{
 		"html_handling": "html_handling", "not_found_handling": "not_found_handling",
@@ -291,6 +293,6 @@ func (a *assetSet) config() string {
 			out[to] = raw
 		}
 	}
-	raw, _ := json.Marshal(out) // valid JSON came in
+	raw, _ := json.Marshal(out) // cannot fail: the values were JSON
 	return string(raw)
 }

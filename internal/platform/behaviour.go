@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// FaultKind is a way in which a request can go wrong.
+// FaultKind is a way in which a request can fail.
 type FaultKind string
 
 // The kinds of faults.
 const (
-	// FaultStatus answers with Status and an error in an envelope; nothing is applied.
+	// FaultStatus answers with Status and an error as JSON. The request has no effect.
 	FaultStatus FaultKind = "status"
-	// FaultHTML answers with Status and a page of HTML, as a proxy does; nothing is applied.
+	// FaultHTML answers with Status and HTML, like a proxy. The request has no effect.
 	FaultHTML FaultKind = "html"
-	// FaultHang answers nothing until the client goes away; nothing is applied.
+	// FaultHang never answers. The request has no effect.
 	FaultHang FaultKind = "hang"
-	// FaultDrop closes the connection; nothing is applied.
+	// FaultDrop closes the connection. The request has no effect.
 	FaultDrop FaultKind = "drop"
 	// FaultLoseReply applies the request, then closes the connection.
 	FaultLoseReply FaultKind = "lose-reply"
-	// FaultPartial reports some keys of a bulk write or delete as unsuccessful and
-	// does not apply them: those in Keys, and every Every-th.
+	// FaultPartial skips some keys of a bulk write or delete, and reports them as
+	// unsuccessful: those in Keys, and every Every-th.
 	FaultPartial FaultKind = "partial"
-	// FaultUnsuccessful answers 200 with success:false; nothing is applied.
+	// FaultUnsuccessful answers 200 with success:false. The request has no effect.
 	FaultUnsuccessful FaultKind = "unsuccessful"
 )
 
-// Fault is what goes wrong with one request. The zero value is nothing.
+// Fault is the failure of one request. The zero value is none.
 type Fault struct {
 	Kind       FaultKind     `json:"kind"`
 	Status     int           `json:"status,omitempty"`
@@ -40,7 +40,7 @@ type Fault struct {
 	Every      int           `json:"every,omitempty"`
 }
 
-// fails reports whether the fault concerns the i-th key of a bulk request.
+// fails reports whether the fault skips the i-th key of a bulk request.
 func (f Fault) fails(i int, key string) bool {
 	if f.Kind != FaultPartial {
 		return false
@@ -53,21 +53,21 @@ func (f Fault) fails(i int, key string) bool {
 	return f.Every > 0 && (i+1)%f.Every == 0
 }
 
-// RequestInfo describes a request to those who decide about its fault.
+// RequestInfo describes a request for the function that chooses its fault.
 type RequestInfo struct {
-	// Seq counts the API's requests from 1, since the platform was opened or the
-	// log was reset.
+	// Seq is the number of the request since the platform was opened or its log was
+	// reset, from 1.
 	Seq int64 `json:"seq"`
 	// Kind names the route: "kv.bulk.put", "workers.deployments.create" …
 	Kind   string `json:"kind"`
 	Method string `json:"method"`
-	// Path is the path as it was sent, percent-encoded, without the query.
+	// Path is the percent-encoded path without the query.
 	Path string `json:"path"`
 	// Query is the raw query.
 	Query string `json:"query,omitempty"`
 }
 
-// behaviour is the switchable part of a Server.
+// behaviour is the part of a Server that can be changed while it runs.
 type behaviour struct {
 	clock func() time.Time
 
@@ -86,12 +86,12 @@ type rate struct {
 // Behaviour returns how the platform behaves.
 func (s *Server) Behaviour() Behaviour { return s.behaviour.get() }
 
-// SetBehaviour changes how the platform behaves, from the next request on.
+// SetBehaviour changes the behaviour from the next request on.
 func (s *Server) SetBehaviour(b Behaviour) { s.behaviour.set(b) }
 
-// SetFault has decide say what goes wrong with each request of the API; nil stops
-// that. decide is called once a request, from many goroutines, before the request
-// is looked at.
+// SetFault sets the function that chooses the fault of each request to the API, or
+// none with nil. The platform calls it once for each request, before it handles the
+// request, from several goroutines.
 func (s *Server) SetFault(decide func(RequestInfo) Fault) {
 	s.behaviour.mu.Lock()
 	defer s.behaviour.mu.Unlock()
@@ -123,8 +123,8 @@ func (b *behaviour) faultFor(info RequestInfo) Fault {
 	return decide(info)
 }
 
-// admit counts a request against its token's limit and sets the headers that say
-// what is left.
+// admit counts a request against the limit of its token, and sets the headers with
+// the rest.
 func (b *behaviour) admit(h http.Header, token string) *apiError {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +144,8 @@ func (b *behaviour) admit(h http.Header, token string) *apiError {
 	if r.count >= limit {
 		h.Set("Ratelimit", fmt.Sprintf(`"default";r=0;t=%d`, seconds))
 		h.Set("Retry-After", strconv.Itoa(seconds))
-		return failure(http.StatusTooManyRequests, 10429, "Rate limited. Please wait and consider throttling your request rate")
+		return failure(http.StatusTooManyRequests, 10429,
+			"Rate limited. Please wait and consider throttling your request rate")
 	}
 	r.count++
 	h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, limit-r.count, seconds))

@@ -26,24 +26,27 @@ func TestFaults(t *testing.T) {
 		})
 	}
 	put := func(key string) (*answer, error) {
-		return c.try("PUT", ns+"/bulk", "", strings.NewReader(`[{"key":"`+key+`","value":"v"},{"key":"`+key+`2","value":"v"}]`))
+		return c.try("PUT", ns+"/bulk", "",
+			strings.NewReader(`[{"key":"`+key+`","value":"v"},{"key":"`+key+`2","value":"v"}]`))
 	}
 	applied := func(key string) bool { return c.do("GET", ns+"/values/"+key, "").Status == 200 }
 
 	once(platform.Fault{Kind: platform.FaultStatus, Status: 429, RetryAfter: 7 * time.Second})
-	if a, err := put("status"); err != nil || a.Status != 429 || a.Success || a.Header.Get("Retry-After") != "7" || applied("status") {
+	if a, err := put("status"); err != nil || a.Status != 429 || a.Success || a.Header.Get("Retry-After") != "7" ||
+		applied("status") {
 		t.Errorf("status: %+v, %v", a, err)
 	}
 	once(platform.Fault{Kind: platform.FaultHTML, Status: 502})
-	if a, err := put("html"); err != nil || a.Status != 502 || !strings.HasPrefix(a.Raw, "<!DOCTYPE html>") || applied("html") {
+	if a, err := put("html"); err != nil || a.Status != 502 || !strings.HasPrefix(a.Raw, "<!DOCTYPE html>") ||
+		applied("html") {
 		t.Errorf("html: %+v, %v", a, err)
 	}
 	once(platform.Fault{Kind: platform.FaultUnsuccessful})
 	if a, err := put("un"); err != nil || a.Status != 200 || a.Success || a.code() == 0 || applied("un") {
 		t.Errorf("unsuccessful: %+v, %v", a, err)
 	}
-	// A PUT is idempotent to Go's client, which sends it again on a connection that
-	// was used before; fresh connections show what happened.
+	// Go's client repeats a PUT if a reused connection fails. Fresh connections show the
+	// fault.
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	once(platform.Fault{Kind: platform.FaultDrop})
 	if a, err := put("drop"); err == nil || applied("drop") {
@@ -56,12 +59,13 @@ func TestFaults(t *testing.T) {
 	}
 	once(platform.Fault{Kind: platform.FaultPartial, Every: 2})
 	a, err := put("part")
-	if err != nil || !strings.Contains(string(a.Result), `"unsuccessful_keys":["part2"]`) || !applied("part") || applied("part2") {
+	if err != nil || !strings.Contains(string(a.Result), `"unsuccessful_keys":["part2"]`) || !applied("part") ||
+		applied("part2") {
 		t.Errorf("partial: %+v, %v", a, err)
 	}
 }
 
-func TestHangLastsUntilTheClientGoes(t *testing.T) {
+func TestHangEndsWithTheClient(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	ctx, leave := context.WithCancel(t.Context())
@@ -70,7 +74,8 @@ func TestHangLastsUntilTheClientGoes(t *testing.T) {
 		leave() // once the request is there
 		return platform.Fault{Kind: platform.FaultHang}
 	})
-	req, _ := http.NewRequestWithContext(ctx, "PUT", c.BaseURL+"/accounts/"+c.AccountID+ns+"/values/k", strings.NewReader("v"))
+	req, _ := http.NewRequestWithContext(ctx, "PUT", c.BaseURL+"/accounts/"+c.AccountID+ns+"/values/k",
+		strings.NewReader("v"))
 	if resp, err := http.DefaultClient.Do(req); err == nil {
 		resp.Body.Close()
 		t.Fatal("it answered")
@@ -121,7 +126,8 @@ func TestTokens(t *testing.T) {
 func TestForeignPagesAreRefused(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(""), says("hello"))
-	for _, base := range []string{c.BaseURL + "/user/tokens/verify", c.SiteURL("site") + "/", strings.TrimSuffix(c.BaseURL, "/client/v4") + "/__platform/requests"} {
+	for _, base := range []string{c.BaseURL + "/user/tokens/verify", c.SiteURL("site") + "/",
+		strings.TrimSuffix(c.BaseURL, "/client/v4") + "/__platform/requests"} {
 		for name, change := range map[string]func(*http.Request){
 			"host":       func(r *http.Request) { r.Host = "evil.example" },
 			"port":       func(r *http.Request) { r.Host = "127.0.0.1:1" },
@@ -164,7 +170,8 @@ func TestControlRoutes(t *testing.T) {
 	if status, _ := control("DELETE", "requests", "", ""); status != 403 {
 		t.Errorf("without the token: %d", status)
 	}
-	if status, _ := control("PUT", "faults", token, `[{"kind":"status","status":503,"match":"kv.namespaces.*","after":1,"times":1}]`); status != 200 {
+	if status, _ := control("PUT", "faults", token,
+		`[{"kind":"status","status":503,"match":"kv.namespaces.*","after":1,"times":1}]`); status != 200 {
 		t.Errorf("faults: %d", status)
 	}
 	for _, want := range []int{200, 503, 200} {
@@ -174,13 +181,15 @@ func TestControlRoutes(t *testing.T) {
 	}
 	_, raw := control("GET", "requests", token, "")
 	var log []platform.Request
-	if err := json.Unmarshal(raw, &log); err != nil || len(log) != 3 || log[1].Status != 503 || log[1].Seq != 2 || log[1].Kind != "kv.namespaces.list" {
+	if err := json.Unmarshal(raw, &log); err != nil || len(log) != 3 || log[1].Status != 503 || log[1].Seq != 2 ||
+		log[1].Kind != "kv.namespaces.list" {
 		t.Errorf("requests: %s, %v", raw, err)
 	}
 	if status, _ := control("PUT", "behaviour", token, `{"latency":1000000,"nonsense":1}`); status != 400 {
 		t.Errorf("nonsense: %d", status)
 	}
-	if status, _ := control("PUT", "behaviour", token, `{"latency":1000000}`); status != 200 || c.Server.Behaviour().Latency != time.Millisecond {
+	if status, _ := control("PUT", "behaviour", token, `{"latency":1000000}`); status != 200 ||
+		c.Server.Behaviour().Latency != time.Millisecond {
 		t.Errorf("behaviour: %d, %+v", status, c.Server.Behaviour())
 	}
 }

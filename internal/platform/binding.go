@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// binding is one binding as it was uploaded: "name", "type", and the rest.
+// binding is an uploaded binding: "name", "type" and other members.
 type binding map[string]json.RawMessage
 
-// str returns a member that is a string, or "".
+// str returns the string member with a name, or "".
 func (b binding) str(name string) string {
 	var s string
 	_ = json.Unmarshal(b[name], &s)
@@ -18,11 +18,11 @@ func (b binding) str(name string) string {
 }
 
 func quoted(s string) json.RawMessage {
-	raw, _ := json.Marshal(s) //nolint:errchkjson // a string
+	raw, _ := json.Marshal(s) //nolint:errchkjson // a string cannot fail
 	return raw
 }
 
-// shown is the binding as the API returns it: secrets never leave it.
+// shown returns the binding as the API does: without secrets.
 func (b binding) shown() binding {
 	if t := b.str("type"); t != "secret_text" && t != "secret_key" {
 		return b
@@ -42,10 +42,10 @@ func shownAll(bindings []binding) []binding {
 	return shown
 }
 
-// resolveBindings replaces inherited bindings by what they name and adds those
-// whose types the upload keeps. An inherited binding is taken from its
-// version_id, else from the latest version. strict refuses what cannot be
-// resolved; else it vanishes, as it does at Cloudflare.
+// resolveBindings replaces inherited bindings, and adds those whose types the upload
+// keeps. An inherited binding comes from its version_id, else from the latest version.
+// With strict, one that cannot be resolved is an error; otherwise it is dropped, as at
+// Cloudflare.
 func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool) ([]binding, *apiError) {
 	resolved := []binding{}
 	named := map[string]bool{}
@@ -55,7 +55,7 @@ func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool
 		case name == "" || b.str("type") == "":
 			return nil, failure(http.StatusBadRequest, 10021, "a binding needs a name and a type")
 		case named[name]:
-			return nil, failure(http.StatusBadRequest, 10021, "binding %s is given twice", name)
+			return nil, failure(http.StatusBadRequest, 10021, "binding %s occurs twice", name)
 		}
 		named[name] = true
 		if b.str("type") == "inherit" {
@@ -78,7 +78,7 @@ func (sc *script) resolveBindings(bindings []binding, keep []string, strict bool
 	return resolved, nil
 }
 
-// inherited returns the binding that an inherit binding stands for, or nil.
+// inherited returns the binding that an inherit binding refers to, or nil.
 func (sc *script) inherited(b binding) binding {
 	from := sc.latest()
 	if id := b.str("version_id"); id != "" && id != "latest" {
@@ -102,8 +102,8 @@ func (sc *script) inherited(b binding) binding {
 	return nil
 }
 
-// checkBindings refuses bindings to what is not there, and has those to Durable
-// Objects name the namespace. s.mu is held.
+// checkBindings refuses bindings to resources that do not exist. It adds the namespace
+// to those of Durable Objects. s.mu is held.
 func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 	for i, b := range bindings {
 		name := b.str("name")
@@ -128,7 +128,7 @@ func (a *account) checkBindings(sc *script, bindings []binding) *apiError {
 	return nil
 }
 
-// secrets returns the secrets of a version, to compare them.
+// secrets returns the secrets of a version by name, for comparisons.
 func (v *version) secrets() map[string]string {
 	secrets := map[string]string{}
 	for _, b := range v.Bindings {

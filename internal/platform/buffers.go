@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// buffers holds request bodies between requests, so that a run of bulk writes
-// works in the same few megabytes.
+// buffers reuses the memory of request bodies, so that many bulk writes need a few
+// megabytes.
 var buffers bufferPool
 
 type bufferPool struct{ pool sync.Pool }
 
-// maxPooled keeps the rare very large body from being held for ever.
+// maxPooled is the largest buffer that is reused. Larger ones are rare.
 const maxPooled = 16 << 20
 
 func (p *bufferPool) get() *bytes.Buffer {

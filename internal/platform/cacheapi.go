@@ -6,17 +6,16 @@ import (
 	"net/http"
 )
 
-// cacheAPI answers workerd's Cache API: caches.default and caches.open(). A GET
-// looks up, a PUT carries the answer to keep as it would go over a connection, a
-// PURGE deletes.
+// cacheAPI answers workerd's Cache API: caches.default and caches.open(). GET reads, PUT
+// stores the HTTP response in its body, PURGE deletes.
 type cacheAPI struct{ location *location }
 
-// Headers of its requests. The first two are put there by the configuration of a
-// Worker, in place of what the Worker may have put.
+// Headers of its requests. The configuration of a Worker sets the first two, whatever
+// the Worker sets.
 const (
-	headerZone   = "X-Cache-Zone" // whose cache it is
+	headerZone   = "X-Cache-Zone" // account and script
 	headerScheme = "X-Cache-Scheme"
-	// headerNamed carries the name that caches.open() was given.
+	// headerNamed has the argument of caches.open().
 	headerNamed = "CF-Cache-Namespace"
 )
 
@@ -29,7 +28,7 @@ func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.location.purge(w, r.Header.Get(headerZone), r.URL.Query())
 			return
 		}
-		found, now := c.location.answers.get(key), c.location.now()
+		found, now := c.location.responses.get(key), c.location.now()
 		if found == nil || !now.Before(found.until) {
 			w.Header().Set("CF-Cache-Status", "MISS")
 			w.WriteHeader(http.StatusGatewayTimeout) // RFC 9111, 5.2.1.7: only-if-cached
@@ -39,7 +38,7 @@ func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPut:
 		w.WriteHeader(c.put(key, r.Body))
 	case "PURGE":
-		if !c.location.answers.delete(key) {
+		if !c.location.responses.delete(key) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	default:
@@ -47,8 +46,8 @@ func (c *cacheAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// put keeps the answer in body if it may be kept, and returns the status that
-// says so. Workers are not told.
+// put stores the response in body if that is allowed, and returns the status. Workers do
+// not see it.
 func (c *cacheAPI) put(key string, body io.Reader) int {
 	response, err := http.ReadResponse(bufio.NewReader(body), nil)
 	if err != nil {
@@ -59,13 +58,14 @@ func (c *cacheAPI) put(key string, body io.Reader) int {
 	if !ok || lasts == nil || lasts.fresh == 0 {
 		return http.StatusRequestEntityTooLarge
 	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil || len(content) > maxAnswer {
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
+	if err != nil || len(content) > maxResponseBytes {
 		return http.StatusRequestEntityTooLarge
 	}
 	now := c.location.now()
-	c.location.answers.put(key, &kept{
-		status: response.StatusCode, header: response.Header, body: content, at: now, until: now.Add(c.location.lasts(lasts.fresh)),
+	c.location.responses.put(key, &cachedResponse{
+		status: response.StatusCode, header: response.Header, body: content, at: now,
+		until: now.Add(c.location.scale(lasts.fresh)),
 	})
 	return http.StatusNoContent
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// cacher carries out what /?code says, with the default cache as c.
+// cacher executes the steps of /?name, with the default cache as c.
 var cacher = part{"main.mjs", esm, `
 const put = (c, url, body, headers, status) => c.put(url, new Response(body, { headers, status }));
 const get = async (c, url, headers) => {
@@ -18,7 +18,8 @@ const get = async (c, url, headers) => {
 	return r ? [r.status, await r.text(), r.headers.get("CF-Cache-Status")].join(" ") : "none";
 };
 const steps = {
-	put: async (c) => put(c, "https://a.example/x?q=1", "one", { "Cache-Control": "max-age=60", "Content-Type": "text/plain", ETag: '"t"', "X-Kept": "yes" }),
+	put: async (c) => put(c, "https://a.example/x?q=1", "one", {
+		"Cache-Control": "max-age=60", "Content-Type": "text/plain", ETag: '"t"', "X-Kept": "yes" }),
 	get: (c) => get(c, "https://a.example/x?q=1"),
 	header: async (c) => (await c.match("https://a.example/x?q=1")).headers.get("X-Kept"),
 	forged: (c) => get(c, "https://a.example/x?q=1", { "X-Cache-Zone": "0123456789abcdef0123456789abcdef/site" }),
@@ -49,7 +50,8 @@ const steps = {
 		return got.join("");
 	},
 };
-export default { async fetch(r) { return new Response(await steps[new URL(r.url).search.slice(1)](caches.default) ?? "done"); } }`}
+export default { async fetch(r) {
+	return new Response(await steps[new URL(r.url).search.slice(1)](caches.default) ?? "done"); } }`}
 
 func TestCacheAPI(t *testing.T) {
 	c := start(t)
@@ -69,7 +71,7 @@ func TestCacheAPI(t *testing.T) {
 	c.visits("other", "/?get", "none") // another script's
 	c.visits("other", "/?forged", "none")
 
-	// It belongs to the script and outlives its versions; it grows old by the
+	// The cache belongs to the script and survives its versions. Its entries age by the
 	// location's clock.
 	c.deploy("site", c.version("site", metadata(""), cacher))
 	c.visits("site", "/?get", "200 one HIT")
@@ -91,7 +93,8 @@ func TestEdgeControl(t *testing.T) {
 	c.put("site", metadata(""), cacher)
 	control := func(method, token, body string, want int) {
 		t.Helper()
-		req, _ := http.NewRequestWithContext(t.Context(), method, strings.TrimSuffix(c.BaseURL, "/client/v4")+"/__platform/edge", strings.NewReader(body))
+		req, _ := http.NewRequestWithContext(t.Context(), method,
+			strings.TrimSuffix(c.BaseURL, "/client/v4")+"/__platform/edge", strings.NewReader(body))
 		req.Header.Set(platform.ControlHeader, token)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// companion is a script whose objects other scripts reach, by its class and by an
-// entrypoint that their props open.
+// companion is a script whose objects other scripts use, by its class and by an entrypoint
+// with props.
 var companion = part{"main.mjs", esm, `
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 export class Store extends DurableObject {
@@ -24,13 +24,14 @@ export class Store extends DurableObject {
 		ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, text TEXT)");
 	}
 	put(path, text) { this.ctx.storage.sql.exec("INSERT OR REPLACE INTO files VALUES (?, ?)", path, text); }
-	get(path) { return this.ctx.storage.sql.exec("SELECT text FROM files WHERE path = ?", path).toArray()[0]?.text ?? "none"; }
+	get(path) { return this.ctx.storage.sql.exec("SELECT text FROM files WHERE path = ?",
+		path).toArray()[0]?.text ?? "none"; }
 	count() { return this.ctx.storage.sql.exec("SELECT count(*) AS n FROM files").one().n; }
 	async remind(name, wait) {
 		this.put("reminder", name);
 		await this.ctx.storage.setAlarm(Date.now() + wait);
 	}
-	// linger goes on until an alarm has come, but for less time than a switch waits.
+	// linger waits for an alarm, for less time than a switch waits.
 	async linger() {
 		this.busy = true;
 		this.put("busy", "yes");
@@ -55,7 +56,9 @@ export class Assets extends WorkerEntrypoint {
 		await this.#store.put(path, text);
 	}
 	async get(path) { return this.#store.get(path); }
-	async fetch(request) { return new Response(this.ctx.props.project + ":" + await this.get(new URL(request.url).pathname)); }
+	async fetch(request) {
+		return new Response(this.ctx.props.project + ":" + await this.get(new URL(request.url).pathname));
+	}
 }
 export default { fetch() { return new Response("companion"); } }`}
 
@@ -63,7 +66,7 @@ const companionMetadata = `,"migrations":{"new_tag":"v1","steps":[{"new_sqlite_c
 	{"name":"STORE","type":"durable_object_namespace","class_name":"Store"},
 	{"name":"KV","type":"kv_namespace","namespace_id":%q}]`
 
-// author is a site that writes through the companion; a path is /verb/arguments….
+// author is a site that writes through the companion. A path is /verb/arguments….
 var author = part{"main.mjs", esm, `
 export default { async fetch(request, env) {
 	const [, verb, ...args] = new URL(request.url).pathname.split("/");
@@ -85,11 +88,12 @@ export default { async fetch(request, env) {
 // authorMetadata binds the companion as wrangler writes it.
 const authorMetadata = `,"bindings":[
 	{"name":"STORE","type":"durable_object_namespace","class_name":"Store","script_name":"site-overlay"},
-	{"name":"ASSETS","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann","write":true}},
+	{"name":"ASSETS","type":"service","service":"site-overlay","entrypoint":"Assets",
+		"props":{"project":"ann","write":true}},
 	{"name":"READ","type":"service","service":"site-overlay","entrypoint":"Assets","props":{"project":"ann"}}]`
 
-// startAuthor opens a platform with a site and its companion, and returns what waits
-// for a key that the companion writes to KV, without asking a Worker.
+// startAuthor opens a platform with a site and its companion. The function that it
+// returns waits for a key that the companion writes to KV, without a request to a Worker.
 func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, await func(key string)) {
 	c = start(t, append(options, checking)...)
 	var found []struct{ ID string }
@@ -107,7 +111,7 @@ func startAuthor(t *testing.T, options ...platformtest.Option) (c *client, await
 	}
 }
 
-// inFolder keeps the platform's state in a folder, for a platform to come.
+// inFolder stores the platform's state in a folder, for a later platform.
 func inFolder(dir string) platformtest.Option {
 	return func(o *platform.Options) { o.Dir = dir }
 }
@@ -121,7 +125,7 @@ func TestEntrypointsGetTheirProps(t *testing.T) {
 	c.visits("site", "/fetch/page", "ann:none") // its path has a slash
 	c.visits("site-overlay", "/", "companion")
 
-	// A body streams into the object whole.
+	// A body reaches the object completely.
 	resp, err := http.Post(c.SiteURL("site")+"/upload", "", strings.NewReader(strings.Repeat("x", 3<<20)))
 	if err != nil {
 		t.Fatal(err)
@@ -131,18 +135,20 @@ func TestEntrypointsGetTheirProps(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 
-	// A version of the site says other props; the companion stays as it is.
-	c.deploy("site", c.version("site", metadata(strings.Replace(authorMetadata, `"ann","write"`, `"bob","write"`, 1)), author))
+	// A version of the site has other props; the companion does not change.
+	c.deploy("site", c.version("site", metadata(strings.Replace(authorMetadata, `"ann","write"`, `"bob","write"`, 1)),
+		author))
 	c.visits("site", "/get/page", "none")
 	c.visits("site", "/direct/page", "hello")
 	c.want("GET", "/workers/scripts/site/settings", "", nil)
-	if a := c.do("GET", "/workers/scripts/site/settings", ""); !strings.Contains(a.Raw, `"props":{"project":"bob","write":true}`) {
+	if a := c.do("GET", "/workers/scripts/site/settings", ""); !strings.Contains(a.Raw,
+		`"props":{"project":"bob","write":true}`) {
 		t.Errorf("settings: %s", a.Raw)
 	}
 }
 
-// A loader gives what it loads a stub of the companion's, with props of its own
-// choice, and nothing else of the companion.
+// A loader gives loaded code a stub of the companion with chosen props, and no other
+// access to it.
 func TestLoadedWorkersReachTheCompanion(t *testing.T) {
 	c, _ := startAuthor(t)
 	hub := part{"main.mjs", esm, `
@@ -171,8 +177,8 @@ export default { async fetch(request, env, ctx) {
 	c.visits("site", "/get/page", "one")
 }
 
-// What was acknowledged is there after workerd was killed in the midst of writes,
-// and so is it after the platform was opened anew.
+// Acknowledged writes exist after workerd was killed during writes, and after the
+// platform was opened again.
 func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 	dir := t.TempDir()
 	c, _ := startAuthor(t, inFolder(dir))
@@ -234,9 +240,9 @@ func TestAcknowledgedWritesSurviveKills(t *testing.T) {
 	check()
 }
 
-// Alarms come although nobody asks: after a kill, after the platform was opened
-// anew, and once each where nothing was killed.
-func TestAlarmsComeUnasked(t *testing.T) {
+// Alarms run without a request: after a kill, after the platform was opened again, and
+// exactly once without a kill.
+func TestAlarmsRunWithoutRequests(t *testing.T) {
 	dir := t.TempDir()
 	c, await := startAuthor(t, inFolder(dir))
 	c.visits("site", "/remind/first/10", "done")
@@ -261,8 +267,8 @@ func TestAlarmsComeUnasked(t *testing.T) {
 	}
 }
 
-// A switch never has an object in two processes: an alarm that comes due meanwhile
-// finds what is under way, or finds it done.
+// During a switch an object is never in two processes: an alarm that becomes due sees the
+// running work, or its result.
 func TestSwitchKeepsObjectsSingle(t *testing.T) {
 	c, await := startAuthor(t)
 	version := c.version("site", metadata(authorMetadata), author)
@@ -285,7 +291,8 @@ func TestKillControl(t *testing.T) {
 	c, _ := startAuthor(t)
 	kill := func(body string, want int) {
 		t.Helper()
-		req, _ := http.NewRequestWithContext(t.Context(), "POST", strings.TrimSuffix(c.BaseURL, "/client/v4")+"/__platform/kill", strings.NewReader(body))
+		req, _ := http.NewRequestWithContext(t.Context(), "POST",
+			strings.TrimSuffix(c.BaseURL, "/client/v4")+"/__platform/kill", strings.NewReader(body))
 		req.Header.Set(platform.ControlHeader, c.Server.ControlToken())
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// ControlHeader carries the control token.
+// ControlHeader is the header with the control token.
 const ControlHeader = "X-Platform-Token"
 
-// FaultRule breaks requests that a program outside of this process wants broken.
-// It is what the control route takes for what SetFault takes in Go.
+// FaultRule makes matching requests fail. The control route accepts rules; in Go,
+// SetFault accepts a function.
 type FaultRule struct {
 	Fault
-	// Match is a route kind, with * as in path.Match; empty: every kind.
+	// Match is a pattern of route kinds, as in path.Match. Empty: every kind.
 	Match string `json:"match,omitempty"`
-	// After skips that many matching requests first.
+	// After is the number of matching requests that succeed first.
 	After int `json:"after,omitempty"`
-	// Times is how many are broken then; 0: all.
+	// Times is the number that fails then. 0: all.
 	Times int `json:"times,omitempty"`
 }
 
@@ -113,7 +113,8 @@ func decodeStrictly(body io.Reader, into any) error {
 	return d.Decode(into)
 }
 
-// followRules decides by the first rule that matches and is not used up.
+// followRules returns a function that applies the first matching rule that is not
+// exhausted.
 func followRules(rules []FaultRule) func(RequestInfo) Fault {
 	var mu sync.Mutex
 	seen := make([]int, len(rules))

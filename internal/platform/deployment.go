@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// deploy records an activation. s.mu is held.
+// deploy adds an activation. s.mu is held.
 func (sc *script) deploy(versions []share, source string, annotations map[string]string) *deployment {
 	maps.DeleteFunc(annotations, func(_, v string) bool { return v == "" })
 	d := &deployment{
@@ -19,8 +19,7 @@ func (sc *script) deploy(versions []share, source string, annotations map[string
 	return d
 }
 
-// deploymentCreate is the switch: when it has answered, requests that begin get
-// the new versions.
+// deploymentCreate is the switch: after its answer new requests get the new versions.
 func (c *call) deploymentCreate() *apiError {
 	var body struct {
 		Strategy    string            `json:"strategy"`
@@ -50,7 +49,7 @@ func (c *call) deploymentCreate() *apiError {
 	return c.reply(d)
 }
 
-// deployable refuses a set of versions that cannot be made active.
+// deployable refuses a set of versions that cannot be activated.
 func (sc *script) deployable(versions []share, force bool) *apiError {
 	if len(versions) < 1 || len(versions) > 2 {
 		return failure(http.StatusBadRequest, 10021, "a deployment has one or two versions, not %d", len(versions))
@@ -63,15 +62,18 @@ func (sc *script) deployable(versions []share, force bool) *apiError {
 		case v == nil:
 			return failure(http.StatusNotFound, 10146, "Version %q was not found.", s.Version)
 		case slices.Index(sc.Versions, v) < oldest:
-			return failure(http.StatusBadRequest, 10212, "Version %q is not among the newest %d and cannot be deployed", s.Version, maxListed)
+			return failure(http.StatusBadRequest, 10212, "Version %q is not among the newest %d and cannot be deployed",
+				s.Version, maxListed)
 		case v.Migration != sc.Migration:
-			return failure(http.StatusBadRequest, 10211, "Version %q was made before the Durable Object migration %q and cannot be deployed", s.Version, sc.Migration)
+			return failure(http.StatusBadRequest, 10211,
+				"Version %q was made before the Durable Object migration %q and cannot be deployed", s.Version, sc.Migration)
 		case s.Percentage < 0 || s.Percentage > 100 || math.IsNaN(s.Percentage):
 			return failure(http.StatusBadRequest, 10021, "a percentage must be between 0 and 100")
 		case i > 0 && s.Version == versions[0].Version:
 			return failure(http.StatusBadRequest, 10021, "version %q is given twice", s.Version)
 		case !force && sc.secretsChangedSince(v):
-			return failure(http.StatusBadRequest, 10220, "A secret has changed since version %q was active; repeat with force=true to deploy it anyway", s.Version)
+			return failure(http.StatusBadRequest, 10220,
+				"A secret has changed since version %q was active; repeat with force=true to deploy it anyway", s.Version)
 		}
 		sum += s.Percentage
 	}

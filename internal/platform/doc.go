@@ -2,19 +2,19 @@
 // versions, deployments, static assets and tokens under /client/v4, with the
 // deployed Workers running in real workerd.
 //
-// A Server is an http.Handler. What it knows lies in one folder and survives
-// kill -9. Latency, rate limits, stale lists, eventual consistency and faults are
-// switched on by Options or, while it runs, by its methods and the control routes
-// under /__platform. docs/local-platform.md says what is modelled and what is a guess.
+// A Server is an http.Handler. Its state is in one folder and survives kill -9. Options
+// switch on latency, rate limits, stale lists, eventual consistency and faults; methods
+// and the control routes under /__platform do so while the Server runs.
+// docs/local-platform.md says what is modelled and what is a guess.
 //
-// An account holds namespaces (kvlog.go, kvapi.go) and scripts (script.go). A
-// script has versions (upload.go, version.go); its deployments say which of them
-// are active (deployment.go), and those are served at the script's site: a
-// loopback port (site.go) in front of a group of workerd services (group.go).
-// Their bindings read KV (edge.go) and the Cache API (cacheapi.go) through the
-// caches of one location (location.go, answers.go, freshness.go), which also
-// answers for Workers that ask for it (workerscache.go).
+// An account has namespaces (kvlog.go, kvapi.go) and scripts (script.go). A script has
+// versions (upload.go, version.go). Its deployments say which of them are active
+// (deployment.go). The script's site, a loopback port (site.go), passes requests on to
+// the active versions, which run in a group of workerd services (group.go). Their
+// bindings use KV (edge.go) and the Cache API (cacheapi.go) through the caches of one
+// location (location.go, responsecache.go, freshness.go). Workers Caching uses these
+// caches, too (workerscache.go).
 //
-// The package has its own wire types and imports neither the engine nor the
-// Cloudflare adapter, so that it cannot inherit the client's misreadings.
+// The package has its own wire types, and imports neither the engine nor the Cloudflare
+// adapter. So it cannot repeat the client's misreadings of the API.
 package platform

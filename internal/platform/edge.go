@@ -119,13 +119,14 @@ func cacheTTL(raw string) (int64, *apiError) {
 	}
 	ttl, err := strconv.ParseInt(raw, 10, 64)
 	if err != nil || ttl < minCacheTTL {
-		return 0, failure(http.StatusBadRequest, 10021, "Invalid cache_ttl of %s. Cache TTL must be at least %d.", raw, minCacheTTL)
+		return 0, failure(http.StatusBadRequest, 10021, "Invalid cache_ttl of %s. Cache TTL must be at least %d.", raw,
+			minCacheTTL)
 	}
 	return ttl, nil
 }
 
 func (e *edge) get(ns *namespace, w http.ResponseWriter, key string, ttl int64) *apiError {
-	found, cached := e.location.look(ns, key, ttl)
+	found, cached := e.location.get(ns, key, ttl)
 	w.Header().Set("CF-Cache-Status", map[bool]string{true: "HIT", false: "MISS"}[cached])
 	if found == nil {
 		return failure(http.StatusNotFound, 10009, "not found")
@@ -187,7 +188,7 @@ func (e *edge) bulkGet(ns *namespace, w http.ResponseWriter, r *http.Request) *a
 		return apiErr
 	}
 	values, apiErr := q.answer(ns, func(key string) *entry {
-		found, _ := e.location.look(ns, key, ttl)
+		found, _ := e.location.get(ns, key, ttl)
 		return found
 	})
 	if apiErr != nil {

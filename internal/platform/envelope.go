@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// apiError is an answer of the API that is not a success.
+// apiError is an error that the API answers with.
 type apiError struct {
 	status  int
 	code    int
@@ -19,13 +19,13 @@ func failure(status, code int, format string, args ...any) *apiError {
 	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
 }
 
-// message is an entry of an envelope's errors or messages.
+// message is an element of an envelope's errors or messages.
 type message struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
 }
 
-// envelope is the JSON around every result.
+// envelope is the form of every JSON answer.
 type envelope struct {
 	Success    bool      `json:"success"`
 	Errors     []message `json:"errors"`
@@ -37,11 +37,12 @@ type envelope struct {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client has gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client has disconnected
 }
 
 func writeResult(w http.ResponseWriter, result, info any) {
-	writeJSON(w, http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: result, ResultInfo: info})
+	writeJSON(w, http.StatusOK, envelope{Success: true, Errors: []message{}, Messages: []message{}, Result: result,
+		ResultInfo: info})
 }
 
 func writeError(w http.ResponseWriter, e *apiError) {

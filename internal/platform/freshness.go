@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// cacheHeaders say how long the edge may keep an answer; the first that is there
-// counts.
+// cacheHeaders say how long the edge may cache a response. The first one that a
+// response has counts.
 var cacheHeaders = []string{"Cloudflare-CDN-Cache-Control", "CDN-Cache-Control", "Cache-Control"}
 
-// heuristic is how long an answer lasts that says nothing of it, by its status.
+// heuristic is the lifetime of responses without cache headers, by status.
 var heuristic = map[int]time.Duration{
 	200: 2 * time.Hour, 203: 2 * time.Hour, 204: 2 * time.Hour,
 	300: 20 * time.Minute, 301: 20 * time.Minute,
@@ -20,61 +20,62 @@ var heuristic = map[int]time.Duration{
 	405: time.Minute, 414: time.Minute, 501: time.Minute,
 }
 
-// lasting is how long an answer may be given.
-type lasting struct {
-	// fresh is how long as it is.
+// lifetime is how long a cached response may be used.
+type lifetime struct {
+	// fresh is for how long without asking the Worker.
 	fresh time.Duration
-	// updating and failing are for how long after that: while a new one is asked for,
-	// and where the Worker fails to give one.
-	updating, failing time.Duration
+	// After that it may be used for so long while a new one is requested, or if the
+	// Worker fails.
+	whileRevalidate, ifError time.Duration
 }
 
-// The longest that anything lasts.
+// forever is the longest lifetime.
 const forever = maxCacheTTL * time.Second
 
-// freshness reports whether the edge may keep an answer, and for how long. It is nil
-// where the edge might and does not: nothing says how long. authorized says that the
-// request carried credentials.
-func freshness(status int, h http.Header, authorized bool) (lasts *lasting, ok bool) {
+// freshness reports whether the edge may cache a response, and for how long. lasts
+// is nil if it may but nothing says how long; then the edge does not. authorized
+// says that the request had credentials.
+func freshness(status int, h http.Header, authorized bool) (lasts *lifetime, ok bool) {
 	switch {
-	case status < 200, status == http.StatusPartialContent, status == http.StatusNotModified, status >= 520 && status <= 526:
+	case status < 200, status == http.StatusPartialContent, status == http.StatusNotModified,
+		status >= 520 && status <= 526:
 		return nil, false
 	case h["Set-Cookie"] != nil, strings.Contains(strings.Join(h["Vary"], ","), "*"):
 		return nil, false
 	}
-	said := directives(h)
+	given := directives(h)
 	has := func(names ...string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { _, is := said[name]; return is })
+		return slices.ContainsFunc(names, func(name string) bool { _, is := given[name]; return is })
 	}
 	if has("private", "no-store") || authorized && !has("public", "s-maxage", "must-revalidate") {
 		return nil, false
 	}
-	lasts = &lasting{}
-	if lasts.fresh, ok = freshFor(said, status, h); !ok {
+	lasts = &lifetime{}
+	if lasts.fresh, ok = freshFor(given, status, h); !ok {
 		return nil, true
 	}
 	if has("s-maxage", "must-revalidate", "proxy-revalidate") {
 		return lasts, true // RFC 9111, 4.2.4: never given stale
 	}
-	lasts.updating = seconds(said["stale-while-revalidate"])
+	lasts.whileRevalidate = seconds(given["stale-while-revalidate"])
 	switch {
-	case status >= 500: // an error stands in for no other
+	case status >= 500: // an error is never served stale
 	case has("stale-if-error"):
-		lasts.failing = seconds(said["stale-if-error"])
+		lasts.ifError = seconds(given["stale-if-error"])
 	default:
-		lasts.failing = forever
+		lasts.ifError = forever
 	}
 	return lasts, true
 }
 
-// freshFor is how long an answer is fresh that may be kept; not ok: it does not say,
-// and its status does not either.
-func freshFor(said map[string]string, status int, h http.Header) (lasts time.Duration, ok bool) {
-	if _, stale := said["no-cache"]; stale {
+// freshFor returns how long a response is fresh. ok is false if neither its headers
+// nor its status say so.
+func freshFor(given map[string]string, status int, h http.Header) (lasts time.Duration, ok bool) {
+	if _, stale := given["no-cache"]; stale {
 		return 0, true
 	}
 	for _, name := range []string{"s-maxage", "max-age"} {
-		if raw, given := said[name]; given {
+		if raw, ok := given[name]; ok {
 			return seconds(raw), true
 		}
 	}
@@ -89,14 +90,14 @@ func freshFor(said map[string]string, status int, h http.Header) (lasts time.Dur
 		}
 		return max(0, until.Sub(date)), true
 	}
-	if len(said) > 0 {
+	if len(given) > 0 {
 		return 0, true
 	}
 	lasts, ok = heuristic[status]
 	return lasts, ok
 }
 
-// seconds reads a number of seconds. RFC 9111, 4.2.1: what cannot be read is stale.
+// seconds parses a number of seconds. RFC 9111, 4.2.1: an invalid one means stale.
 func seconds(raw string) time.Duration {
 	n, err := strconv.ParseInt(raw, 10, 64)
 	if err != nil {
@@ -105,19 +106,20 @@ func seconds(raw string) time.Duration {
 	return time.Duration(max(0, min(n, maxCacheTTL))) * time.Second
 }
 
-// directives are those of the header that counts, in lower case, with their values.
+// directives returns those of the first of cacheHeaders that is set, in lower case,
+// with their values.
 func directives(h http.Header) map[string]string {
-	said := map[string]string{}
+	given := map[string]string{}
 	for _, name := range cacheHeaders {
 		for part := range strings.SplitSeq(strings.Join(h.Values(name), ","), ",") {
 			key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 			if key != "" {
-				said[strings.ToLower(key)] = strings.Trim(value, `"`)
+				given[strings.ToLower(key)] = strings.Trim(value, `"`)
 			}
 		}
-		if len(said) > 0 {
+		if len(given) > 0 {
 			break
 		}
 	}
-	return said
+	return given
 }

@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// FuzzFreshness: whatever a Worker says, the time is neither negative nor beyond
-// what a clock can count, and what is private is not kept.
+// FuzzFreshness: for all headers the lifetime is neither negative nor too large for a
+// clock, and private responses are not stored.
 func FuzzFreshness(f *testing.F) {
 	for _, seed := range []string{
-		"", "max-age=60", "public, s-maxage=1, max-age=2", `no-cache="set-cookie"`, "max-age", "max-age=-1", "max-age=99999999999999999999",
-		"MAX-AGE=5", ",,=,", "private", "no-store", "s-maxage=x", "max-age=1, stale-while-revalidate=5, stale-if-error=99999999999999",
+		"", "max-age=60", "public, s-maxage=1, max-age=2", `no-cache="set-cookie"`, "max-age", "max-age=-1",
+		"max-age=99999999999999999999",
+		"MAX-AGE=5", ",,=,", "private", "no-store", "s-maxage=x",
+		"max-age=1, stale-while-revalidate=5, stale-if-error=99999999999999",
 	} {
 		f.Add(seed, 200, false)
 	}
@@ -23,7 +25,7 @@ func FuzzFreshness(f *testing.F) {
 			t.Errorf("%q: %v, %v", said, lasts, ok)
 		}
 		if lasts != nil {
-			for _, d := range []time.Duration{lasts.fresh, lasts.updating, lasts.failing} {
+			for _, d := range []time.Duration{lasts.fresh, lasts.whileRevalidate, lasts.ifError} {
 				if d < 0 || time.Now().Add(d).Before(time.Now().Add(-time.Second)) {
 					t.Errorf("%q: %v", said, lasts)
 				}
@@ -37,12 +39,12 @@ func FuzzFreshness(f *testing.F) {
 	})
 }
 
-// FuzzCachePut: what workerd might send as an answer to keep is kept whole, or not
-// at all.
+// FuzzCachePut: a response from workerd is stored completely or not at all.
 func FuzzCachePut(f *testing.F) {
 	for _, seed := range []string{
 		"", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCache-Control: max-age=9\r\n\r\nhello",
-		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
 		"HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n\r\n",
 	} {
 		f.Add([]byte(seed))
@@ -50,7 +52,7 @@ func FuzzCachePut(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		l := newLocation(&behaviour{clock: time.Now})
 		status := (&cacheAPI{l}).put("k", bytes.NewReader(raw))
-		found := l.answers.get("k")
+		found := l.responses.get("k")
 		if (status == http.StatusNoContent) != (found != nil) {
 			t.Fatalf("status %d, kept: %v", status, found != nil)
 		}

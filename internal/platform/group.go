@@ -14,24 +14,25 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// A group is the scripts that one workerd serves: those that bindings connect,
-// since a service or a Durable Object can only be bound within a process.
+// A group is the set of scripts that one workerd serves. Scripts that are connected by
+// bindings are in one group, because workerd binds services and Durable Objects only
+// within one process.
 
 // member is a script of a group, as it was when the group was planned.
 type member struct {
 	name     string
 	classes  map[string]class
 	versions []*version // of the active deployment
-	shares   []float64  // their parts of the traffic
+	shares   []float64  // their shares of the traffic, in percent
 }
 
-// plan is the members of a group in order.
+// plan is a group: its members, sorted by name.
 type plan struct {
 	account string
 	members []member
 }
 
-// key tells plans apart: equal keys need no new process.
+// key identifies what a process serves: a plan with the same key needs no new one.
 func (p *plan) key() string {
 	var b strings.Builder
 	for _, m := range p.members {
@@ -39,7 +40,7 @@ func (p *plan) key() string {
 		for i, v := range m.versions {
 			fmt.Fprintf(&b, " %s=%g", v.ID, m.shares[i])
 		}
-		for _, name := range slices.Sorted(maps.Keys(m.classes)) { // they change hands without a version
+		for _, name := range slices.Sorted(maps.Keys(m.classes)) { // a transfer changes them without a new version
 			fmt.Fprintf(&b, " %s:%s", name, m.classes[name].Namespace)
 		}
 		b.WriteByte('\n')
@@ -47,12 +48,13 @@ func (p *plan) key() string {
 	return b.String()
 }
 
-// stateful reports whether two processes of the group must not serve at once.
+// stateful reports whether the group has Durable Objects. Then two processes of it
+// must not run at the same time.
 func (p *plan) stateful() bool {
 	return slices.ContainsFunc(p.members, func(m member) bool { return len(m.classes) > 0 })
 }
 
-// neighbours are the scripts that a version's bindings lead to. s.mu is held.
+// neighbours returns the scripts that a version's bindings name. s.mu is held.
 func (a *account) neighbours(v *version) []string {
 	var names []string
 	for _, b := range v.Bindings {
@@ -110,10 +112,11 @@ func (a *account) plans() []*plan {
 	return plans
 }
 
-// serviceName names a member's version within a configuration.
+// serviceName returns the name of a member's version in the configuration.
 func serviceName(member, version int) string { return fmt.Sprintf("worker-%d-%d", member, version) }
 
-// frontName names what answers requests: the assets before the Worker, or the Worker.
+// frontName returns the name of the service that gets a version's requests: its
+// assets, or else its Worker.
 func frontName(m member, i, j int) string {
 	if m.versions[j].Assets != nil {
 		return "assets-" + serviceName(i, j)
@@ -121,14 +124,15 @@ func frontName(m member, i, j int) string {
 	return serviceName(i, j)
 }
 
-// startGroup runs a plan. Durable Objects keep their state below objects; log
-// receives what workerd and the Workers print.
+// startGroup runs a plan. Durable Objects store their state below objects. log gets
+// the output of workerd and the Workers.
 func (s *Server) startGroup(ctx context.Context, p *plan, objects string, log io.Writer) (*workerd.Process, error) {
 	path, err := s.workers.find()
 	if err != nil {
 		return nil, err
 	}
-	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{}, caches: map[string]bool{}}
+	b := &configBuilder{server: s, plan: p, objects: objects, files: map[string][]byte{}, namespaces: map[string]bool{},
+		caches: map[string]bool{}}
 	if err := b.build(); err != nil {
 		return nil, err
 	}
@@ -148,13 +152,14 @@ type configBuilder struct {
 	services    []string
 	sockets     []string
 	socketNames []string
-	// experimental: something in it needs workerd's leave.
+	// experimental is set if the configuration needs workerd's --experimental.
 	experimental bool
 }
 
 func (b *configBuilder) text() string {
 	return "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = (\n  services = [\n    " +
-		strings.Join(b.services, ",\n    ") + "\n  ],\n  sockets = [\n    " + strings.Join(b.sockets, ",\n    ") + "\n  ]\n);\n"
+		strings.Join(b.services, ",\n    ") + "\n  ],\n  sockets = [\n    " + strings.Join(b.sockets, ",\n    ") +
+		"\n  ]\n);\n"
 }
 
 func (b *configBuilder) build() error {
@@ -162,7 +167,8 @@ func (b *configBuilder) build() error {
 		if err := os.MkdirAll(b.objects, 0o700); err != nil {
 			return err
 		}
-		b.services = append(b.services, fmt.Sprintf("(name = \"objects\", disk = (path = %s, writable = true))", workerd.Quote(b.objects)))
+		b.services = append(b.services, fmt.Sprintf("(name = \"objects\", disk = (path = %s, writable = true))",
+			workerd.Quote(b.objects)))
 	}
 	for i, m := range b.plan.members {
 		for j, v := range m.versions {
@@ -171,7 +177,8 @@ func (b *configBuilder) build() error {
 			}
 			name := serviceName(i, j)
 			b.socketNames = append(b.socketNames, name)
-			b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name, frontName(m, i, j)))
+			b.sockets = append(b.sockets, fmt.Sprintf("(name = %q, address = \"unix:%s\", http = (), service = %q)", name, name,
+				frontName(m, i, j)))
 		}
 	}
 	return nil
@@ -182,13 +189,13 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	name := serviceName(i, j)
 	if v.Assets != nil {
 		b.experimental = true
-		dir, err := b.server.layOut(b.plan.account, v)
+		dir, err := b.server.linkAssets(b.plan.account, v)
 		if err != nil {
 			return err
 		}
 		behaviour := fmt.Sprintf("compatibilityDate = %q", runnableDate(v.Date))
 		if v.Main != "" {
-			behaviour = fmt.Sprintf("userWorker = %q", name) // whose date it takes
+			behaviour = fmt.Sprintf("userWorker = %q", name) // it takes the date from the Worker
 		}
 		b.services = append(b.services, fmt.Sprintf("(name = \"assets-%s\", assets = (path = %s, config = %s, %s))",
 			name, workerd.Quote(dir), workerd.Quote(v.Assets.config()), behaviour))
@@ -196,7 +203,7 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	if v.Main == "" {
 		return nil
 	}
-	modules, err := b.modules(name, v, v.whoseAnswers(b.plan.account, m.name) != "")
+	modules, err := b.modules(name, v, v.cacheScope(b.plan.account, m.name) != "")
 	if err != nil {
 		return err
 	}
@@ -216,17 +223,19 @@ func (b *configBuilder) version(m member, i, j int, v *version) error {
 	if j == 0 && len(m.classes) > 0 {
 		var classes []string
 		for name, c := range m.classes {
-			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %q, enableSql = %t)", workerd.Quote(name), c.Namespace, c.SQLite))
+			classes = append(classes, fmt.Sprintf("(className = %s, uniqueKey = %q, enableSql = %t)", workerd.Quote(name),
+				c.Namespace, c.SQLite))
 		}
 		sort.Strings(classes)
-		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]", `durableObjectStorage = (localDisk = "objects")`)
+		worker = append(worker, "durableObjectNamespaces = ["+strings.Join(classes, ", ")+"]",
+			`durableObjectStorage = (localDisk = "objects")`)
 	}
 	b.services = append(b.services, fmt.Sprintf("(name = %q, worker = (%s))", name, strings.Join(worker, ", ")))
 	return nil
 }
 
-// modules returns the modules of a version, the main one first, or where the version
-// has Workers Caching, the one that gives it ctx.cache.
+// modules returns the modules of a version. The main one is first, or with Workers
+// Caching the one that adds ctx.cache.
 func (b *configBuilder) modules(service string, v *version, cached bool) ([]string, error) {
 	var list []string
 	for n, m := range v.Modules {
@@ -260,7 +269,8 @@ func (b *configBuilder) bindings(m member, i, j int, v *version) []string {
 	for _, bound := range v.Bindings {
 		value, ok := b.binding(m, i, j, v, bound)
 		if !ok {
-			fmt.Fprintf(b.server.options.Log, "%s: binding %s of type %s is not modelled here, or what it names is gone: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
+			fmt.Fprintf(b.server.options.Log, "%s: binding %s of type %s is not modelled here, or its target no longer "+
+				"exists: the Worker does not get it\n", m.name, bound.str("name"), bound.str("type"))
 			continue
 		}
 		list = append(list, fmt.Sprintf("(name = %s, %s)", workerd.Quote(bound.str("name")), value))
@@ -275,13 +285,14 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 	case "json":
 		return "json = " + workerd.Quote(string(bound["json"])), true
 	case "version_metadata":
-		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created}) // plain strings
+		// cannot fail
+		raw, _ := json.Marshal(map[string]any{"id": v.ID, "tag": v.Annotations["workers/tag"], "timestamp": v.Created})
 		return "json = " + workerd.Quote(string(raw)), true
 	case "kv_namespace":
 		return fmt.Sprintf("kvNamespace = %q", b.namespace(bound.str("namespace_id"))), true
 	case "worker_loader":
-		// By version, so that in a split one version's Workers do not answer the
-		// other's get() with the other's stubs.
+		// One id for each version, so that in a split deployment get() of one version
+		// does not return stubs of the other.
 		b.experimental = true
 		return "workerLoader = (id = " + workerd.Quote(m.name+"/"+v.ID+"/"+bound.str("name")) + ")", true
 	case "assets":
@@ -306,7 +317,8 @@ func (b *configBuilder) binding(m member, i, j int, v *version, bound binding) (
 	return "", false
 }
 
-// objectClass finds who implements a namespace of Durable Objects in the group.
+// objectClass finds the service and the class that implement a namespace of Durable
+// Objects.
 func (b *configBuilder) objectClass(namespace string) (service, name string, ok bool) {
 	for i, m := range b.plan.members {
 		for name, c := range m.classes {
@@ -318,7 +330,7 @@ func (b *configBuilder) objectClass(namespace string) (service, name string, ok 
 	return "", "", false
 }
 
-// service finds the first version of a script in the group.
+// service finds the service of the first version of a script.
 func (b *configBuilder) service(script string, front bool) (string, bool) {
 	for i, m := range b.plan.members {
 		if m.name == script {
@@ -331,30 +343,32 @@ func (b *configBuilder) service(script string, front bool) (string, bool) {
 	return "", false
 }
 
-// namespace returns the service that a KV namespace is reached through.
+// namespace returns the service of a KV namespace, and adds it if necessary.
 func (b *configBuilder) namespace(id string) string {
 	name := "kv-" + id
 	if !b.namespaces[name] {
 		b.namespaces[name] = true
 		b.services = append(b.services, fmt.Sprintf(
-			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, value = %q)])))",
+			"(name = %q, external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, "+
+				"value = %q)])))",
 			name, workerd.Quote("unix:"+b.server.edge.socket()), headerNamespace, id, headerAccount, b.plan.account))
 	}
 	return name
 }
 
-// cache returns the service that is a member's Cache API. It belongs to the
-// script, whatever its version: at Cloudflare it belongs to the zone.
+// cache returns the service of a member's Cache API, and adds it if necessary. All
+// versions of a script share it; at Cloudflare all Workers of a zone do.
 func (b *configBuilder) cache(m member) string {
 	name := "cache-" + m.name
 	if !b.caches[name] {
 		b.caches[name] = true
 		b.services = append(b.services, fmt.Sprintf(
-			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, value = %q)])))",
+			"(name = %q, external = (address = %s, http = (forwardedProtoHeader = %q, injectRequestHeaders = [(name = %q, "+
+				"value = %q)])))",
 			name, workerd.Quote("unix:"+b.server.edge.cacheSocket()), headerScheme, headerZone, b.plan.account+"/"+m.name))
 	}
 	return name
 }
 
-// runnableDate is a version's compatibility date, or the newest that workerd knows.
+// runnableDate returns date, or the newest compatibility date that workerd knows.
 func runnableDate(date string) string { return min(date, workerd.CompatibilityDate()) }

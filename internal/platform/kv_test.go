@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// keys lists a namespace page by page.
+// keys lists a namespace in pages.
 func (c *client) keys(ns, query string) (names []string, pages int) {
 	c.t.Helper()
 	cursor := ""
@@ -49,7 +49,8 @@ func (c *client) value(ns, key, want string) {
 func TestKeysOfEveryShape(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
-	keys := []string{"a", "a/b", "a//b", "a+b&c=d", "50%", "%2F", "é ü", "日本", " ", "a/../b", "...", strings.Repeat("k", 512), "a\x00b", "?q#f"}
+	keys := []string{"a", "a/b", "a//b", "a+b&c=d", "50%", "%2F", "é ü", "日本", " ", "a/../b", "...",
+		strings.Repeat("k", 512), "a\x00b", "?q#f"}
 	for _, key := range keys {
 		c.want("PUT", ns+"/values/"+url.PathEscape(key), "v:"+key, nil)
 	}
@@ -80,7 +81,8 @@ func TestKVRefusals(t *testing.T) {
 	c.refused("PUT", ns+"/bulk", `[{"key":"k"}]`, 400, 10026)
 	c.refused("PUT", ns+"/bulk", `[{"key":"k","value":1}]`, 400, 10026)
 	c.refused("PUT", ns+"/bulk", `[`, 400, 10026)
-	c.refused("PUT", ns+"/bulk", "["+strings.Repeat(`{"key":"k","value":""},`, 10000)+`{"key":"k","value":""}]`, 400, 10026)
+	c.refused("PUT", ns+"/bulk", "["+strings.Repeat(`{"key":"k","value":""},`, 10000)+`{"key":"k","value":""}]`, 400,
+		10026)
 	c.refused("PUT", ns+"/bulk", `[{"key":"k","value":"v","expiration_ttl":59}]`, 400, 10021)
 	c.refused("PUT", ns+"/values/big", strings.Repeat("x", 25<<20+1), 413, 10054)
 	c.refused("GET", ns+"/keys?limit=9", "", 400, 10025)
@@ -100,7 +102,9 @@ func TestBulk(t *testing.T) {
 	c := start(t)
 	ns, _ := c.namespace("n")
 	binary := string([]byte{0, 1, 255, 254, 10})
-	body := fmt.Sprintf(`[{"key":"a","value":"é\n\u00e9"},{"key":"b","value":%q,"base64":true,"metadata":{"t": 1}},{"key":"c","value":""},{"key":"a","value":"last"}]`, base64.StdEncoding.EncodeToString([]byte(binary)))
+	body := fmt.Sprintf(`[{"key":"a","value":"é\n\u00e9"},{"key":"b","value":%q,"base64":true,"metadata":{"t": 1}},`+
+		`{"key":"c","value":""},{"key":"a","value":"last"}]`, base64.StdEncoding.EncodeToString(
+		[]byte(binary)))
 	var result struct {
 		Successful   int      `json:"successful_key_count"`
 		Unsuccessful []string `json:"unsuccessful_keys"`
@@ -132,10 +136,12 @@ func TestValueWithMetadata(t *testing.T) {
 	ns, _ := c.namespace("n")
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	if err := errors.Join(form.WriteField("metadata", `{"a": "b"}`), form.WriteField("value", "the value"), form.Close()); err != nil {
+	if err := errors.Join(form.WriteField("metadata", `{"a": "b"}`), form.WriteField("value", "the value"),
+		form.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := c.try("PUT", ns+"/values/k?expiration_ttl=3600", form.FormDataContentType(), &body); err != nil || !a.Success {
+	if a, err := c.try("PUT", ns+"/values/k?expiration_ttl=3600", form.FormDataContentType(), &body); err != nil ||
+		!a.Success {
 		t.Fatal(a, err)
 	}
 	c.value(ns, "k", "the value")

@@ -31,7 +31,7 @@ func (c *call) namespace() (*namespace, *apiError) {
 	return ns, nil
 }
 
-// checkKey refuses what KV refuses as a key.
+// checkKey refuses the keys that KV refuses.
 func checkKey(key string) *apiError {
 	switch {
 	case key == "":
@@ -46,16 +46,18 @@ func checkKey(key string) *apiError {
 	return nil
 }
 
-// checkEntry fills in an entry's expiration and refuses what KV refuses.
+// checkEntry sets an entry's expiration, and refuses what KV refuses.
 func checkEntry(e *entry, size int, ttl int64) *apiError {
 	at := time.Now().Unix()
 	if ttl != 0 {
 		if ttl < minTTL {
-			return failure(http.StatusBadRequest, 10021, "Invalid expiration_ttl of %d. Expiration TTL must be at least %d.", ttl, minTTL)
+			return failure(http.StatusBadRequest, 10021, "Invalid expiration_ttl of %d. Expiration TTL must be at least %d.",
+				ttl, minTTL)
 		}
 		e.expiration = at + ttl
 	} else if e.expiration != 0 && e.expiration < at+minTTL {
-		return failure(http.StatusBadRequest, 10021, "Invalid expiration of %d. Expiration times must be at least %d seconds in the future.", e.expiration, minTTL)
+		return failure(http.StatusBadRequest, 10021,
+			"Invalid expiration of %d. Expiration times must be at least %d seconds in the future.", e.expiration, minTTL)
 	}
 	if size > maxValue {
 		return failure(http.StatusRequestEntityTooLarge, 10054, "value length of %d exceeds limit of %d", size, maxValue)
@@ -68,7 +70,8 @@ func checkEntry(e *entry, size int, ttl int64) *apiError {
 		e.metadata = compacted.Bytes()
 	}
 	if len(e.metadata) > maxMetadata {
-		return failure(http.StatusRequestEntityTooLarge, 10054, "metadata length of %d exceeds limit of %d", len(e.metadata), maxMetadata)
+		return failure(http.StatusRequestEntityTooLarge, 10054, "metadata length of %d exceeds limit of %d", len(e.metadata),
+			maxMetadata)
 	}
 	return nil
 }
@@ -94,7 +97,7 @@ func (c *call) keysList() *apiError {
 	cursor, skip := q.Get("cursor"), false
 	behaviour := c.s.behaviour.get()
 	if behaviour.EmptyPages {
-		// A cursor that ends in a dot has had its empty page.
+		// A cursor that ends in a dot follows an empty page.
 		cursor, skip = strings.CutSuffix(cursor, ".")
 		if !skip {
 			writeResult(c.w, []any{}, map[string]any{"count": 0, "cursor": cursor + "."})
@@ -195,7 +198,7 @@ func (c *call) valuePut() *apiError {
 	return c.reply(nil)
 }
 
-// readValue reads the body of a write: raw bytes, or a form of value and metadata.
+// readValue reads the body of a write: raw bytes, or a form with value and metadata.
 func (c *call) readValue(value *bytes.Buffer, e *entry) *apiError {
 	body := http.MaxBytesReader(c.w, c.r.Body, maxValue+1<<20)
 	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "multipart/form-data") {

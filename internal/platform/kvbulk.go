@@ -53,7 +53,7 @@ func (c *call) bulkPut() *apiError {
 	return c.reply(result)
 }
 
-// add checks a pair and puts it into the batch. One bad pair refuses the request.
+// add checks a pair and adds it to the batch. An invalid pair refuses the request.
 func (b *batch) add(p *pair) *apiError {
 	if apiErr := checkKey(p.key); apiErr != nil {
 		return apiErr
@@ -103,7 +103,7 @@ func (c *call) bulkDelete() *apiError {
 	return c.reply(result)
 }
 
-// bulkQuery asks for several values at once, of the API or of a binding.
+// bulkQuery is a request for several values, by the API or by a binding.
 type bulkQuery struct {
 	Keys         []string    `json:"keys"`
 	Type         string      `json:"type"`
@@ -134,18 +134,18 @@ func (c *call) bulkGet() *apiError {
 	return c.reply(map[string]any{"values": values})
 }
 
-// answer looks each key up with look and returns key → value, or key → {value, metadata}.
-func (q *bulkQuery) answer(ns *namespace, look func(string) *entry) (map[string]any, *apiError) {
+// answer finds each key with get and returns key → value, or key → {value, metadata}.
+func (q *bulkQuery) answer(ns *namespace, get func(string) *entry) (map[string]any, *apiError) {
 	if len(q.Keys) == 0 || len(q.Keys) > maxBulkGet {
 		return nil, failure(http.StatusBadRequest, 10026, "ask for 1 to %d keys", maxBulkGet)
 	}
 	values := map[string]any{}
-	left := maxValue // of all values together
+	left := maxValue // for all values together
 	for _, key := range q.Keys {
 		if apiErr := checkKey(key); apiErr != nil {
 			return nil, apiErr
 		}
-		e := look(key)
+		e := get(key)
 		if e == nil {
 			values[key] = nil
 			continue

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// A namespace lies on disk as a log: one record for each write, appended, never
-// changed. What a crash cuts short is at the end, is recognised by its length or
-// checksum, and is dropped when the log is opened. There is no fsync: the state
-// survives the death of this process, not that of the machine.
+// A namespace is stored as a log: one record for each write, appended and never
+// changed. A crash can truncate the last record. Its length or checksum shows that,
+// and it is dropped when the log is opened. There is no fsync: the state survives a
+// crash of this process, not of the machine.
 //
 //	offset size
 //	0      4    CRC-32C of the bytes from 4 up to the value
@@ -32,7 +32,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// entry is a key's present value: where it lies, and what is kept in memory.
+// entry is the current value of a key: its position in the log, and what is in memory.
 type entry struct {
 	offset     int64
 	size       int
@@ -40,7 +40,7 @@ type entry struct {
 	expiration int64
 }
 
-// appendRecord appends everything of a record but its value to buf.
+// appendRecord appends a record without its value to buf.
 func appendRecord(buf []byte, op byte, key string, e *entry) []byte {
 	start := len(buf)
 	buf = append(buf, 0, 0, 0, 0, op)
@@ -54,8 +54,8 @@ func appendRecord(buf []byte, op byte, key string, e *entry) []byte {
 	return buf
 }
 
-// readLog reads every whole record of a log and returns the keys that are there
-// and where the last whole record ends.
+// readLog reads the complete records of a log. It returns the existing keys, and the
+// end of the last complete record.
 func readLog(f *os.File) (keys map[string]*entry, end int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -98,7 +98,7 @@ func readLog(f *os.File) (keys map[string]*entry, end int64, err error) {
 	return keys, end, nil
 }
 
-// compact rewrites a log without what nothing names, if that is more than half of it.
+// compact rewrites a log if more than half of it is obsolete.
 func compact(path string, f *os.File, keys map[string]*entry, end int64) (*os.File, int64, error) {
 	var live int64
 	for key, e := range keys {

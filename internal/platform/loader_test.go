@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// hub is a loader Worker: each project's code gets one stub, with its own props.
+// hub is a loader Worker. The code of each project gets one stub with its own props.
 const hub = `
 import { WorkerEntrypoint } from "cloudflare:workers";
 export class Files extends WorkerEntrypoint {
@@ -15,7 +15,8 @@ export class Files extends WorkerEntrypoint {
 	fetch(request) { return new Response(this.ctx.props.project + new URL(request.url).pathname); }
 }
 const code = (text) => ` + "`" + `export default { async fetch(request, env) {
-	return Response.json({ code: "${text}", stub: await env.FILES.project(), file: await (await env.FILES.fetch("http://files/a")).text(), env: Object.keys(env) });
+	return Response.json({ code: "${text}", stub: await env.FILES.project(),
+		file: await (await env.FILES.fetch("http://files/a")).text(), env: Object.keys(env) });
 } }` + "`" + `;
 export default { async fetch(request, env, ctx) {
 	const [, project, text] = new URL(request.url).pathname.split("/");
@@ -56,7 +57,8 @@ func TestWorkerLoader(t *testing.T) {
 	c := start(t, checking)
 	c.put("hub", metadata(loaderBinding), hubAs("1"))
 	for _, project := range []string{"ann", "bob"} {
-		want := loadedAnswer{Code: "x", Stub: project, File: project + "/a", Env: []string{"FILES"}, Version: "1", Loaded: true}
+		want := loadedAnswer{Code: "x", Stub: project, File: project + "/a", Env: []string{"FILES"}, Version: "1",
+			Loaded: true}
 		if got := c.load("/" + project + "/x"); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: got %+v, want %+v", project, got, want)
 		}
@@ -69,14 +71,16 @@ func TestWorkerLoader(t *testing.T) {
 	}
 }
 
-// In a split deployment a version loads its own Workers: another version's hold
-// stubs into that version.
+// In a split deployment a version loads its own Workers, because those of another version
+// have stubs of that version.
 func TestVersionsDoNotShareLoadedWorkers(t *testing.T) {
 	c := start(t)
 	c.put("hub", metadata(loaderBinding), hubAs("0"))
-	one, two := c.version("hub", metadata(loaderBinding), hubAs("1")), c.version("hub", metadata(loaderBinding), hubAs("2"))
+	one, two := c.version("hub", metadata(loaderBinding), hubAs("1")),
+		c.version("hub", metadata(loaderBinding), hubAs("2"))
 	c.want("POST", "/workers/scripts/hub/deployments", fmt.Sprintf(
-		`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":50},{"version_id":%q,"percentage":50}]}`, one, two), nil)
+		`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":50},{"version_id":%q,"percentage":50}]}`, one,
+		two), nil)
 	loads := map[string]int{}
 	for range 40 {
 		if got := c.load("/ann/x"); got.Loaded {
@@ -88,10 +92,11 @@ func TestVersionsDoNotShareLoadedWorkers(t *testing.T) {
 	}
 }
 
-// What Cloudflare refuses must not work here because workerd would permit it.
+// The platform refuses what Cloudflare refuses, even if workerd permits it.
 func TestExperimentalFlagsAreRefused(t *testing.T) {
 	c := start(t, checking)
-	if a := c.upload("PUT", "/workers/scripts/s", metadata(`,"compatibility_flags":["experimental"]`), says("x")); a.code() != 10021 {
+	if a := c.upload("PUT", "/workers/scripts/s", metadata(`,"compatibility_flags":["experimental"]`),
+		says("x")); a.code() != 10021 {
 		t.Errorf("got %s", a.Raw)
 	}
 }

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// location is one of Cloudflare's: it keeps what it read of KV, what Workers put
-// into the Cache API, and what Workers Caching keeps of their answers. Its clock
-// can be moved, so that these grow old without anybody waiting.
+// location is one of Cloudflare's locations. It caches reads of KV, what Workers put
+// into the Cache API, and the responses of Workers Caching. Tests can advance its
+// clock, so that cached data ages without waiting.
 type location struct {
 	behaviour *behaviour
-	answers   *answers
+	responses *responseCache
 
 	mu     sync.Mutex
 	ahead  time.Duration // of the clock
-	seen   map[edgeKey]*sighting
+	reads  map[edgeKey]*cachedRead
 	purges map[string]*purgeBucket // by account
 }
 
@@ -24,19 +24,19 @@ type edgeKey struct {
 	key       string
 }
 
-// sighting is what the location read of a key, perhaps that there is none, when,
-// and how long it believes that.
-type sighting struct {
+// cachedRead is the cached result of a read. entry is nil if the key did not exist.
+type cachedRead struct {
 	entry *entry
 	at    time.Time
 	ttl   time.Duration
 }
 
-// maxSightings bounds what is kept of KV; a location forgets too.
-const maxSightings = 1 << 18
+// maxReads limits the number of cached reads.
+const maxReads = 1 << 18
 
 func newLocation(b *behaviour) *location {
-	return &location{behaviour: b, answers: newAnswers(), seen: map[edgeKey]*sighting{}, purges: map[string]*purgeBucket{}}
+	return &location{behaviour: b, responses: newResponseCache(), reads: map[edgeKey]*cachedRead{},
+		purges: map[string]*purgeBucket{}}
 }
 
 func (l *location) now() time.Time {
@@ -45,24 +45,24 @@ func (l *location) now() time.Time {
 	return l.behaviour.clock().Add(l.ahead)
 }
 
-// scaled is how long d lasts where a minute lasts that long.
+// scaled returns d in units of minute instead of minutes.
 func scaled(d, minute time.Duration) time.Duration {
 	return time.Duration(min(d.Minutes()*float64(minute), math.MaxInt64/2)) // many years must not overflow
 }
 
-// lasts is how long d lasts at the location, for what is kept of answers. They
-// take their times as they are where Behaviour does not say how long a minute is.
-func (l *location) lasts(d time.Duration) time.Duration {
+// scale returns how long d lasts at the location for cached responses. Without
+// Behaviour.EdgeTTL that is d.
+func (l *location) scale(d time.Duration) time.Duration {
 	if minute := l.behaviour.get().EdgeTTL; minute > 0 {
 		return scaled(d, minute)
 	}
 	return d
 }
 
-// look reads a key as the location does: what it has seen, an absent key too, it
-// goes on seeing for the cacheTtl (in seconds) of the read that saw it, or of a
-// later read if that is shorter.
-func (l *location) look(ns *namespace, key string, ttl int64) (found *entry, cached bool) {
+// get reads a key through the cache of reads. A result, also that a key does not
+// exist, stays cached for the cacheTtl (in seconds) of the read that stored it, or
+// of a later read if that is shorter.
+func (l *location) get(ns *namespace, key string, ttl int64) (found *entry, cached bool) {
 	minute := l.behaviour.get().EdgeTTL
 	if minute <= 0 {
 		return ns.get(key), false
@@ -70,27 +70,27 @@ func (l *location) look(ns *namespace, key string, ttl int64) (found *entry, cac
 	if ttl == 0 {
 		ttl = defaultCacheTTL
 	}
-	believed := scaled(time.Duration(min(ttl, maxCacheTTL))*time.Second, minute)
+	lifetime := scaled(time.Duration(min(ttl, maxCacheTTL))*time.Second, minute)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.behaviour.clock().Add(l.ahead)
 	at := edgeKey{ns, key}
-	if s := l.seen[at]; s != nil {
-		s.ttl = min(s.ttl, believed)
+	if s := l.reads[at]; s != nil {
+		s.ttl = min(s.ttl, lifetime)
 		if expired := s.entry != nil && s.entry.alive() == nil; !expired && now.Sub(s.at) < s.ttl {
 			return s.entry, true
 		}
 	}
-	if len(l.seen) >= maxSightings {
-		clear(l.seen)
+	if len(l.reads) >= maxReads {
+		clear(l.reads)
 	}
 	found = ns.get(key)
-	l.seen[at] = &sighting{entry: found, at: now, ttl: believed}
+	l.reads[at] = &cachedRead{entry: found, at: now, ttl: lifetime}
 	return found, false
 }
 
-// AdvanceEdge moves the clock of the edge's caches: what they keep is older by d.
-// Expirations in KV keep their own clock.
+// AdvanceEdge advances the clock of the edge's caches by d. It does not affect
+// expirations in KV.
 func (s *Server) AdvanceEdge(d time.Duration) {
 	s.edge.location.mu.Lock()
 	defer s.edge.location.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *Server) AdvanceEdge(d time.Duration) {
 // ClearEdge empties the edge's caches.
 func (s *Server) ClearEdge() {
 	s.edge.location.mu.Lock()
-	clear(s.edge.location.seen)
+	clear(s.edge.location.reads)
 	s.edge.location.mu.Unlock()
-	s.edge.location.answers.clear()
+	s.edge.location.responses.clear()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// reader answers what its binding sees of /key?cacheTtl, in one get or in a bulk get.
+// reader answers what its binding reads for /key?cacheTtl, in one get or in a bulk get.
 var reader = part{"main.mjs", esm, `export default { async fetch(r, env) {
 	const url = new URL(r.url), key = url.pathname.slice(1), ttl = url.search && { cacheTtl: Number(url.search.slice(1)) };
 	try {
@@ -28,11 +28,12 @@ func kvReader(t *testing.T) (c *client, ns string) {
 	return c, ns
 }
 
-func TestReadsAreKeptForTheirCacheTTL(t *testing.T) {
+func TestReadsAreCachedForTheirTTL(t *testing.T) {
 	c, ns := kvReader(t)
 	write := func(value string) {
 		t.Helper()
-		c.want("PUT", ns+"/bulk", `[{"key":"a","value":"`+value+`"},{"key":"b","value":"`+value+`"},{"key":"c","value":"`+value+`"}]`, nil)
+		c.want("PUT", ns+"/bulk",
+			`[{"key":"a","value":"`+value+`"},{"key":"b","value":"`+value+`"},{"key":"c","value":"`+value+`"}]`, nil)
 	}
 	write("1")
 	c.visits("site", "/a?300", "1")
@@ -57,9 +58,8 @@ func TestReadsAreKeptForTheirCacheTTL(t *testing.T) {
 	c.visits("site", "/a?300", "3")
 }
 
-// A read with a shorter cacheTtl shortens the stay of what is kept, though it
-// finds it fresh.
-func TestAShorterCacheTTLLasts(t *testing.T) {
+// A read with a shorter cacheTtl shortens the lifetime of a cached read.
+func TestShorterCacheTTLCounts(t *testing.T) {
 	c, ns := kvReader(t)
 	c.want("PUT", ns+"/values/a", "1", nil)
 	c.visits("site", "/a?3600", "1")
@@ -69,7 +69,7 @@ func TestAShorterCacheTTLLasts(t *testing.T) {
 	c.visits("site", "/a?3600", "2")
 }
 
-func TestCacheTTLHasALeast(t *testing.T) {
+func TestMinimumCacheTTL(t *testing.T) {
 	c, ns := kvReader(t)
 	c.want("PUT", ns+"/values/a", "1", nil)
 	c.visits("site", "/a?29", "KV GET failed: 400 Bad Request")
@@ -83,14 +83,14 @@ func TestCacheTTLHasALeast(t *testing.T) {
 	}
 }
 
-// came is what came of a visit.
-type came struct {
+// visited is the result of a visit.
+type visited struct {
 	text   string
 	header http.Header
 }
 
 // visitAs visits the script "site" with a method and headers.
-func (c *client) visitAs(method, path string, headers map[string]string) (status int, got came) {
+func (c *client) visitAs(method, path string, headers map[string]string) (status int, got visited) {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.SiteURL("site")+path, http.NoBody)
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *client) visitAs(method, path string, headers map[string]string) (status
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return resp.StatusCode, came{string(text), resp.Header}
+	return resp.StatusCode, visited{string(text), resp.Header}
 }
 
 // visitWith sends a body to the script "site".

@@ -13,14 +13,14 @@ import (
 // class is a Durable Object class that a script implements.
 type class struct {
 	SQLite bool `json:"sqlite"`
-	// Namespace is the id of its namespace, under which its objects lie. It stays
-	// the same when the class is renamed or goes to another script, and bindings
-	// name it, so they follow.
+	// Namespace is the id of its namespace, which contains its objects. It does not
+	// change when the class is renamed or transferred to another script. Bindings
+	// name it, so they remain valid.
 	Namespace string `json:"namespace"`
 }
 
-// migrations is the Durable Object part of an upload, in either of its forms: one
-// step, or several.
+// migrations is the Durable Object part of an upload, in one of two forms: one step, or
+// several.
 type migrations struct {
 	OldTag string          `json:"old_tag"`
 	NewTag string          `json:"new_tag"`
@@ -37,31 +37,32 @@ type migrationStep struct {
 	TransferredClasses []movedClass `json:"transferred_classes"`
 }
 
-// movedClass is a class that gets another name, or comes from another script.
+// movedClass is a class that is renamed, or transferred from another script.
 type movedClass struct {
 	From   string `json:"from"`
 	Script string `json:"from_script"`
 	To     string `json:"to"`
 }
 
-// draft is what an upload would make of a script.
+// draft is a script as an upload would change it.
 type draft struct {
 	*script
 	version *version
 	before  map[string]class // that the script implements now
-	// taken are the classes that come from other scripts.
+	// taken are the classes that are transferred from other scripts.
 	taken []movedClass
 }
 
 // migrate applies migrations to the classes of a draft. The old tag must be the
-// script's present one, so that no migration is applied twice or left out. s.mu
-// is held.
+// script's current one, so that no migration is applied twice or skipped. s.mu is
+// held.
 func (a *account) migrate(d *draft, m *migrations) *apiError {
 	if m == nil {
 		return nil
 	}
 	if m.OldTag != d.Migration {
-		return failure(http.StatusPreconditionFailed, 10079, "Error when applying migrations: expected tag %q, the script has %q", m.OldTag, d.Migration)
+		return failure(http.StatusPreconditionFailed, 10079,
+			"Error when applying migrations: expected tag %q, the script has %q", m.OldTag, d.Migration)
 	}
 	d.Classes = maps.Clone(d.Classes)
 	if d.Classes == nil {
@@ -110,7 +111,8 @@ func (a *account) step(d *draft, step migrationStep) *apiError {
 		}
 		transferred, ok := from.Classes[t.From]
 		if !ok {
-			return failure(http.StatusBadRequest, 10077, "Cannot apply transfer-class migration to unknown class %q of script %q", t.From, t.Script)
+			return failure(http.StatusBadRequest, 10077,
+				"Cannot apply transfer-class migration to unknown class %q of script %q", t.From, t.Script)
 		}
 		if apiErr := d.implement(t.To, transferred); apiErr != nil {
 			return apiErr
@@ -126,13 +128,14 @@ func (d *draft) implement(name string, c class) *apiError {
 		return failure(http.StatusBadRequest, 10021, "a migration names a class without a name")
 	}
 	if _, ok := d.Classes[name]; ok {
-		return failure(http.StatusBadRequest, 10074, "Cannot apply new-class migration to class %q that is already depended on by existing Durable Objects", name)
+		return failure(http.StatusBadRequest, 10074,
+			"Cannot apply new-class migration to class %q that is already depended on by existing Durable Objects", name)
 	}
 	d.Classes[name] = c
 	return nil
 }
 
-// takenFrom returns a script without the classes that the draft takes from it.
+// takenFrom returns a script without the classes that the draft transfers from it.
 func (d *draft) takenFrom(from *script) *script {
 	left := *from
 	left.Classes = maps.Clone(from.Classes)
@@ -144,8 +147,8 @@ func (d *draft) takenFrom(from *script) *script {
 	return &left
 }
 
-// owner returns the script that implements a namespace of Durable Objects, and
-// its class. s.mu is held.
+// owner returns the script and the class that implement a namespace of Durable
+// Objects. s.mu is held.
 func (a *account) owner(namespace string) (sc *script, name string) {
 	for _, sc := range a.scripts {
 		for name, c := range sc.Classes {
@@ -157,35 +160,37 @@ func (a *account) owner(namespace string) (sc *script, name string) {
 	return nil, ""
 }
 
-// objectNamespace returns the namespace that a binding of sc's names. s.mu is held.
+// objectNamespace returns the namespace that a binding of sc names. s.mu is held.
 func (a *account) objectNamespace(sc *script, b binding) (string, *apiError) {
 	if id := b.str("namespace_id"); id != "" {
 		owner, _ := a.owner(id)
-		if owner != nil && owner.Name != sc.Name || slices.ContainsFunc(slices.Collect(maps.Values(sc.Classes)), func(c class) bool { return c.Namespace == id }) {
+		if owner != nil && owner.Name != sc.Name || slices.ContainsFunc(slices.Collect(maps.Values(sc.Classes)),
+			func(c class) bool { return c.Namespace == id }) {
 			return id, nil
 		}
 	}
 	name, owner := b.str("class_name"), sc
 	if other := b.str("script_name"); other != "" && other != sc.Name {
 		if owner = a.scripts[other]; owner == nil {
-			return "", failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist", b.str("name"), other)
+			return "", failure(http.StatusBadRequest, 10061, "Cannot create binding %s: script %q does not exist",
+				b.str("name"), other)
 		}
 	}
 	c, ok := owner.Classes[name]
 	if !ok {
-		return "", failure(http.StatusBadRequest, 10061, "Cannot create binding for class %q that is not declared by a migration", name)
+		return "", failure(http.StatusBadRequest, 10061,
+			"Cannot create binding for class %q that is not declared by a migration", name)
 	}
 	return c.Namespace, nil
 }
 
-// objectsDir is where the Durable Objects of an account lie, each namespace in a
-// folder of its own.
+// objectsDir is the folder of an account's Durable Objects. Each namespace has a folder
+// in it.
 func (s *Server) objectsDir(accountID string) string {
 	return filepath.Join(s.dir, "objects", accountID)
 }
 
-// dropObjects deletes what the objects of classes stored that are no more. No
-// process has them open.
+// dropObjects deletes the stored objects of deleted classes. No process has them open.
 func (s *Server) dropObjects(accountID string, namespaces []string) *apiError {
 	var errs []error
 	for _, id := range namespaces {
@@ -194,8 +199,8 @@ func (s *Server) dropObjects(accountID string, namespaces []string) *apiError {
 	return internal(errors.Join(errs...))
 }
 
-// gone returns the namespaces of classes that are in before and not in after.
-func gone(before, after map[string]class) []string {
+// removedNamespaces returns the namespaces of classes in before that are not in after.
+func removedNamespaces(before, after map[string]class) []string {
 	left := map[string]bool{}
 	for _, c := range after {
 		left[c.Namespace] = true
@@ -216,7 +221,8 @@ func (c *call) objectNamespaces() *apiError {
 	for _, sc := range c.s.account(c.account).sortedScripts() {
 		for _, name := range slices.Sorted(maps.Keys(sc.Classes)) {
 			list = append(list, map[string]any{
-				"id": sc.Classes[name].Namespace, "name": sc.Name + "_" + name, "script": sc.Name, "class": name, "use_sqlite": sc.Classes[name].SQLite,
+				"id": sc.Classes[name].Namespace, "name": sc.Name + "_" + name, "script": sc.Name, "class": name,
+				"use_sqlite": sc.Classes[name].SQLite,
 			})
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// counts is a Worker whose class, or another script's, counts its calls.
+// counts is a Worker whose class, or another script's class, counts its calls.
 func counts(class string) part {
 	return part{"main.mjs", esm, `
 import { DurableObject } from "cloudflare:workers";
@@ -19,10 +19,12 @@ export class ` + class + ` extends DurableObject {
 export default { async fetch(r, env) { return new Response(String(await env.C.get(env.C.idFromName("x")).next())); } }`}
 }
 
-var caller = part{"main.mjs", esm, `export default { async fetch(r, env) { return new Response(String(await env.C.get(env.C.idFromName("x")).next())); } }`}
+var caller = part{"main.mjs", esm,
+	`export default { async fetch(r, env) { ` +
+		`return new Response(String(await env.C.get(env.C.idFromName("x")).next())); } }`}
 
-// objects is metadata with the binding C to a class, perhaps of another script,
-// and a migration.
+// objects is metadata with a binding C to a class, perhaps of another script, and a
+// migration.
 func objects(class, script, migration string) string {
 	bound := `{"name":"C","type":"durable_object_namespace","class_name":"` + class + `"`
 	if script != "" {
@@ -34,8 +36,8 @@ func objects(class, script, migration string) string {
 	return metadata(`,"bindings":[` + bound + `}]` + migration)
 }
 
-// Objects go with their class through renaming and transfer, and so do bindings
-// to it; over each, the platform is opened anew.
+// Objects and bindings follow their class through renames and transfers. The platform is
+// opened again after each.
 func TestObjectsFollowTheirClass(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *client { return start(t, checking, func(o *platform.Options) { o.Dir = dir }) }
@@ -53,13 +55,15 @@ func TestObjectsFollowTheirClass(t *testing.T) {
 	c.visits("user", "/", "2")
 	again()
 
-	c.put("one", objects("B", "", `"old_tag":"v1","new_tag":"v2","steps":[{"renamed_classes":[{"from":"A","to":"B"}]}]`), counts("B"))
+	c.put("one", objects("B", "", `"old_tag":"v1","new_tag":"v2","steps":[{"renamed_classes":[{"from":"A","to":"B"}]}]`),
+		counts("B"))
 	c.visits("one", "/", "3")
 	c.visits("user", "/", "4") // bound by the old name
 	again()
 	c.visits("user", "/", "5")
 
-	c.put("two", objects("Z", "", `"new_tag":"t1","steps":[{"transferred_classes":[{"from":"B","from_script":"one","to":"Z"}]}]`), counts("Z"))
+	c.put("two", objects("Z", "",
+		`"new_tag":"t1","steps":[{"transferred_classes":[{"from":"B","from_script":"one","to":"Z"}]}]`), counts("Z"))
 	c.visits("two", "/", "6")
 	c.visits("user", "/", "7")
 	c.visits("one", "/", "8") // its binding follows too
@@ -107,7 +111,8 @@ func TestDeletedClassesLeaveNothing(t *testing.T) {
 
 func TestMigrationsThatAreRefused(t *testing.T) {
 	c := start(t, checking)
-	c.put("s", objects("A", "", `"new_tag":"v1","new_sqlite_classes":["A","B"]`), part{"main.mjs", esm, counts("A").content + "\nexport class B extends DurableObject {}"})
+	c.put("s", objects("A", "", `"new_tag":"v1","new_sqlite_classes":["A","B"]`),
+		part{"main.mjs", esm, counts("A").content + "\nexport class B extends DurableObject {}"})
 	for migration, code := range map[string]int{
 		`"new_classes":["A"]`:                                                            10074,
 		`"deleted_classes":["X"]`:                                                        10075,
@@ -117,14 +122,18 @@ func TestMigrationsThatAreRefused(t *testing.T) {
 		`"transferred_classes":[{"from":"A","from_script":"s","to":"Y"}]`:                10077,
 		`"new_classes":["A2"],"deleted_classes":["A2"],"renamed_classes":[{"from":"A"}]`: 10021,
 	} {
-		if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", `"old_tag":"v1","new_tag":"v2",`+migration), counts("A")); a.code() != code {
+		if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", `"old_tag":"v1","new_tag":"v2",`+migration),
+			counts("A")); a.code() != code {
 			t.Errorf("%s: want code %d, got %s", migration, code, a.Raw)
 		}
 	}
-	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", ""), counts("A")); a.code() != 10064 || !strings.Contains(a.Raw, `\"B\"`) {
+	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", ""), counts("A")); a.code() != 10064 ||
+		!strings.Contains(a.Raw, `\"B\"`) {
 		t.Errorf("a class that is not exported any more: %s", a.Raw)
 	}
-	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "", `"old_tag":"v1","new_tag":"v2","deleted_classes":["B"],"new_sqlite_classes":["D"]`), counts("A")); a.code() != 10070 || !strings.Contains(a.Raw, `\"D\"`) {
+	if a := c.upload("PUT", "/workers/scripts/s", objects("A", "",
+		`"old_tag":"v1","new_tag":"v2","deleted_classes":["B"],"new_sqlite_classes":["D"]`),
+		counts("A")); a.code() != 10070 || !strings.Contains(a.Raw, `\"D\"`) {
 		t.Errorf("a new class that is not exported: %s", a.Raw)
 	}
 	if a := c.upload("POST", "/workers/scripts/s/versions", objects("A", "", ""), counts("A")); a.code() != 10064 {

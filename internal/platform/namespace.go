@@ -22,17 +22,17 @@ type namespace struct {
 	file   *os.File
 	end    int64
 	keys   map[string]*entry
-	sorted []string // the keys in order, or nil when that has to be found again
+	sorted []string // the keys in order, or nil after a change
 	past   map[string]past
 }
 
-// past is how a key was before a change that lists do not show yet.
+// past is the state of a key before a change that lists do not show yet.
 type past struct {
 	before *entry
 	since  time.Time
 }
 
-// openNamespace reads a namespace's log, or begins one.
+// openNamespace reads a namespace's log, or creates it.
 func openNamespace(path string, ns *namespace) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -54,18 +54,18 @@ func openNamespace(path string, ns *namespace) error {
 
 func (ns *namespace) close() error { return ns.file.Close() }
 
-// batch is a series of writes that are appended at once.
+// batch is a series of writes that are appended together.
 type batch struct {
 	buf     []byte
 	keys    []string
 	entries []*entry // nil: a delete
 }
 
-// put adds a write of a value that fill appends to the batch.
+// put adds a write. fill appends its value.
 func (b *batch) put(key string, e entry, size int, fill func(buf []byte) ([]byte, error)) error {
 	e.size = size
 	b.buf = appendRecord(b.buf, opPut, key, &e)
-	e.offset = int64(len(b.buf)) // within the batch, until it is written
+	e.offset = int64(len(b.buf)) // in the batch, until write
 	before := len(b.buf)
 	buf, err := fill(b.buf)
 	if err != nil {
@@ -83,7 +83,7 @@ func (b *batch) delete(key string) {
 	b.keys, b.entries = append(b.keys, key), append(b.entries, nil)
 }
 
-// write appends a batch and makes it visible. lag is how long lists hide it.
+// write appends a batch and makes it visible. Lists hide it for lag.
 func (ns *namespace) write(b *batch, lag time.Duration) error {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -111,8 +111,8 @@ func (ns *namespace) write(b *batch, lag time.Duration) error {
 	return nil
 }
 
-// get returns a key's entry, or nil where there is none or it has expired. The
-// entry stays readable when the key is written again.
+// get returns a key's entry, or nil if there is none or it has expired. The entry
+// stays readable when the key is written again.
 func (ns *namespace) get(key string) *entry {
 	ns.mu.RLock()
 	defer ns.mu.RUnlock()
@@ -137,8 +137,8 @@ type listed struct {
 	*entry
 }
 
-// list returns a page of keys in order, from after the cursor, and the next
-// cursor, or "" at the end.
+// list returns the page of keys after the cursor, in order, and the next cursor, or
+// "" at the end.
 func (ns *namespace) list(prefix, cursor string, limit int, lag time.Duration) (page []listed, next string, err error) {
 	after, started := "", false
 	if cursor != "" {
@@ -167,12 +167,12 @@ func (ns *namespace) list(prefix, cursor string, limit int, lag time.Duration) (
 	return page, "", nil
 }
 
-// cursorAfter is opaque to clients; its first byte keeps it from being empty.
+// cursorAfter returns the cursor after a key. It is opaque to clients and never empty.
 func cursorAfter(key string) string {
 	return base64.RawURLEncoding.EncodeToString(append([]byte{1}, key...))
 }
 
-// view returns the keys that lists show, in order, and a look-up of them.
+// view returns the keys that lists show, in order, and a function that finds them.
 func (ns *namespace) view(lag time.Duration) (names []string, look func(string) *entry) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

@@ -18,16 +18,17 @@ import (
 //go:embed testdata/battery.mjs
 var battery []byte
 
-// TestKVAgainstWorkerdsOwn runs the same operations through a Worker's binding on
-// our store and on the KV that comes with workerd, which we did not write.
-func TestKVAgainstWorkerdsOwn(t *testing.T) {
+// TestKVMatchesWorkerd runs the same operations through a Worker's binding on
+// our store and on the KV of workerd, which is independent of ours.
+func TestKVMatchesWorkerd(t *testing.T) {
 	s, err := Open(Options{Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
 	const account = "0123456789abcdef0123456789abcdef"
-	req := httptest.NewRequest("POST", "http://127.0.0.1/client/v4/accounts/"+account+"/storage/kv/namespaces", strings.NewReader(`{"title":"ours"}`))
+	req := httptest.NewRequest("POST", "http://127.0.0.1/client/v4/accounts/"+account+"/storage/kv/namespaces",
+		strings.NewReader(`{"title":"ours"}`))
 	req.Header.Set("Authorization", "Bearer any")
 	answer := httptest.NewRecorder()
 	s.ServeHTTP(answer, req)
@@ -39,30 +40,39 @@ func TestKVAgainstWorkerdsOwn(t *testing.T) {
 	config := fmt.Sprintf(`using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
-    (name = "main", worker = (modules = [(name = "main.mjs", esModule = embed "main.mjs")], compatibilityDate = "2026-10-01", bindings = [
+    (name = "main", worker = (modules = [(name = "main.mjs", esModule = embed "main.mjs")],
+    	compatibilityDate = "2026-10-01", bindings = [
       (name = "OURS", kvNamespace = "ours"),
       (name = "THEIRS", kvNamespace = (name = "theirs", props = (json = "{\"namespace\": \"n\"}")))])),
-    (name = "ours", external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q, value = %q)]))),
-    (name = "theirs", worker = (modules = [(name = "kv.js", bundled = "/workerd/kv.js")], compatibilityDate = "2026-10-01",
+    (name = "ours", external = (address = %s, http = (injectRequestHeaders = [(name = %q, value = %q), (name = %q,
+    	value = %q)]))),
+    (name = "theirs", worker = (modules = [(name = "kv.js", bundled = "/workerd/kv.js")],
+    	compatibilityDate = "2026-10-01",
       bindings = [(name = "SHARD", durableObjectNamespace = "KVNamespace"), (name = "BLOBS", service = "blobs")],
-      durableObjectNamespaces = [(className = "KVNamespace", uniqueKey = "kv", enableSql = true)], durableObjectStorage = (localDisk = "index"))),
+      durableObjectNamespaces = [(className = "KVNamespace", uniqueKey = "kv", enableSql = true)],
+      	durableObjectStorage = (localDisk = "index"))),
     (name = "index", disk = (path = %s, writable = true)),
     (name = "blobs", disk = (path = %s, writable = true)),
   ],
   sockets = [(name = "main", address = "unix:main", http = (), service = "main")]
-);`, workerd.Quote("unix:"+s.edge.socket()), headerNamespace, created.Result.ID, headerAccount, account, workerd.Quote(index), workerd.Quote(blobs))
+);`, workerd.Quote("unix:"+s.edge.socket()), headerNamespace, created.Result.ID, headerAccount, account,
+		workerd.Quote(index), workerd.Quote(blobs))
 	path, err := workerd.Find(t.Context(), t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	process, err := workerd.Start(t.Context(), path, workerd.Config{
-		Capnp: config, Files: map[string][]byte{"main.mjs": battery}, Sockets: []string{"main"}, Experimental: true, Log: os.Stderr,
+		Capnp: config, Files: map[string][]byte{"main.mjs": battery}, Sockets: []string{"main"}, Experimental: true,
+		Log: os.Stderr,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer process.Stop()
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return process.Dial(ctx, "main") }}}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn,
+		error) {
+		return process.Dial(ctx, "main")
+	}}}
 	resp, err := client.Get("http://localhost/")
 	if err != nil {
 		t.Fatal(err)

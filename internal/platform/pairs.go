@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// pair is one element of a bulk write. Its slices point into the request's body
-// where they can.
+// pair is one element of a bulk write. Its slices refer to the request's body if
+// possible.
 type pair struct {
 	key        string
-	value      []byte // as it stands in the JSON string, unescaped
+	value      []byte // of the JSON string, unescaped
 	base64     bool
 	metadata   []byte
 	expiration int64
 	ttl        int64
 }
 
-// size is the length of the value once it is decoded.
+// size is the length of the decoded value.
 func (p *pair) size() (int, error) {
 	if !p.base64 {
 		return len(p.value), nil
@@ -44,10 +44,9 @@ func (p *pair) appendTo(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// parsePairs reads the body of a bulk write. It is our own reader because the
-// platform is what benchmarks are run against: encoding/json goes over each byte
-// several times and copies it, this one finds the end of a value with one
-// bytes.IndexByte. FuzzParsePairs holds it against encoding/json.
+// parsePairs parses the body of a bulk write. Benchmarks run against the platform, and
+// encoding/json reads each byte several times and copies it. This parser finds the end
+// of a value with one bytes.IndexByte. FuzzParsePairs compares the two.
 func parsePairs(body []byte) ([]pair, error) {
 	s := scanner{b: body}
 	var pairs []pair
@@ -67,7 +66,7 @@ func parsePairs(body []byte) ([]pair, error) {
 
 var errTooMany = fmt.Errorf("more than %d pairs", maxBulk)
 
-// scanner reads JSON from a slice.
+// scanner parses JSON in a slice.
 type scanner struct {
 	b []byte
 	i int
@@ -99,7 +98,7 @@ func (s *scanner) take(c byte) error {
 	return nil
 }
 
-// list reads what stands between open and end, separated by commas.
+// list parses the elements between open and end, separated by commas.
 func (s *scanner) list(open, end byte, element func() error) error {
 	if err := s.take(open); err != nil {
 		return err
@@ -165,7 +164,7 @@ func (s *scanner) pair() (pair, error) {
 		err = errors.New("a pair needs a key and a value, both strings")
 	}
 	if err == nil && plain && !p.base64 {
-		// What is base64 is looked at when it is decoded.
+		// Base64 is checked when it is decoded.
 		p.value, err = checked(p.value)
 	}
 	return p, err
@@ -179,7 +178,7 @@ func (s *scanner) into(v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// text reads a string. What has no escape is not copied.
+// text parses a string. It copies only strings with escapes.
 func (s *scanner) text() ([]byte, error) {
 	text, plain, err := s.value()
 	if err == nil && plain {
@@ -188,8 +187,8 @@ func (s *scanner) text() ([]byte, error) {
 	return text, err
 }
 
-// value reads a string. plain says that it had no escape, is not copied, and has
-// not been looked at.
+// value parses a string. plain says that it has no escape, and is neither copied nor
+// checked.
 func (s *scanner) value() (text []byte, plain bool, err error) {
 	raw, escaped, err := s.quoted()
 	if err != nil {
@@ -205,7 +204,7 @@ func (s *scanner) value() (text []byte, plain bool, err error) {
 	return []byte(decoded), false, nil
 }
 
-// checked returns a string without escapes as encoding/json would.
+// checked returns a string without escapes as encoding/json does.
 func checked(text []byte) ([]byte, error) {
 	for _, c := range text {
 		if c < 0x20 {
@@ -213,12 +212,12 @@ func checked(text []byte) ([]byte, error) {
 		}
 	}
 	if !utf8.Valid(text) {
-		return []byte(string([]rune(string(text)))), nil // each bad byte becomes U+FFFD
+		return []byte(string([]rune(string(text)))), nil // each invalid byte becomes U+FFFD
 	}
 	return text, nil
 }
 
-// quoted reads a string with its quotes.
+// quoted parses a string with its quotes.
 func (s *scanner) quoted() (raw []byte, escaped bool, err error) {
 	if s.peek() != '"' {
 		return nil, false, s.fault("a string")
@@ -242,7 +241,7 @@ func (s *scanner) quoted() (raw []byte, escaped bool, err error) {
 	}
 }
 
-// any reads one value of any kind.
+// any parses one value of any kind.
 func (s *scanner) any() (json.RawMessage, error) {
 	s.peek()
 	start := s.i

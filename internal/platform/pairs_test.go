@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// FuzzParsePairs holds our reader of bulk writes against encoding/json.
+// FuzzParsePairs compares our parser of bulk writes with encoding/json.
 func FuzzParsePairs(f *testing.F) {
 	for _, seed := range []string{
 		`[]`, `[{"key":"a","value":"b"}]`, ` [ { "key" : "a\u00e9\\\"" , "value":"\\" } ] `,
 		`[{"key":"k","value":"aGk=","base64":true,"metadata":{"a":["]",{}]},"expiration":5,"x":[1,"}"]}]`,
 		`[{"key":"k","value":"` + "\xff" + `"}]`, `[{"key":"k","value":"a"},]`, `[{"key":"k","value":"\ud800"}]`,
-		`[{"key":"k","value":"aGk","base64":true}]`, `[{"value":""}]`, `[{"key":null,"value":""}]`, "[{\"key\":\"k\",\"value\":\"\n\"}]", `[1] x`, "\x00",
+		`[{"key":"k","value":"aGk","base64":true}]`, `[{"value":""}]`, `[{"key":null,"value":""}]`,
+		"[{\"key\":\"k\",\"value\":\"\n\"}]", `[1] x`, "\x00",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -52,7 +53,8 @@ func FuzzParsePairs(f *testing.F) {
 				t.Fatalf("size %d, value %q", size, got)
 			}
 			if p.base64 {
-				if raw, err := base64.StdEncoding.DecodeString(*want[i].Value); err == nil && !bytes.Equal(raw, got) && bytes.Count(body, []byte(`alue"`)) == len(pairs) {
+				if raw, err := base64.StdEncoding.DecodeString(*want[i].Value); err == nil && !bytes.Equal(raw, got) &&
+					bytes.Count(body, []byte(`alue"`)) == len(pairs) {
 					t.Fatalf("value %q, want %q", got, raw)
 				}
 			}
@@ -69,7 +71,7 @@ func hasBase64(pairs []pair) bool {
 	return false
 }
 
-func TestParsePairsReadsWhatEncodingJSONReads(t *testing.T) {
+func TestParsePairsMatchesEncodingJSON(t *testing.T) {
 	for _, body := range []string{
 		`[{"key":"a\u00e9\\\"","value":"x\\"},{"value":"é","key":"k\/"}]`,
 		`[{"key":"k","value":"` + "\xff\xfe" + `"}]`,

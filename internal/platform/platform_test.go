@@ -17,14 +17,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// client speaks to a fixture as plainly as can be.
+// client sends plain HTTP requests to a fixture.
 type client struct {
 	t *testing.T
 	*platformtest.Fixture
 }
 
-// start opens a platform on which time passes at the edge by AdvanceEdge, and by a
-// nanosecond a look at the clock, so that what is later is later.
+// start opens a platform whose edge clock advances by AdvanceEdge, and by a nanosecond
+// with each reading, so that readings are ordered.
 func start(t *testing.T, options ...platformtest.Option) *client {
 	began := time.Now()
 	var looks atomic.Int64
@@ -34,10 +34,10 @@ func start(t *testing.T, options ...platformtest.Option) *client {
 	return &client{t, platformtest.Start(t, append([]platformtest.Option{stopped}, options...)...)}
 }
 
-// hangLimit only bounds a hang: no test's outcome depends on it.
+// hangLimit only ends a hang. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// until polls until a condition holds; what says what for.
+// until polls until a condition holds. what describes it in the error.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(hangLimit); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -47,7 +47,7 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// answer is an envelope, or what came instead.
+// answer is an envelope, or the raw body if there is none.
 type answer struct {
 	Status     int
 	Header     http.Header
@@ -101,7 +101,7 @@ func (c *client) do(method, path, body string) *answer {
 	return a
 }
 
-// want sends a request that must succeed and reads its result.
+// want sends a request that must succeed and decodes its result.
 func (c *client) want(method, path, body string, into any) {
 	c.t.Helper()
 	a := c.do(method, path, body)
@@ -123,7 +123,7 @@ func (c *client) refused(method, path, body string, status, code int) {
 	}
 }
 
-// namespace makes a namespace and returns the path below which it lies.
+// namespace creates a namespace and returns its path.
 func (c *client) namespace(title string) (path, id string) {
 	c.t.Helper()
 	var ns struct{ ID string }
@@ -186,7 +186,7 @@ func (c *client) deploy(script, version string) {
 		fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":100}]}`, version), nil)
 }
 
-// visit returns what the site answers.
+// visit returns the answer of the site.
 func (c *client) visit(script, path string) (status int, body string) {
 	c.t.Helper()
 	resp, err := http.Get(c.SiteURL(script) + path)

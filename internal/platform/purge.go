@@ -11,50 +11,52 @@ import (
 	"time"
 )
 
-// A Worker purges its own answers with ctx.cache.purge(). workerd leaves ctx.cache to
-// whoever embeds it, and gives no way to set it; so a module before the Worker's own
-// does, which asks us through the one way out that every Worker has: the Cache API.
+// A Worker purges its cached responses with ctx.cache.purge(). workerd does not
+// implement ctx.cache and has no setting for it. So a module in front of the Worker's
+// own adds it. That module reaches the platform through the Cache API, which every
+// Worker has.
 
-// cacheModule is that module; purgeCache names the cache that it opens.
+// cacheModule is that module. It opens the cache purgeCache.
 //
 //go:embed cachecontext.mjs
 var cacheModule string
 
 const purgeCache = "ctx.cache.purge"
 
-// contextModule is the module that stands before a main module.
+// contextModule returns that module for a main module.
 func contextModule(main string) []byte {
 	path, _ := json.Marshal("./" + main) //nolint:errchkjson // a string
 	return []byte(strings.ReplaceAll(cacheModule, `"./main.mjs"`, string(path)))
 }
 
-// purgeOptions are what ctx.cache.purge() takes: what any of them names is purged.
+// purgeOptions are the options of ctx.cache.purge(). A response is purged if any of
+// them matches.
 type purgeOptions struct {
 	Tags         []string `json:"tags"`
 	PathPrefixes []string `json:"pathPrefixes"`
 	Everything   bool     `json:"purgeEverything"`
 }
 
-// purgeResult is what it gives.
+// purgeResult is the result of ctx.cache.purge().
 type purgeResult struct {
 	Success bool      `json:"success"`
 	Errors  []message `json:"errors"`
 }
 
-// How often an account may purge: as on the free plan, which counts for all.
+// Limits of purges for each account: those of the free plan.
 const (
 	maxPurges     = 25
 	purgeInterval = time.Minute / 5
 	maxPurgeItems = 100
 )
 
-// purgeBucket is how many purges an account may still ask for.
+// purgeBucket is a token bucket: the purges that an account has left.
 type purgeBucket struct {
 	left float64
 	at   time.Time
 }
 
-// mayPurge counts a purge, or reports that there were too many.
+// mayPurge counts a purge, and reports whether it is within the limit.
 func (l *location) mayPurge(account string) bool {
 	now := l.now()
 	l.mu.Lock()
@@ -72,9 +74,9 @@ func (l *location) mayPurge(account string) bool {
 	return true
 }
 
-// purge carries out what an entrypoint of worker (account/script) asks for.
+// purge executes a purge of an entrypoint of worker (account/script).
 func (l *location) purge(w http.ResponseWriter, worker string, asked url.Values) {
-	w.Header().Set("CF-Cache-Status", "HIT") // workerd takes no other answer of a cache
+	w.Header().Set("CF-Cache-Status", "HIT") // workerd accepts only hits from a cache
 	account, _, _ := strings.Cut(worker, "/")
 	var o purgeOptions
 	result := purgeResult{Errors: []message{}}
@@ -84,20 +86,21 @@ func (l *location) purge(w http.ResponseWriter, worker string, asked url.Values)
 	case len(o.Tags)+len(o.PathPrefixes) == 0 && !o.Everything:
 		result.Errors = append(result.Errors, message{1012, "one of tags, pathPrefixes and purgeEverything is needed"})
 	case len(o.Tags)+len(o.PathPrefixes) > maxPurgeItems:
-		result.Errors = append(result.Errors, message{1012, fmt.Sprintf("at most %d tags and path prefixes can be purged at once", maxPurgeItems)})
+		result.Errors = append(result.Errors, message{1012,
+			fmt.Sprintf("at most %d tags and path prefixes can be purged at once", maxPurgeItems)})
 	case !l.mayPurge(account):
 		result.Errors = append(result.Errors, message{1134, "Unable to purge, rate limit reached."})
 	default:
 		result.Success = true
-		if asked.Get("entrypoint") == "default" { // nothing is kept of others
-			l.answers.purge(func(k *kept) bool { return k.worker == worker && o.names(k) })
+		if asked.Get("entrypoint") == "default" { // others have no cached responses
+			l.responses.purge(func(k *cachedResponse) bool { return k.worker == worker && o.names(k) })
 		}
 	}
 	writeJSON(w, http.StatusOK, result)
 }
 
-// names reports whether an answer is to be purged.
-func (o *purgeOptions) names(k *kept) bool {
+// names reports whether the options match a response.
+func (o *purgeOptions) names(k *cachedResponse) bool {
 	return o.Everything ||
 		slices.ContainsFunc(o.PathPrefixes, func(prefix string) bool { return strings.HasPrefix(k.path, prefix) }) ||
 		slices.ContainsFunc(o.Tags, func(tag string) bool { return slices.Contains(k.tags, strings.ToLower(tag)) })
@@ -108,7 +111,7 @@ const (
 	maxTagBytes = 1024
 )
 
-// cacheTags are the tags of an answer, in lower case, without those that Cloudflare
+// cacheTags returns the tags of a response in lower case, without those that Cloudflare
 // drops.
 func cacheTags(h http.Header) []string {
 	var tags []string

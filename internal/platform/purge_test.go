@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// purging answers pages with tags, and purges what a POST says: at /, in its default
-// handler, at /named in an entrypoint of its own.
+// purging answers pages with tags, and executes the purge in a POST: at / in its default
+// handler, at /named in another entrypoint.
 const purging = `
 let runs = 0;
 async function serve(r, ctx) {
 	const url = new URL(r.url);
 	if (r.method === "POST") return Response.json(await ctx.cache.purge(await r.json()));
-	return new Response("VERSION" + ++runs, { headers: { "Cache-Control": "max-age=3600", "Cache-Tag": "all, Page-" + url.pathname.slice(1) } });
+	return new Response("VERSION" + ++runs, { headers: {
+		"Cache-Control": "max-age=3600", "Cache-Tag": "all, Page-" + url.pathname.slice(1) } });
 }
 export class Base extends WorkerEntrypoint { async purge(options) { return this.ctx.cache.purge(options); } }
 export class Named extends Base {}
@@ -38,9 +39,10 @@ func purger(code, version string) part {
 	return part{"code/main page.mjs", esm, strings.ReplaceAll(code, "VERSION", version)}
 }
 
-const purgingMetadata = `{"main_module":"code/main page.mjs","compatibility_date":"2026-11-01","cache_options":{"enabled":true}`
+const purgingMetadata = `{"main_module":"code/main page.mjs","compatibility_date":"2026-11-01",` +
+	`"cache_options":{"enabled":true}`
 
-// purge has the site purge, and returns what that gave.
+// purge makes the site purge, and returns the result.
 func (c *client) purge(path, options string) string {
 	c.t.Helper()
 	status, text := c.visitWith("POST", path, options)
@@ -91,7 +93,8 @@ func TestPurge(t *testing.T) {
 					t.Errorf("%s: left %v, want %s", test.options, left, test.left)
 				}
 			}
-			for _, options := range []string{`{}`, `{"tags":[]}`, `{"tags":"all"}`, `null`, `{"tags":["` + strings.Repeat(`x","`, 100) + `x"]}`} {
+			for _, options := range []string{`{}`, `{"tags":[]}`, `{"tags":"all"}`, `null`, `{"tags":["` +
+				strings.Repeat(`x","`, 100) + `x"]}`} {
 				if got := c.purge("/", options); !strings.Contains(got, `"success":false`) {
 					t.Errorf("%s: %s", options, got)
 				}
@@ -100,11 +103,12 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// A purge reaches every version's answers of the Worker's own default entrypoint, and
-// nothing else.
+// A purge affects the responses of all versions of the Worker's own default entrypoint, and
+// no others.
 func TestPurgeScope(t *testing.T) {
 	c := start(t, checking)
-	c.put("site", purgingMetadata+`,"migrations":{"new_tag":"1","new_sqlite_classes":["Objects"]}}`, purger(purgingHandlers, "v"))
+	c.put("site", purgingMetadata+`,"migrations":{"new_tag":"1","new_sqlite_classes":["Objects"]}}`,
+		purger(purgingHandlers, "v"))
 	one := c.version("site", purgingMetadata+"}", purger(purgingHandlers, "one"))
 	c.put("other", purgingMetadata+"}", purger(purgingClass, "o"))
 	cached := func(from string) {
@@ -131,13 +135,14 @@ func TestPurgeScope(t *testing.T) {
 	c.deploy("site", one)
 	cached("MISS") // its answer went too
 	c.visits("site", "/object", "undefined")
-	c.deploy("site", c.version("site", metadata(""), part{"main.mjs", esm, `import { DurableObject } from "cloudflare:workers";
+	c.deploy("site", c.version("site", metadata(""), part{"main.mjs", esm,
+		`import { DurableObject } from "cloudflare:workers";
 export class Objects extends DurableObject {}
 export default { fetch(r, env, ctx) { return new Response(typeof ctx.cache); } }`}))
 	c.visits("site", "/", "undefined") // where Workers Caching is off
 }
 
-// An account may purge 25 times at once, and five times a minute from then on.
+// An account may purge 25 times at once, then five times a minute.
 func TestPurgeRate(t *testing.T) {
 	c := start(t)
 	c.put("site", purgingMetadata+"}", purger(purgingClass, "v"))

@@ -10,31 +10,30 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// The process in which an uploaded version passed its start check is what a switch
-// to that version needs. It is kept for a while, so that a deploy, which is an upload
-// and a switch, starts one process and not two.
+// A switch to an uploaded version can use the process in which that version passed
+// its start check. That process runs on for a while, so that a deploy, which is an
+// upload and a switch, starts one process and not two.
 
-// readyLimit is how long such a process waits for the switch, or for a visitor,
-// unless ready says otherwise.
+// readyLimit is how long such a process waits for the switch, or for a visitor.
 const readyLimit = 10 * time.Second
 
-// ready holds the one process that waits; its zero value is empty.
+// ready holds at most one waiting process. Its zero value is empty.
 type ready struct {
 	limit time.Duration // 0: readyLimit
 
 	mu      sync.Mutex
-	waiting *waiting // nil: none
+	waiting *waiting // or nil
 	closed  bool
 }
 
-// waiting is a process that was started by the plan of this key.
+// waiting is a process that runs the plan with this key.
 type waiting struct {
 	key     string
 	process *workerd.Process
-	said    *startLog
+	log     *startLog
 }
 
-// keep has a process wait, in place of whichever waited.
+// keep stores a waiting process, and ends the one before it.
 func (r *ready) keep(w *waiting) {
 	r.mu.Lock()
 	before := r.waiting
@@ -47,8 +46,8 @@ func (r *ready) keep(w *waiting) {
 	time.AfterFunc(cmp.Or(r.limit, readyLimit), func() { r.remove(w).stop() })
 }
 
-// take returns the process that waits for a plan of this key, or nil. What it
-// prints goes to log from then on.
+// take removes and returns the waiting process of the plan with this key, or nil.
+// Its output goes to log from then on.
 func (r *ready) take(key string, log io.Writer) *workerd.Process {
 	r.mu.Lock()
 	w := r.waiting
@@ -62,11 +61,11 @@ func (r *ready) take(key string, log io.Writer) *workerd.Process {
 		return nil
 	default:
 	}
-	w.said.passTo(log)
+	w.log.passTo(log)
 	return w.process
 }
 
-// remove empties r if w waits in it still, and returns w then, else nil.
+// remove removes w and returns it. It returns nil if another process waits.
 func (r *ready) remove(w *waiting) *waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,7 +76,7 @@ func (r *ready) remove(w *waiting) *waiting {
 	return w
 }
 
-// close ends the process that waits, and those that would.
+// close ends the waiting process. Processes that keep gets later end at once.
 func (r *ready) close() {
 	r.mu.Lock()
 	before := r.waiting
@@ -92,14 +91,14 @@ func (w *waiting) stop() {
 	}
 }
 
-// startLog keeps what a process prints until somebody wants it passed on.
+// startLog buffers the output of a process until passTo gives it a destination.
 type startLog struct {
 	mu   sync.Mutex
 	kept bytes.Buffer
 	to   io.Writer
 }
 
-// maxStartLog bounds what a Worker that prints without end can make us keep.
+// maxStartLog limits the memory for the output of one Worker.
 const maxStartLog = 64 << 10
 
 // Write implements [io.Writer].
@@ -107,7 +106,7 @@ func (l *startLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.to != nil {
-		_, _ = l.to.Write(p) // a log that cannot be written must not stop the Worker
+		_, _ = l.to.Write(p) // a failing log must not stop the Worker
 	} else {
 		l.kept.Write(p[:min(len(p), maxStartLog-l.kept.Len())])
 	}
@@ -120,7 +119,7 @@ func (l *startLog) text() string {
 	return l.kept.String()
 }
 
-// passTo passes on what was kept, and what comes.
+// passTo writes the buffered and all further output to another writer.
 func (l *startLog) passTo(to io.Writer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// putWorker uploads a version as PUT does, and returns what it answered.
+// putWorker uploads a version with PUT, and returns the answer.
 func putWorker(s *Server, name, code string) string {
 	body := strings.ReplaceAll(fmt.Sprintf(`--b
 Content-Disposition: form-data; name="metadata"
@@ -27,7 +27,8 @@ Content-Type: application/javascript+module
 %s
 --b--
 `, code), "\n", "\r\n")
-	req := httptest.NewRequest("PUT", "http://127.0.0.1/client/v4/accounts/0123456789abcdef0123456789abcdef/workers/scripts/"+name, strings.NewReader(body))
+	req := httptest.NewRequest("PUT",
+		"http://127.0.0.1/client/v4/accounts/0123456789abcdef0123456789abcdef/workers/scripts/"+name, strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer any")
 	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	answer := httptest.NewRecorder()
@@ -35,8 +36,8 @@ Content-Type: application/javascript+module
 	return answer.Body.String()
 }
 
-// A deploy starts one process: the one that passed the check is the one that is
-// switched to, and what its Worker printed is in the log once.
+// A deploy starts one process: the switch uses the one that passed the check. The output
+// of its Worker is in the log once.
 func TestCheckedProcessServes(t *testing.T) {
 	log := &safeBuffer{}
 	s, err := Open(Options{CheckScripts: true, Log: log})
@@ -46,7 +47,9 @@ func TestCheckedProcessServes(t *testing.T) {
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
 	s.workers.ready.limit = time.Hour
 	for i := range 3 {
-		if answer := putWorker(s, "s", fmt.Sprintf(`console.log("start %d"); export default { fetch: () => new Response("page %d") }`, i, i)); !strings.Contains(answer, `"success":true`) {
+		if answer := putWorker(s, "s",
+			fmt.Sprintf(`console.log("start %d"); export default { fetch: () => new Response("page %d") }`, i,
+				i)); !strings.Contains(answer, `"success":true`) {
 			t.Fatal(answer)
 		}
 		if w := s.workers.ready.waiting; (w == nil) != (i > 0) { // the first switch had no visitor to serve
@@ -74,8 +77,8 @@ func TestCheckedProcessServes(t *testing.T) {
 	}
 }
 
-// A process that waited is not used where it died meanwhile, or is another script's.
-func TestCheckedProcessOnlyIfItRuns(t *testing.T) {
+// A waiting process is not used if it has ended, or belongs to another script.
+func TestEndedProcessIsNotReused(t *testing.T) {
 	s, err := Open(Options{CheckScripts: true, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +116,7 @@ func TestCheckedProcessOnlyIfItRuns(t *testing.T) {
 	}
 }
 
-// safeBuffer is a log that is read while it is written.
+// safeBuffer is a log that can be read while it is written.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

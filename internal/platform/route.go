@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// call is one request of the API on its way to its answer.
+// call is one request to the API.
 type call struct {
 	s       *Server
 	w       http.ResponseWriter
@@ -19,7 +19,7 @@ type call struct {
 	fault   Fault
 }
 
-// A route is a method and a path of the API, a name for it, and what it asks of the token.
+// route is a call of the API: pattern, name, and the permission that it needs.
 type route struct {
 	pattern string
 	kind    string
@@ -80,7 +80,8 @@ func (s *Server) routes() *http.ServeMux {
 		{"GET " + workers + "/subdomain", "workers.subdomain.get", WorkersRead, (*call).subdomainGet},
 		{"GET " + workers + "/domains/records", "workers.domains.list", WorkersRead, (*call).emptyList},
 		{"GET " + workers + "/domains", "workers.domains.list", WorkersRead, (*call).emptyList},
-		{"GET " + workers + "/durable_objects/namespaces", "workers.durable-objects.list", WorkersRead, (*call).objectNamespaces},
+		{"GET " + workers + "/durable_objects/namespaces", "workers.durable-objects.list", WorkersRead,
+			(*call).objectNamespaces},
 
 		{"POST " + script + "/versions", "workers.versions.create", WorkersWrite, (*call).versionCreate},
 		{"GET " + script + "/versions", "workers.versions.list", WorkersRead, (*call).versionsList},
@@ -105,9 +106,9 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP answers the API's and the control requests.
+// ServeHTTP answers requests to the API and to the control routes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if why := guarded(r); why != "" {
+	if why := refusalReason(r); why != "" {
 		writeError(w, failure(http.StatusForbidden, 10000, "%s", why))
 		return
 	}
@@ -116,7 +117,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// answer runs a route behind everything that can refuse, delay or break a request.
+// answer checks token, account and rate limit, then runs the route.
 func (s *Server) answer(rt route, c *call) *apiError {
 	if err := s.authorize(c.r, rt.need); err != nil {
 		return err
@@ -126,7 +127,8 @@ func (s *Server) answer(rt route, c *call) *apiError {
 	}
 	c.account = c.r.PathValue("account")
 	if c.account != "" && !accountID.MatchString(c.account) {
-		return failure(http.StatusNotFound, 7003, "Could not route to %s, perhaps your object identifier is invalid?", c.r.URL.Path)
+		return failure(http.StatusNotFound, 7003, "Could not route to %s, perhaps your object identifier is invalid?",
+			c.r.URL.Path)
 	}
 	return rt.answer(c)
 }
@@ -134,13 +136,14 @@ func (s *Server) answer(rt route, c *call) *apiError {
 func (c *call) reply(result any) *apiError { writeResult(c.w, result, nil); return nil }
 
 func (c *call) replyPage(list []any, total int) *apiError {
-	writeResult(c.w, list, map[string]any{"page": 1, "per_page": max(total, 20), "count": len(list), "total_count": total, "total_pages": 1})
+	writeResult(c.w, list, map[string]any{"page": 1, "per_page": max(total, 20), "count": len(list), "total_count": total,
+		"total_pages": 1})
 	return nil
 }
 
 func (c *call) emptyList() *apiError { return c.replyPage([]any{}, 0) }
 
-// maxJSON bounds request bodies that are plain JSON objects.
+// maxJSON limits request bodies in JSON, except bulk writes.
 const maxJSON = 8 << 20
 
 // decode reads a JSON body.

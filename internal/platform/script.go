@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// script is a Worker: its versions, which of them were active when, and what does
-// not belong to a version. Server.mu guards it.
+// script is a Worker: its versions, its deployments, and the settings that belong to no
+// version. Server.mu guards it.
 type script struct {
 	Name        string                     `json:"name"`
 	Tag         string                     `json:"tag"`
@@ -24,11 +24,11 @@ type script struct {
 	Classes     map[string]class           `json:"durable_objects,omitempty"`
 	Settings    map[string]json.RawMessage `json:"settings,omitempty"`
 	Enabled     bool                       `json:"enabled"`  // under workers.dev
-	Previews    bool                       `json:"previews"` // likewise, versions
+	Previews    bool                       `json:"previews"` // of versions, under workers.dev
 	Port        int                        `json:"port,omitempty"`
 }
 
-// version is one upload: code, bindings and what runs them. It never changes.
+// version is one upload: code, bindings and runtime settings. It is immutable.
 type version struct {
 	ID          string                     `json:"id"`
 	Number      int                        `json:"number"`
@@ -46,7 +46,7 @@ type version struct {
 	Etag        string                     `json:"etag"`
 }
 
-// module is one module of a version; its bytes lie in a file named by their hash.
+// module is one module of a version. Its bytes are in a file with their hash as name.
 type module struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
@@ -65,7 +65,7 @@ type deployment struct {
 	Versions    []share           `json:"versions"`
 }
 
-// share is a version's part of the traffic in percent.
+// share is a version's share of the traffic in percent.
 type share struct {
 	Version    string  `json:"version_id"`
 	Percentage float64 `json:"percentage"`
@@ -93,7 +93,7 @@ func (sc *script) version(id string) *version {
 	return sc.Versions[i]
 }
 
-// activeVersion is the first version of the active deployment, else the latest.
+// activeVersion returns the first version of the active deployment, else the latest.
 func (sc *script) activeVersion() *version {
 	if d := sc.active(); d != nil {
 		return sc.version(d.Versions[0].Version)
@@ -101,7 +101,7 @@ func (sc *script) activeVersion() *version {
 	return sc.latest()
 }
 
-// save stores the script, without what is too old to matter. s.mu is held.
+// save stores the script without its old versions. s.mu is held.
 func (s *Server) save(accountID string, sc *script) *apiError {
 	dropped := sc.forget()
 	if err := writeState(s.accountFile(accountID, "scripts", sc.Name+".json"), sc); err != nil {
@@ -113,7 +113,7 @@ func (s *Server) save(accountID string, sc *script) *apiError {
 
 var scriptName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$`)
 
-// script finds the script that the path names. s.mu is held.
+// script returns the script that the path names. s.mu is held.
 func (c *call) script() (*script, *apiError) {
 	if a := c.s.accounts[c.account]; a != nil {
 		if sc := a.scripts[c.r.PathValue("script")]; sc != nil {
@@ -146,7 +146,7 @@ func (c *call) scriptsList() *apiError {
 	return c.replyPage(list, len(list))
 }
 
-// scriptJSON is how lists and uploads show a script.
+// scriptJSON returns a script as lists and uploads show it.
 func scriptJSON(sc *script) map[string]any {
 	v := sc.activeVersion()
 	out := map[string]any{
@@ -175,7 +175,7 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// serviceGet is what wrangler asks before it deploys.
+// serviceGet answers the first request of a deploy by wrangler.
 func (c *call) serviceGet() *apiError {
 	return c.withScript(func(sc *script) *apiError {
 		environment := map[string]any{
@@ -202,7 +202,8 @@ func (c *call) scriptDelete() *apiError {
 	sc, apiErr := c.script()
 	if apiErr == nil {
 		delete(c.s.accounts[c.account].scripts, sc.Name)
-		if err := os.Remove(c.s.accountFile(c.account, "scripts", sc.Name+".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(c.s.accountFile(c.account, "scripts", sc.Name+".json")); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			apiErr = internal(err)
 		}
 	}
@@ -211,7 +212,7 @@ func (c *call) scriptDelete() *apiError {
 		return apiErr
 	}
 	c.s.workers.remove(c.account, sc.Name)
-	if apiErr := c.s.dropObjects(c.account, gone(sc.Classes, nil)); apiErr != nil {
+	if apiErr := c.s.dropObjects(c.account, removedNamespaces(sc.Classes, nil)); apiErr != nil {
 		return apiErr
 	}
 	return c.reply(nil)

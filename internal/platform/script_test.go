@@ -26,13 +26,18 @@ func (c *client) bindings(script, version string) map[string]map[string]any {
 
 func TestInheritedBindings(t *testing.T) {
 	c := start(t)
-	c.put("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"first"},{"name":"K","type":"secret_text","text":"s3cret"}]`), says("1"))
+	c.put("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"first"},`+
+		`{"name":"K","type":"secret_text","text":"s3cret"}]`), says(
+		"1"))
 	var list struct{ Items []struct{ ID string } }
 	c.want("GET", "/workers/scripts/s/versions", "", &list)
 	first := list.Items[0].ID
-	// A preview with other settings must not leak into what names the first version.
+	// A preview with other settings must not affect bindings that name the first version.
 	c.version("s", metadata(`,"bindings":[{"name":"A","type":"plain_text","text":"preview"}]`), says("2"))
-	third := c.version("s", metadata(`,"bindings":[{"name":"A","type":"inherit","version_id":"`+first+`"},{"name":"B","type":"inherit","old_name":"A"},{"name":"K","type":"inherit","version_id":"`+first+`"}]`), says("3"))
+	third := c.version("s",
+		metadata(`,"bindings":[{"name":"A","type":"inherit","version_id":"`+first+`"},`+
+			`{"name":"B","type":"inherit","old_name":"A"},{"name":"K","type":"inherit","version_id":"`+first+`"}]`), says(
+			"3"))
 	got := c.bindings("s", third)
 	if got["A"]["text"] != "first" || got["B"]["text"] != "preview" || got["K"]["type"] != "secret_text" {
 		t.Errorf("inherited: %v", got)
@@ -40,10 +45,12 @@ func TestInheritedBindings(t *testing.T) {
 	if _, shown := got["K"]["text"]; shown {
 		t.Error("a secret's text left the API")
 	}
-	if a := c.upload("POST", "/workers/scripts/s/versions?bindings_inherit=strict", metadata(`,"bindings":[{"name":"X","type":"inherit"}]`), says("4")); a.Success {
+	if a := c.upload("POST", "/workers/scripts/s/versions?bindings_inherit=strict",
+		metadata(`,"bindings":[{"name":"X","type":"inherit"}]`), says("4")); a.Success {
 		t.Errorf("an unresolvable binding: %s", a.Raw)
 	}
-	a := c.upload("POST", "/workers/scripts/s/versions", metadata(`,"bindings":[{"name":"X","type":"inherit"}],"keep_bindings":["secret_text"]`), says("4"))
+	a := c.upload("POST", "/workers/scripts/s/versions",
+		metadata(`,"bindings":[{"name":"X","type":"inherit"}],"keep_bindings":["secret_text"]`), says("4"))
 	var v struct{ ID string }
 	if err := json.Unmarshal(a.Result, &v); err != nil {
 		t.Fatal(a.Raw)
@@ -91,15 +98,16 @@ func TestScriptSettingsAndAccount(t *testing.T) {
 		t.Errorf("settings: %+v", settings)
 	}
 	c.want("POST", "/workers/scripts/s/subdomain", `{"enabled":true,"previews_enabled":false}`, nil)
-	if a := c.do("GET", "/workers/scripts/s/subdomain", ""); string(a.Result) != `{"enabled":true,"previews_enabled":false}` {
+	if a := c.do("GET", "/workers/scripts/s/subdomain",
+		""); string(a.Result) != `{"enabled":true,"previews_enabled":false}` {
 		t.Errorf("subdomain: %s", a.Raw)
 	}
 	c.want("DELETE", "/workers/scripts/s", "", nil)
 	c.refused("GET", "/workers/scripts/s/settings", "", 404, 10007)
 }
 
-// What another run left is there, but for what a crash cut short.
-func TestStateOutlivesACrash(t *testing.T) {
+// The state of an earlier run exists, except a record that a crash truncated.
+func TestStateSurvivesACrash(t *testing.T) {
 	dir := t.TempDir()
 	inDir := func(o *platform.Options) { o.Dir = dir }
 	c := start(t, inDir)

@@ -27,7 +27,7 @@ type Server struct {
 	behaviour behaviour
 	journal   journal
 
-	mu       sync.Mutex // guards what follows, and everything below an account
+	mu       sync.Mutex // guards the next two, and everything below an account
 	accounts map[string]*account
 	uploads  map[string]*assetSession
 
@@ -36,13 +36,13 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	unused   unused
-	stop     context.CancelFunc // ends requests that hang and processes that start
-	life     context.Context
+	stop     context.CancelFunc // cancels life
+	life     context.Context    // of requests that hang, and of starting processes
 }
 
-// Open reads the state, if there is any, and returns a platform that can answer
-// requests. Sites of restored scripts answer too; their workerd starts with the
-// first request. Close it when done.
+// Open reads the stored state, if there is any, and returns a platform that can
+// answer requests. The sites of restored scripts answer, too: their workerd starts
+// with the first request. The caller calls Close.
 func Open(options Options) (*Server, error) {
 	if options.Subdomain == "" {
 		options.Subdomain = "local"
@@ -105,8 +105,8 @@ func (s *Server) open() error {
 	return s.load()
 }
 
-// Start listens at Options.Addr and serves until Close. Durable Objects that have
-// stored something go on: their alarms come.
+// Start listens at Options.Addr and serves until Close. It starts the processes of
+// stored Durable Objects, so that their alarms run.
 func (s *Server) Start() error {
 	listener, err := listenLoopback(s.options.Addr)
 	if err != nil {
@@ -115,11 +115,11 @@ func (s *Server) Start() error {
 	s.listener = listener
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 30 * time.Second, ConnState: s.unused.note}
 	go s.http.Serve(listener) //nolint:errcheck // it returns when Close closes it
-	go s.workers.wake()
+	go s.workers.startStateful()
 	return nil
 }
 
-// listenLoopback refuses addresses that other machines could reach.
+// listenLoopback refuses addresses that other machines can reach.
 func listenLoopback(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -131,16 +131,15 @@ func listenLoopback(addr string) (net.Listener, error) {
 	return net.Listen("tcp", addr)
 }
 
-// URL returns the API's base, with /client/v4, once Start has returned.
+// URL returns the API's base, with /client/v4. It is valid after Start.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/client/v4" }
 
-// ControlToken returns the token that the control routes want in the header
+// ControlToken returns the token that the control routes require in the header
 // X-Platform-Token.
 func (s *Server) ControlToken() string { return s.control }
 
-// Close ends the requests, the sites and their processes. A temporary folder is
-// removed, any other is left whole. Requests that are not done when ctx ends are cut.
-// Closing again does nothing.
+// Close ends requests, sites and processes. It aborts requests that are not done when
+// ctx ends. It removes a temporary folder, and no other. Closing again does nothing.
 func (s *Server) Close(ctx context.Context) error {
 	if s.life.Err() != nil {
 		return nil
@@ -173,7 +172,7 @@ func (s *Server) Close(ctx context.Context) error {
 // newID returns 32 random hexadecimal digits, the form of most ids of the API.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // it does not fail
+	_, _ = rand.Read(b[:]) // it never fails
 	return hex.EncodeToString(b[:])
 }
 
@@ -186,5 +185,5 @@ func newUUID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// now is the clock of everything that the platform stores or shows.
+// now is the clock of everything that the platform stores or returns.
 func now() time.Time { return time.Now().UTC() }

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// set keeps those members that belong to the script rather than to a version.
+// set stores the members that belong to the script and not to a version.
 func (sc *script) set(members map[string]json.RawMessage) {
 	sc.Settings = maps.Clone(sc.Settings)
 	if sc.Settings == nil {
@@ -46,12 +46,13 @@ func (c *call) scriptSettingsPatch() *apiError {
 	})
 }
 
-// settingsGet shows the active version's settings beside the script's.
+// settingsGet returns the settings of the script and of its active version.
 func (c *call) settingsGet() *apiError {
 	return c.withScript(func(sc *script) *apiError {
 		v := sc.activeVersion()
 		out := sc.settingsJSON()
-		out["bindings"], out["compatibility_date"], out["compatibility_flags"] = shownAll(v.Bindings), v.Date, orEmpty(v.Flags)
+		out["bindings"], out["compatibility_date"], out["compatibility_flags"] = shownAll(v.Bindings), v.Date,
+			orEmpty(v.Flags)
 		out["usage_model"] = "standard"
 		if sc.Migration != "" {
 			out["migration_tag"] = sc.Migration
@@ -63,8 +64,7 @@ func (c *call) settingsGet() *apiError {
 	})
 }
 
-// settingsPatch makes a version with other settings and the same code, and
-// deploys it.
+// settingsPatch deploys a version with other settings and the same code.
 func (c *call) settingsPatch() *apiError {
 	up, apiErr := c.readUpload()
 	if apiErr != nil {
@@ -98,7 +98,7 @@ func (c *call) settingsPatch() *apiError {
 	}, func(sc *script, v *version) any { return map[string]any{"bindings": shownAll(v.Bindings)} })
 }
 
-// amend deploys a copy of the latest version that change has changed.
+// amend deploys a changed copy of the latest version.
 func (c *call) amend(change func(*script, *version) *apiError, result func(*script, *version) any) *apiError {
 	var answer any
 	apiErr := c.withScript(func(sc *script) *apiError {

@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// site is where a script is served: a port of its own, in front of whichever
-// process runs the script at the moment. A switch never closes the port.
+// site serves a script at a port of its own. It passes requests on to the process
+// that runs the script at the moment. A switch never closes the port.
 type site struct {
 	workers *workers
 	account string
@@ -23,26 +23,26 @@ type site struct {
 	http    *http.Server
 
 	mu     sync.Mutex
-	gate   chan struct{} // requests wait until it is closed; nil: they need not
+	gate   chan struct{} // if not nil, requests wait until it is closed
 	run    *running      // nil: nothing has been started
 	routes []siteRoute
 }
 
-// siteRoute is a version's socket and its part of the traffic.
+// siteRoute is a version's socket and its share of the traffic.
 type siteRoute struct {
-	socket string
-	share  float64
-	whose  string // by which Workers Caching keeps its answers; "": it does not
+	socket     string
+	share      float64
+	cacheScope string // of Workers Caching; "" if the version does not use it
 }
 
-// running is a group's process with the requests that are in it.
+// running is a group's process and its requests.
 type running struct {
 	key        string
 	stateful   bool
 	process    *workerd.Process
 	transports map[string]*http.Transport // by socket
 	requests   sync.WaitGroup
-	err        error // why it does not run
+	err        error // why it did not start
 }
 
 func newRunning(p *plan, process *workerd.Process) *running {
@@ -56,9 +56,9 @@ func newRunning(p *plan, process *workerd.Process) *running {
 					if err != nil {
 						return nil, err
 					}
-					return earlyAnswer{conn}, nil
+					return earlyResponse{conn}, nil
 				},
-				DisableCompression: true, // what the Worker says is what the visitor gets
+				DisableCompression: true, // the visitor gets what the Worker sends
 				MaxIdleConns:       64,
 				IdleConnTimeout:    time.Minute,
 			}
@@ -79,7 +79,7 @@ func (r *running) ended() bool {
 	}
 }
 
-// drain waits until the requests in the process are done, have had their time, or
+// drain waits until the requests in the process are done, for at most limit, or until
 // ctx ends.
 func (r *running) drain(ctx context.Context, limit time.Duration) {
 	done := make(chan struct{})
@@ -117,7 +117,7 @@ func (st *site) release() {
 	st.gate = nil
 }
 
-// use has requests that begin now go to r.
+// use sends new requests to r.
 func (st *site) use(r *running, routes []siteRoute) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -130,8 +130,8 @@ func (st *site) running() *running {
 	return st.run
 }
 
-// enter returns the process for a request that begins; the request must leave it
-// with requests.Done. It starts the process if need be.
+// enter returns the process for a new request, and starts it if necessary. The
+// caller calls requests.Done at the end of the request.
 func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 	for range 3 {
 		st.mu.Lock()
@@ -141,7 +141,7 @@ func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 			if r.err != nil {
 				return nil, siteRoute{}, r.err
 			}
-			r.requests.Add(1) // no process is drained before st.mu was taken to replace it
+			r.requests.Add(1) // a process is drained only after use has replaced it under st.mu
 			return r, st.pick(), nil
 		}
 		st.mu.Unlock()
@@ -153,14 +153,14 @@ func (st *site) enter(ctx context.Context) (*running, siteRoute, error) {
 			}
 			continue
 		}
-		st.workers.refresh(st.account, st.script) //nolint:contextcheck // others wait for the same start
+		st.workers.refresh(st.account, st.script) //nolint:contextcheck // other requests wait for the same start
 	}
 	return nil, siteRoute{}, fmt.Errorf("the Worker %s does not stay up", st.script)
 }
 
-// pick draws a version by its part of the traffic. st.mu is held.
+// pick chooses a version at random, by its share of the traffic. st.mu is held.
 func (st *site) pick() siteRoute {
-	draw := rand.Float64() * 100 //nolint:gosec // it divides traffic, it guards nothing
+	draw := rand.Float64() * 100 //nolint:gosec // it divides traffic; it is no secret
 	for _, r := range st.routes {
 		if draw -= r.share; draw < 0 {
 			return r
@@ -171,7 +171,7 @@ func (st *site) pick() siteRoute {
 
 // ServeHTTP passes a request on to the Worker.
 func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if why := guarded(r); why != "" {
+	if why := refusalReason(r); why != "" {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
@@ -182,10 +182,10 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer run.requests.Done()
 	var transport http.RoundTripper = run.transports[route.socket]
-	if route.whose != "" {
+	if route.cacheScope != "" {
 		transport = &workersCache{
 			location: st.workers.server.edge.location, life: st.workers.server.life,
-			worker: st.account + "/" + st.script, whose: route.whose, next: transport,
+			worker: st.account + "/" + st.script, scope: route.cacheScope, next: transport,
 		}
 	}
 	proxy := &httputil.ReverseProxy{
@@ -205,7 +205,7 @@ func (st *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// log says something to whoever reads the platform's log.
+// log writes a line into the platform's log.
 func (w *workers) log(format string, args ...any) {
 	_, _ = io.WriteString(w.server.options.Log, fmt.Sprintf(format, args...)+"\n")
 }

@@ -24,15 +24,18 @@ func TestDeployedWorkerReadsTheStore(t *testing.T) {
 			const { value, metadata } = await env.KV.getWithMetadata("a/b+c d");
 			return Response.json([text, data.byteLength, value, metadata.t, env.J.x, env.S, new URL(request.url).pathname]);
 		} }`}
-	bindings := fmt.Sprintf(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":%q},{"name":"J","type":"json","json":{"x":[1,"\"é"]}},{"name":"S","type":"secret_text","text":"s3cret"}]`, id)
-	c.put("site", metadata(bindings), main, part{"greeting.txt", "text/plain", "hi"}, part{"raw.bin", "application/octet-stream", "\x00\x01\xff"})
+	bindings := fmt.Sprintf(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":%q},`+
+		`{"name":"J","type":"json","json":{"x":[1,"\"é"]}},{"name":"S","type":"secret_text","text":"s3cret"}]`, id)
+	c.put("site", metadata(bindings), main, part{"greeting.txt", "text/plain", "hi"},
+		part{"raw.bin", "application/octet-stream", "\x00\x01\xff"})
 	c.visits("site", "/p", `["hi",3,"hello",1,[1,"\"é"],"s3cret","/p"]`)
 }
 
-// A Worker that refuses an upload unread is heard: no broken pipe hides its answer.
-func TestAnswerToAnUnreadBody(t *testing.T) {
+// The answer of a Worker that refuses an upload unread is not lost to a broken pipe.
+func TestResponseBeforeTheBodyIsRead(t *testing.T) {
 	c := start(t)
-	c.put("site", metadata(""), part{"main.mjs", esm, `export default { fetch: () => new Response("no uploads here", { status: 405 }) }`})
+	c.put("site", metadata(""), part{"main.mjs", esm,
+		`export default { fetch: () => new Response("no uploads here", { status: 405 }) }`})
 	body := strings.Repeat("x", 1<<20)
 	for range 40 {
 		req, err := http.NewRequest("PUT", c.SiteURL("site"), io.MultiReader(strings.NewReader(body))) // of no known length
@@ -61,11 +64,12 @@ func TestSwitch(t *testing.T) {
 	c.visits("site", "/", "two")
 }
 
-// While versions are switched, every request gets a whole answer of one of them.
+// During switches every request gets the complete answer of one version.
 func TestSwitchDropsNoRequest(t *testing.T) {
 	c := start(t)
 	slow := func(text string) part {
-		return part{"main.mjs", esm, `export default { async fetch() { await scheduler.wait(20); return new Response("` + text + `") } }`}
+		return part{"main.mjs", esm, `export default { async fetch() { await scheduler.wait(20); return new Response("` +
+			text + `") } }`}
 	}
 	c.put("site", metadata(""), slow("old"))
 	c.visits("site", "/", "old")
@@ -109,7 +113,8 @@ func TestSplitDeployment(t *testing.T) {
 	c.put("site", metadata(""), says("a"))
 	a := c.version("site", metadata(""), says("a"))
 	b := c.version("site", metadata(""), says("b"))
-	body := fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":30},{"version_id":%q,"percentage":70}]}`, a, b)
+	body := fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":30},`+
+		`{"version_id":%q,"percentage":70}]}`, a, b)
 	c.want("POST", "/workers/scripts/site/deployments", body, nil)
 	seen := map[string]int{}
 	for range 200 {
@@ -122,11 +127,13 @@ func TestSplitDeployment(t *testing.T) {
 	for _, bad := range []string{
 		`{"strategy":"percentage","versions":[]}`,
 		fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":99}]}`, a),
-		fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":50},{"version_id":%q,"percentage":50}]}`, a, a),
+		fmt.Sprintf(`{"strategy":"percentage","versions":[{"version_id":%q,"percentage":50},`+
+			`{"version_id":%q,"percentage":50}]}`, a, a),
 	} {
 		c.refused("POST", "/workers/scripts/site/deployments", bad, 400, 10021)
 	}
-	c.refused("POST", "/workers/scripts/site/deployments", `{"strategy":"percentage","versions":[{"version_id":"x","percentage":100}]}`, 404, 10146)
+	c.refused("POST", "/workers/scripts/site/deployments",
+		`{"strategy":"percentage","versions":[{"version_id":"x","percentage":100}]}`, 404, 10146)
 }
 
 const counter = `
@@ -136,7 +143,7 @@ export class Counter extends DurableObject {
 }
 export default { async fetch(r, env) { return new Response(V + (await env.C.get(env.C.idFromName("x")).next())); } }`
 
-func TestDurableObjectsOutliveVersionsAndRestarts(t *testing.T) {
+func TestDurableObjectsSurviveVersionsAndRestarts(t *testing.T) {
 	dir := t.TempDir()
 	inDir := func(o *platform.Options) { o.Dir = dir }
 	c := start(t, inDir)
@@ -149,16 +156,21 @@ func TestDurableObjectsOutliveVersionsAndRestarts(t *testing.T) {
 	c.visits("site", "/", "a1")
 	c.deploy("site", c.version("site", metadata(bound), code("b")))
 	c.visits("site", "/", "b2")
-	if a := c.upload("PUT", "/workers/scripts/site", metadata(bound+`,"migrations":{"old_tag":"v0","new_tag":"v2"}`), code("c")); a.code() != 10079 {
+	if a := c.upload("PUT", "/workers/scripts/site", metadata(bound+`,"migrations":{"old_tag":"v0","new_tag":"v2"}`),
+		code("c")); a.code() != 10079 {
 		t.Errorf("a migration from another tag: %s", a.Raw)
 	}
-	if a := c.upload("POST", "/workers/scripts/site/versions", metadata(bound+`,"migrations":{"new_tag":"v2"}`), code("c")); a.Success {
+	if a := c.upload("POST", "/workers/scripts/site/versions", metadata(bound+`,"migrations":{"new_tag":"v2"}`),
+		code("c")); a.Success {
 		t.Errorf("a version with migrations: %s", a.Raw)
 	}
 
-	// Another script reaches the same object by script_name, and the site by a service binding.
-	c.put("other", metadata(`,"bindings":[{"name":"C","type":"durable_object_namespace","class_name":"Counter","script_name":"site"},{"name":"S","type":"service","service":"site"}]`),
-		part{"main.mjs", esm, `export default { async fetch(r, env) { const n = await env.C.get(env.C.idFromName("x")).next(); return new Response(n + await (await env.S.fetch(r)).text()); } }`})
+	// Another script uses the same object by script_name, and the site by a service binding.
+	c.put("other", metadata(`,"bindings":[{"name":"C","type":"durable_object_namespace","class_name":"Counter",`+
+		`"script_name":"site"},{"name":"S","type":"service","service":"site"}]`),
+		part{"main.mjs", esm,
+			`export default { async fetch(r, env) { const n = await env.C.get(env.C.idFromName("x")).next(); ` +
+				`return new Response(n + await (await env.S.fetch(r)).text()); } }`})
 	c.visits("other", "/", "3b4")
 	c.visits("site", "/", "b5")
 
@@ -176,11 +188,14 @@ func TestDurableObjectsOutliveVersionsAndRestarts(t *testing.T) {
 func TestBrokenWorker(t *testing.T) {
 	c := start(t, checking)
 	c.put("site", metadata(""), says("whole"))
-	for _, bad := range []string{"syntax error here(", `throw new Error("x"); export default {}`, `import "./none.mjs"; export default {}`} {
-		if a := c.upload("POST", "/workers/scripts/site/versions", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 {
+	for _, bad := range []string{"syntax error here(", `throw new Error("x"); export default {}`,
+		`import "./none.mjs"; export default {}`} {
+		if a := c.upload("POST", "/workers/scripts/site/versions", metadata(""),
+			part{"main.mjs", esm, bad}); a.code() != 10021 {
 			t.Errorf("%s: %s", bad, a.Raw)
 		}
-		if a := c.upload("PUT", "/workers/scripts/site", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 || strings.Contains(a.Raw, "worker-0") {
+		if a := c.upload("PUT", "/workers/scripts/site", metadata(""), part{"main.mjs", esm, bad}); a.code() != 10021 ||
+			strings.Contains(a.Raw, "worker-0") {
 			t.Errorf("%s: %s", bad, a.Raw)
 		}
 	}
@@ -190,7 +205,7 @@ func TestBrokenWorker(t *testing.T) {
 	c.visits("site", "/", "whole")
 }
 
-// A Worker that fails because one that it is bound to does not start says which.
+// A Worker that fails because a bound Worker does not start names that Worker.
 func TestBrokenNeighbour(t *testing.T) {
 	dir := t.TempDir()
 	inDir := func(o *platform.Options) { o.Dir = dir }
@@ -201,13 +216,14 @@ func TestBrokenNeighbour(t *testing.T) {
 	}
 	c = start(t, inDir, checking)
 	bound := metadata(`,"bindings":[{"name":"S","type":"service","service":"broken"}]`)
-	if a := c.upload("PUT", "/workers/scripts/site", bound, says("x")); a.code() != 10021 || !strings.Contains(a.Raw, "the Worker broken, which it is bound to: Uncaught Error: x") {
+	if a := c.upload("PUT", "/workers/scripts/site", bound, says("x")); a.code() != 10021 ||
+		!strings.Contains(a.Raw, "the Worker broken, which it is bound to: Uncaught Error: x") {
 		t.Errorf("got %s", a.Raw)
 	}
 }
 
-// Where workerd cannot be had, files can be deployed all the same.
-func TestUncheckedWithoutWorkerd(t *testing.T) {
+// Files can be deployed without workerd.
+func TestUploadsAreNotCheckedWithoutWorkerd(t *testing.T) {
 	t.Setenv(workerd.EnvPath, filepath.Join(t.TempDir(), "none"))
 	c := start(t, checking)
 	c.put("site", metadata(""), says("x"))
@@ -216,11 +232,13 @@ func TestUncheckedWithoutWorkerd(t *testing.T) {
 	}
 }
 
-func TestEdgeSeesWritesLate(t *testing.T) {
+func TestEdgeReadsAreStale(t *testing.T) {
 	c := start(t)
 	ns, id := c.namespace("n")
 	c.put("site", metadata(`,"bindings":[{"name":"KV","type":"kv_namespace","namespace_id":"`+id+`"}]`),
-		part{"main.mjs", esm, `export default { async fetch(r, env) { return new Response(await env.KV.get(new URL(r.url).pathname.slice(1)) ?? "none") } }`})
+		part{"main.mjs", esm,
+			`export default { async fetch(r, env) { ` +
+				`return new Response(await env.KV.get(new URL(r.url).pathname.slice(1)) ?? "none") } }`})
 	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Hour})
 	c.visits("site", "/a", "none")
 	c.want("PUT", ns+"/bulk", `[{"key":"a","value":"1"},{"key":"b","value":"1"}]`, nil)

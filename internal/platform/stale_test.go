@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// changing is a Worker that answers what it was last told: /set?status=…&text=….
+// changing is a Worker whose answer is set by /set?status=…&text=….
 var changing = part{"main.mjs", esm, `
 let runs = 0, status = 200, text = "one", headers = {};
 export default { async fetch(r) {
@@ -19,16 +19,17 @@ export default { async fetch(r) {
 	runs++;
 	if (status === 0) throw new Error("broken");
 	const tag = '"' + text + '"';
-	if (r.headers.get("If-None-Match") === tag) return new Response(null, { status: 304, headers: { ETag: tag, "X-Run": String(runs), ...headers } });
+	if (r.headers.get("If-None-Match") === tag) return new Response(null, { status: 304, headers: {
+		ETag: tag, "X-Run": String(runs), ...headers } });
 	return new Response(text, { status, headers: { ETag: tag, "X-Run": String(runs), ...headers } });
 } }`}
 
-// says has a changing Worker answer that from now on.
+// says sets the answer of a changing Worker.
 func (c *client) says(status int, text, cacheControl string) {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"status":%d,"text":%q,"headers":{"Cache-Control":%q}}`, status, text, cacheControl)
-	if got, came := c.visitWith("POST", "/set", body); got != 200 {
-		c.t.Fatalf("set: %d %s", got, came)
+	if got, answer := c.visitWith("POST", "/set", body); got != 200 {
+		c.t.Fatalf("set: %d %s", got, answer)
 	}
 }
 
@@ -41,31 +42,31 @@ func startChanging(t *testing.T) *client {
 func TestRevalidation(t *testing.T) {
 	c := startChanging(t)
 	c.says(200, "one", "max-age=60")
-	c.cached("GET", "/", nil, 200, "one", "MISS")
+	c.cached("GET", "/", nil, outcome{200, "one", "MISS"})
 	c.Server.AdvanceEdge(time.Minute)
-	got := c.cached("GET", "/", nil, 200, "one", "REVALIDATED")
+	got := c.cached("GET", "/", nil, outcome{200, "one", "REVALIDATED"})
 	if got.header.Get("X-Run") != "2" {
 		t.Errorf("headers of the 304 count: %v", got.header)
 	}
-	c.cached("GET", "/", nil, 200, "one", "HIT") // fresh again
+	c.cached("GET", "/", nil, outcome{200, "one", "HIT"}) // fresh again
 	c.Server.AdvanceEdge(time.Minute)
-	c.cached("GET", "/", map[string]string{"If-None-Match": `"one"`}, 304, "", "REVALIDATED")
+	c.cached("GET", "/", map[string]string{"If-None-Match": `"one"`}, outcome{304, "", "REVALIDATED"})
 	c.says(200, "two", "no-cache")
 	c.Server.AdvanceEdge(time.Minute)
-	c.cached("GET", "/", nil, 200, "two", "EXPIRED")
-	c.cached("GET", "/", nil, 200, "two", "REVALIDATED") // each time
-	c.cached("GET", "/", map[string]string{"Range": "bytes=0-0"}, 206, "t", "REVALIDATED")
+	c.cached("GET", "/", nil, outcome{200, "two", "EXPIRED"})
+	c.cached("GET", "/", nil, outcome{200, "two", "REVALIDATED"}) // each time
+	c.cached("GET", "/", map[string]string{"Range": "bytes=0-0"}, outcome{206, "t", "REVALIDATED"})
 	c.says(200, "three", "private")
-	c.cached("GET", "/", nil, 200, "three", "BYPASS")
+	c.cached("GET", "/", nil, outcome{200, "three", "BYPASS"})
 }
 
 func TestStaleWhileRevalidate(t *testing.T) {
 	c := startChanging(t)
 	c.says(200, "one", "max-age=60, stale-while-revalidate=30")
-	c.cached("GET", "/", nil, 200, "one", "MISS")
+	c.cached("GET", "/", nil, outcome{200, "one", "MISS"})
 	c.says(200, "two", "max-age=60, stale-while-revalidate=30")
 	c.Server.AdvanceEdge(89 * time.Second)
-	if got := c.cached("GET", "/", nil, 200, "one", "UPDATING"); got.header.Get("Age") != "89" {
+	if got := c.cached("GET", "/", nil, outcome{200, "one", "UPDATING"}); got.header.Get("Age") != "89" {
 		t.Errorf("Age: %v", got.header)
 	}
 	until(t, "the update", func() bool {
@@ -75,9 +76,9 @@ func TestStaleWhileRevalidate(t *testing.T) {
 	c.visits("site", "/runs", "2") // however many asked meanwhile
 	c.Server.AdvanceEdge(90 * time.Second)
 	c.says(200, "three", "s-maxage=60, stale-while-revalidate=30")
-	c.cached("GET", "/", nil, 200, "three", "EXPIRED")
+	c.cached("GET", "/", nil, outcome{200, "three", "EXPIRED"})
 	c.Server.AdvanceEdge(60 * time.Second)
-	c.cached("GET", "/", nil, 200, "three", "REVALIDATED") // s-maxage forbids what is stale
+	c.cached("GET", "/", nil, outcome{200, "three", "REVALIDATED"}) // s-maxage forbids stale responses
 }
 
 func TestStaleIfError(t *testing.T) {
@@ -96,16 +97,17 @@ func TestStaleIfError(t *testing.T) {
 	} {
 		c := startChanging(t)
 		c.says(200, "good", test.control)
-		c.cached("GET", "/", nil, 200, "good", "MISS")
+		c.cached("GET", "/", nil, outcome{200, "good", "MISS"})
 		c.Server.AdvanceEdge(test.after)
 		for _, status := range []int{503, 0} {
 			c.says(status, "bad", "no-store")
 			status, got := c.visitAs("GET", "/", nil)
-			if test.stale != (status == 200 && got.text == "good" && got.header.Get("CF-Cache-Status") == "STALE") || !test.stale && status < 500 {
+			if test.stale != (status == 200 && got.text == "good" && got.header.Get("CF-Cache-Status") == "STALE") ||
+				!test.stale && status < 500 {
 				t.Errorf("%s: after %v: %d %q %s", test.control, test.after, status, got.text, got.header.Get("CF-Cache-Status"))
 			}
 		}
 		c.says(404, "gone", "max-age=60")
-		c.cached("GET", "/", nil, 404, "gone", "EXPIRED") // not an error
+		c.cached("GET", "/", nil, outcome{404, "gone", "EXPIRED"}) // not an error
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Worker that never ends starting is refused, and its process does not stay.
+// A Worker whose start never ends is refused, and its process ends.
 func TestEndlessStart(t *testing.T) {
 	s, err := Open(Options{CheckScripts: true, Log: t.Output()})
 	if err != nil {
@@ -27,7 +27,8 @@ Content-Type: application/javascript+module
 for (;;);
 --b--
 `, "\n", "\r\n")
-	req := httptest.NewRequest("PUT", "http://127.0.0.1/client/v4/accounts/0123456789abcdef0123456789abcdef/workers/scripts/s", strings.NewReader(body))
+	req := httptest.NewRequest("PUT",
+		"http://127.0.0.1/client/v4/accounts/0123456789abcdef0123456789abcdef/workers/scripts/s", strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer any")
 	req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 	answer := httptest.NewRecorder()

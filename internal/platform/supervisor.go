@@ -9,15 +9,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// At Cloudflare the alarm of a Durable Object comes whether or not anybody asks for
-// the object. workerd keeps alarms beside the objects, and runs those that are due
-// once it has started; so a process that has objects is started without a visitor.
+// At Cloudflare the alarm of a Durable Object runs without a request. workerd stores
+// alarms with the objects, and runs due ones after its start. So a process with
+// objects is started without a request.
 
-// restartDelay keeps a process that does not stay up from being started without end.
+// restartDelay limits how often a process that ends is started again.
 const restartDelay = time.Second
 
-// wake starts the processes whose Durable Objects have stored something.
-func (w *workers) wake() {
+// startStateful starts the processes with stored Durable Objects.
+func (w *workers) startStateful() {
 	for _, id := range w.server.accountIDs() {
 		for _, name := range w.server.stateful(id) {
 			w.refresh(id, name)
@@ -25,7 +25,7 @@ func (w *workers) wake() {
 	}
 }
 
-// stateful returns the scripts of an account whose Durable Objects lie on disk.
+// stateful returns the scripts of an account with stored Durable Objects.
 func (s *Server) stateful(accountID string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,9 +41,9 @@ func (s *Server) stateful(accountID string) []string {
 	return names
 }
 
-// keepUp starts what deployments ask for once process has ended. Where another has
-// taken its place, that is nothing.
-func (w *workers) keepUp(accountID string, process *workerd.Process) {
+// restartAfter starts a new process when process has ended, unless another one has
+// replaced it.
+func (w *workers) restartAfter(accountID string, process *workerd.Process) {
 	<-process.Done()
 	_ = wait.For(w.server.life, restartDelay)
 	if w.server.life.Err() == nil {
@@ -51,10 +51,10 @@ func (w *workers) keepUp(accountID string, process *workerd.Process) {
 	}
 }
 
-// KillWorker ends the process that runs a script, and with it the scripts that
-// bindings connect to it, as kill -9 does: what is under way there breaks off. The
-// next request starts it anew, and where there are Durable Objects, a second does.
-// It reports whether a process ran.
+// KillWorker kills the process of a script, and with it the scripts that bindings
+// connect to it. Its requests fail. The next request starts a new process; with Durable
+// Objects it also starts by itself after a second. KillWorker reports whether a
+// process ran.
 func (s *Server) KillWorker(script string) bool {
 	for _, id := range s.accountIDs() {
 		st := s.workers.sitesOf(id)[script]

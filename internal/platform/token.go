@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// authorize checks the request's token, or its key. need is "" where any valid token will do.
+// authorize checks the request's token or key. need is "" if any valid token suffices.
 func (s *Server) authorize(r *http.Request, need Permission) *apiError {
 	token := bearer(r)
 	if key := r.Header.Get("X-Auth-Key"); token == "" && key != "" {
@@ -43,7 +43,7 @@ func bearer(r *http.Request) string {
 }
 
 func (c *call) verifyToken() *apiError {
-	// The id is made of the token, for there is no list of tokens to name it by.
+	// The id derives from the token, because tokens are not listed.
 	sum := sha256.Sum256([]byte(bearer(c.r)))
 	return c.reply(map[string]any{"id": hex.EncodeToString(sum[:16]), "status": "active"})
 }
@@ -70,11 +70,13 @@ func (c *call) accountGet() *apiError { return c.reply(accountJSON(c.account)) }
 func (c *call) memberships() *apiError {
 	list := []any{}
 	for _, id := range c.s.accountIDs() {
-		list = append(list, map[string]any{"id": id, "status": "accepted", "account": accountJSON(id), "roles": []string{"Administrator"}})
+		list = append(list, map[string]any{"id": id, "status": "accepted", "account": accountJSON(id),
+			"roles": []string{"Administrator"}})
 	}
 	return c.replyPage(list, len(list))
 }
 
 func accountJSON(id string) map[string]any {
-	return map[string]any{"id": id, "name": "Local platform", "type": "standard", "settings": map[string]any{"enforce_twofactor": false}}
+	return map[string]any{"id": id, "name": "Local platform", "type": "standard",
+		"settings": map[string]any{"enforce_twofactor": false}}
 }

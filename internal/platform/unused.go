@@ -6,15 +6,14 @@ import (
 	"sync"
 )
 
-// unused are connections that were opened and have brought no request yet, as
-// clients dial ahead of need. Shutting down a server waits seconds for theirs,
-// which never comes.
+// unused are connections without a request so far: clients open some in advance. The
+// shutdown of a server would wait seconds for a request on them.
 type unused struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 }
 
-// note is a server's ConnState.
+// note is the ConnState function of a server.
 func (u *unused) note(c net.Conn, s http.ConnState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -32,6 +31,6 @@ func (u *unused) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.conns {
-		_ = c.Close() // nobody waits for an answer on it
+		_ = c.Close() // no answer is pending on it
 	}
 }

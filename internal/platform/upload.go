@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// maxUpload bounds a script upload: 64 MiB of modules and what is around them.
+// maxUpload limits a script upload: 64 MiB of modules, and the rest of the form.
 const maxUpload = 66 << 20
 
 // upload is the body of a script or version upload.
@@ -39,12 +39,12 @@ type uploadMetadata struct {
 	Assets      *uploadedAssets   `json:"assets"`
 	KeepAssets  bool              `json:"keep_assets"`
 
-	// all has every member, for those that are only kept and shown.
+	// all has every member, also those that are only stored and returned.
 	all map[string]json.RawMessage
 }
 
-// readUpload reads a multipart upload. Modules are stored as they come; those of
-// an upload that is refused later are files that nothing names.
+// readUpload reads a multipart upload and stores its modules. If the upload is refused
+// later, the files remain unused.
 func (c *call) readUpload() (*upload, *apiError) {
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxUpload)
 	form, err := c.r.MultipartReader()
@@ -90,7 +90,7 @@ func (c *call) readUpload() (*upload, *apiError) {
 	return up, up.check()
 }
 
-// moduleTypes are the content types that the API takes for modules.
+// moduleTypes are the content types of modules that the API accepts.
 var moduleTypes = map[string]bool{
 	"application/javascript+module": true,
 	"application/javascript":        true,
@@ -109,7 +109,7 @@ func (s *Server) storeModule(name, contentType string, content []byte) (module, 
 	m := module{Name: name, Type: kind, Hash: hex.EncodeToString(sum[:]), Size: len(content)}
 	path := s.moduleFile(m)
 	if now := time.Now(); os.Chtimes(path, now, now) == nil {
-		return m, nil // it is there, and is needed again
+		return m, nil // it exists
 	}
 	return m, internal(wholefile.Write(path, content, 0o600))
 }
@@ -118,11 +118,12 @@ func (s *Server) moduleFile(m module) string { return filepath.Join(s.dir, "modu
 
 var calendarDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 
-// check refuses what the API refuses whatever the script is.
+// check refuses what the API refuses for every script.
 func (up *upload) check() *apiError {
 	m := &up.metadata
 	if m.BodyPart != "" {
-		return failure(http.StatusBadRequest, 10021, "service-worker syntax is not modelled here; upload a module (main_module)")
+		return failure(http.StatusBadRequest, 10021,
+			"service-worker syntax is not modelled here; upload a module (main_module)")
 	}
 	if m.Date != "" && !calendarDate.MatchString(m.Date) {
 		return failure(http.StatusBadRequest, 10021, "the compatibility date %q is not YYYY-MM-DD", m.Date)
@@ -144,19 +145,22 @@ func (up *upload) check() *apiError {
 			return nil
 		}
 	}
-	return failure(http.StatusBadRequest, 10021, "No such module %q: main_module must name a part of the upload", m.MainModule)
+	return failure(http.StatusBadRequest, 10021, "No such module %q: main_module must name a part of the upload",
+		m.MainModule)
 }
 
-// runtimeMembers are kept with a version and shown in its script_runtime.
+// runtimeMembers are stored with a version and returned in its script_runtime.
 var runtimeMembers = []string{"limits", "placement", "usage_model", "cache_options"}
 
-// settingsMembers belong to the script, whatever its versions.
+// settingsMembers belong to the script and not to a version.
 var settingsMembers = []string{"tags", "logpush", "observability", "tail_consumers"}
 
-// newVersion makes a version of an upload without keeping it. s.mu is held.
+// newVersion returns the version of an upload, and does not add it to the script.
+// s.mu is held.
 func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 	a := c.s.account(c.account)
-	bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep, c.r.URL.Query().Get("bindings_inherit") == "strict")
+	bindings, apiErr := sc.resolveBindings(up.metadata.Bindings, up.metadata.Keep,
+		c.r.URL.Query().Get("bindings_inherit") == "strict")
 	if apiErr != nil {
 		return nil, apiErr
 	}
@@ -190,7 +194,7 @@ func (c *call) newVersion(sc *script, up *upload) (*version, *apiError) {
 	return v, nil
 }
 
-// annotate says what kind of request made the version.
+// annotate records which kind of request made the version.
 func (up *upload) annotate(trigger string) {
 	if up.metadata.Annotations == nil {
 		up.metadata.Annotations = map[string]string{}
@@ -201,7 +205,7 @@ func (up *upload) annotate(trigger string) {
 func (up *upload) etag() string {
 	h := sha256.New()
 	for _, m := range up.modules {
-		io.WriteString(h, m.Name+"\x00"+m.Type+"\x00"+m.Hash+"\x00") //nolint:errcheck // a hash takes everything
+		io.WriteString(h, m.Name+"\x00"+m.Type+"\x00"+m.Hash+"\x00") //nolint:errcheck // a hash accepts every write
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -213,14 +217,14 @@ func source(r *http.Request) string {
 	return "api"
 }
 
-// startable refuses a draft whose version fails to start, if such checks are on.
-// The lock is not held: this starts a process.
-func (c *call) startable(d *draft) *apiError {
+// checkStart refuses a draft whose version fails to start, if checks are on. s.mu is
+// not held, because this starts a process.
+func (c *call) checkStart(d *draft) *apiError {
 	if !c.s.options.CheckScripts || d.version.Main == "" {
 		return nil
 	}
 	if _, err := c.s.workers.find(); err != nil {
-		// Files can be deployed without workerd; who visits the site is told.
+		// Deploys work without workerd. A visitor of the site gets the error.
 		c.s.workers.log("%s is not checked: %v", d.Name, err)
 		return nil
 	}
@@ -235,18 +239,20 @@ func (c *call) startable(d *draft) *apiError {
 			continue
 		}
 		if d.before[m[1]] == missing {
-			return failure(http.StatusBadRequest, 10064, "New version of script does not export class %q which is depended on by existing Durable Objects; delete or rename it by a migration", m[1])
+			return failure(http.StatusBadRequest, 10064, "New version of script does not export class %q which is depended "+
+				"on by existing Durable Objects; delete or rename it by a migration", m[1])
 		}
-		return failure(http.StatusBadRequest, 10070, "Cannot apply a migration to class %q that is not exported by script", m[1])
+		return failure(http.StatusBadRequest, 10070, "Cannot apply a migration to class %q that is not exported by script",
+			m[1])
 	}
 	return internal(err)
 }
 
-// missingClass is how workerd warns of a class that a migration names and the
-// Worker does not export. Cloudflare refuses that.
+// missingClass is workerd's warning about a class that a migration names and the Worker
+// does not export. Cloudflare refuses that.
 var missingClass = regexp.MustCompile(`referenced the class "([^"]+)", but no such Durable Object class is exported`)
 
-// keep appends a checked version to its script. s.mu is held.
+// keep adds a checked version to its script. s.mu is held.
 func (sc *script) keep(v *version) {
 	v.Number = 1
 	if last := sc.latest(); last != nil {

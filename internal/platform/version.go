@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// scriptPut uploads a version and gives it all traffic; it makes the script if
-// there is none.
+// scriptPut uploads a version and gives it all traffic. It creates the script if there
+// is none.
 func (c *call) scriptPut() *apiError {
 	up, apiErr := c.readUpload()
 	if apiErr != nil {
@@ -25,7 +25,7 @@ func (c *call) scriptPut() *apiError {
 	if apiErr != nil {
 		return apiErr
 	}
-	if apiErr := c.startable(d); apiErr != nil {
+	if apiErr := c.checkStart(d); apiErr != nil {
 		return apiErr
 	}
 	result, dropped, apiErr := c.putVersion(d, up)
@@ -39,8 +39,7 @@ func (c *call) scriptPut() *apiError {
 	return c.reply(result)
 }
 
-// draft returns what the script would be with the upload's migrations applied, and
-// the version that it would get.
+// draft returns the script with the upload's migrations applied and its new version.
 func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -56,8 +55,8 @@ func (c *call) draft(name string, up *upload) (*draft, *apiError) {
 	return d, apiErr
 }
 
-// putVersion makes a draft what its script is. It returns the namespaces of
-// Durable Objects that are to be deleted when the draft serves.
+// putVersion applies a draft to its script. It returns the namespaces of Durable
+// Objects to delete once the new version serves.
 func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped []string, apiErr *apiError) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -70,13 +69,15 @@ func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped 
 	}
 	for _, t := range d.taken {
 		if from := a.scripts[t.Script]; from == nil || from.Classes[t.From] != d.Classes[t.To] {
-			return nil, nil, failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From, t.Script)
+			return nil, nil, failure(http.StatusConflict, 10077, "class %q of script %q changed during the upload", t.From,
+				t.Script)
 		}
 	}
-	dropped = gone(sc.Classes, d.Classes)
+	dropped = removedNamespaces(sc.Classes, d.Classes)
 	sc.Migration, sc.Classes = d.Migration, d.Classes
 	sc.keep(v)
-	sc.deploy([]share{{v.ID, 100}}, source(c.r), map[string]string{"workers/triggered_by": "upload", "workers/message": up.metadata.Annotations["workers/message"]})
+	sc.deploy([]share{{v.ID, 100}}, source(c.r), map[string]string{"workers/triggered_by": "upload",
+		"workers/message": up.metadata.Annotations["workers/message"]})
 	sc.set(up.metadata.all)
 	if apiErr := c.s.save(c.account, sc); apiErr != nil {
 		return nil, nil, apiErr
@@ -96,7 +97,7 @@ func (c *call) putVersion(d *draft, up *upload) (result map[string]any, dropped 
 	return result, dropped, nil
 }
 
-// versionCreate uploads a version that serves nobody yet.
+// versionCreate uploads a version without traffic.
 func (c *call) versionCreate() *apiError {
 	up, apiErr := c.readUpload()
 	if apiErr != nil {
@@ -104,17 +105,18 @@ func (c *call) versionCreate() *apiError {
 	}
 	up.annotate("version_upload")
 	if up.metadata.Migrations != nil {
-		return failure(http.StatusBadRequest, 10211, "Version upload failed: migrations must be applied by a deployment of the script (PUT)")
+		return failure(http.StatusBadRequest, 10211,
+			"Version upload failed: migrations must be applied by a deployment of the script (PUT)")
 	}
 	var d *draft
 	apiErr = c.withScript(func(sc *script) (apiErr *apiError) {
-		copied := *sc
-		d = &draft{script: &copied, before: copied.Classes}
+		changed := *sc
+		d = &draft{script: &changed, before: changed.Classes}
 		d.version, apiErr = c.newVersion(sc, up)
 		return apiErr
 	})
 	if apiErr == nil {
-		apiErr = c.startable(d)
+		apiErr = c.checkStart(d)
 	}
 	if apiErr != nil {
 		return apiErr
@@ -130,7 +132,8 @@ func (c *call) versionCreate() *apiError {
 	})
 }
 
-// maxListed is how many of the newest versions can be deployed, and are listed as such.
+// maxListed is how many of the newest versions can be deployed, and are listed as
+// deployable.
 const maxListed = 100
 
 func (c *call) versionsList() *apiError {
@@ -163,7 +166,7 @@ func (c *call) versionGet() *apiError {
 	})
 }
 
-// summary is a version in a list: without its resources.
+// summary returns a version as lists show it: without its resources.
 func (v *version) summary() map[string]any {
 	annotations := map[string]string{}
 	maps.Copy(annotations, v.Annotations)
@@ -177,7 +180,8 @@ func (v *version) summary() map[string]any {
 }
 
 func (v *version) show() map[string]any {
-	runtime := map[string]any{"compatibility_date": v.Date, "compatibility_flags": orEmpty(v.Flags), "usage_model": "standard"}
+	runtime := map[string]any{"compatibility_date": v.Date, "compatibility_flags": orEmpty(v.Flags),
+		"usage_model": "standard"}
 	for name, raw := range v.Runtime {
 		runtime[name] = raw
 	}
@@ -193,7 +197,7 @@ func (v *version) show() map[string]any {
 	return out
 }
 
-// scriptContent answers the modules of the active version, as a form.
+// scriptContent returns the modules of the active version as a form.
 func (c *call) scriptContent() *apiError {
 	var v *version
 	if apiErr := c.withScript(func(sc *script) *apiError { v = sc.activeVersion(); return nil }); apiErr != nil {

@@ -15,18 +15,18 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// workers runs the deployed scripts. A process is started by the first request
-// for one of its scripts, and follows their deployments from then on.
+// workers runs the deployed scripts. The first request for a script starts its
+// process. From then on each deployment replaces it.
 type workers struct {
 	server *Server
 	find   func() (string, error) // the workerd binary
-	// checkLimit is how long a Worker that is checked may take to start.
+	// checkLimit is how long a start check may take.
 	checkLimit time.Duration
 
-	// ready is the process of the version that was checked last.
+	// ready holds the process of the last start check.
 	ready ready
 
-	refreshing sync.Mutex // one change of processes at a time
+	refreshing sync.Mutex // serialises changes of processes
 
 	mu      sync.Mutex
 	sites   map[string]*site // by account/script
@@ -37,14 +37,14 @@ type workers struct {
 const (
 	startLimit = 30 * time.Second
 	checkLimit = 10 * time.Second
-	// A process that was replaced has this long to finish its requests.
+	// A replaced process has this long to finish its requests.
 	drainLimit = 30 * time.Second
-	// Where Durable Objects live, new requests wait meanwhile, so it is shorter.
+	// With Durable Objects new requests wait meanwhile, so it is shorter.
 	holdLimit = 5 * time.Second
 )
 
-// open makes the site of a script, on the port that it has had before. Server.mu
-// is held.
+// open creates the site of a script, on the port that it had before. Server.mu is
+// held.
 func (w *workers) open(accountID string, sc *script) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,12 +81,12 @@ func portOf(addr string) int {
 	return positive(addr[strings.LastIndexByte(addr, ':')+1:], 0)
 }
 
-// SiteURL returns where a script is served, without a slash at the end, or "" if
+// SiteURL returns the address of a script, without a slash at the end, or "" if
 // there is no such script.
 func (s *Server) SiteURL(script string) string { return s.SiteURLs()[script] }
 
-// SiteURLs returns the address of every script. Where two accounts have a script
-// of one name, the first account's is returned.
+// SiteURLs returns the address of every script. If two accounts have a script of the
+// same name, it returns that of the first account.
 func (s *Server) SiteURLs() map[string]string {
 	ids := s.accountIDs()
 	s.mu.Lock()
@@ -106,15 +106,15 @@ func (s *Server) SiteURLs() map[string]string {
 	return urls
 }
 
-// activate has the processes that run follow the deployments.
+// activate makes the running processes serve the active deployments.
 func (w *workers) activate(_ context.Context, accountID string) {
-	w.refresh(accountID, "") //nolint:contextcheck // a switch is not given up with the request that asked for it
+	w.refresh(accountID, "") //nolint:contextcheck // a switch continues when its request is cancelled
 }
 
-// refresh starts what the deployments ask for, in place of what ran for the same
-// sites: that of the script wanted, and of those that run already. When it has
-// returned, requests that begin get the new versions. It is not given up with the
-// request that asked for it, for others wait for the same.
+// refresh replaces the processes that do not serve the active deployments: those of
+// the script wanted, and of all scripts that run already. When it returns, new
+// requests get the new versions. No request can cancel it, because others wait for
+// it, too.
 func (w *workers) refresh(accountID, wanted string) {
 	w.refreshing.Lock()
 	defer w.refreshing.Unlock()
@@ -141,7 +141,7 @@ func (w *workers) sitesOf(accountID string) map[string]*site {
 	return sites
 }
 
-// outdated reports whether a group needs a process that it does not have.
+// outdated reports whether a group needs a new process.
 func (w *workers) outdated(p *plan, sites map[string]*site, wanted string) bool {
 	key, needed, current := p.key(), false, true
 	for _, m := range p.members {
@@ -169,16 +169,15 @@ func (w *workers) start(p *plan) *running {
 	}
 	r := newRunning(p, process)
 	if r.stateful {
-		go w.keepUp(p.account, process)
+		go w.restartAfter(p.account, process)
 	}
 	return r
 }
 
-// replace starts the processes of groups, switches their sites to them and retires
-// the old ones. Two processes must not have the same Durable Objects open, and a
-// process runs the alarms that are due as soon as it has started: where objects are
-// involved the old process ends before the new one starts, and requests wait
-// meanwhile.
+// replace starts the processes of groups, switches their sites to them, and retires
+// the old ones. Two processes must not have the same Durable Objects open, and a new
+// process runs the due alarms at once. So with objects the old process ends before
+// the new one starts, and requests wait meanwhile.
 func (w *workers) replace(plans []*plan, sites map[string]*site) {
 	old, exclusive := map[*running]bool{}, false
 	for _, p := range plans {
@@ -200,7 +199,7 @@ func (w *workers) replace(plans []*plan, sites map[string]*site) {
 			r.stop()
 		}
 	}
-	started := make([]*running, len(plans)) // all before any: a switch is of all scripts at once
+	started := make([]*running, len(plans)) // start all before any site switches
 	for i, p := range plans {
 		started[i] = w.start(p)
 	}
@@ -214,12 +213,13 @@ func (w *workers) replace(plans []*plan, sites map[string]*site) {
 	}
 }
 
-// route has the sites of a group send what begins now to r.
+// route sends the new requests of a group's sites to r.
 func (p *plan) route(r *running, sites map[string]*site) {
 	for i, m := range p.members {
 		var routes []siteRoute
 		for j, share := range m.shares {
-			routes = append(routes, siteRoute{socket: serviceName(i, j), share: share, whose: m.versions[j].whoseAnswers(p.account, m.name)})
+			routes = append(routes, siteRoute{socket: serviceName(i, j), share: share,
+				cacheScope: m.versions[j].cacheScope(p.account, m.name)})
 		}
 		sites[m.name].use(r, routes)
 	}
@@ -244,7 +244,7 @@ func (w *workers) retire(r *running) {
 	})
 }
 
-// remove ends the site of a script that is no more.
+// remove closes the site of a deleted script.
 func (w *workers) remove(accountID, name string) {
 	w.mu.Lock()
 	st := w.sites[accountID+"/"+name]
@@ -254,13 +254,13 @@ func (w *workers) remove(accountID, name string) {
 		return
 	}
 	_ = st.http.Close()
-	w.refresh(accountID, "") // its neighbours go on without it
+	w.refresh(accountID, "") // its neighbours continue without it
 	if r := st.running(); r != nil && !w.used(r) {
 		w.retire(r)
 	}
 }
 
-// close ends every site and process.
+// close closes every site and ends every process.
 func (w *workers) close() {
 	w.refreshing.Lock()
 	defer w.refreshing.Unlock()
@@ -281,9 +281,9 @@ func (w *workers) close() {
 	w.retired.Wait()
 }
 
-// check starts a draft's version with its group: an error says why it cannot be
-// served, warnings are what workerd says besides. Durable Objects see an empty disk,
-// and are not called. Where there are none the process is kept for the switch.
+// check starts a draft's version together with its group. An error says why it cannot
+// be served; warnings are other output of workerd. Durable Objects see an empty disk
+// and are not called. Without Durable Objects the process waits for the switch.
 func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnings string, err error) {
 	w.server.mu.Lock()
 	trial := *d.script
@@ -304,29 +304,30 @@ func (w *workers) check(ctx context.Context, accountID string, d *draft) (warnin
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder harms nobody
-	said := &startLog{}
-	ctx, cancel := context.WithTimeoutCause(ctx, w.checkLimit, &workerd.ConfigError{Output: "Script startup exceeded CPU time limit."})
+	defer os.RemoveAll(objects) //nolint:errcheck // a leftover in a temporary folder is harmless
+	log := &startLog{}
+	ctx, cancel := context.WithTimeoutCause(ctx, w.checkLimit,
+		&workerd.ConfigError{Output: "Script startup exceeded CPU time limit."})
 	defer cancel()
-	process, err := w.server.startGroup(ctx, plans[i], objects, said)
+	process, err := w.server.startGroup(ctx, plans[i], objects, log)
 	var refused *workerd.ConfigError
 	if errors.As(err, &refused) {
-		return "", &workerd.ConfigError{Output: plans[i].named(refused.Output, trial.Name)}
+		return "", &workerd.ConfigError{Output: plans[i].withScriptNames(refused.Output, trial.Name)}
 	}
 	if err != nil {
 		return "", err
 	}
-	if plans[i].stateful() { // its objects are not the real ones
-		process.Stop() // after which all that it printed is there: a process may listen before that is read
-		return said.text(), nil
+	if plans[i].stateful() { // this process has an empty disk
+		process.Stop() // then its output is complete
+		return log.text(), nil
 	}
-	w.ready.keep(&waiting{plans[i].key(), process, said})
-	return "", nil // what is warned of is Durable Objects
+	w.ready.keep(&waiting{plans[i].key(), process, log})
+	return "", nil // all warnings are about Durable Objects
 }
 
-// named puts the scripts' names into what workerd prints of its services, and takes
-// out that of the script itself, and workerd's warnings.
-func (p *plan) named(output, script string) string {
+// withScriptNames replaces the names of services in workerd's output by those of
+// their scripts, and removes workerd's warnings.
+func (p *plan) withScriptNames(output, script string) string {
 	for i, m := range p.members {
 		name := "the Worker " + m.name + ", which it is bound to: "
 		if m.name == script {

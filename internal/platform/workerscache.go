@@ -12,19 +12,22 @@ import (
 	"time"
 )
 
-// workersCache is Workers Caching: it stands before a version of a Worker and
-// answers for it what the location keeps.
+// cacheStatus is the header that says where a response comes from.
+const cacheStatus = "CF-Cache-Status"
+
+// workersCache is Workers Caching: it answers requests to a version of a Worker from
+// the cache of the location.
 type workersCache struct {
 	location *location
-	life     context.Context //nolint:containedctx // what is fetched in the background outlives its request
+	life     context.Context //nolint:containedctx // a revalidation continues after its request
 	worker   string          // account/script
-	whose    string
+	scope    string          // cacheScope of the version
 	next     http.RoundTripper
 }
 
-// whoseAnswers tells the answers of a version from those of others, or is "" where
-// its upload does not ask for Workers Caching.
-func (v *version) whoseAnswers(account, script string) string {
+// cacheScope separates the cached responses of versions. It is "" for a version
+// without Workers Caching.
+func (v *version) cacheScope(account, script string) string {
 	var options struct {
 		Enabled bool `json:"enabled"`
 		Cross   bool `json:"cross_version_cache"`
@@ -38,17 +41,17 @@ func (v *version) whoseAnswers(account, script string) string {
 	return account + "/" + script + "/" + v.ID
 }
 
-// overriding are the request headers that some frameworks take for another method
-// or address. They are part of the key, so that an answer to them is given to
-// nobody else.
+// overriding are request headers from which some frameworks take another method or
+// address. They are part of the key, so that a response to them is not used for
+// requests without them.
 var overriding = []string{
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Forwarded-Host", "X-Host",
 	"X-Original-Url", "X-Rewrite-Url", "Forwarded", "Cloudflare-Workers-Version-Key",
 }
 
-// key is of path and query, and not of the host.
+// key contains path and query, but not the host, as at Cloudflare.
 func (c *workersCache) key(r *http.Request) string {
-	key := "worker\n" + c.whose + "\n" + r.URL.RequestURI() + varying(r, overriding)
+	key := "worker\n" + c.scope + "\n" + r.URL.RequestURI() + varying(r, overriding)
 	if scheme := r.Header.Get("X-Forwarded-Scheme"); !slices.Contains([]string{"", "http", "https"}, scheme) {
 		key += "\n" + scheme
 	}
@@ -64,23 +67,23 @@ func varying(r *http.Request, names []string) string {
 	return b.String()
 }
 
-// RoundTrip answers a request from what is kept, or has the Worker answer it and
-// keeps that if it may.
+// RoundTrip answers from the cache, or sends the request to the Worker and stores
+// its response if that is allowed.
 func (c *workersCache) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.Header.Get("Upgrade") != "" {
 		return c.ask(r, "BYPASS")
 	}
 	key := c.key(r)
-	found, now := c.location.answers.get(key), c.location.now()
+	found, now := c.location.responses.get(key), c.location.now()
 	if found != nil && found.vary != nil {
-		found = c.location.answers.get(key + varying(r, found.vary))
+		found = c.location.responses.get(key + varying(r, found.vary))
 	}
 	switch {
 	case found == nil:
 	case now.Before(found.until):
 		return found.response(r, "HIT", now), nil
-	case now.Before(found.updating):
-		if found.asked.CompareAndSwap(false, true) {
+	case now.Before(found.whileRevalidate):
+		if found.revalidating.CompareAndSwap(false, true) {
 			go c.update(r.Clone(c.life), key, found)
 		}
 		return found.response(r, "UPDATING", now), nil
@@ -88,11 +91,11 @@ func (c *workersCache) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.fill(r, key, found)
 }
 
-// updateLimit is how long a Worker may take for an answer that nobody waits for.
+// updateLimit is how long a Worker may take for a revalidation in the background.
 const updateLimit = 30 * time.Second
 
-// update has the Worker answer anew while visitors get the stale answer.
-func (c *workersCache) update(r *http.Request, key string, stale *kept) {
+// update gets a new response from the Worker while visitors get the stale one.
+func (c *workersCache) update(r *http.Request, key string, stale *cachedResponse) {
 	ctx, cancel := context.WithTimeout(c.life, updateLimit)
 	defer cancel()
 	whole := r.WithContext(ctx)
@@ -102,15 +105,15 @@ func (c *workersCache) update(r *http.Request, key string, stale *kept) {
 	}
 	response, err := c.fill(whole, key, stale)
 	if err == nil {
-		_, err = io.Copy(io.Discard, response.Body) // which has it kept
+		_, err = io.Copy(io.Discard, response.Body) // reading to the end stores it
 		_ = response.Body.Close()
 	}
-	if err != nil || slices.Contains([]string{"STALE", "BYPASS"}, response.Header.Get("CF-Cache-Status")) {
-		stale.asked.Store(false) // nothing took its place: the next visitor asks again
+	if err != nil || slices.Contains([]string{"STALE", "BYPASS"}, response.Header.Get(cacheStatus)) {
+		stale.revalidating.Store(false) // nothing was stored: the next visitor starts another revalidation
 	}
 }
 
-// ask has the Worker answer, and keeps nothing.
+// ask sends a request to the Worker and stores nothing.
 func (c *workersCache) ask(r *http.Request, status string) (*http.Response, error) {
 	response, err := c.next.RoundTrip(r)
 	if err == nil {
@@ -119,20 +122,20 @@ func (c *workersCache) ask(r *http.Request, status string) (*http.Response, erro
 	return response, err
 }
 
-// mark says where an answer comes from, and takes off what is for the cache alone.
+// mark sets the cache status, and removes the headers that are for the cache only.
 func mark(h http.Header, status string) {
 	h.Del("Cloudflare-CDN-Cache-Control")
 	h.Del("Cache-Tag")
-	h.Set("CF-Cache-Status", status)
+	h.Set(cacheStatus, status)
 }
 
-// conditions are the request headers that may make an answer less than whole.
+// conditions are the request headers that can make a response partial or empty.
 var conditions = []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
 
-// fill asks the Worker for the whole answer, whatever part of it the request is
-// for, and keeps it if it may. A stale answer is given again if the Worker says that
-// it still holds, or fails.
-func (c *workersCache) fill(r *http.Request, key string, stale *kept) (*http.Response, error) {
+// fill requests the complete response from the Worker, whatever part r is for, and
+// stores it if that is allowed. It uses the stale response again if the Worker
+// confirms it, or fails.
+func (c *workersCache) fill(r *http.Request, key string, stale *cachedResponse) (*http.Response, error) {
 	whole, part := r.Clone(r.Context()), r.Method == http.MethodHead
 	whole.Method = http.MethodGet
 	for _, name := range conditions {
@@ -145,7 +148,8 @@ func (c *workersCache) fill(r *http.Request, key string, stale *kept) (*http.Res
 		stale.condition(whole.Header)
 	}
 	response, err := c.next.RoundTrip(whole)
-	if failed := err != nil || response.StatusCode >= 500; failed && stale != nil && c.location.now().Before(stale.failing) {
+	if failed := err != nil || response.StatusCode >= 500; failed && stale != nil &&
+		c.location.now().Before(stale.ifError) {
 		if err == nil {
 			_ = response.Body.Close()
 		}
@@ -162,14 +166,14 @@ func (c *workersCache) fill(r *http.Request, key string, stale *kept) (*http.Res
 	if !ok {
 		status = "BYPASS"
 	}
-	answer := &kept{status: response.StatusCode, header: response.Header.Clone()}
+	answer := &cachedResponse{status: response.StatusCode, header: response.Header.Clone()}
 	mark(response.Header, status)
 	switch {
-	case lasts == nil || response.ContentLength > maxAnswer:
+	case lasts == nil || response.ContentLength > maxResponseBytes:
 	case part:
-		return c.keepFirst(r, key, status, lasts, answer, response)
+		return c.keepFirst(r, key, lasts, answer, response)
 	default:
-		response.Body = &copied{ReadCloser: response.Body, whole: func(body []byte) {
+		response.Body = &storingBody{ReadCloser: response.Body, whole: func(body []byte) {
 			answer.body = body
 			c.keep(r, key, lasts, answer)
 		}}
@@ -182,8 +186,8 @@ func (c *workersCache) fill(r *http.Request, key string, stale *kept) (*http.Res
 	return response, nil
 }
 
-// condition asks for an answer only if it is not this one.
-func (k *kept) condition(h http.Header) {
+// condition adds the request headers that ask whether k is still current.
+func (k *cachedResponse) condition(h http.Header) {
 	if tag := k.header.Get("ETag"); tag != "" {
 		h.Set("If-None-Match", tag)
 	} else if modified := k.header.Get("Last-Modified"); modified != "" {
@@ -191,10 +195,10 @@ func (k *kept) condition(h http.Header) {
 	}
 }
 
-// renew keeps what the Worker says still holds, under what it says of it now.
-func (c *workersCache) renew(r *http.Request, key string, stale *kept, said http.Header) *http.Response {
-	answer := &kept{status: stale.status, header: stale.header.Clone(), body: stale.body, at: c.location.now()}
-	for name, values := range said { // RFC 9111, 3.2
+// renew stores a response that the Worker confirmed, with the headers of the 304.
+func (c *workersCache) renew(r *http.Request, key string, stale *cachedResponse, confirmed http.Header) *http.Response {
+	answer := &cachedResponse{status: stale.status, header: stale.header.Clone(), body: stale.body, at: c.location.now()}
+	for name, values := range confirmed { // RFC 9111, 3.2
 		if name != "Content-Length" {
 			answer.header[name] = values
 		}
@@ -205,14 +209,15 @@ func (c *workersCache) renew(r *http.Request, key string, stale *kept, said http
 	return answer.response(r, "REVALIDATED", answer.at)
 }
 
-// keepFirst reads an answer before any of it is passed on, for a request that
-// wants but a part.
-func (c *workersCache) keepFirst(r *http.Request, key, status string, lasts *lasting, answer *kept, response *http.Response) (*http.Response, error) {
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+// keepFirst reads and stores a complete response, then answers a request for a part
+// of it.
+func (c *workersCache) keepFirst(r *http.Request, key string, lasts *lifetime, answer *cachedResponse,
+	response *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	if err != nil {
 		return nil, errors.Join(err, response.Body.Close())
 	}
-	if len(body) > maxAnswer {
+	if len(body) > maxResponseBytes {
 		response.Body = struct {
 			io.Reader
 			io.Closer
@@ -222,41 +227,42 @@ func (c *workersCache) keepFirst(r *http.Request, key, status string, lasts *las
 	_ = response.Body.Close()
 	answer.body = body
 	c.keep(r, key, lasts, answer)
-	return answer.response(r, status, answer.at), nil
+	return answer.response(r, response.Header.Get(cacheStatus), answer.at), nil
 }
 
-// keep keeps an answer to r, beside those to requests that differ in what its
-// Vary names.
-func (c *workersCache) keep(r *http.Request, key string, lasts *lasting, k *kept) {
+// keep stores a response to r, separately for each value of the headers that Vary
+// names.
+func (c *workersCache) keep(r *http.Request, key string, lasts *lifetime, k *cachedResponse) {
 	k.worker, k.path, k.tags = c.worker, r.URL.EscapedPath(), cacheTags(k.header)
 	k.at = c.location.now()
-	k.until = k.at.Add(c.location.lasts(lasts.fresh))
-	k.updating, k.failing = k.until.Add(c.location.lasts(lasts.updating)), k.until.Add(c.location.lasts(lasts.failing))
+	k.until = k.at.Add(c.location.scale(lasts.fresh))
+	k.whileRevalidate, k.ifError = k.until.Add(c.location.scale(lasts.whileRevalidate)),
+		k.until.Add(c.location.scale(lasts.ifError))
 	if vary := k.header.Values("Vary"); len(vary) > 0 {
 		names := strings.FieldsFunc(strings.Join(vary, ","), func(c rune) bool { return c == ',' || c == ' ' || c == '\t' })
-		c.location.answers.put(key, &kept{vary: names})
+		c.location.responses.put(key, &cachedResponse{vary: names})
 		key += varying(r, names)
 	}
-	c.location.answers.put(key, k)
+	c.location.responses.put(key, k)
 }
 
-// copied passes an answer's body on and has it kept when it has come whole.
-type copied struct {
+// storingBody passes a body on, and calls whole when it was read to the end.
+type storingBody struct {
 	io.ReadCloser
 	body  []byte
-	over  bool // it is larger than what is kept, or was kept
+	done  bool // too large to be stored, or stored
 	whole func(body []byte)
 }
 
-func (c *copied) Read(p []byte) (int, error) {
+func (c *storingBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
-	if c.over {
+	if c.done {
 		return n, err
 	}
-	if c.body = append(c.body, p[:n]...); len(c.body) > maxAnswer {
-		c.body, c.over = nil, true
+	if c.body = append(c.body, p[:n]...); len(c.body) > maxResponseBytes {
+		c.body, c.done = nil, true
 	} else if errors.Is(err, io.EOF) {
-		c.over = true
+		c.done = true
 		c.whole(c.body)
 	}
 	return n, err

@@ -12,89 +12,98 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// counted is a Worker that answers what the query asks for, and counts its runs.
+// counted is a Worker that answers what the query specifies, and counts its runs.
 func counted(version string) part {
 	return part{"main.mjs", esm, `let runs = 0;
 export default { async fetch(r) {
 	const url = new URL(r.url), q = url.searchParams, h = new Headers(JSON.parse(q.get("h") ?? "{}"));
 	const seen = ["Range", "If-None-Match"].filter((name) => r.headers.has(name));
 	const big = Number(q.get("big") ?? 0);
-	return new Response(big ? new Uint8Array(big) : "` + version + `" + ++runs + r.method + seen + (r.headers.get("X-Lang") ?? ""), { status: Number(q.get("s") ?? 200), headers: h });
+	const text = "` + version + `" + ++runs + r.method + seen + (r.headers.get("X-Lang") ?? "");
+	return new Response(big ? new Uint8Array(big) : text, { status: Number(q.get("s") ?? 200), headers: h });
 } }`}
 }
 
 const cachedMetadata = `,"cache_options":{"enabled":true}`
 
-// asks is a path whose answer has headers, as JSON.
+// asks returns a path whose answer has the headers, in JSON.
 func asks(path, headers string) string {
 	return path + "?h=" + strings.NewReplacer(`"`, "%22", " ", "%20", "{", "%7B", "}", "%7D", "*", "%2A").Replace(headers)
 }
 
 const minute = `{"Cache-Control":"public, max-age=60"}`
 
-func (c *client) cached(method, path string, headers map[string]string, status int, text, from string) came {
+// outcome is the status and the text of a response, and where it comes from.
+type outcome struct {
+	status     int
+	text, from string
+}
+
+func (c *client) cached(method, path string, headers map[string]string, want outcome) visited {
 	c.t.Helper()
-	gotStatus, got := c.visitAs(method, path, headers)
-	if gotStatus != status || got.text != text || got.header.Get("CF-Cache-Status") != from {
-		c.t.Errorf("%s %s %v: got %d %q %s, want %d %q %s", method, path, headers, gotStatus, got.text, got.header.Get("CF-Cache-Status"), status, text, from)
+	status, answer := c.visitAs(method, path, headers)
+	if got := (outcome{status, answer.text, answer.header.Get("CF-Cache-Status")}); got != want {
+		c.t.Errorf("%s %s %v: got %v, want %v", method, path, headers, got, want)
 	}
-	return got
+	return answer
 }
 
 func TestWorkersCaching(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(cachedMetadata), counted("a"))
 	page := asks("/page", minute)
-	c.cached("GET", page, nil, 200, "a1GET", "MISS")
-	got := c.cached("GET", page, nil, 200, "a1GET", "HIT")
-	if got.header.Get("Age") != "0" || got.header.Get("Content-Type") != "text/plain;charset=UTF-8" || got.header.Get("Cache-Control") != "public, max-age=60" {
+	c.cached("GET", page, nil, outcome{200, "a1GET", "MISS"})
+	got := c.cached("GET", page, nil, outcome{200, "a1GET", "HIT"})
+	if got.header.Get("Age") != "0" || got.header.Get("Content-Type") != "text/plain;charset=UTF-8" ||
+		got.header.Get("Cache-Control") != "public, max-age=60" {
 		t.Errorf("headers of a hit: %v", got.header)
 	}
-	c.cached("HEAD", page, nil, 200, "", "HIT")
-	c.cached("POST", page, nil, 200, "a2POST", "BYPASS")
-	c.cached("GET", page+"&x", nil, 200, "a3GET", "MISS") // another query
-	c.cached("GET", page, map[string]string{"X-Rewrite-Url": "/other"}, 200, "a4GET", "MISS")
+	c.cached("HEAD", page, nil, outcome{200, "", "HIT"})
+	c.cached("POST", page, nil, outcome{200, "a2POST", "BYPASS"})
+	c.cached("GET", page+"&x", nil, outcome{200, "a3GET", "MISS"}) // another query
+	c.cached("GET", page, map[string]string{"X-Rewrite-Url": "/other"}, outcome{200, "a4GET", "MISS"})
 	for scheme, from := range map[string]string{"http": "HIT", "https": "HIT", "ftp": "MISS"} {
-		if _, got := c.visitAs("GET", page, map[string]string{"X-Forwarded-Scheme": scheme}); got.header.Get("CF-Cache-Status") != from {
+		if _, got := c.visitAs("GET", page,
+			map[string]string{"X-Forwarded-Scheme": scheme}); got.header.Get("CF-Cache-Status") != from {
 			t.Errorf("X-Forwarded-Scheme: %s: %s, want %s", scheme, got.header.Get("CF-Cache-Status"), from)
 		}
 	}
 	c.Server.AdvanceEdge(59 * time.Second)
-	if got := c.cached("GET", page, nil, 200, "a1GET", "HIT"); got.header.Get("Age") != "59" {
+	if got := c.cached("GET", page, nil, outcome{200, "a1GET", "HIT"}); got.header.Get("Age") != "59" {
 		t.Errorf("Age: %s", got.header.Get("Age"))
 	}
 	c.Server.AdvanceEdge(time.Second)
-	c.cached("GET", page, nil, 200, "a6GET", "EXPIRED")
-	c.cached("GET", page, nil, 200, "a6GET", "HIT")
+	c.cached("GET", page, nil, outcome{200, "a6GET", "EXPIRED"})
+	c.cached("GET", page, nil, outcome{200, "a6GET", "HIT"})
 	c.Server.ClearEdge()
-	c.cached("HEAD", page, nil, 200, "", "MISS") // and keeps the whole answer
-	c.cached("GET", page, nil, 200, "a7GET", "HIT")
+	c.cached("HEAD", page, nil, outcome{200, "", "MISS"}) // and stores the complete response
+	c.cached("GET", page, nil, outcome{200, "a7GET", "HIT"})
 }
 
-// A switch is never answered from the version before, and switching back finds
-// what that version answered.
+// After a switch no response of the previous version is used. After a switch back its
+// cached responses are used again.
 func TestWorkersCachingIsByVersion(t *testing.T) {
 	c := start(t)
 	page := asks("/page", minute)
 	c.put("site", metadata(cachedMetadata), counted("a"))
 	a := c.version("site", metadata(cachedMetadata), counted("a"))
 	c.deploy("site", a)
-	c.cached("GET", page, nil, 200, "a1GET", "MISS")
+	c.cached("GET", page, nil, outcome{200, "a1GET", "MISS"})
 	c.deploy("site", c.version("site", metadata(cachedMetadata), counted("b")))
-	c.cached("GET", page, nil, 200, "b1GET", "MISS")
+	c.cached("GET", page, nil, outcome{200, "b1GET", "MISS"})
 	c.deploy("site", a)
-	c.cached("GET", page, nil, 200, "a1GET", "HIT")
+	c.cached("GET", page, nil, outcome{200, "a1GET", "HIT"})
 	c.deploy("site", c.version("site", metadata(""), counted("c")))
-	c.cached("GET", page, nil, 200, "c1GET", "") // it does not ask for the cache
+	c.cached("GET", page, nil, outcome{200, "c1GET", ""}) // without Workers Caching
 
 	across := `,"cache_options":{"enabled":true,"cross_version_cache":true}`
 	c.deploy("site", c.version("site", metadata(across), counted("d")))
-	c.cached("GET", page, nil, 200, "d1GET", "MISS")
+	c.cached("GET", page, nil, outcome{200, "d1GET", "MISS"})
 	c.deploy("site", c.version("site", metadata(across), counted("e")))
-	c.cached("GET", page, nil, 200, "d1GET", "HIT")
+	c.cached("GET", page, nil, outcome{200, "d1GET", "HIT"})
 }
 
-func TestWhatWorkersCachingKeeps(t *testing.T) {
+func TestWhatWorkersCachingStores(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(cachedMetadata), counted(""))
 	authorized := map[string]string{"Authorization": "Basic eDp5"}
@@ -134,7 +143,8 @@ func TestWhatWorkersCachingKeeps(t *testing.T) {
 			}
 			status, got := c.visitAs("GET", path, test.with)
 			if status != test.status || got.header.Get("CF-Cache-Status") != want {
-				t.Errorf("%s %d %v, time %d: got %d %s, want %s", test.headers, test.status, test.with, n+1, status, got.header.Get("CF-Cache-Status"), want)
+				t.Errorf("%s %d %v, time %d: got %d %s, want %s", test.headers, test.status, test.with, n+1, status,
+					got.header.Get("CF-Cache-Status"), want)
 			}
 			for _, name := range []string{"Cloudflare-CDN-Cache-Control", "Cache-Tag"} {
 				if got.header.Get(name) != "" {
@@ -150,22 +160,26 @@ func TestPartsAndConditionsFromWorkersCaching(t *testing.T) {
 	c.put("site", metadata(cachedMetadata), counted(""))
 	tagged := func(path string) string { return asks(path, `{"Cache-Control":"max-age=60","ETag":"\"t\""}`) }
 	tag := func(path string) string { return strings.ReplaceAll(tagged(path), `\`, "%5C") }
-	// The Worker is asked for the whole, and sees no condition.
-	if got := c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=1-2"}, 206, "GE", "MISS"); got.header.Get("Content-Range") != "bytes 1-2/4" {
+	// The Worker gets a request for the complete response, without conditions.
+	if got := c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=1-2"}, outcome{206, "GE",
+		"MISS"}); got.header.Get("Content-Range") != "bytes 1-2/4" {
 		t.Errorf("Content-Range: %v", got.header)
 	}
-	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=0-0"}, 206, "1", "HIT")
-	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=9-"}, 416, "invalid range: failed to overlap\n", "HIT")
-	c.cached("GET", tag("/r"), nil, 200, "1GET", "HIT")
-	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, 304, "", "MISS")
-	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, 304, "", "HIT")
-	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"u"`}, 200, "2GET", "HIT")
-	c.cached("GET", asks("/n", `{"Cache-Control":"no-store"}`), map[string]string{"If-None-Match": `"t"`, "Range": "bytes=0-"}, 200, "3GET", "BYPASS")
+	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=0-0"}, outcome{206, "1", "HIT"})
+	c.cached("GET", tag("/r"), map[string]string{"Range": "bytes=9-"},
+		outcome{416, "invalid range: failed to overlap\n", "HIT"})
+	c.cached("GET", tag("/r"), nil, outcome{200, "1GET", "HIT"})
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, outcome{304, "", "MISS"})
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"t"`}, outcome{304, "", "HIT"})
+	c.cached("GET", tag("/e"), map[string]string{"If-None-Match": `"u"`}, outcome{200, "2GET", "HIT"})
+	c.cached("GET", asks("/n", `{"Cache-Control":"no-store"}`),
+		map[string]string{"If-None-Match": `"t"`, "Range": "bytes=0-"}, outcome{200, "3GET", "BYPASS"})
 
-	// What is too large is passed on whole and not kept.
+	// Too large responses are passed on completely and not stored.
 	for range 2 {
 		for _, headers := range []map[string]string{nil, {"Range": "bytes=0-1"}} {
-			if status, got := c.visitAs("GET", fmt.Sprintf("/big?big=%d", 32<<20+1), headers); status != 200 || len(got.text) != 32<<20+1 || got.header.Get("CF-Cache-Status") != "MISS" {
+			if status, got := c.visitAs("GET", fmt.Sprintf("/big?big=%d", 32<<20+1), headers); status != 200 ||
+				len(got.text) != 32<<20+1 || got.header.Get("CF-Cache-Status") != "MISS" {
 				t.Errorf("%v: %d, %d bytes, %s", headers, status, len(got.text), got.header.Get("CF-Cache-Status"))
 			}
 		}
@@ -177,18 +191,18 @@ func TestVaryInWorkersCaching(t *testing.T) {
 	c.put("site", metadata(cachedMetadata), counted(""))
 	page := asks("/v", `{"Cache-Control":"max-age=60","Vary":"X-Other, x-lang"}`)
 	de, fr := map[string]string{"X-Lang": "de"}, map[string]string{"X-Lang": "fr"}
-	c.cached("GET", page, de, 200, "1GETde", "MISS")
-	c.cached("GET", page, fr, 200, "2GETfr", "MISS")
-	c.cached("GET", page, nil, 200, "3GET", "MISS")
-	c.cached("GET", page, de, 200, "1GETde", "HIT")
-	c.cached("GET", page, fr, 200, "2GETfr", "HIT")
+	c.cached("GET", page, de, outcome{200, "1GETde", "MISS"})
+	c.cached("GET", page, fr, outcome{200, "2GETfr", "MISS"})
+	c.cached("GET", page, nil, outcome{200, "3GET", "MISS"})
+	c.cached("GET", page, de, outcome{200, "1GETde", "HIT"})
+	c.cached("GET", page, fr, outcome{200, "2GETfr", "HIT"})
 	other := maps.Clone(fr)
 	other["X-Other"] = "1"
-	c.cached("GET", page, other, 200, "4GETfr", "MISS")
+	c.cached("GET", page, other, outcome{200, "4GETfr", "MISS"})
 }
 
-// An answer that does not come whole is not kept.
-func TestBrokenAnswersAreNotKept(t *testing.T) {
+// An incomplete response is not stored.
+func TestBrokenResponsesAreNotStored(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(cachedMetadata), part{"main.mjs", esm, `let runs = 0;
 const bytes = (text) => new TextEncoder().encode(text);
@@ -215,18 +229,18 @@ export default { fetch(r, env, ctx) {
 	if status, got := c.visitAs("GET", "/", map[string]string{"Range": "bytes=0-1"}); status != 502 {
 		t.Errorf("a part of what broke off: %d %q", status, got.text)
 	}
-	c.cached("GET", "/", nil, 200, "1234567890", "MISS")
-	c.cached("GET", "/", nil, 200, "1234567890", "HIT")
+	c.cached("GET", "/", nil, outcome{200, "1234567890", "MISS"})
+	c.cached("GET", "/", nil, outcome{200, "1234567890", "HIT"})
 }
 
-func TestEdgeTTLScalesWhatIsKept(t *testing.T) {
+func TestEdgeTTLScalesCaches(t *testing.T) {
 	c := start(t)
 	c.put("site", metadata(cachedMetadata), counted(""))
 	c.Server.SetBehaviour(platform.Behaviour{EdgeTTL: time.Hour})
 	page := asks("/page", minute)
-	c.cached("GET", page, nil, 200, "1GET", "MISS")
+	c.cached("GET", page, nil, outcome{200, "1GET", "MISS"})
 	c.Server.AdvanceEdge(59 * time.Minute)
-	c.cached("GET", page, nil, 200, "1GET", "HIT")
+	c.cached("GET", page, nil, outcome{200, "1GET", "HIT"})
 	c.Server.AdvanceEdge(time.Minute)
-	c.cached("GET", page, nil, 200, "2GET", "EXPIRED")
+	c.cached("GET", page, nil, outcome{200, "2GET", "EXPIRED"})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// The real wrangler is a client that we did not write.
+// The real wrangler is an independent client.
 type wrangler struct {
 	*client
 	*platformtest.Wrangler
@@ -62,7 +62,8 @@ export default { async fetch(request, env) {
 func TestWranglerDeploysWorkersSites(t *testing.T) {
 	t.Parallel()
 	w := startWrangler(t)
-	w.write("wrangler.json", `{"name":"sites","main":"worker.js","compatibility_date":"2026-11-01","site":{"bucket":"public"}}`)
+	w.write("wrangler.json",
+		`{"name":"sites","main":"worker.js","compatibility_date":"2026-11-01","site":{"bucket":"public"}}`)
 	w.write("worker.js", sitesWorker)
 	w.write("public/index.html", "one")
 	w.write("public/docs/a b.txt", "spaced")
@@ -78,11 +79,12 @@ func TestWranglerDeploysWorkersSites(t *testing.T) {
 		t.Fatalf("versions: %v, %v", versions, err)
 	}
 	var deployments []struct{ Versions []struct{ Version_ID string } }
-	if err := json.Unmarshal([]byte(w.run("deployments", "list", "--json")), &deployments); err != nil || len(deployments) != 2 {
+	if err := json.Unmarshal([]byte(w.run("deployments", "list", "--json")), &deployments); err != nil ||
+		len(deployments) != 2 {
 		t.Fatalf("deployments: %v, %v", deployments, err)
 	}
-	// The rollback brings back a Worker whose asset the second deploy deleted: that
-	// is wrangler's fault, and a reason for kv-sync.
+	// The rollback brings back a Worker whose asset the second deploy deleted. That is a
+	// flaw of wrangler, and a reason for kv-sync.
 	w.run("rollback", "--yes", "--message", "back")
 	if status, body := w.visit("sites", "/index.html"); status != 404 {
 		t.Errorf("after wrangler's rollback: %d %q", status, body)
@@ -96,7 +98,8 @@ func TestWranglerWritesKeys(t *testing.T) {
 	_, id := w.namespace("kv")
 	const key = "a/b c+d&é"
 	w.run("kv", "key", "put", "--remote", "--namespace-id", id, key, "value of it", "--metadata", `{"x":[1]}`)
-	if got := w.run("kv", "key", "get", "--remote", "--text", "--namespace-id", id, key); strings.TrimSpace(got) != "value of it" {
+	if got := w.run("kv", "key", "get", "--remote", "--text", "--namespace-id", id,
+		key); strings.TrimSpace(got) != "value of it" {
 		t.Errorf("get: %q", got)
 	}
 	w.write("pairs.json", `[{"key":"k1","value":"v1"},{"key":"k2","value":"djI=","base64":true}]`)
@@ -117,7 +120,8 @@ func TestWranglerWritesKeys(t *testing.T) {
 func TestWranglerDeploysStaticAssets(t *testing.T) {
 	t.Parallel()
 	w := startWrangler(t)
-	w.write("wrangler.json", `{"name":"assets","compatibility_date":"2026-11-01","assets":{"directory":"public","not_found_handling":"404-page"}}`)
+	w.write("wrangler.json",
+		`{"name":"assets","compatibility_date":"2026-11-01","assets":{"directory":"public","not_found_handling":"404-page"}}`)
 	w.write("public/index.html", "one")
 	w.write("public/404.html", "lost")
 	w.write("public/_redirects", "/old /new 301\n")
@@ -143,12 +147,13 @@ func TestWranglerReportsABrokenWorker(t *testing.T) {
 	w.refused("GET", "/workers/scripts/broken/deployments", "", 404, 10007)
 }
 
-// Bindings, migrations and cache settings as wrangler words them on the wire.
+// Bindings, migrations and cache settings in the form that wrangler sends.
 func TestWranglerDeploysLoadersObjectsAndCaching(t *testing.T) {
 	t.Parallel()
 	w := startWrangler(t)
 	config := func(class, migrations string) {
-		w.write("wrangler.json", `{"name":"site","main":"worker.js","compatibility_date":"2026-11-01","cache":{"enabled":true},
+		w.write("wrangler.json",
+			`{"name":"site","main":"worker.js","compatibility_date":"2026-11-01","cache":{"enabled":true},
 			"worker_loaders":[{"binding":"LOADER"}],
 			"durable_objects":{"bindings":[{"name":"C","class_name":"`+class+`"}]},
 			"migrations":[{"tag":"v1","new_sqlite_classes":["A"]}`+migrations+`]}`)
@@ -158,15 +163,17 @@ export class `+class+` extends DurableObject {
 }
 export default { async fetch(request, env) {
 	const n = await env.C.get(env.C.idFromName("x")).next();
-	const loaded = env.LOADER.get("id", () => ({ compatibilityDate: "2026-11-01", mainModule: "m.js", modules: { "m.js": "export default { fetch() { return new Response('loaded') } }" } }));
-	return new Response(n + await (await loaded.getEntrypoint().fetch(request)).text(), { headers: { "Cloudflare-CDN-Cache-Control": "public, max-age=60" } });
+	const loaded = env.LOADER.get("id", () => ({ compatibilityDate: "2026-11-01", mainModule: "m.js", modules: {
+		"m.js": "export default { fetch() { return new Response('loaded') } }" } }));
+	return new Response(n + await (await loaded.getEntrypoint().fetch(request)).text(), { headers: {
+		"Cloudflare-CDN-Cache-Control": "public, max-age=60" } });
 } }`)
 	}
 	config("A", "")
 	w.run("deploy")
-	w.cached("GET", "/", nil, 200, "1loaded", "MISS")
-	w.cached("GET", "/", nil, 200, "1loaded", "HIT")
+	w.cached("GET", "/", nil, outcome{200, "1loaded", "MISS"})
+	w.cached("GET", "/", nil, outcome{200, "1loaded", "HIT"})
 	config("B", `,{"tag":"v2","renamed_classes":[{"from":"A","to":"B"}]}`)
 	w.run("deploy")
-	w.cached("GET", "/", nil, 200, "2loaded", "MISS")
+	w.cached("GET", "/", nil, outcome{200, "2loaded", "MISS"})
 }

@@ -20,16 +20,16 @@ var browserLock []byte
 //go:embed browser/chromium.sh
 var findChromium []byte
 
-// Browser is a Chromium, and what drives it.
+// Browser is Chromium and the packages that control it.
 type Browser struct {
-	// Packages holds node_modules with playwright-core; nobody may write to it.
+	// Packages is the folder of node_modules with playwright-core. It is read-only.
 	Packages string
-	// Chromium is the program's path.
+	// Chromium is the path of the program.
 	Chromium string
 }
 
-// InstallBrowser finds Chromium and installs what drives it, unless they are
-// there. It needs npm and, where there is no Chromium, to be root on Debian.
+// InstallBrowser finds or installs Chromium, and installs playwright-core. It needs npm;
+// to install Chromium it needs root on Debian.
 func InstallBrowser(ctx context.Context) (*Browser, error) {
 	packages, err := InstallPackages(ctx, browserPackage, browserLock)
 	if err != nil {

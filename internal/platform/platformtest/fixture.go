@@ -9,19 +9,24 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// Fixture is a platform that listens on loopback for the length of a test.
-type Fixture struct {
+// API is what a client needs to use a platform.
+type API struct {
 	// BaseURL is the API's base, with /client/v4.
 	BaseURL string
 	// Token is a token with every permission.
 	Token string
-	// AccountID is an account with nothing in it.
+	// AccountID is an empty account.
 	AccountID string
-	// Server is the platform, to look into it or to break it.
+}
+
+// Fixture is a platform that listens on loopback for the duration of a test.
+type Fixture struct {
+	API
+	// Server is the platform, to inspect it or to make its requests fail.
 	Server *platform.Server
 }
 
-// Option changes what the platform is opened with.
+// Option changes the options of the platform.
 type Option func(*platform.Options)
 
 // Start opens a platform in a temporary folder and closes it when the test ends.
@@ -45,13 +50,12 @@ func Start(t testing.TB, options ...Option) *Fixture {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return &Fixture{
+	return &Fixture{Server: server, API: API{
 		BaseURL:   server.URL(),
 		Token:     "test-token-with-every-permission",
 		AccountID: "0123456789abcdef0123456789abcdef",
-		Server:    server,
-	}
+	}}
 }
 
-// SiteURL returns where a script is served, without a slash at the end.
+// SiteURL returns the address of a script, without a slash at the end.
 func (f *Fixture) SiteURL(script string) string { return f.Server.SiteURL(script) }

@@ -12,11 +12,11 @@ import (
 	"sync"
 )
 
-var installing sync.Mutex // one installation a process; other processes are kept apart by rename
+var installing sync.Mutex // one at a time; rename separates other processes
 
-// InstallPackages installs what package.json and package-lock.json pin into the
-// user's cache folder, unless it is there, and returns the folder that holds
-// node_modules. Nobody may write to it. It needs npm.
+// InstallPackages installs the packages of package.json and package-lock.json into the
+// user's cache folder, unless they are installed. It returns the folder of node_modules,
+// which is read-only for callers. It needs npm.
 func InstallPackages(ctx context.Context, manifest, lock []byte) (dir string, err error) {
 	installing.Lock()
 	defer installing.Unlock()
@@ -34,7 +34,7 @@ func InstallPackages(ctx context.Context, manifest, lock []byte) (dir string, er
 	return dir, nil
 }
 
-// installPackages leaves dir either absent or whole.
+// installPackages creates dir atomically.
 func installPackages(ctx context.Context, dir string, manifest, lock []byte) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -43,7 +43,7 @@ func installPackages(ctx context.Context, dir string, manifest, lock []byte) err
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder harms nobody
+	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder is harmless
 	for name, content := range map[string][]byte{"package.json": manifest, "package-lock.json": lock} {
 		if err := os.WriteFile(filepath.Join(tmp, name), content, 0o644); err != nil {
 			return err

@@ -18,13 +18,13 @@ var wranglerPackage []byte
 //go:embed wrangler/package-lock.json
 var wranglerLock []byte
 
-// Wrangler is the real wrangler, with a node that is new enough for it.
+// Wrangler is the real wrangler, with a suitable node.
 type Wrangler struct {
 	node, script string
 }
 
-// InstallWrangler installs wrangler and node from npm into the user's cache
-// folder, pinned by a lock file, unless they are there. It needs npm.
+// InstallWrangler installs wrangler and node from npm into the user's cache folder,
+// pinned by a lock file, unless they are installed. It needs npm.
 func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	dir, err := InstallPackages(ctx, wranglerPackage, wranglerLock)
 	if err != nil {
@@ -37,8 +37,8 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	}
 	w.node = filepath.Join(dir, "node_modules", "node-"+runtime.GOOS+"-"+arch, "bin", "node")
 	if _, err := os.Stat(w.node); err != nil {
-		// npm has no such node for this machine: the one on the path must do, and
-		// wrangler says so if it is too old.
+		// npm has no node for this machine. Use the one on PATH; wrangler says so if
+		// it is too old.
 		if w.node, err = exec.LookPath("node"); err != nil {
 			return nil, fmt.Errorf("install wrangler: %w; install node 22.12 or newer", err)
 		}
@@ -46,8 +46,8 @@ func InstallWrangler(ctx context.Context) (*Wrangler, error) {
 	return w, nil
 }
 
-// Command is wrangler with the arguments, in a folder, as a client of a platform.
-func (w *Wrangler) Command(ctx context.Context, baseURL, token, accountID, dir string, args ...string) *exec.Cmd {
+// Command returns a command that runs wrangler in a folder as a client of a platform.
+func (w *Wrangler) Command(ctx context.Context, api API, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.node, append([]string{w.script}, args...)...)
 	cmd.Dir = dir
 	for _, pair := range os.Environ() {
@@ -56,14 +56,15 @@ func (w *Wrangler) Command(ctx context.Context, baseURL, token, accountID, dir s
 		}
 	}
 	cmd.Env = append(cmd.Env,
-		"CLOUDFLARE_API_BASE_URL="+baseURL, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+accountID,
+		"CLOUDFLARE_API_BASE_URL="+api.BaseURL, "CLOUDFLARE_API_TOKEN="+api.Token,
+		"CLOUDFLARE_ACCOUNT_ID="+api.AccountID,
 		"WRANGLER_SEND_METRICS=false", "WRANGLER_LOG_PATH="+filepath.Join(dir, ".wrangler", "logs"), "CI=1", "NO_COLOR=1")
 	return cmd
 }
 
-// Run runs wrangler as a client of the fixture and returns what it printed.
+// Run runs wrangler as a client of the fixture and returns its output.
 func (f *Fixture) Run(ctx context.Context, w *Wrangler, dir string, args ...string) (string, error) {
-	out, err := w.Command(ctx, f.BaseURL, f.Token, f.AccountID, dir, args...).Output()
+	out, err := w.Command(ctx, f.API, dir, args...).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return "", fmt.Errorf("wrangler %s: %w: %s\n%s", strings.Join(args, " "), err, exit.Stderr, out)

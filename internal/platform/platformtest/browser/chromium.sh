@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of a Chromium. Where there is none, installs Debian's.
+# Prints the path of a Chromium. If there is none, it installs Debian's.
 set -euo pipefail
 
 find_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }

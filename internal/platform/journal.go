@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// Request is one request of the API as it went.
+// Request is a request to the API, with its outcome.
 type Request struct {
 	RequestInfo
 	Time     time.Time     `json:"time"`
@@ -20,7 +20,7 @@ type Request struct {
 	Duration time.Duration `json:"duration"`
 }
 
-// maxJournal bounds the log of requests; the oldest go first.
+// maxJournal limits the log of requests. The oldest are dropped first.
 const maxJournal = 100_000
 
 // journal is the log of requests.
@@ -28,13 +28,13 @@ type journal struct {
 	mu   sync.Mutex
 	seq  int64
 	list []Request
-	// open counts the requests that are under way; idle is signalled when it is 0.
+	// open is the number of requests under way. idle is signalled when it becomes 0.
 	open int
 	idle sync.Cond
 }
 
-// WaitIdle returns when no request is under way. A client that has gone away may
-// have left one that is still being carried out.
+// WaitIdle waits until no request is under way. A request may continue after its client
+// has disconnected.
 func (s *Server) WaitIdle() {
 	j := &s.journal
 	j.mu.Lock()
@@ -44,8 +44,8 @@ func (s *Server) WaitIdle() {
 	}
 }
 
-// Requests returns the API's requests that have been answered since the platform
-// was opened or the log was reset, oldest first.
+// Requests returns the completed requests to the API since the platform was opened or
+// the log was reset, oldest first.
 func (s *Server) Requests() []Request {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
@@ -79,16 +79,17 @@ func (j *journal) add(r Request) {
 	}
 }
 
-// serve answers one request: it is numbered, delayed, perhaps broken, answered
-// and logged.
+// serve numbers, delays, answers and logs one request. It applies the request's fault.
 func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
-	info := RequestInfo{Seq: s.journal.next(), Kind: rt.kind, Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery}
+	info := RequestInfo{Seq: s.journal.next(), Kind: rt.kind, Method: r.Method, Path: r.URL.EscapedPath(),
+		Query: r.URL.RawQuery}
 	start := time.Now()
 	body := &countedBody{ReadCloser: r.Body}
 	r.Body = body
 	out := &countedWriter{ResponseWriter: w}
 	defer func() {
-		s.journal.add(Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n, BytesOut: out.n, Duration: time.Since(start)})
+		s.journal.add(Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n, BytesOut: out.n,
+			Duration: time.Since(start)})
 	}()
 	w.Header().Set("Cf-Ray", newID()[:16]+"-LOC")
 	_ = wait.For(r.Context(), s.behaviour.get().Latency)
@@ -106,10 +107,10 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	if c.fault.Kind == FaultLoseReply {
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // so that the connection can be reused
 }
 
-// broken carries out a fault that keeps the request from being applied.
+// broken applies a fault that prevents the request from having an effect.
 func (c *call) broken() bool {
 	f := c.fault
 	status := f.Status
@@ -127,12 +128,13 @@ func (c *call) broken() bool {
 		c.drain()
 		c.w.Header().Set("Content-Type", "text/html; charset=UTF-8")
 		c.w.WriteHeader(status)
-		_, _ = io.WriteString(c.w, "<!DOCTYPE html><html><head><title>"+http.StatusText(status)+"</title></head><body>cloudflare</body></html>")
+		_, _ = io.WriteString(c.w,
+			"<!DOCTYPE html><html><head><title>"+http.StatusText(status)+"</title></head><body>cloudflare</body></html>")
 	case FaultUnsuccessful:
 		c.drain()
 		writeJSON(c.w, http.StatusOK, envelope{Errors: []message{{10013, "injected fault"}}, Messages: []message{}})
 	case FaultHang:
-		c.drain() // the client's going away is noticed only when its body has been read
+		c.drain() // net/http notices a disconnect only after it has read the body
 		select {
 		case <-c.ctx.Done():
 		case <-c.s.life.Done():
@@ -179,7 +181,7 @@ func (w *countedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// discardWriter swallows an answer that is to be lost.
+// discardWriter discards an answer.
 type discardWriter struct{ header http.Header }
 
 func (w *discardWriter) Header() http.Header         { return w.header }

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// guarded reports why a request must not be answered, or "". Any web page can
-// send requests to loopback: one that arrives under a foreign name (DNS
-// rebinding) or from a foreign origin is not from this machine's user.
-func guarded(r *http.Request) string {
+// refusalReason returns why a request must be refused, or "". Any web page can send
+// requests to loopback. A request with a foreign host (DNS rebinding) or from a foreign
+// origin does not come from this machine's user.
+func refusalReason(r *http.Request) string {
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host, port = strings.Trim(r.Host, "[]"), "80"
@@ -29,7 +29,8 @@ func guarded(r *http.Request) string {
 			return "requests from other origins are refused"
 		}
 	}
-	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && (r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Method != http.MethodGet) {
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" && (r.Header.Get("Sec-Fetch-Mode") != "navigate" ||
+		r.Method != http.MethodGet) {
 		return "requests from other sites are refused"
 	}
 	return ""

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Whoever deploys on every save fills neither the disk nor the script's file: the
-// oldest versions go with their modules, but for what somebody else needs.
-func TestOldVersionsAreForgotten(t *testing.T) {
+// Deploys on every save fill neither the disk nor the script's file: the oldest versions
+// are dropped with their modules, except modules that others use.
+func TestOldVersionsAreDropped(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(Options{Dir: dir, Log: t.Output()})
 	if err != nil {
@@ -22,10 +22,10 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 	defer s.Close(context.Background()) //nolint:errcheck // the folder is temporary
 	code := func(i int) string { return fmt.Sprintf("export default { fetch: () => new Response(%d) }", i) }
 	putWorker(s, "other", code(0)) // has the module of the first version too
-	const versions = maxKept + 20
+	const versions = maxVersions + 20
 	for i := range versions {
 		switch i {
-		case maxKept: // from here on versions go, whose uploads are under way
+		case maxVersions: // the next versions are dropped during their uploads
 			uploaded(t, dir, time.Now().Add(time.Hour))
 		case versions - 1:
 			uploaded(t, dir, time.Now().Add(-time.Hour))
@@ -39,15 +39,15 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 	kept, deployments, newest := len(sc.Versions), len(sc.Deployments), sc.latest().Number
 	oldest := sc.Versions[0]
 	s.mu.Unlock()
-	if kept != maxKept || deployments != maxDeployments || newest != versions || oldest.Number != 21 {
+	if kept != maxVersions || deployments != maxDeployments || newest != versions || oldest.Number != 21 {
 		t.Errorf("%d versions are kept from %d to %d, with %d deployments", kept, oldest.Number, newest, deployments)
 	}
 	if _, err := os.Stat(s.moduleFile(oldest.Modules[0])); err != nil {
 		t.Errorf("a version that is kept has no module: %v", err)
 	}
 	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))
-	// The last version that went has its module removed; the uploads of those before
-	// were under way when they went.
+	// Only the module of the last dropped version is removed: the uploads of the others
+	// were under way when they were dropped.
 	if err != nil || len(modules) != versions-1 {
 		t.Errorf("%d modules are left of %d, %v", len(modules), versions, err)
 	}
@@ -65,7 +65,7 @@ func TestOldVersionsAreForgotten(t *testing.T) {
 	}
 }
 
-// uploaded says when the modules in a folder were uploaded.
+// uploaded sets the time of upload of the modules in a folder.
 func uploaded(t *testing.T, dir string, at time.Time) {
 	t.Helper()
 	modules, err := filepath.Glob(filepath.Join(dir, "modules", "*"))

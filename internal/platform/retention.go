@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// maxKept is how many versions of a script are kept beside those that its listed
-// deployments name: who deploys on every save would fill the disk else, and each
-// deploy writes the script's file anew. Cloudflare keeps more, but lists and deploys
-// only the newest as well.
-const maxKept = 2 * maxListed
+// maxVersions is how many versions of a script are stored besides those of its listed
+// deployments. Otherwise a deploy on every save would fill the disk, and each deploy
+// rewrites the script's file. Cloudflare stores more, but also lists and deploys only
+// the newest.
+const maxVersions = 2 * maxListed
 
-// inUpload is how long a module that nobody names is left alone: an upload that is
-// under way may name it yet.
-const inUpload = time.Minute
+// uploadGrace is how long an unused module is not deleted: an upload that is under way
+// may still use it.
+const uploadGrace = time.Minute
 
-// forget drops the oldest deployments and versions, and returns these. s.mu is held.
+// forget drops the oldest deployments and versions, and returns the versions. s.mu is
+// held.
 func (sc *script) forget() (dropped []*version) {
 	sc.Deployments = sc.Deployments[max(0, len(sc.Deployments)-maxDeployments):]
-	if len(sc.Versions) <= maxKept {
+	if len(sc.Versions) <= maxVersions {
 		return nil
 	}
 	named := map[string]bool{}
@@ -28,7 +29,7 @@ func (sc *script) forget() (dropped []*version) {
 			named[s.Version] = true
 		}
 	}
-	oldest := sc.Versions[len(sc.Versions)-maxKept].Number
+	oldest := sc.Versions[len(sc.Versions)-maxVersions].Number
 	var kept []*version
 	for _, v := range sc.Versions {
 		if v.Number >= oldest || named[v.ID] {
@@ -41,8 +42,8 @@ func (sc *script) forget() (dropped []*version) {
 	return dropped
 }
 
-// sweep removes the modules of dropped versions that no other version has. A file that
-// cannot be removed harms nobody. s.mu is held.
+// sweep removes the modules of dropped versions that no other version uses. Leftovers
+// are harmless. s.mu is held.
 func (s *Server) sweep(dropped []*version) {
 	if len(dropped) == 0 {
 		return
@@ -59,7 +60,7 @@ func (s *Server) sweep(dropped []*version) {
 	}
 	for _, v := range dropped {
 		for _, m := range slices.DeleteFunc(slices.Clone(v.Modules), func(m module) bool { return used[m.Hash] }) {
-			if info, err := os.Stat(s.moduleFile(m)); err == nil && time.Since(info.ModTime()) > inUpload {
+			if info, err := os.Stat(s.moduleFile(m)); err == nil && time.Since(info.ModTime()) > uploadGrace {
 				_ = os.Remove(s.moduleFile(m))
 			}
 		}
