@@ -20,7 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// The program starts itself in its roles; under test it is the test binary.
+// The program starts itself in its roles. In a test it is the test binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		if role, ok := roles[os.Args[1]]; ok {
@@ -45,8 +45,8 @@ func testSite(t *testing.T) *site {
 	return s
 }
 
-// Seconds depend on the machine, requests do not: they are held here, in every
-// test run, by the server's count.
+// TestRequests limits the number of requests, which does not depend on the machine as
+// seconds do.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
@@ -55,8 +55,8 @@ func TestRequests(t *testing.T) {
 		forgets bool // the cache is lost before each deploy
 		most    [4]int
 	}{
-		// A first deploy finds and creates the namespace, asks for the address, uploads
-		// and switches; this site's bytes fill few bulk writes.
+		// A first deploy finds and creates the namespace, reads the address, uploads and
+		// switches. The bytes of this site fill few bulk writes.
 		{folderName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
 		{folderName, true, [4]int{14, noneRequests, oneRequests, oneRequests}},
 		{commitName, false, [4]int{14, noneRequests, oneRequests, oneRequests}},
@@ -72,10 +72,15 @@ func TestRequests(t *testing.T) {
 				cache = t.TempDir()
 			}
 			f.Server.ResetRequests()
-			res := deployOnce(t, f, s, c.source, cache, sc.revision)
+			in := app.Inputs{Root: s.dir, Source: c.source, CacheDir: cache}
+			if c.source == commitName {
+				in.Commit = s.Commits[sc.revision]
+			}
+			res := deployOnce(t, f, in)
 			sent := f.Server.Requests()
 			if len(sent) > c.most[step] {
-				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.forgets, sc.name, len(sent), c.most[step], kindsOf(sent))
+				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.forgets, sc.name, len(sent),
+					c.most[step], kindsOf(sent))
 			}
 			for _, r := range sent {
 				if r.Kind == "kv.keys.list" {
@@ -89,16 +94,11 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func deployOnce(t *testing.T, f *platformtest.Fixture, s *site, source, cache string, revision int) *kvsync.Result {
+func deployOnce(t *testing.T, f *platformtest.Fixture, in app.Inputs) *kvsync.Result {
 	t.Helper()
-	in := app.Inputs{
-		Root: s.dir, Name: "bench", Directory: "public", Source: source, CacheDir: cache,
-		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
-		Getenv: func(string) string { return "" },
-	}
-	if source == commitName {
-		in.Commit = s.Commits[revision]
-	}
+	in.Name, in.Directory = "bench", "public"
+	in.Token, in.AccountID, in.BaseURL = f.Token, f.AccountID, f.BaseURL
+	in.Getenv = func(string) string { return "" }
 	site, err := app.Open(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func kindsOf(sent []platform.Request) string {
 	return strings.Join(kinds, "\n")
 }
 
-// What the tools are measured on must be the same on every machine.
+// The tools are measured with the same site on every machine.
 func TestSiteIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
@@ -127,7 +127,7 @@ func TestSiteIsTheSameEverywhere(t *testing.T) {
 	if s.Commits[2] != want {
 		t.Errorf("the site's last commit is %s, want %s; if that is meant, count siteForm up", s.Commits[2], want)
 	}
-	// show goes back and forth without a trace.
+	// show leaves no trace in either direction.
 	for _, r := range []int{2, 1, 0, 2, 0} {
 		if err := s.show(r); err != nil {
 			t.Fatal(err)
@@ -138,7 +138,7 @@ func TestSiteIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// A floor that left bytes out would be too low.
+// A floor that omitted bytes would be too low.
 func TestFloorSendsEveryByte(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
@@ -181,7 +181,8 @@ func TestFloorSendsEveryByte(t *testing.T) {
 
 func storedValue(t *testing.T, f *platformtest.Fixture, namespace, key string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", f.BaseURL+"/accounts/"+f.AccountID+"/storage/kv/namespaces/"+namespace+"/values/"+key, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), "GET",
+		f.BaseURL+"/accounts/"+f.AccountID+"/storage/kv/namespaces/"+namespace+"/values/"+key, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +199,7 @@ func storedValue(t *testing.T, f *platformtest.Fixture, namespace, key string) s
 	return string(value)
 }
 
-// A watch that saw no outage would make every tool look whole.
+// A watch that missed outages would make every tool look good.
 func TestWatchSeesWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
@@ -212,7 +213,10 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 	}
 	visit := func(during func()) outage {
 		say(200, string(content))
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer.Load().(func(http.ResponseWriter))(w) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			answer.Load().(func(http.ResponseWriter))(w)
+		}))
 		defer server.Close()
 		w, err := newWatch(server.URL, s)
 		if err != nil {
@@ -299,7 +303,7 @@ func TestWriteInto(t *testing.T) {
 	if err := os.WriteFile(path, []byte("before\n"+docBegin+"old\n"+docEnd+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // twice is as once
+	for range 2 { // twice is the same as once
 		if err := writeInto(path, "| new |\n"); err != nil {
 			t.Fatal(err)
 		}

@@ -17,23 +17,23 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// A visitor is sent through deploys: a smaller site runs in workerd, and the pages
-// that a deploy changes are asked for all the time. An answer is good if it is 200
-// with the whole old or the whole new content; from one that is not until the next
-// that is, the site is broken.
+// Pages are requested during deploys: a smaller site runs in workerd, and clients request
+// the pages that a deploy changes all the time. An answer is good if it is 200 with the
+// complete old or new content. The site is broken from an answer that is not good until
+// the next one that is.
 
 const (
 	watchedFiles = 120
 	watchEvery   = 2 * time.Millisecond
-	// watchAfter is how long the pages are watched once a deploy is over. What is
-	// broken then stays broken until the next deploy.
+	// watchAfter is how long the pages are watched after a deploy. A page that is broken
+	// then stays broken until the next deploy.
 	watchAfter = 1500 * time.Millisecond
 )
 
-// outcome is how a deploy that is watched ends.
+// outcome is how a watched deploy ends.
 type outcome struct {
 	name string
-	// refused are the kinds of request that the server refuses.
+	// refused are the kinds of requests that the server refuses.
 	refused []string
 }
 
@@ -43,10 +43,10 @@ var outcomes = []outcome{
 	{"refused switch", []string{"workers.deployments.create", "workers.scripts.put"}},
 }
 
-// outage is for how long a visitor could get a broken page.
+// outage is how long a visitor could get a broken page.
 type outage struct {
 	broken time.Duration
-	// stays: it was still so after the deploy.
+	// stays is set if the page was still broken after the deploy.
 	stays bool
 }
 
@@ -57,7 +57,7 @@ func (o outage) String() string {
 	return seconds(o.broken)
 }
 
-// outages sends visitors through each tool's deploys.
+// outages requests pages during the deploys of each tool.
 func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) {
 	s, err := startServer(ctx, b.work, b.latency)
 	if err != nil {
@@ -71,15 +71,15 @@ func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) 
 	all := map[string][]outage{}
 	for _, t := range b.watched {
 		for i, o := range outcomes {
-			seat, err := newSeat(t, s, small, b.command, filepath.Join(b.work, fmt.Sprintf("watch-%s-%d", t.name, i)))
+			ws, err := newWorkspace(t, s, small, b.command, filepath.Join(b.work, fmt.Sprintf("watch-%s-%d", t.name, i)))
 			if err != nil {
 				return nil, err
 			}
-			seat.script += fmt.Sprintf("-%d", i)
-			if err := seat.configure(); err != nil {
+			ws.script += fmt.Sprintf("-%d", i)
+			if err := ws.configure(); err != nil {
 				return nil, err
 			}
-			got, err := seat.outage(ctx, o)
+			got, err := ws.outage(ctx, o)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", t.title, o.name, err)
 			}
@@ -90,8 +90,8 @@ func (b *bench) outages(ctx context.Context) (_ map[string][]outage, err error) 
 	return all, nil
 }
 
-// outage deploys the site, then one file changed, under a visitor's eyes.
-func (s *seat) outage(ctx context.Context, o outcome) (out outage, err error) {
+// outage deploys the site, then a change of one file, while pages are requested.
+func (s *workspace) outage(ctx context.Context, o outcome) (out outage, err error) {
 	if err := s.site.show(0); err != nil {
 		return out, err
 	}
@@ -131,14 +131,14 @@ func (s *seat) outage(ctx context.Context, o outcome) (out outage, err error) {
 	case late != nil:
 		return out, late
 	case refused && err == nil:
-		return out, errors.New("the deploy was to be refused, and was not")
+		return out, errors.New("the deploy succeeded, want a refusal")
 	case !refused && err != nil:
 		return out, err
 	}
 	return out, nil
 }
 
-// watch asks for pages and knows what they may be.
+// watch requests pages and checks their contents.
 type watch struct {
 	client http.Client
 	pages  []page
@@ -150,13 +150,13 @@ type watch struct {
 	answers int
 }
 
-// page is an address with the contents that are good.
+// page is an address with its valid contents.
 type page struct {
 	url  string
 	good [2]string
 }
 
-// newWatch watches what the first revision changes, and one file beside it.
+// newWatch watches the files that the first revision changes, and one other file.
 func newWatch(url string, s *site) (*watch, error) {
 	w := &watch{client: http.Client{Timeout: 10 * time.Second}, bad: map[string]bool{}}
 	for _, f := range append(s.Changed[1][:len(s.Changed[1]):len(s.Changed[1])], s.Changed[2][0]) {
@@ -170,7 +170,7 @@ func newWatch(url string, s *site) (*watch, error) {
 	return w, nil
 }
 
-// ready waits until the site is served.
+// ready waits until the site answers.
 func (w *watch) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -198,7 +198,7 @@ func (w *watch) good(ctx context.Context, p page) bool {
 	return err == nil && res.StatusCode == http.StatusOK && (string(body) == p.good[0] || string(body) == p.good[1])
 }
 
-// start begins to watch. The function that it returns ends that and says what was seen.
+// start begins to watch. The returned function ends it and returns the outage.
 func (w *watch) start(ctx context.Context) (stop func() outage) {
 	ctx, cancel := context.WithCancel(ctx)
 	var g errgroup.Group
@@ -207,7 +207,7 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 			for wait.For(ctx, watchEvery) == nil {
 				asked := time.Now()
 				good := w.good(ctx, p)
-				if ctx.Err() == nil { // else it was given up, which says nothing
+				if ctx.Err() == nil { // otherwise the request was cancelled
 					w.saw(p.url, good, asked)
 				}
 			}
@@ -216,7 +216,7 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 	}
 	return func() outage {
 		cancel()
-		_ = g.Wait() // nobody in it fails
+		_ = g.Wait() // its functions return no error
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		out := outage{broken: w.total, stays: len(w.bad) > 0}
@@ -227,8 +227,8 @@ func (w *watch) start(ctx context.Context) (stop func() outage) {
 	}
 }
 
-// saw notes an answer to a request that was sent at a time. The site is broken
-// while any page is.
+// saw records the answer to a request that was sent at asked. The site is broken while any
+// page is.
 func (w *watch) saw(url string, good bool, asked time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

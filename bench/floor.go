@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The floor hashes and sends the bytes of a folder in the fewest requests, and
-// does nothing else: no ignore rules, no content types, no manifest, no Worker, no
-// retry, no confirmation. A first deploy cannot be faster by much.
+// The floor hashes and sends the bytes of a folder with the fewest requests, and does
+// nothing else: no ignore rules, no content types, no manifest, no Worker, no retry, no
+// confirmation. It is the lower bound for a first deploy.
 const (
 	floorBatch    = 4 << 20   // bytes of values in a bulk write
 	floorRaw      = 512 << 10 // values from here on go as raw bodies
@@ -30,10 +30,11 @@ const (
 type apiClient struct{ base, account, token string }
 
 func clientFromEnvironment() apiClient {
-	return apiClient{os.Getenv("CLOUDFLARE_API_BASE_URL"), os.Getenv("CLOUDFLARE_ACCOUNT_ID"), os.Getenv("CLOUDFLARE_API_TOKEN")}
+	return apiClient{os.Getenv("CLOUDFLARE_API_BASE_URL"), os.Getenv("CLOUDFLARE_ACCOUNT_ID"),
+		os.Getenv("CLOUDFLARE_API_TOKEN")}
 }
 
-// send returns the result of a request, which must succeed.
+// send returns the result of a request. It fails unless the request succeeds.
 func (c apiClient) send(ctx context.Context, method, path string, body []byte) (json.RawMessage, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+"/accounts/"+c.account+path, bytes.NewReader(body))
 	if err != nil {
@@ -114,8 +115,8 @@ func hashed(value []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// floorBatches lists the folder: each large file for itself, the largest batches
-// of small ones that a bulk write is to carry.
+// floorBatches lists the folder: each large file alone, small ones in batches of the
+// largest size for a bulk write.
 func floorBatches(dir string) (batches [][]floorFile, err error) {
 	var small []floorFile
 	var bytes int64

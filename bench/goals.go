@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// goal is a number to be reached.
+// goal is a limit for a measurement.
 type goal struct {
 	what, want, got string
 	reached         bool
@@ -15,7 +15,7 @@ type goal struct {
 
 type goals []goal
 
-// Numbers to be reached, against wrangler's Workers Sites in the same run.
+// Limits, relative to wrangler's Workers Sites in the same run.
 const (
 	firstFaster   = 7
 	noneFaster    = 20
@@ -27,7 +27,7 @@ const (
 	clockTolerant = 20 * time.Millisecond
 )
 
-// judge holds the medians against the goals. What was not measured is not judged.
+// judge compares the medians with the goals. It ignores what was not measured.
 func (r *results) judge() goals {
 	var g goals
 	for _, name := range []string{folderName, commitName} {
@@ -35,14 +35,15 @@ func (r *results) judge() goals {
 			ours, ok := r.of(name, step)
 			theirs, ok2 := r.of(sitesName, step)
 			if !ok || !ok2 || name == commitName && step == first {
-				continue // what a commit may add to a first deploy is judged below
+				continue // judgeFirst limits what a commit adds to a first deploy
 			}
 			ratio := theirs.wall.Seconds() / ours.wall.Seconds()
 			g.add(fmt.Sprintf("%s: %s, against Workers Sites", r.title(name), scenarios[step].name),
 				fmt.Sprintf("≥ %g× faster", least), fmt.Sprintf("%.1f×", ratio), ratio >= least)
 		}
 		if s, ok := r.of(name, first); ok {
-			g.add(r.title(name)+": peak memory of a first deploy", "≤ "+mebibytes(firstPeak), mebibytes(s.peak), s.peak <= firstPeak)
+			g.add(r.title(name)+": peak memory of a first deploy", "≤ "+mebibytes(firstPeak), mebibytes(s.peak),
+				s.peak <= firstPeak)
 		}
 		for _, limit := range []struct{ step, most int }{{none, noneRequests}, {one, oneRequests}} {
 			if s, ok := r.of(name, limit.step); ok {
@@ -60,12 +61,13 @@ func (r *results) judge() goals {
 	return g
 }
 
-// judgeFirst holds a first deploy against the floor, and against git.
+// judgeFirst compares a first deploy with the floor and with git.
 func (g *goals) judgeFirst(r *results) {
 	ours, ok := r.of(folderName, first)
 	if least, ok2 := r.of(floorName, first); ok && ok2 {
 		factor := ours.wall.Seconds() / least.wall.Seconds()
-		g.add(r.title(folderName)+": first deploy, against the floor", fmt.Sprintf("≤ %g×", floorFactor), fmt.Sprintf("%.2f×", factor), factor <= floorFactor)
+		g.add(r.title(folderName)+": first deploy, against the floor", fmt.Sprintf("≤ %g×", floorFactor),
+			fmt.Sprintf("%.2f×", factor), factor <= floorFactor)
 	}
 	commit, ok2 := r.of(commitName, first)
 	if git, ok3 := r.of(gitName, first); ok && ok2 && ok3 {
@@ -108,7 +110,7 @@ func (g goals) table() string {
 	return "\n" + markdown([]string{"to reach", "", "measured", "reached"}, rows)
 }
 
-// missed is an error that names what was not reached, or nil.
+// missed returns an error that names the missed goals, or nil.
 func (g goals) missed() error {
 	var list []string
 	for _, x := range g {

@@ -5,13 +5,12 @@
 //	go run ./bench -runs 1 -only folder,floor
 //	go run ./bench -write           # also put the tables into docs/benchmarks.md
 //
-// It ends with exit code 1 where a number that is to be reached was missed, and
-// says which.
+// It ends with exit code 1 if a goal is missed, and says which.
 //
-// The program starts itself again in the roles of roles.go, for two reasons: what
-// is measured shares no process with what measures it, and the process that starts
-// the tools stays small. Linux counts the peak of a process from that of the
-// process that started it, so a large starter would hide a small tool.
+// The program starts itself again in the roles of roles.go, for two reasons. What is
+// measured shares no process with what measures it. And the process that starts the
+// tools stays small: on Linux the peak memory of a process includes that of its parent
+// at the start, so a large parent would hide a small tool.
 package main
 
 import (
@@ -72,14 +71,15 @@ func parse(args []string) (options, error) {
 	var o options
 	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.IntVar(&o.runs, "runs", 3, "how often everything is measured; the table shows medians")
-	f.IntVar(&o.files, "files", 10_000, "how many files the site has")
+	f.IntVar(&o.runs, "runs", 3, "the number of runs; the tables show medians")
+	f.IntVar(&o.files, "files", 10_000, "the number of files of the site")
 	f.StringVar(&only, "only", "", "measure only these, separated by commas: "+strings.Join(names(), ", "))
-	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "what the server adds to every request")
-	f.StringVar(&o.command, "kv-sync", filepath.Join("bin", "kv-sync"), "the binary that is measured")
-	f.BoolVar(&o.write, "write", false, "put the tables into the file that -doc names")
-	f.StringVar(&o.doc, "doc", filepath.Join("docs", "benchmarks.md"), "where -write puts the tables")
-	f.StringVar(&o.profile, "profile", "", "instead of measuring, write CPU, allocation and execution profiles of kv-sync's deploys into this `folder`")
+	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "the latency that the server adds to every request")
+	f.StringVar(&o.command, "kv-sync", filepath.Join("bin", "kv-sync"), "the binary to measure")
+	f.BoolVar(&o.write, "write", false, "write the tables into the file of -doc")
+	f.StringVar(&o.doc, "doc", filepath.Join("docs", "benchmarks.md"), "the document for -write")
+	f.StringVar(&o.profile, "profile", "",
+		"instead of measuring, write CPU, allocation and execution profiles of kv-sync's deploys into this `folder`")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -102,13 +102,13 @@ func parse(args []string) (options, error) {
 	return o, err
 }
 
-// run measures everything and judges it.
+// run measures everything and compares it with the goals.
 func run(ctx context.Context, o options, out io.Writer) error {
 	work, err := os.MkdirTemp("", "kv-sync-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder is harmless
 	b := &bench{options: o, work: work, out: out}
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -121,7 +121,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	if o.wants(brokenName) {
 		if r.outages, err = b.outages(ctx); err != nil {
-			return fmt.Errorf("watch a site through deploys: %w", err)
+			return fmt.Errorf("watch a site during deploys: %w", err)
 		}
 	}
 	goals := r.judge()
@@ -142,13 +142,13 @@ type bench struct {
 	out   io.Writer
 	site  *site
 	tools []*tool
-	// watched are the tools whose deploys visitors are sent through.
+	// watched are the tools during whose deploys pages are requested.
 	watched []*tool
-	modules string // where npm has put wrangler; "" where it is not needed
+	modules string // the node_modules with wrangler; "" if it is not needed
 	size    sizes
 }
 
-// prepare installs and makes what the measurements need.
+// prepare installs the tools and creates the site.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	if _, err := os.Stat(b.command); err != nil {
 		return fmt.Errorf("there is no kv-sync to measure: %w; run make build", err)
@@ -167,18 +167,18 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.out, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 }
 
-// round takes every tool through every scenario once, on one fresh server: for
-// each state of the site one tool after the other, so that a machine that slows
-// down slows all of them down.
+// round measures every scenario of every tool once, on one fresh server. For each state of
+// the site it runs one tool after the other, so that a slow phase of the machine affects
+// all of them.
 func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
 	s, err := startServer(ctx, b.work, b.latency)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	seats := make([]*seat, len(b.tools))
+	workspaces := make([]*workspace, len(b.tools))
 	for i, t := range b.tools {
-		if seats[i], err = b.seat(t, s, fmt.Sprintf("%d-%s", n, t.name)); err != nil {
+		if workspaces[i], err = b.workspace(t, s, fmt.Sprintf("%d-%s", n, t.name)); err != nil {
 			return err
 		}
 	}
@@ -186,8 +186,8 @@ func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
 		if err := b.site.show(sc.revision); err != nil {
 			return err
 		}
-		// The other way round every second time: who goes first must not matter.
-		order := slices.Clone(seats)
+		// Alternate the order, so that it does not matter.
+		order := slices.Clone(workspaces)
 		if (n+step)%2 == 1 {
 			slices.Reverse(order)
 		}

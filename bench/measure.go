@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// sample is what one deploy took.
+// sample is the measurement of one deploy.
 type sample struct {
 	wall, cpu time.Duration
-	// peak is the largest resident set of any one of the tool's processes.
+	// peak is the largest resident set of one of the tool's processes.
 	peak int64
-	// requests and bytes (of request bodies) are the server's count.
+	// requests and bytes (of request bodies) are counted by the server.
 	requests int
 	bytes    int64
 }
@@ -25,7 +25,7 @@ func (s sample) String() string {
 		seconds(s.wall), seconds(s.cpu), megabytes(s.peak), s.requests, megabytes(s.bytes))
 }
 
-// measure runs a command to its end. What it printed is in the error if it failed.
+// measure runs a command to its end. If it fails, the error contains its output.
 func measure(cmd *exec.Cmd) (sample, error) {
 	var printed tail
 	cmd.Stderr = &printed
@@ -38,10 +38,11 @@ func measure(cmd *exec.Cmd) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, printed.text)
 	}
-	return sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peak: peak(cmd.ProcessState)}, nil
+	return sample{wall: wall, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
+		peak: peak(cmd.ProcessState)}, nil
 }
 
-// tail keeps the end of what a command prints.
+// tail stores the end of the output of a command.
 type tail struct{ text []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -53,7 +54,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// median of samples, each measure for itself.
+// median returns the median of each quantity of the samples.
 func median(samples []sample) sample {
 	return sample{
 		wall:     middle(samples, func(s sample) time.Duration { return s.wall }),
@@ -64,7 +65,7 @@ func median(samples []sample) sample {
 	}
 }
 
-// middle is the median; of an even number the worse of the two in the middle.
+// middle returns the median; of an even number the worse of the two in the middle.
 func middle[T cmp.Ordered](samples []sample, of func(sample) T) T {
 	values := make([]T, len(samples))
 	for i, s := range samples {

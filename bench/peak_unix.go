@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// peak is the largest resident set of the process or of a child that it waited for.
+// peak returns the largest resident set of the process or of one of its children.
 func peak(s *os.ProcessState) int64 {
 	usage, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {

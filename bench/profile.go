@@ -21,8 +21,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// profile deploys every scenario by the engine in a process of ours, as the
-// command does it, and leaves profiles of each: go tool pprof, go tool trace.
+// profile deploys every scenario with the engine in a process of its own, as the command
+// does, and writes profiles of each for go tool pprof and go tool trace.
 func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	folder, err := filepath.Abs(o.profile)
 	if err != nil {
@@ -35,7 +35,7 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder harms nobody
+	defer os.RemoveAll(work) //nolint:errcheck // a leftover in a temporary folder is harmless
 	s, err := openSite(ctx, o.files)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, server.stop(), s.show(0)) }()
 	for _, name := range []string{folderName, freshName, commitName} {
 		t := &tool{name: name, title: "kv-sync, " + name, forgets: name != folderName}
-		st, err := newSeat(t, server, s, o.command, filepath.Join(work, name))
+		st, err := newWorkspace(t, server, s, o.command, filepath.Join(work, name))
 		if err != nil {
 			return err
 		}
@@ -70,8 +70,8 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	return nil
 }
 
-func profiled(at string) func(context.Context, *seat, int) (*exec.Cmd, error) {
-	return func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+func profiled(at string) func(context.Context, *workspace, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
 		args := []string{"-profile", at, "-name", s.script, "-root", s.site.dir}
 		if s.tool.name == commitName {
 			args = append(args, "-source", "commit", "-commit", s.site.Commits[revision])
@@ -87,7 +87,7 @@ func profiled(at string) func(context.Context, *seat, int) (*exec.Cmd, error) {
 	}
 }
 
-// onceRole is one deploy, profiled.
+// onceRole profiles one deploy.
 func onceRole(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("once", flag.ContinueOnError)
 	at := f.String("profile", "", "")
@@ -108,7 +108,7 @@ func onceRole(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	runtime.SetCPUProfileRate(250) // most deploys last a tenth of a second; Linux counts no finer
+	runtime.SetCPUProfileRate(250) // most deploys take 0.1 s; Linux has no higher rate
 	if err := errors.Join(pprof.StartCPUProfile(cpu), trace.Start(events)); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func writeAllocations(path string) error {
 	return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }
 
-// writeTimeline writes when each request of a deploy came, and how long it took.
+// writeTimeline writes the time and the duration of each request of a deploy.
 func (s *server) writeTimeline(ctx context.Context, path string) error {
 	sent, err := s.requests(ctx)
 	if err != nil || len(sent) == 0 {
@@ -142,7 +142,8 @@ func (s *server) writeTimeline(ctx context.Context, path string) error {
 	slices.SortFunc(sent, func(a, b platform.Request) int { return a.Time.Compare(b.Time) })
 	var text strings.Builder
 	for _, r := range sent {
-		fmt.Fprintf(&text, "%8s +%-8s %-28s %9d bytes in, %d\n", milliseconds(r.Time.Sub(sent[0].Time)), milliseconds(r.Duration), r.Kind, r.BytesIn, r.Status)
+		fmt.Fprintf(&text, "%8s +%-8s %-28s %9d bytes in, %d\n", milliseconds(r.Time.Sub(sent[0].Time)),
+			milliseconds(r.Duration), r.Kind, r.BytesIn, r.Status)
 	}
 	return os.WriteFile(path, []byte(text.String()), 0o644)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// results are what was measured.
+// results are the measurements.
 type results struct {
 	*bench
 	samples map[string]*[4][]sample // by tool; one list for each scenario
@@ -29,7 +29,7 @@ func (r *results) add(t *tool, step int, s sample) {
 	r.samples[t.name][step] = append(r.samples[t.name][step], s)
 }
 
-// of is the median of a tool in a scenario, if it was measured.
+// of returns the median of a tool in a scenario, if it was measured.
 func (r *results) of(name string, step int) (sample, bool) {
 	all := r.samples[name]
 	if all == nil || len(all[step]) == 0 {
@@ -38,7 +38,7 @@ func (r *results) of(name string, step int) (sample, bool) {
 	return median(all[step]), true
 }
 
-// tables shows the medians.
+// tables formats the medians.
 func (r *results) tables() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. %d files, %s; %s added to every request; medians of %s.\n\n",
@@ -101,7 +101,7 @@ func (r *results) outageTable() string {
 	return markdown(header, rows)
 }
 
-// markdown is a table whose columns also line up where it is read as it stands.
+// markdown formats a table with aligned columns.
 func markdown(header []string, rows [][]string) string {
 	width := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
@@ -133,7 +133,7 @@ func machine() string {
 	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, humanize.Count(runtime.NumCPU(), "core"), runtime.Version())
 }
 
-// Between these lines of the document stand the tables.
+// The tables are between these lines of the document.
 const (
 	docBegin = "<!-- make bench writes from here -->\n"
 	docEnd   = "<!-- to here -->\n"
@@ -148,7 +148,8 @@ func writeInto(path, text string) error {
 	before, rest, ok := strings.Cut(string(raw), docBegin)
 	_, after, ok2 := strings.Cut(rest, docEnd)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no place for the tables: it needs the lines %q and %q", path, strings.TrimSpace(docBegin), strings.TrimSpace(docEnd))
+		return fmt.Errorf("%s lacks the lines %q and %q, between which the tables go", path, strings.TrimSpace(docBegin),
+			strings.TrimSpace(docEnd))
 	}
 	return os.WriteFile(path, []byte(before+docBegin+"\n"+text+"\n"+docEnd+after), 0o644)
 }

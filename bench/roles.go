@@ -9,20 +9,20 @@ import (
 	"strconv"
 )
 
-// roles are what this program does for itself in a process of its own, by its
-// first argument. No flag begins like one, so they cannot be mistaken.
+// roles are what this program does in other processes, by its first argument. No flag
+// begins like a role.
 var roles map[string]func(ctx context.Context, args []string) error
 
-func init() { // not a literal: a role may start others
+func init() { // not in the declaration: a role may start others
 	roles = map[string]func(context.Context, []string) error{
 		"role:serve": serveRole, // the local platform
 		"role:site":  siteRole,  // makes the site
-		"role:floor": floorRole, // the least that a first deploy can be
+		"role:floor": floorRole, // the lower bound for a first deploy
 		"role:once":  onceRole,  // one deploy by kv-sync's engine, profiled
 	}
 }
 
-// self is this program in a role.
+// self returns a command that runs this program in a role.
 func self(ctx context.Context, role string, args ...string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -44,7 +44,7 @@ func siteRole(ctx context.Context, args []string) error {
 	return makeSite(ctx, args[0], files)
 }
 
-// floorRole reads where to send to from the environment, as the tools do.
+// floorRole reads the address of the server from the environment, as the tools do.
 func floorRole(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("want a folder")

@@ -18,22 +18,22 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// server is a local platform in a process of its own.
+// server is a local platform in another process.
 type server struct {
 	address
 	cmd   *exec.Cmd
-	stdin io.Closer // the server ends when it is closed
+	stdin io.Closer // closing it ends the server
 	dir   string
 }
 
-// address is what a server prints once it listens.
+// address is what a server prints when it listens.
 type address struct {
 	API     string `json:"api"`
 	Control string `json:"control"`
 }
 
-// serveRole is the server. It ends with its standard input, and thereby with the
-// process that started it.
+// serveRole is the server. It ends at the end of its standard input, so it does not
+// outlive its parent.
 func serveRole(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("serve", flag.ContinueOnError)
 	dir := f.String("dir", "", "")
@@ -41,8 +41,9 @@ func serveRole(ctx context.Context, args []string) (err error) {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	// Workers start when they are first visited, so never while a deploy is timed.
-	p, err := platform.Open(platform.Options{Dir: *dir, Log: os.Stderr, Behaviour: platform.Behaviour{Latency: *latency}}) //nolint:contextcheck // it lives until Close
+	// A Worker starts at its first request, so never during a measurement.
+	p, err := platform.Open(platform.Options{Dir: *dir, Log: os.Stderr,
+		Behaviour: platform.Behaviour{Latency: *latency}}) //nolint:contextcheck // it lives until Close
 	if err != nil {
 		return err
 	}
@@ -61,14 +62,15 @@ func serveRole(ctx context.Context, args []string) (err error) {
 	return err
 }
 
-// startServer starts an empty platform. Stop it.
+// startServer starts an empty platform. The caller calls stop.
 func startServer(ctx context.Context, work string, latency time.Duration) (_ *server, err error) {
 	s := &server{}
 	if s.dir, err = os.MkdirTemp(work, "server-"); err != nil {
 		return nil, err
 	}
 	// Not with ctx: an interrupted run stops it by closing its standard input.
-	if s.cmd, err = self(context.WithoutCancel(ctx), "serve", "-dir", filepath.Join(s.dir, "state"), "-latency", latency.String()); err != nil {
+	if s.cmd, err = self(context.WithoutCancel(ctx), "serve", "-dir", filepath.Join(s.dir, "state"), "-latency",
+		latency.String()); err != nil {
 		return nil, err
 	}
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
@@ -87,12 +89,12 @@ func startServer(ctx context.Context, work string, latency time.Duration) (_ *se
 	return s, nil
 }
 
-// stop ends the server and removes what it has stored.
+// stop ends the server and removes its state.
 func (s *server) stop() error {
 	return errors.Join(s.stdin.Close(), s.cmd.Wait(), os.RemoveAll(s.dir))
 }
 
-// control sends a control request and decodes its answer, if there is to be one.
+// control sends a control request and decodes its answer into a value, or not if nil.
 func (s *server) control(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader = http.NoBody
 	if body != nil {
@@ -102,7 +104,8 @@ func (s *server) control(ctx context.Context, method, path string, body, into an
 		}
 		content = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(s.API, "/client/v4")+"/__platform/"+path, content)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(s.API, "/client/v4")+"/__platform/"+path,
+		content)
 	if err != nil {
 		return err
 	}
@@ -123,26 +126,27 @@ func (s *server) control(ctx context.Context, method, path string, body, into an
 	return json.NewDecoder(res.Body).Decode(into)
 }
 
-// forget empties the server's log of requests.
-func (s *server) forget(ctx context.Context) error {
+// resetRequests empties the server's log of requests.
+func (s *server) resetRequests(ctx context.Context) error {
 	return s.control(ctx, "DELETE", "requests", nil, nil)
 }
 
-// requests is the server's log of requests since then.
+// requests returns the server's log of requests.
 func (s *server) requests(ctx context.Context) (list []platform.Request, err error) {
 	return list, s.control(ctx, "GET", "requests", nil, &list)
 }
 
-// refuse has the server refuse every request of these kinds.
+// refuse makes the server refuse every request of these kinds.
 func (s *server) refuse(ctx context.Context, kinds ...string) error {
 	rules := []platform.FaultRule{}
 	for _, k := range kinds {
-		rules = append(rules, platform.FaultRule{Match: k, Fault: platform.Fault{Kind: platform.FaultStatus, Status: http.StatusBadRequest}})
+		rules = append(rules, platform.FaultRule{Match: k, Fault: platform.Fault{Kind: platform.FaultStatus,
+			Status: http.StatusBadRequest}})
 	}
 	return s.control(ctx, "PUT", "faults", rules, nil)
 }
 
-// siteURL is where a script is served.
+// siteURL returns the address of a script.
 func (s *server) siteURL(ctx context.Context, script string) (string, error) {
 	var urls map[string]string
 	if err := s.control(ctx, "GET", "sites", nil, &urls); err != nil {

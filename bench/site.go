@@ -12,25 +12,25 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// site is a made-up site in a git repository: public/ with the files, committed
-// in each of its revisions. It is the same on every machine, and is made once.
+// site is a generated site in a git repository: public/ with the files, and a commit for
+// each revision. It is the same on every machine, and is generated once.
 type site struct {
 	dir string
 	siteFacts
 }
 
-// siteFacts is what is kept beside the site.
+// siteFacts is what is stored beside the site.
 type siteFacts struct {
 	Files int   `json:"files"`
 	Bytes int64 `json:"bytes"`
 	// Commits are the ids of the revisions.
 	Commits [revisions]string `json:"commits"`
-	// Changed lists what each revision changes against the one before.
+	// Changed lists the files that each revision changes.
 	Changed [revisions][]siteFile `json:"changed"`
 }
 
-// siteFile is a file that a revision changes, with the size that it has before.
-// A revision adds a line break at the end, which is undone by cutting it off.
+// siteFile is a file that a revision changes, with its previous size. A revision adds a
+// line break at the end.
 type siteFile struct {
 	Path string `json:"path"` // below public/
 	Size int64  `json:"size"`
@@ -38,7 +38,7 @@ type siteFile struct {
 
 const (
 	revisions = 3 // the first, one file changed, one in a hundred changed
-	// siteForm changes whenever the code below makes another site.
+	// siteForm changes whenever the code below generates another site.
 	siteForm = 1
 	minFiles = 20
 	seed     = 20261121
@@ -46,8 +46,8 @@ const (
 
 func (s *site) public() string { return filepath.Join(s.dir, "public") }
 
-// openSite returns the site from the user's cache folder, where it is made first
-// if need be.
+// openSite returns the site from the user's cache folder. It generates the site if
+// necessary.
 func openSite(ctx context.Context, files int) (*site, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -74,7 +74,7 @@ func siteIn(ctx context.Context, parent string, files int) (*site, error) {
 	return s, s.show(0)
 }
 
-// make leaves the folder either absent or whole.
+// make creates the folder atomically.
 func (s *site) make(ctx context.Context, files int) error {
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *site) make(ctx context.Context, files int) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder harms nobody
+	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover in a cache folder is harmless
 	cmd, err := self(ctx, "site", tmp, fmt.Sprint(files))
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (s *site) make(ctx context.Context, files int) error {
 	return os.Rename(tmp, s.dir)
 }
 
-// show brings the files to a revision.
+// show changes the files to those of a revision.
 func (s *site) show(revision int) error {
 	for r := range revisions {
 		for _, f := range s.Changed[r] {
@@ -106,8 +106,7 @@ func (s *site) show(revision int) error {
 	return nil
 }
 
-// revise adds the line break, or cuts it off. A file that is as it should be
-// keeps its time.
+// revise adds or removes the line break. It does not touch a file that is right.
 func revise(path string, size int64, revised bool) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -134,7 +133,7 @@ func revise(path string, size int64, revised bool) error {
 	return f.Close()
 }
 
-// makeSite writes the site and its repository.
+// makeSite generates the site and its repository.
 func makeSite(ctx context.Context, dir string, files int) error {
 	s := &site{dir: dir, siteFacts: siteFacts{Files: files}}
 	listed := make([]siteFile, files)
@@ -168,7 +167,7 @@ func makeSite(ctx context.Context, dir string, files int) error {
 	return os.WriteFile(filepath.Join(dir, "facts.json"), raw, 0o644)
 }
 
-// commit makes the repository: one pack, as a clone has it.
+// commit creates the repository: one pack, as in a clone.
 func (s *site) commit(ctx context.Context) error {
 	if _, err := s.git(ctx, "init", "--quiet", "--initial-branch=main"); err != nil {
 		return err
@@ -204,9 +203,9 @@ func (s *site) git(ctx context.Context, args ...string) (string, error) {
 	}}).Run(ctx, args...)
 }
 
-// kind is a kind of file. Sizes are spread over octaves from low on, as those of
-// real sites are, roughly: many small, few large. Integers only: floating point
-// would not be the same on every machine.
+// kind is a kind of file. Sizes are distributed over octaves from low, roughly as in real
+// sites: many small, few large. It uses integers only, because floating point would not
+// be the same on every machine.
 type kind struct {
 	perMille     int
 	ext          string
@@ -214,7 +213,7 @@ type kind struct {
 	text         bool
 }
 
-// kinds add up to 999 in a thousand; the rest are large.
+// kinds are 999 of 1,000 files; the rest are large.
 var kinds = []kind{
 	{600, "html", 1500, 4, true},
 	{40, "css", 1200, 6, true},
@@ -226,7 +225,7 @@ var kinds = []kind{
 
 var large = kind{1, "jpg", 1_100_000, 1, false}
 
-// madeFile is a file of the site before it is written.
+// madeFile is a generated file that is not written yet.
 type madeFile struct {
 	path string
 	size int
@@ -234,10 +233,11 @@ type madeFile struct {
 	*rand.Rand
 }
 
-// pick decides what the i-th file is.
+// pick returns the i-th file.
 func pick(i int) madeFile {
-	f := madeFile{kind: large, Rand: rand.New(rand.NewPCG(seed, uint64(i)))} //nolint:gosec // the same bytes everywhere are the point
-	n := (i*389 + 276) % 1000                                                // 389 and 1000 share no factor: every thousand files have each n once
+	f := madeFile{kind: large, Rand: rand.New(rand.NewPCG(seed, uint64(i)))} //nolint:gosec // reproducible
+	// each n once in 1,000 files, because 389 and 1,000 are coprime
+	n := (i*389 + 276) % 1000
 	for _, k := range kinds {
 		if n < k.perMille {
 			f.kind = k
@@ -259,12 +259,14 @@ func pick(i int) madeFile {
 	return f
 }
 
-// write appends the file's bytes. Text compresses about as far as prose does,
-// pictures do not.
+// write appends the file's bytes. Text compresses about as well as prose, images do not
+// compress.
 func (f madeFile) write(b []byte) []byte {
 	b = append(b, map[string]string{
-		"html": "<!doctype html>\n<title>" + f.path + "</title>\n<p>", "css": "/* " + f.path + " */\n", "js": "// " + f.path + "\n",
-		"json": `{"text": "`, "svg": `<svg xmlns="http://www.w3.org/2000/svg"><desc>`, "webp": "RIFF\x00\x00\x00\x00WEBPVP8 ", "jpg": "\xff\xd8\xff\xe0",
+		"html": "<!doctype html>\n<title>" + f.path + "</title>\n<p>", "css": "/* " + f.path + " */\n", "js": "// " +
+			f.path + "\n",
+		"json": `{"text": "`, "svg": `<svg xmlns="http://www.w3.org/2000/svg"><desc>`,
+		"webp": "RIFF\x00\x00\x00\x00WEBPVP8 ", "jpg": "\xff\xd8\xff\xe0",
 	}[f.ext]...)
 	for line := 0; len(b) < f.size; {
 		if !f.text {
@@ -272,7 +274,7 @@ func (f madeFile) write(b []byte) []byte {
 			b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24), byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56))
 			continue
 		}
-		// Drawn twice, so that the first words are frequent and the last ones rare.
+		// Two draws make the first words frequent and the last ones rare.
 		word := words[f.IntN(1+f.IntN(len(words)))]
 		b = append(append(b, word...), ' ')
 		if line += len(word); line > 70 {

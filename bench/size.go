@@ -9,13 +9,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// sizes are the bytes that a CI run installs before it can deploy.
+// sizes are the bytes that a CI job installs before it deploys.
 type sizes struct {
 	wrangler, node int64
 	binary         int64
 }
 
-// weigh finds out the sizes. Wrangler's is that of what npm installed here.
+// weigh finds the sizes. That of wrangler is what npm installed here.
 func (b *bench) weigh() error {
 	info, err := os.Stat(b.command)
 	if err != nil {
@@ -44,8 +44,8 @@ func (b *bench) weigh() error {
 	return nil
 }
 
-// modulesOf is the node_modules that wrangler lies in: its program is
-// node_modules/wrangler/bin/wrangler.js, the first argument of every command.
+// modulesOf returns the node_modules with wrangler. The first argument of each command is
+// its program, node_modules/wrangler/bin/wrangler.js.
 func modulesOf(ctx context.Context, w *platformtest.Wrangler) string {
 	return filepath.Join(w.Command(ctx, platformtest.API{}, ".").Args[1], "..", "..", "..")
 }

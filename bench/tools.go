@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// scenario is one deploy in the life of a site.
+// scenario is one of the measured deploys.
 type scenario struct {
 	name     string
 	revision int
@@ -33,16 +33,16 @@ const (
 // tool is something that deploys a site.
 type tool struct {
 	name, title string
-	// command makes it deploy a revision, which is also what the files show.
-	command func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error)
-	// once: it knows a first deploy only, and writes values alone.
+	// command deploys a revision. The files are those of the revision.
+	command func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
+	// once is set for a tool that supports only a first deploy, and writes only values.
 	once bool
-	// forgets: it starts each time with nothing that it kept from the last, as on
-	// a CI runner.
+	// forgets is set for a tool that starts each time with an empty cache, as on a CI
+	// runner.
 	forgets bool
 }
 
-// Names of what can be measured.
+// Names of the tools.
 const (
 	sitesName  = "sites"
 	assetsName = "assets"
@@ -58,13 +58,14 @@ func names() []string {
 	return []string{sitesName, assetsName, folderName, freshName, commitName, floorName, gitName, brokenName}
 }
 
-// choose returns the tools that are wanted, installed.
+// choose installs and returns the selected tools.
 func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 	all := []*tool{
 		{name: folderName, title: "kv-sync, folder", command: kvSync("--source", "folder")},
 		{name: freshName, title: "kv-sync, folder, empty cache", command: kvSync("--source", "folder"), forgets: true},
 		{name: commitName, title: "kv-sync, commit", command: kvSync("--source", "commit"), forgets: true},
-		{name: floorName, title: "floor", once: true, command: func(ctx context.Context, s *seat, _ int) (*exec.Cmd, error) {
+		{name: floorName, title: "floor", once: true, command: func(ctx context.Context, s *workspace, _ int) (*exec.Cmd,
+			error) {
 			return self(ctx, "floor", s.site.public())
 		}},
 		{name: gitName, title: "git cat-file --batch", once: true, command: catFile},
@@ -92,8 +93,8 @@ func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 	return tools, nil
 }
 
-// seat is a tool at work on one server: its account, its folder, its cache.
-type seat struct {
+// workspace is what a tool uses on one server: account, folder, cache.
+type workspace struct {
 	tool    *tool
 	server  *server
 	site    *site
@@ -105,25 +106,26 @@ type seat struct {
 
 const token = "benchmark-token"
 
-// seat gives a tool a fresh account, and what it wants of a project.
-func (b *bench) seat(t *tool, s *server, name string) (*seat, error) {
-	return newSeat(t, s, b.site, b.command, filepath.Join(b.work, name))
+// workspace creates a workspace with a fresh account and project.
+func (b *bench) workspace(t *tool, s *server, name string) (*workspace, error) {
+	return newWorkspace(t, s, b.site, b.command, filepath.Join(b.work, name))
 }
 
-func newSeat(t *tool, s *server, site *site, command, dir string) (*seat, error) {
+func newWorkspace(t *tool, s *server, site *site, command, dir string) (*workspace, error) {
 	id := make([]byte, 16)
-	_, _ = rand.Read(id) // it does not fail
-	st := &seat{tool: t, server: s, site: site, command: command, account: hex.EncodeToString(id), script: "bench-" + t.name, dir: dir}
+	_, _ = rand.Read(id) // it never fails
+	st := &workspace{tool: t, server: s, site: site, command: command, account: hex.EncodeToString(id), script: "bench-" +
+		t.name, dir: dir}
 	if err := os.MkdirAll(st.cache(), 0o755); err != nil {
 		return nil, err
 	}
 	return st, st.configure()
 }
 
-func (s *seat) cache() string { return filepath.Join(s.dir, "cache") }
+func (s *workspace) cache() string { return filepath.Join(s.dir, "cache") }
 
-// sitesWorker serves a Workers Sites project: the look-up of
-// @cloudflare/kv-asset-handler, without its caching.
+// sitesWorker serves a Workers Sites project as @cloudflare/kv-asset-handler does, without
+// its caching.
 const sitesWorker = `import manifest from "__STATIC_CONTENT_MANIFEST";
 const keys = new Map(Object.entries(JSON.parse(manifest)));
 export default { async fetch(request, env) {
@@ -133,10 +135,10 @@ export default { async fetch(request, env) {
 } };
 `
 
-// configure writes wrangler's project.
-func (s *seat) configure() error {
+// configure writes the configuration of wrangler.
+func (s *workspace) configure() error {
 	config := map[string]any{"name": s.script, "compatibility_date": "2026-11-01"}
-	// Workers Sites takes the bucket to lie below the project, even if it is absolute.
+	// Workers Sites resolves even an absolute bucket below the project.
 	public, err := filepath.Rel(s.dir, s.site.public())
 	if err != nil {
 		return err
@@ -159,15 +161,15 @@ func (s *seat) configure() error {
 	return os.WriteFile(filepath.Join(s.dir, "wrangler.json"), raw, 0o644)
 }
 
-func wrangler(w *platformtest.Wrangler) func(context.Context, *seat, int) (*exec.Cmd, error) {
-	return func(ctx context.Context, s *seat, _ int) (*exec.Cmd, error) {
+func wrangler(w *platformtest.Wrangler) func(context.Context, *workspace, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *workspace, _ int) (*exec.Cmd, error) {
 		api := platformtest.API{BaseURL: s.server.API, Token: token, AccountID: s.account}
 		return w.Command(ctx, api, s.dir, "deploy"), nil
 	}
 }
 
-func kvSync(source ...string) func(context.Context, *seat, int) (*exec.Cmd, error) {
-	return func(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+func kvSync(source ...string) func(context.Context, *workspace, int) (*exec.Cmd, error) {
+	return func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
 		args := append([]string{"deploy", "--name", s.script, "--dir", "public"}, source...)
 		if s.tool.name == commitName {
 			args = append(args, "--commit", s.site.Commits[revision])
@@ -178,24 +180,24 @@ func kvSync(source ...string) func(context.Context, *seat, int) (*exec.Cmd, erro
 	}
 }
 
-// environment is the user's, without what would lead a tool elsewhere, and with
-// the address of the server.
-func (s *seat) environment() []string {
-	return append(without(os.Environ(), "CLOUDFLARE_", "CF_", "GITHUB_", "KV_SYNC_", "XDG_CACHE_HOME=", "GOMEMLIMIT=", "GOGC="),
+// environment returns the user's environment with the address of the server, without
+// variables that select another one.
+func (s *workspace) environment() []string {
+	return append(without(os.Environ(), "CLOUDFLARE_", "CF_", "GITHUB_", "KV_SYNC_", "XDG_CACHE_HOME=", "GOMEMLIMIT=",
+		"GOGC="),
 		"CLOUDFLARE_API_BASE_URL="+s.server.API, "CLOUDFLARE_API_TOKEN="+token, "CLOUDFLARE_ACCOUNT_ID="+s.account,
 		"XDG_CACHE_HOME="+s.cache())
 }
 
-// without leaves out the variables whose names begin so.
+// without removes the variables whose names have one of the prefixes.
 func without(environment []string, prefixes ...string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(pair string) bool {
 		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(pair, p) })
 	})
 }
 
-// catFile is the bound for what a commit may add to a first deploy: git reads
-// the same blobs.
-func catFile(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
+// catFile is the limit for what a commit adds to a first deploy: git reads the same blobs.
+func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
 	tree, err := s.site.git(ctx, "ls-tree", "-r", "--object-only", s.site.Commits[revision], "public")
 	if err != nil {
 		return nil, err
@@ -206,8 +208,8 @@ func catFile(ctx context.Context, s *seat, revision int) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// deploy runs the tool and measures it. What it prints is shown only if it fails.
-func (s *seat) deploy(ctx context.Context, revision int) (sample, error) {
+// deploy runs and measures the tool. It prints the output only if the tool fails.
+func (s *workspace) deploy(ctx context.Context, revision int) (sample, error) {
 	if s.tool.forgets {
 		if err := os.RemoveAll(s.cache()); err != nil {
 			return sample{}, err
@@ -220,7 +222,7 @@ func (s *seat) deploy(ctx context.Context, revision int) (sample, error) {
 	if cmd.Env == nil {
 		cmd.Env = s.environment()
 	}
-	if err := s.server.forget(ctx); err != nil {
+	if err := s.server.resetRequests(ctx); err != nil {
 		return sample{}, err
 	}
 	got, err := measure(cmd)

@@ -15,29 +15,29 @@ import (
 
 // Guard is one mutation.
 type Guard struct {
-	// Name tells the guards of one table apart.
+	// Name is unique in its table.
 	Name string `toml:"name"`
-	// File is what the mutation changes, relative to the top of the repository.
+	// File is the changed file, relative to the top of the repository.
 	File string `toml:"file"`
-	// Harm says what users would suffer without the guard.
+	// Harm is what happens to users without the guard.
 	Harm string `toml:"harm"`
-	// Old is in the file exactly once. New replaces it.
+	// Old occurs in the file exactly once. New replaces it.
 	Old string `toml:"old"`
 	New string `toml:"new"`
 	// Tests must fail: "./sync", "./sync:TestName|TestOther" or
 	// "worker/src/serve/test/router.test.ts". They run in this order, until one fails.
 	Tests []string `toml:"tests"`
-	// Alive is the reason why no test can notice; empty for nearly all.
+	// Alive is the reason why no test can fail. Nearly all guards have none.
 	Alive string `toml:"alive"`
 
 	table string // the file of guards/, without its extension
 }
 
-// ID names the guard across all tables.
+// ID is the name of the guard in all tables.
 func (g *Guard) ID() string { return g.table + "/" + g.Name }
 
-// digest changes when the mutation or its tests do, so that an old result does
-// not count for a new mutation.
+// digest changes with the mutation and its tests, so that an old result does not count
+// for a new mutation.
 func (g *Guard) digest() string {
 	h := sha256.Sum256([]byte(strings.Join(append([]string{g.File, g.Old, g.New}, g.Tests...), "\x00")))
 	return hex.EncodeToString(h[:8])
@@ -50,14 +50,15 @@ func (g *Guard) mutate(top string) ([]byte, error) {
 		return nil, fmt.Errorf("mutation %s: %w", g.ID(), err)
 	}
 	if n := bytes.Count(src, []byte(g.Old)); n != 1 {
-		return nil, fmt.Errorf("mutation %s: its old text is in %s %d times, not once: write it anew from the code", g.ID(), g.File, n)
+		return nil, fmt.Errorf("mutation %s: its old text occurs in %s %d times, not once: update it from the code", g.ID(),
+			g.File, n)
 	}
 	return bytes.Replace(src, []byte(g.Old), []byte(g.New), 1), nil
 }
 
 var testPattern = regexp.MustCompile(`^(\./[a-z][\w/-]*(:\S+)?|worker/(src/\w+/)?test/\w+\.test\.ts)$`)
 
-// check refuses an entry that cannot be run.
+// check refuses an invalid entry.
 func (g *Guard) check() error {
 	switch {
 	case g.Name == "" || g.File == "" || g.Harm == "":
@@ -69,7 +70,8 @@ func (g *Guard) check() error {
 	}
 	for _, test := range g.Tests {
 		if !testPattern.MatchString(test) {
-			return fmt.Errorf(`mutation %s: %q is none of "./package", "./package:Run" and "worker/test/name.test.ts"`, g.ID(), test)
+			return fmt.Errorf(`mutation %s: %q is neither "./package", "./package:Run" nor "worker/test/name.test.ts"`, g.ID(),
+				test)
 		}
 	}
 	return nil

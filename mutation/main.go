@@ -24,13 +24,13 @@ type result struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// maxAlive is the share of mutations that may be alive, with a reason each.
+// maxAlive is the share of mutations that may be alive, each with a reason.
 const maxAlive = 0.02
 
 func main() {
-	only := flag.String("only", "", "make only the mutations whose ID matches this regular `expression`")
-	again := flag.Bool("again", false, "make also the mutations that were killed before")
-	journal := flag.String("journal", "artefacts/mutations.jsonl", "where results are kept")
+	only := flag.String("only", "", "try only the mutations whose ID matches this regular `expression`")
+	again := flag.Bool("again", false, "try also the mutations that were killed before")
+	journal := flag.String("journal", "artefacts/mutations.jsonl", "the file of the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := start(ctx, *only, *journal, *again)
@@ -70,8 +70,8 @@ func start(ctx context.Context, only, journal string, again bool) error {
 	return errors.Join(failed, summarize(os.Stdout, all, results))
 }
 
-// try makes the mutations and notes each result when it is known. One that
-// cannot be tried does not stop the others.
+// try makes the mutations and records each result at once. An error of one does not stop
+// the others.
 func try(ctx context.Context, top, journal string, todo []*Guard, results map[string]result) error {
 	scratch, err := os.MkdirTemp("", "kv-sync-mutation")
 	if err != nil {
@@ -92,7 +92,8 @@ func try(ctx context.Context, top, journal string, todo []*Guard, results map[st
 			failed = errors.Join(failed, err)
 			continue
 		}
-		res := result{ID: g.ID(), Digest: g.digest(), Outcome: outcome, By: by, Seconds: time.Since(began).Round(time.Second / 10).Seconds()}
+		res := result{ID: g.ID(), Digest: g.digest(), Outcome: outcome, By: by,
+			Seconds: time.Since(began).Round(time.Second / 10).Seconds()}
 		fmt.Printf("%d/%d  %s  %s  %s\n", i+1, len(todo), outcome, g.ID(), by)
 		if err := note(journal, res); err != nil {
 			return err
@@ -102,7 +103,7 @@ func try(ctx context.Context, top, journal string, todo []*Guard, results map[st
 	return failed
 }
 
-// attempt makes one mutation. Its tests must pass without it.
+// attempt makes one mutation. Its tests must pass without the mutation.
 func attempt(ctx context.Context, r *runner, g *Guard, green map[string]bool) (outcome, by string, err error) {
 	for _, test := range g.Tests {
 		if !green[test] {
@@ -115,8 +116,8 @@ func attempt(ctx context.Context, r *runner, g *Guard, green map[string]bool) (o
 	return r.run(ctx, g)
 }
 
-// summarize prints the count and every mutation that is alive. It is an error
-// if one of them has no reason, or if they are too many.
+// summarize prints the counts and every mutation that is alive. It returns an error if one
+// of them has no reason, or if there are too many.
 func summarize(out io.Writer, all []*Guard, results map[string]result) error {
 	var dead, living, unknown, unexplained int
 	for _, g := range all {
@@ -164,7 +165,7 @@ func readJournal(name string) (map[string]result, error) {
 		case errors.Is(err, io.EOF):
 			return results, nil
 		case err != nil:
-			return nil, fmt.Errorf("read %s: %w; delete it to begin anew", name, err)
+			return nil, fmt.Errorf("read %s: %w; delete it to start again", name, err)
 		}
 		results[res.ID] = res
 	}

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// Every mutation fits the code as it is: whoever changes a guard is told to
-// change its mutation, too.
+// Every mutation fits the code. A change of a guard includes a change of its row.
 func TestMutationsFitTheCode(t *testing.T) {
 	all, err := load("guards")
 	if err != nil {
@@ -40,15 +39,16 @@ func TestMutationsFitTheCode(t *testing.T) {
 	}
 }
 
-// A module of its own, with a guard, a test that notices its loss and one that
-// does not.
+// module creates a module with a guard, a test that fails without it, and one that does
+// not.
 func module(t *testing.T) *runner {
 	t.Helper()
 	top := t.TempDir()
 	for name, content := range map[string]string{
-		"go.mod":           "module example.org/m\n\ngo 1.26\n",
-		"p/p.go":           "package p\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / 2\n}\n",
-		"p/p_test.go":      "package p\n\nimport \"testing\"\n\nfunc TestSharp(t *testing.T) {\n\tif Half(-4) != 0 {\n\t\tt.Fail()\n\t}\n}\n\nfunc TestBlunt(t *testing.T) {\n\tHalf(-4)\n}\n",
+		"go.mod": "module example.org/m\n\ngo 1.26\n",
+		"p/p.go": "package p\n\nfunc Half(n int) int {\n\tif n < 0 {\n\t\treturn 0\n\t}\n\treturn n / 2\n}\n",
+		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestSharp(t *testing.T) {\n\tif Half(-4) != 0 " +
+			"{\n\t\tt.Fail()\n\t}\n}\n\nfunc TestBlunt(t *testing.T) {\n\tHalf(-4)\n}\n",
 		"broken/b_test.go": "package broken\n\nfunc TestBroken(",
 		"red/red_test.go":  "package red\n\nimport \"testing\"\n\nfunc TestRed(t *testing.T) { t.Fail() }\n",
 	} {

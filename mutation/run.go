@@ -23,11 +23,11 @@ const (
 type runner struct {
 	top     string // of the repository
 	scratch string // for overlays and the copy of the Worker
-	copied  bool   // the copy is there
+	copied  bool   // the copy exists
 }
 
-// run makes the mutation and returns its outcome with the test that killed it.
-// An error means that the mutation could not be tried.
+// run makes the mutation. It returns the outcome and the test that killed the mutation. An
+// error means that the mutation could not be tried.
 func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err error) {
 	mutant, err := g.mutate(r.top)
 	if err != nil {
@@ -54,17 +54,17 @@ func (r *runner) run(ctx context.Context, g *Guard) (outcome, by string, err err
 	return alive, "", nil
 }
 
-// baseline fails if a test fails without a mutation, for then it shows nothing.
+// baseline fails if a test fails without a mutation: then it proves nothing.
 func (r *runner) baseline(ctx context.Context, test string) error {
 	passed, err := r.test(ctx, test, "", "", nil)
 	if err == nil && !passed {
-		err = fmt.Errorf("%s fails without a mutation: correct that first", test)
+		err = fmt.Errorf("%s fails without a mutation: fix that first", test)
 	}
 	return err
 }
 
-// failedTest is in the output of a go test that ran and failed. One that could not
-// be built or started shows nothing about a guard.
+// failedTest matches the output of a test that ran and failed. A test that could not be
+// built or started proves nothing about a guard.
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: |^panic: `)
 
 // test runs one entry of Tests, with file replaced by mutant.
@@ -77,7 +77,7 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 			args = append(args, "-run="+run)
 		}
 		if overlay != "" {
-			args = append(args, "-count=1") // a cached result knows nothing of what a test builds
+			args = append(args, "-count=1") // a cached result ignores the programs that a test builds
 		}
 		out, err = r.golang(ctx, overlay, args...)
 		if err == nil && strings.Contains(string(out), "no tests to run") {
@@ -96,7 +96,7 @@ func (r *runner) test(ctx context.Context, test, overlay, file string, mutant []
 	return err == nil, err
 }
 
-// overlay writes the file that tells Go's commands to read the mutant.
+// overlay writes the file that makes Go's commands read the mutant.
 func (r *runner) overlay(g *Guard, mutant []byte) (string, error) {
 	file := filepath.Join(r.scratch, "mutant"+path.Ext(g.File))
 	if err := os.WriteFile(file, mutant, 0o600); err != nil {
@@ -112,8 +112,8 @@ func (r *runner) overlay(g *Guard, mutant []byte) (string, error) {
 	return overlay, os.WriteFile(overlay, content, 0o600)
 }
 
-// golang runs the go command. The overlay is in its environment, because tests
-// build the commands that they run.
+// golang runs the go command. The overlay is in its environment, because tests build
+// programs, too.
 func (r *runner) golang(ctx context.Context, overlay string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.top
@@ -143,7 +143,7 @@ func (r *runner) typescript(ctx context.Context, test, file string, mutant []byt
 		if err := os.WriteFile(target, mutant, 0o600); err != nil {
 			return nil, err
 		}
-		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // the next run compares
+		defer os.WriteFile(target, original, 0o600) //nolint:errcheck // a failed restore fails the next run
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(test, "worker/"), ".ts") + ".mjs"
 	cmd := exec.CommandContext(ctx, "sh", "-c", "npm run --silent build:test && exec node --test .build/"+name)
@@ -151,7 +151,7 @@ func (r *runner) typescript(ctx context.Context, test, file string, mutant []byt
 	return cmd.CombinedOutput()
 }
 
-// copyTree copies what git tracks, and links what npm installed.
+// copyTree copies the tracked files, and links node_modules.
 func (r *runner) copyTree(ctx context.Context, tree string) error {
 	if _, err := os.Stat(filepath.Join(r.top, "worker/node_modules")); err != nil {
 		return fmt.Errorf("run `npm ci` in worker/ first: %w", err)
@@ -159,7 +159,8 @@ func (r *runner) copyTree(ctx context.Context, tree string) error {
 	if err := os.MkdirAll(tree, 0o700); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", `git ls-files -z | tar --null --files-from=- -cf - | tar -xf - -C "$1"`, "sh", tree)
+	cmd := exec.CommandContext(ctx, "sh", "-c", `git ls-files -z | tar --null --files-from=- -cf - | tar -xf - -C "$1"`,
+		"sh", tree)
 	cmd.Dir = r.top
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("copy the repository: %w: %s", err, tail(out))
@@ -167,7 +168,7 @@ func (r *runner) copyTree(ctx context.Context, tree string) error {
 	return os.Symlink(filepath.Join(r.top, "worker/node_modules"), filepath.Join(tree, "worker/node_modules"))
 }
 
-// tail is the end of what a command printed.
+// tail returns the end of the output of a command.
 func tail(out []byte) string {
 	const most = 600
 	return strings.TrimSpace(string(out[max(0, len(out)-most):]))
