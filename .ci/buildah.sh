@@ -1,12 +1,12 @@
-# What the tests of the images have in common; they source it, at the top of the
-# repository, with $tmp as a folder of their own. Nothing is pulled: the build
-# stage's base is made of this machine's shell, and Go and its modules are mounted.
+# Functions for the tests of the images. They source it at the top of the repository, with
+# a temporary folder $tmp. Nothing is pulled: the base of the build stage contains this
+# machine's shell, and Go and its modules are mounted.
 
 export BUILDAH_ISOLATION=chroot TMPDIR="$tmp"
 buildah=(buildah --storage-driver vfs --root "$tmp/images" --runroot "$tmp/run")
 b() { "${buildah[@]}" "$@"; }
 
-# build DOCKERFILE TAG [FLAG…]: what is in the Dockerfile, without a network for Go.
+# build DOCKERFILE TAG [FLAG…]: builds an image. Go gets no network.
 build() {
   local dockerfile=$1 tag=$2
   shift 2
@@ -18,8 +18,8 @@ build() {
     -t "$tag" "$@" . > /dev/null
 }
 
-# The build stage's base: sh and what the Dockerfiles' RUN lines call, with their
-# libraries, and the certificate authorities.
+# go_image: the base of the build stage: sh and the programs of the Dockerfiles' RUN lines
+# with their libraries, and the certificate authorities.
 go_image() {
   local base="$tmp/go-base" name file lib certificates=/etc/ssl/certs/ca-certificates.crt container
   mkdir -p "$base"/{bin,tmp,root,usr/local,etc/ssl/certs}

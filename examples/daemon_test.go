@@ -15,11 +15,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// unit is how the daemon runs under systemd.
+// unit is the systemd unit of the daemon.
 const unit = "daemon/kv-sync.service"
 
-// systemd itself finds nothing wrong with the unit, and little that it leaves open:
-// of 0 to 10 it has 1.6. The default of a service is 9.6.
+// systemd finds no fault in the unit, and rates its exposure 1.6 of 10. The default of a
+// service is 9.6.
 func TestDaemonUnit(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("systemd is Linux'")
@@ -45,14 +45,15 @@ func TestDaemonUnit(t *testing.T) {
 	if verify(t, analyze, wrong) == "" {
 		t.Error("systemd-analyze finds nothing wrong with ProtectHomes=: this test cannot fail")
 	}
-	security := exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=18", unit)
+	security := exec.CommandContext(t.Context(), analyze, "security", "--no-pager", "--offline=true", "--threshold=18",
+		unit)
 	if out, err := security.CombinedOutput(); err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
 	}
 }
 
-// verify is what systemd has to say of a unit. Of the machine's own units it may
-// say things, too.
+// verify returns systemd's messages about a unit. There may be messages about other units
+// of the machine, too.
 func verify(t *testing.T, analyze, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), filepath.Base(unit))
@@ -70,11 +71,12 @@ func verify(t *testing.T, analyze, text string) string {
 	return strings.Join(said, "")
 }
 
-// The daemon takes the example with what the unit gives it, and no more.
+// The daemon accepts the example with exactly what the unit provides.
 func TestDaemonUnitRunsTheExample(t *testing.T) {
 	text := read(t, unit)
 	secrets := t.TempDir()
-	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/([a-z-]+)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z-]+):/etc/kv-sync/([a-z-]+)$`).FindAllStringSubmatch(
+		text, -1) {
 		if m[1] != m[2] {
 			t.Errorf("the credential %s is in a file %s", m[1], m[2])
 		}
@@ -93,16 +95,18 @@ func TestDaemonUnitRunsTheExample(t *testing.T) {
 			t.Errorf("ssh is given a credential that is not loaded: %v", err)
 		}
 	}
-	listing := check(t, strings.Fields(start[1]), "daemon/kv-sync-daemon.toml", "/run/credentials/kv-sync.service", secrets)
-	for _, want := range []string{"blog: branch main of ", "handbook: branch HEAD of ", "builds: npm ci && npm run build"} {
+	listing := check(t, strings.Fields(start[1]), "daemon/kv-sync-daemon.toml", "/run/credentials/kv-sync.service",
+		secrets)
+	for _, want := range []string{"blog: branch main of ", "handbook: branch HEAD of ",
+		"builds: npm ci && npm run build"} {
 		if !strings.Contains(listing, want) {
 			t.Errorf("%q is not in the list of sites:\n%s", want, listing)
 		}
 	}
 }
 
-// compose is what compose.yaml says. A key that is not here is refused: it would
-// be one that nobody holds to anything.
+// compose is the content of compose.yaml. Other keys are refused, because no test would
+// check them.
 type compose struct {
 	Name     string
 	Services struct{ Daemon service }
@@ -132,8 +136,8 @@ type service struct {
 	Security    []string `yaml:"security_opt"`
 }
 
-// The daemon takes compose.toml with what compose.yaml gives it, and the two, the
-// Dockerfile and the files beside them name one another as they are.
+// The daemon accepts compose.toml with what compose.yaml provides. The names that the two,
+// the Dockerfile and the other files use for each other are right.
 func TestDaemonCompose(t *testing.T) {
 	var c compose
 	decoder := yaml.NewDecoder(strings.NewReader(read(t, "daemon/compose.yaml")))
@@ -152,7 +156,8 @@ func TestDaemonCompose(t *testing.T) {
 		}
 		write(t, filepath.Join(secrets, name), "a secret of the test's\n")
 	}
-	for _, m := range regexp.MustCompile(`/run/secrets/([a-z-]+)`).FindAllStringSubmatch(s.Environment["GIT_SSH_COMMAND"], -1) {
+	for _, m := range regexp.MustCompile(`/run/secrets/([a-z-]+)`).FindAllStringSubmatch(s.Environment["GIT_SSH_COMMAND"],
+		-1) {
 		if !slices.Contains(s.Secrets, m[1]) {
 			t.Errorf("ssh is given the secret %s, which the service has not", m[1])
 		}
@@ -201,8 +206,8 @@ func TestDaemonCompose(t *testing.T) {
 	}
 }
 
-// check runs the daemon with arguments and --check: the file that --config names
-// is config, and secrets are in another folder than there.
+// check runs the daemon with arguments and --check. config replaces the file that --config
+// names, and another folder the one of the secrets.
 func check(t *testing.T, args []string, config, there, secrets string) string {
 	t.Helper()
 	bin, err := kvSync()
@@ -221,7 +226,7 @@ func check(t *testing.T, args []string, config, there, secrets string) string {
 	}
 	args = slices.Replace(slices.Clone(args), at, at+1, file)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "kv-sync"), append(args, "--check")...)
-	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // no token but the configuration's
+	cmd.Env = []string{"STATE_DIRECTORY=" + t.TempDir()} // only the configuration has a token
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# A real site goes from a git commit to a Worker that serves it out of KV, on
-# this machine: a second commit uploads only what changed, a refused one leaves
-# the site as it is, a rollback uploads nothing. No account is needed.
-# On a terminal the site stays up until Ctrl-C; elsewhere the demo ends by itself.
+# Deploys a site from a git commit to a Worker that serves it from KV, on this machine. A
+# second commit uploads only what changed, a refused one leaves the site unchanged, and a
+# rollback uploads nothing. It needs no account. On a terminal it runs until Ctrl-C.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
@@ -23,7 +22,7 @@ run kv-sync deploy --local --name tides
 url="$(site_url --name tides)"
 check "$url serves the page" grep -q "<h1>Tide tables</h1>" <(page /)
 check "/start redirects to the guide" grep -q "<h1>Guide</h1>" <(curl --silent --location "$url/start")
-check "what is not there is a 404 with the site's own page" grep -q "Out with the tide" <(curl --silent "$url/no/such/page")
+check "an unknown page is a 404 with the site's own page" grep -q "Out with the tide" <(curl --silent "$url/no/such/page")
 
 say "A second commit changes one file"
 replace 's/Tide tables<\/h1>/Tide tables, corrected<\/h1>/' public/index.html
@@ -31,11 +30,11 @@ commit "Correct the title"
 run kv-sync deploy --local --name tides
 check "the new page is live" grep -q "corrected</h1>" <(page /)
 
-say "A commit that must not go out is refused, whole"
+say "A commit with a file that must not be published is refused as a whole"
 ln -s /etc/passwd public/passwd.txt
 commit "A link out of the site"
 if run kv-sync deploy --local --name tides; then echo "it was not refused" >&2; exit 1; fi
-check "the site is as it was" grep -q "corrected</h1>" <(page /)
+check "the site is unchanged" grep -q "corrected</h1>" <(page /)
 git reset --quiet --hard HEAD~1
 
 say "One step back"

@@ -1,5 +1,4 @@
-// Package examples holds what a newcomer is shown. Its tests run that as it
-// stands, so that it stays true.
+// Package examples holds the demos. Its tests run them unchanged.
 package examples
 
 import (
@@ -14,17 +13,17 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// Each script checks by itself that what it shows is so.
+// Each script checks what it shows.
 func TestScripts(t *testing.T) {
 	for _, script := range []string{"demo.sh", "dynamic-workers/start.sh"} {
 		t.Run(script, func(t *testing.T) { runScript(t, script, nil) })
 	}
 }
 
-// The compiler is installed first, where there is none, and the crates are
-// fetched: that takes as long as the network does.
+// The compiler is installed if necessary, and the crates are fetched first: that depends on
+// the network.
 func TestRustWasm(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // it only bounds a hang
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // it only ends a hang
 	defer cancel()
 	fetch := exec.CommandContext(ctx, "../../rust/bin/cargo", "fetch", "--locked", "--target", "wasm32-unknown-unknown")
 	fetch.Dir = "rust-wasm"
@@ -34,7 +33,7 @@ func TestRustWasm(t *testing.T) {
 	runScript(t, "rust-wasm/start.sh", nil)
 }
 
-// kvSync is the folder of the command, built once.
+// kvSync returns the folder of the command, which is built once.
 var kvSync = sync.OnceValues(func() (string, error) {
 	bin, err := os.MkdirTemp("", "kv-sync-examples-")
 	if err != nil {
@@ -54,7 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runScript runs one of the scripts to its end, with more variables.
+// runScript runs a script to its end, with additional variables.
 func runScript(t *testing.T, script string, args []string, env ...string) {
 	t.Helper()
 	bin, err := kvSync()
@@ -68,9 +67,10 @@ func runScript(t *testing.T, script string, args []string, env ...string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it only bounds a hang
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", append([]string{script}, args...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends what it has started
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the processes that it started
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = append(os.Environ(), "CI=true", "KV_SYNC_BIN="+bin, "XDG_CACHE_HOME="+t.TempDir(), workerd.EnvPath+"="+runtime)
+	cmd.Env = append(os.Environ(), "CI=true", "KV_SYNC_BIN="+bin, "XDG_CACHE_HOME="+t.TempDir(),
+		workerd.EnvPath+"="+runtime)
 	cmd.Env = append(cmd.Env, env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

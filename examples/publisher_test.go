@@ -7,8 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-// The editor is used in a browser, against the site that the demo starts. What
-// it looks like is kept in artefacts/.
+// A browser uses the editor of the site that the demo starts. Screenshots are in
+// artefacts/.
 func TestPublisher(t *testing.T) {
 	browser, err := platformtest.InstallBrowser(t.Context())
 	if err != nil {

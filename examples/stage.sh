@@ -1,6 +1,6 @@
-# What the demos have in common; they source it. The caller sets root, the
-# repository's folder. Afterwards there is $work, a folder that goes when the
-# script ends, as does the local platform.
+# Functions that the demos share. They source this file after setting root, the folder of
+# the repository. It creates the temporary folder $work, and removes it and stops the
+# local platform at the end of the script.
 
 export PATH="${KV_SYNC_BIN:-$root/bin}:$PATH"
 work="$(mktemp -d)"
@@ -14,15 +14,15 @@ trap 'exit 130' INT TERM
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() { printf '\033[2m$ %s\033[0m\n' "$*"; "$@"; }
-check() { # check WHAT COMMAND…: a demo shows nothing that is not so
+check() { # check WHAT COMMAND…: a demo fails if it shows something wrong
   local what=$1; shift
-  "$@" > /dev/null || { echo "not so: $what" >&2; exit 1; }
+  "$@" > /dev/null || { echo "failed: $what" >&2; exit 1; }
   echo "  ✓ $what"
 }
 commit() { git add -A; git -c user.name=Demo -c user.email=demo@example.com commit --quiet -m "$1"; }
 replace() { sed -i.bak "$1" "$2" && rm "$2.bak"; } # replace SED-COMMAND FILE
 
-start_platform() { # in the folder that is here
+start_platform() { # in the current folder
   say "Cloudflare's API on this machine"
   kv-sync dev > "$work/dev.log" 2>&1 &
   platform=$!
@@ -32,16 +32,16 @@ start_platform() { # in the folder that is here
   done
   sed -n 1p "$work/dev.log"
 }
-site_url() { # site_url [FLAG…]: where what lies here is served, without a slash at the end
+site_url() { # site_url [FLAG…]: the address of the site in the current folder, without a slash at the end
   kv-sync deploy --local "$@" --json 2> /dev/null | sed -n 's/.*"url":"\(http[^"]*\)".*/\1/p' | sed 's:/$::'
 }
-stay() { # stay LINE…: on a terminal until Ctrl-C, with these lines; elsewhere the demo is over
+stay() { # stay LINE…: prints the lines and waits for Ctrl-C on a terminal; elsewhere the demo ends
   if [ -t 1 ] && [ -z "${CI:-}" ]; then
     printf '\n'
     printf '%s\n' "$@" "Ctrl-C ends the demo."
     wait "$platform"
   else
-    say "That was the demo; it is over, and its addresses answer no more."
-    echo "On a terminal it stays up until Ctrl-C."
+    say "The demo is over, and its addresses no longer answer."
+    echo "On a terminal it runs until Ctrl-C."
   fi
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Two customers' projects and the platform that loads them, on this machine: each
-# answers at its own host name and sees its own assets alone. No account is
-# needed. On a terminal they stay up until Ctrl-C; elsewhere the script ends.
+# Runs the projects of two customers and the platform that loads them, on this machine.
+# Each project answers at its own host name and sees only its own assets. It needs no
+# account. On a terminal it runs until Ctrl-C.
 set -euo pipefail
 
 root="$(cd "$(dirname "$0")/../.." && pwd)"
@@ -32,7 +32,7 @@ say "A push that changes one project deploys that one"
 replace 's/one wall/two walls/' projects/atelier/public/index.html
 commit "More walls"
 run kv-sync deploy --local --projects
-check "the other one was left alone" grep -q '"no_change":true' <(kv-sync deploy --local --project bakery --json 2> /dev/null)
-echo "  Who asked within the last half minute may see the page before: what is active is read from KV that often."
+check "the other one is unchanged" grep -q '"no_change":true' <(kv-sync deploy --local --project bakery --json 2> /dev/null)
+echo "  Visitors of the last 30 seconds may still get the old page: the active version is read from KV that often."
 
 stay "The platform: $url" "The bakery:   http://bakery.localhost:$port" "The atelier:  http://atelier.localhost:$port"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A paper and its editor, on this machine: log in, write, preview, publish. No
-# account is needed. On a terminal they stay up until Ctrl-C; elsewhere the
-# script ends. With a command behind it, that command is run while they are up,
-# with PUBLISHER_URL, PUBLISHER_PASSWORD and PUBLISHER_FOLDER in its environment.
+# start.sh [COMMAND…]: runs a news site and its editor on this machine: log in, write,
+# preview, publish. It needs no account. On a terminal it runs until Ctrl-C. With a command
+# it runs that command, with PUBLISHER_URL, PUBLISHER_PASSWORD and PUBLISHER_FOLDER in the
+# environment, and ends.
 set -euo pipefail
 
 start="$PWD"
@@ -16,7 +16,7 @@ cd "$work/publisher"
 
 start_platform
 
-say "The site, its editor, and the companion that keeps what is written"
+say "The site, its editor, and the companion that stores what is written"
 run kv-sync deploy --local
 url="$(site_url)"
 check "there is no editor without a password" test "$(status "$url/edit/login")" = 404
@@ -28,7 +28,7 @@ printf '{"name":"PUBLISHER_PASSWORD","text":"%s","type":"secret_text"}' "$passwo
   curl --silent --fail --request PUT --data @- --header "Content-Type: application/json" \
     --config <(printf 'header = "Authorization: Bearer %s"' "$(setting CLOUDFLARE_API_TOKEN)") \
     "$(setting CLOUDFLARE_API_BASE_URL)/accounts/$(setting CLOUDFLARE_ACCOUNT_ID)/workers/scripts/publisher/secrets" > /dev/null
-check "now there is one" test "$(status "$url/edit/login")" = 200
+check "now there is an editor" test "$(status "$url/edit/login")" = 200
 
 if [ $# -gt 0 ]; then
   cd "$start"

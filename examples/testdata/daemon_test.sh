@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Runs the daemon as the examples do: kv-sync.service under a real systemd, a Debian
-# of its own in systemd-nspawn; then its image. Both fetch by ssh with the key that
-# they are handed, and deploy to the local platform.
-# It needs root, Linux, Debian's packages and the ports of the examples, and fails
-# where it cannot run. The compose file is not run: daemon_test.go reads it.
+# Runs the daemon as in the examples: kv-sync.service under a real systemd, in a Debian in
+# systemd-nspawn, then its image. Both fetch by ssh with the key of the examples, and
+# deploy to the local platform. It needs root, Linux, Debian's packages and the ports of
+# the examples, and fails without them. daemon_test.go checks the compose file.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . examples/testdata/forge.sh
@@ -17,8 +16,8 @@ debian "$root" systemd-sysv,libnss-systemd,dbus,git,openssh-client,openssh-serve
 start_platform
 start_forge "$root"
 
-# Installed as docs/daemon.md says. Of the examples only the forge, the account and
-# the build are others here.
+# Installed as docs/daemon.md says. Only the forge, the account and the build differ from
+# the examples.
 etc="$root/etc/kv-sync" secrets="$tmp/secrets"
 install -d "$etc" "$secrets"
 echo "$CLOUDFLARE_API_TOKEN" > "$secrets/token"
@@ -73,10 +72,10 @@ first=$(main_pid)
 inside systemctl kill --signal KILL --kill-who main kv-sync.service
 push blog public/index.html "page 2"
 wait_for "after kill -9 systemd has started it again" again
-wait_for "the push of meanwhile is live" live blog
+wait_for "the push that came meanwhile is live" live blog
 inside systemctl stop kv-sync.service
-said | grep -q "level=INFO msg=stopped" || fail "it was not let stop: $(said | tail -n 3)"
-[ "$(inside systemctl show --property Result --value kv-sync.service)" = success ] || fail "it did not end well"
+said | grep -q "level=INFO msg=stopped" || fail "it did not stop by itself: $(said | tail -n 3)"
+[ "$(inside systemctl show --property Result --value kv-sync.service)" = success ] || fail "it did not end with success"
 echo "  ✓ it stops when it is told to"
 ends
 ends() { :; }
@@ -94,7 +93,7 @@ files=$(b mount "$image")
 [ "$(b inspect --format '{{.OCIv1.Config.User}}' "$image")" = 10001:10001 ] || fail "the image runs as another user"
 [ "$(stat -c %u:%g:%a "$files/var/lib/kv-sync")" = 10001:10001:700 ] || fail "the state's folder is $(stat -c %u:%g:%a "$files/var/lib/kv-sync")"
 [ -s "$files/etc/ssl/certs/ca-certificates.crt" ] && [ -x "$files/usr/lib/git-core/git-remote-https" ] || fail "git cannot reach https"
-[ -z "$(ls -A "$files/var/lib/apt/lists")" ] && [ ! -e "$files/src" ] || fail "what the image was made of was left in it"
+[ -z "$(ls -A "$files/var/lib/apt/lists")" ] && [ ! -e "$files/src" ] || fail "the image contains files of its build"
 echo "  ✓ $(du -sm "$files" | cut -f1) MB: git, ssh, certificates; not root"
 
 install -d "$tmp/etc"
@@ -106,10 +105,10 @@ b run --isolation chroot --env CLOUDFLARE_API_BASE_URL="$CLOUDFLARE_API_BASE_URL
   --volume "$tmp/etc:/etc/kv-sync:ro" --volume "$secrets:/run/secrets:ro" \
   "$image" -- /usr/local/bin/kv-sync daemon --config /etc/kv-sync/daemon.toml > "$tmp/container" 2>&1 &
 container=$!
-daemon() { # daemon PID: the daemon among what it started; buildah passes no signal on
+daemon() { # daemon PID: the daemon among its descendants; buildah does not pass signals on
   local child
   [ "$(< "/proc/$1/comm")" != kv-sync ] || { echo "$1"; return; }
-  for child in $(cat "/proc/$1"/task/*/children); do daemon "$child"; done # each thread has its own
+  for child in $(cat "/proc/$1"/task/*/children); do daemon "$child"; done # each thread has children
 }
 ends() {
   local pid
@@ -124,5 +123,5 @@ wait_for "the page asks for the password" page
 push blog public/index.html "page 4"
 wait_for "the next push is live" live blog
 ends
-grep -q "level=INFO msg=stopped" "$tmp/container" || fail "it was not let stop: $(tail -n 3 "$tmp/container")"
+grep -q "level=INFO msg=stopped" "$tmp/container" || fail "it did not stop by itself: $(tail -n 3 "$tmp/container")"
 echo "  ✓ it stops when it is told to"

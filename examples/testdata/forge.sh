@@ -1,12 +1,12 @@
-# Where the daemon is tested: a forge, and the local platform. daemon_test.sh
-# sources it, at the top of the repository. Afterwards there is $tmp, a folder that
-# goes when the script ends, as does all that was started here.
+# A forge and the local platform for the test of the daemon. daemon_test.sh sources it at
+# the top of the repository. It creates the temporary folder $tmp. At the end of the script
+# it removes the folder and ends what it started.
 
 fail() {
   echo "$0: $*" >&2
   exit 1
 }
-need() { # need COMMAND=PACKAGE…: installs what is not there
+need() { # need COMMAND=PACKAGE…: installs the packages of missing commands
   local pair missing=()
   for pair in "$@"; do command -v "${pair%%=*}" > /dev/null || missing+=("${pair#*=}"); done
   [ ${#missing[@]} = 0 ] && return
@@ -21,8 +21,8 @@ need() { # need COMMAND=PACKAGE…: installs what is not there
 tmp=$(mktemp -d)
 chmod 711 "$tmp"
 started=()
-ends() { :; }    # what a script has to end by itself
-trouble() { :; } # what it shows where something does not come about
+ends() { :; }    # a script ends here what it started
+trouble() { :; } # a script prints here what explains a failure
 end() {
   ends
   for pid in "${started[@]}"; do kill "$pid" 2> /dev/null && wait "$pid" 2> /dev/null; done || true
@@ -31,7 +31,7 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-wait_for() { # wait_for WHAT COMMAND…: for five minutes, which only bound a hang
+wait_for() { # wait_for WHAT COMMAND…: for at most five minutes, which only end a hang
   local what=$1
   shift
   for _ in $(seq 1500); do
@@ -42,14 +42,14 @@ wait_for() { # wait_for WHAT COMMAND…: for five minutes, which only bound a ha
     sleep 0.2
   done
   trouble
-  fail "not so after five minutes: $what"
+  fail "timed out after five minutes: $what"
 }
 
-debian() { # debian FOLDER PACKAGES: a small Debian, as slim images are
+debian() { # debian FOLDER PACKAGES: a small Debian, like the slim images
   mmdebstrap --quiet --variant=apt --mode=root ${2:+--include="$2"} bookworm "$1"
 }
 
-start_platform() { # Cloudflare's API on this machine; its variables are exported
+start_platform() { # starts Cloudflare's API on this machine, and exports its variables
   mkdir "$tmp/platform"
   (cd "$tmp/platform" && XDG_CACHE_HOME="$tmp/cache" exec "$tmp/kv-sync" dev) > "$tmp/platform/log" 2>&1 &
   started+=($!)
@@ -57,11 +57,11 @@ start_platform() { # Cloudflare's API on this machine; its variables are exporte
   eval "$(grep -o 'export CLOUDFLARE_.*' "$tmp/platform/log")"
 }
 
-# A forge that is reached by ssh: sshd and git of a Debian that has them. It has
-# the repositories of the examples, and one key that may fetch them.
+# A forge with ssh: sshd and git in a Debian, with the repositories of the examples, and one
+# key that may fetch them.
 start_forge() { # start_forge ROOT
   local root=$1 name
-  printf '[safe]\n\tdirectory = *\n' > "$tmp/gitconfig" # to push past sshd
+  printf '[safe]\n\tdirectory = *\n' > "$tmp/gitconfig" # to push without sshd
   forge=$root/srv/git ssh_port=2222
   chroot "$root" useradd --create-home --home-dir /srv/git --shell /usr/bin/git-shell --password '*' git
   ssh-keygen -q -t ed25519 -N '' -C test -f "$tmp/deploy-key"
@@ -76,7 +76,7 @@ start_forge() { # start_forge ROOT
   started+=($!)
 }
 
-push() { # push REPOSITORY FILE TEXT: a commit with that file, on main
+push() { # push REPOSITORY FILE TEXT: pushes a commit with that file to main
   local dir="$tmp/work/$1"
   [ -d "$dir" ] || git init -q -b main "$dir"
   mkdir -p "$(dirname "$dir/$2")"
@@ -88,7 +88,7 @@ push() { # push REPOSITORY FILE TEXT: a commit with that file, on main
   head=$(git -C "$dir" rev-parse HEAD)
 }
 
-live() { # live SITE: what is live is the last commit that was pushed
+live() { # live SITE: whether the last pushed commit is live
   (cd "$tmp" && timeout 120 "$tmp/kv-sync" history --name "$1" --json) | grep -qF "\"commit\":\"$head\",\"url\""
 }
 well() { [ "$(curl -sf --max-time 60 http://127.0.0.1:8792/healthz)" = ok ]; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the path of systemd-analyze. Where there is none, installs Debian's.
+# Prints the path of systemd-analyze. If there is none, it installs Debian's.
 set -euo pipefail
 
 if ! command -v systemd-analyze; then

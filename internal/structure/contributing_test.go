@@ -58,11 +58,13 @@ func faultOf(t *testing.T, dir string, words []string) string {
 	case "npm run":
 		return missing(t, last, `"`+last+`": `, dir+"/package.json")
 	case "node --test":
-		source := strings.TrimSuffix(filepath.Base(last), ".mjs") + ".ts"
-		if !slices.ContainsFunc(find(t, ".ts"), func(name string) bool { return filepath.Base(name) == source }) {
-			return "there is no " + source
+		source := strings.TrimSuffix(strings.TrimPrefix(last, ".build/"), ".mjs") + ".ts"
+		for _, root := range []string{dir, dir + "/test"} { // esbuild's outbase
+			if _, err := os.Stat(filepath.Join(root, source)); err == nil {
+				return ""
+			}
 		}
-		return ""
+		return "there is no " + source
 	case "cargo test":
 		return missing(t, last, "fn "+last+"(", glob(t, dir+"/tests/*.rs")...)
 	}

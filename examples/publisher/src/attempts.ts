@@ -1,9 +1,8 @@
-// How often somebody may try to log in.
+// A limit for attempts to log in.
 
 /**
- * Counts attempts by address. It counts those of one isolate, of which
- * Cloudflare runs many, so it slows guessing down; what makes it hopeless is
- * the length of the password.
+ * Counts attempts by address, in one isolate. Cloudflare runs many isolates, so this only
+ * slows guessing down. The length of the password prevents it.
  */
 export class Attempts {
   readonly #made = new Map<string, { count: number; since: number }>();
@@ -12,11 +11,11 @@ export class Attempts {
     readonly most: number,
     /** In milliseconds. */
     readonly within: number,
-    /** How many addresses are remembered; the one that came first is forgotten first. */
+    /** How many addresses are stored. The oldest is dropped first. */
     readonly addresses = 1_000,
   ) {}
 
-  /** Counts one, before it is known how it ends: many at once must not slip through. False where it is one too many. */
+  /** Counts an attempt before its result is known, so that parallel ones count. False if there were too many. */
   take(address: string, now = Date.now()): boolean {
     let made = this.#made.get(address);
     if (!made || now - made.since >= this.within) {
@@ -28,7 +27,7 @@ export class Attempts {
     return ++made.count <= this.most;
   }
 
-  /** After one that was right. */
+  /** Called after a successful attempt. */
   forget(address: string): void {
     this.#made.delete(address);
   }

@@ -1,6 +1,5 @@
-// The editor's requests, below /edit/. Everything works by links and forms; no
-// script runs in the browser, and the policy that goes with every answer allows
-// none.
+// The editor's requests, below /edit/. Everything works with links and forms. No script
+// runs in the browser, and the policy of every answer allows none.
 
 import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
 import type { Attempts } from "./attempts";
@@ -10,12 +9,12 @@ import { isSlug, Pages, slugFor, type Draft, type Outcome } from "./pages";
 import { screens, type Conflict, type Typed } from "./screens";
 import { Sessions, type Session } from "./session";
 
-/** A request of somebody who is logged in. */
+/** A request of a logged-in editor. */
 interface Visit {
   request: Request;
   url: URL;
   session: Session;
-  /** What forms send along. */
+  /** The token that forms contain. */
   token: string;
 }
 
@@ -27,9 +26,10 @@ const loginPath = "/edit/login";
 const headers = {
   "Content-Type": "text/html; charset=utf-8",
   "Cache-Control": "no-store",
-  "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   "Cross-Origin-Opener-Policy": "same-origin",
-  // With no-referrer browsers would not say where a form comes from.
+  // With no-referrer, browsers would not send the origin of a form.
   "Referrer-Policy": "same-origin",
   "X-Content-Type-Options": "nosniff",
   "X-Robots-Tag": "noindex",
@@ -49,21 +49,30 @@ export class Editor {
     this.#logins = logins;
   }
 
-  /** Answers what is asked for below /edit. */
+  /** Answers a request below /edit. */
   async fetch(request: Request): Promise<Response> {
     try {
       return await this.#answer(request);
     } catch (error) {
-      if (error instanceof RefusedError) return show(screens.message("That did not work", error.message), error.status, error.status === 405 ? { Allow: "GET, POST" } : {});
+      if (error instanceof RefusedError)
+        return show(
+          screens.message("That did not work", error.message),
+          error.status,
+          error.status === 405 ? { Allow: "GET, POST" } : {},
+        );
       console.error(`publisher: cannot answer ${request.method} ${new URL(request.url).pathname}:`, error);
-      return show(screens.message("That did not work", "Something went wrong here. Go back, and try again in a minute."), 500);
+      return show(
+        screens.message("That did not work", "Something went wrong here. Go back, and try again in a minute."),
+        500,
+      );
     }
   }
 
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const { pathname } = url;
-    if (request.method !== "GET" && request.method !== "POST") throw new RefusedError(405, "Only GET and POST are answered here.");
+    if (request.method !== "GET" && request.method !== "POST")
+      throw new RefusedError(405, "Only GET and POST are answered here.");
     if (pathname === "/edit") return redirect(home);
     if (pathname === loginPath) return request.method === "POST" ? this.#login(request) : this.#showLogin(request);
 
@@ -73,7 +82,8 @@ export class Editor {
     if (request.method === "GET") return this.#show(visit);
 
     const field = await readForm(request);
-    if (!(await this.#sessions.isFormToken(session, field("token")))) throw new RefusedError(403, "The form is not one of this session. Open the page again and send it from there.");
+    if (!(await this.#sessions.isFormToken(session, field("token"))))
+      throw new RefusedError(403, "The form is not one of this session. Open the page again and send it from there.");
     return this.#act(visit, field);
   }
 
@@ -83,23 +93,32 @@ export class Editor {
     if (pathname === home) {
       const cursor = searchParams.get("after");
       const [list, entries] = await Promise.all([this.#assets.list(cursor ? { cursor } : {}), this.#pages.entries()]);
-      return show(screens.list(frame, list, entries, { published: searchParams.get("published"), deleted: searchParams.get("deleted") }));
+      return show(
+        screens.list(frame, list, entries, {
+          published: searchParams.get("published"),
+          deleted: searchParams.get("deleted"),
+        }),
+      );
     }
-    if (pathname === "/edit/new") return show(screens.edit(frame, { slug: null, address: "", title: "", body: "", base: null }));
+    if (pathname === "/edit/new")
+      return show(screens.edit(frame, { slug: null, address: "", title: "", body: "", base: null }));
 
     const { slug, action } = parsePath(pathname);
     const page = slug === undefined ? null : await this.#pages.open(slug);
-    if (!page || (action !== "" && action !== "delete")) return show(screens.message("There is no such page", "Somebody may have deleted it."), 404);
+    if (!page || (action !== "" && action !== "delete"))
+      return show(screens.message("There is no such page", "Somebody may have deleted it."), 404);
     if (action === "delete") return show(screens.confirmDelete(frame, page));
     return show(screens.edit(frame, { ...page, address: page.slug, base: page.etag }));
   }
 
   async #act(visit: Visit, field: Field): Promise<Response> {
     const { pathname } = visit.url;
-    if (pathname === "/edit/logout") return redirect(loginPath, { "Set-Cookie": setCookie(visit.request, "publisher-session", "", 0) });
+    if (pathname === "/edit/logout")
+      return redirect(loginPath, { "Set-Cookie": setCookie(visit.request, "publisher-session", "", 0) });
     const { slug, action } = parsePath(pathname);
     if (action === "delete" && slug !== undefined) return this.#delete(visit, slug, field("base"));
-    if (action !== "" || (slug === undefined && pathname !== "/edit/new")) return show(screens.message("There is no such page", "Go back to the list of pages."), 404);
+    if (action !== "" || (slug === undefined && pathname !== "/edit/new"))
+      return show(screens.message("There is no such page", "Go back to the list of pages."), 404);
 
     const typed = readDraft(field, slug);
     return field("do") === "publish" ? this.#publish(visit, typed) : this.#preview(visit, typed);
@@ -120,18 +139,23 @@ export class Editor {
     try {
       outcome = await this.#pages.publish(slug, typed, typed.base, session.name);
     } catch (error) {
-      // What was typed must not be lost, whether it was published or not.
+      // Never lose the typed text, whether it was published or not.
       console.error(`publisher: cannot publish ${slug}:`, error);
-      return show(screens.edit(frame, typed, { problem: "Publishing did not come to its end. Your text is below; publish it again in a minute." }), 503);
+      return show(
+        screens.edit(frame, typed, {
+          problem: "Publishing did not come to its end. Your text is below; publish it again in a minute.",
+        }),
+        503,
+      );
     }
-    // The same form may come twice, or after the answer to it was lost.
+    // A form may be sent twice, for example after its answer was lost.
     if (outcome.ok || isSame(outcome.current, typed)) return redirect(`${home}?published=${slug}`);
     return show(screens.edit(frame, ...(await this.#conflict(slug, typed, outcome.current))), 409);
   }
 
-  /** What was typed stays as it is. It is now held against what the editor is shown, so that publishing again is a decision. */
+  /** Shows the typed text with the current page. The next attempt has that page as its base, so it is a decision. */
   async #conflict(slug: string, typed: Typed, current: Conflict["current"]): Promise<[Typed, { conflict: Conflict }]> {
-    // A new page whose address is taken gets another one, and is never published over that.
+    // A new page never replaces one with the same address: the editor chooses another address.
     if (typed.slug === null && current) return [typed, { conflict: { current, taken: slug } }];
     const entry = (await this.#pages.entries()).find((other) => other.slug === slug);
     return [{ ...typed, slug, base: current?.etag ?? null }, { conflict: { current, ...(entry && { entry }) } }];
@@ -144,28 +168,40 @@ export class Editor {
     return show(screens.confirmDelete({ name: session.name, token }, outcome.current, true), 409);
   }
 
-  /** The login form, and behind it what was typed when the session ended. */
-  async #showLogin(request: Request, given: { name?: string; problem?: string; typed?: Typed } = {}, status = 200): Promise<Response> {
+  /** The login form, with the text that was typed when the session ended. */
+  async #showLogin(
+    request: Request,
+    given: { name?: string; problem?: string; typed?: Typed } = {},
+    status = 200,
+  ): Promise<Response> {
     const login = await this.#sessions.startLogin();
     const token = await this.#sessions.formToken(login);
-    return show(screens.login(token, given), status, { "Set-Cookie": setCookie(request, "publisher-login", login.token, login.expires) });
+    return show(screens.login(token, given), status, {
+      "Set-Cookie": setCookie(request, "publisher-login", login.token, login.expires),
+    });
   }
 
   async #keepDraft(request: Request): Promise<Response> {
     const field = await readForm(request);
     const { slug, action } = parsePath(new URL(request.url).pathname);
     const typed = action === "" ? readDraft(field, slug) : undefined;
-    return this.#showLogin(request, { problem: "Your session has ended. Log in again.", ...(typed?.body && { typed }) }, 401);
+    return this.#showLogin(
+      request,
+      { problem: "Your session has ended. Log in again.", ...(typed?.body && { typed }) },
+      401,
+    );
   }
 
   async #login(request: Request): Promise<Response> {
     const field = await readForm(request);
     const name = field("name").replace(/\s+/g, " ").trim();
     const typed = field("body") ? readDraft(field, isSlug(field("slug")) ? field("slug") : undefined) : undefined;
-    const again = (status: number, problem: string) => this.#showLogin(request, { name, problem, ...(typed && { typed }) }, status);
+    const again = (status: number, problem: string) =>
+      this.#showLogin(request, { name, problem, ...(typed && { typed }) }, status);
 
     const login = await this.#sessions.openLogin(readCookie(request, "publisher-login"));
-    if (!login || !(await this.#sessions.isFormToken(login, field("token")))) return again(403, "This form was open for too long. Log in again.");
+    if (!login || !(await this.#sessions.isFormToken(login, field("token"))))
+      return again(403, "This form was open for too long. Log in again.");
     if (name === "" || name.length > 60) return again(422, "Say who you are, in at most 60 characters.");
     const address = request.headers.get("CF-Connecting-IP") ?? "";
     if (!this.#logins.take(address)) return again(429, "That was tried too often. Wait ten minutes.");
@@ -179,7 +215,7 @@ export class Editor {
   }
 }
 
-/** "/edit/news/low-tide/delete" is what is done to a page. */
+/** Parses paths of a page such as "/edit/news/low-tide/delete". */
 function parsePath(pathname: string): { slug?: string; action: string } {
   const match = /^\/edit\/news\/([^/]+)(?:\/([a-z]+))?$/.exec(pathname);
   return match && isSlug(match[1]!) ? { slug: match[1]!, action: match[2] ?? "" } : { action: "" };
@@ -187,13 +223,21 @@ function parsePath(pathname: string): { slug?: string; action: string } {
 
 function readDraft(field: Field, slug: string | undefined): Typed {
   const address = field("address").trim();
-  return { slug: slug ?? null, address: slug ?? address, title: field("title").replace(/\s+/g, " ").trim(), body: field("body"), base: field("base") || null };
+  return {
+    slug: slug ?? null,
+    address: slug ?? address,
+    title: field("title").replace(/\s+/g, " ").trim(),
+    body: field("body"),
+    base: field("base") || null,
+  };
 }
 
-/** Where a page would be published, or what is wrong with it. */
+/** The address of a page, or the problem with it. */
 function checkDraft({ slug, address, title, body }: Typed): { slug: string; problem?: string } {
   const wanted = slug ?? (address || slugFor(title));
-  const problem = problemOf({ title, body }) ?? (isSlug(wanted) ? undefined : "Give the page an address of small letters, numerals and dashes, such as low-tide.");
+  const problem =
+    problemOf({ title, body }) ??
+    (isSlug(wanted) ? undefined : "Give the page an address of small letters, numerals and dashes, such as low-tide.");
   return { slug: wanted, ...(problem !== undefined && { problem }) };
 }
 
@@ -212,7 +256,7 @@ function show(body: Html, status = 200, more: Record<string, string> = {}): Resp
   return new Response(body.text, { status, headers: { ...headers, ...more } });
 }
 
-/** 303 has the browser ask with GET, so that going back sends nothing again. */
+/** After 303 the browser uses GET, so that "back" does not send the form again. */
 function redirect(to: string, more: Record<string, string> = {}): Response {
   return new Response(null, { status: 303, headers: { ...headers, ...more, Location: to } });
 }

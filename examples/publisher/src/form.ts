@@ -1,6 +1,6 @@
 // What browsers send: forms and cookies.
 
-/** A request that is not even looked at. */
+/** A request that is refused without being processed. */
 export class RefusedError extends Error {
   override name = "RefusedError";
 
@@ -14,13 +14,16 @@ export class RefusedError extends Error {
 
 const largestForm = 1 << 20;
 
-/** The fields of a form that was sent from a page of this very site. Throws a RefusedError for any other. */
+/** The fields of a form from a page of this site. Throws a RefusedError for others. */
 export async function readForm(request: Request): Promise<(name: string) => string> {
-  if (request.headers.get("Origin") !== new URL(request.url).origin) throw new RefusedError(403, "The form was not sent from this site. Open the page again and send it from there.");
-  if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers.get("Content-Type") ?? "")) throw new RefusedError(415, "This is no form.");
+  if (request.headers.get("Origin") !== new URL(request.url).origin)
+    throw new RefusedError(403, "The form was not sent from this site. Open the page again and send it from there.");
+  if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers.get("Content-Type") ?? ""))
+    throw new RefusedError(415, "This is no form.");
   const length = request.headers.get("Content-Length");
   if (length === null) throw new RefusedError(411, "The length of the form is missing.");
-  if (Number(length) > largestForm) throw new RefusedError(413, "The text is too long. Make it shorter than 300,000 characters.");
+  if (Number(length) > largestForm)
+    throw new RefusedError(413, "The text is too long. Make it shorter than 300,000 characters.");
   const fields = await request.formData();
   return (name) => {
     const value = fields.get(name);
@@ -38,13 +41,19 @@ export function readCookie(request: Request, name: string): string | undefined {
   return undefined;
 }
 
-/** A Set-Cookie that no script reads and no other site has sent; an empty value takes the cookie away. */
+/**
+ * A Set-Cookie header. Scripts cannot read the cookie, and requests from other sites do
+ * not send it. An empty value deletes it.
+ */
 export function setCookie(request: Request, name: string, value: string, expires: number): string {
   const secure = isSecure(request) ? "; Secure" : "";
   return `${cookieName(request, name)}=${value}; Path=/; Expires=${new Date(value ? expires : 0).toUTCString()}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-/** `__Host-` has browsers refuse the cookie from anywhere but this very host; without https, on this machine, they would refuse it here too. */
+/**
+ * With `__Host-` browsers accept the cookie from this host only. They also require https,
+ * so it is not used on this machine.
+ */
 function cookieName(request: Request, name: string): string {
   return isSecure(request) ? `__Host-${name}` : name;
 }

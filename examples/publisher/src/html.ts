@@ -1,16 +1,16 @@
-// HTML in which nothing is markup that was not written as such.
+// HTML templates that escape all values.
 
 /** HTML that is safe to send. */
 export class Html {
   constructor(readonly text: string) {}
 }
 
-/** What a template may hold: texts, which are escaped, and HTML. What is not there is left out. */
+/** The values of a template: texts, which are escaped, and HTML. null and undefined are left out. */
 type Part = Html | string | number | false | null | undefined | Part[];
 
 /**
- * A template whose values are escaped, unless they are HTML themselves. Values
- * stand in element content or in quoted attributes, nowhere else.
+ * A template whose values are escaped, unless they are HTML themselves. Use values only
+ * in element content and in quoted attributes.
  *
  *     html`<p title="${title}">${body}</p>`
  */

@@ -1,5 +1,5 @@
-// A site and its editor. Visitors get what was deployed and what was published
-// since, and none of the editor's code runs for them.
+// A site and its editor. Visitors get what was deployed and what was published since.
+// None of the editor's code runs for them.
 
 import { readWriteAssets, type ReadWriteEnv } from "@kv-sync/worker/read-write";
 import site from "@kv-sync/worker/site";
@@ -7,7 +7,7 @@ import { Attempts } from "./attempts";
 import { Editor } from "./editor";
 
 interface Env extends ReadWriteEnv {
-  /** What editors log in with. Until it is set, with at least 16 characters, there is no editor. */
+  /** The password of the editors. Without one of at least 16 characters there is no editor. */
   PUBLISHER_PASSWORD?: string;
 }
 
@@ -20,7 +20,7 @@ export default {
     if (pathname !== "/edit" && !pathname.startsWith("/edit/")) return site.fetch(request, env, ctx);
 
     const password = env.PUBLISHER_PASSWORD ?? "";
-    // A shorter one could be guessed.
+    // A shorter one can be guessed.
     if (password.length < 16) return new Response(null, { status: 404 });
     return new Editor(readWriteAssets(env), password, logins).fetch(request);
   },

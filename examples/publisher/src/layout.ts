@@ -1,10 +1,10 @@
-// What visitors see: the pages that the editor makes, in the site's own looks.
+// The pages for visitors, in the layout of the site.
 
 import { html, type Html } from "./html";
 import { renderMarkdown } from "./markdown";
 import type { Draft, Entry } from "./pages";
 
-/** A page as it is published. */
+/** A published page. */
 export function renderPage({ title, body }: Draft, { author, published, editor, edited }: Entry): string {
   const later = edited.slice(0, 10) !== published.slice(0, 10);
   return renderSite(
@@ -18,10 +18,16 @@ ${renderMarkdown(body)}</article>
   );
 }
 
-/** The listing of all pages, in the order that is given. */
+/** The listing of the pages, in the given order. */
 export function renderListing(entries: Entry[]): string {
-  const items = entries.map(({ slug, title, author, published }) => html`<li><a href="/news/${slug}">${title}</a> <span class="byline">${author}, ${renderDay(published)}</span></li>\n`);
-  return renderSite("News", html`<h1>News</h1>\n${items.length > 0 ? html`<ul class="news">\n${items}</ul>\n` : html`<p>Nothing yet.</p>\n`}`);
+  const items = entries.map(
+    ({ slug, title, author, published }) =>
+      html`<li><a href="/news/${slug}">${title}</a> <span class="byline">${author}, ${renderDay(published)}</span></li>\n`,
+  );
+  return renderSite(
+    "News",
+    html`<h1>News</h1>\n${items.length > 0 ? html`<ul class="news">\n${items}</ul>\n` : html`<p>Nothing yet.</p>\n`}`,
+  );
 }
 
 function renderSite(title: string, main: Html): string {
@@ -46,8 +52,13 @@ ${main}</main>
 `.text;
 }
 
-/** A day as people write it; to the day, so that a preview equals what is published. */
+/** A date. It has no time, so that a preview equals the published page. */
 function renderDay(iso: string): Html {
-  const words = new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const words = new Date(iso).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    timeZone: "UTC",
+  });
   return html`<time datetime="${iso.slice(0, 10)}">${words}</time>`;
 }

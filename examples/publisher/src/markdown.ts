@@ -1,14 +1,14 @@
 // A small part of Markdown: headings, paragraphs, lists, quotes, code, rules;
-// and within a line code, bold, italic and links. What is none of these,
-// HTML among it, is shown as it was typed.
+// and within a line code, bold, italic and links. Everything else, also HTML, is shown as
+// it was typed.
 //
-// It takes time in proportion to the text, whatever the text: there is no
-// recursion over blocks, and every span has a longest length.
+// The time is proportional to the length of every text: there is no recursion over blocks,
+// and spans have a maximum length.
 
 import { html, type Html } from "./html";
 
 interface Block {
-  /** The first line that is not its own. */
+  /** The first line after the block. */
   end: number;
   html: Html;
 }
@@ -49,12 +49,12 @@ function readBlock(lines: string[], at: number): Block {
   return readParagraph(lines, at);
 }
 
-/** The first level is the page's title. */
+/** The first level is the page's title, so headings start at the second. */
 function renderHeading(level: number, text: string): Html {
   return level < 3 ? html`<h2>${renderSpans(text)}</h2>\n` : html`<h3>${renderSpans(text)}</h3>\n`;
 }
 
-/** A fence that is not closed goes on to the end. */
+/** A fence without an end extends to the end of the text. */
 function readCode(lines: string[], at: number): Block {
   let end = at + 1;
   while (end < lines.length && !fence.test(lines[end]!)) end++;
@@ -68,7 +68,7 @@ function readQuote(lines: string[], at: number): Block {
   return { end, html: html`<blockquote><p>${renderSpans(quoted.join("\n"))}</p></blockquote>\n` };
 }
 
-/** An item goes on in lines that are indented. */
+/** Indented lines continue an item. */
 function readList(lines: string[], at: number, item: RegExp, render: (items: Html[]) => Html): Block {
   const items: string[][] = [];
   let end = at;
@@ -89,7 +89,8 @@ function readParagraph(lines: string[], at: number): Block {
 }
 
 /** Code, bold, italic, a link, or a character after a backslash that means itself. */
-const span = /`([^`]{1,500})`|\*\*([^*]{1,500})\*\*|\*([^*]{1,500})\*|\[([^[\]]{1,500})\]\(([^()\s]{1,500})\)|\\([\\`*[\]#>-])/g;
+const span =
+  /`([^`]{1,500})`|\*\*([^*]{1,500})\*\*|\*([^*]{1,500})\*|\[([^[\]]{1,500})\]\(([^()\s]{1,500})\)|\\([\\`*[\]#>-])/g;
 
 function renderSpans(text: string): Html {
   const parts: (string | Html)[] = [];
@@ -102,7 +103,7 @@ function renderSpans(text: string): Html {
   return html`${parts}`;
 }
 
-/** What is inside of a span is shorter, so this comes to an end. */
+/** The content of a span is shorter than the span, so the recursion ends. */
 function renderSpan([all, code, bold, italic, label, target, literal]: RegExpMatchArray): Html | string {
   if (code !== undefined) return html`<code>${code}</code>`;
   if (bold !== undefined) return html`<strong>${renderSpans(bold)}</strong>`;
@@ -113,7 +114,7 @@ function renderSpan([all, code, bold, italic, label, target, literal]: RegExpMat
   return literal!;
 }
 
-/** Other schemes, `javascript:` among them, are no links; "//host" and "/\host" lead to other sites in disguise. */
+/** Other schemes, such as `javascript:`, are not allowed. "//host" and "/\host" would lead to other sites. */
 function leadsSomewhere(target: string): boolean {
   return /^(?:https?:\/\/|mailto:|#|\/(?![/\\]))/i.test(target);
 }

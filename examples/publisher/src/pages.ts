@@ -1,14 +1,13 @@
-// The pages that editors write, as files of the site. Each is two, and all have
-// their part in two more:
+// The pages that editors write, as files of the site. Each page is two files, and two more
+// list all pages:
 //
 //	/news/low-tide.md     what was typed: the title as "# Low tide", then the text
 //	/news/low-tide.html   what visitors see
 //	/news/news.json       who wrote what and when
 //	/news/index.html      the listing for visitors
 //
-// Every change writes all four in one step, so that none is ever without the
-// others. kv-sync pull brings them into git as they are, and a page that came
-// from git can be edited here like any other.
+// Every change writes all four in one step, so that they always agree. kv-sync pull brings
+// them into git unchanged. A page from git can be edited here, too.
 
 import type { AssetChange, ReadWriteAssets } from "@kv-sync/worker/read-write";
 import { renderListing, renderPage } from "./layout";
@@ -19,31 +18,31 @@ export interface Draft {
   body: string;
 }
 
-/** A page as it is published, to be edited. */
+/** A published page, for an edit. */
 export interface Page extends Draft {
   slug: string;
-  /** Names what was typed, down to the last character. */
+  /** Identifies the exact typed text. */
   etag: string;
 }
 
-/** What the listing says of a page. */
+/** A page in the listing. */
 export interface Entry {
   slug: string;
   title: string;
   author: string;
-  /** First, and last: in ISO 8601. */
+  /** Times in ISO 8601: of the first publication, and of the last edit. */
   published: string;
   editor: string;
   edited: string;
 }
 
-/** What became of a change. */
+/** The result of a change. */
 export type Outcome =
   | { ok: true }
-  /** Somebody else was faster: this is there now; null for nothing. */
+  /** Somebody else published first: the current page; null for none. */
   | { ok: false; current: Page | null };
 
-/** What a change writes; without a text the page goes. */
+/** What a change writes. Without source and page it deletes the page. */
 interface Change {
   entries: Entry[];
   source?: string;
@@ -54,10 +53,10 @@ const folder = "/news/";
 const listing = `${folder}news.json`;
 const index = `${folder}index.html`;
 
-/** Whoever wants to may read it; search engines find the page. */
+/** The source is public, but search engines list only the page. */
 const asSource = { contentType: "text/markdown; charset=utf-8", headers: { "x-robots-tag": "noindex" } };
 
-/** How often a change is made anew because another page was published meanwhile. */
+/** How often a change is retried because another page was published meanwhile. */
 const mostAttempts = 8;
 
 /** The pages of a site. */
@@ -68,23 +67,23 @@ export class Pages {
     this.#assets = assets;
   }
 
-  /** What the listing says, the newest page first. */
+  /** The listing, newest page first. */
   async entries(): Promise<Entry[]> {
     return (await this.#listing()).entries;
   }
 
-  /** A page with what was typed, or null where there is none. */
+  /** A page with its typed text, or null if there is none. */
   async open(slug: string): Promise<Page | null> {
     const source = isSlug(slug) ? await this.#assets.get(sourcePath(slug)) : null;
     return source && { slug, etag: source.etag, ...parseSource(slug, await new Response(source.body).text()) };
   }
 
-  /** What would be published: the very text. */
+  /** Exactly what would be published. */
   async preview(slug: string, draft: Draft, by: string): Promise<string> {
     return renderPage(draft, entryOf(await this.entries(), slug, draft, by));
   }
 
-  /** Publishes a page, if what is there is still what its editor began with: a Page's etag, or null for nothing. */
+  /** Publishes a page, if it has not changed since base: the etag of a Page, or null for none. */
   publish(slug: string, draft: Draft, base: string | null, by: string): Promise<Outcome> {
     return this.#change(slug, base, { author: by, message: `Publish ${draft.title}` }, (entries) => {
       const entry = entryOf(entries, slug, draft, by);
@@ -96,15 +95,16 @@ export class Pages {
     });
   }
 
-  /** Takes a page away, if it is still the one that its editor saw. */
+  /** Deletes a page, if it has not changed since base. */
   remove(slug: string, base: string, by: string): Promise<Outcome> {
-    return this.#change(slug, base, { author: by, message: `Delete ${slug}` }, (entries) => ({ entries: entries.filter((other) => other.slug !== slug) }));
+    return this.#change(slug, base, { author: by, message: `Delete ${slug}` }, (entries) => ({
+      entries: entries.filter((other) => other.slug !== slug),
+    }));
   }
 
   /**
-   * Changes a page, and with it the listing, in one step. The page is held
-   * against what its editor saw. The listing is nobody's own: where another page
-   * got into it meanwhile, it is made anew.
+   * Changes a page and the listing in one step. The page must not have changed since
+   * base. If another page was published meanwhile, the listing is made again.
    */
   async #change(
     slug: string,
@@ -118,9 +118,15 @@ export class Pages {
       const ordered = entries.toSorted((a, b) => (a.published < b.published ? 1 : -1));
       const onlyIf = base === null ? { etagDoesNotMatch: "*" } : { etagMatches: base };
       const changes: AssetChange[] = [
-        source === undefined ? { delete: sourcePath(slug), onlyIf } : { put: sourcePath(slug), body: source, ...asSource, onlyIf },
+        source === undefined
+          ? { delete: sourcePath(slug), onlyIf }
+          : { put: sourcePath(slug), body: source, ...asSource, onlyIf },
         page === undefined ? { delete: pagePath(slug) } : { put: pagePath(slug), body: page },
-        { put: listing, body: `${JSON.stringify(ordered, undefined, 2)}\n`, onlyIf: etag === null ? { etagDoesNotMatch: "*" } : { etagMatches: etag } },
+        {
+          put: listing,
+          body: `${JSON.stringify(ordered, undefined, 2)}\n`,
+          onlyIf: etag === null ? { etagDoesNotMatch: "*" } : { etagMatches: etag },
+        },
         { put: index, body: renderListing(ordered) },
       ];
       const result = await this.#assets.publish(changes, by);
@@ -137,25 +143,33 @@ export class Pages {
   }
 }
 
-/** Where visitors find a page. */
+/** The path of a page for visitors. */
 export function addressOf(slug: string): string {
   return folder + slug;
 }
 
-/** The slug of a page's file, or undefined for another file. */
+/** The slug of a page's file, or undefined for other files. */
 export function slugOf(path: string): string | undefined {
-  return path.startsWith(folder) && path.endsWith(".html") && path !== index ? path.slice(folder.length, -".html".length) : undefined;
+  return path.startsWith(folder) && path.endsWith(".html") && path !== index
+    ? path.slice(folder.length, -".html".length)
+    : undefined;
 }
 
-/** Whether a text can be the last part of a page's address. "index" and "news" have files of their own. */
+/** Whether a text can be the last part of a page's address. "index" and "news" are other files. */
 export function isSlug(text: string): boolean {
   return /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text) && text.length <= 80 && text !== "index" && text !== "news";
 }
 
-/** An address for a title, or an empty text where it has no letters for one. */
+/** An address for a title, or "" if the title has no letters for one. */
 export function slugFor(title: string): string {
-  const plain = title.normalize("NFKD").replace(/[\p{M}'’]/gu, "").toLowerCase();
-  return plain.replace(/[^a-z0-9]+/g, "-").slice(0, 80).replace(/^-|-$/g, "");
+  const plain = title
+    .normalize("NFKD")
+    .replace(/[\p{M}'’]/gu, "")
+    .toLowerCase();
+  return plain
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 80)
+    .replace(/^-|-$/g, "");
 }
 
 function entryOf(entries: Entry[], slug: string, { title }: Draft, by: string): Entry {
@@ -176,7 +190,7 @@ function sourceOf({ title, body }: Draft): string {
   return `# ${title}\n\n${body}\n`;
 }
 
-/** The reverse of sourceOf. In git somebody may have written the title otherwise: then all of it is text. */
+/** The reverse of sourceOf. Without a title in that form, for example after an edit in git, everything is text. */
 function parseSource(slug: string, file: string): Draft {
   const text = file.replace(/\r\n?/g, "\n");
   const match = /^# (.+)\n\n?/.exec(text);

@@ -1,40 +1,40 @@
-// What editors see. Each screen is a function of what it shows.
+// The screens of the editor. Each is a function of its data.
 
 import type { AssetInfo, AssetList } from "@kv-sync/worker/read-write";
 import { html, type Html } from "./html";
 import { addressOf, slugOf, type Entry, type Page } from "./pages";
 
-/** What a screen of somebody who is logged in needs. */
+/** The data of every screen behind the login. */
 export interface Frame {
-  /** Who it is. */
+  /** The name of the editor. */
   name: string;
   /** What forms send along. */
   token: string;
 }
 
-/** What is in the form of a page. */
+/** The fields in the form of a page. */
 export interface Typed {
-  /** null for a page that is new. */
+  /** null for a new page. */
   slug: string | null;
-  /** For a page that is new: what was typed as its address. */
+  /** The typed address of a new page. */
   address: string;
   title: string;
   body: string;
-  /** What the page was when its editor began; null for nothing. */
+  /** The version of the page at the start of the edit; null for none. */
   base: string | null;
 }
 
-/** Somebody else was faster. */
+/** Somebody else published first. */
 export interface Conflict {
-  /** What is published now; null for nothing. */
+  /** The published page; null for none. */
   current: Page | null;
-  /** Who did that. */
+  /** Its editor. */
   entry?: Entry;
   /** The address that a new page cannot have. */
   taken?: string;
 }
 
-/** What goes with the form of a page. */
+/** What is shown with the form of a page. */
 interface Beside {
   problem?: string;
   preview?: string;
@@ -42,7 +42,7 @@ interface Beside {
 }
 
 export const screens = {
-  /** For who is not logged in. What was typed before is sent along, so that it outlives the session. */
+  /** The login. It contains the fields of an interrupted edit, so that they survive the session. */
   login(token: string, { name = "", problem, typed }: { name?: string; problem?: string; typed?: Typed }): Html {
     return document(
       "Log in",
@@ -67,12 +67,17 @@ ${typed && [hidden("slug", typed.slug ?? ""), hidden("address", typed.address), 
   },
 
   /** All pages of the site. */
-  list(frame: Frame, { assets, cursor }: AssetList, entries: Entry[], done: { published: string | null; deleted: string | null }): Html {
+  list(
+    frame: Frame,
+    { assets, cursor }: AssetList,
+    entries: Entry[],
+    done: { published: string | null; deleted: string | null },
+  ): Html {
     const known = new Map(entries.map((entry) => [entry.slug, entry]));
     const pages = assets
       .filter(({ path }) => path.endsWith(".html") && !path.endsWith("/404.html") && path !== "/news/index.html")
       .map((asset) => ({ asset, entry: known.get(slugOf(asset.path) ?? "") }))
-      // What can be edited comes first, and of that what was edited last.
+      // Editable pages come first, the latest edit at the top.
       .toSorted((a, b) => (b.entry?.edited ?? "").localeCompare(a.entry?.edited ?? ""));
     const rows = pages.map(({ asset, entry }) => renderRow(asset, entry));
     return framed(
@@ -90,7 +95,7 @@ ${cursor !== undefined && html`<p><a href="/edit/?after=${encodeURIComponent(cur
     );
   },
 
-  /** The form of a page, with a preview, or with what somebody else published meanwhile. */
+  /** The form of a page, with a preview, or with the version that somebody else published. */
   edit(frame: Frame, typed: Typed, { problem, preview, conflict }: Beside = {}): Html {
     const { slug, address, title, body, base } = typed;
     const heading = slug === null ? "New page" : "Edit page";
@@ -108,9 +113,12 @@ ${hidden("token", frame.token)}${hidden("base", base ?? "")}
 ${over && html`<h2>Your version</h2>`}
 <label for="title">Title</label>
 <input id="title" name="title" required maxlength="200" value="${title}">
-${slug === null && html`<label for="address">Address</label>
+${
+  slug === null &&
+  html`<label for="address">Address</label>
 <p class="hint" id="address-hint">What comes after /news/. Left empty, it is made of the title.</p>
-<input id="address" name="address" maxlength="80" pattern="[a-z0-9]+(-[a-z0-9]+)*" title="small letters, numerals and dashes" aria-describedby="address-hint" value="${address}">`}
+<input id="address" name="address" maxlength="80" pattern="[a-z0-9]+(-[a-z0-9]+)*" title="small letters, numerals and dashes" aria-describedby="address-hint" value="${address}">`
+}
 <label for="body">Text</label>
 <textarea id="body" name="body" required rows="18">
 ${body}</textarea>
@@ -128,7 +136,7 @@ ${over && renderTheirs(over)}
     );
   },
 
-  /** Whether a page is really to go. */
+  /** Asks for a confirmation of a deletion. */
   confirmDelete(frame: Frame, { slug, title, etag }: Page, changed = false): Html {
     return framed(
       frame,
@@ -144,9 +152,12 @@ ${hidden("token", frame.token)}${hidden("base", etag)}
     );
   },
 
-  /** Something to be told, and a way on. */
+  /** A message with a link. */
   message(title: string, text: string): Html {
-    return document(title, html`<main class="narrow"><h1>${title}</h1><p>${text}</p><p><a href="/edit/">To the list of pages</a></p></main>`);
+    return document(
+      title,
+      html`<main class="narrow"><h1>${title}</h1><p>${text}</p><p><a href="/edit/">To the list of pages</a></p></main>`,
+    );
   },
 };
 
@@ -161,7 +172,7 @@ const help = html`
 <dt><code>\`code\`</code></dt><dd>code; more lines of it between lines of \`\`\`</dd>
 </dl>`;
 
-/** The roles are those that the elements have: laid out for a telephone, some browsers forget them. */
+/** The roles repeat those of the elements, because some browsers drop them in the layout for telephones. */
 function renderRow({ path, layer, modified }: AssetInfo, entry: Entry | undefined): Html {
   const address = path.replace(/(?:index)?\.html$/, "");
   const name = entry ? html`<a href="/edit/news/${entry.slug}">${entry.title}</a>` : html`${address}`;
@@ -177,8 +188,14 @@ function renderPublished(slug: string): Html {
 }
 
 function renderConflict({ current, entry, taken }: Conflict): Html {
-  if (taken) return renderProblem(html`There is a page at ${addressOf(taken)} already: “${current?.title}”. Choose another address. Your text is below.`);
-  if (!current) return renderProblem("Somebody deleted this page while you were writing. Your text is below. If you publish it, the page is there again.");
+  if (taken)
+    return renderProblem(
+      html`There is a page at ${addressOf(taken)} already: “${current?.title}”. Choose another address. Your text is below.`,
+    );
+  if (!current)
+    return renderProblem(
+      "Somebody deleted this page while you were writing. Your text is below. If you publish it, the page is there again.",
+    );
   return renderProblem(
     html`${entry?.editor ?? "Somebody"} published this page while you were writing${entry && html`, ${renderTime(entry.edited)}`}. Nothing of yours is lost: your text is below, with what is published now. Take over what you need, then publish.`,
   );
@@ -195,7 +212,7 @@ ${body}</textarea>
 </section>`;
 }
 
-/** The page as visitors would get it. The sandbox runs no script; only of the site's own origin does it get its style sheet. */
+/** The page as visitors will see it. The sandbox runs no scripts. It keeps the origin, which the style sheet needs. */
 function renderPreview(page: string): Html {
   return html`<section class="preview" aria-labelledby="preview-heading">
 <h2 id="preview-heading">Preview <span class="hint">not published yet</span></h2>
@@ -208,7 +225,14 @@ function renderProblem(text: string | Html): Html {
 }
 
 function renderTime(iso: string): Html {
-  const words = new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  const words = new Date(iso).toLocaleString("en-GB", {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZone: "UTC",
+  });
   return html`<time datetime="${iso}">${words} UTC</time>`;
 }
 

@@ -1,28 +1,28 @@
 //! Decides every answer of the site: status, headers, and which key of KV is the
 //! body. `worker.mjs` passes the request in, and reads KV.
 //!
-//! Both sides share one buffer of text. JavaScript asks for room, writes
+//! Both sides share one buffer of text. JavaScript calls `reserve`, writes
 //!
 //! ```text
 //! method ⏎ pathname ⏎ If-None-Match ⏎ If-Modified-Since
 //! ```
 //!
-//! there, where an empty line is a header that is not sent, and gets
+//! into it, where an empty line is a header that the request lacks, and gets
 //!
 //! ```text
 //! status ⏎ what to do with the key ⏎ name: value ⏎ … ⏎ ⏎ key
 //! ```
 //!
-//! A key may be any text, so it comes last. Its value is to "send", or only has to
-//! be there ("have"), or there is "no" key.
+//! A key may be any text, so it comes last. Its value is the body ("send"), or must only
+//! exist ("have"), or there is "no" key.
 
 use std::cell::RefCell;
 use std::fmt::Write;
 
 use kv_assets_index::{plan, AssetIndex, Error, Plan, Request};
 
-/// What `kv-sync` wrote. That it is here makes it one with the code: both go live
-/// at the same moment.
+/// The index that `kv-sync` wrote. It is part of the code, so both go live at the same
+/// moment.
 static ASSETS: &[u8] = include_bytes!("../data/assets.bin");
 
 thread_local! {
@@ -30,11 +30,11 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-// JavaScript finds these by their names, which is what `no_mangle` is for.
+// JavaScript finds these by name, therefore `no_mangle`.
 
-/// Makes the buffer that long, and returns where it is.
+/// Sets the length of the buffer, and returns its address.
 #[no_mangle]
-pub extern "C" fn room(length: usize) -> *mut u8 {
+pub extern "C" fn reserve(length: usize) -> *mut u8 {
     BUFFER.with(|buffer| {
         let mut buffer = buffer.borrow_mut();
         buffer.clear();
@@ -43,7 +43,7 @@ pub extern "C" fn room(length: usize) -> *mut u8 {
     })
 }
 
-/// Replaces the request in the buffer by its answer, and returns its length.
+/// Replaces the request in the buffer by the answer, and returns its length.
 #[no_mangle]
 pub extern "C" fn answer() -> usize {
     BUFFER.with(|buffer| {
@@ -53,7 +53,7 @@ pub extern "C" fn answer() -> usize {
     })
 }
 
-/// Replaces what is in the buffer by the answer where KV does not have the key.
+/// Replaces the buffer by the answer for a key that is missing in KV.
 #[no_mangle]
 pub extern "C" fn unavailable() -> usize {
     BUFFER.with(|buffer| {
@@ -63,7 +63,7 @@ pub extern "C" fn unavailable() -> usize {
     })
 }
 
-/// Where the buffer is now.
+/// Returns the current address of the buffer.
 #[no_mangle]
 pub extern "C" fn buffer() -> *const u8 {
     BUFFER.with(|buffer| buffer.borrow().as_ptr())

@@ -1,10 +1,10 @@
-// Does what only JavaScript can: takes the request, reads KV, streams the body.
-// What to answer is decided in lib.rs.
+// Does what only JavaScript can: takes the request, reads KV, streams the body. lib.rs
+// decides what to answer.
 import site from "../target/wasm32-unknown-unknown/release/rust_wasm.wasm";
 
-const { memory, room, answer, unavailable, buffer } = new WebAssembly.Instance(site).exports;
+const { memory, reserve, answer, unavailable, buffer } = new WebAssembly.Instance(site).exports;
 
-/** What stands in the buffer: status, headers, and the key whose value is needed. */
+/** Decodes the buffer: status, headers, and the key of the body. */
 function read(length) {
   const text = new TextDecoder().decode(new Uint8Array(memory.buffer, buffer(), length));
   const end = text.indexOf("\n\n");
@@ -16,17 +16,17 @@ function read(length) {
   };
 }
 
-/** Asks lib.rs. It keeps nothing between two requests, and nothing awaits here. */
+/** Calls lib.rs, which has no state between requests. There must be no await here: the buffer is shared. */
 function plan(request) {
   const header = (name) => request.headers.get(name) ?? "";
   const lines = [request.method, new URL(request.url).pathname, header("if-none-match"), header("if-modified-since")];
   const text = new TextEncoder().encode(lines.join("\n"));
-  const at = room(text.length); // this may move the memory
+  const at = reserve(text.length); // this may move the memory
   new Uint8Array(memory.buffer, at, text.length).set(text);
   return read(answer());
 }
 
-/** The value of a key as a stream, or null where KV has none or fails. */
+/** The value of a key as a stream, or null if KV has none or fails. */
 async function value(namespace, key) {
   try {
     return await namespace.get(key, "stream");
