@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile with buildah, holds the image to its size and contents,
-# and runs the Action's tests through it. It needs root and Linux, and fails where
-# it cannot run.
+# Builds the Dockerfile with buildah, checks size and contents of the image, and runs the
+# Action's tests with it. It needs root and Linux, and fails without them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +16,7 @@ if ! command -v buildah >/dev/null; then
 fi
 
 tmp=$(mktemp -d)
-chmod 711 "$tmp" # a job's files are those of a user who is not root
+chmod 711 "$tmp" # the files of a job belong to a user who is not root
 clean() {
   b rm --all >/dev/null 2>&1 || true
   rm -rf "$tmp"
@@ -37,10 +36,10 @@ echo "image: $bytes bytes on disk, $download to download"
 [ "$bytes" -le 25000000 ] || fail "the image has $bytes bytes, more than 25 MB"
 found=$(cd "$files" && find . -type f | sort | tr '\n' ' ')
 [ "$found" = "./etc/ssl/certs/ca-certificates.crt ./kv-sync-action " ] || fail "the image holds $found"
-[ "$(stat -c %a "$files/tmp")" = 1777 ] || fail "the image has no /tmp that all may write to"
+[ "$(stat -c %a "$files/tmp")" = 1777 ] || fail "/tmp of the image is not writable for all"
 
-# The tests take this for the Action. Names like INPUT_API-TOKEN do not fit into
-# a shell's variables, so they are read where the kernel keeps them.
+# The tests use this as the Action. A shell cannot read variables with names like
+# INPUT_API-TOKEN, so this reads them from /proc.
 cat >"$tmp/action" <<RUN
 #!/bin/bash
 export PATH=$PATH TMPDIR=$tmp
