@@ -42,8 +42,8 @@ func serveRole(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	// A Worker starts at its first request, so never during a measurement.
-	p, err := platform.Open(platform.Options{Dir: *dir, Log: os.Stderr,
-		Behaviour: platform.Behaviour{Latency: *latency}}) //nolint:contextcheck // it lives until Close
+	options := platform.Options{Dir: *dir, Log: os.Stderr, Behaviour: platform.Behaviour{Latency: *latency}}
+	p, err := platform.Open(options) //nolint:contextcheck // it lives until Close
 	if err != nil {
 		return err
 	}
