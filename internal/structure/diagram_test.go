@@ -42,7 +42,6 @@ func TestDiagramOfPackages(t *testing.T) {
 // the packages below it.
 func importsOf(t *testing.T) map[string]map[string]bool {
 	t.Helper()
-	const module = "github.com/kv-sync/kv-sync/"
 	out := map[string]map[string]bool{}
 	files, _ := parse(t)
 	for _, f := range files {

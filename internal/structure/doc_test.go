@@ -17,7 +17,10 @@ import (
 	"testing"
 )
 
-const top = "../.."
+const (
+	top    = "../.."
+	module = "github.com/kv-sync/kv-sync/"
+)
 
 // A file is a parsed Go file of this module that is not a test.
 type file struct {

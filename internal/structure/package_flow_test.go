@@ -1,0 +1,44 @@
+package structure
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// packages are those of the engine, in the order in which they build on each other:
+// each may import those before it. The stages import them all.
+var packages = []string{
+	"sync/phrase",
+	"sync/manifest",
+	"sync/cloud",
+	"sync/upload",
+	"sync/overlay",
+	"sync/project",
+	"sync/layout",
+	"sync/layout/content",
+	"sync/layout/kvassets",
+	"sync/layout/pathname",
+	"sync",
+}
+
+// TestPackagesFollowTheFlow: a package of the engine can be read without those after it.
+func TestPackagesFollowTheFlow(t *testing.T) {
+	files, _ := parse(t)
+	for _, f := range files {
+		if f.dir != "sync" && !strings.HasPrefix(f.dir, "sync/") {
+			continue
+		}
+		at := slices.Index(packages, f.dir)
+		if at < 0 {
+			t.Errorf("%s: the package has no place in the list of packages", f.path)
+			continue
+		}
+		for _, spec := range f.syntax.Imports {
+			to, own := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if own && slices.Index(packages, to) >= at {
+				t.Errorf("%s imports the later package %s", f.path, to)
+			}
+		}
+	}
+}
