@@ -59,10 +59,8 @@ func faultOf(t *testing.T, dir string, words []string) string {
 		return missing(t, last, `"`+last+`": `, dir+"/package.json")
 	case "node --test":
 		source := strings.TrimSuffix(strings.TrimPrefix(last, ".build/"), ".mjs") + ".ts"
-		for _, root := range []string{dir, dir + "/test"} { // esbuild's outbase
-			if _, err := os.Stat(filepath.Join(root, source)); err == nil {
-				return ""
-			}
+		if _, err := os.Stat(filepath.Join(dir, source)); err == nil {
+			return ""
 		}
 		return "there is no " + source
 	case "cargo test":

@@ -1,8 +1,8 @@
 package structure
 
 import (
+	"path"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -39,27 +39,25 @@ func TestDiagramOfPackages(t *testing.T) {
 }
 
 // importsOf returns the imports within the module. Those of a package include those of
-// the packages below it.
+// the packages below it, and the packages above an imported one.
 func importsOf(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	out := map[string]map[string]bool{}
 	files, _ := parse(t)
 	for _, f := range files {
-		for dir := f.dir; ; {
-			if out[dir] == nil {
-				out[dir] = map[string]bool{}
+		for _, spec := range f.syntax.Imports {
+			to, own := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if !own {
+				continue
 			}
-			for _, spec := range f.syntax.Imports {
-				path, _ := strconv.Unquote(spec.Path.Value)
-				if own, ok := strings.CutPrefix(path, module); ok {
-					out[dir][own] = true
+			for from := f.dir; from != "."; from = path.Dir(from) {
+				if out[from] == nil {
+					out[from] = map[string]bool{}
+				}
+				for above := to; above != "."; above = path.Dir(above) {
+					out[from][above] = true
 				}
 			}
-			at := strings.LastIndexByte(dir, '/')
-			if at < 0 {
-				break
-			}
-			dir = dir[:at]
 		}
 	}
 	return out
