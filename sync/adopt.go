@@ -128,7 +128,7 @@ func (p *draft) lay() {
 	for _, c := range slices.Concat(p.Added, p.Changed) {
 		changed[c.Path] = true
 	}
-	covering, unpublished := under.adopt(m)
+	covering, unpublished := under.Adopt(m)
 	for _, edit := range covering {
 		p.Shadowed = append(p.Shadowed, Shadow{Path: edit.Path, Deleted: edit.Content == nil, Changed: changed[edit.Path]})
 	}
@@ -154,7 +154,7 @@ func (p *draft) noteUnpublished(pages []string) {
 func (p *draft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
-		if p.under.returns(c.Path) {
+		if p.under.Returns(c.Path) {
 			back = append(back, c.Path)
 		}
 	}

@@ -17,13 +17,13 @@ func (e *Engine) overlayOf(w Worker) *MetaOverlay {
 		return &MetaOverlay{} // a project's companion is its loader's
 	}
 	return &MetaOverlay{
-		companionCode: companionCode{Protocol: OverlayProtocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
+		CompanionCode: companionCode{Protocol: OverlayProtocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
 	}
 }
 
 // companionMeta is what the site's companion says of itself in a namespace.
 func (e *Engine) companionMeta(w Worker, namespace string) companionMeta {
-	return companionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, companionCode: e.overlayOf(w).companionCode}
+	return companionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, CompanionCode: e.overlayOf(w).CompanionCode}
 }
 
 // companionUpload is a companion that has to be put in place.
@@ -39,7 +39,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 		return nil, nil
 	}
 	want := e.companionMeta(p.worker, p.namespace)
-	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.companionCode == want.companionCode && m.Namespace == want.Namespace && !opt.Repair {
+	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode && m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
 	}
 	name := CompanionName(e.Site)

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // projectVector is one deploy by the TypeScript library, which writes the same
@@ -132,7 +134,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if again, err := marshalJSON(version); err != nil || !bytes.Equal(again, kv[k.Blob(ref)]) {
 		t.Errorf("the version is written otherwise here: %v\n%s\n%s", err, again, kv[k.Blob(ref)])
 	}
-	loader, err := loaderID(v.Deploy.Project, version.Served, version.projectCode)
+	loader, err := project.LoaderID(v.Deploy.Project, version.Served, version.Code)
 	if err != nil || loader != v.Result.Loader || version.Loader != loader {
 		t.Errorf("the loader's id is %s here, %s there: %v", loader, v.Result.Loader, err)
 	}

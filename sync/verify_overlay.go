@@ -41,7 +41,7 @@ func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOver
 	m := &Manifest{}
 	for i := range o.Entries {
 		if o.Entries[i].Content != nil {
-			m.Assets = append(m.Assets, o.Entries[i].asset())
+			m.Assets = append(m.Assets, o.Entries[i].Asset())
 		}
 	}
 	out.Files = len(m.Assets)

@@ -9,7 +9,8 @@ import (
 // packages are those of the engine, in the order in which they build on each other:
 // each may import those before it. The stages import them all.
 var packages = []string{
-	"sync/phrase",
+	"sync/humanize",
+	"sync/wait",
 	"sync/manifest",
 	"sync/cloud",
 	"sync/upload",

@@ -1,34 +1,37 @@
-package kvsync
+package overlay
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Overlay is a site's overlay as KV shows it: a write may take a minute to be seen.
-type Overlay struct {
-	*OverlayRecord
-	store Store
-	keys  keys
+type Snapshot struct {
+	*Record
+	store cloud.Store
+	keys  manifest.Keys
 }
 
 // errOverlayRecord is returned (wrapped) for a record that is there and that this
 // release cannot read.
-var errOverlayRecord = errors.New("its record cannot be used")
+var ErrRecord = errors.New("its record cannot be used")
 
 // readOverlay reads the overlay of a site out of a namespace: one request. It is
 // empty where nothing was written.
-func readOverlay(ctx context.Context, s Store, site string) (*Overlay, error) {
-	o := &Overlay{OverlayRecord: &OverlayRecord{}, store: s, keys: keys(site).Overlay()}
-	b, err := s.Get(ctx, keys(site).OverlayRecord())
-	if errors.Is(err, ErrNotFound) {
+func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
+	o := &Snapshot{Record: &Record{}, store: s, keys: manifest.Keys(site).Overlay()}
+	b, err := s.Get(ctx, manifest.Keys(site).OverlayRecord())
+	if errors.Is(err, cloud.ErrNotFound) {
 		return o, nil
 	}
 	if err == nil {
-		if o.OverlayRecord, err = DecodeOverlay(site, b); err != nil {
-			err = fmt.Errorf("%w: %w", errOverlayRecord, err)
+		if o.Record, err = Decode(site, b); err != nil {
+			err = fmt.Errorf("%w: %w", ErrRecord, err)
 		}
 	}
 	if err != nil {
@@ -39,15 +42,15 @@ func readOverlay(ctx context.Context, s Store, site string) (*Overlay, error) {
 
 // Copy writes an entry's content to w, and fails where the bytes are not those
 // that were written. What lies in chunks is read one by one.
-func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) error {
-	a := entry.asset()
-	refs := []Ref{a.Blob}
+func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
+	a := entry.Asset()
+	refs := []manifest.Ref{a.Blob}
 	if a.Chunked() {
 		b, err := o.store.Get(ctx, o.keys.Blob(a.Blob))
 		if err != nil {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
-		x, err := decodeIndex(b, a)
+		x, err := manifest.DecodeChunkIndex(b, a)
 		if err != nil {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
@@ -58,8 +61,8 @@ func (o *Overlay) Copy(ctx context.Context, entry *OverlayEntry, w io.Writer) er
 		if err != nil {
 			return fmt.Errorf("read the content of %s: %w", a.Path, err)
 		}
-		if HashOf(b) != ref.Hash {
-			return fmt.Errorf("read the content of %s: %w", a.Path, errDamaged)
+		if manifest.HashOf(b) != ref.Hash {
+			return fmt.Errorf("read the content of %s: %w", a.Path, manifest.ErrDamaged)
 		}
 		if _, err := w.Write(b); err != nil {
 			return fmt.Errorf("write the content of %s: %w", a.Path, err)

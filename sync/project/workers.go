@@ -1,4 +1,4 @@
-package kvsync
+package project
 
 import (
 	"context"
@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // A project is the code and the assets of a Dynamic Worker, which a loader gets
@@ -14,15 +18,15 @@ import (
 // engine it is a script like any other, whose versions lie in KV.
 // docs/format.md specifies what they look like.
 const (
-	projectFormat  = 1
-	maxActivations = 100
+	Format         = 1
+	MaxActivations = 100
 )
 
 // projectConfig says which project is deployed, and how.
-type projectConfig struct {
+type Config struct {
 	// ID is the project's id.
 	ID      string
-	Account Account
+	Account cloud.Account
 	// Actor is who deploys, for the activation; may be "".
 	Actor string
 	Now   func() time.Time
@@ -30,29 +34,29 @@ type projectConfig struct {
 	// ErrNotFound.
 	FindNamespace func(context.Context) (string, error)
 	// Upload is how the values of a version are written.
-	Upload uploadOptions
+	Upload upload.Options
 }
 
 // projectWorkers implements [Workers] over a namespace. It promises less than
 // Cloudflare's versions do: KV is eventually consistent, and the last write wins.
-type projectWorkers struct {
-	projectConfig
+type Workers struct {
+	Config
 
 	distrust  bool // see Distrust
 	mu        sync.Mutex
 	namespace string // as it was found, or ""
-	last      pointer
+	last      Pointer
 	made      map[string]json.RawMessage // versions that this run has uploaded, by id
 }
 
-var _ Workers = (*projectWorkers)(nil)
+var _ cloud.Workers = (*Workers)(nil)
 
 // newProjectWorkers sends nothing.
-func newProjectWorkers(c projectConfig) *projectWorkers { return &projectWorkers{projectConfig: c} }
+func New(c Config) *Workers { return &Workers{Config: c} }
 
 // Distrust says whether to write the served manifest again although the live
 // version has an equal one, which may be missing.
-func (p *projectWorkers) Distrust(live bool) { p.distrust = live }
+func (p *Workers) Distrust(live bool) { p.distrust = live }
 
 // versionStamp is what the engine reads of a version: all but the code.
 type versionStamp struct {
@@ -64,7 +68,7 @@ type versionStamp struct {
 
 // Activations implements [Workers]: one request, and where the namespace is
 // known by its title one more to find it.
-func (p *projectWorkers) Activations(ctx context.Context) ([]Activation, error) {
+func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	at, err := p.current(ctx)
 	p.mu.Lock()
 	p.last = at
@@ -72,15 +76,15 @@ func (p *projectWorkers) Activations(ctx context.Context) ([]Activation, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Activation, len(at.Activations))
+	out := make([]cloud.Activation, len(at.Activations))
 	for i, a := range at.Activations {
-		out[i] = Activation{ID: a.ID, Created: a.Time, Versions: []Share{{Version: a.Version, Percent: 100}}, Message: a.Message, Author: a.Author}
+		out[i] = cloud.Activation{ID: a.ID, Created: a.Time, Versions: []cloud.Share{{Version: a.Version, Percent: 100}}, Message: a.Message, Author: a.Author}
 	}
 	return out, nil
 }
 
 // current reads the pointer, or returns ErrNotFound.
-func (p *projectWorkers) current(ctx context.Context) (at pointer, err error) {
+func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	store, err := p.store(ctx)
 	if err != nil {
 		return at, err
@@ -93,58 +97,58 @@ func (p *projectWorkers) current(ctx context.Context) (at pointer, err error) {
 	var newer struct {
 		Format int `json:"format"`
 	}
-	if json.Unmarshal(b, &newer) == nil && newer.Format > projectFormat {
+	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
 		return at, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.ID, newer.Format)
 	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
-		return pointer{}, fmt.Errorf("read %s: it was not written by kv-sync; delete that key if nothing needs it", p.keys().Current())
+		return Pointer{}, fmt.Errorf("read %s: it was not written by kv-sync; delete that key if nothing needs it", p.keys().Current())
 	}
-	if ref, err := ParseRef(at.version()); err != nil || HashOf(at.Version) != ref.Hash {
-		return pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; delete that key and deploy again: nothing is live between",
-			p.keys().Current(), at.version(), errDamaged)
+	if ref, err := manifest.ParseRef(at.version()); err != nil || manifest.HashOf(at.Version) != ref.Hash {
+		return Pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; delete that key and deploy again: nothing is live between",
+			p.keys().Current(), at.version(), manifest.ErrDamaged)
 	}
 	return at, nil
 }
 
 // Version implements [Workers]. The active one came with the activations.
-func (p *projectWorkers) Version(ctx context.Context, id string) (Version, error) {
+func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error) {
 	b, err := p.read(ctx, id)
 	if err != nil {
-		return Version{}, err
+		return cloud.Version{}, err
 	}
 	v, err := p.parse(id, b)
 	if err != nil {
-		return Version{}, err
+		return cloud.Version{}, err
 	}
 	p.mu.Lock()
 	namespace := p.namespace
 	p.mu.Unlock()
-	out := Version{ID: id, Bindings: []Binding{
-		{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(namespace)}},
+	out := cloud.Version{ID: id, Bindings: []cloud.Binding{
+		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
 	}}
 	for _, s := range []string{id, v.Served} {
-		ref, err := ParseRef(s)
+		ref, err := manifest.ParseRef(s)
 		if err != nil {
-			return Version{}, p.invalidVersion(id, err)
+			return cloud.Version{}, p.invalidVersion(id, err)
 		}
 		out.Keeps = append(out.Keeps, ref)
 	}
 	// Whoever wrote the version may have known the namespace as a binding only.
 	var says map[string]json.RawMessage
 	if err := json.Unmarshal(v.Meta, &says); err != nil || says == nil {
-		return Version{}, p.invalidVersion(id, errors.New("it does not say of itself what it is"))
+		return cloud.Version{}, p.invalidVersion(id, errors.New("it does not say of itself what it is"))
 	}
-	says["namespace"] = quote(namespace)
+	says["namespace"] = cloud.JSONString(namespace)
 	meta, err := json.Marshal(says)
 	if err != nil {
-		return Version{}, err
+		return cloud.Version{}, err
 	}
-	out.Bindings = append(out.Bindings, Binding{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}})
+	out.Bindings = append(out.Bindings, cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}})
 	return out, nil
 }
 
 // read returns a version's bytes.
-func (p *projectWorkers) read(ctx context.Context, id string) (json.RawMessage, error) {
+func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) {
 	p.mu.Lock()
 	b := p.made[id]
 	if b == nil && p.last.version() == id {
@@ -154,7 +158,7 @@ func (p *projectWorkers) read(ctx context.Context, id string) (json.RawMessage, 
 	if b != nil {
 		return b, nil
 	}
-	ref, err := ParseRef(id)
+	ref, err := manifest.ParseRef(id)
 	if err != nil {
 		return nil, p.invalidVersion(id, err)
 	}
@@ -162,17 +166,17 @@ func (p *projectWorkers) read(ctx context.Context, id string) (json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	if b, err = store.Get(ctx, p.keys().Blob(ref)); err == nil && HashOf(b) != ref.Hash {
-		err = p.invalidVersion(id, errDamaged)
+	if b, err = store.Get(ctx, p.keys().Blob(ref)); err == nil && manifest.HashOf(b) != ref.Hash {
+		err = p.invalidVersion(id, manifest.ErrDamaged)
 	}
 	return b, err
 }
 
-func (p *projectWorkers) parse(id string, b []byte) (*versionStamp, error) {
+func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 	var newer struct {
 		Format int `json:"format"`
 	}
-	if json.Unmarshal(b, &newer) == nil && newer.Format > projectFormat {
+	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
 		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync", id, p.ID, newer.Format)
 	}
 	var v versionStamp
@@ -187,31 +191,31 @@ func (p *projectWorkers) parse(id string, b []byte) (*versionStamp, error) {
 
 // invalidVersion is the error for a version that kv-sync did not write so. It names
 // the key to delete: a version that is gone blocks nothing.
-func (p *projectWorkers) invalidVersion(id string, cause error) error {
+func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
 	p.mu.Unlock()
 	key, remedy := p.keys().Current(), "delete that key and deploy again: nothing is live between"
-	if ref, err := ParseRef(id); err == nil && !active {
+	if ref, err := manifest.ParseRef(id); err == nil && !active {
 		key, remedy = p.keys().Blob(ref), "delete that key to go on without it"
 	}
 	return fmt.Errorf("version %.100q of project %s was not written by kv-sync: %w; it is stored in %s: %s", id, p.ID, cause, key, remedy)
 }
 
 // UploadVersion implements [Workers].
-func (p *projectWorkers) UploadVersion(ctx context.Context, u Upload) (string, error) {
-	v := projectVersion{Format: projectFormat, Project: p.ID}
+func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, error) {
+	v := Version{Format: Format, Project: p.ID}
 	var served []byte
 	var err error
-	if v.projectCode, served, err = codeOf(u.Worker); err != nil {
+	if v.Code, served, err = codeOf(u.Worker); err != nil {
 		return "", err
 	}
 	namespace := ""
 	for _, b := range u.Bindings {
 		switch b.Name {
-		case BindingMeta:
+		case cloud.BindingMeta:
 			v.Meta = b.Fields["json"]
-		case BindingBlobs:
+		case cloud.BindingBlobs:
 			err = json.Unmarshal(b.Fields["namespace_id"], &namespace)
 		}
 	}
@@ -222,22 +226,22 @@ func (p *projectWorkers) UploadVersion(ctx context.Context, u Upload) (string, e
 	p.namespace = namespace
 	p.mu.Unlock()
 
-	nonce := newNonce(p.Now())
+	nonce := manifest.NewNonce(p.Now())
 	servedRef, items := p.served(served, nonce)
 	v.Served = servedRef.String()
-	if v.Loader, err = loaderID(p.ID, v.Served, v.projectCode); err != nil {
+	if v.Loader, err = LoaderID(p.ID, v.Served, v.Code); err != nil {
 		return "", err
 	}
-	b, err := marshalJSON(v)
+	b, err := manifest.EncodeJSON(v)
 	if err != nil {
 		return "", fmt.Errorf("encode a version of project %s: %w", p.ID, err)
 	}
-	if len(b) > MaxValueBytes/2 { // it lies in KV by itself, and beside the activations
-		return "", fmt.Errorf("the code of project %s takes %d bytes of KV, more than the %d that one value may hold of it; bundle less", p.ID, len(b), MaxValueBytes/2)
+	if len(b) > manifest.MaxValueBytes/2 { // it lies in KV by itself, and beside the activations
+		return "", fmt.Errorf("the code of project %s takes %d bytes of KV, more than the %d that one value may hold of it; bundle less", p.ID, len(b), manifest.MaxValueBytes/2)
 	}
-	ref := Ref{Hash: HashOf(b), Nonce: nonce}
-	items = append(items, value("the version", p.keys().Blob(ref), b))
-	if err := runUpload(ctx, p.Account.Store(namespace), items, p.Upload); err != nil {
+	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
+	items = append(items, upload.Value("the version", p.keys().Blob(ref), b))
+	if err := upload.Run(ctx, p.Account.Store(namespace), items, p.Upload); err != nil {
 		return "", err
 	}
 	p.mu.Lock()
@@ -252,23 +256,23 @@ func (p *projectWorkers) UploadVersion(ctx context.Context, u Upload) (string, e
 // served is the blob of a served manifest: the active version's, if it is the
 // same, so that the same content keeps its loader's id; else a new one, and the
 // item that writes it.
-func (p *projectWorkers) served(b []byte, nonce Nonce) (Ref, []*item) {
-	ref := Ref{Hash: HashOf(b), Nonce: nonce}
+func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
+	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var active versionStamp
 	if !p.distrust && json.Unmarshal(p.last.Version, &active) == nil {
-		if old, err := ParseRef(active.Served); err == nil && old.Hash == ref.Hash {
+		if old, err := manifest.ParseRef(active.Served); err == nil && old.Hash == ref.Hash {
 			return old, nil
 		}
 	}
-	return ref, []*item{value("the served manifest", p.keys().Blob(ref), b)}
+	return ref, []*upload.Item{upload.Value("the served manifest", p.keys().Blob(ref), b)}
 }
 
 // Activate implements [Workers]. KV has no precondition on a write either, so
 // it looks first whether what was active when the caller last asked still is.
 // Any answer but a plain no leaves open whether it was carried out.
-func (p *projectWorkers) Activate(ctx context.Context, versions []Share, message string, _ bool) error {
+func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
 	}
@@ -281,54 +285,54 @@ func (p *projectWorkers) Activate(ctx context.Context, versions []Share, message
 		return err
 	}
 	now, err := p.current(ctx)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return err
 	}
 	p.mu.Lock()
 	before := p.last
 	p.mu.Unlock()
 	if now.active() != before.active() {
-		return errOvertaken
+		return cloud.ErrOvertaken
 	}
-	next := pointer{Format: projectFormat, Version: b, Activations: append([]projectActivation{{
-		ID: newNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond), Version: versions[0].Version, Message: message, Author: p.Actor,
-	}}, now.Activations[:min(len(now.Activations), maxActivations-1)]...)}
-	value, err := marshalJSON(next)
+	next := Pointer{Format: Format, Version: b, Activations: append([]Activation{{
+		ID: manifest.NewNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond), Version: versions[0].Version, Message: message, Author: p.Actor,
+	}}, now.Activations[:min(len(now.Activations), MaxActivations-1)]...)}
+	value, err := manifest.EncodeJSON(next)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", p.keys().Current(), err)
 	}
 	err = store.Put(ctx, p.keys().Current(), value)
-	if err == nil || errors.Is(err, ErrQuota) || errors.Is(err, ErrRefused) {
+	if err == nil || errors.Is(err, cloud.ErrQuota) || errors.Is(err, cloud.ErrRefused) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrUnknown, err)
+	return fmt.Errorf("%w: %w", cloud.ErrUnknown, err)
 }
 
 // PutScript implements [Workers].
-func (p *projectWorkers) PutScript(ctx context.Context, u Upload) error {
+func (p *Workers) PutScript(ctx context.Context, u cloud.Upload) error {
 	id, err := p.UploadVersion(ctx, u)
 	if err != nil {
 		return err
 	}
-	return p.Activate(ctx, []Share{{Version: id, Percent: 100}}, u.Message, false)
+	return p.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, u.Message, false)
 }
 
 // MigrationTag implements [Workers]: a project has no Durable Objects.
-func (p *projectWorkers) MigrationTag(context.Context) (string, error) { return "", nil }
+func (p *Workers) MigrationTag(context.Context) (string, error) { return "", nil }
 
 // PatchSettings implements [Workers]: a project has no settings.
-func (p *projectWorkers) PatchSettings(context.Context, map[string]json.RawMessage) error { return nil }
+func (p *Workers) PatchSettings(context.Context, map[string]json.RawMessage) error { return nil }
 
 // URL implements [Workers]: where a project is reachable, its loader decides.
-func (p *projectWorkers) URL(context.Context) (string, error) { return "", nil }
+func (p *Workers) URL(context.Context) (string, error) { return "", nil }
 
 // EnableURL implements [Workers].
-func (p *projectWorkers) EnableURL(context.Context) error { return nil }
+func (p *Workers) EnableURL(context.Context) error { return nil }
 
-func (p *projectWorkers) keys() keys { return keys(projectPrefix + "/" + p.ID) }
+func (p *Workers) keys() manifest.Keys { return manifest.Keys(manifest.ProjectPrefix + "/" + p.ID) }
 
 // store is the namespace, or ErrNotFound where it does not exist yet.
-func (p *projectWorkers) store(ctx context.Context) (Store, error) {
+func (p *Workers) store(ctx context.Context) (cloud.Store, error) {
 	p.mu.Lock()
 	known := p.namespace
 	p.mu.Unlock()

@@ -1,22 +1,25 @@
-package kvsync
+package project
 
 import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // projectCode is what a Worker Loader is given.
-type projectCode struct {
+type Code struct {
 	Main               string                     `json:"main,omitempty"`
 	CompatibilityDate  string                     `json:"compatibility_date,omitempty"`
 	CompatibilityFlags []string                   `json:"compatibility_flags,omitempty"`
-	Modules            map[string]projectModule   `json:"modules,omitempty"`
+	Modules            map[string]Module          `json:"modules,omitempty"`
 	Env                map[string]json.RawMessage `json:"env,omitempty"`
 }
 
 // projectModule has one member, of an empty file too.
-type projectModule struct {
+type Module struct {
 	JS   *string `json:"js,omitempty"`
 	Text *string `json:"text,omitempty"`
 	Wasm *[]byte `json:"wasm,omitempty"`
@@ -24,24 +27,24 @@ type projectModule struct {
 }
 
 // bindingAssets is what a loader calls a project's assets in its code's env.
-const bindingAssets = "ASSETS"
+const BindingAssets = "ASSETS"
 
 // codeOf divides what is uploaded into the project's code and the served
 // manifest, which is no module of it. A project without code has nothing of it.
-func codeOf(w Worker) (code projectCode, served []byte, err error) {
+func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	if w.Main == "" {
-		if i := slices.IndexFunc(w.Modules, func(m Module) bool { return m.Name == ModuleManifest }); i >= 0 {
+		if i := slices.IndexFunc(w.Modules, func(m cloud.Module) bool { return m.Name == cloud.ModuleManifest }); i >= 0 {
 			served = w.Modules[i].Content
 		}
 		return code, served, nil
 	}
-	code = projectCode{Main: w.Main, CompatibilityDate: w.CompatibilityDate, CompatibilityFlags: w.CompatibilityFlags}
+	code = Code{Main: w.Main, CompatibilityDate: w.CompatibilityDate, CompatibilityFlags: w.CompatibilityFlags}
 	for _, m := range w.Modules {
-		if m.Name == ModuleManifest {
+		if m.Name == cloud.ModuleManifest {
 			served = m.Content
 			continue
 		}
-		var pm projectModule
+		var pm Module
 		text, content := string(m.Content), append([]byte{}, m.Content...) // nil would be null
 		switch m.Type {
 		case "application/javascript+module":
@@ -56,12 +59,12 @@ func codeOf(w Worker) (code projectCode, served []byte, err error) {
 			return code, nil, fmt.Errorf("module %s is of the type %s, which a Dynamic Worker cannot have", m.Name, m.Type)
 		}
 		if code.Modules == nil {
-			code.Modules = make(map[string]projectModule)
+			code.Modules = make(map[string]Module)
 		}
 		code.Modules[m.Name] = pm
 	}
 	for _, b := range w.Bindings {
-		if b.Name == BindingMeta || b.Name == BindingBlobs {
+		if b.Name == cloud.BindingMeta || b.Name == cloud.BindingBlobs {
 			continue
 		}
 		value, ok := variable(b)
@@ -77,7 +80,7 @@ func codeOf(w Worker) (code projectCode, served []byte, err error) {
 }
 
 // variable is the value of a binding that is one.
-func variable(b Binding) (json.RawMessage, bool) {
+func variable(b cloud.Binding) (json.RawMessage, bool) {
 	switch b.Type {
 	case "plain_text":
 		return b.Fields["text"], true
@@ -89,14 +92,14 @@ func variable(b Binding) (json.RawMessage, bool) {
 
 // loaderID is the id under which a Worker Loader keeps what it loads: a different
 // one for different content.
-func loaderID(project, served string, code projectCode) (string, error) {
+func LoaderID(project, served string, code Code) (string, error) {
 	content := []any{served, nil}
 	if code.Main != "" {
 		content[1] = code
 	}
-	b, err := marshalJSON(content)
+	b, err := manifest.EncodeJSON(content)
 	if err != nil {
 		return "", fmt.Errorf("encode the code of project %s: %w", project, err)
 	}
-	return project + ":" + HashOf(b).String()[:32], nil
+	return project + ":" + manifest.HashOf(b).String()[:32], nil
 }

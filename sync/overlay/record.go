@@ -1,4 +1,4 @@
-package kvsync
+package overlay
 
 import (
 	"encoding/json"
@@ -6,36 +6,38 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // OverlayRecord lists what was written at run time and lies over what is
 // deployed, as KV shows it: a write may take a minute to be seen.
-type OverlayRecord struct {
+type Record struct {
 	// Revision counts the commits of the overlay.
 	Revision int64
 	// Entries is sorted by Path, bytewise, without duplicates.
-	Entries []OverlayEntry
+	Entries []Entry
 }
 
 // OverlayEntry is what the overlay has at one pathname.
-type OverlayEntry struct {
+type Entry struct {
 	Path string
 	// Nonce names the write: with Path it is unlike every other.
-	Nonce Nonce
+	Nonce manifest.Nonce
 	// Content is nil for a tombstone: what is deployed there is not to be seen.
-	Content *OverlayContent
+	Content *Content
 	// Time is when it was written. Author and Message say by whom and why; both
 	// may be "".
 	Time            time.Time
 	Author, Message string
 	// Was holds the hashes of what was there before, newest first; the zero Hash
 	// is nothing. The last is what was deployed when the first write came.
-	Was []Hash
+	Was []manifest.Hash
 }
 
 // OverlayContent is an asset that was written at run time.
-type OverlayContent struct {
-	Hash Hash
+type Content struct {
+	Hash manifest.Hash
 	Size int64
 	Type string
 	// Headers are the asset's own, name and value.
@@ -43,30 +45,30 @@ type OverlayContent struct {
 }
 
 // asset is the entry as an asset. Its blob lies below the overlay's keys.
-func (o *OverlayEntry) asset() Asset {
-	return Asset{
-		Path: o.Path, Blob: Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
+func (o *Entry) Asset() manifest.Asset {
+	return manifest.Asset{
+		Path: o.Path, Blob: manifest.Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
 		ContentType: o.Content.Type, Modified: o.Time.Unix(),
 	}
 }
 
 // IsRules reports whether the entry is a _redirects or _headers file, of
 // whatever folder, which is a rule and no asset.
-func (o *OverlayEntry) IsRules() bool {
+func (o *Entry) IsRules() bool {
 	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
 }
 
 // overlayFormat is the newest overlay record that this release reads.
-const overlayFormat = 1
+const format = 1
 
-type overlayJSON struct {
-	Format   int                `json:"format"`
-	Site     string             `json:"site"`
-	Revision int64              `json:"revision"`
-	Entries  []overlayEntryJSON `json:"entries"`
+type recordJSON struct {
+	Format   int         `json:"format"`
+	Site     string      `json:"site"`
+	Revision int64       `json:"revision"`
+	Entries  []entryJSON `json:"entries"`
 }
 
-type overlayEntryJSON struct {
+type entryJSON struct {
 	Path    string      `json:"path"`
 	Nonce   string      `json:"nonce"`
 	Hash    *string     `json:"hash"`
@@ -81,20 +83,20 @@ type overlayEntryJSON struct {
 
 // DecodeOverlay reads an overlay record, and refuses one that is another site's,
 // of a newer format, or damaged.
-func DecodeOverlay(site string, b []byte) (*OverlayRecord, error) {
-	var j overlayJSON
+func Decode(site string, b []byte) (*Record, error) {
+	var j recordJSON
 	if err := json.Unmarshal(b, &j); err != nil {
 		return nil, fmt.Errorf("decode overlay record: %w", err)
 	}
 	switch {
-	case j.Format > overlayFormat:
+	case j.Format > format:
 		return nil, fmt.Errorf("decode overlay record: format %d is not known; update kv-sync", j.Format)
 	case j.Format < 1:
 		return nil, errors.New("decode overlay record: it has no format")
 	case j.Site != site:
 		return nil, fmt.Errorf("decode overlay record: it is that of %.80q", j.Site)
 	}
-	r := &OverlayRecord{Revision: j.Revision, Entries: make([]OverlayEntry, len(j.Entries))}
+	r := &Record{Revision: j.Revision, Entries: make([]Entry, len(j.Entries))}
 	for i := range j.Entries {
 		if err := j.Entries[i].decode(&r.Entries[i]); err != nil {
 			return nil, fmt.Errorf("decode overlay record: entry %d: %w", i, err)
@@ -106,30 +108,30 @@ func DecodeOverlay(site string, b []byte) (*OverlayRecord, error) {
 	return r, nil
 }
 
-func (j *overlayEntryJSON) decode(o *OverlayEntry) error {
-	*o = OverlayEntry{Path: j.Path, Time: j.Time, Author: j.Author, Message: j.Message}
+func (j *entryJSON) decode(o *Entry) error {
+	*o = Entry{Path: j.Path, Time: j.Time, Author: j.Author, Message: j.Message}
 	if !strings.HasPrefix(j.Path, "/") {
 		return fmt.Errorf("%.200q is no pathname", j.Path)
 	}
 	var err error
-	if o.Nonce, err = ParseNonce(j.Nonce); err != nil {
+	if o.Nonce, err = manifest.ParseNonce(j.Nonce); err != nil {
 		return fmt.Errorf("%.200q: its nonce: %w", j.Path, err)
 	}
 	if j.Hash != nil {
-		if j.Size < 0 || j.Size > MaxFileBytes || j.Type == "" {
+		if j.Size < 0 || j.Size > manifest.MaxFileBytes || j.Type == "" {
 			return fmt.Errorf("%.200q: %d bytes of the type %.80q are no content", j.Path, j.Size, j.Type)
 		}
-		o.Content = &OverlayContent{Size: j.Size, Type: j.Type, Headers: j.Headers}
-		if o.Content.Hash, err = ParseHash(*j.Hash); err != nil {
+		o.Content = &Content{Size: j.Size, Type: j.Type, Headers: j.Headers}
+		if o.Content.Hash, err = manifest.ParseHash(*j.Hash); err != nil {
 			return fmt.Errorf("%.200q: its hash: %w", j.Path, err)
 		}
 	}
-	o.Was = make([]Hash, len(j.Was))
+	o.Was = make([]manifest.Hash, len(j.Was))
 	for i, w := range j.Was {
 		if w == nil {
 			continue
 		}
-		if o.Was[i], err = ParseHash(*w); err != nil {
+		if o.Was[i], err = manifest.ParseHash(*w); err != nil {
 			return fmt.Errorf("%.200q: a hash of what it was: %w", j.Path, err)
 		}
 	}

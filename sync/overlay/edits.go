@@ -1,23 +1,25 @@
-package kvsync
+package overlay
 
 import (
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // overlayEdits are the writes of an overlay as a plan sees them.
-type overlayEdits struct {
+type Edits struct {
 	// Entries are those of the record, nil where nothing is known about them.
-	Entries []OverlayEntry
+	Entries []Entry
 	// Adopted is what the live manifest has of them, Pulled what the source says it
 	// has: the nonce of the write, by pathname.
-	Adopted, Pulled map[string]Nonce
+	Adopted, Pulled map[string]manifest.Nonce
 }
 
 // adopt records in a manifest which edits it has already. It returns the entries
 // that cover a file of the manifest, and the pages that were pulled into the source
 // and are not published by the manifest.
-func (e *overlayEdits) adopt(m *Manifest) (covering []*OverlayEntry, unpublished []string) {
+func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, unpublished []string) {
 	for i := range e.Entries {
 		edit := &e.Entries[i]
 		deployed := m.At(edit.Path)
@@ -40,24 +42,24 @@ func (e *overlayEdits) adopt(m *Manifest) (covering []*OverlayEntry, unpublished
 // returns reports whether a deploy that adds the file brings back a page that was
 // pulled and that the overlay does not have any more. The overlay keeps nothing of
 // a page that was created at run time and deleted there.
-func (e *overlayEdits) returns(path string) bool {
+func (e *Edits) Returns(path string) bool {
 	_, pulled := e.Pulled[path]
 	_, live := e.Adopted[path]
-	_, listed := slices.BinarySearchFunc(e.Entries, path, func(e OverlayEntry, path string) int {
+	_, listed := slices.BinarySearchFunc(e.Entries, path, func(e Entry, path string) int {
 		return strings.Compare(e.Path, path)
 	})
 	return pulled && !live && !listed
 }
 
 // has reports whether the live manifest or the source has the edit.
-func (e *overlayEdits) has(edit *OverlayEntry) bool {
+func (e *Edits) has(edit *Entry) bool {
 	live, adopted := e.Adopted[edit.Path]
 	next, pulled := e.Pulled[edit.Path]
 	return adopted && live == edit.Nonce || pulled && next == edit.Nonce
 }
 
 // first reports whether the edit is a page that no deploy has adopted before.
-func (e *overlayEdits) first(edit *OverlayEntry) bool {
+func (e *Edits) first(edit *Entry) bool {
 	before, adopted := e.Adopted[edit.Path]
 	return edit.Content != nil && (!adopted || before != edit.Nonce)
 }

@@ -1,4 +1,4 @@
-package kvsync
+package project
 
 import (
 	"encoding/json"
@@ -6,14 +6,14 @@ import (
 )
 
 // pointer is the value of project/{id}/current.
-type pointer struct {
-	Format      int                 `json:"format"`
-	Activations []projectActivation `json:"activations"`
+type Pointer struct {
+	Format      int          `json:"format"`
+	Activations []Activation `json:"activations"`
 	// Version is what the newest activation names, whole.
 	Version json.RawMessage `json:"version"`
 }
 
-type projectActivation struct {
+type Activation struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
 	Version string    `json:"version"`
@@ -23,17 +23,17 @@ type projectActivation struct {
 
 // projectVersion is one version of a project. Its id is the [Ref] of the blob
 // that holds it.
-type projectVersion struct {
+type Version struct {
 	Format  int    `json:"format"`
 	Project string `json:"project"`
 	Loader  string `json:"loader"`
 	Served  string `json:"served"`
-	projectCode
+	Code
 	Meta json.RawMessage `json:"kv_sync"`
 }
 
 // active is the id of the activation in force, or "".
-func (p *pointer) active() string {
+func (p *Pointer) active() string {
 	if len(p.Activations) == 0 {
 		return ""
 	}
@@ -41,7 +41,7 @@ func (p *pointer) active() string {
 }
 
 // version is the one that is active, or "".
-func (p *pointer) version() string {
+func (p *Pointer) version() string {
 	if len(p.Activations) == 0 {
 		return ""
 	}

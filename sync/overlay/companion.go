@@ -1,9 +1,11 @@
-package kvsync
+package overlay
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // The Durable Object of a site's overlay lives in a script of its own beside the
@@ -14,19 +16,19 @@ import (
 // before a version of the site is uploaded that is bound to it.
 const (
 	companionSuffix = "-overlay"
-	overlayClass    = "Overlay"
+	Class           = "Overlay"
 	// companionTag is the one migration of a companion, which makes the class.
-	companionTag = "overlay-v1"
+	Tag = "overlay-v1"
 )
 
 // OverlayProtocol is the number of the protocol between a site's Worker and its
 // companion. A companion is never replaced by one of a lower number.
-const OverlayProtocol = 1
+const Protocol = 1
 
 // MaxOverlaySite is how long the name of a site with an overlay may be: a script
 // under workers.dev has a name of at most 63 characters, and the companion's is
 // longer.
-const MaxOverlaySite = 63 - len(companionSuffix)
+const MaxSite = 63 - len(companionSuffix)
 
 // CompanionName is what the companion script of a site is called.
 func CompanionName(site string) string { return site + companionSuffix }
@@ -41,38 +43,38 @@ type Rights struct {
 
 // MetaOverlay is what a version says of its overlay. Of a project, whose
 // companion is its loader's, every member is left out.
-type MetaOverlay struct {
-	companionCode
+type Meta struct {
+	CompanionCode
 	// The Worker reads them here.
 	Rights
 }
 
 // companionCode tells companions apart: with it a deploy knows without a request
 // whether the companion is the one that it would deploy.
-type companionCode struct {
+type CompanionCode struct {
 	Protocol int `json:"protocol,omitempty"`
 	// Code is a hash of the companion's code.
 	Code string `json:"code,omitempty"`
 }
 
 // companionMeta is the companion's KV_SYNC binding, by which it is known as one.
-type companionMeta struct {
+type CompanionMeta struct {
 	Format    int    `json:"format"`
 	Companion string `json:"companion"` // the site
 	Namespace string `json:"namespace"`
-	companionCode
+	CompanionCode
 }
 
 // newOverlayClass creates the class of the Durable Object.
-func newOverlayClass() *MigrationPlan {
-	return &MigrationPlan{NewTag: companionTag, Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["` + overlayClass + `"]}`)}}
+func NewClass() *cloud.MigrationPlan {
+	return &cloud.MigrationPlan{NewTag: Tag, Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["` + Class + `"]}`)}}
 }
 
 // readCompanion reads what a script says of itself. It is zero for one that is
 // nobody's companion.
-func readCompanion(ctx context.Context, script Workers) (is companionMeta, exists bool, err error) {
+func ReadCompanion(ctx context.Context, script cloud.Workers) (is CompanionMeta, exists bool, err error) {
 	at, err := script.Activations(ctx)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return is, false, nil
 	}
 	if err != nil || len(at) == 0 {
@@ -83,8 +85,8 @@ func readCompanion(ctx context.Context, script Workers) (is companionMeta, exist
 		return is, true, err
 	}
 	for _, b := range v.Bindings {
-		if b.Name == BindingMeta && b.Type == "json" && json.Unmarshal(b.Fields["json"], &is) != nil {
-			is = companionMeta{} // it is somebody's who uses that name
+		if b.Name == cloud.BindingMeta && b.Type == "json" && json.Unmarshal(b.Fields["json"], &is) != nil {
+			is = CompanionMeta{} // it is somebody's who uses that name
 		}
 	}
 	return is, true, nil

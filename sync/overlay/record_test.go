@@ -1,4 +1,4 @@
-package kvsync
+package overlay
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const overlayRecordText = `{"format":1,"site":"blog","revision":7,"entries":[
@@ -14,17 +17,17 @@ const overlayRecordText = `{"format":1,"site":"blog","revision":7,"entries":[
   "author":"Ada","message":"first news","headers":[["x-robots-tag","noindex"]],"was":["%h",null]}]}`
 
 func overlayRecordBytes(site string) []byte {
-	s := strings.ReplaceAll(overlayRecordText, "%h", HashOf([]byte("hello")).String())
+	s := strings.ReplaceAll(overlayRecordText, "%h", manifest.HashOf([]byte("hello")).String())
 	return []byte(strings.Replace(s, `"blog"`, `"`+site+`"`, 1))
 }
 
 func TestDecodeOverlay(t *testing.T) {
-	r, err := DecodeOverlay("blog", overlayRecordBytes("blog"))
+	r, err := Decode("blog", overlayRecordBytes("blog"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone, news := r.Entries[0], r.Entries[1]
-	hello := HashOf([]byte("hello"))
+	hello := manifest.HashOf([]byte("hello"))
 	switch {
 	case r.Revision != 7, len(r.Entries) != 2, gone.Content != nil, gone.Path != "/gone.html", gone.Was[0] != hello:
 		t.Errorf("the record is %+v", r)
@@ -52,7 +55,7 @@ func TestDecodeOverlayRefuses(t *testing.T) {
 		if bytes.Equal(b, overlayRecordBytes("blog")) {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		if _, err := DecodeOverlay("blog", b); err == nil {
+		if _, err := Decode("blog", b); err == nil {
 			t.Errorf("%s: it was read", name)
 		}
 	}
@@ -62,7 +65,7 @@ func FuzzDecodeOverlay(f *testing.F) {
 	f.Add(overlayRecordBytes("blog"))
 	f.Add([]byte(`{"format":1,"site":"blog"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := DecodeOverlay("blog", b)
+		r, err := Decode("blog", b)
 		if err == nil && r == nil {
 			t.Error("neither a record nor an error")
 		}
@@ -71,7 +74,7 @@ func FuzzDecodeOverlay(f *testing.F) {
 
 // oneValue is a namespace that holds what a map does.
 type oneValue struct {
-	Store
+	cloud.Store
 	values map[string][]byte
 }
 
@@ -79,31 +82,31 @@ func (s oneValue) Get(_ context.Context, key string) ([]byte, error) {
 	if v, ok := s.values[key]; ok {
 		return v, nil
 	}
-	return nil, ErrNotFound
+	return nil, cloud.ErrNotFound
 }
 
 func TestOverlayCopy(t *testing.T) {
 	ctx := t.Context()
-	large := bytes.Repeat([]byte("0123456789abcdef"), (MaxValueBytes+chunkSize)/16)
-	h := NewHasher(int64(len(large)))
+	large := bytes.Repeat([]byte("0123456789abcdef"), (manifest.MaxValueBytes+manifest.ChunkBytes)/16)
+	h := manifest.NewHasher(int64(len(large)))
 	_, _ = h.Write(large)
-	x := newIndex(int64(len(large)))
+	x := manifest.NewChunkIndex(int64(len(large)))
 	values := map[string][]byte{}
 	for rest := large; len(rest) > 0; {
-		chunk := rest[:min(chunkSize, len(rest))]
+		chunk := rest[:min(manifest.ChunkBytes, len(rest))]
 		rest = rest[len(chunk):]
-		ref := Ref{Hash: HashOf(chunk), Nonce: Nonce{2}}
+		ref := manifest.Ref{Hash: manifest.HashOf(chunk), Nonce: manifest.Nonce{2}}
 		x.Chunks = append(x.Chunks, ref)
-		values[keys("blog/o").Blob(ref)] = chunk
+		values[manifest.Keys("blog/o").Blob(ref)] = chunk
 	}
-	values[keys("blog/o").Blob(Ref{Hash: h.Sum(), Nonce: Nonce{1}})] = x.Encode()
-	small := Ref{Hash: HashOf([]byte("hello")), Nonce: Nonce{3}}
-	values[keys("blog/o").Blob(small)] = []byte("hello")
+	values[manifest.Keys("blog/o").Blob(manifest.Ref{Hash: h.Sum(), Nonce: manifest.Nonce{1}})] = x.Encode()
+	small := manifest.Ref{Hash: manifest.HashOf([]byte("hello")), Nonce: manifest.Nonce{3}}
+	values[manifest.Keys("blog/o").Blob(small)] = []byte("hello")
 
-	o := &Overlay{store: oneValue{values: values}, keys: keys("blog").Overlay()}
-	entries := map[string]*OverlayEntry{
-		"hello":       {Path: "/small", Nonce: small.Nonce, Content: &OverlayContent{Hash: small.Hash, Size: 5}},
-		string(large): {Path: "/large", Nonce: Nonce{1}, Content: &OverlayContent{Hash: h.Sum(), Size: int64(len(large))}},
+	o := &Snapshot{store: oneValue{values: values}, keys: manifest.Keys("blog").Overlay()}
+	entries := map[string]*Entry{
+		"hello":       {Path: "/small", Nonce: small.Nonce, Content: &Content{Hash: small.Hash, Size: 5}},
+		string(large): {Path: "/large", Nonce: manifest.Nonce{1}, Content: &Content{Hash: h.Sum(), Size: int64(len(large))}},
 	}
 	for want, entry := range entries {
 		var got bytes.Buffer
@@ -112,12 +115,12 @@ func TestOverlayCopy(t *testing.T) {
 		}
 	}
 
-	values[keys("blog/o").Blob(small)] = []byte("hallo")
-	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, errDamaged) {
+	values[manifest.Keys("blog/o").Blob(small)] = []byte("hallo")
+	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, manifest.ErrDamaged) {
 		t.Errorf("other bytes than were written: %v", err)
 	}
-	delete(values, keys("blog/o").Blob(small))
-	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, ErrNotFound) {
+	delete(values, manifest.Keys("blog/o").Blob(small))
+	if err := o.Copy(ctx, entries["hello"], &bytes.Buffer{}); !errors.Is(err, cloud.ErrNotFound) {
 		t.Errorf("a blob that is gone: %v", err)
 	}
 }
