@@ -58,7 +58,7 @@ func TestDeployAgainAndRollBack(t *testing.T) {
 	}
 
 	second := r.push(map[string][]byte{"public/index.html": []byte("<h1>two</h1>")})
-	// GitHub is not asked here, and a clone of depth 1 does not tell the order.
+	// GitHub is not asked here, and a clone of depth 1 does not contain the order.
 	stuck := r.job(second, nil, nil)
 	stuck.want(t, 4, "fetch-depth: 0")
 	if got := r.get("/"); got != "<h1>one</h1>" {
@@ -184,7 +184,7 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 	}
 }
 
-// What was not merged is planned, and never goes live, whatever the mode.
+// Code that is not merged is planned, and never goes live in any mode.
 func TestUnmergedCodeIsPlanned(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})

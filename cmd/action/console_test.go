@@ -32,7 +32,7 @@ func testConsole(w *bytes.Buffer, secret ...string) *console {
 	return newConsole(githubactions.New(githubactions.WithWriter(w), githubactions.WithGetenv(getenv)), w, secret)
 }
 
-// FuzzLog: whatever a file is called, its line stays one line that the runner
+// FuzzLog: a line with any file name stays one line that the runner
 // obeys in nothing.
 func FuzzLog(f *testing.F) {
 	for _, s := range hostile {

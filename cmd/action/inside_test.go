@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// canary stands for whatever must not leave the job.
+// canary stands for a secret that must not leave the job.
 const canary = "canary-0d1f9c"
 
 // nothingSent wants a job to be refused before it wrote anything.
@@ -25,7 +25,7 @@ func (r *runner) nothingSent(o outcome, code int, inLog ...string) {
 }
 
 // Nothing of the job's that is outside of the workspace, or git's own, goes live,
-// whatever a dependency or the repository says (promise 13).
+// even if a dependency or the repository says so (promise 13).
 func TestNothingLeaks(t *testing.T) {
 	const worker = `import { hi } from "nice-dep"; export default { fetch: () => new Response(hi()) }`
 	dependency := func(code string, more map[string][]byte) map[string][]byte {

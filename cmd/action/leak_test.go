@@ -98,7 +98,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 	}
 }
 
-// A failure is told in the words of a workflow also in the summary.
+// The summary, too, describes a failure in the words of a workflow.
 func TestSummaryNamesInputs(t *testing.T) {
 	text := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "give --release"}})
 	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, inert("the input source folder")) || !strings.Contains(text, inert("the input release: true")) {

@@ -15,22 +15,22 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// build is one deploy of a cell: a commit, and the page that lies in the published
+// build is one deploy of a cell: a commit, and the page in the published
 // folder.
 type build struct {
 	nth          int // of the cell's deploys
 	commit, page string
 }
 
-// place is a row: where a deploy finds the site, and how it is told of the commit.
+// place is a row: where a deploy finds the site and its commit.
 type place struct {
 	name   string
 	deploy func(*cell, build) outcome
 	// command: deploys by the kv-sync command, whose messages name flags.
 	command bool
-	// unordered: only the same commit can be told.
+	// unordered: only the same commit can be recognised.
 	unordered bool
-	// unpushed: of a commit that was never pushed it cannot be told that it was not.
+	// unpushed: it cannot be determined that a commit was never pushed.
 	unpushed bool
 	// not names the columns that make no sense here, and why.
 	not map[string]string
@@ -315,7 +315,7 @@ func (c *cell) requests() int {
 	return n
 }
 
-// Promise 5: whatever a site is deployed from, and however the commit becomes
+// Promise 5: wherever a site is deployed from, and however the commit becomes
 // known, the live site never goes backwards.
 func TestOrderOfEveryOrigin(t *testing.T) {
 	p := newPast(t)

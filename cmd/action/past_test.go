@@ -58,7 +58,7 @@ func (p *past) pushed(message string, files map[string][]byte) string {
 	return p.git(p.origin, "rev-parse", "HEAD")
 }
 
-// gitHub answers what it is asked about the repository, whatever its name, by
+// gitHub answers requests about the repository, under any name, from
 // what was pushed.
 func (p *past) gitHub() string {
 	git := func(args ...string) bool {

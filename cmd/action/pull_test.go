@@ -23,7 +23,7 @@ func (r *runner) overlay(edits ...pulltest.Edit) {
 	}
 }
 
-// edit is a page as somebody wrote it at run time; was "" is none.
+// edit is a page as somebody wrote it at run time; was is "" for a new one.
 func edit(path, content, was string) pulltest.Edit {
 	e := pulltest.Edit{Path: path, Content: &content, Was: []*string{&was}, Author: "Ada <ada@example.org>", Message: "edit", Time: time.Date(2026, 11, 21, 10, 4, 0, 0, time.UTC)}
 	if was == "" {

@@ -72,7 +72,7 @@ func TestForkOfTheRepository(t *testing.T) {
 	c.refused(c.step("revert"), "site was deployed from the repository github.com/mona/site (id 8)", "take-over")
 }
 
-// Where nobody names the site it is called after the repository, also without a
+// A site without a name is called after the repository, also without a
 // checkout: in the container the folder of every job is called "workspace".
 func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 	c := newCell(t, "")
@@ -94,7 +94,7 @@ func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 	}
 }
 
-// A project without a repository has no order, whatever lies around it, and ends
+// A project without a repository has no order, whatever is around it, and ends
 // none: the plan says so, and the next commit is compared with the last one.
 func TestDotfilesAreNoOrigin(t *testing.T) {
 	c := newCell(t, "site")

@@ -113,8 +113,7 @@ type gitBench struct {
 func (b *gitBench) kvSync(stdin string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(b.t.Context(), b.command, args...)
 	cmd.Dir, cmd.Stdin = b.repo.Dir, strings.NewReader(stdin)
-	cmd.Env = append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+b.cache,
-		"CLOUDFLARE_API_TOKEN="+b.p.Token, "CLOUDFLARE_ACCOUNT_ID="+b.p.AccountID, "CLOUDFLARE_API_BASE_URL="+b.p.BaseURL)
+	cmd.Env = append(append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+b.cache), account(b.p)...)
 	return cmd
 }
 

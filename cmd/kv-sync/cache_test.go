@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -18,16 +16,11 @@ func TestEdgeCache(t *testing.T) {
 	page := filepath.Join(site, "public", "index.html")
 	ask := func() string {
 		t.Helper()
-		res, err := http.Get(v.p.SiteURL("victim") + "/")
+		res, body, err := get(v.p.SiteURL("victim") + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(res.StatusCode, " ", string(b), " ", res.Header.Get("Cf-Cache-Status"))
+		return fmt.Sprint(res.StatusCode, " ", body, " ", res.Header.Get("Cf-Cache-Status"))
 	}
 	want := func(answers ...string) {
 		t.Helper()

@@ -32,7 +32,7 @@ func (k *keeper) kill() {
 }
 
 // family is every process that has the daemon's environment; where the system has
-// no /proc nobody can tell.
+// no /proc this cannot be determined.
 func (k *keeper) family() (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range list {

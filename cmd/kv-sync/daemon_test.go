@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,28 +26,10 @@ type keeper struct {
 	ended  chan error
 }
 
-// output is what was printed so far, read while it is written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
 func (k *keeper) start() {
 	k.t.Helper()
 	k.cmd = exec.Command("kv-sync", "daemon", "--config", k.config)
-	k.cmd.Env = append(os.Environ(), "KV_SYNC_FAMILY="+k.config, "CLOUDFLARE_API_TOKEN="+k.p.Token, "CLOUDFLARE_ACCOUNT_ID="+k.p.AccountID, "CLOUDFLARE_API_BASE_URL="+k.p.BaseURL)
+	k.cmd.Env = append(append(os.Environ(), "KV_SYNC_FAMILY="+k.config), account(k.p)...)
 	k.log = &output{}
 	k.cmd.Stdout, k.cmd.Stderr = k.log, k.log
 	if err := k.cmd.Start(); err != nil {
@@ -63,12 +43,8 @@ func (k *keeper) start() {
 
 func (k *keeper) await(what string, is func() bool) {
 	k.t.Helper()
-	end := time.Now().Add(hangLimit)
-	for !is() {
-		if time.Now().After(end) {
-			k.t.Fatalf("waited for %s\n%s", what, k.log)
-		}
-		time.Sleep(3 * time.Millisecond)
+	if !eventually(is) {
+		k.t.Fatalf("waited for %s\n%s", what, k.log)
 	}
 }
 

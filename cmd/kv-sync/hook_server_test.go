@@ -51,7 +51,7 @@ func newForge(t *testing.T) *forge {
 
 // account is the environment that reaches the platform.
 func (f *forge) account() []string {
-	return []string{"CLOUDFLARE_API_TOKEN=" + f.p.Token, "CLOUDFLARE_ACCOUNT_ID=" + f.p.AccountID, "CLOUDFLARE_API_BASE_URL=" + f.p.BaseURL, "KV_SYNC_NAME=forged"}
+	return append(account(f.p), "KV_SYNC_NAME=forged")
 }
 
 // serve makes the bare repository deploy what it receives.
@@ -95,8 +95,8 @@ func (f *forge) live() string {
 	return gjson.GetBytes(out, "commit").String()
 }
 
-// hold keeps the first request of a kind waiting until release is called, and
-// tells that it came. Then it goes wrong as it is told.
+// hold delays the first request of a kind until release is called, and signals that it
+// came. Then the request fails with the given fault.
 func (f *forge) hold(kind string, then platform.Fault) (came <-chan struct{}, release func()) {
 	arrived, free := make(chan struct{}), make(chan struct{})
 	var held atomic.Bool
@@ -166,14 +166,12 @@ func TestPusherWhoLeaves(t *testing.T) {
 	}
 	_ = push.Wait()
 	release()
-	for end := time.Now().Add(hangLimit); f.live() != head; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("what was received is not live")
-		}
+	if !eventually(func() bool { return f.live() == head }) {
+		t.Fatal("the received commit is not live")
 	}
 }
 
-// It goes on also where nobody reads any more what it says.
+// A deploy goes on after its standard error was closed.
 func TestDeployThatNobodyHears(t *testing.T) {
 	f := newForge(t)
 	f.must(f.work, "git", "push", "-q", "origin", "main")

@@ -91,8 +91,7 @@ type victim struct {
 func (v *victim) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(v.t.Context(), "kv-sync", append(args, "--name", "victim")...)
 	cmd.Dir = v.repo
-	cmd.Env = append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+v.cache,
-		"CLOUDFLARE_API_TOKEN="+v.p.Token, "CLOUDFLARE_ACCOUNT_ID="+v.p.AccountID, "CLOUDFLARE_API_BASE_URL="+v.p.BaseURL)
+	cmd.Env = append(append(os.Environ(), "CI=1", "XDG_CACHE_HOME="+v.cache), account(v.p)...)
 	return cmd
 }
 
@@ -226,25 +225,4 @@ func (v *victim) live() string {
 		return pages["/index.html"]
 	}
 	return ""
-}
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}, args...)...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return string(out)
 }

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
@@ -46,13 +45,11 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 func awaitKey(ts *testscript.TestScript, neg bool, args []string) {
 	namespaces := "/storage/kv/namespaces"
 	namespace := namespaces + "/" + gjson.Get(toDev(ts, http.MethodGet, namespaces, ""), "result.0.id").String()
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if !strings.Contains(toDev(ts, http.MethodGet, namespace+"/keys?prefix="+url.QueryEscape(args[0]), ""), `"`+args[0]+`"`) {
-			continue
-		}
-		if strings.Contains(toDev(ts, http.MethodGet, namespace+"/values/"+url.PathEscape(args[0]), ""), args[1]) {
-			return
-		}
+	if !eventually(func() bool {
+		keys := toDev(ts, http.MethodGet, namespace+"/keys?prefix="+url.QueryEscape(args[0]), "")
+		return strings.Contains(keys, `"`+args[0]+`"`) &&
+			strings.Contains(toDev(ts, http.MethodGet, namespace+"/values/"+url.PathEscape(args[0]), ""), args[1])
+	}) {
+		ts.Fatalf("%s never had %s", args[0], args[1])
 	}
-	ts.Fatalf("%s never had %s", args[0], args[1])
 }

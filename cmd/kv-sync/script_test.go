@@ -29,9 +29,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/workerd"
 )
 
-// hangLimit only bounds a hang: no test's outcome depends on it.
-const hangLimit = 2 * time.Minute
-
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kv-sync": func() { os.Exit(Main()) }})
 }
@@ -158,15 +155,13 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 // await KIND waits until such a request has arrived since the last reset.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	r := rigOf(ts)
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	if !eventually(func() bool {
 		r.mu.Lock()
-		n := r.begun[args[0]]
-		r.mu.Unlock()
-		if n > 0 {
-			return
-		}
+		defer r.mu.Unlock()
+		return r.begun[args[0]] > 0
+	}) {
+		ts.Fatalf("no request %s came", args[0])
 	}
-	ts.Fatalf("no request %s came", args[0])
 }
 
 // reset forgets the requests so far.
@@ -249,13 +244,10 @@ func putScript(ts *testscript.TestScript, name string, parts ...modulePart) {
 
 // fetch URL WANT: a visitor gets a page that holds the text, or with "!" one that does not.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
-	res, err := http.Get(args[0])
+	res, body, err := get(args[0])
 	ts.Check(err)
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	ts.Check(err)
-	if strings.Contains(string(b), args[1]) == neg {
-		ts.Fatalf("GET %s: %s, %q; %q in it is %v", args[0], res.Status, b, args[1], neg)
+	if strings.Contains(body, args[1]) == neg {
+		ts.Fatalf("GET %s: %s, %q; %q in it is %v", args[0], res.Status, body, args[1], neg)
 	}
 }
 
@@ -312,13 +304,12 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 
 // lose PREFIX deletes the first key with the prefix, as no part of kv-sync would.
 func lose(ts *testscript.TestScript, neg bool, args []string) {
-	base := ts.Getenv("CLOUDFLARE_API_BASE_URL") + "/accounts/" + testAccount + "/storage/kv/namespaces"
-	namespace := gjson.Get(api(ts, http.MethodGet, base), "result.0.id").String()
-	key := gjson.Get(api(ts, http.MethodGet, base+"/"+namespace+"/keys?prefix="+args[0]), "result.0.name").String()
+	namespace := namespaceTitled(ts, "kv-sync")
+	key := gjson.Get(api(ts, http.MethodGet, namespace+"/keys?prefix="+args[0]), "result.0.name").String()
 	if key == "" {
 		ts.Fatalf("there is no key %s…", args[0])
 	}
-	api(ts, http.MethodDelete, base+"/"+namespace+"/values/"+url.PathEscape(key))
+	api(ts, http.MethodDelete, namespace+"/values/"+url.PathEscape(key))
 }
 
 // written SITE FILE: the file's edits are what was written to the site at run time.
@@ -361,15 +352,16 @@ func ready(ts *testscript.TestScript, neg bool, _ []string) { devFile(ts) }
 
 // devFile is where kv-sync dev says how it is reached.
 func devFile(ts *testscript.TestScript) string {
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		found, err := filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "kv-sync", "local", "*", "platform.json"))
+	var found []string
+	if !eventually(func() bool {
+		var err error
+		found, err = filepath.Glob(filepath.Join(ts.Getenv("XDG_CACHE_HOME"), "kv-sync", "local", "*", "platform.json"))
 		ts.Check(err)
-		if len(found) > 0 {
-			return found[0]
-		}
+		return len(found) > 0
+	}) {
+		ts.Fatalf("kv-sync dev did not start")
 	}
-	ts.Fatalf("kv-sync dev did not start")
-	return ""
+	return found[0]
 }
 
 // wasm FILE writes a WebAssembly module whose export "answer" returns 42.

@@ -93,7 +93,7 @@ func (u *upgrade) git(args ...string) string {
 	return strings.TrimSpace(git(u.T, u.repo, args...))
 }
 
-// commit makes the page say so, and returns the commit.
+// commit commits the text of the page, and returns the commit.
 func (u *upgrade) commit(page string) string {
 	u.Helper()
 	write(u.T, filepath.Join(u.repo, "public", "index.html"), page)

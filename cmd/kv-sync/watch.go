@@ -264,12 +264,12 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 
 // watch watches the paths that decide the site, and those of still: after a failure not
 // all paths are known. Changes since began count, because files may have been read
-// before they were watched. anew says that the ignored folders may have changed.
-func (w *watching) watch(b app.Basis, began time.Time, still []string, anew bool) {
+// before they were watched. reread says that the ignored folders may have changed.
+func (w *watching) watch(b app.Basis, began time.Time, still []string, reread bool) {
 	paths := slices.Concat(b.Paths, still)
 	slices.Sort(paths)
 	paths = slices.Compact(paths)
-	if anew || !slices.Equal(paths, w.basis) {
+	if reread || !slices.Equal(paths, w.basis) {
 		w.basis = paths
 		w.files.Over(watch.Set{Paths: paths, Skip: b.Skip}, began)
 	}

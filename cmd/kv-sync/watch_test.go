@@ -2,12 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -18,12 +16,12 @@ import (
 func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	want := regexp.MustCompile("(?m)" + args[1])
 	var b []byte
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if b, _ = os.ReadFile(ts.MkAbs(args[0])); want.Match(b) {
-			return
-		}
+	if !eventually(func() bool {
+		b, _ = os.ReadFile(ts.MkAbs(args[0]))
+		return want.Match(b)
+	}) {
+		ts.Fatalf("%s has no line %s:\n%s", args[0], args[1], b)
 	}
-	ts.Fatalf("%s has no line %s:\n%s", args[0], args[1], b)
 }
 
 // shows SITE PATH TEXT waits until the site of the local platform answers with a text,
@@ -45,25 +43,23 @@ func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
 	}, &last)
 }
 
-func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(*http.Response, string) bool, last *string) {
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+// awaitAnswer requests a page of the local platform until the answer is enough.
+func awaitAnswer(
+	ts *testscript.TestScript, site, path string, enough func(*http.Response, string) bool, last *string,
+) {
+	if eventually(func() bool {
 		url := localURL(ts, site)
 		if url == "" {
-			continue
+			return false
 		}
-		res, err := http.Get(url + path)
-		if err != nil {
-			continue // the platform has just been started, or is being ended
-		}
-		b, err := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err == nil && enough(res, string(b)) {
-			return
-		}
+		res, body, err := get(url + path)
+		return err == nil && enough(res, body) // an error: the platform is just starting or ending
+	}) {
+		return
 	}
 	out, _ := os.ReadFile(ts.MkAbs("out.txt"))
-	said, _ := os.ReadFile(ts.MkAbs("err.txt"))
-	ts.Fatalf("%s%s did not come to what it should; last it was %q\n%s%s", site, path, *last, out, said)
+	log, _ := os.ReadFile(ts.MkAbs("err.txt"))
+	ts.Fatalf("%s%s never had the answer that is wanted; the last one was %q\n%s%s", site, path, *last, out, log)
 }
 
 // localURL is where the local platform that runs serves a site, or "".

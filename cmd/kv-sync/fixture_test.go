@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
+)
+
+// hangLimit only bounds a hang. No test's outcome depends on it.
+const hangLimit = 2 * time.Minute
+
+// eventually asks until the answer is yes, and reports false if that takes longer than
+// hangLimit.
+func eventually(yes func() bool) bool {
+	for end := time.Now().Add(hangLimit); !yes(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// account is the environment that reaches a platform.
+func account(p *platformtest.Fixture) []string {
+	return []string{"CLOUDFLARE_API_TOKEN=" + p.Token, "CLOUDFLARE_ACCOUNT_ID=" + p.AccountID, "CLOUDFLARE_API_BASE_URL=" + p.BaseURL}
+}
+
+// get requests a page; the body is "" if no server answers.
+func get(url string) (res *http.Response, body string, err error) {
+	res, err = http.Get(url)
+	if err != nil {
+		return nil, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res, string(b), err
+}
+
+// output is the output of a process, which can be read while it is written.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	as := []string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}
+	cmd := exec.CommandContext(t.Context(), "git", append(as, args...)...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
