@@ -54,10 +54,10 @@ func (f flags) values() options.Values {
 	parsed := reflect.ValueOf(f.Plugins[0]).Elem()
 	for i, o := range f.declared {
 		switch field := parsed.Field(i); {
-		case o.Switch:
-			v.Turn(o, field.Bool())
-		case field.String() != "":
+		case !o.Switch:
 			v[o] = field.String()
+		case field.Bool():
+			v[o] = "true"
 		}
 	}
 	return v

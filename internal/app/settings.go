@@ -70,7 +70,7 @@ func inPlace(layout string) bool {
 
 // settings are the settings that the inputs give, by key.
 func (in Inputs) settings() map[string]string {
-	given := in.Given.Setting()
+	given := in.Given.BySetting()
 	for key, value := range map[string]string{
 		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config,
 		"env": in.Environment, "api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,

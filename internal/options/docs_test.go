@@ -31,7 +31,7 @@ func places() []place {
 	flags := only(options.All(), func(o *options.Option) bool { return o.Flag != "" })
 	guard := func(o *options.Option) bool { return o.Group == options.GroupGuards || o.Group == options.GroupOnce }
 	noGuard := func(o *options.Option) bool { return !guard(o) }
-	flagKey := func(o *options.Option) string { return "| `" + strings.ReplaceAll(o.Usage(), "|", `\|`) + "` |" }
+	flagKey := func(o *options.Option) string { return "| `" + usage(o) + "` |" }
 	inputKey := func(o *options.Option) string { return "| `" + o.Input + "` |" }
 	settingKey := func(o *options.Option) string { return "| `" + o.Setting + "` |" }
 	return []place{
@@ -59,7 +59,7 @@ func cell(text string) string {
 }
 
 func inputOf(o *options.Option) string {
-	text := "  " + o.Input + ":\n    description: " + strconv.Quote(o.Describe())
+	text := "  " + o.Input + ":\n    description: " + strconv.Quote(describe(o))
 	switch value := o.Default + o.Expression; {
 	case o.Switch && value != "":
 		text += "\n    default: " + strconv.Quote(value)
@@ -67,6 +67,40 @@ func inputOf(o *options.Option) string {
 		text += "\n    default: " + value
 	}
 	return text
+}
+
+// describe is the text of an input in action.yml.
+func describe(o *options.Option) string {
+	text := o.Help
+	if o.Waiver != options.NotWaived {
+		text += " true counts on workflow_dispatch only; elsewhere name " + o.Case() + "."
+	}
+	if o.Otherwise != "" {
+		text += " Default: " + plain(o.Otherwise) + "."
+	}
+	return text
+}
+
+// plain is Markdown without code marks and links.
+func plain(markdown string) string {
+	text := strings.ReplaceAll(markdown, "`", "")
+	for {
+		before, rest, found := strings.Cut(text, "](")
+		if !found {
+			return text
+		}
+		_, after, _ := strings.Cut(rest, ")")
+		i := strings.LastIndexByte(before, '[')
+		text = before[:i] + before[i+1:] + after
+	}
+}
+
+// usage is a flag with its placeholder, as a cell of a table.
+func usage(o *options.Option) string {
+	if o.Switch {
+		return "--" + o.Flag
+	}
+	return "--" + o.Flag + " " + strings.ReplaceAll(o.Placeholder, "|", `\|`)
 }
 
 func docOf(o *options.Option) string {

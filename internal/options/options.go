@@ -18,7 +18,7 @@
 package options
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -150,26 +150,16 @@ func (v Values) Text(o *Option) string { return v[o] }
 // Is reports whether a switch is on.
 func (v Values) Is(o *Option) bool { return strings.EqualFold(v[o], "true") }
 
-// Turn puts a switch on or off.
-func (v Values) Turn(o *Option, on bool) {
-	delete(v, o)
-	if on {
-		v[o] = "true"
-	}
-}
-
 // With are the values with one of them replaced. v stays as it is.
 func (v Values) With(o *Option, value string) Values {
-	out := make(Values, len(v)+1)
-	for option, text := range v {
-		out[option] = text
-	}
+	out := Values{o: ""}
+	maps.Copy(out, v)
 	out[o] = value
 	return out
 }
 
-// Setting returns the settings among the values, by their keys.
-func (v Values) Setting() map[string]string {
+// BySetting returns the settings among the values, by their keys.
+func (v Values) BySetting() map[string]string {
 	out := make(map[string]string)
 	for _, o := range Settings() {
 		if v[o] != "" {
@@ -195,44 +185,10 @@ func (v Values) Typed(quote func(string) string, groups ...Group) string {
 	return b.String()
 }
 
-// Describe is the text of an input in action.yml.
-func (o *Option) Describe() string {
-	text := o.Help
-	if o.Waiver != NotWaived {
-		text += " true counts on workflow_dispatch only; elsewhere name " + o.Case() + "."
-	}
-	if o.Otherwise != "" {
-		text += " Default: " + plain(o.Otherwise) + "."
-	}
-	return text
-}
-
 // Case says what the value of a waiver names.
 func (o *Option) Case() string {
 	if o.Waiver == ForWorker {
 		return "the repository (host/owner/name) or the Worker version that may be replaced"
 	}
 	return "the commit that it is for"
-}
-
-// plain is Markdown without code marks and links.
-func plain(markdown string) string {
-	text := strings.ReplaceAll(markdown, "`", "")
-	for {
-		before, rest, found := strings.Cut(text, "](")
-		if !found {
-			return text
-		}
-		_, after, _ := strings.Cut(rest, ")")
-		i := strings.LastIndexByte(before, '[')
-		text = before[:i] + before[i+1:] + after
-	}
-}
-
-// Usage is the flag with its placeholder: "--name NAME".
-func (o *Option) Usage() string {
-	if o.Switch {
-		return "--" + o.Flag
-	}
-	return fmt.Sprintf("--%s %s", o.Flag, o.Placeholder)
 }

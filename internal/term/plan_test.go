@@ -101,6 +101,13 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 			planned(&kvsync.Plan{Site: "project/shop", Layout: "pathname", Origin: folder, NoChange: true}),
 			"project/shop from this folder\n\nNo change: these are the files that are live.\n",
 		},
+	})
+}
+
+// A plan says which removed files stay readable and which do not: a person who removed
+// a file must not take it for gone.
+func TestPlanOfRemovedFiles(t *testing.T) {
+	check(t, []output{
 		{
 			"removed files, of which one stays readable and one does not",
 			planned(&kvsync.Plan{
