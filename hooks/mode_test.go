@@ -99,7 +99,7 @@ func TestFailureOfUploadOrDeployPasses(t *testing.T) {
 	}{
 		{hooks.Upload, "dial tcp: connection refused", []string{"not uploaded ahead", "connection refused"}},
 		{hooks.Deploy, "dial tcp: connection refused", []string{"the site was not deployed", "connection refused", "kv-sync deploy --commit "}},
-		{hooks.Deploy, "unknown", []string{"nobody could tell whether the site was deployed"}},
+		{hooks.Deploy, "unknown", []string{"it could not be determined whether the site was deployed"}},
 	} {
 		w.install(hooks.Options{Settings: hooks.Settings{Mode: c.mode}})
 		broken := w.with("KV_SYNC_TEST_FAULT=" + c.fault)

@@ -128,9 +128,10 @@ func (p Push) judge(ctx context.Context, r *Repository, site *Site, u update) er
 	}
 	switch {
 	case p.Mode == Upload && site.Upload != nil:
-		return p.act(ctx, site, u, site.Upload, "its files were not uploaded ahead", "")
+		return p.act(ctx, site, u, action{do: site.Upload, undone: "its files were not uploaded ahead"})
 	case p.Mode == Deploy && site.Deploy != nil:
-		return p.act(ctx, site, u, site.Deploy, "the site was not deployed", site.Again+" --commit "+u.local[:12])
+		again := site.Again + " --commit " + u.local[:12]
+		return p.act(ctx, site, u, action{do: site.Deploy, undone: "the site was not deployed", again: again})
 	case site.Plan != nil:
 		return p.plan(ctx, site, u)
 	}
@@ -184,10 +185,19 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	return nil
 }
 
+// action is an upload or a deploy of a pushed commit.
+type action struct {
+	do func(ctx context.Context, commit string, alive func()) error
+	// undone says what a failure leaves undone, again is the command that does it, or "".
+	undone, again string
+}
+
 // act uploads or deploys. Where that fails this machine alone judges whether the
 // push may go on.
-func (p Push) act(ctx context.Context, site *Site, u update, do func(context.Context, string, func()) error, undone, again string) error {
-	err := watched(ctx, cmp.Or(p.Stall, 2*time.Minute), func(ctx context.Context, alive func()) error { return do(ctx, u.local, alive) })
+func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
+	err := watched(ctx, cmp.Or(p.Stall, 2*time.Minute), func(ctx context.Context, alive func()) error {
+		return a.do(ctx, u.local, alive)
+	})
 	if err == nil {
 		return nil
 	}
@@ -199,15 +209,15 @@ func (p Push) act(ctx context.Context, site *Site, u update, do func(context.Con
 		return p.blocked(ctx, u, err)
 	}
 	if errors.Is(err, kvsync.ErrUnknown) {
-		undone = "nobody could tell whether the site was deployed"
+		a.undone = "it could not be determined whether the site was deployed"
 	}
-	p.say("%s: %v", undone, err)
+	p.say("%s: %v", a.undone, err)
 	var guard *kvsync.GuardError
 	switch {
-	case errors.As(err, &guard) && again != "":
-		p.say("the push goes on; to deploy it, with the flag that is named above: %s", again)
-	case again != "":
-		p.say("the push goes on; to deploy it: %s", again)
+	case errors.As(err, &guard) && a.again != "":
+		p.say("the push goes on; to deploy it, with the flag that is named above: %s", a.again)
+	case a.again != "":
+		p.say("the push goes on; to deploy it: %s", a.again)
 	}
 	return nil
 }
