@@ -10,7 +10,8 @@ import (
 // What is served depends on nothing: every import names a file that is
 // embedded beside it, the manifest that a deploy adds, or the runtime.
 func TestSourceIsWhole(t *testing.T) {
-	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/dynamic.ts", "src/default.ts", "src/read_write.ts", "src/overlay.ts", "src/default_overlay.ts", "src/router_overlay.ts"} {
+	for _, entry := range []string{"src/index.ts", "src/site.ts", "src/dynamic.ts", "src/default.ts", "src/read_write.ts",
+		"src/overlay.ts", "src/default_overlay.ts", "src/router_overlay.ts"} {
 		if _, err := fs.Stat(Source, entry); err != nil {
 			t.Errorf("entry point: %v", err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // Command is a build.
 type Command struct {
-	// Line is what a person would type: /bin/sh runs it.
+	// Line is the command line, which /bin/sh runs.
 	Line string
 	// Dir is the folder that it runs in.
 	Dir string
@@ -20,48 +20,45 @@ type Command struct {
 	Env []string
 	// Timeout ends it; 0 is an hour.
 	Timeout time.Duration
-	// Output gets what it prints, on stdout and on stderr, as it comes; nil
-	// discards it.
+	// Output gets its stdout and stderr. Nil discards them.
 	Output io.Writer
-	// Confined keeps the build, on Linux, from gaining privileges (sudo), and since
-	// Linux 6.12 also from signalling or tracing a process that is not its own, and
-	// from reading such a process's environment.
+	// Confined prevents, on Linux, that the build gains privileges (sudo). Since Linux
+	// 6.12 it also prevents that the build signals or traces other processes, or reads
+	// their environment.
 	Confined bool
-	// Guarded, if not "", is a folder that a confined build cannot change, but for
-	// the folders Writable in it, since Linux 6.12. It cannot make new entries in the
-	// folders above either. All are absolute.
+	// Guarded, if not "", is a folder that a confined build cannot change, except the
+	// folders Writable in it (Linux 6.12). It cannot create entries in the folders
+	// above, either. All are absolute.
 	Guarded  string
 	Writable []string
 }
 
 const defaultTimeout = time.Hour
 
-// farewell is how long a build that is ended may take to clean up after itself.
+// farewell is how long a build may take to clean up when it is ended.
 const farewell = 5 * time.Second
 
 // Error says that a build failed.
 type Error struct {
 	Line string
-	// Code is the exit code, -1 where it has none.
+	// Code is the exit code, or -1 if there is none.
 	Code  int
 	cause error
 }
 
-// Error names the command and what became of it.
+// Error returns the command and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("build %q: %v", e.Line, e.cause) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Run runs the build and waits for its end. If the context ends first, or the
-// time is up, its processes are asked to end and then killed.
+// Run runs the build and waits for its end. If the context ends or the timeout passes, Run
+// asks its processes to end, and then kills them.
 //
-// On Linux no process of the build survives Run, nor the death of this process,
-// whatever it did to get away: doc.go says how. Elsewhere that holds for the
-// processes that stay in the build's process group.
+// On Linux no process of the build survives Run or this process, whatever it tries: doc.go
+// says how. On other systems that holds for the processes in the build's process group.
 //
-// A failure is an [*Error], but that of a context that was cancelled is the
-// context's.
+// A failure is an [*Error]. If the context was cancelled, it is the error of the context.
 func (c Command) Run(ctx context.Context) error {
 	limit := c.Timeout
 	if limit == 0 {
@@ -130,8 +127,8 @@ func (c Command) run(ctx context.Context) error {
 	return err
 }
 
-// print passes on what comes. An output that cannot be written to does not stop
-// the build.
+// print copies the output of the build. An error of the destination does not stop the
+// build.
 func (c Command) print(from io.Reader) {
 	to := c.Output
 	if to == nil {

@@ -32,7 +32,8 @@ var plays []func()
 // standard input ends.
 func TestMain(m *testing.M) {
 	if line := os.Getenv("BUILD_AS_CHILD"); line != "" {
-		err := build.Command{Line: line, Env: os.Environ(), Output: os.Stdout, Confined: os.Getenv("BUILD_CONFINED") != ""}.Run(context.Background())
+		err := build.Command{Line: line, Env: os.Environ(), Output: os.Stdout,
+			Confined: os.Getenv("BUILD_CONFINED") != ""}.Run(context.Background())
 		fmt.Println("ended:", err)
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -55,7 +56,8 @@ func TestRun(t *testing.T) {
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, "made")); err != nil || string(b) != "three\n" || out.String() != "one 1\ntwo\n" {
+	if b, err := os.ReadFile(filepath.Join(dir, "made")); err != nil || string(b) != "three\n" ||
+		out.String() != "one 1\ntwo\n" {
 		t.Errorf("made %q, %v; printed %q", b, err, out.String())
 	}
 }
@@ -186,10 +188,14 @@ func TestEnvironment(t *testing.T) {
 		"URL=https://example.org/a:b@c", "AUTHOR=Ada", "PASSAGE=x", "LINES=a\nb",
 	}
 	goes := []string{
-		"CLOUDFLARE_API_TOKEN=" + token, "CLOUDFLARE_ACCOUNT_ID=1", "cloudflare_email=a", "CF_API_KEY=k", "CF_EMAIL=e", "GITHUB_TOKEN=" + github, "GH_TOKEN=x",
-		"ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "ACTIONS_RUNTIME_URL=https://x", "INPUT_API-TOKEN=x", "NPM_TOKEN=x", "NODE_AUTH_TOKEN=x", "npm_config__auth=x",
-		"CARGO_REGISTRY_TOKEN=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_ACCESS_KEY_ID=x", "STRIPE_KEY=x", "MYSECRETS=x", "DB_PASSWORD=x", "PGPASSWORD=x",
-		"SIGNING_PASSPHRASE=x", "GOOGLE_APPLICATION_CREDENTIALS=/x", "GH_PAT=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "GITHUB_OUTPUT=/x", "FTP_PASS=x",
+		"CLOUDFLARE_API_TOKEN=" + token, "CLOUDFLARE_ACCOUNT_ID=1", "cloudflare_email=a", "CF_API_KEY=k", "CF_EMAIL=e",
+		"GITHUB_TOKEN=" + github, "GH_TOKEN=x",
+		"ACTIONS_ID_TOKEN_REQUEST_URL=https://x", "ACTIONS_RUNTIME_URL=https://x", "INPUT_API-TOKEN=x", "NPM_TOKEN=x",
+		"NODE_AUTH_TOKEN=x", "npm_config__auth=x",
+		"CARGO_REGISTRY_TOKEN=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_ACCESS_KEY_ID=x", "STRIPE_KEY=x", "MYSECRETS=x",
+		"DB_PASSWORD=x", "PGPASSWORD=x",
+		"SIGNING_PASSPHRASE=x", "GOOGLE_APPLICATION_CREDENTIALS=/x", "GH_PAT=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x",
+		"GITHUB_OUTPUT=/x", "FTP_PASS=x",
 		"INNOCENT=Bearer " + token, "OTHER=" + github, "DATABASE_URL=postgres://ada:hunter2@db/x",
 	}
 	got := build.Environment(slices.Concat(goes, stays), []string{token, "", github})

@@ -6,11 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conceal keeps other processes of the user, as a build is one, from reading this
-// process's environment and memory, and from tracing it: for good, because a
-// build may have left behind something that waits. A process that has secrets and
-// runs builds calls it before it reads the secrets. Debuggers and core dumps need
-// root then.
+// Conceal prevents that other processes of the user, such as a build, read the environment
+// and memory of this process, or trace it. It cannot be undone, because a process of a build
+// may still wait. A process with secrets that runs builds calls it before it reads the
+// secrets. Afterwards debuggers and core dumps need root.
 func Conceal() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("hide this process from builds: %w", err)

@@ -84,7 +84,8 @@ func TestConceal(t *testing.T) {
 	surrender(t)
 	dir := t.TempDir()
 	goOn := filepath.Join(dir, "go-on")
-	r := startRunner(t, `grep -c "" /proc/$(cut -d" " -f4 /proc/$PPID/stat)/environ 2>/dev/null; grep -c "" /proc/$PPID/environ 2>/dev/null
+	r := startRunner(t, `grep -c "" /proc/$(cut -d" " -f4 /proc/$PPID/stat)/environ 2>/dev/null
+grep -c "" /proc/$PPID/environ 2>/dev/null
 grep -z ^BUILD_SECRET= /proc/$$/environ | tr "\0" "\n"
 echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET=s3cret")
 	said := r.await("building ")
@@ -133,15 +134,18 @@ func TestConfined(t *testing.T) {
 	surrender(t)
 	other := startRunner(t, "", "IDLE=s3cret")
 	other.await("idle")
-	line := fmt.Sprintf("for t in /proc/$PPID/task/*; do kill -0 ${t##*/} && echo signalled; done; SNOOP=%d %s; grep NoNewPrivs /proc/self/status", other.cmd.Process.Pid, self)
+	line := fmt.Sprintf("for t in /proc/$PPID/task/*; do kill -0 ${t##*/} && echo signalled; done; SNOOP=%d %s; grep "+
+		"NoNewPrivs /proc/self/status", other.cmd.Process.Pid, self)
 	run := func(confined bool) string {
 		out := &notes{}
-		if err := (build.Command{Line: line, Env: os.Environ(), Output: out, Confined: confined}).Run(t.Context()); err != nil {
+		if err := (build.Command{Line: line, Env: os.Environ(), Output: out,
+			Confined: confined}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return out.text
 	}
-	if out := run(false); !strings.Contains(out, "signalled") || !strings.Contains(out, "environ") || !strings.Contains(out, "ptrace") {
+	if out := run(false); !strings.Contains(out, "signalled") || !strings.Contains(out, "environ") ||
+		!strings.Contains(out, "ptrace") {
 		t.Errorf("the attempts do not work: %q", out)
 	}
 	out := run(true)
@@ -151,7 +155,8 @@ func TestConfined(t *testing.T) {
 	if !build.ScopesSignals() {
 		t.Skip("this kernel has no Landlock with scoped signals (Linux 6.12)")
 	}
-	if strings.Contains(out, "signalled") || strings.Contains(out, "environ") || strings.Contains(out, "mem") || strings.Contains(out, "ptrace") || !strings.Contains(out, "tried") {
+	if strings.Contains(out, "signalled") || strings.Contains(out, "environ") || strings.Contains(out, "mem") ||
+		strings.Contains(out, "ptrace") || !strings.Contains(out, "tried") {
 		t.Errorf("it reaches another process: %q", out)
 	}
 }

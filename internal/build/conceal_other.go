@@ -2,6 +2,6 @@
 
 package build
 
-// Conceal is for Linux: elsewhere the system lets no process of the same user
-// read another's environment, or gives no way to say so.
+// Conceal has no effect on this system: either processes of the same user cannot read each
+// other's environment, or there is no way to prevent it.
 func Conceal() error { return nil }

@@ -1,26 +1,25 @@
-// Package build runs the command by which a project makes its code.
+// Package build runs the command that builds a project.
 //
-// The command is the repository's, and the repository is not trusted with the
-// account: the build's environment has no token in it ([Environment]), the process
-// that runs builds cannot be looked into ([Conceal]), and no process of a build
-// outlives it ([Command.Run]). It is no sandbox. A build runs as the user who
-// started it, and may read the files that this user may read.
+// The command comes from the repository, which is not trusted. So the environment of the
+// build has no token ([Environment]), it cannot inspect the process that runs it
+// ([Conceal]), and none of its processes survives it ([Command.Run]). It is not a sandbox:
+// a build runs as the user who started it, and can read the files of this user.
+//
+// The caller decides whether a build runs.
 //
 // # How processes are ended
 //
-// On Linux a build runs below a supervisor: this executable, started again under
-// another name, before main. Processes that leave their parent or their session
-// become children of the supervisor, which is a subreaper. When the build ends, or
-// this process does, the supervisor kills its children until it has none, and only
-// then says how the build ended. A supervisor that died without saying so was
-// killed; then what it left becomes this process's, which kills it likewise.
+// On Linux a build runs below a supervisor: this executable, started again under another
+// name, before main. The supervisor is a subreaper: processes that leave their parent or
+// their session become its children. When the build or this process ends, the supervisor
+// kills its children until it has none. Then it reports how the build ended. A supervisor
+// that ends without a report was killed. In that case its children become children of this
+// process, which kills them in the same way.
 //
-// A confined build is in a Landlock domain, where the kernel has domains that
-// signals do not leave (Linux 6.12). Then the supervisor kills the whole domain in
-// one system call, and the build cannot touch the supervisor. Neither can it set the
-// limits of other processes (limits_linux.go), nor change the folder where the caller
-// keeps its state (guard_linux.go): another program that runs there, such as a git,
-// could be made to start processes that are no part of the build.
-//
-// Whether a build runs at all is for the caller to decide.
+// A confined build is in a Landlock domain that signals do not leave, if the kernel has
+// such domains (Linux 6.12). Then the supervisor kills the whole domain in one system call,
+// and the build cannot reach the supervisor. It can neither set the limits of other
+// processes (limits_linux.go) nor change the folder with the caller's state
+// (guard_linux.go). Otherwise it could make another program that runs there, such as git,
+// start processes that do not belong to the build.
 package build

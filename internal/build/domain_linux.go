@@ -10,19 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// domain is a Landlock domain that signals and ptrace do not leave: a process in it
-// reaches those in it and in domains nested in it, and no others. One thread of
-// the supervisor is in it; the build is in a nested one, so it cannot reach that
-// thread.
+// domain is a Landlock domain that signals and ptrace do not leave: a process in it reaches
+// only processes in it and in nested domains. One thread of the supervisor is in it. The
+// build is in a nested one, so it cannot reach that thread.
 type domain struct{ calls chan func() }
 
-// newDomain returns nil where the kernel has no such domains (before Linux 6.12, or
-// without Landlock).
+// newDomain returns nil if the kernel has no such domains (before Linux 6.12, or without
+// Landlock).
 func newDomain() *domain {
 	d := &domain{make(chan func())}
 	entered := make(chan bool)
 	go func() {
-		runtime.LockOSThread() // for good: no other goroutine may run in the domain
+		runtime.LockOSThread() // never unlocked: no other goroutine may run in the domain
 		in := enter()
 		entered <- in
 		if in {
@@ -37,14 +36,15 @@ func newDomain() *domain {
 	return d
 }
 
-// enter puts this thread into a new domain, and sees that signals do not leave it:
-// a kill of everything that a thread may signal depends on it.
+// enter puts this thread into a new domain, and verifies that signals do not leave it. kill
+// depends on that.
 func enter() bool {
 	parent := os.Getppid()
 	if unix.Kill(parent, 0) != nil {
 		return false
 	}
-	return confine() == nil && restrict(unix.LANDLOCK_ACCESS_FS_REFER, allowMoves) == nil && errors.Is(unix.Kill(parent, 0), unix.EPERM)
+	return confine() == nil && restrict(unix.LANDLOCK_ACCESS_FS_REFER, allowMoves) == nil &&
+		errors.Is(unix.Kill(parent, 0), unix.EPERM)
 }
 
 // do runs a function on the thread that is in the domain.
@@ -57,12 +57,12 @@ func (d *domain) do(f func()) {
 	<-done
 }
 
-// kill kills all processes in the domain at once, so that none can fork in between.
+// kill kills all processes in the domain in one call, so that none can fork meanwhile.
 func (d *domain) kill() {
-	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // of what it may signal, and never of the caller
+	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // all that it may signal, except the caller
 }
 
-// becomeShell enters a domain nested in the supervisor's, and becomes the shell.
+// becomeShell enters a domain nested in the supervisor's, and executes the shell.
 func becomeShell(line, guarded string, writable []string) error {
 	forbidden, allow := uint64(changes), func(ruleset int) error { return allowChanges(ruleset, guarded, writable) }
 	if guarded == "" {
@@ -74,8 +74,8 @@ func becomeShell(line, guarded string, writable []string) error {
 	return syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", line}, os.Environ())
 }
 
-// restrict puts this thread, and what it starts, into a new domain. It has no access to
-// files of the forbidden kinds but where allow adds a rule.
+// restrict puts this thread and its descendants into a new domain. The forbidden kinds of
+// access to files work only where allow adds a rule.
 func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: forbidden, Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
 	upToScoped := unsafe.Offsetof(attr.Scoped) + unsafe.Sizeof(attr.Scoped)
@@ -93,7 +93,7 @@ func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	return nil
 }
 
-// confine keeps this thread, and what it starts, from what every kernel can forbid it.
+// confine restricts this thread and its descendants as far as every kernel can.
 func confine() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err

@@ -6,20 +6,18 @@ import (
 	"strings"
 )
 
-// Environment is what of an environment a build gets: all of it but what holds a
-// credential, or looks as if it did.
+// Environment returns the part of an environment that a build gets: everything except what
+// contains a credential, or seems to.
 //
-// A list of what is let in would be safer against names that nobody thought of,
-// but no such list can be written: what a compiler, its wrappers and a build
-// script look for has no end, and a build that fails for want of a variable is
-// mended by somebody who then lets everything in. So three things are taken out:
+// A list of allowed names would be safer against unexpected names, but it cannot be
+// complete: compilers, wrappers and build scripts read arbitrary variables. People fix a
+// build that lacks a variable by allowing everything. So three groups are removed:
 //
-//   - variables of ours, of wrangler and of GitHub Actions that hold credentials,
-//     give out new ones, or change what later steps of a job do;
-//   - variables whose names say that they hold a credential (TOKEN, SECRET,
-//     PASSWORD, KEY …), whosoever's they are;
-//   - variables in whose value one of the secrets stands that this process was
-//     given, or an address with a password in it, under any name.
+//   - variables of kv-sync, of wrangler and of GitHub Actions that contain credentials,
+//     provide new ones, or affect later steps of a job;
+//   - variables whose names indicate a credential (TOKEN, SECRET, PASSWORD, KEY …);
+//   - variables of any name whose values contain a secret of this process, or an address
+//     with a password.
 func Environment(from, secrets []string) []string {
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" })
 	out := make([]string, 0, len(from))
@@ -34,21 +32,20 @@ func Environment(from, secrets []string) []string {
 	return out
 }
 
-// password finds an address that logs in.
+// password matches an address with a password.
 var password = regexp.MustCompile(`://[^/\s@:]*:[^/\s@]+@`)
 
-// Whole families of variables. Those of Actions give out tokens on request, and
-// an input may be any secret.
+// Prefixes of removed variables. Those of Actions provide tokens, and an input may be any
+// secret.
 var takenPrefixes = []string{"CLOUDFLARE_", "CF_", "ACTIONS_", "INPUT_"}
 
-// What is written into these files later steps of a job have as variables, on
-// their PATH, as outputs.
+// Later steps of a job read variables, their PATH and outputs from these files.
 var takenNames = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}
 
-// Anywhere in a name.
+// Words anywhere in a name.
 var takenWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"}
 
-// As a whole part of a name, between two underscores.
+// Complete parts of a name between underscores.
 var takenParts = []string{"KEY", "PAT", "PASS"}
 
 func credentialName(name string) bool {
@@ -57,7 +54,8 @@ func credentialName(name string) bool {
 		return slices.ContainsFunc(list, func(part string) bool { return match(name, part) })
 	}
 	parts := strings.Split(name, "_")
-	return slices.Contains(takenNames, name) || has(takenPrefixes, strings.HasPrefix) || has(takenWords, strings.Contains) ||
+	return slices.Contains(takenNames, name) || has(takenPrefixes, strings.HasPrefix) ||
+		has(takenWords, strings.Contains) ||
 		slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(takenParts, p) }) ||
 		parts[len(parts)-1] == "AUTH" // and not SSH_AUTH_SOCK, which holds nothing
 }

@@ -10,38 +10,38 @@ import (
 // abi is a way to call the kernel, and the number of prlimit64 in it.
 type abi struct{ arch, prlimit uint32 }
 
-// abis are the ways that a process of an architecture can choose from: also a
-// process that was started as 64 bit can make 32-bit calls.
+// abis are the ABIs that a process of an architecture can use: a 64-bit process can make
+// 32-bit calls, too.
 var abis = map[string][]abi{
 	"amd64": {{unix.AUDIT_ARCH_X86_64, 302}, {unix.AUDIT_ARCH_X86_64, 302 | 1<<30}, {unix.AUDIT_ARCH_I386, 340}},
 	"arm64": {{unix.AUDIT_ARCH_AARCH64, 261}, {unix.AUDIT_ARCH_ARM, 369}},
 }
 
-// keepLimits keeps this thread, and what it starts, from setting the resource limits
-// of another process of the user. A limit is as good as a signal: the kernel kills a
-// process whose CPU time is up, and Landlock does not scope limits. The filter cannot
-// know a process's own number, so it lets limits be set for number 0 only, as setrlimit
-// does.
+// keepLimits prevents that this thread and its descendants set the resource limits of other
+// processes of the user. A limit works like a signal: the kernel kills a process that
+// exceeds its CPU time, and Landlock does not restrict limits. The filter does not know the
+// number of the process, so it allows limits only for number 0, which setrlimit uses.
 //
-// The thread can gain no privileges already.
+// The caller has already prevented that the thread gains privileges.
 func keepLimits() error {
 	filter := limitFilter(abis[runtime.GOARCH])
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, errno := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
+		uintptr(unsafe.Pointer(&program))); errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-// Offsets in the kernel's struct seccomp_data, and of the lower half of an argument
-// on a machine with little-endian numbers, as those in abis are.
+// Offsets in the kernel's struct seccomp_data, and of the lower half of an argument. The
+// machines in abis are little-endian.
 const (
 	callNumber, callArch = 0, 4
 	pidArgument          = 16
 	newLimitArgument     = 32
 )
 
-// limitFilter is a program that refuses prlimit64 with a process and a new limit.
+// limitFilter returns a program that refuses prlimit64 with a process and a new limit.
 func limitFilter(abis []abi) []unix.SockFilter {
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}

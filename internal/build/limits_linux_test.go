@@ -40,7 +40,8 @@ func TestConfinedSetsNoLimits(t *testing.T) {
 	run := func(confined bool) string {
 		out := &notes{}
 		line := fmt.Sprintf("LIMIT=$PPID %s; ulimit -c 0 && echo ulimit works", self)
-		if err := (build.Command{Line: line, Env: os.Environ(), Output: out, Confined: confined}).Run(t.Context()); err != nil {
+		if err := (build.Command{Line: line, Env: os.Environ(), Output: out,
+			Confined: confined}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return out.text

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The names under which this executable starts itself, which are no command of
-// anybody's, and what the supervisor is asked for.
+// The names under which this executable starts itself, which are no commands, and the
+// requests to the supervisor.
 const (
 	supervisorName = "kv-sync-build"
 	shellName      = "kv-sync-build-shell"
@@ -23,20 +23,20 @@ const (
 	requestTerm = 't'
 )
 
-// The descriptors that a supervisor is given.
+// The file descriptors of a supervisor.
 const (
 	lifelineFD = 3
 	reportFD   = 4
 )
 
-// longestPause is how long to wait before killing again what is still there.
+// longestPause is the longest time between two attempts to kill what is left.
 const longestPause = 50 * time.Millisecond
 
-// patience is how often processes that may not be killed are tried again.
+// patience is the number of attempts to kill processes without permission.
 const patience = 100
 
-// init plays the supervisor, and the process that becomes the shell, in whatever
-// program uses this package.
+// init runs the supervisor, or becomes the shell, in every program that uses this
+// package.
 func init() {
 	switch args := os.Args; {
 	case len(args) >= 4 && args[0] == supervisorName:
@@ -50,21 +50,21 @@ func init() {
 
 // supervisor is the state of the process that runs one build.
 type supervisor struct {
-	domain *domain // nil: there is none
+	domain *domain // or nil
 	shell  int
 	ended  chan struct{} // the shell has ended, with status
 	status unix.WaitStatus
 	gone   chan struct{} // no process of the build is left
 }
 
-// supervise runs a build, and kills what is left of it when it ends or when the
-// lifeline closes. Then it reports how the shell ended. The arguments are the line,
-// the guarded folder, and the writable ones.
+// supervise runs a build. When the build ends or the lifeline closes, it kills what is left
+// of it, and then reports how the shell ended. The arguments are the line, the guarded
+// folder, and the writable ones.
 func supervise(isConfined bool, args []string) int {
 	for _, fd := range []int{lifelineFD, reportFD} {
 		unix.CloseOnExec(fd)
 	}
-	// Only the process that runs the build decides when it ends.
+	// Ignore signals: only the process that runs the build ends it.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	s := &supervisor{ended: make(chan struct{}), gone: make(chan struct{})}
 	if err := s.start(isConfined, args); err != nil {
@@ -83,8 +83,8 @@ func supervise(isConfined bool, args []string) int {
 }
 
 func (s *supervisor) start(isConfined bool, args []string) (err error) {
-	// A build that could look into its supervisor could make it report an end that
-	// did not come.
+	// A build that could write to the memory of its supervisor could make it report a
+	// false end.
 	if err := Conceal(); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (s *supervisor) start(isConfined bool, args []string) (err error) {
 	return err
 }
 
-// obey carries out requests until the lifeline closes.
+// obey executes requests until the lifeline closes.
 func (s *supervisor) obey(lifeline io.Reader, cut chan<- struct{}) {
 	defer close(cut)
 	b := make([]byte, 1)
@@ -123,9 +123,8 @@ func (s *supervisor) obey(lifeline io.Reader, cut chan<- struct{}) {
 	}
 }
 
-// reap waits for the shell and everything that is adopted. A process's children are
-// adopted before it can be waited for, so when there is no child there is no process
-// of the build.
+// reap waits for the shell and all adopted processes. The children of a process are adopted
+// before it can be waited for. So without a child there is no process of the build.
 func (s *supervisor) reap() {
 	defer close(s.gone)
 	for {
@@ -142,8 +141,8 @@ func (s *supervisor) reap() {
 	}
 }
 
-// killAll kills the build until none of its processes is left. If some may not be
-// killed, because they run as another user, it gives up, and returns one of them.
+// killAll kills the processes of the build until none is left. If some cannot be killed,
+// because they run as another user, it stops, and returns one of them.
 func (s *supervisor) killAll() (left int) {
 	var found int
 	for denied, pause := 0, time.Duration(0); denied < patience; pause = min(pause+time.Millisecond/10, longestPause) {
@@ -174,8 +173,8 @@ func (s *supervisor) isGone() bool {
 	}
 }
 
-// killChildren kills this process's children among some processes: how many it
-// found, and one that it may not kill.
+// killChildren kills the children of this process among pids. It returns how many it found,
+// and one that it may not kill.
 func killChildren(pids func(func(int) bool)) (found, denied int) {
 	for pid := range pids {
 		if !child(pid) {

@@ -61,7 +61,8 @@ func (w *watch) line(escape, then string) string {
 	ready := filepath.Join(w.dir, "ready")
 	_ = os.Remove(ready)
 	return fmt.Sprintf("%s\nuntil test -e %s; do sleep 0.01; done\necho ready\n%s",
-		strings.NewReplacer("READY", "exec 9>"+w.fifo+"; echo here >&9; : >"+ready, "DIR", w.dir).Replace(escape), ready, then)
+		strings.NewReplacer("READY", "exec 9>"+w.fifo+"; echo here >&9; : >"+ready, "DIR", w.dir).Replace(escape), ready,
+		then)
 }
 
 // came reports whether a process was there, and left whether one still is.
@@ -150,7 +151,8 @@ func TestNothingSurvivesATimeout(t *testing.T) {
 	for limit := time.Second; ; limit *= 2 {
 		w := newWatch(t)
 		out := &notes{}
-		err := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Timeout: limit, Output: out}.Run(t.Context())
+		err := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Timeout: limit,
+			Output: out}.Run(t.Context())
 		if !strings.Contains(fmt.Sprint(err), "ended after "+limit.String()) {
 			t.Fatal(err)
 		}
@@ -222,7 +224,8 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		ended <- build.Command{Line: besides.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Output: out}.Run(ctx)
+		ended <- build.Command{Line: besides.line(escapes["double fork"], "sleep 60"), Env: os.Environ(),
+			Output: out}.Run(ctx)
 	}()
 	<-line
 	w := newWatch(t)
@@ -247,7 +250,8 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 // not show what must not be looked into.
 func TestNothingHiddenSurvivesABuild(t *testing.T) {
 	w := newWatch(t)
-	c := build.Command{Line: w.line(escapes["double fork"], "exit 0"), Env: append(os.Environ(), "BUILD_HIDES_PROCESSES=yes")}
+	c := build.Command{Line: w.line(escapes["double fork"], "exit 0"),
+		Env: append(os.Environ(), "BUILD_HIDES_PROCESSES=yes")}
 	if err := c.Run(t.Context()); err != nil {
 		t.Error(err)
 	}

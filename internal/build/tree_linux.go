@@ -15,20 +15,20 @@ import (
 	"github.com/kv-sync/kv-sync/internal/family"
 )
 
-// tree is a running build: its supervisor, with all processes of the build below
-// it. See supervisor_linux.go for the other side.
+// tree is a running build: its supervisor with all processes of the build below it. See
+// supervisor_linux.go for the other side.
 type tree struct {
 	cmd *exec.Cmd
-	// lifeline carries requests to the supervisor. When it closes, as it does when
-	// this process dies, the supervisor kills the build.
+	// lifeline carries requests to the supervisor. When it closes, also because this
+	// process ends, the supervisor kills the build.
 	lifeline *os.File
-	// report says how the build ended, once none of its processes is left.
+	// report gets how the build ended, after its last process has ended.
 	report *os.File
 	ended  chan struct{}
 }
 
-// lateSupervisor is how long a supervisor may take to kill a build. One that is
-// later was stopped by the build, say; then it is killed, too.
+// lateSupervisor is how long a supervisor may take to kill a build. A later one was, for
+// example, stopped by the build. Then it is killed, too.
 var lateSupervisor = 10 * time.Second
 
 func start(c Command, output *os.File) (_ *tree, err error) {
@@ -47,7 +47,7 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 	if c.Confined {
 		mode = confined
 	}
-	t.cmd = exec.Command("/proc/self/exe") // also if the file was replaced
+	t.cmd = exec.Command("/proc/self/exe") // works even if the file was replaced
 	t.cmd.Args = append([]string{supervisorName, mode, c.Line, c.Guarded}, c.Writable...)
 	t.cmd.Dir, t.cmd.Env, t.cmd.Stdout, t.cmd.Stderr, t.cmd.ExtraFiles = c.Dir, c.Env, output, output, theirs[:]
 	if err = adoptOrphans(); err == nil {
@@ -61,10 +61,10 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 	return t, nil
 }
 
-// ask asks the build's process group to end.
+// ask sends SIGTERM to the build's process group.
 func (t *tree) ask() { _, _ = t.lifeline.Write([]byte{requestTerm}) }
 
-// end kills the build; wait then returns.
+// end kills the build. Then wait returns.
 func (t *tree) end() {
 	_ = t.lifeline.Close()
 	late := time.AfterFunc(lateSupervisor, func() { _ = t.cmd.Process.Kill() })
@@ -74,7 +74,7 @@ func (t *tree) end() {
 	}()
 }
 
-// wait returns how the build ended, when none of its processes is left.
+// wait returns how the build ended, after its last process has ended.
 func (t *tree) wait() error {
 	defer disownOrphans()
 	defer t.lifeline.Close() //nolint:errcheck // a pipe
@@ -90,7 +90,8 @@ func (t *tree) wait() error {
 	}
 	switch status := syscall.WaitStatus(status); {
 	case left != 0:
-		return fmt.Errorf("process %d of the build runs as another user and cannot be ended; run the build without sudo, and end that process", left)
+		return fmt.Errorf("process %d of the build runs as another user and cannot be ended; run the build without sudo, "+
+			"and end that process", left)
 	case status.Signaled():
 		return fmt.Errorf("signal: %s", status.Signal())
 	case status.ExitStatus() != 0:
@@ -105,14 +106,14 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 func (e exitError) ExitCode() int { return int(e) }
 
-// adopting counts the builds for which this process adopts orphans.
+// adopting counts the builds for which this process is a subreaper.
 var adopting struct {
 	sync.Mutex
 	builds int
 }
 
-// adoptOrphans has the processes of a supervisor that is killed become children of
-// this process, until disownOrphans.
+// adoptOrphans makes this process a subreaper until disownOrphans: it adopts the processes
+// of a killed supervisor.
 func adoptOrphans() error {
 	adopting.Lock()
 	defer adopting.Unlock()
@@ -125,8 +126,8 @@ func adoptOrphans() error {
 	return nil
 }
 
-// disownOrphans ends adoptOrphans. What was adopted meanwhile and has ended, such as
-// a helper that git left behind, is waited for.
+// disownOrphans ends adoptOrphans. It waits for adopted processes that have ended, such as
+// helpers of git.
 func disownOrphans() {
 	adopting.Lock()
 	defer adopting.Unlock()
@@ -140,8 +141,7 @@ func disownOrphans() {
 	}
 }
 
-// killOrphans kills all processes that this process has adopted, until there are
-// none.
+// killOrphans kills the adopted processes until there are none.
 func killOrphans() {
 	kill := func(pids func(func(int) bool)) (found int) {
 		for pid := range pids {
@@ -158,9 +158,9 @@ func killOrphans() {
 	}
 }
 
-// orphan reports whether a process is a child of this process that this process
-// did not start. Whatever this process starts is in its own session or in one that
-// package family knows, and a build cannot enter either: it began in another.
+// orphan reports whether a process is a child that this process did not start. What this
+// process starts is in its own session, or in one that package family knows. A build
+// cannot enter either, because it started in another one.
 func orphan(pid int) bool {
 	if !child(pid) {
 		return false

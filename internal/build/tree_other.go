@@ -29,7 +29,7 @@ func (t *tree) ask() { t.family.Ask() }
 
 func (t *tree) end() { t.family.Kill() }
 
-// wait waits for the shell, and ends what it left in the background.
+// wait waits for the shell, and ends its background processes.
 func (t *tree) wait() error {
 	err := t.cmd.Wait()
 	t.family.End()

@@ -18,38 +18,41 @@ import (
 	"time"
 )
 
-// EnvPath is the environment variable that names a workerd binary to use
-// instead of the one that Find fetches.
+// EnvPath is the environment variable with the path of a workerd binary that replaces the
+// one that Find fetches.
 const EnvPath = "KV_SYNC_WORKERD"
 
-// Version is the workerd that kv-sync is tested with.
+// Version is the version of workerd that kv-sync is tested with.
 const Version = "1.20261117.1"
 
-// release is one platform's npm package. integrity is what the registry
-// publishes as dist.integrity; a tarball that does not match it is refused.
+// release is the npm package of one platform. integrity is the registry's dist.integrity; a
+// tarball with another one is refused.
 type release struct {
 	name, version, integrity string
 }
 
-// releases is by GOOS/GOARCH. The registry that we built against carries no
-// newer workerd for macOS than the one named here.
+// releases are the packages by GOOS/GOARCH. For macOS it names the newest version in the
+// registry that kv-sync was built with.
 var releases = map[string]release{
-	"linux/amd64":  {"linux-64", Version, "sha512-gZLA8X11m/luZwn+YA3+mDu61vdxNJzpksP/QZqjydKTQ+VUCulsK5gtn9Bqst1p3KJu2kafQpJ1nDQv4B23jA=="},
-	"linux/arm64":  {"linux-arm64", Version, "sha512-gxWngFojq41ULKNKb9rpWYvKotN5hT2I/xot+Bpy31cXzrwcTgtDLSMb2t75sW5BJxH7hihFvikgYb577kB3Zg=="},
-	"darwin/amd64": {"darwin-64", "1.20261023.1", "sha512-lsEx0i7nR0PNG/erUFFHmQmiidEhLfDE5uQmAL9421/y4/ycuxDDOSaxu3VGGYFFPK5sduyUeMmjIlX4CwOBFg=="},
-	"darwin/arm64": {"darwin-arm64", "1.20261023.1", "sha512-5e79fHgabdDD8EgmjOhJ1S+xMsf6DbC7fL7IgTBizMnzOp0P2isDn7pYmUxI9AJZE9FVQ4RUilH/I36YNg+GQQ=="},
+	"linux/amd64": {"linux-64", Version,
+		"sha512-gZLA8X11m/luZwn+YA3+mDu61vdxNJzpksP/QZqjydKTQ+VUCulsK5gtn9Bqst1p3KJu2kafQpJ1nDQv4B23jA=="},
+	"linux/arm64": {"linux-arm64", Version,
+		"sha512-gxWngFojq41ULKNKb9rpWYvKotN5hT2I/xot+Bpy31cXzrwcTgtDLSMb2t75sW5BJxH7hihFvikgYb577kB3Zg=="},
+	"darwin/amd64": {"darwin-64", "1.20261023.1",
+		"sha512-lsEx0i7nR0PNG/erUFFHmQmiidEhLfDE5uQmAL9421/y4/ycuxDDOSaxu3VGGYFFPK5sduyUeMmjIlX4CwOBFg=="},
+	"darwin/arm64": {"darwin-arm64", "1.20261023.1",
+		"sha512-5e79fHgabdDD8EgmjOhJ1S+xMsf6DbC7fL7IgTBizMnzOp0P2isDn7pYmUxI9AJZE9FVQ4RUilH/I36YNg+GQQ=="},
 }
 
-// maxTarball bounds a download; the real one is about 50 MB.
+// maxTarball limits a download. The package has about 50 MB.
 const maxTarball = 256 << 20
 
-var finding sync.Mutex // one download a process; other processes are kept apart by rename
+var finding sync.Mutex // one download at a time; rename separates processes
 
-// Find returns the path of a workerd binary: the one that KV_SYNC_WORKERD names,
-// else the one in the user's cache folder, else it fetches that one from the npm
-// registry (npm_config_registry, or registry.npmjs.org). log, if not nil, is
-// told before a download begins. Find is safe for concurrent use, within a
-// process and between processes.
+// Find returns the path of a workerd binary: that of KV_SYNC_WORKERD, else the one in the
+// user's cache folder. If there is none, it fetches one from the npm registry
+// (npm_config_registry, or registry.npmjs.org), and calls log, if not nil, before that.
+// Find is safe for concurrent use, in one process and in several.
 func Find(ctx context.Context, log func(format string, args ...any)) (string, error) {
 	if path := os.Getenv(EnvPath); path != "" {
 		if _, err := os.Stat(path); err != nil {
@@ -59,7 +62,8 @@ func Find(ctx context.Context, log func(format string, args ...any)) (string, er
 	}
 	rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]
 	if !ok {
-		return "", fmt.Errorf("find workerd: there is none for %s/%s; set %s to the path of a workerd binary", runtime.GOOS, runtime.GOARCH, EnvPath)
+		return "", fmt.Errorf("find workerd: there is none for %s/%s; set %s to the path of a workerd binary", runtime.GOOS,
+			runtime.GOARCH, EnvPath)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -79,18 +83,19 @@ func (r release) find(ctx context.Context, cache, registry string, log func(stri
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	url := fmt.Sprintf("%s/@cloudflare/workerd-%s/-/workerd-%s-%s.tgz", strings.TrimRight(registry, "/"), r.name, r.name, r.version)
+	url := fmt.Sprintf("%s/@cloudflare/workerd-%s/-/workerd-%s-%s.tgz", strings.TrimRight(registry, "/"), r.name, r.name,
+		r.version)
 	if log != nil {
 		log("fetching workerd %s from %s", r.version, url)
 	}
 	if err := r.fetch(ctx, url, path); err != nil {
-		return "", fmt.Errorf("fetch workerd from %s: %w; go online once, or set %s to the path of a workerd binary", url, err, EnvPath)
+		return "", fmt.Errorf("fetch workerd from %s: %w; go online once, or set %s to the path of a workerd binary", url,
+			err, EnvPath)
 	}
 	return path, nil
 }
 
-// fetch leaves path either absent or whole: the tarball is checked before the
-// binary is read from it, and the binary is renamed into place.
+// fetch creates path atomically. It verifies the tarball before it reads the binary.
 func (r release) fetch(ctx context.Context, url, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -101,7 +106,7 @@ func (r release) fetch(ctx context.Context, url, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tarball.Name()) //nolint:errcheck // a leftover in a cache folder harms nobody
+	defer os.Remove(tarball.Name()) //nolint:errcheck // a leftover in a cache folder is harmless
 	defer tarball.Close()           //nolint:errcheck // only read from here on
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -165,8 +170,8 @@ func writeProgram(path string, from io.Reader) error {
 	return os.Rename(tmp.Name(), path)
 }
 
-// CompatibilityDate is the newest compatibility date that this machine's release
-// of workerd knows.
+// CompatibilityDate returns the newest compatibility date that workerd supports on this
+// platform.
 func CompatibilityDate() string {
 	version := Version
 	if rel, ok := releases[runtime.GOOS+"/"+runtime.GOARCH]; ok {

@@ -2,7 +2,7 @@ package workerd
 
 import "syscall"
 
-// dieWithParent has the kernel kill the process when we end, however we end.
+// dieWithParent makes the kernel kill the process when this process ends.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

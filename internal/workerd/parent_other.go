@@ -10,8 +10,8 @@ import (
 
 func dieWithParent() *syscall.SysProcAttr { return nil }
 
-// watchParent starts a shell that reads from a pipe of ours: its end of file
-// means that we are gone, and the process goes too.
+// watchParent starts a shell that reads from a pipe of this process. At its end of file,
+// because this process has ended, the shell kills the process.
 func watchParent(pid int) (release func()) {
 	guard := exec.Command("/bin/sh", "-c", "read _; kill -9 "+strconv.Itoa(pid))
 	in, err := guard.StdinPipe()
@@ -19,8 +19,8 @@ func watchParent(pid int) (release func()) {
 		return func() {}
 	}
 	return func() {
-		// The process has ended and its number may be another's by now: end the
-		// guard before its pipe closes.
+		// The process has ended, and another one may have its number now. End the shell
+		// before its pipe closes.
 		_ = guard.Process.Kill()
 		_ = in.Close()
 		_ = guard.Wait()

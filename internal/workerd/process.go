@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Config is what one process runs.
+// Config is the configuration of one process.
 type Config struct {
 	// Capnp is the text of the configuration. It may embed Files by name, and
 	// names its sockets "unix:<name>" relative to the process's own folder.
@@ -27,11 +27,11 @@ type Config struct {
 	Files map[string][]byte
 	// Sockets are the names of the sockets that Start waits for.
 	Sockets []string
-	// Experimental permits what workerd calls experimental: worker loaders and
-	// assets services. It also lets a Worker ask for experimental compatibility
-	// flags, which Cloudflare refuses, so it is off where nothing needs it.
+	// Experimental allows workerd's experimental features: worker loaders and assets
+	// services. It also allows experimental compatibility flags, which Cloudflare
+	// refuses. So set it only if necessary.
 	Experimental bool
-	// Log receives what the process prints once it has started; nil discards it.
+	// Log gets the output of the process after its start. Nil discards it.
 	Log io.Writer
 }
 
@@ -41,7 +41,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	out  *output
 	done chan struct{}
-	err  error // why it ended; read after done
+	err  error // why it ended; valid after done
 }
 
 // ConfigError is returned by Start when workerd refuses the configuration or a
@@ -50,11 +50,11 @@ type ConfigError struct{ Output string }
 
 func (e *ConfigError) Error() string { return "workerd: " + e.Output }
 
-// Start runs the workerd at path and returns once every socket of the
-// configuration listens, which is after each Worker's top-level code has run.
+// Start runs the workerd at path. It returns when every socket of the configuration
+// listens, after the top-level code of each Worker has run.
 func Start(ctx context.Context, path string, config Config) (*Process, error) {
-	// Sockets are files in this folder: other users cannot reach them, and their
-	// names stay within the 104 bytes that a socket's path may have.
+	// Sockets are files in this folder. Other users cannot reach them, and their paths
+	// are shorter than the limit of 104 bytes.
 	dir, err := os.MkdirTemp("", "kv-sync-")
 	if err != nil {
 		return nil, fmt.Errorf("start workerd: %w", err)
@@ -85,7 +85,7 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 	defer control.Close() //nolint:errcheck // only read
 
 	p := &Process{dir: dir, out: &output{}, done: make(chan struct{})}
-	// The process outlives ctx, which bounds the start alone.
+	// The process outlives ctx, which limits only the start.
 	args := []string{"serve", "config.capnp", "--control-fd=3"}
 	if config.Experimental {
 		args = append(args, "--experimental")
@@ -109,7 +109,7 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 			p.out.forward(config.Log)
 			return p, nil
 		}
-		p.Stop() // it closed its control pipe: it has ended or is about to
+		p.Stop() // it closed its control pipe, so it ends
 		return nil, &ConfigError{Output: p.out.text()}
 	case <-ctx.Done():
 		p.Stop()
@@ -117,8 +117,8 @@ func start(ctx context.Context, path, dir string, config Config) (*Process, erro
 	}
 }
 
-// spawn starts the process from a goroutine that keeps its thread until the
-// process has ended: Linux takes the end of that thread for the parent's death.
+// spawn starts the process from a goroutine that keeps its thread until the process has
+// ended, because for Linux the parent is the thread.
 func (p *Process) spawn() error {
 	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error, 1)
@@ -138,8 +138,8 @@ func (p *Process) spawn() error {
 	return <-started
 }
 
-// awaitSockets reads workerd's control messages until each socket listens, or
-// reports false when the process ends before.
+// awaitSockets reads workerd's control messages until each socket listens. It reports false
+// if the process ends before that.
 func awaitSockets(control io.Reader, sockets []string) bool {
 	waiting := make(map[string]bool, len(sockets))
 	for _, name := range sockets {
@@ -166,12 +166,12 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Stop ends the process and removes its folder. It may be called more than once.
 func (p *Process) Stop() {
-	_ = p.cmd.Process.Kill() // it keeps nothing that needs a farewell; SQLite recovers
+	_ = p.cmd.Process.Kill() // it needs no clean-up; SQLite recovers
 	<-p.done
 	_ = os.RemoveAll(p.dir)
 }
 
-// output keeps what a process prints while it starts, then passes it on.
+// output buffers what a process prints during its start, then passes it on.
 type output struct {
 	mu     sync.Mutex
 	early  bytes.Buffer
@@ -179,7 +179,7 @@ type output struct {
 	passed bool
 }
 
-// maxEarly bounds what a Worker that prints without end can make us keep.
+// maxEarly limits the memory for the output of one Worker.
 const maxEarly = 64 << 10
 
 func (o *output) Write(p []byte) (int, error) {
@@ -189,7 +189,7 @@ func (o *output) Write(p []byte) (int, error) {
 	case !o.passed:
 		o.early.Write(p[:min(len(p), maxEarly-o.early.Len())])
 	case o.to != nil:
-		_, _ = o.to.Write(p) // a log that cannot be written must not stop the Worker
+		_, _ = o.to.Write(p) // a failing log must not stop the Worker
 	}
 	return len(p), nil
 }

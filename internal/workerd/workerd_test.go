@@ -84,7 +84,8 @@ func TestFetchRefusesWhatItDoesNotKnow(t *testing.T) {
 	if _, err := rel.find(t.Context(), cache, url, nil); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a missing package: %v", err)
 	}
-	if _, err := rel.find(t.Context(), cache, "http://127.0.0.1:1", nil); err == nil || !strings.Contains(err.Error(), EnvPath) {
+	if _, err := rel.find(t.Context(), cache, "http://127.0.0.1:1", nil); err == nil ||
+		!strings.Contains(err.Error(), EnvPath) {
 		t.Errorf("offline, the error must say what to do: %v", err)
 	}
 	if files, _ := filepath.Glob(cache + "/*"); len(files) != 0 {
@@ -94,7 +95,8 @@ func TestFetchRefusesWhatItDoesNotKnow(t *testing.T) {
 
 const hello = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = (modules = [(name = "main.mjs", esModule = embed "main.mjs")], compatibilityDate = "2026-10-01"))],
+  services = [(name = "main", worker = (modules = [(name = "main.mjs", esModule = embed "main.mjs")],
+    compatibilityDate = "2026-10-01"))],
   sockets = [(name = "main", address = "unix:main", http = (), service = "main")]);`
 
 func run(t *testing.T, source string) (*Process, error) {
@@ -103,12 +105,16 @@ func run(t *testing.T, source string) (*Process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Start(t.Context(), path, Config{Capnp: hello, Files: map[string][]byte{"main.mjs": []byte(source)}, Sockets: []string{"main"}})
+	return Start(t.Context(), path, Config{Capnp: hello, Files: map[string][]byte{"main.mjs": []byte(source)},
+		Sockets: []string{"main"}})
 }
 
 func get(t *testing.T, p *Process) string {
 	t.Helper()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return p.Dial(ctx, "main") }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn,
+		error) {
+		return p.Dial(ctx, "main")
+	}}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Get("http://localhost/")
 	if err != nil {
@@ -139,7 +145,8 @@ func TestStartAndStop(t *testing.T) {
 
 func TestStartSaysWhyNot(t *testing.T) {
 	var refused *ConfigError
-	if _, err := run(t, `throw new Error("at the start")`); !errors.As(err, &refused) || !strings.Contains(refused.Output, "at the start") {
+	if _, err := run(t, `throw new Error("at the start")`); !errors.As(err, &refused) ||
+		!strings.Contains(refused.Output, "at the start") {
 		t.Errorf("a Worker that throws: %v", err)
 	}
 	if _, err := Start(t.Context(), "/does/not/exist", Config{}); err == nil {

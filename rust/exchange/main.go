@@ -111,7 +111,8 @@ func randomTree(random *rand.Rand) kvsync.AssetIndex {
 }
 
 func randomName(random *rand.Rand) string {
-	odd := []string{".well-known", "a.tar.gz", "foo.", "日本", "\u00e9", "e\u0301", "\x00", "\U0010ffff", "a b", "100%", "\"", "\n", strings.Repeat("long", 100)}
+	odd := []string{".well-known", "a.tar.gz", "foo.", "日本", "\u00e9", "e\u0301", "\x00", "\U0010ffff", "a b", "100%",
+		"\"", "\n", strings.Repeat("long", 100)}
 	if random.IntN(4) == 0 {
 		return odd[random.IntN(len(odd))]
 	}
