@@ -21,8 +21,8 @@ type Account = cloud.Account
 type Activation = cloud.Activation
 type Asset = manifest.Asset
 type Binding = cloud.Binding
-type Build = cloud.Build
 type Budget = upload.Budget
+type Build = cloud.Build
 type Dir = manifest.Dir
 type File = manifest.File
 type Hash = manifest.Hash
@@ -90,7 +90,6 @@ const RelationOlder = manifest.RelationOlder
 const RelationSame = manifest.RelationSame
 const RelationUnknown = manifest.RelationUnknown
 const batchBytes = upload.BatchBytes
-const chunkSize = manifest.ChunkBytes
 const classOther = manifest.KeyOther
 const classRecord = manifest.KeyRecord
 const classUnknown = manifest.KeyUnknown
@@ -129,17 +128,13 @@ func ParseNonce(s string) (Nonce, error)                              { return m
 func ParsePulled(text []byte) (map[string]Nonce, []Problem)           { return manifest.ParsePulled(text) }
 func ParseRef(s string) (Ref, error)                                  { return manifest.ParseRef(s) }
 func checkProject(id string, w Worker) (notices []Problem, err error) { return project.Check(id, w) }
-func chunkCount(size int64) int                                       { return manifest.ChunkCount(size) }
 func decodeIndex(b []byte, a Asset) (*chunkIndex, error)              { return manifest.DecodeChunkIndex(b, a) }
 func deploymentID(n Nonce) string                                     { return manifest.DeploymentID(n) }
 func deploymentTime(id string) (time.Time, bool)                      { return manifest.DeploymentTime(id) }
 func eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
 	return cloud.EachKey(ctx, s, prefix, each)
 }
-func indexBytes(chunks int) int                                { return manifest.ChunkIndexBytes(chunks) }
 func keyBytes(key string) int64                                { return upload.KeyBytes(key) }
-func marshalJSON(v any) ([]byte, error)                        { return manifest.EncodeJSON(v) }
-func newIndex(size int64) *chunkIndex                          { return manifest.NewChunkIndex(size) }
 func newItem(k keys, f File, n Nonce, live map[Hash]Ref) *item { return upload.NewItem(k, f, n, live) }
 func newNonce(now time.Time) Nonce                             { return manifest.NewNonce(now) }
 func newOverlayClass() *MigrationPlan                          { return overlay.NewClass() }

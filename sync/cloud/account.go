@@ -2,11 +2,11 @@ package cloud
 
 import "context"
 
-// Account is what the engine needs before it knows a namespace.
+// Account is a Cloudflare account.
 type Account interface {
 	// FindNamespace returns the id of the namespace with this title, or ErrNotFound.
 	FindNamespace(ctx context.Context, title string) (id string, err error)
-	// CreateNamespace makes it, or returns the one that somebody made meanwhile.
+	// CreateNamespace creates it, or returns the one that was created meanwhile.
 	CreateNamespace(ctx context.Context, title string) (id string, err error)
 	// Store returns the namespace with this id. It sends nothing.
 	Store(id string) Store

@@ -5,16 +5,16 @@ import "errors"
 // ErrNotFound is returned (wrapped) for a key, script or version that is not there.
 var ErrNotFound = errors.New("not found")
 
-// ErrUnknown is returned (wrapped) by a call that switches when its answer was
-// lost: it may have happened.
+// ErrUnknown is returned (wrapped) by a call that switches when its answer was lost:
+// the switch may have happened.
 var ErrUnknown = errors.New("the outcome is not known")
 
-// ErrRefused is returned (wrapped) by a call of a [Store] that the API answered
-// with no: it was certainly not carried out, and would not be if sent again.
+// ErrRefused is returned (wrapped) by a call of a [Store] that the API refused: it
+// was not carried out, and would be refused again.
 var ErrRefused = errors.New("the API refuses it")
 
-// ErrNotSwitched is returned (wrapped) by a run whose switch got no answer, and
-// did not happen: the API says so. What was live is live.
+// ErrNotSwitched is returned (wrapped) by a run whose switch got no answer and, as
+// the API says, did not happen. The deployment that was live is live.
 var ErrNotSwitched = errors.New("the new version is not active")
 
 // ErrSecretChanged is returned (wrapped) by Activate: a secret was changed since
@@ -24,5 +24,6 @@ var ErrSecretChanged = errors.New("a secret was changed since that version was m
 // ErrQuota is returned (wrapped) when the account's daily KV quota is used up.
 var ErrQuota = errors.New("the account's KV quota for today is used up")
 
-// errOvertaken: somebody else switched between the plan and the switch.
+// ErrOvertaken is returned (wrapped) when another deployment switched between the
+// plan and the switch.
 var ErrOvertaken = errors.New("another deployment switched meanwhile")

@@ -14,22 +14,22 @@ const (
 	ListPageKeys = 1_000  // keys in one page of a listing
 )
 
-// resendRounds is how often keys that a bulk call left unconfirmed are sent again.
+// ResendRounds is how often keys that a bulk call left unconfirmed are sent again.
 const ResendRounds = 5
 
-// Store is one KV namespace. Its methods are safe for concurrent use. Calls
-// are retried inside where that is safe, so an error is final for this run.
+// Store is one KV namespace. Its methods are safe for concurrent use. They retry
+// where that is safe, so an error is final for the run.
 type Store interface {
-	// PutBulk sends one bulk write. body is the request body as the API takes it,
-	// a JSON array of that many pairs. unconfirmed lists the keys that a
-	// successful reply reported as not written; the caller sends them again.
+	// PutBulk sends one bulk write. body is the body of the request, a JSON array of
+	// that many pairs. unconfirmed lists the keys that a successful answer reports as
+	// not written; the caller sends them again.
 	PutBulk(ctx context.Context, body []byte, pairs int) (unconfirmed []string, err error)
 	// Put writes one value from its raw bytes, without metadata.
 	Put(ctx context.Context, key string, value []byte) error
-	// Get returns a value whole, or ErrNotFound.
+	// Get returns a value, or ErrNotFound.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// List returns one page of keys, ascending. A page may be empty while
-	// next is not "": only next == "" is the end.
+	// List returns one page of keys, ascending. An empty page is not the end; next is
+	// "" at the end.
 	List(ctx context.Context, prefix, cursor string) (page []KeyInfo, next string, err error)
 	// DeleteBulk deletes up to MaxBulkPairs keys. unconfirmed as in PutBulk.
 	DeleteBulk(ctx context.Context, keys []string) (unconfirmed []string, err error)
@@ -42,9 +42,8 @@ type KeyInfo struct {
 	Metadata json.RawMessage
 }
 
-// eachKey calls each for every key with the prefix, ascending, until it returns an
-// error. Only an empty cursor is the end of a listing: a page can be empty while
-// more remain.
+// EachKey calls each for every key with the prefix, ascending, until it returns an
+// error.
 func EachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
 	for cursor := ""; ; {
 		page, next, err := s.List(ctx, prefix, cursor)

@@ -18,7 +18,7 @@ func (r *repeating) List(context.Context, string, string) ([]KeyInfo, string, er
 	return []KeyInfo{{Name: "blog/b/x"}}, "again", nil
 }
 
-// A listing that does not get on is an error, and not an endless run.
+// A listing that makes no progress is an error, not an endless run.
 func TestListingThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	r := &repeating{}

@@ -7,14 +7,14 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Upload is a whole version as it is sent.
+// Upload is a version as it is sent.
 type Upload struct {
 	Worker
 	// Message and Tag are the annotations workers/message (≤ 1000 bytes) and
 	// workers/tag (≤ 100 bytes).
 	Message, Tag string
-	// Apply is the metadata's "migrations" object, or nil where there is nothing
-	// to apply. Only PutScript sends it.
+	// Apply is the metadata's "migrations" object, or nil without migrations to apply.
+	// Only PutScript sends it.
 	Apply *MigrationPlan
 }
 
@@ -30,19 +30,20 @@ type Version struct {
 	ID       string
 	Created  time.Time
 	Bindings []Binding
-	// Keeps names blobs that the version needs beside those of its manifest.
+	// Keeps names blobs that the version needs besides those of its manifest.
 	Keeps []manifest.Ref
 }
 
-// Activation is one of Cloudflare's deployments: which versions were active from Created on.
+// Activation is what Cloudflare calls a deployment: the versions that are active from
+// Created on.
 type Activation struct {
 	ID      string
 	Created time.Time
-	// Versions has one entry, or two while traffic is split.
+	// Versions has one entry, or two if the traffic is split.
 	Versions []Share
 	// Message is the annotation workers/message.
 	Message string
-	// Author is the e-mail address that the API names, or "".
+	// Author is the e-mail address in the API's answer, or "".
 	Author string
 }
 
@@ -52,7 +53,7 @@ type Share struct {
 	Percent float64
 }
 
-// main is the version with the larger share of the traffic.
+// Main is the version with the larger share of the traffic.
 func (a Activation) Main() string {
 	if len(a.Versions) == 0 {
 		return ""
@@ -66,7 +67,7 @@ func (a Activation) Main() string {
 	return best.Version
 }
 
-// only reports whether the version has all the traffic.
+// Only reports whether the version has all the traffic.
 func (a Activation) Only(version string) bool {
 	return len(a.Versions) == 1 && a.Versions[0].Version == version
 }

@@ -7,42 +7,41 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Names that a version deployed by kv-sync carries.
+// Names of the bindings and the module that kv-sync adds to a version.
 const (
-	// BindingMeta is the json binding with which a version says what it is.
+	// BindingMeta is the json binding that describes the version.
 	BindingMeta = "KV_SYNC"
-	// BindingBlobs is the kv_namespace binding that blobs are read through.
+	// BindingBlobs is the kv_namespace binding of the blobs.
 	BindingBlobs = "KV_SYNC_BLOBS"
-	// BindingOverlay is the durable_object_namespace binding that the overlay is
-	// written through.
+	// BindingOverlay is the durable_object_namespace binding of the overlay.
 	BindingOverlay = "KV_SYNC_OVERLAY"
 	// ModuleManifest is the data module that holds the served manifest. A Worker
 	// imports it as "./kv-sync-manifest.bin" and gets an ArrayBuffer.
 	ModuleManifest = "kv-sync-manifest.bin"
 )
 
-// Worker is the code and the settings of one Worker version, as its author
-// wrote them: the engine adds the manifest and the bindings of its own.
+// Worker is the code and the settings of a Worker version as its author wrote them.
+// The engine adds the manifest and its own bindings.
 type Worker struct {
-	// Main names the module among Modules whose default export is called.
+	// Main is the name of the module whose default export is called.
 	Main    string
 	Modules []Module
-	// CompatibilityDate is "YYYY-MM-DD"; never empty, for the platform's default
-	// is 2021-11-02.
+	// CompatibilityDate is "YYYY-MM-DD". It is never empty: the platform's default is
+	// 2021-11-02.
 	CompatibilityDate  string
 	CompatibilityFlags []string
 	Bindings           []Binding
-	// Migrations are the Durable Object migrations, oldest first. A Worker that
-	// has some to apply goes live by a script upload, not by a version.
+	// Migrations are the Durable Object migrations, oldest first. A Worker with
+	// migrations to apply is uploaded as a script, not as a version.
 	Migrations []Migration
 	// Settings are further members of the upload's metadata that the author
 	// set ("limits", "placement", "observability", "logpush" …), by name.
 	Settings map[string]json.RawMessage
-	// Routing says which requests the code gets before the site; nil is unknown,
-	// so that no removed file stays reachable.
+	// Routing says which requests the code gets before the files; nil is unknown, so
+	// no removed file stays reachable.
 	Routing *manifest.Routing
-	// Companion is the code of the script in which the overlay's Durable Object
-	// lives; nil where the site has no overlay.
+	// Companion is the code of the script with the overlay's Durable Object; nil if
+	// the site has no overlay.
 	Companion *Worker
 	// Build makes the rest in a layout that compiles the index of its files into
 	// the code; nil in the others.
@@ -71,9 +70,8 @@ type Migration struct {
 	Step json.RawMessage
 }
 
-// ScriptSettings are the members of Worker.Settings that belong to the script
-// and not to a version: a version upload does not take them, so they are
-// changed after the switch, as wrangler does it.
+// ScriptSettings are the members of Worker.Settings that belong to the script and not
+// to a version. They are changed after the switch, as wrangler does.
 var ScriptSettings = []string{"logpush", "observability", "streaming_tail_consumers", "tags", "tail_consumers"}
 
 // Module is one module of a Worker.
@@ -94,7 +92,7 @@ type Binding struct {
 	Fields map[string]json.RawMessage
 }
 
-// quote is a text as a member of a binding.
+// JSONString is a string as the value of a binding's field.
 func JSONString(s string) json.RawMessage {
 	b, err := json.Marshal(s)
 	if err != nil {

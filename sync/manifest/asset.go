@@ -12,19 +12,19 @@ type Asset struct {
 	Size int64
 	// ContentType is a whole Content-Type value, e.g. "text/html; charset=utf-8".
 	ContentType string
-	// Modified is when this content was first seen, in seconds since 1970 UTC.
-	// It is no part of a manifest's identity.
+	// Modified is when this content was first seen, in seconds since 1970 UTC. It is
+	// not part of a manifest's identity.
 	Modified int64
 	// OID is the git object id of the bytes in hexadecimal (40 or 64 digits), or
 	// "" where the source is a folder.
 	OID string
 }
 
-// Chunked reports whether the asset lies in KV as chunks and an index: it does
-// if it is too large for one value, and only then.
+// Chunked reports whether the asset is stored as chunks and an index: it is too
+// large for one value.
 func (a Asset) Chunked() bool { return a.Size > MaxValueBytes }
 
-// blobs is how many blobs the asset's bytes take.
+// Blobs is how many blobs store the asset's bytes.
 func (a Asset) Blobs() int {
 	if a.Chunked() {
 		return ChunkCount(a.Size) + 1
@@ -32,12 +32,13 @@ func (a Asset) Blobs() int {
 	return 1
 }
 
-// content is what two assets have in common whose bytes are the same. The hash
-// alone would not do: a small file may hold the very bytes that a chunked one
-// is hashed by.
+// Content identifies the bytes of an asset: it is equal for two assets with the
+// same bytes. The hash alone is not enough, because a small file may have the bytes
+// that the hash of a chunked one is computed from.
 type Content struct {
 	hash Hash
 	size int64
 }
 
+// Content identifies the asset's bytes, whose hash must be known.
 func (a Asset) Content() Content { return Content{a.Blob.Hash, a.Size} }

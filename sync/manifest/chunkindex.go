@@ -6,23 +6,22 @@ import (
 	"fmt"
 )
 
-// A file that is too large for a value of KV lies there as chunks, each a blob
-// of its own, and as an index that names them, which is the asset's blob. What
-// names an index needs its chunks too. docs/format.md specifies the index, and
-// the vectors in testdata/served/chunked are read by Go and TypeScript alike.
+// A file that is too large for one value of KV is stored as chunks, each a blob, and
+// as an index that names them, which is the asset's blob. A root that keeps an index
+// keeps its chunks. docs/format.md specifies the index; the tests of Go and of
+// TypeScript read the vectors in testdata/served/chunked.
 
 const (
 	// MaxValueBytes is the size of the largest value of Workers KV:
 	// https://developers.cloudflare.com/kv/platform/limits/.
 	MaxValueBytes = 25 << 20
 
-	// MaxFileBytes is the size of the largest file: an entry of the served
-	// manifest has four bytes for it. It has 256 chunks, of the 999 that a Worker
-	// could read for one request.
+	// MaxFileBytes is the size of the largest file: the served manifest has four
+	// bytes for it. Such a file has 256 chunks; a Worker could read 999 for a request.
 	MaxFileBytes = 1<<32 - 1
 
-	// chunkSize is how large a writer makes chunks. One is held in memory from
-	// when it is read until it is confirmed, and several are on their way at once.
+	// ChunkBytes is the size of the chunks that a writer makes. A chunk is in memory
+	// from when it is read until it is confirmed, and several are sent at once.
 	ChunkBytes = 16 << 20
 
 	indexMagic   = "KVSC"
@@ -31,19 +30,20 @@ const (
 	maxChunks    = 999
 )
 
-// chunkCount is how many chunks a writer makes of a file.
+// ChunkCount is how many chunks a writer makes of a file.
 func ChunkCount(size int64) int { return int((size + ChunkBytes - 1) / ChunkBytes) }
 
-// chunkIndex is a file's chunks in order.
+// ChunkIndex lists the chunks of a file in order.
 type ChunkIndex struct {
 	size      int64 // of the file
 	chunkSize int64 // of each chunk but the last
 	Chunks    []Ref
 }
 
+// NewChunkIndex makes the index of a file of size bytes, without chunks yet.
 func NewChunkIndex(size int64) *ChunkIndex { return &ChunkIndex{size: size, chunkSize: ChunkBytes} }
 
-// indexBytes is how long the index of a file of so many chunks is.
+// ChunkIndexBytes is the length of an index with that many chunks.
 func ChunkIndexBytes(chunks int) int { return indexHead + chunks*(len(Hash{})+len(Nonce{})) }
 
 // identity is the part of the index that depends on the content alone.
@@ -60,10 +60,10 @@ func (x *ChunkIndex) identity() []byte {
 	return b
 }
 
-// hash is the asset's Blob.Hash, and that of the index's key.
+// Hash is the asset's Blob.Hash. It depends on the content of the file alone.
 func (x *ChunkIndex) Hash() Hash { return HashOf(x.identity()) }
 
-// encode writes the index as it lies in KV.
+// Encode writes the index as it is stored.
 func (x *ChunkIndex) Encode() []byte {
 	b := x.identity()
 	for _, c := range x.Chunks {
@@ -72,11 +72,11 @@ func (x *ChunkIndex) Encode() []byte {
 	return b
 }
 
-// decodeIndex reads the index of an asset, and refuses one of another content
-// or that is not whole. It takes chunks of any size that a value can have.
+// DecodeChunkIndex reads the index of an asset. It refuses one that is incomplete or
+// belongs to other content. Chunks may have any size that a value can have.
 func DecodeChunkIndex(b []byte, a Asset) (*ChunkIndex, error) {
 	if len(b) < indexHead || string(b[:4]) != indexMagic {
-		return nil, errors.New("decode chunk index: these bytes are none")
+		return nil, errors.New("decode chunk index: these bytes are not a chunk index")
 	}
 	version, reserved := binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:])
 	if version != indexVersion || reserved != 0 {
@@ -86,12 +86,12 @@ func DecodeChunkIndex(b []byte, a Asset) (*ChunkIndex, error) {
 	count := int64(binary.LittleEndian.Uint32(b[12:]))
 	switch {
 	case binary.LittleEndian.Uint64(b[16:]) != uint64(a.Size):
-		return nil, errors.New("decode chunk index: it is of a file of another size")
+		return nil, errors.New("decode chunk index: it belongs to a file of another size")
 	case x.chunkSize < 1 || x.chunkSize > MaxValueBytes, count < 1 || count > maxChunks,
 		count != (x.size+x.chunkSize-1)/x.chunkSize:
-		return nil, errors.New("decode chunk index: its chunks do not make the file")
+		return nil, errors.New("decode chunk index: its chunks do not add up to the file")
 	case len(b) != ChunkIndexBytes(int(count)):
-		return nil, errors.New("decode chunk index: it is cut short, or longer than it says")
+		return nil, errors.New("decode chunk index: its length and its number of chunks disagree")
 	}
 	x.Chunks = make([]Ref, count)
 	hashes, nonces := b[indexHead:], b[indexHead+int(count)*len(Hash{}):]

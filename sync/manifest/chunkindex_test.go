@@ -73,8 +73,8 @@ func TestIndexRefuses(t *testing.T) {
 	}
 }
 
-// An index that hashes to its key is refused all the same where its chunks do
-// not make the file, or are more than a request may read.
+// An index with the right hash is refused if its chunks do not add up to the file, or
+// are more than a request may read.
 func TestIndexRefusesWhatHashes(t *testing.T) {
 	for _, c := range []struct {
 		size, chunkSize int64
@@ -99,7 +99,7 @@ func TestIndexRefusesWhatHashes(t *testing.T) {
 	}
 }
 
-// slowHash is the hash of docs/format.md, the long way.
+// slowHash computes the hash of docs/format.md in the simplest way.
 func slowHash(b []byte) Hash {
 	if len(b) <= MaxValueBytes {
 		return HashOf(b)
@@ -132,14 +132,14 @@ func TestHasher(t *testing.T) {
 	}
 }
 
-// What makes an index's hash is no other content's: neither its key nor what is
-// known of it may be taken for those of a small file with the same bytes.
+// A small file may have the bytes that the hash of an index is computed from. It has
+// another key and another content.
 func TestContentOfAnIndexIsItsOwn(t *testing.T) {
 	a, index := film(t)
 	prefix := index[:indexHead+3*32]
 	small := Asset{Path: "/prefix", Blob: Ref{Hash: HashOf(prefix)}, Size: int64(len(prefix))}
 	if small.Blob.Hash != a.Blob.Hash {
-		t.Fatal("the premise does not hold")
+		t.Fatal("the hashes differ")
 	}
 	n := Nonce{1, 2, 3}
 	if small.Content() == a.Content() || n.For(small) == n.For(a) || n.For(a).Time() != n.For(small).Time() {

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// A plan walks the assets in order, so a manifest that is out of order is no
-// manifest.
+// A plan walks the assets in order, so a manifest that is out of order is refused.
 func TestStoredRefusesDisorder(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func([]Asset){
@@ -27,7 +26,7 @@ func TestStoredRefusesDisorder(t *testing.T) {
 	}
 }
 
-// A count is believed only as far as there are bytes for it.
+// Memory is allocated only for entries that the bytes can hold.
 func TestStoredBoundsMemory(t *testing.T) {
 	b := append([]byte(storedMagic), storedVersion, 0, 0, 0)
 	b = append(binary.AppendUvarint(b, 2), "{}"...)
@@ -42,7 +41,7 @@ func TestStoredBoundsMemory(t *testing.T) {
 	}
 }
 
-// Releases that know nothing of chunks go by the flag: it says what is there.
+// A release without chunks relies on the flag.
 func TestStoredFlags(t *testing.T) {
 	t.Parallel()
 	whole, chunked := realistic(5, false), realistic(5, false)

@@ -21,7 +21,8 @@ func (h Hash) IsZero() bool { return h == Hash{} }
 // HashOf returns the hash of b.
 func HashOf(b []byte) Hash { return sha256.Sum256(b) }
 
-// errDamaged: a stored manifest is not what its key says.
+// ErrDamaged is returned (wrapped) for a value whose bytes do not have the hash
+// that its key or its reference names.
 var ErrDamaged = errors.New("its bytes are not those that were written")
 
 // ParseHash reads what [Hash.String] wrote, and nothing else.
@@ -30,7 +31,7 @@ func ParseHash(s string) (Hash, error) {
 	return h, decodeHex(h[:], s)
 }
 
-// decodeHex fills into with the bytes that s names in lower-case hexadecimal.
+// decodeHex accepts exactly len(into) bytes in lower-case hexadecimal.
 func decodeHex(into []byte, s string) error {
 	if len(s) != hex.EncodedLen(len(into)) || strings.ToLower(s) != s {
 		return fmt.Errorf("%.100q is not %d bytes in lower-case hexadecimal", s, len(into))

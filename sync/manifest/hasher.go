@@ -5,9 +5,8 @@ import (
 	"hash"
 )
 
-// Hasher finds an asset's Blob.Hash in one pass over the file's bytes, which are
-// written to it in order: their SHA-256, or for a file that will be chunked what
-// its index is hashed by.
+// Hasher computes an asset's Blob.Hash from the file's bytes, which are written to it
+// in order: their SHA-256, or the hash of the chunk index for a file in chunks.
 type Hasher struct {
 	sum   hash.Hash // of the file, or of the chunk that is being written
 	left  int64     // of that chunk
@@ -42,7 +41,7 @@ func (h *Hasher) endChunk() {
 	h.left = ChunkBytes
 }
 
-// Sum returns the hash, once everything was written.
+// Sum returns the hash when all bytes have been written.
 func (h *Hasher) Sum() Hash {
 	if h.index == nil {
 		return Hash(h.sum.Sum(nil))

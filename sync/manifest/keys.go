@@ -5,61 +5,84 @@ import (
 	"time"
 )
 
-// A site's keys, each written once and never again:
+// Keys gives the keys of a site, whose id it is. Each of these is written once and
+// never again:
 //
 //	{site}/b/{hash}.{nonce}   a blob
 //	{site}/m/{hash}.{nonce}   a stored manifest
 //	{site}/d/{deployment}     a deployment record
 //
-// Only this one may be written again, and goes by itself:
+// A receipt may be written again, and KV removes it after a while:
 //
 //	{site}/r/{commit}         a receipt
 //
-// A project's are the same with "project/{id}" for the site, and one more, which
-// is written at each switch:
+// A project has the same keys with "project/{id}" for the site, and its pointer,
+// which is written at each switch:
 //
 //	project/{id}/current      what is active
 //
-// What lies below {site}/o/ is written at run time, and belongs to the overlay's
-// Durable Object: a deploy reads the record, and nothing here writes or deletes
-// any of it.
+// Keys below {site}/o/ belong to the overlay's Durable Object. The engine reads
+// them and never writes or deletes one:
 //
-//	{site}/o/record           what the overlay has
-//	{site}/o/b/{hash}.{nonce} a blob of it
+//	{site}/o/record           the overlay's record
+//	{site}/o/b/{hash}.{nonce} a blob of the overlay
 type Keys string
 
-func (k Keys) Prefix() string               { return string(k) + "/" }
-func (k Keys) Blob(r Ref) string            { return string(k) + "/b/" + r.String() }
-func (k Keys) Manifest(r Ref) string        { return string(k) + "/m/" + r.String() }
-func (k Keys) Record(id string) string      { return string(k) + "/d/" + id }
-func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }
-func (k Keys) Blobs() string                { return string(k) + "/b/" }
-func (k Keys) Current() string              { return string(k) + "/current" }
-func (k Keys) Overlay() Keys                { return k + "/o" }
-func (k Keys) OverlayRecord() string        { return string(k.Overlay()) + "/record" }
+// Prefix begins every key of the site.
+func (k Keys) Prefix() string { return string(k) + "/" }
 
-// other reports whether a key is one that prune has nothing to do with: the
-// overlay's, a receipt, which KV removes, and a project's pointer, and what the pathname layout keeps there.
+// Blob is the key of a blob.
+func (k Keys) Blob(r Ref) string { return k.Blobs() + r.String() }
+
+// Blobs begins the keys of all blobs.
+func (k Keys) Blobs() string { return string(k) + "/b/" }
+
+// Manifest is the key of a stored manifest.
+func (k Keys) Manifest(r Ref) string { return string(k) + "/m/" + r.String() }
+
+// Record is the key of a deployment's record.
+func (k Keys) Record(id string) string { return string(k) + "/d/" + id }
+
+// Receipt is the key of the receipt of a commit.
+func (k Keys) Receipt(commit string) string { return string(k) + "/r/" + commit }
+
+// Current is the key of a project's pointer.
+func (k Keys) Current() string { return string(k) + "/current" }
+
+// Overlay gives the keys of the overlay's blobs.
+func (k Keys) Overlay() Keys { return k + "/o" }
+
+// OverlayRecord is the key of the overlay's record.
+func (k Keys) OverlayRecord() string { return string(k.Overlay()) + "/record" }
+
+// other reports whether prune ignores a key: it belongs to the overlay, is a
+// receipt, is a project's pointer, or belongs to a layout that a project's assets
+// may have instead of this one.
 func (k Keys) other(rest string) bool {
-	return strings.HasPrefix(rest, "o/") || strings.HasPrefix(rest, "r/") || strings.HasPrefix(string(k), ProjectPrefix+"/") &&
+	if strings.HasPrefix(rest, "o/") || strings.HasPrefix(rest, "r/") {
+		return true
+	}
+	return strings.HasPrefix(string(k), ProjectPrefix+"/") &&
 		(rest == "current" || rest == "manifest" || strings.HasPrefix(rest, "assets/"))
 }
 
-// projectPrefix begins the keys of projects. No site has that name.
+// ProjectPrefix begins the keys of projects. No site has that name.
 const ProjectPrefix = "project"
 
-// keyClass is which kind of thing lies under a key.
+// KeyClass is what kind of value a key has.
 type KeyClass byte
 
+// The classes of keys.
 const (
-	KeyUnknown  KeyClass = 0 // below the site's prefix, but not of this release's making
+	KeyUnknown  KeyClass = 0 // not a key of this site that this release writes
 	KeyBlob     KeyClass = 'b'
 	KeyManifest KeyClass = 'm'
 	KeyRecord   KeyClass = 'd'
-	KeyOther    KeyClass = 'o' // known, and nothing that is ever unrooted
+	KeyOther    KeyClass = 'o' // known, and never deleted by prune
 )
 
-// parse tells what a key below the site's prefix is and when it was written.
+// Parse reads the class of a key, the reference in a blob's or a manifest's key, and
+// when it was written.
 func (k Keys) Parse(name string) (class KeyClass, ref Ref, written time.Time) {
 	rest, ok := strings.CutPrefix(name, k.Prefix())
 	if ok && k.other(rest) {

@@ -2,8 +2,7 @@ package manifest
 
 import "testing"
 
-// What the API lists is not searched for keys of others: only those below the
-// site's own prefix are of any class.
+// Only keys with the prefix of the site have a class.
 func TestKeysOfOthersHaveNoClass(t *testing.T) {
 	t.Parallel()
 	ref := Ref{Hash: HashOf([]byte("x")), Nonce: Nonce{1}}

@@ -11,12 +11,12 @@ import (
 // File is one file of a source.
 type File struct {
 	Asset
-	// Open gives the bytes from the start; each call is a fresh reader, so that
-	// an attempt that failed can begin again.
+	// Open returns a new reader of the bytes from the start, so that a failed attempt
+	// can be repeated.
 	Open func() (io.ReadCloser, error)
 }
 
-// Listing is what a source holds.
+// Listing is the content of a source.
 type Listing struct {
 	Origin Origin
 	// Files is sorted by Path, bytewise, without duplicates.
@@ -26,15 +26,15 @@ type Listing struct {
 	// Redirects and Headers are the compiled _redirects and _headers.
 	Redirects []Redirect
 	Headers   []HeaderRule
-	// Pulled tells which run-time writes are in the source, by pathname: the
-	// content of the file [PulledName].
+	// Pulled has the nonces of the run-time writes that are in the source, by
+	// pathname: the content of the file [PulledName].
 	Pulled map[string]Nonce
-	// Notices are things worth saying that refuse nothing.
+	// Notices are shown with the plan. They refuse nothing.
 	Notices []Problem
 }
 
-// FolderID is the [Origin].ID of a folder's listing: it names what would be
-// served, whatever the files' times. It is "" while a hash is not known.
+// FolderID is the [Origin].ID of a folder's listing. It identifies what would be
+// served, whatever the times of the files. It is "" while a hash is not known.
 func FolderID(l *Listing) string {
 	h := sha256.New()
 	var b []byte

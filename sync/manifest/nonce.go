@@ -30,9 +30,9 @@ func ParseNonce(s string) (Nonce, error) {
 	return n, decodeHex(n[:], s)
 }
 
-// newNonce begins with the run's time, so that every key tells its age by
-// itself: prune needs no metadata, and raw bodies, which carry none, age like
-// the rest. The other half keeps runs of one second apart.
+// NewNonce makes the nonce of a run that begins now. Its first half is the time, so
+// that prune knows the age of every key without metadata, which raw bodies cannot
+// carry. Its second half is random, for runs that begin in the same second.
 func NewNonce(now time.Time) Nonce {
 	var n Nonce
 	if _, err := rand.Read(n[4:]); err != nil {
@@ -47,12 +47,13 @@ func (n Nonce) Time() time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint32(n[:4])), 0)
 }
 
-// deploymentID is sortable by time and readable: 20261121-024512-9f3c1a2b.
+// DeploymentID is the id of the deployment that the run makes. It sorts by time:
+// 20261121-024512-9f3c1a2b.
 func DeploymentID(n Nonce) string {
 	return n.Time().UTC().Format("20060102-150405") + fmt.Sprintf("-%x", n[4:])
 }
 
-// deploymentTime reads the time back out of a deployment id.
+// DeploymentTime is when the run of a deployment began.
 func DeploymentTime(id string) (time.Time, bool) {
 	if len(id) != len("20060102-150405-00000000") {
 		return time.Time{}, false
@@ -61,9 +62,9 @@ func DeploymentTime(id string) (time.Time, bool) {
 	return t, err == nil && id[15] == '-'
 }
 
-// of is the nonce of an asset's blob, written by the run whose nonce n is. That
-// of an index is another one, lest it share its key with a small file that
-// holds the very bytes that the index is hashed by.
+// For is the nonce of an asset's blob that the run with the nonce n writes. A chunk
+// index gets a different one: a small file may have the bytes that the hash of the
+// index is computed from, and must not share its key.
 func (n Nonce) For(a Asset) Nonce {
 	if a.Chunked() {
 		n[len(n)-1] ^= 1

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// NoFiles is the [Origin].ID of a Worker that no files go with, on purpose.
+// NoFiles is the [Origin].ID of a Worker that is deployed without files on purpose.
 const NoFiles = "none"
 
 // Origin says what a listing was made from.
 type Origin struct {
-	// Kind is "commit" or "folder"; in a manifest that the API of a platform has
-	// made, "upload".
+	// Kind is "commit" or "folder"; "upload" in a manifest that was written by the
+	// TypeScript library.
 	Kind string `json:"kind"`
 	// ID names the content and the rules that apply to it: equal IDs mean equal
 	// listings. "commit:<tree id>:<rules>" or "folder:<hash of entries>:<rules>".
 	ID string `json:"id"`
-	// Rules is a short hash of everything beside the files that decides the
-	// listing: built-in rules, their version, configured patterns.
+	// Rules is a short hash of everything else that determines the listing: built-in
+	// rules, their version, configured patterns.
 	Rules string `json:"rules"`
 	// Dir is the directory within the repository, or the folder as given.
 	Dir string `json:"dir"`
 	// Commit is the commit's id in hexadecimal: for a folder, the one that is
 	// checked out in its repository. "" where there is no repository.
 	Commit string `json:"commit,omitempty"`
-	// Dirty: the work tree was not as the commit is. It is information, and does
-	// not change the order of deployments.
+	// Dirty says that the work tree differed from the commit. It is information, and
+	// does not change the order of deployments.
 	Dirty bool `json:"dirty,omitempty"`
 	// Repository says which repository the commit is in.
 	Repository Repository `json:"repository,omitzero"`
@@ -38,20 +38,20 @@ type Origin struct {
 	Time time.Time `json:"time,omitzero"`
 }
 
-// Repository identifies a git repository across machines. The zero value says
-// that it is not known.
+// Repository identifies a git repository across machines. The zero value is an
+// unknown repository.
 type Repository struct {
 	// Name is "host/owner/name" in lower case, without user and password.
 	Name string `json:"name,omitempty"`
 	// ID is the forge's own id, which survives a rename and a transfer; "" where
 	// it is not known.
 	ID string `json:"id,omitempty"`
-	// Remotes are the names that the clone's remotes give, in any order. They are
-	// compared and not stored.
+	// Remotes are the names of the clone's remotes, in any order. They are compared
+	// and not stored.
 	Remotes []string `json:"-"`
 }
 
-// differs reports whether two repositories are known to be different ones.
+// Differs reports whether the two are known to be different repositories.
 func (r Repository) Differs(live Repository) bool {
 	if r.ID != "" && live.ID != "" {
 		return r.ID != live.ID

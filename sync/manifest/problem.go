@@ -7,12 +7,12 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Problem is something about one path that a person should know or mend.
+// Problem is something about one path that a person should know or fix.
 type Problem struct {
 	// Path is relative to the source's root, or to the repository for
 	// configuration files.
 	Path string `json:"path"`
-	// Line counts from 1; 0 where no line is meant.
+	// Line counts from 1; 0 if the problem is not about a line.
 	Line int `json:"line,omitempty"`
 	// Reason says what is wrong; Fix what to do.
 	Reason string `json:"reason"`

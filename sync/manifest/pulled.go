@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PulledName is the file in a site's folder that tells which run-time writes
-// have been brought into git. It is not published.
+// PulledName is the file in a site's folder that lists which run-time writes are in
+// git. It is not published.
 const PulledName = ".kv-sync-pulled"
 
 const pulledHead = `# Edits made at run time that are in git, written by kv-sync pull. The next
@@ -16,7 +16,7 @@ const pulledHead = `# Edits made at run time that are in git, written by kv-sync
 `
 
 // FormatPulled writes what [ParsePulled] reads. Lines are sorted by pathname, so
-// that pulls on two branches merge where they touch other pages.
+// that git can merge pulls of different pages.
 func FormatPulled(pulled map[string]Nonce) []byte {
 	paths := make([]string, 0, len(pulled))
 	for path := range pulled {
@@ -31,10 +31,9 @@ func FormatPulled(pulled map[string]Nonce) []byte {
 	return b.Bytes()
 }
 
-// ParsePulled reads the file: the write of each pathname that is in git. Where a
-// merge has left a pathname twice, and git let both lines stand, both are in git,
-// and the later line counts: only one of them can still be in the overlay, and a
-// write that is not listed is brought in by the next pull.
+// ParsePulled reads the file: the nonce of the write by pathname. If a merge left a
+// pathname twice, the later line counts. Only one of the writes can still be in the
+// overlay, and the next pull brings in one that is not listed.
 func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
 	pulled := make(map[string]Nonce)
 	var bad []Problem
@@ -48,8 +47,10 @@ func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
 		nonce, path, _ := strings.Cut(s, " ")
 		n, err := ParseNonce(nonce)
 		if err != nil || !strings.HasPrefix(path, "/") {
-			bad = append(bad, Problem{Path: PulledName, Line: line, Reason: "the line is no write and its pathname",
-				Fix: "take the line out, or resolve the merge that left it; kv-sync pull writes the file again"})
+			bad = append(bad, Problem{
+				Path: PulledName, Line: line, Reason: "the line is not a nonce and a pathname",
+				Fix: "remove the line, or resolve the merge that left it; kv-sync pull writes the file again",
+			})
 			continue
 		}
 		pulled[path] = n

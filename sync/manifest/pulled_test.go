@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// A line that a merge has left is named, and none of its kind is taken for a
-// write.
+// Lines that a merge left are reported, and are not read as writes.
 func TestParsePulled(t *testing.T) {
 	t.Parallel()
 	const text = "# edits\n0102030405060708 /a\n<<<<<<< HEAD\n0102030405060709 b\nxyz /c\n\n010203040506070A /d\n010203040506070a /e f\n"

@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// placeholder is one of a pattern of _redirects; it stands for one segment.
+// placeholder matches a placeholder of a _redirects pattern, which stands for one
+// segment.
 var placeholder = regexp.MustCompile(`:[A-Za-z]\w*`)
 
-// MatchPattern is the source of a redirect, without a host, as a regular
-// expression of pathnames as URLs have them. In Go those take linear time.
+// MatchPattern is the source of a redirect without a host as a regular expression
+// that matches encoded pathnames. Matching takes linear time.
 func MatchPattern(from string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`\A`)
@@ -30,9 +31,9 @@ func MatchPattern(from string) *regexp.Regexp {
 	return regexp.MustCompile(b.String() + `\z`) // every literal is quoted
 }
 
-// redirected returns whether the redirects of a deployment answer at the pathname
-// of a file, so that nobody could read the file there. Those of some hosts only do
-// not count. worker/src/rules/redirected.ts is the same.
+// Redirected returns a function that reports whether a redirect answers at the
+// pathname of a file, so that visitors cannot read the file. Redirects of single
+// hosts do not count. worker/src/rules/redirected.ts does the same.
 func (m *Manifest) Redirected() func(path string) bool {
 	static := make(map[string]bool)
 	var dynamic []*regexp.Regexp
@@ -59,8 +60,8 @@ func (m *Manifest) Redirected() func(path string) bool {
 	}
 }
 
-// pathnameOf is the pathname at which a file is served, not encoded. worker/src/rules/html.ts
-// is the same, but that it knows which other files there are.
+// pathnameOf is the pathname at which a file is served, not encoded, regardless of
+// other files. worker/src/rules/html.ts does the same and considers them.
 func (s Serving) pathnameOf(path string) string {
 	stem, isHTML := strings.CutSuffix(path, ".html")
 	if !isHTML || s.HTMLHandling == "none" {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Which files redirects hide, as testdata/redirected has it for both languages.
+// The cases of testdata/redirected, which the tests of TypeScript read, too.
 func TestRedirected(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../testdata/redirected/cases.json")

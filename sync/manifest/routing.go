@@ -2,24 +2,24 @@ package manifest
 
 import "strings"
 
-// Routing says which requests a version's code gets before the site answers
-// them. Code that gets a request decides about access to what is served there,
-// so it decides which files may stay reachable after they were removed.
+// Routing says which requests a version's code gets before the site's files. Code
+// that gets a request decides about access, so a file that it guards must not stay
+// reachable after it was removed.
 //
-// The site answers first where no pattern says otherwise: what it has is public,
-// whatever the code does. The zero Routing is that of a version without code.
+// Without a matching pattern the files come first, and are public. The zero Routing
+// is that of a version without code.
 //
 // A nil *Routing is unknown, as in a manifest that an older kv-sync wrote.
 type Routing struct {
-	// Worker are patterns of pathnames that go to the code whatever the site has
-	// there. "*" stands for any text. Code that gets every request has
+	// Worker are patterns of pathnames that go to the code even if the site has a
+	// file there. "*" matches any text. For code that gets every request it is
 	// [EveryRequest] alone.
 	Worker []string `json:"worker,omitempty"`
-	// Site are patterns of pathnames that the site alone answers. They come before
-	// those of Worker.
+	// Site are patterns of pathnames that only the files answer. They take precedence
+	// over those of Worker.
 	Site []string `json:"site,omitempty"`
-	// Retire are patterns of files that everyone may read although the code gets
-	// their requests: the author says so.
+	// Retire are patterns of files that the author declares public although the code
+	// gets their requests.
 	Retire []string `json:"retire,omitempty"`
 }
 
@@ -29,8 +29,8 @@ const EveryRequest = "*"
 // Guards reports whether code decides who may read the file at a path, which is
 // as in [Asset]. An unknown routing guards every file.
 //
-// A file is guarded if the code gets a request for any pathname that
-// html_handling, whatever it is set to, may serve the file at.
+// A file is guarded if the code gets a request for any pathname at which some value
+// of html_handling serves the file.
 func (r *Routing) Guards(path string) bool {
 	if r == nil {
 		return true
@@ -69,8 +69,8 @@ func anyGlob(patterns []string, text string) bool {
 	return false
 }
 
-// glob reports whether a pattern, in which "*" stands for any text, matches the
-// whole text. worker/src/rules/glob.ts is the same.
+// glob reports whether a pattern, in which "*" matches any text, matches the whole
+// text. worker/src/rules/glob.ts does the same.
 func glob(pattern, text string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	if !wild {
@@ -93,8 +93,8 @@ func glob(pattern, text string) bool {
 	}
 }
 
-// EncodePathname is the one spelling under which a pathname is served, with which
-// patterns of a [Routing] are compared. worker/src/rules/pathname.ts is the same.
+// EncodePathname is the canonical encoding of a pathname, to which the patterns of a
+// [Routing] apply. worker/src/rules/pathname.ts does the same.
 func EncodePathname(pathname string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Which files code guards, as testdata/routing has it for both languages.
+// The cases of testdata/routing, which the tests of TypeScript read, too.
 func TestGuards(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("../../testdata/routing/cases.json")

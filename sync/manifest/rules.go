@@ -17,6 +17,6 @@ type HeaderRule struct {
 	Path string `json:"path"`
 	// Set lists headers to add, name and value, in the order of the file.
 	Set [][2]string `json:"set,omitempty"`
-	// Unset lists header names that are taken off ("! Name").
+	// Unset lists the names of headers to remove ("! Name").
 	Unset []string `json:"unset,omitempty"`
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// The served encoding of a manifest: what a Worker looks pathnames up in. It
-// travels with the code that reads it. docs/format.md specifies it, and the
-// vectors in testdata/served are read by Go and TypeScript alike.
+// The served encoding of a manifest, in which a Worker looks up pathnames. It is
+// deployed with the code that reads it. docs/format.md specifies it; the tests of Go
+// and of TypeScript read the vectors in testdata/served.
 const (
 	servedMagic   = "KVSM"
 	servedVersion = 1
@@ -23,7 +23,7 @@ const (
 	servedRetired = 1 << 2
 )
 
-// servedMeta is the part that is looked up by no hash.
+// servedMeta is the part that is not looked up by a hash.
 type servedMeta struct {
 	Site         string       `json:"site"`
 	Types        []string     `json:"types"`
@@ -84,7 +84,7 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	slices.SortFunc(entries, func(a, b [servedEntry]byte) int { return bytes.Compare(a[:16], b[:16]) })
 	for i := 1; i < len(entries); i++ {
 		if bytes.Equal(entries[i][:16], entries[i-1][:16]) {
-			return nil, fmt.Errorf("encode manifest: a pathname stands in it twice")
+			return nil, fmt.Errorf("encode manifest: a pathname is in it twice")
 		}
 	}
 
@@ -103,7 +103,8 @@ func EncodeServed(m *Manifest) ([]byte, error) {
 	b := make([]byte, servedHeader, metaAt+len(meta))
 	copy(b, servedMagic)
 	binary.LittleEndian.PutUint16(b[4:], servedVersion)
-	for i, v := range []int{len(entries), len(nonces.list), servedHeader, noncesAt, metaAt, len(meta), metaAt + len(meta)} {
+	end := metaAt + len(meta)
+	for i, v := range []int{len(entries), len(nonces.list), servedHeader, noncesAt, metaAt, len(meta), end} {
 		binary.LittleEndian.PutUint32(b[8+4*i:], uint32(v))
 	}
 	for _, e := range entries {

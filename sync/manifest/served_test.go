@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// vector is a manifest of testdata/served, whose encoder is another one than ours.
+// vector is a manifest of testdata/served, which another encoder wrote.
 type vector struct {
 	Manifest struct {
 		Site         string        `json:"site"`

@@ -5,36 +5,35 @@ import (
 	"errors"
 )
 
-// Source is where files come from. A Source is used by one goroutine at a time;
-// the Open functions of the files that it lists are safe for concurrent use.
+// Source is where files come from. One goroutine at a time uses a Source; the Open
+// functions of the files that it lists are safe for concurrent use.
 type Source interface {
-	// Origin says what would be deployed. For a commit it reads no tree below
-	// the root; for a folder its ID may be "" until Files was called.
+	// Origin says what would be deployed. For a commit it reads no tree below the
+	// root; for a folder the ID may be "" until Files has been called.
 	Origin(ctx context.Context) (Origin, error)
 
-	// Files lists every file to be served, sorted by Path. base is the manifest
-	// that is live, or nil. A source that finds a directory or a blob unchanged
-	// against base takes the asset from it, unread. With a nil base a source may
-	// leave hashes zero. Everything that must not be published is refused
-	// together, as one *RefusedError.
+	// Files lists every file to be served, sorted by Path. base is the live manifest,
+	// or nil. A source does not read a directory or a file that is unchanged since
+	// base. Without a base it may leave hashes zero. It refuses all files that must not
+	// be published together, with one *RefusedError.
 	Files(ctx context.Context, base *Manifest) (*Listing, error)
 
-	// Compare says where commit next stands relative to commit active. Both are
-	// hexadecimal commit ids. What it cannot find out is RelationUnknown, which
-	// is not an error.
+	// Compare returns the relation of the commit next to the commit active. Both are
+	// hexadecimal commit ids. RelationUnknown is not an error: the source cannot
+	// determine it.
 	Compare(ctx context.Context, active, next string) (Relation, error)
 
-	// Remember tells the source what the upload found where hashing was left to
-	// it, so that the next run need not find it out again.
+	// Remember gives the source the hashes that the upload computed, so that the next
+	// run need not compute them again.
 	Remember(assets []Asset)
 }
 
-// ErrChanged is returned (wrapped) for a file that is not as it was listed any
-// more, by a source or by the upload. What wrote it may be at work still, so
-// nothing is tried again: half of a build is what nobody wants live.
+// ErrChanged is returned (wrapped) by a source or by the upload for a file that
+// changed after it was listed. The run ends: the build that writes the file may not
+// be complete.
 var ErrChanged = errors.New("it changed while it was being deployed; let what writes it finish, then run again")
 
-// Relation is where one commit stands relative to another.
+// Relation is the relation of a commit to another.
 type Relation int
 
 // The relations. Diverged means that neither commit is an ancestor of the

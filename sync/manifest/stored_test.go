@@ -124,7 +124,7 @@ func TestStoredRefusesWhatItCannotReadWhole(t *testing.T) {
 	}
 }
 
-// A nonce that is read otherwise than it was written would never be found again.
+// A nonce that is not in its canonical form is refused: its key would not be found.
 func TestStoredRefusesOtherNonces(t *testing.T) {
 	whole, err := EncodeStored(overlaid())
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// stored makes the manifest that testdata/stored holds, as it is or with assets
-// that are chunked.
+// stored is the manifest of testdata/stored/site.bin, or of chunked.bin.
 func stored(chunked bool) *Manifest {
 	ref := func(s string) Ref {
 		return Ref{Hash: HashOf([]byte(s)), Nonce: Nonce{0x69, 0x1f, 0xd9, 0xa0, 1, 2, 3, 4}}
@@ -37,7 +36,7 @@ func stored(chunked bool) *Manifest {
 	return m
 }
 
-// overlaid is the site with an overlay, of which it has adopted two writes.
+// overlaid is the site with an overlay and two adopted writes.
 func overlaid() *Manifest {
 	m := stored(false)
 	m.Serving.Overlay = true
@@ -52,8 +51,8 @@ func routed() *Manifest {
 	return m
 }
 
-// What a release has stored is read by every later one, and a site that has no
-// chunked file goes on writing what releases before them read.
+// Every release reads what an earlier one stored. A site without a chunked file still
+// writes what releases without chunks can read.
 func TestStoredVectors(t *testing.T) {
 	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid(), "routing": routed()} {
 		chunked := name == "chunked"

@@ -8,56 +8,55 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// The Durable Object of a site's overlay lives in a script of its own beside the
-// site's, its companion: the site's Worker stays free of migrations, which take
-// the previews from a Worker, and which no rollback can cross.
+// The Durable Object of a site's overlay is in a script of its own, the companion of
+// the site. So the site's Worker has no migrations: a Worker with migrations has no
+// previews, and no rollback goes back beyond one.
 //
-// The companion is there, and speaks the protocol that the site's Worker speaks,
-// before a version of the site is uploaded that is bound to it.
+// The companion is deployed, with the protocol of the site's Worker, before a version
+// of the site is uploaded that is bound to it.
 const (
 	companionSuffix = "-overlay"
 	Class           = "Overlay"
-	// companionTag is the one migration of a companion, which makes the class.
+	// Tag is the only migration of a companion. It creates the class.
 	Tag = "overlay-v1"
 )
 
-// OverlayProtocol is the number of the protocol between a site's Worker and its
-// companion. A companion is never replaced by one of a lower number.
+// Protocol is the number of the protocol between a site's Worker and its companion. A
+// companion is never replaced by one with a lower number.
 const Protocol = 1
 
-// MaxOverlaySite is how long the name of a site with an overlay may be: a script
-// under workers.dev has a name of at most 63 characters, and the companion's is
-// longer.
+// MaxSite is the greatest length of the name of a site with an overlay: the name of
+// the companion is longer, and a script under workers.dev has at most 63 characters.
 const MaxSite = 63 - len(companionSuffix)
 
-// CompanionName is what the companion script of a site is called.
+// CompanionName is the name of the companion script of a site.
 func CompanionName(site string) string { return site + companionSuffix }
 
-// Rights are what a site's own Worker may write at run time, and by it who has
-// the secret of its HTTP interface.
+// Rights are what a site's Worker may write at run time, for itself and for clients
+// that have the secret of its HTTP interface.
 type Rights struct {
 	Write bool `json:"write,omitempty"`
-	// Rules lets _redirects and _headers be written too.
+	// Rules allows to write _redirects and _headers, too.
 	Rules bool `json:"rules,omitempty"`
 }
 
-// MetaOverlay is what a version says of its overlay. Of a project, whose
-// companion is its loader's, every member is left out.
+// Meta is what a version says about its overlay. It is empty for a project, whose
+// companion belongs to its loader.
 type Meta struct {
 	CompanionCode
-	// The Worker reads them here.
+	// Rights are read here by the Worker.
 	Rights
 }
 
-// companionCode tells companions apart: with it a deploy knows without a request
-// whether the companion is the one that it would deploy.
+// CompanionCode identifies the code of a companion, so that a deploy knows without a
+// request whether the companion is the one that it would deploy.
 type CompanionCode struct {
 	Protocol int `json:"protocol,omitempty"`
 	// Code is a hash of the companion's code.
 	Code string `json:"code,omitempty"`
 }
 
-// companionMeta is the companion's KV_SYNC binding, by which it is known as one.
+// CompanionMeta is the companion's KV_SYNC binding, which marks it as a companion.
 type CompanionMeta struct {
 	Format    int    `json:"format"`
 	Companion string `json:"companion"` // the site
@@ -65,13 +64,14 @@ type CompanionMeta struct {
 	CompanionCode
 }
 
-// newOverlayClass creates the class of the Durable Object.
+// NewClass is the migration that creates the class of the Durable Object.
 func NewClass() *cloud.MigrationPlan {
-	return &cloud.MigrationPlan{NewTag: Tag, Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["` + Class + `"]}`)}}
+	step := json.RawMessage(`{"new_sqlite_classes":["` + Class + `"]}`)
+	return &cloud.MigrationPlan{NewTag: Tag, Steps: []json.RawMessage{step}}
 }
 
-// readCompanion reads what a script says of itself. It is zero for one that is
-// nobody's companion.
+// ReadCompanion reads what a script says about itself: the zero value if it is not a
+// companion.
 func ReadCompanion(ctx context.Context, script cloud.Workers) (is CompanionMeta, exists bool, err error) {
 	at, err := script.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
@@ -86,7 +86,7 @@ func ReadCompanion(ctx context.Context, script cloud.Workers) (is CompanionMeta,
 	}
 	for _, b := range v.Bindings {
 		if b.Name == cloud.BindingMeta && b.Type == "json" && json.Unmarshal(b.Fields["json"], &is) != nil {
-			is = CompanionMeta{} // it is somebody's who uses that name
+			is = CompanionMeta{} // another tool uses that name for its binding
 		}
 	}
 	return is, true, nil

@@ -7,16 +7,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// overlayEdits are the writes of an overlay as a plan sees them.
+// Edits are the writes of an overlay as a plan sees them.
 type Edits struct {
-	// Entries are those of the record, nil where nothing is known about them.
+	// Entries are those of the record, nil if they are not known.
 	Entries []Entry
-	// Adopted is what the live manifest has of them, Pulled what the source says it
-	// has: the nonce of the write, by pathname.
+	// Adopted has the nonces of the writes that the live manifest has, Pulled those
+	// that the source has, by pathname.
 	Adopted, Pulled map[string]manifest.Nonce
 }
 
-// adopt records in a manifest which edits it has already. It returns the entries
+// Adopt records in a manifest which edits it has already. It returns the entries
 // that cover a file of the manifest, and the pages that were pulled into the source
 // and are not published by the manifest.
 func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, unpublished []string) {
@@ -39,7 +39,7 @@ func (e *Edits) Adopt(m *manifest.Manifest) (covering []*Entry, unpublished []st
 	return covering, unpublished
 }
 
-// returns reports whether a deploy that adds the file brings back a page that was
+// Returns reports whether a deploy that adds the file brings back a page that was
 // pulled and that the overlay does not have any more. The overlay keeps nothing of
 // a page that was created at run time and deleted there.
 func (e *Edits) Returns(path string) bool {

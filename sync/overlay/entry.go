@@ -2,29 +2,72 @@ package overlay
 
 import (
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// adoptInto makes the manifest stand for the write: the overlay may forget it once
-// that manifest is live.
+// Entry is what the overlay has at one pathname.
+type Entry struct {
+	Path string
+	// Nonce identifies the write, together with Path.
+	Nonce manifest.Nonce
+	// Content is nil for a deletion: what is deployed there is not served.
+	Content *Content
+	// Time is when it was written. Author and Message say who wrote it and why; both may
+	// be "".
+	Time            time.Time
+	Author, Message string
+	// Was has the hashes of what was there before, newest first; a zero Hash means
+	// nothing. The last is what was deployed at the time of the first write.
+	Was []manifest.Hash
+}
+
+// Content is an asset that was written at run time.
+type Content struct {
+	Hash manifest.Hash
+	Size int64
+	Type string
+	// Headers are names and values of headers of this asset.
+	Headers [][2]string
+}
+
+// Asset is the entry as an asset, whose blob has a key of the overlay. The entry must
+// have a content.
+func (o *Entry) Asset() manifest.Asset {
+	return manifest.Asset{
+		Path: o.Path, Blob: manifest.Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
+		ContentType: o.Content.Type, Modified: o.Time.Unix(),
+	}
+}
+
+// IsRules reports whether the entry is a _redirects or _headers file in any folder. It
+// has rules and is not served as an asset.
+func (o *Entry) IsRules() bool {
+	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
+}
+
+// adoptInto records that the manifest has the write, so that the overlay may forget it
+// when that manifest is live.
 func (o *Entry) adoptInto(m *manifest.Manifest) {
 	if m.Adopted == nil {
 		m.Adopted = make(map[string]manifest.Nonce)
 	}
 	m.Adopted[o.Path] = o.Nonce
 	if o.Content == nil {
-		// What was deleted at run time must not come back for open tabs.
+		// A page that was deleted at run time must not stay reachable for open tabs.
 		m.Retired = slices.DeleteFunc(m.Retired, func(r manifest.Retired) bool { return r.Path == o.Path })
 	}
 }
 
-// equals reports whether a visitor gets the same of the edit as of what is
-// deployed at its pathname, nil for nothing. An asset whose hash the upload has
-// yet to find equals none.
+// equals reports whether a visitor gets the same from the entry as from the asset that
+// is deployed at its pathname, nil if there is none. An asset whose hash is not known
+// yet equals no entry.
 func (o *Entry) equals(deployed *manifest.Asset) bool {
 	if o.Content == nil || deployed == nil {
 		return o.Content == nil && deployed == nil
 	}
-	return len(o.Content.Headers) == 0 && o.Asset().Content() == deployed.Content() && o.Content.Type == deployed.ContentType
+	sameBytes := o.Asset().Content() == deployed.Content()
+	return sameBytes && len(o.Content.Headers) == 0 && o.Content.Type == deployed.ContentType
 }

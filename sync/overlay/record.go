@@ -10,8 +10,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// OverlayRecord lists what was written at run time and lies over what is
-// deployed, as KV shows it: a write may take a minute to be seen.
+// Record lists what was written at run time, as KV shows it: a write may take a
+// minute to become visible.
 type Record struct {
 	// Revision counts the commits of the overlay.
 	Revision int64
@@ -19,46 +19,7 @@ type Record struct {
 	Entries []Entry
 }
 
-// OverlayEntry is what the overlay has at one pathname.
-type Entry struct {
-	Path string
-	// Nonce names the write: with Path it is unlike every other.
-	Nonce manifest.Nonce
-	// Content is nil for a tombstone: what is deployed there is not to be seen.
-	Content *Content
-	// Time is when it was written. Author and Message say by whom and why; both
-	// may be "".
-	Time            time.Time
-	Author, Message string
-	// Was holds the hashes of what was there before, newest first; the zero Hash
-	// is nothing. The last is what was deployed when the first write came.
-	Was []manifest.Hash
-}
-
-// OverlayContent is an asset that was written at run time.
-type Content struct {
-	Hash manifest.Hash
-	Size int64
-	Type string
-	// Headers are the asset's own, name and value.
-	Headers [][2]string
-}
-
-// asset is the entry as an asset. Its blob lies below the overlay's keys.
-func (o *Entry) Asset() manifest.Asset {
-	return manifest.Asset{
-		Path: o.Path, Blob: manifest.Ref{Hash: o.Content.Hash, Nonce: o.Nonce}, Size: o.Content.Size,
-		ContentType: o.Content.Type, Modified: o.Time.Unix(),
-	}
-}
-
-// IsRules reports whether the entry is a _redirects or _headers file, of
-// whatever folder, which is a rule and no asset.
-func (o *Entry) IsRules() bool {
-	return strings.HasSuffix(o.Path, "/_redirects") || strings.HasSuffix(o.Path, "/_headers")
-}
-
-// overlayFormat is the newest overlay record that this release reads.
+// format is the newest format of the record that this release reads.
 const format = 1
 
 type recordJSON struct {
@@ -81,8 +42,8 @@ type entryJSON struct {
 	Was     []*string   `json:"was"`
 }
 
-// DecodeOverlay reads an overlay record, and refuses one that is another site's,
-// of a newer format, or damaged.
+// Decode reads the record of a site. It refuses one that belongs to another site, has
+// a newer format, or is damaged.
 func Decode(site string, b []byte) (*Record, error) {
 	var j recordJSON
 	if err := json.Unmarshal(b, &j); err != nil {
@@ -94,7 +55,7 @@ func Decode(site string, b []byte) (*Record, error) {
 	case j.Format < 1:
 		return nil, errors.New("decode overlay record: it has no format")
 	case j.Site != site:
-		return nil, fmt.Errorf("decode overlay record: it is that of %.80q", j.Site)
+		return nil, fmt.Errorf("decode overlay record: it belongs to the site %.80q", j.Site)
 	}
 	r := &Record{Revision: j.Revision, Entries: make([]Entry, len(j.Entries))}
 	for i := range j.Entries {
@@ -111,7 +72,7 @@ func Decode(site string, b []byte) (*Record, error) {
 func (j *entryJSON) decode(o *Entry) error {
 	*o = Entry{Path: j.Path, Time: j.Time, Author: j.Author, Message: j.Message}
 	if !strings.HasPrefix(j.Path, "/") {
-		return fmt.Errorf("%.200q is no pathname", j.Path)
+		return fmt.Errorf("%.200q is not a pathname", j.Path)
 	}
 	var err error
 	if o.Nonce, err = manifest.ParseNonce(j.Nonce); err != nil {
@@ -119,7 +80,7 @@ func (j *entryJSON) decode(o *Entry) error {
 	}
 	if j.Hash != nil {
 		if j.Size < 0 || j.Size > manifest.MaxFileBytes || j.Type == "" {
-			return fmt.Errorf("%.200q: %d bytes of the type %.80q are no content", j.Path, j.Size, j.Type)
+			return fmt.Errorf("%.200q: %d bytes of the type %.80q are not a valid content", j.Path, j.Size, j.Type)
 		}
 		o.Content = &Content{Size: j.Size, Type: j.Type, Headers: j.Headers}
 		if o.Content.Hash, err = manifest.ParseHash(*j.Hash); err != nil {
@@ -132,7 +93,7 @@ func (j *entryJSON) decode(o *Entry) error {
 			continue
 		}
 		if o.Was[i], err = manifest.ParseHash(*w); err != nil {
-			return fmt.Errorf("%.200q: a hash of what it was: %w", j.Path, err)
+			return fmt.Errorf("%.200q: the hash of an earlier content: %w", j.Path, err)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func FuzzDecodeOverlay(f *testing.F) {
 	})
 }
 
-// oneValue is a namespace that holds what a map does.
+// oneValue is a namespace with the values of a map.
 type oneValue struct {
 	cloud.Store
 	values map[string][]byte

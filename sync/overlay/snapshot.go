@@ -10,19 +10,19 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Overlay is a site's overlay as KV shows it: a write may take a minute to be seen.
+// Snapshot is the overlay of a site as KV shows it.
 type Snapshot struct {
 	*Record
 	store cloud.Store
 	keys  manifest.Keys
 }
 
-// errOverlayRecord is returned (wrapped) for a record that is there and that this
-// release cannot read.
+// ErrRecord is returned (wrapped) for a record that exists and that this release
+// cannot read.
 var ErrRecord = errors.New("its record cannot be used")
 
-// readOverlay reads the overlay of a site out of a namespace: one request. It is
-// empty where nothing was written.
+// Read reads the overlay of a site from a namespace, with one request. It is empty if
+// nothing was written.
 func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 	o := &Snapshot{Record: &Record{}, store: s, keys: manifest.Keys(site).Overlay()}
 	b, err := s.Get(ctx, manifest.Keys(site).OverlayRecord())
@@ -40,8 +40,8 @@ func Read(ctx context.Context, s cloud.Store, site string) (*Snapshot, error) {
 	return o, nil
 }
 
-// Copy writes an entry's content to w, and fails where the bytes are not those
-// that were written. What lies in chunks is read one by one.
+// Copy writes an entry's content to w, one chunk at a time. It returns an error that
+// wraps [manifest.ErrDamaged] if the bytes are not those that were written.
 func (o *Snapshot) Copy(ctx context.Context, entry *Entry, w io.Writer) error {
 	a := entry.Asset()
 	refs := []manifest.Ref{a.Blob}

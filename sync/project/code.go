@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// projectCode is what a Worker Loader is given.
+// Code is what a Worker Loader gets.
 type Code struct {
 	Main               string                     `json:"main,omitempty"`
 	CompatibilityDate  string                     `json:"compatibility_date,omitempty"`
@@ -18,7 +18,7 @@ type Code struct {
 	Env                map[string]json.RawMessage `json:"env,omitempty"`
 }
 
-// projectModule has one member, of an empty file too.
+// Module has exactly one member, also for an empty file.
 type Module struct {
 	JS   *string `json:"js,omitempty"`
 	Text *string `json:"text,omitempty"`
@@ -26,11 +26,11 @@ type Module struct {
 	Data *[]byte `json:"data,omitempty"`
 }
 
-// bindingAssets is what a loader calls a project's assets in its code's env.
+// BindingAssets is the name of a project's assets in the env of its code.
 const BindingAssets = "ASSETS"
 
-// codeOf divides what is uploaded into the project's code and the served
-// manifest, which is no module of it. A project without code has nothing of it.
+// codeOf splits a Worker into the project's code and the served manifest, which is not
+// a module of the code. The code is zero for a project without code.
 func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	if w.Main == "" {
 		if i := slices.IndexFunc(w.Modules, func(m cloud.Module) bool { return m.Name == cloud.ModuleManifest }); i >= 0 {
@@ -79,7 +79,7 @@ func codeOf(w cloud.Worker) (code Code, served []byte, err error) {
 	return code, served, nil
 }
 
-// variable is the value of a binding that is one.
+// variable is the value of a binding that is a variable.
 func variable(b cloud.Binding) (json.RawMessage, bool) {
 	switch b.Type {
 	case "plain_text":
@@ -90,8 +90,8 @@ func variable(b cloud.Binding) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// loaderID is the id under which a Worker Loader keeps what it loads: a different
-// one for different content.
+// LoaderID is the id under which a Worker Loader caches a version. Different content
+// has a different id.
 func LoaderID(project, served string, code Code) (string, error) {
 	content := []any{served, nil}
 	if code.Main != "" {

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// pointer is the value of project/{id}/current.
+// Pointer is the value of project/{id}/current.
 type Pointer struct {
 	Format      int          `json:"format"`
 	Activations []Activation `json:"activations"`
-	// Version is what the newest activation names, whole.
+	// Version is the version of the newest activation.
 	Version json.RawMessage `json:"version"`
 }
 
+// Activation is one switch of a project.
 type Activation struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
@@ -21,8 +22,7 @@ type Activation struct {
 	Author  string    `json:"author,omitempty"`
 }
 
-// projectVersion is one version of a project. Its id is the [Ref] of the blob
-// that holds it.
+// Version is one version of a project. Its id is the [manifest.Ref] of its blob.
 type Version struct {
 	Format  int    `json:"format"`
 	Project string `json:"project"`
@@ -32,7 +32,7 @@ type Version struct {
 	Meta json.RawMessage `json:"kv_sync"`
 }
 
-// active is the id of the activation in force, or "".
+// active is the id of the newest activation, or "".
 func (p *Pointer) active() string {
 	if len(p.Activations) == 0 {
 		return ""
@@ -40,7 +40,7 @@ func (p *Pointer) active() string {
 	return p.Activations[0].ID
 }
 
-// version is the one that is active, or "".
+// version is the id of the active version, or "".
 func (p *Pointer) version() string {
 	if len(p.Activations) == 0 {
 		return ""

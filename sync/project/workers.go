@@ -13,52 +13,47 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// A project is the code and the assets of a Dynamic Worker, which a loader gets
-// out of KV: both switch together, by one write of project/{id}/current. To the
-// engine it is a script like any other, whose versions lie in KV.
-// docs/format.md specifies what they look like.
 const (
 	Format         = 1
 	MaxActivations = 100
 )
 
-// projectConfig says which project is deployed, and how.
+// Config says which project is deployed, and how.
 type Config struct {
 	// ID is the project's id.
 	ID      string
 	Account cloud.Account
-	// Actor is who deploys, for the activation; may be "".
+	// Actor is who deploys, as the activation records it; may be "".
 	Actor string
 	Now   func() time.Time
 	// FindNamespace returns the id of the namespace, or an error that wraps
 	// ErrNotFound.
 	FindNamespace func(context.Context) (string, error)
-	// Upload is how the values of a version are written.
+	// Upload configures how the values of a version are written.
 	Upload upload.Options
 }
 
-// projectWorkers implements [Workers] over a namespace. It promises less than
-// Cloudflare's versions do: KV is eventually consistent, and the last write wins.
+// Workers implements [cloud.Workers] over a namespace.
 type Workers struct {
 	Config
 
 	distrust  bool // see Distrust
 	mu        sync.Mutex
-	namespace string // as it was found, or ""
+	namespace string // "" if it is not known yet
 	last      Pointer
 	made      map[string]json.RawMessage // versions that this run has uploaded, by id
 }
 
 var _ cloud.Workers = (*Workers)(nil)
 
-// newProjectWorkers sends nothing.
+// New returns the Workers of a project. It sends nothing.
 func New(c Config) *Workers { return &Workers{Config: c} }
 
-// Distrust says whether to write the served manifest again although the live
-// version has an equal one, which may be missing.
+// Distrust sets whether an upload writes the served manifest again although the live
+// version has an equal one, whose blob may be missing.
 func (p *Workers) Distrust(live bool) { p.distrust = live }
 
-// versionStamp is what the engine reads of a version: all but the code.
+// versionStamp is what this package reads of a version: all but the code.
 type versionStamp struct {
 	Format  int             `json:"format"`
 	Project string          `json:"project"`
@@ -66,8 +61,8 @@ type versionStamp struct {
 	Meta    json.RawMessage `json:"kv_sync"`
 }
 
-// Activations implements [Workers]: one request, and where the namespace is
-// known by its title one more to find it.
+// Activations implements [cloud.Workers]: one request, and one more if the namespace
+// has to be found.
 func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	at, err := p.current(ctx)
 	p.mu.Lock()
@@ -78,7 +73,10 @@ func (p *Workers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	}
 	out := make([]cloud.Activation, len(at.Activations))
 	for i, a := range at.Activations {
-		out[i] = cloud.Activation{ID: a.ID, Created: a.Time, Versions: []cloud.Share{{Version: a.Version, Percent: 100}}, Message: a.Message, Author: a.Author}
+		out[i] = cloud.Activation{
+			ID: a.ID, Created: a.Time, Message: a.Message, Author: a.Author,
+			Versions: []cloud.Share{{Version: a.Version, Percent: 100}},
+		}
 	}
 	return out, nil
 }
@@ -93,7 +91,7 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 	if err != nil {
 		return at, err
 	}
-	// The format comes first: of a newer one nothing else need be as here.
+	// The format first: nothing else is known about a newer one.
 	var newer struct {
 		Format int `json:"format"`
 	}
@@ -101,16 +99,17 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 		return at, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.ID, newer.Format)
 	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
-		return Pointer{}, fmt.Errorf("read %s: it was not written by kv-sync; delete that key if nothing needs it", p.keys().Current())
+		return Pointer{}, fmt.Errorf("read %s: it was not written by kv-sync; delete that key if nothing needs it",
+			p.keys().Current())
 	}
 	if ref, err := manifest.ParseRef(at.version()); err != nil || manifest.HashOf(at.Version) != ref.Hash {
-		return Pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; delete that key and deploy again: nothing is live between",
-			p.keys().Current(), at.version(), manifest.ErrDamaged)
+		return Pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; %s",
+			p.keys().Current(), at.version(), manifest.ErrDamaged, deleteAndDeploy)
 	}
 	return at, nil
 }
 
-// Version implements [Workers]. The active one came with the activations.
+// Version implements [cloud.Workers]. It sends no request for the active version.
 func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error) {
 	b, err := p.read(ctx, id)
 	if err != nil {
@@ -124,7 +123,7 @@ func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error)
 	namespace := p.namespace
 	p.mu.Unlock()
 	out := cloud.Version{ID: id, Bindings: []cloud.Binding{
-		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
+		binding(cloud.BindingBlobs, "kv_namespace", "namespace_id", cloud.JSONString(namespace)),
 	}}
 	for _, s := range []string{id, v.Served} {
 		ref, err := manifest.ParseRef(s)
@@ -133,21 +132,25 @@ func (p *Workers) Version(ctx context.Context, id string) (cloud.Version, error)
 		}
 		out.Keeps = append(out.Keeps, ref)
 	}
-	// Whoever wrote the version may have known the namespace as a binding only.
+	// The TypeScript library knows the namespace as a binding only, not its id.
 	var says map[string]json.RawMessage
 	if err := json.Unmarshal(v.Meta, &says); err != nil || says == nil {
-		return cloud.Version{}, p.invalidVersion(id, errors.New("it does not say of itself what it is"))
+		return cloud.Version{}, p.invalidVersion(id, errors.New("it has no description"))
 	}
 	says["namespace"] = cloud.JSONString(namespace)
 	meta, err := json.Marshal(says)
 	if err != nil {
 		return cloud.Version{}, err
 	}
-	out.Bindings = append(out.Bindings, cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}})
+	out.Bindings = append(out.Bindings, binding(cloud.BindingMeta, "json", "json", meta))
 	return out, nil
 }
 
-// read returns a version's bytes.
+func binding(name, kind, field string, value json.RawMessage) cloud.Binding {
+	return cloud.Binding{Name: name, Type: kind, Fields: map[string]json.RawMessage{field: value}}
+}
+
+// read returns the bytes of a version.
 func (p *Workers) read(ctx context.Context, id string) (json.RawMessage, error) {
 	p.mu.Lock()
 	b := p.made[id]
@@ -177,7 +180,8 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
-		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync", id, p.ID, newer.Format)
+		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync",
+			id, p.ID, newer.Format)
 	}
 	var v versionStamp
 	if err := json.Unmarshal(b, &v); err != nil {
@@ -189,20 +193,23 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 	return &v, nil
 }
 
+const deleteAndDeploy = "delete that key and deploy again: nothing is live between"
+
 // invalidVersion is the error for a version that kv-sync did not write so. It names
 // the key to delete: a version that is gone blocks nothing.
 func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
 	p.mu.Unlock()
-	key, remedy := p.keys().Current(), "delete that key and deploy again: nothing is live between"
+	key, remedy := p.keys().Current(), deleteAndDeploy
 	if ref, err := manifest.ParseRef(id); err == nil && !active {
 		key, remedy = p.keys().Blob(ref), "delete that key to go on without it"
 	}
-	return fmt.Errorf("version %.100q of project %s was not written by kv-sync: %w; it is stored in %s: %s", id, p.ID, cause, key, remedy)
+	return fmt.Errorf("version %.100q of project %s was not written by kv-sync: %w; it is stored in %s: %s",
+		id, p.ID, cause, key, remedy)
 }
 
-// UploadVersion implements [Workers].
+// UploadVersion implements [cloud.Workers].
 func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, error) {
 	v := Version{Format: Format, Project: p.ID}
 	var served []byte
@@ -220,7 +227,7 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 		}
 	}
 	if err != nil || namespace == "" {
-		return "", fmt.Errorf("make a version of project %s: the upload names no namespace", p.ID)
+		return "", fmt.Errorf("upload a version of project %s: the upload names no namespace", p.ID)
 	}
 	p.mu.Lock()
 	p.namespace = namespace
@@ -236,8 +243,9 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 	if err != nil {
 		return "", fmt.Errorf("encode a version of project %s: %w", p.ID, err)
 	}
-	if len(b) > manifest.MaxValueBytes/2 { // it lies in KV by itself, and beside the activations
-		return "", fmt.Errorf("the code of project %s takes %d bytes of KV, more than the %d that one value may hold of it; bundle less", p.ID, len(b), manifest.MaxValueBytes/2)
+	if len(b) > manifest.MaxValueBytes/2 { // it is stored as a blob, and in the pointer
+		return "", fmt.Errorf("the code of project %s takes %d bytes, and at most %d fit into a value of KV; bundle less",
+			p.ID, len(b), manifest.MaxValueBytes/2)
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
 	items = append(items, upload.Value("the version", p.keys().Blob(ref), b))
@@ -253,9 +261,9 @@ func (p *Workers) UploadVersion(ctx context.Context, u cloud.Upload) (string, er
 	return ref.String(), nil
 }
 
-// served is the blob of a served manifest: the active version's, if it is the
-// same, so that the same content keeps its loader's id; else a new one, and the
-// item that writes it.
+// served is the blob of a served manifest: that of the active version if it is equal,
+// so that equal content keeps the id of its loader; else a new one, with the item
+// that writes it.
 func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*upload.Item) {
 	ref := manifest.Ref{Hash: manifest.HashOf(b), Nonce: nonce}
 	p.mu.Lock()
@@ -269,9 +277,9 @@ func (p *Workers) served(b []byte, nonce manifest.Nonce) (manifest.Ref, []*uploa
 	return ref, []*upload.Item{upload.Value("the served manifest", p.keys().Blob(ref), b)}
 }
 
-// Activate implements [Workers]. KV has no precondition on a write either, so
-// it looks first whether what was active when the caller last asked still is.
-// Any answer but a plain no leaves open whether it was carried out.
+// Activate implements [cloud.Workers]. KV has no conditional write, so it first checks
+// that what was active at the caller's last call of Activations still is. After any
+// error but a refusal the write may have happened.
 func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message string, _ bool) error {
 	if len(versions) != 1 {
 		return errors.New("the traffic of a project cannot be split")
@@ -295,7 +303,8 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 		return cloud.ErrOvertaken
 	}
 	next := Pointer{Format: Format, Version: b, Activations: append([]Activation{{
-		ID: manifest.NewNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond), Version: versions[0].Version, Message: message, Author: p.Actor,
+		ID: manifest.NewNonce(p.Now()).String(), Time: p.Now().UTC().Truncate(time.Millisecond),
+		Version: versions[0].Version, Message: message, Author: p.Actor,
 	}}, now.Activations[:min(len(now.Activations), MaxActivations-1)]...)}
 	value, err := manifest.EncodeJSON(next)
 	if err != nil {
@@ -308,7 +317,7 @@ func (p *Workers) Activate(ctx context.Context, versions []cloud.Share, message 
 	return fmt.Errorf("%w: %w", cloud.ErrUnknown, err)
 }
 
-// PutScript implements [Workers].
+// PutScript implements [cloud.Workers].
 func (p *Workers) PutScript(ctx context.Context, u cloud.Upload) error {
 	id, err := p.UploadVersion(ctx, u)
 	if err != nil {
@@ -317,21 +326,21 @@ func (p *Workers) PutScript(ctx context.Context, u cloud.Upload) error {
 	return p.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, u.Message, false)
 }
 
-// MigrationTag implements [Workers]: a project has no Durable Objects.
+// MigrationTag implements [cloud.Workers]: a project has no Durable Objects.
 func (p *Workers) MigrationTag(context.Context) (string, error) { return "", nil }
 
-// PatchSettings implements [Workers]: a project has no settings.
+// PatchSettings implements [cloud.Workers]: a project has no settings.
 func (p *Workers) PatchSettings(context.Context, map[string]json.RawMessage) error { return nil }
 
-// URL implements [Workers]: where a project is reachable, its loader decides.
+// URL implements [cloud.Workers]: a project has the address that its loader gives it.
 func (p *Workers) URL(context.Context) (string, error) { return "", nil }
 
-// EnableURL implements [Workers].
+// EnableURL implements [cloud.Workers].
 func (p *Workers) EnableURL(context.Context) error { return nil }
 
 func (p *Workers) keys() manifest.Keys { return manifest.Keys(manifest.ProjectPrefix + "/" + p.ID) }
 
-// store is the namespace, or ErrNotFound where it does not exist yet.
+// store is the namespace. It returns ErrNotFound if that does not exist yet.
 func (p *Workers) store(ctx context.Context) (cloud.Store, error) {
 	p.mu.Lock()
 	known := p.namespace

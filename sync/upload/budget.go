@@ -7,22 +7,22 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Budget counts the bytes that uploads hold. Engines that share one hold no
-// more together than each one's [Config].Memory allows.
+// Budget counts the bytes that uploads hold in memory. Uploads that share a budget
+// hold no more together than the [Options].Memory of each allows.
 //
-// It keeps the bodies of requests that are over for others to use again, as far
-// as there is room for them beside what is under way.
+// It keeps the bodies of finished requests for reuse, as far as they fit beside the
+// requests that are under way.
 type Budget struct {
-	turn  chan struct{} // whose it is to take next: who asks for much is not overtaken
-	freed chan struct{} // something was given back
+	turn  chan struct{} // held by the goroutine that takes next, so that nobody overtakes it
+	freed chan struct{} // signals that bytes were given back
 
 	mu   sync.Mutex
-	held int64            // what was taken and not given back
-	idle int64            // what is kept to be used again
-	kept map[int][][]byte // by capacity, those that are likely to be asked for again
+	held int64            // bytes that were taken and not given back
+	idle int64            // bytes that are kept for reuse
+	kept map[int][][]byte // by capacity, for the capacities that are used often
 }
 
-// NewBudget returns a budget of which nothing is taken.
+// NewBudget returns an unused budget.
 func NewBudget() *Budget {
 	return &Budget{
 		turn: make(chan struct{}, 1), freed: make(chan struct{}, 1),
@@ -30,8 +30,8 @@ func NewBudget() *Budget {
 	}
 }
 
-// take takes n bytes, at most limit, as soon as no more than limit are held with
-// them. Whoever takes some gives them back without taking more before.
+// take waits until n more bytes do not exceed limit, and takes them. The caller gives
+// them back before it takes more, else two callers could wait for each other.
 func (b *Budget) take(ctx context.Context, n, limit int64) error {
 	select {
 	case b.turn <- struct{}{}:
@@ -59,7 +59,7 @@ func (b *Budget) tryTake(n, limit int64) bool {
 	return true
 }
 
-// give gives back what was taken. Where nothing is under way, nothing is kept.
+// give gives n bytes back. When none are taken, no body is kept.
 func (b *Budget) give(n int64) {
 	b.mu.Lock()
 	if b.held -= n; b.held == 0 {
@@ -68,12 +68,12 @@ func (b *Budget) give(n int64) {
 	b.mu.Unlock()
 	select {
 	case b.freed <- struct{}{}:
-	default: // who waits is told already
+	default: // a signal is pending already
 	}
 }
 
-// buffer is empty and has room for size bytes, of those that were taken. What is
-// kept of other sizes makes way for it.
+// buffer returns an empty buffer with a capacity of size bytes, which the caller has
+// taken. Bodies of other sizes are dropped if memory is short.
 func (b *Budget) buffer(size, limit int64) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +86,7 @@ func (b *Budget) buffer(size, limit int64) []byte {
 	return make([]byte, 0, size)
 }
 
-// recycle takes back the buffer of a request that is over for sure.
+// recycle takes back the buffer of a request that is certainly over.
 func (b *Budget) recycle(buf []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,10 +96,10 @@ func (b *Budget) recycle(buf []byte) {
 	}
 }
 
-// evict lets go of what is kept until it takes no more than room.
-func (b *Budget) evict(room int64) {
+// evict drops bodies until those that are kept have at most limit bytes.
+func (b *Budget) evict(limit int64) {
 	for size, kept := range b.kept {
-		for len(kept) > 0 && b.idle > room {
+		for len(kept) > 0 && b.idle > limit {
 			last := len(kept) - 1
 			kept[last] = nil
 			kept, b.idle = kept[:last], b.idle-int64(size)

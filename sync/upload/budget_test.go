@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Engines that share a budget hold together what one of them may, however many
-// there are.
+// Uploads that share a budget hold no more together than one of them may.
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, budgetIsShared)
@@ -41,8 +40,7 @@ func budgetIsShared(t *testing.T) {
 	}
 }
 
-// What is kept to be used again takes no room from what is under way: the bodies
-// of chunks make way for those of bulk writes.
+// Bodies that are kept for reuse are dropped for requests of another size.
 func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 	t.Parallel()
 	const limit = 4 * manifest.ChunkBytes
@@ -53,7 +51,10 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 		}
 		return b.buffer(size, limit)
 	}
-	chunks := [][]byte{body(manifest.ChunkBytes), body(manifest.ChunkBytes), body(manifest.ChunkBytes), body(manifest.ChunkBytes)}
+	var chunks [][]byte
+	for range 4 {
+		chunks = append(chunks, body(manifest.ChunkBytes))
+	}
 	for _, c := range chunks[1:] {
 		b.recycle(c)
 		b.give(manifest.ChunkBytes)
@@ -77,7 +78,7 @@ func TestBudgetKeepsWhatThereIsRoomFor(t *testing.T) {
 	}
 }
 
-// addresses is a store that tells the bodies that it is sent apart.
+// addresses is a store that counts the distinct buffers that it gets.
 type addresses struct {
 	cloud.Store
 	mu    sync.Mutex
@@ -93,7 +94,7 @@ func (a *addresses) PutBulk(_ context.Context, body []byte, _ int) ([]string, er
 	return nil, nil
 }
 
-// Bodies are used again where all that there is room for is under way.
+// Bodies are reused when memory allows no more.
 func TestBodiesAreUsedAgain(t *testing.T) {
 	t.Parallel()
 	const memory = 36 << 20
@@ -111,8 +112,8 @@ func TestBodiesAreUsedAgain(t *testing.T) {
 	}
 }
 
-// Who asks for much is not overtaken by those who ask for little, and nobody
-// waits beyond the end of the run.
+// A large request is not overtaken by small ones, and no request waits after its
+// context has ended.
 func TestBudgetIsFair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,20 +10,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// chunked is what an item has beside the rest if its file goes up in chunks.
+// chunked is the state of an item whose file is sent in chunks.
 type chunked struct {
 	keys  manifest.Keys
 	nonce manifest.Nonce // of the chunks that this run writes
-	// live are chunks that the live manifest's indexes name.
+	// live are the chunks that the live manifest has, by their hash.
 	live map[manifest.Hash]manifest.Ref
-	// index is written when every chunk is confirmed.
+	// index is complete when the file has been read.
 	index *manifest.ChunkIndex
 }
 
-// sendChunks reads a file once, front to back, and begins to send each chunk
-// that is neither live nor sent by this run already. It returns when the file is
-// read. A chunk's bytes are held until it is confirmed, so a request that fails
-// is sent again without another reading of the file.
+// sendChunks reads a file once and starts to send each chunk that is neither live nor
+// sent by this run already. It returns when the file has been read. A chunk's bytes
+// are held until it is confirmed, so a failed request can be repeated without reading
+// the file again.
 func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *Item) error {
 	f, err := it.Open()
 	if err != nil {
@@ -67,11 +67,7 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *Item) 
 			})
 		}
 	}
-	// Only its end shows that the file has no more, and that its source was good.
-	switch _, err := io.ReadFull(f, make([]byte, 1)); {
-	case err == nil:
-		return manifest.ErrChanged
-	case !errors.Is(err, io.EOF):
+	if err := atEnd(f); err != nil {
 		return err
 	}
 	got := x.Hash()
@@ -83,8 +79,20 @@ func (u *uploader) sendChunks(ctx context.Context, g *errgroup.Group, it *Item) 
 	return nil
 }
 
-// take reports whether nothing else of this run writes the key; then the caller
-// does. Equal chunks share a key, and a key takes one write a second.
+// atEnd returns an error if the file has more bytes, or if its source could not read
+// it to the end.
+func atEnd(f io.Reader) error {
+	switch _, err := io.ReadFull(f, make([]byte, 1)); {
+	case err == nil:
+		return manifest.ErrChanged
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+// take reports whether the caller writes the key, and nothing else of this run. Equal
+// chunks share a key, and KV accepts one write a second to a key.
 func (u *uploader) take(key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -95,7 +103,7 @@ func (u *uploader) take(key string) bool {
 	return true
 }
 
-// indexesOf are the values that finish the files once their chunks are confirmed.
+// indexesOf are the chunk indexes of the files, whose chunks are confirmed.
 func (u *uploader) indexesOf(files []*Item) []*Item {
 	var out []*Item
 	for _, it := range files {
@@ -105,7 +113,7 @@ func (u *uploader) indexesOf(files []*Item) []*Item {
 			continue
 		}
 		v := Value(it.Name, it.Key(it.Got), it.chunked.index.Encode())
-		v.claimed = true // when the file was read
+		v.claimed = true // since the file was read
 		it.Blobs++
 		out = append(out, v)
 	}

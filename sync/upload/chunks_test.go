@@ -14,8 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Chunks count against Memory like any other body, each is written once, and
-// files beside them still go.
+// Chunks count against Memory, each is written once, and other files are uploaded at
+// the same time.
 func TestChunksAreBounded(t *testing.T) { synctest.Test(t, chunksAreBounded) }
 
 func chunksAreBounded(t *testing.T) {
@@ -46,7 +46,7 @@ func chunksAreBounded(t *testing.T) {
 	}
 }
 
-// slow is a store whose raw writes take a while, in a bubble's time, or fail.
+// slow is a store whose raw writes take some of the bubble's time, or fail.
 type slow struct {
 	*gauge
 	fail    error
@@ -68,7 +68,7 @@ func (s *slow) PutBulk(_ context.Context, _ []byte, _ int) ([]string, error) {
 	return nil, nil
 }
 
-// An index tells of chunks that are there.
+// An index is written after its chunks.
 func TestIndexesComeLast(t *testing.T) { synctest.Test(t, indexesComeLast) }
 
 func indexesComeLast(t *testing.T) {
@@ -88,7 +88,7 @@ func indexesComeLast(t *testing.T) {
 	}
 }
 
-// The requests of chunks count against the cap, too.
+// Requests for chunks count against requestCap, too.
 func TestPackBesideChunks(t *testing.T) {
 	sizes := make([]int64, 500)
 	for i := range sizes {
@@ -99,8 +99,7 @@ func TestPackBesideChunks(t *testing.T) {
 	}
 }
 
-// stepping is a file of four chunks. What follows the first is read when the
-// first is on its way.
+// stepping is a file of four chunks. The others are read when the first is being sent.
 type stepping struct {
 	io.Reader
 	read    int64
@@ -121,7 +120,7 @@ func (s *stepping) Read(p []byte) (int, error) {
 
 func (s *stepping) Close() error { return nil }
 
-// patient is a store that looks at what it is given once the file is read.
+// patient is a store that reads what it gets after the file has been read.
 type patient struct {
 	*gauge
 	sending func()
@@ -134,8 +133,7 @@ func (s *patient) Put(ctx context.Context, key string, value []byte) error {
 	return s.gauge.Put(ctx, key, value)
 }
 
-// The bytes of a chunk stay as they are until it is confirmed, however much of
-// the file is read meanwhile.
+// The buffer of a chunk is not reused before the chunk is confirmed.
 func TestChunkIsKeptUntilTheAnswer(t *testing.T) {
 	sending, end := make(chan struct{}), make(chan struct{})
 	it := items(4 * manifest.ChunkBytes)[0]

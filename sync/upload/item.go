@@ -11,30 +11,37 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// item is one value to be written.
+// Item is one value to be written.
 type Item struct {
-	Name string // for messages
+	// Name is for messages.
+	Name string
+	// Size is the number of bytes.
 	Size int64
-	Want manifest.Hash // zero: found out while reading
+	// Want is the hash that the bytes must have; zero if it is not known.
+	Want manifest.Hash
+	// Open returns a new reader of the bytes from the start.
 	Open func() (io.ReadCloser, error)
-	Key  func(manifest.Hash) string
-	// keyBytes is what the key takes in a bulk write, where that may be more
-	// than pairBytes has room for.
+	// Key is the key of a value with that hash.
+	Key func(manifest.Hash) string
+	// KeyBytes is the size of a long key in a bulk write (see [KeyBytes]); 0 for a
+	// key of the content layout.
 	KeyBytes int64
-	// ttl is after how long KV removes the key; 0 is never.
+	// TTL is after how long KV removes the key; 0 is never.
 	TTL time.Duration
 
-	Got       manifest.Hash
-	claimed   bool // this item writes its key
-	duplicate bool // another item of this run does
-	Blobs     int  // how many values it wrote, once all is confirmed
+	// Got is the hash of the bytes when they have been read.
+	Got manifest.Hash
+	// Blobs is how many values the item wrote when all is confirmed.
+	Blobs int
 
-	// chunked is not nil where the file is too large for one value: open then
-	// gives what goes up in chunks, and key is that of their index.
+	claimed   bool // this item writes its key
+	duplicate bool // another item of this run writes the key
+	// chunked is nil if the bytes fit into one value. Else Key is the key of the chunk
+	// index.
 	chunked *chunked
 }
 
-// value is an item whose bytes are at hand.
+// Value is an item of bytes that are in memory.
 func Value(name, key string, b []byte) *Item {
 	return &Item{
 		Name: name, Size: int64(len(b)), Want: manifest.HashOf(b), Key: func(manifest.Hash) string { return key },
@@ -42,8 +49,8 @@ func Value(name, key string, b []byte) *Item {
 	}
 }
 
-// newItem writes a file's bytes under the run's key for them. live gives the
-// chunks that need not be sent.
+// NewItem is an item of a file. Its key has the nonce n. live has the chunks that need
+// not be sent, by their hash.
 func NewItem(k manifest.Keys, f manifest.File, n manifest.Nonce, live map[manifest.Hash]manifest.Ref) *Item {
 	it := &Item{
 		Name: f.Path, Size: f.Size, Want: f.Blob.Hash, Open: f.Open,
@@ -55,8 +62,7 @@ func NewItem(k manifest.Keys, f manifest.File, n manifest.Nonce, live map[manife
 	return it
 }
 
-// read appends the item's bytes to dst as encode gives them, three bytes to
-// four at a time, and hashes them on the way.
+// read appends the item's bytes to dst, encoded by encode, and computes their hash.
 func (it *Item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, error) {
 	f, err := it.Open()
 	if err != nil {
@@ -64,17 +70,17 @@ func (it *Item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	piece := pieces.Get().(*[pieceBytes]byte)
-	defer pieces.Put(piece)
+	buffer := readBuffers.Get().(*[readBytes]byte)
+	defer readBuffers.Put(buffer)
 	var n int64
 	for {
-		k, err := io.ReadFull(f, piece[:])
+		k, err := io.ReadFull(f, buffer[:])
 		n += int64(k)
 		if n > it.Size {
 			return nil, manifest.ErrChanged
 		}
-		h.Write(piece[:k])
-		dst = encode(dst, piece[:k])
+		h.Write(buffer[:k])
+		dst = encode(dst, buffer[:k])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			break
 		}
@@ -86,13 +92,13 @@ func (it *Item) read(dst []byte, encode func(dst, p []byte) []byte) ([]byte, err
 	if n != it.Size || (!it.Want.IsZero() && got != it.Want) {
 		return nil, manifest.ErrChanged
 	}
-	if it.Got.IsZero() { // sent again, it is known, and others may be reading it
+	if it.Got.IsZero() { // else it is sent again, and others may read Got
 		it.Got, it.Want = got, got
 	}
 	return dst, nil
 }
 
-// pieceBytes is a multiple of three, so that base64 pads only at the end.
-const pieceBytes = 48 << 10
+// readBytes is a multiple of three, so that base64 pads only at the end.
+const readBytes = 48 << 10
 
-var pieces = sync.Pool{New: func() any { return new([pieceBytes]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new([readBytes]byte) }}

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-// bulk is a store that notes what a bulk write says of its keys.
+// bulk is a store that records the lifetimes in a bulk write.
 type bulk struct {
 	cloud.Store
 	lives map[string]int
@@ -32,8 +32,8 @@ func (b *bulk) PutBulk(_ context.Context, body []byte, _ int) ([]string, error) 
 
 func (b *bulk) Put(context.Context, string, []byte) error { return errors.New("a raw body has no end") }
 
-// A receipt of a large site is as large as a manifest; a raw body, in which others
-// of that size travel, would be there for ever.
+// A value with a TTL is never sent as a raw body, which has no lifetime: the receipt
+// of a large site is larger than rawMin.
 func TestKeysThatGoByThemselves(t *testing.T) {
 	t.Parallel()
 	o := Options{Parallel: 2, Memory: 64 << 20, Budget: NewBudget()}

@@ -8,17 +8,16 @@ import (
 )
 
 const (
-	// rawMin is the size from which a value travels as a raw body of its own:
-	// base64 would cost a third more bytes, which by then is dearer than the
-	// overhead of a request.
+	// rawMin is the size from which a value is sent as the raw body of a request of
+	// its own: base64 takes a third more bytes, which then costs more than a request.
 	rawMin = 512 << 10
-	// batchBytes is how many bytes of values one bulk write carries, before
-	// base64. Smaller bodies lose to the latency of a request, larger ones leave
+	// BatchBytes is how many bytes of values one bulk write carries, before base64.
+	// With smaller bodies the latency of requests dominates; larger ones leave
 	// connections idle at the end.
 	BatchBytes = 4 << 20
-	// requestCap keeps a plan's uploads well below the API's 1,200 requests in 5
-	// minutes (https://developers.cloudflare.com/fundamentals/api/reference/limits/):
-	// beyond it, large values too are packed into bulk writes.
+	// requestCap keeps an upload well below the API's 1,200 requests in 5 minutes
+	// (https://developers.cloudflare.com/fundamentals/api/reference/limits/). Beyond it
+	// large values are packed into bulk writes, too.
 	requestCap = 600
 )
 
@@ -28,11 +27,11 @@ type batch struct {
 	items []*Item
 }
 
-// bulkBody is what the body of a bulk write is given, so that one buffer after
-// the other can be used again: batchBytes in base64, and 2,000 keys.
+// bulkBody is the least capacity of the body of a bulk write, so that buffers can be
+// reused: BatchBytes in base64, and 2,000 keys.
 const bulkBody = BatchBytes/3*4 + 2000*pairBytes
 
-// pairBytes is what a pair takes beside its value, at most.
+// pairBytes is the most that a pair takes beside its value and a long key.
 const pairBytes = 256
 
 // weight is how many bytes of memory the batch's body takes.
@@ -48,12 +47,12 @@ func (b batch) weight() int64 {
 	return max(n/3*4+int64(len(b.items)+1)*pairBytes+keys, bulkBody)
 }
 
-// pack divides the items that are not chunked into batches. Values of rawMin and
-// more go raw, the largest first, as long as the requests, with those of the
-// chunks, stay under requestCap.
+// pack divides the items that are not chunked into batches. Values of at least rawMin
+// are sent raw, the largest first, as long as all requests, including those of chunks,
+// stay below requestCap.
 func pack(items []*Item) []batch {
 	var total int64
-	var whole, large, small []*Item
+	var single, large, small []*Item
 	spent := 0
 	for _, it := range items {
 		if it.chunked != nil {
@@ -61,9 +60,9 @@ func pack(items []*Item) []batch {
 			continue
 		}
 		total += it.Size
-		whole = append(whole, it)
+		single = append(single, it)
 	}
-	for _, it := range whole {
+	for _, it := range single {
 		if it.Size >= rawMin && total > BatchBytes && it.TTL == 0 { // else one bulk write takes them all
 			large = append(large, it)
 		} else {
@@ -71,9 +70,9 @@ func pack(items []*Item) []batch {
 		}
 	}
 	slices.SortStableFunc(large, func(a, b *Item) int { return int(b.Size - a.Size) })
-	if room := max(requestCap-spent-int(total/BatchBytes)-len(small)/cloud.MaxBulkPairs-2, 0); len(large) > room {
-		small = append(small, large[room:]...)
-		large = large[:room]
+	if most := max(requestCap-spent-int(total/BatchBytes)-len(small)/cloud.MaxBulkPairs-2, 0); len(large) > most {
+		small = append(small, large[most:]...)
+		large = large[:most]
 	}
 	var out []batch
 	for _, it := range large {

@@ -17,23 +17,23 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// uploadOptions are what an upload works by.
+// Options configure an upload.
 type Options struct {
 	// Parallel is how many requests run at once.
 	Parallel int
-	// Memory bounds the bytes that requests under way hold, those of all uploads
-	// that share the Budget.
+	// Memory bounds the bytes in memory of requests under way, in all uploads that
+	// share the Budget.
 	Memory int64
 	Budget *Budget
-	// Progress is called after each step, by several goroutines but never by two at
-	// once; may be nil.
+	// Progress is called after each step, from several goroutines but never from two
+	// at once; may be nil.
 	Progress func(Progress)
-	// Read is called once, when every item has been read, so that each one's Got is
-	// known; requests may still be under way. May be nil.
+	// Read is called once, when every item has been read, so that Item.Got is known;
+	// requests may still be under way. May be nil.
 	Read func()
 }
 
-// uploadProgress says how much of an upload is confirmed.
+// Progress says how much of an upload is confirmed.
 type Progress struct {
 	Files, TotalFiles int
 	Bytes, TotalBytes int64
@@ -73,9 +73,9 @@ func newUploader(s cloud.Store, items []*Item, o Options) *uploader {
 	return u
 }
 
-// runUpload writes all items into the namespace, and returns when every key is
-// confirmed, or the first error. The index of a file in chunks is written when
-// every chunk is confirmed, so an index never names a chunk that is not there.
+// Run writes all items into the namespace and returns when every key is confirmed, or
+// the first error. A chunk index is written when all chunks are confirmed, so it never
+// names a chunk that is not there.
 func Run(ctx context.Context, s cloud.Store, items []*Item, o Options) error {
 	if len(items) == 0 {
 		return nil
@@ -98,8 +98,8 @@ func Run(ctx context.Context, s cloud.Store, items []*Item, o Options) error {
 	})
 }
 
-// side runs feed, which begins requests side by side, and waits for them. The
-// first error, be it feed's or a request's, ends the others.
+// side runs feed, which starts requests, and waits for them. The first error, of feed
+// or of a request, cancels the others.
 func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *errgroup.Group) error) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(u.Parallel)
@@ -112,7 +112,7 @@ func (u *uploader) side(ctx context.Context, feed func(ctx context.Context, g *e
 	return ctx.Err()
 }
 
-// sendAll begins to send the batches, as memory allows.
+// sendAll starts to send the batches, as memory allows.
 func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []batch) error {
 	for _, b := range batches {
 		weight := min(b.weight(), u.Memory)
@@ -127,8 +127,8 @@ func (u *uploader) sendAll(ctx context.Context, g *errgroup.Group, batches []bat
 	return nil
 }
 
-// send writes one batch, and what the API leaves out again, a second apart and
-// more: one key takes one write a second.
+// send writes one batch, and sends again what the API leaves out. It waits at least a
+// second between: KV accepts one write a second to a key.
 func (u *uploader) send(ctx context.Context, b batch) error {
 	delay := time.Second
 	for round := 0; ; round++ {
@@ -140,9 +140,10 @@ func (u *uploader) send(ctx context.Context, b batch) error {
 			return nil
 		}
 		if round == cloud.ResendRounds {
-			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key", left[0].Name, cloud.ResendRounds+1)
+			return fmt.Errorf("upload %s: the API accepted the request %d times and did not write the key",
+				left[0].Name, cloud.ResendRounds+1)
 		}
-		u.say(fmt.Sprintf("%s not written by a bulk write that was accepted; sending again", humanize.Count(len(left), "key")))
+		u.say(humanize.Count(len(left), "key") + " not written by a bulk write that was accepted; sending again")
 		if err := wait.For(ctx, delay); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err erro
 	if err != nil {
 		return nil, err
 	}
-	if pairs == 0 { // every item of it is written by another batch
+	if pairs == 0 { // another batch writes every item
 		u.finish(b.items)
 		return nil, nil
 	}
@@ -174,7 +175,7 @@ func (u *uploader) attempt(ctx context.Context, b batch) (left []*Item, err erro
 	if err != nil {
 		return nil, fmt.Errorf("upload %s: %w", describe(b.items), err)
 	}
-	// Only now: a request that failed may still be reading its body.
+	// Only now: a failed request may still read its body.
 	u.Budget.recycle(body)
 	missed := make(map[string]bool, len(unconfirmed))
 	for _, k := range unconfirmed {
@@ -203,8 +204,8 @@ func describe(items []*Item) string {
 	return fmt.Sprintf("%s and %d more", items[0].Name, len(items)-1)
 }
 
-// body reads the batch's files once, hashing what it encodes. pairs is 0 where
-// nothing is to be sent.
+// body reads the batch's items once, and computes their hashes. pairs is 0 if there is
+// nothing to send.
 func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, err error) {
 	body = u.Budget.buffer(b.weight(), u.Memory)
 	if !b.raw {
@@ -221,7 +222,7 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 			if pairs > 0 {
 				body = append(body, ',')
 			}
-			// The key follows the value, for only then is the hash known.
+			// The key follows the value, because only then the hash is known.
 			body = append(body, `{"base64":true,"value":"`...)
 			body, err = it.read(body, base64.StdEncoding.AppendEncode)
 		}
@@ -253,11 +254,11 @@ func (u *uploader) body(ctx context.Context, b batch) (body []byte, pairs int, e
 	return body, pairs, nil
 }
 
-// keyBytes is how many bytes a key takes in the body of a bulk write.
+// KeyBytes is how many bytes a key takes in the body of a bulk write.
 func KeyBytes(key string) int64 { return int64(len(appendKey(nil, key))) }
 
-// appendKey appends a key as a JSON string. Those of the content layout never
-// need an escape.
+// appendKey appends a key as a JSON string. Keys of the content layout never need an
+// escape.
 func appendKey(dst []byte, key string) []byte {
 	if strings.IndexFunc(key, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) >= 0 {
 		quoted, _ := json.Marshal(key) // a string always encodes
@@ -268,8 +269,8 @@ func appendKey(dst []byte, key string) []byte {
 	return append(dst, '"')
 }
 
-// claim makes the item the one of this run that writes the key. Two files with
-// the same bytes share a key, and a key takes one write a second.
+// claim reports whether the item writes the key, and not another item of this run. Two
+// files with the same bytes share a key, and KV accepts one write a second to a key.
 func (u *uploader) claim(it *Item, key string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

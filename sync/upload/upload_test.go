@@ -89,9 +89,9 @@ func TestPackStaysUnderTheRequestCap(t *testing.T) {
 	}
 }
 
-// gauge is a store that looks at what it is given and keeps none of it. Use it
-// inside synctest.Test: there a request ends only when every other goroutine
-// waits, so max is exactly what the uploader lets in at once.
+// gauge is a store that checks what it gets and keeps nothing. Use it in a
+// synctest.Test: a request ends only when every other goroutine waits, so max is
+// exactly what the uploader holds at once.
 type gauge struct {
 	cloud.Store
 	t        *testing.T
@@ -149,8 +149,8 @@ func (g *gauge) PutBulk(_ context.Context, body []byte, _ int) ([]string, error)
 	return nil, nil
 }
 
-// Memory is bounded by configuration, not by the site: bodies under way hold
-// no more than Memory, each key is written once, and each under its bytes' hash.
+// Bodies of requests hold no more than Memory, whatever the size of the site. Each key
+// is written once, and has the hash of its bytes.
 func TestUploadIsBounded(t *testing.T) { synctest.Test(t, uploadIsBounded) }
 
 func uploadIsBounded(t *testing.T) {
@@ -185,7 +185,7 @@ func uploadIsBounded(t *testing.T) {
 	}
 }
 
-// A store that leaves a key out for ever is an error, not an endless run.
+// A key that is never written is an error, not an endless run.
 type forgetful struct {
 	cloud.Store
 	calls int
