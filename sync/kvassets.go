@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -38,73 +39,11 @@ func (k *kvAssets) lacks(command string) error {
 }
 
 func (k *kvAssets) recordKey(deployment string) string {
-	return kvAssetsKeys(k.Site).deployment(deployment)
+	return kvassets.Keys(k.Site).Deployment(deployment)
 }
 
 // prefix is "": the files of this layout are at the top of the namespace.
 func (k *kvAssets) prefix() string { return "" }
-
-// In the kv-assets layout the files lie at the top of the namespace, beside keys
-// of other people. Ours beside them begin with a dot, and no file's key begins
-// with this one:
-//
-//	.kv-sync/{name}/index/{hash}.{nonce}    a record: see kvAssetsRecord
-//	.kv-sync/{name}/upload/{hash}.{nonce}   the same, before its files were written
-type kvAssetsKeys string
-
-const kvAssetsOwn = ".kv-sync/"
-
-func (k kvAssetsKeys) prefix() string        { return kvAssetsOwn + string(k) + "/" }
-func (k kvAssetsKeys) records() string       { return k.prefix() + "index/" }
-func (k kvAssetsKeys) uploads() string       { return k.prefix() + "upload/" }
-func (k kvAssetsKeys) record(ref Ref) string { return k.records() + ref.String() }
-func (k kvAssetsKeys) upload(ref Ref) string { return k.uploads() + ref.String() }
-
-// kvAssetsRecord says which files are in KV: an index with the SHA-256 of each
-// file that it names, in its order. As a value in KV the hashes follow the
-// index. Its key has the hash of the index alone, the bytes that are compiled
-// into the Worker.
-type kvAssetsRecord struct {
-	ref    Ref
-	index  AssetIndex
-	hashes []Hash
-}
-
-func (r *kvAssetsRecord) encode() []byte {
-	b := EncodeIndex(r.index)
-	for _, h := range r.hashes {
-		b = append(b, h[:]...)
-	}
-	return b
-}
-
-// indexOfRecord cuts the hashes off a record's value.
-func indexOfRecord(b []byte) []byte {
-	if len(b) < 8 {
-		return b
-	}
-	n := binary.LittleEndian.Uint64(b)
-	if n > uint64(len(b)/sha256.Size) {
-		return b
-	}
-	return b[:len(b)-int(n)*sha256.Size]
-}
-
-func decodeKVAssetsRecord(ref Ref, b []byte) (*kvAssetsRecord, error) {
-	encoded := indexOfRecord(b)
-	if HashOf(encoded) != ref.Hash {
-		return nil, errDamaged
-	}
-	index, err := DecodeIndex(encoded)
-	if err != nil {
-		return nil, err
-	}
-	r := &kvAssetsRecord{ref: ref, index: index}
-	for h := range slices.Chunk(b[len(encoded):], sha256.Size) {
-		r.hashes = append(r.hashes, Hash(h))
-	}
-	return r, nil
-}
 
 // KVAssetsOptions are for [Engine.SyncKVAssets].
 type KVAssetsOptions struct {
@@ -155,7 +94,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	if err != nil {
 		return nil, err
 	}
-	before := &kvAssetsRecord{}
+	before := &kvassets.Record{}
 	if namespace != "" {
 		if before, err = e.newestIndex(ctx, namespace); err != nil {
 			return nil, err
@@ -169,18 +108,18 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	if err != nil {
 		return nil, err
 	}
-	if err := next.refuse(listing, before); err != nil {
+	if err := refuseIndex(next, listing, before); err != nil {
 		return nil, err
 	}
-	next.keepTimes(before, opt.Local)
+	next.KeepTimes(before, opt.Local)
 	res := &KVAssetsResult{
-		Index: EncodeIndex(next.index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
-		Origin: listing.Origin, Files: len(next.index), Obsolete: before.obsolete(next), Notices: kvAssetsNotices(listing),
+		Index: kvassets.EncodeIndex(next.Index), Namespace: namespace, Title: e.titleOf(), Created: namespace == "",
+		Origin: listing.Origin, Files: len(next.Index), Obsolete: before.Obsolete(next), Notices: kvAssetsNotices(listing),
 	}
 	if err := e.guardIndexShrink(listing, before, next, opt); err != nil {
 		return nil, err
 	}
-	items := next.items(listing, before, opt.Repair)
+	items := indexItems(next, listing, before, opt.Repair)
 	for _, it := range items {
 		res.Uploaded++
 		res.Bytes += it.Size
@@ -191,8 +130,8 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	if res.Namespace, err = e.ensureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}
-	next.ref = Ref{Hash: HashOf(res.Index), Nonce: e.nonceAfter(before.ref.Nonce)}
-	if len(items) == 0 && next.ref.Hash == before.ref.Hash {
+	next.Ref = Ref{Hash: HashOf(res.Index), Nonce: e.nonceAfter(before.Ref.Nonce)}
+	if len(items) == 0 && next.Ref.Hash == before.Ref.Hash {
 		return res, nil
 	}
 	return res, e.writeIndex(ctx, e.Account.Store(res.Namespace), next, items)
@@ -216,17 +155,17 @@ func (e *Engine) nonceAfter(before Nonce) Nonce {
 }
 
 // writeIndex uploads the items, and then says that all that the record names is there.
-func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvAssetsRecord, items []*item) error {
-	k, value := kvAssetsKeys(e.Site), next.encode()
+func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvassets.Record, items []*item) error {
+	k, value := kvassets.Keys(e.Site), next.Encode()
 	if len(items) > 0 {
-		if err := store.Put(ctx, k.upload(next.ref), value); err != nil {
+		if err := store.Put(ctx, k.Upload(next.Ref), value); err != nil {
 			return fmt.Errorf("note what is uploaded: %w", err)
 		}
 		if err := e.upload(ctx, store, items, nil); err != nil {
 			return err
 		}
 	}
-	if err := store.Put(ctx, k.record(next.ref), value); err != nil {
+	if err := store.Put(ctx, k.Record(next.Ref), value); err != nil {
 		return fmt.Errorf("record the index: %w", err)
 	}
 	return nil
@@ -234,11 +173,11 @@ func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvAssetsReco
 
 // newestIndex reads the record that is retained whatever happens: what it names
 // is there. It is empty where there is none.
-func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvAssetsRecord, error) {
-	store, k := e.Account.Store(namespace), kvAssetsKeys(e.Site)
+func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.Record, error) {
+	store, k := e.Account.Store(namespace), kvassets.Keys(e.Site)
 	var newest Ref
-	err := e.eachKey(ctx, store, k.records(), func(key KeyInfo) error {
-		ref, err := ParseRef(strings.TrimPrefix(key.Name, k.records()))
+	err := e.eachKey(ctx, store, k.Records(), func(key KeyInfo) error {
+		ref, err := ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err != nil {
 			return nil //nolint:nilerr // of another release: it is not believed, and prune refuses
 		}
@@ -248,26 +187,26 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvAssetsRe
 		return nil
 	})
 	if err != nil || newest.IsZero() {
-		return &kvAssetsRecord{}, err
+		return &kvassets.Record{}, err
 	}
-	r, err := e.readKVAssetsRecord(ctx, store, k.record(newest), newest)
+	r, err := e.readKVAssetsRecord(ctx, store, k.Record(newest), newest)
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
 		// Listings may be ahead of values. Without a record everything is uploaded.
 		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
-		return &kvAssetsRecord{ref: Ref{Nonce: newest.Nonce}}, nil
+		return &kvassets.Record{Ref: Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err
 	}
 	return r, nil
 }
 
-func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string, ref Ref) (*kvAssetsRecord, error) {
+func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string, ref Ref) (*kvassets.Record, error) {
 	b, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
 	}
-	r, err := decodeKVAssetsRecord(ref, b)
+	r, err := kvassets.DecodeRecord(ref, b)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
 	}
@@ -275,8 +214,8 @@ func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string
 }
 
 // indexFiles reads every file once for its checksums, several side by side.
-func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, error) {
-	r := &kvAssetsRecord{index: make(AssetIndex, len(l.Files)), hashes: make([]Hash, len(l.Files))}
+func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvassets.Record, error) {
+	r := &kvassets.Record{Index: make(kvassets.Index, len(l.Files)), Hashes: make([]Hash, len(l.Files))}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i, f := range l.Files {
@@ -292,8 +231,8 @@ func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvAssetsRecord, e
 				return fmt.Errorf("read %s: %w", f.Path, err)
 			}
 			path := strings.TrimPrefix(f.Path, "/")
-			r.index[i] = IndexEntry{Path: path, Key: KVAssetsKey(path, sum), Modified: uint64(max(0, f.Modified)), Size: uint64(f.Size)}
-			r.hashes[i] = hash
+			r.Index[i] = kvassets.Entry{Path: path, Key: kvassets.Key(path, sum), Modified: uint64(max(0, f.Modified)), Size: uint64(f.Size)}
+			r.Hashes[i] = hash
 			return nil
 		})
 	}
@@ -312,7 +251,7 @@ func checksums(f *File) (sum string, hash Hash, err error) {
 		return "", Hash{}, err
 	}
 	defer content.Close()
-	short, whole := NewKVAssetsHasher(), sha256.New()
+	short, whole := kvassets.NewHasher(), sha256.New()
 	buffer := copyBuffers.Get().(*[copyBytes]byte)
 	defer copyBuffers.Put(buffer)
 	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), buffer[:])
@@ -326,16 +265,16 @@ func checksums(f *File) (sum string, hash Hash, err error) {
 	return short.Sum(), hash, nil
 }
 
-// refuse lists every file that this layout has no place for, or whose key has
+// refuseIndex lists every file that this layout has no place for, or whose key has
 // other contents already: forty bits of a checksum do not tell all files apart.
-func (r *kvAssetsRecord) refuse(l *Listing, before *kvAssetsRecord) error {
+func refuseIndex(r *kvassets.Record, l *Listing, before *kvassets.Record) error {
 	var problems []Problem
-	claimed := before.contents()
+	claimed := before.Contents()
 	for i, f := range l.Files {
 		say := func(fix, format string, args ...any) {
 			problems = append(problems, Problem{Path: strings.TrimPrefix(f.Path, "/"), Reason: fmt.Sprintf(format, args...), Fix: fix})
 		}
-		key := r.index[i].Key
+		key := r.Index[i].Key
 		other, taken := claimed[key]
 		switch {
 		case f.Size > MaxValueBytes:
@@ -343,97 +282,59 @@ func (r *kvAssetsRecord) refuse(l *Listing, before *kvAssetsRecord) error {
 				`the file has %.1f MiB, and a value in KV at most 25; the layout "kv-assets" has no place for its parts`, float64(f.Size)/(1<<20))
 		case len(key) > maxKeyBytes:
 			say("shorten the path", "its key, the path with a checksum, has %d bytes, and a key in KV at most %d", len(key), maxKeyBytes)
-		case strings.HasPrefix(key, kvAssetsOwn):
-			say("rename the folder", "keys that begin with %s are kv-sync's own", kvAssetsOwn)
-		case taken && other != r.hashes[i]:
+		case strings.HasPrefix(key, kvassets.Own):
+			say("rename the folder", "keys that begin with %s are kv-sync's own", kvassets.Own)
+		case taken && other != r.Hashes[i]:
 			say("change the file by a byte", "its key, %s, has other contents already: both have the same checksum", key)
 		}
-		claimed[key] = r.hashes[i]
+		claimed[key] = r.Hashes[i]
 	}
 	if len(problems) > 0 {
 		return &RefusedError{Problems: problems}
 	}
-	if n := len(r.encode()); n > MaxValueBytes {
-		return stop(GuardLayout, `use the layout "content"`, "%d files make an index of %.1f MiB, and a value in KV has at most 25", len(r.index), float64(n)/(1<<20))
+	if n := len(r.Encode()); n > MaxValueBytes {
+		return stop(GuardLayout, `use the layout "content"`, "%d files make an index of %.1f MiB, and a value in KV has at most 25", len(r.Index), float64(n)/(1<<20))
 	}
 	return nil
 }
 
-// contents gives the hash of what lies under each key that the record names.
-func (r *kvAssetsRecord) contents() map[string]Hash {
-	m := make(map[string]Hash, len(r.index))
-	for i, e := range r.index {
-		m[e.Key] = r.hashes[i]
-	}
-	return m
-}
-
-// keepTimes gives files that did not change the time that an earlier index has:
-// where a file lies newly, as in a fresh checkout, its own time says nothing. What
-// KV has recorded counts more than the local file, which may be an old one.
-func (r *kvAssetsRecord) keepTimes(before *kvAssetsRecord, local []byte) {
-	times := map[IndexEntry]uint64{}
-	known, _ := DecodeIndex(local) // what is no index knows no times
-	for _, e := range slices.Concat(known, before.index) {
-		at := e.Modified
-		e.Modified = 0
-		times[e] = at
-	}
-	for i := range r.index {
-		e := r.index[i]
-		e.Modified = 0
-		if at, ok := times[e]; ok {
-			r.index[i].Modified = at
-		}
-	}
-}
-
-// obsolete counts the keys that next does not name any more.
-func (r *kvAssetsRecord) obsolete(next *kvAssetsRecord) int {
-	left := r.contents()
-	for _, e := range next.index {
-		delete(left, e.Key)
-	}
-	return len(left)
-}
-
-// items are the files that before does not say are there.
-func (r *kvAssetsRecord) items(l *Listing, before *kvAssetsRecord, all bool) []*item {
-	there := before.contents()
+// indexItems are the files that before does not say are there.
+func indexItems(r *kvassets.Record, l *Listing, before *kvassets.Record, all bool) []*item {
+	there := before.Contents()
 	var items []*item
 	for i, f := range l.Files {
-		key := r.index[i].Key
+		key := r.Index[i].Key
 		if _, ok := there[key]; ok && !all {
 			continue
 		}
 		items = append(items, &item{
-			Name: f.Path, Size: f.Size, Want: r.hashes[i], Open: f.Open,
+			Name: f.Path, Size: f.Size, Want: r.Hashes[i], Open: f.Open,
 			Key: func(Hash) string { return key }, KeyBytes: keyBytes(key),
 		})
 	}
 	return items
 }
 
-func (e *Engine) guardIndexShrink(l *Listing, before, next *kvAssetsRecord, opt KVAssetsOptions) error {
+func (e *Engine) guardIndexShrink(l *Listing, before, next *kvassets.Record, opt KVAssetsOptions) error {
 	if opt.AllowShrink {
 		return nil
 	}
 	p := &draft{Plan: Plan{Origin: l.Origin}}
-	if len(next.index) == 0 {
+	if len(next.Index) == 0 {
 		return p.holdsNothing()
 	}
-	gone := make(map[string]Change, len(before.index))
-	for _, e := range before.index {
+	gone := make(map[string]Change, len(before.Index))
+	for _, e := range before.Index {
 		gone[e.Path] = Change{Path: "/" + e.Path, Size: int64(min(e.Size, MaxValueBytes))}
 	}
-	for _, e := range next.index {
+	for _, e := range next.Index {
 		delete(gone, e.Path)
 	}
 	removed := make([]Change, 0, len(gone))
 	for _, path := range slices.Sorted(maps.Keys(gone)) {
 		removed = append(removed, gone[path])
 	}
-	return checkLeft(len(next.index), len(before.index), removed)
+	return checkLeft(len(next.Index), len(before.Index), removed)
 }
 
 func kvAssetsNotices(l *Listing) []Problem {

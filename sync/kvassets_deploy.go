@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,7 +37,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	if p.worker, err = build.Make(ctx, p.encoded); err != nil {
 		return nil, err
 	}
-	if !carries(p.worker.Modules, p.encoded) {
+	if !kvassets.InModules(p.worker.Modules, p.encoded) {
 		return nil, stop(GuardIndex, `see that "index" names the file that the code takes in by include_bytes!, and that the build compiles it again when that file changes`,
 			"the Worker's code does not hold the index that was written for it")
 	}
@@ -53,7 +55,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 		if !p.stay(l, false) {
 			p.reactivate(l, p.Notices)
 		}
-		p.Unchanged = len(p.next.index)
+		p.Unchanged = len(p.next.Index)
 	}
 	if p.sameFiles {
 		e.show(p.draft)
@@ -73,7 +75,7 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 		return nil, err
 	}
 	out := &prepared{}
-	if out.release, err = e.describe(l, p.draft, p.r, named{index: p.next.ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
+	if out.release, err = e.describe(l, p.draft, p.r, named{index: p.next.Ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
 		return nil, err
 	}
 	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
@@ -97,7 +99,7 @@ type kvAssetsPlan struct {
 	e       *Engine
 	l       *live
 	r       *run
-	next    *kvAssetsRecord
+	next    *kvassets.Record
 	encoded []byte // its index
 	items   []*item
 	// sameFiles: the live Worker carries this very index.
@@ -144,8 +146,8 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 
 // recordsFor reads the record of the newest index and of the one that the live
 // Worker carries: what they name is there. Each may be empty.
-func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvAssetsRecord, err error) {
-	active = &kvAssetsRecord{}
+func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvassets.Record, err error) {
+	active = &kvassets.Record{}
 	if namespace == "" {
 		return active, active, nil
 	}
@@ -155,13 +157,13 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 	if !e.owns(l.meta) || l.meta.Namespace != namespace {
 		return newest, active, nil
 	}
-	if newest.ref.Hash.String() == l.meta.Index {
+	if newest.Ref.Hash.String() == l.meta.Index {
 		return newest, newest, nil
 	}
 	switch active, err = e.indexOf(ctx, l.meta); {
 	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
 		e.note(StagePlan, "nothing of it is relied on: %v", err)
-		return newest, &kvAssetsRecord{}, nil
+		return newest, &kvassets.Record{}, nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -169,20 +171,20 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 }
 
 // fill completes the plan, or refuses the files.
-func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, active *kvAssetsRecord) (err error) {
+func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, active *kvassets.Record) (err error) {
 	e, opt := p.e, p.r.opt
 	if p.next, err = e.indexFiles(ctx, listing); err != nil {
 		return err
 	}
-	for _, before := range []*kvAssetsRecord{newest, active} {
-		if err := p.next.refuse(listing, before); err != nil {
+	for _, before := range []*kvassets.Record{newest, active} {
+		if err := refuseIndex(p.next, listing, before); err != nil {
 			return err
 		}
 	}
-	p.next.keepTimes(newest, p.r.worker.Build.Local)
-	p.next.keepTimes(active, nil) // visitors have these
-	p.encoded = EncodeIndex(p.next.index)
-	p.next.ref = Ref{Hash: HashOf(p.encoded), Nonce: e.nonceAfter(newest.ref.Nonce)}
+	p.next.KeepTimes(newest, p.r.worker.Build.Local)
+	p.next.KeepTimes(active, nil) // visitors have these
+	p.encoded = kvassets.EncodeIndex(p.next.Index)
+	p.next.Ref = Ref{Hash: HashOf(p.encoded), Nonce: e.nonceAfter(newest.Ref.Nonce)}
 	p.Origin = settledOrigin(listing, p.next)
 	p.Notices = kvAssetsNotices(listing)
 	p.manifest = &Manifest{Origin: p.Origin, Assets: make([]Asset, len(listing.Files))}
@@ -190,10 +192,10 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, activ
 		p.manifest.Assets[i] = f.Asset
 	}
 	p.compare(active)
-	p.items = p.next.items(listing, newest.and(active), opt.Repair)
-	p.recorded = len(p.items) == 0 && newest.ref.Hash == p.next.ref.Hash
+	p.items = indexItems(p.next, listing, newest.And(active), opt.Repair)
+	p.recorded = len(p.items) == 0 && newest.Ref.Hash == p.next.Ref.Hash
 	ours, live := p.k.owns(p.l.meta), p.l.meta
-	p.sameFiles = ours && live.Index == p.next.ref.Hash.String() && live.Namespace == p.namespace
+	p.sameFiles = ours && live.Index == p.next.Ref.Hash.String() && live.Namespace == p.namespace
 	for _, it := range p.items {
 		p.Blobs++
 		p.Bytes += it.Size
@@ -206,37 +208,32 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, activ
 		p.Writes++ // the note of what is uploaded
 	}
 	p.PruneDue = ours && e.pruneDue(time.Unix(live.Pruned, 0))
-	return p.checkShrink(&Manifest{Assets: make([]Asset, len(active.index))}, opt)
-}
-
-// and is what both say is there.
-func (r *kvAssetsRecord) and(other *kvAssetsRecord) *kvAssetsRecord {
-	return &kvAssetsRecord{index: slices.Concat(r.index, other.index), hashes: slices.Concat(r.hashes, other.hashes)}
+	return p.checkShrink(&Manifest{Assets: make([]Asset, len(active.Index))}, opt)
 }
 
 // settledOrigin is where the files are from, with an id for a folder, whose
 // hashes are known only now.
-func settledOrigin(l *Listing, r *kvAssetsRecord) Origin {
+func settledOrigin(l *Listing, r *kvassets.Record) Origin {
 	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
 		return l.Origin
 	}
 	known := *l
 	known.Files = slices.Clone(l.Files)
 	for i := range known.Files {
-		known.Files[i].Blob.Hash = r.hashes[i]
+		known.Files[i].Blob.Hash = r.Hashes[i]
 	}
 	known.Origin.ID = FolderID(&known)
 	return known.Origin
 }
 
 // compare fills in the difference to the index that visitors have.
-func (p *kvAssetsPlan) compare(active *kvAssetsRecord) {
-	before := make(map[string]IndexEntry, len(active.index))
-	for _, e := range active.index {
+func (p *kvAssetsPlan) compare(active *kvassets.Record) {
+	before := make(map[string]kvassets.Entry, len(active.Index))
+	for _, e := range active.Index {
 		before[e.Path] = e
 	}
-	size := func(e IndexEntry) int64 { return int64(min(e.Size, MaxValueBytes)) }
-	for _, e := range p.next.index {
+	size := func(e kvassets.Entry) int64 { return int64(min(e.Size, MaxValueBytes)) }
+	for _, e := range p.next.Index {
 		old, there := before[e.Path]
 		delete(before, e.Path)
 		switch {
@@ -248,7 +245,7 @@ func (p *kvAssetsPlan) compare(active *kvAssetsRecord) {
 			p.Changed = append(p.Changed, Change{Path: "/" + e.Path, Size: size(e), Before: size(old)})
 		}
 	}
-	for _, e := range active.index {
+	for _, e := range active.Index {
 		if _, gone := before[e.Path]; gone {
 			p.Removed = append(p.Removed, Change{Path: "/" + e.Path, Size: size(e)})
 		}
@@ -265,11 +262,11 @@ func (l *live) in(own keeper) *live {
 }
 
 // indexOf reads the record of the index that a version carries.
-func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvAssetsRecord, error) {
-	store, k := e.Account.Store(m.Namespace), kvAssetsKeys(e.Site)
+func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error) {
+	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
 	var ref Ref
-	err := e.eachKey(ctx, store, k.records()+m.Index+".", func(key KeyInfo) error {
-		found, err := ParseRef(strings.TrimPrefix(key.Name, k.records()))
+	err := e.eachKey(ctx, store, k.Records()+m.Index+".", func(key KeyInfo) error {
+		found, err := ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
 			ref = found
 		}
@@ -281,11 +278,8 @@ func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvAssetsRecord, error) 
 	if err != nil {
 		return nil, err
 	}
-	return e.readKVAssetsRecord(ctx, store, k.record(ref), ref)
+	return e.readKVAssetsRecord(ctx, store, k.Record(ref), ref)
 }
-
-// deployment is the key of a deployment's record, beside those of the indexes.
-func (k kvAssetsKeys) deployment(id string) string { return k.prefix() + "d/" + id }
 
 func isDeployment(id string) bool {
 	_, ok := deploymentTime(id)
@@ -312,7 +306,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	}
 	for _, id := range p.deployments {
 		if made, _ := deploymentTime(id); !kept[id] && p.e.Now().Sub(made) >= 2*p.e.Grace {
-			p.expired = append(p.expired, p.keys.deployment(id))
+			p.expired = append(p.expired, p.keys.Deployment(id))
 		}
 	}
 	return nil

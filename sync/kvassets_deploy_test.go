@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -74,7 +76,7 @@ func (w *assetsWorld) served() files {
 	if m == nil {
 		return nil
 	}
-	index, err := kvsync.DecodeIndex(w.code.made[m.Index])
+	index, err := kvassets.DecodeIndex(w.code.made[m.Index])
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -160,9 +162,9 @@ func TestKVAssetsBuild(t *testing.T) {
 	}
 	w.wantServed(one)
 	// What the build had in its hands is there.
-	var last kvsync.AssetIndex
+	var last kvassets.Index
 	for _, b := range w.code.made {
-		if index, err := kvsync.DecodeIndex(b); err != nil {
+		if index, err := kvassets.DecodeIndex(b); err != nil {
 			t.Fatal(err)
 		} else if len(index) == len(two) {
 			last = index
@@ -333,11 +335,11 @@ func TestKVAssetsRollback(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantServed(two)
-	index, err := kvsync.DecodeIndex(w.code.made[w.metaOf(first.Version).Index])
+	index, err := kvassets.DecodeIndex(w.code.made[w.metaOf(first.Version).Index])
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := slices.IndexFunc(index, func(e kvsync.IndexEntry) bool { return two["/"+e.Path] != one["/"+e.Path] })
+	gone := slices.IndexFunc(index, func(e kvassets.Entry) bool { return two["/"+e.Path] != one["/"+e.Path] })
 	if _, err := w.store().DeleteBulk(t.Context(), []string{index[gone].Key}); err != nil {
 		t.Fatal(err)
 	}

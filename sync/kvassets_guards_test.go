@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -93,7 +95,7 @@ func TestKVAssetsVerifyReadsData(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
 	w.must(history(one)[0])
-	index, err := kvsync.DecodeIndex(w.code.made[w.live().Index])
+	index, err := kvassets.DecodeIndex(w.code.made[w.live().Index])
 	if err != nil {
 		t.Fatal(err)
 	}

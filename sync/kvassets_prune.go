@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,7 +37,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 	if namespace == "" {
 		return nil, stop(GuardTarget, "run kv-sync first", "there is no namespace %s; nothing was deleted", e.NamespaceTitle)
 	}
-	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvAssetsKeys(e.Site), opt: opt}
+	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
 		return nil, err
 	}
@@ -60,13 +62,13 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 type kvAssetsPrune struct {
 	e     *Engine
 	store Store
-	keys  kvAssetsKeys
+	keys  kvassets.Keys
 	opt   PruneOptions
 
-	names   []string          // of everything but records
-	own     []string          // the names of records and uploads
-	records []*kvAssetsRecord // newest first
-	uploads []*kvAssetsRecord
+	names   []string           // of everything but records
+	own     []string           // the names of records and uploads
+	records []*kvassets.Record // newest first
+	uploads []*kvassets.Record
 
 	deployments []string // the ids of which there are records
 
@@ -83,9 +85,9 @@ type kvAssetsPrune struct {
 func (p *kvAssetsPrune) list(ctx context.Context) error {
 	return p.e.eachKey(ctx, p.store, "", func(k KeyInfo) error {
 		switch {
-		case strings.HasPrefix(k.Name, p.keys.prefix()):
+		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
-		case strings.HasPrefix(k.Name, kvAssetsOwn):
+		case strings.HasPrefix(k.Name, kvassets.Own):
 			return stop(GuardUnread, "give each a namespace of its own to prune them",
 				"the key %.100q says that another site has its files in the namespace of %s, and both may need the same ones; nothing was deleted", k.Name, p.e.Site)
 		default:
@@ -99,17 +101,17 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 func (p *kvAssetsPrune) read(ctx context.Context) error {
 	var own []string
 	for _, name := range p.own {
-		if id, ok := strings.CutPrefix(name, p.keys.deployment("")); ok && isDeployment(id) {
+		if id, ok := strings.CutPrefix(name, p.keys.Deployment("")); ok && isDeployment(id) {
 			p.deployments = append(p.deployments, id)
 		} else {
 			own = append(own, name)
 		}
 	}
-	read := make([]*kvAssetsRecord, len(own))
+	read := make([]*kvassets.Record, len(own))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // each may have 25 MiB
 	for i, name := range own {
-		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.prefix()), "/")
+		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
 		ref, err := ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
 			return stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive", name)
@@ -123,13 +125,13 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 		return err
 	}
 	for i, r := range read {
-		if strings.HasPrefix(own[i], p.keys.records()) {
+		if strings.HasPrefix(own[i], p.keys.Records()) {
 			p.records = append(p.records, r)
 		} else {
 			p.uploads = append(p.uploads, r)
 		}
 	}
-	slices.SortFunc(p.records, func(a, b *kvAssetsRecord) int { return bytes.Compare(b.ref.Nonce[:], a.ref.Nonce[:]) })
+	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
 		return stop(GuardTarget, "run kv-sync first", "no index of %s was uploaded by kv-sync, so it is not known which keys are its own", p.e.Site)
 	}
@@ -152,7 +154,7 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 			return fmt.Errorf("nothing was deleted: find the index that the active Worker %s carries: %w", p.e.Site, err)
 		}
 	}
-	newest := p.records[0].ref.Hash
+	newest := p.records[0].Ref.Hash
 	switch {
 	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
 		return nil
@@ -191,8 +193,8 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	}
 	for _, r := range p.records {
 		// An empty index is eight zero bytes, which are in every program.
-		if len(r.index) > 0 && !p.active[r.ref.Hash] && bytes.Contains(code, EncodeIndex(r.index)) {
-			p.active[r.ref.Hash] = true
+		if len(r.Index) > 0 && !p.active[r.Ref.Hash] && bytes.Contains(code, kvassets.EncodeIndex(r.Index)) {
+			p.active[r.Ref.Hash] = true
 		}
 	}
 	return len(p.active) > 0, nil
@@ -201,26 +203,26 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 // root collects what is kept.
 func (p *kvAssetsPrune) root() error {
 	p.current, p.rooted, p.named = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	local, _ := DecodeIndex(p.opt.Local) // what is no index names nothing
-	local.mark(p.current)
+	local, _ := kvassets.DecodeIndex(p.opt.Local) // what is no index names nothing
+	local.Mark(p.current)
 	for i, r := range p.records {
 		switch {
-		case i == 0 || p.active[r.ref.Hash]:
-			r.index.mark(p.current)
-		case i < p.e.Retain || p.young(r.ref) || p.deployed[r.ref.Hash]:
-			r.index.mark(p.rooted)
+		case i == 0 || p.active[r.Ref.Hash]:
+			r.Index.Mark(p.current)
+		case i < p.e.Retain || p.young(r.Ref) || p.deployed[r.Ref.Hash]:
+			r.Index.Mark(p.rooted)
 		default:
-			p.expired = append(p.expired, p.keys.record(r.ref))
+			p.expired = append(p.expired, p.keys.Record(r.Ref))
 		}
-		r.index.mark(p.named)
+		r.Index.Mark(p.named)
 	}
 	for _, r := range p.uploads {
-		if p.young(r.ref) {
-			r.index.mark(p.rooted)
+		if p.young(r.Ref) {
+			r.Index.Mark(p.rooted)
 		} else {
-			p.expired = append(p.expired, p.keys.upload(r.ref))
+			p.expired = append(p.expired, p.keys.Upload(r.Ref))
 		}
-		r.index.mark(p.named)
+		r.Index.Mark(p.named)
 	}
 	maps.Copy(p.rooted, p.current)
 	if len(p.current) == 0 && len(p.names) > 0 {
@@ -231,12 +233,6 @@ func (p *kvAssetsPrune) root() error {
 
 func (p *kvAssetsPrune) young(ref Ref) bool {
 	return p.e.Now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
-}
-
-func (index AssetIndex) mark(set map[string]bool) {
-	for _, e := range index {
-		set[e.Key] = true
-	}
 }
 
 // kvAssetsShape is what every key of this layout looks like.
@@ -263,7 +259,7 @@ func (p *kvAssetsPrune) partition(out *sweep) {
 // a file which nothing named when the keys were listed.
 func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
 	var now []string
-	err := p.e.eachKey(ctx, p.store, p.keys.prefix(), func(k KeyInfo) error {
+	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k KeyInfo) error {
 		now = append(now, k.Name)
 		return nil
 	})

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -90,17 +92,17 @@ func (r rack) sync(t *testing.T, f files, opt kvsync.KVAssetsOptions) *kvsync.KV
 // wantWhole fails unless every file that the index names is there under its key.
 func (r rack) wantWhole(t *testing.T, encoded []byte) {
 	t.Helper()
-	index, err := kvsync.DecodeIndex(encoded)
+	index, err := kvassets.DecodeIndex(encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range index {
-		h := kvsync.NewKVAssetsHasher()
+		h := kvassets.NewHasher()
 		value, there := r.values[e.Key]
 		_, _ = h.Write([]byte(value))
-		if key := kvsync.KVAssetsKey(e.Path, h.Sum()); !there || key != e.Key || e.Size != uint64(len(value)) {
+		if key := kvassets.Key(e.Path, h.Sum()); !there || key != e.Key || e.Size != uint64(len(value)) {
 			t.Errorf("%s: under %s lies %q (%v)", e.Path, e.Key, value, there)
 		}
 	}
@@ -177,7 +179,7 @@ func TestKVAssetsKeepsTimes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		index, err := kvsync.DecodeIndex(res.Index)
+		index, err := kvassets.DecodeIndex(res.Index)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
@@ -34,13 +36,13 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]string, error) {
 
 // missingOf returns the pathnames whose key is not there. What the listing lacks
 // is asked for by key, for listings lag behind.
-func (e *Engine) missingOf(ctx context.Context, s Store, r *kvAssetsRecord, listed map[string]bool) ([]string, error) {
-	gone := make([]bool, len(r.index))
-	err := e.eachBlob(ctx, len(r.index), func(ctx context.Context, i int) error {
-		if listed[r.index[i].Key] {
+func (e *Engine) missingOf(ctx context.Context, s Store, r *kvassets.Record, listed map[string]bool) ([]string, error) {
+	gone := make([]bool, len(r.Index))
+	err := e.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
+		if listed[r.Index[i].Key] {
 			return nil
 		}
-		_, err := s.Get(ctx, r.index[i].Key)
+		_, err := s.Get(ctx, r.Index[i].Key)
 		if gone[i] = errors.Is(err, ErrNotFound); gone[i] {
 			return nil
 		}
@@ -49,17 +51,7 @@ func (e *Engine) missingOf(ctx context.Context, s Store, r *kvAssetsRecord, list
 	if err != nil {
 		return nil, fmt.Errorf("ask for files that the listing lacks: %w", err)
 	}
-	return r.pathsWhere(gone), nil
-}
-
-// pathsWhere are the pathnames of the entries that are marked.
-func (r *kvAssetsRecord) pathsWhere(marked []bool) (paths []string) {
-	for i, e := range r.index {
-		if marked[i] {
-			paths = append(paths, "/"+e.Path)
-		}
-	}
-	return paths
+	return r.PathsWhere(gone), nil
 }
 
 // verify finds out whether all that a deployment's index names is there.
@@ -77,11 +69,11 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *
 		out.Problem = err.Error()
 		return nil //nolint:nilerr // it is what was found
 	}
-	out.Files = len(record.index)
+	out.Files = len(record.Index)
 	if out.Missing, err = v.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
 		return err
 	}
-	for _, e := range record.index {
+	for _, e := range record.Index {
 		v.rooted[e.Key] = true
 	}
 	if v.readData {
@@ -92,27 +84,27 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *
 
 // corruptOf reads every file, and returns the pathnames of those that are not
 // what the record says.
-func (v *verifier) corruptOf(ctx context.Context, s Store, r *kvAssetsRecord) ([]string, error) {
-	bad := make([]bool, len(r.index))
-	err := v.eachBlob(ctx, len(r.index), func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, r.index[i].Key)
+func (v *verifier) corruptOf(ctx context.Context, s Store, r *kvassets.Record) ([]string, error) {
+	bad := make([]bool, len(r.Index))
+	err := v.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
+		b, err := s.Get(ctx, r.Index[i].Key)
 		if errors.Is(err, ErrNotFound) {
 			return nil // it is missing, and reported as that
 		} else if err != nil {
-			return fmt.Errorf("read %s: %w", r.index[i].Key, err)
+			return fmt.Errorf("read %s: %w", r.Index[i].Key, err)
 		}
-		bad[i] = HashOf(b) != r.hashes[i]
+		bad[i] = HashOf(b) != r.Hashes[i]
 		return nil
 	})
-	return r.pathsWhere(bad), err
+	return r.PathsWhere(bad), err
 }
 
 // counts tells the site's keys, in a namespace that others may use, by their
 // shape.
 func (k *kvAssets) counts(key string) (own, prunable bool) {
-	if strings.HasPrefix(key, kvAssetsKeys(k.Site).prefix()) {
+	if strings.HasPrefix(key, kvassets.Keys(k.Site).Prefix()) {
 		return true, false
 	}
-	shaped := !strings.HasPrefix(key, kvAssetsOwn) && kvAssetsShape.MatchString(key)
+	shaped := !strings.HasPrefix(key, kvassets.Own) && kvAssetsShape.MatchString(key)
 	return shaped, shaped
 }

@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // bareCommand is kv-sync without a subcommand. It has the flags of the Rust kv-sync and
@@ -85,7 +86,7 @@ func (c *bareCommand) run(ctx context.Context, s streams) error {
 }
 
 // printIndex prints an index as the Rust kv-sync does, sorted by path.
-func printIndex(w io.Writer, index kvsync.AssetIndex) error {
+func printIndex(w io.Writer, index kvassets.Index) error {
 	type metadata struct {
 		Path     string `json:"path"`
 		Modified uint64 `json:"modified"`

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -144,7 +146,7 @@ func readIndexFile(name string) ([]byte, error) {
 }
 
 // ReadIndex reads an index from a file, whoever wrote it.
-func ReadIndex(name string) (kvsync.AssetIndex, error) {
+func ReadIndex(name string) (kvassets.Index, error) {
 	b, err := readIndexFile(name)
 	if err == nil && b == nil {
 		err = fmt.Errorf("there is no file %s", name)
@@ -152,7 +154,7 @@ func ReadIndex(name string) (kvsync.AssetIndex, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	index, err := kvsync.DecodeIndex(b)
+	index, err := kvassets.DecodeIndex(b)
 	if err != nil {
 		return nil, usage(fmt.Errorf("read %s: %w", name, err))
 	}

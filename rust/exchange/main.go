@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
 func main() {
@@ -68,14 +68,14 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	return errors.New("usage: exchange write SEED N, or exchange rewrite")
 }
 
-func writeIndex(out io.Writer, index kvsync.AssetIndex) error {
-	b := kvsync.EncodeIndex(index)
+func writeIndex(out io.Writer, index kvassets.Index) error {
+	b := kvassets.EncodeIndex(index)
 	_, err := out.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...))
 	return err
 }
 
 // readIndex returns [io.EOF] where the stream ends.
-func readIndex(in io.Reader) (kvsync.AssetIndex, error) {
+func readIndex(in io.Reader) (kvassets.Index, error) {
 	var length uint32
 	if err := binary.Read(in, binary.LittleEndian, &length); err != nil {
 		return nil, err
@@ -84,12 +84,12 @@ func readIndex(in io.Reader) (kvsync.AssetIndex, error) {
 	if _, err := io.ReadFull(in, b); err != nil {
 		return nil, fmt.Errorf("read an index of %d bytes: %w", length, err)
 	}
-	return kvsync.DecodeIndex(b)
+	return kvassets.DecodeIndex(b)
 }
 
 // randomTree has up to 40 files in folders that share their beginnings, and now
 // and then a name that is hard to sort or to split.
-func randomTree(random *rand.Rand) kvsync.AssetIndex {
+func randomTree(random *rand.Rand) kvassets.Index {
 	paths := map[string]bool{}
 	for range random.IntN(41) {
 		name := []string{}
@@ -98,14 +98,14 @@ func randomTree(random *rand.Rand) kvsync.AssetIndex {
 		}
 		paths[strings.Join(name, "/")] = true
 	}
-	index := kvsync.AssetIndex{}
+	index := kvassets.Index{}
 	for path := range paths {
-		hash := kvsync.NewKVAssetsHasher()
+		hash := kvassets.NewHasher()
 		_, _ = hash.Write([]byte(path)) // it never fails
-		key := kvsync.KVAssetsKey(path, hash.Sum())
+		key := kvassets.Key(path, hash.Sum())
 		// Numbers of every width.
 		modified, size := random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64)
-		index = append(index, kvsync.IndexEntry{Path: path, Key: key, Modified: modified, Size: size})
+		index = append(index, kvassets.Entry{Path: path, Key: key, Modified: modified, Size: size})
 	}
 	return index
 }

@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"bytes"
@@ -20,12 +20,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-const kvAssetsVectors = "../testdata/kv-assets"
+const vectors = "../../../testdata/kv-assets"
 
 // What kv-assets 0.2.3 itself writes for one file.
 func TestAssetIndexGolden(t *testing.T) {
 	t.Parallel()
-	index := AssetIndex{{Path: "hello.txt", Key: KVAssetsKey("hello.txt", kvAssetsSumOf("hello\n")), Modified: 1600000000, Size: 6}}
+	index := Index{{Path: "hello.txt", Key: Key("hello.txt", sumOf("hello\n")), Modified: 1600000000, Size: 6}}
 	const want = "0100000000000000" + "0900000000000000" + "68656c6c6f2e747874" +
 		"1400000000000000" + "68656c6c6f2e666636636563323164632e747874" + "00105e5f00000000" + "0600000000000000"
 	if got := hex.EncodeToString(EncodeIndex(index)); got != want {
@@ -36,24 +36,24 @@ func TestAssetIndexGolden(t *testing.T) {
 	}
 }
 
-func kvAssetsSumOf(contents string) string {
-	h := NewKVAssetsHasher()
+func sumOf(contents string) string {
+	h := NewHasher()
 	_, _ = h.Write([]byte(contents))
 	return h.Sum()
 }
 
 func TestKVAssetsSums(t *testing.T) {
 	t.Parallel()
-	for _, v := range readKVAssetsVectors[struct {
+	for _, v := range readVectors[struct {
 		Text  string
 		Times int
 		Sum   string
 	}](t, "sums.json") {
 		contents := strings.Repeat(v.Text, v.Times)
-		if got := kvAssetsSumOf(contents); got != v.Sum {
+		if got := sumOf(contents); got != v.Sum {
 			t.Errorf("%d × %q: %s, want %s", v.Times, v.Text, got, v.Sum)
 		}
-		h := NewKVAssetsHasher()
+		h := NewHasher()
 		r := iotest.OneByteReader(strings.NewReader(contents))
 		if _, err := io.Copy(h, r); err != nil {
 			t.Fatal(err)
@@ -66,8 +66,8 @@ func TestKVAssetsSums(t *testing.T) {
 
 func TestKVAssetsKeys(t *testing.T) {
 	t.Parallel()
-	for _, v := range readKVAssetsVectors[struct{ Path, Sum, Key string }](t, "keys.json") {
-		if got := KVAssetsKey(v.Path, v.Sum); got != v.Key {
+	for _, v := range readVectors[struct{ Path, Sum, Key string }](t, "keys.json") {
+		if got := Key(v.Path, v.Sum); got != v.Key {
 			t.Errorf("%q with %s: %q, want %q", v.Path, v.Sum, got, v.Key)
 		}
 	}
@@ -76,7 +76,7 @@ func TestKVAssetsKeys(t *testing.T) {
 // The vectors are read by the Rust crate's tests too.
 func TestAssetIndexVectors(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob(filepath.Join(kvAssetsVectors, "*.bin"))
+	names, err := filepath.Glob(filepath.Join(vectors, "*.bin"))
 	if err != nil || len(names) < 4 {
 		t.Fatalf("%d vectors, %v", len(names), err)
 	}
@@ -99,7 +99,7 @@ func TestAssetIndexVectors(t *testing.T) {
 
 func TestAssetIndexRefuses(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob(filepath.Join(kvAssetsVectors, "refused", "*.bin"))
+	names, err := filepath.Glob(filepath.Join(vectors, "refused", "*.bin"))
 	if err != nil || len(names) < 6 {
 		t.Fatalf("%d vectors, %v", len(names), err)
 	}
@@ -146,10 +146,10 @@ func TestAssetIndexRoundTrip(t *testing.T) {
 	}
 }
 
-func randomIndex(random *rand.Rand) AssetIndex {
+func randomIndex(random *rand.Rand) Index {
 	names := []string{"a", "ä", "index.html", ".well-known", "LICENSE", "x y", "日本", "foo.", "a.tar.gz"}
 	seen := map[string]bool{}
-	var index AssetIndex
+	var index Index
 	for range random.IntN(20) {
 		path := names[random.IntN(len(names))]
 		for range random.IntN(4) {
@@ -160,14 +160,14 @@ func randomIndex(random *rand.Rand) AssetIndex {
 		}
 		seen[path] = true
 		sum := fmt.Sprintf("%x", random.Uint64())
-		index = append(index, IndexEntry{Path: path, Key: KVAssetsKey(path, sum[:min(10, len(sum))]), Modified: random.Uint64() >> random.IntN(64), Size: random.Uint64() >> random.IntN(64)})
+		index = append(index, Entry{Path: path, Key: Key(path, sum[:min(10, len(sum))]), Modified: random.Uint64() >> random.IntN(64), Size: random.Uint64() >> random.IntN(64)})
 	}
 	return index
 }
 
 func FuzzDecodeAssetIndex(f *testing.F) {
 	for _, pattern := range []string{"*.bin", "refused/*.bin"} {
-		names, err := filepath.Glob(filepath.Join(kvAssetsVectors, pattern))
+		names, err := filepath.Glob(filepath.Join(vectors, pattern))
 		if err != nil || len(names) == 0 {
 			f.Fatalf("no seeds in %s: %v", pattern, err)
 		}
@@ -199,9 +199,9 @@ func readTestFile(t testing.TB, name string) []byte {
 	return b
 }
 
-func readKVAssetsVectors[V any](t *testing.T, name string) (list []V) {
+func readVectors[V any](t *testing.T, name string) (list []V) {
 	t.Helper()
-	if err := json.Unmarshal(readTestFile(t, filepath.Join(kvAssetsVectors, name)), &list); err != nil {
+	if err := json.Unmarshal(readTestFile(t, filepath.Join(vectors, name)), &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list) == 0 {
@@ -211,7 +211,7 @@ func readKVAssetsVectors[V any](t *testing.T, name string) (list []V) {
 }
 
 // readIndexJSON reads an index as --dump prints it.
-func readIndexJSON(t *testing.T, name string) AssetIndex {
+func readIndexJSON(t *testing.T, name string) Index {
 	t.Helper()
 	var members map[string]struct {
 		Path           string
@@ -220,9 +220,9 @@ func readIndexJSON(t *testing.T, name string) AssetIndex {
 	if err := json.Unmarshal(readTestFile(t, name), &members); err != nil {
 		t.Fatal(err)
 	}
-	var index AssetIndex
+	var index Index
 	for path, m := range members {
-		index = append(index, IndexEntry{Path: path, Key: m.Path, Modified: m.Modified, Size: m.Size})
+		index = append(index, Entry{Path: path, Key: m.Path, Modified: m.Modified, Size: m.Size})
 	}
 	return sortedIndex(index)
 }

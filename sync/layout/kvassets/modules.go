@@ -1,13 +1,17 @@
-package kvsync
+package kvassets
 
-import "bytes"
+import (
+	"bytes"
 
-// carries reports whether a Worker's modules hold the index as it is, as
+	"github.com/kv-sync/kv-sync/sync/cloud"
+)
+
+// InModules reports whether a Worker's modules hold the index as it is, as
 // include_bytes! compiles it in: in one piece of a module's bytes, or of the
 // memory that a WebAssembly module begins with. Tools that make modules smaller
 // leave long runs of zeros out of the latter, so bytes that belong together need
 // not lie together in the file.
-func carries(modules []Module, index []byte) bool {
+func InModules(modules []cloud.Module, index []byte) bool {
 	for _, m := range modules {
 		if bytes.Contains(m.Content, index) {
 			return true

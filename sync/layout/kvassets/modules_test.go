@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import "testing"
 

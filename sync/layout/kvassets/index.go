@@ -1,4 +1,4 @@
-package kvsync
+package kvassets
 
 import (
 	"encoding/base64"
@@ -14,13 +14,13 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// AssetIndex is what the kv-assets layout has for a manifest: it is compiled
+// Index is what the kv-assets layout has for a manifest: it is compiled
 // into a Worker written in Rust. It is sorted by Path, which names no two
 // entries.
-type AssetIndex []IndexEntry
+type Index []Entry
 
-// IndexEntry is one file of an [AssetIndex].
-type IndexEntry struct {
+// Entry is one file of an [Index].
+type Entry struct {
 	// Path is relative to the folder of the assets: "docs/index.html".
 	Path string
 	// Key is where in KV the file's bytes lie.
@@ -31,17 +31,17 @@ type IndexEntry struct {
 	Size uint64
 }
 
-// indexEntryBytes is what an entry with an empty path and key takes: two
+// entryBytes is what an entry with an empty path and key takes: two
 // lengths, the time and the size.
-const indexEntryBytes = 4 * 8
+const entryBytes = 4 * 8
 
 // EncodeIndex returns the index as bincode 1.3 writes the Rust crate's
 // HashMap<String, AssetMetadata>, sorted by path, so that equal indexes are equal
 // bytes.
-func EncodeIndex(index AssetIndex) []byte {
+func EncodeIndex(index Index) []byte {
 	size := 8
 	for _, e := range index {
-		size += indexEntryBytes + len(e.Path) + len(e.Key)
+		size += entryBytes + len(e.Path) + len(e.Key)
 	}
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, size), uint64(len(index)))
 	for _, e := range sortedIndex(index) {
@@ -57,8 +57,8 @@ func appendIndexText(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-func sortedIndex(index AssetIndex) AssetIndex {
-	byPath := func(a, b IndexEntry) int { return strings.Compare(a.Path, b.Path) }
+func sortedIndex(index Index) Index {
+	byPath := func(a, b Entry) int { return strings.Compare(a.Path, b.Path) }
 	if slices.IsSortedFunc(index, byPath) {
 		return index
 	}
@@ -69,18 +69,18 @@ func sortedIndex(index AssetIndex) AssetIndex {
 // is what [EncodeIndex] and the Rust crate can have written, and nothing beyond:
 // no text that is not UTF-8, no path twice, no byte after the end. It needs
 // memory in proportion to b, whatever b says.
-func DecodeIndex(b []byte) (AssetIndex, error) {
+func DecodeIndex(b []byte) (Index, error) {
 	r := indexReader{rest: b}
 	n := r.number()
-	if r.err == nil && n > uint64(len(r.rest)/indexEntryBytes) {
+	if r.err == nil && n > uint64(len(r.rest)/entryBytes) {
 		r.err = fmt.Errorf("it says it has %d entries, and %d bytes have no room for them", n, len(r.rest))
 	}
-	var index AssetIndex
+	var index Index
 	if r.err == nil {
-		index = make(AssetIndex, 0, n)
+		index = make(Index, 0, n)
 	}
 	for i := uint64(0); i < n && r.err == nil; i++ {
-		index = append(index, IndexEntry{Path: r.text(), Key: r.text(), Modified: r.number(), Size: r.number()})
+		index = append(index, Entry{Path: r.text(), Key: r.text(), Modified: r.number(), Size: r.number()})
 	}
 	if r.err == nil && len(r.rest) > 0 {
 		r.err = fmt.Errorf("%d bytes follow its end", len(r.rest))
@@ -137,38 +137,38 @@ func (r *indexReader) text() string {
 	return string(b)
 }
 
-// kvAssetsSumDigits is how much of a checksum goes into a key.
-const kvAssetsSumDigits = 10
+// sumDigits is how much of a checksum goes into a key.
+const sumDigits = 10
 
-// KVAssetsHasher finds the checksum that a file's key in the kv-assets layout
+// Hasher finds the checksum that a file's key in the kv-assets layout
 // has. The bytes are written to it, in pieces of any size.
-type KVAssetsHasher struct {
+type Hasher struct {
 	text   io.WriteCloser
 	digest *xxhash.Digest
 }
 
-// NewKVAssetsHasher returns a hasher of no bytes yet.
-func NewKVAssetsHasher() *KVAssetsHasher {
+// NewHasher returns a hasher of no bytes yet.
+func NewHasher() *Hasher {
 	d := xxhash.New()
-	return &KVAssetsHasher{text: base64.NewEncoder(base64.StdEncoding, d), digest: d}
+	return &Hasher{text: base64.NewEncoder(base64.StdEncoding, d), digest: d}
 }
 
 // Write adds bytes. It never fails.
-func (h *KVAssetsHasher) Write(p []byte) (int, error) { return h.text.Write(p) }
+func (h *Hasher) Write(p []byte) (int, error) { return h.text.Write(p) }
 
 // Sum ends the hasher and returns the checksum: XXH64 of the contents' base64
 // text, the first ten hexadecimal digits of it. Leading zeros are left out
 // before it is cut, as in the Rust crate, so once in a great while there are
 // fewer.
-func (h *KVAssetsHasher) Sum() string {
+func (h *Hasher) Sum() string {
 	_ = h.text.Close() // a digest takes all bytes
 	sum := strconv.FormatUint(h.digest.Sum64(), 16)
-	return sum[:min(len(sum), kvAssetsSumDigits)]
+	return sum[:min(len(sum), sumDigits)]
 }
 
-// KVAssetsKey is the key in KV of the file at path whose contents have that
+// Key is the key in KV of the file at path whose contents have that
 // checksum: the checksum stands before the last extension of its name.
-func KVAssetsKey(path, sum string) string {
+func Key(path, sum string) string {
 	dir, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
 		dir, name = path[:i+1], path[i+1:]

@@ -1,0 +1,30 @@
+package kvassets
+
+import "github.com/kv-sync/kv-sync/sync/manifest"
+
+// Own begins every key of kv-sync that is not the key of a file.
+const Own = ".kv-sync/"
+
+// Keys are the keys of a site that do not belong to a file. The files of this layout
+// are at the top of the namespace, which other tools may use too. The value is the
+// name of the site.
+//
+//	.kv-sync/{name}/index/{hash}.{nonce}    a [Record]
+//	.kv-sync/{name}/upload/{hash}.{nonce}   the same, before its files were written
+//	.kv-sync/{name}/d/{deployment}          the record of a deployment
+type Keys string
+
+// Prefix begins every key of the site.
+func (k Keys) Prefix() string { return Own + string(k) + "/" }
+
+// Records begins the keys of the records.
+func (k Keys) Records() string { return k.Prefix() + "index/" }
+
+// Record is the key of a record.
+func (k Keys) Record(ref manifest.Ref) string { return k.Records() + ref.String() }
+
+// Upload is the key of a record whose files are being written.
+func (k Keys) Upload(ref manifest.Ref) string { return k.Prefix() + "upload/" + ref.String() }
+
+// Deployment is the key of the record of a deployment.
+func (k Keys) Deployment(id string) string { return k.Prefix() + "d/" + id }
