@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -162,7 +163,7 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	case err == nil && plan.NoChange:
 		p.say("%s changes nothing on the live site", u.localRef)
 	case err == nil:
-		v := planview.Of(plan, "kv-sync deploy --forget")
+		v := planview.Of(advice.Terminal, plan, "kv-sync deploy --forget")
 		p.say("%s: %s", u.localRef, v.Summary())
 		if v.Retires {
 			p.say("%s", v.Notes[0])

@@ -62,7 +62,7 @@ func (e *Engine) enable(ctx context.Context) error {
 
 // addressed switches the address of a first deployment on, or of one that was
 // cut short, and says what there is to say of it.
-func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (notices []string) {
+func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (notices []Problem) {
 	var err error
 	switch {
 	case begun != nil: // beside the look after the switch
@@ -71,11 +71,11 @@ func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (no
 		return nil
 	default:
 		if err = e.enable(ctx); err == nil && l.exists() {
-			return []string{"the first deployment was cut short before its workers.dev address was on; it is now"}
+			return []Problem{notice(CaseAddressOn, Facts{})}
 		}
 	}
 	if err != nil {
-		return []string{fmt.Sprintf("the site is live, but its workers.dev address could not be switched on: run again on this machine, or do that in the dashboard: %v", err)}
+		return []Problem{notice(CaseAddressOff, Facts{Cause: err})}
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
 }
 
 func mention(res *kvsync.Result, text string) bool {
-	return slices.ContainsFunc(res.Notices, func(n string) bool { return strings.Contains(n, text) })
+	return slices.ContainsFunc(res.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, text) })
 }
 
 // An address that was on is its owner's: no later run switches it on again.

@@ -64,7 +64,7 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *Manif
 		// Nothing is lost by going on: the overlay stays over the new manifest as it
 		// is over the live one, and what that has adopted stays so. To refuse would
 		// keep a fix from visitors for the sake of a list.
-		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: "which files they cover is not known: " + err.Error()})
+		p.Notices = append(p.Notices, problem(overlayPlace, CaseCoverUnknown, Facts{Cause: err}))
 	case err != nil:
 		return err
 	case o.Revision > 0:
@@ -77,16 +77,12 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *Manif
 // overlayPlace is the path of problems that concern no file of the source.
 const overlayPlace = "edits made at run time"
 
-// pullFirst is the way out for edits that would be lost to sight. Rules and the
-// like no pull can take.
-const pullFirst = "bring them into git with kv-sync pull and deploy that first, and delete at run time what it says must stay there"
-
 // keepsEdits refuses to switch an overlay off, or to leave its namespace, while
 // it has edits that what is to be deployed does not have.
 func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 	if errors.Is(err, errOverlayRecord) {
-		return stop(GuardOverlay, "update kv-sync if a newer one wrote it, else write any page at run time, which makes it anew; or leave the overlay as it is", "whether there are edits that visitors would miss is not known: %v", err)
+		return stop(GuardOverlay, CaseEditsUnread, Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
 		return err
 	}
@@ -102,11 +98,9 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	}
 	switch {
 	case missed > 0 && p.namespace != l.meta.Namespace:
-		return stop(GuardOverlay, pullFirst,
-			"%s would move to another namespace, and %s made at run time would stay behind", e.Site, humanize.Count(missed, "edit"))
+		return stop(GuardOverlay, CaseEditsMove, Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case missed > 0:
-		return stop(GuardOverlay, pullFirst+", or give --hide-edits: they are kept, and seen again when the overlay is on again",
-			"the overlay of %s would be switched off, and visitors would miss %s made at run time", e.Site, humanize.Count(missed, "edit"))
+		return stop(GuardOverlay, CaseEditsHidden, Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case !e.Serving.Overlay:
 		p.under = overlayEdits{}
 		p.lay()
@@ -184,17 +178,17 @@ func (p *draft) noteShadowed() {
 			changed = append(changed, s.Path)
 		}
 	}
-	text := "they cover " + humanize.Count(len(p.Shadowed), "file")
+	what := humanize.Count(len(p.Shadowed), "file")
 	if n := len(changed); n > 0 {
-		text += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
+		what += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
-	p.Notices = append(p.Notices, Problem{Path: overlayPlace, Reason: text, Fix: "kv-sync pull brings them into git"})
+	p.Notices = append(p.Notices, problem(overlayPlace, CaseCover, Facts{What: what}))
 }
 
 // uncovered says what a rollback to a deployment without an overlay has visitors
 // miss. It asks only where the overlay is not there, and what cannot be found
 // out is left out: the edits are kept all the same.
-func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest) []string {
+func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest) []Problem {
 	if m.Serving.Overlay {
 		return nil
 	}
@@ -202,6 +196,5 @@ func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest)
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("deployment %s is from before the overlay was on: while it is live, visitors do not see %s made at run time; they are kept",
-		target.ID, humanize.Count(len(o.Entries), "edit"))}
+	return []Problem{notice(CaseUncovered, Facts{Deployment: target.ID, What: humanize.Count(len(o.Entries), "edit")})}
 }

@@ -125,7 +125,7 @@ func TestAdopted(t *testing.T) {
 		t.Errorf("shadowed (-want +got):\n%s", d)
 	}
 	if n := res.Plan.Notices; len(n) != 1 || n[0].String() !=
-		"edits made at run time: they cover 4 files, and visitors will not see what this deploy adds or changes at /b, /c; kv-sync pull brings them into git" {
+		"edits made at run time: they cover 4 files, and visitors will not see what this deploy adds or changes at /b, /c" {
 		t.Errorf("it says %v", n)
 	}
 	for _, r := range w.manifest().Retired {
@@ -210,7 +210,7 @@ func TestPulledAndDeletedSince(t *testing.T) {
 	h[1].pulled = map[string]kvsync.Nonce{"/kept": {7: 1}, "/since": {7: 2}}
 	h[2].pulled = h[1].pulled
 	res := w.mustDeploy(h[1])
-	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file that came into git from there, and that the overlay has no more (/since); take out of git what was deleted" {
+	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file that came into git from there, and that the overlay has no more (/since)" {
 		t.Errorf("it says %v", n)
 	}
 	if res := w.mustDeploy(h[2]); len(res.Plan.Notices) > 0 {
@@ -419,7 +419,7 @@ func TestRollbackToBeforeTheOverlay(t *testing.T) {
 	w.edit(edit{path: "/index.html", body: "edited"})
 	for _, to.DryRun = range []bool{true, false} {
 		res, err := w.engine().Rollback(t.Context(), to)
-		if err != nil || len(res.Notices) != 1 || !strings.Contains(res.Notices[0], "1 edit") {
+		if err != nil || len(res.Notices) != 1 || !strings.Contains(res.Notices[0].Reason, "1 edit") {
 			t.Errorf("it says %v, %v", res.Notices, err)
 		}
 	}

@@ -37,8 +37,7 @@ func (e *Engine) checkCache(l *live, w Worker) error {
 	}
 	for _, b := range carriedOver(l, mine) {
 		if b.Type == "worker_loader" {
-			return stop(GuardCache, "take edge-cache (in a wrangler file cache) out, or remove that binding from the Worker",
-				"the active version of %s has the worker loader %q, which is carried over, and Workers Caching does not know hosts: a project would be answered with what the cache has of another", e.Site, b.Name)
+			return stop(GuardCache, CaseCache, Facts{Site: e.Site, Key: b.Name})
 		}
 	}
 	return nil

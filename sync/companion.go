@@ -51,10 +51,9 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case !exists:
 		return &companionUpload{apply: newOverlayClass()}, nil
 	case is.Companion != e.Site && !opt.TakeOver:
-		return nil, stop(GuardForeign, "give --take-over if that script may be replaced, or give the site another name",
-			"%s is wanted for the companion of %s, and a script of that name was not deployed as one", name, e.Site)
+		return nil, stop(GuardForeign, CaseForeignCompanion, Facts{Site: e.Site, Name: name})
 	case is.Companion == e.Site && is.Protocol > OverlayProtocol:
-		return nil, stop(GuardOverlay, "update kv-sync", "the companion of %s was deployed by a newer kv-sync (protocol %d)", e.Site, is.Protocol)
+		return nil, stop(GuardOverlay, CaseCompanionNewer, Facts{Site: e.Site, Count: is.Protocol})
 	case is == want:
 		return nil, nil // another deploy put it there, or this one before it was cut short
 	}
@@ -67,8 +66,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case tag == "":
 		return &companionUpload{apply: newOverlayClass()}, nil
 	}
-	return nil, stop(GuardForeign, "delete that script if nothing needs it, or give the site another name",
-		"%s, which is wanted for the companion of %s, has Durable Objects of its own (migration %.80q)", name, e.Site, tag)
+	return nil, stop(GuardForeign, CaseForeignClass, Facts{Site: e.Site, Name: name, What: fmt.Sprintf("%.80q", tag)})
 }
 
 // deployCompanion puts the companion in place where the plan says so. It has no
@@ -102,7 +100,7 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
 		}
-		return fmt.Errorf("deploy %s, the companion of %s: it is not there, run again (%s)", name, e.Site, sent.Error())
+		return found(CaseCompanionAbsent, Facts{Site: e.Site, Name: name, What: sent.Error()})
 	}
 	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
 }

@@ -152,10 +152,7 @@ func TestCompanionIsNeverReplacedByAnOlderOne(t *testing.T) {
 	newer := overlaid(script)
 	newer.Companion.CompatibilityDate = "2026-11-02"
 	_, err := w.engine().Deploy(t.Context(), h[2], newer, kvsync.Options{TakeOver: true})
-	wantGuard(t, err, kvsync.GuardOverlay)
-	if !strings.Contains(err.Error(), "update kv-sync") {
-		t.Error(err)
-	}
+	wantCase(t, err, kvsync.GuardOverlay, kvsync.CaseCompanionNewer)
 	w.wantSite(two)
 }
 

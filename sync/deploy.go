@@ -29,7 +29,8 @@ type Result struct {
 	// Uploaded counts blobs.
 	Uploaded int
 	Pruned   int
-	Notices  []string
+	// Notices have no path: they are about the run.
+	Notices []Problem
 }
 
 const planAgain = 4 // times, before a run gives up against others that keep switching
@@ -69,7 +70,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 			return e.finish(ctx, l, p.base(), rel), nil
 		}
 	}
-	return nil, stop(GuardOvertaken, "run again when they are done", "other deployments of %s kept switching meanwhile", e.Site)
+	return nil, stop(GuardOvertaken, CaseOvertaken, Facts{Site: e.Site})
 }
 
 // show tells the plan, as it is now, to whoever watches.
@@ -346,7 +347,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 		return nil, nil
 	}
 	if tag != "" && len(steps) == len(w.Migrations) {
-		return nil, fmt.Errorf("the Worker's migrations do not name %q, which %s has applied; keep every migration in the configuration", tag, e.Site)
+		return nil, found(CaseMigrations, Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
 	}
 	plan := &MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
 	for _, m := range steps {
@@ -371,18 +372,18 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 		res.PreviousDeployment = l.meta.Deployment
 	}
 	if res.URL == "" && !e.OffWorkersDev {
-		res.Notices = append(res.Notices, "the account has no workers.dev subdomain, so the site's address is not known here")
+		res.Notices = append(res.Notices, notice(CaseNoSubdomain, Facts{}))
 	}
 	res.Notices = append(res.Notices, e.addressed(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
-			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but settings of its script were not changed, deploy a change of the Worker to try again: %v", err))
+			res.Notices = append(res.Notices, notice(CaseSettingsDropped, Facts{Cause: err}))
 		}
 	}
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, PruneOptions{})
 		if err != nil {
-			res.Notices = append(res.Notices, fmt.Sprintf("the site is live, but pruning failed and will be tried again in %s: %v", e.Grace, err))
+			res.Notices = append(res.Notices, notice(CasePruneAfterDeploy, Facts{Span: e.Grace, Cause: err}))
 		} else {
 			res.Pruned = pruned.Deleted
 		}

@@ -287,9 +287,8 @@ func TestBindingNameTaken(t *testing.T) {
 	w := start(t)
 	mine := script
 	mine.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: "plain_text"}}
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "KV_SYNC is taken") {
-		t.Errorf("got %v", err)
-	}
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
+	wantFound(t, err, kvsync.CaseBindingTaken)
 	if w.live() != nil {
 		t.Error("something went live")
 	}

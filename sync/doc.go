@@ -26,4 +26,9 @@
 // library and no HTTP: what it needs of the outside it declares as small
 // interfaces ([Source], [Store], [Workers], [Account]) beside the code that
 // uses them.
+//
+// It gives no advice either, because it does not know whether its caller takes
+// flags or inputs. What stops a run is a [GuardError] or another error; what is
+// worth a notice is a [Problem]. Both say what was found as a [Finding]: a [Case]
+// and its [Facts].
 package kvsync

@@ -388,6 +388,25 @@ func wantGuard(t *testing.T, err error, guard kvsync.Guard) {
 	}
 }
 
+// wantCase wants a guard for this very reason.
+func wantCase(t *testing.T, err error, guard kvsync.Guard, c kvsync.Case) {
+	t.Helper()
+	wantGuard(t, err, guard)
+	var g *kvsync.GuardError
+	if errors.As(err, &g); g.Finding.Case != c {
+		t.Errorf("got %v, want the case %q", err, c)
+	}
+}
+
+// wantFound wants an error that is this finding.
+func wantFound(t *testing.T, err error, c kvsync.Case) {
+	t.Helper()
+	var f *kvsync.Finding
+	if !errors.As(err, &f) || f.Case != c {
+		t.Errorf("got %v, want the case %q", err, c)
+	}
+}
+
 // wantShrink wants the guard, and every file named that would go.
 func wantShrink(t *testing.T, err error, before, after files) {
 	t.Helper()

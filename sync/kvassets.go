@@ -18,10 +18,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+const kvAssetsName = "kv-assets"
+
 // kvAssetsLayout is that of the Rust crate kv-assets: each file under its path
 // with a checksum in it, and an index that is compiled into the Worker.
 var kvAssetsLayout = Layout{
-	Name: "kv-assets", Compiled: true,
+	Name: kvAssetsName, Compiled: true,
 	title: func(site string) string { return "__" + site + "-workers_sites_assets" },
 	of:    func(e *Engine) (layout, error) { return &kvAssets{e}, nil },
 }
@@ -33,7 +35,7 @@ func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
 	if command == commandAhead { // the keys are known before the build, and its code is not
-		return stop(GuardLayout, "deploy", `there is no upload ahead in the layout "kv-assets"`)
+		return stop(GuardLayout, CaseNoAhead, Facts{Name: kvAssetsName})
 	}
 	return nil
 }
@@ -271,21 +273,20 @@ func refuseIndex(r *kvassets.Record, l *Listing, before *kvassets.Record) error 
 	var problems []Problem
 	claimed := before.Contents()
 	for i, f := range l.Files {
-		say := func(fix, format string, args ...any) {
-			problems = append(problems, Problem{Path: strings.TrimPrefix(f.Path, "/"), Reason: fmt.Sprintf(format, args...), Fix: fix})
+		say := func(c Case, facts Facts) {
+			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 		key := r.Index[i].Key
 		other, taken := claimed[key]
 		switch {
 		case f.Size > MaxValueBytes:
-			say("make it smaller, serve it from R2, or use the layout \"content\"",
-				`the file has %.1f MiB, and a value in KV at most 25; the layout "kv-assets" has no place for its parts`, float64(f.Size)/(1<<20))
+			say(CaseFileSize, Facts{What: mebibytes(f.Size), Name: kvAssetsName})
 		case len(key) > maxKeyBytes:
-			say("shorten the path", "its key, the path with a checksum, has %d bytes, and a key in KV at most %d", len(key), maxKeyBytes)
+			say(CaseKeyLength, Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
 		case strings.HasPrefix(key, kvassets.Own):
-			say("rename the folder", "keys that begin with %s are kv-sync's own", kvassets.Own)
+			say(CaseKeyReserved, Facts{Path: kvassets.Own})
 		case taken && other != r.Hashes[i]:
-			say("change the file by a byte", "its key, %s, has other contents already: both have the same checksum", key)
+			say(CaseKeyTaken, Facts{Path: key})
 		}
 		claimed[key] = r.Hashes[i]
 	}
@@ -293,7 +294,7 @@ func refuseIndex(r *kvassets.Record, l *Listing, before *kvassets.Record) error 
 		return &RefusedError{Problems: problems}
 	}
 	if n := len(r.Encode()); n > MaxValueBytes {
-		return stop(GuardLayout, `use the layout "content"`, "%d files make an index of %.1f MiB, and a value in KV has at most 25", len(r.Index), float64(n)/(1<<20))
+		return stop(GuardLayout, CaseManifestSize, Facts{Count: len(r.Index), What: "an index of " + mebibytes(int64(n))})
 	}
 	return nil
 }
@@ -340,8 +341,7 @@ func (e *Engine) guardIndexShrink(l *Listing, before, next *kvassets.Record, opt
 func kvAssetsNotices(l *Listing) []Problem {
 	notices := l.Notices
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		notices = append(slices.Clip(notices), Problem{Path: `layout "kv-assets"`, Reason: "_redirects and _headers have no effect",
-			Fix: "have the Worker's own code do what they say"})
+		notices = append(slices.Clip(notices), problem(`layout "`+kvAssetsName+`"`, CaseRulesKVAssets, Facts{}))
 	}
 	return notices
 }

@@ -38,8 +38,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 		return nil, err
 	}
 	if !kvassets.InModules(p.worker.Modules, p.encoded) {
-		return nil, stop(GuardIndex, `see that "index" names the file that the code takes in by include_bytes!, and that the build compiles it again when that file changes`,
-			"the Worker's code does not hold the index that was written for it")
+		return nil, stop(GuardIndex, CaseIndex, Facts{})
 	}
 	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
@@ -119,8 +118,7 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
 	if l.meta != nil && l.meta.Overlay != nil && !r.opt.HideEdits {
-		return nil, stop(GuardOverlay, "bring them into git with kv-sync pull, then give --hide-edits",
-			`%s has an overlay, which the layout "kv-assets" has not: visitors would miss edits made at run time`, e.Site)
+		return nil, stop(GuardOverlay, CaseEditsNoOverlay, Facts{Site: e.Site})
 	}
 	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {

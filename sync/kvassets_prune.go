@@ -35,7 +35,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 		return nil, err
 	}
 	if namespace == "" {
-		return nil, stop(GuardTarget, "run kv-sync first", "there is no namespace %s; nothing was deleted", e.NamespaceTitle)
+		return nil, stop(GuardTarget, CasePruneNamespace, Facts{Name: e.NamespaceTitle})
 	}
 	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
@@ -88,8 +88,7 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
 		case strings.HasPrefix(k.Name, kvassets.Own):
-			return stop(GuardUnread, "give each a namespace of its own to prune them",
-				"the key %.100q says that another site has its files in the namespace of %s, and both may need the same ones; nothing was deleted", k.Name, p.e.Site)
+			return stop(GuardUnread, CasePruneShared, Facts{Site: p.e.Site, Key: k.Name})
 		default:
 			p.names = append(p.names, k.Name)
 		}
@@ -114,7 +113,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
 		ref, err := ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
-			return stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive", name)
+			return stop(GuardUnread, CasePruneKey, Facts{Key: name})
 		}
 		g.Go(func() (err error) {
 			read[i], err = p.e.readKVAssetsRecord(ctx, p.store, name, ref)
@@ -133,12 +132,10 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	}
 	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
-		return stop(GuardTarget, "run kv-sync first", "no index of %s was uploaded by kv-sync, so it is not known which keys are its own", p.e.Site)
+		return stop(GuardTarget, CasePruneNoIndex, Facts{Site: p.e.Site})
 	}
 	return nil
 }
-
-const fixNotActive = "publish the Worker first; or prune with --force if you know that no Worker in use needs the old files"
 
 // findActive finds out which index the active Worker carries, and refuses unless
 // it is the newest.
@@ -159,11 +156,11 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
 		return nil
 	case len(p.activations) == 0:
-		return stop(GuardTarget, fixNotActive, "there is no Worker %s yet; nothing was deleted", p.e.Site)
+		return stop(GuardTarget, CasePruneNoWorker, Facts{Site: p.e.Site})
 	case known:
-		return stop(GuardTarget, fixNotActive, "the active Worker %s does not carry the newest index; nothing was deleted", p.e.Site)
+		return stop(GuardTarget, CasePruneOtherIndex, Facts{Site: p.e.Site})
 	}
-	return stop(GuardForeign, fixNotActive, "nobody can tell which index the active Worker %s carries; nothing was deleted", p.e.Site)
+	return stop(GuardForeign, CaseIndexUnknown, Facts{Site: p.e.Site})
 }
 
 // carried fills active, and reports whether that is all of it.
@@ -226,7 +223,7 @@ func (p *kvAssetsPrune) root() error {
 	}
 	maps.Copy(p.rooted, p.current)
 	if len(p.current) == 0 && len(p.names) > 0 {
-		return stop(GuardShrink, "upload the files first", "the index of %s is empty, and a prune would delete all its files; nothing was deleted", p.e.Site)
+		return stop(GuardShrink, CasePruneEmptyIndex, Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -269,7 +266,7 @@ func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
 	slices.Sort(p.own)
 	slices.Sort(now)
 	if !slices.Equal(p.own, now) {
-		return stop(GuardOvertaken, "run again", "files of %s are being uploaded, or pruned, by somebody else; nothing was deleted", p.e.Site)
+		return stop(GuardOvertaken, CasePruneConcurrent, Facts{Site: p.e.Site})
 	}
 	return nil
 }

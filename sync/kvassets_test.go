@@ -201,7 +201,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 		"collision": {files{"/n.txt": "2196995", "/o.txt": "o", "/p.txt": "p"}, "n.txt", "n.a796493622.txt, has other contents"},
 		"too large": {files{"/n.txt": "1506075", "/o.txt": strings.Repeat("x", 25<<20+1), "/p.txt": "p"}, "o.txt", "at most 25"},
 		"long path": {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/" + strings.Repeat("d/", 255): ""}, strings.Repeat("d/", 255), "512"},
-		"our own":   {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/.kv-sync/rusty/x": ""}, ".kv-sync/rusty/x", "kv-sync's own"},
+		"our own":   {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/.kv-sync/rusty/x": ""}, ".kv-sync/rusty/x", "reserved by kv-sync"},
 	} {
 		before := maps.Clone(r.values)
 		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: c.files, time: time.Unix(1, 0)}, kvsync.KVAssetsOptions{})

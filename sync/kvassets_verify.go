@@ -13,11 +13,11 @@ import (
 
 // check refuses unless everything is there that the index names which a version
 // carries.
-func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]string, error) {
+func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]Problem, error) {
 	e, m := k.Engine, d.meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
-		return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+		return nil, stop(GuardMissing, CaseBlobsUnread, Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}
@@ -30,8 +30,8 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]string, error) {
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
-	return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %s of it missing, the first is %s",
-		m.Deployment, humanize.Count(len(missing), "file"), missing[0])
+	facts := Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "file"), Path: missing[0]}
+	return nil, stop(GuardMissing, CaseBlobsMissing, facts)
 }
 
 // missingOf returns the pathnames whose key is not there. What the listing lacks

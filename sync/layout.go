@@ -56,7 +56,7 @@ type keeper interface {
 	recordKey(deployment string) string
 	// check refuses unless all that a deployment serves is there. The notices say
 	// what visitors will miss all the same.
-	check(ctx context.Context, d *Deployment) (notices []string, err error)
+	check(ctx context.Context, d *Deployment) (notices []Problem, err error)
 	// prefix begins the key of everything that a deployment serves.
 	prefix() string
 	// verify adds what is missing or damaged of a deployment to its report.

@@ -119,11 +119,11 @@ func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 // project are of the machine that deployed it, whose clock may be the wrong one.
 func (e *Engine) checkClock(newest Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
-		fix := "set this machine's clock"
+		c := CaseClock
 		if e.target.inKV() {
-			fix += ", or if it is right, and that of who deployed last was not, deploy once with --any-order"
+			c = CaseClockProject
 		}
-		return stop(GuardClock, fix, "this machine's clock lags: %s was deployed %s in its future", e.Site, ahead.Round(time.Minute))
+		return stop(GuardClock, c, Facts{Site: e.Site, Span: ahead.Round(time.Minute)})
 	}
 	return nil
 }

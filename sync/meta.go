@@ -93,10 +93,10 @@ func metaOf(v Version, site string) (*Meta, error) {
 		}
 		var m Meta
 		if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
-			return nil, fmt.Errorf("read binding %s of version %s, which is not of kv-sync's making: %w", BindingMeta, v.ID, err)
+			return nil, fmt.Errorf("read binding %s of version %s, which was not written by kv-sync: %w", BindingMeta, v.ID, err)
 		}
 		if m.Format > metaFormat {
-			return nil, fmt.Errorf("version %s was deployed by a newer kv-sync (format %d); update kv-sync", v.ID, m.Format)
+			return nil, fmt.Errorf("read version %s (format %d): %w", v.ID, m.Format, ErrNewer)
 		}
 		if m.Site != site || m.Namespace != namespace {
 			return nil, nil

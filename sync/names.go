@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/sync/project"
@@ -23,8 +24,11 @@ type Asset = manifest.Asset
 type Binding = cloud.Binding
 type Budget = upload.Budget
 type Build = cloud.Build
+type Case = finding.Case
 type Dir = manifest.Dir
+type Facts = finding.Facts
 type File = manifest.File
+type Finding = finding.Finding
 type Hash = manifest.Hash
 type Hasher = manifest.Hasher
 type HeaderRule = manifest.HeaderRule
@@ -100,6 +104,7 @@ const projectPrefix = manifest.ProjectPrefix
 const resendRounds = cloud.ResendRounds
 
 var ErrChanged = manifest.ErrChanged
+var ErrNewer = manifest.ErrNewer
 var ErrNotFound = cloud.ErrNotFound
 var ErrNotSwitched = cloud.ErrNotSwitched
 var ErrQuota = cloud.ErrQuota

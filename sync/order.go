@@ -8,8 +8,6 @@ import (
 	"strings"
 )
 
-const releaseFix = "push a newer commit that changes the site, or give --release"
-
 // checkRepository refuses a deploy over a site of another repository, so that
 // two repositories do not share a site by accident. Where one of the two is not
 // known, nothing is refused.
@@ -21,8 +19,9 @@ func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
 	if name == "" && len(o.Repository.Remotes) > 0 {
 		name = o.Repository.Remotes[0]
 	}
-	return stop(GuardRepository, "choose another name for this site, or give --take-over if it has moved here",
-		"%s was deployed from the repository %s, and this is %s", e.Site, l.meta.Repository.Label(), Repository{Name: name, ID: o.Repository.ID}.Label())
+	return stop(GuardRepository, CaseRepository, Facts{
+		Site: e.Site, From: l.meta.Repository.Label(), Repository: Repository{Name: name, ID: o.Repository.ID}.Label(),
+	})
 }
 
 // checkName refuses the first deploy of a site whose name nobody chose, if it is
@@ -47,8 +46,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if m, err := metaOf(v, e.Formerly); err != nil || m == nil {
 		return err
 	}
-	return stop(GuardName, fmt.Sprintf("give the name: %s to go on with that site, or %s for a new one", e.Formerly, e.Site),
-		"nobody has named this site: an earlier kv-sync called it %s, which is live, and this one calls it %s", e.Formerly, e.Site)
+	return stop(GuardName, CaseName, Facts{Site: e.Site, Name: e.Formerly})
 }
 
 // checkOrder keeps the live site from going backwards: an older commit is
@@ -61,7 +59,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]P
 		if active == "" {
 			return nil, nil
 		}
-		return []Problem{{Path: "order", Reason: fmt.Sprintf("no commit is known, so it is not checked whether this is newer than the live commit %.12s", active)}}, nil
+		return []Problem{problem("order", CaseNoCommit, Facts{Than: shortCommit(active)})}, nil
 	}
 	if hold := l.note().hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
@@ -80,12 +78,11 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]P
 	}
 	switch rel {
 	case RelationOlder:
-		return nil, stop(GuardOlder, "deploy a newer commit, use rollback, or give --any-order",
-			"commit %.12s is older than the live one, %.12s", o.Commit, active)
+		return nil, stop(GuardOlder, CaseOlder, Facts{Commit: o.Commit, Than: shortCommit(active)})
 	case RelationUnknown:
-		return nil, unknownOrder(o.Commit, "the live one", active)
+		return nil, stop(GuardOrder, CaseOrder, Facts{Commit: o.Commit, Than: shortCommit(active)})
 	case RelationDiverged:
-		return []Problem{{Path: "order", Reason: fmt.Sprintf("commit %.12s does not contain the live one, %.12s: they are on different branches, or history was rewritten", o.Commit, active)}}, nil
+		return []Problem{problem("order", CaseDiverged, Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
 	}
 	return nil, nil
 }
@@ -101,11 +98,11 @@ func checkHold(ctx context.Context, src Source, o Origin, hold string, opt Optio
 	}
 	switch {
 	case rel == RelationSame:
-		return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from it", o.Commit)
+		return stop(GuardHeld, CaseHeld, Facts{Commit: o.Commit})
 	case rel == RelationOlder:
-		return stop(GuardHeld, releaseFix, "commit %.12s is held back: the site was rolled back from the newer %.12s", o.Commit, hold)
+		return stop(GuardHeld, CaseHeldOlder, Facts{Commit: o.Commit, Than: shortCommit(hold)})
 	case rel == RelationUnknown && !opt.AnyOrder:
-		return unknownOrder(o.Commit, "the one held back by a rollback", hold)
+		return stop(GuardOrder, CaseOrderHeld, Facts{Commit: o.Commit, Than: shortCommit(hold)})
 	}
 	return nil
 }
@@ -122,8 +119,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Op
 	if err != nil || !same {
 		return err
 	}
-	return stop(GuardHeld, "push a commit that changes it, or give --release",
-		"commit %.12s is held back: it deploys the same as %s, which the site was rolled back from", o.Commit, shortHold(hold))
+	return stop(GuardHeld, CaseHeldSame, Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
 // asHeld reports whether a source and a Worker are those of a deployment that
@@ -145,11 +141,6 @@ func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker strin
 		}
 	}
 	return false, nil
-}
-
-func unknownOrder(commit, than, other string) *GuardError {
-	return stop(GuardOrder, "fetch more history (in a workflow: fetch-depth: 0, or set github-token), or give --any-order",
-		"it is not known whether commit %.12s is newer than %s, %.12s", commit, than, other)
 }
 
 // commitOf is the commit that an activation of a version made live, "" where
@@ -188,7 +179,7 @@ func (l *live) commit() string {
 // shortHold names what is held back in a message.
 func shortHold(hold string) string {
 	if isCommit(hold) {
-		return hold[:12]
+		return shortCommit(hold)
 	}
 	return hold
 }

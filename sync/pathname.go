@@ -13,7 +13,9 @@ import (
 
 // ErrUnfinished is returned (wrapped) by a deploy in place that fails after it
 // has begun to write: this layout has no switch, so what is live may be a mixture.
-var ErrUnfinished = errors.New("some files may be new and others not yet, run again to finish")
+var ErrUnfinished = errors.New("some files may be new and others not yet")
+
+const pathnameName = "pathname"
 
 // pathnameLayout is that of Cloudflare's recipe for the static assets of Dynamic
 // Workers: files under their pathnames, and a manifest that handleAssetRequest of
@@ -32,11 +34,11 @@ var ErrUnfinished = errors.New("some files may be new and others not yet, run ag
 // delete them. Commits have no order here: the last to deploy wins, and one
 // deploy runs at a time. The result names no deployment, for none is kept.
 var pathnameLayout = Layout{
-	Name: "pathname", InPlace: true,
+	Name: pathnameName, InPlace: true,
 	title: contentLayout.title,
 	of: func(e *Engine) (layout, error) {
 		if !e.target.inKV() {
-			return nil, stop(GuardLayout, "name the project with --project, or use the layout \"content\"", `the layout "pathname" is for projects, and %s is a site`, e.Site)
+			return nil, stop(GuardLayout, CasePathnameSite, Facts{Site: e.Site})
 		}
 		return &pathname{e}, nil
 	},
@@ -53,16 +55,16 @@ func (inPlace) Activations(context.Context) ([]Activation, error) { return nil, 
 type pathname struct{ *Engine }
 
 func (*pathname) lacks(command string) error {
-	fix := `use the layout "content" for it`
+	c := CaseNoCommand
 	switch command {
 	case commandRollback:
-		fix = "deploy the earlier commit instead"
+		c = CaseNoRollback
 	case commandAhead:
-		fix = "deploy"
+		c = CaseNoAhead
 	case commandPrune:
-		fix = "there is no need to: a deploy deletes what it removes"
+		c = CaseNoPrune
 	}
-	return stop(GuardLayout, fix, `there is no %s in the layout "pathname", which overwrites files in place and keeps nothing of earlier deploys`, command)
+	return stop(GuardLayout, c, Facts{What: command, Name: pathnameName})
 }
 
 // pathnameRun carries out a plan. At no time does the manifest name a file that is

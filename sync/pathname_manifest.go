@@ -34,17 +34,16 @@ func (k pathnameKeys) item(f File) *item {
 }
 
 // check says what is wrong with a file, as far as this layout has limits of its own.
-func (k pathnameKeys) check(f File) (reason, fix string) {
+func (k pathnameKeys) check(f File) (Case, Facts) {
 	switch n := len(k.asset(f.Path)); {
 	case !utf8.ValidString(f.Path):
-		return "the path is not UTF-8", "rename it"
+		return CasePathEncoding, Facts{}
 	case n > maxKeyBytes:
-		return fmt.Sprintf("its key, %s and the path, has %d bytes, and a key in KV at most %d", k.assets(), n, maxKeyBytes), "shorten the path"
+		return CaseKeyLength, Facts{Path: k.assets() + " and the path", Count: n, Of: maxKeyBytes}
 	case f.Size > MaxValueBytes:
-		return fmt.Sprintf(`the file has %.1f MiB, and a value in KV at most 25; the layout "pathname" has no place for its parts`, float64(f.Size)/(1<<20)),
-			`make it smaller, serve it from R2, or use the layout "content"`
+		return CaseFileSize, Facts{What: mebibytes(f.Size), Name: pathnameName}
 	}
-	return "", ""
+	return "", Facts{}
 }
 
 // pathnameManifest is what handleAssetRequest of @cloudflare/worker-bundler

@@ -88,8 +88,8 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 		if found.readable = err == nil; found.readable {
 			p.live = m
 		} else if !opt.TakeOver {
-			return found, stop(GuardForeign, "give --take-over if it and the files beside it may be replaced",
-				"%s is no manifest of the layout \"pathname\": %v", p.keys.manifest(), err)
+			facts := Facts{Site: e.Site, Key: p.keys.manifest(), Cause: err}
+			return found, stop(GuardForeign, CaseForeignManifest, facts)
 		}
 	}
 	if opt.Repair || !p.First && !found.readable {
@@ -115,8 +115,8 @@ func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store Store) (path
 func (k pathnameKeys) refuse(files []File) error {
 	var problems []Problem
 	for _, f := range files {
-		if reason, fix := k.check(f); reason != "" {
-			problems = append(problems, Problem{Path: strings.TrimPrefix(f.Path, "/"), Reason: reason, Fix: fix})
+		if c, facts := k.check(f); c != "" {
+			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 	}
 	if len(problems) > 0 {
@@ -192,23 +192,20 @@ func (p *pathnamePlan) manifests() int {
 }
 
 func (p *pathnamePlan) notices(e *Engine, l *Listing) {
-	say := func(reason, fix string) {
-		p.Notices = append(p.Notices, Problem{Path: `layout "pathname"`, Reason: reason, Fix: fix})
-	}
-	p.Notices = l.Notices
-	say("it has no switch: each file is live as soon as it is written, so visitors may see old and new files mixed until the deploy is done, and caches longer",
-		`use the layout "content" where that matters`)
+	say := func(c Case, f Facts) { p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f)) }
+	p.Notices = slices.Clip(l.Notices)
+	say(CaseNoSwitch, Facts{})
 	if len(p.live.unsettled) > 0 {
-		say("an earlier deploy has not finished", "make sure that none is under way; this one finishes its work")
+		say(CaseUnfinished, Facts{})
 	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		say("_redirects and _headers have no effect", "give handleAssetRequest() its config in the loader's code")
+		say(CaseRulesPathname, Facts{})
 	}
 	if e.Serving.HTMLHandling != "" || e.Serving.NotFound != "" {
-		say("html-handling and not-found have no effect", "give handleAssetRequest() its config in the loader's code")
+		say(CaseServingPathname, Facts{})
 	}
 	if left := len(p.doomed) - len(p.Removed); left > 0 {
-		say(fmt.Sprintf("%s that no manifest names will be deleted", humanize.Count(left, "more key")), "")
+		say(CaseStrays, Facts{What: humanize.Count(left, "more key")})
 	}
 }
 
@@ -216,7 +213,8 @@ func (p *pathnamePlan) notices(e *Engine, l *Listing) {
 func (p *pathnamePlan) checkSize() error {
 	n := max(len(p.announced(Nonce{}).encode()), len(p.named(p.doomed).encode()))
 	if n > MaxValueBytes {
-		return stop(GuardLayout, `use the layout "content"`, "%d files make a manifest of %.1f MiB, and a value in KV has at most 25", len(p.manifest.Assets), float64(n)/(1<<20))
+		size := "a manifest of " + mebibytes(int64(n))
+		return stop(GuardLayout, CaseManifestSize, Facts{Count: len(p.manifest.Assets), What: size})
 	}
 	return nil
 }

@@ -201,8 +201,7 @@ func (e *Engine) newRun(src Source, w Worker, opt Options) *run {
 
 // foreignWorker refuses to replace what another tool deployed.
 func foreignWorker(site string) *GuardError {
-	return stop(GuardForeign, "give --take-over if that Worker may be replaced (its other bindings are kept)",
-		"the live version of %s was not deployed by kv-sync", site)
+	return stop(GuardForeign, CaseForeign, Facts{Site: site})
 }
 
 // plan refuses what must not go live whatever its layout, and has the layout
@@ -392,8 +391,7 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o Origin, 
 	case damaged && r.opt.Repair:
 		base = &Manifest{}
 	case damaged:
-		return nil, nil, stop(GuardDamaged, "give --repair to upload every file again",
-			"the manifest of the live deployment %s is gone or damaged", l.meta.Deployment)
+		return nil, nil, stop(GuardDamaged, CaseDamaged, Facts{Deployment: l.meta.Deployment})
 	case err != nil:
 		return nil, nil, err
 	}
@@ -520,8 +518,6 @@ func leftChunked(live, next *Manifest) []Asset {
 	return out
 }
 
-const fixShrink = "give --allow-shrink if that is meant"
-
 func (p *draft) checkShrink(base *Manifest, opt Options) error {
 	if opt.AllowShrink {
 		return nil
@@ -537,7 +533,7 @@ func (p *draft) checkShrink(base *Manifest, opt Options) error {
 
 // holdsNothing refuses a source without a file.
 func (p *draft) holdsNothing() error {
-	err := stop(GuardShrink, fixShrink, "%s holds no file to serve", p.where())
+	err := stop(GuardShrink, CaseEmpty, Facts{Path: p.where()})
 	err.Removed = p.Removed
 	return err
 }
@@ -548,7 +544,7 @@ func checkLeft(now, before int, removed []Change) error {
 	if 2*now >= before {
 		return nil
 	}
-	err := stop(GuardShrink, fixShrink, "%d of %s would be left", now, humanize.Count(before, "file"))
+	err := stop(GuardShrink, CaseShrink, Facts{Count: now, What: humanize.Count(before, "file")})
 	err.Removed = removed
 	return err
 }

@@ -115,27 +115,23 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	e := c.Engine
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardTarget, "deploy it first: what runs before that left behind, a later prune finds",
-			"nothing is deployed as %s, so it is not known what its keys are for; nothing was deleted", e.Site)
+		return nil, stop(GuardTarget, CasePruneUndeployed, Facts{Site: e.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	for _, d := range past.deployments {
 		if d.Live && d.meta == nil {
-			return nil, stop(GuardForeign, "deploy with --take-over, or delete the namespace by hand if nothing needs it",
-				"a live version of %s was not deployed by kv-sync, so what it needs is not known; nothing was deleted", e.Site)
+			return nil, stop(GuardForeign, CaseForeignPrune, Facts{Site: e.Site})
 		}
 		if d.Missing && d.Retained {
-			return nil, stop(GuardUnread, "run again when that deployment is not retained any more",
-				"the version of deployment %s, the blob %s, is missing, so what it needs is not known; nothing was deleted", d.ID, d.Version)
+			return nil, stop(GuardUnread, CasePruneVersion, Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
 	if all := past.activations; e.target.inKV() && len(all) >= maxActivations && e.recent(all, len(all)) {
-		return nil, stop(GuardUnread, "run again later, or set a shorter grace period",
-			"%s was deployed so often that KV does not list all that was live within %s; nothing was deleted", e.Site, e.Grace)
+		return nil, stop(GuardUnread, CasePruneOften, Facts{Site: e.Site, Span: e.Grace})
 	}
 	if !c.owns(past.live().meta) {
-		return nil, stop(GuardLayout, "name that layout in kv-sync.toml", "what is live of %s has the layout \"kv-assets\", and the prune of another was asked for; nothing was deleted", e.Site)
+		return nil, stop(GuardLayout, CasePruneLayout, Facts{Site: e.Site})
 	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
@@ -148,7 +144,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 		return nil, err
 	}
 	if len(listed) == 0 {
-		return nil, stop(GuardUnread, "run again later", "the listing of %s is empty though a deployment is live; nothing was deleted", e.Site)
+		return nil, stop(GuardUnread, CasePruneListing, Facts{Site: e.Site})
 	}
 	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
 	if err != nil {
@@ -177,7 +173,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 		there[name] = true
 		switch class, _, _ := k.Parse(name); class {
 		case classUnknown:
-			return nil, stop(GuardUnread, "update kv-sync", "the key %.100q was not written by this release of kv-sync and may keep others alive; nothing was deleted", name)
+			return nil, stop(GuardUnread, CasePruneKey, Facts{Key: name})
 		case classRecord:
 			records = append(records, strings.TrimPrefix(name, k.Record("")))
 		}
@@ -211,8 +207,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 				continue // as above: an index is confirmed before the switch, too
 			}
 			if err != nil {
-				return nil, stop(GuardUnread, "see kv-sync verify; if the live deployment is concerned, deploy with --repair",
-					"deployment %s: %v, so it is not known which chunks it needs; nothing was deleted", m.Deployment, err)
+				return nil, stop(GuardUnread, CasePruneChunks, Facts{Deployment: m.Deployment, Cause: err})
 			}
 		}
 		markRooted(rooted, k, m, manifest, chunks)
@@ -261,7 +256,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 				err = json.Unmarshal(b, &out[i])
 			}
 			if r := out[i]; err == nil && (r.Format != recordFormat || r.Site != e.Site || r.Deployment != id) {
-				err = errors.New("it is not of this release's making; update kv-sync")
+				err = fmt.Errorf("%w, or it is of another deployment", ErrNewer)
 			}
 			if err != nil {
 				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
@@ -294,7 +289,7 @@ func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string, before
 	for round := 0; len(left) > 0; round++ {
 		gone := len(doomed) - len(left)
 		if round > resendRounds {
-			return gone, fmt.Errorf("prune %s: the API accepted the request and did not delete %s; run again later", e.Site, humanize.Count(len(left), "key"))
+			return gone, found(CasePruneIgnored, Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 		}
 		if round > 0 {
 			if err := wait.For(ctx, time.Second<<round); err != nil {
@@ -302,7 +297,7 @@ func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string, before
 			}
 		}
 		if err := e.lookAgain(ctx, before); errors.Is(err, errOvertaken) {
-			return gone, stop(GuardOvertaken, "run again", "another deployment of %s went live during the prune; it stopped", e.Site)
+			return gone, stop(GuardOvertaken, CasePruneSwitched, Facts{Site: e.Site})
 		} else if err != nil {
 			return gone, err
 		}

@@ -64,14 +64,14 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 		return nil, err
 	}
 	if opt.anyway() {
-		return nil, errors.New("what is uploaded ahead is not believed by a deploy with --repair or --forget; deploy at once")
+		return nil, found(CaseAheadAnyway, Facts{})
 	}
 	o, err := src.Origin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !receiptFor(o) {
-		return nil, fmt.Errorf("only a commit can be uploaded ahead, and the source is the folder %s; commit it first", o.Dir)
+		return nil, found(CaseFolderAhead, Facts{Path: o.Dir})
 	}
 	l, err := e.look(ctx)
 	if err != nil {

@@ -292,8 +292,8 @@ func TestUploadAheadRefuses(t *testing.T) {
 			}
 			w.activateVersion(v, "by hand")
 		}, src: c[2], guard: kvsync.GuardForeign},
-		"a repair":       {src: c[2], opt: kvsync.Options{Repair: true}, says: "--repair"},
-		"to forget":      {src: c[2], opt: kvsync.Options{Forget: true}, says: "--forget"},
+		"a repair":       {src: c[2], opt: kvsync.Options{Repair: true}, says: "repairs or forgets"},
+		"to forget":      {src: c[2], opt: kvsync.Options{Forget: true}, says: "repairs or forgets"},
 		"changing files": {src: &lying{c[2]}, says: "changed while"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,7 +72,7 @@ func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*rele
 	module := Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
 		if m.Name == ModuleManifest {
-			return nil, fmt.Errorf("the module name %s is taken by kv-sync: rename that module", m.Name)
+			return nil, found(CaseModuleTaken, Facts{Name: m.Name})
 		}
 	}
 	w := p.worker
@@ -135,7 +135,7 @@ func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error)
 	}
 	for _, b := range u.Bindings {
 		if mine[b.Name] {
-			return Upload{}, fmt.Errorf("the binding name %s is taken: rename it, or remove its second definition", b.Name)
+			return Upload{}, found(CaseBindingTaken, Facts{Name: b.Name})
 		}
 		mine[b.Name] = true
 	}

@@ -3,6 +3,7 @@ package kvsync_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,7 +103,7 @@ func TestWhatAVersionSays(t *testing.T) {
 	_, err = w.deploy(h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardForeign)
 	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Format = 99 }))
-	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); err == nil || !strings.Contains(err.Error(), "update kv-sync") {
+	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); !errors.Is(err, kvsync.ErrNewer) {
 		t.Errorf("over a newer release's version it says %v", err)
 	}
 

@@ -3,6 +3,7 @@ package kvsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,8 +38,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	live := past.live()
 	if live == nil && opt.To == "" {
-		return nil, stop(GuardForeign, "give --to with a deployment of kv-sync history, or use the tool that deployed it",
-			"the live version of %s was not deployed by kv-sync", e.Site)
+		return nil, stop(GuardForeign, CaseForeignRollback, Facts{Site: e.Site})
 	}
 	target, err := past.target(live, opt.To)
 	if err != nil {
@@ -60,7 +60,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	hold := holdAfter(live, target)
 	err = e.rollTo(ctx, past.activations, target, hold, opt.Force)
 	if errors.Is(err, errOvertaken) {
-		return nil, stop(GuardOvertaken, "look at kv-sync history and run again", "another deployment of %s switched meanwhile", e.Site)
+		return nil, stop(GuardOvertaken, CaseSwitched, Facts{Site: e.Site})
 	}
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	return res, nil
 }
 
-func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []string, err error) {
+func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []Problem, err error) {
 	manifest, err := c.checkBlobs(ctx, target.meta)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notic
 }
 
 func notDeployed(site string) *GuardError {
-	return stop(GuardTarget, "deploy it first", "nothing is deployed as %s", site)
+	return stop(GuardTarget, CaseNotDeployed, Facts{Site: site})
 }
 
 func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deployment, hold string, force bool) error {
@@ -94,8 +94,7 @@ func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deploy
 		return e.target.Activate(ctx, []Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
 	})
 	if errors.Is(s.sent, ErrSecretChanged) {
-		return stop(GuardSecret, "give --force to bring the old value back with it, or deploy that commit again",
-			"a secret of %s was changed since deployment %s was made", e.Site, target.ID)
+		return stop(GuardSecret, CaseSecret, Facts{Site: e.Site, Deployment: target.ID})
 	}
 	return e.settle(ctx, s)
 }
@@ -116,23 +115,23 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 			continue
 		}
 		if !d.Retained {
-			return nil, stop(GuardTarget, "deploy that commit again instead", "deployment %s is not retained any more", d.ID)
+			return nil, stop(GuardTarget, CaseNotRetained, Facts{Deployment: d.ID})
 		}
 		if d.Missing {
-			return nil, stop(GuardMissing, "deploy that commit again instead, or give --to with another deployment of kv-sync history",
-				"deployment %s cannot be rolled back to: its version, the blob %s, is missing", d.ID, d.Version)
+			return nil, stop(GuardMissing, CaseVersionMissing, Facts{Deployment: d.ID, Version: d.Version})
 		}
 		for _, other := range p.deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
-				return nil, stop(GuardTarget, "give more of the id", "%.80q may be deployment %s or %s", to, d.ID, other.ID)
+				facts := Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
+				return nil, stop(GuardTarget, CaseAmbiguous, facts)
 			}
 		}
 		return d, nil
 	}
 	if to == "" {
-		return nil, stop(GuardTarget, "see kv-sync history", "there is no earlier deployment to roll back to")
+		return nil, stop(GuardTarget, CaseNoEarlier, Facts{})
 	}
-	return nil, stop(GuardTarget, "give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters", "no deployment is named %.80q", to)
+	return nil, stop(GuardTarget, CaseNoTarget, Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
 // foreign reports whether it is of another tool.
@@ -180,7 +179,7 @@ const mostHeld = 10
 func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
 	manifest, err := e.manifest(ctx, m)
 	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardMissing, "deploy that commit again instead", "the manifest of deployment %s is gone", m.Deployment)
+		return nil, stop(GuardMissing, CaseManifestMissing, Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
@@ -199,13 +198,12 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
 	}
 	for _, a := range manifest.Assets {
 		if err := chunks[a.Blob].err; errors.Is(err, errDamaged) {
-			return nil, stop(GuardMissing, "deploy that commit again instead", "deployment %s cannot be rolled back to: %v", m.Deployment, err)
+			return nil, stop(GuardMissing, CaseBlobsUnread, Facts{Deployment: m.Deployment, Cause: err})
 		}
 	}
 	if len(missing) > 0 {
-		return nil, stop(GuardMissing, "deploy that commit again instead",
-			"deployment %s cannot be rolled back to: %s of it missing, the first is %s",
-			m.Deployment, humanize.Count(len(missing), "blob"), missing[0].Path)
+		facts := Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
+		return nil, stop(GuardMissing, CaseBlobsMissing, facts)
 	}
 	return manifest, nil
 }

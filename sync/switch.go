@@ -177,7 +177,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	}
 	theirs := newer[1]
 	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
-		return fmt.Errorf("another deployment of %s came in at the same moment and could not be made live again, run again: %w", e.Site, err)
+		return found(CaseNotRestored, Facts{Site: e.Site, Cause: err})
 	}
 	return errOvertaken
 }
@@ -209,6 +209,6 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, a
 
 // unknownSwitch is the one error that wraps ErrUnknown.
 func unknownSwitch(site, deployment string, cause error) error {
-	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole, run again to find out (%s)",
+	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole (%s)",
 		site, deployment, ErrUnknown, cause.Error())
 }

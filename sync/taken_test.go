@@ -14,9 +14,8 @@ func TestModuleNameTaken(t *testing.T) {
 	w := start(t)
 	mine := script
 	mine.Modules = append(slices.Clone(script.Modules), kvsync.Module{Name: kvsync.ModuleManifest, Type: "application/octet-stream", Content: []byte("theirs")})
-	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "rename that module") {
-		t.Errorf("got %v", err)
-	}
+	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
+	wantFound(t, err, kvsync.CaseModuleTaken)
 	if w.live() != nil {
 		t.Error("something went live")
 	}

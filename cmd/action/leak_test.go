@@ -100,8 +100,8 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 
 // The summary, too, describes a failure in the words of a workflow.
 func TestSummaryNamesInputs(t *testing.T) {
-	text := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "give --release"}})
-	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, inert("the input source folder")) || !strings.Contains(text, inert("the input release: true")) {
+	text := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})
+	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, inert("the input source folder")) || !strings.Contains(text, inert("the input name")) {
 		t.Errorf("the summary is\n%s", text)
 	}
 }

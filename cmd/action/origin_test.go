@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -114,7 +115,7 @@ func (c *cell) kvSync(root, dir string) outcome {
 	defer site.Close()
 	o := outcome{outputs: map[string]string{}}
 	res, err := site.Deploy(c.t.Context(), kvsync.Options{})
-	if f := app.Explain(err); f != nil {
+	if f := app.Explain(advice.Terminal, err); f != nil {
 		o.code, o.log = f.Code, f.Message+"; "+f.Fix
 	} else {
 		o.outputs["version-id"] = res.Version

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -15,7 +16,7 @@ const loggedPaths = 500
 // viewOf is what a plan says in a workflow. A job has no input that ends for one push
 // what earlier deployments keep reachable, so the text names the command.
 func viewOf(p *kvsync.Plan) *planview.View {
-	return planview.Of(p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
+	return planview.Of(advice.Workflow, p, "run kv-sync deploy "+named(p.Site)+" --forget by hand")
 }
 
 // plan prints a plan. Its notices are annotations: see [console.notices].

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -18,7 +19,7 @@ const annotations = 50
 // notices annotates the notices of the site and of the engine.
 func (c *console) notices(t *turn) {
 	if t.site != nil {
-		for _, n := range t.site.Notices {
+		for _, n := range advice.Workflow.Problems(t.site.Notices) {
 			c.annotate(levelNotice, t.file(n), n.Line, "kv-sync: "+n.Path, reason(n))
 		}
 	}

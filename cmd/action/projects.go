@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
@@ -37,7 +38,7 @@ func (s step) onProjects(ctx context.Context, c *console, err error) (*app.Repor
 		}
 	}
 	total.Seconds = time.Since(began).Seconds()
-	total.Error = app.Explain(err)
+	total.Error = app.Explain(advice.Workflow, err)
 	c.fault(&turn{rep: total, err: err})
 	return total, all.summary(total)
 }

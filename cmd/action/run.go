@@ -10,6 +10,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -84,5 +85,5 @@ func readStep(a *githubactions.Action, cache string) (step, error) {
 
 // report begins the report of the step.
 func (s step) report() *app.Report {
-	return app.NewReport(s.mode, s.dryRun || s.mode == modePlan)
+	return app.NewReport(advice.Workflow, s.mode, s.dryRun || s.mode == modePlan)
 }

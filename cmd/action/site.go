@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -24,7 +25,7 @@ func (s step) onSite(ctx context.Context, c *console, err error) (*app.Report, s
 	c.enter("")
 	if t.err == nil {
 		t.err = publish(c, t.rep, func() (string, error) { return planJSON(t.rep.Plan) })
-		t.rep.Error = app.Explain(t.err)
+		t.rep.Error = app.Explain(advice.Workflow, t.err)
 	}
 	c.fault(t)
 	c.notices(t)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
@@ -227,7 +228,7 @@ func repository(ctx context.Context) (*hooks.Repository, error) {
 type explained struct{ error }
 
 func (e explained) Error() string {
-	f := app.Explain(e.error)
+	f := app.Explain(advice.Terminal, e.error)
 	text := f.Message
 	for _, p := range f.Problems {
 		text += "\n  " + p.String()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
@@ -310,7 +311,7 @@ func (h *hookRun) act(
 	}
 	said := 0
 	note := func() {
-		for _, n := range site.Notices[said:] {
+		for _, n := range advice.Terminal.Problems(site.Notices[said:]) {
 			console.Say("Note: %s", n)
 		}
 		said = len(site.Notices)

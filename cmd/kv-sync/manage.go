@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/options"
@@ -99,15 +98,6 @@ func (c *verifyCommand) Run(ctx context.Context, s streams) error {
 		}
 		se.report.Verify = v
 		se.console.Verified(v, se.site.Stats().Duration)
-		if v.Whole() {
-			return nil
-		}
-		fix := "kv-sync deploy --repair uploads every file of what it deploys again; " +
-			"roll back to no deployment that is listed as missing something"
-		if !v.Overlay.Whole() {
-			fix += "; what was written at run time has no other copy: write it again, or delete it there"
-		}
-		return &kvsync.GuardError{Guard: kvsync.GuardMissing,
-			Text: fmt.Sprintf("%s is not whole: visitors, or a rollback, would miss what is listed", se.site.Name), Fix: fix}
+		return se.site.CheckWhole(v)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
@@ -31,7 +32,7 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	if t.site.JSON {
 		text = s.err
 		defer func() {
-			report.Error = app.Explain(err)
+			report.Error = app.Explain(advice.Terminal, err)
 			err = errors.Join(err, printJSON(s.out, report))
 			if err != nil {
 				err = &reportedError{err}
@@ -88,7 +89,7 @@ func (t task) each(
 		case held:
 			fmt.Fprintf(to.out, "Note: %s\n", o.report.Notices[len(o.report.Notices)-1])
 		case err != nil:
-			term.New(to.out, to.err, s.getenv).Failure(app.Explain(err))
+			term.New(to.out, to.err, s.getenv).Failure(app.Explain(advice.Terminal, err))
 		}
 		return o, rest
 	}, func(id string, o *outcome, err error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
 
@@ -68,7 +69,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if errors.As(err, &done) {
 		return int(done)
 	}
-	f := app.Explain(err)
+	f := app.Explain(advice.Terminal, err)
 	if f == nil {
 		return 0
 	}
@@ -82,7 +83,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	// A command that has a report has printed it.
 	var reported *reportedError
 	if !errors.As(err, &reported) && slices.Contains(args, "--json") {
-		r := app.NewReport("", false)
+		r := app.NewReport(advice.Terminal, "", false)
 		r.Finish(nil, err)
 		if printJSON(s.out, r) != nil {
 			return 1

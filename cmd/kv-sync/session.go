@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
@@ -63,7 +64,7 @@ func (t task) on(ctx context.Context, s streams, work func(*session) error) erro
 
 // run opens the site, does the work and reports on it.
 func (t task) run(ctx context.Context, s streams, work func(*session) error) (*app.Report, error) {
-	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(t.command, t.dry),
+	se := &session{console: term.New(s.out, s.err, s.getenv), report: app.NewReport(advice.Terminal, t.command, t.dry),
 		flags: t.site, values: t.values}
 	err := t.open(ctx, s, se)
 	if err == nil {
@@ -118,7 +119,7 @@ func (se *session) notices() {
 	if se.site == nil {
 		return
 	}
-	for _, n := range se.site.Notices[se.noticed:] {
+	for _, n := range advice.Terminal.Problems(se.site.Notices[se.noticed:]) {
 		se.console.Say("Note: %s", n)
 	}
 	se.noticed = len(se.site.Notices)

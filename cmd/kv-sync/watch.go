@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
@@ -142,7 +143,7 @@ func (w *watching) report(err error) {
 		w.console.Say("There is no file to show; what was shown stays until there is one.")
 		return
 	}
-	w.console.Failure(app.Explain(err))
+	w.console.Failure(app.Explain(advice.Terminal, err))
 	w.console.Say("What was shown stays; the next save tries again.")
 }
 
@@ -286,7 +287,7 @@ func decides(saved watch.Batch, configuration []string) bool {
 
 // notices prints new notices.
 func (w *watching) notices(list []kvsync.Problem) {
-	for _, n := range list {
+	for _, n := range advice.Terminal.Problems(list) {
 		if text := n.String(); !w.said[text] {
 			w.said[text] = true
 			w.console.Say("Note: %s", text)

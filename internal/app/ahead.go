@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -16,10 +15,7 @@ func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.A
 		return nil, err
 	}
 	if s.commit == nil {
-		return nil, &UsageError{
-			Err: errors.New("only a commit can be uploaded ahead, and the source is the folder " + s.settings.Directory),
-			Fix: "commit what is to be published, or name a commit with --commit",
-		}
+		return nil, refuse(kvsync.CaseFolderAhead, kvsync.Facts{Path: s.settings.Directory})
 	}
 	return e.UploadAhead(ctx, src, w, opt)
 }

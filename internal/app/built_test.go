@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -211,7 +212,7 @@ func TestConfined(t *testing.T) {
 			in := c.inputs()
 			in.BuiltFrom = commit
 			tc.make(&in)
-			f := app.Explain(try(in))
+			f := app.Explain(advice.Terminal, try(in))
 			if f == nil {
 				t.Fatal("it was planned")
 			}
@@ -232,7 +233,7 @@ func TestConfined(t *testing.T) {
 		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n", "dist/index.html": "x",
 		"worker.js": "import text from './.git/config'; export default { fetch() { return new Response(text) } }",
 	})
-	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 {
+	if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) == 0 {
 		t.Errorf("the settings of git were bundled: %+v", f)
 	}
 	in.Builds, in.BuildOutput = true, &bytes.Buffer{}
@@ -244,7 +245,7 @@ func TestConfined(t *testing.T) {
 		c.fill(c.root, map[string]string{
 			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n", "worker.js": "export default {}",
 		})
-		if f := app.Explain(try(in)); f == nil || len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Reason, "index may not be used") {
+		if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Reason, "index may not be used") {
 			t.Errorf("an index behind %s: %+v", name, f)
 		}
 	}
@@ -264,7 +265,7 @@ func TestConfined(t *testing.T) {
 	} {
 		c.fill(c.work, files)
 		bare.Directory, bare.Commit = "public", c.commit(nil)
-		if f := app.Explain(try(bare)); f == nil || f.Kind != app.KindRefused && f.Kind != app.KindUsage {
+		if f := app.Explain(advice.Terminal, try(bare)); f == nil || f.Kind != app.KindRefused && f.Kind != app.KindUsage {
 			t.Errorf("%s of a bare repository: %+v", name, f)
 		}
 		c.git(c.work, "rm", "-q", "-r", "--cached", ".")
@@ -280,7 +281,7 @@ func TestConfined(t *testing.T) {
 	in.Boundary = in.Root
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": in.Root}
 	in.Getenv = func(name string) string { return env[name] }
-	if f := app.Explain(try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of") {
+	if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of") {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -313,7 +314,7 @@ func TestBuild(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.root, "wrangler.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(t, in).Build(t.Context(), ""); app.Explain(err) == nil || app.Explain(err).Kind != app.KindUsage {
+	if err := open(t, in).Build(t.Context(), ""); app.Explain(advice.Terminal, err) == nil || app.Explain(advice.Terminal, err).Kind != app.KindUsage {
 		t.Errorf("a build that nobody names: %v", err)
 	}
 }

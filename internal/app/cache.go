@@ -55,8 +55,8 @@ func (c manifestCache) Get(name string) ([]byte, bool) {
 	return b, err == nil
 }
 
-// Put writes a value beside its name and renames it, so that a reader sees it
-// whole or not at all, then makes room.
+// Put writes a value to a temporary file and renames it, so that a reader sees it
+// whole or not at all. Then it deletes the oldest values beyond the limit.
 func (c manifestCache) Put(name string, value []byte) {
 	if _, err := kvsync.ParseRef(name); err != nil || len(value) > maxCachedManifest {
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
@@ -23,7 +24,7 @@ const (
 	KindGuard       Kind = "guard"       // a check stopped the run; what was live is live
 	KindAPI         Kind = "api"         // Cloudflare's API: permissions, network
 	KindQuota       Kind = "quota"       // the account's daily KV quota is used up
-	KindUnknown     Kind = "unknown"     // nobody could tell whether the switch happened
+	KindUnknown     Kind = "unknown"     // cannot determine whether the switch happened
 	KindInterrupted Kind = "interrupted" // Ctrl-C, or the job was cancelled
 )
 
@@ -64,6 +65,8 @@ type Failure struct {
 	Removed []kvsync.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
+
+	found *kvsync.Finding // gives Fix; nil where that is set already
 }
 
 // UsageError is a mistake in the command line, the environment or the
@@ -74,7 +77,7 @@ type UsageError struct {
 	Fix string
 }
 
-// Error returns the text and the way out.
+// Error returns the text and what to do.
 func (e *UsageError) Error() string {
 	if e.Fix == "" {
 		return e.Err.Error()
@@ -85,12 +88,12 @@ func (e *UsageError) Error() string {
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// SomeError is a run over several projects of which some failed; it is of the
-// kind that First is.
+// SomeError is a run over several projects of which some failed. Its kind is that
+// of First.
 type SomeError struct {
 	Failed, All int
-	// First is the first failure, or where there is one the first whose outcome
-	// is not known: whoever looks at the kind alone must learn of that.
+	// First is the first failure whose outcome is not known, else the first one: a
+	// caller that looks at the kind alone must learn of an unknown outcome.
 	First error
 }
 
@@ -112,8 +115,8 @@ func (e *SomeError) Error() string {
 // Unwrap returns the first failure.
 func (e *SomeError) Unwrap() error { return e.First }
 
-// nothingLiveError is a failure of a deploy that found nothing live, or did not
-// come so far as to ask.
+// nothingLiveError is a failure of a deploy that found nothing live, or failed
+// before it asked.
 type nothingLiveError struct{ error }
 
 func (e *nothingLiveError) Unwrap() error { return e.error }
@@ -127,7 +130,7 @@ func remains(err error) string {
 	return "what was live is still live"
 }
 
-// usage marks err as the user's to mend. A cancelled run is nobody's mistake.
+// usage marks err as a mistake of the user. A cancelled run is none.
 func usage(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -135,28 +138,40 @@ func usage(err error) error {
 	return &UsageError{Err: err}
 }
 
-// Explain says what an error means. It is nil for nil.
-func Explain(err error) *Failure {
+// Explain says what an error means, and what to do about it in this place. It is
+// nil for nil.
+func Explain(p advice.Place, err error) *Failure {
 	if err == nil {
 		return nil
 	}
 	f := classify(err)
-	if some := (*SomeError)(nil); errors.Is(err, kvsync.ErrUnfinished) && !errors.As(err, &some) {
-		f.Fix = "some files may be new and others not yet; run the same command again to finish"
+	some, own := (*SomeError)(nil), (*kvsync.Finding)(nil)
+	switch {
+	case errors.As(err, &some):
+	case errors.Is(err, kvsync.ErrUnfinished):
+		f.found = finding(advice.CaseMixed, err)
+	case f.Kind != KindAPI && f.Kind != KindUnexpected:
+	case errors.As(err, &own):
+		f.found = own
+	case errors.Is(err, kvsync.ErrNewer):
+		f.found = finding(advice.CaseNewer, err)
 	}
+	if f.found != nil {
+		f.Fix = p.Fix(f.Guard, f.found)
+	}
+	f.Problems = p.Problems(f.Problems)
 	f.Code = f.Kind.Code()
 	return f
 }
 
-// classify asks the questions in the order of what matters most to whoever
-// reads the answer: that an outcome is not known beats why it is not.
+// classify asks the questions in the order of what matters most to the reader:
+// that an outcome is not known matters more than the reason.
 func classify(err error) *Failure {
 	var (
 		guard   *kvsync.GuardError
 		refused *kvsync.RefusedError
-		code    *bundle.Error
 		built   *build.Error
-		late    *lateError
+		code    *bundle.Error
 		worker  *kvsync.WorkerError
 		some    *SomeError
 		wrong   *UsageError
@@ -165,47 +180,77 @@ func classify(err error) *Failure {
 	switch {
 	case errors.As(err, &some):
 		f := classify(some.First)
-		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), Fix: "mend what is said above of each, and run the same command again"}
+		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), found: finding(advice.CaseSome, err)}
 	case errors.Is(err, kvsync.ErrUnknown):
-		return &Failure{Kind: KindUnknown, Message: err.Error(),
-			Fix: "run kv-sync history to see what is live, then run the same command again"}
+		return failed(KindUnknown, advice.CaseUnknown, err)
 	case errors.Is(err, context.Canceled):
-		return &Failure{Kind: KindInterrupted, Message: "interrupted", Fix: remains(err) + "; run the same command again to go on"}
+		return &Failure{Kind: KindInterrupted, Message: "interrupted", found: finding(advice.CaseInterrupted, err)}
 	case errors.As(err, &refused):
-		return &Failure{Kind: KindRefused, Message: fmt.Sprintf("%s cannot be published, nothing was sent", humanize.Count(len(refused.Problems), "file")),
-			Fix: "mend what is listed, or name it in .assetsignore, and run again", Problems: refused.Problems}
+		files := kvsync.Facts{What: humanize.Count(len(refused.Problems), "file")}
+		return listed(advice.CaseFiles, files, refused.Problems)
 	case errors.As(err, &built):
-		return &Failure{Kind: KindRefused, Message: err.Error(), Fix: remains(err) + "; mend the build and run again"}
-	case errors.As(err, &late) && errors.As(err, &code):
-		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled",
-			Fix: remains(err) + "; mend what is listed and run again", Problems: code.Problems}
+		return failed(KindRefused, advice.CaseBuild, err)
 	case errors.As(err, &code):
-		return &Failure{Kind: KindRefused, Message: "the Worker's code cannot be bundled, nothing was sent",
-			Fix: "mend what is listed and run again", Problems: code.Problems}
+		if late := (*lateError)(nil); errors.As(err, &late) {
+			return listed(advice.CaseLateBundle, kvsync.Facts{What: remains(err)}, code.Problems)
+		}
+		return listed(advice.CaseBundle, kvsync.Facts{}, code.Problems)
 	case errors.As(err, &worker):
-		return &Failure{Kind: KindRefused, Message: "the Worker of project " + worker.Project + " cannot be a Dynamic Worker, nothing was sent",
-			Fix: "mend what is listed and run again", Problems: worker.Problems}
+		return listed(advice.CaseWorker, kvsync.Facts{Name: worker.Project}, worker.Problems)
 	case errors.As(err, &guard):
-		return &Failure{Kind: KindGuard, Guard: guard.Guard, Message: guard.Text, Fix: guard.Fix, Removed: guard.Removed}
+		return &Failure{
+			Kind: KindGuard, Guard: guard.Guard, Message: guard.Error(), Removed: guard.Removed, found: &guard.Finding,
+		}
 	case errors.Is(err, kvsync.ErrChanged):
-		return &Failure{Kind: KindGuard, Guard: kvsync.GuardChanged, Message: err.Error()}
+		f := failed(KindGuard, advice.CaseChanged, err)
+		f.Guard = kvsync.GuardChanged
+		return f
 	case errors.As(err, &wrong):
-		return explainUsage(wrong)
+		return mistaken(wrong)
 	case errors.Is(err, kvsync.ErrNotSwitched):
-		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: remains(err) + "; run the same command again"}
+		return failed(KindAPI, advice.CaseNotSwitched, err)
 	case errors.Is(err, kvsync.ErrQuota):
-		return &Failure{Kind: KindQuota, Message: err.Error(),
-			Fix: remains(err) + "; run again after 00:00 UTC, or change to the Workers Paid plan"}
+		return failed(KindQuota, advice.CaseQuota, err)
 	case errors.As(err, &api):
-		return &Failure{Kind: KindAPI, Message: err.Error(), Fix: remains(err) + "; run again when that is mended"}
+		return failed(KindAPI, advice.CaseAPI, err)
 	}
 	return &Failure{Kind: KindUnexpected, Message: err.Error()}
 }
 
-func explainUsage(e *UsageError) *Failure {
+// finding is a case whose remedy may say what visitors have after the error.
+func finding(c kvsync.Case, err error) *kvsync.Finding {
+	return &kvsync.Finding{Case: c, Facts: kvsync.Facts{What: remains(err)}}
+}
+
+// failed is a failure whose message is the error's.
+func failed(k Kind, c kvsync.Case, err error) *Failure {
+	return &Failure{Kind: k, Message: err.Error(), found: finding(c, err)}
+}
+
+// listed is a failure that lists the files, or the parts of the code, at fault.
+func listed(c kvsync.Case, facts kvsync.Facts, problems []kvsync.Problem) *Failure {
+	found := &kvsync.Finding{Case: c, Facts: facts}
+	return &Failure{Kind: KindRefused, Message: found.Error(), Problems: problems, found: found}
+}
+
+func mistaken(e *UsageError) *Failure {
 	f := &Failure{Kind: KindUsage, Message: e.Err.Error(), Fix: e.Fix}
 	if problems := configProblems(e.Err); len(problems) > 0 {
 		f.Message, f.Problems = "the configuration cannot be used, nothing was sent", problems
 	}
+	if own := (*kvsync.Finding)(nil); errors.As(e.Err, &own) {
+		f.found = own
+	}
 	return f
+}
+
+// refuse is a mistake of the command line, the environment or the configuration,
+// for which package advice has a remedy.
+func refuse(c kvsync.Case, facts kvsync.Facts) error {
+	return &UsageError{Err: &kvsync.Finding{Case: c, Facts: facts}}
+}
+
+// stop is a run that a guard of this package stopped.
+func stop(g kvsync.Guard, c kvsync.Case, facts kvsync.Facts) error {
+	return &kvsync.GuardError{Guard: g, Finding: kvsync.Finding{Case: c, Facts: facts}}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -30,7 +31,7 @@ func TestExplain(t *testing.T) {
 		"configuration":    {&app.UsageError{Err: &config.Error{Problems: problem}}, app.KindUsage, 2, 1},
 		"files":            {wrap(&kvsync.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
 		"the Worker":       {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
-		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Text: "t", Fix: "f"}), app.KindGuard, 4, 0},
+		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Finding: kvsync.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
 		"a file changed":   {wrap(kvsync.ErrChanged), app.KindGuard, 4, 0},
 		"api":              {wrap(api), app.KindAPI, 5, 0},
 		"quota":            {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}), app.KindQuota, 6, 0},
@@ -41,7 +42,7 @@ func TestExplain(t *testing.T) {
 		"Ctrl-C in a call": {&cloudflare.APIError{Err: context.Canceled}, app.KindInterrupted, 130, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := app.Explain(tt.err)
+			f := app.Explain(advice.Terminal, tt.err)
 			if f.Kind != tt.kind || f.Code != tt.code || len(f.Problems) != tt.problems {
 				t.Errorf("got %s, code %d, %d problems; want %s, %d, %d", f.Kind, f.Code, len(f.Problems), tt.kind, tt.code, tt.problems)
 			}
@@ -50,7 +51,7 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	if app.Explain(nil) != nil {
+	if app.Explain(advice.Terminal, nil) != nil {
 		t.Error("no error is a failure")
 	}
 }

@@ -27,9 +27,9 @@ func (in Inputs) inside(shared string) (*boundary.Boundary, error) {
 	return b, errors.Join(b.Hide(worktree.GitDirs(top, in.Getenv)...), b.Hide(worktree.GitDirs(base, in.Getenv)...))
 }
 
-// workTree is the top of the work tree that a folder is in, or the folder. One that
-// tracks nothing in the folder does not count, for a home directory may be one; nor
-// does the one that a bare repository lies in.
+// workTree is the top of the work tree that a folder is in, or the folder. A work
+// tree that tracks nothing in the folder does not count, because a home directory
+// may be one, and neither does one around a bare repository.
 func (in Inputs) workTree(base string) (string, error) {
 	base, err := filepath.Abs(base)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -45,7 +46,10 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 		return nil, "", err
 	}
 	if within(s.pathOf(s.settings.Directory), s.pathOf(o.Output)) {
-		return nil, "", &UsageError{Err: fmt.Errorf("%s lies in the folder whose files are uploaded, and would be one of them", o.Output), Fix: "write the index elsewhere"}
+		return nil, "", &UsageError{
+			Err: fmt.Errorf("%s is in the folder whose files are uploaded, and would be one of them", o.Output),
+			Fix: "write the index elsewhere",
+		}
 	}
 	if err := errors.Join(s.boundary.Allow(s.pathOf(o.Output)), s.confineIndex(o.Output)); err != nil {
 		return nil, "", err
@@ -58,7 +62,9 @@ func (s *Site) SyncKVAssets(ctx context.Context, o KVAssetsSync) (*kvsync.KVAsse
 	if err != nil {
 		return nil, "", err
 	}
-	res, err := e.SyncKVAssets(ctx, src, kvsync.KVAssetsOptions{Local: local, AllowShrink: o.AllowShrink, Repair: o.Repair, DryRun: o.DryRun})
+	res, err := e.SyncKVAssets(ctx, src, kvsync.KVAssetsOptions{
+		Local: local, AllowShrink: o.AllowShrink, Repair: o.Repair, DryRun: o.DryRun,
+	})
 	if err != nil {
 		return nil, "", err
 	}
@@ -98,7 +104,7 @@ func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 			return nil, err
 		}
 	} else if o.Force || o.Unrecorded {
-		return nil, &UsageError{Err: errors.New(`--force and --unrecorded are for the layout "kv-assets"`), Fix: "leave them out"}
+		return nil, refuse(advice.CasePruneOptions, kvsync.Facts{})
 	}
 	return e.Prune(ctx, opt)
 }
@@ -110,7 +116,7 @@ func (s *Site) pathOf(name string) string {
 	return filepath.Join(s.settings.Root, filepath.FromSlash(name))
 }
 
-// within reports whether a file lies below a folder, both absolute.
+// within reports whether a file is below a folder, both absolute.
 func within(dir, file string) bool {
 	rel, err := filepath.Rel(dir, file)
 	return err == nil && filepath.IsLocal(rel)
@@ -145,7 +151,7 @@ func readIndexFile(name string) ([]byte, error) {
 	return b, nil
 }
 
-// ReadIndex reads an index from a file, whoever wrote it.
+// ReadIndex reads an index from a file of any origin.
 func ReadIndex(name string) (kvassets.Index, error) {
 	b, err := readIndexFile(name)
 	if err == nil && b == nil {
@@ -166,7 +172,7 @@ func ReadIndex(name string) (kvassets.Index, error) {
 func writeIndexFile(name string, index []byte) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("write the index: %w; the files are uploaded, so run again when that is mended", err)
+			err = fmt.Errorf("write the index: %w; the files are uploaded, so run again when that is fixed", err)
 		}
 	}()
 	mode := fs.FileMode(0o644)

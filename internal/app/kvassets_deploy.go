@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -36,15 +37,19 @@ func (s *Site) mayBuild() error {
 	}
 	switch {
 	case s.settings.Code.Main == "":
-		return &UsageError{Err: errors.New(`in the layout "kv-assets" a Worker of yours serves the files, and none is named`),
-			Fix: `name the JavaScript that its build makes, as "main" in the wrangler file`}
+		return &UsageError{
+			Err: errors.New(`in the layout "kv-assets" a Worker of yours serves the files, and none is named`),
+			Fix: `name the JavaScript that its build makes, as "main" in the wrangler file`,
+		}
 	case s.publishesIndex():
-		return &UsageError{Err: errors.New("the index lies in the folder that is published, and would be part of itself"), Fix: `name another place for it, as "index"`}
+		return &UsageError{
+			Err: errors.New("the index is in the folder that is published, and would be part of itself"),
+			Fix: `name another place for it, as "index"`,
+		}
 	case line != "" && s.in.Commit != "":
-		return &UsageError{Err: errors.New("a commit is named, and its code is to be built: a build sees the work tree"), Fix: "check the commit out, and leave --commit out"}
+		return refuse(advice.CaseBuildsCommit, kvsync.Facts{})
 	case line != "" && s.in.BuildOutput == nil:
-		return &UsageError{Err: errors.New("the site is to be built, and builds are not run here: " + s.settings.Where("build")),
-			Fix: `run "kv-sync deploy" where the project can be built`}
+		return refuse(advice.CaseBuildsNothing, kvsync.Facts{What: s.settings.Where("build")})
 	}
 	return nil
 }
@@ -53,7 +58,10 @@ func (s *Site) mayBuild() error {
 // of it or of git's.
 func (s *Site) confineIndex(index string) error {
 	if err := s.boundary.Check(s.pathOf(index)); err != nil {
-		return &UsageError{Err: fmt.Errorf("the index %s may not be used: %w", index, err), Fix: `name a place inside, as "index"`}
+		return &UsageError{
+			Err: fmt.Errorf("the index %s may not be used: %w", index, err),
+			Fix: `name a place inside, as "index"`,
+		}
 	}
 	return nil
 }
@@ -64,8 +72,11 @@ func (s *Site) checkedOut() error {
 		return nil
 	}
 	if _, err := s.boundary.Stat(s.pathOf(s.settings.Code.Main)); err != nil {
-		return &UsageError{Err: errors.New(`in the layout "kv-assets" the code is built with the index of its files, and a commit has no folder to write that into`),
-			Fix: "deploy it from a checkout"}
+		return &UsageError{
+			Err: errors.New(`in the layout "kv-assets" the code is built with the index of its files, ` +
+				`and a commit has no folder to write that into`),
+			Fix: "deploy it from a checkout",
+		}
 	}
 	return nil
 }
@@ -78,7 +89,7 @@ func (s *Site) publishesIndex() bool {
 // out. The code is that of the work tree, where the build ran.
 //
 // If that fails the new index stays where it is: all that it names is in KV and
-// kept for the grace period, so the project can be mended and built with it, and
+// kept for the grace period, so the project can be fixed and built with it, and
 // published even by another tool.
 func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, error) {
 	file := s.pathOf(s.settings.Index)
@@ -101,8 +112,11 @@ func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, er
 	case err != nil:
 		return kvsync.Worker{}, &lateError{err}
 	case code.ServesSite:
-		return kvsync.Worker{}, &UsageError{Err: errors.New(`the Worker serves the site by "@kv-sync/worker/site", which the layout "kv-assets" has no manifest for`),
-			Fix: `use the layout "content"`}
+		return kvsync.Worker{}, &UsageError{
+			Err: errors.New(`the Worker serves the site by "@kv-sync/worker/site", ` +
+				`which the layout "kv-assets" has no manifest for`),
+			Fix: `use the layout "content"`,
+		}
 	}
 	s.Notices = append(s.Notices, code.Notices...)
 	return w, nil
@@ -115,8 +129,11 @@ func (s *Site) Build(ctx context.Context, line string) error {
 		return s.build(ctx, line, ".")
 	}
 	if line = s.settings.Build.Line; line == "" {
-		return &UsageError{Err: errors.New("the site is to be built by its own configuration, and that names no build"),
-			Fix: `name one, as "build" in kv-sync.toml for the layout "kv-assets", or as build.command in the wrangler file for the others`}
+		return &UsageError{
+			Err: errors.New("the site is to be built by its own configuration, and that names no build"),
+			Fix: `name one, as "build" in kv-sync.toml for the layout "kv-assets", ` +
+				`or as build.command in the wrangler file for the others`,
+		}
 	}
 	return s.build(ctx, line, s.settings.Build.Dir)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -29,7 +30,7 @@ func TestWhoMayBuild(t *testing.T) {
 	in := inputs(root, f)
 	in.Name = "tides"
 	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
-	if e := app.Explain(err); e == nil || e.Kind != app.KindUsage || !strings.Contains(e.Message, "kv-sync.toml:2") {
+	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindUsage || !strings.Contains(e.Message, "kv-sync.toml:2") {
 		t.Errorf("%v", err)
 	}
 	if n := len(f.Server.Requests()); n > 0 {
@@ -47,7 +48,7 @@ func TestWhoMayBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = open(t, in).Deploy(t.Context(), kvsync.Options{})
-	if e := app.Explain(err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 || strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
+	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 || strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -23,7 +24,7 @@ func TestIndexNamesWhatIsThere(t *testing.T) {
 		return written, err
 	}
 	_, err := sync(app.KVAssetsSync{Output: "public/assets.bin"})
-	if e := app.Explain(err); e == nil || e.Kind != app.KindUsage {
+	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindUsage {
 		t.Errorf("an index among the files: %v", err)
 	}
 	if n := len(f.Server.Requests()); n > 0 {

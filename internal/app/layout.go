@@ -30,8 +30,11 @@ func (s *Site) prepareFiles(ctx context.Context) (*kvsync.Engine, kvsync.Source,
 		return nil, nil, kvsync.Worker{}, err
 	}
 	if s.settings.Code.Main != "" && s.settings.Project != "" {
-		s.Notices = append(s.Notices, kvsync.Problem{Path: s.settings.Where("worker"),
-			Reason: "the code is not deployed in the layout \"" + s.settings.Layout + "\", only the files are", Fix: "give it to the platform that the project runs on"})
+		s.Notices = append(s.Notices, kvsync.Problem{
+			Path:   s.settings.Where("worker"),
+			Reason: "the code is not deployed in the layout \"" + s.settings.Layout + "\", only the files are",
+			Fix:    "give it to the platform that the project runs on",
+		})
 	}
 	src, err := s.Source(ctx)
 	return e, src, kvsync.Worker{}, err

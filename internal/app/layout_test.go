@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -43,13 +44,13 @@ func TestPathnameLayout(t *testing.T) {
 	_, history := site.History(t.Context())
 	_, verify := site.Verify(t.Context(), false)
 	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history, "verify": verify} {
-		if e := app.Explain(err); e == nil || e.Guard != kvsync.GuardLayout || e.Fix == "" {
+		if e := app.Explain(advice.Terminal, err); e == nil || e.Guard != kvsync.GuardLayout || e.Fix == "" {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
 
 	in.Project, in.Name = "", "tides"
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(err).Guard != kvsync.GuardLayout {
+	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(advice.Terminal, err).Guard != kvsync.GuardLayout {
 		t.Errorf("a site was deployed in the layout of projects: %v", err)
 	}
 }
@@ -98,10 +99,10 @@ func TestUnfinished(t *testing.T) {
 	})
 	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
 	want := "some files may be new and others not yet; run the same command again to finish"
-	if e := app.Explain(err); e.Kind != app.KindAPI || e.Fix != want {
+	if e := app.Explain(advice.Terminal, err); e.Kind != app.KindAPI || e.Fix != want {
 		t.Errorf("%+v", e)
 	}
-	if e := app.Explain(fmt.Errorf("%w; %w", context.Canceled, kvsync.ErrUnfinished)); e.Fix != want {
+	if e := app.Explain(advice.Terminal, fmt.Errorf("%w; %w", context.Canceled, kvsync.ErrUnfinished)); e.Fix != want {
 		t.Errorf("%+v", e)
 	}
 }

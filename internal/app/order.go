@@ -15,9 +15,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// ordered is a source that asks further where its clone is too shallow to tell
-// which of two commits is newer: GitHub first, which costs one request, then
-// the clone's remote.
+// ordered is a source that looks further where its clone is too shallow to compare
+// two commits: it asks GitHub, which costs one request, and then the clone's remote.
 type ordered struct {
 	kvsync.Source
 	github *github.Client // nil without a token
@@ -45,8 +44,8 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Rela
 }
 
 // ask asks GitHub. Where it has the new commit and not the live one, the live one
-// was never pushed: somebody deployed it from a clone of theirs. No pushed commit
-// contains it, so the two have diverged.
+// was deployed from a clone and never pushed. No pushed commit contains it, so the
+// two have diverged.
 func (o *ordered) ask(ctx context.Context, active, next string) (kvsync.Relation, error) {
 	status, err := o.github.Compare(ctx, active, next)
 	if err == nil {
@@ -67,7 +66,7 @@ func (o *ordered) ask(ctx context.Context, active, next string) (kvsync.Relation
 	return kvsync.RelationDiverged, nil
 }
 
-// commitID is a whole id: nothing else is ever given to git or to GitHub.
+// commitID is a whole id: nothing else is passed to git or GitHub as a commit.
 var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 func relationOf(s github.Status) kvsync.Relation {
@@ -96,16 +95,16 @@ func newClone(dir, gitDir string, set ...string) clone {
 	return clone{dir, command.New(command.Options{Dir: nearest(dir), GitDir: gitDir, Profile: command.Inherited, Set: set})}
 }
 
-// deepenSteps are how many more commits each fetch asks for. Whoever is further
-// behind than their sum says which way to go by a flag.
+// deepenSteps are how many more commits each fetch asks for. Beyond their sum the
+// order stays unknown, and a person decides.
 var deepenSteps = [...]int{50, 500, 5000}
 
 const deepenTimeout = 90 * time.Second
 
-// deepen fetches history until it tells: first what a shallow clone lacks, then
-// the live commit itself, which a force-push may have taken off every branch.
-// Without git, without a remote or without an answer the relation stays unknown,
-// which is no error: the engine then asks for a decision.
+// deepen fetches history until the relation is known: first what a shallow clone
+// lacks, then the live commit itself, which a force-push may have removed from every
+// branch. Without git, without a remote or without an answer the relation stays
+// unknown, which is not an error: a guard of the engine then stops the run.
 func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (kvsync.Relation, error) {
 	if !command.Available() {
 		return kvsync.RelationUnknown, nil
@@ -161,7 +160,7 @@ func (c clone) remote(ctx context.Context) string {
 	return ""
 }
 
-// fetch reports whether it went well. What git would tidy up afterwards waits:
+// fetch reports whether it succeeded. It keeps git from collecting garbage, because
 // the clone is being read.
 func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool {
 	_, err := c.Line(ctx, append([]string{"-c", "gc.auto=0", "-c", "maintenance.auto=false",
@@ -172,8 +171,8 @@ func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool
 	return err == nil
 }
 
-// relation asks git. While the clone is shallow only "is an ancestor" is
-// certain: that there is no path may mean that it was cut.
+// relation asks git. In a shallow clone only "is an ancestor" is certain: where
+// there is no path, the history may have been cut.
 func (c clone) relation(ctx context.Context, active, next string) kvsync.Relation {
 	if !c.has(ctx, active) || !c.has(ctx, next) {
 		return kvsync.RelationUnknown
@@ -192,9 +191,8 @@ func (c clone) relation(ctx context.Context, active, next string) kvsync.Relatio
 	return kvsync.RelationDiverged
 }
 
-// ancestor reports whether commit a is in the history of b. An error says
-// neither: where a commit between is missing git says "no" as well, but not
-// without a word.
+// ancestor reports whether commit a is in the history of b. With an error that is
+// not known: where a commit in between is missing, git answers "no" with a message.
 func (c clone) ancestor(ctx context.Context, a, b string) (bool, error) {
 	_, err := c.Run(ctx, "merge-base", "--is-ancestor", a, b)
 	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 && failed.Text == "" {

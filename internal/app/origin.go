@@ -188,7 +188,8 @@ func onGitHub(name string, getenv func(string) string) string {
 // eventOrigin is the commit that the event of a job names: an artifact that the job
 // downloaded was built from it.
 func eventOrigin(getenv func(string) string) kvsync.Origin {
-	o := kvsync.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME"), Repository: jobRepository(getenv)}
+	o := kvsync.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME")}
+	o.Repository = jobRepository(getenv)
 	switch getenv("GITHUB_EVENT_NAME") {
 	case "workflow_run":
 		run := jobEvent(getenv).WorkflowRun

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
@@ -33,7 +34,7 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, kvsync.Source
 	s.closers = append(s.closers, closer(func() error { stop(); return nil }))
 	w, code, err := s.worker(ctx)
 	if s.chosen() && uncommitted(code, err) {
-		// As with a change to the site itself: what lies here is what is meant.
+		// As with a change to the site itself, the work tree is what is published.
 		s.in.Log.Debug("source is the folder", "because", "the Worker's code is not as in the commit")
 		if src, err = s.open(ctx, source.KindFolder); err != nil {
 			return nil, nil, kvsync.Worker{}, err
@@ -44,16 +45,17 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, kvsync.Source
 		return nil, nil, kvsync.Worker{}, err
 	}
 	if s.settings.Directory == "" && code.ServesSite {
-		return nil, nil, kvsync.Worker{}, &UsageError{
-			Err: errors.New("the Worker serves the site, and no site was found: there is no index.html in " + strings.Join(config.Directories, ", ")),
-			Fix: "run the site's build first, or name its folder with --dir",
-		}
+		folders := strings.Join(config.Directories, ", ")
+		return nil, nil, kvsync.Worker{}, refuse(advice.CaseNoSiteFolder, kvsync.Facts{What: folders})
 	}
 	s.Notices = append(s.Notices, code.Notices...)
 	if s.in.Commit == "" {
 		for _, file := range code.Differ {
-			s.Notices = append(s.Notices, kvsync.Problem{Path: file,
-				Reason: "the Worker has this file as it is in the commit, which is not how it lies here", Fix: "commit it if it is meant"})
+			s.Notices = append(s.Notices, kvsync.Problem{
+				Path:   file,
+				Reason: "the Worker has this file as it is in the commit, which differs from the one here",
+				Fix:    "commit it if it is meant",
+			})
 		}
 	}
 	return e, src, w, nil
@@ -79,7 +81,8 @@ func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
 
 func (s *Site) sourceOptions(kind string) source.Options {
 	options := source.Options{
-		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory, Revision: s.in.Commit, Boundary: s.boundary,
+		Kind: kind, WorkDir: s.settings.Root, Top: s.top, Dir: s.settings.Directory,
+		Revision: s.in.Commit, Boundary: s.boundary,
 		Patterns: s.settings.Ignore, HTMLHandling: s.settings.Serving.HTMLHandling, Getenv: s.in.Getenv, Log: s.in.Log,
 	}
 	if s.in.CacheDir != "" {
@@ -125,7 +128,8 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 	if known.commit != nil {
 		at = cmp.Or(known.commit.Top(), at)
 	}
-	if job := jobRepository(s.in.Getenv); job.Name != "" && known.origin.Repository.Name != "" && known.origin.Repository.Name != job.Name {
+	job, of := jobRepository(s.in.Getenv).Name, known.origin.Repository.Name
+	if job != "" && of != "" && of != job {
 		gh = nil // it knows another repository
 	}
 	return &ordered{Source: src, github: gh, clone: newClone(at, gitDir), log: s.in.Log}, nil
@@ -137,10 +141,16 @@ func (s *Site) unnamedCode() []kvsync.Problem {
 		for _, name := range []string{"index", "worker", "main"} {
 			for _, ext := range []string{".ts", ".js", ".mjs", ".tsx", ".jsx"} {
 				file := dir + name + ext
-				if st, err := os.Stat(filepath.Join(s.settings.Root, filepath.FromSlash(file))); err == nil && st.Mode().IsRegular() {
-					return []kvsync.Problem{{Path: file, Reason: "nothing names this file as the project's code, so the project is deployed as assets alone",
-						Fix: `name it as "worker" in the project's kv-sync.toml, or as "main" in its wrangler file, if it is meant`}}
+				st, err := os.Stat(filepath.Join(s.settings.Root, filepath.FromSlash(file)))
+				if err != nil || !st.Mode().IsRegular() {
+					continue
 				}
+				return []kvsync.Problem{{
+					Path:   file,
+					Reason: "nothing names this file as the project's code, so the project is deployed as assets alone",
+					Fix: `name it as "worker" in the project's kv-sync.toml, or as "main" in its wrangler file, ` +
+						`if it is meant`,
+				}}
 			}
 		}
 	}
@@ -178,7 +188,9 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 			return kvsync.Worker{}, nil, err
 		}
 		// The date is ours as the code is: what a site is served by does not change it.
-		w.Companion = &kvsync.Worker{Main: companion.Main, Modules: companion.Modules, CompatibilityDate: config.DefaultCompatibilityDate}
+		w.Companion = &kvsync.Worker{
+			Main: companion.Main, Modules: companion.Modules, CompatibilityDate: config.DefaultCompatibilityDate,
+		}
 	}
 	return w, code, nil
 }

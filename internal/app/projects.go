@@ -12,14 +12,17 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// projectsFolder holds the projects of a repository, each in a folder that is
-// called after its id.
+// projectsFolder holds the projects of a repository, each in a folder whose name
+// is its id.
 const projectsFolder = "projects"
+
+const perProject = "make a folder for each project in it, whose name is the project's id"
 
 var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
@@ -37,7 +40,7 @@ func Projects(ctx context.Context, in Inputs) ([]string, error) {
 func projectsIn(root fs.FS) ([]string, error) {
 	entries, err := fs.ReadDir(root, projectsFolder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &UsageError{Err: fmt.Errorf("there is no folder %s", projectsFolder), Fix: "make a folder for each project in it, called after the project's id"}
+		return nil, &UsageError{Err: fmt.Errorf("there is no folder %s", projectsFolder), Fix: perProject}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list the projects: %w", err)
@@ -51,7 +54,8 @@ func projectsIn(root fs.FS) ([]string, error) {
 		case err != nil:
 			wrong = append(wrong, err)
 		case !projectID.MatchString(e.Name()):
-			wrong = append(wrong, fmt.Errorf("the folder %s/%.80q is called after no project id: use 1 to 63 of a-z, 0-9, - and _", projectsFolder, e.Name()))
+			wrong = append(wrong, fmt.Errorf("the name of the folder %s/%.80q is not a project id: use 1 to 63 of "+
+				"a-z, 0-9, - and _", projectsFolder, e.Name()))
 		default:
 			ids = append(ids, e.Name())
 		}
@@ -60,7 +64,9 @@ func projectsIn(root fs.FS) ([]string, error) {
 	case len(wrong) > 0:
 		return nil, &UsageError{Err: errors.Join(wrong...), Fix: "rename it, or move it elsewhere"}
 	case len(ids) == 0:
-		return nil, &UsageError{Err: fmt.Errorf("there is no project in the folder %s", projectsFolder), Fix: "make a folder for each project in it, called after the project's id"}
+		return nil, &UsageError{
+			Err: fmt.Errorf("there is no project in the folder %s", projectsFolder), Fix: perProject,
+		}
 	}
 	return ids, nil
 }
@@ -84,9 +90,8 @@ func (in Inputs) tree(ctx context.Context) (root fs.FS, done func(), err error) 
 }
 
 // Folder is where the configuration of the site is looked for, relative to Root
-// with slashes: projects/ID for a project that lies there, else ".". A commit
-// that is asked for and cannot be read has no project: whoever opens the site is
-// told why.
+// with slashes: projects/ID for a project that is there, else ".". A commit that
+// cannot be read has no project; opening the site returns why.
 func (in Inputs) Folder(ctx context.Context) string {
 	in = in.withDefaults()
 	if in.Project == "" {
@@ -106,23 +111,24 @@ func (in Inputs) folderIn(root fs.FS) string {
 	}
 	dir := path.Join(projectsFolder, in.Project)
 	if st, err := fs.Stat(root, dir); err != nil || !st.IsDir() {
-		return "." // then the project is what lies here
+		return "." // then Root itself is the project
 	}
 	return dir
 }
 
-// missing refuses a project that is not among those of this repository: what
-// else lies here is not meant. A folder that is named is.
+// missing refuses a project that is not among those of this repository, unless a
+// folder is named for it.
 func (in Inputs) missing(root fs.FS) error {
 	if in.DeployedOnly || in.Directory != "" {
 		return nil
 	}
 	ids, err := projectsIn(root)
 	if err != nil {
-		return nil //nolint:nilerr // there are no projects here, so it is what lies here
+		return nil //nolint:nilerr // without projects, Root itself is the project
 	}
-	return &UsageError{Err: fmt.Errorf("there is no folder %s/%s", projectsFolder, in.Project),
-		Fix: fmt.Sprintf("%s/ has: %s; give --dir if another folder is meant", projectsFolder, strings.Join(ids, ", "))}
+	return refuse(advice.CaseNoProject, kvsync.Facts{
+		Path: projectsFolder + "/" + in.Project, What: projectsFolder + "/ has: " + strings.Join(ids, ", "),
+	})
 }
 
 // place enters the folder of the project that is asked for. What Root's own
@@ -144,7 +150,8 @@ func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
 		return in, "", nil
 	}
 	if !projectID.MatchString(in.Project) {
-		return in, "", fmt.Errorf("the project id is %.80q; use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit", in.Project)
+		return in, "", fmt.Errorf("the project id is %.80q; use 1 to 63 of a-z, 0-9, - and _, beginning with a letter "+
+			"or digit", in.Project)
 	}
 	dir := in.folderIn(root)
 	if dir == "." {
@@ -175,21 +182,21 @@ func NewShared() *Shared {
 	return &Shared{Transport: pool, Budget: kvsync.NewBudget(), pool: pool}
 }
 
-// Close ends the connections that nobody uses.
+// Close closes the idle connections.
 func (s *Shared) Close() { s.pool.CloseIdleConnections() }
 
 const (
 	// projectsAtOnce is how many projects are under way together; each uploads
 	// several files at a time besides.
 	projectsAtOnce = 4
-	// projectsAhead is how many may have begun before one that is not told yet.
-	// It bounds what waits to be told behind a slow one.
+	// projectsAhead is how many may have begun before one that is not reported yet.
+	// It bounds the results that wait behind a slow one.
 	projectsAhead = 32
 )
 
-// EachProject does the work for each project, a few at once, and tells what
-// came of them one by one, in the order of the ids. One that fails stops no
-// other; that some did is a [SomeError].
+// EachProject does the work for each project, a few at once, and reports the results
+// one by one, in the order of the ids. A failure stops no other project; at the end
+// it is a [SomeError].
 func EachProject[T any](ids []string, work func(id string) (T, error), tell func(id string, done T, err error)) error {
 	type outcome struct {
 		done T

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -79,7 +80,7 @@ func TestEachProjectUnknown(t *testing.T) {
 			}
 			return 0, errors.New("refused")
 		}, func(string, int, error) {})
-		if f := app.Explain(err); f.Kind != app.KindUnknown || f.Code != 7 {
+		if f := app.Explain(advice.Terminal, err); f.Kind != app.KindUnknown || f.Code != 7 {
 			t.Errorf("where %s is not known the failure is %+v", unknown, f)
 		}
 	}

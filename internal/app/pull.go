@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -21,7 +22,7 @@ type PullOptions struct {
 	// Branch makes a commit on that branch; "" changes the work tree and commits
 	// nothing.
 	Branch string
-	// Into is the folder in which the site's files lie in git, relative to the
+	// Into is the folder that has the site's files in git, relative to the
 	// project, where that is not the one that is published; "" is that one.
 	Into string
 	// Resolved are pathnames of conflicts that a person has merged.
@@ -119,8 +120,12 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *kvsync.Overlay, o Pull
 		return err
 	}
 	defer tree.Close()
-	if git := look(dir); git != nil {
-		hidden, err := s.hidden(ctx, git, tree, overlay.Entries, o, out)
+	if git := viewOf(dir); git != nil {
+		ignored, err := checkIgnored(ctx, git, o, out.Folder)
+		if err != nil {
+			return err
+		}
+		hidden, err := git.unseen(ctx, tree, overlay.Entries, ignored)
 		if err != nil {
 			return err
 		}
@@ -129,25 +134,28 @@ func (s *Site) pullWorkTree(ctx context.Context, overlay *kvsync.Overlay, o Pull
 	return pull.AsOwner(nearest(dir), func() error { return pullInto(ctx, overlay, tree, o, out) })
 }
 
-// hidden is [sight.unseen], after what it says of the whole folder.
-func (s *Site) hidden(ctx context.Context, git *sight, tree *pull.WorkTree, entries []kvsync.OverlayEntry, o PullOptions, out *Pulled) (map[string]string, error) {
+// checkIgnored reports whether git ignores the whole folder. It refuses that where
+// the folder was not named for edits, and it refuses an ignored record.
+func checkIgnored(ctx context.Context, git *gitView, o PullOptions, folder string) (whole bool, err error) {
 	ignored, err := git.ignores(ctx, []string{"."})
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	whole := len(ignored) > 0
+	whole = len(ignored) > 0
 	if whole && o.Into == "" {
-		return nil, &UsageError{Err: fmt.Errorf("git ignores %s, so a build makes it, and what is pulled into it would be lost", out.Folder),
-			Fix: "name the folder whose files the build copies into the site, with --into"}
+		return false, refuse(advice.CasePulledIgnored, kvsync.Facts{Path: folder})
 	}
 	if ignored, err = git.ignores(ctx, []string{kvsync.PulledName}); err != nil {
-		return nil, err
+		return false, err
 	}
 	if len(ignored) > 0 && !whole {
-		return nil, &UsageError{Err: fmt.Errorf("git ignores %s, so a commit would not tell which edits are in it", path.Join(out.Folder, kvsync.PulledName)),
-			Fix: "add a line !" + kvsync.PulledName + " to .gitignore"}
+		record := path.Join(folder, kvsync.PulledName)
+		return false, &UsageError{
+			Err: fmt.Errorf("git ignores %s, so a commit would not tell which edits are in it", record),
+			Fix: "add a line !" + kvsync.PulledName + " to .gitignore",
+		}
 	}
-	return git.unseen(ctx, tree, entries, whole)
+	return whole, nil
 }
 
 func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOptions, out *Pulled) error {
@@ -157,7 +165,7 @@ func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOp
 	}
 	top := repositoryOf(s.settings.Root)
 	if out.Folder, err = filepath.Rel(top, dir); err != nil || !filepath.IsLocal(out.Folder) {
-		return &UsageError{Err: fmt.Errorf("the folder %s is not in the repository %s", dir, top), Fix: "name one that is, with --into"}
+		return refuse(advice.CasePulledOutside, kvsync.Facts{Path: dir, Name: top})
 	}
 	out.Folder = filepath.ToSlash(out.Folder)
 	tree, err := pull.OpenBranch(top, out.Folder, o.Branch)
@@ -173,11 +181,11 @@ func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOp
 	})
 }
 
-// pullDir is the folder in which the site's files lie in git, absolute.
+// pullDir is the folder that has the site's files in git, absolute.
 func (s *Site) pullDir(o PullOptions) (string, error) {
 	dir := cmp.Or(o.Into, s.settings.Directory)
 	if dir == "" {
-		return "", &UsageError{Err: errors.New("this project publishes no folder"), Fix: "name the one that edits go into, with --into"}
+		return "", refuse(advice.CasePulledNowhere, kvsync.Facts{})
 	}
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(s.settings.Root, filepath.FromSlash(dir))
@@ -210,18 +218,19 @@ func conflicts(p *Pulled) error {
 	if len(p.Conflicts) == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%d pathnames have conflicts, and were left alone", len(p.Conflicts))
-	if len(p.Conflicts) == 1 {
-		text = p.Conflicts[0].Path + " has a conflict, and was left alone: " + p.Conflicts[0].Reason
-	}
-	fix := "see what was written at run time with --save-conflicts DIR, have in git what is meant, then: kv-sync pull"
+	flags := ""
 	for _, c := range p.Conflicts[:min(len(p.Conflicts), 5)] {
-		fix += " " + Resolved(c)
+		flags += " " + Resolved(c)
 	}
 	if len(p.Conflicts) > 5 {
-		fix += " …"
+		flags += " …"
 	}
-	return &kvsync.GuardError{Guard: kvsync.GuardConflict, Text: text, Fix: fix}
+	facts := kvsync.Facts{Count: len(p.Conflicts), What: flags}
+	if len(p.Conflicts) > 1 {
+		return stop(kvsync.GuardConflict, advice.CaseConflicts, facts)
+	}
+	facts.Path, facts.Cause = p.Conflicts[0].Path, errors.New(p.Conflicts[0].Reason)
+	return stop(kvsync.GuardConflict, advice.CaseConflict, facts)
 }
 
 // Resolved is the flag that says of a conflict that it was merged, as it is typed

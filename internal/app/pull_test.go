@@ -76,7 +76,7 @@ func TestUnseen(t *testing.T) {
 				entries = append(entries, kvsync.OverlayEntry{Path: path})
 			}
 		}
-		reasons, err := look(dir).unseen(t.Context(), tree, entries, false)
+		reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, false)
 		var got []string
 		for path := range reasons {
 			got = append(got, path)
@@ -84,11 +84,11 @@ func TestUnseen(t *testing.T) {
 		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: it is %q, want %q; %v", dir, got, want, err)
 		}
-		if reasons, err := look(dir).unseen(t.Context(), tree, entries, true); err != nil || strings.Contains(reasons["/x.log"], "ignores") {
+		if reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, true); err != nil || strings.Contains(reasons["/x.log"], "ignores") {
 			t.Errorf("where ignored files are meant it is %q, %v", reasons, err)
 		}
 	}
-	if s := look(t.TempDir()); s != nil {
+	if s := viewOf(t.TempDir()); s != nil {
 		t.Errorf("outside of a repository it is %+v", s)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -28,7 +29,7 @@ func TestFailureSaysWhatVisitorsHave(t *testing.T) {
 		if err == nil {
 			return ""
 		}
-		return app.Explain(err).Fix
+		return app.Explain(advice.Terminal, err).Fix
 	}
 	refuse := func(q platform.RequestInfo) platform.Fault {
 		if q.Kind == "kv.bulk.put" {

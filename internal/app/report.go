@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -50,17 +51,26 @@ type Report struct {
 	History []kvsync.Deployment  `json:"history,omitempty"`
 	Verify  *kvsync.Verification `json:"verify,omitempty"`
 	Error   *Failure             `json:"error,omitempty"`
+
+	place advice.Place
 }
 
-// NewReport begins the report of a command.
-func NewReport(command string, dry bool) *Report {
-	return &Report{Command: command, DryRun: dry, Notices: []string{}}
+// NewReport begins the report of a command that is read in this place.
+func NewReport(p advice.Place, command string, dry bool) *Report {
+	return &Report{Command: command, DryRun: dry, Notices: []string{}, place: p}
+}
+
+// note adds notices as text.
+func (r *Report) note(list []kvsync.Problem) {
+	for _, n := range r.place.Problems(list) {
+		r.Notices = append(r.Notices, n.String())
+	}
 }
 
 // Finish adds the cost of the run, the notices about the configuration and the error
 // that ended the run, if one did. s is nil if the site could not be opened.
 func (r *Report) Finish(s *Site, err error) {
-	r.Error = Explain(err)
+	r.Error = Explain(r.place, err)
 	if s == nil {
 		return
 	}
@@ -71,9 +81,7 @@ func (r *Report) Finish(s *Site, err error) {
 	r.Site = s.Name
 	r.Requests, r.Retries, r.BytesUploaded = stats.Requests, stats.Retries, stats.BytesUploaded
 	r.Seconds = stats.Duration.Seconds()
-	for _, n := range s.Notices {
-		r.Notices = append(r.Notices, n.String())
-	}
+	r.note(s.Notices)
 }
 
 // LeaveHeld turns the error that a rollback holds the deployment back into a notice:
@@ -85,7 +93,7 @@ func (r *Report) LeaveHeld(err error) (rest error, held bool) {
 		return err, false
 	}
 	r.Error, r.NoChange = nil, true
-	r.Notices = append(r.Notices, "left alone: "+guard.Text+"; "+guard.Fix)
+	r.Notices = append(r.Notices, "left alone: "+guard.Error()+"; "+r.place.Fix(guard.Guard, &guard.Finding))
 	return nil, true
 }
 
@@ -99,7 +107,7 @@ func (r *Report) AddResult(res *kvsync.Result) {
 	r.Commit, r.URL = res.Commit, res.URL
 	r.Uploaded, r.Pruned = res.Uploaded, res.Pruned
 	r.NoChange = !res.Switched && !r.DryRun
-	r.Notices = append(r.Notices, res.Notices...)
+	r.note(res.Notices)
 	r.AddPlan(res.Plan)
 }
 
@@ -145,9 +153,8 @@ func (r *Report) AddPlan(p *kvsync.Plan) {
 	if r.Deployment == "" {
 		r.Deployment = p.Live
 	}
-	for _, n := range p.Notices {
-		r.Notices = append(r.Notices, n.String())
-	}
+	whole.Notices = r.place.Problems(p.Notices)
+	r.note(p.Notices)
 }
 
 // AddPruned adds the outcome of a prune; nil adds nothing.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
@@ -52,8 +53,7 @@ func loadSettings(
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && worktree.Bare(in.Root, in.Getenv) {
-		return nil, nil, &UsageError{Err: errors.New("this is a bare repository, which has files in its commits only"),
-			Fix: "name a commit or a branch with --commit"}
+		return nil, nil, refuse(advice.CaseBare, kvsync.Facts{})
 	}
 	if err == nil && set.Project == "" && inPlace(set.Layout) {
 		if _, err := Projects(ctx, in); err == nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
@@ -24,7 +25,7 @@ func TestCommitAndFolderAreNotBothMeant(t *testing.T) {
 		in.Commit = "HEAD"
 		change(&in)
 		_, err := app.Open(t.Context(), in)
-		if f := app.Explain(err); f == nil || f.Kind != app.KindUsage || !strings.Contains(f.Message, "commit") {
+		if f := app.Explain(advice.Terminal, err); f == nil || f.Kind != app.KindUsage || !strings.Contains(f.Message, "commit") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

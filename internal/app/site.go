@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
@@ -92,9 +93,9 @@ type Inputs struct {
 	CacheDir string
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
-	// Log is told of retries, waits and choices; nil is nobody.
+	// Log gets retries, waits and choices; may be nil.
 	Log *slog.Logger
-	// Progress is told how far a run is; nil is nobody.
+	// Progress gets how far a run is; may be nil.
 	Progress func(kvsync.Progress)
 }
 
@@ -159,7 +160,10 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if set.Project != "" {
 		name = "project/" + set.Project
 	}
-	return &Site{Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root), settings: set, boundary: inside, started: time.Now()}, nil
+	return &Site{
+		Name: name, Notices: append(notices, unsettled(set)...), in: in, top: cmp.Or(shared, in.Root),
+		settings: set, boundary: inside, started: time.Now(),
+	}, nil
 }
 
 // Settings is the whole configuration that the site works by.
@@ -176,7 +180,8 @@ func (s *Site) reach() (*kvsync.Engine, error) {
 		transport, c.Budget = s.in.Shared.Transport, s.in.Shared.Budget
 	}
 	account, err := cloudflare.New(cloudflare.Options{
-		Token: s.settings.Token.Reveal(), Email: s.settings.Email, APIKey: s.settings.APIKey.Reveal(), AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
+		Token: s.settings.Token.Reveal(), Email: s.settings.Email, APIKey: s.settings.APIKey.Reveal(),
+		AccountID: s.settings.Account, BaseURL: s.settings.BaseURL, Log: s.in.Log, Transport: transport,
 	})
 	if err != nil {
 		return nil, usage(err)
@@ -282,7 +287,7 @@ func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
 	}
 	list, err := e.History(ctx)
 	if errors.Is(err, kvsync.ErrNotFound) {
-		return nil, &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: "there is no Worker " + s.Name, Fix: "deploy it first"}
+		return nil, stop(kvsync.GuardTarget, advice.CaseNoWorker, kvsync.Facts{Name: s.Name})
 	}
 	return list, err
 }
@@ -294,4 +299,15 @@ func (s *Site) Verify(ctx context.Context, readData bool) (*kvsync.Verification,
 		return nil, err
 	}
 	return e.Verify(ctx, readData)
+}
+
+// CheckWhole is a [kvsync.GuardError] where a verification found something missing.
+func (s *Site) CheckWhole(v *kvsync.Verification) error {
+	switch {
+	case v.Whole():
+		return nil
+	case !v.Overlay.Whole():
+		return stop(kvsync.GuardMissing, advice.CaseEditsMissing, kvsync.Facts{Site: s.Name})
+	}
+	return stop(kvsync.GuardMissing, advice.CaseNotWhole, kvsync.Facts{Site: s.Name})
 }

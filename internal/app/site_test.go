@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -61,12 +62,12 @@ func TestStatsAndReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := app.NewReport("deploy", false)
+	r := app.NewReport(advice.Terminal, "deploy", false)
 	r.AddResult(res)
 	r.Finish(site, nil)
 	sent := int64(len(f.Server.Requests()))
 	// A switch whose outcome is not known leaves what is live not known.
-	lost := app.NewReport("deploy", false)
+	lost := app.NewReport(advice.Terminal, "deploy", false)
 	if _, err := site.Plan(t.Context(), kvsync.Options{}); err != nil || site.Live().Deployment != res.Deployment {
 		t.Errorf("%+v is live, %v", site.Live(), err)
 	}
@@ -89,7 +90,7 @@ func TestOpenWithoutAccount(t *testing.T) {
 		t.Errorf("got %v, %v", l, err)
 	}
 	_, err = site.Plan(t.Context(), kvsync.Options{})
-	if k := app.Explain(err).Kind; k != app.KindUsage {
+	if k := app.Explain(advice.Terminal, err).Kind; k != app.KindUsage {
 		t.Errorf("a missing token is %s: %v", k, err)
 	}
 }
@@ -98,7 +99,7 @@ func TestOpenHonoursTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := app.Open(ctx, app.Inputs{Root: project(t)})
-	if k := app.Explain(err).Kind; k != app.KindInterrupted {
+	if k := app.Explain(advice.Terminal, err).Kind; k != app.KindInterrupted {
 		t.Errorf("got %s: %v", k, err)
 	}
 }
@@ -106,7 +107,7 @@ func TestOpenHonoursTheContext(t *testing.T) {
 // TestDeployedOnly: a rollback needs no site to publish.
 func TestDeployedOnly(t *testing.T) {
 	in := app.Inputs{Root: t.TempDir(), Name: "tides", Getenv: func(string) string { return "" }}
-	if _, err := app.Open(t.Context(), in); app.Explain(err).Kind != app.KindUsage {
+	if _, err := app.Open(t.Context(), in); app.Explain(advice.Terminal, err).Kind != app.KindUsage {
 		t.Errorf("an empty project was accepted: %v", err)
 	}
 	in.DeployedOnly = true
@@ -144,7 +145,7 @@ func TestNothingIsUnderWayAfterClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = site.Deploy(t.Context(), kvsync.Options{})
-		if k := app.Explain(err).Kind; k != app.KindRefused {
+		if k := app.Explain(advice.Terminal, err).Kind; k != app.KindRefused {
 			t.Errorf("got %s: %v", k, err)
 		}
 		if err := site.Close(); err != nil {
@@ -193,8 +194,8 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 		}
 		site := open(t, in)
 		_, err := site.Deploy(t.Context(), kvsync.Options{})
-		said := app.Explain(err)
-		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged || !strings.Contains(said.Message, "about.html") || !strings.Contains(said.Message, "run again") {
+		said := app.Explain(advice.Terminal, err)
+		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged || !strings.Contains(said.Message, "about.html") || !strings.Contains(said.Fix, "run again") {
 			t.Errorf("%s: %+v", name, said)
 		}
 		if site.Live() != (kvsync.Live{}) {

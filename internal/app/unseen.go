@@ -16,64 +16,64 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// sight is what git sees of a folder in its work tree. A pull that went by what
-// is on disk alone would note edits as being in git that no commit will have.
-type sight struct {
+// gitView is how git sees a folder of its work tree. A pull that looked at the disk
+// alone would record edits as being in git that no commit will have.
+type gitView struct {
 	clone
 	// folder is relative to the clone's directory, for it may not be there yet.
 	folder string
 }
 
-// look returns nil where there is no repository, or no git command to ask.
-func look(dir string) *sight {
-	s := &sight{clone: newClone(nearest(dir), "")}
-	rest, err := filepath.Rel(s.dir, absolute(dir))
+// viewOf returns nil where there is no repository, or no git command.
+func viewOf(dir string) *gitView {
+	v := &gitView{clone: newClone(nearest(dir), "")}
+	rest, err := filepath.Rel(v.dir, absolute(dir))
 	if err != nil {
 		return nil
 	}
-	s.folder = filepath.ToSlash(rest)
+	v.folder = filepath.ToSlash(rest)
 	if !command.Available() {
 		return nil
 	}
-	if _, err := os.Lstat(filepath.Join(repositoryOf(s.dir), ".git")); err != nil {
+	if _, err := os.Lstat(filepath.Join(repositoryOf(v.dir), ".git")); err != nil {
 		return nil
 	}
-	return s
+	return v
 }
 
-// ignores reports which of some names in the folder git ignores, where it has
-// not got them already.
-func (s *sight) ignores(ctx context.Context, names []string) ([]string, error) {
+// ignores returns those of some names in the folder that git ignores and does not
+// track.
+func (v *gitView) ignores(ctx context.Context, names []string) ([]string, error) {
 	var ask strings.Builder
 	for _, name := range names {
-		ask.WriteString("./" + path.Join(s.folder, name) + "\x00") // a colon at the beginning would be git's
+		ask.WriteString("./" + path.Join(v.folder, name) + "\x00") // a colon at the beginning would be git's
 	}
-	out, err := s.Do(ctx, command.Call{Args: []string{"check-ignore", "-z", "--stdin"}, Stdin: strings.NewReader(ask.String())})
+	call := command.Call{Args: []string{"check-ignore", "-z", "--stdin"}, Stdin: strings.NewReader(ask.String())}
+	out, err := v.Do(ctx, call)
 	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
-		return nil, nil // it ignores none
+		return nil, nil // git ignores none of them
 	} else if err != nil {
 		return nil, fmt.Errorf("ask git what it ignores: %w", err)
 	}
 	var ignored []string
 	for name := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
-		ignored = append(ignored, s.inFolder(strings.TrimPrefix(name, "./")))
+		ignored = append(ignored, v.inFolder(strings.TrimPrefix(name, "./")))
 	}
 	return ignored, nil
 }
 
 // inFolder turns a name as git gives it into one in the folder.
-func (s *sight) inFolder(name string) string {
-	if s.folder == "." {
+func (v *gitView) inFolder(name string) string {
+	if v.folder == "." {
 		return name
 	}
-	return strings.TrimPrefix(name, s.folder+"/")
+	return strings.TrimPrefix(name, v.folder+"/")
 }
 
-// blind says of names that git has in the folder why their files on disk, or
-// that there are none, do not tell what it has; and which names are other
-// repositories.
-func (s *sight) blind(ctx context.Context) (files, submodules map[string]bool, err error) {
-	out, err := s.Run(ctx, "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+s.folder)
+// skipped returns the names in the folder whose files on disk git does not look at
+// (skip-worktree, assume-unchanged), and those that are submodules.
+func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]bool, err error) {
+	out, err := v.Run(ctx, "ls-files", "-z", "-v", "--stage", "--", ":(literal)"+v.folder)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask git what it has: %w", err)
 	}
@@ -83,7 +83,7 @@ func (s *sight) blind(ctx context.Context) (files, submodules map[string]bool, e
 		if !ok {
 			continue
 		}
-		name = norm.NFC.String(s.inFolder(name))
+		name = norm.NFC.String(v.inFolder(name))
 		switch {
 		case strings.HasPrefix(about[2:], "160000 "):
 			submodules[name] = true
@@ -94,10 +94,12 @@ func (s *sight) blind(ctx context.Context) (files, submodules map[string]bool, e
 	return files, submodules, nil
 }
 
-// unseen says of an overlay's pathnames why git would not take an edit from the
-// folder. With ignored, the files are meant to lie where git ignores them.
-func (s *sight) unseen(ctx context.Context, tree *pull.WorkTree, entries []kvsync.OverlayEntry, ignored bool) (map[string]string, error) {
-	files, submodules, err := s.blind(ctx)
+// unseen returns, for pathnames of an overlay, why git would not take an edit from
+// the folder. With ignored, git is expected to ignore the files there.
+func (v *gitView) unseen(
+	ctx context.Context, tree *pull.WorkTree, entries []kvsync.OverlayEntry, ignored bool,
+) (map[string]string, error) {
+	files, submodules, err := v.skipped(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (s *sight) unseen(ctx context.Context, tree *pull.WorkTree, entries []kvsyn
 		case other != "" || strings.Contains(pathname, "\x00"):
 			continue // the pull says what is wrong with it
 		case files[pathname[1:]]:
-			reasons[pathname] = "git is told not to look at this file here (sparse checkout, or skip-worktree)"
+			reasons[pathname] = "git skips this file here (sparse checkout, or skip-worktree)"
 			continue
 		}
 		ask = append(ask, filepath.ToSlash(name))
@@ -127,7 +129,7 @@ func (s *sight) unseen(ctx context.Context, tree *pull.WorkTree, entries []kvsyn
 	if ignored || len(ask) == 0 {
 		return reasons, nil
 	}
-	none, err := s.ignores(ctx, ask)
+	none, err := v.ignores(ctx, ask)
 	for _, name := range none {
 		reasons["/"+norm.NFC.String(name)] = "git ignores this file"
 	}

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// waive adds to the options what was waived for the commit that src is of.
+// waive adds to the options what was waived for the commit of src.
 func (s *Site) waive(ctx context.Context, src kvsync.Source, opt kvsync.Options) (kvsync.Options, error) {
 	if len(s.in.Waivers) == 0 {
 		return opt, nil
@@ -19,21 +22,18 @@ func (s *Site) waive(ctx context.Context, src kvsync.Source, opt kvsync.Options)
 	if err != nil {
 		return opt, err
 	}
-	options := map[string]*bool{
-		"any-order": &opt.AnyOrder, "allow-shrink": &opt.AllowShrink, "release": &opt.Release, "forget": &opt.Forget, "repair": &opt.Repair,
-	}
 	for _, name := range slices.Sorted(maps.Keys(s.in.Waivers)) {
 		commit := s.in.Waivers[name]
-		option, known := options[name]
-		if !known {
+		waiver := advice.WaiverNamed(name)
+		if waiver == nil || waiver.Waiver != options.ForCommit {
 			return opt, &UsageError{Err: fmt.Errorf("%s cannot be given for one commit", name)}
 		}
 		if o.Commit != "" && strings.HasPrefix(o.Commit, commit) {
-			*option = true
+			advice.Lift(waiver, &opt)
 			continue
 		}
-		s.Notices = append(s.Notices, kvsync.Problem{Path: name,
-			Reason: fmt.Sprintf("it is for commit %.12s and has no effect: this deploys %.12s", commit, o.Commit), Fix: "take it out when that commit is deployed"})
+		facts := kvsync.Facts{Commit: o.Commit, Than: fmt.Sprintf("%.12s", commit)}
+		s.Notices = append(s.Notices, manifest.ProblemOf(name, advice.CaseOtherCommit, facts))
 	}
 	return opt, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -68,7 +69,7 @@ func (l *lane) said(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &saidError{l.d.redact(explain(app.Explain(err))), err}
+	return &saidError{l.d.redact(explain(app.Explain(advice.Daemon, err))), err}
 }
 
 // saidError is an error with a text for people.
@@ -107,7 +108,7 @@ func (l *lane) rollback(ctx context.Context, want *rollback) error {
 	})
 	r.Duration = time.Since(r.Started)
 	if err != nil {
-		f := app.Explain(err)
+		f := app.Explain(advice.Daemon, err)
 		r.Outcome, r.Problem = OutcomeFailed, l.d.redact(explain(f))
 		switch f.Kind {
 		case app.KindInterrupted:
@@ -131,7 +132,8 @@ func (l *lane) rollback(ctx context.Context, want *rollback) error {
 		if res.Switched && res.Hold != "" && res.Hold == s.Head {
 			s.Settled = settled{s.Head, PhaseHeld, l.fingerprint}
 			s.Failed, s.Failures, s.Retry, s.Quota = "", 0, time.Time{}, false
-			s.Problem = "commit " + short(s.Head) + " is held back: " + want.actor + " rolled back from it; push a newer commit, or release it"
+			s.Problem = "commit " + short(s.Head) + " is held back: " + want.actor + " rolled back from it; " +
+				advice.Daemon.Remedy(kvsync.GuardHeld)
 		}
 	})
 	l.rested()
@@ -146,7 +148,7 @@ func (l *lane) findReleased(ctx context.Context) {
 		return
 	}
 	list, err := l.history(ctx)
-	if err != nil && app.Explain(err).Kind != app.KindUsage {
+	if err != nil && app.Explain(advice.Daemon, err).Kind != app.KindUsage {
 		l.log.Warn("what is to be released is not known yet", "error", err)
 		return
 	}

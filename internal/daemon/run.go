@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
@@ -80,8 +81,8 @@ func (l *lane) deployed(r Run, res *kvsync.Result) {
 		s.Settled = settled{r.Commit, PhaseIdle, l.fingerprint}
 		s.Failed, s.Failures, s.Retry, s.Quota, s.Problem = "", 0, time.Time{}, false, ""
 	})
-	for _, n := range res.Notices {
-		l.log.Info("notice", "text", l.d.redact(n))
+	for _, n := range advice.Daemon.Problems(res.Notices) {
+		l.log.Info("notice", "text", l.d.redact(n.String()))
 	}
 	l.enter(PhaseIdle, "")
 }
@@ -89,7 +90,7 @@ func (l *lane) deployed(r Run, res *kvsync.Result) {
 // stopped notes a run that did not end well, and decides what becomes of the
 // commit.
 func (l *lane) stopped(ctx context.Context, r Run, err error) {
-	f := app.Explain(err)
+	f := app.Explain(advice.Daemon, err)
 	r.Problem = l.d.redact(explain(f))
 	var (
 		guard *kvsync.GuardError
@@ -204,28 +205,12 @@ func (l *lane) finish(r Run, f func(*state)) {
 	}
 }
 
-// explain says what happened and what to do, in the daemon's words where the
-// command's are of no use: nobody gives it flags.
+// explain says what happened, what to do, and which files are at fault.
 func explain(f *app.Failure) string {
 	var b strings.Builder
 	b.WriteString(f.Message)
-	fix := f.Fix
-	switch f.Guard {
-	case kvsync.GuardHeld:
-		fix = "push a newer commit, or release it"
-	case kvsync.GuardOlder:
-		fix = "push a newer commit, or roll back to an earlier deployment"
-	case kvsync.GuardOrder, kvsync.GuardForeign, kvsync.GuardShrink, kvsync.GuardDamaged, kvsync.GuardOverlay:
-		fix = "if that is meant, deploy it once by hand: kv-sync deploy" + map[kvsync.Guard]string{
-			kvsync.GuardOrder: " --any-order", kvsync.GuardForeign: " --take-over", kvsync.GuardShrink: " --allow-shrink", kvsync.GuardDamaged: " --repair",
-			kvsync.GuardOverlay: " --hide-edits",
-		}[f.Guard]
-	}
-	if f.Kind == app.KindAPI || f.Kind == app.KindQuota || f.Kind == app.KindUnknown || f.Kind == app.KindUnexpected {
-		fix = "" // it is tried again without anybody
-	}
-	if fix != "" {
-		b.WriteString("; " + fix)
+	if f.Fix != "" {
+		b.WriteString("; " + f.Fix)
 	}
 	const most = 20
 	for i, p := range f.Problems {

@@ -3,7 +3,7 @@
 // them. The terminal, the Action's log, the job summary, the pre-push hook and the
 // daemon's page only format it.
 //
-//	view := planview.Of(plan, "deploy with --forget")
+//	view := planview.Of(advice.Terminal, plan, "deploy with --forget")
 //	for _, group := range view.Files {
 //		for _, file := range group.Files {
 //			fmt.Println(group.Mark, escape(file.Path), file.Size)
@@ -19,6 +19,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
@@ -99,7 +100,7 @@ const freeWrites = 1000
 
 // Of returns what a plan says. forget says how to keep removed files reachable no
 // longer, in words that fit the output: a flag, an input or a command.
-func Of(p *kvsync.Plan, forget string) *View {
+func Of(place advice.Place, p *kvsync.Plan, forget string) *View {
 	v := &View{Site: p.Site, Origin: origin(p.Origin), plan: p}
 	if p.NoChange {
 		v.NoChange = noChange(p)
@@ -107,7 +108,7 @@ func Of(p *kvsync.Plan, forget string) *View {
 	}
 	v.Files = groups(p)
 	v.Others = others(p, len(v.Files) > 0)
-	for _, n := range p.Notices {
+	for _, n := range place.Problems(p.Notices) {
 		v.Notices = append(v.Notices, n.String())
 	}
 	v.Notes = notes(p, forget)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -74,7 +75,7 @@ func TestOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.Site, c.want.Origin = "tides", "from this folder"
-			got := Of(&c.plan, "do")
+			got := Of(advice.Terminal, &c.plan, "do")
 			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreUnexported(View{})); d != "" {
 				t.Error(d)
 			}
@@ -116,7 +117,7 @@ func TestSummary(t *testing.T) {
 			"0 to add, 1 to change, 0 to remove, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes.",
 			"0 added, 1 changed, 0 removed, 0 unchanged; at most 5 blobs (60 MB), 7 KV writes."},
 	} {
-		if v := Of(&c.plan, ""); v.Summary() != c.planned || v.Done() != c.after {
+		if v := Of(advice.Terminal, &c.plan, ""); v.Summary() != c.planned || v.Done() != c.after {
 			t.Errorf("got  %q and %q\nwant %q and %q", v.Summary(), v.Done(), c.planned, c.after)
 		}
 	}

@@ -139,8 +139,11 @@ const (
 	outdated
 )
 
-// readResolved refuses a pathname that nobody could have merged: a slip of the
-// hand would pass for done.
+// CaseNotWritten is a pathname to resolve that has no edit.
+const CaseNotWritten kvsync.Case = "{path} is not among what was written at run time, so there is nothing to resolve"
+
+// readResolved refuses a pathname that has no edit: a typing error must not count
+// as resolved.
 func (p *puller) readResolved(entries []kvsync.OverlayEntry) error {
 	p.resolved = make(map[string]resolution, len(p.Resolved))
 	for _, said := range p.Resolved {
@@ -151,8 +154,9 @@ func (p *puller) readResolved(entries []kvsync.OverlayEntry) error {
 		}
 		i := slices.IndexFunc(entries, is)
 		if i < 0 {
-			return &kvsync.GuardError{Guard: kvsync.GuardTarget, Text: fmt.Sprintf("%s is not among what was written at run time, so there is nothing to resolve", path),
-				Fix: "give the pathname as kv-sync pull prints it"}
+			return &kvsync.GuardError{
+				Guard: kvsync.GuardTarget, Finding: kvsync.Finding{Case: CaseNotWritten, Facts: kvsync.Facts{Path: path}},
+			}
 		}
 		p.resolved[path] = resolved
 		if which && entries[i].Nonce.String() != write {

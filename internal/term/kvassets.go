@@ -10,9 +10,7 @@ import (
 // are those of the Rust kv-sync, whose output scripts may read.
 func (c *Console) KVAssets(res *kvsync.KVAssetsResult, written app.Written, output string, dry bool) {
 	t := &page{paint: paint(c.color)}
-	for _, n := range res.Notices {
-		t.notes([]string{n.String()})
-	}
+	t.problems(res.Notices)
 	namespace := Visible(res.Title)
 	if namespace == "" {
 		namespace = Visible(res.Namespace)

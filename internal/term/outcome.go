@@ -28,7 +28,7 @@ func (c *Console) Result(res *kvsync.Result, st app.Stats, rollback string) {
 	if res.Pruned > 0 {
 		t.line("Pruned %s that nothing needed any more.", humanize.Count(res.Pruned, "key"))
 	}
-	t.notes(res.Notices)
+	t.problems(res.Notices)
 	if p := res.Plan; p != nil && res.Switched && len(p.Removed) > 0 && len(p.Retired) > 0 {
 		t.line("%s can still be read at the old address (above). To end that: "+forget,
 			humanize.Count(len(p.Retired), "removed file"))
@@ -77,7 +77,7 @@ func (c *Console) Rollback(res *kvsync.Result, st app.Stats, dry bool) {
 			t.line("%s", heldText(res.Hold))
 		}
 	}
-	t.notes(res.Notices)
+	t.problems(res.Notices)
 	c.print(t.String())
 }
 

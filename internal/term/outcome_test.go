@@ -28,7 +28,7 @@ func TestResult(t *testing.T) {
 	retried.Retries = 2
 	check(t, []output{
 		{"a deploy", result(kvsync.Result{Switched: true, Deployment: "d2", Commit: commitA, URL: "https://x.dev\x1b",
-			PreviousDeployment: "d1", Pruned: 1, Notices: []string{"a\x1b"}}, cost, "kv-sync rollback"),
+			PreviousDeployment: "d1", Pruned: 1, Notices: []kvsync.Problem{{Reason: "a\x1b"}}}, cost, "kv-sync rollback"),
 			"\nLive: commit aaaaaaaaaaaa as deployment d2, in 1.2 s (7 requests, 1.5 kB sent)\n      https://x.dev\\x1b\n" +
 				"Pruned 1 key that nothing needed any more.\nNote: a\\x1b\nTo go back: kv-sync rollback\n"},
 		{"a first deploy, with retries", result(kvsync.Result{Switched: true, Deployment: "d1"}, retried, "kv-sync rollback"),
@@ -68,7 +68,7 @@ func TestRollback(t *testing.T) {
 		return func(c *Console) { c.Rollback(&r, cost, dry) }
 	}
 	back := kvsync.Result{Deployment: "d1", Version: "v1", PreviousDeployment: "d2", PreviousVersion: "v2", Commit: commitA,
-		URL: "https://x.dev", Notices: []string{"n"}}
+		URL: "https://x.dev", Notices: []kvsync.Problem{{Reason: "n"}}}
 	const again = "Live: commit aaaaaaaaaaaa as deployment d1 again, in 1.2 s (7 requests, 1.5 kB sent)\n      https://x.dev\n"
 	held, sameCommit, same := back, back, back
 	held.Hold, sameCommit.Hold, same.PreviousVersion = strings.Repeat("b", 40), "20260102-030405-0a1b2c3d", "v1"

@@ -3,6 +3,7 @@ package term
 import (
 	"unicode/utf8"
 
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -12,7 +13,7 @@ const forget = "deploy with --forget"
 
 // Plan prints what a deploy would do, or is about to do.
 func (c *Console) Plan(p *kvsync.Plan) {
-	c.print(planText(planview.Of(p, forget), paint(c.color)))
+	c.print(planText(planview.Of(advice.Terminal, p, forget), paint(c.color)))
 }
 
 func planText(v *planview.View, color paint) string {
@@ -75,6 +76,13 @@ func (t *page) files(g planview.Group, width int) {
 
 func (t *page) item(m planview.Mark, text string) {
 	t.line("  %s %s", t.mark(m), text)
+}
+
+// problems prints notices of the engine on lines of their own.
+func (t *page) problems(list []kvsync.Problem) {
+	for _, n := range advice.Terminal.Problems(list) {
+		t.notes([]string{n.String()})
+	}
 }
 
 // notes prints notes on lines of their own.

@@ -80,7 +80,7 @@ func DecodeChunkIndex(b []byte, a Asset) (*ChunkIndex, error) {
 	}
 	version, reserved := binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:])
 	if version != indexVersion || reserved != 0 {
-		return nil, fmt.Errorf("decode chunk index: version %d (%d) is not known; update kv-sync", version, reserved)
+		return nil, fmt.Errorf("decode chunk index: version %d (%d): %w", version, reserved, ErrNewer)
 	}
 	x := &ChunkIndex{chunkSize: int64(binary.LittleEndian.Uint32(b[8:])), size: a.Size}
 	count := int64(binary.LittleEndian.Uint32(b[12:]))

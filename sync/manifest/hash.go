@@ -25,6 +25,10 @@ func HashOf(b []byte) Hash { return sha256.Sum256(b) }
 // that its key or its reference names.
 var ErrDamaged = errors.New("its bytes are not those that were written")
 
+// ErrNewer is returned (wrapped) for a record in a format that this release does
+// not know.
+var ErrNewer = errors.New("a newer release of kv-sync wrote it")
+
 // ParseHash reads what [Hash.String] wrote, and nothing else.
 func ParseHash(s string) (Hash, error) {
 	var h Hash

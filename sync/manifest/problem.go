@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// Problem is something about one path that a person should know or fix.
+// Problem is something about one path, or with the path "" about a run, that a
+// person should know or fix.
 type Problem struct {
 	// Path is relative to the source's root, or to the repository for
 	// configuration files.
@@ -17,15 +19,26 @@ type Problem struct {
 	// Reason says what is wrong; Fix what to do.
 	Reason string `json:"reason"`
 	Fix    string `json:"fix,omitempty"`
+	// Finding is what the engine found, where the problem is the engine's. Reason
+	// is its text then, and Fix is "".
+	Finding *finding.Finding `json:"-"`
+}
+
+// ProblemOf is a finding about a path.
+func ProblemOf(path string, c finding.Case, facts finding.Facts) Problem {
+	f := finding.New(c, facts)
+	return Problem{Path: path, Reason: f.Error(), Finding: f}
 }
 
 // String returns "path:line: reason; fix".
 func (p Problem) String() string {
-	s := p.Path
-	if p.Line > 0 {
-		s = fmt.Sprintf("%s:%d", s, p.Line)
+	s := p.Reason
+	switch {
+	case p.Line > 0:
+		s = fmt.Sprintf("%s:%d: %s", p.Path, p.Line, s)
+	case p.Path != "":
+		s = p.Path + ": " + s
 	}
-	s += ": " + p.Reason
 	if p.Fix != "" {
 		s += "; " + p.Fix
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // PulledName is the file in a site's folder that lists which run-time writes are in
@@ -14,6 +16,9 @@ const PulledName = ".kv-sync-pulled"
 const pulledHead = `# Edits made at run time that are in git, written by kv-sync pull. The next
 # deploy takes them as its own: what the files hold now is what visitors get.
 `
+
+// CasePulledLine is a line that [ParsePulled] cannot read.
+const CasePulledLine finding.Case = "the line is not a write and its pathname"
 
 // FormatPulled writes what [ParsePulled] reads. Lines are sorted by pathname, so
 // that git can merge pulls of different pages.
@@ -47,10 +52,8 @@ func ParsePulled(text []byte) (map[string]Nonce, []Problem) {
 		nonce, path, _ := strings.Cut(s, " ")
 		n, err := ParseNonce(nonce)
 		if err != nil || !strings.HasPrefix(path, "/") {
-			bad = append(bad, Problem{
-				Path: PulledName, Line: line, Reason: "the line is not a nonce and a pathname",
-				Fix: "remove the line, or resolve the merge that left it; kv-sync pull writes the file again",
-			})
+			bad = append(bad, ProblemOf(PulledName, CasePulledLine, finding.Facts{}))
+			bad[len(bad)-1].Line = line
 			continue
 		}
 		pulled[path] = n

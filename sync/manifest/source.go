@@ -31,7 +31,7 @@ type Source interface {
 // ErrChanged is returned (wrapped) by a source or by the upload for a file that
 // changed after it was listed. The run ends: the build that writes the file may not
 // be complete.
-var ErrChanged = errors.New("it changed while it was being deployed; let what writes it finish, then run again")
+var ErrChanged = errors.New("it changed while it was being deployed")
 
 // Relation is the relation of a commit to another.
 type Relation int

@@ -17,13 +17,11 @@ func DecodeStored(b []byte) (*Manifest, error) {
 		return nil, errors.New("decode manifest: these bytes are not a stored manifest")
 	}
 	if v := binary.LittleEndian.Uint16(b[4:]); v != storedVersion {
-		return nil, fmt.Errorf("decode manifest: format version %d is newer than this kv-sync reads (%d); update kv-sync",
-			v, storedVersion)
+		return nil, fmt.Errorf("decode manifest: format version %d, and this release reads %d: %w", v, storedVersion, ErrNewer)
 	}
 	flags := binary.LittleEndian.Uint16(b[6:])
 	if f := flags &^ storedChunked; f != 0 {
-		return nil, fmt.Errorf("decode manifest: it needs a feature (flags %#x) that this kv-sync does not know; update kv-sync",
-			f)
+		return nil, fmt.Errorf("decode manifest: it needs a feature (flags %#x): %w", f, ErrNewer)
 	}
 	r := storedReader{b: b[8:]}
 	m := r.manifest()

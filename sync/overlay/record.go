@@ -51,7 +51,7 @@ func Decode(site string, b []byte) (*Record, error) {
 	}
 	switch {
 	case j.Format > format:
-		return nil, fmt.Errorf("decode overlay record: format %d is not known; update kv-sync", j.Format)
+		return nil, fmt.Errorf("decode overlay record: format %d: %w", j.Format, manifest.ErrNewer)
 	case j.Format < 1:
 		return nil, errors.New("decode overlay record: it has no format")
 	case j.Site != site:

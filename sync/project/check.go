@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -28,32 +29,19 @@ func Check(id string, w cloud.Worker) (notices []manifest.Problem, err error) {
 	var refused []manifest.Problem
 	for _, b := range w.Bindings {
 		if b.Name == BindingAssets {
-			refused = append(refused, manifest.Problem{
-				Path: b.Name, Fix: "give the variable another name",
-				Reason: "a project's code gets its assets as env." + BindingAssets + " from its loader, " +
-					"so no variable can have that name",
-			})
+			refused = append(refused, manifest.ProblemOf(b.Name, CaseAssets, finding.Facts{Name: BindingAssets}))
 		} else if _, ok := variable(b); !ok {
-			refused = append(refused, manifest.Problem{
-				Path: b.Name, Reason: "a binding of the type " + b.Type + " cannot be given to a Dynamic Worker",
-				Fix: "remove it from the project's configuration; the loader passes what the code may use besides variables",
-			})
+			refused = append(refused, manifest.ProblemOf(b.Name, CaseBinding, finding.Facts{Name: b.Type}))
 		}
 	}
 	if len(w.Migrations) > 0 {
-		refused = append(refused, manifest.Problem{
-			Path: "migrations", Reason: "a Dynamic Worker has no Durable Objects of its own",
-			Fix: "remove them from the project's configuration",
-		})
+		refused = append(refused, manifest.ProblemOf("migrations", CaseMigrations, finding.Facts{}))
 	}
 	if len(refused) > 0 {
 		return nil, &WorkerError{Project: id, Problems: refused}
 	}
 	for name := range w.Settings {
-		notices = append(notices, manifest.Problem{
-			Path: name, Reason: "this setting has no effect on the Dynamic Worker of project " + id,
-			Fix: "set it for its loader",
-		})
+		notices = append(notices, manifest.ProblemOf(name, CaseSetting, finding.Facts{Name: id}))
 	}
 	return notices, nil
 }

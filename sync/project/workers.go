@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
@@ -96,15 +97,15 @@ func (p *Workers) current(ctx context.Context) (at Pointer, err error) {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
-		return at, fmt.Errorf("project %s was deployed by a newer kv-sync (format %d); update kv-sync", p.ID, newer.Format)
+		return at, fmt.Errorf("read the live version of project %s (format %d): %w", p.ID, newer.Format, manifest.ErrNewer)
 	}
 	if err := json.Unmarshal(b, &at); err != nil || len(at.Activations) == 0 {
-		return Pointer{}, fmt.Errorf("read %s: it was not written by kv-sync; delete that key if nothing needs it",
-			p.keys().Current())
+		return Pointer{}, finding.New(CaseRecordUnread, finding.Facts{Path: p.keys().Current()})
 	}
 	if ref, err := manifest.ParseRef(at.version()); err != nil || manifest.HashOf(at.Version) != ref.Hash {
-		return Pointer{}, fmt.Errorf("read %s: the version in it, %.100q: %w; %s",
-			p.keys().Current(), at.version(), manifest.ErrDamaged, deleteAndDeploy)
+		return Pointer{}, finding.New(CaseCurrentUnread, finding.Facts{
+			Path: p.keys().Current(), What: fmt.Sprintf("%.100q", at.version()), Cause: manifest.ErrDamaged,
+		})
 	}
 	return at, nil
 }
@@ -180,8 +181,7 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 		Format int `json:"format"`
 	}
 	if json.Unmarshal(b, &newer) == nil && newer.Format > Format {
-		return nil, fmt.Errorf("version %.100q of project %s was made by a newer kv-sync (format %d); update kv-sync",
-			id, p.ID, newer.Format)
+		return nil, fmt.Errorf("read version %.100q of project %s (format %d): %w", id, p.ID, newer.Format, manifest.ErrNewer)
 	}
 	var v versionStamp
 	if err := json.Unmarshal(b, &v); err != nil {
@@ -201,12 +201,13 @@ func (p *Workers) invalidVersion(id string, cause error) error {
 	p.mu.Lock()
 	active := p.last.version() == id
 	p.mu.Unlock()
-	key, remedy := p.keys().Current(), deleteAndDeploy
+	c, key := CaseActiveUnread, p.keys().Current()
 	if ref, err := manifest.ParseRef(id); err == nil && !active {
-		key, remedy = p.keys().Blob(ref), "delete that key to go on without it"
+		c, key = CaseVersionUnread, p.keys().Blob(ref)
 	}
-	return fmt.Errorf("version %.100q of project %s was not written by kv-sync: %w; it is stored in %s: %s",
-		id, p.ID, cause, key, remedy)
+	return finding.New(c, finding.Facts{
+		Site: "project " + p.ID, What: fmt.Sprintf("%.100q", id), Path: key, Cause: cause,
+	})
 }
 
 // UploadVersion implements [cloud.Workers].

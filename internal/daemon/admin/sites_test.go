@@ -187,8 +187,8 @@ func TestRollback(t *testing.T) {
 		s.post("/sites/tides/rollback/"+to, form).is(t, http.StatusConflict)
 	}
 	s.post("/sites/other/rollback/"+twoID, form).is(t, http.StatusNotFound)
-	s.sites.err = &kvsync.GuardError{Text: "a blob of it is gone", Fix: "deploy that commit again"}
-	s.post(path, form).is(t, http.StatusConflict).says(t, "Not rolled back: a blob of it is gone; deploy that commit again")
+	s.sites.err = &kvsync.GuardError{Guard: kvsync.GuardMissing, Finding: kvsync.Finding{Case: "a blob of it is gone"}}
+	s.post(path, form).is(t, http.StatusConflict).says(t, "Not rolled back: a blob of it is gone")
 	s.sites.err = errors.New("the network was away")
 	s.post(path, form).is(t, http.StatusBadGateway).says(t, "Not rolled back: the network was away")
 	if got := s.sites.changed(); got != "" {

@@ -1,6 +1,11 @@
 package kvsync
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
 
 // Guard names a check that stopped a run before anything was switched.
 type Guard string
@@ -11,7 +16,7 @@ const (
 	GuardRepository Guard = "other-repository" // the live version is from another repository
 	GuardName       Guard = "name"             // an earlier kv-sync deployed this site under another name
 	GuardOlder      Guard = "older"            // the commit is an ancestor of the live one
-	GuardOrder      Guard = "unknown-order"    // nobody can tell which commit is newer
+	GuardOrder      Guard = "unknown-order"    // cannot determine which commit is newer
 	GuardHeld       Guard = "held"             // a rollback left this commit
 	GuardDamaged    Guard = "damaged"          // the live deployment's manifest is gone
 	GuardClock      Guard = "clock"            // this machine's clock lags
@@ -24,29 +29,39 @@ const (
 	GuardChanged    Guard = "changed"          // a file changed meanwhile: see [ErrChanged]
 	GuardLayout     Guard = "layout"           // the layout has no such thing
 	GuardConflict   Guard = "conflict"         // changed both in git and at run time
-	GuardOverlay    Guard = "overlay"          // what was written at run time would not be seen, or cannot be kept
-	GuardCache      Guard = "cache"            // Workers Caching would stand before a worker loader
+	GuardOverlay    Guard = "overlay"          // edits made at run time would be hidden, or cannot be kept
+	GuardCache      Guard = "cache"            // Workers Caching would answer in place of a worker loader
 	GuardIndex      Guard = "index"            // the code does not hold the index of its files
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.
 type GuardError struct {
 	Guard Guard
-	// Text says what was found, Fix what to do.
-	Text, Fix string
+	// Finding says what the guard found.
+	Finding Finding
 	// Removed are the files that would go, in path order, where Guard is
 	// GuardShrink. A size may not be known: see [Plan].
 	Removed []Change
 }
 
-// Error returns the text and the way out.
-func (e *GuardError) Error() string {
-	if e.Fix == "" {
-		return e.Text
-	}
-	return e.Text + "; " + e.Fix
+// Error says what was found. It does not unwrap to the cause: the guard is why
+// the run ended.
+func (e *GuardError) Error() string { return e.Finding.Error() }
+
+func stop(g Guard, c Case, f Facts) *GuardError {
+	return &GuardError{Guard: g, Finding: Finding{Case: c, Facts: f}}
 }
 
-func stop(g Guard, fix, format string, args ...any) *GuardError {
-	return &GuardError{Guard: g, Text: fmt.Sprintf(format, args...), Fix: fix}
-}
+// found is an error that says what was found, where no guard stops the run.
+func found(c Case, f Facts) error { return finding.New(c, f) }
+
+// problem is a finding about a path.
+func problem(path string, c Case, f Facts) Problem { return manifest.ProblemOf(path, c, f) }
+
+// notice is a finding about a run as a whole.
+func notice(c Case, f Facts) Problem { return problem("", c, f) }
+
+// shortCommit is a commit, or what stands in its place, as messages name it.
+func shortCommit(id string) string { return id[:min(12, len(id))] }
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,255 @@
+package advice
+
+import (
+	"github.com/kv-sync/kv-sync/internal/options"
+	"github.com/kv-sync/kv-sync/internal/pull"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
+)
+
+// caseRemedies are those of cases that differ from their guard, or have none. An
+// empty remedy says that nothing is to be done.
+var caseRemedies = map[kvsync.Case]remedy{
+	// Guards.
+	kvsync.CaseForeignRollback: {
+		"give --to with a deployment of kv-sync history, or use the tool that deployed it",
+		"give the input to with a deployment of kv-sync history, or use the tool that deployed it",
+		named + ", and the tool that deployed it can go back, too",
+	},
+	kvsync.CaseForeignPrune: {
+		"deploy with --take-over, or delete the namespace by hand if nothing needs it",
+		"deploy with " + input(options.TakeOver) + ", or delete the namespace by hand if nothing needs it",
+		hand(options.TakeOver) + "; or delete the namespace by hand if nothing needs it",
+	},
+	kvsync.CaseForeignCompanion: {
+		"give --take-over if that script may be replaced, or give the site another name",
+		"give " + input(options.TakeOver) + " if that script may be replaced, or give the site another name",
+		hand(options.TakeOver) + "; or give the site another name in the daemon's configuration",
+	},
+	kvsync.CaseForeignClass: {
+		"delete that script if nothing needs it, or give the site another name",
+		"delete that script if nothing needs it, or give the site another name",
+		"delete that script if nothing needs it, or give the site another name in the daemon's configuration",
+	},
+	kvsync.CaseForeignManifest: waive(options.TakeOver, " if it and the files beside it may be replaced"),
+	kvsync.CaseHeldSame: {
+		"push a commit that changes it, or give --release",
+		"push a commit that changes it, or give " + input(options.Release),
+		"push a commit that changes it, or release it",
+	},
+	kvsync.CaseClock: guardRemedies[kvsync.GuardClock],
+	kvsync.CaseClockProject: {
+		"set this machine's clock, or if it is right, and that of who deployed last was not, deploy once with " +
+			"--any-order",
+		"set the runner's clock, or if it is right, and that of who deployed last was not, give " + input(options.AnyOrder),
+		"set the clock of the daemon's machine, or if it is right, and that of who deployed last was not, " +
+			"deploy once by hand: kv-sync deploy --any-order",
+	},
+	kvsync.CaseNotDeployed: deployIt,
+	kvsync.CaseNoTarget: {
+		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
+		"give the input to a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
+			"characters",
+		named,
+	},
+	kvsync.CaseAmbiguous:   {"give more of the id", "give more of the id", named},
+	kvsync.CaseNotRetained: redeploy,
+	kvsync.CaseVersionMissing: {
+		redeploy[0] + ", or give --to with another deployment of kv-sync history",
+		redeploy[1] + ", or give the input to with another deployment of kv-sync history",
+		redeploy[2],
+	},
+	kvsync.CaseSwitched: {
+		"look at kv-sync history and run again",
+		"see what is live, and run the job again",
+		"see what is live now, and roll back again",
+	},
+	kvsync.CasePruneUndeployed: {
+		deployIt[0] + prunedLater,
+		deployIt[1] + prunedLater,
+		deployIt[2] + prunedLater,
+	},
+	kvsync.CasePruneVersion: {again + untilRetained, againJob + untilRetained, byItself + untilRetained},
+	kvsync.CasePruneOften: {
+		again + " later, or set a shorter grace period",
+		againJob + " later, or set a shorter grace period",
+		byItself + "; or set a shorter grace period",
+	},
+	kvsync.CasePruneLayout: everywhere("name that layout in kv-sync.toml"),
+	kvsync.CasePruneKey:    newer,
+	kvsync.CasePruneChunks: {
+		"see kv-sync verify; if the live deployment is concerned, deploy with --repair",
+		"see kv-sync verify; if the live deployment is concerned, deploy with " + input(options.Repair),
+		"see kv-sync verify; if the live deployment is concerned, deploy once by hand: kv-sync deploy --repair",
+	},
+	kvsync.CasePruneSwitched:   {again, againJob, byItself},
+	kvsync.CasePruneConcurrent: {again, againJob, byItself},
+	kvsync.CasePruneShared:     everywhere("give each a namespace of its own to prune them"),
+	kvsync.CasePruneNamespace:  runFirst,
+	kvsync.CasePruneNoIndex:    runFirst,
+	kvsync.CasePruneNoWorker:   publishFirst,
+	kvsync.CasePruneOtherIndex: publishFirst,
+	kvsync.CaseIndexUnknown:    publishFirst,
+	kvsync.CasePruneEmptyIndex: everywhere("upload the files first"),
+	kvsync.CaseNoCommand:       everywhere(content),
+	kvsync.CaseNoRollback:      everywhere("deploy the earlier commit instead"),
+	kvsync.CaseNoAhead:         everywhere("deploy"),
+	kvsync.CaseNoPrune:         everywhere("a prune is not needed"),
+	kvsync.CasePathnameSite: {
+		"name the project with --project, or " + content,
+		"name the project with the input project, or " + content,
+		"name the project in the daemon's configuration, or " + content,
+	},
+	kvsync.CaseEditsUnread: {update + anew, updateStep + anew, updateHost + anew},
+	kvsync.CaseEditsHidden: {
+		pullHand + pullFirst + ", or give --hide-edits" + seenAgain,
+		pullJob + pullFirst + "; only the kv-sync command can hide them" + seenAgain,
+		pullHand + pullFirst + "; or hide them once by hand, with kv-sync deploy --hide-edits" + seenAgain,
+	},
+	kvsync.CaseEditsNoOverlay: {
+		pullHand + ", then give --hide-edits",
+		pullJob + "; only the kv-sync command can then hide them",
+		pullHand + ", then hide them once by hand, with kv-sync deploy --hide-edits",
+	},
+	kvsync.CaseCompanionNewer: newer,
+
+	CaseNoWorker:     deployIt,
+	CaseNotWhole:     repairing(notThere),
+	CaseEditsMissing: repairing(notThere + onlyCopy),
+	CaseConflict:     merge,
+	CaseConflicts:    merge,
+	pull.CaseNotWritten: {
+		"give the pathname as kv-sync pull prints it",
+		"give the pathname as the log of mode: pull has it",
+		"give the pathname as kv-sync pull prints it",
+	},
+
+	// Errors.
+	kvsync.CaseCompanionAbsent: {again, againJob, ""},
+	kvsync.CaseNotRestored:     {again, againJob, ""},
+	kvsync.CasePruneIgnored:    {again + " later", againJob + " later", ""},
+	kvsync.CaseMigrations:      everywhere("keep every migration in the configuration"),
+	kvsync.CaseModuleTaken:     everywhere("rename that module"),
+	kvsync.CaseBindingTaken:    everywhere("rename it, or remove its second definition"),
+	kvsync.CaseAheadAnyway: {
+		"deploy at once, without kv-sync upload",
+		"deploy at once",
+		"deploy at once",
+	},
+	kvsync.CaseFolderAhead: {
+		"commit what is to be published, or name a commit with --commit",
+		"commit what is to be published",
+		"commit what is to be published",
+	},
+	project.CaseRecordUnread:  everywhere("delete that key if nothing needs it"),
+	project.CaseCurrentUnread: everywhere(unreadable),
+	project.CaseActiveUnread:  everywhere(unreadable),
+	project.CaseVersionUnread: everywhere("delete that key to go on without it"),
+
+	CaseSome: {
+		"fix what is said above of each, and " + againSame,
+		"fix what the log says of each, and " + againJob,
+		"fix what is said of each",
+	},
+	CaseUnknown: {
+		"run kv-sync history to see what is live, then " + againSame,
+		"see in Cloudflare's dashboard what is live, then " + againJob,
+		"",
+	},
+	CaseInterrupted: {"{what}; " + againSame + " to go on", "{what}; " + againJob + " to go on", "{what}"},
+	CaseMixed:       {mixed + "; " + againSame + " to finish", mixed + "; " + againJob + " to finish", mixed},
+	CaseFiles:       afterFix("fix what is listed, or name it in .assetsignore, and "),
+	CaseBuild:       afterFix("{what}; fix the build and "),
+	CaseBundle:      afterFix("fix what is listed and "),
+	CaseLateBundle:  afterFix("{what}; fix what is listed and "),
+	CaseWorker:      afterFix("fix what is listed and "),
+	CaseChanged:     guardRemedies[kvsync.GuardChanged],
+	CaseNotSwitched: {"{what}; " + againSame, "{what}; " + againJob, ""},
+	CaseQuota:       {"{what}; " + again + afterMidnight, "{what}; " + againJob + afterMidnight, ""},
+	CaseAPI: {
+		"{what}; " + again + " when that is fixed",
+		"{what}; " + againJob + " when that is fixed",
+		"",
+	},
+	CaseNewer: newer,
+
+	// Mistakes in what was asked for.
+	CasePruneOptions: {"leave --force and --unrecorded out", "leave them out", "leave them out"},
+	CaseOtherCommit:  everywhere("remove it when that commit is deployed"),
+	CaseNoSiteFolder: {
+		buildFirst + "--dir",
+		buildFirst + "the input directory",
+		buildFirst + "dir in the daemon's configuration",
+	},
+	CaseNoProject: {
+		"{what}; give --dir if another folder is meant",
+		"{what}; give the input directory if another folder is meant",
+		"{what}",
+	},
+	CaseBare: {
+		"name one with --commit, such as a branch",
+		"check the repository out with actions/checkout",
+		"name the branch in the daemon's configuration",
+	},
+	CaseBuildsCommit: {
+		"check the commit out, and leave --commit out",
+		"check the commit out, and leave source: commit out",
+		"allow the build in the daemon's configuration: build = true",
+	},
+	CaseBuildsNothing: everywhere("deploy with the kv-sync command where the project can be built"),
+	CasePulledIgnored: {into + "--into", into + "the input into", into + "kv-sync pull --into"},
+	CasePulledOutside: {
+		"name one that is, with --into",
+		"name one that is, with the input into",
+		"name one that is, with kv-sync pull --into",
+	},
+	CasePulledNowhere: {
+		"name the one that edits go into, with --into",
+		"name the one that edits go into, with the input into",
+		"name the one that edits go into, with kv-sync pull --into",
+	},
+
+	// Files and code that cannot be deployed.
+	kvsync.CaseFileSize:     everywhere("make it smaller, serve it from R2, or " + content),
+	kvsync.CaseKeyLength:    everywhere("shorten the path"),
+	kvsync.CaseKeyReserved:  everywhere("rename the folder"),
+	kvsync.CaseKeyTaken:     everywhere("change the file by a byte"),
+	kvsync.CasePathEncoding: everywhere("rename it"),
+	manifest.CasePulledLine: everywhere("take the line out, or resolve the merge that left it; kv-sync " +
+		"pull writes the file again"),
+	project.CaseAssets: everywhere("give the variable another name"),
+	project.CaseBinding: everywhere("remove it from the project's configuration; what its code may use " +
+		"beside variables, the loader passes to it"),
+	project.CaseMigrations: everywhere("remove them from the project's configuration"),
+
+	// Notices.
+	kvsync.CaseNoCommit:        {},
+	kvsync.CaseDiverged:        {},
+	kvsync.CaseUncovered:       {},
+	kvsync.CaseNoSwitch:        everywhere(content + " where that matters"),
+	kvsync.CaseUnfinished:      everywhere("make sure that none is under way; this one finishes its work"),
+	kvsync.CaseStrays:          {},
+	kvsync.CaseRulesPathname:   loader,
+	kvsync.CaseServingPathname: loader,
+	kvsync.CaseRulesKVAssets:   everywhere("have that code do what they say"),
+	project.CaseSetting:        everywhere("set it for its loader"),
+	kvsync.CaseCoverUnknown:    {},
+	kvsync.CaseCover: {
+		"kv-sync pull brings them into git",
+		"mode: pull brings them into git",
+		"kv-sync pull brings them into git",
+	},
+	kvsync.CaseUnpublished: everywhere("commit the file, or take it out of .assetsignore, unless it was " +
+		"deleted on purpose"),
+	kvsync.CaseReturning:   everywhere("take out of git what was deleted"),
+	kvsync.CaseNoSubdomain: {},
+	kvsync.CaseAddressOn:   {},
+	kvsync.CaseAddressOff: {
+		"run again on this machine, or do that in the dashboard",
+		"switch it on in the dashboard",
+		"switch it on in the dashboard",
+	},
+	kvsync.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
+	kvsync.CasePruneAfterDeploy: {},
+}
