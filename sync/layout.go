@@ -95,6 +95,10 @@ func (e *Engine) keeper(command string) (keeper, error) {
 	return e.layout.(keeper), nil
 }
 
+// CheckAhead returns why the layout has no upload ahead, or nil: a caller can ask
+// before it makes a Worker.
+func (e *Engine) CheckAhead() error { return e.layout.lacks(commandAhead) }
+
 // layoutOf is the layout in which a version of ours was deployed.
 func (e *Engine) layoutOf(m *Meta) keeper {
 	for _, known := range Layouts() {

@@ -60,7 +60,7 @@ type Ahead struct {
 // nothing is believed to be there before all of it is confirmed; what no deploy
 // takes within half the grace period is prune's.
 func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Options) (*Ahead, error) {
-	if err := e.layout.lacks(commandAhead); err != nil {
+	if err := e.CheckAhead(); err != nil {
 		return nil, err
 	}
 	if opt.anyway() {

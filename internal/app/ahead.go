@@ -10,7 +10,14 @@ import (
 // [kvsync.Engine.UploadAhead].
 func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.Ahead, err error) {
 	defer func() { err = s.whereNothingLives(err) }()
-	e, src, w, err := s.prepare(ctx)
+	e, err := s.reach()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.CheckAhead(); err != nil {
+		return nil, err
+	}
+	_, src, w, err := s.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
