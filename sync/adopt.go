@@ -137,9 +137,8 @@ func (p *draft) noteUnpublished(pages []string) {
 	if len(pages) == 0 {
 		return
 	}
-	p.Notices = append(p.Notices, Problem{Path: overlayPlace,
-		Reason: fmt.Sprintf("this deploy does not publish %s that came into git from there, so visitors will not find it any more (%s)", humanize.Count(len(pages), "page"), someOf(pages)),
-		Fix:    "commit the file, or take it out of .assetsignore, unless it was deleted on purpose"})
+	facts := Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
+	p.Notices = append(p.Notices, problem(overlayPlace, CaseUnpublished, facts))
 }
 
 // noteReturning says which new files were edits that the overlay has no more: of
@@ -153,8 +152,8 @@ func (p *draft) noteReturning() {
 		}
 	}
 	if len(back) > 0 {
-		p.Notices = append(p.Notices, Problem{Path: overlayPlace, Fix: "take out of git what was deleted",
-			Reason: fmt.Sprintf("this deploy brings back %s that came into git from there, and that the overlay has no more (%s)", humanize.Count(len(back), "file"), someOf(back))})
+		facts := Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
+		p.Notices = append(p.Notices, problem(overlayPlace, CaseReturning, facts))
 	}
 }
 

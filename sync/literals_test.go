@@ -30,6 +30,11 @@ func TestEngineNamesNoCommandLine(t *testing.T) {
 			return err
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if kv, ok := n.(*ast.KeyValueExpr); ok {
+				if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "Fix" {
+					t.Errorf("%s: the engine says what to do", set.Position(kv.Pos()))
+				}
+			}
 			lit, ok := n.(*ast.BasicLit)
 			if ok && lit.Kind == token.STRING && advice.MatchString(lit.Value) && !strings.HasPrefix(lit.Value, pulledHead) {
 				t.Errorf("%s: %s", set.Position(lit.Pos()), lit.Value)

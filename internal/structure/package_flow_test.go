@@ -10,6 +10,7 @@ import (
 // each may import those before it. The stages import them all.
 var packages = []string{
 	"sync/humanize",
+	"sync/finding",
 	"sync/wait",
 	"sync/manifest",
 	"sync/cloud",
