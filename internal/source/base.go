@@ -10,11 +10,11 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// base is what a commit can take over from the live manifest.
+// base is what a commit can reuse of the live manifest.
 type base struct {
 	*rules.Live
-	// dirs may be taken over. There are none if the manifest was made under other
-	// rules or from another directory.
+	// dirs may be reused. There are none if the manifest was made under other rules or from
+	// another directory.
 	dirs []kvsync.Dir
 }
 
@@ -26,17 +26,19 @@ func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
 	return b
 }
 
-// tree returns the tree of a directory that may be taken over, or "".
+// tree returns the tree of a directory that may be reused, or "".
 func (b *base) tree(path string) string {
-	i, ok := slices.BinarySearchFunc(b.dirs, path, func(d kvsync.Dir, path string) int { return cmp.Compare(d.Path, path) })
+	i, ok := slices.BinarySearchFunc(b.dirs, path, func(d kvsync.Dir, path string) int {
+		return cmp.Compare(d.Path, path)
+	})
 	if !ok {
 		return ""
 	}
 	return b.dirs[i].Tree
 }
 
-// blobs gives an asset with the same bytes for those of the object ids that the
-// base has.
+// blobs returns, for each of the object ids that the manifest has, an asset with the same
+// bytes.
 func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 	known := map[string]kvsync.Asset{}
 	if len(ids) == 0 {
@@ -50,8 +52,8 @@ func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 	return known
 }
 
-// below returns the assets in a directory. They lie together, because they are
-// sorted by path.
+// below returns the assets in a directory. They are contiguous, because assets are sorted by
+// path.
 func (b *base) below(dir string) []kvsync.Asset {
 	return span(b.Assets, dir+"/", func(a kvsync.Asset) string { return a.Path })
 }

@@ -1,23 +1,19 @@
-// Package source reads what is to be served: from a commit, or from a folder.
-// Both satisfy [kvsync.Source].
+// Package source opens what is to be published: a commit, or a folder. Both are a
+// [kvsync.Source].
 //
-// A commit is read from git objects, never from the work tree. Revisions are
-// resolved through go-git; objects are read from packs and loose files where
-// they lie (pack.go), by all readers at once, because go-git's own reading is
-// several times as slow and holds far more in memory. Forms of repository that
-// neither reads (SHA-256, reftable, partial clones) are read by the git command
-// where there is one. A directory or a blob that the live manifest already names
-// is taken from it unread.
+//	src, err := source.Open(ctx, source.Options{WorkDir: ".", Dir: "public"})
+//	listing, err := src.Files(ctx, live) // live is the manifest that is deployed
 //
-// A folder is walked through [os.Root], so that no symlink, not even one that
-// is swapped in meanwhile, leads out of it. Its hashes are remembered between
-// runs in a stat cache.
+// [Open] decides between commit and folder; [OpenCommit] and [OpenFolder] do as
+// asked. [OpenCheckout] returns the commit from which an ignored folder was built.
 //
-// What is published and what is refused is decided in one place for both,
-// rules.go and listing.go. In short: dotfiles are skipped (not .well-known),
-// .assetsignore in the root has the last word on what is skipped, and what must
-// never be published (secrets, private keys, LFS pointers, names that no URL
-// can carry) is refused even then, all of it in one error. For folders,
-// node_modules and what .gitignore and .ignore name is skipped too; a commit
-// holds what was meant to be in it, so there they do not count.
+// This package composes the parts that do the work:
+//
+//   - source/folder reads a folder on disk.
+//   - source/rules decides what is published and what is refused, for both.
+//   - git/worktree finds the repository and compares its work tree with a commit.
+//   - git/objects reads commits, trees and blobs; git/command runs git.
+//
+// A [Commit] is read from git objects, never from the work tree. A directory or a
+// blob that the live manifest already has is taken from the manifest unread.
 package source

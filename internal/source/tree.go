@@ -19,12 +19,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// maxTreeFile bounds a file that is read through [Commit.Tree]: more than the
-// 64 MiB that a whole Worker may have is no file of one.
+// maxTreeFile bounds a file that is read through [Commit.Tree]. A whole Worker may have 64 MiB.
 const maxTreeFile = 64 << 20
 
-// Top is the folder on this machine that the commit's root stands for, the work
-// tree's root, or "" for a bare repository.
+// Top is the folder on this machine that the commit's root stands for: the work tree's root, or
+// "" for a bare repository.
 func (c *Commit) Top() string {
 	if c.repo.Top == "" {
 		return ""
@@ -32,12 +31,15 @@ func (c *Commit) Top() string {
 	return worktree.RealPath(c.repo.Top)
 }
 
-// Tree is the whole repository as it is in the commit, for what is no asset:
-// configuration and the Worker's code. A file of a submodule, or behind a
-// symlink that leaves the repository, is not there ([fs.ErrNotExist]). It is
-// safe for concurrent use until the source is closed; its reads end with ctx.
+// Tree is the whole repository as it is in the commit, for files that are not assets:
+// configuration and the Worker's code. A file of a submodule, or behind a symlink that leaves
+// the repository, does not exist in it ([fs.ErrNotExist]). It is safe for concurrent use until
+// the source is closed; its reads end with ctx.
 func (c *Commit) Tree(ctx context.Context) fs.FS {
-	return &treeFS{ctx: ctx, objects: c.objects, root: c.commit.Tree, time: c.commit.Time, trees: map[string][]objects.Entry{}}
+	return &treeFS{
+		ctx: ctx, objects: c.objects, root: c.commit.Tree, time: c.commit.Time,
+		trees: map[string][]objects.Entry{},
+	}
 }
 
 // treeFS is a commit's tree as a file system.
@@ -47,7 +49,7 @@ type treeFS struct {
 	root    string
 	time    time.Time
 
-	// Bundling asks for many names that are not there; a directory is read once.
+	// trees caches directories: bundling asks for many names that do not exist.
 	mu    sync.Mutex
 	trees map[string][]objects.Entry
 }
@@ -80,7 +82,7 @@ func (t *treeFS) find(op, name string) (objects.Entry, error) {
 		return fail(fs.ErrInvalid)
 	}
 	at, rest, links := []objects.Entry{{Name: ".", Mode: objects.ModeDir, ID: t.root}}, name, 0
-	where := "" // what at has come to, by name
+	where := "" // the path of the last of at
 	for rest != "" && rest != "." {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
@@ -127,7 +129,7 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 	if e.Kind() == objects.ModeDir {
 		return fail(errors.New("it is a directory"))
 	}
-	if boundary.Secret(e.Name) { // the file's own name, not that of a symlink to it
+	if boundary.Secret(e.Name) { // the name of the file itself, not of a symlink to it
 		return fail(boundary.ErrCredentials)
 	}
 	content, err := t.objects.Blob(t.ctx, e.ID)
@@ -175,7 +177,7 @@ func (t *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if e.Kind() != objects.ModeDir {
-		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("it is no directory")}
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("it is not a directory")}
 	}
 	entries, err := t.entries(e.ID)
 	if err != nil {
@@ -208,7 +210,7 @@ func (t *treeFS) Open(name string) (fs.File, error) {
 	return &treeFile{bytes.NewReader(data), info}, nil
 }
 
-// treeInfo describes an entry; git keeps no time of a file, so it is the commit's.
+// treeInfo describes an entry. git does not keep the time of a file, so it is the commit's.
 type treeInfo struct {
 	objects.Entry
 	size int64
@@ -227,10 +229,10 @@ func (i treeInfo) Mode() fs.FileMode {
 	case objects.ModeLink:
 		return fs.ModeSymlink | 0o777
 	}
-	return fs.FileMode(i.Entry.Mode & 0o777) // the executable bit is all that git keeps
+	return fs.FileMode(i.Entry.Mode & 0o777) // git keeps only the executable bit
 }
 
-// treeDirEntry looks a file's size up only if somebody asks.
+// treeDirEntry reads a file's size only if Info is called.
 type treeDirEntry struct {
 	fs *treeFS
 	objects.Entry

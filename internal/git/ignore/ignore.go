@@ -6,35 +6,34 @@ import (
 	"strings"
 )
 
-// Files whose patterns say what git, or a search tool, ignores.
+// Names of the files whose patterns git, and search tools such as ripgrep, go by.
 const (
 	GitFile   = ".gitignore"
 	PlainFile = ".ignore"
 )
 
-// verdict is what patterns say about a path.
+// Verdict is what patterns say about a path.
 type Verdict int
 
 const (
 	Undecided Verdict = iota // no pattern matches
-	Exclude                  // the last pattern that matches names it
-	Include                  // the last pattern that matches is negated
+	Exclude                  // the last matching pattern names it
+	Include                  // the last matching pattern is negated
 )
 
-// pattern is one line of a .gitignore, compiled. go-git's own matcher is not
-// used because it differs from git: it does not backtrack over "**", takes "[!a]"
-// literally, and lets no "**" stand within a name.
+// pattern is one compiled line. go-git's matcher is not used because it differs from git: it
+// does not backtrack over "**", takes "[!a]" literally, and does not allow "**" within a name.
 type pattern struct {
 	negated, dirOnly bool
-	// anchored patterns match the whole path below the file's directory, others
-	// the last name.
+	// anchored patterns match the whole path below the file's directory, others only the last
+	// name.
 	anchored bool
 	match    func(string) bool
 	text     string
 }
 
-// parsePatterns reads the text of an ignore file. A line that can match
-// nothing is dropped, as git does.
+// parsePatterns reads the text of an ignore file. Like git, it drops lines that can match
+// nothing.
 func parsePatterns(text string) []pattern {
 	var list []pattern
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
@@ -63,7 +62,7 @@ func parsePattern(line string) (p pattern, ok bool) {
 	return p, p.match != nil
 }
 
-// trimSpaces takes off trailing spaces that no backslash protects.
+// trimSpaces removes trailing spaces that no backslash protects.
 func trimSpaces(line string) string {
 	trimmed := strings.TrimRight(line, " ")
 	if n := len(trimmed); n < len(line) {
@@ -75,7 +74,7 @@ func trimSpaces(line string) string {
 	return trimmed
 }
 
-// compile returns the matcher of a glob, or nil if the glob can match nothing.
+// compile returns the matcher of a glob, nil if the glob can match nothing.
 func compile(glob string, anchored bool) func(string) bool {
 	if !strings.ContainsAny(glob, `*?[\`) {
 		return func(s string) bool { return s == glob }
@@ -94,8 +93,7 @@ func compile(glob string, anchored bool) func(string) bool {
 	return re.MatchString
 }
 
-// translate turns a glob into a regular expression, which takes linear time
-// whatever the pattern.
+// translate turns a glob into a regular expression. Matching takes linear time for any pattern.
 func translate(glob string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(glob); {
@@ -105,7 +103,7 @@ func translate(glob string) (string, bool) {
 			for end < len(glob) && glob[end] == '*' {
 				end++
 			}
-			// Only between slashes does "**" cross directories.
+			// "**" crosses directories only between slashes.
 			whole := end-i >= 2 && (i == 0 || glob[i-1] == '/')
 			switch {
 			case whole && end < len(glob) && glob[end] == '/':
@@ -141,8 +139,8 @@ func translate(glob string) (string, bool) {
 	return b.String(), true
 }
 
-// translateClass turns the bracket expression at the start of s into a regular
-// expression and returns its length in s, 0 if it has no end.
+// translateClass turns the bracket expression at the start of s into a regular expression. It
+// also returns the expression's length in s, 0 if it has no end.
 func translateClass(s string) (string, int) {
 	var b strings.Builder
 	i := 1
@@ -177,7 +175,7 @@ func translateClass(s string) (string, int) {
 				return "", 0
 			}
 			i += 1 + n
-			writeRange(&b, low, low) // even of a range that runs backwards
+			writeRange(&b, low, low) // git adds the first character even if the range is reversed
 		}
 		if low <= '/' && '/' <= high {
 			writeRange(&b, low, '.')
@@ -198,8 +196,8 @@ func translateClass(s string) (string, int) {
 	return `[` + body + `]`, i
 }
 
-// posix gives the character classes of POSIX, without the slash, which no
-// bracket expression matches.
+// posix has the character classes of POSIX, without the slash, which no bracket expression
+// matches.
 var posix = map[string]string{
 	"alnum": `0-9A-Za-z`, "alpha": `A-Za-z`, "blank": ` \t`, "cntrl": `\x00-\x1f\x7f`, "digit": `0-9`,
 	"graph": `!-.0-~`, "lower": `a-z`, "print": ` -.0-~`, "punct": "!-.:-@\\[-`{-~", "space": `\t-\r `,
@@ -229,20 +227,19 @@ func classChar(s string) (rune, int) {
 	return 0, 0
 }
 
-// scope is the patterns that are in force in a directory: those of its own
-// ignore files, then those of the directories above. It is immutable.
+// Scope is the patterns that are in force in a directory: those of its own ignore files, then
+// those of the directories above. It is immutable. The nil scope has no patterns.
 type Scope struct {
 	outer    *Scope
 	patterns []pattern
-	// A path is matched without its first drop bytes and with above before it:
-	// drop takes off the scope's directory, above adds the folder's name for
-	// the patterns that stand in its parent.
+	// A path is matched without its first drop bytes, which are the scope's directory, and with
+	// above before it, which is the folder's name for patterns of its parent.
 	drop  int
 	above string
 }
 
-// within returns the scope of a directory below: dir is "" for the root, else
-// ends in a slash.
+// Within returns the scope of a directory below, with the text of its ignore file. dir is ""
+// for the root, else ends in a slash.
 func (s *Scope) Within(dir, text string) *Scope {
 	if patterns := parsePatterns(text); len(patterns) > 0 {
 		return &Scope{outer: s, patterns: patterns, drop: len(dir)}
@@ -250,18 +247,18 @@ func (s *Scope) Within(dir, text string) *Scope {
 	return s
 }
 
-// parentScope holds the patterns of the folder's parent. Those that exclude
-// the folder itself, or all that is in it, are left out: an output folder is
-// usually ignored, and still meant to be published when it is named.
+// Parent returns a scope with the patterns of the folder's parent. Patterns that exclude the
+// folder itself, or all that is in it, are left out: git usually ignores an output folder that
+// is published.
 func Parent(outer *Scope, folder, text string) *Scope {
 	s := &Scope{outer: outer, above: folder + "/"}
 	for _, p := range parsePatterns(text) {
-		about := p.text
-		for strings.HasSuffix(about, "/*") || strings.HasSuffix(about, "/**") {
-			about = about[:strings.LastIndexByte(about, '/')]
+		subject := p.text
+		for strings.HasSuffix(subject, "/*") || strings.HasSuffix(subject, "/**") {
+			subject = subject[:strings.LastIndexByte(subject, '/')]
 		}
-		m := compile(about, p.anchored)
-		if m != nil && m(folder) || about == "*" || about == "**" {
+		m := compile(subject, p.anchored)
+		if m != nil && m(folder) || subject == "*" || subject == "**" {
 			continue
 		}
 		s.patterns = append(s.patterns, p)
@@ -272,9 +269,8 @@ func Parent(outer *Scope, folder, text string) *Scope {
 	return s
 }
 
-// says gives the verdict on one path (relative to the root, with slashes). It
-// looks at this path alone: that a directory above is excluded is for the walk
-// to know, which does not descend into it.
+// Decide returns the verdict on one path, relative to the root and with slashes. It ignores the
+// directories above: a walk does not enter a directory that is excluded.
 func (s *Scope) Decide(rel string, isDir bool) Verdict {
 	for ; s != nil; s = s.outer {
 		whole := s.above + rel[s.drop:]

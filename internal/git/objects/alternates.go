@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// alternates adds to object directories those that they borrow from. git follows
-// them to a depth of five.
+// alternates adds the directories that object directories borrow from. git follows them to a
+// depth of five.
 func alternates(dirs []string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, dir := range dirs {

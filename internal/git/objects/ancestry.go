@@ -10,8 +10,10 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// compare finds where next stands relative to active, by painting what each of
-// the two reaches, newest commits first, until only common ancestors are left.
+// Compare returns where next stands relative to active. boundary has the commits whose parents
+// the clone lacks. It marks what each of the two reaches, newest commits first, until only
+// common ancestors are left. Where the clone lacks commits that could change the answer, the
+// relation is unknown.
 func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, next string) (kvsync.Relation, error) {
 	if !IsID(active) || !IsID(next) {
 		return kvsync.RelationUnknown, nil
@@ -23,7 +25,7 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 	paint := map[string]int{}
 	commits := map[string]*Commit{}
 	var queue commitQueue
-	single := 0 // entries of the queue that say that only one side reached a commit
+	single := 0 // queued entries of commits that only one side has reached
 	complete := true
 	push := func(id string, colour int) error {
 		old := paint[id]
@@ -52,7 +54,7 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		return kvsync.RelationUnknown, err
 	}
 	if !complete {
-		return kvsync.RelationUnknown, nil // one of the two is not here: no walk finds it
+		return kvsync.RelationUnknown, nil // the clone lacks one of the two
 	}
 	for single > 0 {
 		if err := ctx.Err(); err != nil {
@@ -68,8 +70,8 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		case paint[next] == both:
 			return kvsync.RelationOlder, nil
 		case paint[item.id] != item.colour:
-			// The other side came to it meanwhile, which is queued too. To follow
-			// this entry as well would lead down the whole history.
+			// The other side has reached the commit since, and that is queued too. Following
+			// this entry as well would walk the whole history.
 			continue
 		}
 		if boundary[item.id] {

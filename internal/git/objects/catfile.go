@@ -40,7 +40,7 @@ func (s *catStore) take(ctx context.Context, mode string) (*catFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errors.New("the source is closed")
+		return nil, errors.New("the repository is closed")
 	}
 	if idle := s.idle[mode]; len(idle) > 0 {
 		s.idle[mode] = idle[:len(idle)-1]

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// commit is what a commit object says.
+// Commit is a decoded commit object.
 type Commit struct {
 	Tree    string
 	parents []string
@@ -16,8 +16,8 @@ type Commit struct {
 	Subject string
 }
 
-// parseCommit decodes a commit object as git does: its tree is what the first line
-// says, its parents the lines that follow, and none that come later.
+// parseCommit decodes a commit object as git does: the tree is on the first line, the parents
+// are on the lines that follow. Later lines of these names do not count.
 func parseCommit(data []byte) (*Commit, error) {
 	c := &Commit{}
 	head, message, _ := strings.Cut(string(data), "\n\n")

@@ -9,10 +9,10 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
-// bytes returns what the zlib stream of an entry holds.
+// bytes returns the decompressed content of an entry.
 func (p *pack) bytes(e packEntry) ([]byte, error) {
 	if e.size > maxMeta {
-		return nil, tooLargeToPatch(e.size)
+		return nil, errDeltaTooLarge(e.size)
 	}
 	c, err := p.stream(e)
 	if err != nil {
@@ -30,16 +30,16 @@ func (p *pack) bytes(e packEntry) ([]byte, error) {
 	return data, err
 }
 
-func tooLargeToPatch(size int64) error {
-	return fmt.Errorf("%d bytes are too many for an object that git stored as a difference; install git, or deploy the folder (source: folder)", size)
+func errDeltaTooLarge(size int64) error {
+	return fmt.Errorf("%d bytes are too many for an object that git stored as a delta; "+
+		"install git, or deploy the folder (source: folder)", size)
 }
 
-// chain follows the bases of a delta, without reading them, to one that is
-// remembered or is no delta. It returns the deltas, the last one first, and
-// where they end.
+// chain follows the bases of a delta, without reading them, to one that is known or is not a
+// delta. It returns the deltas, the last one first, and the entry at which they end.
 func (p *pack) chain(e packEntry, known func(offset int64) bool) (deltas []packEntry, end packEntry, err error) {
 	for e.kind == "" && !known(e.offset) {
-		// git writes chains of at most 4095. One that goes round is corrupt.
+		// git writes chains of at most 4095 deltas. A longer one is a cycle.
 		if deltas = append(deltas, e); len(deltas) > 4095 {
 			return nil, e, errCorrupt
 		}
@@ -50,10 +50,10 @@ func (p *pack) chain(e packEntry, known func(offset int64) bool) (deltas []packE
 	return deltas, e, nil
 }
 
-// resolve returns the object that a delta makes. What it makes on the way is
-// remembered, for the next delta is likely to need it.
-func (p *pack) resolve(e packEntry, bases *baseCache) (made, error) {
-	var m made
+// resolve returns the object that a delta stands for. It caches the objects on the way, because
+// the next delta is likely to need them.
+func (p *pack) resolve(e packEntry, bases *baseCache) (resolved, error) {
+	var m resolved
 	found := false
 	deltas, end, err := p.chain(e, func(offset int64) bool {
 		m, found = bases.get(p.number, offset)
@@ -80,7 +80,7 @@ func (p *pack) resolve(e packEntry, bases *baseCache) (made, error) {
 		case err != nil:
 			return m, errCorrupt
 		case size > maxMeta:
-			return m, tooLargeToPatch(size)
+			return m, errDeltaTooLarge(size)
 		}
 		if m.data, err = packfile.PatchDelta(m.data, delta); err != nil {
 			return m, fmt.Errorf("%w: %w", errCorrupt, err)
@@ -90,7 +90,7 @@ func (p *pack) resolve(e packEntry, bases *baseCache) (made, error) {
 	return m, nil
 }
 
-// deltaSize returns the size of the object that a delta makes, from the delta's
+// deltaSize returns the size of the object that a delta stands for. It reads only the delta's
 // first bytes.
 func (p *pack) deltaSize(e packEntry) (int64, error) {
 	c, err := p.stream(e)
@@ -106,7 +106,8 @@ func (p *pack) deltaSize(e packEntry) (int64, error) {
 	return deltaTarget(head[:n])
 }
 
-// deltaTarget reads the second number of a delta; the first is the base's size.
+// deltaTarget reads the second number of a delta, the size of its result; the first is the size
+// of its base.
 func deltaTarget(delta []byte) (int64, error) {
 	_, n := binary.Uvarint(delta)
 	if n <= 0 {
@@ -119,7 +120,7 @@ func deltaTarget(delta []byte) (int64, error) {
 	return int64(size), nil
 }
 
-// kind returns what a delta makes.
+// kind returns the kind of the object that a delta stands for.
 func (p *pack) kind(e packEntry) (string, error) {
 	_, end, err := p.chain(e, func(int64) bool { return false })
 	return end.kind, err

@@ -11,8 +11,7 @@ import (
 
 var errCorrupt = errors.New("the object is corrupt; run git fsck")
 
-// inflater reads one zlib stream. Its buffers and window, some 60 KiB, are used
-// again for the next stream.
+// inflater reads one zlib stream. Its buffers, some 60 KiB, are reused for the next stream.
 type inflater struct {
 	in   *bufio.Reader
 	zlib io.ReadCloser
@@ -20,7 +19,7 @@ type inflater struct {
 
 var inflaters = sync.Pool{New: func() any { return &inflater{in: bufio.NewReaderSize(nil, 16<<10)} }}
 
-// inflate begins a stream. The inflater is to be released after use.
+// inflate begins a stream. The caller releases the inflater after use.
 func inflate(r io.Reader) (*inflater, error) {
 	z := inflaters.Get().(*inflater)
 	z.in.Reset(r)
@@ -42,20 +41,20 @@ func (z *inflater) release() {
 	inflaters.Put(z)
 }
 
-// content is what a stream is to hold from here on: exactly left bytes.
+// content is the rest of a stream, which must have exactly left bytes.
 type content struct {
 	z      *inflater
 	left   int64
 	closer io.Closer // nil if there is none
 }
 
-// Read fails where the stream is shorter or longer than its object says.
+// Read fails if the stream is shorter or longer than its object says.
 func (c *content) Read(p []byte) (int, error) {
 	if c.z == nil {
 		return 0, errors.New("read after close")
 	}
 	if c.left == 0 {
-		// The stream's end holds its checksum.
+		// The stream ends with its checksum.
 		var none [1]byte
 		switch n, err := io.ReadFull(c.z.zlib, none[:]); {
 		case n > 0:

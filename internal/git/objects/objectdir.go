@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 )
 
-// objectDirectory is one of a repository's directories of objects: its own, or
-// one that it borrows from. It is safe for concurrent use.
+// objectDirectory is one of a repository's directories of objects: its own, or one that it
+// borrows from. It is safe for concurrent use.
 type objectDirectory struct {
 	path  string
 	bases *baseCache
@@ -25,14 +25,14 @@ type objectDirectory struct {
 	closed bool
 }
 
-// packCount numbers the packs of all directories that share a cache, and counts
-// the bytes that are read of them.
+// packCount numbers the packs of all directories that share a cache, and counts the bytes that
+// are read of them.
 type packCount struct {
 	n    int
 	read atomic.Int64
 }
 
-// rescan looks for packs that came since, as by a fetch or a gc beside us, and
+// rescan looks for packs that were added since, for example by a concurrent fetch or gc, and
 // reports whether there are any.
 func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	d.mu.Lock()
@@ -55,7 +55,7 @@ func (d *objectDirectory) rescan(count *packCount) (bool, error) {
 	return len(d.packs) > before, nil
 }
 
-// search has every pack looked into, until it is found there.
+// search calls look for each pack until the object is found.
 func (d *objectDirectory) search(look func(*pack) (found bool, err error)) error {
 	d.mu.RLock()
 	packs := d.packs
@@ -63,7 +63,7 @@ func (d *objectDirectory) search(look func(*pack) (found bool, err error)) error
 	for _, p := range packs {
 		if err := p.opened(); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // repacked meanwhile
+				continue // a concurrent gc removed it
 			}
 			return err
 		}
@@ -78,7 +78,7 @@ func (d *objectDirectory) search(look func(*pack) (found bool, err error)) error
 	return nil
 }
 
-// locate finds an object in the packs, nil if it is in none.
+// locate finds an object in the packs. The pack is nil if none has it.
 func (d *objectDirectory) locate(id objectID) (in *pack, offset int64, err error) {
 	err = d.search(func(p *pack) (bool, error) {
 		at, err := p.find(id)
@@ -94,11 +94,11 @@ func (d *objectDirectory) locate(id objectID) (in *pack, offset int64, err error
 type object struct {
 	kind string
 	size int64
-	// content is nil where only the header was asked for.
+	// content is nil if only the header was read.
 	content io.ReadCloser
 }
 
-// get returns an object, errNoObject if it is not here.
+// get returns an object. The error is ErrNoObject if the directory does not have it.
 func (d *objectDirectory) get(id string, whole bool) (o object, err error) {
 	bin, err := parseID(id)
 	if err != nil {
@@ -135,7 +135,7 @@ func (d *objectDirectory) get(id string, whole bool) (o object, err error) {
 	return object{m.kind, int64(len(m.data)), io.NopCloser(bytes.NewReader(m.data))}, nil
 }
 
-// loose reads an object that is a file of its own.
+// loose reads an object from a file of its own.
 func (d *objectDirectory) loose(id string, whole bool) (o object, err error) {
 	f, err := os.Open(filepath.Join(d.path, id[:2], id[2:]))
 	if err != nil {
@@ -156,7 +156,7 @@ func (d *objectDirectory) loose(id string, whole bool) (o object, err error) {
 	return o, nil
 }
 
-// looseHeader reads "blob 123\x00".
+// looseHeader reads a header such as "blob 123\x00".
 func looseHeader(r io.Reader) (kind string, size int64, err error) {
 	var line [32]byte
 	for i := range line {

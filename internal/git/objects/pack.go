@@ -12,21 +12,20 @@ import (
 	"sync/atomic"
 )
 
-// pack is a pack file and its index (git's Documentation/gitformat-pack.txt). It
-// is only ever read at offsets, so that any number of goroutines share it, and
-// the index is searched where it lies: opening a pack costs the same whether it
-// has ten objects or a million.
+// pack is a pack file and its index (git's Documentation/gitformat-pack.txt). It is only read
+// at offsets, so any number of goroutines share it. The index is searched in the file: opening
+// a pack costs the same for ten objects and for a million.
 type pack struct {
-	number int           // its place in bases
+	number int           // identifies the pack in the base cache
 	name   string        // of the .pack file
-	read   *atomic.Int64 // how many bytes were read of either file
+	read   *atomic.Int64 // counts the bytes read of both files
 
 	open   sync.Once
 	err    error // of open
 	index  *packFile
 	data   *packFile
-	end    int64      // of the last object
-	fanout [256]int64 // how many ids begin with at most this byte
+	end    int64      // where the last object ends
+	fanout [256]int64 // number of ids whose first byte is at most this
 }
 
 // listPacks returns the packs in an object directory.
@@ -81,7 +80,7 @@ func (p *pack) openFiles() (err error) {
 	return nil
 }
 
-// packFile counts what is read of it: an operation's cost in a large repository.
+// packFile counts the bytes that are read of a file.
 type packFile struct {
 	file *os.File
 	read *atomic.Int64
@@ -120,12 +119,12 @@ const (
 	refDelta    = 7
 )
 
-// entry is the header of an object in a pack.
+// packEntry is the header of an object in a pack.
 type packEntry struct {
 	kind   string // "" for a delta
 	offset int64
 	body   int64 // where the zlib stream begins
-	size   int64 // of what it holds: the object, or the delta
+	size   int64 // of the decompressed object, or delta
 	base   int64 // offset of a delta's base
 }
 
@@ -178,7 +177,7 @@ func (p *pack) entry(offset int64) (e packEntry, err error) {
 			return e, err
 		}
 		if i += SHA1Bytes; e.base == 0 {
-			return e, errCorrupt // packs on disk are never thin
+			return e, errCorrupt // a base is always in the same pack on disk
 		}
 	default:
 		if e.kind = packKinds[kind]; e.kind == "" {
@@ -186,8 +185,8 @@ func (p *pack) entry(offset int64) (e packEntry, err error) {
 		}
 	}
 	e.body = offset + int64(i)
-	// zlib makes nothing a thousand times smaller: a size that could not be is
-	// not given memory.
+	// zlib compresses at most about a thousandfold. A size beyond that is false, and gets no
+	// memory.
 	if e.body >= p.end || e.size > (p.end-e.body)*1100 {
 		return e, errCorrupt
 	}
@@ -203,9 +202,9 @@ func (p *pack) stream(e packEntry) (*content, error) {
 	return &content{z: z, left: e.size}, nil
 }
 
-// streamReader reads a zlib stream, which does not say how long it is. It asks for
-// as much as what it holds can take, not for a buffer full: a commit has 200
-// bytes. The few streams that are longer go on with whole buffers.
+// streamReader reads a zlib stream, whose length is not known. It asks for as much as the
+// content is likely to take, not for a whole buffer: a commit has some 200 bytes. The few
+// longer streams go on with whole buffers.
 type streamReader struct {
 	from   *io.SectionReader
 	likely int64

@@ -190,10 +190,10 @@ func TestBaseCache(t *testing.T) {
 	t.Parallel()
 	c := newBaseCache(100)
 	for i := range int64(10) {
-		c.put(1, i, made{kindBlob, make([]byte, 20)})
+		c.put(1, i, resolved{kindBlob, make([]byte, 20)})
 		c.get(1, 0)
 	}
-	c.put(1, 99, made{kindBlob, make([]byte, 26)})
+	c.put(1, 99, resolved{kindBlob, make([]byte, 26)})
 	var kept []int64
 	for i := range int64(100) {
 		if _, ok := c.get(1, i); ok {

@@ -13,20 +13,20 @@ import (
 	"strings"
 )
 
-// Where an index of version 2 has what.
+// Offsets in an index of version 2.
 const (
 	indexFanout = 8
 	indexIDs    = indexFanout + 256*4
 	indexMagic  = "\xfftOc\x00\x00\x00\x02"
 )
 
-// find returns where an object begins, 0 if the pack does not have it.
+// find returns the offset of an object, 0 if the pack does not have it.
 func (p *pack) find(id objectID) (int64, error) {
 	low, high := int64(0), p.fanout[id[0]]
 	if id[0] > 0 {
 		low = p.fanout[id[0]-1]
 	}
-	// Halve until what is left is cheaper read at once.
+	// Search by halves until the rest is cheaper to read at once.
 	const few = 64
 	var buffer [few * SHA1Bytes]byte
 	for high-low > few {
@@ -54,7 +54,7 @@ func (p *pack) find(id objectID) (int64, error) {
 	return 0, nil
 }
 
-// offset returns where the n-th object of the index begins.
+// offset returns the offset of the n-th object of the index.
 func (p *pack) offset(n int64) (int64, error) {
 	count := p.fanout[255]
 	offsets := indexIDs + count*(SHA1Bytes+4) // ids, then checksums
@@ -75,7 +75,7 @@ func (p *pack) offset(n int64) (int64, error) {
 	return at, nil
 }
 
-// withPrefix lists the objects whose ids begin with at least two digits.
+// withPrefix lists the objects whose ids begin with a prefix of at least two digits.
 func (d *objectDirectory) withPrefix(prefix string) ([]string, error) {
 	var ids []string
 	entries, err := os.ReadDir(filepath.Join(d.path, prefix[:2]))

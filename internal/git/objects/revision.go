@@ -13,12 +13,12 @@ import (
 )
 
 var (
-	// suffix is one step of a revision, from right to left.
+	// suffix is one step at the end of a revision.
 	suffix = regexp.MustCompile(`(~\d*|\^\d*|\^\{commit\}|\^\{\}|\^0)$`)
-	// plain is what is left: a name of a ref, or an id. Anything else, such as
-	// "@{upstream}" or ":/text", is left to git.
+	// plain is what remains: the name of a ref, or an id. Anything else, such as "@{upstream}"
+	// or ":/text", is for git.
 	plain = regexp.MustCompile(`^[^\s~^:?*\[\\@{}]+$|^@$`)
-	// described is the output of git describe.
+	// described matches the output of git describe.
 	described = regexp.MustCompile(`-\d+-g[0-9a-f]{4,}$`)
 )
 
@@ -51,7 +51,7 @@ func (s *fileStore) resolve(ctx context.Context, revision string) (string, error
 	return id, nil
 }
 
-// peel follows tags to the commit.
+// peel follows tags to their commit.
 func peel(ctx context.Context, o *Reader, id string) (string, error) {
 	for range 10 {
 		kind, _, err := o.store.stat(ctx, id)
@@ -72,10 +72,10 @@ func peel(ctx context.Context, o *Reader, id string) (string, error) {
 			return "", fmt.Errorf("%w: it is a %s", ErrNoRevision, kind)
 		}
 	}
-	return "", errors.New("tags of tags without end")
+	return "", errors.New("too many tags of tags")
 }
 
-// follow takes one step: "~3" the third first parent, "^2" the second parent.
+// follow takes one step: "~3" is the third first parent, "^2" the second parent.
 func follow(ctx context.Context, o *Reader, id, step string) (string, error) {
 	if strings.HasPrefix(step, "^{") {
 		return id, nil
@@ -113,8 +113,8 @@ func parent(ctx context.Context, o *Reader, id string, n int) (string, error) {
 	return c.parents[n-1], nil
 }
 
-// name returns the id of a ref, a whole id, or an abbreviated one, in the
-// order in which git tries them.
+// name returns the id that a ref, a whole id or an abbreviated id stands for. It tries them in
+// git's order.
 func (s *fileStore) name(ctx context.Context, base string) (string, error) {
 	if len(base) == 40 && IsHex(base) {
 		return base, nil
@@ -122,10 +122,12 @@ func (s *fileStore) name(ctx context.Context, base string) (string, error) {
 	if base == "@" {
 		base = "HEAD"
 	}
-	for _, format := range []string{"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD"} {
+	for _, format := range []string{
+		"%s", "refs/%s", "refs/tags/%s", "refs/heads/%s", "refs/remotes/%s", "refs/remotes/%s/HEAD",
+	} {
 		name := fmt.Sprintf(format, base)
 		if !strings.HasPrefix(name, "refs/") && strings.ToUpper(name) != name {
-			continue // beside HEAD and its like, files of the git directory are no refs
+			continue // other files of the git directory are not refs
 		}
 		if id := s.ref(plumbing.ReferenceName(name)); id != "" {
 			return id, nil
@@ -140,7 +142,7 @@ func (s *fileStore) name(ctx context.Context, base string) (string, error) {
 	return s.expand(ctx, base)
 }
 
-// ref follows symbolic refs. A name that is none gives "".
+// ref returns the id that a ref names, through symbolic refs, or "".
 func (s *fileStore) ref(name plumbing.ReferenceName) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +159,7 @@ func (s *fileStore) ref(name plumbing.ReferenceName) string {
 	return ""
 }
 
-// expand returns the one commit (or tag) whose id begins with prefix.
+// expand returns the commit (or tag) whose id begins with prefix. There must be only one.
 func (s *fileStore) expand(ctx context.Context, prefix string) (string, error) {
 	found := map[string]bool{}
 	for _, d := range s.dirs {
@@ -182,5 +184,5 @@ func (s *fileStore) expand(ctx context.Context, prefix string) (string, error) {
 			return id, nil
 		}
 	}
-	return "", fmt.Errorf("%d commits begin so: %w", len(found), ErrNoRevision)
+	return "", fmt.Errorf("%d commits have this prefix: %w", len(found), ErrNoRevision)
 }

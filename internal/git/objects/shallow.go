@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// readShallow reads the list that git keeps of commits without their parents.
+// readShallow reads git's list of the commits whose parents the clone does not have.
 func readShallow(commonDir string) (map[string]bool, error) {
 	text, err := os.ReadFile(filepath.Join(commonDir, "shallow"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Modes of tree entries, with the bits that tell kinds apart.
+// Modes of tree entries. ModeKind masks the bits that distinguish the kinds.
 const (
 	ModeKind    = 0o170000
 	ModeDir     = 0o040000
@@ -18,16 +18,17 @@ const (
 	ModeGitlink = 0o160000 // a submodule
 )
 
-// treeEntry is one line of a tree.
+// Entry is one entry of a tree.
 type Entry struct {
 	Name string
 	Mode uint32
 	ID   string
 }
 
+// Kind is the part of the mode that says what the entry is: ModeDir and its like.
 func (e Entry) Kind() uint32 { return e.Mode & ModeKind }
 
-// parseTree decodes a tree object. What names say is for the caller to judge.
+// parseTree decodes a tree object. It does not judge the names.
 func parseTree(data []byte, idBytes int) ([]Entry, error) {
 	var entries []Entry
 	for len(data) > 0 {
@@ -49,8 +50,8 @@ func parseTree(data []byte, idBytes int) ([]Entry, error) {
 	return entries, nil
 }
 
-// folder finds the tree of a directory below a tree, and reads it. The path has
-// slashes; "." is the tree itself. The id is "" if there is no such directory.
+// Subtree finds the tree of a directory below a tree, and reads it. The path has slashes; "."
+// is the tree itself. The id is "" if there is no such directory.
 func (o *Reader) Subtree(ctx context.Context, tree, path string) (id string, entries []Entry, err error) {
 	if entries, err = o.Tree(ctx, tree); err != nil || path == "." {
 		return tree, entries, err

@@ -49,14 +49,14 @@ func (c *comparison) run(ctx context.Context) (string, error) {
 			continue
 		}
 		staged[e.name] = true
-		if e.mode&objects.ModeKind == objects.ModeGitlink {
+		if e.kind() == objects.ModeGitlink {
 			continue
 		}
 		was, ok := committed[e.name]
 		if !ok || was.ID != e.id || e.conflict {
 			return e.name + " is staged and not committed", nil
 		}
-		if e.assumed || e.left && !c.sparse {
+		if e.assumed || e.skipped && !c.sparse {
 			continue // git was told not to look
 		}
 		if !unchanged(c.Top, e, written.ModTime()) {
@@ -77,7 +77,7 @@ func (c *comparison) expand(ctx context.Context, entries []indexEntry) ([]indexE
 	var files []indexEntry
 	var size objects.Extent
 	for _, e := range entries {
-		if e.mode&objects.ModeKind != objects.ModeDir {
+		if e.kind() != objects.ModeDir {
 			files = append(files, e)
 			continue
 		}
@@ -93,7 +93,7 @@ func (c *comparison) expand(ctx context.Context, entries []indexEntry) ([]indexE
 			return nil, err
 		}
 		for name, f := range below {
-			files = append(files, indexEntry{name: name, id: f.ID, mode: f.Mode, left: true})
+			files = append(files, indexEntry{name: name, id: f.ID, mode: f.Mode, skipped: true})
 		}
 	}
 	return files, nil
@@ -128,10 +128,10 @@ func (c *comparison) flatten(
 func unchanged(top string, e *indexEntry, written time.Time) bool {
 	name := filepath.Join(top, filepath.FromSlash(e.name))
 	info, err := os.Lstat(name)
-	if e.left && errors.Is(err, fs.ErrNotExist) {
+	if e.skipped && errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
-	isLink := e.mode&objects.ModeKind == objects.ModeLink
+	isLink := e.kind() == objects.ModeLink
 	if err != nil || (info.Mode()&fs.ModeSymlink != 0) != isLink {
 		return false
 	}
@@ -142,7 +142,7 @@ func unchanged(top string, e *indexEntry, written time.Time) bool {
 	if !info.Mode().IsRegular() {
 		return false
 	}
-	if !e.left && info.Size() == int64(e.size) && info.ModTime().Equal(e.modified) && e.modified.Before(written) {
+	if !e.skipped && info.Size() == int64(e.size) && info.ModTime().Equal(e.modified) && e.modified.Before(written) {
 		if changed, _ := filestat.ChangeTime(info); changed == 0 || changed == e.changed.UnixNano() {
 			return true
 		}

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// gitEnvironment is what the environment says about where the repository's parts
-// lie. Paths are absolute: git takes them from the directory it is started in.
+// gitEnvironment is what the environment says about where the repository's parts are. Paths are
+// absolute: git takes relative ones from the directory that it is started in.
 type gitEnvironment struct {
 	dir, workTree, commonDir, index, objectDir string
 	// borrowed are further directories of objects.
 	borrowed []string
-	// ceilings are directories in which no repository is looked for from below.
+	// ceilings are directories that a search from below does not enter.
 	ceilings map[string]bool
 }
 
@@ -51,7 +51,8 @@ func (e gitEnvironment) variables() []string {
 	var set []string
 	for _, v := range [][2]string{
 		{"GIT_COMMON_DIR", e.commonDir}, {"GIT_WORK_TREE", e.workTree}, {"GIT_OBJECT_DIRECTORY", e.objectDir},
-		{"GIT_INDEX_FILE", e.index}, {"GIT_ALTERNATE_OBJECT_DIRECTORIES", strings.Join(e.borrowed, string(os.PathListSeparator))},
+		{"GIT_INDEX_FILE", e.index},
+		{"GIT_ALTERNATE_OBJECT_DIRECTORIES", strings.Join(e.borrowed, string(os.PathListSeparator))},
 	} {
 		if v[1] != "" {
 			set = append(set, v[0]+"="+v[1])

@@ -79,19 +79,29 @@ func TestGitDirs(t *testing.T) {
 	}
 }
 
-// A repository counts where it tracks something.
+// A repository tracks a project if its index or its commit has something there.
 func TestTracks(t *testing.T) {
 	t.Parallel()
-	w := gittest.New(t).Write("a/x", "a")
+	w := gittest.New(t).Write("committed/x", "x").Write("removed/x", "x")
 	w.Commit("one")
-	w.Write("b/y", "b")
-	for dir, want := range map[string]bool{".": true, "a": true, "b": false} {
-		if got := Tracks(w.Path(dir)); got != want {
+	w.Write("untracked/x", "x").Write("staged/x", "x")
+	w.Git("add", "staged")
+	w.Git("rm", "-q", "-r", "--cached", "removed")
+	w.Git("clone", "-q", "--no-checkout", ".", "bare-work-tree")
+	empty := gittest.New(t)
+	damaged := gittest.New(t)
+	damaged.Write("a/x", "x").Commit("one")
+	damaged.Write(".git/index", "no index")
+	for dir, want := range map[string]bool{
+		w.Dir: true, w.Path("committed"): true, w.Path("staged"): true, w.Path("removed"): true,
+		w.Path("untracked"): false, w.Path("absent"): false,
+		w.Path("bare-work-tree"): true, w.Path("bare-work-tree/committed"): true, w.Path("bare-work-tree/untracked"): false,
+		empty.Dir: false, damaged.Path("a"): true, damaged.Path("b"): true,
+		gittest.Plain(t).Dir: false,
+	} {
+		if got := Tracks(dir); got != want {
 			t.Errorf("%s: %v", dir, got)
 		}
-	}
-	if Tracks(gittest.Plain(t).Dir) {
-		t.Error("there is no repository")
 	}
 }
 

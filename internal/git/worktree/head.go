@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// branch returns the name of the branch that is checked out, or "".
+// Branch returns the name of the branch that is checked out, or "".
 func (r *Repository) Branch() string {
 	text, err := os.ReadFile(filepath.Join(r.GitDir, "HEAD"))
 	if err != nil {
@@ -21,8 +21,8 @@ func (r *Repository) Branch() string {
 	return branch
 }
 
-// headID returns the id of the commit that is checked out, or "" where it cannot
-// be determined. It reads no object.
+// HeadID returns the id of the commit that is checked out, or "" if it cannot be determined. It
+// reads no object.
 func (r *Repository) HeadID() string {
 	return objects.HeadID(r.Layout)
 }

@@ -19,27 +19,27 @@ type indexEntry struct {
 	name string
 	id   string
 	mode uint32
-	// staged apart: one side of a merge conflict.
+	// conflict says that the entry is one side of a merge conflict.
 	conflict bool
-	// assumed: git was told not to look at the file.
+	// assumed says that git was told not to look at the file (assume-unchanged).
 	assumed bool
-	// left: the file is left out of a sparse checkout. The entry is a directory's
-	// if the mode is; its name then ends in a slash.
-	left bool
-	// size, modified and changed stamp the file as it was when it was compared.
+	// skipped says that the file is left out of a sparse checkout (skip-worktree). If the mode
+	// is that of a directory, the entry stands for all in it, and its name ends in a slash.
+	skipped bool
+	// size, modified and changed are those of the file when it was last compared.
 	size              uint32
 	modified, changed time.Time
 }
 
-// errIndex is returned (wrapped) for an index that is no index.
+// errIndex is returned (wrapped) for a corrupt index.
 var errIndex = errors.New("the index is corrupt; run git reset, or deploy the folder (source: folder)")
 
-// maxIndexBytes bounds an index, which is read whole: some 100 bytes a file.
+// maxIndexBytes bounds an index, which is read whole. A file takes some 100 bytes.
 const maxIndexBytes = 1 << 30
 
-// readIndex reads the index (git's Documentation/gitformat-index.txt), with what
-// a split one has in the shared file beside it. go-git knows neither split nor
-// sparse indexes. Entries come in no order.
+// readIndex reads the index (git's Documentation/gitformat-index.txt). A split index is joined
+// with the shared file beside it. go-git knows neither split nor sparse indexes. The order of
+// the entries is undefined.
 func readIndex(file string, idBytes int) ([]indexEntry, error) {
 	entries, link, err := readIndexFile(file, idBytes)
 	if err != nil || len(link) < idBytes || bytes.Count(link[:idBytes], []byte{0}) == idBytes {
@@ -56,8 +56,7 @@ func readIndex(file string, idBytes int) ([]indexEntry, error) {
 	return joinIndex(base, entries, link[idBytes:])
 }
 
-// readIndexFile reads one file, and returns the extension that links it to a
-// shared one.
+// readIndexFile reads one file. link is the extension that refers to a shared file.
 func readIndexFile(file string, idBytes int) (entries []indexEntry, link []byte, err error) {
 	if st, err := os.Stat(file); err == nil && st.Size() > maxIndexBytes {
 		return nil, nil, fmt.Errorf("read index: %d bytes are too many", st.Size())
@@ -75,18 +74,18 @@ func readIndexFile(file string, idBytes int) (entries []indexEntry, link []byte,
 
 const (
 	indexHeader = 12
-	entryStat   = 40 // an entry's fields before the id
+	entryStat   = 40 // size of an entry's fields before the id
 
-	// In version 4 a name takes its beginning from the one before, so that a few
-	// bytes can stand for many: names together are bounded by what is plausible,
-	// some 1,000 bytes each beside the first ones.
+	// In version 4 a name repeats the beginning of the one before, so a few bytes can stand for
+	// many. The length of all names together is bounded by what is plausible: some 1,000 bytes
+	// for each name after the first ones.
 	namesAtLeast = 64 << 20
 	namesPerByte = 16
 
 	flagAssumed  = 0x8000
 	flagExtended = 0x4000
 	flagStage    = 0x3000
-	flagLeft     = 0x4000 // of the extended flags
+	flagSkipped  = 0x4000 // one of the extended flags
 )
 
 func decodeIndex(data []byte, idBytes int) (entries []indexEntry, link []byte, err error) {
@@ -112,7 +111,7 @@ func decodeIndex(data []byte, idBytes int) (entries []indexEntry, link []byte, e
 			return nil, nil, errIndex
 		}
 	}
-	// Of the extensions only those with a small first letter change what entries mean.
+	// Only extensions whose names begin with a small letter change what entries mean.
 	for len(d.data)-d.at >= 8 {
 		name, size := string(d.data[d.at:d.at+4]), binary.BigEndian.Uint32(d.data[d.at+4:])
 		d.at += 8
@@ -136,7 +135,7 @@ type indexDecoder struct {
 	data    []byte
 	at      int
 	idBytes int
-	packed  bool // version 4: names without what they share with the one before
+	packed  bool // version 4: a name lacks what it shares with the one before
 }
 
 // entry decodes the next entry, and reports whether there is one.
@@ -158,7 +157,7 @@ func (d *indexDecoder) entry(e *indexEntry, previous string) bool {
 		if len(b) < fixed+2 {
 			return false
 		}
-		e.left = binary.BigEndian.Uint16(b[fixed:])&flagLeft != 0
+		e.skipped = binary.BigEndian.Uint16(b[fixed:])&flagSkipped != 0
 		fixed += 2
 	}
 	b = b[fixed:]
@@ -179,12 +178,12 @@ func (d *indexDecoder) entry(e *indexEntry, previous string) bool {
 	e.name += string(b[:end])
 	d.at += end + 1
 	if !d.packed {
-		d.at = start + (d.at-start+7)&^7 // one to eight NULs
+		d.at = start + (d.at-start+7)&^7 // one to eight NULs follow
 	}
 	return d.at <= len(d.data)
 }
 
-// indexVarint reads a number as in an offset delta; n is 0 if there is none.
+// indexVarint reads a number in the format of an offset delta; n is 0 if there is none.
 func indexVarint(b []byte) (value uint64, n int) {
 	for n < len(b) && n < 9 {
 		c := b[n]
@@ -198,8 +197,11 @@ func indexVarint(b []byte) (value uint64, n int) {
 	return 0, 0
 }
 
-// below reports whether a name of the index lies in a directory ("" or with a
-// slash at its end), or is a directory that holds it.
+// below reports whether an entry is in a directory ("" or with a slash at its end), or is a
+// directory that contains it.
 func (e *indexEntry) below(dir string) bool {
-	return strings.HasPrefix(e.name, dir) || e.mode&objects.ModeKind == objects.ModeDir && strings.HasPrefix(dir, e.name)
+	return strings.HasPrefix(e.name, dir) || e.kind() == objects.ModeDir && strings.HasPrefix(dir, e.name)
 }
+
+// kind is the part of the mode that says what the entry is.
+func (e *indexEntry) kind() uint32 { return e.mode & objects.ModeKind }

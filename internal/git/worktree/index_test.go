@@ -22,7 +22,7 @@ func indexLines(entries []indexEntry) string {
 		switch {
 		case e.conflict:
 			tag = "M"
-		case e.left:
+		case e.skipped:
 			tag = "S"
 		}
 		if e.assumed {

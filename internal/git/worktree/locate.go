@@ -8,24 +8,23 @@ import (
 	"path/filepath"
 )
 
-// project says where a project is, and the folder that it publishes.
+// Project says where a project is, and the folder that it publishes.
 type Project struct {
-	// dir is the project's own folder, folder the one that is published.
+	// Dir is the project's own folder, Folder the one that is published.
 	Dir, Folder string
-	// top is the folder that the root of a bare repository's commits stands for;
-	// "" is dir.
+	// Top is the folder that the root of a bare repository's commits stands for; "" is Dir.
 	Top string
-	// getenv reads the environment.
+	// Getenv reads the environment.
 	Getenv func(string) string
 }
 
-// locate finds the repository that a published folder belongs to: the innermost
-// one that strictly contains the folder, else the one rooted there. A folder can
-// be a work tree of its own, for example of the branch gh-pages, or a submodule;
-// then the deploy is still a build of the repository around it.
+// Locate finds the repository that a published folder belongs to: the innermost one that
+// strictly contains the folder, else the one rooted there. A folder can be a work tree of its
+// own, for example of the branch gh-pages, or a submodule; then the deploy is still a build of
+// the repository around it.
 //
-// A repository that does not track the project does not count: many people keep
-// the dotfiles of their home directory in one.
+// A repository that does not track the project does not count: many people keep the dotfiles of
+// their home directory in one.
 func Locate(ctx context.Context, p Project) (*Repository, error) {
 	// The folders of a bare repository exist only in its commits.
 	if r, err := Find(p.Dir, p.Getenv); err == nil && r.Top == "" {
@@ -99,7 +98,7 @@ func (p Project) repositories() ([]*Repository, error) {
 // errOutside is returned (wrapped) for a folder that is not in the work tree.
 var errOutside = errors.New("outside the repository")
 
-// pathOf returns the published folder relative to the repository's root, with slashes.
+// PathOf returns the published folder relative to the repository's root, with slashes.
 func (r *Repository) PathOf(p Project) (string, error) {
 	whole, err := filepath.Abs(p.Folder)
 	if err != nil {
@@ -127,8 +126,8 @@ func (r *Repository) PathOf(p Project) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
-// projectDir is the project's folder, or the root of the work tree where the
-// project is around the repository.
+// ProjectDir returns the project's folder, or the root of the work tree if the project is
+// around the repository.
 func (r *Repository) ProjectDir(dir string) string {
 	whole, err := filepath.Abs(dir)
 	if err != nil || r.Top == "" {
@@ -140,8 +139,8 @@ func (r *Repository) ProjectDir(dir string) string {
 	return dir
 }
 
-// evalExisting resolves symlinks in the part of the path that exists: a folder of
-// a commit need not exist on disk.
+// RealPath resolves symlinks in the part of the path that exists: a folder of a commit need not
+// exist on disk.
 func RealPath(whole string) string {
 	rest := ""
 	for at := whole; ; at = filepath.Dir(at) {

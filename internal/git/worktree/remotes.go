@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// remotes returns the addresses of the clone's remotes, origin first. Each is
-// "host/owner/name" in lower case, without user and password. An address without a
-// host, such as a folder, is left out.
+// Remotes returns the addresses of the clone's remotes, origin first. Each is "host/owner/name"
+// in lower case, without user and password. An address without a host, such as a folder, is
+// left out.
 func (r *Repository) Remotes() []string {
 	config, known, err := parseConfig(filepath.Join(r.CommonDir, "config"))
 	if err != nil || !known {

@@ -18,12 +18,12 @@ var ErrNoRepository = errors.New("no git repository")
 // can read, where there is no git command.
 var ErrUnreadable = errors.New("it takes the git command to read, which is not here")
 
-// repository is a git repository on this machine, with its work tree.
+// Repository is a git repository on this machine, with its work tree.
 type Repository struct {
 	objects.Layout
 	// index is the file that says what is checked out and staged.
 	index string
-	// top is the root of the work tree, "" for a bare repository.
+	// Top is the root of the work tree, "" for a bare repository.
 	Top string
 	// found is the directory where the repository was found, "" if the environment
 	// names the repository.
@@ -37,12 +37,12 @@ type Repository struct {
 	unreadable, fix string
 }
 
-// findRepository finds the repository that holds dir, as git does: GIT_DIR if it
-// is set, else dir or the nearest directory above that is one or has one.
+// Find finds the repository that holds dir, as git does: GIT_DIR if it is set, else dir or the
+// nearest directory above that is one or has one.
 //
-// It also finds a repository of another user, which git refuses. That is safe for
-// what is read here: neither hooks nor what the configuration names is run. Where
-// the git command is needed, git still refuses.
+// It also finds a repository of another user, which git refuses. That is safe for what is read
+// here: neither hooks nor what the configuration names is run. Where the git command is needed,
+// git still refuses.
 func Find(dir string, getenv func(string) string) (*Repository, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -152,8 +152,8 @@ func (r *Repository) command() *command.Git {
 	return command.New(command.Options{GitDir: r.GitDir, WorkTree: r.Top, Set: r.set})
 }
 
-// open opens the repository's objects. The git command reads the forms of
-// repository, and of revision, that this program does not know.
+// Open opens the repository's objects. The git command reads the forms of repository, and of
+// revision, that this program does not know.
 func (r *Repository) Open() (*objects.Reader, error) {
 	var git *command.Git
 	if command.Available() {

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// joinIndex applies a split index to the shared one: which of its entries are
-// deleted, which are replaced (by those without a name, in order), and the rest
-// is added.
+// joinIndex applies a split index to the shared one. Bitmaps say which shared entries are
+// deleted and which are replaced, in order, by the entries without a name. The other entries
+// are added.
 func joinIndex(base, changes []indexEntry, bitmaps []byte) ([]indexEntry, error) {
 	if len(bitmaps) == 0 {
 		return append(base, changes...), nil
@@ -48,8 +48,8 @@ func joinIndex(base, changes []indexEntry, bitmaps []byte) ([]indexEntry, error)
 	return all, nil
 }
 
-// decodeEWAH reads a compressed bitmap of at most size bits, and returns what
-// follows it: runs of equal words, each with a number of literal words behind.
+// decodeEWAH reads a compressed bitmap of at most size bits, and returns what follows it. The
+// bitmap is a sequence of runs of equal words, each followed by a number of literal words.
 func decodeEWAH(data []byte, size int) (set []bool, rest []byte, err error) {
 	if len(data) < 8 {
 		return nil, nil, errIndex

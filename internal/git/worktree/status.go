@@ -14,14 +14,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// snapshot is a directory of a commit, to be compared with the work tree.
+// Snapshot is a directory of a commit, to be compared with the work tree.
 type Snapshot struct {
 	Objects *objects.Reader
-	// dir is the directory, relative to the repository's root and with slashes;
-	// root are its entries.
+	// Dir is the directory, relative to the repository's root and with slashes. Root has its
+	// entries.
 	Dir  string
 	Root []objects.Entry
-	// inside is where a .gitignore may be read.
+	// Boundary is where a .gitignore may be read.
 	Boundary *boundary.Boundary
 }
 
@@ -32,10 +32,10 @@ func (s Snapshot) prefix() string {
 	return s.Dir + "/"
 }
 
-// difference returns a reason why the work tree does not have what the commit has,
-// or "": nothing may be staged, changed or added in the directory. The git command
-// is asked if there is one, because it knows filters, line endings and the user's
-// own ignore files; else the index is compared.
+// Difference returns a reason why the work tree does not have what the commit has, or "":
+// nothing may be staged, changed or added in the directory. The git command is asked if there
+// is one, because it knows filters, line endings and the user's own ignore files; else the
+// index is compared.
 func (r *Repository) Difference(ctx context.Context, s Snapshot) (string, error) {
 	if r.Top == "" {
 		return "", nil // a bare repository has only commits
@@ -65,9 +65,8 @@ func (r *Repository) status(ctx context.Context, dir string) (string, error) {
 	return first[3:] + " is not committed", nil
 }
 
-// dirty reports whether a tracked file of the work tree differs from what is
-// staged. It looks at each tracked file, and reads those whose times or sizes
-// changed.
+// Dirty reports whether a tracked file of the work tree differs from what is staged. It looks
+// at each tracked file, and reads those whose times or sizes changed.
 func (r *Repository) Dirty(ctx context.Context) (bool, error) {
 	if r.Top == "" {
 		return false, nil
@@ -84,7 +83,7 @@ func (r *Repository) Dirty(ctx context.Context) (bool, error) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.mode&objects.ModeKind == objects.ModeGitlink || e.mode&objects.ModeKind == objects.ModeDir || e.assumed || e.left {
+		if e.kind() == objects.ModeGitlink || e.kind() == objects.ModeDir || e.assumed || e.skipped {
 			continue
 		}
 		if e.conflict || !unchanged(r.Top, e, written.ModTime()) {

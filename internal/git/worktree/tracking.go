@@ -86,7 +86,7 @@ func indexOf(ctx context.Context, p Project) (r *Repository, dir string, entries
 	return r, dir, entries, err
 }
 
-// inIndex reports whether the index has a file of the published folder.
+// InIndex reports whether the index has a file of the published folder.
 func InIndex(ctx context.Context, p Project) (bool, error) {
 	_, _, entries, err := indexOf(ctx, p)
 	return len(entries) > 0, err

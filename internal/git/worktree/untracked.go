@@ -71,7 +71,8 @@ func (u *untrackedWalk) in(ctx context.Context, at string, patterns *ignore.Scop
 	}
 	for _, e := range entries {
 		name := at + e.Name()
-		if e.Name() == ".git" || u.staged[name] || patterns.Decide(name, e.IsDir()) == ignore.Exclude && !u.tracked[name] {
+		ignored := patterns.Decide(name, e.IsDir()) == ignore.Exclude && !u.tracked[name]
+		if e.Name() == ".git" || u.staged[name] || ignored {
 			continue
 		}
 		if !e.IsDir() {

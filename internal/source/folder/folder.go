@@ -26,30 +26,30 @@ import (
 // Folder is a source that reads a directory as it is on disk.
 type Folder struct {
 	options Options
-	now     func() time.Time // what a file's times are compared with
+	now     func() time.Time // the time that files' times are compared with
 	// path is absolute and free of symlinks.
 	Path string
 	root *os.Root
-	id   string // as Files found it
-	// What the last Files saw, for Remember.
+	id   string // set by Files
+	// State of the last Files, for Remember.
 	cache *statCache
 	seen  map[string]found // by pathname
-	// saving waits for the stat cache to be written, which nobody else waits for.
+	// saving is the stat cache being written in the background.
 	saving sync.WaitGroup
-	// ahead holds the walk that was begun when the folder was opened, until the
-	// first Files takes it.
+	// ahead is the walk that was begun when the folder was opened, until the first Files takes
+	// it.
 	ahead chan walked
 }
 
-// walked is what became of a walk, and the stat cache to read it with.
+// walked is the result of a walk, and the stat cache to read the files with.
 type walked struct {
 	*folderWalk
 	cache *statCache
 	err   error
 }
 
-// walkAhead begins to list the folder: the first Files then finds it listed,
-// while what is live was being asked for.
+// WalkAhead begins to list the folder in the background, so that the first Files need not wait
+// for the walk.
 func (f *Folder) WalkAhead(ctx context.Context) {
 	f.ahead = make(chan walked, 1)
 	go func() { f.ahead <- f.walk(ctx) }()
@@ -63,7 +63,7 @@ func (f *Folder) walk(ctx context.Context) walked {
 	return walked{w, <-cache, err}
 }
 
-// listed returns the walk that was begun, once, and else a new one.
+// listed returns the walk that was begun, once, else a new one.
 func (f *Folder) listed(ctx context.Context) walked {
 	if f.ahead == nil {
 		return f.walk(ctx)
@@ -82,16 +82,16 @@ var _ kvsync.Source = (*Folder)(nil)
 // found is a file that is to be published.
 type found struct {
 	rel string // its name in the folder
-	// open is where its bytes are: rel, or what the symlink rel leads to.
+	// open is the name of the file to read: rel, or the target of the symlink rel.
 	open string
 	stamp
 	mtime time.Time
 }
 
-// folderKind is the kind of the origin of a folder.
+// Kind is the kind of a folder's origin.
 const Kind = "folder"
 
-// folderOptions say what to read.
+// Options say what to read.
 type Options struct {
 	// Path is the folder.
 	Path string
@@ -108,7 +108,7 @@ type Options struct {
 	Log      *slog.Logger
 }
 
-// openFolderAt returns a folder as a source. Close ends it.
+// Open returns a folder as a source. Close ends it.
 func Open(options Options) (*Folder, error) {
 	if err := checkFolder(options); err != nil {
 		return nil, err
@@ -130,8 +130,8 @@ func Open(options Options) (*Folder, error) {
 	return &Folder{now: time.Now, options: options, Path: path, root: root}, nil
 }
 
-// checkFolder refuses a folder that is outside of the boundary or git's own, by its
-// name or through a symlink.
+// checkFolder refuses a folder that is outside the boundary or git's own, by its name or
+// through a symlink.
 func checkFolder(options Options) error {
 	err := options.Boundary.Check(options.Path)
 	outside := (*boundary.Error)(nil)
@@ -139,12 +139,13 @@ func checkFolder(options Options) error {
 	case err == nil || isNotExist(err):
 		return nil
 	case errors.As(err, &outside) && !outside.Git:
-		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, or name the other one itself (--dir, the Action's input directory)", options.Path, err)
+		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, "+
+			"or name the other one itself (--dir, the Action's input directory)", options.Path, err)
 	}
 	return fmt.Errorf("the folder %s may not be published: %w", options.Path, err)
 }
 
-// Close ends what the source holds open. Its files cannot be opened any more.
+// Close releases what the source holds open. Its files cannot be opened any more.
 func (f *Folder) Close() error {
 	f.saving.Wait()
 	return f.root.Close()
@@ -161,7 +162,7 @@ func (f *Folder) Origin(context.Context) (kvsync.Origin, error) {
 	}, nil
 }
 
-// Compare implements [kvsync.Source]: a folder knows nothing of commits.
+// Compare implements [kvsync.Source]. A folder has no commits, so different ones are unknown.
 func (f *Folder) Compare(_ context.Context, active, next string) (kvsync.Relation, error) {
 	if active == next && active != "" {
 		return kvsync.RelationSame, nil
@@ -201,10 +202,9 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	return l, nil
 }
 
-// read finds the hashes of what the walk found: from the stat cache, or from
-// the bytes. Without a base the hash is left for the upload to find, which
-// reads the bytes anyway; a small file is looked at all the same for what must
-// not be published.
+// read finds the hashes of the files: from the stat cache, or from the bytes. Without a live
+// manifest the upload finds the hash, because it reads the bytes anyway; a small file is still
+// checked for content that must not be published.
 func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	w.seen = make(map[string]found, len(w.found))
 	files := make([]kvsync.File, len(w.found))
@@ -213,11 +213,15 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, f := range w.found {
 		files[i] = kvsync.File{
-			Asset: kvsync.Asset{Path: rules.Pathname(f.rel), Size: f.Size, ContentType: rules.ContentType(f.rel), Modified: max(0, f.mtime.Unix())},
-			Open:  w.opener(f),
+			Asset: kvsync.Asset{
+				Path: rules.Pathname(f.rel), Size: f.Size, ContentType: rules.ContentType(f.rel),
+				Modified: max(0, f.mtime.Unix()),
+			},
+			Open: w.opener(f),
 		}
 		w.seen[files[i].Path] = f
-		if problems[i] = rules.CheckFile(f.rel, files[i].Path, f.Size, w.hasAssetsIgnore); problems[i] != (rules.Problem{}) {
+		problems[i] = rules.CheckFile(f.rel, files[i].Path, f.Size, w.hasAssetsIgnore)
+		if problems[i] != (rules.Problem{}) {
 			continue
 		}
 		if c, ok := w.cache.entries[f.rel]; ok && c.stamp == f.stamp && f.open == f.rel {
@@ -246,7 +250,7 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	return nil
 }
 
-// inspect reads a file, whole if its hash is wanted, else its beginning.
+// inspect checks a file. It reads it whole if the hash is needed, else only its beginning.
 func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash kvsync.Hash, p rules.Problem, err error) {
 	content, err := w.opener(f)()
 	if err != nil {
@@ -260,29 +264,29 @@ func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash kvs
 	return hash, p, nil
 }
 
-// opener opens a file for its bytes, and refuses one that changed since it was
-// listed.
+// opener returns the function that opens a file. A file that changed since it was listed is an
+// error.
 func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		content, err := f.open(file)
 		if isNotExist(err) {
-			err = kvsync.ErrChanged // it went
+			err = kvsync.ErrChanged // it was removed
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", file.rel, err)
 		}
-		if err := asListed(content, file.stamp); err != nil {
+		if err := checkListed(content, file.stamp); err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", file.rel, err), content.Close())
 		}
 		if file.Size > kvsync.MaxValueBytes {
-			return &watched{file: content, listed: file.stamp}, nil
+			return &checkedAtEnd{file: content, listed: file.stamp}, nil
 		}
 		return content, nil
 	}
 }
 
-// asListed is an error unless the file is as it was listed.
-func asListed(f *os.File, listed stamp) error {
+// checkListed is an error if the file is not as it was listed.
+func checkListed(f *os.File, listed stamp) error {
 	info, err := f.Stat()
 	if err == nil && stampOf(info) != listed {
 		err = kvsync.ErrChanged
@@ -290,31 +294,31 @@ func asListed(f *os.File, listed stamp) error {
 	return err
 }
 
-// watched is a file that takes so long to read that it may change meanwhile: at
-// its end it must still be as it was listed.
-type watched struct {
+// checkedAtEnd is a file that takes long to read and may change meanwhile. At its end it must
+// still be as it was listed.
+type checkedAtEnd struct {
 	file   *os.File
 	listed stamp
 }
 
-func (w *watched) Read(p []byte) (int, error) {
+func (w *checkedAtEnd) Read(p []byte) (int, error) {
 	n, err := w.file.Read(p)
 	if errors.Is(err, io.EOF) {
-		if changed := asListed(w.file, w.listed); changed != nil {
+		if changed := checkListed(w.file, w.listed); changed != nil {
 			return n, changed
 		}
 	}
 	return n, err
 }
 
-func (w *watched) Close() error { return w.file.Close() }
+func (w *checkedAtEnd) Close() error { return w.file.Close() }
 
-// open opens a file that was listed. Where its inode is known, the caller's look
-// at the stamp tells whether it is still the same file, so the way there need
-// not be walked name by name, as os.Root does to stay inside.
+// open opens a file that was listed. If its inode is known, the caller's comparison of the
+// stamp detects another file, so the path need not be resolved name by name, as os.Root does to
+// stay inside.
 func (f *Folder) open(file found) (*os.File, error) {
 	name := filepath.FromSlash(file.open)
-	// A FIFO in its place would be waited for.
+	// A FIFO in its place would block.
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	if file.Inode != 0 {
 		return os.OpenFile(filepath.Join(f.Path, name), flags, 0)
@@ -322,10 +326,9 @@ func (f *Folder) open(file found) (*os.File, error) {
 	return f.root.OpenFile(name, flags, 0)
 }
 
-// Remember keeps the hashes that an upload found, so that the next run need not
-// read these files. They were opened with the stamp that they were listed with,
-// so the hash belongs to it; assets that Files did not list are passed over. It
-// is a favour: nothing depends on it.
+// Remember keeps the hashes that an upload found, so that the next run need not read these
+// files. The files were opened with the stamp that they were listed with, so the hash belongs
+// to it. Assets that Files did not list are ignored.
 func (f *Folder) Remember(assets []kvsync.Asset) {
 	f.saving.Wait()
 	if f.cache == nil {
@@ -340,9 +343,8 @@ func (f *Folder) Remember(assets []kvsync.Asset) {
 	f.save(files, f.now())
 }
 
-// save writes the stat cache, without files that had not settled by the given
-// time. That it cannot be written costs time in the next
-// run, and is logged.
+// save writes the stat cache, without files that had not settled by the given time. A failure
+// costs only time in the next run; it is logged.
 func (f *Folder) save(files []kvsync.File, now time.Time) {
 	entries := make(map[string]cached, len(f.seen))
 	for _, seen := range f.seen {
@@ -370,5 +372,5 @@ func (f *Folder) save(files []kvsync.File, now time.Time) {
 	}
 }
 
-// isNotExist reports that a file went away, or was never there.
+// isNotExist reports that a file was removed, or never existed.
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -10,11 +10,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// ignoredBelow returns a function that reports of a folder below the one that the options
-// mean, by its real absolute path, whether nothing in it is published. It goes by the
-// ignore files as they are when it first asks each, so a new one is to be made when
-// they change; that of a folder that cannot be read ignores nothing. It is safe for
-// concurrent use.
+// Ignored returns a function that reports, for a directory below the folder, whether nothing in
+// it is published. The directory is given by its absolute path without symlinks. Ignore files
+// are read once each, so make a new function when they change; one that cannot be read ignores
+// nothing. The function is safe for concurrent use.
 func Ignored(options Options) func(dir string) bool {
 	path, err := filepath.Abs(options.Path)
 	if err == nil {
@@ -28,7 +27,7 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	g := &folderRules{path: path, inside: options.Boundary, scopes: map[string]*scopes{}}
+	g := &directoryRules{path: path, inside: options.Boundary, scopes: map[string]*scopes{}}
 	g.scopes[""] = g.read(outer, "")
 	return func(dir string) bool {
 		rel, err := filepath.Rel(path, dir)
@@ -41,17 +40,17 @@ func Ignored(options Options) func(dir string) bool {
 	}
 }
 
-// folderRules knows which folders are not walked.
-type folderRules struct {
+// directoryRules has the patterns in force in each directory.
+type directoryRules struct {
 	path   string
 	inside *boundary.Boundary
 
 	mu     sync.Mutex
-	scopes map[string]*scopes // by folder; nil for one that is not walked
+	scopes map[string]*scopes // by directory; nil for one that is not walked
 }
 
-// in returns the patterns in force in a folder, nil where it is not walked.
-func (g *folderRules) in(rel string) *scopes {
+// in returns the patterns in force in a directory, nil if it is not walked.
+func (g *directoryRules) in(rel string) *scopes {
 	if s, known := g.scopes[rel]; known {
 		return s
 	}
@@ -69,8 +68,8 @@ func (g *folderRules) in(rel string) *scopes {
 	return s
 }
 
-// read adds a folder's own ignore files; rel is "" for the root, else ends in a slash.
-func (g *folderRules) read(s scopes, rel string) *scopes {
+// read adds a directory's own ignore files. rel is "" for the root, else ends in a slash.
+func (g *directoryRules) read(s scopes, rel string) *scopes {
 	for _, name := range []string{ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile} {
 		text, err := g.inside.ReadFile(filepath.Join(g.path, filepath.FromSlash(rel), name), rules.MaxText)
 		if err != nil {

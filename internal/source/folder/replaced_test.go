@@ -70,8 +70,8 @@ func TestDirectorySwappedForGit(t *testing.T) {
 		if e.Name() != "sub" {
 			continue
 		}
-		var in inDirectory
-		if err := walk.entry(t.Context(), f.root, "", e, scopes{}, &in); !errors.Is(err, kvsync.ErrChanged) {
+		in := &inDirectory{root: f.root}
+		if err := walk.entry(t.Context(), in, e); !errors.Is(err, kvsync.ErrChanged) {
 			t.Error(err)
 		}
 	}

@@ -18,15 +18,15 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// statCache remembers the hashes of a folder's files between runs, as git's
-// index does: a file whose stamp is the same has the same content. It is never
-// trusted for what is sent, only for what need not be read.
+// statCache keeps the hashes of a folder's files between runs, as git's index does: a file with
+// the same stamp has the same content. It decides only what need not be read, never what is
+// sent.
 type statCache struct {
 	path    string
 	entries map[string]cached // by name in the folder
 }
 
-// stamp is what changes about a file when its content does.
+// stamp is what changes when a file's content does.
 type stamp struct {
 	Size, Mtime, Ctime int64
 	Inode              uint64
@@ -42,19 +42,19 @@ func stampOf(info fs.FileInfo) stamp {
 	return stamp{info.Size(), info.ModTime().UnixNano(), ctime, inode}
 }
 
-// racy is how long a file must have been left alone before its stamp is
-// trusted: a second write within the clock's granularity would leave the same
-// stamp. Network and FAT file systems have up to two seconds.
+// racy is how long a file must be unchanged before its stamp is trusted: a second write within
+// the clock's granularity would leave the same stamp. Network and FAT file systems have up to
+// two seconds.
 const racy = 2 * time.Second
 
-// settled reports whether the stamp was old when the clock showed now.
+// settled reports whether the stamp is old enough at a time.
 func (s stamp) settled(now time.Time) bool {
 	limit := now.Add(-racy).UnixNano()
 	return s.Mtime < limit && s.Ctime < limit
 }
 
-// cacheMagic begins a cache file. It changes with the format and with what is
-// known of a cached file: that checkContent found nothing in it.
+// cacheMagic begins a cache file. It must change with the format, and with what a cached file
+// has passed: the checks of its content.
 const cacheMagic = "kv-sync stat cache 2\n"
 
 // openCache reads the cache of a folder. One that cannot be read is empty.
@@ -73,7 +73,7 @@ func openCache(dir, folder string) *statCache {
 	return c
 }
 
-// save replaces the cache by these entries, all of which had settled.
+// save replaces the cache. All entries must have settled.
 func (c *statCache) save(folder string, entries map[string]cached) error {
 	if c.path == "" {
 		return nil
@@ -84,8 +84,8 @@ func (c *statCache) save(folder string, entries map[string]cached) error {
 
 var errCache = errors.New("the stat cache is corrupt")
 
-// encodeCache writes: magic, folder, then name, stamp and hash of each entry,
-// then a SHA-256 over it all. Texts have their length before them.
+// encodeCache writes: magic, folder, then name, stamp and hash of each entry, then a SHA-256 of
+// all that. Texts have their length before them.
 func encodeCache(folder string, entries map[string]cached) []byte {
 	names := make([]string, 0, len(entries))
 	for name := range entries {

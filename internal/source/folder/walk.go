@@ -22,26 +22,29 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// folderWalk is one call of Files.
+// folderWalk lists a folder, for one call of Files.
 type folderWalk struct {
 	*Folder
 	*rules.Listing
 	hasAssetsIgnore bool
 	found           []found
 	links           []string
-	// What configures the site, nil where there is no such file.
+	// Files that configure the site, nil if they do not exist.
 	redirects, headers, pulled []byte
-	// decide holds the scopes of each directory that was walked, for symlinks
-	// that lead there.
+	// decide has the scopes of each directory that was walked, for symlinks that lead there.
 	decide map[string]scopes
 
-	// Directories are walked side by side; mu guards what they find.
+	// Directories are walked concurrently; mu guards what they find.
 	group *errgroup.Group
 	mu    sync.Mutex
 }
 
-// inDirectory is what a walk finds in one directory.
+// inDirectory is the walk of one directory, and what it finds there.
 type inDirectory struct {
+	root *os.Root
+	// rel is "" for the root, else ends in a slash.
+	rel     string
+	scopes  scopes
 	found   []found
 	links   []string
 	refused map[string]rules.Problem
@@ -90,8 +93,8 @@ func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*ignore.Scope)(nil).Within("", "node_modules/\n")}
 	dir, name := filepath.Split(w.Path)
 	if !w.options.Boundary.Inside(dir) {
-		s.assets = s.assets.Within("", strings.Join(append(w.options.Patterns, ""), "\n"))
-		return s, nil // they are of something else
+		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
+		return s, nil // they are outside the boundary
 	}
 	for _, file := range []string{ignore.GitFile, ignore.PlainFile, rules.AssetsIgnoreFile} {
 		text, err := w.options.Boundary.ReadFile(filepath.Join(dir, file), rules.MaxText)
@@ -107,12 +110,12 @@ func (w *folderWalk) parent() (scopes, error) {
 			s.git = ignore.Parent(s.git, name, string(text))
 		}
 	}
-	s.assets = s.assets.Within("", strings.Join(append(w.options.Patterns, ""), "\n"))
+	s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
 	return s, nil
 }
 
-// readConfigFile reads a regular file of a directory, nil if there is none. rel is
-// its name in the folder.
+// readConfigFile reads a regular file of a directory, nil if there is none. rel is its name in
+// the folder.
 func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	name := path.Base(rel)
 	fail := func(err error) error { return fmt.Errorf("read %s: %w", rel, err) }
@@ -124,7 +127,7 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 		return nil, fail(err)
 	}
 	isLink := info.Mode()&fs.ModeSymlink != 0
-	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for
+	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would block
 	if err != nil {
 		if isNotExist(err) {
 			return nil, nil
@@ -137,7 +140,7 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	}
 	defer f.Close()
 	if isLink {
-		// Within the folder it may still be git's own, or hold credentials.
+		// Inside the folder the target may still be git's own, or hold credentials.
 		_, err := w.options.Boundary.Stat(filepath.Join(w.Path, filepath.FromSlash(rel)))
 		if errors.Is(err, boundary.ErrCredentials) {
 			w.refuseLink(rel, rules.LinkToHidden)
@@ -165,9 +168,8 @@ func (w *folderWalk) refuseLink(rel string, p rules.Problem) {
 	w.Refuse(rel, p)
 }
 
-// directory lists one directory. rel is "" for the root, else ends in a slash.
-// Each directory is opened from the one above, so that no name in between is
-// looked up twice.
+// directory lists one directory. rel is "" for the root, else ends in a slash. Each directory
+// is opened from the one above, so no name in between is resolved twice.
 func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s scopes) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -190,9 +192,9 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 			}
 		}
 	}
-	var in inDirectory
+	in := &inDirectory{root: dir, rel: rel, scopes: s}
 	for _, e := range entries {
-		if err := w.entry(ctx, dir, rel, e, s, &in); err != nil {
+		if err := w.entry(ctx, in, e); err != nil {
 			return err
 		}
 	}
@@ -207,12 +209,12 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 	return nil
 }
 
-func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.DirEntry, s scopes, in *inDirectory) error {
-	at := rel + e.Name()
+func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) error {
+	at := in.rel + e.Name()
 	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.Path, filepath.FromSlash(at))) {
 		return nil // under whatever name
 	}
-	if !rules.Published(s.assets, s.git, at, e.IsDir()) {
+	if !rules.Published(in.scopes.assets, in.scopes.git, at, e.IsDir()) {
 		return nil
 	}
 	if p := rules.CheckName(e.Name()); p != (rules.Problem{}) {
@@ -224,7 +226,7 @@ func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.D
 		in.links = append(in.links, at)
 		return nil
 	case e.IsDir():
-		below, err := boundary.Enter(dir, e.Name())
+		below, err := boundary.Enter(in.root, e.Name())
 		if errors.Is(err, boundary.ErrReplaced) {
 			err = kvsync.ErrChanged
 		}
@@ -233,21 +235,21 @@ func (w *folderWalk) entry(ctx context.Context, dir *os.Root, rel string, e fs.D
 		}
 		walk := func() error {
 			defer below.Close()
-			return w.directory(ctx, below, at+"/", s)
+			return w.directory(ctx, below, at+"/", in.scopes)
 		}
 		if w.group.TryGo(walk) {
 			return nil
 		}
 		return walk()
 	case !e.Type().IsRegular():
-		in.refuse(at, rules.Problem{Reason: "it is no regular file", Fix: rules.FixIgnore})
+		in.refuse(at, rules.Problem{Reason: "it is not a regular file", Fix: rules.FixIgnore})
 		return nil
 	}
-	// Listing a directory of an os.Root looks at each entry already.
+	// Info costs nothing: os.Root has looked at each entry already.
 	info, err := e.Info()
 	if err != nil {
 		if isNotExist(err) {
-			return nil // removed meanwhile
+			return nil // it was removed
 		}
 		return fmt.Errorf("read %s: %w", at, err)
 	}
@@ -265,8 +267,8 @@ func (in *inDirectory) refuse(at string, p rules.Problem) {
 	in.refused[at] = p
 }
 
-// link lists a symlink under its own name, if it leads to a file of the folder
-// that is published as well.
+// link lists a symlink under its own name, if it leads to a file of the folder that is
+// published as well.
 func (w *folderWalk) link(rel string) error {
 	at := rel
 	for range rules.MaxLinks {
@@ -307,7 +309,7 @@ func (w *folderWalk) linked(rel, at string, info fs.FileInfo) {
 	case info.IsDir():
 		w.Refuse(rel, rules.LinkToDir)
 	case !info.Mode().IsRegular():
-		w.Refuse(rel, rules.Problem{Reason: "the symlink leads to no regular file", Fix: rules.FixIgnore})
+		w.Refuse(rel, rules.Problem{Reason: "the symlink does not lead to a regular file", Fix: rules.FixIgnore})
 	case !walked || !rules.Published(s.assets, s.git, at, false) || boundary.Credentials(name):
 		w.Refuse(rel, rules.LinkToHidden)
 	default:

@@ -5,18 +5,17 @@ import (
 	"strings"
 )
 
-// contentTypesVersion changes whenever a line of contentTypes does. It is part
-// of Origin.Rules, so that a new table reaches files that did not change.
+// contentTypesVersion must change whenever a line of contentTypes does. It is part of
+// Origin.Rules, so that a new table also reaches files that did not change.
 const contentTypesVersion = 1
 
 const octetStream = "application/octet-stream"
 
-// contentTypes is the same on every machine, unlike the host's mime files that
-// package mime reads. It agrees with what Cloudflare's own uploader sends, and
-// knows a few formats more. Types below text/ get a charset, others have their
-// own way to say it (XML, JSON).
+// contentTypes is the same on every machine; package mime reads files of the host. It agrees
+// with Cloudflare's own uploader and has a few more formats. Types below text/ get a charset;
+// XML and JSON declare theirs in the content.
 var contentTypes = map[string]string{
-	// Pages and what they are made of.
+	// Pages and their parts.
 	"html": "text/html", "htm": "text/html", "shtml": "text/html",
 	"xhtml": "application/xhtml+xml", "xht": "application/xhtml+xml",
 	"css": "text/css", "less": "text/less",
@@ -56,12 +55,15 @@ var contentTypes = map[string]string{
 
 	// Sound and film.
 	"mp4": "video/mp4", "m4v": "video/x-m4v", "webm": "video/webm", "ogv": "video/ogg",
-	"mov": "video/quicktime", "avi": "video/x-msvideo", "mkv": "video/x-matroska", "mpeg": "video/mpeg", "mpg": "video/mpeg",
-	"ts": "video/mp2t", "m3u8": "application/vnd.apple.mpegurl", "mpd": "application/dash+xml", "m4s": "video/iso.segment",
+	"mov": "video/quicktime", "avi": "video/x-msvideo", "mkv": "video/x-matroska",
+	"mpeg": "video/mpeg", "mpg": "video/mpeg",
+	"ts": "video/mp2t", "m3u8": "application/vnd.apple.mpegurl",
+	"mpd": "application/dash+xml", "m4s": "video/iso.segment",
 	"mp3": "audio/mpeg", "m4a": "audio/mp4", "aac": "audio/aac", "ogg": "audio/ogg", "oga": "audio/ogg",
-	"opus": "audio/ogg", "wav": "audio/wav", "flac": "audio/x-flac", "weba": "audio/webm", "mid": "audio/midi", "midi": "audio/midi",
+	"opus": "audio/ogg", "wav": "audio/wav", "flac": "audio/x-flac", "weba": "audio/webm",
+	"mid": "audio/midi", "midi": "audio/midi",
 
-	// Three dimensions.
+	// 3D models.
 	"glb": "model/gltf-binary", "gltf": "model/gltf+json", "obj": "model/obj", "mtl": "model/mtl", "stl": "model/stl",
 	"usdz": "model/vnd.usdz+zip",
 
@@ -75,7 +77,7 @@ var contentTypes = map[string]string{
 	"ods":  "application/vnd.oasis.opendocument.spreadsheet",
 	"odp":  "application/vnd.oasis.opendocument.presentation",
 
-	// Archives and keys that are public.
+	// Archives and public keys.
 	"zip": "application/zip", "gz": "application/gzip", "tgz": "application/gzip", "br": "application/x-brotli",
 	"zst": "application/zstd", "bz2": "application/x-bzip2", "xz": "application/x-xz",
 	"tar": "application/x-tar", "7z": "application/x-7z-compressed", "rar": "application/vnd.rar",
@@ -85,9 +87,8 @@ var contentTypes = map[string]string{
 	"bin": octetStream, "exe": octetStream, "dmg": octetStream, "iso": octetStream, "deb": octetStream,
 }
 
-// ContentType returns the Content-Type under which a path is served. It
-// depends on nothing but the path's extension; one that is not known, or none,
-// gives application/octet-stream.
+// ContentType returns the Content-Type with which a path is served. It depends only on the
+// path's extension. An unknown extension, or none, gives application/octet-stream.
 func ContentType(p string) string {
 	ext := path.Ext(path.Base(p))
 	if ext == "" {

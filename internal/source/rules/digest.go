@@ -9,7 +9,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// digest checks how content begins and, if it is read whole, hashes it.
+// Digest checks the beginning of content and, if whole is set, hashes all of it.
 func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (hash kvsync.Hash, p Problem, err error) {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
@@ -34,8 +34,8 @@ func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (has
 	return h.Sum(), p, nil
 }
 
-// reading ends with its context: a file of gigabytes takes a while. It has no
-// more than a reader has, so that io.CopyBuffer keeps to the buffer it is given.
+// reading ends with its context: hashing gigabytes takes a while. It has only Read, so that
+// io.CopyBuffer uses the given buffer.
 type reading struct {
 	ctx context.Context
 	r   io.Reader

@@ -6,17 +6,29 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Names of the files whose patterns say what is skipped.
+// AssetsIgnoreFile has patterns that say what is skipped.
 const (
 	AssetsIgnoreFile = ".assetsignore"
 )
 
-// Files in the root that configure and are not published themselves.
+// Files in the root that configure the site and are not published themselves.
 const (
 	RedirectsFile = "_redirects"
 	HeadersFile   = "_headers"
 )
 
-// Deciding are the names of files that are not published, and decide by what they
-// hold what is, and how: those of the folder's root, and of ignore files everywhere.
-var DecidingFiles = []string{RedirectsFile, HeadersFile, kvsync.PulledName, AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile}
+// DecidingFiles are the names of files that are not published and whose content decides what
+// is, and how: those of the folder's root, and ignore files everywhere.
+var DecidingFiles = []string{
+	RedirectsFile, HeadersFile, kvsync.PulledName, AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile,
+}
+
+// PatternText returns configured patterns as the text of an ignore file. They come
+// before the .assetsignore files of a source, so the files have the last word.
+func PatternText(patterns []string) string {
+	text := ""
+	for _, p := range patterns {
+		text += p + "\n"
+	}
+	return text
+}

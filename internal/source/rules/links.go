@@ -7,17 +7,26 @@ import (
 
 // Reasons to refuse a symlink.
 var (
-	LinkLeaves   = Problem{"the symlink leaves the directory that is published", "replace it by the file, or name it in " + AssetsIgnoreFile}
-	LinkDangles  = Problem{"the symlink leads to nothing", "mend or remove it"}
-	LinkToDir    = Problem{"the symlink leads to a directory", "replace it by the directory, or name it in " + AssetsIgnoreFile}
-	LinkToHidden = Problem{"the symlink leads to a file that is not published itself", "replace it by the file if it is meant to be public"}
+	LinkLeaves = Problem{
+		"the symlink leaves the directory that is published",
+		"replace it by the file, or name it in " + AssetsIgnoreFile,
+	}
+	LinkDangles = Problem{"the symlink leads to nothing", "fix or remove it"}
+	LinkToDir   = Problem{
+		"the symlink leads to a directory",
+		"replace it by the directory, or name it in " + AssetsIgnoreFile,
+	}
+	LinkToHidden = Problem{
+		"the symlink leads to a file that is not published itself",
+		"replace it by the file if it is meant to be public",
+	}
 )
 
-// maxLinks bounds chains of symlinks, as Linux does.
+// MaxLinks bounds chains of symlinks, as Linux does.
 const MaxLinks = 40
 
-// resolveLink returns the path, relative to the root, that a link at a path
-// leads to, and false if that leaves the root.
+// ResolveLink returns the path that a symlink at a path leads to, both relative to the root. It
+// is false if the symlink leaves the root.
 func ResolveLink(at, text string) (string, bool) {
 	if path.IsAbs(text) || text == "" || strings.ContainsAny(text, "\x00\\") {
 		return "", false

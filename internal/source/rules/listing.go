@@ -11,32 +11,35 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// listing gathers what a walk finds, so that all that is refused is refused
-// together.
+// Listing gathers what a walk finds, so that all problems are reported together.
 type Listing struct {
 	kvsync.Listing
 	refused []kvsync.Problem
-	// composed gives the names in the source of files that are served under
-	// another, by pathname: normalization may make two names one.
+	// composed has the names in the source of files that are served under another name, by
+	// pathname: normalization can make two names one.
 	composed map[string][]string
 }
 
+// NewListing returns an empty listing.
 func NewListing() *Listing { return &Listing{composed: map[string][]string{}} }
 
+// Refuse records a problem of a file; the zero problem is none.
 func (l *Listing) Refuse(rel string, p Problem) {
 	if p != (Problem{}) {
-		l.refused = append(l.refused, kvsync.Problem{Path: strings.ToValidUTF8(rel, "\ufffd"), Reason: p.Reason, Fix: p.Fix})
+		path := strings.ToValidUTF8(rel, "\ufffd")
+		l.refused = append(l.refused, kvsync.Problem{Path: path, Reason: p.Reason, Fix: p.Fix})
 	}
 }
 
+// Notice records something that the user should know of a file that is not refused.
 func (l *Listing) Notice(rel, reason, fix string) {
 	l.Notices = append(l.Notices, kvsync.Problem{Path: rel, Reason: reason, Fix: fix})
 }
 
-// pathname is where a file is served.
+// Pathname returns where a file is served.
 func Pathname(rel string) string { return "/" + norm.NFC.String(rel) }
 
-// add lists a file under its name in the source.
+// Add lists a file under its name in the source.
 func (l *Listing) Add(rel string, f kvsync.File) {
 	if f.Path[1:] != rel {
 		l.composed[f.Path] = append(l.composed[f.Path], rel)
@@ -44,8 +47,7 @@ func (l *Listing) Add(rel string, f kvsync.File) {
 	l.Files = append(l.Files, f)
 }
 
-// configure compiles _redirects and _headers; a nil text is a file that is not
-// there.
+// Configure compiles _redirects and _headers. A nil text is a file that does not exist.
 func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 	var bad []kvsync.Problem
 	if redirects != nil {
@@ -58,8 +60,8 @@ func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
 	}
 }
 
-// setPulled reads which run-time writes are in the source; a nil text is a file
-// that is not there.
+// SetPulled reads which run-time writes are in the source. A nil text is a file that does not
+// exist.
 func (l *Listing) SetPulled(text []byte) {
 	if text == nil {
 		return
@@ -69,8 +71,8 @@ func (l *Listing) SetPulled(text []byte) {
 	l.refused = append(l.refused, bad...)
 }
 
-// finish sorts the listing, checks what only the whole of it shows, and returns
-// it or everything that is refused.
+// Finish sorts the listing, makes the checks that need the whole of it, and returns it. The
+// error has everything that is refused.
 func (l *Listing) Finish() (*kvsync.Listing, error) {
 	sortFiles(l.Files)
 	slices.SortFunc(l.Dirs, func(a, b kvsync.Dir) int { return cmp.Compare(a.Path, b.Path) })
@@ -84,8 +86,8 @@ func (l *Listing) Finish() (*kvsync.Listing, error) {
 	return &l.Listing, nil
 }
 
-// sortFiles sorts by path. What was taken over lies at the front and is in order,
-// so what was read beside it, which is little after a small change, is merged in.
+// sortFiles sorts by path. Reused files come first and are in order already, so the others,
+// which are few after a small change, are merged in.
 func sortFiles(files []kvsync.File) {
 	order := func(a, b kvsync.File) int { return cmp.Compare(a.Path, b.Path) }
 	sorted := min(1, len(files))
@@ -105,7 +107,7 @@ func sortFiles(files []kvsync.File) {
 	}
 }
 
-// refuseSame refuses files that are served at the same path. They lie together.
+// refuseSame refuses files that are served at the same path. They are contiguous.
 func (l *Listing) refuseSame() {
 	for i := 0; i < len(l.Files); {
 		path, from := l.Files[i].Path, i
@@ -121,14 +123,15 @@ func (l *Listing) refuseSame() {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			l.Refuse(name, Problem{"another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
+			l.Refuse(name, Problem{"another file is served at the same path, " +
+				"because the names differ only in how letters are composed (Unicode NFC)",
 				"rename one of them"})
 		}
 	}
 }
 
-// noticeCase tells of paths that differ in case only. Two such have at least one
-// that is not all in lower case, and those are few on most sites.
+// noticeCase adds a notice for paths that differ only in case. At least one of two such paths
+// is not all in lower case, and those are few on most sites.
 func (l *Listing) noticeCase() {
 	cased := map[string][]string{}
 	for i := range l.Files {
@@ -138,7 +141,10 @@ func (l *Listing) noticeCase() {
 		}
 	}
 	for lower, paths := range cased {
-		if _, ok := slices.BinarySearchFunc(l.Files, lower, func(f kvsync.File, path string) int { return cmp.Compare(f.Path, path) }); ok {
+		_, ok := slices.BinarySearchFunc(l.Files, lower, func(f kvsync.File, path string) int {
+			return cmp.Compare(f.Path, path)
+		})
+		if ok {
 			paths = append(paths, lower)
 		}
 		slices.Sort(paths)

@@ -7,15 +7,14 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// live is what the live manifest has.
+// Live is what the live manifest has.
 type Live struct {
-	// exists is false for the first deploy.
+	// Exists is false for the first deploy.
 	Exists bool
 	Assets []kvsync.Asset
 }
 
-// newLive makes no index: what a change needs is searched for, so that the cost
-// follows the change.
+// NewLive makes no index: assets are searched for, so that the cost follows the change.
 func NewLive(m *kvsync.Manifest) *Live {
 	if m == nil {
 		return &Live{}
@@ -25,14 +24,16 @@ func NewLive(m *kvsync.Manifest) *Live {
 
 // find returns the asset at a path.
 func (l *Live) find(path string) (kvsync.Asset, bool) {
-	i, ok := slices.BinarySearchFunc(l.Assets, path, func(a kvsync.Asset, path string) int { return cmp.Compare(a.Path, path) })
+	i, ok := slices.BinarySearchFunc(l.Assets, path, func(a kvsync.Asset, path string) int {
+		return cmp.Compare(a.Path, path)
+	})
 	if !ok {
 		return kvsync.Asset{}, false
 	}
 	return l.Assets[i], true
 }
 
-// keepTime gives an asset whose content did not change the time that it has.
+// KeepTime keeps the time of an asset whose content did not change.
 func (l *Live) KeepTime(a *kvsync.Asset) {
 	if old, ok := l.find(a.Path); ok && old.Blob.Hash == a.Blob.Hash && !a.Blob.Hash.IsZero() {
 		a.Modified = old.Modified

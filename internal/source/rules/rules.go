@@ -16,39 +16,37 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// rulesVersion changes whenever this package would list the same files
-// differently. It is part of Origin.Rules, so that nothing is taken over from
-// a manifest that was made under other rules.
+// rulesVersion must change whenever this package would list the same files differently. It is
+// part of Origin.Rules, so that nothing is reused from a manifest that was made under other
+// rules.
 const rulesVersion = 3
 
 // Limits of what can be published.
 const (
-	// maxPathBytes bounds a pathname: percent-encoded it still fits into the
-	// request lines that browsers and proxies accept.
+	// maxPathBytes bounds a pathname. Percent-encoded, it still fits into the request lines
+	// that browsers and proxies accept.
 	maxPathBytes = 1024
-	// inspectBytes bounds the size of the files whose beginning is looked at for
-	// private keys and LFS pointers. The longest keys in use (RSA, 16384 bits)
-	// have 13 KiB.
+	// InspectBytes bounds the size of the files whose beginning is checked for private keys and
+	// LFS pointers. The longest keys in use (RSA, 16384 bits) have 13 KiB.
 	InspectBytes = 16 << 10
-	// headBytes is how much of such a file is looked at, but of PEM: there the key
-	// may follow the certificates of its chain.
+	// headBytes is how much of such a file is checked. PEM is checked whole: the key may follow
+	// the certificates of its chain.
 	headBytes = 4 << 10
 )
 
-// rulesHash names everything beside the files that decides a listing.
+// Hash identifies everything beside the files that decides a listing.
 func Hash(patterns []string, htmlHandling, assetsIgnore string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %t %q %q", rulesVersion, contentTypesVersion, htmlHandling == "none", patterns, assetsIgnore)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// hidden reports whether a name is one of the dotfiles that are skipped.
+// hidden reports whether a name is a dotfile that is skipped.
 func hidden(name string) bool { return name[0] == '.' && name != ".well-known" }
 
-// published decides whether a path is listed, or for a directory, walked.
-// assets is the scope of the .assetsignore files and of configured patterns;
-// it has the last word, and can let in what is hidden. git is the scope of
-// .gitignore and .ignore, nil for a commit.
+// Published decides whether a file is listed or a directory is walked. assets has the
+// .assetsignore files and the configured patterns; it decides first, and can let in what is
+// hidden. git has .gitignore and .ignore, nil for a commit.
 func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
 	name := path.Base(rel)
 	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile {
@@ -66,15 +64,17 @@ func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
 	return !hidden(name) && git.Decide(rel, isDir) != ignore.Exclude
 }
 
-// problem is why a path is refused and the way out; the zero problem is none.
+// Problem is why a path is refused, and how to fix it. The zero problem is none.
 type Problem struct{ Reason, Fix string }
 
+// FixIgnore is the fix for a file that must not be published.
 const FixIgnore = "remove it, or name it in " + AssetsIgnoreFile
 
-// holdsKey is told once of a file, whether its name or its content tells it.
+// holdsKey is one value for both checks, of the name and of the content, so that it is reported
+// once.
 var holdsKey = Problem{"the file holds a private key", FixIgnore + "; if it was public before, replace the key"}
 
-// checkName says what is wrong with one name as git or the file system gave it.
+// CheckName returns what is wrong with one name of a path, as git or the file system has it.
 func CheckName(name string) Problem {
 	switch {
 	case name == "" || name == "." || name == ".." || strings.Contains(name, "/"):
@@ -89,8 +89,7 @@ func CheckName(name string) Problem {
 	return Problem{}
 }
 
-// checkFile says what is wrong with publishing a file, as far as path and size
-// tell.
+// CheckFile returns what is wrong with a file, as far as its path and size say.
 func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 	switch {
 	case boundary.PrivateKey(path.Base(rel)):
@@ -112,21 +111,22 @@ func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 var (
 	lfsPointer = []byte("version https://git-lfs.github.com/spec/v1")
 	puttyKey   = []byte("PuTTY-User-Key-File-")
-	pemWords   = []byte("PRIVATE KEY") // are in all that pemFile and pemKey match
-	// pemBegin is how PEM begins, of whatever kind.
+	pemWords   = []byte("PRIVATE KEY") // in everything that pemFile and pemKey match
+	// pemBegin matches the beginning of PEM of any kind.
 	pemBegin = regexp.MustCompile(`\A\s*-----BEGIN `)
-	// pemFile begins as a key file does: there is no page before it that could
-	// speak of keys, so whatever follows is meant as one, damaged or cut short.
+	// pemFile matches a file that begins with a key. No text comes before it, so it is meant as
+	// a key, even if it is damaged or cut short.
 	pemFile = regexp.MustCompile(`\A\s*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----`)
-	// pemKey is a PEM private key with some of its body, so that a page that
-	// merely speaks of keys is none: at the start of a line, or as the value
-	// of "private_key" as in a service account's JSON.
-	pemKey = regexp.MustCompile(`(?m)(?:^[ \t]*|"private_key"\s*:\s*")-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----` +
+	// pemKey matches a private key with some of its body, so a page that only mentions keys
+	// does not match: at the start of a line, or as the value of "private_key" as in a service
+	// account's JSON.
+	pemKey = regexp.MustCompile(`(?m)(?:^[ \t]*|"private_key"\s*:\s*")` +
+		`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----` +
 		`(?:\s|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}`)
 )
 
-// checkContent says what is wrong with publishing a file of this content. Only
-// files up to inspectBytes are looked at.
+// checkContent returns what is wrong with a file of this content. Only files of up to
+// InspectBytes are checked.
 func checkContent(content []byte) Problem {
 	mark := []byte("\ufeff")
 	head := content[:min(len(content), headBytes)]
@@ -138,7 +138,7 @@ func checkContent(content []byte) Problem {
 	case bytes.HasPrefix(head, lfsPointer):
 		return Problem{"the file is a Git LFS pointer, not the file itself",
 			"check out with LFS (actions/checkout: lfs: true) and deploy the folder (source: folder)"}
-	// The expression is slow, and next to no file needs it.
+	// The expressions are slow, and few files contain the words.
 	case bytes.HasPrefix(head, puttyKey), bytes.Contains(head, pemWords) && (pemFile.Match(head) || pemKey.Match(head)):
 		return holdsKey
 	}

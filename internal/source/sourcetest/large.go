@@ -131,7 +131,8 @@ func (l *Large) PackBytes(t testing.TB) (size int64) {
 
 func (l *Large) git(t testing.TB, stdin io.Reader, args ...string) string {
 	t.Helper()
-	g := command.New(command.Options{Dir: l.Dir, Set: []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1"}})
+	set := []string{"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1"}
+	g := command.New(command.Options{Dir: l.Dir, Set: set})
 	out, err := g.Do(t.Context(), command.Call{Args: args, Stdin: stdin})
 	if err != nil {
 		t.Fatal(err)

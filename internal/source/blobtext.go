@@ -7,7 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// blobText returns a small blob whole: a configuration file, the target of a link.
+// blobText returns a small blob whole, for example a configuration file or the target of a
+// symlink.
 func blobText(ctx context.Context, o *objects.Reader, id string) ([]byte, error) {
 	content, err := o.Blob(ctx, id)
 	if err != nil {

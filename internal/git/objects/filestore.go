@@ -14,23 +14,22 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
-// deltaCache bounds the bases of deltas that are remembered. With the buffers of
-// an upload they stay within the memory that a whole deploy may take.
+// deltaCache bounds the bases of deltas that are kept. Together with the buffers of an upload
+// they must fit into the memory that a deploy may take.
 const deltaCache = 16 << 20
 
-// storage reads a repository without the git command: names of commits through
-// go-git, objects from their files. go-git's own reading of objects is not used:
-// it takes several times as long and much more memory, because each concurrent
-// reader needs a storage of its own, and each object is held whole.
+// fileStore reads a repository without the git command: refs through go-git, objects from their
+// files. go-git's own reading of objects is not used. It takes several times as long and much
+// more memory, because each concurrent reader needs a storage of its own, and each object is
+// held in memory.
 type fileStore struct {
 	commonDir string
-	// dirs are the repository's own directory of objects and those that it
-	// borrows from.
+	// dirs are the repository's own directory of objects and those that it borrows from.
 	dirs  []*objectDirectory
 	count packCount
 
-	mu sync.Mutex // of git, which is not safe for concurrent use
-	// git has the refs.
+	mu sync.Mutex // guards git, which is not safe for concurrent use
+	// git reads the refs.
 	git    *filesystem.Storage
 	closed bool
 }
@@ -54,12 +53,12 @@ func openFiles(r Layout) (*fileStore, error) {
 	return s, err
 }
 
-// rescan looks for packs that are new, and reports whether there are any.
+// rescan looks for new packs, and reports whether there are any.
 func (s *fileStore) rescan() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return false, errors.New("the source is closed")
+		return false, errors.New("the repository is closed")
 	}
 	found := false
 	for _, d := range s.dirs {
@@ -72,7 +71,7 @@ func (s *fileStore) rescan() (bool, error) {
 	return found, nil
 }
 
-// get finds an object in any of the directories.
+// get reads an object from the first directory that has it.
 func (s *fileStore) get(ctx context.Context, id string, whole bool) (object, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -104,8 +103,8 @@ func (s *fileStore) open(ctx context.Context, id string) (string, int64, io.Read
 	return o.kind, o.size, o.content, err
 }
 
-// differs reports whether an object lies in a pack as a difference from another.
-func (s *fileStore) differs(id string) bool {
+// isDelta reports whether an object is stored as a delta in a pack.
+func (s *fileStore) isDelta(id string) bool {
 	bin, err := parseID(id)
 	if err != nil {
 		return false
@@ -119,8 +118,7 @@ func (s *fileStore) differs(id string) bool {
 	return false
 }
 
-// expect brings ids into the order in which they lie in the packs, where a delta
-// lies close to its base.
+// prefetch sorts ids by their place in the packs, where a delta is close to its base.
 func (s *fileStore) prefetch(_ context.Context, ids []string) {
 	type found struct {
 		id     string
@@ -135,7 +133,7 @@ func (s *fileStore) prefetch(_ context.Context, ids []string) {
 			continue
 		}
 		for _, d := range s.dirs {
-			// What cannot be found shows when it is read.
+			// An object that cannot be found gives an error when it is read.
 			if p, offset, err := d.locate(bin); err == nil && p != nil {
 				all[i].pack, all[i].offset = p.number, offset
 				break
@@ -148,7 +146,7 @@ func (s *fileStore) prefetch(_ context.Context, ids []string) {
 	}
 }
 
-// Close ends what the storage holds open. It is called when nothing is read any more.
+// Close releases what the store holds open. It must not be called while an object is read.
 func (s *fileStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"testing/iotest"
 )
 
-func TestKept(t *testing.T) {
+func TestContentCache(t *testing.T) {
 	t.Parallel()
-	var k kept
+	var k contentCache
 	all := func(r io.Reader) string {
 		b, err := io.ReadAll(r)
 		if err != nil {
@@ -19,7 +19,7 @@ func TestKept(t *testing.T) {
 		}
 		return string(b)
 	}
-	if got := all(k.keep("a", 5, strings.NewReader("hello"))); got != "hello" {
+	if got := all(k.store("a", 5, strings.NewReader("hello"))); got != "hello" {
 		t.Errorf("the content that is kept reads %q", got)
 	}
 	if got := k.take("a"); string(got) != "hello" {
@@ -30,27 +30,27 @@ func TestKept(t *testing.T) {
 	}
 	// One blob at two paths, or listed once more, is kept and counted once.
 	for range 3 {
-		all(k.keep("a", 5, strings.NewReader("hello")))
+		all(k.store("a", 5, strings.NewReader("hello")))
 	}
 	if k.bytes != 5 || string(k.take("a")) != "hello" || k.take("a") != nil || k.bytes != 0 {
 		t.Errorf("what is kept once more is counted more than once: %d bytes", k.bytes)
 	}
-	large := bytes.Repeat([]byte("x"), keptBlob+1)
-	if all(k.keep("large", int64(len(large)), bytes.NewReader(large))); k.take("large") != nil {
+	large := bytes.Repeat([]byte("x"), maxCachedBlob+1)
+	if all(k.store("large", int64(len(large)), bytes.NewReader(large))); k.take("large") != nil {
 		t.Error("a large one was kept")
 	}
 	wrong := errors.New("wrong")
-	r := k.keep("bad", 9, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(wrong)))
+	r := k.store("bad", 9, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(wrong)))
 	if b, err := io.ReadAll(r); string(b) != "half" || !errors.Is(err, wrong) {
 		t.Errorf("read %q, %v", b, err)
 	}
 	if k.take("bad") != nil || k.bytes != 0 {
 		t.Errorf("half a content was kept, or is counted: %d bytes", k.bytes)
 	}
-	for i := range keptBytes/keptBlob + 3 {
-		k.keep(string(rune(i)), keptBlob, bytes.NewReader(large[:keptBlob]))
+	for i := range maxCachedBytes/maxCachedBlob + 3 {
+		k.store(string(rune(i)), maxCachedBlob, bytes.NewReader(large[:maxCachedBlob]))
 	}
-	if k.bytes > keptBytes {
+	if k.bytes > maxCachedBytes {
 		t.Errorf("%d bytes are kept", k.bytes)
 	}
 }

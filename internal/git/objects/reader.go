@@ -13,13 +13,13 @@ import (
 
 // Errors of an object store.
 var (
-	// errNoObject is returned (wrapped) for an object that the repository does
-	// not have, as beyond the boundary of a shallow clone.
+	// ErrNoObject is returned (wrapped) for an object that the repository does not have, for
+	// example beyond the boundary of a shallow clone.
 	ErrNoObject = errors.New("object not found")
-	// errNoRevision is returned (wrapped) for a revision that names no commit.
+	// ErrNoRevision is returned (wrapped) for a revision that names no commit.
 	ErrNoRevision = errors.New("no such revision")
-	// errSyntax is returned (wrapped) by a store that does not know the form of
-	// a revision; another may.
+	// errSyntax is returned (wrapped) by a store that does not know the form of a revision. The
+	// other store may know it.
 	errSyntax = errors.New("this form of revision is not supported")
 )
 
@@ -31,46 +31,45 @@ const (
 	kindTag    = "tag"
 )
 
-// objectStore reads the objects of one repository, by their ids in hexadecimal.
-// It is safe for concurrent use. There are two: storage and commandStore.
+// store reads the objects of one repository, by their ids in hexadecimal. It is safe for
+// concurrent use. There are two: fileStore and catStore.
 type store interface {
 	// stat returns an object's kind and size without its content.
 	stat(ctx context.Context, id string) (kind string, size int64, err error)
-	// open returns an object's content as well.
+	// open also returns the object's content.
 	open(ctx context.Context, id string) (kind string, size int64, content io.ReadCloser, err error)
 	// resolve returns the commit that a revision names.
 	resolve(ctx context.Context, revision string) (id string, err error)
 	// shallow lists the commits whose parents the repository does not have.
 	shallow(ctx context.Context) (map[string]bool, error)
-	// expect is told which objects will be read next: it brings them into the
-	// order in which they are read fastest, and has them fetched together where
-	// a partial clone lacks them. What cannot be had shows when it is read.
+	// prefetch announces which objects will be read next: see [Reader.Prefetch].
 	prefetch(ctx context.Context, ids []string)
-	// Close ends what the store holds open.
+	// Close releases what the store holds open.
 	Close() error
 }
 
-// Reads counts what a source read.
+// Reads counts what a [Reader] read.
 type Reads struct {
 	Commits, Trees int64
-	// Blobs counts contents, Sizes look-ups of a blob's size alone.
+	// Blobs counts contents, Sizes look-ups of a blob's size only.
 	Blobs, Sizes int64
-	// Bytes counts those of packs and their indexes, where the git command did
-	// not do the reading.
+	// Bytes counts the bytes of packs and their indexes. What the git command reads does not
+	// count.
 	Bytes int64
 }
 
-// objects decodes and counts what object stores read.
+// Reader reads and decodes the objects of one repository. It is safe for concurrent use until
+// Close.
 type Reader struct {
 	store store
-	// git knows revisions that store does not; nil if there is none.
+	// git knows forms of revision that store does not; nil without a git command.
 	git store
 
 	commitReads, treeReads, blobReads, sizeReads atomic.Int64
 }
 
-// openObjects opens a repository whose form this program can read. git is for what
-// it does better: forms of revision, and large deltas; nil is no git command.
+// Open opens a repository whose form this program can read. git is used for what it does
+// better: unusual forms of revision, and large deltas. It may be nil.
 func Open(l Layout, git *command.Git) (*Reader, error) {
 	store, err := openFiles(l)
 	if err != nil {
@@ -83,10 +82,10 @@ func Open(l Layout, git *command.Git) (*Reader, error) {
 	return o, nil
 }
 
-// openByGit opens a repository that only the git command can read.
+// OpenByGit opens a repository that only the git command can read.
 func OpenByGit(l Layout, git *command.Git) *Reader { return &Reader{store: newCatStore(git, l)} }
 
-// headID returns the id that HEAD names, or "". It reads no object.
+// HeadID returns the id of the commit that HEAD names, or "". It reads no object.
 func HeadID(l Layout) string {
 	if l.IDBytes != SHA1Bytes {
 		return ""
@@ -99,23 +98,27 @@ func HeadID(l Layout) string {
 	return store.ref("HEAD")
 }
 
-// shallow returns the commits whose parents the clone does not have.
+// Shallow returns the commits whose parents the clone does not have.
 func (o *Reader) Shallow(ctx context.Context) (map[string]bool, error) { return o.store.shallow(ctx) }
 
-// prefetch announces which objects will be read next. It sorts them into the order
+// Prefetch announces which objects will be read next. It sorts the ids into the order
 // in which they are read fastest, and fetches together those that a partial clone
 // lacks. An object that cannot be fetched gives an error when it is read.
 func (o *Reader) Prefetch(ctx context.Context, ids []string) { o.store.prefetch(ctx, ids) }
 
+// Reads returns what was read so far.
 func (o *Reader) Reads() Reads {
-	r := Reads{Commits: o.commitReads.Load(), Trees: o.treeReads.Load(), Blobs: o.blobReads.Load(), Sizes: o.sizeReads.Load()}
+	r := Reads{
+		Commits: o.commitReads.Load(), Trees: o.treeReads.Load(),
+		Blobs: o.blobReads.Load(), Sizes: o.sizeReads.Load(),
+	}
 	if s, ok := o.store.(*fileStore); ok {
 		r.Bytes = s.count.read.Load()
 	}
 	return r
 }
 
-// close ends what the stores hold open.
+// Close releases what the reader holds open.
 func (o *Reader) Close() error {
 	err := o.store.Close()
 	if o.git != nil {
@@ -124,8 +127,7 @@ func (o *Reader) Close() error {
 	return err
 }
 
-// resolve returns the commit that a revision names. A form of revision that
-// the one store does not know may be known to the other.
+// Resolve returns the id of the commit that a revision names.
 func (o *Reader) Resolve(ctx context.Context, revision string) (string, error) {
 	id, err := o.store.resolve(ctx, revision)
 	if errors.Is(err, errSyntax) && o.git != nil {
@@ -134,7 +136,8 @@ func (o *Reader) Resolve(ctx context.Context, revision string) (string, error) {
 	return id, err
 }
 
-// maxMeta bounds commits and trees, which are read whole.
+// maxMeta bounds commits and trees, and all objects that are built from deltas. They are held
+// in memory.
 const maxMeta = 256 << 20
 
 // read returns the content of a commit, tag or tree.
@@ -157,6 +160,7 @@ func (o *Reader) read(ctx context.Context, id, want string) ([]byte, error) {
 	return data, nil
 }
 
+// Commit reads a commit.
 func (o *Reader) Commit(ctx context.Context, id string) (*Commit, error) {
 	o.commitReads.Add(1)
 	data, err := o.read(ctx, id, kindCommit)
@@ -170,6 +174,7 @@ func (o *Reader) Commit(ctx context.Context, id string) (*Commit, error) {
 	return c, nil
 }
 
+// Tree reads a tree.
 func (o *Reader) Tree(ctx context.Context, id string) ([]Entry, error) {
 	o.treeReads.Add(1)
 	data, err := o.read(ctx, id, kindTree)
@@ -183,6 +188,7 @@ func (o *Reader) Tree(ctx context.Context, id string) ([]Entry, error) {
 	return entries, nil
 }
 
+// BlobSize returns the size of a blob without reading it.
 func (o *Reader) BlobSize(ctx context.Context, id string) (int64, error) {
 	o.sizeReads.Add(1)
 	kind, size, err := o.store.stat(ctx, id)
@@ -195,6 +201,7 @@ func (o *Reader) BlobSize(ctx context.Context, id string) (int64, error) {
 	return size, nil
 }
 
+// Blob opens a blob. Another kind of object is an error.
 func (o *Reader) Blob(ctx context.Context, id string) (io.ReadCloser, error) {
 	return o.blobFrom(ctx, o.store, id)
 }
@@ -212,12 +219,12 @@ func (o *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadC
 	return content, nil
 }
 
-// sized opens a blob of a known size. One that is large and lies in the
-// repository as a difference would be held whole, with what it differs from:
-// where git is there, it does that, in a process of its own.
+// SizedBlob opens a blob of a known size. A large blob that is stored as a delta would be held
+// in memory together with its base; if there is a git command, it does that in a process of its
+// own.
 func (o *Reader) SizedBlob(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
 	s, ours := o.store.(*fileStore)
-	if size <= kvsync.MaxValueBytes || !ours || o.git == nil || !s.differs(id) {
+	if size <= kvsync.MaxValueBytes || !ours || o.git == nil || !s.isDelta(id) {
 		return o.Blob(ctx, id)
 	}
 	content, err := o.blobFrom(ctx, o.git, id)

@@ -13,22 +13,22 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// readable are the extensions under which objects and refs are stored as ever.
+// readable are the extensions that do not change how objects and refs are stored.
 var readable = map[string]bool{
 	"worktreeconfig": true, "preciousobjects": true, "noop": true, "noop-v1": true, "relativeworktrees": true,
-	// Beside its own ids such a repository keeps a table of those of the other hash.
+	// Such a repository also keeps a table of the ids of the other hash.
 	"compatobjectformat": true,
 }
 
 // repositoryConfig is what a repository's configuration says about its form.
 type repositoryConfig struct {
-	// linked: what the shared file says of the work tree is of another one.
+	// linked says that the shared file describes another work tree.
 	linked         bool
 	shared, ofTree *config.Config
 }
 
-// readConfig reads the repository's configuration, and notes whether storage
-// can read this form of repository.
+// readConfig reads the repository's configuration, and notes whether this program can read this
+// form of repository.
 func (r *Repository) readConfig() (c repositoryConfig, err error) {
 	r.IDBytes = objects.SHA1Bytes
 	var known bool
@@ -52,7 +52,8 @@ func (r *Repository) readConfig() (c repositoryConfig, err error) {
 		case readable[name], name == "objectformat" && value == "sha1", name == "refstorage" && value == "files":
 		case name == "objectformat" && value == "sha256":
 			r.IDBytes = 32
-			r.unreadable, r.fix = "its object format is SHA-256 (extensions.objectFormat)", "check out a repository whose object format is SHA-1"
+			r.unreadable = "its object format is SHA-256 (extensions.objectFormat)"
+			r.fix = "check out a repository whose object format is SHA-1"
 		case name == "partialclone":
 			r.partial(o.Value)
 		default:
@@ -70,11 +71,11 @@ func (r *Repository) readConfig() (c repositoryConfig, err error) {
 func (r *Repository) partial(remote string) {
 	r.Promisor = remote
 	r.unreadable = "it is a partial clone, which lacks objects"
-	r.fix = "clone it whole (in a workflow: without filter and sparse-checkout of actions/checkout, each of which makes a partial clone)"
+	r.fix = "clone it whole (in a workflow: without filter and sparse-checkout of actions/checkout, " +
+		"each of which makes a partial clone)"
 }
 
-// parseConfig reads a file that need not be there; known is false for one that
-// takes git to read.
+// parseConfig reads a file that need not exist. known is false if only git can read it.
 func parseConfig(file string) (c *config.Config, known bool, err error) {
 	c = config.New()
 	text, err := os.ReadFile(file)
@@ -82,11 +83,11 @@ func parseConfig(file string) (c *config.Config, known bool, err error) {
 		return c, false, fmt.Errorf("read the repository's config: %w", err)
 	}
 	err = config.NewDecoder(bytes.NewReader(text)).Decode(c)
-	return c, err == nil, nil // git itself says what is wrong, if anything is
+	return c, err == nil, nil // git itself reports an error in it
 }
 
-// workTree is the root of the work tree, "" for a bare repository. Without
-// configuration it is top.
+// workTree returns the root of the work tree, "" for a bare repository. Without configuration
+// it is top.
 func (c repositoryConfig) workTree(gitDir, top string) string {
 	core := []*config.Section{c.ofTree.Section("core")}
 	if !c.linked {
@@ -107,7 +108,7 @@ func (c repositoryConfig) workTree(gitDir, top string) string {
 
 func isTrue(s *config.Section, key string) bool { return s.HasOption(key) && truth(s.Option(key)) }
 
-// truth is what git takes for true.
+// truth reports whether git takes a value for true.
 func truth(value string) bool {
 	switch strings.ToLower(value) {
 	case "", "false", "no", "off", "0":

@@ -10,10 +10,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 )
 
-// target returns the blob that a symlink of the tree leads to. A link is
-// followed as long as it stays in the directory that is published, and through
-// directories proper only.
-func (w *commitWalk) target(ctx context.Context, link blobAt) (id string, p rules.Problem, err error) {
+// target returns the blob that a symlink of the tree leads to. A symlink is followed while it
+// stays in the directory that is published, and only through real directories.
+func (w *commitWalk) target(ctx context.Context, link foundBlob) (id string, p rules.Problem, err error) {
 	for range rules.MaxLinks {
 		text, err := blobText(ctx, w.objects, link.id)
 		if err != nil {
@@ -30,14 +29,14 @@ func (w *commitWalk) target(ctx context.Context, link blobAt) (id string, p rule
 		if entry.Kind() == objects.ModeFile {
 			return entry.ID, p, nil
 		}
-		link = blobAt{rel, entry.ID}
+		link = foundBlob{rel, entry.ID}
 	}
 	return "", rules.LinkDangles, nil
 }
 
-// look finds the file or link at a path that a link leads to.
+// look finds the file or symlink at a path that a symlink leads to.
 func (w *commitWalk) look(ctx context.Context, rel string) (objects.Entry, rules.Problem, error) {
-	entries, patterns := w.root, (*ignore.Scope)(nil).Within("", w.options.patternText())
+	entries, patterns := w.root, (*ignore.Scope)(nil).Within("", rules.PatternText(w.options.Patterns))
 	for at, rest := "", rel; ; {
 		name, below, more := strings.Cut(rest, "/")
 		var entry objects.Entry

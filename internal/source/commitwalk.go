@@ -1,0 +1,166 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/git/ignore"
+	"github.com/kv-sync/kv-sync/internal/git/objects"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// commitWalk lists the files of a commit, for one call of Files.
+type commitWalk struct {
+	*Commit
+	*rules.Listing
+	base            *base
+	opening         *opening
+	hasAssetsIgnore bool
+	found           []foundBlob
+	symlinks        []foundBlob
+	// notReusable are directories whose listing depends on more than their tree: a symlink is
+	// in them. Their ids are not recorded, so no later deploy reuses them.
+	notReusable map[string]bool
+	size        objects.Extent
+}
+
+// foundBlob is a file of the tree that is published.
+type foundBlob struct {
+	rel, id string
+}
+
+// directory is a tree that is walked.
+type directory struct {
+	// rel is "" for the root, else ends in a slash.
+	rel, tree string
+	entries   []objects.Entry
+	patterns  *ignore.Scope // of the directory above
+	// nested says that it is below a nested .assetsignore. Then nothing is reused,
+	// because the listing depends on more than the tree.
+	nested bool
+}
+
+// list lists one tree.
+func (w *commitWalk) list(ctx context.Context, d directory) error {
+	if err := cmp.Or(ctx.Err(), w.size.Enter(d.entries, d.rel)); err != nil {
+		return err
+	}
+	patterns := d.patterns
+	for _, e := range d.entries {
+		if e.Name == rules.AssetsIgnoreFile && e.Kind() == objects.ModeFile {
+			text, err := blobText(ctx, w.objects, e.ID)
+			if err != nil {
+				return err
+			}
+			patterns = d.patterns.Within(d.rel, string(text))
+		}
+	}
+	if !d.nested {
+		w.Dirs = append(w.Dirs, kvsync.Dir{Path: dirPath(d.rel), Tree: d.tree})
+	}
+	nested := d.nested || d.rel != "" && patterns != d.patterns
+	for _, e := range d.entries {
+		if p := rules.CheckName(e.Name); p != (rules.Problem{}) {
+			w.Refuse(d.rel+e.Name, p)
+			continue
+		}
+		at := d.rel + e.Name
+		isDir := e.Kind() == objects.ModeDir
+		if !rules.Published(patterns, nil, at, isDir) {
+			continue
+		}
+		switch e.Kind() {
+		case objects.ModeDir:
+			if !nested && w.reuse(at, e.ID) {
+				continue
+			}
+			entries, err := w.objects.Tree(ctx, e.ID)
+			if err != nil {
+				return err
+			}
+			below := directory{rel: at + "/", tree: e.ID, entries: entries, patterns: patterns, nested: nested}
+			if err := w.list(ctx, below); err != nil {
+				return err
+			}
+		case objects.ModeFile:
+			w.found = append(w.found, foundBlob{at, e.ID})
+		case objects.ModeLink:
+			w.symlinks = append(w.symlinks, foundBlob{at, e.ID})
+		case objects.ModeGitlink:
+			w.Notice(at, "a submodule is not published",
+				"deploy a folder in which it is checked out, or name it in "+rules.AssetsIgnoreFile)
+		default:
+			reason := fmt.Sprintf("the tree gives it the unknown mode %o", e.Mode)
+			w.Refuse(at, rules.Problem{Reason: reason, Fix: "remove it from the commit"})
+		}
+	}
+	return nil
+}
+
+// dirPath returns a directory's pathname as in [kvsync.Dir].
+func dirPath(rel string) string {
+	if rel == "" {
+		return "/"
+	}
+	return rules.Pathname(strings.TrimSuffix(rel, "/"))
+}
+
+// reuse lists a directory as the live manifest has it, if it did not change.
+func (w *commitWalk) reuse(rel, tree string) bool {
+	path := rules.Pathname(rel)
+	if w.base.tree(path) != tree {
+		return false
+	}
+	for _, a := range w.base.below(path) {
+		a.Blob.Nonce = kvsync.Nonce{}
+		w.Add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
+	}
+	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
+	return true
+}
+
+// links resolves the symlinks of the tree.
+func (w *commitWalk) links(ctx context.Context) error {
+	for _, link := range w.symlinks {
+		target, p, err := w.target(ctx, link)
+		if err != nil {
+			return err
+		}
+		if p != (rules.Problem{}) {
+			w.Refuse(link.rel, p)
+			continue
+		}
+		w.found = append(w.found, foundBlob{link.rel, target})
+		for dir := path.Dir(link.rel); dir != "."; dir = path.Dir(dir) {
+			w.markNotReusable(dir)
+		}
+	}
+	return nil
+}
+
+func (w *commitWalk) markNotReusable(rel string) {
+	if w.notReusable == nil {
+		w.notReusable = map[string]bool{}
+	}
+	w.notReusable[rules.Pathname(rel)] = true
+}
+
+// dirs removes directories that must not be reused: those that are marked, and those whose
+// names became one by normalization.
+func (w *commitWalk) dirs() {
+	count := map[string]int{}
+	for _, d := range w.Dirs {
+		count[d.Path]++
+	}
+	kept := w.Dirs[:0]
+	for _, d := range w.Dirs {
+		if count[d.Path] == 1 && !w.notReusable[d.Path] {
+			kept = append(kept, d)
+		}
+	}
+	w.Dirs = kept
+}

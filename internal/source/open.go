@@ -1,0 +1,95 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kv-sync/kv-sync/internal/git/worktree"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// Open returns the source that the options ask for. If it is an [io.Closer], it must be closed
+// when no file is read any more.
+func Open(ctx context.Context, options Options) (kvsync.Source, error) {
+	options, err := options.bounded()
+	if err != nil {
+		return nil, err
+	}
+	switch options.Kind {
+	case KindCommit:
+		return OpenCommit(ctx, options)
+	case KindFolder:
+		return openAhead(ctx, options)
+	case Auto:
+	default:
+		return nil, fmt.Errorf("source %q: use auto, commit or folder", options.Kind)
+	}
+	if options.Revision != "" {
+		return OpenCommit(ctx, options)
+	}
+	commit, err := OpenCommit(ctx, options)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errors.Is(err, worktree.ErrUnreadable) {
+			// Without its commit the deployment would have no order.
+			if tracked, unsure := worktree.InIndex(ctx, options.project()); tracked || unsure != nil {
+				return nil, err
+			}
+		}
+		return openFolderInstead(ctx, options, err.Error())
+	}
+	why, err := commit.difference(ctx)
+	if err == nil && why == "" {
+		options.Log.Debug("source is the commit", "commit", commit.id)
+		return commit, nil
+	}
+	if err != nil {
+		why = err.Error()
+	}
+	if err := commit.Close(); err != nil {
+		return nil, err
+	}
+	return openFolderInstead(ctx, options, why)
+}
+
+// openFolderInstead opens the folder, because the commit does not have what is on disk.
+func openFolderInstead(ctx context.Context, options Options, why string) (kvsync.Source, error) {
+	options.Log.Debug("source is the folder", "because", why)
+	if err := worktree.CheckSparse(ctx, options.project()); err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, why)
+	}
+	return openAhead(ctx, options)
+}
+
+// openAhead opens the folder and begins to list it.
+func openAhead(ctx context.Context, options Options) (kvsync.Source, error) {
+	f, err := OpenFolder(options)
+	if err != nil {
+		return nil, err
+	}
+	f.WalkAhead(ctx)
+	return f, nil
+}
+
+// OpenFolder returns the folder as a source. Close ends it.
+func OpenFolder(options Options) (*folder.Folder, error) {
+	options, err := options.bounded()
+	if err != nil {
+		return nil, err
+	}
+	return folder.Open(options.ofFolder())
+}
+
+// Ignored returns a function that reports whether nothing in a directory below the
+// folder is published. See [folder.Ignored].
+func Ignored(options Options) func(dir string) bool {
+	options, err := options.bounded()
+	if err != nil {
+		return func(string) bool { return false }
+	}
+	return folder.Ignored(options.ofFolder())
+}
