@@ -94,8 +94,8 @@ func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o P
 	if err != nil {
 		return err
 	}
-	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pulled, pull.Options{
-		Resolved: o.Resolved, ContentType: rules.ContentType, DryRun: o.DryRun,
+	out.Report, err = pull.Pull(ctx, overlay.Entries, overlay, tree, pull.Options{
+		Known: pulled, Resolved: o.Resolved, ContentType: rules.ContentType, DryRun: o.DryRun,
 	})
 	if err != nil || o.DryRun || out.Noted {
 		return err

@@ -1,11 +1,14 @@
-// Package boundary says which files a run may read: those that lie, by their real
-// path, below one folder and are not git's own.
+// Package boundary decides which files a run may read: those that are, by their real path,
+// below one folder and are not git's own.
 //
-// A repository and its dependencies are not trusted with the rest of the machine:
-// a symlink, an import or a path in a configuration file may lead to a token, to
-// /proc or to git's settings. So whoever reads a file that may be published, or
-// that decides what is, opens it by [Boundary.Open]. What a person names outside
-// of the folder, by a flag or an input, [Boundary.Allow] adds.
+// The rest of the machine is not open to a repository and its dependencies: a symlink, an
+// import or a path in a configuration file may lead to a token, to /proc or to git's settings.
+// So every file that may be published, or that decides what is, is opened by [Boundary.Open]:
+//
+//	b, err := boundary.New(top)
+//	text, err := b.ReadFile(filepath.Join(top, "_headers"), 1<<20)
+//
+// [Boundary.Allow] adds a path outside that a person named, by a flag or an input.
 package boundary
 
 import (
@@ -19,12 +22,12 @@ import (
 	"syscall"
 )
 
-// Boundary is the part of the file system that may be read. It is safe for
-// concurrent use once the last call of Allow and Hide has returned.
+// Boundary is the part of the file system that may be read. It is safe for concurrent use once
+// the last call of Allow and Hide has returned.
 type Boundary struct {
 	top     string   // absolute and free of symlinks
-	hidden  []string // git's own folders, likewise
-	allowed []string // what a person named outside of top, likewise
+	hidden  []string // git's own folders, like top
+	allowed []string // paths outside top that a person named, like top
 }
 
 // Error says that a path may not be read.
@@ -37,7 +40,7 @@ type Error struct {
 	Git bool
 }
 
-// Error says where the path leads, without the path itself.
+// Error describes where the path leads, without the path itself.
 func (e *Error) Error() string {
 	where := "it is "
 	if e.Real != e.Path {
@@ -49,13 +52,12 @@ func (e *Error) Error() string {
 	return where + "outside of " + e.Top
 }
 
-// ErrIrregular is returned (wrapped) for what is no regular file: a directory, a
-// FIFO, a device.
+// ErrIrregular is returned (wrapped) for what is not a regular file: a directory, a FIFO, a
+// device.
 var ErrIrregular = errors.New("it is not a regular file")
 
-// Find returns the top of the work tree that a folder is in: the folder itself or
-// the nearest one above that has an entry .git, by its real path. It is the folder
-// where there is none.
+// Find returns the top of the work tree that a folder is in: the folder itself or the nearest
+// one above that has an entry .git, by its real path. Without a work tree it is the folder.
 func Find(dir string) (string, error) {
 	dir, err := real(dir)
 	if err != nil {
@@ -80,7 +82,7 @@ func New(top string) (*Boundary, error) {
 	return &Boundary{top: top}, nil
 }
 
-// Hide adds folders that git keeps its own files in, under whatever name.
+// Hide adds folders in which git keeps its own files, under whatever name.
 func (b *Boundary) Hide(dirs ...string) error {
 	for _, dir := range dirs {
 		dir, err := real(dir)
@@ -95,10 +97,9 @@ func (b *Boundary) Hide(dirs ...string) error {
 // Top is the folder below which files may be read, free of symlinks.
 func (b *Boundary) Top() string { return b.top }
 
-// Allow lets a file, or a folder with all that is below, be read outside of the
-// top: for a path that a person named, by a flag or an input. For one that is
-// inside by its text it does nothing: where a symlink of the repository leads,
-// nobody named.
+// Allow allows reading a file, or a folder with all that is below, outside the top: for a path
+// that a person named, by a flag or an input. It does nothing for a path that is inside by its
+// text: a person did not name the place to which a symlink of the repository leads.
 func (b *Boundary) Allow(path string) error {
 	abs, err := filepath.Abs(path)
 	if err != nil || b.spelledInside(abs) {
@@ -111,8 +112,8 @@ func (b *Boundary) Allow(path string) error {
 	return err
 }
 
-// spelledInside reports whether a path is the top or goes through it. The top may
-// be spelled by a symlink above it, which is not the repository's.
+// spelledInside reports whether a path is the top or goes through it. A symlink above the top,
+// which is not the repository's, may be part of the path.
 func (b *Boundary) spelledInside(abs string) bool {
 	for dir := abs; ; dir = filepath.Dir(dir) {
 		if found, err := real(dir); dir == b.top || err == nil && found == b.top {
@@ -124,19 +125,19 @@ func (b *Boundary) spelledInside(abs string) bool {
 	}
 }
 
-// Check is an [*Error] where a path leads to what may not be read. Of one that is
-// not there, the part that is there counts.
+// Check returns an [*Error] if a path leads to what may not be read. Of a path that does not
+// exist, the existing part counts.
 func (b *Boundary) Check(path string) error {
 	_, _, err := b.locate(path)
 	return err
 }
 
-// Inside reports whether a path leads to a place below the top, or to one that a
-// person named, and not into git's own folders.
+// Inside reports whether a path leads below the top or to a path that a person
+// named, and not into git's own folders.
 func (b *Boundary) Inside(path string) bool { return b.Check(path) == nil }
 
-// locate returns the folder that may be read and the place below it that a path
-// leads to, free of symlinks.
+// locate returns the folder that may be read, and the place below it that a path leads to, free
+// of symlinks.
 func (b *Boundary) locate(path string) (base, rel string, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -174,14 +175,16 @@ func (b *Boundary) isHidden(at string) bool {
 	return slices.ContainsFunc(b.hidden, func(dir string) bool { return inside(dir, at) })
 }
 
-// named reports whether a path has a part that is called as git's folder is, in
-// whatever case: some file systems know no difference.
+// named reports whether a part of a path has the name of git's folder, in any case: some file
+// systems ignore case.
 func named(path string) bool {
-	return slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool { return strings.EqualFold(name, ".git") })
+	return slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool {
+		return strings.EqualFold(name, ".git")
+	})
 }
 
-// kernel reports whether a path is in a file system that shows processes and
-// devices, for a folder that has one below it, as the root has.
+// kernel reports whether a path is in a file system that shows processes and devices, and the
+// folder is not. The root has such file systems below it.
 func kernel(base, path string) bool {
 	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(dir string) bool {
 		return inside(dir, path) && !inside(dir, base)
@@ -194,8 +197,8 @@ func inside(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// real makes a path absolute and resolves its symlinks, as far as it is there. A
-// symlink that leads to nothing counts as what it leads to.
+// real makes a path absolute and resolves its symlinks, as far as it exists. A symlink to
+// nothing counts as its target.
 func real(path string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -222,7 +225,7 @@ func resolve(abs string, links int) (string, error) {
 	at := filepath.Join(above, filepath.Base(abs))
 	text, err := os.Readlink(at)
 	if err != nil {
-		return at, nil //nolint:nilerr // it is no symlink
+		return at, nil //nolint:nilerr // it is not a symlink
 	}
 	if links >= maxLinks {
 		return "", fmt.Errorf("resolve %s: too many symlinks", abs)

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// ErrCredentials is (wrapped) the error for a file that holds credentials by its
-// name. Such a file is not read, whatever name a symlink gives it.
+// ErrCredentials is returned (wrapped) for a file that holds credentials by its name. Such a
+// file is not read, also through a symlink of another name.
 var ErrCredentials = errors.New("a file of this name holds credentials, and those are never read or published")
 
-// Secret reports whether a file of this name is not read: one that holds
-// credentials by its name, and is no code. Credentials in code cannot be told by
-// its name, as in .env.js.
+// Secret reports whether a file of this name is not read: it holds credentials by its name and
+// is not code. In code, as in .env.js, the name says nothing about credentials.
 func Secret(name string) bool { return Credentials(name) && !IsCode(name) }
 
 // IsCode reports whether a name is that of JavaScript or TypeScript.
@@ -24,8 +23,8 @@ func IsCode(name string) bool {
 	return false
 }
 
-// Credentials reports whether a file of this name holds credentials, whatever it
-// holds. Such a file is never published, and never part of a Worker.
+// Credentials reports whether a file of this name holds credentials, whatever its content. Such
+// a file is never published, and never part of a Worker.
 func Credentials(name string) bool {
 	name = strings.ToLower(name)
 	switch name {
@@ -35,8 +34,8 @@ func Credentials(name string) bool {
 	return strings.HasPrefix(name, ".env") || strings.HasPrefix(name, ".dev.vars") || PrivateKey(name)
 }
 
-// PrivateKey reports whether ssh-keygen gives private keys this name. Nothing else
-// is called so.
+// PrivateKey reports whether ssh-keygen gives private keys this name. No other files have these
+// names.
 func PrivateKey(name string) bool {
 	switch strings.ToLower(name) {
 	case "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk":

@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// ErrReplaced is (wrapped) the error for a path that changed while it was opened.
+// ErrReplaced is returned (wrapped) for a path that changed while it was opened.
 var ErrReplaced = errors.New("it was replaced while it was being opened")
 
-// Open opens a regular file. One that is not there is fs.ErrNotExist. What it returns is the file that was checked: every
-// folder on the way is opened from the one above, and has to be a folder there and
-// no symlink, so a path that is replaced meanwhile leads nowhere else. It never
-// waits for the writer of a FIFO, and opens no device.
+// Open opens a regular file. The file that it returns is the one that was checked: every folder
+// on the way is opened from the one above, and must be a real folder there. So a path that is
+// replaced meanwhile leads nowhere else. Open never waits for the writer of a FIFO, and opens
+// no device. For a path that does not exist the error is [fs.ErrNotExist].
 func (b *Boundary) Open(path string) (*os.File, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *Boundary) Open(path string) (*os.File, error) {
 	return f, nil
 }
 
-// absent is fs.ErrNotExist for what is not there, wherever that would be: a bare
+// absent returns fs.ErrNotExist for a path that does not exist, wherever it would be: a bare
 // repository, all of which is git's, has no configuration.
 func absent(path string, err error) error {
 	if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
@@ -42,7 +42,7 @@ func absent(path string, err error) error {
 	return err
 }
 
-// pathless takes off the part of the path that the last step of several was about.
+// pathless removes the part of the path that the last of several steps was about.
 func pathless(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		return p.Err
@@ -51,7 +51,7 @@ func pathless(err error) error {
 }
 
 func openBelow(base, rel string) (*os.File, error) {
-	if rel == "." { // a file that a person named
+	if rel == "." { // a person named the file
 		base, rel = filepath.Dir(base), filepath.Base(base)
 	}
 	at, err := folderBelow(base, filepath.Dir(rel))
@@ -62,8 +62,7 @@ func openBelow(base, rel string) (*os.File, error) {
 	return openIn(at, filepath.Base(rel))
 }
 
-// OpenRoot opens a folder. What it returns is the folder that was checked, as with
-// [Boundary.Open].
+// OpenRoot opens a folder. As with [Boundary.Open], it is the folder that was checked.
 func (b *Boundary) OpenRoot(path string) (*os.Root, error) {
 	base, rel, err := b.locate(path)
 	if err == nil {
@@ -91,8 +90,7 @@ func folderBelow(base, rel string) (*os.Root, error) {
 	return at, nil
 }
 
-// Enter opens a folder in another one: that of this name, and not what a symlink
-// leads to that is there instead.
+// Enter opens a folder in another one, and not the target of a symlink that has replaced it.
 func Enter(at *os.Root, name string) (*os.Root, error) {
 	below, err := at.OpenRoot(name)
 	if err != nil {
@@ -109,8 +107,8 @@ func Enter(at *os.Root, name string) (*os.Root, error) {
 	return below, nil
 }
 
-// openIn opens a regular file of a folder. It looks before it opens, for opening a
-// device may do something.
+// openIn opens a regular file of a folder. It checks the kind first, because opening a device
+// may have effects.
 func openIn(at *os.Root, name string) (*os.File, error) {
 	info, err := at.Lstat(name)
 	if err != nil {
@@ -137,8 +135,8 @@ func openIn(at *os.Root, name string) (*os.File, error) {
 	return f, nil
 }
 
-// same is an error unless what was opened is what has the name in a folder itself,
-// and not through a symlink.
+// same is an error unless the opened file is the one that has the name in the folder, not
+// through a symlink.
 func same(at *os.Root, name string, opened fs.FileInfo) error {
 	info, err := at.Lstat(name)
 	if err != nil {
@@ -167,7 +165,8 @@ func (b *Boundary) ReadFile(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// Stat describes what a path leads to. Where nothing is, it is fs.ErrNotExist.
+// Stat describes what a path leads to. For a path that does not exist the error is
+// [fs.ErrNotExist].
 func (b *Boundary) Stat(path string) (fs.FileInfo, error) {
 	base, rel, err := b.locate(path)
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 	"os"
 )
 
-// Acquire opens the lock's file; where the system has no flock nothing keeps two
-// processes apart.
+// Acquire opens the lock's file. This system has no flock, so two processes are not kept apart.
 func Acquire(file string) (io.Closer, error) {
 	return os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 }

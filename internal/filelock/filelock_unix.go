@@ -10,9 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Acquire takes the lock that a file stands for, and makes the file if need be.
-// It does not wait. Closing gives the lock back, and so does the system when the
-// process ends, however it ends.
+// Acquire takes the lock that a file stands for, and creates the file if needed. It does not
+// wait. Close releases the lock. The system releases it when the process ends.
 func Acquire(file string) (io.Closer, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -30,8 +29,8 @@ func Acquire(file string) (io.Closer, error) {
 
 type held struct{ *os.File }
 
-// Close gives the lock back itself: to close the file is not enough while a
-// process that is just being started has a copy of it.
+// Close unlocks explicitly. Closing the file is not enough: a process that is being started has
+// a copy of the descriptor for a moment.
 func (h held) Close() error {
 	return errors.Join(unix.Flock(int(h.Fd()), unix.LOCK_UN), h.File.Close())
 }

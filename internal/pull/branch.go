@@ -22,25 +22,24 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Branch is the folder of a site in the commit that a branch names, on which a
-// commit is being made. The work tree and the index are not touched.
+// Branch is the folder of a site in the commit that a branch names, on which a commit is being
+// made. The work tree and the index are not touched.
 type Branch struct {
 	repo    *git.Repository
 	objects *filesystem.Storage
 	name    plumbing.ReferenceName
-	// old is the branch as it was found, nil if it is to be made.
+	// old is the branch as it was found, nil if it does not exist yet.
 	old    *plumbing.Reference
 	parent *object.Commit
-	dir    string // of the site, within the repository, "" for its root
+	dir    string // of the site, within the repository; "" is its root
 	root   *folder
-	// shared is what all work trees of the repository share: a .git folder.
+	// shared is the .git folder that all work trees of the repository share.
 	shared string
 }
 
-// OpenBranch opens a branch of the repository that holds a folder; dir is the
-// site's, relative to the repository's root. A branch that is not there is made,
-// at HEAD. One that is checked out is refused: its work tree would seem to take
-// the commit back.
+// OpenBranch opens a branch of the repository that holds a folder; dir is the site's, relative
+// to the repository's root. A branch that does not exist is made, at HEAD. One that is checked
+// out is refused: its work tree would seem to revert the commit.
 func OpenBranch(top, dir, branch string) (*Branch, error) {
 	b := &Branch{name: plumbing.NewBranchReferenceName(branch)}
 	if err := b.name.Validate(); err != nil {
@@ -50,9 +49,10 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 		b.dir = norm.NFC.String(dir)
 	}
 	if err := b.openRepository(top); err != nil {
-		return nil, fmt.Errorf("open repository %s: %w; where only the git command can read it, pull without --branch and commit by hand", top, err)
+		return nil, fmt.Errorf("open repository %s: %w; "+
+			"where only the git command can read it, pull without --branch and commit by hand", top, err)
 	}
-	if err := b.free(); err != nil {
+	if err := b.checkFree(); err != nil {
 		return nil, err
 	}
 	if err := b.openTip(); err != nil {
@@ -61,7 +61,7 @@ func OpenBranch(top, dir, branch string) (*Branch, error) {
 	return b, nil
 }
 
-// largeObject is the size from which an object is read piece by piece.
+// largeObject is the size from which an object is read in pieces.
 const largeObject = 1 << 20
 
 func (b *Branch) openRepository(top string) error {
@@ -71,17 +71,21 @@ func (b *Branch) openRepository(top string) error {
 	}
 	plain, ok := repo.Storer.(*filesystem.Storage)
 	if !ok {
-		return errors.New("it does not lie on a disk")
+		return errors.New("it is not stored on disk")
 	}
-	// The same again, with what go-git's way of opening has no options for: large
-	// objects, and objects that are borrowed from another clone.
+	// Open it again with what go-git's way of opening has no options for: large objects, and
+	// objects that are borrowed from another clone.
 	b.objects = filesystem.NewStorageWithOptions(plain.Filesystem(), cache.NewObjectLRU(16<<20),
-		filesystem.Options{LargeObjectThreshold: largeObject, AlternatesFS: osfs.New(filepath.VolumeName(top) + string(filepath.Separator))})
+		filesystem.Options{
+			LargeObjectThreshold: largeObject,
+			AlternatesFS:         osfs.New(filepath.VolumeName(top) + string(filepath.Separator)),
+		})
 	if b.repo, err = git.Open(b.objects, nil); err != nil {
 		return err
 	}
 	b.shared = plain.Filesystem().Root()
-	if text, err := os.ReadFile(filepath.Join(b.shared, "commondir")); err == nil { //nolint:gosec // the repository's own
+	text, err := os.ReadFile(filepath.Join(b.shared, "commondir")) //nolint:gosec // the repository's own
+	if err == nil {
 		if name := strings.TrimSpace(string(text)); filepath.IsAbs(name) {
 			b.shared = name
 		} else {
@@ -94,10 +98,10 @@ func (b *Branch) openRepository(top string) error {
 // AsOwner does work as the owner of the repository: see [AsOwner].
 func (b *Branch) AsOwner(work func() error) error { return AsOwner(b.shared, work) }
 
-// free refuses a branch that is checked out in any work tree of the repository,
-// or whose name another branch's stands in the way of: a branch is a file, or
-// the folder that others lie in.
-func (b *Branch) free() error {
+// checkFree refuses a branch that is checked out in any work tree of the repository, or whose
+// name conflicts with another branch's: a branch is a file, or the folder that other branches
+// are in.
+func (b *Branch) checkFree() error {
 	linked, err := filepath.Glob(filepath.Join(b.shared, "worktrees", "*", "HEAD"))
 	if err != nil {
 		return fmt.Errorf("list the work trees: %w", err)
@@ -105,7 +109,8 @@ func (b *Branch) free() error {
 	for _, head := range append(linked, filepath.Join(b.shared, "HEAD")) {
 		text, err := os.ReadFile(head) //nolint:gosec // the repository's own
 		if err == nil && strings.TrimSpace(string(text)) == "ref: "+b.name.String() {
-			return fmt.Errorf("branch %s is checked out; pull without --branch and commit, or name another branch", b.name.Short())
+			return fmt.Errorf("branch %s is checked out; "+
+				"pull without --branch and commit, or name another branch", b.name.Short())
 		}
 	}
 	refs, err := b.repo.References()
@@ -116,7 +121,8 @@ func (b *Branch) free() error {
 	return refs.ForEach(func(r *plumbing.Reference) error {
 		have, want := r.Name().String()+"/", b.name.String()+"/"
 		if have != want && (strings.HasPrefix(have, want) || strings.HasPrefix(want, have)) {
-			return fmt.Errorf("there cannot be a branch %s beside %s; name another branch", b.name.Short(), r.Name().Short())
+			return fmt.Errorf("there cannot be a branch %s beside %s; name another branch",
+				b.name.Short(), r.Name().Short())
 		}
 		return nil
 	})
@@ -143,60 +149,61 @@ func (b *Branch) openTip() error {
 	return nil
 }
 
-// within is a pathname's name in the repository.
+// within returns a pathname's name in the repository.
 func (b *Branch) within(pathname string) string { return path.Join(b.dir, pathname[1:]) }
 
-// Lies implements [Tree].
-func (b *Branch) Lies(pathname string) (Lying, error) {
+// Look implements [Tree].
+func (b *Branch) Look(pathname string) (Present, error) {
 	p, err := b.find(b.within(pathname), false)
-	if err != nil || p.other != "" || !p.there {
-		return Lying{Other: otherOf(p)}, err
+	if err != nil || p.blocked != "" || !p.exists {
+		return Present{Blocked: blockedOf(p)}, err
 	}
 	e, ok := p.folder().entries[p.name()]
 	switch {
 	case !ok:
-		return Lying{}, nil
+		return Present{}, nil
 	case e.Mode == filemode.Dir || e.Mode == filemode.Submodule:
-		return Lying{Other: "there is a folder of this name"}, nil
+		return Present{Blocked: "there is a folder of this name"}, nil
 	case !e.Mode.IsFile() || e.Mode == filemode.Symlink:
-		return Lying{Other: "what is there is no regular file"}, nil
+		return Present{Blocked: "what is there is not a regular file"}, nil
 	}
 	blob, err := b.repo.BlobObject(e.Hash)
 	if err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
 	r, err := blob.Reader()
 	if err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
 	defer r.Close()
 	start := make([]byte, min(int64(len(lfsPointer)), blob.Size))
 	if _, err := io.ReadFull(r, start); err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
 	if string(start) == lfsPointer {
-		return Lying{Other: "its content lies in Git LFS, where only the git command can put it; pull without --branch"}, nil
+		return Present{Blocked: "its content is in Git LFS, where only the git command can put it; " +
+			"pull without --branch"}, nil
 	}
 	h := kvsync.NewHasher(blob.Size)
-	_, _ = h.Write(start) // a hash takes everything
+	_, _ = h.Write(start) // a hash never fails
 	if _, err := io.Copy(h, r); err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
-	return Lying{Hashes: []kvsync.Hash{h.Sum()}}, nil
+	return Present{Hashes: []kvsync.Hash{h.Sum()}}, nil
 }
 
 const lfsPointer = "version https://git-lfs.github.com/spec/v1"
 
-func otherOf(p *place) string {
+func blockedOf(p *place) string {
 	if p == nil {
 		return ""
 	}
-	return p.other
+	return p.blocked
 }
 
-// Put implements [Tree]. The content is gathered in a temporary file first: an
-// object that breaks off would stay in the repository. It has a name of git's,
-// which clears away what a process that was killed has left.
+// Put implements [Tree]. The content goes to a temporary file first, because a partial object
+// would stay in the repository. The file has a name of git's, so that git removes what a killed
+// process left.
 func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Join(b.shared, "objects"), "tmp_obj_")
 	if err != nil {
@@ -215,8 +222,8 @@ func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	if p.other != "" {
-		return errors.New(p.other)
+	if p.blocked != "" {
+		return errors.New(p.blocked)
 	}
 	mode := filemode.Regular
 	if e, ok := p.folder().entries[p.name()]; ok && e.Mode.IsFile() {
@@ -226,7 +233,7 @@ func (b *Branch) Put(pathname string, write func(io.Writer) error) error {
 	return nil
 }
 
-// blob makes an object of what a file holds.
+// blob stores the content of a file as an object.
 func (b *Branch) blob(f *os.File) (plumbing.Hash, error) {
 	size, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -255,10 +262,10 @@ func (b *Branch) blob(f *os.File) (plumbing.Hash, error) {
 	return hashed.Hash(), nil
 }
 
-// Remove implements [Tree]. A folder that is empty then goes too.
+// Remove implements [Tree]. It also removes folders that become empty.
 func (b *Branch) Remove(pathname string) error {
 	p, err := b.find(b.within(pathname), false)
-	if err == nil && p.there {
+	if err == nil && p.exists {
 		p.remove()
 	}
 	return err
@@ -267,7 +274,7 @@ func (b *Branch) Remove(pathname string) error {
 // Pulled reads which writes are in git.
 func (b *Branch) Pulled() (map[string]kvsync.Nonce, error) {
 	p, err := b.find(b.within("/"+kvsync.PulledName), false)
-	if err != nil || !p.there {
+	if err != nil || !p.exists {
 		return nil, err
 	}
 	e, ok := p.folder().entries[p.name()]
@@ -290,11 +297,11 @@ func (b *Branch) Pulled() (map[string]kvsync.Nonce, error) {
 	return pulledOf(text)
 }
 
-// SetPulled writes it.
+// SetPulled records which writes are in git.
 func (b *Branch) SetPulled(pulled map[string]kvsync.Nonce) error {
 	if len(pulled) == 0 {
 		p, err := b.find(b.within("/"+kvsync.PulledName), false)
-		if err == nil && p.there && p.folder().entries[p.name()].Name != "" {
+		if err == nil && p.exists && p.folder().entries[p.name()].Name != "" {
 			p.remove()
 		}
 		return err
@@ -305,8 +312,8 @@ func (b *Branch) SetPulled(pulled map[string]kvsync.Nonce) error {
 	})
 }
 
-// Commit makes the commit and moves the branch there, unless somebody else has
-// moved it meanwhile. Without a change it makes none, and returns "".
+// Commit makes the commit and moves the branch there, unless somebody else has moved it
+// meanwhile. Without a change it makes none, and returns "".
 func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 	tree, err := b.write(b.root)
 	if err != nil {
@@ -316,7 +323,7 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		return "", nil
 	}
 	when := message.Time
-	if when.Unix() <= 0 || when.After(now) { // a clock that git could not write, or of the future
+	if when.Unix() <= 0 || when.After(now) { // git cannot write it, or it is in the future
 		when = now
 	}
 	commit := &object.Commit{
@@ -331,16 +338,16 @@ func (b *Branch) Commit(message Message, now time.Time) (string, error) {
 		return "", fmt.Errorf("write the commit: %w", err)
 	}
 	if err := b.move(id); err != nil {
-		return "", fmt.Errorf("move branch %s: %w; somebody else did, run again", b.name.Short(), err)
+		return "", fmt.Errorf("move branch %s: %w; somebody else moved it, run again", b.name.Short(), err)
 	}
 	return id.String(), nil
 }
 
-// move lets the branch name a commit, if it is what it was.
+// move sets the branch to a commit, if the branch is what it was.
 func (b *Branch) move(to plumbing.Hash) error {
 	if b.old == nil {
 		if _, err := b.repo.Reference(b.name, false); !errors.Is(err, plumbing.ErrReferenceNotFound) {
-			return errors.New("it was made meanwhile")
+			return errors.New("somebody else made it")
 		}
 	}
 	return b.repo.Storer.CheckAndSetReference(plumbing.NewHashReference(b.name, to), b.old)

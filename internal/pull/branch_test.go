@@ -83,7 +83,7 @@ func pullOn(t *testing.T, top, name string) string {
 		t.Fatal(err)
 	}
 	entries, from := entriesOf()
-	r, err := Pull(t.Context(), entries, from, b, pulled, options)
+	r, err := Pull(t.Context(), entries, from, b, knowing(options, pulled))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestBranchOfOtherClones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/large.bin", "small", string(large))}, written{"/large.bin": "small"}, b, nil, options)
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/large.bin", "small", string(large))}, written{"/large.bin": "small"}, b, options)
 		if err != nil || len(r.Taken) != 1 {
 			t.Errorf("it is %+v, %v", r, err)
 		}
@@ -176,10 +176,10 @@ func TestBranchInTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, why := range map[string]string{
-		"/lfs.bin": "Git LFS", "/link": "no regular file", "/link/page.html": inTheWay, "/module/page.html": "submodule", "/module": "folder",
-		"/edited.html/page.html": inTheWay, "/folder": "folder",
+		"/lfs.bin": "Git LFS", "/link": "not a regular file", "/link/page.html": fileInTheWay, "/module/page.html": "submodule", "/module": "folder",
+		"/edited.html/page.html": fileInTheWay, "/folder": "folder",
 	} {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, b, nil, options)
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, b, options)
 		if err != nil || len(r.Conflicts) != 1 || !strings.Contains(r.Conflicts[0].Reason, why) {
 			t.Errorf("%s: it is %+v, %v", path, r, err)
 		}
@@ -199,7 +199,7 @@ func TestBrokenObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/edited.html", "new", "old")}, broken{errBroken}, b, nil, options); !errors.Is(err, errBroken) {
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/edited.html", "new", "old")}, broken{errBroken}, b, options); !errors.Is(err, errBroken) {
 		t.Errorf("the error is %v", err)
 	}
 	if objects() != before {

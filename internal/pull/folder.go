@@ -11,14 +11,13 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// folder is a folder of the commit that is being made: what its parent has, with
-// the changes so far. It is never empty, but for the repository's root.
+// folder is a folder of the commit that is being made: the parent's, with the changes so far.
+// Only the repository's root can be empty.
 type folder struct {
-	id      plumbing.Hash // zero for a new one
+	id      plumbing.Hash // zero if it is new
 	entries map[string]object.TreeEntry
 	names   names
-	// below are the folders that were looked into. Their entries' ids are those
-	// that they had.
+	// below are the subfolders that were read. Their entries keep their old ids.
 	below   map[string]*folder
 	changed bool
 }
@@ -57,24 +56,23 @@ func (f *folder) drop(name string) {
 	f.changed = true
 }
 
-// place is where a pathname lies in the commit.
+// place is where a pathname is in the commit.
 type place struct {
-	// above are the folders down to the one that the file lies in, from the
-	// repository's root on; parts are the names of what each leads to, at the end
-	// the file's. Both end early where the commit has no folder.
+	// above are the folders down to the one that the file is in, from the repository's root on.
+	// parts are the names that lead from each to the next, at the end the file's. Both end
+	// early where the commit has no folder.
 	above []*folder
 	parts []string
-	// there reports whether all folders are; other says what is in the way.
-	there bool
-	other string
+	// exists reports whether all folders exist; blocked says what blocks the path.
+	exists  bool
+	blocked string
 }
 
 func (p *place) folder() *folder { return p.above[len(p.above)-1] }
 
 func (p *place) name() string { return p.parts[len(p.parts)-1] }
 
-// find walks to a name within the repository. With create, folders that are not
-// there are made.
+// find walks to a name within the repository. With create, missing folders are made.
 func (b *Branch) find(name string, create bool) (*place, error) {
 	p := &place{above: []*folder{b.root}}
 	parts := strings.Split(name, "/")
@@ -83,13 +81,13 @@ func (b *Branch) find(name string, create bool) (*place, error) {
 		have, twin := in.names.find(part)
 		switch e := in.entries[have]; {
 		case twin != "":
-			p.other = like(twin)
+			p.blocked = twinReason(twin)
 			return p, nil
 		case have != "" && e.Mode == filemode.Submodule:
-			p.other = "its folder is another repository (a submodule)"
+			p.blocked = "its folder is another repository (a submodule)"
 			return p, nil
 		case have != "" && e.Mode != filemode.Dir:
-			p.other = inTheWay
+			p.blocked = fileInTheWay
 			return p, nil
 		case have == "" && !create:
 			return p, nil
@@ -108,15 +106,15 @@ func (b *Branch) find(name string, create bool) (*place, error) {
 	last := parts[len(parts)-1]
 	have, twin := p.folder().names.find(last)
 	if twin != "" {
-		p.other = like(twin)
+		p.blocked = twinReason(twin)
 	} else if have != "" {
 		last = have
 	}
-	p.parts, p.there = append(p.parts, last), true
+	p.parts, p.exists = append(p.parts, last), true
 	return p, nil
 }
 
-// remove takes the file away, and folders that are empty then.
+// remove removes the file, and folders that become empty.
 func (p *place) remove() {
 	for i := len(p.above) - 1; i >= 0; i-- {
 		p.above[i].drop(p.parts[i])

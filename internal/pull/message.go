@@ -9,28 +9,28 @@ import (
 	"unicode"
 )
 
-// Message is what a commit says of itself.
+// Message is the metadata of a commit.
 type Message struct {
 	Author Person
-	// Time is that of the last edit in it.
+	// Time is that of the last edit.
 	Time time.Time
 	Text string
 }
 
-// Person is somebody as git names people.
+// Person is a person as git names people.
 type Person struct{ Name, Email string }
 
-// String is the person as git writes it.
+// String returns the person as git writes it.
 func (p Person) String() string { return p.Name + " <" + p.Email + ">" }
 
-// tool commits, and is the author of what nobody or several people wrote.
+// tool is the committer, and the author of what nobody or several people wrote.
 var tool = Person{Name: "kv-sync", Email: "kv-sync@users.noreply.github.com"}
 
-// mostNamed is how many edits a message lists.
-const mostNamed = 50
+// maxListed is how many edits a message lists.
+const maxListed = 50
 
-// Describe makes the message of a commit with the edits of a pull. Where one
-// person made all of them it is theirs; else each is named as a co-author.
+// Describe returns the message of a commit with the edits of a pull. If one person made all of
+// them, it is their commit; else each person is named as a co-author.
 func Describe(r *Report) Message {
 	edits := slices.Concat(r.Taken, r.Removed)
 	slices.SortFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Path, b.Path) })
@@ -54,7 +54,7 @@ func Describe(r *Report) Message {
 		b.WriteString("\nEdits made at run time:\n\n")
 	}
 	for i, e := range edits {
-		if i == mostNamed {
+		if i == maxListed {
 			fmt.Fprintf(&b, "- and %d more\n", len(edits)-i)
 			break
 		}
@@ -62,7 +62,8 @@ func Describe(r *Report) Message {
 		if e.Entry.Content == nil {
 			verb = "delete"
 		}
-		fmt.Fprintf(&b, "- %s %s%s (%s)\n", verb, line(e.Path, 200), told(": ", e.Message), e.Time.UTC().Format(time.RFC3339))
+		said, when := withPrefix(": ", e.Message), e.Time.UTC().Format(time.RFC3339)
+		fmt.Fprintf(&b, "- %s %s%s (%s)\n", verb, line(e.Path, 200), said, when)
 	}
 	if len(people) > 1 {
 		b.WriteString("\n")
@@ -94,15 +95,15 @@ func subject(edits []Edit) string {
 	return cmp.Or(line(e.Message, 72), verb+" "+line(e.Path, 60))
 }
 
-func told(before, s string) string {
+func withPrefix(before, s string) string {
 	if s = line(s, 200); s == "" {
 		return ""
 	}
 	return before + s
 }
 
-// person reads "Name <mail>", or a name alone. Nothing of it can break out of a
-// line of a commit.
+// person parses "Name <mail>", or a name only. The result cannot contain a line break or
+// another field of a commit.
 func person(author string) Person {
 	name, mail, _ := strings.Cut(author, "<")
 	mail, _, _ = strings.Cut(mail, ">")
@@ -116,8 +117,8 @@ func person(author string) Person {
 	return Person{Name: cmp.Or(name, mail), Email: mail}
 }
 
-// line is text on one line, without what a terminal, git or a forge would act on
-// ("[skip ci]"), at most so many characters.
+// line returns text on one line of at most so many characters, without what a terminal, git or
+// a forge would act on (such as "[skip ci]").
 func line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		switch {

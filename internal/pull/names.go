@@ -8,16 +8,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of a name: most file systems take no longer one, and a deploy takes no
-// longer pathname.
+// Limits of a name: most file systems accept no longer name, and a deploy accepts no longer
+// pathname.
 const (
 	maxName     = 255
 	maxPathname = 1024
 )
 
-// unsayable says why no file may be made for a pathname, or "". The overlay's
-// writer refuses most of these; what comes out of KV is checked again.
-func unsayable(path string) string {
+// invalidPathReason returns why no file may be made for a pathname, or "". The overlay's writer
+// refuses most of these; what comes out of KV is checked again.
+func invalidPathReason(path string) string {
 	const elsewhere = "the pathname leads elsewhere"
 	switch {
 	case !strings.HasPrefix(path, "/") || !utf8.ValidString(path) || strings.ContainsAny(path, "\x00\\"):
@@ -31,7 +31,7 @@ func unsayable(path string) string {
 		switch {
 		case name == "" || name == "." || name == "..":
 			return elsewhere
-		case meansGit(name):
+		case isGitName(name):
 			return "some systems take the name for git's own folder"
 		case name[0] == '.' && name != ".well-known":
 			return "files and folders that begin with a dot are not published"
@@ -47,10 +47,9 @@ func unsayable(path string) string {
 	return ""
 }
 
-// meansGit reports whether a name is .git on some file system: that of macOS
-// passes over invisible characters, that of Windows has short names. git takes
-// no commit with such a name from its remote.
-func meansGit(name string) bool {
+// isGitName reports whether a name is .git on some file system: macOS ignores invisible
+// characters, Windows has short names. git accepts no commit with such a name from its remote.
+func isGitName(name string) bool {
 	name = strings.ToLower(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
@@ -58,13 +57,13 @@ func meansGit(name string) bool {
 		}
 		return r
 	}, name))
-	name, _, _ = strings.Cut(name, ":") // a stream of Windows'
+	name, _, _ = strings.Cut(name, ":") // the rest is a Windows stream
 	name = strings.TrimRight(name, ". ")
 	return name == ".git" || name == "git~1"
 }
 
-// ofWindows reports whether Windows has files of this name, relative to a folder.
-func ofWindows(name string) bool {
+// validOnWindows reports whether Windows allows this file name, relative to a folder.
+func validOnWindows(name string) bool {
 	if strings.ContainsAny(name, `<>:"|?*`) {
 		return false
 	}
@@ -76,8 +75,8 @@ func ofWindows(name string) bool {
 	return true
 }
 
-// names are those in one folder, by what file systems that take no notice of
-// case and of how letters are composed make of them.
+// names are the names in one folder, by their folded form: file systems that ignore case and
+// composition do not distinguish names of one form.
 type names map[string][]string
 
 func folded(name string) string { return strings.ToLower(norm.NFC.String(name)) }
@@ -93,16 +92,16 @@ func (n names) remove(name string) {
 	}
 }
 
-// find looks up a part of a pathname, which is composed. It returns the name
-// that the folder has for it, "" for none, and what speaks against using or
-// making it: a twin, which another file system would not tell from it.
+// find looks up a part of a pathname, which is composed. It returns the name that the folder
+// has for it, "" for none, and a twin that forbids using or making it: a name that another file
+// system would not distinguish from it.
 func (n names) find(part string) (name, twin string) {
 	for _, other := range n[folded(part)] {
 		switch {
 		case norm.NFC.String(other) != part:
 			twin = other
 		case name != "":
-			return "", other // two that are served at one pathname
+			return "", other // two are served at one pathname
 		default:
 			name = other
 		}
@@ -113,7 +112,7 @@ func (n names) find(part string) (name, twin string) {
 	return name, twin
 }
 
-// like says what a twin is.
-func like(twin string) string {
+// twinReason describes a twin.
+func twinReason(twin string) string {
 	return "git has " + twin + " there, and the names differ in case or composition only"
 }

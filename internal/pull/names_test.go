@@ -81,7 +81,7 @@ func TestTwins(t *testing.T) {
 		from[e.Path] = "new"
 	}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
-		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 4 || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "git has about.html there") {
 			t.Fatalf("it is %+v, %v", r, err)
 		}
@@ -111,7 +111,7 @@ func TestFileForFolder(t *testing.T) {
 		from[e.Path] = "new"
 	}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
-		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 3 || len(r.Removed) != 2 || len(r.Conflicts) != 1 || r.Conflicts[0].Path != "/new/page.html" {
 			t.Fatalf("it is %+v, %v", r, err)
 		}
@@ -132,12 +132,12 @@ func TestUnsayable(t *testing.T) {
 		"/" + norm.NFD.String("caf\u00e9"): false, "/" + strings.Repeat("a", 255): true, "/" + strings.Repeat("a", 256): false,
 		"/" + strings.Repeat("é/", 400) + "a": false,
 	} {
-		if why := unsayable(path); (why == "") != ok {
+		if why := invalidPathReason(path); (why == "") != ok {
 			t.Errorf("%q: %q", path, why)
 		}
 	}
 	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false, "a /b": false, "a?": false, "a*": false, `"`: false} {
-		if ofWindows(name) != ok {
+		if validOnWindows(name) != ok {
 			t.Errorf("Windows and %q: %t", name, !ok)
 		}
 	}
@@ -149,7 +149,7 @@ func FuzzUnsayable(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		if unsayable(path) != "" {
+		if invalidPathReason(path) != "" {
 			return
 		}
 		name := path[1:]

@@ -57,7 +57,7 @@ func TestWriteWithoutNonce(t *testing.T) {
 	entry.Nonce = kvsync.Nonce{}
 	for _, pulled := range []map[string]kvsync.Nonce{nil, {"/page.html": {}}} {
 		eachTree(t, map[string]string{"page.html": "theirs"}, func(t *testing.T, tree pulledTree, _ func(string) string) {
-			r, err := Pull(t.Context(), []kvsync.OverlayEntry{entry}, written{}, tree, pulled, options)
+			r, err := Pull(t.Context(), []kvsync.OverlayEntry{entry}, written{}, tree, knowing(options, pulled))
 			if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
 				t.Errorf("it is %+v, %v", r, err)
 			}
@@ -75,7 +75,7 @@ func TestResolvedMeansOneWrite(t *testing.T) {
 		inGit bool
 	}{{merged, true}, {next, false}} {
 		eachTree(t, map[string]string{"both.html": "theirs and mine"}, func(t *testing.T, tree pulledTree, _ func(string) string) {
-			r, err := Pull(t.Context(), []kvsync.OverlayEntry{tt.entry}, written{}, tree, nil, o)
+			r, err := Pull(t.Context(), []kvsync.OverlayEntry{tt.entry}, written{}, tree, o)
 			if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 || (len(r.Pulled) == 1) != tt.inGit {
 				t.Errorf("it is %+v, %v", r, err)
 			}
@@ -95,7 +95,7 @@ func TestHiddenFromGit(t *testing.T) {
 	defer tree.Close()
 	tree.Hide(map[string]string{"/ignored.html": "git ignores it", "/new.html": "git ignores it"})
 	entries := []kvsync.OverlayEntry{an("/ignored.html", "new", "old"), an("/new.html", "new", "")}
-	r, err := Pull(t.Context(), entries, written{"/ignored.html": "new", "/new.html": "new"}, tree, nil, options)
+	r, err := Pull(t.Context(), entries, written{"/ignored.html": "new", "/new.html": "new"}, tree, options)
 	if err != nil || len(r.Conflicts) != 2 || r.Conflicts[0].Reason != "git ignores it" || len(r.Pulled) > 0 {
 		t.Errorf("it is %+v, %v", r, err)
 	}
@@ -113,7 +113,7 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 		}
 		defer tree.Close()
 		entries := []kvsync.OverlayEntry{an("/module/new.html", "new", ""), an("/module/page.html", "new", "old")}
-		r, err := Pull(t.Context(), entries, written{"/module/page.html": "new", "/module/new.html": "new"}, tree, nil, options)
+		r, err := Pull(t.Context(), entries, written{"/module/page.html": "new", "/module/new.html": "new"}, tree, options)
 		if err != nil || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "submodule") || len(r.Pulled) > 0 {
 			t.Errorf("%s: it is %+v, %v", name, r, err)
 		}

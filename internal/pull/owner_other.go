@@ -2,5 +2,5 @@
 
 package pull
 
-// AsOwner does work: here is no root whose files others could not read.
+// AsOwner does work: this system has no root whose files others could not read.
 func AsOwner(_ string, work func() error) error { return work() }

@@ -9,15 +9,14 @@ import (
 	"syscall"
 )
 
-// AsOwner does work as the owner of a folder, where this process is root's and
-// the folder is somebody else's: in a container the workspace belongs to the
-// runner, who could neither read nor remove what root left in it, and root need
-// not follow where the folder's owner may not go. The whole process changes its
-// identity meanwhile, so nothing else may be under way that needs root.
+// AsOwner does work as the owner of a folder, if this process is root and the folder is
+// somebody else's. In a container the workspace belongs to the runner, who could neither read
+// nor remove files of root; and root must not follow where the folder's owner may not go. The
+// whole process changes its identity meanwhile, so nothing else that needs root may be running.
 func AsOwner(dir string, work func() error) (err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return work() //nolint:nilerr // there is nobody whose folder it is; the work says what is wrong
+		return work() //nolint:nilerr // it does not exist; the work reports that
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {

@@ -1,5 +1,9 @@
-// Package pull brings what was written at run time into git: three-way, so that
-// what changed on both sides is reported and never overwritten.
+// Package pull brings what was written at run time into git. The comparison is three-way: what
+// changed on both sides is reported as a conflict and never overwritten.
+//
+//	tree, err := pull.OpenWorkTree("public") // or OpenBranch, which makes a commit
+//	report, err := pull.Pull(ctx, overlay.Entries, overlay, tree, pull.Options{ContentType: contentType})
+//	message := pull.Describe(report)
 package pull
 
 import (
@@ -14,38 +18,40 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Tree is the folder that a pull changes: a work tree, or that of a commit that
-// is being made. Pathnames begin with "/" and were checked by [Pull].
+// Tree is the folder that a pull changes: a work tree, or that of a commit that is being made.
+// Pathnames begin with "/" and are valid file names.
 type Tree interface {
-	// Lies says what is at a pathname.
-	Lies(path string) (Lying, error)
+	// Look returns what is at a pathname.
+	Look(path string) (Present, error)
 	// Put makes a file of what write writes, whole or not at all.
 	Put(path string, write func(io.Writer) error) error
-	// Remove takes a file away that is there.
+	// Remove removes an existing file.
 	Remove(path string) error
 }
 
-// Lying is what is at a pathname of a [Tree].
-type Lying struct {
-	// Hashes are what the file there may be said to have, none where nothing is
-	// there: a work tree's text may have another line ending than git has.
+// Present is what is at a pathname of a [Tree].
+type Present struct {
+	// Hashes are the possible hashes of the file, none if nothing is there: a work tree's text
+	// may have other line endings than git has.
 	Hashes []kvsync.Hash
-	// Other says what is there, if it is no file that could be replaced.
-	Other string
+	// Blocked says why no file can be put there, or "".
+	Blocked string
 }
 
-// Source is the run-time side: [kvsync.Overlay].
+// Source has the contents of run-time writes: [kvsync.Overlay].
 type Source interface {
 	Copy(ctx context.Context, entry *kvsync.OverlayEntry, w io.Writer) error
 }
 
-// Options are how to pull.
+// Options configure a pull.
 type Options struct {
-	// Resolved are pathnames that a person has merged: what git has of them is what
-	// is meant, whatever the overlay has. With "@" and the write's nonce after it,
-	// a pathname is meant only while that write is the last.
+	// Resolved are pathnames that a person has merged: git's content counts, whatever the
+	// overlay has. With "@" and a write's nonce after it, a pathname counts only while that
+	// write is the last.
 	Resolved []string
-	// ContentType is the type that a deploy gives to a file of this pathname.
+	// Known are the writes that git has already, by pathname.
+	Known map[string]kvsync.Nonce
+	// ContentType returns the type that a deploy gives to a file of this pathname.
 	ContentType func(path string) string
 	// DryRun changes nothing.
 	DryRun bool
@@ -53,30 +59,30 @@ type Options struct {
 
 // Report is what a pull did.
 type Report struct {
-	// Taken were written into the tree, Removed taken out of it.
+	// Taken were written into the tree, Removed were removed from it.
 	Taken   []Edit `json:"taken"`
 	Removed []Edit `json:"removed"`
 	// InGit were there already.
 	InGit []Edit `json:"in_git"`
 	// Conflicts were changed on both sides, and left alone.
 	Conflicts []Edit `json:"conflicts"`
-	// Kept stay at run time, because no file can say them.
+	// Kept stay at run time, because a file cannot express them.
 	Kept []Edit `json:"kept"`
-	// Pulled is which of the writes are in git now, for the file of that name, and
-	// Noted whether that file had them all before.
+	// Pulled are the writes that are in git now, for the file of that name. Noted says that the
+	// file had all of them before.
 	Pulled map[string]kvsync.Nonce `json:"-"`
 	Noted  bool                    `json:"-"`
 }
 
-// Edit is one pathname's part in a pull.
+// Edit is the outcome for one pathname.
 type Edit struct {
 	Path    string    `json:"path"`
 	Time    time.Time `json:"time"`
 	Author  string    `json:"author,omitempty"`
 	Message string    `json:"message,omitempty"`
-	// Write names the edit, as its nonce.
+	// Write identifies the edit by its nonce.
 	Write kvsync.Nonce `json:"write"`
-	// New: git had no file there, and has one now.
+	// New says that git had no file there, and has one now.
 	New bool `json:"new,omitempty"`
 	// Reason is why it is a conflict, or kept.
 	Reason string `json:"reason,omitempty"`
@@ -84,23 +90,22 @@ type Edit struct {
 	Entry *kvsync.OverlayEntry `json:"-"`
 }
 
-// Changes reports whether the tree differs from what it was, or would without
-// DryRun.
+// Changes reports whether the tree was changed, or would be without DryRun.
 func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 
-// Pull brings the overlay's entries into the tree. pulled is which writes are in
-// git already, by pathname.
+// Pull brings the overlay's entries into the tree.
 //
-// An edit is taken where git still has what was there when the edit was made, or
-// an earlier edit of that pathname. A conflict stops nothing else.
-func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree Tree, pulled map[string]kvsync.Nonce, o Options) (*Report, error) {
-	p := &puller{from: from, tree: tree, pulled: pulled, Options: o, Report: &Report{
-		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{}, Pulled: make(map[string]kvsync.Nonce),
+// An edit is taken if git still has what was there when the edit was made, or an earlier edit
+// of that pathname. A conflict stops nothing else.
+func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree Tree, o Options) (*Report, error) {
+	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
+		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
+		Pulled: make(map[string]kvsync.Nonce),
 	}}
 	if err := p.readResolved(entries); err != nil {
 		return nil, err
 	}
-	// What is deleted goes first: a page may lie where there was a folder.
+	// Deletions go first: a page may be where a folder was.
 	for _, deletes := range []bool{true, false} {
 		for i := range entries {
 			if e := &entries[i]; (e.Content == nil) == deletes {
@@ -115,7 +120,7 @@ func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree 
 	}
 	p.Noted = true
 	for path, write := range p.Pulled {
-		p.Noted = p.Noted && pulled[path] == write
+		p.Noted = p.Noted && p.Known[path] == write
 	}
 	return p.Report, nil
 }
@@ -123,19 +128,18 @@ func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree 
 type puller struct {
 	from     Source
 	tree     Tree
-	pulled   map[string]kvsync.Nonce
 	resolved map[string]resolution
 	Options
 	*Report
 }
 
-// resolution is what a person says of a conflict.
+// resolution is what a person said about a conflict.
 type resolution int
 
 const (
 	unresolved resolution = iota
 	resolved
-	// outdated: another edit has come since.
+	// outdated: there is a newer edit.
 	outdated
 )
 
@@ -179,21 +183,21 @@ func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
 	case e.IsRules():
 		keep(&p.Kept, "rules that were written at run time stay there")
 		return nil
-	case unsayable(e.Path) != "":
-		keep(&p.Kept, unsayable(e.Path))
+	case invalidPathReason(e.Path) != "":
+		keep(&p.Kept, invalidPathReason(e.Path))
 		return nil
-	case p.pulled[e.Path] == e.Nonce && e.Nonce != kvsync.Nonce{}:
+	case p.Known[e.Path] == e.Nonce && e.Nonce != kvsync.Nonce{}:
 		p.mark(e, &p.InGit, keep)
 		return nil
 	case p.resolved[e.Path] == resolved:
 		p.mark(e, &p.InGit, keep)
 		return nil
 	}
-	lying, err := p.tree.Lies(e.Path)
+	present, err := p.tree.Look(e.Path)
 	if err != nil {
 		return err
 	}
-	switch verdict, why := judge(e, lying); verdict {
+	switch verdict, why := judge(e, present); verdict {
 	case same:
 		p.mark(e, &p.InGit, keep)
 	case conflict:
@@ -202,15 +206,15 @@ func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
 		}
 		keep(&p.Conflicts, why)
 	case take:
-		edit.New = len(lying.Hashes) == 0
+		edit.New = len(present.Hashes) == 0
 		return p.take(ctx, e, keep)
 	}
 	return nil
 }
 
 const (
-	inTheWay = "there is a file where its folder should be"
-	notInKV  = "KV does not show its content yet, or not any more; pull again in a minute"
+	fileInTheWay = "there is a file where its folder should be"
+	notInKV      = "KV does not show its content yet, or no longer; pull again in a minute"
 )
 
 // take changes the tree.
@@ -237,8 +241,8 @@ func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]
 	return nil
 }
 
-// mark says that a write is in git. What a file cannot say stays in the overlay,
-// over the file: it would be lost if the deploy took the write as its own.
+// mark records that a write is in git. What a file cannot express stays in the overlay, over
+// the file: it would be lost if the deploy took the write as its own.
 func (p *puller) mark(e *kvsync.OverlayEntry, as *[]Edit, keep func(*[]Edit, string)) {
 	rest := ""
 	switch {
@@ -266,20 +270,20 @@ const (
 	conflict
 )
 
-// judge is the three-way comparison: what git has, what the overlay has, and
-// what was there before the overlay had it.
-func judge(e *kvsync.OverlayEntry, lying Lying) (verdict, string) {
+// judge compares three states: what git has, what the overlay has, and what was there before
+// the overlay had it.
+func judge(e *kvsync.OverlayEntry, present Present) (verdict, string) {
 	switch {
-	case lying.Other != "":
-		return conflict, lying.Other
-	case len(lying.Hashes) == 0 && e.Content == nil:
+	case present.Blocked != "":
+		return conflict, present.Blocked
+	case len(present.Hashes) == 0 && e.Content == nil:
 		return same, ""
-	case e.Content != nil && slices.Contains(lying.Hashes, e.Content.Hash):
+	case e.Content != nil && slices.Contains(present.Hashes, e.Content.Hash):
 		return same, ""
 	}
-	had := lying.Hashes
+	had := present.Hashes
 	if len(had) == 0 {
-		had = []kvsync.Hash{{}} // nothing, as Was has it
+		had = []kvsync.Hash{{}} // nothing, as Was represents it
 	}
 	for _, h := range had {
 		if slices.Contains(e.Was, h) {
@@ -287,7 +291,7 @@ func judge(e *kvsync.OverlayEntry, lying Lying) (verdict, string) {
 		}
 	}
 	switch {
-	case len(lying.Hashes) == 0:
+	case len(present.Hashes) == 0:
 		return conflict, "it was changed at run time, and is not in git"
 	case e.Content == nil:
 		return conflict, "it was deleted at run time, and changed in git"
@@ -297,7 +301,7 @@ func judge(e *kvsync.OverlayEntry, lying Lying) (verdict, string) {
 	return conflict, "it was changed both in git and at run time"
 }
 
-// Save writes what the overlay has of edits into a tree, whatever is there.
+// Save writes the overlay's content of edits into a tree, whatever is there.
 func Save(ctx context.Context, edits []Edit, from Source, tree Tree) error {
 	for _, e := range edits {
 		if e.Entry.Content == nil {

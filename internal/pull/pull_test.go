@@ -111,6 +111,11 @@ func entriesOf() (entries []kvsync.OverlayEntry, from written) {
 
 var options = Options{ContentType: rules.ContentType}
 
+func knowing(o Options, known map[string]kvsync.Nonce) Options {
+	o.Known = known
+	return o
+}
+
 func check(t *testing.T, r *Report, read func(path string) string) {
 	t.Helper()
 	got := map[string]string{}
@@ -127,7 +132,7 @@ func check(t *testing.T, r *Report, read func(path string) string) {
 		if inGit := c.want == "taken" || c.want == "removed" || c.want == "in git"; pulled != inGit {
 			t.Errorf("%q: noted as pulled: %t", c.entry.Path, pulled)
 		}
-		if unsayable(c.entry.Path) == "" && read(c.entry.Path) != c.after {
+		if invalidPathReason(c.entry.Path) == "" && read(c.entry.Path) != c.after {
 			t.Errorf("%q: git has %q, want %q", c.entry.Path, read(c.entry.Path), c.after)
 		}
 	}
@@ -152,11 +157,11 @@ func TestWorkTree(t *testing.T) {
 	dry := options
 	dry.DryRun = true
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), entries, from, tree, nil, dry); err != nil || snapshot(t, dir) != before {
+	if _, err := Pull(t.Context(), entries, from, tree, dry); err != nil || snapshot(t, dir) != before {
 		t.Fatalf("a dry run changed something: %v", err)
 	}
 
-	r, err := Pull(t.Context(), entries, from, tree, nil, options)
+	r, err := Pull(t.Context(), entries, from, tree, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +180,7 @@ func TestWorkTree(t *testing.T) {
 	}
 
 	// Killed before the note is written: the next run finds all that it did.
-	rerun, err := Pull(t.Context(), entries, from, tree, nil, options)
+	rerun, err := Pull(t.Context(), entries, from, tree, options)
 	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled, r.Pulled) {
 		t.Errorf("after a pull that was broken off: %+v, %v", rerun, err)
 	}
@@ -187,7 +192,7 @@ func TestWorkTree(t *testing.T) {
 	if err != nil || len(pulled) != len(r.Pulled) {
 		t.Fatalf("what was pulled is read back as %v, %v", pulled, err)
 	}
-	again, err := Pull(t.Context(), entries, from, tree, pulled, options)
+	again, err := Pull(t.Context(), entries, from, tree, knowing(options, pulled))
 	if err != nil || again.Changes() || !again.Noted || len(again.Conflicts) != len(r.Conflicts) {
 		t.Errorf("a second pull did %+v, %v", again, err)
 	}
@@ -208,21 +213,21 @@ func TestMergedByHand(t *testing.T) {
 	entries := []kvsync.OverlayEntry{both, pulledBefore}
 	o := options
 	o.Resolved = []string{"/both.html"}
-	r, err := Pull(t.Context(), entries, written{}, tree, map[string]kvsync.Nonce{"/page.html": pulledBefore.Nonce}, o)
+	r, err := Pull(t.Context(), entries, written{}, tree, knowing(o, map[string]kvsync.Nonce{"/page.html": pulledBefore.Nonce}))
 	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce || r.Pulled["/page.html"] != pulledBefore.Nonce {
 		t.Errorf("it is %+v, %v", r, err)
 	}
 
 	// The next edit of that page at run time is one again.
 	next := an("/page.html", "newest", "new", "old")
-	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, r.Pulled, options)
+	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, knowing(options, r.Pulled))
 	if err != nil || len(r.Conflicts) != 1 {
 		t.Errorf("it is %+v, %v", r, err)
 	}
 
 	o.Resolved = []string{"/nobody-wrote-this.html"}
 	var guard *kvsync.GuardError
-	if _, err := Pull(t.Context(), entries, written{}, tree, nil, o); !errors.As(err, &guard) {
+	if _, err := Pull(t.Context(), entries, written{}, tree, o); !errors.As(err, &guard) {
 		t.Errorf("a slip of the hand passed: %v", err)
 	}
 }
@@ -241,7 +246,7 @@ func TestWhatNoFileSays(t *testing.T) {
 	typed.Content.Type = "application/atom+xml"
 	from := written{"/headers.html": "new", "/feed": "new"}
 	for range 2 { // the second time they are in git
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{typed, headers}, from, tree, nil, options)
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{typed, headers}, from, tree, options)
 		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
 			t.Errorf("it is %+v, %v", r, err)
 		}
@@ -268,7 +273,7 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	defer tree.Close()
 	before := snapshot(t, outside)
 	for _, path := range []string{"/file/below.html", "/folder.html", "/link.html", "/out/target.html", "/out/new.html"} {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, tree, nil, options)
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, tree, options)
 		if err != nil || len(r.Conflicts) != 1 || r.Conflicts[0].Reason == "" || strings.HasPrefix(path, "/out/") != strings.Contains(r.Conflicts[0].Reason, "symlink") {
 			t.Errorf("%s: it is %+v, %v", path, r, err)
 		}
@@ -295,7 +300,7 @@ func TestFileAndFolder(t *testing.T) {
 	entries := []kvsync.OverlayEntry{an("/a", "new", ""), an("/a-b", "new", ""), an("/a/b", "new", ""), an("/a/b/c", "new", "")}
 	from := written{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
 	for _, tree := range []Tree{branch, folder} {
-		r, err := Pull(t.Context(), entries, from, tree, nil, options)
+		r, err := Pull(t.Context(), entries, from, tree, options)
 		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled) != 2 {
 			t.Errorf("%T: it is %+v, %v", tree, r, err)
 			continue
@@ -315,7 +320,7 @@ func TestLineEndings(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "one\ntwo\n\rthree\n")}, written{"/page.html": "new"}, tree, nil, options)
+	r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "one\ntwo\n\rthree\n")}, written{"/page.html": "new"}, tree, options)
 	if err != nil || len(r.Taken) != 1 {
 		t.Errorf("it is %+v, %v", r, err)
 	}
@@ -331,7 +336,7 @@ func TestFailedWrite(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree, nil, options); !errors.Is(err, errBroken) {
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree, options); !errors.Is(err, errBroken) {
 		t.Errorf("the error is %v", err)
 	}
 	if snapshot(t, dir) != before {
@@ -352,7 +357,7 @@ func TestSavedMeanwhile(t *testing.T) {
 		}
 		defer tree.Close()
 		saved := during(func() { write(t, filepath.Join(dir, name), "saved by hand") })
-		if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/"+name, "new", content)}, saved, tree, nil, options); err == nil {
+		if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/"+name, "new", content)}, saved, tree, options); err == nil {
 			t.Errorf("%s: it was pulled", name)
 		}
 		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {
@@ -373,7 +378,7 @@ func (d during) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) er
 // gone. Such an edit waits, and holds up no other.
 func TestContentNotShown(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)}, tree, nil, options)
+		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)}, tree, options)
 		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled) != 0 || read("page.html") != "old" {
 			t.Errorf("it is %+v, %v; git has %q", r, err, read("page.html"))
 		}

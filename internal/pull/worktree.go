@@ -17,19 +17,17 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// WorkTree is a folder on this machine. Nothing outside of it is reached, by
-// whatever symlink.
+// WorkTree is a folder on this machine. Nothing outside of it is reached through a symlink.
 type WorkTree struct {
 	dir  string
-	root *os.Root // nil while there is no such folder
-	// hidden says of pathnames why git would not take them from here.
+	root *os.Root // nil while the folder does not exist
+	// hidden has, by pathname, why git would not take them from here.
 	hidden map[string]string
-	// listed are the names in the folders that were looked into.
+	// listed are the names in the folders that were read.
 	listed map[string]names
 }
 
-// OpenWorkTree opens a folder, which is made by the first Put if need be. Close
-// it.
+// OpenWorkTree opens a folder, which the first Put makes if needed. Close it.
 func OpenWorkTree(dir string) (*WorkTree, error) {
 	t := &WorkTree{dir: dir, listed: map[string]names{}}
 	root, err := os.OpenRoot(dir)
@@ -42,7 +40,7 @@ func OpenWorkTree(dir string) (*WorkTree, error) {
 	return t, nil
 }
 
-// Close lets go of the folder.
+// Close closes the folder.
 func (t *WorkTree) Close() error {
 	if t.root == nil {
 		return nil
@@ -50,9 +48,9 @@ func (t *WorkTree) Close() error {
 	return t.root.Close()
 }
 
-// Hide tells the tree which pathnames git would not take into a commit from
-// here, or has and does not show here, each with the reason. What is at them
-// says nothing of what git has, so an edit there is a conflict.
+// Hide sets the pathnames that git would not take into a commit from here, or has and does not
+// show here, each with the reason. What is at them says nothing about git, so an edit there is
+// a conflict.
 func (t *WorkTree) Hide(reasons map[string]string) { t.hidden = reasons }
 
 // create makes the folder.
@@ -69,7 +67,7 @@ func (t *WorkTree) create() (err error) {
 	return nil
 }
 
-// names lists a folder; none is empty.
+// names lists a folder; one that does not exist is empty.
 func (t *WorkTree) names(dir string) (names, error) {
 	if n := t.listed[dir]; n != nil {
 		return n, nil
@@ -94,11 +92,12 @@ func (t *WorkTree) names(dir string) (names, error) {
 	return n, nil
 }
 
-// Find returns the name that the folder has, or would have, for a pathname, and
-// what is in the way of a file there, or "".
+// Find returns the name that the folder has, or would have, for a pathname, and what blocks a
+// file there, or "".
 func (t *WorkTree) Find(pathname string) (name, other string, err error) {
 	parts := strings.Split(pathname[1:], "/")
-	if whole := filepath.FromSlash(pathname[1:]); !filepath.IsLocal(whole) || runtime.GOOS == "windows" && !ofWindows(whole) {
+	whole := filepath.FromSlash(pathname[1:])
+	if !filepath.IsLocal(whole) || runtime.GOOS == "windows" && !validOnWindows(whole) {
 		return whole, "this system can have no file of that name", nil
 	}
 	name = "."
@@ -112,21 +111,21 @@ func (t *WorkTree) Find(pathname string) (name, other string, err error) {
 		}
 		have, twin := in.find(part)
 		if twin != "" {
-			return "", like(twin), nil
+			return "", twinReason(twin), nil
 		}
 		name = filepath.Join(name, cmp.Or(have, part))
 		if have == "" || i == len(parts)-1 {
 			return filepath.Join(append([]string{name}, parts[i+1:]...)...), "", nil
 		}
-		if other, err := t.passable(name); other != "" || err != nil {
+		if other, err := t.blockerIn(name); other != "" || err != nil {
 			return "", other, err
 		}
 	}
 	return name, "", nil
 }
 
-// passable says what stands in the way of files below a name, or "".
-func (t *WorkTree) passable(dir string) (string, error) {
+// blockerIn returns what blocks files below a folder, or "".
+func (t *WorkTree) blockerIn(dir string) (string, error) {
 	info, err := t.root.Lstat(dir)
 	switch {
 	case err != nil:
@@ -134,7 +133,7 @@ func (t *WorkTree) passable(dir string) (string, error) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return "its folder is a symlink, and so shows another one's files", nil
 	case !info.IsDir():
-		return inTheWay, nil
+		return fileInTheWay, nil
 	}
 	if _, err := t.root.Lstat(filepath.Join(dir, ".git")); err == nil {
 		return "its folder is another repository (a submodule)", nil
@@ -142,52 +141,52 @@ func (t *WorkTree) passable(dir string) (string, error) {
 	return "", nil
 }
 
-// Lies implements [Tree]. A text is also looked at with git's line endings.
-func (t *WorkTree) Lies(pathname string) (Lying, error) {
+// Look implements [Tree]. A text is also hashed with git's line endings.
+func (t *WorkTree) Look(pathname string) (Present, error) {
 	name, other, err := t.Find(pathname)
 	if other = cmp.Or(other, t.hidden[pathname]); err != nil || other != "" {
-		return Lying{Other: other}, err
+		return Present{Blocked: other}, err
 	}
 	if t.root == nil {
-		return Lying{}, nil
+		return Present{}, nil
 	}
 	info, err := t.root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Lying{}, nil
+		return Present{}, nil
 	case err != nil:
-		return Lying{}, err
+		return Present{}, err
 	case info.IsDir():
-		return Lying{Other: "there is a folder of this name"}, nil
+		return Present{Blocked: "there is a folder of this name"}, nil
 	case !info.Mode().IsRegular():
-		return Lying{Other: "what is there is no regular file"}, nil
+		return Present{Blocked: "what is there is not a regular file"}, nil
 	}
 	f, err := t.root.Open(name)
 	if err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
 	defer f.Close()
 	whole := kvsync.NewHasher(info.Size())
 	text := &unixLines{}
 	if _, err := io.Copy(io.MultiWriter(whole, text), f); err != nil {
-		return Lying{}, err
+		return Present{}, err
 	}
-	l := Lying{Hashes: []kvsync.Hash{whole.Sum()}}
+	l := Present{Hashes: []kvsync.Hash{whole.Sum()}}
 	if text.differs {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return Lying{}, err
+			return Present{}, err
 		}
 		unix := kvsync.NewHasher(text.written)
 		if _, err := io.Copy(&unixLines{to: unix}, f); err != nil {
-			return Lying{}, err
+			return Present{}, err
 		}
 		l.Hashes = append(l.Hashes, unix.Sum())
 	}
 	return l, nil
 }
 
-// Put implements [Tree]. An existing file keeps its mode, and one that somebody
-// saves while the content comes is not replaced.
+// Put implements [Tree]. An existing file keeps its mode. A file that somebody saves meanwhile
+// is not replaced.
 func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error) {
 	if err := t.create(); err != nil {
 		return err
@@ -232,7 +231,7 @@ func (t *WorkTree) Put(pathname string, write func(io.Writer) error) (err error)
 	return nil
 }
 
-// unchanged compares a file with what it was; nil is none.
+// unchanged compares a file with what it was; nil is no file.
 func unchanged(before, now fs.FileInfo) bool {
 	if before == nil || now == nil {
 		return before == nil && now == nil
@@ -240,7 +239,7 @@ func unchanged(before, now fs.FileInfo) bool {
 	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
-// added keeps up what is listed.
+// added updates what is listed.
 func (t *WorkTree) added(name string) {
 	for dir := filepath.Dir(name); ; name, dir = dir, filepath.Dir(dir) {
 		n, base := t.listed[dir], filepath.Base(name)
@@ -253,14 +252,15 @@ func (t *WorkTree) added(name string) {
 	}
 }
 
-// Remove implements [Tree]. Folders that are empty then go too, as git has none.
+// Remove implements [Tree]. It also removes folders that become empty, as git has none.
 func (t *WorkTree) Remove(pathname string) error {
 	name, other, err := t.Find(pathname)
 	if err != nil || other != "" || t.root == nil {
 		return err
 	}
 	err = t.root.Remove(name)
-	for gone := err == nil; gone && name != "."; gone = name != "." && t.root.Remove(name) == nil { // else it is not empty
+	// An error of the later removals means that the folder is not empty.
+	for gone := err == nil; gone && name != "."; gone = name != "." && t.root.Remove(name) == nil {
 		dir := filepath.Dir(name)
 		t.listed[dir].remove(filepath.Base(name))
 		delete(t.listed, name)
@@ -281,7 +281,7 @@ func (t *WorkTree) Pulled() (map[string]kvsync.Nonce, error) {
 	return pulledOf(text)
 }
 
-// SetPulled writes it.
+// SetPulled records which writes are in git.
 func (t *WorkTree) SetPulled(pulled map[string]kvsync.Nonce) error {
 	if len(pulled) > 0 {
 		return t.Put("/"+kvsync.PulledName, func(w io.Writer) error {
@@ -307,17 +307,17 @@ func pulledOf(text []byte) (map[string]kvsync.Nonce, error) {
 	return pulled, nil
 }
 
-// unixLines passes text on with each CR LF made an LF, as git does when a file
-// is added, and counts.
+// unixLines passes text on and replaces CR LF by LF, as git does when a file is added. It
+// counts the bytes.
 type unixLines struct {
 	to      io.Writer // or nil
 	written int64
-	cr      bool // a CR is held back
+	cr      bool // a CR is pending
 	differs bool
 }
 
-// Write implements [io.Writer]. A CR at the very end of a file is not passed on,
-// which no text file has.
+// Write implements [io.Writer]. It drops a CR at the very end of a file; text files do not end
+// in one.
 func (u *unixLines) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {

@@ -14,8 +14,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// listen takes what the system tells until the watcher is closed, or polls. It takes
-// it at once, whoever else is at work: the system's queue is short.
+// listen receives the system's events until the watcher is closed, or polls. It receives them
+// at once, because the system's queue is short.
 func (w *Watcher) listen(events *fsnotify.Watcher) {
 	for {
 		select {
@@ -32,8 +32,8 @@ func (w *Watcher) listen(events *fsnotify.Watcher) {
 			if !ok {
 				return
 			}
-			// Of some changes nobody will be told (the queue ran over): folders may have
-			// come and gone among them.
+			// The queue overflowed, so some events are lost. Folders may have come and gone
+			// among them.
 			w.mu.Lock()
 			if w.events == events {
 				w.survey(time.Time{})
@@ -44,9 +44,8 @@ func (w *Watcher) listen(events *fsnotify.Watcher) {
 	}
 }
 
-// happened takes one event. A change of a file's mode or times alone counts: it may
-// be what makes the file readable, and a deploy that is under way takes it for a
-// change. mu is held.
+// happened handles one event. A change of only a file's mode or times counts: it may make the
+// file readable, and a deploy in progress takes it for a change. mu is held.
 func (w *Watcher) happened(e fsnotify.Event) {
 	path := e.Name
 	inside, leads := w.view.inside(path), w.view.leads(path)
@@ -57,20 +56,20 @@ func (w *Watcher) happened(e fsnotify.Event) {
 	if inside && gone {
 		w.leave(path)
 	}
-	// It may be back already, so it is looked for whatever happened to it.
+	// The path may exist again, so it is looked up whatever the event was.
 	if inside && (gone || e.Has(fsnotify.Create)) && !w.enter(path) {
 		return
 	}
 	if leads && (gone || e.Has(fsnotify.Create)) {
 		w.survey(time.Time{})
 	}
-	// Noted last: what lies in a new folder is listened to by now, so whoever looks
-	// at it from now on misses nothing.
+	// Noted last: files in a new folder are listened to by now, so a caller that reads them
+	// from now on misses nothing.
 	w.note(path)
 }
 
-// enter listens to a path that is new in a tree, if it is a folder, and to what is
-// below. It reports whether the path matters. mu is held.
+// enter listens to a new path in a tree, if it is a folder, and to the folders below. It
+// reports whether the path matters. mu is held.
 func (w *Watcher) enter(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.IsDir() {
@@ -87,61 +86,61 @@ func (w *Watcher) enter(path string) bool {
 	return true
 }
 
-// leave forgets a folder that went, and those below: where it was moved, the system
-// would go on telling of them under their old names. mu is held.
+// leave forgets a folder that was removed or moved, and those below. After a move the system
+// would report them under their old names. mu is held.
 func (w *Watcher) leave(path string) {
 	if w.events == nil || !w.view.folders[path] {
 		return
 	}
 	for folder := range w.view.folders {
 		if folder == path || strings.HasPrefix(folder, path+string(filepath.Separator)) {
-			_ = w.events.Remove(folder) // one that was deleted is forgotten already
+			_ = w.events.Remove(folder) // an error means that it was deleted
 			delete(w.view.folders, folder)
 		}
 	}
 }
 
-// add listens to one folder; where the system has no more room for that, the files
-// are looked at from then on. mu is held.
+// add listens to one folder. If the system cannot listen to more, the watcher polls from then
+// on. mu is held.
 func (w *Watcher) add(folder string) {
 	if w.events == nil {
 		return
 	}
 	err := w.events.Add(folder)
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
-		return // what went is told of by the folder above; what is locked has nothing to tell
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, syscall.ENOTDIR) {
+		return // the folder above reports a removed one; a locked one has nothing to report
 	}
-	w.fallBack(err)
+	w.startPolling(err)
 }
 
-// fallBack has the files looked at in place of being told. mu is held.
-func (w *Watcher) fallBack(err error) {
+// startPolling polls the files from now on instead of receiving events. mu is held.
+func (w *Watcher) startPolling(err error) {
 	events := w.events
 	w.events = nil
 	w.ended.Go(func() { _ = events.Close() })
 	w.options.Polling(explain(err))
 	w.poll()
-	w.note("") // what happened meanwhile nobody has told
+	w.note("") // events may be lost
 }
 
-// explain says what a person can do where the system does not tell of changes.
+// explain adds to an error what a person can do so that the system reports changes.
 func explain(err error) error {
 	fix := ""
 	switch {
 	case runtime.GOOS == "linux" && errors.Is(err, syscall.ENOSPC):
 		err = fmt.Errorf("too many folders are watched: %w", err)
-		fix = "; to be told of changes at once: sudo sysctl fs.inotify.max_user_watches=524288"
+		fix = "; to get changes at once: sudo sysctl fs.inotify.max_user_watches=524288"
 	case runtime.GOOS == "linux" && errors.Is(err, syscall.EMFILE):
-		fix = "; to be told of changes at once: sudo sysctl fs.inotify.max_user_instances=512, or ulimit -n 4096"
+		fix = "; to get changes at once: sudo sysctl fs.inotify.max_user_instances=512, or ulimit -n 4096"
 	case errors.Is(err, syscall.EMFILE):
-		fix = "; to be told of changes at once: ulimit -n 4096"
+		fix = "; to get changes at once: ulimit -n 4096"
 	}
-	return fmt.Errorf("the system cannot tell of changes (%w), so the files are looked at every now and then%s", err, fix)
+	return fmt.Errorf("the system does not report changes (%w), so the files are polled%s", err, fix)
 }
 
-// survey finds out anew where the paths of the set lie, listens there, and notes what
-// came into the set and was changed at since or later; the zero time is for nothing.
-// mu is held.
+// survey finds out anew where the paths of the set are, listens there, and notes the paths that
+// are new in the set and changed at since or later; with the zero time, none. mu is held.
 func (w *Watcher) survey(since time.Time) {
 	news := func(s stamp) bool { return !since.IsZero() && changedSince(s, since) }
 	before := w.view
@@ -149,7 +148,7 @@ func (w *Watcher) survey(since time.Time) {
 	if w.events != nil {
 		now = w.set.look(w.add, func(folder string) bool { return !since.IsZero() && !before.folders[folder] })
 	}
-	if w.events == nil { // maybe since a moment ago
+	if w.events == nil { // polling may have just begun
 		w.look(news, false)
 		return
 	}
@@ -166,7 +165,7 @@ func (w *Watcher) survey(since time.Time) {
 	w.view, now.stamps = now, nil
 }
 
-// coarse is how far a file's time may lie behind the clock.
+// coarse is how far a file's time may be behind the clock.
 const coarse = 20 * time.Millisecond
 
 func changedSince(s stamp, since time.Time) bool {

@@ -19,8 +19,8 @@ func (w *Watcher) poll() {
 	})
 }
 
-// pollOnce looks once, and says when to look again: soon while something is going
-// on, to see when it is quiet.
+// pollOnce looks once, and returns when to look again: soon while files change, to see when
+// they stop.
 func (w *Watcher) pollOnce() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -28,17 +28,16 @@ func (w *Watcher) pollOnce() time.Duration {
 	w.look(func(stamp) bool { return true }, true)
 	took := time.Since(began)
 	soon := max(5*w.options.Quiet, 3*took)
-	w.calm = soon + soon/2 // so that one look at least comes in between
+	w.quietFor = soon + soon/2 // at least one look must come in between
 	if !w.first.IsZero() {
 		return soon
 	}
 	return max(w.options.Poll, 10*took)
 }
 
-// look sees what is there now, and notes what is not as it was seen last. Of what was
-// not seen then, news decides, where it is given; what is not there any more counts
-// where went says so. mu is held.
-func (w *Watcher) look(news func(stamp) bool, went bool) {
+// look compares the files with the last look, and notes the changed ones. news decides about
+// files that are new, removed whether those that are gone count. mu is held.
+func (w *Watcher) look(news func(stamp) bool, removed bool) {
 	before := w.stamps
 	w.view = w.set.look(func(string) {}, func(string) bool { return true })
 	w.stamps, w.view.stamps = w.view.stamps, nil
@@ -49,7 +48,7 @@ func (w *Watcher) look(news func(stamp) bool, went bool) {
 		}
 	}
 	for path := range before {
-		if _, there := w.stamps[path]; went && !there {
+		if _, there := w.stamps[path]; removed && !there {
 			w.note(path)
 		}
 	}

@@ -8,30 +8,29 @@ import (
 	"time"
 )
 
-// view is where the paths of a set lie in the file system at the moment. Its names
-// are real: no symlink is on the way to them.
+// view is where the paths of a set are at one moment. Its names are real paths, without
+// symlinks.
 type view struct {
-	// entries are what the set names, and the symlinks on the way there: what becomes
-	// of them themselves counts.
+	// entries are the paths of the set and the symlinks on the way to them. A change of these
+	// themselves counts.
 	entries map[string]bool
-	// trees are those of them that are folders.
+	// trees are the entries that are folders.
 	trees []string
-	// folders are all that have to be listened to: those of the entries, or where
-	// they are not there the nearest above, and all in the trees.
+	// folders are all folders to listen to: those of the entries, or the nearest existing one
+	// above, and all folders in the trees.
 	folders map[string]bool
-	// stamps are of every file, where a view was made with them.
+	// stamps has every file, if the view was made with stamps.
 	stamps map[string]stamp
 }
 
-// stamp is what changes about a file when somebody writes it.
+// stamp is what changes when a file is written.
 type stamp struct {
 	mode     fs.FileMode
 	size     int64
 	modified time.Time
 }
 
-// stampOf leaves out the times of folders: what happens in one that matters is seen
-// by what is in it.
+// stampOf leaves out the times of folders: what changes in a folder shows in its files.
 func stampOf(info fs.FileInfo) stamp {
 	if info.IsDir() {
 		return stamp{mode: info.Mode()}
@@ -39,8 +38,8 @@ func stampOf(info fs.FileInfo) stamp {
 	return stamp{info.Mode(), info.Size(), info.ModTime()}
 }
 
-// look makes a view. enter is called for each folder before what is in it is read;
-// stamps asks for those of the files in it.
+// look makes a view. enter is called for each folder before it is read. stamps reports whether
+// the stamps of the folder's files are needed.
 func (s Set) look(enter func(folder string), stamps func(folder string) bool) *view {
 	v := &view{entries: map[string]bool{}, folders: map[string]bool{}, stamps: map[string]stamp{}}
 	listen := func(folder string) {
@@ -78,12 +77,12 @@ func (s Set) look(enter func(folder string), stamps func(folder string) bool) *v
 	return v
 }
 
-// walk visits a folder and those below that matter. list reads the folder, once:
-// visit does what has to be done before that, and calls it.
+// walk visits a folder and the folders below that are not skipped. list reads the folder, once:
+// visit calls it after the work that must be done before.
 func (s Set) walk(folder string, visit func(folder string, list func() []fs.DirEntry)) {
 	var entries []fs.DirEntry
 	visit(folder, func() []fs.DirEntry {
-		entries, _ = os.ReadDir(folder) // one that went, or may not be read, has nothing to tell of
+		entries, _ = os.ReadDir(folder) // a removed or unreadable folder has no entries
 		return entries
 	})
 	for _, e := range entries {
@@ -95,7 +94,7 @@ func (s Set) walk(folder string, visit func(folder string, list func() []fs.DirE
 
 func (s Set) skips(folder string) bool { return s.Skip != nil && s.Skip(folder) }
 
-// inside reports whether a path lies in a folder of the set.
+// inside reports whether a path is in a folder of the set.
 func (v *view) inside(path string) bool {
 	for _, tree := range v.trees {
 		if strings.HasPrefix(path, tree+string(filepath.Separator)) {
@@ -105,7 +104,7 @@ func (v *view) inside(path string) bool {
 	return false
 }
 
-// leads reports whether a path is an entry or lies on the way to one.
+// leads reports whether a path is an entry or on the way to one.
 func (v *view) leads(path string) bool {
 	if v.entries[path] {
 		return true
@@ -121,8 +120,8 @@ func (v *view) leads(path string) bool {
 // maxLinks bounds how many symlinks are followed for one path, as systems do.
 const maxLinks = 40
 
-// resolve follows the symlinks in a path, as far as it is there, and lists them. Those
-// at the root of the file system, as /tmp is on macOS, are taken to stay as they are.
+// resolve follows the symlinks in a path, as far as it exists, and lists them. Symlinks at the
+// root of the file system, such as /tmp on macOS, are assumed not to change.
 func resolve(path string) (real string, links []string) {
 	separator := string(filepath.Separator)
 	split := func(path string) (root string, names []string) {
@@ -157,7 +156,7 @@ func resolve(path string) (real string, links []string) {
 	return at, links
 }
 
-// nearest is the folder, or the nearest above that is there.
+// nearest returns the folder, or the nearest one above that exists.
 func nearest(folder string) string {
 	for {
 		if info, err := os.Stat(folder); err == nil && info.IsDir() || folder == filepath.Dir(folder) {

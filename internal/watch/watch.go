@@ -1,14 +1,21 @@
-// Package watch tells when files change, for as long as somebody works on them.
+// Package watch reports when files change.
 //
-// A [Watcher] looks after a [Set] of paths: files, and folders with all that is
-// below them, whether they are there or not. [Watcher.Next] waits for a change and
-// then until it is quiet, so that what an editor or a build writes in one go comes
-// as one [Batch]. A batch is a hint: that something may be different now, never what
-// it is. What counts is that no change is missed: whoever looks at the files after
-// Next has returned sees what the batch told of, or is told again.
+// A [Watcher] watches a [Set] of paths: files, and folders with all that is below them, whether
+// they exist or not. [Watcher.Next] waits for a change and then until the files are quiet, so
+// that what an editor or a build writes in one go comes as one [Batch]. A batch is a hint that
+// something may have changed, not a description of the change. No change is missed: a caller
+// that reads the files after Next has returned sees the changes of the batch, or gets another
+// one.
 //
-// The system tells of changes (inotify, kqueue, ReadDirectoryChangesW). Where it
-// cannot, the watcher looks at the files itself every now and then.
+//	w := watch.New(watch.Options{})
+//	defer w.Close()
+//	w.Over(watch.Set{Paths: []string{"/site/public"}}, time.Time{})
+//	for {
+//		batch, err := w.Next(ctx)
+//	}
+//
+// The system reports changes (inotify, kqueue, ReadDirectoryChangesW). If it cannot, the
+// watcher polls the files.
 package watch
 
 import (
@@ -22,68 +29,68 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Options say how a [Watcher] works. Zero values take the defaults.
+// Options configure a [Watcher]. Zero values take the defaults.
 type Options struct {
-	// Quiet is how long nothing may have happened before Next returns (20 ms).
+	// Quiet is how long no file must have changed before Next returns (20 ms).
 	Quiet time.Duration
 	// Limit is how long Next waits for that at most, from the first change (1 s).
 	Limit time.Duration
-	// Poll is how often the files are looked at where the system does not tell
-	// (500 ms); less often if that took more than a tenth of the time.
+	// Poll is how often the files are polled if the system does not report changes (500 ms). It
+	// is less often if polling takes more than a tenth of the time.
 	Poll time.Duration
-	// Polling, if set, is told once why the files are looked at in that way: the
-	// error says what to do about it.
+	// Polling, if set, is called once with the reason for polling; the error says what to do
+	// about it.
 	Polling func(error)
-	// NoEvents has the files looked at from the start.
+	// NoEvents polls from the start.
 	NoEvents bool
 }
 
-// Set is what is looked after.
+// Set is what is watched.
 type Set struct {
-	// Paths are files and folders, absolute. Where symlinks lead there, these are
-	// looked after too. A path that is not there is waited for.
+	// Paths are files and folders, absolute. Symlinks on the way are watched too. A path that
+	// does not exist is waited for.
 	Paths []string
-	// Skip reports the folders below Paths that do not matter; nil is none.
+	// Skip reports folders below Paths that do not matter; nil is none.
 	Skip func(dir string) bool
 }
 
-// Batch is what changed between two times at which it was quiet.
+// Batch is what changed between two quiet moments.
 type Batch struct {
-	// Paths are where something happened, sorted, with symlinks resolved.
+	// Paths are where something happened, sorted, without symlinks.
 	Paths []string
-	// More says that something happened elsewhere too: there was too much of it.
+	// More says that there were too many changes to name them all.
 	More bool
-	// At is when the first of it was noticed.
+	// At is when the first change was noticed.
 	At time.Time
 }
 
 // maxNames is how many paths a batch names.
 const maxNames = 1000
 
-// Watcher looks after a set. Next is called by one goroutine at a time; the other
-// methods may be called by any.
+// Watcher watches a set. Next is called by one goroutine at a time; the other methods may be
+// called by any.
 type Watcher struct {
 	options Options
-	stir    chan struct{} // something happened; holds one
+	signal  chan struct{} // signals a change; holds one
 	closed  chan struct{}
 	ended   sync.WaitGroup
 
-	mu      sync.Mutex
-	set     Set
-	view    *view
-	events  *fsnotify.Watcher // nil: the files are looked at
-	stamps  map[string]stamp  // what was seen last, where they are
-	calm    time.Duration     // how long is quiet
-	changed map[string]bool
-	more    bool
-	first   time.Time // of what changed; zero: nothing did
-	last    time.Time
+	mu       sync.Mutex
+	set      Set
+	view     *view
+	events   *fsnotify.Watcher // nil while polling
+	stamps   map[string]stamp  // seen at the last poll
+	quietFor time.Duration     // how long the files must be quiet
+	changed  map[string]bool
+	more     bool
+	first    time.Time // of the changes; zero if there are none
+	last     time.Time
 }
 
-// ErrClosed is returned by Next once the watcher was closed.
+// ErrClosed is returned by Next after Close.
 var ErrClosed = errors.New("the watcher is closed")
 
-// New returns a watcher that looks after nothing yet. Close it when done.
+// New returns a watcher with an empty set. Close it when done.
 func New(o Options) *Watcher {
 	if o.Quiet == 0 {
 		o.Quiet = 20 * time.Millisecond
@@ -98,7 +105,8 @@ func New(o Options) *Watcher {
 		o.Polling = func(error) {}
 	}
 	w := &Watcher{
-		options: o, stir: make(chan struct{}, 1), closed: make(chan struct{}), view: &view{}, calm: o.Quiet, changed: map[string]bool{},
+		options: o, signal: make(chan struct{}, 1), closed: make(chan struct{}),
+		view: &view{}, quietFor: o.Quiet, changed: map[string]bool{},
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,10 +123,9 @@ func New(o Options) *Watcher {
 	return w
 }
 
-// Over has the watcher look after another set from now on. What came into it by
-// this, and was changed at since or later, counts as changed: whoever read these
-// files before they were looked after gives the time from before that. The zero time
-// is for those that nobody has read.
+// Over watches another set from now on. A path that is new in the set and was changed at since
+// or later counts as changed: a caller that has read these files before gives the time before
+// that. The zero time is for files that nobody has read.
 func (w *Watcher) Over(set Set, since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,8 +137,8 @@ func (w *Watcher) Over(set Set, since time.Time) {
 	w.survey(since)
 }
 
-// Next waits until something has changed since it was last called, and it is quiet
-// or the limit is reached.
+// Next waits until something has changed since its last call, and the files are quiet or the
+// limit is reached.
 func (w *Watcher) Next(ctx context.Context) (Batch, error) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -150,21 +157,21 @@ func (w *Watcher) Next(ctx context.Context) (Batch, error) {
 			return Batch{}, ctx.Err()
 		case <-w.closed:
 			return Batch{}, ErrClosed
-		case <-w.stir:
+		case <-w.signal:
 		case <-timer.C:
 		}
 	}
 }
 
-// take returns what has changed if it is time to, else how long to wait; 0 is until
-// something does.
+// take returns what has changed if it is time to, else how long to wait; 0 is until the next
+// change.
 func (w *Watcher) take(now time.Time) (Batch, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.first.IsZero() {
 		return Batch{}, 0
 	}
-	wait := min(w.last.Add(w.calm).Sub(now), w.first.Add(w.options.Limit).Sub(now))
+	wait := min(w.last.Add(w.quietFor).Sub(now), w.first.Add(w.options.Limit).Sub(now))
 	if wait > 0 {
 		return Batch{}, wait
 	}
@@ -174,7 +181,7 @@ func (w *Watcher) take(now time.Time) (Batch, time.Duration) {
 	return b, 0
 }
 
-// note remembers that something happened at a path; "" is anywhere. mu is held.
+// note records that something happened at a path; "" is anywhere. mu is held.
 func (w *Watcher) note(path string) {
 	w.last = time.Now()
 	if w.first.IsZero() {
@@ -187,12 +194,12 @@ func (w *Watcher) note(path string) {
 		w.changed[path] = true
 	}
 	select {
-	case w.stir <- struct{}{}:
+	case w.signal <- struct{}{}:
 	default:
 	}
 }
 
-// Close ends the watcher.
+// Close stops the watcher.
 func (w *Watcher) Close() error {
 	w.mu.Lock()
 	if w.isClosed() {

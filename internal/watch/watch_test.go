@@ -458,7 +458,7 @@ func TestNoMoreWatches(t *testing.T) {
 	r.write("site/index.html", "1")
 	r.over(nil, "site")
 	r.w.mu.Lock()
-	r.w.fallBack(syscall.ENOSPC)
+	r.w.startPolling(syscall.ENOSPC)
 	r.w.mu.Unlock()
 	select {
 	case err := <-said:

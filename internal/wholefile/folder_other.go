@@ -2,5 +2,5 @@
 
 package wholefile
 
-// syncFolder does nothing: here a folder cannot be synced, nor need it be.
+// syncFolder does nothing: on this system a folder cannot be synced, and need not be.
 func syncFolder(string) error { return nil }

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// syncFolder has the disk know the folder's names.
+// syncFolder writes the folder's names to the disk.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

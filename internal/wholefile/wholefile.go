@@ -1,4 +1,6 @@
-// Package wholefile writes files that are there whole or not at all.
+// Package wholefile writes files so that they exist whole or not at all.
+//
+//	err := wholefile.Write(name, content, 0o600)
 package wholefile
 
 import (
@@ -8,22 +10,22 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file in one step: whoever reads it meanwhile gets the old
-// content or the new one, and a process that is killed leaves one of the two. It
-// makes the folder, with perm and the right to enter it for whom perm lets read.
+// Write replaces the file in one step: a reader gets the old content or the new one, and a
+// process that is killed leaves one of the two. It makes the folder, with perm and the right to
+// enter it for everybody who may read.
 //
 // After a loss of power the old content may be back: see [WriteDurable].
 func Write(name string, content []byte, perm fs.FileMode) error {
 	return write(name, content, perm, false)
 }
 
-// WriteDurable is Write, and returns when the disk has it.
+// WriteDurable is Write, and returns when the content is on the disk.
 func WriteDurable(name string, content []byte, perm fs.FileMode) error {
 	return write(name, content, perm, true)
 }
 
-// TempPrefix begins the names of files that are being written. One that a killed
-// process left may be removed.
+// TempPrefix begins the names of files that are being written. A file that a killed process
+// left may be removed.
 const TempPrefix = ".new-"
 
 func write(name string, content []byte, perm fs.FileMode, durable bool) error {

@@ -1,5 +1,5 @@
-// Package pulltest plays a site's overlay for tests of what reads it: it puts
-// into KV what the overlay's writer would.
+// Package pulltest makes a site's overlay for tests of its readers: it puts into KV what the
+// overlay's writer would.
 package pulltest
 
 import (
@@ -21,7 +21,7 @@ import (
 // Edit is what the overlay has at a pathname.
 type Edit struct {
 	Path string `json:"path"`
-	// Content is nil where the page was deleted.
+	// Content is nil if the page was deleted.
 	Content *string `json:"content"`
 	// Was is what was there before, newest first; nil is nothing.
 	Was     []*string   `json:"was"`
@@ -34,7 +34,7 @@ type Edit struct {
 	Lost bool `json:"lost"`
 }
 
-// Nonce names the write; it follows from what was written.
+// Nonce identifies the write; it is derived from what was written.
 func (e Edit) Nonce() (n kvsync.Nonce) {
 	text, _ := json.Marshal(e) // strings, and times of four digits
 	h := kvsync.HashOf(text)
@@ -42,7 +42,7 @@ func (e Edit) Nonce() (n kvsync.Nonce) {
 	return n
 }
 
-// Values are the keys and values of an overlay. Edits may come in any order.
+// Values returns the keys and values of an overlay. Edits may come in any order.
 func Values(site string, edits []Edit) (map[string][]byte, error) {
 	values := make(map[string][]byte)
 	entries := []map[string]any{}
@@ -56,7 +56,10 @@ func Values(site string, edits []Edit) (map[string][]byte, error) {
 				was = append(was, kvsync.HashOf([]byte(*w)).String())
 			}
 		}
-		entry := map[string]any{"path": e.Path, "nonce": e.Nonce(), "time": e.Time, "author": e.Author, "message": e.Message, "was": was}
+		entry := map[string]any{
+			"path": e.Path, "nonce": e.Nonce(), "time": e.Time,
+			"author": e.Author, "message": e.Message, "was": was,
+		}
 		if e.Content != nil {
 			hash := kvsync.HashOf([]byte(*e.Content)).String()
 			entry["hash"], entry["size"], entry["headers"] = hash, len(*e.Content), e.Headers
@@ -77,8 +80,7 @@ func Values(site string, edits []Edit) (map[string][]byte, error) {
 // Account is where the site is deployed.
 type Account struct{ BaseURL, ID, Token string }
 
-// Write makes edits the overlay of a site. It goes into the account's first
-// namespace.
+// Write stores edits as the overlay of a site, in the account's first namespace.
 func (a Account) Write(ctx context.Context, site string, edits []Edit) error {
 	namespaces := a.BaseURL + "/accounts/" + a.ID + "/storage/kv/namespaces"
 	var list struct{ Result []struct{ ID string } }
@@ -97,7 +99,8 @@ func (a Account) Write(ctx context.Context, site string, edits []Edit) error {
 		return err
 	}
 	for key, value := range values {
-		if _, err := a.send(ctx, http.MethodPut, namespaces+"/"+list.Result[0].ID+"/values/"+url.PathEscape(key), value); err != nil {
+		to := namespaces + "/" + list.Result[0].ID + "/values/" + url.PathEscape(key)
+		if _, err := a.send(ctx, http.MethodPut, to, value); err != nil {
 			return err
 		}
 	}
