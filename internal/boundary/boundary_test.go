@@ -13,8 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// tree makes a folder with a repository in top and files beside it. A value that
-// begins with "->" is a symlink.
+// tree makes a folder with these files. A value that begins with "->" is a symlink.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -103,7 +102,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// A person may name a path outside; a symlink of the repository names nothing.
+// A person may name a path outside. A symlink of the repository may not.
 func TestAllow(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a": "a", "top/.git/config": "token", "top/link": "->../outside", "outside/x": "x", "outside/.git/config": "token", "other/y": "y",
@@ -146,8 +145,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// What is opened is what was checked, while somebody replaces it: a folder by a
-// symlink to git's, and a file by one to outside.
+// The file that is opened is the one that was checked, while a folder is replaced by a symlink
+// to git's, and a file by one to outside.
 func TestOpenWhileItIsReplaced(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a/config": "public", "top/.git/config": "token", "top/f": "public", "outside/config": "token",
@@ -184,7 +183,6 @@ func TestOpenWhileItIsReplaced(t *testing.T) {
 	<-done
 }
 
-// A project in the root of the file system has processes and devices below it.
 // A folder that is replaced by a symlink while it is opened leads nowhere else.
 func TestOpenRootWhileItIsReplaced(t *testing.T) {
 	dir := tree(t, map[string]string{"top/a/file": "public", "top/.git/file": "token"})
@@ -219,6 +217,7 @@ func TestOpenRootWhileItIsReplaced(t *testing.T) {
 	<-done
 }
 
+// A project in the root of the file system has processes and devices below it.
 func TestRootOfTheFileSystem(t *testing.T) {
 	b := mustNew(t, "/")
 	for _, name := range []string{"/proc/self/environ", "/dev/zero", "/sys/kernel"} {

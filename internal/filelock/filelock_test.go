@@ -31,8 +31,8 @@ func TestAcquire(t *testing.T) {
 	}
 }
 
-// A lock is free when it was given back, also while processes are being started,
-// which have a copy of every open file until they run their program.
+// A lock is free after Close, also while processes are being started: they have a copy of every
+// open descriptor until they run their program.
 func TestCloseWhileProcessesStart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "lock")
 	done := make(chan struct{})

@@ -14,7 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// repository makes one with real git: the cases' folder lies in site/.
+// repository makes a repository with real git: the cases' folder is site/.
 func repository(t *testing.T) string {
 	t.Helper()
 	top := t.TempDir()
@@ -116,7 +116,7 @@ func TestBranchRefuses(t *testing.T) {
 			t.Errorf("%s: it was opened", name)
 		}
 	}
-	// Somebody moves the branch meanwhile.
+	// Somebody else moves the branch.
 	runGit(t, top, "branch", "edits")
 	b, err := OpenBranch(top, "site", "edits")
 	if err != nil {
@@ -132,8 +132,7 @@ func TestBranchRefuses(t *testing.T) {
 	}
 }
 
-// TestBranchOfOtherClones: one that borrows its objects, and objects that are too
-// large to be held whole.
+// The repository borrows its objects, and has objects that are too large to be held in memory.
 func TestBranchOfOtherClones(t *testing.T) {
 	top := repository(t)
 	large := make([]byte, largeObject+largeObject/2)
@@ -161,8 +160,8 @@ func TestBranchOfOtherClones(t *testing.T) {
 	}
 }
 
-// TestBranchInTheWay: what a commit has where no file can be put.
-func TestBranchInTheWay(t *testing.T) {
+// A commit can have entries that block a file.
+func TestBlockedOnBranch(t *testing.T) {
 	top := repository(t)
 	write(t, filepath.Join(top, "site", "lfs.bin"), lfsPointer+"\noid sha256:0\nsize 1\n")
 	if err := os.Symlink("deep", filepath.Join(top, "site", "link")); err != nil {
@@ -189,8 +188,8 @@ func TestBranchInTheWay(t *testing.T) {
 	}
 }
 
-// TestBrokenObject: content that breaks off leaves nothing in the repository, nor
-// does a commit have a date that git would refuse.
+// Content that breaks off leaves nothing in the repository. A commit never has a date that git
+// would refuse.
 func TestBrokenObject(t *testing.T) {
 	top := repository(t)
 	objects := func() string { return snapshot(t, filepath.Join(top, ".git", "objects")) }

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// Whoever may write pages writes neither the headers nor the trailers of a commit,
-// tells no forge what to do, and shows a reviewer no other text than there is.
+// An editor's message cannot add headers or trailers to a commit, command a forge, or hide text
+// from a reviewer.
 func TestMessageOfAStranger(t *testing.T) {
 	t.Parallel()
 	e := an("/a.html", "new", "")

@@ -18,8 +18,8 @@ type pulledTree interface {
 	SetPulled(map[string]kvsync.Nonce) error
 }
 
-// eachTree runs a test on a work tree, and on a branch, of a folder with some
-// files. read gives a file's content as the pull leaves it, "" for none.
+// eachTree runs a test on a work tree, and on a branch, of a folder with some files. read
+// returns a file's content after the pull, "" for none.
 func eachTree(t *testing.T, files map[string]string, test func(t *testing.T, tree pulledTree, read func(name string) string)) {
 	t.Helper()
 	t.Run("work tree", func(t *testing.T) {
@@ -65,8 +65,8 @@ func eachTree(t *testing.T, files map[string]string, test func(t *testing.T, tre
 	})
 }
 
-// TestTwins: a name that some file system would not tell from another is found,
-// or a conflict, and never made beside it.
+// A name that some file system does not distinguish from another is found, or a conflict. It is
+// never made beside the other.
 func TestTwins(t *testing.T) {
 	composed, apart := "caf\u00e9", norm.NFD.String("caf\u00e9")
 	files := map[string]string{
@@ -97,8 +97,7 @@ func TestTwins(t *testing.T) {
 	})
 }
 
-// TestFileForFolder: what is noted as pulled is there, also where one edit's file
-// lies in the place of another's folder.
+// An edit that is noted as pulled is there, also if one edit's file replaces another's folder.
 func TestFileForFolder(t *testing.T) {
 	files := map[string]string{"was-file": "old", "was-folder/page.html": "old", "keep.html": "x"}
 	entries := []kvsync.OverlayEntry{
@@ -123,7 +122,7 @@ func TestFileForFolder(t *testing.T) {
 	})
 }
 
-func TestUnsayable(t *testing.T) {
+func TestInvalidPathReason(t *testing.T) {
 	for path, ok := range map[string]bool{
 		"/index.html": true, "/a b/c.html": true, "/.well-known/x": true, "/caf\u00e9": true, "/git": true, "/a:b": true, "/👩\u200d🚀.html": true,
 		"": false, "a": false, "/": false, "//": false, "/a/": false, "/./a": false, "/a/../b": false, "/a\x00b": false, "/\xff": false, "/a\\b": false,
@@ -143,8 +142,8 @@ func TestUnsayable(t *testing.T) {
 	}
 }
 
-// FuzzUnsayable: what passes is a name within the folder, and none of git's.
-func FuzzUnsayable(f *testing.F) {
+// A valid pathname is a name within the folder, and not one of git's.
+func FuzzInvalidPathReason(f *testing.F) {
 	for _, s := range []string{"/a", "/a/b", "/../a", "/.git", "/\u200c.git", "/a\\b", "/git~1", "//", "/.well-known/a"} {
 		f.Add(s)
 	}

@@ -11,14 +11,14 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// notedTree is a tree with the note of which writes are in git.
+// notedTree is a tree with the file that says which writes are in git.
 type notedTree interface {
 	pulledTree
 	Pulled() (map[string]kvsync.Nonce, error)
 }
 
-// A damaged note stops the pull. Read as an empty one, it would be written anew
-// without the writes that it named.
+// A damaged note stops the pull. If it counted as empty, it would be rewritten without the
+// writes that it named.
 func TestDamagedNoteStopsThePull(t *testing.T) {
 	const damaged = "<<<<<<< HEAD\n" + "0102030405060708 /a.html\n"
 	eachTree(t, map[string]string{kvsync.PulledName: damaged}, func(t *testing.T, tree pulledTree, _ func(string) string) {
@@ -30,8 +30,8 @@ func TestDamagedNoteStopsThePull(t *testing.T) {
 	})
 }
 
-// A note that became empty goes: a write that it went on naming would be dropped
-// by the next deploy, though git does not have it.
+// An empty note is removed. A write that it still named would be dropped by the next deploy,
+// though git does not have it.
 func TestEmptyNoteIsRemoved(t *testing.T) {
 	one := map[string]kvsync.Nonce{"/a.html": {1}}
 	files := map[string]string{"index.html": "x", kvsync.PulledName: string(kvsync.FormatPulled(one))}
@@ -50,8 +50,7 @@ func TestEmptyNoteIsRemoved(t *testing.T) {
 	})
 }
 
-// An entry whose nonce was lost is compared by its content: no nonce is no proof
-// that it was pulled.
+// An entry without a nonce is compared by its content: it does not count as pulled.
 func TestWriteWithoutNonce(t *testing.T) {
 	entry := an("/page.html", "mine", "old")
 	entry.Nonce = kvsync.Nonce{}
@@ -65,7 +64,7 @@ func TestWriteWithoutNonce(t *testing.T) {
 	}
 }
 
-// A person has merged one write. If another came meanwhile, the conflict stays.
+// A person has merged one write. If another write came meanwhile, the conflict stays.
 func TestResolvedMeansOneWrite(t *testing.T) {
 	merged, next := an("/both.html", "mine", "old"), an("/both.html", "mine, again", "mine", "old")
 	o := options
@@ -83,8 +82,8 @@ func TestResolvedMeansOneWrite(t *testing.T) {
 	}
 }
 
-// What git would not take from the work tree is a conflict: an edit noted as
-// pulled there would be dropped by the next deploy.
+// A file that git would not take from the work tree is a conflict: an edit noted as pulled
+// there would be dropped by the next deploy.
 func TestHiddenFromGit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "ignored.html"), "old")
@@ -101,7 +100,7 @@ func TestHiddenFromGit(t *testing.T) {
 	}
 }
 
-// The site's repository does not see what is written into a repository below it.
+// The site's repository does not see files of a repository below it.
 func TestFolderOfAnotherRepository(t *testing.T) {
 	for name, dotGit := range map[string]string{"a submodule": "module/.git", "a clone": "module/.git/HEAD"} {
 		dir := t.TempDir()
@@ -123,8 +122,8 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 	}
 }
 
-// A branch that is checked out in any work tree of the repository is not written
-// to, from whichever of them the pull runs: its next commit would take the edits back.
+// A branch that is checked out in any work tree of the repository is not changed, whichever of
+// them the pull runs in: the next commit there would revert the edits.
 func TestBranchOfAnotherWorkTree(t *testing.T) {
 	top := repository(t)
 	linked := filepath.Join(t.TempDir(), "linked")
@@ -138,8 +137,8 @@ func TestBranchOfAnotherWorkTree(t *testing.T) {
 	}
 }
 
-// A branch is a file or a folder of branches. One in the place of the other would
-// break every later fetch.
+// A branch is a file, or a folder of branches. One in the place of the other would break every
+// later fetch.
 func TestBranchBesideAnother(t *testing.T) {
 	top := repository(t)
 	runGit(t, top, "branch", "edits")
@@ -151,7 +150,7 @@ func TestBranchBesideAnother(t *testing.T) {
 	}
 }
 
-// A branch that somebody makes between the look and the commit is not overwritten.
+// A branch that somebody makes between the check and the commit is not overwritten.
 func TestBranchMadeMeanwhile(t *testing.T) {
 	top := repository(t)
 	b, err := OpenBranch(top, "site", "edits")

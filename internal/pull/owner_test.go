@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestAsOwner: what root makes in somebody's folder is theirs. Who is not root
-// makes it as ever.
+// Files that root makes in somebody's folder belong to that person. Without root nothing
+// changes.
 func TestAsOwner(t *testing.T) {
 	dir := t.TempDir()
 	uid, gid := os.Geteuid(), os.Getegid()

@@ -16,7 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// written is the run-time side: what was written, by pathname.
+// written has the contents of run-time writes, by pathname.
 type written map[string]string
 
 func (w written) Copy(_ context.Context, e *kvsync.OverlayEntry, to io.Writer) error {
@@ -24,8 +24,8 @@ func (w written) Copy(_ context.Context, e *kvsync.OverlayEntry, to io.Writer) e
 	return err
 }
 
-// an is an entry; its write's nonce follows from its content, "" deletes. was is
-// what was there before, newest first, "" for nothing.
+// an makes an entry. Its write's nonce is derived from its content; "" deletes. was is what was
+// there before, newest first, "" for nothing.
 func an(path, content string, was ...string) kvsync.OverlayEntry {
 	e := kvsync.OverlayEntry{Path: path, Time: time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC), Author: "Grace <grace@example.org>", Message: "edit " + path}
 	h := kvsync.HashOf([]byte(path + content))
@@ -43,8 +43,8 @@ func an(path, content string, was ...string) kvsync.OverlayEntry {
 	return e
 }
 
-// cases are three-way comparisons: what git has at a pathname ("" for nothing),
-// what the overlay has, and what comes of it.
+// cases are three-way comparisons: what git has at a pathname ("" for nothing), what the
+// overlay has, and the result.
 var cases = []struct {
 	entry kvsync.OverlayEntry
 	git   string
@@ -94,7 +94,7 @@ func write(t *testing.T, name, content string) {
 	}
 }
 
-// entriesOf are the cases as an overlay.
+// entriesOf returns the cases as an overlay.
 func entriesOf() (entries []kvsync.OverlayEntry, from written) {
 	from = written{}
 	contents := []string{"new", "newer", "mine", "/a /b\n", "/blog/*\n  X: y\n"}
@@ -179,7 +179,7 @@ func TestWorkTree(t *testing.T) {
 		t.Errorf("the mode became %o", info.Mode().Perm())
 	}
 
-	// Killed before the note is written: the next run finds all that it did.
+	// After a kill before the note was written, the next run finds everything.
 	rerun, err := Pull(t.Context(), entries, from, tree, options)
 	if err != nil || rerun.Changes() || rerun.Noted || !maps.Equal(rerun.Pulled, r.Pulled) {
 		t.Errorf("after a pull that was broken off: %+v, %v", rerun, err)
@@ -198,8 +198,8 @@ func TestWorkTree(t *testing.T) {
 	}
 }
 
-// TestMergedByHand: a page that was pulled and then mended in git is no conflict,
-// and what a person has merged is none any more.
+// A page that was pulled and then fixed in git is not a conflict, nor is one that a person has
+// merged.
 func TestMergedByHand(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := OpenWorkTree(dir)
@@ -218,7 +218,7 @@ func TestMergedByHand(t *testing.T) {
 		t.Errorf("it is %+v, %v", r, err)
 	}
 
-	// The next edit of that page at run time is one again.
+	// The next edit of that page at run time is a conflict again.
 	next := an("/page.html", "newest", "new", "old")
 	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, knowing(options, r.Pulled))
 	if err != nil || len(r.Conflicts) != 1 {
@@ -232,9 +232,9 @@ func TestMergedByHand(t *testing.T) {
 	}
 }
 
-// TestWhatNoFileSays: the content comes into git, and the write is not noted as
-// pulled, for a deploy would drop its headers with it.
-func TestWhatNoFileSays(t *testing.T) {
+// The content comes into git, but the write is not noted as pulled, because a deploy would drop
+// its headers.
+func TestContentWithHeaders(t *testing.T) {
 	dir := t.TempDir()
 	tree, err := OpenWorkTree(dir)
 	if err != nil {
@@ -283,8 +283,8 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	}
 }
 
-// TestFileAndFolder: what a site has under two names, of which git holds one, is
-// not noted as pulled where it is not in git; a deploy would drop it.
+// If git can hold only one of two writes, the other is not noted as pulled; a deploy would drop
+// it.
 func TestFileAndFolder(t *testing.T) {
 	top := repository(t)
 	branch, err := OpenBranch(top, "site", "edits")
@@ -311,7 +311,7 @@ func TestFileAndFolder(t *testing.T) {
 	}
 }
 
-// TestLineEndings: on Windows a work tree has CR LF where git has LF.
+// On Windows a work tree has CR LF where git has LF.
 func TestLineEndings(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "page.html"), "one\r\ntwo\r\n\rthree\r\n")
@@ -326,7 +326,7 @@ func TestLineEndings(t *testing.T) {
 	}
 }
 
-// TestFailedWrite: an edit whose content cannot be read leaves the file as it was.
+// An edit whose content cannot be read leaves the file as it was.
 func TestFailedWrite(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "page.html"), "old")
@@ -344,8 +344,8 @@ func TestFailedWrite(t *testing.T) {
 	}
 }
 
-// TestSavedMeanwhile: somebody saves the file while its other side comes.
-func TestSavedMeanwhile(t *testing.T) {
+// Somebody saves the file while the other content arrives.
+func TestConcurrentSave(t *testing.T) {
 	for name, content := range map[string]string{"page.html": "old", "new.html": ""} {
 		dir := t.TempDir()
 		if content != "" {
@@ -374,8 +374,8 @@ func (d during) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) er
 	return err
 }
 
-// TestContentNotShown: KV may show an entry before its content, or after it has
-// gone. Such an edit waits, and holds up no other.
+// KV may show an entry before its content, or after the content was deleted. Such an edit waits
+// and does not block the others.
 func TestContentNotShown(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
 		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)}, tree, options)
@@ -394,7 +394,7 @@ func (b broken) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) er
 	return b.error
 }
 
-// snapshot is every file below a folder, in order.
+// snapshot returns every file below a folder, in order.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -436,7 +436,7 @@ Co-authored-by: Grace <grace@example.org>
 	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") || strings.Count(m.Text, "\nCo-authored-by") != 2 {
 		t.Errorf("of two it is %+v", m)
 	}
-	// A forge skips what a commit's message tells it to.
+	// A forge acts on such text in a commit's message.
 	skips := an("/c.html", "new", "")
 	skips.Message = "[skip ci] [ci skip]"
 	if m := Describe(&Report{Taken: []Edit{edit(skips)}}); strings.Contains(m.Text, "[") {

@@ -20,8 +20,7 @@ func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {
 	return r
 }
 
-// Relations in a random history, with merges and clocks that go wrong, are what
-// git says.
+// Relations in a random history, with merges and wrong clocks, are the same as git's.
 func TestCompareAsGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -47,7 +46,7 @@ func TestCompareAsGit(t *testing.T) {
 		fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n", 1_000_000_000, 1_000_000_000+random.IntN(1000), i)
 		commits = append(commits, w.GitIn(w.Dir, text.String(), "hash-object", "-t", "commit", "-w", "--stdin"))
 	}
-	// git rev-list gives all that a commit reaches.
+	// git rev-list lists what a commit reaches.
 	reaches := map[string]string{}
 	for _, id := range commits {
 		reaches[id] = w.Git("rev-list", id)
@@ -101,8 +100,8 @@ func TestCompareInShallowClone(t *testing.T) {
 	}
 }
 
-// A commit that names a tree or a parent where git does not look is what git takes
-// it for: what was reviewed is what is published, and in its order.
+// A commit that names a tree or a parent where git does not look for it is read as git reads
+// it. So what was reviewed is what is published, and in the right order.
 func TestCommitWithLateHeaders(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -124,7 +123,7 @@ func TestCommitWithLateHeaders(t *testing.T) {
 	}
 }
 
-// Where one of the two is not in the clone, its history is not walked to find out.
+// If the clone lacks one of the two commits, the history is not walked.
 func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

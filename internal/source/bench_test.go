@@ -26,12 +26,11 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// The site of the benchmarks: as many files as design.md's numbers are for.
+// benchFiles is the size of the site of the benchmarks.
 const benchFiles = 10_000
 
-// benchSite gives path and content of each file: pages with a common frame,
-// which git stores as deltas, and pictures, which do not compress. Together
-// they have about 176 MB.
+// benchSite yields path and content of each file: pages with a common frame, which git stores
+// as deltas, and pictures, which do not compress. Together they have about 176 MB.
 func benchSite(yield func(name string, content []byte)) {
 	frame := []byte(strings.Repeat("<nav><a href=\"/somewhere/else\">somewhere else</a></nav>\n", 40))
 	words := strings.Fields("the tide of harbour and stone light water under a long way from north river in field")
@@ -64,8 +63,8 @@ func benchSite(yield func(name string, content []byte)) {
 	}
 }
 
-// benchRepository makes a repository of two commits, the second of which
-// changes one file: one pack as after a clone, or loose objects.
+// benchRepository makes a repository of two commits; the second one changes one file. It has
+// one pack, as after a clone, or loose objects.
 func benchRepository(b *testing.B, loose bool) *gittest.Work {
 	b.Helper()
 	w := gittest.New(b)
@@ -144,7 +143,7 @@ func watchHeap(b *testing.B) {
 	})
 }
 
-// openAll opens every file once, in the order and as parallel as an upload.
+// openAll opens every file once, in the order and with the concurrency of an upload.
 func openAll(b *testing.B, l *kvsync.Listing) {
 	b.Helper()
 	var group errgroup.Group
@@ -174,9 +173,8 @@ func openAll(b *testing.B, l *kvsync.Listing) {
 	}
 }
 
-// The first deploy of a commit reads every blob, once to list and once to send;
-// cat-file is git reading them once. A deploy of one change reads next to
-// nothing.
+// The first deploy of a commit reads every blob, once to list and once to send; cat-file is git
+// reading them once. A deploy of one change reads almost nothing.
 func BenchmarkCommit(b *testing.B) {
 	for _, form := range []string{"packed", "loose"} {
 		b.Run(form, func(b *testing.B) {
@@ -246,7 +244,7 @@ func benchFolder(b *testing.B, w *gittest.Work, cache string) *folder.Folder {
 	return f
 }
 
-// changed lists the files that a deploy would send.
+// changed returns the files that a deploy would send.
 func changed(l *kvsync.Listing, base *kvsync.Manifest) (files []kvsync.File) {
 	known := map[kvsync.Hash]bool{}
 	for _, a := range base.Assets {
@@ -260,7 +258,7 @@ func changed(l *kvsync.Listing, base *kvsync.Manifest) (files []kvsync.File) {
 	return files
 }
 
-// A folder in which nothing changed is looked at, not read.
+// A folder without changes is listed, but not read.
 func BenchmarkFolder(b *testing.B) {
 	w := gittest.Plain(b)
 	benchSite(func(name string, content []byte) {

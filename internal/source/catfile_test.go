@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// What a partial clone lacks is fetched together, and not file by file.
+// Objects that a partial clone lacks are fetched together, not one by one.
 func TestPartialCloneFetchesOnce(t *testing.T) {
 	w := gittest.New(t)
 	for i := range 40 {
@@ -22,7 +22,7 @@ func TestPartialCloneFetchesOnce(t *testing.T) {
 	w.Git("config", "uploadpack.allowFilter", "true")
 	w.Git("config", "uploadpack.allowAnySHA1InWant", "true")
 	w.Git("clone", "-q", "--bare", "--filter=tree:0", "file://"+w.Dir, "../partial")
-	// git runs this in place of git pack-objects, which each fetch takes once.
+	// git runs this instead of git pack-objects, once for each fetch.
 	hook := filepath.Join(t.TempDir(), "hook")
 	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho fetch >>"+hook+".ran\nexec \"$@\"\n"), 0o755); err != nil { //nolint:gosec // it is run
 		t.Fatal(err)

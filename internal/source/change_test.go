@@ -9,9 +9,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// What a push costs follows the change, and neither the site nor the history:
-// so the counts are the same in a small repository and in one that is ten times
-// as large.
+// The cost of a push depends on the change, not on the site or the history: the counts are the
+// same in a repository that is ten times as large.
 func TestReadsFollowTheChange(t *testing.T) {
 	t.Parallel()
 	const (

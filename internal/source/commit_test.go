@@ -243,7 +243,7 @@ func TestCommitWithoutDirectory(t *testing.T) {
 	}
 }
 
-// What did not change is neither walked nor read.
+// Unchanged directories and files are not read.
 func TestUnchangedIsNotRead(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -274,7 +274,7 @@ func TestUnchangedIsNotRead(t *testing.T) {
 	}
 }
 
-// A directory is not taken over once the rules for it changed.
+// A directory is not reused after its rules changed.
 func TestRulesChange(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -314,7 +314,7 @@ func TestCommitSymlinks(t *testing.T) {
 	if sourcetest.Read(t, l.Files[1]) != "real" || sourcetest.Read(t, l.Files[2]) != "real" {
 		t.Error("a link's content is not its target's")
 	}
-	// What a link leads to may change while the link's own directory does not.
+	// The target of a symlink may change while the symlink's directory does not.
 	base := sourcetest.Manifest(t, l)
 	w.Write("site/a/real.txt", "changed").Commit("target")
 	l = sourcetest.List(t, openCommit(w, Options{Dir: "site"}), base)
@@ -344,8 +344,8 @@ up: the symlink leaves the directory that is published`
 	}
 }
 
-// A link to a secret is refused as one, also where a pattern lets the secret in,
-// which is refused for itself.
+// A symlink to a secret is refused, also if a pattern lets the secret in; then the secret is
+// refused as well.
 func TestLinkToSecretThatIsLetIn(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -361,7 +361,7 @@ func TestLinkToSecretThatIsLetIn(t *testing.T) {
 	}
 }
 
-// Trees may hold what no work tree can.
+// Trees may contain entries that no work tree can have.
 func TestHostileTree(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -403,8 +403,8 @@ func TestSubmoduleIsANotice(t *testing.T) {
 	}
 }
 
-// Open is safe for concurrent use, for small and large, loose and packed
-// objects, with the git command and without.
+// Files can be opened concurrently: small and large, loose and packed objects, with the git
+// command and without.
 func TestConcurrentOpen(t *testing.T) {
 	w := gittest.New(t)
 	random := rand.New(rand.NewPCG(1, 2))

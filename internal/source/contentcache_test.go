@@ -28,7 +28,7 @@ func TestContentCache(t *testing.T) {
 	if k.take("a") != nil || k.bytes != 0 {
 		t.Errorf("given twice, or still counted: %d bytes", k.bytes)
 	}
-	// One blob at two paths, or listed once more, is kept and counted once.
+	// A blob that is stored again is counted once.
 	for range 3 {
 		all(k.store("a", 5, strings.NewReader("hello")))
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// A few trees that name each other stand for more files than there is memory for, or
-// for folders in folders without end: that is refused, wherever they are walked.
-func TestTreesThatGrow(t *testing.T) {
+// A few trees that name each other can stand for more files than fit into memory, or for
+// endless folders. That is refused.
+func TestHugeTrees(t *testing.T) {
 	t.Parallel()
 	w, wide, deep := gittest.Growing(t)
 	for name, tt := range map[string]struct{ tree, want string }{"wide": {wide, "more than 1000000 files"}, "deep": {deep, "without end"}} {

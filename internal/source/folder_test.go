@@ -64,7 +64,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// Equal IDs mean equal listings: whatever changes a listing changes the ID.
+// Equal IDs mean equal listings: every change of a listing changes the ID.
 func TestFolderID(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -158,7 +158,7 @@ func TestFolderRefuses(t *testing.T) {
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d, got)
 	}
-	// A commit refuses the same, with the same words.
+	// A commit refuses the same files with the same words.
 	w.Remove("site/pipe")
 	w.Remove("site/big.bin") // git would take minutes over it
 	w.Git("init", "-q", "-b", "main")
@@ -167,15 +167,14 @@ func TestFolderRefuses(t *testing.T) {
 	if d := cmp.Diff(fromFolder, sourcetest.Refusals(t, openCommit(w, Options{Dir: "site"}))); d != "" {
 		t.Error(d)
 	}
-	// Against a base, everything is read, and the same is refused.
+	// Against a live manifest, everything is read, and the same is refused.
 	_, err := openCommit(w, Options{Dir: "site"}).Files(t.Context(), &kvsync.Manifest{})
 	if err == nil || strings.Count(err.Error(), "private key") != strings.Count(fromFolder, "private key") {
 		t.Error(err)
 	}
 }
 
-// A file that configures, or leaves out, is not one that holds credentials under
-// another name.
+// A configuration or ignore file must not be a symlink to a file that holds credentials.
 func TestConfigurationByALinkToCredentials(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"_headers", "_redirects", ".assetsignore", ".gitignore"} {
@@ -217,7 +216,7 @@ func TestCaseIsANotice(t *testing.T) {
 	}
 }
 
-// A directory that becomes a symlink during the walk leads nowhere outside.
+// A directory that becomes a symlink during the walk does not lead outside.
 func TestSwappedDirectory(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)

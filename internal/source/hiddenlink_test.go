@@ -12,8 +12,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// A symlink publishes nothing that is hidden itself: no file of a folder that is
-// not walked, and none that only the .assetsignore of its own folder names.
+// A symlink does not publish a hidden file: neither one in a folder that is not walked, nor one
+// that only the .assetsignore of its own folder names.
 func TestLinkIntoIgnoredFolder(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

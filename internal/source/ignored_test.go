@@ -9,7 +9,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// What is said to be ignored is just what a listing does not enter.
+// Ignored reports exactly the directories that a listing does not enter.
 func TestIgnoredAsListed(t *testing.T) {
 	root := t.TempDir()
 	folder := filepath.Join(root, "public")

@@ -17,8 +17,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// A folder outside of the repository, or one of git's, is not published, whoever
-// leads there: but one that is named itself is (promise 13).
+// A folder outside the repository, or one of git's, is not published through a symlink. A
+// folder outside is published if it is named itself (promise 13).
 func TestFolderOutside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("index.html", "secret")
@@ -48,7 +48,7 @@ func TestFolderOutside(t *testing.T) {
 	}
 }
 
-// Git's folder is never published, under whatever name and whatever patterns say.
+// Git's folder is never published, whatever its name and the patterns are.
 func TestGitInTheFolder(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -66,7 +66,8 @@ func TestGitInTheFolder(t *testing.T) {
 	}
 }
 
-// What decides what is published lies inside, too. A FIFO in its place stops nothing.
+// Files that decide what is published must be inside, too. A FIFO in their place does not
+// block.
 func TestDecidingFilesInside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("secret", "/secret /token 302\n")
@@ -86,7 +87,7 @@ func TestDecidingFilesInside(t *testing.T) {
 			t.Errorf("%s a FIFO: %s", name, got)
 		}
 	}
-	// Beside the folder, too, but not beside the repository.
+	// This holds beside the folder, too. Files beside the repository do not count.
 	w := gittest.New(t).Write("public/a.html", "a")
 	w.Symlink(filepath.Join(outside.Dir, "secret"), rules.AssetsIgnoreFile)
 	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); err == nil {
@@ -98,8 +99,7 @@ func TestDecidingFilesInside(t *testing.T) {
 	}
 }
 
-// A file that is replaced by a FIFO after it was listed is a changed one, and is not
-// waited for.
+// A file that is replaced by a FIFO after it was listed has changed, and does not block.
 func TestFIFOInPlaceOfAFile(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t).Write("a.html", "a")
@@ -113,8 +113,9 @@ func TestFIFOInPlaceOfAFile(t *testing.T) {
 	}
 }
 
-// The rules of a site whose folder is the repository's top are no link to git's.
-func TestRulesAreGits(t *testing.T) {
+// A rule file must not be a symlink into git's folder, also where the site is the repository's
+// top.
+func TestRuleFileLinksToGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("a.html", "a")
 	w.Symlink(".git/config", rules.HeadersFile)

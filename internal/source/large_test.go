@@ -17,8 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// Files that go up in chunks are listed like any other, by either source, and
-// hashed as their index will be.
+// Files that are uploaded in chunks are listed like any other, from either source, with the
+// hash of their index.
 func TestLargeFiles(t *testing.T) {
 	t.Parallel()
 	film := gittest.Noise(1, kvsync.MaxValueBytes+1)
@@ -47,7 +47,7 @@ func TestLargeFiles(t *testing.T) {
 			t.Errorf("%s: against its own manifest it lists %v, of %s", name, again.Files[1].Asset, again.Origin.ID)
 		}
 	}
-	// From the base and from the stat cache it is known unread.
+	// It is known from the live manifest and from the stat cache, without reading.
 	reads := commit.Reads().Blobs
 	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit, &kvsync.Manifest{}))); commit.Reads().Blobs > reads+3 {
 		t.Errorf("%d blobs were read", commit.Reads().Blobs-reads)
@@ -60,7 +60,7 @@ func TestLargeFiles(t *testing.T) {
 	}
 }
 
-// What changes while it is read is not what was listed.
+// A file that changes while it is read is an error.
 func TestLargeFileChangesWhileRead(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("film.mp4", strings.Repeat("0123456789abcdef", kvsync.MaxValueBytes/16+1))
@@ -88,7 +88,7 @@ func TestLargeFileChangesWhileRead(t *testing.T) {
 	}
 }
 
-// A commit's blob of 4 GiB is refused, unread.
+// A blob of 4 GiB is refused without reading it.
 func TestTooLargeInCommit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

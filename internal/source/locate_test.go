@@ -12,11 +12,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 )
 
-// The repository that a published folder belongs to is the innermost one that
-// strictly contains it and tracks the project, else the one rooted there.
+// The repository of a published folder is the innermost one that strictly contains the folder
+// and tracks the project, else the one rooted there.
 func TestLocate(t *testing.T) {
-	// base holds a repository at each of these folders; true means that it has a
-	// commit, with the file "tracked" in each of the folders that are named.
+	// repos has a repository in each of these folders. It has a commit with the file "tracked"
+	// in each of the named folders.
 	type repos map[string][]string
 	for name, tt := range map[string]struct {
 		repos   repos
@@ -81,7 +81,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// Origin comes first, however remotes are ordered, and none has a password.
+// Origin comes first, whatever the order of the remotes is, and no address has a password.
 func TestRemotes(t *testing.T) {
 	w := gittest.New(t).Write("public/a", "a")
 	w.Git("add", "-A")

@@ -10,8 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// Auto takes the commit exactly when it is what lies on disk, with the git
-// command and without.
+// Auto takes the commit exactly if it has what is on disk, with the git command and without.
 func TestAuto(t *testing.T) {
 	const backdated = "only ours: " + KindFolder
 	for _, tt := range []struct {

@@ -11,8 +11,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Whatever patterns let in: a repository's own files, and the list of what is
-// hidden, reach no visitor.
+// Patterns cannot publish a repository's own files, nor the list of what is hidden.
 func TestGitFolderIsNeverPublished(t *testing.T) {
 	t.Parallel()
 	const letIn = "!.*\n!.git\n!.git/**\n!.assetsignore\n"
@@ -26,7 +25,7 @@ func TestGitFolderIsNeverPublished(t *testing.T) {
 		t.Errorf("the folder: %s, want %s", got, want)
 	}
 
-	// No work tree holds such a commit, but a hostile one may be pushed.
+	// A work tree cannot contain this, but a hostile commit can.
 	c := gittest.New(t)
 	blob := func(text string) string {
 		return gittest.Unhex(t, c.GitIn(c.Dir, text, "hash-object", "-w", "--stdin"))
@@ -42,8 +41,8 @@ func TestGitFolderIsNeverPublished(t *testing.T) {
 	}
 }
 
-// Files that hold credentials are refused under each name that tools give them, in
-// any case, and private keys also behind a byte order mark.
+// Files that hold credentials are refused under every name that tools give them, in any case.
+// Private keys are also found behind a byte order mark.
 func TestSecretsInAnySpelling(t *testing.T) {
 	t.Parallel()
 	const key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n"
@@ -73,7 +72,7 @@ func TestSecretsInAnySpelling(t *testing.T) {
 	}
 }
 
-// A rule file that is too long is refused, not cut off where its limit is.
+// A rule file that is too long is refused, not truncated.
 func TestRuleFileIsNotCutOff(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t).Write("index.html", "x").Write("_headers", strings.Repeat("#", rules.MaxText)+"\n/*\n  X-Frame-Options: DENY\n")

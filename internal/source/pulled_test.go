@@ -11,9 +11,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// Both sources tell which run-time writes they have, publish the note to nobody,
-// and are another source when it changes: a conflict that was resolved in favour
-// of what git has changes no page, and has to be deployed.
+// Both sources report which run-time writes they have, and do not publish that file. A change
+// of the file is a change of the source: a conflict that was resolved in favour of git changes
+// no page, and still has to be deployed.
 func TestPulled(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)

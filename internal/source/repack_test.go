@@ -7,8 +7,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// What a gc moves while the source is open is still found.
-func TestPackedMeanwhile(t *testing.T) {
+// Objects that a gc moves while the source is open are still found.
+func TestPackedWhileOpen(t *testing.T) {
 	t.Parallel()
 	w := gittest.Deltas(t)
 	c := openCommit(w, Options{})

@@ -16,9 +16,9 @@ import (
 
 //nolint:gosec // git's object ids
 
-// A whole id is that commit, also where somebody has named a branch so; and where
-// two commits begin alike, neither is chosen.
-func TestIDsThatMayMeanTwo(t *testing.T) {
+// A whole id is that commit, even if a branch has this name. An abbreviation of two commits is
+// an error.
+func TestAmbiguousIDs(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	first := w.Write("a.html", "1").Commit("one")
@@ -47,8 +47,8 @@ func TestIDsThatMayMeanTwo(t *testing.T) {
 	}
 }
 
-// What a repository's configuration says of git status changes nothing of what is
-// published, and is not run.
+// The repository's configuration of git status does not change what is published, and its
+// programs are not run.
 func TestCleanByRepositoryConfig(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -73,7 +73,7 @@ func TestCleanByRepositoryConfig(t *testing.T) {
 	}
 }
 
-// A folder that a sparse checkout leaves a part of out is not the site.
+// A folder that lacks files because of a sparse checkout is refused.
 func TestSparseFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -91,8 +91,8 @@ func TestSparseFolderIsRefused(t *testing.T) {
 	}
 }
 
-// In a repository that cannot be read, what is tracked goes live with its commit or
-// not at all, for without it there is no order. What is not tracked has none.
+// In a repository that cannot be read, a tracked folder is published with its commit or not at
+// all, because without the commit there is no order. An untracked folder has none anyway.
 func TestTrackedFolderNeedsItsCommit(t *testing.T) {
 	for name, configure := range map[string]string{"another object format": "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n",
 		"an extension that is not known": "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfrobnicate = true\n"} {

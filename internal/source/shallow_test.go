@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// Two commits that a shallow clone has, and not what lies between them, stand in a
-// relation that is not known: as diverged, an older one would go live.
+// If a shallow clone has two commits but not those between them, their relation is unknown. As
+// diverged, an older one would be deployed.
 func TestRelationBehindTheBoundary(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

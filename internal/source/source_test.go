@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/folder"
 )
 
-// options are those for this directory, with nothing of the machine in them.
+// options completes options for a test's directory, with nothing of the machine.
 func options(w *gittest.Work, o Options) Options {
 	if o.WorkDir == "" {
 		o.WorkDir = w.Dir

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// A listing made against any earlier one is the listing made from nothing.
+// A listing against any earlier manifest is the same as a listing against none.
 func TestIncrementalEqualsFull(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -71,8 +71,8 @@ func TestIncrementalEqualsFull(t *testing.T) {
 	}
 }
 
-// Below a nested .assetsignore nothing is taken over: what is listed there
-// depends on more than the directory's own tree.
+// Below a nested .assetsignore nothing is reused: the listing there depends on more than the
+// directory's own tree.
 func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -90,8 +90,8 @@ func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
 	}
 }
 
-// A manifest of another directory says nothing about this one, though trees
-// and paths be equal: patterns outside may differ.
+// Nothing is reused from a manifest of another directory, even if trees and paths are equal:
+// patterns outside may differ.
 func TestNoTakeOverFromAnotherDirectory(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

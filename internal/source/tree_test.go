@@ -13,8 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// The tree is a file system as io/fs means it, and that of the commit, not of
-// the work tree.
+// The tree is a file system as io/fs defines it. It is the commit's, not the work tree's.
 func TestTree(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
@@ -50,7 +49,7 @@ func sameFile(t *testing.T, a fs.FileInfo, name string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// Symlinks are followed inside the commit, and nowhere else.
+// Symlinks are followed only inside the commit.
 func TestTreeLinks(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -90,8 +89,8 @@ func TestTreeOfABareRepository(t *testing.T) {
 	}
 }
 
-// Neither the settings nor the Worker's code of a commit are files that hold
-// credentials, under whatever name (promise 13).
+// Configuration and the Worker's code cannot be files that hold credentials, under any name
+// (promise 13).
 func TestTreeWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -7,7 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// An id that a tree gives to a file, and that is a commit's, is no file.
+// A tree that gives a commit's id to a file is an error.
 func TestTreeNamesACommit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Whatever editors, builds and people do to a folder, in whatever order and however
-// fast: who looks at it after each batch has seen it as it is in the end.
+// Whatever editors, builds and people do to a folder, in any order and at any speed: a reader
+// that reads it after each batch has seen its final state.
 func TestNothingIsMissed(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("site/index.html", "0")
@@ -127,7 +127,7 @@ func TestNothingIsMissed(t *testing.T) {
 	})
 }
 
-// looked is what is to be seen of the set.
+// looked is what a reader sees of the set.
 func (r *rig) looked() string {
 	var all strings.Builder
 	for _, root := range []string{r.dir + "/site", r.dir + "/link/", r.dir + "/single.txt", r.fence} {

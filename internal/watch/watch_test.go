@@ -16,18 +16,17 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// hangLimit only bounds a hang: no test's outcome depends on it.
+// hangLimit bounds only a hang: no test's outcome depends on it.
 const hangLimit = 2 * time.Minute
 
-// rig is a folder that is watched. Each test runs by what the system tells and by
-// looking at the files.
+// rig is a watched folder. Each test runs with events and with polling.
 type rig struct {
 	*testing.T
 	dir string
 	w   *Watcher
 
-	// fence is a file of its own folder, which is watched as well. What happened
-	// before it was written is told before it, or with it.
+	// fence is a file in a folder of its own, which is watched as well. Changes before its
+	// write are reported before it, or with it.
 	fence  string
 	fences int // how often it was written
 }
@@ -93,7 +92,7 @@ func (r *rig) overSince(since time.Time, skip func(string) bool, names ...string
 	r.w.Over(Set{Paths: paths, Skip: skip}, since)
 }
 
-// told waits until a batch tells of one of the paths, whatever else it tells.
+// told waits until a batch names one of the paths.
 func (r *rig) told(names ...string) {
 	r.Helper()
 	var seen []string
@@ -115,16 +114,16 @@ func (r *rig) next() (Batch, error) {
 	return r.w.Next(ctx)
 }
 
-// writeFence changes the fence's length, so that looking at the files shows it too.
+// writeFence changes the fence's length, so that polling notices it too.
 func (r *rig) writeFence() {
 	r.Helper()
 	r.fences++
 	r.must(os.WriteFile(r.fence, make([]byte, r.fences), 0o600))
 }
 
-// quiet takes all that is told of what happened until now, and returns its paths.
-// The system tells in order, so that one fence would do. Who looks at the files may
-// have passed a file before it changed, and the fence after: the next look sees both.
+// quiet takes all batches until now, and returns their paths. The system reports in order, so
+// one fence would do. Polling may pass a file before it changed, and the fence after: the next
+// poll sees both.
 func (r *rig) quiet() (told []string) {
 	r.Helper()
 	for range 2 {
@@ -148,7 +147,7 @@ func (r *rig) quiet() (told []string) {
 	return told
 }
 
-// still is an error if anything is told.
+// still is an error if anything is reported.
 func (r *rig) still(because string) {
 	r.Helper()
 	if told := r.quiet(); len(told) > 0 {
@@ -197,7 +196,7 @@ func TestRenameSaves(t *testing.T) {
 	})
 }
 
-// A file that is named alone: its neighbours do not count, and it may go and come.
+// A set of one file: its neighbours do not count, and it may come and go.
 func TestSingleFiles(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("kv-sync.toml", "1")
@@ -226,7 +225,7 @@ func TestSingleFiles(t *testing.T) {
 	})
 }
 
-// A generator writes thousands of files: who looks after each batch has seen all of
+// A generator writes thousands of files: a reader that reads after each batch has seen all of
 // them in the end.
 func TestBurst(t *testing.T) {
 	both(t, func(r *rig) {
@@ -268,7 +267,7 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// A burst is one batch, once it is over; one without end is a batch each Limit.
+// A burst is one batch, once it is over. An endless burst is a batch each Limit.
 func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(Options{NoEvents: true, Poll: 24 * time.Hour, Quiet: 20 * time.Millisecond, Limit: time.Second})
@@ -291,7 +290,7 @@ func TestBatches(t *testing.T) {
 	})
 }
 
-// A writer that never rests does not keep the others waiting.
+// A writer that never stops does not delay the others.
 func TestLimit(t *testing.T) {
 	w := New(Options{Quiet: time.Hour, Limit: 100 * time.Millisecond})
 	defer w.Close()
@@ -307,7 +306,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A build removes its output folder and makes it anew, or moves another into place.
+// A build removes its output folder and makes it again, or moves another one into its place.
 func TestRootComesBack(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("dist/index.html", "1")
@@ -336,7 +335,7 @@ func TestRootComesBack(t *testing.T) {
 	})
 }
 
-// A folder is moved within the tree: what is in it counts under its new name.
+// A folder is moved within the tree: its files count under their new names.
 func TestFolderMoves(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("site/a/x/page.html", "1")
@@ -383,7 +382,7 @@ func TestSkippedFolders(t *testing.T) {
 	})
 }
 
-// The site is a symlink, as of releases that take each other's place.
+// The site is a symlink that is switched from release to release.
 func TestSymlinks(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("releases/1/index.html", "1")
@@ -404,7 +403,7 @@ func TestSymlinks(t *testing.T) {
 	})
 }
 
-// What was changed after it was read, and before it was looked after, is told.
+// A change after a file was read, and before it was watched, is reported.
 func TestSince(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("old.ts", "1")
@@ -426,7 +425,7 @@ func TestSince(t *testing.T) {
 	})
 }
 
-// The system's queue ran over: nobody told of a folder that came meanwhile.
+// The system's queue overflowed, so the event of a new folder is lost.
 func TestOverflow(t *testing.T) {
 	r := newRig(t, Options{})
 	r.write("site/index.html", "1")
@@ -450,8 +449,8 @@ func TestOverflow(t *testing.T) {
 	r.told("site/missed/page.html")
 }
 
-// The system has no room for more watches: the files are looked at from then on, and
-// the error says what to do.
+// The system allows no more watches: the files are polled from then on, and the error says what
+// to do.
 func TestNoMoreWatches(t *testing.T) {
 	said := make(chan error, 2)
 	r := newRig(t, Options{Poll: 20 * time.Millisecond, Polling: func(err error) { said <- err }})

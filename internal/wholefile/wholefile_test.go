@@ -39,7 +39,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A file that cannot be replaced stays, and nothing lies beside it.
+// A file that cannot be replaced stays, and no other file is left beside it.
 func TestWriteThatFails(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "state")
@@ -58,8 +58,8 @@ func TestWriteThatFails(t *testing.T) {
 	}
 }
 
-// Readers meanwhile get one content or the other.
-func TestReadersMeanwhile(t *testing.T) {
+// A concurrent reader gets one content or the other.
+func TestConcurrentReaders(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "state")
 	a, b := bytes.Repeat([]byte("a"), 1<<20), bytes.Repeat([]byte("b"), 1<<20)
 	if err := wholefile.Write(name, a, 0o600); err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// ignored asks our matcher as a walk would: a path is ignored if it or any
-// directory above it is.
+// ignored matches as a walk does: a path is ignored if it or a directory above it is.
 func ignored(s *Scope, rel string, isDir bool) bool {
 	parts := strings.Split(rel, "/")
 	for i := range parts {
@@ -42,8 +41,8 @@ func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 	return set
 }
 
-// Patterns mean what they mean to git. Files are not made: git's answer does
-// not depend on them, except that every path but the last name is a directory.
+// Patterns mean what they mean to git. The files need not exist: git's answer does not depend
+// on them, except that every part of a path but the last is a directory.
 func TestPatternsAsGit(t *testing.T) {
 	t.Parallel()
 	patterns := []string{
@@ -77,8 +76,8 @@ func compareIgnores(w *gittest.Work, text string, files []string) {
 	}
 }
 
-// unclear are "**" after a name and before a slash. By git's documentation they
-// are like "*"; what git 2.39 does with them depends on where its memory lies.
+// unclear are patterns with "**" after a name and before a slash. By git's documentation they
+// are like "*". What git 2.39 does with them depends on its memory layout.
 var unclear = regexp.MustCompile(`[^/\n!]\*\*+/|(?m:^!?\*\*+[^*/\n]+\*\*+/)`)
 
 func TestRandomPatternsAsGit(t *testing.T) {
@@ -162,7 +161,7 @@ func TestParentNeverExcludesTheFolder(t *testing.T) {
 	}
 }
 
-// Whatever the pattern, matching ends soon and does not panic.
+// Matching ends soon and does not panic, whatever the pattern is.
 func FuzzPatterns(f *testing.F) {
 	f.Add("a/**/b*[!c]\\ \n", "a/b/c")
 	f.Add("*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")

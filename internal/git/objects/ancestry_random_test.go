@@ -17,8 +17,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// In clones that lack commits, behind a boundary or anywhere, what is said is true
-// of the whole history: where it cannot be, nothing is said.
+// In clones that lack commits, behind a boundary or anywhere, a relation is that of the whole
+// history, or unknown.
 func TestCompareWithoutAllCommits(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// deflate is content as git stores it.
+// deflate returns content as git stores it.
 func deflate(t testing.TB, content string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -29,7 +29,7 @@ func deflate(t testing.TB, content string) []byte {
 	return b.Bytes()
 }
 
-// packHeader begins an entry of a pack.
+// packHeader returns the header of a pack's entry.
 func packHeader(kind byte, size uint64) []byte {
 	b := []byte{kind<<4 | byte(size&15)}
 	for size >>= 4; size > 0; size >>= 7 {
@@ -39,11 +39,11 @@ func packHeader(kind byte, size uint64) []byte {
 	return b
 }
 
-// packedID is the id of the n-th object of a pack.
+// packedID returns the id of the n-th object of a pack.
 func packedID(n byte) string { return hex.EncodeToString([]byte{n}) + strings.Repeat("0", 38) }
 
-// writePack makes an object directory with one pack of these entries. The index's
-// table of first bytes may be changed before it is written.
+// writePack makes an object directory with one pack of these entries. fanout may change the
+// index's table of first bytes before it is written.
 func writePack(t *testing.T, entries [][]byte, fanout func(table []uint32)) *fileStore {
 	t.Helper()
 	dir := t.TempDir()
@@ -98,8 +98,8 @@ func contentOf(t *testing.T, s *fileStore, n byte) (string, error) {
 	return string(b), err
 }
 
-// A pack that somebody made by hand gives errors: it ends no daemon, takes no
-// memory that it cannot fill, and keeps nobody busy.
+// A hostile pack gives errors. It ends no daemon, takes no memory that it cannot fill, and no
+// time without bound.
 func TestHostilePack(t *testing.T) {
 	t.Parallel()
 	blob := append(packHeader(3, 5), deflate(t, "hello")...)
@@ -146,8 +146,8 @@ func TestHostilePack(t *testing.T) {
 	})
 }
 
-// An index of a version that is not read says so. Read as the other, its objects
-// would count as missing, and where they are commits the order as unknown.
+// An index of an unsupported version is an error. Read as the supported one, its objects would
+// count as missing, and the order of its commits as unknown.
 func TestPackIndexOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -163,8 +163,7 @@ func TestPackIndexOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// A loose object that is longer or shorter than it says, or says a size that no
-// object has, is corrupt; nothing of it is published as if it were whole.
+// A loose object with a wrong or impossible size is corrupt. No part of it is published.
 func TestLooseObjectWithAWrongSize(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

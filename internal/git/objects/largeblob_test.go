@@ -9,8 +9,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// A large blob that git stores as a difference is read by git, where it is
-// there: it can only be put together whole.
+// A large blob that is stored as a delta is read by the git command, if there is one: it can
+// only be built in memory.
 func TestLargeDelta(t *testing.T) {
 	t.Parallel()
 	film := gittest.Noise(2, kvsync.MaxValueBytes+100)

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// checkObjects compares every object with what git says about it.
+// checkObjects compares every object with git's answer.
 func checkObjects(t *testing.T, w *gittest.Work) {
 	t.Helper()
 	o := opened(t, w)
@@ -47,7 +47,7 @@ func checkObjects(t *testing.T, w *gittest.Work) {
 	}
 }
 
-// Every object of every form of pack is what git says it is.
+// Every object is read correctly from every form of pack.
 func TestPacks(t *testing.T) {
 	t.Parallel()
 	for name, repack := range map[string][]string{
@@ -87,8 +87,7 @@ func packFiles(t testing.TB, w *gittest.Work, ext string) []string {
 	return files
 }
 
-// A pack that a gc took away before it was opened is passed over: its objects are in
-// another one by now.
+// A pack that a gc removed before it was opened is skipped: its objects are in another one.
 func TestRepackedBeforeItIsOpened(t *testing.T) {
 	t.Parallel()
 	w := gittest.Deltas(t)
@@ -110,8 +109,8 @@ func TestRepackedBeforeItIsOpened(t *testing.T) {
 	}
 }
 
-// A pack or an index with a wrong byte gives errors or the object, and neither
-// panics nor takes memory that the pack cannot fill.
+// A pack or an index with wrong bytes gives errors or the object. It neither panics nor takes
+// memory that the pack cannot fill.
 func TestCorruptPack(t *testing.T) {
 	t.Parallel()
 	w := gittest.Deltas(t)
@@ -156,8 +155,7 @@ func TestCorruptPack(t *testing.T) {
 	checkObjects(t, w)
 }
 
-// A stream that is longer or shorter than its object says is corrupt, as is one
-// with a wrong checksum.
+// A stream with a wrong length or checksum is corrupt.
 func TestLooseObjectIsCorrupt(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -185,7 +183,7 @@ func TestLooseObjectIsCorrupt(t *testing.T) {
 	}
 }
 
-// Bases are forgotten, those used last kept.
+// The cache keeps the bases that were used last.
 func TestBaseCache(t *testing.T) {
 	t.Parallel()
 	c := newBaseCache(100)

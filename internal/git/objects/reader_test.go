@@ -46,8 +46,8 @@ func contentFrom(t *testing.T, store store, id string) string {
 	return string(b)
 }
 
-// What git replace puts in the place of an object is not read: an id that the live
-// manifest names means one content for ever.
+// Replacements of git replace are not read: an id that the live manifest names means one
+// content.
 func TestReplacedObjects(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -61,7 +61,7 @@ func TestReplacedObjects(t *testing.T) {
 	}
 }
 
-// A content that is closed before its end does not become the beginning of the next.
+// After a content was closed early, the next one begins at its own beginning.
 func TestContentClosedEarly(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -86,7 +86,7 @@ func TestContentClosedEarly(t *testing.T) {
 	}
 }
 
-// A tree that is cut off anywhere is corrupt, unless it is cut between entries.
+// A truncated tree is corrupt, unless it ends between entries.
 func TestTruncatedTree(t *testing.T) {
 	t.Parallel()
 	one := "100644 a\x00" + strings.Repeat("x", SHA1Bytes)

@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 
-// GIT_CEILING_DIRECTORIES bounds where a repository is looked for, as it does for git.
+// GIT_CEILING_DIRECTORIES bounds the search for a repository, as it does for git.
 func TestCeiling(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
@@ -24,8 +24,8 @@ func TestCeiling(t *testing.T) {
 	}
 }
 
-// git refuses to work for us in a repository of another user, whose configuration
-// may name programs to run.
+// git refuses to work in a repository of another user, whose configuration may name programs to
+// run.
 func TestRepositoryOfAnotherUser(t *testing.T) {
 	w := gittest.New(t)
 	id := w.Write("a.html", "a").Commit("one")
@@ -45,7 +45,7 @@ func TestRepositoryOfAnotherUser(t *testing.T) {
 	}
 }
 
-// Git's folders are found by all that names them.
+// GitDirs finds git's folders in every form of repository.
 func TestGitDirs(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("a", "a")

@@ -9,7 +9,7 @@ import (
 )
 
 // The comparison of a commit with the work tree is bounded, too.
-func TestComparisonOfTreesThatGrow(t *testing.T) {
+func TestComparisonOfHugeTrees(t *testing.T) {
 	t.Parallel()
 	w, _, deep := gittest.Growing(t)
 	o := objectsOf(t, w)

@@ -10,14 +10,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// rawIndex is an index of version 4 with these entries' names, and what follows
-// the entries.
+// rawIndex returns an index of version 4 with these entries, and what follows them.
 func rawIndex(count uint32, entries, rest []byte) []byte {
 	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("DIRC"), 4), count)
 	return append(append(append(data, entries...), rest...), make([]byte, objects.SHA1Bytes)...)
 }
 
-// rawEntry is an entry that takes so many bytes off the name before it.
+// rawEntry returns an entry that removes cut bytes from the end of the name before it.
 func rawEntry(cut byte, name string) []byte {
 	return append(append(make([]byte, entryStat+objects.SHA1Bytes+2), cut), name+"\x00"...)
 }
@@ -26,8 +25,7 @@ func extension(name string, size uint32, body string) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte(name), size), body...)
 }
 
-// An index that somebody made by hand gives an error, and neither panics nor takes
-// memory for more than it has.
+// A hostile index gives an error. It neither panics nor takes memory beyond its size.
 func TestHostileIndex(t *testing.T) { // not in parallel: it counts what is allocated
 	good := rawEntry(0, "a.html")
 	if entries, _, err := decodeIndex(rawIndex(1, good, extension("TREE", 2, "xx")), objects.SHA1Bytes); err != nil || len(entries) != 1 {
@@ -56,7 +54,7 @@ func TestHostileIndex(t *testing.T) { // not in parallel: it counts what is allo
 	}
 }
 
-// A split index that speaks of entries that the shared one does not have is corrupt.
+// A split index that refers to entries that the shared one does not have is corrupt.
 func TestHostileSplitIndex(t *testing.T) {
 	t.Parallel()
 	bitmap := func(bits uint32, words ...uint64) []byte {

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
 
-// lines lists an index as git ls-files -s -v does.
+// indexLines lists an index as git ls-files -s -v does.
 func indexLines(entries []indexEntry) string {
 	var out []string
 	for _, e := range entries {
@@ -34,7 +34,7 @@ func indexLines(entries []indexEntry) string {
 	return strings.Join(out, "\n")
 }
 
-// An index is what git says it is, in each of its forms.
+// Every form of index is read as git reads it.
 func TestReadIndex(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(w *gittest.Work){
@@ -98,9 +98,9 @@ func TestReadIndex(t *testing.T) {
 	}
 }
 
-// An index of version 4 whose names grow out of each other is not given the memory
-// that they would take.
-func TestIndexOfEndlessNames(t *testing.T) { // not in parallel: it counts what is allocated
+// An index of version 4 whose names grow out of each other does not get the memory that they
+// would take.
+func TestIndexWithEndlessNames(t *testing.T) { // not in parallel: it counts what is allocated
 	const count, first = 5_000, 100_000
 	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("DIRC"), 4), count)
 	for i := range count {
@@ -124,7 +124,7 @@ func TestIndexOfEndlessNames(t *testing.T) { // not in parallel: it counts what 
 	}
 }
 
-// try runs git where it may fail.
+// try runs git, which may fail.
 func try(w *gittest.Work, args ...string) (string, error) {
 	cmd := w.Command(args...)
 	out, err := cmd.CombinedOutput()

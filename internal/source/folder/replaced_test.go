@@ -15,7 +15,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Nor is the folder itself another one than the one that was checked.
+// The folder that is opened is the one that was checked, even if it is replaced meanwhile.
 func TestFolderReplacedWhileItIsOpened(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -52,8 +52,8 @@ func TestFolderReplacedWhileItIsOpened(t *testing.T) {
 	<-done
 }
 
-// A directory that becomes a symlink to git's own between its listing and its
-// opening is not walked under its name (promise 13).
+// A directory that becomes a symlink to git's folder between its listing and its opening is not
+// walked (promise 13).
 func TestDirectorySwappedForGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)

@@ -18,9 +18,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 
-// A stamp is trusted once the file was left alone for long enough by both of its
-// times: the one of its content can be set back, and a file that was changed just
-// now may change once more within the same tick of the clock.
+// A stamp is trusted if both times of the file are old enough. The modification time can be set
+// back, and a file that was changed just now may change again within the same tick of the
+// clock.
 func TestStampSettles(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -40,7 +40,7 @@ func TestStampSettles(t *testing.T) {
 		}
 	}
 
-	// The same for what a folder remembers.
+	// The same holds for what a folder remembers.
 	w := gittest.Plain(t).Write("a.txt", "a")
 	f := openTest(t, w, Options{})
 	l := sourcetest.List(t, f, nil)
@@ -57,8 +57,8 @@ func TestStampSettles(t *testing.T) {
 	}
 }
 
-// A stat cache with one wrong byte is none, wherever the byte is: a hash that is
-// wrong would keep a changed file from being deployed.
+// A stat cache with a wrong byte is rejected, wherever the byte is: a wrong hash would keep a
+// changed file from being deployed.
 func TestDamagedStatCache(t *testing.T) {
 	t.Parallel()
 	whole := encodeCache("/site", map[string]cached{"a.txt": {stamp{1, 2, 3, 4}, kvsync.Hash{5}}})
@@ -74,8 +74,8 @@ func TestDamagedStatCache(t *testing.T) {
 	}
 }
 
-// A file that is not the one that was listed is not published, also where its size
-// is the same: what was checked is what is sent.
+// A file that differs from the listed one is not published, even if it has the same size: what
+// is sent is what was checked.
 func TestChangedFileOfTheSameSize(t *testing.T) {
 	t.Parallel()
 	at := time.Now().Add(-time.Hour)
@@ -112,7 +112,7 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 	}
 }
 
-// The change time of a file cannot be set, so the folder's clock is.
+// A file's change time cannot be set, so the test sets the folder's clock.
 func TestStatCache(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)
@@ -157,7 +157,7 @@ func TestStatCache(t *testing.T) {
 	if id == "" || id != sourcetest.List(t, openTest(t, w, Options{}), &kvsync.Manifest{}).Origin.ID {
 		t.Error("the ID from the cache is another")
 	}
-	// What is being written in the background is there when the folder is closed.
+	// Close waits for the stat cache to be written.
 	other := t.TempDir()
 	f = open(Options{CacheDir: other})
 	if _, err := f.Files(t.Context(), &kvsync.Manifest{}); err != nil {
@@ -169,7 +169,7 @@ func TestStatCache(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(other, "stat", "[^.]*")); len(files) != 1 {
 		t.Error("the stat cache was not written by the time of Close:", files)
 	}
-	// The same size and mtime, other content: the inode's change time tells.
+	// With the same size and modification time, the change time shows the other content.
 	info, err := os.Stat(w.Path("a.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestStatCache(t *testing.T) {
 	if got := hashes(); got != "/a.txt false\n/b.txt true\n" {
 		t.Error(got)
 	}
-	// A cache that is corrupt, or another folder's, is no cache.
+	// A cache that is corrupt, or another folder's, is not used.
 	files, _ := filepath.Glob(filepath.Join(cache, "stat", "*"))
 	if len(files) != 1 {
 		t.Fatal(files)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The Worker side, which writes the vector, refuses contents as this one does.
+// The Worker library refuses the same contents. It writes the vector.
 func TestContentsVector(t *testing.T) {
 	raw, err := os.ReadFile("../../../testdata/project/contents.json")
 	if err != nil {

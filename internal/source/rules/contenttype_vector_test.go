@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The table of the Worker side, which writes the vector, is this one.
+// The Worker library has the same table. It writes the vector.
 func TestContentTypeVector(t *testing.T) {
 	raw, err := os.ReadFile("../../../testdata/project/content-types.json")
 	if err != nil {

@@ -19,7 +19,7 @@ func TestLargestFile(t *testing.T) {
 	}
 }
 
-// Hashing a large file ends with the run.
+// Hashing a large file ends with the context.
 func TestLargeFileIsCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

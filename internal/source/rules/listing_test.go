@@ -10,8 +10,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// A listing is put in order, and looked through for names that differ in case,
-// without an index of all files. Here it is held to what one would find.
+// A listing is sorted, and checked for names that differ only in case, without an index of all
+// files. The result is the same as with an index.
 func TestListingInOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(6, 6))
 	for range 500 {
