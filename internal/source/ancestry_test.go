@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

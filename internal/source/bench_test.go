@@ -19,9 +19,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kv-sync/kv-sync/internal/source/folder"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/folder"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )

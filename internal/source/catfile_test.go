@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 )
 

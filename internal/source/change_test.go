@@ -5,7 +5,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

@@ -12,7 +12,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

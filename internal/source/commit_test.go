@@ -13,11 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 var ignoreOpen = cmpopts.IgnoreFields(kvsync.File{}, "Open")

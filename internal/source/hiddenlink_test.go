@@ -5,11 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // A symlink does not publish a hidden file: neither one in a folder that is not walked, nor one

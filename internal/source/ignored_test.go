@@ -58,13 +58,17 @@ func TestIgnoredAsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
 	skip := Ignored(options)
 	var entered, ignoredOnes int
-	err = filepath.WalkDir(src.Path, func(file string, d os.DirEntry, err error) error {
-		if err != nil || !d.IsDir() || file == src.Path {
+	err = filepath.WalkDir(real, func(file string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || file == real {
 			return err
 		}
-		rel, _ := filepath.Rel(src.Path, file)
+		rel, _ := filepath.Rel(real, file)
 		listed := slices.ContainsFunc(list.Files, func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) })
 		switch {
 		case skip(file):

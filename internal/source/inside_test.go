@@ -9,10 +9,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
-	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )

@@ -10,11 +10,9 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Files that are uploaded in chunks are listed like any other, from either source, with the

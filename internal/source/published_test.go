@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Both sources report which run-time writes they have, and do not publish that file. A change

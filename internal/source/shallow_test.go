@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // If a shallow clone has two commits but not those between them, their relation is unknown. As

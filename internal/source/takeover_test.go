@@ -9,11 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // A listing against any earlier manifest is the same as a listing against none.

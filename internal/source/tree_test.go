@@ -9,7 +9,6 @@ import (
 	"testing/fstest"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 )
 

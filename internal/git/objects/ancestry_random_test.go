@@ -12,9 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
-
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // In clones that lack commits, behind a boundary or anywhere, a relation is that of the whole

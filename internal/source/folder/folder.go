@@ -19,7 +19,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -28,7 +27,7 @@ type Folder struct {
 	options Options
 	now     func() time.Time // the time that files' times are compared with
 	// path is absolute and free of symlinks.
-	Path string
+	path string
 	root *os.Root
 	id   string // set by Files
 	// State of the last Files, for Remember.
@@ -58,7 +57,7 @@ func (f *Folder) WalkAhead(ctx context.Context) {
 func (f *Folder) walk(ctx context.Context) walked {
 	w := &folderWalk{Folder: f, Listing: rules.NewListing()}
 	cache := make(chan *statCache, 1)
-	go func() { cache <- openCache(f.options.CacheDir, f.Path) }()
+	go func() { cache <- openCache(f.options.CacheDir, f.path) }()
 	err := w.walk(ctx)
 	return walked{w, <-cache, err}
 }
@@ -127,7 +126,7 @@ func Open(options Options) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder: %w; name the folder of the site (--dir)", err)
 	}
-	return &Folder{now: time.Now, options: options, Path: path, root: root}, nil
+	return &Folder{now: time.Now, options: options, path: path, root: root}, nil
 }
 
 // checkFolder refuses a folder that is outside the boundary or git's own, by its name or
@@ -321,7 +320,7 @@ func (f *Folder) open(file found) (*os.File, error) {
 	// A FIFO in its place would block.
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	if file.Inode != 0 {
-		return os.OpenFile(filepath.Join(f.Path, name), flags, 0)
+		return os.OpenFile(filepath.Join(f.path, name), flags, 0)
 	}
 	return f.root.OpenFile(name, flags, 0)
 }
@@ -367,7 +366,7 @@ func (f *Folder) save(files []kvsync.File, now time.Time) {
 	if !changed {
 		return
 	}
-	if err := f.cache.save(f.Path, entries); err != nil {
+	if err := f.cache.save(f.path, entries); err != nil {
 		f.options.Log.Debug("the stat cache was not written", "error", err)
 	}
 }

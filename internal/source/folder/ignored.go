@@ -22,7 +22,7 @@ func Ignored(options Options) func(dir string) bool {
 	if err != nil {
 		return func(string) bool { return false }
 	}
-	w := &folderWalk{Folder: &Folder{options: options, Path: path}}
+	w := &folderWalk{Folder: &Folder{options: options, path: path}}
 	outer, err := w.parent()
 	if err != nil {
 		return func(string) bool { return false }

@@ -11,7 +11,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

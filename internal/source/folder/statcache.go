@@ -14,7 +14,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/filestat"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

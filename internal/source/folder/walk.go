@@ -18,7 +18,6 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -91,7 +90,7 @@ func (w *folderWalk) walk(ctx context.Context) error {
 // parent returns what the ignore files beside the folder say about it.
 func (w *folderWalk) parent() (scopes, error) {
 	s := scopes{git: (*ignore.Scope)(nil).Within("", "node_modules/\n")}
-	dir, name := filepath.Split(w.Path)
+	dir, name := filepath.Split(w.path)
 	if !w.options.Boundary.Inside(dir) {
 		s.assets = s.assets.Within("", rules.PatternText(w.options.Patterns))
 		return s, nil // they are outside the boundary
@@ -141,7 +140,7 @@ func (w *folderWalk) readConfigFile(dir *os.Root, rel string) ([]byte, error) {
 	defer f.Close()
 	if isLink {
 		// Inside the folder the target may still be git's own, or hold credentials.
-		_, err := w.options.Boundary.Stat(filepath.Join(w.Path, filepath.FromSlash(rel)))
+		_, err := w.options.Boundary.Stat(filepath.Join(w.path, filepath.FromSlash(rel)))
 		if errors.Is(err, boundary.ErrCredentials) {
 			w.refuseLink(rel, rules.LinkToHidden)
 			return nil, nil
@@ -176,7 +175,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 	}
 	entries, err := fs.ReadDir(dir.FS(), ".")
 	if err != nil {
-		return fmt.Errorf("list %s: %w", filepath.Join(w.Path, rel), err)
+		return fmt.Errorf("list %s: %w", filepath.Join(w.path, rel), err)
 	}
 	for _, e := range entries {
 		switch e.Name() {
@@ -211,7 +210,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 
 func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) error {
 	at := in.rel + e.Name()
-	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.Path, filepath.FromSlash(at))) {
+	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.path, filepath.FromSlash(at))) {
 		return nil // under whatever name
 	}
 	if !rules.Published(in.scopes.assets, in.scopes.git, at, e.IsDir()) {

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
