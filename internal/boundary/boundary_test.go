@@ -51,7 +51,8 @@ func TestOpen(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"top/a.txt": "a", "top/sub/b.txt": "b", "top/.git/config": "token", "top/vendor/.GIT/config": "token",
 		"top/modules/store/config": "token", "outside/secret": "s", "top2/x": "x",
-		"top/inside": "->sub/b.txt", "top/dir": "->sub", "top/abs": "->/proc/self/environ", "top/up": "->../outside/secret",
+		"top/inside": "->sub/b.txt", "top/dir": "->sub", "top/abs": "->/proc/self/environ",
+		"top/up":    "->../outside/secret",
 		"top/updir": "->../outside", "top/git": "->.git", "top/gitfile": "->.git/config", "top/dev": "->/dev/zero",
 		"top/nothing": "->../outside/absent", "top/loop": "->loop", "top/chain": "->up",
 	})
@@ -63,13 +64,15 @@ func TestOpen(t *testing.T) {
 	if err := b.Hide(filepath.Join(top, "modules/store")); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"a.txt": "a", "sub/b.txt": "b", "inside": "b", "dir/b.txt": "b", "sub/../a.txt": "a"} {
+	for name, want := range map[string]string{"a.txt": "a", "sub/b.txt": "b", "inside": "b", "dir/b.txt": "b",
+		"sub/../a.txt": "a"} {
 		if got, err := b.ReadFile(filepath.Join(top, name), 10); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{
-		"abs", "up", "updir/secret", "git/config", "gitfile", ".git/config", "vendor/.GIT/config", "modules/store/config", "dev", "nothing",
+		"abs", "up", "updir/secret", "git/config", "gitfile", ".git/config", "vendor/.GIT/config",
+		"modules/store/config", "dev", "nothing",
 		"chain", "../outside/secret", "../top2/x", "/proc/self/environ", "/dev/stdin", "/etc/hostname",
 	} {
 		path := name
@@ -93,7 +96,8 @@ func TestOpen(t *testing.T) {
 		t.Error("a loop was opened")
 	}
 	for _, name := range []string{"absent", "absent/below", "a.txt/below"} {
-		if _, err := b.Open(filepath.Join(top, name)); err == nil || name != "a.txt/below" && !errors.Is(err, fs.ErrNotExist) {
+		if _, err := b.Open(filepath.Join(top, name)); err == nil ||
+			name != "a.txt/below" && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -105,7 +109,8 @@ func TestOpen(t *testing.T) {
 // A person may name a path outside. A symlink of the repository may not.
 func TestAllow(t *testing.T) {
 	dir := tree(t, map[string]string{
-		"top/a": "a", "top/.git/config": "token", "top/link": "->../outside", "outside/x": "x", "outside/.git/config": "token", "other/y": "y",
+		"top/a": "a", "top/.git/config": "token", "top/link": "->../outside", "outside/x": "x",
+		"outside/.git/config": "token", "other/y": "y",
 		"alias": "->top", "file": "f", "elsewhere": "->outside",
 	})
 	top := filepath.Join(dir, "top")
@@ -137,8 +142,19 @@ func TestAllow(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	dir := tree(t, map[string]string{"top/.git/HEAD": "", "top/apps/site/x": "", "top/sub/.git": "gitdir: ../.git/modules/sub", "top/sub/y": "", "plain/z": "", "way": "->top/apps/site"})
-	for name, want := range map[string]string{"top": "top", "top/apps/site": "top", "top/sub": "top/sub", "plain": "plain", "way": "top", "top/apps/absent": "top"} {
+	dir := tree(
+		t,
+		map[string]string{
+			"top/.git/HEAD":   "",
+			"top/apps/site/x": "",
+			"top/sub/.git":    "gitdir: ../.git/modules/sub",
+			"top/sub/y":       "",
+			"plain/z":         "",
+			"way":             "->top/apps/site",
+		},
+	)
+	for name, want := range map[string]string{"top": "top", "top/apps/site": "top", "top/sub": "top/sub",
+		"plain": "plain", "way": "top", "top/apps/absent": "top"} {
 		if got, err := boundary.Find(filepath.Join(dir, name)); err != nil || got != filepath.Join(dir, want) {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}

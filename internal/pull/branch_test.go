@@ -52,17 +52,20 @@ func TestBranch(t *testing.T) {
 		branch := "edits-" + filepath.Base(from)
 		before := snapshot(t, filepath.Join(top, "site"))
 		commit := pullOn(t, from, branch)
-		if got := runGit(t, top, "rev-parse", branch); got != commit || runGit(t, top, "rev-parse", branch+"^") != runGit(t, top, "rev-parse", "main") {
+		if got := runGit(t, top, "rev-parse", branch); got != commit ||
+			runGit(t, top, "rev-parse", branch+"^") != runGit(t, top, "rev-parse", "main") {
 			t.Errorf("%s is %s, want %s on main", branch, got, commit)
 		}
-		if status := runGit(t, top, "status", "--porcelain"); status != "" || snapshot(t, filepath.Join(top, "site")) != before {
+		if status := runGit(t, top, "status", "--porcelain"); status != "" ||
+			snapshot(t, filepath.Join(top, "site")) != before {
 			t.Errorf("the work tree or the index was touched: %s", status)
 		}
 		runGit(t, top, "fsck", "--strict")
 		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn", branch); author != "Grace <grace@example.org> / kv-sync" {
 			t.Errorf("the commit is by %s", author)
 		}
-		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") || strings.Contains(files, "other") {
+		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") ||
+			strings.Contains(files, "other") {
 			t.Errorf("it changes %s", files)
 		}
 		if again := pullOn(t, from, branch); again != "" {
@@ -111,7 +114,8 @@ func pullOn(t *testing.T, top, name string) string {
 
 func TestBranchRefuses(t *testing.T) {
 	top := repository(t)
-	for name, branch := range map[string]string{"checked out": "main", "no branch's name": "a..b", "an option": "-x", "none": ""} {
+	for name, branch := range map[string]string{"checked out": "main", "no branch's name": "a..b", "an option": "-x",
+		"none": ""} {
 		if _, err := OpenBranch(top, "site", branch); err == nil {
 			t.Errorf("%s: it was opened", name)
 		}
@@ -127,7 +131,8 @@ func TestBranchRefuses(t *testing.T) {
 	if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {1}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil || runGit(t, top, "rev-parse", "edits") != runGit(t, top, "rev-parse", "main") {
+	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil ||
+		runGit(t, top, "rev-parse", "edits") != runGit(t, top, "rev-parse", "main") {
 		t.Errorf("the other's commit was lost: %v", err)
 	}
 }
@@ -150,11 +155,18 @@ func TestBranchOfOtherClones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/large.bin", "small", string(large))}, written{"/large.bin": "small"}, b, options)
+		r, err := Pull(
+			t.Context(),
+			[]kvsync.OverlayEntry{an("/large.bin", "small", string(large))},
+			written{"/large.bin": "small"},
+			b,
+			options,
+		)
 		if err != nil || len(r.Taken) != 1 {
 			t.Errorf("it is %+v, %v", r, err)
 		}
-		if _, err := b.Commit(Describe(r), time.Now()); err != nil || runGit(t, dir, "show", "edits:site/large.bin") != "small" {
+		if _, err := b.Commit(Describe(r), time.Now()); err != nil ||
+			runGit(t, dir, "show", "edits:site/large.bin") != "small" {
 			t.Errorf("the commit: %v", err)
 		}
 	}
@@ -175,7 +187,8 @@ func TestBlockedOnBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, why := range map[string]string{
-		"/lfs.bin": "Git LFS", "/link": "not a regular file", "/link/page.html": fileInTheWay, "/module/page.html": "submodule", "/module": "folder",
+		"/lfs.bin": "Git LFS", "/link": "not a regular file", "/link/page.html": fileInTheWay,
+		"/module/page.html": "submodule", "/module": "folder",
 		"/edited.html/page.html": fileInTheWay, "/folder": "folder",
 	} {
 		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, b, options)
@@ -198,7 +211,11 @@ func TestBrokenObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/edited.html", "new", "old")}, broken{errBroken}, b, options); !errors.Is(err, errBroken) {
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/edited.html", "new", "old")}, broken{errBroken}, b,
+		options); !errors.Is(
+		err,
+		errBroken,
+	) {
 		t.Errorf("the error is %v", err)
 	}
 	if objects() != before {
@@ -213,7 +230,8 @@ func TestBrokenObject(t *testing.T) {
 		}
 		runGit(t, top, "fsck", "--strict")
 		runGit(t, top, "pack-refs", "--all")
-		if date := runGit(t, top, "log", "-1", "--format=%at", "edits"); date > fmt.Sprint(time.Now().Unix()) || date < "1" {
+		if date := runGit(t, top, "log", "-1", "--format=%at", "edits"); date > fmt.Sprint(time.Now().Unix()) ||
+			date < "1" {
 			t.Errorf("it is dated %s", date)
 		}
 		if b, err = OpenBranch(top, "site", "edits"); err != nil {

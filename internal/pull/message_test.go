@@ -19,7 +19,8 @@ func TestMessageOfAStranger(t *testing.T) {
 	for name, r := range map[string]*Report{"one edit": {Taken: []Edit{edit}}, "two": {Taken: []Edit{edit, other}}} {
 		m := Describe(r)
 		for _, text := range []string{m.Author.Name, m.Author.Email, strings.ReplaceAll(m.Text, "\n", "")} {
-			if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
+			if i := strings.IndexFunc(text,
+				func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }); i >= 0 {
 				t.Errorf("%s: %q has a control character at %d", name, text, i)
 			}
 		}
@@ -32,7 +33,8 @@ func TestMessageOfAStranger(t *testing.T) {
 			t.Errorf("%s: its author is %q", name, m.Author.String())
 		}
 	}
-	if p := person(e.Author); strings.ContainsAny(p.Name+p.Email, "<>\n\r") || p.Email != "eve@example.org committer Eve" {
+	if p := person(e.Author); strings.ContainsAny(p.Name+p.Email, "<>\n\r") ||
+		p.Email != "eve@example.org committer Eve" {
 		t.Errorf("the person is %+v", p)
 	}
 	if p := person(strings.Repeat("x", 1000)); len(p.Name) > 110 {

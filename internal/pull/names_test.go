@@ -20,7 +20,11 @@ type pulledTree interface {
 
 // eachTree runs a test on a work tree, and on a branch, of a folder with some files. read
 // returns a file's content after the pull, "" for none.
-func eachTree(t *testing.T, files map[string]string, test func(t *testing.T, tree pulledTree, read func(name string) string)) {
+func eachTree(
+	t *testing.T,
+	files map[string]string,
+	test func(t *testing.T, tree pulledTree, read func(name string) string),
+) {
 	t.Helper()
 	t.Run("work tree", func(t *testing.T) {
 		dir := t.TempDir()
@@ -70,11 +74,16 @@ func eachTree(t *testing.T, files map[string]string, test func(t *testing.T, tre
 func TestTwins(t *testing.T) {
 	composed, apart := "caf\u00e9", norm.NFD.String("caf\u00e9")
 	files := map[string]string{
-		apart + ".html": "old", apart + "/menu.html": "old", "about.html": "old", "docs/page.html": "old", "both.html": "old", "Both.html": "other",
+		apart + ".html": "old", apart + "/menu.html": "old", "about.html": "old", "docs/page.html": "old",
+		"both.html": "old", "Both.html": "other",
 	}
 	entries := []kvsync.OverlayEntry{
 		an("/About.html", "new", ""), an("/Docs/new.html", "new", ""), an("/both.html", "new", "old"),
-		an("/"+composed+"/menu.html", "new", "old"), an("/"+composed+"/new.html", "new", ""), an("/"+composed+".html", "new", "old"),
+		an(
+			"/"+composed+"/menu.html",
+			"new",
+			"old",
+		), an("/"+composed+"/new.html", "new", ""), an("/"+composed+".html", "new", "old"),
 	}
 	from := written{}
 	for _, e := range entries {
@@ -82,12 +91,15 @@ func TestTwins(t *testing.T) {
 	}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
 		r, err := Pull(t.Context(), entries, from, tree, options)
-		if err != nil || len(r.Taken) != 4 || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "git has about.html there") {
+		if err != nil || len(r.Taken) != 4 || len(r.Conflicts) != 2 ||
+			!strings.Contains(r.Conflicts[0].Reason, "git has about.html there") {
 			t.Fatalf("it is %+v, %v", r, err)
 		}
 		want := map[string]string{
-			apart + ".html": "new", apart + "/menu.html": "new", apart + "/new.html": "new", "both.html": "new", "Both.html": "other",
-			"about.html": "old", "About.html": "", "Docs/new.html": "", composed + ".html": "", composed + "/new.html": "",
+			apart + ".html": "new", apart + "/menu.html": "new", apart + "/new.html": "new", "both.html": "new",
+			"Both.html":  "other",
+			"about.html": "old", "About.html": "", "Docs/new.html": "", composed + ".html": "",
+			composed + "/new.html": "",
 		}
 		for name, text := range want {
 			if got := read(name); got != text {
@@ -111,7 +123,8 @@ func TestFileForFolder(t *testing.T) {
 	}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
 		r, err := Pull(t.Context(), entries, from, tree, options)
-		if err != nil || len(r.Taken) != 3 || len(r.Removed) != 2 || len(r.Conflicts) != 1 || r.Conflicts[0].Path != "/new/page.html" {
+		if err != nil || len(r.Taken) != 3 || len(r.Removed) != 2 || len(r.Conflicts) != 1 ||
+			r.Conflicts[0].Path != "/new/page.html" {
 			t.Fatalf("it is %+v, %v", r, err)
 		}
 		for _, e := range r.Taken {
@@ -124,18 +137,24 @@ func TestFileForFolder(t *testing.T) {
 
 func TestInvalidPathReason(t *testing.T) {
 	for path, ok := range map[string]bool{
-		"/index.html": true, "/a b/c.html": true, "/.well-known/x": true, "/caf\u00e9": true, "/git": true, "/a:b": true, "/👩\u200d🚀.html": true,
-		"": false, "a": false, "/": false, "//": false, "/a/": false, "/./a": false, "/a/../b": false, "/a\x00b": false, "/\xff": false, "/a\\b": false,
-		"/a\nb": false, "/\x7f": false, "/.hidden": false, "/a/.git": false, "/.GIT/config": false, "/git~1/config": false, "/GIT~1": false,
-		"/\u200c.git/config": false, "/.g\u200dit": false, "/\ufeff.git": false, "/.git .": false, "/.git::$INDEX_ALLOCATION": false,
-		"/" + norm.NFD.String("caf\u00e9"): false, "/" + strings.Repeat("a", 255): true, "/" + strings.Repeat("a", 256): false,
+		"/index.html": true, "/a b/c.html": true, "/.well-known/x": true, "/caf\u00e9": true, "/git": true,
+		"/a:b": true, "/👩\u200d🚀.html": true,
+		"": false, "a": false, "/": false, "//": false, "/a/": false, "/./a": false, "/a/../b": false,
+		"/a\x00b": false, "/\xff": false, "/a\\b": false,
+		"/a\nb": false, "/\x7f": false, "/.hidden": false, "/a/.git": false, "/.GIT/config": false,
+		"/git~1/config": false, "/GIT~1": false,
+		"/\u200c.git/config": false, "/.g\u200dit": false, "/\ufeff.git": false, "/.git .": false,
+		"/.git::$INDEX_ALLOCATION":         false,
+		"/" + norm.NFD.String("caf\u00e9"): false, "/" + strings.Repeat("a", 255): true,
+		"/" + strings.Repeat("a", 256):        false,
 		"/" + strings.Repeat("é/", 400) + "a": false,
 	} {
 		if why := invalidPathReason(path); (why == "") != ok {
 			t.Errorf("%q: %q", path, why)
 		}
 	}
-	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false, "a /b": false, "a?": false, "a*": false, `"`: false} {
+	for name, ok := range map[string]bool{"a/b.html": true, "a:b": false, "page.": false, "page./x": false,
+		"a /b": false, "a?": false, "a*": false, `"`: false} {
 		if validOnWindows(name) != ok {
 			t.Errorf("Windows and %q: %t", name, !ok)
 		}
@@ -144,7 +163,8 @@ func TestInvalidPathReason(t *testing.T) {
 
 // A valid pathname is a name within the folder, and not one of git's.
 func FuzzInvalidPathReason(f *testing.F) {
-	for _, s := range []string{"/a", "/a/b", "/../a", "/.git", "/\u200c.git", "/a\\b", "/git~1", "//", "/.well-known/a"} {
+	for _, s := range []string{"/a", "/a/b", "/../a", "/.git", "/\u200c.git", "/a\\b", "/git~1", "//",
+		"/.well-known/a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {

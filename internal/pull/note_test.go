@@ -21,13 +21,17 @@ type notedTree interface {
 // writes that it named.
 func TestDamagedNoteStopsThePull(t *testing.T) {
 	const damaged = "<<<<<<< HEAD\n" + "0102030405060708 /a.html\n"
-	eachTree(t, map[string]string{kvsync.PulledName: damaged}, func(t *testing.T, tree pulledTree, _ func(string) string) {
-		pulled, err := tree.(notedTree).Pulled()
-		var refused *kvsync.RefusedError
-		if !errors.As(err, &refused) || len(pulled) > 0 {
-			t.Errorf("it was read as %v, %v", pulled, err)
-		}
-	})
+	eachTree(
+		t,
+		map[string]string{kvsync.PulledName: damaged},
+		func(t *testing.T, tree pulledTree, _ func(string) string) {
+			pulled, err := tree.(notedTree).Pulled()
+			var refused *kvsync.RefusedError
+			if !errors.As(err, &refused) || len(pulled) > 0 {
+				t.Errorf("it was read as %v, %v", pulled, err)
+			}
+		},
+	)
 }
 
 // An empty note is removed. A write that it still named would be dropped by the next deploy,
@@ -55,12 +59,16 @@ func TestWriteWithoutNonce(t *testing.T) {
 	entry := an("/page.html", "mine", "old")
 	entry.Nonce = kvsync.Nonce{}
 	for _, pulled := range []map[string]kvsync.Nonce{nil, {"/page.html": {}}} {
-		eachTree(t, map[string]string{"page.html": "theirs"}, func(t *testing.T, tree pulledTree, _ func(string) string) {
-			r, err := Pull(t.Context(), []kvsync.OverlayEntry{entry}, written{}, tree, knowing(options, pulled))
-			if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
-				t.Errorf("it is %+v, %v", r, err)
-			}
-		})
+		eachTree(
+			t,
+			map[string]string{"page.html": "theirs"},
+			func(t *testing.T, tree pulledTree, _ func(string) string) {
+				r, err := Pull(t.Context(), []kvsync.OverlayEntry{entry}, written{}, tree, knowing(options, pulled))
+				if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
+					t.Errorf("it is %+v, %v", r, err)
+				}
+			},
+		)
 	}
 }
 
@@ -73,12 +81,17 @@ func TestResolvedMeansOneWrite(t *testing.T) {
 		entry kvsync.OverlayEntry
 		inGit bool
 	}{{merged, true}, {next, false}} {
-		eachTree(t, map[string]string{"both.html": "theirs and mine"}, func(t *testing.T, tree pulledTree, _ func(string) string) {
-			r, err := Pull(t.Context(), []kvsync.OverlayEntry{tt.entry}, written{}, tree, o)
-			if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 || (len(r.Pulled) == 1) != tt.inGit {
-				t.Errorf("it is %+v, %v", r, err)
-			}
-		})
+		eachTree(
+			t,
+			map[string]string{"both.html": "theirs and mine"},
+			func(t *testing.T, tree pulledTree, _ func(string) string) {
+				r, err := Pull(t.Context(), []kvsync.OverlayEntry{tt.entry}, written{}, tree, o)
+				if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 ||
+					(len(r.Pulled) == 1) != tt.inGit {
+					t.Errorf("it is %+v, %v", r, err)
+				}
+			},
+		)
 	}
 }
 
@@ -112,8 +125,15 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 		}
 		defer tree.Close()
 		entries := []kvsync.OverlayEntry{an("/module/new.html", "new", ""), an("/module/page.html", "new", "old")}
-		r, err := Pull(t.Context(), entries, written{"/module/page.html": "new", "/module/new.html": "new"}, tree, options)
-		if err != nil || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "submodule") || len(r.Pulled) > 0 {
+		r, err := Pull(
+			t.Context(),
+			entries,
+			written{"/module/page.html": "new", "/module/new.html": "new"},
+			tree,
+			options,
+		)
+		if err != nil || len(r.Conflicts) != 2 || !strings.Contains(r.Conflicts[0].Reason, "submodule") ||
+			len(r.Pulled) > 0 {
 			t.Errorf("%s: it is %+v, %v", name, r, err)
 		}
 		if text, _ := os.ReadFile(filepath.Join(dir, "module", "page.html")); string(text) != "old" {
@@ -130,7 +150,8 @@ func TestBranchOfAnotherWorkTree(t *testing.T) {
 	runGit(t, top, "worktree", "add", "-q", "-b", "elsewhere", linked)
 	for _, from := range []string{top, linked} {
 		for _, branch := range []string{"main", "elsewhere"} {
-			if _, err := OpenBranch(from, "site", branch); err == nil || !strings.Contains(err.Error(), "is checked out") {
+			if _, err := OpenBranch(from, "site", branch); err == nil ||
+				!strings.Contains(err.Error(), "is checked out") {
 				t.Errorf("%s from %s: %v", branch, filepath.Base(from), err)
 			}
 		}
@@ -143,7 +164,8 @@ func TestBranchBesideAnother(t *testing.T) {
 	top := repository(t)
 	runGit(t, top, "branch", "edits")
 	runGit(t, top, "branch", "pulls/monday")
-	for name, refused := range map[string]bool{"edits/x": true, "pulls": true, "edits-x": false, "pulls/tuesday": false, "edits": false} {
+	for name, refused := range map[string]bool{"edits/x": true, "pulls": true, "edits-x": false,
+		"pulls/tuesday": false, "edits": false} {
 		if _, err := OpenBranch(top, "site", name); (err != nil) != refused {
 			t.Errorf("%s: %v", name, err)
 		}

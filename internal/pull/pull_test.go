@@ -27,11 +27,20 @@ func (w written) Copy(_ context.Context, e *kvsync.OverlayEntry, to io.Writer) e
 // an makes an entry. Its write's nonce is derived from its content; "" deletes. was is what was
 // there before, newest first, "" for nothing.
 func an(path, content string, was ...string) kvsync.OverlayEntry {
-	e := kvsync.OverlayEntry{Path: path, Time: time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC), Author: "Grace <grace@example.org>", Message: "edit " + path}
+	e := kvsync.OverlayEntry{
+		Path:    path,
+		Time:    time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC),
+		Author:  "Grace <grace@example.org>",
+		Message: "edit " + path,
+	}
 	h := kvsync.HashOf([]byte(path + content))
 	copy(e.Nonce[:], h[:])
 	if content != "" {
-		e.Content = &kvsync.OverlayContent{Hash: kvsync.HashOf([]byte(content)), Size: int64(len(content)), Type: rules.ContentType(path)}
+		e.Content = &kvsync.OverlayContent{
+			Hash: kvsync.HashOf([]byte(content)),
+			Size: int64(len(content)),
+			Type: rules.ContentType(path),
+		}
 	}
 	for _, w := range was {
 		if w == "" {
@@ -119,7 +128,8 @@ func knowing(o Options, known map[string]kvsync.Nonce) Options {
 func check(t *testing.T, r *Report, read func(path string) string) {
 	t.Helper()
 	got := map[string]string{}
-	for what, edits := range map[string][]Edit{"taken": r.Taken, "removed": r.Removed, "in git": r.InGit, "conflict": r.Conflicts, "kept": r.Kept} {
+	for what, edits := range map[string][]Edit{"taken": r.Taken, "removed": r.Removed, "in git": r.InGit,
+		"conflict": r.Conflicts, "kept": r.Kept} {
 		for _, e := range edits {
 			got[e.Path] += what
 		}
@@ -198,64 +208,6 @@ func TestWorkTree(t *testing.T) {
 	}
 }
 
-// A page that was pulled and then fixed in git is not a conflict, nor is one that a person has
-// merged.
-func TestMergedByHand(t *testing.T) {
-	dir := t.TempDir()
-	tree, err := OpenWorkTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	pulledBefore, both := an("/page.html", "new", "old"), an("/both.html", "mine", "old")
-	write(t, filepath.Join(dir, "page.html"), "new, mended")
-	write(t, filepath.Join(dir, "both.html"), "theirs and mine")
-	entries := []kvsync.OverlayEntry{both, pulledBefore}
-	o := options
-	o.Resolved = []string{"/both.html"}
-	r, err := Pull(t.Context(), entries, written{}, tree, knowing(o, map[string]kvsync.Nonce{"/page.html": pulledBefore.Nonce}))
-	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce || r.Pulled["/page.html"] != pulledBefore.Nonce {
-		t.Errorf("it is %+v, %v", r, err)
-	}
-
-	// The next edit of that page at run time is a conflict again.
-	next := an("/page.html", "newest", "new", "old")
-	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, knowing(options, r.Pulled))
-	if err != nil || len(r.Conflicts) != 1 {
-		t.Errorf("it is %+v, %v", r, err)
-	}
-
-	o.Resolved = []string{"/nobody-wrote-this.html"}
-	var guard *kvsync.GuardError
-	if _, err := Pull(t.Context(), entries, written{}, tree, o); !errors.As(err, &guard) {
-		t.Errorf("a slip of the hand passed: %v", err)
-	}
-}
-
-// The content comes into git, but the write is not noted as pulled, because a deploy would drop
-// its headers.
-func TestContentWithHeaders(t *testing.T) {
-	dir := t.TempDir()
-	tree, err := OpenWorkTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	headers, typed := an("/headers.html", "new", ""), an("/feed", "new", "")
-	headers.Content.Headers = [][2]string{{"x-robots-tag", "noindex"}}
-	typed.Content.Type = "application/atom+xml"
-	from := written{"/headers.html": "new", "/feed": "new"}
-	for range 2 { // the second time they are in git
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{typed, headers}, from, tree, options)
-		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
-			t.Errorf("it is %+v, %v", r, err)
-		}
-	}
-	if b, _ := os.ReadFile(filepath.Join(dir, "feed")); string(b) != "new" {
-		t.Errorf("git has %q", b)
-	}
-}
-
 func TestWorkTreeInTheWay(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(dir, "file"), "a file")
@@ -272,57 +224,22 @@ func TestWorkTreeInTheWay(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, outside)
-	for _, path := range []string{"/file/below.html", "/folder.html", "/link.html", "/out/target.html", "/out/new.html"} {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, tree, options)
-		if err != nil || len(r.Conflicts) != 1 || r.Conflicts[0].Reason == "" || strings.HasPrefix(path, "/out/") != strings.Contains(r.Conflicts[0].Reason, "symlink") {
+	for _, path := range []string{"/file/below.html", "/folder.html", "/link.html", "/out/target.html",
+		"/out/new.html"} {
+		r, err := Pull(
+			t.Context(),
+			[]kvsync.OverlayEntry{an(path, "new", "old", "")},
+			written{path: "new"},
+			tree,
+			options,
+		)
+		if err != nil || len(r.Conflicts) != 1 || r.Conflicts[0].Reason == "" ||
+			strings.HasPrefix(path, "/out/") != strings.Contains(r.Conflicts[0].Reason, "symlink") {
 			t.Errorf("%s: it is %+v, %v", path, r, err)
 		}
 	}
 	if snapshot(t, outside) != before {
 		t.Error("something outside of the folder was changed")
-	}
-}
-
-// If git can hold only one of two writes, the other is not noted as pulled; a deploy would drop
-// it.
-func TestFileAndFolder(t *testing.T) {
-	top := repository(t)
-	branch, err := OpenBranch(top, "site", "edits")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	folder, err := OpenWorkTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	entries := []kvsync.OverlayEntry{an("/a", "new", ""), an("/a-b", "new", ""), an("/a/b", "new", ""), an("/a/b/c", "new", "")}
-	from := written{"/a": "new", "/a-b": "new", "/a/b": "new", "/a/b/c": "new"}
-	for _, tree := range []Tree{branch, folder} {
-		r, err := Pull(t.Context(), entries, from, tree, options)
-		if err != nil || len(r.Taken) != 2 || len(r.Conflicts) != 2 || len(r.Pulled) != 2 {
-			t.Errorf("%T: it is %+v, %v", tree, r, err)
-			continue
-		}
-		if r.Conflicts[0].Path != "/a/b" {
-			t.Errorf("%T: the conflict is %+v", tree, r.Conflicts[0])
-		}
-	}
-}
-
-// On Windows a work tree has CR LF where git has LF.
-func TestLineEndings(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "page.html"), "one\r\ntwo\r\n\rthree\r\n")
-	tree, err := OpenWorkTree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "one\ntwo\n\rthree\n")}, written{"/page.html": "new"}, tree, options)
-	if err != nil || len(r.Taken) != 1 {
-		t.Errorf("it is %+v, %v", r, err)
 	}
 }
 
@@ -336,33 +253,15 @@ func TestFailedWrite(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree, options); !errors.Is(err, errBroken) {
+	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree,
+		options); !errors.Is(
+		err,
+		errBroken,
+	) {
 		t.Errorf("the error is %v", err)
 	}
 	if snapshot(t, dir) != before {
 		t.Errorf("the folder became %s", snapshot(t, dir))
-	}
-}
-
-// Somebody saves the file while the other content arrives.
-func TestConcurrentSave(t *testing.T) {
-	for name, content := range map[string]string{"page.html": "old", "new.html": ""} {
-		dir := t.TempDir()
-		if content != "" {
-			write(t, filepath.Join(dir, name), content)
-		}
-		tree, err := OpenWorkTree(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tree.Close()
-		saved := during(func() { write(t, filepath.Join(dir, name), "saved by hand") })
-		if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/"+name, "new", content)}, saved, tree, options); err == nil {
-			t.Errorf("%s: it was pulled", name)
-		}
-		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {
-			t.Errorf("the folder became %s", snapshot(t, dir))
-		}
 	}
 }
 
@@ -378,7 +277,13 @@ func (d during) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) er
 // and does not block the others.
 func TestContentNotShown(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)}, tree, options)
+		r, err := Pull(
+			t.Context(),
+			[]kvsync.OverlayEntry{an("/page.html", "new", "old")},
+			broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)},
+			tree,
+			options,
+		)
 		if err != nil || len(r.Kept) != 1 || len(r.Taken) != 0 || len(r.Pulled) != 0 || read("page.html") != "old" {
 			t.Errorf("it is %+v, %v; git has %q", r, err, read("page.html"))
 		}
@@ -414,7 +319,8 @@ func snapshot(t *testing.T, dir string) string {
 
 func TestDescribe(t *testing.T) {
 	one, two := an("/b.html", "new", ""), an("/a.html", "", "old")
-	two.Author, two.Message = "Mallory\ncommitter Eve <eve@example.org> 0 +0000", "bye\n\nCo-authored-by: Eve <eve@example.org>"
+	two.Author, two.Message = "Mallory\ncommitter Eve <eve@example.org> 0 +0000",
+		"bye\n\nCo-authored-by: Eve <eve@example.org>"
 	edit := func(e kvsync.OverlayEntry) Edit {
 		return Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: &e}
 	}
@@ -433,7 +339,8 @@ Edits made at run time:
 Co-authored-by: Mallory committer Eve <eve@example.org>
 Co-authored-by: Grace <grace@example.org>
 `
-	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") || strings.Count(m.Text, "\nCo-authored-by") != 2 {
+	if m.Author != tool || m.Text != want && !strings.Contains(m.Text, "Co-authored-by: Grace") ||
+		strings.Count(m.Text, "\nCo-authored-by") != 2 {
 		t.Errorf("of two it is %+v", m)
 	}
 	// A forge acts on such text in a commit's message.

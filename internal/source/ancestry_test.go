@@ -42,7 +42,13 @@ func TestCompareAsGit(t *testing.T) {
 		for _, p := range parents {
 			fmt.Fprintf(&text, "parent %s\n", p)
 		}
-		fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n", 1_000_000_000, 1_000_000_000+random.IntN(1000), i)
+		fmt.Fprintf(
+			&text,
+			"author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\ncommit %d\n",
+			1_000_000_000,
+			1_000_000_000+random.IntN(1000),
+			i,
+		)
 		commits = append(commits, w.GitIn(w.Dir, text.String(), "hash-object", "-t", "commit", "-w", "--stdin"))
 	}
 	// git rev-list lists what a commit reaches.
@@ -108,8 +114,21 @@ func TestCommitWithLateHeaders(t *testing.T) {
 	other := w.Git("rev-parse", "HEAD^{tree}")
 	w.Write("b", "b").Commit("second")
 	tree := w.Git("rev-parse", "HEAD^{tree}")
-	id := w.GitIn(w.Dir, fmt.Sprintf("tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n", tree, first, other),
-		"hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+	id := w.GitIn(
+		w.Dir,
+		fmt.Sprintf(
+			"tree %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\nparent %s\ntree %s\n\nx\n",
+			tree,
+			first,
+			other,
+		),
+		"hash-object",
+		"-t",
+		"commit",
+		"-w",
+		"--literally",
+		"--stdin",
+	)
 	c := openCommit(w, Options{Revision: id})
 	if want := w.Git("rev-parse", id+"^{tree}"); c.tree != want {
 		t.Errorf("the tree is %s, and git's is %s", c.tree, want)

@@ -119,7 +119,10 @@ func benchRepository(b *testing.B, loose bool) *gittest.Work {
 func watchHeap(b *testing.B) {
 	limit := debug.SetMemoryLimit(96 << 20)
 	b.Cleanup(func() { debug.SetMemoryLimit(limit) })
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}}
+	sample := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+	}
 	debug.FreeOSMemory()
 	var peak atomic.Uint64
 	done, stopped := make(chan struct{}), make(chan struct{})

@@ -49,15 +49,25 @@ func TestReadsFollowTheChange(t *testing.T) {
 			want           objects.Reads
 			bytes          int64 // at most; an index is searched in few steps, and more of it costs one more
 		}{
-			{"a page, against what is live", sourcetest.Page, listed, objects.Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
-			{"no asset, against what is live", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root}, 8 << 10},
-			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer), objects.Reads{Commits: open + 2, Trees: root}, 16 << 10},
-			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged), objects.Reads{Commits: open + 3, Trees: root}, 16 << 10},
+			{"a page, against what is live", sourcetest.Page, listed,
+				objects.Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
+			{"no asset, against what is live", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root},
+				8 << 10},
+			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer),
+				objects.Reads{Commits: open + 2, Trees: root}, 16 << 10},
+			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged),
+				objects.Reads{Commits: open + 3, Trees: root}, 16 << 10},
 		} {
 			got := read(tc.revision, tc.work)
 			t.Logf("%d files: %s: %+v", large.Files, tc.name, got)
 			if got.Bytes > tc.bytes || got.Bytes == 0 {
-				t.Errorf("%d files: %s: %d bytes were read, at most %d are allowed", large.Files, tc.name, got.Bytes, tc.bytes)
+				t.Errorf(
+					"%d files: %s: %d bytes were read, at most %d are allowed",
+					large.Files,
+					tc.name,
+					got.Bytes,
+					tc.bytes,
+				)
 			}
 			if got.Bytes = 0; got != tc.want {
 				t.Errorf("%d files: %s: read %+v, want %+v", large.Files, tc.name, got, tc.want)

@@ -129,3 +129,14 @@ func (o *opening) of(id string, size int64) func() (io.ReadCloser, error) {
 		return o.objects.SizedBlob(o.ctx, id, size)
 	}
 }
+
+// blobText returns a small blob whole, for example a configuration file or the target of a
+// symlink.
+func blobText(ctx context.Context, o *objects.Reader, id string) ([]byte, error) {
+	content, err := o.Blob(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	return rules.ReadText(content)
+}

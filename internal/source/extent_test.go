@@ -12,7 +12,8 @@ import (
 func TestHugeTrees(t *testing.T) {
 	t.Parallel()
 	w, wide, deep := gittest.Growing(t)
-	for name, tt := range map[string]struct{ tree, want string }{"wide": {wide, "more than 1000000 files"}, "deep": {deep, "without end"}} {
+	for name, tt := range map[string]struct{ tree, want string }{"wide": {wide, "more than 1000000 files"},
+		"deep": {deep, "without end"}} {
 		c := openCommit(w, Options{Revision: w.Git("commit-tree", tt.tree, "-m", name)})
 		before := c.Reads().Trees
 		if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -151,8 +151,31 @@ func TestFolderRefuses(t *testing.T) {
 		name, _, _ := strings.Cut(line, ": ")
 		names = append(names, name)
 	}
-	want := []string{".dev.vars", ".env.local", ".npmrc", "_headers", "_redirects", "_redirects", `back\slash.txt`, "bad\ufffd.txt", "big.bin", "broken.pem",
-		"cafe\u0301.html", "caf\u00e9.html", strings.Repeat(long+"/", 5) + long, "encrypted.pem", "id_ed25519", "key.txt", "keys/id_rsa", "lfs.png", "pgp.asc", "pipe", "putty.ppk", "service.json", "short.key"}
+	want := []string{
+		".dev.vars",
+		".env.local",
+		".npmrc",
+		"_headers",
+		"_redirects",
+		"_redirects",
+		`back\slash.txt`,
+		"bad\ufffd.txt",
+		"big.bin",
+		"broken.pem",
+		"cafe\u0301.html",
+		"caf\u00e9.html",
+		strings.Repeat(long+"/", 5) + long,
+		"encrypted.pem",
+		"id_ed25519",
+		"key.txt",
+		"keys/id_rsa",
+		"lfs.png",
+		"pgp.asc",
+		"pipe",
+		"putty.ppk",
+		"service.json",
+		"short.key",
+	}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d, got)
 	}
@@ -179,7 +202,10 @@ func TestConfigurationByALinkToCredentials(t *testing.T) {
 		w := gittest.Plain(t)
 		w.Write("site/a.html", "a").Write("site/.env", "/a /secret")
 		w.Symlink(".env", "site/"+name)
-		if got := sourcetest.Refusals(t, openFolder(w, Options{Dir: "site"})); !strings.Contains(got, name+": the symlink leads to a file that is not published") {
+		if got := sourcetest.Refusals(t, openFolder(w, Options{Dir: "site"})); !strings.Contains(
+			got,
+			name+": the symlink leads to a file that is not published",
+		) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -190,7 +216,10 @@ func TestWorkerJS(t *testing.T) {
 	for _, name := range []string{"_worker.js", "_worker.js/index.js"} {
 		w := gittest.Plain(t)
 		w.Write(name, "x").Write("index.html", "x")
-		if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.HasPrefix(got, name+": _worker.js is server code") {
+		if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.HasPrefix(
+			got,
+			name+": _worker.js is server code",
+		) {
 			t.Error(got)
 		}
 		w.Write(".assetsignore", "_worker.js\n")

@@ -17,7 +17,8 @@ func TestLinkIntoIgnoredFolder(t *testing.T) {
 	w := gittest.New(t)
 	w.Write(".assetsignore", "drafts/\n").Write("drafts/plan.txt", "secret").
 		Write(".private/note.txt", "secret").
-		Write("sub/.assetsignore", "inner.txt\n").Write("sub/inner.txt", "secret").Write("sub/deep/inner.txt", "secret").
+		Write("sub/.assetsignore", "inner.txt\n").
+		Write("sub/inner.txt", "secret").Write("sub/deep/inner.txt", "secret").
 		Write("sub/shown.txt", "shown")
 	for link, target := range map[string]string{
 		"ignored.txt": "drafts/plan.txt", "hidden.txt": ".private/note.txt",
@@ -28,7 +29,8 @@ func TestLinkIntoIgnoredFolder(t *testing.T) {
 	w.Commit("all")
 	const reason = ": the symlink leads to a file that is not published itself"
 	want := "chain.txt" + reason + "\ndeeper.txt" + reason + "\nhidden.txt" + reason + "\nignored.txt" + reason + "\nnested.txt" + reason
-	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}), "commit": openCommit(w, Options{})} {
+	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}),
+		"commit": openCommit(w, Options{})} {
 		if d := cmp.Diff(want, sourcetest.Refusals(t, s)); d != "" {
 			t.Errorf("the %s: %s", kind, d)
 		}

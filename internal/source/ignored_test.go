@@ -69,7 +69,10 @@ func TestIgnoredAsListed(t *testing.T) {
 			return err
 		}
 		rel, _ := filepath.Rel(real, file)
-		listed := slices.ContainsFunc(list.Files, func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) })
+		listed := slices.ContainsFunc(
+			list.Files,
+			func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) },
+		)
 		switch {
 		case skip(file):
 			ignoredOnes++

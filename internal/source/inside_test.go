@@ -55,12 +55,18 @@ func TestGitInTheFolder(t *testing.T) {
 	if err := os.Rename(w.Path(".git"), w.Path("store")); err != nil {
 		t.Fatal(err)
 	}
-	w.Write(".git", "gitdir: store\n").Write("a.html", "a").Write("sub/.GIT/config", "secret").Write(".assetsignore", "!.GIT\n!.git\n!store\n")
+	w.Write(".git", "gitdir: store\n").
+		Write("a.html", "a").
+		Write("sub/.GIT/config", "secret").
+		Write(".assetsignore", "!.GIT\n!.git\n!store\n")
 	if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{}), nil)); got != "/a.html" {
 		t.Errorf("got %s", got)
 	}
 	w.Symlink("store/config", "settings.txt")
-	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(got, "settings.txt: the symlink leads to a file that is not published itself") {
+	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(
+		got,
+		"settings.txt: the symlink leads to a file that is not published itself",
+	) {
 		t.Errorf("got %s", got)
 	}
 }
@@ -70,7 +76,8 @@ func TestGitInTheFolder(t *testing.T) {
 func TestDecidingFilesInside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("secret", "/secret /token 302\n")
-	for _, name := range []string{rules.RedirectsFile, rules.HeadersFile, rules.AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile, kvsync.PulledName} {
+	for _, name := range []string{rules.RedirectsFile, rules.HeadersFile, rules.AssetsIgnoreFile, ignore.GitFile,
+		ignore.PlainFile, kvsync.PulledName} {
 		for _, target := range []string{filepath.Join(outside.Dir, "secret"), "../.git/config", "/proc/self/environ"} {
 			w := gittest.New(t).Write("public/a.html", "a")
 			w.Symlink(target, "public/"+name)
@@ -118,7 +125,10 @@ func TestRuleFileLinksToGit(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t).Write("a.html", "a")
 	w.Symlink(".git/config", rules.HeadersFile)
-	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(got, rules.HeadersFile+": the symlink leaves") {
+	if got := sourcetest.Refusals(t, openFolder(w, Options{})); !strings.Contains(
+		got,
+		rules.HeadersFile+": the symlink leaves",
+	) {
 		t.Errorf("got %s", got)
 	}
 }

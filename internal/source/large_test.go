@@ -41,7 +41,8 @@ func TestLargeFiles(t *testing.T) {
 		if f := known.Files[1]; f.Blob.Hash != want || !f.Chunked() {
 			t.Errorf("%s: it lists %v, want the hash %s", name, f.Asset, want)
 		}
-		if again := sourcetest.List(t, s, sourcetest.Manifest(t, known)); again.Files[1].Blob.Hash != want || again.Origin.ID != known.Origin.ID {
+		if again := sourcetest.List(t, s, sourcetest.Manifest(t, known)); again.Files[1].Blob.Hash != want ||
+			again.Origin.ID != known.Origin.ID {
 			t.Errorf("%s: against its own manifest it lists %v, of %s", name, again.Files[1].Asset, again.Origin.ID)
 		}
 	}

@@ -63,7 +63,10 @@ func TestLocate(t *testing.T) {
 				}
 				return ""
 			}
-			c, err := OpenCheckout(context.Background(), Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv})
+			c, err := OpenCheckout(
+				context.Background(),
+				Options{WorkDir: base.Path(tt.project), Dir: tt.folder, Getenv: getenv},
+			)
 			if tt.want == "" {
 				if !errors.Is(err, worktree.ErrNoRepository) {
 					t.Errorf("got %v, %v", c, err)

@@ -31,7 +31,8 @@ func TestAuto(t *testing.T) {
 			w.Remove("public/x.html")
 		}, KindFolder},
 		{"untracked", func(w *gittest.Work) { w.Write("public/new/x.html", "x") }, KindFolder},
-		{"ignored", func(w *gittest.Work) { w.Write("public/x.ignored", "x").Write("public/deep/x.ignored", "x") }, KindCommit},
+		{"ignored", func(w *gittest.Work) { w.Write("public/x.ignored", "x").Write("public/deep/x.ignored", "x") },
+			KindCommit},
 		{"touched", func(w *gittest.Work) {
 			later := w.Path("public/index.html")
 			info, err := os.Stat(later)
@@ -133,7 +134,8 @@ func TestOpenKinds(t *testing.T) {
 	} else if got, _ := s.Origin(t.Context()); got.Kind != KindFolder {
 		t.Error(got.Kind)
 	}
-	for _, o := range []Options{{Kind: "zip"}, {Kind: KindFolder, Dir: "nope"}, {Dir: "nope"}, {Kind: KindFolder, Dir: "README.md"}} {
+	for _, o := range []Options{{Kind: "zip"}, {Kind: KindFolder, Dir: "nope"}, {Dir: "nope"},
+		{Kind: KindFolder, Dir: "README.md"}} {
 		if _, err := Open(t.Context(), options(w, o)); err == nil {
 			t.Errorf("%+v was opened", o)
 		}

@@ -33,7 +33,16 @@ func TestGitFolderIsNeverPublished(t *testing.T) {
 		return c.GitIn(c.Dir, entries, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 	}
 	git := tree("100644 config\x00" + blob("x"))
-	root := tree("100644 .assetsignore\x00" + blob(letIn) + "40000 .git\x00" + gittest.Unhex(t, git) + "100644 index.html\x00" + blob("x"))
+	root := tree(
+		"100644 .assetsignore\x00" + blob(
+			letIn,
+		) + "40000 .git\x00" + gittest.Unhex(
+			t,
+			git,
+		) + "100644 index.html\x00" + blob(
+			"x",
+		),
+	)
 	id := c.Git("commit-tree", root, "-m", "hostile")
 	if got := sourcetest.Paths(sourcetest.List(t, openCommit(c, Options{Revision: id}), nil)); got != "/index.html" {
 		t.Errorf("the commit: %s", got)
@@ -58,7 +67,8 @@ func TestSecretsInAnySpelling(t *testing.T) {
 		w.Write(name, text)
 	}
 	w.Commit("all")
-	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}), "commit": openCommit(w, Options{})} {
+	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}),
+		"commit": openCommit(w, Options{})} {
 		got := "\n" + sourcetest.Refusals(t, s)
 		for name := range contents {
 			if !strings.Contains(got, "\n"+name+": ") {
@@ -74,7 +84,9 @@ func TestSecretsInAnySpelling(t *testing.T) {
 // A rule file that is too long is refused, not truncated.
 func TestRuleFileIsNotCutOff(t *testing.T) {
 	t.Parallel()
-	w := gittest.Plain(t).Write("index.html", "x").Write("_headers", strings.Repeat("#", rules.MaxText)+"\n/*\n  X-Frame-Options: DENY\n")
+	w := gittest.Plain(t).
+		Write("index.html", "x").
+		Write("_headers", strings.Repeat("#", rules.MaxText)+"\n/*\n  X-Frame-Options: DENY\n")
 	if l, err := openFolder(w, Options{}).Files(t.Context(), nil); err == nil {
 		t.Errorf("it was taken, with %d rules", len(l.Headers))
 	}

@@ -32,7 +32,8 @@ func TestPulled(t *testing.T) {
 				}
 				continue
 			}
-			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (kvsync.Nonce{1, 2, 3}) || l.Pulled["/a b.html"] != (kvsync.Nonce{4}) {
+			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (kvsync.Nonce{1, 2, 3}) ||
+				l.Pulled["/a b.html"] != (kvsync.Nonce{4}) {
 				t.Errorf("%s: it has %v", kind, l.Pulled)
 			}
 			if l.Origin.ID == first[kind] {
@@ -48,7 +49,8 @@ func TestPulled(t *testing.T) {
 
 	w.Write("public/"+kvsync.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
 	var refused *kvsync.RefusedError
-	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) || refused.Problems[0].Line != 2 {
+	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) ||
+		refused.Problems[0].Line != 2 {
 		t.Errorf("a damaged note: %v", err)
 	}
 }

@@ -80,7 +80,8 @@ func TestSparseFolderIsRefused(t *testing.T) {
 	w.Commit("First")
 	w.Git("sparse-checkout", "set", "--no-cone", "/*", "!/public/css/")
 	w.Write("public/index.html", "changed") // so that it is no commit
-	if _, err := Open(t.Context(), options(w, Options{Dir: "public"})); err == nil || !strings.Contains(err.Error(), "the sparse checkout leaves out public/css/a.css") {
+	if _, err := Open(t.Context(), options(w, Options{Dir: "public"})); err == nil ||
+		!strings.Contains(err.Error(), "the sparse checkout leaves out public/css/a.css") {
 		t.Error(err)
 	}
 	w.Git("sparse-checkout", "disable")

@@ -18,7 +18,8 @@ func TestRelationBehindTheBoundary(t *testing.T) {
 		ids = append(ids, w.Write("a", fmt.Sprint(i)).Commit(fmt.Sprint(i)))
 	}
 	w.Git("branch", "old", ids[1])
-	for depth, want := range map[int]kvsync.Relation{1: kvsync.RelationUnknown, 3: kvsync.RelationUnknown, 5: kvsync.RelationNewer} {
+	for depth, want := range map[int]kvsync.Relation{1: kvsync.RelationUnknown, 3: kvsync.RelationUnknown,
+		5: kvsync.RelationNewer} {
 		name := fmt.Sprint("depth-", depth)
 		w.Git("clone", "-q", fmt.Sprint("--depth=", depth), "--no-single-branch", "file://"+w.Dir, name)
 		c := openCommit(w, Options{WorkDir: w.Path(name)})

@@ -56,7 +56,8 @@ func TestTreeLinks(t *testing.T) {
 	w.Symlink("../shared", "shared/up")
 	w.Symlink("shared/deep", "lib")
 	w.Symlink("deep/a.ts", "shared/b.ts")
-	for name, target := range map[string]string{"out": "../../etc/passwd", "root": "/etc/passwd", "round": "round", "gone": "nowhere"} {
+	for name, target := range map[string]string{"out": "../../etc/passwd", "root": "/etc/passwd", "round": "round",
+		"gone": "nowhere"} {
 		w.Symlink(target, name)
 	}
 	w.Commit("Links")
@@ -83,7 +84,8 @@ func TestTreeOfABareRepository(t *testing.T) {
 	w.Commit("First")
 	w.Git("clone", "-q", "--bare", ".", "../bare.git")
 	c := openCommit(w, Options{WorkDir: w.Path("../bare.git"), Dir: "public"})
-	if b, err := fs.ReadFile(c.Tree(t.Context()), "README.md"); err != nil || string(b) != "not published" || c.Top() != "" {
+	if b, err := fs.ReadFile(c.Tree(t.Context()), "README.md"); err != nil || string(b) != "not published" ||
+		c.Top() != "" {
 		t.Errorf("%q, %v, in %q", b, err, c.Top())
 	}
 }

@@ -22,7 +22,16 @@ func TestTreeNamesACommit(t *testing.T) {
 			t.Errorf("the %s was opened as a blob", kind)
 		}
 	}
-	root := w.GitIn(w.Dir, "100644 secret.html\x00"+gittest.Unhex(t, id), "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+	root := w.GitIn(
+		w.Dir,
+		"100644 secret.html\x00"+gittest.Unhex(t, id),
+		"hash-object",
+		"-t",
+		"tree",
+		"-w",
+		"--stdin",
+		"--literally",
+	)
 	c := openCommit(w, Options{Revision: w.Git("commit-tree", root, "-m", "hostile")})
 	if _, err := c.Files(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "it is a commit") {
 		t.Error(err)

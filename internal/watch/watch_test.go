@@ -101,7 +101,8 @@ func (r *rig) told(names ...string) {
 		if err != nil {
 			r.Fatalf("of %q nothing was told, only of %q: %v", names, seen, err)
 		}
-		if b.More || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.Paths, r.at(name)) }) {
+		if b.More ||
+			slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.Paths, r.at(name)) }) {
 			return
 		}
 		seen = append(seen, b.Paths...)

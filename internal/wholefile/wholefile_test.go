@@ -53,7 +53,8 @@ func TestWriteThatFails(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Errorf("there are %v, %v", left, err)
 	}
-	if err := wholefile.Write(filepath.Join(dir, "no", "\x00"), nil, 0o600); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if err := wholefile.Write(filepath.Join(dir, "no", "\x00"), nil, 0o600); err == nil ||
+		errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a name that no file can have: %v", err)
 	}
 }

@@ -43,11 +43,15 @@ func TestRun(t *testing.T) {
 	if out, err := g.Run(t.Context(), "init", "-q", "."); err != nil || out != "" {
 		t.Fatalf("%q, %v", out, err)
 	}
-	out, err := g.Do(t.Context(), command.Call{Args: []string{"hash-object", "--stdin"}, Stdin: strings.NewReader("hello\n")})
+	out, err := g.Do(
+		t.Context(),
+		command.Call{Args: []string{"hash-object", "--stdin"}, Stdin: strings.NewReader("hello\n")},
+	)
 	if err != nil || out != "ce013625030ba8dba906f756967f9e9ca394464a\n" {
 		t.Errorf("%q, %v", out, err)
 	}
-	if line, err := g.Line(t.Context(), "rev-parse", "--is-bare-repository", "--is-inside-git-dir"); err != nil || line != "false" {
+	if line, err := g.Line(t.Context(), "rev-parse", "--is-bare-repository", "--is-inside-git-dir"); err != nil ||
+		line != "false" {
 		t.Errorf("%q, %v", line, err)
 	}
 }
@@ -57,14 +61,16 @@ func TestFailure(t *testing.T) {
 	g, _ := scripted(t, "for i in 1 2 3 4; do echo line $i >&2; done; exit 3\n")
 	_, err := g.Run(t.Context(), "-c", "a.b=c", "fetch", "origin")
 	failed := (*command.Error)(nil)
-	if !errors.As(err, &failed) || failed.Command != "fetch" || failed.Code != 3 || !strings.HasPrefix(failed.Text, "line 1\n") {
+	if !errors.As(err, &failed) || failed.Command != "fetch" || failed.Code != 3 ||
+		!strings.HasPrefix(failed.Text, "line 1\n") {
 		t.Fatalf("%#v", err)
 	}
 	if want := "git fetch: line 2; line 3; line 4 (exit status 3)"; err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := g.Run(t.Context(), "fetch"); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "install git") {
+	if _, err := g.Run(t.Context(), "fetch"); !errors.Is(err, exec.ErrNotFound) ||
+		!strings.Contains(err.Error(), "install git") {
 		t.Errorf("without git: %v", err)
 	}
 	if command.Available() {
@@ -153,7 +159,8 @@ func TestLimitEndsTheFamily(t *testing.T) {
 	}()
 	group := pid(t, report)
 	err := <-done
-	if failed := (*command.Error)(nil); !errors.As(err, &failed) || failed.Code != -1 || !strings.Contains(err.Error(), "it took too long (more than 50ms)") {
+	if failed := (*command.Error)(nil); !errors.As(err, &failed) || failed.Code != -1 ||
+		!strings.Contains(err.Error(), "it took too long (more than 50ms)") {
 		t.Errorf("got %v", err)
 	}
 	gone(t, group)

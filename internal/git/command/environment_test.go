@@ -13,11 +13,13 @@ func TestPolicy(t *testing.T) {
 	const all = "standalone quarantine inherited unattended"
 	for name, keep := range map[string]string{
 		// How git is found, and how it reaches a remote.
-		"PATH": all, "HOME": all, "GIT_SSH_COMMAND": all, "SSH_AUTH_SOCK": all, "GIT_CONFIG_GLOBAL": all, "GH_TOKEN": all,
+		"PATH": all, "HOME": all, "GIT_SSH_COMMAND": all, "SSH_AUTH_SOCK": all, "GIT_CONFIG_GLOBAL": all,
+		"GH_TOKEN":    all,
 		"HTTPS_PROXY": all, "GIT_CEILING_DIRECTORIES": all,
 		// Which repository it works on.
-		"GIT_DIR": "inherited", "GIT_WORK_TREE": "inherited", "GIT_COMMON_DIR": "inherited", "GIT_INDEX_FILE": "inherited",
-		"GIT_PREFIX": "inherited", "GIT_NAMESPACE": "inherited", "GIT_INTERNAL_SUPER_PREFIX": "inherited",
+		"GIT_DIR": "inherited", "GIT_WORK_TREE": "inherited", "GIT_COMMON_DIR": "inherited",
+		"GIT_INDEX_FILE": "inherited",
+		"GIT_PREFIX":     "inherited", "GIT_NAMESPACE": "inherited", "GIT_INTERNAL_SUPER_PREFIX": "inherited",
 		// Where the objects are that a hook has to read.
 		"GIT_OBJECT_DIRECTORY": "quarantine inherited", "GIT_ALTERNATE_OBJECT_DIRECTORIES": "quarantine inherited",
 		"GIT_SHALLOW_FILE": "quarantine inherited", "GIT_QUARANTINE_PATH": "quarantine inherited",
@@ -26,7 +28,8 @@ func TestPolicy(t *testing.T) {
 		"GIT_CONFIG_PARAMETERS": "standalone quarantine inherited", "GIT_TRACE_CURL": "standalone quarantine inherited",
 		"GIT_ALLOW_PROTOCOL": "standalone quarantine inherited", "GIT_TEMPLATE_DIR": "standalone quarantine inherited",
 		// Credentials.
-		"CLOUDFLARE_API_TOKEN": "", "CLOUDFLARE_ACCOUNT_ID": "", "CF_API_TOKEN": "", "CF_API_KEY": "", "INPUT_API-TOKEN": "",
+		"CLOUDFLARE_API_TOKEN": "", "CLOUDFLARE_ACCOUNT_ID": "", "CF_API_TOKEN": "", "CF_API_KEY": "",
+		"INPUT_API-TOKEN":        "",
 		"A_SECRET_OF_THE_DAEMON": "",
 		// What gives one object id two contents.
 		"GIT_GRAFT_FILE": "", "GIT_REPLACE_REF_BASE": "",
@@ -42,7 +45,9 @@ func TestPolicy(t *testing.T) {
 		}
 		for p, profile := range strings.Fields(all) {
 			env := Options{
-				Profile: Profile(p), Environ: []string{name + "=" + given}, Secrets: []string{"s3cret"}, Set: []string{"SET=ours"},
+				Profile: Profile(
+					p,
+				), Environ: []string{name + "=" + given}, Secrets: []string{"s3cret"}, Set: []string{"SET=ours"},
 			}.environ()
 			want := slices.Contains(strings.Fields(keep), profile)
 			if got := slices.Contains(env, name+"="+given); got != want {
@@ -69,7 +74,8 @@ func TestInheritedPathsAreAbsolute(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := Options{Profile: Inherited, Environ: []string{
-		"GIT_DIR=.git", "GIT_PREFIX=sub/", "GIT_WORK_TREE=", "GIT_ALTERNATE_OBJECT_DIRECTORIES=a" + string(filepath.ListSeparator) + "/b",
+		"GIT_DIR=.git", "GIT_PREFIX=sub/", "GIT_WORK_TREE=",
+		"GIT_ALTERNATE_OBJECT_DIRECTORIES=a" + string(filepath.ListSeparator) + "/b",
 	}}.environ()
 	for _, pair := range []string{
 		"GIT_DIR=" + filepath.Join(here, ".git"), "GIT_PREFIX=sub/", "GIT_WORK_TREE=",
@@ -111,7 +117,8 @@ func TestSettings(t *testing.T) {
 		Config:  [][2]string{{"http.extraheader", "x"}},
 	}.environ()
 	for _, pair := range []string{
-		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c", "GIT_CONFIG_KEY_1=http.extraheader", "GIT_CONFIG_VALUE_1=x",
+		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c", "GIT_CONFIG_KEY_1=http.extraheader",
+		"GIT_CONFIG_VALUE_1=x",
 	} {
 		if !slices.Contains(env, pair) {
 			t.Errorf("%q is missing in %q", pair, env)

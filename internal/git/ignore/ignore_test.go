@@ -31,7 +31,8 @@ func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 	cmd.Dir = w.Dir
 	cmd.Stdin = strings.NewReader(strings.Join(files, "\x00"))
 	out, err := cmd.Output()
-	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 1) { //nolint:errorlint // straight from Output
+	if exit, ok := err.(*exec.ExitError); err != nil &&
+		(!ok || exit.ExitCode() != 1) { //nolint:errorlint // straight from Output
 		w.Fatal(err)
 	}
 	set := map[string]bool{}
@@ -46,15 +47,21 @@ func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 func TestPatternsAsGit(t *testing.T) {
 	t.Parallel()
 	patterns := []string{
-		"a", "/a", "a/", "a/b", "/a/b", "a/*", "a/**", "**/a", "**/a/b", "a/**/b", "**", "*", "/*", "/**", "**/", "*/", "*/b",
-		"*.js", "*a*", "?", "a?", "?/b", "[ab]", "[!a]", "[^a]", "[a-c]", "[]a]", "[!]a]", "[a", "[a-", "a[/]b", "a[.-0]b",
-		"[[:alpha:]]", "[[:digit:]b]", "[[:nope:]]", "[[:punct:]]", "[c-a]", `\a`, `\*`, `\!a`, `\#a`, `a\`, `[\a]`, `[\]]`,
-		"!a", "#a", "a ", `a\ `, "a  ", " a", "a**", "**a", "a/**b", "***", "a/***/b", "//a", "a//b", "", "!", "/", "a/b/",
+		"a", "/a", "a/", "a/b", "/a/b", "a/*", "a/**", "**/a", "**/a/b", "a/**/b", "**", "*", "/*", "/**", "**/",
+		"*/", "*/b",
+		"*.js", "*a*", "?", "a?", "?/b", "[ab]", "[!a]", "[^a]", "[a-c]", "[]a]", "[!]a]", "[a", "[a-", "a[/]b",
+		"a[.-0]b",
+		"[[:alpha:]]", "[[:digit:]b]", "[[:nope:]]", "[[:punct:]]", "[c-a]", `\a`, `\*`, `\!a`, `\#a`, `a\`, `[\a]`,
+		`[\]]`,
+		"!a", "#a", "a ", `a\ `, "a  ", " a", "a**", "**a", "a/**b", "***", "a/***/b", "//a", "a//b", "", "!", "/",
+		"a/b/",
 		"a/**/", "**/**/b", "*/**/c", "a\r", "\ufeffa", "a.*", "*.*", ".*", "a*b*c", "foo[", "[[]", "a/./b",
 	}
 	files := []string{
-		"a", "b", "c", "ab", "abc", "a/b", "a/c", "b/a", "b/b", "a/b/c", "a/a/b", "a/b/b", "b/a/b", "c/b/a", "a.js", "a/a.js",
-		"b/c/a.js", "!a", "#a", "*", "]", "[", "[a", "foo[", "a ", " a", "1", "a/1", "a.b", "a.min.js", "a/.b", ".a", "a-b", "-", "a/x/b", "aXb",
+		"a", "b", "c", "ab", "abc", "a/b", "a/c", "b/a", "b/b", "a/b/c", "a/a/b", "a/b/b", "b/a/b", "c/b/a", "a.js",
+		"a/a.js",
+		"b/c/a.js", "!a", "#a", "*", "]", "[", "[a", "foo[", "a ", " a", "1", "a/1", "a.b", "a.min.js", "a/.b", ".a",
+		"a-b", "-", "a/x/b", "aXb",
 	}
 	slices.Sort(files)
 	w := gittest.New(t)
@@ -117,7 +124,17 @@ func TestNestedScopes(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write(".gitignore", "*.log\n/only\n").Write("sub/.gitignore", "!keep.log\n/only\nx/y\n")
-	files := []string{"a.log", "only", "sub/a.log", "sub/keep.log", "sub/only", "sub/in/only", "sub/x/y", "x/y", "sub/x/keep.log"}
+	files := []string{
+		"a.log",
+		"only",
+		"sub/a.log",
+		"sub/keep.log",
+		"sub/only",
+		"sub/in/only",
+		"sub/x/y",
+		"x/y",
+		"sub/x/keep.log",
+	}
 	git := checkIgnore(w, files)
 	outer := (*Scope)(nil).Within("", "*.log\n/only\n")
 	inner := outer.Within("sub/", "!keep.log\n/only\nx/y\n")

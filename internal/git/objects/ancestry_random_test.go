@@ -50,7 +50,14 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 				fmt.Fprintf(&text, "parent %s\n", p)
 			}
 			when := 1_000_000_000 + random.IntN(40)
-			fmt.Fprintf(&text, "author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n", when, when, i, history)
+			fmt.Fprintf(
+				&text,
+				"author A <a@b> %d +0000\ncommitter A <a@b> %d +0000\n\n%d of %d\n",
+				when,
+				when,
+				i,
+				history,
+			)
 			id := idOfCommit(text.String())
 			ids, reaches[id], parents[id] = append(ids, id), own, of
 			if random.IntN(12) == 0 {
@@ -83,7 +90,17 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 					t.Fatal(err)
 				}
 				if said[got]++; got != want && got != kvsync.RelationUnknown {
-					t.Fatalf("history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v", history, active, next, got, want, missing, boundary, parents)
+					t.Fatalf(
+						"history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v",
+						history,
+						active,
+						next,
+						got,
+						want,
+						missing,
+						boundary,
+						parents,
+					)
 				}
 			}
 		}

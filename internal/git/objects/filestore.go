@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -159,4 +163,56 @@ func (s *fileStore) Close() error {
 
 func (s *fileStore) shallow(context.Context) (map[string]bool, error) {
 	return readShallow(s.commonDir)
+}
+
+// alternates adds the directories that object directories borrow from. git follows them to a
+// depth of five.
+func alternates(dirs []string) ([]string, error) {
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		seen[dir] = true
+	}
+	level, all := dirs, dirs
+	for range 5 {
+		var next []string
+		for _, dir := range level {
+			text, err := os.ReadFile(filepath.Join(dir, "info", "alternates"))
+			if err != nil {
+				continue
+			}
+			for line := range strings.Lines(string(text)) {
+				line = strings.TrimSuffix(line, "\n")
+				if line == "" || line[0] == '#' {
+					continue
+				}
+				other := filepath.Clean(line)
+				if !filepath.IsAbs(other) {
+					other = filepath.Join(dir, other)
+				}
+				if line[0] == '"' {
+					return nil, fmt.Errorf("it borrows objects from %s, a name that only git reads", line)
+				}
+				if !seen[other] {
+					seen[other] = true
+					next = append(next, other)
+				}
+			}
+		}
+		all = append(all, next...)
+		level = next
+	}
+	return all, nil
+}
+
+// readShallow reads git's list of the commits whose parents the clone does not have.
+func readShallow(commonDir string) (map[string]bool, error) {
+	text, err := os.ReadFile(filepath.Join(commonDir, "shallow"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the boundary of the shallow clone: %w", err)
+	}
+	boundary := map[string]bool{}
+	for _, id := range strings.Fields(string(text)) {
+		boundary[id] = true
+	}
+	return boundary, nil
 }

@@ -106,7 +106,8 @@ func TestHostilePack(t *testing.T) {
 	delta := func(base, text string) []byte {
 		return append(append(packHeader(refDelta, uint64(len(text))), gittest.Unhex(t, base)...), deflate(t, text)...)
 	}
-	if got, err := contentOf(t, writePack(t, [][]byte{blob, delta(packedID(0), "\x05\x02\x02hi")}, nil), 1); err != nil || got != "hi" {
+	if got, err := contentOf(t, writePack(t, [][]byte{blob, delta(packedID(0), "\x05\x02\x02hi")}, nil), 1); err != nil ||
+		got != "hi" {
 		t.Fatalf("a good pack gives %q, %v", got, err)
 	}
 
@@ -158,7 +159,8 @@ func TestPackIndexOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, _, err := s.stat(t.Context(), w.Git("rev-parse", "HEAD")); err == nil || errors.Is(err, ErrNoObject) || !strings.Contains(err.Error(), "git repack") {
+	if _, _, err := s.stat(t.Context(), w.Git("rev-parse", "HEAD")); err == nil || errors.Is(err, ErrNoObject) ||
+		!strings.Contains(err.Error(), "git repack") {
 		t.Error(err)
 	}
 }
@@ -170,7 +172,8 @@ func TestLooseObjectWithAWrongSize(t *testing.T) {
 	w.Write("a.html", "hello").Commit("one")
 	blob := w.Git("rev-parse", "HEAD:a.html")
 	name := w.Path(".git/objects/" + blob[:2] + "/" + blob[2:])
-	for _, text := range []string{"blob 3\x00hello", "blob 9\x00hello", "blob -5\x00hello", "blob x\x00hello", "blob 5hello", "blob 0\x00hello"} {
+	for _, text := range []string{"blob 3\x00hello", "blob 9\x00hello", "blob -5\x00hello", "blob x\x00hello",
+		"blob 5hello", "blob 0\x00hello"} {
 		w.Remove(strings.TrimPrefix(name, w.Dir))
 		if err := os.WriteFile(name, deflate(t, text), 0o600); err != nil {
 			t.Fatal(err)

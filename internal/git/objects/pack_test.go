@@ -135,7 +135,9 @@ func TestCorruptPack(t *testing.T) {
 			if err := os.WriteFile(name, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := openFiles(Layout{GitDir: w.Path(".git"), CommonDir: w.Path(".git"), ObjectDir: w.Path(".git/objects")})
+			s, err := openFiles(
+				Layout{GitDir: w.Path(".git"), CommonDir: w.Path(".git"), ObjectDir: w.Path(".git/objects")},
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +169,8 @@ func TestLooseObjectIsCorrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Remove(strings.TrimPrefix(name, w.Dir))
-	for _, bad := range [][]byte{nil, whole[:len(whole)-3], append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), []byte("nonsense")} {
+	for _, bad := range [][]byte{nil, whole[:len(whole)-3],
+		append(bytes.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), []byte("nonsense")} {
 		if err := os.WriteFile(name, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}

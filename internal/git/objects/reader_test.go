@@ -10,7 +10,12 @@ import (
 )
 
 func layoutOf(w *gittest.Work) Layout {
-	return Layout{GitDir: w.Path(".git"), CommonDir: w.Path(".git"), ObjectDir: w.Path(".git/objects"), IDBytes: SHA1Bytes}
+	return Layout{
+		GitDir:    w.Path(".git"),
+		CommonDir: w.Path(".git"),
+		ObjectDir: w.Path(".git/objects"),
+		IDBytes:   SHA1Bytes,
+	}
 }
 
 // opened opens a repository without the git command.
@@ -102,7 +107,11 @@ func TestTruncatedTree(t *testing.T) {
 
 func FuzzParseCommit(f *testing.F) {
 	id := strings.Repeat("a", 40)
-	f.Add([]byte("tree " + id + "\nparent " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody"))
+	f.Add(
+		[]byte(
+			"tree " + id + "\nparent " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\n\nsubject\n\nbody",
+		),
+	)
 	f.Add([]byte("tree x"))
 	f.Add([]byte("tree " + id + "\ncommitter > 99999999999999999999"))
 	f.Fuzz(func(t *testing.T, data []byte) {

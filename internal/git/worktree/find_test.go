@@ -16,9 +16,11 @@ func TestCeiling(t *testing.T) {
 	t.Parallel()
 	w := gittest.New(t)
 	w.Write("sites/blog/index.html", "x").Commit("one")
-	for ceiling, found := range map[string]bool{"": true, w.Path("sites/blog"): true, w.Path("sites"): false, w.Dir: false, filepath.Dir(w.Dir): true} {
+	for ceiling, found := range map[string]bool{"": true, w.Path("sites/blog"): true, w.Path("sites"): false,
+		w.Dir: false, filepath.Dir(w.Dir): true} {
 		getenv := func(name string) string { return map[string]string{"GIT_CEILING_DIRECTORIES": ceiling}[name] }
-		if _, err := Find(w.Path("sites/blog"), getenv); (err == nil) != found || err != nil && !errors.Is(err, ErrNoRepository) {
+		if _, err := Find(w.Path("sites/blog"), getenv); (err == nil) != found ||
+			err != nil && !errors.Is(err, ErrNoRepository) {
 			t.Errorf("with the ceiling %q: %v", ceiling, err)
 		}
 	}
@@ -95,8 +97,9 @@ func TestTracks(t *testing.T) {
 	for dir, want := range map[string]bool{
 		w.Dir: true, w.Path("committed"): true, w.Path("staged"): true, w.Path("removed"): true,
 		w.Path("untracked"): false, w.Path("absent"): false,
-		w.Path("bare-work-tree"): true, w.Path("bare-work-tree/committed"): true, w.Path("bare-work-tree/untracked"): false,
-		empty.Dir: false, damaged.Path("a"): true, damaged.Path("b"): true,
+		w.Path("bare-work-tree"): true, w.Path("bare-work-tree/committed"): true,
+		w.Path("bare-work-tree/untracked"): false,
+		empty.Dir:                          false, damaged.Path("a"): true, damaged.Path("b"): true,
 		gittest.Plain(t).Dir: false,
 	} {
 		if got := Tracks(dir); got != want {

@@ -28,7 +28,8 @@ func extension(name string, size uint32, body string) []byte {
 // A hostile index gives an error. It neither panics nor takes memory beyond its size.
 func TestHostileIndex(t *testing.T) { // not in parallel: it counts what is allocated
 	good := rawEntry(0, "a.html")
-	if entries, _, err := decodeIndex(rawIndex(1, good, extension("TREE", 2, "xx")), objects.SHA1Bytes); err != nil || len(entries) != 1 {
+	if entries, _, err := decodeIndex(rawIndex(1, good, extension("TREE", 2, "xx")), objects.SHA1Bytes); err != nil ||
+		len(entries) != 1 {
 		t.Fatalf("a good index gives %v, %v", entries, err)
 	}
 	for name, data := range map[string][]byte{
@@ -80,7 +81,10 @@ func TestHostileSplitIndex(t *testing.T) {
 		}
 	}
 	base := []indexEntry{{name: "a"}, {name: "b"}}
-	if all, err := joinIndex(base, []indexEntry{{name: "c"}}, append(bitmap(2, oneLiteral, 1), none...)); err != nil || len(all) != 2 || all[0].name != "c" || all[1].name != "b" {
+	if all, err := joinIndex(base, []indexEntry{{name: "c"}}, append(bitmap(2, oneLiteral, 1), none...)); err != nil ||
+		len(all) != 2 ||
+		all[0].name != "c" ||
+		all[1].name != "b" {
 		t.Errorf("with the first deleted and one added it is %v, %v", all, err)
 	}
 }

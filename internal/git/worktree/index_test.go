@@ -73,12 +73,21 @@ func TestReadIndex(t *testing.T) {
 			t.Parallel()
 			w := gittest.Site(t)
 			for i := range 300 {
-				w.Write("many/"+strings.Repeat(string(rune('0'+i%3)), 1+i/100)+"/"+strings.Repeat("n", i%50)+".txt", "x")
+				w.Write(
+					"many/"+strings.Repeat(string(rune('0'+i%3)), 1+i/100)+"/"+strings.Repeat("n", i%50)+".txt",
+					"x",
+				)
 			}
-			w.Write(strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200), "a name of more than 255 bytes")
+			w.Write(
+				strings.Repeat("long/", 40)+strings.Repeat("x", 200)+"/"+strings.Repeat("y", 200),
+				"a name of more than 255 bytes",
+			)
 			w.Commit("one")
 			prepare(w)
-			if shared, _ := filepath.Glob(w.Path(".git/sharedindex.*")); strings.HasPrefix(name, "split") != (len(shared) > 0) {
+			if shared, _ := filepath.Glob(w.Path(".git/sharedindex.*")); strings.HasPrefix(
+				name,
+				"split",
+			) != (len(shared) > 0) {
 				t.Fatalf("the shared indexes are %v", shared)
 			}
 			entries, err := readIndex(w.Path(".git/index"), objects.SHA1Bytes)

@@ -3,7 +3,10 @@ package worktree
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 )
@@ -90,4 +93,25 @@ func indexOf(ctx context.Context, p Project) (r *Repository, dir string, entries
 func InIndex(ctx context.Context, p Project) (bool, error) {
 	_, _, entries, err := indexOf(ctx, p)
 	return len(entries) > 0, err
+}
+
+// CheckSparse refuses a published folder that lacks files because of a sparse checkout: the
+// site would go live without them.
+func CheckSparse(ctx context.Context, p Project) error {
+	if r, err := Locate(ctx, p); err != nil || !r.sparse {
+		return nil //nolint:nilerr // then it is a folder and nothing more
+	}
+	r, dir, entries, err := indexOf(ctx, p)
+	for _, e := range entries {
+		if !e.skipped {
+			continue
+		}
+		_, statErr := os.Lstat(filepath.Join(r.Top, filepath.FromSlash(e.name)))
+		if e.kind() == objects.ModeDir || errors.Is(statErr, fs.ErrNotExist) {
+			return fmt.Errorf("the folder %s is not the whole site: the sparse checkout leaves out %s; "+
+				"deploy the commit (source: commit), or check the folder out (git sparse-checkout disable)",
+				dir, e.name)
+		}
+	}
+	return err
 }

@@ -34,7 +34,12 @@ func TestStampSettles(t *testing.T) {
 		{old, now.Add(time.Hour).UnixNano(), false},
 	} {
 		if got := (stamp{Mtime: tt.mtime, Ctime: tt.ctime}).settled(now); got != tt.want {
-			t.Errorf("changed at %v, its inode at %v: settled is %v", time.Unix(0, tt.mtime).UTC(), time.Unix(0, tt.ctime).UTC(), got)
+			t.Errorf(
+				"changed at %v, its inode at %v: settled is %v",
+				time.Unix(0, tt.mtime).UTC(),
+				time.Unix(0, tt.ctime).UTC(),
+				got,
+			)
 		}
 	}
 
@@ -50,7 +55,12 @@ func TestStampSettles(t *testing.T) {
 		want int
 	}{{changed, 0}, {changed.Add(racy), 0}, {changed.Add(racy + 1), 1}} {
 		if f.save(l.Files, tt.now); len(f.cache.entries) != tt.want {
-			t.Errorf("%v after the change %d files are remembered, want %d", tt.now.Sub(changed), len(f.cache.entries), tt.want)
+			t.Errorf(
+				"%v after the change %d files are remembered, want %d",
+				tt.now.Sub(changed),
+				len(f.cache.entries),
+				tt.want,
+			)
 		}
 	}
 }
@@ -188,7 +198,8 @@ func TestStatCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range [][]byte{nil, data[:len(data)/2], append(append([]byte{}, data[:60]...), append([]byte{data[60] ^ 1}, data[61:]...)...)} {
+	for _, bad := range [][]byte{nil, data[:len(data)/2],
+		append(append([]byte{}, data[:60]...), append([]byte{data[60] ^ 1}, data[61:]...)...)} {
 		if err := os.WriteFile(files[0], bad, 0o600); err != nil {
 			t.Fatal(err)
 		}

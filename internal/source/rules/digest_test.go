@@ -14,7 +14,8 @@ func TestLargestFile(t *testing.T) {
 	if p := CheckFile("x", "/x", 4<<30-1, false); p != (Problem{}) {
 		t.Errorf("a byte less than 4 GiB is refused: %v", p)
 	}
-	if p := CheckFile("x", "/x", 4<<30, false); !strings.Contains(p.Reason, "4.0 GiB") || !strings.Contains(p.Fix, "R2") {
+	if p := CheckFile("x", "/x", 4<<30, false); !strings.Contains(p.Reason, "4.0 GiB") ||
+		!strings.Contains(p.Fix, "R2") {
 		t.Errorf("4 GiB: %v", p)
 	}
 }

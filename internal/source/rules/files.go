@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -30,4 +33,16 @@ func PatternText(patterns []string) string {
 		text += p + "\n"
 	}
 	return text
+}
+
+// MaxText bounds configuration and ignore files, which are read whole.
+const MaxText = 8 << 20
+
+// ReadText reads a small file whole. One of more than MaxText bytes is an error.
+func ReadText(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxText+1))
+	if err == nil && len(data) > MaxText {
+		err = fmt.Errorf("more than %d MiB of configuration", MaxText>>20)
+	}
+	return data, err
 }

@@ -56,7 +56,15 @@ func TestListingInOrder(t *testing.T) {
 			noticed = append(noticed, n.Path+" "+n.Reason)
 		}
 		if !slices.Equal(paths, want) || !slices.Equal(noticed, notices) {
-			t.Fatalf("taken over %q and found %q: listed %q with %q, want %q with %q", over, found, paths, noticed, want, notices)
+			t.Fatalf(
+				"taken over %q and found %q: listed %q with %q, want %q with %q",
+				over,
+				found,
+				paths,
+				noticed,
+				want,
+				notices,
+			)
 		}
 	}
 }
