@@ -1,5 +1,5 @@
-// Package sourcetest gives tests git repositories of the size that large sites
-// have.
+// Package sourcetest helps tests of sources: it reads their listings, and makes git
+// repositories of the size that large sites have.
 package sourcetest
 
 import (
@@ -15,36 +15,36 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// Large is a repository with many files and much history, all of it in one pack
-// as after a clone. Its site is the folder public; nothing is checked out.
+// Large is a repository with many files and much history, in one pack as after a clone. Its
+// site is the folder public; nothing is checked out.
 type Large struct {
-	// Files is how many files the site has, FileBytes how many bytes each has.
-	// They do not compress.
+	// Files is how many files the site has, FileBytes how many bytes each has. They cannot be
+	// compressed.
 	Files, FileBytes int
-	// Commits is how long the history is. Each commit changes one file.
+	// Commits is the length of the history. Each commit changes one file.
 	Commits int
 
-	// Dir is where the repository lies once it is made.
+	// Dir is where the repository is, after Make.
 	Dir string
 }
 
-// The branches of a large repository. Live is the history's end and checked out;
-// the other two are one commit ahead of it.
+// The branches of a large repository. Live is the end of the history and checked out; each of
+// the others is one commit ahead of it.
 const (
 	Live = "main"
 	// Page changes one file of the site.
 	Page = "page"
-	// Notes changes a file that is no part of the site.
+	// Notes changes a file outside the site.
 	Notes = "notes"
 )
 
-// Name is where the n-th file lies: in folders of folders of 50 files.
+// Name returns the name of the n-th file: in folders of folders of 50 files.
 func (l *Large) Name(n int) string {
 	return fmt.Sprintf("public/part-%02d/page-%02d/item-%06d.txt", n/2000, n/50%40, n)
 }
 
-// Make makes the repository with real git, in a folder that goes with the test.
-// 100,000 files of 4 KiB take about half a minute.
+// Make makes the repository with real git, in a folder that is removed after the test. 100,000
+// files of 4 KiB take about half a minute.
 func (l *Large) Make(t testing.TB) {
 	t.Helper()
 	l.Dir = t.TempDir()
@@ -65,8 +65,8 @@ func (l *Large) Make(t testing.TB) {
 	}
 }
 
-// write writes the repository as git fast-import reads it. A writer's error
-// shows when it is flushed.
+// write writes the repository in the format of git fast-import. A writer's error shows when it
+// is flushed.
 func (l *Large) write(out *bufio.Writer) {
 	noise, body := rand.NewChaCha8([32]byte{6}), make([]byte, l.FileBytes)
 	file := func(name string, content []byte) {
@@ -100,19 +100,19 @@ func (l *Large) write(out *bufio.Writer) {
 	file("notes/today.txt", []byte("something\n"))
 }
 
-// CheckOut brings the files of the live branch into the work tree.
+// CheckOut checks out the live branch.
 func (l *Large) CheckOut(t testing.TB) {
 	t.Helper()
 	l.git(t, nil, "checkout", "--quiet", "-f", Live)
 }
 
-// ID is the id of a branch's commit, or of what else a revision names.
+// ID returns the id that a revision names.
 func (l *Large) ID(t testing.TB, revision string) string {
 	t.Helper()
 	return strings.TrimSpace(l.git(t, nil, "rev-parse", "--verify", revision))
 }
 
-// PackBytes is how large the pack is.
+// PackBytes returns the size of the pack.
 func (l *Large) PackBytes(t testing.TB) (size int64) {
 	t.Helper()
 	packs, err := filepath.Glob(filepath.Join(l.Dir, ".git", "objects", "pack", "*.pack"))
