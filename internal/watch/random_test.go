@@ -45,7 +45,7 @@ func TestNothingIsMissed(t *testing.T) {
 				}
 			}
 		}
-		quiet := func() { // what happened until now was told
+		quiet := func() { // reports what happened until now
 			r.Helper()
 			for range 2 { // see rig.quiet
 				r.writeFence()

@@ -16,146 +16,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// hangLimit bounds only a hang: no test's outcome depends on it.
-const hangLimit = 2 * time.Minute
-
-// rig is a watched folder. Each test runs with events and with polling.
-type rig struct {
-	*testing.T
-	dir string
-	w   *Watcher
-
-	// fence is a file in a folder of its own, which is watched as well. Changes before its
-	// write are reported before it, or with it.
-	fence  string
-	fences int // how often it was written
-}
-
-func newRig(t *testing.T, o Options) *rig {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	beside, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rig{T: t, dir: dir, w: New(o), fence: filepath.Join(beside, "fence")}
-	r.writeFence()
-	t.Cleanup(func() {
-		if err := r.w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-func both(t *testing.T, test func(r *rig)) {
-	t.Parallel()
-	for name, polled := range map[string]bool{"told": false, "polled": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(newRig(t, Options{NoEvents: polled, Poll: 20 * time.Millisecond, Quiet: 10 * time.Millisecond}))
-		})
-	}
-}
-
-func (r *rig) at(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
-
-func (r *rig) write(name, text string) {
-	r.Helper()
-	if err := os.MkdirAll(filepath.Dir(r.at(name)), 0o755); err != nil {
-		r.Fatal(err)
-	}
-	if err := os.WriteFile(r.at(name), []byte(text), 0o644); err != nil {
-		r.Fatal(err)
-	}
-}
-
-func (r *rig) must(err error) {
-	r.Helper()
-	if err != nil {
-		r.Fatal(err)
-	}
-}
-
-func (r *rig) over(skip func(string) bool, names ...string) {
-	r.overSince(time.Time{}, skip, names...)
-}
-
-func (r *rig) overSince(since time.Time, skip func(string) bool, names ...string) {
-	paths := []string{filepath.Dir(r.fence)}
-	for _, name := range names {
-		paths = append(paths, r.at(name))
-	}
-	r.w.Over(Set{Paths: paths, Skip: skip}, since)
-}
-
-// told waits until a batch names one of the paths.
-func (r *rig) told(names ...string) {
-	r.Helper()
-	var seen []string
-	for {
-		b, err := r.next()
-		if err != nil {
-			r.Fatalf("of %q nothing was told, only of %q: %v", names, seen, err)
-		}
-		if b.More ||
-			slices.ContainsFunc(names, func(name string) bool { return slices.Contains(b.Paths, r.at(name)) }) {
-			return
-		}
-		seen = append(seen, b.Paths...)
-	}
-}
-
-func (r *rig) next() (Batch, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), hangLimit)
-	defer cancel()
-	return r.w.Next(ctx)
-}
-
-// writeFence changes the fence's length, so that polling notices it too.
-func (r *rig) writeFence() {
-	r.Helper()
-	r.fences++
-	r.must(os.WriteFile(r.fence, make([]byte, r.fences), 0o600))
-}
-
-// quiet takes all batches until now, and returns their paths. The system reports in order, so
-// one fence would do. Polling may pass a file before it changed, and the fence after: the next
-// poll sees both.
-func (r *rig) quiet() (told []string) {
-	r.Helper()
-	for range 2 {
-		r.writeFence()
-		for passed := false; !passed; {
-			b, err := r.next()
-			if err != nil {
-				r.Fatalf("the fence was not told, only %q: %v", told, err)
-			}
-			if b.More { // the fence may be among what has no name
-				told = append(told, "more")
-				r.writeFence()
-			}
-			for _, path := range b.Paths {
-				if passed = passed || path == r.fence; path != r.fence {
-					told = append(told, path)
-				}
-			}
-		}
-	}
-	return told
-}
-
-// still is an error if anything is reported.
-func (r *rig) still(because string) {
-	r.Helper()
-	if told := r.quiet(); len(told) > 0 {
-		r.Errorf("%s, and yet %q was told", because, told)
-	}
-}
-
 func TestWrites(t *testing.T) {
 	both(t, func(r *rig) {
 		r.write("site/a.html", "1")
@@ -164,16 +24,16 @@ func TestWrites(t *testing.T) {
 		r.over(nil, "site")
 		r.still("nothing happened")
 		r.write("site/a.html", "22")
-		r.told("site/a.html")
+		r.reported("site/a.html")
 		r.write("site/deep/down/b.html", "22")
-		r.told("site/deep/down/b.html")
+		r.reported("site/deep/down/b.html")
 		r.write("site/new/folder/d.html", "1")
-		r.told("site/new/folder/d.html", "site/new")
+		r.reported("site/new/folder/d.html", "site/new")
 		r.quiet()
 		r.write("site/new/folder/d.html", "22")
-		r.told("site/new/folder/d.html")
+		r.reported("site/new/folder/d.html")
 		r.must(os.Remove(r.at("site/a.html")))
-		r.told("site/a.html")
+		r.reported("site/a.html")
 		r.quiet()
 		r.write("elsewhere/c.html", "22")
 		r.still("only another folder changed")
@@ -190,7 +50,7 @@ func TestRenameSaves(t *testing.T) {
 			for _, name := range []string{"site/a.html", "worker.ts"} {
 				r.write(name+".tmp", strings.Repeat("x", i+2))
 				r.must(os.Rename(r.at(name+".tmp"), r.at(name)))
-				r.told(name)
+				r.reported(name)
 				r.quiet()
 			}
 		}
@@ -206,23 +66,23 @@ func TestSingleFiles(t *testing.T) {
 		r.write("package.json", "22")
 		r.still("only a neighbour changed")
 		r.must(os.Remove(r.at("kv-sync.toml")))
-		r.told("kv-sync.toml")
+		r.reported("kv-sync.toml")
 		r.quiet()
 		r.write("kv-sync.toml", "333")
-		r.told("kv-sync.toml")
+		r.reported("kv-sync.toml")
 		r.quiet()
 		r.must(os.MkdirAll(r.at("missing"), 0o755))
 		r.quiet()
 		r.write("missing/deep/worker.ts", "1")
-		r.told("missing/deep/worker.ts", "missing/deep")
+		r.reported("missing/deep/worker.ts", "missing/deep")
 		r.quiet()
 		r.write("missing/deep/worker.ts", "22")
-		r.told("missing/deep/worker.ts")
+		r.reported("missing/deep/worker.ts")
 		r.must(os.RemoveAll(r.at("missing")))
-		r.told("missing/deep/worker.ts", "missing", "missing/deep")
+		r.reported("missing/deep/worker.ts", "missing", "missing/deep")
 		r.quiet()
 		r.write("missing/deep/worker.ts", "333")
-		r.told("missing/deep/worker.ts", "missing/deep", "missing")
+		r.reported("missing/deep/worker.ts", "missing/deep", "missing")
 	})
 }
 
@@ -264,7 +124,7 @@ func TestBurst(t *testing.T) {
 		r.Logf("%d batches", batches)
 		r.quiet()
 		r.write("site/d39/f1999.html", "22")
-		r.told("site/d39/f1999.html")
+		r.reported("site/d39/f1999.html")
 	})
 }
 
@@ -315,24 +175,24 @@ func TestRootComesBack(t *testing.T) {
 		for i := range 5 {
 			r.must(os.RemoveAll(r.at("dist")))
 			if i%2 == 0 {
-				r.told("dist/index.html", "dist")
+				r.reported("dist/index.html", "dist")
 				r.quiet()
 			}
 			r.write("dist/sub/index.html", "1")
-			r.told("dist/sub/index.html", "dist")
+			r.reported("dist/sub/index.html", "dist")
 			r.quiet()
 			r.write("dist/sub/index.html", strings.Repeat("2", i+2))
-			r.told("dist/sub/index.html")
+			r.reported("dist/sub/index.html")
 		}
 		r.write("next/sub/index.html", "other")
 		r.must(os.Rename(r.at("dist"), r.at("old")))
 		r.must(os.Rename(r.at("next"), r.at("dist")))
-		r.told("dist/sub/index.html", "dist")
+		r.reported("dist/sub/index.html", "dist")
 		r.quiet()
 		r.write("old/sub/index.html", "1")
 		r.still("only the folder that was moved away changed")
 		r.write("dist/sub/index.html", "1")
-		r.told("dist/sub/index.html")
+		r.reported("dist/sub/index.html")
 	})
 }
 
@@ -342,27 +202,27 @@ func TestFolderMoves(t *testing.T) {
 		r.write("site/a/x/page.html", "1")
 		r.over(nil, "site")
 		r.must(os.Rename(r.at("site/a"), r.at("site/b")))
-		r.told("site/b", "site/b/x/page.html")
+		r.reported("site/b", "site/b/x/page.html")
 		r.quiet()
 		r.write("site/b/x/page.html", "22")
-		r.told("site/b/x/page.html")
+		r.reported("site/b/x/page.html")
 		r.must(os.Rename(r.at("site/b"), r.at("away")))
-		r.told("site/b", "site/b/x/page.html")
+		r.reported("site/b", "site/b/x/page.html")
 		r.quiet()
 		r.write("away/x/page.html", "333")
 		r.still("only the folder that was moved away changed")
 		r.must(os.Rename(r.at("away"), r.at("site/b")))
-		r.told("site/b", "site/b/x/page.html")
+		r.reported("site/b", "site/b/x/page.html")
 		r.quiet()
 		r.write("site/b/x/page.html", "4444")
-		r.told("site/b/x/page.html")
+		r.reported("site/b/x/page.html")
 		for range 20 { // removed and back at once
 			r.must(os.RemoveAll(r.at("site/b")))
 			r.must(os.Mkdir(r.at("site/b"), 0o755))
 		}
 		r.quiet()
 		r.write("site/b/again.html", "1")
-		r.told("site/b/again.html")
+		r.reported("site/b/again.html")
 	})
 }
 
@@ -379,7 +239,7 @@ func TestSkippedFolders(t *testing.T) {
 		r.write("site/sub/node_modules/x.js", "22")
 		r.still("only a skipped folder changed")
 		r.write("site/sub/index.html", "1")
-		r.told("site/sub/index.html")
+		r.reported("site/sub/index.html")
 	})
 }
 
@@ -392,13 +252,13 @@ func TestSymlinks(t *testing.T) {
 		r.must(os.Symlink("all/1", r.at("current")))
 		r.over(nil, "current")
 		r.write("releases/1/index.html", "22")
-		r.told("releases/1/index.html")
+		r.reported("releases/1/index.html")
 		r.must(os.Symlink("all/2", r.at("next")))
 		r.must(os.Rename(r.at("next"), r.at("current")))
-		r.told("current")
+		r.reported("current")
 		r.quiet()
 		r.write("releases/2/index.html", "22")
-		r.told("releases/2/index.html")
+		r.reported("releases/2/index.html")
 		r.write("releases/1/index.html", "333")
 		r.still("only the release that is not meant any more changed")
 	})
@@ -418,11 +278,11 @@ func TestSince(t *testing.T) {
 		r.still("nothing changed since it was read")
 		r.write("new.ts", "1")
 		r.overSince(began, nil, "kv-sync.toml", "old.ts", "new.ts", "site")
-		r.told("new.ts")
+		r.reported("new.ts")
 		r.quiet()
 		r.write("other/new.html", "1")
 		r.overSince(began, nil, "other")
-		r.told("other/new.html")
+		r.reported("other/new.html")
 	})
 }
 
@@ -447,7 +307,7 @@ func TestOverflow(t *testing.T) {
 	}
 	r.quiet()
 	r.write("site/missed/page.html", "22")
-	r.told("site/missed/page.html")
+	r.reported("site/missed/page.html")
 }
 
 // The system allows no more watches: the files are polled from then on, and the error says what
@@ -470,10 +330,10 @@ func TestNoMoreWatches(t *testing.T) {
 	}
 	r.quiet()
 	r.write("site/index.html", "22")
-	r.told("site/index.html")
+	r.reported("site/index.html")
 	r.over(nil, "site", "worker.ts")
 	r.write("worker.ts", "1")
-	r.told("worker.ts")
+	r.reported("worker.ts")
 	if len(said) > 0 {
 		t.Error("it was said more than once")
 	}
