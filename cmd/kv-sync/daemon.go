@@ -35,7 +35,7 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	if err := build.Conceal(); err != nil { // builds must not read the secrets in its environment
 		return err
 	}
-	cfg, err := daemon.LoadConfig(c.file(), s.getenv)
+	cfg, err := daemon.LoadConfig(c.file(), s.getenv, webhook.ForgeNames())
 	if err != nil {
 		return &app.UsageError{Err: err}
 	}
@@ -160,14 +160,15 @@ func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log
 // for each forge, at which that site's alone may.
 func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	var out []webhook.Hook
-	for _, forge := range webhook.Forges {
-		if w, ok := cfg.Webhook[string(forge)]; ok {
-			out = append(out, webhook.Hook{Path: "/" + string(forge), Forge: forge, Secrets: daemon.Reveal(w.Secrets)})
+	for _, name := range webhook.ForgeNames() {
+		forge := webhook.Forge(name)
+		if w, ok := cfg.Webhook[name]; ok {
+			out = append(out, webhook.Hook{Path: "/" + name, Forge: forge, Secrets: daemon.Reveal(w.Secrets)})
 		}
 		for i := range cfg.Sites {
 			if s := &cfg.Sites[i]; len(s.Secrets) > 0 {
 				out = append(out, webhook.Hook{
-					Path: "/" + string(forge) + "/" + s.Name, Forge: forge, Secrets: daemon.Reveal(s.Secrets), Remotes: []string{s.Remote.String()},
+					Path: "/" + name + "/" + s.Name, Forge: forge, Secrets: daemon.Reveal(s.Secrets), Remotes: []string{s.Remote.String()},
 				})
 			}
 		}

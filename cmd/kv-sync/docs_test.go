@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -170,7 +171,7 @@ func loadDaemon(t *testing.T, dir, text string) {
 	for _, secret := range regexp.MustCompile(`"/etc/kv-sync/([^"]*)"`).FindAllStringSubmatch(text, -1) {
 		write(t, filepath.Join(dir, secret[1]), "a secret of the test\n")
 	}
-	if _, err := daemon.LoadConfig(file, func(string) string { return "a variable of the test" }); err != nil {
+	if _, err := daemon.LoadConfig(file, func(string) string { return "a variable of the test" }, webhook.ForgeNames()); err != nil {
 		t.Errorf("docs/daemon.md: %v\n%s", err, text)
 	}
 }

@@ -69,9 +69,6 @@ type Webhook struct {
 	Secrets []config.Secret
 }
 
-// Forges are those whose webhooks are understood. Forgejo's are Gitea's.
-var Forges = []string{"github", "gitlab", "gitea"}
-
 // Site is one site that is kept as a branch is.
 type Site struct {
 	config.Place
@@ -156,9 +153,10 @@ func (e *ConfigError) Error() string {
 // maxConfig bounds the configuration; package config refuses what is larger.
 const maxConfig = 1 << 20
 
-// LoadConfig reads a file with the secrets that it names. Paths in it begin at its
-// folder. What a person has to mend is one [ConfigError].
-func LoadConfig(file string, getenv func(string) string) (*Config, error) {
+// LoadConfig reads a configuration file and the secrets that it names. Relative
+// paths start at the file's folder. forges are the names that [webhook.NAME] may
+// have. All mistakes are in one [ConfigError].
+func LoadConfig(file string, getenv func(string) string, forges []string) (*Config, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the daemon's configuration: %w; write it there, or name it with --config", err)
@@ -171,7 +169,7 @@ func LoadConfig(file string, getenv func(string) string) (*Config, error) {
 	c := &Config{Poll: Every(time.Minute), Parallel: 4, Memory: "128MiB", FetchTimeout: Every(30 * time.Minute)}
 	problems := config.Strict(file, data, c)
 	if len(problems) == 0 {
-		check := &checker{dir: filepath.Dir(file), getenv: getenv}
+		check := &checker{dir: filepath.Dir(file), getenv: getenv, forges: forges}
 		check.config(c)
 		problems = check.problems
 	}
@@ -186,6 +184,7 @@ func LoadConfig(file string, getenv func(string) string) (*Config, error) {
 type checker struct {
 	dir      string
 	getenv   func(string) string
+	forges   []string
 	problems []kvsync.Problem
 }
 
@@ -259,8 +258,8 @@ func (k *checker) listen(c *Config) {
 func (k *checker) webhooks(c *Config) {
 	any := false
 	for name, w := range c.Webhook {
-		if !slices.Contains(Forges, name) {
-			k.refuse(w.Problem("", fmt.Sprintf("webhook.%.40s is not understood", name), "write one of "+strings.Join(Forges, ", ")+" (Forgejo's webhooks are Gitea's)"))
+		if !slices.Contains(k.forges, name) {
+			k.refuse(w.Problem("", fmt.Sprintf("webhook.%.40s is not understood", name), "write one of "+strings.Join(k.forges, ", ")+" (for Forgejo, gitea)"))
 			continue
 		}
 		if w.Secrets = k.secrets(w.Place, "secret", w.SecretFile, w.SecretEnv); w.SecretFile+w.SecretEnv == "" {
@@ -274,7 +273,7 @@ func (k *checker) webhooks(c *Config) {
 	}
 	if c.Listen.Webhooks != "" && !any {
 		k.refuse(c.Listen.Problem("webhooks", "webhooks are listened for, and nothing says what they are signed with",
-			"write [webhook.github] (or gitlab, gitea) with secret-file, or webhook-secret-file at a site"))
+			"write [webhook.NAME] ("+strings.Join(k.forges, ", ")+") with secret-file, or webhook-secret-file at a site"))
 	}
 }
 

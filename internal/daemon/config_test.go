@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 )
 
 func load(t *testing.T, text string, env map[string]string) (*daemon.Config, error) {
 	t.Helper()
 	dir := t.TempDir()
 	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n", "two": "s3cret-of-old\r\n\n s3cret-of-new\n", "short": "1234567\n"})
-	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] })
+	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] }, webhook.ForgeNames())
 }
 
 func TestConfig(t *testing.T) {
@@ -99,7 +100,7 @@ func TestConfigMistakes(t *testing.T) {
 		"[listen]\nadmin = \"127.0.0.1:1\"\n" + site:                                                                         "the admin page has no password",
 		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" + site:                                                                      ":2: webhooks are listened for, and nothing says",
 		"[listen]\nwebhooks = \"127.0.0.1:1\"\nmetrics = \"127.0.0.1:1\"\n[webhook.github]\nsecret-file=\"secret\"\n" + site: ":3: metrics and webhooks have one address",
-		"[webhook.bitbucket]\nsecret-file = \"secret\"\n" + site:                                                             ":1: webhook.bitbucket is not understood",
+		"[webhook.nosuch]\nsecret-file = \"secret\"\n" + site:                                                             ":1: webhook.nosuch is not understood",
 		"[[site]]\nname = \"A b\"\nremote = \"/r\"\n":                                                                        `:2: the site's name is "A b"`,
 	} {
 		_, err := load(t, text, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
@@ -124,7 +125,7 @@ func TestConfigMistakes(t *testing.T) {
 	if _, err := load(t, site, nil); err == nil || !strings.Contains(err.Error(), "no API token") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := daemon.LoadConfig("/nowhere/daemon.toml", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "--config") {
+	if _, err := daemon.LoadConfig("/nowhere/daemon.toml", func(string) string { return "" }, nil); err == nil || !strings.Contains(err.Error(), "--config") {
 		t.Errorf("got %v", err)
 	}
 }

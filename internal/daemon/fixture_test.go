@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
+	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
@@ -186,7 +187,7 @@ func (r *rig) open() (*daemon.Daemon, error) {
 	r.t.Helper()
 	file := filepath.Join(r.t.TempDir(), "daemon.toml")
 	fill(r.t, filepath.Dir(file), map[string]string{"daemon.toml": fmt.Sprintf("state = %q\n", r.state) + r.conf})
-	cfg, err := daemon.LoadConfig(file, r.getenv)
+	cfg, err := daemon.LoadConfig(file, r.getenv, webhook.ForgeNames())
 	if err != nil {
 		r.t.Fatal(err)
 	}

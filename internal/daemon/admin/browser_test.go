@@ -121,7 +121,7 @@ func follow(t *testing.T, f *platformtest.Fixture, remote string) *daemon.Daemon
 		t.Fatal(err)
 	}
 	env := map[string]string{"CLOUDFLARE_API_TOKEN": f.Token, "CLOUDFLARE_ACCOUNT_ID": f.AccountID, "CLOUDFLARE_API_BASE_URL": f.BaseURL}
-	cfg, err := daemon.LoadConfig(file, func(name string) string { return env[name] })
+	cfg, err := daemon.LoadConfig(file, func(name string) string { return env[name] }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

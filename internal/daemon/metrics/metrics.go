@@ -80,9 +80,9 @@ func New(version string, sites ...string) *Metrics {
 			m.fetches.WithLabelValues(s, r)
 		}
 	}
-	for _, f := range webhook.Forges {
+	for _, f := range webhook.ForgeNames() {
 		for _, r := range webhook.Results {
-			m.deliveries.WithLabelValues(string(f), string(r))
+			m.deliveries.WithLabelValues(f, string(r))
 		}
 	}
 	return m

@@ -12,42 +12,28 @@ import (
 	"time"
 )
 
-// The largest body is taken, and one byte more is not, whether or not its length
-// is told.
+// The largest body is accepted. One byte more is refused, with or without a
+// Content-Length.
 func TestBodyCap(t *testing.T) {
 	r := receive(t, Options{})
 	body := fixture(t, "github-push.json")
 	body = append(body, bytes.Repeat([]byte(" "), MaxBody-len(body))...)
-	if code, text := r.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted {
+	if code, text := r.send("/github", body, githubPush(body, "1")...); code != http.StatusAccepted {
 		t.Errorf("%d bytes: %d %s", len(body), code, text)
 	}
 	body = append(body, ' ')
-	if code, text := r.send("/github", body, github(githubSecret, body, "push", "2")...); code != http.StatusRequestEntityTooLarge {
+	if code, text := r.send("/github", body, githubPush(body, "2")...); code != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d bytes: %d %s", len(body), code, text)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/github", io.NopCloser(bytes.NewReader(body))) // chunked
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for _, h := range github(githubSecret, body, "push", "3") {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
-	res, err := r.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Errorf("%d bytes in chunks: %d", len(body), res.StatusCode)
+	if code, text := r.sendChunked("/github", body, githubPush(body, "3")...); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d bytes in chunks: %d %s", len(body), code, text)
 	}
 	if n := len(r.pushes()); n != 1 {
 		t.Errorf("%d pushes", n)
 	}
 }
 
-// raw opens a connection and writes a request's head.
+// raw opens a connection and writes a request's head and one byte of its body.
 func (r *receiver) raw(length int) net.Conn {
 	r.t.Helper()
 	var d net.Dialer
@@ -56,7 +42,8 @@ func (r *receiver) raw(length int) net.Conn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
-	_, err = fmt.Fprintf(c, "POST /github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n{", strings.Repeat("0", 64), length)
+	_, err = fmt.Fprintf(c, "POST /github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+		"X-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n{", strings.Repeat("0", 64), length)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -75,18 +62,17 @@ func status(t *testing.T, c net.Conn) string {
 	return string(line)
 }
 
-// A stranger who sends nothing is sent away, and one who claims to send much takes
-// no place from those who send little.
+// A sender that stalls is cut off, and stalled large bodies do not block small ones.
 func TestSlowBodies(t *testing.T) {
-	patient := receive(t, Options{BodyTime: 2 * time.Minute}) // which a body without a place would wait
+	patient := receive(t, Options{BodyTime: 2 * time.Minute}) // how long a body without a slot waits
 	for range largeBodies + 1 {
 		patient.raw(MaxBody)
 	}
 	for len(patient.handler.bodies.large) < largeBodies && t.Context().Err() == nil {
-		time.Sleep(time.Millisecond) // until each place is taken
+		time.Sleep(time.Millisecond) // until each slot is taken
 	}
 	body := fixture(t, "github-push.json")
-	if code, text := patient.send("/github", body, github(githubSecret, body, "push", "1")...); code != http.StatusAccepted {
+	if code, text := patient.send("/github", body, githubPush(body, "1")...); code != http.StatusAccepted {
 		t.Errorf("%d %s", code, text)
 	}
 
@@ -99,8 +85,7 @@ func TestSlowBodies(t *testing.T) {
 	for _, c := range slow {
 		answers[status(t, c)]++
 	}
-	// The one without a place is turned away at about the moment at which the
-	// others' time is up.
+	// The body without a slot times out together with the others.
 	if answers["HTTP/1.1 408"] < largeBodies || answers["HTTP/1.1 408"]+answers["HTTP/1.1 503"] != largeBodies+1 {
 		t.Error(answers)
 	}
@@ -110,21 +95,21 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-// occupy takes all places, of which none may be taken.
-func occupy(t *testing.T, places chan struct{}) {
+// occupy takes all slots. It fails the test if one is taken already.
+func occupy(t *testing.T, slots chan struct{}) {
 	t.Helper()
-	for i := range cap(places) {
+	for i := range cap(slots) {
 		select {
-		case places <- struct{}{}:
+		case slots <- struct{}{}:
 		default:
-			t.Fatalf("%d of %d places are not free", cap(places)-i, cap(places))
+			t.Fatalf("%d of %d slots are taken", cap(slots)-i, cap(slots))
 		}
 	}
 }
 
-// No more bodies are held at once than there are places, and each place is given
-// back, however the delivery ends.
-func TestPlaces(t *testing.T) {
+// No more bodies are read at once than there are slots. Each slot is released,
+// whatever the result.
+func TestSlots(t *testing.T) {
 	r := receive(t, Options{})
 	small := fixture(t, "github-push.json")
 	large := append(bytes.Clone(small), bytes.Repeat([]byte(" "), smallBody)...)
@@ -133,7 +118,7 @@ func TestPlaces(t *testing.T) {
 		t.Helper()
 		n++
 		r.handler.bodies.time = time.Hour
-		if want == http.StatusServiceUnavailable { // which it is however long it waits
+		if want == http.StatusServiceUnavailable { // at any waiting time
 			r.handler.bodies.time = 10 * time.Millisecond
 		}
 		if code, text := r.send("/github", body, github(secret, body, "push", fmt.Sprint(n))...); code != want {
@@ -157,41 +142,22 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A body whose length is not known in advance may be as large as any, and memory
-// is made ready for that: it takes the place of a large one.
+// A body of unknown length takes a large slot, because memory for the largest body
+// is reserved.
 func TestBodyOfUnknownLengthIsLarge(t *testing.T) {
 	r := receive(t, Options{BodyTime: time.Second})
 	occupy(t, r.handler.bodies.large)
 	body := fixture(t, "github-push.json")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/github", io.NopCloser(bytes.NewReader(body))) // chunked
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for _, h := range github(githubSecret, body, "push", "1") {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
-	res, err := r.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("where no large body has a place: %d", res.StatusCode)
+	if code, text := r.sendChunked("/github", body, githubPush(body, "1")...); code != http.StatusServiceUnavailable {
+		t.Errorf("without a free large slot: %d %s", code, text)
 	}
 }
 
-// Without a deadline nothing would end a slow body, so nothing is read.
+// A connection without read deadlines is refused: nothing would end a slow body.
 func TestNoDeadline(t *testing.T) {
 	r := receive(t, Options{})
 	body := fixture(t, "github-push.json")
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/github", bytes.NewReader(body))
-	req.Header.Set("Content-Type", "application/json")
-	for _, h := range github(githubSecret, body, "push", "1") {
-		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
-	}
+	req := request(t, "/github", bytes.NewReader(body), githubPush(body, "1")...)
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, req)
 	if w.Code != http.StatusServiceUnavailable || len(r.pushes()) != 0 {
@@ -199,8 +165,8 @@ func TestNoDeadline(t *testing.T) {
 	}
 }
 
-// A body that ends early is no body.
-func TestBodyCutShort(t *testing.T) {
+// A truncated body is refused.
+func TestTruncatedBody(t *testing.T) {
 	r := receive(t, Options{})
 	c := r.raw(10)
 	if err := c.(*net.TCPConn).CloseWrite(); err != nil {

@@ -4,19 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// A thousand deliveries over twenty repositories, 64 at a time, each good one sent
-// twice and a forged one beside it: every good one is accepted once.
+// Each of a thousand deliveries is accepted once, though each is sent twice, beside
+// a forged one, by 64 senders at a time.
 func TestBurst(t *testing.T) {
 	const deliveries, repositories, senders = 1000, 20, 64
 	var mu sync.Mutex
@@ -25,7 +22,7 @@ func TestBurst(t *testing.T) {
 	for id := range again {
 		again[id] = make(chan struct{})
 	}
-	h, err := New(Options{
+	r := receive(t, Options{
 		Hooks: []Hook{{Path: "/github", Forge: GitHub, Secrets: []string{githubSecret}}},
 		Accept: func(_ context.Context, p Push) (bool, error) {
 			id, err := strconv.Atoi(p.Delivery)
@@ -39,12 +36,7 @@ func TestBurst(t *testing.T) {
 			return true, nil
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(h)
-	defer server.Close()
-	server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = senders
+	r.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = senders
 
 	fixture := fixture(t, "github-push.json")
 	type job struct {
@@ -66,26 +58,9 @@ func TestBurst(t *testing.T) {
 				if !j.good {
 					secret, want = "guess", http.StatusUnauthorized
 				}
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github", bytes.NewReader(body))
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				req.Header.Set("Content-Type", "application/json")
-				for _, h := range github(secret, body, "push", fmt.Sprint(j.id)) {
-					name, value, _ := strings.Cut(h, ": ")
-					req.Header.Set(name, value)
-				}
 				started := time.Now()
-				res, err := server.Client().Do(req)
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				_, _ = io.Copy(io.Discard, res.Body)
-				res.Body.Close()
-				if res.StatusCode != want {
-					t.Errorf("delivery %d: %s", j.id, res.Status)
+				if code, text := r.send("/github", body, github(secret, body, "push", fmt.Sprint(j.id))...); code != want {
+					t.Errorf("delivery %d: %d %s", j.id, code, text)
 				}
 				mu.Lock()
 				took = append(took, time.Since(started))
@@ -93,7 +68,7 @@ func TestBurst(t *testing.T) {
 			}
 		})
 	}
-	for id := range deliveries { // the same id three times in a row, so that they meet
+	for id := range deliveries { // the same id three times in a row, so that they overlap
 		jobs <- job{id: id, good: true}
 		jobs <- job{id: id}
 		jobs <- job{id: id, good: true, again: true}

@@ -2,39 +2,39 @@ package webhook
 
 import "sync"
 
-// KeptDeliveries is how many ids a [Recent] remembers.
+// KeptDeliveries is how many ids a [Recent] keeps.
 const KeptDeliveries = 10_000
 
-// Deliveries are the ids of deliveries that were accepted. Its methods are safe
-// for concurrent use.
+// Deliveries holds the ids of accepted deliveries. Its methods are safe for
+// concurrent use.
 type Deliveries interface {
 	Seen(id string) bool
-	// Remember is called when a push was accepted. An error is logged and no more:
-	// the push counts, and the price of a forgotten id is one look too many.
+	// Remember is called after a push was accepted. An error is only logged: the
+	// push counts, and a forgotten id costs one superfluous poll.
 	Remember(id string) error
 }
 
-// Recent is [Deliveries] in memory: the newest [KeptDeliveries].
+// Recent is [Deliveries] in memory: the newest [KeptDeliveries] ids.
 type Recent struct {
 	mu   sync.Mutex
 	set  map[string]bool
-	ring []string // oldest at next, once it is full
+	ring []string // once full, the oldest id is at next
 	next int
 }
 
 var _ Deliveries = (*Recent)(nil)
 
-// NewRecent remembers nothing yet.
+// NewRecent returns an empty Recent.
 func NewRecent() *Recent { return &Recent{set: make(map[string]bool)} }
 
-// Seen says whether id is among the newest.
+// Seen reports whether id is among the newest.
 func (r *Recent) Seen(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.set[id]
 }
 
-// Remember adds id and forgets the oldest one if need be. It never fails.
+// Remember adds id and drops the oldest one if necessary. It never fails.
 func (r *Recent) Remember(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// The newest ids are remembered, however many come.
+// The newest ids are kept, however many are added.
 func TestRecent(t *testing.T) {
 	r := NewRecent()
 	const more = 10
 	for i := range KeptDeliveries + more {
-		for range 2 { // twice is once
+		for range 2 { // adding twice is adding once
 			if err := r.Remember(fmt.Sprint(i)); err != nil {
 				t.Fatal(err)
 			}

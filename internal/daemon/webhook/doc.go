@@ -1,14 +1,15 @@
-// Package webhook takes the deliveries by which GitHub, GitLab, Gitea and Forgejo
-// tell that somebody pushed.
+// Package webhook receives the deliveries with which GitHub, GitLab, Gitea and
+// Forgejo report a push.
 //
 //	headers ─► body, capped ─► signature ─► event ─► push ─► accepted ─► 202
 //
-// Whoever sends a delivery is a stranger until its signature is right: before
-// that nothing of the body is read as anything but bytes, and what it may cost is
-// bounded in time and memory. After that it is still only a hint, "look at this
-// repository": what is deployed is what a fetch brings. So a delivery that comes
-// twice, late or out of order does no harm, and one that is lost costs the time
-// until the next poll.
+// A delivery is untrusted until its signature is verified. Before that, the body
+// is only bytes, and its cost in time and memory is bounded. After that, the push
+// is still only a hint to look at a repository: a fetch decides what is deployed.
+// A delivery that is repeated, late or out of order does no harm. A lost one is
+// made up for by the next poll.
+//
+// All that differs between forges is one entry in forges.go.
 package webhook
 
 import (
@@ -17,76 +18,62 @@ import (
 	"time"
 )
 
-// Forge is a kind of sender: what its headers are called and how it signs.
-type Forge string
-
-// The forges. Gitea is Forgejo and Gogs, too.
-const (
-	GitHub Forge = "github"
-	GitLab Forge = "gitlab"
-	Gitea  Forge = "gitea"
-)
-
-// Forges are all of them.
-var Forges = []Forge{GitHub, GitLab, Gitea}
-
-// Hook is one address that deliveries come to.
+// Hook is one path that receives deliveries.
 type Hook struct {
-	// Path is the address's path, such as "/github". No two hooks share one.
+	// Path is the URL path, such as "/github". It is unique among the hooks.
 	Path  string
 	Forge Forge
-	// Secrets are what the forge knows, too. There is at least one; during a change
-	// from one to another there are two, and either is right. For GitLab one that
-	// begins with "whsec_" is a signing token, any other a secret token.
+	// Secrets are shared with the forge. There is at least one. During a rotation
+	// there are two, and either is valid. For GitLab, a secret that begins with
+	// "whsec_" is a signing token; any other is a secret token.
 	Secrets []string
-	// Remotes, if there are any, are the only repositories that this hook's secrets
-	// may speak for. A push to another one is an unknown repository.
+	// Remotes restricts the hook to these repositories. A push to any other
+	// repository has the result [Unknown]. Empty means no restriction.
 	Remotes []string
 }
 
-// Options say what [New] needs.
+// Options configure [New].
 type Options struct {
 	Hooks []Hook
-	// Accept notes a push to a branch and returns at once; known is whether any
-	// site has that repository. It is called from many goroutines, but only once
-	// for a delivery that it has accepted. After an error the sender is told to
-	// deliver again.
+	// Accept records a push to a branch and returns at once. known reports whether
+	// any site uses the repository. It is called from many goroutines, and only once
+	// for each accepted push. After an error the sender is asked to deliver again.
 	Accept func(context.Context, Push) (known bool, err error)
-	// Deliveries are the ids that were accepted; nil is [NewRecent].
+	// Deliveries holds the ids of accepted deliveries. The default is [NewRecent].
 	Deliveries Deliveries
-	// Observe, if not nil, is told how each delivery ended.
+	// Observe, if set, is called with the result of each delivery.
 	Observe func(Forge, Result)
-	// Log gets one line for each delivery, without its body; nil discards them.
+	// Log gets one line for each delivery, without its body. nil discards them.
 	Log *slog.Logger
-	// BodyTime is how long a body may take to arrive; 0 is 10 seconds, after which
-	// GitHub gives up, too.
+	// BodyTime limits how long a body may take to arrive. The default is 10 seconds,
+	// after which GitHub gives up as well.
 	BodyTime time.Duration
-	// Now is the clock by which a signed time is judged; nil is [time.Now].
+	// Now is the clock for signed timestamps. The default is [time.Now].
 	Now func() time.Time
 }
 
-// Result is how a delivery ended.
+// Result is the outcome of a delivery.
 type Result string
 
 // The results.
 const (
-	// Accepted: the push was noted.
+	// Accepted: the push was recorded.
 	Accepted Result = "accepted"
 	// Repeated: a delivery with this id was accepted before.
 	Repeated Result = "repeated"
-	// Ignored: a ping, or something else that is no push to a branch.
+	// Ignored: a ping, or another event that is not a push to a branch.
 	Ignored Result = "ignored"
 	// Unsigned: the signature is missing or wrong.
 	Unsigned Result = "unsigned"
-	// Malformed: what came is not what the forge sends.
+	// Malformed: the request is not in the form that the forge sends.
 	Malformed Result = "malformed"
-	// Unknown: no site has the repository.
+	// Unknown: no site uses the repository.
 	Unknown Result = "unknown_repository"
-	// Busy: too many bodies, or a body too slow.
+	// Busy: too many bodies at once, or the body arrived too slowly.
 	Busy Result = "busy"
-	// Failed: the push was not noted; the sender may deliver it again.
+	// Failed: the push was not recorded. The sender may deliver it again.
 	Failed Result = "failed"
 )
 
-// Results are all of them.
+// Results lists all results.
 var Results = []Result{Accepted, Repeated, Ignored, Unsigned, Malformed, Unknown, Busy, Failed}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,28 +15,28 @@ import (
 	"time"
 )
 
-// handler is what [New] returns.
 type handler struct {
 	opt    Options
 	hooks  map[string]hook
 	bodies *bodies
 
-	// busy has an entry for each delivery that is being accepted, so that of two
-	// with one id the second waits to see what becomes of the first.
-	mu   sync.Mutex
-	busy map[string]chan struct{}
+	// pending has a channel for each delivery that is being accepted. A second
+	// delivery with the same id waits until the channel is closed.
+	mu      sync.Mutex
+	pending map[string]chan struct{}
 }
 
 type hook struct {
 	Hook
-	keys keys
+	forge *forge
+	keys  keys
 }
 
-// New returns a handler that takes deliveries at the hooks' paths and is not found
-// at any other. Its answers are a line of text: 202 for what was noted or needs no
-// note, so that a forge counts it as delivered.
+// New returns a handler for the hooks' paths. It answers 404 at any other path. A
+// delivery that was recorded or needs no action is answered with 202, so that the
+// forge counts it as delivered.
 //
-// A hook without a secret is an error: there is no delivery that could be believed.
+// A hook without a secret is an error, because no delivery could be verified.
 func New(opt Options) (http.Handler, error) {
 	if opt.Deliveries == nil {
 		opt.Deliveries = NewRecent()
@@ -46,42 +47,43 @@ func New(opt Options) (http.Handler, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	if opt.BodyTime == 0 {
-		opt.BodyTime = 10 * time.Second
-	}
+	opt.BodyTime = cmp.Or(opt.BodyTime, 10*time.Second)
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	h := &handler{opt: opt, hooks: make(map[string]hook), bodies: newBodies(opt.BodyTime), busy: make(map[string]chan struct{})}
+	h := &handler{
+		opt: opt, hooks: make(map[string]hook), bodies: newBodies(opt.BodyTime), pending: make(map[string]chan struct{}),
+	}
 	for _, k := range opt.Hooks {
-		if !slices.Contains(Forges, k.Forge) {
-			return nil, fmt.Errorf("webhook %s: no forge is called %q: github, gitlab or gitea", k.Path, k.Forge)
+		f, ok := find(k.Forge)
+		if !ok {
+			return nil, fmt.Errorf("webhook %s: unknown forge %q; use one of %q", k.Path, k.Forge, ForgeNames())
 		}
-		if _, twice := h.hooks[k.Path]; twice || !strings.HasPrefix(k.Path, "/") {
-			return nil, fmt.Errorf("webhook %s: each needs a path of its own that begins with a slash", k.Path)
+		if _, exists := h.hooks[k.Path]; exists || !strings.HasPrefix(k.Path, "/") {
+			return nil, fmt.Errorf("webhook %q: the path must be unique and begin with a slash", k.Path)
 		}
-		keys, err := newKeys(k.Forge, k.Secrets)
+		keys, err := newKeys(f, k.Secrets)
 		if err != nil {
 			return nil, fmt.Errorf("webhook %s: %w", k.Path, err)
 		}
-		h.hooks[k.Path] = hook{Hook: k, keys: keys}
+		h.hooks[k.Path] = hook{Hook: k, forge: f, keys: keys}
 	}
 	return h, nil
 }
 
-// answer is how a delivery ends: for its sender, for the log and for the counters.
+// answer is the outcome of a delivery for its sender, the log and the metrics.
 type answer struct {
 	status int
 	result Result
 	text   string
-	cause  error // for the log alone
+	cause  error // only logged
 }
 
-// delivery is what the log says of one.
+// delivery is what the log says about a delivery.
 type delivery struct {
 	hook      hook
 	id, event string
-	push      Push // as far as it is known
+	pushes    []Push // once the body is verified and read
 	bytes     int
 }
 
@@ -93,12 +95,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "deliveries come by POST", http.StatusMethodNotAllowed)
+		http.Error(w, "use POST", http.StatusMethodNotAllowed)
 		return
 	}
 	started := time.Now()
-	d := delivery{hook: k, id: header(r.Header, deliveryHeaders[k.Forge]), event: header(r.Header, eventHeaders[k.Forge])}
-	a := h.take(w, r, &d)
+	d := delivery{hook: k, id: header(r.Header, k.forge.deliveryHeaders), event: header(r.Header, k.forge.eventHeaders)}
+	a := h.receive(w, r, &d)
 	h.opt.Observe(k.Forge, a.result)
 	h.log(r.Context(), d, a, time.Since(started))
 
@@ -108,77 +110,95 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "10")
 	}
 	w.WriteHeader(a.status)
-	_, _ = io.WriteString(w, a.text+"\n") // nobody is left to tell
+	_, _ = io.WriteString(w, a.text+"\n") // the sender may have hung up
 }
 
-// take does all for a delivery but the telling.
-func (h *handler) take(w http.ResponseWriter, r *http.Request, d *delivery) answer {
-	form, err := isForm(d.hook.Forge, r.Header)
+// header returns the first of the named headers that is set, or "" if it is not
+// short, printable ASCII: only that is logged, compared and stored.
+func header(h http.Header, names []string) string {
+	for _, name := range names {
+		if v := h.Get(name); v != "" {
+			if len(v) > 128 || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) {
+				return ""
+			}
+			return v
+		}
+	}
+	return ""
+}
+
+// receive reads and verifies a delivery, then processes it.
+func (h *handler) receive(w http.ResponseWriter, r *http.Request, d *delivery) answer {
+	form, err := isForm(d.hook.forge, r.Header)
 	if err != nil {
 		return answer{status: http.StatusUnsupportedMediaType, result: Malformed, text: err.Error()}
 	}
-	p, err := d.hook.keys.proof(d.hook.Forge, r.Header, h.opt.Now())
+	p, err := d.hook.forge.proof(d.hook.keys, r.Header, h.opt.Now())
 	if err != nil {
 		return answer{status: http.StatusUnauthorized, result: Unsigned, text: err.Error()}
 	}
-	body, done, err := h.bodies.read(w, r)
-	defer done()
+	body, release, err := h.bodies.read(w, r)
+	defer release()
 	if err != nil {
-		return unread(err)
+		return bodyError(err)
 	}
 	d.bytes = len(body)
 
-	// GitHub signs the form, Gitea the payload that it then puts into one: there
-	// the decoding comes first, and does nothing but take away percent signs.
-	if form && d.hook.Forge == Gitea {
+	// Decoding an unverified form is safe: it only replaces escapes in place.
+	if form && d.hook.forge.form == signedPayload {
 		if body, err = formPayload(body); err != nil {
 			return malformed(err)
 		}
 	}
-	if !d.hook.keys.proves(p, body) {
-		return answer{status: http.StatusUnauthorized, result: Unsigned, text: "the signature is wrong: is the secret the same on both sides?"}
+	if !d.hook.keys.verify(p, body) {
+		return answer{status: http.StatusUnauthorized, result: Unsigned,
+			text: "the signature is wrong; check that the secret is the same on both sides"}
 	}
-	if form && d.hook.Forge != Gitea {
+	if form && d.hook.forge.form == signedForm {
 		if body, err = formPayload(body); err != nil {
 			return malformed(err)
 		}
 	}
-	return h.believe(r, d, body)
+	return h.process(r.Context(), d, body)
 }
 
-// believe goes on with a delivery that is the forge's.
-func (h *handler) believe(r *http.Request, d *delivery, body []byte) answer {
+// process handles a verified delivery.
+func (h *handler) process(ctx context.Context, d *delivery, body []byte) answer {
 	if d.event == "ping" {
 		return answer{status: http.StatusOK, result: Ignored, text: "ready for pushes"}
 	}
-	if !isPush(d.hook.Forge, d.event) {
-		return answer{status: http.StatusAccepted, result: Ignored, text: "ignored: only pushes count"}
+	if !slices.Contains(d.hook.forge.pushEvents, d.event) {
+		return answer{status: http.StatusAccepted, result: Ignored, text: "ignored: not a push"}
 	}
-	push, err := parse(body)
+	pushes, err := d.hook.forge.pushes(body)
 	if errors.Is(err, errNoBranch) {
 		return answer{status: http.StatusAccepted, result: Ignored, text: "ignored: " + err.Error()}
 	}
 	if err != nil {
 		return malformed(err)
 	}
-	push.Forge, push.Delivery = d.hook.Forge, d.id
-	d.push = push
-	if len(d.hook.Remotes) > 0 && !slices.ContainsFunc(d.hook.Remotes, push.Of) {
-		return unknown(push)
+	for i := range pushes {
+		pushes[i].Forge, pushes[i].Delivery = d.hook.Forge, d.id
 	}
-	return h.once(r.Context(), push)
+	d.pushes = pushes
+	// All pushes of a delivery are to one repository.
+	if len(d.hook.Remotes) > 0 && !slices.ContainsFunc(d.hook.Remotes, pushes[0].Of) {
+		return unknown(pushes[0])
+	}
+	return h.acceptOnce(ctx, pushes)
 }
 
-// once has a push accepted unless that was done before for the same delivery. What
-// was not accepted is not remembered, so it can be delivered again.
-func (h *handler) once(ctx context.Context, push Push) answer {
-	if push.Delivery == "" {
-		return h.accept(ctx, push)
+// acceptOnce accepts a delivery's pushes unless a delivery with the same id was
+// accepted before. Only an accepted delivery is remembered, so that a failed one
+// can be delivered again.
+func (h *handler) acceptOnce(ctx context.Context, pushes []Push) answer {
+	if pushes[0].Delivery == "" {
+		return h.accept(ctx, pushes)
 	}
-	id := string(push.Forge) + " " + push.Delivery
+	id := string(pushes[0].Forge) + " " + pushes[0].Delivery
 	for {
 		h.mu.Lock()
-		first := h.busy[id]
+		first := h.pending[id]
 		if first == nil {
 			break
 		}
@@ -189,40 +209,43 @@ func (h *handler) once(ctx context.Context, push Push) answer {
 			return failed(context.Cause(ctx))
 		}
 	}
-	end := make(chan struct{})
-	h.busy[id] = end
+	done := make(chan struct{})
+	h.pending[id] = done
 	h.mu.Unlock()
 	defer func() {
 		h.mu.Lock()
-		delete(h.busy, id)
+		delete(h.pending, id)
 		h.mu.Unlock()
-		close(end)
+		close(done)
 	}()
 
 	if h.opt.Deliveries.Seen(id) {
-		return answer{status: http.StatusAccepted, result: Repeated, text: "already taken"}
+		return answer{status: http.StatusAccepted, result: Repeated, text: "already accepted"}
 	}
-	a := h.accept(ctx, push)
+	a := h.accept(ctx, pushes)
 	if a.result == Accepted {
 		a.cause = h.opt.Deliveries.Remember(id)
 	}
 	return a
 }
 
-func (h *handler) accept(ctx context.Context, push Push) answer {
-	// A sender that hangs up has still told of a push.
-	switch known, err := h.opt.Accept(context.WithoutCancel(ctx), push); {
-	case err != nil:
-		return failed(err)
-	case !known:
-		return unknown(push)
+// accept records pushes, also if the sender has hung up.
+func (h *handler) accept(ctx context.Context, pushes []Push) answer {
+	for _, p := range pushes {
+		known, err := h.opt.Accept(context.WithoutCancel(ctx), p)
+		switch {
+		case err != nil:
+			return failed(err)
+		case !known:
+			return unknown(p)
+		}
 	}
-	return answer{status: http.StatusAccepted, result: Accepted, text: "taken"}
+	return answer{status: http.StatusAccepted, result: Accepted, text: "accepted"}
 }
 
 func unknown(push Push) answer {
 	return answer{status: http.StatusNotFound, result: Unknown,
-		text: "no site here has the repository " + Repository(push.Addresses[0])}
+		text: "no site here uses the repository " + Repository(push.Addresses[0])}
 }
 
 func malformed(err error) answer {
@@ -230,28 +253,32 @@ func malformed(err error) answer {
 }
 
 func failed(err error) answer {
-	return answer{status: http.StatusServiceUnavailable, result: Failed, text: "not taken: deliver it again", cause: err}
+	return answer{
+		status: http.StatusServiceUnavailable,
+		result: Failed,
+		text:   "not accepted; deliver it again",
+		cause:  err,
+	}
 }
 
-// unread is what a body that could not be read is answered with. Only our own
-// words go out.
-func unread(err error) answer {
+// bodyError answers a request whose body could not be read. The text of an
+// unexpected error is not sent.
+func bodyError(err error) answer {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return answer{status: http.StatusRequestEntityTooLarge, result: Malformed, text: err.Error()}
 	case errors.Is(err, errTooSlow):
 		return answer{status: http.StatusRequestTimeout, result: Busy, text: err.Error()}
-	case errors.Is(err, errNoPlace):
-		return answer{status: http.StatusServiceUnavailable, result: Busy, text: err.Error() + ": deliver it again"}
-	case errors.Is(err, errCutShort):
+	case errors.Is(err, errNoSlot):
+		return answer{status: http.StatusServiceUnavailable, result: Busy, text: err.Error() + "; deliver it again"}
+	case errors.Is(err, errTruncated):
 		return malformed(err)
 	}
 	return failed(err)
 }
 
-// isForm tells the two content types apart that GitHub and Gitea offer; GitLab has
-// but one.
-func isForm(forge Forge, h http.Header) (bool, error) {
+// isForm reports whether the body is a form and not JSON.
+func isForm(f *forge, h http.Header) (bool, error) {
 	if e := h.Get("Content-Encoding"); e != "" && e != "identity" {
 		return false, errors.New("a body must not be compressed")
 	}
@@ -259,14 +286,13 @@ func isForm(forge Forge, h http.Header) (bool, error) {
 	switch {
 	case err == nil && kind == "application/json":
 		return false, nil
-	case err == nil && kind == "application/x-www-form-urlencoded" && forge != GitLab:
+	case err == nil && kind == "application/x-www-form-urlencoded" && f.form != jsonOnly:
 		return true, nil
 	}
 	return false, errors.New("set the webhook's content type to application/json")
 }
 
-// log writes the delivery's line. What a stranger sent is in it only where it is
-// short and plain.
+// log writes one line for a delivery.
 func (h *handler) log(ctx context.Context, d delivery, a answer, took time.Duration) {
 	level := slog.LevelInfo
 	switch a.result {
@@ -284,11 +310,11 @@ func (h *handler) log(ctx context.Context, d delivery, a answer, took time.Durat
 		slog.Int("bytes", d.bytes),
 		slog.Duration("took", took),
 	}
-	if d.push.Ref != "" {
+	if len(d.pushes) > 0 {
 		attrs = append(attrs,
-			slog.String("repository", Repository(d.push.Addresses[0])),
-			slog.String("branch", d.push.Branch()),
-			slog.String("commit", d.push.After))
+			slog.String("repository", Repository(d.pushes[0].Addresses[0])),
+			slog.String("branch", d.pushes[0].Branch()),
+			slog.String("commit", d.pushes[0].After))
 	}
 	if a.cause != nil {
 		attrs = append(attrs, slog.String("problem", a.cause.Error()))

@@ -14,114 +14,132 @@ import (
 	"time"
 )
 
-// keys are a hook's secrets, ready for comparing.
-type keys struct {
-	hmac   [][]byte
-	tokens [][]byte // GitLab's secret tokens, hashed to one length
+// key is a secret, ready for comparison. One of its fields is set.
+type key struct {
+	hmac  []byte
+	token []byte // the hash of a token that is sent as it is
 }
 
-// signingToken is how GitLab's signing tokens begin. What follows is the key in
+// keys are a hook's secrets, ready for comparison.
+type keys []key
+
+// newKeys refuses a hook without a secret: anyone can sign with an empty key.
+func newKeys(f *forge, secrets []string) (keys, error) {
+	var out keys
+	for _, s := range secrets {
+		if s == "" {
+			return nil, errors.New("a secret is empty; anyone could sign with it")
+		}
+		k, err := f.key(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, k)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("no secret; set the one that the forge signs with")
+	}
+	return out, nil
+}
+
+func hmacKey(secret string) (key, error) { return key{hmac: []byte(secret)}, nil }
+
+// signingToken is the prefix of GitLab's signing tokens. The rest is the key in
 // base64: https://docs.gitlab.com/user/project/integrations/webhooks/#signing-tokens
 const signingToken = "whsec_"
 
-// newKeys refuses a hook without a secret: anyone can sign with an empty key.
-func newKeys(forge Forge, secrets []string) (keys, error) {
-	var k keys
-	for _, s := range secrets {
-		switch {
-		case s == "":
-			return keys{}, errors.New("a secret is empty: anybody could sign with it")
-		case forge == GitLab && strings.HasPrefix(s, signingToken):
-			key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, signingToken))
-			if err != nil || len(key) == 0 {
-				return keys{}, fmt.Errorf("a secret begins with %q and is not base64 after it: copy GitLab's signing token whole", signingToken)
-			}
-			k.hmac = append(k.hmac, key)
-		case forge == GitLab:
-			sum := sha256.Sum256([]byte(s))
-			k.tokens = append(k.tokens, sum[:])
-		default:
-			k.hmac = append(k.hmac, []byte(s))
-		}
+// gitlabKey takes a signing token or a secret token.
+func gitlabKey(secret string) (key, error) {
+	encoded, signs := strings.CutPrefix(secret, signingToken)
+	if !signs {
+		sum := sha256.Sum256([]byte(secret))
+		return key{token: sum[:]}, nil
 	}
-	if len(k.hmac)+len(k.tokens) == 0 {
-		return keys{}, errors.New("there is no secret: set the one that the forge signs with")
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(b) == 0 {
+		return key{}, fmt.Errorf(
+			"a secret begins with %q, but the rest is not base64; copy the whole signing token from GitLab",
+			signingToken,
+		)
 	}
-	return k, nil
+	return key{hmac: b}, nil
 }
 
-// proof is what a request's headers offer to show whom it is from. The body is not
-// read for it.
+// proof is the evidence in a request's headers of who sent it.
 type proof struct {
-	// given: a secret token among the headers is right; no body is signed.
-	given bool
-	// sums are signatures, one of which has to be that of prefix and body.
+	// token reports that a secret token in the headers is right. It does not cover
+	// the body.
+	token bool
+	// sums are signatures. One of them must be the HMAC of prefix and body.
 	sums   [][]byte
 	prefix []byte
 }
 
-// unsigned says why a request can be refused without reading its body. It tells a
-// person who sets up a hook what to look at, and a stranger nothing.
-type unsigned string
+// unsignedError says why a request is refused before its body is read. It helps
+// the person who sets up a hook, and reveals nothing secret.
+type unsignedError string
 
-func (u unsigned) Error() string { return string(u) }
+func (e unsignedError) Error() string { return string(e) }
 
-func (k keys) proof(forge Forge, h http.Header, now time.Time) (proof, error) {
-	switch forge {
-	case GitHub:
-		return sha256Header(h, "X-Hub-Signature-256", "sha256=")
-	case GitLab:
-		return k.gitlab(h, now)
+// sha256Proof reads an HMAC-SHA256 in hexadecimal from a header.
+func sha256Proof(prefix, header string) func(keys, http.Header, time.Time) (proof, error) {
+	return func(_ keys, h http.Header, _ time.Time) (proof, error) {
+		value, err := single(h, header)
+		if err != nil {
+			return proof{}, err
+		}
+		digits, ok := strings.CutPrefix(value, prefix)
+		sum, err := hex.DecodeString(digits)
+		if err != nil || !ok || len(sum) != sha256.Size {
+			return proof{}, unsignedError(header + " is not a SHA-256 signature")
+		}
+		return proof{sums: [][]byte{sum}}, nil
 	}
+}
+
+// giteaProof reads the first of the forge's own signature headers, else GitHub's.
+func giteaProof(k keys, h http.Header, now time.Time) (proof, error) {
 	for _, name := range []string{"X-Forgejo-Signature", "X-Gitea-Signature", "X-Gogs-Signature"} {
 		if h.Get(name) != "" {
-			return sha256Header(h, name, "")
+			return sha256Proof("", name)(k, h, now)
 		}
 	}
-	return sha256Header(h, "X-Hub-Signature-256", "sha256=")
+	return sha256Proof("sha256=", "X-Hub-Signature-256")(k, h, now)
 }
 
-func sha256Header(h http.Header, name, prefix string) (proof, error) {
-	value, err := single(h, name)
-	if err != nil {
-		return proof{}, err
-	}
-	sum, err := hex.DecodeString(strings.TrimPrefix(value, prefix))
-	if err != nil || !strings.HasPrefix(value, prefix) || len(sum) != sha256.Size {
-		return proof{}, unsigned(name + " is no SHA-256 signature")
-	}
-	return proof{sums: [][]byte{sum}}, nil
-}
-
-// single returns a header that came exactly once: of two, a proxy may have judged
-// one and we the other.
+// single returns a header that is set exactly once. Of two values, a proxy could
+// have checked one and kv-sync the other.
 func single(h http.Header, name string) (string, error) {
 	switch v := h.Values(name); {
 	case len(v) == 0 || len(v) == 1 && v[0] == "":
-		return "", unsigned("no " + name + ": set the webhook's secret")
+		return "", unsignedError("no " + name + "; set the webhook's secret")
 	case len(v) > 1:
-		return "", unsigned("more than one " + name)
+		return "", unsignedError("more than one " + name)
 	default:
 		return v[0], nil
 	}
 }
 
-// gitlab takes a secret token or a signature by a signing token, whichever kinds
-// of secret the hook has. GitLab sends both where both are set.
-func (k keys) gitlab(h http.Header, now time.Time) (proof, error) {
+// gitlabProof takes a secret token or a signature, whichever the hook's secrets
+// allow. GitLab sends both if both are configured.
+func (k keys) gitlabProof(h http.Header, now time.Time) (proof, error) {
+	tokens, signs := false, false
+	for _, each := range k {
+		tokens, signs = tokens || each.token != nil, signs || each.hmac != nil
+	}
 	var refused error
-	if len(k.tokens) > 0 {
+	if tokens {
 		token, err := single(h, "X-Gitlab-Token")
 		switch {
 		case err != nil:
 			refused = err
-		case k.knows(token):
-			return proof{given: true}, nil
+		case k.hasToken(token):
+			return proof{token: true}, nil
 		default:
-			refused = unsigned("X-Gitlab-Token is wrong")
+			refused = unsignedError("X-Gitlab-Token is wrong")
 		}
 	}
-	if len(k.hmac) > 0 {
+	if signs {
 		p, err := standardWebhook(h, now)
 		if err == nil {
 			return p, nil
@@ -131,45 +149,43 @@ func (k keys) gitlab(h http.Header, now time.Time) (proof, error) {
 	return proof{}, refused
 }
 
-// knows compares hashes, so that neither the time nor the length says anything.
-func (k keys) knows(token string) bool {
+// hasToken compares hashes in constant time, so that neither the time nor the
+// length reveals anything.
+func (k keys) hasToken(token string) bool {
 	sum := sha256.Sum256([]byte(token))
-	right := 0
-	for _, t := range k.tokens {
-		right |= subtle.ConstantTimeCompare(sum[:], t)
+	matches := 0
+	for _, each := range k {
+		matches |= subtle.ConstantTimeCompare(sum[:], each.token)
 	}
-	return right == 1
+	return matches == 1
 }
 
-// clockSkew is how old or how new a signed time may be: what the specification of
-// Standard Webhooks advises and its libraries enforce.
+// clockSkew limits the age of a signed timestamp, in both directions. It is what
+// the Standard Webhooks specification advises and its libraries enforce.
 const clockSkew = 5 * time.Minute
 
-// maxSignatures bounds what one header can have us compare: a sender that changes
-// its key sends two.
+// maxSignatures limits how many signatures of one header are compared. A sender
+// that rotates its key sends two.
 const maxSignatures = 8
 
 // standardWebhook reads the three headers of https://www.standardwebhooks.com:
 // HMAC-SHA256 of "id.time.body", as space-separated "v1,base64".
 func standardWebhook(h http.Header, now time.Time) (proof, error) {
-	id, err := single(h, "Webhook-Id")
-	if err != nil {
-		return proof{}, err
+	var values [3]string
+	for i, name := range []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} {
+		v, err := single(h, name)
+		if err != nil {
+			return proof{}, err
+		}
+		values[i] = v
 	}
-	stamp, err := single(h, "Webhook-Timestamp")
-	if err != nil {
-		return proof{}, err
-	}
-	signatures, err := single(h, "Webhook-Signature")
-	if err != nil {
-		return proof{}, err
-	}
+	id, stamp, signatures := values[0], values[1], values[2]
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil {
-		return proof{}, unsigned("Webhook-Timestamp is no time")
+		return proof{}, unsignedError("Webhook-Timestamp is not a time")
 	}
 	if age := now.Sub(time.Unix(seconds, 0)); age > clockSkew || age < -clockSkew {
-		return proof{}, unsigned("Webhook-Timestamp is more than 5 minutes off: set this machine's clock")
+		return proof{}, unsignedError("Webhook-Timestamp is more than 5 minutes off; set this machine's clock")
 	}
 	p := proof{prefix: []byte(id + "." + stamp + ".")}
 	for _, s := range strings.Fields(signatures) {
@@ -179,23 +195,26 @@ func standardWebhook(h http.Header, now time.Time) (proof, error) {
 		}
 	}
 	if len(p.sums) == 0 {
-		return proof{}, unsigned("Webhook-Signature holds no v1 signature")
+		return proof{}, unsignedError("Webhook-Signature has no v1 signature")
 	}
 	return p, nil
 }
 
-// proves compares every signature with that of every key, in a time that says
-// nothing of which was right, or nearly.
-func (k keys) proves(p proof, body []byte) bool {
-	right := 0
-	for _, key := range k.hmac {
-		mac := hmac.New(sha256.New, key)
+// verify compares every signature with the HMAC of every key. Its time does not
+// reveal which one matched, or nearly.
+func (k keys) verify(p proof, body []byte) bool {
+	matches := 0
+	for _, each := range k {
+		if each.hmac == nil {
+			continue
+		}
+		mac := hmac.New(sha256.New, each.hmac)
 		mac.Write(p.prefix)
 		mac.Write(body)
 		want := mac.Sum(nil)
 		for _, sum := range p.sums {
-			right |= subtle.ConstantTimeCompare(sum, want)
+			matches |= subtle.ConstantTimeCompare(sum, want)
 		}
 	}
-	return p.given || right == 1
+	return p.token || matches == 1
 }
