@@ -100,7 +100,7 @@ func TestConfigMistakes(t *testing.T) {
 		"[listen]\nadmin = \"127.0.0.1:1\"\n" + site:                                                                         "the admin page has no password",
 		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" + site:                                                                      ":2: webhooks are listened for, and nothing says",
 		"[listen]\nwebhooks = \"127.0.0.1:1\"\nmetrics = \"127.0.0.1:1\"\n[webhook.github]\nsecret-file=\"secret\"\n" + site: ":3: metrics and webhooks have one address",
-		"[webhook.nosuch]\nsecret-file = \"secret\"\n" + site:                                                             ":1: webhook.nosuch is not understood",
+		"[webhook.nosuch]\nsecret-file = \"secret\"\n" + site:                                                                ":1: webhook.nosuch is not understood",
 		"[[site]]\nname = \"A b\"\nremote = \"/r\"\n":                                                                        `:2: the site's name is "A b"`,
 	} {
 		_, err := load(t, text, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})

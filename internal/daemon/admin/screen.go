@@ -21,7 +21,7 @@ var (
 )
 
 // pages are the templates by name, each within the layout.
-var pages = parsePages("login", "sites", "site", "rollback", "told")
+var pages = parsePages("login", "sites", "site", "rollback", "message")
 
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(template.FuncMap{"style": stylePath}).ParseFS(files, "pages/layout.html"))
@@ -87,7 +87,7 @@ func (p *page) tell(w http.ResponseWriter, r *request, code int, title, text, si
 	if site != "" {
 		v.Back, v.BackText = sitePath(site), "Back to "+visible(site, maxName)
 	}
-	p.show(w, r, code, "told", screen{Title: title, Main: v})
+	p.show(w, r, code, "message", screen{Title: title, Main: v})
 }
 
 // asset serves a file that tells nothing of the sites, so a browser may keep it.
