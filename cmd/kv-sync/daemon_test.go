@@ -214,7 +214,7 @@ func TestDaemonListens(t *testing.T) {
 	}
 	second := exec.Command("kv-sync", "daemon", "--config", config)
 	second.Env = append(os.Environ(), "CLOUDFLARE_API_TOKEN=x")
-	if out, err := second.CombinedOutput(); second.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "another kv-sync daemon works there") {
+	if out, err := second.CombinedOutput(); second.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "another kv-sync daemon uses it") {
 		t.Errorf("%v: %s", err, out)
 	}
 	d.stop()

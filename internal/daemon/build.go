@@ -1,11 +1,9 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,71 +16,84 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// errOvertaken ends a build whose commit nobody wants any more.
-var errOvertaken = errors.New("a newer commit was pushed while this one was being built")
+// errSuperseded cancels a build whose commit is no longer the branch's head.
+var errSuperseded = errors.New("a newer commit was pushed while this one was being built")
 
-// patience is how many builds in a row may be ended for a newer commit: where
-// people push faster than it builds, one is let through.
-const patience = 2
+// maxSuperseded is how many builds in a row may be cancelled for a newer commit, so
+// that a site whose builds are slower than its pushes is still published.
+const maxSuperseded = 2
 
-// build checks a commit out, builds it, and deploys what came out.
-func (l *lane) build(ctx context.Context, commit string, opt kvsync.Options) (*kvsync.Result, error) {
-	tree := filepath.Join(l.dir, "tree")
-	if err := l.mirror.checkout(ctx, commit, tree); err != nil {
+// build checks a commit out, builds it and deploys the result.
+func (w *siteWorker) build(ctx context.Context, commit string, opt kvsync.Options) (*kvsync.Result, error) {
+	tree := filepath.Join(w.dir, "tree")
+	if err := w.mirror.checkout(ctx, commit, tree); err != nil {
 		return nil, err
 	}
-	log, err := openBuildLog(filepath.Join(l.dir, "build.log"), l.d.redact)
+	log, err := openBuildLog(filepath.Join(w.dir, "build.log"), w.d.redact)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	in := l.inputs("")
-	in.Root, in.Boundary, in.BuiltFrom = filepath.Join(tree, filepath.FromSlash(l.site.Root)), tree, commit
-	in.Builds, in.BuildConfined, in.BuildOutput, in.BuildTimeout = true, true, log, time.Duration(l.site.BuildTimeout)
-	home := filepath.Join(l.dir, "home")
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return nil, fmt.Errorf("make a home for the build: %w", err)
+	in, err := w.buildInputs(commit, tree, log)
+	if err != nil {
+		return nil, err
 	}
-	in.BuildEnv, in.Secrets, in.AfterBuild = l.buildEnviron(home), l.d.secrets, l.mirror.restore
-	// Git may be at work in another site's mirror meanwhile: what it runs for a setting
-	// there would be no process of the build.
-	in.BuildGuarded, in.BuildWritable = l.d.cfg.State, []string{tree, home}
-	in.Getenv = func(name string) string {
-		if name == "GIT_WORK_TREE" {
-			return tree
-		}
-		return l.getenv(name)
-	}
-	if err := inside(tree, in.Root); err != nil {
-		return nil, &app.UsageError{Err: fmt.Errorf("root %s: %w", l.site.Root, err), Fix: "name a folder of the repository, as root in the daemon's configuration"}
-	}
-	byIndex, err := l.compile(ctx, in, commit)
+	withIndex, err := w.runBuild(ctx, in, commit)
 	if err == nil {
-		if byIndex && l.site.Build.Line != "" {
+		if withIndex && w.site.Build.Line != "" {
 			getenv := in.Getenv
-			in.Getenv = func(name string) string { // the code is built after the files are up
+			in.Getenv = func(name string) string { // the deploy builds the code after the upload
 				if name == "KV_SYNC_BUILD" {
-					return l.site.Build.Line
+					return w.site.Build.Line
 				}
 				return getenv(name)
 			}
 		}
-		l.enter(PhaseDeploy, "")
+		w.setPhase(PhaseDeploy, "")
 		var res *kvsync.Result
-		if res, err = l.with(ctx, in, func(site *app.Site) (*kvsync.Result, error) { return site.Deploy(ctx, opt) }); err == nil {
+		res, err = w.withSite(ctx, in, func(site *app.Site) (*kvsync.Result, error) { return site.Deploy(ctx, opt) })
+		if err == nil {
 			return res, nil
 		}
 	}
 	if failed := (*build.Error)(nil); errors.As(err, &failed) && ctx.Err() == nil {
-		return nil, &app.UsageError{Err: fmt.Errorf("%w; mend it and push; the end of its output:\n%s", failed, log.tail())}
+		return nil, &app.UsageError{Err: fmt.Errorf("%w; fix it and push; the end of its output:\n%s", failed, log.tail())}
 	}
 	return nil, err
 }
 
-// compile runs the build, but in the layout kv-assets, whose deploy does, and
-// reports whether it is that.
-func (l *lane) compile(ctx context.Context, in app.Inputs, commit string) (byIndex bool, err error) {
-	in.DeployedOnly = true // what is to be published is not there yet
+// buildInputs are the inputs of a build in a checkout, and of the deploy after it.
+func (w *siteWorker) buildInputs(commit, tree string, log *buildLog) (app.Inputs, error) {
+	in := w.inputs("")
+	in.Root, in.Boundary, in.BuiltFrom = filepath.Join(tree, filepath.FromSlash(w.site.Root)), tree, commit
+	in.Builds, in.BuildConfined, in.BuildOutput, in.BuildTimeout = true, true, log, time.Duration(w.site.BuildTimeout)
+	home := filepath.Join(w.dir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return in, fmt.Errorf("make a home for the build: %w", err)
+	}
+	in.BuildEnv, in.Secrets, in.AfterBuild = w.buildEnviron(home), w.d.secrets, w.mirror.restore
+	// Git may be running in another site's mirror. A program that a build names in
+	// that mirror's configuration would run outside of the build.
+	in.BuildGuarded, in.BuildWritable = w.d.cfg.State, []string{tree, home}
+	in.Getenv = func(name string) string {
+		if name == "GIT_WORK_TREE" {
+			return tree
+		}
+		return w.getenv(name)
+	}
+	if err := inside(tree, in.Root); err != nil {
+		return in, &app.UsageError{
+			Err: fmt.Errorf("root %s: %w", w.site.Root, err),
+			Fix: "set root in the daemon's configuration to a folder of the repository",
+		}
+	}
+	return in, nil
+}
+
+// runBuild runs the build. In the layout kv-assets it does not, because the deploy
+// runs it with the index; withIndex reports that.
+func (w *siteWorker) runBuild(ctx context.Context, in app.Inputs, commit string) (withIndex bool, err error) {
+	in.DeployedOnly = true // the files to publish do not exist yet
 	site, err := app.Open(ctx, in)
 	if err != nil {
 		return false, err
@@ -91,80 +102,82 @@ func (l *lane) compile(ctx context.Context, in app.Inputs, commit string) (byInd
 	if site.Layout().Compiled {
 		return true, nil
 	}
-	watched, stop := l.overtaking(ctx, commit)
+	current, stop := w.whileNewest(ctx, commit)
 	defer stop()
-	err = site.Build(watched, l.site.Build.Line)
-	if cause := context.Cause(watched); err != nil && errors.Is(cause, errOvertaken) {
+	err = site.Build(current, w.site.Build.Line)
+	if cause := context.Cause(current); err != nil && errors.Is(cause, errSuperseded) {
 		return false, cause
 	}
 	return false, err
 }
 
-// overtaking is a context that ends when the branch is at another commit: when
-// somebody pushes, that is asked beside the build.
-func (l *lane) overtaking(ctx context.Context, commit string) (context.Context, func()) {
-	watched, cancel := context.WithCancelCause(ctx)
-	var asking sync.WaitGroup
-	if l.overtaken < patience {
-		asking.Go(func() { l.overtake(watched, commit, cancel) })
+// whileNewest returns a context that is cancelled when the branch moves to another
+// commit. It asks the remote after each request for a poll.
+func (w *siteWorker) whileNewest(ctx context.Context, commit string) (context.Context, func()) {
+	current, cancel := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	if w.superseded < maxSuperseded {
+		watch.Go(func() { w.cancelIfSuperseded(current, commit, cancel) })
 	}
-	return watched, func() {
+	return current, func() {
 		cancel(nil)
-		asking.Wait()
-		if errors.Is(context.Cause(watched), errOvertaken) {
-			l.overtaken++
+		watch.Wait()
+		if errors.Is(context.Cause(current), errSuperseded) {
+			w.superseded++
 		} else {
-			l.overtaken = 0
+			w.superseded = 0
 		}
 	}
 }
 
-func (l *lane) overtake(ctx context.Context, commit string, cancel context.CancelCauseFunc) {
+func (w *siteWorker) cancelIfSuperseded(ctx context.Context, commit string, cancel context.CancelCauseFunc) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.wake: // the wish stays
+		case <-w.wake: // the request stays pending
 		}
-		at, err := l.mirror.look(ctx, l.site.Branch)
+		at, err := w.mirror.tip(ctx, w.site.Branch)
 		if err == nil && at.commit != commit {
-			l.wish(func(w *wishes) { w.ask("push", false) })
-			cancel(errOvertaken)
+			w.requestPoll("push", false)
+			cancel(errSuperseded)
 			return
 		}
 	}
 }
 
-// done is the result of a run that was interrupted, or whose outcome nobody could
-// tell, if it did make the commit live: builds need not give the same twice, and a
-// commit is not to be deployed twice.
-func (l *lane) done(ctx context.Context, commit string, before state) (*kvsync.Result, error) {
-	if before.Config != l.fingerprint || len(before.Runs) == 0 {
+// alreadyLive returns the result of a run that was interrupted, or whose outcome was
+// unknown, if it made the commit live. Builds are not reproducible, so the commit
+// must not be built and deployed again.
+func (w *siteWorker) alreadyLive(ctx context.Context, commit string, before state) (*kvsync.Result, error) {
+	if before.Config != w.fingerprint || len(before.Runs) == 0 {
 		return nil, nil
 	}
-	if last := before.Runs[0]; last.Commit != commit || last.Outcome != OutcomeInterrupted && last.Outcome != OutcomeFailed {
+	last := before.Runs[0]
+	if last.Commit != commit || last.Outcome != OutcomeInterrupted && last.Outcome != OutcomeFailed {
 		return nil, nil
 	}
-	list, err := l.history(ctx)
+	list, err := w.readHistory(ctx)
 	if err != nil || len(list) == 0 || list[0].Commit != commit || list[0].Rollback {
 		return nil, err
 	}
 	return &kvsync.Result{Deployment: list[0].ID, Version: list[0].Version, Commit: commit}, nil
 }
 
-// notForBuilds are variables that speak for the daemon, or lead to its home, its keys,
-// and services that start processes for its user.
+// notForBuilds are variables of the daemon's service, and those that lead to its
+// user's home, keys and services.
 var notForBuilds = []string{
-	"HOME", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS",
-	"NOTIFY_SOCKET", "STATE_DIRECTORY", "CACHE_DIRECTORY", "CREDENTIALS_DIRECTORY",
+	"HOME", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+	"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET", "STATE_DIRECTORY", "CACHE_DIRECTORY",
+	"CREDENTIALS_DIRECTORY",
 }
 
-// buildEnviron is the daemon's environment, without what points git elsewhere, and
-// with a home of the site's own: what a build writes there the daemon's git does
-// not read. Package build takes credentials out.
-func (l *lane) buildEnviron(home string) []string {
+// buildEnviron returns the daemon's environment without git's variables and with a
+// home of the site's own, which the daemon's git does not read. Package build
+// removes credentials.
+func (w *siteWorker) buildEnviron(home string) []string {
 	var out []string
-	for _, pair := range l.d.opt.Environ {
+	for _, pair := range w.d.opt.Environ {
 		name, _, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(name, "GIT_") && !slices.Contains(notForBuilds, name) {
 			out = append(out, pair)
@@ -173,7 +186,7 @@ func (l *lane) buildEnviron(home string) []string {
 	return append(out, "HOME="+home, "CI=true")
 }
 
-// inside is an error where a folder is not there, or a symlink leads out of the
+// inside returns an error if a folder does not exist or a symlink leads out of the
 // work tree.
 func inside(tree, dir string) error {
 	top, err := filepath.EvalSymlinks(tree)
@@ -188,99 +201,4 @@ func inside(tree, dir string) error {
 		return errors.New("it leads out of the repository")
 	}
 	return nil
-}
-
-// Bounds of a build's log: its beginning is kept, and its end.
-const (
-	logHead = 1 << 20
-	logTail = 256 << 10
-)
-
-// buildLog is the file that a build's output goes to.
-type buildLog struct {
-	mu     sync.Mutex
-	file   *os.File
-	redact func(string) string
-	line   []byte // the beginning of a line whose end has not come
-	wrote  int64
-	left   int64  // bytes that were left out
-	end    []byte // the last that came
-}
-
-func openBuildLog(name string, redact func(string) string) (*buildLog, error) {
-	if err := onlyFile(name); err != nil {
-		return nil, fmt.Errorf("open the build's log: %w", err)
-	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the build's log: %w", err)
-	}
-	return &buildLog{file: f, redact: redact}, nil
-}
-
-var _ io.Writer = (*buildLog)(nil)
-
-// longestLine is what a line may have before it is written in parts.
-const longestLine = 64 << 10
-
-// Write takes all that comes: a full disk does not end a build. It is noted by
-// lines, for a secret that comes in two parts is known in neither.
-func (b *buildLog) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.line = append(b.line, p...)
-	whole := bytes.LastIndexByte(b.line, '\n') + 1
-	if len(b.line)-whole > longestLine {
-		whole = len(b.line)
-	}
-	b.note(b.line[:whole])
-	b.line = append(b.line[:0], b.line[whole:]...)
-	return len(p), nil
-}
-
-func (b *buildLog) note(p []byte) {
-	text := []byte(b.redact(string(p)))
-	if room := logHead - b.wrote; room > 0 {
-		head := text[:min(int64(len(text)), room)]
-		n, _ := b.file.Write(head)
-		b.wrote += int64(n)
-		b.left -= int64(n)
-	}
-	b.left += int64(len(text))
-	b.end = append(b.end, text...)
-	if len(b.end) > 2*logTail {
-		b.end = append([]byte(nil), b.end[len(b.end)-logTail:]...)
-	}
-}
-
-// flush notes a last line without an end.
-func (b *buildLog) flush() {
-	b.note(b.line)
-	b.line = nil
-}
-
-// Close writes the end of what had no room.
-func (b *buildLog) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flush()
-	if b.left > 0 {
-		end := b.end[max(0, int64(len(b.end))-min(b.left, logTail)):]
-		if out := b.left - int64(len(end)); out > 0 {
-			fmt.Fprintf(b.file, "\n… %d bytes are left out here …\n", out)
-		}
-		_, _ = b.file.Write(end)
-	}
-	return b.file.Close()
-}
-
-// tail is the end of the output, as it is shown with a problem.
-func (b *buildLog) tail() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flush()
-	const most, lines = 2 << 10, 15
-	text := string(b.end[max(0, len(b.end)-most):])
-	parts := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(parts[max(0, len(parts)-lines):], "\n")
 }

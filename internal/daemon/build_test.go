@@ -12,31 +12,33 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// Where the daemon's configuration allows no build, nothing in a repository makes
-// it run anything, nor read a file of this machine.
-func TestNothingIsRunUnasked(t *testing.T) {
+// If the daemon's configuration allows no build, nothing in a repository makes it run
+// a program or read a file of the machine.
+func TestNoBuildUnlessAllowed(t *testing.T) {
 	t.Parallel()
 	o, outside := newOrigin(t), t.TempDir()
 	ran := filepath.Join(outside, "ran")
 	touch := "touch " + ran
 	fill(t, outside, map[string]string{"token.txt": "very-secret-token"})
-	r := start(t, quiet+siteOf(o))
-	one := o.push(map[string]string{
-		"wrangler.toml": "name = \"x\"\nmain = \"worker.js\"\n[build]\ncommand = \"" + touch + "\"\n[assets]\ndirectory = \"public\"\nbinding = \"ASSETS\"\n",
-		"worker.js":     "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }",
-		"package.json":  `{"name":"x","scripts":{"build":"` + touch + `","install":"` + touch + `"}}`,
-		".githooks/x":   touch, ".gitattributes": "* filter=x\n", ".gitmodules": "[submodule \"x\"]\n\tpath = x\n\turl = ext::" + touch + "\n",
+	r := start(t, noPoll+siteOf(o))
+	r.deploy(o, map[string]string{
+		"wrangler.toml": "name = \"x\"\nmain = \"worker.js\"\n[build]\ncommand = \"" + touch +
+			"\"\n[assets]\ndirectory = \"public\"\nbinding = \"ASSETS\"\n",
+		"worker.js":    "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }",
+		"package.json": `{"name":"x","scripts":{"build":"` + touch + `","install":"` + touch + `"}}`,
+		".githooks/x":  touch, ".gitattributes": "* filter=x\n",
+		".gitmodules": "[submodule \"x\"]\n\tpath = x\n\turl = ext::" + touch + "\n",
 	})
-	r.look("push")
-	r.awaitLive(one)
 	for name, files := range map[string]map[string]string{
 		"a build in kv-sync.toml": {"kv-sync.toml": "build = \"" + touch + "\"\n"},
 		"the layout that builds":  {"kv-sync.toml": "layout = \"kv-assets\"\nbuild = \"" + touch + "\"\n"},
-		"a file of this machine":  {"kv-sync.toml": "", "worker.js": "import t from '" + filepath.Join(outside, "token.txt") + "'; export default { fetch() { return new Response(t) } }"},
-		"a file above":            {"worker.js": "import t from '../../../../../../../../.." + filepath.Join(outside, "token.txt") + "'; export default { fetch() { return new Response(t) } }"},
+		"a file of this machine": {"kv-sync.toml": "", "worker.js": "import t from '" + filepath.Join(outside,
+			"token.txt") + "'; export default { fetch() { return new Response(t) } }"},
+		"a file above": {"worker.js": "import t from '../../../../../../../../.." + filepath.Join(outside,
+			"token.txt") + "'; export default { fetch() { return new Response(t) } }"},
 	} {
 		head := o.push(files)
-		r.look("push")
+		r.poll("push")
 		s := r.await("blog", name, func(s daemon.Status) bool { return s.Head == head && s.Phase == daemon.PhaseRefused })
 		if strings.Contains(s.Problem, "very-secret") {
 			t.Errorf("%s: %s", name, s.Problem)
@@ -46,75 +48,72 @@ func TestNothingIsRunUnasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	head := o.push(map[string]string{"worker.js": "export default { fetch(q, e) { return e.ASSETS.fetch(q) } }"})
-	r.look("push")
+	r.poll("push")
 	r.await("blog", "a symlink", func(s daemon.Status) bool { return s.Head == head && s.Phase == daemon.PhaseRefused })
 	if _, err := os.Stat(ran); err == nil {
-		t.Error("something was run")
+		t.Error("a program was run")
 	}
 }
 
-// A site that may be built is built from a checkout of the commit, without any
-// secret, and is deployed as that commit.
+// A build runs in a checkout of the commit, without any secret, and its result is
+// deployed as that commit.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	one := o.push(map[string]string{"src/page": "built 1"})
 	secrets := t.TempDir()
 	fill(t, secrets, map[string]string{"hook": "hook-secret-value\n", "token": "site-token-value\n"})
-	conf := quiet + "[webhook.github]\nsecret-file = \"" + secrets + "/hook\"\n" + siteOf(o, `dir = "dist"`,
+	conf := noPoll + "[webhook.github]\nsecret-file = \"" + secrets + "/hook\"\n" + siteOf(o, `dir = "dist"`,
 		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; printf part-hook-sec; sleep 0.1; echo ret-value; printf last-hook-secret-value; git log -1 --format=%s"`)
-	r := newRig(t, conf)
+	r := newTestDaemon(t, conf)
 	r.env = append(r.env, "PLAIN=is-seen", "HIDDEN=hook-secret-value", "GIT_DIR=/nowhere")
 	r.start()
 	s := r.awaitLive(one)
 	if s.Runs[0].Subject != "change 1" || s.Runs[0].Added != 1 {
 		t.Errorf("%+v", s.Runs[0])
 	}
-	log, err := os.ReadFile(filepath.Join(r.state, "sites/blog/build.log"))
+	log, err := os.ReadFile(r.stateFile("build.log"))
 	text := string(log)
-	if err != nil || !strings.Contains(text, "PLAIN=is-seen") || !strings.Contains(text, "say-***") || !strings.Contains(text, "part-***\n") || !strings.Contains(text, "last-***") || !strings.Contains(text, "change 1") {
+	if err != nil || !strings.Contains(text, "PLAIN=is-seen") || !strings.Contains(text, "say-***") ||
+		!strings.Contains(text, "part-***\n") || !strings.Contains(text, "last-***") || !strings.Contains(text, "change 1") {
 		t.Errorf("%v: %s", err, text)
 	}
 	for _, secret := range []string{"hook-secret-value", r.p.Token, "CLOUDFLARE", "GIT_DIR"} {
 		if strings.Contains(text, secret) {
-			t.Errorf("the build saw %s", secret)
+			t.Errorf("the build can read %s", secret)
 		}
 	}
-	if past := r.past("blog"); past[0].Commit != one || past[0].Record.Subject != "change 1" {
+	if past := r.history("blog"); past[0].Commit != one || past[0].Record.Subject != "change 1" {
 		t.Errorf("%+v", past[0])
 	}
 
-	// It is held to the order of commits, and to a rollback.
-	two := o.push(map[string]string{"src/page": "built 2"})
-	r.look("push")
-	r.awaitLive(two)
-	if err := r.Rollback(t.Context(), "blog", r.past("blog")[1].ID, "grace"); err != nil {
-		t.Fatal(err)
-	}
+	// The order of commits and a rollback's hold apply to it.
+	r.deploy(o, map[string]string{"src/page": "built 2"})
+	r.rollBack(r.history("blog")[1].ID)
 	r.stop()
 	r.start()
 	r.awaitPhase(daemon.PhaseHeld)
-	if past := r.past("blog"); past[0].Commit != one {
+	if past := r.history("blog"); past[0].Commit != one {
 		t.Errorf("%+v", past[0])
 	}
 }
 
-// A build that fails changes nothing and is not repeated until the branch moves,
-// or a person asks.
-func TestBuildThatFails(t *testing.T) {
+// A failed build changes nothing, and is not repeated until the branch moves or a
+// person asks.
+func TestFailedBuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	one := o.push(nil)
 	count := filepath.Join(t.TempDir(), "count")
-	r := start(t, quiet+siteOf(o, `build = "echo x >> `+count+`; test ! -e broken || { echo what is wrong; exit 3; }"`))
+	r := start(t, noPoll+siteOf(o, `build = "echo x >> `+count+`; test ! -e broken || { echo what is wrong; exit 3; }"`))
 	r.awaitLive(one)
 	o.push(map[string]string{"broken": ""})
-	r.look("push")
+	r.poll("push")
 	s := r.awaitPhase(daemon.PhaseRefused)
 	if s.Live != one || !strings.Contains(s.Problem, "what is wrong") || !strings.Contains(s.Problem, "exit status 3") {
 		t.Errorf("%+v", s)
 	}
-	r.settled()
+	r.pollAgain()
 	builds := func() int {
 		b, _ := os.ReadFile(count)
 		return len(b) / 2
@@ -122,23 +121,19 @@ func TestBuildThatFails(t *testing.T) {
 	if n := builds(); n != 2 {
 		t.Errorf("%d builds", n)
 	}
-	r.look("grace")
-	r.await("blog", "a third build", func(s daemon.Status) bool { return builds() == 3 && s.Phase == daemon.PhaseRefused })
-	if err := os.Remove(filepath.Join(o.dir, "broken")); err != nil {
-		t.Fatal(err)
-	}
-	three := o.push(nil)
-	r.look("push")
-	r.awaitLive(three)
+	r.poll("grace")
+	r.await("blog", "third build", func(s daemon.Status) bool { return builds() == 3 && s.Phase == daemon.PhaseRefused })
+	remove(t, filepath.Join(o.dir, "broken"))
+	r.deploy(o, nil)
 }
 
-// A build that hangs is ended when its time is up, and at once for a newer commit
-// or when the daemon stops.
-func TestBuildThatHangs(t *testing.T) {
+// A build that hangs is cancelled by its timeout, by a newer commit and by the end of
+// the daemon.
+func TestHangingBuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	o.push(map[string]string{"hang": ""})
-	r := start(t, quiet+siteOf(o, `build = "test ! -e hang || { echo hanging; sleep 600; }"`, `build-timeout = "1s"`))
+	r := start(t, noPoll+siteOf(o, `build = "test ! -e hang || { echo hanging; sleep 600; }"`, `build-timeout = "1s"`))
 	if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, "ended after 1s") || s.Live != "" {
 		t.Errorf("%+v", s)
 	}
@@ -147,8 +142,8 @@ func TestBuildThatHangs(t *testing.T) {
 	r.start()
 	hanging := func() {
 		t.Helper()
-		r.await("blog", "the build", func(s daemon.Status) bool {
-			b, _ := os.ReadFile(filepath.Join(r.state, "sites/blog/build.log"))
+		r.await("blog", "build", func(s daemon.Status) bool {
+			b, _ := os.ReadFile(r.stateFile("build.log"))
 			return s.Phase == daemon.PhaseBuild && strings.Contains(string(b), "hanging")
 		})
 	}
@@ -156,42 +151,34 @@ func TestBuildThatHangs(t *testing.T) {
 	r.stopsAtOnce()
 	r.start()
 	hanging()
-	if err := os.Remove(filepath.Join(o.dir, "hang")); err != nil {
-		t.Fatal(err)
-	}
-	two := o.push(nil)
-	r.look("push")
+	remove(t, filepath.Join(o.dir, "hang"))
+	two := r.deploy(o, nil)
 	s := r.awaitLive(two)
 	if s.Runs[1].Outcome != daemon.OutcomeInterrupted || !strings.Contains(s.Runs[1].Problem, "newer commit") {
 		t.Errorf("%+v", s.Runs[1])
 	}
 }
 
-// What the repository names as its build is run where that is allowed.
-func TestOwnBuild(t *testing.T) {
+// With build = true the repository's own build is run.
+func TestRepositoryBuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	o.push(nil)
-	r := start(t, quiet+siteOf(o, "build = true"))
+	r := start(t, noPoll+siteOf(o, "build = true"))
 	if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, "names no build") {
 		t.Errorf("%+v", s)
 	}
-	two := o.push(map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir made && echo a > made/a.html\"\n"})
-	r.look("push")
+	two := r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir made && echo a > made/a.html\"\n"})
 	if s := r.awaitLive(two); s.Runs[0].Added != 1 {
 		t.Errorf("%+v", s.Runs[0])
 	}
-	// A checkout is made anew each time, whatever the last build has left there.
-	three := o.push(map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir -p made/sub && echo a > made/a.html && echo b > made/sub/b.html && chmod 500 made/sub\"\n"})
-	r.look("push")
-	r.awaitLive(three)
-	four := o.push(nil)
-	r.look("push")
-	r.awaitLive(four)
+	// Each checkout is a new one, whatever the last build left in it.
+	r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir -p made/sub && echo a > made/a.html && echo b > made/sub/b.html && chmod 500 made/sub\"\n"})
+	r.deploy(o, nil)
 }
 
-// In the layout kv-assets the build comes after the upload, with the index; the
-// operator's command is that build.
+// In the layout kv-assets the operator's command runs after the upload, with the
+// index.
 func TestBuildWithIndex(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -200,23 +187,22 @@ func TestBuildWithIndex(t *testing.T) {
 		"wrangler.toml": "name = \"x\"\n[[rules]]\ntype = \"Data\"\nglobs = [\"**/*.bin\"]\n",
 	}
 	one := o.push(files)
-	r := start(t, quiet+siteOf(o, `build = "mkdir -p out && cp data/assets.bin out/ && echo 'import index from \"./assets.bin\"; export default { fetch() { return new Response(index.byteLength) } }' > out/worker.js"`))
+	r := start(t, noPoll+siteOf(o,
+		`build = "mkdir -p out && cp data/assets.bin out/ && echo 'import index from \"./assets.bin\"; export default { fetch() { return new Response(index.byteLength) } }' > out/worker.js"`))
 	r.awaitLive(one)
-	two := o.push(nil)
-	r.look("push")
-	r.awaitLive(two)
+	r.deploy(o, nil)
 }
 
-// A build need not give the same twice. A run that was killed after its switch,
-// before that was noted, is not done a second time.
+// Builds are not reproducible, so a run that was killed between its switch and its
+// record is not repeated.
 func TestBuildIsNotRepeatedAfterItsSwitch(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	one := o.push(nil)
-	r := start(t, quiet+siteOf(o, `dir = "dist"`, `build = "mkdir dist; date +%s%N > dist/index.html"`))
+	r := start(t, noPoll+siteOf(o, `dir = "dist"`, `build = "mkdir dist; date +%s%N > dist/index.html"`))
 	r.awaitLive(one)
 	r.stop()
-	file := filepath.Join(r.state, "sites/blog/state.json")
+	file := r.stateFile("state.json")
 	var state map[string]any
 	if err := json.Unmarshal([]byte(readFile(t, file)), &state); err != nil {
 		t.Fatal(err)
@@ -233,14 +219,15 @@ func TestBuildIsNotRepeatedAfterItsSwitch(t *testing.T) {
 	fill(t, filepath.Dir(file), map[string]string{"state.json": string(text)})
 	r.start()
 	s := r.awaitLive(one)
-	if past := r.past("blog"); len(past) != 1 || s.Runs[0].Outcome != daemon.OutcomeNoChange || s.Runs[1].Outcome != daemon.OutcomeInterrupted {
+	if past := r.history("blog"); len(past) != 1 || s.Runs[0].Outcome != daemon.OutcomeNoChange ||
+		s.Runs[1].Outcome != daemon.OutcomeInterrupted {
 		t.Errorf("%d deployments of one commit; %+v", len(past), s.Runs)
 	}
 }
 
-// What a build leaves in files is not run by the daemon's git: the build has a home
-// of its own, and what it writes into the mirror's configuration and hooks is undone.
-func TestBuildLeavesNothingToRun(t *testing.T) {
+// The daemon's git runs nothing that a build names: the build has its own home, and
+// its changes of the mirror's configuration and hooks are undone.
+func TestGitRunsNothingOfABuild(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	outside := t.TempDir()
@@ -269,10 +256,10 @@ touch "$HOME/kept"
 echo "home $HOME, $XDG_CONFIG_HOME$XDG_RUNTIME_DIR$SSH_AUTH_SOCK"
 `})
 	one := o.push(nil)
-	r := newRig(t, quiet+siteOf(o, `build = "sh `+filepath.Join(outside, "build")+`"`))
+	r := newTestDaemon(t, noPoll+siteOf(o, `build = "sh `+filepath.Join(outside, "build")+`"`))
 	r.env = append(r.env, "XDG_CONFIG_HOME=/elsewhere", "XDG_RUNTIME_DIR=/elsewhere", "SSH_AUTH_SOCK=/elsewhere")
 	r.start()
-	// A build cannot write there itself since Linux 6.12.
+	// Since Linux 6.12 a build cannot write there itself.
 	r.awaitPhase(daemon.PhaseBuild)
 	planting := exec.Command("sh", plant)
 	planting.Dir = r.state
@@ -280,42 +267,42 @@ echo "home $HOME, $XDG_CONFIG_HOME$XDG_RUNTIME_DIR$SSH_AUTH_SOCK"
 		t.Fatalf("%v: %s", err, out)
 	}
 	r.awaitLive(one)
-	if config := readFile(t, filepath.Join(r.state, "sites/blog/mirror.git/config")); strings.Contains(config, program) {
-		t.Errorf("the mirror's configuration is the build's: %s", config)
+	if config := readFile(t, r.stateFile("mirror.git/config")); strings.Contains(config, program) {
+		t.Errorf("the build's change of the mirror's configuration is still there: %s", config)
 	}
-	two := o.push(nil)
-	r.look("push")
-	r.awaitLive(two)
+	r.deploy(o, nil)
 	if _, err := os.Stat(ran); err == nil {
-		t.Error("the daemon's git ran what a build has left")
+		t.Error("the daemon's git ran a program of the build")
 	}
-	if log := readFile(t, filepath.Join(r.state, "sites/blog/build.log")); !strings.Contains(log, "home "+filepath.Join(r.state, "sites/blog/home")+", \n") || !strings.Contains(log, "was here before") {
+	if log := readFile(t, r.stateFile("build.log")); !strings.Contains(log,
+		"home "+r.stateFile("home")+", \n") || !strings.Contains(log, "was here before") {
 		t.Errorf("%s", log)
 	}
 }
 
-// Whoever may push to a site may not read the machine that it is deployed from: not
-// by what the build leaves, and not by an import of the code (promise 13).
-func TestNothingOfTheMachineIsPublished(t *testing.T) {
+// Neither a build nor an import can publish files of the daemon's machine (promise 13).
+func TestFilesOfTheMachineAreNotPublished(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ build, want string }{
 		"folder":  {"rm -rf public; ln -s .git public", "git's own files"},
 		"outside": {"rm -rf public; ln -s /etc public", "outside of"},
-		"import":  {`echo 'export { default } from "/proc/self/environ" with { type: "text" }' > dep.js`, "environ cannot be bundled"},
-		"link":    {`ln -s "$PWD/.." up; echo 'export { default } from "./up/build.log" with { type: "text" }' > dep.js`, "outside of"},
+		"import": {`echo 'export { default } from "/proc/self/environ" with { type: "text" }' > dep.js`,
+			"environ cannot be bundled"},
+		"link": {`ln -s "$PWD/.." up; echo 'export { default } from "./up/build.log" with { type: "text" }' > dep.js`,
+			"outside of"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := newOrigin(t)
 			o.push(map[string]string{"wrangler.jsonc": `{"name": "blog", "compatibility_date": "2026-01-01", "main": "w.js"}`,
 				"w.js": `import d from "./dep.js"; export default { fetch: () => new Response(d) }`, "dep.js": "export default 1"})
-			r := start(t, quiet+siteOf(o, fmt.Sprintf("dir = \"public\"\nbuild = %q", c.build)))
+			r := start(t, noPoll+siteOf(o, fmt.Sprintf("dir = \"public\"\nbuild = %q", c.build)))
 			if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, c.want) {
 				t.Errorf("%s", s.Problem)
 			}
 			for _, q := range r.p.Server.Requests() {
 				if q.Method != "GET" {
-					t.Errorf("it sent %s %s", q.Method, q.Path)
+					t.Errorf("the daemon sent %s %s", q.Method, q.Path)
 				}
 			}
 		})

@@ -20,19 +20,19 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// TestBurst: a thousand webhooks over twenty sites, each after a push of its own,
-// while deploys run. None is lost: the last commit of each site is live. A site
-// has one deploy at a time, and of the webhooks that come meanwhile one more at most.
+// TestBurst sends a thousand webhooks for twenty sites during deploys, each after a push.
+// The last commit of each site must become live. A site must have one deploy at a time,
+// and at most one more for all webhooks during it.
 func TestBurst(t *testing.T) {
 	const sites, pushes, secret = 20, 50, "burst-secret"
 	origins := make([]*origin, sites)
 	ids := make([][]string, sites)
-	conf := quiet + "parallel = 4\n"
+	conf := noPoll + "parallel = 4\n"
 	for i := range origins {
 		origins[i] = newOrigin(t)
 		one := origins[i].push(nil)
 		ids[i] = append(ids[i], one)
-		// Commits are made in one go: what is measured is not git.
+		// All commits are made at once, to save time.
 		var stream strings.Builder
 		for n := range pushes {
 			page := fmt.Sprintf("site %d push %d", i, n)
@@ -52,8 +52,8 @@ func TestBurst(t *testing.T) {
 		origins[i].git(origins[i].dir, "push", "-q", origins[i].bare, "main:refs/heads/all")
 		conf += fmt.Sprintf("[[site]]\nname = \"site-%d\"\nremote = %q\nbranch = \"main\"\n", i, origins[i].bare)
 	}
-	r := newRig(t, conf)
-	// No deploy is done before half of the webhooks are there.
+	r := newTestDaemon(t, conf)
+	// No deploy ends before half of the webhooks were sent.
 	half := make(chan struct{})
 	r.p.Server.SetFault(func(platform.RequestInfo) platform.Fault {
 		<-half
@@ -61,8 +61,9 @@ func TestBurst(t *testing.T) {
 	})
 	r.start()
 	handler, err := webhook.New(webhook.Options{
-		Hooks:  []webhook.Hook{{Path: "/github", Forge: webhook.GitHub, Secrets: []string{secret}}},
-		Accept: func(_ context.Context, p webhook.Push) (bool, error) { return r.Pushed(p.Of, p.Branch()), nil }, Deliveries: r.Deliveries(),
+		Hooks:      []webhook.Hook{{Path: "/github", Forge: webhook.GitHub, Secrets: []string{secret}}},
+		Accept:     func(_ context.Context, p webhook.Push) (bool, error) { return r.Pushed(p.Of, p.Branch()), nil },
+		Deliveries: r.Deliveries(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,10 +87,12 @@ func TestBurst(t *testing.T) {
 					<-half
 				}
 				o.git(o.bare, "update-ref", "refs/heads/main", ids[i][n])
-				body := fmt.Sprintf(`{"ref":"refs/heads/main","after":%q,"repository":{"clone_url":"file://%s"}}`, ids[i][n], o.bare)
+				body := fmt.Sprintf(`{"ref":"refs/heads/main","after":%q,"repository":{"clone_url":"file://%s"}}`, ids[i][n],
+					o.bare)
 				mac := hmac.New(sha256.New, []byte(secret))
 				mac.Write([]byte(body))
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github", bytes.NewBufferString(body))
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github",
+					bytes.NewBufferString(body))
 				if err != nil {
 					t.Error(err)
 					return
@@ -115,26 +118,26 @@ func TestBurst(t *testing.T) {
 	for i := range origins {
 		name := fmt.Sprintf("site-%d", i)
 		last := ids[i][pushes]
-		r.await(name, "the last commit", func(s daemon.Status) bool { return s.Live == last && s.Phase == daemon.PhaseIdle })
-		past := r.past(name)
+		r.await(name, "last commit", func(s daemon.Status) bool { return s.Live == last && s.Phase == daemon.PhaseIdle })
+		past := r.history(name)
 		if past[0].Commit != last {
 			t.Errorf("%s: live is %s, the last is %s", name, past[0].Commit, last)
 		}
 		var end time.Time
 		commits := map[string]bool{}
-		for _, run := range r.seen.of(name) {
+		for _, run := range r.runs(name) {
 			if run.Started.Before(end) {
-				t.Errorf("%s: two runs at once: %+v", name, r.seen.of(name))
+				t.Errorf("%s: two runs at once: %+v", name, r.runs(name))
 			}
 			if commits[run.Commit] {
 				t.Errorf("%s: %s was deployed twice", name, run.Commit)
 			}
 			end, commits[run.Commit] = run.Started.Add(run.Duration), true
 		}
-		total += len(r.seen.of(name))
+		total += len(r.runs(name))
 	}
-	// Of the first half a site has its first commit, the one that was being deployed,
-	// and the last.
+	// Of the first half a site deploys its first commit, the one in progress, and the
+	// last.
 	if total > sites*(3+pushes/2) {
 		t.Errorf("%d runs for %d webhooks", total, sites*pushes)
 	}

@@ -16,8 +16,10 @@ import (
 func load(t *testing.T, text string, env map[string]string) (*daemon.Config, error) {
 	t.Helper()
 	dir := t.TempDir()
-	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n", "two": "s3cret-of-old\r\n\n s3cret-of-new\n", "short": "1234567\n"})
-	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] }, webhook.ForgeNames())
+	fill(t, dir, map[string]string{"daemon.toml": text, "secret": "s3cret-in-a-file\n", "empty": "\n",
+		"two": "s3cret-of-old\r\n\n s3cret-of-new\n", "short": "1234567\n"})
+	return daemon.LoadConfig(filepath.Join(dir, "daemon.toml"), func(name string) string { return env[name] },
+		webhook.ForgeNames())
 }
 
 func TestConfig(t *testing.T) {
@@ -52,14 +54,18 @@ build = "npm ci && npm run build"
 		t.Fatal(err)
 	}
 	blog, shop := c.Sites[0], c.Sites[1]
-	if filepath.Base(c.State) != "here" || !filepath.IsAbs(c.State) || !slices.Equal(daemon.Reveal(c.Webhook["gitlab"].Secrets), []string{"s3cret-of-env"}) ||
-		!slices.Equal(daemon.Reveal(c.Webhook["github"].Secrets), []string{"s3cret-of-old", "s3cret-of-new"}) || c.Admin.Password.Reveal() != "s3cret-in-a-file" {
+	if filepath.Base(c.State) != "here" || !filepath.IsAbs(c.State) ||
+		!slices.Equal(daemon.Reveal(c.Webhook["gitlab"].Secrets), []string{"s3cret-of-env"}) ||
+		!slices.Equal(daemon.Reveal(c.Webhook["github"].Secrets), []string{"s3cret-of-old", "s3cret-of-new"}) ||
+		c.Admin.Password.Reveal() != "s3cret-in-a-file" {
 		t.Errorf("%+v", c)
 	}
-	if blog.Token.Reveal() != "s3cret-in-a-file" || blog.Root != "sites/blog" || *blog.Poll != 0 || !blog.Build.Own || blog.Remote.String() != "example.com:me/blog.git" {
+	if blog.Token.Reveal() != "s3cret-in-a-file" || blog.Root != "sites/blog" || *blog.Poll != 0 || !blog.Build.Own ||
+		blog.Remote.String() != "example.com:me/blog.git" {
 		t.Errorf("%+v", blog)
 	}
-	if time.Duration(*shop.Poll) != 5*time.Minute || shop.Build.Line != "npm ci && npm run build" || shop.Remote.String() != "https://example.com/shop.git" {
+	if time.Duration(*shop.Poll) != 5*time.Minute || shop.Build.Line != "npm ci && npm run build" ||
+		shop.Remote.String() != "https://example.com/shop.git" {
 		t.Errorf("%+v", shop)
 	}
 	if text := fmt.Sprintf("%+v %#v", c, c); strings.Contains(text, "s3cret") {
@@ -67,11 +73,11 @@ build = "npm ci && npm run build"
 	}
 }
 
-// Every mistake is told with its line, all of them at once, and no secret.
+// All mistakes are reported at once, with their lines and without secrets.
 func TestConfigMistakes(t *testing.T) {
 	const site = "[[site]]\nname = \"blog\"\nremote = \"/r\"\n"
 	for text, want := range map[string]string{
-		"":                                "there is no site",
+		"":                                "no site is configured",
 		"[[site]]\nname = \"blog\"\n":     ":1: the site has no remote",
 		site + "nme = \"x\"\n":            `:4: site[0].nme is not understood; did you mean "name"?`,
 		"pol = \"1m\"\n" + site:           `:1: pol is not understood; did you mean "poll"?`,
@@ -80,7 +86,7 @@ func TestConfigMistakes(t *testing.T) {
 		"parallel = 0\n" + site:           ":1: parallel is 0",
 		"parallel = \"4\"\n" + site:       ":1: parallel is a string, not a whole number",
 		"memory = \"1KiB\"\n" + site:      ":1: memory is",
-		"fetch-timeout = \"0\"\n" + site:  ":1: a fetch without a limit",
+		"fetch-timeout = \"0\"\n" + site:  ":1: a fetch without a timeout",
 		"x = [\n":                         ":1",
 		site + "branch = \"--x\"\n":       ":4: the branch is",
 		site + "branch = \"a..b\"\n":      ":4: the branch is",
@@ -90,18 +96,24 @@ func TestConfigMistakes(t *testing.T) {
 		site + "build = 7\n":              ":4: site[0].build is not understood; write a command",
 		site + "build = \"a\\nb\"\n":      ":4: site[0].build is not understood; write a command",
 		site + "token-file = \"none\"\n":  ":4: open ",
-		site + "token-file = \"empty\"\n": ":4: empty holds no line",
-		site + "token-file = \"two\"\n":   ":4: it holds more than one line",
-		site + "token-file = \"short\"\n": ":4: it holds a secret of less than 8",
+		site + "token-file = \"empty\"\n": ":4: empty has no line",
+		site + "token-file = \"two\"\n":   ":4: it has more than one line",
+		site + "token-file = \"short\"\n": ":4: it has a secret of less than 8",
 		site + "token-env = \"NONE\"\n":   `:4: the variable "NONE" is empty`,
-		site + site:                       ":5: blog is there twice",
-		site + "project = \"tides\"\n" + strings.Replace(site, "blog", "shop", 1) + "project = \"tides\"\n":                  ":6: project tides is there twice",
-		"[listen]\nadmin = \"8791\"\n[admin]\nuser=\"a\"\npassword-file=\"secret\"\n" + site:                                 `:2: admin is "8791"`,
-		"[listen]\nadmin = \"127.0.0.1:1\"\n" + site:                                                                         "the admin page has no password",
-		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" + site:                                                                      ":2: webhooks are listened for, and nothing says",
-		"[listen]\nwebhooks = \"127.0.0.1:1\"\nmetrics = \"127.0.0.1:1\"\n[webhook.github]\nsecret-file=\"secret\"\n" + site: ":3: metrics and webhooks have one address",
-		"[webhook.nosuch]\nsecret-file = \"secret\"\n" + site:                                                                ":1: webhook.nosuch is not understood",
-		"[[site]]\nname = \"A b\"\nremote = \"/r\"\n":                                                                        `:2: the site's name is "A b"`,
+		site + site:                       ":5: blog is configured twice",
+		site + "project = \"tides\"\n" + strings.Replace(site, "blog", "shop",
+			1) + "project = \"tides\"\n": ":6: project tides is configured twice",
+		"[listen]\nadmin = \"8791\"\n[admin]\nuser=\"a\"\npassword-file=\"secret\"\n" +
+			site: `:2: admin is "8791"`,
+		"[listen]\nadmin = \"127.0.0.1:1\"\n" +
+			site: "the admin page has no password",
+		"[listen]\nwebhooks = \"127.0.0.1:1\"\n" +
+			site: ":2: a listener for webhooks is configured, but no secret",
+		"[listen]\nwebhooks = \"127.0.0.1:1\"\nmetrics = \"127.0.0.1:1\"\n[webhook.github]\nsecret-file=\"secret\"\n" +
+			site: ":3: metrics and webhooks have the same address",
+		"[webhook.nosuch]\nsecret-file = \"secret\"\n" +
+			site: ":1: webhook.nosuch is not a known forge",
+		"[[site]]\nname = \"A b\"\nremote = \"/r\"\n": `:2: the site's name is "A b"`,
 	} {
 		_, err := load(t, text, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
 		var wrong *daemon.ConfigError
@@ -110,44 +122,53 @@ func TestConfigMistakes(t *testing.T) {
 		}
 		for _, p := range wrong.Problems {
 			if p.Fix == "" {
-				t.Errorf("%q: %s says not what to do", text, p)
+				t.Errorf("%q: %s has no remedy", text, p)
 			}
 		}
 	}
 	_, err := load(t, "a = 1\nb = 2\n"+site, map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
 	if n := strings.Count(fmt.Sprint(err), "is not understood"); n != 2 {
-		t.Errorf("%d of 2 mistakes are told: %v", n, err)
+		t.Errorf("%d of 2 mistakes are reported: %v", n, err)
 	}
-	_, err = load(t, "[[site]]\nname = \"blog\"\nremote = \"https://me:s3cret@x@example.com/blog.git\"\n", map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
-	if text := fmt.Sprint(err); strings.Contains(text, "s3cret") || !strings.Contains(text, "example.com/blog.git") || !strings.Contains(text, "take the password out") {
+	_, err = load(t, "[[site]]\nname = \"blog\"\nremote = \"https://me:s3cret@x@example.com/blog.git\"\n",
+		map[string]string{"CLOUDFLARE_API_TOKEN": "t"})
+	if text := fmt.Sprint(err); strings.Contains(text, "s3cret") || !strings.Contains(text, "example.com/blog.git") ||
+		!strings.Contains(text, "remove the password") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := load(t, site, nil); err == nil || !strings.Contains(err.Error(), "no API token") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := daemon.LoadConfig("/nowhere/daemon.toml", func(string) string { return "" }, nil); err == nil || !strings.Contains(err.Error(), "--config") {
+	if _, err := daemon.LoadConfig("/nowhere/daemon.toml", func(string) string { return "" }, nil); err == nil ||
+		!strings.Contains(err.Error(), "--config") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// No address makes git run anything but its own transports, and none tells a
-// password.
+// Only addresses of git's own transports are accepted, and none shows a password.
 func TestRemote(t *testing.T) {
 	for _, bad := range []string{
-		"", "--upload-pack=touch x", "-x", "ext::sh -c touch", "fd::17", "git://example.com/x", "http://example.com/x", "ftp://example.com/x",
-		"https://", "https://example.com", "https://example.com/", "https://u:p@example.com/x", "https://example.com/x?y", "https://exa mple.com/x",
-		"ssh://-oProxyCommand=touch/x", "ssh://example.com/-x", "-oProxyCommand=touch:x", "git@-oProxyCommand=x:y", "example.com:-x", "user;x@h:p",
+		"", "--upload-pack=touch x", "-x", "ext::sh -c touch", "fd::17", "git://example.com/x", "http://example.com/x",
+		"ftp://example.com/x",
+		"https://", "https://example.com", "https://example.com/", "https://u:p@example.com/x", "https://example.com/x?y",
+		"https://exa mple.com/x",
+		"ssh://-oProxyCommand=touch/x", "ssh://example.com/-x", "-oProxyCommand=touch:x", "git@-oProxyCommand=x:y",
+		"example.com:-x", "user;x@h:p",
 		"relative/path", "./x", "file://host/x", "a\nb:c", "javascript:alert(1)//\x00",
 	} {
 		var r daemon.Remote
 		if err := r.UnmarshalText([]byte(bad)); err == nil {
-			t.Errorf("%q is taken", bad)
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 	for good, shown := range map[string]string{
-		"https://example.com/me/x.git": "https://example.com/me/x.git", "https://tok@example.com:8443/x": "https://example.com:8443/x",
-		"git@example.com:me/x.git": "example.com:me/x.git", "example.com:me/x": "example.com:me/x", "ssh://git@example.com:2222/x": "ssh://example.com:2222/x",
-		"/srv/x.git": "/srv/x.git", "file:///srv/x.git": "file:///srv/x.git", "http://127.0.0.1:8/x": "http://127.0.0.1:8/x", "http://localhost/x": "http://localhost/x",
+		"https://example.com/me/x.git":   "https://example.com/me/x.git",
+		"https://tok@example.com:8443/x": "https://example.com:8443/x",
+		"git@example.com:me/x.git":       "example.com:me/x.git", "example.com:me/x": "example.com:me/x",
+		"ssh://git@example.com:2222/x": "ssh://example.com:2222/x",
+		"/srv/x.git":                   "/srv/x.git", "file:///srv/x.git": "file:///srv/x.git",
+		"http://127.0.0.1:8/x": "http://127.0.0.1:8/x",
+		"http://localhost/x":   "http://localhost/x",
 	} {
 		var r daemon.Remote
 		if err := r.UnmarshalText([]byte(good)); err != nil || r.String() != shown {
@@ -156,9 +177,9 @@ func TestRemote(t *testing.T) {
 	}
 }
 
-// Deliveries outlive the daemon, up to a bound.
+// The newest deliveries are kept over a restart.
 func TestDeliveries(t *testing.T) {
-	r := newRig(t, quiet+siteOf(newOrigin(t)))
+	r := newTestDaemon(t, noPoll+siteOf(newOrigin(t)))
 	d, err := r.open()
 	if err != nil {
 		t.Fatal(err)
@@ -173,8 +194,9 @@ func TestDeliveries(t *testing.T) {
 	check := func() {
 		t.Helper()
 		seen := func(id string) bool { return d.Deliveries().Seen(id) }
-		if n := len(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !seen(id) })); n != daemon.KeptDeliveries || !seen(ids[len(ids)-1]) || seen(ids[0]) {
-			t.Errorf("%d are remembered", n)
+		if n := len(slices.DeleteFunc(slices.Clone(ids),
+			func(id string) bool { return !seen(id) })); n != daemon.KeptDeliveries || !seen(ids[len(ids)-1]) || seen(ids[0]) {
+			t.Errorf("%d are kept", n)
 		}
 	}
 	check()

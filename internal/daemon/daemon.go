@@ -20,47 +20,48 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// ErrRunning is returned (wrapped) by [Open] where another daemon has the state
-// folder.
-var ErrRunning = errors.New("another kv-sync daemon works there")
+// ErrRunning is returned (wrapped) by [Open] if another daemon uses the state folder.
+var ErrRunning = errors.New("another kv-sync daemon uses it")
 
-// ErrStopped is returned (wrapped) for what a daemon that ends does not do any more.
+// ErrStopped is returned (wrapped) for a request that a stopping daemon drops.
 var ErrStopped = errors.New("the daemon is stopping")
 
-// Options are what a daemon is opened with, beside its configuration.
+// Options configure a daemon beside its configuration file.
 type Options struct {
-	// Environ is the environment: where the account is reached, and what git and
-	// builds get, without what is not for them. nil is this process's.
+	// Environ is the environment: it gives access to the account, and is passed to
+	// git and builds without the secrets that they must not have. The default is
+	// this process's.
 	Environ []string
-	// Log gets one line an event; nil is nobody.
+	// Log gets one line for each event. nil discards them.
 	Log *slog.Logger
-	// Observer is told what happens; nil is nobody.
+	// Observer counts events. It may be nil.
 	Observer Observer
-	// FirstRetry is the wait after a first failure; 0 is 2 seconds. Each further
-	// one doubles it, up to 5 minutes.
+	// FirstRetry is the wait after a first failure. Each further failure doubles it,
+	// up to 5 minutes. The default is 2 seconds.
 	FirstRetry time.Duration
 }
 
-// Daemon keeps sites as their branches are. Its methods are safe for concurrent use.
+// Daemon keeps sites up to date with their branches. Its methods are safe for
+// concurrent use.
 type Daemon struct {
-	cfg     *Config
-	opt     Options
-	env     map[string]string
-	secrets []string
-	redact  func(string) string
-	lock    io.Closer
-	shared  *app.Shared
-	heard   *Deliveries
-	lanes   []*lane
-	deploys chan struct{} // a place for each site that is built or deployed
-	fetches chan struct{} // a place for each that is fetched
-	ended   chan struct{} // closed when Run has ended
+	cfg         *Config
+	opt         Options
+	env         map[string]string
+	secrets     []string
+	redact      func(string) string
+	lock        io.Closer
+	shared      *app.Shared
+	deliveries  *Deliveries
+	workers     []*siteWorker
+	deploySlots chan struct{} // one for each site that is built or deployed
+	fetchSlots  chan struct{} // one for each site that is fetched
+	ended       chan struct{} // closed when Run returns
 }
 
 var _ Sites = (*Daemon)(nil)
 
-// Open takes the state folder and reads what is in it. It runs nothing and sends
-// nothing. Close the daemon when [Daemon.Run] is done.
+// Open locks the state folder and reads it. It starts nothing and sends nothing.
+// Call [Daemon.Close] after [Daemon.Run].
 func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
@@ -69,12 +70,12 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	if opt.Observer == nil {
-		opt.Observer = nobody{}
+		opt.Observer = noObserver{}
 	}
 	opt.FirstRetry = cmp.Or(opt.FirstRetry, 2*time.Second)
 	d := &Daemon{
 		cfg: cfg, opt: opt, env: map[string]string{}, shared: app.NewShared(), ended: make(chan struct{}),
-		deploys: make(chan struct{}, cfg.Parallel), fetches: make(chan struct{}, 4*cfg.Parallel),
+		deploySlots: make(chan struct{}, cfg.Parallel), fetchSlots: make(chan struct{}, 4*cfg.Parallel),
 	}
 	for _, pair := range opt.Environ {
 		name, value, _ := strings.Cut(pair, "=")
@@ -82,15 +83,8 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 	}
 	d.secrets = cfg.SecretValues(func(name string) string { return d.env[name] })
 	d.redact = redactor(d.secrets)
-	if err := os.MkdirAll(filepath.Join(cfg.State, "sites"), 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w; name one that the daemon may write to, as state", err)
-	}
-	d.lock, err = filelock.Acquire(filepath.Join(cfg.State, "lock"))
-	if errors.Is(err, filelock.ErrHeld) {
-		err = ErrRunning
-	}
-	if err != nil {
-		return nil, fmt.Errorf("take the state folder %s: %w; end it, or name another folder, as state", cfg.State, err)
+	if d.lock, err = lockState(cfg.State); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -98,26 +92,41 @@ func Open(cfg *Config, opt Options) (_ *Daemon, err error) {
 		}
 	}()
 	sweep(cfg.State)
-	if d.heard, err = openDeliveries(filepath.Join(cfg.State, "deliveries")); err != nil {
+	if d.deliveries, err = openDeliveries(filepath.Join(cfg.State, "deliveries")); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			_ = d.heard.Close()
+			_ = d.deliveries.Close()
 		}
 	}()
 	sites := slices.SortedFunc(slices.Values(cfg.Sites), func(a, b Site) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range sites {
-		l, err := d.newLane(&sites[i])
+		w, err := d.newSiteWorker(&sites[i])
 		if err != nil {
 			return nil, fmt.Errorf("site %s: %w", sites[i].Name, err)
 		}
-		d.lanes = append(d.lanes, l)
+		d.workers = append(d.workers, w)
 	}
 	return d, nil
 }
 
-// sweep removes files that a daemon that was killed was writing.
+// lockState makes the state folder and locks it.
+func lockState(dir string) (io.Closer, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "sites"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the state folder: %w; set state to a folder that the daemon may write to", err)
+	}
+	lock, err := filelock.Acquire(filepath.Join(dir, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		err = ErrRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock the state folder %s: %w; end it, or set state to another folder", dir, err)
+	}
+	return lock, nil
+}
+
+// sweep removes temporary files that a killed daemon left.
 func sweep(dir string) {
 	left, _ := filepath.Glob(filepath.Join(dir, wholefile.TempPrefix+"*"))
 	for _, name := range left {
@@ -125,11 +134,11 @@ func sweep(dir string) {
 	}
 }
 
-// redactor takes secrets out of a text. One that is too short to be one would
-// make every text unreadable.
+// redactor returns a function that replaces secrets in a text. Very short values
+// are ignored: replacing them would make any text unreadable.
 func redactor(secrets []string) func(string) string {
 	var pairs []string
-	// A secret may begin with another: the longer one is looked for first.
+	// Longer ones first, because a secret may begin with another.
 	for _, s := range slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) }) {
 		if len(s) >= 6 {
 			pairs = append(pairs, s, "***")
@@ -138,34 +147,32 @@ func redactor(secrets []string) func(string) string {
 	return strings.NewReplacer(pairs...).Replace
 }
 
-// nobody observes nothing.
-type nobody struct{}
+type noObserver struct{}
 
-func (nobody) Ran(string, Run)                      {}
-func (nobody) Fetched(string, time.Duration, error) {}
+func (noObserver) Ran(string, Run)                      {}
+func (noObserver) Fetched(string, time.Duration, error) {}
 
-// Run keeps the sites until the context ends, and returns when what was under way
-// has come to its safe end. It is called once.
+// Run works until the context ends, and returns when the current runs have ended
+// safely. It is called once.
 func (d *Daemon) Run(ctx context.Context) {
-	var lanes sync.WaitGroup
-	for _, l := range d.lanes {
-		lanes.Go(func() { l.run(ctx) })
+	var workers sync.WaitGroup
+	for _, w := range d.workers {
+		workers.Go(func() { w.run(ctx) })
 	}
-	lanes.Wait()
+	workers.Wait()
 	close(d.ended)
 }
 
-// Close gives the state folder back.
+// Close unlocks the state folder.
 func (d *Daemon) Close() error {
 	d.shared.Close()
-	return errors.Join(d.heard.Close(), d.lock.Close())
+	return errors.Join(d.deliveries.Close(), d.lock.Close())
 }
 
-// Deliveries are the webhooks that came already.
-func (d *Daemon) Deliveries() *Deliveries { return d.heard }
+// Deliveries returns the webhook deliveries that were accepted.
+func (d *Daemon) Deliveries() *Deliveries { return d.deliveries }
 
-// Healthy says why the daemon cannot work, or nil: whether its state folder can be
-// written to.
+// Healthy returns an error if the state folder cannot be written to.
 func (d *Daemon) Healthy() error {
 	if err := wholefile.Write(filepath.Join(d.cfg.State, "healthy"), nil, 0o600); err != nil {
 		return fmt.Errorf("the state folder cannot be written to: %w", err)
@@ -173,18 +180,18 @@ func (d *Daemon) Healthy() error {
 	return nil
 }
 
-// Pushed has the sites looked at whose repository it was and whose branch that may
-// be; known is whether any site has that repository. is says whether an address
-// means the repository.
+// Pushed schedules a poll of the sites that use the repository and may follow the
+// branch. is reports whether a remote is the repository; known reports whether any
+// site uses it.
 func (d *Daemon) Pushed(is func(remote string) bool, branch string) (known bool) {
-	for _, l := range d.lanes {
-		if !is(l.site.Remote.String()) {
+	for _, w := range d.workers {
+		if !is(w.site.Remote.String()) {
 			continue
 		}
 		known = true
-		// Which branch the remote's HEAD names may have changed.
-		if follows := l.site.Branch; follows == "" || follows == branch {
-			l.wish(func(w *wishes) { w.ask("push", false) })
+		// Without a configured branch any push may change the remote's HEAD.
+		if follows := w.site.Branch; follows == "" || follows == branch {
+			w.requestPoll("push", false)
 		}
 	}
 	return known
@@ -192,17 +199,17 @@ func (d *Daemon) Pushed(is func(remote string) bool, branch string) (known bool)
 
 // Statuses implements [Sites].
 func (d *Daemon) Statuses() []Status {
-	out := make([]Status, len(d.lanes))
-	for i, l := range d.lanes {
-		out[i] = l.status()
+	out := make([]Status, len(d.workers))
+	for i, w := range d.workers {
+		out[i] = w.status()
 	}
 	return out
 }
 
-func (d *Daemon) lane(name string) (*lane, error) {
-	for _, l := range d.lanes {
-		if l.site.Name == name {
-			return l, nil
+func (d *Daemon) worker(name string) (*siteWorker, error) {
+	for _, w := range d.workers {
+		if w.site.Name == name {
+			return w, nil
 		}
 	}
 	return nil, fmt.Errorf("%.80q: %w", name, ErrNoSite)
@@ -210,45 +217,45 @@ func (d *Daemon) lane(name string) (*lane, error) {
 
 // Status implements [Sites].
 func (d *Daemon) Status(name string) (Status, error) {
-	l, err := d.lane(name)
+	w, err := d.worker(name)
 	if err != nil {
 		return Status{}, err
 	}
-	return l.status(), nil
+	return w.status(), nil
 }
 
-// Look implements [Sites]. Whoever is not "push" or "poll" is a person, for whom
-// the branch's head is tried also where it was refused before.
-func (d *Daemon) Look(name, actor string) error {
-	l, err := d.lane(name)
+// Poll implements [Sites]. An actor other than "push" and "poll" is a person, for
+// whom the branch's head is tried again also if it was refused before.
+func (d *Daemon) Poll(name, actor string) error {
+	w, err := d.worker(name)
 	if err != nil {
 		return err
 	}
-	l.wish(func(w *wishes) { w.ask(actor, actor != "push" && actor != "poll") })
+	w.requestPoll(actor, actor != "push" && actor != "poll")
 	return nil
 }
 
 // Release implements [Sites].
 func (d *Daemon) Release(name, actor string) error {
-	l, err := d.lane(name)
+	w, err := d.worker(name)
 	if err != nil {
 		return err
 	}
-	if err := l.change(func(s *state) { s.Release = true }); err != nil {
+	if err := w.change(func(s *state) { s.Release = true }); err != nil {
 		return err
 	}
-	l.wish(func(w *wishes) { w.ask(actor, true) })
+	w.requestPoll(actor, true)
 	return nil
 }
 
 // Rollback implements [Sites].
 func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) error {
-	l, err := d.lane(name)
+	w, err := d.worker(name)
 	if err != nil {
 		return err
 	}
 	r := &rollback{ctx: ctx, to: deployment, actor: actor, done: make(chan error, 1)}
-	l.wish(func(w *wishes) { w.rollbacks = append(w.rollbacks, r) })
+	w.requestRollback(r)
 	select {
 	case err := <-r.done:
 		return err
@@ -257,7 +264,7 @@ func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) e
 	case <-d.ended:
 	}
 	select {
-	case err := <-r.done: // it was under way
+	case err := <-r.done: // it had begun
 		return err
 	default:
 	}
@@ -266,9 +273,9 @@ func (d *Daemon) Rollback(ctx context.Context, name, deployment, actor string) e
 
 // Deployments implements [Sites].
 func (d *Daemon) Deployments(ctx context.Context, name string) ([]kvsync.Deployment, error) {
-	l, err := d.lane(name)
+	w, err := d.worker(name)
 	if err != nil {
 		return nil, err
 	}
-	return l.deployments(ctx)
+	return w.deployments(ctx)
 }

@@ -14,25 +14,25 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// KeptDeliveries is how many deliveries of webhooks are remembered.
+// KeptDeliveries is how many webhook deliveries are kept.
 const KeptDeliveries = 10_000
 
-// Deliveries remembers which webhooks came already, so that one that is sent again
-// does nothing. Its methods are safe for concurrent use.
+// Deliveries stores the ids of accepted webhook deliveries, so that a repeated one has
+// no effect. Its methods are safe for concurrent use.
 //
-// It lies in a file that lines are added to. They are not forced to the disk: what
-// a power cut takes is one look at a branch that need not have been.
+// Ids are appended to a file. They are not synced to disk: after a power failure a
+// forgotten id costs one superfluous poll.
 type Deliveries struct {
 	mu    sync.Mutex
 	file  *os.File
 	path  string
 	lines int
 	known map[delivery]bool
-	ring  []delivery // in the order of their coming
+	ring  []delivery // once full, the oldest is at next
 	next  int
 }
 
-// delivery is a hash: ids are the sender's to choose.
+// delivery is the hash of an id, which the sender chooses.
 type delivery [12]byte
 
 func deliveryOf(id string) delivery {
@@ -40,7 +40,7 @@ func deliveryOf(id string) delivery {
 	return delivery(sum[:12])
 }
 
-// openDeliveries reads the file, in which lines that are none do not count.
+// openDeliveries reads the file. It ignores invalid lines.
 func openDeliveries(path string) (*Deliveries, error) {
 	d := &Deliveries{path: path, known: map[delivery]bool{}}
 	f, err := os.Open(path)
@@ -60,14 +60,14 @@ func openDeliveries(path string) (*Deliveries, error) {
 	return d, d.rewrite()
 }
 
-// Seen reports whether a delivery came already.
+// Seen reports whether a delivery was accepted before.
 func (d *Deliveries) Seen(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.known[deliveryOf(id)]
 }
 
-// Remember notes that a delivery has done what it was for.
+// Remember stores the id of an accepted delivery.
 func (d *Deliveries) Remember(id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -81,7 +81,7 @@ func (d *Deliveries) Remember(id string) error {
 	}
 	d.lines++
 	if _, err := d.file.WriteString(hex.EncodeToString(key[:]) + "\n"); err != nil {
-		return fmt.Errorf("note a delivery: %w", err)
+		return fmt.Errorf("store a delivery: %w", err)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (d *Deliveries) remember(id delivery) {
 	d.next = (d.next + 1) % KeptDeliveries
 }
 
-// rewrite writes what is remembered, the oldest first.
+// rewrite replaces the file by the ids that are kept, the oldest first.
 func (d *Deliveries) rewrite() error {
 	var b strings.Builder
 	for i := range d.ring {

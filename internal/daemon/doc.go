@@ -1,17 +1,16 @@
-// Package daemon keeps sites as their branches are, wherever their git lives.
+// Package daemon keeps sites up to date with a branch of any git repository.
 //
-//	poll, webhook, button ─► look ─► fetch ─► build ─► deploy
-//	                         one lane a site, the newest commit wins
+//	poll, webhook, button ─► request ─► fetch ─► build ─► deploy
+//	                         one worker a site, the newest commit wins
 //
-// A site has one lane: a goroutine that does one thing at a time for it. Whoever
-// wants something of the site says so in one place, the lane's wishes, which are
-// merged and not queued: a thousand pushes while a deploy runs are one look after
-// it, at the branch as it is then.
+// Each site has a worker: a goroutine that does one thing at a time. Requests are
+// merged, not queued: a thousand pushes during a deploy become one poll after it,
+// which sees the branch as it is then.
 //
-// What must survive the process lies on disk, a folder a site: the mirror of the
-// repository, and one small state file that is replaced in one step. A push
-// cannot be lost, because at the start every branch is looked at, and none is
-// deployed twice, because the engine itself sees that nothing changed.
+// What must survive the process is on disk, in one folder for each site: a mirror
+// of the repository, and a small state file that is replaced atomically. No push
+// is lost, because every branch is polled at the start. No commit is deployed
+// twice, because the engine sees that nothing changed.
 package daemon
 
 import "errors"

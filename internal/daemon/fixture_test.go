@@ -16,11 +16,12 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
+	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// origin is a repository that people push to, with real git.
+// origin is a bare repository and a clone that pushes to it, with real git.
 type origin struct {
 	t         *testing.T
 	bare, dir string
@@ -62,7 +63,7 @@ func fill(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// commit makes a commit, with a page that says which it is, and returns its id.
+// commit makes a commit with a page of its own, and returns its id.
 func (o *origin) commit(files map[string]string) string {
 	o.t.Helper()
 	o.n++
@@ -81,82 +82,81 @@ func (o *origin) push(files map[string]string) string {
 	return id
 }
 
-// seen counts what the daemon does.
-type seen struct {
+// down makes the origin unreachable, and up undoes that.
+func (o *origin) down() { o.move(o.bare, o.bare+".gone") }
+func (o *origin) up()   { o.move(o.bare+".gone", o.bare) }
+
+func (o *origin) move(from, to string) {
+	o.t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// recorder is an observer that keeps everything.
+type recorder struct {
 	mu      sync.Mutex
 	runs    map[string][]daemon.Run
 	fetches map[string]int
 }
 
-func (s *seen) Ran(site string, r daemon.Run) {
+func (s *recorder) Ran(site string, r daemon.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs[site] = append(s.runs[site], r)
 }
 
-func (s *seen) Fetched(site string, _ time.Duration, _ error) {
+func (s *recorder) Fetched(site string, _ time.Duration, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fetches[site]++
 }
 
-func (s *seen) fetched(site string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fetches[site]
-}
-
-// of lists a site's runs, the oldest first.
-func (s *seen) of(site string) []daemon.Run {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]daemon.Run(nil), s.runs[site]...)
-}
-
-// rig is a daemon with the local platform.
-type rig struct {
+// testDaemon is a daemon and the local platform that it deploys to.
+type testDaemon struct {
 	*daemon.Daemon
-	t     *testing.T
-	p     *platformtest.Fixture
-	state string
-	seen  *seen
-	log   *logged
-	env   []string
-	conf  string
-	stop  func()
+	t        *testing.T
+	p        *platformtest.Fixture
+	state    string
+	recorder *recorder
+	log      *syncBuffer
+	env      []string
+	conf     string
+	stop     func()
 }
 
-// logged is a log that can be read while it is written.
-type logged struct {
+// syncBuffer is a buffer that can be read while it is written.
+type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *logged) Write(p []byte) (int, error) {
+func (l *syncBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *logged) String() string {
+func (l *syncBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-// siteOf is the configuration of a site "blog" that follows an origin.
+// siteOf returns the configuration of a site "blog" that follows an origin.
 func siteOf(o *origin, more ...string) string {
 	return fmt.Sprintf("[[site]]\nname = \"blog\"\nremote = %q\n%s\n", o.bare, strings.Join(more, "\n"))
 }
 
-// quiet is a daemon that looks when it is asked to, and at the start.
-const quiet = "poll = \"0\"\n"
+// noPoll configures a daemon that polls only at the start and on request.
+const noPoll = "poll = \"0\"\n"
 
-// newRig makes a platform and a state folder, for a daemon with a configuration.
-func newRig(t *testing.T, conf string) *rig {
+// newTestDaemon makes a platform and a state folder. It does not start the daemon.
+func newTestDaemon(t *testing.T, conf string) *testDaemon {
 	t.Helper()
-	r := &rig{t: t, p: platformtest.Start(t), state: filepath.Join(t.TempDir(), "state"), conf: conf}
-	r.env = append(os.Environ(), "CLOUDFLARE_API_TOKEN="+r.p.Token, "CLOUDFLARE_ACCOUNT_ID="+r.p.AccountID, "CLOUDFLARE_API_BASE_URL="+r.p.BaseURL,
+	r := &testDaemon{t: t, p: platformtest.Start(t), state: filepath.Join(t.TempDir(), "state"), conf: conf}
+	r.env = append(os.Environ(), "CLOUDFLARE_API_TOKEN="+r.p.Token, "CLOUDFLARE_ACCOUNT_ID="+r.p.AccountID,
+		"CLOUDFLARE_API_BASE_URL="+r.p.BaseURL,
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GITHUB_TOKEN=", "GITHUB_REPOSITORY=")
 	t.Cleanup(func() {
 		if t.Failed() && r.log != nil {
@@ -166,16 +166,94 @@ func newRig(t *testing.T, conf string) *rig {
 	return r
 }
 
-// start is newRig, and starts the daemon.
-func start(t *testing.T, conf string) *rig {
+// start makes and starts a daemon.
+func start(t *testing.T, conf string) *testDaemon {
 	t.Helper()
-	r := newRig(t, conf)
+	r := newTestDaemon(t, conf)
 	r.start()
 	return r
 }
 
-func (r *rig) getenv(name string) string {
-	for _, pair := range slices.Backward(r.env) { // the last one counts
+// startLive pushes a commit and starts a daemon that deploys it.
+func startLive(t *testing.T, o *origin, settings ...string) (r *testDaemon, commit string) {
+	t.Helper()
+	commit = o.push(nil)
+	r = start(t, noPoll+siteOf(o, settings...))
+	r.awaitLive(commit)
+	return r, commit
+}
+
+// deploy pushes a commit, as a webhook reports it, and waits until it is live.
+func (r *testDaemon) deploy(o *origin, files map[string]string) (commit string) {
+	r.t.Helper()
+	commit = o.push(files)
+	r.poll("push")
+	r.awaitLive(commit)
+	return commit
+}
+
+func (r *testDaemon) rollBack(deployment string) {
+	r.t.Helper()
+	if err := r.Rollback(r.t.Context(), "blog", deployment, "grace"); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// blockUpload makes the next upload wait for resume. reached is closed when it waits.
+func (r *testDaemon) blockUpload() (reached <-chan struct{}, resume func()) {
+	at, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.p.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
+		if q.Kind == "kv.bulk.put" {
+			once.Do(func() { close(at); <-goOn })
+		}
+		return platform.Fault{}
+	})
+	return at, func() { close(goOn) }
+}
+
+// slowSite returns the configuration of a site "slow" whose build lasts while a file
+// exists, and that file. With parallel = 1 other sites wait for the build.
+func slowSite(t *testing.T, o *origin) (conf, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "slow")
+	return fmt.Sprintf("parallel = 1\n[[site]]\nname = \"slow\"\nremote = %q\nbuild = \"while test -e %s; do sleep 0.02; done\"\n",
+		o.bare, file), file
+}
+
+func touch(t *testing.T, file string) {
+	t.Helper()
+	fill(t, filepath.Dir(file), map[string]string{filepath.Base(file): ""})
+}
+
+func remove(t *testing.T, file string) {
+	t.Helper()
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stateFile returns a path in the state folder of the site "blog".
+func (r *testDaemon) stateFile(name string) string {
+	return filepath.Join(r.state, "sites", "blog", name)
+}
+
+// runs returns a site's runs since the start of the daemon, the oldest first.
+func (r *testDaemon) runs(site string) []daemon.Run {
+	r.recorder.mu.Lock()
+	defer r.recorder.mu.Unlock()
+	return slices.Clone(r.recorder.runs[site])
+}
+
+// fetches returns how often a site was fetched since the start of the daemon.
+func (r *testDaemon) fetches(site string) int {
+	r.recorder.mu.Lock()
+	defer r.recorder.mu.Unlock()
+	return r.recorder.fetches[site]
+}
+
+func (r *testDaemon) getenv(name string) string {
+	for _, pair := range slices.Backward(r.env) { // the last value counts
 		if value, ok := strings.CutPrefix(pair, name+"="); ok {
 			return value
 		}
@@ -183,7 +261,7 @@ func (r *rig) getenv(name string) string {
 	return ""
 }
 
-func (r *rig) open() (*daemon.Daemon, error) {
+func (r *testDaemon) open() (*daemon.Daemon, error) {
 	r.t.Helper()
 	file := filepath.Join(r.t.TempDir(), "daemon.toml")
 	fill(r.t, filepath.Dir(file), map[string]string{"daemon.toml": fmt.Sprintf("state = %q\n", r.state) + r.conf})
@@ -191,15 +269,15 @@ func (r *rig) open() (*daemon.Daemon, error) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.log, r.seen = &logged{}, &seen{runs: map[string][]daemon.Run{}, fetches: map[string]int{}}
+	r.log, r.recorder = &syncBuffer{}, &recorder{runs: map[string][]daemon.Run{}, fetches: map[string]int{}}
 	return daemon.Open(cfg, daemon.Options{
-		Environ: r.env, Observer: r.seen, FirstRetry: 20 * time.Millisecond,
+		Environ: r.env, Observer: r.recorder, FirstRetry: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 }
 
-// start starts the daemon, also again after stop.
-func (r *rig) start() {
+// start starts the daemon. After stop it can be called again.
+func (r *testDaemon) start() {
 	r.t.Helper()
 	d, err := r.open()
 	if err != nil {
@@ -225,12 +303,12 @@ func (r *rig) start() {
 	r.t.Cleanup(r.stop)
 }
 
-// hangLimit only bounds a hang: no test's outcome depends on it.
+// hangLimit ends a test that hangs. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// stopsAtOnce stops the daemon in the middle of what would last for longer than the
+// stopsAtOnce stops the daemon while it does something that lasts longer than the
 // limit.
-func (r *rig) stopsAtOnce() {
+func (r *testDaemon) stopsAtOnce() {
 	r.t.Helper()
 	stopped := make(chan struct{})
 	go func() {
@@ -240,12 +318,12 @@ func (r *rig) stopsAtOnce() {
 	select {
 	case <-stopped:
 	case <-time.After(hangLimit):
-		r.t.Fatal("it does not stop")
+		r.t.Fatal("the daemon does not stop")
 	}
 }
 
-// await waits until a site's status is as it is wanted.
-func (r *rig) await(site, what string, want func(daemon.Status) bool) daemon.Status {
+// await waits until a site has the wanted status.
+func (r *testDaemon) await(site, what string, want func(daemon.Status) bool) daemon.Status {
 	r.t.Helper()
 	end := time.Now().Add(hangLimit)
 	for {
@@ -258,32 +336,35 @@ func (r *rig) await(site, what string, want func(daemon.Status) bool) daemon.Sta
 		}
 		if time.Now().After(end) {
 			s.Runs = s.Runs[:min(len(s.Runs), 2)]
-			r.t.Fatalf("%s: waited for %s, and it is %+v", site, what, s)
+			r.t.Fatalf("%s: no %s; the status is %+v", site, what, s)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
-// awaitLive waits until a commit was deployed and nothing is under way.
-func (r *rig) awaitLive(commit string) daemon.Status {
+// awaitLive waits until a commit is live and the site is idle.
+func (r *testDaemon) awaitLive(commit string) daemon.Status {
 	r.t.Helper()
-	return r.await("blog", "commit "+commit, func(s daemon.Status) bool { return s.Live == commit && s.Phase == daemon.PhaseIdle })
+	return r.await("blog", "commit "+commit, func(s daemon.Status) bool {
+		return s.Live == commit && s.Phase == daemon.PhaseIdle
+	})
 }
 
-func (r *rig) awaitPhase(p daemon.Phase) daemon.Status {
+func (r *testDaemon) awaitPhase(p daemon.Phase) daemon.Status {
 	r.t.Helper()
 	return r.await("blog", string(p), func(s daemon.Status) bool { return s.Phase == p })
 }
 
-func (r *rig) look(actor string) {
+// poll requests a poll of the site "blog".
+func (r *testDaemon) poll(actor string) {
 	r.t.Helper()
-	if err := r.Look("blog", actor); err != nil {
+	if err := r.Poll("blog", actor); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-// past is what the platform says was deployed, the newest first.
-func (r *rig) past(site string) []kvsync.Deployment {
+// history returns the platform's deployments, the newest first.
+func (r *testDaemon) history(site string) []kvsync.Deployment {
 	r.t.Helper()
 	list, err := r.Deployments(r.t.Context(), site)
 	if err != nil {
@@ -292,17 +373,19 @@ func (r *rig) past(site string) []kvsync.Deployment {
 	return list
 }
 
-// settled gives a daemon time to do what it must not do.
-func (r *rig) settled() {
+// pollAgain requests a poll and waits for it, so that the daemon can do what it must
+// not do.
+func (r *testDaemon) pollAgain() {
 	r.t.Helper()
-	before := r.seen.fetched("blog")
-	r.look("push")
+	before := r.fetches("blog")
+	r.poll("push")
 	r.await("blog", "a fetch", func(s daemon.Status) bool {
-		return r.seen.fetched("blog") > before && s.Phase != daemon.PhaseFetch && s.Phase != daemon.PhaseDeploy && s.Phase != daemon.PhaseBuild
+		return r.fetches("blog") > before && s.Phase != daemon.PhaseFetch && s.Phase != daemon.PhaseDeploy &&
+			s.Phase != daemon.PhaseBuild
 	})
 }
 
-// importStream makes commits in one go, and writes their ids to marks.
+// importStream makes many commits at once, and writes their ids to marks.
 func importStream(t *testing.T, dir, stream, marks string) {
 	t.Helper()
 	cmd := exec.Command("git", "fast-import", "--quiet", "--force", "--export-marks="+marks)

@@ -8,19 +8,18 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// git runs the git command for what only it can do: talk to remotes, and make
-// work trees.
+// git runs the git command to talk to remotes and to make work trees.
 type git struct {
 	command *command.Git
 	redact  func(string) string
 }
 
-// newGit takes an environment, and settings for git that are in no argument. What
-// logs in to forges stays in the environment; what logs in to Cloudflare, or is
-// another secret of the daemon's, does not.
+// newGit takes an environment and git settings that must not be in arguments. It keeps
+// the forges' credentials in the environment, and removes Cloudflare's and the
+// daemon's other secrets.
 func newGit(environ, secrets []string, settings [][2]string, redact func(string) string) *git {
 	return &git{redact: redact, command: command.New(command.Options{
-		Dir:     "/", // wherever the daemon was started, no repository is around it
+		Dir:     "/", // so that no repository encloses the folder
 		Profile: command.Unattended,
 		Environ: append([]string{}, environ...),
 		Secrets: secrets,
@@ -28,21 +27,23 @@ func newGit(environ, secrets []string, settings [][2]string, redact func(string)
 	})}
 }
 
-// always are settings that hold whatever the machine's say: no hook of a template
-// runs, nothing goes on in the background, and a server that hangs is given up.
+// always are settings that override the machine's: no hooks, no background work, and
+// a limit for servers that hang.
 var always = []string{
 	"-c", "core.hooksPath=/dev/null", "-c", "core.askPass=", "-c", "gc.auto=0", "-c", "maintenance.auto=false",
-	"-c", "gc.autoDetach=false", "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "advice.detachedHead=false",
+	"-c", "gc.autoDetach=false", "-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60",
+	"-c", "advice.detachedHead=false",
 }
 
-// maxAnswer bounds what is read of git's output: the daemon asks for little.
+// maxAnswer limits git's output, of which little is expected.
 const maxAnswer = 1 << 20
 
-// run runs git to its end, or until the time is up, and returns what it printed.
-// protocol is the one that it may use to reach a remote, "" for none.
+// run runs git with a timeout and returns its output. protocol is the only one that it
+// may use to reach a remote; "" means none.
 func (g *git) run(ctx context.Context, limit time.Duration, protocol string, args ...string) (string, error) {
 	out, err := g.command.Do(ctx, command.Call{
-		Args: append(slices.Clone(always), args...), Limit: limit, MaxOutput: maxAnswer, Set: []string{"GIT_ALLOW_PROTOCOL=" + protocol},
+		Args: append(slices.Clone(always), args...), Limit: limit, MaxOutput: maxAnswer,
+		Set: []string{"GIT_ALLOW_PROTOCOL=" + protocol},
 	})
 	if err != nil && ctx.Err() == nil {
 		err = redacted{err, g.redact}
@@ -50,7 +51,7 @@ func (g *git) run(ctx context.Context, limit time.Duration, protocol string, arg
 	return out, err
 }
 
-// redacted is an error without secrets in its text.
+// redacted removes secrets from an error's text.
 type redacted struct {
 	error
 	redact func(string) string

@@ -10,10 +10,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// A build writes into its work tree and its home, and nowhere else in the state. Where
-// it could write into the mirror of another site, that site's git ran what the build
-// named there, while it was running: outside of the build, beyond its end, and with the
-// credentials of the forge.
+// A build can write only to its work tree and its home in the state folder. A program
+// that it named in another site's mirror would be run by that site's git, outside of
+// the build and with the forge's credentials.
 func TestBuildCannotChangeTheState(t *testing.T) {
 	t.Parallel()
 	const ofVersion = 1
@@ -31,13 +30,12 @@ for file in other/mirror.git/config other/mirror.git/hooks other/state.json othe
 done
 (echo > blog/tree/public/new.html && echo > blog/home/new) && echo own
 `})
-	r := newRig(t, quiet+strings.Replace(siteOf(other), `"blog"`, `"other"`, 1)+siteOf(o, `build = "sh `+filepath.Join(outside, "build")+`"`))
+	r := newTestDaemon(t, noPoll+strings.Replace(siteOf(other), `"blog"`, `"other"`, 1)+siteOf(o,
+		`build = "sh `+filepath.Join(outside, "build")+`"`))
 	r.start()
-	r.await("other", "live", func(s daemon.Status) bool { return s.Live == first })
-	one := o.push(nil)
-	r.look("push")
-	r.awaitLive(one)
-	if log := readFile(t, filepath.Join(r.state, "sites/blog/build.log")); log != "own\n" {
+	r.await("other", "deploy", func(s daemon.Status) bool { return s.Live == first })
+	r.deploy(o, nil)
+	if log := readFile(t, r.stateFile("build.log")); log != "own\n" {
 		t.Errorf("%s", log)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Of a secret that begins like another one nothing is left.
+// A secret that begins with another one is redacted completely.
 func TestRedactor(t *testing.T) {
 	redact := redactor([]string{"abcdef", "abcdefghij", "zy"})
 	for text, want := range map[string]string{
@@ -20,23 +20,23 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// What time or another look resolves is tried again; what a person has to decide is
-// not.
-func TestGuardsThatPass(t *testing.T) {
+// Guards that may pass later are tried again. Guards that need a decision are not.
+func TestTransientGuards(t *testing.T) {
 	for guard, want := range map[kvsync.Guard]bool{
 		kvsync.GuardOvertaken: true, kvsync.GuardChanged: true, kvsync.GuardClock: true, kvsync.GuardUnread: true,
-		kvsync.GuardOlder: false, kvsync.GuardOrder: false, kvsync.GuardHeld: false, kvsync.GuardForeign: false, kvsync.GuardShrink: false, kvsync.GuardDamaged: false,
+		kvsync.GuardOlder: false, kvsync.GuardOrder: false, kvsync.GuardHeld: false, kvsync.GuardForeign: false,
+		kvsync.GuardShrink: false, kvsync.GuardDamaged: false,
 	} {
-		if got := passes(&kvsync.GuardError{Guard: guard}); got != want {
-			t.Errorf("%s passes by itself: %t", guard, got)
+		if got := transient(&kvsync.GuardError{Guard: guard}); got != want {
+			t.Errorf("transient(%s) = %t", guard, got)
 		}
 	}
-	if passes(nil) {
-		t.Error("no guard passes")
+	if transient(nil) {
+		t.Error("an error that is not a guard is transient")
 	}
 }
 
-// The state of a site that fails every minute stays small, and says what came last.
+// The number of runs is limited, and the newest is first.
 func TestRunsAreBounded(t *testing.T) {
 	var s state
 	for i := range 3 * KeptRuns {

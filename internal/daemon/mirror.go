@@ -12,32 +12,33 @@ import (
 	"time"
 )
 
-// mirror is a bare repository on this machine with the whole history of one
-// branch of a remote, so that the order of commits is known. One call at a time.
+// mirror is a local bare repository with the whole history of one branch of a remote,
+// so that the order of commits is known. It is not safe for concurrent use, except
+// for tip.
 //
-// It is there whole or not at all. Whatever git refuses to work on is thrown away
-// and cloned anew: nothing in it is ours alone.
+// A mirror is complete or absent. A damaged one is removed and cloned again: it has
+// nothing that the remote does not have.
 type mirror struct {
 	git    *git
 	dir    string
 	remote Remote
-	// limit is how long a fetch may take.
+	// limit is the timeout of a fetch.
 	limit time.Duration
 	log   *slog.Logger
 }
 
-// tip is a branch of the remote, and the commit that it is at.
+// tip is a branch of the remote and its head.
 type tip struct{ branch, commit string }
 
-// errNoBranch: the remote answers, and has no such branch. What is live stays so.
+// errNoBranch: the remote has no such branch. What is live stays live.
 var errNoBranch = errors.New("the remote has no such branch")
 
-// askLimit is how long a question may take, about a remote or the mirror.
+// askLimit is the timeout of a query to a remote or the mirror.
 const askLimit = time.Minute
 
-// look asks the remote where a branch is; "" is the one that its HEAD names. It
-// leaves the mirror alone, so it may be called while that is read.
-func (m *mirror) look(ctx context.Context, branch string) (tip, error) {
+// tip asks the remote for the head of a branch; "" is the branch of its HEAD. It does
+// not use the mirror, so it may run beside any other method.
+func (m *mirror) tip(ctx context.Context, branch string) (tip, error) {
 	args := []string{"ls-remote", "--symref", "--", m.remote.address, "HEAD"}
 	if branch != "" {
 		args = append(args, "refs/heads/"+branch)
@@ -63,9 +64,9 @@ func (m *mirror) look(ctx context.Context, branch string) (tip, error) {
 	}
 	switch id := refs["HEAD"]; {
 	case id == "":
-		return tip{}, fmt.Errorf("the HEAD of %s: %w; push one, or name another as branch", m.remote, errNoBranch)
+		return tip{}, fmt.Errorf("the HEAD of %s: %w; push one, or set branch", m.remote, errNoBranch)
 	case !validBranch(head):
-		return tip{}, fmt.Errorf("the HEAD of %s names no branch; name one, as branch", m.remote)
+		return tip{}, fmt.Errorf("the HEAD of %s names no branch; set branch", m.remote)
 	default:
 		return tip{head, id}, nil
 	}
@@ -75,8 +76,8 @@ func isCommit(id string) bool {
 	return (len(id) == 40 || len(id) == 64) && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-// fetch brings the mirror to where the branch is, and returns the commit, which
-// may be newer than the tip. A branch that was forced elsewhere is followed.
+// fetch updates the mirror and returns the branch's head, which may be newer than the
+// tip. It follows a force push.
 func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
 	if id, err := m.head(ctx, at.branch); err == nil && id == at.commit {
 		return id, nil
@@ -90,14 +91,14 @@ func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
 	ref := "refs/heads/" + at.branch
 	err := m.follow(ctx, ref)
 	if err == nil {
-		_, err = m.in(ctx, m.limit, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--force",
-			"--", m.remote.address, ref+":"+ref)
+		_, err = m.in(ctx, m.limit, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules",
+			"--no-write-fetch-head", "--force", "--", m.remote.address, ref+":"+ref)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		if err := m.mend(ctx, err); err != nil {
+		if err := m.discardDamaged(ctx, err); err != nil {
 			return "", err
 		}
 		if err := m.clone(ctx, at.branch); err != nil {
@@ -107,8 +108,8 @@ func (m *mirror) fetch(ctx context.Context, at tip) (string, error) {
 	return m.head(ctx, at.branch)
 }
 
-// follow makes a branch the mirror's only one: what was followed before may be in
-// its way, as "release" is in that of "release/2".
+// follow removes all other branches from the mirror. A former branch may be in the
+// way, as "release" is of "release/2".
 func (m *mirror) follow(ctx context.Context, ref string) error {
 	out, err := m.in(ctx, askLimit, "for-each-ref", "--format=%(refname)", "refs/heads/")
 	if err != nil {
@@ -126,9 +127,9 @@ func (m *mirror) follow(ctx context.Context, ref string) error {
 	return err
 }
 
-// mend throws the mirror away if it is damaged, and else returns the error, which
-// is the remote's then.
-func (m *mirror) mend(ctx context.Context, cause error) error {
+// discardDamaged removes the mirror if it is damaged. Otherwise it returns the error,
+// which then comes from the remote.
+func (m *mirror) discardDamaged(ctx context.Context, cause error) error {
 	why := m.damage(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -136,7 +137,7 @@ func (m *mirror) mend(ctx context.Context, cause error) error {
 	if why == "" {
 		return fmt.Errorf("fetch from %s: %w", m.remote, cause)
 	}
-	m.log.Warn("the mirror is damaged, so the repository is cloned anew", "because", why)
+	m.log.Warn("the mirror is damaged; the repository will be cloned again", "because", why)
 	return m.discard()
 }
 
@@ -147,8 +148,8 @@ func (m *mirror) discard() error {
 	return nil
 }
 
-// damage says what is wrong with the mirror, or "". A lock is a dead git's: no
-// other works here, and ours has ended.
+// damage describes what is wrong with the mirror, or returns "". A lock was left by a
+// killed git, because no other git is running here.
 func (m *mirror) damage(ctx context.Context) string {
 	lock := ""
 	err := filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
@@ -167,7 +168,7 @@ func (m *mirror) damage(ctx context.Context) string {
 	case err != nil:
 		return err.Error()
 	case lock != "":
-		return "a git that was killed left " + filepath.Base(lock)
+		return "a killed git left " + filepath.Base(lock)
 	}
 	if _, err := m.in(ctx, m.limit, "fsck", "--no-dangling", "--no-progress"); err != nil {
 		return err.Error()
@@ -175,14 +176,14 @@ func (m *mirror) damage(ctx context.Context) string {
 	return ""
 }
 
-// sweep removes what a git that was killed with a daemon has left: packs that came
-// in half, and locks. Nobody works in the mirror when it is called.
+// sweep removes incomplete packs and locks that a killed git left. It is called when
+// no git is running in the mirror.
 func (m *mirror) sweep() {
 	_ = filepath.WalkDir(m.dir, func(path string, d fs.DirEntry, err error) error {
 		name := filepath.Base(path)
 		switch {
 		case err != nil:
-			return fs.SkipDir // whoever needs it finds out
+			return fs.SkipDir // the next use reports the error
 		case strings.HasPrefix(name, "tmp_"), strings.HasSuffix(name, ".lock"), strings.HasSuffix(name, ".keep"):
 			_ = remove(path)
 			if d.IsDir() {
@@ -193,16 +194,17 @@ func (m *mirror) sweep() {
 	})
 }
 
-// clone makes the mirror: beside its place, and then moved there.
+// clone makes the mirror in a temporary folder and renames it.
 func (m *mirror) clone(ctx context.Context, branch string) error {
 	fresh := m.dir + ".new"
 	if err := remove(fresh); err != nil {
-		return fmt.Errorf("remove what is left of a clone: %w", err)
+		return fmt.Errorf("remove an incomplete clone: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(m.dir), 0o700); err != nil {
 		return err
 	}
-	_, err := m.git.run(ctx, m.limit, m.remote.protocol, "clone", "--quiet", "--bare", "--no-tags", "--single-branch", "--no-local", "--template=",
+	_, err := m.git.run(ctx, m.limit, m.remote.protocol, "clone", "--quiet", "--bare", "--no-tags", "--single-branch",
+		"--no-local", "--template=",
 		"--branch", branch, "--", m.remote.address, fresh)
 	if err != nil {
 		return errors.Join(fmt.Errorf("clone %s: %w", m.remote, err), remove(fresh))
@@ -221,9 +223,10 @@ func (m *mirror) in(ctx context.Context, limit time.Duration, args ...string) (s
 	return m.git.run(ctx, limit, m.remote.protocol, append([]string{"--git-dir=" + m.dir}, args...)...)
 }
 
-// head is where the mirror's branch is.
+// head returns the commit of the mirror's branch.
 func (m *mirror) head(ctx context.Context, branch string) (string, error) {
-	out, err := m.in(ctx, askLimit, "rev-parse", "--verify", "--quiet", "--end-of-options", "refs/heads/"+branch+"^{commit}")
+	out, err := m.in(ctx, askLimit, "rev-parse", "--verify", "--quiet", "--end-of-options",
+		"refs/heads/"+branch+"^{commit}")
 	id := strings.TrimSpace(out)
 	if err == nil && !isCommit(id) {
 		err = fmt.Errorf("git rev-parse: it printed %.80q", id)
@@ -240,12 +243,12 @@ func (m *mirror) has(ctx context.Context, commit string) bool {
 	return err == nil
 }
 
-// keptRefs are those of commits that were deployed: a branch that is forced
-// elsewhere must not make them unknown, for then nobody could tell which is newer.
+// keptRefs is the prefix of refs to deployed commits. They keep these commits after a
+// force push, so that their order stays known.
 const keptRefs = "refs/kv-sync/"
 
-// keep has the mirror keep some commits, whatever becomes of the branch, and no
-// others; then it tidies up, within bounds.
+// keep protects these commits, and no others, from being removed after a force push.
+// Then it runs git's garbage collection with bounded memory.
 func (m *mirror) keep(ctx context.Context, commits []string) error {
 	out, err := m.in(ctx, askLimit, "for-each-ref", "--format=%(refname)", keptRefs)
 	if err != nil {
@@ -268,21 +271,24 @@ func (m *mirror) keep(ctx context.Context, commits []string) error {
 			return err
 		}
 	}
-	_, err = m.in(ctx, m.limit, "-c", "gc.auto=2000", "-c", "gc.autoPackLimit=20", "-c", "gc.pruneExpire=1.day.ago", "-c", "gc.writeCommitGraph=false",
-		"-c", "pack.threads=1", "-c", "pack.windowMemory=32m", "-c", "pack.deltaCacheSize=32m", "-c", "core.packedGitLimit=128m", "gc", "--auto", "--quiet")
+	_, err = m.in(ctx, m.limit, "-c", "gc.auto=2000", "-c", "gc.autoPackLimit=20", "-c", "gc.pruneExpire=1.day.ago", "-c",
+		"gc.writeCommitGraph=false",
+		"-c", "pack.threads=1", "-c", "pack.windowMemory=32m", "-c", "pack.deltaCacheSize=32m", "-c",
+		"core.packedGitLimit=128m", "gc", "--auto", "--quiet")
 	return err
 }
 
-// checkout makes a work tree of a commit where none is left, with a repository of
-// its own: a build that asks git is answered, and what it changes there is not
-// the mirror.
+// checkout makes a new work tree of a commit with a repository of its own, so that a
+// build can use git and does not change the mirror.
 func (m *mirror) checkout(ctx context.Context, commit, tree string) error {
 	if err := remove(tree); err != nil {
-		return fmt.Errorf("remove the last work tree: %w", err)
+		return fmt.Errorf("remove the previous work tree: %w", err)
 	}
-	_, err := m.git.run(ctx, m.limit, "file", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=", "--", m.dir, tree)
+	_, err := m.git.run(ctx, m.limit, "file", "clone", "--quiet", "--shared", "--no-tags", "--no-checkout", "--template=",
+		"--", m.dir, tree)
 	if err == nil {
-		_, err = m.git.run(ctx, m.limit, m.remote.protocol, "-C", tree, "checkout", "--quiet", "--force", "--detach", commit, "--")
+		_, err = m.git.run(ctx, m.limit, m.remote.protocol, "-C", tree, "checkout", "--quiet", "--force", "--detach", commit,
+			"--")
 	}
 	if err != nil {
 		return fmt.Errorf("check out commit %.12s: %w", commit, err)
@@ -290,7 +296,7 @@ func (m *mirror) checkout(ctx context.Context, commit, tree string) error {
 	return nil
 }
 
-// remove removes a folder, and folders in it that a build has made read-only.
+// remove removes a folder, also if a build made folders in it read-only.
 func remove(dir string) error {
 	err := os.RemoveAll(dir)
 	if !errors.Is(err, fs.ErrPermission) {

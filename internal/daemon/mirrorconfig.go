@@ -12,13 +12,13 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// formats are the lines of a repository's configuration that say how it is stored.
+// formats matches the lines of a repository's configuration that describe its storage.
 var formats = regexp.MustCompile(`(?mi)^\s*(objectformat|refstorage)\s*=\s*([a-z0-9]+)\s*$`)
 
-// restore makes the mirror's configuration what a clone of the remote has, and
-// nothing else: a build runs as the daemon's user and can write there, and what git
-// would run for a setting, or as a hook, would have the forge's credentials. It is
-// called when a build has ended and before git works in the mirror.
+// restore resets the mirror's configuration to that of a clone, and removes hooks. A
+// build runs as the daemon's user and may have changed them, and a program that they
+// name would have the forge's credentials. It is called after a build and before git
+// runs in the mirror.
 func (m *mirror) restore() error {
 	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -46,8 +46,8 @@ func (m *mirror) restore() error {
 	return nil
 }
 
-// onlyFile removes what has a file's name and is none. A build may have left it: a
-// symlink leads elsewhere, and who opens a FIFO waits until another process does.
+// onlyFile removes name unless it is a regular file. A build may have left a symlink,
+// which leads elsewhere, or a FIFO, which blocks.
 func onlyFile(name string) error {
 	info, err := os.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
@@ -56,7 +56,8 @@ func onlyFile(name string) error {
 	return errors.Join(err, remove(name))
 }
 
-// config is the mirror's configuration. Of another one it takes the formats alone.
+// config returns the mirror's configuration. It takes only the storage formats from
+// before.
 func (m *mirror) config(before string) string {
 	version, extensions := 0, ""
 	for _, format := range formats.FindAllStringSubmatch(before, -1) {
@@ -67,5 +68,6 @@ func (m *mirror) config(before string) string {
 		extensions = "[extensions]\n" + extensions
 	}
 	url := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(m.remote.address)
-	return fmt.Sprintf("[core]\n\trepositoryformatversion = %d\n\tbare = true\n%s[remote \"origin\"]\n\turl = \"%s\"\n", version, extensions, url)
+	return fmt.Sprintf("[core]\n\trepositoryformatversion = %d\n\tbare = true\n%s[remote \"origin\"]\n\turl = \"%s\"\n",
+		version, extensions, url)
 }

@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// Remote is the address of a repository, of a form that cannot make git run
-// anything but its own transports.
+// Remote is the address of a repository, in a form that git only opens with its own
+// transports.
 type Remote struct {
-	address string // as git gets it
-	// user logs in over http and https. It is no part of the address: it may be a
-	// token, and git passes the address on in arguments, which everybody can read.
+	address string // as it is passed to git
+	// user logs in over http and https. It may be a token, so it is not part of the
+	// address, which git passes in arguments that every local user can read.
 	user string
-	// protocol is the one that git may use for it.
+	// protocol is the only one that git may use.
 	protocol string
 }
 
 var errRemote = errors.New(`write "https://host/path", "ssh://user@host/path", "user@host:path", or the absolute path of a repository on this machine`)
 
-// UnmarshalText reads an address and refuses what is none: transport helpers
-// ("ext::"), options ("--upload-pack"), protocols without encryption.
+// UnmarshalText reads an address. It refuses transport helpers ("ext::"), options
+// ("--upload-pack") and protocols without encryption.
 func (r *Remote) UnmarshalText(text []byte) error {
 	s := string(text)
-	if s == "" || s[0] == '-' || strings.Contains(s, "::") || strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }) >= 0 {
+	if s == "" || s[0] == '-' || strings.Contains(s, "::") ||
+		strings.IndexFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }) >= 0 {
 		return errRemote
 	}
 	switch {
@@ -35,7 +36,7 @@ func (r *Remote) UnmarshalText(text []byte) error {
 	case strings.Contains(s, "://"):
 		return r.url(s)
 	}
-	// As scp writes it. Git asks for a colon before the first slash.
+	// The form of scp, with a colon before the first slash.
 	login, rest, ok := strings.Cut(s, ":")
 	user, host, named := strings.Cut(login, "@")
 	if !named {
@@ -55,7 +56,7 @@ func (r *Remote) url(s string) error {
 	}
 	if u.User != nil {
 		if _, has := u.User.Password(); has {
-			return errors.New("take the password out: give it to git by a credential helper, or use a deploy key (ssh)")
+			return errors.New("remove the password; use a credential helper of git or a deploy key (ssh)")
 		}
 		if !validUser(u.User.Username()) {
 			return errRemote
@@ -73,7 +74,7 @@ func (r *Remote) url(s string) error {
 		}
 	case "http":
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return errors.New("use https: http is for this machine alone")
+			return errors.New("use https; http is allowed only on this machine")
 		}
 	default:
 		return errRemote
@@ -85,15 +86,14 @@ func (r *Remote) url(s string) error {
 	return nil
 }
 
-// origin is the part of an http or https address by which git chooses credentials.
+// origin is the part of an http or https address that selects git's credentials.
 func (r Remote) origin() string {
 	scheme, rest, _ := strings.Cut(r.address, "://")
 	authority, _, _ := strings.Cut(rest, "/")
 	return scheme + "://" + authority
 }
 
-// settings are those of git's configuration that the remote needs beside its
-// address.
+// settings returns the git configuration that the remote needs beside its address.
 func (r Remote) settings() [][2]string {
 	if r.user == "" {
 		return nil
@@ -101,13 +101,14 @@ func (r Remote) settings() [][2]string {
 	return [][2]string{{"credential." + r.origin() + ".username", r.user}}
 }
 
-// redactor takes whoever logs in out of a text, too: with https that may be a token.
+// redactor also removes the user, which for https may be a token.
 func (r Remote) redactor(redact func(string) string) func(string) string {
 	if r.user == "" {
 		return redact
 	}
 	host := strings.TrimPrefix(r.origin(), r.protocol+"://")
-	login := strings.NewReplacer(r.protocol+"://"+url.User(r.user).String()+"@"+host, r.origin(), r.protocol+"://"+r.user+"@"+host, r.origin())
+	login := strings.NewReplacer(r.protocol+"://"+url.User(r.user).String()+"@"+host, r.origin(),
+		r.protocol+"://"+r.user+"@"+host, r.origin())
 	return func(text string) string { return redact(login.Replace(text)) }
 }
 
@@ -119,7 +120,7 @@ func validUser(u string) bool {
 	return u != "" && u[0] != '-' && !strings.ContainsAny(u, `:/\'"$;&|<>()`+"`")
 }
 
-// String is the address without whoever logs in.
+// String returns the address without the user.
 func (r Remote) String() string {
 	s := r.address
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
@@ -133,9 +134,10 @@ func (r Remote) String() string {
 	return s
 }
 
-// validBranch holds a branch to what git takes, and to what is no option.
+// validBranch reports whether git accepts a branch's name, and not as an option.
 func validBranch(b string) bool {
-	if b == "" || len(b) > 250 || b == "@" || strings.ContainsAny(b, " ~^:?*[\\\x7f") || strings.Contains(b, "..") || strings.Contains(b, "@{") || strings.HasPrefix(b, "-") {
+	if b == "" || len(b) > 250 || b == "@" || strings.ContainsAny(b, " ~^:?*[\\\x7f") || strings.Contains(b, "..") ||
+		strings.Contains(b, "@{") || strings.HasPrefix(b, "-") {
 		return false
 	}
 	for part := range strings.SplitSeq(b, "/") {

@@ -16,8 +16,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// A remote over http, as forges are: it is followed, is down for a while, wants a
-// password that nobody has, and hangs.
+// A remote over http is followed. When it is down, asks for a password, hangs or
+// redirects, the site waits and goes on later.
 func TestHTTPRemote(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
@@ -35,7 +35,7 @@ func TestHTTPRemote(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		_, port, _ := strings.Cut(q.Host, ":")
 		if list := argumentsWith("ghp_token" + port); len(list) > 0 {
-			t.Errorf("everybody can read who logs in, in the arguments of %q", list)
+			t.Errorf("the user is in the arguments of %q", list)
 		}
 		switch mode.Load() {
 		case "up":
@@ -55,26 +55,29 @@ func TestHTTPRemote(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	login := "://ghp_token" + server.URL[strings.LastIndex(server.URL, ":")+1:] + "@" // no other test's
-	// Only a fetch that hangs has little time.
+	login := "://ghp_token" + server.URL[strings.LastIndex(server.URL, ":")+1:] + "@" // unique among the tests
+	// Only the fetch that hangs has a short timeout.
 	const long, short = "fetch-timeout = \"1h\"\n", "fetch-timeout = \"1s\"\n"
-	r := newRig(t, quiet+long+"[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", login, 1)+"/site.git\"\n")
+	r := newTestDaemon(t, noPoll+long+"[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", login,
+		1)+"/site.git\"\n")
 	asked := filepath.Join(t.TempDir(), "asked")
 	askpass := filepath.Join(t.TempDir(), "askpass")
 	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho x\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r.env = append(r.env, "GIT_ASKPASS="+askpass, "SSH_ASKPASS="+askpass, "GIT_DIR=/nowhere", "GIT_WORK_TREE=/nowhere", "GIT_INDEX_FILE=/nowhere")
+	r.env = append(r.env, "GIT_ASKPASS="+askpass, "SSH_ASKPASS="+askpass, "GIT_DIR=/nowhere", "GIT_WORK_TREE=/nowhere",
+		"GIT_INDEX_FILE=/nowhere")
 	r.start()
 	r.awaitLive(one)
-	for _, how := range []struct{ mode, problem string }{{"down", "502"}, {"password", "could not read Password"}, {"hang", "took too long"}, {"elsewhere", ""}} {
+	for _, how := range []struct{ mode, problem string }{{"down", "502"}, {"password", "could not read Password"},
+		{"hang", "took too long"}, {"elsewhere", ""}} {
 		mode.Store(how.mode)
 		if how.mode == "hang" {
 			r.stop()
 			r.conf = strings.Replace(r.conf, long, short, 1)
 			r.start()
 		}
-		r.look("push")
+		r.poll("push")
 		s := r.await("blog", how.mode, func(s daemon.Status) bool {
 			return s.Phase == daemon.PhaseRetry && strings.Contains(s.Problem, how.problem)
 		})
@@ -88,30 +91,29 @@ func TestHTTPRemote(t *testing.T) {
 			r.start()
 		}
 		mode.Store("up")
-		r.look("push")
+		r.poll("push")
 		r.awaitLive(next)
 		one = next
 	}
 	if strings.Contains(r.log.String(), "ghp_token") {
-		t.Error("the log tells who logs in")
+		t.Error("the log shows the user")
 	}
 	_ = filepath.WalkDir(r.state, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.Type().IsRegular() && strings.Contains(readFile(t, path), "ghp_token") {
-			t.Errorf("%s tells who logs in", path)
+			t.Errorf("%s shows the user", path)
 		}
 		return nil
 	})
 	if _, err := os.Stat(asked); err == nil {
-		t.Error("somebody was asked for a password")
+		t.Error("git prompted for a password")
 	}
 	mode.Store("hang")
-	r.look("push")
+	r.poll("push")
 	r.awaitPhase(daemon.PhaseFetch)
 	r.stopsAtOnce()
 }
 
-// argumentsWith lists the processes, where the system shows them in /proc, in whose
-// arguments a text stands.
+// argumentsWith lists the processes in /proc whose arguments contain a text.
 func argumentsWith(text string) (out []string) {
 	list, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range list {

@@ -9,10 +9,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// remembered changes what a daemon that is stopped has remembered of the site.
-func (r *rig) remembered(change func(state map[string]any)) {
+// changeState changes the state file of a stopped daemon.
+func (r *testDaemon) changeState(change func(state map[string]any)) {
 	r.t.Helper()
-	file := filepath.Join(r.state, "sites/blog/state.json")
+	file := r.stateFile("state.json")
 	var state map[string]any
 	if err := json.Unmarshal([]byte(readFile(r.t, file)), &state); err != nil {
 		r.t.Fatal(err)
@@ -25,37 +25,38 @@ func (r *rig) remembered(change func(state map[string]any)) {
 	fill(r.t, filepath.Dir(file), map[string]string{"state.json": string(text)})
 }
 
-// What a run came to that was killed is not known, also where the commit had been
-// settled before: it may have been a rollback.
-func TestInterruptedRunIsDoneAgain(t *testing.T) {
+// The result of a killed run is unknown, so it is repeated, also for a commit that was
+// deployed before: the run may have been a rollback.
+func TestInterruptedRunIsRepeated(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
-	one := o.push(nil)
-	r := start(t, quiet+siteOf(o))
-	r.awaitLive(one)
+	r, one := startLive(t, o)
 	r.stop()
-	r.remembered(func(state map[string]any) { state["running"] = state["runs"].([]any)[0] })
+	r.changeState(func(state map[string]any) { state["running"] = state["runs"].([]any)[0] })
 	r.start()
-	s := r.await("blog", "the run again", func(s daemon.Status) bool { return len(r.seen.of("blog")) == 1 && s.Phase == daemon.PhaseIdle })
+	s := r.await("blog", "repeated run", func(s daemon.Status) bool {
+		return len(r.runs("blog")) == 1 &&
+			s.Phase == daemon.PhaseIdle
+	})
 	if s.Runs[0].Outcome != daemon.OutcomeNoChange || s.Runs[1].Outcome != daemon.OutcomeInterrupted || s.Live != one {
 		t.Errorf("%+v", s)
 	}
 }
 
-// A quota is a day's. A later time to try again comes of a clock that was wrong,
-// and would keep the site as it is for years.
-func TestRetryInTheFarFutureIsNotBelieved(t *testing.T) {
+// A quota is daily. A retry in the far future comes from a wrong clock and is ignored.
+func TestRetryInTheFarFutureIsIgnored(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
-	one := o.push(nil)
-	r := start(t, quiet+siteOf(o))
-	r.awaitLive(one)
+	r, one := startLive(t, o)
 	r.stop()
-	r.remembered(func(state map[string]any) {
+	r.changeState(func(state map[string]any) {
 		delete(state, "settled")
 		state["failed"], state["failures"], state["quota"] = one, 1, true
 		state["retry"] = time.Now().Add(72 * time.Hour).Format(time.RFC3339)
 	})
 	r.start()
-	r.await("blog", "a try at once", func(s daemon.Status) bool { return len(r.seen.of("blog")) == 1 && s.Phase == daemon.PhaseIdle })
+	r.await("blog", "immediate attempt", func(s daemon.Status) bool {
+		return len(r.runs("blog")) == 1 &&
+			s.Phase == daemon.PhaseIdle
+	})
 }

@@ -12,230 +12,182 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// lane is what is done for one site: one thing at a time, by the goroutine in run.
-type lane struct {
+// siteWorker does everything for one site, one thing at a time, in the goroutine
+// that calls run.
+type siteWorker struct {
+	*inbox
 	d      *Daemon
 	site   *Site
 	log    *slog.Logger
 	mirror *mirror
 	// dir holds the mirror, the state, the work tree and the log of the last build.
 	dir string
-	// empty stands for the work tree where there is none: what a commit does not
-	// hold is then nowhere.
+	// empty is an empty folder in place of a work tree: only files of the commit are
+	// read.
 	empty string
-	// fingerprint names the site's configuration.
+	// fingerprint identifies the site's configuration.
 	fingerprint string
-	wake        chan struct{} // something was wished for
 
-	mu     sync.Mutex
-	wishes wishes
-	saved  state
-	phase  Phase
-	since  time.Time
-	next   time.Time
-	// rest is the last phase in which nothing was done, since when is restSince: a
-	// poll that finds nothing new does not begin it anew.
-	rest      Phase
-	restSince time.Time
-	// troubles counts fetches that failed one after another.
-	troubles int
-	problem  string
+	mu    sync.Mutex
+	saved state
+	phase Phase
+	since time.Time
+	next  time.Time
+	// restPhase is the last phase in which nothing ran, and restSince its start. A
+	// poll that finds nothing new does not restart it.
+	restPhase     Phase
+	restSince     time.Time
+	fetchFailures int // in a row
+	problem       string
 
-	// owed is what a person wished with a look that failed.
-	owed wishes
-	// overtaken counts builds in a row that were ended for a newer commit.
-	overtaken int
+	// pendingRetry is the request of a poll that failed.
+	pendingRetry request
+	// superseded counts builds in a row that were cancelled for a newer commit.
+	superseded int
 
-	asked   chan struct{} // whose turn it is to ask for deployments
-	past    []kvsync.Deployment
-	pastAt  time.Time
-	pastErr error
+	historySlot chan struct{} // serialises requests for the history
+	history     []kvsync.Deployment
+	historyErr  error
+	historyAt   time.Time
 }
 
-// wishes are what somebody wants of a site. They are merged: however often
-// somebody says that the branch moved, it is looked at once, as it is then.
-type wishes struct {
-	look bool
-	// actor is who asked: a person before a push, a push before a poll.
-	actor string
-	// again has the head tried also if it was refused, held back or has failed.
-	again     bool
-	rollbacks []*rollback
-}
-
-func (w *wishes) ask(actor string, again bool) {
-	if !w.look || again && !w.again || w.actor == "poll" {
-		w.actor = actor
-	}
-	w.look, w.again = true, w.again || again
-}
-
-// rollback is one that somebody waits for.
-type rollback struct {
-	ctx       context.Context //nolint:containedctx // that of whoever waits
-	to, actor string
-	done      chan error
-}
-
-func (d *Daemon) newLane(site *Site) (*lane, error) {
-	l := &lane{
-		d: d, site: site, log: d.opt.Log.With("site", site.Name), wake: make(chan struct{}, 1),
+func (d *Daemon) newSiteWorker(site *Site) (*siteWorker, error) {
+	w := &siteWorker{
+		inbox: newInbox(), d: d, site: site, log: d.opt.Log.With("site", site.Name),
 		dir: filepath.Join(d.cfg.State, "sites", site.Name), phase: PhaseIdle, since: time.Now(),
-		fingerprint: site.fingerprint(d.env["CLOUDFLARE_ACCOUNT_ID"]), asked: make(chan struct{}, 1),
+		fingerprint: site.fingerprint(d.env["CLOUDFLARE_ACCOUNT_ID"]), historySlot: make(chan struct{}, 1),
 	}
-	l.empty = filepath.Join(l.dir, "empty")
-	// The code's bundler wants the folder that it begins in to be there.
-	if err := os.MkdirAll(filepath.Join(l.empty, filepath.FromSlash(site.Root)), 0o700); err != nil {
+	w.empty = filepath.Join(w.dir, "empty")
+	// The bundler needs its start folder to exist.
+	if err := os.MkdirAll(filepath.Join(w.empty, filepath.FromSlash(site.Root)), 0o700); err != nil {
 		return nil, err
 	}
-	l.mirror = &mirror{
-		git: newGit(d.opt.Environ, d.secrets, site.Remote.settings(), site.Remote.redactor(d.redact)), dir: filepath.Join(l.dir, "mirror.git"), remote: site.Remote,
-		limit: time.Duration(d.cfg.FetchTimeout), log: l.log,
+	w.mirror = &mirror{
+		git: newGit(d.opt.Environ, d.secrets, site.Remote.settings(), site.Remote.redactor(d.redact)),
+		dir: filepath.Join(w.dir, "mirror.git"), remote: site.Remote, limit: time.Duration(d.cfg.FetchTimeout), log: w.log,
 	}
-	sweep(l.dir)
-	l.mirror.sweep()
+	sweep(w.dir)
+	w.mirror.sweep()
 	var err error
-	if l.saved, err = loadState(l.file(), l.log); err != nil {
+	if w.saved, err = loadState(w.stateFile(), w.log); err != nil {
 		return nil, err
 	}
-	return l, l.resume()
+	return w, w.resume()
 }
 
-func (l *lane) file() string { return filepath.Join(l.dir, "state.json") }
+func (w *siteWorker) stateFile() string { return filepath.Join(w.dir, "state.json") }
 
-// resume makes of what the last daemon left what this one begins with.
-func (l *lane) resume() error {
-	s := &l.saved
-	if s.Remote != l.site.Remote.String() {
+// resume turns the state that the last daemon left into the state to start with.
+func (w *siteWorker) resume() error {
+	s := &w.saved
+	if s.Remote != w.site.Remote.String() {
 		if s.Remote != "" {
-			l.log.Info("the remote is another one now", "remote", l.site.Remote.String(), "before", s.Remote)
-			if err := l.mirror.discard(); err != nil {
+			w.log.Info("the remote has changed", "remote", w.site.Remote.String(), "before", s.Remote)
+			if err := w.mirror.discard(); err != nil {
 				return err
 			}
 		}
-		s.Remote, s.Branch, s.Head = l.site.Remote.String(), "", ""
+		s.Remote, s.Branch, s.Head = w.site.Remote.String(), "", ""
 	}
-	if l.site.Branch != "" {
-		s.Branch = l.site.Branch
+	if w.site.Branch != "" {
+		s.Branch = w.site.Branch
 	}
 	if s.Running != nil {
 		r := *s.Running
-		r.Outcome, r.Problem = OutcomeInterrupted, "the daemon ended before it did"
+		r.Outcome, r.Problem = OutcomeInterrupted, "the daemon ended before the run did"
 		s.add(r)
 		s.Running = nil
-		// What it came to is not known: it is done again, which changes nothing that
-		// was done.
+		// The run's result is unknown, so it is repeated. What it did is not done twice.
 		s.Settled = settled{}
 	}
-	// A start is somebody's attempt to mend things: what was refused or failed is
-	// tried again at once. Only a quota is not renewed by that.
-	if s.Settled.Phase != PhaseIdle || s.Settled.Config != l.fingerprint {
+	// After a start, what was refused or has failed is tried again at once. Only a
+	// used-up quota still has to be waited for.
+	if s.Settled.Phase != PhaseIdle || s.Settled.Config != w.fingerprint {
 		s.Settled = settled{}
 	}
-	if !s.Quota || time.Until(s.Retry) > 25*time.Hour { // a quota is a day's: the clock was wrong
+	if !s.Quota || time.Until(s.Retry) > 25*time.Hour { // a quota is daily: the clock was wrong
 		s.Retry = time.Time{}
 	}
-	return s.save(l.file())
+	return s.save(w.stateFile())
 }
 
-// change changes what is remembered, and has it on disk.
-func (l *lane) change(f func(*state)) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f(&l.saved)
-	return l.saved.save(l.file())
+// change changes the state and writes it to disk.
+func (w *siteWorker) change(f func(*state)) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f(&w.saved)
+	return w.saved.save(w.stateFile())
 }
 
-// note is change for what is not lost if the disk is full: what it is about is
-// found out again.
-func (l *lane) note(f func(*state)) {
-	if err := l.change(f); err != nil {
-		l.log.Error("the state was not written", "error", err)
+// tryChange is change for what can be found out again. It only logs an error.
+func (w *siteWorker) tryChange(f func(*state)) {
+	if err := w.change(f); err != nil {
+		w.log.Error("the state could not be written", "error", err)
 	}
 }
 
-// state is a copy of what is remembered.
-func (l *lane) state() state {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.saved.clone()
+// state returns a copy of the state.
+func (w *siteWorker) state() state {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.saved.clone()
 }
 
-func (l *lane) status() Status {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.saved.clone()
+func (w *siteWorker) status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.saved.clone()
 	return Status{
-		Name: l.site.Name, Remote: s.Remote, Branch: s.Branch, Head: s.Head, Live: s.Live,
-		Phase: l.phase, Since: l.since, Next: l.next, Problem: l.problem, Runs: s.Runs,
+		Name: w.site.Name, Remote: s.Remote, Branch: s.Branch, Head: s.Head, Live: s.Live,
+		Phase: w.phase, Since: w.since, Next: w.next, Problem: w.problem, Runs: s.Runs,
 	}
 }
 
-// enter says what is being done, or why nothing is.
-func (l *lane) enter(p Phase, problem string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// setPhase records what is being done, or why nothing is.
+func (w *siteWorker) setPhase(p Phase, problem string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	now := time.Now()
-	if l.phase != p {
-		l.phase, l.since = p, now
+	if w.phase != p {
+		w.phase, w.since = p, now
 	}
 	switch p {
 	case PhaseIdle, PhaseRetry, PhaseHeld, PhaseRefused:
-		if l.rest != p {
-			l.rest, l.restSince = p, now
+		if w.restPhase != p {
+			w.restPhase, w.restSince = p, now
 		}
-		l.since = l.restSince
+		w.since = w.restSince
 	case PhaseBuild, PhaseDeploy, PhaseRollback:
-		l.rest, l.next = "", time.Time{}
+		w.restPhase, w.next = "", time.Time{}
 	case PhaseFetch:
-		l.next = time.Time{}
+		w.next = time.Time{}
 	}
-	l.problem = l.d.redact(problem)
+	w.problem = w.d.redact(problem)
 }
 
-// wish says what somebody wants, and returns at once.
-func (l *lane) wish(say func(*wishes)) {
-	l.mu.Lock()
-	say(&l.wishes)
-	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake
-	}
-}
-
-// take takes all wishes.
-func (l *lane) take() wishes {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	w := l.wishes
-	l.wishes = wishes{}
-	return w
-}
-
-// run does what is wished for until the context ends.
-func (l *lane) run(ctx context.Context) {
-	l.wish(func(w *wishes) { w.ask("poll", false) })
+// run handles requests until the context ends.
+func (w *siteWorker) run(ctx context.Context) {
+	w.requestPoll("poll", false)
 	for ctx.Err() == nil {
-		w := l.take()
-		for _, r := range w.rollbacks {
-			r.done <- l.rollback(ctx, r)
+		r := w.take()
+		for _, back := range r.rollbacks {
+			back.done <- w.rollback(ctx, back)
 		}
-		if w.look && ctx.Err() == nil {
-			l.look(ctx, w)
+		if r.poll && ctx.Err() == nil {
+			w.poll(ctx, r)
 		}
-		if len(w.rollbacks) == 0 && !w.look {
-			l.wait(ctx)
+		if len(r.rollbacks) == 0 && !r.poll {
+			w.wait(ctx)
 		}
 	}
-	for _, r := range l.take().rollbacks {
-		r.done <- ErrStopped
+	for _, back := range w.take().rollbacks {
+		back.done <- ErrStopped
 	}
 }
 
-// wait sleeps until something is wished for, or is due.
-func (l *lane) wait(ctx context.Context) {
-	due := l.due(time.Now())
+// wait returns when there is a request, or a poll is due.
+func (w *siteWorker) wait(ctx context.Context) {
+	due := w.due(time.Now())
 	var alarm <-chan time.Time
 	if !due.IsZero() {
 		t := time.NewTimer(time.Until(due))
@@ -244,31 +196,31 @@ func (l *lane) wait(ctx context.Context) {
 	}
 	select {
 	case <-ctx.Done():
-	case <-l.wake:
+	case <-w.wake:
 	case <-alarm:
-		l.wish(func(w *wishes) { w.ask("poll", false) })
+		w.requestPoll("poll", false)
 	}
 }
 
-// due is when the site is looked at next without being asked to; zero is never.
-func (l *lane) due(now time.Time) time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// due returns the time of the next poll without a request. Zero is never.
+func (w *siteWorker) due(now time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var next time.Time
-	if poll := time.Duration(*l.site.Poll); poll > 0 {
-		// A little apart, so that sites that began together do not go on so.
+	if poll := time.Duration(*w.site.Poll); poll > 0 {
+		// Jitter spreads sites that started together.
 		next = now.Add(poll - time.Duration(rand.Int64N(int64(poll)/10+1)))
 	}
-	if l.troubles > 0 {
-		next = earlier(next, now.Add(l.backoff(l.troubles)))
+	if w.fetchFailures > 0 {
+		next = earlier(next, now.Add(w.backoff(w.fetchFailures)))
 	}
-	if l.saved.Failed != "" && !l.saved.Retry.IsZero() {
-		next = earlier(next, l.saved.Retry)
+	if w.saved.Failed != "" && !w.saved.Retry.IsZero() {
+		next = earlier(next, w.saved.Retry)
 	}
-	if l.saved.Release { // the account did not say which rollback is meant
-		next = earlier(next, now.Add(l.backoff(releaseRetry)))
+	if w.saved.Release { // it is not known yet which rollback to release
+		next = earlier(next, now.Add(w.backoff(releaseRetry)))
 	}
-	l.next = next
+	w.next = next
 	return next
 }
 
@@ -281,139 +233,16 @@ func earlier(a, b time.Time) time.Time {
 
 const longestRetry = 5 * time.Minute
 
-// releaseRetry is the number of failures after which a site waits as long as it
-// does before it looks again for what is to be released: half a minute.
+// releaseRetry is the number of failures whose backoff, half a minute, is the time
+// between two attempts to find the rollback to release.
 const releaseRetry = 5
 
-// backoff is how long to wait after some failures in a row: about twice as long
-// each time.
-func (l *lane) backoff(failures int) time.Duration {
+// backoff returns the wait after a number of failures in a row. It about doubles
+// with each.
+func (w *siteWorker) backoff(failures int) time.Duration {
 	d := longestRetry
 	if failures < 20 {
-		d = min(l.d.opt.FirstRetry<<(failures-1), longestRetry)
+		d = min(w.d.opt.FirstRetry<<(failures-1), longestRetry)
 	}
 	return d/2 + time.Duration(rand.Int64N(int64(d)/2+1))
-}
-
-// look fetches the branch and, if it is not as was deployed, deploys it.
-func (l *lane) look(ctx context.Context, w wishes) {
-	if l.owed.again {
-		w.ask(l.owed.actor, true)
-	}
-	l.findReleased(ctx)
-	head, err := l.fetch(ctx)
-	if err != nil {
-		l.missed(ctx, w, err)
-		return
-	}
-	l.owed = wishes{}
-	if !l.wanted(head, w, time.Now()) {
-		return
-	}
-	select {
-	case l.d.deploys <- struct{}{}:
-	default:
-		l.enter(PhaseIdle, "") // others may take hours, and this site is not stuck by that
-		if !enter(ctx, l.d.deploys) {
-			return
-		}
-	}
-	defer leave(l.d.deploys)
-	// It may have been a while: what was pushed meanwhile is newer.
-	if more := l.takeLook(); more.look {
-		l.findReleased(ctx)
-		if newer, err := l.fetch(ctx); err == nil {
-			head = newer
-		} else {
-			l.wish(func(w *wishes) { w.ask(more.actor, more.again) })
-		}
-		if more.again || w.actor == "poll" {
-			w.actor = more.actor
-		}
-	}
-	l.deploy(ctx, head, w.actor)
-}
-
-// takeLook takes the wish to look, and leaves the others.
-func (l *lane) takeLook() wishes {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	w := l.wishes
-	l.wishes = wishes{rollbacks: w.rollbacks}
-	return w
-}
-
-// enter takes a place among those who do a thing at once.
-func enter(ctx context.Context, places chan struct{}) bool {
-	select {
-	case places <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func leave(places chan struct{}) { <-places }
-
-// fetch brings the mirror to where the branch is, and returns the commit.
-func (l *lane) fetch(ctx context.Context) (head string, err error) {
-	if !enter(ctx, l.d.fetches) {
-		return "", ctx.Err()
-	}
-	defer leave(l.d.fetches)
-	l.enter(PhaseFetch, l.status().Problem)
-	started := time.Now()
-	at, err := l.mirror.look(ctx, l.site.Branch)
-	if err == nil {
-		head, err = l.mirror.fetch(ctx, at)
-	}
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	l.d.opt.Observer.Fetched(l.site.Name, time.Since(started), err)
-	if err != nil {
-		return "", err
-	}
-	l.mu.Lock()
-	moved := l.saved.Head != head || l.saved.Branch != at.branch
-	l.troubles = 0
-	l.mu.Unlock()
-	if moved {
-		l.log.Info("the branch is at another commit", "branch", at.branch, "commit", head)
-		l.note(func(s *state) { s.Branch, s.Head = at.branch, head })
-	}
-	return head, nil
-}
-
-// missed is a look that failed. What a person wished with it stays wished.
-func (l *lane) missed(ctx context.Context, w wishes, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	l.owed = w
-	l.mu.Lock()
-	l.troubles++
-	same := l.problem == l.d.redact(err.Error())
-	l.mu.Unlock()
-	if !same { // a remote that is down for a night is told of once
-		l.log.Warn("the branch could not be fetched", "error", err)
-	}
-	l.enter(PhaseRetry, err.Error())
-}
-
-// wanted reports whether the head is to be deployed now, and else says what it
-// waits for.
-func (l *lane) wanted(head string, w wishes, now time.Time) bool {
-	s := l.state()
-	switch {
-	case w.again:
-		return true
-	case s.Settled.Commit == head && s.Settled.Config == l.fingerprint && s.Released.IsZero():
-		l.enter(s.Settled.Phase, s.Problem)
-		return false
-	case s.Failed != "" && now.Before(s.Retry) && (s.Failed == head || s.Quota):
-		l.enter(PhaseRetry, s.Problem)
-		return false
-	}
-	return true
 }

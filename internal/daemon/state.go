@@ -15,55 +15,55 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// stateFormat changes when an older daemon would misread the file.
+// stateFormat is raised when an older daemon would misread the file.
 const stateFormat = 1
 
-// maxState bounds a state file: 50 runs with long problems have far less.
+// maxState limits the size of a state file. 50 runs with long problems are far smaller.
 const maxState = 16 << 20
 
-// state is what is remembered of a site, as it lies on disk. Losing it loses the
-// list of runs and nothing else: what is live is asked, and where the branch is.
+// state is the state of a site as it is on disk. Losing it loses only the list of
+// runs: the account and the remote know the rest.
 type state struct {
 	Format int    `json:"format"`
 	Remote string `json:"remote"`
 	Branch string `json:"branch"`
 	Head   string `json:"head,omitempty"`
 	Live   string `json:"live,omitempty"`
-	// Settled is what became of the newest commit that needs no further try; a
-	// commit that is not Settled.Commit is to be deployed.
+	// Settled is the newest commit that needs no further attempt. Any other commit
+	// is to be deployed.
 	Settled settled `json:"settled,omitzero"`
-	// Release: a person wants the head deployed although a rollback holds it back.
-	// Which rollback is meant is not found out yet.
+	// Release: a person released the head, but the rollback that holds it is not
+	// known yet.
 	Release bool `json:"release,omitempty"`
-	// Released is the rollback that was meant, by when it went live: one that comes
-	// later is not undone by an earlier wish.
+	// Released identifies that rollback by the time it went live, so that the release
+	// does not undo a later one.
 	Released time.Time `json:"released,omitzero"`
-	// Failed is the commit whose deploy failed, Failures how often, Retry when it
-	// is tried again.
+	// Failed is the commit whose deploy failed, Failures the number of attempts, and
+	// Retry the time of the next one.
 	Failed   string    `json:"failed,omitempty"`
 	Failures int       `json:"failures,omitempty"`
 	Retry    time.Time `json:"retry,omitzero"`
-	// Quota says that Retry is when the account's quota is renewed: trying before
-	// that is useless, also for a daemon that was started again.
+	// Quota: Retry is when the account's quota is renewed. Trying sooner is useless,
+	// also after a restart.
 	Quota   bool   `json:"quota,omitempty"`
 	Problem string `json:"problem,omitempty"`
-	// Running is the run under way. One that is found at the start was interrupted.
+	// Running is the current run. One that is found at the start was interrupted.
 	Running *Run `json:"running,omitempty"`
-	// Config is the fingerprint of the site's configuration when it began.
+	// Config is the site's fingerprint when the run began.
 	Config string `json:"config,omitempty"`
 	Runs   []Run  `json:"runs,omitempty"`
 }
 
-// settled is how a commit ended.
+// settled is a commit's final phase.
 type settled struct {
 	Commit string `json:"commit"`
 	// Phase is PhaseIdle, PhaseHeld or PhaseRefused.
 	Phase Phase `json:"phase"`
-	// Config is the fingerprint of the site's configuration at that time.
+	// Config is the site's fingerprint at that time.
 	Config string `json:"config"`
 }
 
-// clone is a copy that shares nothing that changes.
+// clone returns a deep copy.
 func (s *state) clone() state {
 	c := *s
 	c.Runs = slices.Clone(s.Runs)
@@ -74,10 +74,10 @@ func (s *state) clone() state {
 	return c
 }
 
-// maxText bounds each text of a run: subjects are whatever a commit says.
+// maxText limits each text of a run. A commit's subject can have any length.
 const maxText = 8 << 10
 
-// add puts a run before the others.
+// add inserts a run as the newest.
 func (s *state) add(r Run) {
 	for _, text := range []*string{&r.Subject, &r.Author, &r.Problem} {
 		if len(*text) > maxText {
@@ -88,7 +88,7 @@ func (s *state) add(r Run) {
 	s.Runs = s.Runs[:min(len(s.Runs), KeptRuns)]
 }
 
-// commits are those that the runs were about, each once.
+// commits returns the commits of the state and its runs, each once.
 func (s *state) commits() []string {
 	var out []string
 	for _, c := range append([]string{s.Live, s.Head}, runCommits(s.Runs)...) {
@@ -107,19 +107,20 @@ func runCommits(runs []Run) []string {
 	return out
 }
 
-// loadState reads a site's state. A file that cannot be read is put aside under
-// another name, and the site begins anew.
+// loadState reads a site's state. A damaged file is renamed, and the site starts with
+// an empty state.
 func loadState(file string, log *slog.Logger) (state, error) {
 	s, err := readState(file)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		s.Format = stateFormat
 		return s, nil
 	}
-	aside := fmt.Sprintf("%s.damaged-%d", file, time.Now().UnixNano())
-	if rerr := os.Rename(file, aside); rerr != nil {
-		return state{}, fmt.Errorf("put the damaged state aside: %w", rerr)
+	renamed := fmt.Sprintf("%s.damaged-%d", file, time.Now().UnixNano())
+	if rerr := os.Rename(file, renamed); rerr != nil {
+		return state{}, fmt.Errorf("rename the damaged state: %w", rerr)
 	}
-	log.Warn("the state could not be read and was put aside; the site begins anew", "error", err, "file", aside)
+	log.Warn("the state could not be read and was renamed; the site starts with an empty state", "error", err, "file",
+		renamed)
 	return state{Format: stateFormat}, nil
 }
 
@@ -134,19 +135,19 @@ func readState(file string) (state, error) {
 		return state{}, err
 	}
 	if len(data) > maxState {
-		return state{}, errors.New("it is larger than a state can be")
+		return state{}, errors.New("it is too large")
 	}
 	var s state
 	if err := json.Unmarshal(data, &s); err != nil {
 		return state{}, err
 	}
 	if s.Format != stateFormat {
-		return state{}, fmt.Errorf("its format is %d, and this kv-sync reads %d", s.Format, stateFormat)
+		return state{}, fmt.Errorf("its format is %d, but this kv-sync reads %d", s.Format, stateFormat)
 	}
 	return s, nil
 }
 
-// save replaces a site's state in one step, which a power cut does not undo.
+// save replaces the file atomically and durably.
 func (s *state) save(file string) error {
 	data, err := json.Marshal(s)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// Two daemons do not share a state folder.
+// Two daemons cannot share a state folder.
 func TestTwoDaemons(t *testing.T) {
-	r := start(t, quiet+siteOf(newOrigin(t)))
+	r := start(t, noPoll+siteOf(newOrigin(t)))
 	if _, err := r.open(); !errors.Is(err, daemon.ErrRunning) || !strings.Contains(err.Error(), r.state) {
 		t.Errorf("got %v", err)
 	}
@@ -28,20 +28,14 @@ func TestTwoDaemons(t *testing.T) {
 	}
 }
 
-// State that cannot be read is put aside, and nothing is lost by that: not a push,
-// and not the hold of a rollback. State of a site that is not configured stays.
+// Damaged state is renamed. Neither a push nor a rollback's hold is lost. The state of
+// a site that is not configured stays.
 func TestDamagedState(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
-	one := o.push(nil)
-	r := start(t, quiet+siteOf(o))
-	r.awaitLive(one)
-	two := o.push(nil)
-	r.look("push")
-	r.awaitLive(two)
-	if err := r.Rollback(t.Context(), "blog", r.past("blog")[1].ID, "grace"); err != nil {
-		t.Fatal(err)
-	}
+	r, _ := startLive(t, o)
+	two := r.deploy(o, nil)
+	r.rollBack(r.history("blog")[1].ID)
 	r.stop()
 	site := filepath.Join(r.state, "sites", "blog")
 	for i, damage := range []string{"", "{", `{"format":99}`, `{"format":1,"runs":7}`, "\x00\x00\x00"} {
@@ -49,11 +43,11 @@ func TestDamagedState(t *testing.T) {
 		fill(t, site, map[string]string{"state.json": damage})
 		r.start()
 		s := r.awaitPhase(daemon.PhaseHeld)
-		if len(s.Runs) != 1 || s.Head != two || !strings.Contains(r.log.String(), "put aside") {
+		if len(s.Runs) != 1 || s.Head != two || !strings.Contains(r.log.String(), "was renamed") {
 			t.Errorf("%+v", s)
 		}
-		if aside, _ := filepath.Glob(filepath.Join(site, "state.json.damaged-*")); len(aside) != i+1 {
-			t.Errorf("put aside are %v", aside)
+		if renamed, _ := filepath.Glob(filepath.Join(site, "state.json.damaged-*")); len(renamed) != i+1 {
+			t.Errorf("renamed are %v", renamed)
 		}
 		r.stop()
 	}
@@ -62,40 +56,44 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
-// A start at which nothing changed asks the account nothing; one with other
-// settings of the site deploys by them.
-func TestStartAgain(t *testing.T) {
+// A restart without changes sends no request to the account. One with changed settings
+// deploys.
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	one := o.push(map[string]string{"other/index.html": "other"})
-	r := start(t, quiet+siteOf(o, `dir = "public"`))
+	r := start(t, noPoll+siteOf(o, `dir = "public"`))
 	r.awaitLive(one)
 	r.stop()
 	r.p.Server.ResetRequests()
 	r.start()
-	r.await("blog", "a fetch", func(s daemon.Status) bool { return r.seen.fetched("blog") == 1 && s.Phase == daemon.PhaseIdle })
+	r.await("blog", "fetch", func(s daemon.Status) bool {
+		return r.fetches("blog") == 1 &&
+			s.Phase == daemon.PhaseIdle
+	})
 	if n := len(r.p.Server.Requests()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 	r.stop()
-	r.conf = quiet + siteOf(o, `dir = "other"`)
+	r.conf = noPoll + siteOf(o, `dir = "other"`)
 	r.start()
-	r.await("blog", "a run", func(s daemon.Status) bool { return len(r.seen.of("blog")) == 1 && s.Phase == daemon.PhaseIdle })
-	if past := r.past("blog"); len(past) != 2 {
+	r.await("blog", "run", func(s daemon.Status) bool {
+		return len(r.runs("blog")) == 1 &&
+			s.Phase == daemon.PhaseIdle
+	})
+	if past := r.history("blog"); len(past) != 2 {
 		t.Errorf("%+v", past)
 	}
 }
 
-// A daemon that is stopped in the middle of a deploy says so, and the next one
-// finishes it.
+// A deploy that the daemon's end interrupts is recorded, and finished after the next
+// start.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
-	r := start(t, quiet+siteOf(o))
+	r := start(t, noPoll+siteOf(o))
 	r.awaitPhase(daemon.PhaseRetry)
-	one := o.push(nil)
-	r.look("push")
-	r.awaitLive(one)
+	r.deploy(o, nil)
 	reached := make(chan struct{})
 	var once sync.Once
 	r.p.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
@@ -106,13 +104,14 @@ func TestStop(t *testing.T) {
 		return platform.Fault{Kind: platform.FaultHang}
 	})
 	two := o.push(nil)
-	r.look("push")
+	r.poll("push")
 	<-reached
 	r.stopsAtOnce()
 	r.p.Server.SetFault(nil)
 	r.start()
 	s := r.awaitLive(two)
-	if s.Runs[1].Outcome != daemon.OutcomeInterrupted || s.Runs[1].Commit != two || s.Runs[0].Outcome != daemon.OutcomeDeployed {
+	if s.Runs[1].Outcome != daemon.OutcomeInterrupted || s.Runs[1].Commit != two ||
+		s.Runs[0].Outcome != daemon.OutcomeDeployed {
 		t.Errorf("%+v", s.Runs)
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,36 +11,19 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
-// down takes an origin away, and up brings it back.
-func (o *origin) down() { o.move(o.bare, o.bare+".gone") }
-func (o *origin) up()   { o.move(o.bare+".gone", o.bare) }
-
-func (o *origin) move(from, to string) {
-	o.t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-// held is a daemon whose site was rolled back from the commit that it returns.
-func held(t *testing.T) (r *rig, o *origin, commit string) {
+// held returns a daemon whose site was rolled back from commit.
+func held(t *testing.T) (r *testDaemon, o *origin, commit string) {
 	t.Helper()
 	o = newOrigin(t)
-	one := o.push(nil)
-	r = start(t, quiet+siteOf(o))
-	r.awaitLive(one)
-	commit = o.push(nil)
-	r.look("push")
-	r.awaitLive(commit)
-	if err := r.Rollback(t.Context(), "blog", r.past("blog")[1].ID, "grace"); err != nil {
-		t.Fatal(err)
-	}
+	r, _ = startLive(t, o)
+	commit = r.deploy(o, nil)
+	r.rollBack(r.history("blog")[1].ID)
 	r.awaitPhase(daemon.PhaseHeld)
 	return r, o, commit
 }
 
-// Whoever released a commit need not ask again because the remote was down.
-func TestReleaseSurvivesAFetchThatFails(t *testing.T) {
+// A release is not lost when the remote is down.
+func TestReleaseSurvivesFailedFetch(t *testing.T) {
 	t.Parallel()
 	r, o, commit := held(t)
 	o.down()
@@ -54,28 +34,30 @@ func TestReleaseSurvivesAFetchThatFails(t *testing.T) {
 	o.up()
 	s := r.awaitLive(commit)
 	if s.Runs[0].Actor != "grace" {
-		t.Errorf("it was done for %q", s.Runs[0].Actor)
+		t.Errorf("the actor is %q", s.Runs[0].Actor)
 	}
 }
 
-// Nor because the account could not be reached.
-func TestReleaseSurvivesAnAccountThatIsAway(t *testing.T) {
+// A release is not lost when the account cannot be reached.
+func TestReleaseSurvivesUnreachableAccount(t *testing.T) {
 	t.Parallel()
 	r, _, commit := held(t)
 	r.p.Server.SetFault(func(platform.RequestInfo) platform.Fault {
 		return platform.Fault{Kind: platform.FaultStatus, Status: http.StatusForbidden}
 	})
-	runs := len(r.seen.of("blog"))
+	runs := len(r.runs("blog"))
 	if err := r.Release("blog", "grace"); err != nil {
 		t.Fatal(err)
 	}
-	r.await("blog", "a run that fails", func(s daemon.Status) bool { return len(r.seen.of("blog")) > runs && s.Phase == daemon.PhaseRetry })
+	r.await("blog", "failed run", func(s daemon.Status) bool {
+		return len(r.runs("blog")) > runs && s.Phase == daemon.PhaseRetry
+	})
 	r.p.Server.SetFault(nil)
 	r.awaitLive(commit)
 }
 
-// Also where it was reached again a moment later, and said that the commit is held.
-func TestReleaseSurvivesOneAnswerThatIsMissing(t *testing.T) {
+// A release is not lost when only the first request to the account fails.
+func TestReleaseSurvivesOneFailedRequest(t *testing.T) {
 	t.Parallel()
 	r, _, commit := held(t)
 	var asked atomic.Int32
@@ -91,93 +73,74 @@ func TestReleaseSurvivesOneAnswerThatIsMissing(t *testing.T) {
 	r.awaitLive(commit)
 }
 
-// What is pushed while the site waits for its turn is deployed, also if it cannot
-// be fetched when that comes.
-func TestPushWhileWaitingForAPlace(t *testing.T) {
+// A push while the site waits for a slot is deployed, also if the fetch fails when
+// the slot is free.
+func TestPushWhileWaitingForASlot(t *testing.T) {
 	t.Parallel()
 	o, slow := newOrigin(t), newOrigin(t)
 	one := o.push(nil)
 	slow.push(nil)
-	hang := filepath.Join(t.TempDir(), "hang")
-	fill(t, filepath.Dir(hang), map[string]string{"hang": ""})
-	r := newRig(t, quiet+"parallel = 1\n[[site]]\nname = \"slow\"\nremote = \""+slow.bare+"\"\nbuild = \"while test -e "+hang+"; do sleep 0.02; done\"\n"+siteOf(o))
+	slowConf, hang := slowSite(t, slow)
+	touch(t, hang)
+	r := newTestDaemon(t, noPoll+slowConf+siteOf(o))
 	o.down()
 	r.start()
-	r.await("slow", "its build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
+	r.await("slow", "build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
 	o.up()
-	r.look("push")
-	r.await("blog", "its turn", func(s daemon.Status) bool { return s.Head == one && s.Phase == daemon.PhaseIdle })
+	r.poll("push")
+	r.await("blog", "wait for a slot", func(s daemon.Status) bool { return s.Head == one && s.Phase == daemon.PhaseIdle })
 	two := o.push(nil)
-	r.look("push")
+	r.poll("push")
 	o.down()
-	if err := os.Remove(hang); err != nil {
-		t.Fatal(err)
-	}
-	r.await("blog", "what was fetched", func(s daemon.Status) bool { return s.Live == one })
+	remove(t, hang)
+	r.await("blog", "deploy of the first fetch", func(s daemon.Status) bool { return s.Live == one })
 	o.up()
 	r.awaitLive(two)
 }
 
-// A release that is asked for while the site waits for its turn is of that turn.
-func TestReleaseWhileWaitingForAPlace(t *testing.T) {
+// A release while the site waits for a slot applies to the deploy in that slot.
+func TestReleaseWhileWaitingForASlot(t *testing.T) {
 	t.Parallel()
 	o, slow := newOrigin(t), newOrigin(t)
 	one := o.push(nil)
 	slow.push(nil)
-	hang := filepath.Join(t.TempDir(), "hang")
-	r := start(t, quiet+"parallel = 1\n[[site]]\nname = \"slow\"\nremote = \""+slow.bare+"\"\nbuild = \"while test -e "+hang+"; do sleep 0.02; done\"\n"+siteOf(o))
+	slowConf, hang := slowSite(t, slow)
+	r := start(t, noPoll+slowConf+siteOf(o))
 	r.awaitLive(one)
-	two := o.push(nil)
-	r.look("push")
-	r.awaitLive(two)
-	if err := r.Rollback(t.Context(), "blog", r.past("blog")[1].ID, "grace"); err != nil {
-		t.Fatal(err)
-	}
-	fill(t, filepath.Dir(hang), map[string]string{"hang": ""})
+	two := r.deploy(o, nil)
+	r.rollBack(r.history("blog")[1].ID)
+	touch(t, hang)
 	slow.push(nil)
-	if err := r.Look("slow", "push"); err != nil {
+	if err := r.Poll("slow", "push"); err != nil {
 		t.Fatal(err)
 	}
-	r.await("slow", "its build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
-	r.look("grace")
+	r.await("slow", "build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
+	r.poll("grace")
 	r.awaitPhase(daemon.PhaseIdle)
 	if err := r.Release("blog", "grace"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(hang); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, hang)
 	r.awaitLive(two)
-	for _, run := range r.seen.of("blog") {
+	for _, run := range r.runs("blog") {
 		if run.Outcome == daemon.OutcomeHeld {
-			t.Errorf("it was held first: %+v", run)
+			t.Errorf("held before the release: %+v", run)
 		}
 	}
 }
 
-// A rollback is not done when whoever asked for it has gone.
-func TestRollbackThatNobodyWaitsFor(t *testing.T) {
+// A rollback is dropped when its caller has gone before it starts.
+func TestAbandonedRollback(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
-	r := start(t, quiet+siteOf(o))
-	one := o.push(nil)
-	r.look("push")
-	r.awaitLive(one)
-	target := r.past("blog")[0].ID
-	two := o.push(nil)
-	r.look("push")
-	r.awaitLive(two)
+	r := start(t, noPoll+siteOf(o))
+	r.deploy(o, nil)
+	target := r.history("blog")[0].ID
+	r.deploy(o, nil)
 
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	r.p.Server.SetFault(func(q platform.RequestInfo) platform.Fault {
-		if q.Kind == "kv.bulk.put" {
-			once.Do(func() { close(reached); <-goOn })
-		}
-		return platform.Fault{}
-	})
+	reached, resume := r.blockUpload()
 	three := o.push(nil)
-	r.look("push")
+	r.poll("push")
 	<-reached
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
@@ -186,25 +149,25 @@ func TestRollbackThatNobodyWaitsFor(t *testing.T) {
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	close(goOn)
+	resume()
 	r.awaitLive(three)
-	r.settled()
-	if past := r.past("blog"); past[0].Commit != three || past[0].Rollback {
+	r.pollAgain()
+	if past := r.history("blog"); past[0].Commit != three || past[0].Rollback {
 		t.Errorf("%+v", past[0])
 	}
 }
 
-// What is set for the daemon's process is not meant for its sites: only their own
-// settings and their repositories say what is published.
+// The daemon's environment does not configure its sites.
 func TestEnvironmentDoesNotConfigureSites(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)
 	one := o.push(map[string]string{"other/a.html": "a", "other/b.html": "b"})
-	r := newRig(t, quiet+siteOf(o))
-	r.env = append(r.env, "KV_SYNC_DIR=other", "KV_SYNC_SOURCE=folder", "KV_SYNC_LAYOUT=kv-assets", "KV_SYNC_PROJECT=tides", "CLOUDFLARE_ENV=staging")
+	r := newTestDaemon(t, noPoll+siteOf(o))
+	r.env = append(r.env, "KV_SYNC_DIR=other", "KV_SYNC_SOURCE=folder", "KV_SYNC_LAYOUT=kv-assets",
+		"KV_SYNC_PROJECT=tides", "CLOUDFLARE_ENV=staging")
 	r.start()
 	s := r.awaitLive(one)
-	if past := r.past("blog"); s.Runs[0].Added != 1 || len(past) != 1 || past[0].Commit != one {
+	if past := r.history("blog"); s.Runs[0].Added != 1 || len(past) != 1 || past[0].Commit != one {
 		t.Errorf("%+v, %+v", s.Runs[0], past)
 	}
 }

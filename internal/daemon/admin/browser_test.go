@@ -43,7 +43,7 @@ func TestBrowser(t *testing.T) {
 	sites := follow(t, f, filepath.Join(work, "origin.git"))
 	awaitDeployments(t, sites, 1)
 	push("A table with a mistake", "low tide at midnight")
-	if err := sites.Look("tides", "push"); err != nil {
+	if err := sites.Poll("tides", "push"); err != nil {
 		t.Fatal(err)
 	}
 	awaitDeployments(t, sites, 2)

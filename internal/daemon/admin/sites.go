@@ -58,7 +58,7 @@ func (p *page) deployments(r *request, name string) ([]kvsync.Deployment, error)
 }
 
 func (p *page) look(w http.ResponseWriter, r *request) {
-	p.ask(w, r, p.sites.Look, "look", "The branch is being looked at.")
+	p.ask(w, r, p.sites.Poll, "look", "The branch is being looked at.")
 }
 
 // release wants something to be held: what is wished for once nothing is held
