@@ -1,11 +1,11 @@
-// Package metrics tells a monitoring system how the daemon is: /metrics in
+// Package metrics serves the daemon's state to a monitoring system: /metrics in
 // Prometheus' text format, and /healthz.
 //
-// What happened is counted as it happens ([daemon.Observer]); what is, is asked of
-// the sites at each scrape, so that nothing can be forgotten to be updated.
+// Events are counted as they happen ([daemon.Observer]). Gauges are computed from the
+// sites' statuses at each scrape, so that they cannot be out of date.
 //
-// The format is github.com/prometheus/client_golang's, about 2.5 MB of the binary.
-// The lighter github.com/VictoriaMetrics/metrics writes HELP lines without text
-// and histograms with vmrange in place of le in the newest version that the module
-// proxies give, which Prometheus cannot compute quantiles from.
+// It uses github.com/prometheus/client_golang, which adds about 2.5 MB to the binary.
+// The smaller github.com/VictoriaMetrics/metrics writes HELP lines without text, and
+// histograms with vmrange in place of le, from which Prometheus cannot compute
+// quantiles.
 package metrics

@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 )
 
-// Metrics counts what happens. It is the daemon's observer.
+// Metrics counts the daemon's events.
 type Metrics struct {
 	registry   *prometheus.Registry
 	runs       *prometheus.CounterVec
@@ -23,8 +23,8 @@ type Metrics struct {
 
 var _ daemon.Observer = (*Metrics)(nil)
 
-// outcomes, phases: a series that is there from the start, as 0, is what makes
-// rate() see its first event.
+// Every outcome and phase is a series from the start, so that rate() sees the first
+// event.
 var (
 	outcomes = []daemon.Outcome{
 		daemon.OutcomeDeployed, daemon.OutcomeRolledBack, daemon.OutcomeNoChange, daemon.OutcomeHeld,
@@ -36,7 +36,7 @@ var (
 	}
 )
 
-// New makes the counters for sites by their names. version is the program's.
+// New returns the counters of the named sites. version is the program's.
 func New(version string, sites ...string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),

@@ -22,14 +22,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
 )
 
-// fixed are statuses that somebody else changes.
+// fixed returns statuses that the test sets.
 type fixed []daemon.Status
 
 func (f *fixed) Statuses() []daemon.Status { return *f }
 
-func well() error { return nil }
+func healthy() error { return nil }
 
-// answer is what a handler says.
+// answer is a handler's response.
 type answer struct {
 	code   int
 	header http.Header
@@ -43,8 +43,8 @@ func get(t *testing.T, h http.Handler, method, path string) answer {
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
-// samples reads a scrape as Prometheus does: "name{labels}" to value, of our own
-// metrics that are not 0. Of histograms it has the count and the sum.
+// samples parses a scrape into "name{labels}" and value, for kv-sync's metrics that are
+// not 0. A histogram has its count and its sum.
 func samples(t *testing.T, text string) map[string]float64 {
 	t.Helper()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
@@ -88,7 +88,7 @@ func TestScrape(t *testing.T) {
 		{Name: "shop", Head: "b", Live: "a", Phase: daemon.PhaseRetry, Since: at},
 		{Name: "new", Phase: daemon.PhaseFetch},
 	}
-	h := m.Handler(&sites, well, 0)
+	h := m.Handler(&sites, healthy, 0)
 
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 1500 * time.Millisecond})
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed, Duration: 500 * time.Millisecond})
@@ -130,7 +130,7 @@ func TestScrape(t *testing.T) {
 	for _, line := range []string{
 		`kv_sync_build_info{goversion="go1.`,
 		`version="v1.2.3"} 1`,
-		`kv_sync_site_up_to_date{site="shop"} 0`, // nothing is unsaid
+		`kv_sync_site_up_to_date{site="shop"} 0`, // zeros are exported
 		`kv_sync_runs_total{outcome="failed",site="blog"} 0`,
 		`kv_sync_webhook_deliveries_total{forge="gitlab",result="accepted"} 0`,
 		`kv_sync_run_duration_seconds_bucket{outcome="deployed",le="0.5"} 1`,
@@ -145,18 +145,19 @@ func TestScrape(t *testing.T) {
 		t.Errorf("promlint: %v, %v", problems, err)
 	}
 
-	// What is, is asked at each scrape.
+	// Gauges are computed at each scrape.
 	sites = sites[:1]
 	sites[0].Live = "a"
 	text = get(t, h, http.MethodGet, "/metrics").body
 	got := samples(t, text)
-	if got["kv_sync_site_up_to_date{site=blog}"] != 0 || strings.Contains(text, `kv_sync_site_phase{phase="idle",site="shop"}`) {
+	if got["kv_sync_site_up_to_date{site=blog}"] != 0 ||
+		strings.Contains(text, `kv_sync_site_phase{phase="idle",site="shop"}`) {
 		t.Errorf("the second scrape has the first one's sites:\n%s", text)
 	}
 }
 
-// Every phase and outcome that the daemon has is a series from the start.
-func TestNothingForgotten(t *testing.T) {
+// Every phase and outcome of the daemon is a series from the start.
+func TestAllSeriesExist(t *testing.T) {
 	source, err := os.ReadFile("../status.go")
 	if err != nil {
 		t.Fatal(err)
@@ -197,8 +198,8 @@ func TestHealth(t *testing.T) {
 	}
 	check(http.StatusOK, "ok\n")
 
-	problem = errors.New("the state folder cannot be written: make room")
-	check(http.StatusServiceUnavailable, "the state folder cannot be written: make room\n")
+	problem = errors.New("the state folder cannot be written: free some space")
+	check(http.StatusServiceUnavailable, "the state folder cannot be written: free some space\n")
 
 	problem = nil
 	for _, p := range []daemon.Phase{daemon.PhaseFetch, daemon.PhaseBuild, daemon.PhaseDeploy, daemon.PhaseRollback} {
@@ -207,11 +208,11 @@ func TestHealth(t *testing.T) {
 	}
 	sites = sites[:4]
 	sites[3].Next = now.Add(-181 * time.Minute)
-	check(http.StatusServiceUnavailable, "site idle is stuck: not looked at, though it was to be, for 3h1m0s\n")
+	check(http.StatusServiceUnavailable, "site idle is stuck: its poll is overdue for 3h1m0s\n")
 }
 
 func TestMethods(t *testing.T) {
-	h := New("").Handler(&fixed{}, well, 0)
+	h := New("").Handler(&fixed{}, healthy, 0)
 	for _, path := range []string{"/metrics", "/healthz"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			if a := get(t, h, method, path); a.code != http.StatusOK || a.header.Get("Access-Control-Allow-Origin") != "" {
@@ -231,8 +232,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// docs/daemon.md has each metric with its type and labels, and no other; and every
-// value that a label can have.
+// docs/daemon.md lists exactly the metrics, with their types, labels and label values.
 func TestDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/daemon.md")
 	if err != nil {
@@ -241,13 +241,15 @@ func TestDocumented(t *testing.T) {
 	_, section, _ := strings.Cut(string(text), "\n## Metrics\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	documented := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(kv_sync_\\w+)` \\| (\\w+) \\|(.*?)\\|").FindAllStringSubmatch(section, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(kv_sync_\\w+)` \\| (\\w+) \\|(.*?)\\|").FindAllStringSubmatch(section,
+		-1) {
 		documented[m[1]] = strings.TrimSpace(m[2] + " " + strings.NewReplacer("`", "", ",", "").Replace(m[3]))
 	}
 
 	m := New("v", "blog")
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
-	h := m.Handler(&fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}, well, 0)
+	h := m.Handler(&fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}, healthy,
+		0)
 	scraped := get(t, h, http.MethodGet, "/metrics").body
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped))
@@ -264,7 +266,7 @@ func TestDocumented(t *testing.T) {
 			exported[name] = strings.Join(words, " ")
 		}
 	}
-	for name, words := range documented { // in whichever order
+	for name, words := range documented { // in any order
 		a, b := strings.Fields(words), strings.Fields(exported[name])
 		slices.Sort(a)
 		slices.Sort(b)
@@ -275,7 +277,7 @@ func TestDocumented(t *testing.T) {
 	}
 	for _, name := range regexp.MustCompile(`kv_sync_\w+`).FindAllString(section, -1) {
 		if exported[name] == "" {
-			t.Errorf("%s is documented and not there", name)
+			t.Errorf("%s is documented but not exported", name)
 		}
 	}
 	var values []string
@@ -295,10 +297,10 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
-// Counting and scraping at once, for the race detector.
+// Counting and scraping run concurrently, for the race detector.
 func TestConcurrent(t *testing.T) {
 	m := New("", "blog")
-	h := m.Handler(&fixed{{Name: "blog"}}, well, 0)
+	h := m.Handler(&fixed{{Name: "blog"}}, healthy, 0)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

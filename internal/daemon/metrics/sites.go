@@ -6,7 +6,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// Statuses is what is asked of the daemon: [daemon.Sites] has it.
+// Statuses is the part of [daemon.Sites] that this package needs.
 type Statuses interface {
 	Statuses() []daemon.Status
 }
@@ -21,10 +21,11 @@ var (
 	phaseSince = prometheus.NewDesc("kv_sync_site_phase_start_timestamp_seconds",
 		"When the site's phase began, in Unix time.", []string{"site"}, nil)
 	lastDeploy = prometheus.NewDesc("kv_sync_site_last_deploy_timestamp_seconds",
-		"When the site was last deployed with success, in Unix time; not there if no remembered run did so.", []string{"site"}, nil)
+		"When the site was last deployed with success, in Unix time; not there if no remembered run did so.",
+		[]string{"site"}, nil)
 )
 
-// snapshot is what the sites are at the moment of a scrape.
+// snapshot collects the statuses at a scrape.
 type snapshot struct{ sites Statuses }
 
 // Describe implements prometheus.Collector.
@@ -40,14 +41,14 @@ func (s snapshot) Collect(to chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{st.Name}, labels...)...)
 		}
-		gauge(upToDate, truth(st.Head != "" && st.Head == st.Live))
+		gauge(upToDate, boolean(st.Head != "" && st.Head == st.Live))
 		for _, p := range phases {
-			gauge(phase, truth(p == st.Phase), string(p))
+			gauge(phase, boolean(p == st.Phase), string(p))
 		}
 		if !st.Since.IsZero() {
 			gauge(phaseSince, float64(st.Since.UnixMilli())/1000)
 		}
-		for _, r := range st.Runs { // the newest first
+		for _, r := range st.Runs { // newest first
 			if r.Outcome == daemon.OutcomeDeployed {
 				gauge(lastDeploy, float64(r.Started.Add(r.Duration).UnixMilli())/1000)
 				break
@@ -56,7 +57,7 @@ func (s snapshot) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-func truth(b bool) float64 {
+func boolean(b bool) float64 {
 	if b {
 		return 1
 	}
