@@ -1,4 +1,6 @@
-package platformtest
+// Package browsertest runs test scripts in Chromium. A script imports harness.mjs,
+// which opens pages, keeps screenshots and checks what holds for every page.
+package browsertest
 
 import (
 	"bytes"
@@ -7,34 +9,48 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 )
 
-//go:embed browser/package.json
-var browserPackage []byte
+//go:embed package.json
+var manifest []byte
 
-//go:embed browser/package-lock.json
-var browserLock []byte
+//go:embed package-lock.json
+var lock []byte
 
-//go:embed browser/chromium.sh
+//go:embed chromium.sh
 var findChromium []byte
 
-// Browser is Chromium and the packages that control it.
-type Browser struct {
-	// Packages is the folder of node_modules with playwright-core. It is read-only.
-	Packages string
-	// Chromium is the path of the program.
-	Chromium string
+// Environ returns the variables that harness.mjs reads. It installs playwright-core
+// and, as root on Debian, Chromium if they are missing; that needs npm. Screenshots go
+// to the repository's folder artefacts.
+func Environ(t *testing.T) []string {
+	t.Helper()
+	packages, err := platformtest.InstallPackages(t.Context(), manifest, lock)
+	if err != nil {
+		t.Fatalf("install playwright-core: %v", err)
+	}
+	chromium, err := installChromium(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, here, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("the path of the source is unknown")
+	}
+	return []string{
+		"PACKAGES=" + packages, "CHROMIUM=" + chromium, "HOME=" + t.TempDir(),
+		"SCREENSHOTS=" + filepath.Join(filepath.Dir(here), "../../artefacts"),
+	}
 }
 
-// InstallBrowser finds or installs Chromium, and installs playwright-core. It needs npm;
-// to install Chromium it needs root on Debian.
-func InstallBrowser(ctx context.Context) (*Browser, error) {
-	packages, err := InstallPackages(ctx, browserPackage, browserLock)
-	if err != nil {
-		return nil, fmt.Errorf("install playwright-core: %w", err)
-	}
+func installChromium(ctx context.Context) (program string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	find := exec.CommandContext(ctx, "bash", "-s")
@@ -42,9 +58,9 @@ func InstallBrowser(ctx context.Context) (*Browser, error) {
 	found, err := find.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("find Chromium: %w: %s", err, bytes.TrimSpace(exit.Stderr))
+		return "", fmt.Errorf("find Chromium: %w: %s", err, bytes.TrimSpace(exit.Stderr))
 	} else if err != nil {
-		return nil, fmt.Errorf("find Chromium: %w", err)
+		return "", fmt.Errorf("find Chromium: %w", err)
 	}
-	return &Browser{Packages: packages, Chromium: strings.TrimSpace(string(found))}, nil
+	return strings.TrimSpace(string(found)), nil
 }

@@ -1,49 +1,27 @@
-// The editor as people use it: in a browser, by the names that a screen reader
-// reads. Run by ../../publisher_test.go.
+// The editor in a browser, by the accessible names. Run by ../../publisher_test.go.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { alert, keep as keepScreens, launch, open as openPage, pageErrors, press, until } from "../../../internal/browsertest/harness.mjs";
 
-const { PUBLISHER_URL: site, PUBLISHER_PASSWORD: password, PUBLISHER_FOLDER: folder, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
-const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
-/** Milliseconds. It only bounds a hang: no test's outcome depends on it. */
-const hangLimit = 120_000;
-mkdirSync(SCREENSHOTS, { recursive: true });
+const { PUBLISHER_URL: site, PUBLISHER_PASSWORD: password, PUBLISHER_FOLDER: folder } = process.env;
 
-let browser, ada, bob;
-/** What no page may do: run a script, or be kept from something by its policy. */
-const wrongs = [];
-
-before(async () => {
-  // Chromium's own sandbox does not work for root; what it is shown here is ours.
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+let ada, bob;
+launch(async () => {
   ada = await open({ javaScriptEnabled: false });
   bob = await open();
 });
-after(() => browser?.close());
 
-/** A page in a browser of its own: with no cookies but its own. */
-async function open(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(hangLimit);
-  page.on("console", (message) => {
-    // Chromium writes of every 4xx that a resource could not be loaded.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrongs.push(message.text());
-  });
-  page.on("dialog", (dialog) => {
-    wrongs.push(`a dialog: ${dialog.message()}`);
-    return dialog.dismiss();
-  });
+/** Opens a page, and records requests that fail. */
+async function open(options) {
+  const page = await openPage(options);
   page.on("response", (response) => {
-    if (response.status() >= 400 && response.request().resourceType() !== "document") wrongs.push(`${response.status()} for ${response.url()}`);
+    if (response.status() >= 400 && response.request().resourceType() !== "document") pageErrors.push(`${response.status()} for ${response.url()}`);
   });
-  page.on("pageerror", (error) => wrongs.push(String(error)));
   return page;
 }
 
@@ -54,9 +32,7 @@ async function logIn(page, name, withPassword = password) {
   await press(page, "Log in");
 }
 
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const follow = (page, name) => page.getByRole("link", { name, exact: true }).click();
-const alert = (page) => page.getByRole("alert").innerText();
 const field = (page, name) => page.getByLabel(name, { exact: true });
 
 async function write(page, { title, address, text }) {
@@ -71,30 +47,11 @@ async function visit(path) {
   return { status: response.status, text: await response.text() };
 }
 
-/** Visitors see a change a little later: here within ten seconds. */
-async function seen(path, isSo) {
-  for (const end = Date.now() + hangLimit; ; ) {
-    const got = await visit(path);
-    if (isSo(got)) return got;
-    assert.ok(Date.now() < end, `${path} is still ${got.status}: ${got.text}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+/** Waits until visitors get what is wanted: they see a change within ten seconds. */
+const seen = (path, isWanted) => until(() => visit(path), isWanted);
 
-/** Keeps what a screen looks like, on a desk and on a telephone; and holds it to having a name for everything. */
-async function keep(page, name) {
-  for (const [width, height] of [[1280, 900], [390, 844]]) {
-    await page.setViewportSize({ width, height });
-    await page.screenshot({ path: join(SCREENSHOTS, `publisher-${name}-${width}.png`), fullPage: true });
-    const { scrollWidth } = await page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth }));
-    assert.ok(scrollWidth <= width, `${name} is ${scrollWidth} wide on a screen of ${width}`);
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
-  const snapshot = await page.locator("body").ariaSnapshot();
-  assert.doesNotMatch(snapshot, /^ *- (?:textbox|button|link|combobox)(?: \[[^\]]*\])*(?::.*)?$/m, `${name} has something without a name`);
-  assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1, `${name} has one main heading`);
-  assert.notEqual(await page.title(), "");
-}
+const unnamed = /^ *- (?:textbox|button|link|combobox)(?: \[[^\]]*\])*(?::.*)?$/m;
+const keep = (page, name) => keepScreens(page, `publisher-${name}`, { unnamed });
 
 test("the password is asked for, and a wrong one refused", async () => {
   await logIn(ada, "Ada", "not the password");
@@ -361,4 +318,4 @@ test("nobody guesses for long, and who logs out is out", async () => {
   assert.deepEqual(tried, [401, 401, 401, 401, 401, 429]);
 });
 
-test("nothing ran that should not, and no policy was in the way", () => assert.deepEqual(wrongs, []));
+test("there were no page errors", () => assert.deepEqual(pageErrors, []));

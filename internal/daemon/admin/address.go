@@ -9,23 +9,24 @@ import (
 	"strings"
 )
 
-// hostList is the configured names by which the page is reached, in lower case
-// and with a port only where the configuration gives one.
+// hostList has the configured host names in lower case, with a port if configured.
 type hostList map[string]bool
 
 func newHostList(names []string) (hostList, error) {
 	l := make(hostList)
 	for _, name := range names {
 		u, err := url.Parse("http://" + name)
-		if err != nil || u.Host != name || u.Hostname() == "" || strings.ContainsAny(name, "*%") || strings.HasSuffix(name, ":") {
-			return nil, fmt.Errorf("host %q is no host name; write it as deploy.example.com, without a scheme or a path", name)
+		if err != nil || u.Host != name || u.Hostname() == "" || strings.ContainsAny(name, "*%") ||
+			strings.HasSuffix(name, ":") {
+			return nil, fmt.Errorf("host %q is not a host name; write it as deploy.example.com, without a scheme or a path",
+				name)
 		}
 		l[strings.ToLower(name)] = true
 	}
 	return l, nil
 }
 
-// allow reports whether a Host header is one of ours.
+// allow reports whether a Host header is configured or loopback.
 func (l hostList) allow(host string) bool {
 	host = strings.ToLower(host)
 	name, _, err := net.SplitHostPort(host)
@@ -40,17 +41,17 @@ func isLoopback(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// peer is who sent a request, and whether nobody could read it on its way.
+// peer is the sender of a request. secure means TLS, here or at the proxy.
 type peer struct {
 	address netip.Addr
 	secure  bool
 }
 
-// peerOf believes X-Forwarded-For and -Proto of a proxy on this machine, and
-// there only what the nearest proxy has added. X-Forwarded-Host is never read:
-// whoever may name the host could pass the list of hosts.
+// peerOf trusts X-Forwarded-For and -Proto only of a proxy on this machine, and only
+// the values that this proxy added. X-Forwarded-Host is never read: it would bypass
+// the list of hosts.
 func peerOf(r *http.Request) peer {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero address for a socket of another kind
+	from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero address if it is not TCP
 	p := peer{address: from.Addr().Unmap().WithZone(""), secure: r.TLS != nil}
 	if !p.address.IsLoopback() {
 		return p

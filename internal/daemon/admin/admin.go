@@ -13,19 +13,19 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// Options are what the page is made of.
+// Options configure [New].
 type Options struct {
 	// Sites is the daemon.
 	Sites daemon.Sites
-	// User and Password log in. User is also who a rollback is noted to be by.
+	// User and Password are the login. User is also recorded as the actor.
 	User     string
 	Password config.Secret
-	// Hosts are the names that the page is reached by, beside those of loopback:
-	// "deploy.example.com" with any port, "deploy.example.com:8443" with that one.
+	// Hosts are the allowed host names beside loopback: "deploy.example.com" with any
+	// port, "deploy.example.com:8443" with that one.
 	Hosts []string
-	// Log is told who logs in and what is asked for; nil is nobody.
+	// Log gets logins and requests. nil discards them.
 	Log *slog.Logger
-	// Now is the clock; nil is time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
 }
 
@@ -44,24 +44,24 @@ type page struct {
 	bodyTime time.Duration
 }
 
-// New makes the page. It refuses an empty user or password, and a host that is
-// none. The handler wants the root of its listener, and keeps the sessions in
-// memory: who is logged in is logged out when the daemon ends.
+// New returns the page's handler, which must be at the root of its listener. It
+// refuses an empty user or password and an invalid host. Sessions are in memory and
+// end with the process.
 //
-// A rollback is answered when it is done, which may wait for a build: the server
-// that the handler is given to wants no write timeout below some minutes.
+// A rollback is answered when it is done, and may wait for a build, so the server's
+// write timeout must be at least some minutes.
 func New(opt Options) (http.Handler, error) {
 	if opt.Sites == nil {
-		return nil, errors.New("admin page: there are no sites to show")
+		return nil, errors.New("admin page: no sites")
 	}
 	if opt.User == "" {
-		return nil, errors.New("admin page: the user is empty; name one with user in [admin]")
+		return nil, errors.New("admin page: the user is empty; set user in [admin]")
 	}
 	if opt.User == "push" || opt.User == "poll" {
-		return nil, fmt.Errorf("admin page: the user %s is who the daemon itself acts as; name another with user in [admin]", opt.User)
+		return nil, fmt.Errorf("admin page: the user %s is reserved for the daemon; set another user in [admin]", opt.User)
 	}
 	if strings.TrimSpace(opt.Password.Reveal()) == "" {
-		return nil, errors.New("admin page: the password is empty; write a long random one into the file or variable that [admin] names")
+		return nil, errors.New("admin page: the password is empty; write a long random one to the file or variable that [admin] names")
 	}
 	hosts, err := newHostList(opt.Hosts)
 	if err != nil {
@@ -79,25 +79,24 @@ func New(opt Options) (http.Handler, error) {
 	}
 	p.sessions, p.attempts = newSessions(p.now), newAttempts(p.now)
 	for _, r := range p.routes() {
-		p.mux.Handle(r.pattern, p.gate(r))
+		p.mux.Handle(r.pattern, p.check(r))
 	}
 	return p, nil
 }
 
-// route is one thing that can be asked for. GET includes HEAD and changes
-// nothing; what changes something is a POST.
+// route is a method and a path. GET includes HEAD and changes nothing.
 type route struct {
 	pattern string
-	// open is for those who are not logged in too.
+	// open routes need no session.
 	open   bool
 	handle func(http.ResponseWriter, *request)
 }
 
-// request is a request that has passed the gates.
+// request is a request that has passed all checks.
 type request struct {
 	*http.Request
 	from peer
-	// session is nil where nobody is logged in, which only an open route sees.
+	// session is nil without a login, which only an open route sees.
 	session *session
 }
 
@@ -110,55 +109,40 @@ func (p *page) routes() []route {
 		{"POST /logout", false, p.logOut},
 		{"GET /{$}", false, p.showSites},
 		{"GET /sites/{name}", false, p.showSite},
-		{"POST /sites/{name}/look", false, p.look},
+		{"POST /sites/{name}/look", false, p.poll},
 		{"POST /sites/{name}/release", false, p.release},
-		{"GET /sites/{name}/rollback/{deployment}", false, p.askRollback},
+		{"GET /sites/{name}/rollback/{deployment}", false, p.confirmRollback},
 		{"POST /sites/{name}/rollback/{deployment}", false, p.rollBack},
 	}
 }
 
-// ServeHTTP answers under its own names only. That comes before anything else:
-// under a foreign name a web page that somebody looks at would be of the same
-// origin as this one (DNS rebinding).
+// ServeHTTP checks the host first: under a foreign name another web page would have
+// the same origin as this one (DNS rebinding).
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
-	// Also of what is refused the server reads the rest. Where no deadline can be
-	// set, its own holds.
+	// The server reads the rest of a refused request as well. If no deadline can be
+	// set, the server's own applies.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.bodyTime))
 	if !p.hosts.allow(r.Host) {
-		http.Error(w, "This page is not reached by this name. Add it to hosts in [admin] of the daemon's configuration.", http.StatusMisdirectedRequest)
+		http.Error(w, "Unknown host name. Add it to hosts in [admin] of the daemon's configuration.",
+			http.StatusMisdirectedRequest)
 		return
 	}
 	p.mux.ServeHTTP(w, r)
 }
 
-// No form here has nearly so many bytes, or takes so long to be sent.
+// Limits of a form. All forms here are far smaller.
 const (
 	maxBody  = 16 << 10
 	bodyTime = 10 * time.Second
 )
 
-// gate lets a request through to its route if it may.
-func (p *page) gate(to route) http.Handler {
+// check passes a request on to its route if it is allowed.
+func (p *page) check(to route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		post := r.Method == http.MethodPost
-		if post {
-			if err := p.sameOrigin(r); err != nil {
-				http.Error(w, "This form was sent from another site's page. Nothing was changed.", http.StatusForbidden)
-				return
-			}
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-			if err := r.ParseForm(); err != nil {
-				code := http.StatusBadRequest
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					code = http.StatusRequestTimeout
-				}
-				if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-					code = http.StatusRequestEntityTooLarge
-				}
-				http.Error(w, "This form cannot be read. Nothing was changed.", code)
-				return
-			}
+		if post && !p.readForm(w, r) {
+			return
 		}
 		req := &request{Request: r, from: peerOf(r)}
 		req.session = p.sessions.open(req.cookie())
@@ -168,7 +152,8 @@ func (p *page) gate(to route) http.Handler {
 			http.Redirect(w, r, loginPath(r), http.StatusSeeOther)
 			return
 		case post && !req.session.isToken(r.PostForm.Get("token")):
-			http.Error(w, "This form is of another session. Go back, reload the page and try again. Nothing was changed.", http.StatusForbidden)
+			http.Error(w, "This form is from another session. Go back, reload the page and try again. Nothing was changed.",
+				http.StatusForbidden)
 			return
 		}
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a rollback takes longer
@@ -176,8 +161,30 @@ func (p *page) gate(to route) http.Handler {
 	})
 }
 
-// sameOrigin refuses what no page of ours has sent. Every browser sends one of
-// the two headers with a POST, so who sends neither is none.
+// readForm parses a form of one of our pages. Otherwise it answers and returns false.
+func (p *page) readForm(w http.ResponseWriter, r *http.Request) bool {
+	if err := p.sameOrigin(r); err != nil {
+		http.Error(w, "This form was sent from another site's page. Nothing was changed.", http.StatusForbidden)
+		return false
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	err := r.ParseForm()
+	if err == nil {
+		return true
+	}
+	code := http.StatusBadRequest
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		code = http.StatusRequestTimeout
+	}
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		code = http.StatusRequestEntityTooLarge
+	}
+	http.Error(w, "This form cannot be read. Nothing was changed.", code)
+	return false
+}
+
+// sameOrigin refuses a form that was not sent by our pages. Every browser sends one of
+// the two headers with a POST.
 func (p *page) sameOrigin(r *http.Request) error {
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
 		return errors.New("neither Origin nor Sec-Fetch-Site")
@@ -185,10 +192,11 @@ func (p *page) sameOrigin(r *http.Request) error {
 	return p.origin.Check(r)
 }
 
-// setHeaders sets what every answer has. The referrer policy is not the
-// strictest: under no-referrer a browser hides the Origin of a form from us too.
+// setHeaders sets the headers of every response. With the referrer policy no-referrer
+// a browser would also hide the Origin of our forms.
 func setHeaders(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "+
+		"frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

@@ -22,7 +22,8 @@ import (
 )
 
 func TestNewRefuses(t *testing.T) {
-	right := admin.Options{Sites: tides(), User: user, Password: password, Hosts: []string{"deploy.example.com", "deploy.example.com:8443", "[fd00::1]:80"}}
+	right := admin.Options{Sites: tides(), User: user, Password: password, Hosts: []string{"deploy.example.com",
+		"deploy.example.com:8443", "[fd00::1]:80"}}
 	if _, err := admin.New(right); err != nil {
 		t.Fatal(err)
 	}
@@ -58,16 +59,17 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Everything but the login and its style wants a session; without one nothing
-// is said, not even whether a site is there, and nothing is done.
+// Everything but the login and its assets needs a session. Without one nothing is
+// revealed, not even whether a site exists, and nothing is done.
 func TestWithoutASession(t *testing.T) {
 	s := serve(t, tides())
 	open, closed := admin.Routes(s.page, "tides", twoID)
-	if want := [][2]string{{"GET", "/style.css"}, {"GET", "/icon.svg"}, {"GET", "/login"}, {"POST", "/login"}}; !slices.Equal(open, want) {
-		t.Errorf("open are %v", open)
+	if want := [][2]string{{"GET", "/style.css"}, {"GET", "/icon.svg"}, {"GET", "/login"},
+		{"POST", "/login"}}; !slices.Equal(open, want) {
+		t.Errorf("the open routes are %v", open)
 	}
 	if len(closed) != 7 {
-		t.Errorf("closed are %v", closed)
+		t.Errorf("the closed routes are %v", closed)
 	}
 	_, absent := admin.Routes(s.page, "other", "nothing")
 	for _, r := range append(closed, absent...) {
@@ -76,24 +78,27 @@ func TestWithoutASession(t *testing.T) {
 			t.Errorf("%v leads to %q", r, to)
 		}
 		if strings.Contains(a.text, "subject") {
-			t.Errorf("%v tells: %s", r, a.text)
+			t.Errorf("%v reveals: %s", r, a.text)
 		}
 	}
 	if got := s.sites.changed(); got != "" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 	for _, r := range open {
 		if r[0] == "GET" {
 			s.get(r[1]).is(t, http.StatusOK)
 		}
 	}
-	for _, path := range []string{"/metrics", "/healthz", "/github", "/sites/", "/sites", "/sites/tides/", "/index.html", "/.git/config"} {
+	for _, path := range []string{"/metrics", "/healthz", "/github", "/sites/", "/sites", "/sites/tides/", "/index.html",
+		"/.git/config"} {
 		s.get(path).is(t, http.StatusNotFound)
 	}
-	// A path that is tidied up leads to this host.
-	for _, path := range []string{"//evil.example", "//evil.example/sites/tides", "/x/..//evil.example/", "/\\evil.example/../x", "/sites/..//evil.example", "/%2F/evil.example/.."} {
+	// The redirect to a cleaned path stays on this host.
+	for _, path := range []string{"//evil.example", "//evil.example/sites/tides", "/x/..//evil.example/",
+		"/\\evil.example/../x", "/sites/..//evil.example", "/%2F/evil.example/.."} {
 		a := s.get("/", func(r *http.Request) { r.URL.Opaque = path })
-		if to := a.Header.Get("Location"); strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") || to != "" && to[0] != '/' {
+		if to := a.Header.Get("Location"); strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") || to != "" &&
+			to[0] != '/' {
 			t.Errorf("%s leads to %q", path, to)
 		}
 	}
@@ -102,14 +107,16 @@ func TestWithoutASession(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()
-	for path, code := range map[string]int{"/": 200, "/sites/tides": 200, "/sites/other": 404, "/nowhere": 404, "/login": 303, "/style.css": 200} {
+	for path, code := range map[string]int{"/": 200, "/sites/tides": 200, "/sites/other": 404, "/nowhere": 404,
+		"/login": 303, "/style.css": 200} {
 		h := s.get(path).is(t, code).Header
 		for name, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
+			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
 		} {
 			if path == "/style.css" && name == "Cache-Control" {
-				want = "private, max-age=86400" // it tells nothing
+				want = "private, max-age=86400" // it is static
 			}
 			if got := h.Get(name); got != want {
 				t.Errorf("%s of %s is %q", name, path, got)
@@ -118,34 +125,39 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Under a foreign name nothing is answered, whatever is asked for.
+// Every request with a foreign host name is refused.
 func TestHost(t *testing.T) {
 	s := serve(t, tides(), func(o *admin.Options) {
 		o.Hosts = []string{"Deploy.example.com", "other.example.com:8443", "[fd00::1]"}
 	})
 	s.logIn()
 	for name, code := range map[string]int{
-		"localhost": 200, "localhost:1": 200, "LOCALHOST:80": 200, "admin.localhost:99": 200, "127.0.0.1": 200, "127.9.9.9:80": 200, "[::1]": 200, "[::1]:80": 200,
+		"localhost": 200, "localhost:1": 200, "LOCALHOST:80": 200, "admin.localhost:99": 200, "127.0.0.1": 200,
+		"127.9.9.9:80": 200, "[::1]": 200, "[::1]:80": 200,
 		"deploy.example.com": 200, "DEPLOY.example.com:1234": 200, "other.example.com:8443": 200, "[fd00::1]": 200,
-		"other.example.com": 421, "other.example.com:80": 421, "evil.example": 421, "evil.example:80": 421, "localhost.evil.example": 421, "notlocalhost": 421,
-		"deploy.example.com.evil.example": 421, "x.deploy.example.com": 421, "127.0.0.1.evil.example": 421, "0.0.0.0": 421, "[::]": 421, "192.168.1.1": 421, "deploy.example.com.": 421,
+		"other.example.com": 421, "other.example.com:80": 421, "evil.example": 421, "evil.example:80": 421,
+		"localhost.evil.example": 421, "notlocalhost": 421,
+		"deploy.example.com.evil.example": 421, "x.deploy.example.com": 421, "127.0.0.1.evil.example": 421, "0.0.0.0": 421,
+		"[::]": 421, "192.168.1.1": 421, "deploy.example.com.": 421,
 	} {
 		s.get("/style.css", host(name)).is(t, code)
 		for _, r := range []func(*http.Request){with("X-Forwarded-Host", "localhost"), with("Forwarded", "host=localhost")} {
 			s.get("/style.css", host(name), r).is(t, code)
 		}
 	}
-	// Before anything else: a login is not even tried.
-	s.tryLogin(user, password, host("evil.example"), with("Origin", "http://evil.example")).is(t, http.StatusMisdirectedRequest)
+	// The host is checked first, before a login.
+	s.tryLogin(user, password, host("evil.example"), with("Origin", "http://evil.example")).is(t,
+		http.StatusMisdirectedRequest)
 	s.get("/nowhere", host("evil.example")).is(t, http.StatusMisdirectedRequest)
-	// Where no name is configured, only this machine's own are left.
+	// Without configured names only loopback is allowed.
 	s = serve(t, tides())
-	for name, code := range map[string]int{"localhost": 200, "127.0.0.1:8791": 200, "deploy.example.com": 421, "evil.example:80": 421} {
+	for name, code := range map[string]int{"localhost": 200, "127.0.0.1:8791": 200, "deploy.example.com": 421,
+		"evil.example:80": 421} {
 		s.get("/style.css", host(name)).is(t, code)
 	}
 }
 
-// posts are all that a session can change.
+// posts are all requests that change something.
 var posts = []string{"/sites/tides/look", "/sites/tides/release", "/sites/tides/rollback/" + twoID, "/logout"}
 
 func TestFormToken(t *testing.T) {
@@ -163,15 +175,15 @@ func TestFormToken(t *testing.T) {
 		s.post(path+"?token="+token, url.Values{"live": {threeID}}).is(t, http.StatusForbidden)
 	}
 	if got := s.sites.changed(); got != "" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 	s.get("/").is(t, http.StatusOK)
 }
 
-// Where a form comes from is asked before its token: each alone stops it.
+// The origin of a form is checked before its token. Each check alone refuses it.
 func TestOrigin(t *testing.T) {
 	s := serve(t, tides())
-	s.sites.statuses[0].Phase = daemon.PhaseHeld // so that a release would be one
+	s.sites.statuses[0].Phase = daemon.PhaseHeld // so that a release is possible
 	s.logIn()
 	form := url.Values{"token": {s.token()}, "live": {threeID}, "user": {user}, "password": {password}}
 	for name, change := range map[string][]func(*http.Request){
@@ -190,24 +202,27 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 	if got := s.sites.changed(); got != "" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 	s.post("/sites/tides/look", form, without("Origin"), with("Sec-Fetch-Site", "same-origin")).is(t, http.StatusSeeOther)
 	s.post("/sites/tides/look", form).is(t, http.StatusSeeOther)
-	if got := s.sites.changed(); strings.Count(got, "look") != 2 {
-		t.Errorf("asked for %s", got)
+	if got := s.sites.changed(); strings.Count(got, "poll") != 2 {
+		t.Errorf("requested: %s", got)
 	}
 }
 
-// What reads changes nothing, and nothing else than POST changes.
+// Only POST changes something.
 func TestMethods(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()
 	form := url.Values{"token": {s.token()}, "live": {threeID}}
 	for _, path := range posts {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"} {
-			a := s.send(method, path+"?"+form.Encode(), form, with("Content-Type", "application/x-www-form-urlencoded"), with("Origin", s.server.URL))
-			if read := strings.Contains(path, "/rollback/") && (method == "GET" || method == "HEAD"); read != (a.StatusCode == http.StatusOK) || !read && a.StatusCode != http.StatusMethodNotAllowed {
+			a := s.send(method, path+"?"+form.Encode(), form, with("Content-Type", "application/x-www-form-urlencoded"),
+				with("Origin", s.server.URL))
+			if read := strings.Contains(path, "/rollback/") &&
+				(method == "GET" || method == "HEAD"); read != (a.StatusCode == http.StatusOK) || !read &&
+				a.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("%s %s: %s", method, path, a.Status)
 			}
 		}
@@ -220,10 +235,10 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	if got := s.sites.changed(); got != "" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 	s.get("/").is(t, http.StatusOK)
-	// A sentence is not spent on who asks for no page.
+	// HEAD does not use up the notice.
 	s.post("/sites/tides/look", form).is(t, http.StatusSeeOther)
 	s.send("HEAD", "/sites/tides", nil)
 	s.get("/sites/tides").says(t, `role="status"`)
@@ -234,15 +249,15 @@ func TestBodyIsCapped(t *testing.T) {
 	s.logIn()
 	form := url.Values{"token": {s.token()}, "x": {strings.Repeat("x", admin.MaxBody)}}
 	s.post("/sites/tides/look", form).is(t, http.StatusRequestEntityTooLarge)
-	s.post("/login", url.Values{"user": {user}, "password": {strings.Repeat("x", admin.MaxBody)}}).is(t, http.StatusRequestEntityTooLarge)
+	s.post("/login", url.Values{"user": {user}, "password": {strings.Repeat("x", admin.MaxBody)}}).is(t,
+		http.StatusRequestEntityTooLarge)
 	s.post("/sites/tides/look", nil, func(r *http.Request) { r.URL.RawQuery = "%zz" }).is(t, http.StatusBadRequest)
 	if got := s.sites.changed(); got != "" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 }
 
-// What others wrote is text, in one line, of a length that fits, and every
-// character of it can be seen.
+// Untrusted texts are escaped, limited, and every character is visible.
 func TestHostileTexts(t *testing.T) {
 	hostile := "</title></td><script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x1b[31m\x00\xff " + strings.Repeat("long ", 1000)
 	sites := tides()
@@ -266,10 +281,11 @@ func TestHostileTexts(t *testing.T) {
 	form := url.Values{"token": {s.token()}, "live": {threeID}}
 	for _, a := range []answer{
 		s.get("/"), s.get("/sites/tides"), s.get("/sites/tides/rollback/" + twoID),
-		s.post("/sites/tides/rollback/"+twoID, form), s.post("/sites/tides/look", form), s.tryLogin(hostile, hostile), s.get("/sites/" + url.PathEscape(hostile)),
+		s.post("/sites/tides/rollback/"+twoID, form), s.post("/sites/tides/look", form), s.tryLogin(hostile, hostile),
+		s.get("/sites/" + url.PathEscape(hostile)),
 	} {
 		if i := strings.IndexAny(a.text, "\u202e\u2066\u200b\x1b\x00"); i >= 0 {
-			t.Errorf("%s: %q cannot be seen", a.Request.URL.Path, a.text[i:min(len(a.text), i+20)])
+			t.Errorf("%s: %q is not visible", a.Request.URL.Path, a.text[i:min(len(a.text), i+20)])
 		}
 		for _, bad := range []string{"<script", "<img src=x", "onerror=alert(1)>"} {
 			if strings.Contains(a.text, bad) {
@@ -293,7 +309,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// Who sends a form drop by drop holds its connection for some seconds.
+// A slow form is cut off.
 func TestSlowForm(t *testing.T) {
 	page, err := admin.New(admin.Options{Sites: tides(), User: user, Password: password})
 	if err != nil {

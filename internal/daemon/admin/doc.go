@@ -1,13 +1,12 @@
-// Package admin is the daemon's page: what is live of each site, what was before,
-// and the buttons that roll back, release and look.
+// Package admin is the daemon's web page. It shows what is live of each site and its
+// former deployments, and has buttons to roll back, release and poll.
 //
 //	Host ─► method and path ─► origin ─► session ─► form token ─► Sites
 //
-// The arrow is the order in which a request is judged. Whoever may press these
-// buttons may take a site back, so each gate stands alone: a foreign page that
-// gets past one is stopped by the next.
+// This is the order in which a request is checked. The buttons can take a site back,
+// so each check is independent: a foreign page that passes one fails the next.
 //
-// Pages are made here and need no script. What they show was written by others
-// (subjects, authors, errors), so all of it passes [html/template] and is shown
-// as one can see it: see text.go.
+// Pages are rendered on the server without scripts. Subjects, authors and errors are
+// untrusted, so all of them pass [html/template] and text.go, which makes every
+// character visible.
 package admin

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Routes are all that can be asked for, and whether one must be logged in:
-// method and path, with a site and a deployment that may be there.
+// Routes returns method and path of all routes, with a site and a deployment filled
+// in. Only closed ones need a session.
 func Routes(h http.Handler, site, deployment string) (open, closed [][2]string) {
 	for _, r := range h.(*page).routes() { //nolint:forcetypeassert // New makes nothing else
 		method, path, _ := strings.Cut(r.pattern, " ")
@@ -21,20 +21,20 @@ func Routes(h http.Handler, site, deployment string) (open, closed [][2]string) 
 	return open, closed
 }
 
-// Limits, for tests that reach them.
+// Limits that tests reach.
 const (
 	IdleFor, LastsFor, MaxSessions            = idleFor, lastsFor, maxSessions
 	AttemptsEach, AttemptsAll, AttemptsWithin = attemptsEach, attemptsAll, attemptsWithin
 	MaxBody                                   = maxBody
 )
 
-// Remembered is how many addresses are counted.
+// Remembered returns how many addresses are counted.
 func Remembered(h http.Handler) int { return len(h.(*page).attempts.by) } //nolint:forcetypeassert // as above
 
-// SetBodyTime changes how long a form may take to be sent.
+// SetBodyTime sets the time limit of a form.
 func SetBodyTime(h http.Handler, d time.Duration) { h.(*page).bodyTime = d } //nolint:forcetypeassert // as above
 
-// What hostile texts pass through.
+// Functions that process untrusted text.
 var (
 	SafeNext = safeNext
 	Visible  = visible

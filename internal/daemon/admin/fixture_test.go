@@ -22,16 +22,16 @@ import (
 
 const user, password = "ada", "correct horse battery staple"
 
-// fake is a daemon whose sites are values.
+// fake is a daemon with fixed sites.
 type fake struct {
 	mu       sync.Mutex
 	statuses []daemon.Status
 	lists    map[string][]kvsync.Deployment
-	// asked is what was wished for and by whom; err is what everything that changes
-	// something answers.
-	asked []string
-	err   error
-	// unread is what listing deployments answers.
+	// requests records what was requested and by whom. err is returned by every
+	// request.
+	requests []string
+	err      error
+	// unread is returned by Deployments.
 	unread error
 }
 
@@ -60,7 +60,7 @@ func (f *fake) Deployments(ctx context.Context, name string) ([]kvsync.Deploymen
 }
 
 func (f *fake) Rollback(ctx context.Context, name, deployment, actor string) error {
-	if err := f.wish(name, "rollback "+deployment, actor); err != nil {
+	if err := f.request(name, "rollback "+deployment, actor); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -80,11 +80,11 @@ func (f *fake) Rollback(ctx context.Context, name, deployment, actor string) err
 	return errors.New("no such deployment")
 }
 
-func (f *fake) Release(name, actor string) error { return f.wish(name, "release", actor) }
+func (f *fake) Release(name, actor string) error { return f.request(name, "release", actor) }
 
-func (f *fake) Look(name, actor string) error { return f.wish(name, "look", actor) }
+func (f *fake) Poll(name, actor string) error { return f.request(name, "poll", actor) }
 
-func (f *fake) wish(name, what, actor string) error {
+func (f *fake) request(name, what, actor string) error {
 	if _, err := f.Status(name); err != nil {
 		return err
 	}
@@ -93,18 +93,18 @@ func (f *fake) wish(name, what, actor string) error {
 	if f.err != nil {
 		return f.err
 	}
-	f.asked = append(f.asked, name+": "+what+" by "+actor)
+	f.requests = append(f.requests, name+": "+what+" by "+actor)
 	return nil
 }
 
-// changed returns what was asked for, which the page must not do unasked.
+// changed returns all requests, a line each.
 func (f *fake) changed() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return strings.Join(f.asked, "\n")
+	return strings.Join(f.requests, "\n")
 }
 
-// clock stands still until it is turned.
+// clock is a clock that only moves by turn.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -126,14 +126,16 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func commit(c string) string { return strings.Repeat(c, 40) }
 
-// tides is a site with three deployments: the last is live, the first is not
+// tides has one site with three deployments: the last is live, the first is not
 // retained.
 func tides() *fake {
 	deployed := func(n int, subject string) kvsync.Deployment {
 		id := fmt.Sprintf("20261121-11%02d00-abc%d", n, n)
 		at := noon.Add(time.Duration(n-60) * time.Minute)
-		return kvsync.Deployment{ID: id, Version: "v" + id, Time: at, Commit: commit(fmt.Sprint(n)), Source: "commit", Percent: 100, Retained: true,
-			Record: &kvsync.Record{Deployment: id, Subject: subject, Author: "Grace", Actor: "push", Added: n, Changed: 2, Time: at}}
+		return kvsync.Deployment{ID: id, Version: "v" + id, Time: at, Commit: commit(fmt.Sprint(n)), Source: "commit",
+			Percent: 100, Retained: true,
+			Record: &kvsync.Record{Deployment: id, Subject: subject, Author: "Grace", Actor: "push", Added: n, Changed: 2,
+				Time: at}}
 	}
 	three, two, one := deployed(3, "Third subject"), deployed(2, "Second subject"), deployed(1, "First subject")
 	three.Live, one.Retained = true, false
@@ -142,8 +144,10 @@ func tides() *fake {
 			Name: "tides", Remote: "https://git.example/tides.git", Branch: "main", Head: commit("3"), Live: commit("3"),
 			Phase: daemon.PhaseIdle, Since: three.Time, Next: noon.Add(time.Minute),
 			Runs: []daemon.Run{
-				{Commit: commit("4"), Subject: "Broken", Author: "Grace", Actor: "push", Started: noon.Add(-time.Minute), Outcome: daemon.OutcomeFailed, Problem: "the network was away\nsecond line"},
-				{Deployment: three.ID, Commit: commit("3"), Subject: "Third subject", Author: "Grace", Actor: "webhook-actor", Started: three.Time.Add(-2 * time.Second), Duration: 2 * time.Second, Outcome: daemon.OutcomeDeployed},
+				{Commit: commit("4"), Subject: "Broken", Author: "Grace", Actor: "push", Started: noon.Add(-time.Minute),
+					Outcome: daemon.OutcomeFailed, Problem: "the network is down\nsecond line"},
+				{Deployment: three.ID, Commit: commit("3"), Subject: "Third subject", Author: "Grace", Actor: "webhook-actor",
+					Started: three.Time.Add(-2 * time.Second), Duration: 2 * time.Second, Outcome: daemon.OutcomeDeployed},
 			},
 		}},
 		lists: map[string][]kvsync.Deployment{"tides": {three, two, one}},
@@ -152,7 +156,7 @@ func tides() *fake {
 
 const twoID, oneID, threeID = "20261121-110200-abc2", "20261121-110100-abc1", "20261121-110300-abc3"
 
-// served is a page and somebody's browser.
+// served is a page and a browser.
 type served struct {
 	*testing.T
 	sites  *fake
@@ -180,16 +184,19 @@ func serve(t *testing.T, sites *fake, change ...func(*admin.Options)) *served {
 	return s
 }
 
-// browser has cookies of its own, and follows no redirect.
+// browser returns a client with its own cookies that follows no redirect.
 func (s *served) browser() *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
-// answer is a response that was read.
+// answer is a response and its body.
 type answer struct {
 	*http.Response
 	text string
@@ -212,7 +219,7 @@ func (a answer) is(t *testing.T, code int) answer {
 	return a
 }
 
-// send sends a request as a browser does; change may break it.
+// send sends a request as a browser does. change may modify it.
 func (s *served) send(method, path string, form url.Values, change ...func(*http.Request)) answer {
 	s.Helper()
 	req, err := http.NewRequestWithContext(s.Context(), method, s.server.URL+path, strings.NewReader(form.Encode()))
@@ -260,7 +267,7 @@ func (s *served) logIn() {
 
 var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
-// token is that of the session's forms.
+// token returns the token of the session's forms.
 func (s *served) token() string {
 	s.Helper()
 	m := tokenField.FindStringSubmatch(s.get("/").text)

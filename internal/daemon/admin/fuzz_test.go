@@ -9,9 +9,10 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 )
 
-// Wherever a login leads, it is a page of this host.
+// A login always leads to a page of this host.
 func FuzzNext(f *testing.F) {
-	for _, seed := range []string{"/", "/sites/tides", "/sites/project%2Ftides/rollback/" + twoID, "//evil.example", "/\\evil.example", "/sites/../..//evil.example", "https:evil.example", "/\t/x", "/sites/%2F%2Fx", "/sites/A%"} {
+	for _, seed := range []string{"/", "/sites/tides", "/sites/project%2Ftides/rollback/" + twoID, "//evil.example",
+		"/\\evil.example", "/sites/../..//evil.example", "https:evil.example", "/\t/x", "/sites/%2F%2Fx", "/sites/A%"} {
 		f.Add(seed)
 	}
 	base := &url.URL{Scheme: "http", Host: "localhost:8791", Path: "/login"}
@@ -24,9 +25,10 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-// Whatever somebody wrote, one line of it is shown, and all of that can be seen.
+// Every character of a text is visible, and its length is limited.
 func FuzzVisible(f *testing.F) {
-	for _, seed := range []string{"", "a subject", "\u202eleft", "\x1b[31m", "\xff\xfe", "é\u0301", "a\nb", "🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂"} {
+	for _, seed := range []string{"", "a subject", "\u202eleft", "\x1b[31m", "\xff\xfe", "é\u0301", "a\nb",
+		"🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂"} {
 		f.Add(seed, 10)
 	}
 	f.Fuzz(func(t *testing.T, s string, most int) {
@@ -37,7 +39,7 @@ func FuzzVisible(f *testing.F) {
 		}
 		for _, r := range got {
 			if !unicode.IsPrint(r) {
-				t.Errorf("%q has %q, which nobody sees", got, r)
+				t.Errorf("%q has the invisible %q", got, r)
 			}
 		}
 	})

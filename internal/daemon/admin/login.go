@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// login is the user and the password, as hashes: these are of one length, so
-// comparing them tells nothing by its time.
+// login has the hashes of the user and the password. They have the same length, so
+// the time of a comparison reveals nothing.
 type login struct{ user, password [sha256.Size]byte }
 
 func newLogin(user, password string) login {
@@ -21,19 +21,19 @@ func newLogin(user, password string) login {
 }
 
 func (l login) equal(other login) bool {
-	return subtle.ConstantTimeCompare(l.user[:], other.user[:])&subtle.ConstantTimeCompare(l.password[:], other.password[:]) == 1
+	return subtle.ConstantTimeCompare(l.user[:], other.user[:])&subtle.ConstantTimeCompare(l.password[:],
+		other.password[:]) == 1
 }
 
 const (
-	// attemptsWithin is how long attempts count.
+	// attemptsWithin is the period in which attempts are counted.
 	attemptsWithin = 10 * time.Minute
-	// attemptsEach is for an address, attemptsAll for all but this machine's own,
-	// from which others must not be able to lock its owner out.
+	// attemptsEach is the limit of one address, attemptsAll of all together. Loopback
+	// is not part of the latter, so that others cannot lock out the machine's owner.
 	attemptsEach, attemptsAll = 10, 100
 )
 
-// attempts counts logins that were tried. It remembers no more addresses than it
-// lets try.
+// attempts counts login attempts. It stores no more addresses than it allows.
 type attempts struct {
 	now func() time.Time
 
@@ -47,8 +47,8 @@ func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, by: make(map[netip.Prefix]int)}
 }
 
-// take counts one, before it is known how it ends: many at once must not slip
-// through. Where it is one too many, it returns how long to wait.
+// take counts an attempt before its result is known, so that many at once cannot pass
+// the limit. Beyond the limit it returns how long to wait.
 func (a *attempts) take(from netip.Addr) time.Duration {
 	now := a.now()
 	a.mu.Lock()
@@ -58,7 +58,7 @@ func (a *attempts) take(from netip.Addr) time.Duration {
 		clear(a.by)
 	}
 	wait := a.since.Add(attemptsWithin).Sub(now)
-	who, own := neighbours(from), from.IsLoopback()
+	who, own := network(from), from.IsLoopback()
 	if a.by[who] >= attemptsEach || !own && a.all >= attemptsAll {
 		return wait
 	}
@@ -69,16 +69,16 @@ func (a *attempts) take(from netip.Addr) time.Duration {
 	return 0
 }
 
-// forget is for an attempt that was right.
+// forget resets the count after a successful login.
 func (a *attempts) forget(from netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.by, neighbours(from))
+	delete(a.by, network(from))
 }
 
-// neighbours are the addresses that one customer is given: of IPv6 a network, of
-// loopback all.
-func neighbours(a netip.Addr) netip.Prefix {
+// network returns the addresses that one customer usually has: a /64 of IPv6, or all of
+// loopback.
+func network(a netip.Addr) netip.Prefix {
 	bits := 64
 	switch {
 	case a.IsLoopback():
@@ -90,8 +90,8 @@ func neighbours(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// pagePath is what a login may lead to: the pages of this package, and nothing
-// that a browser could take for another host.
+// pagePath matches the pages to which a login may lead, and nothing that a browser
+// could take for another host.
 var pagePath = regexp.MustCompile(`^/(?:sites/(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2}){1,200}(?:/rollback/[A-Za-z0-9_-]{1,100})?)?$`)
 
 func safeNext(next string) string {
@@ -101,8 +101,8 @@ func safeNext(next string) string {
 	return "/"
 }
 
-// loginPath is the login that leads back to what was asked for: for a button,
-// to the page that has it.
+// loginPath returns the login page that leads back to the request, or for a button to
+// the page that has it.
 func loginPath(r *http.Request) string {
 	next := r.URL.EscapedPath()
 	if r.Method == http.MethodPost {
@@ -126,8 +126,8 @@ func (p *page) showLogin(w http.ResponseWriter, r *request) {
 		return
 	}
 	if r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		// Whoever follows a link on another site may be logged in all the same: the
-		// browser keeps the strict cookie back. Coming from here, it sends it.
+		// The browser withholds the strict cookie when a link on another site is
+		// followed, although there may be a session. A reload from here sends it.
 		w.Header().Set("Refresh", "0;url="+next)
 	}
 	p.show(w, r, http.StatusOK, "login", screen{Title: "Log in", Main: loginView{Next: next}})
@@ -136,22 +136,23 @@ func (p *page) showLogin(w http.ResponseWriter, r *request) {
 func (p *page) logIn(w http.ResponseWriter, r *request) {
 	user, next := r.PostForm.Get("user"), safeNext(r.PostForm.Get("next"))
 	again := func(code int, problem string) {
-		p.show(w, r, code, "login", screen{Title: "Log in", Main: loginView{User: visible(user, maxName), Next: next, Problem: problem}})
+		v := loginView{User: visible(user, maxName), Next: next, Problem: problem}
+		p.show(w, r, code, "login", screen{Title: "Log in", Main: v})
 	}
 	if wait := p.attempts.take(r.from.address); wait > 0 {
 		p.log.Warn("admin: too many logins", "address", r.from.address)
 		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())+1))
-		again(http.StatusTooManyRequests, "That was tried too often. Try again "+relative(-wait)+".")
+		again(http.StatusTooManyRequests, "Too many attempts. Try again "+relative(-wait)+".")
 		return
 	}
 	if !p.login.equal(newLogin(user, r.PostForm.Get("password"))) {
-		// Not the name: people type their password into the wrong field.
+		// The name is not logged: people type passwords into the wrong field.
 		p.log.Warn("admin: wrong login", "address", r.from.address)
-		again(http.StatusUnauthorized, "That is not the user and the password.")
+		again(http.StatusUnauthorized, "The user or the password is wrong.")
 		return
 	}
 	p.attempts.forget(r.from.address)
-	p.sessions.end(r.session) // a login is a new session, whatever the browser had
+	p.sessions.end(r.session) // a login always starts a new session
 	setCookie(w, r.from.secure, p.sessions.start())
 	p.log.Info("admin: logged in", "user", p.user, "address", r.from.address)
 	http.Redirect(w, r.Request, next, http.StatusSeeOther)

@@ -20,11 +20,12 @@ var (
 	icon []byte
 )
 
-// pages are the templates by name, each within the layout.
+// pages are the templates by name, each with the layout.
 var pages = parsePages("login", "sites", "site", "rollback", "message")
 
 func parsePages(names ...string) map[string]*template.Template {
-	layout := template.Must(template.New("layout").Funcs(template.FuncMap{"style": stylePath}).ParseFS(files, "pages/layout.html"))
+	layout := template.Must(template.New("layout").Funcs(template.FuncMap{"style": stylePath}).ParseFS(files,
+		"pages/layout.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range names {
 		page := template.Must(layout.Clone())
@@ -33,29 +34,29 @@ func parsePages(names ...string) map[string]*template.Template {
 	return all
 }
 
-// stylePath changes with the style, which a browser may therefore keep.
+// stylePath changes with the style, so that browsers may cache it.
 func stylePath() string {
 	sum := sha256.Sum256(style)
 	return "/style.css?" + hex.EncodeToString(sum[:6])
 }
 
-// screen is what every page is made of.
+// screen is the data of a page.
 type screen struct {
 	Title string
-	// Notice is something that was done, Alert something that was not.
+	// Notice reports success, Alert a failure.
 	Notice, Alert string
 	Main          any
 
-	// The rest is filled in by show. User is "" where nobody is logged in.
+	// The rest is set by show. User is "" without a login.
 	User, Token string
 	Now         moment
 	Clock       string
 }
 
-// toldView is a page that only says something.
-type toldView struct{ Text, Back, BackText string }
+// messageView is a page with only a text.
+type messageView struct{ Text, Back, BackText string }
 
-// show answers with a page.
+// show renders a page.
 func (p *page) show(w http.ResponseWriter, r *request, code int, name string, s screen) {
 	now := p.now()
 	s.Now, s.Clock = at(now, now), now.UTC().Format(time.TimeOnly)
@@ -63,9 +64,9 @@ func (p *page) show(w http.ResponseWriter, r *request, code int, name string, s 
 	if r.session != nil {
 		s.User, s.Token = visible(p.user, maxName), r.session.token
 		if r.Method == http.MethodGet && s.Notice == "" {
-			what := p.sessions.hear(r.session)
-			s.Notice = what.text
-			if what.soon {
+			n := p.sessions.takeNotice(r.session)
+			s.Notice = n.text
+			if n.reload {
 				w.Header().Set("Refresh", reloadAfter)
 			}
 		}
@@ -78,19 +79,22 @@ func (p *page) show(w http.ResponseWriter, r *request, code int, name string, s 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes()) // whoever asked may have gone
+	_, _ = w.Write(b.Bytes()) // the browser may have gone
 }
 
-// tell answers with a sentence, and the way back to a site or to all.
-func (p *page) tell(w http.ResponseWriter, r *request, code int, title, text, site string) {
-	v := toldView{Text: visibleLines(text), Back: "/", BackText: "All sites"}
-	if site != "" {
-		v.Back, v.BackText = sitePath(site), "Back to "+visible(site, maxName)
+// message is the content of a page with only a text. site is "" for none.
+type message struct{ title, text, site string }
+
+// message renders a text with a link back to a site, or to all sites for "".
+func (p *page) message(w http.ResponseWriter, r *request, code int, m message) {
+	v := messageView{Text: visibleLines(m.text), Back: "/", BackText: "All sites"}
+	if m.site != "" {
+		v.Back, v.BackText = sitePath(m.site), "Back to "+visible(m.site, maxName)
 	}
-	p.show(w, r, code, "message", screen{Title: title, Main: v})
+	p.show(w, r, code, "message", screen{Title: m.title, Main: v})
 }
 
-// asset serves a file that tells nothing of the sites, so a browser may keep it.
+// asset serves a static file, which browsers may cache.
 func asset(content []byte, contentType string) func(http.ResponseWriter, *request) {
 	return func(w http.ResponseWriter, _ *request) {
 		w.Header().Set("Content-Type", contentType)

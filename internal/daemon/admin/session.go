@@ -11,18 +11,17 @@ import (
 )
 
 const (
-	// idleFor ends a session that nothing is asked of, lastsFor every one.
+	// idleFor ends an unused session, lastsFor any session.
 	idleFor  = 2 * time.Hour
 	lastsFor = 12 * time.Hour
-	// maxSessions is more than one person has browsers.
+	// maxSessions is far more than one user needs.
 	maxSessions = 64
 )
 
-// session is somebody who is logged in.
+// session is an active login.
 type session struct {
 	id sessionID
-	// token is what every form of this session sends along: other sites cannot
-	// know it.
+	// token is in every form of this session. Other sites cannot know it.
 	token string
 }
 
@@ -30,52 +29,52 @@ func (s *session) isToken(given string) bool {
 	return subtle.ConstantTimeCompare([]byte(s.token), []byte(given)) == 1
 }
 
-// sessionID is the hash of the cookie's value. Looking it up tells by its time
-// nothing of the value, and a copy of the memory's table logs nobody in.
+// sessionID is the hash of the cookie's value, so that neither the time of a look-up
+// nor a copy of the table reveals the value.
 type sessionID [sha256.Size]byte
 
-// sessions are those who are logged in, in memory.
+// sessions has all sessions, in memory.
 type sessions struct {
 	now func() time.Time
 
 	mu  sync.Mutex
-	all map[sessionID]*kept
+	all map[sessionID]*record
 }
 
-// kept is what is known of a session.
-type kept struct {
+// record is the state of a session.
+type record struct {
 	token       string
 	began, used time.Time
-	said        said
+	notice      notice
 }
 
-// said is a sentence for the next page that a session is shown.
-type said struct {
+// notice is a text for the next page of a session.
+type notice struct {
 	text string
-	// soon: it is about something that goes on, so the page is worth a reload.
-	soon bool
+	// reload: the notice is about something in progress.
+	reload bool
 }
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, all: make(map[sessionID]*kept)}
+	return &sessions{now: now, all: make(map[sessionID]*record)}
 }
 
-// start begins a session and returns the cookie's value. Where there are too
-// many, the one that was unused for longest ends.
+// start starts a session and returns the cookie's value. At the limit it ends the
+// session that was unused for longest.
 func (s *sessions) start() string {
 	value := random()
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, k := range s.all {
-		if k.over(now) {
+		if k.expired(now) {
 			delete(s.all, id)
 		}
 	}
 	if len(s.all) >= maxSessions {
 		s.dropOldest()
 	}
-	s.all[sha256.Sum256([]byte(value))] = &kept{token: random(), began: now, used: now}
+	s.all[sha256.Sum256([]byte(value))] = &record{token: random(), began: now, used: now}
 	return value
 }
 
@@ -90,11 +89,11 @@ func (s *sessions) dropOldest() {
 	delete(s.all, oldest)
 }
 
-func (k *kept) over(now time.Time) bool {
+func (k *record) expired(now time.Time) bool {
 	return now.Sub(k.used) >= idleFor || now.Sub(k.began) >= lastsFor
 }
 
-// open returns the session of a cookie's value, or nil.
+// open returns the session of a cookie's value, or nil if there is none.
 func (s *sessions) open(value string) *session {
 	id := sessionID(sha256.Sum256([]byte(value)))
 	now := s.now()
@@ -104,7 +103,7 @@ func (s *sessions) open(value string) *session {
 	if k == nil {
 		return nil
 	}
-	if k.over(now) {
+	if k.expired(now) {
 		delete(s.all, id)
 		return nil
 	}
@@ -112,7 +111,7 @@ func (s *sessions) open(value string) *session {
 	return &session{id: id, token: k.token}
 }
 
-// end logs out; nil and one that has ended are no one.
+// end ends a session. nil and an ended session are ignored.
 func (s *sessions) end(who *session) {
 	if who == nil {
 		return
@@ -122,37 +121,37 @@ func (s *sessions) end(who *session) {
 	delete(s.all, who.id)
 }
 
-// say leaves a sentence for the next page.
-func (s *sessions) say(who *session, what said) {
+// setNotice sets the text for the next page.
+func (s *sessions) setNotice(who *session, n notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.all[who.id]; k != nil {
-		k.said = what
+		k.notice = n
 	}
 }
 
-// hear takes the sentence that was left.
-func (s *sessions) hear(who *session) said {
+// takeNotice returns the text for the next page and removes it.
+func (s *sessions) takeNotice(who *session) notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.all[who.id]
 	if k == nil {
-		return said{}
+		return notice{}
 	}
-	what := k.said
-	k.said = said{}
-	return what
+	n := k.notice
+	k.notice = notice{}
+	return n
 }
 
-// random is 256 bits, as text.
+// random returns 256 random bits as text.
 func random() string {
 	var b [32]byte
-	_, _ = rand.Read(b[:]) // it ends the program sooner than it fails
+	_, _ = rand.Read(b[:]) // it never fails; it would end the program
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// cookieName has the prefix by which a browser vouches that the cookie was set
-// by this very host and over TLS, where that is so.
+// cookieName has the prefix __Host- over TLS: browsers accept such a cookie only from
+// this host and over TLS.
 func cookieName(secure bool) string {
 	if secure {
 		return "__Host-kv-sync"
@@ -160,8 +159,8 @@ func cookieName(secure bool) string {
 	return "kv-sync"
 }
 
-// cookie is the value of the session's cookie, or "". Over TLS only the name
-// that vouches for itself is believed.
+// cookie returns the value of the session's cookie, or "". Over TLS only the name with
+// the prefix counts.
 func (r *request) cookie() string {
 	c, err := r.Cookie(cookieName(r.from.secure))
 	if err != nil {
@@ -170,7 +169,7 @@ func (r *request) cookie() string {
 	return c.Value
 }
 
-// setCookie gives the browser a session, or takes it with "".
+// setCookie sets the session's cookie, or deletes it for "".
 func setCookie(w http.ResponseWriter, secure bool, value string) {
 	c := &http.Cookie{
 		Name: cookieName(secure), Value: value, Path: "/", MaxAge: int(lastsFor.Seconds()),

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon/admin"
 )
 
-// session is the cookie of a login.
+// session returns the cookie of a login.
 func session(t *testing.T, a answer) *http.Cookie {
 	t.Helper()
 	if len(a.Cookies()) != 1 {
@@ -24,36 +24,37 @@ func session(t *testing.T, a answer) *http.Cookie {
 func TestSessions(t *testing.T) {
 	s := serve(t, tides())
 	first := session(t, s.tryLogin(user, password))
-	if first.Name != "kv-sync" || !first.HttpOnly || first.SameSite != http.SameSiteStrictMode || first.Path != "/" || first.Domain != "" || first.Secure || len(first.Value) != 43 {
+	if first.Name != "kv-sync" || !first.HttpOnly || first.SameSite != http.SameSiteStrictMode || first.Path != "/" ||
+		first.Domain != "" || first.Secure || len(first.Value) != 43 {
 		t.Errorf("the cookie is %v", first)
 	}
-	// A login makes a new one, with another token, and ends the old.
+	// A login makes a new session with another token, and ends the old one.
 	token := s.token()
 	second := session(t, s.tryLogin(user, password))
 	if second.Value == first.Value || s.token() == token {
-		t.Error("a login goes on with the session that was there")
+		t.Error("a login keeps the session")
 	}
 	code := func(value string) int {
 		other := &served{T: t, server: s.server, http: s.browser()}
 		return other.get("/", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "kv-sync", Value: value}) }).StatusCode
 	}
 	if code(first.Value) != http.StatusSeeOther {
-		t.Error("the session before the login goes on")
+		t.Error("the old session is still valid")
 	}
 	for _, forged := range []string{"", "x", second.Value[:42], second.Value + "x", strings.ToLower(second.Value)} {
 		if code(forged) != http.StatusSeeOther {
-			t.Errorf("the cookie %q is believed", forged)
+			t.Errorf("the cookie %q is accepted", forged)
 		}
 	}
 	if code(second.Value) != http.StatusOK {
-		t.Error("the right cookie is not believed")
+		t.Error("the valid cookie is refused")
 	}
-	// It ends when it is not used …
+	// It ends when it is unused …
 	s.clock.turn(admin.IdleFor - 1)
 	s.get("/").is(t, http.StatusOK)
 	s.clock.turn(admin.IdleFor)
 	s.get("/").is(t, http.StatusSeeOther)
-	// … and at the latest after its time.
+	// … and at the latest after its lifetime.
 	s.logIn()
 	for d := time.Duration(0); d < admin.LastsFor-time.Hour; d += time.Hour {
 		s.clock.turn(time.Hour)
@@ -73,7 +74,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	s.logIn()
 	s.clock.turn(time.Second)
 	s.http = first
-	s.get("/").is(t, http.StatusOK) // used later than the second
+	s.get("/").is(t, http.StatusOK) // more recently than the second
 	for range admin.MaxSessions - 1 {
 		s.http = s.browser()
 		s.logIn()
@@ -96,14 +97,15 @@ func TestLogOut(t *testing.T) {
 	s.get("/", func(r *http.Request) { r.AddCookie(cookie) }).is(t, http.StatusSeeOther)
 }
 
-// Who reads and who could: over TLS, or a proxy's, the cookie is one that only
-// this host can have set, and no other name is believed.
+// Over TLS, here or at a proxy on this machine, the cookie has the prefix __Host-, and
+// no other name is accepted.
 func TestSecureCookie(t *testing.T) {
 	s := serve(t, tides())
 	https := with("X-Forwarded-Proto", "https")
 	a := s.tryLogin(user, password, https).is(t, http.StatusSeeOther)
 	c := session(t, a)
-	if c.Name != "__Host-kv-sync" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteStrictMode {
+	if c.Name != "__Host-kv-sync" || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" ||
+		c.SameSite != http.SameSiteStrictMode {
 		t.Errorf("the cookie is %v", c)
 	}
 	as := func(name string) func(*http.Request) {
@@ -113,7 +115,7 @@ func TestSecureCookie(t *testing.T) {
 	s.get("/", https, as("__Host-kv-sync")).is(t, http.StatusOK)
 	s.get("/", https, as("kv-sync")).is(t, http.StatusSeeOther)
 
-	// From afar the header is anybody's; TLS is not.
+	// The header counts only from a proxy on this machine.
 	for name, c := range map[string]struct {
 		remote, proto string
 		tls, secure   bool
@@ -127,7 +129,8 @@ func TestSecureCookie(t *testing.T) {
 		"a socket":             {"@", "https", false, false},
 		"TLS":                  {"192.0.2.1:1", "", true, true},
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/login", strings.NewReader(url.Values{"user": {user}, "password": {password}}.Encode()))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/login",
+			strings.NewReader(url.Values{"user": {user}, "password": {password}}.Encode()))
 		r.RemoteAddr = c.remote
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// askFor is how long a page waits for the account's answer.
-	askFor = 20 * time.Second
-	// rollBackFor is how long a rollback may wait for what is under way.
-	rollBackFor = 30 * time.Minute
-	// reloadAfter is in seconds, while something is under way.
+	// historyTimeout limits how long a page waits for the account.
+	historyTimeout = 20 * time.Second
+	// rollbackTimeout limits how long a rollback waits for the current run.
+	rollbackTimeout = 30 * time.Minute
+	// reloadAfter is the reload interval in seconds while a run is in progress.
 	reloadAfter = "3"
 )
 
@@ -52,17 +52,17 @@ func (p *page) showSite(w http.ResponseWriter, r *request) {
 }
 
 func (p *page) deployments(r *request, name string) ([]kvsync.Deployment, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), askFor)
+	ctx, cancel := context.WithTimeout(r.Context(), historyTimeout)
 	defer cancel()
 	return p.sites.Deployments(ctx, name)
 }
 
-func (p *page) look(w http.ResponseWriter, r *request) {
-	p.ask(w, r, p.sites.Poll, "look", "The branch is being looked at.")
+func (p *page) poll(w http.ResponseWriter, r *request) {
+	p.schedule(w, r, p.sites.Poll, action{"poll", "The branch is being polled."})
 }
 
-// release wants something to be held: what is wished for once nothing is held
-// would be remembered, and undo the next rollback.
+// release refuses a site that is not held: such a release would stay pending and undo
+// the next rollback.
 func (p *page) release(w http.ResponseWriter, r *request) {
 	status, err := p.sites.Status(r.PathValue("name"))
 	if err != nil {
@@ -70,73 +70,77 @@ func (p *page) release(w http.ResponseWriter, r *request) {
 		return
 	}
 	if status.Phase != daemon.PhaseHeld {
-		p.tell(w, r, http.StatusConflict, "Nothing is held back", "The branch moved on, or somebody released it before. Nothing was changed.", status.Name)
+		p.message(w, r, http.StatusConflict, message{"Nothing is held back",
+			"The branch has moved, or was released before. Nothing was changed.", status.Name})
 		return
 	}
-	p.ask(w, r, p.sites.Release, "release", "Released: the branch’s newest commit is being deployed.")
+	p.schedule(w, r, p.sites.Release, action{"release", "Released: the branch’s newest commit is being deployed."})
 }
 
-// ask wishes something of a site that is not waited for.
-func (p *page) ask(w http.ResponseWriter, r *request, wish func(name, actor string) error, what, done string) {
+// action is a request to the daemon for the log, and its notice.
+type action struct{ name, notice string }
+
+// schedule requests something of a site without waiting for its result.
+func (p *page) schedule(w http.ResponseWriter, r *request, send func(name, actor string) error, a action) {
 	name := r.PathValue("name")
-	if err := wish(name, p.user); err != nil {
+	if err := send(name, p.user); err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	p.log.Info("admin: asked for", "what", what, "site", name, "user", p.user)
-	p.sessions.say(r.session, said{text: done, soon: true})
+	p.log.Info("admin: requested", "what", a.name, "site", name, "user", p.user)
+	p.sessions.setNotice(r.session, notice{text: a.notice, reload: true})
 	http.Redirect(w, r.Request, sitePath(name), http.StatusSeeOther)
 }
 
-// question reads what the page that asks before a rollback is about. It answers
-// by itself, and returns false, where there is nothing to ask.
-func (p *page) question(w http.ResponseWriter, r *request) (questionView, bool) {
+// confirmation returns the data of the page that confirms a rollback. If no rollback
+// is possible, it answers and returns false.
+func (p *page) confirmation(w http.ResponseWriter, r *request) (confirmView, bool) {
 	status, err := p.sites.Status(r.PathValue("name"))
 	if err != nil {
 		p.fail(w, r, err)
-		return questionView{}, false
+		return confirmView{}, false
 	}
 	list, err := p.deployments(r, status.Name)
 	if err != nil {
 		p.fail(w, r, err)
-		return questionView{}, false
+		return confirmView{}, false
 	}
 	to := r.PathValue("deployment")
 	if !offers(list, to) {
-		p.tell(w, r, http.StatusConflict, "There is no rollback to it",
-			"This deployment is live, or is not retained any more. Look at the list again.", status.Name)
-		return questionView{}, false
+		p.message(w, r, http.StatusConflict, message{"No rollback is possible",
+			"This deployment is live, or is no longer retained. Reload the list.", status.Name})
+		return confirmView{}, false
 	}
-	return viewQuestion(status, list, to, p.now()), true
+	return viewConfirm(status, list, to, p.now()), true
 }
 
-func (p *page) askRollback(w http.ResponseWriter, r *request) {
-	if q, ok := p.question(w, r); ok {
+func (p *page) confirmRollback(w http.ResponseWriter, r *request) {
+	if q, ok := p.confirmation(w, r); ok {
 		p.show(w, r, http.StatusOK, "rollback", screen{Title: "Roll " + q.Name + " back?", Main: q})
 	}
 }
 
-// rollBack does what was asked about. It is carried through though the browser
-// goes away: whoever pressed the button has decided.
+// rollBack does the confirmed rollback, also if the browser goes away.
 func (p *page) rollBack(w http.ResponseWriter, r *request) {
-	q, ok := p.question(w, r)
+	q, ok := p.confirmation(w, r)
 	if !ok {
 		return
 	}
 	title := "Roll " + q.Name + " back?"
 	if q.Live != r.PostForm.Get("live") {
 		p.show(w, r, http.StatusConflict, "rollback", screen{Title: title, Main: q,
-			Alert: "Another deployment went live while you were looking. Nothing was changed; this is how it is now."})
+			Alert: "Another deployment went live meanwhile. Nothing was changed; this is the current state."})
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), rollBackFor)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), rollbackTimeout)
 	defer cancel()
 	to := r.PathValue("deployment")
-	p.log.Info("admin: asked for", "what", "rollback", "site", q.Name, "deployment", to, "user", p.user)
+	p.log.Info("admin: requested", "what", "rollback", "site", q.Name, "deployment", to, "user", p.user)
 	if err := p.sites.Rollback(ctx, q.Name, to, p.user); err != nil {
 		p.log.Error("admin: rollback failed", "site", q.Name, "deployment", to, "error", err)
 		if ctx.Err() != nil {
-			err = fmt.Errorf("what is under way has not ended in %s; look at the site, and try again: %w", humanize.Seconds(rollBackFor), err)
+			err = fmt.Errorf("the current run did not end in %s; check the site and try again: %w",
+				humanize.Seconds(rollbackTimeout), err)
 		}
 		p.show(w, r, codeOf(err), "rollback", screen{Title: title, Main: q, Alert: "Not rolled back: " + err.Error()})
 		return
@@ -145,11 +149,11 @@ func (p *page) rollBack(w http.ResponseWriter, r *request) {
 	if q.To.Commit.ID != "" {
 		what += " (" + q.To.Commit.ID + ")"
 	}
-	p.sessions.say(r.session, said{text: "Rolled back to deployment " + what + "."})
+	p.sessions.setNotice(r.session, notice{text: "Rolled back to deployment " + what + "."})
 	http.Redirect(w, r.Request, q.Path, http.StatusSeeOther)
 }
 
-// codeOf tells what the daemon refuses from what did not work.
+// codeOf returns the status for an error: refused by the daemon, or failed.
 func codeOf(err error) int {
 	guard := (*kvsync.GuardError)(nil)
 	switch {
@@ -163,8 +167,8 @@ func codeOf(err error) int {
 
 func (p *page) fail(w http.ResponseWriter, r *request, err error) {
 	if errors.Is(err, daemon.ErrNoSite) {
-		p.tell(w, r, http.StatusNotFound, "There is no such site", "It is not in the daemon’s configuration.", "")
+		p.message(w, r, http.StatusNotFound, message{"There is no such site", "It is not in the daemon’s configuration.", ""})
 		return
 	}
-	p.tell(w, r, codeOf(err), "That did not work", err.Error(), r.PathValue("name"))
+	p.message(w, r, codeOf(err), message{"The request failed", err.Error(), r.PathValue("name")})
 }

@@ -20,10 +20,11 @@ func TestSites(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()
 	page := s.get("/").is(t, http.StatusOK)
-	page.says(t, `<html lang="en">`, "<title>Sites · kv-sync</title>", `href="/sites/tides"`, "333333333333", "Third subject", "Grace", "main", "idle",
+	page.says(t, `<html lang="en">`, "<title>Sites · kv-sync</title>", `href="/sites/tides"`, "333333333333",
+		"Third subject", "Grace", "main", "idle",
 		`for <time datetime="2026-11-21T11:03:00Z" title="21 Nov, 11:03 UTC">57 minutes</time>`, "in 1 minute")
 	if page.Header.Get("Refresh") != "" {
-		t.Error("nothing is under way, and the page reloads")
+		t.Error("an idle page reloads")
 	}
 	for phase, active := range map[daemon.Phase]bool{
 		daemon.PhaseFetch: true, daemon.PhaseBuild: true, daemon.PhaseDeploy: true, daemon.PhaseRollback: true,
@@ -42,7 +43,7 @@ func TestSites(t *testing.T) {
 	s.get("/").says(t, "No site is configured")
 }
 
-// row is the table row of a page that has a text.
+// row returns the table row that contains a text.
 func row(t *testing.T, page answer, text string) string {
 	t.Helper()
 	for _, r := range strings.Split(page.text, "<tr ") {
@@ -50,7 +51,7 @@ func row(t *testing.T, page answer, text string) string {
 			return r
 		}
 	}
-	t.Fatalf("no row says %q:\n%s", text, page.text)
+	t.Fatalf("no row contains %q:\n%s", text, page.text)
 	return ""
 }
 
@@ -63,7 +64,7 @@ func TestSite(t *testing.T) {
 		"Third subject":  {"live</span>", "webhook-actor", "3\u00a0added, 2\u00a0changed", "in 2.0 s", "333333333333"},
 		"Second subject": {"/sites/tides/rollback/" + twoID, "push", "2\u00a0added, 2\u00a0changed"},
 		"First subject":  {"not retained"},
-		"Broken":         {"failed", "the network was away\nsecond line", "1 minute ago"},
+		"Broken":         {"failed", "the network is down\nsecond line", "1 minute ago"},
 	} {
 		r := row(t, page, subject)
 		for _, want := range wants {
@@ -83,30 +84,29 @@ func TestSite(t *testing.T) {
 	s.sites.lists["tides"][1].Missing = true
 	page = s.get("/sites/tides")
 	if r := row(t, page, "Second subject"); !strings.Contains(r, "missing") || strings.Contains(page.text, "/rollback/") {
-		t.Errorf("a version that is gone is offered: %s", r)
+		t.Errorf("a missing version is offered: %s", r)
 	}
 	s.get("/sites/tides/rollback/"+twoID).is(t, http.StatusConflict)
 }
 
-// What failed again and again is one row.
-func TestRunsAlikeAreOne(t *testing.T) {
+// Repeated failures are one row.
+func TestEqualRunsAreMerged(t *testing.T) {
 	sites := tides()
 	r := sites.statuses[0].Runs[0]
 	for range 20 {
 		sites.statuses[0].Runs = append(sites.statuses[0].Runs, r)
 	}
-	sites.statuses[0].Runs = sites.statuses[0].Runs[1:] // the deployment is first now, then 20 alike
+	sites.statuses[0].Runs = sites.statuses[0].Runs[1:] // the deployment comes first, then 20 equal runs
 	s := serve(t, sites)
 	s.logIn()
 	page := s.get("/sites/tides")
 	page.says(t, "20 times in a row")
-	if n := strings.Count(page.text, "the network was away"); n != 1 {
-		t.Errorf("it is said %d times", n)
+	if n := strings.Count(page.text, "the network is down"); n != 1 {
+		t.Errorf("it is shown %d times", n)
 	}
 }
 
-// A run belongs to the activation that it made, not to another of the same
-// deployment.
+// A run belongs to its own activation, not to another one of the same deployment.
 func TestRunsAreJoinedByTime(t *testing.T) {
 	sites := tides()
 	list := sites.lists["tides"]
@@ -121,7 +121,8 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 		joined  bool
 	}{
 		"it": {0, daemon.OutcomeRolledBack, true}, "one long before": {-20 * time.Minute, daemon.OutcomeRolledBack, false},
-		"one long after": {20 * time.Minute, daemon.OutcomeRolledBack, false}, "one that changed nothing": {0, daemon.OutcomeNoChange, false},
+		"one long after":           {20 * time.Minute, daemon.OutcomeRolledBack, false},
+		"one that changed nothing": {0, daemon.OutcomeNoChange, false},
 	} {
 		run.Started, run.Outcome = back.Time.Add(c.after-time.Second), c.outcome
 		sites.statuses[0].Runs = []daemon.Run{run}
@@ -137,12 +138,13 @@ func TestRunsAreJoinedByTime(t *testing.T) {
 	}
 }
 
-func TestAccountAway(t *testing.T) {
+func TestUnreachableAccount(t *testing.T) {
 	s := serve(t, tides())
 	s.logIn()
-	s.sites.unread = errors.New("list the deployments of tides: the network is away")
+	s.sites.unread = errors.New("list the deployments of tides: the network is down")
 	page := s.get("/sites/tides").is(t, http.StatusOK)
-	page.says(t, "The deployments cannot be listed: list the deployments of tides: the network is away", "Broken", "Look now")
+	page.says(t, "The deployments cannot be listed: list the deployments of tides: the network is down", "Broken",
+		"Poll now")
 	s.get("/sites/tides/rollback/"+twoID).is(t, http.StatusBadGateway)
 }
 
@@ -151,7 +153,7 @@ func TestButtons(t *testing.T) {
 	s.logIn()
 	token := s.token()
 	if strings.Contains(s.get("/sites/tides").text, "Release</button>") {
-		t.Error("a release is offered where nothing is held")
+		t.Error("a release is offered although nothing is held")
 	}
 	s.post("/sites/tides/release", url.Values{"token": {token}}).is(t, http.StatusConflict).says(t, "Nothing is held back")
 	s.sites.statuses[0].Phase, s.sites.statuses[0].Problem = daemon.PhaseHeld, "rolled back by ada"
@@ -163,12 +165,12 @@ func TestButtons(t *testing.T) {
 		}
 		s.get("/sites/tides").says(t, `role="status"`)
 		if strings.Contains(s.get("/sites/tides").text, `role="status"`) {
-			t.Error("what was done is said twice")
+			t.Error("the notice is shown twice")
 		}
 		s.post("/sites/other/"+what, url.Values{"token": {token}}).is(t, http.StatusNotFound)
 	}
-	if got := s.sites.changed(); got != "tides: look by ada\ntides: release by ada" {
-		t.Errorf("asked for %s", got)
+	if got := s.sites.changed(); got != "tides: poll by ada\ntides: release by ada" {
+		t.Errorf("requested: %s", got)
 	}
 }
 
@@ -177,7 +179,8 @@ func TestRollback(t *testing.T) {
 	s.logIn()
 	path := "/sites/tides/rollback/" + twoID
 	question := s.get(path).is(t, http.StatusOK)
-	question.says(t, "Roll <bdi>tides</bdi> back?", "Third subject", "Second subject", "<code>333333333333</code> is held back", "Nothing is uploaded")
+	question.says(t, "Roll <bdi>tides</bdi> back?", "Third subject", "Second subject",
+		"<code>333333333333</code> is held back", "Nothing is uploaded")
 	form := url.Values{"token": {s.token()}, "live": {threeID}}
 
 	stale := url.Values{"token": form["token"], "live": {oneID}}
@@ -189,10 +192,10 @@ func TestRollback(t *testing.T) {
 	s.post("/sites/other/rollback/"+twoID, form).is(t, http.StatusNotFound)
 	s.sites.err = &kvsync.GuardError{Guard: kvsync.GuardMissing, Finding: kvsync.Finding{Case: "a blob of it is gone"}}
 	s.post(path, form).is(t, http.StatusConflict).says(t, "Not rolled back: a blob of it is gone")
-	s.sites.err = errors.New("the network was away")
-	s.post(path, form).is(t, http.StatusBadGateway).says(t, "Not rolled back: the network was away")
+	s.sites.err = errors.New("the network is down")
+	s.post(path, form).is(t, http.StatusBadGateway).says(t, "Not rolled back: the network is down")
 	if got := s.sites.changed(); got != "" {
-		t.Fatalf("asked for %s", got)
+		t.Fatalf("requested: %s", got)
 	}
 
 	s.sites.err = nil
@@ -201,15 +204,15 @@ func TestRollback(t *testing.T) {
 	}
 	s.get("/sites/tides").says(t, "Rolled back to deployment "+twoID+" (222222222222).", "holds back 333333333333")
 	if got := s.sites.changed(); got != "tides: rollback "+twoID+" by ada" {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
-	s.post(path, form).is(t, http.StatusConflict) // pressed twice
+	s.post(path, form).is(t, http.StatusConflict) // a second click
 	if got := s.sites.changed(); strings.Count(got, "\n") != 0 {
-		t.Errorf("asked for %s", got)
+		t.Errorf("requested: %s", got)
 	}
 }
 
-// A decision stands though the browser does not wait for the answer.
+// A rollback is done although the browser goes away.
 func TestRollbackOutlivesTheRequest(t *testing.T) {
 	sites := &leaving{fake: tides()}
 	s := serve(t, sites.fake, func(o *admin.Options) { o.Sites = sites })
@@ -217,7 +220,8 @@ func TestRollbackOutlivesTheRequest(t *testing.T) {
 	form := url.Values{"token": {s.token()}, "live": {threeID}}
 	ctx, cancel := context.WithCancel(t.Context())
 	sites.leave = cancel
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/sites/tides/rollback/"+twoID, strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/sites/tides/rollback/"+twoID,
+		strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	for _, c := range s.http.Jar.Cookies(r.URL) {
@@ -225,11 +229,11 @@ func TestRollbackOutlivesTheRequest(t *testing.T) {
 	}
 	s.page.ServeHTTP(httptest.NewRecorder(), r)
 	if sites.err != nil || sites.changed() == "" {
-		t.Errorf("asked for %q, and the rollback was told %v", sites.changed(), sites.err)
+		t.Errorf("requested %q, and the rollback's context was %v", sites.changed(), sites.err)
 	}
 }
 
-// leaving is a fake whose visitor goes away while it rolls back.
+// leaving is a fake whose browser goes away during the rollback.
 type leaving struct {
 	*fake
 	leave context.CancelFunc
@@ -244,8 +248,8 @@ func (l *leaving) Rollback(ctx context.Context, name, deployment, actor string) 
 	return l.fake.Rollback(ctx, name, deployment, actor)
 }
 
-// A rollback waits for what is under way, but not for ever.
-func TestRollbackThatWaitsTooLong(t *testing.T) {
+// A rollback waits for the current run, but not for ever.
+func TestRollbackTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sites := tides()
 		page, err := admin.New(admin.Options{Sites: waiting{sites}, User: user, Password: password})
@@ -264,16 +268,18 @@ func TestRollbackThatWaitsTooLong(t *testing.T) {
 			page.ServeHTTP(w, r)
 			return w
 		}
-		cookies = send("POST", "/login", url.Values{"user": {user}, "password": {password}}).Result().Cookies() //nolint:bodyclose // a recorder's
+		cookies = send("POST", "/login",
+			url.Values{"user": {user}, "password": {password}}).Result().Cookies() //nolint:bodyclose // a recorder's
 		token := tokenField.FindStringSubmatch(send("GET", "/", nil).Body.String())[1]
 		w := send("POST", "/sites/tides/rollback/"+twoID, url.Values{"token": {token}, "live": {threeID}})
-		if text := w.Body.String(); w.Code != http.StatusBadGateway || !strings.Contains(text, "Not rolled back: what is under way has not ended in 30 min 0 s; look at the site, and try again") {
+		if text := w.Body.String(); w.Code != http.StatusBadGateway ||
+			!strings.Contains(text, "Not rolled back: the current run did not end in 30 min 0 s; check the site and try again") {
 			t.Errorf("%d: %s", w.Code, text)
 		}
 	})
 }
 
-// waiting is a fake with something under way that does not end.
+// waiting is a fake with a run that does not end.
 type waiting struct{ *fake }
 
 func (waiting) Rollback(ctx context.Context, _, _, _ string) error {
@@ -281,7 +287,7 @@ func (waiting) Rollback(ctx context.Context, _, _, _ string) error {
 	return ctx.Err()
 }
 
-// A project's name has a slash, which is no part of the path.
+// The slash in a project's name is escaped in paths.
 func TestProject(t *testing.T) {
 	sites := tides()
 	sites.statuses[0].Name = "project/tides"
@@ -292,7 +298,7 @@ func TestProject(t *testing.T) {
 	s.get("/sites/project%2Ftides").is(t, http.StatusOK).says(t, "/sites/project%2Ftides/rollback/"+twoID)
 	s.get("/sites/project%2Ftides/rollback/"+twoID).is(t, http.StatusOK)
 	s.post("/sites/project%2Ftides/look", url.Values{"token": {s.token()}}).is(t, http.StatusSeeOther)
-	if got := s.sites.changed(); got != "project/tides: look by ada" {
-		t.Errorf("asked for %s", got)
+	if got := s.sites.changed(); got != "project/tides: poll by ada" {
+		t.Errorf("requested: %s", got)
 	}
 }

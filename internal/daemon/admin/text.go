@@ -9,24 +9,23 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// What others wrote is shown in one line, in which every character can be seen,
-// and cut where it would push the page aside.
+// Limits of untrusted texts, in characters.
 const (
 	maxSubject = 120
 	maxName    = 60
 	maxProblem = 4000
 )
 
-// visible is a line of somebody else's.
+// visible makes every character of an untrusted line visible and limits its length.
 func visible(s string, most int) string {
-	// What lies far behind the cut is not even looked at: a subject may be long.
+	// Avoid work for text that is cut off anyway.
 	if len(s) > 8*most {
 		s = s[:8*most]
 	}
 	return cut(term.Visible(s), most)
 }
 
-// visibleLines is a text of several lines.
+// visibleLines is visible for a text with several lines.
 func visibleLines(s string) string {
 	if len(s) > 8*maxProblem {
 		s = s[:8*maxProblem]
@@ -39,7 +38,7 @@ func firstLine(s string) string {
 	return visible(first, maxSubject)
 }
 
-// cut shortens s to a number of characters.
+// cut limits s to a number of characters.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
@@ -51,14 +50,14 @@ func cut(s string, most int) string {
 	return string(r[:most-1]) + "…"
 }
 
-// short is a commit's id as people write it.
+// short returns a commit's short id.
 func short(commit string) string { return visible(commit[:min(len(commit), 12)], 12) }
 
-// moment is a time as a page shows it: exact for machines, then for people, who
-// are told the time itself, how far it is away, and how long that is.
+// moment is a time for a page: machine-readable, in full, relative to now, and as a
+// length.
 type moment struct{ Exact, Full, Ago, Length string }
 
-// at is the moment t as seen from now; the zero moment for the zero time.
+// at returns t relative to now. The zero time gives the zero moment.
 func at(t, now time.Time) moment {
 	if t.IsZero() {
 		return moment{}
@@ -71,7 +70,7 @@ func at(t, now time.Time) moment {
 	return moment{Exact: t.Format(time.RFC3339), Full: full, Ago: relative(now.Sub(t)), Length: length(now.Sub(t))}
 }
 
-// relative says how long ago something was, or in what time it is.
+// relative formats a time in the past, or for a negative d in the future.
 func relative(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -82,7 +81,7 @@ func relative(d time.Duration) string {
 	return length(d) + " ago"
 }
 
-// length says how long something is, in the one unit that fits.
+// length formats a duration in one unit.
 func length(d time.Duration) string {
 	n, unit := max(1, int64(d.Abs()/time.Second)), "second"
 	for _, larger := range []struct {
@@ -98,7 +97,7 @@ func length(d time.Duration) string {
 	return humanize.Count(int(n), unit)
 }
 
-// changes says what a deployment changed. A number and its word stay on one line.
+// changes lists what a deployment changed. A number does not wrap from its word.
 func changes(added, changed, removed int) string {
 	parts := planview.Counts(added, changed, removed)
 	if added+changed+removed > 0 {
@@ -109,7 +108,7 @@ func changes(added, changed, removed int) string {
 	return strings.Join(parts, ", ")
 }
 
-// took is a run's duration, "" where it is not known.
+// took formats a run's duration. Unknown is "".
 func took(d time.Duration) string {
 	if d <= 0 {
 		return ""

@@ -11,20 +11,21 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// commitView is a commit, or what was deployed in place of one.
+// commitView is a commit, or the source of a deployment without one.
 type commitView struct{ ID, Full, Subject, Author string }
 
 func viewCommit(commit, subject, author string) commitView {
-	return commitView{ID: short(commit), Full: visible(commit, 64), Subject: visible(subject, maxSubject), Author: visible(author, maxName)}
+	return commitView{ID: short(commit), Full: visible(commit, 64), Subject: visible(subject, maxSubject),
+		Author: visible(author, maxName)}
 }
 
-// phaseView is what is done for a site, and since when.
+// phaseView is a site's phase.
 type phaseView struct {
 	Text string
-	// Kind is the colour: "idle", "active", "waiting" or "stopped".
+	// Kind selects the colour: "idle", "active", "waiting" or "stopped".
 	Kind        string
 	Since, Next moment
-	// First is the problem's first line, Problem all of it.
+	// First is the problem's first line, Problem the whole text.
 	First, Problem string
 }
 
@@ -42,7 +43,7 @@ func viewPhase(s daemon.Status, now time.Time) phaseView {
 		v.Kind = "stopped"
 	}
 	if s.Next.Before(now) {
-		v.Next = moment{} // it is looked at right now
+		v.Next = moment{} // the poll is about to start
 	}
 	return v
 }
@@ -53,7 +54,7 @@ func rollbackPath(name, deployment string) string {
 	return sitePath(name) + "/rollback/" + url.PathEscape(deployment)
 }
 
-// rowView is a site among others.
+// rowView is a site in the list.
 type rowView struct {
 	Name, Path, Branch string
 	Live               commitView
@@ -61,7 +62,8 @@ type rowView struct {
 }
 
 func viewRow(s daemon.Status, now time.Time) rowView {
-	v := rowView{Name: s.Name, Path: sitePath(s.Name), Branch: visible(s.Branch, maxName), Live: viewCommit(s.Live, "", ""), Phase: viewPhase(s, now)}
+	v := rowView{Name: s.Name, Path: sitePath(s.Name), Branch: visible(s.Branch, maxName),
+		Live: viewCommit(s.Live, "", ""), Phase: viewPhase(s, now)}
 	for _, r := range s.Runs {
 		if s.Live != "" && r.Commit == s.Live && r.Subject != "" {
 			v.Live = viewCommit(s.Live, r.Subject, r.Author)
@@ -71,18 +73,18 @@ func viewRow(s daemon.Status, now time.Time) rowView {
 	return v
 }
 
-// siteView is a site's own page.
+// siteView is a site's page.
 type siteView struct {
 	rowView
 	Remote string
-	// Ahead is the branch's head, where that is not what is live.
+	// Ahead is the branch's head if it is not live.
 	Ahead commitView
-	// Held: a release would change something.
+	// Held: the site can be released.
 	Held        bool
 	Deployments []deploymentView
-	// Unread says why the deployments are not known.
+	// Unread is the error if the deployments cannot be read.
 	Unread string
-	// Others are the runs that no deployment came of.
+	// Others are the runs without a deployment.
 	Others []runView
 }
 
@@ -112,22 +114,22 @@ func viewSite(s daemon.Status, list []kvsync.Deployment, now time.Time) siteView
 	return v
 }
 
-// offers reports whether a rollback to a deployment is one: it is ours, kept, and
-// not live, also not where it was active before.
+// offers reports whether a rollback to a deployment is possible: it has an id, is
+// retained, and is not live in any of its activations.
 func offers(list []kvsync.Deployment, id string) bool {
-	kept := false
+	retained := false
 	for _, d := range list {
 		if d.ID == id {
 			if d.Live || d.Missing {
 				return false
 			}
-			kept = kept || d.Retained
+			retained = retained || d.Retained
 		}
 	}
-	return kept && id != ""
+	return retained && id != ""
 }
 
-// liveOf is the live deployment with the larger share, or nil.
+// liveOf returns the live deployment with the largest share, or nil.
 func liveOf(list []kvsync.Deployment) *kvsync.Deployment {
 	var best *kvsync.Deployment
 	for i := range list {
@@ -138,11 +140,11 @@ func liveOf(list []kvsync.Deployment) *kvsync.Deployment {
 	return best
 }
 
-// slack is how far this machine's clock and Cloudflare's may be apart.
+// slack is the tolerated difference between this machine's clock and Cloudflare's.
 const slack = 2 * time.Minute
 
-// runOf finds the run that made an activation: of its deployment, of its kind,
-// and at its time, for others may have rolled back to it too. -1 is none.
+// runOf returns the index of the run that made an activation, or -1. Deployment, kind
+// and time must match, because there may be several rollbacks to one deployment.
 func runOf(d kvsync.Deployment, runs []daemon.Run, taken []bool) int {
 	kind := daemon.OutcomeDeployed
 	if d.Rollback {
@@ -165,16 +167,16 @@ type deploymentView struct {
 	By      string
 	Changes string
 	Took    string
-	// Mark is "live", "retained", "missing" or "past"; Remarks are what else is to
-	// be said.
+	// Mark is "live", "retained", "missing" or "past". Remarks are further tags.
 	Mark    string
 	Remarks []string
-	// Back is the page that asks for a rollback, "" where none is offered.
+	// Back is the path of the rollback's confirmation, or "".
 	Back string
 }
 
 func viewDeployment(d kvsync.Deployment, of *daemon.Run, now time.Time) deploymentView {
-	v := deploymentView{ID: visible(cmp.Or(d.ID, d.Version), maxName), When: at(d.Time, now), Commit: viewCommit(d.Commit, "", ""), Mark: "past"}
+	v := deploymentView{ID: visible(cmp.Or(d.ID, d.Version), maxName), When: at(d.Time, now),
+		Commit: viewCommit(d.Commit, "", ""), Mark: "past"}
 	if r := d.Record; r != nil {
 		v.Commit = viewCommit(d.Commit, r.Subject, r.Author)
 		v.By, v.Changes = r.Actor, changes(r.Added, r.Changed, r.Removed)
@@ -182,10 +184,11 @@ func viewDeployment(d kvsync.Deployment, of *daemon.Run, now time.Time) deployme
 	if of != nil {
 		v.By, v.Took = of.Actor, took(of.Duration)
 		if d.Record == nil {
-			v.Commit, v.Changes = viewCommit(cmp.Or(d.Commit, of.Commit), of.Subject, of.Author), changes(of.Added, of.Changed, of.Removed)
+			v.Commit, v.Changes = viewCommit(cmp.Or(d.Commit, of.Commit), of.Subject, of.Author),
+				changes(of.Added, of.Changed, of.Removed)
 		}
 	} else if d.Rollback {
-		v.By = "" // the record names who deployed it
+		v.By = "" // the record has the original deploy's actor
 	}
 	v.By = visible(v.By, maxName)
 	if v.Commit.ID == "" && v.Commit.Subject == "" {
@@ -215,16 +218,16 @@ func viewDeployment(d kvsync.Deployment, of *daemon.Run, now time.Time) deployme
 	return v
 }
 
-// runView is a run that no deployment came of, or several that were alike.
+// runView is a run without a deployment, or several equal ones.
 type runView struct {
 	When    moment
 	Commit  commitView
 	Outcome string
-	// Kind is the colour, as [phaseView.Kind].
+	// Kind selects the colour, as in [phaseView].
 	Kind     string
 	By, Took string
 	Problem  string
-	// Times is how often it went so in a row, the last of them at When.
+	// Times is the number of equal runs in a row, the last at When.
 	Times int
 }
 
@@ -242,12 +245,13 @@ func viewRun(r daemon.Run, now time.Time) runView {
 	return v
 }
 
-// appendRun adds an older run, to the one before it where both went alike: what
-// is tried again every minute would fill the page.
+// appendRun adds an older run. It merges equal runs, so that retries do not fill the
+// page.
 func appendRun(list []runView, r runView) []runView {
 	if len(list) > 0 {
 		last := &list[len(list)-1]
-		if last.Commit.Full == r.Commit.Full && last.Outcome == r.Outcome && strings.TrimSpace(last.Problem) == strings.TrimSpace(r.Problem) {
+		if last.Commit.Full == r.Commit.Full && last.Outcome == r.Outcome &&
+			strings.TrimSpace(last.Problem) == strings.TrimSpace(r.Problem) {
 			last.Times++
 			return list
 		}
@@ -255,22 +259,23 @@ func appendRun(list []runView, r runView) []runView {
 	return append(list, r)
 }
 
-// questionView is the page that asks before it rolls back.
-type questionView struct {
+// confirmView is the page that confirms a rollback.
+type confirmView struct {
 	Name, Path, Action, Branch string
 	From, To                   deploymentView
-	// Live is what was live when the question was asked.
+	// Live identifies the live deployment that the page shows.
 	Live string
-	// Hold is the commit that will be held back, "" where none will.
+	// Hold is the commit that will be held back, or "".
 	Hold string
-	// Busy is what is waited for, "" where nothing is under way.
+	// Busy is the current phase that the rollback waits for, or "".
 	Busy string
 }
 
-func viewQuestion(s daemon.Status, list []kvsync.Deployment, to string, now time.Time) questionView {
-	v := questionView{Name: s.Name, Path: sitePath(s.Name), Action: rollbackPath(s.Name, to), Branch: visible(s.Branch, maxName)}
+func viewConfirm(s daemon.Status, list []kvsync.Deployment, to string, now time.Time) confirmView {
+	v := confirmView{Name: s.Name, Path: sitePath(s.Name), Action: rollbackPath(s.Name, to),
+		Branch: visible(s.Branch, maxName)}
 	for _, d := range list {
-		// The last is the oldest: the time when it was deployed, not rolled back to.
+		// The last entry is the original deployment; newer ones are rollbacks to it.
 		if d.ID == to {
 			v.To = viewDeployment(d, nil, now)
 		}

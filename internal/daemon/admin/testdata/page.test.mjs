@@ -1,48 +1,19 @@
-// The daemon's page as people use it: in a browser, without scripts, by the
-// names that a screen reader reads. Run by ../browser_test.go.
+// The admin page in a browser without scripts, by the accessible names. Run by
+// ../browser_test.go.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { alert, heading, keep as keepScreens, launch, open, pageErrors, press, until } from "../../../browsertest/harness.mjs";
 
-const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work, LOGIN: user, PASSWORD: password, CHROMIUM, PACKAGES, SCREENSHOTS } = process.env;
-const { chromium } = createRequire(join(PACKAGES, "/"))("playwright-core");
-/** Milliseconds. It only bounds a hang: no test's outcome depends on it. */
-const hangLimit = 120_000;
-mkdirSync(SCREENSHOTS, { recursive: true });
+const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work, LOGIN: user, PASSWORD: password } = process.env;
 
-let browser, page;
-/** What no page may do: run a script, or be kept from something by its policy. */
-const wrongs = [];
-
-before(async () => {
-  // Chromium's own sandbox does not work for root; what it is shown here is ours.
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--host-resolver-rules=MAP *.example 127.0.0.1"] });
+let page;
+launch(async () => {
   page = await open({ javaScriptEnabled: false });
-});
-after(() => browser?.close());
+}, ["--host-resolver-rules=MAP *.example 127.0.0.1"]);
 
-/** A page in a browser of its own: with no cookies but its own. */
-async function open(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(hangLimit);
-  page.on("console", (message) => {
-    // Chromium writes of every 4xx that a resource could not be loaded.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) wrongs.push(message.text());
-  });
-  page.on("dialog", (dialog) => {
-    wrongs.push(`a dialog: ${dialog.message()}`);
-    return dialog.dismiss();
-  });
-  page.on("pageerror", (error) => wrongs.push(String(error)));
-  return page;
-}
-
-/** Keeps pages of sites that are at work from reloading while they are looked at. */
+/** Keeps pages with a run in progress from reloading. */
 const stayStill = (page) =>
   page.context().route("**/*", async (route) => {
     const response = await route.fetch({ maxRedirects: 0 });
@@ -57,30 +28,21 @@ async function logIn(page, at, withPassword = password) {
   await press(page, "Log in");
 }
 
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const heading = (page) => page.getByRole("heading", { level: 1 }).innerText();
 const row = (page, name) => page.getByRole("row", { name });
 
-/** Keeps what a screen looks like, on a desk and on a telephone, by day and by night; and holds it to having a name for everything. */
+const screens = [
+  ["wide", 1280, 900, "light"], ["dark", 1280, 900, "dark"], ["phone", 390, 844, "light"], ["phone-dark", 390, 844, "dark"],
+];
+
+/** Keeps screenshots of a page, wide and narrow, light and dark, and checks its accessibility. */
 async function keep(page, name) {
-  for (const [kind, width, colorScheme] of [["wide", 1280, "light"], ["dark", 1280, "dark"], ["phone", 390, "light"], ["phone-dark", 390, "dark"]]) {
-    await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.screenshot({ path: join(SCREENSHOTS, `admin-${name}-${kind}.png`), fullPage: true });
-    const { scrollWidth } = await page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth }));
-    assert.ok(scrollWidth <= width, `${name} is ${scrollWidth} wide on a screen of ${width}`);
-    await legible(page, `${name}, ${kind}`);
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
-  await page.emulateMedia({ colorScheme: "light" });
-  const snapshot = await page.locator("body").ariaSnapshot();
-  assert.doesNotMatch(snapshot, /^ *- (?:textbox|button|link|table)(?: \[[^\]]*\])*$/m, `${name} has something without a name`);
-  assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1, `${name} has one main heading`);
+  const unnamed = /^ *- (?:textbox|button|link|table)(?: \[[^\]]*\])*$/m;
+  await keepScreens(page, `admin-${name}`, { on: screens, unnamed, each: (where) => legible(page, where) });
   assert.match(await page.title(), / · kv-sync$/);
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
 }
 
-/** Every text stands out from what is behind it: 4.5 to 1, as WCAG 2 wants it. */
+/** Checks that every text has a contrast of at least 4.5 to 1, as WCAG 2 requires. */
 async function legible(page, where) {
   const faint = await page.evaluate(() => {
     const parse = (color) => (color.match(/[\d.]+/g) ?? []).map(Number);
@@ -107,20 +69,13 @@ async function legible(page, where) {
   assert.deepEqual(faint, [], where);
 }
 
-/** What visitors of the site are sent, who may see a switch a little later. */
-async function visited(text) {
-  for (const end = Date.now() + hangLimit; ; ) {
-    const got = await (await fetch(site)).text();
-    if (got.includes(text)) return;
-    assert.ok(Date.now() < end, `the site still says ${got}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+/** Waits until visitors get a text: they may see a switch a little later. */
+const visited = (text) => until(async () => (await fetch(site)).text(), (got) => got.includes(text));
 
-test("a login is asked for, and leads to where one wanted to go", async () => {
+test("a login leads to the requested page", async () => {
   await visited("low tide at midnight");
   await logIn(page, `${admin}/sites/tides`, "not the password");
-  assert.equal(await page.getByRole("alert").innerText(), "That is not the user and the password.");
+  assert.equal(await alert(page), "The user or the password is wrong.");
   assert.equal(await page.getByLabel("User").inputValue(), user);
   assert.deepEqual(await page.context().cookies(), []);
   await keep(page, "login");
@@ -130,7 +85,7 @@ test("a login is asked for, and leads to where one wanted to go", async () => {
   assert.equal(await heading(page), "tides");
 });
 
-test("the session's cookie is out of reach for scripts", async () => {
+test("scripts cannot read the session's cookie", async () => {
   const scripted = await open();
   await logIn(scripted, admin);
   const [cookie, ...more] = await scripted.context().cookies();
@@ -140,7 +95,7 @@ test("the session's cookie is out of reach for scripts", async () => {
   await scripted.context().close();
 });
 
-test("a rollback is asked about, done, and seen by visitors", async () => {
+test("a rollback is confirmed, done, and visible to visitors", async () => {
   const first = row(page, "The first tide table");
   assert.match(await row(page, "A table with a mistake").innerText(), /live/);
   await keep(page, "real-site");
@@ -160,9 +115,8 @@ test("a rollback is asked about, done, and seen by visitors", async () => {
   await keep(page, "rolled-back");
 });
 
-// From another site the browser keeps the cookie back. From another port of this
-// machine it sends it, for a port is no part of a site: there the page has to
-// see by itself where the form comes from.
+// The browser withholds the cookie from another site, but not from another port of this
+// machine. There the page itself checks where a form comes from.
 for (const from of [evil, evil.replace("127.0.0.1", "evil.example")]) {
   test(`a form on a page of ${new URL(from).hostname} on another port changes nothing`, async () => {
     await page.goto(`${admin}/sites/tides`);
@@ -176,11 +130,11 @@ for (const from of [evil, evil.replace("127.0.0.1", "evil.example")]) {
     }
     await visited("low tide at noon");
     await page.goto(`${admin}/sites/tides`);
-    assert.equal(await heading(page), "tides", "and the session goes on");
+    assert.equal(await heading(page), "tides", "the session is still valid");
   });
 }
 
-test("a link on another site leads where it says, and for others to the login", async () => {
+test("a link on another site leads to the page, and without a session to the login", async () => {
   const link = `${evil.replace("127.0.0.1", "evil.example")}/?to=${encodeURIComponent(`${admin}/sites/tides`)}`;
   await page.goto(link);
   await page.getByRole("link", { name: "Look at this" }).click();
@@ -195,7 +149,7 @@ test("a link on another site leads where it says, and for others to the login", 
   await stranger.context().close();
 });
 
-test("over TLS the cookie is one that only this host can have set", async () => {
+test("over TLS the cookie has the prefix __Host-", async () => {
   const safe = await open({ ignoreHTTPSErrors: true });
   await logIn(safe, secure);
   assert.equal(await heading(safe), "Sites");
@@ -205,7 +159,7 @@ test("over TLS the cookie is one that only this host can have set", async () => 
   await safe.context().close();
 });
 
-test("under a foreign name there is no page, and none stands in a frame", async () => {
+test("the page is refused under a foreign name and in a frame", async () => {
   const rebound = await page.goto(admin.replace("127.0.0.1", "rebound.example"));
   assert.equal(rebound.status(), 421);
   const framed = await open();
@@ -213,11 +167,11 @@ test("under a foreign name there is no page, and none stands in a frame", async 
   await framed.waitForLoadState();
   assert.equal(await framed.frameLocator("iframe").getByLabel("Password").count(), 0);
   await framed.context().close();
-  wrongs.splice(0, wrongs.length, ...wrongs.filter((text) => !text.includes("frame-ancestors")));
+  pageErrors.splice(0, pageErrors.length, ...pageErrors.filter((text) => !text.includes("frame-ancestors")));
 });
 
-test("every state is shown, and what others wrote is only ever text", async () => {
-  const visitor = await open(); // with scripts, if there were any
+test("every state is shown, and untrusted texts are escaped", async () => {
+  const visitor = await open(); // runs scripts, if there are any
   await logIn(visitor, gallery);
   assert.equal(await heading(visitor), "Sites");
   await stayStill(visitor);
@@ -241,14 +195,7 @@ test("every state is shown, and what others wrote is only ever text", async () =
 });
 
 /** Waits for a page that reloads by itself. */
-async function becomes(page, isSo) {
-  for (const end = Date.now() + hangLimit; ; ) {
-    const text = await page.locator("main").innerText().catch(() => "");
-    if (isSo(text)) return;
-    assert.ok(Date.now() < end, `the page still says ${text}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
+const becomes = (page, isWanted) => until(() => page.locator("main").innerText().catch(() => ""), isWanted);
 
 test("a release deploys what was rolled back", async () => {
   await page.goto(`${admin}/sites/tides`);
@@ -258,15 +205,15 @@ test("a release deploys what was rolled back", async () => {
   await keep(page, "released");
 });
 
-test("a look deploys what was pushed", async () => {
+test("a poll deploys what was pushed", async () => {
   execFileSync("sh", ["testdata/push.sh", work, "A table without the mistake", "low tide at one"], { stdio: "pipe" });
-  await press(page, "Look now");
+  await press(page, "Poll now");
   await becomes(page, (text) => text.includes("A table without the mistake"));
   await visited("low tide at one");
   assert.match(await row(page, "A table without the mistake").innerText(), /ada[^]*1.changed[^]*live/);
 });
 
-test("the keyboard reaches everything, and one sees where it is", async () => {
+test("the keyboard reaches everything, and the focus is visible", async () => {
   await page.goto(`${admin}/sites/tides`);
   await page.keyboard.press("Tab");
   assert.equal(await page.locator(":focus").innerText(), "To the content");
@@ -276,7 +223,7 @@ test("the keyboard reaches everything, and one sees where it is", async () => {
   assert.notEqual(await focus.evaluate((element) => getComputedStyle(element).outlineStyle), "none");
 });
 
-test("who logs out is out", async () => {
+test("a logout ends the session", async () => {
   await page.goto(admin);
   const kept = await page.context().cookies();
   await press(page, "Log out");
@@ -285,4 +232,4 @@ test("who logs out is out", async () => {
   assert.equal(page.url(), `${admin}/login?next=%2Fsites%2Ftides`);
 });
 
-test("nothing ran that should not, and no policy was in the way", () => assert.deepEqual(wrongs, []));
+test("there were no page errors", () => assert.deepEqual(pageErrors, []));

@@ -1,4 +1,4 @@
-# Commits a page and pushes it, as somebody else would: push.sh FOLDER SUBJECT TEXT
+# Commits a page and pushes it: push.sh FOLDER SUBJECT TEXT
 set -eu
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=Grace GIT_AUTHOR_EMAIL=grace@example.com GIT_COMMITTER_NAME=Grace GIT_COMMITTER_EMAIL=grace@example.com
