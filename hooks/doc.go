@@ -1,8 +1,7 @@
-// Package hooks puts kv-sync's hooks into a git repository, takes them out
-// again, and does what they are to do while git runs them: pre-push on the
-// machine that pushes, post-receive on the server that was pushed to.
+// Package hooks installs kv-sync's git hooks, removes them, and implements them:
+// pre-push on the machine that pushes, and post-receive on the server.
 //
-// The command wires it so:
+// The command uses it as follows:
 //
 //	kv-sync hook install    Find(ctx, ""), Install(ctx, repo, kind, Options{…})
 //	kv-sync hook uninstall  Find(ctx, ""), Uninstall(ctx, repo, kind)
@@ -12,17 +11,16 @@
 //	kv-sync hook run post-receive
 //	                        Find(ctx, ""), repo.Settings, PostReceive(ctx, repo, Received{…}, open)
 //
-// The installed script calls the last two, and gives git's lines on standard
-// input. What a hook was told lies in git's configuration ([Settings]), which
-// pushes it looks at is a [Target], and what it can do with them a [Site].
-// Errors of PrePush end the process with the exit code [Blocked], or 130 after
-// Ctrl-C: no other one blocks the push.
+// The installed script runs the last two and passes git's lines on standard input.
+// A hook's settings are in git's configuration ([Settings]). A [Target] selects the
+// pushes that concern it, and a [Site] has the operations on them. After an error of
+// PrePush the process must exit with [Blocked], or with 130 after Ctrl-C; no other
+// code blocks the push.
 //
-// A push is blocked for one reason only: it would publish a file that must not
-// be published. Whatever else goes wrong, being offline, having no token, a
-// broken configuration, lines that git never sends, is told on standard error,
-// and the push goes on. A person who gives up ends it, too.
+// Only a file that must not be published blocks a push, or a cancellation. Any other
+// problem, such as a missing network or token, an invalid configuration or malformed
+// lines, is reported on standard error, and the push continues.
 //
-// The package talks to the git command, which is there by definition wherever
-// a hook is: only git knows core.hooksPath, worktrees and GIT_DIR as git does.
+// The package runs the git command, which exists wherever hooks run. Only git itself
+// implements core.hooksPath, worktrees and GIT_DIR exactly.
 package hooks

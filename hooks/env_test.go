@@ -23,12 +23,15 @@ func TestFileOfVariables(t *testing.T) {
 	}
 	put("# of the blog\r\nCLOUDFLARE_API_TOKEN=t0k=en\r\n\n KV_SYNC_NAME=\"blog\" \nCLOUDFLARE_ACCOUNT_ID='0123'\nKV_SYNC_DIR=my site\n", 0o600)
 	got, err := ReadEnv(name)
-	if want := map[string]string{"CLOUDFLARE_API_TOKEN": "t0k=en", "KV_SYNC_NAME": "blog", "CLOUDFLARE_ACCOUNT_ID": "0123", "KV_SYNC_DIR": "my site"}; err != nil || !maps.Equal(got, want) {
+	if want := map[string]string{"CLOUDFLARE_API_TOKEN": "t0k=en", "KV_SYNC_NAME": "blog", "CLOUDFLARE_ACCOUNT_ID": "0123",
+		"KV_SYNC_DIR": "my site"}; err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v, %v", got, err)
 	}
-	for _, bad := range []string{"geheim", "export CLOUDFLARE_API_TOKEN=geheim", "PATH=geheim", "CLOUDFLARE_API_TOKEN =geheim", "=geheim", "CLOUDFLARE_API_TOKEN=geh\x00eim"} {
+	for _, bad := range []string{"geheim", "export CLOUDFLARE_API_TOKEN=geheim", "PATH=geheim",
+		"CLOUDFLARE_API_TOKEN =geheim", "=geheim", "CLOUDFLARE_API_TOKEN=geh\x00eim"} {
 		put("\n"+bad+"\n", 0o600)
-		if _, err := ReadEnv(name); err == nil || !strings.Contains(err.Error(), "blog.env:2:") || strings.Contains(err.Error(), "geheim") {
+		if _, err := ReadEnv(name); err == nil || !strings.Contains(err.Error(), "blog.env:2:") ||
+			strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -49,7 +52,7 @@ func TestFileOfVariables(t *testing.T) {
 	}
 	r := &Repository{Top: dir, CommonDir: filepath.Join(dir, ".git")}
 	put("CLOUDFLARE_API_TOKEN=x", 0o600)
-	if _, err := r.EnvFile(name); err == nil || !strings.Contains(err.Error(), "lies in the repository") {
+	if _, err := r.EnvFile(name); err == nil || !strings.Contains(err.Error(), "is in the repository") {
 		t.Errorf("in the work tree: %v", err)
 	}
 	r = &Repository{CommonDir: filepath.Join(dir, "bare.git")}

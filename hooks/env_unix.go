@@ -9,13 +9,14 @@ import (
 	"syscall"
 )
 
-// private reports whether a file is this user's, or root's, and nobody else's.
+// private returns an error unless the file belongs to this user or root, and nobody
+// else can access it.
 func private(info fs.FileInfo) error {
 	if info.Mode().Perm()&0o077 != 0 {
-		return errors.New("can be read or changed by others than its owner; chmod 600 it")
+		return errors.New("is accessible to other users; run chmod 600 on it")
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return errors.New("belongs to another user; give it to the one that git runs as")
+		return errors.New("belongs to another user; change its owner to the user that git runs as")
 	}
 	return nil
 }

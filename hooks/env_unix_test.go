@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// ownedBy is what the system says of a private file of some user.
+// ownedBy is the information about a private file of a user.
 type ownedBy struct {
 	fs.FileInfo
 	uid uint32
@@ -20,7 +20,7 @@ type ownedBy struct {
 func (ownedBy) Mode() fs.FileMode { return 0o600 }
 func (o ownedBy) Sys() any        { return &syscall.Stat_t{Uid: o.uid} }
 
-// What another user may write chooses the account and what is deployed.
+// A file of another user would choose the account and what is deployed.
 func TestVariablesOfAnotherUserAreRefused(t *testing.T) {
 	me := uint32(os.Geteuid())
 	for uid, want := range map[uint32]bool{0: true, me: true, me + 1: false, me + 1000: false} {
@@ -30,7 +30,7 @@ func TestVariablesOfAnotherUserAreRefused(t *testing.T) {
 	}
 }
 
-// A file is where a symlink leads, and so is the repository.
+// Symlinks to the file and to the repository are resolved.
 func TestVariablesBehindALinkIntoTheRepository(t *testing.T) {
 	top, outside := t.TempDir(), t.TempDir()
 	file := filepath.Join(top, "blog.env")
@@ -43,10 +43,11 @@ func TestVariablesBehindALinkIntoTheRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, tt := range []struct{ top, file string }{{top, link}, {linked, file}, {top, filepath.Join(linked, "blog.env")}} {
+	for _, tt := range []struct{ top, file string }{{top, link}, {linked, file},
+		{top, filepath.Join(linked, "blog.env")}} {
 		r := &Repository{Top: tt.top, CommonDir: filepath.Join(tt.top, ".git")}
 		if _, err := r.EnvFile(tt.file); err == nil || !strings.Contains(err.Error(), "in the repository") {
-			t.Errorf("%s of %s is taken: %v", tt.file, tt.top, err)
+			t.Errorf("%s of %s is accepted: %v", tt.file, tt.top, err)
 		}
 	}
 }

@@ -36,12 +36,12 @@ func TestHooksPath(t *testing.T) {
 			if name == "relative" {
 				return
 			}
-			// The folder serves other repositories, and they are left alone.
+			// Other repositories with this folder are not affected.
 			other := newWorldBeside(w)
 			other.commit(map[string]string{"public/key.pem": secret})
 			other.pushes(true)
 			if s, err := hooks.StatusOf(t.Context(), other.find(), hooks.PrePushHook); err != nil || s.Installed {
-				t.Errorf("beside it, the status is %+v, %v", s, err)
+				t.Errorf("the status of another repository is %+v, %v", s, err)
 			}
 			config := snapshot(t, filepath.Join(w.work, ".git", "config"))
 			if _, err := hooks.Uninstall(t.Context(), r, hooks.PrePushHook); err != nil {
@@ -61,7 +61,7 @@ func TestHooksPath(t *testing.T) {
 	}
 }
 
-// core.hooksPath may be set where git alone looks for it.
+// core.hooksPath may be set in any of git's configurations.
 func TestHooksPathOfSomeWorktrees(t *testing.T) {
 	t.Run("of one worktree", func(t *testing.T) {
 		w := newWorld(t)
@@ -76,9 +76,10 @@ func TestHooksPathOfSomeWorktrees(t *testing.T) {
 		}
 		linked.commit(map[string]string{"public/key.pem": secret})
 		linked.pushes(false, "origin", "HEAD:main")
-		// The main worktree has a folder of its own, in which nothing is.
-		if s, err := hooks.StatusOf(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Installed || s.Path != filepath.Join(w.work, ".git", "hooks", "pre-push") {
-			t.Errorf("of the main worktree: %+v, %v", s, err)
+		// The main worktree has its own folder, which is empty.
+		if s, err := hooks.StatusOf(t.Context(), w.find(), hooks.PrePushHook); err != nil || s.Installed ||
+			s.Path != filepath.Join(w.work, ".git", "hooks", "pre-push") {
+			t.Errorf("the status of the main worktree is %+v, %v", s, err)
 		}
 		if s, err := hooks.Uninstall(t.Context(), linked.find(), hooks.PrePushHook); err != nil || !s.Removed {
 			t.Errorf("uninstalling: %+v, %v", s, err)
@@ -89,40 +90,41 @@ func TestHooksPathOfSomeWorktrees(t *testing.T) {
 		w := newWorld(t)
 		dir := filepath.Join(t.TempDir(), "theirs")
 		write(t, filepath.Join(os.Getenv("HOME"), "extra"), "[core]\n\thooksPath = "+dir+"\n", 0o644)
-		w.git(w.work, "config", "--global", "includeIf.gitdir:"+filepath.Dir(w.work)+"/.path", filepath.Join(os.Getenv("HOME"), "extra"))
+		w.git(w.work, "config", "--global", "includeIf.gitdir:"+filepath.Dir(w.work)+"/.path",
+			filepath.Join(os.Getenv("HOME"), "extra"))
 		if s := w.install(hooks.Options{}); s.Path != filepath.Join(dir, "pre-push") || !s.Shared {
 			t.Errorf("it was installed as %+v", s)
 		}
 		w.commit(map[string]string{"public/key.pem": secret})
 		w.pushes(false)
-		other := newWorldBeside(w) // where the condition does not hold
+		other := newWorldBeside(w) // the condition does not apply
 		if s := other.install(hooks.Options{}); s.Path != filepath.Join(other.work, ".git", "hooks", "pre-push") {
-			t.Errorf("beside it: %+v", s)
+			t.Errorf("another repository: %+v", s)
 		}
 	})
 }
 
-// A repository is born with the hooks of init.templateDir. Of another tool they
-// are chained; ours does nothing where it was not installed, unless the person
-// switches it on for all repositories.
+// A new repository gets the hooks of init.templateDir. Those of another tool are
+// chained. kv-sync's has no effect where it was not installed, unless the user enables
+// it for all repositories.
 func TestTemplateOfHooks(t *testing.T) {
 	w := newWorld(t)
 	template := filepath.Join(t.TempDir(), "template")
 	w.git(w.work, "config", "--global", "init.templateDir", template)
 	write(t, filepath.Join(template, "hooks", "pre-push"), "#!/bin/sh\necho from the template >&2\n", 0o755)
-	born := newWorldBeside(w)
-	if s := born.install(hooks.Options{}); s.Chained == "" {
+	cloned := newWorldBeside(w)
+	if s := cloned.install(hooks.Options{}); s.Chained == "" {
 		t.Errorf("the status is %+v", s)
 	}
-	born.commit(map[string]string{"public/index.html": "one"})
-	if out := born.pushes(true, "origin", "main"); !strings.Contains(out, "from the template") {
+	cloned.commit(map[string]string{"public/index.html": "one"})
+	if out := cloned.pushes(true, "origin", "main"); !strings.Contains(out, "from the template") {
 		t.Errorf("the push says\n%s", out)
 	}
 	if got := w.traced(); !strings.Contains(got, "check") {
 		t.Errorf("the hook was asked %q", got)
 	}
 
-	ours, err := os.ReadFile(filepath.Join(born.work, ".git", "hooks", "pre-push"))
+	ours, err := os.ReadFile(filepath.Join(cloned.work, ".git", "hooks", "pre-push"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,18 +136,19 @@ func TestTemplateOfHooks(t *testing.T) {
 		t.Errorf("a copy of the hook was asked %q", got)
 	}
 	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || s.Installed || s.Other {
-		t.Errorf("of a copy: %+v, %v", s, err)
+		t.Errorf("the status of a copy is %+v, %v", s, err)
 	}
 	w.git(w.work, "config", "--global", "kv-sync.pre-push.mode", "check")
-	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || !s.Installed || s.Settings.Mode != hooks.Check {
-		t.Errorf("switched on for all: %+v, %v", s, err)
+	if s, err := hooks.StatusOf(t.Context(), second.find(), hooks.PrePushHook); err != nil || !s.Installed ||
+		s.Settings.Mode != hooks.Check {
+		t.Errorf("enabled for all: %+v, %v", s, err)
 	}
 	second.commit(map[string]string{"public/x.html": "x"})
 	second.pushes(false, "origin", "main")
 }
 
-// A folder of hooks that is a link stays one.
-func TestLinkedFolderOfHooks(t *testing.T) {
+// A symlinked folder of hooks stays a symlink.
+func TestSymlinkedFolderOfHooks(t *testing.T) {
 	w := newWorld(t)
 	dir, real := filepath.Join(w.work, ".git", "hooks"), filepath.Join(t.TempDir(), "hooks")
 	if err := os.Rename(dir, real); err != nil {
@@ -180,11 +183,11 @@ func TestLinkedWorktree(t *testing.T) {
 	}
 	w.commit(map[string]string{"public/key.pem": secret})
 	w.pushes(false, "origin", "HEAD:main")
-	// GIT_DIR is how git tells where it is; another repository is not meant by it.
+	// GIT_DIR selects the current repository, but not that of another folder.
 	t.Setenv("GIT_DIR", filepath.Join(main, ".git"))
 	r, err := hooks.Find(t.Context(), "")
 	if err != nil || r.GitDir != filepath.Join(main, ".git") {
-		t.Errorf("GIT_DIR is not honoured: %+v, %v", r, err)
+		t.Errorf("GIT_DIR is ignored: %+v, %v", r, err)
 	}
 	other := newWorldBeside(w)
 	if r, err = hooks.Find(t.Context(), other.work); err != nil || r.GitDir != filepath.Join(other.work, ".git") {
@@ -193,7 +196,8 @@ func TestLinkedWorktree(t *testing.T) {
 }
 
 func TestNoRepository(t *testing.T) {
-	if _, err := hooks.Find(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "find the git repository") {
+	if _, err := hooks.Find(t.Context(), t.TempDir()); err == nil ||
+		!strings.Contains(err.Error(), "find the git repository") {
 		t.Errorf("%v", err)
 	}
 }

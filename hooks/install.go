@@ -12,62 +12,61 @@ import (
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 )
 
-// Options are what an installed hook is to do.
+// Options configure [Install].
 type Options struct {
-	// Binary is the kv-sync that the hook calls (default: this program).
+	// Binary is the kv-sync that the hook runs. The default is this program.
 	Binary string
-	// Settings are what it is told; the mode "" is the hook's default.
+	// Settings are the hook's settings. The mode "" is its default.
 	Settings
 }
 
-// Status says what git would run.
+// Status describes the hook that git would run.
 type Status struct {
 	Kind Kind
-	// Path is where git looks for the hook.
+	// Path is where git expects the hook.
 	Path string
-	// Installed: the hook there is kv-sync's and is on in this repository.
+	// Installed: the hook is kv-sync's and enabled in this repository.
 	Installed bool
-	// Settings are what it was told here.
+	// Settings are its settings in this repository.
 	Settings Settings
-	// Other: there is a hook of somebody else at Path.
+	// Other: the hook at Path is not kv-sync's.
 	Other bool
-	// Chained is the hook that was there before and runs first, or "".
+	// Chained is the former hook, which runs first, or "".
 	Chained string
-	// Shared: the folder lies outside the repository (core.hooksPath), so that
-	// other repositories may run the same script. It does something only in those
-	// where it is on.
+	// Shared: the folder is outside the repository (core.hooksPath), so other
+	// repositories may run the same script. It has no effect where it is not enabled.
 	Shared bool
-	// Removed: Uninstall has found something of kv-sync's to take away.
+	// Removed: Uninstall removed something.
 	Removed bool
 }
 
-// before is where the hook is kept that was there first.
-func (s *Status) before() string { return s.Path + ".before-kv-sync" }
+// chainedPath is where the former hook is kept.
+func (s *Status) chainedPath() string { return s.Path + ".before-kv-sync" }
 
-// editedByHand says that the script holds lines that are not ours to delete.
+// editedByHand is the error text for a script that somebody changed.
 func (s *Status) editedByHand() string {
-	return fmt.Sprintf("%s was changed after kv-sync wrote it and is not touched; move what is yours to %s, which runs first, delete %s, and run this again",
-		s.Path, s.before(), s.Path)
+	return fmt.Sprintf("%s was changed after kv-sync wrote it; move your lines to %s, which runs first, delete %s, "+
+		"and run this again",
+		s.Path, s.chainedPath(), s.Path)
 }
 
-// StatusOf says whether a hook is installed.
+// StatusOf returns a hook's status.
 func StatusOf(ctx context.Context, r *Repository, k Kind) (*Status, error) {
 	s, _, err := inspect(ctx, r, k)
 	return s, err
 }
 
-// inspect returns the status and the script of ours that is there, nil if there
-// is none.
+// inspect returns the status and kv-sync's script at Path, or nil if there is none.
 func inspect(ctx context.Context, r *Repository, k Kind) (*Status, []byte, error) {
 	dir, err := r.hooksDir(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &Status{Kind: k, Path: filepath.Join(dir, string(k)), Shared: !r.within(dir)}
-	if _, err := os.Lstat(s.before()); err == nil {
-		s.Chained = s.before()
+	if _, err := os.Lstat(s.chainedPath()); err == nil {
+		s.Chained = s.chainedPath()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("look at the hooks: %w", err)
+		return nil, nil, fmt.Errorf("inspect the hooks: %w", err)
 	}
 	if s.Settings, err = r.Settings(ctx, k); err != nil {
 		return nil, nil, err
@@ -76,28 +75,27 @@ func inspect(ctx context.Context, r *Repository, k Kind) (*Status, []byte, error
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil, nil
 	} else if err != nil {
-		return nil, nil, fmt.Errorf("look at the hooks: %w", err)
+		return nil, nil, fmt.Errorf("inspect the hooks: %w", err)
 	}
-	// A symlink, wherever it leads, is somebody's own: ours is a plain file.
-	var there []byte
+	// kv-sync's script is a regular file. A symlink is somebody else's.
+	var script []byte
 	if info.Mode().IsRegular() {
-		if there, err = os.ReadFile(s.Path); err != nil {
-			return nil, nil, fmt.Errorf("look at the hooks: %w", err)
+		if script, err = os.ReadFile(s.Path); err != nil {
+			return nil, nil, fmt.Errorf("inspect the hooks: %w", err)
 		}
 	}
-	if !k.ours(there) {
+	if !k.ours(script) {
 		s.Other = true
 		return s, nil, nil
 	}
 	s.Installed = s.Settings.Mode != ""
-	return s, there, nil
+	return s, script, nil
 }
 
-// Install puts a hook where git looks for it. A hook that is there is kept
-// beside it, untouched, and runs first. Installing again changes nothing but
-// the binary and the settings.
+// Install installs a hook. An existing hook is kept unchanged beside it and runs first.
+// Installing again changes only the binary and the settings.
 func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, error) {
-	s, there, err := inspect(ctx, r, k)
+	s, script, err := inspect(ctx, r, k)
 	if err != nil {
 		return nil, err
 	}
@@ -106,36 +104,37 @@ func Install(ctx context.Context, r *Repository, k Kind, o Options) (*Status, er
 	}
 	dir := filepath.Dir(s.Path)
 	if filepath.Base(dir) == "_" && filepath.Base(filepath.Dir(dir)) == ".husky" {
-		// Its scripts act by their own name, so they cannot be chained.
-		return nil, fmt.Errorf(`install the hook: %s belongs to husky; add the line "kv-sync hook run pre-push \"$@\"" to .husky/pre-push instead`, dir)
+		// Husky's scripts depend on their own file name, so they cannot be chained.
+		return nil, fmt.Errorf("install the hook: %s belongs to husky; "+
+			`add the line "kv-sync hook run pre-push \"$@\"" to .husky/pre-push instead`, dir)
 	}
 	if s.Other {
 		if s.Chained != "" {
-			return nil, fmt.Errorf("install the hook: %s was replaced after kv-sync was installed, and %s is still there; delete the one that is not needed, then install again",
-				s.Path, s.Chained)
+			return nil, fmt.Errorf("install the hook: %s was replaced after kv-sync was installed, and %s still exists; "+
+				"delete the one that you do not need, then install again", s.Path, s.Chained)
 		}
-		if err := os.Rename(s.Path, s.before()); err != nil {
+		if err := os.Rename(s.Path, s.chainedPath()); err != nil {
 			return nil, fmt.Errorf("install the hook: %w", err)
 		}
-		s.Chained = s.before()
+		s.Chained = s.chainedPath()
 	}
-	if k.edited(there) {
+	if k.edited(script) {
 		return nil, errors.New("install the hook: " + s.editedByHand())
 	}
-	if want := k.script(filepath.ToSlash(o.Binary)); !bytes.Equal(there, want) {
+	if want := k.script(filepath.ToSlash(o.Binary)); !bytes.Equal(script, want) {
 		if err := writeScript(s.Path, want); err != nil {
-			return nil, errors.Join(fmt.Errorf("install the hook: %w", err), putBack(s))
+			return nil, errors.Join(fmt.Errorf("install the hook: %w", err), restoreChained(s))
 		}
 	}
-	// Only now is it on: a push meanwhile is one before it.
-	if err := r.tell(ctx, k, o.Settings); err != nil {
+	// The settings enable the hook, so they come last.
+	if err := r.saveSettings(ctx, k, o.Settings); err != nil {
 		return nil, fmt.Errorf("install the hook: %w", err)
 	}
 	s.Installed, s.Other, s.Settings = true, false, o.Settings
 	return s, nil
 }
 
-// complete fills in the defaults.
+// complete sets the defaults.
 func (o *Options) complete(k Kind) (err error) {
 	switch {
 	case k == PostReceiveHook:
@@ -145,15 +144,15 @@ func (o *Options) complete(k Kind) (err error) {
 	}
 	if o.Binary == "" {
 		if o.Binary, err = os.Executable(); err != nil {
-			return fmt.Errorf("find this program: %w", err)
+			return fmt.Errorf("find the path of this program: %w", err)
 		}
 	}
 	o.Binary, err = filepath.Abs(o.Binary)
 	return err
 }
 
-// writeScript replaces the file in one step, so that a push meanwhile runs the
-// old script or the new one.
+// writeScript replaces the file atomically, so that a concurrent push runs the old or
+// the new script.
 func writeScript(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
@@ -161,8 +160,8 @@ func writeScript(path string, b []byte) error {
 	return wholefile.Write(path, b, 0o755)
 }
 
-// putBack undoes the renaming, if the place is free.
-func putBack(s *Status) error {
+// restoreChained undoes the renaming of the former hook, unless there is a new one.
+func restoreChained(s *Status) error {
 	if s.Chained == "" {
 		return nil
 	}
@@ -172,31 +171,31 @@ func putBack(s *Status) error {
 	return os.Rename(s.Chained, s.Path)
 }
 
-// Uninstall removes a hook and puts the one that was there before back, as it
-// was. Where the hook is not kv-sync's it is left alone. It is no error if
-// there is nothing to do.
+// Uninstall removes a hook and restores the former one unchanged. A hook that is not
+// kv-sync's is not touched. Uninstalling twice is not an error.
 func Uninstall(ctx context.Context, r *Repository, k Kind) (*Status, error) {
-	s, there, err := inspect(ctx, r, k)
+	s, script, err := inspect(ctx, r, k)
 	if err != nil {
 		return nil, err
 	}
-	if s.Removed, err = r.forget(ctx, k); err != nil {
+	if s.Removed, err = r.removeSettings(ctx, k); err != nil {
 		return nil, fmt.Errorf("uninstall the hook: %w", err)
 	}
 	if s.Other {
 		if s.Chained != "" {
-			return nil, fmt.Errorf("uninstall the hook: %s was replaced after kv-sync was installed and is not touched; the hook from before is %s", s.Path, s.Chained)
+			return nil, fmt.Errorf("uninstall the hook: %s was replaced after kv-sync was installed; the former hook is %s",
+				s.Path, s.Chained)
 		}
 		return s, nil
 	}
-	if k.edited(there) {
+	if k.edited(script) {
 		return nil, errors.New("uninstall the hook: " + s.editedByHand())
 	}
-	s.Removed = s.Removed || there != nil || s.Chained != ""
-	if there != nil && s.Chained == "" {
+	s.Removed = s.Removed || script != nil || s.Chained != ""
+	if script != nil && s.Chained == "" {
 		err = os.Remove(s.Path)
 	} else if s.Chained != "" {
-		err = os.Rename(s.Chained, s.Path) // replaces ours in one step
+		err = os.Rename(s.Chained, s.Path) // replaces kv-sync's atomically
 		s.Chained, s.Other = "", true
 	}
 	if err != nil {

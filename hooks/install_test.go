@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// snapshot is every file of a folder with its mode, time, link or bytes.
+// snapshot returns every file of a folder with its mode, time and target or content.
 func snapshot(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -31,7 +31,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 			}
 			text = string(b)
 		}
-		if filepath.Base(name) != "config" { // which git writes anew each time
+		if filepath.Base(name) != "config" { // git rewrites it each time
 			text += info.ModTime().String()
 		}
 		out[name] = info.Mode().String() + " " + text
@@ -57,13 +57,16 @@ func equal(t *testing.T, what string, got, want map[string]string) {
 	}
 }
 
-func TestUninstallRestoresWhatWasThere(t *testing.T) {
+func TestUninstallRestoresTheFormerHook(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, dir string){
 		"nothing": func(*testing.T, string) {},
 		"a hook": func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\ncat >/dev/null; echo mine", 0o750)
 		},
-		"not to run": func(t *testing.T, dir string) { write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\nexit 1\n", 0o644) },
+		"not to run": func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "pre-push"), "#!/bin/sh\nexit 1\n",
+				0o644)
+		},
 		"a symlink": func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "shared.sh"), "#!/bin/sh\nexit 0\n", 0o755)
 			if err := os.Symlink("shared.sh", filepath.Join(dir, "pre-push")); err != nil {
@@ -103,7 +106,7 @@ func TestUninstallRestoresWhatWasThere(t *testing.T) {
 	}
 }
 
-func TestHookThatWasThereRunsFirst(t *testing.T) {
+func TestFormerHookRunsFirst(t *testing.T) {
 	w := newWorld(t)
 	seen := filepath.Join(t.TempDir(), "seen")
 	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
@@ -114,30 +117,33 @@ func TestHookThatWasThereRunsFirst(t *testing.T) {
 	head := w.commit(map[string]string{"public/index.html": "two"})
 	w.pushes(true)
 	b, _ := os.ReadFile(seen)
-	if got := string(b); !strings.HasPrefix(got, "origin ") || !strings.Contains(got, "refs/heads/main "+head+" refs/heads/main ") {
-		t.Errorf("it was given %q", got)
+	if got := string(b); !strings.HasPrefix(got, "origin ") ||
+		!strings.Contains(got, "refs/heads/main "+head+" refs/heads/main ") {
+		t.Errorf("the former hook got %q", got)
 	}
 	w.traced()
 	write(t, hook+".before-kv-sync", "#!/bin/sh\nexit 7\n", 0o755)
 	w.commit(map[string]string{"public/index.html": "three"})
 	w.pushes(false)
 	if got := w.traced(); got != "" {
-		t.Errorf("kv-sync ran after a hook that failed: %q", got)
+		t.Errorf("kv-sync ran after the former hook failed: %q", got)
 	}
-	// Another tool puts itself in the place: nothing of anybody is overwritten.
+	// If another tool replaces the hook, no script is overwritten.
 	write(t, hook, "#!/bin/sh\n# another tool\n", 0o755)
 	before := snapshot(t, filepath.Dir(hook))
-	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), "replaced") {
+	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil ||
+		!strings.Contains(err.Error(), "replaced") {
 		t.Errorf("installing over it: %v", err)
 	}
-	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil || !strings.Contains(err.Error(), "replaced") {
+	if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil ||
+		!strings.Contains(err.Error(), "replaced") {
 		t.Errorf("uninstalling it: %v", err)
 	}
 	equal(t, "refusing", snapshot(t, filepath.Dir(hook)), before)
 }
 
-// Lines that somebody put into the script itself are nobody's to delete.
-func TestScriptThatWasEdited(t *testing.T) {
+// A script that somebody changed is not overwritten or deleted.
+func TestEditedScript(t *testing.T) {
 	w := newWorld(t)
 	hook := filepath.Join(w.work, ".git", "hooks", "pre-push")
 	w.install(hooks.Options{})
@@ -152,15 +158,17 @@ func TestScriptThatWasEdited(t *testing.T) {
 	} {
 		write(t, hook, text, 0o755)
 		before := snapshot(t, filepath.Dir(hook))
-		if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), "was changed after") {
+		if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil ||
+			!strings.Contains(err.Error(), "was changed after") {
 			t.Errorf("%s: installing over it: %v", name, err)
 		}
-		if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil || !strings.Contains(err.Error(), "was changed after") {
+		if _, err := hooks.Uninstall(t.Context(), w.find(), hooks.PrePushHook); err == nil ||
+			!strings.Contains(err.Error(), "was changed after") {
 			t.Errorf("%s: uninstalling it: %v", name, err)
 		}
 		equal(t, "refusing", snapshot(t, filepath.Dir(hook)), before)
 	}
-	// One of another release, or that calls another binary, is as it was.
+	// A script of another release, or for another binary, is not an edited one.
 	for _, text := range []string{
 		strings.Replace(string(ours), " 3, written", " 2, written", 1) + "more\n",
 		strings.Replace(string(ours), "installed='", "installed='/it'\\''s", 1),
@@ -168,17 +176,18 @@ func TestScriptThatWasEdited(t *testing.T) {
 		write(t, hook, text, 0o755)
 		w.install(hooks.Options{})
 		if b, err := os.ReadFile(hook); err != nil || string(b) != string(ours) {
-			t.Errorf("installed over another: %v\n%s", err, b)
+			t.Errorf("it was not replaced: %v\n%s", err, b)
 		}
 	}
 }
 
-func TestHuskyIsLeftAlone(t *testing.T) {
+func TestHuskyIsRefused(t *testing.T) {
 	w := newWorld(t)
 	write(t, filepath.Join(w.work, ".husky/_/pre-push"), "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"", 0o755)
 	w.git(w.work, "config", "core.hooksPath", ".husky/_")
 	before := snapshot(t, filepath.Join(w.work, ".husky"))
-	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil || !strings.Contains(err.Error(), ".husky/pre-push") {
+	if _, err := hooks.Install(t.Context(), w.find(), hooks.PrePushHook, hooks.Options{}); err == nil ||
+		!strings.Contains(err.Error(), ".husky/pre-push") {
 		t.Errorf("installing: %v", err)
 	}
 	equal(t, "refusing", snapshot(t, filepath.Join(w.work, ".husky")), before)

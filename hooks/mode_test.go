@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// with is the world with more of an environment.
+// with returns the world with more variables.
 func (w *world) with(env ...string) *world {
 	o := *w
 	o.env = slices.Concat(w.env, env)
@@ -32,7 +32,7 @@ func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
 			w.commit(map[string]string{"public/index.html": "not yet"})
 			w.pushes(true, "origin", "HEAD~1:refs/heads/main")
 			if got, want := asked(), string(mode)+" "+pushed; got != want {
-				t.Errorf("asked for %q, want %q", got, want)
+				t.Errorf("traced %q, want %q", got, want)
 			}
 			// Several refs in one push, of which one is the site's; tags and deletions.
 			w.git(w.work, "push", "-q", "--no-verify", "origin", "HEAD:refs/heads/old")
@@ -40,23 +40,23 @@ func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
 			w.git(w.work, "tag", "-a", "-m", "v1", "v1")
 			w.pushes(true, "origin", "HEAD:main", "HEAD:draft", ":old", "v1")
 			if got, want := asked(), string(mode)+" "+head; got != want {
-				t.Errorf("asked for %q, want %q", got, want)
+				t.Errorf("traced %q, want %q", got, want)
 			}
 			w.pushes(true, "origin", "HEAD:refs/heads/other", "HEAD:refs/tags/v2", ":draft")
 			if got := asked(); got != "" {
-				t.Errorf("of other refs asked for %q", got)
+				t.Errorf("other refs: traced %q", got)
 			}
 			// A new branch has no commit on the remote to compare with.
 			fresh := w.with("KV_SYNC_TEST_BRANCH=live")
 			fresh.pushes(true, "origin", "HEAD:refs/heads/live")
 			if got, want := asked(), string(mode)+" "+head; got != want {
-				t.Errorf("of a new branch asked for %q, want %q", got, want)
+				t.Errorf("a new branch: traced %q, want %q", got, want)
 			}
 			// A force-push, as git sends it.
 			back := w.git(w.work, "rev-parse", "HEAD~2")
 			w.pushes(true, "-f", "origin", "HEAD~2:refs/heads/main")
 			if got, want := asked(), string(mode)+" "+back; got != want {
-				t.Errorf("of a force-push asked for %q, want %q", got, want)
+				t.Errorf("a force push: traced %q, want %q", got, want)
 			}
 			// The branch itself is deleted.
 			w.git(strings.TrimSuffix(w.work, "a work tree")+"remote.git", "symbolic-ref", "HEAD", "refs/heads/other")
@@ -64,33 +64,33 @@ func TestUploadAndDeployGetThePushedCommit(t *testing.T) {
 				t.Errorf("a deletion says\n%s", out)
 			}
 			if got := asked(); got != "" {
-				t.Errorf("of a deletion asked for %q", got)
+				t.Errorf("a deletion: traced %q", got)
 			}
 			// The same commit under both names that a site's branch may have.
 			w.pushes(true, "origin", "HEAD:main", "HEAD:master")
 			if got, want := asked(), string(mode)+" "+head; got != want {
-				t.Errorf("of two branches asked for %q, want %q", got, want)
+				t.Errorf("two branches: traced %q, want %q", got, want)
 			}
 		})
 	}
 }
 
-// What touches no asset needs no upload, but may be code that is deployed.
-func TestUploadPassesWhatTouchesNoAsset(t *testing.T) {
+// A push that changes no asset needs no upload, but may need a deploy of code.
+func TestPushWithoutAssetsNeedsNoUpload(t *testing.T) {
 	w := newWorld(t)
 	for mode, want := range map[hooks.Mode]bool{hooks.Upload: false, hooks.Deploy: true} {
 		w.install(hooks.Options{Settings: hooks.Settings{Mode: mode}})
 		w.commit(map[string]string{"worker.ts": string(mode)})
 		w.pushes(true)
 		if got := strings.Contains(w.traced(), string(mode)+" "); got != want {
-			t.Errorf("%s was asked for: %v", mode, got)
+			t.Errorf("%s: traced %v", mode, got)
 		}
 	}
 }
 
-// Whatever fails, the push goes on, and says what to do; a file that must not be
-// published stops it all the same.
-func TestFailureOfUploadOrDeployPasses(t *testing.T) {
+// A failed upload or deploy does not block the push, and names a remedy. A file that
+// must not be published still blocks it.
+func TestFailedUploadOrDeployDoesNotBlock(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {
 		mode  hooks.Mode
@@ -98,8 +98,9 @@ func TestFailureOfUploadOrDeployPasses(t *testing.T) {
 		says  []string
 	}{
 		{hooks.Upload, "dial tcp: connection refused", []string{"not uploaded ahead", "connection refused"}},
-		{hooks.Deploy, "dial tcp: connection refused", []string{"the site was not deployed", "connection refused", "kv-sync deploy --commit "}},
-		{hooks.Deploy, "unknown", []string{"it could not be determined whether the site was deployed"}},
+		{hooks.Deploy, "dial tcp: connection refused", []string{"the site was not deployed", "connection refused",
+			"kv-sync deploy --commit "}},
+		{hooks.Deploy, "unknown", []string{"it is unknown whether the site was deployed"}},
 	} {
 		w.install(hooks.Options{Settings: hooks.Settings{Mode: c.mode}})
 		broken := w.with("KV_SYNC_TEST_FAULT=" + c.fault)

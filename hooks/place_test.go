@@ -2,16 +2,19 @@ package hooks
 
 import "testing"
 
-func TestSamePlace(t *testing.T) {
+func TestSameRepository(t *testing.T) {
 	same := [][]string{
 		{
-			"git@github.com:me/blog.git", "git@github.com:me/blog", "ssh://git@github.com/me/blog.git", "ssh://git@GitHub.com:22/me/blog/",
-			"https://github.com/me/blog", "https://me:secret@github.com/me/blog.git", "git://github.com/me/blog.git", "github.com:me/blog",
+			"git@github.com:me/blog.git", "git@github.com:me/blog", "ssh://git@github.com/me/blog.git",
+			"ssh://git@GitHub.com:22/me/blog/",
+			"https://github.com/me/blog", "https://me:secret@github.com/me/blog.git", "git://github.com/me/blog.git",
+			"github.com:me/blog",
 		},
 		{"/srv/git/blog.git", "file:///srv/git/blog.git", "/srv/git/blog", "/srv/git//blog.git/"},
 		{"../blog.git", "../blog", "./../blog"},
 		{`C:\git\blog.git`, "C:/git/blog"},
-		{"ssh://git@example.com:2222/blog.git"}, {"ssh://git@example.com:22/blog.git", "git@example.com:blog.git"}, {"https://example.com:8443/blog.git"},
+		{"ssh://git@example.com:2222/blog.git"}, {"ssh://git@example.com:22/blog.git", "git@example.com:blog.git"},
+		{"https://example.com:8443/blog.git"},
 		{"git@github.com:me/fork.git"},
 		{"git@gitlab.com:me/blog.git"},
 		{"https://github.com/me/Blog"},
@@ -20,25 +23,26 @@ func TestSamePlace(t *testing.T) {
 		for j, b := range same {
 			for _, x := range a {
 				for _, y := range b {
-					if got := samePlace(x, y); got != (i == j) {
-						t.Errorf("%s and %s: %v (%s, %s)", x, y, got, place(x), place(y))
+					if got := sameRepository(x, y); got != (i == j) {
+						t.Errorf("%s and %s: %v (%s, %s)", x, y, got, canonical(x), canonical(y))
 					}
 				}
 			}
 		}
 	}
-	if samePlace("", "") || samePlace("", ".") {
+	if sameRepository("", "") || sameRepository("", ".") {
 		t.Error("no place is a place")
 	}
 }
 
 func FuzzPlace(f *testing.F) {
-	for _, s := range []string{"git@github.com:me/blog.git", "ssh://git@h:22/x", "://", "a:b:c", "%zz://x/y", `C:\x`, "https://u:p@h/%2e%2e"} {
+	for _, s := range []string{"git@github.com:me/blog.git", "ssh://git@h:22/x", "://", "a:b:c", "%zz://x/y", `C:\x`,
+		"https://u:p@h/%2e%2e"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if s != "" && !samePlace(s, s) {
-			t.Errorf("%q is not where it is", s)
+		if s != "" && !sameRepository(s, s) {
+			t.Errorf("%q is not itself", s)
 		}
 		_ = Shown(s)
 	})
@@ -46,7 +50,8 @@ func FuzzPlace(f *testing.F) {
 
 func TestShownRemoteHasNoSecret(t *testing.T) {
 	for in, want := range map[string]string{
-		"https://me:secret@github.com/me/blog": "https://github.com/me/blog", "https://token@h": "https://h", "origin": "origin",
+		"https://me:secret@github.com/me/blog": "https://github.com/me/blog", "https://token@h": "https://h",
+		"origin":                     "origin",
 		"git@github.com:me/blog.git": "git@github.com:me/blog.git", "https://a@b@h/x@y": "https://h/x@y",
 	} {
 		if got := Shown(in); got != want {

@@ -11,25 +11,24 @@ import (
 	"time"
 )
 
-// Received is what git tells a post-receive hook, and where to answer: git
-// passes it on to the person who pushed.
+// Received is the input of a post-receive hook, and where its output goes: git sends
+// it to the person who pushed.
 type Received struct {
 	Lines   io.Reader
 	Notices io.Writer
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
-	// Stall is how long a deploy may stand still (default 2 min).
+	// Stall ends a deploy without progress. The default is 2 minutes.
 	Stall time.Duration
 }
 
-// PostReceive deploys what was pushed to the deployed branch: the commit that
-// the branch has now, which is a newer one than git's line says where another
-// push came meanwhile. Site's Branch says which that is, else the repository's
-// HEAD does. Its Deploy is given the branch's full name.
+// PostReceive deploys the current head of the deployed branch, if the push changed it.
+// After another push the head is newer than git's line says. The branch is Site.Branch,
+// else that of the repository's HEAD. Site.Deploy gets its full name.
 //
-// The push is done, whatever comes back. open is called once the push is known
-// to have changed a branch.
-func PostReceive(ctx context.Context, r *Repository, in Received, open func(context.Context, *Repository) (*Site, error)) error {
+// An error does not undo the push. open is called only if the push changed a branch.
+func PostReceive(ctx context.Context, r *Repository, in Received, open func(context.Context, *Repository) (*Site,
+	error)) error {
 	if in.Getenv == nil {
 		in.Getenv = os.Getenv
 	}
@@ -37,8 +36,9 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 		return nil
 	}
 	if in.Getenv("GIT_QUARANTINE_PATH") != "" {
-		// Of a pre-receive hook any error would refuse the push.
-		say(in.Notices, "nothing is deployed: git has not accepted the push yet; call this from the hook post-receive, not from pre-receive")
+		// In a pre-receive hook an error would refuse the push.
+		say(in.Notices, "nothing is deployed, because git has not accepted the push yet; "+
+			"run this in the hook post-receive, not in pre-receive")
 		return nil
 	}
 	updates, malformed := readUpdates(PostReceiveHook, in.Lines)
@@ -62,27 +62,29 @@ func PostReceive(ctx context.Context, r *Repository, in Received, open func(cont
 		say(in.Notices, "%s is deleted; what is live stays as it is", branch)
 		return malformed
 	case site.Deploy == nil:
-		return errors.Join(malformed, fmt.Errorf("%s was not deployed: this hook has no CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID; give it a file with them: kv-sync hook install --env-file FILE", branch))
+		return errors.Join(malformed, fmt.Errorf("%s was not deployed: this hook has no CLOUDFLARE_API_TOKEN and "+
+			"CLOUDFLARE_ACCOUNT_ID; give it a file with them: kv-sync hook install --env-file FILE", branch))
 	}
 	if _, err := r.git(ctx, "rev-parse", "--verify", "--quiet", ref+"^{commit}"); err != nil {
 		if ctx.Err() == nil {
-			say(in.Notices, "%s is gone again; what is live stays as it is", branch)
+			say(in.Notices, "%s was deleted meanwhile; what is live stays as it is", branch)
 		}
 		return errors.Join(malformed, ctx.Err())
 	}
-	err = watched(ctx, cmp.Or(in.Stall, 2*time.Minute), func(ctx context.Context, alive func()) error { return site.Deploy(ctx, ref, alive) })
+	deploy := func(ctx context.Context, alive func()) error { return site.Deploy(ctx, ref, alive) }
+	err = withStallLimit(ctx, cmp.Or(in.Stall, 2*time.Minute), deploy)
 	return errors.Join(malformed, err)
 }
 
-// Deployed is the branch that a server deploys: the one that is named, else that
-// of HEAD.
+// Deployed returns the branch that a server deploys: the given one, else that of HEAD.
 func (r *Repository) Deployed(ctx context.Context, branch string) (string, error) {
 	if branch != "" {
 		return branch, nil
 	}
 	name, err := r.git(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
 	if err != nil {
-		return "", errors.Join(ctx.Err(), errors.New("nobody says which branch is deployed: HEAD names none; choose it: kv-sync hook install --branch NAME"))
+		return "", errors.Join(ctx.Err(),
+			errors.New("the branch to deploy is unknown: HEAD names none; set it: kv-sync hook install --branch NAME"))
 	}
 	return name, nil
 }

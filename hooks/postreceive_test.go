@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// server makes the world's remote deploy what it receives.
+// server installs the post-receive hook in the world's remote.
 func (w *world) server(o hooks.Options) *hooks.Repository {
 	w.t.Helper()
 	r, err := hooks.Find(w.t.Context(), filepath.Join(filepath.Dir(w.work), "remote.git"))
@@ -33,30 +33,31 @@ func TestServerDeploysWhatItReceives(t *testing.T) {
 	w.commit(map[string]string{"public/index.html": "two"})
 	w.pushes(true)
 	if got := asked(); got != "deploy refs/heads/main" {
-		t.Errorf("asked for %q", got)
+		t.Errorf("traced %q", got)
 	}
 	w.git(w.work, "tag", "v1")
 	w.pushes(true, "origin", "HEAD:refs/heads/draft", "v1")
 	if got := asked(); got != "" {
-		t.Errorf("of other refs asked for %q", got)
+		t.Errorf("other refs: traced %q", got)
 	}
 	w.commit(map[string]string{"public/index.html": "three"})
 	w.pushes(true, "origin", ":draft", "main", "HEAD:refs/heads/x")
 	if got := asked(); got != "deploy refs/heads/main" {
-		t.Errorf("of several refs asked for %q", got)
+		t.Errorf("several refs: traced %q", got)
 	}
 	w.pushes(true, "-f", "origin", "HEAD~1:main")
 	if got := asked(); got != "deploy refs/heads/main" {
-		t.Errorf("of a force-push asked for %q", got)
+		t.Errorf("a force push: traced %q", got)
 	}
 	w.git(r.GitDir, "config", "receive.denyDeleteCurrent", "ignore")
-	if out := w.pushes(true, "origin", ":main"); !strings.Contains(out, "remote: kv-sync: main is deleted; what is live stays as it is") {
+	if out := w.pushes(true, "origin", ":main"); !strings.Contains(out,
+		"remote: kv-sync: main is deleted; what is live stays as it is") {
 		t.Errorf("a deletion says\n%s", out)
 	}
 	if got := asked(); got != "" {
-		t.Errorf("of a deletion asked for %q", got)
+		t.Errorf("a deletion: traced %q", got)
 	}
-	// What goes wrong is told to the person who pushes, whose push is done.
+	// An error is reported to the person who pushes. The push succeeds.
 	out := w.with("KV_SYNC_TEST_FAULT=dial tcp: connection refused").pushes(true, "origin", "main")
 	if !strings.Contains(out, "remote: dial tcp: connection refused") {
 		t.Errorf("a failure says\n%s", out)
@@ -65,18 +66,18 @@ func TestServerDeploysWhatItReceives(t *testing.T) {
 	asked()
 	w.with("KV_SYNC_HOOK=off").pushes(true)
 	if got := asked(); got != "" {
-		t.Errorf("a hook that is off asked for %q", got)
+		t.Errorf("a disabled hook: traced %q", got)
 	}
 	w.server(hooks.Options{Settings: hooks.Settings{Branch: "live"}})
 	w.pushes(true, "origin", "HEAD:refs/heads/main", "HEAD:refs/heads/live")
 	if got := asked(); got != "deploy refs/heads/live" {
-		t.Errorf("of the named branch asked for %q", got)
+		t.Errorf("the configured branch: traced %q", got)
 	}
 }
 
-// A hook that was there runs first, and its failure keeps nothing from being
-// deployed; uninstalling puts it back.
-func TestServersOwnHook(t *testing.T) {
+// The former hook runs first, its failure does not prevent a deploy, and uninstalling
+// restores it.
+func TestFormerHookOfAServer(t *testing.T) {
 	w := newWorld(t)
 	hook := filepath.Join(filepath.Dir(w.work), "remote.git", "hooks", "post-receive")
 	write(t, hook, "#!/bin/sh\ncat; echo mail; exit 1\n", 0o755)
@@ -87,7 +88,7 @@ func TestServersOwnHook(t *testing.T) {
 		t.Errorf("the push says\n%s", out)
 	}
 	if got := w.traced(); !strings.Contains(got, "deploy refs/heads/main") {
-		t.Errorf("asked for %q", got)
+		t.Errorf("traced %q", got)
 	}
 	if s, err := hooks.Uninstall(t.Context(), r, hooks.PostReceiveHook); err != nil || !s.Removed || !s.Other {
 		t.Errorf("%+v, %v", s, err)
@@ -95,12 +96,13 @@ func TestServersOwnHook(t *testing.T) {
 	equal(t, "uninstalling", snapshot(t, filepath.Dir(hook)), before)
 }
 
-// In pre-receive the push is not accepted yet, and an error would refuse it.
+// In pre-receive nothing is deployed and no error is returned.
 func TestQuarantineIsNotDeployed(t *testing.T) {
 	w := newWorld(t)
 	r := w.server(hooks.Options{})
 	write(t, filepath.Join(r.GitDir, "hooks", "pre-receive"), "#!/bin/sh\nexec \"${0%/*}/post-receive\"\n", 0o755)
-	if err := os.Rename(filepath.Join(r.GitDir, "hooks", "post-receive"), filepath.Join(r.GitDir, "hooks", "kept")); err != nil {
+	if err := os.Rename(filepath.Join(r.GitDir, "hooks", "post-receive"),
+		filepath.Join(r.GitDir, "hooks", "kept")); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(r.GitDir, "hooks", "pre-receive"), "#!/bin/sh\nexec sh \"${0%/*}/kept\"\n", 0o755)
@@ -109,15 +111,16 @@ func TestQuarantineIsNotDeployed(t *testing.T) {
 		t.Errorf("the push says\n%s", out)
 	}
 	if got := w.traced(); strings.Contains(got, "deploy") {
-		t.Errorf("asked for %q", got)
+		t.Errorf("traced %q", got)
 	}
 }
 
-func TestReceivedLinesThatMakeNoSense(t *testing.T) {
+func TestMalformedReceivedLines(t *testing.T) {
 	w := newWorld(t)
 	r := w.server(hooks.Options{})
 	run := func(lines string) (deployed bool, err error) {
-		err = hooks.PostReceive(t.Context(), r, hooks.Received{Lines: strings.NewReader(lines), Notices: t.Output()}, hooksSite(&deployed))
+		err = hooks.PostReceive(t.Context(), r, hooks.Received{Lines: strings.NewReader(lines), Notices: t.Output()},
+			hooksSite(&deployed))
 		return deployed, err
 	}
 	head := w.git(r.GitDir, "rev-parse", "main")
@@ -126,12 +129,12 @@ func TestReceivedLinesThatMakeNoSense(t *testing.T) {
 		t.Errorf("%v, %v", deployed, err)
 	}
 	if deployed, err := run("what is this\n" + good); !deployed || err == nil {
-		t.Errorf("beside a good one: %v, %v", deployed, err)
+		t.Errorf("beside a valid line: %v, %v", deployed, err)
 	}
 	if deployed, err := run(good); !deployed || err != nil {
-		t.Errorf("a good one: %v, %v", deployed, err)
+		t.Errorf("a valid line: %v, %v", deployed, err)
 	}
 	if deployed, err := run(""); deployed || err != nil {
-		t.Errorf("nothing: %v, %v", deployed, err)
+		t.Errorf("no line: %v, %v", deployed, err)
 	}
 }

@@ -16,59 +16,57 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Push is what git tells a pre-push hook, and where to answer.
+// Push is the input of a pre-push hook, and where its output goes.
 type Push struct {
-	// Mode is what to do with the push; "" is Check.
+	// Mode is what the hook does. The default is Check.
 	Mode Mode
-	// Remote and URL are the hook's arguments. Without a named remote both are
-	// the URL. The URL may be left out: git knows it by the name.
+	// Remote and URL are the hook's arguments. Without a named remote both are the URL.
+	// URL may be empty, because git knows it by the name.
 	Remote, URL string
 	// Lines is the hook's standard input.
 	Lines io.Reader
-	// Notices is where lines for people go, standard error.
+	// Notices receives lines for the person who pushes (standard error).
 	Notices io.Writer
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
-	// PlanTimeout bounds the look at the live site in mode Check (default 5 s): a
-	// push does not wait for a network that does not answer.
+	// PlanTimeout limits the comparison with the live site in mode Check, so that a push
+	// does not wait for an unreachable network. The default is 5 seconds.
 	PlanTimeout time.Duration
-	// Stall is how long an upload or a deploy may stand still (default 2 min).
+	// Stall ends an upload or a deploy without progress. The default is 2 minutes.
 	Stall time.Duration
 }
 
-// Site is what a push is for.
+// Site is the site of a push, and the operations on it.
 type Site struct {
-	// Branch and Remote say which pushes are meant; "" leaves it to
+	// Branch and Remote select the pushes that concern the site. "" is decided by
 	// [Repository.Target].
 	Branch, Remote string
-	// Directory is what is published, relative to the top of the repository and
-	// with "/"; "" is the whole. Settings are files beside it that decide what is
-	// published, e.g. kv-sync.toml. A push that changes neither has no file to
-	// check or to upload.
+	// Directory is the published folder, relative to the top of the repository and with
+	// "/"; "" is the whole repository. Settings are other files that decide what is
+	// published, such as kv-sync.toml. A push that changes neither needs no check and
+	// no upload.
 	Directory string
 	Settings  []string
-	// Check lists the commit's files, on this machine alone. Its
-	// *kvsync.RefusedError blocks the push, as those of the others do.
+	// Check checks the commit's files without network. A *kvsync.RefusedError, also of
+	// the other functions, blocks the push.
 	Check func(ctx context.Context, commit string) error
-	// Plan compares the commit with the live site and writes nothing. This and
-	// the next two are nil where there are no credentials.
+	// Plan compares the commit with the live site and writes nothing. It, Upload and
+	// Deploy are nil without credentials.
 	Plan func(ctx context.Context, commit string) (*kvsync.Plan, error)
-	// Upload sends the commit's files ahead, Deploy makes it live; both tell
-	// the person what they did. They call alive for each sign of life.
+	// Upload uploads the commit's files ahead of a deploy, Deploy makes the commit live.
+	// Both report what they did, and call alive whenever they make progress.
 	Upload, Deploy func(ctx context.Context, commit string, alive func()) error
-	// Again is the command that deploys a commit, without the commit.
+	// Again is the command that deploys a commit, without the option for the commit.
 	Again string
 }
 
-// PrePush judges a push, and in the modes Upload and Deploy does what they say.
-// It returns an error, and so blocks the push, if the deployed branch would get
-// a file that must not be published, or if the person gave up waiting.
-// Everything else is a notice, git's own lines included where they make no
-// sense: what cannot be judged is not kv-sync's to stop.
+// PrePush checks a push of the deployed branch, and uploads or deploys it according to
+// the mode. It returns an error, which blocks the push, if the commit has a file that
+// must not be published, or after a cancellation. Any other problem, such as malformed
+// lines, is a notice.
 //
-// A push that touches no asset needs in the modes Check and Upload neither the
-// network nor a file of the site. open is called once the push is known to
-// change a branch.
+// In the modes Check and Upload, a push that changes no asset uses neither the network
+// nor the site's files. open is called only if the push changes a branch.
 func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Context, *Repository) (*Site, error)) error {
 	if p.Getenv == nil {
 		p.Getenv = os.Getenv
@@ -82,11 +80,12 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 	} else if len(updates) == 0 {
 		resolve := func(revision string) string {
 			id, _ := r.git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
-			return id // "" makes no sense of the update
+			return id // "" makes the update invalid
 		}
 		if u, ok := fromPreCommit(p.Getenv, resolve); ok {
 			updates = []update{u}
-			p.Remote, p.URL = cmp.Or(p.Remote, p.Getenv("PRE_COMMIT_REMOTE_NAME")), cmp.Or(p.URL, p.Getenv("PRE_COMMIT_REMOTE_URL"))
+			p.Remote = cmp.Or(p.Remote, p.Getenv("PRE_COMMIT_REMOTE_NAME"))
+			p.URL = cmp.Or(p.URL, p.Getenv("PRE_COMMIT_REMOTE_URL"))
 		}
 	}
 	if len(updates) == 0 {
@@ -94,16 +93,17 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 	}
 	site, err := open(ctx, r)
 	if err != nil {
-		return p.unjudged(ctx, err)
+		return p.unchecked(ctx, err)
 	}
 	target, err := r.Target(ctx, site.Branch, site.Remote)
 	if err != nil {
-		return p.unjudged(ctx, err)
+		return p.unchecked(ctx, err)
 	}
 	updates = slices.DeleteFunc(updates, func(u update) bool { return !target.has(u.remoteRef) })
 	if len(updates) == 0 || !r.pushedTo(ctx, target, p.Remote, p.URL) {
 		if len(updates) > 0 && target.Remote == "" {
-			p.say(`this push was not looked at: nothing says which remote the site is deployed from; write remote = "…" into kv-sync.toml`)
+			p.say(`this push was not checked: the remote that the site is deployed from is unknown; ` +
+				`write remote = "…" to kv-sync.toml`)
 		}
 		return ctx.Err()
 	}
@@ -114,7 +114,7 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 			p.say("%s is deleted on %s; what is live stays as it is", u.remoteRef, Shown(p.Remote))
 		case !seen[u.local]: // one commit may go to two branches
 			seen[u.local] = true
-			if err := p.judge(ctx, r, site, u); err != nil {
+			if err := p.checkUpdate(ctx, r, site, u); err != nil {
 				return err
 			}
 		}
@@ -122,17 +122,16 @@ func PrePush(ctx context.Context, r *Repository, p Push, open func(context.Conte
 	return nil
 }
 
-// judge looks at one update.
-func (p Push) judge(ctx context.Context, r *Repository, site *Site, u update) error {
+// checkUpdate handles one update according to the mode.
+func (p Push) checkUpdate(ctx context.Context, r *Repository, site *Site, u update) error {
 	if p.Mode != Deploy && !u.creates() && r.sameSite(ctx, site, u.remote, u.local) {
 		return nil
 	}
 	switch {
 	case p.Mode == Upload && site.Upload != nil:
-		return p.act(ctx, site, u, action{do: site.Upload, undone: "its files were not uploaded ahead"})
+		return p.act(ctx, site, u, action{do: site.Upload, failed: "its files were not uploaded ahead"})
 	case p.Mode == Deploy && site.Deploy != nil:
-		again := site.Again + " --commit " + u.local[:12]
-		return p.act(ctx, site, u, action{do: site.Deploy, undone: "the site was not deployed", again: again})
+		return p.act(ctx, site, u, action{site.Deploy, "the site was not deployed", site.Again + " --commit " + u.local[:12]})
 	case site.Plan != nil:
 		return p.plan(ctx, site, u)
 	}
@@ -144,15 +143,16 @@ func (p Push) judge(ctx context.Context, r *Repository, site *Site, u update) er
 	case Upload:
 		p.say("%s can be published; %s its files were not uploaded ahead", u.localRef, missing)
 	case Deploy:
-		p.say("%s can be published; %s the site was not deployed; to deploy it: %s --commit %s", u.localRef, missing, site.Again, u.local[:12])
+		p.say("%s can be published; %s the site was not deployed; to deploy it: %s --commit %s",
+			u.localRef, missing, site.Again, u.local[:12])
 	default:
-		p.say("%s can be published; %s the live site was not looked at", u.localRef, missing)
+		p.say("%s can be published; %s it was not compared with the live site", u.localRef, missing)
 	}
 	return nil
 }
 
-// plan compares the commit with the live site. Where that does not answer, this
-// machine alone judges.
+// plan compares the commit with the live site. If that fails, only the local check
+// counts.
 func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	planCtx, cancel := context.WithTimeout(ctx, cmp.Or(p.PlanTimeout, 5*time.Second))
 	defer cancel()
@@ -175,30 +175,28 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 			return p.blocked(ctx, u, err)
 		}
 		if errors.As(err, &guard) {
-			p.say("%s can be published, but as things are its deploy will be refused: %v", u.localRef, guard)
+			p.say("%s can be published, but its deploy would be refused now: %v", u.localRef, guard)
 			return nil
 		}
 		if planCtx.Err() != nil {
 			err = errors.New("no answer in time")
 		}
-		p.say("%s can be published; the live site was not looked at: %v", u.localRef, err)
+		p.say("%s can be published; it was not compared with the live site: %v", u.localRef, err)
 	}
 	return nil
 }
 
-// action is an upload or a deploy of a pushed commit.
+// action is an upload or a deploy. failed is the notice of its failure, again the
+// command that repeats it, or "".
 type action struct {
-	do func(ctx context.Context, commit string, alive func()) error
-	// undone says what a failure leaves undone, again is the command that does it, or "".
-	undone, again string
+	do            func(ctx context.Context, commit string, alive func()) error
+	failed, again string
 }
 
-// act uploads or deploys. Where that fails this machine alone judges whether the
-// push may go on.
+// act uploads or deploys. If that fails, only the local check decides about the push.
 func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
-	err := watched(ctx, cmp.Or(p.Stall, 2*time.Minute), func(ctx context.Context, alive func()) error {
-		return a.do(ctx, u.local, alive)
-	})
+	do := func(ctx context.Context, alive func()) error { return a.do(ctx, u.local, alive) }
+	err := withStallLimit(ctx, cmp.Or(p.Stall, 2*time.Minute), do)
 	if err == nil {
 		return nil
 	}
@@ -210,32 +208,33 @@ func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 		return p.blocked(ctx, u, err)
 	}
 	if errors.Is(err, kvsync.ErrUnknown) {
-		a.undone = "it could not be determined whether the site was deployed"
+		a.failed = "it is unknown whether the site was deployed"
 	}
-	p.say("%s: %v", a.undone, err)
+	p.say("%s: %v", a.failed, err)
 	var guard *kvsync.GuardError
 	switch {
 	case errors.As(err, &guard) && a.again != "":
-		p.say("the push goes on; to deploy it, with the flag that is named above: %s", a.again)
+		p.say("the push goes on; to deploy it, with the flag above: %s", a.again)
 	case a.again != "":
 		p.say("the push goes on; to deploy it: %s", a.again)
 	}
 	return nil
 }
 
-// blocked stops the push for a file that must not be published, and for a
-// person who gave up. Any other error lets it pass.
+// blocked returns the error that blocks the push, for a file that must not be published
+// or a cancellation. Any other error becomes a notice.
 func (p Push) blocked(ctx context.Context, u update, err error) error {
 	var refused *kvsync.RefusedError
 	if ctx.Err() == nil && errors.As(err, &refused) {
-		return fmt.Errorf("push of %s to %s: %w\nMend that, or push without this check: git push --no-verify", u.localRef, Shown(p.Remote), refused)
+		return fmt.Errorf("push of %s to %s: %w\nFix that, or push without this check: git push --no-verify",
+			u.localRef, Shown(p.Remote), refused)
 	}
-	return p.unjudged(ctx, err)
+	return p.unchecked(ctx, err)
 }
 
-// unjudged tells what kept the push from being checked, and lets it pass,
-// unless the person gave up waiting.
-func (p Push) unjudged(ctx context.Context, err error) error {
+// unchecked reports why the push was not checked. It blocks the push only after a
+// cancellation.
+func (p Push) unchecked(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -249,8 +248,8 @@ func say(to io.Writer, format string, args ...any) {
 	fmt.Fprintln(to, "kv-sync: "+fmt.Sprintf(format, args...))
 }
 
-// sameSite reports whether two commits hold the same site. A commit that this
-// clone does not have is not the same.
+// sameSite reports whether two commits have the same site. A commit that the clone
+// does not have is different.
 func (r *Repository) sameSite(ctx context.Context, site *Site, before, after string) bool {
 	args := []string{"diff-tree", "-r", "--quiet", before, after}
 	if site.Directory != "" && site.Directory != "." {

@@ -12,7 +12,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-func TestPushOfARefusedFileIsStopped(t *testing.T) {
+func TestRefusedFileBlocksThePush(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{})
 	before := w.git(w.work, "rev-parse", "origin/main")
@@ -20,35 +20,35 @@ func TestPushOfARefusedFileIsStopped(t *testing.T) {
 	out := w.pushes(false)
 	for _, want := range []string{"key.pem", "private key", "--no-verify"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("the push says nothing of %q:\n%s", want, out)
+			t.Errorf("the push does not mention %q:\n%s", want, out)
 		}
 	}
 	if now := w.git(w.work, "ls-remote", "origin", "refs/heads/main"); !strings.HasPrefix(now, before) {
 		t.Errorf("the remote has %s", now)
 	}
 	if got := w.traced(); !strings.Contains(got, "check") {
-		t.Errorf("where the network does not answer, this machine alone refuses: %q", got)
+		t.Errorf("the local check did not run without network: %q", got)
 	}
 
-	// Other branches, tags and deletions are not the site's.
+	// Other branches, tags and deletions do not concern the site.
 	w.pushes(true, "origin", "HEAD:refs/heads/draft")
 	w.pushes(true, "origin", "HEAD:refs/tags/v1")
 	w.pushes(true, "origin", ":refs/heads/draft")
 	if got := w.traced(); strings.Contains(got, "check") {
 		t.Errorf("they were checked: %q", got)
 	}
-	// Both ways around.
+	// Both ways to push without the hook.
 	w.pushes(true, "--no-verify", "origin", "HEAD:refs/heads/main")
 	w.git(w.work, "push", "-q", "-f", "--no-verify", "origin", before+":refs/heads/main")
 	w.env = append(w.env, "KV_SYNC_HOOK=off")
 	w.pushes(true)
 	if got := w.traced(); got != "" {
-		t.Errorf("a hook that is off ran: %q", got)
+		t.Errorf("a disabled hook ran: %q", got)
 	}
 }
 
-// A push that touches no asset is quick, for it reads and asks nothing.
-func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
+// A push that changes no asset reads no file and sends no request.
+func TestPushWithoutAssetsIsNotChecked(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{})
 	many := map[string]string{}
@@ -58,11 +58,12 @@ func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
 	w.commit(many)
 	out := w.pushes(true)
 	if !strings.Contains(out, "connection refused") || !strings.Contains(w.traced(), "network") {
-		t.Errorf("being offline is a notice:\n%s", out)
+		t.Errorf("there is no notice without network:\n%s", out)
 	}
 	w.commit(map[string]string{"README.md": "two"})
 	r := w.find()
-	line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"), w.git(w.work, "rev-parse", "origin/main"))
+	line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"),
+		w.git(w.work, "rev-parse", "origin/main"))
 	err := hooks.PrePush(t.Context(), r, hooks.Push{Remote: "origin", Lines: strings.NewReader(line), Notices: t.Output()},
 		func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 			never := func(context.Context, string) error { t.Error("the site was read"); return nil }
@@ -76,17 +77,17 @@ func TestPushThatTouchesNoAssetIsQuick(t *testing.T) {
 	}
 	w.pushes(true)
 	if got := w.traced(); strings.Contains(got, "check") || !strings.Contains(got, "pre-push origin") {
-		t.Errorf("the hook was asked %q", got)
+		t.Errorf("traced %q", got)
 	}
-	// What decides about files counts as an asset.
+	// A configuration file counts as an asset.
 	w.commit(map[string]string{"kv-sync.toml": "ignore = []"})
 	w.pushes(true)
 	if got := w.traced(); !strings.Contains(got, "check") {
-		t.Errorf("a changed configuration was not looked at: %q", got)
+		t.Errorf("a changed configuration was not checked: %q", got)
 	}
 }
 
-func TestNothingElseStopsAPush(t *testing.T) {
+func TestNothingElseBlocksAPush(t *testing.T) {
 	w := newWorld(t)
 	gone := filepath.Join(t.TempDir(), "kv-sync")
 	w.env = append(w.env, "PATH="+os.Getenv("PATH"))
@@ -95,7 +96,7 @@ func TestNothingElseStopsAPush(t *testing.T) {
 		env    string
 		says   string
 	}{
-		"binary gone":          {gone, "", "gone"},
+		"missing binary":       {gone, "", "gone"},
 		"binary does not run":  {script(t, "not a program", 0o755), "", ""},
 		"binary is killed":     {script(t, "#!/bin/sh\nkill -9 $$\n", 0o755), "", "status 137"},
 		"configuration broken": {"", "KV_SYNC_TEST_BROKEN=1", "configuration is broken"},
@@ -117,7 +118,7 @@ func TestNothingElseStopsAPush(t *testing.T) {
 	w.pushes(true) // nothing to push: git gives no line
 }
 
-func TestBranchThatIsDeployed(t *testing.T) {
+func TestDeployedBranch(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{})
 	w.commit(map[string]string{"public/key.pem": secret})

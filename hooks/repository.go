@@ -9,20 +9,19 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// Repository is a git repository as git itself finds it. Its paths are absolute.
+// Repository is a git repository as git finds it. Its paths are absolute.
 type Repository struct {
-	// Top is the work tree, "" in a bare repository.
+	// Top is the work tree, or "" in a bare repository.
 	Top string
-	// GitDir is the repository, for a linked worktree the part of its own;
-	// CommonDir is the part that all worktrees share.
+	// GitDir is the repository's folder; a linked worktree has its own. CommonDir is
+	// shared by all worktrees.
 	GitDir, CommonDir string
 
 	command *command.Git
 }
 
-// Find returns the repository that dir lies in, whatever the environment says.
-// With dir "" it is the one that git means here: GIT_DIR counts, as it must in
-// a hook.
+// Find returns the repository that contains dir, regardless of the environment. For ""
+// it is git's current repository, which GIT_DIR may select, as in a hook.
 func Find(ctx context.Context, dir string) (*Repository, error) {
 	inside, own := command.Inherited, command.Quarantine
 	if dir != "" {
@@ -38,7 +37,7 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 		return nil, fmt.Errorf("find the git repository: git rev-parse answered %.200q", out)
 	}
 	r := &Repository{GitDir: filepath.FromSlash(lines[1])}
-	// Git gives this one relative to where it ran.
+	// Git may return a path relative to its working directory.
 	common := filepath.FromSlash(lines[2])
 	if !filepath.IsAbs(common) {
 		common = filepath.Join(dir, common)
@@ -62,7 +61,7 @@ func Find(ctx context.Context, dir string) (*Repository, error) {
 }
 
 // git runs the git command in the repository, where hooks run, and returns its
-// output without the last line's end.
+// output without the final newline.
 func (r *Repository) git(ctx context.Context, args ...string) (string, error) {
 	return trimmed(r.command.Run(ctx, args...))
 }
@@ -71,8 +70,7 @@ func trimmed(out string, err error) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(out, "\n"), "\r"), err
 }
 
-// hooksDir is where git looks for hooks: core.hooksPath in all its forms, or
-// the common directory's hooks.
+// hooksDir returns git's folder of hooks: core.hooksPath in any form, or the default.
 func (r *Repository) hooksDir(ctx context.Context) (string, error) {
 	dir, err := r.git(ctx, "rev-parse", "--git-path", "hooks")
 	if err != nil {
@@ -87,8 +85,7 @@ func (r *Repository) hooksDir(ctx context.Context) (string, error) {
 	return filepath.Join(r.Top, dir), nil
 }
 
-// within reports whether path lies in the repository or its work tree, so that
-// what is put there concerns no other repository.
+// within reports whether path is in the repository or its work tree.
 func (r *Repository) within(path string) bool {
 	for _, root := range []string{r.CommonDir, r.Top} {
 		if root == "" {
@@ -101,7 +98,7 @@ func (r *Repository) within(path string) bool {
 	return false
 }
 
-// resolved follows symlinks as far as the path is there.
+// resolved resolves symlinks in the part of the path that exists.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

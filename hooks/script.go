@@ -6,29 +6,29 @@ import (
 	"strings"
 )
 
-// mark begins every script of ours, in this and every later release: by it a
-// hook is known to be ours and may be replaced or removed.
+// mark is the first part of kv-sync's scripts, in this and every later release. It
+// identifies a hook that may be replaced or removed.
 func (k Kind) mark() []byte { return []byte("#!/bin/sh\n# kv-sync " + string(k) + " hook") }
 
-// ours reports whether a hook was written by Install.
+// ours reports whether Install wrote a hook.
 func (k Kind) ours(script []byte) bool { return bytes.HasPrefix(script, k.mark()) }
 
-// edited reports whether somebody changed a script that this release wrote. What
-// another release wrote, nobody here can tell.
+// edited reports whether a script of this release was changed. A change of another
+// release's script cannot be detected.
 func (k Kind) edited(script []byte) bool {
 	head, tail, _ := bytes.Cut(k.script(""), []byte("installed="+quote("")))
 	version, _, _ := bytes.Cut(head, []byte(","))
 	return bytes.HasPrefix(script, version) && (!bytes.HasPrefix(script, head) || !bytes.HasSuffix(script, tail))
 }
 
-// scriptBody is plain sh, for Windows' git too. The hook that was there before
-// reads the same lines and gets the same arguments, and goes first: what fails
-// today fails as it did. Then only the exit codes count that kv-sync gives on
-// purpose. One that is gone, was killed, broke down (2, as a flag that it does not
-// know) is told and lets the push pass; so it does where nobody reads what is told.
+// scriptBody is portable sh, also for git on Windows. The former hook runs first, with
+// the same input and arguments, and its failures count as before. Of kv-sync's exit
+// codes only the deliberate ones count. If kv-sync is missing, was killed or failed in
+// another way (2 for an unknown flag), the script reports that and the push continues,
+// also if standard error is closed.
 //
-// The script may lie in a folder that several repositories use, or be copied
-// with one, so it asks whether it is on where it runs.
+// The script may be in a folder of several repositories, or be copied with one, so it
+// checks whether it is enabled in the current repository.
 const scriptBody = ` 3, written by "kv-sync hook install".
 # "kv-sync hook uninstall" removes it and puts back the hook that was here.
 # @around
@@ -56,23 +56,24 @@ printf 'kv-sync: %s could not run (status %s), so nothing was done for this push
 exit 0
 `
 
-// Blocked is the exit code of "kv-sync hook run pre-push" that stops a push, beside
-// that of Ctrl-C.
+// Blocked is the exit code of "kv-sync hook run pre-push" that blocks a push, as 130
+// does (Ctrl-C).
 const Blocked = 3
 
-// script is the hook that calls binary.
+// script returns the hook that runs binary.
 func (k Kind) script(binary string) []byte {
 	fail, around := "exit", "To push without it: KV_SYNC_HOOK=off git push, or git push --no-verify."
 	meant := fmt.Sprintf("0 | %d | 130", Blocked)
 	if k == PostReceiveHook {
-		meant = "[0-9] | 130" // those of a deploy
-		// Git does not ask how it ends; a mail that could not be sent is no reason
-		// not to deploy.
+		meant = "[0-9] | 130" // the codes of a deploy
+		// Git ignores the exit code, and a failure of the former hook, such as a mail
+		// that could not be sent, must not prevent a deploy.
 		fail, around = ":", "To receive without it: KV_SYNC_HOOK=off in the server's environment."
 	}
-	body := strings.NewReplacer("@around", around, "@hook", string(k), "@fail", fail, "@meant", meant, "@binary", quote(binary)).Replace(scriptBody)
+	body := strings.NewReplacer("@around", around, "@hook", string(k), "@fail", fail, "@meant", meant,
+		"@binary", quote(binary)).Replace(scriptBody)
 	return append(k.mark(), body...)
 }
 
-// quote makes one word of s for sh.
+// quote quotes s as one word of sh.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -13,8 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// shells are those that git runs hooks with: Debian's sh, that of small images,
-// and bash as Windows' git has it for sh.
+// shells are the shells that git runs hooks with: dash on Debian, busybox in small
+// images, and bash of git for Windows.
 func shells(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{"busybox": {busybox(t), "sh"}}
@@ -28,8 +28,7 @@ func shells(t *testing.T) map[string][]string {
 	return found
 }
 
-// busybox is the one on PATH, or that of a Debian package, unpacked beside the
-// other tools of the tests.
+// busybox returns the one on PATH, or one from a Debian package in the test cache.
 func busybox(t *testing.T) string {
 	t.Helper()
 	if path, err := exec.LookPath("busybox"); err == nil {
@@ -45,11 +44,12 @@ func busybox(t *testing.T) string {
 		return path
 	}
 	tmp := t.TempDir()
-	cmd := exec.Command("sh", "-c", `exec 9>/tmp/kv-sync-apt.lock && { flock 9 || true; } && { apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
+	cmd := exec.Command("sh", "-c",
+		`exec 9>/tmp/kv-sync-apt.lock && { flock 9 || true; } && { apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
 	cmd.Dir = tmp
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("there is no busybox on PATH, and Debian's cannot be had: %v; install busybox\n%s", err, out)
+		t.Fatalf("there is no busybox on PATH, and Debian's cannot be downloaded: %v; install busybox\n%s", err, out)
 	}
 	b, err := os.ReadFile(filepath.Join(tmp, "out", "bin", "busybox"))
 	if err != nil {
@@ -63,11 +63,11 @@ func busybox(t *testing.T) string {
 	return path
 }
 
-// The script in every shell, with a binary whose path is as bad as can be, and
-// lines that end as Windows' do.
+// The script works in every shell, with special characters in the binary's path and
+// with Windows' line ends.
 func TestScriptInEveryShell(t *testing.T) {
 	const lines = "refs/heads/ma\\nin %s $x `y` 0 refs/heads/main 0\r\nHEAD^{/it's \"it\"} 1 refs/heads/x 0\r\n"
-	// It writes down how it was called, and what it read, then ends as it is told.
+	// The binary records its arguments and input, then exits with the given code.
 	const binary = "#!/bin/sh\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of this on stdout\nexit ${CODE-0}\n"
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +77,8 @@ func TestScriptInEveryShell(t *testing.T) {
 			run := func(env ...string) (string, string, int) {
 				t.Helper()
 				_ = os.Remove(out)
-				args := append(append([]string{}, shell[1:]...), ".git/hooks/pre-push", "origin", "https://example.com/it's \\a $repository")
+				args := append(append([]string{}, shell[1:]...), ".git/hooks/pre-push", "origin",
+					"https://example.com/it's \\a $repository")
 				cmd := exec.Command(shell[0], args...)
 				cmd.Dir, cmd.Stdin = w.work, strings.NewReader(lines)
 				cmd.Env = slices.Concat(w.env, env, []string{"OUT=" + out})
@@ -91,7 +92,7 @@ func TestScriptInEveryShell(t *testing.T) {
 					t.Fatal(err)
 				}
 				if len(stdout) > 0 {
-					t.Errorf("on stdout is %q", stdout)
+					t.Errorf("stdout is %q", stdout)
 				}
 				got, _ := os.ReadFile(out)
 				return string(got), stderr.String(), code
@@ -103,38 +104,41 @@ func TestScriptInEveryShell(t *testing.T) {
 				w.install(hooks.Options{Binary: path})
 				for _, code := range []int{0, hooks.Blocked, 130} {
 					if got, _, ended := run(fmt.Sprintf("CODE=%d", code)); got != called || ended != code {
-						t.Errorf("%s gives %q and %d, want %d", path, got, ended, code)
+						t.Errorf("%s: got %q and %d, want %d", path, got, ended, code)
 					}
 				}
 				for _, code := range []int{1, 2, 4, 13, 30, 125, 126, 127, 128, 131, 137, 143, 255} {
-					if _, told, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 || !strings.Contains(told, fmt.Sprintf("could not run (status %d)", code)) {
-						t.Errorf("a binary that ends with %d: %d, %q", code, ended, told)
+					if _, told, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 ||
+						!strings.Contains(told, fmt.Sprintf("could not run (status %d)", code)) {
+						t.Errorf("exit code %d of the binary: %d, %q", code, ended, told)
 					}
 				}
 				if got, _, code := run("KV_SYNC_HOOK=off"); got != "" || code != 0 {
-					t.Errorf("a hook that is off gives %q and %d", got, code)
+					t.Errorf("a disabled hook: %q and %d", got, code)
 				}
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
 				if _, told, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(told, "gone from "+path+",") {
-					t.Errorf("a binary that is gone: %d, %q", code, told)
+					t.Errorf("a missing binary: %d, %q", code, told)
 				}
 				// Another one on PATH does.
 				write(t, filepath.Join(root, "bin", "kv-sync"), binary, 0o755)
 				if got, told, code := run("PATH=" + filepath.Join(root, "bin") + ":/usr/bin:/bin"); got != called || code != 0 {
-					t.Errorf("another on PATH: %q, %q, %d", got, told, code)
+					t.Errorf("a binary on PATH: %q, %q, %d", got, told, code)
 				}
 			}
 			// The hook from before reads the same, and its failure is the hook's.
 			write(t, filepath.Join(root, "plain", "kv-sync.exe"), binary, 0o755)
 			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
-			write(t, filepath.Join(w.work, ".git", "hooks", "pre-push.before-kv-sync"), "#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
-			if got, told, code := run("BEFORE=0"); got != called || code != 0 || told != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
-				t.Errorf("after the one before: %q, %q, %d", got, told, code)
+			write(t, filepath.Join(w.work, ".git", "hooks", "pre-push.before-kv-sync"),
+				"#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
+			if got, told, code := run("BEFORE=0"); got != called || code != 0 ||
+				told != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
+				t.Errorf("after the former hook: %q, %q, %d", got, told, code)
 			}
 			if got, _, code := run("BEFORE=7"); got != "" || code != 7 {
-				t.Errorf("after one that failed: %q, %d", got, code)
+				t.Errorf("after a former hook that failed: %q, %d", got, code)
 			}
 		})
 	}

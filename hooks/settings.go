@@ -9,53 +9,53 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 )
 
-// Kind is which of git's hooks.
+// Kind is one of git's hooks.
 type Kind string
 
-// The hooks that there are.
+// The supported hooks.
 const (
 	// PrePushHook runs on the machine that pushes, before anything is sent.
 	PrePushHook Kind = "pre-push"
-	// PostReceiveHook runs on the server that was pushed to, when all is accepted.
+	// PostReceiveHook runs on the server after a push was accepted.
 	PostReceiveHook Kind = "post-receive"
 )
 
-// Mode is what a pre-push hook does with a push of the deployed branch. In all
-// of them a file that must not be published stops the push, and nothing else.
+// Mode is what a pre-push hook does with a push of the deployed branch. In every mode,
+// only a file that must not be published blocks the push.
 type Mode string
 
 // The modes.
 const (
-	// Check plans and sends nothing.
+	// Check plans a deploy and sends nothing.
 	Check Mode = "check"
-	// Upload sends the files ahead, so that the deploy that follows only switches.
+	// Upload uploads the files, so that the following deploy only switches.
 	Upload Mode = "upload"
-	// Deploy makes the commit live before it is pushed. It is what a post-receive
-	// hook does.
+	// Deploy makes the commit live before it is pushed. A post-receive hook always
+	// deploys.
 	Deploy Mode = "deploy"
 )
 
-// Settings are what an installed hook was told. They lie in the repository's
-// git configuration, as kv-sync.<hook>.<name>, so that a script that several
-// repositories share does in each what it was told there.
+// Settings are an installed hook's settings. They are in the repository's git
+// configuration, as kv-sync.<hook>.<name>, so that a script that several repositories
+// share has its own settings in each.
 type Settings struct {
 	Mode Mode
-	// Name and Dir are the site's, as the flags of these names.
+	// Name and Dir have the meaning of the flags with these names.
 	Name, Dir string
-	// Branch and Remote say which pushes are meant, before the configuration does.
+	// Branch and Remote select the pushes, and override the configuration.
 	Branch, Remote string
-	// EnvFile is a file with variables, absolute, or "": see [ReadEnv].
+	// EnvFile is the absolute path of a file for [ReadEnv], or "".
 	EnvFile string
 }
 
-// setting is one of the settings by its name in git's configuration, which
-// knows no case and no "_".
+// setting is a setting with its name in git's configuration, which ignores case and
+// allows no "_".
 type setting struct {
 	name  string
 	value *string
 }
 
-// each lists the settings. The mode is the last: by it the hook is on.
+// each lists the settings. The mode is last, because it enables the hook.
 func (s *Settings) each() []setting {
 	return []setting{
 		{"name", &s.Name}, {"dir", &s.Dir}, {"branch", &s.Branch}, {"remote", &s.Remote}, {"envfile", &s.EnvFile},
@@ -65,9 +65,9 @@ func (s *Settings) each() []setting {
 
 func (k Kind) section() string { return "kv-sync." + string(k) }
 
-// Settings returns what a hook was told here; its mode is "" where it is off.
-// The person's own configuration counts as well, so that a hook which lies in a
-// folder for all repositories can be switched on for all of them.
+// Settings returns a hook's settings in this repository. The mode is "" if it is not
+// enabled. The user's global configuration counts as well, so that a hook in a shared
+// folder can be enabled for all repositories.
 func (r *Repository) Settings(ctx context.Context, k Kind) (Settings, error) {
 	var s Settings
 	values, err := r.config(ctx, "", k.section()+".")
@@ -77,30 +77,30 @@ func (r *Repository) Settings(ctx context.Context, k Kind) (Settings, error) {
 	for _, each := range s.each() {
 		for _, v := range values {
 			if v.name == each.name {
-				*each.value = v.value // the last one counts, as with git
+				*each.value = v.value // the last value counts, as in git
 			}
 		}
 	}
 	return s, nil
 }
 
-// tell writes the settings of a hook, where they are not so already.
-func (r *Repository) tell(ctx context.Context, k Kind, s Settings) error {
+// saveSettings writes the settings that differ.
+func (r *Repository) saveSettings(ctx context.Context, k Kind, s Settings) error {
 	values, err := r.config(ctx, "--local", k.section()+".")
 	if err != nil {
 		return err
 	}
-	have := map[string]string{}
+	saved := map[string]string{}
 	for _, v := range values {
-		have[v.name] = v.value
+		saved[v.name] = v.value
 	}
 	for _, each := range s.each() {
 		name := k.section() + "." + each.name
-		switch old, there := have[each.name]; {
+		switch old, ok := saved[each.name]; {
 		case *each.value == old:
 		case *each.value != "":
 			_, err = r.git(ctx, "config", "--local", "--replace-all", name, *each.value)
-		case there:
+		case ok:
 			_, err = r.git(ctx, "config", "--local", "--unset-all", name)
 		}
 		if err != nil {
@@ -110,8 +110,8 @@ func (r *Repository) tell(ctx context.Context, k Kind, s Settings) error {
 	return nil
 }
 
-// forget takes the settings away and reports whether there were any.
-func (r *Repository) forget(ctx context.Context, k Kind) (bool, error) {
+// removeSettings removes the settings and reports whether there were any.
+func (r *Repository) removeSettings(ctx context.Context, k Kind) (bool, error) {
 	values, err := r.config(ctx, "--local", k.section()+".")
 	if err != nil || len(values) == 0 {
 		return false, err
@@ -120,20 +120,20 @@ func (r *Repository) forget(ctx context.Context, k Kind) (bool, error) {
 	return err == nil, err
 }
 
-// configured is one value of git's configuration, below a prefix.
+// configured is a value of git's configuration, with its name after a prefix.
 type configured struct{ name, value string }
 
-// config returns the values whose names begin with a prefix, in git's order. The
-// prefix is matched as git shows it: section and variable in lower case.
+// config returns the values whose names begin with a prefix, in git's order. Git writes
+// sections and variables in lower case.
 func (r *Repository) config(ctx context.Context, scope, prefix string) ([]configured, error) {
 	args := []string{"config", "--null"}
 	if scope != "" {
-		args = append(args, scope, "--no-includes") // what can be written there
+		args = append(args, scope, "--no-includes") // only what can be changed there
 	}
 	section, _, _ := strings.Cut(prefix, ".")
 	out, err := r.git(ctx, append(args, "--get-regexp", "^"+section+`\.`)...)
 	if failed := (*command.Error)(nil); errors.As(err, &failed) && failed.Code == 1 {
-		return nil, nil // there is none
+		return nil, nil // no value
 	}
 	if err != nil {
 		return nil, err

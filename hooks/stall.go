@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// errStalled is the cause by which a run ends that stood still.
-var errStalled = errors.New("it stood still")
+// errStalled is the cause of a cancellation for lack of progress.
+var errStalled = errors.New("no progress")
 
-// watched runs do and ends it when it gave no sign of life for the limit: a push
-// may take as long as there is something to send, but never for ever.
-func watched(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
+// withStallLimit runs do and cancels it when do did not call alive for the limit. A push
+// may take long, as long as there is progress.
+func withStallLimit(ctx context.Context, limit time.Duration, do func(ctx context.Context, alive func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(limit, func() { cancel(errStalled) })
@@ -28,19 +28,18 @@ func watched(ctx context.Context, limit time.Duration, do func(ctx context.Conte
 	return err
 }
 
-// stalledError says that a run was ended. It is not the cancellation that ended
-// it, which would be the person's, but whatever else the run's own error is: that
-// the outcome is not known, above all.
+// stalledError reports a run without progress. It matches the run's own error, above
+// all an unknown outcome, but not context.Canceled, which means a person's Ctrl-C.
 type stalledError struct {
 	limit time.Duration
 	err   error
 }
 
 func (e *stalledError) Error() string {
-	return fmt.Sprintf("nothing moved for %s, so it was given up", e.limit)
+	return fmt.Sprintf("there was no progress for %s, so it was cancelled", e.limit)
 }
 
-// Is reports what the run's own error is.
+// Is matches the run's own error.
 func (e *stalledError) Is(target error) bool {
-	return target != context.Canceled && errors.Is(e.err, target) //nolint:errorlint // it is the target that is asked for
+	return target != context.Canceled && errors.Is(e.err, target) //nolint:errorlint // it compares the target
 }

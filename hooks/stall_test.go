@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-func TestRunThatStandsStillIsEnded(t *testing.T) {
-	unknown := errors.New("nobody could tell")
+func TestRunWithoutProgressIsCancelled(t *testing.T) {
+	unknown := errors.New("unknown outcome")
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		err := watched(t.Context(), time.Minute, func(ctx context.Context, alive func()) error {
+		err := withStallLimit(t.Context(), time.Minute, func(ctx context.Context, alive func()) error {
 			for range 10 { // slow is not still
 				time.Sleep(50 * time.Second)
 				alive()
@@ -25,15 +25,16 @@ func TestRunThatStandsStillIsEnded(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 		if !errors.Is(err, unknown) || errors.Is(err, context.Canceled) {
-			t.Errorf("it ends with %v", err)
+			t.Errorf("the error is %v", err)
 		}
-		if err := watched(t.Context(), time.Minute, func(context.Context, func()) error { return nil }); err != nil {
-			t.Errorf("a short one: %v", err)
+		if err := withStallLimit(t.Context(), time.Minute, func(context.Context, func()) error { return nil }); err != nil {
+			t.Errorf("a short run: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := watched(ctx, time.Minute, func(ctx context.Context, _ func()) error { return ctx.Err() }); !errors.Is(err, context.Canceled) {
-			t.Errorf("a person who gives up: %v", err)
+		if err := withStallLimit(ctx, time.Minute,
+			func(ctx context.Context, _ func()) error { return ctx.Err() }); !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancellation: %v", err)
 		}
 	})
 }

@@ -8,19 +8,18 @@ import (
 	"strings"
 )
 
-// Target is which pushes concern a site: those of a branch to a remote.
+// Target selects the pushes that concern a site: those of a branch to a remote.
 type Target struct {
-	// Branches are the branches that may be deployed: one, or where nobody can
-	// tell which, main and master.
+	// Branches may be deployed. There is one, or if it is unknown, main and master.
 	Branches []string
-	// Remote is the remote's name in this repository, or its URL; "" where nothing
-	// says which, so that no push is meant.
+	// Remote is the remote's name in this repository, or its URL. "" is unknown and
+	// matches no push.
 	Remote string
 }
 
-// Target settles which pushes concern the site. What is given counts. Else the
-// remote is the one that the branch tracks, else origin, else the only one; and
-// the branch is the default branch of that remote, as this clone knows it.
+// Target returns the target for a given branch and remote. The default remote is the
+// one that the branch tracks, else origin, else the only one. The default branch is the
+// remote's, as far as this clone knows it.
 func (r *Repository) Target(ctx context.Context, branch, remote string) (*Target, error) {
 	t := &Target{Remote: remote}
 	if branch != "" {
@@ -43,7 +42,7 @@ func (r *Repository) Target(ctx context.Context, branch, remote string) (*Target
 	return t, ctx.Err()
 }
 
-// findRemote settles the remote that nobody named.
+// findRemote finds the default remote.
 func (r *Repository) findRemote(ctx context.Context, t *Target) error {
 	tracked, err := r.config(ctx, "", "branch.")
 	if err != nil {
@@ -84,9 +83,9 @@ func (t *Target) has(ref string) bool {
 	return ok && slices.Contains(t.Branches, name)
 }
 
-// pushedTo reports whether a push to a remote, as git names it to the hook, goes
-// to the target: by its name, or by a URL that is the same place. Where to is "",
-// git knows it by the name.
+// pushedTo reports whether a push goes to the target. name and to are the hook's
+// arguments; if to is "", git knows the URL by the name. Different URLs of one
+// repository match.
 func (r *Repository) pushedTo(ctx context.Context, t *Target, name, to string) bool {
 	switch t.Remote {
 	case "":
@@ -99,23 +98,23 @@ func (r *Repository) pushedTo(ctx context.Context, t *Target, name, to string) b
 			to = name
 		}
 	}
-	if samePlace(t.Remote, to) {
+	if sameRepository(t.Remote, to) {
 		return true
 	}
-	// A remote under another name, or a URL that was typed: git knows what the
-	// target's own URLs become.
+	// For another remote's name or a typed URL, compare with the URLs that git uses for
+	// the target.
 	urls, err := r.git(ctx, "remote", "get-url", "--push", "--all", "--", t.Remote)
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(strings.Split(urls, "\n"), func(u string) bool { return samePlace(u, to) })
+	return slices.ContainsFunc(strings.Split(urls, "\n"), func(u string) bool { return sameRepository(u, to) })
 }
 
-func samePlace(a, b string) bool { return a != "" && b != "" && place(a) == place(b) }
+func sameRepository(a, b string) bool { return a != "" && b != "" && canonical(a) == canonical(b) }
 
-// place is a URL or path without what does not change where it leads: how it
-// is reached, as whom, and a ".git" at the end.
-func place(remote string) string {
+// canonical returns a URL or path without its scheme, user, standard port and suffix
+// ".git".
+func canonical(remote string) string {
 	remote = strings.ReplaceAll(strings.TrimSpace(remote), `\`, "/")
 	host, file := "", remote
 	if u, err := url.Parse(remote); err == nil && strings.Contains(remote, "://") {
@@ -123,18 +122,17 @@ func place(remote string) string {
 		standard := map[string]string{"ssh": ":22", "https": ":443", "http": ":80", "git": ":9418"}
 		host = strings.TrimSuffix(host, standard[strings.ToLower(u.Scheme)])
 	} else if before, after, ok := strings.Cut(remote, ":"); ok && len(before) > 1 && !strings.Contains(before, "/") {
-		// "git@host:path" of ssh. One letter is a drive.
+		// "git@host:path" of ssh. A single letter is a drive.
 		host, file = strings.ToLower(before[strings.LastIndexByte(before, '@')+1:]), after
 	}
 	file = path.Clean("/" + file)
 	if host == "" && !strings.HasPrefix(remote, "/") && !strings.Contains(remote, "://") {
-		file = path.Clean(remote) // a path from here
+		file = path.Clean(remote) // a relative path
 	}
 	return host + strings.TrimSuffix(file, ".git")
 }
 
-// Shown is a remote as it may be printed: without the name and the password
-// that a URL can hold.
+// Shown returns a remote for output, without the user and password of a URL.
 func Shown(remote string) string {
 	if scheme, rest, ok := strings.Cut(remote, "://"); ok {
 		authority, _, _ := strings.Cut(rest, "/")

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 )
 
-// fork adds a remote beside origin.
+// fork adds a second remote.
 func (w *world) fork(name string) string {
 	w.t.Helper()
 	dir := filepath.Join(filepath.Dir(w.work), name+".git")
@@ -19,7 +19,7 @@ func (w *world) fork(name string) string {
 	return dir
 }
 
-// deployed pushes a change and reports whether the hook was asked to deploy it.
+// deployed pushes a change and reports whether it was deployed.
 func (w *world) deployed(args ...string) bool {
 	w.t.Helper()
 	head := w.commit(map[string]string{"public/index.html": strings.Join(args, " ") + w.git(w.work, "rev-parse", "HEAD")})
@@ -32,8 +32,7 @@ func (w *world) deployed(args ...string) bool {
 	return strings.Contains(got, "deploy ")
 }
 
-// Only a push to the remote that the site belongs to counts, under whatever
-// name.
+// Only a push to the site's remote is deployed, under any name or URL.
 func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{Settings: hooks.Settings{Mode: hooks.Deploy}})
@@ -59,19 +58,21 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 		}
 	}
 
-	// Without the URL, as other tools call it.
+	// Other tools do not pass the URL.
 	for name, want := range map[string]bool{"origin": true, "also": true, "backup": false, origin: true, backup: false} {
 		deployed := false
 		site := &hooks.Site{Deploy: func(context.Context, string, func()) error { deployed = true; return nil }}
-		line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"), strings.Repeat("0", 40))
-		err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: hooks.Deploy, Remote: name, Lines: strings.NewReader(line), Notices: t.Output()},
+		line := fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"),
+			strings.Repeat("0", 40))
+		err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: hooks.Deploy, Remote: name,
+			Lines: strings.NewReader(line), Notices: t.Output()},
 			func(context.Context, *hooks.Repository) (*hooks.Site, error) { return site, nil })
 		if err != nil || deployed != want {
 			t.Errorf("a push to %s deploys: %v, %v", name, deployed, err)
 		}
 	}
 
-	// What the branch tracks is before origin, and what is configured before that.
+	// The tracked remote has precedence over origin, and the configured one over both.
 	w.git(w.work, "config", "branch.main.remote", "backup")
 	if w.deployed("origin", "main") || !w.deployed("backup", "main") {
 		t.Error("the remote that the branch tracks is not the one")
@@ -79,12 +80,12 @@ func TestOnlyTheRemoteOfTheSite(t *testing.T) {
 	for _, name := range []string{"origin", "file://" + origin} {
 		with := w.with("KV_SYNC_TEST_REMOTE=" + name)
 		if !with.deployed("origin", "main") || with.deployed("backup", "main") {
-			t.Errorf("the configured remote %s is not the one", name)
+			t.Errorf("the configured remote %s is not used", name)
 		}
 	}
 }
 
-func TestRemoteThatNobodyKnows(t *testing.T) {
+func TestUnknownRemote(t *testing.T) {
 	w := newWorld(t)
 	w.install(hooks.Options{Settings: hooks.Settings{Mode: hooks.Deploy}})
 	w.git(w.work, "remote", "rename", "origin", "one")
@@ -99,7 +100,7 @@ func TestRemoteThatNobodyKnows(t *testing.T) {
 		t.Errorf("the push says\n%s", out)
 	}
 	if got := w.traced(); strings.Contains(got, "deploy") {
-		t.Errorf("the hook was asked %q", got)
+		t.Errorf("traced %q", got)
 	}
 	target, err := w.find().Target(t.Context(), "", "two")
 	if err != nil || target.Remote != "two" || strings.Join(target.Branches, " ") != "main master" {

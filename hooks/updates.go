@@ -11,7 +11,7 @@ import (
 
 // update is one branch that a push changes on the remote.
 type update struct {
-	localRef, local   string // "(delete)" and zeros for a deletion; localRef is "" in post-receive
+	localRef, local   string // "(delete)" and zeros for a deletion. localRef is "" in post-receive
 	remoteRef, remote string // zeros for a new branch
 }
 
@@ -20,15 +20,15 @@ func (u update) creates() bool { return isZero(u.remote) }
 
 func isZero(oid string) bool { return strings.Trim(oid, "0") == "" }
 
-// maxLine bounds a line of git's. Names of refs are shorter than 4 KiB; what a
-// person typed as the local one is bounded by the command line.
+// maxLine limits a line of git. Refs are shorter than 4 KiB; the local one, as a person
+// typed it, is limited by the command line.
 const maxLine = 256 << 10
 
-// malformedError is standard input that does not hold git's lines.
+// malformedError reports lines that git does not send.
 type malformedError struct {
 	hook Kind
-	// line is the number of the first line that makes no sense, text how it
-	// begins; count is how many there are.
+	// line is the number of the first malformed line, text its beginning. count is the
+	// number of malformed lines.
 	line, count int
 	text        string
 }
@@ -40,16 +40,15 @@ func (e *malformedError) Error() string {
 	}[e.hook]
 	more := ""
 	if e.count > 1 {
-		more = fmt.Sprintf(", and %d more are not either", e.count-1)
+		more = fmt.Sprintf(", nor are %d more", e.count-1)
 	}
-	return fmt.Sprintf("%s: line %d of standard input is %.200q, not %q%s; git calls this hook, it is not meant to be run by hand",
+	return fmt.Sprintf("%s: line %d of standard input is %.200q, not %q%s; only git runs this hook, not a person",
 		e.hook, e.line, e.text, form, more)
 }
 
-// readUpdates reads the lines that git gives a hook and returns the branches
-// among them: a push may change thousands of tags. No line at all is a push of
-// nothing. Lines that make no sense are one *malformedError; the others count
-// all the same.
+// readUpdates reads the lines that git sends to a hook and returns the branches among
+// them. Without lines, the push changes nothing. Malformed lines are reported in one
+// *malformedError; the other lines count.
 func readUpdates(k Kind, in io.Reader) ([]update, error) {
 	parse := parsePush
 	if k == PostReceiveHook {
@@ -90,9 +89,9 @@ func readUpdates(k Kind, in io.Reader) ([]update, error) {
 	return out, nil
 }
 
-// parsePush reads "<local ref> <local oid> <remote ref> <remote oid>". The local
-// ref is what a person typed and may hold spaces ("HEAD^{/fix the title}"), so
-// fields count from the end.
+// parsePush reads "<local ref> <local oid> <remote ref> <remote oid>". The local ref is
+// what a person typed and may contain spaces ("HEAD^{/fix the title}"), so the fields
+// are read from the end.
 func parsePush(line string) (u update, ok bool) {
 	var field [4]string
 	rest := line
@@ -104,7 +103,7 @@ func parsePush(line string) (u update, ok bool) {
 		rest, field[i] = rest[:at], rest[at+1:]
 	}
 	u = update{localRef: rest, local: field[1], remoteRef: field[2], remote: field[3]}
-	return u, u.sensible()
+	return u, u.valid()
 }
 
 // parseReceived reads "<old oid> <new oid> <ref>".
@@ -114,11 +113,12 @@ func parseReceived(line string) (u update, ok bool) {
 		return u, false
 	}
 	u = update{remote: field[0], local: field[1], remoteRef: field[2]}
-	return u, u.sensible()
+	return u, u.valid()
 }
 
-func (u update) sensible() bool {
-	return isObjectID(u.local) && isObjectID(u.remote) && len(u.local) == len(u.remote) && strings.HasPrefix(u.remoteRef, "refs/") &&
+func (u update) valid() bool {
+	return isObjectID(u.local) && isObjectID(u.remote) && len(u.local) == len(u.remote) &&
+		strings.HasPrefix(u.remoteRef, "refs/") &&
 		!bytes.ContainsAny([]byte(u.remoteRef), "\x00\t\r\x7f")
 }
 
@@ -126,21 +126,23 @@ func isObjectID(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// fromPreCommit is the push that pre-commit tells of by its environment, which
-// has read git's lines itself. Of several branches it tells one. ok is false
-// where it tells of none.
+// fromPreCommit returns the push in the environment of pre-commit, which reads git's
+// lines itself and passes on one branch. ok is false if there is none.
 func fromPreCommit(getenv func(string) string, resolve func(revision string) string) (u update, ok bool) {
 	branch := getenv("PRE_COMMIT_REMOTE_BRANCH")
 	if branch == "" {
 		return u, false
 	}
-	u = update{localRef: getenv("PRE_COMMIT_LOCAL_BRANCH"), remoteRef: branch, local: getenv("PRE_COMMIT_TO_REF"), remote: getenv("PRE_COMMIT_FROM_REF")}
+	u = update{
+		localRef: getenv("PRE_COMMIT_LOCAL_BRANCH"), remoteRef: branch,
+		local: getenv("PRE_COMMIT_TO_REF"), remote: getenv("PRE_COMMIT_FROM_REF"),
+	}
 	if u.local == "" {
-		// A push of the whole history: only the branch is told.
+		// For a push of the whole history pre-commit passes on only the branch.
 		u.local = resolve(u.localRef)
 	}
 	if u.remote == "" || !isObjectID(u.remote) {
 		u.remote = strings.Repeat("0", len(u.local))
 	}
-	return u, u.sensible()
+	return u, u.valid()
 }

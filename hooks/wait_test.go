@@ -15,30 +15,29 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// silent does not answer. It returns after an hour, so that a test ends where
-// nothing else ends it.
+// silent waits for the context. It returns after an hour, so that a failing test ends.
 func silent(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-time.After(time.Hour):
-		return errors.New("nobody ended it")
+		return errors.New("not cancelled")
 	}
 }
 
-// pushed is git's line for a push of HEAD as the new branch main.
+// pushed returns git's line for a push of HEAD as the new branch main.
 func (w *world) pushed() io.Reader {
 	w.t.Helper()
-	return strings.NewReader(fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"), strings.Repeat("0", 40)))
+	return strings.NewReader(fmt.Sprintf("refs/heads/main %s refs/heads/main %s\n", w.git(w.work, "rev-parse", "HEAD"),
+		strings.Repeat("0", 40)))
 }
 
 func opened(s *hooks.Site) func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 	return func(context.Context, *hooks.Repository) (*hooks.Site, error) { return s, nil }
 }
 
-// Neither hook keeps the person who pushes waiting for a network that does not
-// answer.
-func TestSilentNetworkIsGivenUp(t *testing.T) {
+// An unreachable network does not block a push for ever.
+func TestUnreachableNetworkTimesOut(t *testing.T) {
 	w := newWorld(t)
 	r, lines := w.find(), w.pushed()
 	checked := 0
@@ -50,7 +49,8 @@ func TestSilentNetworkIsGivenUp(t *testing.T) {
 			err := hooks.PrePush(t.Context(), r, hooks.Push{Remote: "origin", Lines: lines, Notices: &said}, opened(&hooks.Site{
 				Check: check, Plan: func(ctx context.Context, _ string) (*kvsync.Plan, error) { return nil, silent(ctx) },
 			}))
-			if took := time.Since(began); err != nil || took != 5*time.Second || checked != 1 || !strings.Contains(said.String(), "no answer in time") {
+			if took := time.Since(began); err != nil || took != 5*time.Second || checked != 1 ||
+				!strings.Contains(said.String(), "no answer in time") {
 				t.Errorf("after %s, %d checks: %v, %s", took, checked, err, &said)
 			}
 		})
@@ -59,10 +59,11 @@ func TestSilentNetworkIsGivenUp(t *testing.T) {
 	t.Run("an upload", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var said bytes.Buffer
-			err := hooks.PrePush(t.Context(), r, hooks.Push{Mode: hooks.Upload, Remote: "origin", Lines: lines, Notices: &said}, opened(&hooks.Site{
-				Check: check, Upload: func(ctx context.Context, _ string, _ func()) error { return silent(ctx) },
-			}))
-			if err != nil || !strings.Contains(said.String(), "nothing moved for 2m0s") {
+			err := hooks.PrePush(t.Context(), r, hooks.Push{Mode: hooks.Upload, Remote: "origin", Lines: lines, Notices: &said},
+				opened(&hooks.Site{
+					Check: check, Upload: func(ctx context.Context, _ string, _ func()) error { return silent(ctx) },
+				}))
+			if err != nil || !strings.Contains(said.String(), "there was no progress for 2m0s") {
 				t.Errorf("%v, %s", err, &said)
 			}
 		})
@@ -71,18 +72,19 @@ func TestSilentNetworkIsGivenUp(t *testing.T) {
 	line := strings.Repeat("0", 40) + " " + w.git(server.GitDir, "rev-parse", "main") + " refs/heads/main\n"
 	t.Run("a deploy of a server", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			err := hooks.PostReceive(t.Context(), server, hooks.Received{Lines: strings.NewReader(line), Notices: io.Discard}, opened(&hooks.Site{
-				Deploy: func(ctx context.Context, _ string, _ func()) error { return silent(ctx) },
-			}))
-			if err == nil || !strings.Contains(err.Error(), "nothing moved for 2m0s") {
+			err := hooks.PostReceive(t.Context(), server, hooks.Received{Lines: strings.NewReader(line), Notices: io.Discard},
+				opened(&hooks.Site{
+					Deploy: func(ctx context.Context, _ string, _ func()) error { return silent(ctx) },
+				}))
+			if err == nil || !strings.Contains(err.Error(), "there was no progress for 2m0s") {
 				t.Errorf("%v", err)
 			}
 		})
 	})
 }
 
-// A person who gives up waiting for the check has not agreed to the push.
-func TestInterruptedCheckStopsThePush(t *testing.T) {
+// A cancelled check blocks the push.
+func TestCancelledCheckBlocksThePush(t *testing.T) {
 	w := newWorld(t)
 	r := w.find()
 	for name, tt := range map[string]struct {
@@ -93,8 +95,12 @@ func TestInterruptedCheckStopsThePush(t *testing.T) {
 			cancel()
 			return nil, errors.New("read kv-sync.toml: interrupted")
 		}},
-		"while the live site is looked at": {hooks.Check, func(cancel func()) (*hooks.Site, error) {
-			return &hooks.Site{Plan: func(ctx context.Context, _ string) (*kvsync.Plan, error) { cancel(); return nil, ctx.Err() }}, nil
+		"while the commit is compared": {hooks.Check, func(cancel func()) (*hooks.Site, error) {
+			return &hooks.Site{Plan: func(ctx context.Context, _ string) (*kvsync.Plan, error) {
+				cancel()
+				return nil,
+					ctx.Err()
+			}}, nil
 		}},
 		"while files are checked": {hooks.Check, func(cancel func()) (*hooks.Site, error) {
 			return &hooks.Site{Check: func(ctx context.Context, _ string) error { cancel(); return ctx.Err() }}, nil
@@ -109,41 +115,45 @@ func TestInterruptedCheckStopsThePush(t *testing.T) {
 			err := hooks.PrePush(ctx, r, hooks.Push{Mode: tt.mode, Remote: "origin", Lines: w.pushed(), Notices: t.Output()},
 				func(context.Context, *hooks.Repository) (*hooks.Site, error) { return tt.site(cancel) })
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the push goes on: %v", err)
+				t.Errorf("the push is not blocked: %v", err)
 			}
 		})
 	}
 }
 
-// A remote's address may hold a password, and a push is also made in CI.
-func TestStoppedPushShowsNoPassword(t *testing.T) {
+// The error does not show the password of a remote's address.
+func TestBlockedPushShowsNoPassword(t *testing.T) {
 	w := newWorld(t)
 	const remote = "https://me:t0ken@git.example/site.git"
 	var said bytes.Buffer
 	refused := &kvsync.RefusedError{Problems: []kvsync.Problem{{Path: "key.pem", Reason: "this is a private key"}}}
-	err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Remote: remote, URL: remote, Lines: w.pushed(), Notices: &said}, opened(&hooks.Site{
-		Remote: remote, Check: func(context.Context, string) error { return refused },
-	}))
-	if err == nil || strings.Contains(err.Error()+said.String(), "t0ken") || !strings.Contains(err.Error(), "https://git.example/site.git") {
+	err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Remote: remote, URL: remote, Lines: w.pushed(), Notices: &said},
+		opened(&hooks.Site{
+			Remote: remote, Check: func(context.Context, string) error { return refused },
+		}))
+	if err == nil || strings.Contains(err.Error()+said.String(), "t0ken") ||
+		!strings.Contains(err.Error(), "https://git.example/site.git") {
 		t.Errorf("%v, %s", err, &said)
 	}
 }
 
-// The way around the hooks holds also where another tool than our script calls them.
-func TestHooksThatAreOffDoNothing(t *testing.T) {
+// KV_SYNC_HOOK=off also applies when another tool runs the hook.
+func TestDisabledHooksDoNothing(t *testing.T) {
 	w := newWorld(t)
 	off := func(name string) string { return map[string]string{"KV_SYNC_HOOK": "off"}[name] }
 	never := func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 		t.Error("the site was opened")
-		return nil, errors.New("it is off")
+		return nil, errors.New("disabled")
 	}
 	for _, mode := range []hooks.Mode{hooks.Check, hooks.Upload, hooks.Deploy} {
-		if err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: mode, Remote: "origin", Lines: w.pushed(), Notices: t.Output(), Getenv: off}, never); err != nil {
+		if err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Mode: mode, Remote: "origin", Lines: w.pushed(),
+			Notices: t.Output(), Getenv: off}, never); err != nil {
 			t.Errorf("pre-push, %s: %v", mode, err)
 		}
 	}
 	line := strings.Repeat("0", 40) + " " + w.git(w.work, "rev-parse", "HEAD") + " refs/heads/main\n"
-	if err := hooks.PostReceive(t.Context(), w.find(), hooks.Received{Lines: strings.NewReader(line), Notices: t.Output(), Getenv: off}, never); err != nil {
+	if err := hooks.PostReceive(t.Context(), w.find(), hooks.Received{Lines: strings.NewReader(line), Notices: t.Output(),
+		Getenv: off}, never); err != nil {
 		t.Errorf("post-receive: %v", err)
 	}
 }

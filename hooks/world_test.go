@@ -16,7 +16,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// TestMain lets the test binary be the kv-sync that the installed hook calls.
+// TestMain makes the test binary the kv-sync that the installed hook runs.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "hook" {
 		if err := kvSync(context.Background()); err != nil {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// trace notes what the hook was asked in the file that KV_SYNC_TEST_TRACE names.
+// trace appends a line to the file KV_SYNC_TEST_TRACE.
 func trace(what string) {
 	f, err := os.OpenFile(os.Getenv("KV_SYNC_TEST_TRACE"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -38,9 +38,8 @@ func trace(what string) {
 	fmt.Fprintln(f, what)
 }
 
-// kvSync is "kv-sync hook run" for a site in public/, on real git and the real
-// commit source, with an account that nobody reaches, but for commits that
-// KV_SYNC_TEST_REACHED names the number of.
+// kvSync is "kv-sync hook run" for a site in public/, with real git and the real commit
+// source, but without network.
 func kvSync(ctx context.Context) error {
 	r, err := hooks.Find(ctx, "")
 	if err != nil {
@@ -53,9 +52,10 @@ func kvSync(ctx context.Context) error {
 	}
 	trace(strings.Join(append([]string{set.Dir, string(kind)}, args...), " "))
 	if kind == hooks.PostReceiveHook {
-		return hooks.PostReceive(ctx, r, hooks.Received{Lines: os.Stdin, Notices: os.Stderr}, func(context.Context, *hooks.Repository) (*hooks.Site, error) {
-			return &hooks.Site{Branch: set.Branch, Deploy: asked("deploy")}, nil
-		})
+		return hooks.PostReceive(ctx, r, hooks.Received{Lines: os.Stdin, Notices: os.Stderr},
+			func(context.Context, *hooks.Repository) (*hooks.Site, error) {
+				return &hooks.Site{Branch: set.Branch, Deploy: traced("deploy")}, nil
+			})
 	}
 	push := hooks.Push{Mode: set.Mode, Lines: os.Stdin, Notices: os.Stderr}
 	if len(args) > 1 {
@@ -66,8 +66,9 @@ func kvSync(ctx context.Context) error {
 			return nil, errors.New("the configuration is broken")
 		}
 		site := &hooks.Site{
-			Branch: os.Getenv("KV_SYNC_TEST_BRANCH"), Remote: os.Getenv("KV_SYNC_TEST_REMOTE"), Directory: "public", Settings: []string{"kv-sync.toml"},
-			Upload: asked("upload"), Deploy: asked("deploy"), Again: "kv-sync deploy",
+			Branch: os.Getenv("KV_SYNC_TEST_BRANCH"), Remote: os.Getenv("KV_SYNC_TEST_REMOTE"), Directory: "public",
+			Settings: []string{"kv-sync.toml"},
+			Upload:   traced("upload"), Deploy: traced("deploy"), Again: "kv-sync deploy",
 		}
 		site.Check = func(ctx context.Context, commit string) error {
 			trace("check " + commit)
@@ -87,8 +88,8 @@ func kvSync(ctx context.Context) error {
 	})
 }
 
-// asked notes what is to be done with a commit, and cannot do it.
-func asked(what string) func(context.Context, string, func()) error {
+// traced records an operation on a commit. It fails as KV_SYNC_TEST_FAULT says.
+func traced(what string) func(context.Context, string, func()) error {
 	return func(_ context.Context, commit string, _ func()) error {
 		trace(what + " " + commit)
 		switch fault := os.Getenv("KV_SYNC_TEST_FAULT"); fault {
@@ -122,7 +123,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.env = append(w.env, "HOME="+home, "GIT_CONFIG_NOSYSTEM=1", "KV_SYNC_TEST_TRACE="+w.trace, "XDG_CONFIG_HOME="+home,
 		"GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.com")
-	// The package itself runs git too.
+	// The package also runs git in this process.
 	for _, kv := range w.env[len(w.env)-8:] {
 		name, value, _ := strings.Cut(kv, "=")
 		t.Setenv(name, value)
@@ -200,7 +201,7 @@ func (w *world) install(o hooks.Options) *hooks.Status {
 	return s
 }
 
-// traced is what the hook was asked since the last call.
+// traced returns the trace since the last call.
 func (w *world) traced() string {
 	b, _ := os.ReadFile(w.trace)
 	_ = os.Remove(w.trace)
@@ -218,7 +219,7 @@ func (w *world) pushes(want bool, args ...string) string {
 
 const secret = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDHhgoSTXYG5D6x\n-----END PRIVATE KEY-----\n"
 
-// newWorldBeside is another repository of the same person.
+// newWorldBeside returns another repository with the same home.
 func newWorldBeside(w *world) *world {
 	o := *w
 	o.work = filepath.Join(w.t.TempDir(), "other")
@@ -237,7 +238,7 @@ func script(t *testing.T, text string, mode fs.FileMode) string {
 	return name
 }
 
-// hooksSite is a site that notes that it was deployed.
+// hooksSite returns a site that records its deploy.
 func hooksSite(deployed *bool) func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 	return func(context.Context, *hooks.Repository) (*hooks.Site, error) {
 		return &hooks.Site{Deploy: func(context.Context, string, func()) error { *deployed = true; return nil }}, nil

@@ -227,7 +227,7 @@ func TestNetworkThatHangs(t *testing.T) {
 	push := exec.CommandContext(ctx, "git", "push", "origin", "main")
 	push.Dir, push.Env = f.work, f.env
 	out, err := push.CombinedOutput()
-	if err != nil || errors.Is(ctx.Err(), context.DeadlineExceeded) || !strings.Contains(string(out), "can be published; the live site was not looked at: no answer in time") {
+	if err != nil || errors.Is(ctx.Err(), context.DeadlineExceeded) || !strings.Contains(string(out), "can be published; it was not compared with the live site: no answer in time") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
