@@ -12,33 +12,32 @@ import (
 
 // Command is a build.
 type Command struct {
-	// Line is the command line, which /bin/sh runs.
+	// Line is a command line for /bin/sh.
 	Line string
-	// Dir is the folder that it runs in.
+	// Dir is the working directory.
 	Dir string
-	// Env is its whole environment: see [Environment].
+	// Env is the whole environment; see [Environment].
 	Env []string
-	// Timeout ends it; 0 is an hour.
+	// Timeout ends the build. The default is an hour.
 	Timeout time.Duration
-	// Output gets its stdout and stderr. Nil discards them.
+	// Output receives stdout and stderr as they are written. nil discards them.
 	Output io.Writer
-	// Confined prevents, on Linux, that the build gains privileges (sudo). Since Linux
-	// 6.12 it also prevents that the build signals or traces other processes, or reads
-	// their environment.
+	// Confined keeps the build, on Linux, from gaining privileges (sudo). Since Linux
+	// 6.12 it also keeps it from signalling, tracing and inspecting other processes.
 	Confined bool
-	// Guarded, if not "", is a folder that a confined build cannot change, except the
-	// folders Writable in it (Linux 6.12). It cannot create entries in the folders
-	// above, either. All are absolute.
+	// Guarded, if not "", is a folder that a confined build cannot change, except for
+	// the folders Writable in it (Linux 6.12). It also cannot create entries directly
+	// in the parent folders. All paths are absolute.
 	Guarded  string
 	Writable []string
 }
 
 const defaultTimeout = time.Hour
 
-// farewell is how long a build may take to clean up when it is ended.
-const farewell = 5 * time.Second
+// gracePeriod is how long a cancelled build may take to clean up.
+const gracePeriod = 5 * time.Second
 
-// Error says that a build failed.
+// Error is a failed build.
 type Error struct {
 	Line string
 	// Code is the exit code, or -1 if there is none.
@@ -46,19 +45,19 @@ type Error struct {
 	cause error
 }
 
-// Error returns the command and the cause.
+// Error names the command and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("build %q: %v", e.Line, e.cause) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Run runs the build and waits for its end. If the context ends or the timeout passes, Run
-// asks its processes to end, and then kills them.
+// Run runs the build and waits for its end. When the context ends or the time is up, it
+// sends SIGTERM to the build's processes and then kills them.
 //
-// On Linux no process of the build survives Run or this process, whatever it tries: doc.go
-// says how. On other systems that holds for the processes in the build's process group.
+// On Linux no process of the build survives Run or the end of this process, as doc.go
+// explains. Elsewhere that is true for the processes in the build's process group.
 //
-// A failure is an [*Error]. If the context was cancelled, it is the error of the context.
+// A failure is an [*Error]. After a cancellation it is the context's error.
 func (c Command) Run(ctx context.Context) error {
 	limit := c.Timeout
 	if limit == 0 {
@@ -87,18 +86,18 @@ func (c Command) run(ctx context.Context) error {
 		return err
 	}
 	if runtime.GOOS == "windows" {
-		return errors.New("builds are run on Linux and macOS only; run the build by hand, and kv-sync without one")
+		return errors.New("builds run on Linux and macOS only; run the build by hand, and kv-sync without one")
 	}
 	if err := Conceal(); err != nil {
 		return err
 	}
-	out, theirs, err := os.Pipe()
+	out, in, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // only read
-	tree, err := start(c, theirs)
-	_ = theirs.Close()
+	tree, err := start(c, in)
+	_ = in.Close()
 	if err != nil {
 		return err
 	}
@@ -112,23 +111,22 @@ func (c Command) run(ctx context.Context) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		tree.ask()
+		tree.terminate()
 		select {
 		case err = <-ended:
-		case <-time.After(farewell):
-			tree.end()
+		case <-time.After(gracePeriod):
+			tree.kill()
 			err = <-ended
 		}
 	}
 	select {
 	case <-printed:
-	case <-time.After(time.Second): // a process that is not the build's holds the pipe
+	case <-time.After(time.Second): // a process outside of the build may hold the pipe
 	}
 	return err
 }
 
-// print copies the output of the build. An error of the destination does not stop the
-// build.
+// print copies the output. A write error does not stop the build.
 func (c Command) print(from io.Reader) {
 	to := c.Output
 	if to == nil {

@@ -22,14 +22,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// hangLimit only bounds a hang: no test's outcome depends on it.
+// hangLimit ends a test that hangs. No result depends on it.
 const hangLimit = 2 * time.Minute
 
-// plays are what else this executable does if its environment says so.
-var plays []func()
+// roles are functions that this executable runs instead of the tests, with the process
+// number in an environment variable.
+var roles = map[string]func(pid int){}
 
-// TestMain also plays the process that runs a build, and then waits until its
-// standard input ends.
+// TestMain also runs a build for another process, or a role.
 func TestMain(m *testing.M) {
 	if line := os.Getenv("BUILD_AS_CHILD"); line != "" {
 		err := build.Command{Line: line, Env: os.Environ(), Output: os.Stdout,
@@ -38,8 +38,11 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}
-	for _, play := range plays {
-		play()
+	for variable, role := range roles {
+		if pid, err := strconv.Atoi(os.Getenv(variable)); err == nil {
+			role(pid)
+			os.Exit(0)
+		}
 	}
 	if os.Getenv("IDLE") != "" {
 		fmt.Println("idle")
@@ -74,14 +77,14 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
-// notes is an output that tells when a line has come.
-type notes struct {
+// output is a build's output. It closes line after the first line.
+type output struct {
 	mu   sync.Mutex
 	text string
 	line chan struct{}
 }
 
-func (n *notes) Write(p []byte) (int, error) {
+func (n *output) Write(p []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.text += string(p)
@@ -92,13 +95,37 @@ func (n *notes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// It ends with everything that it started: when it is cancelled, when its time
-// is up, when it is done, and when the process that runs it is killed.
-func TestNothingOutlivesABuild(t *testing.T) {
-	// A child, and a grandchild that the child does not wait for and that is deaf
-	// to a polite request.
-	// They sleep for longer than anybody waits for their end.
-	const brood = `(trap '' TERM; sleep 600) & echo $!; `
+// runOutput runs a build and returns its output.
+func runOutput(t *testing.T, c build.Command) string {
+	t.Helper()
+	out := &output{}
+	c.Env, c.Output = os.Environ(), out
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return out.text
+}
+
+// runCancelled cancels a build after its first line of output.
+func runCancelled(t *testing.T, c build.Command) (text string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &output{line: make(chan struct{})}
+	line := out.line
+	go func() { <-line; cancel() }()
+	c.Output = out
+	if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	return out.text
+}
+
+// All processes of a build end with it: after success, a timeout, a cancellation, and
+// when the process that runs it is killed.
+func TestProcessesEndWithTheBuild(t *testing.T) {
+	// A child and a grandchild that ignores SIGTERM. They sleep longer than the test
+	// waits.
+	const children = `(trap '' TERM; sleep 600) & echo $!; `
 	child := func(t *testing.T, text string) int {
 		t.Helper()
 		pid, err := strconv.Atoi(strings.TrimSpace(text))
@@ -108,16 +135,16 @@ func TestNothingOutlivesABuild(t *testing.T) {
 		return pid
 	}
 	t.Run("done", func(t *testing.T) {
-		out := &notes{}
-		if err := (build.Command{Line: brood, Output: out}).Run(t.Context()); err != nil {
+		out := &output{}
+		if err := (build.Command{Line: children, Output: out}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		gone(t, child(t, out.text))
 	})
 	t.Run("timeout", func(t *testing.T) {
-		out := &notes{}
-		for limit := 200 * time.Millisecond; out.text == ""; limit *= 2 { // until there is a child
-			err := build.Command{Line: brood + "sleep 600", Output: out, Timeout: limit}.Run(t.Context())
+		out := &output{}
+		for limit := 200 * time.Millisecond; out.text == ""; limit *= 2 { // until the child was started in time
+			err := build.Command{Line: children + "sleep 600", Output: out, Timeout: limit}.Run(t.Context())
 			var failed *build.Error
 			if !errors.As(err, &failed) || !strings.Contains(err.Error(), limit.String()) {
 				t.Fatal(err)
@@ -126,15 +153,7 @@ func TestNothingOutlivesABuild(t *testing.T) {
 		gone(t, child(t, out.text))
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		out := &notes{line: make(chan struct{})}
-		line := out.line
-		go func() { <-line; cancel() }()
-		err := build.Command{Line: brood + "sleep 600", Output: out}.Run(ctx)
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
-		gone(t, child(t, out.text))
+		gone(t, child(t, runCancelled(t, build.Command{Line: children + "sleep 600"})))
 	})
 	t.Run("killed", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "pid")
@@ -172,8 +191,8 @@ func gone(t *testing.T, pid int) {
 	}
 }
 
-// zombie reports whether a process has ended and waits for somebody to ask how:
-// in a container nobody may.
+// zombie reports whether a process has ended and was not waited for, as may happen in a
+// container.
 func zombie(pid int) bool {
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, after, _ := strings.Cut(string(b), ") ")

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listed yields the processes that /proc lists. Tests replace it.
+// listed yields the processes in /proc. Tests replace it.
 var listed = listProc
 
-// listProc yields the processes that /proc lists, highest numbers first, because a process
-// that forks and exits all the time always has a new number.
+// listProc yields the processes in /proc, highest number first: a process that forks and
+// exits all the time is only found while it is new.
 func listProc(yield func(pid int) bool) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -35,8 +35,8 @@ func listProc(yield func(pid int) bool) {
 	}
 }
 
-// all yields every number that a process can have, because /proc may hide processes
-// (hidepid, systemd's ProtectProc=).
+// all yields every possible process number. /proc may hide processes that cannot be
+// inspected (hidepid, systemd's ProtectProc=).
 func all(yield func(pid int) bool) {
 	highest := 1 << 22
 	if b, err := os.ReadFile("/proc/sys/kernel/pid_max"); err == nil {
@@ -51,8 +51,8 @@ func all(yield func(pid int) bool) {
 	}
 }
 
-// child reports whether a process is a child of this process that was not waited for. It
-// works without /proc.
+// child reports whether a process is a child of this process that was not waited for.
+// It does not use /proc.
 func child(pid int) bool {
 	var info unix.Siginfo
 	return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil) == nil

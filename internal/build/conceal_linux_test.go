@@ -18,18 +18,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-func init() {
-	plays = append(plays, func() {
-		if pid, err := strconv.Atoi(os.Getenv("SNOOP")); err == nil {
-			snoop(pid)
-			os.Exit(0)
-		}
-	})
-}
+func init() { roles["SNOOP"] = snoop }
 
-// surrender gives up the right to look into every process, which root has where
-// it is in no container, for what this goroutine starts. Its thread ends with it.
-func surrender(t *testing.T) {
+// dropCapabilities drops root's capabilities to inspect any process, for the processes
+// that this goroutine starts. Its thread ends with it.
+func dropCapabilities(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()
 	for _, capability := range []uintptr{unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN, unix.CAP_PERFMON} {
@@ -39,7 +32,7 @@ func surrender(t *testing.T) {
 	}
 }
 
-// snoop tries every way to look into a process, and prints those that worked.
+// snoop tries every way to inspect a process, and prints those that worked.
 func snoop(pid int) {
 	base := "/proc/" + strconv.Itoa(pid)
 	if b, err := os.ReadFile(base + "/environ"); err == nil && len(b) > 0 {
@@ -62,7 +55,7 @@ func snoop(pid int) {
 	fmt.Println("tried")
 }
 
-// snooped runs snoop in a process of the same user, in no build.
+// snooped runs snoop in a process of the same user outside of a build.
 func snooped(t *testing.T, pid int) []string {
 	t.Helper()
 	self, err := os.Executable()
@@ -78,21 +71,21 @@ func snooped(t *testing.T, pid int) []string {
 	return strings.Fields(strings.TrimSuffix(string(out), "tried\n"))
 }
 
-// A process that runs builds, and the supervisor of one, cannot be looked into: not
-// by the build, and not by what a build may have left behind, also after its end.
+// The process that runs a build, and its supervisor, cannot be inspected by the build or
+// by other processes, also after the build.
 func TestConceal(t *testing.T) {
-	surrender(t)
+	dropCapabilities(t)
 	dir := t.TempDir()
 	goOn := filepath.Join(dir, "go-on")
 	r := startRunner(t, `grep -c "" /proc/$(cut -d" " -f4 /proc/$PPID/stat)/environ 2>/dev/null
 grep -c "" /proc/$PPID/environ 2>/dev/null
 grep -z ^BUILD_SECRET= /proc/$$/environ | tr "\0" "\n"
 echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET=s3cret")
-	said := r.await("building ")
-	if len(said) != 2 || said[0] != "BUILD_SECRET=s3cret" { // its own is its own
-		t.Errorf("the build reads %q", said)
+	lines := r.await("building ")
+	if len(lines) != 2 || lines[0] != "BUILD_SECRET=s3cret" { // it can read its own
+		t.Errorf("the build reads %q", lines)
 	}
-	supervisor, err := strconv.Atoi(strings.TrimPrefix(said[len(said)-1], "building "))
+	supervisor, err := strconv.Atoi(strings.TrimPrefix(lines[len(lines)-1], "building "))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +103,9 @@ echo building $PPID; until test -e `+goOn+`; do sleep 0.01; done`, "BUILD_SECRET
 	}
 }
 
-// What snoop tries works on a process that ran no build.
+// All ways of snoop work on a process that ran no build.
 func TestConcealAttempts(t *testing.T) {
-	surrender(t)
+	dropCapabilities(t)
 	r := startRunner(t, "", "IDLE=s3cret")
 	r.await("idle")
 	got := snooped(t, r.cmd.Process.Pid)
@@ -123,40 +116,32 @@ func TestConcealAttempts(t *testing.T) {
 	}
 }
 
-// A confined build reaches no process but its own: it cannot signal its
-// supervisor, nor look into another process of the user, such as a git that the
-// daemon runs meanwhile.
+// A confined build reaches only its own processes: it can neither signal its supervisor
+// nor inspect another process of the user, such as the daemon's git.
 func TestConfined(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	surrender(t)
+	dropCapabilities(t)
 	other := startRunner(t, "", "IDLE=s3cret")
 	other.await("idle")
-	line := fmt.Sprintf("for t in /proc/$PPID/task/*; do kill -0 ${t##*/} && echo signalled; done; SNOOP=%d %s; grep "+
-		"NoNewPrivs /proc/self/status", other.cmd.Process.Pid, self)
-	run := func(confined bool) string {
-		out := &notes{}
-		if err := (build.Command{Line: line, Env: os.Environ(), Output: out,
-			Confined: confined}).Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return out.text
-	}
-	if out := run(false); !strings.Contains(out, "signalled") || !strings.Contains(out, "environ") ||
-		!strings.Contains(out, "ptrace") {
+	line := fmt.Sprintf("for t in /proc/$PPID/task/*; do kill -0 ${t##*/} && echo signalled; done; "+
+		"SNOOP=%d %s; grep NoNewPrivs /proc/self/status", other.cmd.Process.Pid, self)
+	if out := runOutput(t, build.Command{Line: line}); !strings.Contains(out, "signalled") ||
+		!strings.Contains(out, "environ") || !strings.Contains(out, "ptrace") {
 		t.Errorf("the attempts do not work: %q", out)
 	}
-	out := run(true)
+	out := runOutput(t, build.Command{Line: line, Confined: true})
 	if !strings.Contains(out, "NoNewPrivs:\t1") {
-		t.Errorf("it may gain privileges: %q", out)
+		t.Errorf("the build may gain privileges: %q", out)
 	}
 	if !build.ScopesSignals() {
 		t.Skip("this kernel has no Landlock with scoped signals (Linux 6.12)")
 	}
-	if strings.Contains(out, "signalled") || strings.Contains(out, "environ") || strings.Contains(out, "mem") ||
-		strings.Contains(out, "ptrace") || !strings.Contains(out, "tried") {
-		t.Errorf("it reaches another process: %q", out)
+	for _, way := range []string{"signalled", "environ", "mem", "ptrace"} {
+		if strings.Contains(out, way) || !strings.Contains(out, "tried") {
+			t.Errorf("the build reaches another process: %q", out)
+		}
 	}
 }

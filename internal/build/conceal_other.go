@@ -2,6 +2,6 @@
 
 package build
 
-// Conceal has no effect on this system: either processes of the same user cannot read each
-// other's environment, or there is no way to prevent it.
+// Conceal has no effect here: the system hides environments from other processes of the
+// user by itself, or not at all.
 func Conceal() error { return nil }

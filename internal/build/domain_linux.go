@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// domain is a Landlock domain that signals and ptrace do not leave: a process in it reaches
+// domain is a Landlock domain that limits signals and ptrace: a process in it reaches
 // only processes in it and in nested domains. One thread of the supervisor is in it. The
-// build is in a nested one, so it cannot reach that thread.
+// build is in a nested domain, so it cannot reach that thread.
 type domain struct{ calls chan func() }
 
 // newDomain returns nil if the kernel has no such domains (before Linux 6.12, or without
@@ -21,7 +21,7 @@ func newDomain() *domain {
 	d := &domain{make(chan func())}
 	entered := make(chan bool)
 	go func() {
-		runtime.LockOSThread() // never unlocked: no other goroutine may run in the domain
+		runtime.LockOSThread() // permanently: no other goroutine may run in the domain
 		in := enter()
 		entered <- in
 		if in {
@@ -36,8 +36,8 @@ func newDomain() *domain {
 	return d
 }
 
-// enter puts this thread into a new domain, and verifies that signals do not leave it. kill
-// depends on that.
+// enter puts this thread into a new domain and checks that it cannot signal the parent
+// process. Killing everything that the thread may signal depends on that.
 func enter() bool {
 	parent := os.Getppid()
 	if unix.Kill(parent, 0) != nil {
@@ -47,7 +47,7 @@ func enter() bool {
 		errors.Is(unix.Kill(parent, 0), unix.EPERM)
 }
 
-// do runs a function on the thread that is in the domain.
+// do runs a function on the domain's thread.
 func (d *domain) do(f func()) {
 	done := make(chan struct{})
 	d.calls <- func() {
@@ -57,12 +57,12 @@ func (d *domain) do(f func()) {
 	<-done
 }
 
-// kill kills all processes in the domain in one call, so that none can fork meanwhile.
+// kill kills all processes in the domain at once, so that none can fork meanwhile.
 func (d *domain) kill() {
-	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // all that it may signal, except the caller
+	d.do(func() { _ = unix.Kill(-1, unix.SIGKILL) }) // all that it may signal, except itself
 }
 
-// becomeShell enters a domain nested in the supervisor's, and executes the shell.
+// becomeShell enters a nested domain and executes the shell.
 func becomeShell(line, guarded string, writable []string) error {
 	forbidden, allow := uint64(changes), func(ruleset int) error { return allowChanges(ruleset, guarded, writable) }
 	if guarded == "" {
@@ -74,8 +74,8 @@ func becomeShell(line, guarded string, writable []string) error {
 	return syscall.Exec("/bin/sh", []string{"/bin/sh", "-c", line}, os.Environ())
 }
 
-// restrict puts this thread and its descendants into a new domain. The forbidden kinds of
-// access to files work only where allow adds a rule.
+// restrict puts this thread and its children into a new domain without the forbidden
+// kinds of file access, except where allow adds a rule.
 func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: forbidden, Scoped: unix.LANDLOCK_SCOPE_SIGNAL}
 	upToScoped := unsafe.Offsetof(attr.Scoped) + unsafe.Sizeof(attr.Scoped)
@@ -83,7 +83,7 @@ func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	if errno != 0 {
 		return errno
 	}
-	defer unix.Close(int(ruleset)) //nolint:errcheck // nothing was written
+	defer unix.Close(int(ruleset)) //nolint:errcheck // nothing is written
 	if err := allow(int(ruleset)); err != nil {
 		return err
 	}
@@ -93,7 +93,8 @@ func restrict(forbidden uint64, allow func(ruleset int) error) error {
 	return nil
 }
 
-// confine restricts this thread and its descendants as far as every kernel can.
+// confine applies the restrictions that every kernel supports to this thread and its
+// children.
 func confine() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
@@ -101,8 +102,8 @@ func confine() error {
 	return keepLimits()
 }
 
-// onItsOwnThread runs a function on a thread that ends with it.
-func onItsOwnThread(f func()) {
+// onNewThread runs a function on a thread that ends with it.
+func onNewThread(f func()) {
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()

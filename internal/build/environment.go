@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// Environment returns the part of an environment that a build gets: everything except what
-// contains a credential, or seems to.
+// Environment returns an environment for a build: from without variables that have, or
+// seem to have, a credential.
 //
-// A list of allowed names would be safer against unexpected names, but it cannot be
-// complete: compilers, wrappers and build scripts read arbitrary variables. People fix a
-// build that lacks a variable by allowing everything. So three groups are removed:
+// A list of allowed variables would be safer against unknown names, but the variables
+// that compilers, wrappers and build scripts need cannot be listed, and people would
+// solve a failing build by allowing everything. So these are removed:
 //
-//   - variables of kv-sync, of wrangler and of GitHub Actions that contain credentials,
-//     provide new ones, or affect later steps of a job;
+//   - variables of kv-sync, wrangler and GitHub Actions that have credentials, give
+//     access to new ones, or change later steps of a job;
 //   - variables whose names indicate a credential (TOKEN, SECRET, PASSWORD, KEY …);
-//   - variables of any name whose values contain a secret of this process, or an address
-//     with a password.
+//   - variables whose values contain one of the secrets, or a URL with a password.
 func Environment(from, secrets []string) []string {
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" })
 	out := make([]string, 0, len(from))
@@ -32,21 +31,21 @@ func Environment(from, secrets []string) []string {
 	return out
 }
 
-// password matches an address with a password.
+// password matches a URL with a password.
 var password = regexp.MustCompile(`://[^/\s@:]*:[^/\s@]+@`)
 
-// Prefixes of removed variables. Those of Actions provide tokens, and an input may be any
-// secret.
-var takenPrefixes = []string{"CLOUDFLARE_", "CF_", "ACTIONS_", "INPUT_"}
+// Prefixes of removed variables. Those of Actions give access to tokens, and an input
+// may be any secret.
+var removedPrefixes = []string{"CLOUDFLARE_", "CF_", "ACTIONS_", "INPUT_"}
 
-// Later steps of a job read variables, their PATH and outputs from these files.
-var takenNames = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}
+// Names of files through which a step changes later steps of a job.
+var removedNames = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}
 
 // Words anywhere in a name.
-var takenWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"}
+var removedWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY"}
 
-// Complete parts of a name between underscores.
-var takenParts = []string{"KEY", "PAT", "PASS"}
+// Words between underscores.
+var removedParts = []string{"KEY", "PAT", "PASS"}
 
 func credentialName(name string) bool {
 	name = strings.ToUpper(name)
@@ -54,8 +53,8 @@ func credentialName(name string) bool {
 		return slices.ContainsFunc(list, func(part string) bool { return match(name, part) })
 	}
 	parts := strings.Split(name, "_")
-	return slices.Contains(takenNames, name) || has(takenPrefixes, strings.HasPrefix) ||
-		has(takenWords, strings.Contains) ||
-		slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(takenParts, p) }) ||
-		parts[len(parts)-1] == "AUTH" // and not SSH_AUTH_SOCK, which holds nothing
+	return slices.Contains(removedNames, name) || has(removedPrefixes, strings.HasPrefix) ||
+		has(removedWords, strings.Contains) ||
+		slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(removedParts, p) }) ||
+		parts[len(parts)-1] == "AUTH" // but not SSH_AUTH_SOCK, which has no credential
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A supervisor that has this variable sees no process in /proc, as hidepid can have it.
-// A variable, because the supervisor runs in an init function.
+// With this environment variable the supervisor sees no process in /proc, as with
+// hidepid. It is set in a variable's initialiser, because the supervisor runs in init.
 var _ = func() bool {
 	hides := os.Getenv("BUILD_HIDES_PROCESSES") != ""
 	if hides {
@@ -16,18 +16,17 @@ var _ = func() bool {
 	return hides
 }()
 
-// ScopesSignals reports whether the kernel keeps the signals of confined builds
-// inside of them.
+// ScopesSignals reports whether confined builds can only signal their own processes.
 func ScopesSignals() bool { return newDomain() != nil }
 
-// SetLateSupervisor sets how long a supervisor that does not answer is waited for.
+// SetLateSupervisor sets the timeout of a supervisor that does not answer.
 func SetLateSupervisor(t *testing.T, d time.Duration) {
 	before := lateSupervisor
 	lateSupervisor = d
 	t.Cleanup(func() { lateSupervisor = before })
 }
 
-// HiddenChild reports whether a child is found without /proc.
+// HiddenChild reports whether a process is found to be a child without /proc.
 func HiddenChild(pid int) bool {
 	for p := range all {
 		if p == pid {

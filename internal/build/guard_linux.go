@@ -21,16 +21,16 @@ const (
 		unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_REFER
 )
 
-// allowChanges adds rules to a ruleset that forbids all changes: it allows changes outside
-// of a folder, and in some folders inside. Landlock rules can only allow. So it allows the
-// siblings of the folder and of each folder above it. These folders themselves get no new
-// entries.
+// allowChanges allows changes outside of a folder, and in some folders inside, in a
+// ruleset that forbids all changes. Landlock rules can only allow, so they list the
+// siblings of the folder and of its parents. Therefore no entries can be created
+// directly in the parents.
 func allowChanges(ruleset int, guarded string, writable []string) error {
 	guarded, err := filepath.EvalSymlinks(guarded)
 	if err != nil {
 		return fmt.Errorf("guard %s: %w", guarded, err)
 	}
-	for path := range beside(guarded) {
+	for path := range siblings(guarded) {
 		if err := allowBelow(ruleset, path, changes); err != nil {
 			return err
 		}
@@ -43,13 +43,13 @@ func allowChanges(ruleset int, guarded string, writable []string) error {
 	return nil
 }
 
-// allowMoves allows moves of files between folders. A domain without this rule forbids
-// them, even if a nested domain allows them.
+// allowMoves allows moving files between folders. A domain without that rule forbids it,
+// also for nested domains that allow it.
 func allowMoves(ruleset int) error { return allowBelow(ruleset, "/", unix.LANDLOCK_ACCESS_FS_REFER) }
 
-// beside yields the siblings of a path and of the folders above it. It skips folders that
+// siblings yields the siblings of a path and of its parents. It skips folders that
 // cannot be listed.
-func beside(path string) iter.Seq[string] {
+func siblings(path string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for ; path != "/"; path = filepath.Dir(path) {
 			entries, _ := os.ReadDir(filepath.Dir(path))
@@ -62,8 +62,8 @@ func beside(path string) iter.Seq[string] {
 	}
 }
 
-// allowBelow allows access to a file, or to everything in a folder. It follows no symlink,
-// which could lead into the guarded folder.
+// allowBelow allows access to a file, or to everything in a folder. It does not follow
+// symlinks, which could lead to the guarded folder.
 func allowBelow(ruleset int, path string, access uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -74,18 +74,19 @@ func allowBelow(ruleset int, path string, access uint64) error {
 	defer unix.Close(fd) //nolint:errcheck // only a reference
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("look at %s: %w", path, err)
+		return fmt.Errorf("inspect %s: %w", path, err)
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFLNK:
 		return nil
 	case unix.S_IFDIR:
 	default:
-		access &= changesFile // the kernel accepts only these for a file
+		access &= changesFile // the kernel accepts nothing else for a file
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: access, Parent_fd: int32(fd)}
-	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,
-		uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH,
+		uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno != 0 {
 		return fmt.Errorf("let the build change %s: %w", path, errno)
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// A confined build changes nothing in the guarded folder, by whatever name it calls it,
-// but in the folders that are its own.
+// A confined build cannot change the guarded folder, under any name, except for its
+// writable folders.
 func TestGuardedFolder(t *testing.T) {
 	if !build.ScopesSignals() {
 		t.Skip("this kernel has no Landlock with scoped signals (Linux 6.12)")
@@ -32,11 +32,10 @@ func TestGuardedFolder(t *testing.T) {
 		}
 	}
 	state := filepath.Join(base, "alias")
-	out := &notes{}
-	c := build.Command{Dir: base, Env: append(os.Environ(), "BESIDE="+beside), Output: out, Confined: true,
-		Guarded: state, Writable: []string{filepath.Join(state, "own")}}
-	c.Line = `may() { (eval "$1") 2>/dev/null && echo "may $1"; }
-cannot() { (eval "$1") 2>/dev/null && echo "WRONG: $1"; }
+	out := &output{}
+	c := build.Command{Dir: base, Env: append(os.Environ(), "BESIDE="+beside), Output: out, Confined: true, Guarded: state,
+		Writable: []string{filepath.Join(state, "own")}}
+	c.Line = `may() { (eval "$1") 2>/dev/null && echo "may $1"; }; cannot() { (eval "$1") 2>/dev/null && echo "WRONG: $1"; }
 cannot 'echo x > state/kept'
 cannot ': > state/other/kept'
 cannot 'echo x >> state/other/kept'

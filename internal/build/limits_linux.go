@@ -7,41 +7,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// abi is a way to call the kernel, and the number of prlimit64 in it.
+// abi is an ABI for system calls, with its number of prlimit64.
 type abi struct{ arch, prlimit uint32 }
 
-// abis are the ABIs that a process of an architecture can use: a 64-bit process can make
-// 32-bit calls, too.
+// abis are the ABIs of an architecture. A 64-bit process can also make 32-bit calls.
 var abis = map[string][]abi{
 	"amd64": {{unix.AUDIT_ARCH_X86_64, 302}, {unix.AUDIT_ARCH_X86_64, 302 | 1<<30}, {unix.AUDIT_ARCH_I386, 340}},
 	"arm64": {{unix.AUDIT_ARCH_AARCH64, 261}, {unix.AUDIT_ARCH_ARM, 369}},
 }
 
-// keepLimits prevents that this thread and its descendants set the resource limits of other
-// processes of the user. A limit works like a signal: the kernel kills a process that
-// exceeds its CPU time, and Landlock does not restrict limits. The filter does not know the
-// number of the process, so it allows limits only for number 0, which setrlimit uses.
+// keepLimits keeps this thread and its children from setting resource limits of other
+// processes. A limit of CPU time kills a process, and Landlock does not cover limits. The
+// filter does not know a process's own number, so it only allows number 0, as setrlimit
+// uses.
 //
-// The caller has already prevented that the thread gains privileges.
+// PR_SET_NO_NEW_PRIVS must be set before.
 func keepLimits() error {
 	filter := limitFilter(abis[runtime.GOARCH])
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, errno := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
-		uintptr(unsafe.Pointer(&program))); errno != 0 {
+	_, _, errno := unix.Syscall(unix.SYS_PRCTL, unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
+		uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-// Offsets in the kernel's struct seccomp_data, and of the lower half of an argument. The
-// machines in abis are little-endian.
+// Offsets in the kernel's struct seccomp_data. Those of arguments are for the lower half
+// on a little-endian machine, as all in abis are.
 const (
 	callNumber, callArch = 0, 4
 	pidArgument          = 16
 	newLimitArgument     = 32
 )
 
-// limitFilter returns a program that refuses prlimit64 with a process and a new limit.
+// limitFilter returns a BPF program that refuses prlimit64 with a process and a new
+// limit.
 func limitFilter(abis []abi) []unix.SockFilter {
 	load := func(at uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}

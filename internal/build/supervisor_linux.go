@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The names under which this executable starts itself, which are no commands, and the
-// requests to the supervisor.
+// Names under which this executable starts itself, and the supervisor's modes and
+// requests.
 const (
 	supervisorName = "kv-sync-build"
 	shellName      = "kv-sync-build-shell"
@@ -23,19 +23,19 @@ const (
 	requestTerm = 't'
 )
 
-// The file descriptors of a supervisor.
+// File descriptors of the supervisor.
 const (
 	lifelineFD = 3
 	reportFD   = 4
 )
 
-// longestPause is the longest time between two attempts to kill what is left.
+// longestPause is the longest wait between two attempts to kill all processes.
 const longestPause = 50 * time.Millisecond
 
-// patience is the number of attempts to kill processes without permission.
-const patience = 100
+// maxDenied is the number of attempts at processes that may not be killed.
+const maxDenied = 100
 
-// init runs the supervisor, or becomes the shell, in every program that uses this
+// init runs the supervisor, or executes the shell, in any program that uses this
 // package.
 func init() {
 	switch args := os.Args; {
@@ -50,41 +50,40 @@ func init() {
 
 // supervisor is the state of the process that runs one build.
 type supervisor struct {
-	domain *domain // or nil
+	domain *domain // may be nil
 	shell  int
-	ended  chan struct{} // the shell has ended, with status
+	ended  chan struct{} // closed when the shell has ended with status
 	status unix.WaitStatus
-	gone   chan struct{} // no process of the build is left
+	gone   chan struct{} // closed when no process of the build is left
 }
 
-// supervise runs a build. When the build ends or the lifeline closes, it kills what is left
-// of it, and then reports how the shell ended. The arguments are the line, the guarded
-// folder, and the writable ones.
+// supervise runs a build. When the shell ends or the lifeline closes, it kills all
+// processes of the build and reports the shell's status. The arguments are the command
+// line, the guarded folder and the writable folders.
 func supervise(isConfined bool, args []string) int {
 	for _, fd := range []int{lifelineFD, reportFD} {
 		unix.CloseOnExec(fd)
 	}
-	// Ignore signals: only the process that runs the build ends it.
+	// Only the process that runs the build may end it.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	s := &supervisor{ended: make(chan struct{}), gone: make(chan struct{})}
 	if err := s.start(isConfined, args); err != nil {
 		fmt.Fprintln(os.Stderr, "kv-sync: start the build:", err)
 		return s.report(126<<8, 0)
 	}
-	cut := make(chan struct{})
-	go s.obey(os.NewFile(lifelineFD, "lifeline"), cut)
+	closed := make(chan struct{})
+	go s.serve(os.NewFile(lifelineFD, "lifeline"), closed)
 	go s.reap()
 	select {
 	case <-s.ended:
-	case <-cut:
+	case <-closed:
 	}
 	left := s.killAll()
 	return s.report(int(s.status), left)
 }
 
 func (s *supervisor) start(isConfined bool, args []string) (err error) {
-	// A build that could write to the memory of its supervisor could make it report a
-	// false end.
+	// A build that could inspect its supervisor could fake its report.
 	if err := Conceal(); err != nil {
 		return err
 	}
@@ -101,7 +100,7 @@ func (s *supervisor) start(isConfined bool, args []string) (err error) {
 		s.domain.do(func() { s.shell, err = syscall.ForkExec("/proc/self/exe", append([]string{shellName}, args...), attr) })
 		return err
 	}
-	onItsOwnThread(func() {
+	onNewThread(func() {
 		if err = confine(); err == nil {
 			s.shell, err = shell()
 		}
@@ -109,9 +108,9 @@ func (s *supervisor) start(isConfined bool, args []string) (err error) {
 	return err
 }
 
-// obey executes requests until the lifeline closes.
-func (s *supervisor) obey(lifeline io.Reader, cut chan<- struct{}) {
-	defer close(cut)
+// serve handles requests until the lifeline closes.
+func (s *supervisor) serve(lifeline io.Reader, closed chan<- struct{}) {
+	defer close(closed)
 	b := make([]byte, 1)
 	for {
 		if _, err := lifeline.Read(b); err != nil {
@@ -123,8 +122,8 @@ func (s *supervisor) obey(lifeline io.Reader, cut chan<- struct{}) {
 	}
 }
 
-// reap waits for the shell and all adopted processes. The children of a process are adopted
-// before it can be waited for. So without a child there is no process of the build.
+// reap waits for the shell and all adopted processes. A process's children are adopted
+// before it can be waited for, so without children there is no process of the build.
 func (s *supervisor) reap() {
 	defer close(s.gone)
 	for {
@@ -141,11 +140,11 @@ func (s *supervisor) reap() {
 	}
 }
 
-// killAll kills the processes of the build until none is left. If some cannot be killed,
-// because they run as another user, it stops, and returns one of them.
+// killAll kills until no process of the build is left. If some run as another user and
+// may not be killed, it gives up and returns one of them.
 func (s *supervisor) killAll() (left int) {
 	var found int
-	for denied, pause := 0, time.Duration(0); denied < patience; pause = min(pause+time.Millisecond/10, longestPause) {
+	for denied, pause := 0, time.Duration(0); denied < maxDenied; pause = min(pause+time.Millisecond/10, longestPause) {
 		if s.domain != nil {
 			s.domain.kill()
 		}
@@ -173,7 +172,7 @@ func (s *supervisor) isGone() bool {
 	}
 }
 
-// killChildren kills the children of this process among pids. It returns how many it found,
+// killChildren kills the children of this process among pids. It returns their number,
 // and one that it may not kill.
 func killChildren(pids func(func(int) bool)) (found, denied int) {
 	for pid := range pids {
@@ -192,7 +191,7 @@ func killChildren(pids func(func(int) bool)) (found, denied int) {
 func (s *supervisor) report(status, left int) int {
 	report := os.NewFile(reportFD, "report")
 	if _, err := fmt.Fprintln(report, status, left); err != nil {
-		return 1 // whoever started the build is gone
+		return 1 // the process that started the build has ended
 	}
 	return 0
 }

@@ -17,22 +17,22 @@ import (
 	"github.com/kv-sync/kv-sync/internal/build"
 )
 
-// escapes are ways of a process to stay behind when its build ends. Each holds
-// descriptor 9 open while it lives. One that forks all the time stays one process:
-// each forks once and exits, and none goes on when the test's folder is gone.
+// escapes are ways in which a process tries to survive its build. Each keeps descriptor 9
+// open. The one that forks is always one process: each forks once and exits, and it ends
+// when the test's folder is gone.
 var escapes = map[string]string{
 	"background":            `sh -c 'READY; sleep 60' &`,
 	"own session":           `setsid sh -c 'READY; sleep 60' &`,
 	"double fork":           `( ( setsid sh -c 'READY; sleep 60' & ) & )`,
 	"nohup":                 `nohup sh -c 'READY; sleep 60' &`,
-	"deaf to signals":       `setsid sh -c 'trap "" TERM HUP INT; READY; sleep 60' &`,
+	"ignores signals":       `setsid sh -c 'trap "" TERM HUP INT; READY; sleep 60' &`,
 	"stopped":               `setsid sh -c 'READY; kill -STOP $$; sleep 60' &`,
 	"forks all the time":    `setsid sh -c 'READY; f() { test -d DIR || exit; f & }; f' &`,
 	"closes its output":     `setsid sh -c 'READY; exec >/dev/null 2>&1 </dev/null; sleep 60' &`,
 	"changes its directory": `setsid sh -c 'READY; cd /; sleep 60' &`,
 }
 
-// watch is a FIFO that tells whether any process of a build holds it open.
+// watch is a FIFO that shows whether any process of a build has it open.
 type watch struct {
 	t         *testing.T
 	fd        int
@@ -55,8 +55,8 @@ func newWatch(t *testing.T) *watch {
 	return w
 }
 
-// line is a build that leaves a process behind, waits until it is there, prints
-// "ready" and then does what is wanted.
+// line returns a build that starts a process by escape, waits for it, prints "ready" and
+// then runs a command.
 func (w *watch) line(escape, then string) string {
 	ready := filepath.Join(w.dir, "ready")
 	_ = os.Remove(ready)
@@ -65,8 +65,8 @@ func (w *watch) line(escape, then string) string {
 		then)
 }
 
-// came reports whether a process was there, and left whether one still is.
-func (w *watch) look() (came, left bool) {
+// check reports whether a process was started, and whether one is left.
+func (w *watch) check() (came, left bool) {
 	w.t.Helper()
 	b := make([]byte, 1<<10)
 	for {
@@ -84,11 +84,11 @@ func (w *watch) look() (came, left bool) {
 	}
 }
 
-// nothingLeft fails the test if a process of the build is there now, or if none was.
+// nothingLeft fails the test if a process of the build is left, or none was started.
 func (w *watch) nothingLeft() {
 	w.t.Helper()
-	if came, left := w.look(); !came || left {
-		w.t.Errorf("a process stayed behind: %v, and is still there: %v", came, left)
+	if came, left := w.check(); !came || left {
+		w.t.Errorf("a process was started: %v, and is left: %v", came, left)
 	}
 }
 
@@ -97,22 +97,21 @@ func (w *watch) awaitNone() {
 	w.t.Helper()
 	came := false
 	for {
-		some, left := w.look()
+		some, left := w.check()
 		if came = came || some; !left {
 			break
 		}
 		polled := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(polled, 60_000); n == 0 && err == nil {
-			w.t.Fatal("a process of the build is still there")
+			w.t.Fatal("a process of the build is left")
 		}
 	}
 	if !came {
-		w.t.Error("no process stayed behind")
+		w.t.Error("no process was started")
 	}
 }
 
-// No process of a build survives it, whatever it does to get away, and however the
-// build ends.
+// No process survives its build, whatever it tries and however the build ends.
 func TestNothingSurvivesABuild(t *testing.T) {
 	for _, confined := range []bool{false, true} {
 		for name, escape := range escapes {
@@ -132,39 +131,33 @@ func TestNothingSurvivesABuild(t *testing.T) {
 				}
 				w.nothingLeft()
 
-				ctx, cancel := context.WithCancel(t.Context())
-				out := &notes{line: make(chan struct{})}
-				line := out.line
-				go func() { <-line; cancel() }()
-				c.Line, c.Output = w.line(escape, "sleep 60"), out
-				if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
-					t.Errorf("cancelled: %v", err)
-				}
+				c.Line = w.line(escape, "sleep 60")
+				runCancelled(t, c)
 				w.nothingLeft()
 			})
 		}
 	}
 }
 
-// The same when a build's time is up.
+// No process survives a timeout of its build.
 func TestNothingSurvivesATimeout(t *testing.T) {
 	for limit := time.Second; ; limit *= 2 {
 		w := newWatch(t)
-		out := &notes{}
-		err := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Timeout: limit,
-			Output: out}.Run(t.Context())
+		out := &output{}
+		c := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Timeout: limit, Output: out}
+		err := c.Run(t.Context())
 		if !strings.Contains(fmt.Sprint(err), "ended after "+limit.String()) {
 			t.Fatal(err)
 		}
 		if out.text == "" {
-			continue // the time was up before anything was left behind
+			continue // the timeout came before the process was started
 		}
 		w.nothingLeft()
 		return
 	}
 }
 
-// The same when the process that runs the build is killed.
+// No process survives when the process that runs the build is killed.
 func TestNothingSurvivesItsRunner(t *testing.T) {
 	for _, confined := range []string{"", "yes"} {
 		for name, escape := range escapes {
@@ -182,8 +175,8 @@ func TestNothingSurvivesItsRunner(t *testing.T) {
 	}
 }
 
-// A build that kills or stops its supervisor gains nothing by it.
-func TestSupervisorThatIsKilled(t *testing.T) {
+// No process survives when the build kills or stops its supervisor.
+func TestKilledSupervisor(t *testing.T) {
 	build.SetLateSupervisor(t, 100*time.Millisecond)
 	for name, escape := range escapes {
 		t.Run(name, func(t *testing.T) {
@@ -197,29 +190,21 @@ func TestSupervisorThatIsKilled(t *testing.T) {
 	}
 	t.Run("stopped", func(t *testing.T) {
 		w := newWatch(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		out := &notes{line: make(chan struct{})}
-		line := out.line
-		go func() { <-line; cancel() }()
-		c := build.Command{Line: w.line(escapes["double fork"], "sleep 60"), Env: os.Environ(), Output: out}
-		c.Line = "kill -STOP $PPID\n" + c.Line
-		if err := c.Run(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
+		runCancelled(t, build.Command{Line: "kill -STOP $PPID\n" + w.line(escapes["double fork"], "sleep 60"),
+			Env: os.Environ()})
 		w.nothingLeft()
 	})
 }
 
-// What this process started itself, in whatever session, is not the build's: it is
-// there when the orphans of a supervisor have been killed.
-func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
+// Killing the orphans of a supervisor does not kill other processes of this process.
+func TestKilledSupervisorBesideOthers(t *testing.T) {
 	other := exec.Command("sleep", "60")
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
 	besides := newWatch(t)
-	out := &notes{line: make(chan struct{})}
+	out := &output{line: make(chan struct{})}
 	line := out.line
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -231,7 +216,7 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 	w := newWatch(t)
 	_ = build.Command{Line: w.line(escapes["double fork"], "kill -9 $PPID; sleep 60"), Env: os.Environ()}.Run(t.Context())
 	w.nothingLeft()
-	if _, left := besides.look(); !left {
+	if _, left := besides.check(); !left {
 		t.Error("another build was killed")
 	}
 	if err := other.Process.Signal(unix.Signal(0)); err != nil {
@@ -241,14 +226,13 @@ func TestSupervisorThatIsKilledBesideOthers(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the other build ended with %v", err)
 	}
-	if _, left := besides.look(); left {
-		t.Error("the other build is still there")
+	if _, left := besides.check(); left {
+		t.Error("a process of the other build is left")
 	}
 }
 
-// A process that /proc does not show ends, too. /proc that is mounted with hidepid does
-// not show what must not be looked into.
-func TestNothingHiddenSurvivesABuild(t *testing.T) {
+// A process that /proc does not show, as with hidepid, does not survive its build.
+func TestNoHiddenProcessSurvivesABuild(t *testing.T) {
 	w := newWatch(t)
 	c := build.Command{Line: w.line(escapes["double fork"], "exit 0"),
 		Env: append(os.Environ(), "BUILD_HIDES_PROCESSES=yes")}
@@ -258,7 +242,7 @@ func TestNothingHiddenSurvivesABuild(t *testing.T) {
 	w.nothingLeft()
 }
 
-// A child is found also where /proc does not show it.
+// A child is found without /proc.
 func TestChildrenWithoutProc(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
@@ -266,11 +250,11 @@ func TestChildrenWithoutProc(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	if !build.HiddenChild(cmd.Process.Pid) || build.HiddenChild(1) {
-		t.Error("children are not told from others")
+		t.Error("a child is not found, or another process is")
 	}
 }
 
-// runner is a process that runs a build.
+// runner is a process that runs a build with this executable.
 type runner struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -308,6 +292,6 @@ func (r *runner) await(text string) (lines []string) {
 			return lines
 		}
 	}
-	r.t.Fatalf("it never printed %q: %q", text, lines)
+	r.t.Fatalf("no line begins with %q: %q", text, lines)
 	return nil
 }

@@ -15,41 +15,41 @@ import (
 	"github.com/kv-sync/kv-sync/internal/family"
 )
 
-// tree is a running build: its supervisor with all processes of the build below it. See
-// supervisor_linux.go for the other side.
+// tree is a running build: its supervisor and all processes under it. The other side is
+// in supervisor_linux.go.
 type tree struct {
 	cmd *exec.Cmd
-	// lifeline carries requests to the supervisor. When it closes, also because this
-	// process ends, the supervisor kills the build.
+	// lifeline sends requests to the supervisor. When it closes, as at the end of this
+	// process, the supervisor kills the build.
 	lifeline *os.File
-	// report gets how the build ended, after its last process has ended.
+	// report receives the result when no process of the build is left.
 	report *os.File
 	ended  chan struct{}
 }
 
-// lateSupervisor is how long a supervisor may take to kill a build. A later one was, for
-// example, stopped by the build. Then it is killed, too.
+// lateSupervisor limits how long a supervisor may take to kill a build. A later one may
+// have been stopped by the build, and is killed.
 var lateSupervisor = 10 * time.Second
 
 func start(c Command, output *os.File) (_ *tree, err error) {
-	var theirs [2]*os.File
+	var passed [2]*os.File
 	t := &tree{ended: make(chan struct{})}
-	if theirs[0], t.lifeline, err = os.Pipe(); err != nil {
+	if passed[0], t.lifeline, err = os.Pipe(); err != nil {
 		return nil, err
 	}
-	defer theirs[0].Close()
-	if t.report, theirs[1], err = os.Pipe(); err != nil {
+	defer passed[0].Close()
+	if t.report, passed[1], err = os.Pipe(); err != nil {
 		_ = t.lifeline.Close()
 		return nil, err
 	}
-	defer theirs[1].Close()
+	defer passed[1].Close()
 	mode := plain
 	if c.Confined {
 		mode = confined
 	}
-	t.cmd = exec.Command("/proc/self/exe") // works even if the file was replaced
+	t.cmd = exec.Command("/proc/self/exe") // works also after the file was replaced
 	t.cmd.Args = append([]string{supervisorName, mode, c.Line, c.Guarded}, c.Writable...)
-	t.cmd.Dir, t.cmd.Env, t.cmd.Stdout, t.cmd.Stderr, t.cmd.ExtraFiles = c.Dir, c.Env, output, output, theirs[:]
+	t.cmd.Dir, t.cmd.Env, t.cmd.Stdout, t.cmd.Stderr, t.cmd.ExtraFiles = c.Dir, c.Env, output, output, passed[:]
 	if err = adoptOrphans(); err == nil {
 		if err = family.StartSession(t.cmd); err != nil {
 			disownOrphans()
@@ -61,11 +61,11 @@ func start(c Command, output *os.File) (_ *tree, err error) {
 	return t, nil
 }
 
-// ask sends SIGTERM to the build's process group.
-func (t *tree) ask() { _, _ = t.lifeline.Write([]byte{requestTerm}) }
+// terminate sends SIGTERM to the build's process group.
+func (t *tree) terminate() { _, _ = t.lifeline.Write([]byte{requestTerm}) }
 
-// end kills the build. Then wait returns.
-func (t *tree) end() {
+// kill kills the build. Then wait returns.
+func (t *tree) kill() {
 	_ = t.lifeline.Close()
 	late := time.AfterFunc(lateSupervisor, func() { _ = t.cmd.Process.Kill() })
 	go func() {
@@ -74,7 +74,7 @@ func (t *tree) end() {
 	}()
 }
 
-// wait returns how the build ended, after its last process has ended.
+// wait returns the result when no process of the build is left.
 func (t *tree) wait() error {
 	defer disownOrphans()
 	defer t.lifeline.Close() //nolint:errcheck // a pipe
@@ -90,8 +90,8 @@ func (t *tree) wait() error {
 	}
 	switch status := syscall.WaitStatus(status); {
 	case left != 0:
-		return fmt.Errorf("process %d of the build runs as another user and cannot be ended; run the build without sudo, "+
-			"and end that process", left)
+		return fmt.Errorf("process %d of the build runs as another user and cannot be killed; "+
+			"kill it, and run the build without sudo", left)
 	case status.Signaled():
 		return fmt.Errorf("signal: %s", status.Signal())
 	case status.ExitStatus() != 0:
@@ -100,20 +100,20 @@ func (t *tree) wait() error {
 	return nil
 }
 
-// exitError is the exit code of a build that failed.
+// exitError is the exit code of a failed build.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 func (e exitError) ExitCode() int { return int(e) }
 
-// adopting counts the builds for which this process is a subreaper.
+// adopting counts the running builds, for which this process adopts orphans.
 var adopting struct {
 	sync.Mutex
 	builds int
 }
 
-// adoptOrphans makes this process a subreaper until disownOrphans: it adopts the processes
-// of a killed supervisor.
+// adoptOrphans makes the processes of a killed supervisor children of this process, until
+// disownOrphans.
 func adoptOrphans() error {
 	adopting.Lock()
 	defer adopting.Unlock()
@@ -126,8 +126,8 @@ func adoptOrphans() error {
 	return nil
 }
 
-// disownOrphans ends adoptOrphans. It waits for adopted processes that have ended, such as
-// helpers of git.
+// disownOrphans ends adoptOrphans. It reaps adopted processes that have ended, such as a
+// helper that git left.
 func disownOrphans() {
 	adopting.Lock()
 	defer adopting.Unlock()
@@ -141,7 +141,7 @@ func disownOrphans() {
 	}
 }
 
-// killOrphans kills the adopted processes until there are none.
+// killOrphans kills all adopted processes until there are none.
 func killOrphans() {
 	kill := func(pids func(func(int) bool)) (found int) {
 		for pid := range pids {
@@ -153,14 +153,16 @@ func killOrphans() {
 		}
 		return found
 	}
-	for pause := time.Duration(0); kill(listed) > 0 || kill(all) > 0; pause = min(pause+time.Millisecond, longestPause) {
+	pause := time.Duration(0)
+	for kill(listed) > 0 || kill(all) > 0 {
 		time.Sleep(pause)
+		pause = min(pause+time.Millisecond, longestPause)
 	}
 }
 
-// orphan reports whether a process is a child that this process did not start. What this
-// process starts is in its own session, or in one that package family knows. A build
-// cannot enter either, because it started in another one.
+// orphan reports whether a process is a child that this process did not start. Processes
+// that it starts are in its own session or in one that package family knows. A build
+// starts in another session and cannot enter these.
 func orphan(pid int) bool {
 	if !child(pid) {
 		return false

@@ -9,7 +9,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/family"
 )
 
-// tree is a build with the processes of its process group.
+// tree is a running build: the processes of its process group.
 type tree struct {
 	cmd    *exec.Cmd
 	family *family.Family
@@ -25,11 +25,11 @@ func start(c Command, output *os.File) (*tree, error) {
 	return &tree{cmd, f}, nil
 }
 
-func (t *tree) ask() { t.family.Ask() }
+func (t *tree) terminate() { t.family.Ask() }
 
-func (t *tree) end() { t.family.Kill() }
+func (t *tree) kill() { t.family.Kill() }
 
-// wait waits for the shell, and ends its background processes.
+// wait waits for the shell and ends its background processes.
 func (t *tree) wait() error {
 	err := t.cmd.Wait()
 	t.family.End()

@@ -16,10 +16,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// DefaultAPI is where GitHub's API lives; a GitHub Enterprise server has its own.
+// DefaultAPI is the base URL of GitHub's API. A GitHub Enterprise server has its own.
 const DefaultAPI = "https://api.github.com"
 
-// Status is where head stands relative to base, in GitHub's words.
+// Status is the position of head relative to base, in GitHub's terms.
 type Status string
 
 // The statuses.
@@ -32,17 +32,17 @@ const (
 
 // ErrNotFound is returned (wrapped) where GitHub knows no such repository or
 // commit, or the token may not see it.
-var ErrNotFound = errors.New("GitHub knows no such repository or commit, or the token may not read it")
+var ErrNotFound = errors.New("GitHub does not have the repository or commit, or the token may not read it")
 
 const timeout = 20 * time.Second
 
-// Client asks about one repository. It is safe for concurrent use.
+// Client sends requests about one repository. It is safe for concurrent use.
 type Client struct {
 	base       *url.URL
 	repository string
 	authorize  func(*http.Request)
 	http       *http.Client
-	// wait pauses between two attempts, or returns why it was woken.
+	// wait pauses between two attempts. It returns an error if the context ends.
 	wait func(context.Context, time.Duration) error
 }
 
@@ -51,7 +51,7 @@ var (
 	commitID       = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 )
 
-// New returns a client for repository ("owner/name"). api is DefaultAPI if "".
+// New returns a client for repository ("owner/name"). The default of api is DefaultAPI.
 // It sends nothing.
 func New(api, repository, token string) (*Client, error) {
 	if api == "" {
@@ -59,17 +59,18 @@ func New(api, repository, token string) (*Client, error) {
 	}
 	base, err := url.Parse(api)
 	if err != nil || base.Host == "" || base.User != nil {
-		return nil, errors.New("GITHUB_API_URL is no address; unset it or use " + DefaultAPI)
+		return nil, errors.New("GITHUB_API_URL is not a URL; unset it or use " + DefaultAPI)
 	}
 	if base.Scheme != "https" && (base.Scheme != "http" || !loopback(base.Hostname())) {
-		return nil, fmt.Errorf("GITHUB_API_URL (host %s) is not https, and the token would travel readable; use https", base.Host)
+		return nil, fmt.Errorf("GITHUB_API_URL (host %s) would send the token unencrypted; use https", base.Host)
 	}
 	name := repository[strings.LastIndex(repository, "/")+1:]
 	if !repositoryName.MatchString(repository) || name == "." || name == ".." {
-		return nil, fmt.Errorf("%.80q is no GitHub repository; GITHUB_REPOSITORY is owner/name", repository)
+		return nil, fmt.Errorf("%.80q is not a GitHub repository; set GITHUB_REPOSITORY to owner/name", repository)
 	}
-	if token = strings.TrimSpace(token); token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the GitHub token is empty or has a character that no token has; copy it again")
+	if token = strings.TrimSpace(token); token == "" ||
+		strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the GitHub token is empty or has an invalid character; copy it again")
 	}
 	return &Client{
 		base: base, repository: repository,
@@ -79,13 +80,13 @@ func New(api, repository, token string) (*Client, error) {
 	}, nil
 }
 
-// String names the repository, never the token.
+// String returns the repository without the token.
 func (c *Client) String() string { return "GitHub repository " + c.repository }
 
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// sameHost follows a renamed repository, and nothing that leaves the API.
+// sameHost follows redirects of renamed repositories, and none to another host.
 func sameHost(req *http.Request, via []*http.Request) error {
 	if len(via) > 3 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
 		return http.ErrUseLastResponse
@@ -98,8 +99,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Compare says where commit head stands relative to commit base. Both are whole
-// ids in hexadecimal.
+// Compare returns the status of commit head relative to commit base. Both are full ids in
+// hexadecimal.
 func (c *Client) Compare(ctx context.Context, base, head string) (Status, error) {
 	if !commitID.MatchString(base) || !commitID.MatchString(head) {
 		return "", errors.New("compare commits on GitHub: an id is not hexadecimal")
@@ -107,8 +108,8 @@ func (c *Client) Compare(ctx context.Context, base, head string) (Status, error)
 	var answer struct {
 		Status Status `json:"status"`
 	}
-	// The commits themselves are not wanted. "files" may come along, up to 300
-	// with their patches.
+	// The list of commits is not needed. The answer may have up to 300 files with their
+	// patches.
 	if err := c.get(ctx, []string{"compare", base + "..." + head}, "per_page=1", &answer); err != nil {
 		return "", fmt.Errorf("compare commits on GitHub: %w", err)
 	}
@@ -116,10 +117,10 @@ func (c *Client) Compare(ctx context.Context, base, head string) (Status, error)
 	case Ahead, Behind, Identical, Diverged:
 		return answer.Status, nil
 	}
-	return "", fmt.Errorf("compare commits on GitHub: the answer has no status that is known (%.20q)", answer.Status)
+	return "", fmt.Errorf("compare commits on GitHub: unknown status %.20q in the answer", answer.Status)
 }
 
-// Has reports whether the repository has a commit, given by its whole id.
+// Has reports whether the repository has a commit, given by its full id.
 func (c *Client) Has(ctx context.Context, id string) (bool, error) {
 	if !commitID.MatchString(id) {
 		return false, errors.New("look for a commit on GitHub: its id is not hexadecimal")

@@ -36,13 +36,13 @@ func TestCompare(t *testing.T) {
 		"diverged":                            {200, `{"status":"diverged"}`, github.Diverged, false},
 		"unknown status":                      {200, `{"status":"sideways"}`, "", false},
 		"no status":                           {200, `{}`, "", false},
-		"no JSON":                             {200, `<html>`, "", false},
+		"not JSON":                            {200, `<html>`, "", false},
 		"not found":                           {404, `{"message":"Not Found"}`, "", true},
 		"bad token":                           {401, `{"message":"Bad credentials"}`, "", false},
 		"failing":                             {502, ``, "", false},
 		"a failure that looks like an answer": {500, `{"status":"ahead"}`, "", false},
-		"refused, with what looks like one":   {403, `{"status":"ahead"}`, "", false},
-		"leads away":                          {302, ``, "", false},
+		"a refusal that looks like an answer": {403, `{"status":"ahead"}`, "", false},
+		"redirect":                            {302, ``, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func TestCompare(t *testing.T) {
 		})
 	}
 	if elsewhere > 0 {
-		t.Error("the token was carried to another host")
+		t.Error("the token was sent to another host")
 	}
 }
 
@@ -98,18 +98,19 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestCompareRefusesWhatIsNoCommit(t *testing.T) {
+func TestCompareRefusesInvalidIDs(t *testing.T) {
 	c, err := github.New("http://127.0.0.1:1", "ada/tides", token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Compare(t.Context(), "main", "../../user"); err == nil || !strings.Contains(err.Error(), "hexadecimal") {
+	if _, err := c.Compare(t.Context(), "main", "../../user"); err == nil ||
+		!strings.Contains(err.Error(), "hexadecimal") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// What passes is tried again, as to Cloudflare, and for as long as GitHub asks
-// for; what stays is not.
+// Temporary errors are repeated, after the time that GitHub asks for. Permanent ones are
+// not.
 func TestRetries(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status   int
@@ -118,12 +119,12 @@ func TestRetries(t *testing.T) {
 		asked    int
 		longest  time.Duration
 	}{
-		"one bad gateway":     {status: 502, failures: 1, asked: 2, longest: 500 * time.Millisecond},
-		"a limit on the rate": {status: 429, after: "7", failures: 2, asked: 3, longest: 7 * time.Second},
-		"a long limit":        {status: 403, after: "3600", failures: 1, asked: 2, longest: 15 * time.Second},
-		"failing for ever":    {status: 500, failures: 100, asked: github.Attempts, longest: 15 * time.Second},
-		"a bad token":         {status: 401, failures: 100, asked: 1},
-		"forbidden":           {status: 403, failures: 100, asked: 1},
+		"one bad gateway":   {status: 502, failures: 1, asked: 2, longest: 500 * time.Millisecond},
+		"a rate limit":      {status: 429, after: "7", failures: 2, asked: 3, longest: 7 * time.Second},
+		"a long limit":      {status: 403, after: "3600", failures: 1, asked: 2, longest: 15 * time.Second},
+		"permanent failure": {status: 500, failures: 100, asked: github.Attempts, longest: 15 * time.Second},
+		"a bad token":       {status: 401, failures: 100, asked: 1},
+		"forbidden":         {status: 403, failures: 100, asked: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
@@ -155,10 +156,14 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// A cancelled run does not wait for another attempt.
+// A cancellation ends the attempts.
 func TestRetryEndsWithTheContext(t *testing.T) {
 	asked := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(502) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		asked++
+		w.WriteHeader(502)
+	}))
 	defer server.Close()
 	c, err := github.New(server.URL, "ada/tides", token)
 	if err != nil {

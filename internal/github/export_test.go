@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Attempts is how often a request is sent at most.
+// Attempts is the limit of attempts.
 const Attempts = attempts
 
 // SetWait replaces the pause between two attempts.

@@ -12,23 +12,22 @@ import (
 )
 
 const (
-	// attempts is how often a request is sent at most, as to Cloudflare.
+	// attempts limits how often a request is sent, as for Cloudflare.
 	attempts    = 8
 	firstWait   = 500 * time.Millisecond
 	longestWait = 15 * time.Second
-	// maxAnswer is more than GitHub sends.
+	// maxAnswer is larger than GitHub's answers.
 	maxAnswer = 32 << 20
 )
 
-// temporaryError is worth another attempt, after as long as the server asks for.
+// temporaryError allows another attempt, after the time that the server asks for.
 type temporaryError struct {
 	error
 	after time.Duration
 }
 
-// get sends one GET below the repository's address and decodes the answer, and
-// tries again what may pass: a broken connection, a status of 5xx, a limit on
-// the rate.
+// get sends a GET to a path of the repository and decodes the answer. It repeats the
+// request after a broken connection, a 5xx status or a rate limit.
 func (c *Client) get(ctx context.Context, path []string, query string, into any) error {
 	u := c.base.JoinPath(append([]string{"repos", c.repository}, path...)...)
 	u.RawQuery = query
@@ -75,7 +74,8 @@ func (c *Client) attempt(ctx context.Context, address string, into any) error {
 func statusError(res *http.Response) error {
 	status := res.StatusCode
 	err := fmt.Errorf("status %d; check the GitHub token", status)
-	limited := status == http.StatusTooManyRequests || status == http.StatusForbidden && res.Header.Get("Retry-After") != ""
+	limited := status == http.StatusTooManyRequests || status == http.StatusForbidden &&
+		res.Header.Get("Retry-After") != ""
 	switch {
 	case status == http.StatusOK:
 		return nil

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The token goes along with a redirect to the same API only: not to another host
-// or port, and not from https to http.
+// Only redirects within the API are followed: not to another host or port, and not from
+// https to http.
 func TestRedirectsStayAtTheAPI(t *testing.T) {
 	t.Parallel()
 	request := func(address string) *http.Request { return httptest.NewRequest(http.MethodGet, address, nil) }
@@ -20,7 +20,7 @@ func TestRedirectsStayAtTheAPI(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	// What comes back after a detour is compared with the first request.
+	// Each redirect is compared with the first request.
 	if sameHost(request("http://api.example/x"), []*http.Request{request(api), request("http://api.example/y")}) == nil {
 		t.Error("a redirect within http was followed, though the API is https")
 	}
