@@ -39,7 +39,7 @@ type Options struct {
 	// any site uses the repository. It is called from many goroutines, and only once
 	// for each accepted push. After an error the sender is asked to deliver again.
 	Accept func(context.Context, Push) (known bool, err error)
-	// Deliveries holds the ids of accepted deliveries. The default is [NewRecent].
+	// Deliveries holds the ids of accepted deliveries. It is required.
 	Deliveries Deliveries
 	// Observe, if set, is called with the result of each delivery.
 	Observe func(Forge, Result)
@@ -50,6 +50,15 @@ type Options struct {
 	BodyTime time.Duration
 	// Now is the clock for signed timestamps. The default is [time.Now].
 	Now func() time.Time
+}
+
+// Deliveries holds the ids of accepted deliveries. Its methods are safe for
+// concurrent use.
+type Deliveries interface {
+	Seen(id string) bool
+	// Remember is called after a push was accepted. An error is only logged: the
+	// push counts, and a forgotten id costs one superfluous poll.
+	Remember(id string) error
 }
 
 // Result is the outcome of a delivery.

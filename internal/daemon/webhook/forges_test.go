@@ -98,11 +98,16 @@ type contract struct {
 	r *receiver
 }
 
+type sent struct {
+	body    []byte
+	headers []string
+}
+
 // post sends a delivery and checks its status and result.
-func (c contract) post(name, path string, body []byte, headers []string, code int, result Result) {
+func (c contract) post(name, path string, d sent, code int, result Result) {
 	c.t.Helper()
 	c.r.results = nil
-	got, text := c.r.send(path, body, headers...)
+	got, text := c.r.send(path, d.body, d.headers...)
 	if got != code || !cmp.Equal(c.r.results, []Result{result}) {
 		c.t.Errorf("%s: status %d, result %q, want %d, %q: %s", name, got, c.r.results, code, result, text)
 	}
@@ -111,9 +116,9 @@ func (c contract) post(name, path string, body []byte, headers []string, code in
 // accepts checks that a signed push is accepted once, with each of the hook's keys.
 func (c contract) accepts(body []byte) {
 	c.t.Helper()
-	c.post("the current key", "/x", body, c.s.sign("the key", body, c.s.event, "1"), http.StatusAccepted, Accepted)
-	c.post("the same id", "/x", body, c.s.sign("the key", body, c.s.event, "1"), http.StatusAccepted, Repeated)
-	c.post("the next key", "/x", body, c.s.sign("the next key", body, c.s.event, "2"), http.StatusAccepted, Accepted)
+	c.post("the current key", "/x", sent{body, c.s.sign("the key", body, c.s.event, "1")}, http.StatusAccepted, Accepted)
+	c.post("the same id", "/x", sent{body, c.s.sign("the key", body, c.s.event, "1")}, http.StatusAccepted, Repeated)
+	c.post("the next key", "/x", sent{body, c.s.sign("the next key", body, c.s.event, "2")}, http.StatusAccepted, Accepted)
 	encoded, signed, code, result := form(body), form(body), http.StatusAccepted, Accepted
 	switch c.f.form {
 	case signedPayload:
@@ -121,7 +126,7 @@ func (c contract) accepts(body []byte) {
 	case jsonOnly:
 		code, result = http.StatusUnsupportedMediaType, Malformed
 	}
-	c.post("a form", "/x", encoded, append(c.s.sign("the key", signed, c.s.event, "3"), formType), code, result)
+	c.post("a form", "/x", sent{encoded, append(c.s.sign("the key", signed, c.s.event, "3"), formType)}, code, result)
 
 	got := c.r.pushes()
 	var want []Push
@@ -147,20 +152,14 @@ func (c contract) refuses(body []byte) {
 	c.t.Helper()
 	before, garbage := len(c.r.pushes()), []byte(`{"ref":`)
 	signed := func(key string, body []byte, event string) []string { return c.s.sign(key, body, event, "9") }
-	c.post("no headers", "/x", body, nil, http.StatusUnauthorized, Unsigned)
-	c.post("another key", "/x", body, signed("a guess", body, c.s.event), http.StatusUnauthorized, Unsigned)
-	c.post("an empty key", "/x", body, signed("", body, c.s.event), http.StatusUnauthorized, Unsigned)
-	c.post(
-		"another body",
-		"/x",
-		append([]byte(" "), body...),
-		signed("the key", body, c.s.event),
-		http.StatusUnauthorized,
-		Unsigned,
-	)
-	c.post("another event", "/x", body, signed("the key", body, "issue"), http.StatusAccepted, Ignored)
-	c.post("another repository", "/other", body, signed("the key", body, c.s.event), http.StatusNotFound, Unknown)
-	c.post("garbage", "/x", garbage, signed("the key", garbage, c.s.event), http.StatusBadRequest, Malformed)
+	c.post("no headers", "/x", sent{body, nil}, http.StatusUnauthorized, Unsigned)
+	c.post("another key", "/x", sent{body, signed("a guess", body, c.s.event)}, http.StatusUnauthorized, Unsigned)
+	c.post("an empty key", "/x", sent{body, signed("", body, c.s.event)}, http.StatusUnauthorized, Unsigned)
+	other := append([]byte(" "), body...)
+	c.post("another body", "/x", sent{other, signed("the key", body, c.s.event)}, http.StatusUnauthorized, Unsigned)
+	c.post("another event", "/x", sent{body, signed("the key", body, "issue")}, http.StatusAccepted, Ignored)
+	c.post("another repository", "/other", sent{body, signed("the key", body, c.s.event)}, http.StatusNotFound, Unknown)
+	c.post("garbage", "/x", sent{garbage, signed("the key", garbage, c.s.event)}, http.StatusBadRequest, Malformed)
 	if n := len(c.r.pushes()); n != before {
 		c.t.Errorf("%d pushes were accepted", n-before)
 	}

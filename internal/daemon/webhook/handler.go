@@ -38,9 +38,6 @@ type hook struct {
 //
 // A hook without a secret is an error, because no delivery could be verified.
 func New(opt Options) (http.Handler, error) {
-	if opt.Deliveries == nil {
-		opt.Deliveries = NewRecent()
-	}
 	if opt.Observe == nil {
 		opt.Observe = func(Forge, Result) {}
 	}

@@ -13,75 +13,43 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Every forge's push is accepted, in each way that the forge can sign it.
-func TestPushes(t *testing.T) {
-	r := receive(t, Options{})
+type pushDelivery struct {
+	path    string
+	body    []byte
+	headers []string
+	want    string // forge, id and branch
+}
+
+// pushDeliveries has every forge's push in each way that the forge can sign it.
+func pushDeliveries(t *testing.T) []pushDelivery {
+	t.Helper()
 	hub, tea, lab := fixture(t, "github-push.json"), fixture(t, "gitea-push.json"), fixture(t, "gitlab-push.json")
-	type delivery struct {
-		path    string
-		body    []byte
-		headers []string
-		want    string // forge, id and branch
+	charset := "Content-Type: application/json; charset=utf-8"
+	forgejo := []string{"X-Forgejo-Event: push", "X-Forgejo-Delivery: 5",
+		"X-Forgejo-Signature: " + hexSum(giteaSecret, tea)}
+	token := func(event string, more ...string) []string {
+		return append([]string{"X-Gitlab-Event: " + event, "X-Gitlab-Token: " + gitlabToken}, more...)
 	}
-	forgejo := []string{
-		"X-Forgejo-Event: push",
-		"X-Forgejo-Delivery: 5",
-		"X-Forgejo-Signature: " + hexSum(giteaSecret, tea),
-	}
-	deliveries := []delivery{
+	signed := gitlab(gitlabKeyHex, lab, "Push Hook", "10")
+	return []pushDelivery{
 		{"/github", hub, githubPush(hub, "1"), "github 1 main"},
 		{"/github", form(hub), append(githubPush(form(hub), "2"), formType), "github 2 main"},
-		{
-			"/github",
-			hub,
-			append(github("the next one", hub, "push", "3"), "Content-Type: application/json; charset=utf-8"),
-			"github 3 main",
-		},
+		{"/github", hub, append(github("the next one", hub, "push", "3"), charset), "github 3 main"},
 		{"/github/blog", hub, github("blog's", hub, "push", "4"), "github 4 main"},
 		{"/gitea", tea, gitea(giteaSecret, tea, "push", "4"), "gitea 4 develop"},
 		{"/gitea", tea, forgejo, "gitea 5 develop"},
-		{
-			"/gitea",
-			form(tea),
-			append(gitea(giteaSecret, tea, "push", "6"), formType),
-			"gitea 6 develop",
-		}, // signs the payload, not the form
-		{
-			"/gitlab",
-			lab,
-			[]string{
-				"X-Gitlab-Event: Push Hook",
-				"X-Gitlab-Token: " + gitlabToken,
-				"Idempotency-Key: 7",
-				"X-Gitlab-Event-UUID: same",
-			},
-			"gitlab 7 feature/new-look",
-		},
-		{
-			"/gitlab",
-			lab,
-			[]string{
-				"X-Gitlab-Event: Push Hook",
-				"X-Gitlab-Token: " + gitlabToken,
-				"Idempotency-Key: 8",
-				"X-Gitlab-Event-UUID: same",
-			},
-			"gitlab 8 feature/new-look",
-		},
-		{
-			"/gitlab",
-			lab,
-			[]string{"X-Gitlab-Event: System Hook", "X-Gitlab-Token: " + gitlabToken},
-			"gitlab  feature/new-look",
-		},
+		// Gitea signs the payload, not the form.
+		{"/gitea", form(tea), append(gitea(giteaSecret, tea, "push", "6"), formType), "gitea 6 develop"},
+		{"/gitlab", lab, token("Push Hook", "Idempotency-Key: 7", "X-Gitlab-Event-UUID: x"), "gitlab 7 feature/new-look"},
+		{"/gitlab", lab, token("Push Hook", "Idempotency-Key: 8", "X-Gitlab-Event-UUID: x"), "gitlab 8 feature/new-look"},
+		{"/gitlab", lab, token("System Hook"), "gitlab  feature/new-look"},
 		{"/gitlab", lab, gitlab(gitlabKeyHex, lab, "Push Hook", "9"), "gitlab 9 feature/new-look"},
-		{
-			"/gitlab/signed",
-			lab,
-			append(gitlab(gitlabKeyHex, lab, "Push Hook", "10"), "X-Gitlab-Token: whatever"),
-			"gitlab 10 feature/new-look",
-		},
+		{"/gitlab/signed", lab, append(signed, "X-Gitlab-Token: whatever"), "gitlab 10 feature/new-look"},
 	}
+}
+
+func TestPushes(t *testing.T) {
+	r, deliveries := receive(t, Options{}), pushDeliveries(t)
 	var want []string
 	for _, d := range deliveries {
 		if code, text := r.send(d.path, d.body, d.headers...); code != http.StatusAccepted || text != "accepted\n" {
@@ -259,7 +227,7 @@ func (forgetful) Remember(string) error { return errors.New("the disk is full") 
 
 // A push counts although its id could not be stored.
 func TestIDNotStored(t *testing.T) {
-	r := receive(t, Options{Deliveries: forgetful{NewRecent()}})
+	r := receive(t, Options{Deliveries: forgetful{&ids{set: map[string]bool{}}}})
 	body := fixture(t, "github-push.json")
 	if code, _ := r.send("/github", body, githubPush(body, "1")...); code != http.StatusAccepted ||
 		len(r.pushes()) != 1 {

@@ -42,6 +42,25 @@ type receiver struct {
 	refuse   error // returned by Accept
 }
 
+// ids are [Deliveries] in memory.
+type ids struct {
+	mu  sync.Mutex
+	set map[string]bool
+}
+
+func (s *ids) Seen(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.set[id]
+}
+
+func (s *ids) Remember(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set[id] = true
+	return nil
+}
+
 func receive(t testing.TB, opt Options) *receiver {
 	t.Helper()
 	r := &receiver{t: t}
@@ -54,6 +73,9 @@ func receive(t testing.TB, opt Options) *receiver {
 			{Path: "/gitlab/signed", Forge: GitLab, Secrets: []string{gitlabSecret}},
 			{Path: "/gitea", Forge: Gitea, Secrets: []string{giteaSecret}},
 		}
+	}
+	if opt.Deliveries == nil {
+		opt.Deliveries = &ids{set: map[string]bool{}}
 	}
 	if opt.Accept == nil {
 		opt.Accept = r.accept
