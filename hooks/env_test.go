@@ -21,7 +21,8 @@ func TestFileOfVariables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("# of the blog\r\nCLOUDFLARE_API_TOKEN=t0k=en\r\n\n KV_SYNC_NAME=\"blog\" \nCLOUDFLARE_ACCOUNT_ID='0123'\nKV_SYNC_DIR=my site\n", 0o600)
+	put("# of the blog\r\nCLOUDFLARE_API_TOKEN=t0k=en\r\n\n KV_SYNC_NAME=\"blog\" \nCLOUDFLARE_ACCOUNT_ID='0123'\n"+
+		"KV_SYNC_DIR=my site\n", 0o600)
 	got, err := ReadEnv(name)
 	if want := map[string]string{"CLOUDFLARE_API_TOKEN": "t0k=en", "KV_SYNC_NAME": "blog", "CLOUDFLARE_ACCOUNT_ID": "0123",
 		"KV_SYNC_DIR": "my site"}; err != nil || !maps.Equal(got, want) {

@@ -45,7 +45,8 @@ func busybox(t *testing.T) string {
 	}
 	tmp := t.TempDir()
 	cmd := exec.Command("sh", "-c",
-		`exec 9>/tmp/kv-sync-apt.lock && { flock 9 || true; } && { apt-get download busybox || { apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
+		`exec 9>/tmp/kv-sync-apt.lock && { flock 9 || true; } && { apt-get download busybox || `+
+			`{ apt-get update && apt-get download busybox; }; } && dpkg -x busybox_*.deb out`)
 	cmd.Dir = tmp
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -68,7 +69,8 @@ func busybox(t *testing.T) string {
 func TestScriptInEveryShell(t *testing.T) {
 	const lines = "refs/heads/ma\\nin %s $x `y` 0 refs/heads/main 0\r\nHEAD^{/it's \"it\"} 1 refs/heads/x 0\r\n"
 	// The binary records its arguments and input, then exits with the given code.
-	const binary = "#!/bin/sh\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of this on stdout\nexit ${CODE-0}\n"
+	const binary = "#!/bin/sh\n{ for a; do printf '<%s>' \"$a\"; done; printf '\\n'; cat; } >\"$OUT\"\necho nothing of " +
+		"this on stdout\nexit ${CODE-0}\n"
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -108,9 +110,9 @@ func TestScriptInEveryShell(t *testing.T) {
 					}
 				}
 				for _, code := range []int{1, 2, 4, 13, 30, 125, 126, 127, 128, 131, 137, 143, 255} {
-					if _, told, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 ||
-						!strings.Contains(told, fmt.Sprintf("could not run (status %d)", code)) {
-						t.Errorf("exit code %d of the binary: %d, %q", code, ended, told)
+					if _, stderr, ended := run(fmt.Sprintf("CODE=%d", code)); ended != 0 ||
+						!strings.Contains(stderr, fmt.Sprintf("could not run (status %d)", code)) {
+						t.Errorf("exit code %d of the binary: %d, %q", code, ended, stderr)
 					}
 				}
 				if got, _, code := run("KV_SYNC_HOOK=off"); got != "" || code != 0 {
@@ -119,13 +121,13 @@ func TestScriptInEveryShell(t *testing.T) {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
-				if _, told, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(told, "gone from "+path+",") {
-					t.Errorf("a missing binary: %d, %q", code, told)
+				if _, stderr, code := run("PATH=/usr/bin:/bin"); code != 0 || !strings.Contains(stderr, "gone from "+path+",") {
+					t.Errorf("a missing binary: %d, %q", code, stderr)
 				}
 				// Another one on PATH does.
 				write(t, filepath.Join(root, "bin", "kv-sync"), binary, 0o755)
-				if got, told, code := run("PATH=" + filepath.Join(root, "bin") + ":/usr/bin:/bin"); got != called || code != 0 {
-					t.Errorf("a binary on PATH: %q, %q, %d", got, told, code)
+				if got, stderr, code := run("PATH=" + filepath.Join(root, "bin") + ":/usr/bin:/bin"); got != called || code != 0 {
+					t.Errorf("a binary on PATH: %q, %q, %d", got, stderr, code)
 				}
 			}
 			// The hook from before reads the same, and its failure is the hook's.
@@ -133,9 +135,9 @@ func TestScriptInEveryShell(t *testing.T) {
 			w.install(hooks.Options{Binary: filepath.Join(root, "plain", "kv-sync.exe")})
 			write(t, filepath.Join(w.work, ".git", "hooks", "pre-push.before-kv-sync"),
 				"#!/bin/sh\nprintf '%s|' \"$@\" >&2; cat >&2; exit $BEFORE\n", 0o755)
-			if got, told, code := run("BEFORE=0"); got != called || code != 0 ||
-				told != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
-				t.Errorf("after the former hook: %q, %q, %d", got, told, code)
+			if got, stderr, code := run("BEFORE=0"); got != called || code != 0 ||
+				stderr != "origin|https://example.com/it's \\a $repository|"+lines+"nothing of this on stdout\n" {
+				t.Errorf("after the former hook: %q, %q, %d", got, stderr, code)
 			}
 			if got, _, code := run("BEFORE=7"); got != "" || code != 7 {
 				t.Errorf("after a former hook that failed: %q, %d", got, code)

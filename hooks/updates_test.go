@@ -45,8 +45,8 @@ func TestMalformedLinesAreReported(t *testing.T) {
 		for _, bad := range list {
 			for at, text := range map[int]string{1: bad, 2: good[k] + strings.TrimSuffix(bad, "\n") + "\n" + good[k]} {
 				updates, err := readUpdates(k, strings.NewReader(text))
-				var told *malformedError
-				if !errors.As(err, &told) || told.line != at || told.count != 1 {
+				var bad *malformedError
+				if !errors.As(err, &bad) || bad.line != at || bad.count != 1 {
 					t.Errorf("%s, %.60q: %v", k, text, err)
 					continue
 				}
@@ -99,8 +99,8 @@ func TestReadUpdates(t *testing.T) {
 			t.Errorf("%q gives %s, %v", line, got, err)
 		}
 	}
-	updates, err := readUpdates(PostReceiveHook,
-		strings.NewReader(zero+" "+oid+" refs/heads/main\r\n"+oid+" "+zero+" refs/heads/old\n"+zero+" "+oid+" refs/tags/v1\n"))
+	updates, err := readUpdates(PostReceiveHook, strings.NewReader(
+		zero+" "+oid+" refs/heads/main\r\n"+oid+" "+zero+" refs/heads/old\n"+zero+" "+oid+" refs/tags/v1\n"))
 	if err != nil || len(updates) != 2 || updates[0].deletes() || !updates[0].creates() || !updates[1].deletes() {
 		t.Errorf("%+v, %v", updates, err)
 	}

@@ -217,7 +217,8 @@ func (w *world) pushes(want bool, args ...string) string {
 	return out
 }
 
-const secret = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDHhgoSTXYG5D6x\n-----END PRIVATE KEY-----\n"
+const secret = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDHhgoSTXYG5D6x\n" +
+	"-----END PRIVATE KEY-----\n"
 
 // newWorldBeside returns another repository with the same home.
 func newWorldBeside(w *world) *world {

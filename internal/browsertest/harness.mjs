@@ -35,7 +35,8 @@ export async function open(options = {}) {
   page.setDefaultTimeout(hangLimit);
   page.on("console", (message) => {
     // Chromium logs every 4xx as a resource that could not be loaded.
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) pageErrors.push(message.text());
+    const text = message.text();
+    if (message.type() === "error" && !text.startsWith("Failed to load resource")) pageErrors.push(text);
   });
   page.on("dialog", (dialog) => {
     pageErrors.push(`a dialog: ${dialog.message()}`);

@@ -35,7 +35,8 @@ func TestGuardedFolder(t *testing.T) {
 	out := &output{}
 	c := build.Command{Dir: base, Env: append(os.Environ(), "BESIDE="+beside), Output: out, Confined: true, Guarded: state,
 		Writable: []string{filepath.Join(state, "own")}}
-	c.Line = `may() { (eval "$1") 2>/dev/null && echo "may $1"; }; cannot() { (eval "$1") 2>/dev/null && echo "WRONG: $1"; }
+	c.Line = `may() { (eval "$1") 2>/dev/null && echo "may $1"; }
+cannot() { (eval "$1") 2>/dev/null && echo "WRONG: $1"; }
 cannot 'echo x > state/kept'
 cannot ': > state/other/kept'
 cannot 'echo x >> state/other/kept'

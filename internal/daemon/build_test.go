@@ -64,7 +64,8 @@ func TestBuild(t *testing.T) {
 	secrets := t.TempDir()
 	fill(t, secrets, map[string]string{"hook": "hook-secret-value\n", "token": "site-token-value\n"})
 	conf := noPoll + "[webhook.github]\nsecret-file = \"" + secrets + "/hook\"\n" + siteOf(o, `dir = "dist"`,
-		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; printf part-hook-sec; sleep 0.1; echo ret-value; printf last-hook-secret-value; git log -1 --format=%s"`)
+		`build = "env; mkdir dist; cp src/page dist/index.html; echo say-hook-secret-value; `+
+			`printf part-hook-sec; sleep 0.1; echo ret-value; printf last-hook-secret-value; git log -1 --format=%s"`)
 	r := newTestDaemon(t, conf)
 	r.env = append(r.env, "PLAIN=is-seen", "HIDDEN=hook-secret-value", "GIT_DIR=/nowhere")
 	r.start()
@@ -168,12 +169,14 @@ func TestRepositoryBuild(t *testing.T) {
 	if s := r.awaitPhase(daemon.PhaseRefused); !strings.Contains(s.Problem, "names no build") {
 		t.Errorf("%+v", s)
 	}
-	two := r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir made && echo a > made/a.html\"\n"})
+	two := r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\n" +
+		"command = \"mkdir made && echo a > made/a.html\"\n"})
 	if s := r.awaitLive(two); s.Runs[0].Added != 1 {
 		t.Errorf("%+v", s.Runs[0])
 	}
 	// Each checkout is a new one, whatever the last build left in it.
-	r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand = \"mkdir -p made/sub && echo a > made/a.html && echo b > made/sub/b.html && chmod 500 made/sub\"\n"})
+	r.deploy(o, map[string]string{"wrangler.toml": "name = \"x\"\npages_build_output_dir = \"made\"\n[build]\ncommand " +
+		"= \"mkdir -p made/sub && echo a > made/a.html && echo b > made/sub/b.html && chmod 500 made/sub\"\n"})
 	r.deploy(o, nil)
 }
 
@@ -188,7 +191,8 @@ func TestBuildWithIndex(t *testing.T) {
 	}
 	one := o.push(files)
 	r := start(t, noPoll+siteOf(o,
-		`build = "mkdir -p out && cp data/assets.bin out/ && echo 'import index from \"./assets.bin\"; export default { fetch() { return new Response(index.byteLength) } }' > out/worker.js"`))
+		`build = "mkdir -p out && cp data/assets.bin out/ && echo 'import index from \"./assets.bin\"; `+
+			`export default { fetch() { return new Response(index.byteLength) } }' > out/worker.js"`))
 	r.awaitLive(one)
 	r.deploy(o, nil)
 }

@@ -1,11 +1,11 @@
 package daemon_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +20,68 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 )
 
+// manyCommits pushes one commit, and makes n more at once, to save time. They are in the
+// branch all. It returns all ids.
+func manyCommits(t *testing.T, o *origin, n int, page string) []string {
+	t.Helper()
+	first := o.push(nil)
+	ids, from := []string{first}, "from "+first+"\n"
+	var stream strings.Builder
+	for i := range n {
+		text := fmt.Sprint(page, " push ", i)
+		fmt.Fprintf(&stream, "commit refs/heads/main\nmark :%d\ncommitter Ada <a@b> %d +0000\ndata 4\npush\n%s"+
+			"M 100644 inline public/index.html\ndata %d\n%s\n", i+1, 1800000000+i, from, len(text), text)
+		from = ""
+	}
+	marks := filepath.Join(t.TempDir(), "marks")
+	importStream(t, o.dir, stream.String(), marks)
+	for line := range strings.Lines(readFile(t, marks)) {
+		_, id, _ := strings.Cut(strings.TrimSpace(line), " ")
+		ids = append(ids, id)
+	}
+	o.git(o.dir, "push", "-q", o.bare, "main:refs/heads/all")
+	return ids
+}
+
+// sendPush sends a delivery as GitHub does.
+func sendPush(t *testing.T, address, secret, id, body string) error {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-GitHub-Event", "push")
+	req.Header.Set("X-GitHub-Delivery", id)
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusAccepted {
+		return errors.New(res.Status)
+	}
+	return nil
+}
+
+// checkRuns checks that runs do not overlap and have different commits.
+func checkRuns(t *testing.T, name string, runs []daemon.Run) {
+	t.Helper()
+	var end time.Time
+	commits := map[string]bool{}
+	for _, run := range runs {
+		if run.Started.Before(end) {
+			t.Errorf("%s: two runs at once: %+v", name, runs)
+		}
+		if commits[run.Commit] {
+			t.Errorf("%s: %s was deployed twice", name, run.Commit)
+		}
+		end, commits[run.Commit] = run.Started.Add(run.Duration), true
+	}
+}
+
 // TestBurst sends a thousand webhooks for twenty sites during deploys, each after a push.
 // The last commit of each site must become live. A site must have one deploy at a time,
 // and at most one more for all webhooks during it.
@@ -30,26 +92,7 @@ func TestBurst(t *testing.T) {
 	conf := noPoll + "parallel = 4\n"
 	for i := range origins {
 		origins[i] = newOrigin(t)
-		one := origins[i].push(nil)
-		ids[i] = append(ids[i], one)
-		// All commits are made at once, to save time.
-		var stream strings.Builder
-		for n := range pushes {
-			page := fmt.Sprintf("site %d push %d", i, n)
-			from := ""
-			if n == 0 {
-				from = "from " + one + "\n"
-			}
-			fmt.Fprintf(&stream, "commit refs/heads/main\nmark :%d\ncommitter Ada <a@b> %d +0000\ndata 4\npush%sM 100644 inline public/index.html\ndata %d\n%s\n",
-				n+1, 1800000000+n, "\n"+from, len(page), page)
-		}
-		marks := filepath.Join(t.TempDir(), "marks")
-		importStream(t, origins[i].dir, stream.String(), marks)
-		for line := range strings.Lines(readFile(t, marks)) {
-			_, id, _ := strings.Cut(strings.TrimSpace(line), " ")
-			ids[i] = append(ids[i], id)
-		}
-		origins[i].git(origins[i].dir, "push", "-q", origins[i].bare, "main:refs/heads/all")
+		ids[i] = manyCommits(t, origins[i], pushes, fmt.Sprintf("site %d", i))
 		conf += fmt.Sprintf("[[site]]\nname = \"site-%d\"\nremote = %q\nbranch = \"main\"\n", i, origins[i].bare)
 	}
 	r := newTestDaemon(t, conf)
@@ -89,26 +132,8 @@ func TestBurst(t *testing.T) {
 				o.git(o.bare, "update-ref", "refs/heads/main", ids[i][n])
 				body := fmt.Sprintf(`{"ref":"refs/heads/main","after":%q,"repository":{"clone_url":"file://%s"}}`, ids[i][n],
 					o.bare)
-				mac := hmac.New(sha256.New, []byte(secret))
-				mac.Write([]byte(body))
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/github",
-					bytes.NewBufferString(body))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set("X-GitHub-Event", "push")
-				req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("%d-%d", i, n))
-				req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-				res, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_ = res.Body.Close()
-				if res.StatusCode != http.StatusAccepted {
-					t.Errorf("site %d, push %d: %s", i, n, res.Status)
+				if err := sendPush(t, server.URL+"/github", secret, fmt.Sprintf("%d-%d", i, n), body); err != nil {
+					t.Errorf("site %d, push %d: %v", i, n, err)
 				}
 			}
 		})
@@ -123,17 +148,7 @@ func TestBurst(t *testing.T) {
 		if past[0].Commit != last {
 			t.Errorf("%s: live is %s, the last is %s", name, past[0].Commit, last)
 		}
-		var end time.Time
-		commits := map[string]bool{}
-		for _, run := range r.runs(name) {
-			if run.Started.Before(end) {
-				t.Errorf("%s: two runs at once: %+v", name, r.runs(name))
-			}
-			if commits[run.Commit] {
-				t.Errorf("%s: %s was deployed twice", name, run.Commit)
-			}
-			end, commits[run.Commit] = run.Started.Add(run.Duration), true
-		}
+		checkRuns(t, name, r.runs(name))
 		total += len(r.runs(name))
 	}
 	// Of the first half a site deploys its first commit, the one in progress, and the

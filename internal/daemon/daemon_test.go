@@ -231,7 +231,8 @@ func TestRoot(t *testing.T) {
 	o := newOrigin(t)
 	one := o.push(map[string]string{
 		"sites/blog/wrangler.toml": "name = \"x\"\nmain = \"src/worker.ts\"\n[assets]\ndirectory = \"html\"\n",
-		"sites/blog/src/worker.ts": "import { greet } from '../../../shared/greet.ts'; import site from '@kv-sync/worker/site'; " +
+		"sites/blog/src/worker.ts": "import { greet } from '../../../shared/greet.ts'; import site from " +
+			"'@kv-sync/worker/site'; " +
 			"export default { fetch(r: Request, e: any, c: any) { greet(); return site.fetch(r, e, c) } }",
 		"shared/greet.ts":        "export function greet() {}",
 		"sites/blog/html/a.html": "a",
@@ -273,7 +274,9 @@ func TestWaitingForASlotIsIdle(t *testing.T) {
 	r.await("slow", "build", func(s daemon.Status) bool { return s.Phase == daemon.PhaseBuild })
 	o.up()
 	r.poll("push")
-	s := r.await("blog", "wait for a slot", func(s daemon.Status) bool { return s.Head == one && s.Phase == daemon.PhaseIdle })
+	s := r.await("blog", "wait for a slot", func(s daemon.Status) bool {
+		return s.Head == one && s.Phase == daemon.PhaseIdle
+	})
 	if s.Live != "" {
 		t.Errorf("%+v", s)
 	}

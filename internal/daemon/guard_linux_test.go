@@ -23,7 +23,8 @@ func TestBuildCannotChangeTheState(t *testing.T) {
 	first := other.push(nil)
 	outside := t.TempDir()
 	fill(t, outside, map[string]string{"build": `cd "$HOME/../.."
-for file in other/mirror.git/config other/mirror.git/hooks other/state.json other/tree other/home blog/mirror.git/description blog/mirror.git/new blog/state.json blog/build.log ../lock ../cache/new; do
+for file in other/mirror.git/config other/mirror.git/hooks other/state.json other/tree other/home \
+	blog/mirror.git/description blog/mirror.git/new blog/state.json blog/build.log ../lock ../cache/new; do
 	(echo >> $file) 2>/dev/null && echo "wrote $file"
 	rm -r $file 2>/dev/null && echo "removed $file"
 	mkdir $file 2>/dev/null && echo "made $file"

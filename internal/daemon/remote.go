@@ -19,7 +19,8 @@ type Remote struct {
 	protocol string
 }
 
-var errRemote = errors.New(`write "https://host/path", "ssh://user@host/path", "user@host:path", or the absolute path of a repository on this machine`)
+var errRemote = errors.New(`write "https://host/path", "ssh://user@host/path", "user@host:path", ` +
+	`or the absolute path of a repository on this machine`)
 
 // UnmarshalText reads an address. It refuses transport helpers ("ext::"), options
 // ("--upload-pack") and protocols without encryption.

@@ -16,12 +16,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/daemon"
 )
 
-// A remote over http is followed. When it is down, asks for a password, hangs or
-// redirects, the site waits and goes on later.
-func TestHTTPRemote(t *testing.T) {
-	t.Parallel()
-	o := newOrigin(t)
-	one := o.push(nil)
+// forge serves an origin over http. Its mode decides what it answers.
+func forge(t *testing.T, o *origin, mode *atomic.Value) *httptest.Server {
+	t.Helper()
 	out, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -30,18 +27,13 @@ func TestHTTPRemote(t *testing.T) {
 		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + filepath.Dir(o.bare), "GIT_HTTP_EXPORT_ALL=1"}, InheritEnv: []string{"PATH"},
 	}
-	var mode atomic.Value
-	mode.Store("up")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		_, port, _ := strings.Cut(q.Host, ":")
 		if list := argumentsWith("ghp_token" + port); len(list) > 0 {
 			t.Errorf("the user is in the arguments of %q", list)
 		}
 		switch mode.Load() {
 		case "up":
-			if p := q.Header.Get("Git-Protocol"); p != "" {
-				q.Header.Set("Git-Protocol", p)
-			}
 			backend.ServeHTTP(w, q)
 		case "password":
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
@@ -54,12 +46,23 @@ func TestHTTPRemote(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	}))
+}
+
+// A remote over http is followed. When it is down, asks for a password, hangs or
+// redirects, the site waits and goes on later.
+func TestHTTPRemote(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	one := o.push(nil)
+	var mode atomic.Value
+	mode.Store("up")
+	server := forge(t, o, &mode)
 	defer server.Close()
 	login := "://ghp_token" + server.URL[strings.LastIndex(server.URL, ":")+1:] + "@" // unique among the tests
 	// Only the fetch that hangs has a short timeout.
 	const long, short = "fetch-timeout = \"1h\"\n", "fetch-timeout = \"1s\"\n"
-	r := newTestDaemon(t, noPoll+long+"[[site]]\nname = \"blog\"\nremote = \""+strings.Replace(server.URL, "://", login,
-		1)+"/site.git\"\n")
+	remote := strings.Replace(server.URL, "://", login, 1) + "/site.git"
+	r := newTestDaemon(t, noPoll+long+"[[site]]\nname = \"blog\"\nremote = \""+remote+"\"\n")
 	asked := filepath.Join(t.TempDir(), "asked")
 	askpass := filepath.Join(t.TempDir(), "askpass")
 	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho x\n"), 0o755); err != nil {

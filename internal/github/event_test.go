@@ -20,7 +20,8 @@ func TestReadEvent(t *testing.T) {
 	}{
 		"push": {`{"ref":"refs/heads/main","repository":{"id":7,"full_name":"a/b"}}`,
 			github.Event{Repository: github.EventRepository{ID: 7, FullName: "a/b"}}, false},
-		"merged": {`{"action":"closed","pull_request":{"merged":true,"merge_commit_sha":"abc","head":{"repo":{"id":7,"full_name":"a/b"}}}}`,
+		"merged": {`{"action":"closed","pull_request":{"merged":true,"merge_commit_sha":"abc",` +
+			`"head":{"repo":{"id":7,"full_name":"a/b"}}}}`,
 			github.Event{Action: "closed", PullRequest: merged}, true},
 		"closed": {`{"action":"closed","pull_request":{"head":{"repo":null}}}`,
 			github.Event{Action: "closed", PullRequest: &github.EventPullRequest{}}, false},

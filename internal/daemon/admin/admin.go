@@ -61,7 +61,8 @@ func New(opt Options) (http.Handler, error) {
 		return nil, fmt.Errorf("admin page: the user %s is reserved for the daemon; set another user in [admin]", opt.User)
 	}
 	if strings.TrimSpace(opt.Password.Reveal()) == "" {
-		return nil, errors.New("admin page: the password is empty; write a long random one to the file or variable that [admin] names")
+		return nil, errors.New("admin page: the password is empty; write a long random one to the file or variable that " +
+			"[admin] names")
 	}
 	hosts, err := newHostList(opt.Hosts)
 	if err != nil {

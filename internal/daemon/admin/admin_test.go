@@ -111,8 +111,9 @@ func TestHeaders(t *testing.T) {
 		"/login": 303, "/style.css": 200} {
 		h := s.get(path).is(t, code).Header
 		for name, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "same-origin",
+			"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; " +
+				"frame-ancestors 'none'; base-uri 'none'",
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 			"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store",
 		} {
 			if path == "/style.css" && name == "Cache-Control" {
@@ -259,7 +260,8 @@ func TestBodyIsCapped(t *testing.T) {
 
 // Untrusted texts are escaped, limited, and every character is visible.
 func TestHostileTexts(t *testing.T) {
-	hostile := "</title></td><script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202e\u2066\u200b\x1b[31m\x00\xff " + strings.Repeat("long ", 1000)
+	hostile := "</title></td><script>alert(1)</script>\"'><img src=x onerror=alert(1)> " +
+		"\u202e\u2066\u200b\x1b[31m\x00\xff " + strings.Repeat("long ", 1000)
 	sites := tides()
 	st := &sites.statuses[0]
 	st.Remote, st.Branch, st.Problem = hostile, hostile, hostile+"\n"+strings.Repeat("line\n", 10_000)
@@ -327,7 +329,8 @@ func TestSlowForm(t *testing.T) {
 		if err := c.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(c, "POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser=a", origin)
+		fmt.Fprintf(c, "POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: %s\r\nContent-Type: "+
+			"application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser=a", origin)
 		if answer, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(answer, want) {
 			t.Errorf("from %s: %q, %v", origin, answer, err)
 		}

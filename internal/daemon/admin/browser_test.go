@@ -83,7 +83,8 @@ func evil(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<form method="post" action="%[1]s"><button>You have won</button></form><a href="%[1]s">Look at this</a>`, html.EscapeString(r.URL.Query().Get("to")))
+		_, _ = fmt.Fprintf(w, `<form method="post" action="%[1]s"><button>You have won</button></form>`+
+			`<a href="%[1]s">Look at this</a>`, html.EscapeString(r.URL.Query().Get("to")))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -174,7 +175,8 @@ func gallery() *fake {
 	hash := func(n int) string { return strings.Repeat(fmt.Sprintf("%x%x7", n+3, (n*7)%16), 14)[:40] }
 	subjects := []string{
 		"Say when the ferry goes in winter", "Fix the opening hours", "Merge pull request #214 from ada/harbour-light",
-		"A subject that somebody wrote without ever pressing return, because a commit message is a fine place for the whole story of how it came to this, with all that was tried before and did not help",
+		"A subject that somebody wrote without ever pressing return, because a commit message is a fine place for the " +
+			"whole story of how it came to this, with all that was tried before and did not help",
 		"<script>document.title = 'owned'</script><img src=x onerror=alert(1)>",
 		"Right\u202eto\u2066left\u0007 and \u001b[31mred", "כותרת בעברית", "Begin",
 	}
@@ -214,7 +216,8 @@ func gallery() *fake {
 		Runs: []daemon.Run{
 			{Commit: hash(9), Subject: "Add the new photographs", Author: "Grace Hopper", Actor: "poll",
 				Started: now.Add(-90 * time.Minute), Duration: 400 * time.Millisecond, Outcome: daemon.OutcomeRefused,
-				Problem: "2 files must not be published:\n  public/.env: looks like a file of secrets\n  public/id_ed25519: holds a private key\nremove them from the commit, or name them in .assetsignore"},
+				Problem: "2 files must not be published:\n  public/.env: looks like a file of secrets\n  public/id_ed25519: " +
+					"holds a private key\nremove them from the commit, or name them in .assetsignore"},
 			{Commit: hash(8), Subject: "Fix the opening hours again", Author: "Ada Lovelace", Actor: "push",
 				Started: now.Add(-26 * time.Hour), Duration: 31 * time.Second, Outcome: daemon.OutcomeFailed,
 				Problem: "upload 3 files: the API answered 503; it is tried again"},
@@ -239,7 +242,8 @@ func gallery() *fake {
 		Problem: "fetch https://gitlab.com/quay/kiosk: could not resolve host: gitlab.com"}, nil)
 	add(daemon.Status{Name: "shop", Remote: "https://github.com/ada/shop", Head: hash(3), Phase: daemon.PhaseRefused,
 		Since: now.Add(-2 * time.Hour), Next: now.Add(50 * time.Second),
-		Problem: "it would remove 412 of 430 files; look at what is gone, and deploy by hand with --allow-shrink if that is right\n  public/a.html\n  public/b.html\nand 410 more"}, list(2))
+		Problem: "it would remove 412 of 430 files; look at what is gone, and deploy by hand with --allow-shrink if that " +
+			"is right\n  public/a.html\n  public/b.html\nand 410 more"}, list(2))
 	return f
 }
 

@@ -92,7 +92,8 @@ func network(a netip.Addr) netip.Prefix {
 
 // pagePath matches the pages to which a login may lead, and nothing that a browser
 // could take for another host.
-var pagePath = regexp.MustCompile(`^/(?:sites/(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2}){1,200}(?:/rollback/[A-Za-z0-9_-]{1,100})?)?$`)
+var pagePath = regexp.MustCompile(
+	`^/(?:sites/(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2}){1,200}(?:/rollback/[A-Za-z0-9_-]{1,100})?)?$`)
 
 func safeNext(next string) string {
 	if pagePath.MatchString(next) {

@@ -163,7 +163,8 @@ func TestAllSeriesExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want, got []string
-	for _, m := range regexp.MustCompile(`(?m)^\t(?:Phase|Outcome)\w+ +(Phase|Outcome) = "(.*)"`).FindAllStringSubmatch(string(source), -1) {
+	constant := regexp.MustCompile(`(?m)^\t(?:Phase|Outcome)\w+ +(Phase|Outcome) = "(.*)"`)
+	for _, m := range constant.FindAllStringSubmatch(string(source), -1) {
 		want = append(want, m[1]+" "+m[2])
 	}
 	for _, p := range phases {
@@ -248,8 +249,8 @@ func TestDocumented(t *testing.T) {
 
 	m := New("v", "blog")
 	m.Ran("blog", daemon.Run{Outcome: daemon.OutcomeDeployed})
-	h := m.Handler(&fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}, healthy,
-		0)
+	sites := &fixed{{Name: "blog", Since: time.Now(), Runs: []daemon.Run{{Outcome: daemon.OutcomeDeployed}}}}
+	h := m.Handler(sites, healthy, 0)
 	scraped := get(t, h, http.MethodGet, "/metrics").body
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(scraped))

@@ -4,9 +4,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { alert, heading, keep as keepScreens, launch, open, pageErrors, press, until } from "../../../browsertest/harness.mjs";
+import * as harness from "../../../browsertest/harness.mjs";
+import { alert, heading, launch, open, pageErrors, press, until } from "../../../browsertest/harness.mjs";
 
-const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work, LOGIN: user, PASSWORD: password } = process.env;
+const { ADMIN: admin, GALLERY: gallery, SECURE: secure, EVIL: evil, SITE: site, WORK: work } = process.env;
+const { LOGIN: user, PASSWORD: password } = process.env;
 
 let page;
 launch(async () => {
@@ -28,16 +30,20 @@ async function logIn(page, at, withPassword = password) {
   await press(page, "Log in");
 }
 
+const attributes = ({ name, httpOnly, sameSite, secure, path }) => [name, httpOnly, sameSite, secure, path];
 const row = (page, name) => page.getByRole("row", { name });
 
 const screens = [
-  ["wide", 1280, 900, "light"], ["dark", 1280, 900, "dark"], ["phone", 390, 844, "light"], ["phone-dark", 390, 844, "dark"],
+  ["wide", 1280, 900, "light"],
+  ["dark", 1280, 900, "dark"],
+  ["phone", 390, 844, "light"],
+  ["phone-dark", 390, 844, "dark"],
 ];
 
 /** Keeps screenshots of a page, wide and narrow, light and dark, and checks its accessibility. */
 async function keep(page, name) {
   const unnamed = /^ *- (?:textbox|button|link|table)(?: \[[^\]]*\])*$/m;
-  await keepScreens(page, `admin-${name}`, { on: screens, unnamed, each: (where) => legible(page, where) });
+  await harness.keep(page, `admin-${name}`, { on: screens, unnamed, each: (where) => legible(page, where) });
   assert.match(await page.title(), / · kv-sync$/);
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
 }
@@ -90,7 +96,7 @@ test("scripts cannot read the session's cookie", async () => {
   await logIn(scripted, admin);
   const [cookie, ...more] = await scripted.context().cookies();
   assert.deepEqual(more, []);
-  assert.deepEqual([cookie.name, cookie.httpOnly, cookie.sameSite, cookie.secure, cookie.path], ["kv-sync", true, "Strict", false, "/"]);
+  assert.deepEqual(attributes(cookie), ["kv-sync", true, "Strict", false, "/"]);
   assert.equal(await scripted.evaluate(() => document.cookie), "");
   await scripted.context().close();
 });
@@ -155,7 +161,7 @@ test("over TLS the cookie has the prefix __Host-", async () => {
   assert.equal(await heading(safe), "Sites");
   const [cookie, ...more] = await safe.context().cookies();
   assert.deepEqual(more, []);
-  assert.deepEqual([cookie.name, cookie.httpOnly, cookie.sameSite, cookie.secure, cookie.path], ["__Host-kv-sync", true, "Strict", true, "/"]);
+  assert.deepEqual(attributes(cookie), ["__Host-kv-sync", true, "Strict", true, "/"]);
   await safe.context().close();
 });
 
@@ -186,7 +192,9 @@ test("every state is shown, and untrusted texts are escaped", async () => {
     assert.equal(await heading(visitor), name);
     await keep(visitor, name.replace("/", "-"));
     assert.equal(await visitor.locator("script, main img, [onerror]").count(), 0);
-    for (const link of await visitor.locator("a").all()) assert.match(await link.getAttribute("href"), /^(?:\/|#main$|$)/);
+    for (const link of await visitor.locator("a").all()) {
+      assert.match(await link.getAttribute("href"), /^(?:\/|#main$|$)/);
+    }
   }
   await visitor.goto(`${gallery}/sites/blog`);
   assert.match(await row(visitor, "<script>").innerText(), /<script>document\.title = 'owned'<\/script>/);
