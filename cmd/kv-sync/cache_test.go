@@ -16,11 +16,11 @@ func TestEdgeCache(t *testing.T) {
 	page := filepath.Join(site, "public", "index.html")
 	ask := func() string {
 		t.Helper()
-		res, body, err := get(v.p.SiteURL("victim") + "/")
+		a, err := get(v.p.SiteURL("victim") + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprint(res.StatusCode, " ", body, " ", res.Header.Get("Cf-Cache-Status"))
+		return fmt.Sprint(a.status[:3], " ", a.body, " ", a.header.Get("Cf-Cache-Status"))
 	}
 	want := func(answers ...string) {
 		t.Helper()

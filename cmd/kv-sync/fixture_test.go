@@ -33,15 +33,21 @@ func account(p *platformtest.Fixture) []string {
 	return []string{"CLOUDFLARE_API_TOKEN=" + p.Token, "CLOUDFLARE_ACCOUNT_ID=" + p.AccountID, "CLOUDFLARE_API_BASE_URL=" + p.BaseURL}
 }
 
-// get requests a page; the body is "" if no server answers.
-func get(url string) (res *http.Response, body string, err error) {
-	res, err = http.Get(url)
+// answer is the answer to a request for a page.
+type answer struct {
+	status string // such as "200 OK"
+	header http.Header
+	body   string
+}
+
+func get(url string) (answer, error) {
+	res, err := http.Get(url)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	return res, string(b), err
+	return answer{res.Status, res.Header, string(b)}, err
 }
 
 // output is the output of a process, which can be read while it is written.

@@ -244,10 +244,10 @@ func putScript(ts *testscript.TestScript, name string, parts ...modulePart) {
 
 // fetch URL WANT: a visitor gets a page that holds the text, or with "!" one that does not.
 func fetch(ts *testscript.TestScript, neg bool, args []string) {
-	res, body, err := get(args[0])
+	a, err := get(args[0])
 	ts.Check(err)
-	if strings.Contains(body, args[1]) == neg {
-		ts.Fatalf("GET %s: %s, %q; %q in it is %v", args[0], res.Status, body, args[1], neg)
+	if strings.Contains(a.body, args[1]) == neg {
+		ts.Fatalf("GET %s: %s, %q; %q in it is %v", args[0], a.status, a.body, args[1], neg)
 	}
 }
 

@@ -92,12 +92,12 @@ func awaitPage(t *testing.T, url, want string) {
 	t.Helper()
 	last := ""
 	if !eventually(func() bool {
-		res, body, err := get(url)
-		if res == nil {
+		a, err := get(url)
+		if err != nil {
 			t.Fatal(err)
 		}
-		last = res.Status + " " + body
-		return err == nil && strings.HasPrefix(body, want)
+		last = a.status + " " + a.body
+		return strings.HasPrefix(a.body, want)
 	}) {
 		t.Fatalf("%s: %q did not come, the last answer was %q", url, want, last)
 	}

@@ -28,32 +28,30 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 // or with "!" until it does not.
 func shows(ts *testscript.TestScript, neg bool, args []string) {
 	last := ""
-	awaitAnswer(ts, args[0], args[1], func(res *http.Response, body string) bool {
-		last = body
-		return strings.Contains(body, args[2]) != neg
+	awaitAnswer(ts, args[0], args[1], func(a answer) bool {
+		last = a.body
+		return strings.Contains(a.body, args[2]) != neg
 	}, &last)
 }
 
 // showsheader SITE PATH NAME VALUE waits until the answer has a header.
 func showsHeader(ts *testscript.TestScript, neg bool, args []string) {
 	last := ""
-	awaitAnswer(ts, args[0], args[1], func(res *http.Response, _ string) bool {
-		last = res.Header.Get(args[2])
+	awaitAnswer(ts, args[0], args[1], func(a answer) bool {
+		last = a.header.Get(args[2])
 		return (last == args[3]) != neg
 	}, &last)
 }
 
 // awaitAnswer requests a page of the local platform until the answer is enough.
-func awaitAnswer(
-	ts *testscript.TestScript, site, path string, enough func(*http.Response, string) bool, last *string,
-) {
+func awaitAnswer(ts *testscript.TestScript, site, path string, enough func(answer) bool, last *string) {
 	if eventually(func() bool {
 		url := localURL(ts, site)
 		if url == "" {
 			return false
 		}
-		res, body, err := get(url + path)
-		return err == nil && enough(res, body) // an error: the platform is just starting or ending
+		a, err := get(url + path)
+		return err == nil && enough(a) // an error: the platform is just starting or ending
 	}) {
 		return
 	}
