@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/term"
 )
@@ -18,7 +17,7 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 		if t.dry {
 			return se.plan(ctx)
 		}
-		res, err := se.site.Deploy(ctx, app.EngineOptions(t.values))
+		res, err := se.site.Deploy(ctx, t.values.Engine())
 		if err != nil {
 			return err
 		}
@@ -68,7 +67,7 @@ func (c *planCommand) Run(ctx context.Context, s streams) error {
 }
 
 func (se *session) plan(ctx context.Context) error {
-	p, err := se.site.Plan(ctx, app.EngineOptions(se.values))
+	p, err := se.site.Plan(ctx, se.values.Engine())
 	if err != nil {
 		return err
 	}

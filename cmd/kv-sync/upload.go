@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
@@ -13,7 +12,7 @@ type uploadCommand struct{ siteFlags }
 func (c *uploadCommand) Run(ctx context.Context, s streams) error {
 	t := taskOf("upload", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
-		a, err := se.site.UploadAhead(ctx, app.EngineOptions(t.values))
+		a, err := se.site.UploadAhead(ctx, t.values.Engine())
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},
-		options: app.EngineOptions(c.values()),
+		options: c.values().Engine(),
 		shared:  app.NewShared(),
 	}
 	w.in = app.Inputs{

@@ -1,9 +1,6 @@
 package app
 
-import (
-	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
-)
+import "github.com/kv-sync/kv-sync/internal/options"
 
 // Give takes the options that were given by flags or inputs.
 func (in *Inputs) Give(v options.Values) {
@@ -15,14 +12,5 @@ func (in *Inputs) Give(v options.Values) {
 		options.Source: &in.Source,
 	} {
 		*field = v.Text(o)
-	}
-}
-
-// EngineOptions are the options of a deploy that were given.
-func EngineOptions(v options.Values) kvsync.Options {
-	return kvsync.Options{
-		TakeOver: v.Is(options.TakeOver), AllowShrink: v.Is(options.AllowShrink), AnyOrder: v.Is(options.AnyOrder),
-		Release: v.Is(options.Release), HideEdits: v.Is(options.HideEdits), Forget: v.Is(options.Forget),
-		Repair: v.Is(options.Repair),
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // Option is one option. Its value is text; that of a switch is "true" or "".
@@ -49,6 +51,8 @@ type Option struct {
 	Waiver Waiver
 	// Group decides which commands repeat it: see [Values.Typed].
 	Group Group
+	// Engine is the option of the engine that it switches on; nil is none.
+	Engine func(*kvsync.Options) *bool
 
 	// Placeholder stands for the value in the help.
 	Placeholder string
@@ -156,6 +160,16 @@ func (v Values) With(o *Option, value string) Values {
 	maps.Copy(out, v)
 	out[o] = value
 	return out
+}
+
+// Engine returns the options of the engine.
+func (v Values) Engine() (opt kvsync.Options) {
+	for _, o := range table {
+		if o.Engine != nil {
+			*o.Engine(&opt) = v.Is(o)
+		}
+	}
+	return opt
 }
 
 // BySetting returns the settings among the values, by their keys.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/options"
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 func TestDeclarations(t *testing.T) {
@@ -76,5 +77,22 @@ func TestValues(t *testing.T) {
 	}
 	if none := options.Values(nil); none.With(options.Name, "c").Text(options.Name) != "c" || none.Is(options.Forget) {
 		t.Error("nil is not empty")
+	}
+}
+
+func TestEngine(t *testing.T) {
+	all := options.Values{}
+	for _, o := range options.All() {
+		if (o.Group == options.GroupGuards || o.Group == options.GroupOnce) != (o.Engine != nil) {
+			t.Errorf("--%s is of the group %q", o.Flag, o.Group)
+		}
+		all[o] = "true"
+	}
+	want := kvsync.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true, Forget: true, Repair: true}
+	if got := all.Engine(); got != want {
+		t.Errorf("all of them are %+v", got)
+	}
+	if got := (options.Values{options.Forget: "0123abc"}).Engine(); got != (kvsync.Options{}) {
+		t.Errorf("a waiver for one commit is %+v", got)
 	}
 }
