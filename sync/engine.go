@@ -37,9 +37,9 @@ type Config struct {
 	// workers.dev. Later ones never change that setting.
 	OffWorkersDev bool
 	// Retain is how many deployments can be rolled back to and keep their blobs,
-	// the live one included (default 5).
+	// the live one included (default DefaultRetain).
 	Retain int
-	// Grace is how long what no root reaches is kept all the same (default 24 h).
+	// Grace is how long what no root reaches is kept all the same (default DefaultGrace).
 	Grace time.Duration
 	// Parallel is how many uploads run at once (default 8).
 	Parallel int
@@ -108,6 +108,12 @@ type Engine struct {
 	last   Live
 }
 
+// Defaults of Config, which testdata/policy/defaults.json shares with the Worker library.
+const (
+	DefaultRetain = 5
+	DefaultGrace  = 24 * time.Hour
+)
+
 // minGrace is the shortest grace period.
 const minGrace = 10 * time.Minute
 
@@ -148,8 +154,8 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	c.NamespaceTitle = cmp.Or(c.NamespaceTitle, kind.title(c.Site))
-	c.Retain = cmp.Or(c.Retain, 5)
-	c.Grace = cmp.Or(c.Grace, 24*time.Hour)
+	c.Retain = cmp.Or(c.Retain, DefaultRetain)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Parallel = cmp.Or(c.Parallel, 8)
 	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
 	c.PruneCap = min(cmp.Or(c.PruneCap, MaxBulkPairs), MaxBulkPairs)

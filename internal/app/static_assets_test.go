@@ -140,7 +140,7 @@ export class Counter extends DurableObject {}`,
 				t.Fatal(err)
 			}
 			for _, n := range site.Notices {
-				if !strings.Contains(n.Reason, "is the directory of the site") && !strings.Contains(n.Reason, "the name here counts") {
+				if !strings.Contains(n.Reason, "is the folder of the site") && !strings.Contains(n.Reason, "this name is used") {
 					t.Errorf("notice: %s", n)
 				}
 			}

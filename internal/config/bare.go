@@ -1,34 +1,34 @@
 package config
 
 import (
+	"cmp"
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// The Rust kv-sync reads two keys of a wrangler file, of whatever version, and
-// nothing else. Every variable CF_… stands for the key of that name. It is called
-// without a command, so what is read for it is called bare. kv-sync.toml counts as
-// everywhere.
+// The Rust kv-sync is called without a command, which is called bare here. It reads two
+// keys of a wrangler file of any version, and nothing else. Every variable CF_… sets the
+// key of that name. kv-sync.toml applies as usual.
 
-// bareFolder is where it takes the files from.
-const bareFolder = "public"
+// DefaultIndex is where the Rust kv-sync writes its index, too.
+const DefaultIndex = "data/assets.bin"
 
-// bareWrangler reads the name and the account. Whatever else a file of another
-// time says is about the Worker, which wrangler publishes.
+// bareWrangler reads the name and the account. All else in an old file is about the
+// Worker, which wrangler publishes.
 func (l *loader) bareWrangler(top *table, file string) *wranglerFile {
-	w := &wranglerFile{given: map[string]given{}}
+	w := &wranglerFile{values: map[string]value{}}
 	r := reader{file: file}
 	for key, name := range map[string]string{"name": "name", "account-id": "account_id"} {
-		if n := top.get(name); n != nil && n.value != "" { // wrangler 1 has empty ones in its templates
-			w.given[key] = given{r.text(n), origin{file, n.line, true}}
+		if n := top.get(name); n != nil && n.value != "" { // the templates of wrangler 1 have empty values
+			w.values[key] = value{r.text(n), origin{file, n.line, true}}
 		}
 	}
 	l.errors = append(l.errors, r.errors...)
 	return w
 }
 
-// variables are the names of a setting in the environment.
+// variables returns the environment variables of a setting.
 func (l *loader) variables(k key) []string {
 	if l.in.Bare && k.name == "name" {
 		return append([]string{"CF_NAME"}, k.env...)
@@ -36,38 +36,37 @@ func (l *loader) variables(k key) []string {
 	return k.env
 }
 
-// completeBare fills what nobody said.
-func (l *loader) completeBare() {
+// finishBare fills in the defaults of the Rust kv-sync.
+func (l *loader) finishBare() {
 	s := l.s
 	s.Layout = layoutKVAssets
-	if s.Directory == "" {
-		s.Directory = bareFolder
-	}
-	if _, given := s.origins["source"]; !given {
-		s.Source = "folder" // where .gitignore and .ignore count, as they are to
+	s.Directory = cmp.Or(s.Directory, "public")
+	if _, set := s.origins["source"]; !set {
+		s.Source = "folder" // the Rust kv-sync applies .gitignore and .ignore
 	}
 	l.place(&s.Directory, "directory")
 	s.Project = ""
 	if s.Name == "" {
-		l.refuse("--wrangler", "the Worker has no name", `write name = "…" into wrangler.toml, or set CF_NAME`)
+		l.refuse(origin{place: "--wrangler"}, "the Worker has no name",
+			`write name = "…" into wrangler.toml, or set CF_NAME`)
 	}
 }
 
-// MeansBare reports whether kv-sync without a command is plainly meant to do the
-// work of the Rust kv-sync in this folder: by the layout in kv-sync.toml, or
-// because a Rust Worker lies here, or its index.
+// MeansBare reports whether kv-sync without a command should act as the Rust kv-sync in
+// this folder: because kv-sync.toml sets the layout, or because the folder contains a
+// Rust Worker or its index.
 func MeansBare(root string) bool {
 	inside, err := boundary.New(root)
 	if err != nil {
 		return false
 	}
-	l := &loader{root: root, boundary: inside, files: files{root: root, disk: inside}, s: &Settings{origins: map[string]origin{}}}
+	l := &loader{
+		root: root, boundary: inside, files: files{root: root, disk: inside},
+		s: &Settings{origins: map[string]origin{}},
+	}
 	if layout, ok := l.projectFile(filepath.Join(root, ProjectFile))["layout"]; ok {
 		return layout.text == layoutKVAssets
 	}
 	has := func(name string) bool { return l.files.isFile(filepath.Join(root, filepath.FromSlash(name))) }
 	return has("wrangler.toml") && has("Cargo.toml") || has(DefaultIndex)
 }
-
-// DefaultIndex is where the Rust kv-sync writes its index, too.
-const DefaultIndex = "data/assets.bin"

@@ -1,16 +1,19 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// bindingKind says how the entries of one section of a wrangler file become
-// bindings of the API. The wire shapes are those of wrangler's
-// createWorkerUploadForm; a test compares them with what wrangler sends.
+// bindingKind describes how entries of a section of a wrangler file become bindings of
+// the API. The result is that of wrangler's createWorkerUploadForm; a test compares it
+// with what wrangler sends.
 type bindingKind struct {
 	// wire is the binding's type in the API.
 	wire string
@@ -18,18 +21,19 @@ type bindingKind struct {
 	name string
 	// required and optional map members to the API's names; "" keeps the name.
 	required, optional map[string]string
-	// local lists members that matter to wrangler on a developer's machine only.
+	// local lists members that wrangler uses on a developer's machine only.
 	local []string
-	// missing says what to do where a required member is not there, which
-	// wrangler may create on its own.
+	// missing is the fix for a missing required member. Wrangler creates some resources
+	// by itself.
 	missing string
-	// check may refuse an entry or change the fields that were read.
+	// check may refuse an entry, or change the fields that were read.
 	check func(w *wrangler, entry *node, fields map[string]json.RawMessage)
 }
 
-const provision = "kv-sync creates no resources of a Worker's own: create it, for instance with wrangler or in the dashboard, and write its %s here"
+const provision = "kv-sync does not create a Worker's resources: create it, for instance with wrangler or in the " +
+	"dashboard, and write its %s here"
 
-// fields builds a map of members whose names stay.
+// fields returns a map of members that the API calls by the same names.
 func fields(names ...string) map[string]string {
 	m := make(map[string]string, len(names))
 	for _, n := range names {
@@ -40,37 +44,44 @@ func fields(names ...string) map[string]string {
 
 // listKinds are the sections that hold a list of bindings.
 var listKinds = map[string]bindingKind{
-	"kv_namespaces": {wire: "kv_namespace", required: map[string]string{"id": "namespace_id"}, local: []string{"preview_id", "remote"},
-		missing: fmt.Sprintf(provision, "id")},
+	"kv_namespaces": {wire: "kv_namespace", required: map[string]string{"id": "namespace_id"},
+		local: []string{"preview_id", "remote"}, missing: fmt.Sprintf(provision, "id")},
 	"r2_buckets": {wire: "r2_bucket", required: fields("bucket_name"), optional: fields("jurisdiction"),
 		local: []string{"preview_bucket_name", "remote", "local_dev"}, missing: fmt.Sprintf(provision, "bucket_name")},
-	"d1_databases": {wire: "d1", required: map[string]string{"database_id": "id"}, optional: map[string]string{"database_internal_env": "internalEnv"},
-		local:   []string{"database_name", "preview_database_id", "migrations_dir", "migrations_table", "migrations_pattern", "remote", "jurisdiction"},
+	"d1_databases": {wire: "d1", required: map[string]string{"database_id": "id"},
+		optional: map[string]string{"database_internal_env": "internalEnv"},
+		local: []string{"database_name", "preview_database_id", "migrations_dir", "migrations_table",
+			"migrations_pattern", "remote", "jurisdiction"},
 		missing: fmt.Sprintf(provision, "database_id")},
 	"vectorize":  {wire: "vectorize", required: fields("index_name"), local: []string{"remote"}},
 	"hyperdrive": {wire: "hyperdrive", required: fields("id"), local: []string{"localConnectionString"}},
-	"services": {wire: "service", required: fields("service"), optional: fields("environment", "entrypoint", "props", "cross_account_grant"),
-		local: []string{"remote"}},
+	"services": {wire: "service", required: fields("service"),
+		optional: fields("environment", "entrypoint", "props", "cross_account_grant"), local: []string{"remote"}},
 	"analytics_engine_datasets": {wire: "analytics_engine", optional: fields("dataset"), local: []string{"remote"}},
-	"dispatch_namespaces": {wire: "dispatch_namespace", required: fields("namespace"), optional: fields("outbound"), local: []string{"remote"},
-		missing: fmt.Sprintf(provision, "namespace"), check: dispatchOutbound},
-	"mtls_certificates":     {wire: "mtls_certificate", required: fields("certificate_id"), local: []string{"remote"}},
-	"pipelines":             {wire: "pipelines", optional: fields("stream", "pipeline"), local: []string{"remote"}, check: pipelineTarget},
+	"dispatch_namespaces": {wire: "dispatch_namespace", required: fields("namespace"), optional: fields("outbound"),
+		local: []string{"remote"}, missing: fmt.Sprintf(provision, "namespace"), check: dispatchOutbound},
+	"mtls_certificates": {wire: "mtls_certificate", required: fields("certificate_id"), local: []string{"remote"}},
+	"pipelines": {wire: "pipelines", optional: fields("stream", "pipeline"), local: []string{"remote"},
+		check: pipelineTarget},
 	"worker_loaders":        {wire: "worker_loader"},
 	"secrets_store_secrets": {wire: "secrets_store_secret", required: fields("store_id", "secret_name")},
 	"ratelimits":            {wire: "ratelimit", name: "name", required: fields("namespace_id", "simple")},
 	"send_email": {wire: "send_email", name: "name",
-		optional: fields("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"), local: []string{"remote"}},
-	"workflows": {wire: "workflow", required: map[string]string{"name": "workflow_name", "class_name": "class_name"}, optional: fields("script_name"),
-		local: []string{"remote", "limits", "schedules", "concurrency", "default_retention", "jurisdiction"}, check: foreignWorkflow},
-	"vpc_services":         {wire: "vpc_service", required: fields("service_id"), local: []string{"remote"}},
-	"vpc_networks":         {wire: "vpc_network", optional: fields("tunnel_id", "network_id"), local: []string{"remote"}},
-	"ai_search_namespaces": {wire: "ai_search_namespace", required: fields("namespace"), local: []string{"remote"}, missing: fmt.Sprintf(provision, "namespace")},
-	"ai_search":            {wire: "ai_search", required: fields("instance_name"), local: []string{"remote"}},
+		optional: fields("destination_address", "allowed_destination_addresses", "allowed_sender_addresses"),
+		local:    []string{"remote"}},
+	"workflows": {wire: "workflow", required: map[string]string{"name": "workflow_name", "class_name": "class_name"},
+		optional: fields("script_name"),
+		local:    []string{"remote", "limits", "schedules", "concurrency", "default_retention", "jurisdiction"},
+		check:    foreignWorkflow},
+	"vpc_services": {wire: "vpc_service", required: fields("service_id"), local: []string{"remote"}},
+	"vpc_networks": {wire: "vpc_network", optional: fields("tunnel_id", "network_id"), local: []string{"remote"}},
+	"ai_search_namespaces": {wire: "ai_search_namespace", required: fields("namespace"), local: []string{"remote"},
+		missing: fmt.Sprintf(provision, "namespace")},
+	"ai_search": {wire: "ai_search", required: fields("instance_name"), local: []string{"remote"}},
 	"durable_objects.bindings": {wire: "durable_object_namespace", name: "name", required: fields("class_name"),
 		optional: fields("script_name", "environment")},
-	"queues.producers": {wire: "queue", required: map[string]string{"queue": "queue_name"}, optional: fields("delivery_delay"), local: []string{"remote"},
-		missing: fmt.Sprintf(provision, "queue")},
+	"queues.producers": {wire: "queue", required: map[string]string{"queue": "queue_name"},
+		optional: fields("delivery_delay"), local: []string{"remote"}, missing: fmt.Sprintf(provision, "queue")},
 	"logfwdr.bindings": {wire: "logfwdr", name: "name", required: fields("destination")},
 }
 
@@ -95,33 +106,26 @@ func (w *wrangler) bindingList(section string, n *node) {
 // binding reads one entry.
 func (w *wrangler) binding(kind bindingKind, entry *node) {
 	t := w.object(entry)
-	nameMember := kind.name
-	if nameMember == "" {
-		nameMember = "binding"
-	}
+	nameMember := cmp.Or(kind.name, "binding")
 	known := append([]string{nameMember}, kind.local...)
 	out := map[string]json.RawMessage{}
-	read := func(members map[string]string, required bool) {
-		for member, wire := range members {
-			known = append(known, member)
-			switch v := t.get(member); {
-			case v == nil && required:
-				fix := kind.missing
-				if fix == "" {
-					fix = "write it there"
-				}
-				w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, member), fix)
-			case v == nil || v.value == nil:
-			case v.value == "" && !required:
-			case v.value == "":
-				w.refuse(v, fmt.Sprintf("%s is empty", v.path), "write it there")
-			default:
-				out[wire] = v.json()
-			}
+	for _, member := range slices.Sorted(maps.Keys(kind.required)) {
+		known = append(known, member)
+		switch v := t.get(member); {
+		case v == nil:
+			w.refuse(entry, fmt.Sprintf("%s has no %q", entry.path, member), cmp.Or(kind.missing, addIt))
+		case v.value == "":
+			w.refuse(v, fmt.Sprintf("%s is empty", v.path), "write its value")
+		case v.value != nil:
+			out[kind.required[member]] = v.json()
 		}
 	}
-	read(kind.required, true)
-	read(kind.optional, false)
+	for member, wire := range kind.optional {
+		known = append(known, member)
+		if v := t.get(member); v != nil && v.value != nil && v.value != "" {
+			out[wire] = v.json()
+		}
+	}
 	sort.Strings(known)
 	w.known(t, known...)
 	name := t.get(nameMember)
@@ -135,22 +139,27 @@ func (w *wrangler) binding(kind bindingKind, entry *node) {
 	w.bind(name, w.text(name), kind.wire, out)
 }
 
-// bind adds a binding that may be there.
+// addIt is the fix for a missing member.
+const addIt = "add it"
+
+// bind adds a binding if its name is free.
 func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessage) {
 	if w.reserve(n, name) {
 		w.out.Worker.Bindings = append(w.out.Worker.Bindings, kvsync.Binding{Name: name, Type: wire, Fields: out})
 	}
 }
 
-// reserve takes the name of a binding: at most one has it, and none has ours.
+// reserve claims the name of a binding. Each name is used once, and kv-sync's own names
+// are refused.
 func (w *wrangler) reserve(n *node, name string) bool {
 	switch {
 	case name == "":
-		w.refuse(n, n.path+" names no binding", "write a name")
+		w.refuse(n, n.path+" is empty", "write the binding's name")
 	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs || name == kvsync.BindingOverlay:
-		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "give it another name")
+		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
 	case w.bound[name] != nil:
-		w.refuse(n, fmt.Sprintf("the binding %s is there twice, the other is %s", name, w.bound[name].path), "give one of them another name")
+		w.refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].path),
+			"rename one of them")
 	default:
 		w.bound[name] = n
 		return true
@@ -158,7 +167,7 @@ func (w *wrangler) reserve(n *node, name string) bool {
 	return false
 }
 
-// vars reads the section of that name: strings are text, all else is JSON.
+// vars reads the section "vars": strings become text, all else JSON.
 func (w *wrangler) vars(n *node) {
 	t := w.object(n)
 	for _, name := range t.names {
@@ -171,7 +180,7 @@ func (w *wrangler) vars(n *node) {
 	}
 }
 
-// unsafe reads bindings and metadata that wrangler passes on as they are.
+// unsafe reads the bindings and metadata that wrangler passes on unchanged.
 func (w *wrangler) unsafe(n *node) {
 	t := w.object(n)
 	w.known(t, "bindings", "metadata")
@@ -183,7 +192,7 @@ func (w *wrangler) unsafe(n *node) {
 	if m := t.get("metadata"); m != nil {
 		members := w.object(m)
 		for _, name := range members.names {
-			w.setting(name, members.get(name).json())
+			w.addMetadata(name, members.get(name).json())
 		}
 	}
 }
@@ -192,7 +201,7 @@ func (w *wrangler) unsafeBinding(entry *node) {
 	t := w.object(entry)
 	name, wire := t.get("name"), t.get("type")
 	if name == nil || wire == nil {
-		w.refuse(entry, entry.path+` wants "name" and "type"`, "write both")
+		w.refuse(entry, entry.path+` needs "name" and "type"`, "write both")
 		return
 	}
 	out := map[string]json.RawMessage{}
@@ -200,7 +209,7 @@ func (w *wrangler) unsafeBinding(entry *node) {
 		switch member {
 		case "name", "type":
 		case "dev":
-			w.notice(t.get(member), t.get(member).path+" concerns wrangler dev only, so it is not used", "")
+			notUsed("it concerns wrangler dev only")(w, t.get(member))
 		default:
 			out[member] = t.get(member).json()
 		}
@@ -208,7 +217,7 @@ func (w *wrangler) unsafeBinding(entry *node) {
 	w.bind(name, w.text(name), w.text(wire), out)
 }
 
-// dispatchOutbound gives the outbound Worker the API's shape.
+// dispatchOutbound gives the outbound Worker the API's form.
 func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	n := w.object(entry).get("outbound")
 	if n == nil {
@@ -216,16 +225,12 @@ func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) 
 	}
 	t := w.object(n)
 	w.known(t, "service", "environment", "parameters")
-	type worker struct {
-		Service     string `json:"service"`
-		Environment string `json:"environment,omitempty"`
-	}
-	type parameter struct {
-		Name string `json:"name"`
-	}
 	var outbound struct {
-		Worker worker      `json:"worker"`
-		Params []parameter `json:"params,omitempty"`
+		Worker struct {
+			Service     string `json:"service"`
+			Environment string `json:"environment,omitempty"`
+		} `json:"worker"`
+		Params []map[string]string `json:"params,omitempty"`
 	}
 	if s := t.get("service"); s != nil {
 		outbound.Worker.Service = w.text(s)
@@ -237,23 +242,23 @@ func dispatchOutbound(w *wrangler, entry *node, out map[string]json.RawMessage) 
 	}
 	if p := t.get("parameters"); p != nil {
 		for _, name := range w.texts(p) {
-			outbound.Params = append(outbound.Params, parameter{name})
+			outbound.Params = append(outbound.Params, map[string]string{"name": name})
 		}
 	}
 	out["outbound"] = encode(outbound)
 }
 
-// pipelineTarget wants one target, and prefers the newer name as wrangler does.
+// pipelineTarget requires a target, and prefers the newer name like wrangler.
 func pipelineTarget(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	if out["stream"] != nil {
 		delete(out, "pipeline")
 	} else if out["pipeline"] == nil {
-		w.refuse(entry, entry.path+` has neither "stream" nor "pipeline"`, "name one")
+		w.refuse(entry, entry.path+` has neither "stream" nor "pipeline"`, "add one")
 	}
 }
 
-// foreignWorkflow refuses a workflow that this Worker defines: it is created by
-// a call of its own, which kv-sync does not send.
+// foreignWorkflow refuses a workflow that this Worker defines. Wrangler creates it with
+// a separate request, which kv-sync does not send.
 func foreignWorkflow(w *wrangler, entry *node, out map[string]json.RawMessage) {
 	if out["script_name"] == nil {
 		w.refuse(entry, entry.path+" defines a workflow, which kv-sync cannot create",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,31 +11,30 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// defaultEdgeCache is a day: the version in the cache's key does what a short
-// time would be for.
+// defaultEdgeCache is a day. The cache's key has the version, so it can be long.
 const defaultEdgeCache = 24 * 60 * 60
 
-// cache takes Workers Caching over, with a time for which it may keep responses.
-// It is safe across a switch because every version has a cache of its own.
+// cache reads the section of Workers Caching. The cache is safe across a switch only
+// if every version has its own.
 func (w *wrangler) cache(n *node) {
 	t := w.object(n)
 	w.known(t, "enabled", "cross_version_cache")
 	if m := t.get("cross_version_cache"); m != nil && w.flag(m) {
-		w.refuse(m, m.path+" would go on answering from the old site after a switch or a rollback", "take it out")
+		w.refuse(m, m.path+" would answer from the old site after a switch or a rollback", "remove it")
 	}
 	m := t.get("enabled")
 	if m == nil {
-		w.refuse(n, n.path+` does not say whether it is "enabled"`, `write {"enabled": true}, or take it out`)
+		w.refuse(n, n.path+` has no "enabled"`, `write {"enabled": true}, or remove it`)
 		return
 	}
 	if w.flag(m) {
-		w.at("cache", n)
+		w.recordLine("cache", n)
 		w.out.Serving.EdgeCache = defaultEdgeCache
 	}
-	w.setting("cache_options", n.json())
+	w.addMetadata("cache_options", n.json())
 }
 
-// setEdgeCache switches Workers Caching on, or off where a wrangler file has it on.
+// setEdgeCache enables Workers Caching, or disables it if a wrangler file enables it.
 func setEdgeCache(s *Settings, v string) error {
 	switch v {
 	case "true":
@@ -48,21 +48,19 @@ func setEdgeCache(s *Settings, v string) error {
 	}
 	s.Serving.EdgeCache = n
 	if _, set := s.Worker.Settings["cache_options"]; set || n > 0 {
-		settings := maps.Clone(s.Worker.Settings)
-		if settings == nil {
-			settings = map[string]json.RawMessage{}
-		}
+		settings := map[string]json.RawMessage{}
+		maps.Copy(settings, s.Worker.Settings)
 		settings["cache_options"] = json.RawMessage(fmt.Sprintf(`{"enabled":%t}`, n > 0))
 		s.Worker.Settings = settings
 	}
 	return nil
 }
 
-// settleCache refuses Workers Caching before a Worker that loads others. The
-// cache's key is path and query, without the host, so that one project would be
-// answered with another's response, or with the loader's own 404. What serveProject
-// answers is never stored, but what the loader's code answers by itself may be.
-func (l *loader) settleCache() {
+// checkCache refuses Workers Caching for a Worker that loads others. The cache's key
+// is path and query, without the host, so one project would get another's response, or
+// the loader's own 404. Responses of serveProject are never stored, but those of the
+// loader's own code may be.
+func (l *loader) checkCache() {
 	s := l.s
 	if s.Serving.EdgeCache == 0 {
 		return
@@ -71,28 +69,24 @@ func (l *loader) settleCache() {
 	if at < 0 {
 		return
 	}
-	l.errors = append(l.errors, s.cacheOrigin().problem(
-		fmt.Sprintf("the Worker has the worker loader %q, and Workers Caching does not know hosts: a project would be answered with what the cache has of another", s.Worker.Bindings[at].Name),
-		"take it out, or move what is to be cached into a Worker of its own"))
+	l.refuse(s.cacheOrigin(), fmt.Sprintf("the Worker has the worker loader %q, and Workers Caching ignores hosts: "+
+		"a project would get cached responses of another", s.Worker.Bindings[at].Name),
+		"remove it, or move what is to be cached into its own Worker")
 }
 
-// withoutCache takes Workers Caching from a project: its cache would be that of
-// its loader's version, which stays when the project changes.
-func (l *loader) withoutCache() {
+// dropCache disables Workers Caching for a project. The cache would belong to the
+// loader's version, which does not change when the project does.
+func (l *loader) dropCache() {
 	s := l.s
 	if s.Serving.EdgeCache == 0 {
 		return
 	}
-	l.notices = append(l.notices, s.cacheOrigin().problem("a project's answers are not cached in front of its loader, so this has no effect", "take it out"))
+	l.notice(s.cacheOrigin(), "this has no effect: the responses of a project are not cached in front of its loader",
+		"remove it")
 	s.Serving.EdgeCache = 0
 	s.Worker.Settings = maps.Clone(s.Worker.Settings)
 	delete(s.Worker.Settings, "cache_options")
 }
 
-// cacheOrigin says where Workers Caching is switched on.
-func (s *Settings) cacheOrigin() origin {
-	if own, ok := s.origins["edge-cache"]; ok {
-		return own
-	}
-	return s.origins["cache"]
-}
+// cacheOrigin returns where Workers Caching is enabled.
+func (s *Settings) cacheOrigin() origin { return cmp.Or(s.origins["edge-cache"], s.origins["cache"]) }

@@ -18,11 +18,11 @@ func checkRoot(inside *boundary.Boundary, root string) error {
 }
 
 // confine refuses a path that leads out of the boundary, in its text or through a
-// symlink, unless a flag names a place there.
+// symlink. A flag may name a place outside.
 func (l *loader) confine(abs string, from origin, key string) bool {
 	if from.person() {
 		if err := l.boundary.Allow(abs); err != nil {
-			l.errors = append(l.errors, from.problem(key+" cannot be found: "+pathless(err), "correct it"))
+			l.refuse(from, key+" cannot be found: "+withoutPath(err), "correct it")
 			return false
 		}
 	}
@@ -32,16 +32,16 @@ func (l *loader) confine(abs string, from origin, key string) bool {
 	}
 	fix := "name a path inside"
 	if !ownGit(err) && (key == "directory" || key == "config") {
-		fix += "; one outside has to be named by whoever runs kv-sync, by the flag or the Action's input"
+		fix += "; only the flag, or the Action's input, can name one outside"
 	}
-	if p := from.problem(key+" may not be used: "+pathless(err), fix); !slices.Contains(l.errors, p) {
+	if p := from.problem(key+" may not be used: "+withoutPath(err), fix); !slices.Contains(l.errors, p) {
 		l.errors = append(l.errors, p)
 	}
 	return false
 }
 
-// ofCommit reports whether a path is one of the commit that is published: a bare
-// repository has its files there alone. What is not there either is no file of git's.
+// ofCommit reports whether a path belongs to the commit, which alone has the files of a
+// bare repository. A path that does not exist at all is not one of git's files either.
 func (l *loader) ofCommit(abs string) bool {
 	if l.in.Commit == nil {
 		return false
@@ -50,14 +50,14 @@ func (l *loader) ofCommit(abs string) bool {
 	return committed || errors.Is(err, fs.ErrNotExist)
 }
 
-// isOutside reports whether an error is that a path leads to what is never read: out
-// of the boundary, or to a file that holds credentials.
+// isOutside reports whether an error means that a path must not be read: it leads out of
+// the boundary, or to a file that holds credentials.
 func isOutside(err error) bool {
 	outside := (*boundary.Error)(nil)
 	return errors.As(err, &outside) || errors.Is(err, boundary.ErrCredentials)
 }
 
-// ownGit reports whether it is that the path is one of git's own.
+// ownGit reports whether an error means that a path is one of git's own files.
 func ownGit(err error) bool {
 	outside := (*boundary.Error)(nil)
 	return errors.As(err, &outside) && outside.Git

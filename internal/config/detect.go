@@ -12,14 +12,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// Directories are where builds put a site, and where a site without a build lies.
+// Directories are the usual folders of a site, with and without a build.
 var Directories = []string{"public", "dist", "build", "out", "_site", "www"}
 
-// Found is what [Settings.Where] says of a directory that nobody names.
+// Found is the origin of a directory that was detected.
 const Found = "what the project holds"
 
-// Candidates are the files, relative to Root, that decide the settings by what they
-// hold or by being there, beside one that "config" names.
+// Candidates returns the files, relative to Root, whose content or existence decides the
+// settings. The file that "config" names decides too.
 func Candidates() []string {
 	names := append([]string{ProjectFile, "package.json"}, wranglerFiles...)
 	for _, d := range Directories {
@@ -28,7 +28,7 @@ func Candidates() []string {
 	return names
 }
 
-// detectDirectory finds the site where no configuration names it.
+// detectDirectory finds the site if no configuration names it.
 func (l *loader) detectDirectory() {
 	var found []string
 	for _, d := range Directories {
@@ -40,15 +40,17 @@ func (l *loader) detectDirectory() {
 	case len(found) == 1:
 		l.s.Directory = found[0]
 	case len(found) > 1:
-		l.refuse(strings.Join(found, ", "), "each of these could be the site", "name the one that is with --dir, or as \"directory\" in "+ProjectFile)
-	case l.leadsOut():
+		l.refuse(origin{place: strings.Join(found, ", ")}, "each of these could be the site",
+			"name the right one with --dir, or as \"directory\" in "+ProjectFile)
+	case l.refuseOutside():
 		return
 	case l.files.isDir(filepath.Join(l.root, "public")):
 		l.s.Directory = "public"
 	case l.files.isFile(filepath.Join(l.root, "index.html")):
-		l.refuse(l.here(), "the site lies at the top of the project, among files that are no part of it", "move it into public/, or publish the whole folder with --dir .")
+		l.refuse(l.here(), "the site is at the top of the project, among files that are not part of it",
+			"move it into public/, or publish the whole folder with --dir .")
 	case l.s.Code.Main != "":
-		return // a Worker need not have files
+		return // a Worker without files is valid
 	default:
 		l.refuse(l.here(), "no site was found: there is no index.html in "+strings.Join(Directories, ", "),
 			"run the site's build first, or name its folder with --dir")
@@ -56,9 +58,8 @@ func (l *loader) detectDirectory() {
 	l.s.origins["directory"] = origin{place: Found}
 }
 
-// leadsOut refuses a folder that could be the site, and is a symlink out of the
-// boundary.
-func (l *loader) leadsOut() bool {
+// refuseOutside refuses a folder that could be the site, but leads out of the boundary.
+func (l *loader) refuseOutside() bool {
 	for _, d := range Directories {
 		abs := filepath.Join(l.root, d)
 		if _, err := l.boundary.Stat(abs); isOutside(err) {
@@ -68,42 +69,48 @@ func (l *loader) leadsOut() bool {
 	return false
 }
 
-// here is how a message names Root: a project by its folder.
-func (l *loader) here() string {
+// here is Root in messages. A project is named by its folder.
+func (l *loader) here() origin {
 	if l.in.Shared != "" {
 		if rel, err := filepath.Rel(l.in.Shared, l.root); err == nil {
-			return filepath.ToSlash(rel)
+			return origin{place: filepath.ToSlash(rel)}
 		}
 	}
-	return "this folder"
+	return origin{place: "this folder"}
 }
 
-// detectName names the site where no configuration does.
+const howToName = "name it with --name, or as \"name\" in " + ProjectFile
+
+// detectName names the site if no configuration does.
 func (l *loader) detectName() {
 	pkg := l.files.readSmall(filepath.Join(l.root, "package.json"))
 	remote := l.remoteName()
-	folder := strings.TrimSuffix(filepath.Base(l.root), ".git") // a bare repository's ends so
-	for _, c := range []struct{ value, origin string }{
+	folder := strings.TrimSuffix(filepath.Base(l.root), ".git") // a bare repository's suffix
+	for _, c := range []struct{ text, place string }{
 		{packageName(bytes.TrimPrefix(pkg, byteOrderMark)), "package.json"},
 		{remote, "the git remote"},
 		{l.jobRepository(), "GITHUB_REPOSITORY"},
 		{folder, "the folder's name"},
 	} {
-		if name := sanitise(c.value); name != "" {
-			l.s.Name, l.s.origins["name"] = name, origin{place: c.origin}
-			// Before there was a release, neither the mark nor the job counted.
-			former := cmp.Or(sanitise(packageName(pkg)), sanitise(remote), sanitise(folder))
-			if former != name {
-				l.s.Formerly = former
-			}
-			l.notice(c.origin, fmt.Sprintf("the site is called %s after it", name), "name it with --name, or as \"name\" in "+ProjectFile+", so that it never changes by accident")
-			return
+		name := sanitise(c.text)
+		if name == "" {
+			continue
 		}
+		from := origin{place: c.place}
+		l.s.Name, l.s.origins["name"] = name, from
+		// Earlier versions ignored the job, and a package.json with a byte order mark.
+		former := cmp.Or(sanitise(packageName(pkg)), sanitise(remote), sanitise(folder))
+		if former != name {
+			l.s.Formerly = former
+		}
+		l.notice(from, fmt.Sprintf("the site is called %s after it", name),
+			howToName+", so that it never changes by accident")
+		return
 	}
-	l.refuse("--name", "the site has no name", "name it with --name, or as \"name\" in "+ProjectFile)
+	l.refuse(origin{place: "--name"}, "the site has no name", howToName)
 }
 
-// byteOrderMark is what some editors on Windows begin a file with, and npm skips.
+// byteOrderMark begins files of some editors on Windows. npm skips it.
 var byteOrderMark = []byte("\ufeff")
 
 // packageName reads the name in package.json, without a scope.
@@ -117,10 +124,10 @@ func packageName(text []byte) string {
 	return path.Base(p.Name)
 }
 
-// jobRepository is the name of the repository that a job of GitHub Actions is of,
-// for the job's whole workspace: its folder's name says nothing, as that of the
-// Action's container, which is "workspace" in every job. A folder in it is called
-// by its own name, since a repository may hold several sites.
+// jobRepository returns the name of the repository of a job of GitHub Actions, if Root
+// is the job's workspace: the workspace's own name says nothing, and in the Action's
+// container it is always "workspace". A folder in the workspace keeps its own name,
+// because a repository may contain several sites.
 func (l *loader) jobRepository() string {
 	if l.in.Getenv == nil || l.in.Getenv("GITHUB_ACTIONS") != "true" {
 		return ""
@@ -133,9 +140,9 @@ func (l *loader) jobRepository() string {
 	return name
 }
 
-// remoteName reads the name of the repository that "origin" is.
+// remoteName returns the name of the repository of the remote "origin". This is the only
+// file of git's own that is read, and only for this name.
 func (l *loader) remoteName() string {
-	// Of git's own files this one is read, and nothing of it but the name.
 	git, err := boundary.New(filepath.Join(l.root, ".git"))
 	if err != nil {
 		return ""
@@ -159,8 +166,8 @@ func (l *loader) remoteName() string {
 	return ""
 }
 
-// repositoryName is the last part of a remote's path. The name becomes public, so no
-// other part of the URL counts: user, host and query may hold a token.
+// repositoryName returns the last part of a remote's path. The name becomes public, so
+// no other part of the URL is used: user, host and query may contain a token.
 func repositoryName(url string) string {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		if i := strings.IndexAny(rest, "?#"); i >= 0 {
@@ -172,7 +179,7 @@ func repositoryName(url string) string {
 	return url[strings.LastIndexAny(url, "/:\\")+1:]
 }
 
-// sanitise makes a site's name of any text, or "" where nothing is left of it.
+// sanitise converts a text to a valid name. It returns "" if nothing is left.
 func sanitise(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(s) {

@@ -7,8 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// notInherited has every section that wrangler does not hand down to its
-// environments, with what production must keep for itself.
+// notInherited has sections that environments do not inherit, with values of production.
 const notInherited = `{"name": "shop", "compatibility_date": "2026-01-01", "limits": {"cpu_ms": 20},
 	"vars": {"API": "https://production.example"},
 	"define": {"MODE": "\"production\""},
@@ -24,13 +23,15 @@ const notInherited = `{"name": "shop", "compatibility_date": "2026-01-01", "limi
 	"ai": {"binding": "AI"},
 	"env": {"staging": {}}}`
 
-// An environment has nothing of production that wrangler would not give it: a
-// variable, a database or a secret of production in staging does real harm.
+// An environment inherits only what it inherits with wrangler: a variable, a database or a
+// secret of production in staging does real harm.
 func TestEnvironmentHasNothingOfProduction(t *testing.T) {
 	t.Parallel()
 	root := project(t, site(map[string]string{"wrangler.json": notInherited}))
 	production, _ := mustLoad(t, Inputs{Root: root})
-	if w := production.Worker; len(w.Bindings) != 9 || len(w.Settings) != 2 || len(production.RequiredSecrets) != 1 || len(production.Code.Define) != 1 {
+	w := production.Worker
+	if len(w.Bindings) != 9 || len(w.Settings) != 2 || len(production.RequiredSecrets) != 1 ||
+		len(production.Code.Define) != 1 {
 		t.Fatalf("production has %v, %v, %v, %v", w.Bindings, w.Settings, production.RequiredSecrets, production.Code.Define)
 	}
 	staging, notices := mustLoad(t, Inputs{Root: root, Flags: map[string]string{"env": "staging"}})
@@ -45,7 +46,7 @@ func TestEnvironmentHasNothingOfProduction(t *testing.T) {
 		settings[name] = strings.ReplaceAll(string(value), " ", "")
 	}
 	if d := cmp.Diff(map[string]string{"limits": `{"cpu_ms":20}`}, settings); d != "" {
-		t.Errorf("the settings that all environments share (-want +got):\n%s", d)
+		t.Errorf("the settings of all environments (-want +got):\n%s", d)
 	}
 	if staging.Name != "shop-staging" {
 		t.Errorf("staging is deployed to %s", staging.Name)

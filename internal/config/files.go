@@ -7,25 +7,25 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// files are those of the project: in a commit, where one is given, else on the
+// files are the project's files: those of a commit if there is one, else those on the
 // disk.
 type files struct {
 	commit fs.FS  // nil: the disk alone
-	root   string // the folder that the commit's names begin at
+	root   string // the folder that is the root of commit
 	disk   *boundary.Boundary
 }
 
-// inCommit is what the commit calls a file.
+// inCommit returns the name of a file in the commit.
 func (f files) inCommit(file string) (name string, ok bool) {
 	if f.commit == nil {
 		return "", false
 	}
-	// The file itself need not be on the disk, nor be the same link there.
+	// Only the folder's links are resolved: the file itself may differ on the disk.
 	rel, err := filepath.Rel(existing(f.root), filepath.Join(existing(filepath.Dir(file)), filepath.Base(file)))
 	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 
-// stat looks a file up in the commit, then on the disk, and says where it is.
+// stat looks a file up in the commit, then on the disk, and reports where it is.
 func (f files) stat(file string) (info fs.FileInfo, committed bool, err error) {
 	if name, ok := f.inCommit(file); ok {
 		if info, err := fs.Stat(f.commit, name); err == nil {
@@ -43,8 +43,8 @@ func (f files) read(file string, committed bool) ([]byte, error) {
 	return f.disk.ReadFile(file, maxFileBytes)
 }
 
-// among says which of the names are files in a folder. If the commit has one of
-// them, those of the disk are of another time and do not count.
+// among returns the names that are files in a folder. If the commit has one of them, the
+// others on the disk belong to another commit and are ignored.
 func (f files) among(dir string, names []string) []string {
 	var there, committed []string
 	for _, name := range names {
@@ -63,24 +63,17 @@ func (f files) among(dir string, names []string) []string {
 	return there
 }
 
-// isFile and isDir look at what would be published: at the commit alone, where
-// one is given.
-func (f files) isFile(file string) bool {
-	info, ok := f.source(file)
-	return ok && info.Mode().IsRegular()
-}
+// isFile and isDir look at what would be published: only at the commit, if there is one.
+func (f files) isFile(file string) bool { return f.has(file, fs.FileMode.IsRegular) }
 
-func (f files) isDir(file string) bool {
-	info, ok := f.source(file)
-	return ok && info.IsDir()
-}
+func (f files) isDir(file string) bool { return f.has(file, fs.FileMode.IsDir) }
 
-func (f files) source(file string) (fs.FileInfo, bool) {
+func (f files) has(file string, kind func(fs.FileMode) bool) bool {
 	info, committed, err := f.stat(file)
-	return info, err == nil && (committed || f.commit == nil)
+	return err == nil && (committed || f.commit == nil) && kind(info.Mode())
 }
 
-// readSmall reads a file that helps, but need not be there.
+// readSmall reads an optional file. It returns nil if the file cannot be used.
 func (f files) readSmall(file string) []byte {
 	info, committed, err := f.stat(file)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFileBytes {

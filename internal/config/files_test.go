@@ -7,8 +7,8 @@ import (
 	"testing/fstest"
 )
 
-// A commit's own settings count, down to where its site lies; what it does not
-// have comes from the disk, and that is said.
+// A commit is published with its own settings, including the folder of its site. Files
+// that it does not have come from the disk, with a notice.
 func TestSettingsOfACommit(t *testing.T) {
 	root := project(t, map[string]string{
 		"app/wrangler.jsonc":      `{"name": "now", "main": "now.ts"}`,
@@ -38,23 +38,25 @@ func TestSettingsOfACommit(t *testing.T) {
 		return s, strings.Join(paths, " ")
 	}
 	s, fromDisk := load(nil)
-	if s.Name != "then" || s.Code.Main != "then.ts" || s.Directory != "public" || s.Retain != 9 || fromDisk != "kv-sync.toml" {
-		t.Errorf("%s, %s in %s, retain %d; %q from the disk", s.Name, s.Code.Main, s.Directory, s.Retain, fromDisk)
+	if s.Name != "then" || s.Code.Main != "then.ts" || s.Directory != "public" || s.Retain != 9 ||
+		fromDisk != "kv-sync.toml" {
+		t.Errorf("%+v; %q from the disk", s, fromDisk)
 	}
 	if s, _ := load(map[string]string{"config": "../elsewhere/wrangler.toml"}); s.Name != "committed" {
 		t.Errorf("got %s", s.Name)
 	}
-	// From before there was any: of wrangler's names the disk decides.
+	// A commit without a wrangler file: the one on the disk is used.
 	delete(commit, "app/wrangler.toml")
-	if s, fromDisk := load(nil); s.Name != "now" || s.Directory != "public" || fromDisk != "kv-sync.toml wrangler.jsonc" {
+	s, fromDisk = load(nil)
+	if s.Name != "now" || s.Directory != "public" || fromDisk != "kv-sync.toml wrangler.jsonc" {
 		t.Errorf("%s in %s; %q from the disk", s.Name, s.Directory, fromDisk)
 	}
-	// The disk has a site, and the commit none: only its Worker is left.
+	// The disk has a site, the commit has none: only the Worker is deployed.
 	delete(commit, "app/public/index.html")
 	if s, _ := load(nil); s.Directory != "" {
 		t.Errorf("the site is in %s", s.Directory)
 	}
-	if !slices.Contains(s.Files, "wrangler.toml") {
+	if !slices.Contains(s.Files, "wrangler.jsonc") {
 		t.Errorf("files %v", s.Files)
 	}
 }

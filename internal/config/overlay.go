@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,9 +10,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// overlay reads the table of that name as one text: "off", or "on" and the rights
-// that it gives. Its presence is what switches the overlay on; false takes back
-// what a shared file says.
+// overlay reads the table of that name as one text: "off", or "on" and the rights that
+// it gives. The table enables the overlay; false disables what a shared file enables.
 func (r *reader) overlay(n *node) (string, bool) {
 	if n.value == false {
 		return "off", true
@@ -19,7 +19,7 @@ func (r *reader) overlay(n *node) (string, bool) {
 	before := len(r.errors)
 	t, isTable := n.value.(*table)
 	if !isTable {
-		r.wrong(n, "a table", `write it as the line [overlay], and below it what may be written, for instance the line write = true`)
+		r.wrongType(n, "a table", "write the line [overlay], and below it what may be written, such as write = true")
 		return "", false
 	}
 	r.knownOf(t, "overlay", "write", "rules")
@@ -32,46 +32,40 @@ func (r *reader) overlay(n *node) (string, bool) {
 	return text, len(r.errors) == before
 }
 
-// setOverlay switches the overlay on or off.
+// setOverlay enables or disables the overlay.
 func setOverlay(s *Settings, v string) error {
 	words := strings.Fields(v)
-	s.Serving.Overlay, s.Rights = false, kvsync.Rights{}
-	if v == "off" {
-		return nil
-	}
-	if len(words) == 0 || words[0] != "on" {
+	if v != "off" && (len(words) == 0 || words[0] != "on") {
 		return errors.New("write a table [overlay], or overlay = false")
 	}
-	s.Serving.Overlay = true
+	s.Serving.Overlay = v != "off"
 	s.Rights = kvsync.Rights{Write: slices.Contains(words, "write"), Rules: slices.Contains(words, "rules")}
 	return nil
 }
 
-// settleOverlay looks at what the overlay needs, when all else is known.
-func (l *loader) settleOverlay() {
+// finishOverlay checks what the overlay requires of the other settings.
+func (l *loader) finishOverlay() {
 	s := l.s
 	if !s.Serving.Overlay {
 		return
 	}
 	where := s.origins["overlay"]
-	own := where.place == ProjectFile // and not the file that projects share, where it may be meant for their loader
+	own := where.place == ProjectFile // a shared file may mean the loader
 	switch {
 	case s.Project != "" && s.Layout == "pathname" && own:
-		l.errors = append(l.errors, where.problem(`the layout "pathname" has no overlay`, `take the table out, or use the layout "content"`))
+		l.refuse(where, `the layout "pathname" has no overlay`, `remove the table, or use the layout "content"`)
 	case s.Project != "":
 		if s.Rights != (kvsync.Rights{}) && own {
-			l.notices = append(l.notices, where.problem("write and rules have no effect on a project: its loader gives the rights", "take them out"))
+			l.notice(where, "write and rules have no effect on a project: its loader gives the rights", "remove them")
 		}
 		s.Serving.Overlay, s.Rights = s.Layout != "pathname", kvsync.Rights{}
 	case len(s.Name) > kvsync.MaxOverlaySite:
-		name := s.origins["name"]
-		if name.place == "" {
-			name = where
-		}
-		l.errors = append(l.errors, name.problem(fmt.Sprintf("the name %q has %d characters; with an overlay it may have %d, for its companion is called %s",
-			s.Name, len(s.Name), kvsync.MaxOverlaySite, kvsync.CompanionName(s.Name)), "take a shorter name"))
+		l.refuse(cmp.Or(s.origins["name"], where), fmt.Sprintf("the name %q has %d characters; "+
+			"with an overlay %d are allowed, because the companion is called %s",
+			s.Name, len(s.Name), kvsync.MaxOverlaySite, kvsync.CompanionName(s.Name)), "choose a shorter name")
 	case s.Rights.Rules && !s.Rights.Write:
-		l.errors = append(l.errors, where.problem("overlay.rules lets rule files be written, and overlay.write is not true", "write both, or take rules out"))
+		l.refuse(where, "overlay.rules allows writing rule files, but overlay.write is not true",
+			"set both, or remove rules")
 	}
 	s.Code.Overlay = s.Project == ""
 }

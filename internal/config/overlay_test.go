@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,11 +32,21 @@ func TestOverlay(t *testing.T) {
 	for _, tc := range []struct{ own, want string }{
 		{"[overlay]\nwrites = true\n", `kv-sync.toml:2: overlay.writes is not understood; did you mean "write"?`},
 		{"[overlay]\nwrite = \"yes\"\n", "kv-sync.toml:2: overlay.write is a string, not a boolean"},
-		{"overlay = true\n", "kv-sync.toml:1: overlay is a boolean, not a table; write it as the line [overlay]"},
-		{"[overlay]\nwrite = true\nretain = 10\n", "kv-sync.toml:3: overlay.retain is not understood; write it above the line [overlay]"},
-		{"[overlay]\nrules = true\n", "kv-sync.toml:1: overlay.rules lets rule files be written, and overlay.write is not true"},
+		{"overlay = true\n", "kv-sync.toml:1: overlay is a boolean, not a table; write the line [overlay]"},
+		{
+			"[overlay]\nwrite = true\nretain = 10\n",
+			"kv-sync.toml:3: overlay.retain is not understood; write it above the line [overlay]",
+		},
+		{
+			"[overlay]\nrules = true\n",
+			"kv-sync.toml:1: overlay.rules allows writing rule files, but overlay.write is not true",
+		},
 		{"project = \"shop\"\nlayout = \"pathname\"\n[overlay]\n", `kv-sync.toml:3: the layout "pathname" has no overlay`},
-		{"name = \"" + long + "a\"\n[overlay]\n", "kv-sync.toml:1: the name"},
+		{
+			"name = \"" + long + "a\"\n[overlay]\n",
+			fmt.Sprintf("kv-sync.toml:1: the name %q has %d characters; with an overlay %d are allowed", long+"a",
+				kvsync.MaxOverlaySite+1, kvsync.MaxOverlaySite),
+		},
 	} {
 		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -45,8 +56,8 @@ func TestOverlay(t *testing.T) {
 	mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": "name = \"" + long + "\"\n[overlay]\n"}))})
 }
 
-// A project has the overlay that the shared file switches on, for its loader's
-// companion serves it; what may be written is the loader's affair.
+// A project has the overlay that the shared file enables, because its loader's companion
+// serves it. The loader decides what may be written.
 func TestOverlayOfAProject(t *testing.T) {
 	root := project(t, map[string]string{
 		"kv-sync.toml":               "[overlay]\nwrite = true\n",
@@ -59,7 +70,10 @@ func TestOverlayOfAProject(t *testing.T) {
 		on      bool
 		notices int
 	}{"shop": {true, 0}, "own": {true, 1}, "off": {false, 0}, "bare": {false, 0}} {
-		s, notices := mustLoad(t, Inputs{Root: filepath.Join(root, "projects", id), Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": id}})
+		s, notices := mustLoad(t, Inputs{
+			Root: filepath.Join(root, "projects", id), Shared: root, Boundary: below(t, root),
+			Flags: map[string]string{"project": id},
+		})
 		if s.Serving.Overlay != want.on || s.Code.Overlay || s.Rights != (kvsync.Rights{}) || len(notices) != want.notices {
 			t.Errorf("%s: overlay %v, of the code %v, %+v, notices %v", id, s.Serving.Overlay, s.Code.Overlay, s.Rights, notices)
 		}

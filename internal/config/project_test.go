@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A project takes what the shared file says, but for what is one project's own,
-// and its own file counts more.
+// A project takes the settings of the shared file, but for those that belong to one
+// project. Its own file has precedence.
 func TestProject(t *testing.T) {
 	root := project(t, map[string]string{
 		"kv-sync.toml": `
@@ -25,7 +25,8 @@ branch = "main"
 		"projects/shop/public/a.txt":   `a`,
 	})
 	at := filepath.Join(root, "projects", "shop")
-	s, notices := mustLoad(t, Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
+	s, notices := mustLoad(t,
+		Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
 	if s.Project != "shop" || s.Name != "" || s.Namespace != "shared" || s.Retain != 3 || s.Branch != "main" ||
 		s.Directory != "public" || s.Code.Main != "index.ts" || len(notices) > 0 {
 		t.Errorf("settings %+v, notices %v", s, notices)
@@ -34,38 +35,44 @@ branch = "main"
 		t.Errorf("the namespace is from %s", where)
 	}
 
-	// What would have no effect changes nothing, and is said.
+	// A setting without effect changes nothing, and is reported.
 	if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("edge-cache = 60\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, notices = mustLoad(t, Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
+	s, notices = mustLoad(t,
+		Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}})
 	if s.Serving.EdgeCache != 0 || s.Worker.Settings["cache_options"] != nil || len(notices) != 1 || notices[0].Line != 1 {
 		t.Errorf("edge cache %d, settings %v, notices %v", s.Serving.EdgeCache, s.Worker.Settings, notices)
 	}
 
-	// A file that lies in a project's folder is about that project.
+	// The file in a project's folder is about that project.
 	shop := Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: map[string]string{"project": "shop"}}
 	for _, id := range []string{"shop", "blog"} {
 		ok := id == "shop"
-		if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte("retain = 3\nproject = \""+id+"\"\n"), 0o600); err != nil {
+		text := "retain = 3\nproject = \"" + id + "\"\n"
+		if err := os.WriteFile(filepath.Join(at, "kv-sync.toml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s, _, err := Load(shop)
 		if ok && (err != nil || s.Project != "shop") {
 			t.Errorf("project %s: %+v, %v", id, s, err)
 		}
-		if !ok && (err == nil || !strings.Contains(err.Error(), `kv-sync.toml:2: project is "blog", and its folder is called shop`)) {
+		if !ok &&
+			(err == nil || !strings.Contains(err.Error(), `kv-sync.toml:2: project is "blog", but its folder is called shop`)) {
 			t.Errorf("project %s: %v", id, err)
 		}
 	}
-	// By itself it says which one it is.
+	// Without a shared file it names the project.
 	if s, _, err := Load(Inputs{Root: at, Boundary: below(t, root)}); err != nil || s.Project != "blog" {
 		t.Errorf("%+v, %v", s, err)
 	}
 
-	for _, bad := range []map[string]string{{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"}} {
-		if s, _, err := Load(Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: bad}); err == nil && s.Project != "" {
-			t.Errorf("%v was taken: %+v", bad, s)
+	for _, bad := range []map[string]string{
+		{"project": "a/b"}, {"project": "../x"}, {"project": ""}, {"project": "shop", "name": "blog"},
+	} {
+		if s, _, err := Load(Inputs{Root: at, Shared: root, Boundary: below(t, root), Flags: bad}); err == nil &&
+			s.Project != "" {
+			t.Errorf("%v was accepted: %+v", bad, s)
 		}
 	}
 }

@@ -8,20 +8,20 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Error lists everything in the configuration that a person has to mend.
+// Error lists everything in the configuration that has to be corrected.
 type Error struct{ Problems []kvsync.Problem }
 
-// Error lists the problems, a line each.
+// Error lists the problems, one per line.
 func (e *Error) Error() string {
-	lines := []string{"the configuration was refused, nothing was sent:"}
+	lines := []string{"the configuration is invalid; nothing was sent:"}
 	for _, p := range e.Problems {
 		lines = append(lines, "  "+p.String())
 	}
 	return strings.Join(lines, "\n")
 }
 
-// reader reads values of one file and collects what is wrong with them, so that
-// a person learns everything at once.
+// reader reads the values of one file. It collects the problems, so that one run reports
+// all of them.
 type reader struct {
 	// file is the file's name in messages.
 	file    string
@@ -45,18 +45,18 @@ func (r *reader) problem(n *node, reason, fix string) kvsync.Problem {
 	return p
 }
 
-// wrong says that a value has another type than it should, and how that is written.
-func (r *reader) wrong(n *node, want, write string) {
-	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.path, n.kind(), want), write)
+// wrongType refuses a value of another type than want.
+func (r *reader) wrongType(n *node, want, fix string) {
+	r.refuse(n, fmt.Sprintf("%s is %s, not %s", n.path, n.kind(), want), fix)
 }
 
-// inQuotes is how a text is written.
+// inQuotes is the fix for a text without quotes.
 const inQuotes = "put it in quotes"
 
 func (r *reader) text(n *node) string {
 	s, ok := n.value.(string)
 	if !ok {
-		r.wrong(n, "a string", inQuotes)
+		r.wrongType(n, "a string", inQuotes)
 	}
 	return s
 }
@@ -64,7 +64,7 @@ func (r *reader) text(n *node) string {
 func (r *reader) flag(n *node) bool {
 	b, ok := n.value.(bool)
 	if !ok {
-		r.wrong(n, "a boolean", "write true or false, without quotes")
+		r.wrongType(n, "a boolean", "write true or false, without quotes")
 	}
 	return b
 }
@@ -72,7 +72,7 @@ func (r *reader) flag(n *node) bool {
 func (r *reader) object(n *node) *table {
 	t, ok := n.value.(*table)
 	if !ok {
-		r.wrong(n, "an object", "write names and values in braces: { … }")
+		r.wrongType(n, "an object", "write names and values in braces: { … }")
 		return &table{}
 	}
 	return t
@@ -81,7 +81,7 @@ func (r *reader) object(n *node) *table {
 func (r *reader) list(n *node) []*node {
 	l, ok := n.value.([]*node)
 	if !ok {
-		r.wrong(n, "a list", "write it in brackets: [ … ]")
+		r.wrongType(n, "a list", "write it in brackets: [ … ]")
 	}
 	return l
 }
@@ -105,47 +105,37 @@ func (r *reader) textMap(n *node) map[string]string {
 	return out
 }
 
-// oneOf reads a string that is one of a few.
+// oneOf reads a string that must be one of a few.
 func (r *reader) oneOf(n *node, allowed ...string) string {
-	s, ok := n.value.(string)
-	if !ok {
-		r.wrong(n, "a string", inQuotes)
+	s := r.text(n)
+	if _, ok := n.value.(string); ok && !slices.Contains(allowed, s) {
+		r.refuse(n, fmt.Sprintf("%s is %.60q", n.path, s), "write "+orList(allowed))
 		return ""
 	}
-	if slices.Contains(allowed, s) {
-		return s
-	}
-	r.refuse(n, fmt.Sprintf("%s is %.60q", n.path, s), "write "+orList(allowed))
-	return ""
+	return s
 }
 
 // known refuses the members of t that are not among names.
 func (r *reader) known(t *table, names ...string) {
-	for _, name := range t.names {
-		if !slices.Contains(names, name) {
-			n := t.get(name)
-			r.refuse(n, fmt.Sprintf("%s is not understood", n.path), nearest(name, names))
-		}
-	}
+	r.knownOf(t, "", names...)
 }
 
-// knownOf is known for a table of a file that has other settings beside it. In
-// TOML whatever stands below the table's head is the table's, so that a setting
-// may have come into it by where it was written.
+// knownOf is known for a table of kv-sync.toml. In TOML all that follows a table's header
+// belongs to the table, so a setting may be there by mistake.
 func (r *reader) knownOf(t *table, head string, names ...string) {
 	for _, name := range t.names {
 		if slices.Contains(names, name) {
 			continue
 		}
 		n, fix := t.get(name), nearest(name, names)
-		if slices.ContainsFunc(keys, func(k key) bool { return k.name == name }) {
-			fix = fmt.Sprintf("write it above the line [%s], for what stands below belongs to that", head)
+		if head != "" && isKey(name) {
+			fix = fmt.Sprintf("write it above the line [%s]: all below it belongs to that table", head)
 		}
 		r.refuse(n, fmt.Sprintf("%s is not understood", n.path), fix)
 	}
 }
 
-// orList writes "a, b or c", each in quotes.
+// orList returns "a, b or c", each in quotes.
 func orList(list []string) string {
 	quoted := make([]string, len(list))
 	for i, s := range list {
@@ -157,7 +147,7 @@ func orList(list []string) string {
 	return strings.Join(quoted[:len(quoted)-1], ", ") + " or " + quoted[len(quoted)-1]
 }
 
-// nearest says what an unknown name may have meant.
+// nearest returns a fix for an unknown name: the most similar known name.
 func nearest(name string, known []string) string {
 	best, least := "", 1+len(name)/2
 	for _, k := range known {
@@ -166,13 +156,13 @@ func nearest(name string, known []string) string {
 		}
 	}
 	if best == "" {
-		return "take it out"
+		return removeIt
 	}
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
-// distance is how many letters have to be added, removed or replaced to make a
-// of b. "_" and "-" are alike.
+// distance returns how many letters must be added, removed or replaced to turn a into b.
+// "_" and "-" are equal.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64

@@ -22,15 +22,28 @@ func TestRetire(t *testing.T) {
 		{own: ``, code: true},
 		{own: `retire = ["/assets/*", "/logo.svg"]`, code: true, want: []string{"/assets/*", "/logo.svg"}},
 		{own: `retire = "/assets/*"`, code: true, want: []string{"/assets/*"}},
-		{own: `retire = ["/a"]`, want: []string{"/a"}, noticed: "kv-sync.toml:1: retire has no effect: there is no code"},
-		{own: `retire = ["assets/*"]`, code: true, refused: `kv-sync.toml:1: retire is "assets/*"; "assets/*" does not begin with /`},
+		{
+			own: `retire = ["/a"]`, want: []string{"/a"}, noticed: "kv-sync.toml:1: retire has no effect: no code gets requests",
+		},
+		{
+			own: `retire = ["assets/*"]`, code: true,
+			refused: `kv-sync.toml:1: retire is "assets/*"; "assets/*" does not begin with /`,
+		},
 		{own: `retire = ["/a", "!/a/b"]`, code: true, refused: `"!/a/b" does not begin with /`},
-		{own: `retire = ["/a", "/a"]`, code: true, refused: `"/a" is there twice`},
-		{own: `retire = ["/` + strings.Repeat("a", maxRoutePatternBytes) + `"]`, code: true, refused: "more than 100 characters"},
+		{own: `retire = ["/a", "/a"]`, code: true, refused: `"/a" is listed twice`},
+		{
+			own: `retire = ["/` + strings.Repeat("a", maxRoutePatternBytes) + `"]`, code: true,
+			refused: "more than 100 characters",
+		},
 		{own: `retire = [` + many.String() + `]`, code: true, refused: "at most 100 patterns"},
-		{own: `retire = true`, code: true, refused: `retire is a boolean; write a list of patterns: retire = ["/assets/*"]`},
-		{own: "layout = \"kv-assets\"\nretire = [\"/a\"]", code: true, refused: `kv-sync.toml:2: the layout "kv-assets" keeps no removed file reachable`},
-		{own: "layout = \"pathname\"\nproject = \"p\"\nretire = [\"/a\"]", code: true, refused: `kv-sync.toml:3: the layout "pathname" keeps no removed file reachable`},
+		{
+			own: "layout = \"kv-assets\"\nretire = [\"/a\"]", code: true,
+			refused: `kv-sync.toml:2: the layout "kv-assets" keeps no removed file reachable`,
+		},
+		{
+			own: "layout = \"pathname\"\nproject = \"p\"\nretire = [\"/a\"]", code: true,
+			refused: `kv-sync.toml:3: the layout "pathname" keeps no removed file reachable`,
+		},
 	} {
 		files := map[string]string{"kv-sync.toml": tt.own}
 		if tt.code {

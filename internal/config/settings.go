@@ -1,14 +1,15 @@
-// Package config finds out what a run is to do: it reads flags, the
+// Package config reads the configuration of a run. It merges flags, the
 // environment, kv-sync.toml and a wrangler file, in this order of precedence,
-// into one plain [Settings].
+// into one [Settings].
 //
-// A configuration file is part of a repository and is not trusted: it cannot
-// say where the API is, cannot override an account, namespace or site that a
-// flag or the environment names, and cannot point outside of the repository.
-// Nothing that a file says is dropped in silence.
+// A configuration file is part of a repository and is not trusted: it cannot set
+// the API's address, cannot override an account, namespace or site that a flag or
+// the environment names, and cannot name paths outside of the repository. What is
+// unknown in a file is an error, and what has no effect is a notice.
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"time"
@@ -19,108 +20,88 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// DefaultCompatibilityDate is the date of Workers whose file names none. It is
-// not later than that of any workerd that the local platform runs.
+// DefaultCompatibilityDate is the compatibility date of Workers whose file sets
+// none. Each workerd that the local platform runs supports it.
 const DefaultCompatibilityDate = "2026-10-01"
 
-// DefaultBaseURL is Cloudflare's API.
+// DefaultBaseURL is the address of Cloudflare's API.
 const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 
 // Settings is the whole configuration of one run, validated.
 type Settings struct {
 	// Options are the settings that have no field below.
 	Options options.Values
-	// Root is the project's folder, absolute.
-	Root string
-	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}. It is "" where
-	// Project is not.
+	Root    string // the project's folder, absolute
+	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}; "" if Project is set.
 	Name string
-	// Formerly is the name that the rules of an earlier kv-sync would have given
-	// the site, where nobody names it and Name is another; else "".
+	// Formerly is the name that an earlier kv-sync derived, if Name is derived and differs.
 	Formerly string
-	// Project is the id of a Dynamic Worker's project, made like a name, or "".
-	Project string
-	// Directory holds the site's files, relative to Root with "/" as its
-	// separator; "." is Root itself. One that a flag names outside of the
-	// boundary is absolute. It is "" for a Worker that no files go with.
+	Project  string // the id of a Dynamic Worker's project, or ""
+	// Directory is the folder of the site's files, relative to Root with "/" as its
+	// separator; "." is Root itself. It is absolute if a flag names a folder outside
+	// of the boundary, and "" for a Worker without files.
 	Directory string
-	// Source is "auto", "commit" or "folder".
-	Source string
-	// Namespace is the title or the id of the KV namespace, or "" for the
-	// default.
-	Namespace string
-	// Layout is "content", "pathname" or "kv-assets".
-	Layout string
-	// Index is where the layout kv-assets has its index, relative to Root as
-	// Directory is. It is "" in the others.
+	Source    string // "auto", "commit" or "folder"
+	Namespace string // the title or the id of the KV namespace; "" is the default
+	Layout    string // "content", "pathname" or "kv-assets"
+	// Index is the index of the layout kv-assets, relative to Root; "" in other layouts.
 	Index string
-	// Build makes the code of a Worker that the index is compiled into. It is
-	// zero in other layouts, but see [Inputs].Builds, and where nothing is to be run.
+	// Build compiles the Worker with the index, in the layout kv-assets. In other layouts
+	// it is zero unless [Inputs].Builds is set.
 	Build Build
-	// Binding is the name under which such a Worker has the namespace, beside
-	// KV_SYNC_BLOBS, or "".
-	Binding string
-	// Environment is the chosen environment of the wrangler file, or "".
-	Environment string
+	// Binding is such a Worker's own name for the namespace, or "".
+	Binding     string
+	Environment string // the chosen environment of the wrangler file, or ""
 
-	// Account is the account's id, or "".
-	Account string
-	// Token is the API token, or "".
-	Token Secret
-	// Email and APIKey are the older way to authenticate, where there is no token.
-	Email  string
-	APIKey Secret
-	// BaseURL is where the API is; never empty.
-	BaseURL string
+	Account string // the account's id, or ""
+	Token   Secret // the API token, or ""
+	// Email and APIKey authenticate if there is no token.
+	Email   string
+	APIKey  Secret
+	BaseURL string // the API's address, never empty
 
-	// Retain is how many deployments are kept, Grace how long every key is.
+	// Retain is how many deployments are kept, and Grace how long every key is.
 	Retain int
 	Grace  time.Duration
-	// Parallel and Memory bound an upload; 0 leaves them to the engine. Memory
-	// is in bytes.
+	// Parallel and Memory (bytes) limit an upload; 0 is the engine's default.
 	Parallel int
 	Memory   int64
-	// Ignore lists patterns, as in .gitignore, of files that are no assets.
+	// Ignore lists patterns, as in .gitignore, of files that are not published.
 	Ignore []string
-	// Retire lists patterns of files that everyone may read although code gets
-	// their requests, so that they may stay reachable after they are removed.
+	// Retire lists patterns of files that stay reachable for a time after they are
+	// removed, although code gets their requests.
 	Retire []string
-	// Branch is the branch that hooks look at, and Remote the remote, by its name
-	// or its URL; "" leaves it to them.
+	// Branch is the branch that hooks deploy, and Remote the name or URL of the remote
+	// whose pushes they handle; "" is the hook's default.
 	Branch, Remote string
 
-	// Serving says how pathnames are matched.
+	// Serving is the serving configuration.
 	Serving kvsync.Serving
-	// Worker has everything but Main and Modules, which bundling Code gives.
+	// Worker is complete but for Main and Modules, which result from bundling Code.
 	Worker kvsync.Worker
-	// Code says what to bundle. Its Root and compatibility settings are filled.
+	// Code is what to bundle. Its Root and compatibility settings are set.
 	Code bundle.Options
-	// WorkersDev is whether the wrangler file wants an address under
-	// workers.dev; nil where it does not say.
+	// WorkersDev is workers_dev of the wrangler file; nil if the file does not set it.
 	WorkersDev *bool
-	// Rights say what the site's Worker may write at run time. Those of a project
-	// are its loader's to give.
-	Rights kvsync.Rights
-	// RequiredSecrets are the names that the wrangler file says must exist.
-	RequiredSecrets []string
-	// Files are the configuration files that were read, relative to Root.
-	Files []string
+	// Rights are what a site's Worker may write at run time. A project's loader decides.
+	Rights          kvsync.Rights
+	RequiredSecrets []string // the secrets that the wrangler file requires
+	Files           []string // the configuration files that were read, relative to Root
 
 	origins map[string]origin
 }
 
-// Where says where a setting comes from, for messages: "--name", "KV_SYNC_NAME"
-// "kv-sync.toml:3" or "the default". key is as in kv-sync.toml.
-func (s *Settings) Where(key string) string {
-	if o, ok := s.origins[key]; ok {
-		return o.String()
-	}
-	return "the default"
+// Where returns the origin of a setting, for messages: "--name", "KV_SYNC_NAME",
+// "kv-sync.toml:3" or "the default". key is its name in kv-sync.toml.
+func (s *Settings) Where(key string) string { return s.origin(key).String() }
+
+func (s *Settings) origin(key string) origin {
+	return cmp.Or(s.origins[key], origin{place: "the default"})
 }
 
-// Build is a command of the project's.
+// Build is a command of the project.
 type Build struct {
-	// Line is for a shell, Dir the folder to run it in, relative to Root.
+	// Line is run by a shell, in the folder Dir, which is relative to Root.
 	Line, Dir string
 }
 
@@ -142,32 +123,30 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// Inputs is where the configuration is looked for.
+// Inputs are the sources of the configuration.
 type Inputs struct {
-	// Root is the project's folder. kv-sync.toml and the wrangler file are looked
-	// for here, and nowhere above.
+	// Root is the project's folder, from which the configuration files are read.
 	Root string
-	// Shared is a folder above Root whose kv-sync.toml says what counts for all
-	// the projects below it where their own says nothing; "" is none.
+	// Shared is a folder above Root. Its kv-sync.toml sets what a project's own file
+	// does not set. "" is none.
 	Shared string
-	// Boundary is where configuration files and what they name may be; nil is Root
-	// and all that is below. Load adds what Flags name outside of it.
+	// Boundary contains the configuration files and the paths that they name; nil is
+	// Root and all below it. Load adds the paths that Flags name outside of it.
 	Boundary *boundary.Boundary
-	// Commit, if set, has the repository's files in place of the disk, so that a
-	// commit is published by its own settings. A configuration file that it does
-	// not have is read from the disk, with a notice.
+	// Commit, if set, replaces the files on the disk, so that a commit is published
+	// with its own settings. A configuration file that the commit does not have is
+	// read from the disk, with a notice.
 	Commit fs.FS
-	// CommitRoot is the folder that Commit's names begin at; "" is Boundary's top.
+	// CommitRoot is the folder that is the root of Commit; "" is Boundary's top.
 	CommitRoot string
-	// Flags are the flags, or the Action's inputs, that were given, by the names
-	// of kv-sync.toml, and "api-token", "api-base-url" and "env" beside them.
-	// Several patterns of "ignore" are separated by line breaks.
+	// Flags are the flags, or the inputs of the Action, that are set, by the names of
+	// kv-sync.toml, and "api-token" and "api-base-url". Patterns of "ignore" are
+	// separated by line breaks.
 	Flags map[string]string
-	// Bare reads the configuration as the Rust kv-sync does: see bare.go.
+	// Bare reads the configuration like the Rust kv-sync. See bare.go.
 	Bare bool
-	// Builds says that whoever asks runs builds in every layout: what the wrangler
-	// file says of one is then in [Settings].Build and no notice.
+	// Builds reports that the caller runs [Settings].Build in every layout.
 	Builds bool
-	// Getenv looks up the environment; nil is an empty environment.
+	// Getenv reads the environment; nil is an empty environment.
 	Getenv func(string) string
 }

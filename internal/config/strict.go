@@ -3,7 +3,6 @@ package config
 import (
 	"encoding"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -12,15 +11,15 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Place is where a table of a file stands. A struct that [Strict] fills may embed
-// one, and can then say where its own settings are.
+// Place is the position of a table in a file. A struct that [Strict] fills may embed one,
+// and can then report the lines of its settings.
 type Place struct {
 	file  string
 	line  int
 	lines map[string]int // of the table's settings
 }
 
-// Problem is a mistake in a setting of the table, or with key "" in the table.
+// Problem returns a mistake in a setting of the table, or, if key is "", in the table.
 func (p Place) Problem(key, reason, fix string) kvsync.Problem {
 	line, ok := p.lines[key]
 	if !ok {
@@ -35,29 +34,23 @@ func (p Place) Has(key string) bool {
 	return ok
 }
 
-// Valued is a setting that may be written in several types.
+// Valued is a setting that accepts several types.
 type Valued interface {
-	// SetValue takes a string, a bool or a [json.Number]. Its error says what to write.
+	// SetValue receives a string, a bool or a [json.Number]. Its error says what to write.
 	SetValue(v any) error
 }
 
-// Strict reads a TOML file into a struct, whose fields' tags name the settings.
-// What the struct does not know is a mistake, and so is a value of another type;
-// the result lists all of them, in the order of the file, and is empty if there
-// are none. Fields are strings, booleans, integers, lists, tables (structs and
-// pointers to them, maps of them, lists of them), [encoding.TextUnmarshaler] and
-// [Valued].
+// Strict reads a TOML file into a struct. The tags of its fields name the settings.
+// Unknown settings and values of another type are mistakes. Strict returns all of them, in
+// the order of the file. Fields are strings, booleans, integers, lists, tables (structs,
+// and pointers, maps and lists of them), [encoding.TextUnmarshaler] and [Valued].
 func Strict(name string, data []byte, into any) []kvsync.Problem {
 	if len(data) > maxFileBytes {
-		return []kvsync.Problem{{Path: name, Reason: "it is larger than a configuration file can be", Fix: "make it smaller than 256 KiB"}}
+		return []kvsync.Problem{{Path: name, Reason: tooLarge, Fix: makeSmaller}}
 	}
 	top, err := parse(name, data)
 	if err != nil {
-		p := kvsync.Problem{Path: name, Reason: err.Error(), Fix: "mend the file there"}
-		if s := (*syntaxError)(nil); errors.As(err, &s) {
-			p.Line = s.line
-		}
-		return []kvsync.Problem{p}
+		return []kvsync.Problem{syntaxProblem(name, err)}
 	}
 	s := strict{reader{file: name}}
 	s.table(&node{line: 1, value: top}, reflect.ValueOf(into).Elem())
@@ -67,7 +60,7 @@ func Strict(name string, data []byte, into any) []kvsync.Problem {
 
 type strict struct{ reader }
 
-// withoutLogin is an address without who logs in, for that may be a password.
+// withoutLogin hides the login of an address, because it may contain a password.
 func withoutLogin(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
@@ -83,7 +76,7 @@ func (s *strict) table(n *node, into reflect.Value) {
 	t := s.object(n)
 	at := Place{file: s.file, line: n.line, lines: map[string]int{}}
 	var names []string
-	own := -1 // the field that is told its place
+	own := -1 // the index of the embedded Place
 	for i := range into.NumField() {
 		f := into.Type().Field(i)
 		if f.Type == place {
@@ -116,12 +109,12 @@ func (s *strict) value(n *node, into reflect.Value) {
 				s.refuse(n, n.path+" is not understood", err.Error())
 			}
 		default:
-			s.wrong(n, "one value", inQuotes)
+			s.wrongType(n, "one value", inQuotes)
 		}
 		return
 	case encoding.TextUnmarshaler:
 		if text, ok := n.value.(string); !ok {
-			s.wrong(n, "a string", inQuotes)
+			s.wrongType(n, "a string", inQuotes)
 		} else if err := v.UnmarshalText([]byte(text)); err != nil {
 			s.refuse(n, fmt.Sprintf("%s is %.60q", n.path, withoutLogin(text)), err.Error())
 		}
@@ -131,7 +124,7 @@ func (s *strict) value(n *node, into reflect.Value) {
 	case reflect.String:
 		text := s.text(n)
 		if strings.ContainsAny(text, "\x00\r\n") {
-			s.refuse(n, n.path+" has a line break", "write one line of text")
+			s.refuse(n, n.path+" contains a line break", "write one line of text")
 		}
 		into.SetString(text)
 	case reflect.Bool:
@@ -140,7 +133,7 @@ func (s *strict) value(n *node, into reflect.Value) {
 		number, _ := n.value.(json.Number)
 		i, err := strconv.Atoi(number.String())
 		if err != nil {
-			s.wrong(n, "a whole number", "write it without quotes")
+			s.wrongType(n, "a whole number", "write digits, without quotes")
 		}
 		into.SetInt(int64(i))
 	case reflect.Struct:
@@ -163,6 +156,6 @@ func (s *strict) value(n *node, into reflect.Value) {
 			s.value(e, into.Index(i))
 		}
 	default:
-		panic("config: Strict fills no " + into.Type().String())
+		panic("config: Strict cannot fill a " + into.Type().String())
 	}
 }

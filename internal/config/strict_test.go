@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// address is a text that is never right.
+// address is a text that is always invalid.
 type address struct{}
 
 func (*address) UnmarshalText([]byte) error { return errors.New("write an address") }
 
-// What a struct does not know, or cannot hold, is a mistake: a misspelled setting
-// of the daemon does not leave its default in force in silence.
+// Unknown settings and wrong types are mistakes: a misspelled setting of the daemon must
+// not silently leave the default in force.
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	type hook struct {
@@ -32,7 +32,7 @@ func TestStrict(t *testing.T) {
 		"listen = \"a\"\nlisten-admin = \"b\"": "f.toml:2: listen-admin is not understood",
 		"[hook.a]\nsecrte = \"x\"":             `f.toml:2: hook.a.secrte is not understood; did you mean "secret"?`,
 		`listen = 5`:                           "listen is a number, not a string",
-		"listen = \"a\\nb\"":                   "listen has a line break",
+		"listen = \"a\\nb\"":                   "listen contains a line break",
 		`limit = "5"`:                          "limit is a string, not a whole number",
 		`limit = 5.5`:                          "limit is a number, not a whole number",
 		`open = "yes"`:                         "open is a string, not a boolean",
@@ -40,7 +40,7 @@ func TestStrict(t *testing.T) {
 		`from = 5`:                             "from is a number, not a string",
 		`from = "https://me:s3cret@host/x"`:    `from is "https://***@host/x"; write an address`,
 		`from = "https://a@s3cret@host/x"`:     `from is "https://***@host/x"`,
-		strings.Repeat("#", maxFileBytes+1):    "larger than a configuration file can be",
+		strings.Repeat("#", maxFileBytes+1):    "too large for a configuration file",
 		strings.Repeat("[", 1<<17):             "nested too deeply",
 	} {
 		var into settings
@@ -54,7 +54,8 @@ func TestStrict(t *testing.T) {
 		}
 	}
 	var into settings
-	if problems := Strict("f.toml", []byte("open = true\n\nlimit = 7\n"), &into); len(problems) > 0 || into.Limit != 7 || !into.Open ||
+	problems := Strict("f.toml", []byte("open = true\n\nlimit = 7\n"), &into)
+	if len(problems) > 0 || into.Limit != 7 || !into.Open ||
 		!into.Has("limit") || into.Has("listen") || into.Problem("limit", "r", "").Line != 3 {
 		t.Errorf("%v, %+v", problems, into)
 	}

@@ -38,8 +38,8 @@ func parseTOML(data []byte) (*table, error) {
 	return n.value.(*table), nil
 }
 
-// checkKeys refuses keys of very many parts, for the decoder's time grows with
-// the square of their number.
+// checkKeys refuses keys with very many parts: the decoder's time grows with the square
+// of their number.
 func checkKeys(text string) error {
 	state := valueState{}
 	for i, line := range strings.Split(text, "\n") {
@@ -55,19 +55,19 @@ func checkKeys(text string) error {
 // tomlTree turns decoded TOML into nodes.
 type tomlTree struct{ lines map[string]int }
 
-// node converts v, which stands at path; line is that of the value around it.
+// node converts v, whose path is path. line is the line of the enclosing value.
 func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 	if l, ok := t.lines[path]; ok {
 		line = l
 	}
 	n := &node{path: path, line: line}
 	if depth > maxDepth {
-		return nil, &syntaxError{line: line, reason: "its brackets are nested too deeply"}
+		return nil, &syntaxError{line: line, reason: "brackets are nested too deeply"}
 	}
 	switch x := v.(type) {
 	case map[string]any:
 		tab := &table{}
-		// The decoder keeps no order; names in order are the same on every run.
+		// The decoder does not keep the order, so sort: every run reports the same.
 		for _, name := range slices.Sorted(maps.Keys(x)) {
 			e, err := t.node(child(path, name), x[name], line, depth+1)
 			if err != nil {
@@ -98,7 +98,7 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 		n.value = json.Number(strconv.FormatInt(x, 10))
 	case float64:
 		if math.IsInf(x, 0) || math.IsNaN(x) {
-			return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a number that JSON, which Cloudflare takes, cannot write", path)}
+			return nil, &syntaxError{line: line, reason: fmt.Sprintf("%s is a number that JSON cannot represent", path)}
 		}
 		n.value = json.Number(strconv.FormatFloat(x, 'g', -1, 64))
 	case time.Time:
@@ -109,12 +109,12 @@ func (t tomlTree) node(path string, v any, line, depth int) (*node, error) {
 	return n, nil
 }
 
-// tomlLines finds the line of each key that stands at the start of a line, and
-// of each table. The decoder tells no positions. The text is known to be valid
-// TOML, so this only has to tell keys from the inside of strings and lists.
+// tomlLines returns the line of each key at the start of a line, and of each table. The
+// decoder does not report positions. The text is valid TOML, so only keys have to be
+// distinguished from the content of strings and lists.
 func tomlLines(text string) map[string]int {
 	lines := map[string]int{}
-	elements := map[string]int{} // how many [[tables]] there were of a name
+	elements := map[string]int{} // the number of [[tables]] of each name so far
 	prefix := ""
 	inside := valueState{}
 	for i, line := range strings.Split(text, "\n") {
@@ -134,8 +134,13 @@ func tomlLines(text string) map[string]int {
 				lines[name] = i + 1
 			}
 		case line[0] == '[':
-			prefix = withElements(tomlKey(line[1:], ']'), elements)
+			parts := tomlKey(line[1:], ']')
+			prefix = withElements(parts, elements)
 			lines[prefix] = i + 1
+			// [a.b] also defines a, if nothing else does.
+			if _, ok := lines[parts[0]]; !ok {
+				lines[parts[0]] = i + 1
+			}
 		default:
 			lines[child(prefix, strings.Join(tomlKey(line, '='), "."))] = i + 1
 			if _, value, ok := strings.Cut(line, "="); ok {
@@ -146,8 +151,8 @@ func tomlLines(text string) map[string]int {
 	return lines
 }
 
-// withElements writes a table's name as a path: a part of it that is a list
-// means the list's last element.
+// withElements returns a table's name as a path. A part that is a list stands for the
+// last element of the list.
 func withElements(parts []string, elements map[string]int) string {
 	path := ""
 	for i, p := range parts {
@@ -159,7 +164,7 @@ func withElements(parts []string, elements map[string]int) string {
 	return path
 }
 
-// tomlKey splits a dotted key, which ends at end, into its parts.
+// tomlKey splits a dotted key into its parts. It ends at end.
 func tomlKey(s string, end byte) []string {
 	var parts []string
 	var part strings.Builder
@@ -184,12 +189,11 @@ func tomlKey(s string, end byte) []string {
 	return append(parts, part.String())
 }
 
-// valueState follows a value over lines: whether a multi-line string or a list
-// is open.
+// valueState follows a value over several lines.
 type valueState struct {
-	quote string
-	depth int
-	// dots counts those of a key, most the largest such number.
+	quote string // the quotes of the open string
+	depth int    // the number of open brackets
+	// dots counts the dots of a key, most is the largest count.
 	dots, most int
 }
 

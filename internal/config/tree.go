@@ -5,24 +5,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/tailscale/hujson"
 )
 
-// Bounds of a configuration file. The parsers recurse, so the depth is limited
-// before they see a byte.
+// Limits of a configuration file. The parsers recurse, so the depth is checked before
+// they run.
 const (
 	maxFileBytes = 256 << 10
 	maxDepth     = 64
 )
 
-// node is one value of a configuration file, whatever its syntax, with the
-// place where it stands.
+// node is one value of a configuration file in any language, with its position.
 type node struct {
-	// path names the value for people: "kv_namespaces[0].id".
+	// path names the value in messages: "kv_namespaces[0].id".
 	path string
-	// line counts from 1; 0 where it is not known.
+	// line counts from 1; it is 0 if it is unknown.
 	line int
 	// value is a string, bool, json.Number, nil, []*node or *table.
 	value any
@@ -68,7 +68,7 @@ func (n *node) kind() string {
 	return "null"
 }
 
-// plain returns the value as encoding/json would have decoded it.
+// plain returns the value as encoding/json decodes it.
 func (n *node) plain() any {
 	switch v := n.value.(type) {
 	case []*node:
@@ -87,16 +87,16 @@ func (n *node) plain() any {
 	return n.value
 }
 
-// json returns the value as JSON, object members in order of their names.
+// json returns the value as JSON, with object members sorted by name.
 func (n *node) json() json.RawMessage { return encode(n.plain()) }
 
-// encode is JSON without the escapes that are for HTML.
+// encode returns JSON without the escapes for HTML.
 func encode(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		// Every value comes out of a parser, so this is a number such as TOML's inf.
+		// Every value comes from a parser, so this is a number such as TOML's inf.
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
@@ -110,7 +110,18 @@ func child(path, name string) string {
 	return path + "." + name
 }
 
-// syntaxError is a file that is not in the language that its name says.
+// parse reads a file in the language of its extension.
+func parse(name string, data []byte) (*table, error) {
+	switch filepath.Ext(name) {
+	case ".json", ".jsonc":
+		return parseJSON(data)
+	case ".toml":
+		return parseTOML(data)
+	}
+	return nil, &syntaxError{reason: "the file's name ends in none of .json, .jsonc and .toml"}
+}
+
+// syntaxError reports a file that is invalid in its language.
 type syntaxError struct {
 	line   int
 	reason string
@@ -118,14 +129,14 @@ type syntaxError struct {
 
 func (e *syntaxError) Error() string { return e.reason }
 
-// checkDepth refuses input whose brackets open deeper than any configuration's.
+// checkDepth refuses input with more nested brackets than any configuration has.
 func checkDepth(data []byte) error {
 	depth := 0
 	for _, b := range data {
 		switch b {
 		case '[', '{':
 			if depth++; depth > 16*maxDepth {
-				return &syntaxError{reason: "its brackets are nested too deeply"}
+				return &syntaxError{reason: "brackets are nested too deeply"}
 			}
 		case ']', '}':
 			depth = max(depth-1, 0)
@@ -151,20 +162,20 @@ func parseJSON(data []byte) (*table, error) {
 		}
 		return nil, &syntaxError{line: line, reason: reason}
 	}
-	p := jsonTree{data: data}
+	p := jsonTree{data: data, line: 1}
 	n, err := p.node("", &v, 0)
 	if err != nil {
 		return nil, err
 	}
 	t, ok := n.value.(*table)
 	if !ok {
-		return nil, &syntaxError{line: n.line, reason: "it holds " + n.kind() + ", not an object"}
+		return nil, &syntaxError{line: n.line, reason: "the file contains " + n.kind() + ", not an object"}
 	}
 	return t, nil
 }
 
-// jsonTree turns hujson's syntax tree into nodes. Values come in the order of
-// the file, so that counting lines is one pass.
+// jsonTree converts hujson's syntax tree to nodes. Values come in the order of the file,
+// so counting lines takes one pass.
 type jsonTree struct {
 	data    []byte
 	counted int
@@ -172,9 +183,6 @@ type jsonTree struct {
 }
 
 func (p *jsonTree) lineAt(offset int) int {
-	if p.line == 0 {
-		p.line = 1
-	}
 	if offset > p.counted && offset <= len(p.data) {
 		p.line += bytes.Count(p.data[p.counted:offset], []byte("\n"))
 		p.counted = offset
@@ -185,7 +193,7 @@ func (p *jsonTree) lineAt(offset int) int {
 func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) {
 	n := &node{path: path, line: p.lineAt(v.StartOffset)}
 	if depth > maxDepth {
-		return nil, &syntaxError{line: n.line, reason: "its brackets are nested too deeply"}
+		return nil, &syntaxError{line: n.line, reason: "brackets are nested too deeply"}
 	}
 	switch x := v.Value.(type) {
 	case *hujson.Object:
@@ -198,7 +206,7 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) 
 				name = l.String()
 			}
 			if t.get(name) != nil {
-				return nil, &syntaxError{line: line, reason: fmt.Sprintf("%q stands there twice", child(path, name))}
+				return nil, &syntaxError{line: line, reason: fmt.Sprintf("%q is set twice", child(path, name))}
 			}
 			e, err := p.node(child(path, name), &m.Value, depth+1)
 			if err != nil {
@@ -227,9 +235,8 @@ func (p *jsonTree) node(path string, v *hujson.Value, depth int) (*node, error) 
 		case '0':
 			n.value = json.Number(x)
 		case 'n':
-			n.value = nil
 		default:
-			return nil, &syntaxError{line: n.line, reason: "it is no JSON"}
+			return nil, &syntaxError{line: n.line, reason: "this is not JSON"}
 		}
 	default:
 		return nil, errors.New("parse JSON: unknown syntax")

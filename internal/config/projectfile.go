@@ -1,0 +1,178 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// ProjectFile is the name of kv-sync's own configuration file.
+const ProjectFile = "kv-sync.toml"
+
+// projectFile reads a kv-sync.toml. A missing file sets nothing.
+func (l *loader) projectFile(file string) map[string]value {
+	out := map[string]value{}
+	display := l.display(file)
+	top := l.parse(file, display, false)
+	if top == nil {
+		return out
+	}
+	r := reader{file: display}
+	for _, name := range top.names {
+		n := top.get(name)
+		switch {
+		case isKey(name) && !keyNamed(name).file:
+			r.refuse(n, name+" cannot be set in a file", "set it in the environment: "+keyNamed(name).env[0])
+		case !isKey(name):
+			r.refuse(n, name+" is not understood", nearest(name, fileKeys()))
+		default:
+			if v, ok := r.fileValue(keyNamed(name), n); ok {
+				out[name] = value{v, origin{display, n.line, true}}
+			}
+		}
+	}
+	l.errors = append(l.errors, r.errors...)
+	return out
+}
+
+// addShared adds the settings of the shared file that a project's own file does
+// not set. A project's own file cannot be about another project.
+func (l *loader) addShared(own map[string]value) {
+	if l.in.Shared == "" {
+		return
+	}
+	dir, err := filepath.Abs(l.in.Shared)
+	if err != nil || dir == l.root {
+		return // the shared file is the project's own
+	}
+	// Below a shared file each project has the name of its folder. Another id in the
+	// file would have no effect, so it is refused.
+	if v, ok := own["project"]; ok && v.text != l.in.Flags["project"] {
+		l.refuse(v.from, fmt.Sprintf("project is %.60q, but its folder is called %s", v.text, filepath.Base(l.root)),
+			"rename the folder, or remove this line")
+	}
+	for name, v := range l.projectFile(filepath.Join(dir, ProjectFile)) {
+		if _, ok := own[name]; !ok && !slices.Contains(perProject, name) {
+			own[name] = v
+		}
+	}
+}
+
+// parse reads one file in the language of its extension. It returns nil if the
+// file is not required and does not exist.
+func (l *loader) parse(file, name string, required bool) *table {
+	at := origin{place: name}
+	st, committed, err := l.files.stat(file)
+	var data []byte
+	if err == nil && st.Mode().IsRegular() && st.Size() <= maxFileBytes {
+		data, err = l.files.read(file, committed)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !required:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		l.refuse(at, "the file does not exist", `correct "config"`)
+		return nil
+	case isOutside(err):
+		l.refuse(at, "the file is not read: "+withoutPath(err), "put the file itself there")
+		return nil
+	case err != nil:
+		l.refuse(at, "the file cannot be read: "+withoutPath(err), "correct its permissions")
+		return nil
+	case !st.Mode().IsRegular():
+		l.refuse(at, "this is not a regular file", "replace it by a file, or remove it")
+		return nil
+	case st.Size() > maxFileBytes:
+		l.refuse(at, tooLarge, makeSmaller)
+		return nil
+	}
+	if l.in.Commit != nil && !committed {
+		l.notice(at, "the commit does not have this file, so the file of the work tree is used", "")
+	}
+	top, err := parse(name, data)
+	if err != nil {
+		l.errors = append(l.errors, syntaxProblem(name, err))
+		return nil
+	}
+	l.s.Files = append(l.s.Files, name)
+	return top
+}
+
+const (
+	tooLarge    = "the file is too large for a configuration file"
+	makeSmaller = "make it smaller than 256 KiB"
+)
+
+// syntaxProblem reports a file that cannot be parsed.
+func syntaxProblem(file string, err error) kvsync.Problem {
+	p := kvsync.Problem{Path: file, Reason: err.Error(), Fix: "correct the file there"}
+	var s *syntaxError
+	if errors.As(err, &s) {
+		p.Line = s.line
+	}
+	return p
+}
+
+// withoutPath returns an error's text without the path that package os adds.
+func withoutPath(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// patternLists are the settings that are lists of patterns, each with an example.
+var patternLists = map[string]string{"ignore": "*.map", "retire": "/assets/*"}
+
+// numeric are the settings that kv-sync.toml may give as numbers.
+var numeric = []string{"retain", "parallel", "memory", "edge-cache"}
+
+// fileValue returns a value of kv-sync.toml in the form that a flag has.
+func (r *reader) fileValue(k key, n *node) (string, bool) {
+	if k.name == "overlay" {
+		return r.overlay(n)
+	}
+	fix := fmt.Sprintf("write one value, in quotes: %s = \"…\"", k.name)
+	switch v := n.value.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		if slices.Contains(numeric, k.name) {
+			return v.String(), true
+		}
+		fix = k.quoted(v.String())
+	case bool:
+		if k.name == "edge-cache" {
+			return strconv.FormatBool(v), true
+		}
+		fix = k.quoted(strconv.FormatBool(v))
+	case []*node:
+		if patternLists[k.name] != "" {
+			before := len(r.errors)
+			list := r.texts(n)
+			return strings.Join(list, "\n"), len(r.errors) == before
+		}
+	}
+	if example := patternLists[k.name]; example != "" {
+		fix = fmt.Sprintf(`write a list of patterns: %s = [%q]`, k.name, example)
+	}
+	r.refuse(n, fmt.Sprintf("%s is %s", n.path, n.kind()), fix)
+	return "", false
+}
+
+// quoted returns the fix for a value without quotes: quotes, or what to write
+// instead where quotes would not help.
+func (k key) quoted(text string) string {
+	if err := k.set(&Settings{}, text); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("put it in quotes: %s = %q", k.name, text)
+}

@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+)
+
+// scope is where a section applies if an environment is chosen. It is wrangler's
+// decision for each section.
+type scope int
+
+const (
+	inherited scope = iota // an environment without it has the top level's
+	perEnv                 // an environment without it has none
+	topLevel               // it is allowed at the top level only
+)
+
+// section is one key of a wrangler file.
+type section struct {
+	scope scope
+	read  func(w *wrangler, n *node)
+}
+
+// sections lists every key that wrangler 4 knows. It is filled by init, because some
+// readers look into it.
+var sections = map[string]section{}
+
+func init() {
+	maps.Copy(sections, workerSections)
+	maps.Copy(sections, siteSections)
+	maps.Copy(sections, unusedSections)
+	maps.Copy(sections, refusedSections)
+	for name := range listKinds {
+		if !strings.Contains(name, ".") {
+			sections[name] = section{perEnv, func(w *wrangler, n *node) { w.bindingList(name, n) }}
+		}
+	}
+	for name, kind := range singleKinds {
+		sections[name] = section{perEnv, func(w *wrangler, n *node) { w.binding(kind, n) }}
+	}
+}
+
+// workerSections describe the Worker: its name, its code, and the metadata of its
+// version.
+var workerSections = map[string]section{
+	"name":                    {inherited, setting("name", func(f *wranglerFile) *string { return &f.Name })},
+	"account_id":              {inherited, setting("account-id", func(f *wranglerFile) *string { return &f.Account })},
+	"main":                    {inherited, setting("worker", func(f *wranglerFile) *string { return &f.Code.Main })},
+	"compatibility_date":      {inherited, (*wrangler).compatibilityDate},
+	"compatibility_flags":     {inherited, func(w *wrangler, n *node) { w.out.Worker.CompatibilityFlags = w.texts(n) }},
+	"rules":                   {inherited, (*wrangler).rules},
+	"no_bundle":               {inherited, func(w *wrangler, n *node) { w.out.Code.NoBundle = w.flag(n) }},
+	"base_dir":                {inherited, setting("base_dir", func(f *wranglerFile) *string { return &f.Code.BaseDir })},
+	"find_additional_modules": {inherited, (*wrangler).additionalModules},
+	"preserve_file_names":     {inherited, func(w *wrangler, n *node) { w.out.Code.PreserveFileNames = w.flag(n) }},
+	"minify":                  {inherited, func(w *wrangler, n *node) { w.out.Code.Minify = w.flag(n) }},
+	"keep_names":              {inherited, func(w *wrangler, n *node) { w.out.Code.KeepNames = w.flag(n) }},
+	"jsx_factory":             {inherited, func(w *wrangler, n *node) { w.out.Code.JSXFactory = w.text(n) }},
+	"jsx_fragment":            {inherited, func(w *wrangler, n *node) { w.out.Code.JSXFragment = w.text(n) }},
+	"tsconfig":                {inherited, setting("tsconfig", func(f *wranglerFile) *string { return &f.Code.Tsconfig })},
+	"define":                  {perEnv, func(w *wrangler, n *node) { w.out.Code.Define = w.textMap(n) }},
+	"alias":                   {topLevel, func(w *wrangler, n *node) { w.out.Code.Alias = w.textMap(n) }},
+
+	"vars":                     {perEnv, (*wrangler).vars},
+	"unsafe":                   {perEnv, (*wrangler).unsafe},
+	"migrations":               {inherited, (*wrangler).migrations},
+	"limits":                   {inherited, metadata("limits")},
+	"placement":                {inherited, (*wrangler).placement},
+	"observability":            {inherited, metadata("observability")},
+	"logpush":                  {inherited, metadata("logpush")},
+	"cache":                    {inherited, (*wrangler).cache},
+	"tail_consumers":           {perEnv, metadata("tail_consumers")},
+	"streaming_tail_consumers": {perEnv, metadata("streaming_tail_consumers")},
+	"secrets":                  {perEnv, (*wrangler).secrets},
+	"durable_objects":          {perEnv, nestedBindings("durable_objects", "bindings")},
+	"logfwdr":                  {inherited, nestedBindings("logfwdr", "bindings")},
+	"queues":                   {perEnv, (*wrangler).queues},
+}
+
+// siteSections describe the site, and what is not part of a version. kv-sync never
+// changes the latter.
+var siteSections = map[string]section{
+	"assets":                 {inherited, (*wrangler).assets},
+	"site":                   {topLevel, (*wrangler).site},
+	"pages_build_output_dir": {topLevel, (*wrangler).directory},
+
+	"route":        {inherited, (*wrangler).routes},
+	"routes":       {inherited, (*wrangler).routes},
+	"workers_dev":  {inherited, func(w *wrangler, n *node) { on := w.flag(n); w.out.WorkersDev = &on }},
+	"preview_urls": {inherited, notApplied("whether previews have URLs")},
+	"triggers":     {inherited, (*wrangler).triggers},
+	"build":        {inherited, (*wrangler).build},
+}
+
+// unusedSections concern wrangler itself.
+var unusedSections = map[string]section{
+	"$schema":      {topLevel, func(*wrangler, *node) {}},
+	"env":          {topLevel, func(*wrangler, *node) {}},
+	"dev":          {topLevel, notUsed("it concerns wrangler dev only")},
+	"send_metrics": {topLevel, notUsed("kv-sync sends no metrics")},
+	"keep_vars": {topLevel,
+		notUsed("kv-sync always keeps the bindings and variables that no file defines")},
+	"dependencies_instrumentation": {topLevel, notUsed("kv-sync reports no packages")},
+	"upload_source_maps": {inherited,
+		notUsed("kv-sync uploads no source maps, so stack traces show lines of the bundle")},
+}
+
+const (
+	useWrangler  = "deploy this Worker with wrangler"
+	removeIt     = "remove it"
+	useDashboard = "set it in the dashboard, and remove it here"
+)
+
+// refusedSections change what the Worker is or does, so they cannot be left out.
+var refusedSections = map[string]section{
+	"wasm_modules":       {topLevel, unsupported("import the .wasm file in the Worker's code instead")},
+	"text_blobs":         {topLevel, unsupported("import the text file in the Worker's code instead")},
+	"data_blobs":         {topLevel, unsupported("import the data file in the Worker's code instead")},
+	"node_compat":        {inherited, unsupported(`add "nodejs_compat" to compatibility_flags instead`)},
+	"containers":         {perEnv, unsupported(useWrangler)},
+	"cloudchamber":       {perEnv, unsupported(useWrangler)},
+	"python_modules":     {inherited, unsupported(useWrangler)},
+	"exports":            {inherited, unsupported(useWrangler)},
+	"connect":            {perEnv, unsupported(useWrangler)},
+	"access":             {inherited, unsupported(useDashboard)},
+	"previews":           {inherited, unsupported(removeIt)},
+	"addresses":          {topLevel, unsupported(useDashboard)},
+	"first_party_worker": {inherited, unsupported(removeIt)},
+	"compliance_region":  {inherited, (*wrangler).complianceRegion},
+	"analytics":          {perEnv, unsupported("use analytics_engine_datasets instead")},
+	"agent_memory":       {perEnv, unsupported(useWrangler)},
+	"artifacts":          {perEnv, unsupported(useWrangler)},
+	"flagship":           {perEnv, unsupported(useWrangler)},
+	"k2":                 {perEnv, unsupported(useWrangler)},
+	"unsafe_hello_world": {perEnv, unsupported(removeIt)},
+}
+
+// setting reads a text into a field, and records the line for messages about key.
+func setting(key string, field func(*wranglerFile) *string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) {
+		*field(w.out) = w.text(n)
+		w.recordLine(key, n)
+	}
+}
+
+// metadata passes a section on under the API's name.
+func metadata(name string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) { w.addMetadata(name, n.json()) }
+}
+
+// nestedBindings reads a list of bindings inside of a section.
+func nestedBindings(outer, inner string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) {
+		t := w.object(n)
+		w.known(t, inner)
+		if b := t.get(inner); b != nil {
+			w.bindingList(outer+"."+inner, b)
+		}
+	}
+}
+
+// notUsed reports a section that has no effect here.
+func notUsed(why string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) { w.notice(n, n.path+" is not used: "+why, "") }
+}
+
+// unsupported refuses a section.
+func unsupported(fix string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) { w.refuse(n, n.path+" is not supported by kv-sync", fix) }
+}
+
+// notApplied reports a section about something that kv-sync never changes.
+func notApplied(what string) func(*wrangler, *node) {
+	return func(w *wrangler, n *node) {
+		w.notice(n, fmt.Sprintf("%s is not applied: kv-sync never changes %s", n.path, what),
+			"change it with wrangler or in the dashboard")
+	}
+}

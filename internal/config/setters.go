@@ -1,0 +1,186 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// text sets a field to one line of text.
+func text(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		*field(s) = v
+		return oneLine(v)
+	}
+}
+
+// oneLine refuses a text of several lines.
+func oneLine(v string) error {
+	if strings.ContainsAny(v, "\x00\r\n") {
+		return errors.New("write one line of text")
+	}
+	return nil
+}
+
+// oneOf sets a field to one of a few values.
+func oneOf(field func(*Settings) *string, allowed ...string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if !slices.Contains(allowed, v) {
+			return fmt.Errorf("write %s", orList(allowed))
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+// setNothing is for "config", which is used before the settings are set.
+func setNothing(*Settings, string) error { return nil }
+
+// matching sets a field to a text that matches a pattern.
+func matching(field func(*Settings) *string, pattern *regexp.Regexp, fix string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if !pattern.MatchString(v) {
+			return errors.New(fix)
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+// number sets a field to a number from 1 to most.
+func number(field func(*Settings) *int, most int, fix string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > most {
+			return errors.New(fix)
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+// secret sets a field to a secret of visible ASCII characters.
+func secret(field func(*Settings) *Secret) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if strings.IndexFunc(v, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
+			return errors.New("it contains spaces, line breaks or other invalid characters; copy it again")
+		}
+		*field(s) = Secret(v)
+		return nil
+	}
+}
+
+var (
+	namePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	accountPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	emailPattern   = regexp.MustCompile(`^[!-~]*@[!-~]*$`)
+	titlePattern   = regexp.MustCompile(`^[^\x00\r\n]{0,512}$`)
+	bindingPattern = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
+	sizePattern    = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB|GiB)?$`)
+	datePattern    = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$`)
+)
+
+const (
+	nameRule    = "write lower-case letters, digits, - and _, at most 63"
+	accountRule = "write the account's id: 32 hexadecimal digits, in the dashboard's address"
+	bindingRule = `write the name by which the Worker's code reads the namespace, such as "ASSETS"`
+	emailRule   = "write the e-mail address of the account's user"
+	dateRule    = "write a date such as " + DefaultCompatibilityDate
+	retainRule  = "write a number from 1 to 100; Cloudflare does not roll back further"
+)
+
+// ValidName reports whether a text can be the name of a site or the id of a project.
+func ValidName(s string) bool { return namePattern.MatchString(s) }
+
+// ValidAccount reports whether a text can be the id of an account.
+func ValidAccount(s string) bool { return accountPattern.MatchString(s) }
+
+// ValidMemory reports whether a text is a valid value of "memory".
+func ValidMemory(s string) bool { return setMemory(&Settings{}, s) == nil }
+
+func setName(s *Settings, v string) error {
+	if !namePattern.MatchString(v) {
+		if better := sanitise(v); better != "" {
+			return fmt.Errorf("%s, such as %q", nameRule, better)
+		}
+		return errors.New(nameRule)
+	}
+	s.Name = v
+	return nil
+}
+
+func setGrace(s *Settings, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < time.Hour || d > 366*24*time.Hour {
+		return errors.New(`write a time from an hour to a year, such as "24h"`)
+	}
+	s.Grace = d
+	return nil
+}
+
+func setIgnore(s *Settings, v string) error {
+	s.Ignore = nil
+	for line := range strings.Lines(v) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			s.Ignore = append(s.Ignore, line)
+		}
+	}
+	return nil
+}
+
+// setRetire reads one pattern per line.
+func setRetire(s *Settings, v string) error {
+	s.Retire = nil
+	for pattern := range strings.Lines(v) {
+		pattern = strings.TrimSuffix(pattern, "\n")
+		switch {
+		case !strings.HasPrefix(pattern, "/"):
+			return fmt.Errorf("%.60q does not begin with /; write the whole pathname, such as \"/assets/*\"", pattern)
+		case len(pattern) > maxRoutePatternBytes:
+			return fmt.Errorf("%.60q… has more than %d characters; shorten it with *", pattern, maxRoutePatternBytes)
+		case slices.Contains(s.Retire, pattern):
+			return fmt.Errorf("%q is listed twice; remove one", pattern)
+		}
+		s.Retire = append(s.Retire, pattern)
+	}
+	if len(s.Retire) > maxRoutePatterns {
+		return fmt.Errorf("write at most %d patterns; join some with *", maxRoutePatterns)
+	}
+	return nil
+}
+
+func setMemory(s *Settings, v string) error {
+	const least = 32 << 20
+	m := sizePattern.FindStringSubmatch(v)
+	if m != nil {
+		n, _ := strconv.ParseInt(m[1], 10, 64)
+		n <<= map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
+		if n >= least && n <= 1<<40 {
+			s.Memory = n
+			return nil
+		}
+	}
+	return errors.New(`write a size of at least 32 MiB, such as "64MiB"`)
+}
+
+func setBaseURL(s *Settings, v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("write an address such as %s", DefaultBaseURL)
+	}
+	loopback := u.Hostname() == "localhost"
+	if ip := net.ParseIP(u.Hostname()); ip != nil {
+		loopback = ip.IsLoopback()
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
+		return errors.New("write an https address; http is allowed for this machine only")
+	}
+	s.BaseURL = strings.TrimRight(v, "/")
+	return nil
+}

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kv-sync/kv-sync/internal/bundle"
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// wranglerFiles are the names of a wrangler file, in wrangler's order.
+var wranglerFiles = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
+
+// wranglerFile is the part of a wrangler file that concerns kv-sync.
+type wranglerFile struct {
+	Worker kvsync.Worker
+	Code   bundle.Options
+	// Serving, Directory and Exclude come from "assets", "site" and
+	// "pages_build_output_dir". Directory is relative to the file.
+	Serving   kvsync.Serving
+	Directory string
+	Exclude   []string
+	Name      string
+	Account   string
+	Build     Build // Dir is relative to the file
+	// WorkersDev is nil if the file does not set it.
+	WorkersDev *bool
+	Secrets    []string       // the required ones
+	lines      map[string]int // by setting
+	// values are the settings that kv-sync.toml, variables and flags can set too.
+	values map[string]value
+}
+
+// wrangler finds and reads the wrangler file.
+func (l *loader) wrangler(own map[string]value) *wranglerFile {
+	config, _ := l.lookup(keyNamed("config"), own, nil)
+	env, _ := l.lookup(keyNamed("env"), own, nil)
+	file := ""
+	if config.text != "" {
+		file = l.resolve(config.text)
+		if !l.confine(file, config.from, "config") {
+			return nil
+		}
+	} else if file = l.findWrangler(); file == "" {
+		if env.text != "" {
+			l.refuse(env.from, fmt.Sprintf("there is no wrangler file that could have an environment %q", env.text),
+				"remove --env")
+		}
+		return nil
+	}
+	name := l.display(file)
+	top := l.parse(file, name, true)
+	if top == nil {
+		return nil
+	}
+	if l.in.Bare {
+		return l.bareWrangler(top, name)
+	}
+	w, problems, notices := readWrangler(name, top, env.text)
+	l.errors, l.notices = append(l.errors, problems...), append(l.notices, notices...)
+	l.placeWrangler(w, file, name)
+	return w
+}
+
+func (l *loader) findWrangler() string {
+	found := l.files.among(l.root, wranglerFiles)
+	if len(found) == 0 {
+		return ""
+	}
+	used := origin{place: found[0]}
+	if len(found) > 1 {
+		l.notice(used, fmt.Sprintf("this file is used, %s is not", strings.Join(found[1:], ", ")),
+			`remove the files that are not needed, or choose one with "config"`)
+	}
+	if _, err := os.Stat(filepath.Join(l.root, ".wrangler", "deploy", "config.json")); err == nil {
+		l.notice(used, "this file is used, not the one that a build tool wrote and names in .wrangler/deploy/config.json",
+			`choose the other one with "config" if you need it`)
+	}
+	return filepath.Join(l.root, found[0])
+}
+
+// placeWrangler makes the paths of a wrangler file, which are relative to the file,
+// relative to Root, and confines them.
+func (l *loader) placeWrangler(w *wranglerFile, file, name string) {
+	dir := filepath.Dir(file)
+	for _, p := range []struct {
+		path *string
+		key  string
+	}{
+		{&w.Code.Main, "worker"}, {&w.Code.BaseDir, "base_dir"}, {&w.Code.Tsconfig, "tsconfig"},
+		{&w.Directory, "directory"}, {&w.Build.Dir, "build.cwd"},
+	} {
+		if *p.path == "" {
+			continue
+		}
+		abs := filepath.FromSlash(*p.path)
+		if !filepath.IsAbs(abs) {
+			abs = filepath.Join(dir, abs)
+		}
+		l.confine(abs, origin{name, w.lines[p.key], true}, p.key)
+		*p.path = l.display(abs)
+	}
+	for key, line := range w.lines {
+		l.s.origins[key] = origin{name, line, true}
+	}
+	w.values = map[string]value{
+		"name":       {w.Name, origin{name, w.lines["name"], true}},
+		"account-id": {w.Account, origin{name, w.lines["account-id"], true}},
+	}
+}
+
+// takeWrangler takes over what stronger sources may override.
+func (l *loader) takeWrangler(w *wranglerFile) {
+	s := l.s
+	s.Worker, s.Code, s.Serving = w.Worker, w.Code, w.Serving
+	s.Directory, s.Ignore, s.Build = w.Directory, w.Exclude, w.Build
+	s.WorkersDev, s.RequiredSecrets = w.WorkersDev, w.Secrets
+}
