@@ -68,3 +68,27 @@ func TestVectors(t *testing.T) {
 		}
 	}
 }
+
+// The limits of the rule files, which worker/ has too.
+func TestLimitsVector(t *testing.T) {
+	raw, err := os.ReadFile("../../testdata/policy/limits.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Static       int `json:"static_redirects"`
+		Dynamic      int `json:"dynamic_redirects"`
+		RedirectLine int `json:"redirect_line_characters"`
+		Rules        int `json:"header_rules"`
+		HeaderLine   int `json:"header_line_characters"`
+	}
+	if err := json.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	got := want
+	got.Static, got.Dynamic, got.RedirectLine = MaxStaticRedirects, MaxDynamicRedirects, MaxRedirectLine
+	got.Rules, got.HeaderLine = MaxHeaderRules, MaxHeaderLine
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("limits (-policy +here):\n%s", d)
+	}
+}

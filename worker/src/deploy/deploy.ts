@@ -11,7 +11,7 @@ import { newNonce } from "../kv/blob_write";
 import { holdKept } from "../kv/body_memory";
 import { largestValue } from "../format/chunks";
 import { encodeCode, moduleContents, type EncodedCode } from "./code";
-import { checkOptions, type DeployOptions } from "./deploy_options";
+import { checkOptions, defaultGrace, defaultRetain, type DeployOptions } from "./deploy_options";
 import { write, writeAll } from "../kv/kv_write";
 import { readDeployed, readLeft } from "./live";
 import { ManifestError } from "../format/manifest";
@@ -88,8 +88,8 @@ async function deployHeld(
 ): Promise<DeployResult> {
   const {
     now = Date.now,
-    retain = 5,
-    grace = 86_400,
+    retain = defaultRetain,
+    grace = defaultGrace,
     repair = false,
     mostWrites = mostWritesByDefault,
     retire = [],

@@ -4,6 +4,12 @@ import type { ProjectCode } from "./code";
 import type { HTMLHandling, NotFoundHandling } from "../format/meta";
 import { isRecord } from "./upload";
 
+// Both defaults are shared with Go: testdata/policy/defaults.json.
+/** For how many deployments removed files stay reachable. */
+export const defaultRetain = 5;
+/** For how many seconds they do so at least. */
+export const defaultGrace = 86_400;
+
 /** How to deploy; all may be left out. */
 export interface DeployOptions {
   /** The namespace of the projects; KV_SYNC_BLOBS where it is left out. */
