@@ -19,8 +19,15 @@ import (
 
 // library stands for our TypeScript where a test looks at the bundle's text.
 var library = fstest.MapFS{
-	"src/index.ts":   {Data: []byte(`export function serve(m: ArrayBuffer) { return new Response("site " + m.byteLength) }`)},
-	"src/site.ts":    {Data: []byte(`import manifest from "./kv-sync-manifest.bin"; import { serve } from "./index"; export default { fetch: () => serve(manifest) };`)},
+	"src/index.ts": {
+		Data: []byte(`export function serve(m: ArrayBuffer) { return new Response("site " + m.byteLength) }`),
+	},
+	"src/site.ts": {
+		Data: []byte(
+			`import manifest from "./kv-sync-manifest.bin"; import { serve } from "./index"; export default { fetch: () => ` +
+				`serve(manifest) };`,
+		),
+	},
 	"src/default.ts": {Data: []byte(`import site from "./site.js"; export default { fetch: () => site.fetch() };`)},
 }
 
@@ -158,7 +165,8 @@ func TestModulesTravelAlong(t *testing.T) {
 
 func TestSameBytesAnywhere(t *testing.T) {
 	files := map[string]string{
-		"app/src/index.ts":            serving + `import w from "./x.wasm"; import { a } from "../../shared/a"; import c from "c"; export default { fetch: () => [site, w, a, c] }; export class Thing {}`,
+		"app/src/index.ts": serving + `import w from "./x.wasm"; import { a } from "../../shared/a"; import c ` +
+			`from "c"; export default { fetch: () => [site, w, a, c] }; export class Thing {}`,
 		"app/src/x.wasm":              "\x00asm",
 		"shared/a.ts":                 "export const a = import.meta.url;",
 		"node_modules/c/package.json": `{"main":"c.js"}`,
@@ -168,7 +176,8 @@ func TestSameBytesAnywhere(t *testing.T) {
 	var first *bundle.Result
 	for range 2 {
 		root := project(t, files)
-		r := mustBundle(t, bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true, Boundary: boundaryAt(t, root)})
+		r := mustBundle(t,
+			bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true, Boundary: boundaryAt(t, root)})
 		for _, m := range r.Modules {
 			if strings.Contains(string(m.Content), filepath.Base(filepath.Dir(root))) {
 				t.Errorf("%s holds the absolute path", m.Name)
@@ -194,18 +203,24 @@ func TestRefusals(t *testing.T) {
 			want:  []string{`index.ts:2: Expected identifier but found end of file`},
 		},
 		"unresolved": {
-			files: map[string]string{"index.ts": "import \"nowhere\";\nimport \"./gone\";\nimport \"@scope/pkg/deep/part\";\nimport \"pkg/part\";\nimport \"#inner\";\nimport \"pkg.css\";\nconst r = require(\"required\");export default {r}"},
+			files: map[string]string{
+				"index.ts": "import \"nowhere\";\nimport \"./gone\";\nimport \"@scope/pkg/deep/part\";\nimport " +
+					"\"pkg/part\";\nimport \"#inner\";\nimport \"pkg.css\";\nconst r = require(\"required\");export default {r}",
+			},
 			want: []string{
-				`index.ts:1: Could not resolve "nowhere"; run npm ci before the deploy; npm install nowhere, if package.json`,
-				`index.ts:2: Could not resolve "./gone"; correct the import; if a build makes`,
-				`index.ts:3: Could not resolve "@scope/pkg/deep/part"; run npm ci before the deploy; npm install @scope/pkg, if`,
-				`index.ts:4: Could not resolve "pkg/part"; run npm ci before the deploy; npm install pkg, if`,
+				`index.ts:1: Could not resolve "nowhere"; run npm ci before the deploy, or npm install nowhere if package.json`,
+				`index.ts:2: Could not resolve "./gone"; correct the import; if a build creates`,
+				`index.ts:3: Could not resolve "@scope/pkg/deep/part"; run npm ci before the deploy, or npm install @scope/pkg if`,
+				`index.ts:4: Could not resolve "pkg/part"; run npm ci before the deploy, or npm install pkg if`,
 				`index.ts:7: Could not resolve "required"; run npm ci`,
 			},
 		},
 		"beside": {
 			files: map[string]string{"index.ts": "import \"other.ts\";\nexport default {}", "other.ts": ""},
-			want:  []string{`index.ts:1: Could not resolve "other.ts"; run npm ci before the deploy; npm install other.ts, if package.json does not have it yet; write "./other.ts" if a file beside is meant`},
+			want: []string{
+				`index.ts:1: Could not resolve "other.ts"; run npm ci before the deploy, or npm install other.ts if ` +
+					`package.json does not have it yet; write "./other.ts" for a file beside this one`,
+			},
 		},
 		"node without the flag": {
 			files:   map[string]string{"index.ts": "\nimport fs from \"node:fs\";\nexport default { fs }"},
@@ -215,28 +230,48 @@ func TestRefusals(t *testing.T) {
 		"node forbidden": {
 			files:   map[string]string{"index.ts": "import fs from \"fs\";\nexport default { fs }"},
 			options: bundle.Options{CompatibilityDate: "2026-11-01", CompatibilityFlags: []string{"no_nodejs_compat"}},
-			want:    []string{`index.ts:1: "fs" is a module of node`, `Take "no_nodejs_compat" out`},
+			want:    []string{`index.ts:1: "fs" is a module of node`, `Remove "no_nodejs_compat"`},
 		},
-		"no main":        {options: bundle.Options{Main: "dist/worker.js"}, want: []string{`dist/worker.js: the Worker's main file is not there`, "kv-sync runs none"}},
-		"main a folder":  {files: map[string]string{"index.ts/x": ""}, want: []string{`index.ts: the Worker's main file cannot be read: it is not a regular file`}},
-		"python":         {files: map[string]string{"main.py": ""}, options: bundle.Options{Main: "main.py"}, want: []string{"Python"}},
-		"service worker": {files: map[string]string{"index.ts": `addEventListener("fetch", () => {})`}, want: []string{"index.ts: the Worker exports nothing"}},
-		"style sheet":    {files: map[string]string{"index.ts": `import "./a.css"; export default {}`, "a.css": "p{}"}, want: []string{"index.css", "as text"}},
+		"no main": {
+			options: bundle.Options{Main: "dist/worker.js"},
+			want:    []string{`dist/worker.js: the Worker's main file does not exist`, "kv-sync runs none"},
+		},
+		"main a folder": {
+			files: map[string]string{"index.ts/x": ""},
+			want:  []string{`index.ts: the Worker's main file cannot be read: it is not a regular file`},
+		},
+		"python": {
+			files: map[string]string{"main.py": ""}, options: bundle.Options{Main: "main.py"}, want: []string{"Python"},
+		},
+		"service worker": {
+			files: map[string]string{"index.ts": `addEventListener("fetch", () => {})`},
+			want:  []string{"index.ts: the Worker exports nothing"},
+		},
+		"style sheet": {
+			files: map[string]string{"index.ts": `import "./a.css"; export default {}`, "a.css": "p{}"},
+			want:  []string{"index.css", "as text"},
+		},
 		"workers sites": {
 			files: map[string]string{"index.ts": `import m from "__STATIC_CONTENT_MANIFEST"; export default { m }`},
 			want:  []string{"index.ts:1: __STATIC_CONTENT_MANIFEST belongs to wrangler's Workers Sites", "docs/workers.md"},
 		},
 		"no such part": {
 			files: map[string]string{"index.ts": `import m from "@kv-sync/worker/sites"; export default { m }`},
-			want:  []string{`index.ts:1: "@kv-sync/worker/sites" is no part of @kv-sync/worker`},
+			want:  []string{`index.ts:1: "@kv-sync/worker/sites" is not part of @kv-sync/worker`},
 		},
 		"hidden rule": {
 			files:   map[string]string{"index.ts": `import m from "./a.txt"; export default { m }`, "a.txt": ""},
 			options: bundle.Options{Rules: []bundle.Rule{{Type: "Text", Globs: []string{"**/*.md"}}}},
 			want:    []string{`index.ts:1: the rule of type Text that matches "./a.txt" is hidden`, "fallthrough"},
 		},
-		"unknown rule": {options: bundle.Options{Rules: []bundle.Rule{{Type: "PythonModule"}}}, files: map[string]string{"index.ts": ""}, want: []string{`"PythonModule" are not supported`}},
-		"missing wasm": {files: map[string]string{"index.ts": "import w from './w.wasm'; export default { w }"}, want: []string{`index.ts:1: Could not resolve "./w.wasm"`}},
+		"unknown rule": {
+			options: bundle.Options{Rules: []bundle.Rule{{Type: "PythonModule"}}}, files: map[string]string{"index.ts": ""},
+			want: []string{`"PythonModule" are not supported`},
+		},
+		"missing wasm": {
+			files: map[string]string{"index.ts": "import w from './w.wasm'; export default { w }"},
+			want:  []string{`index.ts:1: Could not resolve "./w.wasm"`},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -262,7 +297,8 @@ func TestRefusals(t *testing.T) {
 
 func TestNodeModules(t *testing.T) {
 	files := map[string]string{
-		"index.ts":                         serving + `import fs from "fs"; import { a } from "node:fs/promises"; import c from "legacy"; export default { fs, a, c, site }`,
+		"index.ts": serving + `import fs from "fs"; import { a } from "node:fs/promises"; import ` +
+			`c from "legacy"; export default { fs, a, c, site }`,
 		"node_modules/legacy/package.json": `{"main":"i.js"}`,
 		"node_modules/legacy/i.js":         `module.exports = require("path").join;`,
 	}
@@ -283,7 +319,8 @@ func TestNodeModules(t *testing.T) {
 			"node_modules/buffer/package.json": `{"main":"i.js"}`,
 			"node_modules/buffer/i.js":         `module.exports = "polyfill";`,
 		})
-		wantParts(t, mainText(t, mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01"})), "polyfill")
+		wantParts(t,
+			mainText(t, mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01"})), "polyfill")
 	})
 }
 
@@ -295,7 +332,9 @@ func TestRulesAndSettings(t *testing.T) {
 	})
 	r := mustBundle(t, bundle.Options{
 		Root: root, Main: "index.jsx", PreserveFileNames: true, Minify: true, JSXFactory: "make",
-		Rules:  []bundle.Rule{{Type: "Text", Globs: []string{"**/*.md"}, Fallthrough: true}, {Type: "Data", Globs: []string{"./deep/*.dat"}}},
+		Rules: []bundle.Rule{
+			{Type: "Text", Globs: []string{"**/*.md"}, Fallthrough: true}, {Type: "Data", Globs: []string{"./deep/*.dat"}},
+		},
 		Define: map[string]string{"VERSION": `"v9"`}, Alias: map[string]string{"aliased": "./x"},
 	})
 	var names []string
@@ -312,23 +351,29 @@ func TestRulesAndSettings(t *testing.T) {
 func TestWorkerThatServesNoSite(t *testing.T) {
 	root := project(t, map[string]string{"index.ts": `export default { fetch: () => new Response("hi") }`})
 	r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"})
-	if r.ServesSite || len(r.Notices) != 1 || r.Notices[0].Path != "index.ts" || !strings.Contains(r.Notices[0].Fix, "@kv-sync/worker/site") {
+	if r.ServesSite || len(r.Notices) != 1 || r.Notices[0].Path != "index.ts" ||
+		!strings.Contains(r.Notices[0].Fix, "@kv-sync/worker/site") {
 		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
 	}
-	root = project(t, map[string]string{"index.ts": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new Response(m) }`})
+	root = project(t,
+		map[string]string{"index.ts": `import m from "@kv-sync/worker/manifest"; export default { fetch: () => new ` +
+			`Response(m) }`})
 	if r := mustBundle(t, bundle.Options{Root: root, Main: "index.ts"}); !r.ServesSite || len(r.Notices) > 0 {
 		t.Errorf("serves %v, notices %v", r.ServesSite, r.Notices)
 	}
 	// A Dynamic Worker has no manifest beside it.
-	if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil || !strings.Contains(err.Error(), "env.ASSETS.fetch") {
+	if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil ||
+		!strings.Contains(err.Error(), "env.ASSETS.fetch") {
 		t.Errorf("a project's code that reads a manifest: %v", err)
 	}
 	for main, want := range map[string]string{
-		`export const fetch = () => new Response()`:                                               "no default export",
-		`import { serveProject } from "@kv-sync/worker/dynamic"; export default { serveProject }`: "is for the Worker that loads projects",
+		`export const fetch = () => new Response()`: "no default export",
+		`import { serveProject } from "@kv-sync/worker/dynamic"; export default { serveProject }`: "is for the Worker " +
+			"that loads projects",
 	} {
 		root := project(t, map[string]string{"index.ts": main})
-		if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := bundle.Bundle(t.Context(), bundle.Options{Root: root, Main: "index.ts", Dynamic: true}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", main, err)
 		}
 	}
@@ -340,7 +385,8 @@ func TestWorkerThatServesNoSite(t *testing.T) {
 
 func TestNoBundle(t *testing.T) {
 	files := map[string]string{
-		"build/shim.mjs":          `import m from "./kv-sync-manifest.bin"; import w from "./index.wasm"; export default { m, w }`,
+		"build/shim.mjs": `import m from "./kv-sync-manifest.bin"; import w from "./index.wasm"; export default ` +
+			`{ m, w }`,
 		"build/index.wasm":        "\x00asm",
 		"build/snippets/a.js":     "export const a = 1;",
 		"build/readme.md":         "not sent",
@@ -359,9 +405,9 @@ func TestNoBundle(t *testing.T) {
 	}
 
 	for reason, change := range map[string]map[string]string{
-		"cannot be resolved":      {"build/shim.mjs": serving},
-		"its name cannot be":      {"build/a\"b.js": ""},
-		"JavaScript modules only": {},
+		"cannot be resolved":        {"build/shim.mjs": serving},
+		"the file's name cannot be": {"build/a\"b.js": ""},
+		"only JavaScript modules":   {},
 	} {
 		files, o := maps.Clone(files), o
 		maps.Copy(files, change)
@@ -376,7 +422,8 @@ func TestNoBundle(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	root := project(t, map[string]string{"index.ts": `import b from "./b.bin"; import c from "./c.bin"; export default { b, c }`})
+	root := project(t,
+		map[string]string{"index.ts": `import b from "./b.bin"; import c from "./c.bin"; export default { b, c }`})
 	for _, size := range []int64{33 << 20, 65 << 20} {
 		for _, name := range []string{"b.bin", "c.bin"} {
 			if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o644); err != nil {

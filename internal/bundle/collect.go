@@ -13,8 +13,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// collect is what no_bundle means: the main file as it is, and the files below
-// the base folder that rules match, under their own names.
+// collect implements no_bundle: the main file unchanged, and the files below the base folder
+// that rules match, under their own names.
 func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	base := filepath.Dir(o.Main)
 	if o.BaseDir != "" {
@@ -24,23 +24,24 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	}
 	rel, err := filepath.Rel(base, o.Main)
 	if err != nil || !filepath.IsLocal(rel) {
-		return nil, refuse(o.displayMain(), "the main file lies outside of base_dir", `correct "base_dir"`)
+		return nil, refuse(o.displayMain(), "the main file is outside of base_dir", `correct "base_dir"`)
 	}
 	r := &Result{Main: filepath.ToSlash(rel)}
 	switch path.Ext(r.Main) {
 	case ".js", ".mjs":
 	default:
-		return nil, refuse(o.displayMain(), "no_bundle sends files as they are, and a Worker runs JavaScript modules only",
-			`name the built .js or .mjs file in "main", or take "no_bundle" out`)
+		return nil, refuse(o.displayMain(), "no_bundle sends files unchanged, and a Worker runs only JavaScript modules",
+			`name the built .js or .mjs file in "main", or remove "no_bundle"`)
 	}
 	size := 0
 	add := func(file, name, contentType string) error {
 		content, err := o.read(file)
 		if err != nil {
-			return refuse(o.display(file), "it cannot be read: "+reason(err), "correct the rules, or take the file away")
+			return refuse(o.display(file), "the file cannot be read: "+reason(err), "correct the rules, or remove the file")
 		}
 		if size += len(content); size > maxBytes {
-			return refuse(o.display(base), fmt.Sprintf("the files that the rules match weigh more than %d MiB", maxBytes>>20), `make the globs in "rules" narrower`)
+			return refuse(o.display(base), fmt.Sprintf("the files that the rules match have more than %d MiB", maxBytes>>20),
+				`make the globs in "rules" narrower`)
 		}
 		if contentType == typeESModule {
 			if err := r.inspect(o, file, content); err != nil {
@@ -74,13 +75,14 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 	return r, nil
 }
 
-// below lists the files in a folder, those of the commit and those that only
-// the disk has.
+// below lists the files in a folder: those of the commit, and those that exist only on the
+// disk.
 func (o *project) below(ctx context.Context, base string) ([]string, error) {
 	o.reads(base)
 	files, err := o.committed.below(base)
 	if err != nil {
-		return nil, refuse(o.display(base), "it cannot be read from the commit: "+reason(err), "check the repository with git fsck")
+		return nil, refuse(o.display(base), "the folder cannot be read from the commit: "+reason(err),
+			"check the repository with git fsck")
 	}
 	listed := map[string]bool{}
 	for _, f := range files {
@@ -89,9 +91,9 @@ func (o *project) below(ctx context.Context, base string) ([]string, error) {
 	err = filepath.WalkDir(base, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case file == base && len(files) > 0 && errors.Is(err, fs.ErrNotExist):
-			return fs.SkipAll // the folder is in the commit only
+			return fs.SkipAll // the folder exists only in the commit
 		case err != nil:
-			return refuse(o.display(file), "it cannot be read: "+reason(err), "correct its permissions")
+			return refuse(o.display(file), "the file cannot be read: "+reason(err), "correct its permissions")
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case d.IsDir() && file != base && skipped(d.Name()):
@@ -104,9 +106,9 @@ func (o *project) below(ctx context.Context, base string) ([]string, error) {
 	return files, err
 }
 
-// collectedType returns the content type of a file that is sent as it is, or ""
-// where no rule wants it. A glob such as "**/*.wasm" wants a slash, so names are
-// matched as imports are written, with "./" before them.
+// collectedType returns the content type of a file that is sent unchanged, or "" if no rule
+// matches. A glob such as "**/*.wasm" needs a slash, so names are compared in the form of
+// imports, with "./" before them.
 func (o *project) collectedType(rules []rule, file, name string) (string, error) {
 	r, err := find(rules, "./"+name)
 	if err == nil && r == nil {
@@ -119,21 +121,24 @@ func (o *project) collectedType(rules []rule, file, name string) (string, error)
 		return "", nil
 	}
 	if unsafeName.MatchString(strings.ReplaceAll(name, "/", "")) {
-		return "", refuse(o.display(file), "its name cannot be the name of a module", "use letters, digits, dot, dash and underscore")
+		return "", refuse(o.display(file), "the file's name cannot be the name of a module",
+			"use letters, digits, dot, dash and underscore")
 	}
 	switch r.Type {
 	case "ESModule":
 		return typeESModule, nil
 	case "CommonJS":
-		return "", refuse(o.display(file), "CommonJS modules can only be sent bundled", `take "no_bundle" out, or the rule of type CommonJS`)
+		return "", refuse(o.display(file), "CommonJS modules can only be sent bundled",
+			`remove "no_bundle", or the rule of type CommonJS`)
 	}
 	return contentTypes[r.Type], nil
 }
 
-// inspect looks for imports that only bundling can resolve.
+// inspect refuses imports that only bundling can resolve.
 func (r *Result) inspect(o *project, file string, content []byte) error {
 	if bytes.Contains(content, []byte("@kv-sync/worker")) {
-		return refuse(o.display(file), "no_bundle sends files as they are, so @kv-sync/worker cannot be resolved", `take "no_bundle" out`)
+		return refuse(o.display(file), "no_bundle sends files unchanged, so @kv-sync/worker cannot be resolved",
+			`remove "no_bundle"`)
 	}
 	if bytes.Contains(content, []byte(kvsync.ModuleManifest)) {
 		r.ServesSite = true

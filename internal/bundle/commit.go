@@ -18,24 +18,27 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// committed has the project's files as they are in a commit, and notes where it
-// and the disk part. A nil one has no file.
+// committed reads the project's files from a commit, and records where the commit and the
+// disk differ. A nil committed has no file.
 type committed struct {
 	files   fs.FS
-	root    string // the folder on the disk that the names of files begin at
-	project string // what messages name files relative to
+	root    string // the folder on the disk that is the root of files
+	project string // the folder to which messages name files relative
 	disk    *boundary.Boundary
 
 	mu      sync.Mutex
-	missing map[string]bool // were read from the disk, because the commit has them not
-	differ  map[string]bool // were read from the commit, and the disk has them otherwise
+	missing map[string]bool // files that are not in the commit and were read from the disk
+	differ  map[string]bool // files that were read from the commit and differ on the disk
 }
 
 func newCommitted(o Options, project string, disk *boundary.Boundary) (*committed, error) {
 	if o.Commit == nil {
 		return nil, nil
 	}
-	c := &committed{files: o.Commit, root: project, project: project, disk: disk, missing: map[string]bool{}, differ: map[string]bool{}}
+	c := &committed{
+		files: o.Commit, root: project, project: project, disk: disk,
+		missing: map[string]bool{}, differ: map[string]bool{},
+	}
 	if o.CommitRoot != "" {
 		var err error
 		if c.root, err = realfolder(o.CommitRoot); err != nil {
@@ -45,7 +48,7 @@ func newCommitted(o Options, project string, disk *boundary.Boundary) (*committe
 	return c, nil
 }
 
-// name is what the commit calls a file. What is installed is in no commit.
+// name returns a file's name in the commit. Installed packages are in no commit.
 func (c *committed) name(file string) (name string, ok bool) {
 	if c == nil {
 		return "", false
@@ -58,7 +61,7 @@ func (c *committed) name(file string) (name string, ok bool) {
 	return name, !slices.Contains(strings.Split(name, "/"), "node_modules")
 }
 
-// read returns a file of the commit; ok is false for one that it does not have.
+// read returns a file of the commit. ok is false if the commit does not have it.
 func (c *committed) read(file string) (content []byte, ok bool, err error) {
 	name, ok := c.name(file)
 	if !ok {
@@ -78,7 +81,7 @@ func (c *committed) read(file string) (content []byte, ok bool, err error) {
 	return content, true, nil
 }
 
-// sameText leaves line endings aside, which git may change when it checks out.
+// sameText ignores line endings, which git may change in a checkout.
 func sameText(a, b []byte) bool {
 	cr, lf := []byte("\r\n"), []byte("\n")
 	return bytes.Equal(a, b) || bytes.Equal(bytes.ReplaceAll(a, cr, lf), bytes.ReplaceAll(b, cr, lf))
@@ -100,7 +103,7 @@ func (c *committed) has(file string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// below lists the files of the commit in a folder, as the disk would name them.
+// below lists the files of the commit in a folder, with their paths on the disk.
 func (c *committed) below(dir string) ([]string, error) {
 	base, ok := c.name(dir)
 	if !ok {
@@ -110,7 +113,7 @@ func (c *committed) below(dir string) ([]string, error) {
 	err := fs.WalkDir(c.files, base, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && name == base:
-			return fs.SkipAll // the folder is on the disk only
+			return fs.SkipAll // the folder exists only on the disk
 		case err != nil:
 			return err
 		case d.IsDir() && name != base && skipped(d.Name()):
@@ -123,10 +126,10 @@ func (c *committed) below(dir string) ([]string, error) {
 	return list, err
 }
 
-// skipped are folders whose files are never collected.
+// skipped reports whether the files of a folder are never collected.
 func skipped(dir string) bool { return dir == "node_modules" || strings.HasPrefix(dir, ".") }
 
-// report says what the disk had to do with a bundle of a commit.
+// report adds notices about files that do not come from the commit, or differ from it.
 func (c *committed) report(r *Result, tsconfig string) {
 	if c == nil {
 		return
@@ -135,7 +138,8 @@ func (c *committed) report(r *Result, tsconfig string) {
 	if list := slices.Sorted(maps.Keys(c.missing)); len(list) > 0 {
 		reason := "the commit does not hold this file of the Worker, so it was read from the work tree"
 		if n := len(list) - 1; n > 0 {
-			reason = fmt.Sprintf("the commit does not hold this file of the Worker and %d more, so they were read from the work tree", n)
+			reason = fmt.Sprintf("the commit does not hold this file of the Worker and %d more, "+
+				"so they were read from the work tree", n)
 		}
 		r.Notices = append(r.Notices, kvsync.Problem{Path: list[0], Reason: reason})
 	}
@@ -143,13 +147,15 @@ func (c *committed) report(r *Result, tsconfig string) {
 		want, err := fs.ReadFile(c.files, name)
 		have, missing := c.disk.ReadFile(tsconfig, maxBytes)
 		if err == nil && (missing != nil || !sameText(want, have)) {
-			r.Notices = append(r.Notices, kvsync.Problem{Path: display(c.project, tsconfig),
-				Reason: "it is read from the work tree, where it is not what the commit has", Fix: "check the commit out if the difference matters"})
+			r.Notices = append(r.Notices, kvsync.Problem{
+				Path: display(c.project, tsconfig), Reason: "the file is read from the work tree, where it differs from the commit",
+				Fix: "check the commit out if the difference matters",
+			})
 		}
 	}
 }
 
-// tsconfig is the tsconfig.json that the Worker is compiled by, or "".
+// tsconfig returns the tsconfig.json with which the Worker is compiled, or "".
 func (o *project) tsconfig() string {
 	if o.Tsconfig != "" {
 		if filepath.IsAbs(o.Tsconfig) {
@@ -170,11 +176,11 @@ func (o *project) tsconfig() string {
 	}
 }
 
-// commit resolves relative imports in the commit, for a file of it need not be
-// on the disk.
+// commit resolves relative imports in the commit, whose files may not exist on the disk.
 func (c *collector) commit(b api.PluginBuild) {
 	o := c.options
-	b.OnResolve(api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+	relative := api.OnResolveOptions{Filter: `^\.\.?(/|$)`, Namespace: "file"}
+	b.OnResolve(relative, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		for _, candidate := range candidates(filepath.Join(folderOf(args), filepath.FromSlash(args.Path))) {
 			if o.committed.has(candidate) {
 				return api.OnResolveResult{Path: candidate, Namespace: "file"}, nil
@@ -190,8 +196,8 @@ func (c *collector) commit(b api.PluginBuild) {
 	})
 }
 
-// folderOf is the folder that a relative import begins at. With a commit,
-// ResolveDir is only where packages are looked for.
+// folderOf returns the folder to which an import is relative. With a commit, ResolveDir is
+// only where packages are searched.
 func folderOf(args api.OnResolveArgs) string {
 	if args.Namespace == "file" && filepath.IsAbs(args.Importer) {
 		return filepath.Dir(args.Importer)
@@ -199,8 +205,7 @@ func folderOf(args api.OnResolveArgs) string {
 	return args.ResolveDir
 }
 
-// onDisk is the nearest folder that is there: esbuild looks for packages from
-// no other.
+// onDisk returns the nearest folder above that exists. esbuild needs one to search packages.
 func onDisk(dir string) string {
 	for {
 		if st, err := os.Stat(dir); err == nil && st.IsDir() || dir == filepath.Dir(dir) {
@@ -210,11 +215,11 @@ func onDisk(dir string) string {
 	}
 }
 
-// extensions are tried behind an import without one, in esbuild's order.
+// extensions are tried for an import without one, in esbuild's order.
 var extensions = []string{".tsx", ".ts", ".jsx", ".js", ".mts", ".mjs", ".json"}
 
-// candidates lists the files that a relative import can mean: itself, with an
-// extension, TypeScript under a JavaScript name, the index of a folder.
+// candidates lists the files that a relative import can mean: the file itself, with an
+// extension, TypeScript under a JavaScript name, or the index of a folder.
 func candidates(base string) []string {
 	list := []string{base}
 	for _, e := range extensions {

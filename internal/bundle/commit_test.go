@@ -44,7 +44,8 @@ func TestCodeOfACommit(t *testing.T) {
 		"node_modules/pkg/package.json": `{"main":"p.js"}`,
 		"node_modules/pkg/p.js":         `module.exports = "installed";`,
 	})
-	r := mustBundle(t, bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", Commit: commit, CommitRoot: root})
+	r := mustBundle(t,
+		bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", Commit: commit, CommitRoot: root})
 	text := mainText(t, r)
 	wantParts(t, text, "old code", "made by a build", "installed")
 	for _, wrong := range []string{"new code", "by mistake"} {
@@ -79,7 +80,8 @@ func TestCodeOfACommit(t *testing.T) {
 // say, whatever git did to the line endings.
 func TestCodeOfTheCommitThatIsCheckedOut(t *testing.T) {
 	files := map[string]string{
-		"src/index.ts": serving + "import { a } from './a';\nexport default { a, site };\n", "src/a.ts": "export const a = 1;\n",
+		"src/index.ts":  serving + "import { a } from './a';\nexport default { a, site };\n",
+		"src/a.ts":      "export const a = 1;\n",
 		"tsconfig.json": "{}\n",
 	}
 	root := project(t, files)
@@ -92,7 +94,8 @@ func TestCodeOfTheCommitThatIsCheckedOut(t *testing.T) {
 		files[name] = strings.ReplaceAll(text, "\n", "\r\n")
 	}
 	windows := mustBundle(t, bundle.Options{Root: project(t, files), Main: "src/index.ts", Commit: mapFS(map[string]string{
-		"src/index.ts": strings.ReplaceAll(files["src/index.ts"], "\r", ""), "src/a.ts": strings.ReplaceAll(files["src/a.ts"], "\r", ""),
+		"src/index.ts": strings.ReplaceAll(files["src/index.ts"], "\r", ""),
+		"src/a.ts":     strings.ReplaceAll(files["src/a.ts"], "\r", ""),
 	})})
 	if len(windows.Differ) > 0 || len(windows.Notices) > 0 {
 		t.Errorf("differ %v, notices %v", windows.Differ, windows.Notices)
@@ -103,8 +106,13 @@ func TestCodeOfTheCommitThatIsCheckedOut(t *testing.T) {
 func TestNoBundleOfACommit(t *testing.T) {
 	main := `import m from "./kv-sync-manifest.bin"; import w from "./index.wasm"; export default { m, w }`
 	o := bundle.Options{
-		Main: "build/shim.mjs", NoBundle: true, Root: project(t, map[string]string{"build/shim.mjs": "new", "build/made.wasm": "made"}),
-		Commit: mapFS(map[string]string{"build/shim.mjs": main, "build/sub/index.wasm": "\x00asm", "build/.git/x.wasm": "", "build/notes.md": ""}),
+		Main: "build/shim.mjs", NoBundle: true,
+		Root: project(t, map[string]string{"build/shim.mjs": "new", "build/made.wasm": "made"}),
+		Commit: mapFS(
+			map[string]string{
+				"build/shim.mjs": main, "build/sub/index.wasm": "\x00asm", "build/.git/x.wasm": "", "build/notes.md": "",
+			},
+		),
 	}
 	want := map[string]string{"shim.mjs": main, "sub/index.wasm": "\x00asm", "made.wasm": "made"}
 	for range 2 {
@@ -130,7 +138,9 @@ func TestMessageAboutABareRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := bundle.Bundle(t.Context(), bundle.Options{
-		Root: root, Main: "w.js", Commit: mapFS(map[string]string{"w.js": `import "./a.js"; export default {}`, "a.js": "let ="}), Boundary: inside, Alone: true,
+		Root: root, Main: "w.js",
+		Commit: mapFS(map[string]string{"w.js": `import "./a.js"; export default {}`, "a.js": "let ="}), Boundary: inside,
+		Alone: true,
 	})
 	if err == nil || !strings.Contains(err.Error(), "a.js:1") || !strings.Contains(err.Error(), "Unexpected end of file") {
 		t.Error(err)

@@ -14,8 +14,8 @@ import (
 // companionMain is the one module of a companion.
 const companionMain = "overlay.js"
 
-// Companion bundles the script in which the Durable Object of overlays lives.
-// Nothing in it comes from a project. library is as in [Options].
+// Companion bundles the script with the Durable Object of overlays. It contains nothing of a
+// project. library is as in [Options].
 func Companion(ctx context.Context, root string, library fs.FS) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -32,20 +32,22 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 		return nil, err
 	}
 	o := &project{Options: Options{Root: root, Library: library, Boundary: inside}}
-	module, err := o.buildOurs(companionMain, api.BuildOptions{EntryPoints: []string{companionModule}, Outfile: companionMain})
+	module, err := o.buildLibrary(companionMain, api.BuildOptions{
+		EntryPoints: []string{companionModule}, Outfile: companionMain,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &Result{Main: companionMain, Modules: []kvsync.Module{module}}, nil
 }
 
-// buildOurs makes a module out of code that is the library's, whatever the
-// author's settings say of his; options say what, and which plugins come first.
-func (o *project) buildOurs(name string, options api.BuildOptions) (kvsync.Module, error) {
+// buildLibrary builds a module of the library's code, which the author's settings do not
+// affect. options have the entry point, and the plugins that come first.
+func (o *project) buildLibrary(name string, options api.BuildOptions) (kvsync.Module, error) {
 	options.AbsWorkingDir, options.Bundle = o.Root, true
 	options.Format, options.Target, options.Platform = api.FormatESModule, api.ES2024, api.PlatformNeutral
 	options.Charset, options.LogLevel = api.CharsetUTF8, api.LogLevelSilent
-	options.TsconfigRaw = "{}" // the author's is not ours
+	options.TsconfigRaw = "{}" // the author's does not apply
 	options.Plugins = append(options.Plugins, newCollector(o, nil).plugins()...)
 	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = o.Minify, o.Minify, o.Minify
 	out := api.Build(options)

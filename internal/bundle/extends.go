@@ -12,21 +12,21 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// checkExtends looks at a tsconfig.json and at those that it builds on. esbuild reads
-// them by itself, so every file that an "extends" may mean is looked at.
+// checkExtends checks a tsconfig.json and the ones that it extends. esbuild reads them by
+// itself, so every file that an "extends" can mean is checked.
 func (s *settings) checkExtends(file string, from []string) error {
 	if slices.Contains(from, file) {
-		return nil // esbuild says that it is a circle
+		return nil // esbuild reports the cycle
 	}
 	config, err := s.parse(file)
 	if broken := (*syntaxError)(nil); errors.As(err, &broken) && boundary.IsCode(file) {
-		return nil // a package exports it beside its settings
+		return nil // code that a package exports beside its settings
 	}
 	if err != nil {
 		return err
 	}
 	from = append(from, file)
-	if file, err = filepath.EvalSymlinks(file); err != nil { // paths in it begin there
+	if file, err = filepath.EvalSymlinks(file); err != nil { // paths in the file are relative to this
 		return err
 	}
 	for _, extends := range members(config, "extends") {
@@ -48,7 +48,7 @@ func (s *settings) checkExtends(file string, from []string) error {
 	return nil
 }
 
-// parse reads one of these files as JSON with comments.
+// parse reads a settings file as JSON with comments.
 func (s *settings) parse(file string) (hujson.Value, error) {
 	data, err := s.readSettings(file)
 	if err != nil {
@@ -61,11 +61,11 @@ func (s *settings) parse(file string) (hujson.Value, error) {
 	return v, nil
 }
 
-// syntaxError is that a file is no JSON.
+// syntaxError reports a file that is not JSON.
 type syntaxError struct{ error }
 
-// members are the values of all members of an object that have a name: where a name
-// comes twice, it is not ours to say which one counts.
+// members returns the values of all members of an object with a name. Where a name occurs
+// twice, esbuild decides which one counts.
 func members(v hujson.Value, name string) []hujson.Value {
 	object, ok := v.Value.(*hujson.Object)
 	if !ok {
@@ -80,7 +80,7 @@ func members(v hujson.Value, name string) []hujson.Value {
 	return list
 }
 
-// texts are the strings that a value of JSON is, or holds at any depth.
+// texts returns the strings of a JSON value, at any depth.
 func texts(v hujson.Value) []string {
 	var list []string
 	switch v := v.Value.(type) {
@@ -100,9 +100,9 @@ func texts(v hujson.Value) []string {
 	return list
 }
 
-var errPnP = errors.New("it extends a package, and Yarn's Plug'n'Play says where that lies; extend the file by its path")
+var errPnP = errors.New("it extends a package that Yarn's Plug'n'Play resolves; extend the file by its path")
 
-// bases are the files that an "extends" may mean.
+// bases returns the files that an "extends" can mean.
 func (s *settings) bases(dir, name string) ([]string, error) {
 	forms := func(file string) []string {
 		return []string{file, file + ".json", filepath.Join(file, "tsconfig.json")}
@@ -115,7 +115,8 @@ func (s *settings) bases(dir, name string) ([]string, error) {
 	}
 	var list []string
 	for at := range above(dir) {
-		if slices.ContainsFunc([]string{".pnp.data.json", ".pnp.cjs", ".pnp.js"}, func(n string) bool { return s.present(filepath.Join(at, n)) }) {
+		hasFile := func(name string) bool { return s.present(filepath.Join(at, name)) }
+		if slices.ContainsFunc([]string{".pnp.data.json", ".pnp.cjs", ".pnp.js"}, hasFile) {
 			return nil, &settingsError{s.display(filepath.Join(dir, "tsconfig.json")), errPnP}
 		}
 		list = append(list, forms(filepath.Join(at, "node_modules", name))...)
@@ -130,8 +131,8 @@ func (s *settings) bases(dir, name string) ([]string, error) {
 	return list, nil
 }
 
-// packageTSConfig are the files that a package names for those who extend it: as
-// "tsconfig", or among its "exports".
+// packageTSConfig returns the files that a package offers for extension: its "tsconfig", and
+// its "exports".
 func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
 	parts := strings.SplitN(name, "/", 3)
 	n := 1
@@ -165,8 +166,8 @@ func (s *settings) packageTSConfig(modules, name string) ([]string, error) {
 	return list, nil
 }
 
-// exported are the targets that an "exports" may have for a subpath, such as
-// "./base.json", whatever the conditions.
+// exported returns the targets of an "exports" for a subpath such as "./base.json", under any
+// condition.
 func exported(exports hujson.Value, subpath string) []string {
 	object, ok := exports.Value.(*hujson.Object)
 	if !ok || len(object.Members) > 0 && !strings.HasPrefix(nameOf(object.Members[0]), ".") {
@@ -196,7 +197,7 @@ func exported(exports hujson.Value, subpath string) []string {
 
 func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
 
-// decoded are targets as they are, and with their percent signs decoded.
+// decoded returns targets unchanged, and with percent-encoding decoded.
 func decoded(targets []string) []string {
 	list := slices.Clone(targets)
 	for _, target := range targets {

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// read returns a file of the project: of the commit, or inside the boundary.
+// read returns a file of the project, from the commit or inside of the boundary.
 func (o *project) read(file string) ([]byte, error) {
 	o.reads(file)
 	if b, ok, err := o.committed.read(file); ok || err != nil {
@@ -21,25 +21,25 @@ func (o *project) read(file string) ([]byte, error) {
 	return o.Boundary.ReadFile(file, maxBytes)
 }
 
-// fixOf says what to do about a file that cannot be read.
+// fixOf returns the fix for a file that cannot be read.
 func fixOf(err error) string {
 	outside := (*boundary.Error)(nil)
 	switch {
 	case errors.As(err, &outside) && outside.Git, errors.Is(err, boundary.ErrCredentials):
-		return "take the import out; give the Worker what is secret as a secret (wrangler secret put)"
+		return "remove the import; give secrets to the Worker as secrets (wrangler secret put)"
 	case errors.As(err, &outside) && strings.Contains(filepath.ToSlash(outside.Path), "/node_modules/"):
-		return "install the packages inside of " + outside.Top + ", and link none from elsewhere"
+		return "install the packages inside of " + outside.Top + ", without links to other places"
 	case errors.As(err, &outside):
-		return "copy the file into " + outside.Top + ", if it is meant to be part of the Worker"
+		return "copy the file into " + outside.Top + ", if it should be part of the Worker"
 	case errors.Is(err, boundary.ErrIrregular):
-		return "put a file there, or take the import out"
+		return "replace it by a file, or remove the import"
 	}
 	return "correct the import"
 }
 
-// load reads every file that esbuild bundles and adds the error where one may not be
-// read; esbuild says which line of which file imports it. esbuild itself reads none,
-// so what was checked is what is bundled.
+// load reads every file that esbuild bundles, and returns an error for a file that must not
+// be read. esbuild adds the file and line of the import. esbuild reads no file itself, so
+// the content that was checked is the content that is bundled.
 func (c *collector) load(b api.PluginBuild) {
 	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: "file"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 		o := c.options
@@ -59,7 +59,8 @@ func (c *collector) load(b api.PluginBuild) {
 	})
 }
 
-// unbundled says why a file is not bundled. One outside has its whole name.
+// unbundled returns the reason for not bundling a file. A file outside of the boundary has
+// its whole path.
 func (o *project) unbundled(file string, err error) string {
 	name := filepath.ToSlash(file)
 	if o.Boundary.Inside(file) {
@@ -68,7 +69,7 @@ func (o *project) unbundled(file string, err error) string {
 	return fmt.Sprintf("%s cannot be bundled: %s", name, reason(err))
 }
 
-// loaderOf is what import attributes say of a file, as esbuild understands them.
+// loaderOf returns the loader for import attributes, like esbuild.
 func loaderOf(with map[string]string) (loader api.Loader, problem string) {
 	loader = api.LoaderDefault
 	for name, value := range with {
@@ -88,8 +89,7 @@ func loaderOf(with map[string]string) (loader api.Loader, problem string) {
 	return loader, ""
 }
 
-// exists reports whether a file is there and may be read, in the commit or on the
-// disk.
+// exists reports whether a file exists and may be read, in the commit or on the disk.
 func (o *project) exists(file string) bool {
 	if o.committed.has(file) {
 		return true
@@ -98,7 +98,7 @@ func (o *project) exists(file string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// reason is an error's text without the absolute path that os puts before it.
+// reason returns an error's text without the absolute path that package os adds.
 func reason(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {

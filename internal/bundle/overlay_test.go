@@ -16,13 +16,39 @@ import (
 
 // overlaid stands for our TypeScript of a site with an overlay.
 var overlaid = fstest.MapFS{
-	"src/site.ts":            {Data: []byte(`import manifest from "./kv-sync-manifest.bin"; export default { fetch: () => new Response(manifest) };`)},
-	"src/default.ts":         {Data: []byte(`export { default } from "./site";`)},
-	"src/default_overlay.ts": {Data: []byte(`import site from "./site"; import { put } from "./read_write"; export { AssetBinding } from "./read_write"; export default { ...site, put };`)},
-	"src/read_write.ts":      {Data: []byte(`import site from "./site"; export const put = (path: string) => ["written", path, site]; export class AssetBinding {}`)},
-	"src/router.ts":          {Data: []byte(`import site from "./site"; export const route = (main, settings) => ({ ...site, main, settings });`)},
-	"src/router_overlay.ts":  {Data: []byte(`import { put } from "./read_write"; import { route as behind } from "./router"; export { AssetBinding } from "./read_write"; export const route = (m, s) => behind(m, { ...s, put });`)},
-	"src/overlay.ts":         {Data: []byte(`import { DurableObject } from "cloudflare:workers"; export class Overlay extends DurableObject {} export default {};`)},
+	"src/site.ts": {
+		Data: []byte(
+			`import manifest from "./kv-sync-manifest.bin"; export default { fetch: () => new Response(manifest) };`,
+		),
+	},
+	"src/default.ts": {Data: []byte(`export { default } from "./site";`)},
+	"src/default_overlay.ts": {
+		Data: []byte(
+			`import site from "./site"; import { put } from "./read_write"; export { AssetBinding } from "./read_write"; ` +
+				`export default { ...site, put };`,
+		),
+	},
+	"src/read_write.ts": {
+		Data: []byte(
+			`import site from "./site"; export const put = (path: string) => ["written", path, site]; export class ` +
+				`AssetBinding {}`,
+		),
+	},
+	"src/router.ts": {
+		Data: []byte(`import site from "./site"; export const route = (main, settings) => ({ ...site, main, settings });`),
+	},
+	"src/router_overlay.ts": {
+		Data: []byte(
+			`import { put } from "./read_write"; import { route as behind } from "./router"; export { AssetBinding } from ` +
+				`"./read_write"; export const route = (m, s) => behind(m, { ...s, put });`,
+		),
+	},
+	"src/overlay.ts": {
+		Data: []byte(
+			`import { DurableObject } from "cloudflare:workers"; export class Overlay extends DurableObject {} export ` +
+				`default {};`,
+		),
+	},
 }
 
 func TestOverlaidDefaultWorker(t *testing.T) {
@@ -54,7 +80,8 @@ func TestOverlaidRouter(t *testing.T) {
 		for _, noBundle := range []bool{false, true} {
 			root := project(t, map[string]string{"index.mjs": tt.code})
 			o := bundle.Options{Root: root, Main: "index.mjs", Library: overlaid, Routing: routing, NoBundle: noBundle}
-			if text := mainText(t, mustBundle(t, o)); strings.Contains(text, "written") || strings.Contains(text, "AssetBinding") {
+			if text := mainText(t, mustBundle(t, o)); strings.Contains(text, "written") ||
+				strings.Contains(text, "AssetBinding") {
 				t.Errorf("%s: without an overlay the router is\n%s", name, text)
 			}
 			o.Overlay = true
@@ -70,7 +97,8 @@ func TestOverlaidRouter(t *testing.T) {
 }
 
 func TestReadWriteWantsAnOverlay(t *testing.T) {
-	root := project(t, map[string]string{"index.ts": `import { put } from "@kv-sync/worker/read-write"; export default { fetch: put };`})
+	root := project(t,
+		map[string]string{"index.ts": `import { put } from "@kv-sync/worker/read-write"; export default { fetch: put };`})
 	o := bundle.Options{Root: root, Main: "index.ts", Library: overlaid, Overlay: true, Routing: &bundle.Routing{}}
 	r := mustBundle(t, o)
 	wantParts(t, mainText(t, r), "written")
@@ -90,7 +118,8 @@ func TestCompanion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := project(t, map[string]string{"tsconfig.json": `{"compilerOptions": {"useDefineForClassFields": false}}`, "package.json": `{"type": "commonjs"}`})
+	elsewhere := project(t,
+		map[string]string{"tsconfig.json": `{"compilerOptions": {"useDefineForClassFields": false}}`, "package.json": `{"type": "commonjs"}`})
 	again, err := bundle.Companion(t.Context(), elsewhere, overlaid)
 	if err != nil {
 		t.Fatal(err)

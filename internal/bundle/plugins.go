@@ -14,7 +14,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// What our own code is called inside a bundle.
+// Names of the library's code inside a bundle.
 const (
 	libraryNamespace  = "kv-sync"
 	libraryDefault    = "kv-sync:src/default.ts"
@@ -25,17 +25,16 @@ const (
 )
 
 const (
-	// loaderModule is the loader's side of Dynamic Workers.
+	// loaderModule is for loaders of Dynamic Workers.
 	loaderModule = "@kv-sync/worker/dynamic"
-	// readWriteModule is the site, to be written at run time as well as read.
+	// readWriteModule reads and writes the site at run time.
 	readWriteModule = "@kv-sync/worker/read-write"
-	// companionModule is the script that holds the overlays' Durable Objects.
+	// companionModule is the script with the Durable Object of overlays.
 	companionModule = "@kv-sync/worker/overlay"
 )
 
-// library maps what a Worker imports to a file of our source. An installed copy
-// of the package is never used: the code must fit the manifest that this binary
-// writes.
+// library maps imports to files of the library. An installed copy of the package is never
+// used: the code must fit the manifest that this binary writes.
 var library = map[string]string{
 	libraryDefault:         "src/default.ts",
 	libraryOverlaid:        "src/default_overlay.ts",
@@ -48,7 +47,7 @@ var library = map[string]string{
 	loaderModule:           "src/dynamic.ts",
 }
 
-// collector gathers what esbuild's plugins find. esbuild calls them from many
+// collector collects the results of esbuild's plugins. esbuild calls them from many
 // goroutines.
 type collector struct {
 	options  *project
@@ -63,12 +62,12 @@ func newCollector(o *project, rules []rule) *collector {
 	return &collector{options: o, rules: rules, settings: newSettings(o), modules: map[string]kvsync.Module{}}
 }
 
-// plugins lists the plugins in the order in which they are asked.
+// plugins returns the plugins in the order in which esbuild calls them.
 func (c *collector) plugins() []api.Plugin {
 	list := []api.Plugin{
 		{Name: "settings", Setup: c.guard},
-		{Name: "kv-sync", Setup: c.ours},
-		{Name: "runtime", Setup: c.runtime},
+		{Name: "kv-sync", Setup: c.resolveLibrary},
+		{Name: "runtime", Setup: c.resolveRuntime},
 		{Name: "modules", Setup: c.separate},
 	}
 	if c.options.Commit != nil {
@@ -77,33 +76,38 @@ func (c *collector) plugins() []api.Plugin {
 	return append(list, api.Plugin{Name: "load", Setup: c.load})
 }
 
-// failed is an import that cannot be resolved, with what to do about it.
+// failed returns an error and its fix for an import.
 func failed(reason, fix string) api.OnResolveResult {
 	return api.OnResolveResult{Errors: []api.Message{{Text: reason, Notes: []api.Note{{Text: fix}}}}}
 }
 
-// ours resolves @kv-sync/worker to the source in this binary, and the manifest
-// to the module that the engine adds.
-func (c *collector) ours(b api.PluginBuild) {
+// resolveLibrary resolves @kv-sync/worker to the source in this binary, and the manifest to
+// the module that the engine adds.
+func (c *collector) resolveLibrary(b api.PluginBuild) {
+	const (
+		manifests = `|@kv-sync/worker/manifest)$`
+		modules   = `^(kv-sync:src/(default|default_overlay|router|router_overlay)\.ts|@kv-sync/worker(/.*)?)$`
+	)
 	manifest := api.OnResolveResult{Path: manifestImport, External: true}
-	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + `|@kv-sync/worker/manifest)$`},
+	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + manifests},
 		func(api.OnResolveArgs) (api.OnResolveResult, error) { return manifest, nil })
 
-	b.OnResolve(api.OnResolveOptions{Filter: `^(kv-sync:src/(default|default_overlay|router|router_overlay)\.ts|@kv-sync/worker(/.*)?)$`},
+	b.OnResolve(api.OnResolveOptions{Filter: modules},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			if c.options.Dynamic && args.Path == loaderModule {
 				return failed(fmt.Sprintf("%q is for the Worker that loads projects", args.Path),
 					"Call env.ASSETS.fetch(request): the loader gives a project its assets."), nil
 			}
 			if args.Path == readWriteModule && !c.options.Overlay && !c.options.Dynamic {
-				return failed(fmt.Sprintf("%q is imported, and the site has no overlay to write to", args.Path),
-					"switch it on by a table [overlay] in kv-sync.toml"), nil
+				return failed(fmt.Sprintf("%q is imported, but the site has no overlay to write to", args.Path),
+					"enable it with a table [overlay] in kv-sync.toml"), nil
 			}
 			if file, ok := library[args.Path]; ok {
 				return api.OnResolveResult{Path: file, Namespace: libraryNamespace}, nil
 			}
-			return failed(fmt.Sprintf("%q is no part of @kv-sync/worker", args.Path),
-				`Import "@kv-sync/worker", "@kv-sync/worker/site", "@kv-sync/worker/read-write", "@kv-sync/worker/manifest" or "@kv-sync/worker/dynamic".`), nil
+			return failed(fmt.Sprintf("%q is not part of @kv-sync/worker", args.Path),
+				`Import "@kv-sync/worker", "@kv-sync/worker/site", "@kv-sync/worker/read-write", `+
+					`"@kv-sync/worker/manifest" or "@kv-sync/worker/dynamic".`), nil
 		})
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^\.`, Namespace: libraryNamespace},
@@ -115,7 +119,7 @@ func (c *collector) ours(b api.PluginBuild) {
 					return api.OnResolveResult{Path: candidate, Namespace: libraryNamespace}, nil
 				}
 			}
-			return failed(fmt.Sprintf("%q is not in this kv-sync", file), "This is a fault of kv-sync: please report it."), nil
+			return failed(fmt.Sprintf("%q is not in this kv-sync", file), "This is a bug of kv-sync: please report it."), nil
 		})
 
 	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: libraryNamespace},
@@ -130,19 +134,19 @@ func (c *collector) ours(b api.PluginBuild) {
 
 	b.OnResolve(api.OnResolveOptions{Filter: `^__STATIC_CONTENT_MANIFEST$`},
 		func(api.OnResolveArgs) (api.OnResolveResult, error) {
-			return failed("__STATIC_CONTENT_MANIFEST belongs to wrangler's Workers Sites, and kv-sync does not make it",
-				`Serve the files by an import from "@kv-sync/worker/site" in place of @cloudflare/kv-asset-handler; docs/workers.md shows how.`), nil
+			return failed("__STATIC_CONTENT_MANIFEST belongs to wrangler's Workers Sites, and kv-sync does not create it",
+				`Serve the files with "@kv-sync/worker/site" instead of @cloudflare/kv-asset-handler: see docs/workers.md.`), nil
 		})
 }
 
-// nested marks a question that a plugin asks of esbuild itself, so that the
-// plugin does not answer it.
+// nested marks a call of a plugin to esbuild, so that the plugin does not answer it itself.
 type nested struct{}
 
-// separate makes modules of the files that rules match.
+// separate turns files that rules match into modules.
 func (c *collector) separate(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-		if _, ok := args.PluginData.(nested); ok || args.Kind == api.ResolveEntryPoint || args.Namespace == libraryNamespace {
+		_, isNested := args.PluginData.(nested)
+		if isNested || args.Kind == api.ResolveEntryPoint || args.Namespace == libraryNamespace {
 			return api.OnResolveResult{}, nil
 		}
 		r, err := find(c.rules, args.Path)
@@ -166,8 +170,8 @@ func (c *collector) separate(b api.PluginBuild) {
 	})
 }
 
-// locate finds the file that an import means: as esbuild does, and for a plain
-// name that is no package beside the importer, as wrangler does.
+// locate finds the file of an import: like esbuild, and, for a plain name that is not a
+// package, beside the importer like wrangler.
 func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResolveArgs) (string, []api.Message) {
 	if args.ResolveDir != "" && (strings.HasPrefix(specifier, "./") || strings.HasPrefix(specifier, "../")) {
 		file := filepath.Join(folderOf(args), filepath.FromSlash(specifier))
@@ -191,12 +195,12 @@ func (c *collector) locate(b api.PluginBuild, specifier string, args api.OnResol
 	return "", found.Errors
 }
 
-// unsafeName matches what a module's name had better not hold, for it becomes
-// part of a multipart header.
+// unsafeName matches characters that a module's name must not contain: it becomes part of a
+// multipart header.
 var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
-// add remembers a module. Its name begins with a hash of the content, so that
-// it is the same wherever the project lies.
+// add adds a module. Its name begins with a hash of the content, so that it does not depend on
+// the project's folder.
 func (c *collector) add(base, contentType string, content []byte) kvsync.Module {
 	h := kvsync.HashOf(append([]byte(contentType+"\x00"), content...)).String()[:16]
 	name := unsafeName.ReplaceAllString(base, "_")

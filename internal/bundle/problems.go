@@ -12,7 +12,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// problems turns esbuild's messages into ours.
+// problems converts esbuild's messages.
 func problems(messages []api.Message) []kvsync.Problem {
 	list := make([]kvsync.Problem, 0, len(messages))
 	for _, m := range messages {
@@ -31,15 +31,17 @@ func problems(messages []api.Message) []kvsync.Problem {
 	return list
 }
 
-// problems turns esbuild's messages about the project into ours. What esbuild says of
-// a file outside of the boundary may quote it, so that is not told.
+// problems converts esbuild's messages about the project. A message about a file outside of
+// the boundary may quote the file, so it is replaced.
 func (o *project) problems(messages []api.Message) []kvsync.Problem {
 	shown := make([]api.Message, len(messages))
 	for i, m := range messages {
 		if l := m.Location; l != nil && (l.Namespace == "" || l.Namespace == "file") {
 			file := filepath.Join(o.Root, filepath.FromSlash(l.File))
 			if err := o.Boundary.Check(file); err != nil && !o.committed.has(file) {
-				m = api.Message{Text: "it cannot be read: " + reason(err), Location: &api.Location{File: l.File, Line: l.Line}}
+				m = api.Message{
+					Text: "the file cannot be read: " + reason(err), Location: &api.Location{File: l.File, Line: l.Line},
+				}
 			}
 		}
 		shown[i] = m
@@ -47,11 +49,11 @@ func (o *project) problems(messages []api.Message) []kvsync.Problem {
 	return problems(shown)
 }
 
-// advice is what to do about a message, or "".
+// advice returns the fix for a message, or "".
 func advice(m api.Message) string {
 	var notes []string
 	for _, n := range m.Notes {
-		// esbuild's advice for its own users: here nobody can mark anything.
+		// This advice is for users of esbuild's own options.
 		if !strings.HasPrefix(n.Text, "You can mark the path ") {
 			notes = append(notes, n.Text)
 		}
@@ -70,22 +72,22 @@ func advice(m api.Message) string {
 	return findImport(name)
 }
 
-// findImport says what to do about an import that leads nowhere.
+// findImport returns the fix for an import that cannot be resolved.
 func findImport(name string) string {
 	pkg := strings.SplitN(name, "/", 3)
 	switch scoped := strings.HasPrefix(name, "@") && len(pkg) > 1; {
 	case strings.HasPrefix(name, "#"):
 		return `add it to "imports" in package.json, or correct the import`
 	case name == "" || strings.ContainsAny(name[:1], "./"):
-		return "correct the import; if a build makes the file, run the build before the deploy"
+		return "correct the import; if a build creates the file, run the build before the deploy"
 	case scoped:
 		name = pkg[0] + "/" + pkg[1]
 	default:
 		name = pkg[0]
 	}
-	fix := fmt.Sprintf("run npm ci before the deploy; npm install %s, if package.json does not have it yet", name)
+	fix := fmt.Sprintf("run npm ci before the deploy, or npm install %s if package.json does not have it yet", name)
 	if boundary.IsCode(name) {
-		fix += fmt.Sprintf("; write %q if a file beside is meant", "./"+name)
+		fix += fmt.Sprintf("; write %q for a file beside this one", "./"+name)
 	}
 	return fix
 }

@@ -17,7 +17,8 @@ func TestTellsWhatItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"src/index.ts":   `import { a } from "./a"; import text from "./page.txt"; import { d } from "../shared/d.ts"; export default { fetch: () => new Response(a + text + d) };`,
+		"src/index.ts": `import { a } from "./a"; import text from "./page.txt"; import { d } from "../shared/d.ts"; ` +
+			`export default { fetch: () => new Response(a + text + d) };`,
 		"src/a.ts":       `export * from "./deep/b";`,
 		"src/deep/b.ts":  `export const a = "a";`,
 		"src/page.txt":   "page",

@@ -11,34 +11,36 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Routing says which requests the site answers before the Worker, for code that
-// leaves this to its configuration as with Static Assets. worker/src/router.ts
-// works by it.
+// Routing decides which requests the site answers before the Worker, for code that leaves
+// this to its configuration, as with Static Assets. The router of the Worker library
+// applies it.
 type Routing struct {
-	// Binding is the name under which the Worker's env has the site; "" is none.
+	// Binding is the name of the site in the Worker's env; "" is none.
 	Binding string `json:"binding,omitempty"`
-	// Site are patterns of pathnames that the site alone answers, Worker of those
-	// that go to the Worker whatever the site has; Site comes first. "*" stands for
-	// any text. For all other pathnames the site answers if it has something.
+	// Site has patterns of pathnames that only the site answers, Worker those of pathnames
+	// that only the Worker answers. Site has precedence. "*" matches any text. For all other
+	// pathnames the site answers if it has an asset.
 	Site   []string `json:"site,omitempty"`
 	Worker []string `json:"worker,omitempty"`
-	// NotFound is when not_found_handling counts as something: "always", for a
+	// NotFound decides when not_found_handling counts as an asset: "always", for a
 	// "navigation" of a browser, or "" for never.
 	NotFound string `json:"notFound,omitempty"`
 }
 
-// routerModule is the module that stands before the author's main module.
+// routerModule is the module that calls the author's main module.
 const routerModule = "kv-sync-router.js"
 
-// route puts the router before the Worker. The router is a module of its own, so
-// that the author's code, bundled or not, stays as it is.
+// route puts the router before the Worker. The router is a separate module, so the author's
+// code remains unchanged, bundled or not.
 func (r *Result) route(ctx context.Context, o *project) error {
 	if slices.ContainsFunc(r.Modules, func(m kvsync.Module) bool { return m.Name == routerModule }) {
-		return refuse(o.displayMain(), "the Worker has a module called "+routerModule+", which is kv-sync's own", "give it another name")
+		return refuse(o.displayMain(), "the Worker has a module called "+routerModule+", which is reserved for kv-sync",
+			"rename it")
 	}
 	if slices.Contains(o.CompatibilityFlags, "disallow_importable_env") {
-		return refuse(o.displayMain(), `"disallow_importable_env" is set, and the site is put before the Worker by the env that modules import`,
-			`take the flag out, or import the site from "@kv-sync/worker/site" and serve it in code`)
+		return refuse(o.displayMain(),
+			`"disallow_importable_env" is set, but the router before the Worker reads the env that modules import`,
+			`remove the flag, or import the site from "@kv-sync/worker/site" and serve it in code`)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -64,10 +66,10 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	if err != nil {
 		return err
 	}
-	module, err := o.buildOurs(routerModule, api.BuildOptions{
+	module, err := o.buildLibrary(routerModule, api.BuildOptions{
 		Stdin: &api.StdinOptions{
-			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\n%sexport default route(main.default, %s);\n",
-				router, imported, imported, more, settings),
+			Contents: fmt.Sprintf("import { route } from %q;\nimport * as main from %s;\nexport * from %s;\n"+
+				"%sexport default route(main.default, %s);\n", router, imported, imported, more, settings),
 			Sourcefile: routerModule,
 			Loader:     api.LoaderJS,
 		},
@@ -81,10 +83,9 @@ func (r *Result) route(ctx context.Context, o *project) error {
 	return nil
 }
 
-// router is which router stands before the Worker, and what else it exports. With
-// an overlay that is the entrypoint by which other Workers bind the site, unless
-// the author exports another one of that name: a loader's, which is for projects,
-// is another thing.
+// router returns the router of the library, and what else it exports. With an overlay it
+// exports the entrypoint through which other Workers bind the site, unless the author exports
+// one of that name, such as a loader's for projects.
 func (r *Result) router(o *project) (name, exports string, err error) {
 	if !o.Overlay {
 		return libraryRouter, "", nil
@@ -97,11 +98,11 @@ func (r *Result) router(o *project) (name, exports string, err error) {
 	return libraryOverRouter, fmt.Sprintf("export { %s } from %q;\n", assetBinding, libraryOverRouter), nil
 }
 
-// assetBinding is what the entrypoint of a site's assets is called.
+// assetBinding is the name of the entrypoint for a site's assets.
 const assetBinding = "AssetBinding"
 
-// exportsOf lists the names that a module exports itself. Those that it passes on
-// by "export *" are not among them; no module that was bundled does.
+// exportsOf lists the names that a module exports itself. Those of "export *" are missing; a
+// bundled module has none.
 func exportsOf(module []byte) ([]string, error) {
 	out := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{Contents: string(module), Loader: api.LoaderJS}, Metafile: true, Outfile: mainModule,

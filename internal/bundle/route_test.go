@@ -36,10 +36,12 @@ func TestSiteBeforeTheWorker(t *testing.T) {
 	plain := route(t, unaware, bundle.Options{})
 	for main, noBundle := range map[string]bool{"index.js": false, "index.mjs": true} {
 		r := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle})
-		if d := cmp.Diff([]string{"kv-sync-router.js", main}, moduleNames(r)); d != "" || r.Main != "kv-sync-router.js" || !r.ServesSite || len(r.Notices) > 0 {
+		if d := cmp.Diff([]string{"kv-sync-router.js", main}, moduleNames(r)); d != "" || r.Main != "kv-sync-router.js" ||
+			!r.ServesSite || len(r.Notices) > 0 {
 			t.Errorf("main %s, serves %v, notices %v, modules (-want +got):\n%s", r.Main, r.ServesSite, r.Notices, d)
 		}
-		wantParts(t, mainText(t, r), `from "./`+main+`"`, `export * from "./`+main+`"`, "as default", `from "./kv-sync-manifest.bin"`, `"ASSETS"`)
+		wantParts(t, mainText(t, r), `from "./`+main+`"`, `export * from "./`+main+`"`, "as default",
+			`from "./kv-sync-manifest.bin"`, `"ASSETS"`)
 		if again := route(t, unaware, bundle.Options{Routing: routing, NoBundle: noBundle}); !cmp.Equal(r, again) {
 			t.Error("the bundle depends on where the project lies")
 		}
@@ -77,7 +79,9 @@ func TestNoRouterWhereTheCodeServes(t *testing.T) {
 func TestRouterRefusals(t *testing.T) {
 	root := project(t, map[string]string{"index.mjs": unaware, "kv-sync-router.js": ""})
 	for want, o := range map[string]bundle.Options{
-		"kv-sync's own":           {NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}}},
+		"reserved for kv-sync": {
+			NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}},
+		},
 		"disallow_importable_env": {CompatibilityFlags: []string{"disallow_importable_env"}},
 	} {
 		o.Root, o.Main, o.Routing = root, "index.mjs", &bundle.Routing{}
@@ -99,8 +103,13 @@ func TestRoutingOfABundle(t *testing.T) {
 		o    bundle.Options
 		want kvsync.Routing
 	}{
-		"patterns":                 {unaware, bundle.Options{Routing: routing}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}},
-		"patterns, sent as it is":  {unaware, bundle.Options{Routing: routing, NoBundle: true}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}},
+		"patterns": {
+			unaware, bundle.Options{Routing: routing}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
+		},
+		"patterns, sent as it is": {
+			unaware, bundle.Options{Routing: routing, NoBundle: true},
+			kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
+		},
 		"the site first":           {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}}, kvsync.Routing{}},
 		"run_worker_first = true":  {unaware, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
 		"imports the site":         {serves, bundle.Options{Routing: routing}, every},

@@ -14,8 +14,8 @@ const (
 	typeText     = "text/plain"
 )
 
-// contentTypes maps a rule's type to the content type of the modules that it
-// matches; "" marks JavaScript, which esbuild bundles.
+// contentTypes maps a rule's type to the content type of its modules. "" is JavaScript, which
+// esbuild bundles.
 var contentTypes = map[string]string{
 	"ESModule":     "",
 	"CommonJS":     "",
@@ -31,19 +31,19 @@ var defaultRules = []Rule{
 	{Type: "CompiledWasm", Globs: []string{"**/*.wasm", "**/*.wasm?module"}},
 }
 
-// rule is a Rule that is ready to match.
+// rule is a compiled Rule.
 type rule struct {
 	Rule
 	match *regexp.Regexp
-	// hidden is set where an earlier rule of the same type lets nothing fall
-	// through: what it matches is an error, as in wrangler, not a silent miss.
+	// hidden is set if an earlier rule of the same type has no fallthrough. A match is then
+	// an error, as with wrangler.
 	hidden bool
 }
 
-// fixHidden is what to do about a rule that another hides.
+// fixHidden is the fix for a hidden rule.
 const fixHidden = `set "fallthrough": true in the earlier rule`
 
-// effectiveRules puts wrangler's rules behind the author's.
+// effectiveRules appends wrangler's rules to the author's.
 func effectiveRules(own []Rule) ([]rule, error) {
 	var rules []rule
 	closed := map[string]bool{}
@@ -71,8 +71,8 @@ func effectiveRules(own []Rule) ([]rule, error) {
 	return rules, nil
 }
 
-// globPattern translates a glob as wrangler does: a run of "*" is any text, "/"
-// included, and everything else stands for itself.
+// globPattern converts a glob like wrangler: a run of "*" matches any text, including "/",
+// and everything else matches itself.
 func globPattern(glob string) string {
 	parts := strings.FieldsFunc(glob, func(r rune) bool { return r == '*' })
 	for i := range parts {
@@ -88,7 +88,7 @@ func globPattern(glob string) string {
 	return pattern
 }
 
-// find returns the rule for an import, or nil where none matches.
+// find returns the rule for an import, or nil if none matches.
 func find(rules []rule, specifier string) (*rule, error) {
 	for i := range rules {
 		r := &rules[i]
@@ -96,7 +96,8 @@ func find(rules []rule, specifier string) (*rule, error) {
 			continue
 		}
 		if r.hidden {
-			return nil, fmt.Errorf("the rule of type %s that matches %q is hidden by an earlier rule of that type", r.Type, specifier)
+			return nil, fmt.Errorf("the rule of type %s that matches %q is hidden by an earlier rule of that type",
+				r.Type, specifier)
 		}
 		return r, nil
 	}

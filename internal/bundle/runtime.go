@@ -8,8 +8,8 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// The dates from which the platform has node's modules without a flag, and from
-// which it has them under their plain names.
+// The dates from which the platform has node's modules without a flag, and under their plain
+// names.
 // Source: workers-sdk, packages/workers-utils/src/compatibility-date.ts.
 const (
 	nodeByDefault   = "2026-08-04"
@@ -17,8 +17,8 @@ const (
 	nodeRequireName = "kv-sync-require"
 )
 
-// builtins are node's built-in modules; what stands behind a slash, as in
-// "fs/promises", belongs to them.
+// builtins are node's built-in modules. Names with a slash, such as "fs/promises", belong to
+// them.
 var builtins = strings.Fields(`_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server
 	_stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_wrap _stream_writable
 	_tls_common _tls_wrap assert async_hooks buffer child_process cluster console constants crypto dgram
@@ -26,7 +26,7 @@ var builtins = strings.Fields(`_http_agent _http_client _http_common _http_incom
 	punycode querystring readline repl stream string_decoder sys timers tls trace_events tty url util v8 vm wasi
 	worker_threads zlib`)
 
-// nodeLevel says how much of node there is at run time.
+// nodeLevel is the part of node that exists at run time.
 type nodeLevel int
 
 const (
@@ -36,7 +36,7 @@ const (
 	nodePlain           // node:* and the plain names
 )
 
-// level reads the compatibility date and flags as Cloudflare does.
+// level interprets the compatibility date and flags like Cloudflare.
 func level(date string, flags []string) nodeLevel {
 	has := func(flag string) bool { return slices.Contains(flags, flag) }
 	byDefault := date >= nodeByDefault
@@ -54,13 +54,12 @@ func level(date string, flags []string) nodeLevel {
 	return nodeNone
 }
 
-// runtime leaves to the platform the modules that the platform brings.
-func (c *collector) runtime(b api.PluginBuild) {
+// resolveRuntime leaves imports of the platform's own modules to the platform.
+func (c *collector) resolveRuntime(b api.PluginBuild) {
 	have := level(c.options.CompatibilityDate, c.options.CompatibilityFlags)
 
-	b.OnResolve(api.OnResolveOptions{Filter: `^(cloudflare|workerd):`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-		return external(args), nil
-	})
+	b.OnResolve(api.OnResolveOptions{Filter: `^(cloudflare|workerd):`},
+		func(args api.OnResolveArgs) (api.OnResolveResult, error) { return external(args), nil })
 	b.OnResolve(api.OnResolveOptions{Filter: `^(node:.*|(` + strings.Join(builtins, "|") + `)(/.*)?)$`},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			if _, ok := args.PluginData.(nested); ok || args.Kind == api.ResolveEntryPoint {
@@ -68,36 +67,40 @@ func (c *collector) runtime(b api.PluginBuild) {
 			}
 			plain, named := strings.CutPrefix(args.Path, "node:")
 			if !named && have < nodePlain {
-				// An installed package of that name, "buffer" or "events", comes first
-				// where the platform does not know the plain name.
+				// If the platform does not know the plain name, an installed package such as
+				// "buffer" has precedence.
 				found := b.Resolve(args.Path, api.ResolveOptions{
 					Importer: args.Importer, Namespace: args.Namespace, ResolveDir: args.ResolveDir,
 					Kind: args.Kind, With: args.With, PluginData: nested{},
 				})
 				if len(found.Errors) == 0 {
-					return api.OnResolveResult{Path: found.Path, Namespace: found.Namespace, External: found.External, Suffix: found.Suffix}, nil
+					return api.OnResolveResult{
+						Path: found.Path, Namespace: found.Namespace, External: found.External, Suffix: found.Suffix,
+					}, nil
 				}
 			}
 			if have >= nodeNamed || have == nodeAsync && plain == "async_hooks" {
 				args.Path = "node:" + plain
 				return external(args), nil
 			}
-			return failed(fmt.Sprintf("%q is a module of node, which this Worker does not have", args.Path), nodeFix(c.options)), nil
+			return failed(fmt.Sprintf("%q is a module of node, which this Worker does not have", args.Path),
+				nodeFix(c.options)), nil
 		})
 
-	// A CommonJS package calls require("fs"), which a Worker has not: the call
-	// gets an import of the same module.
+	// A CommonJS package calls require("fs"), which does not exist in a Worker: the call is
+	// replaced by an import of the same module.
 	b.OnResolve(api.OnResolveOptions{Filter: `^(node|cloudflare|workerd):`, Namespace: nodeRequireName},
 		func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: args.Path, External: true}, nil
 		})
-	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: nodeRequireName}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-		contents := fmt.Sprintf("import builtin from %q;\nmodule.exports = builtin;\n", args.Path)
-		return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
-	})
+	b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: nodeRequireName},
+		func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			contents := fmt.Sprintf("import builtin from %q;\nmodule.exports = builtin;\n", args.Path)
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
+		})
 }
 
-// external leaves an import as it stands, and makes a require an import.
+// external leaves an import unchanged, and replaces a require by an import.
 func external(args api.OnResolveArgs) api.OnResolveResult {
 	if args.Kind == api.ResolveJSRequireCall {
 		return api.OnResolveResult{Path: args.Path, Namespace: nodeRequireName}
@@ -107,7 +110,7 @@ func external(args api.OnResolveArgs) api.OnResolveResult {
 
 func nodeFix(o *project) string {
 	if slices.Contains(o.CompatibilityFlags, "no_nodejs_compat") {
-		return `Take "no_nodejs_compat" out of compatibility_flags, or do without the module.`
+		return `Remove "no_nodejs_compat" from compatibility_flags, or remove the import.`
 	}
-	return `Add "nodejs_compat" to compatibility_flags, or do without the module.`
+	return `Add "nodejs_compat" to compatibility_flags, or remove the import.`
 }

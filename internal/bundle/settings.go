@@ -15,12 +15,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
-// settings checks the files that esbuild reads by itself while it looks for an
-// import: they have to be regular files inside the boundary, as all that is read.
-// What they hold never becomes part of the bundle.
+// settings checks the files that esbuild reads by itself to resolve an import. Like every
+// file, they must be regular files inside of the boundary. Their content never becomes part
+// of the bundle.
 type settings struct {
 	*project
-	// none: the Worker's own code has no tsconfig.json, so those of others do not count.
+	// none is set if the Worker's own code has no tsconfig.json. Others are then ignored.
 	none bool
 
 	mu      sync.Mutex
@@ -36,14 +36,14 @@ func newSettings(o *project) *settings {
 	return s
 }
 
-// settingsFiles are what esbuild looks for in the folder of an import and in all
-// that are above.
+// settingsFiles are the files that esbuild reads in the folder of an import and in all
+// folders above.
 var settingsFiles = []string{"package.json", "tsconfig.json", "jsconfig.json", ".pnp.data.json", ".pnp.cjs", ".pnp.js"}
 
-// maxSettings bounds such a file.
+// maxSettings limits the size of such a file.
 const maxSettings = 4 << 20
 
-// guard refuses an import if esbuild would read what it may not to resolve it.
+// guard refuses an import if esbuild would have to read a forbidden file to resolve it.
 func (c *collector) guard(b api.PluginBuild) {
 	b.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		if _, ok := args.PluginData.(nested); ok || args.Namespace == libraryNamespace {
@@ -63,7 +63,7 @@ func (c *collector) guard(b api.PluginBuild) {
 	})
 }
 
-// consulted are the folders whose settings decide where an import leads.
+// consulted returns the folders whose settings decide how an import is resolved.
 func consulted(args api.OnResolveArgs) []string {
 	from := folderOf(args)
 	if from == "" {
@@ -79,7 +79,7 @@ func consulted(args api.OnResolveArgs) []string {
 	return dirs
 }
 
-// named is the path that an import names, or "" for one of a package.
+// named returns the path that an import names, or "" for a package.
 func named(args api.OnResolveArgs) string {
 	from, name := folderOf(args), filepath.FromSlash(args.Path)
 	switch {
@@ -93,21 +93,21 @@ func named(args api.OnResolveArgs) string {
 	return ""
 }
 
-// leaves refuses a path that leads out of the boundary, before esbuild looks for
-// settings around it. In a bare repository every path is git's own, and the code the
-// commit's.
+// leaves refuses a path that leads out of the boundary, before esbuild reads settings around
+// it. In a bare repository every path is one of git's own, and the code comes from the
+// commit.
 func (s *settings) leaves(path string) error {
 	err := s.Boundary.Check(path)
 	if outside := (*boundary.Error)(nil); !errors.As(err, &outside) || outside.Git {
 		return nil
 	}
 	if _, missing := os.Lstat(filepath.Dir(path)); missing != nil {
-		return nil //nolint:nilerr // esbuild says that nothing is there
+		return nil //nolint:nilerr // esbuild reports a missing file
 	}
 	return err
 }
 
-// above yields a folder and those above it.
+// above yields a folder and all folders above it.
 func above(dir string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for ; yield(dir) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
@@ -115,7 +115,7 @@ func above(dir string) func(yield func(string) bool) {
 	}
 }
 
-// check looks at the settings that count for the files in a folder.
+// check checks the settings that apply to the files in a folder.
 func (s *settings) check(dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,18 +139,18 @@ func (s *settings) check(dir string) error {
 	return err
 }
 
-// checkFolder looks at the settings in one folder. Those above the boundary are
-// the machine's, and no repository's.
+// checkFolder checks the settings in one folder. Those above the boundary belong to the
+// machine, not to a repository.
 func (s *settings) checkFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return nil //nolint:nilerr // nothing is in it, however many folders an import names
+		return nil //nolint:nilerr // a folder that does not exist has no settings
 	}
 	if !info.IsDir() && !info.Mode().IsRegular() {
-		return &settingsError{s.display(dir), boundary.ErrIrregular} // esbuild would list it, and wait for ever
+		return &settingsError{s.display(dir), boundary.ErrIrregular} // esbuild would wait for ever for a FIFO
 	}
 	if rel, err := filepath.Rel(s.Boundary.Top(), dir); err == nil && filepath.IsLocal(rel) {
-		// A folder that lies inside by its name alone has settings of somewhere else.
+		// A folder whose name is inside may be a link to settings outside.
 		if err := s.leaves(dir); err != nil {
 			return &settingsError{s.display(dir), err}
 		}
@@ -173,7 +173,7 @@ func (s *settings) checkFolder(dir string) error {
 	return nil
 }
 
-// present reports whether esbuild would take something for a file.
+// present reports whether esbuild would treat a path as a file.
 func (s *settings) present(file string) bool {
 	if _, err := os.Lstat(file); err != nil {
 		return false
@@ -182,8 +182,8 @@ func (s *settings) present(file string) bool {
 	return err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()
 }
 
-// readSettings reads one of these files. It is opened for its own sake, too: a FIFO
-// would stop esbuild for ever.
+// readSettings reads a settings file. Opening it also refuses a FIFO, for which esbuild would
+// wait for ever.
 func (s *settings) readSettings(file string) ([]byte, error) {
 	data, err := s.Boundary.ReadFile(file, maxSettings)
 	if err != nil {
@@ -192,7 +192,7 @@ func (s *settings) readSettings(file string) ([]byte, error) {
 	return data, nil
 }
 
-// settingsError names a file of settings that may not be read.
+// settingsError reports a settings file that must not be read.
 type settingsError struct {
 	file string
 	err  error
@@ -204,8 +204,8 @@ func (e *settingsError) Error() string {
 
 func (e *settingsError) Unwrap() error { return e.err }
 
-// checkTypeScript refuses code that the nearest tsconfig.json is outside for: it
-// would make another Worker on every machine.
+// checkTypeScript refuses code whose nearest tsconfig.json is outside of the boundary: the
+// Worker would differ from machine to machine.
 func (s *settings) checkTypeScript(dir string) error {
 	if !s.Boundary.Inside(dir) || slices.Contains(strings.Split(filepath.ToSlash(dir), "/"), "node_modules") {
 		return nil
@@ -215,13 +215,14 @@ func (s *settings) checkTypeScript(dir string) error {
 		return nil
 	}
 	if s.none {
-		return &settingsError{s.display(file), errors.New("the Worker's main file has no tsconfig.json, so it would not count; put one beside that file, or at the top of " + s.Boundary.Top())}
+		return &settingsError{s.display(file), errors.New("the Worker's main file has no tsconfig.json, so this one " +
+			"would be ignored; put one beside that file, or at the top of " + s.Boundary.Top())}
 	}
 	return &settingsError{file, &boundary.Error{Path: file, Real: file, Top: s.Boundary.Top()}}
 }
 
-// nearest is the tsconfig.json, or jsconfig.json, that counts for the files of a
-// folder, or "".
+// nearest returns the tsconfig.json, or jsconfig.json, that applies to the files of a folder,
+// or "".
 func (s *settings) nearest(dir string) string {
 	for at := range above(dir) {
 		for _, name := range []string{"tsconfig.json", "jsconfig.json"} {

@@ -1,0 +1,139 @@
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
+)
+
+// mainModule is the name of the bundled module. It has no folder, so that
+// "./kv-sync-manifest.bin" is the manifest beside it.
+const mainModule = "index.js"
+
+// build runs esbuild.
+func build(ctx context.Context, o *project, rules []rule) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := newCollector(o, rules)
+	entry := o.Main
+	switch {
+	case entry != "":
+	case o.Overlay:
+		entry = libraryOverlaid
+	default:
+		entry = libraryDefault
+	}
+	options := api.BuildOptions{
+		EntryPoints:   []string{entry},
+		AbsWorkingDir: o.Root,
+		Outfile:       filepath.Join(o.Root, mainModule), // only for messages: it is never written
+		Bundle:        true,
+		Metafile:      true,
+		Format:        api.FormatESModule,
+		Target:        api.ES2024,
+		Platform:      api.PlatformNeutral,
+		MainFields:    []string{"browser", "module", "main"},
+		Conditions:    []string{"workerd", "worker", "browser"},
+		Loader:        map[string]api.Loader{".js": api.LoaderJSX, ".mjs": api.LoaderJSX, ".cjs": api.LoaderJSX},
+		Charset:       api.CharsetUTF8,
+		LogLevel:      api.LogLevelSilent,
+		Sourcemap:     api.SourceMapNone,
+		KeepNames:     o.KeepNames,
+		Define:        define(o),
+		Alias:         o.Alias,
+		JSXFactory:    o.JSXFactory,
+		JSXFragment:   o.JSXFragment,
+		Plugins:       c.plugins(),
+
+		MinifyWhitespace:  o.Minify,
+		MinifyIdentifiers: o.Minify,
+		MinifySyntax:      o.Minify,
+	}
+	switch {
+	case o.Tsconfig != "":
+		options.Tsconfig = o.tsconfig()
+	case c.settings.none:
+		options.TsconfigRaw = "{}"
+	}
+	esbuild, cerr := api.Context(options)
+	if cerr != nil {
+		return nil, &Error{Problems: o.problems(cerr.Errors)}
+	}
+	defer esbuild.Dispose()
+	defer context.AfterFunc(ctx, esbuild.Cancel)()
+	out := esbuild.Rebuild()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(out.Errors) > 0 {
+		return nil, &Error{Problems: o.problems(out.Errors)}
+	}
+	return c.result(out)
+}
+
+// define returns the replacements. NODE_ENV is always "production", whatever the environment
+// contains, so that the output depends only on the input.
+func define(o *project) map[string]string {
+	d := map[string]string{"process.env.NODE_ENV": `"production"`}
+	for k, v := range o.Define {
+		d[k] = v
+	}
+	return d
+}
+
+// metafile is the part of esbuild's report that is used.
+type metafile struct {
+	Outputs map[string]struct {
+		Imports []struct {
+			Path     string `json:"path"`
+			External bool   `json:"external"`
+		} `json:"imports"`
+		Exports []string `json:"exports"`
+	} `json:"outputs"`
+}
+
+// result converts esbuild's output to modules.
+func (c *collector) result(out api.BuildResult) (*Result, error) {
+	r := &Result{Main: mainModule, Notices: c.options.problems(out.Warnings)}
+	for _, f := range out.OutputFiles {
+		if name := filepath.Base(f.Path); name != mainModule {
+			return nil, refuse(c.options.displayMain(),
+				fmt.Sprintf("an import produces a separate file, %s, which a Worker cannot load", name),
+				`put style sheets into the site; to import one as text, add {"type": "Text", "globs": ["**/*.css"]} to "rules"`)
+		}
+		r.Modules = append(r.Modules, kvsync.Module{Name: mainModule, Type: typeESModule, Content: f.Contents})
+	}
+	var meta metafile
+	if err := json.Unmarshal([]byte(out.Metafile), &meta); err != nil {
+		return nil, fmt.Errorf("bundle: read esbuild's report: %w", err)
+	}
+	main := meta.Outputs[mainModule]
+	const exportHandlers = "export its handlers: export default { fetch(request, env, ctx) { … } }"
+	if len(main.Exports) == 0 {
+		return nil, refuse(c.options.displayMain(),
+			"the Worker exports nothing; Workers that call addEventListener are not supported", exportHandlers)
+	}
+	if c.options.Dynamic && !slices.Contains(main.Exports, "default") {
+		return nil, refuse(c.options.displayMain(),
+			"a project's code has no default export, so its loader has nothing to call", exportHandlers)
+	}
+	used := map[string]bool{}
+	for _, i := range main.Imports {
+		used[i.Path] = i.External
+	}
+	r.ServesSite = used[manifestImport]
+	// Modules that tree shaking removed are not sent: they would slow down every start.
+	for name, m := range c.modules {
+		if used["./"+name] {
+			r.Modules = append(r.Modules, m)
+		}
+	}
+	return r, nil
+}
