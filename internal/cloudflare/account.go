@@ -1,6 +1,7 @@
 package cloudflare
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,40 +24,39 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// DefaultBaseURL is where Cloudflare's API lives.
+// DefaultBaseURL is the address of Cloudflare's API.
 const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 
 // Defaults of Options.
 const (
-	// DefaultTries spans an outage of about a minute.
+	// DefaultTries covers an outage of about a minute.
 	DefaultTries = 8
-	// DefaultStall is how long a request may go without a byte in either direction.
+	// DefaultStall is how long a request may transfer no byte in either direction.
 	DefaultStall = 60 * time.Second
 )
 
-// Options say how to reach an account. Only AccountID is required, and Token or
-// in its place Email and APIKey.
+// Options describe an account. AccountID is required, and either Token or Email and APIKey.
 type Options struct {
 	// Token is an API token with the permissions Workers KV Storage: Edit and
-	// Workers Scripts: Edit. It appears in no error, log line or printed value.
+	// Workers Scripts: Edit. It never appears in errors, log lines or printed values.
 	Token string `json:"-"`
-	// Email and APIKey are a user and their Global API Key, which may do all that
-	// the user may. Where there is a Token they do not count.
+	// Email and APIKey are a user and their Global API Key, which has all permissions of
+	// the user. They are ignored if there is a Token.
 	Email     string `json:"-"`
 	APIKey    string `json:"-"`
 	AccountID string
-	// BaseURL is DefaultBaseURL if empty. It must be https unless its host is
-	// this machine, for every request to it carries the token.
+	// BaseURL is DefaultBaseURL if empty. It must be https unless its host is this machine,
+	// because every request contains the token.
 	BaseURL string
-	// Log is told of each retry and of each time the account's rate limit
-	// slows requests down. Nil is silent.
+	// Log receives each retry, and each time that the rate limit slows requests down. Nil
+	// discards them.
 	Log *slog.Logger
-	// Transport is the connection pool; nil is one of the account's own.
+	// Transport is the connection pool; nil creates one for the account.
 	Transport http.RoundTripper
-	// Tries is the most times that one request is sent, DefaultTries if 0.
+	// Tries is how often a request is sent at most; 0 is DefaultTries.
 	Tries int
-	// Stall is how long a request may go without a byte moving before it is
-	// given up and sent again, DefaultStall if 0.
+	// Stall is how long a request may transfer no byte before it is cancelled and sent again;
+	// 0 is DefaultStall.
 	Stall time.Duration
 }
 
@@ -65,7 +65,7 @@ func (o Options) String() string {
 	return fmt.Sprintf("account %s at %s", o.AccountID, o.BaseURL)
 }
 
-// GoString is String: %#v prints no token either.
+// GoString is String, so %#v does not print the token.
 func (o Options) GoString() string { return o.String() }
 
 // Account is one Cloudflare account. Its methods are safe for concurrent use.
@@ -77,7 +77,7 @@ type Account struct {
 	options    []option.RequestOption
 	namespaces *kv.NamespaceService
 	authorize  func(*http.Request)
-	scrub      func(string) string // takes the token out of a text
+	scrub      func(string) string // removes the token from a text
 	log        *slog.Logger
 	pace       *pacer
 	tries      int
@@ -87,35 +87,45 @@ type Account struct {
 
 var _ kvsync.Account = (*Account)(nil)
 
-// Stats count what was sent so far. The server's own count is the measure of a
-// benchmark; these are for a person.
+// Stats count what was sent so far, for display. Benchmarks use the server's own count.
 type Stats struct {
-	Requests int64 // every attempt counts
-	Retries  int64 // of these, the ones that repeated another
-	BytesUp  int64 // of request bodies, as far as they were sent
+	Requests int64 // all attempts
+	Retries  int64 // the attempts that repeated another
+	BytesUp  int64 // the bytes of request bodies that were sent
 }
 
 var accountID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
-// New returns the account. It sends nothing: Verify does.
-func New(o Options) (*Account, error) {
-	secret, token := strings.TrimSpace(o.Token), true
+// checkCredentials returns the secret of the options, and whether it is a token.
+func checkCredentials(o Options) (secret string, token bool, err error) {
+	secret, token = strings.TrimSpace(o.Token), true
 	if secret == "" && o.Email != "" {
 		secret, token = strings.TrimSpace(o.APIKey), false
 	}
 	switch {
 	case secret == "" && !token:
-		return nil, errors.New("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better CLOUDFLARE_API_TOKEN to a token from https://dash.cloudflare.com/profile/api-tokens")
+		err = errors.New("there is an e-mail address and no API key: set CLOUDFLARE_API_KEY too, or better " +
+			"CLOUDFLARE_API_TOKEN to a token from " + tokensPage)
 	case secret == "":
-		return nil, errors.New("there is no API token: set CLOUDFLARE_API_TOKEN to one from https://dash.cloudflare.com/profile/api-tokens")
+		err = errors.New("there is no API token: set CLOUDFLARE_API_TOKEN to one from " + tokensPage)
 	case strings.ContainsFunc(secret+o.Email, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return nil, errors.New("the API token contains a space, a line break or a character that no token has: copy it again")
+		err = errors.New("the API token contains a space, a line break or another invalid character: copy it again")
 	case o.AccountID == "":
-		return nil, errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your Cloudflare dashboard")
+		err = errors.New("there is no account id: set CLOUDFLARE_ACCOUNT_ID to the 32 digits in the address of your " +
+			"Cloudflare dashboard")
 	case !accountID.MatchString(o.AccountID):
-		// It is not shown: it may be the token.
-		return nil, fmt.Errorf("the account id has %d characters, where one has 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the id in the address of your Cloudflare dashboard",
-			utf8.RuneCountInString(o.AccountID))
+		// The value is not shown, because it may be the token.
+		err = fmt.Errorf("the account id has %d characters, not 32 digits 0-9a-f: set CLOUDFLARE_ACCOUNT_ID to the id "+
+			"in the address of your Cloudflare dashboard", utf8.RuneCountInString(o.AccountID))
+	}
+	return secret, token, err
+}
+
+// New returns the account. It sends nothing. Verify checks the credentials.
+func New(o Options) (*Account, error) {
+	secret, token, err := checkCredentials(o)
+	if err != nil {
+		return nil, err
 	}
 	base, err := parseBase(o.BaseURL)
 	if err != nil {
@@ -131,8 +141,8 @@ func New(o Options) (*Account, error) {
 		base:  base,
 		client: &http.Client{
 			Transport: transport,
-			// The API never redirects. Followed, a PUT would become a GET whose
-			// answer reads like success.
+			// The API never redirects. Following a redirect would turn a PUT into a GET, whose
+			// response looks like success.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		authorize: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) },
@@ -150,25 +160,21 @@ func New(o Options) (*Account, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	if a.tries <= 0 {
-		a.tries = DefaultTries
-	}
-	if a.stall <= 0 {
-		a.stall = DefaultStall
-	}
+	a.tries = cmp.Or(max(a.tries, 0), DefaultTries)
+	a.stall = cmp.Or(max(a.stall, 0), DefaultStall)
 	a.pace = &pacer{log: a.log}
 	a.options = []option.RequestOption{
 		option.WithBaseURL(base.String()),
 		option.WithHTTPClient(a.client),
-		option.WithMaxRetries(0), // ours: retry.go
+		option.WithMaxRetries(0), // retry.go retries
 		option.WithHeader("User-Agent", "kv-sync"),
 	}
 	a.namespaces = kv.NewNamespaceService(a.options...)
 	return a, nil
 }
 
-// parseBase refuses a base URL that would send the token in the clear, or to
-// somewhere else than it reads.
+// parseBase refuses a base URL that would send the token unencrypted, or to another host than
+// it seems.
 func parseBase(raw string) (*url.URL, error) {
 	if raw == "" {
 		raw = DefaultBaseURL
@@ -176,11 +182,13 @@ func parseBase(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "":
-		return nil, fmt.Errorf("the API's base URL is no address: set CLOUDFLARE_API_BASE_URL to something like %s", DefaultBaseURL)
+		return nil, fmt.Errorf("the API's base URL is invalid: set CLOUDFLARE_API_BASE_URL to an address such as %s",
+			DefaultBaseURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("the API's base URL (host %s) has a user, a query or a fragment: leave them out", u.Host)
+		return nil, fmt.Errorf("the API's base URL (host %s) has a user, a query or a fragment: remove them", u.Host)
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return nil, fmt.Errorf("the API's base URL %s://%s is not https, and the API token would travel readable: use https, or an address of this machine", u.Scheme, u.Host)
+		return nil, fmt.Errorf("the API's base URL %s://%s is not https, so the API token would be sent unencrypted: "+
+			"use https, or an address of this machine", u.Scheme, u.Host)
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/")+"/", ""
 	return u, nil
@@ -206,16 +214,16 @@ func (a *Account) String() string { return "Cloudflare account " + a.id }
 // GoString is String.
 func (a *Account) GoString() string { return a.String() }
 
-// Close closes the idle connections. The account can still be used.
+// Close closes idle connections. The account remains usable.
 func (a *Account) Close() { a.client.CloseIdleConnections() }
 
-// Verify asks whether the token is valid and active. It says nothing of its
-// permissions: the API names those only when one is missing.
+// Verify checks whether the token is valid and active. It does not check permissions: the API
+// names them only when one is missing.
 func (a *Account) Verify(ctx context.Context) error {
 	err := a.verify(ctx, "user/tokens/verify")
 	var refused *APIError
-	if errors.As(err, &refused) && refused.fate == refusedFate {
-		// A token that the account owns is unknown among the user's.
+	if errors.As(err, &refused) && refused.outcome == outcomeRefused {
+		// A token that belongs to the account is unknown to the user's route.
 		if a.verify(ctx, "accounts/"+a.id+"/tokens/verify") == nil {
 			return nil
 		}
@@ -227,7 +235,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 	var token struct{ Status string }
 	c := &call{what: "verify the API token", read: into(&token, func() bool { return token.Status != "" })}
 	err := a.do(ctx, c, func(...option.RequestOption) error {
-		// No route of the SDK's packages that we link.
+		// The packages of the SDK that are linked do not have this route.
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base.JoinPath(path).String(), nil)
 		if err != nil {
 			return err
@@ -239,7 +247,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 		return err
 	}
 	if token.Status != "active" {
-		return fmt.Errorf("the API token is %s: roll it or create another at https://dash.cloudflare.com/profile/api-tokens", a.shown(token.Status, 40))
+		return fmt.Errorf("the API token is %s: roll it or create another at %s", a.shown(token.Status, 40), tokensPage)
 	}
 	return nil
 }
@@ -300,12 +308,12 @@ func (a *Account) listNamespaces(ctx context.Context, page, perPage int) (found 
 // titleTaken is the code of a namespace title that another namespace has.
 const titleTaken = 10014
 
-// CreateNamespace makes a namespace with this title and returns its id, or that
-// of the one that somebody has made meanwhile.
+// CreateNamespace creates a namespace with this title and returns its id, or the id of the
+// one that somebody created meanwhile.
 func (a *Account) CreateNamespace(ctx context.Context, title string) (string, error) {
 	id, err := a.createNamespace(ctx, title)
-	// Somebody else made it just now, or our own request was repeated after its
-	// answer was lost. Listings may be a minute old: look until it shows.
+	// Somebody else created it just now, or the request was repeated after its response was
+	// lost. Listings may be a minute old, so list until it appears.
 	for try := 1; hasCode(err, titleTaken) && try <= a.tries; try++ {
 		taken := err
 		if err := wait.For(ctx, backoff(try)); err != nil {

@@ -27,7 +27,7 @@ func TestNewRefuses(t *testing.T) {
 		"no token":           {func(o *Options) { o.Token = " " }, "CLOUDFLARE_API_TOKEN"},
 		"token with a line":  {func(o *Options) { o.Token = "abc\ndef-secret" }, "copy it again"},
 		"no account":         {func(o *Options) { o.AccountID = "" }, "CLOUDFLARE_ACCOUNT_ID"},
-		"account by e-mail":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, where one has 32 digits"},
+		"account by e-mail":  {func(o *Options) { o.AccountID = "me@exämple.com" }, "has 14 characters, not 32 digits"},
 		"account with path":  {func(o *Options) { o.AccountID = "../" + testAccount }, "32 digits"},
 		"account upper case": {func(o *Options) { o.AccountID = strings.ToUpper(testAccount) }, "32 digits"},
 		"swapped":            {func(o *Options) { o.Token, o.AccountID = o.AccountID, o.Token }, "32 digits"},
@@ -36,10 +36,10 @@ func TestNewRefuses(t *testing.T) {
 		"loopback look-like": {func(o *Options) { o.BaseURL = "http://127.0.0.1.evil.example" }, "not https"},
 		"localhost.evil":     {func(o *Options) { o.BaseURL = "http://localhost.evil.example" }, "not https"},
 		"user info":          {func(o *Options) { o.BaseURL = "https://127.0.0.1:x@evil.example" }, ""},
-		"password":           {func(o *Options) { o.BaseURL = "https://u:secretpw@example.com" }, "leave them out"},
+		"password":           {func(o *Options) { o.BaseURL = "https://u:secretpw@example.com" }, "remove them"},
 		"another scheme":     {func(o *Options) { o.BaseURL = "file:///etc/passwd" }, ""},
 		"no scheme":          {func(o *Options) { o.BaseURL = "localhost:8787" }, ""},
-		"query":              {func(o *Options) { o.BaseURL = "https://example.com/?a=b" }, "leave them out"},
+		"query":              {func(o *Options) { o.BaseURL = "https://example.com/?a=b" }, "remove them"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := good
@@ -70,7 +70,8 @@ func TestTokenIsNeverShown(t *testing.T) {
 			err := activate(s)
 			_, err2 := s.store().PutBulk(t.Context(), pairs, pairCount)
 			o := Options{Token: testToken, AccountID: testAccount}
-			all := fmt.Sprintf("%v %+v %#v %v %+v %#v %+v %#v %v %+v %s", err, err, apiError(t, err), s.account, s.account, s.account, o, o, err2, s.account.options, &s.logged)
+			all := fmt.Sprintf("%v %+v %#v %v %+v %#v %+v %#v %v %+v %s", err, err, apiError(t, err), s.account, s.account,
+				s.account, o, o, err2, s.account.options, &s.logged)
 			if strings.Contains(all, testToken) {
 				t.Error(all)
 			}
@@ -89,7 +90,8 @@ func TestErrorOfTheTransportIsHarmless(t *testing.T) {
 		})
 		_, err := a.Store(testSpace).PutBulk(t.Context(), pairs, pairCount)
 		wantErr(t, err, "proxy: bad request")
-		if text := err.Error(); strings.Contains(text, testToken) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if text := err.Error(); strings.Contains(text, testToken) ||
+			strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("the error is %q", text)
 		}
 		if text := s.logged.String(); strings.Contains(text, testToken) || strings.Contains(text, "\n::error") {
@@ -132,7 +134,8 @@ func TestErrorsAreOneHarmlessLine(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			err := activate(s)
 			wantErr(t, err)
-			if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			if text := err.Error(); len(text) > 1000 ||
+				strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%q", text)
 			}
 		}, r)
@@ -153,14 +156,16 @@ func TestHints(t *testing.T) {
 		reply       reply
 		kv, scripts string
 	}{
-		"permission":         {refuse(403, 10000, "Authentication error"), lacksKV, lacksScripts},
-		"another account":    {refuse(403, 9109, "Unauthorized to access requested resource"), lacksKV, lacksScripts},
-		"invalid":            {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
-		"401":                {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
-		"no token":           {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
-		"no subdomain":       {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
-		"bound namespace":    {refuse(400, 10041, "KV namespace 'x' not found."), "create it first", "create it first"},
-		"namespace":          {refuse(404, 10013, "namespace not found"), "namespace is gone", "namespace is gone"},
+		"permission":      {refuse(403, 10000, "Authentication error"), lacksKV, lacksScripts},
+		"another account": {refuse(403, 9109, "Unauthorized to access requested resource"), lacksKV, lacksScripts},
+		"invalid":         {refuse(403, 9109, "Invalid access token"), "is not valid", "is not valid"},
+		"401":             {refuse(401, 1000, "Invalid API Token"), "is not valid", "is not valid"},
+		"no token":        {refuse(400, 9106, "Missing X-Auth-Key"), "is not valid", "is not valid"},
+		"no subdomain":    {refuse(400, 10063, "no subdomain"), "workers.dev subdomain", "workers.dev subdomain"},
+		"bound namespace": {refuse(400, 10041, "KV namespace 'x' not found."), "create it, or", "create it, or"},
+		"namespace": {
+			refuse(404, 10013, "namespace not found"), "namespace does not exist", "namespace does not exist",
+		},
 		"wrong base URL":     {page(404, "nginx"), "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_API_BASE_URL"},
 		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},
 		"secret was changed": {refuse(400, 10220, "secrets changed"), "a secret was changed", "a secret was changed"},
@@ -217,7 +222,10 @@ func TestVerify(t *testing.T) {
 		paths   []string
 	}{
 		{"a user's", []reply{active}, "", []string{"/user/tokens/verify"}},
-		{"an account's", []reply{invalid, active}, "", []string{"/user/tokens/verify", "/accounts/" + testAccount + "/tokens/verify"}},
+		{
+			"an account's", []reply{invalid, active}, "",
+			[]string{"/user/tokens/verify", "/accounts/" + testAccount + "/tokens/verify"},
+		},
 		{"nobody's", []reply{invalid}, "is not valid", nil},
 		{"expired", []reply{result(`{"status":"expired"}`)}, "token is expired", nil},
 		{"no status", []reply{result(`{}`)}, "verify the API token", nil},
@@ -278,14 +286,15 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		c := &call{account: a, what: "x", needs: kvEdit, method: "GET", path: "/x"}
-		e := c.understand(status, http.Header{"Cf-Ray": {body}}, []byte(body))
+		e := c.interpret(status, http.Header{"Cf-Ray": {body}}, []byte(body))
 		if e == nil {
 			if status < 200 || status > 299 || !strings.Contains(strings.ToLower(body), "success") {
 				t.Errorf("%d %q passes for success", status, body)
 			}
 			return
 		}
-		if text := e.Error(); !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len(text) > 6000 {
+		if text := e.Error(); !utf8.ValidString(text) ||
+			strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || len(text) > 6000 {
 			t.Errorf("%q", text)
 		}
 	})
@@ -295,7 +304,8 @@ func FuzzAnswer(f *testing.F) {
 func TestAPIKey(t *testing.T) {
 	const key = "global-key-of-ada"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "" || r.Header.Get("X-Auth-Email") != "ada@example.org" || r.Header.Get("X-Auth-Key") != key {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("X-Auth-Email") != "ada@example.org" ||
+			r.Header.Get("X-Auth-Key") != key {
 			t.Errorf("the headers are %v", r.Header)
 		}
 		w.WriteHeader(http.StatusForbidden)

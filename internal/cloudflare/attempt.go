@@ -19,26 +19,26 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer: a page of 1,000 keys is at most 2 MB, and a
-	// version's bindings are below 1 MB.
+	// maxAnswer limits a response: a page of 1,000 keys has at most 2 MB, and a version's
+	// bindings have less than 1 MB.
 	maxAnswer = 32 << 20
-	// maxFailure bounds what is read of an answer that is a failure anyway.
+	// maxFailure limits what is read of a failed response.
 	maxFailure = 64 << 10
-	// Bytes that were handed to the system may still be on their way when the
-	// last one is. A slow line gets time for them before silence counts.
+	// inFlight bytes may still be in the system's buffers when the last byte is written. A
+	// slow connection gets time to send them before it counts as stalled.
 	inFlight     = 4 << 20
 	slowestBytes = 64 << 10 // a second
 )
 
-// NewTransport makes a connection pool, which several Accounts may share. It speaks HTTP/1.1 on purpose: bulk
-// writes then go over a connection each, not through one flow-control window,
-// and giving up a stalled one disturbs no other.
+// NewTransport returns a connection pool, which several Accounts may share. It uses HTTP/1.1:
+// each bulk write has a connection, not a share of one flow-control window, and cancelling a
+// stalled one does not affect others.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment, // as every tool does
+		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 15 * time.Second,
 		MaxIdleConnsPerHost: 32,
@@ -49,51 +49,51 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// attempt sends the request once and reads the answer whole, so that a
-// connection that breaks half-way through it counts as a failed attempt.
-// When it returns, nothing reads the payload any more.
+// attempt sends the request once and reads the whole response, so that a connection that
+// breaks in between is a failed attempt. When it returns, nothing reads the payload any more.
 func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError {
 	a := c.account
 	ctx, cancel := context.WithCancelCause(req.Context())
-	life := newLife(a.stall, cancel)
-	defer life.stop()
+	timer := newStallTimer(a.stall, cancel)
+	defer timer.stop()
 
 	var dialing, connected atomic.Bool
 	req = req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { dialing.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); life.sign() },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true); timer.touch() },
 	}))
-	up := &uploads{payload: c.body, life: life, count: &a.count.bytesUp}
+	up := &uploads{payload: c.body, timer: timer, count: &a.count.bytesUp}
 	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, c.body.size()
 	if req.ContentLength > 0 {
 		req.Body = up.start()
-		// net/http asks for it where it knows that nothing was sent.
+		// net/http calls it if it knows that nothing was sent.
 		req.GetBody = func() (io.ReadCloser, error) { return up.start(), nil }
 	}
 	a.authorize(req)
 	a.count.requests.Add(1)
 
-	status, header, body, err := c.exchange(req, next, life)
+	status, header, body, err := c.exchange(req, next, timer)
 	cancel(nil)
 	up.wait()
 	if err == nil {
-		return c.understand(status, header, body)
+		return c.interpret(status, header, body)
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 		err = fmt.Errorf("%w for %s", errStalled, a.stall)
 	}
-	// Only where a connection was asked for and never came is it certain that
-	// nothing was sent.
-	return c.lost(err, !dialing.Load() || connected.Load())
+	// It is certain that nothing was sent only if a connection was requested and never opened.
+	return c.noAnswer(err, !dialing.Load() || connected.Load())
 }
 
-func (c *call) exchange(req *http.Request, next option.MiddlewareNext, life *life) (int, http.Header, []byte, error) {
+func (c *call) exchange(
+	req *http.Request, next option.MiddlewareNext, timer *stallTimer,
+) (int, http.Header, []byte, error) {
 	res, err := next(req)
 	if err != nil {
 		return 0, nil, nil, err
 	}
 	defer res.Body.Close()
-	life.sign()
+	timer.touch()
 	c.account.pace.observe(res.Header)
 	limit := int64(maxAnswer)
 	switch {
@@ -103,62 +103,62 @@ func (c *call) exchange(req *http.Request, next option.MiddlewareNext, life *lif
 	case c.value != nil:
 		limit = kvsync.MaxValueBytes
 	}
-	body, err := readWhole(res, limit, life)
+	body, err := readWhole(res, limit, timer)
 	return res.StatusCode, res.Header, body, err
 }
 
-// errTooLarge means that sending the request again would change nothing.
-var errTooLarge = errors.New("the answer is larger than the API allows")
+// errTooLarge is not retried: the next response would have the same size.
+var errTooLarge = errors.New("the response is larger than the API allows")
 
-func readWhole(res *http.Response, limit int64, life *life) ([]byte, error) {
+func readWhole(res *http.Response, limit int64, timer *stallTimer) ([]byte, error) {
 	if res.ContentLength > limit {
 		return nil, errTooLarge
 	}
-	// One spare read's worth more than is expected, or Buffer would grow at the end.
+	// Without room for one more read, Buffer would grow at the end.
 	buf := bytes.NewBuffer(make([]byte, 0, max(res.ContentLength, 0)+bytes.MinRead))
-	n, err := buf.ReadFrom(io.LimitReader(&heard{res.Body, life}, limit+1))
+	n, err := buf.ReadFrom(io.LimitReader(&progressReader{res.Body, timer}, limit+1))
 	if err == nil && n > limit {
 		err = errTooLarge
 	}
 	return buf.Bytes(), err
 }
 
-// heard notes each byte of an answer as a sign of life.
-type heard struct {
+// progressReader restarts the stall timer with each byte of a response.
+type progressReader struct {
 	io.Reader
-	life *life
+	timer *stallTimer
 }
 
-func (h *heard) Read(p []byte) (int, error) {
+func (h *progressReader) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
 	if n > 0 {
-		h.life.sign()
+		h.timer.touch()
 	}
 	return n, err
 }
 
-var errStalled = errors.New("no byte moved")
+var errStalled = errors.New("no byte was transferred")
 
-// life ends an attempt in which nothing moves any more. An upload of 100 MB
-// over a slow line is not bounded by a fixed time that way.
-type life struct {
+// stallTimer cancels an attempt that transfers no byte for a time. An upload of 100 MB over a
+// slow connection has no fixed limit.
+type stallTimer struct {
 	patience time.Duration
 	timer    *time.Timer
 }
 
-func newLife(patience time.Duration, cancel context.CancelCauseFunc) *life {
-	return &life{patience, time.AfterFunc(patience, func() { cancel(errStalled) })}
+func newStallTimer(patience time.Duration, cancel context.CancelCauseFunc) *stallTimer {
+	return &stallTimer{patience, time.AfterFunc(patience, func() { cancel(errStalled) })}
 }
 
-func (l *life) sign()                    { l.timer.Reset(l.patience) }
-func (l *life) grace(more time.Duration) { l.timer.Reset(l.patience + more) }
-func (l *life) stop()                    { l.timer.Stop() }
+func (l *stallTimer) touch()                    { l.timer.Reset(l.patience) }
+func (l *stallTimer) extend(more time.Duration) { l.timer.Reset(l.patience + more) }
+func (l *stallTimer) stop()                     { l.timer.Stop() }
 
-// uploads are the times that one attempt's payload is opened: more than one
-// where net/http moves the request to another connection.
+// uploads are the readers of one attempt's payload. There are several if net/http moves the
+// request to another connection.
 type uploads struct {
 	payload payload
-	life    *life
+	timer   *stallTimer
 	count   *atomic.Int64
 	open    sync.WaitGroup
 }
@@ -168,11 +168,11 @@ func (u *uploads) start() io.ReadCloser {
 	return &upload{Reader: u.payload.open(), uploads: u}
 }
 
-// wait returns when the transport has let go of the payload. A transport may do
-// so after it has returned, and the caller is going to reuse the memory.
+// wait returns when the transport has closed all readers of the payload. It may do so after
+// it returned, and the caller reuses the memory.
 func (u *uploads) wait() { u.open.Wait() }
 
-// upload is a payload on its way over one connection.
+// upload is a payload that is sent over one connection.
 type upload struct {
 	io.Reader
 	uploads *uploads
@@ -183,10 +183,10 @@ func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.Reader.Read(p)
 	u.uploads.count.Add(int64(n))
 	if err == nil {
-		u.uploads.life.sign()
+		u.uploads.timer.touch()
 	} else {
 		sent := min(u.uploads.payload.size(), inFlight)
-		u.uploads.life.grace(time.Duration(sent) * time.Second / slowestBytes)
+		u.uploads.timer.extend(time.Duration(sent) * time.Second / slowestBytes)
 	}
 	return n, err
 }

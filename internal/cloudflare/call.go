@@ -17,66 +17,65 @@ import (
 
 const jsonType = "application/json"
 
-// call is one call of the API: what its request says not about itself.
+// call is one call of the API.
 type call struct {
 	account *Account
-	// what names operation and object, for errors.
+	// what is the operation and the object, for errors.
 	what string
-	// needs is the permission that a refusal is put down to.
+	// needs is the permission that is missing if the call is refused.
 	needs permission
-	// body is what is sent; empty for none.
+	// body is the request's body; it may be empty.
 	body payload
-	// once is set for a call that switches. It is never sent again while the
-	// first one may have been carried out.
+	// once is set for a switch. It is not sent again if the first request may have been
+	// carried out.
 	once bool
-	// read takes what the caller wants out of a successful answer. An error
-	// means that the answer is not what the API promises; the call is then
-	// repeated. It may be called more than once. Nil wants nothing.
+	// read reads a successful response, or is nil. An error means that the response is not
+	// what the API documents; the call is then repeated. It may be called several times.
 	read func(envelope) error
-	// value, if not nil, receives the answer's bytes as they are: it is a
-	// value of KV and no envelope.
+	// value, if not nil, receives the response's bytes: they are a value of KV, without an
+	// envelope.
 	value *[]byte
 
-	// What became of it.
+	// The outcome.
 	method, path string
 	answered     bool
 	err          error
 }
 
-// envelope is what all answers but values come in.
+// envelope is the form of all responses but values.
 type envelope struct {
 	Success    *bool           `json:"success"`
-	Errors     []complaint     `json:"errors"`
+	Errors     []apiMessage    `json:"errors"`
 	Result     json.RawMessage `json:"result"`
 	ResultInfo json.RawMessage `json:"result_info"`
 }
 
-type complaint struct {
-	Code    int         `json:"code"`
-	Message string      `json:"message"`
-	Chain   []complaint `json:"error_chain"`
+type apiMessage struct {
+	Code    int          `json:"code"`
+	Message string       `json:"message"`
+	Chain   []apiMessage `json:"error_chain"`
 }
 
-// into reads an envelope's result, whose members must be as ok wants them:
-// whatever encoding/json leaves at zero would pass for an answer otherwise.
+// into reads an envelope's result, which ok checks: a member that encoding/json leaves at zero
+// would otherwise look like a response.
 func into[T any](result *T, ok func() bool) func(envelope) error {
 	return func(e envelope) error {
 		var zero T
 		*result = zero
 		if err := json.Unmarshal(e.Result, result); err != nil {
-			return fmt.Errorf("its result has another shape: %w", err)
+			return fmt.Errorf("its result has another form: %w", err)
 		}
 		if !ok() {
-			return errors.New("its result lacks what was asked for")
+			return errors.New("its result is incomplete")
 		}
 		return nil
 	}
 }
 
-// do makes a call with the SDK's method that request invokes.
+// do makes a call with the method of the SDK that request calls.
 func (a *Account) do(ctx context.Context, c *call, request func(...option.RequestOption) error) error {
 	c.account = a
-	// The SDK's own reading is bypassed: send leaves it an empty answer.
+	// send gives the SDK an empty response, so it reads nothing itself.
 	var unread []byte
 	o := []option.RequestOption{option.WithMiddleware(c.send), option.WithResponseBodyInto(&unread)}
 	if c.body.parts != nil {
@@ -84,7 +83,7 @@ func (a *Account) do(ctx context.Context, c *call, request func(...option.Reques
 	}
 	err := request(o...)
 	switch {
-	case c.answered: // even if ctx ended just afterwards, which the SDK puts first
+	case c.answered: // also if ctx ended just afterwards, which the SDK reports first
 		return nil
 	case c.err != nil:
 		err = c.err
@@ -92,9 +91,9 @@ func (a *Account) do(ctx context.Context, c *call, request func(...option.Reques
 	return fmt.Errorf("%s: %w", c.what, err)
 }
 
-// send is the SDK's only middleware. It returns when the call is decided.
+// send is the SDK's only middleware. It returns when the outcome is known.
 func (c *call) send(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-	c.err = c.persist(req, next)
+	c.err = c.sendWithRetries(req, next)
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -102,8 +101,8 @@ func (c *call) send(req *http.Request, next option.MiddlewareNext) (*http.Respon
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// understand turns a whole answer into nil or into an error that says why not.
-func (c *call) understand(status int, header http.Header, body []byte) *APIError {
+// interpret returns nil for a successful response, else the error.
+func (c *call) interpret(status int, header http.Header, body []byte) *APIError {
 	ok := status >= 200 && status < 300
 	if ok && c.value != nil {
 		*c.value = body
@@ -121,14 +120,14 @@ func (c *call) understand(status int, header http.Header, body []byte) *APIError
 	}
 	if err := c.read(e); err != nil {
 		fail := c.refusal(status, header, nil, e)
-		fail.Err, fail.fate = c.harmless(err), lostFate
+		fail.Err, fail.outcome = c.display(err), outcomeUnknown
 		return fail
 	}
 	return nil
 }
 
-// payload is a request body in pieces, so that modules and bulk bodies are sent
-// from where they lie. Nobody may write to the parts until the call returns.
+// payload is a request body in parts, so that modules and bulk bodies are not copied. The parts
+// must not be changed until the call returns.
 type payload struct {
 	contentType string
 	parts       [][]byte
@@ -149,8 +148,8 @@ func (p payload) open() io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// segment escapes a name for use as one segment of a path, which the SDK does
-// not. Names that a path would swallow are refused: they would reach another route.
+// segment escapes a name for one segment of a path, which the SDK does not do. It refuses names
+// that would lead to another route.
 func segment(kind, name string) (string, error) {
 	if name == "" || name == "." || name == ".." {
 		return "", fmt.Errorf("%q cannot be the name of a %s", name, kind)
@@ -158,5 +157,5 @@ func segment(kind, name string) (string, error) {
 	return url.PathEscape(name), nil
 }
 
-// unknown says of a switch that it may have happened.
+// unknown reports that a switch may have happened.
 func unknown(err error) error { return fmt.Errorf("%w: %w", kvsync.ErrUnknown, err) }

@@ -160,11 +160,13 @@ func result(json string) reply {
 
 func refuse(status, code int, message string, header ...string) reply {
 	m, _ := json.Marshal(message)
-	return answer(status, fmt.Sprintf(`{"success":false,"errors":[{"code":%d,"message":%s}],"messages":[],"result":null}`, code, m), header...)
+	return answer(status,
+		fmt.Sprintf(`{"success":false,"errors":[{"code":%d,"message":%s}],"messages":[],"result":null}`, code, m), header...)
 }
 
 func page(status int, title string) reply {
-	return answer(status, "<!DOCTYPE html><html><head><title>"+title+"</title></head><body>\x1b[31mlots</body></html>", "Content-Type", "text/html")
+	return answer(status, "<!DOCTYPE html><html><head><title>"+title+"</title></head><body>\x1b[31mlots</body></html>",
+		"Content-Type", "text/html")
 }
 
 // cut reads the request and breaks the connection instead of an answer.
@@ -179,8 +181,10 @@ var (
 	pairs      = []byte(`[{"key":"a","value":"YQ==","base64":true},{"key":"b","value":"Yg==","base64":true}]`)
 	deployedOK = result(`{"id":"d1"}`)
 	oneModule  = kvsync.Upload{Worker: kvsync.Worker{
-		Main:              "index.js",
-		Modules:           []kvsync.Module{{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")}},
+		Main: "index.js",
+		Modules: []kvsync.Module{
+			{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
+		},
 		CompatibilityDate: "2026-01-01",
 	}}
 )

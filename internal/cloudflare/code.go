@@ -15,8 +15,8 @@ var _ kvsync.ScriptCode = (*Script)(nil)
 // Script returns the script with this name, which need not exist. It sends nothing.
 func (a *Account) Script(name string) *Script { return newScript(a, name) }
 
-// Code returns the script's modules as the API sends them: a form with each
-// module's bytes as they are.
+// Code returns the script's modules in the form of the API: a multipart form with the bytes
+// of each module.
 func (s *Script) Code(ctx context.Context) ([]byte, error) {
 	var code []byte
 	c := &call{what: fmt.Sprintf("read the code of Worker %q", s.name), needs: scriptsEdit, value: &code}

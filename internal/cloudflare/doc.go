@@ -1,21 +1,20 @@
-// Package cloudflare is the engine's view of a Cloudflare account, through
-// Cloudflare's SDK: namespaces of Workers KV, Worker scripts, and nothing else.
+// Package cloudflare implements the engine's interfaces to a Cloudflare account with
+// Cloudflare's SDK: namespaces of Workers KV, and Worker scripts.
 //
-// The SDK makes the requests: it knows the routes. Everything after that is
-// done here, once, for all calls, because v7.9.0 does it wrongly or not at all
-// (each of these has a test):
+// The SDK builds the requests, because it knows the routes. This package does the rest for
+// all calls, because v7.9.0 does it incorrectly or not at all. Each of these has a test:
 //
-//   - Multipart bodies come out as flattened form fields: upload.go builds them.
-//   - Key and script names go into the path as they are: segment escapes them.
-//   - HTTP 200 with "success": false is no error there, an HTML page is an error
-//     without a message, a missing member reads as zero: call.go reads answers.
-//   - Its pager ends at an empty page, which KV sends in the middle of a listing.
-//   - It retries switches, waits as long as Retry-After says, and takes no hint
-//     from the Ratelimit header: retry.go and rate.go.
-//   - Its unions fail on binding types that it does not know, such as
-//     worker_loader: bindings are read as raw JSON.
+//   - It flattens multipart bodies to form fields: upload.go builds them.
+//   - It does not escape key and script names in paths: segment escapes them.
+//   - It treats HTTP 200 with "success": false as success, reports an HTML page without a
+//     message, and reads a missing member as zero: call.go reads responses.
+//   - Its pager stops at an empty page, which KV sends in the middle of a listing.
+//   - It retries switches, waits for any Retry-After, and ignores the Ratelimit header:
+//     retry.go and rate.go.
+//   - Its unions fail on unknown binding types such as worker_loader: bindings are read as
+//     raw JSON.
 //
-// The path of one call: store.go or workers.go describes it, call.go sends it
-// and reads the answer, retry.go decides what a failure means, attempt.go is
-// one request on the wire, rate.go keeps all of them below the account's limit.
+// The path of one call: store.go or workers.go describes it, call.go sends it and reads the
+// response, retry.go decides what a failure means, attempt.go sends one request, and rate.go
+// keeps all requests below the account's limit.
 package cloudflare

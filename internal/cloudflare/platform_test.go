@@ -66,7 +66,8 @@ func TestStoreOnThePlatform(t *testing.T) {
 	if _, err := s.Get(ctx, "blog/b"); !errors.Is(err, kvsync.ErrNotFound) {
 		t.Fatal(err)
 	}
-	if _, err := a.Store("fedcba9876543210fedcba9876543210").Get(ctx, "blog/a"); err == nil || errors.Is(err, kvsync.ErrNotFound) {
+	if _, err := a.Store("fedcba9876543210fedcba9876543210").Get(ctx, "blog/a"); err == nil ||
+		errors.Is(err, kvsync.ErrNotFound) {
 		t.Fatal("a missing namespace looks like a missing key:", err)
 	}
 
@@ -111,7 +112,12 @@ func TestWorkersOnThePlatform(t *testing.T) {
 				{Name: "data.bin", Type: "application/octet-stream", Content: []byte(text)},
 			},
 			CompatibilityDate: "2026-01-01",
-			Bindings:          []kvsync.Binding{{Name: "KV_SYNC", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage(fmt.Sprintf("%q", text))}}},
+			Bindings: []kvsync.Binding{
+				{
+					Name: "KV_SYNC", Type: "json",
+					Fields: map[string]json.RawMessage{"json": json.RawMessage(fmt.Sprintf("%q", text))},
+				},
+			},
 		}, Message: "deploy " + text}
 	}
 	if err := w.PutScript(ctx, upload("one")); err != nil {
@@ -137,7 +143,8 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := w.Activations(ctx)
-	if err != nil || len(all) != 2 || all[0].Message != "hello" || !reflect.DeepEqual(all[0].Versions, []kvsync.Share{{Version: id, Percent: 100}}) {
+	if err != nil || len(all) != 2 || all[0].Message != "hello" ||
+		!reflect.DeepEqual(all[0].Versions, []kvsync.Share{{Version: id, Percent: 100}}) {
 		t.Fatal(all, err)
 	}
 	if tag, err := w.MigrationTag(ctx); tag != "" || err != nil {
@@ -169,7 +176,8 @@ func TestPatchSettings(t *testing.T) {
 	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.BaseURL+"/accounts/"+p.AccountID+"/workers/scripts/blog/script-settings", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		p.BaseURL+"/accounts/"+p.AccountID+"/workers/scripts/blog/script-settings", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,21 +12,20 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// spare is how many requests of the rate limit may be left before requests are
-// spread over the time that it takes to fill again. It covers what is in flight
-// when an answer says so. The limit is 1,200 in five minutes; who runs into it
-// is blocked for five minutes.
+// spare is the number of remaining requests below which requests are spread over the time until
+// the rate limit is reset. It covers the requests that are in flight at that moment. The limit
+// is 1,200 requests in five minutes; exceeding it blocks the account for five minutes.
 const spare = 50
 
-// pacer holds requests back so that the account's rate limit is not run into.
+// pacer delays requests so that they do not exceed the account's rate limit.
 type pacer struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	next  time.Time     // no request before
-	gap   time.Duration // between two requests
-	until time.Time     // the gap holds
-	said  time.Time     // until then it was said that requests go slower
+	next  time.Time     // the earliest time of the next request
+	gap   time.Duration // the time between two requests
+	until time.Time     // the end of the gap's validity
+	said  time.Time     // the end of the time for which the delay was logged
 }
 
 // wait returns when the next request may be sent.
@@ -42,7 +41,7 @@ func (p *pacer) wait(ctx context.Context) error {
 	}
 }
 
-// turn takes the caller's turn, or returns how long to wait before asking again.
+// turn reserves the next request, or returns how long to wait before calling it again.
 func (p *pacer) turn() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,7 +56,7 @@ func (p *pacer) turn() time.Duration {
 	return 0
 }
 
-// observe takes in what an answer says of the rate limit.
+// observe applies the rate limit that a response reports.
 func (p *pacer) observe(h http.Header) {
 	q, ok := parseQuota(h.Values("Ratelimit"))
 	if !ok {
@@ -70,9 +69,9 @@ func (p *pacer) observe(h http.Header) {
 		p.gap = 0
 		return
 	}
-	if now.After(p.said) { // once, though answers that are overtaken bring the gap and take it away
+	if now.After(p.said) { // once, although late responses may clear and set the gap again
 		p.said = now.Add(q.reset)
-		p.log.Info("few requests of the API's rate limit are left: going slower",
+		p.log.Info("few requests of the API's rate limit are left: slowing down",
 			slog.Int64("left", q.left), slog.Duration("for", q.reset))
 	}
 	p.gap, p.until = q.reset/time.Duration(q.left+1), now.Add(q.reset)
@@ -81,7 +80,7 @@ func (p *pacer) observe(h http.Header) {
 	}
 }
 
-// block holds all requests back for d.
+// block delays all requests by d.
 func (p *pacer) block(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,56 +16,56 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// fate is what a failed attempt means for the next.
-type fate int
+// outcome is what a failed attempt means for the next one.
+type outcome int
 
 const (
-	// refusedFate: the answer is no, and would be again.
-	refusedFate fate = iota
-	// againFate: it was certainly not carried out, and may be later.
-	againFate
-	// lostFate: it may have been carried out. Sending it again is for calls
-	// that may happen twice.
-	lostFate
+	// outcomeRefused: the request was refused, and would be refused again.
+	outcomeRefused outcome = iota
+	// outcomeNotDone: the request was certainly not carried out, and can be repeated.
+	outcomeNotDone
+	// outcomeUnknown: the request may have been carried out. Only calls that may happen twice
+	// are repeated.
+	outcomeUnknown
 )
 
-// judge decides what an answer that is not a success means. This and judgeLoss
-// are the only places that do.
-func (e *APIError) judge() fate {
+// decideOutcome decides what an unsuccessful response means. Only this function and
+// outcomeWithoutAnswer decide.
+func (e *APIError) decideOutcome() outcome {
 	switch {
 	case e.quota():
-		return refusedFate // until tomorrow
+		return outcomeRefused // until tomorrow
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusTooEarly:
-		return againFate
+		return outcomeNotDone
 	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
-		// A 5xx may come from a proxy that stopped waiting, and even with an
-		// envelope it does not say how far the API came.
-		return lostFate
+		// A 5xx may come from a proxy that stopped waiting. Even with an envelope it does not tell
+		// whether the request was carried out.
+		return outcomeUnknown
 	case e.Status >= 200 && e.Status < 300 && !e.enveloped:
-		return lostFate // cut off, or from something in between
+		return outcomeUnknown // truncated, or from a proxy
 	}
-	return refusedFate
+	return outcomeRefused
 }
 
-// judgeLoss decides what no answer means.
-func judgeLoss(err error, sent bool) fate {
+// outcomeWithoutAnswer decides what a missing response means.
+func outcomeWithoutAnswer(err error, sent bool) outcome {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &certificate), errors.Is(err, errTooLarge):
-		return refusedFate
+		return outcomeRefused
 	case !sent:
-		return againFate
+		return outcomeNotDone
 	}
-	return lostFate
+	return outcomeUnknown
 }
 
 // persist sends the request until the call is decided.
-func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
+func (c *call) sendWithRetries(req *http.Request, next option.MiddlewareNext) error {
 	ctx, a := req.Context(), c.account
 	c.method, c.path = req.Method, a.redact(req.URL)
 	for try := 1; ; try++ {
 		if err := a.pace.wait(ctx); err != nil {
-			return err // nothing is on its way
+			return err // nothing was sent
 		}
 		fail := c.attempt(req, next)
 		if fail == nil {
@@ -73,16 +73,16 @@ func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
 		}
 		fail.Tries = try
 		switch {
-		case fail.fate == lostFate && c.once:
+		case fail.outcome == outcomeUnknown && c.once:
 			return unknown(fail)
-		case fail.fate == refusedFate, ctx.Err() != nil, try == a.tries:
+		case fail.outcome == outcomeRefused, ctx.Err() != nil, try == a.tries:
 			return fail
 		}
 		delay := max(backoff(try), fail.asked)
 		if fail.Status == http.StatusTooManyRequests && fail.asked > 0 {
-			a.pace.block(fail.asked) // it is the token that is refused, not this call
+			a.pace.block(fail.asked) // the limit applies to all calls with the token
 		}
-		c.tellAgain(ctx, fail, delay)
+		c.logRetry(ctx, fail, delay)
 		if err := wait.For(ctx, delay); err != nil {
 			return fmt.Errorf("%w while waiting to try again: %w", err, fail)
 		}
@@ -90,15 +90,15 @@ func (c *call) persist(req *http.Request, next option.MiddlewareNext) error {
 	}
 }
 
-// maxWhat bounds what a line names: a key of KV may have 512 bytes.
-const maxWhat = 72
+// maxLoggedName limits the object's name in a log line: a key of KV may have 512 bytes.
+const maxLoggedName = 72
 
-// tellAgain says in one short line what is sent again, why and when. The whole
-// of it is for those who look closer.
-func (c *call) tellAgain(ctx context.Context, fail *APIError, wait time.Duration) {
+// logRetry logs in one short line what is sent again, why and when. The details are logged for
+// debugging.
+func (c *call) logRetry(ctx context.Context, fail *APIError, wait time.Duration) {
 	what := c.what
-	if len(what) > maxWhat {
-		what = clip(what, maxWhat) + "…"
+	if len(what) > maxLoggedName {
+		what = clip(what, maxLoggedName) + "…"
 	}
 	log := c.account.log
 	log.LogAttrs(ctx, slog.LevelWarn, fmt.Sprintf("%s: %s; trying again in %.1f s", what, fail.brief(), wait.Seconds()))
@@ -108,13 +108,13 @@ func (c *call) tellAgain(ctx context.Context, fail *APIError, wait time.Duration
 const (
 	firstBackoff = 500 * time.Millisecond
 	lastBackoff  = 16 * time.Second
-	// maxWait caps what a server can ask for: the API's penalty for too many
+	// maxWait limits the wait that a server can request: the API's penalty for too many
 	// requests is five minutes.
 	maxWait = 5 * time.Minute
 )
 
-// backoff is how long to wait after the given try, random within its upper
-// half so that parallel uploads do not come back all at once.
+// backoff returns how long to wait after a try. It is random within its upper half, so that
+// parallel uploads do not retry at the same time.
 func backoff(try int) time.Duration {
 	d := lastBackoff
 	if try < 6 {
@@ -123,7 +123,7 @@ func backoff(try int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// asked is how long the server wants us to wait, at most maxWait, or 0.
+// asked returns how long the server wants the client to wait, at most maxWait, or 0.
 func asked(h http.Header) time.Duration {
 	if s := h.Get("Retry-After"); s != "" {
 		if n, err := strconv.ParseFloat(s, 64); err == nil {
@@ -139,7 +139,7 @@ func asked(h http.Header) time.Duration {
 	return 0
 }
 
-// seconds takes a number from a header, which may be anything.
+// seconds converts a number of a header, which may be any value.
 func seconds(n float64) time.Duration {
 	if !(n > 0) { // also NaN
 		return 0

@@ -78,7 +78,8 @@ func TestRetriesAreToldInAShortLine(t *testing.T) {
 			t.Fatal("nobody was there, and nothing was said")
 		}
 		line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(s.logged.String())
-		if line == nil || !regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
+		if line == nil ||
+			!regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
 			t.Errorf("%q", s.logged.String())
 		}
 	}, bulkOK)
@@ -86,14 +87,18 @@ func TestRetriesAreToldInAShortLine(t *testing.T) {
 
 func TestWhyInAFewWords(t *testing.T) {
 	for want, e := range map[string]*APIError{
-		"503 Service Unavailable":                {Status: 503, Messages: []string{"long"}},
-		"599":                                    {Status: 599},
-		"an answer that makes no sense":          {Status: 200, Err: errors.New("its result has another shape")},
-		"the name x.example cannot be looked up": {Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x.example", Err: "no such host"}}},
-		"the connection was closed":              {Err: scrubbed{io.EOF, "a text"}},
-		"connection reset by peer":               {Err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}},
-		"no answer in time":                      {Err: os.ErrDeadlineExceeded},
-		"something else":                         {Err: errors.New("something else")},
+		"503 Service Unavailable": {Status: 503, Messages: []string{"long"}},
+		"599":                     {Status: 599},
+		"an invalid response":     {Status: 200, Err: errors.New("its result has another shape")},
+		"the name x.example cannot be looked up": {
+			Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: "x.example", Err: "no such host"}},
+		},
+		"the connection was closed": {Err: displayError{io.EOF, "a text"}},
+		"connection reset by peer": {
+			Err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+		},
+		"no response in time": {Err: os.ErrDeadlineExceeded},
+		"something else":      {Err: errors.New("something else")},
 	} {
 		if got := e.brief(); got != want {
 			t.Errorf("%v: %q, want %q", e, got, want)
@@ -104,7 +109,8 @@ func TestWhyInAFewWords(t *testing.T) {
 func TestDoesNotRepeatARefusal(t *testing.T) {
 	for name, bad := range map[string]reply{
 		"400": refuse(400, 10021, "bad"), "403": refuse(403, 10000, "Authentication error"),
-		"409": refuse(409, 10014, "taken"), "quota": refuse(429, 10048, "your account has reached the free usage limit for this operation for today"),
+		"409":               refuse(409, 10014, "taken"),
+		"quota":             refuse(429, 10048, "your account has reached the free usage limit for this operation for today"),
 		"200 success:false": refuse(200, 10021, "bad"), "302": answer(302, "", "Location", "https://example.com/"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +127,8 @@ func TestDoesNotRepeatARefusal(t *testing.T) {
 func TestGivesUpAfterItsTries(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
-		wantErr(t, err, "write 2 KV pairs", "PUT /accounts/…/storage/kv/namespaces/"+testSpace+"/bulk", "503", "8 times", "8f00baa5deadbeef-FRA")
+		wantErr(t, err, "write 2 KV pairs", "PUT /accounts/…/storage/kv/namespaces/"+testSpace+"/bulk", "503", "8 times",
+			"8f00baa5deadbeef-FRA")
 		if e := apiError(t, err); e.Tries != DefaultTries || len(s.requests()) != DefaultTries {
 			t.Error(e.Tries, len(s.requests()))
 		}
@@ -454,7 +461,7 @@ func TestHangingAnswerIsGivenUp(t *testing.T) {
 		if d := time.Since(start); d < DefaultStall || d > DefaultStall+time.Second {
 			t.Errorf("took %s", d)
 		}
-		if !strings.Contains(s.logged.String(), "no byte moved for 1m0s") {
+		if !strings.Contains(s.logged.String(), "no byte was transferred for 1m0s") {
 			t.Error(&s.logged)
 		}
 	}, hang, answer(200, "v"))

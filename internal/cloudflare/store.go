@@ -15,8 +15,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Store is one KV namespace. All its calls may be repeated without harm, and
-// are.
+// Store is one KV namespace. All its calls can be repeated safely, and are retried.
 type Store struct {
 	account *Account
 	id      string
@@ -24,9 +23,8 @@ type Store struct {
 
 var _ kvsync.Store = (*Store)(nil)
 
-// PutBulk sends one bulk write. It returns the keys that the API reported as
-// not written, and is an error where the API leaves open which those are. body
-// is sent from where it lies and may be reused afterwards.
+// PutBulk sends one bulk write. It returns the keys that the API reports as not written, and an
+// error if the API does not report which ones. body is not copied, and may be reused afterwards.
 func (s *Store) PutBulk(ctx context.Context, body []byte, pairs int) (unconfirmed []string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("write %d KV pairs", pairs),
@@ -68,15 +66,15 @@ func (s *Store) DeleteBulk(ctx context.Context, keys []string) (unconfirmed []st
 	return unconfirmed, err
 }
 
-// readBulk reads what became of n pairs or keys. HTTP 200 can be a partial
-// failure, and silence about a key is no confirmation.
+// readBulk reads the result for n pairs or keys. HTTP 200 can be a partial failure, and a key
+// that is not mentioned is not confirmed.
 func readBulk(e envelope, n int) ([]string, error) {
 	var r struct {
 		Done   *int     `json:"successful_key_count"`
 		Failed []string `json:"unsuccessful_keys"`
 	}
 	if err := json.Unmarshal(e.Result, &r); err != nil {
-		return nil, fmt.Errorf("its result has another shape: %w", err)
+		return nil, fmt.Errorf("its result has another form: %w", err)
 	}
 	if r.Done == nil || *r.Done+len(r.Failed) < n {
 		return nil, fmt.Errorf("it does not account for all of %d keys", n)
@@ -84,8 +82,8 @@ func readBulk(e envelope, n int) ([]string, error) {
 	return r.Failed, nil
 }
 
-// Put writes one value from its raw bytes, without metadata. value is sent
-// from where it lies and may be reused afterwards.
+// Put writes one value from its raw bytes, without metadata. value is not copied, and may be
+// reused afterwards.
 func (s *Store) Put(ctx context.Context, key string, value []byte) error {
 	name, err := segment("KV key", key)
 	if err != nil {
@@ -123,9 +121,9 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	return value, nil
 }
 
-// List returns one page of keys. A page may be empty while next is not "":
-// only next == "" is the end. A page with a key that has not the prefix, or
-// that leads to itself, is an error: whoever prunes relies on it.
+// List returns one page of keys. A page may be empty while next is not "": only next == "" is
+// the end. A page with a key without the prefix, or a cursor to itself, is an error: prune
+// relies on this.
 func (s *Store) List(ctx context.Context, prefix, cursor string) (page []kvsync.KeyInfo, next string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("list the KV keys under %q", prefix),
@@ -160,7 +158,7 @@ func readPage(e envelope, prefix, cursor string) ([]kvsync.KeyInfo, string, erro
 		Metadata json.RawMessage
 	}
 	if err := json.Unmarshal(e.Result, &keys); err != nil || keys == nil {
-		return nil, "", errors.New("its result is no list of keys")
+		return nil, "", errors.New("its result is not a list of keys")
 	}
 	var info *struct{ Cursor string }
 	if err := json.Unmarshal(e.ResultInfo, &info); err != nil || info == nil {
@@ -172,7 +170,8 @@ func readPage(e envelope, prefix, cursor string) ([]kvsync.KeyInfo, string, erro
 	page := make([]kvsync.KeyInfo, len(keys))
 	for i, k := range keys {
 		if k.Name == "" || !strings.HasPrefix(k.Name, prefix) {
-			return nil, "", fmt.Errorf("it lists the key %q, which has not the prefix %q", clip(clean(k.Name), 100), prefix)
+			return nil, "", fmt.Errorf("it lists the key %q, which does not have the prefix %q", clip(clean(k.Name), 100),
+				prefix)
 		}
 		page[i].Name = k.Name
 		if !bytes.Equal(k.Metadata, []byte("null")) {

@@ -437,7 +437,7 @@ func TestRateLimitIsNotRunInto(t *testing.T) {
 		if d := time.Since(s.start); d > 330*time.Second {
 			t.Errorf("took %s", d)
 		}
-		if n := strings.Count(s.logged.String(), "going slower"); n < 1 || n > 3 {
+		if n := strings.Count(s.logged.String(), "slowing down"); n < 1 || n > 3 {
 			t.Errorf("said so %d times", n)
 		}
 	}, nil)

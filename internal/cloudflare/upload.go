@@ -14,17 +14,19 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Limits of the annotations. The API cuts a longer one, at any byte.
+// Limits of the annotations. The API truncates a longer one, at any byte.
 const (
 	maxMessage = 1000
 	maxTag     = 100
 )
 
-// ownMembers are the metadata's members that an Upload has fields for.
-var ownMembers = []string{"main_module", "body_part", "bindings", "compatibility_date", "compatibility_flags", "annotations", "migrations"}
+// fieldMembers are the members of the metadata that are fields of an Upload.
+var fieldMembers = []string{
+	"main_module", "body_part", "bindings", "compatibility_date", "compatibility_flags", "annotations", "migrations",
+}
 
-// scriptForm is the body of a script or version upload: a JSON part "metadata"
-// and a part for each module. The modules are not copied.
+// scriptForm returns the body of a script or version upload: a JSON part "metadata", and a part
+// for each module. The modules are not copied.
 func scriptForm(u kvsync.Upload, version bool) (payload, error) {
 	metadata, err := scriptMetadata(u, version)
 	if err != nil {
@@ -93,17 +95,17 @@ func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// checkUpload finds what the API would answer to with less clarity, or not at all.
+// checkUpload finds mistakes that the API reports less clearly, or not at all.
 func checkUpload(u kvsync.Upload) error {
-	names := map[string]bool{"metadata": true} // the other part's name
+	names := map[string]bool{"metadata": true} // the name of the other part
 	for _, m := range u.Modules {
 		switch {
 		case m.Name == "" || strings.ContainsFunc(m.Name, func(r rune) bool { return r < ' ' }):
 			return fmt.Errorf("%q cannot be the name of a module", m.Name)
 		case names[m.Name]:
-			return fmt.Errorf("there are two modules of the name %q", m.Name)
+			return fmt.Errorf("there are two modules called %q", m.Name)
 		case m.Type == "" || strings.ContainsFunc(m.Type, func(r rune) bool { return r < ' ' }):
-			return fmt.Errorf("module %q has no proper content type", m.Name)
+			return fmt.Errorf("module %q has no valid content type", m.Name)
 		}
 		names[m.Name] = true
 	}
@@ -114,7 +116,7 @@ func checkUpload(u kvsync.Upload) error {
 		return errors.New("the Worker has no compatibility date")
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.Settings)) {
-		if slices.Contains(ownMembers, name) {
+		if slices.Contains(fieldMembers, name) {
 			return fmt.Errorf("the setting %q has a field of its own", name)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Script is one Worker script. Activate and PutScript switch: they are sent
-// again only where it is certain that they were not carried out.
+// Script is one Worker script. Activate and PutScript switch: they are sent again only if it is
+// certain that they were not carried out.
 type Script struct {
 	account *Account
 	name    string
@@ -28,8 +28,8 @@ func newScript(a *Account, name string) *Script {
 	return &Script{a, name, workers.NewScriptService(a.options...)}
 }
 
-// Activations lists the deployments, the active one first, or ErrNotFound
-// where there is no such script.
+// Activations lists the deployments, the active one first. It returns ErrNotFound if the script
+// does not exist.
 func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
 	var list struct {
 		Deployments []struct {
@@ -44,7 +44,7 @@ func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
 		}
 	}
 	c := &call{what: fmt.Sprintf("list the deployments of Worker %q", s.name), needs: scriptsEdit}
-	// An answer without the list must not pass for a Worker without deployments.
+	// A response without the list must not look like a Worker without deployments.
 	c.read = into(&list, func() bool {
 		for _, d := range list.Deployments {
 			if d.ID == "" || len(d.Versions) == 0 {
@@ -73,8 +73,7 @@ func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
 	return all, nil
 }
 
-// Version reads one version with its bindings, also those of types that this
-// program does not know.
+// Version reads one version with all its bindings, including those of unknown types.
 func (s *Script) Version(ctx context.Context, id string) (kvsync.Version, error) {
 	version, err := segment("Worker version", id)
 	if err != nil {
@@ -119,8 +118,8 @@ func readBindings(list []map[string]json.RawMessage) ([]kvsync.Binding, bool) {
 	return bindings, true
 }
 
-// UploadVersion creates a version that no visitor sees and returns its id.
-// It leaves out the settings that belong to the script.
+// UploadVersion creates a version that is not active, and returns its id. It omits the settings
+// that belong to the script.
 func (s *Script) UploadVersion(ctx context.Context, u kvsync.Upload) (string, error) {
 	what := fmt.Sprintf("upload a version of Worker %q", s.name)
 	form, err := scriptForm(u, true)
@@ -138,8 +137,8 @@ func (s *Script) UploadVersion(ctx context.Context, u kvsync.Upload) (string, er
 	return made.ID, err
 }
 
-// strictInherit makes an inherit binding that cannot be resolved an error:
-// otherwise it vanishes, and a secret with it.
+// strictInherit makes an inherit binding that cannot be resolved an error. Otherwise the
+// binding, for instance a secret, would disappear.
 var strictInherit = option.WithQuery("bindings_inherit", "strict")
 
 // PutScript uploads and switches in one step.
@@ -219,7 +218,7 @@ func (s *Script) MigrationTag(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// PatchSettings changes settings that belong to the script and to no version.
+// PatchSettings changes settings that belong to the script, not to a version.
 func (s *Script) PatchSettings(ctx context.Context, settings map[string]json.RawMessage) error {
 	body, err := json.Marshal(settings)
 	if err != nil {
@@ -238,8 +237,8 @@ func (s *Script) PatchSettings(ctx context.Context, settings map[string]json.Raw
 	})
 }
 
-// EnableURL makes the script reachable under workers.dev, but not its other
-// versions: what is uploaded stays unseen until the switch.
+// EnableURL enables the script's address under workers.dev, but not those of its other versions:
+// an uploaded version remains hidden until the switch.
 func (s *Script) EnableURL(ctx context.Context) error {
 	c := &call{
 		what:  fmt.Sprintf("put Worker %q on workers.dev", s.name),
@@ -254,8 +253,8 @@ func (s *Script) EnableURL(ctx context.Context) error {
 	})
 }
 
-// URL returns the address under workers.dev that the script has or would have,
-// or "" where the account has no subdomain.
+// URL returns the address under workers.dev that the script has or would have, or "" if the
+// account has no subdomain.
 func (s *Script) URL(ctx context.Context) (string, error) {
 	if s.account.local {
 		if at, err := s.localURL(ctx); at != "" || err != nil {
@@ -263,7 +262,8 @@ func (s *Script) URL(ctx context.Context) (string, error) {
 		}
 	}
 	var account struct{ Subdomain string }
-	c := &call{what: "read the account's workers.dev subdomain", needs: scriptsEdit, read: into(&account, func() bool { return true })}
+	c := &call{what: "read the account's workers.dev subdomain", needs: scriptsEdit}
+	c.read = into(&account, func() bool { return true })
 	err := s.do(ctx, c, func(_ string, o ...option.RequestOption) error {
 		var p workers.SubdomainGetParams
 		p.AccountID.Value = s.account.id
@@ -279,11 +279,12 @@ func (s *Script) URL(ctx context.Context) (string, error) {
 	return fmt.Sprintf("https://%s.%s.workers.dev", s.name, account.Subdomain), nil
 }
 
-// localURL asks an API on this machine where the script listens. It is "" where
-// the API does not say, as Cloudflare's does not.
+// localURL returns the address at which an API on this machine serves the script, or "" if the
+// API does not report it. Cloudflare's does not.
 func (s *Script) localURL(ctx context.Context) (string, error) {
 	var script struct{ URL string }
-	c := &call{what: fmt.Sprintf("ask where Worker %q listens", s.name), needs: scriptsEdit, read: into(&script, func() bool { return true })}
+	c := &call{what: fmt.Sprintf("read the address of Worker %q", s.name), needs: scriptsEdit}
+	c.read = into(&script, func() bool { return true })
 	err := s.do(ctx, c, func(name string, o ...option.RequestOption) error {
 		var p workers.ScriptSubdomainGetParams
 		p.AccountID.Value = s.account.id

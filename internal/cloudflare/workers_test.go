@@ -21,7 +21,10 @@ var fullUpload = kvsync.Upload{
 	Worker: kvsync.Worker{
 		Main: "src/index.js",
 		Modules: []kvsync.Module{
-			{Name: "src/index.js", Type: "application/javascript+module", Content: []byte("import './kv-sync-manifest.bin'\r\n--x--")},
+			{
+				Name: "src/index.js", Type: "application/javascript+module",
+				Content: []byte("import './kv-sync-manifest.bin'\r\n--x--"),
+			},
 			{Name: "kv-sync-manifest.bin", Type: "application/octet-stream", Content: []byte{0, 1, 0xff, '\r', '\n', 0}},
 			{Name: `odd "name" ü.txt`, Type: "text/plain", Content: nil},
 		},
@@ -35,7 +38,9 @@ var fullUpload = kvsync.Upload{
 		Settings: raw(`{"limits":{"cpu_ms":50},"logpush":true,"tags":["a"],"observability":{"enabled":true}}`),
 	},
 	Message: "deploy 1", Tag: "t1",
-	Apply: &kvsync.MigrationPlan{OldTag: "m1", NewTag: "m2", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["A"]}`)}},
+	Apply: &kvsync.MigrationPlan{
+		OldTag: "m1", NewTag: "m2", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["A"]}`)},
+	},
 }
 
 func raw(object string) (m map[string]json.RawMessage) {
@@ -118,7 +123,8 @@ func TestUploadsAreAJSONPartAndModules(t *testing.T) {
 				t.Fatal(modules)
 			}
 			for j, m := range fullUpload.Modules {
-				if want := (part{m.Name, m.Name, m.Type, string(m.Content)}); modules[j].content != want.content || modules[j].contentType != want.contentType || modules[j].name != want.name {
+				if want := (part{m.Name, m.Name, m.Type, string(m.Content)}); modules[j].content != want.content ||
+					modules[j].contentType != want.contentType || modules[j].name != want.name {
 					t.Errorf("%q\nwant %q", modules[j], want)
 				}
 			}
@@ -180,7 +186,8 @@ func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
 func TestActivate(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		message := strings.Repeat("ü", 501) // 1002 bytes
-		err := s.script().Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}}, "x"+message, false)
+		err := s.script().Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}},
+			"x"+message, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +203,8 @@ func TestActivate(t *testing.T) {
 		delete(got, "annotations")
 		want := map[string]any{"strategy": "percentage", "versions": []any{
 			map[string]any{"version_id": "v1", "percentage": 90.5}, map[string]any{"version_id": "v2", "percentage": 9.5}}}
-		if r.Method != "POST" || !strings.HasSuffix(r.Path, "/workers/scripts/blog/deployments") || !reflect.DeepEqual(got, want) {
+		if r.Method != "POST" || !strings.HasSuffix(r.Path, "/workers/scripts/blog/deployments") ||
+			!reflect.DeepEqual(got, want) {
 			t.Errorf("%s %s %v", r.Method, r.Path, got)
 		}
 	}, deployedOK)
@@ -303,9 +311,18 @@ func TestURL(t *testing.T) {
 		{"no subdomain", false, "", []reply{refuse(404, 10007, "no subdomain")}},
 		{"no answer to speak of", false, "", []reply{result(`null`)}},
 		{"local", true, "http://127.0.0.1:8788", []reply{result(`{"enabled":true,"url":"http://127.0.0.1:8788"}`)}},
-		{"local, but elsewhere", true, "https://blog.me.workers.dev", []reply{result(`{"enabled":true,"url":"https://evil.example"}`), result(`{"subdomain":"me"}`)}},
-		{"local without an address", true, "https://blog.me.workers.dev", []reply{result(`{"enabled":true}`), result(`{"subdomain":"me"}`)}},
-		{"local before the first deploy", true, "https://blog.me.workers.dev", []reply{refuse(404, 10007, "no script"), result(`{"subdomain":"me"}`)}},
+		{
+			"local, but elsewhere", true, "https://blog.me.workers.dev",
+			[]reply{result(`{"enabled":true,"url":"https://evil.example"}`), result(`{"subdomain":"me"}`)},
+		},
+		{
+			"local without an address", true, "https://blog.me.workers.dev",
+			[]reply{result(`{"enabled":true}`), result(`{"subdomain":"me"}`)},
+		},
+		{
+			"local before the first deploy", true, "https://blog.me.workers.dev",
+			[]reply{refuse(404, 10007, "no script"), result(`{"subdomain":"me"}`)},
+		},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -331,7 +348,8 @@ func TestEnableURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.requests()[0]
-		if r.Method != "POST" || !strings.HasSuffix(r.Path, "/workers/scripts/blog/subdomain") || string(r.Body) != `{"enabled":true,"previews_enabled":false}` {
+		if r.Method != "POST" || !strings.HasSuffix(r.Path, "/workers/scripts/blog/subdomain") ||
+			string(r.Body) != `{"enabled":true,"previews_enabled":false}` {
 			t.Errorf("%+v", r)
 		}
 	}, result(`{"enabled":true,"previews_enabled":false}`))

@@ -21,8 +21,8 @@ func TestLog(t *testing.T) {
 			l.Warn("read the version: 503; trying again in 1.5 s", slog.String("error", "PUT /x: 503\x1b[2J"))
 		}, "read the version: 503; trying again in 1.5 s: PUT /x: 503\\x1b[2J\n"},
 		{"attributes", false, func(l *slog.Logger) {
-			l.Info("few requests are left: going slower", slog.Int64("left", 3), slog.Duration("for", 20*time.Second))
-		}, "few requests are left: going slower (left 3, for 20 s)\n"},
+			l.Info("few requests are left: slowing down", slog.Int64("left", 3), slog.Duration("for", 20*time.Second))
+		}, "few requests are left: slowing down (left 3, for 20 s)\n"},
 		{"attributes of the logger", false, func(l *slog.Logger) {
 			l.With("site", "tides").WithGroup("g").Info("done", "n", 1)
 		}, "done (site tides, n 1)\n"},
