@@ -1,15 +1,13 @@
-// Package routing reads _redirects and _headers as Cloudflare documents them
-// for Static Assets.
+// Package routing reads _redirects and _headers as Cloudflare documents them for Static
+// Assets.
 //
-// It differs from Cloudflare in one thing: Cloudflare warns about a line that
-// it cannot use and publishes the rest, while here such a line is a
-// [kvsync.Problem] with file and line number, all of them together, so that a
-// typing mistake does not go live as a missing redirect or a missing security
-// header. That holds for rules that lead in a circle too, of which Cloudflare
-// knows only those to index.html.
+// It differs from Cloudflare in one point. Cloudflare warns about an invalid line and
+// publishes the rest. Here each invalid line is a [kvsync.Problem] with file and line, so that
+// a typing mistake does not remove a redirect or a security header. Redirect loops are
+// problems too; Cloudflare detects only those to index.html.
 //
-// The paths of rules come out as a URL parser prints them, percent-encoded and
-// without dot segments, and so compare with the pathname of a request's URL.
+// The paths of rules have the form of a URL parser: percent-encoded and without dot segments,
+// like the pathname of a request's URL.
 //
 // Sources: https://developers.cloudflare.com/workers/static-assets/redirects/
 // and https://developers.cloudflare.com/workers/static-assets/headers/.
@@ -40,8 +38,8 @@ func (r *report) add(line int, fix, format string, args ...any) {
 	})
 }
 
-// lines splits text and trims each line. Text that is not UTF-8 is reported at
-// its first bad line, and then there are no lines.
+// lines splits text and trims each line. If the text is not UTF-8, it reports the first invalid
+// line and returns no lines.
 func (r *report) lines(text []byte) []string {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	lines := strings.Split(string(text), "\n")
@@ -62,8 +60,7 @@ func dynamic(pattern string) bool {
 	return strings.Contains(pattern, "*") || placeholder.MatchString(pattern)
 }
 
-// checkPattern reports what makes a pattern one that could never match: each
-// name in it can stand once.
+// checkPattern reports a pattern that could never match, or that uses a name twice.
 func (r *report) checkPattern(line int, pattern string) bool {
 	if strings.Count(pattern, "*") > 1 {
 		r.add(line, `keep one "*"`, "%q has more than one splat", pattern)

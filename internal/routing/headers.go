@@ -16,16 +16,15 @@ const (
 )
 
 var (
-	// pathLine is a line that begins a block, even where it does so wrongly.
+	// pathLine is a line that begins a block, also an invalid one.
 	pathLine = regexp.MustCompile(`^(/|\S+://)`)
 	port     = regexp.MustCompile(`:\d+$`)
 	token    = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 )
 
-// ParseHeaders reads the text of a _headers file. path names the file in the
-// problems. Rules come in the order of the file; names are in lower case, and
-// values of one name within a block are joined by ", ". The rules are meant to
-// be used only if there is no problem.
+// ParseHeaders reads the text of a _headers file. path is the file's name in problems. The rules
+// have the order of the file. Names are in lower case, and values of one name in a block are
+// joined by ", ". Use the rules only if there is no problem.
 func ParseHeaders(path string, text []byte) ([]kvsync.HeaderRule, []kvsync.Problem) {
 	p := headers{report: report{path: path}}
 	for i, line := range p.lines(text) {
@@ -34,7 +33,7 @@ func ParseHeaders(path string, text []byte) ([]kvsync.HeaderRule, []kvsync.Probl
 		}
 		if utf8.RuneCountInString(line) > MaxHeaderLine {
 			p.add(i+1, "shorten it", "the line is longer than %d characters", MaxHeaderLine)
-			// Whatever it was going to say, its block has said something.
+			// The block is not empty, whatever the line contains.
 			p.empty = false
 			continue
 		}
@@ -60,8 +59,8 @@ type headers struct {
 
 	// The block being read.
 	open  bool // a path line came
-	bad   bool // the path line was refused, so its headers are read and dropped
-	empty bool // no header line came yet
+	bad   bool // the path line was refused, so its headers are read and discarded
+	empty bool // the block has no header line yet
 	rule  kvsync.HeaderRule
 	line  int
 }
@@ -90,7 +89,8 @@ func (p *headers) path(n int, line string) (string, bool) {
 	host, rest := split(line)
 	switch {
 	case host == "" && line[0] != '/':
-		p.add(n, `begin it with "/" or "https://"; in a header, put a space after the colon`, "%.100q is neither a path nor an https URL", line)
+		p.add(n, `begin it with "/" or "https://"; in a header, put a space after the colon`,
+			"%.100q is neither a path nor an https URL", line)
 		return "", false
 	case port.MatchString(host):
 		p.add(n, "leave the port out; rules apply on every port", "%.100q names a port", line)
@@ -122,7 +122,7 @@ func (p *headers) header(n int, line string) {
 	name, value = strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(value)
 	switch {
 	case !found:
-		// The line may be anything, a secret too, so it is not quoted.
+		// The line may contain a secret, so it is not quoted.
 		p.add(n, `write "Name: value", or "! Name" to take a header off`, "the line is no header")
 	case !token.MatchString(name):
 		p.add(n, "use letters, digits and dashes", "%.100q is no header name", name)
@@ -135,7 +135,7 @@ func (p *headers) header(n int, line string) {
 	}
 }
 
-// set joins the values of one name, as a Headers object would.
+// set joins the values of one name like a Headers object.
 func (p *headers) set(name, value string) {
 	i := slices.IndexFunc(p.rule.Set, func(s [2]string) bool { return s[0] == name })
 	if i < 0 {

@@ -8,20 +8,20 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// checkLoops reports rules that send a visitor round for ever, each circle once,
-// at its last line. Cloudflare publishes them, and browsers give up on them.
+// checkLoops reports redirect loops, each once, at its last line. Cloudflare publishes them, and
+// browsers stop with an error.
 //
-// Every rule that leads to a fixed path of this site has at most one rule that
-// answers there, so circles show by following them. Where a rule leads by what
-// it captured is not known here, unless that is the very path it came from.
+// At most one rule answers at the fixed path to which another rule leads, so following the
+// rules finds the loops. The target of a rule with captured parts is unknown, unless it equals
+// the rule's own pattern.
 func (p *redirects) checkLoops() {
 	next := p.followers()
-	const fresh, onPath, done = 0, 1, 2
+	const unvisited, onPath, done = 0, 1, 2
 	state := make([]int, len(p.rules))
 	for start := range p.rules {
 		var path []int
 		at := start
-		for at >= 0 && state[at] == fresh {
+		for at >= 0 && state[at] == unvisited {
 			state[at] = onPath
 			path = append(path, at)
 			at = next[at]
@@ -35,21 +35,22 @@ func (p *redirects) checkLoops() {
 	}
 }
 
-func (p *redirects) addLoop(circle []int) {
-	const shown = 5 // of a circle of 2,000
-	last := slices.Max(circle)
-	way := p.rules[circle[0]].From
-	for n, i := range circle {
+func (p *redirects) addLoop(loop []int) {
+	const shown = 5 // of up to 2,000
+	last := slices.Max(loop)
+	text := p.rules[loop[0]].From
+	for n, i := range loop {
 		if n == shown {
-			way += " to …"
+			text += " to …"
 			break
 		}
-		way += " to " + p.rules[i].To
+		text += " to " + p.rules[i].To
 	}
-	p.add(p.seen[p.rules[last].From], "remove one of the rules, or have it lead where none applies", "%s redirects for ever", way)
+	p.add(p.seen[p.rules[last].From], "remove one of the rules, or have it lead where none applies",
+		"%s redirects for ever", text)
 }
 
-// followers gives for each rule the one that answers where it leads, or -1.
+// followers returns for each rule the rule that answers at its target, or -1.
 func (p *redirects) followers() []int {
 	static := map[string]int{}
 	type compiled struct {
@@ -84,14 +85,14 @@ func (p *redirects) followers() []int {
 		next[i] = -1
 		path, fixed := leadsTo(r)
 		switch {
-		case r.Status == 200 || path == "": // serves a file, or leaves the site
+		case r.Status == 200 || path == "": // it serves a file, or leads to another host
 		case fixed:
 			next[i] = answers(path)
 		case strings.ReplaceAll(path, ":splat", "*") == r.From:
 			next[i] = i
 		}
 	}
-	// A rewrite ends the way: no rule is looked for behind it.
+	// No rule applies after a rewrite.
 	for i, n := range next {
 		if n >= 0 && p.rules[n].Status == 200 {
 			next[i] = -1
@@ -100,8 +101,8 @@ func (p *redirects) followers() []int {
 	return next
 }
 
-// leadsTo is the path of this site that a rule leads to, "" for another host's,
-// and whether it is the same for every request.
+// leadsTo returns the path of this site to which a rule leads, or "" for another host, and
+// whether it is the same for every request.
 func leadsTo(r kvsync.Redirect) (path string, fixed bool) {
 	if !strings.HasPrefix(r.To, "/") || strings.HasPrefix(r.To, "//") {
 		return "", false

@@ -7,8 +7,7 @@ import (
 
 var absolute = regexp.MustCompile(`^https://+([^/]+)/?(.*)`)
 
-// split cuts an absolute https URL into host and the rest; host is "" for
-// anything else.
+// split splits an absolute https URL into host and rest. host is "" for any other text.
 func split(s string) (host, rest string) {
 	if m := absolute.FindStringSubmatch(s); m != nil {
 		return m[1], m[2]
@@ -16,9 +15,8 @@ func split(s string) (host, rest string) {
 	return "", s
 }
 
-// normalize prints a path as a URL parser does: percent-encoded, without dot
-// segments, and begun by a slash. Query and fragment come apart, each with its
-// mark, or "".
+// normalize returns a path in the form of a URL parser: percent-encoded, without dot segments,
+// and with a leading slash. Query and fragment are separate and include "?" and "#", or are "".
 func normalize(s string) (path, query, fragment string) {
 	if i := strings.IndexByte(s, '#'); i >= 0 {
 		s, fragment = s[:i], s[i:]
@@ -55,7 +53,7 @@ func normalize(s string) (path, query, fragment string) {
 	return "/" + strings.Join(kept, "/"), encode(query, "\"<>"), encode(fragment, "\"<>`")
 }
 
-// dots returns 1 for ".", 2 for "..", also percent-encoded, else 0.
+// dots returns 1 for ".", 2 for "..", both also percent-encoded, else 0.
 func dots(segment string) int {
 	if len(segment) > 6 {
 		return 0
@@ -69,8 +67,8 @@ func dots(segment string) int {
 	return 0
 }
 
-// encode percent-encodes controls, the space, all beyond ASCII, and the bytes
-// in also. What is already encoded stays.
+// encode percent-encodes control characters, spaces, non-ASCII bytes, and the bytes in also. It
+// does not change encoded parts.
 func encode(s, also string) string {
 	const digits = "0123456789ABCDEF"
 	var b strings.Builder

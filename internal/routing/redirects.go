@@ -19,12 +19,10 @@ var statuses = map[string]int{"200": 200, "301": 301, "302": 302, "303": 303, "3
 
 var toIndex = regexp.MustCompile(`/index(\.html)?$`)
 
-// ParseRedirects reads the text of a _redirects file. path names the file in
-// the problems. htmlHandling is [kvsync.Serving.HTMLHandling], on which it
-// depends whether a rule can redirect for ever.
+// ParseRedirects reads the text of a _redirects file. path is the file's name in problems.
+// htmlHandling is [kvsync.Serving.HTMLHandling]: it decides whether a rule can cause a loop.
 //
-// The redirects come in the order of the file; they are meant to be used only
-// if there is no problem.
+// The redirects have the order of the file. Use them only if there is no problem.
 func ParseRedirects(path string, text []byte, htmlHandling string) ([]kvsync.Redirect, []kvsync.Problem) {
 	p := redirects{report: report{path: path}, html: htmlHandling, seen: map[string]int{}}
 	for i, line := range p.lines(text) {
@@ -47,9 +45,8 @@ type redirects struct {
 	static, dynamic int
 }
 
-// parse reads one line. It returns false where the rest of the file would only
-// repeat the problem.
-func (p *redirects) parse(n int, line string) (goOn bool) {
+// parse reads one line. It returns false if the rest of the file would only repeat the problem.
+func (p *redirects) parse(n int, line string) (more bool) {
 	if utf8.RuneCountInString(line) > MaxRedirectLine {
 		p.add(n, "shorten it", "the line is longer than %d characters", MaxRedirectLine)
 		return true
@@ -85,7 +82,8 @@ func (p *redirects) parse(n int, line string) (goOn bool) {
 		}
 	}
 	if relative && p.loops(from, to) {
-		p.add(n, "remove the rule: index.html is served for its directory without one, and not_found_handling = \"single-page-application\" serves it for every path",
+		p.add(n, "remove the rule: index.html is served for its directory without one, and "+
+			`not_found_handling = "single-page-application" serves it for every path`,
 			"%s to %s redirects for ever, because serving takes %q off again", from, to, toIndex.FindString(to))
 		return true
 	}
@@ -95,7 +93,8 @@ func (p *redirects) parse(n int, line string) (goOn bool) {
 	}
 	p.seen[from] = n
 	if status == 200 && !relative {
-		p.add(n, "use a path, or a status from 301 to 308", "a 200 (proxy) can only lead to a path of this site, not to %s", to)
+		p.add(n, "use a path, or a status from 301 to 308",
+			"a 200 (proxy) can only lead to a path of this site, not to %s", to)
 		return true
 	}
 	p.rules = append(p.rules, kvsync.Redirect{From: from, To: to, Status: status})
@@ -104,7 +103,8 @@ func (p *redirects) parse(n int, line string) (goOn bool) {
 
 func (p *redirects) from(n int, s string) (string, bool) {
 	if strings.Contains(s, "://") {
-		p.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts", "the source of a redirect must be a path, not %q", s)
+		p.add(n, "redirect from a path; use a Redirect Rule of the zone for whole hosts",
+			"the source of a redirect must be a path, not %q", s)
 		return "", false
 	}
 	from, _, _ := normalize(s)
@@ -124,8 +124,8 @@ func (p *redirects) to(n int, s string) (to string, relative, ok bool) {
 	return path + query + fragment, true, true
 }
 
-// count keeps the limits. As at Cloudflare, a static rule below a dynamic one
-// counts as dynamic, because the order has to be kept.
+// count checks the limits. As with Cloudflare, a static rule below a dynamic one counts as
+// dynamic, because the order matters.
 func (p *redirects) count(n int, from string) bool {
 	if p.dynamic == 0 && !dynamic(from) {
 		p.static++
@@ -144,8 +144,7 @@ func (p *redirects) count(n int, from string) bool {
 	return true
 }
 
-// loops reports whether serving would undo the redirect and so run into it
-// again.
+// loops reports whether serving would undo the redirect, and so repeat it.
 func (p *redirects) loops(from, to string) bool {
 	if !toIndex.MatchString(to) {
 		return false

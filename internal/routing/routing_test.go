@@ -215,7 +215,8 @@ func TestHeaderLimit(t *testing.T) {
 	if rules, problems := ParseHeaders("_headers", []byte(text)); len(rules) != 100 || len(problems) > 0 {
 		t.Errorf("%d rules, %v", len(rules), problems)
 	}
-	if _, problems := ParseHeaders("_headers", []byte(text+"/a\n X: y\n/b\n X: y")); len(problems) != 1 || problems[0].Line != 201 {
+	if _, problems := ParseHeaders("_headers", []byte(text+"/a\n X: y\n/b\n X: y")); len(problems) != 1 ||
+		problems[0].Line != 201 {
 		t.Error(problems)
 	}
 }
