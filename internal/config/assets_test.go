@@ -86,7 +86,7 @@ func TestRoutingOfAProject(t *testing.T) {
 		_, refused, noticed := reported(t, Inputs{
 			Root: project(t, site(wranglerJSON(file))), Flags: map[string]string{"project": "shop"},
 		})
-		if got := append(refused, noticed...); !slices.Equal(got, []string{want}) {
+		if got := slices.Concat(refused, noticed); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: %q, want %q", assets, got, want)
 		}
 	}
