@@ -72,8 +72,8 @@ func (g *goals) judgeFirst(r *results) {
 	commit, ok2 := r.of(commitName, first)
 	if git, ok3 := r.of(gitName, first); ok && ok2 && ok3 {
 		more := commit.wall - ours.wall
-		g.add(r.title(commitName)+": first deploy, more than from a folder", "≤ "+seconds(git.wall)+", as git cat-file takes",
-			seconds(more), more <= git.wall+clockTolerant)
+		g.add(r.title(commitName)+": first deploy, more than from a folder",
+			"≤ "+seconds(git.wall)+", as git cat-file takes", seconds(more), more <= git.wall+clockTolerant)
 	}
 }
 

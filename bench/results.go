@@ -128,9 +128,10 @@ func markdown(header []string, rows [][]string) string {
 	return b.String()
 }
 
-// machine says what the numbers depend on most.
+// machine describes the machine and the time of the measurement.
 func machine() string {
-	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, humanize.Count(runtime.NumCPU(), "core"), runtime.Version())
+	return fmt.Sprintf("Measured on %s on %s/%s, %s with %s", time.Now().UTC().Format(time.DateOnly),
+		runtime.GOOS, runtime.GOARCH, humanize.Count(runtime.NumCPU(), "core"), runtime.Version())
 }
 
 // The tables are between these lines of the document.
