@@ -38,7 +38,7 @@ const (
 	CaseNoSiteFolder kvsync.Case = "the Worker serves the site, and no site was found: there is no index.html " +
 		"in {what}"
 	CaseNoProject     kvsync.Case = "there is no folder {path}"
-	CaseBare          kvsync.Case = "this is a bare repository, which has files in its commits alone"
+	CaseBare          kvsync.Case = "this is a bare repository, which has files in its commits only"
 	CaseBuildsCommit  kvsync.Case = "a commit is named, and its code is to be built: a build sees the work tree"
 	CaseBuildsNothing kvsync.Case = "the site is to be built, and builds are not run here: {what}"
 	CasePulledIgnored kvsync.Case = "git ignores {path}, so a build makes it, and what is pulled into it would be lost"
