@@ -1,4 +1,4 @@
-// The Worker of a site that has no code of its own.
+// The Worker of a site without code.
 
 import type { Env } from "./serve/assets";
 import { site } from "./serve/deployed_site";

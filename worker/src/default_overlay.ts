@@ -1,7 +1,7 @@
-// The Worker of a site that has no code of its own and an overlay.
+// The Worker of a site with an overlay and without code.
 
+import { type ReadWriteEnv, serveEdits } from "./overlay/site_edits";
 import { site } from "./serve/deployed_site";
-import { serveEdits, type ReadWriteEnv } from "./overlay/site_edits";
 
 export { AssetBinding } from "./overlay/asset_binding";
 

@@ -1,17 +1,16 @@
-// @kv-sync/worker/dynamic: Dynamic Workers whose code and assets kv-sync put
-// into Workers KV. docs/dynamic-workers.md tells how to build a platform on it.
+// @kv-sync/worker/dynamic: Dynamic Workers whose code and assets are in Workers
+// KV. docs/dynamic-workers.md describes how to build a platform with it.
 
 import { env as workerEnv } from "cloudflare:workers";
-import { failure } from "./serve/failure";
+import { type DeployOptions, type DeployResult, deploy, type ProjectFiles } from "./deploy/deploy";
 import { assetBinding, serveAssets } from "./dynamic/asset_binding";
-import { unstored } from "./serve/caching";
-import { deploy, type DeployOptions, type DeployResult, type ProjectFiles } from "./deploy/deploy";
+import { type AssetBindingProps, type CodeOptions, type Project, readProject } from "./dynamic/project";
+import { ProjectError } from "./dynamic/version";
 import type { OverlayNamespace } from "./format/overlay_entry";
 import type { Capabilities } from "./overlay/read_write_assets";
-import { readProject, type AssetBindingProps, type CodeOptions, type Project } from "./dynamic/project";
-import { ProjectError } from "./dynamic/version";
+import { unstored } from "./serve/caching";
+import { failure } from "./serve/failure";
 
-export { assetBinding, type AssetBindingClass } from "./dynamic/asset_binding";
 export type {
   DeployOptions,
   DeployResult,
@@ -21,72 +20,69 @@ export type {
   ProjectFiles,
   ProjectModule,
 } from "./deploy/deploy";
-export { BusyError } from "./kv/byte_budget";
-export { ManifestError } from "./format/manifest";
-export { RefusedError, type Problem } from "./rules/problem";
+export { type AssetBindingClass, assetBinding } from "./dynamic/asset_binding";
 export type { AssetBindingProps, CodeOptions, Project } from "./dynamic/project";
+export { ProjectError } from "./dynamic/version";
+export { ManifestError } from "./format/manifest";
+export { BusyError } from "./kv/byte_budget";
 export type { AssetInfo } from "./overlay/asset_info";
 export type { Authorship, OnlyIf, PutOptions } from "./overlay/edit_checks";
 export type { AssetList } from "./overlay/edit_list";
 export type * from "./overlay/read_write_assets";
-export { ProjectError } from "./dynamic/version";
+export { type Problem, RefusedError } from "./rules/problem";
 
-/** The bindings of a platform whose Worker has them under these names. */
+/** The bindings of a platform's Worker. */
 export interface DynamicEnv {
   /** The namespace of the projects. */
   KV_SYNC_BLOBS?: KVNamespace;
   LOADER?: WorkerLoader;
-  /** The overlays' Durable Objects, where projects have overlays. */
+  /** The Durable Objects of overlays, if projects have overlays. */
   KV_SYNC_OVERLAY?: OverlayNamespace;
 }
 
 /**
- * The entrypoint that a platform's main module exports, and of which its
- * customers' Dynamic Workers get a stub. It reads KV_SYNC_BLOBS; assetBinding
- * makes one that reads another namespace.
+ * The entrypoint that a platform's main module exports. Customers' Dynamic Workers get a stub of it. It reads
+ * KV_SYNC_BLOBS; assetBinding creates one for another namespace.
  */
 export const AssetBinding = assetBinding<DynamicEnv>({ kv: namespaceOf });
 
-/** Where projects are read from and how fresh. */
+/** Options for reading projects. */
 export interface LoadOptions {
-  /** The namespace of the projects; KV_SYNC_BLOBS where it is left out. */
+  /** The namespace of the projects; the default is KV_SYNC_BLOBS. */
   kv?: KVNamespace;
-  /** For how many seconds what is active is taken for granted: 30 where it is left out. */
+  /** How long the active version is cached, in seconds; the default is 30. */
   ttl?: number;
 }
 
 /**
- * The project that is active under an id, or null where there is none, as for
- * an id that could be none. Throws where KV fails, and a ProjectError where
- * what lies there is damaged.
+ * The active version of a project; null if there is none or the id is invalid. Throws if KV fails, and a ProjectError
+ * if a record is damaged.
  */
 export async function loadProject(projectId: string, options: LoadOptions = {}): Promise<Project | null> {
   return readProject(projectId, options.kv ?? namespaceOf(workerEnv as DynamicEnv), options.ttl);
 }
 
-/** What serveProject can be told. */
+/** Options of serveProject. */
 export interface ServeOptions extends LoadOptions, CodeOptions {
-  /** LOADER where it is left out. */
+  /** The default is LOADER. */
   loader?: WorkerLoader;
-  /** Bindings for the Dynamic Worker beside ASSETS. Like globalOutbound, limits and assets they are fixed when it starts. */
+  /** Further bindings of the Dynamic Worker. Like globalOutbound, limits and assets they are fixed when it starts. */
   env?: Record<string, unknown>;
   limits?: WorkerLoaderWorkerCode["limits"];
-  /** What the Dynamic Worker may do with its assets; without it, read them. */
+  /** What the Dynamic Worker may do with its assets; the default is to read. */
   assets?: Capabilities;
   /**
-   * Change it with env, globalOutbound, limits or assets: a Dynamic Worker that runs is
-   * used again as long as the project and this text are the same.
+   * Change it together with env, globalOutbound, limits or assets: a running Dynamic Worker is reused while the project
+   * and this text are the same.
    */
   revision?: string;
 }
 
 /**
- * Answers a request as a project does: from its Dynamic Worker, whose env.ASSETS
- * are its assets, or where it has no code straight from its assets. Null where
- * there is no such project. What a customer's code throws is a 500 and a line
- * in the log; it does not throw, but where the platform's own bindings or its
- * export AssetBinding are missing. Workers Caching stores none of it, whatever
- * the customer's code says: its key has no project.
+ * Answers a request for a project: from its Dynamic Worker, whose env.ASSETS has the assets, or without code from its
+ * assets. Returns null if the project does not exist. An error of a customer's code is a 500 and a line in the log. It
+ * throws only if the platform's bindings or its export AssetBinding are missing. Workers Caching stores no response,
+ * whatever the customer's code sets, because its key does not have the project.
  */
 export async function serveProject(
   request: Request,
@@ -107,11 +103,11 @@ export async function serveProject(
   const bind = (ctx.exports as Record<string, unknown>)["AssetBinding"] as
     | ((binding: { props: AssetBindingProps }) => Fetcher)
     | undefined;
-  if (!loader)
-    throw new TypeError("serveProject: there is no worker loader; bind one as LOADER, or give it as options.loader");
+  if (!loader) throw new TypeError("serveProject: no worker loader; bind one as LOADER, or set options.loader");
   if (!bind)
     throw new TypeError(
-      'serveProject: the main module has no export AssetBinding; add: export { AssetBinding } from "@kv-sync/worker/dynamic"',
+      "serveProject: the main module does not export AssetBinding; " +
+        'add: export { AssetBinding } from "@kv-sync/worker/dynamic"',
     );
 
   let project: Project | null;
@@ -149,11 +145,9 @@ export async function serveProject(
 }
 
 /**
- * Makes files, and code where some is given, what is active under an id. What
- * must not be deployed throws a RefusedError that lists all of it; where too
- * much is uploaded in this isolate at once, it throws a BusyError. Whatever is
- * thrown, visitors have what they had. docs/dynamic-workers.md says what a
- * platform has to take care of.
+ * Deploys files, and optionally code, as the active version of a project. It throws a RefusedError with all problems if
+ * something must not be deployed, and a BusyError if the isolate has too many uploads at once. After any error,
+ * visitors have the previous version. docs/dynamic-workers.md lists the duties of a platform.
  */
 export async function deployProject(
   projectId: string,
@@ -165,6 +159,6 @@ export async function deployProject(
 
 function namespaceOf(env: DynamicEnv): KVNamespace {
   if (!env.KV_SYNC_BLOBS)
-    throw new TypeError("kv-sync: there is no KV namespace of projects; bind it as KV_SYNC_BLOBS, or give it as kv");
+    throw new TypeError("kv-sync: no KV namespace; bind it as KV_SYNC_BLOBS, or set the option kv");
   return env.KV_SYNC_BLOBS;
 }

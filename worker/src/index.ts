@@ -1,7 +1,7 @@
-// @kv-sync/worker serves a kv-sync site out of Workers KV as Cloudflare's Static
-// Assets would. Most Workers want "@kv-sync/worker/site", which knows the
-// manifest that was deployed with them.
+// @kv-sync/worker serves a kv-sync site from Workers KV as Cloudflare's Static
+// Assets would. Most Workers use "@kv-sync/worker/site", which has the deployed
+// manifest.
 
-export { type Assets, type Env } from "./serve/assets";
-export { createAssets } from "./serve/site";
 export { ManifestError } from "./format/manifest";
+export type { Assets, Env } from "./serve/assets";
+export { createAssets } from "./serve/site";

@@ -1,7 +1,7 @@
-// @kv-sync/worker/overlay: the main module of a companion script, which holds
-// nothing but the Durable Object of overlays. Nobody is to ask it over HTTP.
+// @kv-sync/worker/overlay: the main module of a companion script, which only has
+// the Durable Object of overlays. It does not answer HTTP requests.
 
-export { OverlayObject as Overlay, type OverlayEnv } from "./overlay/overlay_object";
+export { type OverlayEnv, OverlayObject as Overlay } from "./overlay/overlay_object";
 
 export default {
   fetch: () => new Response(null, { status: 404 }),

@@ -1,54 +1,54 @@
-// Stands before the Worker of a project that was made for Static Assets: decides
-// which requests the site answers and which the Worker gets, and gives the
-// Worker the site as a binding. Bundled only into such Workers.
+// The router in front of a Worker that was written for Static Assets. It decides
+// which requests the site answers and which the Worker gets, and gives the Worker
+// the site as a binding. Only such Workers include it.
 
 import { env } from "cloudflare:workers";
+import { Glob } from "./rules/glob";
 import type { Env } from "./serve/assets";
 import { unstored, unstoredUnlessTimed, varying } from "./serve/caching";
 import { site } from "./serve/deployed_site";
-import { Glob } from "./rules/glob";
 import { Target } from "./serve/target";
 
-/** What the wrangler file's "assets" says of the Worker. */
+/** The settings in "assets" of the wrangler file. */
 export interface Routing {
-  /** The name under which the Worker's env has the site. */
+  /** The name of the site's binding in the Worker's env. */
   binding?: string;
-  /** Patterns of pathnames that the site alone answers; they come before the Worker's. */
+  /** Patterns of pathnames that go to the site only. They take precedence over `worker`. */
   site?: string[];
-  /** Patterns of pathnames that go to the Worker, whatever the site has there. */
+  /** Patterns of pathnames that go to the Worker, even if the site has an asset there. */
   worker?: string[];
-  /** Whether not_found_handling comes before the Worker. Never where it is left out. */
+  /** When not_found_handling takes precedence over the Worker. The default is never. */
   notFound?: "always" | "navigation";
 }
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
-/** The part of a WorkerEntrypoint class that is looked at. */
+/** The part of a WorkerEntrypoint class that is used here. */
 type Entrypoint = new (...args: never[]) => { fetch?(request: Request): Response | Promise<Response> };
 
-/** What stands before a Worker whose site is written at run time: router_overlay.ts. */
+/** The additions for a site with an overlay, from router_overlay.ts. */
 export interface Overlay {
-  /** Gives the binding more than fetch(), and a fetch() of its own. */
+  /** The members of the binding, with their own fetch(). */
   assets: { fetch(request: Request): Promise<Response> };
-  /** Answers before the site and the Worker do; null for what is theirs. */
+  /** Answers before the site and the Worker; returns null for their requests. */
   first(request: Request): Promise<Response | null>;
 }
 
 const bindings = env as unknown as Env;
 
-/** Browsers say in it that a request is for a page. */
+/** Browsers set it to "navigate" in requests for pages. */
 const mode = "Sec-Fetch-Mode";
 
-/** As many as fetch follows. */
+/** The number of redirects that fetch follows. */
 const mostRedirects = 20;
 
-/** The main module's default export, behind the site. */
+/** Wraps the main module's default export. */
 export function route(
   main: unknown,
   { binding, site: ours = [], worker: theirs = [], notFound }: Routing,
   overlay?: Overlay,
 ): unknown {
-  // There is one env for all exports, Durable Objects too, and for who imports it.
+  // All exports, including Durable Objects, and importers of `env` share one env.
   if (binding !== undefined)
     (env as unknown as Record<string, unknown>)[binding] = bound(
       overlay?.assets ?? { fetch: (request) => site.fetch(request, bindings) },
@@ -74,13 +74,13 @@ export function route(
   return typeof main === "function" ? routeClass(main as Entrypoint, answer) : routeObject(main, answer);
 }
 
-/** What the Worker's code answers. How long a cache keeps that is for the code alone to say. */
+/** Answers by the Worker's code. Only the code decides how long caches store the response. */
 async function answerByCode(request: Request, worker: Answer): Promise<Response> {
   const response = await worker(request);
   return site.isStored ? unstoredUnlessTimed(response) : response;
 }
 
-/** Where no asset of this deployment is. One of an earlier deployment must not hide a page that the Worker now makes. */
+/** Answers a pathname without a current asset. A retired asset must not hide a page that the Worker makes. */
 async function answerMissing(request: Request, worker: Answer): Promise<Response> {
   const response = await answerByCode(request, worker);
   if (response.status !== 404 || (request.method !== "GET" && request.method !== "HEAD")) return response;
@@ -90,12 +90,12 @@ async function answerMissing(request: Request, worker: Answer): Promise<Response
   return site.isStored ? unstored(earlier) : earlier;
 }
 
-/** Where a Worker has no fetch, the site answers everything. */
+/** If the Worker has no fetch, the site answers everything. */
 function withoutFetch(request: Request): Promise<Response> {
   return site.serve(request, bindings);
 }
 
-/** A WorkerEntrypoint: all but fetch is inherited. */
+/** Wraps a WorkerEntrypoint. All members except fetch are inherited. */
 function routeClass(main: Entrypoint, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
   return class extends main {
     override fetch(request: Request): Promise<Response> {
@@ -104,7 +104,7 @@ function routeClass(main: Entrypoint, answer: (request: Request, worker: Answer)
   };
 }
 
-/** An object of handlers: they are called on that object, which may be an instance with private state. */
+/** Wraps an object of handlers. They are called on that object, which may be an instance with private state. */
 function routeObject(main: unknown, answer: (request: Request, worker: Answer) => Promise<Response>): unknown {
   const handlers: Record<string, unknown> = {};
   for (let object = main; object && object !== Object.prototype; object = Object.getPrototypeOf(object) as unknown) {
@@ -121,7 +121,7 @@ function routeObject(main: unknown, answer: (request: Request, worker: Answer) =
   return handlers;
 }
 
-/** The Worker's binding: a fetch that follows redirects, within the site, where the request wants that, and says so, as any fetch does. */
+/** The Worker's binding. Its fetch follows redirects within the site if the request allows it, as any fetch does. */
 function bound(assets: Overlay["assets"]): object {
   async function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     let request =

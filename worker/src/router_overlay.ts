@@ -1,14 +1,14 @@
-// As router.ts, before a Worker whose site is written at run time: the binding
-// has all that a binding of assets has, and the HTTP interface answers first.
+// Like router.ts, for a site with an overlay: the binding has all operations of an
+// asset binding, and the HTTP interface answers first.
 
 import { env } from "cloudflare:workers";
-import { readWriteAssets, serveEdits, type ReadWriteEnv } from "./overlay/site_edits";
 import type { ReadWriteAssets } from "./overlay/read_write_assets";
-import { route as routeBehind, type Routing } from "./router";
+import { type ReadWriteEnv, readWriteAssets, serveEdits } from "./overlay/site_edits";
+import { type Routing, route as routeBehind } from "./router";
 
 export { AssetBinding } from "./overlay/asset_binding";
 
-/** The main module's default export, behind the site. */
+/** Wraps the main module's default export. */
 export function route(main: unknown, routing: Routing): unknown {
   const bindings = env as unknown as ReadWriteEnv;
   const assets = readWriteAssets(bindings);

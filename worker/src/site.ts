@@ -1,10 +1,10 @@
-// @kv-sync/worker/site: the assets of the version that this runs in.
+// @kv-sync/worker/site: the assets of the version that this code runs in.
 //
 //	import assets from "@kv-sync/worker/site";
 //	export default { fetch: (request, env, ctx) => assets.fetch(request, env, ctx) };
 
-import { site } from "./serve/deployed_site";
 import type { Assets } from "./index";
+import { site } from "./serve/deployed_site";
 
 export type { Assets, Env } from "./index";
 

@@ -8,7 +8,7 @@
 // differ too, by what V8 has compiled and where memory lies: they are started
 // afresh a few times.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
@@ -166,7 +166,10 @@ function staticAssets(files: number, folder: string): string {
   return `assets = (path = "${root}", config = "{}", compatibilityDate = "2026-01-01")`;
 }
 
-/** KV in which every blob but those below no/such is the page, and the recipe's manifest that of the site that is measured. */
+/**
+ * KV in which every blob but those below no/such is the page, and the recipe's manifest that of the site that is
+ * measured.
+ */
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
   const server = http.createServer((request, response) => {

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import test from "node:test";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { workerdBinary } from "./platform";
 import { overlayFiles, overlayFolder } from "../src/format/test/overlay_vectors";
 import { vectorFiles, vectorFolder } from "../src/format/test/vectors";
 import type { Vectors } from "./inside/harness";
+import { workerdBinary } from "./platform";
 
 test("testdata/served/ is what the independent encoder writes", () => {
   for (const [name, bytes] of vectorFiles()) {
@@ -26,10 +26,14 @@ test("testdata/overlay/ is what the independent encoder writes", () => {
 });
 
 test("inside workerd", async () => {
+  const tests = readdirSync("src", { recursive: true }).filter((name) => String(name).endsWith(".inside.ts"));
+  assert.ok(tests.length >= 25);
+  const imports = tests.map((name) => `import "./src/${String(name)}";\n`).join("");
+  const main = `${imports}export { default } from "./test/inside/main";`;
   const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
   try {
     await build({
-      entryPoints: ["test/inside/main.ts"],
+      stdin: { contents: main, resolveDir: ".", loader: "ts" },
       outfile: join(folder, "main.js"),
       bundle: true,
       format: "esm",

@@ -9,7 +9,8 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { encodeManifest, sha256Hex } from "./encode";
-import { bundle, nonce, workerdBinary } from "./platform";
+import { bundle, workerdBinary } from "./platform";
+import { nonce } from "./test_site";
 
 const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
 try {

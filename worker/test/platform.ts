@@ -3,24 +3,19 @@
 // this process, which workerd's KV binding reads over HTTP, so that a test sees
 // each read and can make it fail.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { build, type StdinOptions } from "esbuild";
-import {
-  encodeIndex,
-  encodeListing,
-  encodeManifest,
-  sha256Hex,
-  type Description,
-  type EntryDescription,
-} from "./encode";
+import { encodeListing, encodeManifest, sha256Hex } from "./encode";
+import { KVServer } from "./kv_server";
+import { blobKey, chunk, describe, nonce, type Site } from "./test_site";
 
 const require = createRequire(import.meta.url);
 
@@ -31,34 +26,6 @@ const require = createRequire(import.meta.url);
 export const workerdBinary: string =
   process.env["WORKERD"] ??
   require.resolve(`@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`);
-
-/** A site to serve. */
-export interface Site {
-  name: string;
-  files: Record<string, string | Uint8Array>;
-  /** Files of an earlier deployment. The oracle does not know them. */
-  retired?: Record<string, string>;
-  /** Files in chunks of so many bytes. */
-  chunked?: Record<string, { content: string; size: number; retired?: boolean }>;
-  /** Entries whose blobs the test sees to. */
-  entries?: EntryDescription[];
-  /** For how many seconds Workers Caching may keep a response. */
-  edgeCache?: number;
-  /** Whether an overlay lies over it, and which of its writes were adopted. */
-  overlay?: boolean;
-  adopted?: Record<string, string>;
-  html?: string;
-  notFound?: string;
-  /** The texts of _redirects and _headers. */
-  redirects?: string;
-  headers?: string;
-  /** The TypeScript of a Worker of the site's own, in place of the default Worker. */
-  worker?: string;
-  /** What may be written into its overlay, which the Worker "companion" then keeps. */
-  edits?: { write?: boolean; rules?: boolean; token?: string };
-  /** Damages the manifest after it was encoded. */
-  damage?: (manifest: Buffer) => void;
-}
 
 /** A Worker that is no site: a platform, or what a test needs. */
 export interface OtherWorker {
@@ -86,157 +53,9 @@ export interface Ask {
   body?: string | Buffer;
 }
 
-export const modified = 1_700_000_000;
-export const nonce = "0123456789abcdef";
-
-/** Node's types of files are not the same as the oracle's; a test site uses these. */
-const types: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  txt: "text/plain; charset=utf-8",
-  json: "application/json",
-  png: "image/png",
-  svg: "image/svg+xml",
-};
-
-export function describe(site: Site): Description {
-  const entries = (files: Record<string, string | Uint8Array>, retired: boolean): EntryDescription[] =>
-    Object.entries(files).map(([path, content]) => ({
-      path,
-      hash: sha256Hex(content),
-      nonce,
-      size: Buffer.byteLength(content),
-      modified,
-      type: types[/\.(\w+)$/.exec(path)?.[1] ?? ""] ?? "application/octet-stream",
-      ...(retired ? { retired } : {}),
-    }));
-  return {
-    site: site.name,
-    ...(site.html ? { html_handling: site.html } : {}),
-    ...(site.notFound ? { not_found_handling: site.notFound } : {}),
-    entries: [
-      ...(site.entries ?? []),
-      ...entries(site.files, false),
-      ...entries(site.retired ?? {}, true),
-      ...Object.entries(site.chunked ?? {}).flatMap(([path, { content, size, retired }]) =>
-        entries({ [path]: content }, retired ?? false).map((entry) => ({
-          ...entry,
-          hash: chunk(content, size).hash,
-          chunked: true,
-        })),
-      ),
-    ],
-    ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
-    ...(site.overlay ? { overlay: true } : {}),
-    ...(site.adopted ? { adopted: site.adopted } : {}),
-    redirects: compileRedirects(site.redirects ?? ""),
-    headers: compileHeaders(site.headers ?? ""),
-  };
-}
-
-/** The key under which a test site's content lies. */
-export function blobKey(site: string, content: string | Uint8Array): string {
-  return `${site}/b/${sha256Hex(content)}.${nonce}`;
-}
-
-/** The index of a test site's file in chunks, its chunks by their nonces, which differ. */
-export function chunk(
-  content: string,
-  size: number,
-): { hash: string; bytes: Buffer; chunks: { key: string; content: string }[] } {
-  const parts = Array.from({ length: Math.ceil(content.length / size) }, (_, i) =>
-    content.slice(i * size, (i + 1) * size),
-  );
-  const chunks = parts.map((part, i) => ({ hash: sha256Hex(part), nonce: i.toString(16).padStart(16, "c") }));
-  const index = encodeIndex({ chunk_size: size, size: content.length, chunks });
-  return { ...index, chunks: chunks.map(({ hash, nonce }, i) => ({ key: `${hash}.${nonce}`, content: parts[i]! })) };
-}
-
-/** KV as workerd asks for it over HTTP. */
-export class KV {
-  readonly values = new Map<string, Buffer>();
-  /** Each read with its cacheTtl, in order. */
-  reads: { key: string; ttl: number }[] = [];
-  /** How many values are on their way. */
-  open = 0;
-  /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
-  fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
-  /** Each write that was accepted, in order. */
-  writes: string[] = [];
-  /** Whether a write is refused with this status: asked with the number of earlier ones of that key. */
-  refuse: (key: string, earlier: number) => number | undefined | void = () => undefined;
-  /** What a write waits for before it is accepted. */
-  hold: (key: string) => Promise<unknown> | undefined = () => undefined;
-  /** Whether a listing fails, or what becomes of it. */
-  listing: (page: { keys: { name: string }[]; list_complete: boolean; cursor?: string }) => unknown = (page) => page;
-  #tried: string[] = [];
-  readonly server = http.createServer((request, response) => {
-    const url = new URL(request.url!, "http://kv");
-    const key = decodeURIComponent(url.pathname.slice(1));
-    if (request.method === "PUT") return this.#put(key, request, response);
-    if (request.method === "DELETE") {
-      this.values.delete(key);
-      return response.writeHead(200).end();
-    }
-    if (key === "") return this.#list(url.searchParams, response);
-    const fault = this.fault(key, this.reads.filter((read) => read.key === key).length);
-    this.reads.push({ key, ttl: Number(url.searchParams.get("cache_ttl")) });
-    const value = this.values.get(key);
-    if (fault === "error") response.writeHead(500).end("internal error");
-    else if (fault === "missing" || !value) response.writeHead(404).end();
-    else {
-      this.open++;
-      response.once("close", () => this.open--);
-      response.writeHead(200, { "content-length": value.length }).end(value);
-    }
-  });
-
-  #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): void {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", async () => {
-      await this.hold(key);
-      const refused = this.refuse(key, this.#tried.filter((tried) => tried === key).length);
-      this.#tried.push(key);
-      if (!refused) {
-        this.values.set(key, Buffer.concat(chunks));
-        this.writes.push(key);
-      }
-      response.writeHead(refused ?? 200).end();
-    });
-  }
-
-  #list(query: URLSearchParams, response: http.ServerResponse): void {
-    const after = query.get("cursor") ?? "";
-    const names = [...this.values.keys()]
-      .filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after)
-      .sort();
-    const most = Number(query.get("key_count_limit") ?? 1000);
-    const keys = names.slice(0, most).map((name) => ({ name }));
-    const more = names.length > most;
-    const page = this.listing({ keys, list_complete: !more, ...(more && { cursor: keys.at(-1)!.name }) });
-    response.writeHead(page === undefined ? 500 : 200).end(JSON.stringify(page));
-  }
-
-  /** Forgets what was asked and told, and what was stored where a content is given. */
-  reset(values?: Map<string, Buffer>): void {
-    this.reads = [];
-    this.writes = [];
-    this.#tried = [];
-    this.fault = () => undefined;
-    this.refuse = () => undefined;
-    this.hold = () => undefined;
-    this.listing = (page) => page;
-    if (!values) return;
-    this.values.clear();
-    for (const [key, value] of values) this.values.set(key, value);
-  }
-}
-
 /** A running workerd. */
 export class Platform {
-  readonly kv = new KV();
+  readonly kv = new KVServer();
   readonly #ports = new Map<string, number>();
   readonly #agent = new http.Agent({ keepAlive: true });
   #folder = "";
@@ -465,28 +284,4 @@ export async function bundle(entry: string | StdinOptions, outfile: string): Pro
     external: ["./kv-sync-manifest.bin", "cloudflare:*", "node:*"],
     logLevel: "warning",
   });
-}
-
-function compileRedirects(text: string): Description["redirects"] {
-  return lines(text).map((line) => {
-    const [from, to, status] = line.trim().split(/\s+/);
-    return { from: from!, to: to!, status: Number(status ?? 302) };
-  });
-}
-
-function compileHeaders(text: string): Description["headers"] {
-  const rules: { path: string; set: [string, string][]; unset: string[] }[] = [];
-  for (const line of lines(text)) {
-    if (!/^\s/.test(line)) rules.push({ path: line.trim(), set: [], unset: [] });
-    else if (line.trim().startsWith("!")) rules.at(-1)!.unset.push(line.trim().slice(1).trim());
-    else {
-      const [, name, value] = /^\s*([^:]+):\s*(.*)$/.exec(line)!;
-      rules.at(-1)!.set.push([name!.trim(), value!.trim()]);
-    }
-  }
-  return rules;
-}
-
-function lines(text: string): string[] {
-  return text.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith("#"));
 }

@@ -165,7 +165,7 @@ describe("docs/read-write-assets.md", () => {
       env: { ...process.env, KV_SYNC_WRITE_TOKEN: token, no_proxy: "*" },
     });
     assert.match(stdout, /<h1>News<\/h1>/);
-    assert.match(stdout, /something else is there/);
+    assert.match(stdout, /the asset has changed/);
     assert.match(stdout, /"path":"\/news\.html".*"size":14/);
   });
 

@@ -1,11 +1,11 @@
-// What a deploy takes over of the overlay: docs/format.md, "Overlay record".
+// Which writes of the overlay a deploy adopts: docs/format.md, "Overlay record".
 
 import { list, record, string } from "../format/meta";
 import type { StoredManifest } from "../format/stored";
 
 const format = 1;
 
-/** What a deploy has to know of a write: its content's identity, or that it is a tombstone. */
+/** A write as far as a deploy needs it. Without content it is a tombstone. */
 export interface RecordedEntry {
   path: string;
   nonce: string;
@@ -13,8 +13,7 @@ export interface RecordedEntry {
 }
 
 /**
- * Reads what was written at run time: null where nothing ever was, undefined
- * where that is not to be made out. Throws where KV fails.
+ * Reads the overlay record: null if there is none, undefined if it cannot be decoded. Throws if KV fails.
  */
 export async function readOverlay(kv: KVNamespace, site: string): Promise<RecordedEntry[] | null | undefined> {
   const key = `${site}/o/record`;
@@ -24,16 +23,13 @@ export async function readOverlay(kv: KVNamespace, site: string): Promise<Record
     const overlay = record(JSON.parse(text), "the record");
     const { format: found } = overlay;
     if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format)
-      throw new Error(`format ${String(found)} is not known here`);
-    if (overlay["site"] !== site) throw new Error("it is another site's");
+      throw new Error(`unknown format ${String(found)}`);
+    if (overlay["site"] !== site) throw new Error("it is of another site");
     return list(overlay["entries"], "entries").map(parseEntry);
   } catch (error) {
-    // Nothing is lost by going on: the overlay stays as it is, and to refuse
-    // would keep a fix from visitors for the sake of a list.
-    console.warn(
-      `kv-sync: ${key} is damaged, or of a newer kv-sync; which writes this deploy has already is not known:`,
-      error,
-    );
+    // It is safe to continue, because the overlay does not change. A refusal would
+    // delay a fix for visitors.
+    console.warn(`kv-sync: ${key} is damaged or from a newer kv-sync; no further writes are adopted:`, error);
     return undefined;
   }
 }
@@ -52,10 +48,9 @@ function parseEntry(json: unknown): RecordedEntry {
 }
 
 /**
- * The writes that a manifest with these assets already has, nonces by pathname:
- * those that the live manifest has adopted, and those that would change
- * nothing. A rule file is no asset, so none is equal to it. What was deleted at
- * run time is not retired: it must not come back for open tabs.
+ * The writes that a manifest with these assets adopts, nonces by pathname: those that the live manifest has adopted,
+ * and those that equal the deployed assets. A rule file is not an asset, so it equals none. An asset that was deleted
+ * at run time is not retired: it must not be reachable again for open tabs.
  */
 export function adopt(
   entries: RecordedEntry[] | null | undefined,

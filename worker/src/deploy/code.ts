@@ -1,16 +1,15 @@
-// A project's code as a platform gives it, checked and put into the form that
-// lies in KV.
+// Checks a project's code, and encodes it for KV.
 
+import type { EncodedModule } from "../dynamic/version";
+import { comparePaths } from "../format/compare_paths";
 import { whole } from "../kv/body_parts";
 import type { Problem } from "../rules/problem";
-import { comparePaths } from "../format/compare_paths";
 import { isRecord } from "./upload";
-import type { EncodedModule } from "../dynamic/version";
 
 /** The bytes of a module. */
 export type ModuleContent = string | ArrayBuffer | Uint8Array;
 
-/** One module: JavaScript where it is a text alone. */
+/** One module. A string is JavaScript. */
 export type ProjectModule =
   | string
   | { js: string }
@@ -26,11 +25,11 @@ export interface ProjectCode {
   /** "YYYY-MM-DD" */
   compatibilityDate: string;
   compatibilityFlags?: string[];
-  /** Variables, as JSON can hold them. */
+  /** Variables with JSON values. */
   env?: Record<string, unknown>;
 }
 
-/** The members of a version that code has, in their order there. */
+/** The members of a version for its code, in the order of the encoding. */
 export interface EncodedCode {
   main: string;
   compatibility_date: string;
@@ -39,23 +38,22 @@ export interface EncodedCode {
   env?: Record<string, unknown>;
 }
 
-/** Puts code into a version's form, its names in order, so that equal code is equal text; what is wrong with it are problems. */
+/** Encodes code with sorted names, so that equal code has equal text. Adds a problem for everything invalid. */
 export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode {
   const refuse = (path: string, reason: string, fix: string) =>
     problems.push({ path: path.toWellFormed(), reason, fix });
   const { main, compatibilityDate, ...given } = isRecord(code) ? code : ({} as ProjectCode);
   const modules = recordOf(given.modules);
   const env = given.env === undefined ? {} : recordOf(given.env);
-  if (!modules)
-    refuse("code", "the modules are no record by name", 'give them like { "index.js": "export default { … }" }');
-  if (!env) refuse("code", "the variables are no record by name", 'give them like { "GREETING": "hello" }, or none');
+  if (!modules) refuse("code", "modules is not an object", 'use one like { "index.js": "export default { … }" }');
+  if (!env) refuse("code", "env is not an object", 'use one like { "GREETING": "hello" }, or none');
   const encoded = Object.entries(modules ?? {}).map(([name, module]): [string, EncodedModule] => {
     const result = encodeModule(module);
     if (!result || name === "")
       refuse(
         `code: ${name}`,
-        "the module has no name, or is none of js, text, wasm and data",
-        "give a name, and an object with one of these members",
+        "the module has no name, or is not js, text, wasm or data",
+        "use a name, and an object with one of these members",
       );
     return [name, result ?? { js: "" }];
   });
@@ -63,30 +61,26 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   if (!entry || !("js" in entry))
     refuse(
       "code",
-      `main is ${JSON.stringify(main) ?? "nothing"}, and no JavaScript module is called so`,
-      "name one of modules",
+      `main is ${JSON.stringify(main) ?? "nothing"}, which is not a JavaScript module`,
+      "use the name of a module",
     );
   if (typeof compatibilityDate !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(compatibilityDate))
-    refuse("code", "the compatibility date is none", 'give one like "2026-01-01"');
+    refuse("code", "invalid compatibility date", 'use one like "2026-01-01"');
   const flags: unknown = given.compatibilityFlags === undefined ? [] : given.compatibilityFlags;
   const compatibilityFlags =
     Array.isArray(flags) && flags.every((flag) => typeof flag === "string" && /^\w+$/.test(flag))
       ? (flags as string[])
       : undefined;
-  if (!compatibilityFlags) refuse("code", "a compatibility flag is none", 'give a list of names like "nodejs_compat"');
+  if (!compatibilityFlags) refuse("code", "invalid compatibility flags", 'use a list of names like "nodejs_compat"');
   const variables = Object.entries(env ?? {});
   for (const [name, value] of variables) {
     if (name === "ASSETS")
-      refuse(
-        `code: ${name}`,
-        "a project's code gets its assets from its loader as env.ASSETS, which nothing else can be",
-        "give the variable another name",
-      );
+      refuse(`code: ${name}`, "env.ASSETS is reserved for the assets of the project", "rename the variable");
     if (!isJSON(value))
       refuse(
         `code: ${name}`,
-        "the variable is nothing that JSON can hold",
-        "give a string, number, boolean, null, list or object; bindings come from the loader",
+        "the variable is not a JSON value",
+        "use a string, number, boolean, null, list or object; bindings come from the loader",
       );
   }
   return {
@@ -98,7 +92,7 @@ export function encodeCode(code: ProjectCode, problems: Problem[]): EncodedCode 
   };
 }
 
-/** What the modules of code hold, as far as it is code: a caller without TypeScript may have given anything. */
+/** The contents of all modules. A caller without TypeScript may pass anything. */
 export function moduleContents(code: ProjectCode | undefined): unknown[] {
   const modules: unknown = isRecord(code) ? code.modules : undefined;
   return Object.values(isRecord(modules) ? modules : {}).flatMap((module) =>
@@ -123,7 +117,7 @@ function recordOf<T>(value: Record<string, T> | undefined): Record<string, T> | 
   return isRecord(value) ? value : undefined;
 }
 
-/** An object of its own with all members, "__proto__" too. */
+/** A new object with all members in order, including "__proto__". */
 function sorted<T>(members: [string, T][]): Record<string, T> {
   return Object.fromEntries(members.sort(([a], [b]) => comparePaths(a, b)));
 }

@@ -1,58 +1,57 @@
-// A deploy out of a Worker, for platforms that take uploads through an API of
-// their own. It writes what the Go side writes (docs/format.md), in the order
-// that keeps visitors on one whole deployment or the other:
+// A deploy from inside a Worker, for platforms with their own upload API. It
+// writes what the Go side writes (docs/format.md), in an order that gives visitors
+// one complete deployment or the other:
 //
 //	files ─► (streams) ─► manifest ─► plan ─► blobs ─► manifests and record ─► version ─► current
 //
-// Until `current` is written nobody sees anything of it. A stream can be read
-// only once, so its blobs are written before the plan.
+// Writing `current` is the switch; before it, nothing is visible. A stream can be
+// read only once, so its blobs are written before the plan.
 
-import { newNonce } from "../kv/blob_write";
-import { holdKept } from "../kv/body_memory";
+import { type Current, ProjectError, readCurrent } from "../dynamic/version";
 import { largestValue } from "../format/chunks";
-import { encodeCode, moduleContents, type EncodedCode } from "./code";
-import { checkOptions, defaultGrace, defaultRetain, type DeployOptions } from "./deploy_options";
-import { write, writeAll } from "../kv/kv_write";
-import { readDeployed, readLeft } from "./live";
 import { ManifestError } from "../format/manifest";
 import { htmlHandlings, notFoundHandlings } from "../format/meta";
-import { adopt, readOverlay } from "./adopt";
-import { checkShrink, makePlan, type Plan } from "./plan";
-import { RefusedError, type Problem } from "../rules/problem";
 import { isProjectId, ProjectKeys, siteOf } from "../format/project_keys";
-import { everyRequest, withoutCode } from "../format/routing";
-import { encodeServed } from "../format/served";
+import { everyRequest, type Routing, withoutCode } from "../format/routing";
+import type { Serving, StoredManifest } from "../format/stored";
+import { newNonce } from "../kv/blob_write";
+import { holdKept } from "../kv/body_memory";
+import { write, writeAll } from "../kv/kv_write";
+import { type Problem, RefusedError } from "../rules/problem";
+import { adopt, readOverlay } from "./adopt";
+import { type EncodedCode, encodeCode, moduleContents } from "./code";
+import { checkOptions, type DeployOptions, defaultGrace, defaultRetain } from "./deploy_options";
+import { readDeployed, readLeft } from "./live";
+import { checkShrink, makePlan } from "./plan";
+import { makeRelease } from "./release";
 import { checkStart } from "./start_check";
-import { type Serving, type StoredManifest } from "../format/stored";
-import { encodeStored } from "../format/stored_writer";
-import { contentsOf, hashUpload, readUpload, sha256Hex, type ProjectFiles, type Upload } from "./upload";
+import { contentsOf, hashUpload, type ProjectFiles, readUpload, sha256Hex, type Upload } from "./upload";
 import { Uploader } from "./uploader";
-import { mostActivations, ProjectError, readCurrent, type Current, type Stamp } from "../dynamic/version";
 
 export type { ModuleContent, ProjectCode, ProjectModule } from "./code";
 export type { DeployOptions } from "./deploy_options";
 export type { FileContent, ProjectFiles } from "./upload";
 
-/** What a deploy did. */
+/** The result of a deploy. */
 export interface DeployResult {
-  /** What is live now: the new deployment, or where nothing changed the one that was. */
+  /** The live deployment: the new one, or if nothing changed the previous one. */
   deployment: string;
-  /** Its version, as hash.nonce. */
+  /** The hash.nonce of its version. */
   version: string;
-  /** The id that the Worker Loader gets. */
+  /** The id for the Worker Loader. */
   loader: string;
-  /** The number of blobs that were written. */
+  /** The number of written blobs. */
   uploaded: number;
-  /** The number of files that are as they were, and that are gone. */
+  /** The numbers of unchanged and of removed files. */
   unchanged: number;
   removed: number;
-  /** The number of files that are gone, now or before, and that stay reachable for open tabs. */
+  /** The number of removed files that stay reachable for open tabs. */
   retired: number;
-  /** Everything was live already, and nothing was written. */
+  /** Nothing has changed, and nothing was written. */
   noChange: boolean;
 }
 
-/** A Worker may call KV a thousand times for a request, and a run reads too. */
+/** A Worker may call KV a thousand times per request, and a deploy also reads. */
 const mostWritesByDefault = 980;
 
 /** Deploys files and code into a namespace. */
@@ -67,8 +66,8 @@ export async function deploy(
     throw new RefusedError([
       {
         path: "project",
-        reason: "the id is none",
-        fix: "use a-z, 0-9, - and _, 63 characters at most, beginning with a letter or a numeral",
+        reason: "invalid id",
+        fix: "use at most 63 characters of a-z, 0-9, - and _, beginning with a letter or a digit",
       },
     ]);
   const memory = await holdKept([...contentsOf(files), ...moduleContents(options.code)], siteOf(projectId));
@@ -79,7 +78,7 @@ export async function deploy(
   }
 }
 
-/** Deploys what is counted. */
+/** Deploys content whose memory is accounted for. */
 async function deployHeld(
   projectId: string,
   files: ProjectFiles,
@@ -98,44 +97,17 @@ async function deployHeld(
   const { matching, code, upload } = await check(projectId, files, options);
   await hashUpload(upload);
   const routing = code ? everyRequest(retire) : withoutCode;
-  const workerWith = async (overlay: boolean) =>
-    (
-      await sha256Hex(
-        JSON.stringify([
-          "project 1",
-          matching.html_handling,
-          matching.not_found_handling,
-          code ?? null,
-          ...(overlay ? ["overlay"] : []),
-          ...(routing.retire.length > 0 ? [{ retire }] : []),
-        ]),
-      )
-    ).slice(0, 32);
+  const workerWith = (overlay: boolean) => workerOf(matching, code, routing, overlay);
 
   const current = await readCurrent(kv, projectId, 0);
-  const active = current?.activations[0].version;
-  if (options.after !== undefined && options.after !== active) {
-    throw new ProjectError(
-      `project ${projectId}: KV shows ${active ?? "no version"} in the place of ${options.after}; deploy again in a minute, or without "after"`,
-    );
-  }
+  checkAfter(projectId, options.after, current?.activations[0].version);
   const was = current?.version.stamp;
   const same =
     options.overlay === undefined
       ? [await workerWith(false), await workerWith(true)]
       : [await workerWith(options.overlay)];
   const stays = (source: string) => was !== undefined && was.source === source && same.includes(was.worker) && !repair;
-  const noChange = ({ version, activations }: Current): DeployResult => ({
-    deployment: version.stamp.deployment,
-    version: activations[0].version,
-    loader: version.loader,
-    uploaded: 0,
-    unchanged: upload.files.length,
-    removed: 0,
-    retired: 0,
-    noChange: true,
-  });
-  if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current);
+  if (current && upload.streams.length === 0 && stays(await sourceOf(upload))) return noChange(current, upload);
 
   const live = current ? await readLive(kv, projectId, current, repair) : undefined;
   const before = options.overlay ?? live?.serving.overlay;
@@ -151,7 +123,7 @@ async function deployHeld(
   const uploader = new Uploader(kv, siteOf(projectId), nonce, repair ? undefined : live, mostWrites);
   await uploader.takeStreams(upload);
   const source = await sourceOf(upload);
-  if (current && stays(source)) return noChange(current);
+  if (current && stays(source)) return noChange(current, upload);
   const plan = makePlan({ upload, live, left, repair, routing, nonce, now: seconds, retain, grace });
   uploader.checkCalls(plan.uploads);
 
@@ -170,10 +142,10 @@ async function deployHeld(
 
   await writeAll(plan.uploads, (file) => uploader.write(file));
   for (const { key, value } of release.values) await write(kv, key, value);
-  // A prune spares what is younger than the grace period, and half of it is left for what follows.
+  // A prune keeps blobs that are younger than the grace period. The rest of the deploy needs the other half.
   if (now() - started > Math.max(grace * 500, 1000))
     throw new ProjectError(
-      `project ${projectId}: the uploads took longer than half the grace period; deploy again, or with a longer one`,
+      `project ${projectId}: the uploads took longer than half the grace period; deploy again, or use a longer one`,
     );
   await write(kv, new ProjectKeys(projectId).current, release.current);
   return {
@@ -188,7 +160,45 @@ async function deployHeld(
   };
 }
 
-/** Takes in what was given. Throws a RefusedError with all that is wrong about it. */
+/** Identifies the code and the settings of a version. */
+async function workerOf(
+  { html_handling, not_found_handling }: Omit<Serving, "overlay">,
+  code: EncodedCode | undefined,
+  { retire }: Routing,
+  overlay: boolean,
+): Promise<string> {
+  const parts = [
+    "project 1",
+    html_handling,
+    not_found_handling,
+    code ?? null,
+    ...(overlay ? ["overlay"] : []),
+    ...(retire.length > 0 ? [{ retire }] : []),
+  ];
+  return (await sha256Hex(JSON.stringify(parts))).slice(0, 32);
+}
+
+/** Refuses a deploy where KV does not show the version that the caller deployed last. */
+function checkAfter(projectId: string, after: string | undefined, active: string | undefined): void {
+  if (after === undefined || after === active) return;
+  const fix = 'deploy again in a minute, or without "after"';
+  throw new ProjectError(`project ${projectId}: KV shows ${active ?? "no version"} instead of ${after}; ${fix}`);
+}
+
+function noChange({ version, activations }: Current, { files }: Upload): DeployResult {
+  return {
+    deployment: version.stamp.deployment,
+    version: activations[0].version,
+    loader: version.loader,
+    uploaded: 0,
+    unchanged: files.length,
+    removed: 0,
+    retired: 0,
+    noChange: true,
+  };
+}
+
+/** Checks what was given. Throws a RefusedError that lists every problem. */
 async function check(
   projectId: string,
   files: ProjectFiles,
@@ -197,11 +207,11 @@ async function check(
   const { html_handling = "auto-trailing-slash", not_found_handling = "404-page" } = options;
   const problems: Problem[] = [];
   if (!htmlHandlings.includes(html_handling))
-    problems.push({ path: "html_handling", reason: "the value is not known", fix: `use ${htmlHandlings.join(", ")}` });
+    problems.push({ path: "html_handling", reason: "unknown value", fix: `use ${htmlHandlings.join(", ")}` });
   if (!notFoundHandlings.includes(not_found_handling))
     problems.push({
       path: "not_found_handling",
-      reason: "the value is not known",
+      reason: "unknown value",
       fix: `use ${notFoundHandlings.join(", ")}`,
     });
   const code = options.code === undefined ? undefined : encodeCode(options.code, problems);
@@ -210,9 +220,9 @@ async function check(
   return { matching: { html_handling, not_found_handling }, code, upload };
 }
 
-/** Names what would be served: equal ids mean equal listings. */
+/** The source id of an upload. Equal ids mean equal assets and rules. */
 async function sourceOf({ files, redirects, headers }: Upload): Promise<string> {
-  // A small file may hold the very bytes that one in chunks is hashed by.
+  // A small file may contain the bytes over which a chunk index is hashed.
   const lines = files.map(({ path, hash, type, size }) =>
     JSON.stringify([path, hash, type, ...(size > largestValue ? [size] : [])]),
   );
@@ -231,117 +241,4 @@ async function readLive(
     if (repair && error instanceof ManifestError) return undefined;
     throw error;
   }
-}
-
-/** Everything of a deployment but its blobs, ready to be written in this order. */
-interface Release {
-  deployment: string;
-  version: string;
-  loader: string;
-  values: { key: string; value: string | Uint8Array }[];
-  current: string;
-}
-
-async function makeRelease(given: {
-  projectId: string;
-  manifest: StoredManifest;
-  plan: Plan;
-  code: EncodedCode | undefined;
-  worker: string;
-  nonce: string;
-  seconds: number;
-  current: Current | null;
-  options: DeployOptions;
-}): Promise<Release> {
-  const { projectId, manifest, plan, code, worker, nonce, seconds, current, options } = given;
-  const { actor, subject } = options;
-  const keys = new ProjectKeys(projectId);
-  const site = siteOf(projectId);
-  const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
-  const deployment = `${time.slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${nonce.slice(8)}`;
-  const was = current?.version.stamp;
-
-  const stored = encodeStored(manifest);
-  const storedRef = `${await sha256Hex(stored)}.${nonce}`;
-  const served = encodeServed(manifest);
-  // The same manifest need not be written, nor read, again.
-  const servedHash = await sha256Hex(served);
-  const sameServed = current && !options.repair && current.version.served.startsWith(servedHash);
-  const servedRef = sameServed ? current.version.served : `${servedHash}.${nonce}`;
-
-  const stamp: Stamp = {
-    deployment,
-    manifest: storedRef,
-    source: manifest.origin.id,
-    worker,
-    pruned: was?.pruned ?? seconds,
-  };
-  const loader = `${projectId}:${(await sha256Hex(JSON.stringify([servedRef, code ?? null]))).slice(0, 32)}`;
-  const version = JSON.stringify({
-    format: 1,
-    project: projectId,
-    loader,
-    served: servedRef,
-    ...code,
-    kv_sync: {
-      format: 1,
-      site,
-      deployment,
-      manifest: storedRef,
-      source: stamp.source,
-      worker,
-      namespace: "", // a Worker knows its namespaces by binding, not by id
-      bindings: [],
-      pruned: stamp.pruned,
-    },
-  });
-  const versionRef = `${await sha256Hex(version)}.${nonce}`;
-  const record = JSON.stringify({
-    format: 1,
-    deployment,
-    site,
-    manifest: storedRef,
-    source: stamp.source,
-    ...(subject && { subject }),
-    ...(actor && { actor }),
-    time,
-    ...(was && { previous: was.deployment }),
-    files: plan.assets.length,
-    added: plan.added,
-    changed: plan.changed,
-    removed: plan.removed,
-    unchanged: plan.unchanged,
-  });
-  const activation = {
-    id: deployment,
-    time,
-    version: versionRef,
-    message: `kv-sync ${deployment}`,
-    ...(actor && { author: actor }),
-  };
-  const activations = [activation, ...(current?.activations ?? [])].slice(0, mostActivations);
-  // The version stands in it as it stands under its own key.
-  const switched = `{"format":1,"activations":${JSON.stringify(activations)},"version":${version}}`;
-  const size = new TextEncoder().encode(switched).length;
-  if (size > largestValue) {
-    throw new RefusedError([
-      {
-        path: "code",
-        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, and a value there at most 25`,
-        fix: "make it smaller; WebAssembly and data take a third more than they have",
-      },
-    ]);
-  }
-  return {
-    deployment,
-    version: versionRef,
-    loader,
-    values: [
-      { key: keys.manifest(storedRef), value: stored },
-      { key: keys.record(deployment), value: record },
-      ...(sameServed ? [] : [{ key: keys.blob(servedRef), value: served }]),
-      { key: keys.blob(versionRef), value: version },
-    ],
-    current: switched,
-  };
 }

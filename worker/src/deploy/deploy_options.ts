@@ -1,7 +1,7 @@
-// What a platform may tell a deploy.
+// The options of a deploy.
 
-import type { ProjectCode } from "./code";
 import type { HTMLHandling, NotFoundHandling } from "../format/meta";
+import type { ProjectCode } from "./code";
 import { isRecord } from "./upload";
 
 // Both defaults are shared with Go: testdata/policy/defaults.json.
@@ -10,52 +10,51 @@ export const defaultRetain = 5;
 /** For how many seconds they do so at least. */
 export const defaultGrace = 86_400;
 
-/** How to deploy; all may be left out. */
+/** Options of deployProject. */
 export interface DeployOptions {
-  /** The namespace of the projects; KV_SYNC_BLOBS where it is left out. */
+  /** The namespace of the projects; the default is KV_SYNC_BLOBS. */
   kv?: KVNamespace;
-  /** The project's Worker; without it its assets are all there is. */
+  /** The project's code. Without it the project has only assets. */
   code?: ProjectCode;
-  /** Starts code that is new, once, with its own variables: what does not start is refused. */
+  /** If set, new code is started once with its variables, and refused if it does not start. */
   start?: Pick<WorkerLoader, "load">;
-  /** Who deploys, and why: for the history. */
+  /** The author and the reason of the deploy, for the history. */
   actor?: string;
   subject?: string;
   html_handling?: HTMLHandling;
   not_found_handling?: NotFoundHandling;
   /**
-   * Whether what is written at run time lies over the files: as it was, where
-   * it is left out.
+   * Whether the project has an overlay. The default is the current state.
    */
   overlay?: boolean;
-  /** For how many deployments, this one among them, and for how many seconds at least what is gone stays reachable. */
+  /**
+   * How long removed files stay reachable: for this many deployments including this one, and at least these seconds.
+   */
   retain?: number;
   grace?: number;
   /**
-   * Patterns of files that everyone may read although the code gets every
-   * request, such as "/assets/*": of files that are gone, only these stay
-   * reachable. Without code all do.
+   * Patterns of files that everyone may read although the code gets every request, such as "/assets/*". Of the removed
+   * files, only these stay reachable. Without code, all do.
    */
   retire?: string[];
-  /** Lets a deploy have no file, or less than half as many as are live. */
+  /** Allows a deploy with no files, or with less than half as many as are live. */
   allowShrink?: boolean;
-  /** Uploads everything under new keys, believing nothing of what is live. */
+  /** Uploads everything under new keys, and carries over nothing from the live deployment. */
   repair?: boolean;
   /**
-   * The `version` that the last deploy returned: where KV still shows an older
-   * one here, or somebody else's, nothing is written.
+   * The `version` that the last deploy returned. If KV shows another one here, nothing is written.
    */
   after?: string;
-  /** The most KV writes that a run may make. */
+  /** The limit of KV calls. */
   mostWrites?: number;
-  /** The clock, in milliseconds, and the source of random bytes. */
+  /** The clock in milliseconds, and the source of random bytes. */
   now?: () => number;
   random?: (bytes: Uint8Array) => void;
 }
 
 type Kind = [is: (value: unknown) => boolean, what: string];
 
-/** What each option has to be; of the rest a customer may have given it, so that it is a Problem where it is wrong. */
+/** The kinds of the options. The others may come from a customer, so invalid ones are problems instead. */
 function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handling" | "not_found_handling">]-?: Kind } {
   const text = (what: string): Kind => [(value) => typeof value === "string", what];
   const flag: Kind = [(value) => typeof value === "boolean", "true or false"];
@@ -90,13 +89,15 @@ function kinds(): { [name in Exclude<keyof DeployOptions, "code" | "html_handlin
   };
 }
 
-/** Throws a TypeError that says what to give, as a caller without TypeScript may have given anything. */
+/** Throws a TypeError for an invalid option. A caller without TypeScript may pass anything. */
 export function checkOptions(given: DeployOptions): void {
   if (!isRecord(given))
-    throw new TypeError("deployProject: the options are no object; give one like { kv: env.KV_SYNC_BLOBS }, or none");
+    throw new TypeError(
+      "deployProject: the options are not an object; use one like { kv: env.KV_SYNC_BLOBS }, or none",
+    );
   for (const [name, [is, what]] of Object.entries(kinds())) {
     const value = (given as Record<string, unknown>)[name];
     if (value !== undefined && !is(value))
-      throw new TypeError(`deployProject: ${name} is not what it has to be; give ${what}, or leave it out`);
+      throw new TypeError(`deployProject: invalid ${name}; use ${what}, or leave it out`);
   }
 }

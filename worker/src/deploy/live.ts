@@ -1,32 +1,27 @@
-// What is live, as a deploy has to know it.
+// Reads the live deployment for a deploy.
 
-import { readBlob } from "../kv/blob";
+import { type Current, readVersion, type Version } from "../dynamic/version";
 import { ManifestError } from "../format/manifest";
 import { ProjectKeys, siteOf } from "../format/project_keys";
 import { withoutCode } from "../format/routing";
-import { type StoredManifest } from "../format/stored";
+import type { StoredManifest } from "../format/stored";
 import { decodeStored } from "../format/stored_reader";
-import { readVersion, type Current, type Version } from "../dynamic/version";
+import { readBlob } from "../kv/blob";
 
-/** Reads the stored manifest of a deployment. Throws a ManifestError where it is gone, damaged or another's. */
+/** Reads a stored manifest. Throws a ManifestError if it is missing, damaged or of another site. */
 export async function readStored(kv: KVNamespace, projectId: string, ref: string): Promise<StoredManifest> {
   const blob = await readBlob(kv, new ProjectKeys(projectId).manifest(ref));
-  if (!blob)
-    throw new ManifestError(
-      `kv-sync: the stored manifest ${ref} of project ${projectId} is gone; deploy again with the option to repair`,
-    );
+  const fix = "deploy again with the option to repair";
+  if (!blob) throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is missing; ${fix}`);
   const manifest = decodeStored(new Uint8Array(await new Response(blob).arrayBuffer()));
   if (manifest.site !== siteOf(projectId))
-    throw new ManifestError(
-      `kv-sync: the stored manifest ${ref} of project ${projectId} is another site's; deploy again with the option to repair`,
-    );
+    throw new ManifestError(`kv-sync: the stored manifest ${ref} of project ${projectId} is of another site; ${fix}`);
   return manifest;
 }
 
 /**
- * The stored manifest of a version. That no code guarded its files is known of a
- * version without code, also where an older kv-sync recorded nothing of it. What
- * that lists as retired may have been guarded before, so it is left out.
+ * The stored manifest of a version. If an older kv-sync did not record the routing, it is known for a version without
+ * code. Its retired assets may have been guarded before, so they are left out.
  */
 export async function readDeployed(
   kv: KVNamespace,
@@ -38,9 +33,8 @@ export async function readDeployed(
 }
 
 /**
- * The manifests of the deployments that were live before the rollback, or the
- * rollbacks in a row, that made the live one so again. What cannot be read is
- * left out: it concerns open tabs alone.
+ * If the live deployment is from one or more consecutive rollbacks: the manifests of the deployments that were live
+ * before them. Those that cannot be read are left out, because they are only for open tabs.
  */
 export async function readLeft(
   kv: KVNamespace,

@@ -1,40 +1,40 @@
-// The difference between what is live and what was uploaded, as a value.
-// Planning writes nothing. It plans as the Go side does (sync/plan.go).
+// The difference between the live deployment and the upload, as a value. Planning
+// writes nothing. The Go side plans the same (sync/plan.go).
 
+import { comparePaths } from "../format/compare_paths";
+import type { Routing } from "../format/routing";
+import type { RetiredAsset, StoredAsset, StoredManifest } from "../format/stored";
 import { nonceOf } from "../kv/blob_write";
+import { guardsOf } from "../rules/guards";
 import { RefusedError } from "../rules/problem";
 import { redirectedBy } from "../rules/redirected";
-import { guardsOf } from "../rules/guards";
-import { type Routing } from "../format/routing";
-import { type RetiredAsset, type StoredAsset, type StoredManifest } from "../format/stored";
-import { comparePaths } from "../format/compare_paths";
 import type { Upload, UploadedFile } from "./upload";
 
-/** What a plan goes by. */
+/** The input of a plan. */
 export interface PlanInput {
   upload: Upload;
-  /** The live manifest; undefined where nothing is live. */
+  /** The live manifest; undefined if nothing is live. */
   live: StoredManifest | undefined;
-  /** Those of the deployments that a rollback left to come back to the live one. */
+  /** The manifests of deployments that a rollback left for the live one. */
   left: StoredManifest[];
-  /** Believe nothing of what is live: upload everything. */
+  /** Upload everything; carry over nothing. */
   repair: boolean;
-  /** Which requests the new code gets. */
+  /** The routing of the new code. */
   routing: Routing;
   nonce: string;
   /** Seconds since 1970 UTC. */
   now: number;
-  /** How many deployments are kept, this one among them. */
+  /** The number of retained deployments, including this one. */
   retain: number;
-  /** For how many seconds, at least. */
+  /** The grace period in seconds. */
   grace: number;
 }
 
-/** What a deploy will do. */
+/** The changes that a deploy makes. */
 export interface Plan {
   assets: StoredAsset[];
   retired: RetiredAsset[];
-  /** One file for each content to be written. */
+  /** One file for each content to write. */
   uploads: UploadedFile[];
   added: number;
   changed: number;
@@ -43,21 +43,20 @@ export interface Plan {
 }
 
 /**
- * What two files have in common whose bytes are the same. The hash alone would
- * not do: a small file may hold the very bytes that one in chunks is hashed by.
+ * Identifies a content. The hash alone is not unique: a small file may contain the bytes over which a chunk index is
+ * hashed.
  */
 export function contentOf({ hash, size }: { hash: string; size: number }): string {
   return `${hash} ${size}`;
 }
 
-/** The nonces of the blobs that there are, by content. */
+/** The nonces of existing blobs, by content. */
 export function noncesOf(assets: StoredAsset[]): Map<string, string> {
   return new Map(assets.map((asset) => [contentOf(asset), asset.nonce]));
 }
 
 /**
- * Content is carried over from the live manifest alone: nothing else is
- * believed to be in KV still.
+ * Plans a deploy. Content is carried over only from the live manifest; other blobs may no longer be in KV.
  */
 export function makePlan({ upload, live, left, repair, routing, nonce, now, retain, grace }: PlanInput): Plan {
   const before = new Map(live?.assets.map((asset) => [asset.path, asset]));
@@ -99,12 +98,10 @@ export function makePlan({ upload, live, left, repair, routing, nonce, now, reta
 }
 
 /**
- * What the live deployment serves and the new one does not, so that open tabs
- * still find it; so it is with the deployments that a rollback has left. It
- * stays listed as long as a deployment that names it is retained. What the code
- * of one of these deployments guards is left out: removing a file, alone or with
- * its guard, must not publish it. So is what nobody could read, because a redirect
- * answered in its place.
+ * The retired assets: those of the live deployment, or of one that a rollback left, that the new one does not serve.
+ * Open tabs can still load them. They stay listed while a deployment with them is retained. Assets that code of one of
+ * these deployments guards are left out: removing a file, with or without its guard, must not publish it. Assets that a
+ * redirect hid are left out too.
  */
 function retire(
   { assets, routing }: Pick<StoredManifest, "assets" | "routing">,
@@ -136,9 +133,8 @@ function retire(
 }
 
 /**
- * Refuses an upload without a file, and one that leaves less than half as many
- * files as are live. Names do not matter: a build with hashes in its names
- * renames all files. testdata/guards/shrink.json has cases.
+ * Refuses an upload without files, or with less than half as many files as are live. Names do not matter, because a
+ * build with hashes in its names renames all files. testdata/guards/shrink.json has cases.
  */
 export function checkShrink({ files }: Pick<Upload, "files">, live: Pick<StoredManifest, "assets"> | undefined): void {
   const fix = "give allowShrink if that is meant";

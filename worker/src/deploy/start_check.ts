@@ -1,20 +1,19 @@
-// Starting code once before it goes live.
+// Starts code once before the switch.
 
-import { RefusedError } from "../rules/problem";
 import { loaderModules } from "../dynamic/project";
+import { RefusedError } from "../rules/problem";
 import type { EncodedCode } from "./code";
 
-/** What Cloudflare gives a Worker to start. */
+/** Cloudflare's limits for the start of a Worker. */
 const startLimits = { cpuMs: 1_000 };
 
-/** As much as a message quotes of what the code throws. */
+/** The number of characters of an error that a message quotes. */
 const longestReason = 1_000;
 
 /**
- * Starts code as a loader would, and throws a RefusedError where it does not
- * start. None of its handlers is called: what answers is an entrypoint of ours,
- * in a module that passes on everything that the main module exports, so that
- * the runtime judges it as it will judge that one.
+ * Starts code as a loader would, and throws a RefusedError if it does not start. None of its handlers is called. Our
+ * own entrypoint answers. Its module re-exports everything of the main module, so that the runtime checks the same
+ * exports.
  */
 export async function checkStart(loader: Pick<WorkerLoader, "load">, code: EncodedCode): Promise<void> {
   let name = "kv-sync-start.js";
@@ -42,11 +41,10 @@ export const kvSyncStart = { fetch: () => new Response(null, { status: main.defa
       .replace(/\s+/g, " ")
       .slice(0, longestReason)
       .toWellFormed();
-    throw refuse(`it does not start: ${reason}`, "mend it; what it needs while it starts has to be in its variables");
-  }
-  if (!answer.ok)
     throw refuse(
-      "its main module has no default export",
-      "export what answers requests: export default { fetch() { … } }",
+      `it does not start: ${reason}`,
+      "fix the code; everything that it needs to start must be in its variables",
     );
+  }
+  if (!answer.ok) throw refuse("its main module has no default export", "add one: export default { fetch() { … } }");
 }

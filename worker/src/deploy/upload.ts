@@ -1,20 +1,19 @@
-// What a platform was given to deploy, checked as the Go side checks a folder
-// (internal/source): nothing is published that it would refuse, and everything
-// that is refused is refused together.
+// Checks the files of an upload, as the Go side checks a folder (internal/source).
+// All problems are reported together.
 
-import { hashBlob, type HashedBody } from "../kv/blob_write";
-import { BusyError } from "../kv/byte_budget";
+import { comparePaths } from "../format/compare_paths";
+import type { HeaderRule, Redirect } from "../format/meta";
+import { type HashedBody, hashBlob } from "../kv/blob_write";
 import { type BlobBody, bytesOf, isBody, type Part, partsOf, sizeOf, whole } from "../kv/body_parts";
+import { BusyError } from "../kv/byte_budget";
 import { checkContent, isInspected } from "../rules/content_check";
 import { contentType } from "../rules/content_type";
 import { parseHeaders } from "../rules/headers_file";
-import type { HeaderRule, Redirect } from "../format/meta";
 import type { Problem } from "../rules/problem";
-import { parseRedirects } from "../rules/redirects_file";
-import { comparePaths } from "../format/compare_paths";
 import { checkPath, checkType, type Refusal } from "../rules/publishable";
+import { parseRedirects } from "../rules/redirects_file";
 
-/** A file's bytes; a text becomes UTF-8, a stream is read once. */
+/** The content of a file. A string becomes UTF-8. A stream is read once. */
 export type FileContent = BlobBody;
 
 /** Files by pathname ("/docs/index.html"). */
@@ -22,25 +21,25 @@ export type ProjectFiles =
   | Record<string, FileContent | { body: FileContent; contentType?: string }>
   | Map<string, FileContent | { body: FileContent; contentType?: string }>;
 
-/** A file that may be published. */
+/** A file to publish. */
 export interface UploadedFile {
   path: string;
   type: string;
   body: Part | ReadableStream;
-  /** The content's hash, in hexadecimal, and its size; "" and 0 until they are known. */
+  /** The hash of the content in hexadecimal, and its size; "" and 0 until they are known. */
   hash: string;
   size: number;
-  /** What hashing found, for who writes it; a stream has none. */
+  /** The hashes for the upload. A stream has none. */
   hashed?: HashedBody;
-  /** Of its blob, where that was written, or found to be there, when its stream was read. */
+  /** The nonce of its blob, if it is a stream that was already read. */
   nonce?: string;
 }
 
-/** What an upload holds. */
+/** A checked upload. */
 export interface Upload {
   /** Sorted by path, bytewise. */
   files: UploadedFile[];
-  /** Those that are streams, as they were given: one may come out of the same connection after another. */
+  /** The streams in the given order: they may be parts of one connection. */
   streams: UploadedFile[];
   redirects: Redirect[];
   headers: HeaderRule[];
@@ -51,8 +50,8 @@ const encoder = new TextEncoder();
 const kinds = "string, ArrayBuffer, Uint8Array, Blob or ReadableStream";
 
 /**
- * Checks files: what must not be published is a problem each. They are not
- * hashed yet, and of the streams only _redirects and _headers are read.
+ * Checks files, and adds a problem for each that must not be published. It does not hash them, and of the streams it
+ * reads only _redirects and _headers.
  */
 export async function readUpload(
   given: ProjectFiles,
@@ -68,9 +67,9 @@ export async function readUpload(
     const { body, contentType: type } = isBody(file) ? { body: file } : (file ?? {});
     const path = name.normalize("NFC");
     if (!isBody(body)) {
-      refuse(name, `the file is no ${kinds}`, "give its bytes");
+      refuse(name, `the file is not a ${kinds}`, "pass its bytes");
     } else if (body instanceof ReadableStream && body.locked) {
-      refuse(name, "the stream is being read already, or was", "give each file a stream of its own");
+      refuse(name, "the stream is locked", "give each file its own stream");
     } else if (name === "/_redirects" || name === "/_headers") {
       await readRules(upload, name, { body, htmlHandling, tenant }, problems);
     } else {
@@ -88,7 +87,8 @@ export async function readUpload(
         for (const same of [other, name]) {
           refuse(
             same,
-            "another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)",
+            "another file is served at the same path, because the names differ only in how letters are composed" +
+              " (Unicode NFC)",
             "rename one of them",
           );
         }
@@ -102,7 +102,7 @@ export async function readUpload(
   return upload;
 }
 
-/** Hashes every file but the streams. */
+/** Hashes all files except streams. */
 export async function hashUpload({ files }: Upload): Promise<void> {
   for (const file of files) {
     if (file.body instanceof ReadableStream) continue;
@@ -117,12 +117,12 @@ export async function sha256Hex(content: string | Uint8Array): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)).toHex();
 }
 
-/** The bodies of what was given, as far as it is files. */
+/** The bodies of the given files. */
 export function contentsOf(given: ProjectFiles): unknown[] {
   return entriesOf(given, []).map(([, file]) => (isBody(file) ? file : (file as { body?: unknown } | null)?.body));
 }
 
-/** What a caller without TypeScript may have given for files, by name. */
+/** The given files by name. A caller without TypeScript may pass anything. */
 function entriesOf(
   given: ProjectFiles,
   problems: Problem[],
@@ -133,20 +133,20 @@ function entriesOf(
   if (bad)
     problems.push({
       path: "files",
-      reason: "the files are no record and no Map of files by pathname",
-      fix: 'give them like { "/index.html": "<h1>Hello</h1>" }',
+      reason: "the files are not an object or a Map by pathname",
+      fix: 'use one like { "/index.html": "<h1>Hello</h1>" }',
     });
   return bad ? [] : (entries as [string, { body?: unknown; contentType?: string }][]);
 }
 
-/** Whether something is an object that was written as one: a file's bytes and the like are none. */
+/** Whether this is a plain object, unlike a Uint8Array or a Blob. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Compiles _redirects or _headers, which are read here even where they are streams. */
+/** Parses _redirects or _headers, which are read here even if they are streams. */
 async function readRules(
   upload: Upload,
   name: "/_redirects" | "/_headers",
@@ -159,7 +159,7 @@ async function readRules(
     throw new Error(`read ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   });
   if (!text) {
-    problems.push({ path, reason: "the file has more than 25 MiB", fix: "make it smaller" });
+    problems.push({ path, reason: "the file is larger than 25 MiB", fix: "make it smaller" });
   } else if (name === "/_redirects") {
     const { rules, problems: bad } = parseRedirects(path, text, htmlHandling);
     upload.redirects = rules;
@@ -171,13 +171,13 @@ async function readRules(
   }
 }
 
-/** A file's bytes; undefined where one value does not hold them. */
+/** The bytes of a file; undefined if they do not fit into one value. */
 async function rulesOf(body: BlobBody, tenant: string): Promise<Uint8Array | undefined> {
   for await (const { part, chunked } of partsOf(body, tenant)) return chunked ? undefined : bytesOf(part);
   return undefined;
 }
 
-/** What the content of a file tells that is in memory; of a stream it is seen when it is read. */
+/** Checks the content of a file in memory. A stream is checked when it is read. */
 async function checkKept(body: Part | ReadableStream): Promise<Refusal | undefined> {
   if (body instanceof ReadableStream || !isInspected(sizeOf(body))) return undefined;
   return checkContent(await bytesOf(body));

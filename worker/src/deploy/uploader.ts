@@ -1,35 +1,35 @@
-// The contents of one deploy on their way into KV.
+// Uploads the contents of one deploy to KV.
 
-import { readBlob } from "../kv/blob";
-import { BusyError } from "../kv/byte_budget";
-import { TooLargeError, writeBlob, type WrittenBlob } from "../kv/blob_write";
 import { chunkSize, largestValue, readIndex } from "../format/chunks";
-import { checkContent } from "../rules/content_check";
 import { ManifestError } from "../format/manifest";
-import { contentOf, noncesOf } from "./plan";
-import { RefusedError } from "../rules/problem";
 import type { StoredAsset, StoredManifest } from "../format/stored";
+import { readBlob } from "../kv/blob";
+import { TooLargeError, type WrittenBlob, writeBlob } from "../kv/blob_write";
+import { BusyError } from "../kv/byte_budget";
+import { checkContent } from "../rules/content_check";
+import { RefusedError } from "../rules/problem";
+import { contentOf, noncesOf } from "./plan";
 import type { Upload, UploadedFile } from "./upload";
 
-/** The five values of a deploy that are no file's: two manifests, record, version, current. */
+/** The other values of a deploy: two manifests, record, version, current. */
 const otherWrites = 5;
 
-/** Writes what is not in KV as far as the live manifest tells, and counts what that takes. */
+/** Writes contents that the live manifest does not have, and counts the KV calls. */
 export class Uploader {
-  /** How many blobs were written. */
+  /** The number of written blobs. */
   written = 0;
-  /** How often KV was called beside that. */
+  /** The number of other KV calls. */
   #reads = 0;
   readonly #kv: KVNamespace;
   readonly #site: string;
   readonly #nonce: string;
-  /** How many values the whole run may write. */
+  /** The limit of KV calls. */
   readonly #most: number;
   readonly #live: Map<string, StoredAsset>;
   readonly #nonces: Map<string, string>;
   readonly #chunks = new Map<string, string>();
 
-  /** Nothing is carried over but what `live` has. */
+  /** Content is carried over only from `live`. */
   constructor(kv: KVNamespace, site: string, nonce: string, live: StoredManifest | undefined, most: number) {
     this.#kv = kv;
     this.#site = site;
@@ -40,8 +40,8 @@ export class Uploader {
   }
 
   /**
-   * Reads the streams one after another, writes each as it is read, and fills in
-   * what was not known of it. What was written before one is refused is garbage.
+   * Reads the streams one after another, writes each while it is read, and sets its hash, nonce and size. If one is
+   * refused, what was written before is garbage.
    */
   async takeStreams({ streams }: Upload): Promise<void> {
     for (const file of streams) {
@@ -59,15 +59,15 @@ export class Uploader {
     await this.#write(file);
   }
 
-  /** Refuses what would call KV too often if these files, too, were written. */
+  /** Refuses the deploy if writing these files as well would exceed the limit of KV calls. */
   checkCalls(files: UploadedFile[]): void {
     const calls = files.reduce((sum, { size }) => sum + blobsOf(size), this.written + this.#reads + otherWrites);
     if (calls <= this.#most) return;
     throw new RefusedError([
       {
         path: "files",
-        reason: `${calls} values would be written, and a Worker may write ${this.#most} for one request`,
-        fix: "deploy it with kv-sync deploy --project, or in parts, each with some files more; give mostWrites where a plan allows more",
+        reason: `${calls} KV writes are needed, the limit for one request is ${this.#most}`,
+        fix: "use kv-sync deploy --project, or deploy in smaller steps; raise mostWrites if your plan allows it",
       },
     ]);
   }
@@ -82,7 +82,7 @@ export class Uploader {
         chunks: this.#chunks,
         ...(known && { known }),
         ...(hashed && { hashed }),
-        // What is in memory was looked at before.
+        // Files in memory were already checked.
         ...(body instanceof ReadableStream && {
           check(bytes) {
             const refusal = checkContent(bytes);
@@ -102,7 +102,9 @@ export class Uploader {
     }
   }
 
-  /** Chunks of what a file replaces may be in it still: its own path alone is worth a read. An index that is gone or damaged tells of none. */
+  /**
+   * Learns the chunks of the file that this one replaces; they may be reused. A missing or damaged index is ignored.
+   */
   async #learnChunks({ path, body, size }: UploadedFile): Promise<void> {
     const live = this.#live.get(path);
     if (!live || live.size <= largestValue || !(body instanceof ReadableStream || size > largestValue)) return;
@@ -126,7 +128,7 @@ export class Uploader {
   }
 }
 
-/** How many blobs a content takes, if no chunk of it is in KV. */
+/** The number of blobs of a content of which no chunk is in KV. */
 function blobsOf(size: number): number {
   return size > largestValue ? Math.ceil(size / chunkSize) + 1 : 1;
 }

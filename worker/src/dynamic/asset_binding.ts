@@ -1,23 +1,18 @@
-// What a customer's Dynamic Worker holds: a stub of an entrypoint that reads, and
-// where its props say so writes, its project's assets, and nothing else.
+// The asset binding of a customer's Dynamic Worker: a stub of an entrypoint that
+// reads its project's assets, and writes them if its props allow that.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { AssetInfo } from "../overlay/asset_info";
-import { type Env as SiteEnv } from "../serve/assets";
-import { Site } from "../serve/site";
-import { failure } from "../serve/failure";
+import { Manifest, ManifestError } from "../format/manifest";
+import type { OverlayNamespace } from "../format/overlay_entry";
+import { isProjectId, isRef, ProjectKeys, siteOf } from "../format/project_keys";
 import { readBlob } from "../kv/blob";
-import { unstored } from "../serve/caching";
-import { answerRPC, EditError } from "../overlay/edit_error";
+import { LRU } from "../kv/lru";
+import type { AssetInfo } from "../overlay/asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "../overlay/edit_checks";
+import { answerRPC, EditError } from "../overlay/edit_error";
 import type { AssetList } from "../overlay/edit_list";
 import { Edits } from "../overlay/edits";
 import { readListing } from "../overlay/listing";
-import { LRU } from "../kv/lru";
-import { Manifest, ManifestError } from "../format/manifest";
-import { readProject, type AssetBindingProps } from "./project";
-import { isProjectId, isRef, ProjectKeys, siteOf } from "../format/project_keys";
-import type { OverlayNamespace } from "../format/overlay_entry";
 import type {
   AssetBody,
   AssetChange,
@@ -27,31 +22,35 @@ import type {
   ReadWriteAssets,
   WriteResult,
 } from "../overlay/read_write_assets";
+import type { Env as SiteEnv } from "../serve/assets";
+import { unstored } from "../serve/caching";
+import { failure } from "../serve/failure";
+import { Site } from "../serve/site";
+import { type AssetBindingProps, readProject } from "./project";
 import { ProjectError, readCurrent, readVersion } from "./version";
 
-/** Opened manifests by namespace, as for the pointers in project.ts. */
+/** Opened sites by namespace, as for the pointers in project.ts. */
 const sites = new WeakMap<KVNamespace, LRU<Site>>();
 
-/** Of manifests, which have 64 bytes a file. An isolate has 128 MiB for everything. */
+/** The budget for manifests, which have 64 bytes per file. An isolate has 128 MiB in total. */
 const sitesBudget = 24 << 20;
 
-/** The entrypoint class of asset bindings, for a loader's main module to export as `AssetBinding`. */
+/** The entrypoint class of asset bindings. The main module of a loader exports it as `AssetBinding`. */
 export type AssetBindingClass<Env> = new (
   ctx: ExecutionContext<AssetBindingProps>,
   env: Env,
 ) => WorkerEntrypoint<Env, AssetBindingProps> & ReadWriteAssets;
 
 /**
- * Makes the class for a namespace of the platform's choice. Every method on its
- * prototype can be called by customers: they are those of ReadWriteAssets, which
- * work on the project in the props and write only where those say so.
+ * Creates the class for a namespace. Customers can call every method of its prototype: these are the methods of
+ * ReadWriteAssets. They work on the project in the props, and write only if the props allow it.
  */
 export function assetBinding<Env>(options: {
   /** The namespace of the projects. */
   kv: (env: Env) => KVNamespace;
-  /** The overlays' Durable Objects; KV_SYNC_OVERLAY where it is left out. */
+  /** The Durable Objects of overlays; the default is KV_SYNC_OVERLAY. */
   overlay?: (env: Env) => OverlayNamespace | undefined;
-  /** Seconds, for bindings whose props name no manifest. */
+  /** The cache time in seconds, for bindings whose props do not name a manifest. */
   ttl?: number;
 }): AssetBindingClass<Env> {
   const { kv, overlay = overlayOf, ttl } = options;
@@ -89,8 +88,7 @@ export function assetBinding<Env>(options: {
     #ask<T>(act: (edits: Edits) => Promise<T>): Promise<T> {
       return answerRPC(async () => {
         const edits = await openEdits(this.ctx.props, this.#bindings(), ttl);
-        if (!edits)
-          throw new EditError(503, "the project has nothing deployed here; deploy it, or try again in a minute");
+        if (!edits) throw new EditError(503, "the project is not deployed; deploy it, or try again in a minute");
         return act(edits);
       });
     }
@@ -102,9 +100,8 @@ function overlayOf(env: unknown): OverlayNamespace | undefined {
 }
 
 /**
- * Answers from a project's assets. It never throws, and what went wrong is in the
- * log alone. Workers Caching does not store it: before a loader its key is the
- * same for all projects, and before the binding the same for all hosts.
+ * Answers from a project's assets. It never throws; errors are only logged. Workers Caching does not store the
+ * response, because its key has neither the project nor the host.
  */
 export async function serveAssets(
   request: Request,
@@ -119,7 +116,7 @@ export async function serveAssets(
     const { site, projectId, ref } = opened;
     const response =
       props.write === true ? await editsOf(opened, env, props).fetch(request) : await site.fetch(request, env);
-    keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts
+    keep(env.KV_SYNC_BLOBS, projectId, ref, site); // its overlay counts towards the budget
     return unstored(response);
   } catch (error) {
     console.error("kv-sync: cannot serve the assets of a project:", error);
@@ -129,7 +126,7 @@ export async function serveAssets(
   }
 }
 
-/** The operations of a binding with these props; null where its project has nothing deployed. */
+/** The operations of a binding with these props; null if its project is not deployed. */
 async function openEdits(props: Partial<AssetBindingProps>, env: SiteEnv, ttl?: number): Promise<Edits | null> {
   const opened = await openProject(props, env.KV_SYNC_BLOBS, ttl);
   return opened && editsOf(opened, env, props);
@@ -141,48 +138,48 @@ function editsOf({ site, projectId, ref }: OpenedProject, env: SiteEnv, props: P
   return new Edits({ site, env, listing }, props);
 }
 
-/** A project's assets, and the hash.nonce of their manifest. */
+/** A project's assets, and the hash.nonce of its manifest. */
 interface OpenedProject {
   site: Site;
   projectId: string;
   ref: string;
 }
 
-/** Opens what a binding's props name; null where nothing is deployed. Throws where KV fails or does not have it. */
+/** Opens the project in a binding's props; null if it is not deployed. Throws if KV fails or has no manifest. */
 async function openProject(
   { projectId, served }: Partial<AssetBindingProps>,
   kv: KVNamespace,
   ttl?: number,
 ): Promise<OpenedProject | null> {
   if (!isProjectId(projectId))
-    throw new ProjectError("the props of an asset binding name no project; give it { props: project.props }");
+    throw new ProjectError("the props of an asset binding have no project; use { props: project.props }");
   const ref = served ?? (await readProject(projectId, kv, ttl))?.props.served;
   if (ref === undefined) return null;
   const site = await openSite(kv, projectId, ref);
-  if (!site) throw new Error(`the manifest ${ref} of project ${projectId} is not in KV; ask again, or deploy it again`);
+  if (!site) throw new Error(`the manifest ${ref} of project ${projectId} is not in KV; try again, or deploy again`);
   return { site, projectId, ref };
 }
 
-/** How many versions back a Dynamic Worker may be that still runs. */
+/** The number of earlier versions whose Dynamic Workers may still run. */
 const mostVersionsBack = 10;
 
-/** The stored manifest of the version that has a served one. */
+/** The stored manifest of the version with this served manifest. */
 async function storedRef(kv: KVNamespace, projectId: string, served: string): Promise<string> {
   const current = await readCurrent(kv, projectId, 0);
-  if (!current) throw new ProjectError(`project ${projectId}: nothing is deployed any more`);
+  if (!current) throw new ProjectError(`project ${projectId} is no longer deployed`);
   if (current.version.served === served) return current.version.stamp.manifest;
   for (const { version } of current.activations.slice(1, mostVersionsBack)) {
     const earlier = await readVersion(kv, projectId, version);
     if (earlier?.served === served) return earlier.stamp.manifest;
   }
-  // A switch that KV does not show here yet: what is deployed hardly differs.
+  // KV does not show the switch here yet. The manifests hardly differ.
   return current.version.stamp.manifest;
 }
 
-/** Opens the assets of a project by their manifest's hash.nonce; null if that is not in KV. Throws for what is none, or another project's. */
+/** Opens a project's assets by the hash.nonce of the manifest; null if it is not in KV. Throws for an invalid one. */
 export async function openSite(kv: KVNamespace, projectId: string, ref: string): Promise<Site | null> {
   if (!isRef(ref))
-    throw new ProjectError("the props of an asset binding name no manifest; give it { props: project.props }");
+    throw new ProjectError("the props of an asset binding have no manifest; use { props: project.props }");
   const key = new ProjectKeys(projectId).blob(ref);
   const site = sites.get(kv)?.get(key);
   if (site) return site;
@@ -190,16 +187,16 @@ export async function openSite(kv: KVNamespace, projectId: string, ref: string):
   const blob = await readBlob(kv, key);
   if (!blob) return null;
   const manifest = new Manifest(await new Response(blob).arrayBuffer());
-  // Blobs are what customers upload, so one of them may look like a manifest.
+  // Customers upload blobs, so a blob may look like a manifest.
   if (manifest.meta.site !== siteOf(projectId))
-    throw new ManifestError(`project ${projectId}: the manifest ${ref} is another site's`);
+    throw new ManifestError(`project ${projectId}: the manifest ${ref} is of another site`);
   const opened = new Site(manifest);
   keep(kv, projectId, ref, opened);
   return opened;
 }
 
 function keep(kv: KVNamespace, projectId: string, ref: string, site: Site): void {
-  let known = sites.get(kv);
-  if (!known) sites.set(kv, (known = new LRU(sitesBudget)));
+  const known = sites.get(kv) ?? new LRU<Site>(sitesBudget);
+  sites.set(kv, known);
   known.set(new ProjectKeys(projectId).blob(ref), site, site.bytes);
 }

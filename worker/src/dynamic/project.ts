@@ -1,55 +1,52 @@
-// A project on its way into the Worker Loader.
+// Reads projects for the Worker Loader.
 
-import { LRU } from "../kv/lru";
 import { isProjectId } from "../format/project_keys";
+import { LRU } from "../kv/lru";
 import type { Capabilities } from "../overlay/read_write_assets";
-import { ProjectError, readCurrent, readVersion, type EncodedModule, type VersionCode } from "./version";
+import { type EncodedModule, ProjectError, readCurrent, readVersion, type VersionCode } from "./version";
 
-/** What an asset binding has to know of its project, and what it may do there. */
+/** The props of an asset binding: its project, and what it may do. */
 export interface AssetBindingProps extends Capabilities {
   projectId: string;
   /**
-   * The "hash.nonce" of the served manifest, so that a Dynamic Worker has the
-   * assets that were switched together with its code. Without it the binding
-   * serves what is active.
+   * The "hash.nonce" of the served manifest, so that a Dynamic Worker has the assets of its own version. Without it the
+   * binding serves the active version.
    */
   served?: string;
 }
 
-/** The props of a binding that may read the very assets of a version. */
+/** The props of a binding that reads the assets of one version. */
 export type ProjectProps = Required<Pick<AssetBindingProps, "projectId" | "served">>;
 
-/** A project as it is active. */
+/** The active version of a project. */
 export interface Project {
-  /** For the Worker Loader: it changes with what the project is, and only then. */
+  /** The id for the Worker Loader. It changes only with code or assets. */
   readonly id: string;
-  /** For its asset binding. */
+  /** The props of its asset binding. */
   readonly props: ProjectProps;
-  /** Whether there is a Dynamic Worker to start; else its assets are all there is. */
+  /** Whether the project has code. Without code it has only assets. */
   readonly hasCode: boolean;
   /**
-   * What the Worker Loader is to be given: the project's code, its variables
-   * with those of `env` over them, and no network unless `globalOutbound` is
-   * given. Rejects with a ProjectError for a project without code.
+   * The definition for the Worker Loader: the code, its variables (`env` overrides them), and no network access without
+   * `globalOutbound`. Rejects with a ProjectError for a project without code.
    */
   code(env?: Record<string, unknown>, options?: CodeOptions): Promise<WorkerLoaderWorkerCode>;
 }
 
-/** What a platform may allow a customer's code beyond its own bindings. */
+/** What a platform allows a customer's code. */
 export interface CodeOptions {
   /**
-   * Where its fetch() and connect() lead: a service binding, which sees and
-   * answers each, or null, the default, which refuses them. (The Worker Loader
-   * itself would lead them to the Internet, in the platform's name.)
+   * The target of its fetch() and connect(): a service binding that answers them, or null, the default, which refuses
+   * them. (The Worker Loader's own default is the Internet, in the platform's name.)
    */
   globalOutbound?: Fetcher | null | undefined;
 }
 
-/** What is remembered of what is active: enough to call a Dynamic Worker that runs. */
+/** The cached part of an active version: enough to call a running Dynamic Worker. */
 interface Pointer {
   /** When it was read, in milliseconds since 1970 UTC. */
   read: number;
-  /** How often the code could not be read. */
+  /** How many reads of the code failed. */
   failures: number;
   version: string;
   loader: string;
@@ -57,29 +54,28 @@ interface Pointer {
   hasCode: boolean;
 }
 
-/** For how many seconds an isolate takes what is active for granted, and KV's cache beside it once more. */
+/** The default cache time in seconds, of the isolate and again of KV. */
 const defaultTtl = 30;
 
-/** About what a Pointer takes. */
+/** The approximate size of a Pointer. */
 const pointerBytes = 512;
 const pointersBudget = 1 << 20;
 
 /**
- * What isolates remember, by namespace. Values only: a promise of one request
- * cannot be waited for in another.
+ * Cached pointers by namespace. Only values are cached: a request cannot await the promise of another one.
  */
 const pointers = new WeakMap<KVNamespace, LRU<Pointer>>();
 
-/** The project that is active under an id, or null where there is none. Throws where KV fails or holds what is damaged. */
+/** The active version of a project, or null if there is none. Throws if KV fails or its record is damaged. */
 export async function readProject(projectId: string, kv: KVNamespace, ttl = defaultTtl): Promise<Project | null> {
   if (!isProjectId(projectId)) return null;
-  let known = pointers.get(kv);
-  if (!known) pointers.set(kv, (known = new LRU(pointersBudget)));
+  const known = pointers.get(kv) ?? new LRU<Pointer>(pointersBudget);
+  pointers.set(kv, known);
   const pointer = known.get(projectId);
   if (pointer && Date.now() - pointer.read < ttl * 1000) return new ActiveProject(kv, projectId, pointer, undefined);
 
   const current = await readCurrent(kv, projectId, ttl);
-  // That there is none is not remembered: anybody can ask for ids that are none.
+  // A missing project is not cached: clients can request any number of ids.
   if (!current) return null;
   const { loader, served, code } = current.version;
   const fresh: Pointer = {
@@ -103,7 +99,7 @@ class ActiveProject implements Project {
   readonly #code: VersionCode | undefined;
 
   constructor(kv: KVNamespace, projectId: string, pointer: Pointer, code: VersionCode | undefined) {
-    // The Worker Loader keeps an id whose code it could not get as one that fails.
+    // The Worker Loader caches a failure by id, so after a failure the id must change.
     this.id = pointer.failures === 0 ? pointer.loader : `${pointer.loader}~${pointer.failures}`;
     this.props = { projectId, served: pointer.served };
     this.hasCode = pointer.hasCode;
@@ -117,7 +113,7 @@ class ActiveProject implements Project {
     { globalOutbound = null }: CodeOptions = {},
   ): Promise<WorkerLoaderWorkerCode> {
     const { projectId } = this.props;
-    if (!this.hasCode) throw new ProjectError(`project ${projectId} has no code; serve its assets instead`);
+    if (!this.hasCode) throw new ProjectError(`project ${projectId} has no code; serve its assets`);
     const code = this.#code ?? (await this.#read());
     return {
       mainModule: code.main,
@@ -129,14 +125,14 @@ class ActiveProject implements Project {
     };
   }
 
-  /** The isolate remembered what is active, and not its code: that lies under a key of its own, which never changes. */
+  /** Reads the code from the key of the version, because only the pointer is cached. */
   async #read(): Promise<VersionCode> {
     const { version: ref, loader } = this.#pointer;
     try {
       const version = await readVersion(this.#kv, this.props.projectId, ref);
       if (version?.code && version.loader === loader) return version.code;
       throw new ProjectError(
-        `project ${this.props.projectId}: its version ${ref} is not in KV; ask again, or deploy it again`,
+        `project ${this.props.projectId}: the version ${ref} is not in KV; try again, or deploy again`,
       );
     } catch (error) {
       this.#pointer.failures++;
@@ -145,7 +141,7 @@ class ActiveProject implements Project {
   }
 }
 
-/** Modules as the Worker Loader takes them. */
+/** Converts modules for the Worker Loader. */
 export function loaderModules(modules: Iterable<[string, EncodedModule]>): WorkerLoaderWorkerCode["modules"] {
   return Object.fromEntries(Array.from(modules, ([name, module]) => [name, decode(module)]));
 }

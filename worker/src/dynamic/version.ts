@@ -1,28 +1,28 @@
-// The version of a project, and the record that names the active one: what
-// docs/format.md, "Projects", specifies.
+// The version of a project, and the record with the active one: docs/format.md,
+// "Projects".
 
-import { readBlob } from "../kv/blob";
 import { list, record, string } from "../format/meta";
-import { ProjectKeys, isRef, siteOf } from "../format/project_keys";
+import { isRef, ProjectKeys, siteOf } from "../format/project_keys";
+import { readBlob } from "../kv/blob";
 
 const format = 1;
 
-/** What lies in KV for a project is damaged, or was written by a newer kv-sync. */
+/** A record of a project is damaged, or was written by a newer kv-sync. */
 export class ProjectError extends Error {
   override name = "ProjectError";
 }
 
-/** One module of a Worker's code, as a version holds it: bytes in base64. */
+/** One module of a version's code. Bytes are in base64. */
 export type EncodedModule = { js: string } | { text: string } | { wasm: string } | { data: string };
 
-/** What a version says of itself, and a deploy needs to know. */
+/** The stamp of a version, as far as a deploy needs it. */
 export interface Stamp {
   deployment: string;
   /** The stored manifest's hash.nonce. */
   manifest: string;
   source: string;
   worker: string;
-  /** When a prune was last begun, in seconds since 1970 UTC. */
+  /** The start of the last prune, in seconds since 1970 UTC. */
   pruned: number;
 }
 
@@ -54,26 +54,26 @@ export interface Activation {
   author: string | undefined;
 }
 
-/** The record of what is active, and was before. */
+/** The record of the active version and the earlier ones. */
 export interface Current {
-  /** Newest first; there is one at least. */
+  /** Newest first, at least one. */
   activations: [Activation, ...Activation[]];
   version: Version;
 }
 
-/** What a deploy keeps of one activation, at most so many. */
+/** The number of activations that a deploy keeps. */
 export const mostActivations = 100;
 
-/** KV allows no shorter one. */
+/** The shortest cacheTtl that KV allows. */
 const shortestTtl = 30;
 
-/** Reads what is active, as old as ttl seconds; null where nothing is. */
+/** Reads the record of the active version, up to ttl seconds old; null if there is none. */
 export async function readCurrent(kv: KVNamespace, projectId: string, ttl: number): Promise<Current | null> {
   const text = await kv.get(new ProjectKeys(projectId).current, { type: "text", cacheTtl: Math.max(ttl, shortestTtl) });
   return text === null ? null : parse(projectId, "current", text, parseCurrent);
 }
 
-/** Reads the version under its own key; null where it is gone. */
+/** Reads a version from its own key; null if it is missing. */
 export async function readVersion(kv: KVNamespace, projectId: string, ref: string): Promise<Version | null> {
   const blob = await readBlob(kv, new ProjectKeys(projectId).blob(ref));
   return blob && parse(projectId, `version ${ref}`, await new Response(blob).text(), parseVersion);
@@ -84,10 +84,8 @@ function parse<T>(projectId: string, what: string, text: string, reader: (json: 
     return reader(JSON.parse(text), projectId);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ProjectError(
-      `project ${projectId}: cannot read its ${what}: ${reason}; update kv-sync if a newer one wrote it, else delete that key and deploy again`,
-      { cause },
-    );
+    const fix = "update kv-sync if a newer one wrote it, else delete the key and deploy again";
+    throw new ProjectError(`project ${projectId}: cannot read its ${what}: ${reason}; ${fix}`, { cause });
   }
 }
 
@@ -113,11 +111,11 @@ function parseActivation(json: unknown): Activation {
 function parseVersion(json: unknown, projectId: string): Version {
   const version = record(json, "version");
   checkFormat(version);
-  if (version["project"] !== projectId) throw new Error("it is another project's");
+  if (version["project"] !== projectId) throw new Error("it is of another project");
   const loader = string(version["loader"], "loader");
-  // Two projects under one id would be one Worker.
+  // Two projects with one loader id would share a Worker.
   if (!loader.startsWith(`${projectId}:`) || !/^[0-9a-f]{32}$/.test(loader.slice(projectId.length + 1)))
-    throw new Error("loader is no id of this project");
+    throw new Error("invalid loader id");
   return {
     loader,
     served: ref(version["served"], "served"),
@@ -131,7 +129,7 @@ function parseCode(version: Record<string, unknown>): VersionCode {
   const modules = new Map(
     Object.entries(record(version["modules"], "modules")).map(([name, module]) => [name, parseModule(module)]),
   );
-  if (!modules.has(main)) throw new Error("main names no module");
+  if (!modules.has(main)) throw new Error("main is not a module");
   return {
     main,
     modules,
@@ -147,15 +145,15 @@ function parseModule(json: unknown): EncodedModule {
   const members = Object.entries(record(json, "modules"));
   const [kind, content] = members[0] ?? [];
   if (members.length !== 1 || !["js", "text", "wasm", "data"].includes(kind!))
-    throw new Error("modules holds a kind that is not known");
+    throw new Error("unknown kind in modules");
   return { [kind!]: string(content, "modules") } as EncodedModule;
 }
 
 function parseStamp(json: unknown, projectId: string): Stamp {
   const { format, site, deployment, manifest, source, worker, pruned } = record(json, "kv_sync");
   checkFormat({ format });
-  if (site !== siteOf(projectId)) throw new Error("kv_sync is another site's");
-  if (!Number.isSafeInteger(pruned)) throw new Error("pruned holds no time");
+  if (site !== siteOf(projectId)) throw new Error("kv_sync is of another site");
+  if (!Number.isSafeInteger(pruned)) throw new Error("pruned is not a time");
   return {
     deployment: string(deployment, "deployment"),
     manifest: ref(manifest, "manifest"),
@@ -167,7 +165,7 @@ function parseStamp(json: unknown, projectId: string): Stamp {
 
 function checkFormat({ format: found }: Record<string, unknown>): void {
   if (!Number.isSafeInteger(found) || (found as number) < 1 || (found as number) > format) {
-    throw new Error(`format ${String(found)} is not known here`);
+    throw new Error(`unknown format ${String(found)}`);
   }
 }
 

@@ -1,5 +1,5 @@
-// A file that is too large for one value of KV: docs/format.md gives the layout
-// of the index of its chunks.
+// The index of a chunked file, one that is too large for one KV value.
+// docs/format.md has its layout.
 
 import { ManifestError } from "./manifest";
 
@@ -9,25 +9,25 @@ const headBytes = 24;
 const hashBytes = 32;
 const nonceBytes = 8;
 
-/** The most that a value of KV holds. A larger file lies in chunks, and no other does. */
+/** The largest KV value. Larger files are chunked, and only those. */
 export const largestValue = 25 << 20;
 
-/** How large a writer makes chunks, as the Go side does. */
+/** The size of the chunks that are written. The Go side uses the same. */
 export const chunkSize = 16 << 20;
 
-/** The size of the largest file: an entry of the served manifest has four bytes for it. */
+/** The largest file size: an entry of the served manifest has four bytes for it. */
 export const largestFile = 2 ** 32 - 1;
 
-/** KV may be read a thousand times for a request; one was for the index. */
+/** A request may read KV a thousand times. One read is for the index. */
 const mostChunks = 999;
 
-/** A blob as its key names it, both in hexadecimal. */
+/** The two parts of a blob's key, in hexadecimal. */
 export interface BlobRef {
   hash: string;
   nonce: string;
 }
 
-/** Writes the index of a file of so many bytes, and finds the hash that names both. */
+/** Encodes the chunk index of a file of this size, and returns the hash that identifies it. */
 export async function encodeIndex(
   size: number,
   chunks: BlobRef[],
@@ -49,31 +49,30 @@ export async function encodeIndex(
 }
 
 /**
- * The file that an index describes. Throws a ManifestError unless the index is
- * the one that the manifest names, and whole: its hash covers all but the
- * nonces, of which each names a key that holds its chunk or nothing.
+ * Decodes a chunk index. Throws a ManifestError if the index is damaged or is not the one that the manifest names.
+ * The hash does not cover the nonces: a wrong nonce gives a key that does not exist.
  */
 export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, size: number): Promise<File> {
   const refuse = (reason: string): never => {
     throw new ManifestError(`kv-sync chunk index ${hash}: ${reason}; deploy again with one version of kv-sync`);
   };
-  if (bytes.byteLength < headBytes) refuse(`${bytes.byteLength} bytes are too few for a header`);
+  if (bytes.byteLength < headBytes) refuse(`${bytes.byteLength} bytes are too short for a header`);
   const view = new DataView(bytes);
-  if (view.getUint32(0) !== magic) refuse("it does not begin with KVSC");
-  if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is not known`);
+  if (view.getUint32(0) !== magic) refuse("not a chunk index");
+  if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is unknown`);
   if (view.getUint16(6, true) !== 0) refuse(`its reserved field is ${view.getUint16(6, true)}`);
   const blobSize = view.getUint32(8, true);
   const count = view.getUint32(12, true);
   if (view.getBigUint64(16, true) !== BigInt(size))
-    refuse(`it is of ${view.getBigUint64(16, true)} bytes, not ${size}`);
-  if (blobSize < 1 || blobSize > largestValue) refuse(`chunks of ${blobSize} bytes are not possible`);
+    refuse(`the file size is ${view.getBigUint64(16, true)}, not ${size}`);
+  if (blobSize < 1 || blobSize > largestValue) refuse(`invalid chunk size ${blobSize}`);
   if (count < 1 || count > mostChunks || count !== Math.ceil(size / blobSize))
-    refuse(`${count} chunks are not possible`);
+    refuse(`invalid number of chunks ${count}`);
   const nonces = headBytes + count * hashBytes;
   const length = nonces + count * nonceBytes;
-  if (bytes.byteLength !== length) refuse(`it has ${bytes.byteLength} bytes, not ${length}`);
+  if (bytes.byteLength !== length) refuse(`its length is ${bytes.byteLength}, not ${length}`);
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes, 0, nonces));
-  if (new Uint8Array(digest).toHex() !== hash) refuse("it does not hash to its key");
+  if (new Uint8Array(digest).toHex() !== hash) refuse("its hash is not that of its key");
   const hex = (at: number, length: number) => new Uint8Array(bytes, at, length).toHex();
   return {
     size,
@@ -83,7 +82,7 @@ export async function readIndex(bytes: ArrayBuffer, site: string, hash: string, 
   };
 }
 
-/** A file's bytes as blobs, one after another; all but the last have the same size. */
+/** A file as a sequence of blobs. All but the last have the same size. */
 export interface File {
   size: number;
   blobSize: number;

@@ -1,6 +1,6 @@
 // The order of paths.
 
-/** Orders texts as their bytes in UTF-8, which is not how JavaScript does it. */
+/** Compares texts by their UTF-8 bytes. JavaScript's own order is by UTF-16 units. */
 export function comparePaths(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i));
@@ -9,7 +9,7 @@ export function comparePaths(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates stand for characters beyond all others. */
+/** Surrogates encode the characters after U+FFFF. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;

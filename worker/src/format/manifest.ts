@@ -1,8 +1,8 @@
-// The served manifest, read in place: docs/format.md gives its layout. Opening
-// one checks the header and parses nothing, so start-up costs the same for ten
-// files and for a hundred thousand.
+// The served manifest, read in place. docs/format.md has its layout. Opening a
+// manifest only checks the header, so start-up time does not depend on the
+// number of files.
 
-import { parseMeta, type HeaderPair, type Layer, type Meta } from "./meta";
+import { type HeaderPair, type Layer, type Meta, parseMeta } from "./meta";
 import { longestText, sha256 } from "./sha256";
 
 const magic = 0x4b56534d; // "KVSM", read big-endian
@@ -15,43 +15,43 @@ const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 const flagTombstone = 1 << 3;
 
-/** What must be understood of a manifest, and what an asset may be in it. */
+/** By layer: the must-understand flags of the manifest, and the flags that an asset may have. */
 const layers = {
   deployed: { manifestFlags: 0, assetFlags: flagChunked | flagRetired },
   overlay: { manifestFlags: 1, assetFlags: flagChunked },
 };
 
 /**
- * No asset has a longer pathname in UTF-16 units, so a longer one is not even
- * hashed: a hostile request must stay as cheap as any other.
+ * The longest pathname of an asset, in UTF-16 units. A longer one is not hashed, so that a hostile request costs no
+ * more than any other.
  */
 export const maxPathname = longestText;
 
-/** A manifest that is damaged, or written by a newer kv-sync. */
+/** A manifest is damaged, or was written by a newer kv-sync. */
 export class ManifestError extends Error {
   override name = "ManifestError";
 }
 
 /** One asset as the manifest lists it. */
 export interface Asset {
-  /** The blob's key in KV, or that of the chunks' index. */
+  /** The key of the blob, or of the chunk index. */
   key: string;
-  /** Names the bytes, in 64 hexadecimal digits: their SHA-256, or that of the chunks' index. */
+  /** The SHA-256 of the content or of its chunk index, as 64 hexadecimal digits. */
   hash: string;
-  /** Of the whole file, in bytes. */
+  /** The size of the whole file in bytes. */
   size: number;
   /** Seconds since 1970 UTC. */
   modified: number;
   type: string;
-  /** Gone from this deployment; reachable while a retained one has its blob. */
+  /** No longer in this deployment, but reachable while a retained deployment has its blob. */
   retired: boolean;
-  /** Whether the file is in chunks, because one value of KV cannot hold it. */
+  /** Whether the file is chunked, because it is too large for one KV value. */
   chunked: boolean;
-  /** Who put it there: a deploy, or a Worker at run time. */
+  /** What wrote it: a deploy, or a Worker at run time. */
   layer: Layer;
-  /** What its keys begin with: the site, or its overlay. */
+  /** The prefix of its keys: the site, or its overlay. */
   site: string;
-  /** Of its own, which come after those of any rule. */
+  /** The asset's own headers, applied after all rules. */
   headers: HeaderPair[] | undefined;
 }
 
@@ -67,17 +67,17 @@ export class Manifest {
   #meta: Meta | undefined;
   #ownHeaders: Map<number, HeaderPair[]> | undefined;
 
-  /** Throws a ManifestError for bytes that are no manifest of this version, or of the other layer. */
+  /** Throws a ManifestError for bytes that are not a manifest of this version and layer. */
   constructor(bytes: ArrayBuffer, layer: Layer = "deployed") {
-    if (!(bytes instanceof ArrayBuffer)) refuse("it is no ArrayBuffer; import it as a data module");
-    if (bytes.byteLength < headerBytes) refuse(`${bytes.byteLength} bytes are too few for a header`);
+    if (!(bytes instanceof ArrayBuffer)) refuse("not an ArrayBuffer; import it as a data module");
+    if (bytes.byteLength < headerBytes) refuse(`${bytes.byteLength} bytes are too short for a header`);
     const view = new DataView(bytes);
-    if (view.getUint32(0) !== magic) refuse("it does not begin with KVSM");
-    if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is not known`);
+    if (view.getUint32(0) !== magic) refuse("not a served manifest");
+    if (view.getUint16(4, true) !== version) refuse(`version ${view.getUint16(4, true)} is unknown`);
     if (view.getUint16(6, true) !== layers[layer].manifestFlags)
-      refuse(`must-understand flags ${view.getUint16(6, true)} are not known`);
+      refuse(`must-understand flags ${view.getUint16(6, true)} are unknown`);
     if (view.getUint32(32, true) !== bytes.byteLength) {
-      refuse(`its header says ${view.getUint32(32, true)} bytes, it has ${bytes.byteLength}`);
+      refuse(`its length is ${bytes.byteLength}, not ${view.getUint32(32, true)}`);
     }
     this.#layer = layer;
     this.#view = view;
@@ -89,7 +89,7 @@ export class Manifest {
     this.#metaBytes = new Uint8Array(bytes, section(view, "meta", view.getUint32(24, true), metaLength), metaLength);
   }
 
-  /** The number of entries: assets, retired ones among them, and tombstones. */
+  /** The number of entries: assets, including retired ones, and tombstones. */
   get size(): number {
     return this.#count;
   }
@@ -99,13 +99,13 @@ export class Manifest {
     return this.#view.byteLength;
   }
 
-  /** What is not per asset; parsed once, when first asked for. */
+  /** The meta section. It is parsed once, at the first access. */
   get meta(): Meta {
     if (this.#meta === undefined) {
       try {
         this.#meta = parseMeta(this.#metaBytes, this.#layer);
       } catch (cause) {
-        throw new ManifestError("kv-sync manifest: its meta section is damaged; deploy again", { cause });
+        throw new ManifestError("kv-sync manifest: damaged meta section; deploy again", { cause });
       }
     }
     return this.#meta;
@@ -116,7 +116,7 @@ export class Manifest {
     return pathname.length > maxPathname ? -1 : this.search(sha256(pathname));
   }
 
-  /** As find, by the SHA-256 of a pathname, in words. */
+  /** Like find, by the SHA-256 of the pathname as words. */
   search(wanted: Uint32Array): number {
     let low = 0;
     let high = this.#count - 1;
@@ -130,24 +130,24 @@ export class Manifest {
     return -1;
   }
 
-  /** Whether the asset at an index that find gave is retired. */
+  /** Whether the entry at an index is retired. */
   isRetired(index: number): boolean {
     return (this.#flags(index) & flagRetired) !== 0;
   }
 
-  /** Whether the entry at an index says that nothing is there. */
+  /** Whether the entry at an index is a tombstone. */
   isTombstone(index: number): boolean {
     return (this.#flags(index) & flagTombstone) !== 0;
   }
 
-  /** The nonce of the entry at an index: of the run that wrote its blob, or in an overlay of the write. */
+  /** The nonce of an entry: of the deploy that wrote its blob, or in an overlay of the write. */
   nonce(index: number): string {
     const nonce = this.#view.getUint32(this.#entries + index * entryBytes + 48, true);
     if (nonce >= this.#nonceCount) refuse(`entry ${index} names nonce ${nonce} of ${this.#nonceCount}`);
     return new Uint8Array(this.#view.buffer, this.#nonces + nonce * nonceBytes, nonceBytes).toHex();
   }
 
-  /** The asset at an index that find gave. Throws a ManifestError for an entry that this version cannot serve. */
+  /** The asset at an index. Throws a ManifestError for an entry that this version cannot serve. */
   asset(index: number): Asset {
     const view = this.#view;
     const at = this.#entries + index * entryBytes;
@@ -156,7 +156,7 @@ export class Manifest {
       refuse(`entry ${index} has flags ${flags}, which this version cannot serve`);
     const { site, types } = this.meta;
     const type = types[view.getUint16(at + 60, true)];
-    if (type === undefined) refuse(`entry ${index} names a content type that is not there`);
+    if (type === undefined) refuse(`entry ${index} names a missing content type`);
     const hash = new Uint8Array(view.buffer, at + 16, 32).toHex();
     return {
       key: `${site}/b/${hash}.${this.nonce(index)}`,
@@ -176,7 +176,7 @@ export class Manifest {
     return this.#view.getUint16(this.#entries + index * entryBytes + 62, true);
   }
 
-  /** They are listed by pathname, which an entry has as a hash alone. */
+  /** The meta section lists own headers by pathname; an entry has only its hash. */
   #headersOf(index: number): HeaderPair[] | undefined {
     if (this.meta.ownHeaders.size === 0) return undefined;
     this.#ownHeaders ??= new Map(
@@ -196,7 +196,7 @@ export class Manifest {
 }
 
 function section(view: DataView, name: string, offset: number, length: number): number {
-  if (offset < headerBytes || offset + length > view.byteLength) refuse(`its ${name} lie outside of it`);
+  if (offset < headerBytes || offset + length > view.byteLength) refuse(`the ${name} are out of bounds`);
   return offset;
 }
 

@@ -1,10 +1,10 @@
-// The manifest's meta section: JSON, checked member by member, so that what
-// follows may rely on the types.
+// The meta section of a manifest. It is JSON; every member is checked, so that
+// other code may rely on the types.
 
-/** How pathnames that name HTML are spelt. */
+/** The canonical form of pathnames of HTML files. */
 export type HTMLHandling = "auto-trailing-slash" | "force-trailing-slash" | "drop-trailing-slash" | "none";
 
-/** What answers a pathname that names no asset. */
+/** How to answer a pathname without an asset. */
 export type NotFoundHandling = "404-page" | "single-page-application" | "none";
 
 /** One line of _redirects, compiled. */
@@ -21,7 +21,7 @@ export interface HeaderRule {
   unset: string[];
 }
 
-/** What a manifest says beside its assets. */
+/** What a manifest contains beside its assets. */
 export interface Meta {
   site: string;
   types: string[];
@@ -29,15 +29,15 @@ export interface Meta {
   notFoundHandling: NotFoundHandling;
   redirects: Redirect[];
   headers: HeaderRule[];
-  /** For how many seconds Workers Caching may keep a response; 0 where it is not used. */
+  /** How long Workers Caching may store a response, in seconds; 0 if it is not used. */
   edgeCache: number;
-  /** Whether an overlay lies over these assets. */
+  /** Whether the site has an overlay. */
   overlay: boolean;
-  /** Writes of the overlay that this manifest already has: nonces by pathname. */
+  /** Writes of the overlay that this manifest has adopted: nonces by pathname. */
   adopted: Map<string, string>;
-  /** Of an overlay: how many commits there were. */
+  /** Overlay only: the number of commits. */
   revision: number;
-  /** Of an overlay: the headers of single assets by pathname. */
+  /** Overlay only: headers of single assets, by pathname. */
   ownHeaders: Map<string, HeaderPair[]>;
 }
 
@@ -53,12 +53,12 @@ const redirectStatuses = [200, 301, 302, 303, 307, 308];
 /** The deployed manifest, or the overlay's. */
 export type Layer = "deployed" | "overlay";
 
-/** Reads a meta section, or throws an Error that names the member that is wrong. */
+/** Parses a meta section. Throws an Error that names the invalid member. */
 export function parseMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
   const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   const meta = record(json, "meta");
   const site = string(meta["site"], "site");
-  if (!(layer === "overlay" ? overlayId : siteId).test(site)) throw new Error("site is no site id");
+  if (!(layer === "overlay" ? overlayId : siteId).test(site)) throw new Error("invalid site");
   return {
     site,
     types: list(meta["types"], "types").map((type) => string(type, "types")),
@@ -73,11 +73,11 @@ export function parseMeta(bytes: Uint8Array, layer: Layer = "deployed"): Meta {
   };
 }
 
-/** Nonces by pathname, of a manifest, served or stored. */
+/** Parses the adopted writes of a served or stored manifest: nonces by pathname. */
 export function parseAdopted(json: unknown): Map<string, string> {
   return byPathname(json, "adopted", (json) => {
     const nonce = string(json, "adopted");
-    if (!/^[0-9a-f]{16}$/.test(nonce)) throw new Error("adopted holds what is no nonce");
+    if (!/^[0-9a-f]{16}$/.test(nonce)) throw new Error("invalid nonce in adopted");
     return nonce;
   });
 }
@@ -87,7 +87,7 @@ function byPathname<T>(json: unknown, member: string, parse: (json: unknown, mem
   return new Map(Object.entries(record(json, member)).map(([pathname, value]) => [pathname, parse(value, member)]));
 }
 
-/** The redirects and headers of a manifest, served or stored. */
+/** Parses the redirects and headers of a served or stored manifest. */
 export function parseRules(meta: Record<string, unknown>): Pick<Meta, "redirects" | "headers"> {
   return {
     redirects: list(meta["redirects"], "redirects").map(redirect),
@@ -97,7 +97,7 @@ export function parseRules(meta: Record<string, unknown>): Pick<Meta, "redirects
 
 function redirect(json: unknown): Redirect {
   const { from, to, status } = record(json, "redirects");
-  if (!redirectStatuses.includes(status as number)) throw new Error("redirects: a status is none of a redirect");
+  if (!redirectStatuses.includes(status as number)) throw new Error("invalid status in redirects");
   return { from: string(from, "redirects"), to: string(to, "redirects"), status: status as number };
 }
 
@@ -117,42 +117,42 @@ function pairs(json: unknown, member: string): HeaderPair[] {
   });
 }
 
-/** Refuses what is no object. */
+/** Requires an object. */
 export function record(json: unknown, member: string): Record<string, unknown> {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${member} holds no object`);
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error(`${member} is not an object`);
   return json as Record<string, unknown>;
 }
 
-/** Refuses what is no string. */
+/** Requires a string. */
 export function string(json: unknown, member: string): string {
-  if (typeof json !== "string") throw new Error(`${member} holds no string`);
+  if (typeof json !== "string") throw new Error(`${member} is not a string`);
   return json;
 }
 
-/** A number that was left out is 0. */
+/** Requires a whole number; the default is 0. */
 function count(json: unknown, member: string): number {
   if (json === undefined) return 0;
-  if (!Number.isSafeInteger(json) || (json as number) < 0) throw new Error(`${member} holds no whole number`);
+  if (!Number.isSafeInteger(json) || (json as number) < 0) throw new Error(`${member} is not a whole number`);
   return json as number;
 }
 
-/** What was left out is not so. */
+/** Requires a boolean; the default is false. */
 export function flag(json: unknown, member: string): boolean {
-  if (json !== undefined && typeof json !== "boolean") throw new Error(`${member} is neither true nor false`);
+  if (json !== undefined && typeof json !== "boolean") throw new Error(`${member} is not a boolean`);
   return json === true;
 }
 
-/** A list that was left out is empty. */
+/** Requires a list; the default is empty. */
 export function list(json: unknown, member: string): unknown[] {
   if (json === undefined) return [];
-  if (!Array.isArray(json)) throw new Error(`${member} holds no list`);
+  if (!Array.isArray(json)) throw new Error(`${member} is not a list`);
   return json;
 }
 
-/** The first value is what a member that was left out, or is empty, means. */
+/** Requires one of these values; the default, also for "", is the first. */
 function oneOf<T extends string>(values: readonly [T, ...T[]], json: unknown, member: string): T {
   if (json === undefined || json === "") return values[0];
   const value = values.find((known) => known === json);
-  if (value === undefined) throw new Error(`${member} is not known`);
+  if (value === undefined) throw new Error(`${member} is unknown`);
   return value;
 }

@@ -1,104 +1,100 @@
-// The words between the two sides of an overlay: the binding, which checks and
-// stores what is written, and the Durable Object, which orders and publishes it.
-// docs/format.md, "Overlay", says what becomes of an entry.
+// The protocol between the two sides of an overlay: the binding, which checks
+// and stores what is written, and the Durable Object, which orders and publishes
+// it. docs/format.md, "Overlay", has the encoding of an entry.
 
 import type { HeaderPair, HeaderRule, Redirect } from "./meta";
 
 export type { HeaderPair } from "./meta";
 
-/** The protocol between a site's Worker and its companion; a companion is never replaced by one of a lower number. */
+/** The version of the protocol. A companion is never replaced by one with a lower version. */
 export const overlayProtocol = 1;
 
-/** What the overlay has at one pathname. */
+/** The overlay's entry at one pathname. */
 export interface OverlayEntry {
   path: string;
-  /** 16 hexadecimal digits that name this write. */
+  /** Identifies this write, in 16 hexadecimal digits. */
   nonce: string;
-  /** undefined for a tombstone: what is deployed at this pathname is not to be seen. */
+  /** undefined for a tombstone, which hides the deployed asset. */
   content: OverlayContent | undefined;
   /** Milliseconds since 1970 UTC. */
   time: number;
   author: string | undefined;
   message: string | undefined;
-  /** Content hashes of what was here before, newest first; null for nothing. */
+  /** The content hashes that were at this pathname before, newest first; null for no content. */
   was: (string | null)[];
 }
 
-/** A body that lies in KV already. */
+/** A content that is already in KV. */
 export interface OverlayContent {
-  /** SHA-256 in hexadecimal: the ETag, and with the nonce the key. */
+  /** SHA-256 in hexadecimal. It is the ETag, and with the nonce the key. */
   hash: string;
   size: number;
   type: string;
-  /** The chunks' hash.nonce, where the blob is their index. */
+  /** If the blob is a chunk index: the hash.nonce of each chunk. */
   chunks: string[] | undefined;
   headers: HeaderPair[];
-  /** Of a _redirects or _headers file, compiled. */
+  /** The compiled rules of a _redirects or _headers file. */
   rules: { redirects: Redirect[] } | { headers: HeaderRule[] } | undefined;
 }
 
-/** One change that is asked for. */
+/** One requested change. */
 export interface OverlayChange {
   path: string;
   nonce: string;
-  /** undefined to delete. */
+  /** undefined for a deletion. */
   content: OverlayContent | undefined;
-  /** The content hash of what is deployed at this pathname, as the caller sees it; null for nothing. */
+  /** The content hash of the deployed asset at this pathname, as the caller sees it; null for none. */
   deployed: string | null;
-  /** Whether one of an earlier deployment would be seen here, where the overlay has nothing. Left out where not. */
+  /** Set if visitors would see an asset of an earlier deployment here without the overlay. */
   retired?: true;
   /**
-   * The nonce of the write that what is deployed has adopted here, as the caller
-   * sees it: where the overlay still has that write, the caller does not see it,
-   * and neither do its conditions.
+   * The nonce of the write that the deployed manifest has adopted here, as the caller sees it. If the overlay still
+   * has that write, it is ignored for this caller and its conditions.
    */
   adopted?: string | undefined;
   onlyIf: Condition | undefined;
 }
 
-/** Both must hold, where both are given. "*" is any content. */
+/** If both are given, both must hold. "*" means any content. */
 export interface Condition {
-  /** Content hashes of which what is there must be one. */
+  /** The current content hash must be one of these. */
   is?: string[];
-  /** Content hashes of which what is there must be none. */
+  /** The current content hash must not be one of these. */
   isNot?: string[];
 }
 
-/** All changes were made, in one step, or none was and one condition is named that failed. */
+/** Either all changes were made in one step, or none, and `failed` is the index of a change whose condition failed. */
 export type CommitResult =
   | { ok: true; revision: number; entries: (OverlayEntry | null)[] }
   | { ok: false; failed: number; current: OverlayEntry | null };
 
-/** The binding KV_SYNC_OVERLAY: a Durable Object for each site, by the site as its name. */
+/** The binding KV_SYNC_OVERLAY: one Durable Object per site, named after the site. */
 export interface OverlayNamespace {
   idFromName(site: string): DurableObjectId;
   get(id: DurableObjectId): OverlayMethods;
 }
 
 /**
- * What the binding calls of the Durable Object. The site is "blog", or
- * "project/shop". Entries that it answers with have neither the names of their
- * chunks nor their rules, which can be large: `chunks` is empty where there are
- * some. What it refuses is a RangeError or a TypeError whose message begins with
- * "kv-sync overlay: ".
+ * The methods of the Durable Object that the binding calls. A site is "blog" or "project/shop". Returned entries omit
+ * their chunks (`chunks` is empty if there are some) and their rules, because both can be large. A refusal is a
+ * RangeError or a TypeError whose message begins with "kv-sync overlay: ".
  */
 export interface OverlayMethods {
   /**
-   * Makes the changes, in one transaction. Durable when it answers. A commit is
-   * known by the path and nonce of its first change: one that is sent again is made once.
-   * Nonces are of the last 12 hours, for an older body could be collected.
+   * Makes the changes in one transaction. The result is durable. A commit is identified by the path and nonce of its
+   * first change, so that a repeated call has no further effect. Nonces must not be older than 12 hours, because older
+   * bodies may be collected as garbage.
    */
   commit(site: string, changes: OverlayChange[], by: { author?: string; message?: string }): Promise<CommitResult>;
-  /** What the overlay has at pathnames, in their order; null where it has nothing. */
+  /** The entries at these pathnames, in the same order; null for none. */
   look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]>;
-  /** Entries whose pathname begins with prefix and comes after another, bytewise in order. */
+  /** Entries whose pathname begins with `prefix` and is greater than `after`, in bytewise order. */
   list(site: string, options: { prefix: string; after: string; limit: number }): Promise<OverlayEntry[]>;
-  /** The overlay manifest, or null where its revision is the one that is known. */
+  /** The overlay manifest, or null if its revision is the known one. */
   read(site: string, known: number | undefined): Promise<{ revision: number; manifest: Uint8Array } | null>;
   /**
-   * Drops entries that a deployed manifest has adopted, where they still are
-   * those writes: five minutes later, for elsewhere the version before, which does
-   * not have them, may still answer. Until then everybody is told of them.
+   * Drops entries that a deployed manifest has adopted, if they are still those writes. It does so after five minutes,
+   * because other locations may still serve the previous version. Until then the entries are returned as before.
    */
   drop(site: string, adopted: { path: string; nonce: string }[]): Promise<void>;
 }

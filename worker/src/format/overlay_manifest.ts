@@ -1,19 +1,18 @@
-// Writes overlay manifests: docs/format.md gives their layout. They are read as
-// any served manifest is, by manifest.ts.
+// Encodes overlay manifests. docs/format.md has their layout. manifest.ts reads
+// them, as it reads deployed ones.
 
+import { comparePaths } from "./compare_paths";
 import type { HeaderRule, Redirect } from "./meta";
 import type { OverlayEntry } from "./overlay_entry";
 import { encodeManifest } from "./served";
 import { encodeRules } from "./stored";
-import { comparePaths } from "./compare_paths";
 
 /** The must-understand flag of an overlay. */
 const flagOverlay = 1 << 0;
 
 /**
- * Writes the overlay manifest of a site, "blog" or "project/shop", from the
- * entries that it has, in any order. _redirects and _headers files go into the
- * manifest as the rules that they hold; those of a deeper folder come first.
+ * Encodes the overlay manifest of a site ("blog" or "project/shop") from its entries, in any order. A _redirects or
+ * _headers file becomes its rules; rules of deeper folders come first.
  */
 export function encodeOverlay(site: string, revision: number, entries: OverlayEntry[]): Uint8Array<ArrayBuffer> {
   const sorted = [...entries].sort((a, b) => comparePaths(a.path, b.path));
@@ -46,7 +45,7 @@ export function encodeOverlay(site: string, revision: number, entries: OverlayEn
   );
 }
 
-/** The rules of all rule files, deeper folders first. */
+/** The rules of all rule files; deeper folders come first. */
 function rulesOf(entries: OverlayEntry[]): { redirects: Redirect[]; headers: HeaderRule[] } {
   const depth = ({ path }: OverlayEntry) => path.split("/").length;
   const redirects: Redirect[] = [];

@@ -1,21 +1,21 @@
-// Where a project lies in KV: docs/format.md, "Projects".
+// The keys of a project in KV: docs/format.md, "Projects".
 
-/** The id of a project, as it may stand in a key. */
+/** Whether this is a valid project id. */
 export function isProjectId(id: unknown): id is string {
   return typeof id === "string" && /^[a-z0-9][a-z0-9_-]{0,62}$/.test(id);
 }
 
-/** Whether a text is "hash.nonce", which names a blob or a stored manifest. */
+/** Whether this is "hash.nonce", the reference of a blob or a stored manifest. */
 export function isRef(ref: unknown): ref is string {
   return typeof ref === "string" && /^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(ref);
 }
 
-/** The site that a project is to its manifests. */
+/** The site id of a project, which its manifests have. */
 export function siteOf(projectId: string): string {
   return `project/${projectId}`;
 }
 
-/** A project's keys. Each is written once, but for `current`, which is the switch. */
+/** A project's keys. Each is written once, except `current`: writing it is the switch. */
 export class ProjectKeys {
   readonly current: string;
   readonly #site: string;

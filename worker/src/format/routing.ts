@@ -3,25 +3,25 @@
 
 import { list, record, string } from "./meta";
 
-/** The routing of a deployment. One without patterns is that of a deployment without code. */
+/** The routing of a deployment. It has no patterns if the deployment has no code. */
 export interface Routing {
-  /** Patterns of pathnames that go to the code; "*" stands for any text. */
+  /** Patterns of pathnames that go to the code. "*" matches any text. */
   worker: string[];
-  /** Patterns of pathnames that the site alone answers; they come before the code's. */
+  /** Patterns of pathnames that go to the site only. They take precedence over `worker`. */
   site: string[];
-  /** Patterns of files that everyone may read although the code gets their requests. */
+  /** Patterns of files that everyone may read, although the code gets their requests. */
   retire: string[];
 }
 
-/** That of assets alone. */
+/** The routing of a deployment without code. */
 export const withoutCode: Routing = { worker: [], site: [], retire: [] };
 
-/** That of a Dynamic Worker, which gets every request. */
+/** The routing of a Dynamic Worker, which gets every request. */
 export function everyRequest(retire: string[]): Routing {
   return { worker: ["*"], site: [], retire };
 }
 
-/** What a routing is in JSON: what is not known is left out, and what is empty. */
+/** Encodes a routing for JSON. An unknown routing and empty lists are left out. */
 export function encodeRouting(routing: Routing | undefined): object {
   if (!routing) return {};
   const { worker, site, retire } = routing;
@@ -34,7 +34,7 @@ export function encodeRouting(routing: Routing | undefined): object {
   };
 }
 
-/** Reads what encodeRouting wrote as the member `routing`. */
+/** Parses the member `routing`; undefined if the routing is unknown. */
 export function parseRouting(json: unknown): Routing | undefined {
   if (json === undefined || json === null) return undefined;
   const routing = record(json, "routing");

@@ -1,10 +1,10 @@
-// Writes served manifests: docs/format.md gives their layout, manifest.ts reads
+// Encodes served manifests. docs/format.md has their layout; manifest.ts reads
 // them.
 
 import { largestFile, largestValue } from "./chunks";
+import { comparePaths } from "./compare_paths";
 import { sha256 } from "./sha256";
 import { encodeAdopted, encodeRules, encodeServing, type StoredManifest } from "./stored";
-import { comparePaths } from "./compare_paths";
 import { Table } from "./table";
 
 const headerBytes = 64;
@@ -13,7 +13,7 @@ const flagChunked = 1 << 0;
 const flagRetired = 1 << 2;
 const flagTombstone = 1 << 3;
 
-/** What a manifest has at one pathname; without a content, a tombstone. */
+/** One entry of a manifest. Without content it is a tombstone. */
 export interface ServedEntry {
   path: string;
   /** In hexadecimal. */
@@ -22,7 +22,7 @@ export interface ServedEntry {
   content: { hash: string; size: number; type: string; modified: number; chunked: boolean } | undefined;
 }
 
-/** Writes the served encoding of a manifest, in the very bytes that the Go side writes. */
+/** Encodes a served manifest. The Go side writes the same bytes. */
 export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> {
   const { site, assets, retired, serving, adopted } = manifest;
   const entry = (asset: StoredManifest["assets"][number], retired: boolean): ServedEntry => ({
@@ -47,7 +47,7 @@ export function encodeServed(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
   );
 }
 
-/** Writes a manifest of any layer: its must-understand flags, and its meta section around the content types. */
+/** Encodes a manifest of any layer. `meta` gets the content types and returns the meta section. */
 export function encodeManifest(
   list: ServedEntry[],
   { flags, meta }: { flags: number; meta: (types: string[]) => object },
@@ -67,11 +67,10 @@ export function encodeManifest(
   view.setUint32(0, 0x4b56534d); // "KVSM"
   view.setUint16(4, 1, true);
   view.setUint16(6, flags, true);
-  [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, metaBytes.length, out.length].forEach(
-    (value, i) => view.setUint32(8 + 4 * i, value, true),
-  );
-  entries.forEach((entry, i) => out.set(new Uint8Array(entry.buffer), headerBytes + entryBytes * i));
-  nonces.list.forEach((nonce, i) => out.subarray(noncesAt + 8 * i).setFromHex(nonce));
+  const header = [entries.length, nonces.list.length, headerBytes, noncesAt, metaAt, metaBytes.length, out.length];
+  for (const [i, value] of header.entries()) view.setUint32(8 + 4 * i, value, true);
+  for (const [i, entry] of entries.entries()) out.set(new Uint8Array(entry.buffer), headerBytes + entryBytes * i);
+  for (const [i, nonce] of nonces.list.entries()) out.subarray(noncesAt + 8 * i).setFromHex(nonce);
   out.set(metaBytes, metaAt);
   return out;
 }
@@ -90,9 +89,9 @@ function encodeEntry(
     return view;
   }
   const { hash, size, modified, chunked } = content;
-  if (size > largestFile) throw new Error(`${path} has ${size} bytes, and a manifest holds less than 4 GiB; remove it`);
+  if (size > largestFile) throw new Error(`${path} has ${size} bytes, the limit is 4 GiB; remove it`);
   const type = types.add(content.type);
-  if (type > 0xffff) throw new Error(`${path} has one content type too many, and a manifest holds 65,536`);
+  if (type > 0xffff) throw new Error(`${path}: more than 65,536 content types`);
   new Uint8Array(view.buffer, 16, 32).setFromHex(hash);
   view.setUint32(52, size, true);
   view.setUint32(56, Math.min(Math.max(modified, 0), 0xffffffff), true);
@@ -101,7 +100,7 @@ function encodeEntry(
   return view;
 }
 
-/** By the first 16 bytes, which are the path's hash. */
+/** Compares entries by the hash of their path, the first 16 bytes. */
 function compareHashes(a: DataView, b: DataView): number {
   for (let at = 0; at < 16; at += 4) {
     const difference = a.getUint32(at) - b.getUint32(at);

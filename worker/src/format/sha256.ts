@@ -1,6 +1,6 @@
-// SHA-256 of short texts, synchronously. A look-up hashes a pathname of one or
-// two blocks several times per request; crypto.subtle costs a promise for each,
-// and would make every caller asynchronous (`npm run measure` compares the two).
+// Synchronous SHA-256 of short texts. A look-up hashes a pathname of one or two
+// blocks several times per request; crypto.subtle would cost a promise each time
+// and make every caller asynchronous (`npm run measure` compares both).
 
 const rounds = new Int32Array([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
@@ -13,7 +13,7 @@ const rounds = new Int32Array([
   0xc67178f2,
 ]);
 
-/** The longest text in UTF-16 units, of which each takes three bytes at most; the padding takes up to 72. */
+/** The longest text in UTF-16 units. A unit takes at most three bytes, the padding at most 72. */
 export const longestText = 4096;
 const padded = new Uint8Array(longestText * 3 + 72);
 const words = new DataView(padded.buffer);
@@ -22,12 +22,11 @@ const state = new Uint32Array(8);
 const encoder = new TextEncoder();
 
 /**
- * The SHA-256 of a text in UTF-8, of up to longestText units, as eight
- * big-endian words, which are good until the next call: a look-up in a site of
- * any size is to leave no garbage.
+ * The SHA-256 of a text in UTF-8, as eight big-endian words. The text has at most longestText units. The result is
+ * valid until the next call, so that a look-up allocates nothing.
  */
 export function sha256(text: string): Uint32Array {
-  if (text.length > longestText) throw new RangeError(`sha256: ${text.length} UTF-16 units are too many`);
+  if (text.length > longestText) throw new RangeError(`sha256: ${text.length} UTF-16 units exceed the limit`);
   const length = encode(text);
   const end = (length + 9 + 63) & ~63;
   for (let i = length; i < end; i++) padded[i] = 0;
@@ -46,7 +45,7 @@ export function sha256(text: string): Uint32Array {
   return state;
 }
 
-/** Writes a text in UTF-8 to where it is padded, and returns its length. A pathname is seldom worth a call out of JavaScript. */
+/** Encodes a text into the block buffer and returns its length. For a pathname this is faster than a TextEncoder. */
 function encode(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

@@ -1,51 +1,51 @@
-// The stored manifest: what the next plan reads of what is live. docs/format.md
-// gives its layout. It lists what the served manifest lists, and the paths
-// themselves, which that has only as hashes.
+// The stored manifest, which the next plan reads. docs/format.md has its layout.
+// It lists the same assets as the served manifest, and their paths, of which the
+// served one has only hashes.
 
+import { largestValue } from "./chunks";
+import { comparePaths } from "./compare_paths";
 import type { HeaderRule, Redirect } from "./meta";
 import type { Routing } from "./routing";
-import { comparePaths } from "./compare_paths";
-import { largestValue } from "./chunks";
 
 /** "KVSS", read big-endian. */
 export const storedMagic = 0x4b565353;
 export const storedVersion = 1;
 
-/** Must be understood: some assets lie in chunks, so their blobs are indexes, which keep further blobs alive. */
+/** Must-understand flag: some assets are chunked, so their blobs are indexes that keep further blobs alive. */
 export const flagChunked = 1 << 0;
 
 /** One file as a stored manifest lists it. */
 export interface StoredAsset {
   path: string;
-  /** The content's SHA-256, in hexadecimal; above 25 MiB, that of its chunk index. */
+  /** The SHA-256 of the content, in hexadecimal; above 25 MiB, of its chunk index. */
   hash: string;
-  /** In the blob's key, in hexadecimal. */
+  /** The nonce in the blob's key, in hexadecimal. */
   nonce: string;
   size: number;
   type: string;
   /** Seconds since 1970 UTC. */
   modified: number;
-  /** The git object's id in hexadecimal, or "" where the source was no commit. */
+  /** The git object id in hexadecimal; "" if the source is not a commit. */
   oid: string;
 }
 
 /** An asset of an earlier deployment that stays reachable. */
 export interface RetiredAsset extends StoredAsset {
-  /** Seconds since 1970 UTC: it is kept until then at least. */
+  /** It is kept at least until then, in seconds since 1970 UTC. */
   until: number;
-  /** For how many more deployments it is kept at least. */
+  /** It is kept for at least this many more deployments. */
   left: number;
 }
 
-/** How pathnames are matched; "" is the default. */
+/** How pathnames are matched. "" means the default. */
 export interface Serving {
   html_handling: string;
   not_found_handling: string;
-  /** Whether what was written at run time lies over the assets. */
+  /** Whether the site has an overlay. */
   overlay: boolean;
 }
 
-/** What a listing was made from. */
+/** What the manifest was made from. */
 export interface Origin {
   kind: string;
   id: string;
@@ -54,24 +54,24 @@ export interface Origin {
   commit: string;
 }
 
-/** The immutable set of assets of one deployment. Its lists are sorted by path, bytewise. */
+/** The immutable set of assets of one deployment. Lists are sorted by path, bytewise. */
 export interface StoredManifest {
   site: string;
   origin: Origin;
   serving: Serving;
-  /** Which requests the code gets; undefined where it is not known. */
+  /** Which requests the code gets; undefined if unknown. */
   routing: Routing | undefined;
   redirects: Redirect[];
   headers: HeaderRule[];
   assets: StoredAsset[];
-  /** The directories of a commit, with the ids of their trees. */
+  /** The directories of a commit, with their tree ids. */
   directories: { path: string; tree: string }[];
   retired: RetiredAsset[];
-  /** Writes of the overlay that this manifest already has: nonces by pathname. */
+  /** Writes of the overlay that this manifest has adopted: nonces by pathname. */
   adopted: Map<string, string>;
 }
 
-/** What redirects and headers are in JSON: members that are empty are left out. */
+/** Encodes redirects and headers for JSON. Empty members are left out. */
 export function encodeRules({ redirects, headers }: Pick<StoredManifest, "redirects" | "headers">): object {
   return {
     ...(redirects.length > 0 && { redirects: redirects.map(({ from, to, status }) => ({ from, to, status })) }),
@@ -85,17 +85,17 @@ export function encodeRules({ redirects, headers }: Pick<StoredManifest, "redire
   };
 }
 
-/** What the settings for matching pathnames are in JSON. */
+/** Encodes the settings for matching pathnames for JSON. */
 export function encodeServing({ html_handling, not_found_handling }: Serving): object {
   return { ...(html_handling && { html_handling }), ...(not_found_handling && { not_found_handling }) };
 }
 
-/** What adopted writes are in JSON. */
+/** Encodes adopted writes for JSON. */
 export function encodeAdopted(adopted: Map<string, string>): object {
   return adopted.size > 0 ? { adopted: Object.fromEntries([...adopted].sort(([a], [b]) => comparePaths(a, b))) } : {};
 }
 
-/** A manifest without files in chunks goes on being read by whoever knows nothing of them. */
+/** Without chunked files there is no flag, so that readers that do not know chunks can read the manifest. */
 export function flagsOf({ assets, retired }: Pick<StoredManifest, "assets" | "retired">): number {
   return [assets, retired].some((list) => list.some(({ size }) => size > largestValue)) ? flagChunked : 0;
 }

@@ -1,16 +1,15 @@
-// Reads stored manifests.
+// Decodes stored manifests.
 
 import { largestFile } from "./chunks";
+import { comparePaths } from "./compare_paths";
 import { ManifestError } from "./manifest";
 import { flag, list, parseAdopted, parseRules, record, string } from "./meta";
 import { parseRouting } from "./routing";
-import { flagChunked, flagsOf, storedMagic, storedVersion, type StoredAsset, type StoredManifest } from "./stored";
-import { comparePaths } from "./compare_paths";
+import { flagChunked, flagsOf, type StoredAsset, type StoredManifest, storedMagic, storedVersion } from "./stored";
 
 /**
- * Reads what encodeStored wrote, here or in Go, of this or any earlier release.
- * Bytes that it cannot read whole throw a ManifestError, and never give a
- * shorter manifest.
+ * Decodes a stored manifest of this or an earlier release, written here or in Go. Throws a ManifestError for bytes that
+ * it cannot read completely; it never returns a partial manifest.
  */
 export function decodeStored(bytes: Uint8Array<ArrayBuffer>): StoredManifest {
   try {
@@ -42,19 +41,18 @@ class StoredReader {
   manifest(): StoredManifest {
     const start = this.#take(8);
     const view = new DataView(start.buffer, start.byteOffset, 8);
-    if (view.getUint32(0) !== storedMagic) throw new Error("it does not begin with KVSS");
+    if (view.getUint32(0) !== storedMagic) throw new Error("not a stored manifest");
     if (view.getUint16(4, true) !== storedVersion)
-      throw new Error(`format version ${view.getUint16(4, true)} is not known here; update kv-sync`);
+      throw new Error(`unknown format version ${view.getUint16(4, true)}; update kv-sync`);
     const flags = view.getUint16(6, true);
-    if ((flags & ~flagChunked) !== 0)
-      throw new Error(`it needs a feature (flags ${flags}) that is not known here; update kv-sync`);
+    if ((flags & ~flagChunked) !== 0) throw new Error(`unknown must-understand flags ${flags}; update kv-sync`);
 
     const head = record(JSON.parse(decoder.decode(this.#take(this.#uint()))), "its head");
     const text = (of: Record<string, unknown>, member: string) =>
       of[member] === undefined ? "" : string(of[member], member);
     const origin = record(head["origin"], "origin");
     const serving = record(head["serving"], "serving");
-    // What Go writes for a list that was never made.
+    // Go encodes a nil list as null.
     this.#types = head["types"] === null ? [] : list(head["types"], "types").map((type) => string(type, "types"));
     const rest = {
       site: text(head, "site"),
@@ -77,22 +75,22 @@ class StoredReader {
 
     this.#nonces = this.#list(() => this.#take(nonceBytes).toHex());
     this.#oidSize = this.#uint();
-    if (![0, 20, 32].includes(this.#oidSize)) throw new Error(`object ids of ${this.#oidSize} bytes are not known`);
+    if (![0, 20, 32].includes(this.#oidSize)) throw new Error(`unknown object id size ${this.#oidSize}`);
     let before = "";
     const assets = this.#list(() => {
       const asset = { ...this.#asset(), oid: this.#oid() };
-      if (before !== "" && comparePaths(before, asset.path) >= 0) throw new Error("its paths are not in order");
+      if (before !== "" && comparePaths(before, asset.path) >= 0) throw new Error("paths are not sorted");
       before = asset.path;
       return asset;
     });
     const directories = this.#list(() => ({ path: this.#nextPath(), tree: this.#oid() }));
     const retired = this.#list(() => ({ ...this.#asset(), oid: "", until: this.#int(), left: this.#uint() }));
-    if (this.#at !== this.#bytes.length) throw new Error(`${this.#bytes.length - this.#at} bytes follow its end`);
-    if (flags !== flagsOf({ assets, retired })) throw new Error("its flags and the sizes of its assets disagree");
+    if (this.#at !== this.#bytes.length) throw new Error(`${this.#bytes.length - this.#at} extra bytes at the end`);
+    if (flags !== flagsOf({ assets, retired })) throw new Error("the flags do not match the sizes of the assets");
     return { ...rest, assets, directories, retired };
   }
 
-  /** A list, which grows with what is there and not by what its count promises. */
+  /** Reads a list. Memory grows with the items that are there, not with the count in the file. */
   #list<T>(item: () => T): T[] {
     const count = this.#uint();
     this.#path = new Uint8Array();
@@ -102,15 +100,16 @@ class StoredReader {
   }
 
   #take(length: number): Uint8Array<ArrayBuffer> {
-    if (length > this.#bytes.length - this.#at) throw new Error("it is cut short");
-    return this.#bytes.subarray(this.#at, (this.#at += length));
+    if (length > this.#bytes.length - this.#at) throw new Error("unexpected end");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
   }
 
   #uint(): number {
     let value = 0;
     for (let unit = 1; ; unit *= 128) {
       const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw new Error("a number is cut short");
+      if (byte === undefined) throw new Error("unexpected end");
       value += (byte & 127) * unit;
       if (value > Number.MAX_SAFE_INTEGER) throw new Error("a number is too large");
       if (byte < 128) return value;
@@ -126,7 +125,7 @@ class StoredReader {
   #nextPath(): string {
     const shared = this.#uint();
     const suffix = this.#take(this.#uint());
-    if (shared > this.#path.length) throw new Error("a path shares more than the path before it has");
+    if (shared > this.#path.length) throw new Error("a shared prefix is longer than the previous path");
     const path = new Uint8Array(shared + suffix.length);
     path.set(this.#path.subarray(0, shared));
     path.set(suffix, shared);
@@ -141,8 +140,8 @@ class StoredReader {
     const size = this.#uint();
     const type = this.#types[this.#uint()];
     this.#modified += this.#int();
-    if (nonce === undefined || type === undefined) throw new Error("an entry points outside a table");
-    if (size > largestFile) throw new Error("an entry has 4 GiB or more");
+    if (nonce === undefined || type === undefined) throw new Error("an entry refers to a missing table entry");
+    if (size > largestFile) throw new Error("a file has 4 GiB or more");
     return { path, hash, nonce, size, type, modified: this.#modified };
   }
 

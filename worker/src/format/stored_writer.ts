@@ -1,7 +1,6 @@
-// Writes stored manifests.
+// Encodes stored manifests.
 
 import { encodeRouting } from "./routing";
-import { Table } from "./table";
 import {
   encodeAdopted,
   encodeRules,
@@ -11,8 +10,9 @@ import {
   type StoredManifest,
   storedVersion,
 } from "./stored";
+import { Table } from "./table";
 
-/** Writes a stored manifest, in the very bytes that the Go side writes. */
+/** Encodes a stored manifest. The Go side writes the same bytes. */
 export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> {
   const { site, origin, serving, assets, directories, retired } = manifest;
   const oid = assets.find((asset) => asset.oid !== "")?.oid ?? directories[0]?.tree ?? "";
@@ -58,7 +58,7 @@ export function encodeStored(manifest: StoredManifest): Uint8Array<ArrayBuffer> 
   return writer.bytes();
 }
 
-/** As Go's encoding/json does it, so that both sides write the same. */
+/** Escapes as Go's encoding/json does, so that both sides write the same bytes. */
 function escapeHTML(json: string): string {
   return json.replace(/[<>&\u2028\u2029]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
@@ -68,8 +68,8 @@ const encoder = new TextEncoder();
 class StoredWriter {
   #bytes = new Uint8Array(4096);
   #length = 0;
-  #path: Uint8Array = new Uint8Array(); // of the entry before: paths are front-coded
-  #modified = 0; // of the entry before
+  #path: Uint8Array = new Uint8Array(); // of the previous entry: paths are front-coded
+  #modified = 0; // of the previous entry
 
   constructor(readonly oidSize: number) {}
 
@@ -103,7 +103,7 @@ class StoredWriter {
     this.raw(bytes);
   }
 
-  /** Begins a list, whose first path has none before it. */
+  /** Begins a list. Its first path has no previous one. */
   begin(count: number): void {
     this.#path = new Uint8Array();
     this.uint(count);
@@ -131,7 +131,7 @@ class StoredWriter {
 
   oid(id: string): void {
     if (id.length !== 2 * this.oidSize)
-      throw new Error(`object id ${JSON.stringify(id)} is not of ${this.oidSize} bytes like the others`);
+      throw new Error(`object id ${JSON.stringify(id)} does not have ${this.oidSize} bytes like the others`);
     this.raw(Uint8Array.fromHex(id));
   }
 }

@@ -1,6 +1,6 @@
 // Numbered tables of distinct values.
 
-/** Numbers distinct values in the order of their first appearance. */
+/** Numbers distinct values in the order in which they are first added. */
 export class Table {
   readonly #index = new Map<string, number>();
 

@@ -1,15 +1,14 @@
-// Reading blobs out of KV.
+// Reads blobs from KV.
 
-/** A blob never changes under its key, so the edge may keep it as long as it likes. */
+/** A blob never changes, so the edge may cache it for as long as possible. */
 const blobTtl = 31_536_000;
 
-/** The shortest that KV allows. */
+/** The shortest cacheTtl that KV allows. */
 const shortestTtl = 30;
 
 /**
- * The blob's bytes, or null if there is none. "None" is remembered at the edge
- * as long as a value is, so a blob that was looked for just before it arrived
- * is looked for again under the shortest cacheTtl.
+ * The bytes of a blob, or null if it is not in KV. The edge also caches that a key is missing, for the whole cacheTtl,
+ * so a missing blob is read again with the shortest cacheTtl: it may have been written since.
  */
 export async function readBlob(kv: KVNamespace, key: string): Promise<ReadableStream | null> {
   return (

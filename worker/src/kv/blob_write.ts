@@ -1,50 +1,52 @@
-// Writing a body into KV as blobs: docs/format.md, "Keys" and "Chunk index".
+// Writes bodies to KV as blobs: docs/format.md, "Keys" and "Chunk index".
 
-import { bytesOf, partsOf, sizeOf, type BlobBody, type KeptBody, type Part } from "./body_parts";
-import { encodeIndex, largestFile, largestValue, type BlobRef } from "../format/chunks";
+import { type BlobRef, encodeIndex, largestFile, largestValue } from "../format/chunks";
+import { type BlobBody, bytesOf, type KeptBody, type Part, partsOf, sizeOf } from "./body_parts";
 import { write } from "./kv_write";
 
-/** How to write a blob; all may be left out. */
+/** Options of writeBlob. */
 export interface BlobOptions {
-  /** Stands in the keys that are written; a new one where it is left out. No two writes of different times may share one. */
+  /** The nonce in the written keys; the default is a new one. Writes at different times must not share a nonce. */
   nonce?: string;
-  /** The nonce of the blob that has this content already, if there is one: then that one is named, and none is written. */
+  /** Returns the nonce of an existing blob with this content, which is then used; nothing is written. */
   known?: (hash: string, size: number) => string | undefined;
-  /** Chunks that are in KV already, their nonces by their hashes. Those that are written are added. */
+  /** Nonces, by hash, of chunks that are already in KV. Written chunks are added. */
   chunks?: Map<string, string>;
-  /** What hashBlob found of the body, which is then not hashed again. */
+  /** The result of hashBlob for this body, so that it is not hashed again. */
   hashed?: HashedBody;
-  /** Called with the bytes of a file that one value holds, before they are written; what it throws stops it. */
+  /**
+   * Called with the bytes of a file that fits into one value, before they are written. It may throw to prevent that.
+   */
   check?: (bytes: Uint8Array) => void;
 }
 
-/** What is in KV, as a manifest names it: the key is `{site}/b/{hash}.{nonce}`. */
+/** A blob in KV. Its key is `{site}/b/{hash}.{nonce}`. */
 export interface WrittenBlob extends BlobRef {
-  /** The content's SHA-256, or that of the chunk index without its nonces. */
+  /** The SHA-256 of the content, or of the chunk index without its nonces. */
   hash: string;
   nonce: string;
-  /** Of the whole file, in bytes. Above 25 MiB the key is that of the chunk index. */
+  /** The size of the whole file in bytes. Above 25 MiB the key is that of the chunk index. */
   size: number;
-  /** Where the blob is a chunk index: the hash.nonce of each chunk, in order. */
+  /** If the blob is a chunk index: the hash.nonce of each chunk, in order. */
   chunks: string[] | undefined;
-  /** How many values were written. */
+  /** The number of values that were written. */
   writes: number;
 }
 
-/** What a body's content is called. */
+/** The hashes of a body. */
 export interface HashedBody {
   hash: string;
   size: number;
-  /** The hash of each chunk where it has to be in chunks, else of the whole. */
+  /** The hash of each chunk; for a file that fits into one value, its hash. */
   parts: string[];
 }
 
-/** A file has 4 GiB or more. */
+/** The file has 4 GiB or more. */
 export class TooLargeError extends RangeError {
   override name = "TooLargeError";
 }
 
-/** A nonce of now: the second, so that every key tells its age, and 4 random bytes. */
+/** A new nonce: the current second, so that every key has its age, and 4 random bytes. */
 export function newNonce(
   now = Date.now(),
   random: (bytes: Uint8Array) => void = (bytes) => crypto.getRandomValues(bytes),
@@ -56,17 +58,15 @@ export function newNonce(
 }
 
 /**
- * Writes a body under `{site}/b/`, as one blob or, where it has more than 25
- * MiB, as chunks and then their index. (An overlay's site is `{site}/o`.) When
- * it resolves, KV has confirmed all of it; nothing is visible until a manifest
- * names what it returns. Whatever it throws, what it has written is garbage.
+ * Writes a body below `{site}/b/` (the site of an overlay is `{site}/o`): as one blob, or above 25 MiB as chunks and
+ * then their index. When it resolves, KV has confirmed all writes. Nothing is visible until a manifest names the
+ * result. If it throws, what it has written is garbage.
  *
- * A body in memory is not copied. Of a stream, of known length or not, about 25
- * MiB are held at a time; it is read once, to its end, or cancelled.
+ * A body in memory is not copied. Of a stream, about 25 MiB are in memory at a time. A stream is read once to its end,
+ * or cancelled.
  *
- * Throws a BusyError where the isolate has no memory for a stream, a
- * TooLargeError for 4 GiB and more, a TypeError for a stream that gives
- * no bytes or was read already, and otherwise what the stream or KV throws.
+ * Throws a BusyError if the isolate has no memory for a stream, a TooLargeError for 4 GiB or more, a TypeError for a
+ * stream that was already read or does not yield bytes, and otherwise what the stream or KV throws.
  */
 export async function writeBlob(
   kv: KVNamespace,
@@ -103,7 +103,7 @@ export async function writeBlob(
   return { hash: index.hash, nonce: there, size, chunks: refs.map(({ hash, nonce }) => `${hash}.${nonce}`), writes };
 }
 
-/** Finds what writeBlob will call a body, and how it will take it apart. Writes nothing. */
+/** Hashes a body as writeBlob would, without writing it. */
 export async function hashBlob(body: KeptBody): Promise<HashedBody> {
   const parts: string[] = [];
   let size = 0;
@@ -120,15 +120,14 @@ export async function hashBlob(body: KeptBody): Promise<HashedBody> {
   return { hash, size, parts };
 }
 
-/** The nonce that the blob of a file of so many bytes gets from a run. */
+/** The nonce of the blob of a file of this size, in a run with this nonce. */
 export function nonceOf(size: number, nonce: string): string {
   return size > largestValue ? indexNonce(nonce) : nonce;
 }
 
 /**
- * The nonce of an index is another than that of the run's other blobs, lest the
- * key be that of a small file which holds the very bytes that the index is
- * hashed by.
+ * The nonce of an index differs from that of the run's other blobs. Otherwise a small file that contains the bytes
+ * over which the index is hashed would have the same key.
  */
 function indexNonce(nonce: string): string {
   const bytes = Uint8Array.fromHex(nonce);
@@ -136,14 +135,14 @@ function indexNonce(nonce: string): string {
   return bytes.toHex();
 }
 
-/** Whose bytes are counted; an overlay is its site's. */
+/** The tenant that the memory is counted for. An overlay counts for its site. */
 function tenantOf(site: string): string {
   return site.replace(/\/o$/, "");
 }
 
 function grown(size: number, part: Part): number {
   if (size + sizeOf(part) > largestFile)
-    throw new TooLargeError("the file has 4 GiB or more, which is too large; make it smaller, or serve it from R2");
+    throw new TooLargeError("the file has 4 GiB or more; make it smaller, or serve it from R2");
   return size + sizeOf(part);
 }
 

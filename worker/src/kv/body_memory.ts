@@ -1,19 +1,18 @@
-// The memory that bodies take while they are written, counted for the isolate.
-// All of it together is 90 MiB: manifests have 24 of the rest.
+// The memory of an isolate for bodies that are being written. It is 90 MiB in
+// total; manifests use 24 MiB of the rest.
 
-import { BusyError, ByteBudget, type Lease } from "./byte_budget";
 import { largestValue } from "../format/chunks";
+import { BusyError, ByteBudget, type Lease } from "./byte_budget";
 
-/** How much is held in a part of the memory by one stream or one call. */
+/** A part of the memory, and how much of it one stream or one call may use. */
 export interface Step {
   readonly bytes: number;
   readonly budget: ByteBudget;
 }
 
 /**
- * A body that grows waits for the next step while it holds the one before, and
- * never the other way round. So those that hold the last one, which wait for
- * nothing, let all others go on; and few large bodies leave small ones their way.
+ * The steps of a stream. A stream that grows waits for the next step while it holds the current one. Streams at the
+ * last step wait for nothing, so all others eventually continue. Large streams do not use up the memory of small ones.
  */
 export const steps: Step[] = [
   { bytes: 512 << 10, budget: new ByteBudget({ capacity: 8 << 20, share: 1 / 4 }) },
@@ -22,9 +21,8 @@ export const steps: Step[] = [
 ];
 
 /**
- * The same for the bodies of one call that came whole. They are in memory already,
- * so they do not wait there: where their own part is full they take the next one.
- * A call never takes one of a smaller part, so no large call has small ones refused.
+ * The same for the bodies of one call that are already in memory. Such a call does not wait: if its part is full, it
+ * uses the next larger one. It never uses a smaller part, so that large calls cannot block small ones.
  */
 const kept: Step[] = [
   { bytes: 512 << 10, budget: new ByteBudget({ capacity: 4 << 20, share: 1 / 4, patience: 0 }) },
@@ -32,12 +30,12 @@ const kept: Step[] = [
   { bytes: Infinity, budget: new ByteBudget({ capacity: 12 << 20, share: 1 / 2, patience: 0 }) },
 ];
 
-/** What is held now and was at the most, for tests. */
+/** The current and the highest use, for tests. */
 export function heldByBodies(): { held: number; highest: number; waiting: number }[] {
   return [...steps, ...kept].map(({ budget }) => budget.state);
 }
 
-/** Counts the bodies among these values that are in memory. Throws a BusyError where there are too many. */
+/** Reserves memory for those bodies that are in memory. Throws a BusyError if there is too little. */
 export async function holdKept(bodies: Iterable<unknown>, tenant: string): Promise<Lease> {
   const bytes = keptBytes(bodies);
   if (bytes === 0) return { release() {} };
@@ -52,7 +50,7 @@ export async function holdKept(bodies: Iterable<unknown>, tenant: string): Promi
   return parts.at(-1)!.budget.acquire(bytes, tenant);
 }
 
-/** What bodies take while they are written: a text is there twice, and a view keeps all of its buffer, which others may share. */
+/** The memory of bodies while they are written. A text counts twice; a view counts its whole buffer, once. */
 function keptBytes(bodies: Iterable<unknown>): number {
   let bytes = 0;
   const buffers = new Set<ArrayBufferLike>();

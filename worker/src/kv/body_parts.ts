@@ -1,19 +1,19 @@
-// Bodies on their way into KV, in parts of which each is one value there.
+// Splits bodies into parts, each of which becomes one KV value.
 
-import { StreamMemory } from "./stream_memory";
 import { chunkSize, largestValue } from "../format/chunks";
+import { StreamMemory } from "./stream_memory";
 import { StreamWindow } from "./stream_window";
 
-/** A body: a text becomes UTF-8, a stream gives bytes and is read once. */
+/** A body. A text becomes UTF-8. A stream yields bytes and is read once. */
 export type BlobBody = string | ArrayBuffer | Uint8Array | Blob | ReadableStream;
 
-/** A body that can be read again and again. */
+/** A body in memory, which can be read more than once. */
 export type KeptBody = Exclude<BlobBody, ReadableStream>;
 
-/** What becomes one value. */
+/** The bytes of one value. */
 export type Part = Uint8Array | Blob;
 
-/** Whether something is a body, as a caller without TypeScript may give anything. */
+/** Whether this is a body. A caller without TypeScript may pass anything. */
 export function isBody(body: unknown): body is BlobBody {
   return (
     typeof body === "string" ||
@@ -24,7 +24,7 @@ export function isBody(body: unknown): body is BlobBody {
   );
 }
 
-/** A kept body as one part, however large. Only a text is copied. */
+/** A body in memory as one part of any size. Only a text is copied. */
 export function whole(body: KeptBody): Part {
   if (typeof body === "string") return new TextEncoder().encode(body);
   return body instanceof ArrayBuffer ? new Uint8Array(body) : body;
@@ -34,17 +34,15 @@ export function sizeOf(part: Part): number {
   return part instanceof Blob ? part.size : part.length;
 }
 
-/** The bytes of a part; of a Blob they are a copy. */
+/** The bytes of a part. For a Blob this is a copy. */
 export async function bytesOf(part: Part): Promise<Uint8Array> {
   return part instanceof Blob ? new Uint8Array(await part.arrayBuffer()) : part;
 }
 
 /**
- * The parts of a body in order: one where one value holds it, else chunks. Each
- * is to be done with before the next one is asked for. Of a stream no more than
- * one value's bytes are held, which count for the tenant, and it is cancelled
- * where it is not read to its end. Throws a BusyError where the isolate has no
- * memory for it.
+ * Yields the parts of a body in order: one if it fits into one value, else chunks. A part is valid until the next one
+ * is requested. Of a stream at most the bytes of one value are in memory, counted for the tenant; it is cancelled if it
+ * is not read to its end. Throws a BusyError if the isolate has no memory for it.
  */
 export async function* partsOf(body: BlobBody, tenant: string): AsyncGenerator<{ part: Part; chunked: boolean }> {
   if (body instanceof ReadableStream) return yield* partsOfStream(body, tenant);

@@ -1,7 +1,7 @@
-// How many bytes the requests of one isolate hold at a time. Cloudflare gives an
-// isolate 128 MB for all of them, whoever they are from.
+// Limits the memory that the requests of one isolate use together. Cloudflare
+// gives an isolate 128 MB for all requests.
 
-/** There is no memory for a request now. It may be sent again. */
+/** There is currently no memory for a request. It may be repeated. */
 export class BusyError extends Error {
   override name = "BusyError";
   /** In seconds. */
@@ -12,20 +12,20 @@ export class BusyError extends Error {
   }
 }
 
-/** Bytes that a budget counts until they are released. */
+/** Reserved bytes. */
 export interface Lease {
-  /** More than one call does no harm. */
+  /** Frees the bytes. Further calls have no effect. */
   release(): void;
 }
 
-/** What a budget is given; all but the capacity may be left out. */
+/** Options of a budget. */
 export interface BudgetOptions {
   capacity: number;
-  /** The part of the capacity, and of the queue, that one project may have. */
+  /** The fraction of the capacity and of the queue that one project may use. */
   share?: number;
-  /** How many requests may wait. */
+  /** The largest number of waiting requests. */
   waiters?: number;
-  /** For how long, in milliseconds, a request waits. 0: it does not. */
+  /** How long a request waits, in milliseconds. With 0 it does not wait. */
   patience?: number;
   now?: () => number;
   sleep?: (ms: number) => Promise<unknown>;
@@ -34,24 +34,26 @@ export interface BudgetOptions {
 interface Claim {
   tenant: string;
   bytes: number;
-  /** When its request was last known to be alive. */
+  /** When the request was last known to be alive. */
   seen: number;
 }
 
-/** How often a request looks whether it is its turn, and says that it is alive. In milliseconds. */
+/**
+ * In milliseconds: how often a waiting request checks whether it is next, and how often a holder confirms that it is
+ * alive.
+ */
 const interval = 50;
 const heartbeat = 1_000;
 
-/** A request that says nothing for so long is gone: what it had is free. */
+/** A request without a heartbeat for this long is gone, and its bytes are free. In milliseconds. */
 const longestSilence = 15_000;
 
 /**
- * A bound on the bytes that are held, and on the requests that wait for some.
- * First come, first served, but for those whose project has its share.
+ * A limit on reserved bytes and on waiting requests. Requests are served in order, except those of a project that
+ * already has its share.
  *
- * A request cannot wait for a promise of another one, so it looks again and
- * again. Where its client goes away, the runtime ends it without running
- * `finally`, so what it holds is given back when its timer has been silent.
+ * A request cannot await a promise of another request, so it polls. If the client disconnects, the runtime ends the
+ * request without running `finally`; its bytes are freed when its heartbeat stops.
  */
 export class ByteBudget {
   readonly #capacity: number;
@@ -80,16 +82,15 @@ export class ByteBudget {
     this.#sleep = sleep;
   }
 
-  /** How many bytes are held, how many were at the most, and how many requests wait. */
+  /** The reserved bytes, their maximum so far, and the number of waiting requests. */
   get state(): { held: number; highest: number; waiting: number } {
     this.#sweep();
     return { held: sum(this.#holders), highest: this.#highest, waiting: this.#waiters.size };
   }
 
   /**
-   * Waits until so many bytes may be held, for a site or a project. More than
-   * the capacity counts as the capacity. Throws a BusyError where too many wait
-   * already, or it takes too long.
+   * Waits until the bytes can be reserved for a site or a project. More than the capacity counts as the capacity.
+   * Throws a BusyError if too many requests are waiting, or the wait takes too long.
    */
   async acquire(bytes: number, tenant: string): Promise<Lease> {
     const claim: Claim = { tenant, bytes: Math.min(bytes, this.#capacity), seen: this.#now() };
@@ -128,7 +129,7 @@ export class ByteBudget {
     };
   }
 
-  /** Whether a claim fits, and none fits that came before it. */
+  /** Whether a claim fits, and no earlier one does. */
   #isNext(claim: Claim): boolean {
     for (const waiter of this.#waiters) {
       if (waiter === claim) break;
@@ -145,7 +146,7 @@ export class ByteBudget {
     );
   }
 
-  /** A site has its Worker for itself. */
+  /** A site has its own Worker and so no share. */
   #shareOf(tenant: string): number {
     return tenant.startsWith("project/") ? this.#share : 1;
   }

@@ -1,14 +1,14 @@
-// Writing to KV.
+// Writes values to KV.
 
-/** KV takes one write a second for one key, so this outlasts a few others of that key. */
+/** KV accepts one write per second and key, so the retries outlast a few other writes of that key. */
 const attempts = 6;
 const firstWait = 1_000;
 const longestWait = 8_000;
 
-/** A Worker may have six connections open at once. */
+/** A Worker may have six open connections. */
 const atOnce = 6;
 
-/** Writes a value, again where KV was busy or failing. Throws when it stays so. A Blob is not copied. */
+/** Writes a value, and retries if KV is busy or fails. Throws after the last attempt. A Blob is not copied. */
 export async function write(kv: KVNamespace, key: string, value: string | Uint8Array | Blob): Promise<void> {
   for (let attempt = 1, wait = firstWait; ; attempt++, wait = Math.min(wait * 2, longestWait)) {
     try {
@@ -23,7 +23,7 @@ export async function write(kv: KVNamespace, key: string, value: string | Uint8A
   }
 }
 
-/** Writes values side by side. After a failure it begins no further one, and throws when those under way are done. */
+/** Writes values in parallel. After a failure it starts no further one, and throws when the running ones are done. */
 export async function writeAll<T>(items: T[], one: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;

@@ -1,6 +1,6 @@
-// What an isolate keeps between requests, bounded in bytes.
+// A cache with a limit in bytes, for values that an isolate keeps between requests.
 
-/** Forgets what was used least recently when what it holds grows beyond its budget. */
+/** A cache that removes the least recently used values when it exceeds its budget. */
 export class LRU<T> {
   readonly #entries = new Map<string, { value: T; bytes: number }>();
   readonly #budget: number;
@@ -13,13 +13,13 @@ export class LRU<T> {
   get(key: string): T | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
-    // A Map keeps the order in which keys were set.
+    // A Map iterates in the order of insertion.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.value;
   }
 
-  /** Keeps a value, and the newest even where it alone exceeds the budget. */
+  /** Adds a value. The newest value is kept even if it alone exceeds the budget. */
   set(key: string, value: T, bytes: number): void {
     this.#drop(key);
     this.#entries.set(key, { value, bytes });

@@ -1,20 +1,20 @@
-// The memory that one stream holds.
+// The memory of one stream.
 
-import type { Lease } from "./byte_budget";
 import { type Step, steps } from "./body_memory";
+import type { Lease } from "./byte_budget";
 
-/** What one stream may hold. */
+/** The memory that is reserved for one stream. */
 export class StreamMemory {
   readonly #tenant: string;
   #step: Step | undefined;
   #lease: Lease | undefined;
 
-  /** The tenant is a site's id, or "project/" and a project's. */
+  /** The tenant is the id of a site: "blog" or "project/shop". */
   constructor(tenant: string) {
     this.#tenant = tenant;
   }
 
-  /** Waits until so many bytes may be held, in the place of what was. Throws a BusyError. */
+  /** Waits until this many bytes are reserved in total. Throws a BusyError. */
   async grow(bytes: number): Promise<void> {
     const step = steps.find((step) => bytes <= step.bytes) ?? steps.at(-1)!;
     if (step === this.#step) return;

@@ -1,27 +1,27 @@
-// A stream that is read in parts.
+// A buffered reader of a stream.
 
-import type { StreamMemory } from "./stream_memory";
 import { largestValue } from "../format/chunks";
+import type { StreamMemory } from "./stream_memory";
 
-/** How many bytes of a stream are made room for at first; then eight times as many, up to what one value holds. */
-const firstRoom = 64 << 10;
+/** The first buffer size. It then grows by a factor of eight, up to the size of one value. */
+const firstBuffer = 64 << 10;
 
-/** A stream that gives nothing for so long is given up, for what it holds others wait for. In milliseconds. */
+/** A stream that yields nothing for this long is given up, because others wait for its memory. In milliseconds. */
 const longestPause = 30_000;
 
-/** A stream gave nothing for too long. */
+/** A stream yielded nothing for too long. */
 export class StalledError extends Error {
   override name = "StalledError";
 }
 
-/** What a stream gives next. Throws a StalledError where that takes too long. */
+/** The next chunk of a stream. Throws a StalledError if it takes too long. */
 export async function readWithin<T>(
   reader: ReadableStreamDefaultReader<T>,
   ms: number,
 ): Promise<ReadableStreamReadResult<T>> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new StalledError(`the body gave nothing for ${ms / 1000} seconds; send it again`)),
+    () => reject(new StalledError(`the body stalled for ${ms / 1000} seconds; send it again`)),
     ms,
   );
   try {
@@ -31,27 +31,29 @@ export async function readWithin<T>(
   }
 }
 
-/** Bytes of a stream that were read and not taken yet. */
+/** The bytes of a stream that were read but not yet taken. */
 export class StreamWindow {
   readonly #reader: ReadableStreamDefaultReader<unknown>;
   readonly #memory: StreamMemory;
   #bytes = new Uint8Array();
-  /** The bytes before #start are taken, those up to #end are there. */
+  /** Bytes before #start are taken; bytes from #start to #end are available. */
   #start = 0;
   #end = 0;
-  /** What the stream gave beyond the room there was. */
+  /** What the stream yielded beyond what was wanted. */
   #rest = new Uint8Array();
   #done = false;
 
   constructor(stream: ReadableStream, memory: StreamMemory) {
-    if (stream.locked)
-      throw new TypeError("the stream is being read already, or was; give each file a stream of its own");
-    // It stays locked: read again it would seem to be empty.
+    if (stream.locked) throw new TypeError("the stream is locked; give each file its own stream");
+    // The reader is never released: a second reader would see an empty stream.
     this.#reader = stream.getReader();
     this.#memory = memory;
   }
 
-  /** Reads until so many bytes, or all that are left, are there, and says how many are, up to that. What was taken is gone then. */
+  /**
+   * Reads until `wanted` bytes or all remaining ones are available, and returns their number. Taken bytes are
+   * discarded.
+   */
   async fill(wanted: number): Promise<number> {
     this.#bytes.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
@@ -68,7 +70,7 @@ export class StreamWindow {
     return Math.min(this.#end, wanted);
   }
 
-  /** The next bytes, so many or all that are there. They are good until the next fill. */
+  /** Takes up to `most` available bytes. They are valid until the next fill. */
   take(most: number): Uint8Array {
     const from = this.#start;
     this.#start = Math.min(from + most, this.#end);
@@ -77,7 +79,7 @@ export class StreamWindow {
 
   async close(): Promise<void> {
     this.#memory.release();
-    // A stream that is stalled may never say that it is cancelled.
+    // Cancelling a stalled stream may never resolve.
     if (!this.#done) void this.#reader.cancel().catch(() => undefined);
   }
 
@@ -87,16 +89,17 @@ export class StreamWindow {
     else if (value instanceof Uint8Array) this.#rest = value as Uint8Array<ArrayBuffer>;
     else
       throw new TypeError(
-        `the stream gives ${typeof value === "string" ? "text" : "something else"} in the place of bytes; pipe a text through a TextEncoderStream, and give other things as Uint8Arrays`,
+        `the stream yields ${typeof value === "string" ? "text" : "something else"} instead of bytes; ` +
+          "pipe text through a TextEncoderStream",
       );
   }
 
   async #grow(needed: number): Promise<void> {
     if (needed <= this.#bytes.length) return;
-    let room = Math.max(this.#bytes.length, firstRoom);
-    while (room < needed) room = Math.min(room * 8, largestValue + 1);
-    await this.#memory.grow(room);
-    const larger = new Uint8Array(room);
+    let size = Math.max(this.#bytes.length, firstBuffer);
+    while (size < needed) size = Math.min(size * 8, largestValue + 1);
+    await this.#memory.grow(size);
+    const larger = new Uint8Array(size);
     larger.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = larger;
   }

@@ -1,8 +1,11 @@
-// What other Workers bind of a site.
+// The entrypoint of a site for other Workers.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Env } from "../serve/assets";
+import type { AssetInfo } from "./asset_info";
+import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import { answerRPC } from "./edit_error";
+import type { AssetList } from "./edit_list";
 import type { Edits } from "./edits";
 import type {
   AssetBody,
@@ -14,28 +17,24 @@ import type {
   ReadWriteAssets,
   WriteResult,
 } from "./read_write_assets";
-import type { AssetInfo } from "./asset_info";
-import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
-import type { AssetList } from "./edit_list";
 import { editsOf } from "./site_edits";
 
 /**
- * The site's assets for other Workers, which bind it as a service with the
- * entrypoint `AssetBinding` and props. It may only read unless they say
- * `write: true`.
+ * The site's assets for other Workers, which bind this Worker as a service with the entrypoint `AssetBinding` and
+ * props. A binding can only read, unless its props have `write: true`.
  */
 export class AssetBinding extends WorkerEntrypoint<Env, Capabilities> implements ReadWriteAssets {
-  /** Answers as visitors are answered. */
+  /** Answers a request like one of a visitor. */
   override fetch(request: Request): Promise<Response> {
     return this.#edits.fetch(request);
   }
 
-  /** The asset at exactly this path, with its bytes; null where there is none. */
+  /** The asset at exactly this path, with its bytes; null if there is none. */
   get(path: string): Promise<AssetWithBody | null> {
     return answerRPC(() => this.#edits.get(path));
   }
 
-  /** What is known of the asset at exactly this path; null where there is none. */
+  /** The asset at exactly this path, without its bytes; null if there is none. */
   head(path: string): Promise<AssetInfo | null> {
     return answerRPC(() => this.#edits.head(path));
   }
@@ -45,23 +44,23 @@ export class AssetBinding extends WorkerEntrypoint<Env, Capabilities> implements
     return answerRPC(() => this.#edits.put(path, body, options));
   }
 
-  /** Has nothing be at a path. */
+  /** Deletes an asset. */
   delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult> {
     return answerRPC(() => this.#edits.delete(path, options));
   }
 
-  /** A page of what is there. */
+  /** Lists one page of assets. */
   list(options?: ListOptions): Promise<AssetList> {
     return answerRPC(() => this.#edits.list(options));
   }
 
-  /** Makes several changes in one step: all or none. */
+  /** Makes several changes in one step, all or none. */
   publish(changes: AssetChange[], by?: Authorship): Promise<PublishResult> {
     return answerRPC(() => this.#edits.publish(changes, by));
   }
 
   get #edits(): Edits {
-    // A binding without props has none.
+    // A binding without props has undefined here.
     return editsOf(this.env, (this.ctx.props as Capabilities | undefined) ?? {});
   }
 }

@@ -1,4 +1,4 @@
-// What is told of an asset to who reads and writes assets.
+// The public description of an asset.
 
 import type { Asset } from "../format/manifest";
 import type { OverlayEntry } from "../format/overlay_entry";
@@ -8,20 +8,20 @@ import type { StoredAsset } from "../format/stored";
 export interface AssetInfo {
   /** "/docs/index.html", not percent-encoded. */
   path: string;
-  /** Names the content, in 64 hexadecimal digits; the header ETag has it in quotes. */
+  /** Identifies the content, in 64 hexadecimal digits. The header ETag has it in quotes. */
   etag: string;
-  /** In bytes. */
+  /** The size in bytes. */
   size: number;
   contentType: string;
-  /** When this content was first seen here, to the second. */
+  /** When this content first appeared here, to the second. */
   modified: Date;
-  /** Its own headers, names in lower case. Those of `_headers` are not among them. */
+  /** The asset's own headers, names in lower case, without those of `_headers`. */
   headers: Record<string, string>;
-  /** Who put it there: a deploy, or a write at run time. */
+  /** What wrote it: a deploy, or a write at run time. */
   layer: "deployed" | "overlay";
 }
 
-/** What is told of an asset at a path. */
+/** Describes an asset. */
 export function infoOf(path: string, { hash, size, modified, type, layer, headers = [] }: Asset): AssetInfo {
   return {
     path,
@@ -34,7 +34,7 @@ export function infoOf(path: string, { hash, size, modified, type, layer, header
   };
 }
 
-/** What an entry puts at its path; null for a tombstone. */
+/** The asset of an overlay entry; null for a tombstone. */
 export function assetOf(site: string, { nonce, content, time }: OverlayEntry): Asset | null {
   if (!content) return null;
   const { hash, size, type, chunks, headers } = content;
@@ -52,7 +52,7 @@ export function assetOf(site: string, { nonce, content, time }: OverlayEntry): A
   };
 }
 
-/** What is told of an asset that a stored manifest lists. */
+/** Describes an asset of a stored manifest. */
 export function ofStored({ path, hash, size, type, modified }: StoredAsset): AssetInfo {
   return {
     path,

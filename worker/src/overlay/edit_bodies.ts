@@ -1,18 +1,17 @@
-// Bodies on their way below {site}/o/b/, where nobody sees them until their
-// names are committed.
+// Stores bodies below {site}/o/b/. They are invisible until a commit names them.
 
-import { TooLargeError, writeBlob } from "../kv/blob_write";
-import { type BlobBody } from "../kv/body_parts";
-import { StalledError } from "../kv/stream_window";
-import { BusyError } from "../kv/byte_budget";
-import { checkContent } from "../rules/content_check";
-import { EditError } from "./edit_error";
-import { isRuleFile, shown } from "./edit_checks";
-import { compileRules, largestRuleFile } from "./edit_rules";
 import type { HTMLHandling } from "../format/meta";
 import type { HeaderPair, OverlayContent } from "../format/overlay_entry";
+import { TooLargeError, writeBlob } from "../kv/blob_write";
+import type { BlobBody } from "../kv/body_parts";
+import { BusyError } from "../kv/byte_budget";
+import { StalledError } from "../kv/stream_window";
+import { checkContent } from "../rules/content_check";
+import { isRuleFile, shown } from "./edit_checks";
+import { EditError } from "./edit_error";
+import { compileRules, largestRuleFile } from "./edit_rules";
 
-/** A file to be stored. */
+/** A file to store. */
 export interface NewFile {
   path: string;
   body: BlobBody;
@@ -20,16 +19,18 @@ export interface NewFile {
   headers: HeaderPair[];
 }
 
-/** What was stored. */
+/** A stored file. */
 export interface StoredFile {
   nonce: string;
   content: OverlayContent;
 }
 
-/** A stream takes 25 MiB of an isolate's memory while it is stored. */
+/** The number of files that are stored at a time. A stream takes 25 MiB of the isolate's memory. */
 const atOnce = 2;
 
-/** Stores files, a few at a time. After a failure it begins no further one, gives up the bodies that are left, and throws. */
+/**
+ * Stores files, a few at a time. After a failure it starts no further one, cancels the remaining bodies, and throws.
+ */
 export async function storeFiles(
   kv: KVNamespace,
   site: string,
@@ -62,7 +63,7 @@ export async function storeFiles(
   return stored;
 }
 
-/** Cancels the streams among bodies that nobody is going to read. */
+/** Cancels the streams among bodies that will not be read. */
 export async function giveUp(bodies: unknown[], reason?: unknown): Promise<void> {
   for (const body of bodies) {
     if (body instanceof ReadableStream && !body.locked) await body.cancel(reason).catch(() => undefined);
@@ -95,7 +96,7 @@ async function storeFile(
   }
 }
 
-/** A rule file's body, refused once it is too large. */
+/** Reads the body of a rule file. Refuses it if it is too large. */
 function limited(path: string, body: BlobBody): BlobBody {
   const refuse = () =>
     new EditError(413, `${shown(path)} has more than ${largestRuleFile / 1000} KB; join rules, or deploy them`);

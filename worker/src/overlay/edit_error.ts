@@ -1,10 +1,10 @@
-// What a write, or what was asked of a binding, can be refused for.
+// The errors of the binding.
 
-/** Says what was wrong and what to do about it. It holds nothing that its reader may not know. */
+/** A refusal. The message has the reason and the remedy, and nothing that the caller must not know. */
 export class EditError extends Error {
   override name = "EditError";
 
-  /** The status says the kind, as HTTP has it. */
+  /** The kind of the error is an HTTP status. */
   constructor(
     readonly status: 400 | 403 | 408 | 413 | 422 | 503,
     message: string,
@@ -15,16 +15,15 @@ export class EditError extends Error {
 }
 
 /**
- * Runs what another Worker asked for over RPC. It gets to see what it was
- * refused for; what went wrong otherwise is in the log alone.
+ * Runs a call of another Worker over RPC. The caller sees refusals. All other errors are only logged.
  */
 export async function answerRPC<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    // A new one: neither a cause nor a class of ours goes over.
+    // A new Error, so that neither the cause nor our class is sent.
     if (error instanceof EditError) throw new Error(error.message);
-    console.error("kv-sync: a call of a binding of assets failed:", error);
-    throw new Error("the assets are not to be had now; try again");
+    console.error("kv-sync: an asset binding failed:", error);
+    throw new Error("the assets are not available now; try again");
   }
 }

@@ -1,24 +1,23 @@
-// The listing of what is seen: the overlay over what is deployed.
+// Lists the visible assets: those of the overlay, else the deployed ones.
 
-import { assetOf, infoOf, ofStored, type AssetInfo } from "./asset_info";
-import type { OverlayEntry } from "../format/overlay_entry";
-import { type StoredAsset } from "../format/stored";
 import { comparePaths } from "../format/compare_paths";
+import type { OverlayEntry } from "../format/overlay_entry";
+import type { StoredAsset } from "../format/stored";
+import { type AssetInfo, assetOf, infoOf, ofStored } from "./asset_info";
 
 /** A page of a listing. */
 export interface AssetList {
-  /** In bytewise order of their paths. */
+  /** Sorted by path, bytewise. */
   assets: AssetInfo[];
-  /** What to give for the next page; left out at the end. */
+  /** The cursor of the next page, unless this is the last one. */
   cursor?: string;
 }
 
-/** Gives entries of the overlay, those that are adopted not among them, and where the next page begins. */
+/** Reads a page of overlay entries without adopted ones; `next` is the start of the next page. */
 export type ReadPage = (after: string) => Promise<{ entries: OverlayEntry[]; next: string | undefined }>;
 
 /**
- * One page of both layers, merged. `deployed` is in bytewise order of the paths;
- * all that is given begins with the prefix.
+ * Merges both layers into one page. `deployed` is sorted by path, bytewise. All assets have the prefix.
  */
 export async function mergeLists(
   site: string,
@@ -40,7 +39,7 @@ export async function mergeLists(
       const asset = assetOf(site, entry);
       if (asset && assets.push(infoOf(entry.path, asset)) > limit) return page(assets, limit);
     }
-    // Beyond the page's end the overlay may have more.
+    // After the end of this page the overlay may have more entries.
     if (from !== undefined) {
       for (; !lower.done && comparePaths(lower.value.path, from) <= 0; lower = below.next()) {
         if (assets.push(ofStored(lower.value)) > limit) return page(assets, limit);
@@ -53,13 +52,13 @@ export async function mergeLists(
   return { assets };
 }
 
-/** One more than the limit was found, so there is a next page. */
+/** Removes the asset beyond the limit, which shows that there is a next page. */
 function page(assets: AssetInfo[], limit: number): AssetList {
   assets.length = limit;
   return { assets, cursor: assets.at(-1)!.path };
 }
 
-/** Those of a sorted list that begin with a prefix and come after a path. */
+/** The assets of a sorted list that have a prefix and come after a path. */
 export function* within(assets: StoredAsset[], prefix: string, after: string): Generator<StoredAsset> {
   let low = 0;
   let high = assets.length;

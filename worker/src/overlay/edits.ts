@@ -1,41 +1,42 @@
-// The seven operations of a binding of assets: they see the overlay over what is
-// deployed, and change the overlay alone. A write goes
+// The seven operations of an asset binding. They read both layers and write only
+// the overlay. The steps of a write:
 //
 //	checks ─► body below {site}/o/b/ ─► commit in the Durable Object
 //
-// and nobody sees anything of it before the commit.
+// It is invisible until the commit.
 
-import { assetOf, infoOf, type AssetInfo } from "./asset_info";
-import { type Env } from "../serve/assets";
-import { type Site } from "../serve/site";
-import { failure } from "../serve/failure";
+import type { Asset } from "../format/manifest";
+import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
+import type { StoredAsset } from "../format/stored";
 import { newNonce } from "../kv/blob_write";
 import { holdKept } from "../kv/body_memory";
 import { BusyError } from "../kv/byte_budget";
+import type { Env } from "../serve/assets";
 import { unstored } from "../serve/caching";
-import { giveUp, storeFiles, type NewFile } from "./edit_bodies";
+import { failure } from "../serve/failure";
+import type { Site } from "../serve/site";
+import { type AssetInfo, assetOf, infoOf } from "./asset_info";
+import { giveUp, type NewFile, storeFiles } from "./edit_bodies";
 import {
-  checkNames,
+  type Authorship,
   checkedAuthorship,
   checkedBody,
   checkedCondition,
   checkedHeaders,
   checkedOptions,
   checkedType,
+  checkNames,
   isRuleFile,
+  type OnlyIf,
+  type PutOptions,
   readablePath,
   shown,
   writablePath,
-  type Authorship,
-  type OnlyIf,
-  type PutOptions,
 } from "./edit_checks";
 import { EditError } from "./edit_error";
-import { mergeLists, within, type AssetList } from "./edit_list";
-import type { Asset } from "../format/manifest";
+import { type AssetList, mergeLists, within } from "./edit_list";
 import { OverlayClient } from "./overlay_client";
 import { holds } from "./overlay_condition";
-import type { Condition, OverlayChange, OverlayEntry } from "../format/overlay_entry";
 import { limits } from "./overlay_limits";
 import type {
   AssetBody,
@@ -47,51 +48,57 @@ import type {
   ReadWriteAssets,
   WriteResult,
 } from "./read_write_assets";
-import type { StoredAsset } from "../format/stored";
 
-/** What a binding works on. */
-export interface Ground {
+/** The site or project of a binding. */
+export interface EditTarget {
   site: Site;
   env: Env;
-  /** What is deployed, sorted bytewise by path. */
+  /** The deployed assets, sorted by path, bytewise. */
   listing(): Promise<StoredAsset[]>;
 }
 
-/** One change, checked. */
+/** One checked change. */
 interface Checked {
   path: string;
   condition: Condition | undefined;
-  /** undefined to delete. */
+  /** undefined for a deletion. */
   file: NewFile | undefined;
 }
 
-/** A result, and what was there before the write at each path; null for nothing. */
+/** A result with the content hash that each path had before; null for none. */
 export type Written = PublishResult & { before?: (string | null)[] };
 
-/** KV may show a body later here than the entry that names it. In milliseconds. */
+/** The form of a change, for error messages. */
+const changeForm = "use { put: path, body } or { delete: path }";
+
+/** How to allow something, for error messages. */
+const allow = (members: string) =>
+  `set { ${members} }: for the site's own Worker in [overlay] of its configuration, else in the binding's props`;
+
+/** The waits for a body, in milliseconds: KV may show it later than the entry that names it. */
 const bodyWaits = [0, 250, 750, 1_500];
 
-/** A site or project as one binding sees it. */
+/** The operations of one binding. */
 export class Edits implements ReadWriteAssets {
-  readonly #ground: Ground;
+  readonly #target: EditTarget;
   readonly #may: Capabilities;
   readonly #overlay: OverlayClient;
 
-  constructor(ground: Ground, may: Capabilities) {
-    this.#ground = ground;
+  constructor(target: EditTarget, may: Capabilities) {
+    this.#target = target;
     this.#may = may;
-    this.#overlay = new OverlayClient(ground.site, ground.env.KV_SYNC_OVERLAY);
+    this.#overlay = new OverlayClient(target.site, target.env.KV_SYNC_OVERLAY);
   }
 
-  /** Answers as visitors are answered, or where the binding may write, with all that is written by now. */
+  /** Answers a request like one of a visitor. A binding that may write sees all committed writes. */
   async fetch(request: Request): Promise<Response> {
-    const { site, env } = this.#ground;
+    const { site, env } = this.#target;
     if (!this.#may.write || !site.meta.overlay) return site.fetch(request, env);
     try {
       const response = await (await this.#overlay.view()).fetch(request, env);
       return site.isStored ? unstored(response) : response;
     } catch (error) {
-      console.error("kv-sync: cannot answer with what was written by now:", error);
+      console.error("kv-sync: cannot answer with the current overlay:", error);
       return failure(503);
     }
   }
@@ -142,17 +149,17 @@ export class Edits implements ReadWriteAssets {
       !cursor.isWellFormed() ||
       Math.max(prefix.length, cursor.length) > limits.path
     ) {
-      throw new EditError(400, "list: prefix and cursor are texts; give as cursor what the page before gave");
+      throw new EditError(400, "list: prefix and cursor must be strings; the cursor is that of the previous page");
     }
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.changes)
-      throw new EditError(400, `list: the limit is no number from 1 to ${limits.changes}; give one, or leave it out`);
-    const { site } = this.#ground;
+      throw new EditError(400, `list: the limit must be a number from 1 to ${limits.changes}`);
+    const { site } = this.#target;
     const begin = prefix.normalize("NFC");
     const deployed = within(await this.#listing(), begin, cursor);
     return mergeLists(site.meta.site, deployed, (after) => this.#page(begin, after, limit), { after: cursor, limit });
   }
 
-  /** As publish; it says besides what was there. */
+  /** Like publish. The result also has the previous content hashes. */
   async write(changes: AssetChange[], by?: Authorship): Promise<Written> {
     const bodies = Array.isArray(changes) ? changes.map((change) => (change as { body?: unknown } | null)?.body) : [];
     try {
@@ -160,7 +167,7 @@ export class Edits implements ReadWriteAssets {
       const { author } = this.#may;
       const authorship = checkedAuthorship(checkedOptions(by, ["author", "message"]), author);
       const checked = this.#check(changes);
-      const memory = await holdKept(bodies, this.#ground.site.meta.site);
+      const memory = await holdKept(bodies, this.#target.site.meta.site);
       try {
         return await this.#write(checked, authorship);
       } finally {
@@ -174,7 +181,7 @@ export class Edits implements ReadWriteAssets {
   }
 
   async #write(changes: Checked[], by: Authorship): Promise<Written> {
-    const { env, site } = this.#ground;
+    const { env, site } = this.#target;
     const { meta } = site;
     await this.#overlay.settle();
     const failed = await this.#failed(changes);
@@ -209,7 +216,7 @@ export class Edits implements ReadWriteAssets {
     };
   }
 
-  /** Judges the conditions that there are, before any body is taken in. */
+  /** Checks the conditions before any body is read. Returns the failure, if any. */
   async #failed(changes: Checked[]): Promise<Written | undefined> {
     const conditional = changes.filter(({ condition }) => condition);
     if (conditional.length === 0) return undefined;
@@ -228,42 +235,31 @@ export class Edits implements ReadWriteAssets {
     return { ok: false, failed, path, current };
   }
 
-  /** What is at a path after a write; without an entry nothing is, or it would have one. */
+  /** The asset at a path after a write. Without an entry there is none. */
   #infoAt(path: string, entry: OverlayEntry | null): AssetInfo | null {
-    const asset = entry && assetOf(this.#ground.site.meta.site, entry);
+    const asset = entry && assetOf(this.#target.site.meta.site, entry);
     return asset && infoOf(path, asset);
   }
 
   #deployedInfo(path: string): AssetInfo | null {
-    const asset = this.#ground.site.deployed.look(path);
+    const asset = this.#target.site.deployed.look(path);
     return asset && infoOf(path, asset);
   }
 
   #deployedHash(path: string): string | null {
-    return this.#ground.site.deployed.look(path)?.hash ?? null;
+    return this.#target.site.deployed.look(path)?.hash ?? null;
   }
 
   #checkMayWrite(): void {
-    if (this.#may.write !== true)
-      throw new EditError(
-        403,
-        "this binding of assets may only read; give it { write: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props",
-      );
-    if (!this.#ground.site.meta.overlay)
-      throw new EditError(
-        403,
-        "what is deployed has no overlay, so nobody would see what is written; switch the overlay on and deploy",
-      );
+    if (this.#may.write !== true) throw new EditError(403, `this binding can only read; ${allow("write: true")}`);
+    if (!this.#target.site.meta.overlay) throw new EditError(403, "the site has no overlay; enable it and deploy");
   }
 
   #check(changes: AssetChange[]): Checked[] {
     if (!Array.isArray(changes) || changes.length === 0)
-      throw new EditError(
-        400,
-        "there is no list of changes; give one or more, like { put: path, body } or { delete: path }",
-      );
+      throw new EditError(400, `there are no changes; ${changeForm}`);
     if (changes.length > limits.changes)
-      throw new EditError(413, `${changes.length} changes are too many; make at most ${limits.changes} at a time`);
+      throw new EditError(413, `${changes.length} changes, the limit is ${limits.changes} at a time`);
     const checked = changes.map((change) => this.#checkOne(change));
     const paths = new Set<string>();
     for (const { path } of checked) {
@@ -275,19 +271,12 @@ export class Edits implements ReadWriteAssets {
 
   #checkOne(change: AssetChange): Checked {
     if (typeof change !== "object" || change === null)
-      throw new EditError(400, "a change is no object; give it like { put: path, body } or { delete: path }");
+      throw new EditError(400, `a change is not an object; ${changeForm}`);
     const isPut = "put" in change;
-    if (isPut === "delete" in change)
-      throw new EditError(
-        400,
-        "a change is neither a put nor a delete; give it like { put: path, body } or { delete: path }",
-      );
+    if (isPut === "delete" in change) throw new EditError(400, `a change is neither a put nor a delete; ${changeForm}`);
     const path = writablePath(isPut ? change.put : change.delete);
     if (isRuleFile(path) && this.#may.rules !== true)
-      throw new EditError(
-        403,
-        `${shown(path)}: this binding may not write rules; give it { write: true, rules: true }: the site's own Worker below [overlay] of its configuration, others in the binding's props`,
-      );
+      throw new EditError(403, `${shown(path)}: this binding cannot write rules; ${allow("write: true, rules: true")}`);
     checkNames("a change", change, isPut ? ["put", "body", "contentType", "headers", "onlyIf"] : ["delete", "onlyIf"]);
     const condition = checkedCondition(change.onlyIf);
     if (!isPut) return { path, condition, file: undefined };
@@ -308,9 +297,9 @@ export class Edits implements ReadWriteAssets {
     }
   }
 
-  /** The asset at a path. Only the Durable Object knows what was written by now, and rule files, which are not served. */
+  /** The asset at a path. Only the Durable Object has all committed writes, and the rule files. */
   async #find(path: string): Promise<Asset | null> {
-    const { site, env } = this.#ground;
+    const { site, env } = this.#target;
     if (!site.meta.overlay) return site.deployed.look(path);
     if (!this.#may.write && !isRuleFile(path))
       return this.#asked("read", async () => (await site.view(env)).look(path));
@@ -319,20 +308,17 @@ export class Edits implements ReadWriteAssets {
   }
 
   async #read(path: string, asset: Asset): Promise<ReadableStream> {
-    const { site, env } = this.#ground;
+    const { site, env } = this.#target;
     for (const wait of bodyWaits) {
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       const body = await this.#asked("read", () => site.deployed.read(asset, env.KV_SYNC_BLOBS));
       if (body) return body;
     }
-    throw new EditError(
-      503,
-      `${shown(path)} is there, but KV does not show its bytes at this location yet; ask again in a minute`,
-    );
+    throw new EditError(503, `${shown(path)} is not visible in KV at this location yet; try again in a minute`);
   }
 
   #listing(): Promise<StoredAsset[]> {
-    return this.#asked("list", () => this.#ground.listing());
+    return this.#asked("list", () => this.#target.listing());
   }
 
   async #page(
@@ -340,11 +326,11 @@ export class Edits implements ReadWriteAssets {
     after: string,
     limit: number,
   ): Promise<{ entries: OverlayEntry[]; next: string | undefined }> {
-    if (!this.#ground.site.meta.overlay) return { entries: [], next: undefined };
+    if (!this.#target.site.meta.overlay) return { entries: [], next: undefined };
     return this.#overlay.list({ prefix, after, limit });
   }
 
-  /** What goes wrong below is told in the log; the caller, who may be anybody, is told to try again. */
+  /** Runs an action. Unexpected errors are logged; the caller is only asked to try again. */
   async #asked<T>(what: string, act: () => Promise<T>): Promise<T> {
     try {
       return await act();

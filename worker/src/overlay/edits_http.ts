@@ -1,33 +1,31 @@
-// The HTTP interface over a binding of assets, below /_kv-sync/assets/.
+// The HTTP interface of an asset binding, below /_kv-sync/assets/.
 //
 //	GET, HEAD, PUT, DELETE  /_kv-sync/assets/docs/index.html   one asset
 //	GET                     /_kv-sync/assets/?prefix=/docs/    a listing
 //
-// It says nothing of itself before it knows who asks.
+// Without a valid token it reveals nothing about the site.
 
 import { isNotModified } from "../serve/conditional";
-import { EditError } from "./edit_error";
-import type { Edits } from "./edits";
 import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf } from "./edit_checks";
+import { EditError } from "./edit_error";
+import type { Edits } from "./edits";
 
 const below = "/_kv-sync/assets/";
 
-/** A shorter secret could be guessed. */
+/** Shorter secrets could be guessed. */
 const shortestToken = 16;
 
-/** Answers a request below the interface's path, and with null any other. Without a secret there is no interface. */
+/** Answers requests below the interface's path, and returns null for others. Without a secret every answer is a 404. */
 export async function answerEdits(request: Request, edits: () => Edits, token: unknown): Promise<Response | null> {
-  // Every request of the site comes by here.
+  // Every request of the site takes this path, so parsing is avoided.
   const url = request.url.includes(below) ? URL.parse(request.url) : null;
   if (!url?.pathname.startsWith(below)) return null;
   if (typeof token !== "string" || token.length < shortestToken) return plain(404, "");
   if (!(await isAuthorized(request.headers.get("Authorization"), token))) {
-    return plain(
-      401,
-      "the token is missing, or another one; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …",
-      { "WWW-Authenticate": 'Bearer realm="kv-sync"' },
-    );
+    return plain(401, "the token is missing or wrong; send the secret KV_SYNC_WRITE_TOKEN as Authorization: Bearer …", {
+      "WWW-Authenticate": 'Bearer realm="kv-sync"',
+    });
   }
   try {
     const path = decode(url.pathname.slice(below.length - 1));
@@ -36,13 +34,13 @@ export async function answerEdits(request: Request, edits: () => Edits, token: u
     if (error instanceof EditError)
       return plain(error.status, error.message, error.status === 503 ? { "Retry-After": "5" } : {});
     console.error(`kv-sync: cannot answer ${request.method} ${url.pathname}:`, error);
-    return plain(500, "something went wrong; the Worker's log says what");
+    return plain(500, "internal error; see the Worker's log");
   }
 }
 
-/** Compares in a time that does not depend on the token. */
+/** Compares in constant time. */
 async function isAuthorized(header: string | null, token: string): Promise<boolean> {
-  // Anybody may send anything: an expression that looks for spaces again and again takes seconds over many.
+  // No expression for the spaces: with backtracking, a header of many spaces would take seconds.
   const given = /^Bearer /i.test(header ?? "") ? header!.slice("Bearer ".length).trim() : "";
   const [ours, theirs] = await Promise.all(
     [token, given].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
@@ -59,7 +57,7 @@ function decode(pathname: string): string {
 }
 
 async function answerList(request: Request, url: URL, edits: Edits): Promise<Response> {
-  if (request.method !== "GET") return plain(405, "a listing is asked for with GET", { Allow: "GET" });
+  if (request.method !== "GET") return plain(405, "use GET for a listing", { Allow: "GET" });
   const { searchParams } = url;
   const limit = searchParams.get("limit");
   const page = await edits.list({
@@ -80,7 +78,7 @@ async function answerAsset(request: Request, path: string, edits: Edits): Promis
     case "DELETE":
       return remove(request, path, edits);
     default:
-      return plain(405, "an asset is read with GET and HEAD, written with PUT, and deleted with DELETE", {
+      return plain(405, "use GET, HEAD, PUT or DELETE for an asset", {
         Allow: "GET, HEAD, PUT, DELETE",
       });
   }
@@ -88,29 +86,29 @@ async function answerAsset(request: Request, path: string, edits: Edits): Promis
 
 async function read(request: Request, path: string, edits: Edits): Promise<Response> {
   const found = await edits.head(path);
-  if (!found) return plain(404, "nothing is there");
+  if (!found) return plain(404, "not found");
   const headers = describe(found);
   if (isNotModified(request.headers, headers["ETag"]!, headers["Last-Modified"]))
     return new Response(null, { status: 304, headers });
   headers["Content-Type"] = found.contentType;
   headers["Content-Length"] = String(found.size);
-  // What is shown here has the editor's origin.
+  // The asset is shown on the editor's origin.
   headers["Content-Security-Policy"] = "sandbox";
   headers["X-Content-Type-Options"] = "nosniff";
   if (request.method === "HEAD") return new Response(null, { headers });
   const asset = await edits.get(path);
-  if (!asset) return plain(404, "nothing is there");
-  // Between the two it may have been written anew.
+  if (!asset) return plain(404, "not found");
+  // It may have been written since the first look-up.
   Object.assign(headers, describe(asset), { "Content-Type": asset.contentType, "Content-Length": String(asset.size) });
   return new Response(asset.body, { headers });
 }
 
 async function put(request: Request, path: string, edits: Edits): Promise<Response> {
-  // A part would be taken for the whole, and what is compressed for what it holds.
+  // A part would be stored as the whole asset, and compressed bytes as the content.
   if (request.headers.has("Content-Range"))
-    throw new EditError(400, "a part of an asset cannot be written; send the whole, without Content-Range");
+    throw new EditError(400, "a part of an asset cannot be written; send the whole asset without Content-Range");
   if (!/^(?:identity)?$/i.test(request.headers.get("Content-Encoding") ?? "")) {
-    return plain(415, "the body is compressed, and is stored as it comes; send it without Content-Encoding", {
+    return plain(415, "compressed bodies are not supported; send it without Content-Encoding", {
       "Accept-Encoding": "identity",
     });
   }
@@ -121,7 +119,7 @@ async function put(request: Request, path: string, edits: Edits): Promise<Respon
       {
         put: path,
         body: request.body ?? "",
-        // curl's --data-binary says this of any file.
+        // curl --data-binary sends this type for any file.
         ...(type !== null && type !== "application/x-www-form-urlencoded" && { contentType: type }),
         ...(onlyIf && { onlyIf }),
       },
@@ -142,29 +140,25 @@ async function remove(request: Request, path: string, edits: Edits): Promise<Res
     authorship(request.headers),
   );
   if (written.ok) return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
-  return onlyIf ? failed(written.current) : plain(404, "nothing is there");
+  return onlyIf ? failed(written.current) : plain(404, "not found");
 }
 
 /** A condition that failed. */
 function failed(current: AssetInfo | null): Response {
-  return plain(
-    412,
-    current ? "something else is there" : "nothing is there",
-    current ? { ETag: `"${current.etag}"` } : {},
-  );
+  return plain(412, current ? "the asset has changed" : "not found", current ? { ETag: `"${current.etag}"` } : {});
 }
 
 function describe({ etag, modified }: AssetInfo): Record<string, string> {
   return { ETag: `"${etag}"`, "Last-Modified": modified.toUTCString(), "Cache-Control": "no-store" };
 }
 
-/** If-Match and If-None-Match, whose tags have to be quoted. */
+/** The condition in If-Match and If-None-Match, whose tags must be quoted. */
 function conditionOf(headers: Headers): OnlyIf | undefined {
   const matches = tags("If-Match", headers.get("If-Match"));
   const none = tags("If-None-Match", headers.get("If-None-Match"));
-  // Who sends it does not want to overwrite what was written since.
+  // Without the refusal, the write could overwrite a newer one.
   if (!matches && headers.has("If-Unmodified-Since"))
-    throw new EditError(400, "a time is too coarse a condition for a write; send If-Match with the ETag");
+    throw new EditError(400, "If-Unmodified-Since is too imprecise for a write; send If-Match with the ETag");
   if (!matches && !none) return undefined;
   return { ...(matches && { etagMatches: matches }), ...(none && { etagDoesNotMatch: none }) };
 }
@@ -173,15 +167,15 @@ function tags(name: string, list: string | null): string[] | undefined {
   if (list === null) return undefined;
   if (list.trim() === "*") return ["*"];
   if (!/^[ \t,]*(?:W\/)?"[^"]*"(?:[ \t]*,[ \t]*(?:W\/)?"[^"]*")*[ \t,]*$/.test(list)) {
-    throw new EditError(400, `${name} is no list of ETags; quote them, as in ${name}: "2c26b46b"`);
+    throw new EditError(400, `${name} is not a list of ETags; quote them, as in ${name}: "2c26b46b"`);
   }
-  // By strong comparison a weak tag is like none; and a quoted "*" is a tag, that nothing has.
+  // In a strong comparison a weak tag matches nothing. A quoted "*" is a tag that no asset has.
   return [...list.matchAll(/(W\/)?"([^"]*)"/g)]
     .filter(([, weak, tag]) => (name !== "If-Match" || !weak) && tag !== "*")
     .map(([, , tag]) => tag!);
 }
 
-/** X-Author and X-Message, which may be percent-encoded. */
+/** The header X-Author or X-Message, which may be percent-encoded. */
 function authorship(headers: Headers): Authorship {
   const text = (name: string) => {
     const value = headers.get(name);

@@ -1,31 +1,34 @@
-// A site's side of its overlay's Durable Object.
+// The client of an overlay's Durable Object.
 
-import type { Site } from "../serve/site";
-import type { View } from "../serve/view";
-import { EditError } from "./edit_error";
 import type {
   CommitResult,
   OverlayChange,
   OverlayEntry,
-  OverlayNamespace,
   OverlayMethods,
+  OverlayNamespace,
 } from "../format/overlay_entry";
+import type { Site } from "../serve/site";
+import type { View } from "../serve/view";
+import { EditError } from "./edit_error";
 import { limits } from "./overlay_limits";
 
-/** What an isolate knows of the overlay over one opened site. */
+/** What an isolate caches of the overlay of a site. */
 interface Known {
-  /** The site as the Durable Object had it at a revision. */
+  /** The site with the overlay of the Durable Object at a revision. */
   seen: { revision: number; view: View } | undefined;
-  /** Whether the Durable Object was told what is adopted. */
+  /** Whether the Durable Object knows which writes are adopted. */
   settled: boolean;
 }
 
 const known = new WeakMap<Site, Known>();
 
-/** For calls that the platform says may be made again: the object moved, or was restarted. In milliseconds. */
+/**
+ * The waits before repeated calls, in milliseconds. The platform marks errors as retryable if the object moved or
+ * restarted.
+ */
 const waits = [100, 400, 1_600];
 
-/** Asks the Durable Object of a site, and hides entries that what is deployed has adopted. */
+/** Calls the Durable Object of a site. It hides entries that the deployed manifest has adopted. */
 export class OverlayClient {
   readonly #site: Site;
   readonly #namespace: OverlayNamespace | undefined;
@@ -34,18 +37,17 @@ export class OverlayClient {
   constructor(site: Site, namespace: OverlayNamespace | undefined) {
     this.#site = site;
     this.#namespace = namespace;
-    let mine = known.get(site);
-    if (!mine) known.set(site, (mine = { seen: undefined, settled: false }));
-    this.#known = mine;
+    this.#known = known.get(site) ?? { seen: undefined, settled: false };
+    known.set(site, this.#known);
   }
 
-  /** The site with all that is written by now. */
+  /** The site with all committed writes. */
   async view(): Promise<View> {
     const read = await this.#ask((object, site) => object.read(site, this.#known.seen?.revision));
     if (read) {
       const { revision, manifest } = read;
       const view = this.#site.under(manifest.slice().buffer);
-      // An answer that was overtaken must not take the place of a newer one.
+      // Replies may arrive out of order; an older one must not replace a newer one.
       if (revision > (this.#known.seen?.revision ?? -1)) this.#known.seen = { revision, view };
       return view;
     }
@@ -57,7 +59,7 @@ export class OverlayClient {
     return entries.map((entry) => (entry && this.#isAdopted(entry) ? null : entry));
   }
 
-  /** A page of entries, and where the next one begins. */
+  /** A page of entries, and the start of the next one. */
   async list(options: {
     prefix: string;
     after: string;
@@ -70,7 +72,7 @@ export class OverlayClient {
     };
   }
 
-  /** Has the Durable Object drop what is adopted, also where nobody reads the overlay from KV. */
+  /** Makes the Durable Object drop adopted writes, even if no visitor reads the overlay from KV. */
   async settle(): Promise<void> {
     if (this.#known.settled) return;
     const adopted = [...this.#site.meta.adopted].map(([path, nonce]) => ({ path, nonce }));
@@ -90,15 +92,14 @@ export class OverlayClient {
     return this.#site.meta.adopted.get(path) === nonce;
   }
 
-  /** Makes a call, again where the platform says that it may be: the Durable Object makes each commit once. */
+  /** Makes a call and repeats it if the error is retryable. This is safe: a repeated commit has no further effect. */
   async #ask<T>(call: (object: OverlayMethods, site: string) => Promise<T>): Promise<T> {
     const namespace = this.#namespace;
-    if (!namespace)
-      throw new EditError(503, "there is no overlay bound as KV_SYNC_OVERLAY; switch the overlay on and deploy");
+    if (!namespace) throw new EditError(503, "the binding KV_SYNC_OVERLAY is missing; enable the overlay and deploy");
     const { site } = this.#site.meta;
     for (let attempt = 0; ; attempt++) {
       try {
-        // A stub that has failed once may fail for ever.
+        // A stub that failed once may never work again.
         return await call(namespace.get(namespace.idFromName(site)), site);
       } catch (error) {
         const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
@@ -109,17 +110,17 @@ export class OverlayClient {
   }
 }
 
-/** Tells refusals, which come over from the Durable Object as errors that JavaScript has, from what went wrong. */
+/** Converts an error of a call. A refusal arrives as a built-in error class with a known prefix. */
 function explain(error: unknown): EditError {
   const refusal = error instanceof Error && /^kv-sync overlay: (.*)$/s.exec(error.message)?.[1];
   if (refusal)
-    return new EditError(error instanceof RangeError ? 413 : 422, `the overlay refuses this: ${refusal}`, {
+    return new EditError(error instanceof RangeError ? 413 : 422, `the overlay refuses the change: ${refusal}`, {
       cause: error,
     });
   console.error("kv-sync: the overlay's Durable Object failed:", error);
   return new EditError(
     503,
-    "the overlay does not answer; if this was a write, read it back to know whether it was made, and try again",
+    "the overlay does not answer; if this was a write, read the asset to see whether it was made, and try again",
     { cause: error },
   );
 }

@@ -1,55 +1,51 @@
-// What a Durable Object takes: how large an overlay may grow, and which changes
-// are none.
+// The limits of an overlay, and the checks of changes in the Durable Object.
 
 import type { OverlayChange, OverlayContent } from "../format/overlay_entry";
 
-/** The most that an overlay, or one commit, holds. */
+/** The limits of an overlay and of one commit. */
 export const limits = {
   entries: 20_000,
   changes: 1_000,
-  /** Of the overlay record, which has to fit into one value of KV. */
+  /** The size of the overlay record, which must fit into one KV value. */
   recordBytes: 24 << 20,
-  /** Of what the overlay manifest has beside its entries: readers parse it after each change. */
+  /** The size of the meta section of the overlay manifest, which readers parse after each change. */
   metaBytes: 4 << 20,
-  /** Redirects and blocks of headers together: each request is held against all of them. */
+  /** Redirects and header rules together. Each request checks all of them. */
   rules: 2_000,
-  /** Bytes of a pathname. */
+  /** The length of a pathname in bytes. */
   path: 1_024,
   type: 255,
   headers: 20,
   headerBytes: 2_048,
-  /** Characters of who and why. */
+  /** The lengths of author and message in characters. */
   author: 200,
   message: 500,
-  /** A file has less. */
+  /** A file must be smaller. */
   size: 4 * 2 ** 30,
 } as const;
 
-/** How old a nonce may be when it is committed, and how old when it is collected: between them lies what a slow clock may cost. */
+/** The greatest age of a nonce at commit, and the smallest at collection. The difference allows for slow clocks. */
 export const oldestCommit = 12 * 3_600_000;
 export const youngestGarbage = 24 * 3_600_000;
 
-/** How far ahead a clock may be. */
+/** How far a clock may be ahead. */
 const ahead = 3_600_000;
 
-/** Whether a text is a site's id, or "project/" and a project's. */
+/** Whether this is a site id: "blog" or "project/shop". */
 export function isSite(site: unknown): site is string {
   return typeof site === "string" && /^(?:project\/)?[a-z0-9][a-z0-9_-]{0,62}$/.test(site);
 }
 
-/** When a nonce was made, in milliseconds since 1970 UTC. */
+/** When a nonce was created, in milliseconds since 1970 UTC. */
 export function nonceTime(nonce: string): number {
   return parseInt(nonce.slice(0, 8), 16) * 1000;
 }
 
-/** Refuses what cannot be committed, whatever the overlay holds. */
+/** Refuses changes that are invalid for any overlay. */
 export function checkChanges(changes: OverlayChange[], by: { author?: string; message?: string }, now: number): void {
-  if (!Array.isArray(changes) || changes.length === 0)
-    throw new TypeError("kv-sync overlay: there is no change; give one or more");
+  if (!Array.isArray(changes) || changes.length === 0) throw new TypeError("kv-sync overlay: there are no changes");
   if (changes.length > limits.changes)
-    throw new RangeError(
-      `kv-sync overlay: ${changes.length} changes are too many; make at most ${limits.changes} at a time`,
-    );
+    throw new RangeError(`kv-sync overlay: ${changes.length} changes, the limit is ${limits.changes} at a time`);
   checkText("author", by.author, limits.author);
   checkText("message", by.message, limits.message);
   const paths = new Set<string>();
@@ -68,15 +64,15 @@ function checkChange({ path, nonce, content, deployed }: OverlayChange, now: num
     !path.isWellFormed() ||
     new TextEncoder().encode(path).length > limits.path
   ) {
-    throw new TypeError(`kv-sync overlay: a path does not begin with a slash, or is longer than ${limits.path} bytes`);
+    throw new TypeError(`kv-sync overlay: a path must begin with a slash and have at most ${limits.path} bytes`);
   }
   checkNonce(path, nonce, now);
   if (deployed !== null && !isHash(deployed))
-    throw new TypeError(`kv-sync overlay: ${path}: what is deployed has no hash`);
+    throw new TypeError(`kv-sync overlay: ${path}: invalid hash of the deployed asset`);
   if (!content) return;
   const { hash, size, type, chunks, headers } = content;
-  if (!isHash(hash)) throw new TypeError(`kv-sync overlay: ${path}: the content has no hash`);
-  if (!Number.isSafeInteger(size) || size < 0) throw new TypeError(`kv-sync overlay: ${path}: the content has no size`);
+  if (!isHash(hash)) throw new TypeError(`kv-sync overlay: ${path}: invalid hash`);
+  if (!Number.isSafeInteger(size) || size < 0) throw new TypeError(`kv-sync overlay: ${path}: invalid size`);
   if (size >= limits.size) throw new RangeError(`kv-sync overlay: ${path} has 4 GiB or more; make it smaller`);
   if (typeof type !== "string" || type.length > limits.type)
     throw new RangeError(
@@ -84,29 +80,30 @@ function checkChange({ path, nonce, content, deployed }: OverlayChange, now: num
     );
   if (headers.length > limits.headers || headerBytes(content) > limits.headerBytes) {
     throw new RangeError(
-      `kv-sync overlay: ${path} has more than ${limits.headers} headers, or more than ${limits.headerBytes} bytes of them; take some out`,
+      `kv-sync overlay: ${path} has more than ${limits.headers} headers or ${limits.headerBytes} bytes; remove some`,
     );
   }
   for (const chunk of chunks ?? []) {
     if (!/^[0-9a-f]{64}\.[0-9a-f]{16}$/.test(chunk))
-      throw new TypeError(`kv-sync overlay: ${path}: a chunk is not hash.nonce`);
+      throw new TypeError(`kv-sync overlay: ${path}: invalid chunk reference`);
     checkNonce(path, chunk.slice(65), now);
   }
 }
 
-/** What is unreferenced and old may be collected any moment, so it is never referenced. */
+/** Refuses old nonces: an old, unreferenced blob may be deleted at any time. */
 function checkNonce(path: string, nonce: string, now: number): void {
   if (typeof nonce !== "string" || !/^[0-9a-f]{16}$/.test(nonce))
-    throw new TypeError(`kv-sync overlay: ${path}: the write has no nonce`);
+    throw new TypeError(`kv-sync overlay: ${path}: invalid nonce`);
   if (nonceTime(nonce) < now - oldestCommit)
-    throw new RangeError(`kv-sync overlay: ${path}: its body was sent more than 12 hours ago; send it again`);
+    throw new RangeError(`kv-sync overlay: ${path}: the body is older than 12 hours; send it again`);
   if (nonceTime(nonce) > now + ahead)
-    throw new RangeError(`kv-sync overlay: ${path}: its nonce is of the future; write it again`);
+    throw new RangeError(`kv-sync overlay: ${path}: the nonce is in the future; write it again`);
 }
 
 function checkText(what: string, text: string | undefined, most: number): void {
   if (text === undefined) return;
-  if (typeof text !== "string" || !text.isWellFormed()) throw new TypeError(`kv-sync overlay: the ${what} is no text`);
+  if (typeof text !== "string" || !text.isWellFormed())
+    throw new TypeError(`kv-sync overlay: the ${what} is not a string`);
   if ([...text].length > most)
     throw new RangeError(`kv-sync overlay: the ${what} is longer than ${most} characters; shorten it`);
 }
@@ -115,7 +112,7 @@ function isHash(hash: unknown): boolean {
   return typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash);
 }
 
-/** The bytes of an asset's own headers, names and values. */
+/** The size of an asset's own headers: names and values, in bytes. */
 export function headerBytes({ headers }: Pick<OverlayContent, "headers">): number {
   const encoder = new TextEncoder();
   return headers.reduce((sum, [name, value]) => sum + encoder.encode(name).length + encoder.encode(value).length, 0);

@@ -1,18 +1,18 @@
-// The Durable Object of an overlay, one for each site or project. It orders
-// writes and is the truth about them; what KV has is a copy for readers.
+// The Durable Object of an overlay, one per site or project. It orders writes and
+// has the authoritative state. KV has a copy for readers.
 //
 //	commit ─► one transaction ─► reply          alarm ─► o/current ─► o/record
 //
-// That KV's copy is behind is said by the tables themselves (published <
-// revision), so whatever ends this process, the next one publishes.
+// The tables record whether KV's copy is behind (published < revision). So after
+// a crash, the next process publishes.
 
 import { DurableObject } from "cloudflare:workers";
+import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
 import { collect } from "./overlay_collect";
 import { holds } from "./overlay_condition";
-import type { CommitResult, OverlayChange, OverlayEntry, OverlayMethods } from "../format/overlay_entry";
 import { checkChanges, isSite, limits, youngestGarbage } from "./overlay_limits";
 import { makeManifest, makeRecord, publish } from "./overlay_publish";
-import { OverlayStore, weigh, type OverlayState, type Weight } from "./overlay_store";
+import { type OverlayState, OverlayStore, type Weight, weigh } from "./overlay_store";
 
 /** The bindings of the companion script. */
 export interface OverlayEnv {
@@ -20,36 +20,35 @@ export interface OverlayEnv {
   KV_SYNC_BLOBS: KVNamespace;
 }
 
-/** KV takes one write a second for one key. */
+/** KV accepts one write per second and key. */
 const betweenPublications = 1_100;
 const firstRetry = 1_000;
 const longestRetry = 5 * 60_000;
 
 /**
- * For how long what is adopted stays. A switch takes a minute to reach every
- * location, and that of a project two; until then the version before answers
- * there, which does not have it, and would show what was there before the edit.
+ * How long adopted entries stay. A switch takes one minute to reach every location, or two for a project. Until then
+ * the previous version answers there. It has not adopted the write and would show the old content.
  */
 const beforeDrop = 5 * 60_000;
 
-/** How often garbage is looked for, and when next where there is more of it. */
+/** The time between garbage collections, and between the parts of one. */
 const betweenCollections = 24 * 3_600_000;
 const collectOn = 60_000;
 
-/** When an alarm comes again that was cut off in the middle. */
+/** When an alarm is repeated that was aborted. */
 const safetyNet = 60_000;
 
-/** How many hashes an entry remembers of what was before. */
+/** The number of previous hashes in an entry. */
 const mostBefore = 16;
 
 /** The Durable Object of one overlay. The companion script exports it as `Overlay`. */
 export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayMethods {
   readonly #store: OverlayStore;
   readonly #now: () => number;
-  /** The manifest that was made last. */
+  /** The manifest that was encoded last. */
   #manifest: { revision: number; bytes: Uint8Array<ArrayBuffer> } | undefined;
 
-  /** The clock is Date.now, but in tests. */
+  /** Tests pass their own clock. */
   constructor(ctx: DurableObjectState, env: OverlayEnv, now: () => number = Date.now) {
     super(ctx, env);
     this.#now = now;
@@ -81,7 +80,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   ): CommitResult {
     const store = this.#store;
     const state = this.#state(site);
-    // The reply was lost, and the binding asks again.
+    // The reply was lost, and the binding repeats the call.
     if (store.isMade(changes[0]!))
       return {
         ok: true,
@@ -90,7 +89,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       };
 
     const before = changes.map(({ path }) => store.entry(path));
-    // As the caller has it, who hides what its deployed manifest has adopted.
+    // The caller's view hides the writes that its deployed manifest has adopted.
     const seen = changes.map(({ adopted }, i) => (before[i]?.nonce === adopted ? null : before[i]!));
     const failed = changes.findIndex(({ onlyIf, deployed }, i) => !holds(onlyIf, contentHash(seen[i]!, deployed)));
     if (failed >= 0) return { ok: false, failed, current: lean(seen[failed]!) };
@@ -99,7 +98,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     if (!entries.some((entry, i) => entry ?? seen[i])) return { ok: true, revision: state.revision, entries };
     entries.forEach((entry, i) => {
       const { path } = changes[i]!;
-      if (!entry && !seen[i]) return; // to delete nothing changes nothing
+      if (!entry && !seen[i]) return; // deleting nothing is not a change
       store.replace(path, before[i]!, entry, now);
       add(state, before[i]!, -1);
       add(state, entry, 1);
@@ -114,7 +113,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
   async look(site: string, paths: string[]): Promise<(OverlayEntry | null)[]> {
     this.#state(site);
     if (!Array.isArray(paths) || paths.length > limits.changes)
-      throw new RangeError(`kv-sync overlay: ask for at most ${limits.changes} paths at a time`);
+      throw new RangeError(`kv-sync overlay: the limit is ${limits.changes} paths at a time`);
     return paths.map((path) => lean(this.#store.entry(path)));
   }
 
@@ -147,7 +146,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     await this.#hasten(site);
   }
 
-  /** Removes the entries whose time has come, if nothing was written over them since. */
+  /** Removes the entries that are due, unless they were overwritten since. */
   #drop(now: number): void {
     this.ctx.storage.transactionSync(() => {
       const paths = this.#store.dueDrops(now);
@@ -163,9 +162,9 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     });
   }
 
-  /** Drops what is deployed by now, publishes what is not, and looks for garbage. What fails is tried again later, for as long as it takes. */
+  /** Drops adopted entries, publishes, and collects garbage. Failures are retried later, without a limit. */
   override async alarm(): Promise<void> {
-    // Whatever ends this process in the middle, there is an alarm.
+    // The alarm stays set if this process ends.
     await this.ctx.storage.setAlarm(Date.now() + safetyNet);
     this.#drop(this.#now());
     const { state } = this.#store;
@@ -174,15 +173,15 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     const collecting = ready && state.collectAt <= this.#now();
     const failures: [message: string, error: unknown][] = [];
     if (collecting || (ready && isBehind(state))) failures.push(...(await this.#publish(state)));
-    // A manifest that KV still shows may name what was replaced.
+    // A manifest that is still in KV may name replaced blobs.
     if (collecting && !isBehind(this.#state(state.site))) failures.push(...(await this.#collect(state)));
     await this.#schedule(this.#state(state.site));
     if (failures.length === 0) return;
-    await this.ctx.storage.sync(); // the next attempt is certain before it is announced
+    await this.ctx.storage.sync(); // the next attempt is durable before it is logged
     for (const [message, error] of failures) console.error(`kv-sync: ${message}:`, error);
   }
 
-  /** Also where nothing changed: once a day that heals whatever became of the copy in KV. Returns what failed. */
+  /** Publishes even without a change: once a day this repairs the copy in KV. Returns the failures. */
   async #publish(state: OverlayState): Promise<[string, unknown][]> {
     const { site, revision } = state;
     if (revision === 0) return [];
@@ -209,7 +208,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
       this.#set(site, { cursor: next, collectAt: now + (next === null ? betweenCollections : collectOn) });
       return [];
     } catch (error) {
-      // From the beginning: the cursor itself may be what KV refuses.
+      // It starts again, because KV may have refused the cursor.
       this.#set(site, { cursor: null, collectAt: now + 3_600_000 });
       return [[`cannot collect the garbage of ${site}'s overlay, trying again in an hour`, error]];
     }
@@ -221,15 +220,17 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     return this.#manifest.bytes;
   }
 
-  /** The state, made at the first call. An object is one site's: a name that leads to another's is refused. */
+  /** The state. The first call creates it. Calls for another site are refused. */
   #state(site: string): OverlayState {
     const { state } = this.#store;
     if (state) {
       if (state.site !== site)
-        throw new TypeError("kv-sync overlay: it is another site's; name the Durable Object after the site");
+        throw new TypeError(
+          "kv-sync overlay: this is the overlay of another site; name the Durable Object after the site",
+        );
       return state;
     }
-    if (!isSite(site)) throw new TypeError("kv-sync overlay: it is of a site or a project, and this is the id of none");
+    if (!isSite(site)) throw new TypeError("kv-sync overlay: invalid site");
     const none = {
       revision: 0,
       published: 0,
@@ -247,17 +248,17 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
     return fresh;
   }
 
-  /** Changes members of the state as it is now: while something was awaited, commits came. */
+  /** Changes members of the current state. Commits may have changed it during an await. */
   #set(site: string, members: Partial<OverlayState>): void {
     this.#store.setState({ ...this.#state(site), ...members });
   }
 
-  /** Sets the alarm to what has to be done next. There is always something: garbage is looked for once a day. */
+  /** Sets the alarm for the next task. There is always one: garbage collection is daily. */
   async #schedule(state: OverlayState): Promise<void> {
     await this.ctx.storage.setAlarm(this.#nextAlarm(state));
   }
 
-  /** Has the alarm come in time for what a call brought. One that is set already stays, or a stream of calls would put it off. */
+  /** Moves the alarm forward if a call requires it. It never moves it back, so that frequent calls cannot delay it. */
   async #hasten(site: string): Promise<void> {
     const next = this.#nextAlarm(this.#state(site));
     const set = await this.ctx.storage.getAlarm();
@@ -266,7 +267,7 @@ export class OverlayObject extends DurableObject<OverlayEnv> implements OverlayM
 
   #nextAlarm(state: OverlayState): number {
     const { publishAt, collectAt } = state;
-    // What is collected is published first, which waits after a failure.
+    // Collection requires a publication, which waits after a failure.
     const due = Math.min(
       isBehind(state) ? publishAt : Math.max(collectAt, publishAt),
       this.#store.nextDrop ?? Infinity,
@@ -279,16 +280,15 @@ function isBehind({ published, revision }: OverlayState): boolean {
   return published < revision;
 }
 
-/** The hash of what is seen: of the overlay's entry, else of what is deployed. */
+/** The visible content hash: that of the overlay's entry, else the deployed one. */
 function contentHash(entry: OverlayEntry | null, deployed: string | null): string | null {
   return entry ? (entry.content?.hash ?? null) : deployed;
 }
 
 /**
- * The entry that a change makes; null where it leaves nothing, not even a
- * tombstone. Where what was there is dropped, another version than the caller's
- * has it deployed, and a tombstone is needed though the caller's has nothing; so
- * it is where visitors would see a file of an earlier deployment.
+ * The entry after a change; null if neither content nor a tombstone is needed. A tombstone is needed if something is
+ * deployed, if the previous entry is to be dropped (another version has deployed it), or if visitors would see an asset
+ * of an earlier deployment.
  */
 function madeOf(
   { path, nonce, content, deployed, retired }: OverlayChange,
@@ -299,12 +299,12 @@ function madeOf(
 ): OverlayEntry | null {
   if (!content && deployed === null && !retired && !(before && isDropped)) return null;
   const was = [contentHash(before, deployed), ...(before?.was ?? [])];
-  // What was deployed at first is what a pull compares with, so it stays.
+  // The last hash is that of the deployed asset. A pull compares with it, so it stays.
   if (was.length > mostBefore) was.splice(mostBefore - 1, was.length - mostBefore);
   return { path, nonce, content, time: now, author: by.author, message: by.message, was };
 }
 
-/** What a caller is told of an entry: it needs neither the chunks' names nor the rules, which can be large. */
+/** An entry for callers, without chunks and rules, which can be large. */
 function lean(entry: OverlayEntry | null): OverlayEntry | null {
   return entry?.content
     ? { ...entry, content: { ...entry.content, chunks: entry.content.chunks && [], rules: undefined } }
@@ -322,7 +322,7 @@ function add(state: OverlayState, entry: OverlayEntry | null, sign: 1 | -1): voi
 
 function checkTotals({ entries, recordBytes, metaBytes, rules }: OverlayState): void {
   const full = (reason: string) =>
-    new RangeError(`kv-sync overlay: it ${reason}; pull it into git and deploy, or delete from it`);
+    new RangeError(`kv-sync overlay: it ${reason}; pull it into git and deploy, or delete assets`);
   if (entries > limits.entries) throw full(`would have more than ${limits.entries} entries`);
   if (recordBytes > limits.recordBytes) throw full("would need a record of more than 24 MiB");
   if (metaBytes > limits.metaBytes) throw full("would have more than 4 MiB of headers and rules");

@@ -1,17 +1,19 @@
-// What readers get of an overlay: docs/format.md, "Overlay".
+// Encodes and publishes an overlay: docs/format.md, "Overlay".
 
 import type { OverlayEntry } from "../format/overlay_entry";
 import { encodeOverlay } from "../format/overlay_manifest";
-import { recordEntry, type OverlayState, type OverlayStore } from "./overlay_store";
+import { type OverlayState, type OverlayStore, recordEntry } from "./overlay_store";
 
-/** The overlay manifest of what the tables hold. */
+/** Encodes the overlay manifest. */
 export function makeManifest(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
   const entries: OverlayEntry[] = [];
   for (const entry of store.walk()) entries.push({ ...entry, author: undefined, message: undefined, was: [] });
   return encodeOverlay(site, revision, entries);
 }
 
-/** The overlay record. Its entries are encoded one by one: as one text it would take twice as much, or four times. */
+/**
+ * Encodes the overlay record. Entries are encoded one by one; one large text would need two to four times the memory.
+ */
 export function makeRecord(store: OverlayStore, { site, revision }: OverlayState): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const parts = [encoder.encode(`{"format":1,"site":${JSON.stringify(site)},"revision":${revision},"entries":[`)];
@@ -29,8 +31,7 @@ export function makeRecord(store: OverlayStore, { site, revision }: OverlayState
 }
 
 /**
- * Writes both to KV, the manifest first: what the record says of a revision,
- * readers can see then.
+ * Writes both to KV. The manifest is first, so that readers see every revision that the record has.
  */
 export async function publish(
   kv: KVNamespace,

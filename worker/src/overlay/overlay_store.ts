@@ -1,28 +1,28 @@
-// The tables of an overlay. Everything here is synchronous, so that what a
-// commit does is one transaction.
+// The tables of an overlay. All functions are synchronous, so that a commit is
+// one transaction.
 
 import type { OverlayContent, OverlayEntry } from "../format/overlay_entry";
 
-/** The overlay but for its entries. Times are milliseconds since 1970 UTC. */
+/** The state of the overlay without its entries. Times are milliseconds since 1970 UTC. */
 export interface OverlayState {
   site: string;
-  /** How many commits there were, and the last one that KV has. */
+  /** The number of commits, and the last one that is in KV. */
   revision: number;
   published: number;
-  /** Totals over all entries, which a commit is held to. */
+  /** Totals over all entries. A commit must not exceed their limits. */
   entries: number;
   recordBytes: number;
   metaBytes: number;
   rules: number;
-  /** Not before then is published again, and how often it failed since it last did not. */
+  /** The time of the next publication, and the number of consecutive failures. */
   publishAt: number;
   failures: number;
-  /** When garbage is looked for, and where in the listing. */
+  /** The time of the next garbage collection, and its position in the listing. */
   collectAt: number;
   cursor: string | null;
 }
 
-/** What an entry adds to the totals. */
+/** The share of an entry in the totals. */
 export type Weight = Pick<OverlayState, "recordBytes" | "metaBytes" | "rules">;
 
 const encoder = new TextEncoder();
@@ -60,7 +60,7 @@ export class OverlayStore {
     return row ? parse(row.entry) : null;
   }
 
-  /** Entries in bytewise order of their paths, from `from` on and beyond `after`, read as they are asked for. */
+  /** Yields entries in bytewise order of their paths: those from `from` on and greater than `after`. */
   *walk(from = "", after = ""): Generator<OverlayEntry> {
     for (const { entry } of this.#sql.exec<{ entry: string }>(
       "SELECT entry FROM entries WHERE path >= ? AND path > ? ORDER BY path",
@@ -71,32 +71,32 @@ export class OverlayStore {
     }
   }
 
-  /** Puts an entry in the place of another, and its blobs among those that are referenced. */
+  /** Replaces an entry, and updates which blobs are referenced. */
   replace(path: string, before: OverlayEntry | null, entry: OverlayEntry | null, now: number): void {
     for (const blob of blobsOf(before)) this.#sql.exec("UPDATE blobs SET replaced = ? WHERE blob = ?", now, blob);
-    // A blob belongs to one write: one that is known already is an error.
+    // A blob belongs to one write, so a known blob is an error.
     for (const blob of blobsOf(entry)) this.#sql.exec("INSERT INTO blobs VALUES (?, NULL)", blob);
     if (entry) this.#sql.exec("INSERT OR REPLACE INTO entries VALUES (?, ?)", path, JSON.stringify(entry));
     else this.#sql.exec("DELETE FROM entries WHERE path = ?", path);
     this.#sql.exec("DELETE FROM drops WHERE path = ?", path);
   }
 
-  /** Notes when an entry goes, if it is still there then. Of several times the first counts. */
+  /** Schedules the removal of an entry. An earlier schedule stays. */
   noteDrop(path: string, due: number): void {
     this.#sql.exec("INSERT OR IGNORE INTO drops VALUES (?, ?)", path, due);
   }
 
-  /** Whether an entry is noted to go. */
+  /** Whether the removal of an entry is scheduled. */
   isDropped(path: string): boolean {
     return this.#sql.exec("SELECT 1 FROM drops WHERE path = ?", path).toArray().length > 0;
   }
 
-  /** When the next entries go; undefined where none is noted. */
+  /** The time of the next scheduled removal. */
   get nextDrop(): number | undefined {
     return this.#sql.exec<{ due: number | null }>("SELECT min(due) AS due FROM drops").one().due ?? undefined;
   }
 
-  /** The paths of entries whose time has come. */
+  /** The paths of entries whose removal is due. */
   dueDrops(now: number): string[] {
     return this.#sql
       .exec<{ path: string }>("SELECT path FROM drops WHERE due <= ?", now)
@@ -104,7 +104,7 @@ export class OverlayStore {
       .map(({ path }) => path);
   }
 
-  /** Whether no entry names a blob, or has named it since a time. */
+  /** Whether a blob is not referenced and was not since a time. */
   isGarbage(blob: string, since: number): boolean {
     const [row] = this.#sql
       .exec<{ replaced: number | null }>("SELECT replaced FROM blobs WHERE blob = ?", blob)
@@ -112,7 +112,7 @@ export class OverlayStore {
     return !row || (row.replaced !== null && row.replaced < since);
   }
 
-  /** Whether a commit was made before, by its first write. (Among the nonces of one second, two of different paths may be equal.) */
+  /** Whether a commit was already made. Its first write identifies it. (Two nonces of one second may be equal.) */
   isMade({ nonce, path }: { nonce: string; path: string }): boolean {
     return this.#sql.exec("SELECT 1 FROM commits WHERE first = ?", `${nonce} ${path}`).toArray().length > 0;
   }
@@ -121,7 +121,7 @@ export class OverlayStore {
     this.#sql.exec("INSERT INTO commits VALUES (?, ?)", `${nonce} ${path}`, now);
   }
 
-  /** Forgets blobs that were replaced, and commits that were made, before a time. */
+  /** Removes records of blobs that were replaced, and of commits that were made, before a time. */
   forget(before: number): void {
     this.#sql.exec("DELETE FROM blobs WHERE replaced < ?", before);
     this.#sql.exec("DELETE FROM commits WHERE time < ?", before);
@@ -134,7 +134,7 @@ function blobsOf(entry: OverlayEntry | null): Set<string> {
   return new Set([`${entry.content.hash}.${entry.nonce}`, ...(entry.content.chunks ?? [])]);
 }
 
-/** JSON leaves out what is undefined, and so it comes back. */
+/** Restores the members that JSON omits because they are undefined. */
 function parse(json: string): OverlayEntry {
   const entry = JSON.parse(json) as OverlayEntry;
   const { content } = entry;
@@ -149,7 +149,7 @@ function parse(json: string): OverlayEntry {
   };
 }
 
-/** What an entry weighs; nothing where there is none. */
+/** The share of an entry in the totals; zero without an entry. */
 export function weigh(entry: OverlayEntry | null): Weight {
   if (!entry) return { recordBytes: 0, metaBytes: 0, rules: 0 };
   const { headers = [], rules } = entry.content ?? {};
@@ -161,7 +161,7 @@ export function weigh(entry: OverlayEntry | null): Weight {
   };
 }
 
-/** An entry as the overlay record has it: docs/format.md, "Overlay". */
+/** Encodes an entry for the overlay record: docs/format.md, "Overlay". */
 export function recordEntry({ path, nonce, content, time, author, message, was }: OverlayEntry): object {
   return {
     path,

@@ -1,64 +1,63 @@
-// What a binding of assets can do, for who holds one.
+// The interface of an asset binding.
 
 import type { AssetInfo } from "./asset_info";
 import type { Authorship, OnlyIf, PutOptions } from "./edit_checks";
 import type { AssetList } from "./edit_list";
 
-/** A body to write; a text becomes UTF-8, a stream gives bytes and is read once. Over RPC a Blob cannot be sent. */
+/** A body to write. A string becomes UTF-8. A stream yields bytes and is read once. A Blob cannot be sent over RPC. */
 export type AssetBody = ReadableStream | ArrayBuffer | ArrayBufferView | string | Blob;
 
 /** An asset with its bytes. */
 export type AssetWithBody = AssetInfo & { body: ReadableStream };
 
-/** What became of a write: a condition that failed is no error. */
+/** The result of a write. A failed condition is not an error. */
 export type WriteResult =
-  /** What is there now; null for nothing. */
+  /** The current asset; null if there is none. */
   | { ok: true; asset: AssetInfo | null }
-  /** Nothing was written, for this is there; null for nothing. */
+  /** Nothing was written. This is the current asset; null if there is none. */
   | { ok: false; current: AssetInfo | null };
 
-/** One of several changes that are made together. */
+/** One of several changes that are made in one step. */
 export type AssetChange =
   | { put: string; body: AssetBody; contentType?: string; headers?: Record<string, string>; onlyIf?: OnlyIf }
   | { delete: string; onlyIf?: OnlyIf };
 
-/** What became of several changes: all were made, or none. */
+/** The result of several changes: all were made, or none. */
 export type PublishResult =
-  /** What is there now, in the order of the changes. */
+  /** The current assets, in the order of the changes. */
   | { ok: true; assets: (AssetInfo | null)[] }
-  /** Which change's condition failed, counted from 0, and what is there. */
+  /** The index of the change whose condition failed, and the current asset. */
   | { ok: false; failed: number; path: string; current: AssetInfo | null };
 
-/** Which part of a listing is wanted. */
+/** Options of a listing. */
 export interface ListOptions {
-  /** What the paths begin with. */
+  /** The prefix of the paths. */
   prefix?: string;
-  /** That of the page before. */
+  /** The cursor of the previous page. */
   cursor?: string;
-  /** From 1 to 1,000, which it is where it is left out. */
+  /** From 1 to 1,000; the default is 1,000. */
   limit?: number;
 }
 
-/** What a binding may do: the least where a member is left out. */
+/** What a binding may do. The default is only to read. */
 export interface Capabilities {
   /** Whether it may write. */
   write?: boolean;
-  /** Whether it may write `_redirects` and `_headers` too. */
+  /** Whether it may also write `_redirects` and `_headers`. */
   rules?: boolean;
-  /** Who writes through it, whatever a write says. */
+  /** The author of all its writes. It overrides the author of a write. */
   author?: string;
 }
 
 /**
- * The assets of a site or a project: what was deployed, and over it what was
- * written at run time. Through a binding that may write, all operations see what
- * was written by now; through one that may only read, what KV shows.
+ * The assets of a site or a project: those written at run time, else the deployed ones. Through a binding that may
+ * write, all operations see all committed writes. Through one that can only read, they see what is in KV.
  *
- * What is refused throws an Error that says what to do.
+ * A refusal throws an Error with the reason and the remedy.
  */
 export interface ReadWriteAssets {
   /**
-   * Answers as visitors are answered.
+   * Answers a request like one of a visitor.
    *
    * ```ts
    * return env.ASSETS.fetch(new Request("https://example.com/docs/"));
@@ -67,7 +66,7 @@ export interface ReadWriteAssets {
   fetch(request: Request): Promise<Response>;
 
   /**
-   * The asset at exactly this path, with its bytes; null where there is none.
+   * The asset at exactly this path, with its bytes; null if there is none.
    *
    * ```ts
    * const page = await env.ASSETS.get("/docs/index.html");
@@ -77,7 +76,7 @@ export interface ReadWriteAssets {
   get(path: string): Promise<AssetWithBody | null>;
 
   /**
-   * What is known of the asset at exactly this path; null where there is none.
+   * The asset at exactly this path, without its bytes; null if there is none.
    *
    * ```ts
    * const { etag, modified } = (await env.ASSETS.head("/docs/index.html"))!;
@@ -86,8 +85,7 @@ export interface ReadWriteAssets {
   head(path: string): Promise<AssetInfo | null>;
 
   /**
-   * Writes an asset. Once it resolves, the asset is written for good, and every
-   * binding that may write sees it.
+   * Writes an asset. When it resolves, the write is durable, and every binding that may write sees it.
    *
    * ```ts
    * const page = await env.ASSETS.head("/news.html");
@@ -101,7 +99,7 @@ export interface ReadWriteAssets {
   put(path: string, body: AssetBody, options?: PutOptions): Promise<WriteResult>;
 
   /**
-   * Has nothing be at a path, also where something is deployed there.
+   * Deletes the asset at a path, also a deployed one.
    *
    * ```ts
    * await env.ASSETS.delete("/old.html", { message: "the event is over" });
@@ -110,7 +108,7 @@ export interface ReadWriteAssets {
   delete(path: string, options?: Authorship & { onlyIf?: OnlyIf }): Promise<WriteResult>;
 
   /**
-   * A page of what is there, in bytewise order of the paths.
+   * Lists one page of assets, sorted by path, bytewise.
    *
    * ```ts
    * let cursor: string | undefined;
@@ -124,7 +122,7 @@ export interface ReadWriteAssets {
   list(options?: ListOptions): Promise<AssetList>;
 
   /**
-   * Makes several changes in one step, at most 1,000: all or none.
+   * Makes up to 1,000 changes in one step, all or none.
    *
    * ```ts
    * await env.ASSETS.publish(

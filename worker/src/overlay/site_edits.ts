@@ -1,29 +1,28 @@
-// The site of the version that this runs in, to be written as well as read.
+// The assets of the site that this code runs in, for reading and writing.
 
+import { isRef } from "../format/project_keys";
 import type { Env } from "../serve/assets";
 import { site } from "../serve/deployed_site";
 import { EditError } from "./edit_error";
 import { Edits } from "./edits";
 import { answerEdits } from "./edits_http";
 import { readListing } from "./listing";
-import { isRef } from "../format/project_keys";
 import type { Capabilities, ReadWriteAssets } from "./read_write_assets";
 
-/** The bindings of a site with an overlay; a deploy sees to all but the secret. */
+/** The bindings of a site with an overlay. A deploy sets all but the secret. */
 export interface ReadWriteEnv extends Env {
-  /** Of the HTTP interface, which is not there without it. At least 16 characters. */
+  /** The secret of the HTTP interface, which is off without it. At least 16 characters. */
   KV_SYNC_WRITE_TOKEN?: string;
 }
 
-/** What a version says of itself, as far as it is looked at. */
+/** The stamp of the version, as far as it is used here. */
 interface Stamp {
   manifest?: unknown;
   overlay?: { write?: unknown; rules?: unknown };
 }
 
 /**
- * The site's assets for the site's own Worker. It may do what kv-sync.toml says
- * under `[overlay]`, or what is given here.
+ * The site's assets for the site's own Worker. What it may do is set in kv-sync.toml under `[overlay]`, or by `may`.
  *
  * ```ts
  * const assets = readWriteAssets(env);
@@ -35,9 +34,8 @@ export function readWriteAssets(env: Env, may: Capabilities = configured(env)): 
 }
 
 /**
- * Answers requests below `/_kv-sync/assets/`, by which the site's assets are
- * read and written over HTTP, and gives null for all others. Everything is a 404
- * until the secret `KV_SYNC_WRITE_TOKEN` is set.
+ * Answers requests below `/_kv-sync/assets/`, the HTTP interface for reading and writing assets, and returns null for
+ * all others. Every answer is a 404 until the secret `KV_SYNC_WRITE_TOKEN` is set.
  *
  * ```ts
  * export default {
@@ -51,18 +49,17 @@ export function serveEdits(request: Request, env: ReadWriteEnv, _ctx?: Execution
   return answerEdits(request, () => editsOf(env, configured(env)), env.KV_SYNC_WRITE_TOKEN);
 }
 
-/** What kv-sync.toml allowed when this version was deployed. */
+/** What kv-sync.toml allows, as of the deploy of this version. */
 function configured({ KV_SYNC }: Env): Capabilities {
   const { overlay } = (KV_SYNC ?? {}) as Stamp;
   return { write: overlay?.write === true, rules: overlay?.rules === true };
 }
 
-/** The operations on the site, within what may be done. */
+/** The operations of a binding of the site. */
 export function editsOf(env: Env, may: Capabilities): Edits {
   const listing = async () => {
     const { manifest } = (env.KV_SYNC ?? {}) as Stamp;
-    if (!isRef(manifest))
-      throw new EditError(503, "the version does not say what was deployed (KV_SYNC); deploy again");
+    if (!isRef(manifest)) throw new EditError(503, "the version has no stored manifest (KV_SYNC); deploy again");
     return readListing(env.KV_SYNC_BLOBS, site.meta.site, manifest);
   };
   return new Edits({ site, env, listing }, may);

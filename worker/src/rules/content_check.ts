@@ -1,32 +1,37 @@
-// What a file's content tells against publishing it. It decides as the Go side
-// does (internal/source/rules.go); testdata/project/contents.json is read by both.
+// Finds contents that must not be published. The Go side decides the same
+// (internal/source/rules); the tests of both read testdata/project/contents.json.
 
-/** Larger files are not looked at: the longest keys in use (RSA, 16384 bits) have 13 KiB. */
+/** Larger files are not inspected: the longest keys in use (RSA, 16384 bits) have 13 KiB. */
 const inspectBytes = 16 << 10;
 
-/** How much of a file is looked at, but of PEM: there the key may follow the certificates of its chain. */
+/** How much of a file is inspected. PEM files are inspected completely: a key may follow its certificates. */
 const headBytes = 4 << 10;
 
-/** How PEM begins, of whatever kind. */
+/** The beginning of any PEM file. */
 const pemBegin = /^[\t\n\f\r ]*-----BEGIN /;
 
-/** It begins as a key file does: there is no page before it that could speak of keys. */
-const keyFile = /^[\t\n\f\r ]*-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
+/** The line with which a private key begins. */
+const keyLine = "-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----";
+
+/** The beginning of a key file. */
+const keyFile = new RegExp(`^[\\t\\n\\f\\r ]*${keyLine}`);
 
 /**
- * A key with some of its body, so that a page that merely speaks of keys is
- * none: at the start of a line, or in the JSON of a service account.
+ * A key inside a file, at the start of a line or in the JSON of a service account. It includes some of the key's body,
+ * so that a page about keys does not match.
  */
-const keyInside =
-  /(?:(?:^|\n)[ \t]*|"private_key"[\t\n\f\r ]*:[\t\n\f\r ]*")-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[\t\n\f\r ]|\\n|\\r|[A-Za-z-]+: [^\n]*\n)+[A-Za-z0-9+/=]{40}/;
+const keyInside = new RegExp(
+  `(?:(?:^|\\n)[ \\t]*|"private_key"[\\t\\n\\f\\r ]*:[\\t\\n\\f\\r ]*")${keyLine}` +
+    "(?:[\\t\\n\\f\\r ]|\\\\n|\\\\r|[A-Za-z-]+: [^\\n]*\\n)+[A-Za-z0-9+/=]{40}",
+);
 
-/** Told of a file whether its name or its content tells it. */
+/** The refusal of a private key, found by name or by content. */
 export const holdsKey: [reason: string, fix: string] = [
   "the file holds a private key",
   "leave it out; if it was public before, replace the key",
 ];
 
-/** Why nobody may publish a file with these bytes, and the way out. */
+/** Why these bytes must not be published, and how to fix it; undefined if they may. */
 export function checkContent(bytes: Uint8Array): [reason: string, fix: string] | undefined {
   if (!isInspected(bytes.length)) return undefined;
   let head = new TextDecoder().decode(bytes.subarray(0, headBytes)); // without a byte order mark
@@ -37,7 +42,7 @@ export function checkContent(bytes: Uint8Array): [reason: string, fix: string] |
   return holdsKey;
 }
 
-/** Whether a file of so many bytes is looked at. */
+/** Whether a file of this size is inspected. */
 export function isInspected(size: number): boolean {
   return size <= inspectBytes;
 }

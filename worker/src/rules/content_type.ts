@@ -1,13 +1,13 @@
-// The Content-Type of a file by its extension: the table of the Go side
-// (internal/source/contenttype.go), which testdata/project/content-types.json
-// holds both to.
+// The Content-Type of a file by its extension. The Go side has the same table
+// (internal/source/rules/contenttype.go); testdata/project/content-types.json is the
+// test of both.
 
 const octetStream = "application/octet-stream";
 
-/** Types below text/ get a charset, others have their own way to say it (XML, JSON). */
+/** Content types by extension. Those below text/ get a charset; XML, JSON and others declare their own. */
 // biome-ignore format: a table
 export const contentTypes: Readonly<Record<string, string>> = {
-  // Pages and what they are made of.
+  // Pages and their parts.
   html: "text/html", htm: "text/html", shtml: "text/html",
   xhtml: "application/xhtml+xml", xht: "application/xhtml+xml",
   css: "text/css", less: "text/less",
@@ -45,14 +45,14 @@ export const contentTypes: Readonly<Record<string, string>> = {
   woff: "font/woff", woff2: "font/woff2", ttf: "font/ttf", otf: "font/otf", ttc: "font/collection",
   eot: "application/vnd.ms-fontobject",
 
-  // Sound and film.
+  // Audio and video.
   mp4: "video/mp4", m4v: "video/x-m4v", webm: "video/webm", ogv: "video/ogg",
   mov: "video/quicktime", avi: "video/x-msvideo", mkv: "video/x-matroska", mpeg: "video/mpeg", mpg: "video/mpeg",
   ts: "video/mp2t", m3u8: "application/vnd.apple.mpegurl", mpd: "application/dash+xml", m4s: "video/iso.segment",
   mp3: "audio/mpeg", m4a: "audio/mp4", aac: "audio/aac", ogg: "audio/ogg", oga: "audio/ogg",
   opus: "audio/ogg", wav: "audio/wav", flac: "audio/x-flac", weba: "audio/webm", mid: "audio/midi", midi: "audio/midi",
 
-  // Three dimensions.
+  // 3D models.
   glb: "model/gltf-binary", gltf: "model/gltf+json", obj: "model/obj", mtl: "model/mtl", stl: "model/stl",
   usdz: "model/vnd.usdz+zip",
 
@@ -66,7 +66,7 @@ export const contentTypes: Readonly<Record<string, string>> = {
   ods: "application/vnd.oasis.opendocument.spreadsheet",
   odp: "application/vnd.oasis.opendocument.presentation",
 
-  // Archives and keys that are public.
+  // Archives and public keys.
   zip: "application/zip", gz: "application/gzip", tgz: "application/gzip", br: "application/x-brotli",
   zst: "application/zstd", bz2: "application/x-bzip2", xz: "application/x-xz",
   tar: "application/x-tar", "7z": "application/x-7z-compressed", rar: "application/vnd.rar",
@@ -77,8 +77,7 @@ export const contentTypes: Readonly<Record<string, string>> = {
 };
 
 /**
- * The Content-Type under which a path is served. It depends on nothing but the
- * path's extension; one that is not known, or none, gives
+ * The Content-Type of a path. It depends only on the extension. Without a known extension it is
  * application/octet-stream.
  */
 export function contentType(path: string): string {

@@ -1,6 +1,6 @@
-// The patterns of run_worker_first: "*" stands for any text, and all else for itself.
+// The patterns of run_worker_first: "*" matches any text, all other characters match themselves.
 
-/** A compiled pattern. Matching takes time by the length of the pathname, whatever it holds. */
+/** A compiled pattern. Matching takes linear time for any pathname. */
 export class Glob {
   readonly #parts: string[];
 
@@ -8,7 +8,7 @@ export class Glob {
     this.#parts = pattern.split("*");
   }
 
-  /** Whether it matches the whole pathname, spelt as a URL has it. */
+  /** Whether it matches the whole pathname, encoded as in a URL. */
   matches(pathname: string): boolean {
     const [first = "", ...rest] = this.#parts;
     const last = rest.pop();

@@ -1,15 +1,15 @@
-// Which requests a deployment's code gets before the site does. Code that gets a
-// request decides about access to what is served there, so it decides which
-// files may stay reachable after they were removed. sync/routing.go is the same.
+// Which files the code of a deployment guards. Code that gets a request before
+// the site decides about access, so files that it guards must not stay reachable
+// after they were removed. sync/manifest/routing.go does the same.
 
+import type { Routing } from "../format/routing";
 import { Glob } from "./glob";
 import { encodePathname } from "./pathname";
-import type { Routing } from "../format/routing";
 
-/** Whether code decides who may read the file at a path. A routing that is not known guards every file. */
+/** Whether code decides who may read the file at a path. */
 export type Guards = (path: string) => boolean;
 
-/** Compiles a routing; undefined is not known. */
+/** Compiles a routing. An unknown (undefined) routing guards every file. */
 export function guardsOf(routing: Routing | undefined): Guards {
   if (!routing) return () => true;
   const [worker, site, retire] = [routing.worker, routing.site, routing.retire].map((patterns) => {
@@ -24,7 +24,7 @@ export function guardsOf(routing: Routing | undefined): Guards {
       .some((pathname) => !site(pathname) && worker(pathname));
 }
 
-/** The pathnames at which some html_handling serves a file. Every other spelling is redirected to one of these. */
+/** The pathnames at which any html_handling serves a file. All other spellings redirect to one of these. */
 function servedPathnames(path: string): string[] {
   if (!path.endsWith(".html")) return [path];
   const stem = path.slice(0, path.endsWith("/index.html") ? -"/index.html".length : -".html".length);

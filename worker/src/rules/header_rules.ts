@@ -1,4 +1,4 @@
-// _headers: what the rules that match a URL change about a response.
+// _headers: applies the rules that match a URL to a response.
 
 import type { HeaderPair, HeaderRule } from "../format/meta";
 import { Pattern, substitute } from "./pattern";
@@ -16,8 +16,7 @@ export class HeaderRules {
   }
 
   /**
-   * Applies every rule that matches, in order. The first rule to name a header
-   * replaces what was there; further ones add to it.
+   * Applies every matching rule in order. The first rule that sets a header replaces it; further rules append to it.
    */
   apply(url: URL, response: Response): void {
     const { headers } = response;
@@ -35,7 +34,7 @@ export class HeaderRules {
   }
 }
 
-/** Replaces headers, and adds to those that were set before, which are remembered by their names. */
+/** Sets headers, and appends to those whose names are in `set`. Adds their names to `set`. */
 export function setHeaders(headers: Headers, pairs: HeaderPair[], set = new Set<string>()): void {
   for (const [name, value] of pairs) {
     if (set.has(name.toLowerCase())) headers.append(name, value);

@@ -1,18 +1,22 @@
-// Reads _headers.
+// Parses _headers.
 
 import type { HeaderRule } from "../format/meta";
-import { quote, type Problem } from "./problem";
+import { type Problem, quote } from "./problem";
 import { characters, isComment, normalizeRule, RuleFile, splitHost, trim } from "./rule_file";
 
 const mostRules = 100;
 const longestLine = 2_000;
-/** A line that begins a block, even where it does so wrongly. */
+/** A line that begins a block, valid or not. */
 const pathLine = /^(?:\/|[^\t\n\f\r ]+:\/\/)/;
 const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
+/** All except the tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const controlCharacter = /[\0-\x08\x0a-\x1f\x7f]/;
+
 /**
- * The rules of a _headers file, in its order, names in lower case, with the line
- * of each. They are meant to be used only if there is no problem.
+ * Parses a _headers file: its rules in order, names in lower case, with the line of each. Use the rules only if there
+ * are no problems.
  */
 export function parseHeaders(
   path: string,
@@ -26,13 +30,13 @@ export function parseHeaders(
   return { rules: parser.rules, lines: parser.lines, problems: parser.file.problems };
 }
 
-/** The block being read. */
+/** The block that is being parsed. */
 interface Block {
   line: number;
   rule: HeaderRule;
-  /** The path line was refused, so its headers are read and dropped. */
+  /** The path line was refused, so its headers are ignored. */
   bad: boolean;
-  /** No header line came yet. */
+  /** There was no header line yet. */
   empty: boolean;
 }
 
@@ -47,11 +51,11 @@ class Parser {
     this.file = new RuleFile(path);
   }
 
-  /** Reads one line. False where no further one is to be read. */
+  /** Parses one line. Returns false to stop. */
   parse(n: number, line: string): boolean {
     if (characters(line) > longestLine) {
       this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
-      // Whatever it was going to say, its block has said something.
+      // The line counts as a header, so that its block is not reported as empty.
       if (this.#block) this.#block.empty = false;
       return true;
     }
@@ -118,13 +122,13 @@ class Parser {
     const name = trim(line.slice(0, Math.max(colon, 0))).toLowerCase();
     const value = trim(line.slice(colon + 1));
     if (colon < 0) {
-      // The line may be anything, a secret too, so it is not quoted.
+      // The line may contain a secret, so it is not quoted.
       this.file.add(n, 'write "Name: value", or "! Name" to take a header off', "the line is no header");
     } else if (!token.test(name)) {
       this.file.add(n, "use letters, digits and dashes", `${quote(name)} is no header name`);
     } else if (value === "") {
       this.file.add(n, 'give it one, or write "! Name" to take the header off', `the header ${name} has no value`);
-    } else if (/[\0-\x08\x0a-\x1f\x7f]/.test(value)) {
+    } else if (controlCharacter.test(value)) {
       this.file.add(n, "remove them", `the value of ${name} has control characters`);
     } else {
       set(block.rule, name, value);
@@ -132,7 +136,7 @@ class Parser {
   }
 }
 
-/** Joins the values of one name, as a Headers object would. */
+/** Adds a header; values of one name are joined as in a Headers object. */
 function set(rule: HeaderRule, name: string, value: string): void {
   const same = rule.set.find(([known]) => known === name);
   if (same) same[1] += `, ${value}`;

@@ -1,15 +1,15 @@
-// html_handling: under which pathname an HTML file is served, and which other
-// spellings of that pathname lead there.
+// html_handling: at which pathname an HTML file is served, and which other
+// pathnames redirect there.
 
 import type { HTMLHandling } from "../format/meta";
 
-/** Finds an asset by its decoded pathname; -1 if there is none. */
+/** Returns the index of the asset with this decoded pathname, or -1. */
 export type Find = (pathname: string) => number;
 
-/** An asset to serve at the pathname that was asked for, or the pathname to go to instead. */
+/** An asset to serve, or a pathname to redirect to. */
 export type Resolution = { asset: number } | { redirect: string };
 
-/** What a decoded pathname stands for, or undefined if for nothing. */
+/** Resolves a decoded pathname; undefined if there is no asset for it. */
 export function resolvePathname(pathname: string, handling: HTMLHandling, find: Find): Resolution | undefined {
   const exact = find(pathname);
   if (handling === "none") return exact < 0 ? undefined : { asset: exact };
@@ -23,15 +23,15 @@ export function resolvePathname(pathname: string, handling: HTMLHandling, find: 
     const asset = find(file);
     if (asset < 0) continue;
     const canonical = canonicalPathname(file, handling);
-    // Another file may have the better claim to that pathname: /a.html and
-    // /a/index.html both want /a where trailing slashes are dropped.
+    // Another file may take precedence at that pathname: with drop-trailing-slash,
+    // /a.html and /a/index.html are both for /a.
     if (servedAt(canonical, handling, find) !== asset) continue;
     return canonical === pathname ? { asset } : { redirect: canonical };
   }
   return undefined;
 }
 
-/** The files that a pathname, itself no file, may mean; the likeliest first. */
+/** The files that a pathname without a file of its own may mean, in order of preference. */
 function spellings(pathname: string): string[] {
   const files = [];
   const directory = /^(.*)\/(?:index(?:\.html)?)?$/s.exec(pathname);
@@ -41,7 +41,7 @@ function spellings(pathname: string): string[] {
   return files;
 }
 
-/** Where a file wants to be served. */
+/** The pathname at which a file is to be served. */
 export function canonicalPathname(file: string, handling: string): string {
   if (file.endsWith("/index.html")) {
     const directory = file.slice(0, -"index.html".length);

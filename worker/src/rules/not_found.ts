@@ -1,15 +1,15 @@
-// not_found_handling: what answers a pathname that stands for no asset.
+// not_found_handling: how to answer a pathname without an asset.
 
-import type { Find } from "./html";
 import type { NotFoundHandling } from "../format/meta";
+import type { Find } from "./html";
 
 /**
- * Directories below this depth are not searched for a 404.html of their own: a
- * pathname of 8 KiB of slashes would cost thousands of look-ups.
+ * Directories below this depth are not searched for a 404.html. Without the limit, a pathname of 8 KiB of slashes would
+ * cost thousands of look-ups.
  */
 const deepest404 = 64;
 
-/** The asset to answer with, and under which status; undefined for an empty 404. */
+/** The asset to answer with and its status; undefined for an empty 404. */
 export function resolveNotFound(
   pathname: string,
   handling: NotFoundHandling,

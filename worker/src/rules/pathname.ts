@@ -1,13 +1,11 @@
-// Pathnames on their way between a URL, percent-encoded, and a manifest, decoded.
+// Converts between the pathnames of URLs (percent-encoded) and of manifests (decoded).
 
-/** What encodeURIComponent leaves as it is, and slashes. */
+/** The characters that encodeURIComponent does not encode, and slashes. */
 const unreserved = /^[\w\-.!~*'()/]*$/;
 
 /**
- * The pathname that a manifest would list for a URL's pathname. Each segment is
- * decoded by itself, and one that cannot be is taken as it stands. Slashes are
- * merged, those that were encoded too, so that no pathname begins with two: as
- * a redirect it would lead off the site.
+ * Decodes the pathname of a URL. A segment that cannot be decoded stays as it is. Consecutive slashes are merged,
+ * including encoded ones: a redirect to a pathname that begins with two slashes would lead to another site.
  */
 export function decodePathname(pathname: string): string {
   if (!pathname.includes("%") && !pathname.includes("//")) return pathname;
@@ -18,9 +16,9 @@ export function decodePathname(pathname: string): string {
     .replace(/\/{2,}/g, "/");
 }
 
-/** The one spelling under which a pathname is served, for a Location or to compare with. */
+/** The canonical encoding of a pathname. */
 export function encodePathname(pathname: string): string {
-  if (unreserved.test(pathname)) return pathname; // as nearly all are
+  if (unreserved.test(pathname)) return pathname; // the usual case
   return pathname.split("/").map(encodeSegment).join("/");
 }
 
@@ -36,6 +34,6 @@ function encodeSegment(segment: string): string {
   try {
     return encodeURIComponent(segment);
   } catch {
-    return segment; // a lone surrogate; no URL holds one
+    return segment; // a lone surrogate, which no URL has
   }
 }

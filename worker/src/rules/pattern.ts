@@ -2,13 +2,13 @@
 // with splats ("*", any characters) and placeholders (":name", one segment of
 // the pathname or one label of the host).
 //
-// They are matched without regular expressions, whose backtracking would let a
-// hostile pathname cost time by the power of the number of placeholders. Here
-// it costs the length of the pathname times that of the pattern, at most.
+// They are matched without regular expressions: with backtracking, a hostile
+// pathname could take exponential time. Matching takes at most the length of the
+// pathname times that of the pattern.
 
 type Token = { literal: string } | { name: string; stops: string };
 
-/** What the placeholders of a pattern stood for, by name; "splat" for a splat. */
+/** The captured texts by placeholder name; a splat is named "splat". */
 export type Captures = Map<string, string>;
 
 /** A compiled pattern. */
@@ -22,13 +22,13 @@ export class Pattern {
     this.#tokens = [...tokenize(host, "/."), ...tokenize(path, "/")];
   }
 
-  /** What the pattern captures of a URL, or undefined if it does not match. */
+  /** The captures in a URL, or undefined if the pattern does not match. */
   match(url: URL): Captures | undefined {
     return matchTokens(this.#tokens, this.#withHost ? `https://${url.hostname}${url.pathname}` : url.pathname);
   }
 }
 
-/** Whether a pathname, spelt as a URL has it, matches a pattern of pathnames that is spelt so too. */
+/** Whether an encoded pathname matches a pattern of encoded pathnames. */
 export function matchesPath(pattern: string, pathname: string): boolean {
   return matchTokens(tokenize(pattern, "/"), pathname) !== undefined;
 }
@@ -38,33 +38,33 @@ export function isDynamic(source: string): boolean {
   return /\*|:[A-Za-z]/.test(source.replace(/^https:\/\//, ""));
 }
 
-/** Whether a pattern matches the requests of some hosts only. */
+/** Whether a pattern names a host. */
 export function namesHost(source: string): boolean {
   return splitPattern(source).host !== "";
 }
 
-/** What a pattern without placeholders matches, to be compared with a URL's `staticKeys`. */
+/** The key of a pattern without placeholders. It matches a URL that has it among its `staticKeys`. */
 export function staticKey(source: string): string {
   const { host, path } = splitPattern(source);
   return host + path;
 }
 
-/** The two keys under which a static pattern may match this URL. */
+/** The keys of static patterns that match this URL. */
 export function staticKeys(url: URL): [string, string] {
   return [`https://${url.hostname}${url.pathname}`, url.pathname];
 }
 
-/** Puts captures in the place of their placeholders. One that captured nothing stays as it is. */
+/** Replaces placeholders by their captures. A placeholder without a capture stays. */
 export function substitute(template: string, captures: Captures): string {
   return template.replace(/:([A-Za-z]\w*)/g, (placeholder, name: string) => captures.get(name) ?? placeholder);
 }
 
-/** Any protocol's requests match a pattern with a host; people write it with https. */
+/** A pattern with a host is written with https and matches requests of any protocol. */
 function splitPattern(source: string): { host: string; path: string } {
   const withHost = /^(https:\/\/[^/]*)(.*)$/s.exec(source);
   const host = withHost ? withHost[1]!.toLowerCase() : "";
   const path = withHost ? withHost[2]! || "/" : source;
-  // Requests come percent-encoded; people also write patterns as they read them.
+  // Request pathnames are percent-encoded; patterns may be written decoded.
   return { host, path: normalize(path) };
 }
 
@@ -90,12 +90,12 @@ function tokenize(source: string, stops: string): Token[] {
 }
 
 function matchTokens(tokens: Token[], text: string): Captures | undefined {
-  // Nearly every pattern that does not match is settled by its first characters.
+  // Most patterns that do not match differ in the first characters.
   const first = tokens[0];
   if (first && "literal" in first && !text.startsWith(first.literal)) return undefined;
 
-  // From the last token to the first: at which positions may each begin, so
-  // that it and those after it match up to the end?
+  // Backwards: the positions at which each token may begin so that it and all
+  // following tokens match to the end.
   const begins: Uint8Array[] = [];
   let next = new Uint8Array(text.length + 1);
   next[text.length] = 1;
@@ -105,7 +105,7 @@ function matchTokens(tokens: Token[], text: string): Captures | undefined {
   }
   if (!next[0]) return undefined;
 
-  // Forward again: each wildcard takes as much as it may.
+  // Forwards: each wildcard takes as much as possible.
   const captures: Captures = new Map();
   let at = 0;
   tokens.forEach((token, t) => {
@@ -121,7 +121,7 @@ function matchTokens(tokens: Token[], text: string): Captures | undefined {
   return captures;
 }
 
-/** The positions at which a token may begin, given those at which it may end. */
+/** The positions at which a token may begin, from those at which it may end. */
 function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<ArrayBuffer> {
   const begins = new Uint8Array(text.length + 1);
   if ("literal" in token) {
@@ -131,7 +131,7 @@ function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<A
     return begins;
   }
   const empty = token.stops === "";
-  let reachable = 0; // an end that a wildcard beginning here may reach
+  let reachable = 0; // an end that a wildcard that begins here can reach
   for (let at = text.length; at >= 0; at--) {
     if (empty) {
       reachable |= ends[at]!;
@@ -143,7 +143,7 @@ function tokenBegins(token: Token, text: string, ends: Uint8Array): Uint8Array<A
   return begins;
 }
 
-/** How far a wildcard that begins here may go. */
+/** The end of the longest match of a wildcard that begins here. */
 function furthest(stops: string, text: string, at: number): number {
   if (stops === "") return text.length;
   while (at < text.length && !stops.includes(text[at]!)) at++;

@@ -1,19 +1,19 @@
-// What is wrong with what somebody wants to deploy, for them to read.
+// Problems of a deploy, as a person reads them.
 
 import { comparePaths } from "../format/compare_paths";
 
-/** Something about one path that has to be mended. */
+/** Something that must be fixed before the deploy. */
 export interface Problem {
-  /** Without the slash in front, as a file's name; or what else is meant. */
+  /** The file, without a leading slash, or another subject such as "code". */
   path: string;
-  /** Counts from 1; left out where no line is meant. */
+  /** The line, from 1. */
   line?: number;
   reason: string;
-  /** What to do. */
+  /** How to fix it. */
   fix: string;
 }
 
-/** Lists everything that is refused, in the order of the paths. What is live is as it was. */
+/** The deploy is refused. The problems are sorted by path. Nothing was changed. */
 export class RefusedError extends Error {
   override name = "RefusedError";
   readonly problems: readonly Problem[];
@@ -28,7 +28,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** A text as a message may quote it, cut after so many characters. */
+/** A text quoted for a message, with at most this many characters. */
 export function quote(text: string, most = 100): string {
   return JSON.stringify([...text].slice(0, most).join(""));
 }

@@ -1,30 +1,27 @@
-// Redirects that send a visitor round for ever.
+// Finds redirect loops.
 
 import type { Redirect } from "../format/meta";
 import { matchesPath } from "./pattern";
 import { isDynamicRule, placeholders } from "./rule_file";
 
-/** Of a circle of 2,000. */
+/** The number of rules of a loop that a message names. */
 const shown = 5;
 
 /**
- * What is compared at most, in characters of pathnames times those of patterns:
- * more than any file needs that a person wrote. Circles that only show beyond
- * it are left to browsers, which give up on them.
+ * The limit of comparisons, in characters of pathnames times characters of patterns. No file that a person wrote needs
+ * more. Loops beyond the limit are not found; browsers give up on them.
  */
 const mostWork = 100_000_000;
 
-/** A circle of rules, said at the last of them. */
+/** A loop of rules. It is reported at the last of them. */
 export interface Circle {
   last: Redirect;
   way: string;
 }
 
 /**
- * Every circle, once. A rule that leads to a fixed path of this site has at
- * most one rule that answers there, so circles show by following them. Where a
- * rule leads by what it captured is not known here, unless that is the very
- * path it came from.
+ * Finds every loop once. If a rule redirects to a fixed path of this site, at most one rule answers there, so loops are
+ * found by following the rules. A target with captures is unknown here, unless it is the rule's own source.
  */
 export function findCircles(rules: Redirect[]): Circle[] {
   const next = followers(rules);
@@ -53,7 +50,7 @@ function describe(rules: Redirect[], circle: number[]): Circle {
   };
 }
 
-/** For each rule the one that answers where it leads, or -1. */
+/** For each rule, the rule that answers at its target, or -1. */
 function followers(rules: Redirect[]): number[] {
   const fixedRules = new Map<string, number>();
   const dynamicRules: number[] = [];
@@ -67,21 +64,22 @@ function followers(rules: Redirect[]): number[] {
     for (const i of dynamicRules) {
       if (first !== undefined && i > first) break;
       const { from } = rules[i]!;
-      if ((work += path.length * from.length) > mostWork) return -1;
+      work += path.length * from.length;
+      if (work > mostWork) return -1;
       if (matchesPath(from, path)) return i;
     }
     return first ?? -1;
   };
   return rules.map((rule, i) => {
     const { path, fixed } = leadsTo(rule);
-    if (rule.status === 200 || path === "") return -1; // serves a file, or leaves the site
+    if (rule.status === 200 || path === "") return -1; // serves a file, or redirects to another site
     const follower = fixed ? answers(path) : path.replaceAll(":splat", "*") === rule.from ? i : -1;
-    // A rewrite ends the way: no rule is looked for behind it.
+    // A rewrite is not followed by another rule.
     return follower >= 0 && rules[follower]!.status === 200 ? -1 : follower;
   });
 }
 
-/** The path of this site that a rule leads to, "" for another host's, and whether it is the same for every request. */
+/** The path that a rule redirects to ("" for another host), and whether it is the same for every request. */
 function leadsTo({ from, to }: Redirect): { path: string; fixed: boolean } {
   if (!to.startsWith("/") || to.startsWith("//")) return { path: "", fixed: false };
   const path = to.replace(/[?#].*$/s, "");

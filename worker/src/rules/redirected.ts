@@ -1,12 +1,12 @@
-// Which files nobody could read, because a redirect answered in their place.
-// sync/manifest/redirected.go is the same.
+// Which files visitors cannot read because a redirect answers at their pathname.
+// sync/manifest/redirected.go does the same.
 
-import { canonicalPathname } from "./html";
 import type { Redirect } from "../format/meta";
+import { canonicalPathname } from "./html";
 import { encodePathname } from "./pathname";
 import { isDynamic, matchesPath, namesHost } from "./pattern";
 
-/** Whether redirects answer at the pathname of a file. Those of some hosts only do not count. */
+/** Whether a redirect answers at the pathname of a file, on all hosts. */
 export function redirectedBy(redirects: Redirect[], handling: string): (path: string) => boolean {
   const everywhere = redirects.map(({ from }) => from).filter((from) => !namesHost(from));
   const fixed = new Set(everywhere.filter((from) => !isDynamic(from)));

@@ -1,18 +1,17 @@
-// _redirects: which rule answers a URL, and where it leads.
+// _redirects: which rule matches a URL, and its target.
 
 import type { Redirect } from "../format/meta";
-import { isDynamic, Pattern, staticKey, staticKeys, substitute, type Captures } from "./pattern";
+import { type Captures, isDynamic, Pattern, staticKey, staticKeys, substitute } from "./pattern";
 
 /**
- * A client sent elsewhere, or a pathname to serve in place of the one asked for.
- * byHost: the location is another one for requests to other hosts, because it is
- * a pathname alone where the rule's target is on the host that was asked.
+ * A redirect, or a pathname to serve instead of the requested one. byHost: the location depends on the host of the
+ * request, because it is only a pathname if the target is on that host.
  */
 export type Redirection = { status: number; location: string; byHost?: true } | { pathname: string };
 
-/** The redirects of a manifest: the first rule of the file that matches is taken. */
+/** The redirects of a manifest. The first matching rule of the file applies. */
 export class Redirects {
-  /** The index of the first static rule for a key; a look-up does not walk 2,000 rules. */
+  /** The index of the first static rule by key, so that a look-up does not compare 2,000 rules. */
   readonly #static = new Map<string, number>();
   readonly #dynamic: { index: number; pattern: Pattern }[] = [];
   readonly #rules: Redirect[];
@@ -33,7 +32,7 @@ export class Redirects {
     return this.#rules.length;
   }
 
-  /** Where a URL leads, or undefined if no rule matches. */
+  /** The redirection of a URL, or undefined if no rule matches. */
   match(url: URL): Redirection | undefined {
     const fixed = Math.min(...staticKeys(url).map((key) => this.#static.get(key) ?? Infinity));
     for (const { index, pattern } of this.#dynamic) {
@@ -47,9 +46,8 @@ export class Redirects {
 }
 
 /**
- * Where a rule leads, or undefined if what it captured makes no URL. Captures
- * come from whoever sends the request: they never choose the host, but for a
- * label that the rule puts before others (https://:lang.example.com/).
+ * The target of a rule, or undefined if it is not a valid URL with these captures. Captures are from the request, so
+ * they never choose the host, except a label before a fixed domain (https://:lang.example.com/).
  */
 function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirection | undefined {
   const authority = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i.exec(to)?.[0] ?? "";
@@ -60,14 +58,14 @@ function follow({ to, status }: Redirect, captures: Captures, url: URL): Redirec
     if (!names.every((name) => /^[A-Za-z0-9-]+$/.test(captures.get(name) ?? ""))) return undefined;
   }
   let target = substitute(authority, captures) + substitute(to.slice(authority.length), captures);
-  // A splat may begin with a slash, and "//host" would be another site's address.
+  // A splat may begin with a slash, and "//host" would be the address of another site.
   if (captures.size > 0 && /^\/(?![/\\])/.test(to)) target = target.replace(/^[^?#]*/, mergeSlashes);
 
   const destination = parse(target, url);
   if (!destination) return undefined;
   if (status === 200) return { pathname: destination.pathname };
 
-  // On this host only the pathname is sent, which must not begin as an address does.
+  // For this host only the pathname is sent. It must not begin with "//", as the address of another site does.
   const local = destination.origin === url.origin;
   const base = local
     ? destination.pathname.replace(/^\/{2,}/, "/")

@@ -1,7 +1,7 @@
-// Reads _redirects.
+// Parses _redirects.
 
 import type { Redirect } from "../format/meta";
-import { quote, type Problem } from "./problem";
+import { type Problem, quote } from "./problem";
 import { findCircles } from "./redirect_loops";
 import { characters, isComment, isDynamicRule, normalizeRule, RuleFile, splitHost, words } from "./rule_file";
 
@@ -12,9 +12,8 @@ const statuses = ["200", "301", "302", "303", "307", "308"];
 const toIndex = /\/index(?:\.html)?$/;
 
 /**
- * The redirects of a _redirects file, in its order, with the line of each. They
- * are meant to be used only if there is no problem. On html_handling depends
- * whether a rule can redirect for ever.
+ * Parses a _redirects file: its rules in order, with the line of each. Use the rules only if there are no problems.
+ * Whether a rule is a redirect loop depends on html_handling.
  */
 export function parseRedirects(
   path: string,
@@ -34,7 +33,7 @@ class Parser {
   readonly rules: Redirect[] = [];
   readonly lines: number[] = [];
   readonly #htmlHandling: string;
-  /** The line of each source of a redirect. */
+  /** The line of each redirect, by its source. */
   readonly #seen = new Map<string, number>();
   #static = 0;
   #dynamic = 0;
@@ -44,7 +43,7 @@ class Parser {
     this.#htmlHandling = htmlHandling;
   }
 
-  /** Reads one line. False where the rest of the file would only repeat the problem. */
+  /** Parses one line. Returns false if the rest of the file would only repeat the problem. */
   parse(n: number, line: string): boolean {
     if (characters(line) > longestLine) {
       this.file.add(n, "shorten it", `the line is longer than ${longestLine} characters`);
@@ -72,7 +71,8 @@ class Parser {
     if (relative && this.#loops(from, to)) {
       this.file.add(
         n,
-        'remove the rule: index.html is served for its directory without one, and not_found_handling = "single-page-application" serves it for every path',
+        "remove the rule: index.html is served for its directory without one, " +
+          'and not_found_handling = "single-page-application" serves it for every path',
         `${from} to ${to} redirects for ever, because serving takes ${quote(toIndex.exec(to)![0])} off again`,
       );
       return true;
@@ -96,7 +96,7 @@ class Parser {
     return true;
   }
 
-  /** Reports rules that lead in a circle, at the last of them. */
+  /** Reports redirect loops, each at its last rule. */
   checkCircles(): void {
     for (const { last, way } of findCircles(this.rules)) {
       this.file.add(
@@ -130,7 +130,7 @@ class Parser {
     return (host === "" ? "" : `https://${host}`) + path + query + fragment;
   }
 
-  /** Keeps the limits. As at Cloudflare, a static rule below a dynamic one counts as dynamic, because the order has to be kept. */
+  /** Checks the limits. As on Cloudflare, a static rule after a dynamic one counts as dynamic, to keep the order. */
   #count(n: number, from: string): boolean {
     if (this.#dynamic === 0 && !isDynamicRule(from)) {
       if (++this.#static <= mostStatic) return true;
@@ -146,7 +146,7 @@ class Parser {
     return false;
   }
 
-  /** Whether serving would undo the redirect and so run into it again. */
+  /** Whether html_handling redirects the target back to the source. */
   #loops(from: string, to: string): boolean {
     return toIndex.test(to) && (from.endsWith("/*") || (from.endsWith("/") && this.#htmlHandling !== "none"));
   }

@@ -1,16 +1,16 @@
-// What _redirects and _headers have in common. Both are read as the Go side
-// reads them (internal/routing): the same rules, limits and refusals, which
-// testdata/project/rule-files.json holds both to. A line that cannot be used is a
-// problem, and nothing is deployed.
+// The common parts of the _redirects and _headers parsers. The Go side
+// (internal/routing) has the same rules, limits and messages;
+// testdata/project/rule-files.json is the test of both. Every line that cannot be
+// used is a problem, and with a problem nothing is deployed.
 
-import { quote, type Problem } from "./problem";
+import { type Problem, quote } from "./problem";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Nobody reads more, and what is uploaded may be nothing but bad lines. */
+/** The number of problems after which parsing stops: a file may consist of invalid lines. */
 const mostProblems = 1_000;
 
-/** One of the two files while it is read. */
+/** One of the two files while it is parsed. */
 export class RuleFile {
   readonly problems: Problem[] = [];
   readonly #path: string;
@@ -23,7 +23,10 @@ export class RuleFile {
     this.problems.push({ path: this.#path, line, reason, fix });
   }
 
-  /** Each line with its number, trimmed. Text that is not UTF-8 is reported at its first bad line, and then there are none. */
+  /**
+   * Yields each line, trimmed, with its number. If the text is not UTF-8, it reports the first invalid line and yields
+   * none.
+   */
   *lines(text: Uint8Array): Generator<[number, string]> {
     if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
     const bad = firstBadLine(text);
@@ -38,7 +41,7 @@ export class RuleFile {
     }
   }
 
-  /** Whether a pattern can match anything: each name in it stands once. What it says otherwise is a problem. */
+  /** Whether a pattern is valid. If not, it adds a problem. */
   checkPattern(line: number, pattern: string): boolean {
     const splats = pattern.split("*").length - 1;
     if (splats > 1) {
@@ -61,7 +64,7 @@ export class RuleFile {
   }
 }
 
-/** ":name" in a path or, for headers, in a host. */
+/** ":name" in a path, and for headers also in a host. */
 const placeholder = /:[A-Za-z]\w*/g;
 
 /** The placeholders of a text, with their colons. */
@@ -74,10 +77,10 @@ export function isDynamicRule(pattern: string): boolean {
   return pattern.includes("*") || pattern.search(placeholder) >= 0;
 }
 
-/** What Go takes for white space; JavaScript's set is another. */
+/** White space as Go defines it. JavaScript's definition differs. */
 const space = /[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
-/** Takes white space off both ends, in linear time. */
+/** Trims white space at both ends, in linear time. */
 export function trim(text: string): string {
   let start = 0;
   let end = text.length;
@@ -123,20 +126,20 @@ export function isComment(line: string): boolean {
   return line === "" || line.startsWith("#");
 }
 
-/** The number of characters, of which some take two of JavaScript's. */
+/** The number of code points. */
 export function characters(text: string): number {
   return [...text].length;
 }
 
-/** Cuts an absolute https URL into host and the rest; the host is "" for anything else. */
+/** Splits an absolute https URL into the host and the rest. For anything else the host is "". */
 export function splitHost(text: string): { host: string; rest: string } {
   const [, host, rest] = /^https:\/\/+([^/]+)\/?(.*)/s.exec(text) ?? [];
   return host === undefined ? { host: "", rest: text } : { host, rest: rest! };
 }
 
 /**
- * A path as a URL parser prints it: percent-encoded, without dot segments, and
- * begun by a slash. Query and fragment come apart, each with its mark, or "".
+ * A path as a URL parser prints it: percent-encoded, without dot segments, with a leading slash. Query and fragment are
+ * separate, each with its leading character, or "".
  */
 export function normalizeRule(text: string): { path: string; query: string; fragment: string } {
   const [, before, query, fragment] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(text)!;
@@ -158,7 +161,7 @@ export function normalizeRule(text: string): { path: string; query: string; frag
   };
 }
 
-/** Percent-encodes controls, the space, all beyond ASCII, and what stands in `also`. What is already encoded stays. */
+/** Percent-encodes control characters, spaces, non-ASCII characters and those in `also`. Existing escapes stay. */
 function encode(text: string, also: string): string {
   let out = "";
   for (const byte of new TextEncoder().encode(text)) {

@@ -1,17 +1,16 @@
-// The bodies of responses: a file's bytes, or parts of them, out of the blobs
-// in which they lie.
+// Response bodies that are not one whole blob: chunked files and ranges.
 
+import type { File } from "../format/chunks";
 import { readBlob } from "../kv/blob";
 import { contentRange, type Range } from "./range";
-import type { File } from "../format/chunks";
 
-/** A body, and the headers that say what it is. */
+/** A body and the headers that describe it. */
 export interface Body {
   stream: ReadableStream;
   headers: Record<string, string>;
 }
 
-/** What is taken of one blob: a text of our own and then a range of the blob's bytes, once or more often. */
+/** What is sent of one blob: one or more ranges of its bytes, each after an optional text. */
 interface Step {
   blob: number;
   cuts: { before: Uint8Array | undefined; from: number; to: number }[];
@@ -20,13 +19,11 @@ interface Step {
 const encoder = new TextEncoder();
 
 /**
- * A file in several blobs, one range of a file, or several as
- * multipart/byteranges. Null if the first blob that it needs is not in KV.
- * Throws if that cannot be read.
+ * The body of a chunked file, of one range, or of several ranges as multipart/byteranges. Returns null if the first
+ * blob is missing, and throws if it cannot be read.
  *
- * What goes wrong with a later blob breaks the stream off, short of the
- * Content-Length, so that no one takes what came for all. However large the
- * file is, only the blob that is sent and the next one are open.
+ * An error with a later blob aborts the stream before its Content-Length, so that clients notice that it is incomplete.
+ * Only the current and the next blob are open, for any file size.
  */
 export async function openBody(
   kv: KVNamespace,
@@ -60,31 +57,28 @@ export async function openBody(
   const first = await readBlob(kv, file.key(steps[0]!.blob));
   if (!first) return null;
   const { readable, writable } = new FixedLengthStream(length);
-  void send(kv, file, first, steps, end, writable);
+  void send(kv, file, { first, steps, end }, writable);
   return { stream: readable, headers };
 }
 
-/** Adds what a range, which begins where those before it end or later, takes of each blob. */
+/** Adds the steps of a range. Ranges are added in order and do not overlap. */
 function addSteps(steps: Step[], file: File, { from, to }: Range, before: Uint8Array | undefined): void {
   while (from < to) {
     const blob = Math.floor(from / file.blobSize);
     const start = blob * file.blobSize;
     const end = Math.min(to, start + file.blobSize);
-    let step = steps.at(-1);
-    if (step?.blob !== blob) steps.push((step = { blob, cuts: [] }));
-    step.cuts.push({ before, from: from - start, to: end - start });
+    if (steps.at(-1)?.blob !== blob) steps.push({ blob, cuts: [] });
+    steps.at(-1)!.cuts.push({ before, from: from - start, to: end - start });
     before = undefined;
     from = end;
   }
 }
 
-/** Sends what the steps take, the next blob asked for while one is sent. */
+/** Sends the steps. The next blob is requested while the current one is sent. */
 async function send(
   kv: KVNamespace,
   file: File,
-  first: ReadableStream,
-  steps: Step[],
-  end: Uint8Array | undefined,
+  { first, steps, end }: { first: ReadableStream; steps: Step[]; end: Uint8Array | undefined },
   writable: WritableStream,
 ): Promise<void> {
   let next: Promise<ReadableStream | null> | undefined = Promise.resolve(first);
@@ -96,7 +90,7 @@ async function send(
       const following = steps[i + 1];
       if (following) {
         next = readBlob(kv, file.key(following.blob));
-        next.catch(() => undefined); // it is reported when its turn comes
+        next.catch(() => undefined); // reported when it is awaited
       }
       await sendStep(file, step, stream, writable);
     }
@@ -104,7 +98,7 @@ async function send(
     if (end) await writer.write(end);
     await writer.close();
   } catch (error) {
-    console.error("kv-sync: a response was broken off:", error);
+    console.error("kv-sync: response aborted:", error);
     await writable.abort(error).catch(() => undefined);
     await next?.then((stream) => stream?.cancel()).catch(() => undefined);
   }
@@ -119,13 +113,13 @@ async function sendStep(
   const [only] = cuts;
   const length = Math.min(file.blobSize, file.size - blob * file.blobSize);
   if (cuts.length === 1 && only && !only.before && only.from === 0 && only.to === length) {
-    // Whole, it need not pass through JavaScript.
+    // A whole blob does not have to pass through JavaScript.
     return stream.pipeTo(writable, { preventClose: true });
   }
   const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
   const writer = writable.getWriter();
   try {
-    let at = 0; // where in the blob the chunk begins
+    let at = 0; // the position of the chunk in the blob
     let chunk: Uint8Array = new Uint8Array();
     for (const { before, from, to } of cuts) {
       if (before) await writer.write(before);

@@ -1,20 +1,18 @@
-// What responses say to caches.
+// The cache headers of responses.
 
-/** The client asks again before it uses its copy; a 304 is cheap. */
+/** The client revalidates its copy before each use; a 304 is cheap. */
 const revalidate = "public, max-age=0, must-revalidate";
 
-/** The longest that caches honour. */
+/** The longest time that caches honour. */
 const immutable = "public, max-age=31536000, immutable";
 
 /**
- * Whether a file's name holds a hash of its content, so that another content
- * has another name: 8 hexadecimal digits or more between dots, as in
+ * Whether the name of a file contains a hash of its content: at least 8 hexadecimal digits between dots, as in
  * /app.3f2a9c1b.js and /main.3f2a9c1b.chunk.css.
  *
- * People name files too, and a file that is wrongly taken for immutable stays
- * wrong in browsers for a year. So a date (report.20240131.pdf) is no hash, nor
- * is a word; and of the names that Vite and esbuild make (app-BxYz1234.js)
- * nothing tells photo-iPhone15.jpg apart. docs/serving.md says what to do there.
+ * A file that is wrongly treated as immutable stays in browsers for a year, so a date (report.20240131.pdf) and a word
+ * are not hashes. The names of Vite and esbuild (app-BxYz1234.js) are not recognised, because photo-iPhone15.jpg has
+ * the same form; docs/serving.md has the remedy.
  */
 export function isContentHashed(pathname: string): boolean {
   const hash = /\.([a-f0-9]{8,})(?:\.\w+){1,2}$/.exec(pathname)?.[1];
@@ -26,16 +24,15 @@ export function cacheControl(contentHashed: boolean): string {
   return contentHashed ? immutable : revalidate;
 }
 
-/** What Workers Caching obeys first. Clients and other caches do not see it. */
+/** The header with the highest precedence for Workers Caching. Clients and other caches do not see it. */
 export const edgeControl = "Cloudflare-CDN-Cache-Control";
 
-/** The headers of which one has to be there, or Workers Caching chooses a time by itself: two hours for a 200. */
+/** Without any of these headers, Workers Caching chooses a time itself: two hours for a 200. */
 const controls = [edgeControl, "CDN-Cache-Control", "Cache-Control", "Expires"];
 
 /**
- * The response, which Workers Caching does not store, whatever it said before.
- * It is for what depends on more than path and query: on the code that asked
- * for it, on the project that the host stands for.
+ * Prevents Workers Caching from storing a response. It is for responses that depend on more than path and query: on the
+ * code that requested them, or on the project of the host.
  */
 export function unstored(response: Response): Response {
   return changed(response, (headers) => {
@@ -45,9 +42,9 @@ export function unstored(response: Response): Response {
 }
 
 /**
- * The response of code, not stored unless it says for how long. One that is stale
- * at once is not stored either: the Worker is asked each time anyway, and where it
- * fails the cache would answer with what it said to somebody else.
+ * Prevents Workers Caching from storing a response of code, unless the response has a cache time. A response that is
+ * immediately stale is not stored either: the Worker is asked each time anyway, and if it failed, the cache would
+ * answer with a response for another client.
  */
 export function unstoredUnlessTimed(response: Response): Response {
   const { headers } = response;
@@ -55,13 +52,13 @@ export function unstoredUnlessTimed(response: Response): Response {
   return name === undefined || isStaleAtOnce(name, headers.get(name)!) ? unstored(response) : response;
 }
 
-/** Whether a control header lets an answer be used only after the Worker was asked again, and says nothing of stale ones. */
+/** Whether a control header makes a response immediately stale and does not allow stale responses. */
 function isStaleAtOnce(name: string, control: string): boolean {
   if (name === "Expires") return !(Date.parse(control) > Date.now());
   return ageOf(control) === 0 && !has(control, "stale-while-revalidate") && !has(control, "stale-if-error");
 }
 
-/** For how many seconds a shared cache may use an answer without asking again; undefined where that is not said. */
+/** How long a shared cache may use a response, in seconds; undefined if the header does not say. */
 export function ageOf(control: string): number | undefined {
   if (has(control, "no-cache")) return 0;
   const age = /(?:^|[\s,])s-maxage="?(\d+)/i.exec(control) ?? /(?:^|[\s,])max-age="?(\d+)/i.exec(control);
@@ -73,17 +70,17 @@ export function has(control: string, directive: string): boolean {
   return new RegExp(`(?:^|[\\s,])${directive}(?:$|[\\s,=])`, "i").test(control);
 }
 
-/** Where the Worker fails, the cache would go on with what was written over or deleted since. */
+/** The control of a site with an overlay. Stale content could have been replaced or deleted since. */
 export function overlaidControl(seconds: number): string {
   return `public, max-age=${seconds}, stale-if-error=0`;
 }
 
-/** The response, stored for requests alone that have the same value of a header. */
+/** Makes a stored response valid only for requests with the same value of a header. */
 export function varying(response: Response, name: string): Response {
   return changed(response, (headers) => headers.append("Vary", name));
 }
 
-/** Changes headers, of a copy where those of the response are immutable, as fetch() gives them. */
+/** Changes headers. If they are immutable, as those from fetch(), it changes a copy. */
 function changed(response: Response, change: (headers: Headers) => void): Response {
   try {
     change(response.headers);

@@ -1,13 +1,11 @@
 // Conditional requests (RFC 9110, section 13).
 
 /**
- * Whether the client's copy is the one that would be sent.
+ * Whether the client has the current content.
  *
- * A date counts only if it equals Last-Modified exactly: after a rollback the
- * page may be older than the client's copy, which "not modified since" would
- * then keep alive. Without a lastModified the answer stands for no resource, as
- * a 404 page does: it may be kept by its tag, but "*" and dates do not mean it.
- * (A request without a date has null there, which is not undefined.)
+ * A date counts only if it equals Last-Modified: after a rollback the asset may be older than the client's copy.
+ * Without lastModified the response does not represent a resource (a 404 page): it matches by its ETag, but not by "*"
+ * or a date. (The header of a request without a date is null, which does not equal undefined.)
  */
 export function isNotModified(request: Headers, etag: string, lastModified: string | undefined): boolean {
   const ifNoneMatch = request.get("if-none-match");
@@ -16,7 +14,7 @@ export function isNotModified(request: Headers, etag: string, lastModified: stri
   return listsETag(ifNoneMatch, etag);
 }
 
-/** Weak comparison; what is no list of entity tags lists none. */
+/** Weak comparison. An invalid list of entity tags is empty. */
 function listsETag(list: string, etag: string): boolean {
   const item = /[ \t,]*(?:W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[ \t]*(?:,|$)/y;
   for (let match = item.exec(list); match; match = item.exec(list)) {

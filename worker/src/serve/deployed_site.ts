@@ -1,9 +1,8 @@
-// The site of the version that this runs in. There is one in an isolate, whoever
-// asks for it.
+// The site of the version that this code runs in. An isolate has one.
 
-import { Site } from "./site";
-import manifest from "./kv-sync-manifest.bin";
 import { Manifest } from "../format/manifest";
+import manifest from "./kv-sync-manifest.bin";
+import { Site } from "./site";
 
-/** Throws a ManifestError at start-up, where Cloudflare refuses the version. */
+/** It throws a ManifestError at start-up, so that Cloudflare refuses the version. */
 export const site = new Site(new Manifest(manifest));

@@ -1,25 +1,24 @@
-// What a site says to Workers Caching.
+// The headers of a site for Workers Caching.
 
 import type { Meta } from "../format/meta";
 import { namesHost } from "../rules/pattern";
 import { ageOf, edgeControl, has, overlaidControl, unstored } from "./caching";
 
-/** A write at run time makes no new version, so nothing else would end what is cached. In seconds. */
+/** The longest cache time of a site with an overlay, in seconds: a write at run time makes no new version. */
 const longestOverlaid = 30;
 
 /**
- * What a site says to Workers Caching, which can answer without running the
- * Worker. That cache knows a response by the path and the query of its request,
- * by the version, and by the headers that its Vary names; not by the host.
+ * The headers of a site for Workers Caching, which answers without running the Worker. Its key consists of path, query,
+ * version and the headers in Vary. It does not contain the host.
  */
 export class EdgeCache {
-  /** For an asset, which is the same for every client; undefined where the site does not ask for it. */
+  /** The headers of an asset, which is the same for every client; undefined if the site does not use the cache. */
   readonly asset: Record<string, string> | undefined;
-  /** For anything else. */
+  /** The headers of any other response. */
   readonly other: Record<string, string> | undefined;
-  /** Whether a rule names a host, so that nothing may be stored, whatever a rule says. */
+  /** Whether a rule names a host. Then nothing may be stored, whatever a rule says. */
   readonly #byHost: boolean;
-  /** For how many seconds an answer of a site with an overlay may be stored; undefined for other sites. */
+  /** The longest cache time of a site with an overlay, in seconds; undefined for other sites. */
   readonly #longest: number | undefined;
 
   constructor({ site, edgeCache, overlay, redirects, headers }: Meta) {
@@ -33,9 +32,8 @@ export class EdgeCache {
   }
 
   /**
-   * An answer of the site, after its rules had their say. Those may have it not
-   * stored; they may not have it stored where the host decided it, nor beyond the
-   * time for which a write at run time may go unseen.
+   * Limits what the rules of the site set. A rule may prevent storing. It must not cause storing if responses depend on
+   * the host, nor for longer than a write at run time may stay invisible.
    */
   settle(response: Response): Response {
     if (this.#byHost) return unstored(response);

@@ -1,17 +1,17 @@
-// Answers that report a failure.
+// Responses to failures.
 
 import { OverlayUnavailableError } from "./live_overlay";
 
-/** Until a blob that was just written is visible everywhere, or KV is well again. */
+/** In seconds. By then a new blob is usually visible everywhere. */
 const retryAfterSeconds = "5";
 
-/** Logs what went wrong, without the query, which may hold what is nobody's business. */
+/** Logs an error and answers. The query is not logged, because it may contain private data. */
 export function failed(request: Request, error: unknown): Response {
   console.error(`kv-sync: cannot answer ${request.method} ${request.url.replace(/\?.*/s, "")}:`, error);
   return failure(error instanceof OverlayUnavailableError ? 503 : 500);
 }
 
-/** An answer that says nothing and that no cache keeps. */
+/** An empty response that no cache stores. */
 export function failure(status: 400 | 404 | 500 | 503): Response {
   const headers: Record<string, string> = { "Cache-Control": "no-store" };
   if (status === 503) headers["Retry-After"] = retryAfterSeconds;

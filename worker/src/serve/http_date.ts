@@ -1,12 +1,12 @@
-// Dates as HTTP writes them (RFC 9110, section 5.6.7).
+// HTTP dates (RFC 9110, section 5.6.7).
 
-/** Those written lately, by their second: files come in commits, and to write a date costs as much as to find a file. */
+/** Recent dates by second. Many files share a commit's date, and formatting one costs as much as finding a file. */
 const written = new Map<number, string>();
 
-/** About 100 KB. */
+/** The limit of entries, about 100 KB. */
 const mostWritten = 1000;
 
-/** A time in seconds since 1970 UTC. */
+/** Formats a time in seconds since 1970 UTC. */
 export function httpDate(seconds: number): string {
   const known = written.get(seconds);
   if (known !== undefined) return known;

@@ -1,30 +1,29 @@
-// The overlay of a site as KV shows it here, and as an isolate remembers it.
+// The overlay of a site as it is in KV, cached by the isolate.
 
 import { Manifest, ManifestError } from "../format/manifest";
 
-/** For how long, in milliseconds, an isolate takes what it read for granted. */
+/** How long the isolate uses what it read, in milliseconds. */
 const fresh = 10_000;
 
-/** How much longer, while one request reads it again, the others may. */
+/** How much longer other requests use it while one request reads it again, in milliseconds. */
 const whileRead = 5_000;
 
-/** In seconds; KV allows no shorter one. */
+/** In seconds. It is the shortest that KV allows. */
 const cacheTtl = 30;
 
-/** The overlay could not be read, and none is known to go on with. */
+/** The overlay could not be read, and none is cached. */
 export class OverlayUnavailableError extends Error {
   override name = "OverlayUnavailableError";
 }
 
 /**
- * One site's overlay. It is read at most every ten seconds, by one request at a
- * time once it is known. Values are remembered, not promises: those of one
- * request cannot be waited for in another.
+ * The overlay of one site. It is read at most every ten seconds, and after the first time by one request at a time. It
+ * caches values, not promises: a request cannot await the promise of another one.
  */
 export class LiveOverlay {
   readonly #site: string;
   readonly #now: () => number;
-  /** null: KV has none. */
+  /** null: KV has no overlay. */
   #known: Manifest | null | undefined;
   #read = -Infinity;
   #beingRead = false;
@@ -34,38 +33,33 @@ export class LiveOverlay {
     this.#now = now;
   }
 
-  /** The length of what is remembered. */
+  /** The size of the cached manifest. */
   get bytes(): number {
     return this.#known?.bytes ?? 0;
   }
 
   /**
-   * The overlay, or null where nothing was ever written: the same object as
-   * long as its revision is the same. Where KV fails, or what lies there is
-   * damaged, the last one known goes on. Throws an OverlayUnavailableError
-   * where none is known: the deployed site alone could show a page again that
-   * was deleted.
+   * The overlay, or null if there is none. It is the same object until its revision changes. If KV fails or the overlay
+   * is damaged, it returns the cached one. Without a cached one it throws an OverlayUnavailableError, because the
+   * deployed site alone could show a page that was deleted.
    */
   async get(kv: KVNamespace): Promise<Manifest | null> {
     const now = this.#now();
     if (this.#known !== undefined && now - this.#read < (this.#beingRead ? fresh + whileRead : fresh))
       return this.#known;
 
-    this.#beingRead = true; // and stays so where this request is cut off; the time tells the others
+    this.#beingRead = true; // stays true if this request is aborted; others then wait for `whileRead`
     try {
       const found = await this.#load(kv);
-      // KV may show an older one than it did.
+      // KV may return an older revision than before.
       if (this.#known === undefined || (found && found.meta.revision > (this.#known?.meta.revision ?? -1)))
         this.#known = found;
     } catch (cause) {
       if (this.#known === undefined) {
-        throw new OverlayUnavailableError(
-          `the overlay of ${this.#site} cannot be read, and none is known here; try again`,
-          { cause },
-        );
+        throw new OverlayUnavailableError(`cannot read the overlay of ${this.#site}; try again`, { cause });
       }
       console.error(
-        `kv-sync: cannot read the overlay of ${this.#site}; going on with revision ${this.#known?.meta.revision ?? 0}:`,
+        `kv-sync: cannot read the overlay of ${this.#site}; using revision ${this.#known?.meta.revision ?? 0}:`,
         cause,
       );
     }
@@ -80,10 +74,10 @@ export class LiveOverlay {
   }
 }
 
-/** Opens the overlay manifest of a site. Throws a ManifestError for bytes that are none, or another site's. */
+/** Opens the overlay manifest of a site. Throws a ManifestError for invalid bytes, or those of another site. */
 export function openOverlay(site: string, bytes: ArrayBuffer): Manifest {
   const manifest = new Manifest(bytes, "overlay");
   if (manifest.meta.site !== `${site}/o`)
-    throw new ManifestError(`kv-sync manifest: it is the overlay of ${manifest.meta.site}, not of ${site}`);
+    throw new ManifestError(`kv-sync manifest: the overlay of ${manifest.meta.site}, not of ${site}`);
   return manifest;
 }

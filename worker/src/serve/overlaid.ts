@@ -1,28 +1,27 @@
-// The two layers of a site: what was deployed, and over it what was written at
-// run time. Whoever asks for a pathname sees them as one.
+// Combines the two layers of a site: the deployed manifest and the overlay.
 
-import { maxPathname, type Asset, type Manifest } from "../format/manifest";
+import { type Asset, type Manifest, maxPathname } from "../format/manifest";
 import type { Meta } from "../format/meta";
 import { sha256 } from "../format/sha256";
 
-/** What answers are made from. A deployed manifest alone is one layer. */
+/** The assets that responses are made from: a deployed manifest, or one with an overlay. */
 export interface Layers {
   readonly meta: Meta;
   /** The index of the asset with this decoded pathname, or -1. */
   find(pathname: string): number;
-  /** Whether the asset at an index that find gave is retired. */
+  /** Whether the asset at an index is retired. */
   isRetired(index: number): boolean;
-  /** The asset at an index that find gave. Throws a ManifestError for an entry that cannot be served. */
+  /** The asset at an index. Throws a ManifestError for an entry that cannot be served. */
   asset(index: number): Asset;
 }
 
-/** An overlay over a deployed manifest. Making one looks at no entry, so that it costs the same for every site. */
+/** An overlay over a deployed manifest. Creating one reads no entries, so the cost does not depend on the site. */
 export class Overlaid implements Layers {
   readonly meta: Meta;
   readonly #over: Manifest;
   readonly #deployed: Manifest;
 
-  /** Throws a ManifestError where a meta section is damaged. */
+  /** Throws a ManifestError if a meta section is damaged. */
   constructor(over: Manifest, deployed: Manifest) {
     const { redirects, headers } = over.meta;
     this.meta = {
@@ -36,7 +35,7 @@ export class Overlaid implements Layers {
 
   find(pathname: string): number {
     if (pathname.length > maxPathname) return -1;
-    const wanted = sha256(pathname); // once for both
+    const wanted = sha256(pathname); // hashed once for both layers
     const index = this.#over.search(wanted);
     if (index < 0 || this.#isAdopted(pathname, index)) return this.#deployed.search(wanted);
     return this.#over.isTombstone(index) ? -1 : this.#deployed.size + index;
@@ -51,7 +50,7 @@ export class Overlaid implements Layers {
     return index < size ? this.#deployed.asset(index) : this.#over.asset(index - size);
   }
 
-  /** The writes that the overlay still has, though the deployed manifest has adopted them. */
+  /** The writes that the deployed manifest has adopted and the overlay still has. */
   adopted(): { path: string; nonce: string }[] {
     return [...this.meta.adopted].flatMap(([path, nonce]) => {
       const index = this.#over.find(path);

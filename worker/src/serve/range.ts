@@ -1,24 +1,21 @@
 // Range requests (RFC 9110, section 14).
 
-/** Bytes of a file: from the first up to, without, the second. */
+/** Bytes of a file: from `from`, up to but without `to`. */
 export interface Range {
   from: number;
   to: number;
 }
 
 /**
- * More ranges than a reader of documents asks for at once, and too few to make
- * the parts' headers outweigh the file.
+ * More ranges than a document reader requests at once, but too few for the headers of the parts to outweigh the file.
  */
 const mostRanges = 16;
 
 /**
- * The ranges to answer a GET with: undefined for the whole file, and none where
- * no range lies inside of it (416).
+ * The requested ranges of a GET: undefined for the whole file, empty if no range is inside the file (416).
  *
- * A header that is malformed or of another unit asks for nothing. So does one
- * whose ranges overlap, are not in order or are too many, which section 14.2
- * lets a server ignore: the file is then read once, from front to back.
+ * A malformed header or another unit is ignored. So are ranges that overlap, are not in order or are too many; section
+ * 14.2 allows that, and the file is then read once from start to end.
  */
 export function requestedRanges(
   request: Headers,
@@ -28,7 +25,7 @@ export function requestedRanges(
 ): Range[] | undefined {
   const header = request.get("range");
   if (header === null || size === 0) return undefined;
-  // The whole file, then, in the place of a part of one that has changed.
+  // The client's part is from another content, so it gets the whole file.
   const ifRange = request.get("if-range");
   if (ifRange !== null && ifRange !== etag && ifRange !== lastModified) return undefined;
 
@@ -52,7 +49,7 @@ export function requestedRanges(
   return ranges;
 }
 
-/** What a 206 says of a range. */
+/** The Content-Range of a 206. */
 export function contentRange({ from, to }: Range, size: number): string {
   return `bytes ${from}-${to - 1}/${size}`;
 }

@@ -1,16 +1,16 @@
 // A site: the deployed manifest, and the overlay over it.
 
 import { waitUntil } from "cloudflare:workers";
-import { unstored } from "./caching";
-import { Overlaid } from "./overlaid";
-import { LiveOverlay, openOverlay } from "./live_overlay";
 import { Manifest } from "../format/manifest";
 import type { Meta } from "../format/meta";
-import { failed } from "./failure";
-import { type Share, View } from "./view";
 import type { Assets, Env } from "./assets";
+import { unstored } from "./caching";
+import { failed } from "./failure";
+import { LiveOverlay, openOverlay } from "./live_overlay";
+import { Overlaid } from "./overlaid";
+import { type Share, View } from "./view";
 
-/** A deployed manifest, and over it what was written at run time, where the manifest says that there may be such. */
+/** A deployed manifest, with an overlay if the manifest says so. */
 export class Site implements Assets {
   readonly #manifest: Manifest;
   readonly #deployed: View;
@@ -22,27 +22,27 @@ export class Site implements Assets {
     this.#deployed = new View(manifest);
   }
 
-  /** Answers code, which may have had a reason to ask: Workers Caching is not to answer in its place. */
+  /** Answers code. Workers Caching must not store the response: the code may have decided to request it. */
   async fetch(request: Request, env: Env): Promise<Response> {
     const response = await this.serve(request, env);
     return this.isStored ? unstored(response) : response;
   }
 
-  /** Answers a visitor whose request no code sees. */
+  /** Answers a visitor directly, without code. */
   serve(request: Request, env: Env): Promise<Response> {
     return this.offer(request, env) as Promise<Response>;
   }
 
-  /** Whether Workers Caching stands before the Worker. */
+  /** Whether Workers Caching is in front of the Worker. */
   get isStored(): boolean {
     try {
       return this.#manifest.meta.edgeCache > 0;
     } catch {
-      return true; // what is damaged is answered by a failure
+      return true; // a damaged manifest is answered with a failure
     }
   }
 
-  /** Answers as serve does, or with null where the site has nothing within this share of it. */
+  /** Like serve, but returns null if this share of the site has nothing at the pathname. */
   async offer(request: Request, env: Env, share?: Share): Promise<Response | null> {
     try {
       const view = this.#manifest.meta.overlay ? await this.view(env) : this.#deployed;
@@ -52,24 +52,24 @@ export class Site implements Assets {
     }
   }
 
-  /** What the deployed manifest says beside its assets. Throws a ManifestError where that is damaged. */
+  /** The meta section of the deployed manifest. Throws a ManifestError if it is damaged. */
   get meta(): Meta {
     return this.#manifest.meta;
   }
 
-  /** What a deploy put there, and nothing else. */
+  /** The deployed assets only. */
   get deployed(): View {
     return this.#deployed;
   }
 
-  /** How many bytes it holds. */
+  /** The size of its manifests in memory. */
   get bytes(): number {
     return this.#manifest.bytes + (this.#live?.bytes ?? 0);
   }
 
   /**
-   * The site with its overlay as KV shows it here, if it has one. Throws an
-   * OverlayUnavailableError where KV fails and no overlay is known.
+   * The site with its overlay from KV, if it has one. Throws an OverlayUnavailableError if the overlay cannot be read
+   * and none is cached.
    */
   async view(env: Env): Promise<View> {
     const { meta } = this.#manifest;
@@ -85,13 +85,13 @@ export class Site implements Assets {
     return this.#overlaid.view;
   }
 
-  /** The site with an overlay that is given, as the Durable Object gives it. Throws a ManifestError for bytes that are not this site's. */
+  /** The site with an overlay from the Durable Object. Throws a ManifestError for bytes that are not of this site. */
   under(overlay: ArrayBuffer): View {
     return new View(new Overlaid(openOverlay(this.#manifest.meta.site, overlay), this.#manifest));
   }
 }
 
-/** Tells the overlay which of its entries are deployed by now. Serving does not depend on it: they are not looked at. */
+/** Tells the overlay which of its writes the deployed manifest has adopted. Serving ignores these anyway. */
 function drop(layers: Overlaid, env: Env): void {
   const adopted = layers.adopted();
   const { site } = layers.meta;
@@ -100,15 +100,14 @@ function drop(layers: Overlaid, env: Env): void {
   const dropped = async () => overlays.get(overlays.idFromName(site)).drop(site, adopted);
   waitUntil(
     dropped().catch((error: unknown) =>
-      console.error(`kv-sync: cannot drop what was adopted from the overlay of ${site}; it is tried again:`, error),
+      console.error(`kv-sync: cannot drop adopted writes from the overlay of ${site}, trying again later:`, error),
     ),
   );
 }
 
 /**
- * The assets that a manifest lists. Throws a ManifestError for bytes that are
- * no manifest: at start-up, where Cloudflare refuses the version before any
- * visitor sees it.
+ * The assets of a manifest. Throws a ManifestError for invalid bytes. At start-up this makes Cloudflare refuse the
+ * version before any visitor sees it.
  */
 export function createAssets(manifest: ArrayBuffer): Assets {
   return new Site(new Manifest(manifest));

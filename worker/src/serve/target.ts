@@ -1,16 +1,14 @@
-// What a request asks for (its target URI; RFC 9110, section 7.1).
+// The target URI of a request (RFC 9110, section 7.1).
 
 /**
- * A URL of which nothing needs to be parsed to know its pathname: neither has
- * the host anything to check or to spell otherwise (no numbers as in IPv4, no
- * "xn--"), nor the pathname dot segments or what is to be percent-encoded.
+ * A URL that is already normalized, so that its pathname is known without parsing: the host needs no check (no IPv4, no
+ * "xn--"), and the pathname has no dot segments and nothing to encode.
  */
 const plain = /^https?:\/\/(?:[a-z0-9]+[.-])*[a-z]+(?::\d{1,4})?((?:\/(?:[\w\-~][\w\-.~]*)?)+)(?:\?|$)/;
 
 /**
- * The URL of a request. Nearly every answer depends on the pathname alone, and
- * a URL object, which lives outside of JavaScript, costs more than to find a
- * file: it is made when it is asked for.
+ * The URL of a request. Most responses depend only on the pathname. A URL object is implemented outside of JavaScript
+ * and costs more than finding a file, so it is created on demand.
  */
 export class Target {
   readonly pathname: string;
@@ -23,7 +21,7 @@ export class Target {
     this.#url = url;
   }
 
-  /** Null for what is no URL. */
+  /** Returns null for an invalid URL. */
   static parse(text: string): Target | null {
     const pathname = plain.exec(text)?.[1];
     if (pathname !== undefined) return new Target(text, pathname, undefined);
@@ -32,6 +30,7 @@ export class Target {
   }
 
   get url(): URL {
-    return (this.#url ??= new URL(this.#text));
+    this.#url ??= new URL(this.#text);
+    return this.#url;
   }
 }

@@ -1,26 +1,26 @@
 // One state of a site: how it answers a request.
 
-import { readBlob } from "../kv/blob";
-import { type Body, openBody } from "./body";
 import { type File, readIndex } from "../format/chunks";
-import { cacheControl, isContentHashed, unstored } from "./caching";
-import { EdgeCache } from "./edge_cache";
-import { isNotModified } from "./conditional";
-import { HeaderRules, setHeaders } from "../rules/header_rules";
-import { resolvePathname } from "../rules/html";
-import { httpDate } from "./http_date";
-import type { Layers } from "./overlaid";
 import { type Asset, ManifestError } from "../format/manifest";
 import type { HeaderPair } from "../format/meta";
+import { readBlob } from "../kv/blob";
+import { HeaderRules, setHeaders } from "../rules/header_rules";
+import { resolvePathname } from "../rules/html";
 import { resolveNotFound } from "../rules/not_found";
 import { decodePathname, encodePathname } from "../rules/pathname";
-import { type Range, requestedRanges } from "./range";
 import { Redirects } from "../rules/redirects";
-import { Target } from "./target";
-import { failed, failure } from "./failure";
 import type { Assets, Env } from "./assets";
+import { type Body, openBody } from "./body";
+import { cacheControl, isContentHashed, unstored } from "./caching";
+import { isNotModified } from "./conditional";
+import { EdgeCache } from "./edge_cache";
+import { failed, failure } from "./failure";
+import { httpDate } from "./http_date";
+import type { Layers } from "./overlaid";
+import { type Range, requestedRanges } from "./range";
+import { Target } from "./target";
 
-/** What a manifest's meta section says, made ready at the first request. */
+/** The compiled rules of a meta section. They are created at the first request. */
 interface Rules {
   redirects: Redirects;
   headers: HeaderRules;
@@ -28,8 +28,8 @@ interface Rules {
 }
 
 /**
- * How much of a site is asked: the redirects and the assets of this deployment,
- * those of earlier ones too, or all, with what not_found_handling says.
+ * A part of a site: "current" is the redirects and assets of this deployment, "retained" adds the assets of earlier
+ * ones, and "all" adds not_found_handling.
  */
 export type Share = "current" | "retained" | "all";
 
@@ -50,23 +50,23 @@ export class View implements Assets {
     }
   }
 
-  /** The asset at exactly this decoded pathname, or null. Throws a ManifestError for one that cannot be served. */
+  /** The asset at exactly this decoded pathname, or null. Throws a ManifestError if it cannot be served. */
   look(pathname: string): Asset | null {
     const index = this.#layers.find(pathname);
     return index < 0 || this.#layers.isRetired(index) ? null : this.#layers.asset(index);
   }
 
-  /** Whether visitors get an asset of an earlier deployment at this decoded pathname. */
+  /** Whether there is a retired asset at this decoded pathname. */
   retires(pathname: string): boolean {
     const index = this.#layers.find(pathname);
     return index >= 0 && this.#layers.isRetired(index);
   }
 
-  /** An asset's bytes, or null if they are not in KV. Throws where KV fails. */
+  /** The bytes of an asset, or null if they are not in KV. Throws if KV fails. */
   async read(asset: Asset, kv: KVNamespace): Promise<ReadableStream | null> {
     if (!asset.chunked) return readBlob(kv, asset.key);
     const body = await openParts(asset, kv, undefined);
-    return body && body.stream;
+    return body?.stream ?? null;
   }
 
   get #rules(): Rules {
@@ -81,10 +81,10 @@ export class View implements Assets {
     return this.#made;
   }
 
-  /** Answers, or gives null where there is nothing within this share. Throws what is not foreseen. */
+  /** Answers a request, or returns null if this share has nothing at the pathname. Throws unexpected errors. */
   answer(request: Request, env: Env, share?: Share): Promise<Response> | Response | null {
     const target = Target.parse(request.url);
-    if (!target) return failure(400); // a Host that is none
+    if (!target) return failure(400); // an invalid Host
     const { redirects, edge } = this.#rules;
     const redirection = redirects.size > 0 ? redirects.match(target.url) : undefined;
     if (redirection && "location" in redirection) {
@@ -93,37 +93,36 @@ export class View implements Assets {
     }
     const pathname = redirection ? redirection.pathname : target.pathname;
     const decoded = decodePathname(pathname);
-    // Where a redirect leads is the site's affair, whatever is there.
+    // The site answers the target of its own redirect, even if nothing is there.
     const resolution = this.#resolve(decoded, redirection ? "all" : (share ?? "all"));
     if (!resolution) return share === undefined || redirection ? this.#short(target, 404, {}) : null;
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       return this.#short(target, 405, { Allow: "GET, HEAD" });
     }
-    // Each pathname has one spelling; others lead there, in one step with those of html_handling.
+    // Each pathname has one canonical form. Others redirect there, in one step with html_handling.
     const canonical = encodePathname("redirect" in resolution ? resolution.redirect : decoded);
     if ("redirect" in resolution || canonical !== pathname) {
       return this.#short(target, 307, { Location: canonical + target.url.search });
     }
-    // What answers for another name may be another content tomorrow.
+    // An asset that is served at another pathname may be replaced by another asset.
     const asset = this.#layers.asset(resolution.asset);
     const contentHashed =
       !redirection &&
       asset.layer === "deployed" &&
       isContentHashed(decoded) &&
       this.#layers.find(decoded) === resolution.asset;
-    return this.#serve(method, request.headers, target, env, asset, resolution.status, contentHashed);
+    return this.#serve(request, target, env, { asset, status: resolution.status, contentHashed });
   }
 
   /**
-   * What a pathname stands for. An asset of this deployment comes before one
-   * that is retired, under whatever spelling, and a retired one before the
-   * answer for what is not found.
+   * Resolves a pathname. An asset of this deployment takes precedence over a retired one, in any spelling, and a
+   * retired one over not_found_handling.
    */
   #resolve(pathname: string, share: Share): { asset: number; status: 200 | 404 } | { redirect: string } | undefined {
     const layers = this.#layers;
     const { htmlHandling, notFoundHandling } = layers.meta;
-    // The same few pathnames are asked for again and again on the way.
+    // Resolving looks up the same few pathnames several times.
     const asked: string[] = [];
     const found: number[] = [];
     const any = (path: string): number => {
@@ -150,18 +149,15 @@ export class View implements Assets {
   }
 
   async #serve(
-    method: "GET" | "HEAD",
-    asked: Headers,
+    { method, headers: asked }: Request,
     target: Target,
     env: Env,
-    asset: Asset,
-    status: 200 | 404,
-    contentHashed: boolean,
+    { asset, status, contentHashed }: { asset: Asset; status: 200 | 404; contentHashed: boolean },
   ): Promise<Response> {
     const etag = `"${asset.hash}"`;
     const lastModified = status === 200 ? httpDate(asset.modified) : undefined;
     const headers: Record<string, string> = { ETag: etag };
-    // What is sent to one client only is not for shared caches.
+    // A response to an authorized client is not for shared caches.
     const { edge } = this.#rules;
     const isOneClients = asked.has("authorization");
     if (!isOneClients) headers["Cache-Control"] = cacheControl(contentHashed);
@@ -201,12 +197,14 @@ export class View implements Assets {
     return failure(503);
   }
 
-  /** An answer that is no asset and has no body. */
+  /** A response without an asset and without a body. */
   #short(target: Target, status: number, headers: Record<string, string>): Response {
     return this.#finish(target, null, status, Object.assign(headers, this.#rules.edge.other));
   }
 
-  /** The site's own headers, and then the asset's, go on every answer, but not on failures: a rule could have those cached. */
+  /**
+   * Applies the site's header rules and then the asset's own headers. Failures get none: a rule could cause caching.
+   */
   #finish(
     target: Target,
     body: ReadableStream | null,
@@ -223,9 +221,8 @@ export class View implements Assets {
 }
 
 /**
- * The body of an answer that is no single blob, or null if the chunks' index or
- * the first blob is not in KV. (A whole file in one blob is that blob: KV's own
- * stream costs the Worker nothing to pass on.)
+ * The body of a chunked file or of ranges; null if the chunk index or the first blob is not in KV. (A whole file in one
+ * blob is sent as KV's own stream, which costs the Worker nothing.)
  */
 async function openParts(
   { key, site, hash, type, size, chunked }: Asset,

@@ -1,9 +1,9 @@
 // Run by test/measure.ts inside workerd, whose clock stands still between
 // reads of the outside: time is what `Date.now` says in `workerd test`.
 
-import { createAssets, type Env } from "../../src/index";
 import { Manifest } from "../../src/format/manifest";
 import { sha256 } from "../../src/format/sha256";
+import { createAssets, type Env } from "../../src/index";
 
 const rounds = 20_000;
 

@@ -5,12 +5,12 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { contentType, contentTypes } from "../../rules/content_type";
-import type { Deploy } from "./upload";
-import { Platform, type OtherWorker } from "../../../test/platform";
-import { ruleVectors } from "../../rules/test/rule_vectors";
-import { contentVectors } from "../../rules/test/content_vectors";
+import { type OtherWorker, Platform } from "../../../test/platform";
 import { encodeValue, type Runs, type Value } from "../../../test/values";
+import { contentType, contentTypes } from "../../rules/content_type";
+import { contentVectors } from "../../rules/test/content_vectors";
+import { ruleVectors } from "../../rules/test/rule_vectors";
+import type { Deploy } from "./upload";
 
 /** Where the files are, relative to worker/. */
 export const projectFolder = "../testdata/project";
@@ -23,7 +23,10 @@ export interface ProjectVector {
   before: Record<string, Value>;
   /** What deployProject returns. */
   result: Record<string, unknown>;
-  /** Every key that it writes, and nothing else is changed. The order is that of the writes, but for blobs, which are sorted. */
+  /**
+   * Every key that it writes, and nothing else is changed. The order is that of the writes, but for blobs, which are
+   * sorted.
+   */
   writes: Record<string, Value>;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkStart } from "../start_check";
 import { test } from "../../../test/inside/harness";
+import { checkStart } from "../start_check";
 
 // Of code that replaces Response, a part runs when the check asks for an answer.
 test("code that is started to be checked has a limit of CPU time and no network", async () => {

@@ -3,12 +3,12 @@
 
 import { expand, type Value } from "../../../test/values";
 import {
-  deployProject,
-  RefusedError,
-  type FileContent,
   type DeployOptions,
+  deployProject,
+  type FileContent,
   type ProjectCode,
   type ProjectFiles,
+  RefusedError,
 } from "../../dynamic";
 
 /** A deploy as testdata/project/*.json describe one. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import * as dynamic from "../../dynamic";
-import { LRU } from "../../kv/lru";
-import { writeAll } from "../../kv/kv_write";
 import { test } from "../../../test/inside/harness";
+import * as dynamic from "../../dynamic";
+import { writeAll } from "../../kv/kv_write";
+import { LRU } from "../../kv/lru";
 
 test("customers can call the seven operations of an asset binding, and nothing else", () => {
   for (const binding of [dynamic.AssetBinding, dynamic.assetBinding({ kv: () => undefined as never })]) {

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { DeployOptions } from "../../dynamic";
-import type { Deploy } from "../../deploy/test/upload";
 import { sha256Hex } from "../../../test/encode";
-import type { Call, Outcome } from "../../overlay/test/calls";
-import { until } from "../../overlay/test/world";
 import { Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
+import type { Deploy } from "../../deploy/test/upload";
+import type { DeployOptions } from "../../dynamic";
+import type { Call, Outcome } from "../../overlay/test/calls";
+import { until } from "../../overlay/test/world";
 
 /** A customer's Worker that calls its binding as a test asks. */
 const caller = `export default { async fetch(request, env) {
@@ -140,10 +140,10 @@ describe("a project's binding", () => {
     for (const props of [{}, { write: "true" }, { write: 1 }, { rules: true }]) {
       const [put, publish] = await calls("shop", props, ["put", "/x.txt", "x"], ["publish", [{ delete: "/a.txt" }]]);
       for (const outcome of [put!, publish!])
-        assert.match((outcome as { error: string }).error, /^this binding of assets may only read/);
+        assert.match((outcome as { error: string }).error, /^this binding can only read/);
     }
     const [refused] = await calls("shop", { write: true }, ["put", "/_headers", "/*\n  a: b"]);
-    assert.match((refused as { error: string }).error, /may not write rules/);
+    assert.match((refused as { error: string }).error, /cannot write rules/);
     const [made] = await values("shop", { write: true, rules: true }, ["put", "/_headers", "/*\n  a: b"]);
     assert.equal(made!["ok"], true);
   });
@@ -151,7 +151,7 @@ describe("a project's binding", () => {
   it("does not write what nobody would see", async () => {
     await deploy("dry", { "/index.html": "dry" }, caller, {});
     const [refused, list] = await calls("dry", { write: true }, ["put", "/x.txt", "x"], ["list"]);
-    assert.match((refused as { error: string }).error, /what is deployed has no overlay/);
+    assert.match((refused as { error: string }).error, /the site has no overlay/);
     assert.deepEqual((list as { value: { assets: unknown[] } }).value.assets.length, 1);
     assert.ok(![...platform.kv.values.keys()].some((key) => key.startsWith("project/dry/o/")));
   });

@@ -1,7 +1,7 @@
 // A customer's Worker that tries to get at what is not its own. It answers with
 // what each attempt gave.
 export default {
-  async fetch(request, env) {
+  async fetch(_request, env) {
     const found = {};
     const attempt = async (name, act) => {
       try {

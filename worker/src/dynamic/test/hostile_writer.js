@@ -19,7 +19,7 @@ const broken = () =>
 const slowly = (act) => Promise.race([act(), new Promise((resolve) => setTimeout(resolve, 1000, "still waiting"))]);
 
 export default {
-  async fetch(request, env) {
+  async fetch(_request, env) {
     const found = {};
     const attempt = async (name, act) => {
       try {

@@ -1,7 +1,7 @@
 // A platform's loader for the tests: the project is the first label of the
 // host, and headers choose among its ways.
 
-import { assetBinding, loadProject, serveProject, type AssetBindingProps } from "../../dynamic";
+import { type AssetBindingProps, assetBinding, loadProject, serveProject } from "../../dynamic";
 
 export { AssetBinding } from "../../dynamic";
 

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { readProject, type Project } from "../project";
-import { ProjectError } from "../version";
 import { test } from "../../../test/inside/harness";
+import { type Project, readProject } from "../project";
+import { ProjectError } from "../version";
 
 const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 const loader = (digit: string) => `shop:${digit.repeat(32)}`;
 
-/** A namespace in which a project is active, and which has the version of the same or another deployment under its key. */
+/**
+ * A namespace in which a project is active, and which has the version of the same or another deployment under its key.
+ */
 class FakeKV {
   active = loader("1");
   stored: string | null = loader("1");

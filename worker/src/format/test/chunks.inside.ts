@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { test } from "../../../test/inside/harness";
 import { readIndex } from "../chunks";
 import { ManifestError } from "../manifest";
-import { test } from "../../../test/inside/harness";
 import { bytes } from "./manifest.inside";
 
 interface Described {

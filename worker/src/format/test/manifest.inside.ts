@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { test } from "../../../test/inside/harness";
 import { createAssets } from "../../index";
 import { Manifest, ManifestError, maxPathname } from "../manifest";
 import { sha256 } from "../sha256";
-import { test } from "../../../test/inside/harness";
 
 interface Lookups {
   manifest: { site: string; html_handling?: string; not_found_handling?: string; entries: unknown[] };
@@ -20,7 +20,7 @@ test("sha256 agrees with crypto.subtle at every length around a block", async ()
   for (const text of [
     ...Array.from({ length: 200 }, (_, n) => "a".repeat(n)),
     "ü/日本語/🙂".repeat(40),
-    "/a".repeat(50) + "ü",
+    `${"/a".repeat(50)}ü`,
     "日".repeat(4096),
     "x".repeat(4096),
     "short",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parseMeta } from "../meta";
 import { test } from "../../../test/inside/harness";
+import { parseMeta } from "../meta";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

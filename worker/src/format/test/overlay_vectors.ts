@@ -3,8 +3,8 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Description, encodeManifest, sha256Hex } from "../../../test/encode";
 import type { OverlayContent, OverlayEntry } from "../overlay_entry";
-import { encodeManifest, sha256Hex, type Description } from "../../../test/encode";
 
 /** Where the files are, relative to worker/. */
 export const overlayFolder = "../testdata/overlay";

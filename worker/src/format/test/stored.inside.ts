@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
+import { test } from "../../../test/inside/harness";
+import { comparePaths } from "../compare_paths";
 import { Manifest, ManifestError } from "../manifest";
 import { encodeServed } from "../served";
-import { type StoredAsset, type StoredManifest } from "../stored";
-import { comparePaths } from "../compare_paths";
+import type { StoredAsset, StoredManifest } from "../stored";
 import { decodeStored } from "../stored_reader";
 import { encodeStored } from "../stored_writer";
 import { bytes } from "./manifest.inside";
-import { test } from "../../../test/inside/harness";
 
 function asset(path: string, i: number, oid: string): StoredAsset {
   return {
@@ -81,7 +81,7 @@ test("a stored manifest reads as it was written", () => {
   }
   const mixed = manifest(20);
   mixed.assets[3]!.oid = "";
-  assert.throws(() => encodeStored(mixed), /object id "" is not of 20 bytes/);
+  assert.throws(() => encodeStored(mixed), /object id "" does not have 20 bytes/);
 });
 
 test("a file in chunks, live or retired, is told by a flag that must be understood", () => {
@@ -97,7 +97,7 @@ test("a file in chunks, live or retired, is told by a flag that must be understo
     assert.deepEqual([...written.subarray(6, 8)], [flags, 0]);
     assert.deepEqual(decodeStored(written), { ...empty, ...list });
     written[6]! ^= 1;
-    assert.throws(() => decodeStored(written), /its flags and the sizes of its assets disagree/);
+    assert.throws(() => decodeStored(written), /the flags do not match the sizes of the assets/);
   }
   assert.throws(
     () => decodeStored(encodeStored({ ...empty, assets: [{ ...film, size: 2 ** 32 }] })),
@@ -117,7 +117,7 @@ test("a stored manifest that is cut short or longer is refused", () => {
   const whole = encodeStored(manifest(20));
   for (let length = 0; length < whole.length; length++)
     assert.throws(() => decodeStored(whole.slice(0, length)), ManifestError, `${length}`);
-  assert.throws(() => decodeStored(new Uint8Array([...whole, 0])), /1 bytes follow its end/);
+  assert.throws(() => decodeStored(new Uint8Array([...whole, 0])), /1 extra bytes at the end/);
 });
 
 test("a stored manifest of another making is refused", () => {
@@ -128,22 +128,22 @@ test("a stored manifest of another making is refused", () => {
   };
   assert.throws(
     damaged((b) => (b[0] = 0)),
-    /does not begin with KVSS/,
+    /not a stored manifest/,
   );
   assert.throws(
     damaged((b) => (b[4] = 2)),
-    /format version 2 is not known/,
+    /unknown format version 2/,
   );
   assert.throws(
     damaged((b) => (b[7] = 1)),
-    /it needs a feature \(flags 256\)/,
+    /unknown must-understand flags 256/,
   );
   const unsorted = manifest(0);
   unsorted.assets.reverse();
-  assert.throws(() => decodeStored(encodeStored(unsorted)), /not in order/);
+  assert.throws(() => decodeStored(encodeStored(unsorted)), /not sorted/);
   const twice = manifest(0);
   twice.assets.splice(1, 0, twice.assets[0]!);
-  assert.throws(() => decodeStored(encodeStored(twice)), /not in order/);
+  assert.throws(() => decodeStored(encodeStored(twice)), /not sorted/);
   const head = (json: string) => {
     const text = new TextEncoder().encode(json);
     return () => decodeStored(Uint8Array.of(0x4b, 0x56, 0x53, 0x53, 1, 0, 0, 0, text.length, ...text, 0, 0, 0, 0, 0));
@@ -173,7 +173,7 @@ test("a path that shares more than the path before it has is refused", () => {
   const at = whole.toHex().indexOf("00022f61") / 2; // shares nothing, and has two bytes more
   assert.ok(Number.isInteger(at));
   whole[at] = 1;
-  assert.throws(() => decodeStored(whole), /shares more than the path before it/);
+  assert.throws(() => decodeStored(whole), /longer than the previous path/);
 });
 
 test("numbers that no one wrote are refused", () => {
@@ -280,7 +280,7 @@ test("served manifests are written byte for byte as the vectors have them", ({ m
   assert.ok(count >= 4);
   assert.throws(
     () => encodeServed({ ...empty, assets: [{ ...asset("/film.mp4", 1, ""), size: 2 ** 32 }] }),
-    /less than 4 GiB/,
+    /the limit is 4 GiB/,
   );
 });
 

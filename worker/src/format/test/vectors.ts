@@ -4,12 +4,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
-  encodeIndex,
-  encodeManifest,
-  sha256Hex,
   type Description,
   type EntryDescription,
+  encodeIndex,
+  encodeManifest,
   type IndexDescription,
+  sha256Hex,
 } from "../../../test/encode";
 
 /** The files of testdata/served/ that are generated, by name. */

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { pattern, type Write, type Written } from "./blobs";
 import { encodeIndex, sha256Hex } from "../../../test/encode";
 import { Platform } from "../../../test/platform";
+import { pattern, type Write, type Written } from "./blobs";
 
 const MiB = 1 << 20;
 const chunkSize = 16 * MiB;
@@ -168,9 +168,9 @@ describe("writeBlob", () => {
   it("refuses streams that are none, and leaves no index of a part", async () => {
     for (const [body, name, error] of [
       [{ kind: "breaks", size: 40 * MiB, piece: MiB }, "Error", /the line is dead/],
-      [{ kind: "text stream", size: 9 }, "TypeError", /gives text in the place of bytes; pipe/],
-      [{ kind: "locked", size: 9 }, "TypeError", /is being read already, or was; give each file/],
-      [{ kind: "read", size: 9 }, "TypeError", /is being read already, or was; give each file/],
+      [{ kind: "text stream", size: 9 }, "TypeError", /yields text instead of bytes; pipe/],
+      [{ kind: "locked", size: 9 }, "TypeError", /the stream is locked; give each file/],
+      [{ kind: "read", size: 9 }, "TypeError", /the stream is locked; give each file/],
     ] as const) {
       const answer = await ask(body);
       assert.deepEqual([answer.name, error.test(answer.error!)], [name, true], answer.error);

@@ -1,8 +1,8 @@
 // Writes bodies of any kind for the tests, which read in KV what came of them.
 
-import { hashBlob, writeBlob, type WrittenBlob } from "../blob_write";
-import type { BlobBody } from "../body_parts";
 import { Uploader } from "../../deploy/uploader";
+import { hashBlob, type WrittenBlob, writeBlob } from "../blob_write";
+import type { BlobBody } from "../body_parts";
 
 /** A body to be made and written. */
 export interface Write {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readWithin, StalledError } from "../stream_window";
-import { BusyError, ByteBudget, type BudgetOptions, type Lease } from "../byte_budget";
 import { test } from "../../../test/inside/harness";
+import { type BudgetOptions, BusyError, ByteBudget, type Lease } from "../byte_budget";
+import { readWithin, StalledError } from "../stream_window";
 
 /** A budget whose time goes on when a test says so. */
 function made(options: Partial<BudgetOptions> = {}) {

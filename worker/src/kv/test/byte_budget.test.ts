@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { Deploy } from "../../deploy/test/upload";
-import { until } from "../../overlay/test/world";
 import { Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
+import type { Deploy } from "../../deploy/test/upload";
+import { until } from "../../overlay/test/world";
 
 const MiB = 1 << 20;
 const token = "0123456789abcdef-token";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { write } from "../kv_write";
 import { test, withoutWaiting } from "../../../test/inside/harness";
+import { write } from "../kv_write";
 
 test("a write goes again where KV is busy or fails, and ends where it stays so", () =>
   withoutWaiting(async () => {

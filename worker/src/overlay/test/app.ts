@@ -1,8 +1,8 @@
 // A site's own Worker behind the router, whose env.ASSETS it hands to the tests.
 
 import { route } from "../../router_overlay";
-import { makeCalls, type Call } from "./calls";
 import type { ReadWriteAssets } from "../read_write_assets";
+import { type Call, makeCalls } from "./calls";
 
 export { AssetBinding } from "../../router_overlay";
 

@@ -1,7 +1,7 @@
 // Another Worker, which binds the site's entrypoint with props.
 
 import type { ReadWriteAssets } from "../read_write_assets";
-import { makeCalls, type Call } from "./calls";
+import { type Call, makeCalls } from "./calls";
 
 export default {
   async fetch(request, env: Record<string, ReadWriteAssets>) {

@@ -24,6 +24,7 @@ class TestOverlay extends Overlay {
     return this.ctx.storage.sql.exec(sql).toArray();
   }
 }
+
 export { TestOverlay as Overlay };
 
 interface Env {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { answerRPC, EditError } from "../edit_error";
 import { test } from "../../../test/inside/harness";
+import { answerRPC, EditError } from "../edit_error";
 
 test("another Worker is told what it was refused for, and nothing of what went wrong inside", async () => {
   const told = (error: Error) =>
@@ -15,7 +15,7 @@ test("another Worker is told what it was refused for, and nothing of what went w
   ]);
   assert.deepEqual(await told(new TypeError("project/other/b/… is not in KV")), [
     Error,
-    "the assets are not to be had now; try again",
+    "the assets are not available now; try again",
     undefined,
   ]);
 });

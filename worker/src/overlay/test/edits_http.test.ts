@@ -202,15 +202,15 @@ describe("the HTTP interface", () => {
 
   it("says what it refuses, by kind", async () => {
     const cases: [Promise<{ status: number; body: string }>, number, RegExp][] = [
-      [put("/.env", "x"), 422, /^\/\.env: files of this name hold secrets; leave it out\n$/],
+      [put("/.env", "x"), 422, /^\/\.env: files with this name contain secrets; leave it out\n$/],
       [put("/%zz", "x"), 400, /percent-encoded/],
-      [put("/a//b", "x"), 422, /leads elsewhere/],
-      [put("/x", "x", { "content-type": "none" }), 422, /content type is none/],
+      [put("/a//b", "x"), 422, /empty segment/],
+      [put("/x", "x", { "content-type": "none" }), 422, /invalid content type/],
       [put("/x", "x", { "x-author": "a".repeat(201) }), 422, /more than 200/],
       [put("/_redirects", "x"), 422, /_redirects:1: expected 2 or 3 words/],
       [put("/_redirects", `# ${"x".repeat(100_000)}`), 413, /100 KB/],
       [ask("/x", { method: "PATCH", body: "x" }), 405, /PUT/],
-      [ask("/_redirects", { method: "PUT", body: "/a /b" }, "app"), 403, /may not write rules/],
+      [ask("/_redirects", { method: "PUT", body: "/a /b" }, "app"), 403, /cannot write rules/],
     ];
     for (const [reply, status, reason] of cases) {
       const { body, status: found, headers } = (await reply) as Awaited<ReturnType<typeof ask>>;

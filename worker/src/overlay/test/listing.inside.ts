@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { readListing } from "../listing";
+import { test } from "../../../test/inside/harness";
 import { readStored } from "../../deploy/live";
 import { ManifestError } from "../../format/manifest";
 import { encodeStored } from "../../format/stored_writer";
-import { test } from "../../../test/inside/harness";
 import { manifest } from "../../format/test/stored.inside";
+import { readListing } from "../listing";
 
 const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 
@@ -17,6 +17,6 @@ test("a stored manifest is read by the site that it is of alone", async () => {
     readListing(kv(), "shop", ref),
     readStored(kv(), "other", ref),
   ]) {
-    await assert.rejects(read, (error) => error instanceof ManifestError && /is another site's/.test(error.message));
+    await assert.rejects(read, (error) => error instanceof ManifestError && /is of another site/.test(error.message));
   }
 });

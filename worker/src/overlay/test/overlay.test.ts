@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { encodeManifest, sha256Hex, type Description, type EntryDescription } from "../../../test/encode";
-import { chunk, describe as describeSite, nonce, Platform, type Site } from "../../../test/platform";
+import { type Description, type EntryDescription, encodeManifest, sha256Hex } from "../../../test/encode";
+import { Platform } from "../../../test/platform";
+import { chunk, describe as describeSite, nonce, type Site } from "../../../test/test_site";
 
 const html = "text/html; charset=utf-8";
 
@@ -306,7 +307,7 @@ describe("an overlay that cannot be read", () => {
         path,
       );
     }
-    await logged(/cannot answer GET .*\/a\.txt: .*\[OverlayUnavailableError\]: the overlay of failing cannot be read/);
+    await logged(/cannot answer GET .*\/a\.txt: .*\[OverlayUnavailableError\]: cannot read the overlay of failing/);
     platform.kv.fault = () => undefined;
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
     // Known by now, it goes on.
@@ -389,6 +390,6 @@ describe("a project with an overlay", () => {
   it("is served though the Durable Object is away", async () => {
     publish("project/refuses", { files: { "/a.txt": "written" } });
     assert.equal((await project("refuses", { adopted: { "/a.txt": nonce } })("/a.txt")).body, "a");
-    await logged(/cannot drop what was adopted from the overlay of project\/refuses.*the companion is away/);
+    await logged(/cannot drop adopted writes from the overlay of project\/refuses.*the companion is away/);
   });
 });

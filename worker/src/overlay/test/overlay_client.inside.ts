@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Site } from "../../serve/site";
-import { EditError } from "../edit_error";
-import { OverlayClient } from "../overlay_client";
+import { test, withoutWaiting } from "../../../test/inside/harness";
 import type { OverlayNamespace } from "../../format/overlay_entry";
 import { encodeOverlay } from "../../format/overlay_manifest";
-import { test, withoutWaiting } from "../../../test/inside/harness";
-import { deployed, site, written } from "../../serve/test/overlay.inside";
+import { Site } from "../../serve/site";
+import { deployed, site, written } from "../../serve/test/layers";
+import { EditError } from "../edit_error";
+import { OverlayClient } from "../overlay_client";
 
 /** A client of an overlay whose Durable Object does what a test says. */
 function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {

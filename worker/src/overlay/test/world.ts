@@ -2,7 +2,8 @@
 // binds it.
 
 import assert from "node:assert/strict";
-import { Platform, type Site } from "../../../test/platform";
+import { Platform } from "../../../test/platform";
+import type { Site } from "../../../test/test_site";
 import type { Call, Outcome } from "./calls";
 import type { ObjectCall } from "./companion";
 

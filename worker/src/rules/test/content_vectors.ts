@@ -10,7 +10,7 @@ export interface ContentVector {
 }
 
 // Taken apart, lest this file be found to hold keys itself.
-const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE` + " KEY-----";
+const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE KEY-----`;
 const end = "-----END PRIVATE" + " KEY-----\n";
 const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
 const pointer =

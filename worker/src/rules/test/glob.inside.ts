@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Glob } from "../glob";
 import { test } from "../../../test/inside/harness";
+import { Glob } from "../glob";
 
 test("patterns of run_worker_first", () => {
   const cases: [pattern: string, matches: string[], others: string[]][] = [

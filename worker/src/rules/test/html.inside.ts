@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { resolvePathname } from "../html";
-import type { HTMLHandling } from "../../format/meta";
-import { resolveNotFound } from "../not_found";
 import { test } from "../../../test/inside/harness";
+import type { HTMLHandling } from "../../format/meta";
+import { resolvePathname } from "../html";
+import { resolveNotFound } from "../not_found";
 
 /** "=/file" for a file that is served, ">/path" for a redirect, "-" for nothing. */
 function resolve(path: string, handling: HTMLHandling, files: string[]): string {
@@ -59,7 +59,9 @@ const expected: Record<string, [auto: string, force: string, drop: string, none:
 test("html_handling as documented", () => {
   const handlings: HTMLHandling[] = ["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"];
   for (const [path, results] of Object.entries(expected)) {
-    handlings.forEach((handling, i) => assert.equal(resolve(path, handling, files), results[i], `${handling} ${path}`));
+    for (const [i, handling] of handlings.entries()) {
+      assert.equal(resolve(path, handling, files), results[i], `${handling} ${path}`);
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { decodePathname, encodePathname } from "../pathname";
 import { test } from "../../../test/inside/harness";
+import { decodePathname, encodePathname } from "../pathname";
 
 test("pathnames are decoded segment by segment, and slashes merged", () => {
   const cases: Record<string, string> = {

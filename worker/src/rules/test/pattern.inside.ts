@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import { test } from "../../../test/inside/harness";
 import { HeaderRules } from "../header_rules";
 import { Pattern } from "../pattern";
-import { test } from "../../../test/inside/harness";
 
 function match(pattern: string, address: string): Record<string, string> | undefined {
   const captures = new Pattern(pattern).match(new URL(address, "https://example.com"));
@@ -63,7 +63,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
     const expression = chosen
       .map((piece) => (piece === "*" ? "(?<splat>.*)" : piece.startsWith(":") ? `(?<${piece.slice(1)}>[^/]+)` : piece))
       .join("");
-    const path = "/" + Array.from({ length: random(8) }, () => "/ab-"[random(4)]).join("");
+    const path = `/${Array.from({ length: random(8) }, () => "/ab-"[random(4)]).join("")}`;
     const result = new RegExp(`^/${expression}$`).exec(path);
     if (result) matched++;
     const url = { pathname: path, hostname: "h" } as URL;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { findCircles } from "../redirect_loops";
 import { test } from "../../../test/inside/harness";
+import { findCircles } from "../redirect_loops";
 
 test("what a file of rules has a deploy compare is bounded, and circles beyond that are left to browsers", () => {
   const rule = (from: string, to: string) => ({ from, to, status: 301 });

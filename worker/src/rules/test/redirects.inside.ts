@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Redirects } from "../redirects";
 import { test } from "../../../test/inside/harness";
+import { Redirects } from "../redirects";
 
 function follow(rules: [from: string, to: string, status?: number][], address: string): string {
   const redirects = new Redirects(rules.map(([from, to, status = 302]) => ({ from, to, status })));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { test } from "../../../test/inside/harness";
+import { parseMeta } from "../../format/meta";
 import { isContentHashed, unstored, unstoredUnlessTimed, varying } from "../caching";
 import { EdgeCache } from "../edge_cache";
-import { parseMeta } from "../../format/meta";
-import { test } from "../../../test/inside/harness";
 
 test("a hash in a name is told from what people write", () => {
   for (const path of [

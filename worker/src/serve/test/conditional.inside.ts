@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { isNotModified } from "../conditional";
 import { test } from "../../../test/inside/harness";
+import { isNotModified } from "../conditional";
 
 const etag = '"abc"';
 const date = "Tue, 14 Nov 2023 22:13:20 GMT";

@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Platform, type Ask, type Reply, type Site } from "../../../test/platform";
+import { type Ask, Platform, type Reply } from "../../../test/platform";
+import type { Site } from "../../../test/test_site";
 import { randomRules } from "./random_rules";
 
 const tree: Record<string, string> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { httpDate } from "../http_date";
 import { test } from "../../../test/inside/harness";
+import { httpDate } from "../http_date";
 
 test("a date is that of its second, however many were written before", () => {
   for (let turn = 0; turn < 2; turn++) {

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, it } from "node:test";
 import { encodeIndex, sha256Hex } from "../../../test/encode";
-import { blobKey, nonce, Platform } from "../../../test/platform";
+import { Platform } from "../../../test/platform";
+import { blobKey, nonce } from "../../../test/test_site";
 
 const chunkSize = 16 << 20;
 const size = 1 << 30;
@@ -64,8 +65,8 @@ it("a client that does not read has at most two chunks open", async () => {
   while (film().length < 2) await platform.ask("films", "/a.txt");
   for (let i = 0; i < 100; i++) await platform.ask("films", "/a.txt");
   assert.ok(platform.kv.open <= 2, `${platform.kv.open} chunks are open`);
-  // One more may lie in the sockets' buffers, which grow as they like.
-  assert.ok(film().length <= 4, `the index and ${film().length - 1} chunks were asked for`);
+  // The sockets' buffers may take a few more, as many as the system gives them. Without the limit it would be all.
+  assert.ok(film().length < size / chunkSize / 2, `the index and ${film().length - 1} chunks were requested`);
   response.destroy();
   assert.equal((await platform.ask("films", "/a.txt")).body, "a");
 });

@@ -1,59 +1,14 @@
 import assert from "node:assert/strict";
-import { adopt, type RecordedEntry } from "../../deploy/adopt";
-import { Site } from "../site";
-import { type View } from "../view";
-import { Overlaid } from "../overlaid";
-import { LiveOverlay, openOverlay, OverlayUnavailableError } from "../live_overlay";
+import { test } from "../../../test/inside/harness";
 import { Manifest, ManifestError } from "../../format/manifest";
 import type { OverlayEntry } from "../../format/overlay_entry";
 import { encodeOverlay } from "../../format/overlay_manifest";
 import { encodeServed } from "../../format/served";
-import type { StoredManifest } from "../../format/stored";
-import type { OverlayDescription } from "../../format/test/overlay_vectors";
-import { test } from "../../../test/inside/harness";
-import { bytes } from "../../format/test/manifest.inside";
-
-export const site = "blog";
-const hash = (digit: string) => digit.repeat(64);
-const nonce = (digit: string) => digit.repeat(16);
-
-export function written(path: string, n: string, more: Partial<OverlayEntry> = {}): OverlayEntry {
-  const content = { hash: hash(n), size: 1, type: "text/html", chunks: undefined, headers: [], rules: undefined };
-  return { path, nonce: nonce(n), content, time: 5000, author: undefined, message: undefined, was: [], ...more };
-}
-
-export function deployed(more: Partial<StoredManifest> = {}): Manifest {
-  const asset = (path: string) => ({
-    path,
-    hash: hash("d"),
-    nonce: nonce("d"),
-    size: 9,
-    type: "text/css",
-    modified: 1,
-    oid: "",
-  });
-  return new Manifest(
-    encodeServed({
-      site,
-      origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
-      serving: { html_handling: "", not_found_handling: "", overlay: true },
-      routing: undefined,
-      redirects: [{ from: "/a", to: "/deployed", status: 301 }],
-      headers: [{ path: "/*", set: [["x-from", "deployed"]], unset: [] }],
-      assets: ["/a", "/b", "/c"].map(asset),
-      directories: [],
-      retired: [
-        { ...asset("/old"), until: 0, left: 1 },
-        { ...asset("/older"), until: 0, left: 1 },
-      ],
-      adopted: new Map(),
-      ...more,
-    }).buffer,
-  );
-}
-
-const over = (revision: number, entries: OverlayEntry[]) =>
-  openOverlay(site, encodeOverlay(site, revision, entries).buffer);
+import { LiveOverlay, OverlayUnavailableError, openOverlay } from "../live_overlay";
+import { Overlaid } from "../overlaid";
+import { Site } from "../site";
+import type { View } from "../view";
+import { deployed, hash, nonce, over, site, written } from "./layers";
 
 /** KV with one value at a time, which tells what it was asked. */
 class FakeKV {
@@ -71,85 +26,6 @@ class FakeKV {
     return value;
   }
 }
-
-test("overlay manifests are written byte for byte as the vectors have them, and read so", ({ overlays }) => {
-  assert.ok(Object.keys(overlays).length >= 2);
-  for (const [name, { json, bin }] of Object.entries(overlays)) {
-    const { site, revision, entries, lookups } = JSON.parse(json) as OverlayDescription;
-    assert.equal(encodeOverlay(site, revision, entries).toHex(), new Uint8Array(bytes(bin)).toHex(), name);
-    assert.equal(
-      encodeOverlay(site, revision, entries.reverse()).toHex(),
-      new Uint8Array(bytes(bin)).toHex(),
-      `${name}, in another order`,
-    );
-    const manifest = openOverlay(site, bytes(bin));
-    assert.equal(manifest.meta.revision, revision);
-    for (const { path, found } of lookups) {
-      const index = manifest.find(path);
-      assert.equal(index >= 0, found !== null, path);
-      if (!found) continue;
-      assert.equal(manifest.isTombstone(index), "tombstone" in found, path);
-      if ("tombstone" in found) {
-        assert.equal(manifest.nonce(index), found.nonce);
-        assert.throws(() => manifest.asset(index), ManifestError);
-        continue;
-      }
-      const { key, size, modified, type, chunked, headers, layer, retired } = manifest.asset(index);
-      assert.deepEqual({ key, size, modified, type, chunked, ...(headers && { headers }) }, found);
-      assert.deepEqual([layer, retired, key.endsWith(manifest.nonce(index))], ["overlay", false, true]);
-    }
-  }
-});
-
-test("damaged and foreign overlays are refused, and no deployed manifest is an overlay", ({
-  overlays,
-  refusedOverlays,
-  manifests,
-}) => {
-  assert.ok(Object.keys(refusedOverlays).length >= 10);
-  for (const [name, bin] of Object.entries(refusedOverlays))
-    assert.throws(() => openOverlay("project/shop", bytes(bin)), ManifestError, name);
-  assert.throws(() => new Manifest(bytes(overlays["pages"]!.bin)), ManifestError);
-  assert.throws(() => new Manifest(bytes(manifests["site"]!.bin), "overlay"), ManifestError);
-});
-
-test("any one byte of an overlay changed gives an answer or a ManifestError", ({ overlays }) => {
-  const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
-  const base = new Manifest(
-    encodeServed({
-      site,
-      origin: { kind: "", id: "", rules: "", dir: "", commit: "" },
-      serving: { html_handling: "", not_found_handling: "", overlay: true },
-      routing: undefined,
-      redirects: [],
-      headers: [],
-      assets: [],
-      directories: [],
-      retired: [],
-      adopted: new Map([
-        ["/gone.html", nonce("1")],
-        ["/about/index.html", nonce("2")],
-      ]),
-    }).buffer,
-  );
-  const good = new Uint8Array(bytes(overlays["pages"]!.bin));
-  for (let at = 0; at < good.length; at++) {
-    for (const value of [0, 0xff, good[at]! ^ 1, good[at]! ^ 0x80]) {
-      const bad = good.slice();
-      bad[at] = value;
-      try {
-        const layers = new Overlaid(openOverlay(site, bad.buffer), base);
-        layers.adopted();
-        for (const { path } of lookups) {
-          const index = layers.find(path);
-          if (index >= 0 && !layers.isRetired(index)) layers.asset(index);
-        }
-      } catch (error) {
-        assert.ok(error instanceof ManifestError, `byte ${at}: ${error}`);
-      }
-    }
-  }
-});
 
 test("the overlay's entry comes first, a tombstone hides what is below, and what is adopted is not looked at", () => {
   const adopted = new Map([
@@ -373,64 +249,4 @@ test("where KV fails or holds what is damaged the last overlay goes on, and wher
     assert.equal((await live.get(fake.kv))!.meta.revision, 1);
   }
   assert.equal(fake.asked.length, 7, "a KV that fails is not asked more often");
-});
-
-test("a deploy adopts what it would not change, and what was deleted is gone", () => {
-  const entry = (path: string, digit: string, content?: Partial<RecordedEntry["content"]> | null): RecordedEntry => ({
-    path,
-    nonce: nonce(digit),
-    content: content === null ? undefined : { hash: hash("d"), type: "text/css", ownHeaders: false, ...content },
-  });
-  const asset = (path: string) => ({
-    path,
-    hash: hash("d"),
-    nonce: nonce("d"),
-    size: 9,
-    type: "text/css",
-    modified: 1,
-    oid: "",
-  });
-  const manifest = {
-    assets: ["/same", "/hash", "/type", "/headers", "/there", "/docs/_redirects", "/before", "/later"].map(asset),
-    retired: ["/retired", "/kept"].map((path) => ({ ...asset(path), until: 0, left: 1 })),
-  };
-  const entries = [
-    entry("/same", "1"),
-    entry("/hash", "2", { hash: hash("e") }),
-    entry("/type", "3", { type: "text/html" }),
-    entry("/headers", "4", { ownHeaders: true }),
-    entry("/new", "5"),
-    entry("/gone", "6", null),
-    entry("/there", "7", null),
-    entry("/retired", "8", null),
-    entry("/docs/_redirects", "9"),
-    entry("/before", "a", { hash: hash("e") }),
-    entry("/later", "b", { hash: hash("e") }),
-  ];
-  const before = new Map([
-    ["/before", nonce("a")],
-    ["/later", nonce("0")],
-    ["/dropped", nonce("c")],
-  ]);
-  const { adopted, retired } = adopt(entries, manifest, before);
-  assert.deepEqual(
-    [...adopted],
-    [
-      ["/same", nonce("1")],
-      ["/gone", nonce("6")],
-      ["/retired", nonce("8")],
-      ["/before", nonce("a")],
-    ],
-  );
-  assert.deepEqual(
-    retired.map(({ path }) => path),
-    ["/kept"],
-    "what was deleted does not come back for open tabs",
-  );
-  assert.deepEqual(adopt(null, manifest, before), { adopted: new Map(), retired: manifest.retired });
-  assert.deepEqual(
-    adopt(undefined, manifest, before),
-    { adopted: before, retired: manifest.retired },
-    "what is not known stays as it was",
-  );
 });

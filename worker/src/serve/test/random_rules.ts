@@ -1,7 +1,7 @@
 // Sites with random _redirects and _headers, the same for the same seed, and
 // pathnames that are likely to match some of their rules.
 
-import type { Site } from "../../../test/platform";
+import type { Site } from "../../../test/test_site";
 
 const files: Record<string, string> = {
   "/index.html": "root",
@@ -38,7 +38,7 @@ export function randomRules(seed: number): { site: Site; paths: string[] } {
   const random = (n: number) => (seed = (seed * 48271) % 2147483647) % n;
   const pick = <T>(from: T[]): T => from[random(from.length)]!;
   const join = (segments: string[], most: number) =>
-    "/" + Array.from({ length: 1 + random(most) }, () => pick(segments)).join("/");
+    `/${Array.from({ length: 1 + random(most) }, () => pick(segments)).join("/")}`;
 
   // One splat and no placeholder twice is all that is allowed; a path that
   // comes twice means something else in Static Assets (docs/serving.md).

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { requestedRanges } from "../range";
 import { test } from "../../../test/inside/harness";
+import { requestedRanges } from "../range";
 
 const etag = '"abc"';
 const date = "Tue, 14 Nov 2023 22:13:20 GMT";

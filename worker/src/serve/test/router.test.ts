@@ -4,7 +4,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { Platform, type Site } from "../../../test/platform";
+import { Platform } from "../../../test/platform";
+import type { Site } from "../../../test/test_site";
 
 const site = (name: string, worker: string, notFound?: string): Site => ({
   name,

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
-import { blobKey, modified, Platform, type Site } from "../../../test/platform";
+import { Platform } from "../../../test/platform";
+import { blobKey, modified, type Site } from "../../../test/test_site";
 
 const page = "<h1>Home</h1>\n";
 const blog: Site = {

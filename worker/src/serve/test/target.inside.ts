@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Target } from "../target";
 import { test } from "../../../test/inside/harness";
+import { Target } from "../target";
 
 test("a target has the pathname that a URL has, however it is spelt", () => {
   const pieces: Record<string, string[]> = {

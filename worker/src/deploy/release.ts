@@ -1,0 +1,127 @@
+// The values that a deploy writes beside its blobs.
+
+import { type Current, mostActivations, type Stamp } from "../dynamic/version";
+import { largestValue } from "../format/chunks";
+import { ProjectKeys, siteOf } from "../format/project_keys";
+import { encodeServed } from "../format/served";
+import type { StoredManifest } from "../format/stored";
+import { encodeStored } from "../format/stored_writer";
+import { RefusedError } from "../rules/problem";
+import type { EncodedCode } from "./code";
+import type { DeployOptions } from "./deploy_options";
+import type { Plan } from "./plan";
+import { sha256Hex } from "./upload";
+
+/** The encoded values of a deployment, in the order in which they are written. */
+export interface Release {
+  deployment: string;
+  version: string;
+  loader: string;
+  values: { key: string; value: string | Uint8Array }[];
+  current: string;
+}
+
+/** Encodes a deployment. */
+export async function makeRelease(given: {
+  projectId: string;
+  manifest: StoredManifest;
+  plan: Plan;
+  code: EncodedCode | undefined;
+  worker: string;
+  nonce: string;
+  seconds: number;
+  current: Current | null;
+  options: DeployOptions;
+}): Promise<Release> {
+  const { projectId, manifest, plan, code, worker, nonce, seconds, current, options } = given;
+  const { actor, subject } = options;
+  const keys = new ProjectKeys(projectId);
+  const site = siteOf(projectId);
+  const time = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+  const deployment = `${time.slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${nonce.slice(8)}`;
+  const was = current?.version.stamp;
+
+  const stored = encodeStored(manifest);
+  const storedRef = `${await sha256Hex(stored)}.${nonce}`;
+  const served = encodeServed(manifest);
+  // An unchanged manifest is not written and read again.
+  const servedHash = await sha256Hex(served);
+  const sameServed = current && !options.repair && current.version.served.startsWith(servedHash);
+  const servedRef = sameServed ? current.version.served : `${servedHash}.${nonce}`;
+
+  const stamp: Stamp = {
+    deployment,
+    manifest: storedRef,
+    source: manifest.origin.id,
+    worker,
+    pruned: was?.pruned ?? seconds,
+  };
+  const loader = `${projectId}:${(await sha256Hex(JSON.stringify([servedRef, code ?? null]))).slice(0, 32)}`;
+  const version = JSON.stringify({
+    format: 1,
+    project: projectId,
+    loader,
+    served: servedRef,
+    ...code,
+    kv_sync: {
+      format: 1,
+      site,
+      deployment,
+      manifest: storedRef,
+      source: stamp.source,
+      worker,
+      namespace: "", // a Worker knows its namespaces by binding, not by id
+      bindings: [],
+      pruned: stamp.pruned,
+    },
+  });
+  const versionRef = `${await sha256Hex(version)}.${nonce}`;
+  const record = JSON.stringify({
+    format: 1,
+    deployment,
+    site,
+    manifest: storedRef,
+    source: stamp.source,
+    ...(subject && { subject }),
+    ...(actor && { actor }),
+    time,
+    ...(was && { previous: was.deployment }),
+    files: plan.assets.length,
+    added: plan.added,
+    changed: plan.changed,
+    removed: plan.removed,
+    unchanged: plan.unchanged,
+  });
+  const activation = {
+    id: deployment,
+    time,
+    version: versionRef,
+    message: `kv-sync ${deployment}`,
+    ...(actor && { author: actor }),
+  };
+  const activations = [activation, ...(current?.activations ?? [])].slice(0, mostActivations);
+  // The record contains the version exactly as it is at its own key.
+  const switched = `{"format":1,"activations":${JSON.stringify(activations)},"version":${version}}`;
+  const size = new TextEncoder().encode(switched).length;
+  if (size > largestValue) {
+    throw new RefusedError([
+      {
+        path: "code",
+        reason: `the code takes ${(size / (1 << 20)).toFixed(1)} MiB in KV, the limit is 25`,
+        fix: "make it smaller; WebAssembly and data take a third more than their size",
+      },
+    ]);
+  }
+  return {
+    deployment,
+    version: versionRef,
+    loader,
+    values: [
+      { key: keys.manifest(storedRef), value: stored },
+      { key: keys.record(deployment), value: record },
+      ...(sameServed ? [] : [{ key: keys.blob(servedRef), value: served }]),
+      { key: keys.blob(versionRef), value: version },
+    ],
+    current: switched,
+  };
+}

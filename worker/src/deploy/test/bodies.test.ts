@@ -1,0 +1,159 @@
+// Large files, streams and Blobs on their way through deployProject.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { expand, type Runs } from "../../../test/values";
+import { ask, base64, currentKey, deploy, deployed, film, pages, platform } from "./shop";
+import type { DescribedFile } from "./upload";
+
+describe("large files", () => {
+  const kinds = [undefined, "stream", "blob", "text"] as const;
+  const page = { "/index.html": "film" };
+  const as = (body: Runs, as: (typeof kinds)[number]) => ({ body, ...(as && { as }) });
+  const served = async () => (await ask("/film.mp4")) === new TextDecoder().decode(expand(film()));
+
+  it("are the same however they are given", async () => {
+    const first = await deployed({ ...page, "/film.mp4": film() });
+    assert.deepEqual([first.uploaded, await served()], [4, true]);
+    for (const kind of kinds) {
+      platform.kv.reset();
+      const again = await deployed({ ...page, "/film.mp4": as(film(), kind) }, 1);
+      assert.deepEqual(again, { ...first, uploaded: 0, unchanged: 2, noChange: true });
+      assert.deepEqual(platform.kv.writes, []);
+    }
+  });
+
+  it("that change upload the chunks that do", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const before = new Map(platform.kv.values);
+    for (const kind of kinds) {
+      platform.kv.reset(before);
+      assert.equal((await deployed({ ...page, "/film.mp4": as(film("FEDCBA9876543210"), kind) }, 1)).uploaded, 2, kind);
+      assert.equal(
+        (await deployed({ ...page, "/film.mp4": as(film(), kind), "/same.mp4": as(film(), kind) }, 2)).uploaded,
+        2,
+        "what was live before is not believed to be there",
+      );
+      assert.ok(await served());
+    }
+  });
+
+  it("upload every chunk where the live index is gone or damaged, or nothing is believed", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const before = new Map(platform.kv.values);
+    const [key, index] = [...before].find(([, value]) => value.toString("latin1", 0, 4) === "KVSC")!;
+    for (const kind of kinds) {
+      const again = { "/film.mp4": as(film("FEDCBA9876543210"), kind) };
+      for (const damaged of [undefined, index.subarray(1)]) {
+        platform.kv.reset(before);
+        if (damaged) platform.kv.values.set(key, damaged);
+        else platform.kv.values.delete(key);
+        assert.equal((await deployed({ ...page, ...again }, 1)).uploaded, 3);
+      }
+      platform.kv.reset(before);
+      assert.equal((await deployed({ ...page, ...again }, 1, { options: { repair: true } })).uploaded, 4);
+    }
+  });
+
+  it("are not taken for small ones that their index is hashed by", async () => {
+    await deployed({ ...page, "/film.mp4": film() });
+    const index = [...platform.kv.values.values()].find((value) => value.toString("latin1", 0, 4) === "KVSC")!;
+    const small = { body: index.subarray(0, 24 + 2 * 32).toString("base64") };
+    for (const kind of ["stream", "blob"] as const) {
+      platform.kv.reset(new Map());
+      const both = await deployed(
+        { ...page, "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } as never },
+        0,
+        { files: { "/film.mp4": as(film(), kind), "/small": { ...small, as: kind } } },
+      );
+      assert.equal(both.uploaded, 4);
+      assert.ok(await served());
+      const swapped = await deployed({}, 1, {
+        files: { "/film.mp4": { ...small, as: kind }, "/small": as(film(), kind) },
+      });
+      assert.deepEqual([swapped.noChange, swapped.uploaded], [false, 0]);
+      assert.ok((await ask("/small")) === new TextDecoder().decode(expand(film())), "each is at the other's place");
+    }
+  });
+
+  it("count by their chunks", async () => {
+    for (const kind of kinds) {
+      const files = { "/film.mp4": as(film(), kind), "/index.html": "x" };
+      assert.match(
+        (await deploy(files, 0, { options: { mostWrites: 8 } })).error,
+        /9 KV writes are needed, the limit for one request is 8/,
+      );
+      assert.ok(!platform.kv.values.has(currentKey));
+      await deployed(files, 0, { options: { mostWrites: 9 } });
+      platform.kv.reset(new Map());
+    }
+    const two = { "/film.mp4": as(film(), "stream"), "/index.html": { body: base64("x"), as: "stream" } } as const;
+    assert.match((await deploy({}, 0, { files: two, options: { mostWrites: 7 } })).error, /8 KV writes are needed/);
+    assert.equal(platform.kv.writes.length, 3, "it stops after the stream that was too much");
+    await deployed({ ...page, "/film.mp4": film() });
+    const changed = { ...page, "/film.mp4": as(film("FEDCBA9876543210"), "stream") };
+    assert.match(
+      (await deploy(changed, 1, { options: { mostWrites: 7 } })).error,
+      /8 KV writes are needed/,
+      "reading the live index is a call, too",
+    );
+    await deployed(changed, 1, { options: { mostWrites: 8 } });
+  });
+});
+
+describe("streams and Blobs", () => {
+  const given = (text: string, as: NonNullable<DescribedFile["as"]>) => ({ body: text, as });
+
+  it("are files like others", async () => {
+    for (const as of ["stream", "blob", "text"] as const) {
+      platform.kv.reset(new Map());
+      await deployed({
+        "/index.html": given("home", as),
+        "/empty.txt": given("", as),
+        "/_redirects": given("/old /a.txt 301", as),
+        "/_headers": given("/*\n  X-A: b", as),
+        "/a.txt": { ...given("a", as), contentType: "text/x-a" },
+      });
+      const reply = await platform.ask("loader", "/a.txt", { headers: { host: "shop.example.com", "x-ttl": "0" } });
+      assert.deepEqual([reply.body, reply.headers["x-a"], reply.headers["content-type"]], ["a", "b", "text/x-a"]);
+      assert.deepEqual([await ask("/"), await ask("/empty.txt"), await ask("/old")], ["home", "", 301]);
+      assert.equal(platform.kv.writes.length, 8);
+    }
+  });
+
+  it("of one content are one blob", async () => {
+    const { uploaded } = await deployed({
+      "/a": given("same", "stream"),
+      "/b": given("same", "stream"),
+      "/c": "same",
+      "/d": given("same", "blob"),
+    });
+    assert.equal(uploaded, 1);
+  });
+
+  it("are not read where something else is refused, and stop a deploy that would remove too much", async () => {
+    await deployed(pages);
+    platform.kv.reset();
+    assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
+    assert.match((await deploy({ "/z.txt": given("z", "broken stream") }, 1)).error, /1 of 4 files would be left/);
+    assert.match(
+      (await deploy({ ...pages, "/z.txt": given("z", "read stream") })).error,
+      /z.txt: the stream is locked; give each/,
+    );
+    assert.deepEqual(platform.kv.writes, []);
+  });
+
+  it("that break leave visitors what they have", async () => {
+    await deployed(pages);
+    const { error } = await deploy(
+      { ...pages, "/a.txt": given("new", "stream"), "/z.txt": given("z", "broken stream") },
+      1,
+    );
+    assert.equal(error, "upload /z.txt: the line is dead");
+    assert.equal(await ask("/a.txt"), "a");
+    assert.equal(
+      (await deploy({ ...pages, "/_redirects": given("z", "broken stream") }, 1)).error,
+      "read /_redirects: the line is dead",
+    );
+  });
+});

@@ -1,0 +1,118 @@
+// The corpus of testdata/project is what deployProject writes, and is served.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { sha256Hex } from "../../../test/encode";
+import { expand, type Value } from "../../../test/values";
+import { type ProjectVector, projectFiles, projectFolder } from "./project_vectors";
+import { ask, base64, deployed, type GoVector, platform } from "./shop";
+
+describe("the corpus", () => {
+  /**
+   * The corpus that the Go side writes for this reader; a file there that is not listed fails the test, and so does one
+   * that is missing.
+   */
+  const writtenByGo = ["assets-only.json", "changed.json", "chunked.json", "rolled-back.json"];
+
+  it("is what deployProject writes", async () => {
+    for (const [name, text] of await projectFiles()) {
+      assert.equal(readFileSync(join(projectFolder, name), "utf8"), text, `${name} differs; run npm run vectors`);
+    }
+  });
+
+  it("is served as it was deployed", async () => {
+    const names = readdirSync(projectFolder).filter(
+      (name) => name.endsWith(".json") && !["content-types.json", "contents.json", "rule-files.json"].includes(name),
+    );
+    assert.ok(names.length >= 12);
+    for (const name of names) {
+      const { deploy, before, writes } = JSON.parse(readFileSync(join(projectFolder, name), "utf8")) as ProjectVector;
+      const { ["/_redirects"]: _, ["/_headers"]: __, ...files } = deploy.files;
+      const expected = Object.fromEntries(
+        Object.entries(files).map(([path, file]) => [
+          path,
+          typeof file === "object" && "body" in file ? file.body : file,
+        ]),
+      );
+      await serves(name, deploy.project, { ...before, ...writes }, expected);
+    }
+  });
+
+  it("that Go writes is served", async () => {
+    assert.deepEqual(
+      readdirSync(join(projectFolder, "go"))
+        .filter((name) => name.endsWith(".json"))
+        .sort(),
+      writtenByGo,
+    );
+    for (const name of writtenByGo) {
+      const { project, kv, files, loader, has_code } = JSON.parse(
+        readFileSync(join(projectFolder, "go", name), "utf8"),
+      ) as GoVector;
+      platform.kv.reset(decodeKV(kv));
+      const loaded = await platform.ask("loader", "/", {
+        headers: { "x-project": project, "x-way": "describe", "x-ttl": "0" },
+      });
+      assert.deepEqual(JSON.parse(loaded.body), { id: loader, hasCode: has_code }, name);
+      if (has_code) assert.equal(await ask("/code", project), "hello \u2028Ada", name);
+      await serves(
+        `go/${name}`,
+        project,
+        kv,
+        Object.fromEntries(
+          Object.entries(files).map(([path, text]) => [path, typeof text === "string" ? base64(text) : text]),
+        ),
+      );
+    }
+  });
+
+  /** Every key is what it says, every file is served, and another deploy by this side plans against it. */
+  async function serves(
+    name: string,
+    project: string,
+    kv: Record<string, Value>,
+    files: Record<string, Value>,
+  ): Promise<void> {
+    platform.kv.reset(decodeKV(kv));
+    for (const [key, value] of platform.kv.values) {
+      const hash = /\/[bm]\/([0-9a-f]{64})\.[0-9a-f]{16}$/.exec(key)?.[1];
+      // An index is hashed without the nonces at its end.
+      const chunks = value.toString("latin1", 0, 4) === "KVSC" ? value.readUInt32LE(12) : 0;
+      if (hash) assert.equal(sha256Hex(value.subarray(0, value.length - 8 * chunks)), hash, `${name}: ${key}`);
+    }
+    const { served } = (
+      JSON.parse(platform.kv.values.get(`project/${project}/current`)!.toString()) as { version: { served: string } }
+    ).version;
+    const headers = { "x-way": "binding", "x-props": JSON.stringify({ projectId: project, served }) };
+    const normal = Object.fromEntries(Object.entries(files).map(([path, body]) => [path.normalize("NFC"), body]));
+    for (const [path, body] of Object.entries(normal)) {
+      const pathname = path
+        .split("/")
+        .map(encodeURIComponent)
+        .join("/")
+        .replace(/(?:index)?\.html$/, "");
+      const reply = await platform.ask("loader", pathname, { headers });
+      // Where slashes are dropped the page has another address.
+      const final = reply.status === 307 ? await platform.ask("loader", reply.headers.location!, { headers }) : reply;
+      assert.equal(final.status, 200, `${name}: ${path}`);
+      assert.ok(final.body === new TextDecoder().decode(expand(body)), `${name}: ${path}`);
+    }
+    const again = await deployed({ "/added.txt": "added" }, 72, {
+      project,
+      files: { ...files, "/added.txt": base64("added") },
+    });
+    assert.deepEqual(
+      [again.unchanged, again.uploaded, again.removed],
+      [Object.keys(files).length - retyped(name), 1, 0],
+      name,
+    );
+  }
+
+  const decodeKV = (kv: Record<string, Value>) =>
+    new Map(Object.entries(kv).map(([key, value]) => [key, Buffer.from(expand(value))]));
+
+  /** Files whose content type is not that of their extension, as it is when they are deployed again. */
+  const retyped = (name: string) => (name === "types.json" || name.startsWith("go/") ? 1 : 0);
+});

@@ -1,0 +1,157 @@
+// What goes wrong with a project, and what hostile code reaches.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { encodeManifest, sha256Hex } from "../../../test/encode";
+import { ask, deployed, forward, logged, platform, reads, value } from "./projects";
+
+describe("what goes wrong", () => {
+  it("in a customer's code is a 500 without details, until it is mended", async () => {
+    for (const bad of [
+      "export default { fetch() { throw new Error('secret of the customer') } }",
+      "export default {",
+      "export default {}",
+      "import 'nothing'; export default {}",
+      "throw 1",
+    ]) {
+      await deployed("bad", { "/index.html": "home" }, bad);
+      const reply = await ask("bad", "/", { headers: { "x-ttl": "0" } });
+      assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], bad);
+    }
+    await deployed("bad", { "/index.html": "home" }, forward);
+    assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
+  });
+
+  it("in KV is a 503, and over when KV is well again", async () => {
+    await deployed("weak", { "/index.html": "home" }, forward);
+    platform.kv.fault = (key) => (key.endsWith("/current") ? "error" : undefined);
+    const down = await ask("weak", "/", { headers: { "x-ttl": "0" } });
+    assert.deepEqual([down.status, down.headers["retry-after"], down.body], [503, "5", ""]);
+    platform.kv.fault = (key) => (key.includes("/b/") ? "error" : undefined);
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    platform.kv.fault = (key) => (key.includes("/b/") ? "missing" : undefined);
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).status, 503);
+    platform.kv.reset();
+    assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
+  });
+
+  it("while the code is read passes", async () => {
+    await deployed("late", { "/index.html": "home" }, forward);
+    await ask("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } }); // remembers what is active, but not the code
+    const version = value("project/late/current").activations[0]!.version;
+    platform.kv.fault = (key) => (key.endsWith(version) ? "missing" : undefined);
+    assert.equal((await ask("late", "/")).status, 503);
+    platform.kv.reset();
+    assert.equal((await ask("late", "/")).body, "home");
+    assert.ok(
+      platform.kv.reads.some(({ key }) => key.endsWith(version)),
+      "read under its own key",
+    );
+  });
+
+  it("in what is stored is a 500, never another project's file", async () => {
+    await deployed("other", { "/index.html": "other's secret" }, forward);
+    const current = platform.kv.values.get("project/other/current")!.toString();
+    const own = current
+      .replaceAll('"project":"other"', '"project":"rival"')
+      .replaceAll("other:", "rival:")
+      .replaceAll("project/other", "project/rival");
+    const damages: [string, RegExp][] = [
+      [current.slice(0, -1), /JSON/],
+      ["hello", /JSON/],
+      ["null", /current is not an object/],
+      [current, /it is of another project/],
+      [own.replace('"format":1', '"format":2'), /unknown format 2/],
+      [own.replace('"version":{"format":1', '"version":{"format":2'), /unknown format 2/],
+      [own.replace('"kv_sync":{"format":1', '"kv_sync":{"format":2'), /unknown format 2/],
+      [own.replace('"format":1,', ""), /unknown format undefined/],
+      [own.replace(/"activations":\[.*?\]/, '"activations":[]'), /activations is empty/],
+      [own.replaceAll("rival:", "other:"), /invalid loader id/],
+      [own.replace(/"loader":"rival:./, '"loader":"rival:x'), /invalid loader id/],
+      [own.replace(/"served":"[^"]*"/, '"served":"../../other/current"'), /served is not hash\.nonce/],
+      [own.replace('"site":"project/rival"', '"site":"project/other"'), /kv_sync is of another site/],
+      [own.replace('"main":"index.js"', '"main":"x.js"'), /main is not a module/],
+      [own.replace('{"js":', '{"py":'), /unknown kind in modules/],
+      [own.replace('{"js":', '{"text":"","js":'), /unknown kind in modules/],
+    ];
+    for (const [text, reason] of damages) {
+      platform.kv.values.set("project/rival/current", Buffer.from(text));
+      platform.log = "";
+      const reply = await ask("rival", "/", { headers: { "x-ttl": "0" } });
+      assert.deepEqual([reply.status, reply.body], [500, ""], `${reason}`);
+      await logged(reason);
+      await platform.logged(
+        /project rival: cannot read its current: .*; update kv-sync if a newer one wrote it, else delete the key and deploy again/s,
+      );
+    }
+  });
+
+  it("refuses a manifest of another site, which a customer may have uploaded as a file", async () => {
+    const manifest = encodeManifest({
+      site: "project/other",
+      entries: [
+        { path: "/index.html", hash: sha256Hex("x"), nonce: "0".repeat(16), size: 1, modified: 0, type: "text/html" },
+      ],
+    });
+    platform.kv.values.set(`project/evil/b/${sha256Hex(manifest)}.${"1".repeat(16)}`, manifest);
+    platform.kv.values.set(`project/other/b/${sha256Hex("x")}.${"0".repeat(16)}`, Buffer.from("x"));
+    const ask = (props: object) =>
+      platform.ask("loader", "/", { headers: { "x-way": "binding", "x-props": JSON.stringify(props) } });
+    const reply = await ask({ projectId: "evil", served: `${sha256Hex(manifest)}.${"1".repeat(16)}` });
+    assert.deepEqual([reply.status, reply.body], [500, ""]);
+    await logged(/is of another site/);
+    assert.ok(!reads().some((key) => key.startsWith("project/other/")));
+    for (const props of [
+      {},
+      { projectId: "../other" },
+      { projectId: "other/b" },
+      { projectId: 1 },
+      { projectId: "evil", served: "../../other/current" },
+      { projectId: "evil", served: "" },
+      { projectId: "evil", served: 7 },
+    ]) {
+      platform.kv.reset();
+      const reply = await ask(props);
+      assert.deepEqual([reply.status, reply.body, reads()], [500, "", []], JSON.stringify(props));
+    }
+    assert.equal((await ask({ projectId: "nobody" })).status, 404);
+  });
+});
+
+describe("a hostile Dynamic Worker", () => {
+  it("gets its own project's files and nothing else", async () => {
+    await deployed("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, forward);
+    await deployed("evil", { "/index.html": "mine" }, readFileSync("src/dynamic/test/hostile.js", "utf8"));
+    platform.kv.reset();
+    const reply = await ask("evil", "/");
+    assert.equal(reply.status, 200);
+    const found = JSON.parse(reply.body) as Record<string, string>;
+    assert.ok(Object.keys(found).length > 200);
+    assert.ok(!/other's/.test(reply.body));
+    assert.ok(
+      !platform.kv.reads.some(({ key }) => !key.startsWith("project/evil/")),
+      "KV is asked for nothing of another project",
+    );
+
+    // What every object has, and what the stub itself is.
+    const harmless = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "0", "connect"]);
+    const methods = new Set(["get", "head", "put", "delete", "list", "publish"]);
+    for (const [attempt, result] of Object.entries(found)) {
+      const [, way, name] = /^(get|call|path) (.*)$/.exec(attempt) ?? [];
+      if (way !== undefined && harmless.has(name!)) continue;
+      if (way === "get" && methods.has(name!)) continue;
+      if (/^(?:fetch|header|set props|upgrade|method)/.test(attempt))
+        assert.match(result, /^threw |"status":40[45],.*"body":""/, attempt);
+      else if (attempt === "the loader's bindings" || attempt === "its modules") assert.equal(result, '["ASSETS"]');
+      else if (attempt === "its exports") assert.equal(result, '["default"]');
+      else assert.match(result, /^threw /, attempt);
+    }
+    assert.match(found["the network"]!, /not permitted to access the internet/);
+    const own = sha256Hex("mine");
+    assert.ok(
+      !Object.values(found).some((result) => /kv-sync|\b[0-9a-f]{64}\b/.test(result.replaceAll(own, ""))),
+      "no details",
+    );
+  });
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach } from "node:test";
+import { type Ask, Platform } from "../../../test/platform";
+import { uploadWorker } from "../../deploy/test/project_vectors";
+import type { Deploy } from "../../deploy/test/upload";
+
+export const forward =
+  "export default { fetch: (request, env) => new URL(request.url).pathname === '/who' ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };";
+
+export let platform: Platform;
+export let clock = Date.UTC(2026, 10, 21);
+
+before(async () => {
+  platform = await Platform.start(
+    [],
+    [],
+    [
+      uploadWorker,
+      { name: "loader", main: "src/dynamic/test/loader.ts", bindings: `(name = "OTHER_KV", kvNamespace = "kv")` },
+      {
+        name: "bare",
+        main: {
+          source: `import { serveProject } from "@kv-sync/worker/dynamic";
+      export default { fetch: (r, env, ctx) => serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx).catch((error) => new Response(error.message)) };`,
+        },
+      },
+      {
+        name: "outbound",
+        main: {
+          source: `import { serveProject } from "@kv-sync/worker/dynamic"; import { WorkerEntrypoint } from "cloudflare:workers";
+          export { AssetBinding } from "@kv-sync/worker/dynamic";
+          export class Outbound extends WorkerEntrypoint { fetch(r) { return new Response("the platform answers for " + r.url); } }
+          export default { fetch: (r, env, ctx) => serveProject(r, "net", env, ctx, { globalOutbound: ctx.exports.Outbound({}), env: { PLAN: r.headers.get("x-plan") }, revision: r.headers.get("x-plan") }) };`,
+        },
+      },
+    ],
+  );
+});
+after(() => platform.stop());
+beforeEach(() => platform.kv.reset(new Map()));
+
+export const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** Deploys texts, and code where some is given, an hour after what was deployed before. */
+export async function deploy(
+  project: string,
+  files: Record<string, string>,
+  js?: string,
+  options: Deploy["options"] = {},
+) {
+  clock += 3_600_000;
+  const body: Deploy = {
+    project,
+    now: clock,
+    random: "00c0ffee",
+    files: Object.fromEntries(Object.entries(files).map(([path, text]) => [path, base64(text)])),
+    ...(js && { code: { main: "index.js", modules: { "index.js": { js } }, compatibilityDate: "2026-01-01" } }),
+    options,
+  };
+  const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(body) });
+  const answer = JSON.parse(reply.body) as Record<string, unknown> & {
+    error?: string;
+    version: string;
+    loader: string;
+    deployment: string;
+    removed: number;
+    retired: number;
+    uploaded: number;
+    unchanged: number;
+    noChange: boolean;
+    name: string;
+    problems?: { path: string; reason: string }[];
+  };
+  return { ...answer, status: reply.status };
+}
+
+export async function deployed(...args: Parameters<typeof deploy>) {
+  const result = await deploy(...args);
+  assert.equal(result.status, 200, `${result.error}`);
+  return result;
+}
+
+export const logged = (text: RegExp) => platform.logged(text);
+
+export const ask = (project: string, path: string, { headers, ...more }: Ask = {}) =>
+  platform.ask("loader", path, { ...more, headers: { host: `${project}.example.com`, ...headers } });
+export const reads = () => platform.kv.reads.map(({ key }) => key.replace(/[0-9a-f]{64}\.[0-9a-f]{16}$/, "…"));
+export const value = (key: string) =>
+  JSON.parse(platform.kv.values.get(key)!.toString()) as {
+    activations: { id: string; version: string; message: string }[];
+    version: Record<string, unknown>;
+  };

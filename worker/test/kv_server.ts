@@ -1,0 +1,84 @@
+// KV as workerd asks for it over HTTP, so that a test sees each read and can
+// make it fail.
+
+import http from "node:http";
+
+export class KVServer {
+  readonly values = new Map<string, Buffer>();
+  /** Each read with its cacheTtl, in order. */
+  reads: { key: string; ttl: number }[] = [];
+  /** How many values are on their way. */
+  open = 0;
+  /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
+  fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
+  /** Each write that was accepted, in order. */
+  writes: string[] = [];
+  /** Whether a write is refused with this status: asked with the number of earlier ones of that key. */
+  refuse: (key: string, earlier: number) => number | undefined | void = () => undefined;
+  /** What a write waits for before it is accepted. */
+  hold: (key: string) => Promise<unknown> | undefined = () => undefined;
+  /** Whether a listing fails, or what becomes of it. */
+  listing: (page: { keys: { name: string }[]; list_complete: boolean; cursor?: string }) => unknown = (page) => page;
+  #tried: string[] = [];
+  readonly server = http.createServer((request, response) => {
+    const url = new URL(request.url!, "http://kv");
+    const key = decodeURIComponent(url.pathname.slice(1));
+    if (request.method === "PUT") return this.#put(key, request, response);
+    if (request.method === "DELETE") {
+      this.values.delete(key);
+      return response.writeHead(200).end();
+    }
+    if (key === "") return this.#list(url.searchParams, response);
+    const fault = this.fault(key, this.reads.filter((read) => read.key === key).length);
+    this.reads.push({ key, ttl: Number(url.searchParams.get("cache_ttl")) });
+    const value = this.values.get(key);
+    if (fault === "error") response.writeHead(500).end("internal error");
+    else if (fault === "missing" || !value) response.writeHead(404).end();
+    else {
+      this.open++;
+      response.once("close", () => this.open--);
+      response.writeHead(200, { "content-length": value.length }).end(value);
+    }
+  });
+
+  #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", async () => {
+      await this.hold(key);
+      const refused = this.refuse(key, this.#tried.filter((tried) => tried === key).length);
+      this.#tried.push(key);
+      if (!refused) {
+        this.values.set(key, Buffer.concat(chunks));
+        this.writes.push(key);
+      }
+      response.writeHead(refused ?? 200).end();
+    });
+  }
+
+  #list(query: URLSearchParams, response: http.ServerResponse): void {
+    const after = query.get("cursor") ?? "";
+    const names = [...this.values.keys()]
+      .filter((key) => key.startsWith(query.get("prefix") ?? "") && key > after)
+      .sort();
+    const most = Number(query.get("key_count_limit") ?? 1000);
+    const keys = names.slice(0, most).map((name) => ({ name }));
+    const more = names.length > most;
+    const page = this.listing({ keys, list_complete: !more, ...(more && { cursor: keys.at(-1)!.name }) });
+    response.writeHead(page === undefined ? 500 : 200).end(JSON.stringify(page));
+  }
+
+  /** Forgets what was asked and told, and what was stored where a content is given. */
+  reset(values?: Map<string, Buffer>): void {
+    this.reads = [];
+    this.writes = [];
+    this.#tried = [];
+    this.fault = () => undefined;
+    this.refuse = () => undefined;
+    this.hold = () => undefined;
+    this.listing = (page) => page;
+    if (!values) return;
+    this.values.clear();
+    for (const [key, value] of values) this.values.set(key, value);
+  }
+}

@@ -1,0 +1,122 @@
+// Sites that tests serve, and their manifests.
+
+import { type Description, type EntryDescription, encodeIndex, sha256Hex } from "./encode";
+
+/** A site to serve. */
+export interface Site {
+  name: string;
+  files: Record<string, string | Uint8Array>;
+  /** Files of an earlier deployment. The oracle does not know them. */
+  retired?: Record<string, string>;
+  /** Files in chunks of so many bytes. */
+  chunked?: Record<string, { content: string; size: number; retired?: boolean }>;
+  /** Entries whose blobs the test sees to. */
+  entries?: EntryDescription[];
+  /** For how many seconds Workers Caching may keep a response. */
+  edgeCache?: number;
+  /** Whether an overlay lies over it, and which of its writes were adopted. */
+  overlay?: boolean;
+  adopted?: Record<string, string>;
+  html?: string;
+  notFound?: string;
+  /** The texts of _redirects and _headers. */
+  redirects?: string;
+  headers?: string;
+  /** The TypeScript of a Worker of the site's own, in place of the default Worker. */
+  worker?: string;
+  /** What may be written into its overlay, which the Worker "companion" then keeps. */
+  edits?: { write?: boolean; rules?: boolean; token?: string };
+  /** Damages the manifest after it was encoded. */
+  damage?: (manifest: Buffer) => void;
+}
+
+export const modified = 1_700_000_000;
+export const nonce = "0123456789abcdef";
+
+/** Node's types of files are not the same as the oracle's; a test site uses these. */
+const types: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  txt: "text/plain; charset=utf-8",
+  json: "application/json",
+  png: "image/png",
+  svg: "image/svg+xml",
+};
+
+export function describe(site: Site): Description {
+  const entries = (files: Record<string, string | Uint8Array>, retired: boolean): EntryDescription[] =>
+    Object.entries(files).map(([path, content]) => ({
+      path,
+      hash: sha256Hex(content),
+      nonce,
+      size: Buffer.byteLength(content),
+      modified,
+      type: types[/\.(\w+)$/.exec(path)?.[1] ?? ""] ?? "application/octet-stream",
+      ...(retired ? { retired } : {}),
+    }));
+  return {
+    site: site.name,
+    ...(site.html ? { html_handling: site.html } : {}),
+    ...(site.notFound ? { not_found_handling: site.notFound } : {}),
+    entries: [
+      ...(site.entries ?? []),
+      ...entries(site.files, false),
+      ...entries(site.retired ?? {}, true),
+      ...Object.entries(site.chunked ?? {}).flatMap(([path, { content, size, retired }]) =>
+        entries({ [path]: content }, retired ?? false).map((entry) => ({
+          ...entry,
+          hash: chunk(content, size).hash,
+          chunked: true,
+        })),
+      ),
+    ],
+    ...(site.edgeCache ? { edge_cache: site.edgeCache } : {}),
+    ...(site.overlay ? { overlay: true } : {}),
+    ...(site.adopted ? { adopted: site.adopted } : {}),
+    redirects: compileRedirects(site.redirects ?? ""),
+    headers: compileHeaders(site.headers ?? ""),
+  };
+}
+
+/** The key under which a test site's content lies. */
+export function blobKey(site: string, content: string | Uint8Array): string {
+  return `${site}/b/${sha256Hex(content)}.${nonce}`;
+}
+
+/** The index of a test site's file in chunks, its chunks by their nonces, which differ. */
+export function chunk(
+  content: string,
+  size: number,
+): { hash: string; bytes: Buffer; chunks: { key: string; content: string }[] } {
+  const parts = Array.from({ length: Math.ceil(content.length / size) }, (_, i) =>
+    content.slice(i * size, (i + 1) * size),
+  );
+  const chunks = parts.map((part, i) => ({ hash: sha256Hex(part), nonce: i.toString(16).padStart(16, "c") }));
+  const index = encodeIndex({ chunk_size: size, size: content.length, chunks });
+  return { ...index, chunks: chunks.map(({ hash, nonce }, i) => ({ key: `${hash}.${nonce}`, content: parts[i]! })) };
+}
+
+function compileRedirects(text: string): Description["redirects"] {
+  return lines(text).map((line) => {
+    const [from, to, status] = line.trim().split(/\s+/);
+    return { from: from!, to: to!, status: Number(status ?? 302) };
+  });
+}
+
+function compileHeaders(text: string): Description["headers"] {
+  const rules: { path: string; set: [string, string][]; unset: string[] }[] = [];
+  for (const line of lines(text)) {
+    if (!/^\s/.test(line)) rules.push({ path: line.trim(), set: [], unset: [] });
+    else if (line.trim().startsWith("!")) rules.at(-1)!.unset.push(line.trim().slice(1).trim());
+    else {
+      const [, name, value] = /^\s*([^:]+):\s*(.*)$/.exec(line)!;
+      rules.at(-1)!.set.push([name!.trim(), value!.trim()]);
+    }
+  }
+  return rules;
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith("#"));
+}
