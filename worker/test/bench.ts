@@ -1,12 +1,11 @@
-// `npm run bench` in worker/: what serving costs, as CPU time of the workerd
-// process, beside what else serves files on Workers. Every contender is a
-// process of its own, and all are asked the same in short turns.
+// `npm run bench` in worker/: the cost of serving, as CPU time of the workerd
+// process, compared with other ways to serve files on Workers. Every contender has
+// its own process. All get the same requests in short turns.
 //
-// What else this machine does can only add to a cost, so of the costs the least
-// counts. It does the same to neighbours in a round, so they are compared round
-// by round, and the median of the ratios counts. Two processes of one Worker
-// differ too, by what V8 has compiled and where memory lies: they are started
-// afresh a few times.
+// Other load on the machine can only add to a cost, so the lowest cost counts. It
+// affects neighbours in a round alike, so they are compared round by round, and
+// the median of the ratios counts. Processes of the same Worker also differ, by
+// compiled code and memory layout, so they are restarted a few times.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,30 +23,30 @@ const sizes = (process.env["FILES"] ?? "10,1000,10000,100000").split(",").map(Nu
 const starts = Number(process.env["STARTS"] ?? 4);
 const rounds = Number(process.env["ROUNDS"] ?? 12);
 const requestsInTurn = 250;
-/** Of each kind; by then V8 has compiled most of what it will. */
+/** The warm-up requests of each kind. V8 has then compiled most of the code. */
 const requestsToWarmUp = 4000;
 const page = Buffer.alloc(4096, "x");
-/** The number of files of the site that is measured. */
+/** The number of files of the measured site. */
 let current = 0;
-/** What KV holds of the projects that are measured. */
+/** The KV values of the measured projects. */
 const projects = new Map<string, Buffer>();
 const nonce = "0123456789abcdef";
 const hash = sha256Hex(page);
 const here = "../bench/serving";
 type Kind = "200" | "304" | "404";
 const kinds: Kind[] = ["200", "304", "404"];
-/** What each answer is compared with: the least that a Worker can do for it. */
+/** The baseline of each kind of response: the minimum that a Worker can do. */
 const floors: Record<Kind, string> = { "200": "one KV get", "304": "from memory", "404": "from memory" };
 const path = (i: number) => `/section-${i % 100}/page-${i}.html`;
 
-/** One way to serve a site of so many files. */
+/** One way to serve a site. */
 interface Contender {
   name: string;
   /** The members of its service in workerd's configuration. */
   service(files: number, folder: string): string;
-  /** Where a file is, without a redirect. */
+  /** The pathname of a file, without a redirect. */
   at: (file: string) => string;
-  /** Whether each request costs by the number of files: 1,000 of them would take minutes. */
+  /** Whether the cost of a request grows with the number of files. 1,000 of them would take minutes. */
   grows?: true;
 }
 
@@ -71,7 +70,7 @@ const contenders: Contender[] = (
     { name: "kv-asset-handler", at: same, service: kvAssetHandler, grows: true },
     { name: "worker-bundler recipe", at: stem, service: () => worker("recipe.js", "", esbuildWasm), grows: true },
     { name: "Static Assets", at: stem, service: staticAssets },
-    // Of Dynamic Workers: what is behind the hop, the hop, and both.
+    // Dynamic Workers: the Worker behind the hop, the hop, and both.
     { name: "project without code", at: stem, service: (files) => project("plain", files) },
     { name: "Dynamic Worker + memory", at: stem, service: () => worker("loader_memory.js", loader) },
     {
@@ -116,7 +115,7 @@ function kvSync(files: number, folder: string): string {
   );
 }
 
-/** A loader, and in KV the project that it loads. */
+/** A loader and the KV values of its project. */
 function project(id: string, files: number, js?: string): string {
   const served = manifest(`project/${id}`, files);
   const ref = `${sha256Hex(served)}.${nonce}`;
@@ -167,8 +166,7 @@ function staticAssets(files: number, folder: string): string {
 }
 
 /**
- * KV in which every blob but those below no/such is the page, and the recipe's manifest that of the site that is
- * measured.
+ * A KV in which every blob except those below no/such is the page. The recipe's manifest is that of the measured site.
  */
 function startKV(): Promise<http.Server> {
   let manifest = { files: 0, json: "" };
@@ -217,7 +215,7 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
     throw new Error(`${contender.name}: workerd ended before it listened`);
   }
 
-  /** CPU seconds so far, to the nanosecond: a process's own figure counts in hundredths of a second. */
+  /** The CPU seconds so far, in nanosecond resolution. The figure of the process itself has hundredths of a second. */
   cpu(): number {
     const tasks = `/proc/${this.child.pid}/task`;
     return readdirSync(tasks).reduce(
@@ -240,7 +238,7 @@ const config :Workerd.Config = (services = [(name = "kv", external = (address = 
     });
   }
 
-  /** CPU seconds for 1,000 requests of a kind, or undefined if they are answered otherwise. */
+  /** CPU seconds for 1,000 requests of a kind, or undefined if it does not answer them as expected. */
   async measure(kind: Kind, requests: number): Promise<number | undefined> {
     const at = this.contender.at(path(0));
     const headers: Record<string, string> = kind === "304" ? { "if-none-match": (await this.ask(at)).etag } : {};
@@ -309,18 +307,18 @@ to ${[...new Set(Object.values(floors))].join(" (200) and ")} (304, 404) in the 
   rmSync(folder, { recursive: true });
 }
 
-/** What was measured of a contender: its CPU seconds when it first answered, and for 1,000 requests, round by round. */
+/** The results of a contender: CPU seconds until the first response, and for 1,000 requests in each round. */
 interface Measured {
   start: number;
   costs: Record<Kind, (number | undefined)[]>;
 }
 
-/** Measures all contenders with a site of so many files, and prints a row for each. */
+/** Measures all contenders with a site of this size, and prints a row for each. */
 async function compare(files: number): Promise<void> {
   current = files;
   const measured = new Map<string, Measured>();
   for (let start = 0; start < starts; start++) {
-    // What takes minutes is not started again.
+    // Slow contenders are not restarted.
     await measureOnce(start === 0 ? contenders : contenders.filter(({ grows }) => !grows), files, measured);
   }
   for (const [name, { start, costs }] of measured) {
@@ -359,7 +357,7 @@ async function measureOnce(contenders: Contender[], files: number, measured: Map
   }
 }
 
-/** As many requests as a contender answers in a bearable time to which each costs by the number of files. */
+/** A smaller number of requests for a contender whose cost grows with the number of files. */
 function slowTurn(files: number): number {
   return Math.max(10, Math.min(1000, Math.round(100_000 / files)));
 }

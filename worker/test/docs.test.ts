@@ -1,5 +1,5 @@
-// docs/dynamic-workers.md: every example of it is compiled as a platform's own
-// project would be, and run in real workerd.
+// docs/dynamic-workers.md: every example is compiled as in a platform's own
+// project, and run in real workerd.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -17,7 +17,7 @@ const [customer] = blocks("js");
 const [config, projectConfig] = blocks("jsonc");
 const examples = { quickStart: quickStart!, parts: parts!, namespace: namespace!, uploads: uploads! };
 
-/** Below worker/, so that the package's own name resolves. */
+/** It is below worker/, so that the name of the package resolves. */
 const folder = ".build/docs";
 
 let platform: Platform;
@@ -39,7 +39,7 @@ describe("docs/dynamic-workers.md", () => {
     assert.deepEqual([more.length, blocks("js").length, blocks("jsonc").length], [0, 1, 2]);
     for (const binding of ['"binding": "LOADER"', '"main": "src/index.ts"']) assert.ok(config!.includes(binding));
     JSON.parse(config!.replace(/^\/\/.*$/m, "")) as unknown;
-    // The project's configuration names the file that the example before it is.
+    // The configuration names the file of the previous example.
     const { main } = JSON.parse(projectConfig!.replace(/^\/\/.*$/m, "")) as { main: string };
     assert.equal(`// projects/shop/${main}`, customer!.split("\n")[0]);
   });
@@ -50,7 +50,7 @@ describe("docs/dynamic-workers.md", () => {
       rmSync(project, { recursive: true, force: true });
       mkdirSync(join(project, "src"), { recursive: true });
       writeFileSync(join(project, "src/index.ts"), source);
-      // What `wrangler types` writes.
+      // The output of `wrangler types`.
       writeFileSync(
         join(project, "worker-configuration.d.ts"),
         `declare namespace Cloudflare {

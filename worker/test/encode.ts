@@ -1,9 +1,9 @@
-// An encoder of served manifests, straight from docs/format.md and independent
-// of the reader and of the Go side. It runs in Node.
+// An encoder of served manifests from docs/format.md, independent of the reader
+// and of the Go side. It runs in Node.
 
 import { createHash } from "node:crypto";
 
-/** A manifest as testdata/served/*.json describe one. */
+/** A manifest in testdata/served/*.json. */
 export interface Description {
   site: string;
   html_handling?: string;
@@ -14,7 +14,7 @@ export interface Description {
   edge_cache?: number;
   overlay?: boolean;
   adopted?: Record<string, string>;
-  /** Of an overlay alone. */
+  /** Overlay only. */
   flags?: number;
   revision?: number;
   own_headers?: undefined | Record<string, [string, string][]>;
@@ -29,11 +29,11 @@ export interface EntryDescription {
   type: string;
   retired?: boolean;
   chunked?: boolean;
-  /** Then all but path and nonce is to be zero or empty. */
+  /** If set, everything except path and nonce must be zero or empty. */
   tombstone?: boolean;
 }
 
-/** A chunk index as testdata/served/chunked/*.json describe one. */
+/** A chunk index in testdata/served/chunked/*.json. */
 export interface IndexDescription {
   chunk_size: number;
   size: number;
@@ -100,7 +100,7 @@ function encodeEntry(entry: EntryDescription, nonce: number, type: number): Buff
   return bytes;
 }
 
-/** The stored manifest of what is not retired, without any object ids and with each path in full. */
+/** The stored manifest of the current assets, without object ids and with full paths. */
 export function encodeListing({ site, entries }: Description): Buffer<ArrayBuffer> {
   const assets = entries
     .filter(({ retired }) => !retired)
@@ -140,7 +140,7 @@ function text(value: string): Buffer {
   return Buffer.concat([uint(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
-/** A chunk index, and the hash that its entry has. */
+/** Encodes a chunk index, and returns the hash of its entry. */
 export function encodeIndex({ chunk_size, size, chunks }: IndexDescription): {
   hash: string;
   bytes: Buffer<ArrayBuffer>;

@@ -1,4 +1,4 @@
-// Runs src/*/test/*.inside.ts in `workerd test`, with the test vectors at hand.
+// Runs src/*/test/*.inside.ts in `workerd test`, with the test vectors.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -77,7 +77,7 @@ function readVectors(): Vectors {
   };
 }
 
-/** The vectors below a folder: those with a description, and those without. */
+/** The vectors below a folder, with or without a description. */
 function vectorsIn(root: string) {
   const read = (name: string) => readFileSync(join(root, name));
   const names = (folder: string, suffix: string) =>

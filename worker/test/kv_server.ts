@@ -1,23 +1,23 @@
-// KV as workerd asks for it over HTTP, so that a test sees each read and can
-// make it fail.
+// A KV server for workerd over HTTP, so that a test sees each call and can make it
+// fail.
 
 import http from "node:http";
 
 export class KVServer {
   readonly values = new Map<string, Buffer>();
-  /** Each read with its cacheTtl, in order. */
+  /** All reads with their cacheTtl, in order. */
   reads: { key: string; ttl: number }[] = [];
-  /** How many values are on their way. */
+  /** The number of values that are being sent. */
   open = 0;
-  /** What a read finds, if not the value: asked with the number of earlier reads of that key. */
+  /** The fault of a read, if any. It gets the number of earlier reads of that key. */
   fault: (key: string, earlier: number) => "missing" | "error" | undefined = () => undefined;
-  /** Each write that was accepted, in order. */
+  /** All accepted writes, in order. */
   writes: string[] = [];
-  /** Whether a write is refused with this status: asked with the number of earlier ones of that key. */
+  /** The status with which a write is refused, if any. It gets the number of earlier writes of that key. */
   refuse: (key: string, earlier: number) => number | undefined | void = () => undefined;
-  /** What a write waits for before it is accepted. */
+  /** A write waits for this before it is accepted. */
   hold: (key: string) => Promise<unknown> | undefined = () => undefined;
-  /** Whether a listing fails, or what becomes of it. */
+  /** Changes a listing. undefined makes it fail. */
   listing: (page: { keys: { name: string }[]; list_complete: boolean; cursor?: string }) => unknown = (page) => page;
   #tried: string[] = [];
   readonly server = http.createServer((request, response) => {
@@ -68,7 +68,7 @@ export class KVServer {
     response.writeHead(page === undefined ? 500 : 200).end(JSON.stringify(page));
   }
 
-  /** Forgets what was asked and told, and what was stored where a content is given. */
+  /** Resets the records and faults, and the values if new ones are given. */
   reset(values?: Map<string, Buffer>): void {
     this.reads = [];
     this.writes = [];

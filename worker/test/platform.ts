@@ -1,7 +1,6 @@
-// Real workerd for the tests: each site once under our default Worker and once,
-// where asked for, under workerd's built-in Static Assets. KV is a server in
-// this process, which workerd's KV binding reads over HTTP, so that a test sees
-// each read and can make it fail.
+// Real workerd for the tests. Each site runs under our default Worker, and
+// optionally under workerd's built-in Static Assets (the oracle). KV is a server
+// in this process (kv_server.ts).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,33 +19,33 @@ import { blobKey, chunk, describe, nonce, type Site } from "./test_site";
 const require = createRequire(import.meta.url);
 
 /**
- * The workerd that package.json pins, or WORKERD where it has none to offer.
- * (Not npm's package "workerd": it wants those of all systems in the lockfile.)
+ * The workerd of package.json, or of WORKERD on other systems. (npm's package "workerd" would add the binaries of all
+ * systems to the lockfile.)
  */
 export const workerdBinary: string =
   process.env["WORKERD"] ??
   require.resolve(`@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`);
 
-/** A Worker that is no site: a platform, or what a test needs. */
+/** A Worker that is not a site. */
 export interface OtherWorker {
   name: string;
-  /** Its TypeScript, or the name of the file that holds it, below worker/. */
+  /** The name of a source file below worker/, or the source itself. */
   main: string | { source: string };
-  /** Bindings and modules beside it, as workerd's configuration says them. */
+  /** Further bindings, in the syntax of workerd's configuration. */
   bindings?: string;
-  /** The class of Durable Objects that it has, with SQLite on disk. */
+  /** The class of its Durable Objects, with SQLite on disk. */
   durableObject?: string;
   compatibilityFlags?: string[];
 }
 
-/** A response as it came over the wire. */
+/** A response. */
 export interface Reply {
   status: number;
   headers: http.IncomingHttpHeaders;
   body: string;
 }
 
-/** What a test asks for. */
+/** A request. */
 export interface Ask {
   method?: string;
   headers?: Record<string, string>;
@@ -61,7 +60,7 @@ export class Platform {
   #folder = "";
   #names: string[] = [];
   #process: ChildProcess | undefined;
-  /** What workerd wrote to stderr and stdout, the Workers' console among it. */
+  /** The output of workerd, including the Workers' console. */
   log = "";
 
   static async start(sites: Site[], oracles: Site[], others: OtherWorker[] = []): Promise<Platform> {
@@ -106,7 +105,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     await this.#run();
   }
 
-  /** Ends workerd as kill -9 does, and starts it again. The ports are others then. */
+  /** Kills workerd with SIGKILL and starts it again. The ports change. */
   async restart(): Promise<void> {
     await this.kill();
     await this.#run();
@@ -135,7 +134,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     await Promise.race([listening, exited]);
   }
 
-  /** Waits for what workerd prints: that comes by another way than its answers, and may be later. */
+  /** Waits for output of workerd, which may arrive after the response. */
   async logged(text: RegExp): Promise<void> {
     for (const end = Date.now() + 120_000; !text.test(this.log); ) {
       if (Date.now() > end) throw new Error(`${text} is not in the log:\n${this.log}`);
@@ -151,7 +150,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     let main = "worker.js";
     if (site.worker !== undefined) {
       main = `${site.name}.js`;
-      // Below worker/, so that its own name resolves by the exports of package.json.
+      // It is below worker/, so that the name of the package resolves.
       await bundle({ contents: site.worker, resolveDir: ".", loader: "ts" }, join(this.#folder, main));
     }
     const manifest = encodeManifest(describe(site));
@@ -170,7 +169,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = ${JSON.stringify(JSON.stringify(this.#stamp(site)))})${overlayBindings(site)}]))`;
   }
 
-  /** What the version says of itself; where the overlay is written, what is deployed is stored too. */
+  /** The stamp of the version. For a site with an overlay, it also stores the stored manifest. */
   #stamp(site: Site): object {
     if (!site.edits) return {};
     const stored = encodeListing(describe(site));
@@ -210,14 +209,14 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     return `(name = "oracle-${site.name}", assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
   }
 
-  /** The port of a service on loopback. */
+  /** The loopback port of a service. */
   port(service: string): number {
     const port = this.#ports.get(service);
     if (port === undefined) throw new Error(`there is no service ${service}`);
     return port;
   }
 
-  /** Sends a request with this very path to a service. */
+  /** Sends a request with exactly this path to a service. */
   ask(service: string, path: string, { method = "GET", headers = {}, body }: Ask = {}): Promise<Reply> {
     const port = this.port(service);
     return new Promise((resolve, reject) => {
@@ -241,12 +240,12 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
     });
   }
 
-  /** The most memory that workerd ever had, in bytes. */
+  /** The peak memory of workerd in bytes. */
   peakMemory(): number {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#process!.pid}/status`, "utf8"))![1]) * 1024;
   }
 
-  /** Ends workerd as kill -9 does. */
+  /** Kills workerd with SIGKILL. */
   async kill(): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -264,7 +263,7 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
   }
 }
 
-/** The bindings of a site whose overlay is written, beside those that every site has. */
+/** The further bindings of a site with an overlay. */
 function overlayBindings({ edits }: Site): string {
   if (!edits) return "";
   const token =
@@ -272,7 +271,7 @@ function overlayBindings({ edits }: Site): string {
   return `, (name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))${token}`;
 }
 
-/** Bundles a module as the Go side does: the manifest stays outside. */
+/** Bundles a module as the Go side does. The manifest is external. */
 export async function bundle(entry: string | StdinOptions, outfile: string): Promise<void> {
   await build({
     ...(typeof entry === "string" ? { entryPoints: [entry] } : { stdin: entry }),

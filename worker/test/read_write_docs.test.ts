@@ -1,5 +1,5 @@
-// docs/read-write-assets.md: its examples are compiled as a user's project would
-// be, and run in real workerd; its commands run in a shell, with curl.
+// docs/read-write-assets.md: its examples are compiled as in a user's project, and
+// run in real workerd. Its commands run in a shell with curl.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -19,10 +19,10 @@ const [shell] = blocks("sh");
 const [customer] = blocks("js");
 
 const token = "the-secret-of-the-docs";
-/** Below worker/, so that the package's own name resolves. */
+/** It is below worker/, so that the name of the package resolves. */
 const folder = ".build/docs/read-write";
 
-/** The snippets one after another, on a binding that another Worker holds. */
+/** A Worker that runs the snippets in order, with a binding of the site. */
 const everySnippet = `
   import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
   interface Env { ASSETS: ReadWriteAssets }
@@ -33,7 +33,7 @@ const everySnippet = `
     return Response.json(results, { headers: { "x-none": "" } });
   } };`;
 
-/** What a snippet declares and does not use itself. */
+/** The variables that a snippet declares and does not use. */
 function declared(snippet: string): string {
   return [...snippet.matchAll(/^const (\w+)/gm)]
     .map(([, name]) => (name === "response" ? "response.status" : name))
@@ -116,7 +116,7 @@ describe("docs/read-write-assets.md", () => {
       const project = join(folder, name);
       mkdirSync(join(project, "src"), { recursive: true });
       writeFileSync(join(project, "src/index.ts"), source);
-      // What `wrangler types` writes.
+      // The output of `wrangler types`.
       writeFileSync(
         join(project, "worker-configuration.d.ts"),
         `declare namespace Cloudflare { interface GlobalProps { mainModule: typeof import("./src/index") } }

@@ -1,5 +1,4 @@
-// What every version of a site carries, beside its manifest, and what a
-// platform's loader does.
+// The size of the code of every version of a site, and of a platform's loader.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -40,7 +39,7 @@ for (const [name, entry, most] of [
   });
 }
 
-test("a site without an overlay does not carry what writes", async () => {
+test("a site without an overlay does not include the code for writes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "kv-sync-worker-"));
   try {
     const code = async (entry: string | StdinOptions) => {

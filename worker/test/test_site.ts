@@ -1,4 +1,4 @@
-// Sites that tests serve, and their manifests.
+// Test sites and their manifests.
 
 import { type Description, type EntryDescription, encodeIndex, sha256Hex } from "./encode";
 
@@ -6,20 +6,20 @@ import { type Description, type EntryDescription, encodeIndex, sha256Hex } from 
 export interface Site {
   name: string;
   files: Record<string, string | Uint8Array>;
-  /** Files of an earlier deployment. The oracle does not know them. */
+  /** Files of an earlier deployment, which the oracle does not have. */
   retired?: Record<string, string>;
-  /** Files in chunks of so many bytes. */
+  /** Chunked files; `size` is the chunk size. */
   chunked?: Record<string, { content: string; size: number; retired?: boolean }>;
-  /** Entries whose blobs the test sees to. */
+  /** Entries whose blobs the test writes. */
   entries?: EntryDescription[];
-  /** For how many seconds Workers Caching may keep a response. */
+  /** How long Workers Caching may store a response, in seconds. */
   edgeCache?: number;
-  /** Whether an overlay lies over it, and which of its writes were adopted. */
+  /** Whether it has an overlay, and which writes are adopted. */
   overlay?: boolean;
   adopted?: Record<string, string>;
   html?: string;
   notFound?: string;
-  /** The texts of _redirects and _headers. */
+  /** The texts of _redirects and of _headers. */
   redirects?: string;
   headers?: string;
   /** The TypeScript of a Worker of the site's own, in place of the default Worker. */

@@ -1,9 +1,11 @@
+// Which writes of an overlay a deploy adopts.
+
 import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { hash, nonce } from "../../serve/test/layers";
 import { adopt, type RecordedEntry } from "../adopt";
 
-test("a deploy adopts what it would not change, and what was deleted is gone", () => {
+test("a deploy adopts writes that equal its assets, and does not retire deleted ones", () => {
   const entry = (path: string, digit: string, content?: Partial<RecordedEntry["content"]> | null): RecordedEntry => ({
     path,
     nonce: nonce(digit),

@@ -1,4 +1,4 @@
-// Large files, streams and Blobs on their way through deployProject.
+// deployProject with large files, streams and Blobs.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -12,7 +12,7 @@ describe("large files", () => {
   const as = (body: Runs, as: (typeof kinds)[number]) => ({ body, ...(as && { as }) });
   const served = async () => (await ask("/film.mp4")) === new TextDecoder().decode(expand(film()));
 
-  it("are the same however they are given", async () => {
+  it("give the same result in every form", async () => {
     const first = await deployed({ ...page, "/film.mp4": film() });
     assert.deepEqual([first.uploaded, await served()], [4, true]);
     for (const kind of kinds) {
@@ -23,7 +23,7 @@ describe("large files", () => {
     }
   });
 
-  it("that change upload the chunks that do", async () => {
+  it("upload only the chunks that changed", async () => {
     await deployed({ ...page, "/film.mp4": film() });
     const before = new Map(platform.kv.values);
     for (const kind of kinds) {
@@ -38,7 +38,7 @@ describe("large files", () => {
     }
   });
 
-  it("upload every chunk where the live index is gone or damaged, or nothing is believed", async () => {
+  it("upload every chunk if the live index is missing or damaged, or with repair", async () => {
     await deployed({ ...page, "/film.mp4": film() });
     const before = new Map(platform.kv.values);
     const [key, index] = [...before].find(([, value]) => value.toString("latin1", 0, 4) === "KVSC")!;
@@ -55,7 +55,7 @@ describe("large files", () => {
     }
   });
 
-  it("are not taken for small ones that their index is hashed by", async () => {
+  it("are not confused with a small file that contains the hashed bytes of their index", async () => {
     await deployed({ ...page, "/film.mp4": film() });
     const index = [...platform.kv.values.values()].find((value) => value.toString("latin1", 0, 4) === "KVSC")!;
     const small = { body: index.subarray(0, 24 + 2 * 32).toString("base64") };
@@ -76,7 +76,7 @@ describe("large files", () => {
     }
   });
 
-  it("count by their chunks", async () => {
+  it("count as many writes as they have chunks", async () => {
     for (const kind of kinds) {
       const files = { "/film.mp4": as(film(), kind), "/index.html": "x" };
       assert.match(
@@ -104,7 +104,7 @@ describe("large files", () => {
 describe("streams and Blobs", () => {
   const given = (text: string, as: NonNullable<DescribedFile["as"]>) => ({ body: text, as });
 
-  it("are files like others", async () => {
+  it("are published like other files", async () => {
     for (const as of ["stream", "blob", "text"] as const) {
       platform.kv.reset(new Map());
       await deployed({
@@ -121,7 +121,7 @@ describe("streams and Blobs", () => {
     }
   });
 
-  it("of one content are one blob", async () => {
+  it("with the same content become one blob", async () => {
     const { uploaded } = await deployed({
       "/a": given("same", "stream"),
       "/b": given("same", "stream"),
@@ -131,7 +131,7 @@ describe("streams and Blobs", () => {
     assert.equal(uploaded, 1);
   });
 
-  it("are not read where something else is refused, and stop a deploy that would remove too much", async () => {
+  it("are not read if something else is refused, and count for the shrink check", async () => {
     await deployed(pages);
     platform.kv.reset();
     assert.match((await deploy({ ...pages, "/.env": "x", "/z.txt": given("z", "broken stream") })).error, /\.env: /);
@@ -143,7 +143,7 @@ describe("streams and Blobs", () => {
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("that break leave visitors what they have", async () => {
+  it("that fail do not change what visitors see", async () => {
     await deployed(pages);
     const { error } = await deploy(
       { ...pages, "/a.txt": given("new", "stream"), "/z.txt": given("z", "broken stream") },

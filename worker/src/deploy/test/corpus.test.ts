@@ -1,4 +1,4 @@
-// The corpus of testdata/project is what deployProject writes, and is served.
+// testdata/project: what deployProject writes, and whether it is served.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,8 +11,7 @@ import { ask, base64, deployed, type GoVector, platform } from "./shop";
 
 describe("the corpus", () => {
   /**
-   * The corpus that the Go side writes for this reader; a file there that is not listed fails the test, and so does one
-   * that is missing.
+   * The vectors that the Go side writes for this test. An unlisted file fails the test, and so does a missing one.
    */
   const writtenByGo = ["assets-only.json", "changed.json", "chunked.json", "rolled-back.json"];
 
@@ -40,7 +39,7 @@ describe("the corpus", () => {
     }
   });
 
-  it("that Go writes is served", async () => {
+  it("of the Go side is served", async () => {
     assert.deepEqual(
       readdirSync(join(projectFolder, "go"))
         .filter((name) => name.endsWith(".json"))
@@ -68,7 +67,7 @@ describe("the corpus", () => {
     }
   });
 
-  /** Every key is what it says, every file is served, and another deploy by this side plans against it. */
+  /** Checks that every key matches its content, every file is served, and a further deploy plans correctly. */
   async function serves(
     name: string,
     project: string,
@@ -78,7 +77,7 @@ describe("the corpus", () => {
     platform.kv.reset(decodeKV(kv));
     for (const [key, value] of platform.kv.values) {
       const hash = /\/[bm]\/([0-9a-f]{64})\.[0-9a-f]{16}$/.exec(key)?.[1];
-      // An index is hashed without the nonces at its end.
+      // The hash of an index does not cover the nonces at its end.
       const chunks = value.toString("latin1", 0, 4) === "KVSC" ? value.readUInt32LE(12) : 0;
       if (hash) assert.equal(sha256Hex(value.subarray(0, value.length - 8 * chunks)), hash, `${name}: ${key}`);
     }
@@ -94,7 +93,7 @@ describe("the corpus", () => {
         .join("/")
         .replace(/(?:index)?\.html$/, "");
       const reply = await platform.ask("loader", pathname, { headers });
-      // Where slashes are dropped the page has another address.
+      // With drop-trailing-slash the page has another pathname.
       const final = reply.status === 307 ? await platform.ask("loader", reply.headers.location!, { headers }) : reply;
       assert.equal(final.status, 200, `${name}: ${path}`);
       assert.ok(final.body === new TextDecoder().decode(expand(body)), `${name}: ${path}`);
@@ -113,6 +112,6 @@ describe("the corpus", () => {
   const decodeKV = (kv: Record<string, Value>) =>
     new Map(Object.entries(kv).map(([key, value]) => [key, Buffer.from(expand(value))]));
 
-  /** Files whose content type is not that of their extension, as it is when they are deployed again. */
+  /** The number of files whose content type differs from that of their extension. They change when deployed again. */
   const retyped = (name: string) => (name === "types.json" || name.startsWith("go/") ? 1 : 0);
 });

@@ -4,14 +4,14 @@ import { sha256Hex } from "../../../test/encode";
 import { ask, base64, currentKey, deploy, deployed, pages, platform } from "./shop";
 
 describe("deployProject", () => {
-  it("writes what nobody sees first, and the switch last", async () => {
+  it("writes invisible values first, and the switch last", async () => {
     await deployed(pages);
     const kinds = platform.kv.writes.map((key) => key.replace("project/shop/", "").replace(/\/.*/, ""));
     assert.deepEqual(kinds, ["b", "b", "b", "b", "m", "d", "b", "b", "current"]);
     assert.equal(await ask("/a.txt"), "a");
   });
 
-  it("leaves visitors what they have, whichever write fails", async () => {
+  it("does not change what visitors see if any write fails", async () => {
     await deployed({ ...pages, "/old.txt": "old" });
     const before = new Map(platform.kv.values);
     const changed = { ...pages, "/index.html": "new home", "/d.txt": "d", "/e.txt": "e" };
@@ -36,7 +36,7 @@ describe("deployProject", () => {
     assert.deepEqual([await ask("/"), await ask("/d.txt"), await ask("/old.txt")], ["new home", "d", "old"]);
   });
 
-  it("writes again where KV is busy", async () => {
+  it("retries if KV is busy", async () => {
     platform.kv.refuse = (_, earlier) => (earlier === 0 ? 429 : undefined);
     const started = Date.now();
     await deployed({ "/index.html": "home" });
@@ -55,7 +55,7 @@ describe("deployProject", () => {
     assert.ok(!platform.kv.reads.some(({ key }) => key.endsWith(first.version)));
   });
 
-  it("does nothing where nothing changed, and says so", async () => {
+  it("does nothing if nothing changed, and reports it", async () => {
     const first = await deployed(pages);
     platform.kv.reset();
     const again = await deployed(pages, 5);
@@ -79,7 +79,7 @@ describe("deployProject", () => {
     assert.deepEqual(activations[0], { ...activations[0], author: "ada", message: `kv-sync ${activations[0]!.id}` });
   });
 
-  it("writes nothing over what it did not expect", async () => {
+  it("writes nothing if another version than `after` is live", async () => {
     const first = await deployed(pages);
     const second = await deployed({ ...pages, "/a.txt": "2" }, 1, { options: { after: first.version } });
     const stale = await deploy({ ...pages, "/a.txt": "3" }, 2, { options: { after: first.version } });
@@ -88,7 +88,7 @@ describe("deployProject", () => {
     assert.equal(await ask("/a.txt"), "2");
   });
 
-  it("takes nothing from a manifest that is gone, damaged or another's, until it is told to repair", async () => {
+  it("refuses a live manifest that is missing, damaged or of another site, unless repair is set", async () => {
     const { version } = await deployed(pages);
     const key = [...platform.kv.values.keys()].find((key) => key.includes("/m/"))!;
     const whole = platform.kv.values.get(key)!;
@@ -105,7 +105,7 @@ describe("deployProject", () => {
     assert.equal(await ask("/d.txt"), "d");
   });
 
-  it("keeps what is gone reachable while a deployment that names it is retained", async () => {
+  it("keeps removed files reachable while a deployment with them is retained", async () => {
     const options = { retain: 3, grace: 3600 };
     await deployed({ ...pages, "/old.txt": "old" }, 0, { options });
     for (const [hour, reachable] of [
@@ -118,7 +118,7 @@ describe("deployProject", () => {
     }
   });
 
-  it("after a rollback, keeps what the deployments that it left had, and nothing older", async () => {
+  it("after a rollback, keeps the files of the deployments that it left, and no older ones", async () => {
     const options = { retain: 2, grace: 0 };
     await deployed({ ...pages, "/early.txt": "early" }, 0, { options });
     await deployed(pages, 1, { options });
@@ -139,7 +139,7 @@ describe("deployProject", () => {
     assert.deepEqual([await ask("/late.txt"), await ask("/new.txt"), await ask("/early.txt")], ["late", "new", 404]);
   });
 
-  it("touches no key but its project's", async () => {
+  it("writes only keys of its project", async () => {
     platform.kv.values.set("project/shop-2/current", Buffer.from("{}"));
     platform.kv.values.set("shop/d/1", Buffer.from("a site"));
     await deployed(pages);
@@ -150,7 +150,7 @@ describe("deployProject", () => {
     );
   });
 
-  it("stops where the uploads took too long for a prune to have spared them", async () => {
+  it("stops if the uploads took so long that a prune may have deleted them", async () => {
     platform.kv.refuse = (key, earlier) => (key.includes("/d/") && earlier < 2 ? 503 : undefined);
     const body = {
       project: "shop",
@@ -165,14 +165,14 @@ describe("deployProject", () => {
   });
 });
 
-describe("where an overlay lies over the files", () => {
+describe("with an overlay", () => {
   const record = (entries: object[], more: object = {}) =>
     platform.kv.values.set(
       "project/shop/o/record",
       Buffer.from(JSON.stringify({ format: 1, site: "project/shop", revision: 3, entries, ...more })),
     );
   const nonce = "0123456789abcdef";
-  /** What the active manifest says of the overlay, served and stored. */
+  /** The overlay members of the active manifest, served and stored. */
   const said = () => {
     const { served, kv_sync } = (
       JSON.parse(platform.kv.values.get(currentKey)!.toString()) as {
@@ -190,7 +190,7 @@ describe("where an overlay lies over the files", () => {
     return { overlay, adopted };
   };
 
-  it("keeps it, until it is told otherwise", async () => {
+  it("keeps it unless the option changes it", async () => {
     await deployed(pages, 0, { options: { overlay: true } });
     assert.deepEqual(said(), { overlay: true, adopted: undefined });
     assert.equal((await deployed(pages, 1)).noChange, true);
@@ -204,7 +204,7 @@ describe("where an overlay lies over the files", () => {
     assert.ok(!platform.kv.reads.some(({ key }) => key.includes("/o/")), "a project without one reads nothing of it");
   });
 
-  it("adopts the writes that it has, and never loses another", async () => {
+  it("adopts the writes that equal its files, and keeps the others", async () => {
     await deployed(pages, 0, { options: { overlay: true } });
     const hash = sha256Hex("written");
     const type = "text/plain; charset=utf-8";
@@ -215,7 +215,7 @@ describe("where an overlay lies over the files", () => {
     ]);
     await deployed({ ...pages, "/a.txt": "written", "/n.txt": "written" }, 1);
     assert.deepEqual(said(), { overlay: true, adopted: { "/a.txt": nonce } });
-    // Adopted once, a write stays so whatever is deployed there next, as long as the record has it.
+    // An adopted write stays adopted while the record has it, whatever is deployed next.
     const { "/b.txt": _, ...others } = pages;
     await deployed({ ...others, "/d.txt": "d" }, 2);
     assert.deepEqual(said().adopted, { "/a.txt": nonce, "/b.txt": nonce });
@@ -229,7 +229,7 @@ describe("where an overlay lies over the files", () => {
     assert.deepEqual(said(), { overlay: true, adopted: undefined });
   });
 
-  it("finds it again where the live manifest is gone", async () => {
+  it("detects it if the live manifest is missing", async () => {
     await deployed(pages, 0, { options: { overlay: true } });
     record([]);
     for (const key of platform.kv.values.keys()) if (key.includes("/m/")) platform.kv.values.delete(key);
@@ -237,7 +237,7 @@ describe("where an overlay lies over the files", () => {
     assert.deepEqual(said(), { overlay: true, adopted: undefined });
   });
 
-  it("goes on with what is adopted where the record is damaged, and writes nothing where KV fails", async () => {
+  it("keeps the adopted writes if the record is damaged, and writes nothing if KV fails", async () => {
     record([{ path: "/gone.txt", nonce }]);
     await deployed(pages, 0, { options: { overlay: true } });
     const bad = [

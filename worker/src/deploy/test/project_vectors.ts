@@ -1,7 +1,6 @@
-// Writes testdata/project/: `npm run vectors`. Each vector is one deploy, run in
-// real workerd over a KV whose values before and after it are in the file. What
-// it writes is committed, and `npm test` checks that writing it again would
-// change nothing.
+// Writes testdata/project/: `npm run vectors`. Each vector is one deploy in real
+// workerd, with the values of KV before and after it. The files are committed, and
+// `npm test` checks that they are up to date.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,17 +14,16 @@ import type { Deploy } from "./upload";
 /** Where the files are, relative to worker/. */
 export const projectFolder = "../testdata/project";
 
-/** What a test vector holds. */
+/** A test vector. */
 export interface ProjectVector {
   about: string;
   deploy: Deploy;
   /** KV before, by key. */
   before: Record<string, Value>;
-  /** What deployProject returns. */
+  /** The result of deployProject. */
   result: Record<string, unknown>;
   /**
-   * Every key that it writes, and nothing else is changed. The order is that of the writes, but for blobs, which are
-   * sorted.
+   * The written keys. No other key changes. The order is that of the writes, except that blobs are sorted.
    */
   writes: Record<string, Value>;
 }
@@ -58,7 +56,7 @@ const code: NonNullable<Deploy["code"]> = {
   env: { GREETING: "hello", LIMITS: { b: [1, 2.5, null], a: true } },
 };
 
-/** 28 MiB and 16 bytes: a chunk of the one text, and one of the other. */
+/** 28 MiB and 16 bytes: two chunks of different texts. */
 const film = (second: string): Runs => ({
   runs: [
     ["0123456789abcdef", 1 << 20],
@@ -66,12 +64,12 @@ const film = (second: string): Runs => ({
   ],
 });
 
-/** What everyone may read although the code gets every request. */
+/** The files that everyone may read although the code gets every request. */
 const retire = ["/copy-of-*", "/new.txt"];
 
 const day = 86_400_000;
 const begin = Date.UTC(2026, 10, 21, 2, 45, 12, 345);
-/** In order: each but the first of a chain begins with what the one that it names has left. */
+/** The cases in order. A case with `after` begins with the KV that the named case left. */
 const cases: {
   name: string;
   about: string;
@@ -249,7 +247,7 @@ const cases: {
   },
 ];
 
-/** Runs every case, and gives the files of testdata/project/ that are generated, by name. */
+/** Runs every case, and returns the generated files of testdata/project/ by name. */
 export async function projectFiles(): Promise<Map<string, string>> {
   const out = new Map<string, string>();
   const after = new Map<string, Map<string, Buffer>>();
@@ -275,7 +273,7 @@ export async function projectFiles(): Promise<Map<string, string>> {
         writes: Object.fromEntries(written.map((key) => [key, encodeValue(platform.kv.values.get(key)!)])),
       };
       out.set(`${name}.json`, `${JSON.stringify(vector, null, 1)}\n`);
-      // Blobs are written side by side, so their order is none to rely on.
+      // Blobs are written in parallel, so their order may vary.
       after.set(name, new Map([...before.keys(), ...written].map((key) => [key, platform.kv.values.get(key)!])));
     }
   } finally {

@@ -1,4 +1,4 @@
-// What deployProject refuses.
+// The refusals of deployProject.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { type Answer, ask, deploy, deployed, film, pages, platform } from "./sho
 import type { Deploy } from "./upload";
 
 describe("refusals", () => {
-  it("refuses all that must not be published at once, and writes nothing", async () => {
+  it("reports all files that must not be published together, and writes nothing", async () => {
     const { name, problems, error } = await deploy(
       {
         "/ok.txt": "ok",
@@ -77,7 +77,7 @@ describe("refusals", () => {
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("refuses what KV cannot hold", async () => {
+  it("refuses files and code that are too large for KV", async () => {
     const { problems } = await deploy({ "/index.html": "x", "/_redirects": film() });
     assert.deepEqual(
       problems!.map(({ path, reason }) => [path, reason]),
@@ -91,7 +91,7 @@ describe("refusals", () => {
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("refuses code that is none", async () => {
+  it("refuses invalid code", async () => {
     const good = { main: "a", modules: { a: { js: "" } }, compatibilityDate: "2026-01-01" };
     for (const [bad, reason] of [
       [{ ...good, main: "b" }, /not a JavaScript module/],
@@ -112,7 +112,7 @@ describe("refusals", () => {
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("refuses settings and ids that are none", async () => {
+  it("refuses invalid settings and ids", async () => {
     for (const project of ["", "../a", "A", "a/b", "a".repeat(64), "_x"])
       assert.equal((await deploy(pages, 0, { project })).name, "RefusedError", project);
     assert.match(
@@ -124,7 +124,7 @@ describe("refusals", () => {
     assert.deepEqual([platform.kv.reads, platform.kv.writes], [[], []]);
   });
 
-  it("refuses to leave no file, or less than half as many as are live, whatever their names", async () => {
+  it("refuses to leave no file, or less than half as many as are live", async () => {
     assert.match((await deploy({})).error, /there is no file to serve; give allowShrink/);
     await deployed(pages);
     assert.match((await deploy({ "/a.txt": "a" }, 1)).error, /1 of 4 files would be left; give allowShrink/);
@@ -161,7 +161,7 @@ describe("refusals", () => {
     assert.equal(platform.kv.writes.length, 15);
   });
 
-  it("says of every argument what it has to be", async () => {
+  it("reports invalid arguments", async () => {
     const call = async (...args: unknown[]) => {
       const reply = await platform.ask("upload", "/", { method: "POST", body: JSON.stringify({ arguments: args }) });
       assert.equal(reply.status, 422, JSON.stringify(args));
@@ -246,7 +246,7 @@ describe("contents", () => {
   const key = "-----BEGIN PRIVATE" + " KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
   const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
 
-  it("that are keys or stand for others are refused in every form", async () => {
+  it("that are private keys or Git LFS pointers are refused in every form", async () => {
     for (const as of [undefined, "blob", "text"] as const) {
       const described = (body: string) => ({ body, ...(as && { as }) });
       const { problems } = await deploy({
@@ -316,7 +316,7 @@ describe("start", () => {
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("calls no handler, and takes code of every shape", async () => {
+  it("calls no handler, and accepts every kind of main module", async () => {
     const answers = `fetch() { console.log("a handler ran"); return new Response("ran"); }`;
     for (const [i, js] of [
       `export default { ${answers} }`,
@@ -336,7 +336,7 @@ describe("start", () => {
     }
   });
 
-  it("starts code only where it is new", async () => {
+  it("starts only new code", async () => {
     const broken = code("throw new Error('boom')");
     await deployed(pages, 0, { ...broken, start: false });
     await deployed({ ...pages, "/d.txt": "d" }, 1, broken);

@@ -1,4 +1,4 @@
-// The project "shop", which the tests of deployProject deploy to in real workerd.
+// The project "shop" in real workerd, the target of the tests of deployProject.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
@@ -24,7 +24,7 @@ before(async () => {
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset(new Map()));
 
-/** A KV that Go wrote, as testdata/project/go has it: values in base64, and what must be served as it stands. */
+/** A KV that Go wrote, in testdata/project/go: values in base64, and the files to serve. */
 export interface GoVector {
   project: string;
   loader: string;
@@ -47,7 +47,7 @@ export interface Answer {
   problems?: { path: string; line?: number; reason: string; fix: string }[];
 }
 
-/** Deploys to the project "shop" so many hours after the first. */
+/** Deploys to the project "shop", this number of hours after the first deploy. */
 export async function deploy(
   files: Record<string, string | Runs | DescribedFile>,
   hours = 0,
@@ -79,7 +79,7 @@ export async function deployed(...args: Parameters<typeof deploy>): Promise<Answ
   return answer;
 }
 
-/** What a visitor gets, whose isolate remembers nothing. */
+/** The response for a visitor of an isolate without a cache. */
 export const ask = async (path: string, project = "shop") => {
   const { status, body } = await platform.ask("loader", path, {
     headers: { host: `${project}.example.com`, "x-ttl": "0" },
@@ -87,7 +87,7 @@ export const ask = async (path: string, project = "shop") => {
   return status === 200 ? body : status;
 };
 
-/** 26 MiB: a chunk of the one text, and one of the other. */
+/** 26 MiB: two chunks of different texts. */
 export const film = (second = "fedcba9876543210"): Runs => ({
   runs: [
     ["0123456789abcdef", 1 << 20],

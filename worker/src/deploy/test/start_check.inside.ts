@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { checkStart } from "../start_check";
 
-// Of code that replaces Response, a part runs when the check asks for an answer.
-test("code that is started to be checked has a limit of CPU time and no network", async () => {
+// Code that replaces Response runs during the request of the check.
+test("the start check limits CPU time and allows no network", async () => {
   const given: WorkerLoaderWorkerCode[] = [];
   const loader = {
     load: (code: WorkerLoaderWorkerCode) => (

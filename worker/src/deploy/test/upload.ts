@@ -1,5 +1,5 @@
-// A platform's upload API for the tests: it deploys what a test vector
-// describes, with the vector's clock and random bytes.
+// The upload API of a test platform. It deploys a test vector with the vector's
+// clock and random bytes.
 
 import { expand, type Value } from "../../../test/values";
 import {
@@ -11,21 +11,21 @@ import {
   RefusedError,
 } from "../../dynamic";
 
-/** A deploy as testdata/project/*.json describe one. */
+/** A deploy in testdata/project/*.json. */
 export interface Deploy {
   project: string;
-  /** Milliseconds since 1970 UTC; the clock itself where it is left out. */
+  /** Milliseconds since 1970 UTC; the default is the clock. */
   now?: number;
   /** 4 bytes in hexadecimal. */
   random: string;
-  /** By pathname; in an object with the content type that is given for it, or what it is given as. */
+  /** By pathname. An object has a content type or the form of the body. */
   files: Record<string, Value | DescribedFile>;
-  /** Modules of bytes in base64. */
+  /** Modules; bytes are in base64. */
   code?: Omit<ProjectCode, "modules"> & {
     modules: Record<string, { js: string } | { text: string } | { wasm: string } | { data: string }>;
   };
   options?: Omit<DeployOptions, "kv" | "code" | "start" | "now" | "random">;
-  /** Whether the code is started before. */
+  /** Whether the start check runs. */
   start?: boolean;
 }
 

@@ -7,7 +7,7 @@ import { LRU } from "../../kv/lru";
 test("customers can call the seven operations of an asset binding, and nothing else", () => {
   for (const binding of [dynamic.AssetBinding, dynamic.assetBinding({ kv: () => undefined as never })]) {
     const names: PropertyKey[] = [];
-    // Up to WorkerEntrypoint, which is the platform's.
+    // Without WorkerEntrypoint, which is the runtime's.
     for (
       let at = binding.prototype as object;
       at.constructor.name !== "WorkerEntrypoint";
@@ -18,7 +18,7 @@ test("customers can call the seven operations of an asset binding, and nothing e
   }
 });
 
-test("the Worker Loader gets what the platform sets, under an id of its own for each revision", async () => {
+test("the Worker Loader gets the platform's settings, with a different id for each revision", async () => {
   const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
   const version = {
     format: 1,
@@ -47,7 +47,7 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
     version,
   });
   const kv = {
-    // The second time the isolate remembers what is active, and reads its code alone.
+    // The second time the pointer is cached, and only the code is read.
     get: async (key: string) => (key === "project/shop/current" ? current : new Response(JSON.stringify(version)).body),
   } as unknown as KVNamespace;
   const got: { id: string | null; code: WorkerLoaderWorkerCode }[] = [];
@@ -60,7 +60,7 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
     },
   };
   const bound: unknown[] = [];
-  // What a platform passes on from its customers may name another project.
+  // Props from a customer may name another project.
   const capabilities = { write: true, projectId: "other", served: ref.replaceAll("a", "0") };
   const ctx = {
     exports: { AssetBinding: (binding: unknown) => (bound.push(binding), "a stub") },
@@ -89,7 +89,7 @@ test("the Worker Loader gets what the platform sets, under an id of its own for 
   ]);
 });
 
-test("the least recently used goes first, and the newest stays", () => {
+test("the cache removes the least recently used value and keeps the newest", () => {
   const lru = new LRU<number>(10);
   lru.set("a", 1, 4);
   lru.set("b", 2, 4);
@@ -113,7 +113,7 @@ test("the least recently used goes first, and the newest stays", () => {
   );
 });
 
-test("writes go side by side, six at most, and none begins after a failure", async () => {
+test("at most six writes run in parallel, and none starts after a failure", async () => {
   let open = 0;
   let most = 0;
   const done: number[] = [];

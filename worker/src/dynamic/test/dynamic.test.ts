@@ -1,5 +1,5 @@
-// Projects in real workerd: a platform's loader, its customers' Dynamic Workers
-// and the KV that deployProject wrote, which the tests can watch and break.
+// Projects in real workerd: a platform's loader, its customers' Dynamic Workers,
+// and the KV that deployProject wrote.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import type { Deploy } from "../../deploy/test/upload";
 import { ask, deployed, forward, logged, platform, reads } from "./projects";
 
 describe("a project", () => {
-  it("is its Dynamic Worker, which has its assets", async () => {
+  it("is served by its Dynamic Worker, which has its assets", async () => {
     await deployed("app", { "/index.html": "home", "/a.txt": "a" }, forward);
     assert.equal((await ask("app", "/who")).body, "VERSION ");
     const page = await ask("app", "/");
@@ -25,7 +25,7 @@ describe("a project", () => {
     assert.equal((await ask("app", "/", { method: "POST", body: "x" })).status, 405);
   });
 
-  it("may open a socket, whose answer stays one though its headers are changed on the way", async () => {
+  it("may open a WebSocket, also if the headers of its response are changed", async () => {
     await deployed(
       "socket",
       { "/index.html": "home" },
@@ -52,14 +52,14 @@ describe("a project", () => {
     assert.equal(status, 101, platform.log);
   });
 
-  it("without code is served straight from its assets", async () => {
+  it("without code is served from its assets", async () => {
     await deployed("plain", { "/index.html": "plain", "/404.html": "nothing" });
     assert.equal((await ask("plain", "/")).body, "plain");
     assert.deepEqual(await ask("plain", "/none").then(({ status, body }) => [status, body]), [404, "nothing"]);
     assert.equal((await ask("plain", "/", { headers: { "x-way": "by hand" } })).body, "no code");
   });
 
-  it("is not kept by Workers Caching, whose key has no project, whatever its files or its code say", async () => {
+  it("is never stored by Workers Caching, whose key has no project", async () => {
     const keep = "Cloudflare-CDN-Cache-Control: public, max-age=3600";
     await deployed("keeper", { "/index.html": "home", "/_headers": `/*\n  ${keep}\n` });
     await deployed(
@@ -76,7 +76,7 @@ describe("a project", () => {
     }
   });
 
-  it("that is not there, or could not be, is the platform's matter", async () => {
+  it("that is missing or has an invalid id is left to the platform", async () => {
     for (const project of ["unknown", "../app", "App", "", "a/b", "a".repeat(64), "_a", "app\u00e9", "__proto__"]) {
       const reply = await ask("x", "/", { headers: { "x-project": encodeURIComponent(project).replace(/%2F/g, "/") } });
       assert.deepEqual([reply.status, reply.body], [404, "the platform's own answer"], project);
@@ -88,7 +88,7 @@ describe("a project", () => {
     );
   });
 
-  it("costs a read of KV for each file, and a few when an isolate meets it", async () => {
+  it("costs one KV read per file, and a few more in a new isolate", async () => {
     await deployed("cost", { "/index.html": "home" }, forward);
     platform.kv.reset();
     await ask("cost", "/");
@@ -127,7 +127,7 @@ describe("a project", () => {
     assert.equal((await ask("switch", "/new.txt", { headers: old })).status, 404);
   });
 
-  it("notices a switch after its ttl, and serves what was before to open tabs", async () => {
+  it("notices a switch after its ttl, and serves retired files to open tabs", async () => {
     const options = { retire: ["/gone.txt"] };
     await deployed("fresh", { "/index.html": "one", "/gone.txt": "gone", "/c.txt": "c" }, forward, options);
     const now = { "x-ttl": "0" };
@@ -160,7 +160,7 @@ describe("a project", () => {
     assert.equal((await ask("guarded", "/app.1.js", { headers: now })).body, "app 1");
   });
 
-  it("keeps nothing of a deployment with code that does not say what it guarded, as an older kv-sync made it", async () => {
+  it("retires nothing of a deployment with code and without a routing, as of an older kv-sync", async () => {
     const asOlder = () => {
       for (const [key, bytes] of platform.kv.values) {
         const text = bytes.toString("latin1");
@@ -174,19 +174,19 @@ describe("a project", () => {
     asOlder();
     assert.equal((await deployed("older", less, forward, { retire: ["/*"] })).retired, 0);
     assert.equal((await ask("older", "/old.txt", { headers: { "x-ttl": "0" } })).status, 404);
-    // Nor what it listed: it did not ask what was guarded.
+    // Its own retired files are dropped too, because guards did not limit them.
     await deployed("listed", files);
     assert.equal((await deployed("listed", less)).retired, 1);
     asOlder();
     assert.equal((await deployed("listed", { ...less, "/b.txt": "b" })).retired, 0);
-    // Without code nothing was guarded, and an upgrade loses nothing.
+    // Without code nothing was guarded, so an upgrade keeps the retired files.
     await deployed("assets", files);
     asOlder();
     assert.equal((await deployed("assets", less)).retired, 1);
     assert.equal((await ask("assets", "/old.txt", { headers: { "x-ttl": "0" } })).body, "old");
   });
 
-  it("publishes no file that a redirect hid, when both are removed", async () => {
+  it("does not publish a file that is removed together with the redirect that hid it", async () => {
     await deployed("hidden", {
       "/index.html": "home",
       "/a.txt": "a",
@@ -200,7 +200,7 @@ describe("a project", () => {
     assert.equal((await ask("hidden", "/a.txt", { headers: { "x-ttl": "0" } })).body, "a");
   });
 
-  it("gives the Worker Loader what it takes, and the given variables over the project's", async () => {
+  it("gives the Worker Loader a valid definition, with the platform's variables over the project's", async () => {
     const vector = JSON.parse(readFileSync("../testdata/project/first.json", "utf8")) as { deploy: Deploy };
     await platform.ask("upload", "/", { method: "POST", body: JSON.stringify(vector.deploy) });
     const code = JSON.parse((await ask("shop", "/", { headers: { "x-way": "code" } })).body) as Record<string, unknown>;
@@ -227,7 +227,7 @@ describe("a project", () => {
     assert.equal((await ask("shop", "/css/style.css")).body, "b{}\n");
   });
 
-  it("has the network that the platform gives, and another Worker for another revision", async () => {
+  it("has the platform's network, and another Worker for another revision", async () => {
     await deployed(
       "net",
       { "/index.html": "home" },
@@ -243,12 +243,12 @@ describe("a project", () => {
     await logged(/not permitted to access the internet/);
   });
 
-  it("reads its namespace from where the platform says", async () => {
+  it("reads the namespace that the platform sets", async () => {
     await deployed("elsewhere", { "/index.html": "other namespace" });
     assert.equal((await ask("elsewhere", "/", { headers: { "x-way": "other binding" } })).body, "other namespace");
   });
 
-  it("says what a platform forgot", async () => {
+  it("reports missing bindings and exports of a platform", async () => {
     assert.match((await platform.ask("bare", "/")).body, /the main module does not export AssetBinding; add: export/);
     assert.match(
       (await platform.ask("bare", "/", { headers: { "x-nothing": "1" } })).body,

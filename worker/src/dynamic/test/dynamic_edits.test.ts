@@ -1,4 +1,4 @@
-// Dynamic Workers that write their project's assets, the hostile among them.
+// Dynamic Workers that write their project's assets, including hostile ones.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import type { DeployOptions } from "../../dynamic";
 import type { Call, Outcome } from "../../overlay/test/calls";
 import { until } from "../../overlay/test/world";
 
-/** A customer's Worker that calls its binding as a test asks. */
+/** A customer's Worker that makes the calls of a test. */
 const caller = `export default { async fetch(request, env) {
   if (new URL(request.url).pathname !== "/calls") return env.ASSETS.fetch(request);
   const outcomes = [];
@@ -104,7 +104,7 @@ const record = (project: string) =>
   } | null;
 
 describe("a project's binding", () => {
-  it("writes where its props say so, and visitors see it", async () => {
+  it("writes if its props allow it, and visitors see the write", async () => {
     await deploy("shop", { "/index.html": "shop", "/a.txt": "a" }, caller);
     const [put, got, list] = await values(
       "shop",
@@ -136,7 +136,7 @@ describe("a project's binding", () => {
     );
   });
 
-  it("may only read by default, and writes no rules but by their own capability", async () => {
+  it("can only read by default, and needs a capability for rules", async () => {
     for (const props of [{}, { write: "true" }, { write: 1 }, { rules: true }]) {
       const [put, publish] = await calls("shop", props, ["put", "/x.txt", "x"], ["publish", [{ delete: "/a.txt" }]]);
       for (const outcome of [put!, publish!])
@@ -148,7 +148,7 @@ describe("a project's binding", () => {
     assert.equal(made!["ok"], true);
   });
 
-  it("does not write what nobody would see", async () => {
+  it("does not write if the project has no overlay", async () => {
     await deploy("dry", { "/index.html": "dry" }, caller, {});
     const [refused, list] = await calls("dry", { write: true }, ["put", "/x.txt", "x"], ["list"]);
     assert.match((refused as { error: string }).error, /the site has no overlay/);
@@ -156,7 +156,7 @@ describe("a project's binding", () => {
     assert.ok(![...platform.kv.values.keys()].some((key) => key.startsWith("project/dry/o/")));
   });
 
-  it("keeps what was written through a deploy, and drops what the deploy has", async () => {
+  it("keeps writes through a deploy, and drops those that the deploy adopts", async () => {
     await values("shop", { write: true }, ["put", "/same.txt", "same"], ["put", "/kept.txt", "kept"]);
     await until(() => record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the publication");
     await deploy("shop", { "/index.html": "shop 2", "/a.txt": "a", "/same.txt": "same" }, caller);
@@ -183,7 +183,7 @@ describe("a project's binding", () => {
 });
 
 describe("a hostile Dynamic Worker that may write", () => {
-  it("writes, reads and lists its own project alone", async () => {
+  it("writes, reads and lists only its own project", async () => {
     await deploy("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, caller);
     await values(
       "other",

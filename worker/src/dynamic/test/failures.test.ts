@@ -1,4 +1,4 @@
-// What goes wrong with a project, and what hostile code reaches.
+// Failures of projects, and hostile code.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,8 +6,8 @@ import { describe, it } from "node:test";
 import { encodeManifest, sha256Hex } from "../../../test/encode";
 import { ask, deployed, forward, logged, platform, reads, value } from "./projects";
 
-describe("what goes wrong", () => {
-  it("in a customer's code is a 500 without details, until it is mended", async () => {
+describe("a failure", () => {
+  it("of a customer's code is a 500 without details, until it is fixed", async () => {
     for (const bad of [
       "export default { fetch() { throw new Error('secret of the customer') } }",
       "export default {",
@@ -23,7 +23,7 @@ describe("what goes wrong", () => {
     assert.equal((await ask("bad", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
-  it("in KV is a 503, and over when KV is well again", async () => {
+  it("of KV is a 503 until KV recovers", async () => {
     await deployed("weak", { "/index.html": "home" }, forward);
     platform.kv.fault = (key) => (key.endsWith("/current") ? "error" : undefined);
     const down = await ask("weak", "/", { headers: { "x-ttl": "0" } });
@@ -36,7 +36,7 @@ describe("what goes wrong", () => {
     assert.equal((await ask("weak", "/", { headers: { "x-ttl": "0" } })).body, "home");
   });
 
-  it("while the code is read passes", async () => {
+  it("to read the code is temporary", async () => {
     await deployed("late", { "/index.html": "home" }, forward);
     await ask("late", "/", { headers: { "x-way": "binding", "x-props": '{"projectId":"late"}' } }); // remembers what is active, but not the code
     const version = value("project/late/current").activations[0]!.version;
@@ -50,7 +50,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  it("in what is stored is a 500, never another project's file", async () => {
+  it("of a damaged record is a 500, and never serves another project's file", async () => {
     await deployed("other", { "/index.html": "other's secret" }, forward);
     const current = platform.kv.values.get("project/other/current")!.toString();
     const own = current
@@ -87,7 +87,7 @@ describe("what goes wrong", () => {
     }
   });
 
-  it("refuses a manifest of another site, which a customer may have uploaded as a file", async () => {
+  it("of a manifest that a customer uploaded as a file is a 500", async () => {
     const manifest = encodeManifest({
       site: "project/other",
       entries: [
@@ -120,7 +120,7 @@ describe("what goes wrong", () => {
 });
 
 describe("a hostile Dynamic Worker", () => {
-  it("gets its own project's files and nothing else", async () => {
+  it("only gets files of its own project", async () => {
     await deployed("other", { "/index.html": "other's page", "/secret.txt": "other's secret" }, forward);
     await deployed("evil", { "/index.html": "mine" }, readFileSync("src/dynamic/test/hostile.js", "utf8"));
     platform.kv.reset();
@@ -134,7 +134,7 @@ describe("a hostile Dynamic Worker", () => {
       "KV is asked for nothing of another project",
     );
 
-    // What every object has, and what the stub itself is.
+    // The members of every object, and of the stub itself.
     const harmless = new Set([...Object.getOwnPropertyNames(Object.prototype), "then", "0", "connect"]);
     const methods = new Set(["get", "head", "put", "delete", "list", "publish"]);
     for (const [attempt, result] of Object.entries(found)) {

@@ -1,5 +1,5 @@
-// A platform's loader for the tests: the project is the first label of the
-// host, and headers choose among its ways.
+// The loader of a test platform. The project is the first label of the host.
+// Request headers choose options.
 
 import { type AssetBindingProps, assetBinding, loadProject, serveProject } from "../../dynamic";
 

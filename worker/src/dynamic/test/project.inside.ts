@@ -7,7 +7,7 @@ const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 const loader = (digit: string) => `shop:${digit.repeat(32)}`;
 
 /**
- * A namespace in which a project is active, and which has the version of the same or another deployment under its key.
+ * A namespace with an active project. The key of its version has the version of this or of another deployment.
  */
 class FakeKV {
   active = loader("1");
@@ -21,7 +21,7 @@ class FakeKV {
     return this.stored && new Response(JSON.stringify(version(this.stored))).body;
   }
 
-  /** The project as an isolate that took it for granted has it, or reads it again. */
+  /** Reads the project, from the isolate's cache or from KV. */
   async project(ttl: number): Promise<Project> {
     return (await readProject("shop", this.kv, ttl))!;
   }
@@ -41,8 +41,8 @@ function version(loader: string): object {
   };
 }
 
-// The Worker Loader remembers an id whose code it could not get as one that fails.
-test("code that could not be read once is asked for under another loader id, for as long as that version is active", async () => {
+// The Worker Loader caches a failure by id.
+test("after a failed read of the code the loader id is another one, while the version is active", async () => {
   const fake = new FakeKV();
   assert.equal((await fake.project(30)).id, loader("1"));
   fake.stored = null;
@@ -59,7 +59,7 @@ test("code that could not be read once is asked for under another loader id, for
   assert.equal((await fake.project(0)).id, loader("2"), "the next version begins anew");
 });
 
-test("an isolate runs no code of another deployment beside the assets that it remembers", async () => {
+test("an isolate does not combine cached assets with the code of another deployment", async () => {
   const fake = new FakeKV();
   await fake.project(30);
   fake.stored = loader("2");

@@ -1,3 +1,5 @@
+// Test projects in real workerd, and the Workers of a platform that serves them.
+
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
 import { type Ask, Platform } from "../../../test/platform";
@@ -41,7 +43,7 @@ beforeEach(() => platform.kv.reset(new Map()));
 
 export const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-/** Deploys texts, and code where some is given, an hour after what was deployed before. */
+/** Deploys texts, and optionally code, one hour after the previous deploy. */
 export async function deploy(
   project: string,
   files: Record<string, string>,

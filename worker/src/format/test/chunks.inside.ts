@@ -9,7 +9,7 @@ interface Described {
   index: { chunk_size: number; size: number; chunks: { hash: string; nonce: string }[] };
 }
 
-test("every index of the vectors", async ({ indexes }) => {
+test("every chunk index of the vectors is decoded", async ({ indexes }) => {
   assert.ok(Object.keys(indexes).length >= 1);
   for (const [name, { json, bin }] of Object.entries(indexes)) {
     const { manifest, index } = JSON.parse(json) as Described;
@@ -32,8 +32,8 @@ test("damaged indexes are refused", async ({ indexes, refusedIndexes }) => {
   }
 });
 
-// Each of these hashes to its key: sizes, not the hash, must give them away.
-test("sizes that do not fit are refused though the hash fits", async () => {
+// Each of these has the right hash. Only their sizes are wrong.
+test("wrong sizes are refused although the hash is right", async () => {
   const index = async (size: number, chunkSize: number, count: number, there = count, listed = size) => {
     const made = new ArrayBuffer(24 + there * 40);
     const view = new DataView(made);

@@ -35,7 +35,7 @@ test("sha256 agrees with crypto.subtle at every length around a block", async ()
   assert.throws(() => sha256("x".repeat(4097)), RangeError);
 });
 
-test("every look-up of every vector", ({ manifests }) => {
+test("every look-up of the vectors gives the expected asset", ({ manifests }) => {
   assert.ok(Object.keys(manifests).length >= 4);
   for (const [name, { json, bin }] of Object.entries(manifests)) {
     const described = JSON.parse(json) as Lookups;
@@ -70,7 +70,7 @@ test("damaged manifests are refused when they are opened", ({ refused }) => {
   assert.throws(() => createAssets("KVSM" as unknown as ArrayBuffer), ManifestError);
 });
 
-test("any one byte changed gives an answer or a ManifestError", ({ manifests }) => {
+test("after a change of any byte, look-ups give an asset or a ManifestError", ({ manifests }) => {
   const good = new Uint8Array(bytes(manifests["site"]!.bin));
   const paths = (JSON.parse(manifests["site"]!.json) as Lookups).lookups.map(({ path }) => path);
   for (let at = 0; at < good.length; at++) {
@@ -115,7 +115,7 @@ test("an entry that cannot be served is an error, not another asset", ({ manifes
   }
 });
 
-test("a pathname beyond any asset's is not hashed", ({ manifests }) => {
+test("a pathname that is longer than that of any asset is not hashed", ({ manifests }) => {
   const manifest = new Manifest(bytes(manifests["many"]!.bin));
   const encodeInto = TextEncoder.prototype.encodeInto;
   let hashed = 0;

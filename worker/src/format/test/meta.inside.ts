@@ -4,7 +4,7 @@ import { parseMeta } from "../meta";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-test("members that are left out have their defaults", () => {
+test("missing members have their defaults", () => {
   assert.deepEqual(parseMeta(encode('{"site":"a","types":[]}')), {
     site: "a",
     types: [],
@@ -20,7 +20,7 @@ test("members that are left out have their defaults", () => {
   });
 });
 
-test("a deployed manifest is no overlay's, nor the other way round", () => {
+test("a deployed manifest and an overlay refuse each other's site", () => {
   for (const site of ["a", "project/o", "project/a"]) {
     assert.equal(parseMeta(encode(JSON.stringify({ site }))).site, site);
     assert.equal(parseMeta(encode(JSON.stringify({ site: `${site}/o` })), "overlay").site, `${site}/o`);
@@ -31,7 +31,7 @@ test("a deployed manifest is no overlay's, nor the other way round", () => {
     assert.throws(() => parseMeta(encode(JSON.stringify({ site })), "overlay"), site);
 });
 
-test("meta with a member of another shape is refused", () => {
+test("meta with an invalid member is refused", () => {
   const bad = [
     "",
     "null",

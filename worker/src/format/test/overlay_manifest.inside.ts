@@ -9,7 +9,7 @@ import { encodeServed } from "../served";
 import { bytes } from "./manifest.inside";
 import type { OverlayDescription } from "./overlay_vectors";
 
-test("overlay manifests are written byte for byte as the vectors have them, and read so", ({ overlays }) => {
+test("overlay manifests are encoded exactly as in the vectors, and decoded", ({ overlays }) => {
   assert.ok(Object.keys(overlays).length >= 2);
   for (const [name, { json, bin }] of Object.entries(overlays)) {
     const { site, revision, entries, lookups } = JSON.parse(json) as OverlayDescription;
@@ -50,7 +50,7 @@ test("damaged and foreign overlays are refused, and no deployed manifest is an o
   assert.throws(() => new Manifest(bytes(manifests["site"]!.bin), "overlay"), ManifestError);
 });
 
-test("any one byte of an overlay changed gives an answer or a ManifestError", ({ overlays }) => {
+test("after a change of any byte of an overlay, look-ups give an asset or a ManifestError", ({ overlays }) => {
   const { site, lookups } = JSON.parse(overlays["pages"]!.json) as OverlayDescription;
   const base = new Manifest(
     encodeServed({

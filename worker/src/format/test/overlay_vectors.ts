@@ -1,5 +1,5 @@
-// Writes testdata/overlay/: `npm run vectors`. What it writes is committed, and
-// `npm test` checks that writing it again would change nothing.
+// Writes testdata/overlay/: `npm run vectors`. The files are committed, and
+// `npm test` checks that they are up to date.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,12 +9,12 @@ import type { OverlayContent, OverlayEntry } from "../overlay_entry";
 /** Where the files are, relative to worker/. */
 export const overlayFolder = "../testdata/overlay";
 
-/** An overlay as testdata/overlay/*.json describe one. What JSON cannot hold is left out. */
+/** An overlay in testdata/overlay/*.json. Undefined members are left out. */
 export interface OverlayDescription {
   about: string;
   site: string;
   revision: number;
-  /** As the Durable Object has them. */
+  /** The entries of the Durable Object. */
   entries: OverlayEntry[];
   lookups: {
     path: string;
@@ -105,7 +105,7 @@ const overlays: Record<
   },
 };
 
-/** The manifest that the overlay "pages" has, said by hand. */
+/** The manifest of the overlay "pages", written by hand. */
 const described: Record<string, (overlay: (typeof overlays)[string]) => Description> = {
   empty: ({ site, revision }) => ({ site: `${site}/o`, flags: 1, entries: [], revision }),
   pages: ({ site, revision, entries }) => ({
@@ -147,7 +147,7 @@ const described: Record<string, (overlay: (typeof overlays)[string]) => Descript
   }),
 };
 
-/** The files of testdata/overlay/ that are generated, by name. */
+/** The generated files of testdata/overlay/ by name. */
 export function overlayFiles(): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (const [name, overlay] of Object.entries(overlays)) {
@@ -187,7 +187,7 @@ export function overlayFiles(): Map<string, Buffer> {
   return files;
 }
 
-/** What a reader of project/shop's overlay must refuse before it looks anything up. */
+/** Overlay manifests that a reader of project/shop must refuse when it opens them. */
 function refused(): { name: string; reason: string; bytes: Buffer }[] {
   const good = described["pages"]!(overlays["pages"]!);
   const bytes = (change: Partial<Description>) => encodeManifest({ ...good, ...change });

@@ -75,7 +75,7 @@ const empty: StoredManifest = {
   adopted: new Map(),
 };
 
-test("a stored manifest reads as it was written", () => {
+test("a stored manifest is decoded as it was encoded", () => {
   for (const original of [empty, manifest(0), manifest(20), manifest(32)]) {
     assert.deepEqual(decodeStored(encodeStored(original)), original);
   }
@@ -84,7 +84,7 @@ test("a stored manifest reads as it was written", () => {
   assert.throws(() => encodeStored(mixed), /object id "" does not have 20 bytes/);
 });
 
-test("a file in chunks, live or retired, is told by a flag that must be understood", () => {
+test("a chunked file, live or retired, sets a must-understand flag", () => {
   const film = { ...asset("/film.mp4", 1, ""), size: (25 << 20) + 1 };
   const small = { ...film, size: 25 << 20 };
   const term = { until: 1, left: 1 };
@@ -105,7 +105,7 @@ test("a file in chunks, live or retired, is told by a flag that must be understo
   );
 });
 
-test("paths are in the order of their bytes", () => {
+test("paths are sorted by their bytes", () => {
   const encoder = new TextEncoder();
   const hex = (path: string) => encoder.encode(path).toHex();
   for (const a of paths)
@@ -113,14 +113,14 @@ test("paths are in the order of their bytes", () => {
       assert.equal(Math.sign(comparePaths(a, b)), hex(a) < hex(b) ? -1 : hex(a) > hex(b) ? 1 : 0, `${a} ${b}`);
 });
 
-test("a stored manifest that is cut short or longer is refused", () => {
+test("a truncated or extended stored manifest is refused", () => {
   const whole = encodeStored(manifest(20));
   for (let length = 0; length < whole.length; length++)
     assert.throws(() => decodeStored(whole.slice(0, length)), ManifestError, `${length}`);
   assert.throws(() => decodeStored(new Uint8Array([...whole, 0])), /1 extra bytes at the end/);
 });
 
-test("a stored manifest of another making is refused", () => {
+test("a stored manifest with another format is refused", () => {
   const damaged = (change: (bytes: Uint8Array) => void) => {
     const copy = encodeStored(manifest(0));
     change(copy);
@@ -168,7 +168,7 @@ test("a stored manifest of another making is refused", () => {
   }
 });
 
-test("a path that shares more than the path before it has is refused", () => {
+test("a shared prefix that is longer than the previous path is refused", () => {
   const whole = encodeStored({ ...empty, assets: [asset("/a", 1, "")] });
   const at = whole.toHex().indexOf("00022f61") / 2; // shares nothing, and has two bytes more
   assert.ok(Number.isInteger(at));
@@ -176,7 +176,7 @@ test("a path that shares more than the path before it has is refused", () => {
   assert.throws(() => decodeStored(whole), /longer than the previous path/);
 });
 
-test("numbers that no one wrote are refused", () => {
+test("invalid numbers are refused", () => {
   const whole = encodeStored(empty);
   const at = whole.length - 5; // five counts of nothing
   for (const digits of [
@@ -199,7 +199,7 @@ test("numbers that no one wrote are refused", () => {
   );
 });
 
-test("three thousand damages are refused or read, and never end otherwise", () => {
+test("three thousand damaged manifests are refused or decoded", () => {
   let state = 7;
   const next = (below: number) => ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) >>> 8) % below;
   let read = 0;
@@ -209,7 +209,7 @@ test("three thousand damages are refused or read, and never end otherwise", () =
     try {
       const decoded = decodeStored(copy);
       read++;
-      // What was read can be written, and reads the same.
+      // A decoded manifest can be encoded and decoded again.
       if (decoded.assets.every(({ oid }) => oid.length === decoded.assets[0]!.oid.length))
         assert.deepEqual(decodeStored(encodeStored(decoded)), decoded);
     } catch (error) {
@@ -219,7 +219,7 @@ test("three thousand damages are refused or read, and never end otherwise", () =
   assert.ok(read > 300 && read < 2900, `${read}`);
 });
 
-test("what the Go side stored is read, and written the same", ({ stored }) => {
+test("stored manifests of the Go side are decoded, and encoded to the same bytes", ({ stored }) => {
   for (const name of ["site", "overlay", "routing"]) {
     const there = new Uint8Array(bytes(stored[name]!));
     const manifest = decodeStored(there);
@@ -243,7 +243,7 @@ test("what the Go side stored is read, and written the same", ({ stored }) => {
   }
 });
 
-test("served manifests are written byte for byte as the vectors have them", ({ manifests }) => {
+test("served manifests are encoded exactly as in the vectors", ({ manifests }) => {
   let count = 0;
   for (const [name, { json, bin }] of Object.entries(manifests)) {
     const { manifest } = JSON.parse(json) as {
@@ -284,7 +284,7 @@ test("served manifests are written byte for byte as the vectors have them", ({ m
   );
 });
 
-test("a time that the served manifest cannot hold becomes the nearest one, and no other", () => {
+test("a time out of range becomes the nearest valid one", () => {
   const dates = [-1, 0, 2 ** 32 - 1, 2 ** 32];
   const served = new Manifest(
     encodeServed({ ...empty, assets: dates.map((modified, i) => ({ ...asset(`/${i}`, 1, ""), modified })) }).buffer,

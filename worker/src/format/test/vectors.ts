@@ -1,5 +1,5 @@
-// Writes testdata/served/: `npm run vectors`. What it writes is committed, and
-// `npm test` checks that writing it again would change nothing.
+// Writes testdata/served/: `npm run vectors`. The files are committed, and
+// `npm test` checks that they are up to date.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ import {
   sha256Hex,
 } from "../../../test/encode";
 
-/** The files of testdata/served/ that are generated, by name. */
+/** The generated files of testdata/served/ by name. */
 export function vectorFiles(): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (const [name, { about, manifest, index, missing }] of Object.entries(manifests)) {
@@ -58,7 +58,7 @@ function entry(path: string, nonce: string, type: string, more: Partial<EntryDes
   };
 }
 
-/** 40 MiB and a byte: two chunks whole, of the same content under the same key, and a short one. */
+/** 40 MiB and one byte: two equal full chunks with the same key, and a short one. */
 const film: IndexDescription = {
   chunk_size: 16 << 20,
   size: (40 << 20) + 1,
@@ -186,7 +186,7 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
   };
 
-/** The damages to the vector "chunked/film" that reading an index must notice. */
+/** Damaged copies of the vector "chunked/film" that a reader must refuse. */
 function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
   const good = encodeIndex(film).bytes;
   const damages: { name: string; reason: string; damage: (bytes: Buffer) => Buffer | void }[] = [
@@ -229,7 +229,7 @@ function refusedIndexes(): { name: string; reason: string; bytes: Buffer }[] {
   });
 }
 
-/** The damages to the vector "site" that opening a manifest must notice. */
+/** Damaged copies of the vector "site" that a reader must refuse when it opens them. */
 function refused(): { name: string; reason: string; bytes: Buffer }[] {
   const good = encodeManifest(manifests["site"]!.manifest);
   const damages: { name: string; reason: string; damage: (bytes: Buffer) => Buffer | void }[] = [

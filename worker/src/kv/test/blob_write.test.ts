@@ -1,5 +1,4 @@
-// Bodies on their way into KV, in real workerd: what lies there afterwards, and
-// what is left alone.
+// writeBlob in real workerd: what is in KV afterwards, and what is not written.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -28,7 +27,7 @@ async function ask(body: Write): Promise<Written> {
   return JSON.parse(text) as Written;
 }
 
-/** What has to be in KV for a content, by key, as docs/format.md has it; its hash, and its blob's nonce. */
+/** The expected KV values of a content by key (docs/format.md), its hash, and the nonce of its blob. */
 function expected(content: Uint8Array): {
   hash: string;
   nonce: string;
@@ -78,7 +77,7 @@ async function writes(body: Write, content: Uint8Array): Promise<void> {
 }
 
 describe("writeBlob", () => {
-  it("writes every kind of body alike", async () => {
+  it("writes the same values for every kind of body", async () => {
     for (const size of [0, 1, 25 * MiB, 25 * MiB + 1]) {
       const content = pattern(0, size);
       for (const kind of ["bytes", "buffer", "blob", "stream"] as const) await writes({ kind, size }, content);
@@ -86,7 +85,7 @@ describe("writeBlob", () => {
     await writes({ kind: "text", size: 26 * MiB }, Buffer.from("ü".repeat(13 * MiB)));
   });
 
-  it("takes a stream in pieces of any size", async () => {
+  it("accepts streams in pieces of any size", async () => {
     for (const [size, piece] of [
       [1000, 1],
       [32 * MiB, 70_001],
@@ -99,7 +98,7 @@ describe("writeBlob", () => {
     }
   });
 
-  it("does not hash again what was hashed", async () => {
+  it("does not hash a body again", async () => {
     for (const size of [1000, 26 * MiB])
       for (const kind of ["bytes", "blob"] as const) await writes({ kind, size, hashed: true }, pattern(0, size));
   });
@@ -110,7 +109,7 @@ describe("writeBlob", () => {
     assert.equal(platform.kv.writes.length, 2);
   });
 
-  it("writes only chunks that are not there", async () => {
+  it("writes only missing chunks", async () => {
     const content = pattern(0, 40 * MiB);
     const there = "99".repeat(8);
     const hashes = [0, 1, 2].map((i) => sha256Hex(content.subarray(i * chunkSize, (i + 1) * chunkSize)));
@@ -133,7 +132,7 @@ describe("writeBlob", () => {
     }
   });
 
-  it("writes nothing where the content is known, by its hash and its size", async () => {
+  it("writes nothing if the content is known by hash and size", async () => {
     for (const size of [1000, 26 * MiB]) {
       const { hash } = expected(pattern(0, size));
       platform.kv.reset(new Map());
@@ -149,7 +148,7 @@ describe("writeBlob", () => {
     }
   });
 
-  it("gives each write its own keys", async () => {
+  it("uses different keys for each write", async () => {
     const before = Math.floor(Date.now() / 1000);
     await ask({ kind: "text", size: 2, nonce: "" });
     const written = platform.kv.writes[0]!;
@@ -160,12 +159,12 @@ describe("writeBlob", () => {
     assert.notEqual(platform.kv.writes[1], written);
   });
 
-  it("asks before it writes", async () => {
+  it("calls the check before it writes", async () => {
     assert.equal((await ask({ kind: "stream", size: 9, refuse: true })).error, "refused 9 bytes");
     assert.deepEqual(platform.kv.writes, []);
   });
 
-  it("refuses streams that are none, and leaves no index of a part", async () => {
+  it("refuses invalid streams, and writes no index of an incomplete file", async () => {
     for (const [body, name, error] of [
       [{ kind: "breaks", size: 40 * MiB, piece: MiB }, "Error", /the line is dead/],
       [{ kind: "text stream", size: 9 }, "TypeError", /yields text instead of bytes; pipe/],
@@ -186,7 +185,7 @@ describe("writeBlob", () => {
     assert.equal(cancelled, true);
   });
 
-  it("sends a Blob again where KV is busy", async () => {
+  it("writes a Blob again if KV is busy", async () => {
     platform.kv.refuse = (_, earlier) => (earlier === 0 ? 429 : undefined);
     await ask({ kind: "blob", size: 100_000 });
     assert.ok([...platform.kv.values.values()][0]!.equals(pattern(0, 100_000)));
@@ -206,7 +205,7 @@ describe("writeBlob", () => {
     assert.equal(platform.kv.writes.length, 1, "the one chunk that all are");
   });
 
-  it("holds little of a stream, however long it is", async () => {
+  it("has little of a stream in memory, for any length", async () => {
     const own = await Platform.start([], [], [{ name: "blobs", main: "src/kv/test/blobs.ts" }]);
     try {
       const ask = (size: number) =>

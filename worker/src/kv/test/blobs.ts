@@ -1,26 +1,26 @@
-// Writes bodies of any kind for the tests, which read in KV what came of them.
+// A Worker that writes bodies of any kind. The tests then read KV.
 
 import { Uploader } from "../../deploy/uploader";
 import { hashBlob, type WrittenBlob, writeBlob } from "../blob_write";
 import type { BlobBody } from "../body_parts";
 
-/** A body to be made and written. */
+/** A body to create and write. */
 export interface Write {
   kind: "bytes" | "buffer" | "text" | "blob" | "stream" | "text stream" | "locked" | "read" | "breaks";
   size: number;
   /** The size of a stream's pieces. */
   piece?: number;
-  /** All of it is this byte; else it is `pattern`. */
+  /** All bytes are this one; the default is `pattern`. */
   fill?: number;
-  /** Each piece begins with its place. */
+  /** Each piece begins with its position. */
   placed?: boolean;
   nonce?: string;
   known?: string;
   chunks?: Record<string, string>;
-  /** Whether it is hashed before; every part of a stream is said to have the hash of its first. */
+  /** Whether it is hashed before. Of a stream, every part gets the hash of the first. */
   hashed?: boolean;
   refuse?: boolean;
-  /** Whether a deploy writes it, as the file /film.mp4. */
+  /** Whether a deploy writes it as /film.mp4. */
   deploy?: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Written {
   chunks: Record<string, string>;
 }
 
-/** Bytes that are unlike each other in every chunk. */
+/** Bytes that differ between chunks. */
 export function pattern(from: number, to: number): Uint8Array {
   const bytes = new Uint8Array(to - from);
   for (let i = from; i < to; i++) bytes[i - from] = (Math.imul(i, i) >>> 12) + (i >>> 24);

@@ -3,7 +3,7 @@ import { test } from "../../../test/inside/harness";
 import { type BudgetOptions, BusyError, ByteBudget, type Lease } from "../byte_budget";
 import { readWithin, StalledError } from "../stream_window";
 
-/** A budget whose time goes on when a test says so. */
+/** A budget whose clock a test advances. */
 function made(options: Partial<BudgetOptions> = {}) {
   let now = 0;
   let waking: (() => void)[] = [];
@@ -16,7 +16,7 @@ function made(options: Partial<BudgetOptions> = {}) {
     sleep: () => new Promise<void>((resolve) => waking.push(resolve)),
     ...options,
   });
-  /** Lets time pass, and all who wait look again. */
+  /** Advances the clock, and lets all waiting claims check again. */
   const pass = async (ms: number) => {
     now += ms;
     const woken = waking;
@@ -24,7 +24,7 @@ function made(options: Partial<BudgetOptions> = {}) {
     for (const wake of woken) wake();
     for (let i = 0; i < 20; i++) await Promise.resolve();
   };
-  /** What became of a claim by now. */
+  /** The current state of a claim. */
   const claim = (bytes: number, tenant: string) => {
     const it: { lease?: Lease; error?: unknown } = {};
     budget.acquire(bytes, tenant).then(
@@ -36,7 +36,7 @@ function made(options: Partial<BudgetOptions> = {}) {
   return { budget, pass, claim };
 }
 
-test("no more bytes are held than there are, and who came first is first", async () => {
+test("the budget is never exceeded, and claims are served in order", async () => {
   const { budget, pass, claim } = made();
   const a = claim(60, "a");
   await pass(0);
@@ -57,7 +57,7 @@ test("no more bytes are held than there are, and who came first is first", async
   assert.deepEqual([!!c.lease, !!d.lease, budget.state], [true, true, { held: 100, highest: 100, waiting: 0 }]);
 });
 
-test("a project has no more than its share, and waits for its own alone", async () => {
+test("a project gets at most its share, and waits only for its own claims", async () => {
   const { pass, claim } = made();
   const first = claim(40, "project/a");
   await pass(0);
@@ -68,14 +68,14 @@ test("a project has no more than its share, and waits for its own alone", async 
   first.lease!.release();
   await pass(50);
   assert.ok(second.lease);
-  // A site has the Worker for itself.
+  // A site has its own Worker.
   const { pass: on, claim: of } = made();
   const all = [of(50, "a"), of(50, "a")];
   await on(0);
   assert.ok(all.every(({ lease }) => lease));
 });
 
-test("more than there is counts as all there is", async () => {
+test("a claim above the capacity counts as the capacity", async () => {
   const { budget, pass, claim } = made();
   const a = claim(1e9, "project/a");
   await pass(0);
@@ -83,7 +83,7 @@ test("more than there is counts as all there is", async () => {
   assert.equal(budget.state.held, 100);
 });
 
-test("who waits too long, or finds too many waiting, is told to come again", async () => {
+test("a claim that waits too long, or finds too many waiting, throws a BusyError", async () => {
   const { budget, pass, claim } = made();
   claim(100, "a");
   await pass(0);
@@ -111,8 +111,8 @@ test("who waits too long, or finds too many waiting, is told to come again", asy
   assert.ok(late.error instanceof BusyError, "without patience nobody waits");
 });
 
-test("what a request holds that ended without a word is free again", async () => {
-  // Its timer ends with it. Here no timer of a lease fires, for no time passes.
+test("the bytes of an aborted request become free", async () => {
+  // Its heartbeat ends with it. No timer fires here, because no real time passes.
   const { budget, pass, claim } = made({ patience: 1e9 });
   claim(100, "a");
   await pass(0);
@@ -124,7 +124,7 @@ test("what a request holds that ended without a word is free again", async () =>
   assert.equal(budget.state.held, 100);
 });
 
-test("what a slow request holds stays its own while it says that it is alive", async () => {
+test("a slow request keeps its bytes while its heartbeat continues", async () => {
   const setInterval = globalThis.setInterval;
   const beats: (() => void)[] = [];
   globalThis.setInterval = ((beat: () => void) => beats.push(beat)) as unknown as typeof setInterval;
@@ -143,7 +143,7 @@ test("what a slow request holds stays its own while it says that it is alive", a
   }
 });
 
-test("a stream that gives nothing is given up", async () => {
+test("a stalled stream throws a StalledError", async () => {
   const reader = new ReadableStream({ pull: () => new Promise(() => {}) }).getReader();
   await assert.rejects(readWithin(reader, 1), StalledError);
   const quick = new ReadableStream({ start: (controller) => controller.enqueue("x") }).getReader();

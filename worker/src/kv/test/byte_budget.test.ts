@@ -1,5 +1,5 @@
-// How much the uploads of one isolate hold at a time, in real workerd: bytes are
-// counted by the library, not measured.
+// The memory that the uploads of one isolate reserve, in real workerd. The library
+// counts the bytes; they are not measured.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -13,7 +13,9 @@ const MiB = 1 << 20;
 const token = "0123456789abcdef-token";
 const busy = /too many uploads at once; try again/;
 
-/** A customer's Worker: ?size= bytes are put as a stream, as a whole with &whole, or one of them with &view. */
+/**
+ * A customer's Worker. It puts ?size= bytes as a stream, with &whole as one array, with &view as a view of one byte.
+ */
 const customer = `export default { async fetch(request, env) {
   const { pathname, searchParams } = new URL(request.url);
   const size = Number(searchParams.get("size"));
@@ -97,7 +99,7 @@ const isFree = async (service: string) =>
 const put = (project: string, path: string) =>
   platform.ask("loader", path, { method: "POST", body: "x", headers: { host: `${project}.example.com` } });
 
-/** Has the writes of one project's bodies wait. */
+/** Holds the KV writes of one project's bodies. */
 function hold(project: string): () => void {
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));
@@ -106,7 +108,7 @@ function hold(project: string): () => void {
 }
 
 describe("uploads at once", () => {
-  it("by one project are bounded, and leave another project its own", async () => {
+  it("by one project are limited, and do not block another project", async () => {
     const release = hold("a");
     let refused = 0;
     const large = Array.from({ length: 40 }, async (_, i) => {
@@ -114,7 +116,7 @@ describe("uploads at once", () => {
       if (status !== 200) refused++;
       return body;
     });
-    // One holds 25 MiB, one 4 MiB, four 512 KiB, and 16 wait: the rest is refused at once.
+    // One reserves 25 MiB, one 4 MiB, four 512 KiB, and 16 wait. The others are refused immediately.
     await until(() => refused >= 18, "the refusal of what is beyond the bound");
     const [small, medium, most, ...kept] = await held("loader");
     assert.ok(
@@ -137,14 +139,14 @@ describe("uploads at once", () => {
       assert.ok(highest <= [8, 8, 51, 4, 8, 12][i]! * MiB, `${i}: ${highest} bytes`);
   });
 
-  it("of whole bodies are refused where they would not fit", async () => {
+  it("of bodies in memory are refused if there is no memory", async () => {
     const release = hold("a");
     const first = put("a", `/first.bin?size=${24 * MiB}&whole`);
     await until(async () => (await held("loader"))[5]!.held >= 12 * MiB, "the first body");
     assert.match((await put("b", `/second.bin?size=${20 * MiB}&whole`)).body, busy);
     assert.match((await put("b", `/view.bin?size=${20 * MiB}&view`)).body, busy, "the whole buffer is in memory");
     assert.equal((await platform.ask("loader", `/deploy?project=c&size=${20 * MiB}`)).body, "BusyError 5");
-    // One call of one project took all that large ones may have: smaller ones have their own.
+    // One call uses the whole part for large bodies. Smaller ones have their own part.
     for (const size of [1000, MiB]) assert.equal((await put("b", `/small.txt?size=${size}&whole`)).body, "written");
     assert.equal(
       (await platform.ask("loader", `/deploy?project=c&size=1000&code=${5 * MiB}`)).body,
@@ -158,14 +160,14 @@ describe("uploads at once", () => {
     assert.ok(await isFree("loader"));
   });
 
-  it("that break give back what they held", async () => {
+  it("that fail free their bytes", async () => {
     platform.kv.refuse = (key) => (key.startsWith("project/a/o/b/") ? 400 : undefined);
     for (const query of [`size=${5 * MiB}`, "size=1000&whole"])
       assert.equal((await put("a", `/x.bin?${query}`)).status, 500, query);
     assert.ok(await isFree("loader"));
   });
 
-  it("that stand still are given up after half a minute", async () => {
+  it("that stall are aborted after half a minute", async () => {
     let status: number | undefined;
     const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };
     const request = http.request(
@@ -187,7 +189,7 @@ describe("uploads at once", () => {
     assert.ok(await isFree("site"));
   });
 
-  it("over HTTP get a 503 with Retry-After, and give back what they held where the client is gone", async () => {
+  it("over HTTP get a 503 with Retry-After, and free their bytes if the client disconnects", async () => {
     const replies: http.IncomingMessage[] = [];
     const requests = Array.from({ length: 100 }, (_, i) => {
       const headers = { host: "example.com", authorization: `Bearer ${token}`, "content-length": 1000 };

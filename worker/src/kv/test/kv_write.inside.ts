@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, withoutWaiting } from "../../../test/inside/harness";
 import { write } from "../kv_write";
 
-test("a write goes again where KV is busy or fails, and ends where it stays so", () =>
+test("a write is retried if KV is busy or fails, and finally throws", () =>
   withoutWaiting(async () => {
     const attempts = async (reason: string, failures: number): Promise<[number, boolean]> => {
       let made = 0;

@@ -1,4 +1,4 @@
-// The operations of an asset binding, as a test calls them.
+// Calls of the operations of an asset binding.
 
 import { after, before } from "node:test";
 import type { AssetInfo } from "../asset_info";
@@ -21,7 +21,7 @@ export const visit = async (path: string, service = "blog") => {
   const { status, body } = await world.platform.ask(service, path);
   return [status, body];
 };
-/** Lets visitors see what was written: once it is in KV, new isolates have it. */
+/** Makes writes visible for visitors: it waits until they are in KV, and starts new isolates. */
 export const show = async () => {
   await world.published();
   await world.platform.restart();

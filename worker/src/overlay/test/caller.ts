@@ -1,4 +1,4 @@
-// Another Worker, which binds the site's entrypoint with props.
+// Another Worker that binds the site's entrypoint with props.
 
 import type { ReadWriteAssets } from "../read_write_assets";
 import { type Call, makeCalls } from "./calls";

@@ -1,25 +1,25 @@
-// Calls of a binding of assets as a test sends them, as JSON.
+// Calls of an asset binding, as JSON.
 
 import type { ReadWriteAssets } from "../read_write_assets";
 
-/** A method and its arguments; a body is a text, or one of BodyCall. */
+/** A method and its arguments. A body is a string or a BodyCall. */
 export type Call = [method: string, ...args: unknown[]];
 
-/** A body that JSON cannot hold. */
+/** A body that is not a string. */
 export interface BodyCall {
   $body: "bytes" | "buffer" | "view" | "blob" | "stream" | "breaks" | "text stream" | "endless" | "request";
   text?: string;
-  /** Of a stream of zeros, in bytes. */
+  /** The size of a stream of zeros in bytes. */
   size?: number;
 }
 
-/** What a call gave. */
+/** The outcome of a call. */
 export type Outcome = { value: unknown } | { error: string };
 
-/** How many streams that a call was given were cancelled, since that was last asked for. */
+/** The number of passed streams that were cancelled since the last query. */
 let cancelled = 0;
 
-/** Makes calls one after another, or all at once. */
+/** Makes calls in sequence or in parallel. */
 export async function makeCalls(assets: ReadWriteAssets, calls: Call[], atOnce: boolean): Promise<Outcome[]> {
   const one = ([method, ...args]: Call) => makeCall(assets, method, args);
   if (atOnce) return Promise.all(calls.map(one));
@@ -51,7 +51,7 @@ async function makeCall(assets: ReadWriteAssets, method: string, args: unknown[]
   }
 }
 
-/** What JSON can hold of a result: of a body its text, or where it is large its size. */
+/** A result as JSON. A body becomes its text, or its size if it is large. */
 async function plain(value: unknown): Promise<unknown> {
   const { body } = (value ?? {}) as { body?: unknown };
   if (!(body instanceof ReadableStream)) return value ?? null;

@@ -1,5 +1,5 @@
-// The companion script for the tests: its clock can be put forward, and its
-// alarm be called by hand.
+// The companion script of the tests. Its clock can be advanced, and its alarm can
+// be called.
 
 import { Overlay, type OverlayEnv } from "../../overlay";
 
@@ -10,7 +10,7 @@ class TestOverlay extends Overlay {
     super(ctx, env, () => Date.now() + ahead);
   }
 
-  /** Gives the time of the alarm that was set by this one, before that can come. */
+  /** Runs the alarm, and returns the time of the next one that it has set. */
   async ring(): Promise<number | null> {
     await this.alarm();
     return this.ctx.storage.getAlarm();
@@ -31,13 +31,13 @@ interface Env {
   OVERLAYS: DurableObjectNamespace<TestOverlay>;
 }
 
-/** A call of a Durable Object as a test sends it. */
+/** A call of a Durable Object. */
 export interface ObjectCall {
   /** The object's name. */
   name: string;
   method: string;
   args: unknown[];
-  /** By how many milliseconds the clock goes ahead from now on. */
+  /** How far the clock is ahead from now on, in milliseconds. */
   ahead?: number;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "../../../test/inside/harness";
 import { answerRPC, EditError } from "../edit_error";
 
-test("another Worker is told what it was refused for, and nothing of what went wrong inside", async () => {
+test("another Worker sees the reason of a refusal, and no internal errors", async () => {
   const told = (error: Error) =>
     answerRPC(() => Promise.reject(error)).then(
       () => undefined,

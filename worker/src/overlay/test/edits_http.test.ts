@@ -1,4 +1,4 @@
-// The HTTP interface, over the wire as curl and editors use it.
+// The HTTP interface, as curl and editors use it.
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
@@ -19,7 +19,7 @@ const put = (path: string, body: string, headers: Record<string, string> = {}) =
 const quoted = (text: string) => `"${sha256Hex(text)}"`;
 
 describe("the HTTP interface", () => {
-  it("is not there without a secret that is long enough, nor where the site has no overlay", async () => {
+  it("is off without a long secret", async () => {
     for (const service of ["other", "plain"]) {
       for (const path of ["/", "/index.html"]) {
         const reply = await ask(path, { headers: { authorization: "Bearer short" } }, service);
@@ -29,7 +29,7 @@ describe("the HTTP interface", () => {
     }
   });
 
-  it("wants the token", async () => {
+  it("requires the token", async () => {
     for (const authorization of [
       "",
       "Bearer",
@@ -54,8 +54,8 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/index.html", {}, "app")).status, 200, "before a Worker of the site's own, too");
   });
 
-  // Looked at again for each blank, a header would take seconds, and all of them minutes.
-  it("looks at a long header once", { timeout: hangLimit }, async () => {
+  // With backtracking, one header would take seconds, and all of them minutes.
+  it("reads a long header in linear time", { timeout: hangLimit }, async () => {
     for (let i = 0; i < 100; i++) {
       for (const authorization of [`Bearer x${" ".repeat(60_000)}x`, `Bearer${" ".repeat(60_000)}x`])
         assert.equal((await ask("/", { headers: { authorization } })).status, 401);
@@ -103,13 +103,13 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/notes/a%20b.txt")).status, 404);
   });
 
-  it("notes who and why", async () => {
+  it("records author and message", async () => {
     await put("/by.txt", "x", { "x-author": "Ada%20%3Cada@example.com%3E", "x-message": "100% new" });
     const entry = (await world.published()).entries.find(({ path }) => path === "/by.txt")!;
     assert.deepEqual([entry["author"], entry["message"]], ["Ada <ada@example.com>", "100% new"]);
   });
 
-  it("takes conditions", async () => {
+  it("supports conditions", async () => {
     const status = async (headers: Record<string, string>, method = "PUT") => {
       const reply = await ask("/about.html", { method, headers, ...(method === "PUT" && { body: "new about" }) });
       return [reply.status, reply.headers.etag];
@@ -127,7 +127,7 @@ describe("the HTTP interface", () => {
     assert.deepEqual(await status({ "if-none-match": "*" }), [201, now]);
   });
 
-  it("refuses what it would take for something else, lest what is there be lost", async () => {
+  it("refuses requests that it could misunderstand", async () => {
     await put("/whole.txt", "whole");
     const modified = (await ask("/whole.txt")).headers["last-modified"]!;
     assert.equal((await put("/whole.txt", "ho", { "content-range": "bytes 1-2/5" })).status, 400);
@@ -151,7 +151,7 @@ describe("the HTTP interface", () => {
     );
   });
 
-  it("writes nothing of a body that is cut off", async () => {
+  it("writes nothing if a body is incomplete", async () => {
     await put("/cut.txt", "whole");
     for (const framing of ["Content-Length: 10\r\n\r\nhal", "Transfer-Encoding: chunked\r\n\r\n3\r\nhal\r\n"]) {
       await new Promise<void>((resolve) => {
@@ -170,7 +170,7 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/cut.txt")).body, "whole");
   });
 
-  it("takes what curl sends of a file", async () => {
+  it("accepts the headers that curl sends for a file", async () => {
     await put("/curl.html", "<p>", { "content-type": "application/x-www-form-urlencoded" });
     assert.equal((await ask("/curl.html")).headers["content-type"], "text/html; charset=utf-8");
     const empty = await ask("/empty.txt", { method: "PUT" });
@@ -200,7 +200,7 @@ describe("the HTTP interface", () => {
     assert.equal((await ask("/", { method: "PUT", body: "x" })).status, 405);
   });
 
-  it("says what it refuses, by kind", async () => {
+  it("reports refusals with a status", async () => {
     const cases: [Promise<{ status: number; body: string }>, number, RegExp][] = [
       [put("/.env", "x"), 422, /^\/\.env: files with this name contain secrets; leave it out\n$/],
       [put("/%zz", "x"), 400, /percent-encoded/],

@@ -8,7 +8,7 @@ import { readListing } from "../listing";
 
 const ref = `${"a".repeat(64)}.${"b".repeat(16)}`;
 
-test("a stored manifest is read by the site that it is of alone", async () => {
+test("a stored manifest of another site is refused", async () => {
   const kv = () => ({ get: async () => new Response(encodeStored(manifest(0))).body }) as unknown as KVNamespace;
   assert.deepEqual(await readListing(kv(), "project/shop", ref), manifest(0).assets);
   assert.deepEqual((await readStored(kv(), "shop", ref)).assets, manifest(0).assets);

@@ -1,4 +1,4 @@
-// The Durable Object of an overlay, called as a site calls it.
+// Calls of the Durable Object of an overlay.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach } from "node:test";
@@ -7,7 +7,7 @@ import type { CommitResult, OverlayChange, OverlayEntry } from "../../format/ove
 import { World } from "./world";
 
 export let world: World;
-/** Each test has a site of its own. */
+/** Each test has its own site. */
 export let site = "s0";
 export let made = 0;
 export const hour = 3_600_000;

@@ -1,5 +1,5 @@
-// A site with an overlay, in real workerd: two layers, and what visitors see as
-// one. serve/test/overlay.inside.ts has the clock and the failures that take longer.
+// A site with an overlay in real workerd. serve/test/overlay.inside.ts has the
+// tests of the clock and of failures that take longer.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -9,10 +9,10 @@ import { chunk, describe as describeSite, nonce, type Site } from "../../../test
 
 const html = "text/html; charset=utf-8";
 
-/** What was written at run time: texts by pathname, null for a tombstone. */
+/** Writes at run time: texts by pathname, null for a tombstone. */
 interface Written extends Pick<Description, "redirects" | "headers" | "own_headers"> {
   files: Record<string, string | null>;
-  /** In chunks of so many bytes. */
+  /** The chunk size in bytes. */
   chunked?: Record<string, { content: string; size: number }>;
 }
 
@@ -52,7 +52,7 @@ const sites: Site[] = [
   }),
 ];
 
-/** Asks a project's asset binding, whose overlays' Durable Object only takes notes. */
+/** Calls a project's asset binding with a fake Durable Object that records its calls. */
 const platformWorker = `
   import { assetBinding } from "@kv-sync/worker/dynamic";
   const dropped = [];
@@ -72,7 +72,7 @@ before(async () => {
 after(() => platform.stop());
 beforeEach(() => platform.kv.reset());
 
-/** Puts an overlay into KV, as the Durable Object does. */
+/** Writes an overlay to KV, as the Durable Object does. */
 function publish(name: string, { files, chunked = {}, ...rules }: Written, revision = 1): void {
   const entries: EntryDescription[] = Object.entries(files).map(([path, text]) => {
     if (text === null) return { path, nonce, hash: "0".repeat(64), size: 0, modified: 0, type: "", tombstone: true };
@@ -104,7 +104,7 @@ const overlayReads = () => platform.kv.reads.filter(({ key }) => key.endsWith("/
 const logged = (text: RegExp) => platform.logged(text);
 
 describe("a site with an overlay", () => {
-  it("is one site of two layers", async () => {
+  it("shows both layers as one site", async () => {
     publish("layers", {
       files: {
         "/a.txt": "written",
@@ -142,7 +142,7 @@ describe("a site with an overlay", () => {
         ["/long", 200, "0123456789"],
       ],
     );
-    // A tombstone hides what is deployed, under every spelling, and what was.
+    // A tombstone hides the deployed asset in every spelling, and a retired one.
     assert.deepEqual(await answers("layers", ["/about", "/about.html", "/old.js", "/older.js", "/blog/x"]), [
       ["/about", 404, "nothing here"],
       ["/about.html", 404, "nothing here"],
@@ -152,7 +152,7 @@ describe("a site with an overlay", () => {
     ]);
   });
 
-  it("answers for what was written as for any asset", async () => {
+  it("serves written assets like deployed ones", async () => {
     const { headers } = await platform.ask("layers", "/a.txt");
     assert.deepEqual(
       [
@@ -176,13 +176,13 @@ describe("a site with an overlay", () => {
     assert.equal((await platform.ask("layers", "/a.txt", { method: "POST" })).status, 405);
   });
 
-  it("takes no name for a content's hash that people may write again", async () => {
+  it("does not treat a written asset with a hash in its name as immutable", async () => {
     const { headers, body } = await platform.ask("layers", "/app.3f2a9c1b.js");
     assert.deepEqual([body, headers["cache-control"]], ["hot fix", "public, max-age=0, must-revalidate"]);
     assert.match((await platform.ask("none", "/app.3f2a9c1b.js")).headers["cache-control"]!, /immutable/);
   });
 
-  it("keeps to the site's html_handling and not_found_handling", async () => {
+  it("applies html_handling and not_found_handling", async () => {
     publish("spa", { files: { "/index.html": "another shell", "/x.html": "x" } });
     assert.deepEqual(await answers("spa", ["/", "/any/route", "/x"]), [
       ["/", 200, "another shell"],
@@ -190,7 +190,7 @@ describe("a site with an overlay", () => {
       ["/x", 200, "x"],
     ]);
     publish("drop", { files: { "/about/index.html": "written", "/docs/index.html": null, "/docs.html": "docs page" } });
-    // Both files want /about; the deployed one has the better claim, wherever it comes from.
+    // Both files are for /about. The deployed one takes precedence.
     assert.deepEqual(await answers("drop", ["/about", "/about/", "/docs", "/docs/"]), [
       ["/about", 200, "about"],
       ["/about/", 307, "/about"],
@@ -199,7 +199,7 @@ describe("a site with an overlay", () => {
     ]);
   });
 
-  it("applies redirects before, headers after the deployed ones, and an asset's own last", async () => {
+  it("applies its redirects before and its headers after the deployed ones, and an asset's own headers last", async () => {
     publish("rules", {
       files: { "/a.txt": "written", "/b.txt": "b" },
       redirects: [
@@ -246,7 +246,7 @@ describe("a site with an overlay", () => {
     assert.equal((await platform.ask("rules", "/")).headers["x-only"], "deployed");
   });
 
-  it("does not look at a write that was adopted, and at another one does", async () => {
+  it("ignores adopted writes, and no others", async () => {
     publish("adopted", { files: { "/about.html": null, "/a.txt": "written since" } });
     assert.deepEqual(await answers("adopted", ["/about", "/a.txt"]), [
       ["/about", 200, "about"],
@@ -254,14 +254,14 @@ describe("a site with an overlay", () => {
     ]);
   });
 
-  it("is not kept for long by Workers Caching, which no write at run time would end", async () => {
+  it("limits the time in Workers Caching", async () => {
     assert.equal(
       (await platform.ask("edge", "/")).headers["cloudflare-cdn-cache-control"],
       "public, max-age=30, stale-if-error=0",
     );
   });
 
-  it("stands before a Worker behind the router", async () => {
+  it("works with the router", async () => {
     publish("routed", { files: { "/page": "written", "/a.txt": null, "/older.js": null } });
     assert.deepEqual(await answers("routed", ["/page", "/a.txt", "/old.js", "/older.js"]), [
       ["/page", 200, "written"],
@@ -272,7 +272,7 @@ describe("a site with an overlay", () => {
   });
 });
 
-describe("what an overlay costs", () => {
+describe("the cost of an overlay", () => {
   it("is nothing for a site without one", async () => {
     publish("plain", { files: { "/a.txt": "never seen" } });
     assert.equal((await platform.ask("plain", "/a.txt")).body, "a");
@@ -283,7 +283,7 @@ describe("what an overlay costs", () => {
     );
   });
 
-  it("is one read of KV in ten seconds, whether or not there is one", async () => {
+  it("is one KV read in ten seconds, also if there are no writes", async () => {
     for (const name of ["unwritten", "other"]) {
       if (name === "other") publish(name, { files: { "/a.txt": "written" } });
       for (const path of ["/a.txt", "/nothing", "/", "/docs"]) await platform.ask(name, path);
@@ -296,7 +296,7 @@ describe("what an overlay costs", () => {
 });
 
 describe("an overlay that cannot be read", () => {
-  it("is a 503, for a deleted page must not come back, until it can", async () => {
+  it("is a 503 until it can be read, because a deleted page must not reappear", async () => {
     publish("failing", { files: { "/a.txt": null } });
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     for (const path of ["/a.txt", "/", "/nothing"]) {
@@ -310,12 +310,12 @@ describe("an overlay that cannot be read", () => {
     await logged(/cannot answer GET .*\/a\.txt: .*\[OverlayUnavailableError\]: cannot read the overlay of failing/);
     platform.kv.fault = () => undefined;
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
-    // Known by now, it goes on.
+    // Once cached, it is used.
     platform.kv.fault = (key) => (key === "failing/o/current" ? "error" : undefined);
     assert.equal((await platform.ask("failing", "/a.txt")).status, 404);
   });
 
-  it("nor may it be damaged, or another site's", async () => {
+  it("is also one that is damaged or of another site", async () => {
     publish("damaged", { files: { "/a.txt": null } });
     const whole = platform.kv.values.get("damaged/o/current")!;
     for (const bad of [
@@ -347,7 +347,7 @@ describe("a project with an overlay", () => {
       ([name]) => name === `project/${id}`,
     );
 
-  it("is served as a site is, from its own overlay alone", async () => {
+  it("is served from its own overlay only", async () => {
     publish("project/shop", { files: { "/a.txt": "shop's", "/about.html": null } });
     publish("project/bare", { files: { "/a.txt": "never seen" } });
     const shop = project("shop");
@@ -369,7 +369,7 @@ describe("a project with an overlay", () => {
     assert.deepEqual(await dropped("shop"), []);
   });
 
-  it("tells its Durable Object once what was adopted", async () => {
+  it("reports adopted writes to its Durable Object once", async () => {
     publish("project/told", { files: { "/a.txt": "written", "/about.html": null, "/b.txt": "since" } });
     const told = project("told", {
       adopted: { "/a.txt": nonce, "/about.html": nonce, "/b.txt": "00000000000000ff", "/gone.html": nonce },
@@ -387,7 +387,7 @@ describe("a project with an overlay", () => {
     ]);
   });
 
-  it("is served though the Durable Object is away", async () => {
+  it("is served without the Durable Object", async () => {
     publish("project/refuses", { files: { "/a.txt": "written" } });
     assert.equal((await project("refuses", { adopted: { "/a.txt": nonce } })("/a.txt")).body, "a");
     await logged(/cannot drop adopted writes from the overlay of project\/refuses.*the companion is away/);

@@ -7,7 +7,7 @@ import { deployed, site, written } from "../../serve/test/layers";
 import { EditError } from "../edit_error";
 import { OverlayClient } from "../overlay_client";
 
-/** A client of an overlay whose Durable Object does what a test says. */
+/** A client with a fake Durable Object. */
 function client(object: Record<string, (...args: never[]) => Promise<unknown>>): OverlayClient {
   return new OverlayClient(new Site(deployed()), {
     idFromName: (name: string) => name,
@@ -15,7 +15,7 @@ function client(object: Record<string, (...args: never[]) => Promise<unknown>>):
   } as unknown as OverlayNamespace);
 }
 
-test("an answer that was overtaken does not hide what was written since", async () => {
+test("a late reply does not replace a newer one", async () => {
   const manifest = (revision: number) => ({
     revision,
     manifest: encodeOverlay(site, revision, [written(`/written/${revision}`, "1")]),
@@ -37,7 +37,7 @@ test("an answer that was overtaken does not hide what was written since", async 
   assert.deepEqual(known, [undefined, undefined, 2]);
 });
 
-test("a call is made again where the platform says that it may be, four times at most", () =>
+test("a retryable call is made at most four times", () =>
   withoutWaiting(async () => {
     const calls = async (error: object, failures: number): Promise<[number, unknown]> => {
       let made = 0;

@@ -1,4 +1,4 @@
-// What the Durable Object of an overlay does when it is full, and with garbage.
+// Limits and garbage collection of the Durable Object of an overlay.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -23,7 +23,7 @@ import {
 import { until } from "./world";
 
 describe("a limit", () => {
-  it("is told with a reason", async () => {
+  it("is reported with a reason", async () => {
     const of = (more: object) => change("/a", "a", { content: content("a", more) as OverlayChange["content"] });
     const cases: [OverlayChange[], RegExp][] = [
       [[], /TypeError: .*there are no changes/],
@@ -51,7 +51,7 @@ describe("a limit", () => {
     assert.deepEqual(await look("/a"), [null]);
   });
 
-  it("of 20,000 entries holds, and what is deleted makes room", async () => {
+  it("of 20,000 entries is enforced, and deletions free entries", async () => {
     for (let page = 0; page < 20; page++)
       await commit(...Array.from({ length: 1000 }, (_, i) => change(`/many/${page}/${i}`, "x")));
     assert.match(
@@ -63,7 +63,7 @@ describe("a limit", () => {
     assert.equal((await world.published(site)).entries.length, 20_000);
   });
 
-  it("of the record's size, headers and rules holds", async () => {
+  it("of the record's size, headers and rules is enforced", async () => {
     const long = "x".repeat(1_900);
     const headed = (i: number) =>
       change(`/h/${i}`, "x", { content: content("x", { headers: [["a", long]] }) as OverlayChange["content"] });
@@ -87,7 +87,7 @@ describe("a limit", () => {
 
 describe("garbage", () => {
   const old = () => nonce(25 * hour);
-  /** Waits until the alarm that publishes has ended, too: it sets the next one, which comes to collect. */
+  /** Waits until the publishing alarm has ended and set the next one, which collects. */
   const published = async () => {
     await world.published(site);
     await until(
@@ -96,7 +96,7 @@ describe("garbage", () => {
     );
   };
 
-  it("is deleted when nobody names it and it is a day old, and nothing else", async () => {
+  it("is deleted if it is unreferenced and one day old", async () => {
     const [kept, replaced, chunked] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
     const chunk = `${sha256Hex("chunk")}.${nonce()}`;
     chunked.content!.chunks = [chunk];
@@ -136,7 +136,7 @@ describe("garbage", () => {
     );
   });
 
-  it("waits for a publication, and for a listing that is whole", async () => {
+  it("is only collected after a publication and with a complete listing", async () => {
     await commit(change("/a", "a"));
     await published();
     store({ ...change("/", "orphan"), nonce: old() });
@@ -164,7 +164,7 @@ describe("garbage", () => {
     await until(() => stored() === 0, "the end of the orphan");
   });
 
-  it("is deleted a part at a time", async () => {
+  it("is deleted in parts", async () => {
     await commit(change("/a", "a"));
     await published();
     for (let i = 0; i < 1_300; i++) store({ ...change("/", `orphan ${i}`), nonce: old() });
@@ -176,7 +176,7 @@ describe("garbage", () => {
     }
   });
 
-  it("waits, where KV fails, as the publication does", async () => {
+  it("is collected later if KV fails", async () => {
     await commit(change("/a", "a"));
     await published();
     world.platform.kv.refuse = () => 500;
@@ -186,7 +186,7 @@ describe("garbage", () => {
     assert.ok(next >= before + 1_000 && next <= Date.now() + 1_000, `${next - before}`);
   });
 
-  it("is looked for once a day, and then what KV lost is published again", async () => {
+  it("is collected once a day, after a publication that repairs KV", async () => {
     await commit(change("/a", "a"));
     await published();
     const next = (await object<number>("alarmAt")) - Date.now();

@@ -1,5 +1,5 @@
-// The Durable Object of an overlay: what it promises when workerd is killed, KV
-// fails and its tables fill up.
+// The promises of the Durable Object of an overlay if workerd is killed or KV
+// fails.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -8,8 +8,8 @@ import type { OverlayChange } from "../../format/overlay_entry";
 import { alarm, at, change, commit, look, made, object, refused, site, world } from "./object";
 import { hangLimit, until } from "./world";
 
-describe("what is committed", () => {
-  it("survives a kill, and is published by who comes next", async () => {
+describe("a commit", () => {
+  it("survives a kill, and is published by the next process", async () => {
     world.platform.kv.refuse = (key) => (key.endsWith("/o/current") ? 500 : undefined);
     await commit(change("/a", "a"), change("/b", "b"));
     await until(
@@ -24,7 +24,7 @@ describe("what is committed", () => {
     assert.deepEqual(await look("/a", "/b", "/c"), [sha256Hex("a"), sha256Hex("b"), null]);
   });
 
-  it("is published though the process ends in the middle of it", async () => {
+  it("is published if the process ends during the publication", async () => {
     let begun = 0;
     world.platform.kv.refuse = (key) => {
       if (key === `${site}/o/record`) begun++;
@@ -42,7 +42,7 @@ describe("what is committed", () => {
     await world.published(site);
   });
 
-  it("is published while KV fails again and again, later and later, and whatever else is written", async () => {
+  it("is published although KV fails repeatedly, with growing delays and further commits", async () => {
     let tries = 0;
     world.platform.kv.refuse = (key) => (key.endsWith("/o/record") && ++tries < 3 ? 503 : undefined);
     await commit(change("/a", "a"));
@@ -52,18 +52,18 @@ describe("what is committed", () => {
     assert.deepEqual([record.revision, record.entries.length, tries], [2, 2, 3]);
   });
 
-  it("is in KV at most once in a second, and the last of it for certain", async () => {
+  it("is published at most once per second, and the last one always", async () => {
     const times: number[] = [];
     world.platform.kv.refuse = (key) => void (key === `${site}/o/current` && times.push(Date.now()));
     for (let commits = 0; commits <= 20 || times.length < 3; commits++) await commit(change("/a", String(made)));
     const { entries } = await world.published(site);
     assert.equal(entries[0]!["hash"], (await look("/a"))[0]);
-    // A publication ends after it was seen here, and the next begins a second after that.
+    // A publication ends after the value is in KV, and the next one begins a second later.
     for (const [i, time] of times.entries())
       if (i > 0) assert.ok(time - times[i - 1]! >= 1_000, `${time - times[i - 1]!} ms`);
   });
 
-  /** Has KV answer no publication before release is called. */
+  /** Holds the publication in KV until release is called. */
   const holdPublication = () => {
     let release!: () => void;
     let arrived = false;
@@ -72,7 +72,7 @@ describe("what is committed", () => {
     return { release, begun: () => until(() => arrived, "the publication") };
   };
 
-  it("answers without waiting for KV", { timeout: hangLimit }, async () => {
+  it("does not wait for KV", { timeout: hangLimit }, async () => {
     const { release, begun } = holdPublication();
     await commit(change("/a", "a"));
     await begun();
@@ -81,7 +81,7 @@ describe("what is committed", () => {
     assert.equal((await world.published(site)).entries.length, 2, "what came while it was published is published too");
   });
 
-  it("puts no alarm off by the commits that come, however many", async () => {
+  it("does not delay the alarm by further commits", async () => {
     const { release, begun } = holdPublication();
     await commit(change("/a", "a"));
     await begun();
@@ -96,7 +96,7 @@ describe("what is committed", () => {
     await world.published(site);
   });
 
-  it("is made once, however often it is sent", async () => {
+  it("is made once if it is repeated", async () => {
     const [first, removal] = [
       change("/a", "a", { onlyIf: { isNot: ["*"] } }),
       change("/b", undefined, { onlyIf: { is: ["*"] } }),
@@ -107,7 +107,7 @@ describe("what is committed", () => {
     assert.deepEqual([await look("/a", "/b"), (await world.published(site)).revision], [[sha256Hex("a"), null], 3]);
   });
 
-  it("is not taken for another whose nonce is the same by chance", async () => {
+  it("is not confused with another one with the same nonce", async () => {
     const one = change("/a", "a");
     await commit(one);
     await commit(change("/b", "b", { nonce: one.nonce }));
@@ -128,7 +128,7 @@ describe("what is committed", () => {
     assert.deepEqual(await look("/a", "/b", "/d", "/e"), [sha256Hex("a"), null, null, null]);
   });
 
-  it("judges conditions by its own entry, else by what is deployed", async () => {
+  it("checks conditions against its own entry, else against the deployed asset", async () => {
     const deployed = sha256Hex("deployed");
     const can = async (onlyIf: object, path = "/a") => (await commit(change(path, undefined, { deployed, onlyIf }))).ok;
     assert.equal(await can({ is: [deployed] }, "/x"), true);
@@ -140,7 +140,7 @@ describe("what is committed", () => {
     assert.deepEqual([await can({ is: ["*"] }), await can({ isNot: ["*"] })], [false, true], "a tombstone is nothing");
   });
 
-  it("is read as a manifest, when it is another than is known", async () => {
+  it("is returned as a manifest if the known revision is another one", async () => {
     const { revision } = (await commit(change("/a", "a"))) as { revision: number };
     const read = await object<{ revision: number; manifest: number[] }>("read", site, undefined);
     assert.deepEqual([read.revision, Buffer.from(read.manifest.slice(0, 4)).toString()], [revision, "KVSM"]);
@@ -148,18 +148,18 @@ describe("what is committed", () => {
   });
 });
 
-describe("what is adopted", () => {
+describe("an adopted write", () => {
   const minute = 60_000;
   const adopted = ({ path, nonce }: OverlayChange) => ({ path, nonce });
   const drop = (...changes: OverlayChange[]) => object("drop", site, changes.map(adopted));
-  /** Brings the time when what is dropped now goes, and waits for the publication. */
+  /** Advances the clock until the removal is due, and waits for the publication. */
   const later = async () => {
     await at(5 * minute + 1_000);
     await alarm();
     return (await world.published(site)).entries.map(({ path }) => path);
   };
 
-  it("is dropped five minutes later, unless it was written anew", async () => {
+  it("is dropped after five minutes, unless it was overwritten", async () => {
     const [a, b, c] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
     await commit(a, b, c);
     await commit(change("/b", "newer"));
@@ -180,7 +180,7 @@ describe("what is adopted", () => {
     assert.equal((await world.published(site)).revision, revision + 2, "nothing to drop is nothing new");
   });
 
-  it("is dropped though the process ends in between", async () => {
+  it("is dropped also if the process ends before", async () => {
     const a = change("/a", "a");
     await commit(a);
     await drop(a);
@@ -192,7 +192,7 @@ describe("what is adopted", () => {
     await until(() => world.record(site)?.entries.length === 0, "the entry's end");
   });
 
-  it("is not seen by a write of a version that has it, and by others is", async () => {
+  it("is hidden from writes of a version that adopted it, and visible for others", async () => {
     const e = change("/a", "edit");
     const deployed = sha256Hex("mended after the pull");
     await commit(e);
@@ -222,7 +222,7 @@ describe("what is adopted", () => {
     const [a, b, c] = [change("/a", "a"), change("/b", "b"), change("/c", "c")];
     await commit(a, b, c);
     await drop(a, b, c);
-    // The version before has nothing deployed there; the one that is live has what it adopted, or has deleted it.
+    // The previous version has no asset there. The live one has adopted the write, or deleted the asset.
     await commit(change("/a", undefined, { deployed: null }));
     await commit(change("/b", undefined, { deployed: sha256Hex("b"), adopted: b.nonce }));
     await commit(change("/c", undefined, { deployed: null, adopted: c.nonce }), change("/d", "d"));

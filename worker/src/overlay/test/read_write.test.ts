@@ -1,5 +1,5 @@
-// The seven operations, as another Worker has them over RPC and the site's own
-// Worker in-process, in real workerd with a real Durable Object.
+// The seven operations, from another Worker over RPC and from the site's own
+// Worker, in real workerd with a real Durable Object.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -9,8 +9,8 @@ import type { WriteResult } from "../read_write_assets";
 import { get, head, list, publish, put, show, visit, world } from "./binding";
 import type { Call } from "./calls";
 
-describe("a binding of assets", () => {
-  it("reads at once what it wrote", async () => {
+describe("an asset binding", () => {
+  it("reads its own writes immediately", async () => {
     const before = Date.now();
     const written = await put("/news.html", "<h1>News</h1>", {
       author: "Ada",
@@ -38,7 +38,7 @@ describe("a binding of assets", () => {
     assert.equal((await world.platform.ask("blog", "/news")).headers["x-robots-tag"], "noindex");
   });
 
-  it("gives code no answer that Workers Caching would keep, for it may have checked who asks", async () => {
+  it("prevents Workers Caching from storing responses to code", async () => {
     const { headers } = await world.platform.ask("app", "/about");
     assert.equal(
       headers["cloudflare-cdn-cache-control"],
@@ -52,7 +52,7 @@ describe("a binding of assets", () => {
     assert.equal(await world.call("WRITE", "edge", "http://x/about"), null, "of a site without that cache");
   });
 
-  it("sees what is deployed, and nothing that is retired or not there", async () => {
+  it("reads deployed assets, and no retired ones", async () => {
     const about = await get("/about.html");
     assert.deepEqual(
       [about!.body, about!.layer, about!.etag, about!.headers],
@@ -83,7 +83,7 @@ describe("a binding of assets", () => {
     stream: { $body: "stream", text: "über" },
     "a request's body": { $body: "request", text: "über" },
   })) {
-    it(`takes a body: ${kind}`, async () => {
+    it(`accepts a body: ${kind}`, async () => {
       await put("/kind.txt", body);
       assert.equal((await get("/kind.txt"))!.body, "über");
       await put("/kind.txt", body, {}, "app");
@@ -91,12 +91,12 @@ describe("a binding of assets", () => {
     });
   }
 
-  it("takes a Blob of the same Worker", async () => {
+  it("accepts a Blob of the same Worker", async () => {
     await put("/blob.txt", { $body: "blob", text: "blob" }, {}, "app");
     assert.equal((await get("/blob.txt", "app"))!.body, "blob");
   });
 
-  it("takes what has more than one value of KV, in chunks", async () => {
+  it("stores large bodies in chunks", async () => {
     const size = 40 << 20;
     const written = await put("/film.mp4", { $body: "stream", size });
     assert.equal((written as { asset: AssetInfo }).asset.size, size);
@@ -112,7 +112,7 @@ describe("a binding of assets", () => {
     assert.deepEqual([part.status, part.body], [206, "\0\0\0"]);
   });
 
-  it("knows the type by the extension, or is told", async () => {
+  it("uses the content type of the extension, or of the option", async () => {
     const type = async (path: string, options?: object) =>
       ((await put(path, "x", options)) as { asset: AssetInfo }).asset.contentType;
     assert.deepEqual(
@@ -121,7 +121,7 @@ describe("a binding of assets", () => {
     );
   });
 
-  it("has one path for what is composed in two ways", async () => {
+  it("normalizes paths to Unicode NFC", async () => {
     await put("/cafe\u0301.txt", "x");
     assert.equal((await head("/caf\u00e9.txt"))!.path, "/caf\u00e9.txt");
     assert.equal((await head("/cafe\u0301.txt"))!.path, "/caf\u00e9.txt");
@@ -129,7 +129,7 @@ describe("a binding of assets", () => {
 });
 
 describe("the overlay", () => {
-  it("deletes so that no file of an earlier deployment is seen again", async () => {
+  it("deletes retired files too", async () => {
     assert.deepEqual(await visit("/old.txt"), [200, "old"]);
     await put("/old.txt", "new");
     assert.deepEqual(await world.call("WRITE", "fetch", "http://x/old.txt"), [200, "new"]);
@@ -139,7 +139,7 @@ describe("the overlay", () => {
     assert.deepEqual(await visit("/old.txt"), [404, ""]);
   });
 
-  it("shadows what is deployed, and gives it back only to who deletes no more", async () => {
+  it("hides the deployed asset until the tombstone is removed", async () => {
     await put("/docs/a.txt", "edited");
     await show();
     assert.deepEqual(await visit("/docs/a.txt"), [200, "edited"]);
@@ -155,7 +155,7 @@ describe("the overlay", () => {
     assert.deepEqual([tombstone["hash"], tombstone["was"]], [undefined, [sha256Hex("edited"), sha256Hex("a")]]);
   });
 
-  it("keeps no tombstone where nothing is deployed", async () => {
+  it("has no tombstone if nothing is deployed", async () => {
     await put("/passing.txt", "x");
     assert.deepEqual(await world.call("WRITE", "delete", "/passing.txt"), { ok: true, asset: null });
     assert.ok(!(await world.published()).entries.some(({ path }) => path === "/passing.txt"));
@@ -164,7 +164,7 @@ describe("the overlay", () => {
     assert.equal((await world.published()).revision, revision, "nothing changed");
   });
 
-  it("remembers what was there: the newest, and what was deployed first", async () => {
+  it("records previous hashes: the newest ones and the deployed one", async () => {
     for (let i = 0; i < 20; i++) await put("/z.txt", `z${i}`);
     const { was } = (await world.published()).entries.find(({ path }) => path === "/z.txt") as unknown as {
       was: string[];
@@ -173,7 +173,7 @@ describe("the overlay", () => {
     assert.deepEqual([was[0], was[14], was[15]], [sha256Hex("z18"), sha256Hex("z4"), sha256Hex("z")]);
   });
 
-  it("is not written by a binding that may only read", async () => {
+  it("is not written by a binding that can only read", async () => {
     for (const caller of ["READ", "BARE"] as const) {
       for (const call of [
         ["put", "/x", "x"],
@@ -189,19 +189,19 @@ describe("the overlay", () => {
     }
   });
 
-  it("is not written where the deployment has none", async () => {
+  it("is not written if the site has none", async () => {
     const reply = await world.platform.ask("plain", "/");
     assert.equal(reply.body, "plain");
     assert.match(await world.refused("app", "put", "/_headers", "/*\n  a: b"), /cannot write rules/);
   });
 
-  it("says who writes where the props say it", async () => {
+  it("records the author of the props", async () => {
     await put("/by.txt", "x", { author: "Eve", message: "ü" }, "ADA");
     const entry = (await world.published()).entries.find(({ path }) => path === "/by.txt")!;
     assert.deepEqual([entry["author"], entry["message"]], ["Ada", "ü"]);
   });
 
-  it("is one site's", async () => {
+  it("belongs to one site", async () => {
     await put("/index.html", "other's edit", {}, "OTHER");
     assert.equal((await get("/index.html"))!.body, "home");
     assert.deepEqual(world.record("other")?.entries.length ?? 1, 1);
@@ -215,7 +215,7 @@ describe("the overlay", () => {
     );
   });
 
-  it("can be had through ctx.exports", async () => {
+  it("is available through ctx.exports", async () => {
     const [made] = await world.calls("app", [["put", "/own.txt", "own"]], { props: { write: true } });
     assert.ok("value" in made!);
     assert.equal((await get("/own.txt", "app"))!.body, "own");
@@ -232,7 +232,7 @@ describe("the overlay", () => {
 
 describe("a condition", () => {
   const tag = sha256Hex;
-  it("is judged on what is seen", async () => {
+  it("applies to the visible asset", async () => {
     const failed = async (path: string, onlyIf: object) => {
       const result = await put(path, "new", { onlyIf });
       return result.ok ? "made" : (result.current?.etag ?? null);
@@ -266,7 +266,7 @@ describe("a condition", () => {
     }
   });
 
-  it("that fails costs no body, and lets go of the stream", async () => {
+  it("that fails stores no body, and cancels the stream", async () => {
     const before = world.blobs().length;
     const [failed, cancelled] = await world.calls("app", [
       ["put", "/index.html", { $body: "endless" }, { onlyIf: { etagMatches: "x" } }],
@@ -295,7 +295,7 @@ describe("a condition", () => {
     }
   });
 
-  it("loses no update where each writer reads, changes and writes", async () => {
+  it("loses no update if each writer reads, changes and writes", async () => {
     await put("/counter.txt", "");
     const one = async (name: string) => {
       for (;;) {
@@ -309,7 +309,7 @@ describe("a condition", () => {
 });
 
 describe("several changes", () => {
-  it("are made together, or not at all", async () => {
+  it("are made together or not at all", async () => {
     const made = await publish(
       [
         { put: "/p1.txt", body: "1" },
@@ -336,7 +336,7 @@ describe("several changes", () => {
     );
   });
 
-  it("are not made where a body breaks off, and the others are let go", async () => {
+  it("are not made if a body fails, and the other bodies are cancelled", async () => {
     const [broken, cancelled] = await world.calls("app", [
       [
         "publish",
@@ -355,7 +355,7 @@ describe("several changes", () => {
     assert.deepEqual(await head("/q1.txt", "app"), null);
   });
 
-  it("name each path once, and are not too many", async () => {
+  it("have distinct paths and a limited number", async () => {
     assert.match(
       await world.refused("WRITE", "publish", [{ put: "/x", body: "1" }, { delete: "/x" }]),
       /\/x is changed twice/,

@@ -1,4 +1,4 @@
-// Listings, rules that are written, what a binding refuses, and a KV that fails.
+// Listings, rule files, refusals, and failures of KV.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -40,7 +40,7 @@ describe("a listing", () => {
     );
   });
 
-  it("refuses what is no page", async () => {
+  it("refuses invalid options", async () => {
     for (const options of [
       { limit: 0 },
       { limit: 1001 },
@@ -56,8 +56,8 @@ describe("a listing", () => {
   });
 });
 
-describe("rules that are written", () => {
-  it("take effect as deployed ones do", async () => {
+describe("rule files", () => {
+  it("are applied like deployed ones", async () => {
     await put("/docs/_redirects", "/docs/gone /docs/a.txt 301\n/docs/proxied /docs/c.txt 200", {}, "RULES");
     await put("/docs/_headers", "/docs/*\n  X-Docs: yes", {}, "RULES");
     await put("/docs/c.txt", "c");
@@ -74,7 +74,7 @@ describe("rules that are written", () => {
     assert.equal((await world.platform.ask("blog", "/docs/c.txt")).headers["x-docs"], undefined);
   });
 
-  it("want a capability of their own", async () => {
+  it("need their own capability", async () => {
     for (const call of [
       ["put", "/_headers", "x"],
       ["delete", "/docs/_redirects"],
@@ -87,7 +87,7 @@ describe("rules that are written", () => {
     }
   });
 
-  it("reach only below their folder, and are told by file and line", async () => {
+  it("apply only below their folder, and are reported with file and line", async () => {
     const refused = (path: string, text: string) => world.refused("RULES", "put", path, text);
     assert.match(
       await refused("/docs/_redirects", "/docs/x /y\n/other /docs/"),
@@ -119,8 +119,8 @@ describe("rules that are written", () => {
   });
 });
 
-describe("what is refused", () => {
-  it("is told with what to do", async () => {
+describe("a refusal", () => {
+  it("has the reason and the remedy", async () => {
     const refused = (path: unknown, body: unknown = "x", options: unknown = {}) =>
       world.refused("WRITE", "put", path, body, options);
     const cases: [unknown, RegExp][] = [
@@ -151,7 +151,7 @@ describe("what is refused", () => {
     assert.match(await refused("/x", "x", { message: "ü".repeat(501) }), /more than 500/);
     assert.match(await refused("/x", "x", { author: 7 }), /the author is not a string/);
     assert.match(await refused("/x", "x", "y"), /the options are not an object/);
-    // A condition that is not understood must not let the write through.
+    // An unknown condition must not be ignored.
     for (const onlyIf of [{ etagMatch: "*" }, { uploadedBefore: new Date(0) }])
       assert.match(
         await refused("/x", "x", { onlyIf }),
@@ -207,7 +207,7 @@ describe("what is refused", () => {
     assert.equal(await head("/x"), null);
   });
 
-  it("lets go of the body", async () => {
+  it("cancels the body", async () => {
     const calls: Call[] = [
       ["put", "/.env", { $body: "endless" }],
       ["put", "/x", { $body: "endless" }, 7],
@@ -220,7 +220,7 @@ describe("what is refused", () => {
     }
   });
 
-  it("in a body that gives no bytes, or breaks off", async () => {
+  it("is also for a body that yields no bytes or fails", async () => {
     assert.match(
       await world.refused("app", "put", "/x", { $body: "text stream" }),
       /the stream yields text instead of bytes/,
@@ -230,8 +230,8 @@ describe("what is refused", () => {
   });
 });
 
-describe("where KV is late or fails", () => {
-  it("a body is looked for again", async () => {
+describe("if KV is late or fails", () => {
+  it("a missing body is read again", async () => {
     await put("/late.txt", "late");
     const key = world.blobs().find((key) => key.includes(sha256Hex("late")))!;
     world.platform.kv.reads = [];

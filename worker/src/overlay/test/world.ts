@@ -1,5 +1,5 @@
-// A site with an overlay in real workerd, its companion, and another Worker that
-// binds it.
+// A site with an overlay in real workerd, its companion, and another Worker with
+// bindings of the site.
 
 import assert from "node:assert/strict";
 import { Platform } from "../../../test/platform";
@@ -9,7 +9,7 @@ import type { ObjectCall } from "./companion";
 
 export const token = "0123456789abcdef-token";
 
-/** Who calls: another Worker's bindings, or the site's own Worker. */
+/** The caller: a binding of another Worker, or the site's own Worker. */
 export type Caller = "READ" | "WRITE" | "RULES" | "ADA" | "BARE" | "OTHER" | "app";
 
 const files = {
@@ -54,7 +54,7 @@ const sites: Site[] = [
 const binding = (name: Caller, service: string, props?: object) =>
   `(name = "${name}", service = (name = "${service}", entrypoint = "AssetBinding"${props ? `, props = (json = ${JSON.stringify(JSON.stringify(props))})` : ""}))`;
 
-/** A platform and the ways to ask it. */
+/** A platform, and functions to call its Workers. */
 export class World {
   readonly platform: Platform;
 
@@ -90,7 +90,7 @@ export class World {
     return new World(platform);
   }
 
-  /** Makes calls and gives what came of each. */
+  /** Makes calls and returns their outcomes. */
   async calls(
     caller: Caller,
     calls: Call[],
@@ -105,14 +105,14 @@ export class World {
     return JSON.parse(body) as Outcome[];
   }
 
-  /** Makes one call that is expected to succeed. */
+  /** Makes one call that must succeed. */
   async call<T = Record<string, unknown>>(caller: Caller, ...call: Call): Promise<T> {
     const [outcome] = await this.calls(caller, [call]);
     assert.ok("value" in outcome!, `${call[0]}: ${JSON.stringify(outcome)}\n${this.platform.log}`);
     return outcome.value as T;
   }
 
-  /** Makes one call that is expected to throw, and gives the message. */
+  /** Makes one call that must throw, and returns the message. */
   async refused(caller: Caller, ...call: Call): Promise<string> {
     const [outcome] = await this.calls(caller, [call]);
     assert.ok("error" in outcome!, `${call[0]}: ${JSON.stringify(outcome)}`);
@@ -134,13 +134,13 @@ export class World {
     return result;
   }
 
-  /** The overlay record that KV has. */
+  /** The overlay record in KV. */
   record(site = "blog"): { revision: number; entries: Record<string, unknown>[] } | undefined {
     const value = this.platform.kv.values.get(`${site}/o/record`);
     return value && (JSON.parse(value.toString()) as { revision: number; entries: Record<string, unknown>[] });
   }
 
-  /** Waits until KV has what the Durable Object has. */
+  /** Waits until KV has the current revision. */
   async published(site = "blog"): Promise<NonNullable<ReturnType<World["record"]>>> {
     const [row] = await this.object<{ state: string }[]>("query", ["SELECT state FROM state"], { name: site });
     const { revision } = JSON.parse(row!.state) as { revision: number };
@@ -154,16 +154,16 @@ export class World {
   }
 }
 
-/** JSON has null for an argument that was left out. */
+/** Removes trailing undefined arguments, which would become null in JSON. */
 function given(call: Call): Call {
   const last = call.findLastIndex((argument) => argument !== undefined);
   return call.slice(0, last + 1) as unknown as Call;
 }
 
-/** Milliseconds. It only bounds a hang: no test's outcome depends on it. */
+/** In milliseconds. It only ends a test that hangs. */
 export const hangLimit = 120_000;
 
-/** Waits for something to be so. */
+/** Waits until a condition holds. */
 export async function until(is: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const end = Date.now() + hangLimit; Date.now() < end; ) {
     if (await is()) return;

@@ -1,15 +1,15 @@
-// Contents that tell against publishing a file, and such as only look so, for
-// testdata/project/contents.json: the Go side must decide alike.
+// Contents that must not be published, and similar ones that may, for
+// testdata/project/contents.json. The Go side must decide the same.
 
 import { checkContent } from "../content_check";
 
-/** A content, and why it is refused, or null. */
+/** A content, and the reason of its refusal or null. */
 export interface ContentVector {
   content: string;
   reason: string | null;
 }
 
-// Taken apart, lest this file be found to hold keys itself.
+// Split, so that scanners do not report this file.
 const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE KEY-----`;
 const end = "-----END PRIVATE" + " KEY-----\n";
 const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
@@ -60,7 +60,7 @@ const contents: string[] = [
   `x\n${begin("")}${"a: \n\n".repeat(500)}!`,
 ];
 
-/** What the TypeScript side makes of them. */
+/** The results of the TypeScript side. */
 export function contentVectors(): ContentVector[] {
   return contents.map((text) => ({
     content: Buffer.from(text).toString("base64"),

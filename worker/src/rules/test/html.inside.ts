@@ -45,13 +45,13 @@ const expected: Record<string, [auto: string, force: string, drop: string, none:
   "/raw.txt/": ["-", "-", "-", "-"],
   "/a/index": ["=/a/index", "=/a/index", "=/a/index", "=/a/index"],
   "/a/": ["-", "-", "-", "-"],
-  // A file without an extension has the better claim to its name.
+  // A file without an extension takes precedence at its name.
   "/bin": ["=/bin", "=/bin", "=/bin", "=/bin"],
   "/bin.html": ["=/bin.html", ">/bin/", "=/bin.html", "=/bin.html"],
   "/bin/": ["-", "=/bin.html", "-", "-"],
   "/bin/index": ["-", ">/bin/", "-", "-"],
   "/constructor": ["-", "-", "-", "-"],
-  // Static Assets go by way of /index here, or serve the page under both.
+  // Static Assets redirect to /index here, or serve the page at both.
   "/index/": [">/", ">/", ">/", "-"],
   "/index/index": [">/", ">/", ">/", "-"],
 };
@@ -109,7 +109,7 @@ test("redirects end, and at an asset", () => {
   }
 });
 
-test("the nearest 404.html answers, and the walk up has an end", () => {
+test("the nearest 404.html answers, and the search is limited", () => {
   const pages = ["/404.html", "/a/404.html"];
   const find = (file: string) => pages.indexOf(file);
   assert.deepEqual(resolveNotFound("/x", "404-page", find), { asset: 0, status: 404 });

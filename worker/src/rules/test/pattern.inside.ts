@@ -58,7 +58,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
     const chosen = Array.from({ length: 1 + random(5) }, () => pieces[random(pieces.length)]!);
     const wild = chosen.filter((piece) => piece === "*" || piece.startsWith(":"));
     if (new Set(wild).size !== wild.length) continue;
-    // A placeholder's name ends before what is no letter.
+    // The name of a placeholder ends before another character.
     if (chosen.some((piece, i) => piece.startsWith(":") && /^[a-z]/.test(chosen[i + 1] ?? ""))) continue;
     const expression = chosen
       .map((piece) => (piece === "*" ? "(?<splat>.*)" : piece.startsWith(":") ? `(?<${piece.slice(1)}>[^/]+)` : piece))
@@ -68,7 +68,7 @@ test("a match agrees with the regular expression that the pattern stands for", (
     if (result) matched++;
     const url = { pathname: path, hostname: "h" } as URL;
     const captures = new Pattern(`/${chosen.join("")}`).match(url);
-    // URL parsing may merge nothing here but dots; there are none.
+    // URL parsing changes only dot segments, and there are none.
     assert.deepEqual(
       captures && Object.fromEntries(captures),
       result ? { ...result.groups } : undefined,
@@ -78,8 +78,8 @@ test("a match agrees with the regular expression that the pattern stands for", (
   assert.ok(matched > 200, `${matched} matched`);
 });
 
-test("a hostile pathname does not make a pattern explode", () => {
-  // What costs more, as backtracking does, does not end here.
+test("a hostile pathname does not take exponential time", () => {
+  // With backtracking, this would not end.
   const patterns = ["/:a-:b-:c-:d-:e-:f-:g-!", "/:a:b:c:d:e:f:g:h/!", "/*-:a-:b-:c/!", "/:a/:b/:c/*/:d/:e/!"].map(
     (source) => new Pattern(source),
   );

@@ -14,7 +14,7 @@ test("code guards the files that testdata/routing says, as in Go", ({ routings }
   }
 });
 
-test("a routing that is none is refused, and none is not known", () => {
+test("an invalid routing is refused, and a missing one is unknown", () => {
   assert.equal(parseRouting(undefined), undefined);
   for (const bad of ["*", ["*"], { worker: "*" }, { site: [1] }, { retire: {} }])
     assert.throws(() => parseRouting(bad), /is not an? /);

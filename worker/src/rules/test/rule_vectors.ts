@@ -1,18 +1,18 @@
-// testdata/project/rule-files.json: texts of _redirects and _headers, and what both
-// sides must make of them.
+// testdata/project/rule-files.json: texts of _redirects and _headers, and the
+// results that both sides must have.
 
 import { parseHeaders } from "../headers_file";
 import { parseRedirects } from "../redirects_file";
 
-/** One text with what is read out of it. */
+/** One text and its parsed rules. */
 export interface RuleVector {
   kind: "redirects" | "headers";
-  /** Of redirects: "" or "none". */
+  /** Redirects only: "" or "none". */
   html_handling: string;
-  /** In base64, for some are no text. */
+  /** In base64, because some are not valid UTF-8. */
   text: string;
   rules: object[];
-  /** The quoted parts of reasons are written as each language quotes. */
+  /** Each language quotes parts of the reasons in its own way. */
   problems: { line: number; reason: string; fix: string }[];
 }
 
@@ -84,7 +84,7 @@ const headers: (string | Uint8Array)[] = [
   `${Array.from({ length: 101 }, (_, i) => `/a${i}\n X: y`).join("\n")}`,
 ];
 
-/** Texts that nobody would think of, the same on every machine. */
+/** Pseudo-random texts, the same on every machine. */
 function random(pieces: string[], count: number): string[] {
   let state = 12345;
   const next = (below: number) => {
@@ -175,7 +175,7 @@ const headerPieces = [
   "\ufeff",
 ];
 
-/** What the TypeScript side makes of them. */
+/** The results of the TypeScript side. */
 export function ruleVectors(): RuleVector[] {
   const encode = (text: string | Uint8Array) => (typeof text === "string" ? new TextEncoder().encode(text) : text);
   const vector = (kind: RuleVector["kind"], html_handling: string, text: Uint8Array): RuleVector => {

@@ -4,7 +4,7 @@ import { parseMeta } from "../../format/meta";
 import { isContentHashed, unstored, unstoredUnlessTimed, varying } from "../caching";
 import { EdgeCache } from "../edge_cache";
 
-test("a hash in a name is told from what people write", () => {
+test("hashes in names are distinguished from dates and words", () => {
   for (const path of [
     "/app.3f2a9c1b.js",
     "/static/js/main.0a1b2c3d.chunk.css",
@@ -33,13 +33,13 @@ test("a hash in a name is told from what people write", () => {
   for (const path of others) assert.equal(isContentHashed(path), false, path);
 });
 
-test("a hostile name costs no more than its length", () => {
-  // What costs more, as backtracking does, does not end here.
+test("a hostile name takes linear time", () => {
+  // With backtracking, this would not end.
   for (const part of [".0a1b2c3d", ".a", "a", ".0a1b2c3d!", "."])
     assert.equal(isContentHashed(`/${part.repeat(1e4)}!`), false);
 });
 
-test("Workers Caching is told nothing, a time, or nothing to keep where a rule names a host", () => {
+test("the headers for Workers Caching depend on the site's setting and on rules with a host", () => {
   const edge = (more: object) =>
     new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", ...more }))));
   const no = { "Cloudflare-CDN-Cache-Control": "no-store" };
@@ -61,7 +61,7 @@ test("Workers Caching is told nothing, a time, or nothing to keep where a rule n
     assert.throws(() => edge({ edge_cache }), String(edge_cache));
 });
 
-test("a response is kept out of Workers Caching, whatever it said", () => {
+test("any response can be excluded from Workers Caching", () => {
   const response = unstored(
     new Response("x", {
       headers: {
@@ -81,7 +81,7 @@ test("a response is kept out of Workers Caching, whatever it said", () => {
   );
 });
 
-test("a response of code is kept out of Workers Caching, unless it says for how long", () => {
+test("a response of code is excluded from Workers Caching unless it has a cache time", () => {
   const told = (headers: HeadersInit) =>
     unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
   assert.equal(told({}), "no-store");
@@ -97,7 +97,7 @@ test("a response of code is kept out of Workers Caching, unless it says for how 
     ]) {
       assert.equal(told({ [name]: value }), null, `${name}: ${value}`);
     }
-    // It is asked for again each time, and where the Worker fails the cache would answer with another visitor's page.
+    // It is stale immediately, and if the Worker failed the cache would answer with another visitor's page.
     for (const value of [
       "no-cache",
       "No-Cache",
@@ -117,7 +117,7 @@ test("a response of code is kept out of Workers Caching, unless it says for how 
   for (const past of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"]) assert.equal(told({ Expires: past }), "no-store", past);
 });
 
-test("an answer of a site with an overlay is not stored longer than a write may go unseen, whatever a rule says", () => {
+test("a response of a site with an overlay is stored for at most 30 seconds", () => {
   const settled = (overlay: boolean, control?: string) =>
     new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", edge_cache: 3600, overlay }))))
       .settle(

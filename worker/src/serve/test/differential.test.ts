@@ -1,6 +1,6 @@
-// The same requests to our default Worker and to workerd's built-in Static
-// Assets, over the same files. What differs on purpose is removed before the
-// comparison and listed in docs/serving.md; anything else is a failure.
+// The same requests to our default Worker and to workerd's built-in Static Assets
+// with the same files. Intended differences are removed before the comparison and
+// listed in docs/serving.md. Any other difference is a failure.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -110,7 +110,7 @@ https://elsewhere.com/*
 const seeds: number[] = (process.env["SEEDS"] ?? "1,2,3").split(",").map(Number);
 const generated = seeds.map((seed) => randomRules(seed));
 
-/** The ways in which people and machines spell a file's pathname. */
+/** The spellings of a file's pathname. */
 function spellings(file: string): string[] {
   const stem = file.replace(/(\/index)?\.html$/, "");
   const raw = [
@@ -261,10 +261,10 @@ const extras: Ask[] = [
   { headers: { host: "de.example.com" } },
 ];
 
-/** What is the server's, or ours on purpose (docs/serving.md). */
+/** Headers of the server, and intended differences (docs/serving.md). */
 const ignored = new Set(["date", "connection", "keep-alive", "etag", "last-modified", "allow", "accept-ranges"]);
 
-/** An empty body may be announced or not; the oracle sends no type for a name that it does not know. */
+/** Content-Length: 0 is optional. The oracle sends no content type for an unknown extension. */
 const ignoredValues = new Set(["content-length: 0", "content-type: application/octet-stream"]);
 
 function comparable(reply: Reply): unknown {
@@ -277,7 +277,7 @@ function comparable(reply: Reply): unknown {
   return { status: reply.status, headers: Object.fromEntries(headers.sort()), body: reply.body };
 }
 
-describe("beside workerd's Static Assets", () => {
+describe("compared with workerd's Static Assets", () => {
   let platform: Platform;
   let asked = 0;
   const sites = [...plain, ruled, ...generated.map(({ site }) => site)];
@@ -339,7 +339,7 @@ describe("beside workerd's Static Assets", () => {
     });
   }
 
-  it("conditional requests, each with the tag of its own", async () => {
+  it("conditional requests, each with its own ETag", async () => {
     const differences: string[] = [];
     for (const path of ["/", "/file", "/style.css", "/nothing/here", "/old"]) {
       for (const site of [plain[0]!, plain[1]!, ruled]) {
@@ -366,7 +366,7 @@ describe("beside workerd's Static Assets", () => {
     assert.equal(differences.length, 0, differences.join("\n"));
   });
 
-  it("asked enough", () => {
+  it("made enough requests", () => {
     assert.ok(asked > 5000, `${asked} requests`);
     console.log(`${asked} requests compared`);
   });

@@ -1,3 +1,5 @@
+// A deployed manifest and overlays over it, for tests.
+
 import { Manifest } from "../../format/manifest";
 import type { OverlayEntry } from "../../format/overlay_entry";
 import { encodeOverlay } from "../../format/overlay_manifest";

@@ -10,11 +10,11 @@ import { Site } from "../site";
 import type { View } from "../view";
 import { deployed, hash, nonce, over, site, written } from "./layers";
 
-/** KV with one value at a time, which tells what it was asked. */
+/** A fake KV with one value. It records its calls. */
 class FakeKV {
   value: ArrayBuffer | null | Error = null;
   asked: unknown[] = [];
-  /** What a read waits for. */
+  /** A read waits for this. */
   gate: Promise<void> | undefined;
   readonly kv = this as unknown as KVNamespace;
 
@@ -27,7 +27,7 @@ class FakeKV {
   }
 }
 
-test("the overlay's entry comes first, a tombstone hides what is below, and what is adopted is not looked at", () => {
+test("the overlay's entry takes precedence, a tombstone hides the deployed asset, and adopted entries are ignored", () => {
   const adopted = new Map([
     ["/b", nonce("b")],
     ["/c", nonce("9")],
@@ -68,7 +68,7 @@ test("the overlay's entry comes first, a tombstone hides what is below, and what
   ]);
 });
 
-test("a flag of the other layer is refused, and what is no overlay's asset is never served", () => {
+test("flags of the other layer are refused", () => {
   const flagged = (manifest: ArrayBuffer, flags: number) => {
     new DataView(manifest).setUint16(64 + 62, flags, true);
     return manifest;
@@ -99,7 +99,7 @@ test("a flag of the other layer is refused, and what is no overlay's asset is ne
   }
 });
 
-test("what a site keeps in memory counts its overlay", async () => {
+test("the memory of a site includes its overlay", async () => {
   const fake = new FakeKV();
   const manifest = deployed();
   const opened = new Site(manifest);
@@ -110,7 +110,7 @@ test("what a site keeps in memory counts its overlay", async () => {
   assert.equal(opened.bytes, manifest.bytes + overlay.byteLength);
 });
 
-test("a site is asked as it is deployed, as KV shows it, and under an overlay that is given", async () => {
+test("a site gives its deployed view, the view of KV, and that of a given overlay", async () => {
   const fake = new FakeKV();
   const opened = new Site(deployed({ adopted: new Map([["/b", nonce("b")]]) }));
   fake.value = encodeOverlay(site, 1, [written("/a", "1")]).buffer;
@@ -129,7 +129,7 @@ test("a site is asked as it is deployed, as KV shows it, and under an overlay th
   assert.equal(await opened.view(env), shown, "a view is made once for each revision");
   assert.throws(() => opened.under(encodeOverlay("other", 1, []).buffer), ManifestError);
 
-  // The view that was given answers whole requests too, from the overlay's keys.
+  // The view of a given overlay also answers requests.
   fake.value = await new Response("written").arrayBuffer();
   const answer = await given.fetch(new Request("https://example.com/a", { method: "HEAD" }), env);
   assert.deepEqual([answer.status, answer.headers.get("location")], [301, "/deployed"]);
@@ -141,7 +141,7 @@ test("a site is asked as it is deployed, as KV shows it, and under an overlay th
   assert.deepEqual([await plain.view(env), fake.asked.length], [plain.deployed, before]);
 });
 
-test("the overlay's redirects come first, and its headers last", () => {
+test("the overlay's redirects are first, and its headers are last", () => {
   const rules = (path: string, rules: NonNullable<OverlayEntry["content"]>["rules"]) =>
     written(path, "1", { content: { ...written("", "1").content!, rules } });
   const layers = new Overlaid(
@@ -162,7 +162,7 @@ test("the overlay's redirects come first, and its headers last", () => {
   assert.deepEqual([layers.meta.site, layers.meta.overlay], ["blog", true]);
 });
 
-test("KV is read at most every ten seconds, and an older revision is not gone back to", async () => {
+test("KV is read at most every ten seconds, and an older revision is ignored", async () => {
   let now = 1_000_000;
   const fake = new FakeKV();
   const live = new LiveOverlay(site, () => now);
@@ -193,7 +193,7 @@ test("KV is read at most every ten seconds, and an older revision is not gone ba
   assert.ok(live.bytes > 64);
 });
 
-test("while one request reads the overlay again the others go on, five seconds at most", async () => {
+test("while one request reads the overlay, others use the cached one for at most five seconds", async () => {
   let now = 1_000_000;
   const fake = new FakeKV();
   const live = new LiveOverlay(site, () => now);
@@ -207,7 +207,7 @@ test("while one request reads the overlay again the others go on, five seconds a
   const first = live.get(fake.kv);
   assert.equal((await live.get(fake.kv))!.meta.revision, 1);
   assert.equal(fake.asked.length, 2);
-  // The request that reads may have been cut off: another one reads then.
+  // The reading request may have been aborted, so another one reads.
   now += 5_000;
   const second = live.get(fake.kv);
   assert.equal(fake.asked.length, 3);
@@ -215,7 +215,7 @@ test("while one request reads the overlay again the others go on, five seconds a
   assert.deepEqual([(await first)!.meta.revision, (await second)!.meta.revision], [2, 2]);
 });
 
-test("after a pause nobody goes on with what was known long ago", async () => {
+test("after a pause the cached overlay is not used", async () => {
   let now = 1_000_000;
   const fake = new FakeKV();
   const live = new LiveOverlay(site, () => now);
@@ -230,7 +230,7 @@ test("after a pause nobody goes on with what was known long ago", async () => {
   );
 });
 
-test("where KV fails or holds what is damaged the last overlay goes on, and where none is known there is none", async () => {
+test("if KV fails or the overlay is damaged, the cached one is used, else it throws", async () => {
   let now = 1_000_000;
   const fake = new FakeKV();
   const live = new LiveOverlay(site, () => now);

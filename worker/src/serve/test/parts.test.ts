@@ -1,5 +1,4 @@
-// Parts of files and files in parts: Range, chunks, and what caches are told,
-// in real workerd.
+// Range requests, chunked files and cache headers in real workerd.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -84,7 +83,7 @@ describe("Range", () => {
     ["/old.txt", "9876543210"],
     ["/proxied.txt", "0123456789"],
   ] as const) {
-    it(`cuts ${path}`, async () => {
+    it(`sends a range of ${path}`, async () => {
       const { length } = content;
       for (const [from, to] of [
         [0, 1],
@@ -115,7 +114,7 @@ describe("Range", () => {
       assert.equal(sha256Hex(whole.body), sha256Hex(content));
     });
 
-    it(`sends parts of ${path}`, async () => {
+    it(`sends several ranges of ${path}`, async () => {
       for (const header of ["0-0,-1", "1-2,4-6", "0-3,4-7,9-9", "2-2,3-"]) {
         const reply = await ask(path, `bytes=${header}`);
         assert.equal(reply.status, 206);
@@ -135,7 +134,7 @@ describe("Range", () => {
     });
   }
 
-  it("answers 416 for what lies outside, without KV", async () => {
+  it("answers 416 for ranges outside of the file, without KV", async () => {
     for (const path of ["/ten.txt", "/alphabet.txt"]) {
       for (const range of ["bytes=99-", "bytes=-0", "bytes=30-40,50-"]) {
         const reply = await ask(path, range);
@@ -149,7 +148,7 @@ describe("Range", () => {
     assert.deepEqual(read(), []);
   });
 
-  it("sends the whole file for what is no such range, to HEAD, and of an empty file", async () => {
+  it("sends the whole file for an invalid range, a HEAD request, and an empty file", async () => {
     for (const range of [
       "bytes=5-2",
       "items=0-1",
@@ -175,7 +174,7 @@ describe("Range", () => {
     assert.equal(post.status, 405);
   });
 
-  it("never cuts a 404 page or a redirect", async () => {
+  it("ignores Range for a 404 page or a redirect", async () => {
     const missing = await ask("/nothing", "bytes=0-3");
     assert.deepEqual(
       [missing.status, missing.body, missing.headers["accept-ranges"]],
@@ -184,7 +183,7 @@ describe("Range", () => {
     assert.equal((await ask("/index.html", "bytes=0-0")).status, 307);
   });
 
-  it("asks If-Range and If-None-Match first", async () => {
+  it("checks If-Range and If-None-Match first", async () => {
     for (const match of [etag("0123456789"), date])
       assert.equal((await ask("/ten.txt", "bytes=0-0", { "if-range": match })).status, 206, match);
     for (const other of [
@@ -211,7 +210,7 @@ describe("Range", () => {
     assert.equal((await ask("/ten.txt", "bytes=0-0")).status, 503);
   });
 
-  it("breaks off where a blob is shorter than the manifest says", async () => {
+  it("aborts if a blob is shorter than in the manifest", async () => {
     platform.kv.values.set(blobKey("parts", digits), Buffer.from("short"));
     try {
       await assert.rejects(ask("/digits.txt", "bytes=3-100"));
@@ -222,11 +221,11 @@ describe("Range", () => {
   });
 });
 
-describe("a file in chunks", () => {
+describe("a chunked file", () => {
   const keys = chunkKeys("parts", 4);
   const index = indexKey("parts", 4);
 
-  it("is read chunk by chunk, each once, and a range only where it lies", async () => {
+  it("is read chunk by chunk, and a range reads only its chunks", async () => {
     const whole = await ask("/alphabet.txt");
     assert.deepEqual([whole.status, whole.body, whole.headers["content-length"]], [200, alphabet, "26"]);
     assert.equal(whole.headers.etag, `"${chunk(alphabet, 4).hash}"`);
@@ -270,7 +269,7 @@ describe("a file in chunks", () => {
     }
   });
 
-  it("looks again for a chunk, and breaks off without it: never a file that looks whole", async () => {
+  it("reads a missing chunk again, and aborts the response without it", async () => {
     platform.kv.fault = (key, earlier) => (key === keys[3] && earlier === 0 ? "missing" : undefined);
     assert.equal((await ask("/alphabet.txt")).body, alphabet);
     assert.deepEqual(
@@ -289,7 +288,7 @@ describe("a file in chunks", () => {
     await platform.logged(/response aborted/);
   });
 
-  it("breaks off where a chunk is not as long as its index says", async () => {
+  it("aborts if a chunk has another length than in the index", async () => {
     for (const content of ["", "abc", "abcde"]) {
       platform.kv.values.set(keys[0]!, Buffer.from(content));
       await assert.rejects(ask("/alphabet.txt"), content);
@@ -297,19 +296,19 @@ describe("a file in chunks", () => {
     platform.kv.values.set(keys[0]!, Buffer.from("abcd"));
   });
 
-  it("is a 500 where its index is damaged", async () => {
+  it("is a 500 if its index is damaged", async () => {
     const reply = await platform.ask("damaged", "/film.txt");
     assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"]);
     await platform.logged(/its hash is not that of its key/);
   });
 });
 
-describe("what caches are told", () => {
+describe("cache headers", () => {
   const control = async (path: string, service = "parts") =>
     (await platform.ask(service, path)).headers["cache-control"];
   const immutable = "public, max-age=31536000, immutable";
 
-  it("a name with its content's hash is immutable, where it is the file's own", async () => {
+  it("make a file with a hash in its name immutable", async () => {
     assert.equal(await control("/app.3f2a9c1b.js"), immutable);
     assert.equal(await control("/app.0a1b2c3d.js"), immutable, "one of an earlier deployment");
     assert.equal((await ask("/app.3f2a9c1b.js", "bytes=0-0")).headers["cache-control"], immutable);
@@ -335,7 +334,7 @@ describe("what caches are told", () => {
     assert.equal(await control("/app.0a1b2c3d.js"), "no-store");
   });
 
-  it("Workers Caching may keep assets, where a site asks for it", async () => {
+  it("allow Workers Caching to store assets if the site enables it", async () => {
     const told = async (service: string, path: string, ask = {}) => {
       const { headers } = await platform.ask(service, path, ask);
       return [headers["cloudflare-cdn-cache-control"], headers["cache-tag"]];

@@ -1,5 +1,5 @@
-// Sites with random _redirects and _headers, the same for the same seed, and
-// pathnames that are likely to match some of their rules.
+// Sites with pseudo-random _redirects and _headers, and pathnames that are likely
+// to match their rules.
 
 import type { Site } from "../../../test/test_site";
 
@@ -40,8 +40,8 @@ export function randomRules(seed: number): { site: Site; paths: string[] } {
   const join = (segments: string[], most: number) =>
     `/${Array.from({ length: 1 + random(most) }, () => pick(segments)).join("/")}`;
 
-  // One splat and no placeholder twice is all that is allowed; a path that
-  // comes twice means something else in Static Assets (docs/serving.md).
+  // A valid rule has at most one splat, and each placeholder once. Duplicate paths
+  // differ in Static Assets (docs/serving.md).
   const used = new Set<string>();
   const pattern = (): string => {
     for (;;) {

@@ -1,6 +1,6 @@
-// Workers that were made for Static Assets, behind the router, in real workerd.
-// What they share with Static Assets is compared with those in Go
-// (internal/app/static_assets_test.go); here is what only ours have.
+// Workers that were written for Static Assets, behind the router, in real workerd.
+// The comparison with Static Assets is in Go (internal/app/static_assets_test.go);
+// here are the tests of our own behaviour.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
@@ -70,19 +70,19 @@ describe("the router", () => {
     return [status, body];
   };
 
-  it("calls an instance with private state, and passes the body on", async () => {
+  it("calls an instance with private state, and passes the request body", async () => {
     assert.deepEqual(await ask("object", "/"), [200, "home"]);
     assert.match((await platform.ask("object", "/api")).body, /^\/api \d+$/);
     assert.deepEqual(await ask("object", "/api", { method: "POST", body: "sent" }), [200, "sent"]);
   });
 
-  it("answers what an earlier deployment had only where the Worker says 404", async () => {
+  it("answers with a retired asset only if the Worker answers 404", async () => {
     assert.deepEqual(await ask("object", "/old.js"), [200, "earlier"]);
     assert.match((await platform.ask("object", "/page")).body, /^\/page/);
     assert.equal((await platform.ask("object", "/old.js", { method: "DELETE" })).status, 404);
   });
 
-  it("reads KV for what it serves alone", async () => {
+  it("reads KV only for assets that it serves", async () => {
     await platform.ask("object", "/nothing");
     assert.deepEqual(platform.kv.reads, []);
   });
@@ -99,18 +99,18 @@ describe("the router", () => {
     assert.deepEqual(await ask("entrypoint", "/nothing"), [200, "hello from tides with files"]);
   });
 
-  it("asks the Worker for what is said to be its own, but for what is the site's", async () => {
+  it("sends requests to the Worker by its patterns, except those of the site", async () => {
     assert.deepEqual(await ask("patterns", "/"), [200, "code"]);
     assert.deepEqual(await ask("patterns", "/app.js"), [200, "let a"]);
   });
 
-  it("answers with the site's page where a browser goes to one, and not where a script asks the Worker", async () => {
+  it("answers navigation requests with the site's page, and others with the Worker", async () => {
     assert.deepEqual(await ask("navigation", "/route", { headers: { "sec-fetch-mode": "navigate" } }), [200, "home"]);
     for (const headers of [{}, { "sec-fetch-mode": "cors" }])
       assert.deepEqual(await ask("navigation", "/route", { headers }), [200, "code"]);
   });
 
-  it("leaves the Worker's exceptions to the platform", async () => {
+  it("passes the Worker's exceptions to the platform", async () => {
     assert.equal((await platform.ask("throws", "/nothing")).status, 500);
     assert.deepEqual(await ask("throws", "/app.js"), [200, "let a"]);
   });

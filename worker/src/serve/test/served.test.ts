@@ -1,5 +1,4 @@
-// The default Worker in real workerd, asked over HTTP, with a KV that the tests
-// can watch and break.
+// The default Worker in real workerd, over HTTP, with a KV that can fail.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -60,7 +59,7 @@ describe("the default Worker", () => {
     platform.kv.fault = () => undefined;
   });
 
-  it("serves an asset with one read of KV", async () => {
+  it("serves an asset with one KV read", async () => {
     const reply = await platform.ask("bare", "/a");
     assert.equal(reply.status, 200);
     assert.equal(reply.body, "a");
@@ -86,7 +85,7 @@ describe("the default Worker", () => {
     assert.ok(platform.kv.reads[0]!.ttl >= 86_400, "a blob never changes");
   });
 
-  it("serves large, empty and oddly named files whole", async () => {
+  it("serves large, empty and unusually named files", async () => {
     const big = await platform.ask("blog", "/big.bin");
     assert.equal(sha256Hex(big.body), sha256Hex(blog.files["/big.bin"]!));
     assert.equal(big.headers["content-length"], String(5 << 20));
@@ -116,7 +115,7 @@ describe("the default Worker", () => {
     assert.deepEqual(platform.kv.reads, []);
   });
 
-  it("does not take a date that is not the very one for a match", async () => {
+  it("matches only the exact date", async () => {
     for (const seconds of [modified - 1, modified + 1, modified + 86_400]) {
       const headers = { "if-modified-since": new Date(seconds * 1000).toUTCString() };
       assert.equal((await platform.ask("bare", "/a", { headers })).status, 200);
@@ -139,14 +138,14 @@ describe("the default Worker", () => {
     }
   });
 
-  it("looks again for a blob that is missing, under the shortest cacheTtl", async () => {
+  it("reads a missing blob again with the shortest cacheTtl", async () => {
     platform.kv.fault = (_key, earlier) => (earlier === 0 ? "missing" : undefined);
     const reply = await platform.ask("bare", "/a");
     assert.deepEqual([reply.status, reply.body], [200, "a"]);
     assert.deepEqual(platform.kv.reads.map(({ ttl }) => ttl).slice(1), [30]);
   });
 
-  it("answers 503 for a blob that stays missing, never an empty 200 nor a shell", async () => {
+  it("answers 503 for a missing blob, never an empty 200 or another page", async () => {
     platform.kv.fault = () => "missing";
     for (const [site, path] of [
       ["bare", "/a"],
@@ -179,7 +178,7 @@ describe("the default Worker", () => {
     await platform.logged(/KV GET failed: 500/);
   });
 
-  it("serves a retired asset while its blob is there", async () => {
+  it("serves a retired asset while its blob exists", async () => {
     const reply = await platform.ask("blog", "/old.css");
     assert.deepEqual(
       [reply.status, reply.body, reply.headers["content-type"]],
@@ -193,7 +192,7 @@ describe("the default Worker", () => {
     assert.deepEqual([lost.status, lost.body, lost.headers["cache-control"]], [404, "", "no-store"]);
   });
 
-  it("prefers what is deployed to what is retired, under every spelling", async () => {
+  it("prefers deployed assets to retired ones in every spelling", async () => {
     assert.equal((await platform.ask("blog", "/docs")).headers.location, "/docs/");
     assert.equal((await platform.ask("blog", "/docs.html")).headers.location, "/docs/");
     assert.equal((await platform.ask("blog", "/docs/")).body, "docs");
@@ -201,7 +200,7 @@ describe("the default Worker", () => {
     assert.equal((await platform.ask("bare", "/404")).body, "earlier 404");
   });
 
-  it("answers 500, uncached, for what it cannot read", async () => {
+  it("answers an uncached 500 for a damaged manifest", async () => {
     for (const site of ["bad-meta", "encoded"]) {
       const reply = await platform.ask(site, "/a");
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], site);
@@ -210,7 +209,7 @@ describe("the default Worker", () => {
     await platform.logged(/entry 0 has flags 2/);
   });
 
-  it("puts the site's headers on every answer", async () => {
+  it("applies the site's headers to every response", async () => {
     for (const path of ["/", "/nothing", "/about.html", "/feed"]) {
       assert.equal((await platform.ask("blog", path)).headers["x-frame-options"], "DENY", path);
     }
@@ -218,13 +217,13 @@ describe("the default Worker", () => {
     assert.equal((await platform.ask("blog", "/", { method: "POST" })).headers["x-frame-options"], "DENY");
   });
 
-  it("is called by a Worker of the user's own as docs/serving.md shows", async () => {
+  it("is called by a user's Worker as in docs/serving.md", async () => {
     assert.equal((await platform.ask("own", "/")).body, "home");
     assert.deepEqual(JSON.parse((await platform.ask("own", "/api/x")).body), { hello: "world" });
     assert.equal((await platform.ask("own", "/nothing")).status, 404);
   });
 
-  it("has one spelling for each pathname", async () => {
+  it("redirects to the canonical form of each pathname", async () => {
     for (const [path, location] of [
       ["/%61", "/a"],
       ["/%61?x=%61", "/a?x=%61"],
@@ -236,14 +235,14 @@ describe("the default Worker", () => {
     assert.equal((await platform.ask("blog", "/%c3%bc%20b.txt")).headers.location, "/%C3%BC%20b.txt");
   });
 
-  it("logs no query, which may hold a visitor's secret", async () => {
+  it("does not log the query, which may contain secrets", async () => {
     platform.log = "";
     assert.equal((await platform.ask("bad-meta", "/a?token=visitors-secret")).status, 500);
     await platform.logged(/cannot answer GET http:\/\/example\.com\/a:/);
     assert.doesNotMatch(platform.log, /visitors-secret/);
   });
 
-  it("answers hostile requests rightly", async () => {
+  it("answers hostile requests", async () => {
     const paths = [
       "/%zz",
       "/%",
@@ -299,7 +298,7 @@ describe("the default Worker", () => {
     assert.doesNotMatch(platform.log, /cannot answer GET .*(%zz|proto|evil)/);
   });
 
-  it("answers hostile headers rightly", async () => {
+  it("answers hostile headers", async () => {
     const values = [
       "",
       "*",
