@@ -6,8 +6,8 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go test-worker \
-	test-rust fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
+.PHONY: help setup build demo demo-projects demo-publisher demo-rust check hook lint lint-worker test test-go \
+	test-worker test-rust fuzz mutation large soak bench bench-serving bench-git image image-daemon clean
 
 # The text behind ## is the help of a target, and ##@ begins a section of it.
 help: ## show this list
@@ -50,7 +50,7 @@ lint: lint-worker ## check formatting, go.mod, and what the linters find, in Go 
 	$(GO) run $(GOLANGCI) run
 	$(GO) run $(ACTIONLINT) examples/workflows/*.yml $(wildcard .github/workflows/*.yml)
 
-lint-worker: worker/node_modules/.package-lock.json ## check TypeScript only; npm run format in worker/ fixes what it can
+lint-worker: worker/node_modules/.package-lock.json ## check only TypeScript (fix: npm run format in worker/)
 	cd worker && npm run --silent lint
 
 test: test-worker test-rust test-go ## run every test; Debian: installs chromium and cargo; screenshots go to artefacts/

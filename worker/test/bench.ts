@@ -202,7 +202,11 @@ class Process {
     writeFileSync(
       config,
       `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [(name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ())), (name = "main", ${contender.service(files, folder)})],
+const config :Workerd.Config = (
+  services = [
+    (name = "kv", external = (address = "127.0.0.1:${kvPort}", http = ())),
+    (name = "main", ${contender.service(files, folder)})
+  ],
   sockets = [(name = "main", address = "127.0.0.1:0", http = (), service = "main")]);\n`,
     );
     const child = spawn(workerdBinary, ["serve", "--experimental", "--control-fd=3", config], {
@@ -297,8 +301,11 @@ try {
     readFileSync(`${here}/node_modules/@cloudflare/worker-bundler/dist/esbuild.wasm`),
   );
 
-  console.log(`CPU seconds of workerd per 1,000 requests: the least of ${starts * rounds} turns, and the median of the ratios
-to ${[...new Set(Object.values(floors))].join(" (200) and ")} (304, 404) in the same round; a dash: it does not answer so\n`);
+  const baselines = [...new Set(Object.values(floors))].join(" (200) and ");
+  console.log(
+    `CPU seconds of workerd per 1,000 requests: the least of ${starts * rounds} turns, and the median of the ratios\n` +
+      `to ${baselines} (304, 404) in the same round; a dash: it does not answer so\n`,
+  );
   console.log(`| files | | start | ${kinds.join(" | ")} |\n|---|---|---|${kinds.map(() => "---|").join("")}`);
   for (const files of sizes) await compare(files);
 } finally {

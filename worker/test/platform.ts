@@ -164,9 +164,16 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       this.kv.values.set(`${site.name}/b/${index.hash}.${nonce}`, index.bytes);
       for (const { key, content } of index.chunks) this.kv.values.set(`${site.name}/b/${key}`, Buffer.from(content));
     }
+    const stamp = JSON.stringify(JSON.stringify(this.#stamp(site)));
     return `(name = "${site.name}", worker = (compatibilityDate = "2026-01-01",
-      modules = [(name = "worker.js", esModule = embed "${main}"), (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")],
-      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "KV_SYNC", json = ${JSON.stringify(JSON.stringify(this.#stamp(site)))})${overlayBindings(site)}]))`;
+      modules = [
+        (name = "worker.js", esModule = embed "${main}"),
+        (name = "kv-sync-manifest.bin", data = embed "${site.name}.bin")
+      ],
+      bindings = [
+        (name = "KV_SYNC_BLOBS", kvNamespace = "kv"),
+        (name = "KV_SYNC", json = ${stamp})${overlayBindings(site)}
+      ]))`;
   }
 
   /** The stamp of the version. For a site with an overlay, it also stores the stored manifest. */
@@ -186,11 +193,17 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       join(this.#folder, file),
     );
     const objects = durableObject
-      ? `durableObjectNamespaces = [(className = "${durableObject}", uniqueKey = "${name}", enableSql = true)], durableObjectStorage = (localDisk = "objects"),`
+      ? `durableObjectNamespaces = [(className = "${durableObject}", uniqueKey = "${name}", enableSql = true)],
+      durableObjectStorage = (localDisk = "objects"),`
       : "";
-    return `(name = "${name}", worker = (compatibilityDate = "2026-01-01", compatibilityFlags = ${JSON.stringify(compatibilityFlags)}, ${objects}
+    return `(name = "${name}", worker = (compatibilityDate = "2026-01-01",
+      compatibilityFlags = ${JSON.stringify(compatibilityFlags)},
+      ${objects}
       modules = [(name = "worker.js", esModule = embed "${file}")],
-      bindings = [(name = "KV_SYNC_BLOBS", kvNamespace = "kv"), (name = "LOADER", workerLoader = (id = "${name}"))${bindings && `, ${bindings}`}]))`;
+      bindings = [
+        (name = "KV_SYNC_BLOBS", kvNamespace = "kv"),
+        (name = "LOADER", workerLoader = (id = "${name}"))${bindings && `, ${bindings}`}
+      ]))`;
   }
 
   #oracle(site: Site): string {
@@ -206,7 +219,8 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
       redirects: site.redirects,
       headers: site.headers,
     });
-    return `(name = "oracle-${site.name}", assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
+    return `(name = "oracle-${site.name}",
+      assets = (path = "${root}", config = ${JSON.stringify(config)}, compatibilityDate = "2026-01-01"))`;
   }
 
   /** The loopback port of a service. */
@@ -263,12 +277,24 @@ const config :Workerd.Config = (services = [${services.join(",\n")}], sockets = 
   }
 }
 
+/** The binding of the Durable Objects in the Worker "companion". */
+export const overlayBinding =
+  '(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))';
+
+/** The companion with a clock that tests can advance. */
+export const companion: OtherWorker = {
+  name: "companion",
+  main: "src/overlay/test/companion.ts",
+  durableObject: "Overlay",
+  bindings: '(name = "OVERLAYS", durableObjectNamespace = "Overlay")',
+};
+
 /** The further bindings of a site with an overlay. */
 function overlayBindings({ edits }: Site): string {
   if (!edits) return "";
   const token =
     edits.token === undefined ? "" : `, (name = "KV_SYNC_WRITE_TOKEN", text = ${JSON.stringify(edits.token)})`;
-  return `, (name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))${token}`;
+  return `, ${overlayBinding}${token}`;
 }
 
 /** Bundles a module as the Go side does. The manifest is external. */

@@ -22,11 +22,15 @@ const token = "the-secret-of-the-docs";
 /** It is below worker/, so that the name of the package resolves. */
 const folder = ".build/docs/read-write";
 
+/** A snippet as a function. */
+const asFunction = (snippet: string): string =>
+  `async (env: Env): Promise<unknown> => { ${snippet}; return [${declared(snippet)}]; }`;
+
 /** A Worker that runs the snippets in order, with a binding of the site. */
 const everySnippet = `
   import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
   interface Env { ASSETS: ReadWriteAssets }
-  const examples = [${snippets.map((snippet) => `async (env: Env): Promise<unknown> => { ${snippet}; return [${declared(snippet)}]; }`).join(",\n")}];
+  const examples = [${snippets.map(asFunction).join(",\n")}];
   export default { async fetch(_request: Request, env: Env) {
     const results = [];
     for (const example of examples) results.push(await example(env));
@@ -42,6 +46,7 @@ function declared(snippet: string): string {
 
 let platform: Platform;
 before(async () => {
+  const props = JSON.stringify(JSON.stringify(bindingProps()));
   rmSync(folder, { recursive: true, force: true });
   platform = await Platform.start(
     [
@@ -59,7 +64,8 @@ before(async () => {
       {
         name: "editor",
         main: { source: everySnippet },
-        bindings: `(name = "ASSETS", service = (name = "blog", entrypoint = "AssetBinding", props = (json = ${JSON.stringify(JSON.stringify(bindingProps()))})))`,
+        bindings: `(name = "ASSETS",
+          service = (name = "blog", entrypoint = "AssetBinding", props = (json = ${props})))`,
       },
       {
         name: "platform",
@@ -159,7 +165,8 @@ describe("docs/read-write-assets.md", () => {
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "news.html"), "<h1>News</h1>");
     writeFileSync(join(home, "newer.html"), "<h1>Newer</h1>");
-    const script = `set -euo pipefail\n${shell!.replace("https://example.com", `http://127.0.0.1:${platform.port("blog")}`)}`;
+    const site = `http://127.0.0.1:${platform.port("blog")}`;
+    const script = `set -euo pipefail\n${shell!.replace("https://example.com", site)}`;
     const { stdout } = await promisify(execFile)("bash", ["-c", script], {
       cwd: home,
       env: { ...process.env, KV_SYNC_WRITE_TOKEN: token, no_proxy: "*" },

@@ -19,7 +19,9 @@ for (const [name, entry, most] of [
   [
     "a loader",
     worker(
-      'export { AssetBinding } from "@kv-sync/worker/dynamic"; import { serveProject } from "@kv-sync/worker/dynamic"; export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };',
+      `export { AssetBinding } from "@kv-sync/worker/dynamic";
+      import { serveProject } from "@kv-sync/worker/dynamic";
+      export default { fetch: (r, env, ctx) => serveProject(r, "a", env, ctx) };`,
     ),
     27_500,
   ],

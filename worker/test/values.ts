@@ -10,7 +10,8 @@ export type Value = string | Runs;
 
 /** The bytes of a value. */
 export function expand(value: Value): Uint8Array<ArrayBuffer> {
-  if (typeof value === "string") return Uint8Array.from(atob(value), (character) => character.charCodeAt(0)); // Node 20 knows no fromBase64
+  // Node 20 does not have Uint8Array.fromBase64.
+  if (typeof value === "string") return Uint8Array.from(atob(value), (character) => character.charCodeAt(0));
   const encoder = new TextEncoder();
   const parts = value.runs.map(([text, times]) => ({ bytes: encoder.encode(text), times }));
   const out = new Uint8Array(parts.reduce((sum, { bytes, times }) => sum + bytes.length * times, 0));

@@ -45,7 +45,10 @@ const code: NonNullable<Deploy["code"]> = {
   main: "index.js",
   modules: {
     "index.js": {
-      js: 'import words from "./words.txt"; export default { fetch: (request, env) => new URL(request.url).pathname === "/words" ? new Response(words + env.GREETING) : env.ASSETS.fetch(request) };\n',
+      js:
+        'import words from "./words.txt"; ' +
+        'export default { fetch: (request, env) => new URL(request.url).pathname === "/words" ? ' +
+        "new Response(words + env.GREETING) : env.ASSETS.fetch(request) };\n",
     },
     "words.txt": { text: "<ü & \u2028>" },
     "add.wasm": { wasm: Buffer.from("\0asm\x01\0\0\0", "latin1").toString("base64") },
@@ -79,7 +82,8 @@ const cases: {
   {
     name: "first",
     about:
-      "A first deploy, assets and code: two files of the same bytes share a blob, the variables and modules are of every kind.",
+      "A first deploy, assets and code: two files of the same bytes share a blob, " +
+      "the variables and modules are of every kind.",
     deploy: { at: 0, files: files(pages), code, options: { retire } },
   },
   {
@@ -172,7 +176,8 @@ const cases: {
         "/index.html": "home\n",
         "/_redirects": "# moved\n/old/* /new/:splat 301\n/ü /u?x=<y> 302\n/home / 308\n/app/* /index.html?a=1 200\n",
         "/_headers":
-          "/*\n  X-Frame-Options: DENY\n  Link: </a>; rel=preload\n  Link: </b>; rel=preload\n  ! Server\nhttps://:p.example.dev/*\n  X-Robots-Tag: noindex\n",
+          "/*\n  X-Frame-Options: DENY\n  Link: </a>; rel=preload\n  Link: </b>; rel=preload\n  ! Server\n" +
+          "https://:p.example.dev/*\n  X-Robots-Tag: noindex\n",
         "/docs/_redirects": "published\n",
       }),
     },
@@ -218,7 +223,8 @@ const cases: {
     name: "chunk-changed",
     after: "chunked",
     about:
-      "One chunk of it changed: that and the index are written, the other keeps its key. A copy needs no index of its own.",
+      "One chunk of it changed: that and the index are written, the other keeps its key. " +
+      "A copy needs no index of its own.",
     deploy: {
       at: day,
       files: {
@@ -238,7 +244,8 @@ const cases: {
     name: "guarded",
     after: "one-changed",
     about:
-      "Files are gone, and the code too: what it got requests for, and nobody said that all may read it, is not retired.",
+      "Files are gone, and the code too: what it got requests for, " +
+      "and nobody said that all may read it, is not retired.",
     deploy: {
       at: 2 * day,
       files: files({ "/index.html": pages["/index.html"], "/css/style.css": "b{}\n" }),
@@ -279,10 +286,9 @@ export async function projectFiles(): Promise<Map<string, string>> {
   } finally {
     await platform.stop();
   }
-  out.set(
-    "content-types.json",
-    `${JSON.stringify(Object.fromEntries(Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)])), null, 1)}\n`,
-  );
+  const extensions = Object.keys(contentTypes).map((extension) => [extension, contentType(`/a.${extension}`)]);
+  const typesByExtension: unknown = Object.fromEntries(extensions);
+  out.set("content-types.json", `${JSON.stringify(typesByExtension, null, 1)}\n`);
   out.set(
     "contents.json",
     `[\n${contentVectors()

@@ -320,9 +320,13 @@ describe("start", () => {
     const answers = `fetch() { console.log("a handler ran"); return new Response("ran"); }`;
     for (const [i, js] of [
       `export default { ${answers} }`,
-      `import { WorkerEntrypoint } from "cloudflare:workers"; export default class extends WorkerEntrypoint { ${answers} } export class Other extends WorkerEntrypoint {}`,
-      `import { env } from "cloudflare:workers"; if (env.A !== 1) throw new Error("no A"); export default { ${answers} }`,
-      `import words from "./words.txt"; if (words !== "hello") throw new Error(words); export default { ${answers} }; export const kvSyncStart = { ${answers} };`,
+      `import { WorkerEntrypoint } from "cloudflare:workers";
+        export default class extends WorkerEntrypoint { ${answers} }
+        export class Other extends WorkerEntrypoint {}`,
+      `import { env } from "cloudflare:workers"; if (env.A !== 1) throw new Error("no A");
+        export default { ${answers} }`,
+      `import words from "./words.txt"; if (words !== "hello") throw new Error(words);
+        export default { ${answers} }; export const kvSyncStart = { ${answers} };`,
     ].entries()) {
       platform.log = "";
       const modules = {

@@ -141,7 +141,11 @@ describe("a project", () => {
   });
 
   it("does not publish a file that is removed together with the code that guarded it", async () => {
-    const guard = `export default { fetch: (request, env) => new URL(request.url).pathname.startsWith("/private/") && request.headers.get("x-key") !== "letmein" ? new Response(null, { status: 403 }) : env.ASSETS.fetch(request) }`;
+    const guard = `export default { fetch(request, env) {
+      const isPrivate = new URL(request.url).pathname.startsWith("/private/");
+      if (isPrivate && request.headers.get("x-key") !== "letmein") return new Response(null, { status: 403 });
+      return env.ASSETS.fetch(request);
+    } }`;
     const pages = { "/index.html": "home", "/app.js": "app" };
     const options = { retire: ["/app*"] };
     const now = { "x-ttl": "0" };
@@ -231,7 +235,8 @@ describe("a project", () => {
     await deployed(
       "net",
       { "/index.html": "home" },
-      "export default { fetch: async (r, env) => new Response(env.PLAN + ': ' + await (await fetch('http://elsewhere.example/x')).text()) };",
+      "export default { fetch: async (r, env) => " +
+        "new Response(env.PLAN + ': ' + await (await fetch('http://elsewhere.example/x')).text()) };",
     );
     for (const plan of ["free", "paid"]) {
       assert.equal(

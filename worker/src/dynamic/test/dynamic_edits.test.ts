@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { sha256Hex } from "../../../test/encode";
-import { Platform } from "../../../test/platform";
+import { companion, overlayBinding, Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 import type { Deploy } from "../../deploy/test/upload";
 import type { DeployOptions } from "../../dynamic";
@@ -29,18 +29,12 @@ let platform: Platform;
 let clock = Date.UTC(2026, 10, 21);
 
 before(async () => {
-  const overlay = `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))`;
   platform = await Platform.start(
     [],
     [],
     [
       uploadWorker,
-      {
-        name: "companion",
-        main: "src/overlay/test/companion.ts",
-        durableObject: "Overlay",
-        bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
-      },
+      companion,
       {
         name: "loader",
         main: {
@@ -48,10 +42,11 @@ before(async () => {
           export { AssetBinding } from "@kv-sync/worker/dynamic";
           export default { fetch: (r, env, ctx) => {
             const assets = JSON.parse(r.headers.get("x-assets") ?? "{}");
-            return serveProject(r, new URL(r.url).hostname.split(".")[0], env, ctx, { ttl: 0, assets, revision: JSON.stringify(assets) });
+            const project = new URL(r.url).hostname.split(".")[0];
+            return serveProject(r, project, env, ctx, { ttl: 0, assets, revision: JSON.stringify(assets) });
           } };`,
         },
-        bindings: overlay,
+        bindings: overlayBinding,
       },
     ],
   );
@@ -91,7 +86,7 @@ async function calls(project: string, assets: object, ...calls: Call[]): Promise
   assert.equal(status, 200, platform.log);
   return JSON.parse(body) as Outcome[];
 }
-const companion = (name: string, method: string, args: unknown[], ahead?: number) =>
+const callCompanion = (name: string, method: string, args: unknown[], ahead?: number) =>
   platform.ask("companion", "/", { method: "POST", body: JSON.stringify({ name, method, args, ahead }) });
 const values = async (...args: Parameters<typeof calls>) =>
   (await calls(...args)).map((outcome) => {
@@ -175,8 +170,8 @@ describe("a project's binding", () => {
       record("shop")!.entries.some(({ path }) => path === "/same.txt"),
       "elsewhere the version before may still answer",
     );
-    await companion("project/shop", "look", ["project/shop", []], 5 * 60_000);
-    await companion("project/shop", "ring", []);
+    await callCompanion("project/shop", "look", ["project/shop", []], 5 * 60_000);
+    await callCompanion("project/shop", "ring", []);
     await until(() => !record("shop")!.entries.some(({ path }) => path === "/same.txt"), "the adopted entry's end");
     assert.ok(record("shop")!.entries.some(({ path }) => path === "/kept.txt"));
   });

@@ -6,8 +6,9 @@ import { type Ask, Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 import type { Deploy } from "../../deploy/test/upload";
 
-export const forward =
-  "export default { fetch: (request, env) => new URL(request.url).pathname === '/who' ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };";
+/** Code that answers /who, and serves its assets otherwise. */
+export const forward = `export default { fetch: (request, env) => new URL(request.url).pathname === '/who'
+  ? new Response('VERSION ' + (env.NAME ?? '')) : env.ASSETS.fetch(request) };`;
 
 export let platform: Platform;
 export let clock = Date.UTC(2026, 10, 21);
@@ -23,16 +24,25 @@ before(async () => {
         name: "bare",
         main: {
           source: `import { serveProject } from "@kv-sync/worker/dynamic";
-      export default { fetch: (r, env, ctx) => serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx).catch((error) => new Response(error.message)) };`,
+          export default { fetch: (r, env, ctx) =>
+            serveProject(r, "x", r.headers.has("x-nothing") ? {} : env, ctx)
+              .catch((error) => new Response(error.message)) };`,
         },
       },
       {
         name: "outbound",
         main: {
-          source: `import { serveProject } from "@kv-sync/worker/dynamic"; import { WorkerEntrypoint } from "cloudflare:workers";
+          source: `import { serveProject } from "@kv-sync/worker/dynamic";
+          import { WorkerEntrypoint } from "cloudflare:workers";
           export { AssetBinding } from "@kv-sync/worker/dynamic";
-          export class Outbound extends WorkerEntrypoint { fetch(r) { return new Response("the platform answers for " + r.url); } }
-          export default { fetch: (r, env, ctx) => serveProject(r, "net", env, ctx, { globalOutbound: ctx.exports.Outbound({}), env: { PLAN: r.headers.get("x-plan") }, revision: r.headers.get("x-plan") }) };`,
+          export class Outbound extends WorkerEntrypoint {
+            fetch(r) { return new Response("the platform answers for " + r.url); }
+          }
+          export default { fetch: (r, env, ctx) => {
+            const plan = r.headers.get("x-plan");
+            const options = { globalOutbound: ctx.exports.Outbound({}), env: { PLAN: plan }, revision: plan };
+            return serveProject(r, "net", env, ctx, options);
+          } };`,
         },
       },
     ],

@@ -63,7 +63,8 @@ const overlays: Record<
   },
   pages: {
     about:
-      "Everything at once: entries out of order, tombstones, headers of single assets, a file in chunks, rule files of two folders.",
+      "Everything at once: entries out of order, tombstones, headers of single assets, " +
+      "a file in chunks, rule files of two folders.",
     site: "project/shop",
     revision: 4_294_967_296,
     entries: [

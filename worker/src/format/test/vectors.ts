@@ -88,7 +88,8 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
     site: {
       about:
-        "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, a retired asset, redirects, headers.",
+        "Everything at once: entries out of order, pathnames beyond ASCII, shared nonces and types, " +
+        "a retired asset, redirects, headers.",
       manifest: {
         site: "blog_2-a",
         html_handling: "drop-trailing-slash",
@@ -150,7 +151,8 @@ const manifests: Record<string, { about: string; manifest: Description; index?: 
     },
     overlaid: {
       about:
-        "A site with an overlay, two writes of which it has adopted: pathnames in bytewise order, where UTF-16 has another.",
+        "A site with an overlay, two writes of which it has adopted: " +
+        "pathnames in bytewise order, where UTF-16 has another.",
       manifest: {
         site: "overlaid",
         html_handling: "none",

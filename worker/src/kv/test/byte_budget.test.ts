@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { Platform } from "../../../test/platform";
+import { companion, overlayBinding, Platform } from "../../../test/platform";
 import { uploadWorker } from "../../deploy/test/project_vectors";
 import type { Deploy } from "../../deploy/test/upload";
 import { until } from "../../overlay/test/world";
@@ -27,7 +27,9 @@ const customer = `export default { async fetch(request, env) {
     if (sent === size) controller.close();
   } });
   try {
-    await env.ASSETS.put(pathname, searchParams.has("view") ? new Uint8Array(size).subarray(1, 2) : searchParams.has("whole") ? new Uint8Array(size) : stream());
+    const body = searchParams.has("view") ? new Uint8Array(size).subarray(1, 2)
+      : searchParams.has("whole") ? new Uint8Array(size) : stream();
+    await env.ASSETS.put(pathname, body);
     return new Response("written");
   } catch (error) { return new Response(error.message, { status: 500 }); }
 } };`;
@@ -35,7 +37,6 @@ const customer = `export default { async fetch(request, env) {
 let platform: Platform;
 
 before(async () => {
-  const overlay = `(name = "KV_SYNC_OVERLAY", durableObjectNamespace = (className = "Overlay", serviceName = "companion"))`;
   platform = await Platform.start(
     [
       {
@@ -50,28 +51,30 @@ before(async () => {
     [],
     [
       uploadWorker,
-      {
-        name: "companion",
-        main: "src/overlay/test/companion.ts",
-        durableObject: "Overlay",
-        bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
-      },
+      companion,
       {
         name: "loader",
         main: {
-          source: `import { serveProject, deployProject } from "@kv-sync/worker/dynamic"; import { heldByBodies } from "./src/kv/body_memory";
+          source: `import { serveProject, deployProject } from "@kv-sync/worker/dynamic";
+            import { heldByBodies } from "./src/kv/body_memory";
             export { AssetBinding } from "@kv-sync/worker/dynamic";
             export default { async fetch(r, env, ctx) {
               const { hostname, pathname, searchParams } = new URL(r.url);
               if (pathname === "/held") return Response.json(heldByBodies());
-              if (pathname !== "/deploy") return serveProject(r, hostname.split(".")[0], env, ctx, { ttl: 0, assets: { write: true } });
+              const options = { ttl: 0, assets: { write: true } };
+              if (pathname !== "/deploy") return serveProject(r, hostname.split(".")[0], env, ctx, options);
               const files = { "/index.html": "home", "/large.bin": new Uint8Array(Number(searchParams.get("size"))) };
-              const modules = { "index.js": "export default {}", "data.bin": { data: new Uint8Array(Number(searchParams.get("code"))) } };
-              const code = searchParams.has("code") ? { main: "index.js", modules, compatibilityDate: "2026-01-01" } : undefined;
-              return deployProject(searchParams.get("project"), files, { code }).then(() => new Response("deployed"), (error) => new Response(error.name + " " + error.retryAfter, { status: 500 }));
+              const data = new Uint8Array(Number(searchParams.get("code")));
+              const modules = { "index.js": "export default {}", "data.bin": { data } };
+              const withCode = { main: "index.js", modules, compatibilityDate: "2026-01-01" };
+              const code = searchParams.has("code") ? withCode : undefined;
+              return deployProject(searchParams.get("project"), files, { code }).then(
+                () => new Response("deployed"),
+                (error) => new Response(error.name + " " + error.retryAfter, { status: 500 }),
+              );
             } };`,
         },
-        bindings: overlay,
+        bindings: overlayBinding,
       },
     ],
   );

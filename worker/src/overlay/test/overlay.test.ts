@@ -48,7 +48,8 @@ const sites: Site[] = [
   }),
   site("edge", { edgeCache: 3600 }),
   site("routed", {
-    worker: `import { route } from "./src/router"; export default route({ fetch: () => new Response("worker", { status: 404 }) }, {});`,
+    worker: `import { route } from "./src/router";
+      export default route({ fetch: () => new Response("worker", { status: 404 }) }, {});`,
   }),
 ];
 
@@ -56,7 +57,11 @@ const sites: Site[] = [
 const platformWorker = `
   import { assetBinding } from "@kv-sync/worker/dynamic";
   const dropped = [];
-  const overlay = (env) => ({ idFromName: (name) => name, get: (id) => ({ async drop(...what) { dropped.push([id, ...what]); if (id.endsWith("refuses")) throw new Error("the companion is away"); } }) });
+  const object = (id) => ({ async drop(...what) {
+    dropped.push([id, ...what]);
+    if (id.endsWith("refuses")) throw new Error("the companion is away");
+  } });
+  const overlay = (env) => ({ idFromName: (name) => name, get: object });
   export const Bound = assetBinding({ kv: (env) => env.KV_SYNC_BLOBS, overlay });
   export default { fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
@@ -199,7 +204,7 @@ describe("a site with an overlay", () => {
     ]);
   });
 
-  it("applies its redirects before and its headers after the deployed ones, and an asset's own headers last", async () => {
+  it("applies its redirects first, its headers after the deployed ones, and an asset's own last", async () => {
     publish("rules", {
       files: { "/a.txt": "written", "/b.txt": "b" },
       redirects: [

@@ -2,7 +2,7 @@
 // bindings of the site.
 
 import assert from "node:assert/strict";
-import { Platform } from "../../../test/platform";
+import { companion, Platform } from "../../../test/platform";
 import type { Site } from "../../../test/test_site";
 import type { Call, Outcome } from "./calls";
 import type { ObjectCall } from "./companion";
@@ -51,8 +51,10 @@ const sites: Site[] = [
   },
 ];
 
-const binding = (name: Caller, service: string, props?: object) =>
-  `(name = "${name}", service = (name = "${service}", entrypoint = "AssetBinding"${props ? `, props = (json = ${JSON.stringify(JSON.stringify(props))})` : ""}))`;
+const binding = (name: Caller, service: string, given?: object) => {
+  const props = given ? `, props = (json = ${JSON.stringify(JSON.stringify(given))})` : "";
+  return `(name = "${name}", service = (name = "${service}", entrypoint = "AssetBinding"${props}))`;
+};
 
 /** A platform, and functions to call its Workers. */
 export class World {
@@ -67,12 +69,7 @@ export class World {
       sites,
       [],
       [
-        {
-          name: "companion",
-          main: "src/overlay/test/companion.ts",
-          durableObject: "Overlay",
-          bindings: `(name = "OVERLAYS", durableObjectNamespace = "Overlay")`,
-        },
+        companion,
         {
           name: "caller",
           main: "src/overlay/test/caller.ts",

@@ -14,7 +14,8 @@ const begin = (kind: string) => `-----BEGIN ${kind}PRIVATE KEY-----`;
 const end = "-----END PRIVATE" + " KEY-----\n";
 const body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n";
 const pointer =
-  "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+  "version https://git-lfs.github.com/spec/v1\n" +
+  "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
 
 const contents: string[] = [
   "",

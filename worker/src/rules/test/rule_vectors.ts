@@ -18,7 +18,10 @@ export interface RuleVector {
 
 const redirects: (string | Uint8Array)[] = [
   "",
-  "\ufeff# moved\r\n/home301 / 301\r\n\nnotslash /b\n/twitch https://twitch.tv\n/frag /b#part   # why\n/q?x=1#y /b?x=1#y 307\n/a/../b/%2e/é /ok 308\n/port https://example.com:8443/x 303\n/blog/* https://blog.my.domain/:splat\n/products/:code/:name /products?code=:code&name=:name\n/app/* /app-shell 200\n/x/ /y 200\n",
+  "\ufeff# moved\r\n/home301 / 301\r\n\nnotslash /b\n/twitch https://twitch.tv\n/frag /b#part   # why\n" +
+    "/q?x=1#y /b?x=1#y 307\n/a/../b/%2e/é /ok 308\n/port https://example.com:8443/x 303\n" +
+    "/blog/* https://blog.my.domain/:splat\n/products/:code/:name /products?code=:code&name=:name\n" +
+    "/app/* /app-shell 200\n/x/ /y 200\n",
   "/a",
   "/a /b 301 x",
   "/a # b",
@@ -59,7 +62,11 @@ const redirects: (string | Uint8Array)[] = [
 
 const headers: (string | Uint8Array)[] = [
   "",
-  '# security\n/secure/page\n  X-Frame-Options: DENY\n  X-Content-Type-Options: nosniff\n/static/* # not a comment\n  Access-Control-Allow-Origin: *\n  Link: </a>; rel=preload\n  ! X-Robots-Tag\n  link: </b>; rel=preload\nhttps://:project.example.dev/*\nX-Robots-Tag: noindex\n/movies/:title\n  x-movie-name: You are watching ":title"\n/a b\n  ! Age\n',
+  "# security\n/secure/page\n  X-Frame-Options: DENY\n  X-Content-Type-Options: nosniff\n" +
+    "/static/* # not a comment\n  Access-Control-Allow-Origin: *\n  Link: </a>; rel=preload\n" +
+    "  ! X-Robots-Tag\n  link: </b>; rel=preload\n" +
+    "https://:project.example.dev/*\nX-Robots-Tag: noindex\n" +
+    '/movies/:title\n  x-movie-name: You are watching ":title"\n/a b\n  ! Age\n',
   "X-A: b",
   "/a\n/b\n  X: y",
   "/a\n X: y\n/b",

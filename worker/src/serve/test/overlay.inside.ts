@@ -27,7 +27,7 @@ class FakeKV {
   }
 }
 
-test("the overlay's entry takes precedence, a tombstone hides the deployed asset, and adopted entries are ignored", () => {
+test("the overlay's entry takes precedence, tombstones hide assets, and adopted entries are ignored", () => {
   const adopted = new Map([
     ["/b", nonce("b")],
     ["/c", nonce("9")],

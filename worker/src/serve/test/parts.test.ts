@@ -127,7 +127,9 @@ describe("Range", () => {
           const [first, last] = spec.split("-");
           const from = first === "" ? content.length - Number(last) : Number(first);
           const to = first === "" || last === "" ? content.length : Number(last) + 1;
-          return `\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: bytes ${from}-${to - 1}/${content.length}\r\n\r\n${content.slice(from, to)}`;
+          const range = `bytes ${from}-${to - 1}/${content.length}`;
+          const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Range: ${range}`;
+          return `\r\n${head}\r\n\r\n${content.slice(from, to)}`;
         });
         assert.deepEqual(parts, expected, header);
       }

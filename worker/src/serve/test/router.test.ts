@@ -23,7 +23,8 @@ const sites = [
        fetch(request) {
          this.#calls++;
          const { pathname } = new URL(request.url);
-         return new Response(request.body ?? pathname + " " + this.#calls, { status: pathname === "/old.js" ? 404 : 200 });
+         const status = pathname === "/old.js" ? 404 : 200;
+         return new Response(request.body ?? pathname + " " + this.#calls, { status });
        }
      }
      const frozen = Object.freeze(new App());

@@ -205,7 +205,7 @@ describe("the default Worker", () => {
       const reply = await platform.ask(site, "/a");
       assert.deepEqual([reply.status, reply.body, reply.headers["cache-control"]], [500, "", "no-store"], site);
     }
-    await platform.logged(/meta section is damaged/);
+    await platform.logged(/damaged meta section/);
     await platform.logged(/entry 0 has flags 2/);
   });
 
