@@ -178,7 +178,7 @@ async function workerOf(
   return (await sha256Hex(JSON.stringify(parts))).slice(0, 32);
 }
 
-/** Refuses a deploy where KV does not show the version that the caller deployed last. */
+/** Refuses a deploy if KV does not show the version that the caller deployed last. */
 function checkAfter(projectId: string, after: string | undefined, active: string | undefined): void {
   if (after === undefined || after === active) return;
   const fix = 'deploy again in a minute, or without "after"';

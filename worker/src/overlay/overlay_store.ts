@@ -36,11 +36,11 @@ export class OverlayStore {
     sql.exec(`
       CREATE TABLE IF NOT EXISTS state (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), state TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS entries (path TEXT PRIMARY KEY, entry TEXT NOT NULL) WITHOUT ROWID;
-      -- Every blob that a commit named, as hash.nonce: replaced is when its entry went, NULL while it is there.
+      -- Every committed blob, as hash.nonce. replaced is when its entry was replaced, NULL before.
       CREATE TABLE IF NOT EXISTS blobs (blob TEXT PRIMARY KEY, replaced INTEGER) WITHOUT ROWID;
-      -- By their first write, as nonce and path, so that one that is sent again is made once.
+      -- Commits by their first write, as nonce and path, so that a repeated one has no effect.
       CREATE TABLE IF NOT EXISTS commits (first TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID;
-      -- Entries that are deployed by now, and when they go.
+      -- Adopted entries, and when they are removed.
       CREATE TABLE IF NOT EXISTS drops (path TEXT PRIMARY KEY, due INTEGER NOT NULL) WITHOUT ROWID;
     `);
   }

@@ -3,17 +3,17 @@ import { test } from "../../../test/inside/harness";
 import { answerRPC, EditError } from "../edit_error";
 
 test("another Worker sees the reason of a refusal, and no internal errors", async () => {
-  const told = (error: Error) =>
+  const seen = (error: Error) =>
     answerRPC(() => Promise.reject(error)).then(
       () => undefined,
       (error: Error) => [error.constructor, error.message, error.cause],
     );
-  assert.deepEqual(await told(new EditError(422, "rename it", { cause: "project/other/b/…" })), [
+  assert.deepEqual(await seen(new EditError(422, "rename it", { cause: "project/other/b/…" })), [
     Error,
     "rename it",
     undefined,
   ]);
-  assert.deepEqual(await told(new TypeError("project/other/b/… is not in KV")), [
+  assert.deepEqual(await seen(new TypeError("project/other/b/… is not in KV")), [
     Error,
     "the assets are not available now; try again",
     undefined,

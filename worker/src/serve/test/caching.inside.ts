@@ -82,9 +82,9 @@ test("any response can be excluded from Workers Caching", () => {
 });
 
 test("a response of code is excluded from Workers Caching unless it has a cache time", () => {
-  const told = (headers: HeadersInit) =>
+  const controlOf = (headers: HeadersInit) =>
     unstoredUnlessTimed(new Response("x", { headers })).headers.get("Cloudflare-CDN-Cache-Control");
-  assert.equal(told({}), "no-store");
+  assert.equal(controlOf({}), "no-store");
   for (const name of ["CDN-Cache-Control", "Cache-Control"]) {
     for (const value of [
       "max-age=1",
@@ -95,7 +95,7 @@ test("a response of code is excluded from Workers Caching unless it has a cache 
       "no-cache, stale-if-error=9",
       'max-age="60"',
     ]) {
-      assert.equal(told({ [name]: value }), null, `${name}: ${value}`);
+      assert.equal(controlOf({ [name]: value }), null, `${name}: ${value}`);
     }
     // It is stale immediately, and if the Worker failed the cache would answer with another visitor's page.
     for (const value of [
@@ -108,13 +108,14 @@ test("a response of code is excluded from Workers Caching unless it has a cache 
       "max-age=60, s-maxage=0",
       'max-age="0"',
     ]) {
-      assert.equal(told({ [name]: value }), "no-store", `${name}: ${value}`);
+      assert.equal(controlOf({ [name]: value }), "no-store", `${name}: ${value}`);
     }
   }
-  assert.equal(told({ "Cloudflare-CDN-Cache-Control": "max-age=60", "Cache-Control": "no-cache" }), "max-age=60");
-  assert.equal(told({ "Cache-Control": "max-age=60", Expires: "0" }), null);
-  assert.equal(told({ Expires: new Date(Date.now() + 3_600_000).toUTCString() }), null);
-  for (const past of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"]) assert.equal(told({ Expires: past }), "no-store", past);
+  assert.equal(controlOf({ "Cloudflare-CDN-Cache-Control": "max-age=60", "Cache-Control": "no-cache" }), "max-age=60");
+  assert.equal(controlOf({ "Cache-Control": "max-age=60", Expires: "0" }), null);
+  assert.equal(controlOf({ Expires: new Date(Date.now() + 3_600_000).toUTCString() }), null);
+  for (const past of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
+    assert.equal(controlOf({ Expires: past }), "no-store", past);
 });
 
 test("a response of a site with an overlay is stored for at most 30 seconds", () => {

@@ -337,42 +337,45 @@ describe("cache headers", () => {
   });
 
   it("allow Workers Caching to store assets if the site enables it", async () => {
-    const told = async (service: string, path: string, ask = {}) => {
+    const cacheHeaders = async (service: string, path: string, ask = {}) => {
       const { headers } = await platform.ask(service, path, ask);
       return [headers["cloudflare-cdn-cache-control"], headers["cache-tag"]];
     };
-    assert.deepEqual(await told("cached", "/"), ["public, max-age=3600", "cached"]);
-    assert.deepEqual(await told("cached", "/nothing"), ["public, max-age=3600", "cached"]);
+    assert.deepEqual(await cacheHeaders("cached", "/"), ["public, max-age=3600", "cached"]);
+    assert.deepEqual(await cacheHeaders("cached", "/nothing"), ["public, max-age=3600", "cached"]);
     assert.equal(await control("/", "cached"), "public, max-age=0, must-revalidate", "browsers ask again all the same");
-    assert.deepEqual(await told("cached", "/a"), ["max-age=5", "cached"], "_headers says otherwise");
+    assert.deepEqual(await cacheHeaders("cached", "/a"), ["max-age=5", "cached"], "_headers says otherwise");
     for (const [path, ask] of [
       ["/feed", {}],
       ["/a.html", {}],
       ["/", { method: "POST" }],
       ["/", { headers: { range: "bytes=99-" } }],
     ] as const) {
-      assert.deepEqual(await told("cached", path, ask), ["no-store", undefined], path);
+      assert.deepEqual(await cacheHeaders("cached", path, ask), ["no-store", undefined], path);
     }
     assert.deepEqual(
-      await told("cached", "/", { headers: { authorization: "x" } }),
+      await cacheHeaders("cached", "/", { headers: { authorization: "x" } }),
       ["no-store", undefined],
       "what is sent to one client, which _headers may call public",
     );
     const moved = (host: string) => platform.ask("cached", "/moved", { headers: { host } });
     assert.equal((await moved("example.com")).headers.location, "https://www.example.com/here");
     assert.deepEqual(
-      await told("cached", "/moved"),
+      await cacheHeaders("cached", "/moved"),
       ["no-store", undefined],
       "on the host that it names the location is a pathname",
     );
     for (const path of ["/", "/kept"])
       assert.deepEqual(
-        await told("hosts", path),
+        await cacheHeaders("hosts", path),
         ["no-store", undefined],
         "the cache does not know hosts, whatever a rule says",
       );
-    assert.deepEqual(await told("parts", "/"), [undefined, undefined]);
+    assert.deepEqual(await cacheHeaders("parts", "/"), [undefined, undefined]);
     platform.kv.fault = () => "missing";
-    assert.deepEqual([await control("/", "cached"), await told("cached", "/")], ["no-store", [undefined, undefined]]);
+    assert.deepEqual(
+      [await control("/", "cached"), await cacheHeaders("cached", "/")],
+      ["no-store", [undefined, undefined]],
+    );
   });
 });
