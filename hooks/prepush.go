@@ -14,6 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Push is the input of a pre-push hook, and where its output goes.
@@ -157,7 +159,7 @@ func (p Push) plan(ctx context.Context, site *Site, u update) error {
 	planCtx, cancel := context.WithTimeout(ctx, cmp.Or(p.PlanTimeout, 5*time.Second))
 	defer cancel()
 	plan, err := site.Plan(planCtx, u.local)
-	var refused *kvsync.RefusedError
+	var refused *manifest.RefusedError
 	var guard *kvsync.GuardError
 	switch {
 	case err == nil && plan.NoChange:
@@ -200,14 +202,14 @@ func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 	if err == nil {
 		return nil
 	}
-	var refused *kvsync.RefusedError
+	var refused *manifest.RefusedError
 	if errors.As(err, &refused) || ctx.Err() != nil {
 		return p.blocked(ctx, u, err)
 	}
 	if err := site.Check(ctx, u.local); err != nil && (errors.As(err, &refused) || ctx.Err() != nil) {
 		return p.blocked(ctx, u, err)
 	}
-	if errors.Is(err, kvsync.ErrUnknown) {
+	if errors.Is(err, cloud.ErrUnknown) {
 		a.failed = "it is unknown whether the site was deployed"
 	}
 	p.say("%s: %v", a.failed, err)
@@ -224,7 +226,7 @@ func (p Push) act(ctx context.Context, site *Site, u update, a action) error {
 // blocked returns the error that blocks the push, for a file that must not be published
 // or a cancellation. Any other error becomes a notice.
 func (p Push) blocked(ctx context.Context, u update, err error) error {
-	var refused *kvsync.RefusedError
+	var refused *manifest.RefusedError
 	if ctx.Err() == nil && errors.As(err, &refused) {
 		return fmt.Errorf("push of %s to %s: %w\nFix that, or push without this check: git push --no-verify",
 			u.localRef, Shown(p.Remote), refused)

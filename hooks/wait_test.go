@@ -13,6 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/hooks"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // silent waits for the context. It returns after an hour, so that a failing test ends.
@@ -126,7 +127,7 @@ func TestBlockedPushShowsNoPassword(t *testing.T) {
 	w := newWorld(t)
 	const remote = "https://me:t0ken@git.example/site.git"
 	var said bytes.Buffer
-	refused := &kvsync.RefusedError{Problems: []kvsync.Problem{{Path: "key.pem", Reason: "this is a private key"}}}
+	refused := &manifest.RefusedError{Problems: []manifest.Problem{{Path: "key.pem", Reason: "this is a private key"}}}
 	err := hooks.PrePush(t.Context(), w.find(), hooks.Push{Remote: remote, URL: remote, Lines: w.pushed(), Notices: &said},
 		opened(&hooks.Site{
 			Remote: remote, Check: func(context.Context, string) error { return refused },

@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/hooks"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // TestMain makes the test binary the kv-sync that the installed hook runs.
@@ -96,7 +97,7 @@ func traced(what string) func(context.Context, string, func()) error {
 		case "":
 			return nil
 		case "unknown":
-			return fmt.Errorf("the switch: %w", kvsync.ErrUnknown)
+			return fmt.Errorf("the switch: %w", cloud.ErrUnknown)
 		default:
 			return errors.New(fault)
 		}

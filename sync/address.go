@@ -3,6 +3,9 @@ package kvsync
 import (
 	"context"
 	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // address is where the site is, or will be, reachable under workers.dev, or "".
@@ -28,7 +31,7 @@ func (e *Engine) address(ctx context.Context, l *live) (string, error) {
 
 // addressNote is the note's name. It has the form of every name in the cache.
 func (e *Engine) addressNote() string {
-	return Ref{Hash: HashOf([]byte("first deployment of " + e.Site))}.String()
+	return manifest.Ref{Hash: manifest.HashOf([]byte("first deployment of " + e.Site))}.String()
 }
 
 // begin notes that the deployment is about to become a site's first one.
@@ -62,7 +65,7 @@ func (e *Engine) enable(ctx context.Context) error {
 
 // addressed switches the address of a first deployment on, or of one that was
 // cut short, and says what there is to say of it.
-func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (notices []Problem) {
+func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (notices []manifest.Problem) {
 	var err error
 	switch {
 	case begun != nil: // beside the look after the switch
@@ -71,11 +74,11 @@ func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (no
 		return nil
 	default:
 		if err = e.enable(ctx); err == nil && l.exists() {
-			return []Problem{notice(CaseAddressOn, Facts{})}
+			return []manifest.Problem{notice(CaseAddressOn, finding.Facts{})}
 		}
 	}
 	if err != nil {
-		return []Problem{notice(CaseAddressOff, Facts{Cause: err})}
+		return []manifest.Problem{notice(CaseAddressOff, finding.Facts{Cause: err})}
 	}
 	return nil
 }

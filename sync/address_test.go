@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const setSubdomain = "workers.script-subdomain.set"
@@ -38,7 +39,7 @@ func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
 }
 
 func mention(res *kvsync.Result, text string) bool {
-	return slices.ContainsFunc(res.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, text) })
+	return slices.ContainsFunc(res.Notices, func(n manifest.Problem) bool { return strings.Contains(n.Reason, text) })
 }
 
 // An address that was on is its owner's: no later run switches it on again.

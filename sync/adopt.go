@@ -7,7 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // Shadow is a file of a deployment that visitors do not see, because what was
@@ -23,7 +27,7 @@ type Shadow struct {
 
 // Overlay reads what was written at run time; it is empty where nothing was. It
 // asks what is live, for the namespace.
-func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
+func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err := e.layout.lacks(commandPull); err != nil {
 		return nil, err
 	}
@@ -38,14 +42,14 @@ func (e *Engine) Overlay(ctx context.Context) (*Overlay, error) {
 }
 
 // overlay reads it out of a namespace: one request.
-func (e *Engine) overlay(ctx context.Context, s Store) (*Overlay, error) {
-	return readOverlay(ctx, s, e.Site)
+func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot, error) {
+	return overlay.Read(ctx, s, e.Site)
 }
 
 // planOverlay reads what was written at run time, once for each plan that
 // changes something, and lays it over the plan's manifest. It refuses what would
 // have visitors miss edits that they see now.
-func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *Manifest, opt Options) error {
+func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manifest.Manifest, opt Options) error {
 	p.under.Pulled = p.pulled
 	if base != nil {
 		p.under.Adopted = base.Adopted
@@ -55,16 +59,16 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *Manif
 		return e.keepsEdits(ctx, l, p)
 	}
 	if !e.Serving.Overlay || p.namespace == "" {
-		p.under = overlayEdits{}
+		p.under = overlay.Edits{}
 		return nil
 	}
 	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
 	switch {
-	case errors.Is(err, errOverlayRecord):
+	case errors.Is(err, overlay.ErrRecord):
 		// Nothing is lost by going on: the overlay stays over the new manifest as it
 		// is over the live one, and what that has adopted stays so. To refuse would
 		// keep a fix from visitors for the sake of a list.
-		p.Notices = append(p.Notices, problem(overlayPlace, CaseCoverUnknown, Facts{Cause: err}))
+		p.Notices = append(p.Notices, problem(overlayPlace, CaseCoverUnknown, finding.Facts{Cause: err}))
 	case err != nil:
 		return err
 	case o.Revision > 0:
@@ -81,8 +85,8 @@ const overlayPlace = "edits made at run time"
 // it has edits that what is to be deployed does not have.
 func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
-	if errors.Is(err, errOverlayRecord) {
-		return stop(GuardOverlay, CaseEditsUnread, Facts{Site: e.Site, Cause: err})
+	if errors.Is(err, overlay.ErrRecord) {
+		return stop(GuardOverlay, CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
 		return err
 	}
@@ -98,11 +102,11 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	}
 	switch {
 	case missed > 0 && p.namespace != l.meta.Namespace:
-		return stop(GuardOverlay, CaseEditsMove, Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return stop(GuardOverlay, CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case missed > 0:
-		return stop(GuardOverlay, CaseEditsHidden, Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return stop(GuardOverlay, CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case !e.Serving.Overlay:
-		p.under = overlayEdits{}
+		p.under = overlay.Edits{}
 		p.lay()
 	}
 	return nil
@@ -112,7 +116,7 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 // files the others cover. It is called again when the upload knows every hash.
 func (p *draft) lay() {
 	m, under := p.manifest, &p.under
-	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
+	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
 	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
 		m.Adopted = under.Adopted
 		return
@@ -137,7 +141,7 @@ func (p *draft) noteUnpublished(pages []string) {
 	if len(pages) == 0 {
 		return
 	}
-	facts := Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
+	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
 	p.Notices = append(p.Notices, problem(overlayPlace, CaseUnpublished, facts))
 }
 
@@ -152,7 +156,7 @@ func (p *draft) noteReturning() {
 		}
 	}
 	if len(back) > 0 {
-		facts := Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
+		facts := finding.Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
 		p.Notices = append(p.Notices, problem(overlayPlace, CaseReturning, facts))
 	}
 }
@@ -181,13 +185,13 @@ func (p *draft) noteShadowed() {
 	if n := len(changed); n > 0 {
 		what += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
-	p.Notices = append(p.Notices, problem(overlayPlace, CaseCover, Facts{What: what}))
+	p.Notices = append(p.Notices, problem(overlayPlace, CaseCover, finding.Facts{What: what}))
 }
 
 // uncovered says what a rollback to a deployment without an overlay has visitors
 // miss. It asks only where the overlay is not there, and what cannot be found
 // out is left out: the edits are kept all the same.
-func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest) []Problem {
+func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *manifest.Manifest) []manifest.Problem {
 	if m.Serving.Overlay {
 		return nil
 	}
@@ -195,5 +199,5 @@ func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *Manifest)
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}
-	return []Problem{notice(CaseUncovered, Facts{Deployment: target.ID, What: humanize.Count(len(o.Entries), "edit")})}
+	return []manifest.Problem{notice(CaseUncovered, finding.Facts{Deployment: target.ID, What: humanize.Count(len(o.Entries), "edit")})}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // edit is a write at run time, as the overlay has it.
@@ -83,7 +85,7 @@ func (w *world) overlay() files {
 	return out
 }
 
-func adopted(m *kvsync.Manifest) map[string]string {
+func adopted(m *manifest.Manifest) map[string]string {
 	out := map[string]string{}
 	for path, nonce := range m.Adopted {
 		out[path] = nonce.String()
@@ -167,7 +169,7 @@ func TestPulledIsAdopted(t *testing.T) {
 	h := history(files{"/a": "a", "/b": "b", "/old": "old", "/c": "c"}, files{"/a": "mended", "/b": "mended too", "/c": "c"})
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/a", body: "edited", nonce: 1}, edit{path: "/b", body: "edited again", nonce: 2}, edit{path: "/old", gone: true, nonce: 3})
-	h[1].pulled = map[string]kvsync.Nonce{"/a": {7: 1}, "/b": {7: 9}, "/old": {7: 3}, "/c": {7: 4}}
+	h[1].pulled = map[string]manifest.Nonce{"/a": {7: 1}, "/b": {7: 9}, "/old": {7: 3}, "/c": {7: 4}}
 	res := w.mustDeploy(h[1])
 	if d := cmp.Diff(map[string]string{"/a": "0000000000000001", "/old": "0000000000000003"}, adopted(w.manifest())); d != "" {
 		t.Errorf("adopted (-want +got):\n%s", d)
@@ -186,8 +188,8 @@ func TestPulledIsNotPublished(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/page.html", body: "written", nonce: 1})
 	noticed := func(s *memory) bool {
-		s.pulled = map[string]kvsync.Nonce{"/page.html": {7: 1}}
-		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n kvsync.Problem) bool {
+		s.pulled = map[string]manifest.Nonce{"/page.html": {7: 1}}
+		return slices.ContainsFunc(w.mustDeploy(s).Plan.Notices, func(n manifest.Problem) bool {
 			return strings.Contains(n.Reason, "does not publish 1 page that came into git from there")
 		})
 	}
@@ -207,7 +209,7 @@ func TestPulledAndDeletedSince(t *testing.T) {
 	h := history(files{"/a": "a"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g2"})
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/kept", body: "k", nonce: 1})
-	h[1].pulled = map[string]kvsync.Nonce{"/kept": {7: 1}, "/since": {7: 2}}
+	h[1].pulled = map[string]manifest.Nonce{"/kept": {7: 1}, "/since": {7: 2}}
 	h[2].pulled = h[1].pulled
 	res := w.mustDeploy(h[1])
 	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file that came into git from there, and that the overlay has no more (/since)" {
@@ -388,7 +390,7 @@ func TestAdoptedOfUnhashedFiles(t *testing.T) {
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/index.html", body: "two"}, edit{path: "/about.html", body: "edited"})
 	meta := w.live()
-	if err := w.account.Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+	if err := w.account.Workers("blog").PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	w.config.Namespace = meta.Namespace

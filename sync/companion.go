@@ -5,30 +5,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // overlayOf is what a version with this Worker says of its overlay, nil where the
 // site has none.
-func (e *Engine) overlayOf(w Worker) *MetaOverlay {
+func (e *Engine) overlayOf(w cloud.Worker) *overlay.Meta {
 	switch {
 	case !e.Serving.Overlay:
 		return nil
 	case w.Companion == nil:
-		return &MetaOverlay{} // a project's companion is its loader's
+		return &overlay.Meta{} // a project's companion is its loader's
 	}
-	return &MetaOverlay{
-		CompanionCode: companionCode{Protocol: OverlayProtocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
+	return &overlay.Meta{
+		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
 	}
 }
 
 // companionMeta is what the site's companion says of itself in a namespace.
-func (e *Engine) companionMeta(w Worker, namespace string) companionMeta {
-	return companionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, CompanionCode: e.overlayOf(w).CompanionCode}
+func (e *Engine) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
+	return overlay.CompanionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, CompanionCode: e.overlayOf(w).CompanionCode}
 }
 
 // companionUpload is a companion that has to be put in place.
 type companionUpload struct {
-	apply *MigrationPlan
+	apply *cloud.MigrationPlan
 }
 
 // planCompanion finds out whether the companion has to be deployed, and refuses
@@ -42,18 +46,18 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode && m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
 	}
-	name := CompanionName(e.Site)
+	name := overlay.CompanionName(e.Site)
 	script := e.Account.Workers(name)
-	is, exists, err := readCompanion(ctx, script)
+	is, exists, err := overlay.ReadCompanion(ctx, script)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("look at %s, the companion of %s: %w", name, e.Site, err)
 	case !exists:
-		return &companionUpload{apply: newOverlayClass()}, nil
+		return &companionUpload{apply: overlay.NewClass()}, nil
 	case is.Companion != e.Site && !opt.TakeOver:
-		return nil, stop(GuardForeign, CaseForeignCompanion, Facts{Site: e.Site, Name: name})
-	case is.Companion == e.Site && is.Protocol > OverlayProtocol:
-		return nil, stop(GuardOverlay, CaseCompanionNewer, Facts{Site: e.Site, Count: is.Protocol})
+		return nil, stop(GuardForeign, CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
+	case is.Companion == e.Site && is.Protocol > overlay.Protocol:
+		return nil, stop(GuardOverlay, CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
 	case is == want:
 		return nil, nil // another deploy put it there, or this one before it was cut short
 	}
@@ -61,12 +65,12 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("ask for the migrations of %s: %w", name, err)
-	case tag == companionTag:
+	case tag == overlay.Tag:
 		return &companionUpload{}, nil
 	case tag == "":
-		return &companionUpload{apply: newOverlayClass()}, nil
+		return &companionUpload{apply: overlay.NewClass()}, nil
 	}
-	return nil, stop(GuardForeign, CaseForeignClass, Facts{Site: e.Site, Name: name, What: fmt.Sprintf("%.80q", tag)})
+	return nil, stop(GuardForeign, CaseForeignClass, finding.Facts{Site: e.Site, Name: name, What: fmt.Sprintf("%.80q", tag)})
 }
 
 // deployCompanion puts the companion in place where the plan says so. It has no
@@ -75,16 +79,16 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 	if p.companion == nil {
 		return nil
 	}
-	name := CompanionName(e.Site)
+	name := overlay.CompanionName(e.Site)
 	want := e.companionMeta(p.worker, namespace)
 	says, err := json.Marshal(want)
 	if err != nil {
-		return fmt.Errorf("encode binding %s: %w", BindingMeta, err)
+		return fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
-	u := Upload{Worker: *p.worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
-	u.Bindings = []Binding{
-		{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(namespace)}},
-		{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
+	u := cloud.Upload{Worker: *p.worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
+	u.Bindings = []cloud.Binding{
+		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
+		{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
 	}
 	script := e.Account.Workers(name)
 	sent := script.PutScript(ctx, u)
@@ -93,14 +97,14 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 	}
 	// Whatever the answer was, what is there counts: it may have been lost, or
 	// another deploy came first, whose migration cannot be applied twice.
-	if is, _, err := readCompanion(ctx, script); err == nil && is == want {
+	if is, _, err := overlay.ReadCompanion(ctx, script); err == nil && is == want {
 		return nil
 	}
-	if errors.Is(sent, ErrUnknown) { // which would say that of the site's switch
+	if errors.Is(sent, cloud.ErrUnknown) { // which would say that of the site's switch
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
 		}
-		return found(CaseCompanionAbsent, Facts{Site: e.Site, Name: name, What: sent.Error()})
+		return found(CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
 	}
 	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
 }

@@ -13,14 +13,17 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // overlaid is a Worker of a site with an overlay: what matters here of the
 // companion's code is that it has the class.
-func overlaid(w kvsync.Worker) kvsync.Worker {
-	w.Companion = &kvsync.Worker{
+func overlaid(w cloud.Worker) cloud.Worker {
+	w.Companion = &cloud.Worker{
 		Main: "overlay.js", CompatibilityDate: "2026-11-01",
-		Modules: []kvsync.Module{{Name: "overlay.js", Type: "application/javascript+module",
+		Modules: []cloud.Module{{Name: "overlay.js", Type: "application/javascript+module",
 			Content: []byte(`import { DurableObject } from "cloudflare:workers"; export class Overlay extends DurableObject {}; export default {}`)}},
 	}
 	return w
@@ -48,7 +51,7 @@ func (w *world) companion() (says map[string]any, versions int) {
 		w.t.Fatal(err)
 	}
 	for _, b := range v.Bindings {
-		if b.Name == kvsync.BindingMeta {
+		if b.Name == cloud.BindingMeta {
 			if err := json.Unmarshal(b.Fields["json"], &says); err != nil {
 				w.t.Fatal(err)
 			}
@@ -74,7 +77,7 @@ func TestCompanion(t *testing.T) {
 	live := w.live()
 	says, versions := w.companion()
 	want := map[string]any{"format": 1.0, "companion": "blog", "namespace": live.Namespace, "protocol": float64(live.Overlay.Protocol), "code": live.Overlay.Code}
-	if d := cmp.Diff(want, says); d != "" || versions != 1 || live.Overlay.Protocol != kvsync.OverlayProtocol || live.Overlay.Code == "" {
+	if d := cmp.Diff(want, says); d != "" || versions != 1 || live.Overlay.Protocol != overlay.Protocol || live.Overlay.Code == "" {
 		t.Errorf("%d versions, the site says %+v, the companion (-want +got):\n%s", versions, live.Overlay, d)
 	}
 	if got := w.bindings(); !slices.Equal(got, []string{"KV_SYNC", "KV_SYNC_BLOBS", "KV_SYNC_OVERLAY"}) || !slices.Equal(live.Bindings, got) {
@@ -100,7 +103,7 @@ func TestCompanion(t *testing.T) {
 	}
 
 	// What may be written is the site's affair.
-	w.config.Rights = kvsync.Rights{Write: true}
+	w.config.Rights = overlay.Rights{Write: true}
 	w.mustDeploy(h[1])
 	if _, n := w.companion(); n != versions || !w.live().Overlay.Write || w.live().Overlay.Rules {
 		t.Errorf("%d versions of the companion, the site says %+v", n, w.live().Overlay)
@@ -146,7 +149,7 @@ func TestCompanionIsNeverReplacedByAnOlderOne(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	says, _ := w.companion()
-	says["protocol"] = kvsync.OverlayProtocol + 1
+	says["protocol"] = overlay.Protocol + 1
 	w.companionSays(says)
 	w.mustDeploy(h[1]) // nothing of it is asked: the code is the one that is live
 	newer := overlaid(script)
@@ -163,8 +166,8 @@ func (w *world) companionSays(says any) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	u := kvsync.Upload{Worker: *overlaid(script).Companion}
-	u.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": b}}}
+	u := cloud.Upload{Worker: *overlaid(script).Companion}
+	u.Bindings = []cloud.Binding{{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": b}}}
 	if err := w.account.Workers("blog-overlay").PutScript(w.t.Context(), u); err != nil {
 		w.t.Fatal(err)
 	}
@@ -193,8 +196,8 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	// One that has Durable Objects of its own is nothing to take over.
 	other := start(t)
 	other.config.Serving.Overlay = true
-	theirs := kvsync.Upload{Worker: *overlaid(script).Companion,
-		Apply: &kvsync.MigrationPlan{NewTag: "v1", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["Overlay"]}`)}}}
+	theirs := cloud.Upload{Worker: *overlaid(script).Companion,
+		Apply: &cloud.MigrationPlan{NewTag: "v1", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["Overlay"]}`)}}}
 	if err := other.account.Workers("blog-overlay").PutScript(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +216,7 @@ func TestCompanionIsRefused(t *testing.T) {
 	for _, f := range []platform.Fault{{Kind: platform.FaultStatus, Status: http.StatusBadRequest}, {Kind: platform.FaultDrop}} {
 		w.fault("workers.scripts.put", f)
 		_, err := w.deploy(h[1], kvsync.Options{})
-		if err == nil || !strings.Contains(err.Error(), "the companion of blog") || errors.Is(err, kvsync.ErrUnknown) {
+		if err == nil || !strings.Contains(err.Error(), "the companion of blog") || errors.Is(err, cloud.ErrUnknown) {
 			t.Errorf("%s: got %v", f.Kind, err)
 		}
 	}
@@ -230,7 +233,7 @@ func TestCompanionIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.during("workers.scripts.put", cancel)
 	_, err := w.engine().Deploy(ctx, history(one)[0], w.worker(), kvsync.Options{})
-	if !errors.Is(err, context.Canceled) || errors.Is(err, kvsync.ErrUnknown) {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, cloud.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
 	w.mustDeploy(history(one)[0])
@@ -254,8 +257,8 @@ func TestCompanionOfAnotherDeploy(t *testing.T) {
 }
 
 func TestCompanionsName(t *testing.T) {
-	c := kvsync.Config{Site: strings.Repeat("a", kvsync.MaxOverlaySite), Account: blindAccount{}, Serving: kvsync.Serving{Overlay: true}}
-	if n := len(kvsync.CompanionName(c.Site)); n != 63 {
+	c := kvsync.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{}, Serving: manifest.Serving{Overlay: true}}
+	if n := len(overlay.CompanionName(c.Site)); n != 63 {
 		t.Errorf("the longest companion's name has %d characters", n)
 	}
 	c.Account = start(t).account

@@ -9,20 +9,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // definition is compare and retire by maps of all that there is.
 type definition struct {
 	added, changed, removed []Change
 	unchanged               int
-	uploads                 map[content]bool
-	retired                 map[string]Retired
+	uploads                 map[manifest.Content]bool
+	retired                 map[string]manifest.Retired
 	guarded                 map[string]bool
 }
 
-func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Manifest, confirmed map[content]Ref) definition {
-	d := definition{uploads: map[content]bool{}, retired: map[string]Retired{}, guarded: map[string]bool{}}
-	were, there := map[string]Asset{}, map[content]bool{}
+func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest, confirmed map[manifest.Content]manifest.Ref) definition {
+	d := definition{uploads: map[manifest.Content]bool{}, retired: map[string]manifest.Retired{}, guarded: map[string]bool{}}
+	were, there := map[string]manifest.Asset{}, map[manifest.Content]bool{}
 	if base != nil {
 		for _, a := range base.Assets {
 			were[a.Path] = a
@@ -59,9 +62,9 @@ func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Mani
 	if carry == nil {
 		return d
 	}
-	retire := func(r Retired) {
+	retire := func(r manifest.Retired) {
 		guarded := w.Routing.Guards(r.Path)
-		for _, m := range append([]*Manifest{carry}, left...) {
+		for _, m := range append([]*manifest.Manifest{carry}, left...) {
 			guarded = guarded || m.Routing.Guards(r.Path)
 		}
 		switch _, listed := d.retired[r.Path]; {
@@ -73,9 +76,9 @@ func define(e *Engine, l *Listing, w Worker, base, carry *Manifest, left []*Mani
 			d.retired[r.Path] = r
 		}
 	}
-	for _, m := range append([]*Manifest{carry}, left...) {
+	for _, m := range append([]*manifest.Manifest{carry}, left...) {
 		for _, a := range m.Assets {
-			retire(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
+			retire(manifest.Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1})
 		}
 	}
 	for _, r := range carry.Retired {
@@ -97,17 +100,17 @@ func TestCompareByDefinition(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		nonces := uint32(0)
-		asset := func(path string) Asset {
+		asset := func(path string) manifest.Asset {
 			body := fmt.Sprint(r.IntN(8))
 			nonces++
-			a := Asset{Path: path, Size: int64(len(body)), ContentType: []string{"a/b", "c/d"}[r.IntN(5)/4], OID: body, Modified: r.Int64N(9)}
-			a.Blob = Ref{Hash: HashOf([]byte(body)), Nonce: Nonce{byte(nonces >> 8), byte(nonces), 1}}
+			a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: []string{"a/b", "c/d"}[r.IntN(5)/4], OID: body, Modified: r.Int64N(9)}
+			a.Blob = manifest.Ref{Hash: manifest.HashOf([]byte(body)), Nonce: manifest.Nonce{byte(nonces >> 8), byte(nonces), 1}}
 			if body == "7" { // in chunks
-				a.Size = MaxValueBytes + 1
+				a.Size = manifest.MaxValueBytes + 1
 			}
 			return a
 		}
-		assets := func() (out []Asset) {
+		assets := func() (out []manifest.Asset) {
 			for _, p := range []string{"/", "/a", "/a-", "/a/", "/a/b", "/b", "/z", "/ü"} {
 				if r.IntN(3) > 0 {
 					out = append(out, asset(p))
@@ -115,13 +118,13 @@ func TestCompareByDefinition(t *testing.T) {
 			}
 			return out
 		}
-		routing := func() *Routing {
-			return []*Routing{{}, {}, {}, {Worker: []string{"/a*"}}, {Worker: []string{"*"}, Site: []string{"/a"}, Retire: []string{"/z*"}}, nil}[r.IntN(6)]
+		routing := func() *manifest.Routing {
+			return []*manifest.Routing{{}, {}, {}, {Worker: []string{"/a*"}}, {Worker: []string{"*"}, Site: []string{"/a"}, Retire: []string{"/z*"}}, nil}[r.IntN(6)]
 		}
-		live := &Manifest{Assets: assets(), Routing: routing()}
+		live := &manifest.Manifest{Assets: assets(), Routing: routing()}
 		for _, p := range []string{"/a", "/gone", "/z", "/zz"} {
 			if r.IntN(2) == 0 {
-				live.Retired = append(live.Retired, Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1, Left: r.IntN(4)})
+				live.Retired = append(live.Retired, manifest.Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1, Left: r.IntN(4)})
 			}
 		}
 		base, carry := live, live
@@ -131,28 +134,28 @@ func TestCompareByDefinition(t *testing.T) {
 		case 1:
 			base, carry = nil, nil
 		}
-		left := []*Manifest{{Assets: assets(), Routing: routing()}, {Assets: assets(), Routing: routing()}}[:r.IntN(3)]
-		l := &Listing{}
+		left := []*manifest.Manifest{{Assets: assets(), Routing: routing()}, {Assets: assets(), Routing: routing()}}[:r.IntN(3)]
+		l := &manifest.Listing{}
 		unhashed := r.IntN(6) == 0
 		for _, a := range assets() {
-			a.Blob.Nonce = Nonce{}
+			a.Blob.Nonce = manifest.Nonce{}
 			if unhashed {
-				a.Blob.Hash = Hash{}
+				a.Blob.Hash = manifest.Hash{}
 			}
-			l.Files = append(l.Files, File{Asset: a})
+			l.Files = append(l.Files, manifest.File{Asset: a})
 		}
-		was := e.newRun(nil, Worker{}, Options{})
+		was := e.newRun(nil, cloud.Worker{}, Options{})
 		for range r.IntN(3) {
 			a := asset("")
 			was.confirmed[a.Content()] = a.Blob
 		}
-		p := &draft{worker: Worker{Routing: routing()}}
+		p := &draft{worker: cloud.Worker{Routing: routing()}}
 		want := define(e, l, p.worker, base, carry, left, was.confirmed)
 		p.compare(e, l, base, carry, was)
 		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) || !reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
 			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
 		}
-		uploads := map[content]bool{}
+		uploads := map[manifest.Content]bool{}
 		for _, f := range p.uploads {
 			if uploads[f.Content()] && !unhashed {
 				t.Fatalf("seed %d: %s is uploaded twice", seed, f.Path)
@@ -164,7 +167,7 @@ func TestCompareByDefinition(t *testing.T) {
 		}
 		// Each blob is one that holds these bytes: the live one's, one that was
 		// confirmed, or this run's.
-		holds := map[Ref]content{}
+		holds := map[manifest.Ref]manifest.Content{}
 		if carry != nil {
 			for _, a := range carry.Assets {
 				holds[a.Blob] = a.Content()
@@ -183,10 +186,10 @@ func TestCompareByDefinition(t *testing.T) {
 			continue
 		}
 		got, guarded := e.retired(p.manifest, carry, left, carry.Routing != nil)
-		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded, func(a Asset) bool { return !want.guarded[a.Path] }) {
+		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded, func(a manifest.Asset) bool { return !want.guarded[a.Path] }) {
 			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)
 		}
-		if !slices.IsSortedFunc(got, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) }) || len(got) != len(want.retired) {
+		if !slices.IsSortedFunc(got, func(a, b manifest.Retired) int { return strings.Compare(a.Path, b.Path) }) || len(got) != len(want.retired) {
 			t.Fatalf("seed %d: retired %v, want %v", seed, got, want.retired)
 		}
 		for _, r := range got {

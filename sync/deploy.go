@@ -9,6 +9,11 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // Result is what a run did.
@@ -30,7 +35,7 @@ type Result struct {
 	Uploaded int
 	Pruned   int
 	// Notices have no path: they are about the run.
-	Notices []Problem
+	Notices []manifest.Problem
 }
 
 const planAgain = 4 // times, before a run gives up against others that keep switching
@@ -40,7 +45,7 @@ const planAgain = 4 // times, before a run gives up against others that keep swi
 // Before the switch nothing that it writes can be seen; whatever it returns,
 // visitors have either the deployment before or the new one, whole. If nothing
 // changed it sends two requests.
-func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) (*Result, error) {
+func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Result, error) {
 	e.target.distrust(opt.Repair)
 	r := e.newRun(src, w, opt)
 	for range planAgain {
@@ -57,9 +62,9 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 			return nil, err
 		}
 		switch err = e.switchTo(ctx, l, p.base(), rel); {
-		case errors.Is(err, errOvertaken):
+		case errors.Is(err, cloud.ErrOvertaken):
 			e.note(StageSwitch, "another deployment switched meanwhile; planning again")
-			r.nonce = newNonce(e.Now())
+			r.nonce = manifest.NewNonce(e.Now())
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
@@ -70,7 +75,7 @@ func (e *Engine) Deploy(ctx context.Context, src Source, w Worker, opt Options) 
 			return e.finish(ctx, l, p.base(), rel), nil
 		}
 	}
-	return nil, stop(GuardOvertaken, CaseOvertaken, Facts{Site: e.Site})
+	return nil, stop(GuardOvertaken, CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
 // show tells the plan, as it is now, to whoever watches.
@@ -185,7 +190,7 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 
 // compose makes the release once the namespace, the address and every hash are
 // known.
-func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*item) (*release, error) {
+func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*upload.Item) (*release, error) {
 	e, l, r := p.c.Engine, p.l, p.r
 	var url string
 	g, gctx := errgroup.WithContext(ctx)
@@ -234,13 +239,13 @@ func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error)
 // lateStore is a namespace that is being created while what goes into it is
 // read and hashed.
 type lateStore struct {
-	Store
+	cloud.Store
 	there chan struct{}
 }
 
 func newLateStore() *lateStore { return &lateStore{there: make(chan struct{})} }
 
-func (s *lateStore) open(store Store) {
+func (s *lateStore) open(store cloud.Store) {
 	s.Store = store
 	close(s.there)
 }
@@ -254,7 +259,7 @@ func (s *lateStore) wait(ctx context.Context) error {
 	}
 }
 
-// Put implements [Store].
+// Put implements [cloud.Store].
 func (s *lateStore) Put(ctx context.Context, key string, value []byte) error {
 	if err := s.wait(ctx); err != nil {
 		return err
@@ -262,7 +267,7 @@ func (s *lateStore) Put(ctx context.Context, key string, value []byte) error {
 	return s.Store.Put(ctx, key, value)
 }
 
-// PutBulk implements [Store].
+// PutBulk implements [cloud.Store].
 func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]string, error) {
 	if err := s.wait(ctx); err != nil {
 		return nil, err
@@ -271,20 +276,20 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 }
 
 // items are what the plan uploads.
-func (p *draft) items(site string, nonce Nonce, chunks map[Hash]Ref) []*item {
-	blobs := make([]*item, len(p.uploads))
+func (p *draft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
+	blobs := make([]*upload.Item, len(p.uploads))
 	for i, f := range p.uploads {
-		blobs[i] = newItem(keys(site), f, nonce, chunks)
+		blobs[i] = upload.NewItem(manifest.Keys(site), f, nonce, chunks)
 	}
 	return blobs
 }
 
 // confirm notes what the upload of the plan's items has found out and written.
-func (p *draft) confirm(blobs []*item, r *run) {
+func (p *draft) confirm(blobs []*upload.Item, r *run) {
 	p.Blobs = 0
 	for i, it := range blobs {
 		a := p.uploads[i].Asset
-		a.Blob = Ref{Hash: it.Got, Nonce: r.nonce.For(a)}
+		a.Blob = manifest.Ref{Hash: it.Got, Nonce: r.nonce.For(a)}
 		r.confirmed[a.Content()] = a.Blob
 		p.Blobs += it.Blobs
 	}
@@ -301,21 +306,21 @@ func (p *draft) unhashed() bool {
 }
 
 // settle puts what the upload has read into the plan's manifest.
-func (p *draft) settle(read []*item, nonce Nonce) {
-	byPath := make(map[string]Hash, len(read))
+func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
+	byPath := make(map[string]manifest.Hash, len(read))
 	for _, it := range read {
 		byPath[it.Name] = it.Got
 	}
-	l := Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
+	l := manifest.Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Hash.IsZero() {
-			a.Blob = Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
+			a.Blob = manifest.Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
 		}
-		l.Files = append(l.Files, File{Asset: *a})
+		l.Files = append(l.Files, manifest.File{Asset: *a})
 	}
 	if p.Origin.Kind == "folder" {
-		p.Origin.ID = FolderID(&l)
+		p.Origin.ID = manifest.FolderID(&l)
 		p.manifest.Origin.ID = p.Origin.ID
 	}
 	p.lay()
@@ -323,7 +328,7 @@ func (p *draft) settle(read []*item, nonce Nonce) {
 
 // migrations returns the Durable Object migrations that the script has not
 // applied yet, or nil.
-func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationPlan, error) {
+func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*cloud.MigrationPlan, error) {
 	if len(w.Migrations) == 0 {
 		return nil, nil
 	}
@@ -347,9 +352,9 @@ func (e *Engine) migrations(ctx context.Context, l *live, w Worker) (*MigrationP
 		return nil, nil
 	}
 	if tag != "" && len(steps) == len(w.Migrations) {
-		return nil, found(CaseMigrations, Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
+		return nil, found(CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
 	}
-	plan := &MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
+	plan := &cloud.MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
 	for _, m := range steps {
 		plan.Steps = append(plan.Steps, m.Step)
 	}
@@ -372,18 +377,18 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 		res.PreviousDeployment = l.meta.Deployment
 	}
 	if res.URL == "" && !e.OffWorkersDev {
-		res.Notices = append(res.Notices, notice(CaseNoSubdomain, Facts{}))
+		res.Notices = append(res.Notices, notice(CaseNoSubdomain, finding.Facts{}))
 	}
 	res.Notices = append(res.Notices, e.addressed(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
-			res.Notices = append(res.Notices, notice(CaseSettingsDropped, Facts{Cause: err}))
+			res.Notices = append(res.Notices, notice(CaseSettingsDropped, finding.Facts{Cause: err}))
 		}
 	}
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, PruneOptions{})
 		if err != nil {
-			res.Notices = append(res.Notices, notice(CasePruneAfterDeploy, Facts{Span: e.Grace, Cause: err}))
+			res.Notices = append(res.Notices, notice(CasePruneAfterDeploy, finding.Facts{Span: e.Grace, Cause: err}))
 		} else {
 			res.Pruned = pruned.Deleted
 		}
@@ -392,9 +397,9 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 }
 
 // patchSettings applies what the Worker's author set and no version carries.
-func (e *Engine) patchSettings(ctx context.Context, w Worker) error {
+func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	settings := make(map[string]json.RawMessage)
-	for _, name := range ScriptSettings {
+	for _, name := range cloud.ScriptSettings {
 		if v, ok := w.Settings[name]; ok {
 			settings[name] = v
 		}

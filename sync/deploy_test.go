@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 var (
@@ -164,7 +166,7 @@ func TestHashesAreRemembered(t *testing.T) {
 	src := &memory{files: one}
 	w.mustDeploy(src)
 	for _, a := range src.remembered {
-		if a.Blob.Hash != kvsync.HashOf([]byte(one[a.Path])) {
+		if a.Blob.Hash != manifest.HashOf([]byte(one[a.Path])) {
 			t.Errorf("%s is remembered with the hash %s", a.Path, a.Blob.Hash)
 		}
 	}
@@ -201,7 +203,7 @@ func TestOnlyTheActiveManifestIsBelieved(t *testing.T) {
 	w.wantSite(one)
 	n := 0
 	for _, k := range w.keys("blog/b/") {
-		if strings.Contains(k, kvsync.HashOf([]byte("one")).String()) {
+		if strings.Contains(k, manifest.HashOf([]byte("one")).String()) {
 			n++
 		}
 	}
@@ -213,12 +215,12 @@ func TestOnlyTheActiveManifestIsBelieved(t *testing.T) {
 func TestBindings(t *testing.T) {
 	w := start(t)
 	foreign := script
-	foreign.Bindings = []kvsync.Binding{
+	foreign.Bindings = []cloud.Binding{
 		{Name: "SECRET", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"s3cret"`)}},
 		{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"kept"`)}},
 	}
 	workers := w.account.Workers("blog")
-	if err := workers.PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+	if err := workers.PutScript(t.Context(), cloud.Upload{Worker: foreign}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -226,7 +228,7 @@ func TestBindings(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardForeign)
 
 	mine := script
-	mine.Bindings = []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -237,9 +239,9 @@ func TestBindings(t *testing.T) {
 
 	// A version that was never active must not leak its settings into the next one.
 	leak := script
-	leak.Bindings = append(slices.Clone(mine.Bindings), kvsync.Binding{Name: "LEAK", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}},
-		kvsync.Binding{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"preview"`)}})
-	if _, err := workers.UploadVersion(t.Context(), kvsync.Upload{Worker: leak}); err != nil {
+	leak.Bindings = append(slices.Clone(mine.Bindings), cloud.Binding{Name: "LEAK", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}},
+		cloud.Binding{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"preview"`)}})
+	if _, err := workers.UploadVersion(t.Context(), cloud.Upload{Worker: leak}); err != nil {
 		t.Fatal(err)
 	}
 	// A binding that the configuration had and has no more is ours to drop.
@@ -286,7 +288,7 @@ func (w *world) bindings() []string {
 func TestBindingNameTaken(t *testing.T) {
 	w := start(t)
 	mine := script
-	mine.Bindings = []kvsync.Binding{{Name: kvsync.BindingMeta, Type: "plain_text"}}
+	mine.Bindings = []cloud.Binding{{Name: cloud.BindingMeta, Type: "plain_text"}}
 	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
 	wantFound(t, err, kvsync.CaseBindingTaken)
 	if w.live() != nil {
@@ -299,10 +301,10 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
 	durable := script
-	durable.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+	durable.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
-	durable.Bindings = []kvsync.Binding{{Name: "ROOM", Type: "durable_object_namespace", Fields: map[string]json.RawMessage{"class_name": json.RawMessage(`"Room"`)}}}
-	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+	durable.Bindings = []cloud.Binding{{Name: "ROOM", Type: "durable_object_namespace", Fields: map[string]json.RawMessage{"class_name": json.RawMessage(`"Room"`)}}}
+	durable.Migrations = []cloud.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
 
 	w.mustDeploy(h[0])
 	kinds := w.counted(func() {
@@ -420,11 +422,11 @@ func TestRetiredAfterAnUpgrade(t *testing.T) {
 // Files of a deployment that a rollback left are retired only if no code guarded them
 // there.
 func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
-	for routing, want := range map[*kvsync.Routing]int{
-		{}:                                      1,
-		{Worker: []string{"/secret*"}}:          0,
-		{Worker: []string{kvsync.EveryRequest}}: 0,
-		nil:                                     0,
+	for routing, want := range map[*manifest.Routing]int{
+		{}:                             1,
+		{Worker: []string{"/secret*"}}: 0,
+		{Worker: []string{manifest.EveryRequest}}: 0,
+		nil: 0,
 		{Worker: []string{"*"}, Retire: []string{"/secret.txt"}}: 1,
 	} {
 		w := start(t)
@@ -451,10 +453,10 @@ func TestRetireIsPartOfTheWorker(t *testing.T) {
 	w := start(t)
 	h := history(files{"/a": "a", "/b": "b"}, files{"/a": "a"})
 	every := script
-	every.Routing = &kvsync.Routing{Worker: []string{kvsync.EveryRequest}, Retire: []string{"/b"}}
+	every.Routing = &manifest.Routing{Worker: []string{manifest.EveryRequest}, Retire: []string{"/b"}}
 	for i, src := range []*memory{h[0], h[1], h[1]} {
 		if i == 2 {
-			every.Routing = &kvsync.Routing{Worker: []string{kvsync.EveryRequest}}
+			every.Routing = &manifest.Routing{Worker: []string{manifest.EveryRequest}}
 		}
 		res, err := w.engine().Deploy(t.Context(), src, every, kvsync.Options{})
 		if err != nil || !res.Switched {
@@ -573,7 +575,7 @@ func TestFileChangesMeanwhile(t *testing.T) {
 	w.mustDeploy(h[0])
 	liar := &lying{memory: h[1]}
 	_, err := w.engine().Deploy(t.Context(), liar, script, kvsync.Options{})
-	if !errors.Is(err, kvsync.ErrChanged) {
+	if !errors.Is(err, manifest.ErrChanged) {
 		t.Errorf("got %v", err)
 	}
 	w.wantSite(one)

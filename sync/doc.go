@@ -3,12 +3,12 @@
 //
 // The nouns, one word per thing:
 //
-//   - A [Source] is where files come from: a commit (a git tree) or a folder.
-//   - An [Asset] is one file as served: pathname, content hash, size, content
+//   - A [manifest.Source] is where files come from: a commit (a git tree) or a folder.
+//   - An [manifest.Asset] is one file as served: pathname, content hash, size, content
 //     type, modified time.
 //   - A blob is an asset's bytes under a key that is written once and never
 //     again; it is written before anything names it.
-//   - A [Manifest] is the immutable set of assets of one deployment, with its
+//   - A [manifest.Manifest] is the immutable set of assets of one deployment, with its
 //     redirects, headers and serving configuration.
 //   - A [Plan] is the difference between two manifests as a value. Planning
 //     writes nothing.
@@ -24,11 +24,11 @@
 //
 // [Engine.Deploy] reads like that line. The package knows no SDK, no git
 // library and no HTTP: what it needs of the outside it declares as small
-// interfaces ([Source], [Store], [Workers], [Account]) beside the code that
+// interfaces ([manifest.Source], [cloud.Store], [cloud.Workers], [cloud.Account]) beside the code that
 // uses them.
 //
 // It gives no advice either, because it does not know whether its caller takes
 // flags or inputs. What stops a run is a [GuardError] or another error; what is
-// worth a notice is a [Problem]. Both say what was found as a [Finding]: a [Case]
-// and its [Facts].
+// worth a notice is a [manifest.Problem]. Both say what was found as a [finding.Finding]: a [finding.Case]
+// and its [finding.Facts].
 package kvsync

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // For how long responses are cached is part of what makes a version: a change
@@ -28,7 +29,7 @@ func TestEdgeCacheIsPartOfTheVersion(t *testing.T) {
 		if got := w.manifest().Serving.EdgeCache; got != seconds {
 			t.Errorf("stored are %d seconds, want %d", got, seconds)
 		}
-		served, err := kvsync.EncodeServed(w.manifest())
+		served, err := manifest.EncodeServed(w.manifest())
 		if err != nil || bytes.Contains(served, []byte(`"edge_cache":`)) != (i < 2) {
 			t.Errorf("%d seconds: served %s, %v", seconds, served[64:], err)
 		}

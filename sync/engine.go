@@ -8,6 +8,12 @@ import (
 	"log/slog"
 	"regexp"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/project"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // Config is what an [Engine] works by. Zero values take the defaults.
@@ -21,18 +27,18 @@ type Config struct {
 	// deployed by one process at a time.
 	Project string
 	// Account reaches the namespace and the script.
-	Account Account
+	Account cloud.Account
 	// Namespace is a namespace id. If it is "", the namespace of the live
 	// version is used, else the one titled NamespaceTitle (default "kv-sync"),
 	// which is created if need be.
 	Namespace      string
 	NamespaceTitle string
 	// Serving configures how pathnames are matched.
-	Serving Serving
+	Serving manifest.Serving
 	// Layout is the name of one of [Layouts] (default "content").
 	Layout string
 	// Rights are for a site whose Serving says that it has an overlay.
-	Rights Rights
+	Rights overlay.Rights
 	// OffWorkersDev leaves a first deployment without an address under
 	// workers.dev. Later ones never change that setting.
 	OffWorkersDev bool
@@ -48,7 +54,7 @@ type Config struct {
 	Memory int64
 	// Budget is what Memory bounds the uploads of: those of this engine, and of
 	// all others that have the same one (default: one of its own).
-	Budget *Budget
+	Budget *upload.Budget
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
@@ -129,15 +135,15 @@ func New(c Config) (*Engine, error) {
 	case c.Project != "" && !siteID.MatchString(c.Project):
 		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
 	case c.Project != "":
-		c.Site, c.OffWorkersDev = projectPrefix+"/"+c.Project, true
+		c.Site, c.OffWorkersDev = manifest.ProjectPrefix+"/"+c.Project, true
 		// That cache would be the loader's: its version says nothing about the project's.
 		c.Serving.EdgeCache = 0
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
-	case c.Serving.Overlay && len(c.Site) > MaxOverlaySite:
+	case c.Serving.Overlay && len(c.Site) > overlay.MaxSite:
 		return nil, fmt.Errorf("site name %q: with an overlay it may have %d characters, for its companion is called %s; take a shorter name",
-			c.Site, MaxOverlaySite, CompanionName(c.Site))
-	case c.Site == projectPrefix:
+			c.Site, overlay.MaxSite, overlay.CompanionName(c.Site))
+	case c.Site == manifest.ProjectPrefix:
 		return nil, fmt.Errorf("site name %q: the keys of projects begin with it; take another name", c.Site)
 	}
 	if c.Account == nil {
@@ -158,9 +164,9 @@ func New(c Config) (*Engine, error) {
 	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.Parallel = cmp.Or(c.Parallel, 8)
 	c.Memory = max(cmp.Or(c.Memory, 64<<20), 36<<20)
-	c.PruneCap = min(cmp.Or(c.PruneCap, MaxBulkPairs), MaxBulkPairs)
+	c.PruneCap = min(cmp.Or(c.PruneCap, cloud.MaxBulkPairs), cloud.MaxBulkPairs)
 	if c.Budget == nil {
-		c.Budget = NewBudget()
+		c.Budget = upload.NewBudget()
 	}
 	if c.Progress == nil {
 		c.Progress = func(Progress) {}
@@ -188,10 +194,10 @@ func New(c Config) (*Engine, error) {
 
 // upload writes the items and reports the progress of that stage. read: see
 // uploadOptions.Read.
-func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()) error {
-	return runUpload(ctx, s, items, uploadOptions{
+func (e *Engine) upload(ctx context.Context, s cloud.Store, items []*upload.Item, read func()) error {
+	return upload.Run(ctx, s, items, upload.Options{
 		Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget, Read: read,
-		Progress: func(p uploadProgress) {
+		Progress: func(p upload.Progress) {
 			e.Progress(Progress{
 				Stage: StageUpload, Files: p.Files, TotalFiles: p.TotalFiles, Bytes: p.Bytes, TotalBytes: p.TotalBytes, Note: p.Note,
 			})
@@ -199,8 +205,8 @@ func (e *Engine) upload(ctx context.Context, s Store, items []*item, read func()
 	})
 }
 
-func (e *Engine) newProject() *projectWorkers {
-	return newProjectWorkers(projectConfig{
+func (e *Engine) newProject() *project.Workers {
+	return project.New(project.Config{
 		ID: e.Project, Account: e.Account, Actor: e.Actor, Now: e.Now,
 		FindNamespace: func(ctx context.Context) (string, error) {
 			if e.Namespace != "" {
@@ -208,7 +214,7 @@ func (e *Engine) newProject() *projectWorkers {
 			}
 			return e.Account.FindNamespace(ctx, e.NamespaceTitle)
 		},
-		Upload: uploadOptions{Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget},
+		Upload: upload.Options{Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget},
 	})
 }
 

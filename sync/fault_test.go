@@ -13,6 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // blow is what happens at one request: the process dies there, before or after
@@ -39,7 +40,7 @@ func TestEveryRequestCanFail(t *testing.T) {
 	durable := script
 	durable.Modules = slices.Clone(script.Modules)
 	durable.Modules[0].Content = []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")
-	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: []byte(`{"new_sqlite_classes":["Room"]}`)}}
+	durable.Migrations = []cloud.Migration{{Tag: "v1", Step: []byte(`{"new_sqlite_classes":["Room"]}`)}}
 
 	for name, tc := range map[string]struct {
 		before   func(*world)
@@ -198,7 +199,7 @@ func TestLostAnswerToTheSwitch(t *testing.T) {
 			var err error
 			kinds := w.counted(func() { _, err = w.deploy(src, kvsync.Options{}) })
 			w.p.Server.SetFault(nil)
-			if (err == nil) != tc.done || errors.Is(err, kvsync.ErrUnknown) || errors.Is(err, kvsync.ErrNotSwitched) == tc.done {
+			if (err == nil) != tc.done || errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrNotSwitched) == tc.done {
 				t.Errorf("it says %v", err)
 			}
 			sent := 0
@@ -239,7 +240,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	})
 	var err error
 	kinds := w.counted(func() { _, err = w.deploy(h[1], kvsync.Options{}) })
-	if !errors.Is(err, kvsync.ErrUnknown) {
+	if !errors.Is(err, cloud.ErrUnknown) {
 		t.Errorf("it says %v, want an error that wraps ErrUnknown", err)
 	}
 	if slices.Contains(kinds, "kv.bulk.delete") {

@@ -18,6 +18,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // files is a site's content by pathname.
@@ -35,13 +38,13 @@ type memory struct {
 	// hashed: the hashes are known even without a base, as from a stat cache.
 	hashed bool
 	// remembered is what the engine told of the hashes that it found out.
-	remembered []kvsync.Asset
+	remembered []manifest.Asset
 	// pulled are the run-time writes that it says it has.
-	pulled map[string]kvsync.Nonce
+	pulled map[string]manifest.Nonce
 	// built: it is a folder, which was built from the commit.
 	built bool
 	// repository is where the commit is from.
-	repository kvsync.Repository
+	repository manifest.Repository
 	// opened counts how often files were opened.
 	opened atomic.Int64
 }
@@ -51,11 +54,11 @@ type memory struct {
 var hashes sync.Map
 
 // hashOf is what a source gives as a file's hash.
-func hashOf(body string) kvsync.Hash {
+func hashOf(body string) manifest.Hash {
 	if known, ok := hashes.Load(body); ok {
-		return known.(kvsync.Hash)
+		return known.(manifest.Hash)
 	}
-	h := kvsync.NewHasher(int64(len(body)))
+	h := manifest.NewHasher(int64(len(body)))
 	_, _ = io.WriteString(h, body)
 	sum := h.Sum()
 	if len(body) > 1<<20 {
@@ -64,26 +67,26 @@ func hashOf(body string) kvsync.Hash {
 	return sum
 }
 
-func (m *memory) Origin(context.Context) (kvsync.Origin, error) {
-	o := kvsync.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time, Repository: m.repository}
+func (m *memory) Origin(context.Context) (manifest.Origin, error) {
+	o := manifest.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time, Repository: m.repository}
 	if m.isCommit() {
-		tree := make(map[string]kvsync.Hash)
+		tree := make(map[string]manifest.Hash)
 		for path, body := range m.files {
 			tree[path] = hashOf(body)
 		}
-		o.Kind, o.ID = "commit", "commit:"+kvsync.HashOf([]byte(fmt.Sprint(tree))).String()[:40]+":r1"
+		o.Kind, o.ID = "commit", "commit:"+manifest.HashOf([]byte(fmt.Sprint(tree))).String()[:40]+":r1"
 	}
 	return o, nil
 }
 
 func (m *memory) isCommit() bool { return m.commit != "" && !m.built }
 
-func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (m *memory) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	o, err := m.Origin(ctx)
-	l := &kvsync.Listing{Origin: o, Pulled: m.pulled}
+	l := &manifest.Listing{Origin: o, Pulled: m.pulled}
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		body := m.files[path]
-		a := kvsync.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
+		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
 		hash := hashOf(body)
 		if base != nil || m.hashed {
 			a.Blob.Hash = hash
@@ -91,31 +94,31 @@ func (m *memory) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		if m.isCommit() {
 			a.OID = hash.String()[:40]
 		}
-		l.Files = append(l.Files, kvsync.File{Asset: a, Open: func() (io.ReadCloser, error) {
+		l.Files = append(l.Files, manifest.File{Asset: a, Open: func() (io.ReadCloser, error) {
 			m.opened.Add(1)
 			return io.NopCloser(strings.NewReader(body)), nil
 		}})
 	}
 	if !m.isCommit() {
-		l.Origin.ID = kvsync.FolderID(l)
+		l.Origin.ID = manifest.FolderID(l)
 	}
 	return l, err
 }
 
-func (m *memory) Compare(_ context.Context, active, next string) (kvsync.Relation, error) {
+func (m *memory) Compare(_ context.Context, active, next string) (manifest.Relation, error) {
 	a, b := slices.Index(m.order, active), slices.Index(m.order, next)
 	switch {
 	case active == next:
-		return kvsync.RelationSame, nil
+		return manifest.RelationSame, nil
 	case a < 0 || b < 0:
-		return kvsync.RelationUnknown, nil
+		return manifest.RelationUnknown, nil
 	case b > a:
-		return kvsync.RelationNewer, nil
+		return manifest.RelationNewer, nil
 	}
-	return kvsync.RelationOlder, nil
+	return manifest.RelationOlder, nil
 }
 
-func (m *memory) Remember(assets []kvsync.Asset) {
+func (m *memory) Remember(assets []manifest.Asset) {
 	if !m.isCommit() { // commits are shared by tests that run side by side
 		m.remembered = assets
 	}
@@ -139,9 +142,9 @@ func history(contents ...files) []*memory {
 
 // script is the least Worker there is: these tests look at what is stored, not
 // at what is served.
-var script = kvsync.Worker{
-	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &kvsync.Routing{},
-	Modules: []kvsync.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('ok') } }")}},
+var script = cloud.Worker{
+	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
+	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('ok') } }")}},
 }
 
 // world is one site on a local platform.
@@ -215,7 +218,7 @@ func (w *world) deploy(src *memory, opt kvsync.Options) (*kvsync.Result, error) 
 }
 
 // worker is the script, with a companion where the site has an overlay.
-func (w *world) worker() kvsync.Worker {
+func (w *world) worker() cloud.Worker {
 	if w.config.Serving.Overlay && w.config.Project == "" {
 		return overlaid(script)
 	}
@@ -246,7 +249,7 @@ func (w *world) counted(f func()) []string {
 func (w *world) live() *kvsync.Meta {
 	w.t.Helper()
 	acts, err := w.account.Workers(w.config.Site).Activations(w.t.Context())
-	if errors.Is(err, kvsync.ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil
 	} else if err != nil {
 		w.t.Fatal(err)
@@ -261,7 +264,7 @@ func (w *world) metaOf(version string) *kvsync.Meta {
 		w.t.Fatal(err)
 	}
 	for _, b := range v.Bindings {
-		if b.Name == kvsync.BindingMeta {
+		if b.Name == cloud.BindingMeta {
 			var m kvsync.Meta
 			if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
 				w.t.Fatal(err)
@@ -272,21 +275,21 @@ func (w *world) metaOf(version string) *kvsync.Meta {
 	return nil
 }
 
-func (w *world) manifest() *kvsync.Manifest {
+func (w *world) manifest() *manifest.Manifest {
 	w.t.Helper()
 	m := w.live()
 	b, err := w.store().Get(w.t.Context(), "blog/m/"+m.Manifest)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	manifest, err := kvsync.DecodeStored(b)
+	manifest, err := manifest.DecodeStored(b)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return manifest
 }
 
-func (w *world) store() kvsync.Store { return w.account.Store(w.live().Namespace) }
+func (w *world) store() cloud.Store { return w.account.Store(w.live().Namespace) }
 
 // site reads the whole live site, blob by blob: what visitors could get. Any
 // blob that is missing or is not what its key says fails the test.
@@ -319,7 +322,7 @@ func (w *world) blob(path, ref string) string {
 }
 
 // joined puts a file together from the chunks that its index names.
-func (w *world) joined(a kvsync.Asset, index string) string {
+func (w *world) joined(a manifest.Asset, index string) string {
 	w.t.Helper()
 	var whole strings.Builder
 	for _, ref := range refsOf(w.t, index) {
@@ -389,7 +392,7 @@ func wantGuard(t *testing.T, err error, guard kvsync.Guard) {
 }
 
 // wantCase wants a guard for this very reason.
-func wantCase(t *testing.T, err error, guard kvsync.Guard, c kvsync.Case) {
+func wantCase(t *testing.T, err error, guard kvsync.Guard, c finding.Case) {
 	t.Helper()
 	wantGuard(t, err, guard)
 	var g *kvsync.GuardError
@@ -399,9 +402,9 @@ func wantCase(t *testing.T, err error, guard kvsync.Guard, c kvsync.Case) {
 }
 
 // wantFound wants an error that is this finding.
-func wantFound(t *testing.T, err error, c kvsync.Case) {
+func wantFound(t *testing.T, err error, c finding.Case) {
 	t.Helper()
-	var f *kvsync.Finding
+	var f *finding.Finding
 	if !errors.As(err, &f) || f.Case != c {
 		t.Errorf("got %v, want the case %q", err, c)
 	}
@@ -437,7 +440,7 @@ func (w *world) fault(kind string, f platform.Fault) {
 // lying is a source whose files are not what it says.
 type lying struct{ *memory }
 
-func (l *lying) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (l *lying) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	listing, err := l.memory.Files(ctx, base)
 	for i := range listing.Files {
 		listing.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("xyz")), nil }
@@ -446,12 +449,12 @@ func (l *lying) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listi
 }
 
 // blindAccount lists no key, as a store does that has lost its index.
-type blindAccount struct{ kvsync.Account }
+type blindAccount struct{ cloud.Account }
 
-func (b blindAccount) Store(id string) kvsync.Store { return blindStore{b.Account.Store(id)} }
+func (b blindAccount) Store(id string) cloud.Store { return blindStore{b.Account.Store(id)} }
 
-type blindStore struct{ kvsync.Store }
+type blindStore struct{ cloud.Store }
 
-func (blindStore) List(context.Context, string, string) ([]kvsync.KeyInfo, string, error) {
+func (blindStore) List(context.Context, string, string) ([]cloud.KeyInfo, string, error) {
 	return nil, "", nil
 }

@@ -26,7 +26,7 @@ const (
 	GuardSecret     Guard = "secret-changed"   // a rollback would bring an old secret back
 	GuardOvertaken  Guard = "overtaken"        // others kept switching meanwhile
 	GuardUnread     Guard = "unreadable-root"  // prune cannot read something that may keep blobs alive
-	GuardChanged    Guard = "changed"          // a file changed meanwhile: see [ErrChanged]
+	GuardChanged    Guard = "changed"          // a file changed meanwhile: see [manifest.ErrChanged]
 	GuardLayout     Guard = "layout"           // the layout has no such thing
 	GuardConflict   Guard = "conflict"         // changed both in git and at run time
 	GuardOverlay    Guard = "overlay"          // edits made at run time would be hidden, or cannot be kept
@@ -38,7 +38,7 @@ const (
 type GuardError struct {
 	Guard Guard
 	// Finding says what the guard found.
-	Finding Finding
+	Finding finding.Finding
 	// Removed are the files that would go, in path order, where Guard is
 	// GuardShrink. A size may not be known: see [Plan].
 	Removed []Change
@@ -48,18 +48,20 @@ type GuardError struct {
 // the run ended.
 func (e *GuardError) Error() string { return e.Finding.Error() }
 
-func stop(g Guard, c Case, f Facts) *GuardError {
-	return &GuardError{Guard: g, Finding: Finding{Case: c, Facts: f}}
+func stop(g Guard, c finding.Case, f finding.Facts) *GuardError {
+	return &GuardError{Guard: g, Finding: finding.Finding{Case: c, Facts: f}}
 }
 
 // found is an error that says what was found, where no guard stops the run.
-func found(c Case, f Facts) error { return finding.New(c, f) }
+func found(c finding.Case, f finding.Facts) error { return finding.New(c, f) }
 
 // problem is a finding about a path.
-func problem(path string, c Case, f Facts) Problem { return manifest.ProblemOf(path, c, f) }
+func problem(path string, c finding.Case, f finding.Facts) manifest.Problem {
+	return manifest.ProblemOf(path, c, f)
+}
 
 // notice is a finding about a run as a whole.
-func notice(c Case, f Facts) Problem { return problem("", c, f) }
+func notice(c finding.Case, f finding.Facts) manifest.Problem { return problem("", c, f) }
 
 // shortCommit is a commit, or what stands in its place, as messages name it.
 func shortCommit(id string) string { return id[:min(12, len(id))] }

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Deployment is one activation, as [Engine.History] tells it.
@@ -45,7 +48,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 		return nil, err
 	}
 	p, err := e.past(ctx, everyActivation)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 		if in == nil && live != nil {
 			in = live.meta // a project has one namespace
 		}
-		if _, ours := deploymentTime(d.ID); !ours || in == nil {
+		if _, ours := manifest.DeploymentTime(d.ID); !ours || in == nil {
 			continue
 		}
 		g.Go(func() error {
@@ -69,7 +72,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 			if err == nil && json.Unmarshal(b, &r) == nil {
 				noted := Meta{Source: r.Source, Commit: r.Commit}
 				d.Record, d.Commit, d.Source = &r, cmp.Or(d.Commit, r.Commit), cmp.Or(d.Source, noted.kind())
-			} else if err != nil && !errors.Is(err, ErrNotFound) {
+			} else if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 				return fmt.Errorf("read the record of deployment %s: %w", d.ID, err)
 			}
 			return nil
@@ -89,7 +92,7 @@ const (
 // past is Cloudflare's list of activations, and what their versions say of
 // themselves, newest first.
 type past struct {
-	activations []Activation
+	activations []cloud.Activation
 	deployments []Deployment
 }
 
@@ -111,7 +114,7 @@ func (p *past) live() *Deployment {
 func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 	activations, err := e.target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
-		err = ErrNotFound
+		err = cloud.ErrNotFound
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list the deployments of %s: %w", e.Site, err)
@@ -166,7 +169,7 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 }
 
 // recent reports whether the i-th activation was in force within the grace period.
-func (e *Engine) recent(activations []Activation, i int) bool {
+func (e *Engine) recent(activations []cloud.Activation, i int) bool {
 	return i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 }
 
@@ -179,7 +182,7 @@ type told struct {
 }
 
 // metas reads each version once: all of them, or those that can be retained.
-func (e *Engine) metas(ctx context.Context, activations []Activation, how reach) (map[string]told, error) {
+func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how reach) (map[string]told, error) {
 	versions := make(map[string]told)
 	ours := make(map[string]bool)
 	width := e.Parallel
@@ -207,7 +210,7 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 		for j, id := range batch {
 			g.Go(func() error {
 				m, err := e.readMeta(gctx, id)
-				gone := errors.Is(err, ErrNotFound)
+				gone := errors.Is(err, cloud.ErrNotFound)
 				got[j] = told{m, gone && e.target.inKV()}
 				if gone {
 					return nil
@@ -237,7 +240,7 @@ func (e *Engine) metas(ctx context.Context, activations []Activation, how reach)
 // one that is gone.
 func (e *Engine) metaOfVersion(ctx context.Context, id string) (*Meta, error) {
 	m, err := e.readMeta(ctx, id)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, nil
 	}
 	return m, err

@@ -4,22 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // indexes tells which chunks chunked assets have, by their index's reference.
-type indexes map[Ref]indexed
+type indexes map[manifest.Ref]indexed
 
 // indexed is an index that was read, or why there is none: err wraps
 // ErrNotFound or errDamaged.
 type indexed struct {
-	chunks []Ref
+	chunks []manifest.Ref
 	err    error
 }
 
 // readIndexes adds the indexes that the chunked ones of the assets have and that
 // are not known yet. One that is gone or damaged is no error of this call.
-func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known indexes) error {
-	var todo []Asset
+func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manifest.Asset, known indexes) error {
+	var todo []manifest.Asset
 	for _, a := range assets {
 		if _, ok := known[a.Blob]; a.Chunked() && !ok {
 			known[a.Blob] = indexed{}
@@ -29,14 +32,14 @@ func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known
 	read := make([]indexed, len(todo))
 	err := e.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
 		a := todo[i]
-		b, err := s.Get(ctx, keys(e.Site).Blob(a.Blob))
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		b, err := s.Get(ctx, manifest.Keys(e.Site).Blob(a.Blob))
+		if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 			return fmt.Errorf("read the chunk index of %s: %w", a.Path, err)
 		}
-		var x *chunkIndex
+		var x *manifest.ChunkIndex
 		if err == nil {
-			if x, err = decodeIndex(b, a); err != nil {
-				err = fmt.Errorf("%w: %w", errDamaged, err)
+			if x, err = manifest.DecodeChunkIndex(b, a); err != nil {
+				err = fmt.Errorf("%w: %w", manifest.ErrDamaged, err)
 			}
 		}
 		if err != nil {
@@ -53,11 +56,13 @@ func (e *Engine) readIndexes(ctx context.Context, s Store, assets []Asset, known
 }
 
 // blobsOf lists what an asset needs: its blob, and its chunks if it has some.
-func (x indexes) blobsOf(a Asset) []Ref { return append([]Ref{a.Blob}, x[a.Blob].chunks...) }
+func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
+	return append([]manifest.Ref{a.Blob}, x[a.Blob].chunks...)
+}
 
 // liveChunks are the chunks that a plan need not upload, by their hash: those of
 // the live files that it replaces. An index that is gone or damaged gives none.
-func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[Hash]Ref, error) {
+func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[manifest.Hash]manifest.Ref, error) {
 	if len(p.left) == 0 {
 		return nil, nil
 	}
@@ -65,7 +70,7 @@ func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[Hash]Ref, error)
 	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.left, read); err != nil {
 		return nil, err
 	}
-	live := make(map[Hash]Ref)
+	live := make(map[manifest.Hash]manifest.Ref)
 	for _, x := range read {
 		for _, ref := range x.chunks {
 			live[ref.Hash] = ref

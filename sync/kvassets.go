@@ -13,9 +13,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 const kvAssetsName = "kv-assets"
@@ -35,7 +39,7 @@ func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
 	if command == commandAhead { // the keys are known before the build, and its code is not
-		return stop(GuardLayout, CaseNoAhead, Facts{Name: kvAssetsName})
+		return stop(GuardLayout, CaseNoAhead, finding.Facts{Name: kvAssetsName})
 	}
 	return nil
 }
@@ -71,7 +75,7 @@ type KVAssetsResult struct {
 	Namespace, Title string
 	Created          bool
 	// Origin says where the files are from.
-	Origin Origin
+	Origin manifest.Origin
 	// Files is how many the index names, Uploaded how many keys were written, of
 	// that many Bytes.
 	Files, Uploaded int
@@ -80,7 +84,7 @@ type KVAssetsResult struct {
 	// any more. They stay until a prune.
 	Obsolete int
 	// Notices are things worth saying.
-	Notices []Problem
+	Notices []manifest.Problem
 }
 
 // SyncKVAssets puts the source's files into KV in the kv-assets layout, and
@@ -91,7 +95,7 @@ type KVAssetsResult struct {
 // keeps it), the files, and, when each is confirmed, the record. So a run that
 // was killed leaves nothing that is believed, and the next one finishes its work.
 // Where nothing changed it reads the newest record and writes nothing.
-func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
+func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
 	namespace, err := e.findNamespace(ctx, &live{})()
 	if err != nil {
 		return nil, err
@@ -132,7 +136,7 @@ func (e *Engine) SyncKVAssets(ctx context.Context, src Source, opt KVAssetsOptio
 	if res.Namespace, err = e.ensureNamespace(ctx, namespace); err != nil {
 		return nil, err
 	}
-	next.Ref = Ref{Hash: HashOf(res.Index), Nonce: e.nonceAfter(before.Ref.Nonce)}
+	next.Ref = manifest.Ref{Hash: manifest.HashOf(res.Index), Nonce: e.nonceAfter(before.Ref.Nonce)}
 	if len(items) == 0 && next.Ref.Hash == before.Ref.Hash {
 		return res, nil
 	}
@@ -148,16 +152,16 @@ func (e *Engine) titleOf() string {
 
 // nonceAfter is a new nonce that sorts after another one, also where both are of
 // one second, or a clock lags: the newest record must be seen to be the newest.
-func (e *Engine) nonceAfter(before Nonce) Nonce {
-	n := newNonce(e.Now())
+func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
+	n := manifest.NewNonce(e.Now())
 	if bytes.Compare(n[:], before[:]) <= 0 {
-		n = newNonce(before.Time().Add(time.Second))
+		n = manifest.NewNonce(before.Time().Add(time.Second))
 	}
 	return n
 }
 
 // writeIndex uploads the items, and then says that all that the record names is there.
-func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvassets.Record, items []*item) error {
+func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvassets.Record, items []*upload.Item) error {
 	k, value := kvassets.Keys(e.Site), next.Encode()
 	if len(items) > 0 {
 		if err := store.Put(ctx, k.Upload(next.Ref), value); err != nil {
@@ -177,9 +181,9 @@ func (e *Engine) writeIndex(ctx context.Context, store Store, next *kvassets.Rec
 // is there. It is empty where there is none.
 func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.Record, error) {
 	store, k := e.Account.Store(namespace), kvassets.Keys(e.Site)
-	var newest Ref
-	err := e.eachKey(ctx, store, k.Records(), func(key KeyInfo) error {
-		ref, err := ParseRef(strings.TrimPrefix(key.Name, k.Records()))
+	var newest manifest.Ref
+	err := e.eachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
+		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err != nil {
 			return nil //nolint:nilerr // of another release: it is not believed, and prune refuses
 		}
@@ -193,17 +197,17 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.R
 	}
 	r, err := e.readKVAssetsRecord(ctx, store, k.Record(newest), newest)
 	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
+	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		// Listings may be ahead of values. Without a record everything is uploaded.
 		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
-		return &kvassets.Record{Ref: Ref{Nonce: newest.Nonce}}, nil
+		return &kvassets.Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
 		return nil, err
 	}
 	return r, nil
 }
 
-func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string, ref Ref) (*kvassets.Record, error) {
+func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string, ref manifest.Ref) (*kvassets.Record, error) {
 	b, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
@@ -216,12 +220,12 @@ func (e *Engine) readKVAssetsRecord(ctx context.Context, store Store, key string
 }
 
 // indexFiles reads every file once for its checksums, several side by side.
-func (e *Engine) indexFiles(ctx context.Context, l *Listing) (*kvassets.Record, error) {
-	r := &kvassets.Record{Index: make(kvassets.Index, len(l.Files)), Hashes: make([]Hash, len(l.Files))}
+func (e *Engine) indexFiles(ctx context.Context, l *manifest.Listing) (*kvassets.Record, error) {
+	r := &kvassets.Record{Index: make(kvassets.Index, len(l.Files)), Hashes: make([]manifest.Hash, len(l.Files))}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i, f := range l.Files {
-		if f.Size > MaxValueBytes {
+		if f.Size > manifest.MaxValueBytes {
 			continue // refuse says so
 		}
 		g.Go(func() error {
@@ -247,10 +251,10 @@ var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
 // checksums reads the file for what its key has of it, and for what tells it
 // from every other: the upload compares that to the bytes that it sends.
-func checksums(f *File) (sum string, hash Hash, err error) {
+func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 	content, err := f.Open()
 	if err != nil {
-		return "", Hash{}, err
+		return "", manifest.Hash{}, err
 	}
 	defer content.Close()
 	short, whole := kvassets.NewHasher(), sha256.New()
@@ -258,65 +262,65 @@ func checksums(f *File) (sum string, hash Hash, err error) {
 	defer copyBuffers.Put(buffer)
 	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), buffer[:])
 	if err != nil {
-		return "", Hash{}, err
+		return "", manifest.Hash{}, err
 	}
-	hash = Hash(whole.Sum(nil))
+	hash = manifest.Hash(whole.Sum(nil))
 	if n != f.Size || !f.Blob.Hash.IsZero() && f.Blob.Hash != hash {
-		return "", Hash{}, ErrChanged
+		return "", manifest.Hash{}, manifest.ErrChanged
 	}
 	return short.Sum(), hash, nil
 }
 
 // refuseIndex lists every file that this layout has no place for, or whose key has
 // other contents already: forty bits of a checksum do not tell all files apart.
-func refuseIndex(r *kvassets.Record, l *Listing, before *kvassets.Record) error {
-	var problems []Problem
+func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record) error {
+	var problems []manifest.Problem
 	claimed := before.Contents()
 	for i, f := range l.Files {
-		say := func(c Case, facts Facts) {
+		say := func(c finding.Case, facts finding.Facts) {
 			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 		key := r.Index[i].Key
 		other, taken := claimed[key]
 		switch {
-		case f.Size > MaxValueBytes:
-			say(CaseFileSize, Facts{What: mebibytes(f.Size), Name: kvAssetsName})
+		case f.Size > manifest.MaxValueBytes:
+			say(CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
 		case len(key) > maxKeyBytes:
-			say(CaseKeyLength, Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
+			say(CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
 		case strings.HasPrefix(key, kvassets.Own):
-			say(CaseKeyReserved, Facts{Path: kvassets.Own})
+			say(CaseKeyReserved, finding.Facts{Path: kvassets.Own})
 		case taken && other != r.Hashes[i]:
-			say(CaseKeyTaken, Facts{Path: key})
+			say(CaseKeyTaken, finding.Facts{Path: key})
 		}
 		claimed[key] = r.Hashes[i]
 	}
 	if len(problems) > 0 {
-		return &RefusedError{Problems: problems}
+		return &manifest.RefusedError{Problems: problems}
 	}
-	if n := len(r.Encode()); n > MaxValueBytes {
-		return stop(GuardLayout, CaseManifestSize, Facts{Count: len(r.Index), What: "an index of " + mebibytes(int64(n))})
+	if n := len(r.Encode()); n > manifest.MaxValueBytes {
+		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " + mebibytes(int64(n))})
 	}
 	return nil
 }
 
 // indexItems are the files that before does not say are there.
-func indexItems(r *kvassets.Record, l *Listing, before *kvassets.Record, all bool) []*item {
+func indexItems(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record, all bool) []*upload.Item {
 	there := before.Contents()
-	var items []*item
+	var items []*upload.Item
 	for i, f := range l.Files {
 		key := r.Index[i].Key
 		if _, ok := there[key]; ok && !all {
 			continue
 		}
-		items = append(items, &item{
+		items = append(items, &upload.Item{
 			Name: f.Path, Size: f.Size, Want: r.Hashes[i], Open: f.Open,
-			Key: func(Hash) string { return key }, KeyBytes: keyBytes(key),
+			Key: func(manifest.Hash) string { return key }, KeyBytes: upload.KeyBytes(key),
 		})
 	}
 	return items
 }
 
-func (e *Engine) guardIndexShrink(l *Listing, before, next *kvassets.Record, opt KVAssetsOptions) error {
+func (e *Engine) guardIndexShrink(l *manifest.Listing, before, next *kvassets.Record, opt KVAssetsOptions) error {
 	if opt.AllowShrink {
 		return nil
 	}
@@ -326,7 +330,7 @@ func (e *Engine) guardIndexShrink(l *Listing, before, next *kvassets.Record, opt
 	}
 	gone := make(map[string]Change, len(before.Index))
 	for _, e := range before.Index {
-		gone[e.Path] = Change{Path: "/" + e.Path, Size: int64(min(e.Size, MaxValueBytes))}
+		gone[e.Path] = Change{Path: "/" + e.Path, Size: int64(min(e.Size, manifest.MaxValueBytes))}
 	}
 	for _, e := range next.Index {
 		delete(gone, e.Path)
@@ -338,10 +342,10 @@ func (e *Engine) guardIndexShrink(l *Listing, before, next *kvassets.Record, opt
 	return checkLeft(len(next.Index), len(before.Index), removed)
 }
 
-func kvAssetsNotices(l *Listing) []Problem {
+func kvAssetsNotices(l *manifest.Listing) []manifest.Problem {
 	notices := l.Notices
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		notices = append(slices.Clip(notices), problem(`layout "`+kvAssetsName+`"`, CaseRulesKVAssets, Facts{}))
+		notices = append(slices.Clip(notices), problem(`layout "`+kvAssetsName+`"`, CaseRulesKVAssets, finding.Facts{}))
 	}
 	return notices
 }

@@ -10,9 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // write writes everything that the switch relies on, in an order in which
@@ -38,11 +42,11 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 		return nil, err
 	}
 	if !kvassets.InModules(p.worker.Modules, p.encoded) {
-		return nil, stop(GuardIndex, CaseIndex, Facts{})
+		return nil, stop(GuardIndex, CaseIndex, finding.Facts{})
 	}
 	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
-			Binding{Name: build.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(r.namespace)}})
+			cloud.Binding{Name: build.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.namespace)}})
 	}
 	p.hash = e.workerHash(p.worker)
 	p.WorkerChanged = !p.k.owns(l.meta) || l.meta.Worker != p.hash
@@ -100,7 +104,7 @@ type kvAssetsPlan struct {
 	r       *run
 	next    *kvassets.Record
 	encoded []byte // its index
-	items   []*item
+	items   []*upload.Item
 	// sameFiles: the live Worker carries this very index.
 	sameFiles bool
 	// recorded: there is nothing to write.
@@ -118,7 +122,7 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
 	if l.meta != nil && l.meta.Overlay != nil && !r.opt.HideEdits {
-		return nil, stop(GuardOverlay, CaseEditsNoOverlay, Facts{Site: e.Site})
+		return nil, stop(GuardOverlay, CaseEditsNoOverlay, finding.Facts{Site: e.Site})
 	}
 	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {
@@ -159,7 +163,7 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 		return newest, newest, nil
 	}
 	switch active, err = e.indexOf(ctx, l.meta); {
-	case errors.Is(err, ErrNotFound), errors.Is(err, errDamaged):
+	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
 		e.note(StagePlan, "nothing of it is relied on: %v", err)
 		return newest, &kvassets.Record{}, nil
 	case err != nil:
@@ -169,7 +173,7 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 }
 
 // fill completes the plan, or refuses the files.
-func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, active *kvassets.Record) (err error) {
+func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newest, active *kvassets.Record) (err error) {
 	e, opt := p.e, p.r.opt
 	if p.next, err = e.indexFiles(ctx, listing); err != nil {
 		return err
@@ -182,10 +186,10 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, activ
 	p.next.KeepTimes(newest, p.r.worker.Build.Local)
 	p.next.KeepTimes(active, nil) // visitors have these
 	p.encoded = kvassets.EncodeIndex(p.next.Index)
-	p.next.Ref = Ref{Hash: HashOf(p.encoded), Nonce: e.nonceAfter(newest.Ref.Nonce)}
+	p.next.Ref = manifest.Ref{Hash: manifest.HashOf(p.encoded), Nonce: e.nonceAfter(newest.Ref.Nonce)}
 	p.Origin = settledOrigin(listing, p.next)
 	p.Notices = kvAssetsNotices(listing)
-	p.manifest = &Manifest{Origin: p.Origin, Assets: make([]Asset, len(listing.Files))}
+	p.manifest = &manifest.Manifest{Origin: p.Origin, Assets: make([]manifest.Asset, len(listing.Files))}
 	for i, f := range listing.Files {
 		p.manifest.Assets[i] = f.Asset
 	}
@@ -206,12 +210,12 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *Listing, newest, activ
 		p.Writes++ // the note of what is uploaded
 	}
 	p.PruneDue = ours && e.pruneDue(time.Unix(live.Pruned, 0))
-	return p.checkShrink(&Manifest{Assets: make([]Asset, len(active.Index))}, opt)
+	return p.checkShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
 }
 
 // settledOrigin is where the files are from, with an id for a folder, whose
 // hashes are known only now.
-func settledOrigin(l *Listing, r *kvassets.Record) Origin {
+func settledOrigin(l *manifest.Listing, r *kvassets.Record) manifest.Origin {
 	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
 		return l.Origin
 	}
@@ -220,7 +224,7 @@ func settledOrigin(l *Listing, r *kvassets.Record) Origin {
 	for i := range known.Files {
 		known.Files[i].Blob.Hash = r.Hashes[i]
 	}
-	known.Origin.ID = FolderID(&known)
+	known.Origin.ID = manifest.FolderID(&known)
 	return known.Origin
 }
 
@@ -230,7 +234,7 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 	for _, e := range active.Index {
 		before[e.Path] = e
 	}
-	size := func(e kvassets.Entry) int64 { return int64(min(e.Size, MaxValueBytes)) }
+	size := func(e kvassets.Entry) int64 { return int64(min(e.Size, manifest.MaxValueBytes)) }
 	for _, e := range p.next.Index {
 		old, there := before[e.Path]
 		delete(before, e.Path)
@@ -262,16 +266,16 @@ func (l *live) in(own keeper) *live {
 // indexOf reads the record of the index that a version carries.
 func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error) {
 	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
-	var ref Ref
-	err := e.eachKey(ctx, store, k.Records()+m.Index+".", func(key KeyInfo) error {
-		found, err := ParseRef(strings.TrimPrefix(key.Name, k.Records()))
+	var ref manifest.Ref
+	err := e.eachKey(ctx, store, k.Records()+m.Index+".", func(key cloud.KeyInfo) error {
+		found, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
 			ref = found
 		}
 		return nil //nolint:nilerr // of another release: it is not believed
 	})
 	if err == nil && ref.IsZero() {
-		err = fmt.Errorf("the record of the index of deployment %s: %w", m.Deployment, ErrNotFound)
+		err = fmt.Errorf("the record of the index of deployment %s: %w", m.Deployment, cloud.ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
@@ -280,7 +284,7 @@ func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error)
 }
 
 func isDeployment(id string) bool {
-	_, ok := deploymentTime(id)
+	_, ok := manifest.DeploymentTime(id)
 	return ok
 }
 
@@ -288,7 +292,7 @@ func isDeployment(id string) bool {
 // and the records of deployments that cannot be any more: beside those that are
 // retained, the ones older than the grace period, which end when the next begins.
 func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
-	p.deployed = map[Hash]bool{}
+	p.deployed = map[manifest.Hash]bool{}
 	if len(p.activations) == 0 {
 		return nil
 	}
@@ -303,7 +307,7 @@ func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 		}
 	}
 	for _, id := range p.deployments {
-		if made, _ := deploymentTime(id); !kept[id] && p.e.Now().Sub(made) >= 2*p.e.Grace {
+		if made, _ := manifest.DeploymentTime(id); !kept[id] && p.e.Now().Sub(made) >= 2*p.e.Grace {
 			p.expired = append(p.expired, p.keys.Deployment(id))
 		}
 	}

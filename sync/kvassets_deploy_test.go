@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // compiled is a Worker's build: the index becomes a module of the code. builds
@@ -27,15 +28,15 @@ type compiled struct {
 	fail   error
 }
 
-func (c *compiled) worker() kvsync.Worker {
-	return kvsync.Worker{Build: &kvsync.Build{Binding: "ASSETS", Make: func(_ context.Context, index []byte) (kvsync.Worker, error) {
+func (c *compiled) worker() cloud.Worker {
+	return cloud.Worker{Build: &cloud.Build{Binding: "ASSETS", Make: func(_ context.Context, index []byte) (cloud.Worker, error) {
 		if c.made == nil {
 			c.made = map[string][]byte{}
 		}
 		c.builds++
-		c.made[kvsync.HashOf(index).String()] = index
+		c.made[manifest.HashOf(index).String()] = index
 		w := script
-		w.Modules = []kvsync.Module{
+		w.Modules = []cloud.Module{
 			{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('" + c.text + "') } }")},
 			{Name: "assets.bin", Type: "application/octet-stream", Content: index},
 		}
@@ -55,7 +56,7 @@ func startAssets(t *testing.T) *assetsWorld {
 	return w
 }
 
-func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src kvsync.Source, opt kvsync.Options) (*kvsync.Result, error) {
+func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src manifest.Source, opt kvsync.Options) (*kvsync.Result, error) {
 	return e.Deploy(ctx, src, w.code.worker(), opt)
 }
 
@@ -204,8 +205,8 @@ func TestKVAssetsNoChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ASSETS", kvsync.BindingBlobs} {
-		i := slices.IndexFunc(v.Bindings, func(b kvsync.Binding) bool { return b.Name == name })
+	for _, name := range []string{"ASSETS", cloud.BindingBlobs} {
+		i := slices.IndexFunc(v.Bindings, func(b cloud.Binding) bool { return b.Name == name })
 		var id string
 		if i < 0 || json.Unmarshal(v.Bindings[i].Fields["namespace_id"], &id) != nil || id != m.Namespace {
 			t.Errorf("%s is not the namespace: %+v", name, v.Bindings)
@@ -242,7 +243,7 @@ func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 	stale := w.code.worker()
 	compile := stale.Build.Make
 	old := w.code.made[w.live().Index]
-	stale.Build.Make = func(ctx context.Context, _ []byte) (kvsync.Worker, error) { return compile(ctx, old) }
+	stale.Build.Make = func(ctx context.Context, _ []byte) (cloud.Worker, error) { return compile(ctx, old) }
 	_, err := w.engine().Deploy(t.Context(), h[1], stale, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardIndex)
 	w.wantServed(one)
@@ -250,9 +251,9 @@ func TestKVAssetsCodeWithoutItsIndex(t *testing.T) {
 	// wasm-opt leaves long runs of zeros out: the index lies in the memory in one
 	// piece, and not in the file.
 	split := w.code.worker()
-	split.Build.Make = func(ctx context.Context, index []byte) (kvsync.Worker, error) {
+	split.Build.Make = func(ctx context.Context, index []byte) (cloud.Worker, error) {
 		worker, err := compile(ctx, index)
-		worker.Modules[1] = kvsync.Module{Name: "site.wasm", Type: "application/wasm", Content: packedWasm(index)}
+		worker.Modules[1] = cloud.Module{Name: "site.wasm", Type: "application/wasm", Content: packedWasm(index)}
 		return worker, err
 	}
 	if _, err := w.engine().Deploy(t.Context(), h[1], split, kvsync.Options{}); err != nil {

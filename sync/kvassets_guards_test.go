@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
 // A record that holds another index is not believed: all that it names is
@@ -70,13 +70,13 @@ func TestKVAssetsPruneOfASplit(t *testing.T) {
 	a := w.must(h[0])
 	w.pass(100 * time.Hour)
 	b := w.must(h[1])
-	foreign, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	foreign, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.pass(100 * time.Hour)
 	for _, other := range []string{foreign, a.Version} {
-		split := []kvsync.Share{{Version: b.Version, Percent: 60}, {Version: other, Percent: 40}}
+		split := []cloud.Share{{Version: b.Version, Percent: 60}, {Version: other, Percent: 40}}
 		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestKVAssetsForeign(t *testing.T) {
 	t.Parallel()
 	w := startAssets(t)
 	src := history(one)[0]
-	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.deployAssets(t.Context(), w.engine(), src, kvsync.Options{})

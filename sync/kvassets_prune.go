@@ -11,9 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // ScriptCode is a Worker script whose code can be had back.
@@ -35,7 +38,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 		return nil, err
 	}
 	if namespace == "" {
-		return nil, stop(GuardTarget, CasePruneNamespace, Facts{Name: e.NamespaceTitle})
+		return nil, stop(GuardTarget, CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
 	}
 	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
@@ -61,7 +64,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 // kvAssetsPrune is one prune.
 type kvAssetsPrune struct {
 	e     *Engine
-	store Store
+	store cloud.Store
 	keys  kvassets.Keys
 	opt   PruneOptions
 
@@ -72,9 +75,9 @@ type kvAssetsPrune struct {
 
 	deployments []string // the ids of which there are records
 
-	activations []Activation
-	deployed    map[Hash]bool // the indexes of deployments that can be rolled back to
-	active      map[Hash]bool // the indexes that the active Worker carries
+	activations []cloud.Activation
+	deployed    map[manifest.Hash]bool // the indexes of deployments that can be rolled back to
+	active      map[manifest.Hash]bool // the indexes that the active Worker carries
 
 	// current is what the newest and the active index name, rooted what any
 	// retained one does, named what any at all does.
@@ -83,12 +86,12 @@ type kvAssetsPrune struct {
 }
 
 func (p *kvAssetsPrune) list(ctx context.Context) error {
-	return p.e.eachKey(ctx, p.store, "", func(k KeyInfo) error {
+	return p.e.eachKey(ctx, p.store, "", func(k cloud.KeyInfo) error {
 		switch {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
 		case strings.HasPrefix(k.Name, kvassets.Own):
-			return stop(GuardUnread, CasePruneShared, Facts{Site: p.e.Site, Key: k.Name})
+			return stop(GuardUnread, CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
 		default:
 			p.names = append(p.names, k.Name)
 		}
@@ -111,9 +114,9 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	g.SetLimit(4) // each may have 25 MiB
 	for i, name := range own {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
-		ref, err := ParseRef(text)
+		ref, err := manifest.ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
-			return stop(GuardUnread, CasePruneKey, Facts{Key: name})
+			return stop(GuardUnread, CasePruneKey, finding.Facts{Key: name})
 		}
 		g.Go(func() (err error) {
 			read[i], err = p.e.readKVAssetsRecord(ctx, p.store, name, ref)
@@ -132,7 +135,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	}
 	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
-		return stop(GuardTarget, CasePruneNoIndex, Facts{Site: p.e.Site})
+		return stop(GuardTarget, CasePruneNoIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -140,9 +143,9 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 // findActive finds out which index the active Worker carries, and refuses unless
 // it is the newest.
 func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
-	p.active = map[Hash]bool{}
+	p.active = map[manifest.Hash]bool{}
 	p.activations, err = p.e.target.Activations(ctx)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return fmt.Errorf("nothing was deleted: ask which version of %s is active: %w", p.e.Site, err)
 	}
 	known := false
@@ -156,11 +159,11 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
 		return nil
 	case len(p.activations) == 0:
-		return stop(GuardTarget, CasePruneNoWorker, Facts{Site: p.e.Site})
+		return stop(GuardTarget, CasePruneNoWorker, finding.Facts{Site: p.e.Site})
 	case known:
-		return stop(GuardTarget, CasePruneOtherIndex, Facts{Site: p.e.Site})
+		return stop(GuardTarget, CasePruneOtherIndex, finding.Facts{Site: p.e.Site})
 	}
-	return stop(GuardForeign, CaseIndexUnknown, Facts{Site: p.e.Site})
+	return stop(GuardForeign, CaseIndexUnknown, finding.Facts{Site: p.e.Site})
 }
 
 // carried fills active, and reports whether that is all of it.
@@ -223,12 +226,12 @@ func (p *kvAssetsPrune) root() error {
 	}
 	maps.Copy(p.rooted, p.current)
 	if len(p.current) == 0 && len(p.names) > 0 {
-		return stop(GuardShrink, CasePruneEmptyIndex, Facts{Site: p.e.Site})
+		return stop(GuardShrink, CasePruneEmptyIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
 
-func (p *kvAssetsPrune) young(ref Ref) bool {
+func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
 	return p.e.Now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
 }
 
@@ -256,7 +259,7 @@ func (p *kvAssetsPrune) partition(out *sweep) {
 // a file which nothing named when the keys were listed.
 func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
 	var now []string
-	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k KeyInfo) error {
+	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k cloud.KeyInfo) error {
 		now = append(now, k.Name)
 		return nil
 	})
@@ -266,7 +269,7 @@ func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
 	slices.Sort(p.own)
 	slices.Sort(now)
 	if !slices.Equal(p.own, now) {
-		return stop(GuardOvertaken, CasePruneConcurrent, Facts{Site: p.e.Site})
+		return stop(GuardOvertaken, CasePruneConcurrent, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }

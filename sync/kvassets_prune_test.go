@@ -12,6 +12,8 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestKVAssetsPrune(t *testing.T) {
@@ -104,13 +106,13 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.publish(nil)
 	for i, ok := range []bool{false, true} {
 		carried := index[2+i]
-		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns", Index: kvsync.HashOf(carried).String()})
+		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns", Index: manifest.HashOf(carried).String()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.worker.meta = []kvsync.Binding{
-			{Name: kvsync.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
-			{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
+		r.worker.meta = []cloud.Binding{
+			{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
+			{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
 		}
 		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{})
 		if (err == nil) != ok || ok && p.Deleted != 2 {
@@ -131,7 +133,7 @@ func TestKVAssetsPruneKeepsUploads(t *testing.T) {
 	r.publish(first.Index)
 	now = now.Add(time.Minute)
 	second := r.sync(t, files{"/a.txt": "a", "/b.txt": "b"}, kvsync.KVAssetsOptions{})
-	record := ".kv-sync/rusty/index/" + kvsync.HashOf(second.Index).String()
+	record := ".kv-sync/rusty/index/" + manifest.HashOf(second.Index).String()
 	maps.DeleteFunc(r.values, func(key, _ string) bool { return strings.HasPrefix(key, record) })
 	for deleted := range 2 {
 		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker})

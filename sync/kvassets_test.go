@@ -13,9 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // rack is a namespace in the layout kv-assets, and the Worker that its index is
@@ -28,33 +29,33 @@ type rack struct {
 
 // rackWorker is a Worker of which nothing but its code is looked at.
 type rackWorker struct {
-	kvsync.Workers
+	cloud.Workers
 	code   []byte // nil: there is no Worker
-	meta   []kvsync.Binding
+	meta   []cloud.Binding
 	active int // changes with each publication
 	asked  func()
 }
 
-func (w *rackWorker) Activations(context.Context) ([]kvsync.Activation, error) {
+func (w *rackWorker) Activations(context.Context) ([]cloud.Activation, error) {
 	if w.asked != nil {
 		w.asked()
 	}
 	if w.code == nil {
-		return nil, kvsync.ErrNotFound
+		return nil, cloud.ErrNotFound
 	}
-	return []kvsync.Activation{{ID: fmt.Sprint(w.active), Versions: []kvsync.Share{{Version: "v", Percent: 100}}}}, nil
+	return []cloud.Activation{{ID: fmt.Sprint(w.active), Versions: []cloud.Share{{Version: "v", Percent: 100}}}}, nil
 }
 
-func (w *rackWorker) Version(context.Context, string) (kvsync.Version, error) {
-	return kvsync.Version{ID: "v", Bindings: w.meta}, nil
+func (w *rackWorker) Version(context.Context, string) (cloud.Version, error) {
+	return cloud.Version{ID: "v", Bindings: w.meta}, nil
 }
 
 func (w *rackWorker) Code(context.Context) ([]byte, error) { return w.code, nil }
 
 func (r rack) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (r rack) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (r rack) Store(string) kvsync.Store                               { return r.shelf }
-func (r rack) Workers(string) kvsync.Workers                           { return r.worker }
+func (r rack) Store(string) cloud.Store                                { return r.shelf }
+func (r rack) Workers(string) cloud.Workers                            { return r.worker }
 
 // publish makes the index part of the active Worker, as include_bytes! does.
 func (r rack) publish(index []byte) {
@@ -205,7 +206,7 @@ func TestKVAssetsRefuses(t *testing.T) {
 	} {
 		before := maps.Clone(r.values)
 		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: c.files, time: time.Unix(1, 0)}, kvsync.KVAssetsOptions{})
-		var refused *kvsync.RefusedError
+		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != c.path || !strings.Contains(refused.Problems[0].Reason, c.says) {
 			t.Errorf("%s: %v", name, err)
 		}

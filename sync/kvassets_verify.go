@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // check refuses unless everything is there that the index names which a version
 // carries.
-func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]Problem, error) {
+func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem, error) {
 	e, m := k.Engine, d.meta
 	record, err := e.indexOf(ctx, m)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged) {
-		return nil, stop(GuardMissing, CaseBlobsUnread, Facts{Deployment: m.Deployment, Cause: err})
+	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
+		return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}
@@ -30,20 +32,20 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]Problem, error) 
 	if err != nil || len(missing) == 0 {
 		return nil, err
 	}
-	facts := Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "file"), Path: missing[0]}
+	facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "file"), Path: missing[0]}
 	return nil, stop(GuardMissing, CaseBlobsMissing, facts)
 }
 
 // missingOf returns the pathnames whose key is not there. What the listing lacks
 // is asked for by key, for listings lag behind.
-func (e *Engine) missingOf(ctx context.Context, s Store, r *kvassets.Record, listed map[string]bool) ([]string, error) {
+func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string, error) {
 	gone := make([]bool, len(r.Index))
 	err := e.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		if listed[r.Index[i].Key] {
 			return nil
 		}
 		_, err := s.Get(ctx, r.Index[i].Key)
-		if gone[i] = errors.Is(err, ErrNotFound); gone[i] {
+		if gone[i] = errors.Is(err, cloud.ErrNotFound); gone[i] {
 			return nil
 		}
 		return err
@@ -84,16 +86,16 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *
 
 // corruptOf reads every file, and returns the pathnames of those that are not
 // what the record says.
-func (v *verifier) corruptOf(ctx context.Context, s Store, r *kvassets.Record) ([]string, error) {
+func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Record) ([]string, error) {
 	bad := make([]bool, len(r.Index))
 	err := v.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, r.Index[i].Key)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, cloud.ErrNotFound) {
 			return nil // it is missing, and reported as that
 		} else if err != nil {
 			return fmt.Errorf("read %s: %w", r.Index[i].Key, err)
 		}
-		bad[i] = HashOf(b) != r.Hashes[i]
+		bad[i] = manifest.HashOf(b) != r.Hashes[i]
 		return nil
 	})
 	return r.PathsWhere(bad), err

@@ -15,11 +15,12 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const (
 	chunkSize = 16 << 20
-	restSize  = kvsync.MaxValueBytes - chunkSize + 1
+	restSize  = manifest.MaxValueBytes - chunkSize + 1
 )
 
 // noise is a chunk's worth of bytes; other numbers give others.
@@ -227,7 +228,7 @@ type turning struct {
 	body string
 }
 
-func (s *turning) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (s *turning) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := s.memory.Files(ctx, base)
 	for i := range l.Files {
 		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s.body)), nil }
@@ -245,7 +246,7 @@ func TestLargeFileThatChanges(t *testing.T) {
 			h := history(one, files{"/film.mp4": reel("ay")})
 			w.mustDeploy(h[0])
 			_, err := w.engine().Deploy(t.Context(), &turning{h[1], body}, script, kvsync.Options{AllowShrink: true})
-			if !errors.Is(err, kvsync.ErrChanged) || !strings.Contains(err.Error(), "/film.mp4") {
+			if !errors.Is(err, manifest.ErrChanged) || !strings.Contains(err.Error(), "/film.mp4") {
 				t.Errorf("it says %v", err)
 			}
 			w.wantSite(one)

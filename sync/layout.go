@@ -3,6 +3,8 @@ package kvsync
 import (
 	"context"
 	"fmt"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Layout describes one way in which blobs, keys and manifests lie in KV.
@@ -13,7 +15,7 @@ type Layout struct {
 	// could be listed, verified or rolled back to, and it deploys files alone.
 	InPlace bool
 	// Compiled: the manifest is an index that is compiled into the code of the
-	// Worker, so the code is built when the files are in KV: see [Worker].Build.
+	// Worker, so the code is built when the files are in KV: see [cloud.Worker].Build.
 	Compiled bool
 
 	// title is what the namespace is called if nobody says so.
@@ -56,7 +58,7 @@ type keeper interface {
 	recordKey(deployment string) string
 	// check refuses unless all that a deployment serves is there. The notices say
 	// what visitors will miss all the same.
-	check(ctx context.Context, d *Deployment) (notices []Problem, err error)
+	check(ctx context.Context, d *Deployment) (notices []manifest.Problem, err error)
 	// prefix begins the key of everything that a deployment serves.
 	prefix() string
 	// verify adds what is missing or damaged of a deployment to its report.

@@ -12,7 +12,7 @@ import (
 )
 
 // The engine gives no advice: it knows neither flags nor commands nor inputs. The
-// head of [PulledName] is an exception, because its bytes are part of a folder's
+// head of [manifest.PulledName] is an exception, because its bytes are part of a folder's
 // id, which must not change with a release.
 func TestEngineNamesNoCommandLine(t *testing.T) {
 	advice := regexp.MustCompile(`--[a-z]|\bkv-sync (deploy|plan|upload|rollback|history|verify|prune|pull|dev|watch|daemon|hook|version)\b` +

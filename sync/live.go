@@ -7,16 +7,20 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // live is what visitors see now, as two requests tell it.
 type live struct {
 	// activations lists Cloudflare's deployments, newest first; nil where there
 	// is no script yet.
-	activations []Activation
+	activations []cloud.Activation
 	// version is the active one; while traffic is split, the one with the
 	// larger share.
-	version Version
+	version cloud.Version
 	// meta is what the version says of itself, nil where it is foreign.
 	meta *Meta
 	// foreign: there is a script, and some visitors get what is not ours.
@@ -77,7 +81,7 @@ func (e *Engine) ask(ctx context.Context) (*live, error) {
 	l := &live{at: e.Now()}
 	var err error
 	l.activations, err = e.target.Activations(ctx)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return l, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("ask which version of %s is active: %w", e.Site, err)
@@ -117,13 +121,13 @@ func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 // checkClock refuses to work with a clock that lags: keys made by it would look
 // old, and prune takes what is old. A site's times are Cloudflare's. Those of a
 // project are of the machine that deployed it, whose clock may be the wrong one.
-func (e *Engine) checkClock(newest Activation) error {
+func (e *Engine) checkClock(newest cloud.Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
 		c := CaseClock
 		if e.target.inKV() {
 			c = CaseClockProject
 		}
-		return stop(GuardClock, c, Facts{Site: e.Site, Span: ahead.Round(time.Minute)})
+		return stop(GuardClock, c, finding.Facts{Site: e.Site, Span: ahead.Round(time.Minute)})
 	}
 	return nil
 }
@@ -132,7 +136,7 @@ func (e *Engine) checkClock(newest Activation) error {
 func (l *live) exists() bool { return len(l.activations) > 0 }
 
 // active is the activation in force.
-func (l *live) active() Activation { return l.activations[0] }
+func (l *live) active() cloud.Activation { return l.activations[0] }
 
 // whole reports whether one version has all the traffic.
 func (l *live) whole() bool { return l.exists() && len(l.active().Versions) == 1 }
@@ -166,7 +170,7 @@ func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (str
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		known, err = e.Account.FindNamespace(ctx, e.NamespaceTitle)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, cloud.ErrNotFound) {
 			return nil
 		}
 		return err
@@ -181,25 +185,25 @@ func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (str
 
 // manifest reads the stored manifest that a version names, from the cache if
 // it is there: one request or none. What does not hash to its name is an error.
-func (e *Engine) manifest(ctx context.Context, m *Meta) (*Manifest, error) {
-	ref, err := ParseRef(m.Manifest)
+func (e *Engine) manifest(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
+	ref, err := manifest.ParseRef(m.Manifest)
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)
 	}
-	key := keys(e.Site).Manifest(ref)
+	key := manifest.Keys(e.Site).Manifest(ref)
 	if e.Cache != nil {
-		if b, ok := e.Cache.Get(ref.String()); ok && HashOf(b) == ref.Hash {
-			return DecodeStored(b)
+		if b, ok := e.Cache.Get(ref.String()); ok && manifest.HashOf(b) == ref.Hash {
+			return manifest.DecodeStored(b)
 		}
 	}
 	b, err := e.Account.Store(m.Namespace).Get(ctx, key)
-	if err == nil && HashOf(b) != ref.Hash {
-		err = errDamaged
+	if err == nil && manifest.HashOf(b) != ref.Hash {
+		err = manifest.ErrDamaged
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest of deployment %s: %w", m.Deployment, err)
 	}
-	decoded, err := DecodeStored(b)
+	decoded, err := manifest.DecodeStored(b)
 	if err != nil {
 		return nil, fmt.Errorf("deployment %s: %w", m.Deployment, err)
 	}

@@ -3,6 +3,8 @@ package kvsync
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // An activation's message is for people, who see it in the dashboard, and for
@@ -35,7 +37,7 @@ type annotation struct {
 // releaseMessage begins with a commit id or with "kv-sync", never with what a
 // commit's author wrote, who could forge a rollback otherwise. For the same
 // reason the marks come after the subject.
-func releaseMessage(id string, o Origin, hold string) string {
+func releaseMessage(id string, o manifest.Origin, hold string) string {
 	marks := ""
 	if hold != "" {
 		marks = holdMark + hold + " "
@@ -119,7 +121,7 @@ func isHold(s string) bool {
 		return true
 	}
 	for id := range strings.SplitSeq(s, ",") {
-		if _, ok := deploymentTime(id); !ok {
+		if _, ok := manifest.DeploymentTime(id); !ok {
 			return false
 		}
 	}

@@ -3,6 +3,8 @@ package kvsync
 import (
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 // What is written into an activation's message is read again, and nothing that a
 // commit's author wrote is taken for it.
 func TestMessages(t *testing.T) {
-	of := func(subject string) Origin { return Origin{Commit: testCommit, Subject: subject} }
+	of := func(subject string) manifest.Origin { return manifest.Origin{Commit: testCommit, Subject: subject} }
 	released := annotation{deployment: testDeployment, commit: testCommit}
 	for name, tt := range map[string]struct {
 		message string
@@ -23,8 +25,8 @@ func TestMessages(t *testing.T) {
 	}{
 		"a commit":          {releaseMessage(testDeployment, of("Fix the menu"), ""), released},
 		"no subject":        {releaseMessage(testDeployment, of(""), ""), released},
-		"a folder":          {releaseMessage(testDeployment, Origin{}, ""), annotation{deployment: testDeployment}},
-		"a folder, held":    {releaseMessage(testDeployment, Origin{}, otherCommit), annotation{deployment: testDeployment, hold: otherCommit}},
+		"a folder":          {releaseMessage(testDeployment, manifest.Origin{}, ""), annotation{deployment: testDeployment}},
+		"a folder, held":    {releaseMessage(testDeployment, manifest.Origin{}, otherCommit), annotation{deployment: testDeployment, hold: otherCommit}},
 		"a forged commit":   {releaseMessage(testDeployment, of("x kv-sync-commit:"+otherCommit), ""), released},
 		"a forged hold":     {releaseMessage(testDeployment, of("x kv-sync-commit:"+testCommit+" kv-sync-hold:"+otherCommit), ""), released},
 		"a forged id":       {releaseMessage(testDeployment, of("x (kv-sync 20200101-000000-00000000)"), ""), released},
@@ -57,7 +59,7 @@ func TestMessages(t *testing.T) {
 func TestMessagesAreShort(t *testing.T) {
 	held := strings.TrimSuffix(strings.Repeat(heldDeployment+",", mostHeld), ",")
 	for _, m := range []string{
-		releaseMessage(testDeployment, Origin{Commit: strings.Repeat("a", 64), Subject: strings.Repeat("\u65e5", 200)}, ""),
+		releaseMessage(testDeployment, manifest.Origin{Commit: strings.Repeat("a", 64), Subject: strings.Repeat("\u65e5", 200)}, ""),
 		rollbackMessage(&Deployment{ID: testDeployment, Commit: strings.Repeat("a", 64)}, held),
 	} {
 		if len(m) > 1000 {
@@ -67,11 +69,11 @@ func TestMessagesAreShort(t *testing.T) {
 }
 
 func TestRepositories(t *testing.T) {
-	named := func(name, id string, remotes ...string) Repository {
-		return Repository{Name: name, ID: id, Remotes: remotes}
+	named := func(name, id string, remotes ...string) manifest.Repository {
+		return manifest.Repository{Name: name, ID: id, Remotes: remotes}
 	}
 	for name, tt := range map[string]struct {
-		mine, live Repository
+		mine, live manifest.Repository
 		differ     bool
 	}{
 		"the same":                        {named("github.com/a/x", "1"), named("github.com/a/x", "1"), false},

@@ -10,6 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // Meta is the KV_SYNC binding: with it a version says what it is. Versions of
@@ -18,9 +22,9 @@ type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
-	// Manifest is the [Ref] of the stored manifest, "" where there is an Index.
+	// Manifest is the [manifest.Ref] of the stored manifest, "" where there is an Index.
 	Manifest string `json:"manifest"`
-	// Source is the [Origin].ID that was deployed, Worker the hash of modules,
+	// Source is the [manifest.Origin].ID that was deployed, Worker the hash of modules,
 	// bindings and settings. If both are equal to what would be deployed, there
 	// is nothing to do.
 	Source string `json:"source"`
@@ -33,8 +37,8 @@ type Meta struct {
 	After string `json:"after,omitempty"`
 	// Repository is where the commit is from; zero where it is not known, as for
 	// versions of an older kv-sync.
-	Repository Repository `json:"repository,omitzero"`
-	Namespace  string     `json:"namespace"`
+	Repository manifest.Repository `json:"repository,omitzero"`
+	Namespace  string              `json:"namespace"`
 	// Bindings are those that we own: ours, and those of the configuration.
 	// Every other binding of the version is somebody's and is carried over.
 	Bindings []string `json:"bindings"`
@@ -46,17 +50,17 @@ type Meta struct {
 	// Files is how many files the deployment serves; 0 where it was not noted.
 	Files int `json:"files,omitempty"`
 	// Overlay is nil where the site has none.
-	Overlay *MetaOverlay `json:"overlay,omitempty"`
+	Overlay *overlay.Meta `json:"overlay,omitempty"`
 	// Index is the hash of the index that the code holds, in hexadecimal, where
 	// the layout is [LayoutKVAssets]; else "".
 	Index string `json:"index,omitempty"`
 
-	keeps []Ref // see [Version.Keeps]
+	keeps []manifest.Ref // see [Version.Keeps]
 }
 
 const metaFormat = 1
 
-// kind is the [Origin].Kind of what was deployed.
+// kind is the [manifest.Origin].Kind of what was deployed.
 func (m *Meta) kind() string {
 	switch kind, _, _ := strings.Cut(m.Source, ":"); {
 	case kind == "upload", kind == "commit", kind == "folder":
@@ -68,11 +72,11 @@ func (m *Meta) kind() string {
 }
 
 // indexHash is the hash of the index that the version's code holds.
-func (m *Meta) indexHash() (h Hash, ok bool) {
+func (m *Meta) indexHash() (h manifest.Hash, ok bool) {
 	if m == nil {
 		return h, false
 	}
-	h, err := ParseHash(m.Index)
+	h, err := manifest.ParseHash(m.Index)
 	return h, err == nil
 }
 
@@ -80,23 +84,23 @@ func (m *Meta) indexHash() (h Hash, ok bool) {
 // without one, or of another site, is foreign: nil and no error. So is one that
 // carries it on without the namespace that it names, as another tool's upload
 // does that keeps variables.
-func metaOf(v Version, site string) (*Meta, error) {
+func metaOf(v cloud.Version, site string) (*Meta, error) {
 	var namespace string
 	for _, b := range v.Bindings {
-		if b.Name == BindingBlobs && b.Type == "kv_namespace" {
+		if b.Name == cloud.BindingBlobs && b.Type == "kv_namespace" {
 			_ = json.Unmarshal(b.Fields["namespace_id"], &namespace) // what is no string names none
 		}
 	}
 	for _, b := range v.Bindings {
-		if b.Name != BindingMeta || b.Type != "json" {
+		if b.Name != cloud.BindingMeta || b.Type != "json" {
 			continue
 		}
 		var m Meta
 		if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
-			return nil, fmt.Errorf("read binding %s of version %s, which was not written by kv-sync: %w", BindingMeta, v.ID, err)
+			return nil, fmt.Errorf("read binding %s of version %s, which was not written by kv-sync: %w", cloud.BindingMeta, v.ID, err)
 		}
 		if m.Format > metaFormat {
-			return nil, fmt.Errorf("read version %s (format %d): %w", v.ID, m.Format, ErrNewer)
+			return nil, fmt.Errorf("read version %s (format %d): %w", v.ID, m.Format, manifest.ErrNewer)
 		}
 		if m.Site != site || m.Namespace != namespace {
 			return nil, nil
@@ -109,21 +113,21 @@ func metaOf(v Version, site string) (*Meta, error) {
 
 // whole is a manifest with what the version itself keeps in KV beside it, so
 // that it is looked for like any blob.
-func (m *Meta) whole(manifest *Manifest) *Manifest {
+func (m *Meta) whole(stored *manifest.Manifest) *manifest.Manifest {
 	if len(m.keeps) == 0 {
-		return manifest
+		return stored
 	}
-	all := *manifest
+	all := *stored
 	all.Assets = slices.Clip(all.Assets)
 	for _, ref := range m.keeps {
-		all.Assets = append(all.Assets, Asset{Path: "the code or the served manifest", Blob: ref})
+		all.Assets = append(all.Assets, manifest.Asset{Path: "the code or the served manifest", Blob: ref})
 	}
 	return &all
 }
 
 // workerHash tells whether two versions would run the same code with the same
 // settings. The manifest is not part of it.
-func (e *Engine) workerHash(w Worker) string {
+func (e *Engine) workerHash(w cloud.Worker) string {
 	h := newFieldHash("worker 1")
 	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
 	if e.Serving.EdgeCache != 0 {
@@ -143,7 +147,7 @@ func (e *Engine) workerHash(w Worker) string {
 	}
 	h.modules(w.Modules)
 	bindings := slices.Clone(w.Bindings)
-	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(bindings, func(a, b cloud.Binding) int { return strings.Compare(a.Name, b.Name) })
 	for _, b := range bindings {
 		h.put("binding", b.Name, b.Type)
 		hashFields(h, b.Fields)
@@ -156,7 +160,7 @@ func (e *Engine) workerHash(w Worker) string {
 }
 
 // codeHash names the code of a Worker that has no settings beside it.
-func codeHash(w Worker) string {
+func codeHash(w cloud.Worker) string {
 	h := newFieldHash("code 1")
 	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","))
 	h.modules(w.Modules)
@@ -178,8 +182,8 @@ func (h fieldHash) put(parts ...string) {
 	}
 }
 
-func (h fieldHash) modules(list []Module) {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
+func (h fieldHash) modules(list []cloud.Module) {
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b cloud.Module) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range sorted {
 		h.put("module", m.Name, m.Type, string(m.Content))
 	}

@@ -1,11 +1,16 @@
 package kvsync
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
 
 func TestKindOfWhatWasDeployed(t *testing.T) {
 	for want, list := range map[string][]Meta{
-		"commit": {{Source: "commit:1:2", Commit: "c"}, {Source: NoFiles, Commit: "c"}},
-		"folder": {{Source: "folder:1:2"}, {Source: NoFiles}},
+		"commit": {{Source: "commit:1:2", Commit: "c"}, {Source: manifest.NoFiles, Commit: "c"}},
+		"folder": {{Source: "folder:1:2"}, {Source: manifest.NoFiles}},
 		"upload": {{Source: "upload:1"}},
 	} {
 		for _, m := range list {
@@ -20,12 +25,12 @@ func TestKindOfWhatWasDeployed(t *testing.T) {
 func TestWorkerHashTellsFieldsApart(t *testing.T) {
 	t.Parallel()
 	e := &Engine{}
-	same := func(what string, a, b Worker) {
+	same := func(what string, a, b cloud.Worker) {
 		if e.workerHash(a) == e.workerHash(b) {
 			t.Errorf("%s: two Workers have one hash", what)
 		}
 	}
-	same("main and date", Worker{Main: "a", CompatibilityDate: "bc"}, Worker{Main: "ab", CompatibilityDate: "c"})
-	same("name and content", Worker{Modules: []Module{{Name: "a", Type: "t", Content: []byte("c")}}}, Worker{Modules: []Module{{Name: "at", Content: []byte("c")}}})
-	same("two modules and one", Worker{Modules: []Module{{Name: "a"}, {Name: "b"}}}, Worker{Modules: []Module{{Name: "a", Content: []byte("module" + "b")}}})
+	same("main and date", cloud.Worker{Main: "a", CompatibilityDate: "bc"}, cloud.Worker{Main: "ab", CompatibilityDate: "c"})
+	same("name and content", cloud.Worker{Modules: []cloud.Module{{Name: "a", Type: "t", Content: []byte("c")}}}, cloud.Worker{Modules: []cloud.Module{{Name: "at", Content: []byte("c")}}})
+	same("two modules and one", cloud.Worker{Modules: []cloud.Module{{Name: "a"}, {Name: "b"}}}, cloud.Worker{Modules: []cloud.Module{{Name: "a", Content: []byte("module" + "b")}}})
 }

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // checkRepository refuses a deploy over a site of another repository, so that
 // two repositories do not share a site by accident. Where one of the two is not
 // known, nothing is refused.
-func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
+func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error {
 	if l.meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.meta.Repository) {
 		return nil
 	}
@@ -19,8 +23,8 @@ func (e *Engine) checkRepository(l *live, o Origin, opt Options) error {
 	if name == "" && len(o.Repository.Remotes) > 0 {
 		name = o.Repository.Remotes[0]
 	}
-	return stop(GuardRepository, CaseRepository, Facts{
-		Site: e.Site, From: l.meta.Repository.Label(), Repository: Repository{Name: name, ID: o.Repository.ID}.Label(),
+	return stop(GuardRepository, CaseRepository, finding.Facts{
+		Site: e.Site, From: l.meta.Repository.Label(), Repository: manifest.Repository{Name: name, ID: o.Repository.ID}.Label(),
 	})
 }
 
@@ -33,7 +37,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	}
 	workers := e.Account.Workers(e.Formerly)
 	list, err := workers.Activations(ctx)
-	if errors.Is(err, ErrNotFound) || err == nil && len(list) == 0 {
+	if errors.Is(err, cloud.ErrNotFound) || err == nil && len(list) == 0 {
 		return nil
 	}
 	if err != nil {
@@ -46,20 +50,20 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if m, err := metaOf(v, e.Formerly); err != nil || m == nil {
 		return err
 	}
-	return stop(GuardName, CaseName, Facts{Site: e.Site, Name: e.Formerly})
+	return stop(GuardName, CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
 }
 
 // checkOrder keeps the live site from going backwards: an older commit is
 // refused, and one that a rollback left is held back with its ancestors, and so
 // is a newer one that would bring the very same back. It returns what is worth
 // a notice in the plan.
-func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]Problem, error) {
+func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]manifest.Problem, error) {
 	active, o, src, opt := l.commit(), p.Origin, r.src, r.opt
 	if o.Commit == "" {
 		if active == "" {
 			return nil, nil
 		}
-		return []Problem{problem("order", CaseNoCommit, Facts{Than: shortCommit(active)})}, nil
+		return []manifest.Problem{problem("order", CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
 	}
 	if hold := l.note().hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
@@ -77,18 +81,18 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]P
 		return nil, fmt.Errorf("compare commit %.12s with the live one, %.12s: %w", o.Commit, active, err)
 	}
 	switch rel {
-	case RelationOlder:
-		return nil, stop(GuardOlder, CaseOlder, Facts{Commit: o.Commit, Than: shortCommit(active)})
-	case RelationUnknown:
-		return nil, stop(GuardOrder, CaseOrder, Facts{Commit: o.Commit, Than: shortCommit(active)})
-	case RelationDiverged:
-		return []Problem{problem("order", CaseDiverged, Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
+	case manifest.RelationOlder:
+		return nil, stop(GuardOlder, CaseOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+	case manifest.RelationUnknown:
+		return nil, stop(GuardOrder, CaseOrder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+	case manifest.RelationDiverged:
+		return []manifest.Problem{problem("order", CaseDiverged, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
 	}
 	return nil, nil
 }
 
 // checkHold refuses the commit that a rollback holds back, and its ancestors.
-func checkHold(ctx context.Context, src Source, o Origin, hold string, opt Options) error {
+func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold string, opt Options) error {
 	if !isCommit(hold) {
 		return nil // a deployment is known by its content
 	}
@@ -97,12 +101,12 @@ func checkHold(ctx context.Context, src Source, o Origin, hold string, opt Optio
 		return fmt.Errorf("compare commit %.12s with the one held back, %.12s: %w", o.Commit, hold, err)
 	}
 	switch {
-	case rel == RelationSame:
-		return stop(GuardHeld, CaseHeld, Facts{Commit: o.Commit})
-	case rel == RelationOlder:
-		return stop(GuardHeld, CaseHeldOlder, Facts{Commit: o.Commit, Than: shortCommit(hold)})
-	case rel == RelationUnknown && !opt.AnyOrder:
-		return stop(GuardOrder, CaseOrderHeld, Facts{Commit: o.Commit, Than: shortCommit(hold)})
+	case rel == manifest.RelationSame:
+		return stop(GuardHeld, CaseHeld, finding.Facts{Commit: o.Commit})
+	case rel == manifest.RelationOlder:
+		return stop(GuardHeld, CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
+	case rel == manifest.RelationUnknown && !opt.AnyOrder:
+		return stop(GuardOrder, CaseOrderHeld, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
 	}
 	return nil
 }
@@ -119,7 +123,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Op
 	if err != nil || !same {
 		return err
 	}
-	return stop(GuardHeld, CaseHeldSame, Facts{Commit: o.Commit, Than: shortHold(hold)})
+	return stop(GuardHeld, CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
 // asHeld reports whether a source and a Worker are those of a deployment that
@@ -145,7 +149,7 @@ func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker strin
 
 // commitOf is the commit that an activation of a version made live, "" where
 // none is known.
-func commitOf(a Activation, m *Meta) string {
+func commitOf(a cloud.Activation, m *Meta) string {
 	if said := readMessage(a.Message); said.deployment == m.Deployment && said.commit != "" {
 		return said.commit
 	}
@@ -154,7 +158,7 @@ func commitOf(a Activation, m *Meta) string {
 
 // carriedHold is the hold that stays in force after a deploy: one without a
 // commit, of which nobody knows whether it is newer, does not end a hold.
-func (l *live) carriedHold(o Origin) string {
+func (l *live) carriedHold(o manifest.Origin) string {
 	if o.Commit != "" {
 		return ""
 	}

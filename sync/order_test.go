@@ -10,6 +10,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Promise 5, and the flag that goes on all the same.
@@ -240,7 +241,7 @@ func TestRollbackOfAForeignVersion(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardTarget)
 	h := history(one)
 	w.mustDeploy(h[0])
-	if err := w.account.Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+	if err := w.account.Workers("blog").PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{})
@@ -292,7 +293,7 @@ func TestOvertakenForEver(t *testing.T) {
 	rival := w.connect(0).Workers("blog")
 	w.p.Server.SetFault(func(r platform.RequestInfo) platform.Fault {
 		if r.Kind == "workers.versions.create" {
-			if err := rival.Activate(t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, "again", false); err != nil {
+			if err := rival.Activate(t.Context(), []cloud.Share{{Version: version, Percent: 100}}, "again", false); err != nil {
 				t.Error(err)
 			}
 		}
@@ -308,9 +309,9 @@ func TestOvertakenForEver(t *testing.T) {
 func TestRollbackOverASecret(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
-	secret := func(value string) kvsync.Worker {
+	secret := func(value string) cloud.Worker {
 		s := script
-		s.Bindings = []kvsync.Binding{{Name: "KEY", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(value)}}}
+		s.Bindings = []cloud.Binding{{Name: "KEY", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(value)}}}
 		return s
 	}
 	for i, src := range h {
@@ -344,7 +345,7 @@ func TestHoldCoversTheSameContent(t *testing.T) {
 	w.wantSite(h[0].files)
 	// Other code with it is another deployment.
 	other := script
-	other.Modules = []kvsync.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
 	if _, err := w.engine().Plan(t.Context(), h[2], other, kvsync.Options{}); err != nil {
 		t.Error(err)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // builds makes folders that were built from commits 1, 2, 3 …
@@ -161,8 +163,8 @@ func TestDeployWithoutACommit(t *testing.T) {
 // Two repositories do not share a site by accident.
 func TestOtherRepository(t *testing.T) {
 	w := start(t)
-	from := func(f files, r kvsync.Repository) *memory { return &memory{files: f, repository: r} }
-	mine, theirs := kvsync.Repository{Name: "github.com/ada/tides", ID: "1"}, kvsync.Repository{Name: "github.com/bob/tides", ID: "2"}
+	from := func(f files, r manifest.Repository) *memory { return &memory{files: f, repository: r} }
+	mine, theirs := manifest.Repository{Name: "github.com/ada/tides", ID: "1"}, manifest.Repository{Name: "github.com/bob/tides", ID: "2"}
 	w.mustDeploy(from(one, mine))
 	if got := w.live().Repository; got.Name != mine.Name || got.ID != mine.ID {
 		t.Errorf("the version says that it is from %+v", got)
@@ -173,9 +175,9 @@ func TestOtherRepository(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardRepository)
 	w.wantSite(one)
 
-	w.mustDeploy(from(two, kvsync.Repository{Name: "github.com/ada/renamed", ID: "1"}))
-	w.mustDeploy(from(three, kvsync.Repository{})) // not known, as on a laptop without a remote
-	w.mustDeploy(from(one, theirs))                // and so neither is what is live
+	w.mustDeploy(from(two, manifest.Repository{Name: "github.com/ada/renamed", ID: "1"}))
+	w.mustDeploy(from(three, manifest.Repository{})) // not known, as on a laptop without a remote
+	w.mustDeploy(from(one, theirs))                  // and so neither is what is live
 	_, err = w.deploy(from(two, mine), kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardRepository)
 	if _, err := w.deploy(from(two, mine), kvsync.Options{TakeOver: true}); err != nil {
@@ -300,7 +302,7 @@ func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 		return platform.Fault{Kind: platform.FaultHang}
 	})
 	_, err := w.engine().Deploy(ctx, &memory{files: two}, script, kvsync.Options{})
-	if !errors.Is(err, kvsync.ErrUnknown) || errors.Is(err, kvsync.ErrNotSwitched) {
+	if !errors.Is(err, cloud.ErrUnknown) || errors.Is(err, cloud.ErrNotSwitched) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -309,10 +311,10 @@ func TestCancelledDuringASwitchWithoutAnAnswer(t *testing.T) {
 // alone is named by what is replaced.
 func TestTakeOverFrom(t *testing.T) {
 	w := start(t)
-	theirs := kvsync.Repository{Name: "github.com/bob/tides", ID: "2"}
+	theirs := manifest.Repository{Name: "github.com/bob/tides", ID: "2"}
 	w.mustDeploy(&memory{files: one, repository: theirs})
 	version := w.activeVersion()
-	mine := &memory{files: two, repository: kvsync.Repository{Name: "github.com/ada/tides", ID: "1"}}
+	mine := &memory{files: two, repository: manifest.Repository{Name: "github.com/ada/tides", ID: "1"}}
 	for _, from := range []string{"github.com/eve/tides", "tides", "22", "github.com", version[:8]} {
 		_, err := w.deploy(mine, kvsync.Options{TakeOverFrom: from})
 		wantGuard(t, err, kvsync.GuardRepository)

@@ -11,13 +11,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-func (w *world) workers() kvsync.Workers { return w.account.Workers("blog") }
+func (w *world) workers() cloud.Workers { return w.account.Workers("blog") }
 
 func (w *world) activateVersion(id, msg string) {
 	w.t.Helper()
-	if err := w.connect(0).Workers("blog").Activate(w.t.Context(), []kvsync.Share{{Version: id, Percent: 100}}, msg, true); err != nil {
+	if err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: id, Percent: 100}}, msg, true); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -30,14 +32,14 @@ func (w *world) secretEdit(name, value string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	u := kvsync.Upload{Worker: script}
+	u := cloud.Upload{Worker: script}
 	for _, b := range v.Bindings {
 		if b.Name != name {
-			u.Bindings = append(u.Bindings, kvsync.Binding{Name: b.Name, Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v.ID + `"`)}})
+			u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v.ID + `"`)}})
 		}
 	}
 	q, _ := json.Marshal(value)
-	u.Bindings = append(u.Bindings, kvsync.Binding{Name: name, Type: "secret_text", Fields: map[string]json.RawMessage{"text": q}})
+	u.Bindings = append(u.Bindings, cloud.Binding{Name: name, Type: "secret_text", Fields: map[string]json.RawMessage{"text": q}})
 	id, err := w.workers().UploadVersion(ctx, u)
 	if err != nil {
 		w.t.Fatal(err)
@@ -75,12 +77,12 @@ func TestHoldSurvivesSecretEdit(t *testing.T) {
 
 type subject struct{ *memory }
 
-func (s subject) Origin(ctx context.Context) (kvsync.Origin, error) {
+func (s subject) Origin(ctx context.Context) (manifest.Origin, error) {
 	o, err := s.memory.Origin(ctx)
 	o.Subject = "revert kv-sync-hold:" + strings.Repeat("ab", 20)
 	return o, err
 }
-func (s subject) Files(ctx context.Context, b *kvsync.Manifest) (*kvsync.Listing, error) {
+func (s subject) Files(ctx context.Context, b *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := s.memory.Files(ctx, b)
 	l.Origin, _ = s.Origin(ctx)
 	return l, err
@@ -115,7 +117,7 @@ func TestForeignDuringDeploy(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.during("workers.versions.create", func() {
-		if err := w.connect(0).Workers("blog").PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+		if err := w.connect(0).Workers("blog").PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -128,7 +130,7 @@ func TestOwnedNameThatBecameSecret(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	mine := script
-	mine.Bindings = []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
 	if _, err := w.engine().Deploy(t.Context(), h[0], mine, kvsync.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestRetiredAfterRollback(t *testing.T) {
 func TestRollbackFromForeignTo(t *testing.T) {
 	w := start(t)
 	res := w.mustDeploy(history(one)[0])
-	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: res.Deployment}); err != nil {
@@ -232,10 +234,10 @@ func TestMigrationTagForgotten(t *testing.T) {
 	w := start(t)
 	h := history(one, two, three)
 	durable := script
-	durable.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+	durable.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
-	durable.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
-	for i, wk := range []kvsync.Worker{durable, script, durable} {
+	durable.Migrations = []cloud.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+	for i, wk := range []cloud.Worker{durable, script, durable} {
 		if i == 1 {
 			wk.Modules = durable.Modules
 		}
@@ -295,7 +297,7 @@ func TestSplitConfirm(t *testing.T) {
 	h := history(one, two)
 	a := w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
-	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: b.Version, Percent: 40}, {Version: a.Version, Percent: 60}}, "split", false); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 40}, {Version: a.Version, Percent: 60}}, "split", false); err != nil {
 		t.Fatal(err)
 	}
 	w.fault("workers.deployments.create", platform.Fault{Kind: platform.FaultDrop})
@@ -312,7 +314,7 @@ func TestSplitNoChange(t *testing.T) {
 	h := history(one, two)
 	a := w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
-	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: b.Version, Percent: 60}, {Version: a.Version, Percent: 40}}, "split", false); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 60}, {Version: a.Version, Percent: 40}}, "split", false); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(h[1])
@@ -328,12 +330,12 @@ func TestSplitWithForeign(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	a := w.mustDeploy(h[0])
-	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	id, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, foreignFirst := range []bool{false, true} {
-		split := []kvsync.Share{{Version: a.Version, Percent: 60}, {Version: id, Percent: 40}}
+		split := []cloud.Share{{Version: a.Version, Percent: 60}, {Version: id, Percent: 40}}
 		if foreignFirst {
 			slices.Reverse(split)
 		}
@@ -351,8 +353,8 @@ func TestKeepVarsForeign(t *testing.T) {
 	h := history(one)
 	w.mustDeploy(h[0])
 	v := w.activeVersion()
-	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: kvsync.Worker{Main: script.Main, Modules: script.Modules, CompatibilityDate: script.CompatibilityDate,
-		Bindings: []kvsync.Binding{{Name: "KV_SYNC", Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v + `"`)}}}}})
+	id, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: cloud.Worker{Main: script.Main, Modules: script.Modules, CompatibilityDate: script.CompatibilityDate,
+		Bindings: []cloud.Binding{{Name: "KV_SYNC", Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v + `"`)}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,13 +376,13 @@ func TestVerifyNamesEveryPath(t *testing.T) {
 	}
 }
 
-type emptyWorkers struct{ kvsync.Workers }
+type emptyWorkers struct{ cloud.Workers }
 
-func (emptyWorkers) Activations(context.Context) ([]kvsync.Activation, error) { return nil, nil }
+func (emptyWorkers) Activations(context.Context) ([]cloud.Activation, error) { return nil, nil }
 
-type emptyAccount struct{ kvsync.Account }
+type emptyAccount struct{ cloud.Account }
 
-func (a emptyAccount) Workers(s string) kvsync.Workers { return emptyWorkers{a.Account.Workers(s)} }
+func (a emptyAccount) Workers(s string) cloud.Workers { return emptyWorkers{a.Account.Workers(s)} }
 
 // A script that was never deployed has nothing to prune, and is somebody's.
 func TestPruneWithoutDeployments(t *testing.T) {
@@ -431,11 +433,11 @@ func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
-	id, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	id, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.workers().Activate(t.Context(), []kvsync.Share{{Version: id, Percent: 60}, {Version: b.Version, Percent: 40}}, "split", true); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: id, Percent: 60}, {Version: b.Version, Percent: 40}}, "split", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
@@ -446,7 +448,7 @@ func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
 // Taking over a script applies its new author's settings.
 func TestTakeOverSettings(t *testing.T) {
 	w := start(t)
-	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: script}); err != nil {
+	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: script}); err != nil {
 		t.Fatal(err)
 	}
 	mine := script
@@ -465,8 +467,8 @@ func TestTakeOverSettings(t *testing.T) {
 func TestTakeOverStaticAssets(t *testing.T) {
 	w := start(t)
 	foreign := script
-	foreign.Bindings = []kvsync.Binding{{Name: "ASSETS", Type: "assets"}, {Name: "KEPT", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
-	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+	foreign.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "assets"}, {Name: "KEPT", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: foreign}); err != nil {
 		t.Fatal(err)
 	}
 	res, err := w.engine().Deploy(t.Context(), history(one)[0], script, kvsync.Options{TakeOver: true})
@@ -491,8 +493,8 @@ func TestTakeOverStaticAssets(t *testing.T) {
 func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 	w := start(t)
 	foreign := script
-	foreign.Bindings = []kvsync.Binding{{Name: "LOADER", Type: "worker_loader"}}
-	if err := w.workers().PutScript(t.Context(), kvsync.Upload{Worker: foreign}); err != nil {
+	foreign.Bindings = []cloud.Binding{{Name: "LOADER", Type: "worker_loader"}}
+	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: foreign}); err != nil {
 		t.Fatal(err)
 	}
 	w.config.Serving.EdgeCache = 60
@@ -507,7 +509,7 @@ func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardCache)
 	// A binding of that name that the author defines takes the loader's place.
 	mine := script
-	mine.Bindings = []kvsync.Binding{{Name: "LOADER", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	mine.Bindings = []cloud.Binding{{Name: "LOADER", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err != nil {
 		t.Error(err)
 	}

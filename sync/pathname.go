@@ -7,7 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -38,7 +42,7 @@ var pathnameLayout = Layout{
 	title: contentLayout.title,
 	of: func(e *Engine) (layout, error) {
 		if !e.target.inKV() {
-			return nil, stop(GuardLayout, CasePathnameSite, Facts{Site: e.Site})
+			return nil, stop(GuardLayout, CasePathnameSite, finding.Facts{Site: e.Site})
 		}
 		return &pathname{e}, nil
 	},
@@ -48,8 +52,10 @@ var pathnameLayout = Layout{
 // activations.
 type inPlace struct{ target }
 
-// Activations implements [Workers].
-func (inPlace) Activations(context.Context) ([]Activation, error) { return nil, ErrNotFound }
+// Activations implements [cloud.Workers].
+func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
+	return nil, cloud.ErrNotFound
+}
 
 // pathname is the pathname layout of one engine.
 type pathname struct{ *Engine }
@@ -64,7 +70,7 @@ func (*pathname) lacks(command string) error {
 	case commandPrune:
 		c = CaseNoPrune
 	}
-	return stop(GuardLayout, c, Facts{What: command, Name: pathnameName})
+	return stop(GuardLayout, c, finding.Facts{What: command, Name: pathnameName})
 }
 
 // pathnameRun carries out a plan. At no time does the manifest name a file that is
@@ -72,7 +78,7 @@ func (*pathname) lacks(command string) error {
 type pathnameRun struct {
 	e     *Engine
 	p     *pathnamePlan
-	store Store
+	store cloud.Store
 	last  time.Time // the manifest was written
 }
 
@@ -89,7 +95,7 @@ func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
 	}
 	r := &pathnameRun{e: e, p: p, store: e.Account.Store(namespace)}
 	if len(p.uploads) > 0 {
-		if err := r.put(ctx, p.announced(newNonce(e.Now()))); err != nil {
+		if err := r.put(ctx, p.announced(manifest.NewNonce(e.Now()))); err != nil {
 			return nil, r.unfinished(err)
 		}
 		if err := r.write(ctx, p.r.src); err != nil {
@@ -138,8 +144,8 @@ func (r *pathnameRun) put(ctx context.Context, m *pathnameManifest) error {
 }
 
 // write uploads the files, and takes over the hashes that were left to it.
-func (r *pathnameRun) write(ctx context.Context, src Source) error {
-	items := make([]*item, len(r.p.uploads))
+func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
+	items := make([]*upload.Item, len(r.p.uploads))
 	unhashed := r.p.unhashed()
 	for i, f := range r.p.uploads {
 		items[i] = r.p.keys.item(f)
@@ -150,7 +156,7 @@ func (r *pathnameRun) write(ctx context.Context, src Source) error {
 	if !unhashed {
 		return nil
 	}
-	found := make(map[string]Hash, len(items))
+	found := make(map[string]manifest.Hash, len(items))
 	for _, it := range items {
 		found[it.Name] = it.Got
 	}
@@ -171,9 +177,9 @@ func (r *pathnameRun) remove(ctx context.Context) error {
 			keys = append(keys, key)
 		}
 	}
-	for left := range slices.Chunk(keys, MaxBulkPairs) {
+	for left := range slices.Chunk(keys, cloud.MaxBulkPairs) {
 		for round := 0; len(left) > 0; round++ {
-			if round > resendRounds {
+			if round > cloud.ResendRounds {
 				return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key", left[0], round)
 			}
 			if round > 0 {

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // maxKeyBytes is the length of a key in Workers KV.
@@ -25,25 +29,25 @@ func (k pathnameKeys) assets() string           { return string(k) + "/assets" }
 func (k pathnameKeys) asset(path string) string { return k.assets() + path }
 
 // item writes a file's bytes under its pathname.
-func (k pathnameKeys) item(f File) *item {
+func (k pathnameKeys) item(f manifest.File) *upload.Item {
 	key := k.asset(f.Path)
-	return &item{
+	return &upload.Item{
 		Name: f.Path, Size: f.Size, Want: f.Blob.Hash, Open: f.Open,
-		Key: func(Hash) string { return key }, KeyBytes: keyBytes(key),
+		Key: func(manifest.Hash) string { return key }, KeyBytes: upload.KeyBytes(key),
 	}
 }
 
 // check says what is wrong with a file, as far as this layout has limits of its own.
-func (k pathnameKeys) check(f File) (Case, Facts) {
+func (k pathnameKeys) check(f manifest.File) (finding.Case, finding.Facts) {
 	switch n := len(k.asset(f.Path)); {
 	case !utf8.ValidString(f.Path):
-		return CasePathEncoding, Facts{}
+		return CasePathEncoding, finding.Facts{}
 	case n > maxKeyBytes:
-		return CaseKeyLength, Facts{Path: k.assets() + " and the path", Count: n, Of: maxKeyBytes}
-	case f.Size > MaxValueBytes:
-		return CaseFileSize, Facts{What: mebibytes(f.Size), Name: pathnameName}
+		return CaseKeyLength, finding.Facts{Path: k.assets() + " and the path", Count: n, Of: maxKeyBytes}
+	case f.Size > manifest.MaxValueBytes:
+		return CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: pathnameName}
 	}
-	return "", Facts{}
+	return "", finding.Facts{}
 }
 
 // pathnameManifest is what handleAssetRequest of @cloudflare/worker-bundler
@@ -124,7 +128,7 @@ func decodePathnameManifest(b []byte) (*pathnameManifest, error) {
 // Their ETags are neither those of the old bytes nor those of the new ones, nor
 // of each other: whoever is served a file meanwhile asks again later, whichever
 // bytes came.
-func (m *pathnameManifest) announce(paths []string, run Nonce) *pathnameManifest {
+func (m *pathnameManifest) announce(paths []string, run manifest.Nonce) *pathnameManifest {
 	out := &pathnameManifest{entries: maps.Clone(m.entries), unsettled: slices.Concat(m.unsettled, paths)}
 	slices.Sort(out.unsettled)
 	out.unsettled = slices.Compact(out.unsettled)

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // pathnamePlan is a plan with what carrying it out takes.
@@ -38,9 +41,9 @@ func (k *pathname) plan(ctx context.Context, l *live, d *draft, r *run) (_ plann
 	if err != nil {
 		return nil, err
 	}
-	var base *Manifest // without one, the upload finds the hashes out
+	var base *manifest.Manifest // without one, the upload finds the hashes out
 	if found.readable {
-		base = &Manifest{}
+		base = &manifest.Manifest{}
 	}
 	listing, err := r.src.Files(ctx, base)
 	if err != nil {
@@ -79,7 +82,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 	}
 	store := e.Account.Store(p.namespace)
 	b, err := store.Get(ctx, p.keys.manifest())
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return found, fmt.Errorf("read the manifest of project %s: %w", e.Project, err)
 	}
 	p.First = err != nil
@@ -88,7 +91,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 		if found.readable = err == nil; found.readable {
 			p.live = m
 		} else if !opt.TakeOver {
-			facts := Facts{Site: e.Site, Key: p.keys.manifest(), Cause: err}
+			facts := finding.Facts{Site: e.Site, Key: p.keys.manifest(), Cause: err}
 			return found, stop(GuardForeign, CaseForeignManifest, facts)
 		}
 	}
@@ -100,8 +103,8 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 }
 
 // strays lists the project's files and leaves out those that the manifest names.
-func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store Store) (paths []string, err error) {
-	err = e.eachKey(ctx, store, p.keys.assets()+"/", func(k KeyInfo) error {
+func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store) (paths []string, err error) {
+	err = e.eachKey(ctx, store, p.keys.assets()+"/", func(k cloud.KeyInfo) error {
 		path := strings.TrimPrefix(k.Name, p.keys.assets())
 		if _, named := p.live.entries[path]; !named {
 			paths = append(paths, path)
@@ -112,22 +115,22 @@ func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store Store) (path
 }
 
 // refuse lists every file that this layout has no place for.
-func (k pathnameKeys) refuse(files []File) error {
-	var problems []Problem
+func (k pathnameKeys) refuse(files []manifest.File) error {
+	var problems []manifest.Problem
 	for _, f := range files {
 		if c, facts := k.check(f); c != "" {
 			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 	}
 	if len(problems) > 0 {
-		return &RefusedError{Problems: problems}
+		return &manifest.RefusedError{Problems: problems}
 	}
 	return nil
 }
 
 // compare fills in the plan from the source and the manifest alone.
-func (p *pathnamePlan) compare(l *Listing, found pathnameLive, opt Options) {
-	p.manifest = &Manifest{Origin: l.Origin, Assets: make([]Asset, 0, len(l.Files))}
+func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Options) {
+	p.manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
 	unsettled := setOf(p.live.unsettled)
 	listed := make(map[string]bool, len(l.Files))
 	for _, f := range l.Files {
@@ -191,30 +194,32 @@ func (p *pathnamePlan) manifests() int {
 	return n
 }
 
-func (p *pathnamePlan) notices(e *Engine, l *Listing) {
-	say := func(c Case, f Facts) { p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f)) }
+func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
+	say := func(c finding.Case, f finding.Facts) {
+		p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f))
+	}
 	p.Notices = slices.Clip(l.Notices)
-	say(CaseNoSwitch, Facts{})
+	say(CaseNoSwitch, finding.Facts{})
 	if len(p.live.unsettled) > 0 {
-		say(CaseUnfinished, Facts{})
+		say(CaseUnfinished, finding.Facts{})
 	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		say(CaseRulesPathname, Facts{})
+		say(CaseRulesPathname, finding.Facts{})
 	}
 	if e.Serving.HTMLHandling != "" || e.Serving.NotFound != "" {
-		say(CaseServingPathname, Facts{})
+		say(CaseServingPathname, finding.Facts{})
 	}
 	if left := len(p.doomed) - len(p.Removed); left > 0 {
-		say(CaseStrays, Facts{What: humanize.Count(left, "more key")})
+		say(CaseStrays, finding.Facts{What: humanize.Count(left, "more key")})
 	}
 }
 
 // checkSize refuses what makes a manifest that KV does not take.
 func (p *pathnamePlan) checkSize() error {
-	n := max(len(p.announced(Nonce{}).encode()), len(p.named(p.doomed).encode()))
-	if n > MaxValueBytes {
+	n := max(len(p.announced(manifest.Nonce{}).encode()), len(p.named(p.doomed).encode()))
+	if n > manifest.MaxValueBytes {
 		size := "a manifest of " + mebibytes(int64(n))
-		return stop(GuardLayout, CaseManifestSize, Facts{Count: len(p.manifest.Assets), What: size})
+		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
 	}
 	return nil
 }
@@ -238,7 +243,7 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 
 // announced is the manifest while files are being written. It lists too what
 // nothing names and is to be deleted: if this run dies, who else would know of it?
-func (p *pathnamePlan) announced(run Nonce) *pathnameManifest {
+func (p *pathnamePlan) announced(run manifest.Nonce) *pathnameManifest {
 	paths := make([]string, len(p.uploads))
 	for i, f := range p.uploads {
 		paths[i] = f.Path

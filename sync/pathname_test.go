@@ -14,6 +14,8 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // FuzzPathnameDeploys deploys random trees, one after the other, while requests
@@ -39,7 +41,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				src := &memory{files: tree, hashed: rnd.IntN(2) == 0}
 				opt := kvsync.Options{AllowShrink: true, Repair: rnd.IntN(8) == 0}
 				calm, s.dead = round == 7, false
-				_, err := s.engine(t).Deploy(t.Context(), src, kvsync.Worker{}, opt)
+				_, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{}, opt)
 				if len(s.broken) > 0 {
 					t.Fatalf("round %d: %q", round, s.broken)
 				}
@@ -53,7 +55,7 @@ func FuzzPathnameDeploys(f *testing.F) {
 				}
 				// Once more: it reads the manifest and writes nothing.
 				s.reads, s.writes = 0, 0
-				if res, err := s.engine(t).Deploy(t.Context(), src, kvsync.Worker{}, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
+				if res, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{}, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
 					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
 				}
 			}
@@ -82,7 +84,7 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newShelf()
 					deploy := func(tree files) error {
-						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
+						_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
 						return err
 					}
 					if err := deploy(before); err != nil {
@@ -124,7 +126,7 @@ func TestPathnameGuards(t *testing.T) {
 	shelfWith := func(t *testing.T, tree files) *shelf {
 		s := newShelf()
 		synctest.Test(t, func(t *testing.T) {
-			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{}); err != nil {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -133,7 +135,7 @@ func TestPathnameGuards(t *testing.T) {
 	try := func(t *testing.T, s *shelf, tree files, opt kvsync.Options) (err error) {
 		synctest.Test(t, func(t *testing.T) {
 			s.writes = 0
-			if _, err = s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, opt); err != nil && s.writes > 0 {
+			if _, err = s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, opt); err != nil && s.writes > 0 {
 				t.Errorf("it wrote and then said %v", err)
 			}
 		})
@@ -186,8 +188,8 @@ func TestPathnameGuards(t *testing.T) {
 		s := shelfWith(t, many)
 		s.values["project/shop/assets/4"] = "?"
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{", `{"kv-sync":{"unsettled":["/4"]},`, 1)
-		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, kvsync.Worker{}, kvsync.Options{})
-		if err != nil || !slices.ContainsFunc(p.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.Reason, "has not finished") }) {
+		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, cloud.Worker{}, kvsync.Options{})
+		if err != nil || !slices.ContainsFunc(p.Notices, func(n manifest.Problem) bool { return strings.Contains(n.Reason, "has not finished") }) {
 			t.Errorf("the plan does not say that a deploy has not finished: %+v, %v", p, err)
 		}
 		if err := try(t, s, many, kvsync.Options{}); err != nil {
@@ -218,7 +220,7 @@ func TestPathnameGuards(t *testing.T) {
 				}
 				return none
 			}
-			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, kvsync.Worker{}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
 				t.Fatal(err)
 			}
 			s.befall, s.dead = func() accident { return none }, false
@@ -231,7 +233,7 @@ func TestPathnameGuards(t *testing.T) {
 	t.Run("limits", func(t *testing.T) {
 		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
 		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1), "/\xff": "x"}, kvsync.Options{})
-		var refused *kvsync.RefusedError
+		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 3 {
 			t.Fatalf("got %v, want three files refused", err)
 		}
@@ -263,7 +265,7 @@ func TestPathnameGuards(t *testing.T) {
 			"prune":    func() error { _, err := e.Prune(t.Context(), kvsync.PruneOptions{}); return err },
 			"verify":   func() error { _, err := e.Verify(t.Context(), false); return err },
 			"upload ahead": func() error {
-				_, err := e.UploadAhead(t.Context(), &memory{}, kvsync.Worker{}, kvsync.Options{})
+				_, err := e.UploadAhead(t.Context(), &memory{}, cloud.Worker{}, kvsync.Options{})
 				return err
 			},
 		} {
@@ -281,7 +283,7 @@ func TestPathnameGuards(t *testing.T) {
 func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, kvsync.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -292,7 +294,7 @@ func TestPathnameDeleteGivesUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, kvsync.Worker{}, kvsync.Options{})
+		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, cloud.Worker{}, kvsync.Options{})
 		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
 		}
@@ -309,7 +311,7 @@ type undeleting struct {
 	sent map[string]bool
 }
 
-func (u undeleting) Store(string) kvsync.Store { return undeletingStore{u.shelf, u.sent} }
+func (u undeleting) Store(string) cloud.Store { return undeletingStore{u.shelf, u.sent} }
 
 type undeletingStore struct {
 	*shelf
@@ -330,7 +332,7 @@ func TestPathnameManifestTooLarge(t *testing.T) {
 	}
 	s := newShelf()
 	before := maps.Clone(s.values)
-	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, kvsync.Worker{}, kvsync.Options{})
+	_, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardLayout)
 	if !maps.Equal(before, s.values) {
 		t.Error("something was written")
@@ -341,12 +343,12 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
 		tree := files{"/a": "a", "/b": "b"}
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8", "text/x", 1)
 		s.writes = 0
-		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{})
+		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{})
 		if err != nil || len(res.Plan.Changed) != 1 || res.Uploaded != 0 || res.Plan.Writes != 1 || s.writes != 1 {
 			t.Fatalf("%+v, %v, %d writes", res.Plan, err, s.writes)
 		}
@@ -358,16 +360,16 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, kvsync.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine", Serving: kvsync.Serving{NotFound: "none"}})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine", Serving: manifest.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		src := ruled{&memory{files: files{"/same": "s", "/changed": "22", "/added": "a"}}}
-		p, err := e.Plan(t.Context(), src, kvsync.Worker{}, kvsync.Options{})
+		p, err := e.Plan(t.Context(), src, cloud.Worker{}, kvsync.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,7 +379,7 @@ func TestPathnamePlan(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 		for _, want := range []string{"no switch", "_redirects and _headers", "missing pages"} {
-			if !slices.ContainsFunc(p.Notices, func(n kvsync.Problem) bool { return strings.Contains(n.String(), want) }) {
+			if !slices.ContainsFunc(p.Notices, func(n manifest.Problem) bool { return strings.Contains(n.String(), want) }) {
 				t.Errorf("no notice says %q: %v", want, p.Notices)
 			}
 		}
@@ -390,9 +392,9 @@ func TestPathnamePlan(t *testing.T) {
 // ruled is a source with a _redirects file.
 type ruled struct{ *memory }
 
-func (r ruled) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (r ruled) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := r.memory.Files(ctx, base)
-	l.Redirects = []kvsync.Redirect{{From: "/old", To: "/new", Status: 301}}
+	l.Redirects = []manifest.Redirect{{From: "/old", To: "/new", Status: 301}}
 	return l, err
 }
 
@@ -408,7 +410,7 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 	}
 	deploy := func(tree files) *kvsync.Result {
 		t.Helper()
-		res, err := w.engine().Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
+		res, err := w.engine().Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +464,7 @@ func FuzzPathnameManifest(f *testing.F) {
 			s := newShelf()
 			s.values["project/shop/manifest"] = string(manifest)
 			tree := files{"/a": "a"}
-			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, kvsync.Worker{}, kvsync.Options{AllowShrink: true})
+			_, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{AllowShrink: true})
 			if err != nil {
 				wantGuard(t, err, kvsync.GuardForeign)
 				if !bytes.Equal([]byte(s.values["project/shop/manifest"]), manifest) {

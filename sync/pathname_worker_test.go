@@ -20,6 +20,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/source"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // recipe is a platform on Cloudflare's recipe: the loader of
@@ -27,7 +29,7 @@ import (
 // @cloudflare/worker-bundler, over what a deploy wrote.
 type recipe struct {
 	*world
-	store kvsync.Store
+	store cloud.Store
 	code  string // of a project, as in the document
 }
 
@@ -66,7 +68,7 @@ func startRecipe(t *testing.T) *recipe {
 		t.Fatal(err)
 	}
 	set.Worker.Main, set.Worker.Modules = built.Main, built.Modules
-	if err := w.account.Workers(set.Name).PutScript(t.Context(), kvsync.Upload{Worker: set.Worker}); err != nil {
+	if err := w.account.Workers(set.Name).PutScript(t.Context(), cloud.Upload{Worker: set.Worker}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -131,7 +133,7 @@ func (w *recipe) publish(project string, tree files) {
 	}
 	defer src.Close()
 	w.config.Site, w.config.Project, w.config.Layout = "", project, "pathname"
-	if _, err := w.engine().Deploy(w.t.Context(), src, kvsync.Worker{}, kvsync.Options{}); err != nil {
+	if _, err := w.engine().Deploy(w.t.Context(), src, cloud.Worker{}, kvsync.Options{}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -183,7 +185,7 @@ func (w *recipe) serves(project string, tree files) {
 	w.t.Helper()
 	for path, body := range tree {
 		got := w.visit(project, path)
-		etag := `"` + kvsync.HashOf([]byte(body)).String() + `"`
+		etag := `"` + manifest.HashOf([]byte(body)).String() + `"`
 		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != rules.ContentType(path) || got.header.Get("ETag") != etag {
 			w.t.Errorf("%s%s: got %d %v %.60q, want %.60q", project, path, got.status, got.header, got.body, body)
 		}

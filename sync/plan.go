@@ -9,7 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // Options are what a person may decide for one run.
@@ -66,8 +70,8 @@ func (o Options) anyway() bool { return o.Forget || o.Repair }
 // Plan is the difference between what is live and what would be. It is a
 // value: making it writes nothing.
 type Plan struct {
-	Site   string `json:"site"`
-	Origin Origin `json:"origin"`
+	Site   string          `json:"site"`
+	Origin manifest.Origin `json:"origin"`
 	// Layout is "pathname" in that layout, where Live is "", and no size is known
 	// but those of the files that there are now; "kv-assets" in that; else "".
 	Layout string `json:"layout,omitempty"`
@@ -110,8 +114,8 @@ type Plan struct {
 	// Ahead is how many files need no upload because they were uploaded ahead.
 	Ahead int `json:"ahead,omitempty"`
 	// PruneDue: a prune follows the switch.
-	PruneDue bool      `json:"prune_due"`
-	Notices  []Problem `json:"notices,omitempty"`
+	PruneDue bool               `json:"prune_due"`
+	Notices  []manifest.Problem `json:"notices,omitempty"`
 	// Shadowed are the files that edits made at run time lie over, sorted by path.
 	Shadowed []Shadow `json:"shadowed,omitempty"`
 	// Companion is the name of the overlay's script, where it is to be deployed.
@@ -129,15 +133,15 @@ func (p *Plan) Traits() Layout {
 // shown is a copy and does not change.
 type draft struct {
 	Plan
-	namespace string           // "" where it has to be created
-	manifest  *Manifest        // complete except for the hashes that the upload finds
-	uploads   []File           // one for each content to be written
-	pulled    map[string]Nonce // the run-time writes that are in the source
-	left      []Asset          // chunked assets of the live manifest that changed or went
-	worker    Worker
+	namespace string                    // "" where it has to be created
+	manifest  *manifest.Manifest        // complete except for the hashes that the upload finds
+	uploads   []manifest.File           // one for each content to be written
+	pulled    map[string]manifest.Nonce // the run-time writes that are in the source
+	left      []manifest.Asset          // chunked assets of the live manifest that changed or went
+	worker    cloud.Worker
 	hash      string // of the worker
 	companion *companionUpload
-	under     overlayEdits
+	under     overlay.Edits
 	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
 }
 
@@ -166,7 +170,7 @@ type RetiredFile struct {
 }
 
 // Plan says what Deploy would do, and refuses what it would refuse.
-func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*Plan, error) {
+func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Plan, error) {
 	l, err := e.look(ctx)
 	if err != nil {
 		return nil, err
@@ -182,26 +186,26 @@ func (e *Engine) Plan(ctx context.Context, src Source, w Worker, opt Options) (*
 // to the next one, where it has to plan again: its nonce, and the blobs that it
 // has confirmed by then.
 type run struct {
-	src    Source
-	worker Worker
+	src    manifest.Source
+	worker cloud.Worker
 	opt    Options
 
 	started   time.Time
 	namespace string // where confirmed lies, "" if not known yet
-	nonce     Nonce
-	confirmed map[content]Ref
+	nonce     manifest.Nonce
+	confirmed map[manifest.Content]manifest.Ref
 	// alone: what was uploaded ahead has become too old.
 	alone bool
 }
 
-func (e *Engine) newRun(src Source, w Worker, opt Options) *run {
+func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt Options) *run {
 	now := e.Now()
-	return &run{src: src, worker: w, opt: opt, started: now, nonce: newNonce(now), confirmed: make(map[content]Ref)}
+	return &run{src: src, worker: w, opt: opt, started: now, nonce: manifest.NewNonce(now), confirmed: make(map[manifest.Content]manifest.Ref)}
 }
 
 // foreignWorker refuses to replace what another tool deployed.
 func foreignWorker(site string) *GuardError {
-	return stop(GuardForeign, CaseForeign, Facts{Site: site})
+	return stop(GuardForeign, CaseForeign, finding.Facts{Site: site})
 }
 
 // plan refuses what must not go live whatever its layout, and has the layout
@@ -246,10 +250,10 @@ func (c *contentAddressed) owns(m *Meta) bool { return m != nil && m.Index == ""
 func (c *contentAddressed) lacks(string) error { return nil }
 
 func (c *contentAddressed) recordKey(deployment string) string {
-	return keys(c.Site).Record(deployment)
+	return manifest.Keys(c.Site).Record(deployment)
 }
 
-func (c *contentAddressed) prefix() string { return keys(c.Site).Prefix() }
+func (c *contentAddressed) prefix() string { return manifest.Keys(c.Site).Prefix() }
 
 // contentDraft is a draft of the content layout.
 type contentDraft struct {
@@ -275,7 +279,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	sameWorker := c.owns(l.meta) && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
 	p.WorkerChanged = !sameWorker
 	mayStay := sameWorker && l.whole() && !opt.anyway()
-	stays := func(o Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
+	stays := func(o manifest.Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
 	if stays(origin) && p.stay(l, e.target.inKV()) {
 		return out, nil
 	}
@@ -334,7 +338,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	}
 	p.Retired = retiredFiles(p.manifest.Retired)
 	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
-		p.Companion = CompanionName(e.Site)
+		p.Companion = overlay.CompanionName(e.Site)
 	}
 	return out, err
 }
@@ -349,7 +353,7 @@ func (p *draft) stay(l *live, project bool) bool {
 }
 
 // reactivate plans to activate the live version again, for another commit.
-func (p *draft) reactivate(l *live, notices []Problem) {
+func (p *draft) reactivate(l *live, notices []manifest.Problem) {
 	p.NoChange, p.Unchanged = true, l.meta.Files
 	p.Reactivate, p.Notices = true, notices
 }
@@ -364,7 +368,7 @@ func (e *Engine) pruneDue(last time.Time) bool {
 // moveTo forgets what was confirmed in another namespace.
 func (r *run) moveTo(namespace string) {
 	if r.namespace != namespace {
-		r.confirmed = make(map[content]Ref)
+		r.confirmed = make(map[manifest.Content]manifest.Ref)
 	}
 	r.namespace = namespace
 }
@@ -372,14 +376,14 @@ func (r *run) moveTo(namespace string) {
 // list reads the source against the live manifest. A folder must be hashed
 // before anyone knows whether it changed, so it needs no manifest for that; a
 // commit is known by its tree, and needs the manifest to walk only what changed.
-func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o Origin, mayStay bool) (listing *Listing, base *Manifest, err error) {
+func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin, mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
 	e, src := c.Engine, r.src
 	if !c.owns(l.meta) { // of another layout nothing is taken over
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}
 	if o.Kind == "folder" {
-		if listing, err = src.Files(ctx, &Manifest{}); err != nil {
+		if listing, err = src.Files(ctx, &manifest.Manifest{}); err != nil {
 			return nil, nil, err
 		}
 		if mayStay && listing.Origin.ID == l.meta.Source {
@@ -387,11 +391,11 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o Origin, 
 		}
 	}
 	base, err = e.manifest(ctx, l.meta)
-	switch damaged := errors.Is(err, ErrNotFound) || errors.Is(err, errDamaged); {
+	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
 	case damaged && r.opt.Repair:
-		base = &Manifest{}
+		base = &manifest.Manifest{}
 	case damaged:
-		return nil, nil, stop(GuardDamaged, CaseDamaged, Facts{Deployment: l.meta.Deployment})
+		return nil, nil, stop(GuardDamaged, CaseDamaged, finding.Facts{Deployment: l.meta.Deployment})
 	case err != nil:
 		return nil, nil, err
 	}
@@ -403,12 +407,12 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o Origin, 
 
 // compare fills in the plan and the manifest that it leads to. Content is
 // carried over only from the live manifest, or from what this run confirmed.
-func (p *draft) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
-	m := &Manifest{
+func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
+	m := &manifest.Manifest{
 		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
-		Assets: make([]Asset, 0, len(l.Files)),
+		Assets: make([]manifest.Asset, 0, len(l.Files)),
 	}
-	var before []Asset
+	var before []manifest.Asset
 	if base != nil {
 		before = base.Assets
 	}
@@ -437,8 +441,8 @@ func (p *draft) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 			before = before[1:]
 		}
 		if a.Blob.Hash.IsZero() || !ok {
-			ref = Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
-			p.uploads = append(p.uploads, File{Asset: a, Open: f.Open})
+			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
+			p.uploads = append(p.uploads, manifest.File{Asset: a, Open: f.Open})
 			if !a.Blob.Hash.IsZero() {
 				known[a.Content()] = ref // the same bytes at another path need no second blob
 			}
@@ -453,14 +457,14 @@ func (p *draft) compare(e *Engine, l *Listing, base, carry *Manifest, r *run) {
 }
 
 // count says what the plan's uploads will cost.
-func (p *draft) count(e *Engine, carry *Manifest) {
+func (p *draft) count(e *Engine, carry *manifest.Manifest) {
 	p.Blobs, p.Bytes = 0, 0
 	for _, f := range p.uploads {
 		p.Blobs += f.Blobs()
 		p.Bytes += f.Size
 	}
 	p.left = nil
-	if carry != nil && slices.ContainsFunc(p.uploads, func(f File) bool { return f.Chunked() }) {
+	if carry != nil && slices.ContainsFunc(p.uploads, func(f manifest.File) bool { return f.Chunked() }) {
 		p.left = leftChunked(carry, p.manifest)
 	}
 	p.AtMost = len(p.left) > 0
@@ -472,18 +476,18 @@ func (p *draft) count(e *Engine, carry *Manifest) {
 
 // stays reports whether a file has the same content live, where before begins at
 // its path or after it.
-func stays(f *File, before []Asset) bool {
+func stays(f *manifest.File, before []manifest.Asset) bool {
 	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }
 
 // moved gives the live blobs of content that is not at its path as it was. What
 // stays where it is needs no look-up, so that this costs by the change.
-func moved(files []File, carry *Manifest) map[content]Ref {
-	known := make(map[content]Ref)
+func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content]manifest.Ref {
+	known := make(map[manifest.Content]manifest.Ref)
 	if carry == nil {
 		return known
 	}
-	wanted := make(map[content]bool)
+	wanted := make(map[manifest.Content]bool)
 	before := carry.Assets
 	for i := range files {
 		f := &files[i]
@@ -504,12 +508,12 @@ func moved(files []File, carry *Manifest) map[content]Ref {
 
 // leftChunked lists the chunked assets whose content goes from the live manifest
 // to the next one: some of their chunks may be in what comes in their place.
-func leftChunked(live, next *Manifest) []Asset {
-	stays := make(map[content]bool)
+func leftChunked(live, next *manifest.Manifest) []manifest.Asset {
+	stays := make(map[manifest.Content]bool)
 	for _, a := range next.Assets {
 		stays[a.Content()] = true
 	}
-	var out []Asset
+	var out []manifest.Asset
 	for _, a := range live.Assets {
 		if a.Chunked() && !stays[a.Content()] {
 			out = append(out, a)
@@ -518,11 +522,11 @@ func leftChunked(live, next *Manifest) []Asset {
 	return out
 }
 
-func (p *draft) checkShrink(base *Manifest, opt Options) error {
+func (p *draft) checkShrink(base *manifest.Manifest, opt Options) error {
 	if opt.AllowShrink {
 		return nil
 	}
-	if len(p.manifest.Assets) == 0 && p.Origin.ID != NoFiles {
+	if len(p.manifest.Assets) == 0 && p.Origin.ID != manifest.NoFiles {
 		return p.holdsNothing()
 	}
 	if base == nil {
@@ -533,7 +537,7 @@ func (p *draft) checkShrink(base *Manifest, opt Options) error {
 
 // holdsNothing refuses a source without a file.
 func (p *draft) holdsNothing() error {
-	err := stop(GuardShrink, CaseEmpty, Facts{Path: p.where()})
+	err := stop(GuardShrink, CaseEmpty, finding.Facts{Path: p.where()})
 	err.Removed = p.Removed
 	return err
 }
@@ -544,7 +548,7 @@ func checkLeft(now, before int, removed []Change) error {
 	if 2*now >= before {
 		return nil
 	}
-	err := stop(GuardShrink, CaseShrink, Facts{Count: now, What: humanize.Count(before, "file")})
+	err := stop(GuardShrink, CaseShrink, finding.Facts{Count: now, What: humanize.Count(before, "file")})
 	err.Removed = removed
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // readPolicy decodes a file of testdata/policy. The tests of worker/ read it too.
@@ -24,9 +26,9 @@ func readPolicy(t *testing.T, name string, into any) {
 }
 
 // offline is an account for an engine that sends nothing.
-type offline struct{ kvsync.Account }
+type offline struct{ cloud.Account }
 
-func (offline) Workers(string) kvsync.Workers { return nil }
+func (offline) Workers(string) cloud.Workers { return nil }
 
 // An engine without settings retains what a deploy of the Worker library does.
 func TestDefaultsVector(t *testing.T) {
@@ -50,11 +52,11 @@ func TestLimitsVector(t *testing.T) {
 		File  int64 `json:"file_bytes"`
 	}
 	readPolicy(t, "limits.json", &want)
-	if want.Value != kvsync.MaxValueBytes || want.File != kvsync.MaxFileBytes {
-		t.Errorf("values of %d bytes and files of %d, want %+v", kvsync.MaxValueBytes, int64(kvsync.MaxFileBytes), want)
+	if want.Value != manifest.MaxValueBytes || want.File != manifest.MaxFileBytes {
+		t.Errorf("values of %d bytes and files of %d, want %+v", manifest.MaxValueBytes, int64(manifest.MaxFileBytes), want)
 	}
 	for size, chunked := range map[int64]bool{want.Value: false, want.Value + 1: true} {
-		if got := (kvsync.Asset{Size: size}).Chunked(); got != chunked {
+		if got := (manifest.Asset{Size: size}).Chunked(); got != chunked {
 			t.Errorf("a file of %d bytes is chunked: %v", size, got)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Promise 13: a customer's code reads its own variables, and nothing of how the
@@ -15,7 +16,7 @@ func TestProjectEnvHasNothingOfOurs(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
 	mine := script
-	mine.Bindings = []kvsync.Binding{
+	mine.Bindings = []cloud.Binding{
 		{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}},
 		{Name: "LIST", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage(`[1]`)}},
 	}
@@ -33,7 +34,7 @@ func TestProjectModuleOfAnotherType(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
 	mine := script
-	mine.Modules = append(slices.Clone(script.Modules), kvsync.Module{Name: "x.py", Type: "text/x-python", Content: []byte("pass")})
+	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: "x.py", Type: "text/x-python", Content: []byte("pass")})
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil {
 		t.Error("it was deployed")
 	}

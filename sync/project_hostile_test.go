@@ -7,6 +7,10 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // shopIn is another process's engine of the project "shop".
@@ -30,7 +34,7 @@ func deployedTwice(t *testing.T) memoryKV {
 
 func deployText(t *testing.T, kv memoryKV, body string) {
 	t.Helper()
-	if _, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, body), Worker{}, Options{}); err != nil {
+	if _, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, body), cloud.Worker{}, Options{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -38,10 +42,10 @@ func deployText(t *testing.T, kv memoryKV, body string) {
 // textSource is a folder with one page. Its bytes lie in the same KV, under
 // keys of nobody's.
 func textSource(kv memoryKV, body string) *listed {
-	src := &listed{&Manifest{}, kv, "source"}
-	ref := Ref{Hash: HashOf([]byte(body))}
+	src := &listed{&manifest.Manifest{}, kv, "source"}
+	ref := manifest.Ref{Hash: manifest.HashOf([]byte(body))}
 	kv[src.k.Blob(ref)] = []byte(body)
-	src.Assets = []Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)), ContentType: "text/html; charset=utf-8"}}
+	src.Assets = []manifest.Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)), ContentType: "text/html; charset=utf-8"}}
 	return src
 }
 
@@ -79,14 +83,14 @@ func TestProjectHostileCurrent(t *testing.T) {
 			c.change(at)
 			if list, ok := at["activations"].([]any); ok && len(list) > 0 { // the id of what is there now
 				b, _ := json.Marshal(at["version"])
-				list[0].(object)["version"] = Ref{Hash: HashOf(b)}.String()
+				list[0].(object)["version"] = manifest.Ref{Hash: manifest.HashOf(b)}.String()
 			}
 			kv["project/shop/current"], _ = json.Marshal(at)
 			src := textSource(kv, "three")
 			before := maps.Clone(kv)
 			for what, do := range map[string]func(*Engine) error{
 				"deploy": func(e *Engine) error {
-					_, err := e.Deploy(t.Context(), src, Worker{}, Options{})
+					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, Options{})
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
@@ -132,7 +136,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 			before := maps.Clone(kv)
 			for what, do := range map[string]func(*Engine) error{
 				"deploy": func(e *Engine) error {
-					_, err := e.Deploy(t.Context(), src, Worker{}, Options{TakeOver: true, Repair: true})
+					_, err := e.Deploy(t.Context(), src, cloud.Worker{}, Options{TakeOver: true, Repair: true})
 					return err
 				},
 				"rollback": func(e *Engine) error { _, err := e.Rollback(t.Context(), RollbackOptions{}); return err },
@@ -140,7 +144,7 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 				"verify":   func(e *Engine) error { _, err := e.Verify(t.Context(), false); return err },
 			} {
-				if err := do(shopIn(t, kv)); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "project/shop/current") {
+				if err := do(shopIn(t, kv)); !errors.Is(err, manifest.ErrDamaged) || !strings.Contains(err.Error(), "project/shop/current") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
@@ -164,10 +168,10 @@ func TestProjectDamagedVersion(t *testing.T) {
 	key := "project/shop/b/" + past[1].Version
 	kv[key] = bytes.Replace(kv[key], []byte(`"format":1`), []byte(`"format":0`), 1)
 	before := maps.Clone(kv)
-	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, errDamaged) || !strings.HasSuffix(err.Error(), "its key is "+key) {
+	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, manifest.ErrDamaged) || !strings.HasSuffix(err.Error(), "its key is "+key) {
 		t.Errorf("rollback: %v", err)
 	}
-	if _, err := shopIn(t, kv).Prune(t.Context(), PruneOptions{}); !errors.Is(err, errDamaged) {
+	if _, err := shopIn(t, kv).Prune(t.Context(), PruneOptions{}); !errors.Is(err, manifest.ErrDamaged) {
 		t.Errorf("prune: %v", err)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {
@@ -191,14 +195,14 @@ func TestProjectKeepsAHundredActivations(t *testing.T) {
 	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil {
 		t.Fatal(err)
 	}
-	for len(at.Activations) < 2*maxActivations {
+	for len(at.Activations) < 2*project.MaxActivations {
 		at.Activations = append(at.Activations, at.Activations[1])
 	}
 	kv["project/shop/current"], _ = marshalJSON(at)
 	newest := at.Activations[0]
 	deployText(t, kv, "three")
 	at = pointer{}
-	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil || len(at.Activations) != maxActivations || at.Activations[1] != newest {
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil || len(at.Activations) != project.MaxActivations || at.Activations[1] != newest {
 		t.Errorf("%d activations are left, the second is %+v, %v", len(at.Activations), at.Activations[1], err)
 	}
 }
@@ -208,9 +212,9 @@ func TestProjectCodeTooLarge(t *testing.T) {
 	t.Parallel()
 	kv := deployedTwice(t)
 	before := bytes.Clone(kv["project/shop/current"])
-	w := Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []Module{
+	w := cloud.Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []cloud.Module{
 		{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
-		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, MaxValueBytes/8*3)}, // and a third, in base64
+		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, manifest.MaxValueBytes/8*3)}, // and a third, in base64
 	}}
 	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, Options{})
 	if err == nil || !strings.Contains(err.Error(), "bundle less") || !bytes.Equal(before, kv["project/shop/current"]) {
@@ -223,9 +227,9 @@ func TestProjectCodeTooLarge(t *testing.T) {
 func TestProjectRepairWritesTheServedManifest(t *testing.T) {
 	t.Parallel()
 	kv := memoryKV{}
-	empty := &listed{&Manifest{}, kv, "source"}
+	empty := &listed{&manifest.Manifest{}, kv, "source"}
 	for _, opt := range []Options{{AllowShrink: true}, {AllowShrink: true, Repair: true}} {
-		if _, err := shopIn(t, kv).Deploy(t.Context(), empty, Worker{}, opt); err != nil {
+		if _, err := shopIn(t, kv).Deploy(t.Context(), empty, cloud.Worker{}, opt); err != nil {
 			t.Fatal(err)
 		}
 		var at pointer

@@ -12,10 +12,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // shopLater is an engine of the project "shop" for which time has passed.
-func shopLater(t *testing.T, kv Account, passed time.Duration) *Engine {
+func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	t.Helper()
 	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Now: func() time.Time { return time.Now().Add(passed) }})
 	if err != nil {
@@ -75,7 +78,7 @@ func TestProjectMissingVersion(t *testing.T) {
 
 	// It goes out of the way as all do.
 	for i := range 5 {
-		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), Worker{}, Options{}); err != nil {
+		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), cloud.Worker{}, Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -99,7 +102,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	const grace = 24 * time.Hour
 	kv := deployedTwice(t)
 	now := 100 * time.Hour // until then one was live, and is in the list no more
-	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), Worker{}, Options{}); err != nil {
+	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), cloud.Worker{}, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var at pointer
@@ -116,7 +119,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 		}
 		kv["project/shop/current"], _ = marshalJSON(at)
 	}
-	list(maxActivations)
+	list(project.MaxActivations)
 	before := maps.Clone(kv)
 	var guard *GuardError
 	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread || guard.Finding.Case != CasePruneOften {
@@ -126,7 +129,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 		t.Error("something was deleted")
 	}
 	// A shorter list tells all there was, and so does one that reaches back far enough.
-	for n, passed := range map[int]time.Duration{maxActivations - 1: now, maxActivations: now + grace} {
+	for n, passed := range map[int]time.Duration{project.MaxActivations - 1: now, project.MaxActivations: now + grace} {
 		list(n)
 		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), PruneOptions{DryRun: true}); err != nil || pruned.Deleted == 0 {
 			t.Errorf("%d activations: %+v, %v", n, pruned, err)
@@ -141,7 +144,7 @@ type busy struct {
 	now, most, all atomic.Int64
 }
 
-func (kv *busy) Store(string) Store { return kv }
+func (kv *busy) Store(string) cloud.Store { return kv }
 
 func (kv *busy) Get(ctx context.Context, key string) ([]byte, error) {
 	if kv.versions[key] {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // failing is a KV that does not show what is active at first, and then fails to
@@ -14,7 +16,7 @@ type failing struct {
 	asked bool
 }
 
-func (kv *failing) Store(string) Store { return kv }
+func (kv *failing) Store(string) cloud.Store { return kv }
 
 func (kv *failing) Get(ctx context.Context, key string) ([]byte, error) {
 	if key != "project/shop/current" {
@@ -22,7 +24,7 @@ func (kv *failing) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	if !kv.asked {
 		kv.asked = true
-		return nil, ErrNotFound
+		return nil, cloud.ErrNotFound
 	}
 	return nil, errors.New("the connection broke")
 }
@@ -37,7 +39,7 @@ func TestProjectSwitchNeedsThePointer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), Worker{}, Options{}); err == nil {
+	if _, err := e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, Options{}); err == nil {
 		t.Error("it was deployed")
 	}
 	if !bytes.Equal(before, kv.memoryKV["project/shop/current"]) {

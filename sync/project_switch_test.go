@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // lagging is a KV whose record of what is active is written, or not, while the
@@ -15,7 +17,7 @@ type lagging struct {
 	answer       error
 }
 
-func (kv *lagging) Store(string) Store { return kv }
+func (kv *lagging) Store(string) cloud.Store { return kv }
 
 func (kv *lagging) Put(ctx context.Context, key string, value []byte) error {
 	if key != "project/shop/current" {
@@ -30,7 +32,7 @@ func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
 		return kv.memoryKV.Get(ctx, key)
 	}
 	if kv.old == nil {
-		return nil, ErrNotFound
+		return nil, cloud.ErrNotFound
 	}
 	return kv.old, nil
 }
@@ -41,7 +43,7 @@ func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
 func TestProjectSwitchIsNotKnown(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{true, false} {
-		for answer, unknown := range map[error]bool{errors.New("the connection broke"): true, ErrRefused: false, ErrQuota: false} {
+		for answer, unknown := range map[error]bool{errors.New("the connection broke"): true, cloud.ErrRefused: false, cloud.ErrQuota: false} {
 			kv := &lagging{memoryKV: memoryKV{}, answer: answer}
 			if !first {
 				kv.memoryKV = deployedTwice(t)
@@ -51,8 +53,8 @@ func TestProjectSwitchIsNotKnown(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), Worker{}, Options{})
-			if kv.written == nil || !errors.Is(err, ErrUnknown) == unknown || !unknown && !errors.Is(err, answer) {
+			_, err = e.Deploy(t.Context(), textSource(kv.memoryKV, "three"), cloud.Worker{}, Options{})
+			if kv.written == nil || !errors.Is(err, cloud.ErrUnknown) == unknown || !unknown && !errors.Is(err, answer) {
 				t.Errorf("first: %v, the answer %q: %v", first, answer, err)
 			}
 		}

@@ -14,6 +14,9 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // startProject is a world whose engine deploys the project "shop" into a
@@ -33,7 +36,7 @@ func startProject(t *testing.T) *world {
 func (w *world) current(project string) map[string]any {
 	w.t.Helper()
 	b, err := w.account.Store(w.config.Namespace).Get(w.t.Context(), "project/"+project+"/current")
-	if errors.Is(err, kvsync.ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -72,19 +75,19 @@ func (w *world) projectSite() files {
 		}
 		return b
 	}
-	m, err := kvsync.DecodeStored(get(prefix + "/m/" + w.running("kv_sync").(map[string]any)["manifest"].(string)))
+	m, err := manifest.DecodeStored(get(prefix + "/m/" + w.running("kv_sync").(map[string]any)["manifest"].(string)))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	out := files{}
 	for _, a := range m.Assets {
 		b := get(prefix + "/b/" + a.Blob.String())
-		if kvsync.HashOf(b) != a.Blob.Hash {
+		if manifest.HashOf(b) != a.Blob.Hash {
 			w.t.Fatalf("%s: the blob is not what its key says", a.Path)
 		}
 		out[a.Path] = string(b)
 	}
-	served, err := kvsync.EncodeServed(m)
+	served, err := manifest.EncodeServed(m)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -169,8 +172,8 @@ func TestProjectCode(t *testing.T) {
 	w.mustDeploy(src)
 	loader, served := w.running("loader"), w.running("served")
 	other := script
-	other.Modules = []kvsync.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
-	other.Bindings = []kvsync.Binding{{Name: "GREETING", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
+	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	other.Bindings = []cloud.Binding{{Name: "GREETING", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
 	res, err := w.engine().Deploy(t.Context(), src, other, kvsync.Options{})
 	if err != nil || res.Uploaded != 0 {
 		t.Fatal(res, err)
@@ -195,7 +198,7 @@ func TestProjectModules(t *testing.T) {
 	worker.Modules = slices.Clone(script.Modules)
 	want := map[string]any{"main.js": map[string]any{"js": string(script.Modules[0].Content)}}
 	for kind, typ := range map[string]string{"js": "application/javascript+module", "text": "text/plain", "wasm": "application/wasm", "data": "application/octet-stream"} {
-		worker.Modules = append(worker.Modules, kvsync.Module{Name: "empty." + kind, Type: typ}, kvsync.Module{Name: "full." + kind, Type: typ, Content: []byte("full")})
+		worker.Modules = append(worker.Modules, cloud.Module{Name: "empty." + kind, Type: typ}, cloud.Module{Name: "full." + kind, Type: typ, Content: []byte("full")})
 		want["empty."+kind] = map[string]any{kind: ""}
 		full := "full"
 		if kind == "wasm" || kind == "data" {
@@ -215,17 +218,17 @@ func TestProjectRefuses(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
 	src := history(files{"/index.html": "one"})[0]
-	for name, change := range map[string]func(*kvsync.Worker){
-		"a KV namespace": func(w *kvsync.Worker) { w.Bindings = []kvsync.Binding{{Name: "KV", Type: "kv_namespace"}} },
-		"a variable in the assets' place": func(w *kvsync.Worker) {
-			w.Bindings = []kvsync.Binding{{Name: "ASSETS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
+	for name, change := range map[string]func(*cloud.Worker){
+		"a KV namespace": func(w *cloud.Worker) { w.Bindings = []cloud.Binding{{Name: "KV", Type: "kv_namespace"}} },
+		"a variable in the assets' place": func(w *cloud.Worker) {
+			w.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
 		},
-		"a migration": func(w *kvsync.Worker) { w.Migrations = []kvsync.Migration{{Tag: "v1"}} },
+		"a migration": func(w *cloud.Worker) { w.Migrations = []cloud.Migration{{Tag: "v1"}} },
 	} {
 		worker := script
 		change(&worker)
 		_, err := w.engine().Deploy(t.Context(), src, worker, kvsync.Options{})
-		var refused *kvsync.WorkerError
+		var refused *project.WorkerError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "shop") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -121,12 +123,12 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := keys(e.Site)
-	stored, err := EncodeStored(m)
-	if ref, _ := ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
+	k := manifest.Keys(e.Site)
+	stored, err := manifest.EncodeStored(m)
+	if ref, _ := manifest.ParseRef(l.meta.Manifest); err != nil || !bytes.Equal(stored, kv[k.Manifest(ref)]) {
 		t.Errorf("the stored manifest is written otherwise here: %v\n%q\n%q", err, stored, kv[k.Manifest(ref)])
 	}
-	ref, _ := ParseRef(v.Result.Version)
+	ref, _ := manifest.ParseRef(v.Result.Version)
 	var version projectVersion
 	if err := json.Unmarshal(kv[k.Blob(ref)], &version); err != nil {
 		t.Fatal(err)
@@ -138,8 +140,8 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if err != nil || loader != v.Result.Loader || version.Loader != loader {
 		t.Errorf("the loader's id is %s here, %s there: %v", loader, v.Result.Loader, err)
 	}
-	servedRef, _ := ParseRef(version.Served)
-	if served, err := EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.Blob(servedRef)]) {
+	servedRef, _ := manifest.ParseRef(version.Served)
+	if served, err := manifest.EncodeServed(m); err != nil || !bytes.Equal(served, kv[k.Blob(servedRef)]) {
 		t.Errorf("the served manifest is written otherwise here: %v\n%q\n%q", err, served, kv[k.Blob(servedRef)])
 	}
 	for _, a := range m.Assets {
@@ -148,7 +150,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 		}
 	}
 	e.Serving = m.Serving
-	p, err := e.Plan(t.Context(), &listed{m, kv, k}, Worker{}, Options{})
+	p, err := e.Plan(t.Context(), &listed{m, kv, k}, cloud.Worker{}, Options{})
 	if err != nil || len(p.Added)+len(p.Changed)+len(p.Removed)+p.Blobs > 0 || p.Unchanged != len(m.Assets) {
 		t.Errorf("the same files are the plan %+v, %v", p, err)
 	}
@@ -156,12 +158,12 @@ func testProjectVector(t *testing.T, v *projectVector) {
 
 // A file in chunks is split as this side splits it: its hash and its index are
 // those that it gets here, but for the nonces.
-func testChunkedVector(t *testing.T, kv memoryKV, k keys, a Asset) {
-	there, err := decodeIndex(kv[k.Blob(a.Blob)], a)
+func testChunkedVector(t *testing.T, kv memoryKV, k manifest.Keys, a manifest.Asset) {
+	there, err := manifest.DecodeChunkIndex(kv[k.Blob(a.Blob)], a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := NewHasher(a.Size)
+	h := manifest.NewHasher(a.Size)
 	for _, ref := range there.Chunks {
 		_, _ = h.Write(kv[k.Blob(ref)])
 		if a.Blob.Nonce == ref.Nonce {
@@ -220,23 +222,23 @@ func TestProjectsWrittenHere(t *testing.T) {
 	changed := files{"/index.html": "<h1>Sale</h1>", "/ü b.txt": "ü"}
 	film := text(strings.Repeat("0123456789abcdef", 28<<16|1))
 	filmed := files{"/index.html": "<h1>Film</h1>", "/film.mp4": film}
-	code := Worker{
+	code := cloud.Worker{
 		Main: "index.js", CompatibilityDate: "2026-10-01",
-		Modules: []Module{
+		Modules: []cloud.Module{
 			{Name: "index.js", Type: "application/javascript+module", Content: []byte(`import text from "./a.txt"; export default { fetch: (r, env) => new URL(r.url).pathname === "/code" ? new Response(text + env.NAME) : env.ASSETS.fetch(r) }`)},
 			{Name: "a.txt", Type: "text/plain", Content: []byte("hello \u2028")},
 		},
-		Bindings: []Binding{{Name: "NAME", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"Ada"`)}}},
+		Bindings: []cloud.Binding{{Name: "NAME", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"Ada"`)}}},
 	}
 	for _, c := range []struct {
 		name, about string
 		steps       []files
-		worker      Worker
+		worker      cloud.Worker
 		back        bool
 	}{
-		{"assets-only", "A first deploy without code.", []files{small}, Worker{}, false},
+		{"assets-only", "A first deploy without code.", []files{small}, cloud.Worker{}, false},
 		{"changed", "Code, and a second deploy that changed a file and removed one.", []files{small, changed}, code, false},
-		{"chunked", "A file of more than 25 MiB, and a second deploy that changed another.", []files{{"/index.html": "Soon", "/film.mp4": film}, filmed}, Worker{}, false},
+		{"chunked", "A file of more than 25 MiB, and a second deploy that changed another.", []files{{"/index.html": "Soon", "/film.mp4": film}, filmed}, cloud.Worker{}, false},
 		{"rolled-back", "The same, and a rollback to the first.", []files{small, changed}, code, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -267,21 +269,21 @@ func TestProjectsWrittenHere(t *testing.T) {
 	}
 }
 
-func writeProject(t *testing.T, name, about string, steps []files, want files, w Worker, back bool) {
+func writeProject(t *testing.T, name, about string, steps []files, want files, w cloud.Worker, back bool) {
 	kv := memoryKV{}
 	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Actor: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range steps {
-		src := &listed{&Manifest{}, kv, "x"}
+		src := &listed{&manifest.Manifest{}, kv, "x"}
 		for _, path := range slices.Sorted(maps.Keys(step)) {
 			size := int64(len(step[path]))
-			h := NewHasher(size)
+			h := manifest.NewHasher(size)
 			io.WriteString(h, string(step[path])) //nolint:errcheck // it never fails
-			ref := Ref{Hash: h.Sum()}
+			ref := manifest.Ref{Hash: h.Sum()}
 			kv[src.k.Blob(ref)] = []byte(step[path])
-			src.Assets = append(src.Assets, Asset{Path: path, Blob: ref, Size: size, ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
+			src.Assets = append(src.Assets, manifest.Asset{Path: path, Blob: ref, Size: size, ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
 		}
 		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
 			t.Fatal(err)
@@ -313,26 +315,28 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 
 // listed is a source of what a manifest lists.
 type listed struct {
-	*Manifest
+	*manifest.Manifest
 	kv memoryKV
-	k  keys
+	k  manifest.Keys
 }
 
-func (l *listed) Origin(context.Context) (Origin, error) { return Origin{Kind: "folder"}, nil }
-func (l *listed) Files(context.Context, *Manifest) (*Listing, error) {
-	out := &Listing{Origin: Origin{Kind: "folder"}, Redirects: l.Redirects, Headers: l.Headers}
+func (l *listed) Origin(context.Context) (manifest.Origin, error) {
+	return manifest.Origin{Kind: "folder"}, nil
+}
+func (l *listed) Files(context.Context, *manifest.Manifest) (*manifest.Listing, error) {
+	out := &manifest.Listing{Origin: manifest.Origin{Kind: "folder"}, Redirects: l.Redirects, Headers: l.Headers}
 	for _, a := range l.Assets {
 		b := l.kv[l.k.Blob(a.Blob)]
-		a.Blob.Nonce = Nonce{}
-		out.Files = append(out.Files, File{Asset: a, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+		a.Blob.Nonce = manifest.Nonce{}
+		out.Files = append(out.Files, manifest.File{Asset: a, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
 	}
-	out.Origin.ID = FolderID(out)
+	out.Origin.ID = manifest.FolderID(out)
 	return out, nil
 }
-func (l *listed) Compare(context.Context, string, string) (Relation, error) {
-	return RelationNewer, nil
+func (l *listed) Compare(context.Context, string, string) (manifest.Relation, error) {
+	return manifest.RelationNewer, nil
 }
-func (l *listed) Remember([]Asset) {}
+func (l *listed) Remember([]manifest.Asset) {}
 
 // memoryKV is an account with one namespace, by key.
 type memoryKV map[string][]byte
@@ -342,8 +346,8 @@ var memories sync.Mutex
 
 func (kv memoryKV) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (kv memoryKV) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (kv memoryKV) Store(string) Store                                      { return kv }
-func (kv memoryKV) Workers(string) Workers                                  { return nil }
+func (kv memoryKV) Store(string) cloud.Store                                { return kv }
+func (kv memoryKV) Workers(string) cloud.Workers                            { return nil }
 
 func (kv memoryKV) PutBulk(_ context.Context, body []byte, n int) ([]string, error) {
 	var pairs []struct {
@@ -375,15 +379,15 @@ func (kv memoryKV) Get(_ context.Context, key string) ([]byte, error) {
 	if b, ok := kv[key]; ok {
 		return b, nil
 	}
-	return nil, ErrNotFound
+	return nil, cloud.ErrNotFound
 }
 
-func (kv memoryKV) List(_ context.Context, prefix, _ string) (page []KeyInfo, next string, err error) {
+func (kv memoryKV) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo, next string, err error) {
 	memories.Lock()
 	defer memories.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(kv)) {
 		if strings.HasPrefix(key, prefix) {
-			page = append(page, KeyInfo{Name: key})
+			page = append(page, cloud.KeyInfo{Name: key})
 		}
 	}
 	return page, "", nil

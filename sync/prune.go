@@ -11,7 +11,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -60,7 +64,7 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	if out.Deleted, err = e.deleteAll(ctx, s.store, out.Keys, s.before); err != nil || out.Left > 0 {
 		return out, err // what the records name must go before they do
 	}
-	for some := range slices.Chunk(s.expired, MaxBulkPairs) {
+	for some := range slices.Chunk(s.expired, cloud.MaxBulkPairs) {
 		if _, err := e.deleteAll(ctx, s.store, some, s.before); err != nil {
 			return out, err
 		}
@@ -89,9 +93,9 @@ type PruneOptions struct {
 
 // sweep is what a prune may delete.
 type sweep struct {
-	store Store
+	store cloud.Store
 	// before are the activations that the roots were read of.
-	before []Activation
+	before []cloud.Activation
 	// kept counts what stays.
 	kept Pruned
 	// unrooted is what no root names. expired are records that retain nothing any
@@ -114,29 +118,29 @@ func (s *sweep) capped(most int) *Pruned {
 func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, error) {
 	e := c.Engine
 	past, err := e.past(ctx, retainedOnly)
-	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardTarget, CasePruneUndeployed, Facts{Site: e.Site})
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil, stop(GuardTarget, CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	for _, d := range past.deployments {
 		if d.Live && d.meta == nil {
-			return nil, stop(GuardForeign, CaseForeignPrune, Facts{Site: e.Site})
+			return nil, stop(GuardForeign, CaseForeignPrune, finding.Facts{Site: e.Site})
 		}
 		if d.Missing && d.Retained {
-			return nil, stop(GuardUnread, CasePruneVersion, Facts{Deployment: d.ID, Version: d.Version})
+			return nil, stop(GuardUnread, CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
-	if all := past.activations; e.target.inKV() && len(all) >= maxActivations && e.recent(all, len(all)) {
-		return nil, stop(GuardUnread, CasePruneOften, Facts{Site: e.Site, Span: e.Grace})
+	if all := past.activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
+		return nil, stop(GuardUnread, CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
 	}
 	if !c.owns(past.live().meta) {
-		return nil, stop(GuardLayout, CasePruneLayout, Facts{Site: e.Site})
+		return nil, stop(GuardLayout, CasePruneLayout, finding.Facts{Site: e.Site})
 	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
 	var listed []string
-	err = e.eachKey(ctx, store, keys(e.Site).Prefix(), func(k KeyInfo) error {
+	err = e.eachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
 		listed = append(listed, k.Name)
 		return nil
 	})
@@ -144,7 +148,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 		return nil, err
 	}
 	if len(listed) == 0 {
-		return nil, stop(GuardUnread, CasePruneListing, Facts{Site: e.Site})
+		return nil, stop(GuardUnread, CasePruneListing, finding.Facts{Site: e.Site})
 	}
 	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
 	if err != nil {
@@ -160,7 +164,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 // was live an hour ago may have left it.
 func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
 	e := c.Engine
-	k := keys(e.Site)
+	k := manifest.Keys(e.Site)
 	metas := make(map[string]*Meta)
 	for _, d := range past {
 		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && c.owns(d.meta) {
@@ -172,9 +176,9 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	for _, name := range listed {
 		there[name] = true
 		switch class, _, _ := k.Parse(name); class {
-		case classUnknown:
-			return nil, stop(GuardUnread, CasePruneKey, Facts{Key: name})
-		case classRecord:
+		case manifest.KeyUnknown:
+			return nil, stop(GuardUnread, CasePruneKey, finding.Facts{Key: name})
+		case manifest.KeyRecord:
 			records = append(records, strings.TrimPrefix(name, k.Record("")))
 		}
 	}
@@ -191,39 +195,39 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	}
 	rooted, chunks := make(map[string]bool), make(indexes)
 	for _, m := range metas {
-		manifest, err := e.manifest(ctx, m)
-		if ref, bad := ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
+		stored, err := e.manifest(ctx, m)
+		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
 			continue // it never went live: a manifest is confirmed before its switch
 		}
 		if err != nil {
 			return nil, fmt.Errorf("nothing was deleted: %w", err)
 		}
-		if err := e.readIndexes(ctx, e.Account.Store(namespace), manifest.Assets, chunks); err != nil {
+		if err := e.readIndexes(ctx, e.Account.Store(namespace), stored.Assets, chunks); err != nil {
 			return nil, fmt.Errorf("nothing was deleted: %w", err)
 		}
-		for _, a := range manifest.Assets {
+		for _, a := range stored.Assets {
 			err := chunks[a.Blob].err
-			if recordOnly[m.Manifest] && errors.Is(err, ErrNotFound) && !there[k.Blob(a.Blob)] {
+			if recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
 				continue // as above: an index is confirmed before the switch, too
 			}
 			if err != nil {
-				return nil, stop(GuardUnread, CasePruneChunks, Facts{Deployment: m.Deployment, Cause: err})
+				return nil, stop(GuardUnread, CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
 			}
 		}
-		markRooted(rooted, k, m, manifest, chunks)
+		markRooted(rooted, k, m, stored, chunks)
 	}
 	return rooted, nil
 }
 
-func markRooted(rooted map[string]bool, k keys, m *Meta, manifest *Manifest, chunks indexes) {
+func markRooted(rooted map[string]bool, k manifest.Keys, m *Meta, stored *manifest.Manifest, chunks indexes) {
 	rooted[k.Record(m.Deployment)] = true
-	if ref, err := ParseRef(m.Manifest); err == nil {
+	if ref, err := manifest.ParseRef(m.Manifest); err == nil {
 		rooted[k.Manifest(ref)] = true
 	}
 	for _, ref := range m.keeps {
 		rooted[k.Blob(ref)] = true
 	}
-	for _, a := range manifest.Assets {
+	for _, a := range stored.Assets {
 		rooted[k.Blob(a.Blob)] = true
 		for _, chunk := range chunks[a.Blob].chunks {
 			rooted[k.Blob(chunk)] = true
@@ -240,7 +244,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	first := max(0, len(ids)-e.Retain)
 	for first > 0 {
 		// A run may take half the grace period from its id to its switch.
-		if ended, _ := deploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
+		if ended, _ := manifest.DeploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
 			break
 		}
 		first--
@@ -251,12 +255,12 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	g.SetLimit(e.Parallel)
 	for i, id := range ids {
 		g.Go(func() error {
-			b, err := e.Account.Store(namespace).Get(ctx, keys(e.Site).Record(id))
+			b, err := e.Account.Store(namespace).Get(ctx, manifest.Keys(e.Site).Record(id))
 			if err == nil {
 				err = json.Unmarshal(b, &out[i])
 			}
 			if r := out[i]; err == nil && (r.Format != recordFormat || r.Site != e.Site || r.Deployment != id) {
-				err = fmt.Errorf("%w, or it is of another deployment", ErrNewer)
+				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
 			}
 			if err != nil {
 				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
@@ -270,9 +274,9 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 // partition divides the listed keys into those to keep and those that may go.
 func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
-		class, _, written := keys(c.Site).Parse(name)
+		class, _, written := manifest.Keys(c.Site).Parse(name)
 		switch {
-		case rooted[name], class == classOther:
+		case rooted[name], class == manifest.KeyOther:
 			out.kept.Kept++
 		case c.Now().Sub(written) < c.Grace+time.Second:
 			out.kept.Young++
@@ -284,20 +288,20 @@ func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[str
 
 // deleteAll deletes the keys while what is active stays what the roots were
 // read of: somebody may make a deployment live again that nothing retained.
-func (e *Engine) deleteAll(ctx context.Context, s Store, doomed []string, before []Activation) (int, error) {
+func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, doomed []string, before []cloud.Activation) (int, error) {
 	left := doomed
 	for round := 0; len(left) > 0; round++ {
 		gone := len(doomed) - len(left)
-		if round > resendRounds {
-			return gone, found(CasePruneIgnored, Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
+		if round > cloud.ResendRounds {
+			return gone, found(CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 		}
 		if round > 0 {
 			if err := wait.For(ctx, time.Second<<round); err != nil {
 				return gone, err
 			}
 		}
-		if err := e.lookAgain(ctx, before); errors.Is(err, errOvertaken) {
-			return gone, stop(GuardOvertaken, CasePruneSwitched, Facts{Site: e.Site})
+		if err := e.lookAgain(ctx, before); errors.Is(err, cloud.ErrOvertaken) {
+			return gone, stop(GuardOvertaken, CasePruneSwitched, finding.Facts{Site: e.Site})
 		} else if err != nil {
 			return gone, err
 		}

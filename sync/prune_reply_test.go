@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // undeleting is a KV that accepts a bulk delete, does nothing, and names keys that
@@ -15,7 +17,7 @@ type undeleting struct {
 	sent   map[string]bool
 }
 
-func (kv undeleting) Store(string) Store { return kv }
+func (kv undeleting) Store(string) cloud.Store { return kv }
 
 func (kv undeleting) DeleteBulk(_ context.Context, names []string) ([]string, error) {
 	for _, name := range names {

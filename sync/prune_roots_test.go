@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // wantKept wants the prune stopped by the guard, and every key left.
@@ -33,13 +34,13 @@ func (w *world) wantKept(e *kvsync.Engine, guard kvsync.Guard) {
 func TestPruneStopsOverASplitWithForeign(t *testing.T) {
 	t.Parallel()
 	w, _ := aged(t, 5)
-	foreign, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+	foreign, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ours := w.activeVersion()
 	for _, percent := range []float64{10, 60} {
-		split := []kvsync.Share{{Version: ours, Percent: 100 - percent}, {Version: foreign, Percent: percent}}
+		split := []cloud.Share{{Version: ours, Percent: 100 - percent}, {Version: foreign, Percent: percent}}
 		if err := w.workers().Activate(t.Context(), split, "split", true); err != nil {
 			t.Fatal(err)
 		}
@@ -50,20 +51,20 @@ func TestPruneStopsOverASplitWithForeign(t *testing.T) {
 // behind is an account whose values lag behind its listings: these keys are
 // listed and cannot be read yet.
 type behind struct {
-	kvsync.Account
+	cloud.Account
 	keys []string
 }
 
-func (b behind) Store(id string) kvsync.Store { return behindStore{b.Account.Store(id), b.keys} }
+func (b behind) Store(id string) cloud.Store { return behindStore{b.Account.Store(id), b.keys} }
 
 type behindStore struct {
-	kvsync.Store
+	cloud.Store
 	keys []string
 }
 
 func (b behindStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if slices.Contains(b.keys, key) {
-		return nil, fmt.Errorf("read %s: %w", key, kvsync.ErrNotFound)
+		return nil, fmt.Errorf("read %s: %w", key, cloud.ErrNotFound)
 	}
 	return b.Store.Get(ctx, key)
 }
@@ -195,19 +196,19 @@ func TestRetentionCountsDeployments(t *testing.T) {
 
 // dated is an account whose activations, newest first, are of these ages.
 type dated struct {
-	kvsync.Account
+	cloud.Account
 	now  time.Time
 	ages []time.Duration
 }
 
-func (d dated) Workers(name string) kvsync.Workers { return datedWorkers{d.Account.Workers(name), d} }
+func (d dated) Workers(name string) cloud.Workers { return datedWorkers{d.Account.Workers(name), d} }
 
 type datedWorkers struct {
-	kvsync.Workers
+	cloud.Workers
 	dated
 }
 
-func (d datedWorkers) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+func (d datedWorkers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	acts, err := d.Workers.Activations(ctx)
 	for i := range min(len(acts), len(d.ages)) {
 		acts[i].Created = d.now.Add(-d.ages[i])

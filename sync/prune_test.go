@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // aged deploys n versions of a site, a minute apart.
@@ -186,7 +187,7 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	oldest, newest := acts[len(acts)-1].Versions[0].Version, acts[0].Versions[0].Version
-	err = w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split", false)
+	err = w.account.Workers("blog").Activate(t.Context(), []cloud.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // A receipt says that the blobs of a commit were uploaded ahead of its deploy,
@@ -27,7 +32,7 @@ const (
 	// A receipt costs the deploy a request. Up to so much travels in the bulk write
 	// that a deploy makes anyway, beside the manifest, so none is asked for.
 	ridesAlongBlobs = 10
-	ridesAlongBytes = batchBytes - 1<<20
+	ridesAlongBytes = upload.BatchBytes - 1<<20
 )
 
 // receiptLine is a receipt's first line.
@@ -59,19 +64,19 @@ type Ahead struct {
 // refuses what the deploy would refuse. Nothing that it writes can be seen, and
 // nothing is believed to be there before all of it is confirmed; what no deploy
 // takes within half the grace period is prune's.
-func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Options) (*Ahead, error) {
+func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Ahead, error) {
 	if err := e.CheckAhead(); err != nil {
 		return nil, err
 	}
 	if opt.anyway() {
-		return nil, found(CaseAheadAnyway, Facts{})
+		return nil, found(CaseAheadAnyway, finding.Facts{})
 	}
 	o, err := src.Origin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !receiptFor(o) {
-		return nil, found(CaseFolderAhead, Facts{Path: o.Dir})
+		return nil, found(CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
 	l, err := e.look(ctx)
 	if err != nil {
@@ -116,32 +121,32 @@ func (e *Engine) UploadAhead(ctx context.Context, src Source, w Worker, opt Opti
 }
 
 // writeReceipt writes the receipt of a plan whose every blob is confirmed.
-func (e *Engine) writeReceipt(ctx context.Context, s Store, p *draft) error {
+func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) error {
 	b, err := encodeReceipt(e.Site, p)
 	if err != nil {
 		return err
 	}
-	it := value("the receipt", keys(e.Site).Receipt(p.Origin.Commit), b)
+	it := upload.Value("the receipt", manifest.Keys(e.Site).Receipt(p.Origin.Commit), b)
 	it.TTL = e.Grace / 2 // at least 5 minutes; KV wants one
 	quiet := *e          // progress is that of the blobs
 	quiet.Progress = func(Progress) {}
-	return quiet.upload(ctx, s, []*item{it}, nil)
+	return quiet.upload(ctx, s, []*upload.Item{it}, nil)
 }
 
 // receiptFor reports whether an upload of the source can have a receipt: the
 // files of a folder are whatever lies there at the time.
-func receiptFor(o Origin) bool { return o.Kind == "commit" && o.Commit != "" }
+func receiptFor(o manifest.Origin) bool { return o.Kind == "commit" && o.Commit != "" }
 
 // worthReceipt reports whether the uploads are more than rides along with the
 // other values of a deploy.
 func (p *draft) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
 
 func encodeReceipt(site string, p *draft) ([]byte, error) {
-	stored, err := EncodeStored(p.manifest)
+	stored, err := manifest.EncodeStored(p.manifest)
 	if err != nil {
 		return nil, err
 	}
-	b, err := receiptLine{receiptFormat, site, p.Origin.Commit, p.Live, HashOf(stored).String()}.encode()
+	b, err := receiptLine{receiptFormat, site, p.Origin.Commit, p.Live, manifest.HashOf(stored).String()}.encode()
 	return append(b, stored...), err
 }
 
@@ -154,7 +159,7 @@ func (l receiptLine) encode() ([]byte, error) {
 }
 
 // decodeReceipt reads the receipt of a site's commit, and refuses every other.
-func decodeReceipt(b []byte, site, commit string) (live string, m *Manifest, err error) {
+func decodeReceipt(b []byte, site, commit string) (live string, m *manifest.Manifest, err error) {
 	end := bytes.IndexByte(b[:min(len(b), receiptHead)], '\n') + 1
 	var line receiptLine
 	if end == 0 || json.Unmarshal(b[:end], &line) != nil {
@@ -171,10 +176,10 @@ func decodeReceipt(b []byte, site, commit string) (live string, m *Manifest, err
 		return "", nil, fmt.Errorf("decode receipt: it is of commit %.12q of %.80q", line.Commit, line.Site)
 	}
 	stored := b[end:]
-	if HashOf(stored).String() != line.Manifest {
-		return "", nil, fmt.Errorf("decode receipt: %w", errDamaged)
+	if manifest.HashOf(stored).String() != line.Manifest {
+		return "", nil, fmt.Errorf("decode receipt: %w", manifest.ErrDamaged)
 	}
-	if m, err = DecodeStored(stored); err != nil {
+	if m, err = manifest.DecodeStored(stored); err != nil {
 		return "", nil, fmt.Errorf("decode receipt: %w", err)
 	}
 	if m.Site != site || m.Origin.Commit != commit {
@@ -185,8 +190,8 @@ func decodeReceipt(b []byte, site, commit string) (live string, m *Manifest, err
 
 // received is what a receipt is believed to have in KV.
 type received struct {
-	byContent map[content]Ref
-	byID      map[gitBlob]Ref
+	byContent map[manifest.Content]manifest.Ref
+	byID      map[gitBlob]manifest.Ref
 }
 
 // gitBlob is a file as git knows it.
@@ -200,12 +205,12 @@ type gitBlob struct {
 func (e *Engine) received(ctx context.Context, p *draft) *received {
 	live, m, err := e.receipt(ctx, p)
 	if err != nil {
-		if !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, cloud.ErrNotFound) {
 			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "error", err)
 		}
 		return nil
 	}
-	out := &received{byContent: make(map[content]Ref), byID: make(map[gitBlob]Ref)}
+	out := &received{byContent: make(map[manifest.Content]manifest.Ref), byID: make(map[gitBlob]manifest.Ref)}
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only the deployment
 		// keeps alive from which they were carried over.
@@ -220,8 +225,8 @@ func (e *Engine) received(ctx context.Context, p *draft) *received {
 	return out
 }
 
-func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *Manifest, err error) {
-	b, err := e.Account.Store(p.namespace).Get(ctx, keys(e.Site).Receipt(p.Origin.Commit))
+func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *manifest.Manifest, err error) {
+	b, err := e.Account.Store(p.namespace).Get(ctx, manifest.Keys(e.Site).Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
 	}
@@ -230,7 +235,7 @@ func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *Manifes
 
 // find tells where an asset's bytes lie. One whose hash is not known yet is
 // looked for by what git calls it.
-func (r *received) find(a Asset) (ref Ref, ok bool) {
+func (r *received) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 	if a.Blob.Hash.IsZero() {
 		ref, ok = r.byID[gitBlob{a.OID, a.Size}]
 	} else {
@@ -240,7 +245,7 @@ func (r *received) find(a Asset) (ref Ref, ok bool) {
 }
 
 // take puts what was received in place of uploads. nonce is that of the run.
-func (p *draft) take(r *received, nonce Nonce) {
+func (p *draft) take(r *received, nonce manifest.Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {
@@ -254,7 +259,7 @@ func (p *draft) take(r *received, nonce Nonce) {
 			}
 		}
 	}
-	p.uploads = slices.DeleteFunc(p.uploads, func(f File) bool { _, ok := r.find(f.Asset); return ok })
+	p.uploads = slices.DeleteFunc(p.uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
 }
 
 // started is when the oldest blob may have been written that the plan's manifest

@@ -12,6 +12,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A receipt is believed entry by entry, while its keys are younger than half the
@@ -346,7 +348,7 @@ func TestReceiptWithAnOverlay(t *testing.T) {
 	w.config.Serving.Overlay = true
 	c := history(before, after, many(all, "third"))
 	w.uploadAhead(c[0], all)
-	if _, err := w.account.Workers("blog-overlay").Activations(t.Context()); !errors.Is(err, kvsync.ErrNotFound) {
+	if _, err := w.account.Workers("blog-overlay").Activations(t.Context()); !errors.Is(err, cloud.ErrNotFound) {
 		t.Errorf("the upload made a companion: %v", err)
 	}
 	w.takes(c[0], 0)
@@ -354,7 +356,7 @@ func TestReceiptWithAnOverlay(t *testing.T) {
 	edits := w.overlay()
 	w.uploadAhead(c[1], all)
 	res := w.takes(c[1], 0)
-	if m := w.manifest(); len(m.Adopted) != 1 || m.Adopted["/page-00.html"] == (kvsync.Nonce{}) {
+	if m := w.manifest(); len(m.Adopted) != 1 || m.Adopted["/page-00.html"] == (manifest.Nonce{}) {
 		t.Errorf("adopted are %v", m.Adopted)
 	}
 	if len(res.Plan.Shadowed) != 1 || res.Plan.Shadowed[0].Path != "/page-01.html" || !maps.Equal(w.overlay(), edits) {

@@ -5,18 +5,20 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const receiptCommit = "abababababababababababababababababababab" // as in stored
 
 // storedManifest reads a manifest of testdata/stored.
-func storedManifest(t testing.TB, name string) *Manifest {
+func storedManifest(t testing.TB, name string) *manifest.Manifest {
 	t.Helper()
 	b, err := os.ReadFile("../testdata/stored/" + name + ".bin")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := DecodeStored(b)
+	m, err := manifest.DecodeStored(b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +26,7 @@ func storedManifest(t testing.TB, name string) *Manifest {
 }
 
 // receiptOf is the receipt of docs/format.md for the manifest of testdata/stored.
-func receiptOf(t testing.TB, m *Manifest, live string) []byte {
+func receiptOf(t testing.TB, m *manifest.Manifest, live string) []byte {
 	t.Helper()
 	b, err := encodeReceipt(m.Site, &draft{manifest: m, Plan: Plan{Origin: m.Origin, Live: live}})
 	if err != nil {
@@ -36,11 +38,11 @@ func receiptOf(t testing.TB, m *Manifest, live string) []byte {
 func TestReceiptFormat(t *testing.T) {
 	t.Parallel()
 	m := storedManifest(t, "chunked")
-	whole, err := EncodeStored(m)
+	whole, err := manifest.EncodeStored(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"format":1,"site":"blog","commit":"` + receiptCommit + `","live":"20261121-024512-9f3c1a2b","manifest":"` + HashOf(whole).String() + `"}` + "\n" + string(whole)
+	want := `{"format":1,"site":"blog","commit":"` + receiptCommit + `","live":"20261121-024512-9f3c1a2b","manifest":"` + manifest.HashOf(whole).String() + `"}` + "\n" + string(whole)
 	got := receiptOf(t, m, "20261121-024512-9f3c1a2b")
 	if string(got) != want {
 		t.Errorf("got %.400q\nwant %.400q", got, want)
@@ -76,9 +78,9 @@ func TestReceiptOfFlippedBits(t *testing.T) {
 func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	t.Parallel()
 	m := storedManifest(t, "site")
-	for name, change := range map[string]func(*Manifest){
-		"site":   func(m *Manifest) { m.Site = "shop" },
-		"commit": func(m *Manifest) { m.Origin.Commit = strings.Repeat("cd", 20) },
+	for name, change := range map[string]func(*manifest.Manifest){
+		"site":   func(m *manifest.Manifest) { m.Site = "shop" },
+		"commit": func(m *manifest.Manifest) { m.Origin.Commit = strings.Repeat("cd", 20) },
 	} {
 		other := storedManifest(t, "site")
 		change(other)
@@ -113,7 +115,7 @@ func FuzzDecodeReceipt(f *testing.F) {
 			return
 		}
 		// What is taken is of the commit, and is the rest of the bytes, whole.
-		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live, HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
+		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live, manifest.HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
 		if err != nil || !bytes.HasPrefix(b, line) || m.Site != "blog" || m.Origin.Commit != receiptCommit {
 			t.Errorf("%q reads as %q, %+v", b, live, m)
 		}

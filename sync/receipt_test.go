@@ -16,6 +16,8 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // many is a site of n files, more than a deploy would upload without a look for
@@ -43,12 +45,12 @@ func startOnSeconds(t *testing.T) *world {
 	return w
 }
 
-func (w *world) tryUploadAhead(src kvsync.Source) (*kvsync.Ahead, error) {
+func (w *world) tryUploadAhead(src manifest.Source) (*kvsync.Ahead, error) {
 	return w.engine().UploadAhead(w.t.Context(), src, w.worker(), kvsync.Options{})
 }
 
 // uploadAhead uploads so many blobs ahead, and leaves a receipt.
-func (w *world) uploadAhead(src kvsync.Source, blobs int) {
+func (w *world) uploadAhead(src manifest.Source, blobs int) {
 	w.t.Helper()
 	a, err := w.tryUploadAhead(src)
 	if err != nil {
@@ -60,7 +62,7 @@ func (w *world) uploadAhead(src kvsync.Source, blobs int) {
 }
 
 // namespace is where the site's keys lie, also before there is a site.
-func (w *world) namespace() kvsync.Store {
+func (w *world) namespace() cloud.Store {
 	w.t.Helper()
 	id := w.config.Namespace
 	if id == "" {
@@ -270,7 +272,7 @@ func TestUploadAheadRefuses(t *testing.T) {
 	c := history(before, after, many(all, "third"))
 	for name, tc := range map[string]struct {
 		prepare func(*world)
-		src     kvsync.Source
+		src     manifest.Source
 		opt     kvsync.Options
 		guard   kvsync.Guard
 		says    string
@@ -286,7 +288,7 @@ func TestUploadAheadRefuses(t *testing.T) {
 			}
 		}, src: c[2], guard: kvsync.GuardHeld},
 		"a foreign version": {prepare: func(w *world) {
-			v, err := w.workers().UploadVersion(t.Context(), kvsync.Upload{Worker: script})
+			v, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: script})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -401,11 +403,11 @@ func TestReceiptsAreKnown(t *testing.T) {
 func (w *world) closed(where, commit string) {
 	w.t.Helper()
 	b, err := w.namespace().Get(w.t.Context(), "blog/r/"+commit)
-	if errors.Is(err, kvsync.ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return
 	}
 	_, rest, ok := strings.Cut(string(b), "\n")
-	m, derr := kvsync.DecodeStored([]byte(rest))
+	m, derr := manifest.DecodeStored([]byte(rest))
 	if err != nil || derr != nil || !ok {
 		w.t.Fatal(where, err, derr)
 	}

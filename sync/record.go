@@ -7,6 +7,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // Record is what is kept about a deployment. It is written before the switch
@@ -25,9 +31,9 @@ type Record struct {
 	Author  string    `json:"author,omitempty"`
 	Actor   string    `json:"actor,omitempty"`
 	Time    time.Time `json:"time"`
-	// Dirty and Repository are those of the [Origin].
-	Dirty      bool       `json:"dirty,omitempty"`
-	Repository Repository `json:"repository,omitzero"`
+	// Dirty and Repository are those of the [manifest.Origin].
+	Dirty      bool                `json:"dirty,omitempty"`
+	Repository manifest.Repository `json:"repository,omitzero"`
 	// Previous is the deployment that this one replaced, or "".
 	Previous  string `json:"previous,omitempty"`
 	Files     int    `json:"files"`
@@ -44,8 +50,8 @@ const recordFormat = 1
 type release struct {
 	id     string
 	meta   Meta
-	upload Upload
-	values []*item // the stored manifest and the record
+	upload cloud.Upload
+	values []*upload.Item // the stored manifest and the record
 	stored []byte
 	// started is when the oldest blob that this run wrote for it may have been written.
 	started time.Time
@@ -57,22 +63,22 @@ func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*rele
 	e := c.Engine
 	var stored, served []byte
 	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
-	g.Go(func() (err error) { stored, err = EncodeStored(p.manifest); return err })
-	g.Go(func() (err error) { served, err = EncodeServed(p.manifest); return err })
+	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.manifest); return err })
+	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.manifest); return err })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	ref := Ref{Hash: HashOf(stored), Nonce: r.nonce}
+	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.nonce}
 	out, err := e.describe(l, p, r, named{manifest: ref.String(), recordKey: c.recordKey}, url)
 	if err != nil {
 		return nil, err
 	}
 	out.stored = stored
-	out.values = append(out.values, value("the manifest", keys(e.Site).Manifest(ref), stored))
-	module := Module{Name: ModuleManifest, Type: "application/octet-stream", Content: served}
+	out.values = append(out.values, upload.Value("the manifest", manifest.Keys(e.Site).Manifest(ref), stored))
+	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
-		if m.Name == ModuleManifest {
-			return nil, found(CaseModuleTaken, Facts{Name: m.Name})
+		if m.Name == cloud.ModuleManifest {
+			return nil, found(CaseModuleTaken, finding.Facts{Name: m.Name})
 		}
 	}
 	w := p.worker
@@ -91,7 +97,7 @@ type named struct {
 // describe says what the release of a plan is: what its version will say of
 // itself, and its record.
 func (e *Engine) describe(l *live, p *draft, r *run, serves named, url string) (*release, error) {
-	out := &release{id: deploymentID(r.nonce), started: p.started(r)}
+	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{
 		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,
@@ -119,23 +125,23 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves named, url string) (
 	if err != nil {
 		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	out.values = []*item{value("the record", serves.recordKey(out.id), record)}
+	out.values = []*upload.Item{upload.Value("the record", serves.recordKey(out.id), record)}
 	return out, nil
 }
 
 // version is the Worker as it is sent: the author's, with the bindings of ours, and everybody else's carried over from
 // the version that is active, so that settings of a refused or a preview
 // version cannot leak into production.
-func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error) {
-	u := Upload{Worker: w, Message: releaseMessage(meta.Deployment, o, l.carriedHold(o)), Tag: meta.Deployment}
-	mine := map[string]bool{BindingMeta: true, BindingBlobs: true}
+func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) (cloud.Upload, error) {
+	u := cloud.Upload{Worker: w, Message: releaseMessage(meta.Deployment, o, l.carriedHold(o)), Tag: meta.Deployment}
+	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}
 	companion := w.Companion != nil
 	if companion {
-		mine[BindingOverlay] = true
+		mine[cloud.BindingOverlay] = true
 	}
 	for _, b := range u.Bindings {
 		if mine[b.Name] {
-			return Upload{}, found(CaseBindingTaken, Facts{Name: b.Name})
+			return cloud.Upload{}, found(CaseBindingTaken, finding.Facts{Name: b.Name})
 		}
 		mine[b.Name] = true
 	}
@@ -145,19 +151,19 @@ func (e *Engine) version(l *live, w Worker, o Origin, meta Meta) (Upload, error)
 	slices.Sort(meta.Bindings)
 	says, err := json.Marshal(meta)
 	if err != nil {
-		return Upload{}, fmt.Errorf("encode binding %s: %w", BindingMeta, err)
+		return cloud.Upload{}, fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
 	u.Bindings = append(slices.Clone(u.Bindings),
-		Binding{Name: BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": quote(meta.Namespace)}},
-		Binding{Name: BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
+		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
+		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
 	if companion {
-		u.Bindings = append(u.Bindings, Binding{Name: BindingOverlay, Type: "durable_object_namespace", Fields: map[string]json.RawMessage{
-			"class_name": quote(overlayClass), "script_name": quote(CompanionName(e.Site)),
+		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace", Fields: map[string]json.RawMessage{
+			"class_name": cloud.JSONString(overlay.Class), "script_name": cloud.JSONString(overlay.CompanionName(e.Site)),
 		}})
 	}
 	for _, b := range carriedOver(l, mine) {
-		u.Bindings = append(u.Bindings, Binding{Name: b.Name, Type: "inherit",
-			Fields: map[string]json.RawMessage{"version_id": quote(l.version.ID)}})
+		u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",
+			Fields: map[string]json.RawMessage{"version_id": cloud.JSONString(l.version.ID)}})
 	}
 	return u, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // A key is written once. So a plan that is made again has an id of its own: the
@@ -55,7 +56,7 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	lost := durable()
 	lost.Modules = slices.Clone(lost.Modules)
 	lost.Modules[0].Content = []byte("export class Hall {}; export class Room {}; export default { fetch() { return new Response('ok') } }")
-	lost.Migrations = []kvsync.Migration{{Tag: "v2", Step: []byte(`{"new_sqlite_classes":["Hall"]}`)}}
+	lost.Migrations = []cloud.Migration{{Tag: "v2", Step: []byte(`{"new_sqlite_classes":["Hall"]}`)}}
 	_, err := w.engine().Deploy(t.Context(), h[1], lost, kvsync.Options{})
 	wantFound(t, err, kvsync.CaseMigrations)
 	w.wantSite(one)
@@ -71,8 +72,8 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 func TestPruneCapIsOneBulkDelete(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	w.config.PruneCap = 10 * kvsync.MaxBulkPairs
-	if got := w.engine().PruneCap; got != kvsync.MaxBulkPairs {
+	w.config.PruneCap = 10 * cloud.MaxBulkPairs
+	if got := w.engine().PruneCap; got != cloud.MaxBulkPairs {
 		t.Errorf("one prune deletes %d keys", got)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // retire fills in which files stay reachable although the new deployment does not
@@ -16,7 +18,7 @@ import (
 // deployment, the live one and those that a rollback left count. For a file that
 // is retired already, those of the deployments before counted when they were made,
 // unless an older kv-sync made the live one, which did not look at routings.
-func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *Manifest) {
+func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *manifest.Manifest) {
 	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
@@ -28,13 +30,13 @@ func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *Manifest) 
 // the live manifest lists as retired may have been guarded, so all of it counts so.
 // A file that nobody could read, because a redirect answered in its place, is
 // neither: to keep it would publish it.
-func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) (stay []Retired, guarded []Asset) {
+func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifest, filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
-	deployments := append([]*Manifest{live}, left...)
+	deployments := append([]*manifest.Manifest{live}, left...)
 	guards := func(path string) bool {
-		return next.Routing.Guards(path) || slices.ContainsFunc(deployments, func(m *Manifest) bool { return m.Routing.Guards(path) })
+		return next.Routing.Guards(path) || slices.ContainsFunc(deployments, func(m *manifest.Manifest) bool { return m.Routing.Guards(path) })
 	}
-	add := func(r Retired, filtered bool) {
+	add := func(r manifest.Retired, filtered bool) {
 		if seen[r.Path] {
 			return
 		}
@@ -53,7 +55,7 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 				seen[a.Path] = true
 				continue
 			}
-			add(Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
+			add(manifest.Retired{Asset: a, Until: e.Now().Add(e.Grace).Unix(), Left: e.Retain - 1}, true)
 		}
 	}
 	for _, r := range live.Retired {
@@ -61,8 +63,8 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 			add(r, filtered)
 		}
 	}
-	slices.SortFunc(stay, func(a, b Retired) int { return strings.Compare(a.Path, b.Path) })
-	slices.SortFunc(guarded, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(stay, func(a, b manifest.Retired) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(guarded, func(a, b manifest.Asset) int { return strings.Compare(a.Path, b.Path) })
 	return stay, guarded
 }
 
@@ -70,7 +72,7 @@ func (e *Engine) retired(next, live *Manifest, left []*Manifest, filtered bool) 
 // have had where it records none. Equal Workers have equal routings: code and
 // settings decide them. So a site whose Worker does not change is deployed by
 // this kv-sync, after an older one, like any other.
-func (p *draft) withRouting(m *Manifest, of *Meta) *Manifest {
+func (p *draft) withRouting(m *manifest.Manifest, of *Meta) *manifest.Manifest {
 	if m.Routing != nil || of == nil || of.Worker != p.hash {
 		return m
 	}
@@ -81,7 +83,7 @@ func (p *draft) withRouting(m *Manifest, of *Meta) *Manifest {
 
 // goneFrom returns the assets that were there and are not there now, by path.
 // Both are sorted by it.
-func goneFrom(now, were []Asset) (gone []Asset) {
+func goneFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 	for i := range were {
 		for len(now) > 0 && now[0].Path < were[i].Path {
 			now = now[1:]
@@ -97,8 +99,8 @@ func goneFrom(now, were []Asset) (gone []Asset) {
 // the rollback, or the rollbacks in a row, that made the live one so again. It
 // costs requests only after a rollback, and what cannot be read is left out: it
 // concerns open tabs alone.
-func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*Manifest {
-	var out []*Manifest
+func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*manifest.Manifest {
+	var out []*manifest.Manifest
 	for i := 1; i < len(l.activations) && i < e.Retain && l.note().rollback; i++ {
 		above := readMessage(l.activations[i-1].Message)
 		if !above.rollback && above.deployment != "" {
@@ -115,14 +117,14 @@ func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*Manif
 	return out
 }
 
-func changesOf(assets []Asset) (out []Change) {
+func changesOf(assets []manifest.Asset) (out []Change) {
 	for _, a := range assets {
 		out = append(out, Change{Path: a.Path, Size: a.Size})
 	}
 	return out
 }
 
-func retiredFiles(list []Retired) (out []RetiredFile) {
+func retiredFiles(list []manifest.Retired) (out []RetiredFile) {
 	for _, r := range list {
 		out = append(out, RetiredFile{Path: r.Path, Size: r.Size, Deployments: max(r.Left, 0), Until: time.Unix(r.Until, 0).UTC()})
 	}

@@ -6,18 +6,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A file that a redirect hid is not published by removing it together with the redirect.
 func TestNothingRedirectedIsRetired(t *testing.T) {
 	t.Parallel()
 	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
-	hides := &Manifest{Routing: &Routing{}, Assets: []Asset{{Path: "/a.txt"}, {Path: "/drafts/x.txt"}}, Redirects: []Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
-	next := &Manifest{Routing: &Routing{}}
+	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"}, {Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
+	next := &manifest.Manifest{Routing: &manifest.Routing{}}
 	if stay, guarded := e.retired(next, hides, nil, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) || len(guarded) > 0 {
 		t.Errorf("%v stay, %v are guarded", pathsOf(stay), guarded)
 	}
-	if stay, _ := e.retired(next, &Manifest{Routing: &Routing{}}, []*Manifest{hides}, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
+	if stay, _ := e.retired(next, &manifest.Manifest{Routing: &manifest.Routing{}}, []*manifest.Manifest{hides}, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
 		t.Errorf("after a rollback %v stay", pathsOf(stay))
 	}
 }
@@ -34,9 +37,9 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 		"every, some retire": {"/assets/app.js"},
 	}
 	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
-	var assets []Asset
+	var assets []manifest.Asset
 	for _, path := range paths {
-		assets = append(assets, Asset{Path: path, Size: 1})
+		assets = append(assets, manifest.Asset{Path: path, Size: 1})
 	}
 	later := time.Now().Add(time.Hour).Unix()
 	for before, was := range routings {
@@ -44,32 +47,32 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 			want := slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
 				return !slices.Contains(public[before], path) || !slices.Contains(public[after], path)
 			})
-			for name, live := range map[string]*Manifest{
+			for name, live := range map[string]*manifest.Manifest{
 				"live":    {Routing: was, Assets: assets},
 				"retired": {Routing: was, Retired: retiredUntil(assets, later)},
 			} {
-				stay, guarded := e.retired(&Manifest{Routing: is}, live, nil, true)
+				stay, guarded := e.retired(&manifest.Manifest{Routing: is}, live, nil, true)
 				if got := pathsOf(stay); !slices.Equal(got, want) || len(guarded) != len(paths)-len(want) {
 					t.Errorf("%s, %s then %s: %v stay and %d are guarded, want %v", name, before, after, got, len(guarded), want)
 				}
 			}
 			// A rollback left it: the live deployment never had the files.
-			left := []*Manifest{{Routing: was, Assets: assets}}
-			if stay, _ := e.retired(&Manifest{Routing: is}, &Manifest{Routing: &Routing{}}, left, true); !slices.Equal(pathsOf(stay), want) {
+			left := []*manifest.Manifest{{Routing: was, Assets: assets}}
+			if stay, _ := e.retired(&manifest.Manifest{Routing: is}, &manifest.Manifest{Routing: &manifest.Routing{}}, left, true); !slices.Equal(pathsOf(stay), want) {
 				t.Errorf("rolled back from %s, then %s: %v stay, want %v", before, after, pathsOf(stay), want)
 			}
 		}
 	}
 }
 
-func retiredUntil(assets []Asset, until int64) (out []Retired) {
+func retiredUntil(assets []manifest.Asset, until int64) (out []manifest.Retired) {
 	for _, a := range assets {
-		out = append(out, Retired{Asset: a, Until: until, Left: 3})
+		out = append(out, manifest.Retired{Asset: a, Until: until, Left: 3})
 	}
 	return out
 }
 
-func pathsOf(list []Retired) (out []string) {
+func pathsOf(list []manifest.Retired) (out []string) {
 	for _, r := range list {
 		out = append(out, r.Path)
 	}
@@ -92,7 +95,7 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 		}
 		patterns := func(most int) (out []string) {
 			for range r.IntN(most) {
-				p := EncodePathname(path())
+				p := manifest.EncodePathname(path())
 				if i := 1 + r.IntN(len(p)); r.IntN(2) == 0 {
 					p = p[:i] + "*" + []string{"", p[i:]}[r.IntN(2)]
 				}
@@ -100,18 +103,18 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 			}
 			return out
 		}
-		live := &Manifest{Routing: &Routing{}}
+		live := &manifest.Manifest{Routing: &manifest.Routing{}}
 		for range 6 {
-			next := &Manifest{Routing: &Routing{Worker: patterns(3), Site: patterns(2)}}
+			next := &manifest.Manifest{Routing: &manifest.Routing{Worker: patterns(3), Site: patterns(2)}}
 			for i, p := 0, ""; i < 4; i++ {
 				if p = path(); next.At(p) == nil {
-					next.Assets = append(next.Assets, Asset{Path: p})
-					slices.SortFunc(next.Assets, func(a, b Asset) int { return strings.Compare(a.Path, b.Path) })
+					next.Assets = append(next.Assets, manifest.Asset{Path: p})
+					slices.SortFunc(next.Assets, func(a, b manifest.Asset) int { return strings.Compare(a.Path, b.Path) })
 				}
 			}
 			next.Retired, _ = e.retired(next, live, nil, true)
 			kept += len(next.Retired)
-			for i, m := range []*Manifest{live, next} {
+			for i, m := range []*manifest.Manifest{live, next} {
 				for _, gone := range next.Retired {
 					if routerGets(m.Routing, gone.Path) {
 						t.Fatalf("seed %d: %s is retired, and code gets it (in %s): %+v", seed, gone.Path, []string{"the deployment before", "this one"}[i], m.Routing)
@@ -131,14 +134,14 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 func TestRetiredByAnOlderRelease(t *testing.T) {
 	t.Parallel()
 	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
-	public := &Routing{}
+	public := &manifest.Routing{}
 	for name, c := range map[string]struct {
-		recorded *Routing
+		recorded *manifest.Routing
 		want     []string
 	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
-		manifest := &Manifest{Routing: c.recorded, Assets: []Asset{{Path: "/app.js"}}, Retired: retiredUntil([]Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
-		p := &draft{hash: "same", worker: Worker{Routing: public}, manifest: &Manifest{Routing: public}}
-		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, manifest)
+		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}}, Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
+		p := &draft{hash: "same", worker: cloud.Worker{Routing: public}, manifest: &manifest.Manifest{Routing: public}}
+		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, deployed)
 		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) || p.RoutingUnknown != (c.recorded == nil) {
 			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
 		}
@@ -146,18 +149,18 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 }
 
 // routings are one of each kind, by name.
-var routings = map[string]*Routing{
+var routings = map[string]*manifest.Routing{
 	"no code":                  {},
 	"some pathnames":           {Worker: []string{"/private/*"}},
 	"all but some":             {Worker: []string{"/*"}, Site: []string{"/open/*"}},
-	"every request":            {Worker: []string{EveryRequest}},
-	"every, some retire":       {Worker: []string{EveryRequest}, Retire: []string{"/assets/*"}},
+	"every request":            {Worker: []string{manifest.EveryRequest}},
+	"every, some retire":       {Worker: []string{manifest.EveryRequest}, Retire: []string{"/assets/*"}},
 	"older kv-sync: not known": nil,
 }
 
 // routerGets says by the definition whether the code gets a request that is answered
 // with the file: worker/src/router.ts and worker/src/rules/html.ts.
-func routerGets(r *Routing, path string) bool {
+func routerGets(r *manifest.Routing, path string) bool {
 	matches := func(patterns []string, pathname string) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return globByDefinition(p, pathname) })
 	}
@@ -168,7 +171,7 @@ func routerGets(r *Routing, path string) bool {
 		pathnames = append(pathnames, stem, stem+"/")
 	}
 	return slices.ContainsFunc(pathnames, func(p string) bool {
-		p = EncodePathname(p)
+		p = manifest.EncodePathname(p)
 		return !matches(r.Site, p) && matches(r.Worker, p)
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // rival is somebody else who deploys the same site from another machine.
@@ -24,7 +26,7 @@ func (w *world) rival() *world {
 // hand activates a version with a message, as any tool can.
 func (w *world) hand(version, message string) {
 	w.t.Helper()
-	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []kvsync.Share{{Version: version, Percent: 100}}, message, true)
+	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: version, Percent: 100}}, message, true)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -66,14 +68,14 @@ func TestManifestIsWhatItsNameSays(t *testing.T) {
 // announce makes a version live that says something of its own in KV_SYNC.
 func (w *world) announce(kind, field, says string) {
 	w.t.Helper()
-	u := kvsync.Upload{Worker: script}
+	u := cloud.Upload{Worker: script}
 	namespace, err := w.account.FindNamespace(w.t.Context(), "kv-sync")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	u.Bindings = []kvsync.Binding{
-		{Name: kvsync.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}},
-		{Name: kvsync.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"` + namespace + `"`)}},
+	u.Bindings = []cloud.Binding{
+		{Name: cloud.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}},
+		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"` + namespace + `"`)}},
 	}
 	if err := w.account.Workers("blog").PutScript(w.t.Context(), u); err != nil {
 		w.t.Fatal(err)
@@ -103,7 +105,7 @@ func TestWhatAVersionSays(t *testing.T) {
 	_, err = w.deploy(h[1], kvsync.Options{})
 	wantGuard(t, err, kvsync.GuardForeign)
 	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Format = 99 }))
-	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); !errors.Is(err, kvsync.ErrNewer) {
+	if _, err = w.deploy(h[1], kvsync.Options{TakeOver: true}); !errors.Is(err, manifest.ErrNewer) {
 		t.Errorf("over a newer release's version it says %v", err)
 	}
 
@@ -127,27 +129,27 @@ func TestWhatAVersionSays(t *testing.T) {
 
 // All that is served is part of a folder's identity.
 func TestFolderIDNamesAllThatIsServed(t *testing.T) {
-	base := func() *kvsync.Listing {
-		return &kvsync.Listing{
-			Origin:    kvsync.Origin{Kind: "folder", Rules: "r1"},
-			Files:     []kvsync.File{{Asset: kvsync.Asset{Path: "/a", ContentType: "text/plain", Blob: kvsync.Ref{Hash: kvsync.HashOf([]byte("a"))}}}},
-			Redirects: []kvsync.Redirect{{From: "/x", To: "/y", Status: 301}},
-			Headers:   []kvsync.HeaderRule{{Path: "/*", Unset: []string{"server"}}},
+	base := func() *manifest.Listing {
+		return &manifest.Listing{
+			Origin:    manifest.Origin{Kind: "folder", Rules: "r1"},
+			Files:     []manifest.File{{Asset: manifest.Asset{Path: "/a", ContentType: "text/plain", Blob: manifest.Ref{Hash: manifest.HashOf([]byte("a"))}}}},
+			Redirects: []manifest.Redirect{{From: "/x", To: "/y", Status: 301}},
+			Headers:   []manifest.HeaderRule{{Path: "/*", Unset: []string{"server"}}},
 		}
 	}
-	want := kvsync.FolderID(base())
-	for name, change := range map[string]func(*kvsync.Listing){
-		"rules":        func(l *kvsync.Listing) { l.Origin.Rules = "r2" },
-		"path":         func(l *kvsync.Listing) { l.Files[0].Path = "/b" },
-		"content":      func(l *kvsync.Listing) { l.Files[0].Blob.Hash = kvsync.HashOf([]byte("b")) },
-		"content type": func(l *kvsync.Listing) { l.Files[0].ContentType = "text/html" },
-		"redirects":    func(l *kvsync.Listing) { l.Redirects[0].Status = 302 },
-		"headers":      func(l *kvsync.Listing) { l.Headers[0].Unset = nil },
-		"a file":       func(l *kvsync.Listing) { l.Files = nil },
+	want := manifest.FolderID(base())
+	for name, change := range map[string]func(*manifest.Listing){
+		"rules":        func(l *manifest.Listing) { l.Origin.Rules = "r2" },
+		"path":         func(l *manifest.Listing) { l.Files[0].Path = "/b" },
+		"content":      func(l *manifest.Listing) { l.Files[0].Blob.Hash = manifest.HashOf([]byte("b")) },
+		"content type": func(l *manifest.Listing) { l.Files[0].ContentType = "text/html" },
+		"redirects":    func(l *manifest.Listing) { l.Redirects[0].Status = 302 },
+		"headers":      func(l *manifest.Listing) { l.Headers[0].Unset = nil },
+		"a file":       func(l *manifest.Listing) { l.Files = nil },
 	} {
 		l := base()
 		change(l)
-		if kvsync.FolderID(l) == want {
+		if manifest.FolderID(l) == want {
 			t.Errorf("%s is no part of the identity", name)
 		}
 	}
@@ -243,18 +245,18 @@ func TestNewerCommitComesBackWhole(t *testing.T) {
 
 // short is an account whose list of deployments is cut short, as Cloudflare's is.
 type short struct {
-	kvsync.Account
+	cloud.Account
 	n int
 }
 
-func (s short) Workers(name string) kvsync.Workers { return shortWorkers{s.Account.Workers(name), s.n} }
+func (s short) Workers(name string) cloud.Workers { return shortWorkers{s.Account.Workers(name), s.n} }
 
 type shortWorkers struct {
-	kvsync.Workers
+	cloud.Workers
 	n int
 }
 
-func (s shortWorkers) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+func (s shortWorkers) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	a, err := s.Workers.Activations(ctx)
 	return a[:min(len(a), s.n)], err
 }
@@ -363,8 +365,8 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 	w := start(t)
 	src := history(one)[0]
 	mine := script
-	text := func(s string) []kvsync.Binding {
-		return []kvsync.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(s)}}}
+	text := func(s string) []cloud.Binding {
+		return []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(s)}}}
 	}
 	deploy := func() *kvsync.Result {
 		t.Helper()
@@ -381,7 +383,7 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 		change func()
 	}{
 		{"a module", func() {
-			mine.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+			mine.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 				Content: []byte("export class Room {}; export default { fetch() { return new Response('new') } }")}}
 		}},
 		{"a binding's value", func() { mine.Bindings = text(`"b"`) }},
@@ -391,7 +393,7 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 		{"how pathnames are matched", func() { w.config.Serving.HTMLHandling = "none" }},
 		{"what is not found", func() { w.config.Serving.NotFound = "none" }},
 		{"a migration", func() {
-			mine.Migrations = []kvsync.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
+			mine.Migrations = []cloud.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
 		}},
 	} {
 		tc.change()
@@ -407,12 +409,12 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 // retyped serves its files as HTML.
 type retyped struct{ *memory }
 
-func (r retyped) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (r retyped) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := r.memory.Files(ctx, base)
 	for i := range l.Files {
 		l.Files[i].ContentType = "text/html; charset=utf-8"
 	}
-	l.Origin.ID = kvsync.FolderID(l)
+	l.Origin.ID = manifest.FolderID(l)
 	return l, err
 }
 
@@ -455,7 +457,7 @@ func TestPlanningAgainSendsNothingTwice(t *testing.T) {
 	w.wantSite(three)
 	n := 0
 	for _, k := range w.keys("blog/b/") {
-		if strings.Contains(k, kvsync.HashOf([]byte("three")).String()) {
+		if strings.Contains(k, manifest.HashOf([]byte("three")).String()) {
 			n++
 		}
 	}
@@ -491,19 +493,19 @@ func TestRollbackOutOfASplit(t *testing.T) {
 	h := history(one, two, three)
 	h[0].commit, h[0].order[0] = strings.Repeat("ab", 20), strings.Repeat("ab", 20)
 	a, b := w.mustDeploy(h[0]), w.mustDeploy(h[1])
-	split := func(first, second kvsync.Share) {
+	split := func(first, second cloud.Share) {
 		t.Helper()
-		if err := w.account.Workers("blog").Activate(t.Context(), []kvsync.Share{first, second}, "split", true); err != nil {
+		if err := w.account.Workers("blog").Activate(t.Context(), []cloud.Share{first, second}, "split", true); err != nil {
 			t.Fatal(err)
 		}
 	}
-	split(kvsync.Share{Version: b.Version, Percent: 90}, kvsync.Share{Version: a.Version, Percent: 10})
+	split(cloud.Share{Version: b.Version, Percent: 90}, cloud.Share{Version: a.Version, Percent: 10})
 	res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: b.Version})
 	if err != nil || !res.Switched {
 		t.Fatalf("to the larger share: %+v, %v", res, err)
 	}
 	w.wantSite(two)
-	split(kvsync.Share{Version: b.Version, Percent: 90}, kvsync.Share{Version: a.Version, Percent: 10})
+	split(cloud.Share{Version: b.Version, Percent: 90}, cloud.Share{Version: a.Version, Percent: 10})
 	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || res.PreviousVersion != b.Version || res.Version != a.Version {
 		t.Fatalf("from the larger share: %+v, %v", res, err)
 	}

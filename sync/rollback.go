@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // RollbackOptions are what a person may decide for a rollback.
@@ -31,14 +34,14 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 		return nil, err
 	}
 	past, err := e.past(ctx, everyActivation)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
 	live := past.live()
 	if live == nil && opt.To == "" {
-		return nil, stop(GuardForeign, CaseForeignRollback, Facts{Site: e.Site})
+		return nil, stop(GuardForeign, CaseForeignRollback, finding.Facts{Site: e.Site})
 	}
 	target, err := past.target(live, opt.To)
 	if err != nil {
@@ -59,8 +62,8 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	hold := holdAfter(live, target)
 	err = e.rollTo(ctx, past.activations, target, hold, opt.Force)
-	if errors.Is(err, errOvertaken) {
-		return nil, stop(GuardOvertaken, CaseSwitched, Facts{Site: e.Site})
+	if errors.Is(err, cloud.ErrOvertaken) {
+		return nil, stop(GuardOvertaken, CaseSwitched, finding.Facts{Site: e.Site})
 	}
 	if err != nil {
 		return nil, err
@@ -69,19 +72,19 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	return res, nil
 }
 
-func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []Problem, err error) {
-	manifest, err := c.checkBlobs(ctx, target.meta)
+func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []manifest.Problem, err error) {
+	stored, err := c.checkBlobs(ctx, target.meta)
 	if err != nil {
 		return nil, err
 	}
-	return c.uncovered(ctx, target, manifest), nil
+	return c.uncovered(ctx, target, stored), nil
 }
 
 func notDeployed(site string) *GuardError {
-	return stop(GuardTarget, CaseNotDeployed, Facts{Site: site})
+	return stop(GuardTarget, CaseNotDeployed, finding.Facts{Site: site})
 }
 
-func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deployment, hold string, force bool) error {
+func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string, force bool) error {
 	if err := e.lookAgain(ctx, before); err != nil {
 		return err
 	}
@@ -89,12 +92,12 @@ func (e *Engine) rollTo(ctx context.Context, before []Activation, target *Deploy
 		return err
 	}
 	s := &switching{deployment: target.ID, before: before,
-		mine: func(_ context.Context, a Activation) (bool, error) { return a.Only(target.Version), nil }}
+		mine: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
+		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
 	})
-	if errors.Is(s.sent, ErrSecretChanged) {
-		return stop(GuardSecret, CaseSecret, Facts{Site: e.Site, Deployment: target.ID})
+	if errors.Is(s.sent, cloud.ErrSecretChanged) {
+		return stop(GuardSecret, CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
 	}
 	return e.settle(ctx, s)
 }
@@ -115,23 +118,23 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 			continue
 		}
 		if !d.Retained {
-			return nil, stop(GuardTarget, CaseNotRetained, Facts{Deployment: d.ID})
+			return nil, stop(GuardTarget, CaseNotRetained, finding.Facts{Deployment: d.ID})
 		}
 		if d.Missing {
-			return nil, stop(GuardMissing, CaseVersionMissing, Facts{Deployment: d.ID, Version: d.Version})
+			return nil, stop(GuardMissing, CaseVersionMissing, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 		for _, other := range p.deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
-				facts := Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
+				facts := finding.Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
 				return nil, stop(GuardTarget, CaseAmbiguous, facts)
 			}
 		}
 		return d, nil
 	}
 	if to == "" {
-		return nil, stop(GuardTarget, CaseNoEarlier, Facts{})
+		return nil, stop(GuardTarget, CaseNoEarlier, finding.Facts{})
 	}
-	return nil, stop(GuardTarget, CaseNoTarget, Facts{What: fmt.Sprintf("%.80q", to)})
+	return nil, stop(GuardTarget, CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
 // foreign reports whether it is of another tool.
@@ -176,34 +179,34 @@ const mostHeld = 10
 
 // checkBlobs refuses unless every blob that the deployment serves is there, and
 // every chunk. A listing can lag behind, so what it lacks is asked for by key.
-func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*Manifest, error) {
-	manifest, err := e.manifest(ctx, m)
-	if errors.Is(err, ErrNotFound) {
-		return nil, stop(GuardMissing, CaseManifestMissing, Facts{Deployment: m.Deployment})
+func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
+	stored, err := e.manifest(ctx, m)
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil, stop(GuardMissing, CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
 	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, keys(e.Site).Blobs())
+	listed, err := e.keysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
 	if err != nil {
 		return nil, err
 	}
 	chunks := make(indexes)
-	if err := e.readIndexes(ctx, store, manifest.Assets, chunks); err != nil {
+	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
 		return nil, err
 	}
-	missing, err := e.missing(ctx, store, m.whole(manifest), chunks, listed)
+	missing, err := e.missing(ctx, store, m.whole(stored), chunks, listed)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range manifest.Assets {
-		if err := chunks[a.Blob].err; errors.Is(err, errDamaged) {
-			return nil, stop(GuardMissing, CaseBlobsUnread, Facts{Deployment: m.Deployment, Cause: err})
+	for _, a := range stored.Assets {
+		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
+			return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 		}
 	}
 	if len(missing) > 0 {
-		facts := Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
+		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
 		return nil, stop(GuardMissing, CaseBlobsMissing, facts)
 	}
-	return manifest, nil
+	return stored, nil
 }

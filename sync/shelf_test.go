@@ -12,6 +12,8 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // pathnameManifest is project/{id}/manifest as handleAssetRequest reads it.
@@ -98,7 +100,7 @@ func (s *shelf) check() {
 			s.broken = append(s.broken, path+" is named and not there")
 		case unsettled && (len(e.ETag) == 64 || etags[e.ETag] > 1):
 			s.broken = append(s.broken, path+" is being written under the ETag "+e.ETag)
-		case !unsettled && kvsync.HashOf([]byte(value)).String() != e.ETag:
+		case !unsettled && manifest.HashOf([]byte(value)).String() != e.ETag:
 			s.broken = append(s.broken, path+" is not what the manifest says")
 		}
 	}
@@ -137,16 +139,16 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
 	if v, ok := s.values[key]; ok {
 		return []byte(v), nil
 	}
-	return nil, kvsync.ErrNotFound
+	return nil, cloud.ErrNotFound
 }
 
-func (s *shelf) List(_ context.Context, prefix, _ string) (page []kvsync.KeyInfo, next string, err error) {
+func (s *shelf) List(_ context.Context, prefix, _ string) (page []cloud.KeyInfo, next string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
 	for _, name := range slices.Sorted(maps.Keys(s.values)) {
 		if strings.HasPrefix(name, prefix) {
-			page = append(page, kvsync.KeyInfo{Name: name})
+			page = append(page, cloud.KeyInfo{Name: name})
 		}
 	}
 	return page, "", nil
@@ -157,8 +159,8 @@ type shelves struct{ *shelf }
 
 func (s shelves) FindNamespace(context.Context, string) (string, error)   { return "ns", nil }
 func (s shelves) CreateNamespace(context.Context, string) (string, error) { return "ns", nil }
-func (s shelves) Store(string) kvsync.Store                               { return s.shelf }
-func (s shelves) Workers(string) kvsync.Workers                           { return nil }
+func (s shelves) Store(string) cloud.Store                                { return s.shelf }
+func (s shelves) Workers(string) cloud.Workers                            { return nil }
 
 // neighbours are keys that no deploy of the project "shop" may touch.
 var neighbours = map[string]string{
@@ -184,25 +186,25 @@ func (s *shelf) engine(t *testing.T) *kvsync.Engine {
 func (s *shelf) wantProject(t *testing.T, want files) {
 	t.Helper()
 	values := maps.Clone(neighbours)
-	manifest := pathnameManifest{}
+	wanted := pathnameManifest{}
 	for path, body := range want {
 		values["project/shop/assets"+path] = body
-		e := manifest[path]
-		e.ContentType, e.ETag = "text/plain; charset=utf-8", kvsync.HashOf([]byte(body)).String()
-		manifest[path] = e
+		e := wanted[path]
+		e.ContentType, e.ETag = "text/plain; charset=utf-8", manifest.HashOf([]byte(body)).String()
+		wanted[path] = e
 	}
 	var got pathnameManifest
 	if err := json.Unmarshal([]byte(s.values["project/shop/manifest"]), &got); err != nil {
 		t.Fatal(err)
 	}
-	if !maps.EqualFunc(got, manifest, func(a, b struct {
+	if !maps.EqualFunc(got, wanted, func(a, b struct {
 		ContentType string   `json:"contentType"`
 		ETag        string   `json:"etag"`
 		Unsettled   []string `json:"unsettled"`
 	}) bool {
 		return a.ContentType == b.ContentType && a.ETag == b.ETag && a.Unsettled == nil
 	}) {
-		t.Fatalf("the manifest is %v, want %v", got, manifest)
+		t.Fatalf("the manifest is %v, want %v", got, wanted)
 	}
 	values["project/shop/manifest"] = s.values["project/shop/manifest"]
 	if !maps.Equal(s.values, values) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // What is deployed over a split is compared to the larger share.
@@ -14,7 +15,7 @@ func TestSplitIsComparedToTheLargerShare(t *testing.T) {
 	a := w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
 	for _, larger := range []*kvsync.Result{a, b} {
-		split := []kvsync.Share{{Version: a.Version, Percent: 40}, {Version: b.Version, Percent: 60}}
+		split := []cloud.Share{{Version: a.Version, Percent: 40}, {Version: b.Version, Percent: 60}}
 		if larger == a {
 			split[0].Percent, split[1].Percent = 60, 40
 		}
@@ -40,7 +41,7 @@ func TestSplitAtTheSwitchIsNotOurs(t *testing.T) {
 			return platform.Fault{}
 		}
 		w.p.Server.SetFault(nil)
-		split := []kvsync.Share{{Version: a.Version, Percent: 60}, {Version: b.Version, Percent: 40}}
+		split := []cloud.Share{{Version: a.Version, Percent: 60}, {Version: b.Version, Percent: 40}}
 		if err := w.connect(0).Workers("blog").Activate(t.Context(), split, "split", true); err != nil {
 			t.Error(err)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -32,7 +34,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	}
 	s := &switching{deployment: rel.id, before: l.activations}
 	if byScript {
-		s.mine = func(ctx context.Context, a Activation) (bool, error) {
+		s.mine = func(ctx context.Context, a cloud.Activation) (bool, error) {
 			if s.alone {
 				rel.version = a.Main()
 				return true, nil
@@ -54,9 +56,9 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 			go func() { rel.enabled <- e.enable(ctx) }()
 		}
 	} else {
-		s.mine = func(_ context.Context, a Activation) (bool, error) { return a.Only(rel.version), nil }
+		s.mine = func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(rel.version), nil }
 		s.sent = e.send(ctx, func(ctx context.Context) error {
-			return e.target.Activate(ctx, []Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
+			return e.target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		})
 	}
 	return e.settle(ctx, s)
@@ -74,11 +76,11 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	}
 	message := releaseMessage(l.meta.Deployment, p.Origin, "")
 	s := &switching{deployment: l.meta.Deployment, before: l.activations,
-		mine: func(_ context.Context, a Activation) (bool, error) {
+		mine: func(_ context.Context, a cloud.Activation) (bool, error) {
 			return a.Only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []Share{{Version: l.version.ID, Percent: 100}}, message, false)
+		return e.target.Activate(ctx, []cloud.Share{{Version: l.version.ID, Percent: 100}}, message, false)
 	})
 	return e.settle(ctx, s)
 }
@@ -102,21 +104,21 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 }
 
 // lookAgain returns errOvertaken if somebody else switched since before.
-func (e *Engine) lookAgain(ctx context.Context, before []Activation) error {
+func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation) error {
 	now, err := e.target.Activations(ctx)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		now, err = nil, nil
 	}
 	if err != nil {
 		return fmt.Errorf("ask again which version of %s is active: %w", e.Site, err)
 	}
 	if activeID(now) != activeID(before) {
-		return errOvertaken
+		return cloud.ErrOvertaken
 	}
 	return nil
 }
 
-func activeID(a []Activation) string {
+func activeID(a []cloud.Activation) string {
 	if len(a) == 0 {
 		return ""
 	}
@@ -127,9 +129,9 @@ func activeID(a []Activation) string {
 type switching struct {
 	deployment string
 	// before are the activations that it was planned on.
-	before []Activation
+	before []cloud.Activation
 	// mine recognises the activation that it made.
-	mine func(context.Context, Activation) (bool, error)
+	mine func(context.Context, cloud.Activation) (bool, error)
 	// final: it cannot be undone by another activation.
 	final bool
 	// alone: it was confirmed, and there is one activation at all: it is ours.
@@ -143,10 +145,10 @@ type switching struct {
 // we did not plan on, is made live again as it was, and errOvertaken says to
 // plan again. That next plan knows whether ours is newer.
 func (e *Engine) settle(ctx context.Context, s *switching) error {
-	if s.sent != nil && !errors.Is(s.sent, ErrUnknown) && ctx.Err() == nil {
+	if s.sent != nil && !errors.Is(s.sent, cloud.ErrUnknown) && ctx.Err() == nil {
 		return fmt.Errorf("switch %s: %w", e.Site, s.sent)
 	}
-	cut := ctx.Err() != nil && errors.Is(s.sent, ErrUnknown) // by a cancellation, so it may still be on its way
+	cut := ctx.Err() != nil && errors.Is(s.sent, cloud.ErrUnknown) // by a cancellation, so it may still be on its way
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	newer, at, err := e.since(ctx, s)
@@ -158,14 +160,14 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
 	case at < 0 && s.sent == nil:
 		return nil // confirmed, and a list that lags behind
-	case at < 0 && len(newer) == 0 && e.target.inKV() && errors.Is(s.sent, ErrUnknown):
+	case at < 0 && len(newer) == 0 && e.target.inKV() && errors.Is(s.sent, cloud.ErrUnknown):
 		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
 	case at < 0 && len(newer) == 0 && cut:
 		return unknownSwitch(e.Site, s.deployment, s.sent)
 	case at < 0 && len(newer) == 0:
-		return fmt.Errorf("switch %s: %w (%s)", e.Site, ErrNotSwitched, s.sent.Error())
+		return fmt.Errorf("switch %s: %w (%s)", e.Site, cloud.ErrNotSwitched, s.sent.Error())
 	case at < 0:
-		return errOvertaken
+		return cloud.ErrOvertaken
 	case at > 0:
 		e.note(StageSwitch, "the switch is confirmed, and another deployment followed at once")
 		return nil
@@ -177,16 +179,16 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	}
 	theirs := newer[1]
 	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
-		return found(CaseNotRestored, Facts{Site: e.Site, Cause: err})
+		return found(CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
 	}
-	return errOvertaken
+	return cloud.ErrOvertaken
 }
 
 // since lists the activations newer than the ones that a switch was planned on,
 // newest first, and where among them its own is, or -1.
-func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, at int, err error) {
+func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activation, at int, err error) {
 	now, err := e.target.Activations(ctx)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, -1, nil
 	}
 	if err != nil {
@@ -210,5 +212,5 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []Activation, a
 // unknownSwitch is the one error that wraps ErrUnknown.
 func unknownSwitch(site, deployment string, cause error) error {
 	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole (%s)",
-		site, deployment, ErrUnknown, cause.Error())
+		site, deployment, cloud.ErrUnknown, cause.Error())
 }

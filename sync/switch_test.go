@@ -7,14 +7,15 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // durable is a Worker with a migration to apply: it goes live by a script upload.
-func durable() kvsync.Worker {
+func durable() cloud.Worker {
 	w := script
-	w.Modules = []kvsync.Module{{Name: "main.js", Type: "application/javascript+module",
+	w.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
-	w.Migrations = []kvsync.Migration{{Tag: "v1", Step: []byte(`{"new_sqlite_classes":["Room"]}`)}}
+	w.Migrations = []cloud.Migration{{Tag: "v1", Step: []byte(`{"new_sqlite_classes":["Room"]}`)}}
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // The manifest is a module of the version: no other one may have its name.
@@ -13,7 +14,7 @@ func TestModuleNameTaken(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	mine := script
-	mine.Modules = append(slices.Clone(script.Modules), kvsync.Module{Name: kvsync.ModuleManifest, Type: "application/octet-stream", Content: []byte("theirs")})
+	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: []byte("theirs")})
 	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
 	wantFound(t, err, kvsync.CaseModuleTaken)
 	if w.live() != nil {
@@ -24,7 +25,7 @@ func TestModuleNameTaken(t *testing.T) {
 // A site has an overlay with its companion's code, and neither without the other.
 func TestOverlayWantsItsCompanion(t *testing.T) {
 	t.Parallel()
-	for overlay, worker := range map[bool]kvsync.Worker{true: script, false: overlaid(script)} {
+	for overlay, worker := range map[bool]cloud.Worker{true: script, false: overlaid(script)} {
 		w := start(t)
 		w.config.Serving.Overlay = overlay
 		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "companion") {

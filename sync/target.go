@@ -1,13 +1,19 @@
 package kvsync
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
+)
 
 // target is what a deploy switches: a Worker script, or a project.
 type target interface {
-	Workers
+	cloud.Workers
 	// admit refuses a Worker that cannot run there, and says which of its settings
 	// have no effect.
-	admit(w Worker, overlay bool) ([]Problem, error)
+	admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error)
 	// inKV reports whether versions and activations are values of KV. Then a switch
 	// is eventually consistent, and the last write wins; all versions are ours; each
 	// may have 25 MiB; their number is bounded; their times are those of the
@@ -19,11 +25,11 @@ type target interface {
 }
 
 // script is a Worker script. Cloudflare keeps its versions and activations.
-type script struct{ Workers }
+type script struct{ cloud.Workers }
 
 var errCompanion = errors.New("a site with an overlay, and no other, is deployed with the code of a companion")
 
-func (script) admit(w Worker, overlay bool) ([]Problem, error) {
+func (script) admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error) {
 	if overlay != (w.Companion != nil) {
 		return nil, errCompanion
 	}
@@ -35,13 +41,13 @@ func (script) inKV() bool { return false }
 func (script) distrust(bool) {}
 
 // projectTarget is a project. Its versions and activations are values of KV.
-type projectTarget struct{ *projectWorkers }
+type projectTarget struct{ *project.Workers }
 
-func (p projectTarget) admit(w Worker, _ bool) ([]Problem, error) {
+func (p projectTarget) admit(w cloud.Worker, _ bool) ([]manifest.Problem, error) {
 	if w.Companion != nil { // that of a project is its loader's
 		return nil, errCompanion
 	}
-	return checkProject(p.ID, w)
+	return project.Check(p.ID, w)
 }
 
 func (projectTarget) inKV() bool { return true }

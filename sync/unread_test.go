@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Promise 7: a listing that lags behind is no reason to refuse a rollback, and
@@ -46,7 +47,7 @@ func TestVerifyIsWholeWithoutWhatIsNotRetained(t *testing.T) {
 	w.config.Retain = 1
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	gone := w.manifest().Assets[slices.IndexFunc(w.manifest().Assets, func(a kvsync.Asset) bool { return a.Path == "/index.html" })]
+	gone := w.manifest().Assets[slices.IndexFunc(w.manifest().Assets, func(a manifest.Asset) bool { return a.Path == "/index.html" })]
 	w.mustDeploy(h[1])
 	w.drop("blog/b/" + gone.Blob.String())
 	for passed, whole := range map[time.Duration]bool{0: false, 100 * time.Hour: true} {
@@ -73,7 +74,7 @@ type opening struct {
 	open func() io.Reader
 }
 
-func (s *opening) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+func (s *opening) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := s.memory.Files(ctx, base)
 	for i := range l.Files {
 		l.Files[i].Open = func() (io.ReadCloser, error) { return io.NopCloser(s.open()), nil }
@@ -93,7 +94,7 @@ func TestUnhashedFileThatChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			src := &opening{&memory{files: files{"/index.html": "whole"}}, open}
-			if _, err := w.engine().Deploy(t.Context(), src, script, kvsync.Options{}); !errors.Is(err, kvsync.ErrChanged) {
+			if _, err := w.engine().Deploy(t.Context(), src, script, kvsync.Options{}); !errors.Is(err, manifest.ErrChanged) {
 				t.Errorf("it says %v", err)
 			}
 			if w.live() != nil {

@@ -7,6 +7,9 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Verification is what [Engine.Verify] found.
@@ -54,13 +57,13 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 		return nil, err
 	}
 	past, err := e.past(ctx, everyActivation)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return nil, notDeployed(e.Site)
 	} else if err != nil {
 		return nil, err
 	}
 	v := &verifier{Engine: e, out: &Verification{}, readData: readData, namespaces: make(map[place]map[string]bool),
-		chunks: make(indexes), checked: make(map[Ref]bool), rooted: make(map[string]bool)}
+		chunks: make(indexes), checked: make(map[manifest.Ref]bool), rooted: make(map[string]bool)}
 	seen := make(map[string]bool)
 	for i := range past.deployments {
 		d := &past.deployments[i]
@@ -101,8 +104,8 @@ func (v *verifier) count(live *Meta) {
 }
 
 func (c *contentAddressed) counts(key string) (own, prunable bool) {
-	class, _, _ := keys(c.Site).Parse(key)
-	return true, class != classOther
+	class, _, _ := manifest.Keys(c.Site).Parse(key)
+	return true, class != manifest.KeyOther
 }
 
 // verifier is one run of Verify.
@@ -112,7 +115,7 @@ type verifier struct {
 	readData   bool
 	namespaces map[place]map[string]bool // the site's keys, listed once
 	chunks     indexes
-	checked    map[Ref]bool // of blobs that were read: whether they hash to their key
+	checked    map[manifest.Ref]bool // of blobs that were read: whether they hash to their key
 	rooted     map[string]bool
 }
 
@@ -153,7 +156,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deploymen
 		out.Missing = append(out.Missing, a.Path)
 	}
 	if d.Retained {
-		markRooted(v.rooted, keys(v.Site), d.meta, m, v.chunks)
+		markRooted(v.rooted, manifest.Keys(v.Site), d.meta, m, v.chunks)
 		if v.readData {
 			if err := v.readBlobs(ctx, s, whole); err != nil {
 				return err
@@ -182,9 +185,9 @@ func (v *verifier) listed(ctx context.Context, of keeper, m *Meta) (map[string]b
 type place struct{ namespace, prefix string }
 
 // keysBelow lists every key with the prefix.
-func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[string]bool, error) {
+func (e *Engine) keysBelow(ctx context.Context, s cloud.Store, prefix string) (map[string]bool, error) {
 	there := make(map[string]bool)
-	err := e.eachKey(ctx, s, prefix, func(k KeyInfo) error {
+	err := e.eachKey(ctx, s, prefix, func(k cloud.KeyInfo) error {
 		there[k.Name] = true
 		return nil
 	})
@@ -193,13 +196,13 @@ func (e *Engine) keysBelow(ctx context.Context, s Store, prefix string) (map[str
 
 // missing returns the assets of which a blob is not there. What the listing
 // lacks is asked for by key, for listings lag behind; indexes were read.
-func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks indexes, listed map[string]bool) ([]Asset, error) {
-	k := keys(e.Site)
-	gone := make(map[Ref]bool) // of blobs that were asked for by key, or will be
-	var ask []Ref
+func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifest, chunks indexes, listed map[string]bool) ([]manifest.Asset, error) {
+	k := manifest.Keys(e.Site)
+	gone := make(map[manifest.Ref]bool) // of blobs that were asked for by key, or will be
+	var ask []manifest.Ref
 	for _, a := range m.Assets {
 		if x, read := chunks[a.Blob]; read {
-			gone[a.Blob] = errors.Is(x.err, ErrNotFound)
+			gone[a.Blob] = errors.Is(x.err, cloud.ErrNotFound)
 		}
 		for _, ref := range chunks.blobsOf(a) {
 			if _, asked := gone[ref]; !asked && !listed[k.Blob(ref)] {
@@ -211,7 +214,7 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks index
 	answers := make([]bool, len(ask))
 	err := e.eachBlob(ctx, len(ask), func(ctx context.Context, i int) error {
 		_, err := s.Get(ctx, k.Blob(ask[i]))
-		answers[i] = errors.Is(err, ErrNotFound)
+		answers[i] = errors.Is(err, cloud.ErrNotFound)
 		if answers[i] {
 			return nil
 		}
@@ -223,9 +226,9 @@ func (e *Engine) missing(ctx context.Context, s Store, m *Manifest, chunks index
 	for i, ref := range ask {
 		gone[ref] = answers[i]
 	}
-	var missing []Asset
+	var missing []manifest.Asset
 	for _, a := range m.Assets {
-		if slices.ContainsFunc(chunks.blobsOf(a), func(ref Ref) bool { return gone[ref] }) {
+		if slices.ContainsFunc(chunks.blobsOf(a), func(ref manifest.Ref) bool { return gone[ref] }) {
 			missing = append(missing, a)
 		}
 	}
@@ -245,13 +248,13 @@ func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Contex
 
 // wholeValues is how many values may be read at once, whatever their size.
 func (e *Engine) wholeValues() int {
-	return max(1, min(e.Parallel, int(e.Memory/MaxValueBytes)))
+	return max(1, min(e.Parallel, int(e.Memory/manifest.MaxValueBytes)))
 }
 
 // readBlobs reads each blob that was not read before, and notes whether it
 // hashes to its key. An index does if it could be read.
-func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
-	var todo []Ref
+func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Manifest) error {
+	var todo []manifest.Ref
 	for _, a := range m.Assets {
 		for _, ref := range v.chunks.blobsOf(a) {
 			index := a.Chunked() && ref == a.Blob
@@ -263,14 +266,14 @@ func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
 	}
 	good := make([]bool, len(todo))
 	err := v.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
-		b, err := s.Get(ctx, keys(v.Site).Blob(todo[i]))
-		if errors.Is(err, ErrNotFound) {
+		b, err := s.Get(ctx, manifest.Keys(v.Site).Blob(todo[i]))
+		if errors.Is(err, cloud.ErrNotFound) {
 			good[i] = true // it is missing, and reported as that
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read blob %s: %w", todo[i], err)
 		}
-		good[i] = HashOf(b) == todo[i].Hash
+		good[i] = manifest.HashOf(b) == todo[i].Hash
 		return nil
 	})
 	for i, ref := range todo {
@@ -280,14 +283,14 @@ func (v *verifier) readBlobs(ctx context.Context, s Store, m *Manifest) error {
 }
 
 // corrupt returns the paths of which a blob was read and is not what its key says.
-func (v *verifier) corrupt(m *Manifest) []string {
+func (v *verifier) corrupt(m *manifest.Manifest) []string {
 	var bad []string
 	for _, a := range m.Assets {
-		damaged := func(ref Ref) bool {
+		damaged := func(ref manifest.Ref) bool {
 			good, read := v.checked[ref]
 			return read && !good
 		}
-		if errors.Is(v.chunks[a.Blob].err, errDamaged) || slices.ContainsFunc(v.chunks.blobsOf(a), damaged) {
+		if errors.Is(v.chunks[a.Blob].err, manifest.ErrDamaged) || slices.ContainsFunc(v.chunks.blobsOf(a), damaged) {
 			bad = append(bad, a.Path)
 		}
 	}
@@ -295,6 +298,6 @@ func (v *verifier) corrupt(m *Manifest) []string {
 }
 
 // eachKey lists every key with the prefix.
-func (e *Engine) eachKey(ctx context.Context, s Store, prefix string, each func(KeyInfo) error) error {
-	return eachKey(ctx, s, prefix, each)
+func (e *Engine) eachKey(ctx context.Context, s cloud.Store, prefix string, each func(cloud.KeyInfo) error) error {
+	return cloud.EachKey(ctx, s, prefix, each)
 }

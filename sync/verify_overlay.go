@@ -3,6 +3,9 @@ package kvsync
 import (
 	"context"
 	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // VerifiedOverlay is the closure of what was written at run time.
@@ -27,18 +30,18 @@ func (v *VerifiedOverlay) Whole() bool {
 // one request, for the record, and none where nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
 	listed := v.namespaces[place{live.meta.Namespace, v.layoutOf(live.meta).prefix()}]
-	if !listed[keys(v.Site).OverlayRecord()] {
+	if !listed[manifest.Keys(v.Site).OverlayRecord()] {
 		return nil, nil
 	}
 	store := v.Account.Store(live.meta.Namespace)
 	o, err := v.Engine.overlay(ctx, store)
-	if errors.Is(err, errOverlayRecord) {
+	if errors.Is(err, overlay.ErrRecord) {
 		return &VerifiedOverlay{Problem: err.Error()}, nil
 	} else if err != nil {
 		return nil, err
 	}
 	out := &VerifiedOverlay{Edits: len(o.Entries)}
-	m := &Manifest{}
+	m := &manifest.Manifest{}
 	for i := range o.Entries {
 		if o.Entries[i].Content != nil {
 			m.Assets = append(m.Assets, o.Entries[i].Asset())
@@ -47,8 +50,8 @@ func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOver
 	out.Files = len(m.Assets)
 	// Its blobs lie below its own keys, as a site's do below the site's.
 	e := *v.Engine
-	e.Site = string(keys(v.Site).Overlay())
-	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[Ref]bool)}
+	e.Site = string(manifest.Keys(v.Site).Overlay())
+	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
 	if err := over.readIndexes(ctx, store, m.Assets, over.chunks); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Every secret that the step may have is masked, each line of it by itself, as the
@@ -62,9 +63,9 @@ func TestProblemsOutsideTheWorkspaceNameNoFile(t *testing.T) {
 		"":       {"public/index.html", "../../outside.html", "/etc/passwd"},
 	} {
 		turn := &turn{workspace: workspace, folder: "site", files: map[string]bool{}}
-		var problems []kvsync.Problem
+		var problems []manifest.Problem
 		for _, p := range paths {
-			problems = append(problems, kvsync.Problem{Path: p})
+			problems = append(problems, manifest.Problem{Path: p})
 		}
 		turn.locate(problems, dir)
 		for i, want := range []string{"site/public/index.html", "", ""} {
@@ -82,7 +83,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 		plan := &kvsync.Plan{Added: change, Changed: change, Removed: change}
 		deployed := summary(&app.Report{Command: modeDeploy, Site: name, URL: name, Plan: plan, Notices: []string{name}})
 		refused := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{
-			Message: name, Fix: name, Removed: change, Problems: []kvsync.Problem{{Path: name, Reason: name, Fix: name}},
+			Message: name, Fix: name, Removed: change, Problems: []manifest.Problem{{Path: name, Reason: name, Fix: name}},
 		}})
 		shown := inert(name)
 		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + linkTo(name) + " |", "> " + shown + "\n"} {

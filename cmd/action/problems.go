@@ -9,7 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // annotations is how many files at fault become annotations. GitHub shows ten of a
@@ -54,7 +54,7 @@ func (c *console) fault(t *turn) {
 // locate makes the paths of problems relative to the repository's root. They begin at
 // dir, the published folder, or "" for problems of the configuration: those may be about
 // inputs and the environment, which are no files.
-func (t *turn) locate(problems []kvsync.Problem, dir string) {
+func (t *turn) locate(problems []manifest.Problem, dir string) {
 	for i := range problems {
 		p := &problems[i]
 		file := path.Join(t.folder, dir, p.Path)
@@ -74,7 +74,7 @@ func (t *turn) locate(problems []kvsync.Problem, dir string) {
 // published is the folder at which the paths of refused files begin, or "" for those of
 // the configuration.
 func (t *turn) published() string {
-	var refused *kvsync.RefusedError
+	var refused *manifest.RefusedError
 	if t.site == nil || !errors.As(t.err, &refused) {
 		return ""
 	}
@@ -82,14 +82,14 @@ func (t *turn) published() string {
 }
 
 // file is the file to annotate with a problem, or "".
-func (t *turn) file(p kvsync.Problem) string {
+func (t *turn) file(p manifest.Problem) string {
 	if t.files[p.Path] {
 		return p.Path
 	}
 	return ""
 }
 
-func reason(p kvsync.Problem) string {
+func reason(p manifest.Problem) string {
 	if p.Fix == "" {
 		return inInputs(p.Reason)
 	}

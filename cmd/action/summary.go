@@ -8,6 +8,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const (
@@ -115,7 +116,7 @@ func removedTable(b *strings.Builder, removed []kvsync.Change) {
 	}
 }
 
-func problemTable(b *strings.Builder, problems []kvsync.Problem) {
+func problemTable(b *strings.Builder, problems []manifest.Problem) {
 	if len(problems) == 0 {
 		return
 	}

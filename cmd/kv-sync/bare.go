@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/options"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
 // bareCommand is kv-sync without a subcommand. It has the flags of the Rust kv-sync and

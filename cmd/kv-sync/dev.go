@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/local"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/term"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 type devCommand struct {
@@ -47,7 +47,7 @@ func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
 	if sites := p.Sites(ctx); len(sites) > 0 {
 		fmt.Fprintln(&b, "Sites:")
 		maps.DeleteFunc(sites, func(name, _ string) bool { // a companion has no address
-			site, ok := strings.CutSuffix(name, kvsync.CompanionName(""))
+			site, ok := strings.CutSuffix(name, overlay.CompanionName(""))
 			return ok && sites[site] != ""
 		})
 		for _, name := range slices.Sorted(maps.Keys(sites)) {

@@ -16,7 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/daemon"
 	"github.com/kv-sync/kv-sync/internal/daemon/webhook"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func documents(t *testing.T) map[string]string {
@@ -150,7 +150,7 @@ func TestDocumentedAssetsIgnore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := src.Files(t.Context(), &kvsync.Manifest{})
+	list, err := src.Files(t.Context(), &manifest.Manifest{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/term"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 type hookRunCommand struct {
@@ -58,7 +59,7 @@ func (c *hookRunCommand) Run(ctx context.Context, s streams) error {
 	err := hooks.PrePush(ctx, r, hooks.Push{
 		Mode: h.set.Mode, Remote: c.Remote, URL: c.URL, Lines: s.in, Notices: lines{s.err}, Getenv: s.getenv,
 	}, h.pushed)
-	var refused *kvsync.RefusedError
+	var refused *manifest.RefusedError
 	if errors.As(err, &refused) {
 		// The hook's own message names the branch and how to push anyway.
 		fmt.Fprintln(s.err, term.Lines(err.Error()))

@@ -19,6 +19,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // TestKillAtEveryRequest kills the process, with SIGKILL, at each request of a
@@ -206,7 +207,7 @@ func (v *victim) live() string {
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		m, err := kvsync.DecodeStored(b)
+		m, err := manifest.DecodeStored(b)
 		if err != nil {
 			v.t.Fatal(err)
 		}

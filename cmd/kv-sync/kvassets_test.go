@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tidwall/gjson"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // publish NAME FILE publishes a Worker as wrangler 1 does, with the file compiled
@@ -68,7 +68,7 @@ func age(ts *testscript.TestScript, neg bool, args []string) {
 	base := kvNamespace(ts, args[0])
 	for _, key := range kvNames(ts, args[0], ".kv-sync/") {
 		dir, text := key[:strings.LastIndexByte(key, '/')+1], key[strings.LastIndexByte(key, '/')+1:]
-		ref, err := kvsync.ParseRef(text)
+		ref, err := manifest.ParseRef(text)
 		ts.Check(err)
 		at := uint32(ref.Nonce.Time().Unix()) - uint32(hours*3600)
 		ref.Nonce[0], ref.Nonce[1], ref.Nonce[2], ref.Nonce[3] = byte(at>>24), byte(at>>16), byte(at>>8), byte(at)

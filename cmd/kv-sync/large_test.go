@@ -21,6 +21,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // largeMiB is the size of the file that TestLargeFile takes through the whole
@@ -264,13 +265,13 @@ func (v *victim) dropChunks(but int) {
 		v.t.Fatal(records, err)
 	}
 	// Of one second, either may be the newer: the live one names what is in the other's place.
-	var live kvsync.Asset
+	var live manifest.Asset
 	for _, r := range records {
 		var record kvsync.Record
 		if err := json.Unmarshal(read(r.Name), &record); err != nil {
 			v.t.Fatal(err)
 		}
-		m, err := kvsync.DecodeStored(read("victim/m/" + record.Manifest))
+		m, err := manifest.DecodeStored(read("victim/m/" + record.Manifest))
 		if err != nil {
 			v.t.Fatal(err)
 		}

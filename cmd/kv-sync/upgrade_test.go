@@ -26,6 +26,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // beforeOrigins is the last commit whose deployments have no origin.
@@ -341,9 +343,9 @@ func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvs
 	}
 	ctx, cancel := context.WithTimeout(u.Context(), hangLimit)
 	defer cancel()
-	res, err := e.Deploy(ctx, src, kvsync.Worker{
-		Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &kvsync.Routing{},
-		Modules: []kvsync.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch: () => new Response() };")}},
+	res, err := e.Deploy(ctx, src, cloud.Worker{
+		Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
+		Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch: () => new Response() };")}},
 	}, kvsync.Options{})
 	if err != nil {
 		u.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/term"
 	"github.com/kv-sync/kv-sync/internal/watch"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 type watchCommand struct {
@@ -130,7 +131,7 @@ func (w *watching) next(ctx context.Context, limit time.Duration) (watch.Batch, 
 // unsettled reports whether a deploy failed because the site is still being written.
 func unsettled(err error) bool {
 	var guard *kvsync.GuardError
-	return errors.Is(err, errGone) || errors.Is(err, kvsync.ErrChanged) ||
+	return errors.Is(err, errGone) || errors.Is(err, manifest.ErrChanged) ||
 		errors.As(err, &guard) && guard.Guard == kvsync.GuardShrink
 }
 
@@ -286,7 +287,7 @@ func decides(saved watch.Batch, configuration []string) bool {
 }
 
 // notices prints new notices.
-func (w *watching) notices(list []kvsync.Problem) {
+func (w *watching) notices(list []manifest.Problem) {
 	for _, n := range advice.Terminal.Problems(list) {
 		if text := n.String(); !w.said[text] {
 			w.said[text] = true

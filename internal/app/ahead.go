@@ -4,6 +4,7 @@ import (
 	"context"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // UploadAhead uploads what a deploy of the commit will want: see
@@ -22,7 +23,7 @@ func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.A
 		return nil, err
 	}
 	if s.commit == nil {
-		return nil, refuse(kvsync.CaseFolderAhead, kvsync.Facts{Path: s.settings.Directory})
+		return nil, refuse(kvsync.CaseFolderAhead, finding.Facts{Path: s.settings.Directory})
 	}
 	return e.UploadAhead(ctx, src, w, opt)
 }

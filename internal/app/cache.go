@@ -9,6 +9,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Bounds of the cache: a manifest of 100,000 files has about 8 MB.
@@ -38,7 +39,7 @@ func newManifestCache(userCache string) kvsync.Cache {
 // Get reads a value. A name that is no reference is not there: names come from
 // the network and become file names.
 func (c manifestCache) Get(name string) ([]byte, bool) {
-	if _, err := kvsync.ParseRef(name); err != nil {
+	if _, err := manifest.ParseRef(name); err != nil {
 		return nil, false
 	}
 	f, err := os.Open(filepath.Join(c.dir, name))
@@ -58,7 +59,7 @@ func (c manifestCache) Get(name string) ([]byte, bool) {
 // Put writes a value to a temporary file and renames it, so that a reader sees it
 // whole or not at all. Then it deletes the oldest values beyond the limit.
 func (c manifestCache) Put(name string, value []byte) {
-	if _, err := kvsync.ParseRef(name); err != nil || len(value) > maxCachedManifest {
+	if _, err := manifest.ParseRef(name); err != nil || len(value) > maxCachedManifest {
 		return
 	}
 	if wholefile.Write(filepath.Join(c.dir, name), value, 0o600) == nil {

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-func refOf(b []byte) string { return kvsync.Ref{Hash: kvsync.HashOf(b)}.String() }
+func refOf(b []byte) string { return manifest.Ref{Hash: manifest.HashOf(b)}.String() }
 
 func TestCacheKeepsAndForgets(t *testing.T) {
 	dir := t.TempDir()

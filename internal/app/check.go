@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Check refuses what a deploy of the source would refuse for its files, on this
@@ -20,7 +20,7 @@ func (s *Site) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var base *kvsync.Manifest
+	var base *manifest.Manifest
 	if cache, ok := newManifestCache(s.in.CacheDir).(manifestCache); ok {
 		base = cache.newest(ctx, s.Name)
 	}
@@ -34,7 +34,7 @@ const headBytes = 256
 
 // newest is the manifest of a site that came last, or nil. The source takes from it
 // only what was listed by the same rules, so it need not be what is live.
-func (c manifestCache) newest(ctx context.Context, site string) *kvsync.Manifest {
+func (c manifestCache) newest(ctx context.Context, site string) *manifest.Manifest {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
 		return nil
@@ -54,11 +54,11 @@ func (c manifestCache) newest(ctx context.Context, site string) *kvsync.Manifest
 		if !ok || ctx.Err() != nil || !bytes.Contains(b[:min(len(b), headBytes)], named) {
 			continue
 		}
-		ref, err := kvsync.ParseRef(e.Name())
-		if err != nil || kvsync.HashOf(b) != ref.Hash {
+		ref, err := manifest.ParseRef(e.Name())
+		if err != nil || manifest.HashOf(b) != ref.Hash {
 			continue
 		}
-		if m, err := kvsync.DecodeStored(b); err == nil && m.Site == site {
+		if m, err := manifest.DecodeStored(b); err == nil && m.Site == site {
 			return m
 		}
 	}

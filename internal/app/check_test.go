@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Without an account a check reads what changed since the last manifest of the site
@@ -85,7 +86,7 @@ func TestCheckGoesByTheChange(t *testing.T) {
 	r.write("public/08/id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n")
 	r.commit("three")
 	_, err = check(offline)
-	if refused := (*kvsync.RefusedError)(nil); !errors.As(err, &refused) || len(refused.Problems) != 1 {
+	if refused := (*manifest.RefusedError)(nil); !errors.As(err, &refused) || len(refused.Problems) != 1 {
 		t.Errorf("a private key: %v", err)
 	}
 }

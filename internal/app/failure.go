@@ -10,7 +10,11 @@ import (
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // Kind is what sort of thing went wrong.
@@ -59,14 +63,14 @@ type Failure struct {
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"`
 	// Problems are the files at fault, in path order.
-	Problems []kvsync.Problem `json:"problems,omitempty"`
+	Problems []manifest.Problem `json:"problems,omitempty"`
 	// Removed are the files that would go, in path order, where the guard is
 	// about these.
 	Removed []kvsync.Change `json:"removed,omitempty"`
 	// Code is the exit code.
 	Code int `json:"exit_code"`
 
-	found *kvsync.Finding // gives Fix; nil where that is set already
+	found *finding.Finding // gives Fix; nil where that is set already
 }
 
 // UsageError is a mistake in the command line, the environment or the
@@ -99,7 +103,7 @@ type SomeError struct {
 
 func (e *SomeError) add(err error) {
 	e.Failed++
-	if e.First == nil || errors.Is(err, kvsync.ErrUnknown) && !errors.Is(e.First, kvsync.ErrUnknown) {
+	if e.First == nil || errors.Is(err, cloud.ErrUnknown) && !errors.Is(e.First, cloud.ErrUnknown) {
 		e.First = err
 	}
 }
@@ -145,16 +149,16 @@ func Explain(p advice.Place, err error) *Failure {
 		return nil
 	}
 	f := classify(err)
-	some, own := (*SomeError)(nil), (*kvsync.Finding)(nil)
+	some, own := (*SomeError)(nil), (*finding.Finding)(nil)
 	switch {
 	case errors.As(err, &some):
 	case errors.Is(err, kvsync.ErrUnfinished):
-		f.found = finding(advice.CaseMixed, err)
+		f.found = newFinding(advice.CaseMixed, err)
 	case f.Kind != KindAPI && f.Kind != KindUnexpected:
 	case errors.As(err, &own):
 		f.found = own
-	case errors.Is(err, kvsync.ErrNewer):
-		f.found = finding(advice.CaseNewer, err)
+	case errors.Is(err, manifest.ErrNewer):
+		f.found = newFinding(advice.CaseNewer, err)
 	}
 	if f.found != nil {
 		f.Fix = p.Fix(f.Guard, f.found)
@@ -169,10 +173,10 @@ func Explain(p advice.Place, err error) *Failure {
 func classify(err error) *Failure {
 	var (
 		guard   *kvsync.GuardError
-		refused *kvsync.RefusedError
+		refused *manifest.RefusedError
 		built   *build.Error
 		code    *bundle.Error
-		worker  *kvsync.WorkerError
+		worker  *project.WorkerError
 		some    *SomeError
 		wrong   *UsageError
 		api     *cloudflare.APIError
@@ -180,36 +184,36 @@ func classify(err error) *Failure {
 	switch {
 	case errors.As(err, &some):
 		f := classify(some.First)
-		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), found: finding(advice.CaseSome, err)}
-	case errors.Is(err, kvsync.ErrUnknown):
+		return &Failure{Kind: f.Kind, Guard: f.Guard, Message: some.Error(), found: newFinding(advice.CaseSome, err)}
+	case errors.Is(err, cloud.ErrUnknown):
 		return failed(KindUnknown, advice.CaseUnknown, err)
 	case errors.Is(err, context.Canceled):
-		return &Failure{Kind: KindInterrupted, Message: "interrupted", found: finding(advice.CaseInterrupted, err)}
+		return &Failure{Kind: KindInterrupted, Message: "interrupted", found: newFinding(advice.CaseInterrupted, err)}
 	case errors.As(err, &refused):
-		files := kvsync.Facts{What: humanize.Count(len(refused.Problems), "file")}
+		files := finding.Facts{What: humanize.Count(len(refused.Problems), "file")}
 		return listed(advice.CaseFiles, files, refused.Problems)
 	case errors.As(err, &built):
 		return failed(KindRefused, advice.CaseBuild, err)
 	case errors.As(err, &code):
 		if late := (*lateError)(nil); errors.As(err, &late) {
-			return listed(advice.CaseLateBundle, kvsync.Facts{What: remains(err)}, code.Problems)
+			return listed(advice.CaseLateBundle, finding.Facts{What: remains(err)}, code.Problems)
 		}
-		return listed(advice.CaseBundle, kvsync.Facts{}, code.Problems)
+		return listed(advice.CaseBundle, finding.Facts{}, code.Problems)
 	case errors.As(err, &worker):
-		return listed(advice.CaseWorker, kvsync.Facts{Name: worker.Project}, worker.Problems)
+		return listed(advice.CaseWorker, finding.Facts{Name: worker.Project}, worker.Problems)
 	case errors.As(err, &guard):
 		return &Failure{
 			Kind: KindGuard, Guard: guard.Guard, Message: guard.Error(), Removed: guard.Removed, found: &guard.Finding,
 		}
-	case errors.Is(err, kvsync.ErrChanged):
+	case errors.Is(err, manifest.ErrChanged):
 		f := failed(KindGuard, advice.CaseChanged, err)
 		f.Guard = kvsync.GuardChanged
 		return f
 	case errors.As(err, &wrong):
 		return mistaken(wrong)
-	case errors.Is(err, kvsync.ErrNotSwitched):
+	case errors.Is(err, cloud.ErrNotSwitched):
 		return failed(KindAPI, advice.CaseNotSwitched, err)
-	case errors.Is(err, kvsync.ErrQuota):
+	case errors.Is(err, cloud.ErrQuota):
 		return failed(KindQuota, advice.CaseQuota, err)
 	case errors.As(err, &api):
 		return failed(KindAPI, advice.CaseAPI, err)
@@ -218,18 +222,18 @@ func classify(err error) *Failure {
 }
 
 // finding is a case whose remedy may say what visitors have after the error.
-func finding(c kvsync.Case, err error) *kvsync.Finding {
-	return &kvsync.Finding{Case: c, Facts: kvsync.Facts{What: remains(err)}}
+func newFinding(c finding.Case, err error) *finding.Finding {
+	return &finding.Finding{Case: c, Facts: finding.Facts{What: remains(err)}}
 }
 
 // failed is a failure whose message is the error's.
-func failed(k Kind, c kvsync.Case, err error) *Failure {
-	return &Failure{Kind: k, Message: err.Error(), found: finding(c, err)}
+func failed(k Kind, c finding.Case, err error) *Failure {
+	return &Failure{Kind: k, Message: err.Error(), found: newFinding(c, err)}
 }
 
 // listed is a failure that lists the files, or the parts of the code, at fault.
-func listed(c kvsync.Case, facts kvsync.Facts, problems []kvsync.Problem) *Failure {
-	found := &kvsync.Finding{Case: c, Facts: facts}
+func listed(c finding.Case, facts finding.Facts, problems []manifest.Problem) *Failure {
+	found := &finding.Finding{Case: c, Facts: facts}
 	return &Failure{Kind: KindRefused, Message: found.Error(), Problems: problems, found: found}
 }
 
@@ -238,7 +242,7 @@ func mistaken(e *UsageError) *Failure {
 	if problems := configProblems(e.Err); len(problems) > 0 {
 		f.Message, f.Problems = "the configuration cannot be used, nothing was sent", problems
 	}
-	if own := (*kvsync.Finding)(nil); errors.As(e.Err, &own) {
+	if own := (*finding.Finding)(nil); errors.As(e.Err, &own) {
 		f.found = own
 	}
 	return f
@@ -246,11 +250,11 @@ func mistaken(e *UsageError) *Failure {
 
 // refuse is a mistake of the command line, the environment or the configuration,
 // for which package advice has a remedy.
-func refuse(c kvsync.Case, facts kvsync.Facts) error {
-	return &UsageError{Err: &kvsync.Finding{Case: c, Facts: facts}}
+func refuse(c finding.Case, facts finding.Facts) error {
+	return &UsageError{Err: &finding.Finding{Case: c, Facts: facts}}
 }
 
 // stop is a run that a guard of this package stopped.
-func stop(g kvsync.Guard, c kvsync.Case, facts kvsync.Facts) error {
-	return &kvsync.GuardError{Guard: g, Finding: kvsync.Finding{Case: c, Facts: facts}}
+func stop(g kvsync.Guard, c finding.Case, facts finding.Facts) error {
+	return &kvsync.GuardError{Guard: g, Finding: finding.Finding{Case: c, Facts: facts}}
 }

@@ -12,12 +12,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/config"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // TestExplain holds the exit codes to docs/commands.md, also where an error is
 // several things at once.
 func TestExplain(t *testing.T) {
-	problem := []kvsync.Problem{{Path: "a", Reason: "b"}}
+	problem := []manifest.Problem{{Path: "a", Reason: "b"}}
 	api := &cloudflare.APIError{Method: "GET", Path: "/x", Status: 403}
 	wrap := func(err error) error { return fmt.Errorf("deploy: %w", err) }
 	for name, tt := range map[string]struct {
@@ -29,15 +32,15 @@ func TestExplain(t *testing.T) {
 		"anything":         {errors.New("boom"), app.KindUnexpected, 1, 0},
 		"usage":            {wrap(&app.UsageError{Err: errors.New("no token")}), app.KindUsage, 2, 0},
 		"configuration":    {&app.UsageError{Err: &config.Error{Problems: problem}}, app.KindUsage, 2, 1},
-		"files":            {wrap(&kvsync.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
+		"files":            {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
 		"the Worker":       {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
-		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Finding: kvsync.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
-		"a file changed":   {wrap(kvsync.ErrChanged), app.KindGuard, 4, 0},
+		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Finding: finding.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
+		"a file changed":   {wrap(manifest.ErrChanged), app.KindGuard, 4, 0},
 		"api":              {wrap(api), app.KindAPI, 5, 0},
 		"quota":            {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}), app.KindQuota, 6, 0},
-		"unknown":          {wrap(kvsync.ErrUnknown), app.KindUnknown, 7, 0},
-		"unknown by API":   {errors.Join(kvsync.ErrUnknown, api), app.KindUnknown, 7, 0},
-		"unknown, Ctrl-C":  {errors.Join(context.Canceled, kvsync.ErrUnknown), app.KindUnknown, 7, 0},
+		"unknown":          {wrap(cloud.ErrUnknown), app.KindUnknown, 7, 0},
+		"unknown by API":   {errors.Join(cloud.ErrUnknown, api), app.KindUnknown, 7, 0},
+		"unknown, Ctrl-C":  {errors.Join(context.Canceled, cloud.ErrUnknown), app.KindUnknown, 7, 0},
 		"Ctrl-C":           {wrap(context.Canceled), app.KindInterrupted, 130, 0},
 		"Ctrl-C in a call": {&cloudflare.APIError{Err: context.Canceled}, app.KindInterrupted, 130, 0},
 	} {

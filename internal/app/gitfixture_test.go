@@ -14,6 +14,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // files is a site's content by pathname.
@@ -166,7 +168,7 @@ func account(t *testing.T, f *platformtest.Fixture) *cloudflare.Account {
 }
 
 // liveManifest asks the API which manifest a site's active version has.
-func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*kvsync.Manifest, kvsync.Store) {
+func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*manifest.Manifest, cloud.Store) {
 	t.Helper()
 	active, err := a.Workers(site).Activations(t.Context())
 	if err != nil {
@@ -177,7 +179,7 @@ func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*kvsync.Man
 		t.Fatal(err)
 	}
 	for _, b := range v.Bindings {
-		if b.Name != kvsync.BindingMeta {
+		if b.Name != cloud.BindingMeta {
 			continue
 		}
 		var meta kvsync.Meta
@@ -189,7 +191,7 @@ func liveManifest(t *testing.T, a *cloudflare.Account, site string) (*kvsync.Man
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := kvsync.DecodeStored(stored)
+		m, err := manifest.DecodeStored(stored)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +211,7 @@ func liveFiles(t *testing.T, a *cloudflare.Account, site string) files {
 		if err != nil {
 			t.Fatalf("%s: %v", asset.Path, err)
 		}
-		if kvsync.HashOf(body) != asset.Blob.Hash {
+		if manifest.HashOf(body) != asset.Blob.Hash {
 			t.Errorf("%s: the blob is not what its key says", asset.Path)
 		}
 		out[asset.Path] = string(body)

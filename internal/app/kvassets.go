@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
-
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/layout/kvassets"
 )
 
 // Written is what became of the file of an index.
@@ -104,7 +104,7 @@ func (s *Site) Prune(ctx context.Context, o Prune) (*kvsync.Pruned, error) {
 			return nil, err
 		}
 	} else if o.Force || o.Unrecorded {
-		return nil, refuse(advice.CasePruneOptions, kvsync.Facts{})
+		return nil, refuse(advice.CasePruneOptions, finding.Facts{})
 	}
 	return e.Prune(ctx, opt)
 }

@@ -10,12 +10,15 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // prepareBuild makes what a deploy needs whose code is built with the index of its
 // files. What cannot end well is refused here, before anything is uploaded.
-func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
-	w := kvsync.Worker{Build: &kvsync.Build{Make: s.makeIndexed, Binding: s.settings.Binding}}
+func (s *Site) prepareBuild(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
+	w := cloud.Worker{Build: &cloud.Build{Make: s.makeIndexed, Binding: s.settings.Binding}}
 	e, err := s.reach()
 	if err != nil {
 		return nil, nil, w, err
@@ -47,9 +50,9 @@ func (s *Site) mayBuild() error {
 			Fix: `name another place for it, as "index"`,
 		}
 	case line != "" && s.in.Commit != "":
-		return refuse(advice.CaseBuildsCommit, kvsync.Facts{})
+		return refuse(advice.CaseBuildsCommit, finding.Facts{})
 	case line != "" && s.in.BuildOutput == nil:
-		return refuse(advice.CaseBuildsNothing, kvsync.Facts{What: s.settings.Where("build")})
+		return refuse(advice.CaseBuildsNothing, finding.Facts{What: s.settings.Where("build")})
 	}
 	return nil
 }
@@ -91,28 +94,28 @@ func (s *Site) publishesIndex() bool {
 // If that fails the new index stays where it is: all that it names is in KV and
 // kept for the grace period, so the project can be fixed and built with it, and
 // published even by another tool.
-func (s *Site) makeIndexed(ctx context.Context, index []byte) (kvsync.Worker, error) {
+func (s *Site) makeIndexed(ctx context.Context, index []byte) (cloud.Worker, error) {
 	file := s.pathOf(s.settings.Index)
 	before, err := readIndexFile(file)
 	if err != nil {
-		return kvsync.Worker{}, err
+		return cloud.Worker{}, err
 	}
 	if before == nil || !bytes.Equal(before, index) { // else nothing need be compiled again
 		if err := writeIndexFile(file, index); err != nil {
-			return kvsync.Worker{}, err
+			return cloud.Worker{}, err
 		}
 	}
 	if line := s.settings.Build.Line; line != "" {
 		if err := s.build(ctx, line, s.settings.Build.Dir); err != nil {
-			return kvsync.Worker{}, err
+			return cloud.Worker{}, err
 		}
 	}
 	w, code, err := s.worker(ctx)
 	switch {
 	case err != nil:
-		return kvsync.Worker{}, &lateError{err}
+		return cloud.Worker{}, &lateError{err}
 	case code.ServesSite:
-		return kvsync.Worker{}, &UsageError{
+		return cloud.Worker{}, &UsageError{
 			Err: errors.New(`the Worker serves the site by "@kv-sync/worker/site", ` +
 				`which the layout "kv-assets" has no manifest for`),
 			Fix: `use the layout "content"`,

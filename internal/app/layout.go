@@ -4,6 +4,8 @@ import (
 	"context"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Layout is that of the settings, which name none but a known one.
@@ -13,7 +15,7 @@ func (s *Site) Layout() kvsync.Layout {
 }
 
 // prepare makes what a deploy needs, as far as its layout needs it.
-func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
+func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	switch l := s.Layout(); {
 	case l.InPlace:
 		return s.prepareFiles(ctx)
@@ -24,18 +26,18 @@ func (s *Site) prepare(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsy
 }
 
 // prepareFiles makes what a deploy without code needs.
-func (s *Site) prepareFiles(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
+func (s *Site) prepareFiles(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	e, err := s.reach()
 	if err != nil {
-		return nil, nil, kvsync.Worker{}, err
+		return nil, nil, cloud.Worker{}, err
 	}
 	if s.settings.Code.Main != "" && s.settings.Project != "" {
-		s.Notices = append(s.Notices, kvsync.Problem{
+		s.Notices = append(s.Notices, manifest.Problem{
 			Path:   s.settings.Where("worker"),
 			Reason: "the code is not deployed in the layout \"" + s.settings.Layout + "\", only the files are",
 			Fix:    "give it to the platform that the project runs on",
 		})
 	}
 	src, err := s.Source(ctx)
-	return e, src, kvsync.Worker{}, err
+	return e, src, cloud.Worker{}, err
 }

@@ -12,28 +12,28 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/github"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // ordered is a source that looks further where its clone is too shallow to compare
 // two commits: it asks GitHub, which costs one request, and then the clone's remote.
 type ordered struct {
-	kvsync.Source
+	manifest.Source
 	github *github.Client // nil without a token
 	clone  clone
 	log    *slog.Logger
 }
 
-// Compare implements [kvsync.Source].
-func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
+// Compare implements [manifest.Source].
+func (o *ordered) Compare(ctx context.Context, active, next string) (manifest.Relation, error) {
 	rel, err := o.Source.Compare(ctx, active, next)
-	if err != nil || rel != kvsync.RelationUnknown || !commitID.MatchString(active) || !commitID.MatchString(next) {
+	if err != nil || rel != manifest.RelationUnknown || !commitID.MatchString(active) || !commitID.MatchString(next) {
 		return rel, err
 	}
 	if o.github != nil {
 		rel, err := o.ask(ctx, active, next)
 		if ctx.Err() != nil {
-			return kvsync.RelationUnknown, ctx.Err()
+			return manifest.RelationUnknown, ctx.Err()
 		}
 		if err == nil {
 			return rel, nil
@@ -46,13 +46,13 @@ func (o *ordered) Compare(ctx context.Context, active, next string) (kvsync.Rela
 // ask asks GitHub. Where it has the new commit and not the live one, the live one
 // was deployed from a clone and never pushed. No pushed commit contains it, so the
 // two have diverged.
-func (o *ordered) ask(ctx context.Context, active, next string) (kvsync.Relation, error) {
+func (o *ordered) ask(ctx context.Context, active, next string) (manifest.Relation, error) {
 	status, err := o.github.Compare(ctx, active, next)
 	if err == nil {
 		return relationOf(status), nil
 	}
 	if !errors.Is(err, github.ErrNotFound) {
-		return kvsync.RelationUnknown, err
+		return manifest.RelationUnknown, err
 	}
 	for _, commit := range []struct {
 		id     string
@@ -60,27 +60,27 @@ func (o *ordered) ask(ctx context.Context, active, next string) (kvsync.Relation
 	}{{next, true}, {active, false}} {
 		has, otherErr := o.github.Has(ctx, commit.id)
 		if otherErr != nil || has != commit.pushed {
-			return kvsync.RelationUnknown, errors.Join(err, otherErr)
+			return manifest.RelationUnknown, errors.Join(err, otherErr)
 		}
 	}
-	return kvsync.RelationDiverged, nil
+	return manifest.RelationDiverged, nil
 }
 
 // commitID is a whole id: nothing else is passed to git or GitHub as a commit.
 var commitID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-func relationOf(s github.Status) kvsync.Relation {
+func relationOf(s github.Status) manifest.Relation {
 	switch s {
 	case github.Ahead:
-		return kvsync.RelationNewer
+		return manifest.RelationNewer
 	case github.Behind:
-		return kvsync.RelationOlder
+		return manifest.RelationOlder
 	case github.Identical:
-		return kvsync.RelationSame
+		return manifest.RelationSame
 	case github.Diverged:
-		return kvsync.RelationDiverged
+		return manifest.RelationDiverged
 	}
-	return kvsync.RelationUnknown
+	return manifest.RelationUnknown
 }
 
 // clone is a git repository that the git command can fetch more history into.
@@ -105,9 +105,9 @@ const deepenTimeout = 90 * time.Second
 // lacks, then the live commit itself, which a force-push may have removed from every
 // branch. Without git, without a remote or without an answer the relation stays
 // unknown, which is not an error: a guard of the engine then stops the run.
-func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (kvsync.Relation, error) {
+func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string) (manifest.Relation, error) {
 	if !command.Available() {
-		return kvsync.RelationUnknown, nil
+		return manifest.RelationUnknown, nil
 	}
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, deepenTimeout)
@@ -118,22 +118,22 @@ func (c clone) deepen(ctx context.Context, log *slog.Logger, active, next string
 		}
 		log.Info("fetching more history, to see which commit is newer", "commits", depth)
 		if !c.fetch(ctx, log, "--deepen="+strconv.Itoa(depth)) {
-			return kvsync.RelationUnknown, whole.Err()
+			return manifest.RelationUnknown, whole.Err()
 		}
-		if rel := c.relation(ctx, active, next); rel != kvsync.RelationUnknown || ctx.Err() != nil {
+		if rel := c.relation(ctx, active, next); rel != manifest.RelationUnknown || ctx.Err() != nil {
 			return rel, whole.Err()
 		}
 	}
 	if c.shallow(ctx) || c.has(ctx, active) {
-		return kvsync.RelationUnknown, whole.Err()
+		return manifest.RelationUnknown, whole.Err()
 	}
 	remote := c.remote(ctx)
 	if remote == "" {
-		return kvsync.RelationUnknown, whole.Err() // as on a server that is pushed to
+		return manifest.RelationUnknown, whole.Err() // as on a server that is pushed to
 	}
 	log.Info("fetching the live commit, to see which one is newer", "commit", active)
 	if !c.fetch(ctx, log, "--", remote, active) {
-		return kvsync.RelationUnknown, whole.Err()
+		return manifest.RelationUnknown, whole.Err()
 	}
 	return c.relation(ctx, active, next), whole.Err()
 }
@@ -173,22 +173,22 @@ func (c clone) fetch(ctx context.Context, log *slog.Logger, args ...string) bool
 
 // relation asks git. In a shallow clone only "is an ancestor" is certain: where
 // there is no path, the history may have been cut.
-func (c clone) relation(ctx context.Context, active, next string) kvsync.Relation {
+func (c clone) relation(ctx context.Context, active, next string) manifest.Relation {
 	if !c.has(ctx, active) || !c.has(ctx, next) {
-		return kvsync.RelationUnknown
+		return manifest.RelationUnknown
 	}
 	newer, err := c.ancestor(ctx, active, next)
 	if newer {
-		return kvsync.RelationNewer
+		return manifest.RelationNewer
 	}
 	older, other := c.ancestor(ctx, next, active)
 	switch {
 	case older:
-		return kvsync.RelationOlder
+		return manifest.RelationOlder
 	case err != nil || other != nil || c.shallow(ctx) || ctx.Err() != nil:
-		return kvsync.RelationUnknown
+		return manifest.RelationUnknown
 	}
-	return kvsync.RelationDiverged
+	return manifest.RelationDiverged
 }
 
 // ancestor reports whether commit a is in the history of b. With an error that is

@@ -15,7 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/github"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // shallow makes a repository of n commits and a clone of the last one alone. It
@@ -60,11 +60,11 @@ func TestOrderDeepensAShallowClone(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	for _, tt := range []struct {
 		active, next string
-		want         kvsync.Relation
+		want         manifest.Relation
 	}{
-		{ids[0], ids[2], kvsync.RelationNewer},
-		{ids[2], ids[0], kvsync.RelationOlder},
-		{strings.Repeat("a", 40), ids[2], kvsync.RelationUnknown}, // forced away: nobody can tell
+		{ids[0], ids[2], manifest.RelationNewer},
+		{ids[2], ids[0], manifest.RelationOlder},
+		{strings.Repeat("a", 40), ids[2], manifest.RelationUnknown}, // forced away: nobody can tell
 	} {
 		o := orderedIn(t, dir, nil)
 		if rel, err := o.Compare(t.Context(), tt.active, tt.next); err != nil || rel != tt.want {
@@ -86,15 +86,15 @@ func TestOrderWithoutARemote(t *testing.T) {
 	var said strings.Builder
 	o := orderedIn(t, dir, nil)
 	o.log = slog.New(slog.NewTextHandler(&said, nil))
-	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil || rel != kvsync.RelationUnknown || said.Len() > 0 {
+	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil || rel != manifest.RelationUnknown || said.Len() > 0 {
 		t.Errorf("got %v, %v, and was told %q", rel, err, &said)
 	}
 }
 
 func TestOrderAsksGitHubFirst(t *testing.T) {
 	dir, ids := shallow(t, 3)
-	for status, want := range map[string]kvsync.Relation{
-		"ahead": kvsync.RelationNewer, "behind": kvsync.RelationOlder, "identical": kvsync.RelationSame, "diverged": kvsync.RelationDiverged,
+	for status, want := range map[string]manifest.Relation{
+		"ahead": manifest.RelationNewer, "behind": manifest.RelationOlder, "identical": manifest.RelationSame, "diverged": manifest.RelationDiverged,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"status":%q}`, status) }))
 		gh, err := github.New(server.URL, "ada/tides", "token")
@@ -119,7 +119,7 @@ func TestOrderGoesOnWithoutGitHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil || rel != kvsync.RelationNewer {
+	if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil || rel != manifest.RelationNewer {
 		t.Errorf("got %v, %v", rel, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestOrderHonoursTheContext(t *testing.T) {
 	o := orderedIn(t, dir, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if rel, err := o.clone.deepen(ctx, o.log, ids[0], ids[2]); err == nil || rel != kvsync.RelationUnknown {
+	if rel, err := o.clone.deepen(ctx, o.log, ids[0], ids[2]); err == nil || rel != manifest.RelationUnknown {
 		t.Errorf("got %v, %v", rel, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rel := c.relation(t.Context(), ids[2], apart); rel != kvsync.RelationDiverged {
+	if rel := c.relation(t.Context(), ids[2], apart); rel != manifest.RelationDiverged {
 		t.Errorf("two that have nothing in common are %v", rel)
 	}
 	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree, strings.Repeat("a", 40))
@@ -159,7 +159,7 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	next = strings.TrimSpace(next)
-	if rel := c.relation(t.Context(), ids[2], next); rel != kvsync.RelationUnknown {
+	if rel := c.relation(t.Context(), ids[2], next); rel != manifest.RelationUnknown {
 		t.Errorf("with a hole they are %v", rel)
 	}
 }
@@ -169,7 +169,7 @@ func TestOrderAsksForIdsAlone(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	ran := filepath.Join(t.TempDir(), "ran")
 	for _, active := range []string{"--upload-pack=touch " + ran, "-h", "", "HEAD", strings.Repeat("a", 41)} {
-		if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), active, ids[2]); err != nil || rel != kvsync.RelationUnknown {
+		if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), active, ids[2]); err != nil || rel != manifest.RelationUnknown {
 			t.Errorf("%q: %v, %v", active, rel, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestOrderInOtherFolders(t *testing.T) {
 		t.Setenv("GIT_DIR", ".git")
 		o := orderedIn(t, dir, nil)
 		o.clone = newClone(filepath.Join(dir, filepath.FromSlash(below)), "")
-		if rel, err := o.Compare(t.Context(), ids[0], ids[2]); err != nil || rel != kvsync.RelationNewer {
+		if rel, err := o.Compare(t.Context(), ids[0], ids[2]); err != nil || rel != manifest.RelationNewer {
 			t.Errorf("%s: got %v, %v", below, rel, err)
 		}
 	}
@@ -208,7 +208,7 @@ func TestOrderFollowsNoReplacement(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if rel := c.relation(t.Context(), ids[0], ids[2]); rel != kvsync.RelationNewer {
+	if rel := c.relation(t.Context(), ids[0], ids[2]); rel != manifest.RelationNewer {
 		t.Errorf("got %v", rel)
 	}
 }

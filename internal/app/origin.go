@@ -12,16 +12,16 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/github"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // identified is a source with the commit that it was made from. For a folder that is the
 // commit that is checked out around it, or the one that the job's event names. So a build
 // has a place in the order of commits, and a rollback can hold it back.
 type identified struct {
-	kvsync.Source
+	manifest.Source
 	// origin has the commit; its other fields do not count.
-	origin kvsync.Origin
+	origin manifest.Origin
 	// commit knows the order of commits. It is nil if only the event names the commit.
 	commit *source.Commit
 	// dirty reports whether the work tree is dirty. It is called after the files were
@@ -29,14 +29,14 @@ type identified struct {
 	dirty func() bool
 }
 
-// Origin implements [kvsync.Source].
-func (i *identified) Origin(ctx context.Context) (kvsync.Origin, error) {
+// Origin implements [manifest.Source].
+func (i *identified) Origin(ctx context.Context) (manifest.Origin, error) {
 	o, err := i.Source.Origin(ctx)
 	return i.mark(o), err
 }
 
-// Files implements [kvsync.Source].
-func (i *identified) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+// Files implements [manifest.Source].
+func (i *identified) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	l, err := i.Source.Files(ctx, base)
 	if err != nil {
 		return nil, err
@@ -46,18 +46,18 @@ func (i *identified) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.
 	return l, nil
 }
 
-// Compare implements [kvsync.Source].
-func (i *identified) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
+// Compare implements [manifest.Source].
+func (i *identified) Compare(ctx context.Context, active, next string) (manifest.Relation, error) {
 	switch {
 	case i.commit != nil:
 		return i.commit.Compare(ctx, active, next)
 	case active == next:
-		return kvsync.RelationSame, nil
+		return manifest.RelationSame, nil
 	}
-	return kvsync.RelationUnknown, nil
+	return manifest.RelationUnknown, nil
 }
 
-func (i *identified) mark(o kvsync.Origin) kvsync.Origin {
+func (i *identified) mark(o manifest.Origin) manifest.Origin {
 	from := i.origin
 	o.Commit, o.Branch, o.Repository = from.Commit, from.Branch, from.Repository
 	o.Subject, o.Author, o.Time = from.Subject, from.Author, from.Time
@@ -67,7 +67,7 @@ func (i *identified) mark(o kvsync.Origin) kvsync.Origin {
 // identify finds out what a source was made from. For a folder it reads the repository
 // around it, and without one the job's event. The commit and its repository always come
 // from the same place.
-func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options) (*identified, error) {
+func (s *Site) identify(ctx context.Context, src manifest.Source, o source.Options) (*identified, error) {
 	if c, ok := src.(*source.Commit); ok {
 		origin, err := c.Origin(ctx)
 		origin.Repository = repositoryNamed(c.Remotes(), s.in.Getenv)
@@ -109,9 +109,9 @@ func (s *Site) identify(ctx context.Context, src kvsync.Source, o source.Options
 // what that run built. The runs of two commits end in any order and have the same
 // checkout, so the checkout cannot order them. If the job built the folder itself, the
 // folder is newer than this commit; at worst the deploy is refused.
-func followed(head kvsync.Origin, getenv func(string) string) (kvsync.Origin, bool) {
+func followed(head manifest.Origin, getenv func(string) string) (manifest.Origin, bool) {
 	if getenv("GITHUB_EVENT_NAME") != "workflow_run" || head.Commit != getenv("GITHUB_SHA") {
-		return kvsync.Origin{}, false
+		return manifest.Origin{}, false
 	}
 	made := eventOrigin(getenv)
 	return made, made.Commit != "" && made.Commit != head.Commit
@@ -119,12 +119,12 @@ func followed(head kvsync.Origin, getenv func(string) string) (kvsync.Origin, bo
 
 // identifyHead uses the id of the commit only. It is for repositories that only the git
 // command can read, on machines without it.
-func (s *Site) identifyHead(ctx context.Context, src kvsync.Source, o source.Options) (*identified, error) {
+func (s *Site) identifyHead(ctx context.Context, src manifest.Source, o source.Options) (*identified, error) {
 	head, err := source.ReadHead(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	origin := kvsync.Origin{Commit: head.ID, Repository: repositoryNamed(head.Remotes, s.in.Getenv)}
+	origin := manifest.Origin{Commit: head.ID, Repository: repositoryNamed(head.Remotes, s.in.Getenv)}
 	if head.ID == "" {
 		origin = eventOrigin(s.in.Getenv)
 	}
@@ -155,25 +155,25 @@ func (s *Site) dirtyAhead(ctx context.Context, c *source.Commit) func() bool {
 
 // repositoryNamed is the repository of a clone with these remotes. If it is the
 // repository of the job of GitHub Actions, it has GitHub's id.
-func repositoryNamed(remotes []string, getenv func(string) string) kvsync.Repository {
+func repositoryNamed(remotes []string, getenv func(string) string) manifest.Repository {
 	job := jobRepository(getenv)
 	switch {
 	case job.Name != "" && (len(remotes) == 0 || slices.Contains(remotes, job.Name)):
 		job.Remotes = remotes
 		return job
 	case len(remotes) > 0:
-		return kvsync.Repository{Name: remotes[0], Remotes: remotes}
+		return manifest.Repository{Name: remotes[0], Remotes: remotes}
 	}
-	return kvsync.Repository{}
+	return manifest.Repository{}
 }
 
 // jobRepository is the repository of the job of GitHub Actions, or the zero value.
-func jobRepository(getenv func(string) string) kvsync.Repository {
+func jobRepository(getenv func(string) string) manifest.Repository {
 	name := getenv("GITHUB_REPOSITORY")
 	if getenv("GITHUB_ACTIONS") != "true" || name == "" {
-		return kvsync.Repository{}
+		return manifest.Repository{}
 	}
-	return kvsync.Repository{Name: onGitHub(name, getenv), ID: getenv("GITHUB_REPOSITORY_ID")}
+	return manifest.Repository{Name: onGitHub(name, getenv), ID: getenv("GITHUB_REPOSITORY_ID")}
 }
 
 // onGitHub is "host/owner/name" of "owner/name" on the server of the job.
@@ -187,17 +187,17 @@ func onGitHub(name string, getenv func(string) string) string {
 
 // eventOrigin is the commit that the event of a job names: an artifact that the job
 // downloaded was built from it.
-func eventOrigin(getenv func(string) string) kvsync.Origin {
-	o := kvsync.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME")}
+func eventOrigin(getenv func(string) string) manifest.Origin {
+	o := manifest.Origin{Commit: getenv("GITHUB_SHA"), Branch: getenv("GITHUB_REF_NAME")}
 	o.Repository = jobRepository(getenv)
 	switch getenv("GITHUB_EVENT_NAME") {
 	case "workflow_run":
 		run := jobEvent(getenv).WorkflowRun
 		if run == nil || run.HeadRepository == nil {
-			return kvsync.Origin{}
+			return manifest.Origin{}
 		}
 		o.Commit, o.Branch = run.HeadSHA, ""
-		o.Repository = kvsync.Repository{
+		o.Repository = manifest.Repository{
 			Name: onGitHub(run.HeadRepository.FullName, getenv), ID: strconv.FormatInt(run.HeadRepository.ID, 10),
 		}
 	case "pull_request":
@@ -208,7 +208,7 @@ func eventOrigin(getenv func(string) string) kvsync.Origin {
 		}
 	}
 	if o.Repository.Name == "" || !commitID.MatchString(o.Commit) {
-		return kvsync.Origin{}
+		return manifest.Origin{}
 	}
 	return o
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/github"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func env(vars map[string]string) func(string) string {
@@ -83,11 +83,11 @@ func TestUnpushedLiveCommit(t *testing.T) {
 	laptop := strings.Repeat("d", 40)
 	for name, tt := range map[string]struct {
 		known map[string]bool
-		want  kvsync.Relation
+		want  manifest.Relation
 	}{
-		"the live one is unknown": {map[string]bool{ids[0]: true}, kvsync.RelationDiverged},
-		"the new one is, too":     {nil, kvsync.RelationUnknown},
-		"the new one is unknown":  {map[string]bool{laptop: true}, kvsync.RelationUnknown},
+		"the live one is unknown": {map[string]bool{ids[0]: true}, manifest.RelationDiverged},
+		"the new one is, too":     {nil, manifest.RelationUnknown},
+		"the new one is unknown":  {map[string]bool{laptop: true}, manifest.RelationUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

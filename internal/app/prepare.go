@@ -15,18 +15,21 @@ import (
 	"github.com/kv-sync/kv-sync/internal/config"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // prepareWorker makes what a deploy with a bundled Worker needs. The account comes
 // first: a missing token is reported before a large site is read.
-func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, kvsync.Source, kvsync.Worker, error) {
+func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Source, cloud.Worker, error) {
 	e, err := s.reach()
 	if err != nil {
-		return nil, nil, kvsync.Worker{}, err
+		return nil, nil, cloud.Worker{}, err
 	}
 	src, err := s.Source(ctx)
 	if err != nil {
-		return nil, nil, kvsync.Worker{}, err
+		return nil, nil, cloud.Worker{}, err
 	}
 	// It only reads; the Worker is bundled meanwhile. It may be under way still
 	// when that is refused.
@@ -37,21 +40,21 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, kvsync.Source
 		// As with a change to the site itself, the work tree is what is published.
 		s.in.Log.Debug("source is the folder", "because", "the Worker's code is not as in the commit")
 		if src, err = s.open(ctx, source.KindFolder); err != nil {
-			return nil, nil, kvsync.Worker{}, err
+			return nil, nil, cloud.Worker{}, err
 		}
 		w, code, err = s.worker(ctx)
 	}
 	if err != nil {
-		return nil, nil, kvsync.Worker{}, err
+		return nil, nil, cloud.Worker{}, err
 	}
 	if s.settings.Directory == "" && code.ServesSite {
 		folders := strings.Join(config.Directories, ", ")
-		return nil, nil, kvsync.Worker{}, refuse(advice.CaseNoSiteFolder, kvsync.Facts{What: folders})
+		return nil, nil, cloud.Worker{}, refuse(advice.CaseNoSiteFolder, finding.Facts{What: folders})
 	}
 	s.Notices = append(s.Notices, code.Notices...)
 	if s.in.Commit == "" {
 		for _, file := range code.Differ {
-			s.Notices = append(s.Notices, kvsync.Problem{
+			s.Notices = append(s.Notices, manifest.Problem{
 				Path:   file,
 				Reason: "the Worker has this file as it is in the commit, which differs from the one here",
 				Fix:    "commit it if it is meant",
@@ -75,7 +78,7 @@ func uncommitted(code *bundle.Result, err error) bool {
 }
 
 // Source opens what is to be published. It needs no token. The site closes it.
-func (s *Site) Source(ctx context.Context) (kvsync.Source, error) {
+func (s *Site) Source(ctx context.Context) (manifest.Source, error) {
 	return s.open(ctx, s.settings.Source)
 }
 
@@ -91,7 +94,7 @@ func (s *Site) sourceOptions(kind string) source.Options {
 	return options
 }
 
-func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
+func (s *Site) open(ctx context.Context, kind string) (manifest.Source, error) {
 	gh, err := gitHubOf(s.in.GitHubToken, s.in.Getenv)
 	if err != nil {
 		return nil, usage(err)
@@ -136,7 +139,7 @@ func (s *Site) open(ctx context.Context, kind string) (kvsync.Source, error) {
 }
 
 // unnamedCode says that a project without code has a file that looks like it.
-func (s *Site) unnamedCode() []kvsync.Problem {
+func (s *Site) unnamedCode() []manifest.Problem {
 	for _, dir := range []string{"", "src/"} {
 		for _, name := range []string{"index", "worker", "main"} {
 			for _, ext := range []string{".ts", ".js", ".mjs", ".tsx", ".jsx"} {
@@ -145,7 +148,7 @@ func (s *Site) unnamedCode() []kvsync.Problem {
 				if err != nil || !st.Mode().IsRegular() {
 					continue
 				}
-				return []kvsync.Problem{{
+				return []manifest.Problem{{
 					Path:   file,
 					Reason: "nothing names this file as the project's code, so the project is deployed as assets alone",
 					Fix: `name it as "worker" in the project's kv-sync.toml, or as "main" in its wrangler file, ` +
@@ -160,11 +163,11 @@ func (s *Site) unnamedCode() []kvsync.Problem {
 // worker bundles the Worker that serves the site: the author's, or ours where
 // there is none. Of a commit it is that commit's. A project without code of its
 // own has none.
-func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error) {
+func (s *Site) worker(ctx context.Context) (cloud.Worker, *bundle.Result, error) {
 	w, options := s.settings.Worker, s.settings.Code
 	options.Dynamic, options.Alone = s.settings.Project != "", s.settings.Directory == "" || s.Layout().Compiled
 	if options.Dynamic && options.Main == "" {
-		w.Routing = &kvsync.Routing{}
+		w.Routing = &manifest.Routing{}
 		return w, &bundle.Result{Notices: s.unnamedCode()}, nil
 	}
 	if s.commit != nil && !s.Layout().Compiled {
@@ -176,7 +179,7 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 		if options.Main != "" { // what it wants may be missing yet
 			s.read(filepath.Dir(under(s.settings.Root, options.Main)))
 		}
-		return kvsync.Worker{}, nil, err
+		return cloud.Worker{}, nil, err
 	}
 	w.Main, w.Modules, w.Routing = code.Main, code.Modules, &code.Routing
 	if len(code.Routing.Worker) > 0 {
@@ -185,10 +188,10 @@ func (s *Site) worker(ctx context.Context) (kvsync.Worker, *bundle.Result, error
 	if options.Overlay {
 		companion, err := bundle.Companion(ctx, options.Root, options.Library)
 		if err != nil {
-			return kvsync.Worker{}, nil, err
+			return cloud.Worker{}, nil, err
 		}
 		// The date is ours as the code is: what a site is served by does not change it.
-		w.Companion = &kvsync.Worker{
+		w.Companion = &cloud.Worker{
 			Main: companion.Main, Modules: companion.Modules, CompatibilityDate: config.DefaultCompatibilityDate,
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/source"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // projectsFolder holds the projects of a repository, each in a folder whose name
@@ -126,7 +127,7 @@ func (in Inputs) missing(root fs.FS) error {
 	if err != nil {
 		return nil //nolint:nilerr // without projects, Root itself is the project
 	}
-	return refuse(advice.CaseNoProject, kvsync.Facts{
+	return refuse(advice.CaseNoProject, finding.Facts{
 		Path: projectsFolder + "/" + in.Project, What: projectsFolder + "/ has: " + strings.Join(ids, ", "),
 	})
 }
@@ -171,7 +172,7 @@ func (in Inputs) placeIn(root fs.FS) (out Inputs, shared string, err error) {
 // than one does: connections, and what their uploads hold of memory.
 type Shared struct {
 	Transport http.RoundTripper
-	Budget    *kvsync.Budget
+	Budget    *upload.Budget
 
 	pool *http.Transport
 }
@@ -179,7 +180,7 @@ type Shared struct {
 // NewShared makes what sites can share. Close it when they are closed.
 func NewShared() *Shared {
 	pool := cloudflare.NewTransport()
-	return &Shared{Transport: pool, Budget: kvsync.NewBudget(), pool: pool}
+	return &Shared{Transport: pool, Budget: upload.NewBudget(), pool: pool}
 }
 
 // Close closes the idle connections.

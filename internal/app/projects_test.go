@@ -18,6 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 func TestEachProjectTellsInOrder(t *testing.T) {
@@ -76,7 +77,7 @@ func TestEachProjectUnknown(t *testing.T) {
 	for _, unknown := range []string{"a", "b", "c"} {
 		err := app.EachProject([]string{"a", "b", "c"}, func(id string) (int, error) {
 			if id == unknown {
-				return 0, fmt.Errorf("%s: %w", id, kvsync.ErrUnknown)
+				return 0, fmt.Errorf("%s: %w", id, cloud.ErrUnknown)
 			}
 			return 0, errors.New("refused")
 		}, func(string, int, error) {})

@@ -15,6 +15,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/pull"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // PullOptions say where run-time edits go.
@@ -53,8 +56,8 @@ func (p *Pulled) Done() bool { return p != nil && p.done }
 // pulledTree is a [pull.Tree] that keeps the record of what was pulled.
 type pulledTree interface {
 	pull.Tree
-	Pulled() (map[string]kvsync.Nonce, error)
-	SetPulled(map[string]kvsync.Nonce) error
+	Pulled() (map[string]manifest.Nonce, error)
+	SetPulled(map[string]manifest.Nonce) error
 }
 
 // Pull brings what was written at run time into git. Conflicts are a
@@ -89,7 +92,7 @@ func (s *Site) Pull(ctx context.Context, o PullOptions) (*Pulled, error) {
 // pullInto does the three-way comparison and keeps the record, which is left as
 // it is where there is nothing to add: lines about edits that the overlay has no
 // more are harmless, and no reason for a commit.
-func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o PullOptions, out *Pulled) error {
+func pullInto(ctx context.Context, overlay *overlay.Snapshot, tree pulledTree, o PullOptions, out *Pulled) error {
 	pulled, err := tree.Pulled()
 	if err != nil {
 		return err
@@ -101,12 +104,12 @@ func pullInto(ctx context.Context, overlay *kvsync.Overlay, tree pulledTree, o P
 		return err
 	}
 	if err := tree.SetPulled(out.Pulled); err != nil {
-		return fmt.Errorf("write %s: %w", kvsync.PulledName, err)
+		return fmt.Errorf("write %s: %w", manifest.PulledName, err)
 	}
 	return nil
 }
 
-func (s *Site) pullWorkTree(ctx context.Context, overlay *kvsync.Overlay, o PullOptions, out *Pulled) error {
+func (s *Site) pullWorkTree(ctx context.Context, overlay *overlay.Snapshot, o PullOptions, out *Pulled) error {
 	dir, err := s.pullDir(o)
 	if err != nil {
 		return err
@@ -143,29 +146,29 @@ func checkIgnored(ctx context.Context, git *gitView, o PullOptions, folder strin
 	}
 	whole = len(ignored) > 0
 	if whole && o.Into == "" {
-		return false, refuse(advice.CasePulledIgnored, kvsync.Facts{Path: folder})
+		return false, refuse(advice.CasePulledIgnored, finding.Facts{Path: folder})
 	}
-	if ignored, err = git.ignores(ctx, []string{kvsync.PulledName}); err != nil {
+	if ignored, err = git.ignores(ctx, []string{manifest.PulledName}); err != nil {
 		return false, err
 	}
 	if len(ignored) > 0 && !whole {
-		record := path.Join(folder, kvsync.PulledName)
+		record := path.Join(folder, manifest.PulledName)
 		return false, &UsageError{
 			Err: fmt.Errorf("git ignores %s, so a commit would not tell which edits are in it", record),
-			Fix: "add a line !" + kvsync.PulledName + " to .gitignore",
+			Fix: "add a line !" + manifest.PulledName + " to .gitignore",
 		}
 	}
 	return whole, nil
 }
 
-func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOptions, out *Pulled) error {
+func (s *Site) pullBranch(ctx context.Context, overlay *overlay.Snapshot, o PullOptions, out *Pulled) error {
 	dir, err := s.pullDir(o)
 	if err != nil {
 		return err
 	}
 	top := repositoryOf(s.settings.Root)
 	if out.Folder, err = filepath.Rel(top, dir); err != nil || !filepath.IsLocal(out.Folder) {
-		return refuse(advice.CasePulledOutside, kvsync.Facts{Path: dir, Name: top})
+		return refuse(advice.CasePulledOutside, finding.Facts{Path: dir, Name: top})
 	}
 	out.Folder = filepath.ToSlash(out.Folder)
 	tree, err := pull.OpenBranch(top, out.Folder, o.Branch)
@@ -185,7 +188,7 @@ func (s *Site) pullBranch(ctx context.Context, overlay *kvsync.Overlay, o PullOp
 func (s *Site) pullDir(o PullOptions) (string, error) {
 	dir := cmp.Or(o.Into, s.settings.Directory)
 	if dir == "" {
-		return "", refuse(advice.CasePulledNowhere, kvsync.Facts{})
+		return "", refuse(advice.CasePulledNowhere, finding.Facts{})
 	}
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(s.settings.Root, filepath.FromSlash(dir))
@@ -195,7 +198,7 @@ func (s *Site) pullDir(o PullOptions) (string, error) {
 
 // saveConflicts writes what the overlay has of each conflict into a folder of
 // its own, to be merged by hand.
-func (s *Site) saveConflicts(ctx context.Context, overlay *kvsync.Overlay, dir string, out *Pulled) error {
+func (s *Site) saveConflicts(ctx context.Context, overlay *overlay.Snapshot, dir string, out *Pulled) error {
 	tree, err := pull.OpenWorkTree(dir)
 	if err != nil {
 		return err
@@ -225,7 +228,7 @@ func conflicts(p *Pulled) error {
 	if len(p.Conflicts) > 5 {
 		flags += " …"
 	}
-	facts := kvsync.Facts{Count: len(p.Conflicts), What: flags}
+	facts := finding.Facts{Count: len(p.Conflicts), What: flags}
 	if len(p.Conflicts) > 1 {
 		return stop(kvsync.GuardConflict, advice.CaseConflicts, facts)
 	}

@@ -9,14 +9,15 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/pull"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // The command that is offered for a conflict is typed as it stands, whatever the
 // pathname: a shell gives it back.
 func TestResolvedIsQuoted(t *testing.T) {
 	for _, path := range []string{"/index.html", "/a b", "/it's; touch x", "/$(touch x)", "/`x`", "/~", "/*", "/é", `/"`, "/!x"} {
-		e := pull.Edit{Path: path, Write: kvsync.Nonce{1}}
+		e := pull.Edit{Path: path, Write: manifest.Nonce{1}}
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\n' `+Resolved(e)).Output()
 		if want := "--resolved\n" + path + "@0100000000000000\n"; err != nil || string(out) != want {
 			t.Errorf("%q becomes %q, %v", path, out, err)
@@ -68,12 +69,12 @@ func TestUnseen(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		var entries []kvsync.OverlayEntry
+		var entries []overlay.Entry
 		for _, path := range []string{
 			"/index.html", "/tracked.log", "/blind.html", "/skipped.html", "/x.log", "/deep/x.log", "/:odd.html", "/new.html", "/*.html", "/module/x.html", "/a\x00b", "/../x.log", "/",
 		} {
 			if path != "/tracked.log" || filepath.Base(dir) == "site" { // elsewhere it is not tracked
-				entries = append(entries, kvsync.OverlayEntry{Path: path})
+				entries = append(entries, overlay.Entry{Path: path})
 			}
 		}
 		reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, false)

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Two commits of a clone whose history was cut off both are no sign that they
@@ -18,11 +18,11 @@ func TestCutHistoryIsNotDiverged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]string{{ids[3], ids[1]}, {ids[1], ids[3]}} {
-		if rel := c.relation(t.Context(), pair[0], pair[1]); rel != kvsync.RelationUnknown {
+		if rel := c.relation(t.Context(), pair[0], pair[1]); rel != manifest.RelationUnknown {
 			t.Errorf("%.7s and %.7s are %v", pair[0], pair[1], rel)
 		}
 	}
-	if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), ids[3], ids[1]); err != nil || rel != kvsync.RelationOlder {
+	if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), ids[3], ids[1]); err != nil || rel != manifest.RelationOlder {
 		t.Errorf("with more history they are %v, %v", rel, err)
 	}
 }
@@ -46,7 +46,7 @@ func TestInterruptedFetchOfHistoryIsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := orderedIn(t, dir, nil)
 	rel, err := o.clone.deepen(ctx, slog.New(cancelling{slog.DiscardHandler, cancel}), ids[0], ids[2])
-	if !errors.Is(err, context.Canceled) || rel != kvsync.RelationUnknown {
+	if !errors.Is(err, context.Canceled) || rel != manifest.RelationUnknown {
 		t.Errorf("got %v, %v", rel, err)
 	}
 }

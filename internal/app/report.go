@@ -7,6 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Stats is the cost of a run so far.
@@ -61,7 +62,7 @@ func NewReport(p advice.Place, command string, dry bool) *Report {
 }
 
 // note adds notices as text.
-func (r *Report) note(list []kvsync.Problem) {
+func (r *Report) note(list []manifest.Problem) {
 	for _, n := range r.place.Problems(list) {
 		r.Notices = append(r.Notices, n.String())
 	}

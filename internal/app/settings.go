@@ -15,6 +15,8 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // loadSettings resolves the configuration. The inputs count before the environment,
@@ -24,7 +26,7 @@ import (
 // checked out is published with those of the work tree.
 func loadSettings(
 	ctx context.Context, in Inputs, shared string, inside *boundary.Boundary,
-) (*config.Settings, []kvsync.Problem, error) {
+) (*config.Settings, []manifest.Problem, error) {
 	if in.Commit != "" && in.BuiltFrom != "" {
 		return nil, nil, errors.New("both a commit and a folder built from one are to be published; name one of the two")
 	}
@@ -53,7 +55,7 @@ func loadSettings(
 	}
 	set, notices, err := config.Load(from)
 	if err != nil && in.Commit == "" && worktree.Bare(in.Root, in.Getenv) {
-		return nil, nil, refuse(advice.CaseBare, kvsync.Facts{})
+		return nil, nil, refuse(advice.CaseBare, finding.Facts{})
 	}
 	if err == nil && set.Project == "" && inPlace(set.Layout) {
 		if _, err := Projects(ctx, in); err == nil {
@@ -117,7 +119,7 @@ func engineConfig(set *config.Settings) kvsync.Config {
 }
 
 // configProblems are the faulty places of the configuration.
-func configProblems(err error) []kvsync.Problem {
+func configProblems(err error) []manifest.Problem {
 	var refused *config.Error
 	if errors.As(err, &refused) {
 		return refused.Problems
@@ -126,10 +128,10 @@ func configProblems(err error) []kvsync.Problem {
 }
 
 // unsettled are the settings that a deploy does not carry out.
-func unsettled(set *config.Settings) []kvsync.Problem {
-	var out []kvsync.Problem
+func unsettled(set *config.Settings) []manifest.Problem {
+	var out []manifest.Problem
 	for _, name := range set.RequiredSecrets {
-		out = append(out, kvsync.Problem{Path: set.Where("secrets"),
+		out = append(out, manifest.Problem{Path: set.Where("secrets"),
 			Reason: fmt.Sprintf("the Worker needs the secret %s, which is carried over if it exists and is not checked", name),
 			Fix:    "set it with wrangler secret put " + name})
 	}

@@ -19,6 +19,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Inputs are what a person or a workflow asks for. What is empty is taken from
@@ -122,7 +125,7 @@ type Site struct {
 	// Name is the site's id; a project's has "project/" before it.
 	Name string
 	// Notices are things worth saying about the configuration.
-	Notices []kvsync.Problem
+	Notices []manifest.Problem
 
 	in       Inputs
 	top      string // what the root of a bare repository's commits stands for
@@ -286,8 +289,8 @@ func (s *Site) History(ctx context.Context) ([]kvsync.Deployment, error) {
 		return nil, err
 	}
 	list, err := e.History(ctx)
-	if errors.Is(err, kvsync.ErrNotFound) {
-		return nil, stop(kvsync.GuardTarget, advice.CaseNoWorker, kvsync.Facts{Name: s.Name})
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil, stop(kvsync.GuardTarget, advice.CaseNoWorker, finding.Facts{Name: s.Name})
 	}
 	return list, err
 }
@@ -307,7 +310,7 @@ func (s *Site) CheckWhole(v *kvsync.Verification) error {
 	case v.Whole():
 		return nil
 	case !v.Overlay.Whole():
-		return stop(kvsync.GuardMissing, advice.CaseEditsMissing, kvsync.Facts{Site: s.Name})
+		return stop(kvsync.GuardMissing, advice.CaseEditsMissing, finding.Facts{Site: s.Name})
 	}
-	return stop(kvsync.GuardMissing, advice.CaseNotWhole, kvsync.Facts{Site: s.Name})
+	return stop(kvsync.GuardMissing, advice.CaseNotWhole, finding.Facts{Site: s.Name})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // project makes a folder with a site of two files.
@@ -71,7 +72,7 @@ func TestStatsAndReport(t *testing.T) {
 	if _, err := site.Plan(t.Context(), kvsync.Options{}); err != nil || site.Live().Deployment != res.Deployment {
 		t.Errorf("%+v is live, %v", site.Live(), err)
 	}
-	if lost.Finish(site, kvsync.ErrUnknown); lost.Deployment != "" || lost.VersionID != "" {
+	if lost.Finish(site, cloud.ErrUnknown); lost.Deployment != "" || lost.VersionID != "" {
 		t.Errorf("nobody knows what is live, and the report says %s", lost.Deployment)
 	}
 	if r.Requests != sent || r.Added != 2 || r.Uploaded != 2 || r.NoChange || r.Site != "tides" || r.Error != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/pull"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // gitView is how git sees a folder of its work tree. A pull that looked at the disk
@@ -97,7 +97,7 @@ func (v *gitView) skipped(ctx context.Context) (files, submodules map[string]boo
 // unseen returns, for pathnames of an overlay, why git would not take an edit from
 // the folder. With ignored, git is expected to ignore the files there.
 func (v *gitView) unseen(
-	ctx context.Context, tree *pull.WorkTree, entries []kvsync.OverlayEntry, ignored bool,
+	ctx context.Context, tree *pull.WorkTree, entries []overlay.Entry, ignored bool,
 ) (map[string]string, error) {
 	files, submodules, err := v.skipped(ctx)
 	if err != nil {

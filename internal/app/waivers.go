@@ -10,11 +10,12 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // waive adds to the options what was waived for the commit of src.
-func (s *Site) waive(ctx context.Context, src kvsync.Source, opt kvsync.Options) (kvsync.Options, error) {
+func (s *Site) waive(ctx context.Context, src manifest.Source, opt kvsync.Options) (kvsync.Options, error) {
 	if len(s.in.Waivers) == 0 {
 		return opt, nil
 	}
@@ -32,7 +33,7 @@ func (s *Site) waive(ctx context.Context, src kvsync.Source, opt kvsync.Options)
 			advice.Lift(waiver, &opt)
 			continue
 		}
-		facts := kvsync.Facts{Commit: o.Commit, Than: fmt.Sprintf("%.12s", commit)}
+		facts := finding.Facts{Commit: o.Commit, Than: fmt.Sprintf("%.12s", commit)}
 		s.Notices = append(s.Notices, manifest.ProblemOf(name, advice.CaseOtherCommit, facts))
 	}
 	return opt, nil

@@ -9,7 +9,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // mainModule is the name of the bundled module. It has no folder, so that
@@ -108,7 +108,7 @@ func (c *collector) result(out api.BuildResult) (*Result, error) {
 				fmt.Sprintf("an import produces a separate file, %s, which a Worker cannot load", name),
 				`put style sheets into the site; to import one as text, add {"type": "Text", "globs": ["**/*.css"]} to "rules"`)
 		}
-		r.Modules = append(r.Modules, kvsync.Module{Name: mainModule, Type: typeESModule, Content: f.Contents})
+		r.Modules = append(r.Modules, cloud.Module{Name: mainModule, Type: typeESModule, Content: f.Contents})
 	}
 	var meta metafile
 	if err := json.Unmarshal([]byte(out.Metafile), &meta); err != nil {

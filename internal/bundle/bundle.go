@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/worker"
 )
 
@@ -68,9 +68,9 @@ func Bundle(ctx context.Context, options Options) (*Result, error) {
 		if err := r.route(ctx, o); err != nil {
 			return nil, err
 		}
-		r.Routing = kvsync.Routing{Worker: o.Routing.Worker, Site: o.Routing.Site}
+		r.Routing = manifest.Routing{Worker: o.Routing.Worker, Site: o.Routing.Site}
 	default:
-		r.Routing.Worker = []string{kvsync.EveryRequest}
+		r.Routing.Worker = []string{manifest.EveryRequest}
 	}
 	return r, r.finish(o)
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // collect implements no_bundle: the main file unchanged, and the files below the base folder
@@ -48,7 +48,7 @@ func collect(ctx context.Context, o *project, rules []rule) (*Result, error) {
 				return err
 			}
 		}
-		r.Modules = append(r.Modules, kvsync.Module{Name: name, Type: contentType, Content: content})
+		r.Modules = append(r.Modules, cloud.Module{Name: name, Type: contentType, Content: content})
 		return nil
 	}
 	if err := add(o.Main, r.Main, typeESModule); err != nil {
@@ -140,7 +140,7 @@ func (r *Result) inspect(o *project, file string, content []byte) error {
 		return refuse(o.display(file), "no_bundle sends files unchanged, so @kv-sync/worker cannot be resolved",
 			`remove "no_bundle"`)
 	}
-	if bytes.Contains(content, []byte(kvsync.ModuleManifest)) {
+	if bytes.Contains(content, []byte(cloud.ModuleManifest)) {
 		r.ServesSite = true
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // committed reads the project's files from a commit, and records where the commit and the
@@ -141,13 +141,13 @@ func (c *committed) report(r *Result, tsconfig string) {
 			reason = fmt.Sprintf("the commit does not hold this file of the Worker and %d more, "+
 				"so they were read from the work tree", n)
 		}
-		r.Notices = append(r.Notices, kvsync.Problem{Path: list[0], Reason: reason})
+		r.Notices = append(r.Notices, manifest.Problem{Path: list[0], Reason: reason})
 	}
 	if name, ok := c.name(tsconfig); ok {
 		want, err := fs.ReadFile(c.files, name)
 		have, missing := c.disk.ReadFile(tsconfig, maxBytes)
 		if err == nil && (missing != nil || !sameText(want, have)) {
-			r.Notices = append(r.Notices, kvsync.Problem{
+			r.Notices = append(r.Notices, manifest.Problem{
 				Path: display(c.project, tsconfig), Reason: "the file is read from the work tree, where it differs from the commit",
 				Fix: "check the commit out if the difference matters",
 			})

@@ -7,7 +7,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/worker"
 )
 
@@ -38,12 +38,12 @@ func Companion(ctx context.Context, root string, library fs.FS) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Main: companionMain, Modules: []kvsync.Module{module}}, nil
+	return &Result{Main: companionMain, Modules: []cloud.Module{module}}, nil
 }
 
 // buildLibrary builds a module of the library's code, which the author's settings do not
 // affect. options have the entry point, and the plugins that come first.
-func (o *project) buildLibrary(name string, options api.BuildOptions) (kvsync.Module, error) {
+func (o *project) buildLibrary(name string, options api.BuildOptions) (cloud.Module, error) {
 	options.AbsWorkingDir, options.Bundle = o.Root, true
 	options.Format, options.Target, options.Platform = api.FormatESModule, api.ES2024, api.PlatformNeutral
 	options.Charset, options.LogLevel = api.CharsetUTF8, api.LogLevelSilent
@@ -52,7 +52,7 @@ func (o *project) buildLibrary(name string, options api.BuildOptions) (kvsync.Mo
 	options.MinifyWhitespace, options.MinifyIdentifiers, options.MinifySyntax = o.Minify, o.Minify, o.Minify
 	out := api.Build(options)
 	if len(out.Errors) > 0 {
-		return kvsync.Module{}, &Error{Problems: problems(out.Errors)}
+		return cloud.Module{}, &Error{Problems: problems(out.Errors)}
 	}
-	return kvsync.Module{Name: name, Type: typeESModule, Content: out.OutputFiles[0].Contents}, nil
+	return cloud.Module{Name: name, Type: typeESModule, Content: out.OutputFiles[0].Contents}, nil
 }

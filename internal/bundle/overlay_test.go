@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 	"github.com/kv-sync/kv-sync/worker"
 )
 
@@ -139,7 +139,7 @@ func TestOverlayProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("export const overlayProtocol = %d;", kvsync.OverlayProtocol); !strings.Contains(string(text), want) {
+	if want := fmt.Sprintf("export const overlayProtocol = %d;", overlay.Protocol); !strings.Contains(string(text), want) {
 		t.Errorf("src/format/overlay_entry.ts does not say %s", want)
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Names of the library's code inside a bundle.
@@ -21,7 +22,7 @@ const (
 	libraryOverlaid   = "kv-sync:src/default_overlay.ts"
 	libraryRouter     = "kv-sync:src/router.ts"
 	libraryOverRouter = "kv-sync:src/router_overlay.ts"
-	manifestImport    = "./" + kvsync.ModuleManifest
+	manifestImport    = "./" + cloud.ModuleManifest
 )
 
 const (
@@ -55,11 +56,11 @@ type collector struct {
 	settings *settings
 
 	mu      sync.Mutex
-	modules map[string]kvsync.Module
+	modules map[string]cloud.Module
 }
 
 func newCollector(o *project, rules []rule) *collector {
-	return &collector{options: o, rules: rules, settings: newSettings(o), modules: map[string]kvsync.Module{}}
+	return &collector{options: o, rules: rules, settings: newSettings(o), modules: map[string]cloud.Module{}}
 }
 
 // plugins returns the plugins in the order in which esbuild calls them.
@@ -89,7 +90,7 @@ func (c *collector) resolveLibrary(b api.PluginBuild) {
 		modules   = `^(kv-sync:src/(default|default_overlay|router|router_overlay)\.ts|@kv-sync/worker(/.*)?)$`
 	)
 	manifest := api.OnResolveResult{Path: manifestImport, External: true}
-	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(kvsync.ModuleManifest) + manifests},
+	b.OnResolve(api.OnResolveOptions{Filter: `^(\./` + regexp.QuoteMeta(cloud.ModuleManifest) + manifests},
 		func(api.OnResolveArgs) (api.OnResolveResult, error) { return manifest, nil })
 
 	b.OnResolve(api.OnResolveOptions{Filter: modules},
@@ -201,17 +202,17 @@ var unsafeName = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 
 // add adds a module. Its name begins with a hash of the content, so that it does not depend on
 // the project's folder.
-func (c *collector) add(base, contentType string, content []byte) kvsync.Module {
-	h := kvsync.HashOf(append([]byte(contentType+"\x00"), content...)).String()[:16]
+func (c *collector) add(base, contentType string, content []byte) cloud.Module {
+	h := manifest.HashOf(append([]byte(contentType+"\x00"), content...)).String()[:16]
 	name := unsafeName.ReplaceAllString(base, "_")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	other, taken := c.modules[name]
 	same := taken && other.Type == contentType && string(other.Content) == string(content)
-	if !c.options.PreserveFileNames || taken && !same || name == mainModule || name == kvsync.ModuleManifest {
+	if !c.options.PreserveFileNames || taken && !same || name == mainModule || name == cloud.ModuleManifest {
 		name = h + "-" + name
 	}
-	m := kvsync.Module{Name: name, Type: contentType, Content: content}
+	m := cloud.Module{Name: name, Type: contentType, Content: content}
 	c.modules[name] = m
 	return m
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // problems converts esbuild's messages.
-func problems(messages []api.Message) []kvsync.Problem {
-	list := make([]kvsync.Problem, 0, len(messages))
+func problems(messages []api.Message) []manifest.Problem {
+	list := make([]manifest.Problem, 0, len(messages))
 	for _, m := range messages {
-		p := kvsync.Problem{Path: "worker", Reason: m.Text}
-		if p2, ok := m.Detail.(kvsync.Problem); ok {
+		p := manifest.Problem{Path: "worker", Reason: m.Text}
+		if p2, ok := m.Detail.(manifest.Problem); ok {
 			p = p2
 		}
 		if m.Location != nil {
@@ -33,7 +33,7 @@ func problems(messages []api.Message) []kvsync.Problem {
 
 // problems converts esbuild's messages about the project. A message about a file outside of
 // the boundary may quote the file, so it is replaced.
-func (o *project) problems(messages []api.Message) []kvsync.Problem {
+func (o *project) problems(messages []api.Message) []manifest.Problem {
 	shown := make([]api.Message, len(messages))
 	for i, m := range messages {
 		if l := m.Location; l != nil && (l.Namespace == "" || l.Namespace == "file") {

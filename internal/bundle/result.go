@@ -5,7 +5,8 @@ import (
 	"sort"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // maxBytes is the most that a Worker may weigh, uncompressed.
@@ -17,20 +18,20 @@ type Result struct {
 	// Main is the name of the module whose default export handles requests.
 	Main string
 	// Modules is sorted by name, Main first.
-	Modules []kvsync.Module
+	Modules []cloud.Module
 	// ServesSite reports whether the Worker reads the manifest of the site.
 	ServesSite bool
 	// Routing decides which requests the author's code gets before the site.
-	Routing kvsync.Routing
+	Routing manifest.Routing
 	// Notices inform, and stop nothing.
-	Notices []kvsync.Problem
+	Notices []manifest.Problem
 	// Differ lists the files, relative to Root, that were read from the commit and differ on
 	// the disk.
 	Differ []string
 }
 
 // Error lists the reasons for which a Worker could not be bundled.
-type Error struct{ Problems []kvsync.Problem }
+type Error struct{ Problems []manifest.Problem }
 
 // Error lists the problems, one per line.
 func (e *Error) Error() string {
@@ -43,7 +44,7 @@ func (e *Error) Error() string {
 
 // refuse returns an Error with one problem.
 func refuse(file, reason, fix string) error {
-	return &Error{Problems: []kvsync.Problem{{Path: file, Reason: reason, Fix: fix}}}
+	return &Error{Problems: []manifest.Problem{{Path: file, Reason: reason, Fix: fix}}}
 }
 
 // finish sorts the modules, and checks what every Worker must fulfil.
@@ -69,7 +70,7 @@ func (r *Result) finish(o *project) error {
 			`call env.ASSETS.fetch(request) instead of using "@kv-sync/worker/site"`)
 	}
 	if !o.Dynamic && !o.Alone && !r.ServesSite {
-		r.Notices = append(r.Notices, kvsync.Problem{
+		r.Notices = append(r.Notices, manifest.Problem{
 			Path:   o.displayMain(),
 			Reason: "the Worker never reads the site's manifest, so no visitor will see the site's files",
 			Fix:    `import the site from "@kv-sync/worker/site" if the Worker should serve them`,

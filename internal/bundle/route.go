@@ -8,7 +8,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Routing decides which requests the site answers before the Worker, for code that leaves
@@ -33,7 +33,7 @@ const routerModule = "kv-sync-router.js"
 // route puts the router before the Worker. The router is a separate module, so the author's
 // code remains unchanged, bundled or not.
 func (r *Result) route(ctx context.Context, o *project) error {
-	if slices.ContainsFunc(r.Modules, func(m kvsync.Module) bool { return m.Name == routerModule }) {
+	if slices.ContainsFunc(r.Modules, func(m cloud.Module) bool { return m.Name == routerModule }) {
 		return refuse(o.displayMain(), "the Worker has a module called "+routerModule+", which is reserved for kv-sync",
 			"rename it")
 	}
@@ -90,7 +90,7 @@ func (r *Result) router(o *project) (name, exports string, err error) {
 	if !o.Overlay {
 		return libraryRouter, "", nil
 	}
-	i := slices.IndexFunc(r.Modules, func(m kvsync.Module) bool { return m.Name == r.Main })
+	i := slices.IndexFunc(r.Modules, func(m cloud.Module) bool { return m.Name == r.Main })
 	theirs, err := exportsOf(r.Modules[i].Content)
 	if err != nil || slices.Contains(theirs, assetBinding) {
 		return libraryOverRouter, "", err

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const unaware = `export class Thing {} export default { fetch: () => new Response("hi") }`
@@ -95,22 +95,22 @@ func TestRouterRefusals(t *testing.T) {
 // gets: all, but where the site is put before it, or where the code is ours.
 func TestRoutingOfABundle(t *testing.T) {
 	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}
-	every := kvsync.Routing{Worker: []string{kvsync.EveryRequest}}
+	every := manifest.Routing{Worker: []string{manifest.EveryRequest}}
 	const serves = serving + `export default { fetch: r => site.fetch(r) }`
 	const writes = `import { readWriteAssets } from "@kv-sync/worker/read-write"; export default { fetch: (r, env) => readWriteAssets(env).fetch(r) }`
 	for name, c := range map[string]struct {
 		code string
 		o    bundle.Options
-		want kvsync.Routing
+		want manifest.Routing
 	}{
 		"patterns": {
-			unaware, bundle.Options{Routing: routing}, kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
+			unaware, bundle.Options{Routing: routing}, manifest.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
 		},
 		"patterns, sent as it is": {
 			unaware, bundle.Options{Routing: routing, NoBundle: true},
-			kvsync.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
+			manifest.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
 		},
-		"the site first":           {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}}, kvsync.Routing{}},
+		"the site first":           {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}}, manifest.Routing{}},
 		"run_worker_first = true":  {unaware, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
 		"imports the site":         {serves, bundle.Options{Routing: routing}, every},
 		"imports it, no assets":    {serves, bundle.Options{}, every},
@@ -124,7 +124,7 @@ func TestRoutingOfABundle(t *testing.T) {
 	}
 	for _, overlay := range []bool{false, true} {
 		r, err := bundle.Bundle(t.Context(), bundle.Options{Root: t.TempDir(), Routing: routing, Overlay: overlay})
-		if err != nil || !cmp.Equal(r.Routing, kvsync.Routing{}) {
+		if err != nil || !cmp.Equal(r.Routing, manifest.Routing{}) {
 			t.Errorf("our own Worker, overlay %v: %+v, %v", overlay, r.Routing, err)
 		}
 	}

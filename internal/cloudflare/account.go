@@ -20,7 +20,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -85,7 +85,7 @@ type Account struct {
 	count      struct{ requests, bytesUp, retries atomic.Int64 }
 }
 
-var _ kvsync.Account = (*Account)(nil)
+var _ cloud.Account = (*Account)(nil)
 
 // Stats count what was sent so far, for display. Benchmarks use the server's own count.
 type Stats struct {
@@ -253,10 +253,10 @@ func (a *Account) verify(ctx context.Context, path string) error {
 }
 
 // Store returns the namespace with this id. It sends nothing.
-func (a *Account) Store(id string) kvsync.Store { return &Store{account: a, id: id} }
+func (a *Account) Store(id string) cloud.Store { return &Store{account: a, id: id} }
 
 // Workers returns the script with this name, which need not exist. It sends nothing.
-func (a *Account) Workers(script string) kvsync.Workers { return newScript(a, script) }
+func (a *Account) Workers(script string) cloud.Workers { return newScript(a, script) }
 
 // FindNamespace returns the id of the namespace with this title, or ErrNotFound.
 func (a *Account) FindNamespace(ctx context.Context, title string) (string, error) {
@@ -272,7 +272,7 @@ func (a *Account) FindNamespace(ctx context.Context, title string) (string, erro
 			}
 		}
 		if !more {
-			return "", fmt.Errorf("KV namespace %q: %w", title, kvsync.ErrNotFound)
+			return "", fmt.Errorf("KV namespace %q: %w", title, cloud.ErrNotFound)
 		}
 	}
 }
@@ -320,7 +320,7 @@ func (a *Account) CreateNamespace(ctx context.Context, title string) (string, er
 			return "", fmt.Errorf("wait for KV namespace %q to be listed: %w", title, err)
 		}
 		id, err = a.FindNamespace(ctx, title)
-		if errors.Is(err, kvsync.ErrNotFound) {
+		if errors.Is(err, cloud.ErrNotFound) {
 			err = taken
 		}
 	}

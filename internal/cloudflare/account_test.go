@@ -15,7 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -186,14 +186,14 @@ func TestQuota(t *testing.T) {
 	for _, status := range []int{400, 403, 429} {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := s.store().PutBulk(t.Context(), pairs, pairCount)
-			if !errors.Is(err, kvsync.ErrQuota) || len(s.requests()) != 1 {
+			if !errors.Is(err, cloud.ErrQuota) || len(s.requests()) != 1 {
 				t.Error(len(s.requests()), err)
 			}
 			wantErr(t, err, "00:00 UTC")
 		}, refuse(status, 10048, "your account has reached the free usage limit for this operation for today"))
 	}
 	inBubble(t, func(t *testing.T, s *server) {
-		if err := activate(s); errors.Is(err, kvsync.ErrQuota) {
+		if err := activate(s); errors.Is(err, cloud.ErrQuota) {
 			t.Error(err)
 		}
 	}, refuse(429, 971, "more than 1200 requests per 300 seconds reached"))

@@ -15,7 +15,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 const (
@@ -101,7 +101,7 @@ func (c *call) exchange(
 		body, _ := io.ReadAll(io.LimitReader(res.Body, maxFailure)) // the status says enough
 		return res.StatusCode, res.Header, body, nil
 	case c.value != nil:
-		limit = kvsync.MaxValueBytes
+		limit = manifest.MaxValueBytes
 	}
 	body, err := readWhole(res, limit, timer)
 	return res.StatusCode, res.Header, body, err

@@ -12,7 +12,7 @@ import (
 
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 const jsonType = "application/json"
@@ -158,4 +158,4 @@ func segment(kind, name string) (string, error) {
 }
 
 // unknown reports that a switch may have happened.
-func unknown(err error) error { return fmt.Errorf("%w: %w", kvsync.ErrUnknown, err) }
+func unknown(err error) error { return fmt.Errorf("%w: %w", cloud.ErrUnknown, err) }

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 const (
@@ -107,8 +107,8 @@ func (s *server) requests() []seen {
 	return append([]seen(nil), s.got...)
 }
 
-func (s *server) store() kvsync.Store    { return s.account.Store(testSpace) }
-func (s *server) script() kvsync.Workers { return s.account.Workers("blog") }
+func (s *server) store() cloud.Store    { return s.account.Store(testSpace) }
+func (s *server) script() cloud.Workers { return s.account.Workers("blog") }
 
 type pipes struct {
 	conns chan net.Conn
@@ -180,9 +180,9 @@ var (
 	pairCount  = 2
 	pairs      = []byte(`[{"key":"a","value":"YQ==","base64":true},{"key":"b","value":"Yg==","base64":true}]`)
 	deployedOK = result(`{"id":"d1"}`)
-	oneModule  = kvsync.Upload{Worker: kvsync.Worker{
+	oneModule  = cloud.Upload{Worker: cloud.Worker{
 		Main: "index.js",
-		Modules: []kvsync.Module{
+		Modules: []cloud.Module{
 			{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
 		},
 		CompatibilityDate: "2026-01-01",
@@ -190,7 +190,7 @@ var (
 )
 
 func activate(s *server) error {
-	return s.script().Activate(context.Background(), []kvsync.Share{{Version: "v1", Percent: 100}}, "hello", false)
+	return s.script().Activate(context.Background(), []cloud.Share{{Version: "v1", Percent: 100}}, "hello", false)
 }
 
 func wantErr(t *testing.T, err error, parts ...string) {

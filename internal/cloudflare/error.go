@@ -15,7 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // APIError is a call that was not carried out, or whose outcome is unknown. errors.Is matches
@@ -121,13 +121,13 @@ const (
 // a wrong base URL, account or namespace must not look empty.
 func (e *APIError) Is(target error) bool {
 	switch target {
-	case kvsync.ErrQuota:
+	case cloud.ErrQuota:
 		return e.quota()
-	case kvsync.ErrRefused: // an earlier attempt may have been carried out
+	case cloud.ErrRefused: // an earlier attempt may have been carried out
 		return e.Status != 0 && e.outcome == outcomeRefused && e.Tries == 1
-	case kvsync.ErrSecretChanged:
+	case cloud.ErrSecretChanged:
 		return e.has(codeSecretChanged)
-	case kvsync.ErrNotFound:
+	case cloud.ErrNotFound:
 		if !e.enveloped || e.has(codeNamespaceMissing, codeNoRoute, codeNoRouteTo) {
 			return false
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/cloudflare"
 	"github.com/kv-sync/kv-sync/internal/platform"
 	"github.com/kv-sync/kv-sync/internal/platform/platformtest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 func onPlatform(t *testing.T) (*platformtest.Fixture, *cloudflare.Account) {
@@ -34,7 +34,7 @@ func TestStoreOnThePlatform(t *testing.T) {
 	if err := a.Verify(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.FindNamespace(ctx, "sites"); !errors.Is(err, kvsync.ErrNotFound) {
+	if _, err := a.FindNamespace(ctx, "sites"); !errors.Is(err, cloud.ErrNotFound) {
 		t.Fatal(err)
 	}
 	id, err := a.CreateNamespace(ctx, "sites")
@@ -63,11 +63,11 @@ func TestStoreOnThePlatform(t *testing.T) {
 	if got, err := s.Get(ctx, odd); err != nil || !bytes.Equal(got, value) {
 		t.Fatal(len(got), err)
 	}
-	if _, err := s.Get(ctx, "blog/b"); !errors.Is(err, kvsync.ErrNotFound) {
+	if _, err := s.Get(ctx, "blog/b"); !errors.Is(err, cloud.ErrNotFound) {
 		t.Fatal(err)
 	}
 	if _, err := a.Store("fedcba9876543210fedcba9876543210").Get(ctx, "blog/a"); err == nil ||
-		errors.Is(err, kvsync.ErrNotFound) {
+		errors.Is(err, cloud.ErrNotFound) {
 		t.Fatal("a missing namespace looks like a missing key:", err)
 	}
 
@@ -100,19 +100,19 @@ func TestWorkersOnThePlatform(t *testing.T) {
 	f, a := onPlatform(t)
 	ctx := t.Context()
 	w := a.Workers("blog")
-	if _, err := w.Activations(ctx); !errors.Is(err, kvsync.ErrNotFound) {
+	if _, err := w.Activations(ctx); !errors.Is(err, cloud.ErrNotFound) {
 		t.Fatal(err)
 	}
-	upload := func(text string) kvsync.Upload {
-		return kvsync.Upload{Worker: kvsync.Worker{
+	upload := func(text string) cloud.Upload {
+		return cloud.Upload{Worker: cloud.Worker{
 			Main: "index.js",
-			Modules: []kvsync.Module{
+			Modules: []cloud.Module{
 				{Name: "index.js", Type: "application/javascript+module",
 					Content: []byte(`import data from "./data.bin"; export default { fetch() { return new Response(data) } }`)},
 				{Name: "data.bin", Type: "application/octet-stream", Content: []byte(text)},
 			},
 			CompatibilityDate: "2026-01-01",
-			Bindings: []kvsync.Binding{
+			Bindings: []cloud.Binding{
 				{
 					Name: "KV_SYNC", Type: "json",
 					Fields: map[string]json.RawMessage{"json": json.RawMessage(fmt.Sprintf("%q", text))},
@@ -139,12 +139,12 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if err := w.Activate(ctx, []kvsync.Share{{Version: id, Percent: 100}}, "hello", false); !errors.Is(err, kvsync.ErrUnknown) {
+	if err := w.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, "hello", false); !errors.Is(err, cloud.ErrUnknown) {
 		t.Fatal(err)
 	}
 	all, err := w.Activations(ctx)
 	if err != nil || len(all) != 2 || all[0].Message != "hello" ||
-		!reflect.DeepEqual(all[0].Versions, []kvsync.Share{{Version: id, Percent: 100}}) {
+		!reflect.DeepEqual(all[0].Versions, []cloud.Share{{Version: id, Percent: 100}}) {
 		t.Fatal(all, err)
 	}
 	if tag, err := w.MigrationTag(ctx); tag != "" || err != nil {
@@ -157,7 +157,7 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	_, err = a.Workers("nobody").Version(ctx, id)
-	if !errors.Is(err, kvsync.ErrNotFound) {
+	if !errors.Is(err, cloud.ErrNotFound) {
 		t.Fatal(err)
 	}
 }
@@ -165,12 +165,12 @@ func TestWorkersOnThePlatform(t *testing.T) {
 func TestPatchSettings(t *testing.T) {
 	p, a := onPlatform(t)
 	w := a.Workers("blog")
-	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); !errors.Is(err, kvsync.ErrNotFound) {
+	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); !errors.Is(err, cloud.ErrNotFound) {
 		t.Errorf("without a script: %v", err)
 	}
-	module := kvsync.Module{Name: "m.js", Type: "application/javascript+module", Content: []byte("export default {}")}
-	worker := kvsync.Worker{Main: "m.js", Modules: []kvsync.Module{module}, CompatibilityDate: "2026-01-01"}
-	if err := w.PutScript(t.Context(), kvsync.Upload{Worker: worker}); err != nil {
+	module := cloud.Module{Name: "m.js", Type: "application/javascript+module", Content: []byte("export default {}")}
+	worker := cloud.Worker{Main: "m.js", Modules: []cloud.Module{module}, CompatibilityDate: "2026-01-01"}
+	if err := w.PutScript(t.Context(), cloud.Upload{Worker: worker}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); err != nil {

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // SDK fault: it resends after 409 and gives up after two retries; and wrangler
@@ -168,7 +168,7 @@ func TestSwitchIsSentOnceWhileItMayHaveHappened(t *testing.T) {
 			t.Run(how+"/"+tc.name, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, s *server) {
 					err := do(s)
-					if got := errors.Is(err, kvsync.ErrUnknown); got != tc.unknown {
+					if got := errors.Is(err, cloud.ErrUnknown); got != tc.unknown {
 						t.Errorf("unknown: %v: %v", got, err)
 					}
 					if (err == nil) != (tc.sent == 2) {
@@ -198,7 +198,7 @@ func TestRefusedIsKnown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
 				err := s.store().Put(t.Context(), "k", []byte("v"))
-				if err == nil || errors.Is(err, kvsync.ErrRefused) != tc.refused {
+				if err == nil || errors.Is(err, cloud.ErrRefused) != tc.refused {
 					t.Errorf("refused is to be %v: %v", tc.refused, err)
 				}
 			}, tc.answers...)
@@ -219,7 +219,7 @@ func TestSwitchThatNeverLeftIsSentAgain(t *testing.T) {
 				return dial(ctx, network, addr)
 			}
 		})
-		err := a.Workers("blog").Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 100}}, "", false)
+		err := a.Workers("blog").Activate(t.Context(), []cloud.Share{{Version: "v1", Percent: 100}}, "", false)
 		if err != nil || len(s.requests()) != 1 {
 			t.Fatal(len(s.requests()), err)
 		}
@@ -236,7 +236,7 @@ func TestSwitchThroughASilentTransportIsUnknown(t *testing.T) {
 			})
 		})
 		err := a.Workers("blog").Activate(t.Context(), nil, "", false)
-		if !errors.Is(err, kvsync.ErrUnknown) || a.Stats().Requests != 1 {
+		if !errors.Is(err, cloud.ErrUnknown) || a.Stats().Requests != 1 {
 			t.Fatal(a.Stats(), err)
 		}
 	}, deployedOK)
@@ -249,7 +249,7 @@ func TestSwitchCancelled(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			err := s.script().Activate(ctx, nil, "", false)
-			if !errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+			if !errors.Is(err, cloud.ErrUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
 		}, hang)
@@ -259,7 +259,7 @@ func TestSwitchCancelled(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			err := s.script().Activate(ctx, nil, "", false)
-			if errors.Is(err, kvsync.ErrUnknown) || !errors.Is(err, context.Canceled) {
+			if errors.Is(err, cloud.ErrUnknown) || !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
 		}, deployedOK)

@@ -12,7 +12,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/kv"
 	"github.com/cloudflare/cloudflare-go/v7/option"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Store is one KV namespace. All its calls can be repeated safely, and are retried.
@@ -21,7 +21,7 @@ type Store struct {
 	id      string
 }
 
-var _ kvsync.Store = (*Store)(nil)
+var _ cloud.Store = (*Store)(nil)
 
 // PutBulk sends one bulk write. It returns the keys that the API reports as not written, and an
 // error if the API does not report which ones. body is not copied, and may be reused afterwards.
@@ -124,7 +124,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 // List returns one page of keys. A page may be empty while next is not "": only next == "" is
 // the end. A page with a key without the prefix, or a cursor to itself, is an error: prune
 // relies on this.
-func (s *Store) List(ctx context.Context, prefix, cursor string) (page []kvsync.KeyInfo, next string, err error) {
+func (s *Store) List(ctx context.Context, prefix, cursor string) (page []cloud.KeyInfo, next string, err error) {
 	c := &call{
 		what:  fmt.Sprintf("list the KV keys under %q", prefix),
 		needs: kvEdit,
@@ -136,7 +136,7 @@ func (s *Store) List(ctx context.Context, prefix, cursor string) (page []kvsync.
 	err = s.do(ctx, c, func(id string, o ...option.RequestOption) error {
 		var p kv.NamespaceKeyListParams
 		p.AccountID.Value = s.account.id
-		o = append(o, option.WithQuery("limit", strconv.Itoa(kvsync.ListPageKeys)))
+		o = append(o, option.WithQuery("limit", strconv.Itoa(cloud.ListPageKeys)))
 		if prefix != "" {
 			o = append(o, option.WithQuery("prefix", prefix)) // a cursor alone lists everything
 		}
@@ -152,7 +152,7 @@ func (s *Store) List(ctx context.Context, prefix, cursor string) (page []kvsync.
 	return page, next, nil
 }
 
-func readPage(e envelope, prefix, cursor string) ([]kvsync.KeyInfo, string, error) {
+func readPage(e envelope, prefix, cursor string) ([]cloud.KeyInfo, string, error) {
 	var keys []struct {
 		Name     string
 		Metadata json.RawMessage
@@ -167,7 +167,7 @@ func readPage(e envelope, prefix, cursor string) ([]kvsync.KeyInfo, string, erro
 	if info.Cursor != "" && info.Cursor == cursor {
 		return nil, "", errors.New("its cursor leads back to the same page")
 	}
-	page := make([]kvsync.KeyInfo, len(keys))
+	page := make([]cloud.KeyInfo, len(keys))
 	for i, k := range keys {
 		if k.Name == "" || !strings.HasPrefix(k.Name, prefix) {
 			return nil, "", fmt.Errorf("it lists the key %q, which does not have the prefix %q", clip(clean(k.Name), 100),

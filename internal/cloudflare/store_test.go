@@ -16,7 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Promise 3: HTTP 200 can be a partial failure.
@@ -173,7 +174,7 @@ func TestGet(t *testing.T) {
 	t.Run("largest value", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			got, err := s.store().Get(t.Context(), "k")
-			if err != nil || len(got) != kvsync.MaxValueBytes {
+			if err != nil || len(got) != manifest.MaxValueBytes {
 				t.Fatal(len(got), err)
 			}
 		}, func(w http.ResponseWriter, _ *http.Request) {
@@ -205,11 +206,11 @@ func TestNotFoundIsOnlyTheKeyOrTheScript(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
 				_, err := s.store().Get(t.Context(), "k")
-				if err == nil || errors.Is(err, kvsync.ErrNotFound) != tc.want {
+				if err == nil || errors.Is(err, cloud.ErrNotFound) != tc.want {
 					t.Error(err)
 				}
 				_, err = s.script().Activations(t.Context())
-				if err == nil || errors.Is(err, kvsync.ErrNotFound) != tc.want {
+				if err == nil || errors.Is(err, cloud.ErrNotFound) != tc.want {
 					t.Error(err)
 				}
 			}, tc.reply)
@@ -309,7 +310,7 @@ func namespaces(pageOf, total int, titles ...string) reply {
 // namespaceOf finds or creates, as the engine does.
 func namespaceOf(ctx context.Context, a *Account, title string) (string, error) {
 	id, err := a.FindNamespace(ctx, title)
-	if !errors.Is(err, kvsync.ErrNotFound) {
+	if !errors.Is(err, cloud.ErrNotFound) {
 		return id, err
 	}
 	return a.CreateNamespace(ctx, title)
@@ -338,7 +339,7 @@ func TestNamespace(t *testing.T) {
 	t.Run("not there", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := s.account.FindNamespace(t.Context(), "x")
-			if !errors.Is(err, kvsync.ErrNotFound) || len(s.requests()) != 1 {
+			if !errors.Is(err, cloud.ErrNotFound) || len(s.requests()) != 1 {
 				t.Fatal(err)
 			}
 		}, namespaces(1, 1, "a"))
@@ -384,7 +385,7 @@ func TestNamespace(t *testing.T) {
 	t.Run("listing without a list", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *server) {
 			_, err := namespaceOf(t.Context(), s.account, "x")
-			if err == nil || errors.Is(err, kvsync.ErrNotFound) {
+			if err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Fatal(err)
 			}
 			for _, r := range s.requests() {

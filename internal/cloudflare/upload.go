@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Limits of the annotations. The API truncates a longer one, at any byte.
@@ -27,7 +27,7 @@ var fieldMembers = []string{
 
 // scriptForm returns the body of a script or version upload: a JSON part "metadata", and a part
 // for each module. The modules are not copied.
-func scriptForm(u kvsync.Upload, version bool) (payload, error) {
+func scriptForm(u cloud.Upload, version bool) (payload, error) {
 	metadata, err := scriptMetadata(u, version)
 	if err != nil {
 		return payload{}, err
@@ -62,7 +62,7 @@ func scriptForm(u kvsync.Upload, version bool) (payload, error) {
 	return form, nil
 }
 
-func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
+func scriptMetadata(u cloud.Upload, version bool) ([]byte, error) {
 	if err := checkUpload(u); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
 	}
 	m := map[string]any{}
 	for name, value := range u.Settings {
-		if !version || !slices.Contains(kvsync.ScriptSettings, name) {
+		if !version || !slices.Contains(cloud.ScriptSettings, name) {
 			m[name] = value
 		}
 	}
@@ -96,7 +96,7 @@ func scriptMetadata(u kvsync.Upload, version bool) ([]byte, error) {
 }
 
 // checkUpload finds mistakes that the API reports less clearly, or not at all.
-func checkUpload(u kvsync.Upload) error {
+func checkUpload(u cloud.Upload) error {
 	names := map[string]bool{"metadata": true} // the name of the other part
 	for _, m := range u.Modules {
 		switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/cloudflare/cloudflare-go/v7/option"
 	"github.com/cloudflare/cloudflare-go/v7/workers"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // Script is one Worker script. Activate and PutScript switch: they are sent again only if it is
@@ -22,7 +22,7 @@ type Script struct {
 	scripts *workers.ScriptService
 }
 
-var _ kvsync.Workers = (*Script)(nil)
+var _ cloud.Workers = (*Script)(nil)
 
 func newScript(a *Account, name string) *Script {
 	return &Script{a, name, workers.NewScriptService(a.options...)}
@@ -30,7 +30,7 @@ func newScript(a *Account, name string) *Script {
 
 // Activations lists the deployments, the active one first. It returns ErrNotFound if the script
 // does not exist.
-func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
+func (s *Script) Activations(ctx context.Context) ([]cloud.Activation, error) {
 	var list struct {
 		Deployments []struct {
 			ID       string
@@ -62,22 +62,22 @@ func (s *Script) Activations(ctx context.Context) ([]kvsync.Activation, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]kvsync.Activation, len(list.Deployments))
+	all := make([]cloud.Activation, len(list.Deployments))
 	for i, d := range list.Deployments {
-		all[i] = kvsync.Activation{ID: d.ID, Created: d.Created, Author: d.Author}
+		all[i] = cloud.Activation{ID: d.ID, Created: d.Created, Author: d.Author}
 		all[i].Message, _ = d.Annotations["workers/message"].(string)
 		for _, v := range d.Versions {
-			all[i].Versions = append(all[i].Versions, kvsync.Share{Version: v.ID, Percent: v.Percentage})
+			all[i].Versions = append(all[i].Versions, cloud.Share{Version: v.ID, Percent: v.Percentage})
 		}
 	}
 	return all, nil
 }
 
 // Version reads one version with all its bindings, including those of unknown types.
-func (s *Script) Version(ctx context.Context, id string) (kvsync.Version, error) {
+func (s *Script) Version(ctx context.Context, id string) (cloud.Version, error) {
 	version, err := segment("Worker version", id)
 	if err != nil {
-		return kvsync.Version{}, err
+		return cloud.Version{}, err
 	}
 	var v struct {
 		ID       string
@@ -86,7 +86,7 @@ func (s *Script) Version(ctx context.Context, id string) (kvsync.Version, error)
 		}
 		Resources struct{ Bindings []map[string]json.RawMessage }
 	}
-	var bindings []kvsync.Binding
+	var bindings []cloud.Binding
 	c := &call{what: fmt.Sprintf("read version %s of Worker %q", id, s.name), needs: scriptsEdit}
 	c.read = into(&v, func() (ok bool) {
 		bindings, ok = readBindings(v.Resources.Bindings)
@@ -99,13 +99,13 @@ func (s *Script) Version(ctx context.Context, id string) (kvsync.Version, error)
 		return err
 	})
 	if err != nil {
-		return kvsync.Version{}, err
+		return cloud.Version{}, err
 	}
-	return kvsync.Version{ID: v.ID, Created: v.Metadata.Created, Bindings: bindings}, nil
+	return cloud.Version{ID: v.ID, Created: v.Metadata.Created, Bindings: bindings}, nil
 }
 
-func readBindings(list []map[string]json.RawMessage) ([]kvsync.Binding, bool) {
-	bindings := make([]kvsync.Binding, len(list))
+func readBindings(list []map[string]json.RawMessage) ([]cloud.Binding, bool) {
+	bindings := make([]cloud.Binding, len(list))
 	for i, fields := range list {
 		b := &bindings[i]
 		if json.Unmarshal(fields["name"], &b.Name) != nil || json.Unmarshal(fields["type"], &b.Type) != nil {
@@ -120,7 +120,7 @@ func readBindings(list []map[string]json.RawMessage) ([]kvsync.Binding, bool) {
 
 // UploadVersion creates a version that is not active, and returns its id. It omits the settings
 // that belong to the script.
-func (s *Script) UploadVersion(ctx context.Context, u kvsync.Upload) (string, error) {
+func (s *Script) UploadVersion(ctx context.Context, u cloud.Upload) (string, error) {
 	what := fmt.Sprintf("upload a version of Worker %q", s.name)
 	form, err := scriptForm(u, true)
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *Script) UploadVersion(ctx context.Context, u kvsync.Upload) (string, er
 var strictInherit = option.WithQuery("bindings_inherit", "strict")
 
 // PutScript uploads and switches in one step.
-func (s *Script) PutScript(ctx context.Context, u kvsync.Upload) error {
+func (s *Script) PutScript(ctx context.Context, u cloud.Upload) error {
 	what := fmt.Sprintf("upload Worker %q", s.name)
 	form, err := scriptForm(u, false)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Script) PutScript(ctx context.Context, u kvsync.Upload) error {
 }
 
 // Activate gives the versions all traffic: the switch.
-func (s *Script) Activate(ctx context.Context, versions []kvsync.Share, message string, force bool) error {
+func (s *Script) Activate(ctx context.Context, versions []cloud.Share, message string, force bool) error {
 	type share struct {
 		Version string  `json:"version_id"`
 		Percent float64 `json:"percentage"`
@@ -271,7 +271,7 @@ func (s *Script) URL(ctx context.Context) (string, error) {
 		return err
 	})
 	switch {
-	case errors.Is(err, kvsync.ErrNotFound):
+	case errors.Is(err, cloud.ErrNotFound):
 		return "", nil
 	case err != nil || account.Subdomain == "":
 		return "", err
@@ -291,7 +291,7 @@ func (s *Script) localURL(ctx context.Context) (string, error) {
 		_, err := s.scripts.Subdomain.Get(ctx, name, p, o...)
 		return err
 	})
-	if errors.Is(err, kvsync.ErrNotFound) {
+	if errors.Is(err, cloud.ErrNotFound) {
 		return "", nil
 	}
 	if err != nil {

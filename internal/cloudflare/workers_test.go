@@ -14,13 +14,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
-var fullUpload = kvsync.Upload{
-	Worker: kvsync.Worker{
+var fullUpload = cloud.Upload{
+	Worker: cloud.Worker{
 		Main: "src/index.js",
-		Modules: []kvsync.Module{
+		Modules: []cloud.Module{
 			{
 				Name: "src/index.js", Type: "application/javascript+module",
 				Content: []byte("import './kv-sync-manifest.bin'\r\n--x--"),
@@ -30,7 +30,7 @@ var fullUpload = kvsync.Upload{
 		},
 		CompatibilityDate:  "2026-01-01",
 		CompatibilityFlags: []string{"nodejs_compat"},
-		Bindings: []kvsync.Binding{
+		Bindings: []cloud.Binding{
 			{Name: "KV_SYNC_BLOBS", Type: "kv_namespace", Fields: raw(`{"namespace_id":"abc"}`)},
 			{Name: "KV_SYNC", Type: "json", Fields: raw(`{"json":{"v":1},"name":"forged","type":"forged"}`)},
 			{Name: "SECRET", Type: "inherit", Fields: raw(`{"version_id":"v0"}`)},
@@ -38,7 +38,7 @@ var fullUpload = kvsync.Upload{
 		Settings: raw(`{"limits":{"cpu_ms":50},"logpush":true,"tags":["a"],"observability":{"enabled":true}}`),
 	},
 	Message: "deploy 1", Tag: "t1",
-	Apply: &kvsync.MigrationPlan{
+	Apply: &cloud.MigrationPlan{
 		OldTag: "m1", NewTag: "m2", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["A"]}`)},
 	},
 }
@@ -147,32 +147,32 @@ func TestModulesAreNotCopied(t *testing.T) {
 }
 
 func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
-	for name, change := range map[string]func(*kvsync.Upload){
-		"no main":          func(u *kvsync.Upload) { u.Main = "x.js" },
-		"main is metadata": func(u *kvsync.Upload) { u.Main = "metadata" },
-		"no date":          func(u *kvsync.Upload) { u.CompatibilityDate = "" },
-		"module metadata": func(u *kvsync.Upload) {
-			u.Modules = append(u.Modules, kvsync.Module{Name: "metadata", Type: "text/plain"})
+	for name, change := range map[string]func(*cloud.Upload){
+		"no main":          func(u *cloud.Upload) { u.Main = "x.js" },
+		"main is metadata": func(u *cloud.Upload) { u.Main = "metadata" },
+		"no date":          func(u *cloud.Upload) { u.CompatibilityDate = "" },
+		"module metadata": func(u *cloud.Upload) {
+			u.Modules = append(u.Modules, cloud.Module{Name: "metadata", Type: "text/plain"})
 		},
-		"module twice": func(u *kvsync.Upload) { u.Modules = append(u.Modules, u.Modules[0]) },
-		"module header": func(u *kvsync.Upload) {
-			u.Modules = append(u.Modules, kvsync.Module{Name: "a\r\nX: y", Type: "text/plain"})
+		"module twice": func(u *cloud.Upload) { u.Modules = append(u.Modules, u.Modules[0]) },
+		"module header": func(u *cloud.Upload) {
+			u.Modules = append(u.Modules, cloud.Module{Name: "a\r\nX: y", Type: "text/plain"})
 		},
-		"type header": func(u *kvsync.Upload) {
-			u.Modules = append(u.Modules, kvsync.Module{Name: "a", Type: "text/plain\r\nX: y"})
+		"type header": func(u *cloud.Upload) {
+			u.Modules = append(u.Modules, cloud.Module{Name: "a", Type: "text/plain\r\nX: y"})
 		},
-		"setting of our own":  func(u *kvsync.Upload) { u.Settings = raw(`{"bindings":[]}`) },
-		"setting: migrations": func(u *kvsync.Upload) { u.Settings = raw(`{"migrations":{}}`) },
+		"setting of our own":  func(u *cloud.Upload) { u.Settings = raw(`{"bindings":[]}`) },
+		"setting: migrations": func(u *cloud.Upload) { u.Settings = raw(`{"migrations":{}}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := fullUpload
-			u.Modules = append([]kvsync.Module(nil), u.Modules...)
+			u.Modules = append([]cloud.Module(nil), u.Modules...)
 			change(&u)
 			inBubble(t, func(t *testing.T, s *server) {
 				if _, err := s.script().UploadVersion(t.Context(), u); err == nil {
 					t.Error("version")
 				}
-				if err := s.script().PutScript(t.Context(), u); err == nil || errors.Is(err, kvsync.ErrUnknown) {
+				if err := s.script().PutScript(t.Context(), u); err == nil || errors.Is(err, cloud.ErrUnknown) {
 					t.Error("script", err)
 				}
 				if len(s.requests()) != 0 {
@@ -186,7 +186,7 @@ func TestUploadThatTheAPIWouldMisreadIsRefused(t *testing.T) {
 func TestActivate(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		message := strings.Repeat("ü", 501) // 1002 bytes
-		err := s.script().Activate(t.Context(), []kvsync.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}},
+		err := s.script().Activate(t.Context(), []cloud.Share{{Version: "v1", Percent: 90.5}, {Version: "v2", Percent: 9.5}},
 			"x"+message, false)
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +218,7 @@ func TestActivations(t *testing.T) {
 		}
 		a := all[0]
 		if a.ID != "d2" || a.Message != "two" || a.Author != "x@example.com" || a.Created.Unix() != 1767225600 ||
-			!reflect.DeepEqual(a.Versions, []kvsync.Share{{Version: "v2", Percent: 25.5}, {Version: "v1", Percent: 74.5}}) {
+			!reflect.DeepEqual(a.Versions, []cloud.Share{{Version: "v2", Percent: 25.5}, {Version: "v1", Percent: 74.5}}) {
 			t.Errorf("%+v", a)
 		}
 	}, result(`{"deployments":[
@@ -234,7 +234,7 @@ func TestActivations(t *testing.T) {
 func TestActivationsWithoutAListIsAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`, `{"deployments":[{"id":"d1"}]}`, `{"deployments":[{"id":"d1","versions":[]}]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
-			if all, err := s.script().Activations(t.Context()); err == nil || errors.Is(err, kvsync.ErrNotFound) {
+			if all, err := s.script().Activations(t.Context()); err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Error(r, all, err)
 			}
 		}, result(r))
@@ -249,7 +249,7 @@ func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []kvsync.Binding{
+		want := []cloud.Binding{
 			{Name: "KV_SYNC", Type: "json", Fields: raw(`{"json":{"format":1}}`)},
 			{Name: "LOADER", Type: "worker_loader", Fields: raw(`{}`)},
 			{Name: "NEW", Type: "never_heard_of", Fields: raw(`{"deep":{"x":[1]}}`)},
@@ -267,7 +267,7 @@ func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 func TestVersionThatIsNoneIsAnError(t *testing.T) {
 	for _, r := range []string{`{}`, `null`, `[]`, `{"resources":{"bindings":[]}}`, `{"id":"v1","resources":{"bindings":[{"name":"KV_SYNC"}]}}`, `{"id":"v1","resources":{"bindings":[{"type":"json"}]}}`} {
 		inBubble(t, func(t *testing.T, s *server) {
-			if v, err := s.script().Version(t.Context(), "v1"); err == nil || errors.Is(err, kvsync.ErrNotFound) {
+			if v, err := s.script().Version(t.Context(), "v1"); err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Errorf("%s: %+v, %v", r, v, err)
 			}
 		}, result(r))
@@ -291,7 +291,7 @@ func TestMigrationTag(t *testing.T) {
 }
 
 func TestURL(t *testing.T) {
-	remote := func(s *server) kvsync.Workers {
+	remote := func(s *server) cloud.Workers {
 		return s.open(s, func(o *Options) {
 			o.BaseURL = ""
 			base := o.Transport

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Wrangler's limits of run_worker_first.
@@ -112,7 +112,7 @@ func servedSpelling(pattern string) string {
 	if err != nil {
 		decoded = pattern
 	}
-	return kvsync.EncodePathname(decoded)
+	return manifest.EncodePathname(decoded)
 }
 
 // checkRetire reports patterns of "retire" that have no effect.

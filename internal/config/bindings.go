@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sort"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // bindingKind describes how entries of a section of a wrangler file become bindings of
@@ -145,7 +145,7 @@ const addIt = "add it"
 // bind adds a binding if its name is free.
 func (w *wrangler) bind(n *node, name, wire string, out map[string]json.RawMessage) {
 	if w.reserve(n, name) {
-		w.out.Worker.Bindings = append(w.out.Worker.Bindings, kvsync.Binding{Name: name, Type: wire, Fields: out})
+		w.out.Worker.Bindings = append(w.out.Worker.Bindings, cloud.Binding{Name: name, Type: wire, Fields: out})
 	}
 }
 
@@ -155,7 +155,7 @@ func (w *wrangler) reserve(n *node, name string) bool {
 	switch {
 	case name == "":
 		w.refuse(n, n.path+" is empty", "write the binding's name")
-	case name == kvsync.BindingMeta || name == kvsync.BindingBlobs || name == kvsync.BindingOverlay:
+	case name == cloud.BindingMeta || name == cloud.BindingBlobs || name == cloud.BindingOverlay:
 		w.refuse(n, fmt.Sprintf("the binding %s belongs to kv-sync", name), "choose another name")
 	case w.bound[name] != nil:
 		w.refuse(n, fmt.Sprintf("the binding %s is defined twice, the other is %s", name, w.bound[name].path),

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // defaultEdgeCache is a day. The cache's key has the version, so it can be long.
@@ -65,7 +65,7 @@ func (l *loader) checkCache() {
 	if s.Serving.EdgeCache == 0 {
 		return
 	}
-	at := slices.IndexFunc(s.Worker.Bindings, func(b kvsync.Binding) bool { return b.Type == "worker_loader" })
+	at := slices.IndexFunc(s.Worker.Bindings, func(b cloud.Binding) bool { return b.Type == "worker_loader" })
 	if at < 0 {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // project writes files into a new folder.
@@ -36,7 +37,7 @@ func environ(vars map[string]string) func(string) string {
 	return func(name string) string { return vars[name] }
 }
 
-func mustLoad(t *testing.T, in Inputs) (*Settings, []kvsync.Problem) {
+func mustLoad(t *testing.T, in Inputs) (*Settings, []manifest.Problem) {
 	t.Helper()
 	s, notices, err := Load(in)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 func FuzzWrangler(f *testing.F) {
@@ -37,7 +37,7 @@ func FuzzWrangler(f *testing.F) {
 			}
 		}
 		for _, b := range out.Worker.Bindings {
-			if b.Name == "" || b.Name == kvsync.BindingMeta || b.Name == kvsync.BindingBlobs {
+			if b.Name == "" || b.Name == cloud.BindingMeta || b.Name == cloud.BindingBlobs {
 				t.Errorf("binding %+v", b)
 			}
 			for k, v := range b.Fields {

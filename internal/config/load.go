@@ -9,12 +9,13 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Load reads the configuration. It returns everything that has to be corrected as
 // one *Error. Notices inform, and stop nothing. Load only reads files: it runs
 // nothing and sends nothing.
-func Load(in Inputs) (*Settings, []kvsync.Problem, error) {
+func Load(in Inputs) (*Settings, []manifest.Problem, error) {
 	l, err := newLoader(in)
 	if err != nil {
 		return nil, nil, err
@@ -29,8 +30,8 @@ func Load(in Inputs) (*Settings, []kvsync.Problem, error) {
 }
 
 // order sorts problems by file and line.
-func order(list []kvsync.Problem) {
-	slices.SortStableFunc(list, func(a, b kvsync.Problem) int {
+func order(list []manifest.Problem) {
+	slices.SortStableFunc(list, func(a, b manifest.Problem) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), a.Line-b.Line)
 	})
 }
@@ -42,7 +43,7 @@ type loader struct {
 	boundary        *boundary.Boundary
 	files           files
 	s               *Settings
-	errors, notices []kvsync.Problem
+	errors, notices []manifest.Problem
 }
 
 func newLoader(in Inputs) (*loader, error) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // origin is where a value comes from.
@@ -36,8 +36,8 @@ func (o origin) String() string {
 	return o.place
 }
 
-func (o origin) problem(reason, fix string) kvsync.Problem {
-	return kvsync.Problem{Path: o.place, Line: o.line, Reason: reason, Fix: fix}
+func (o origin) problem(reason, fix string) manifest.Problem {
+	return manifest.Problem{Path: o.place, Line: o.line, Reason: reason, Fix: fix}
 }
 
 // value is the text of a setting and its origin.

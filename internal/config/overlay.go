@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // overlay reads the table of that name as one text: "off", or "on" and the rights that
@@ -39,7 +39,7 @@ func setOverlay(s *Settings, v string) error {
 		return errors.New("write a table [overlay], or overlay = false")
 	}
 	s.Serving.Overlay = v != "off"
-	s.Rights = kvsync.Rights{Write: slices.Contains(words, "write"), Rules: slices.Contains(words, "rules")}
+	s.Rights = overlay.Rights{Write: slices.Contains(words, "write"), Rules: slices.Contains(words, "rules")}
 	return nil
 }
 
@@ -55,14 +55,14 @@ func (l *loader) finishOverlay() {
 	case s.Project != "" && s.Layout == "pathname" && own:
 		l.refuse(where, `the layout "pathname" has no overlay`, `remove the table, or use the layout "content"`)
 	case s.Project != "":
-		if s.Rights != (kvsync.Rights{}) && own {
+		if s.Rights != (overlay.Rights{}) && own {
 			l.notice(where, "write and rules have no effect on a project: its loader gives the rights", "remove them")
 		}
-		s.Serving.Overlay, s.Rights = s.Layout != "pathname", kvsync.Rights{}
-	case len(s.Name) > kvsync.MaxOverlaySite:
+		s.Serving.Overlay, s.Rights = s.Layout != "pathname", overlay.Rights{}
+	case len(s.Name) > overlay.MaxSite:
 		l.refuse(cmp.Or(s.origins["name"], where), fmt.Sprintf("the name %q has %d characters; "+
 			"with an overlay %d are allowed, because the companion is called %s",
-			s.Name, len(s.Name), kvsync.MaxOverlaySite, kvsync.CompanionName(s.Name)), "choose a shorter name")
+			s.Name, len(s.Name), overlay.MaxSite, overlay.CompanionName(s.Name)), "choose a shorter name")
 	case s.Rights.Rules && !s.Rights.Write:
 		l.refuse(where, "overlay.rules allows writing rule files, but overlay.write is not true",
 			"set both, or remove rules")

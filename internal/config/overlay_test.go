@@ -6,29 +6,29 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 func TestOverlay(t *testing.T) {
 	for name, tc := range map[string]struct {
 		own    string
 		on     bool
-		rights kvsync.Rights
+		rights overlay.Rights
 	}{
-		"nothing":       {``, false, kvsync.Rights{}},
-		"an empty one":  {"[overlay]\n", true, kvsync.Rights{}},
-		"to write":      {"[overlay]\nwrite = true\n", true, kvsync.Rights{Write: true}},
-		"rules too":     {"[overlay]\nrules = true\nwrite = true\n", true, kvsync.Rights{Write: true, Rules: true}},
-		"said to be no": {"[overlay]\nwrite = false\n", true, kvsync.Rights{}},
-		"inline":        {"overlay = { write = true }\n", true, kvsync.Rights{Write: true}},
-		"off":           {"overlay = false\n", false, kvsync.Rights{}},
+		"nothing":       {``, false, overlay.Rights{}},
+		"an empty one":  {"[overlay]\n", true, overlay.Rights{}},
+		"to write":      {"[overlay]\nwrite = true\n", true, overlay.Rights{Write: true}},
+		"rules too":     {"[overlay]\nrules = true\nwrite = true\n", true, overlay.Rights{Write: true, Rules: true}},
+		"said to be no": {"[overlay]\nwrite = false\n", true, overlay.Rights{}},
+		"inline":        {"overlay = { write = true }\n", true, overlay.Rights{Write: true}},
+		"off":           {"overlay = false\n", false, overlay.Rights{}},
 	} {
 		s, _ := mustLoad(t, Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
 		if s.Serving.Overlay != tc.on || s.Code.Overlay != tc.on || s.Rights != tc.rights {
 			t.Errorf("%s: overlay %v, of the code %v, %+v", name, s.Serving.Overlay, s.Code.Overlay, s.Rights)
 		}
 	}
-	long := strings.Repeat("a", kvsync.MaxOverlaySite)
+	long := strings.Repeat("a", overlay.MaxSite)
 	for _, tc := range []struct{ own, want string }{
 		{"[overlay]\nwrites = true\n", `kv-sync.toml:2: overlay.writes is not understood; did you mean "write"?`},
 		{"[overlay]\nwrite = \"yes\"\n", "kv-sync.toml:2: overlay.write is a string, not a boolean"},
@@ -45,7 +45,7 @@ func TestOverlay(t *testing.T) {
 		{
 			"name = \"" + long + "a\"\n[overlay]\n",
 			fmt.Sprintf("kv-sync.toml:1: the name %q has %d characters; with an overlay %d are allowed", long+"a",
-				kvsync.MaxOverlaySite+1, kvsync.MaxOverlaySite),
+				overlay.MaxSite+1, overlay.MaxSite),
 		},
 	} {
 		_, _, err := Load(Inputs{Root: project(t, site(map[string]string{"kv-sync.toml": tc.own}))})
@@ -74,7 +74,7 @@ func TestOverlayOfAProject(t *testing.T) {
 			Root: filepath.Join(root, "projects", id), Shared: root, Boundary: below(t, root),
 			Flags: map[string]string{"project": id},
 		})
-		if s.Serving.Overlay != want.on || s.Code.Overlay || s.Rights != (kvsync.Rights{}) || len(notices) != want.notices {
+		if s.Serving.Overlay != want.on || s.Code.Overlay || s.Rights != (overlay.Rights{}) || len(notices) != want.notices {
 			t.Errorf("%s: overlay %v, of the code %v, %+v, notices %v", id, s.Serving.Overlay, s.Code.Overlay, s.Rights, notices)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // ProjectFile is the name of kv-sync's own configuration file.
@@ -111,8 +111,8 @@ const (
 )
 
 // syntaxProblem reports a file that cannot be parsed.
-func syntaxProblem(file string, err error) kvsync.Problem {
-	p := kvsync.Problem{Path: file, Reason: err.Error(), Fix: "correct the file there"}
+func syntaxProblem(file string, err error) manifest.Problem {
+	p := manifest.Problem{Path: file, Reason: err.Error(), Fix: "correct the file there"}
 	var s *syntaxError
 	if errors.As(err, &s) {
 		p.Line = s.line

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Error lists everything in the configuration that has to be corrected.
-type Error struct{ Problems []kvsync.Problem }
+type Error struct{ Problems []manifest.Problem }
 
 // Error lists the problems, one per line.
 func (e *Error) Error() string {
@@ -25,8 +25,8 @@ func (e *Error) Error() string {
 type reader struct {
 	// file is the file's name in messages.
 	file    string
-	errors  []kvsync.Problem
-	notices []kvsync.Problem
+	errors  []manifest.Problem
+	notices []manifest.Problem
 }
 
 func (r *reader) refuse(n *node, reason, fix string) {
@@ -37,8 +37,8 @@ func (r *reader) notice(n *node, reason, fix string) {
 	r.notices = append(r.notices, r.problem(n, reason, fix))
 }
 
-func (r *reader) problem(n *node, reason, fix string) kvsync.Problem {
-	p := kvsync.Problem{Path: r.file, Reason: reason, Fix: fix}
+func (r *reader) problem(n *node, reason, fix string) manifest.Problem {
+	p := manifest.Problem{Path: r.file, Reason: reason, Fix: fix}
 	if n != nil {
 		p.Line = n.line
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 func (w *wrangler) compatibilityDate(n *node) {
@@ -62,7 +62,7 @@ func (w *wrangler) migrations(n *node) {
 			continue
 		}
 		seen[tag] = true
-		w.out.Worker.Migrations = append(w.out.Worker.Migrations, kvsync.Migration{Tag: tag, Step: encode(step)})
+		w.out.Worker.Migrations = append(w.out.Worker.Migrations, cloud.Migration{Tag: tag, Step: encode(step)})
 	}
 }
 

@@ -17,7 +17,9 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/options"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // DefaultCompatibilityDate is the compatibility date of Workers whose file sets
@@ -76,15 +78,15 @@ type Settings struct {
 	Branch, Remote string
 
 	// Serving is the serving configuration.
-	Serving kvsync.Serving
+	Serving manifest.Serving
 	// Worker is complete but for Main and Modules, which result from bundling Code.
-	Worker kvsync.Worker
+	Worker cloud.Worker
 	// Code is what to bundle. Its Root and compatibility settings are set.
 	Code bundle.Options
 	// WorkersDev is workers_dev of the wrangler file; nil if the file does not set it.
 	WorkersDev *bool
 	// Rights are what a site's Worker may write at run time. A project's loader decides.
-	Rights          kvsync.Rights
+	Rights          overlay.Rights
 	RequiredSecrets []string // the secrets that the wrangler file requires
 	Files           []string // the configuration files that were read, relative to Root
 

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Place is the position of a table in a file. A struct that [Strict] fills may embed one,
@@ -20,12 +20,12 @@ type Place struct {
 }
 
 // Problem returns a mistake in a setting of the table, or, if key is "", in the table.
-func (p Place) Problem(key, reason, fix string) kvsync.Problem {
+func (p Place) Problem(key, reason, fix string) manifest.Problem {
 	line, ok := p.lines[key]
 	if !ok {
 		line = p.line
 	}
-	return kvsync.Problem{Path: p.file, Line: line, Reason: reason, Fix: fix}
+	return manifest.Problem{Path: p.file, Line: line, Reason: reason, Fix: fix}
 }
 
 // Has reports whether the table sets a key.
@@ -44,13 +44,13 @@ type Valued interface {
 // Unknown settings and values of another type are mistakes. Strict returns all of them, in
 // the order of the file. Fields are strings, booleans, integers, lists, tables (structs,
 // and pointers, maps and lists of them), [encoding.TextUnmarshaler] and [Valued].
-func Strict(name string, data []byte, into any) []kvsync.Problem {
+func Strict(name string, data []byte, into any) []manifest.Problem {
 	if len(data) > maxFileBytes {
-		return []kvsync.Problem{{Path: name, Reason: tooLarge, Fix: makeSmaller}}
+		return []manifest.Problem{{Path: name, Reason: tooLarge, Fix: makeSmaller}}
 	}
 	top, err := parse(name, data)
 	if err != nil {
-		return []kvsync.Problem{syntaxProblem(name, err)}
+		return []manifest.Problem{syntaxProblem(name, err)}
 	}
 	s := strict{reader{file: name}}
 	s.table(&node{line: 1, value: top}, reflect.ValueOf(into).Elem())

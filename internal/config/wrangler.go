@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // wrangler reads one wrangler file.
@@ -19,7 +20,7 @@ type wrangler struct {
 }
 
 // readWrangler reads a parsed wrangler file for one environment. "" is the top level.
-func readWrangler(file string, top *table, env string) (*wranglerFile, []kvsync.Problem, []kvsync.Problem) {
+func readWrangler(file string, top *table, env string) (*wranglerFile, []manifest.Problem, []manifest.Problem) {
 	w := &wrangler{
 		reader: reader{file: file},
 		out:    &wranglerFile{lines: map[string]int{}, Code: bundle.Options{KeepNames: true}},
@@ -32,7 +33,7 @@ func readWrangler(file string, top *table, env string) (*wranglerFile, []kvsync.
 		}
 	}
 	w.finish(top, chosen, env)
-	slices.SortFunc(w.out.Worker.Bindings, func(a, b kvsync.Binding) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(w.out.Worker.Bindings, func(a, b cloud.Binding) int { return strings.Compare(a.Name, b.Name) })
 	return w.out, w.errors, w.notices
 }
 

@@ -9,11 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
 )
 
 // metadataOf returns the metadata of a Worker in the form of wrangler's.
-func metadataOf(t *testing.T, w kvsync.Worker) map[string]any {
+func metadataOf(t *testing.T, w cloud.Worker) map[string]any {
 	t.Helper()
 	bindings := map[string]any{}
 	for _, b := range w.Bindings {
@@ -86,7 +86,7 @@ func TestMetadataIsWranglers(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	s, _ := mustLoad(t, Inputs{Root: "testdata/every", Flags: map[string]string{"directory": "public"}})
-	want := []kvsync.Migration{
+	want := []cloud.Migration{
 		{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room","Old"]}`)},
 		{Tag: "v2", Step: json.RawMessage(`{"deleted_classes":["Old"]}`)},
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/bundle"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // wranglerFiles are the names of a wrangler file, in wrangler's order.
@@ -15,11 +16,11 @@ var wranglerFiles = []string{"wrangler.json", "wrangler.jsonc", "wrangler.toml"}
 
 // wranglerFile is the part of a wrangler file that concerns kv-sync.
 type wranglerFile struct {
-	Worker kvsync.Worker
+	Worker cloud.Worker
 	Code   bundle.Options
 	// Serving, Directory and Exclude come from "assets", "site" and
 	// "pages_build_output_dir". Directory is relative to the file.
-	Serving   kvsync.Serving
+	Serving   manifest.Serving
 	Directory string
 	Exclude   []string
 	Name      string

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // checker validates a configuration and reads its secrets.
@@ -18,10 +18,10 @@ type checker struct {
 	dir      string
 	getenv   func(string) string
 	forges   []string
-	problems []kvsync.Problem
+	problems []manifest.Problem
 }
 
-func (k *checker) refuse(p kvsync.Problem) { k.problems = append(k.problems, p) }
+func (k *checker) refuse(p manifest.Problem) { k.problems = append(k.problems, p) }
 
 func (k *checker) config(c *Config) {
 	switch given := k.getenv("STATE_DIRECTORY"); {

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/config"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // ConfigFiles are the default places of the configuration. The first that exists
@@ -139,7 +139,7 @@ func (b *Build) SetValue(v any) error {
 func (b Build) Allowed() bool { return b.Own || b.Line != "" }
 
 // ConfigError lists every mistake in the configuration.
-type ConfigError struct{ Problems []kvsync.Problem }
+type ConfigError struct{ Problems []manifest.Problem }
 
 // Error has one line for each problem.
 func (e *ConfigError) Error() string {
@@ -174,7 +174,7 @@ func LoadConfig(file string, getenv func(string) string, forges []string) (*Conf
 		problems = check.problems
 	}
 	if len(problems) > 0 {
-		slices.SortStableFunc(problems, func(a, b kvsync.Problem) int { return a.Line - b.Line })
+		slices.SortStableFunc(problems, func(a, b manifest.Problem) int { return a.Line - b.Line })
 		return nil, &ConfigError{problems}
 	}
 	return c, nil

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/app/advice"
-
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 

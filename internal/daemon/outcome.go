@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kv-sync/kv-sync/internal/app/advice"
-
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/build"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )

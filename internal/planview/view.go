@@ -22,6 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Mark tells what becomes of a file, a script or an edit.
@@ -269,9 +270,9 @@ func Counts(added, changed, removed int) []string {
 // maxSubject is how many characters of a commit's subject are shown.
 const maxSubject = 72
 
-func origin(o kvsync.Origin) string {
+func origin(o manifest.Origin) string {
 	here := o.Dir == "" || o.Dir == "."
-	none := o.ID == kvsync.NoFiles
+	none := o.ID == manifest.NoFiles
 	switch {
 	case o.Kind == "folder" && none:
 		return "without files"

@@ -9,11 +9,12 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestOf(t *testing.T) {
 	files := []kvsync.Change{{Path: "/a", Size: 2000, Before: 999}}
-	folder := kvsync.Origin{Kind: "folder"}
+	folder := manifest.Origin{Kind: "folder"}
 	for name, c := range map[string]struct {
 		plan kvsync.Plan
 		want View
@@ -51,7 +52,7 @@ func TestOf(t *testing.T) {
 		},
 		"notices and notes": {
 			kvsync.Plan{Site: "tides", Origin: folder, Removed: files, Writes: 1001,
-				Notices: []kvsync.Problem{{Path: "lib", Reason: "a submodule is not published"}},
+				Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}},
 				Retired: []kvsync.RetiredFile{{Path: "/a"}}},
 			View{
 				Files:   []Group{{Remove, []File{{"/a", "2.0 kB", ""}}}},
@@ -85,13 +86,13 @@ func TestOf(t *testing.T) {
 
 func TestOrigin(t *testing.T) {
 	commit := strings.Repeat("a", 40)
-	for want, o := range map[string]kvsync.Origin{
+	for want, o := range map[string]manifest.Origin{
 		"from this folder":                                {Kind: "folder", Dir: "."},
 		"from folder dist":                                {Kind: "folder", Dir: "dist"},
-		"without files":                                   {Kind: "folder", ID: kvsync.NoFiles},
+		"without files":                                   {Kind: "folder", ID: manifest.NoFiles},
 		"from dist at commit aaaaaaaaaaaa":                {Kind: "commit", Dir: "dist", Commit: commit},
 		"from the repository's root at commit abc (main)": {Kind: "commit", Commit: "abc", Branch: "main"},
-		"without files, at commit aaaaaaaaaaaa: Fix it":   {Kind: "commit", ID: kvsync.NoFiles, Commit: commit, Subject: "Fix it"},
+		"without files, at commit aaaaaaaaaaaa: Fix it":   {Kind: "commit", ID: manifest.NoFiles, Commit: commit, Subject: "Fix it"},
 		"from dist at commit aaaaaaaaaaaa: " + strings.Repeat("x", 71) + "…": {
 			Kind: "commit", Dir: "dist", Commit: commit, Subject: strings.Repeat("x", 80)},
 	} {

@@ -19,7 +19,7 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 	"golang.org/x/text/unicode/norm"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Branch is the folder of a site in the commit that a branch names, on which a commit is being
@@ -184,12 +184,12 @@ func (b *Branch) Look(pathname string) (Present, error) {
 		return Present{Blocked: "its content is in Git LFS, where only the git command can put it; " +
 			"pull without --branch"}, nil
 	}
-	h := kvsync.NewHasher(blob.Size)
+	h := manifest.NewHasher(blob.Size)
 	_, _ = h.Write(start) // a hash never fails
 	if _, err := io.Copy(h, r); err != nil {
 		return Present{}, err
 	}
-	return Present{Hashes: []kvsync.Hash{h.Sum()}}, nil
+	return Present{Hashes: []manifest.Hash{h.Sum()}}, nil
 }
 
 const lfsPointer = "version https://git-lfs.github.com/spec/v1"
@@ -272,8 +272,8 @@ func (b *Branch) Remove(pathname string) error {
 }
 
 // Pulled reads which writes are in git.
-func (b *Branch) Pulled() (map[string]kvsync.Nonce, error) {
-	p, err := b.find(b.within("/"+kvsync.PulledName), false)
+func (b *Branch) Pulled() (map[string]manifest.Nonce, error) {
+	p, err := b.find(b.within("/"+manifest.PulledName), false)
 	if err != nil || !p.exists {
 		return nil, err
 	}
@@ -298,16 +298,16 @@ func (b *Branch) Pulled() (map[string]kvsync.Nonce, error) {
 }
 
 // SetPulled records which writes are in git.
-func (b *Branch) SetPulled(pulled map[string]kvsync.Nonce) error {
+func (b *Branch) SetPulled(pulled map[string]manifest.Nonce) error {
 	if len(pulled) == 0 {
-		p, err := b.find(b.within("/"+kvsync.PulledName), false)
+		p, err := b.find(b.within("/"+manifest.PulledName), false)
 		if err == nil && p.exists && p.folder().entries[p.name()].Name != "" {
 			p.remove()
 		}
 		return err
 	}
-	return b.Put("/"+kvsync.PulledName, func(w io.Writer) error {
-		_, err := w.Write(kvsync.FormatPulled(pulled))
+	return b.Put("/"+manifest.PulledName, func(w io.Writer) error {
+		_, err := w.Write(manifest.FormatPulled(pulled))
 		return err
 	})
 }

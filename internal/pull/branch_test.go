@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // repository makes a repository with real git: the cases' folder is site/.
@@ -105,7 +106,7 @@ func pullOn(t *testing.T, top, name string) string {
 			}
 			return runGit(t, top, "show", commit+":site"+path)
 		})
-		if note := runGit(t, top, "show", commit+":site/"+kvsync.PulledName); !strings.Contains(note, " /edited.html") {
+		if note := runGit(t, top, "show", commit+":site/"+manifest.PulledName); !strings.Contains(note, " /edited.html") {
 			t.Errorf("the note is %s", note)
 		}
 	}
@@ -128,7 +129,7 @@ func TestBranchRefuses(t *testing.T) {
 	}
 	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
 	runGit(t, top, "branch", "-f", "edits", "main")
-	if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {1}}); err != nil {
+	if err := b.SetPulled(map[string]manifest.Nonce{"/a": {1}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Commit(Message{Author: tool, Text: "x\n"}, time.Now()); err == nil ||
@@ -157,7 +158,7 @@ func TestBranchOfOtherClones(t *testing.T) {
 		}
 		r, err := Pull(
 			t.Context(),
-			[]kvsync.OverlayEntry{an("/large.bin", "small", string(large))},
+			[]overlay.Entry{an("/large.bin", "small", string(large))},
 			written{"/large.bin": "small"},
 			b,
 			options,
@@ -191,7 +192,7 @@ func TestBlockedOnBranch(t *testing.T) {
 		"/module/page.html": "submodule", "/module": "folder",
 		"/edited.html/page.html": fileInTheWay, "/folder": "folder",
 	} {
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{an(path, "new", "old", "")}, written{path: "new"}, b, options)
+		r, err := Pull(t.Context(), []overlay.Entry{an(path, "new", "old", "")}, written{path: "new"}, b, options)
 		if err != nil || len(r.Conflicts) != 1 || !strings.Contains(r.Conflicts[0].Reason, why) {
 			t.Errorf("%s: it is %+v, %v", path, r, err)
 		}
@@ -211,7 +212,7 @@ func TestBrokenObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/edited.html", "new", "old")}, broken{errBroken}, b,
+	if _, err := Pull(t.Context(), []overlay.Entry{an("/edited.html", "new", "old")}, broken{errBroken}, b,
 		options); !errors.Is(
 		err,
 		errBroken,
@@ -222,7 +223,7 @@ func TestBrokenObject(t *testing.T) {
 		t.Error("something stayed in the repository")
 	}
 	for i, when := range []time.Time{{}, time.Now().Add(time.Hour)} {
-		if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {byte(i + 1)}}); err != nil {
+		if err := b.SetPulled(map[string]manifest.Nonce{"/a": {byte(i + 1)}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Commit(Message{Author: tool, Text: "x\n", Time: when}, time.Now()); err != nil {

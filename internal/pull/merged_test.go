@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // A page that was pulled and then fixed in git is not a conflict, nor is one that a person has
@@ -22,7 +24,7 @@ func TestMergedByHand(t *testing.T) {
 	pulledBefore, both := an("/page.html", "new", "old"), an("/both.html", "mine", "old")
 	write(t, filepath.Join(dir, "page.html"), "new, mended")
 	write(t, filepath.Join(dir, "both.html"), "theirs and mine")
-	entries := []kvsync.OverlayEntry{both, pulledBefore}
+	entries := []overlay.Entry{both, pulledBefore}
 	o := options
 	o.Resolved = []string{"/both.html"}
 	r, err := Pull(
@@ -30,7 +32,7 @@ func TestMergedByHand(t *testing.T) {
 		entries,
 		written{},
 		tree,
-		knowing(o, map[string]kvsync.Nonce{"/page.html": pulledBefore.Nonce}),
+		knowing(o, map[string]manifest.Nonce{"/page.html": pulledBefore.Nonce}),
 	)
 	if err != nil || len(r.InGit) != 2 || r.Pulled["/both.html"] != both.Nonce ||
 		r.Pulled["/page.html"] != pulledBefore.Nonce {
@@ -39,7 +41,7 @@ func TestMergedByHand(t *testing.T) {
 
 	// The next edit of that page at run time is a conflict again.
 	next := an("/page.html", "newest", "new", "old")
-	r, err = Pull(t.Context(), []kvsync.OverlayEntry{next}, written{}, tree, knowing(options, r.Pulled))
+	r, err = Pull(t.Context(), []overlay.Entry{next}, written{}, tree, knowing(options, r.Pulled))
 	if err != nil || len(r.Conflicts) != 1 {
 		t.Errorf("it is %+v, %v", r, err)
 	}
@@ -65,7 +67,7 @@ func TestContentWithHeaders(t *testing.T) {
 	typed.Content.Type = "application/atom+xml"
 	from := written{"/headers.html": "new", "/feed": "new"}
 	for range 2 { // the second time they are in git
-		r, err := Pull(t.Context(), []kvsync.OverlayEntry{typed, headers}, from, tree, options)
+		r, err := Pull(t.Context(), []overlay.Entry{typed, headers}, from, tree, options)
 		if err != nil || len(r.Kept) != 2 || len(r.Pulled) != 0 {
 			t.Errorf("it is %+v, %v", r, err)
 		}
@@ -89,7 +91,7 @@ func TestFileAndFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	entries := []kvsync.OverlayEntry{
+	entries := []overlay.Entry{
 		an("/a", "new", ""),
 		an("/a-b", "new", ""),
 		an("/a/b", "new", ""),
@@ -119,7 +121,7 @@ func TestLineEndings(t *testing.T) {
 	defer tree.Close()
 	r, err := Pull(
 		t.Context(),
-		[]kvsync.OverlayEntry{an("/page.html", "new", "one\ntwo\n\rthree\n")},
+		[]overlay.Entry{an("/page.html", "new", "one\ntwo\n\rthree\n")},
 		written{"/page.html": "new"},
 		tree,
 		options,
@@ -142,7 +144,7 @@ func TestConcurrentSave(t *testing.T) {
 		}
 		defer tree.Close()
 		saved := during(func() { write(t, filepath.Join(dir, name), "saved by hand") })
-		if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/"+name, "new", content)}, saved, tree, options); err == nil {
+		if _, err := Pull(t.Context(), []overlay.Entry{an("/"+name, "new", content)}, saved, tree, options); err == nil {
 			t.Errorf("%s: it was pulled", name)
 		}
 		if want := fmt.Sprintf("%s %q\n", filepath.Join(dir, name), "saved by hand"); snapshot(t, dir) != want {

@@ -10,12 +10,13 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 type pulledTree interface {
 	Tree
-	SetPulled(map[string]kvsync.Nonce) error
+	SetPulled(map[string]manifest.Nonce) error
 }
 
 // eachTree runs a test on a work tree, and on a branch, of a folder with some files. read
@@ -77,7 +78,7 @@ func TestTwins(t *testing.T) {
 		apart + ".html": "old", apart + "/menu.html": "old", "about.html": "old", "docs/page.html": "old",
 		"both.html": "old", "Both.html": "other",
 	}
-	entries := []kvsync.OverlayEntry{
+	entries := []overlay.Entry{
 		an("/About.html", "new", ""), an("/Docs/new.html", "new", ""), an("/both.html", "new", "old"),
 		an(
 			"/"+composed+"/menu.html",
@@ -112,7 +113,7 @@ func TestTwins(t *testing.T) {
 // An edit that is noted as pulled is there, also if one edit's file replaces another's folder.
 func TestFileForFolder(t *testing.T) {
 	files := map[string]string{"was-file": "old", "was-folder/page.html": "old", "keep.html": "x"}
-	entries := []kvsync.OverlayEntry{
+	entries := []overlay.Entry{
 		an("/new", "new", ""), an("/new/page.html", "new", ""),
 		an("/was-file", "", "old"), an("/was-file/page.html", "new", ""),
 		an("/was-folder", "new", ""), an("/was-folder/page.html", "", "old"),

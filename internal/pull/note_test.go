@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // notedTree is a tree with the file that says which writes are in git.
 type notedTree interface {
 	pulledTree
-	Pulled() (map[string]kvsync.Nonce, error)
+	Pulled() (map[string]manifest.Nonce, error)
 }
 
 // A damaged note stops the pull. If it counted as empty, it would be rewritten without the
@@ -23,10 +24,10 @@ func TestDamagedNoteStopsThePull(t *testing.T) {
 	const damaged = "<<<<<<< HEAD\n" + "0102030405060708 /a.html\n"
 	eachTree(
 		t,
-		map[string]string{kvsync.PulledName: damaged},
+		map[string]string{manifest.PulledName: damaged},
 		func(t *testing.T, tree pulledTree, _ func(string) string) {
 			pulled, err := tree.(notedTree).Pulled()
-			var refused *kvsync.RefusedError
+			var refused *manifest.RefusedError
 			if !errors.As(err, &refused) || len(pulled) > 0 {
 				t.Errorf("it was read as %v, %v", pulled, err)
 			}
@@ -37,8 +38,8 @@ func TestDamagedNoteStopsThePull(t *testing.T) {
 // An empty note is removed. A write that it still named would be dropped by the next deploy,
 // though git does not have it.
 func TestEmptyNoteIsRemoved(t *testing.T) {
-	one := map[string]kvsync.Nonce{"/a.html": {1}}
-	files := map[string]string{"index.html": "x", kvsync.PulledName: string(kvsync.FormatPulled(one))}
+	one := map[string]manifest.Nonce{"/a.html": {1}}
+	files := map[string]string{"index.html": "x", manifest.PulledName: string(manifest.FormatPulled(one))}
 	eachTree(t, files, func(t *testing.T, tree pulledTree, read func(string) string) {
 		if pulled, err := tree.(notedTree).Pulled(); err != nil || len(pulled) != 1 {
 			t.Fatalf("%v, %v", pulled, err)
@@ -48,7 +49,7 @@ func TestEmptyNoteIsRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if pulled, err := tree.(notedTree).Pulled(); err != nil || len(pulled) > 0 || read(kvsync.PulledName) != "" {
+		if pulled, err := tree.(notedTree).Pulled(); err != nil || len(pulled) > 0 || read(manifest.PulledName) != "" {
 			t.Errorf("it still says %v, %v", pulled, err)
 		}
 	})
@@ -57,13 +58,13 @@ func TestEmptyNoteIsRemoved(t *testing.T) {
 // An entry without a nonce is compared by its content: it does not count as pulled.
 func TestWriteWithoutNonce(t *testing.T) {
 	entry := an("/page.html", "mine", "old")
-	entry.Nonce = kvsync.Nonce{}
-	for _, pulled := range []map[string]kvsync.Nonce{nil, {"/page.html": {}}} {
+	entry.Nonce = manifest.Nonce{}
+	for _, pulled := range []map[string]manifest.Nonce{nil, {"/page.html": {}}} {
 		eachTree(
 			t,
 			map[string]string{"page.html": "theirs"},
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
-				r, err := Pull(t.Context(), []kvsync.OverlayEntry{entry}, written{}, tree, knowing(options, pulled))
+				r, err := Pull(t.Context(), []overlay.Entry{entry}, written{}, tree, knowing(options, pulled))
 				if err != nil || len(r.Conflicts) != 1 || len(r.Pulled) > 0 {
 					t.Errorf("it is %+v, %v", r, err)
 				}
@@ -78,14 +79,14 @@ func TestResolvedMeansOneWrite(t *testing.T) {
 	o := options
 	o.Resolved = []string{"/both.html@" + merged.Nonce.String()}
 	for _, tt := range []struct {
-		entry kvsync.OverlayEntry
+		entry overlay.Entry
 		inGit bool
 	}{{merged, true}, {next, false}} {
 		eachTree(
 			t,
 			map[string]string{"both.html": "theirs and mine"},
 			func(t *testing.T, tree pulledTree, _ func(string) string) {
-				r, err := Pull(t.Context(), []kvsync.OverlayEntry{tt.entry}, written{}, tree, o)
+				r, err := Pull(t.Context(), []overlay.Entry{tt.entry}, written{}, tree, o)
 				if err != nil || (len(r.InGit) == 1) != tt.inGit || len(r.InGit)+len(r.Conflicts) != 1 ||
 					(len(r.Pulled) == 1) != tt.inGit {
 					t.Errorf("it is %+v, %v", r, err)
@@ -106,7 +107,7 @@ func TestHiddenFromGit(t *testing.T) {
 	}
 	defer tree.Close()
 	tree.Hide(map[string]string{"/ignored.html": "git ignores it", "/new.html": "git ignores it"})
-	entries := []kvsync.OverlayEntry{an("/ignored.html", "new", "old"), an("/new.html", "new", "")}
+	entries := []overlay.Entry{an("/ignored.html", "new", "old"), an("/new.html", "new", "")}
 	r, err := Pull(t.Context(), entries, written{"/ignored.html": "new", "/new.html": "new"}, tree, options)
 	if err != nil || len(r.Conflicts) != 2 || r.Conflicts[0].Reason != "git ignores it" || len(r.Pulled) > 0 {
 		t.Errorf("it is %+v, %v", r, err)
@@ -124,7 +125,7 @@ func TestFolderOfAnotherRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer tree.Close()
-		entries := []kvsync.OverlayEntry{an("/module/new.html", "new", ""), an("/module/page.html", "new", "old")}
+		entries := []overlay.Entry{an("/module/new.html", "new", ""), an("/module/page.html", "new", "old")}
 		r, err := Pull(
 			t.Context(),
 			entries,
@@ -182,7 +183,7 @@ func TestBranchMadeMeanwhile(t *testing.T) {
 	runGit(t, top, "checkout", "-q", "-b", "edits")
 	runGit(t, top, "commit", "-q", "--allow-empty", "-m", "theirs")
 	theirs := runGit(t, top, "rev-parse", "edits")
-	if err := b.SetPulled(map[string]kvsync.Nonce{"/a": {1}}); err != nil {
+	if err := b.SetPulled(map[string]manifest.Nonce{"/a": {1}}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.Commit(Message{Author: tool, Text: "x\n"}, time.Now())

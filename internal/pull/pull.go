@@ -16,6 +16,10 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // Tree is the folder that a pull changes: a work tree, or that of a commit that is being made.
@@ -33,14 +37,14 @@ type Tree interface {
 type Present struct {
 	// Hashes are the possible hashes of the file, none if nothing is there: a work tree's text
 	// may have other line endings than git has.
-	Hashes []kvsync.Hash
+	Hashes []manifest.Hash
 	// Blocked says why no file can be put there, or "".
 	Blocked string
 }
 
-// Source has the contents of run-time writes: [kvsync.Overlay].
+// Source has the contents of run-time writes: [overlay.Snapshot].
 type Source interface {
-	Copy(ctx context.Context, entry *kvsync.OverlayEntry, w io.Writer) error
+	Copy(ctx context.Context, entry *overlay.Entry, w io.Writer) error
 }
 
 // Options configure a pull.
@@ -50,7 +54,7 @@ type Options struct {
 	// write is the last.
 	Resolved []string
 	// Known are the writes that git has already, by pathname.
-	Known map[string]kvsync.Nonce
+	Known map[string]manifest.Nonce
 	// ContentType returns the type that a deploy gives to a file of this pathname.
 	ContentType func(path string) string
 	// DryRun changes nothing.
@@ -70,8 +74,8 @@ type Report struct {
 	Kept []Edit `json:"kept"`
 	// Pulled are the writes that are in git now, for the file of that name. Noted says that the
 	// file had all of them before.
-	Pulled map[string]kvsync.Nonce `json:"-"`
-	Noted  bool                    `json:"-"`
+	Pulled map[string]manifest.Nonce `json:"-"`
+	Noted  bool                      `json:"-"`
 }
 
 // Edit is the outcome for one pathname.
@@ -81,13 +85,13 @@ type Edit struct {
 	Author  string    `json:"author,omitempty"`
 	Message string    `json:"message,omitempty"`
 	// Write identifies the edit by its nonce.
-	Write kvsync.Nonce `json:"write"`
+	Write manifest.Nonce `json:"write"`
 	// New says that git had no file there, and has one now.
 	New bool `json:"new,omitempty"`
 	// Reason is why it is a conflict, or kept.
 	Reason string `json:"reason,omitempty"`
 	// Entry is what the overlay has.
-	Entry *kvsync.OverlayEntry `json:"-"`
+	Entry *overlay.Entry `json:"-"`
 }
 
 // Changes reports whether the tree was changed, or would be without DryRun.
@@ -97,10 +101,10 @@ func (r *Report) Changes() bool { return len(r.Taken)+len(r.Removed) > 0 }
 //
 // An edit is taken if git still has what was there when the edit was made, or an earlier edit
 // of that pathname. A conflict stops nothing else.
-func Pull(ctx context.Context, entries []kvsync.OverlayEntry, from Source, tree Tree, o Options) (*Report, error) {
+func Pull(ctx context.Context, entries []overlay.Entry, from Source, tree Tree, o Options) (*Report, error) {
 	p := &puller{from: from, tree: tree, Options: o, Report: &Report{
 		Taken: []Edit{}, Removed: []Edit{}, InGit: []Edit{}, Conflicts: []Edit{}, Kept: []Edit{},
-		Pulled: make(map[string]kvsync.Nonce),
+		Pulled: make(map[string]manifest.Nonce),
 	}}
 	if err := p.readResolved(entries); err != nil {
 		return nil, err
@@ -144,22 +148,22 @@ const (
 )
 
 // CaseNotWritten is a pathname to resolve that has no edit.
-const CaseNotWritten kvsync.Case = "{path} is not among what was written at run time, so there is nothing to resolve"
+const CaseNotWritten finding.Case = "{path} is not among what was written at run time, so there is nothing to resolve"
 
 // readResolved refuses a pathname that has no edit: a typing error must not count
 // as resolved.
-func (p *puller) readResolved(entries []kvsync.OverlayEntry) error {
+func (p *puller) readResolved(entries []overlay.Entry) error {
 	p.resolved = make(map[string]resolution, len(p.Resolved))
 	for _, said := range p.Resolved {
 		path, write, which := said, "", false
-		is := func(e kvsync.OverlayEntry) bool { return e.Path == path }
+		is := func(e overlay.Entry) bool { return e.Path == path }
 		if at := strings.LastIndexByte(said, '@'); at > 0 && !slices.ContainsFunc(entries, is) {
 			path, write, which = said[:at], said[at+1:], true
 		}
 		i := slices.IndexFunc(entries, is)
 		if i < 0 {
 			return &kvsync.GuardError{
-				Guard: kvsync.GuardTarget, Finding: kvsync.Finding{Case: CaseNotWritten, Facts: kvsync.Facts{Path: path}},
+				Guard: kvsync.GuardTarget, Finding: finding.Finding{Case: CaseNotWritten, Facts: finding.Facts{Path: path}},
 			}
 		}
 		p.resolved[path] = resolved
@@ -170,7 +174,7 @@ func (p *puller) readResolved(entries []kvsync.OverlayEntry) error {
 	return nil
 }
 
-func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
+func (p *puller) entry(ctx context.Context, e *overlay.Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -186,7 +190,7 @@ func (p *puller) entry(ctx context.Context, e *kvsync.OverlayEntry) error {
 	case invalidPathReason(e.Path) != "":
 		keep(&p.Kept, invalidPathReason(e.Path))
 		return nil
-	case p.Known[e.Path] == e.Nonce && e.Nonce != kvsync.Nonce{}:
+	case p.Known[e.Path] == e.Nonce && e.Nonce != manifest.Nonce{}:
 		p.mark(e, &p.InGit, keep)
 		return nil
 	case p.resolved[e.Path] == resolved:
@@ -218,7 +222,7 @@ const (
 )
 
 // take changes the tree.
-func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]Edit, string)) error {
+func (p *puller) take(ctx context.Context, e *overlay.Entry, keep func(*[]Edit, string)) error {
 	if e.Content == nil {
 		if !p.DryRun {
 			if err := p.tree.Remove(e.Path); err != nil {
@@ -230,7 +234,7 @@ func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]
 	}
 	if !p.DryRun {
 		err := p.tree.Put(e.Path, func(w io.Writer) error { return p.from.Copy(ctx, e, w) })
-		if errors.Is(err, kvsync.ErrNotFound) {
+		if errors.Is(err, cloud.ErrNotFound) {
 			keep(&p.Kept, notInKV)
 			return nil
 		} else if err != nil {
@@ -243,7 +247,7 @@ func (p *puller) take(ctx context.Context, e *kvsync.OverlayEntry, keep func(*[]
 
 // mark records that a write is in git. What a file cannot express stays in the overlay, over
 // the file: it would be lost if the deploy took the write as its own.
-func (p *puller) mark(e *kvsync.OverlayEntry, as *[]Edit, keep func(*[]Edit, string)) {
+func (p *puller) mark(e *overlay.Entry, as *[]Edit, keep func(*[]Edit, string)) {
 	rest := ""
 	switch {
 	case e.Content == nil:
@@ -272,7 +276,7 @@ const (
 
 // judge compares three states: what git has, what the overlay has, and what was there before
 // the overlay had it.
-func judge(e *kvsync.OverlayEntry, present Present) (verdict, string) {
+func judge(e *overlay.Entry, present Present) (verdict, string) {
 	switch {
 	case present.Blocked != "":
 		return conflict, present.Blocked
@@ -283,7 +287,7 @@ func judge(e *kvsync.OverlayEntry, present Present) (verdict, string) {
 	}
 	had := present.Hashes
 	if len(had) == 0 {
-		had = []kvsync.Hash{{}} // nothing, as Was represents it
+		had = []manifest.Hash{{}} // nothing, as Was represents it
 	}
 	for _, h := range had {
 		if slices.Contains(e.Was, h) {
@@ -295,7 +299,7 @@ func judge(e *kvsync.OverlayEntry, present Present) (verdict, string) {
 		return conflict, "it was changed at run time, and is not in git"
 	case e.Content == nil:
 		return conflict, "it was deleted at run time, and changed in git"
-	case len(e.Was) > 0 && e.Was[len(e.Was)-1] == kvsync.Hash{}:
+	case len(e.Was) > 0 && e.Was[len(e.Was)-1] == manifest.Hash{}:
 		return conflict, "it was made both in git and at run time"
 	}
 	return conflict, "it was changed both in git and at run time"

@@ -13,40 +13,42 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
 // written has the contents of run-time writes, by pathname.
 type written map[string]string
 
-func (w written) Copy(_ context.Context, e *kvsync.OverlayEntry, to io.Writer) error {
+func (w written) Copy(_ context.Context, e *overlay.Entry, to io.Writer) error {
 	_, err := io.WriteString(to, w[e.Path])
 	return err
 }
 
 // an makes an entry. Its write's nonce is derived from its content; "" deletes. was is what was
 // there before, newest first, "" for nothing.
-func an(path, content string, was ...string) kvsync.OverlayEntry {
-	e := kvsync.OverlayEntry{
+func an(path, content string, was ...string) overlay.Entry {
+	e := overlay.Entry{
 		Path:    path,
 		Time:    time.Date(2026, 11, 21, 10, 0, len(path), 0, time.UTC),
 		Author:  "Grace <grace@example.org>",
 		Message: "edit " + path,
 	}
-	h := kvsync.HashOf([]byte(path + content))
+	h := manifest.HashOf([]byte(path + content))
 	copy(e.Nonce[:], h[:])
 	if content != "" {
-		e.Content = &kvsync.OverlayContent{
-			Hash: kvsync.HashOf([]byte(content)),
+		e.Content = &overlay.Content{
+			Hash: manifest.HashOf([]byte(content)),
 			Size: int64(len(content)),
 			Type: rules.ContentType(path),
 		}
 	}
 	for _, w := range was {
 		if w == "" {
-			e.Was = append(e.Was, kvsync.Hash{})
+			e.Was = append(e.Was, manifest.Hash{})
 		} else {
-			e.Was = append(e.Was, kvsync.HashOf([]byte(w)))
+			e.Was = append(e.Was, manifest.HashOf([]byte(w)))
 		}
 	}
 	return e
@@ -55,7 +57,7 @@ func an(path, content string, was ...string) kvsync.OverlayEntry {
 // cases are three-way comparisons: what git has at a pathname ("" for nothing), what the
 // overlay has, and the result.
 var cases = []struct {
-	entry kvsync.OverlayEntry
+	entry overlay.Entry
 	git   string
 	want  string // "taken", "removed", "in git", "conflict", "kept"
 	after string // in git
@@ -104,13 +106,13 @@ func write(t *testing.T, name, content string) {
 }
 
 // entriesOf returns the cases as an overlay.
-func entriesOf() (entries []kvsync.OverlayEntry, from written) {
+func entriesOf() (entries []overlay.Entry, from written) {
 	from = written{}
 	contents := []string{"new", "newer", "mine", "/a /b\n", "/blog/*\n  X: y\n"}
 	for _, c := range cases {
 		entries = append(entries, c.entry)
 		for _, text := range contents {
-			if c.entry.Content != nil && c.entry.Content.Hash == kvsync.HashOf([]byte(text)) {
+			if c.entry.Content != nil && c.entry.Content.Hash == manifest.HashOf([]byte(text)) {
 				from[c.entry.Path] = text
 			}
 		}
@@ -120,7 +122,7 @@ func entriesOf() (entries []kvsync.OverlayEntry, from written) {
 
 var options = Options{ContentType: rules.ContentType}
 
-func knowing(o Options, known map[string]kvsync.Nonce) Options {
+func knowing(o Options, known map[string]manifest.Nonce) Options {
 	o.Known = known
 	return o
 }
@@ -228,7 +230,7 @@ func TestWorkTreeInTheWay(t *testing.T) {
 		"/out/new.html"} {
 		r, err := Pull(
 			t.Context(),
-			[]kvsync.OverlayEntry{an(path, "new", "old", "")},
+			[]overlay.Entry{an(path, "new", "old", "")},
 			written{path: "new"},
 			tree,
 			options,
@@ -253,7 +255,7 @@ func TestFailedWrite(t *testing.T) {
 	}
 	defer tree.Close()
 	before := snapshot(t, dir)
-	if _, err := Pull(t.Context(), []kvsync.OverlayEntry{an("/page.html", "new", "old")}, broken{errBroken}, tree,
+	if _, err := Pull(t.Context(), []overlay.Entry{an("/page.html", "new", "old")}, broken{errBroken}, tree,
 		options); !errors.Is(
 		err,
 		errBroken,
@@ -267,7 +269,7 @@ func TestFailedWrite(t *testing.T) {
 
 type during func()
 
-func (d during) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
+func (d during) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
 	d()
 	_, err := io.WriteString(to, "new")
 	return err
@@ -279,8 +281,8 @@ func TestContentNotShown(t *testing.T) {
 	eachTree(t, map[string]string{"page.html": "old"}, func(t *testing.T, tree pulledTree, read func(string) string) {
 		r, err := Pull(
 			t.Context(),
-			[]kvsync.OverlayEntry{an("/page.html", "new", "old")},
-			broken{fmt.Errorf("read: %w", kvsync.ErrNotFound)},
+			[]overlay.Entry{an("/page.html", "new", "old")},
+			broken{fmt.Errorf("read: %w", cloud.ErrNotFound)},
 			tree,
 			options,
 		)
@@ -294,7 +296,7 @@ var errBroken = errors.New("the blob is gone")
 
 type broken struct{ error }
 
-func (b broken) Copy(_ context.Context, _ *kvsync.OverlayEntry, to io.Writer) error {
+func (b broken) Copy(_ context.Context, _ *overlay.Entry, to io.Writer) error {
 	_, _ = io.WriteString(to, "ne")
 	return b.error
 }
@@ -321,7 +323,7 @@ func TestDescribe(t *testing.T) {
 	one, two := an("/b.html", "new", ""), an("/a.html", "", "old")
 	two.Author, two.Message = "Mallory\ncommitter Eve <eve@example.org> 0 +0000",
 		"bye\n\nCo-authored-by: Eve <eve@example.org>"
-	edit := func(e kvsync.OverlayEntry) Edit {
+	edit := func(e overlay.Entry) Edit {
 		return Edit{Path: e.Path, Time: e.Time, Author: e.Author, Message: e.Message, Entry: &e}
 	}
 	m := Describe(&Report{Taken: []Edit{edit(one)}})

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // WorkTree is a folder on this machine. Nothing outside of it is reached through a symlink.
@@ -166,17 +166,17 @@ func (t *WorkTree) Look(pathname string) (Present, error) {
 		return Present{}, err
 	}
 	defer f.Close()
-	whole := kvsync.NewHasher(info.Size())
+	whole := manifest.NewHasher(info.Size())
 	text := &unixLines{}
 	if _, err := io.Copy(io.MultiWriter(whole, text), f); err != nil {
 		return Present{}, err
 	}
-	l := Present{Hashes: []kvsync.Hash{whole.Sum()}}
+	l := Present{Hashes: []manifest.Hash{whole.Sum()}}
 	if text.differs {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return Present{}, err
 		}
-		unix := kvsync.NewHasher(text.written)
+		unix := manifest.NewHasher(text.written)
 		if _, err := io.Copy(&unixLines{to: unix}, f); err != nil {
 			return Present{}, err
 		}
@@ -270,11 +270,11 @@ func (t *WorkTree) Remove(pathname string) error {
 }
 
 // Pulled reads which writes are in git.
-func (t *WorkTree) Pulled() (map[string]kvsync.Nonce, error) {
+func (t *WorkTree) Pulled() (map[string]manifest.Nonce, error) {
 	if t.root == nil {
 		return nil, nil
 	}
-	text, err := t.root.ReadFile(kvsync.PulledName)
+	text, err := t.root.ReadFile(manifest.PulledName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -282,27 +282,27 @@ func (t *WorkTree) Pulled() (map[string]kvsync.Nonce, error) {
 }
 
 // SetPulled records which writes are in git.
-func (t *WorkTree) SetPulled(pulled map[string]kvsync.Nonce) error {
+func (t *WorkTree) SetPulled(pulled map[string]manifest.Nonce) error {
 	if len(pulled) > 0 {
-		return t.Put("/"+kvsync.PulledName, func(w io.Writer) error {
-			_, err := w.Write(kvsync.FormatPulled(pulled))
+		return t.Put("/"+manifest.PulledName, func(w io.Writer) error {
+			_, err := w.Write(manifest.FormatPulled(pulled))
 			return err
 		})
 	}
 	if t.root == nil {
 		return nil
 	}
-	err := t.root.Remove(kvsync.PulledName)
+	err := t.root.Remove(manifest.PulledName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-func pulledOf(text []byte) (map[string]kvsync.Nonce, error) {
-	pulled, bad := kvsync.ParsePulled(text)
+func pulledOf(text []byte) (map[string]manifest.Nonce, error) {
+	pulled, bad := manifest.ParsePulled(text)
 	if len(bad) > 0 {
-		return nil, &kvsync.RefusedError{Problems: bad}
+		return nil, &manifest.RefusedError{Problems: bad}
 	}
 	return pulled, nil
 }

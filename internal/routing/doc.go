@@ -2,7 +2,7 @@
 // Assets.
 //
 // It differs from Cloudflare in one point. Cloudflare warns about an invalid line and
-// publishes the rest. Here each invalid line is a [kvsync.Problem] with file and line, so that
+// publishes the rest. Here each invalid line is a [manifest.Problem] with file and line, so that
 // a typing mistake does not remove a redirect or a security header. Redirect loops are
 // problems too; Cloudflare detects only those to index.html.
 //
@@ -20,7 +20,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // placeholder is ":name" in a path or, for headers, in a host.
@@ -29,11 +29,11 @@ var placeholder = regexp.MustCompile(`:[A-Za-z]\w*`)
 // report collects the problems of one file.
 type report struct {
 	path     string
-	problems []kvsync.Problem
+	problems []manifest.Problem
 }
 
 func (r *report) add(line int, fix, format string, args ...any) {
-	r.problems = append(r.problems, kvsync.Problem{
+	r.problems = append(r.problems, manifest.Problem{
 		Path: r.path, Line: line, Reason: fmt.Sprintf(format, args...), Fix: fix,
 	})
 }

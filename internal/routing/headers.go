@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Limits of a _headers file.
@@ -25,7 +25,7 @@ var (
 // ParseHeaders reads the text of a _headers file. path is the file's name in problems. The rules
 // have the order of the file. Names are in lower case, and values of one name in a block are
 // joined by ", ". Use the rules only if there is no problem.
-func ParseHeaders(path string, text []byte) ([]kvsync.HeaderRule, []kvsync.Problem) {
+func ParseHeaders(path string, text []byte) ([]manifest.HeaderRule, []manifest.Problem) {
 	p := headers{report: report{path: path}}
 	for i, line := range p.lines(text) {
 		if isComment(line) {
@@ -54,21 +54,21 @@ func ParseHeaders(path string, text []byte) ([]kvsync.HeaderRule, []kvsync.Probl
 
 type headers struct {
 	report
-	rules  []kvsync.HeaderRule
+	rules  []manifest.HeaderRule
 	blocks int
 
 	// The block being read.
 	open  bool // a path line came
 	bad   bool // the path line was refused, so its headers are read and discarded
 	empty bool // the block has no header line yet
-	rule  kvsync.HeaderRule
+	rule  manifest.HeaderRule
 	line  int
 }
 
 func (p *headers) begin(n int, line string) {
 	path, ok := p.path(n, line)
 	p.open, p.bad, p.empty = true, !ok, true
-	p.rule, p.line = kvsync.HeaderRule{Path: path}, n
+	p.rule, p.line = manifest.HeaderRule{Path: path}, n
 }
 
 func (p *headers) finish() {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // checkLoops reports redirect loops, each once, at its last line. Cloudflare publishes them, and
@@ -60,7 +60,7 @@ func (p *redirects) followers() []int {
 	var dynamics []compiled
 	for i, r := range p.rules {
 		if dynamic(r.From) {
-			dynamics = append(dynamics, compiled{i, kvsync.MatchPattern(r.From)})
+			dynamics = append(dynamics, compiled{i, manifest.MatchPattern(r.From)})
 		} else {
 			static[r.From] = i
 		}
@@ -103,7 +103,7 @@ func (p *redirects) followers() []int {
 
 // leadsTo returns the path of this site to which a rule leads, or "" for another host, and
 // whether it is the same for every request.
-func leadsTo(r kvsync.Redirect) (path string, fixed bool) {
+func leadsTo(r manifest.Redirect) (path string, fixed bool) {
 	if !strings.HasPrefix(r.To, "/") || strings.HasPrefix(r.To, "//") {
 		return "", false
 	}

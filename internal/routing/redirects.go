@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Limits of a _redirects file.
@@ -23,7 +23,7 @@ var toIndex = regexp.MustCompile(`/index(\.html)?$`)
 // htmlHandling is [kvsync.Serving.HTMLHandling]: it decides whether a rule can cause a loop.
 //
 // The redirects have the order of the file. Use them only if there is no problem.
-func ParseRedirects(path string, text []byte, htmlHandling string) ([]kvsync.Redirect, []kvsync.Problem) {
+func ParseRedirects(path string, text []byte, htmlHandling string) ([]manifest.Redirect, []manifest.Problem) {
 	p := redirects{report: report{path: path}, html: htmlHandling, seen: map[string]int{}}
 	for i, line := range p.lines(text) {
 		if isComment(line) {
@@ -40,7 +40,7 @@ func ParseRedirects(path string, text []byte, htmlHandling string) ([]kvsync.Red
 type redirects struct {
 	report
 	html            string
-	rules           []kvsync.Redirect
+	rules           []manifest.Redirect
 	seen            map[string]int // From → line
 	static, dynamic int
 }
@@ -97,7 +97,7 @@ func (p *redirects) parse(n int, line string) (more bool) {
 			"a 200 (proxy) can only lead to a path of this site, not to %s", to)
 		return true
 	}
-	p.rules = append(p.rules, kvsync.Redirect{From: from, To: to, Status: status})
+	p.rules = append(p.rules, manifest.Redirect{From: from, To: to, Status: status})
 	return true
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestRedirects(t *testing.T) {
@@ -30,7 +30,7 @@ func TestRedirects(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	want := []kvsync.Redirect{
+	want := []manifest.Redirect{
 		{From: "/home301", To: "/", Status: 301},
 		{From: "/notslash", To: "/b", Status: 302},
 		{From: "/twitch", To: "https://twitch.tv/", Status: 302},
@@ -149,7 +149,7 @@ X-Robots-Tag: noindex
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	want := []kvsync.HeaderRule{
+	want := []manifest.HeaderRule{
 		{Path: "/secure/page", Set: [][2]string{{"x-frame-options", "DENY"}, {"x-content-type-options", "nosniff"}}},
 		{
 			Path:  "/static/*%20",
@@ -274,7 +274,7 @@ func FuzzParseRedirects(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		rules, problems := ParseRedirects("_redirects", text, "")
 		checkProblems(t, problems)
-		looped := slices.ContainsFunc(problems, func(p kvsync.Problem) bool { return strings.Contains(p.Reason, "for ever") })
+		looped := slices.ContainsFunc(problems, func(p manifest.Problem) bool { return strings.Contains(p.Reason, "for ever") })
 		var b strings.Builder
 		for _, r := range rules {
 			fmt.Fprintf(&b, "%s %s %d\n", r.From, r.To, r.Status)
@@ -316,7 +316,7 @@ func FuzzParseHeaders(f *testing.F) {
 	})
 }
 
-func checkProblems(t *testing.T, problems []kvsync.Problem) {
+func checkProblems(t *testing.T, problems []manifest.Problem) {
 	for _, p := range problems {
 		if p.Line < 1 || p.Reason == "" || p.Fix == "" || !utf8.ValidString(p.String()) {
 			t.Fatalf("%q", p)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Both languages read _redirects and _headers alike: worker/ writes the corpus.
@@ -38,14 +38,14 @@ func TestVectors(t *testing.T) {
 	quoted := regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	for _, v := range vectors {
 		var got, want any
-		var found []kvsync.Problem
+		var found []manifest.Problem
 		if v.Kind == "redirects" {
-			var rules []kvsync.Redirect
+			var rules []manifest.Redirect
 			err = json.Unmarshal(v.Rules, &rules)
 			want = rules
 			got, found = ParseRedirects("_redirects", v.Text, v.HTML)
 		} else {
-			var rules []kvsync.HeaderRule
+			var rules []manifest.HeaderRule
 			err = json.Unmarshal(v.Rules, &rules)
 			want = rules
 			got, found = ParseHeaders("_headers", v.Text)

@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-func relation(t *testing.T, c *Commit, active, next string) kvsync.Relation {
+func relation(t *testing.T, c *Commit, active, next string) manifest.Relation {
 	t.Helper()
 	r, err := c.Compare(t.Context(), active, next)
 	if err != nil {
@@ -59,14 +59,14 @@ func TestCompareAsGit(t *testing.T) {
 	c := openCommit(w, Options{})
 	for _, active := range commits {
 		for _, next := range commits {
-			want := kvsync.RelationDiverged
+			want := manifest.RelationDiverged
 			switch {
 			case active == next:
-				want = kvsync.RelationSame
+				want = manifest.RelationSame
 			case strings.Contains(reaches[next], active):
-				want = kvsync.RelationNewer
+				want = manifest.RelationNewer
 			case strings.Contains(reaches[active], next):
-				want = kvsync.RelationOlder
+				want = manifest.RelationOlder
 			}
 			if got := relation(t, c, active, next); got != want {
 				t.Fatalf("%s..%s is %s, want %s", active, next, got, want)
@@ -86,15 +86,15 @@ func TestCompareInShallowClone(t *testing.T) {
 	c := openCommit(w, Options{WorkDir: w.Path("shallow")})
 	for _, tt := range []struct {
 		active, next string
-		want         kvsync.Relation
+		want         manifest.Relation
 	}{
-		{ids[2], ids[3], kvsync.RelationNewer},
-		{ids[3], ids[2], kvsync.RelationOlder},
-		{ids[0], ids[3], kvsync.RelationUnknown},
-		{ids[3], ids[0], kvsync.RelationUnknown},
-		{strings.Repeat("1", 40), ids[3], kvsync.RelationUnknown},
-		{"", ids[3], kvsync.RelationUnknown},
-		{"--all", ids[3], kvsync.RelationUnknown},
+		{ids[2], ids[3], manifest.RelationNewer},
+		{ids[3], ids[2], manifest.RelationOlder},
+		{ids[0], ids[3], manifest.RelationUnknown},
+		{ids[3], ids[0], manifest.RelationUnknown},
+		{strings.Repeat("1", 40), ids[3], manifest.RelationUnknown},
+		{"", ids[3], manifest.RelationUnknown},
+		{"--all", ids[3], manifest.RelationUnknown},
 	} {
 		if got := relation(t, c, tt.active, tt.next); got != tt.want {
 			t.Errorf("%s..%s is %s, want %s", tt.active, tt.next, got, tt.want)
@@ -136,7 +136,7 @@ func TestCommitWithLateHeaders(t *testing.T) {
 	if n := w.Git("rev-list", "--count", id); n != "1" {
 		t.Fatalf("git reaches %s commits, so this tests nothing", n)
 	}
-	if got := relation(t, c, first, id); got != kvsync.RelationDiverged {
+	if got := relation(t, c, first, id); got != manifest.RelationDiverged {
 		t.Errorf("it is %s, and git knows of no parent", got)
 	}
 }
@@ -152,10 +152,10 @@ func TestCompareWithMissingCommitReadsLittle(t *testing.T) {
 	c := openCommit(w, Options{})
 	before := c.Reads().Commits
 	for _, missing := range []string{strings.Repeat("1", 40), strings.Repeat("2", 40)} {
-		if got := relation(t, c, missing, id); got != kvsync.RelationUnknown {
+		if got := relation(t, c, missing, id); got != manifest.RelationUnknown {
 			t.Errorf("it is %s", got)
 		}
-		if got := relation(t, c, id, missing); got != kvsync.RelationUnknown {
+		if got := relation(t, c, id, missing); got != manifest.RelationUnknown {
 			t.Errorf("it is %s", got)
 		}
 	}

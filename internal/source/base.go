@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // base is what a commit can reuse of the live manifest.
@@ -14,10 +14,10 @@ type base struct {
 	*rules.Live
 	// dirs may be reused. There are none if the manifest was made under other rules or from
 	// another directory.
-	dirs []kvsync.Dir
+	dirs []manifest.Dir
 }
 
-func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
+func newBase(m *manifest.Manifest, origin manifest.Origin) *base {
 	b := &base{Live: rules.NewLive(m)}
 	if m != nil && m.Origin.Kind == KindCommit && m.Origin.Rules == origin.Rules && m.Origin.Dir == origin.Dir {
 		b.dirs = m.Dirs
@@ -27,7 +27,7 @@ func newBase(m *kvsync.Manifest, origin kvsync.Origin) *base {
 
 // tree returns the tree of a directory that may be reused, or "".
 func (b *base) tree(path string) string {
-	i, ok := slices.BinarySearchFunc(b.dirs, path, func(d kvsync.Dir, path string) int {
+	i, ok := slices.BinarySearchFunc(b.dirs, path, func(d manifest.Dir, path string) int {
 		return cmp.Compare(d.Path, path)
 	})
 	if !ok {
@@ -38,8 +38,8 @@ func (b *base) tree(path string) string {
 
 // blobs returns, for each of the object ids that the manifest has, an asset with the same
 // bytes.
-func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
-	known := map[string]kvsync.Asset{}
+func (b *base) blobs(ids map[string]bool) map[string]manifest.Asset {
+	known := map[string]manifest.Asset{}
 	if len(ids) == 0 {
 		return known
 	}
@@ -53,14 +53,14 @@ func (b *base) blobs(ids map[string]bool) map[string]kvsync.Asset {
 
 // below returns the assets in a directory. They are contiguous, because assets are sorted by
 // path.
-func (b *base) below(dir string) []kvsync.Asset {
-	return span(b.Assets, dir+"/", func(a kvsync.Asset) string { return a.Path })
+func (b *base) below(dir string) []manifest.Asset {
+	return span(b.Assets, dir+"/", func(a manifest.Asset) string { return a.Path })
 }
 
 // dirsFrom returns a directory and those below it.
-func (b *base) dirsFrom(dir string) []kvsync.Dir {
-	below := span(b.dirs, dir+"/", func(d kvsync.Dir) string { return d.Path })
-	return append([]kvsync.Dir{{Path: dir, Tree: b.tree(dir)}}, below...)
+func (b *base) dirsFrom(dir string) []manifest.Dir {
+	below := span(b.dirs, dir+"/", func(d manifest.Dir) string { return d.Path })
+	return append([]manifest.Dir{{Path: dir, Tree: b.tree(dir)}}, below...)
 }
 
 // span returns the elements of a sorted list whose key has a prefix.

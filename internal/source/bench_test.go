@@ -22,7 +22,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/folder"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // benchFiles is the size of the site of the benchmarks.
@@ -146,7 +146,7 @@ func watchHeap(b *testing.B) {
 }
 
 // openAll opens every file once, in the order and with the concurrency of an upload.
-func openAll(b *testing.B, l *kvsync.Listing) {
+func openAll(b *testing.B, l *manifest.Listing) {
 	b.Helper()
 	var group errgroup.Group
 	group.SetLimit(8)
@@ -221,7 +221,7 @@ func benchCommit(b *testing.B, w *gittest.Work) {
 		base := sourcetest.Manifest(b, sourcetest.List(b, c, nil))
 		for b.Loop() {
 			c := benchOpen(b, w)
-			openAll(b, &kvsync.Listing{Files: changed(sourcetest.List(b, c, base), base)})
+			openAll(b, &manifest.Listing{Files: changed(sourcetest.List(b, c, base), base)})
 			_ = c.Close()
 		}
 	})
@@ -247,8 +247,8 @@ func benchFolder(b *testing.B, w *gittest.Work, cache string) *folder.Folder {
 }
 
 // changed returns the files that a deploy would send.
-func changed(l *kvsync.Listing, base *kvsync.Manifest) (files []kvsync.File) {
-	known := map[kvsync.Hash]bool{}
+func changed(l *manifest.Listing, base *manifest.Manifest) (files []manifest.File) {
+	known := map[manifest.Hash]bool{}
 	for _, a := range base.Assets {
 		known[a.Blob.Hash] = true
 	}
@@ -273,7 +273,7 @@ func BenchmarkFolder(b *testing.B) {
 	})
 	time.Sleep(2100 * time.Millisecond) // until the stat cache trusts the files
 	cache := b.TempDir()
-	base := &kvsync.Manifest{}
+	base := &manifest.Manifest{}
 	for _, file := range sourcetest.List(b, openFolder(w, Options{CacheDir: cache}), base).Files {
 		base.Assets = append(base.Assets, file.Asset)
 	}

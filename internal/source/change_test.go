@@ -5,7 +5,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // The cost of a push depends on the change, not on the site or the history: the counts are the
@@ -32,10 +32,10 @@ func TestReadsFollowTheChange(t *testing.T) {
 			work(c)
 			return c.Reads()
 		}
-		var live *kvsync.Manifest
+		var live *manifest.Manifest
 		read(sourcetest.Live, func(c *Commit) { live = sourcetest.Manifest(t, sourcetest.List(t, c, nil)) })
 		listed := func(c *Commit) { sourcetest.List(t, c, live) }
-		relation := func(active string, want kvsync.Relation) func(c *Commit) {
+		relation := func(active string, want manifest.Relation) func(c *Commit) {
 			return func(c *Commit) {
 				t.Helper()
 				if got, err := c.Compare(t.Context(), large.ID(t, active), c.ID()); got != want || err != nil {
@@ -53,9 +53,9 @@ func TestReadsFollowTheChange(t *testing.T) {
 				objects.Reads{Commits: open, Trees: root + changed, Blobs: 1, Sizes: 1}, 16 << 10},
 			{"no asset, against what is live", sourcetest.Notes, listed, objects.Reads{Commits: open, Trees: root},
 				8 << 10},
-			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, kvsync.RelationNewer),
+			{"a page, its place in the history", sourcetest.Page, relation(sourcetest.Live, manifest.RelationNewer),
 				objects.Reads{Commits: open + 2, Trees: root}, 16 << 10},
-			{"two branches", sourcetest.Page, relation(sourcetest.Notes, kvsync.RelationDiverged),
+			{"two branches", sourcetest.Page, relation(sourcetest.Notes, manifest.RelationDiverged),
 				objects.Reads{Commits: open + 3, Trees: root}, 16 << 10},
 		} {
 			got := read(tc.revision, tc.work)

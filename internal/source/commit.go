@@ -12,7 +12,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Commit is a source that reads one directory of one commit.
@@ -31,7 +31,7 @@ type Commit struct {
 	contents contentCache
 }
 
-var _ kvsync.Source = (*Commit)(nil)
+var _ manifest.Source = (*Commit)(nil)
 
 // OpenCommit returns the commit that options.Revision names (HEAD if "") as a
 // source. Close ends it.
@@ -116,8 +116,8 @@ func (c *Commit) find(ctx context.Context) (err error) {
 // Close releases what the source holds open. Its files cannot be opened any more.
 func (c *Commit) Close() error { return c.objects.Close() }
 
-// Remember implements [kvsync.Source]. It does nothing: a commit's objects have ids already.
-func (c *Commit) Remember([]kvsync.Asset) {}
+// Remember implements [manifest.Source]. It does nothing: a commit's objects have ids already.
+func (c *Commit) Remember([]manifest.Asset) {}
 
 // ID returns the commit's id in hexadecimal.
 func (c *Commit) ID() string { return c.id }
@@ -147,14 +147,14 @@ func (c *Commit) difference(ctx context.Context) (string, error) {
 // Reads returns what was read so far.
 func (c *Commit) Reads() objects.Reads { return c.objects.Reads() }
 
-// Origin implements [kvsync.Source].
-func (c *Commit) Origin(context.Context) (kvsync.Origin, error) {
+// Origin implements [manifest.Source].
+func (c *Commit) Origin(context.Context) (manifest.Origin, error) {
 	assetsIgnore := ""
 	if e, ok := c.rootFile(rules.AssetsIgnoreFile); ok {
 		assetsIgnore = e.ID
 	}
 	rules := rules.Hash(c.options.Patterns, c.options.HTMLHandling, assetsIgnore)
-	o := kvsync.Origin{
+	o := manifest.Origin{
 		Kind:    KindCommit,
 		ID:      KindCommit + ":" + c.tree + ":" + rules,
 		Rules:   rules,
@@ -188,13 +188,13 @@ func (c *Commit) rootFile(name string) (objects.Entry, bool) {
 	return objects.Entry{}, false
 }
 
-// Compare implements [kvsync.Source].
-func (c *Commit) Compare(ctx context.Context, active, next string) (kvsync.Relation, error) {
+// Compare implements [manifest.Source].
+func (c *Commit) Compare(ctx context.Context, active, next string) (manifest.Relation, error) {
 	return objects.Compare(ctx, c.objects, c.boundary, active, next)
 }
 
-// Files implements [kvsync.Source].
-func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+// Files implements [manifest.Source].
+func (c *Commit) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	origin, err := c.Origin(ctx)
 	if err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (c *Commit) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 	w.opening = &opening{context.WithoutCancel(ctx), c.objects, &c.contents}
 	w.Listing.Origin = origin
 	if len(w.base.dirs) > 0 {
-		w.Listing.Files = make([]kvsync.File, 0, len(w.base.Assets)+len(w.base.Assets)/16) // most stay
+		w.Listing.Files = make([]manifest.File, 0, len(w.base.Assets)+len(w.base.Assets)/16) // most stay
 	}
 	_, w.hasAssetsIgnore = c.rootFile(rules.AssetsIgnoreFile)
 	patterns := (*ignore.Scope)(nil).Within("", rules.PatternText(c.options.Patterns))

@@ -14,10 +14,10 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-var ignoreOpen = cmpopts.IgnoreFields(kvsync.File{}, "Open")
+var ignoreOpen = cmpopts.IgnoreFields(manifest.File{}, "Open")
 
 func TestCommit(t *testing.T) {
 	t.Parallel()
@@ -43,10 +43,10 @@ func TestCommit(t *testing.T) {
 		index.OID != w.Git("rev-parse", "HEAD:public/index.html") || sourcetest.Read(t, index) != "<h1>hello</h1>" {
 		t.Errorf("%+v", index)
 	}
-	if d := cmp.Diff([]kvsync.Redirect{{From: "/old", To: "/new", Status: 301}}, l.Redirects); d != "" {
+	if d := cmp.Diff([]manifest.Redirect{{From: "/old", To: "/new", Status: 301}}, l.Redirects); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]kvsync.HeaderRule{{Path: "/*", Set: [][2]string{{"x-frame-options", "DENY"}}}}, l.Headers); d != "" {
+	if d := cmp.Diff([]manifest.HeaderRule{{Path: "/*", Set: [][2]string{{"x-frame-options", "DENY"}}}}, l.Headers); d != "" {
 		t.Error(d)
 	}
 	var dirs []string
@@ -101,7 +101,7 @@ func TestUnchangedIsNotRead(t *testing.T) {
 		t.Error("an unchanged file lost its time")
 	}
 	for _, f := range l.Files {
-		if f.Blob.Hash != kvsync.HashOf([]byte(sourcetest.Read(t, f))) || f.Blob.Nonce != (kvsync.Nonce{}) {
+		if f.Blob.Hash != manifest.HashOf([]byte(sourcetest.Read(t, f))) || f.Blob.Nonce != (manifest.Nonce{}) {
 			t.Errorf("%s: %v", f.Path, f.Blob)
 		}
 	}
@@ -170,7 +170,7 @@ func TestCommitSymlinks(t *testing.T) {
 	base := sourcetest.Manifest(t, l)
 	w.Write("site/a/real.txt", "changed").Commit("target")
 	l = sourcetest.List(t, openCommit(w, Options{Dir: "site"}), base)
-	if sourcetest.Read(t, l.Files[2]) != "changed" || l.Files[2].Blob.Hash != kvsync.HashOf([]byte("changed")) {
+	if sourcetest.Read(t, l.Files[2]) != "changed" || l.Files[2].Blob.Hash != manifest.HashOf([]byte("changed")) {
 		t.Error("a directory with a symlink was taken over although what the link leads to changed")
 	}
 	w.Symlink("../outside.txt", "site/up")

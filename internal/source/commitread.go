@@ -11,14 +11,14 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // read finds the size of each file and, where it must be known, the hash.
 func (w *commitWalk) read(ctx context.Context) error {
 	type result struct {
 		size int64
-		hash kvsync.Hash
+		hash manifest.Hash
 		p    rules.Problem
 	}
 	ids := make(map[string]bool, len(w.found))
@@ -50,7 +50,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		return err
 	}
 	for _, f := range w.found {
-		a := kvsync.Asset{
+		a := manifest.Asset{
 			Path: rules.Pathname(f.rel), ContentType: rules.ContentType(f.rel),
 			OID: f.id, Modified: w.commit.Time.Unix(),
 		}
@@ -63,7 +63,7 @@ func (w *commitWalk) read(ctx context.Context) error {
 		}
 		w.base.KeepTime(&a)
 		w.Refuse(f.rel, rules.CheckFile(f.rel, a.Path, a.Size, w.hasAssetsIgnore))
-		w.Add(f.rel, kvsync.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
+		w.Add(f.rel, manifest.File{Asset: a, Open: w.opening.of(f.id, a.Size)})
 	}
 	return nil
 }
@@ -73,11 +73,11 @@ func (w *commitWalk) read(ctx context.Context) error {
 // blob is read, for content that must not be published.
 func (w *commitWalk) inspect(
 	ctx context.Context, f foundBlob,
-) (size int64, hash kvsync.Hash, p rules.Problem, err error) {
+) (size int64, hash manifest.Hash, p rules.Problem, err error) {
 	if size, err = w.objects.BlobSize(ctx, f.id); err != nil {
 		return 0, hash, p, fmt.Errorf("%s: %w", f.rel, err)
 	}
-	if size > kvsync.MaxFileBytes || size > rules.InspectBytes && !w.base.Exists {
+	if size > manifest.MaxFileBytes || size > rules.InspectBytes && !w.base.Exists {
 		return size, hash, p, nil
 	}
 	content, err := w.objects.SizedBlob(ctx, f.id, size)
@@ -96,7 +96,7 @@ func (w *commitWalk) inspect(
 // list of run-time writes that are in the commit.
 func (w *commitWalk) configuration(ctx context.Context) error {
 	var texts [3][]byte
-	for i, name := range []string{rules.RedirectsFile, rules.HeadersFile, kvsync.PulledName} {
+	for i, name := range []string{rules.RedirectsFile, rules.HeadersFile, manifest.PulledName} {
 		e, ok := w.rootFile(name)
 		if !ok {
 			continue

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/git/objects"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // commitWalk lists the files of a commit, for one call of Files.
@@ -60,7 +60,7 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 		}
 	}
 	if !d.nested {
-		w.Dirs = append(w.Dirs, kvsync.Dir{Path: dirPath(d.rel), Tree: d.tree})
+		w.Dirs = append(w.Dirs, manifest.Dir{Path: dirPath(d.rel), Tree: d.tree})
 	}
 	nested := d.nested || d.rel != "" && patterns != d.patterns
 	for _, e := range d.entries {
@@ -101,7 +101,7 @@ func (w *commitWalk) list(ctx context.Context, d directory) error {
 	return nil
 }
 
-// dirPath returns a directory's pathname as in [kvsync.Dir].
+// dirPath returns a directory's pathname as in [manifest.Dir].
 func dirPath(rel string) string {
 	if rel == "" {
 		return "/"
@@ -116,8 +116,8 @@ func (w *commitWalk) reuse(rel, tree string) bool {
 		return false
 	}
 	for _, a := range w.base.below(path) {
-		a.Blob.Nonce = kvsync.Nonce{}
-		w.Add(strings.TrimPrefix(a.Path, "/"), kvsync.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
+		a.Blob.Nonce = manifest.Nonce{}
+		w.Add(strings.TrimPrefix(a.Path, "/"), manifest.File{Asset: a, Open: w.opening.of(a.OID, a.Size)})
 	}
 	w.Dirs = append(w.Dirs, w.base.dirsFrom(path)...)
 	return true

@@ -1,5 +1,5 @@
 // Package source opens what is to be published: a commit, or a folder. Both are a
-// [kvsync.Source].
+// [manifest.Source].
 //
 //	src, err := source.Open(ctx, source.Options{WorkDir: ".", Dir: "public"})
 //	listing, err := src.Files(ctx, live) // live is the manifest that is deployed

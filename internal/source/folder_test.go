@@ -13,7 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestFolder(t *testing.T) {
@@ -50,9 +50,9 @@ func TestFolder(t *testing.T) {
 	if l.Origin.ID != "" || !l.Files[0].Blob.Hash.IsZero() {
 		t.Error("hashes came from nowhere")
 	}
-	l = sourcetest.List(t, f, &kvsync.Manifest{})
+	l = sourcetest.List(t, f, &manifest.Manifest{})
 	for _, file := range l.Files {
-		if file.Blob.Hash != kvsync.HashOf([]byte(sourcetest.Read(t, file))) {
+		if file.Blob.Hash != manifest.HashOf([]byte(sourcetest.Read(t, file))) {
 			t.Errorf("%s: wrong hash", file.Path)
 		}
 	}
@@ -68,7 +68,7 @@ func TestFolderID(t *testing.T) {
 	w := gittest.Plain(t)
 	w.Write("index.html", "a").Write("_headers", "/*\n A: b\n")
 	id := func(o Options) string {
-		return sourcetest.List(t, openFolder(w, o), &kvsync.Manifest{}).Origin.ID
+		return sourcetest.List(t, openFolder(w, o), &manifest.Manifest{}).Origin.ID
 	}
 	first := id(Options{})
 	later := time.Now().Add(time.Hour)
@@ -189,7 +189,7 @@ func TestFolderRefuses(t *testing.T) {
 		t.Error(d)
 	}
 	// Against a live manifest, everything is read, and the same is refused.
-	_, err := openCommit(w, Options{Dir: "site"}).Files(t.Context(), &kvsync.Manifest{})
+	_, err := openCommit(w, Options{Dir: "site"}).Files(t.Context(), &manifest.Manifest{})
 	if err == nil || strings.Count(err.Error(), "private key") != strings.Count(fromFolder, "private key") {
 		t.Error(err)
 	}
@@ -270,14 +270,14 @@ func TestChangedFileIsNotOpened(t *testing.T) {
 	w.Write("a.txt", "first")
 	l := sourcetest.List(t, openFolder(w, Options{}), nil)
 	w.Write("a.txt", "later and longer")
-	if _, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+	if _, err := l.Files[0].Open(); !errors.Is(err, manifest.ErrChanged) {
 		t.Error(err)
 	}
 	l = sourcetest.List(t, openFolder(w, Options{}), nil)
 	if err := os.Remove(w.Path("a.txt")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+	if _, err := l.Files[0].Open(); !errors.Is(err, manifest.ErrChanged) {
 		t.Error(err)
 	}
 }

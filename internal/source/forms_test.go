@@ -11,7 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Every form of clone that git can read is read.
@@ -97,7 +97,7 @@ func TestCommitForms(t *testing.T) {
 			got := sourcetest.List(t, c, nil)
 			ignore := cmp.Options{ignoreOpen, cmpopts.EquateEmpty()}
 			if name == "sha256" {
-				ignore = append(ignore, cmpopts.IgnoreFields(kvsync.Asset{}, "OID"))
+				ignore = append(ignore, cmpopts.IgnoreFields(manifest.Asset{}, "OID"))
 			}
 			if d := cmp.Diff(want.Files, got.Files, ignore); d != "" {
 				t.Error(d)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A symlink does not publish a hidden file: neither one in a folder that is not walked, nor one
@@ -29,7 +29,7 @@ func TestLinkIntoIgnoredFolder(t *testing.T) {
 	w.Commit("all")
 	const reason = ": the symlink leads to a file that is not published itself"
 	want := "chain.txt" + reason + "\ndeeper.txt" + reason + "\nhidden.txt" + reason + "\nignored.txt" + reason + "\nnested.txt" + reason
-	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}),
+	for kind, s := range map[string]manifest.Source{"folder": openFolder(w, Options{}),
 		"commit": openCommit(w, Options{})} {
 		if d := cmp.Diff(want, sourcetest.Refusals(t, s)); d != "" {
 			t.Errorf("the %s: %s", kind, d)

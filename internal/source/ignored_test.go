@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Ignored reports exactly the directories that a listing does not enter.
@@ -54,7 +54,7 @@ func TestIgnoredAsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	list, err := src.Files(t.Context(), &kvsync.Manifest{})
+	list, err := src.Files(t.Context(), &manifest.Manifest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestIgnoredAsListed(t *testing.T) {
 		rel, _ := filepath.Rel(real, file)
 		listed := slices.ContainsFunc(
 			list.Files,
-			func(f kvsync.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) },
+			func(f manifest.File) bool { return filepath.Dir(f.Path[1:]) == filepath.ToSlash(rel) },
 		)
 		switch {
 		case skip(file):

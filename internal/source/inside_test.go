@@ -13,7 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A folder outside the repository, or one of git's, is not published through a symlink. A
@@ -77,7 +77,7 @@ func TestDecidingFilesInside(t *testing.T) {
 	t.Parallel()
 	outside := gittest.Plain(t).Write("secret", "/secret /token 302\n")
 	for _, name := range []string{rules.RedirectsFile, rules.HeadersFile, rules.AssetsIgnoreFile, ignore.GitFile,
-		ignore.PlainFile, kvsync.PulledName} {
+		ignore.PlainFile, manifest.PulledName} {
 		for _, target := range []string{filepath.Join(outside.Dir, "secret"), "../.git/config", "/proc/self/environ"} {
 			w := gittest.New(t).Write("public/a.html", "a")
 			w.Symlink(target, "public/"+name)
@@ -114,7 +114,7 @@ func TestFIFOInPlaceOfAFile(t *testing.T) {
 	if err := syscall.Mkfifo(w.Path("a.html"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+	if _, err := l.Files[0].Open(); !errors.Is(err, manifest.ErrChanged) {
 		t.Errorf("%v", err)
 	}
 }

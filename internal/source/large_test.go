@@ -12,19 +12,19 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Files that are uploaded in chunks are listed like any other, from either source, with the
 // hash of their index.
 func TestLargeFiles(t *testing.T) {
 	t.Parallel()
-	film := gittest.Noise(1, kvsync.MaxValueBytes+1)
+	film := gittest.Noise(1, manifest.MaxValueBytes+1)
 	w := gittest.New(t).Write("film.mp4", film).Write("a.txt", "a")
 	w.Git("config", "core.compression", "0")
 	w.Commit("one")
 	want := sourcetest.HashOf(film)
-	if want == kvsync.HashOf([]byte(film)) {
+	if want == manifest.HashOf([]byte(film)) {
 		t.Fatal("the premise does not hold")
 	}
 	old := time.Now().Add(-time.Hour)
@@ -32,12 +32,12 @@ func TestLargeFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder, commit := openFolder(w, Options{}), openCommit(w, Options{})
-	for name, s := range map[string]kvsync.Source{"folder": folder, "commit": commit} {
+	for name, s := range map[string]manifest.Source{"folder": folder, "commit": commit} {
 		first := sourcetest.List(t, s, nil)
 		if f := first.Files[1]; f.Path != "/film.mp4" || !f.Blob.Hash.IsZero() || sourcetest.Read(t, f) != film {
 			t.Errorf("%s: without a base it lists %v", name, f.Asset)
 		}
-		known := sourcetest.List(t, s, &kvsync.Manifest{})
+		known := sourcetest.List(t, s, &manifest.Manifest{})
 		if f := known.Files[1]; f.Blob.Hash != want || !f.Chunked() {
 			t.Errorf("%s: it lists %v, want the hash %s", name, f.Asset, want)
 		}
@@ -48,13 +48,13 @@ func TestLargeFiles(t *testing.T) {
 	}
 	// It is known from the live manifest and from the stat cache, without reading.
 	reads := commit.Reads().Blobs
-	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit, &kvsync.Manifest{}))); commit.Reads().Blobs > reads+3 {
+	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit, &manifest.Manifest{}))); commit.Reads().Blobs > reads+3 {
 		t.Errorf("%d blobs were read", commit.Reads().Blobs-reads)
 	}
 	if err := os.WriteFile(w.Path("film.mp4"), []byte(film), 0o600); err != nil { // the same, and just now
 		t.Fatal(err)
 	}
-	if l := sourcetest.List(t, openFolder(w, Options{}), &kvsync.Manifest{}); l.Files[1].Blob.Hash != want {
+	if l := sourcetest.List(t, openFolder(w, Options{}), &manifest.Manifest{}); l.Files[1].Blob.Hash != want {
 		t.Errorf("read anew it lists %v", l.Files[1].Asset)
 	}
 }
@@ -62,7 +62,7 @@ func TestLargeFiles(t *testing.T) {
 // A file that changes while it is read is an error.
 func TestLargeFileChangesWhileRead(t *testing.T) {
 	t.Parallel()
-	w := gittest.New(t).Write("film.mp4", strings.Repeat("0123456789abcdef", kvsync.MaxValueBytes/16+1))
+	w := gittest.New(t).Write("film.mp4", strings.Repeat("0123456789abcdef", manifest.MaxValueBytes/16+1))
 	f := sourcetest.List(t, openFolder(w, Options{}), nil).Files[0]
 	content, err := f.Open()
 	if err != nil {
@@ -82,7 +82,7 @@ func TestLargeFileChangesWhileRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.Copy(io.Discard, content); !errors.Is(err, kvsync.ErrChanged) {
+	if _, err := io.Copy(io.Discard, content); !errors.Is(err, manifest.ErrChanged) {
 		t.Errorf("it was read to its end: %v", err)
 	}
 }
@@ -101,7 +101,7 @@ func TestTooLargeInCommit(t *testing.T) {
 	w.Write(".git/objects/11/"+id[2:], b.String())
 	tree := w.GitIn(w.Dir, "100644 blob "+id+"\tfilm.mp4\n", "mktree", "--missing")
 	w.Git("update-ref", "refs/heads/large", w.Git("commit-tree", "-m", "large", tree))
-	for _, base := range []*kvsync.Manifest{nil, {}} {
+	for _, base := range []*manifest.Manifest{nil, {}} {
 		_, err := openCommit(w, Options{Revision: "large"}).Files(t.Context(), base)
 		if err == nil || !strings.Contains(err.Error(), "film.mp4: the file has 4.0 GiB") {
 			t.Errorf("got %v", err)

@@ -7,12 +7,12 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/worktree"
 	"github.com/kv-sync/kv-sync/internal/source/folder"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Open returns the source that the options ask for. If it is an [io.Closer], it must be closed
 // when no file is read any more.
-func Open(ctx context.Context, options Options) (kvsync.Source, error) {
+func Open(ctx context.Context, options Options) (manifest.Source, error) {
 	options, err := options.bounded()
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func Open(ctx context.Context, options Options) (kvsync.Source, error) {
 }
 
 // openFolderInstead opens the folder, because the commit does not have what is on disk.
-func openFolderInstead(ctx context.Context, options Options, why string) (kvsync.Source, error) {
+func openFolderInstead(ctx context.Context, options Options, why string) (manifest.Source, error) {
 	options.Log.Debug("source is the folder", "because", why)
 	if err := worktree.CheckSparse(ctx, options.project()); err != nil {
 		return nil, fmt.Errorf("%w (%s)", err, why)
@@ -66,7 +66,7 @@ func openFolderInstead(ctx context.Context, options Options, why string) (kvsync
 }
 
 // openAhead opens the folder and begins to list it.
-func openAhead(ctx context.Context, options Options) (kvsync.Source, error) {
+func openAhead(ctx context.Context, options Options) (manifest.Source, error) {
 	f, err := OpenFolder(options)
 	if err != nil {
 		return nil, err

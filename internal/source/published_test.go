@@ -7,7 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Patterns cannot publish a repository's own files, nor the list of what is hidden.
@@ -67,7 +67,7 @@ func TestSecretsInAnySpelling(t *testing.T) {
 		w.Write(name, text)
 	}
 	w.Commit("all")
-	for kind, s := range map[string]kvsync.Source{"folder": openFolder(w, Options{}),
+	for kind, s := range map[string]manifest.Source{"folder": openFolder(w, Options{}),
 		"commit": openCommit(w, Options{})} {
 		got := "\n" + sourcetest.Refusals(t, s)
 		for name := range contents {

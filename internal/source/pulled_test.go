@@ -6,7 +6,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Both sources report which run-time writes they have, and do not publish that file. A change
@@ -15,16 +15,16 @@ import (
 func TestPulled(t *testing.T) {
 	t.Parallel()
 	w := gittest.Site(t)
-	note := kvsync.FormatPulled(map[string]kvsync.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}})
+	note := manifest.FormatPulled(map[string]manifest.Nonce{"/index.html": {1, 2, 3}, "/a b.html": {4}})
 	first := map[string]string{}
 	for _, text := range []string{"", string(note)} {
 		if text != "" {
-			w.Write("public/"+kvsync.PulledName, text).Write("public/.assetsignore", "*.map\n!.*\n.hidden\n")
+			w.Write("public/"+manifest.PulledName, text).Write("public/.assetsignore", "*.map\n!.*\n.hidden\n")
 		}
 		w.Commit("pulled " + text)
 		commit, folder := openCommit(w, Options{Dir: "public"}), openFolder(w, Options{Dir: "public"})
-		for kind, s := range map[string]kvsync.Source{"commit": commit, "folder": folder} {
-			l := sourcetest.List(t, s, &kvsync.Manifest{})
+		for kind, s := range map[string]manifest.Source{"commit": commit, "folder": folder} {
+			l := sourcetest.List(t, s, &manifest.Manifest{})
 			if text == "" {
 				first[kind] = l.Origin.ID
 				if l.Pulled != nil {
@@ -32,23 +32,23 @@ func TestPulled(t *testing.T) {
 				}
 				continue
 			}
-			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (kvsync.Nonce{1, 2, 3}) ||
-				l.Pulled["/a b.html"] != (kvsync.Nonce{4}) {
+			if len(l.Pulled) != 2 || l.Pulled["/index.html"] != (manifest.Nonce{1, 2, 3}) ||
+				l.Pulled["/a b.html"] != (manifest.Nonce{4}) {
 				t.Errorf("%s: it has %v", kind, l.Pulled)
 			}
 			if l.Origin.ID == first[kind] {
 				t.Errorf("%s: the note did not change the source", kind)
 			}
 			for _, f := range l.Files {
-				if f.Path == "/"+kvsync.PulledName {
+				if f.Path == "/"+manifest.PulledName {
 					t.Errorf("%s: the note is published", kind)
 				}
 			}
 		}
 	}
 
-	w.Write("public/"+kvsync.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
-	var refused *kvsync.RefusedError
+	w.Write("public/"+manifest.PulledName, "# a merge went wrong\n<<<<<<< HEAD\n0102030000000000 /index.html\n")
+	var refused *manifest.RefusedError
 	if _, err := openFolder(w, Options{Dir: "public"}).Files(t.Context(), nil); !errors.As(err, &refused) ||
 		refused.Problems[0].Line != 2 {
 		t.Errorf("a damaged note: %v", err)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // If a shallow clone has two commits but not those between them, their relation is unknown. As
@@ -18,16 +18,16 @@ func TestRelationBehindTheBoundary(t *testing.T) {
 		ids = append(ids, w.Write("a", fmt.Sprint(i)).Commit(fmt.Sprint(i)))
 	}
 	w.Git("branch", "old", ids[1])
-	for depth, want := range map[int]kvsync.Relation{1: kvsync.RelationUnknown, 3: kvsync.RelationUnknown,
-		5: kvsync.RelationNewer} {
+	for depth, want := range map[int]manifest.Relation{1: manifest.RelationUnknown, 3: manifest.RelationUnknown,
+		5: manifest.RelationNewer} {
 		name := fmt.Sprint("depth-", depth)
 		w.Git("clone", "-q", fmt.Sprint("--depth=", depth), "--no-single-branch", "file://"+w.Dir, name)
 		c := openCommit(w, Options{WorkDir: w.Path(name)})
 		if got := relation(t, c, ids[1], ids[5]); got != want {
 			t.Errorf("with a depth of %d the newer is %s, want %s", depth, got, want)
 		}
-		if want == kvsync.RelationNewer {
-			want = kvsync.RelationOlder
+		if want == manifest.RelationNewer {
+			want = manifest.RelationOlder
 		}
 		if got := relation(t, c, ids[5], ids[1]); got != want {
 			t.Errorf("with a depth of %d the older is %s, want %s", depth, got, want)

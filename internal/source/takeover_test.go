@@ -11,7 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A listing against any earlier manifest is the same as a listing against none.
@@ -27,7 +27,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 		}
 		return strings.Join(append(parts, names[3+random.IntN(3)]), "/")
 	}
-	var bases []*kvsync.Manifest
+	var bases []*manifest.Manifest
 	for round := range 25 {
 		for range 1 + random.IntN(4) {
 			switch random.IntN(6) {
@@ -50,15 +50,15 @@ func TestIncrementalEqualsFull(t *testing.T) {
 		}
 		w.Write("index.html", "i")
 		w.Commit("round")
-		full := sourcetest.List(t, openCommit(w, Options{}), &kvsync.Manifest{})
+		full := sourcetest.List(t, openCommit(w, Options{}), &manifest.Manifest{})
 		for i, base := range bases {
 			got := sourcetest.List(t, openCommit(w, Options{}), base)
 			if d := cmp.Diff(full, got, ignoreOpen, cmpopts.EquateEmpty()); d != "" {
 				t.Fatalf("round %d against %d: %s", round, i, d)
 			}
 		}
-		folder := sourcetest.List(t, openFolder(w, Options{}), &kvsync.Manifest{})
-		same := cmp.Options{ignoreOpen, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(kvsync.Asset{}, "OID", "Modified")}
+		folder := sourcetest.List(t, openFolder(w, Options{}), &manifest.Manifest{})
+		same := cmp.Options{ignoreOpen, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(manifest.Asset{}, "OID", "Modified")}
 		if d := cmp.Diff(full.Files, folder.Files, same); d != "" {
 			t.Fatalf("round %d: the folder lists other files: %s", round, d)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestKVAssets(t *testing.T) {
@@ -12,7 +13,7 @@ func TestKVAssets(t *testing.T) {
 		return func(c *Console) { c.KVAssets(&r, w, "data/assets.bin", dry) }
 	}
 	all := kvsync.KVAssetsResult{Namespace: "0f", Title: "__t\x1b", Created: true, Files: 1200, Uploaded: 3, Bytes: 2048, Obsolete: 1,
-		Notices: []kvsync.Problem{{Path: "lib", Reason: "a submodule is not published"}}}
+		Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}}}
 	check(t, []output{
 		{"uploaded", uploaded(all, app.Generated, false), `Note: lib: a submodule is not published
 Namespace created: __t\x1b

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 var (
@@ -28,7 +29,7 @@ func TestResult(t *testing.T) {
 	retried.Retries = 2
 	check(t, []output{
 		{"a deploy", result(kvsync.Result{Switched: true, Deployment: "d2", Commit: commitA, URL: "https://x.dev\x1b",
-			PreviousDeployment: "d1", Pruned: 1, Notices: []kvsync.Problem{{Reason: "a\x1b"}}}, cost, "kv-sync rollback"),
+			PreviousDeployment: "d1", Pruned: 1, Notices: []manifest.Problem{{Reason: "a\x1b"}}}, cost, "kv-sync rollback"),
 			"\nLive: commit aaaaaaaaaaaa as deployment d2, in 1.2 s (7 requests, 1.5 kB sent)\n      https://x.dev\\x1b\n" +
 				"Pruned 1 key that nothing needed any more.\nNote: a\\x1b\nTo go back: kv-sync rollback\n"},
 		{"a first deploy, with retries", result(kvsync.Result{Switched: true, Deployment: "d1"}, retried, "kv-sync rollback"),
@@ -50,7 +51,7 @@ func TestResult(t *testing.T) {
 
 func TestAhead(t *testing.T) {
 	ahead := func(a kvsync.Ahead) func(*Console) { return func(c *Console) { c.Ahead(&a, cost, "kv-sync deploy") } }
-	plan := &kvsync.Plan{Origin: kvsync.Origin{Commit: commitA}}
+	plan := &kvsync.Plan{Origin: manifest.Origin{Commit: commitA}}
 	const next = "To switch, within half of the grace period: kv-sync deploy\n"
 	check(t, []output{
 		{"uploaded", ahead(kvsync.Ahead{Plan: plan, Uploaded: 2, Receipt: true}),
@@ -68,7 +69,7 @@ func TestRollback(t *testing.T) {
 		return func(c *Console) { c.Rollback(&r, cost, dry) }
 	}
 	back := kvsync.Result{Deployment: "d1", Version: "v1", PreviousDeployment: "d2", PreviousVersion: "v2", Commit: commitA,
-		URL: "https://x.dev", Notices: []kvsync.Problem{{Reason: "n"}}}
+		URL: "https://x.dev", Notices: []manifest.Problem{{Reason: "n"}}}
 	const again = "Live: commit aaaaaaaaaaaa as deployment d1 again, in 1.2 s (7 requests, 1.5 kB sent)\n      https://x.dev\n"
 	held, sameCommit, same := back, back, back
 	held.Hold, sameCommit.Hold, same.PreviousVersion = strings.Repeat("b", 40), "20260102-030405-0a1b2c3d", "v1"
@@ -170,7 +171,7 @@ func TestFailure(t *testing.T) {
 	}{
 		"message": {app.Failure{Message: "no\x1b\nmore"}, "kv-sync: no\\x1b\nmore\n"},
 		"fix":     {app.Failure{Message: "no", Fix: "do\nthis\x1b"}, "kv-sync: no\n  → do\nthis\\x1b\n"},
-		"problems": {app.Failure{Message: "no", Problems: []kvsync.Problem{{Path: "a\x1b", Reason: "is secret"}}},
+		"problems": {app.Failure{Message: "no", Problems: []manifest.Problem{{Path: "a\x1b", Reason: "is secret"}}},
 			"kv-sync: no\n  ! a\\x1b: is secret\n"},
 		// What a guard kept from being removed is listed as in a plan.
 		"removed": {app.Failure{Message: "23 of 24 files would be removed", Fix: "give --allow-shrink", Removed: changes(23, "a\x1b")},

@@ -6,6 +6,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/planview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // forget is how a person at a terminal ends that removed files stay reachable.
@@ -79,7 +80,7 @@ func (t *page) item(m planview.Mark, text string) {
 }
 
 // problems prints notices of the engine on lines of their own.
-func (t *page) problems(list []kvsync.Problem) {
+func (t *page) problems(list []manifest.Problem) {
 	for _, n := range advice.Terminal.Problems(list) {
 		t.notes([]string{n.String()})
 	}

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-var folder = kvsync.Origin{Kind: "folder"}
+var folder = manifest.Origin{Kind: "folder"}
 
 func changes(n int, prefix string) []kvsync.Change {
 	var out []kvsync.Change
@@ -38,11 +39,11 @@ func TestPlan(t *testing.T) {
 			"everything",
 			planned(&kvsync.Plan{
 				Site: "tides",
-				Origin: kvsync.Origin{Kind: "commit", Dir: "public", Commit: strings.Repeat("a", 40), Branch: "main",
+				Origin: manifest.Origin{Kind: "commit", Dir: "public", Commit: strings.Repeat("a", 40), Branch: "main",
 					Subject: "Fix\x1b[31m"},
 				Added: changes(22, "a"), Changed: changes(1, "c"), Removed: []kvsync.Change{{Path: hostile, Size: 12}},
 				Unchanged: 12345, WorkerChanged: true, Blobs: 1023, Bytes: 12_345_678, Writes: 1025,
-				Notices: []kvsync.Problem{{Path: "lib", Reason: "a submodule is not published"}},
+				Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}},
 			}),
 			"tides from public at commit aaaaaaaaaaaa (main): Fix\\x1b[31m\n\n" +
 				rows(20, "  + /a%02d.html              2.0 kB\n") +
@@ -81,7 +82,7 @@ Note: the free plan has 1,000 KV writes a day, for the whole account.
 		},
 		{
 			"a first deploy of code with an overlay",
-			planned(&kvsync.Plan{Site: "tides", Origin: kvsync.Origin{Kind: "folder", ID: kvsync.NoFiles}, First: true,
+			planned(&kvsync.Plan{Site: "tides", Origin: manifest.Origin{Kind: "folder", ID: manifest.NoFiles}, First: true,
 				WorkerChanged: true, Companion: "tides-overlay"}),
 			"tides without files\n\n  + the Worker's code, bindings and settings\n" +
 				"  + the script tides-overlay, which keeps what is written at run time\n\nPlan: " + nothing,

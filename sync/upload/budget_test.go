@@ -7,9 +7,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/manifest"
-	"golang.org/x/sync/errgroup"
 )
 
 // Uploads that share a budget hold no more together than one of them may.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/kv-sync/kv-sync/sync/manifest"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // chunked is the state of an item whose file is sent in chunks.

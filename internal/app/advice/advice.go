@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Place is where the reader of a message acts. What helps depends on it.
@@ -27,7 +29,7 @@ func everywhere(text string) remedy { return remedy{text, text, text} }
 
 // Fix says what to do about a finding of a guard, or with the guard "" of something
 // else. It is "" where no remedy is known.
-func (p Place) Fix(g kvsync.Guard, f *kvsync.Finding) string {
+func (p Place) Fix(g kvsync.Guard, f *finding.Finding) string {
 	r, ok := caseRemedies[f.Case]
 	if !ok {
 		r = guardRemedies[g]
@@ -40,7 +42,7 @@ func (p Place) Remedy(g kvsync.Guard) string { return guardRemedies[g][p] }
 
 // Problems adds to the engine's findings among the problems what to do about
 // them. The list that is given stays as it is.
-func (p Place) Problems(list []kvsync.Problem) []kvsync.Problem {
+func (p Place) Problems(list []manifest.Problem) []manifest.Problem {
 	list = slices.Clone(list)
 	for i := range list {
 		if f := list[i].Finding; f != nil {

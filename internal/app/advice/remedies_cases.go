@@ -4,13 +4,14 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
 // caseRemedies are those of cases that differ from their guard, or have none. An
 // empty remedy says that nothing is to be done.
-var caseRemedies = map[kvsync.Case]remedy{
+var caseRemedies = map[finding.Case]remedy{
 	// Guards.
 	kvsync.CaseForeignRollback: {
 		"give --to with a deployment of kv-sync history, or use the tool that deployed it",

@@ -15,20 +15,21 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // declared are the guards and cases that the engine and its users declare, and
 // the guards that stop a run for a case.
 type declared struct {
 	guards map[string]kvsync.Guard // by the name of the constant
-	cases  map[string]kvsync.Case
+	cases  map[string]finding.Case
 	stops  map[string]string // the guard's constant, by that of the case
 }
 
 // find reads all code below some folders.
 func find(t *testing.T, folders ...string) declared {
 	t.Helper()
-	d := declared{map[string]kvsync.Guard{}, map[string]kvsync.Case{}, map[string]string{}}
+	d := declared{map[string]kvsync.Guard{}, map[string]finding.Case{}, map[string]string{}}
 	for _, dir := range folders {
 		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -73,7 +74,7 @@ func (d declared) add(name, typ string, value ast.Expr) {
 		if d.cases[name] != "" {
 			name += "2" // of another package
 		}
-		d.cases[name] = kvsync.Case(text)
+		d.cases[name] = finding.Case(text)
 	}
 }
 
@@ -116,7 +117,7 @@ func TestEveryCaseHasRemedies(t *testing.T) {
 			t.Errorf("%s is not in the table", name)
 		}
 		for p := Terminal; stops && p <= Daemon; p++ {
-			if p.Fix(d.guards[guard], &kvsync.Finding{Case: c}) == "" {
+			if p.Fix(d.guards[guard], &finding.Finding{Case: c}) == "" {
 				t.Errorf("%s has no remedy in place %d", name, p)
 			}
 		}
@@ -145,7 +146,7 @@ func TestRemediesSpeakOfTheirPlace(t *testing.T) {
 			t.Errorf("%s: the daemon is told %q", what, r[Daemon])
 		}
 		for _, text := range append(r[:], what) {
-			if left := braces.FindString(kvsync.Facts{}.Fill(text)); left != "" {
+			if left := braces.FindString(finding.Facts{}.Fill(text)); left != "" {
 				t.Errorf("%q names %s, which is no fact", text, left)
 			}
 		}

@@ -7,19 +7,19 @@ import (
 	"fmt"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Compare returns where next stands relative to active. boundary has the commits whose parents
 // the clone lacks. It marks what each of the two reaches, newest commits first, until only
 // common ancestors are left. Where the clone lacks commits that could change the answer, the
 // relation is unknown.
-func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, next string) (kvsync.Relation, error) {
+func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, next string) (manifest.Relation, error) {
 	if !IsID(active) || !IsID(next) {
-		return kvsync.RelationUnknown, nil
+		return manifest.RelationUnknown, nil
 	}
 	if active == next {
-		return kvsync.RelationSame, nil
+		return manifest.RelationSame, nil
 	}
 	const fromActive, fromNext, both = 1, 2, 3
 	paint := map[string]int{}
@@ -51,14 +51,14 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		return nil
 	}
 	if err := errors.Join(push(active, fromActive), push(next, fromNext)); err != nil {
-		return kvsync.RelationUnknown, err
+		return manifest.RelationUnknown, err
 	}
 	if !complete {
-		return kvsync.RelationUnknown, nil // the clone lacks one of the two
+		return manifest.RelationUnknown, nil // the clone lacks one of the two
 	}
 	for single > 0 {
 		if err := ctx.Err(); err != nil {
-			return kvsync.RelationUnknown, err
+			return manifest.RelationUnknown, err
 		}
 		item := heap.Pop(&queue).(queued)
 		if item.colour != both {
@@ -66,9 +66,9 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		}
 		switch {
 		case paint[active] == both:
-			return kvsync.RelationNewer, nil
+			return manifest.RelationNewer, nil
 		case paint[next] == both:
-			return kvsync.RelationOlder, nil
+			return manifest.RelationOlder, nil
 		case paint[item.id] != item.colour:
 			// The other side has reached the commit since, and that is queued too. Following
 			// this entry as well would walk the whole history.
@@ -80,19 +80,19 @@ func Compare(ctx context.Context, o *Reader, boundary map[string]bool, active, n
 		}
 		for _, p := range item.commit.parents {
 			if err := push(p, item.colour); err != nil {
-				return kvsync.RelationUnknown, err
+				return manifest.RelationUnknown, err
 			}
 		}
 	}
 	switch {
 	case paint[active] == both:
-		return kvsync.RelationNewer, nil
+		return manifest.RelationNewer, nil
 	case paint[next] == both:
-		return kvsync.RelationOlder, nil
+		return manifest.RelationOlder, nil
 	case !complete:
-		return kvsync.RelationUnknown, nil
+		return manifest.RelationUnknown, nil
 	}
-	return kvsync.RelationDiverged, nil
+	return manifest.RelationDiverged, nil
 }
 
 type queued struct {

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kv-sync/kv-sync/sync/manifest"
+
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // In clones that lack commits, behind a boundary or anywhere, a relation is that of the whole
@@ -25,7 +26,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 	tree := w.Git("rev-parse", "HEAD^{tree}")
 	o := opened(t, w)
 	random := rand.New(rand.NewPCG(1, 2))
-	said := map[kvsync.Relation]int{}
+	said := map[manifest.Relation]int{}
 	for history := range 50 {
 		const size = 14
 		var ids []string
@@ -76,20 +77,20 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 		}
 		for _, active := range ids {
 			for _, next := range ids {
-				want := kvsync.RelationDiverged
+				want := manifest.RelationDiverged
 				switch {
 				case active == next:
-					want = kvsync.RelationSame
+					want = manifest.RelationSame
 				case reaches[next][active]:
-					want = kvsync.RelationNewer
+					want = manifest.RelationNewer
 				case reaches[active][next]:
-					want = kvsync.RelationOlder
+					want = manifest.RelationOlder
 				}
 				got, err := Compare(t.Context(), o, boundary, active, next)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if said[got]++; got != want && got != kvsync.RelationUnknown {
+				if said[got]++; got != want && got != manifest.RelationUnknown {
 					t.Fatalf(
 						"history %d: %s..%s is %s, want %s or unknown\nmissing %v\nboundary %v\nparents %v",
 						history,
@@ -105,7 +106,7 @@ func TestCompareWithoutAllCommits(t *testing.T) {
 			}
 		}
 	}
-	for r := kvsync.RelationUnknown; r <= kvsync.RelationDiverged; r++ {
+	for r := manifest.RelationUnknown; r <= manifest.RelationDiverged; r++ {
 		if said[r] < 200 {
 			t.Errorf("it was %s %d times, which tries little", r, said[r])
 		}

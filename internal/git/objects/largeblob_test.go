@@ -6,14 +6,14 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A large blob that is stored as a delta is read by the git command, if there is one: it can
 // only be built in memory.
 func TestLargeDelta(t *testing.T) {
 	t.Parallel()
-	film := gittest.Noise(2, kvsync.MaxValueBytes+100)
+	film := gittest.Noise(2, manifest.MaxValueBytes+100)
 	cut := film[:1<<20] + "!" + film[1<<20:]
 	w := gittest.New(t).Write("film.mp4", film)
 	w.Git("config", "core.compression", "0")

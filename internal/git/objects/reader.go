@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kv-sync/kv-sync/internal/git/command"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Errors of an object store.
@@ -224,7 +224,7 @@ func (o *Reader) blobFrom(ctx context.Context, store store, id string) (io.ReadC
 // own.
 func (o *Reader) SizedBlob(ctx context.Context, id string, size int64) (io.ReadCloser, error) {
 	s, ours := o.store.(*fileStore)
-	if size <= kvsync.MaxValueBytes || !ours || o.git == nil || !s.isDelta(id) {
+	if size <= manifest.MaxValueBytes || !ours || o.git == nil || !s.isDelta(id) {
 		return o.Blob(ctx, id)
 	}
 	content, err := o.blobFrom(ctx, o.git, id)

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Edit is what the overlay has at a pathname.
@@ -35,9 +35,9 @@ type Edit struct {
 }
 
 // Nonce identifies the write; it is derived from what was written.
-func (e Edit) Nonce() (n kvsync.Nonce) {
+func (e Edit) Nonce() (n manifest.Nonce) {
 	text, _ := json.Marshal(e) // strings, and times of four digits
-	h := kvsync.HashOf(text)
+	h := manifest.HashOf(text)
 	copy(n[:], h[:])
 	return n
 }
@@ -53,7 +53,7 @@ func Values(site string, edits []Edit) (map[string][]byte, error) {
 			if w == nil {
 				was = append(was, nil)
 			} else {
-				was = append(was, kvsync.HashOf([]byte(*w)).String())
+				was = append(was, manifest.HashOf([]byte(*w)).String())
 			}
 		}
 		entry := map[string]any{
@@ -61,7 +61,7 @@ func Values(site string, edits []Edit) (map[string][]byte, error) {
 			"author": e.Author, "message": e.Message, "was": was,
 		}
 		if e.Content != nil {
-			hash := kvsync.HashOf([]byte(*e.Content)).String()
+			hash := manifest.HashOf([]byte(*e.Content)).String()
 			entry["hash"], entry["size"], entry["headers"] = hash, len(*e.Content), e.Headers
 			if entry["type"] = e.Type; e.Type == "" {
 				entry["type"] = "text/html; charset=utf-8"

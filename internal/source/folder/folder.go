@@ -19,7 +19,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Folder is a source that reads a directory as it is on disk.
@@ -76,7 +76,7 @@ func (f *Folder) listed(ctx context.Context) walked {
 	}
 }
 
-var _ kvsync.Source = (*Folder)(nil)
+var _ manifest.Source = (*Folder)(nil)
 
 // found is a file that is to be published.
 type found struct {
@@ -150,10 +150,10 @@ func (f *Folder) Close() error {
 	return f.root.Close()
 }
 
-// Origin implements [kvsync.Source]. Before Files, and while hashes are not
+// Origin implements [manifest.Source]. Before Files, and while hashes are not
 // known, its ID is "".
-func (f *Folder) Origin(context.Context) (kvsync.Origin, error) {
-	return kvsync.Origin{
+func (f *Folder) Origin(context.Context) (manifest.Origin, error) {
+	return manifest.Origin{
 		Kind:  Kind,
 		ID:    f.id,
 		Rules: rules.Hash(f.options.Patterns, f.options.HTMLHandling, ""),
@@ -161,16 +161,16 @@ func (f *Folder) Origin(context.Context) (kvsync.Origin, error) {
 	}, nil
 }
 
-// Compare implements [kvsync.Source]. A folder has no commits, so different ones are unknown.
-func (f *Folder) Compare(_ context.Context, active, next string) (kvsync.Relation, error) {
+// Compare implements [manifest.Source]. A folder has no commits, so different ones are unknown.
+func (f *Folder) Compare(_ context.Context, active, next string) (manifest.Relation, error) {
 	if active == next && active != "" {
-		return kvsync.RelationSame, nil
+		return manifest.RelationSame, nil
 	}
-	return kvsync.RelationUnknown, nil
+	return manifest.RelationUnknown, nil
 }
 
-// Files implements [kvsync.Source].
-func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.Listing, error) {
+// Files implements [manifest.Source].
+func (f *Folder) Files(ctx context.Context, base *manifest.Manifest) (*manifest.Listing, error) {
 	started := f.now()
 	w := f.listed(ctx)
 	if w.err != nil {
@@ -195,7 +195,7 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 		return nil, err
 	}
 	l.Origin = origin
-	f.id = kvsync.FolderID(l)
+	f.id = manifest.FolderID(l)
 	l.Origin.ID = f.id
 	f.saving.Go(func() { f.save(l.Files, started) })
 	return l, nil
@@ -206,13 +206,13 @@ func (f *Folder) Files(ctx context.Context, base *kvsync.Manifest) (*kvsync.List
 // checked for content that must not be published.
 func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 	w.seen = make(map[string]found, len(w.found))
-	files := make([]kvsync.File, len(w.found))
+	files := make([]manifest.File, len(w.found))
 	problems := make([]rules.Problem, len(w.found))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, f := range w.found {
-		files[i] = kvsync.File{
-			Asset: kvsync.Asset{
+		files[i] = manifest.File{
+			Asset: manifest.Asset{
 				Path: rules.Pathname(f.rel), Size: f.Size, ContentType: rules.ContentType(f.rel),
 				Modified: max(0, f.mtime.Unix()),
 			},
@@ -250,7 +250,7 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 }
 
 // inspect checks a file. It reads it whole if the hash is needed, else only its beginning.
-func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash kvsync.Hash, p rules.Problem, err error) {
+func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash manifest.Hash, p rules.Problem, err error) {
 	content, err := w.opener(f)()
 	if err != nil {
 		return hash, p, err
@@ -269,7 +269,7 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		content, err := f.open(file)
 		if isNotExist(err) {
-			err = kvsync.ErrChanged // it was removed
+			err = manifest.ErrChanged // it was removed
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", file.rel, err)
@@ -277,7 +277,7 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 		if err := checkListed(content, file.stamp); err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", file.rel, err), content.Close())
 		}
-		if file.Size > kvsync.MaxValueBytes {
+		if file.Size > manifest.MaxValueBytes {
 			return &checkedAtEnd{file: content, listed: file.stamp}, nil
 		}
 		return content, nil
@@ -288,7 +288,7 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 func checkListed(f *os.File, listed stamp) error {
 	info, err := f.Stat()
 	if err == nil && stampOf(info) != listed {
-		err = kvsync.ErrChanged
+		err = manifest.ErrChanged
 	}
 	return err
 }
@@ -328,15 +328,15 @@ func (f *Folder) open(file found) (*os.File, error) {
 // Remember keeps the hashes that an upload found, so that the next run need not read these
 // files. The files were opened with the stamp that they were listed with, so the hash belongs
 // to it. Assets that Files did not list are ignored.
-func (f *Folder) Remember(assets []kvsync.Asset) {
+func (f *Folder) Remember(assets []manifest.Asset) {
 	f.saving.Wait()
 	if f.cache == nil {
 		return
 	}
-	files := make([]kvsync.File, 0, len(assets))
+	files := make([]manifest.File, 0, len(assets))
 	for _, a := range assets {
 		if _, ok := f.seen[a.Path]; ok && !a.Blob.Hash.IsZero() {
-			files = append(files, kvsync.File{Asset: a})
+			files = append(files, manifest.File{Asset: a})
 		}
 	}
 	f.save(files, f.now())
@@ -344,7 +344,7 @@ func (f *Folder) Remember(assets []kvsync.Asset) {
 
 // save writes the stat cache, without files that had not settled by the given time. A failure
 // costs only time in the next run; it is logged.
-func (f *Folder) save(files []kvsync.File, now time.Time) {
+func (f *Folder) save(files []manifest.File, now time.Time) {
 	entries := make(map[string]cached, len(f.seen))
 	for _, seen := range f.seen {
 		if c, ok := f.cache.entries[seen.rel]; ok && c.stamp == seen.stamp {

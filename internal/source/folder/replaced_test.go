@@ -11,7 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // The folder that is opened is the one that was checked, even if it is replaced meanwhile.
@@ -70,7 +70,7 @@ func TestDirectorySwappedForGit(t *testing.T) {
 			continue
 		}
 		in := &inDirectory{root: f.root}
-		if err := walk.entry(t.Context(), in, e); !errors.Is(err, kvsync.ErrChanged) {
+		if err := walk.entry(t.Context(), in, e); !errors.Is(err, manifest.ErrChanged) {
 			t.Error(err)
 		}
 	}

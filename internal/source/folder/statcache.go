@@ -14,7 +14,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/filestat"
 	"github.com/kv-sync/kv-sync/internal/wholefile"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // statCache keeps the hashes of a folder's files between runs, as git's index does: a file with
@@ -33,7 +33,7 @@ type stamp struct {
 
 type cached struct {
 	stamp
-	hash kvsync.Hash
+	hash manifest.Hash
 }
 
 func stampOf(info fs.FileInfo) stamp {
@@ -133,7 +133,7 @@ func decodeCache(data []byte, folder string) (map[string]cached, error) {
 	if of, ok := text(); !ok || of != folder {
 		return nil, errCache
 	}
-	const fixed = 4*8 + len(kvsync.Hash{})
+	const fixed = 4*8 + len(manifest.Hash{})
 	entries := make(map[string]cached, len(body)/(fixed+4))
 	for len(body) > 0 {
 		name, ok := text()

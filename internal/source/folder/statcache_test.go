@@ -13,7 +13,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/git/gittest"
 	"github.com/kv-sync/kv-sync/internal/source/sourcetest"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A stamp is trusted if both times of the file are old enough. The modification time can be set
@@ -47,7 +47,7 @@ func TestStampSettles(t *testing.T) {
 	w := gittest.Plain(t).Write("a.txt", "a")
 	f := openTest(t, w, Options{})
 	l := sourcetest.List(t, f, nil)
-	l.Files[0].Blob.Hash = kvsync.HashOf([]byte("a"))
+	l.Files[0].Blob.Hash = manifest.HashOf([]byte("a"))
 	at := f.seen["/a.txt"].stamp
 	changed := time.Unix(0, max(at.Mtime, at.Ctime))
 	for _, tt := range []struct {
@@ -69,7 +69,7 @@ func TestStampSettles(t *testing.T) {
 // changed file from being deployed.
 func TestDamagedStatCache(t *testing.T) {
 	t.Parallel()
-	whole := encodeCache("/site", map[string]cached{"a.txt": {stamp{1, 2, 3, 4}, kvsync.Hash{5}}})
+	whole := encodeCache("/site", map[string]cached{"a.txt": {stamp{1, 2, 3, 4}, manifest.Hash{5}}})
 	if entries, err := decodeCache(whole, "/site"); err != nil || len(entries) != 1 {
 		t.Fatal(entries, err)
 	}
@@ -111,7 +111,7 @@ func TestChangedFileOfTheSameSize(t *testing.T) {
 		if err := change(w); err != nil {
 			t.Fatal(err)
 		}
-		if content, err := l.Files[0].Open(); !errors.Is(err, kvsync.ErrChanged) {
+		if content, err := l.Files[0].Open(); !errors.Is(err, manifest.ErrChanged) {
 			if err == nil {
 				content.Close()
 			}
@@ -137,38 +137,38 @@ func TestStatCache(t *testing.T) {
 		var s string
 		for _, f := range l.Files {
 			s += fmt.Sprintf("%s %v\n", f.Path, !f.Blob.Hash.IsZero())
-			if !f.Blob.Hash.IsZero() && f.Blob.Hash != kvsync.HashOf([]byte(sourcetest.Read(t, f))) {
+			if !f.Blob.Hash.IsZero() && f.Blob.Hash != manifest.HashOf([]byte(sourcetest.Read(t, f))) {
 				t.Errorf("%s: wrong hash", f.Path)
 			}
 		}
 		return s
 	}
 	const none, all = "/a.txt false\n/b.txt false\n", "/a.txt true\n/b.txt true\n"
-	sourcetest.List(t, open(Options{CacheDir: cache}), &kvsync.Manifest{})
+	sourcetest.List(t, open(Options{CacheDir: cache}), &manifest.Manifest{})
 	if got := hashes(); got != none {
 		t.Error("files that had just been written were trusted:", got)
 	}
 	f := open(Options{CacheDir: cache})
 	l := sourcetest.List(t, f, nil)
 	now = now.Add(time.Hour)
-	var uploaded []kvsync.Asset
+	var uploaded []manifest.Asset
 	for _, file := range l.Files {
 		a := file.Asset
-		a.Blob.Hash = kvsync.HashOf([]byte(sourcetest.Read(t, file)))
+		a.Blob.Hash = manifest.HashOf([]byte(sourcetest.Read(t, file)))
 		uploaded = append(uploaded, a)
 	}
-	f.Remember(append(uploaded, kvsync.Asset{Path: "/elsewhere", Blob: kvsync.Ref{Hash: kvsync.Hash{1}}}))
+	f.Remember(append(uploaded, manifest.Asset{Path: "/elsewhere", Blob: manifest.Ref{Hash: manifest.Hash{1}}}))
 	if got := hashes(); got != all {
 		t.Error("what the upload hashed was not remembered:", got)
 	}
 	id := sourcetest.List(t, openTest(t, w, Options{CacheDir: cache}), nil).Origin.ID
-	if id == "" || id != sourcetest.List(t, openTest(t, w, Options{}), &kvsync.Manifest{}).Origin.ID {
+	if id == "" || id != sourcetest.List(t, openTest(t, w, Options{}), &manifest.Manifest{}).Origin.ID {
 		t.Error("the ID from the cache is another")
 	}
 	// Close waits for the stat cache to be written.
 	other := t.TempDir()
 	f = open(Options{CacheDir: other})
-	if _, err := f.Files(t.Context(), &kvsync.Manifest{}); err != nil {
+	if _, err := f.Files(t.Context(), &manifest.Manifest{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -216,7 +216,7 @@ func TestStatCache(t *testing.T) {
 }
 
 func FuzzStatCache(f *testing.F) {
-	f.Add(encodeCache("/site", map[string]cached{"a/b.html": {stamp{1, 2, 3, 4}, kvsync.Hash{5}}, "c": {}}), "/site")
+	f.Add(encodeCache("/site", map[string]cached{"a/b.html": {stamp{1, 2, 3, 4}, manifest.Hash{5}}, "c": {}}), "/site")
 	f.Add(encodeCache("", nil), "")
 	f.Add([]byte(cacheMagic), "/")
 	f.Fuzz(func(t *testing.T, data []byte, folder string) {

@@ -18,7 +18,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
 	"github.com/kv-sync/kv-sync/internal/source/rules"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // folderWalk lists a folder, for one call of Files.
@@ -64,7 +64,7 @@ func (w *folderWalk) walk(ctx context.Context) error {
 	if w.headers, err = w.readConfigFile(w.root, rules.HeadersFile); err != nil {
 		return err
 	}
-	if w.pulled, err = w.readConfigFile(w.root, kvsync.PulledName); err != nil {
+	if w.pulled, err = w.readConfigFile(w.root, manifest.PulledName); err != nil {
 		return err
 	}
 	text, err := w.readConfigFile(w.root, rules.AssetsIgnoreFile)
@@ -227,7 +227,7 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 	case e.IsDir():
 		below, err := boundary.Enter(in.root, e.Name())
 		if errors.Is(err, boundary.ErrReplaced) {
-			err = kvsync.ErrChanged
+			err = manifest.ErrChanged
 		}
 		if err != nil {
 			return fmt.Errorf("open %s: %w", at, err)
@@ -253,7 +253,7 @@ func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) 
 		return fmt.Errorf("read %s: %w", at, err)
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("read %s: %w", at, kvsync.ErrChanged)
+		return fmt.Errorf("read %s: %w", at, manifest.ErrChanged)
 	}
 	in.found = append(in.found, found{rel: at, open: at, stamp: stampOf(info), mtime: info.ModTime()})
 	return nil

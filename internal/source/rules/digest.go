@@ -6,11 +6,11 @@ import (
 	"io"
 	"sync"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Digest checks the beginning of content and, if whole is set, hashes all of it.
-func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (hash kvsync.Hash, p Problem, err error) {
+func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (hash manifest.Hash, p Problem, err error) {
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
 	var head []byte
@@ -26,7 +26,7 @@ func Digest(ctx context.Context, content io.Reader, size int64, whole bool) (has
 	if !whole {
 		return hash, p, nil
 	}
-	h := kvsync.NewHasher(size)
+	h := manifest.NewHasher(size)
 	_, _ = h.Write(head)
 	if _, err = io.CopyBuffer(h, &reading{ctx, content}, *buffer); err != nil {
 		return hash, p, err

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 func TestLargestFile(t *testing.T) {
@@ -25,7 +25,7 @@ func TestLargeFileIsCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	endless := &counter{cancel: cancel}
-	_, _, err := Digest(ctx, endless, kvsync.MaxFileBytes, true)
+	_, _, err := Digest(ctx, endless, manifest.MaxFileBytes, true)
 	if !errors.Is(err, context.Canceled) || endless.reads > 10 {
 		t.Errorf("%d reads, %v", endless.reads, err)
 	}

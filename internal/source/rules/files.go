@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // AssetsIgnoreFile has patterns that say what is skipped.
@@ -22,7 +22,7 @@ const (
 // DecidingFiles are the names of files that are not published and whose content decides what
 // is, and how: those of the folder's root, and ignore files everywhere.
 var DecidingFiles = []string{
-	RedirectsFile, HeadersFile, kvsync.PulledName, AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile,
+	RedirectsFile, HeadersFile, manifest.PulledName, AssetsIgnoreFile, ignore.GitFile, ignore.PlainFile,
 }
 
 // PatternText returns configured patterns as the text of an ignore file. They come

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/kv-sync/kv-sync/internal/routing"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // Listing gathers what a walk finds, so that all problems are reported together.
 type Listing struct {
-	kvsync.Listing
-	refused []kvsync.Problem
+	manifest.Listing
+	refused []manifest.Problem
 	// composed has the names in the source of files that are served under another name, by
 	// pathname: normalization can make two names one.
 	composed map[string][]string
@@ -27,20 +27,20 @@ func NewListing() *Listing { return &Listing{composed: map[string][]string{}} }
 func (l *Listing) Refuse(rel string, p Problem) {
 	if p != (Problem{}) {
 		path := strings.ToValidUTF8(rel, "\ufffd")
-		l.refused = append(l.refused, kvsync.Problem{Path: path, Reason: p.Reason, Fix: p.Fix})
+		l.refused = append(l.refused, manifest.Problem{Path: path, Reason: p.Reason, Fix: p.Fix})
 	}
 }
 
 // Notice records something that the user should know of a file that is not refused.
 func (l *Listing) Notice(rel, reason, fix string) {
-	l.Notices = append(l.Notices, kvsync.Problem{Path: rel, Reason: reason, Fix: fix})
+	l.Notices = append(l.Notices, manifest.Problem{Path: rel, Reason: reason, Fix: fix})
 }
 
 // Pathname returns where a file is served.
 func Pathname(rel string) string { return "/" + norm.NFC.String(rel) }
 
 // Add lists a file under its name in the source.
-func (l *Listing) Add(rel string, f kvsync.File) {
+func (l *Listing) Add(rel string, f manifest.File) {
 	if f.Path[1:] != rel {
 		l.composed[f.Path] = append(l.composed[f.Path], rel)
 	}
@@ -49,7 +49,7 @@ func (l *Listing) Add(rel string, f kvsync.File) {
 
 // Configure compiles _redirects and _headers. A nil text is a file that does not exist.
 func (l *Listing) Configure(redirects, headers []byte, htmlHandling string) {
-	var bad []kvsync.Problem
+	var bad []manifest.Problem
 	if redirects != nil {
 		l.Redirects, bad = routing.ParseRedirects(RedirectsFile, redirects, htmlHandling)
 		l.refused = append(l.refused, bad...)
@@ -66,30 +66,30 @@ func (l *Listing) SetPulled(text []byte) {
 	if text == nil {
 		return
 	}
-	var bad []kvsync.Problem
-	l.Pulled, bad = kvsync.ParsePulled(text)
+	var bad []manifest.Problem
+	l.Pulled, bad = manifest.ParsePulled(text)
 	l.refused = append(l.refused, bad...)
 }
 
 // Finish sorts the listing, makes the checks that need the whole of it, and returns it. The
 // error has everything that is refused.
-func (l *Listing) Finish() (*kvsync.Listing, error) {
+func (l *Listing) Finish() (*manifest.Listing, error) {
 	sortFiles(l.Files)
-	slices.SortFunc(l.Dirs, func(a, b kvsync.Dir) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(l.Dirs, func(a, b manifest.Dir) int { return cmp.Compare(a.Path, b.Path) })
 	l.refuseSame()
 	l.noticeCase()
 	slices.SortStableFunc(l.Notices, byPath)
 	if len(l.refused) > 0 {
 		slices.SortStableFunc(l.refused, byPath)
-		return nil, &kvsync.RefusedError{Problems: slices.Compact(l.refused)}
+		return nil, &manifest.RefusedError{Problems: slices.Compact(l.refused)}
 	}
 	return &l.Listing, nil
 }
 
 // sortFiles sorts by path. Reused files come first and are in order already, so the others,
 // which are few after a small change, are merged in.
-func sortFiles(files []kvsync.File) {
-	order := func(a, b kvsync.File) int { return cmp.Compare(a.Path, b.Path) }
+func sortFiles(files []manifest.File) {
+	order := func(a, b manifest.File) int { return cmp.Compare(a.Path, b.Path) }
 	sorted := min(1, len(files))
 	for sorted < len(files) && files[sorted-1].Path <= files[sorted].Path {
 		sorted++
@@ -141,7 +141,7 @@ func (l *Listing) noticeCase() {
 		}
 	}
 	for lower, paths := range cased {
-		_, ok := slices.BinarySearchFunc(l.Files, lower, func(f kvsync.File, path string) int {
+		_, ok := slices.BinarySearchFunc(l.Files, lower, func(f manifest.File, path string) int {
 			return cmp.Compare(f.Path, path)
 		})
 		if ok {
@@ -157,6 +157,6 @@ func (l *Listing) noticeCase() {
 	}
 }
 
-func byPath(a, b kvsync.Problem) int {
+func byPath(a, b manifest.Problem) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
 }

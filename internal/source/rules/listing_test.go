@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // A listing is sorted, and checked for names that differ only in case, without an index of all
@@ -30,7 +30,7 @@ func TestListingInOrder(t *testing.T) {
 		}
 		slices.Sort(over)
 		for _, name := range slices.Concat(over, found) {
-			l.Add(name, kvsync.File{Asset: kvsync.Asset{Path: "/" + name}})
+			l.Add(name, manifest.File{Asset: manifest.Asset{Path: "/" + name}})
 		}
 		got, err := l.Finish()
 		if err != nil {

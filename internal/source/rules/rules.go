@@ -12,7 +12,7 @@ import (
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
 	"github.com/kv-sync/kv-sync/internal/git/ignore"
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // rulesVersion must change whenever this package would list the same files differently. It is
@@ -51,7 +51,7 @@ func Published(assets, git *ignore.Scope, rel string, isDir bool) bool {
 	if strings.EqualFold(name, ".git") || name == AssetsIgnoreFile {
 		return false
 	}
-	if rel == RedirectsFile || rel == HeadersFile || rel == kvsync.PulledName {
+	if rel == RedirectsFile || rel == HeadersFile || rel == manifest.PulledName {
 		return false
 	}
 	switch assets.Decide(rel, isDir) {
@@ -100,7 +100,7 @@ func CheckFile(rel, pathname string, size int64, hasAssetsIgnore bool) Problem {
 			"name it in " + AssetsIgnoreFile + ", or have that file without it to publish it"}
 	case len(pathname) > maxPathBytes:
 		return Problem{fmt.Sprintf("the path is longer than %d bytes", maxPathBytes), "shorten it"}
-	case size > kvsync.MaxFileBytes:
+	case size > manifest.MaxFileBytes:
 		return Problem{fmt.Sprintf("the file has %.1f GiB, and must have less than 4", float64(size)/(1<<30)),
 			"make it smaller, serve it from R2, or name it in " + AssetsIgnoreFile}
 	}

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	kvsync "github.com/kv-sync/kv-sync/sync"
+	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // List returns the files of a source.
-func List(t testing.TB, s kvsync.Source, base *kvsync.Manifest) *kvsync.Listing {
+func List(t testing.TB, s manifest.Source, base *manifest.Manifest) *manifest.Listing {
 	t.Helper()
 	l, err := s.Files(t.Context(), base)
 	if err != nil {
@@ -20,26 +20,26 @@ func List(t testing.TB, s kvsync.Source, base *kvsync.Manifest) *kvsync.Listing 
 }
 
 // Manifest is what a deploy of a listing would keep: hashes are known, nonces given.
-func Manifest(t testing.TB, l *kvsync.Listing) *kvsync.Manifest {
+func Manifest(t testing.TB, l *manifest.Listing) *manifest.Manifest {
 	t.Helper()
-	m := &kvsync.Manifest{Site: "test", Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers}
+	m := &manifest.Manifest{Site: "test", Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers}
 	for _, f := range l.Files {
 		a := f.Asset
-		a.Blob = kvsync.Ref{Hash: HashOf(Read(t, f)), Nonce: kvsync.Nonce{7}}
+		a.Blob = manifest.Ref{Hash: HashOf(Read(t, f)), Nonce: manifest.Nonce{7}}
 		m.Assets = append(m.Assets, a)
 	}
 	return m
 }
 
 // HashOf is the hash of a file's content, also of a large file.
-func HashOf(content string) kvsync.Hash {
-	h := kvsync.NewHasher(int64(len(content)))
+func HashOf(content string) manifest.Hash {
+	h := manifest.NewHasher(int64(len(content)))
 	_, _ = io.WriteString(h, content)
 	return h.Sum()
 }
 
 // Read returns the content of a file.
-func Read(t testing.TB, f kvsync.File) string {
+func Read(t testing.TB, f manifest.File) string {
 	t.Helper()
 	content, err := f.Open()
 	if err != nil {
@@ -54,7 +54,7 @@ func Read(t testing.TB, f kvsync.File) string {
 }
 
 // Paths lists where files are served, on one line.
-func Paths(l *kvsync.Listing) string {
+func Paths(l *manifest.Listing) string {
 	var p []string
 	for _, f := range l.Files {
 		p = append(p, f.Path)
@@ -63,10 +63,10 @@ func Paths(l *kvsync.Listing) string {
 }
 
 // Refusals lists what a source refuses, "path: reason" a line. Each must have a fix.
-func Refusals(t testing.TB, s kvsync.Source) string {
+func Refusals(t testing.TB, s manifest.Source) string {
 	t.Helper()
 	_, err := s.Files(t.Context(), nil)
-	refused, ok := err.(*kvsync.RefusedError) //nolint:errorlint // it must be just that
+	refused, ok := err.(*manifest.RefusedError) //nolint:errorlint // it must be just that
 	if !ok {
 		t.Fatalf("got %v, want a *RefusedError", err)
 	}
