@@ -37,7 +37,7 @@ var keys = withDeclared([]key{
 	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true,
 		matching(func(s *Settings) *string { return &s.Namespace }, titlePattern, "write the namespace's title or id")},
 	{"layout", []string{"KV_SYNC_LAYOUT"}, true,
-		oneOf(func(s *Settings) *string { return &s.Layout }, "content", "pathname", "kv-assets")},
+		oneOf(func(s *Settings) *string { return &s.Layout }, layoutNames()...)},
 	{"index", []string{"KV_SYNC_INDEX"}, true, text(func(s *Settings) *string { return &s.Index })},
 	{"build", []string{"KV_SYNC_BUILD"}, true, text(func(s *Settings) *string { return &s.Build.Line })},
 	{"binding", []string{"KV_SYNC_BINDING"}, true,

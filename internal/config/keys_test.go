@@ -92,7 +92,7 @@ var keyTests = map[string]keyTest{
 	"layout": {
 		get: func(s *Settings) any { return s.Layout }, values: [2]string{"kv-assets", "pathname"},
 		want: [2]any{"kv-assets", "pathname"}, unset: "content", documented: "content", more: []string{"content"},
-		refused: map[string]string{"flat": `write "content", "pathname" or "kv-assets"`},
+		refused: map[string]string{"flat": `write "content", "kv-assets" or "pathname"`},
 	},
 	"index": {
 		get: func(s *Settings) any { return s.Index }, values: [2]string{"a/i.bin", "b.bin"},

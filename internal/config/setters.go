@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
 // text sets a field to one line of text.
@@ -37,6 +39,14 @@ func oneOf(field func(*Settings) *string, allowed ...string) func(*Settings, str
 		*field(s) = v
 		return nil
 	}
+}
+
+// layoutNames are the names of the registered layouts.
+func layoutNames() (names []string) {
+	for _, l := range kvsync.Layouts() {
+		names = append(names, l.Name)
+	}
+	return names
 }
 
 // setNothing is for "config", which is used before the settings are set.
