@@ -292,7 +292,7 @@ func TestCloneOfAnotherUser(t *testing.T) {
 		r, ran := make(t, "--filter=blob:none")
 		in := inputsOf(t, r.dir, "foreign-partial", f)
 		in.Source = source.KindCommit
-		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "safe.directory") || !strings.Contains(err.Error(), "the user whose it is") {
+		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "safe.directory") || !strings.Contains(err.Error(), "the user who owns it") {
 			t.Errorf("got %v", err)
 		}
 		if text, err := os.ReadFile(ran); err == nil {

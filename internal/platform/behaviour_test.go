@@ -3,6 +3,7 @@ package platform_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -191,5 +192,38 @@ func TestControlRoutes(t *testing.T) {
 	if status, _ := control("PUT", "behaviour", token, `{"latency":1000000}`); status != 200 ||
 		c.Server.Behaviour().Latency != time.Millisecond {
 		t.Errorf("behaviour: %d, %+v", status, c.Server.Behaviour())
+	}
+}
+
+// A test counts requests as soon as its client has the answers. A value is larger than
+// what connections buffer, so its request is still under way here.
+func TestRequestIsLoggedBeforeItsAnswer(t *testing.T) {
+	c := start(t)
+	ns, _ := c.namespace("n")
+	if a := c.do("PUT", ns+"/values/k", strings.Repeat("v", 24<<20)); a.Status != http.StatusOK {
+		t.Fatalf("%+v", a)
+	}
+	c.Server.ResetRequests()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		c.BaseURL+"/accounts/"+c.AccountID+ns+"/values/k", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got := c.Server.Requests()
+	if len(got) != 1 || got[0].Kind != "kv.values.get" || got[0].Status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != 24<<20 {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	c.Server.WaitIdle()
+	if got := c.Server.Requests(); len(got) != 1 || got[0].BytesOut != 24<<20 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -27,7 +27,7 @@ const maxJournal = 100_000
 type journal struct {
 	mu   sync.Mutex
 	seq  int64
-	list []Request
+	list []*Request
 	// open is the number of requests under way. idle is signalled when it becomes 0.
 	open int
 	idle sync.Cond
@@ -44,12 +44,18 @@ func (s *Server) WaitIdle() {
 	}
 }
 
-// Requests returns the completed requests to the API since the platform was opened or
-// the log was reset, oldest first.
+// Requests returns the requests to the API that were answered, or ended without an
+// answer, since the platform was opened or the log was reset, in that order. A request
+// is among them before its client sees a byte of the answer. Its bytes and its duration
+// are final when it has ended: see [Server.WaitIdle].
 func (s *Server) Requests() []Request {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	return append([]Request(nil), s.journal.list...)
+	list := make([]Request, len(s.journal.list))
+	for i, r := range s.journal.list {
+		list[i] = *r
+	}
+	return list
 }
 
 // ResetRequests empties the log of requests; the next one has number 1.
@@ -67,13 +73,28 @@ func (j *journal) next() int64 {
 	return j.seq
 }
 
-func (j *journal) add(r Request) {
+// answered logs a request whose answer begins.
+func (j *journal) answered(r *Request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.add(r)
+}
+
+func (j *journal) add(r *Request) {
 	if len(j.list) >= maxJournal {
-		j.list = append([]Request(nil), j.list[maxJournal/2:]...)
+		j.list = append([]*Request(nil), j.list[maxJournal/2:]...)
 	}
 	j.list = append(j.list, r)
+}
+
+// ended completes the entry of a request, which answered has logged if it had an answer.
+func (j *journal) ended(r *Request, final Request) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.Status == 0 {
+		j.add(r)
+	}
+	*r = final
 	if j.open--; j.open == 0 {
 		j.idle.Broadcast()
 	}
@@ -86,10 +107,14 @@ func (s *Server) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	body := &countedBody{ReadCloser: r.Body}
 	r.Body = body
-	out := &countedWriter{ResponseWriter: w}
+	entry := &Request{RequestInfo: info, Time: start.UTC()}
+	out := &countedWriter{ResponseWriter: w, begin: func(status int) {
+		entry.Status = status
+		s.journal.answered(entry)
+	}}
 	defer func() {
-		s.journal.add(Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n, BytesOut: out.n,
-			Duration: time.Since(start)})
+		s.journal.ended(entry, Request{RequestInfo: info, Time: start.UTC(), Status: out.status, BytesIn: body.n,
+			BytesOut: out.n, Duration: time.Since(start)})
 	}()
 	w.Header().Set("Cf-Ray", newID()[:16]+"-LOC")
 	_ = wait.For(r.Context(), s.behaviour.get().Latency)
@@ -163,19 +188,27 @@ func (b *countedBody) Read(p []byte) (int, error) {
 
 type countedWriter struct {
 	http.ResponseWriter
+	// begin is called with the status before the first byte of the answer is sent.
+	begin  func(status int)
 	status int
 	n      int64
 }
 
 func (w *countedWriter) WriteHeader(status int) {
-	w.status = status
+	w.answer(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *countedWriter) Write(p []byte) (int, error) {
+// answer notes the status of the answer before its first byte is sent.
+func (w *countedWriter) answer(status int) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.status = status
+		w.begin(status)
 	}
+}
+
+func (w *countedWriter) Write(p []byte) (int, error) {
+	w.answer(http.StatusOK)
 	n, err := w.ResponseWriter.Write(p)
 	w.n += int64(n)
 	return n, err
