@@ -51,9 +51,9 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	s := testSite(t)
 	for _, c := range []struct {
-		source  string
-		forgets bool // the cache is lost before each deploy
-		most    [4]int
+		source     string
+		emptyCache bool // the cache is lost before each deploy
+		most       [4]int
 	}{
 		// A first deploy finds and creates the namespace, reads the address, uploads and
 		// switches. The bytes of this site fill few bulk writes.
@@ -68,7 +68,7 @@ func TestRequests(t *testing.T) {
 			if err := s.show(sc.revision); err != nil {
 				t.Fatal(err)
 			}
-			if c.forgets {
+			if c.emptyCache {
 				cache = t.TempDir()
 			}
 			f.Server.ResetRequests()
@@ -79,7 +79,7 @@ func TestRequests(t *testing.T) {
 			res := deployOnce(t, f, in)
 			sent := f.Server.Requests()
 			if len(sent) > c.most[step] {
-				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.forgets, sc.name, len(sent),
+				t.Errorf("%s, cache lost %t, %s: %d requests, want at most %d:\n%s", c.source, c.emptyCache, sc.name, len(sent),
 					c.most[step], kindsOf(sent))
 			}
 			for _, r := range sent {

@@ -198,7 +198,7 @@ func (w *watch) good(ctx context.Context, p page) bool {
 	return err == nil && res.StatusCode == http.StatusOK && (string(body) == p.good[0] || string(body) == p.good[1])
 }
 
-// start begins to watch. The returned function ends it and returns the outage.
+// start starts the watch. The returned function stops it and returns the outage.
 func (w *watch) start(ctx context.Context) (stop func() outage) {
 	ctx, cancel := context.WithCancel(ctx)
 	var g errgroup.Group

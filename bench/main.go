@@ -1,5 +1,5 @@
-// Command bench measures kv-sync beside the real wrangler and beside a floor, on
-// one local platform, in one run: see docs/benchmarks.md.
+// Command bench compares kv-sync with the real wrangler and with a floor, the least work
+// that any tool must do, on one local platform in one run. See docs/benchmarks.md.
 //
 //	make bench                      # everything, three runs
 //	go run ./bench -runs 1 -only folder,floor
@@ -7,10 +7,10 @@
 //
 // It ends with exit code 1 if a goal is missed, and says which.
 //
-// The program starts itself again in the roles of roles.go, for two reasons. What is
-// measured shares no process with what measures it. And the process that starts the
-// tools stays small: on Linux the peak memory of a process includes that of its parent
-// at the start, so a large parent would hide a small tool.
+// The program starts itself again in the roles of roles.go, for two reasons. First, the
+// server runs in a separate process, so its CPU time and memory are not measured. Second,
+// the process that starts the tools stays small: on Linux the peak memory of a process
+// includes the memory of its parent at the start, so a large parent would hide a small tool.
 package main
 
 import (
@@ -94,7 +94,7 @@ func parse(args []string) (options, error) {
 	}
 	for _, name := range o.only {
 		if !slices.Contains(names(), name) {
-			return o, fmt.Errorf("-only %q: there is %s", name, strings.Join(names(), ", "))
+			return o, fmt.Errorf("-only %q: unknown name; use %s", name, strings.Join(names(), ", "))
 		}
 	}
 	var err error
@@ -142,7 +142,7 @@ type bench struct {
 	out   io.Writer
 	site  *site
 	tools []*tool
-	// watched are the tools during whose deploys pages are requested.
+	// watched are the tools for the test of broken pages, which requests pages during deploys.
 	watched []*tool
 	modules string // the node_modules with wrangler; "" if it is not needed
 	size    sizes
@@ -151,16 +151,16 @@ type bench struct {
 // prepare installs the tools and creates the site.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	if _, err := os.Stat(b.command); err != nil {
-		return fmt.Errorf("there is no kv-sync to measure: %w; run make build", err)
+		return fmt.Errorf("find the kv-sync binary: %w; run make build", err)
 	}
-	b.say("the site of %d files", b.files)
+	b.say("creating the site of %d files", b.files)
 	if b.site, err = openSite(ctx, b.files); err != nil {
 		return err
 	}
 	if b.tools, err = b.choose(ctx); err != nil {
 		return err
 	}
-	return b.weigh()
+	return b.measureSizes()
 }
 
 func (b *bench) say(format string, args ...any) {
@@ -192,7 +192,7 @@ func (b *bench) round(ctx context.Context, n int, r *results) (err error) {
 			slices.Reverse(order)
 		}
 		for _, st := range order {
-			if step > 0 && st.tool.once {
+			if step > 0 && st.tool.firstOnly {
 				continue
 			}
 			got, err := st.deploy(ctx, sc.revision)

@@ -21,7 +21,7 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// profile deploys every scenario with the engine in a process of its own, as the command
+// profile deploys every scenario with the engine in a separate process, as the command
 // does, and writes profiles of each for go tool pprof and go tool trace.
 func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	folder, err := filepath.Abs(o.profile)
@@ -46,7 +46,7 @@ func profile(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.stop(), s.show(0)) }()
 	for _, name := range []string{folderName, freshName, commitName} {
-		t := &tool{name: name, title: "kv-sync, " + name, forgets: name != folderName}
+		t := &tool{name: name, title: "kv-sync, " + name, emptyCache: name != folderName}
 		st, err := newWorkspace(t, server, s, o.command, filepath.Join(work, name))
 		if err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// results are the measurements.
+// results collects the measurements of all runs.
 type results struct {
 	*bench
 	samples map[string]*[4][]sample // by tool; one list for each scenario
@@ -79,7 +79,7 @@ func (r *results) tables() string {
 		b.WriteString("\n" + r.outageTable())
 	}
 	if r.size.wrangler > 0 {
-		fmt.Fprintf(&b, "\nInstalled before a deploy: wrangler %s, and node %s where there is none; kv-sync %s.\n",
+		fmt.Fprintf(&b, "\nInstalled before a deploy: wrangler %s, and node %s if it is not installed; kv-sync %s.\n",
 			megabytes(r.size.wrangler), megabytes(r.size.node), megabytes(r.size.binary))
 	}
 	return b.String()
@@ -149,7 +149,7 @@ func writeInto(path, text string) error {
 	before, rest, ok := strings.Cut(string(raw), docBegin)
 	_, after, ok2 := strings.Cut(rest, docEnd)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks the lines %q and %q, between which the tables go", path, strings.TrimSpace(docBegin),
+		return fmt.Errorf("%s: missing the lines %q and %q around the tables", path, strings.TrimSpace(docBegin),
 			strings.TrimSpace(docEnd))
 	}
 	return os.WriteFile(path, []byte(before+docBegin+"\n"+text+"\n"+docEnd+after), 0o644)

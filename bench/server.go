@@ -32,8 +32,8 @@ type address struct {
 	Control string `json:"control"`
 }
 
-// serveRole is the server. It ends at the end of its standard input, so it does not
-// outlive its parent.
+// serveRole runs the server. It stops when its standard input ends, so it does not outlive
+// its parent.
 func serveRole(ctx context.Context, args []string) (err error) {
 	f := flag.NewFlagSet("serve", flag.ContinueOnError)
 	dir := f.String("dir", "", "")

@@ -15,8 +15,8 @@ type sizes struct {
 	binary         int64
 }
 
-// weigh finds the sizes. That of wrangler is what npm installed here.
-func (b *bench) weigh() error {
+// measureSizes finds the sizes. The size of wrangler is that of the packages that npm installed.
+func (b *bench) measureSizes() error {
 	info, err := os.Stat(b.command)
 	if err != nil {
 		return err

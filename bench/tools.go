@@ -33,13 +33,14 @@ const (
 // tool is something that deploys a site.
 type tool struct {
 	name, title string
-	// command deploys a revision. The files are those of the revision.
+	// command deploys a revision. The folder already has the files of the revision.
 	command func(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
-	// once is set for a tool that supports only a first deploy, and writes only values.
-	once bool
-	// forgets is set for a tool that starts each time with an empty cache, as on a CI
+	// firstOnly is set for a tool that is measured for a first deploy only. It cannot skip
+	// unchanged files.
+	firstOnly bool
+	// emptyCache is set for a tool that starts each deploy with an empty cache, as on a CI
 	// runner.
-	forgets bool
+	emptyCache bool
 }
 
 // Names of the tools.
@@ -62,16 +63,16 @@ func names() []string {
 func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 	all := []*tool{
 		{name: folderName, title: "kv-sync, folder", command: kvSync("--source", "folder")},
-		{name: freshName, title: "kv-sync, folder, empty cache", command: kvSync("--source", "folder"), forgets: true},
-		{name: commitName, title: "kv-sync, commit", command: kvSync("--source", "commit"), forgets: true},
-		{name: floorName, title: "floor", once: true, command: func(ctx context.Context, s *workspace, _ int) (*exec.Cmd,
+		{name: freshName, title: "kv-sync, folder, empty cache", command: kvSync("--source", "folder"), emptyCache: true},
+		{name: commitName, title: "kv-sync, commit", command: kvSync("--source", "commit"), emptyCache: true},
+		{name: floorName, title: "floor", firstOnly: true, command: func(ctx context.Context, s *workspace, _ int) (*exec.Cmd,
 			error) {
 			return self(ctx, "floor", s.site.public())
 		}},
-		{name: gitName, title: "git cat-file --batch", once: true, command: catFile},
+		{name: gitName, title: "git cat-file --batch", firstOnly: true, command: catFile},
 	}
 	if b.wants(sitesName) || b.wants(assetsName) || b.wants(brokenName) {
-		b.say("wrangler, from npm")
+		b.say("installing wrangler from npm")
 		w, err := platformtest.InstallWrangler(ctx)
 		if err != nil {
 			return nil, err
@@ -83,7 +84,7 @@ func (b *bench) choose(ctx context.Context) (tools []*tool, err error) {
 		}, all...)
 	}
 	if b.wants(brokenName) {
-		b.watched = slices.DeleteFunc(slices.Clone(all), func(t *tool) bool { return t.once || t.name == freshName })
+		b.watched = slices.DeleteFunc(slices.Clone(all), func(t *tool) bool { return t.firstOnly || t.name == freshName })
 	}
 	for _, t := range all {
 		if b.wants(t.name) {
@@ -138,7 +139,7 @@ export default { async fetch(request, env) {
 // configure writes the configuration of wrangler.
 func (s *workspace) configure() error {
 	config := map[string]any{"name": s.script, "compatibility_date": "2026-11-01"}
-	// Workers Sites resolves even an absolute bucket below the project.
+	// Workers Sites treats even an absolute bucket as relative to the project.
 	public, err := filepath.Rel(s.dir, s.site.public())
 	if err != nil {
 		return err
@@ -196,7 +197,8 @@ func without(environment []string, prefixes ...string) []string {
 	})
 }
 
-// catFile is the limit for what a commit adds to a first deploy: git reads the same blobs.
+// catFile reads the blobs of a commit with git. A first deploy from a commit may take this much
+// longer than one from a folder.
 func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error) {
 	tree, err := s.site.git(ctx, "ls-tree", "-r", "--object-only", s.site.Commits[revision], "public")
 	if err != nil {
@@ -210,7 +212,7 @@ func catFile(ctx context.Context, s *workspace, revision int) (*exec.Cmd, error)
 
 // deploy runs and measures the tool. It prints the output only if the tool fails.
 func (s *workspace) deploy(ctx context.Context, revision int) (sample, error) {
-	if s.tool.forgets {
+	if s.tool.emptyCache {
 		if err := os.RemoveAll(s.cache()); err != nil {
 			return sample{}, err
 		}
