@@ -1,7 +1,7 @@
 // Command mutation checks that a test fails when a guard is removed.
 //
 // Each file of guards/ is a table of mutations: small changes of the code that remove one
-// guard each, with the harm that follows and the tests that must fail. The command makes
+// guard each, with the harm that it causes and the tests that must fail. The command makes
 // one mutation at a time and runs its tests. A mutation is killed if a test fails, and
 // alive if all pass.
 //
@@ -10,8 +10,8 @@
 //	go run ./mutation -again                       # also those that were killed before
 //
 // Results go to artefacts/mutations.jsonl, one line each. An interrupted run continues
-// where it stopped. The command does not write the work tree: Go's tests get the change
-// by -overlay, the Worker's tests run in a copy.
+// where it stopped. The command does not change the work tree: Go's tests get the
+// mutation through go test -overlay, and the Worker's tests run in a copy.
 //
 // The exit code is 1 if a mutation is alive and its table gives no reason, or if more
 // than 2 % are alive.
