@@ -41,7 +41,7 @@ func newConsole(a *githubactions.Action, w io.Writer, secret []string) *console 
 	var pairs []string
 	for _, s := range secret {
 		a.AddMask(s)
-		pairs = append(pairs, s, "***", inert(s), "***") // as in the log, and as in the summary
+		pairs = append(pairs, s, "***", escape(s), "***") // as in the log, and as in the summary
 	}
 	return &console{a: a, w: w, hide: strings.NewReplacer(pairs...), verbose: a.Getenv("RUNNER_DEBUG") == "1"}
 }

@@ -63,17 +63,17 @@ func FuzzSummary(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		got := inert(name)
+		got := escape(name)
 		for _, r := range got {
 			switch {
 			case r == ' ' || r == '/' || r == '&' || r == '#' || r == ';' || r > 127:
 			case r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 			default:
-				t.Fatalf("inert(%q) is %q, with %q", name, got, r)
+				t.Fatalf("escape(%q) is %q, with %q", name, got, r)
 			}
 		}
 		if strings.ContainsAny(got, "\u202e\u2028\u200b") {
-			t.Errorf("inert(%q) is %q", name, got)
+			t.Errorf("escape(%q) is %q", name, got)
 		}
 		plan := &kvsync.Plan{Added: []kvsync.Change{{Path: name}}}
 		text := summary(&app.Report{Command: modeDeploy, Plan: plan})
@@ -116,8 +116,8 @@ func TestLargePlansFitTheirLimits(t *testing.T) {
 	}
 }
 
-// A deploy that was stopped because too much would go says what would go, as
-// far as log and summary have room.
+// A deploy that was stopped because it would remove too much lists what it would
+// remove, up to the limits of log and summary.
 func TestWhatWouldGoIsListed(t *testing.T) {
 	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed", Fix: "give --allow-shrink if that is meant"}
 	for i := range 600 {
@@ -147,7 +147,7 @@ func TestRemovedFilesInLogAndSummary(t *testing.T) {
 	c.plan(p)
 	text := summary(&app.Report{Command: modeDeploy, Plan: p})
 	for _, want := range []string{"stays reachable for open tabs, until 4 more deployments are made", "run kv-sync deploy --project shop --forget by hand", "is not kept for open tabs"} {
-		if !strings.Contains(log.String(), want) || !strings.Contains(text, inert(want)) {
+		if !strings.Contains(log.String(), want) || !strings.Contains(text, escape(want)) {
 			t.Errorf("%q is not said:\n%s\n%s", want, log.String(), text)
 		}
 	}

@@ -85,7 +85,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 		refused := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{
 			Message: name, Fix: name, Removed: change, Problems: []manifest.Problem{{Path: name, Reason: name, Fix: name}},
 		}})
-		shown := inert(name)
+		shown := escape(name)
 		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + linkTo(name) + " |", "> " + shown + "\n"} {
 			if !strings.Contains(deployed, want) {
 				t.Errorf("%q: the summary of a deploy lacks %q", name, want)
@@ -102,7 +102,7 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 // The summary, too, describes a failure in the words of a workflow.
 func TestSummaryNamesInputs(t *testing.T) {
 	text := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})
-	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, inert("the input source folder")) || !strings.Contains(text, inert("the input name")) {
+	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, escape("the input source folder")) || !strings.Contains(text, escape("the input name")) {
 		t.Errorf("the summary is\n%s", text)
 	}
 }

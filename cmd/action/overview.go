@@ -9,15 +9,15 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// overview collects the job summary of several projects. Of very many it keeps the
-// first only.
+// overview collects the job summary of several projects. It keeps only the first ones if
+// there are very many.
 type overview struct {
 	// The rows of the table, and the text below it.
 	failed, changed, same rows
 	faults, diffs         strings.Builder
 }
 
-// rows are the first rows of a table, and the number of all.
+// rows are the first rows of a table, and the number of all rows.
 type rows struct {
 	text  strings.Builder
 	count int
@@ -33,12 +33,12 @@ func (o *overview) add(id string, r *app.Report) {
 		to, below = &o.same, nil
 	}
 	if to.count++; to.count <= summaryRows {
-		fmt.Fprintf(&to.text, "| %s | %s |\n", inert(id), strings.Join(row(r), " | "))
+		fmt.Fprintf(&to.text, "| %s | %s |\n", escape(id), strings.Join(row(r), " | "))
 	}
 	if below == nil || to.count > summaryRows || below.Len() > maxSummary/2 {
 		return
 	}
-	fmt.Fprintf(below, "\n#### %s\n", inert(id))
+	fmt.Fprintf(below, "\n#### %s\n", escape(id))
 	if r.Error != nil {
 		faultText(below, r.Error)
 		return
@@ -49,7 +49,7 @@ func (o *overview) add(id string, r *app.Report) {
 // row is the row of a project without its first cell.
 func row(r *app.Report) []string {
 	if r.Error != nil {
-		return []string{"failed", "", "", "", inert(r.Deployment)}
+		return []string{"failed", "", "", "", escape(r.Deployment)}
 	}
 	count := func(n int) string {
 		if n == 0 {
@@ -57,7 +57,7 @@ func row(r *app.Report) []string {
 		}
 		return fmt.Sprint(n)
 	}
-	return []string{planview.Changes(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), inert(r.Deployment)}
+	return []string{planview.Changes(r.Plan), count(r.Added), count(r.Changed), count(r.Removed), escape(r.Deployment)}
 }
 
 // headline is the outcome in one sentence.
@@ -74,25 +74,25 @@ func (o *overview) headline(total *app.Report) string {
 // summary is the overview as Markdown: failed projects come first, unchanged ones last.
 func (o *overview) summary(total *app.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### kv-sync %s: projects\n", inert(total.Command))
+	fmt.Fprintf(&b, "### kv-sync %s: projects\n", escape(total.Command))
 	if o.failed.count+o.changed.count+o.same.count > 0 {
 		fmt.Fprintf(&b, "\n%s %d requests, %.1f seconds.\n", o.headline(total), total.Requests, total.Seconds)
 		b.WriteString("\n| Project | What changed | Added | Changed | Removed | Live deployment |\n")
 		b.WriteString("|---|---|--:|--:|--:|---|\n")
-		left := 0
+		omitted := 0
 		for _, r := range []*rows{&o.failed, &o.changed, &o.same} {
 			b.WriteString(r.text.String())
-			left += max(0, r.count-summaryRows)
+			omitted += max(0, r.count-summaryRows)
 		}
-		if left > 0 {
-			fmt.Fprintf(&b, "\nAnd %d more, in the log.\n", left)
+		if omitted > 0 {
+			fmt.Fprintf(&b, "\nThe log has %d more.\n", omitted)
 		}
 	}
-	if total.Error != nil && o.failed.count == 0 { // else each project's text says it
+	if total.Error != nil && o.failed.count == 0 { // otherwise each failed project has its own text
 		b.WriteString("\n")
 		faultText(&b, total.Error)
 	}
 	b.WriteString(o.faults.String())
 	b.WriteString(o.diffs.String())
-	return fitting(b.String())
+	return truncate(b.String())
 }

@@ -62,15 +62,15 @@ func planMarkdown(b *strings.Builder, p *kvsync.Plan, dry bool) {
 	if dry {
 		summary = v.Summary()
 	}
-	fmt.Fprintf(b, "\n%s\n", inert(summary))
+	fmt.Fprintf(b, "\n%s\n", escape(summary))
 	filesTable(b, v.Files)
 	for _, l := range v.Others {
 		if l.Mark != planview.None {
-			fmt.Fprintf(b, "\n%s: %s\n", l.Mark.Word(), inert(l.Text))
+			fmt.Fprintf(b, "\n%s: %s\n", l.Mark.Word(), escape(l.Text))
 		}
 	}
 	for _, note := range v.Notes {
-		fmt.Fprintf(b, "\n%s\n", inert(note))
+		fmt.Fprintf(b, "\n%s\n", escape(note))
 	}
 }
 
@@ -86,7 +86,7 @@ func filesTable(b *strings.Builder, groups []planview.Group) {
 			if g.Mark == planview.Remove {
 				now, before = "", f.Size
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", g.Mark.Word(), inert(f.Path), now, before)
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", g.Mark.Word(), escape(f.Path), now, before)
 		}
 		left -= len(g.Files)
 	}

@@ -151,7 +151,7 @@ func TestProjects(t *testing.T) {
 	if got := r.live("blog"); got != blog || changed == shop {
 		t.Errorf("live are %s and %s, before %s and %s", got, changed, blog, shop)
 	}
-	for _, s := range []string{"| shop | files |  | 1 |  | ", "| blog | nothing |  |  |  | ", "#### shop", "| changed | /index&#46;html |", inert("--project shop --to " + shop)} {
+	for _, s := range []string{"| shop | files |  | 1 |  | ", "| blog | nothing |  |  |  | ", "#### shop", "| changed | /index&#46;html |", escape("--project shop --to " + shop)} {
 		if !strings.Contains(change.summary, s) {
 			t.Errorf("the summary lacks %q", s)
 		}
@@ -170,7 +170,7 @@ func TestProjects(t *testing.T) {
 	}
 	held := r.job(second, all(), nil)
 	held.want(t, 0, "::notice ", "left alone: commit ", "is held back", "2 projects: 0 changed, 2 unchanged, 0 failed.")
-	if !strings.Contains(held.summary, "| shop | nothing |  |  |  | "+inert(shop)+" |") {
+	if !strings.Contains(held.summary, "| shop | nothing |  |  |  | "+escape(shop)+" |") {
 		t.Error("the summary does not say what is live of a project that is held back")
 	}
 	r.job(second, one("shop", "mode", "prune", "dry-run", "true"), nil).want(t, 0, "project/shop: 0 keys would be deleted")
@@ -205,7 +205,7 @@ func TestOneProjectIsRefused(t *testing.T) {
 	o.wantOutputs(t, "2", "0", "shop")
 	r.live("shop")
 	for _, s := range []string{"| blog | failed |", "| shop | new | 2 |  |  | ", "#### blog", "projects/blog/public/&#46;env", "projects/news/kv&#45;sync&#46;toml | 2 |",
-		inert("projects/shop/wrangler.jsonc:1: the file has no")} {
+		escape("projects/shop/wrangler.jsonc:1: the file has no")} {
 		if !strings.Contains(o.summary, s) {
 			t.Errorf("the summary lacks %q", s)
 		}
@@ -255,7 +255,7 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 			sub.t = t
 			o := sub.job(commit, c.with, c.env)
 			o.want(t, 2, c.log)
-			if !strings.Contains(o.summary, inert(c.log)) {
+			if !strings.Contains(o.summary, escape(c.log)) {
 				t.Error("the summary does not say it")
 			}
 		})
@@ -265,7 +265,7 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// A project that cannot be reached stops no other.
+// If a project cannot be reached, the others continue.
 func TestOneProjectFailsAtTheAPI(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(twoProjects())
@@ -351,7 +351,7 @@ func TestSummaryOfManyProjectsFits(t *testing.T) {
 		t.Errorf("it holds %d bytes", n)
 	}
 	text := o.summary(&app.Report{Command: modeDeploy})
-	if len(text) > 1<<20 || !strings.Contains(text, "And 600 more, in the log.") || !strings.HasSuffix(text, "\nThe rest is in the log.\n") {
+	if len(text) > 1<<20 || !strings.Contains(text, "The log has 600 more.") || !strings.HasSuffix(text, "\nThe rest is in the log.\n") {
 		t.Errorf("the summary has %d bytes", len(text))
 	}
 	if n := strings.Count(text, "| failed |"); n != summaryRows {

@@ -138,14 +138,14 @@ func pullTable(b *strings.Builder, p *app.Pulled) {
 				why = e.Reason
 			}
 			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n",
-				part.what, inert(e.Path), e.Time.UTC().Format(minute), inert(e.Author), inert(why))
+				part.what, escape(e.Path), e.Time.UTC().Format(minute), escape(e.Author), escape(why))
 		}
 	}
 	if rows > summaryRows {
-		fmt.Fprintf(b, "\nAnd %d more, in the log.\n", rows-summaryRows)
+		fmt.Fprintf(b, "\nThe log has %d more.\n", rows-summaryRows)
 	}
 	if len(p.Conflicts) > 0 {
-		fmt.Fprintf(b, "\nFor a conflict, %s\n", inert(howToResolve(p.Conflicts[0])))
+		fmt.Fprintf(b, "\nFor a conflict, %s\n", escape(howToResolve(p.Conflicts[0])))
 	}
 }
 

@@ -44,7 +44,7 @@ type turn struct {
 	files map[string]bool
 	site  *app.Site // nil if it could not be opened
 	rep   *app.Report
-	// notices are those of the engine. The site has those about the configuration.
+	// notices are the engine's notices. The site has the notices about the configuration.
 	notices []string
 	err     error
 	// subject names the turn in messages if there are several.
@@ -113,7 +113,7 @@ func (s step) checkRoot() error {
 func (s step) site(c *console) app.Inputs {
 	in := app.Inputs{
 		Root: s.root(), Boundary: s.job.workspace, Waivers: s.byCommit, Actor: s.job.actor,
-		// Then the build that makes the folder need not have run.
+		// In these modes the folder may be missing: its build may not have run.
 		DeployedOnly: s.mode == modeRollback || s.mode == modePrune || s.text(options.Into) != "",
 		CacheDir:     s.cache, Getenv: s.job.getenv, Log: c.logger(), Progress: c.progress, Shared: s.shared,
 	}

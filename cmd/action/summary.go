@@ -14,48 +14,48 @@ import (
 const (
 	// summaryRows is how many rows a table of the summary has at most.
 	summaryRows = 200
-	// maxSummary keeps a summary below 1 MiB. GitHub shows nothing of a larger one.
+	// maxSummary keeps a summary below 1 MiB. GitHub does not show a larger one.
 	maxSummary = 960 << 10
 )
 
-// fitting cuts a text at the end of a line, so that GitHub takes it.
-func fitting(text string) string {
+// truncate cuts a text at the end of a line, so that GitHub accepts it.
+func truncate(text string) string {
 	if len(text) <= maxSummary {
 		return text
 	}
 	return text[:strings.LastIndexByte(text[:maxSummary], '\n')+1] + "\nThe rest is in the log.\n"
 }
 
-// summary is the report as Markdown. Every text from outside passes through inert.
+// summary is the report as Markdown. Every text from outside passes through escape.
 func summary(r *app.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### kv-sync %s", inert(r.Command))
+	fmt.Fprintf(&b, "### kv-sync %s", escape(r.Command))
 	if r.Site != "" {
-		fmt.Fprintf(&b, ": %s", inert(r.Site))
+		fmt.Fprintf(&b, ": %s", escape(r.Site))
 	}
 	b.WriteString("\n\n")
 	if f := r.Error; f != nil {
 		faultText(&b, f)
-		return fitting(b.String())
+		return truncate(b.String())
 	}
-	fmt.Fprintf(&b, "%s\n", inert(headline(r)))
+	fmt.Fprintf(&b, "%s\n", escape(headline(r)))
 	if r.Pull != nil {
 		pullTable(&b, r.Pull)
-		return fitting(b.String())
+		return truncate(b.String())
 	}
 	facts(&b, r)
 	outcomeText(&b, r)
-	return fitting(b.String())
+	return truncate(b.String())
 }
 
 // outcomeText writes what changed, how to undo it, and the notices.
 func outcomeText(b *strings.Builder, r *app.Report) {
 	planMarkdown(b, r.Plan, r.DryRun)
 	if r.Command == modeDeploy && !r.DryRun && !r.NoChange && r.PreviousDeployment != "" {
-		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", inert(undo(r)))
+		fmt.Fprintf(b, "\nTo go back: run the rollback workflow, or %s\n", escape(undo(r)))
 	}
 	for _, n := range r.Notices {
-		fmt.Fprintf(b, "\n> %s\n", inert(n))
+		fmt.Fprintf(b, "\n> %s\n", escape(n))
 	}
 }
 
@@ -66,9 +66,9 @@ func undo(r *app.Report) string {
 
 // faultText writes what went wrong, what to do, and where.
 func faultText(b *strings.Builder, f *app.Failure) {
-	fmt.Fprintf(b, "**%s**\n", inert(inInputs(f.Message)))
+	fmt.Fprintf(b, "**%s**\n", escape(inInputs(f.Message)))
 	if f.Fix != "" {
-		fmt.Fprintf(b, "\nWhat to do: %s\n", inert(inInputs(f.Fix)))
+		fmt.Fprintf(b, "\nWhat to do: %s\n", escape(inInputs(f.Fix)))
 	}
 	problemTable(b, f.Problems)
 	removedTable(b, f.Removed)
@@ -86,7 +86,7 @@ func facts(b *strings.Builder, r *app.Report) {
 	}
 	for _, row := range rows {
 		if row.value != "" {
-			fmt.Fprintf(b, "| %s | %s |\n", row.name, inert(row.value))
+			fmt.Fprintf(b, "| %s | %s |\n", row.name, escape(row.value))
 		}
 	}
 }
@@ -97,9 +97,9 @@ var plainAddress = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(?::[0-9]+)?/?$`)
 // linkTo is a link to the site, or escaped text if the address is not plain.
 func linkTo(url string) string {
 	if !plainAddress.MatchString(url) {
-		return inert(url)
+		return escape(url)
 	}
-	return "[" + inert(url) + "](" + url + ")"
+	return "[" + escape(url) + "](" + url + ")"
 }
 
 // removedTable lists the files that a guard kept from being removed.
@@ -109,7 +109,7 @@ func removedTable(b *strings.Builder, removed []kvsync.Change) {
 	}
 	b.WriteString("\n| Would be removed |\n|---|\n")
 	for _, ch := range removed[:min(len(removed), summaryRows)] {
-		fmt.Fprintf(b, "| %s |\n", inert(ch.Path))
+		fmt.Fprintf(b, "| %s |\n", escape(ch.Path))
 	}
 	if more := len(removed) - summaryRows; more > 0 {
 		fmt.Fprintf(b, "\nAnd %d more.\n", more)
@@ -123,21 +123,21 @@ func problemTable(b *strings.Builder, problems []manifest.Problem) {
 	b.WriteString("\n| File | Line | What is wrong | What to do |\n|---|--:|---|---|\n")
 	for i, p := range problems {
 		if i == summaryRows {
-			fmt.Fprintf(b, "\nAnd %d more, in the log.\n", len(problems)-summaryRows)
+			fmt.Fprintf(b, "\nThe log has %d more.\n", len(problems)-summaryRows)
 			break
 		}
 		line := ""
 		if p.Line > 0 {
 			line = fmt.Sprint(p.Line)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", inert(p.Path), line, inert(p.Reason), inert(p.Fix))
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", escape(p.Path), line, escape(p.Reason), escape(p.Fix))
 	}
 }
 
-// inert escapes a text for Markdown: it can begin no markup, table cell, HTML, link or
-// mention, and invisible characters, line breaks and bidirectional marks are spelled
-// out. It is cut after 512 characters.
-func inert(s string) string {
+// escape escapes a text for Markdown. The result starts no markup, table cell, HTML, link or
+// mention. Invisible characters, line breaks and bidirectional marks are written as escapes.
+// The text is cut after 512 characters.
+func escape(s string) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range s {

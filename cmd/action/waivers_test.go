@@ -68,8 +68,8 @@ func TestWorkingDirectory(t *testing.T) {
 func TestAddressIsALink(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://s.ada.workers.dev": "[https&#58;//s&#46;ada&#46;workers&#46;dev](https://s.ada.workers.dev)",
-		"https://x.dev/)[evil](y":   inert("https://x.dev/)[evil](y"),
-		"javascript:alert(1)":       inert("javascript:alert(1)"),
+		"https://x.dev/)[evil](y":   escape("https://x.dev/)[evil](y"),
+		"javascript:alert(1)":       escape("javascript:alert(1)"),
 		"":                          "",
 	} {
 		if got := linkTo(url); got != want {
