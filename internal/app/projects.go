@@ -196,7 +196,7 @@ const (
 )
 
 // EachProject does the work for each project, a few at once, and reports the results
-// one by one, in the order of the ids. A failure stops no other project; at the end
+// one by one, in the order of the ids. If one fails, the others continue; at the end
 // it is a [SomeError].
 func EachProject[T any](ids []string, work func(id string) (T, error), tell func(id string, done T, err error)) error {
 	type outcome struct {

@@ -46,7 +46,7 @@ var (
 			"Unchanged ones cost one request each.",
 		Doc: "every project of the folder `projects/`, each by what its own folder holds. " +
 			"One that did not change costs one request, two if the namespace is known by its title; " +
-			"one that fails stops no other. The exit code is that of the first that failed, but 7 if it is any one's",
+			"if one fails, the others continue. The exit code is that of the first that failed, but 7 if it is any one's",
 	})
 	Config = declare(Option{
 		Flag: "config", Input: "config", Setting: "config", Variables: []string{"KV_SYNC_CONFIG"}, Commands: anyCommands,
