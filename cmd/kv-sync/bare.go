@@ -39,7 +39,7 @@ type bareError struct{ error }
 
 func (e *bareError) Unwrap() error { return e.error }
 
-// bare reports whether the arguments are those of the bare command. No subcommand begins
+// bare reports whether the arguments select the command without a subcommand. No subcommand begins
 // with a flag.
 func bare(args []string) bool {
 	if len(args) == 0 {

@@ -30,7 +30,7 @@ type daemonCommand struct {
 	Verbose bool   `short:"v" help:"Log also what was chosen, and why."`
 }
 
-// Run keeps sites in step with their branches until Ctrl-C or SIGTERM.
+// Run deploys sites when their branches change, until Ctrl-C or SIGTERM.
 func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	if err := build.Conceal(); err != nil { // builds must not read the secrets in its environment
 		return err
@@ -70,7 +70,7 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	notify(s.getenv, "READY=1")
 	log.Info("ready", "sites", len(cfg.Sites), "state", cfg.State)
 	notified := make(chan struct{})
-	context.AfterFunc(ctx, func() { // work under way may take a while to end
+	context.AfterFunc(ctx, func() { // running deploys may take a while to end
 		notify(s.getenv, "STOPPING=1")
 		close(notified)
 	})
@@ -81,7 +81,7 @@ func (c *daemonCommand) Run(ctx context.Context, s streams) error {
 	return err
 }
 
-// file is the configuration to read.
+// file returns the path of the configuration file: the one of --config, else the first default path that exists.
 func (c *daemonCommand) file() string {
 	if c.Config != "" {
 		return c.Config
@@ -94,7 +94,7 @@ func (c *daemonCommand) file() string {
 	return daemon.ConfigFiles[0]
 }
 
-// printSites lists the sites.
+// printSites lists the sites with their branches and builds.
 func printSites(s streams, cfg *daemon.Config) {
 	for i := range cfg.Sites {
 		site := &cfg.Sites[i]
@@ -106,7 +106,7 @@ func printSites(s streams, cfg *daemon.Config) {
 			site.Name, what, cmp.Or(site.Branch, "HEAD"), term.Visible(site.Remote.String()))
 		switch b := site.Build; {
 		case b.Own:
-			fmt.Fprintln(s.out, "  builds what the repository says")
+			fmt.Fprintln(s.out, "  builds with the command in the repository's kv-sync.toml")
 		case b.Line != "":
 			fmt.Fprintf(s.out, "  builds: %s\n", term.Visible(b.Line))
 		}
@@ -125,7 +125,7 @@ func hideCredentials(environ, secrets []string) {
 	}
 }
 
-// mountsOf are the handlers that the configuration has an address for.
+// mountsOf returns the handlers for which the configuration has an address.
 func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log *slog.Logger) ([]mount, error) {
 	var out []mount
 	if at := cfg.Listen.Webhooks; at != "" {
@@ -155,9 +155,9 @@ func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log
 	return out, nil
 }
 
-// hooksOf are the addresses of webhooks: one for each forge that has a secret, at
-// which every site's may be told of, and for a site with a secret of its own one
-// for each forge, at which that site's alone may.
+// hooksOf returns the webhooks. Each forge with a secret has one that accepts pushes for
+// every site. Each site with its own secret has one per forge that accepts pushes for this
+// site only.
 func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	var out []webhook.Hook
 	for _, name := range webhook.ForgeNames() {
@@ -176,19 +176,19 @@ func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	return out
 }
 
-// mount is a handler and its address, which it shares with no other.
+// mount is a handler with its own address.
 type mount struct {
 	name, address string
 	handler       http.Handler
-	// answer is the time limit of an answer.
-	answer time.Duration
+	// timeout limits a request and its response.
+	timeout time.Duration
 }
 
 // servers are the daemon's listeners. Each serves its own handler only.
 type servers struct {
 	log  *slog.Logger
 	list []*http.Server
-	on   []net.Listener
+	open []net.Listener
 	done sync.WaitGroup
 	mu   sync.Mutex
 	err  error
@@ -203,26 +203,26 @@ func listen(ctx context.Context, mounts []mount, log *slog.Logger) (*servers, er
 		}
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.address)
 		if err != nil {
-			for _, open := range s.on {
-				_ = open.Close()
+			for _, l := range s.open {
+				_ = l.Close()
 			}
-			return nil, fmt.Errorf("listen for %s: %w; name another address, under [listen]", m.name, err)
+			return nil, fmt.Errorf("listen for %s: %w; set another address under [listen]", m.name, err)
 		}
 		log.Info("listening", "for", m.name, "address", l.Addr().String())
-		s.on = append(s.on, l)
+		s.open = append(s.open, l)
 		s.list = append(s.list, &http.Server{
-			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.answer, WriteTimeout: m.answer,
+			Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: m.timeout, WriteTimeout: m.timeout,
 			IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		})
 	}
 	return s, nil
 }
 
-// serve serves until close. It calls failed if a listener fails.
+// serve starts the servers, which run until close. It calls failed if a listener fails.
 func (s *servers) serve(failed func()) {
 	for i, server := range s.list {
 		s.done.Go(func() {
-			if err := server.Serve(s.on[i]); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(s.open[i]); !errors.Is(err, http.ErrServerClosed) {
 				s.mu.Lock()
 				s.err = errors.Join(s.err, err)
 				s.mu.Unlock()
@@ -232,7 +232,7 @@ func (s *servers) serve(failed func()) {
 	}
 }
 
-// close gives requests under way some seconds to end.
+// close stops the servers. Running requests have five seconds to end.
 func (s *servers) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

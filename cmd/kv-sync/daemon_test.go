@@ -160,7 +160,7 @@ func TestDaemonKilledAtEveryRequest(t *testing.T) {
 	}
 }
 
-// TestDaemonListens: each listener answers its own paths and no other's, a second
+// TestDaemonListens: each listener answers only its own paths, a second
 // daemon is refused, and SIGTERM ends in order.
 func TestDaemonListens(t *testing.T) {
 	repo := t.TempDir()

@@ -23,7 +23,7 @@ func (c *deployCommand) Run(ctx context.Context, s streams) error {
 		}
 		se.locate(ctx, res)
 		se.report.AddResult(res)
-		se.console.Result(res, se.site.Stats(), se.again("rollback"))
+		se.console.Result(res, se.site.Stats(), se.commandLine("rollback"))
 		return nil
 	}
 	if t.values.Is(options.Projects) {
@@ -75,7 +75,7 @@ func (se *session) plan(ctx context.Context) error {
 	se.notices()
 	se.console.Plan(p)
 	if !p.NoChange {
-		deploy := se.again("deploy", options.GroupSource, options.GroupGuards, options.GroupOnce)
+		deploy := se.commandLine("deploy", options.GroupSource, options.GroupGuards, options.GroupOnce)
 		se.console.Say("Nothing was sent. To do it: %s", deploy)
 	}
 	return nil

@@ -79,7 +79,7 @@ func (c *historyCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		se.report.AddHistory(list)
-		se.console.History(list, se.again("rollback"))
+		se.console.History(list, se.commandLine("rollback"))
 		return nil
 	})
 }

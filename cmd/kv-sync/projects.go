@@ -17,7 +17,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// projectsReport is the --json of several projects.
+// projectsReport is the output of --projects with --json.
 type projectsReport struct {
 	Command  string        `json:"command"`
 	Requests int64         `json:"requests"`
@@ -25,7 +25,7 @@ type projectsReport struct {
 	Error    *app.Failure  `json:"error,omitempty"`
 }
 
-// onProjects does the work for each project. A failed project stops no other.
+// onProjects does the work for each project. If one fails, the others continue.
 func (t task) onProjects(ctx context.Context, s streams, work func(*session) error) (err error) {
 	report := projectsReport{Command: t.command, Projects: []*app.Report{}}
 	text := s.out
@@ -41,14 +41,14 @@ func (t task) onProjects(ctx context.Context, s streams, work func(*session) err
 	}
 	if t.values.Text(options.Project) != "" || t.values.Text(options.Name) != "" ||
 		t.values.Text(options.Config) != "" || t.values.Text(options.Directory) != "" {
-		return &app.UsageError{Err: errors.New("--projects means each project by what its own folder holds"),
-			Fix: "leave --project, --name, --config and --dir out"}
+		return &app.UsageError{Err: errors.New("--projects takes the settings of each project from its own folder"),
+			Fix: "leave out --project, --name, --config and --dir"}
 	}
 	ids, err := app.Projects(ctx, app.Inputs{Commit: t.values.Text(options.Commit)})
 	if err != nil {
 		return err
 	}
-	if t.site.Local { // one platform for all of them
+	if t.site.Local { // all projects share one platform
 		cache, _ := os.UserCacheDir() // "" caches nothing
 		platform, err := local.Attach(ctx, local.Options{CacheDir: cache, Project: ".", Log: s.err})
 		if err != nil {
@@ -77,7 +77,7 @@ func (t task) each(
 	}
 	var reports []*app.Report
 	var failed, same int
-	var unprinted error
+	var printErr error
 	err := app.EachProject(ids, func(id string) (o *outcome, err error) {
 		o = &outcome{}
 		mine := t
@@ -94,8 +94,8 @@ func (t task) each(
 		return o, rest
 	}, func(id string, o *outcome, err error) {
 		fmt.Fprintf(text, "%s:\n", id)
-		if _, err := o.text.WriteTo(text); err != nil && unprinted == nil {
-			unprinted = err
+		if _, err := o.text.WriteTo(text); err != nil && printErr == nil {
+			printErr = err
 		}
 		reports = append(reports, o.report)
 		switch {
@@ -107,5 +107,5 @@ func (t task) each(
 	})
 	fmt.Fprintf(text, "\n%s: %d changed, %d unchanged, %d failed.\n",
 		humanize.Count(len(ids), "project"), len(ids)-same-failed, same, failed)
-	return reports, cmp.Or(err, unprinted)
+	return reports, cmp.Or(err, printErr)
 }

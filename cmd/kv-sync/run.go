@@ -43,7 +43,7 @@ type commandLine struct {
 	Pull     pullCommand     `cmd:"" group:"site" help:"Bring what was written at run time into git."`
 	Dev      devCommand      `cmd:"" group:"machine" help:"Run Cloudflare's API and the site on this machine."`
 	Watch    watchCommand    `cmd:"" group:"machine" help:"Show a folder on this machine while you work on it."`
-	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Keep sites in step with their branches."`
+	Daemon   daemonCommand   `cmd:"" group:"machine" help:"Deploy sites when their branches change."`
 	Hook     hookCommand     `cmd:"" group:"machine" help:"Make git check, upload or deploy pushes."`
 	Version  versionCommand  `cmd:"" group:"machine" help:"Print the version."`
 }

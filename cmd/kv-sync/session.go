@@ -32,7 +32,7 @@ func taskOf(command string, f siteFlags) task {
 	return task{command: command, site: f, values: f.values()}
 }
 
-// session is a task under way.
+// session is a running task.
 type session struct {
 	console  *term.Console
 	site     *app.Site
@@ -136,8 +136,8 @@ func (se *session) locate(ctx context.Context, res *kvsync.Result) {
 // decides where it is reachable.
 func (se *session) served() bool { return se.platform != nil && se.site.Settings().Project == "" }
 
-// again is another command about the same site, as it would be typed.
-func (se *session) again(command string, more ...options.Group) string {
+// commandLine is another command for the same site, as a user would type it.
+func (se *session) commandLine(command string, more ...options.Group) string {
 	line := "kv-sync " + command + se.values.Typed(word, options.GroupSite)
 	if se.flags.Local {
 		line += " --local"

@@ -8,7 +8,7 @@ import (
 
 type uploadCommand struct{ siteFlags }
 
-// Run uploads ahead of a deploy.
+// Run uploads the blobs of a later deploy.
 func (c *uploadCommand) Run(ctx context.Context, s streams) error {
 	t := taskOf("upload", c.siteFlags)
 	return t.on(ctx, s, func(se *session) error {
@@ -17,7 +17,7 @@ func (c *uploadCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		se.report.AddAhead(a)
-		se.console.Ahead(a, se.site.Stats(), se.again("deploy", options.GroupSource, options.GroupGuards))
+		se.console.Ahead(a, se.site.Stats(), se.commandLine("deploy", options.GroupSource, options.GroupGuards))
 		return nil
 	})
 }

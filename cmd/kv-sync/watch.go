@@ -65,7 +65,7 @@ func withoutAccount(getenv func(string) string) func(string) string {
 	}
 }
 
-// watching keeps the local platform in step with a folder.
+// watching deploys a folder to the local platform whenever it changes.
 type watching struct {
 	console  *term.Console
 	in       app.Inputs
@@ -148,8 +148,8 @@ func (w *watching) report(err error) {
 	w.console.Say("What was shown stays; the next save tries again.")
 }
 
-// deploy makes the folder's files the local site. saved are the changes; settled says
-// that nothing writes any more.
+// deploy deploys the folder's files to the local platform. saved are the changes; settled
+// says that writing has ended.
 func (w *watching) deploy(ctx context.Context, saved watch.Batch, settled bool) error {
 	if err := w.attach(ctx); err != nil {
 		return err
@@ -264,8 +264,8 @@ func empty(ctx context.Context, site *app.Site) (bool, error) {
 	return err == nil && len(list.Files) == 0, err
 }
 
-// watch watches the paths that decide the site, and those of still: after a failure not
-// all paths are known. Changes since began count, because files may have been read
+// watch watches the paths that the site is made from, and the paths in still: after a
+// failure not all paths are known. Changes since began count, because files may have been read
 // before they were watched. reread says that the ignored folders may have changed.
 func (w *watching) watch(b app.Basis, began time.Time, still []string, reread bool) {
 	paths := slices.Concat(b.Paths, still)
