@@ -255,7 +255,7 @@ func (a *Account) verify(ctx context.Context, path string) error {
 // Store returns the namespace with this id. It sends nothing.
 func (a *Account) Store(id string) cloud.Store { return &Store{account: a, id: id} }
 
-// Workers returns the script with this name, which need not exist. It sends nothing.
+// Workers returns the script with this name, which may not exist. It sends nothing.
 func (a *Account) Workers(script string) cloud.Workers { return newScript(a, script) }
 
 // FindNamespace returns the id of the namespace with this title, or ErrNotFound.
@@ -309,7 +309,7 @@ func (a *Account) listNamespaces(ctx context.Context, page, perPage int) (found 
 const titleTaken = 10014
 
 // CreateNamespace creates a namespace with this title and returns its id, or the id of the
-// one that somebody created meanwhile.
+// one that another process created at the same time.
 func (a *Account) CreateNamespace(ctx context.Context, title string) (string, error) {
 	id, err := a.createNamespace(ctx, title)
 	// Somebody else created it just now, or the request was repeated after its response was

@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// maxAnswer limits a response: a page of 1,000 keys has at most 2 MB, and a version's
+	// maxResponse limits a response: a page of 1,000 keys has at most 2 MB, and a version's
 	// bindings have less than 1 MB.
-	maxAnswer = 32 << 20
-	// maxFailure limits what is read of a failed response.
-	maxFailure = 64 << 10
+	maxResponse = 32 << 20
+	// maxErrorBody limits what is read of a failed response.
+	maxErrorBody = 64 << 10
 	// inFlight bytes may still be in the system's buffers when the last byte is written. A
 	// slow connection gets time to send them before it counts as stalled.
 	inFlight     = 4 << 20
 	slowestBytes = 64 << 10 // a second
 )
 
-// NewTransport returns a connection pool, which several Accounts may share. It uses HTTP/1.1:
-// each bulk write has a connection, not a share of one flow-control window, and cancelling a
-// stalled one does not affect others.
+// NewTransport returns a connection pool, which several Accounts may share. It uses HTTP/1.1,
+// so each bulk write has its own connection: parallel writes do not share a flow-control window,
+// and cancelling a stalled write does not affect the others.
 func NewTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	var http1 http.Protocols
@@ -49,8 +49,8 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// attempt sends the request once and reads the whole response, so that a connection that
-// breaks in between is a failed attempt. When it returns, nothing reads the payload any more.
+// attempt sends the request once and reads the whole response. If the connection breaks before
+// the end, the attempt has failed. After attempt returns, nothing reads the payload.
 func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError {
 	a := c.account
 	ctx, cancel := context.WithCancelCause(req.Context())
@@ -66,7 +66,7 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	req.Body, req.GetBody, req.ContentLength = http.NoBody, nil, c.body.size()
 	if req.ContentLength > 0 {
 		req.Body = up.start()
-		// net/http calls it if it knows that nothing was sent.
+		// net/http calls GetBody only if it knows that nothing was sent.
 		req.GetBody = func() (io.ReadCloser, error) { return up.start(), nil }
 	}
 	a.authorize(req)
@@ -81,7 +81,8 @@ func (c *call) attempt(req *http.Request, next option.MiddlewareNext) *APIError 
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
 		err = fmt.Errorf("%w for %s", errStalled, a.stall)
 	}
-	// It is certain that nothing was sent only if a connection was requested and never opened.
+	// If a connection was requested but never opened, nothing was sent. In all other cases the
+	// request may have been sent.
 	return c.noAnswer(err, !dialing.Load() || connected.Load())
 }
 
@@ -95,10 +96,10 @@ func (c *call) exchange(
 	defer res.Body.Close()
 	timer.touch()
 	c.account.pace.observe(res.Header)
-	limit := int64(maxAnswer)
+	limit := int64(maxResponse)
 	switch {
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		body, _ := io.ReadAll(io.LimitReader(res.Body, maxFailure)) // the status says enough
+		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // a part of the body is enough
 		return res.StatusCode, res.Header, body, nil
 	case c.value != nil:
 		limit = manifest.MaxValueBytes
@@ -114,7 +115,7 @@ func readWhole(res *http.Response, limit int64, timer *stallTimer) ([]byte, erro
 	if res.ContentLength > limit {
 		return nil, errTooLarge
 	}
-	// Without room for one more read, Buffer would grow at the end.
+	// ReadFrom grows a Buffer that has less than MinRead bytes free, even for the read at the end.
 	buf := bytes.NewBuffer(make([]byte, 0, max(res.ContentLength, 0)+bytes.MinRead))
 	n, err := buf.ReadFrom(io.LimitReader(&progressReader{res.Body, timer}, limit+1))
 	if err == nil && n > limit {
@@ -129,30 +130,30 @@ type progressReader struct {
 	timer *stallTimer
 }
 
-func (h *progressReader) Read(p []byte) (int, error) {
-	n, err := h.Reader.Read(p)
+func (r *progressReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
 	if n > 0 {
-		h.timer.touch()
+		r.timer.touch()
 	}
 	return n, err
 }
 
 var errStalled = errors.New("no byte was transferred")
 
-// stallTimer cancels an attempt that transfers no byte for a time. An upload of 100 MB over a
-// slow connection has no fixed limit.
+// stallTimer cancels an attempt that transfers no byte within the limit. It does not limit the
+// whole attempt: an upload of 100 MB over a slow connection may take long.
 type stallTimer struct {
-	patience time.Duration
-	timer    *time.Timer
+	limit time.Duration
+	timer *time.Timer
 }
 
-func newStallTimer(patience time.Duration, cancel context.CancelCauseFunc) *stallTimer {
-	return &stallTimer{patience, time.AfterFunc(patience, func() { cancel(errStalled) })}
+func newStallTimer(limit time.Duration, cancel context.CancelCauseFunc) *stallTimer {
+	return &stallTimer{limit, time.AfterFunc(limit, func() { cancel(errStalled) })}
 }
 
-func (l *stallTimer) touch()                    { l.timer.Reset(l.patience) }
-func (l *stallTimer) extend(more time.Duration) { l.timer.Reset(l.patience + more) }
-func (l *stallTimer) stop()                     { l.timer.Stop() }
+func (t *stallTimer) touch()                    { t.timer.Reset(t.limit) }
+func (t *stallTimer) extend(more time.Duration) { t.timer.Reset(t.limit + more) }
+func (t *stallTimer) stop()                     { t.timer.Stop() }
 
 // uploads are the readers of one attempt's payload. There are several if net/http moves the
 // request to another connection.
@@ -168,8 +169,8 @@ func (u *uploads) start() io.ReadCloser {
 	return &upload{Reader: u.payload.open(), uploads: u}
 }
 
-// wait returns when the transport has closed all readers of the payload. It may do so after
-// it returned, and the caller reuses the memory.
+// wait returns when the transport has closed all readers of the payload. The transport may
+// close them after it returned the response, but the caller reuses the memory of the payload.
 func (u *uploads) wait() { u.open.Wait() }
 
 // upload is a payload that is sent over one connection.

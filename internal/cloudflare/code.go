@@ -12,7 +12,7 @@ import (
 
 var _ kvsync.ScriptCode = (*Script)(nil)
 
-// Script returns the script with this name, which need not exist. It sends nothing.
+// Script returns the script with this name, which may not exist. It sends nothing.
 func (a *Account) Script(name string) *Script { return newScript(a, name) }
 
 // Code returns the script's modules in the form of the API: a multipart form with the bytes

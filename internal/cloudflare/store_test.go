@@ -481,7 +481,7 @@ func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
 		answer(200, `{"success":true,"result":{"successful_key_count":2}}`, "Ratelimit", `"default";r=1;t=20`), bulkOK)
 }
 
-// While the token is blocked, what answers that were under way say ends nothing.
+// While the token is blocked, responses to earlier requests do not end the pause.
 func TestPauseIsNotCutShort(t *testing.T) {
 	for name, meanwhile := range map[string]func(*pacer){
 		"a shorter Retry-After":         func(p *pacer) { p.block(time.Second) },
