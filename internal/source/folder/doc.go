@@ -4,8 +4,8 @@
 //	listing, err := f.Files(ctx, live)
 //	err = f.Close()
 //
-// It is walked through [os.Root], so no symlink leads out of it, not even one that
-// is replaced during the walk. A file that changes between its listing and its end
-// gives [manifest.ErrChanged]. Hashes are kept between runs in a stat cache, so an
+// The folder is walked through [os.Root], so a symlink cannot lead out of it, even if it
+// is replaced during the walk. Reading a file that changed after it was listed returns
+// [manifest.ErrChanged]. Hashes are kept between runs in a stat cache, so an
 // unchanged file is not read.
 package folder

@@ -25,45 +25,43 @@ import (
 // Folder is a source that reads a directory as it is on disk.
 type Folder struct {
 	options Options
-	now     func() time.Time // the time that files' times are compared with
+	now     func() time.Time // the clock; replaced in tests
 	// path is absolute and free of symlinks.
 	path string
 	root *os.Root
 	id   string // set by Files
-	// State of the last Files, for Remember.
+	// What the last call of Files found, for Remember.
 	cache *statCache
 	seen  map[string]found // by pathname
-	// saving is the stat cache being written in the background.
+	// saving counts the background writes of the stat cache.
 	saving sync.WaitGroup
-	// ahead is the walk that was begun when the folder was opened, until the first Files takes
-	// it.
-	ahead chan walked
+	// ahead is the walk that WalkAhead started; nil after the first call of Files.
+	ahead chan walkResult
 }
 
-// walked is the result of a walk, and the stat cache to read the files with.
-type walked struct {
+// walkResult is the result of a walk, with the stat cache for reading the files.
+type walkResult struct {
 	*folderWalk
 	cache *statCache
 	err   error
 }
 
-// WalkAhead begins to list the folder in the background, so that the first Files need not wait
-// for the walk.
+// WalkAhead starts to list the folder in the background. The first call of Files uses the result.
 func (f *Folder) WalkAhead(ctx context.Context) {
-	f.ahead = make(chan walked, 1)
+	f.ahead = make(chan walkResult, 1)
 	go func() { f.ahead <- f.walk(ctx) }()
 }
 
-func (f *Folder) walk(ctx context.Context) walked {
+func (f *Folder) walk(ctx context.Context) walkResult {
 	w := &folderWalk{Folder: f, Listing: rules.NewListing()}
 	cache := make(chan *statCache, 1)
 	go func() { cache <- openCache(f.options.CacheDir, f.path) }()
 	err := w.walk(ctx)
-	return walked{w, <-cache, err}
+	return walkResult{w, <-cache, err}
 }
 
-// listed returns the walk that was begun, once, else a new one.
-func (f *Folder) listed(ctx context.Context) walked {
+// listed returns the result of WalkAhead the first time, and that of a new walk after that.
+func (f *Folder) listed(ctx context.Context) walkResult {
 	if f.ahead == nil {
 		return f.walk(ctx)
 	}
@@ -72,13 +70,13 @@ func (f *Folder) listed(ctx context.Context) walked {
 	case w := <-f.ahead:
 		return w
 	case <-ctx.Done():
-		return walked{err: ctx.Err()}
+		return walkResult{err: ctx.Err()}
 	}
 }
 
 var _ manifest.Source = (*Folder)(nil)
 
-// found is a file that is to be published.
+// found is a file to publish.
 type found struct {
 	rel string // its name in the folder
 	// open is the name of the file to read: rel, or the target of the symlink rel.
@@ -96,18 +94,18 @@ type Options struct {
 	Path string
 	// Name is the folder's name in the origin: a path relative to the project.
 	Name string
-	// Patterns are configured lines as in .assetsignore, which they precede.
+	// Patterns are configured lines in the syntax of .assetsignore. They come before its lines.
 	Patterns []string
-	// HTMLHandling is [kvsync.Serving.HTMLHandling]; a redirect's loop depends on it.
+	// HTMLHandling is [kvsync.Serving.HTMLHandling]. It decides whether a redirect is a loop.
 	HTMLHandling string
-	// Boundary is where the folder, and the files that decide what is published, may be.
+	// Boundary limits where the folder may be, and the files that select what is published.
 	Boundary *boundary.Boundary
-	// CacheDir holds the stat caches; "" is no cache.
+	// CacheDir holds the stat caches; "" disables them.
 	CacheDir string
 	Log      *slog.Logger
 }
 
-// Open returns a folder as a source. Close ends it.
+// Open returns a folder as a source. The caller must close it.
 func Open(options Options) (*Folder, error) {
 	if err := checkFolder(options); err != nil {
 		return nil, err
@@ -129,8 +127,8 @@ func Open(options Options) (*Folder, error) {
 	return &Folder{now: time.Now, options: options, path: path, root: root}, nil
 }
 
-// checkFolder refuses a folder that is outside the boundary or git's own, by its name or
-// through a symlink.
+// checkFolder refuses a folder that is outside the boundary or in .git. It also checks the target
+// of a symlink.
 func checkFolder(options Options) error {
 	err := options.Boundary.Check(options.Path)
 	outside := (*boundary.Error)(nil)
@@ -138,20 +136,20 @@ func checkFolder(options Options) error {
 	case err == nil || isNotExist(err):
 		return nil
 	case errors.As(err, &outside) && !outside.Git:
-		return fmt.Errorf("the folder %s may not be published: %w; publish one that is inside, "+
-			"or name the other one itself (--dir, the Action's input directory)", options.Path, err)
+		return fmt.Errorf("the folder %s may not be published: %w; publish a folder inside it, "+
+			"or name this folder explicitly (--dir, the Action's input directory)", options.Path, err)
 	}
 	return fmt.Errorf("the folder %s may not be published: %w", options.Path, err)
 }
 
-// Close releases what the source holds open. Its files cannot be opened any more.
+// Close closes the folder. After that, its files cannot be opened.
 func (f *Folder) Close() error {
 	f.saving.Wait()
 	return f.root.Close()
 }
 
-// Origin implements [manifest.Source]. Before Files, and while hashes are not
-// known, its ID is "".
+// Origin implements [manifest.Source]. Its ID is "" before Files returned, and if Files did not
+// find all hashes.
 func (f *Folder) Origin(context.Context) (manifest.Origin, error) {
 	return manifest.Origin{
 		Kind:  Kind,
@@ -161,7 +159,8 @@ func (f *Folder) Origin(context.Context) (manifest.Origin, error) {
 	}, nil
 }
 
-// Compare implements [manifest.Source]. A folder has no commits, so different ones are unknown.
+// Compare implements [manifest.Source]. A folder has no commits, so the relation of two different
+// IDs is unknown.
 func (f *Folder) Compare(_ context.Context, active, next string) (manifest.Relation, error) {
 	if active == next && active != "" {
 		return manifest.RelationSame, nil
@@ -284,7 +283,7 @@ func (f *Folder) opener(file found) func() (io.ReadCloser, error) {
 	}
 }
 
-// checkListed is an error if the file is not as it was listed.
+// checkListed returns an error if the file changed after it was listed.
 func checkListed(f *os.File, listed stamp) error {
 	info, err := f.Stat()
 	if err == nil && stampOf(info) != listed {
@@ -293,31 +292,30 @@ func checkListed(f *os.File, listed stamp) error {
 	return err
 }
 
-// checkedAtEnd is a file that takes long to read and may change meanwhile. At its end it must
-// still be as it was listed.
+// checkedAtEnd is a large file, which may change while it is read. At the end, Read checks that
+// it is unchanged since it was listed.
 type checkedAtEnd struct {
 	file   *os.File
 	listed stamp
 }
 
-func (w *checkedAtEnd) Read(p []byte) (int, error) {
-	n, err := w.file.Read(p)
+func (c *checkedAtEnd) Read(p []byte) (int, error) {
+	n, err := c.file.Read(p)
 	if errors.Is(err, io.EOF) {
-		if changed := checkListed(w.file, w.listed); changed != nil {
+		if changed := checkListed(c.file, c.listed); changed != nil {
 			return n, changed
 		}
 	}
 	return n, err
 }
 
-func (w *checkedAtEnd) Close() error { return w.file.Close() }
+func (c *checkedAtEnd) Close() error { return c.file.Close() }
 
-// open opens a file that was listed. If its inode is known, the caller's comparison of the
-// stamp detects another file, so the path need not be resolved name by name, as os.Root does to
-// stay inside.
+// open opens a file that was listed. If its inode is known, it does not need os.Root, which is
+// slower: the caller compares the stamp and so detects another file.
 func (f *Folder) open(file found) (*os.File, error) {
 	name := filepath.FromSlash(file.open)
-	// A FIFO in its place would block.
+	// Without O_NONBLOCK, a FIFO that replaced the file would block.
 	const flags = os.O_RDONLY | syscall.O_NONBLOCK
 	if file.Inode != 0 {
 		return os.OpenFile(filepath.Join(f.path, name), flags, 0)
@@ -325,7 +323,7 @@ func (f *Folder) open(file found) (*os.File, error) {
 	return f.root.OpenFile(name, flags, 0)
 }
 
-// Remember keeps the hashes that an upload found, so that the next run need not read these
+// Remember keeps the hashes that an upload found, so that the next run does not read these
 // files. The files were opened with the stamp that they were listed with, so the hash belongs
 // to it. Assets that Files did not list are ignored.
 func (f *Folder) Remember(assets []manifest.Asset) {
@@ -342,8 +340,8 @@ func (f *Folder) Remember(assets []manifest.Asset) {
 	f.save(files, f.now())
 }
 
-// save writes the stat cache, without files that had not settled by the given time. A failure
-// costs only time in the next run; it is logged.
+// save writes the stat cache, without files that changed shortly before now. It only logs a
+// failure, because the next run then only takes longer.
 func (f *Folder) save(files []manifest.File, now time.Time) {
 	entries := make(map[string]cached, len(f.seen))
 	for _, seen := range f.seen {

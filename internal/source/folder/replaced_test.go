@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// The folder that is opened is the one that was checked, even if it is replaced meanwhile.
+// The folder that was checked is opened, even if it is replaced between check and open.
 func TestFolderReplacedWhileItIsOpened(t *testing.T) {
 	t.Parallel()
 	w := gittest.Plain(t)

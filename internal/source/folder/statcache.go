@@ -18,7 +18,7 @@ import (
 )
 
 // statCache keeps the hashes of a folder's files between runs, as git's index does: a file with
-// the same stamp has the same content. It decides only what need not be read, never what is
+// the same stamp has the same content. It only saves reads. It never decides what is
 // sent.
 type statCache struct {
 	path    string

@@ -211,7 +211,7 @@ func (w *folderWalk) directory(ctx context.Context, dir *os.Root, rel string, s 
 func (w *folderWalk) entry(ctx context.Context, in *inDirectory, e fs.DirEntry) error {
 	at := in.rel + e.Name()
 	if e.IsDir() && w.options.Boundary.Git(filepath.Join(w.path, filepath.FromSlash(at))) {
-		return nil // under whatever name
+		return nil // .git, also under another name
 	}
 	if !rules.Published(in.scopes.assets, in.scopes.git, at, e.IsDir()) {
 		return nil
