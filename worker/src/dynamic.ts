@@ -64,25 +64,26 @@ export async function loadProject(projectId: string, options: LoadOptions = {}):
 
 /** Options of serveProject. */
 export interface ServeOptions extends LoadOptions, CodeOptions {
-  /** The default is LOADER. */
+  /** The worker loader; the default is the binding LOADER. */
   loader?: WorkerLoader;
-  /** Further bindings of the Dynamic Worker. Like globalOutbound, limits and assets they are fixed when it starts. */
+  /** More bindings of the Dynamic Worker. Like globalOutbound, limits and assets, they are fixed when it starts. */
   env?: Record<string, unknown>;
   limits?: WorkerLoaderWorkerCode["limits"];
   /** What the Dynamic Worker may do with its assets; the default is to read. */
   assets?: Capabilities;
   /**
-   * Change it together with env, globalOutbound, limits or assets: a running Dynamic Worker is reused while the project
-   * and this text are the same.
+   * Any text. It must change with env, globalOutbound, limits and assets: a running Dynamic Worker is reused while the
+   * project and this text are the same.
    */
   revision?: string;
 }
 
 /**
- * Answers a request for a project: from its Dynamic Worker, whose env.ASSETS has the assets, or without code from its
- * assets. Returns null if the project does not exist. An error of a customer's code is a 500 and a line in the log. It
- * throws only if the platform's bindings or its export AssetBinding are missing. Workers Caching stores no response,
- * whatever the customer's code sets, because its key does not have the project.
+ * Answers a request for a project. If the project has code, its Dynamic Worker answers, with the assets as env.ASSETS.
+ * Otherwise the response is an asset. Returns null if the project does not exist. An error of a customer's code is
+ * logged and answered with 500. Throws only if the platform's bindings or its export AssetBinding are missing. Workers
+ * Caching stores no response, even if the customer's code asks for it, because the cache key does not contain the
+ * project.
  */
 export async function serveProject(
   request: Request,

@@ -5,25 +5,25 @@ const attempts = 6;
 const firstWait = 1_000;
 const longestWait = 8_000;
 
-/** A Worker may have six open connections. */
-const atOnce = 6;
+/** The limit of a Worker for open connections. */
+const concurrency = 6;
 
-/** Writes a value, and retries if KV is busy or fails. Throws after the last attempt. A Blob is not copied. */
+/** Writes a value, and retries if KV is busy or fails. Throws after the last attempt. A Blob is streamed. */
 export async function write(kv: KVNamespace, key: string, value: string | Uint8Array | Blob): Promise<void> {
   for (let attempt = 1, wait = firstWait; ; attempt++, wait = Math.min(wait * 2, longestWait)) {
     try {
       await kv.put(key, value instanceof Blob ? value.stream() : (value as string | Uint8Array<ArrayBuffer>));
       return;
     } catch (cause) {
-      const passing = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));
-      if (!passing || attempt === attempts)
+      const transient = /\b(?:429|5\d\d)\b|network connection lost|internal error/i.test(String(cause));
+      if (!transient || attempt === attempts)
         throw new Error(`write ${key} to KV, attempt ${attempt}: ${String(cause)}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
-/** Writes values in parallel. After a failure it starts no further one, and throws when the running ones are done. */
+/** Writes values in parallel. After a failure it starts no more writes, waits for the running ones and throws. */
 export async function writeAll<T>(items: T[], one: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;
@@ -37,6 +37,6 @@ export async function writeAll<T>(items: T[], one: (item: T) => Promise<void>): 
       }
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, items.length) }, worker));
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }

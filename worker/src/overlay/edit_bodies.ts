@@ -26,10 +26,10 @@ export interface StoredFile {
 }
 
 /** The number of files that are stored at a time. A stream takes 25 MiB of the isolate's memory. */
-const atOnce = 2;
+const concurrency = 2;
 
 /**
- * Stores files, a few at a time. After a failure it starts no further one, cancels the remaining bodies, and throws.
+ * Stores files, a few at a time. After a failure it starts no more, cancels the remaining bodies, and throws.
  */
 export async function storeFiles(
   kv: KVNamespace,
@@ -51,7 +51,7 @@ export async function storeFiles(
       }
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, files.length) }, worker));
+  const results = await Promise.allSettled(Array.from({ length: Math.min(concurrency, files.length) }, worker));
   for (const result of results) {
     if (result.status === "fulfilled") continue;
     await giveUp(

@@ -1,10 +1,10 @@
 // The errors of the binding.
 
-/** A refusal. The message has the reason and the remedy, and nothing that the caller must not know. */
+/** A refused call. The message has the reason and the fix. It contains nothing that is secret to the caller. */
 export class EditError extends Error {
   override name = "EditError";
 
-  /** The kind of the error is an HTTP status. */
+  /** The status is an HTTP status that tells the kind of error. */
   constructor(
     readonly status: 400 | 403 | 408 | 413 | 422 | 503,
     message: string,
@@ -15,7 +15,8 @@ export class EditError extends Error {
 }
 
 /**
- * Runs a call of another Worker over RPC. The caller sees refusals. All other errors are only logged.
+ * Runs a call that another Worker makes over RPC. The caller gets the message of an EditError. Other errors are only
+ * logged.
  */
 export async function answerRPC<T>(act: () => Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,7 @@ import type { Meta } from "../format/meta";
 import { namesHost } from "../rules/pattern";
 import { ageOf, edgeControl, has, overlaidControl, unstored } from "./caching";
 
-/** The longest cache time of a site with an overlay, in seconds: a write at run time makes no new version. */
+/** The longest cache time of a site with an overlay, in seconds: a write at run time does not create a new version. */
 const longestOverlaid = 30;
 
 /**
@@ -16,7 +16,7 @@ export class EdgeCache {
   readonly asset: Record<string, string> | undefined;
   /** The headers of any other response. */
   readonly other: Record<string, string> | undefined;
-  /** Whether a rule names a host. Then nothing may be stored, whatever a rule says. */
+  /** Whether a rule names a host. Then no response may be stored, even if a rule allows it. */
   readonly #byHost: boolean;
   /** The longest cache time of a site with an overlay, in seconds; undefined for other sites. */
   readonly #longest: number | undefined;
@@ -32,10 +32,10 @@ export class EdgeCache {
   }
 
   /**
-   * Limits what the rules of the site set. A rule may prevent storing. It must not cause storing if responses depend on
-   * the host, nor for longer than a write at run time may stay invisible.
+   * Limits the caching that a rule of the site sets. A rule may prevent caching. It cannot enable caching if responses
+   * depend on the host. With an overlay it cannot extend the cache time, so that a write at run time becomes visible.
    */
-  settle(response: Response): Response {
+  limit(response: Response): Response {
     if (this.#byHost) return unstored(response);
     const longest = this.#longest;
     if (longest === undefined) return response;

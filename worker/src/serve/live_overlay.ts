@@ -2,31 +2,31 @@
 
 import { Manifest, ManifestError } from "../format/manifest";
 
-/** How long the isolate uses what it read, in milliseconds. */
+/** How long the isolate uses the cached overlay, in milliseconds. */
 const fresh = 10_000;
 
-/** How much longer other requests use it while one request reads it again, in milliseconds. */
-const whileRead = 5_000;
+/** How much longer other requests use it while one request refreshes it, in milliseconds. */
+const whileRefreshing = 5_000;
 
-/** In seconds. It is the shortest that KV allows. */
+/** How long KV caches the overlay, in seconds: the minimum that KV allows. */
 const cacheTtl = 30;
 
-/** The overlay could not be read, and none is cached. */
+/** Thrown if KV cannot return the overlay and the isolate has not cached it. */
 export class OverlayUnavailableError extends Error {
   override name = "OverlayUnavailableError";
 }
 
 /**
- * The overlay of one site. It is read at most every ten seconds, and after the first time by one request at a time. It
- * caches values, not promises: a request cannot await the promise of another one.
+ * The overlay of one site. It is read at most every ten seconds. After the first read, one request at a time refreshes
+ * it. The cache has values, not promises, because a request cannot await the promise of another one.
  */
 export class LiveOverlay {
   readonly #site: string;
   readonly #now: () => number;
-  /** null: KV has no overlay. */
+  /** null if KV has no overlay; undefined before the first read. */
   #known: Manifest | null | undefined;
   #read = -Infinity;
-  #beingRead = false;
+  #refreshing = false;
 
   constructor(site: string, now: () => number = Date.now) {
     this.#site = site;
@@ -45,10 +45,10 @@ export class LiveOverlay {
    */
   async get(kv: KVNamespace): Promise<Manifest | null> {
     const now = this.#now();
-    if (this.#known !== undefined && now - this.#read < (this.#beingRead ? fresh + whileRead : fresh))
+    if (this.#known !== undefined && now - this.#read < (this.#refreshing ? fresh + whileRefreshing : fresh))
       return this.#known;
 
-    this.#beingRead = true; // stays true if this request is aborted; others then wait for `whileRead`
+    this.#refreshing = true; // stays true if this request is aborted; others then wait for `whileRefreshing`
     try {
       const found = await this.#load(kv);
       // KV may return an older revision than before.
@@ -64,7 +64,7 @@ export class LiveOverlay {
       );
     }
     this.#read = now;
-    this.#beingRead = false;
+    this.#refreshing = false;
     return this.#known;
   }
 

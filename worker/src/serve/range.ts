@@ -1,21 +1,22 @@
 // Range requests (RFC 9110, section 14).
 
-/** Bytes of a file: from `from`, up to but without `to`. */
+/** A range of bytes: `from` is inclusive, `to` is exclusive. */
 export interface Range {
   from: number;
   to: number;
 }
 
 /**
- * More ranges than a document reader requests at once, but too few for the headers of the parts to outweigh the file.
+ * The limit of ranges in a request. Document readers request fewer at once. It is low enough that the headers of the
+ * parts stay small.
  */
-const mostRanges = 16;
+const maxRanges = 16;
 
 /**
  * The requested ranges of a GET: undefined for the whole file, empty if no range is inside the file (416).
  *
- * A malformed header or another unit is ignored. So are ranges that overlap, are not in order or are too many; section
- * 14.2 allows that, and the file is then read once from start to end.
+ * A malformed header and units other than bytes are ignored. Ranges that overlap, are not in order or are too many are
+ * also ignored, as section 14.2 allows: the response is then the whole file.
  */
 export function requestedRanges(
   request: Headers,
@@ -25,14 +26,14 @@ export function requestedRanges(
 ): Range[] | undefined {
   const header = request.get("range");
   if (header === null || size === 0) return undefined;
-  // The client's part is from another content, so it gets the whole file.
+  // The client has a part of another version of the file, so it gets the whole file.
   const ifRange = request.get("if-range");
   if (ifRange !== null && ifRange !== etag && ifRange !== lastModified) return undefined;
 
   const list = /^bytes=(.*)$/is.exec(header)?.[1];
   if (list === undefined) return undefined;
-  const specs = list.split(",", mostRanges + 1).map((spec) => spec.trim());
-  if (specs.length > mostRanges) return undefined;
+  const specs = list.split(",", maxRanges + 1).map((spec) => spec.trim());
+  if (specs.length > maxRanges) return undefined;
 
   const ranges: Range[] = [];
   for (const spec of specs) {

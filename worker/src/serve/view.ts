@@ -216,7 +216,7 @@ export class View implements Assets {
     const { headers: rules, edge } = this.#rules;
     if (rules.size > 0) rules.apply(target.url, response);
     if (own) setHeaders(response.headers, own);
-    return edge.settle(response);
+    return edge.limit(response);
   }
 }
 

@@ -121,7 +121,7 @@ test("a response of code is excluded from Workers Caching unless it has a cache 
 test("a response of a site with an overlay is stored for at most 30 seconds", () => {
   const settled = (overlay: boolean, control?: string) =>
     new EdgeCache(parseMeta(new TextEncoder().encode(JSON.stringify({ site: "s", edge_cache: 3600, overlay }))))
-      .settle(
+      .limit(
         new Response("x", {
           headers: {
             "Cache-Control": "public, max-age=86400",
