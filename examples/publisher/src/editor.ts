@@ -1,5 +1,5 @@
 // The editor's requests, below /edit/. Everything works with links and forms. No script
-// runs in the browser, and the policy of every answer allows none.
+// runs in the browser: the Content-Security-Policy of every response forbids scripts.
 
 import type { ReadWriteAssets } from "@kv-sync/worker/read-write";
 import type { Attempts } from "./attempts";
@@ -72,7 +72,7 @@ export class Editor {
     const url = new URL(request.url);
     const { pathname } = url;
     if (request.method !== "GET" && request.method !== "POST")
-      throw new RefusedError(405, "Only GET and POST are answered here.");
+      throw new RefusedError(405, "Only GET and POST are allowed.");
     if (pathname === "/edit") return redirect(home);
     if (pathname === loginPath) return request.method === "POST" ? this.#login(request) : this.#showLogin(request);
 
@@ -143,17 +143,17 @@ export class Editor {
       console.error(`publisher: cannot publish ${slug}:`, error);
       return show(
         screens.edit(frame, typed, {
-          problem: "Publishing did not come to its end. Your text is below; publish it again in a minute.",
+          problem: "Publishing may have failed. Your text is below; publish it again in a minute.",
         }),
         503,
       );
     }
-    // A form may be sent twice, for example after its answer was lost.
+    // A form may be sent twice, for example after its response was lost.
     if (outcome.ok || isSame(outcome.current, typed)) return redirect(`${home}?published=${slug}`);
     return show(screens.edit(frame, ...(await this.#conflict(slug, typed, outcome.current))), 409);
   }
 
-  /** Shows the typed text with the current page. The next attempt has that page as its base, so it is a decision. */
+  /** Shows the typed text with the current page. The next attempt replaces that page: the editor has seen it. */
   async #conflict(slug: string, typed: Typed, current: Conflict["current"]): Promise<[Typed, { conflict: Conflict }]> {
     // A new page never replaces one with the same address: the editor chooses another address.
     if (typed.slug === null && current) return [typed, { conflict: { current, taken: slug } }];
@@ -204,7 +204,7 @@ export class Editor {
       return again(403, "This form was open for too long. Log in again.");
     if (name === "" || name.length > 60) return again(422, "Say who you are, in at most 60 characters.");
     const address = request.headers.get("CF-Connecting-IP") ?? "";
-    if (!this.#logins.take(address)) return again(429, "That was tried too often. Wait ten minutes.");
+    if (!this.#logins.take(address)) return again(429, "Too many attempts. Wait ten minutes.");
     if (!(await this.#sessions.isPassword(field("password")))) return again(401, "That is not the password.");
     this.#logins.forget(address);
 

@@ -14,12 +14,12 @@ export class RefusedError extends Error {
 
 const largestForm = 1 << 20;
 
-/** The fields of a form from a page of this site. Throws a RefusedError for others. */
+/** The fields of a form from a page of this site. Throws a RefusedError for any other request. */
 export async function readForm(request: Request): Promise<(name: string) => string> {
   if (request.headers.get("Origin") !== new URL(request.url).origin)
     throw new RefusedError(403, "The form was not sent from this site. Open the page again and send it from there.");
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers.get("Content-Type") ?? ""))
-    throw new RefusedError(415, "This is no form.");
+    throw new RefusedError(415, "This is not a form.");
   const length = request.headers.get("Content-Length");
   if (length === null) throw new RefusedError(411, "The length of the form is missing.");
   if (Number(length) > largestForm)
@@ -51,8 +51,8 @@ export function setCookie(request: Request, name: string, value: string, expires
 }
 
 /**
- * With `__Host-` browsers accept the cookie from this host only. They also require https,
- * so it is not used on this machine.
+ * Browsers accept a cookie with the prefix `__Host-` from this host only, and only over https.
+ * A local server without https uses no prefix.
  */
 function cookieName(request: Request, name: string): string {
   return isSecure(request) ? `__Host-${name}` : name;

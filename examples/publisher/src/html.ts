@@ -5,7 +5,7 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-/** The values of a template: texts, which are escaped, and HTML. null and undefined are left out. */
+/** A value of a template. Text is escaped, HTML is not. null, undefined and false are left out. */
 type Part = Html | string | number | false | null | undefined | Part[];
 
 /**
