@@ -106,7 +106,7 @@ func printSites(s streams, cfg *daemon.Config) {
 			site.Name, what, cmp.Or(site.Branch, "HEAD"), term.Visible(site.Remote.String()))
 		switch b := site.Build; {
 		case b.Own:
-			fmt.Fprintln(s.out, "  builds with the command in the repository's kv-sync.toml")
+			fmt.Fprintln(s.out, "  builds with the command that the repository configures")
 		case b.Line != "":
 			fmt.Fprintf(s.out, "  builds: %s\n", term.Visible(b.Line))
 		}
@@ -156,8 +156,8 @@ func mountsOf(cfg *daemon.Config, d *daemon.Daemon, counts *metrics.Metrics, log
 }
 
 // hooksOf returns the webhooks. Each forge with a secret has one that accepts pushes for
-// every site. Each site with its own secret has one per forge that accepts pushes for this
-// site only.
+// every site. Each site with its own secret has one per forge that accepts only pushes to
+// its repository.
 func hooksOf(cfg *daemon.Config) []webhook.Hook {
 	var out []webhook.Hook
 	for _, name := range webhook.ForgeNames() {
