@@ -211,10 +211,11 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 	say := func(status int, body string) {
 		answer.Store(func(w http.ResponseWriter) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) })
 	}
-	visit := func(during func()) outage {
+	// visit watches a server whose answers during changes. sees waits until the watch
+	// has had an answer that was asked for after the last change.
+	visit := func(during func(sees func())) outage {
 		say(200, string(content))
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
-			_ *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			answer.Load().(func(http.ResponseWriter))(w)
 		}))
 		defer server.Close()
@@ -226,14 +227,26 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		if err := w.ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		stop := w.start(t.Context())
-		during()
-		if err := wait.For(t.Context(), 100*time.Millisecond); err != nil {
-			t.Fatal(err)
+		answers := func() int64 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return int64(w.answers)
 		}
+		stop := w.start(t.Context())
+		during(func() {
+			for first := answers(); answers() < first+2; { // the first may be an answer from before
+				if err := wait.For(t.Context(), time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 		return stop()
 	}
-	if got := visit(func() { say(200, string(content)+"\n") }); got != (outage{}) {
+	got := visit(func(sees func()) {
+		say(200, string(content)+"\n")
+		sees()
+	})
+	if got != (outage{}) {
 		t.Errorf("from the old content to the new: %+v", got)
 	}
 	for name, bad := range map[string]func(){
@@ -242,15 +255,20 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		"shell":   func() { say(200, "<!doctype html><div id=app></div>") },
 		"partial": func() { say(200, string(content[:len(content)/2])) },
 	} {
-		if got := visit(bad); !got.stays || got.broken < 50*time.Millisecond {
+		got := visit(func(sees func()) {
+			bad()
+			sees()
+		})
+		if !got.stays || got.broken <= 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
-		passing := visit(func() {
+		passing := visit(func(sees func()) {
 			bad()
-			_ = wait.For(t.Context(), 100*time.Millisecond)
+			sees()
 			say(200, string(content))
+			sees()
 		})
-		if passing.stays || passing.broken < 50*time.Millisecond {
+		if passing.stays || passing.broken <= 0 {
 			t.Errorf("%s for a while: %+v", name, passing)
 		}
 	}
