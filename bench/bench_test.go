@@ -227,10 +227,10 @@ func TestWatchSeesWhatIsBroken(t *testing.T) {
 		if err := w.ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers := func() int64 {
+		answers := func() int {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return int64(w.answers)
+			return w.answers
 		}
 		stop := w.start(t.Context())
 		during(func() {
