@@ -9,5 +9,6 @@ import (
 // The editor is tested in a browser, on the site that the demo starts. Screenshots are
 // in artefacts/.
 func TestPublisher(t *testing.T) {
-	runScript(t, "publisher/start.sh", []string{"node", "--test", "publisher/test/editor.test.mjs"}, browsertest.Environ(t)...)
+	runScript(t, "publisher/start.sh", []string{"node", "--test", "publisher/test/editor.test.mjs"},
+		browsertest.Environ(t)...)
 }

@@ -65,16 +65,19 @@ func TestDeployAgainAndRollBack(t *testing.T) {
 		t.Errorf("after a deploy that was stopped the site answers %q", got)
 	}
 	hub := gitHub(t, first, second)
-	two := r.job(second, map[string]string{"github-token": "gh-secret-token-123"}, map[string]string{"GITHUB_API_URL": hub})
+	two := r.job(second, map[string]string{"github-token": "gh-secret-token-123"},
+		map[string]string{"GITHUB_API_URL": hub})
 	two.want(t, 0, "~ /index.html")
 	if got := r.get("/"); got != "<h1>two</h1>" {
 		t.Errorf("the site answers %q", got)
 	}
-	if two.outputs["uploaded"] != "1" || two.outputs["unchanged"] != "1" || two.outputs["previous-version-id"] != one.outputs["version-id"] {
+	if two.outputs["uploaded"] != "1" || two.outputs["unchanged"] != "1" ||
+		two.outputs["previous-version-id"] != one.outputs["version-id"] {
 		t.Errorf("outputs are %v", two.outputs)
 	}
 	var plan struct{ Changed []struct{ Path string } }
-	if err := json.Unmarshal([]byte(two.outputs["plan-json"]), &plan); err != nil || len(plan.Changed) != 1 || plan.Changed[0].Path != "/index.html" {
+	if err := json.Unmarshal([]byte(two.outputs["plan-json"]), &plan); err != nil || len(plan.Changed) != 1 ||
+		plan.Changed[0].Path != "/index.html" {
 		t.Errorf("plan-json is %q: %v", two.outputs["plan-json"], err)
 	}
 	if !strings.Contains(two.summary, "| changed | /index&#46;html |") || !strings.Contains(two.summary, "To go back") {
@@ -91,7 +94,8 @@ func TestDeployAgainAndRollBack(t *testing.T) {
 	if got := r.get("/"); got != "<h1>two</h1>" {
 		t.Errorf("after a dry run the site answers %q", got)
 	}
-	back := r.job(second, map[string]string{"mode": "rollback", "to": first}, map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"})
+	back := r.job(second, map[string]string{"mode": "rollback", "to": first},
+		map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"})
 	back.want(t, 0, "is back at deployment")
 	if got := r.get("/"); got != "<h1>one</h1>" {
 		t.Errorf("after the rollback the site answers %q", got)
@@ -133,7 +137,8 @@ func TestRefusedFilesAreAnnotated(t *testing.T) {
 		"public/a\\b|`x`\n::set-env::.js": []byte("x"),
 	})
 	o := r.job(commit, map[string]string{"directory": "public"}, nil)
-	o.want(t, 3, "::error file=public/.env,line=1,", "::error file=public/big.bin,line=1,", "::error file=public/_redirects,line=2,")
+	o.want(t, 3, "::error file=public/.env,line=1,", "::error file=public/big.bin,line=1,",
+		"::error file=public/_redirects,line=2,")
 	for line := range strings.Lines(o.log) {
 		if strings.HasPrefix(strings.TrimSpace(line), "::set-env") {
 			t.Errorf("a file's name became a command: %q", line)
@@ -162,15 +167,24 @@ func TestForeignCodeGetsNoSecrets(t *testing.T) {
 		code      int
 		log       string
 	}{
-		"pull_request_target":             {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
-		"and with a plan":                 {map[string]string{"mode": "plan"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
-		"fork prunes":                     {map[string]string{"mode": "prune"}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "not merged"},
-		"merge group rolls back":          {map[string]string{"mode": "rollback"}, map[string]string{"GITHUB_EVENT_NAME": "merge_group"}, 2, "not merged"},
-		"fork without token":              {map[string]string{"api-token": ""}, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 0, "::warning title=kv-sync::there is no API token"},
-		"Dependabot's push without token": {map[string]string{"api-token": ""}, map[string]string{"GITHUB_ACTOR": "dependabot[bot]"}, 2, "Dependabot secrets"},
+		"pull_request_target": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2,
+			"pull_request_target"},
+		"and with a plan": {map[string]string{"mode": "plan"},
+			map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, 2, "pull_request_target"},
+		"fork prunes": {map[string]string{"mode": "prune"},
+			map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 2, "not merged"},
+		"merge group rolls back": {map[string]string{"mode": "rollback"},
+			map[string]string{"GITHUB_EVENT_NAME": "merge_group"}, 2, "not merged"},
+		"fork without token": {map[string]string{"api-token": ""},
+			map[string]string{"GITHUB_EVENT_NAME": "pull_request", "event": fork}, 0,
+			"::warning title=kv-sync::there is no API token"},
+		"Dependabot's push without token": {map[string]string{"api-token": ""},
+			map[string]string{"GITHUB_ACTOR": "dependabot[bot]"}, 2, "Dependabot secrets"},
 		"workflow_run of a fork": {nil, map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
-			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
-		"no event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1, "whose code"},
+			"event": `{"repository":{"full_name":"someone/site"},` +
+				`"workflow_run":{"head_repository":{"full_name":"stranger/site"}}}`}, 2, "stranger/site"},
+		"no event": {nil, map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": "/nonexistent"}, 1,
+			"whose code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sub := *r
@@ -192,7 +206,8 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 		return `{"action":"opened","repository":{"full_name":"someone/site"},"pull_request":{"head":{"repo":` + rest + `}}}`
 	}
 	run := func(event string) string {
-		return `{"repository":{"full_name":"Someone/Site"},"workflow_run":{"event":"` + event + `","head_repository":{"full_name":"someone/site"}}}`
+		return `{"repository":{"full_name":"Someone/Site"},"workflow_run":{"event":"` + event +
+			`","head_repository":{"full_name":"someone/site"}}}`
 	}
 	for name, env := range map[string]map[string]string{
 		"its own pull request":  {"GITHUB_EVENT_NAME": "pull_request", "event": pull(`{"full_name":"someone/site"}`)},
@@ -212,7 +227,8 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 			sub := *r
 			sub.t, sub.seen = t, bytes.Buffer{}
 			r.platform.Server.ResetRequests()
-			sub.job(commit, nil, env).want(t, 0, "+ /index.html", "nothing was written", "::warning title=kv-sync::this is a plan, and nothing goes live")
+			sub.job(commit, nil, env).want(t, 0, "+ /index.html", "nothing was written",
+				"::warning title=kv-sync::this is a plan, and nothing goes live")
 			for _, q := range r.platform.Server.Requests() {
 				if q.Method != http.MethodGet {
 					t.Errorf("a plan sent %s %s", q.Method, q.Path)
@@ -227,9 +243,11 @@ func TestUnmergedCodeIsPlanned(t *testing.T) {
 func TestMergedCodeGoesLive(t *testing.T) {
 	for name, env := range map[string]map[string]string{
 		"a merged pull request, of a fork too": {"GITHUB_EVENT_NAME": "pull_request",
-			"event": `{"action":"closed","repository":{"full_name":"someone/site"},"pull_request":{"merged":true,"head":{"repo":{"full_name":"stranger/site"}}}}`},
+			"event": `{"action":"closed","repository":{"full_name":"someone/site"},` +
+				`"pull_request":{"merged":true,"head":{"repo":{"full_name":"stranger/site"}}}}`},
 		"a run after a push": {"GITHUB_EVENT_NAME": "workflow_run",
-			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"event":"push","head_repository":{"full_name":"someone/site"}}}`},
+			"event": `{"repository":{"full_name":"someone/site"},` +
+				`"workflow_run":{"event":"push","head_repository":{"full_name":"someone/site"}}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t)
@@ -257,7 +275,8 @@ func TestInputsThatMakeNoSense(t *testing.T) {
 func TestCommitIsWhatWasPushed(t *testing.T) {
 	r := newRunner(t)
 	first := r.push(map[string][]byte{"public/index.html": []byte("one")})
-	o := r.job(first, map[string]string{"source": "commit", "directory": "public"}, map[string]string{"GITHUB_SHA": strings.Repeat("0", 39) + "1"})
+	o := r.job(first, map[string]string{"source": "commit", "directory": "public"},
+		map[string]string{"GITHUB_SHA": strings.Repeat("0", 39) + "1"})
 	if o.code == 0 {
 		t.Error("a commit was deployed that is not the one of the event")
 	}
@@ -273,7 +292,8 @@ func TestCommitBringsItsCode(t *testing.T) {
 	r := newRunner(t)
 	code := func(says string) []byte {
 		return []byte(`import site from "@kv-sync/worker/site";
-export default { fetch: (r, env, ctx) => new URL(r.url).pathname === "/says" ? new Response("` + says + ` " + env.V) : site.fetch(r, env, ctx) };`)
+export default { fetch: (r, env, ctx) => new URL(r.url).pathname === "/says"
+	? new Response("` + says + ` " + env.V) : site.fetch(r, env, ctx) };`)
 	}
 	pushed := r.push(map[string][]byte{
 		"public/index.html": []byte("one"), "worker.js": code("pushed"),
@@ -308,8 +328,9 @@ func TestCancelledJobEndsWhole(t *testing.T) {
 	give(t, dir)
 	r.git(dir, "clone", "-q", r.origin, "w")
 	cmd := exec.Command(binary)
-	cmd.Env = []string{"GITHUB_WORKSPACE=" + filepath.Join(dir, "w"), "GITHUB_SHA=" + commit, "INPUT_NAME=site", "TMPDIR=" + dir,
-		"INPUT_API-TOKEN=" + r.token, "INPUT_ACCOUNT-ID=" + r.platform.AccountID, "CLOUDFLARE_API_BASE_URL=" + r.platform.BaseURL}
+	cmd.Env = []string{"GITHUB_WORKSPACE=" + filepath.Join(dir, "w"), "GITHUB_SHA=" + commit, "INPUT_NAME=site",
+		"TMPDIR=" + dir, "INPUT_API-TOKEN=" + r.token, "INPUT_ACCOUNT-ID=" + r.platform.AccountID,
+		"CLOUDFLARE_API_BASE_URL=" + r.platform.BaseURL}
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {

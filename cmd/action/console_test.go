@@ -22,9 +22,10 @@ func serve(t *testing.T, h http.Handler) string {
 }
 
 var hostile = []string{
-	"a|b", "`x`", "<script>alert(1)</script>", "a\n| x | y |", "a\r\n::error::x", "::set-output name=x::y", "  ::stop-commands::x",
-	"##[add-mask]x", "x ##[set-env name=PATH;]y", "![x](http://e.example/x.png)", "[x](javascript:x)", "@mona", "www.example.com",
-	"https://example.com", "\u202egnp.exe", "\x1b[31mred\x1b[0m", "*b*", "_i_", "# h", ":+1:", "a\u2028b", "\x00", "~~x~~", "&lt;", "\\|", "%0A::error::x",
+	"a|b", "`x`", "<script>alert(1)</script>", "a\n| x | y |", "a\r\n::error::x", "::set-output name=x::y",
+	"  ::stop-commands::x", "##[add-mask]x", "x ##[set-env name=PATH;]y", "![x](http://e.example/x.png)",
+	"[x](javascript:x)", "@mona", "www.example.com", "https://example.com", "\u202egnp.exe", "\x1b[31mred\x1b[0m",
+	"*b*", "_i_", "# h", ":+1:", "a\u2028b", "\x00", "~~x~~", "&lt;", "\\|", "%0A::error::x",
 }
 
 func testConsole(w *bytes.Buffer, secret ...string) *console {
@@ -102,7 +103,8 @@ func TestLargePlansFitTheirLimits(t *testing.T) {
 		plan.Added = append(plan.Added, kvsync.Change{Path: fmt.Sprintf("/%s/%d", strings.Repeat("|", 100), i)})
 	}
 	b, err := planJSON(plan)
-	if err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) || !strings.Contains(b, `"unchanged":7`) || !strings.Contains(b, `"added":[]`) {
+	if err != nil || len(b) > maxPlanJSON || !strings.Contains(b, `"truncated":true`) ||
+		!strings.Contains(b, `"unchanged":7`) || !strings.Contains(b, `"added":[]`) {
 		t.Errorf("plan-json is %.300q: %v", b, err)
 	}
 	text := summary(&app.Report{Command: modeDeploy, Plan: plan})
@@ -119,7 +121,8 @@ func TestLargePlansFitTheirLimits(t *testing.T) {
 // A deploy that was stopped because it would remove too much lists what it would
 // remove, up to the limits of log and summary.
 func TestWhatWouldGoIsListed(t *testing.T) {
-	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed", Fix: "give --allow-shrink if that is meant"}
+	f := &app.Failure{Kind: app.KindGuard, Message: "600 of 601 files would be removed",
+		Fix: "give --allow-shrink if that is meant"}
 	for i := range 600 {
 		f.Removed = append(f.Removed, kvsync.Change{Path: fmt.Sprintf("/%03d|.html", i)})
 	}
@@ -146,7 +149,8 @@ func TestRemovedFilesInLogAndSummary(t *testing.T) {
 	}
 	c.plan(p)
 	text := summary(&app.Report{Command: modeDeploy, Plan: p})
-	for _, want := range []string{"stays reachable for open tabs, until 4 more deployments are made", "run kv-sync deploy --project shop --forget by hand", "is not kept for open tabs"} {
+	for _, want := range []string{"stays reachable for open tabs, until 4 more deployments are made",
+		"run kv-sync deploy --project shop --forget by hand", "is not kept for open tabs"} {
 		if !strings.Contains(log.String(), want) || !strings.Contains(text, escape(want)) {
 			t.Errorf("%q is not said:\n%s\n%s", want, log.String(), text)
 		}

@@ -85,14 +85,22 @@ func TestDocumentedEvents(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
 	const repo, stranger = `{"full_name":"someone/site"}`, `{"full_name":"stranger/site"}`
+	of := func(body, repository string) string {
+		return `{"repository":` + repo + `,` + strings.ReplaceAll(body, "REPO", repository) + `}`
+	}
 	events := map[string]string{
 		"`push`, `schedule`, `workflow_dispatch`, `release`, and every event that is not in this table": ``,
-		"`pull_request` that was closed and merged":                                                     `{"action":"closed","repository":` + repo + `,"pull_request":{"merged":true,"head":{"repo":` + repo + `}}}`,
-		"any other `pull_request`, `pull_request_review`, `pull_request_review_comment`":                `{"action":"opened","repository":` + repo + `,"pull_request":{"head":{"repo":` + repo + `}}}`,
+		"`pull_request` that was closed and merged": of(
+			`"action":"closed","pull_request":{"merged":true,"head":{"repo":REPO}}`, repo),
+		"any other `pull_request`, `pull_request_review`, `pull_request_review_comment`": of(
+			`"action":"opened","pull_request":{"head":{"repo":REPO}}`, repo),
 		"`merge_group`": ``,
-		"`workflow_run` after a `push`, `schedule` or `workflow_dispatch` of this repository": `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + repo + `}}`,
-		"`workflow_run` after another event of this repository":                               `{"repository":` + repo + `,"workflow_run":{"event":"pull_request","head_repository":` + repo + `}}`,
-		"`workflow_run` of another repository's code, such as a fork's":                       `{"repository":` + repo + `,"workflow_run":{"event":"push","head_repository":` + stranger + `}}`,
+		"`workflow_run` after a `push`, `schedule` or `workflow_dispatch` of this repository": of(
+			`"workflow_run":{"event":"push","head_repository":REPO}`, repo),
+		"`workflow_run` after another event of this repository": of(
+			`"workflow_run":{"event":"pull_request","head_repository":REPO}`, repo),
+		"`workflow_run` of another repository's code, such as a fork's": of(
+			`"workflow_run":{"event":"push","head_repository":REPO}`, stranger),
 		"`pull_request_target`": ``,
 	}
 	rows := regexp.MustCompile(`(?m)^\| (.*`+"`"+`.*?) \| (deploys|plans|is refused)`).FindAllStringSubmatch(text, -1)
@@ -138,7 +146,8 @@ func TestExamples(t *testing.T) {
 	}
 	yml := read(t, "../../action.yml")
 	for _, name := range names {
-		steps := regexp.MustCompile(`uses: kv-sync/kv-sync@v1\n +with:\n((?: {10}.*\n)+)`).FindAllStringSubmatch(read(t, name), -1)
+		steps := regexp.MustCompile(`uses: kv-sync/kv-sync@v1\n +with:\n((?: {10}.*\n)+)`).
+			FindAllStringSubmatch(read(t, name), -1)
 		if len(steps) == 0 {
 			t.Errorf("%s does not use the Action", name)
 		}

@@ -19,7 +19,8 @@ import (
 // runner masks lines.
 func TestEverySecretIsMasked(t *testing.T) {
 	env := map[string]string{
-		"INPUT_API-TOKEN": "input-token", "INPUT_GITHUB-TOKEN": "input-hub", "CLOUDFLARE_API_TOKEN": "token", "CF_API_TOKEN": "old-token",
+		"INPUT_API-TOKEN": "input-token", "INPUT_GITHUB-TOKEN": "input-hub", "CLOUDFLARE_API_TOKEN": "token",
+		"CF_API_TOKEN":       "old-token",
 		"CLOUDFLARE_API_KEY": "whole-key", "CF_API_KEY": "old-key", "GITHUB_TOKEN": "first line\r\n second line\nabc\n",
 	}
 	got := secrets(githubactions.New(githubactions.WithGetenv(func(name string) string { return env[name] })))
@@ -35,7 +36,8 @@ func TestOutputsAreOneLineWithoutSecrets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "output")
 	getenv := func(name string) string { return map[string]string{"GITHUB_OUTPUT": file}[name] }
 	var w bytes.Buffer
-	c := newConsole(githubactions.New(githubactions.WithWriter(&w), githubactions.WithGetenv(getenv)), &w, []string{"tok-123456"})
+	c := newConsole(githubactions.New(githubactions.WithWriter(&w), githubactions.WithGetenv(getenv)), &w,
+		[]string{"tok-123456"})
 	for _, value := range []string{"a\nb", "a\rb", "a\r\nb", "\n"} {
 		if err := output(c, "deployment-url", value); err == nil {
 			t.Errorf("%q is set", value)
@@ -86,12 +88,14 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 			Message: name, Fix: name, Removed: change, Problems: []manifest.Problem{{Path: name, Reason: name, Fix: name}},
 		}})
 		shown := escape(name)
-		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown + " |", "| Address | " + linkTo(name) + " |", "> " + shown + "\n"} {
+		for _, want := range []string{"| added | " + shown + " |", "| changed | " + shown + " |", "| removed | " + shown +
+			" |", "| Address | " + linkTo(name) + " |", "> " + shown + "\n"} {
 			if !strings.Contains(deployed, want) {
 				t.Errorf("%q: the summary of a deploy lacks %q", name, want)
 			}
 		}
-		for _, want := range []string{"**" + shown + "**", "What to do: " + shown + "\n", "| " + shown + " |  | " + shown + " | " + shown + " |", "\n| " + shown + " |\n"} {
+		for _, want := range []string{"**" + shown + "**", "What to do: " + shown + "\n", "| " + shown + " |  | " + shown +
+			" | " + shown + " |", "\n| " + shown + " |\n"} {
 			if !strings.Contains(refused, want) {
 				t.Errorf("%q: the summary of a failure lacks %q", name, want)
 			}
@@ -101,8 +105,10 @@ func TestSummaryShowsNamesAsText(t *testing.T) {
 
 // The summary, too, describes a failure in the words of a workflow.
 func TestSummaryNamesInputs(t *testing.T) {
-	text := summary(&app.Report{Command: modeDeploy, Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})
-	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") || !strings.Contains(text, escape("the input source folder")) || !strings.Contains(text, escape("the input name")) {
+	text := summary(&app.Report{Command: modeDeploy,
+		Error: &app.Failure{Message: "publish what lies here (--source folder)", Fix: "name it with --name"}})
+	if strings.Contains(text, "\\-\\-") || strings.Contains(text, "--") ||
+		!strings.Contains(text, escape("the input source folder")) || !strings.Contains(text, escape("the input name")) {
 		t.Errorf("the summary is\n%s", text)
 	}
 }

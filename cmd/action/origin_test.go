@@ -75,7 +75,8 @@ func (c *cell) cloned(dir, commit string, fetch ...string) string {
 	c.git(dir, "init", "-q", "--template=")
 	c.git(dir, append([]string{"fetch", "-q", "--no-tags"}, fetch...)...)
 	c.git(dir, "checkout", "-q", "-B", "main", commit)
-	write(c.t, filepath.Join(dir, ".git", "config"), []byte("[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = https://github.com/someone/site\n"))
+	write(c.t, filepath.Join(dir, ".git", "config"),
+		[]byte("[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = https://github.com/someone/site\n"))
 	give(c.t, dir)
 	return dir
 }
@@ -106,7 +107,8 @@ func (c *cell) action(workspace, commit string, with, env map[string]string) out
 func (c *cell) kvSync(root, dir string) outcome {
 	c.t.Helper()
 	site, err := app.Open(c.t.Context(), app.Inputs{
-		Root: root, Directory: dir, Name: c.site, Token: c.token, AccountID: c.platform.AccountID, BaseURL: c.platform.BaseURL,
+		Root: root, Directory: dir, Name: c.site, Token: c.token, AccountID: c.platform.AccountID,
+		BaseURL:  c.platform.BaseURL,
 		CacheDir: c.t.TempDir(), Getenv: func(string) string { return "" },
 	})
 	if err != nil {
@@ -292,7 +294,8 @@ func (c *cell) laptop() outcome {
 func (c *cell) rollBack() {
 	c.t.Helper()
 	workspace := c.dir(c.t.TempDir(), "workspace")
-	c.action(workspace, c.commits["revert"], map[string]string{"mode": "rollback"}, map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"}).want(c.t, 0, "is back at deployment")
+	c.action(workspace, c.commits["revert"], map[string]string{"mode": "rollback"},
+		map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch"}).want(c.t, 0, "is back at deployment")
 }
 
 // page is what visitors get.

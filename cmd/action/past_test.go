@@ -23,7 +23,8 @@ type past struct {
 }
 
 // pages is what the site says at a commit.
-var pages = map[string]string{"one": "page one", "two": "page two", "revert": "page one", "side": "page side", "laptop": "page laptop"}
+var pages = map[string]string{"one": "page one", "two": "page two", "revert": "page one", "side": "page side",
+	"laptop": "page laptop"}
 
 func newPast(t *testing.T) *past {
 	t.Helper()
@@ -35,7 +36,8 @@ func newPast(t *testing.T) *past {
 			p.git(p.origin, "checkout", "-q", "-b", "side", p.commits["one"])
 		}
 		page := []byte(pages[name])
-		files := map[string][]byte{"step": []byte(name), "public/index.html": page, "apps/a/public/index.html": page, "apps/b/public/index.html": []byte("b")}
+		files := map[string][]byte{"step": []byte(name), "public/index.html": page, "apps/a/public/index.html": page,
+			"apps/b/public/index.html": []byte("b")}
 		if name == "one" {
 			// The submodule of a checkout that has filled it in or not.
 			p.git(p.origin, "update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",pages")

@@ -86,11 +86,12 @@ var places = []place{
 		c.git(folder, "commit", "-q", "-m", "the built site")
 		return c.action(w, b.commit, map[string]string{"directory": "dist"}, nil)
 	}},
-	{name: "project in a home directory of dotfiles", command: true, not: laptopRow, deploy: func(c *cell, b build) outcome {
-		root := c.whole(filepath.Join(c.dotfiles(), "project"), b)
-		c.filled(filepath.Join(root, "dist"), b)
-		return c.kvSync(root, "dist")
-	}},
+	{name: "project in a home directory of dotfiles", command: true, not: laptopRow,
+		deploy: func(c *cell, b build) outcome {
+			root := c.whole(filepath.Join(c.dotfiles(), "project"), b)
+			c.filled(filepath.Join(root, "dist"), b)
+			return c.kvSync(root, "dist")
+		}},
 	{name: "clone of a fork", command: true, not: laptopRow, deploy: func(c *cell, b build) outcome {
 		root := c.whole(filepath.Join(c.t.TempDir(), "clone"), b)
 		c.filled(filepath.Join(root, "public"), b)
@@ -120,12 +121,14 @@ var places = []place{
 		tip := c.commits["revert"]
 		w := c.at(filepath.Join(c.t.TempDir(), "workspace"), build{commit: tip})
 		c.filled(filepath.Join(w, "dist"), b)
-		return c.action(w, b.commit, map[string]string{"directory": "dist"}, workflowRun(b, map[string]string{"GITHUB_SHA": tip}))
+		return c.action(w, b.commit, map[string]string{"directory": "dist"},
+			workflowRun(b, map[string]string{"GITHUB_SHA": tip}))
 	}},
 	{name: "workflow_run, checkout of its commit", deploy: func(c *cell, b build) outcome {
 		w := c.at(filepath.Join(c.t.TempDir(), "workspace"), b)
 		c.filled(filepath.Join(w, "dist"), b)
-		return c.action(w, b.commit, map[string]string{"directory": "dist"}, workflowRun(b, map[string]string{"GITHUB_SHA": c.commits["revert"]}))
+		return c.action(w, b.commit, map[string]string{"directory": "dist"},
+			workflowRun(b, map[string]string{"GITHUB_SHA": c.commits["revert"]}))
 	}},
 	{name: "merged pull request, checkout", deploy: func(c *cell, b build) outcome {
 		w := c.at(filepath.Join(c.t.TempDir(), "workspace"), b)
@@ -155,7 +158,8 @@ var places = []place{
 		return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 	}},
 	{name: "shallow clone without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": builtThere, "revert, then what it reverted": "a revert is not known to be newer, as any commit"},
+		not: map[string]string{"run again after a rollback": builtThere,
+			"revert, then what it reverted": "a revert is not known to be newer, as any commit"},
 		deploy: func(c *cell, b build) outcome {
 			c.depth = 1
 			w := c.at(filepath.Join(c.t.TempDir(), "workspace"), b)
@@ -163,7 +167,8 @@ var places = []place{
 			return c.action(w, b.commit, map[string]string{"directory": "dist", "github-token": ""}, nil)
 		}},
 	{name: "artifact without GitHub", unordered: true,
-		not: map[string]string{"run again after a rollback": builtThere, "revert, then what it reverted": "a revert is not known to be newer, as any commit"},
+		not: map[string]string{"run again after a rollback": builtThere,
+			"revert, then what it reverted": "a revert is not known to be newer, as any commit"},
 		deploy: func(c *cell, b build) outcome {
 			w := c.dir(c.t.TempDir(), "workspace")
 			c.filled(filepath.Join(w, "public"), b)
@@ -198,7 +203,9 @@ func (c *cell) dotfiles() string {
 }
 
 func workflowRun(b build, env map[string]string) map[string]string {
-	all := on("workflow_run", `{"repository":{"full_name":"someone/site","id":7},"workflow_run":{"event":"push","head_sha":"`+b.commit+`","head_repository":{"full_name":"someone/site","id":7}}}`)
+	all := on("workflow_run",
+		`{"repository":{"full_name":"someone/site","id":7},`+
+			`"workflow_run":{"event":"push","head_sha":"`+b.commit+`","head_repository":{"full_name":"someone/site","id":7}}}`)
 	for name, v := range env {
 		all[name] = v
 	}
@@ -206,5 +213,7 @@ func workflowRun(b build, env map[string]string) map[string]string {
 }
 
 func merged(b build) map[string]string {
-	return on("pull_request", `{"action":"closed","repository":{"full_name":"someone/site","id":7},"pull_request":{"merged":true,"merge_commit_sha":"`+b.commit+`","head":{"repo":{"full_name":"someone/site"}}}}`)
+	return on("pull_request",
+		`{"action":"closed","repository":{"full_name":"someone/site","id":7},`+
+			`"pull_request":{"merged":true,"merge_commit_sha":"`+b.commit+`","head":{"repo":{"full_name":"someone/site"}}}}`)
 }

@@ -61,7 +61,8 @@ func (r *runner) namespace() string {
 
 func (r *runner) api(path string) string {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, r.platform.BaseURL+"/accounts/"+r.platform.AccountID+path, nil)
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet,
+		r.platform.BaseURL+"/accounts/"+r.platform.AccountID+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -122,7 +123,8 @@ func TestProjects(t *testing.T) {
 		}
 	}
 	begin := r.job(first, all(), nil)
-	begin.want(t, 0, "::group::project/blog is live as deployment", "::group::project/shop is live as deployment", "+ /a.css",
+	begin.want(t, 0, "::group::project/blog is live as deployment", "::group::project/shop is live as deployment",
+		"+ /a.css",
 		"2 projects: 2 changed, 0 unchanged, 0 failed.")
 	if strings.Count(begin.log, "::group::") != 2 || strings.Count(begin.log, "::endgroup::") != 2 {
 		t.Error("the log has not one group for each project")
@@ -138,7 +140,8 @@ func TestProjects(t *testing.T) {
 	second := r.push(map[string][]byte{"projects/shop/public/index.html": []byte("<h1>new shop")})
 	r.platform.Server.ResetRequests()
 	hub := gitHub(t, first, second)
-	change := r.job(second, all("github-token", "gh-secret-token-123"), map[string]string{"GITHUB_API_URL": hub, "KV_SYNC_NAMESPACE": r.namespace()})
+	change := r.job(second, all("github-token", "gh-secret-token-123"),
+		map[string]string{"GITHUB_API_URL": hub, "KV_SYNC_NAMESPACE": r.namespace()})
 	change.want(t, 0, "project/blog: nothing to do", "~ /index.html", "2 projects: 1 changed, 1 unchanged, 0 failed.")
 	plans := change.wantOutputs(t, "1", "2", "blog", "shop")
 	if !plans["blog"].NoChange || len(plans["shop"].Changed) != 1 || plans["shop"].Changed[0].Path != "/index.html" {
@@ -151,7 +154,8 @@ func TestProjects(t *testing.T) {
 	if got := r.live("blog"); got != blog || changed == shop {
 		t.Errorf("live are %s and %s, before %s and %s", got, changed, blog, shop)
 	}
-	for _, s := range []string{"| shop | files |  | 1 |  | ", "| blog | nothing |  |  |  | ", "#### shop", "| changed | /index&#46;html |", escape("--project shop --to " + shop)} {
+	for _, s := range []string{"| shop | files |  | 1 |  | ", "| blog | nothing |  |  |  | ", "#### shop",
+		"| changed | /index&#46;html |", escape("--project shop --to " + shop)} {
 		if !strings.Contains(change.summary, s) {
 			t.Errorf("the summary lacks %q", s)
 		}
@@ -175,7 +179,8 @@ func TestProjects(t *testing.T) {
 	}
 	r.job(second, one("shop", "mode", "prune", "dry-run", "true"), nil).want(t, 0, "project/shop: 0 keys would be deleted")
 	r.job(second, one("blog"), nil).want(t, 0, "project/blog: nothing to do")
-	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 1, "::error title=kv-sync plan::set output")
+	r.job(second, all("mode", "plan"), map[string]string{"GITHUB_OUTPUT": "/nonexistent/output"}).want(t, 1,
+		"::error title=kv-sync plan::set output")
 }
 
 // requestsOf counts the requests about the keys of a project.
@@ -204,16 +209,19 @@ func TestOneProjectIsRefused(t *testing.T) {
 		"4 projects: 1 changed, 0 unchanged, 3 failed.", "3 of 4 projects failed, the others are done")
 	o.wantOutputs(t, "2", "0", "shop")
 	r.live("shop")
-	for _, s := range []string{"| blog | failed |", "| shop | new | 2 |  |  | ", "#### blog", "projects/blog/public/&#46;env", "projects/news/kv&#45;sync&#46;toml | 2 |",
+	for _, s := range []string{"| blog | failed |", "| shop | new | 2 |  |  | ", "#### blog",
+		"projects/blog/public/&#46;env", "projects/news/kv&#45;sync&#46;toml | 2 |",
 		escape("projects/shop/wrangler.jsonc:1: the file has no")} {
 		if !strings.Contains(o.summary, s) {
 			t.Errorf("the summary lacks %q", s)
 		}
 	}
-	if strings.Index(o.summary, "| blog |") > strings.Index(o.summary, "| shop |") || strings.Index(o.summary, "#### blog") > strings.Index(o.summary, "#### shop") {
+	if strings.Index(o.summary, "| blog |") > strings.Index(o.summary, "| shop |") ||
+		strings.Index(o.summary, "#### blog") > strings.Index(o.summary, "#### shop") {
 		t.Error("the summary begins with what went well")
 	}
-	r.job(r.push(map[string][]byte{"projects/blog/public/.env": nil}), one("docs"), nil).want(t, 3, "::error file=projects/docs/index.ts,line=1,")
+	r.job(r.push(map[string][]byte{"projects/blog/public/.env": nil}), one("docs"), nil).want(t, 3,
+		"::error file=projects/docs/index.ts,line=1,")
 }
 
 // What all projects share is said once.
@@ -236,19 +244,21 @@ func TestInputsOfProjectsThatMakeNoSense(t *testing.T) {
 		env  map[string]string
 		log  string
 	}{
-		"rollback of all":     {all("mode", "rollback"), nil, "input projects is for mode: deploy and mode: plan"},
-		"prune of all":        {all("mode", "prune"), nil, "input projects is for mode: deploy and mode: plan"},
-		"all by a name":       {all("name", "site"), nil, "input name is of one"},
-		"all of a directory":  {all("directory", "public"), nil, "input directory is of one"},
-		"all by a file":       {all("config", "wrangler.jsonc"), nil, "input config is of one"},
-		"all and one":         {all("project", "shop"), nil, "input project is of one"},
-		"a site and one":      {one("shop", "name", "site"), nil, "input name is a site's"},
-		"perhaps":             {all("projects", "perhaps"), nil, "input projects is"},
-		"no id":               {one("../shop"), nil, "use 1 to 63 of a-z"},
-		"no projects":         {all(), nil, "there is no folder projects"},
-		"pull_request_target": {all("mode", "plan"), map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"}, "pull_request_target"},
+		"rollback of all":    {all("mode", "rollback"), nil, "input projects is for mode: deploy and mode: plan"},
+		"prune of all":       {all("mode", "prune"), nil, "input projects is for mode: deploy and mode: plan"},
+		"all by a name":      {all("name", "site"), nil, "input name is of one"},
+		"all of a directory": {all("directory", "public"), nil, "input directory is of one"},
+		"all by a file":      {all("config", "wrangler.jsonc"), nil, "input config is of one"},
+		"all and one":        {all("project", "shop"), nil, "input project is of one"},
+		"a site and one":     {one("shop", "name", "site"), nil, "input name is a site's"},
+		"perhaps":            {all("projects", "perhaps"), nil, "input projects is"},
+		"no id":              {one("../shop"), nil, "use 1 to 63 of a-z"},
+		"no projects":        {all(), nil, "there is no folder projects"},
+		"pull_request_target": {all("mode", "plan"), map[string]string{"GITHUB_EVENT_NAME": "pull_request_target"},
+			"pull_request_target"},
 		"a fork": {all(), map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
-			"event": `{"repository":{"full_name":"someone/site"},"workflow_run":{"event":"push","head_repository":{"full_name":"stranger/site"}}}`}, "stranger/site"},
+			"event": `{"repository":{"full_name":"someone/site"},` +
+				`"workflow_run":{"event":"push","head_repository":{"full_name":"stranger/site"}}}`}, "stranger/site"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sub := *r
@@ -290,8 +300,10 @@ func TestProjectInThePathnameLayout(t *testing.T) {
 	}
 	first := r.push(files)
 	r.job(first, all(), nil).want(t, 0, "::group::project/files: these files are live.")
-	r.job(first, all(), nil).want(t, 0, "1 project: 0 changed", "::group::project/files: nothing to do, these files are live.")
-	second := r.push(map[string][]byte{"projects/files/public/index.html": []byte("two"), "projects/files/public/old.html": nil})
+	r.job(first, all(), nil).want(t, 0, "1 project: 0 changed",
+		"::group::project/files: nothing to do, these files are live.")
+	second := r.push(map[string][]byte{"projects/files/public/index.html": []byte("two"),
+		"projects/files/public/old.html": nil})
 	o := r.job(second, one("files"), nil)
 	o.want(t, 0, "  - /old.html\n", "project/files: these files are live.")
 	for _, s := range []string{"| changed | /index&#46;html | 3 B |  |", "| removed | /old&#46;html |  |  |"} {
@@ -317,7 +329,8 @@ func TestPlansOfManyProjectsFit(t *testing.T) {
 	p.add("c", nil)
 	text, err := p.text()
 	if err != nil || len(text) > maxPlanJSON || !strings.Contains(text, `"added":[{"path":"/a"`) ||
-		strings.Count(text, `"truncated":true`) != 1 || !strings.Contains(text, `"unchanged":7`) || strings.Contains(text, `"c":`) {
+		strings.Count(text, `"truncated":true`) != 1 || !strings.Contains(text, `"unchanged":7`) ||
+		strings.Contains(text, `"c":`) {
 		t.Errorf("plan-json is %.300q: %v", text, err)
 	}
 	large.Added = large.Added[:100]
@@ -351,7 +364,8 @@ func TestSummaryOfManyProjectsFits(t *testing.T) {
 		t.Errorf("it holds %d bytes", n)
 	}
 	text := o.summary(&app.Report{Command: modeDeploy})
-	if len(text) > 1<<20 || !strings.Contains(text, "The log has 600 more.") || !strings.HasSuffix(text, "\nThe rest is in the log.\n") {
+	if len(text) > 1<<20 || !strings.Contains(text, "The log has 600 more.") ||
+		!strings.HasSuffix(text, "\nThe rest is in the log.\n") {
 		t.Errorf("the summary has %d bytes", len(text))
 	}
 	if n := strings.Count(text, "| failed |"); n != summaryRows {

@@ -14,7 +14,8 @@ func TestDryPruneDeletesNothing(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
 	r.job(commit, nil, nil).want(t, 0)
-	account, err := cloudflare.New(cloudflare.Options{Token: r.platform.Token, AccountID: r.platform.AccountID, BaseURL: r.platform.BaseURL})
+	account, err := cloudflare.New(cloudflare.Options{Token: r.platform.Token, AccountID: r.platform.AccountID,
+		BaseURL: r.platform.BaseURL})
 	if err != nil {
 		t.Fatal(err)
 	}

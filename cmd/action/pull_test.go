@@ -25,7 +25,8 @@ func (r *runner) overlay(edits ...pulltest.Edit) {
 
 // edit is a page as somebody wrote it at run time; was is "" for a new one.
 func edit(path, content, was string) pulltest.Edit {
-	e := pulltest.Edit{Path: path, Content: &content, Was: []*string{&was}, Author: "Ada <ada@example.org>", Message: "edit", Time: time.Date(2026, 11, 21, 10, 4, 0, 0, time.UTC)}
+	e := pulltest.Edit{Path: path, Content: &content, Was: []*string{&was}, Author: "Ada <ada@example.org>",
+		Message: "edit", Time: time.Date(2026, 11, 21, 10, 4, 0, 0, time.UTC)}
 	if was == "" {
 		e.Was[0] = nil
 	}
@@ -36,7 +37,8 @@ func edit(path, content, was string) pulltest.Edit {
 // and is done then.
 func TestPull(t *testing.T) {
 	r := newRunner(t)
-	commit := r.push(map[string][]byte{"public/index.html": []byte("first"), "public/about.html": []byte("theirs"), "public/old.html": []byte("old")})
+	commit := r.push(map[string][]byte{"public/index.html": []byte("first"), "public/about.html": []byte("theirs"),
+		"public/old.html": []byte("old")})
 	r.job(commit, nil, nil).want(t, 0)
 	none := r.job(commit, map[string]string{"mode": "pull"}, nil)
 	none.want(t, 0, "nothing to pull")
@@ -50,7 +52,8 @@ func TestPull(t *testing.T) {
 	deleted := edit("/old.html", "", "old")
 	deleted.Content = nil
 	hidden := edit("/.git/config", "x", "")
-	r.overlay(edit("/index.html", "second", "first"), edit("/about.html", "mine", "deployed once"), hostile, deleted, hidden)
+	r.overlay(edit("/index.html", "second", "first"), edit("/about.html", "mine", "deployed once"), hostile, deleted,
+		hidden)
 
 	dry := r.job(commit, map[string]string{"mode": "pull", "dry-run": "true"}, nil)
 	dry.want(t, 0, "3 edits would be pulled; 1 conflict left alone")
@@ -58,18 +61,22 @@ func TestPull(t *testing.T) {
 		t.Errorf("a dry run's outputs are %v", dry.outputs)
 	}
 	o := r.job(commit, map[string]string{"mode": "pull"}, map[string]string{"GITHUB_EVENT_NAME": "schedule"})
-	o.want(t, 0, "  ~ /index.html  2026-11-21 10:04 UTC by Ada <ada@example.org>: edit", "::warning file=public/about.html,line=1,", "kv-sync pull --resolved /about.html@")
-	want := map[string]string{"changed": "true", "branch": "kv-sync/pull", "pulled": "3", "conflicts": "1", "deployment-id": none.outputs["deployment-id"]}
+	o.want(t, 0, "  ~ /index.html  2026-11-21 10:04 UTC by Ada <ada@example.org>: edit",
+		"::warning file=public/about.html,line=1,", "kv-sync pull --resolved /about.html@")
+	want := map[string]string{"changed": "true", "branch": "kv-sync/pull", "pulled": "3", "conflicts": "1",
+		"deployment-id": none.outputs["deployment-id"]}
 	for name, value := range want {
 		if o.outputs[name] != value {
 			t.Errorf("output %s is %q, want %q", name, o.outputs[name], value)
 		}
 	}
-	if got := r.git(o.workspace, "rev-parse", "kv-sync/pull"); got != o.outputs["commit"] || r.git(o.workspace, "rev-parse", "kv-sync/pull^") != commit {
+	if got := r.git(o.workspace, "rev-parse", "kv-sync/pull"); got != o.outputs["commit"] ||
+		r.git(o.workspace, "rev-parse", "kv-sync/pull^") != commit {
 		t.Errorf("the branch is at %s, outputs are %v", got, o.outputs)
 	}
 	r.git(o.workspace, "fsck", "--strict")
-	if got := r.git(o.workspace, "diff", "--name-status", commit, "kv-sync/pull"); got != "A\tpublic/.kv-sync-pulled\nM\tpublic/index.html\nA\tpublic/new|page<b>.html\nD\tpublic/old.html" {
+	changes := "A\tpublic/.kv-sync-pulled\nM\tpublic/index.html\nA\tpublic/new|page<b>.html\nD\tpublic/old.html"
+	if got := r.git(o.workspace, "diff", "--name-status", commit, "kv-sync/pull"); got != changes {
 		t.Errorf("the commit changes\n%s", got)
 	}
 	for line := range strings.Lines(o.log) {
@@ -77,7 +84,8 @@ func TestPull(t *testing.T) {
 			t.Errorf("an author became a command: %q", line)
 		}
 	}
-	if strings.Contains(o.summary, "<img") || strings.Contains(o.summary, "[a](b)") || !strings.Contains(o.summary, "| conflict | /about&#46;html | 2026-11-21 10:04 UTC | Ada ") {
+	if strings.Contains(o.summary, "<img") || strings.Contains(o.summary, "[a](b)") ||
+		!strings.Contains(o.summary, "| conflict | /about&#46;html | 2026-11-21 10:04 UTC | Ada ") {
 		t.Error("the summary is not as it should be")
 	}
 	for line := range strings.Lines(r.seen.String()) {
@@ -98,8 +106,10 @@ func TestPull(t *testing.T) {
 func TestPullMakesNoSense(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{"public/index.html": []byte("x")})
-	r.job(commit, map[string]string{"branch": "edits", "into": "static"}, nil).want(t, 2, "input branch is for mode: pull", "input into is for mode: pull")
-	r.job(commit, map[string]string{"mode": "pull", "projects": "true", "name": ""}, nil).want(t, 2, "input projects is for mode: deploy and mode: plan")
+	r.job(commit, map[string]string{"branch": "edits", "into": "static"}, nil).want(t, 2,
+		"input branch is for mode: pull", "input into is for mode: pull")
+	r.job(commit, map[string]string{"mode": "pull", "projects": "true", "name": ""}, nil).want(t, 2,
+		"input projects is for mode: deploy and mode: plan")
 	if n := len(r.platform.Server.Requests()); n > 0 {
 		t.Errorf("%d requests were sent", n)
 	}
@@ -109,7 +119,8 @@ func TestPullMakesNoSense(t *testing.T) {
 }
 
 // workflowStep is a step of an example workflow that is a shell's.
-var workflowStep = regexp.MustCompile(`(?m)^      - (?:name|id): .*\n((?:        .*\n)*?)        run: \|\n((?:          .*\n|\n)+)`)
+var workflowStep = regexp.MustCompile(`(?m)^      - (?:name|id): .*\n((?:        .*\n)*?)        run: \|\n((` +
+	`?:          .*\n|\n)+)`)
 
 // TestPullWorkflow runs examples/workflows/pull.yml: what its steps say to the
 // shell, with git, and a gh that keeps pull requests in a file.
@@ -155,9 +166,11 @@ esac
 			give(t, file)
 			cmd := exec.CommandContext(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step[2])
 			cmd.Dir, cmd.SysProcAttr = workspace, as(t, workspace)
-			cmd.Env = append(os.Environ(), "PATH="+hub+":"+os.Getenv("PATH"), "HUB="+hub, "GITHUB_OUTPUT="+file, "BRANCH="+branch[1], "GH_TOKEN=x",
+			cmd.Env = append(os.Environ(), "PATH="+hub+":"+os.Getenv("PATH"), "HUB="+hub, "GITHUB_OUTPUT="+file,
+				"BRANCH="+branch[1], "GH_TOKEN=x",
 				"GITHUB_REF_NAME=main", "HOME="+hub, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-			for _, m := range regexp.MustCompile(`(\w+): \$\{\{ steps\.(\w+)\.outputs\.([\w-]+) \}\}`).FindAllStringSubmatch(step[1], -1) {
+			for _, m := range regexp.MustCompile(`(\w+): \$\{\{ steps\.(\w+)\.outputs\.([\w-]+) \}\}`).FindAllStringSubmatch(
+				step[1], -1) {
 				cmd.Env = append(cmd.Env, m[1]+"="+outputs[m[2]][m[3]])
 			}
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -169,7 +182,8 @@ esac
 			}
 		}
 		shell(steps[0])
-		o := r.run(workspace, main, map[string]string{"mode": "pull", "branch": branch[1]}, map[string]string{"GITHUB_EVENT_NAME": "schedule"})
+		o := r.run(workspace, main, map[string]string{"mode": "pull", "branch": branch[1]},
+			map[string]string{"GITHUB_EVENT_NAME": "schedule"})
 		o.want(t, 0)
 		outputs["pull"] = maps.Clone(o.outputs)
 		if strings.Contains(steps[1][1], "if: steps.pull.outputs.changed == 'true'") && o.outputs["changed"] == "true" {
@@ -199,7 +213,8 @@ esac
 	r.git(r.origin, "checkout", "-q", "--detach")
 	r.overlay(edit("/index.html", "second", "first"), edit("/news.html", "news", ""))
 	two := run()
-	if got := r.git(r.origin, "rev-parse", branch[1]); got != two.outputs["commit"] || r.git(r.origin, "rev-parse", got+"^") != mended || requests() != 1 {
+	if got := r.git(r.origin, "rev-parse", branch[1]); got != two.outputs["commit"] ||
+		r.git(r.origin, "rev-parse", got+"^") != mended || requests() != 1 {
 		t.Errorf("the branch is at %s on %s, %d pull requests", got, r.git(r.origin, "rev-parse", got+"^"), requests())
 	}
 
@@ -217,7 +232,8 @@ esac
 	if got := r.git(r.origin, "rev-parse", branch[1]+"^"); got != r.git(r.origin, "rev-parse", "main") || requests() != 2 {
 		t.Errorf("the next branch begins at %s; %d pull requests", got, requests())
 	}
-	if names := strings.Fields(r.git(r.origin, "diff", "--name-only", "main", three.outputs["commit"])); !slices.Equal(names, []string{"public/.kv-sync-pulled", "public/about.html"}) {
+	if names := strings.Fields(r.git(r.origin, "diff", "--name-only", "main",
+		three.outputs["commit"])); !slices.Equal(names, []string{"public/.kv-sync-pulled", "public/about.html"}) {
 		t.Errorf("it changes %v", names)
 	}
 }

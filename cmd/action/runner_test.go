@@ -98,7 +98,8 @@ func give(t *testing.T, dir string) {
 		}
 		return os.Lchown(name, runnerID, runnerID)
 	})
-	for above := filepath.Dir(dir); err == nil && above != filepath.Clean(os.TempDir()) && above != "/"; above = filepath.Dir(above) {
+	for above := filepath.Dir(dir); err == nil && above != filepath.Clean(os.TempDir()) &&
+		above != "/"; above = filepath.Dir(above) {
 		err = os.Chmod(above, 0o755) // into which the runner has to come
 	}
 	if err != nil {
@@ -170,7 +171,8 @@ func (r *runner) checkOut(workspace, commit string) {
 	give(r.t, workspace)
 	r.git(workspace, "init", "-q")
 	r.git(workspace, "remote", "add", "origin", r.origin)
-	r.git(workspace, "fetch", "-q", "--no-tags", "--depth="+strconv.Itoa(max(r.depth, 1)), "origin", "+"+commit+":refs/remotes/origin/main")
+	r.git(workspace, "fetch", "-q", "--no-tags", "--depth="+strconv.Itoa(max(r.depth, 1)), "origin",
+		"+"+commit+":refs/remotes/origin/main")
 	r.git(workspace, "checkout", "-q", "-B", "main", "refs/remotes/origin/main")
 }
 
@@ -178,19 +180,22 @@ func (r *runner) checkOut(workspace, commit string) {
 func (r *runner) run(workspace, commit string, with, env map[string]string) outcome {
 	r.t.Helper()
 	dir := filepath.Dir(workspace)
-	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"), filepath.Join(dir, "event.json")
+	outputs, summary, event := filepath.Join(dir, "output"), filepath.Join(dir, "summary"),
+		filepath.Join(dir, "event.json")
 	write(r.t, outputs, nil)
 	write(r.t, summary, nil)
 	write(r.t, event, []byte(`{"repository":{"full_name":"someone/site"}}`))
 	vars := map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": workspace, "GITHUB_OUTPUT": outputs, "GITHUB_STEP_SUMMARY": summary,
 		"GITHUB_EVENT_PATH": event, "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "someone/site", "GITHUB_SHA": commit,
-		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona", "GITHUB_API_URL": "http://127.0.0.1:9",
-		"HOME": filepath.Join(dir, "home"), "PATH": "", "TMPDIR": filepath.Join(dir, "tmp"),
+		"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_ACTOR": "mona",
+		"GITHUB_API_URL": "http://127.0.0.1:9",
+		"HOME":           filepath.Join(dir, "home"), "PATH": "", "TMPDIR": filepath.Join(dir, "tmp"),
 		"CLOUDFLARE_API_BASE_URL": r.platform.BaseURL,
 		"INPUT_API-TOKEN":         r.token, "INPUT_ACCOUNT-ID": r.platform.AccountID, "INPUT_NAME": "site",
 		"INPUT_DIRECTORY": "", "INPUT_SOURCE": "auto", "INPUT_MODE": "deploy", "INPUT_TO": "", "INPUT_CONFIG": "",
-		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "", "INPUT_PROJECT": "", "INPUT_PROJECTS": "false", "INPUT_BRANCH": "", "INPUT_INTO": "",
+		"INPUT_DRY-RUN": "false", "INPUT_GITHUB-TOKEN": "", "INPUT_PROJECT": "", "INPUT_PROJECTS": "false",
+		"INPUT_BRANCH": "", "INPUT_INTO": "",
 	}
 	if err := os.Mkdir(vars["TMPDIR"], 0o777); err != nil {
 		r.t.Fatal(err)
@@ -216,7 +221,8 @@ func (r *runner) run(workspace, commit string, with, env map[string]string) outc
 	if err != nil && !errors.As(err, &exit) {
 		r.t.Fatal(err)
 	}
-	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary), outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
+	o := outcome{code: cmd.ProcessState.ExitCode(), log: string(log), summary: read(r.t, summary),
+		outputs: parseOutputs(r.t, read(r.t, outputs)), workspace: workspace}
 	r.seen.WriteString(o.log + o.summary + read(r.t, outputs))
 	if after := files(r.t, workspace); !slices.Equal(before, after) {
 		r.t.Errorf("the job changed the workspace from\n%s\nto\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))

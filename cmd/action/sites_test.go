@@ -58,12 +58,14 @@ func TestForkOfTheRepository(t *testing.T) {
 		w := c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: c.commits["two"]})
 		c.git(w, "remote", "set-url", "origin", "https://github.com/mona/site")
 		with["directory"] = "public"
-		return c.action(w, c.commits["two"], with, map[string]string{"GITHUB_REPOSITORY": "mona/site", "GITHUB_REPOSITORY_ID": "8"})
+		return c.action(w, c.commits["two"], with, map[string]string{"GITHUB_REPOSITORY": "mona/site",
+			"GITHUB_REPOSITORY_ID": "8"})
 	}
 	c.place = places[0]
 	mine := c.deployed("one")
 	for _, with := range []map[string]string{{}, {"take-over": "true"}, {"take-over": "mona/site"}} {
-		c.refused(fork(with), "site was deployed from the repository github.com/someone/site (id 7), and this is github.com/mona/site (id 8)", "take-over")
+		c.refused(fork(with), "site was deployed from the repository github.com/someone/site (id 7), and this is "+
+			"github.com/mona/site (id 8)", "take-over")
 		c.live(mine)
 	}
 	o := fork(map[string]string{"take-over": "github.com/someone/site"})
@@ -84,7 +86,8 @@ func TestSitesAreCalledAfterTheirRepository(t *testing.T) {
 		w = c.dir(t.TempDir(), "workspace")
 		c.filled(filepath.Join(c.at(filepath.Join(w, "site"), build{commit: c.commits["one"]}), "dist"), build{page: name})
 		c.git(filepath.Join(w, "site"), "remote", "set-url", "origin", "https://github.com/acme/"+name)
-		c.action(w, c.commits["one"], map[string]string{"name": "", "directory": "site/dist"}, env).want(t, 0, name+": nothing to do")
+		c.action(w, c.commits["one"], map[string]string{"name": "", "directory": "site/dist"}, env).want(t, 0,
+			name+": nothing to do")
 	}
 	for _, name := range []string{"alpha", "beta"} {
 		c.site = name
@@ -103,7 +106,8 @@ func TestDotfilesAreNoOrigin(t *testing.T) {
 	root := c.dir(c.dotfiles(), "project")
 	c.filled(filepath.Join(root, "public"), build{page: "by hand"})
 	o := c.kvSync(root, "public")
-	o.want(t, 0, "no commit is known, so it is not checked whether this is newer than the live commit "+c.commits["two"][:12])
+	o.want(t, 0, "no commit is known, so it is not checked whether this is newer than the live "+
+		"commit "+c.commits["two"][:12])
 	c.refused(c.step("one"), "is older than the live one", "any-order")
 	c.live(o)
 	if got := c.page(); got != "by hand" {
@@ -123,7 +127,8 @@ func TestRunsOfTwoCommits(t *testing.T) {
 		}
 	}
 	newer := c.deployed("two")
-	c.refused(c.step("one"), "commit "+c.commits["one"][:12]+" is older than the live one, "+c.commits["two"][:12], "any-order")
+	c.refused(c.step("one"), "commit "+c.commits["one"][:12]+" is older than the live one, "+c.commits["two"][:12],
+		"any-order")
 	c.live(newer)
 	// With a ref of its own a job has what that says.
 	w := c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: c.commits["one"]})
@@ -132,7 +137,8 @@ func TestRunsOfTwoCommits(t *testing.T) {
 	c.refused(o, "commit "+c.commits["one"][:12]+" is older", "any-order")
 	// What is tracked and clean is the checkout's.
 	w = c.at(filepath.Join(t.TempDir(), "workspace"), build{commit: tip})
-	o = c.action(w, tip, map[string]string{"directory": "public"}, workflowRun(build{commit: c.commits["two"]}, map[string]string{"GITHUB_SHA": tip}))
+	o = c.action(w, tip, map[string]string{"directory": "public"},
+		workflowRun(build{commit: c.commits["two"]}, map[string]string{"GITHUB_SHA": tip}))
 	o.want(t, 0)
 	if !strings.Contains(o.summary, "| Commit | "+tip) {
 		t.Error("what is tracked is not the tip's")

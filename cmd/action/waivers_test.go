@@ -18,8 +18,10 @@ func TestWaivers(t *testing.T) {
 	by := func(event string) map[string]string { return map[string]string{"GITHUB_EVENT_NAME": event} }
 
 	r.job(older, nil, nil).want(t, 4, "than the live one", "the input any-order: true on workflow_dispatch")
-	r.job(older, map[string]string{"any-order": "true"}, nil).want(t, 4, "::warning title=kv-sync::input any-order: true counts only where", "than the live one")
-	r.job(older, map[string]string{"any-order": newer}, nil).want(t, 4, "it is for commit "+newer[:12]+" and has no effect", "than the live one")
+	r.job(older, map[string]string{"any-order": "true"}, nil).want(t, 4,
+		"::warning title=kv-sync::input any-order: true counts only where", "than the live one")
+	r.job(older, map[string]string{"any-order": newer}, nil).want(t, 4,
+		"it is for commit "+newer[:12]+" and has no effect", "than the live one")
 	r.job(older, map[string]string{"any-order": "yes"}, nil).want(t, 4, `input any-order is "yes" and has no effect`)
 	r.job(older, map[string]string{"any-order": "false"}, by("workflow_dispatch")).want(t, 4, "than the live one")
 	r.job(older, map[string]string{"any-order": strings.ToUpper(older[:10])}, nil).want(t, 0, "is live as deployment")
@@ -45,7 +47,8 @@ func TestInInputs(t *testing.T) {
 func TestWorkingDirectory(t *testing.T) {
 	r := newRunner(t)
 	commit := r.push(map[string][]byte{
-		"sites/a/public/index.html": []byte("a"), "sites/a/kv-sync.toml": []byte("retain = 3\n"), "sites/b/public/index.html": []byte("b"),
+		"sites/a/public/index.html": []byte("a"), "sites/a/kv-sync.toml": []byte("retain = 3\n"),
+		"sites/b/public/index.html": []byte("b"),
 	})
 	o := r.job(commit, map[string]string{"working-directory": "sites/a", "name": ""}, nil)
 	o.want(t, 0, "a is live as deployment")
@@ -61,7 +64,8 @@ func TestWorkingDirectory(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(r.origin, "link")); err != nil {
 		t.Fatal(err)
 	}
-	r.job(r.push(nil), map[string]string{"working-directory": "link"}, nil).want(t, 2, "a symlink leads out of the workspace")
+	r.job(r.push(nil), map[string]string{"working-directory": "link"}, nil).want(t, 2,
+		"a symlink leads out of the workspace")
 }
 
 // What a person looks for first in a job summary is the link to the site.

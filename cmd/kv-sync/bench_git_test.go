@@ -36,7 +36,8 @@ type took struct {
 }
 
 func (k took) String() string {
-	return fmt.Sprintf("%7s, CPU %7s, peak %4d MB, %d requests", k.wall.Round(time.Millisecond), k.cpu.Round(time.Millisecond), k.peak/1e6, k.requests)
+	return fmt.Sprintf("%7s, CPU %7s, peak %4d MB, %d requests", k.wall.Round(time.Millisecond),
+		k.cpu.Round(time.Millisecond), k.peak/1e6, k.requests)
 }
 
 // TestBenchGit measures the real command in a repository of 100,000 files, 3000
@@ -50,7 +51,8 @@ func TestBenchGit(t *testing.T) {
 	repo.CheckOut(t)
 	git(t, repo.Dir, "remote", "add", "origin", "https://git.example.org/large.git")
 	t.Logf("a pack of %d MB", repo.PackBytes(t)/1e6)
-	b := &gitBench{t: t, repo: repo, p: platformtest.Start(t), command: filepath.Join(t.TempDir(), "kv-sync"), cache: t.TempDir()}
+	b := &gitBench{t: t, repo: repo, p: platformtest.Start(t), command: filepath.Join(t.TempDir(), "kv-sync"),
+		cache: t.TempDir()}
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.command, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -81,7 +83,8 @@ func TestBenchGit(t *testing.T) {
 			b.cache = t.TempDir()
 			return b.kvSync("", "plan", "--commit", "page")
 		}, gitTime, 3},
-		{"plan of a page, without git", func() *exec.Cmd { return noGit(b.kvSync("", "plan", "--commit", "page")) }, gitTime, 2},
+		{"plan of a page, without git", func() *exec.Cmd { return noGit(b.kvSync("", "plan", "--commit", "page")) },
+			gitTime, 2},
 		{"plan of no asset", func() *exec.Cmd { return b.kvSync("", "plan", "--commit", "notes") }, gitTime, 2},
 		{"plan of no change", func() *exec.Cmd { return b.kvSync("", "plan", "--commit", "main") }, gitTime, 2},
 		{"plan of the work tree", func() *exec.Cmd { return b.kvSync("", "plan") }, 0, 2},

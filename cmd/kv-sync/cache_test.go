@@ -44,7 +44,8 @@ func TestEdgeCache(t *testing.T) {
 	v.mustRun("rollback")
 	want("200 zero HIT") // of that version's own cache
 
-	write(t, filepath.Join(site, "wrangler.json"), `{"name": "victim", "cache": {"enabled": true, "cross_version_cache": true}}`)
+	write(t, filepath.Join(site, "wrangler.json"),
+		`{"name": "victim", "cache": {"enabled": true, "cross_version_cache": true}}`)
 	if out, err := v.command("deploy").CombinedOutput(); err == nil {
 		t.Errorf("a cache of all versions was taken:\n%s", out)
 	}

@@ -168,7 +168,8 @@ func hooksOf(cfg *daemon.Config) []webhook.Hook {
 		for i := range cfg.Sites {
 			if s := &cfg.Sites[i]; len(s.Secrets) > 0 {
 				out = append(out, webhook.Hook{
-					Path: "/" + name + "/" + s.Name, Forge: forge, Secrets: daemon.Reveal(s.Secrets), Remotes: []string{s.Remote.String()},
+					Path: "/" + name + "/" + s.Name, Forge: forge, Secrets: daemon.Reveal(s.Secrets),
+					Remotes: []string{s.Remote.String()},
 				})
 			}
 		}

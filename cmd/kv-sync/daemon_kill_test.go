@@ -106,7 +106,8 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 	defer server.Close()
 	state := t.TempDir()
 	config := filepath.Join(t.TempDir(), "daemon.toml")
-	write(t, config, fmt.Sprintf("state = %q\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\n", state, server.URL+"/site.git"))
+	write(t, config, fmt.Sprintf("state = %q\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\n", state,
+		server.URL+"/site.git"))
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
 	d := &keeper{victim: v, config: config}
 	for _, page := range []string{"first", "second"} {
@@ -126,7 +127,8 @@ func TestDaemonKilledInAFetch(t *testing.T) {
 			t.Errorf("the next daemon says %s", text)
 		}
 		_ = filepath.WalkDir(filepath.Join(state, "sites"), func(path string, e fs.DirEntry, err error) error {
-			if err != nil || strings.HasPrefix(e.Name(), "tmp_") || strings.HasSuffix(path, ".lock") || strings.HasSuffix(path, ".keep") || e.Name() == "mirror.git.new" {
+			if err != nil || strings.HasPrefix(e.Name(), "tmp_") || strings.HasSuffix(path, ".lock") ||
+				strings.HasSuffix(path, ".keep") || e.Name() == "mirror.git.new" {
 				t.Errorf("%s is left: %v", path, err)
 			}
 			return nil
@@ -148,8 +150,10 @@ func TestDaemonKilledInABuild(t *testing.T) {
 	hang, began := filepath.Join(signals, "hang"), filepath.Join(signals, "began")
 	write(t, hang, "")
 	config := filepath.Join(dir, "daemon.toml")
-	build := fmt.Sprintf("mkdir dist; cp page dist/index.html; cp same.css dist; if test -e %s; then (setsid sh -c \"trap '' TERM; while test -d dist; do date >dist/stray.html; done\" &) & touch %s; sleep 60; fi", hang, began)
-	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\ndir = \"dist\"\nbuild = %q\n", repo, build))
+	build := fmt.Sprintf("mkdir dist; cp page dist/index.html; cp same.css dist; if test -e %s; then (setsid sh -c "+
+		"\"trap '' TERM; while test -d dist; do date >dist/stray.html; done\" &) & touch %s; sleep 60; fi", hang, began)
+	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\ndir = "+
+		"\"dist\"\nbuild = %q\n", repo, build))
 	v := &victim{t: t, repo: repo, cache: t.TempDir(), p: platformtest.Start(t)}
 	d := &keeper{victim: v, config: config}
 	d.start()

@@ -41,7 +41,8 @@ func TestDaemonHidesItsSecrets(t *testing.T) {
 	defer close(release)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "daemon.toml")
-	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = %q\nwebhook-secret-env = \"HOOK\"\n", server.URL+"/site.git"))
+	write(t, config, fmt.Sprintf("state = \"state\"\npoll = \"0\"\n[[site]]\nname = \"victim\"\nremote = "+
+		"%q\nwebhook-secret-env = \"HOOK\"\n", server.URL+"/site.git"))
 	t.Setenv("HOOK", "hook-s3cret-value")
 	t.Setenv("BESIDE", "Bearer hook-s3cret-value")
 	d := &keeper{victim: &victim{t: t, p: platformtest.Start(t)}, config: config}
@@ -77,7 +78,8 @@ func TestDaemonHidesItsSecrets(t *testing.T) {
 // Not only variables with Cloudflare's names are taken out of the environment of what
 // the daemon starts.
 func TestDaemonHidesCredentials(t *testing.T) {
-	for name, value := range map[string]string{"CLOUDFLARE_X": "1", "CF_X": "1", "OTHER_SECRET": "x-s3cret-y", "PLAIN_X": "1"} {
+	for name, value := range map[string]string{"CLOUDFLARE_X": "1", "CF_X": "1", "OTHER_SECRET": "x-s3cret-y",
+		"PLAIN_X": "1"} {
 		t.Setenv(name, value)
 	}
 	hideCredentials(os.Environ(), []string{"s3cret"})

@@ -171,7 +171,8 @@ func TestDaemonListens(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "password"), "correct horse battery staple\n")
 	config := filepath.Join(dir, "daemon.toml")
-	write(t, config, fmt.Sprintf("poll = \"0\"\n[listen]\nwebhooks = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n"+
+	write(t, config, fmt.Sprintf("poll = \"0\"\n[listen]\nwebhooks = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nmetrics "+
+		"= \"127.0.0.1:0\"\n"+
 		"[admin]\nuser = \"admin\"\npassword-file = \"password\"\n[webhook.github]\nsecret-file = \"password\"\n"+
 		"[[site]]\nname = \"victim\"\nremote = %q\nwebhook-secret-file = \"password\"\n", repo))
 	d := &keeper{victim: &victim{t: t, repo: repo, p: platformtest.Start(t)}, config: config}
@@ -197,7 +198,8 @@ func TestDaemonListens(t *testing.T) {
 			at[strings.Trim(name, `"`)] = strings.TrimSpace(address)
 		}
 	}
-	for path, own := range map[string]string{"/healthz": "metrics", "/metrics": "metrics", "/login": "the admin page", "/github": "webhooks", "/gitea/victim": "webhooks"} {
+	for path, own := range map[string]string{"/healthz": "metrics", "/metrics": "metrics", "/login": "the admin page",
+		"/github": "webhooks", "/gitea/victim": "webhooks"} {
 		for name, address := range at {
 			res, err := http.Get("http://" + address + path)
 			if err != nil {
@@ -214,7 +216,8 @@ func TestDaemonListens(t *testing.T) {
 	}
 	second := exec.Command("kv-sync", "daemon", "--config", config)
 	second.Env = append(os.Environ(), "CLOUDFLARE_API_TOKEN=x")
-	if out, err := second.CombinedOutput(); second.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "another kv-sync daemon uses it") {
+	if out, err := second.CombinedOutput(); second.ProcessState.ExitCode() != 2 ||
+		!strings.Contains(string(out), "another kv-sync daemon uses it") {
 		t.Errorf("%v: %s", err, out)
 	}
 	d.stop()
@@ -233,7 +236,8 @@ func TestDaemonListens(t *testing.T) {
 	}
 	write(t, config, "poll = \"0\"\nnonsense = 1\n")
 	check = exec.Command("kv-sync", "daemon", "--check", "--config", config)
-	if out, _ := check.CombinedOutput(); check.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), config+":2: nonsense is not understood") {
+	if out, _ := check.CombinedOutput(); check.ProcessState.ExitCode() != 2 ||
+		!strings.Contains(string(out), config+":2: nonsense is not understood") {
 		t.Errorf("%s", out)
 	}
 }

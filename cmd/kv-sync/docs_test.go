@@ -90,7 +90,8 @@ func TestDocumentedFlags(t *testing.T) {
 	}
 	walk(bare.Model.Node)
 	documented := map[string]bool{}
-	for _, f := range regexp.MustCompile("[`\\s\\[](--[a-z-]+)").FindAllStringSubmatch(documents(t)["docs/commands.md"], -1) {
+	for _, f := range regexp.MustCompile("[`\\s\\[](--[a-z-]+)").FindAllStringSubmatch(
+		documents(t)["docs/commands.md"], -1) {
 		documented[f[1]] = true
 	}
 	delete(documented, "--help")
@@ -129,7 +130,8 @@ func TestDocumentedConfiguration(t *testing.T) {
 
 // The .assetsignore that the documents show does what they say of it.
 func TestDocumentedAssetsIgnore(t *testing.T) {
-	block := regexp.MustCompile("(?s)```\n# public/\\.assetsignore\n(.*?)```").FindStringSubmatch(documents(t)["docs/configuration.md"])
+	block := regexp.MustCompile("(?s)```\n# public/\\.assetsignore\n(.*?)```").FindStringSubmatch(
+		documents(t)["docs/configuration.md"])
 	if block == nil {
 		t.Fatal("docs/configuration.md shows no .assetsignore")
 	}
@@ -137,11 +139,13 @@ func TestDocumentedAssetsIgnore(t *testing.T) {
 	public := filepath.Join(dir, "public")
 	write(t, filepath.Join(public, ".assetsignore"), block[1])
 	for _, name := range []string{
-		"index.html", "app.js", "app.js.map", "drafts/next.html", ".nojekyll", ".env", ".DS_Store", ".cache/x", ".well-known/security.txt", "_headers", "node_modules/x.js",
+		"index.html", "app.js", "app.js.map", "drafts/next.html", ".nojekyll", ".env", ".DS_Store", ".cache/x",
+		".well-known/security.txt", "_headers", "node_modules/x.js",
 	} {
 		write(t, filepath.Join(public, filepath.FromSlash(name)), "")
 	}
-	site, err := app.Open(t.Context(), app.Inputs{Root: dir, Name: "tides", CacheDir: t.TempDir(), Getenv: func(string) string { return "" }})
+	site, err := app.Open(t.Context(), app.Inputs{Root: dir, Name: "tides", CacheDir: t.TempDir(),
+		Getenv: func(string) string { return "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +175,8 @@ func loadDaemon(t *testing.T, dir, text string) {
 	for _, secret := range regexp.MustCompile(`"/etc/kv-sync/([^"]*)"`).FindAllStringSubmatch(text, -1) {
 		write(t, filepath.Join(dir, secret[1]), "a secret of the test\n")
 	}
-	if _, err := daemon.LoadConfig(file, func(string) string { return "a variable of the test" }, webhook.ForgeNames()); err != nil {
+	if _, err := daemon.LoadConfig(file, func(string) string { return "a variable of the test" },
+		webhook.ForgeNames()); err != nil {
 		t.Errorf("docs/daemon.md: %v\n%s", err, text)
 	}
 }

@@ -30,7 +30,8 @@ func eventually(yes func() bool) bool {
 
 // account is the environment that reaches a platform.
 func account(p *platformtest.Fixture) []string {
-	return []string{"CLOUDFLARE_API_TOKEN=" + p.Token, "CLOUDFLARE_ACCOUNT_ID=" + p.AccountID, "CLOUDFLARE_API_BASE_URL=" + p.BaseURL}
+	return []string{"CLOUDFLARE_API_TOKEN=" + p.Token, "CLOUDFLARE_ACCOUNT_ID=" + p.AccountID,
+		"CLOUDFLARE_API_BASE_URL=" + p.BaseURL}
 }
 
 // answer is the answer to a request for a page.

@@ -24,7 +24,8 @@ func TestInterruptedPush(t *testing.T) {
 			}
 			f.commit("two")
 			f.env = append(f.env, f.account()...)
-			kind := map[string]string{"check": "workers.deployments.list", "upload": "kv.bulk.put", "deploy": "kv.bulk.put"}[mode]
+			kind := map[string]string{"check": "workers.deployments.list", "upload": "kv.bulk.put",
+				"deploy": "kv.bulk.put"}[mode]
 			came, release := f.hold(kind, platform.Fault{})
 			push := f.command(f.work, "git", "push", "-q", "origin", "main")
 			push.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -21,7 +21,8 @@ import (
 // recipe is the block of docs/hooks.md that goes into a file.
 func recipe(t *testing.T, file string) string {
 	t.Helper()
-	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file) + "`[^\n]*:\n\n```[a-z]+\n(.*?)```").FindStringSubmatch(documents(t)["docs/hooks.md"])
+	m := regexp.MustCompile("(?s)`" + regexp.QuoteMeta(file) +
+		"`[^\n]*:\n\n```[a-z]+\n(.*?)```").FindStringSubmatch(documents(t)["docs/hooks.md"])
 	if m == nil {
 		t.Fatalf("docs/hooks.md has no recipe for %s", file)
 	}
@@ -82,7 +83,8 @@ func preCommit(t *testing.T) (path string) {
 	defer cancel()
 	for _, line := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
-		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", "testdata/managers/requirements.txt"},
+		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r",
+			"testdata/managers/requirements.txt"},
 	} {
 		if out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("install pre-commit: %v: %v; this needs python3 with venv and, once, the network\n%s", line, err, out)
@@ -131,7 +133,8 @@ func TestHookManagers(t *testing.T) {
 				}
 				return string(out)
 			}
-			if out := push(true, "-u", "origin", "main"); !strings.Contains(out, "refs/heads/main: 1 to add, 0 to change, 0 to remove, ") {
+			if out := push(true, "-u", "origin", "main"); !strings.Contains(out,
+				"refs/heads/main: 1 to add, 0 to change, 0 to remove, ") {
 				t.Errorf("the first push says\n%s", out)
 			}
 			f.commit("two")
@@ -153,7 +156,8 @@ func TestHookManagers(t *testing.T) {
 			f.must(f.work, "git", "reset", "-q", "--hard", "HEAD~1")
 
 			// The same with another mode.
-			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)), strings.Replace(text, "hook run", "hook run --pre-push deploy", 1))
+			write(t, filepath.Join(f.work, filepath.FromSlash(tt.file)),
+				strings.Replace(text, "hook run", "hook run --pre-push deploy", 1))
 			head := f.commit("four")
 			push(true, "origin", "main")
 			if got := f.live(); got != head {

@@ -40,8 +40,9 @@ func newForge(t *testing.T) *forge {
 			f.env = append(f.env, kv)
 		}
 	}
-	f.env = append(f.env, "HOME="+root, "XDG_CACHE_HOME="+filepath.Join(root, "cache"), "GIT_CONFIG_NOSYSTEM=1", "GITHUB_TOKEN=", "CI=",
-		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.org", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.org")
+	f.env = append(f.env, "HOME="+root, "XDG_CACHE_HOME="+filepath.Join(root, "cache"), "GIT_CONFIG_NOSYSTEM=1",
+		"GITHUB_TOKEN=", "CI=", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.org", "GIT_COMMITTER_NAME=Ada",
+		"GIT_COMMITTER_EMAIL=ada@example.org")
 	f.must(root, "git", "init", "-q", "--bare", "-b", "main", f.bare)
 	f.must(root, "git", "init", "-q", "-b", "main", f.work)
 	f.must(f.work, "git", "remote", "add", "origin", "file://"+f.bare)
@@ -131,7 +132,8 @@ func TestTwoPushesAtOnce(t *testing.T) {
 	f.must(f.work, "git", "push", "-q", "origin", "main")
 	for i := range 3 {
 		f.commit(fmt.Sprintf("first %d", i))
-		came, release := f.hold([]string{"kv.bulk.put", "workers.versions.create", "workers.deployments.create"}[i], platform.Fault{})
+		came, release := f.hold([]string{"kv.bulk.put", "workers.versions.create", "workers.deployments.create"}[i],
+			platform.Fault{})
 		first := f.command(f.work, "git", "push", "-q", "origin", "main")
 		if err := first.Start(); err != nil {
 			t.Fatal(err)
@@ -203,7 +205,8 @@ func TestPushOverHTTP(t *testing.T) {
 	backend := filepath.Join(f.must(f.work, "git", "--exec-path"), "git-http-backend")
 	server := httptest.NewServer(&cgi.Handler{
 		Path: backend, Dir: f.bare, Stderr: t.Output(),
-		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(f.bare), "GIT_HTTP_EXPORT_ALL=1", "HOME=" + filepath.Dir(f.bare), "PATH=" + os.Getenv("PATH")},
+		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(f.bare), "GIT_HTTP_EXPORT_ALL=1", "HOME=" + filepath.Dir(f.bare),
+			"PATH=" + os.Getenv("PATH")},
 	})
 	defer server.Close()
 	out := f.must(f.work, "git", "push", server.URL+"/bare.git", "main")
@@ -227,7 +230,8 @@ func TestNetworkThatHangs(t *testing.T) {
 	push := exec.CommandContext(ctx, "git", "push", "origin", "main")
 	push.Dir, push.Env = f.work, f.env
 	out, err := push.CombinedOutput()
-	if err != nil || errors.Is(ctx.Err(), context.DeadlineExceeded) || !strings.Contains(string(out), "can be published; it was not compared with the live site: no answer in time") {
+	if err != nil || errors.Is(ctx.Err(), context.DeadlineExceeded) ||
+		!strings.Contains(string(out), "can be published; it was not compared with the live site: no answer in time") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -46,7 +46,8 @@ func TestKillAtEveryRequest(t *testing.T) {
 	}{
 		{"first deploy", nil, []string{"deploy", "--commit", "HEAD~1"}, "", "old"},
 		{"deploy", [][]string{{"deploy", "--commit", "HEAD~1"}}, []string{"deploy"}, "old", "new"},
-		{"rollback", [][]string{{"deploy", "--commit", "HEAD~1"}, {"deploy"}}, []string{"rollback", "--to", "HEAD~1"}, "new", "old"},
+		{"rollback", [][]string{{"deploy", "--commit", "HEAD~1"}, {"deploy"}}, []string{"rollback", "--to", "HEAD~1"},
+			"new", "old"},
 		{"prune", [][]string{{"deploy", "--commit", "HEAD~1"}, {"deploy"}}, []string{"prune"}, "new", "new"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

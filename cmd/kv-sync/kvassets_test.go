@@ -19,7 +19,8 @@ func publish(ts *testscript.TestScript, neg bool, args []string) {
 	module := "\x00asm\x01\x00\x00\x00" + ts.ReadFile(args[1])
 	putScript(ts, args[0],
 		modulePart{"metadata", "application/json", `{"main_module":"worker.mjs","compatibility_date":"2026-01-01"}`},
-		modulePart{"worker.mjs", "application/javascript+module", `import wasm from "./index_bg.wasm"; export default { fetch: () => new Response("rust") }`},
+		modulePart{"worker.mjs", "application/javascript+module",
+			`import wasm from "./index_bg.wasm"; export default { fetch: () => new Response("rust") }`},
 		modulePart{"index_bg.wasm", "application/wasm", module})
 }
 
@@ -41,7 +42,8 @@ func namespaceTitled(ts *testscript.TestScript, title string) string {
 }
 
 func kvNames(ts *testscript.TestScript, worker, prefix string) (names []string) {
-	for _, key := range gjson.Get(api(ts, http.MethodGet, kvNamespace(ts, worker)+"/keys?prefix="+url.QueryEscape(prefix)), "result").Array() {
+	for _, key := range gjson.Get(api(ts, http.MethodGet, kvNamespace(ts, worker)+
+		"/keys?prefix="+url.QueryEscape(prefix)), "result").Array() {
 		names = append(names, key.Get("name").String())
 	}
 	return names

@@ -17,12 +17,14 @@ func toDev(ts *testscript.TestScript, method, path, body string) string {
 	b, err := os.ReadFile(devFile(ts))
 	ts.Check(err)
 	at := gjson.ParseBytes(b)
-	return call(ts, method, at.Get("api").String()+"/accounts/"+at.Get("account").String()+path, at.Get("token").String(), body)
+	return call(ts, method, at.Get("api").String()+"/accounts/"+at.Get("account").String()+path, at.Get("token").String(),
+		body)
 }
 
 // secret SCRIPT NAME VALUE sets a secret as wrangler secret put does.
 func secret(ts *testscript.TestScript, neg bool, args []string) {
-	toDev(ts, http.MethodPut, "/workers/scripts/"+args[0]+"/secrets", fmt.Sprintf(`{"name":%q,"text":%q,"type":"secret_text"}`, args[1], args[2]))
+	toDev(ts, http.MethodPut, "/workers/scripts/"+args[0]+"/secrets",
+		fmt.Sprintf(`{"name":%q,"text":%q,"type":"secret_text"}`, args[1], args[2]))
 }
 
 // edit METHOD URL BODY TOKEN STATUS changes a page over HTTP as an editor does.

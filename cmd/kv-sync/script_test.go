@@ -48,8 +48,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": startPlatform, "commit": commit, "requests": requests, "reset": reset, "fault": fault,
 			"await": await, "foreign": foreign, "fetch": fetch, "json": checkJSON, "workerd": useWorkerd, "wasm": wasm,
-			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit, "awaitkey": awaitKey,
-			"written": written, "wrangler": runWrangler, "publish": publish, "many": many, "age": age, "awaitfile": awaitFile, "shows": shows,
+			"code": exitCode, "lose": lose, "hostile": hostile, "ready": ready, "secret": secret, "edit": edit,
+			"awaitkey": awaitKey,
+			"written":  written, "wrangler": runWrangler, "publish": publish, "many": many, "age": age, "awaitfile": awaitFile,
+			"shows":       shows,
 			"showsheader": showsHeader, "kvkeys": kvKeys, "sitekeys": siteKeys, "spoil": spoil, "kvput": kvPut,
 		},
 	})

@@ -61,7 +61,8 @@ func TestUpgrade(t *testing.T) {
 func buildAt(t *testing.T, commit string) string {
 	t.Helper()
 	const top = "../.."
-	if out, err := exec.CommandContext(t.Context(), "git", "-C", top, "cat-file", "-e", commit+"^{commit}").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", top, "cat-file", "-e",
+		commit+"^{commit}").CombinedOutput(); err != nil {
 		t.Skipf("the sources of %s are not in this clone; git fetch --unshallow brings them (%v: %s)", commit, err, out)
 	}
 	dir := t.TempDir()
@@ -111,8 +112,9 @@ func (u *upgrade) run(binary string, code int, args ...string) gjson.Result {
 	cmd := exec.CommandContext(u.Context(), binary, append(args, "--json")...)
 	cmd.Dir = u.repo
 	env := map[string]string{
-		"PATH": os.Getenv("PATH"), "HOME": u.home, "XDG_CACHE_HOME": u.home, "TMPDIR": u.TempDir(), "GIT_CEILING_DIRECTORIES": filepath.Dir(u.repo),
-		"CLOUDFLARE_API_TOKEN": u.p.Token, "CLOUDFLARE_ACCOUNT_ID": u.p.AccountID, "CLOUDFLARE_API_BASE_URL": u.p.BaseURL,
+		"PATH": os.Getenv("PATH"), "HOME": u.home, "XDG_CACHE_HOME": u.home, "TMPDIR": u.TempDir(),
+		"GIT_CEILING_DIRECTORIES": filepath.Dir(u.repo),
+		"CLOUDFLARE_API_TOKEN":    u.p.Token, "CLOUDFLARE_ACCOUNT_ID": u.p.AccountID, "CLOUDFLARE_API_BASE_URL": u.p.BaseURL,
 	}
 	maps.Copy(env, u.vars)
 	for name, value := range env {
@@ -246,7 +248,8 @@ func (u *upgrade) unnamed() {
 
 	write(u.T, filepath.Join(u.repo, "public", "index.html"), "two")
 	text := u.refused(kvsync.GuardName, "deploy").Get("error").String()
-	if !strings.Contains(text, "workspace to go on with that site") || !strings.Contains(text, "tides-site for a new one") {
+	if !strings.Contains(text, "workspace to go on with that site") ||
+		!strings.Contains(text, "tides-site for a new one") {
 		u.Errorf("the guard says %s", text)
 	}
 	if at := u.p.SiteURL("tides-site"); at != "" {
@@ -304,7 +307,10 @@ func (u *upgrade) aged(age time.Duration) string {
 		u.Fatal(err)
 	}
 	created := regexp.MustCompile(`"created_on":\s*"([^"]+)"`)
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: to.Scheme, Host: to.Host}) }}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: to.Scheme,
+			Host: to.Host})
+	}}
 	proxy.ModifyResponse = func(res *http.Response) error {
 		if !strings.HasSuffix(res.Request.URL.Path, "/deployments") {
 			return nil
@@ -337,7 +343,8 @@ func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvs
 		u.Fatal(err)
 	}
 	defer src.Close()
-	e, err := kvsync.New(kvsync.Config{Site: "tides", Account: account, Now: func() time.Time { return time.Now().Add(-age) }})
+	e, err := kvsync.New(kvsync.Config{Site: "tides", Account: account,
+		Now: func() time.Time { return time.Now().Add(-age) }})
 	if err != nil {
 		u.Fatal(err)
 	}
@@ -345,7 +352,8 @@ func (u *upgrade) deployAgo(account *cloudflare.Account, age time.Duration) *kvs
 	defer cancel()
 	res, err := e.Deploy(ctx, src, cloud.Worker{
 		Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
-		Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch: () => new Response() };")}},
+		Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
+			Content: []byte("export default { fetch: () => new Response() };")}},
 	}, kvsync.Options{})
 	if err != nil {
 		u.Fatal(err)

@@ -12,7 +12,8 @@ import (
 // siteKeys PREFIX N: so many keys with the prefix are in the namespace that sites
 // have by default.
 func siteKeys(ts *testscript.TestScript, neg bool, args []string) {
-	list := gjson.Get(api(ts, http.MethodGet, namespaceTitled(ts, "kv-sync")+"/keys?prefix="+url.QueryEscape(args[0])), "result.#.name")
+	list := gjson.Get(api(ts, http.MethodGet, namespaceTitled(ts, "kv-sync")+"/keys?prefix="+url.QueryEscape(args[0])),
+		"result.#.name")
 	if got := len(list.Array()); strconv.Itoa(got) != args[1] {
 		ts.Fatalf("there are %d keys %s, want %s: %s", got, args[0], args[1], list.Raw)
 	}

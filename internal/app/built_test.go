@@ -81,8 +81,9 @@ func (c *checkout) commit(files map[string]string) string {
 func (c *checkout) inputs() app.Inputs {
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": c.root}
 	return app.Inputs{
-		Root: c.root, Name: "tides", CacheDir: c.cache, Directory: c.dir, Getenv: func(name string) string { return env[name] },
-		Token: c.f.Token, AccountID: c.f.AccountID, BaseURL: c.f.BaseURL, Boundary: c.root,
+		Root: c.root, Name: "tides", CacheDir: c.cache, Directory: c.dir,
+		Getenv: func(name string) string { return env[name] },
+		Token:  c.f.Token, AccountID: c.f.AccountID, BaseURL: c.f.BaseURL, Boundary: c.root,
 	}
 }
 
@@ -120,7 +121,8 @@ func TestBuiltFromIsOrderedAndHeld(t *testing.T) {
 	in := c.inputs()
 	in.DeployedOnly = true
 	list, err := open(t, in).History(t.Context())
-	if err != nil || len(list) != 2 || list[0].Commit != two || list[0].Record == nil || list[0].Record.Subject != "change" || list[0].Record.Author == "" {
+	if err != nil || len(list) != 2 || list[0].Commit != two || list[0].Record == nil ||
+		list[0].Record.Subject != "change" || list[0].Record.Author == "" {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	if _, err := open(t, in).Rollback(t.Context(), kvsync.RollbackOptions{To: one}); err != nil {
@@ -142,7 +144,8 @@ func TestBuiltFromWithoutChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := c.commit(nil)
-	if res, err := c.deploy(next, "same", kvsync.Options{}); err != nil || !res.Plan.NoChange || res.Version != res.PreviousVersion || res.Commit != next {
+	if res, err := c.deploy(next, "same", kvsync.Options{}); err != nil || !res.Plan.NoChange ||
+		res.Version != res.PreviousVersion || res.Commit != next {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -151,7 +154,8 @@ func TestBuiltFromWithoutChange(t *testing.T) {
 func TestConfined(t *testing.T) {
 	c := newCheckout(t)
 	outside := t.TempDir()
-	c.fill(outside, map[string]string{"index.html": "secret", "kv-sync.toml": `namespace = "secret"`, "token.txt": "secret"})
+	c.fill(outside, map[string]string{"index.html": "secret", "kv-sync.toml": `namespace = "secret"`,
+		"token.txt": "secret"})
 	link := func(target, name string) {
 		t.Helper()
 		if err := os.Symlink(target, filepath.Join(c.root, name)); err != nil {
@@ -193,14 +197,16 @@ func TestConfined(t *testing.T) {
 		{"an import", "outside of", func(*app.Inputs) {
 			c.fill(c.root, map[string]string{
 				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
-				"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
+				"worker.js": `import text from ` + quoted(filepath.Join(outside, "token.txt")) +
+					`; export default { fetch() { return new Response(text) } }`,
 			})
 		}},
 		{"an import of code", "outside of", func(*app.Inputs) {
 			c.fill(outside, map[string]string{"code.js": "export default 'secret'"})
 			c.fill(c.root, map[string]string{
 				"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
-				"worker.js":     `import text from ` + quoted(filepath.Join(outside, "code.js")) + `; export default { fetch() { return new Response(text) } }`,
+				"worker.js": `import text from ` + quoted(filepath.Join(outside, "code.js")) +
+					`; export default { fetch() { return new Response(text) } }`,
 			})
 		}},
 	} {
@@ -230,8 +236,9 @@ func TestConfined(t *testing.T) {
 	in := c.inputs()
 	in.BuiltFrom = commit
 	c.fill(c.root, map[string]string{
-		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n", "dist/index.html": "x",
-		"worker.js": "import text from './.git/config'; export default { fetch() { return new Response(text) } }",
+		"wrangler.toml":   "name = \"tides\"\nmain = \"worker.js\"\n[[rules]]\ntype = \"Text\"\nglobs = [\"**/config\"]\n",
+		"dist/index.html": "x",
+		"worker.js":       "import text from './.git/config'; export default { fetch() { return new Response(text) } }",
 	})
 	if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) == 0 {
 		t.Errorf("the settings of git were bundled: %+v", f)
@@ -243,9 +250,11 @@ func TestConfined(t *testing.T) {
 		}
 		link(outside, "data")
 		c.fill(c.root, map[string]string{
-			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n", "worker.js": "export default {}",
+			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\n" + index, "wrangler.toml": "name = \"tides\"\n",
+			"worker.js": "export default {}",
 		})
-		if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) != 1 || !strings.Contains(f.Problems[0].Reason, "index may not be used") {
+		if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) != 1 ||
+			!strings.Contains(f.Problems[0].Reason, "index may not be used") {
 			t.Errorf("an index behind %s: %+v", name, f)
 		}
 	}
@@ -259,8 +268,9 @@ func TestConfined(t *testing.T) {
 		},
 		"the main file": {"wrangler.toml": "name = \"tides\"\nmain = \"config\"\nno_bundle = true\n"},
 		"an index": {
-			"kv-sync.toml": "layout = \"kv-assets\"\nworker = \"worker.js\"\nindex = \"hooks/post-receive\"\n", "wrangler.toml": "name = \"tides\"\n",
-			"worker.js": "export default {}",
+			"kv-sync.toml":  "layout = \"kv-assets\"\nworker = \"worker.js\"\nindex = \"hooks/post-receive\"\n",
+			"wrangler.toml": "name = \"tides\"\n",
+			"worker.js":     "export default {}",
 		},
 	} {
 		c.fill(c.work, files)
@@ -274,14 +284,16 @@ func TestConfined(t *testing.T) {
 	// A commit's code reads nothing either, though there is no work tree.
 	c.fill(c.work, map[string]string{
 		"wrangler.toml": "name = \"tides\"\nmain = \"worker.js\"\n",
-		"worker.js":     `import text from ` + quoted(filepath.Join(outside, "token.txt")) + `; export default { fetch() { return new Response(text) } }`,
+		"worker.js": `import text from ` + quoted(filepath.Join(outside, "token.txt")) +
+			`; export default { fetch() { return new Response(text) } }`,
 	})
 	in = c.inputs()
 	in.Directory, in.Commit, in.Root = "public", c.commit(nil), t.TempDir()
 	in.Boundary = in.Root
 	env := map[string]string{"GIT_DIR": c.mirror, "GIT_WORK_TREE": in.Root}
 	in.Getenv = func(name string) string { return env[name] }
-	if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) == 0 || !strings.Contains(f.Problems[0].String(), "outside of") {
+	if f := app.Explain(advice.Terminal, try(in)); f == nil || len(f.Problems) == 0 ||
+		!strings.Contains(f.Problems[0].String(), "outside of") {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -294,18 +306,21 @@ func TestBuild(t *testing.T) {
 	c := newCheckout(t)
 	c.fill(c.root, map[string]string{
 		"dist/index.html": "x", "sub/here": "",
-		"wrangler.toml": "name = \"tides\"\npages_build_output_dir = \"dist\"\n[build]\ncommand = \"pwd; env\"\ncwd = \"sub\"\n",
+		"wrangler.toml": "name = \"tides\"\npages_build_output_dir = \"dist\"\n[build]\ncommand = \"pwd; env\"\n" +
+			"cwd = \"sub\"\n",
 	})
 	var out bytes.Buffer
 	in := c.inputs()
 	in.BuiltFrom, in.Builds, in.BuildOutput = c.commit(nil), true, &out
-	in.Secrets, in.BuildEnv = []string{"hunter2"}, []string{"PATH=" + os.Getenv("PATH"), "PLAIN=seen", "HIDDEN=is-hunter2", "MY_TOKEN=t"}
+	in.Secrets, in.BuildEnv = []string{"hunter2"}, []string{"PATH=" + os.Getenv("PATH"), "PLAIN=seen",
+		"HIDDEN=is-hunter2", "MY_TOKEN=t"}
 	site := open(t, in)
 	if err := site.Build(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
-	if !strings.HasPrefix(text, filepath.Join(c.root, "sub")+"\n") || !strings.Contains(text, "PLAIN=seen") || strings.Contains(text, "hunter2") || strings.Contains(text, "MY_TOKEN") {
+	if !strings.HasPrefix(text, filepath.Join(c.root, "sub")+"\n") || !strings.Contains(text, "PLAIN=seen") ||
+		strings.Contains(text, "hunter2") || strings.Contains(text, "MY_TOKEN") {
 		t.Errorf("the build saw %s", text)
 	}
 	if out.Reset(); site.Build(t.Context(), "pwd") != nil || out.String() != c.root+"\n" {
@@ -314,7 +329,8 @@ func TestBuild(t *testing.T) {
 	if err := os.Remove(filepath.Join(c.root, "wrangler.toml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(t, in).Build(t.Context(), ""); app.Explain(advice.Terminal, err) == nil || app.Explain(advice.Terminal, err).Kind != app.KindUsage {
+	if err := open(t, in).Build(t.Context(), ""); app.Explain(advice.Terminal, err) == nil ||
+		app.Explain(advice.Terminal, err).Kind != app.KindUsage {
 		t.Errorf("a build that nobody names: %v", err)
 	}
 }

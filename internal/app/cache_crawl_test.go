@@ -32,10 +32,15 @@ var cachedSite = map[string]string{
 	"src/index.ts": `export default { async fetch(request: Request, env: any): Promise<Response> {
 	const url = new URL(request.url);
 	const who = request.headers.get("Authorization") ?? request.headers.get("Cookie");
-	if (url.pathname.startsWith("/members/")) return who ? env.ASSETS.fetch(request) : new Response("who are you?", { status: 403 });
-	if (url.pathname.startsWith("/shared/")) return new Response("everybody's " + url.pathname, { headers: { "Cache-Control": "public, max-age=60" } });
-	if (url.pathname === "/retired") return new Response(who ? "the new page" : "nothing for you", { status: who ? 200 : 404 });
-	return new Response(["code", url.hostname, who, request.headers.get("Accept"), request.headers.get("Sec-Fetch-Mode")].join(" "), { status: url.pathname === "/gone" ? 404 : 200 });
+	if (url.pathname.startsWith("/members/"))
+		return who ? env.ASSETS.fetch(request) : new Response("who are you?", { status: 403 });
+	if (url.pathname.startsWith("/shared/"))
+		return new Response("everybody's " + url.pathname, { headers: { "Cache-Control": "public, max-age=60" } });
+	if (url.pathname === "/retired")
+		return new Response(who ? "the new page" : "nothing for you", { status: who ? 200 : 404 });
+	const { headers } = request;
+	const said = ["code", url.hostname, who, headers.get("Accept"), headers.get("Sec-Fetch-Mode")];
+	return new Response(said.join(" "), { status: url.pathname === "/gone" ? 404 : 200 });
 } };
 `,
 }
@@ -122,7 +127,8 @@ func visit(t *testing.T, base, path string, s shape) (got answer, from string) {
 		t.Fatal(err)
 	}
 	h := res.Header
-	got = answer{res.StatusCode, h.Get("Location"), h.Get("Content-Type"), h.Get("Etag"), h.Get("X-Rule"), h.Get("Content-Range"), string(body)}
+	got = answer{res.StatusCode, h.Get("Location"), h.Get("Content-Type"), h.Get("Etag"), h.Get("X-Rule"),
+		h.Get("Content-Range"), string(body)}
 	return got, h.Get("Cf-Cache-Status")
 }
 
@@ -179,7 +185,8 @@ func rightAnswers(t *testing.T, base, path string, s shape) []string {
 	switch part := all; {
 	case all.status != http.StatusOK:
 	case s.header["Range"] != "": // bytes=0-1
-		part.status, part.Range, part.body = http.StatusPartialContent, fmt.Sprintf("bytes 0-1/%d", len(all.body)), all.body[:2]
+		part.status, part.body = http.StatusPartialContent, all.body[:2]
+		part.Range = fmt.Sprintf("bytes 0-1/%d", len(all.body))
 		right = append(right, part.String())
 	case s.header["If-None-Match"] != "": // *
 		part.status, part.Type, part.body = http.StatusNotModified, "", ""
@@ -193,8 +200,10 @@ func rightAnswers(t *testing.T, base, path string, s shape) []string {
 // without; the platform's model of that cache stands before real workerd.
 func TestNoCachedAnswerIsUsedWhereAnotherIsRight(t *testing.T) {
 	paths := []string{
-		"/", "/about", "/about.html", "/app.3f2a9c1b.js", "/old", "/in-place", "/nothing", "/gone", "/retired", "/retired.html", "/deep/nothing",
-		"/members/page", "/members/page.html", "/members/app.0a1b2c3d.js", "/members/nothing", "/members/site/public", "/shared/x",
+		"/", "/about", "/about.html", "/app.3f2a9c1b.js", "/old", "/in-place", "/nothing", "/gone", "/retired",
+		"/retired.html", "/deep/nothing",
+		"/members/page", "/members/page.html", "/members/app.0a1b2c3d.js", "/members/nothing", "/members/site/public",
+		"/shared/x",
 	}
 	const guarded = `"binding": "ASSETS", "run_worker_first": ["/members/*", "!/members/site/*"], `
 	for name, tt := range map[string]struct {
@@ -203,16 +212,18 @@ func TestNoCachedAnswerIsUsedWhereAnotherIsRight(t *testing.T) {
 	}{
 		// Who answers depends on Sec-Fetch-Mode only without run_worker_first.
 		"navigation": {assets: `"binding": "ASSETS", "not_found_handling": "single-page-application"`},
-		"navigation, rules have all kept": {assets: `"binding": "ASSETS", "not_found_handling": "404-page"`, files: map[string]string{
-			"public/_headers": "/*\n  Cloudflare-CDN-Cache-Control: public, max-age=600\n",
-		}},
+		"navigation, rules have all kept": {assets: `"binding": "ASSETS", "not_found_handling": "404-page"`,
+			files: map[string]string{
+				"public/_headers": "/*\n  Cloudflare-CDN-Cache-Control: public, max-age=600\n",
+			}},
 		"an application":   {assets: guarded + `"not_found_handling": "single-page-application"`},
 		"the Worker first": {assets: `"binding": "ASSETS", "run_worker_first": true, "not_found_handling": "404-page"`},
 		"rules name hosts": {assets: guarded + `"not_found_handling": "404-page"`, files: map[string]string{
 			"public/_headers": "https://b.localhost/*\n  X-Rule: b\n/*\n  Cloudflare-CDN-Cache-Control: public, max-age=600\n",
 		}},
-		"the site is imported": {assets: `"not_found_handling": "404-page"`, files: map[string]string{"src/index.ts": importing}},
-		"no code":              {assets: `"not_found_handling": "single-page-application"`, files: map[string]string{"src/index.ts": ""}},
+		"the site is imported": {assets: `"not_found_handling": "404-page"`,
+			files: map[string]string{"src/index.ts": importing}},
+		"no code": {assets: `"not_found_handling": "single-page-application"`, files: map[string]string{"src/index.ts": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,7 +235,8 @@ func TestNoCachedAnswerIsUsedWhereAnotherIsRight(t *testing.T) {
 				if files["src/index.ts"] == "" {
 					main = ""
 				}
-				files["wrangler.jsonc"] = fmt.Sprintf(`{ "name": %q, %s "compatibility_date": "2026-01-01", "cache": { "enabled": %t },
+				files["wrangler.jsonc"] = fmt.Sprintf(
+					`{ "name": %q, %s "compatibility_date": "2026-01-01", "cache": { "enabled": %t },
 					"assets": { "directory": "public", %s } }`, script, main, cache, tt.assets)
 				deployTwice(t, f, script, files)
 			}
@@ -262,10 +274,12 @@ var loaderSite = map[string]string{
 export { AssetBinding } from "@kv-sync/worker/dynamic";
 export default { async fetch(request: Request, env: any, ctx: any): Promise<Response> {
 	const response = await serveProject(request, new URL(request.url).hostname.split(".")[0]!, env, ctx);
-	return response ?? new Response("There is no such project.", { status: 404, headers: { "Cache-Control": "no-store" } });
+	return response ??
+		new Response("There is no such project.", { status: 404, headers: { "Cache-Control": "no-store" } });
 } };
 `,
-	"wrangler.jsonc": `{ "name": "NAME", "main": "src/index.ts", "compatibility_date": "2026-01-01", "worker_loaders": [{ "binding": "LOADER" }] }`,
+	"wrangler.jsonc": `{ "name": "NAME", "main": "src/index.ts", "compatibility_date": "2026-01-01",` +
+		` "worker_loaders": [{ "binding": "LOADER" }] }`,
 }
 
 // project is one customer's, told from the others' by the text in all that it has.
@@ -276,7 +290,8 @@ func customer(text string) map[string]string {
 		"public/assets/" + text + ".0a1b2c.js": text + " alone",
 		"public/404.html":                      text + " lost",
 		"public/_redirects":                    "/moved /" + text + " 301\n",
-		"public/_headers":                      "/*\n  Cache-Control: public, max-age=3600\n  Cloudflare-CDN-Cache-Control: public, max-age=3600\n",
+		"public/_headers": "/*\n  Cache-Control: public, max-age=3600\n  " +
+			"Cloudflare-CDN-Cache-Control: public, max-age=3600\n",
 	}
 }
 
@@ -301,7 +316,10 @@ func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
 	code := `export default { fetch(request, env) {
 	const { pathname } = new URL(request.url);
 	if (!pathname.startsWith("/api/")) return env.ASSETS.fetch(request);
-	return new Response("TEXT of " + pathname, pathname === "/api/silent" ? {} : { headers: { "Cache-Control": "public, max-age=60", "Cloudflare-CDN-Cache-Control": "public, max-age=600", "CDN-Cache-Control": "max-age=60", "Cache-Tag": "x" } });
+	return new Response("TEXT of " + pathname, pathname === "/api/silent" ? {} : { headers: {
+		"Cache-Control": "public, max-age=60", "Cloudflare-CDN-Cache-Control": "public, max-age=600",
+		"CDN-Cache-Control": "max-age=60", "Cache-Tag": "x",
+	} });
 } };`
 	for _, project := range []string{"a", "b"} {
 		at := filepath.Join(root, "projects", project)
@@ -310,8 +328,9 @@ func TestNoProjectIsAnsweredFromAnothersCache(t *testing.T) {
 		in.Name, in.Project = "", project
 		if project == "a" { // the other one is assets alone
 			writeAll(t, at, map[string]string{
-				"src/index.js":   strings.ReplaceAll(code, "TEXT", project),
-				"wrangler.jsonc": `{ "name": "x", "main": "src/index.js", "compatibility_date": "2026-01-01", "assets": { "directory": "public" } }`,
+				"src/index.js": strings.ReplaceAll(code, "TEXT", project),
+				"wrangler.jsonc": `{ "name": "x", "main": "src/index.js", "compatibility_date": "2026-01-01", "assets": { ` +
+					`"directory": "public" } }`,
 			})
 		}
 		if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); err != nil {

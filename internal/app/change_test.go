@@ -54,7 +54,8 @@ func TestPlanFollowsTheChange(t *testing.T) {
 				f.Server.ResetRequests()
 				site := open(t, in)
 				p, err := site.Plan(t.Context(), kvsync.Options{})
-				if err != nil || len(p.Changed) != tc.changed || p.Unchanged+len(p.Changed) != files || p.NoChange != (tc.changed == 0) {
+				if err != nil || len(p.Changed) != tc.changed || p.Unchanged+len(p.Changed) != files ||
+					p.NoChange != (tc.changed == 0) {
 					t.Fatalf("%d files: %s: %+v, %v", files, tc.name, p, err)
 				}
 				c.requests = len(f.Server.Requests())
@@ -85,7 +86,8 @@ func TestPlanFollowsTheChange(t *testing.T) {
 	for name, at := range costs {
 		a, b := at[small], at[large]
 		allocations, bytes := per(b.allocations-a.allocations, large-small), per(b.bytes-a.bytes, large-small)
-		t.Logf("%s: %d requests; each further file takes %.2f allocations of %.0f bytes in all", name, b.requests, allocations, bytes)
+		t.Logf("%s: %d requests; each further file takes %.2f allocations of %.0f bytes in all", name, b.requests,
+			allocations, bytes)
 		most := fmt.Sprintf("%s: each further file takes", name)
 		switch name {
 		case "a page":

@@ -55,18 +55,25 @@ var changes = []struct {
 	{name: "one file", do: func(r repo) { r.write("public/deep/er/b.html", "b, changed") }, changed: 1, uploaded: 1},
 	{name: "nothing", do: func(repo) {}},
 	{name: "nothing of the site", do: func(r repo) { r.write("readme.md", "other") }},
-	{name: "two files with the content of others", do: func(r repo) { r.write("public/deep/a.html", "c"); r.write("public/new.html", "b") }, added: 1, changed: 1},
-	{name: "two new files of the same content", do: func(r repo) { r.write("public/x.txt", "new"); r.write("public/deep/x.txt", "new") }, added: 2, uploaded: 1},
+	{name: "two files with the content of others",
+		do: func(r repo) { r.write("public/deep/a.html", "c"); r.write("public/new.html", "b") }, added: 1, changed: 1},
+	{name: "two new files of the same content",
+		do: func(r repo) { r.write("public/x.txt", "new"); r.write("public/deep/x.txt", "new") }, added: 2, uploaded: 1},
 	{name: "rename", do: func(r repo) { r.git("mv", "public/deep/a.html", "public/z.html") }, added: 1, removed: 1},
 	{name: "rename of a directory", do: func(r repo) { r.git("mv", "public/deep", "public/down") }, added: 3, removed: 3},
-	{name: "rename in case alone", do: func(r repo) { r.git("mv", "public/deep/a.html", "public/deep/A.html") }, added: 1, removed: 1},
-	{name: "rename of a directory in case alone", do: func(r repo) { r.git("mv", "public/deep", "public/Deep") }, added: 3, removed: 3},
+	{name: "rename in case alone", do: func(r repo) { r.git("mv", "public/deep/a.html", "public/deep/A.html") }, added: 1,
+		removed: 1},
+	{name: "rename of a directory in case alone", do: func(r repo) { r.git("mv", "public/deep", "public/Deep") },
+		added: 3, removed: 3},
 	{name: "mode alone", do: func(r repo) {
 		r.git("update-index", "--chmod=+x", "public/about.html")
 		r.git("checkout", "-q", "public")
 	}},
-	{name: "file becomes directory", do: func(r repo) { r.remove("public/deep/a.html"); r.write("public/deep/a.html/index.html", "a") }, added: 1, removed: 1},
-	{name: "directory becomes file", do: func(r repo) { r.remove("public/deep/er"); r.write("public/deep/er", "b") }, added: 1, removed: 2},
+	{name: "file becomes directory",
+		do: func(r repo) { r.remove("public/deep/a.html"); r.write("public/deep/a.html/index.html", "a") }, added: 1,
+		removed: 1},
+	{name: "directory becomes file", do: func(r repo) { r.remove("public/deep/er"); r.write("public/deep/er", "b") },
+		added: 1, removed: 2},
 	{name: "directory and file change places", do: func(r repo) {
 		r.move("public/deep/er", "kept")
 		r.move("public/about.html", "public/deep/er")
@@ -74,8 +81,10 @@ var changes = []struct {
 		r.link("index.html", "public/link.html")
 	}, added: 3, changed: 1, removed: 3},
 	{name: "symlink to another file", do: func(r repo) { r.link("deep/a.html", "public/link.html") }, changed: 1},
-	{name: "what a symlink leads to", do: func(r repo) { r.write("public/about.html", "about us") }, changed: 2, uploaded: 1},
-	{name: "symlink becomes file", do: func(r repo) { r.remove("public/link.html"); r.write("public/link.html", "no link") }, changed: 1, uploaded: 1},
+	{name: "what a symlink leads to", do: func(r repo) { r.write("public/about.html", "about us") }, changed: 2,
+		uploaded: 1},
+	{name: "symlink becomes file",
+		do: func(r repo) { r.remove("public/link.html"); r.write("public/link.html", "no link") }, changed: 1, uploaded: 1},
 	{name: "file becomes symlink", do: func(r repo) { r.link("../about.html", "public/deep/a.html") }, changed: 1},
 	{name: ".assetsignore", do: func(r repo) { r.write("public/.assetsignore", "deep\n") }, removed: 3},
 	{name: ".assetsignore that lets in", do: func(r repo) {
@@ -148,8 +157,10 @@ func TestOnlyWhatChanged(t *testing.T) {
 				}
 				requests := len(f.Server.Requests())
 				p := res.Plan
-				if len(p.Added) != tt.added || len(p.Changed) != tt.changed || len(p.Removed) != tt.removed || res.Uploaded != tt.uploaded {
-					t.Errorf("%d added, %d changed, %d removed, %d uploaded; want %d, %d, %d, %d", len(p.Added), len(p.Changed), len(p.Removed), res.Uploaded,
+				if len(p.Added) != tt.added || len(p.Changed) != tt.changed || len(p.Removed) != tt.removed ||
+					res.Uploaded != tt.uploaded {
+					t.Errorf("%d added, %d changed, %d removed, %d uploaded; want %d, %d, %d, %d", len(p.Added), len(p.Changed),
+						len(p.Removed), res.Uploaded,
 						tt.added, tt.changed, tt.removed, tt.uploaded)
 				}
 				same := strings.HasPrefix(tt.name, "nothing")

@@ -102,7 +102,9 @@ var forms = []form{
 	{name: "depth 1", make: plainly("--depth=1")},
 	{name: "depth 1, deepened", make: within(run("fetch -q --deepen=1"), "--depth=1")},
 	{name: "single branch", make: plainly("--single-branch")},
-	{name: "mirror without --bare's work tree", make: func(o repo) cloned { return cloned{dir: clone(o, "--mirror").dir, bare: true} }},
+	{name: "mirror without --bare's work tree", make: func(o repo) cloned {
+		return cloned{dir: clone(o, "--mirror").dir, bare: true}
+	}},
 	{name: "bare", make: func(o repo) cloned { return cloned{dir: clone(o, "--bare").dir, bare: true} }},
 	{name: "bare, inside of a work tree", make: func(o repo) cloned {
 		o.git("init", "-q", "../outer")
@@ -126,7 +128,8 @@ var forms = []form{
 	{name: "blobless, its remote offline", make: within(func(r repo) cloned {
 		r.git("remote", "set-url", "origin", "file://"+r.path("../gone"))
 		return cloned{bare: true}
-	}, "--filter=blob:none", "--bare"), alone: wholeClone, refused: []string{"promisor remote", "the remote can be reached"}},
+	}, "--filter=blob:none", "--bare"), alone: wholeClone,
+		refused: []string{"promisor remote", "the remote can be reached"}},
 	{name: "as actions/checkout makes a sparse one", make: within(func(r repo) cloned {
 		r.git("sparse-checkout", "set", "public/deep")
 		r.git("checkout", "-q", "main")
@@ -291,7 +294,8 @@ var forms = []form{
 	{name: "core.worktree", make: within(func(r repo) cloned {
 		r.move(".git", "../apart.git")
 		r.at("../apart.git").git("config", "core.worktree", "../clone")
-		return cloned{dir: r.path("docs"), directory: "../public", site: r.path("public"), env: map[string]string{"GIT_DIR": r.path("../apart.git")}}
+		return cloned{dir: r.path("docs"), directory: "../public", site: r.path("public"),
+			env: map[string]string{"GIT_DIR": r.path("../apart.git")}}
 	})},
 	{name: "GIT_COMMON_DIR", make: within(func(r repo) cloned {
 		r.git("worktree", "add", "-q", "../linked", "-b", "topic", "main")
@@ -311,7 +315,8 @@ var forms = []form{
 		r.move(".git/objects", "../store")
 		r.write("../other/pack/none", "")
 		r.git("init", "-q")
-		return cloned{env: map[string]string{"GIT_ALTERNATE_OBJECT_DIRECTORIES": r.path("../other") + ":" + r.path("../store")}}
+		return cloned{env: map[string]string{"GIT_ALTERNATE_OBJECT_DIRECTORIES": r.path("../other") + ":" +
+			r.path("../store")}}
 	})},
 	{name: "GIT_CEILING_DIRECTORIES above", make: func(o repo) cloned {
 		return cloned{dir: clone(o).dir, env: map[string]string{"GIT_CEILING_DIRECTORIES": o.path("..")}}
@@ -380,7 +385,8 @@ func reftable(t *testing.T) form {
 	if !gitHas(t, 2, 45) {
 		return form{name: "NOT TESTED with a real one: reftable, which this git cannot make"}
 	}
-	return form{name: "reftable", make: plainly("--ref-format=reftable"), alone: []string{"extensions.refStorage", "install git"}}
+	return form{name: "reftable", make: plainly("--ref-format=reftable"),
+		alone: []string{"extensions.refStorage", "install git"}}
 }
 
 func relativeWorktree(t *testing.T) form {

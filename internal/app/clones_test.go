@@ -146,12 +146,14 @@ func (c cloned) fallsBack(t *testing.T, f *platformtest.Fixture, in app.Inputs) 
 	in.Source = source.Auto
 	_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: c.dir, Getenv: in.Getenv})
 	if errors.Is(err, worktree.ErrUnreadable) {
-		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "install git") && !strings.Contains(err.Error(), "is not there") {
+		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "install git") &&
+			!strings.Contains(err.Error(), "is not there") {
 			t.Errorf("the commit cannot be read, and auto says %v", err)
 		}
 		in.Directory = "built"
 		built := filepath.Join(c.dir, "built")
-		if err := os.CopyFS(built, fstest.MapFS{"index.html": {Data: []byte("built")}, "a/b.css": {Data: []byte("b")}}); err != nil {
+		if err := os.CopyFS(built, fstest.MapFS{"index.html": {Data: []byte("built")},
+			"a/b.css": {Data: []byte("b")}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -221,13 +223,15 @@ func TestReftableIsNamed(t *testing.T) {
 	r.write(".git/HEAD", "ref: refs/heads/.invalid\n")
 	if !gitHas(t, 2, 45) {
 		_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: r.dir})
-		if err == nil || !strings.Contains(err.Error(), "refstorage") || !strings.Contains(err.Error(), "install a newer git") {
+		if err == nil || !strings.Contains(err.Error(), "refstorage") ||
+			!strings.Contains(err.Error(), "install a newer git") {
 			t.Errorf("git is too old for it, and the error is %v", err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
 	_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: r.dir})
-	if err == nil || !strings.Contains(err.Error(), "extensions.refStorage") && !strings.Contains(err.Error(), "extensions.refstorage") || !strings.Contains(err.Error(), "install git") {
+	if err == nil || !strings.Contains(err.Error(), "extensions.refStorage") &&
+		!strings.Contains(err.Error(), "extensions.refstorage") || !strings.Contains(err.Error(), "install git") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -248,10 +252,13 @@ func TestCloneOfAnotherUser(t *testing.T) {
 			t.Fatal(err)
 		}
 		program := r.path("../program")
-		for _, name := range []string{"core.fsmonitor", "core.sshCommand", "filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.external", "core.pager", "core.editor", "credential.helper", "core.gitProxy", "uploadpack.packObjectsHook"} {
+		for _, name := range []string{"core.fsmonitor", "core.sshCommand", "filter.x.clean", "filter.x.smudge",
+			"filter.x.process", "diff.external", "core.pager", "core.editor", "credential.helper", "core.gitProxy",
+			"uploadpack.packObjectsHook"} {
 			r.git("config", name, program)
 		}
-		for _, hook := range []string{"post-index-change", "reference-transaction", "post-checkout", "pre-push", "post-rewrite"} {
+		for _, hook := range []string{"post-index-change", "reference-transaction", "post-checkout", "pre-push",
+			"post-rewrite"} {
 			r.write(".git/hooks/"+hook, r.read("../program"))
 			if err := os.Chmod(r.path(".git/hooks/"+hook), 0o755); err != nil {
 				t.Fatal(err)
@@ -273,14 +280,16 @@ func TestCloneOfAnotherUser(t *testing.T) {
 	for _, mode := range []string{"git", "alone"} {
 		t.Run(mode, func(t *testing.T) {
 			r, ran := make(t)
-			c := cloned{dir: r.dir, site: r.path("public"), commit: r.read(".git/refs/heads/main"), want: siteIn(t, r.path("public"))}
+			c := cloned{dir: r.dir, site: r.path("public"), commit: r.read(".git/refs/heads/main"),
+				want: siteIn(t, r.path("public"))}
 			c.commit = strings.TrimSpace(c.commit)
 			if mode == "alone" {
 				t.Setenv("PATH", t.TempDir())
 			}
 			c.deploys(t, f, "foreign-"+mode, nil)
 			_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: r.dir, Revision: "main@{0}"})
-			if err == nil || mode == "git" && (!strings.Contains(err.Error(), "dubious ownership") || !strings.Contains(err.Error(), "safe.directory") || strings.Contains(err.Error(), "fetch it first")) {
+			if err == nil || mode == "git" && (!strings.Contains(err.Error(), "dubious ownership") ||
+				!strings.Contains(err.Error(), "safe.directory") || strings.Contains(err.Error(), "fetch it first")) {
 				t.Errorf("what only git knows: %v", err)
 			}
 			if text, err := os.ReadFile(ran); err == nil {
@@ -292,7 +301,8 @@ func TestCloneOfAnotherUser(t *testing.T) {
 		r, ran := make(t, "--filter=blob:none")
 		in := inputsOf(t, r.dir, "foreign-partial", f)
 		in.Source = source.KindCommit
-		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "safe.directory") || !strings.Contains(err.Error(), "the user who owns it") {
+		if err := deployError(t, in); err == nil || !strings.Contains(err.Error(), "safe.directory") ||
+			!strings.Contains(err.Error(), "the user who owns it") {
 			t.Errorf("got %v", err)
 		}
 		if text, err := os.ReadFile(ran); err == nil {
@@ -313,7 +323,8 @@ func TestCloneErrorsAreAsDocumented(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for _, dir := range []string{partial.dir, other.dir} {
 		_, err := source.OpenCommit(t.Context(), source.Options{WorkDir: dir})
-		if text := strings.ReplaceAll(fmt.Sprint(err), dir, "/github/workspace"); !strings.Contains(string(doc), "\n"+text+"\n") {
+		if text := strings.ReplaceAll(fmt.Sprint(err), dir, "/github/workspace"); !strings.Contains(string(doc),
+			"\n"+text+"\n") {
 			t.Errorf("docs/git.md has not the error %s", text)
 		}
 	}

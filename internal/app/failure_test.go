@@ -29,15 +29,17 @@ func TestExplain(t *testing.T) {
 		code     int
 		problems int
 	}{
-		"anything":         {errors.New("boom"), app.KindUnexpected, 1, 0},
-		"usage":            {wrap(&app.UsageError{Err: errors.New("no token")}), app.KindUsage, 2, 0},
-		"configuration":    {&app.UsageError{Err: &config.Error{Problems: problem}}, app.KindUsage, 2, 1},
-		"files":            {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
-		"the Worker":       {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
-		"guard":            {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder, Finding: finding.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
-		"a file changed":   {wrap(manifest.ErrChanged), app.KindGuard, 4, 0},
-		"api":              {wrap(api), app.KindAPI, 5, 0},
-		"quota":            {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}), app.KindQuota, 6, 0},
+		"anything":      {errors.New("boom"), app.KindUnexpected, 1, 0},
+		"usage":         {wrap(&app.UsageError{Err: errors.New("no token")}), app.KindUsage, 2, 0},
+		"configuration": {&app.UsageError{Err: &config.Error{Problems: problem}}, app.KindUsage, 2, 1},
+		"files":         {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
+		"the Worker":    {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
+		"guard": {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder,
+			Finding: finding.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
+		"a file changed": {wrap(manifest.ErrChanged), app.KindGuard, 4, 0},
+		"api":            {wrap(api), app.KindAPI, 5, 0},
+		"quota": {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}),
+			app.KindQuota, 6, 0},
 		"unknown":          {wrap(cloud.ErrUnknown), app.KindUnknown, 7, 0},
 		"unknown by API":   {errors.Join(cloud.ErrUnknown, api), app.KindUnknown, 7, 0},
 		"unknown, Ctrl-C":  {errors.Join(context.Canceled, cloud.ErrUnknown), app.KindUnknown, 7, 0},
@@ -47,7 +49,8 @@ func TestExplain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := app.Explain(advice.Terminal, tt.err)
 			if f.Kind != tt.kind || f.Code != tt.code || len(f.Problems) != tt.problems {
-				t.Errorf("got %s, code %d, %d problems; want %s, %d, %d", f.Kind, f.Code, len(f.Problems), tt.kind, tt.code, tt.problems)
+				t.Errorf("got %s, code %d, %d problems; want %s, %d, %d", f.Kind, f.Code, len(f.Problems), tt.kind, tt.code,
+					tt.problems)
 			}
 			if f.Message == "" {
 				t.Error("it says nothing")

@@ -23,7 +23,8 @@ func TestInside(t *testing.T) {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
 	}
-	for _, file := range []string{"mono/apps/site/x", "mono/packages/lib/x", "home/.profile", "home/proj/x", "plain/site/x", "served/apps/x"} {
+	for _, file := range []string{"mono/apps/site/x", "mono/packages/lib/x", "home/.profile", "home/proj/x",
+		"plain/site/x", "served/apps/x"} {
 		at := filepath.Join(base, file)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			t.Fatal(err)
@@ -55,8 +56,10 @@ func TestInside(t *testing.T) {
 		"a bare repository in one":   {in: Inputs{Root: "mono/bare.git", Commit: "HEAD"}, want: "mono/bare.git"},
 		"a project of several":       {in: Inputs{Root: "plain/site/projects/a"}, shared: "plain/site", want: "plain/site"},
 		"the caller's":               {in: Inputs{Root: "mono/apps/site", Boundary: "mono/apps"}, want: "mono/apps"},
-		"GIT_WORK_TREE":              {in: Inputs{Root: "served/apps"}, env: map[string]string{"GIT_WORK_TREE": "served"}, want: "served"},
-		"GIT_WORK_TREE of another":   {in: Inputs{Root: "plain/site"}, env: map[string]string{"GIT_WORK_TREE": "served"}, want: "plain/site"},
+		"GIT_WORK_TREE": {in: Inputs{Root: "served/apps"}, env: map[string]string{"GIT_WORK_TREE": "served"},
+			want: "served"},
+		"GIT_WORK_TREE of another": {in: Inputs{Root: "plain/site"}, env: map[string]string{"GIT_WORK_TREE": "served"},
+			want: "plain/site"},
 	} {
 		under := func(name string) string {
 			if name == "" {
@@ -72,7 +75,8 @@ func TestInside(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, b.Top(), err)
 			continue
 		}
-		if b.Inside(filepath.Join(base, "mono/.git/config")) || name == "a bare repository in one" && b.Inside(under("mono/bare.git/config")) {
+		if b.Inside(filepath.Join(base, "mono/.git/config")) || name == "a bare repository in one" &&
+			b.Inside(under("mono/bare.git/config")) {
 			t.Errorf("%s: git's own files are inside", name)
 		}
 	}

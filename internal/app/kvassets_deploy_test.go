@@ -21,7 +21,8 @@ func TestWhoMayBuild(t *testing.T) {
 	for name, text := range map[string]string{
 		"kv-sync.toml":   "layout = \"kv-assets\"\nbuild = \"sh build.sh\"\n",
 		"wrangler.jsonc": `{ "main": "build/index.mjs", "compatibility_date": "2026-05-06" }`,
-		"build.sh":       "echo building\nmkdir -p build\ncp data/assets.bin build/\necho 'import a from \"./assets.bin\"; export default { fetch: () => new Response(a) }' >build/index.mjs\n",
+		"build.sh": "echo building\nmkdir -p build\ncp data/assets.bin build/\necho 'import a from " +
+			"\"./assets.bin\"; export default { fetch: () => new Response(a) }' >build/index.mjs\n",
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -30,7 +31,8 @@ func TestWhoMayBuild(t *testing.T) {
 	in := inputs(root, f)
 	in.Name = "tides"
 	_, err := open(t, in).Deploy(t.Context(), kvsync.Options{})
-	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindUsage || !strings.Contains(e.Message, "kv-sync.toml:2") {
+	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindUsage ||
+		!strings.Contains(e.Message, "kv-sync.toml:2") {
 		t.Errorf("%v", err)
 	}
 	if n := len(f.Server.Requests()); n > 0 {
@@ -44,11 +46,13 @@ func TestWhoMayBuild(t *testing.T) {
 	}
 
 	// What is wrong with the code shows when files are in KV, and so it says.
-	if err := os.WriteFile(filepath.Join(root, "build.sh"), []byte("echo 'import \"./gone.js\"; export default {}' >build/index.mjs"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "build.sh"),
+		[]byte("echo 'import \"./gone.js\"; export default {}' >build/index.mjs"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = open(t, in).Deploy(t.Context(), kvsync.Options{})
-	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 || strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
+	if e := app.Explain(advice.Terminal, err); e == nil || e.Kind != app.KindRefused || len(e.Problems) != 1 ||
+		strings.Contains(e.Message+e.Fix, "nothing was sent") || !strings.Contains(e.Fix, "still live") {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -18,7 +18,8 @@ import (
 func TestPathnameLayout(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
-	if err := os.WriteFile(filepath.Join(root, "kv-sync.toml"), []byte("layout = \"pathname\"\ndirectory = \"public\"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "kv-sync.toml"), []byte("layout = \"pathname\"\ndirectory = \"public\"\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	in := inputs(root, f)
@@ -43,14 +44,16 @@ func TestPathnameLayout(t *testing.T) {
 	_, prune := site.Prune(t.Context(), app.Prune{})
 	_, history := site.History(t.Context())
 	_, verify := site.Verify(t.Context(), false)
-	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history, "verify": verify} {
+	for command, err := range map[string]error{"rollback": rollback, "prune": prune, "history": history,
+		"verify": verify} {
 		if e := app.Explain(advice.Terminal, err); e == nil || e.Guard != kvsync.GuardLayout || e.Fix == "" {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
 
 	in.Project, in.Name = "", "tides"
-	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(advice.Terminal, err).Guard != kvsync.GuardLayout {
+	if _, err := open(t, in).Deploy(t.Context(), kvsync.Options{}); app.Explain(advice.Terminal,
+		err).Guard != kvsync.GuardLayout {
 		t.Errorf("a site was deployed in the layout of projects: %v", err)
 	}
 }
@@ -60,7 +63,8 @@ func TestPathnameLayout(t *testing.T) {
 func TestPathnameLayoutBesideTheLoader(t *testing.T) {
 	f := platformtest.Start(t)
 	root := project(t)
-	for name, text := range map[string]string{"kv-sync.toml": "layout = \"pathname\"\ndirectory = \"public\"\n", "projects/shop/public/index.html": "shop"} {
+	for name, text := range map[string]string{"kv-sync.toml": "layout = \"pathname\"\ndirectory = \"public\"\n",
+		"projects/shop/public/index.html": "shop"} {
 		file := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)

@@ -92,7 +92,8 @@ type clone struct {
 // newClone returns the repository that the environment means for git in a folder,
 // or that gitDir names. The folder of a commit need not exist here.
 func newClone(dir, gitDir string, set ...string) clone {
-	return clone{dir, command.New(command.Options{Dir: nearest(dir), GitDir: gitDir, Profile: command.Inherited, Set: set})}
+	o := command.Options{Dir: nearest(dir), GitDir: gitDir, Profile: command.Inherited, Set: set}
+	return clone{dir, command.New(o)}
 }
 
 // deepenSteps are how many more commits each fetch asks for. Beyond their sum the

@@ -86,7 +86,8 @@ func TestOrderWithoutARemote(t *testing.T) {
 	var said strings.Builder
 	o := orderedIn(t, dir, nil)
 	o.log = slog.New(slog.NewTextHandler(&said, nil))
-	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil || rel != manifest.RelationUnknown || said.Len() > 0 {
+	if rel, err := o.Compare(t.Context(), strings.Repeat("a", 40), ids[2]); err != nil ||
+		rel != manifest.RelationUnknown || said.Len() > 0 {
 		t.Errorf("got %v, %v, and was told %q", rel, err, &said)
 	}
 }
@@ -94,9 +95,13 @@ func TestOrderWithoutARemote(t *testing.T) {
 func TestOrderAsksGitHubFirst(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	for status, want := range map[string]manifest.Relation{
-		"ahead": manifest.RelationNewer, "behind": manifest.RelationOlder, "identical": manifest.RelationSame, "diverged": manifest.RelationDiverged,
+		"ahead": manifest.RelationNewer, "behind": manifest.RelationOlder, "identical": manifest.RelationSame,
+		"diverged": manifest.RelationDiverged,
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"status":%q}`, status) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprintf(w, `{"status":%q}`, status)
+		}))
 		gh, err := github.New(server.URL, "ada/tides", "token")
 		if err != nil {
 			t.Fatal(err)
@@ -106,7 +111,8 @@ func TestOrderAsksGitHubFirst(t *testing.T) {
 		}
 		server.Close()
 	}
-	if out, err := newClone(dir, "").Line(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil || out != "true" {
+	if out, err := newClone(dir, "").Line(t.Context(), "rev-parse", "--is-shallow-repository"); err != nil ||
+		out != "true" {
 		t.Errorf("the clone was deepened though GitHub knew: %s, %v", out, err)
 	}
 }
@@ -119,7 +125,8 @@ func TestOrderGoesOnWithoutGitHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil || rel != manifest.RelationNewer {
+	if rel, err := orderedIn(t, dir, gh).Compare(t.Context(), ids[0], ids[2]); err != nil ||
+		rel != manifest.RelationNewer {
 		t.Errorf("got %v, %v", rel, err)
 	}
 }
@@ -145,7 +152,8 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = newClone(dir, "", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@b")
+	c = newClone(dir, "", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=Ada",
+		"GIT_COMMITTER_EMAIL=a@b")
 	apart, err := c.Line(t.Context(), "commit-tree", tree, "-m", "apart")
 	if err != nil {
 		t.Fatal(err)
@@ -153,8 +161,10 @@ func TestOrderWithAHoleInTheHistory(t *testing.T) {
 	if rel := c.relation(t.Context(), ids[2], apart); rel != manifest.RelationDiverged {
 		t.Errorf("two that have nothing in common are %v", rel)
 	}
-	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree, strings.Repeat("a", 40))
-	next, err := c.Do(t.Context(), command.Call{Args: []string{"hash-object", "-t", "commit", "-w", "--stdin"}, Stdin: strings.NewReader(text)})
+	text := fmt.Sprintf("tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nx\n", tree,
+		strings.Repeat("a", 40))
+	next, err := c.Do(t.Context(), command.Call{Args: []string{"hash-object", "-t", "commit", "-w", "--stdin"},
+		Stdin: strings.NewReader(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +179,8 @@ func TestOrderAsksForIdsAlone(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	ran := filepath.Join(t.TempDir(), "ran")
 	for _, active := range []string{"--upload-pack=touch " + ran, "-h", "", "HEAD", strings.Repeat("a", 41)} {
-		if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), active, ids[2]); err != nil || rel != manifest.RelationUnknown {
+		if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), active, ids[2]); err != nil ||
+			rel != manifest.RelationUnknown {
 			t.Errorf("%q: %v, %v", active, rel, err)
 		}
 	}
@@ -204,7 +215,8 @@ func TestOrderFollowsNoReplacement(t *testing.T) {
 	dir, ids := shallow(t, 3)
 	c := newClone(dir, "")
 	for _, args := range [][]string{{"fetch", "-q", "--unshallow"}, {"replace", "--graft", ids[2]}} {
-		if _, err := c.Line(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"}, args...)...); err != nil {
+		if _, err := c.Line(t.Context(), append([]string{"-c", "user.name=A", "-c", "user.email=a@b"},
+			args...)...); err != nil {
 			t.Fatal(err)
 		}
 	}

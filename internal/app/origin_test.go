@@ -25,13 +25,14 @@ func TestRepositoryNamed(t *testing.T) {
 		env      map[string]string
 		want, id string
 	}{
-		"the job's":            {[]string{"github.com/ada/tides"}, job, "github.com/ada/tides", "7"},
-		"without a remote":     {nil, job, "github.com/ada/tides", "7"},
-		"another's":            {[]string{"github.com/bob/other"}, job, "github.com/bob/other", ""},
-		"no job":               {[]string{"github.com/ada/tides", "github.com/up/tides"}, nil, "github.com/ada/tides", ""},
-		"nothing":              {nil, nil, "", ""},
-		"only a variable":      {nil, map[string]string{"GITHUB_REPOSITORY": "ada/tides"}, "", ""},
-		"an enterprise server": {nil, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b", "GITHUB_SERVER_URL": "https://git.corp.example"}, "git.corp.example/a/b", ""},
+		"the job's":        {[]string{"github.com/ada/tides"}, job, "github.com/ada/tides", "7"},
+		"without a remote": {nil, job, "github.com/ada/tides", "7"},
+		"another's":        {[]string{"github.com/bob/other"}, job, "github.com/bob/other", ""},
+		"no job":           {[]string{"github.com/ada/tides", "github.com/up/tides"}, nil, "github.com/ada/tides", ""},
+		"nothing":          {nil, nil, "", ""},
+		"only a variable":  {nil, map[string]string{"GITHUB_REPOSITORY": "ada/tides"}, "", ""},
+		"an enterprise server": {nil, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b",
+			"GITHUB_SERVER_URL": "https://git.corp.example"}, "git.corp.example/a/b", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := repositoryNamed(tt.remotes, env(tt.env)); got.Name != tt.want || got.ID != tt.id {
@@ -51,7 +52,8 @@ func TestEventOrigin(t *testing.T) {
 		return file
 	}
 	job := func(more map[string]string) map[string]string {
-		vars := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "ada/tides", "GITHUB_REPOSITORY_ID": "7", "GITHUB_SHA": sha, "GITHUB_EVENT_NAME": "push"}
+		vars := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "ada/tides", "GITHUB_REPOSITORY_ID": "7",
+			"GITHUB_SHA": sha, "GITHUB_EVENT_NAME": "push"}
 		for name, value := range more {
 			vars[name] = value
 		}
@@ -61,15 +63,20 @@ func TestEventOrigin(t *testing.T) {
 		env                    map[string]string
 		commit, repository, id string
 	}{
-		"a push":                           {job(nil), sha, "github.com/ada/tides", "7"},
-		"a run":                            {job(map[string]string{"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": event(`{"workflow_run":{"head_sha":"` + head + `","head_repository":{"id":9,"full_name":"Bob/Tides"}}}`)}), head, "github.com/bob/tides", "9"},
-		"a run whose event cannot be read": {job(map[string]string{"GITHUB_EVENT_NAME": "workflow_run", "GITHUB_EVENT_PATH": "/nonexistent"}), "", "", ""},
-		"a merged pull request":            {job(map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event(`{"pull_request":{"merge_commit_sha":"` + head + `"}}`)}), head, "github.com/ada/tides", "7"},
-		"no id":                            {job(map[string]string{"GITHUB_SHA": "main"}), "", "", ""},
-		"no job":                           {map[string]string{"GITHUB_SHA": sha}, "", "", ""},
+		"a push": {job(nil), sha, "github.com/ada/tides", "7"},
+		"a run": {job(map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
+			"GITHUB_EVENT_PATH": event(`{"workflow_run":{"head_sha":"` + head +
+				`","head_repository":{"id":9,"full_name":"Bob/Tides"}}}`)}), head, "github.com/bob/tides", "9"},
+		"a run whose event cannot be read": {job(map[string]string{"GITHUB_EVENT_NAME": "workflow_run",
+			"GITHUB_EVENT_PATH": "/nonexistent"}), "", "", ""},
+		"a merged pull request": {job(map[string]string{"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": event(
+			`{"pull_request":{"merge_commit_sha":"` + head + `"}}`)}), head, "github.com/ada/tides", "7"},
+		"no id":  {job(map[string]string{"GITHUB_SHA": "main"}), "", "", ""},
+		"no job": {map[string]string{"GITHUB_SHA": sha}, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := eventOrigin(env(tt.env)); got.Commit != tt.commit || got.Repository.Name != tt.repository || got.Repository.ID != tt.id {
+			if got := eventOrigin(env(tt.env)); got.Commit != tt.commit || got.Repository.Name != tt.repository ||
+				got.Repository.ID != tt.id {
 				t.Errorf("got %+v", got)
 			}
 		})

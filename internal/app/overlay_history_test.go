@@ -152,7 +152,8 @@ func TestOverlayHistory(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d operations in %s, %d lost, %d kills", len(w.history), time.Since(w.began).Round(time.Millisecond), w.lost.Load(), w.kills)
+	t.Logf("%d operations in %s, %d lost, %d kills", len(w.history), time.Since(w.began).Round(time.Millisecond),
+		w.lost.Load(), w.kills)
 	if w.kills < wikiKills {
 		t.Errorf("workerd was killed %d times, want %d", w.kills, wikiKills)
 	}
@@ -328,7 +329,8 @@ func (w *wikiRun) converges(final map[string]string) {
 				got, err = io.ReadAll(res.Body)
 				_ = res.Body.Close()
 			}
-			if err == nil && (want == "" && res.StatusCode == http.StatusNotFound || want != "" && res.StatusCode == http.StatusOK && string(got) == want) {
+			if err == nil && (want == "" && res.StatusCode == http.StatusNotFound || want != "" &&
+				res.StatusCode == http.StatusOK && string(got) == want) {
 				break
 			}
 			if time.Now().After(deadline) {

@@ -16,7 +16,8 @@ import (
 // The command that is offered for a conflict is typed as it stands, whatever the
 // pathname: a shell gives it back.
 func TestResolvedIsQuoted(t *testing.T) {
-	for _, path := range []string{"/index.html", "/a b", "/it's; touch x", "/$(touch x)", "/`x`", "/~", "/*", "/é", `/"`, "/!x"} {
+	for _, path := range []string{"/index.html", "/a b", "/it's; touch x", "/$(touch x)", "/`x`", "/~", "/*", "/é", `/"`,
+		"/!x"} {
 		e := pull.Edit{Path: path, Write: manifest.Nonce{1}}
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", `printf '%s\n' `+Resolved(e)).Output()
 		if want := "--resolved\n" + path + "@0100000000000000\n"; err != nil || string(out) != want {
@@ -31,7 +32,8 @@ func TestUnseen(t *testing.T) {
 	top := t.TempDir()
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	git := newClone(top, "", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")
+	git := newClone(top, "", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A",
+		"GIT_COMMITTER_EMAIL=a@example.org")
 	run := func(args ...string) {
 		t.Helper()
 		if _, err := git.Line(t.Context(), args...); err != nil {
@@ -39,7 +41,8 @@ func TestUnseen(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		".gitignore": "*.log\n:odd.html\n", "site/index.html": "x", "site/tracked.log": "x", "site/blind.html": "x", "site/skipped.html": "x", "away/index.html": "x",
+		".gitignore": "*.log\n:odd.html\n", "site/index.html": "x", "site/tracked.log": "x", "site/blind.html": "x",
+		"site/skipped.html": "x", "away/index.html": "x",
 	} {
 		name = filepath.Join(top, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -71,7 +74,8 @@ func TestUnseen(t *testing.T) {
 		defer tree.Close()
 		var entries []overlay.Entry
 		for _, path := range []string{
-			"/index.html", "/tracked.log", "/blind.html", "/skipped.html", "/x.log", "/deep/x.log", "/:odd.html", "/new.html", "/*.html", "/module/x.html", "/a\x00b", "/../x.log", "/",
+			"/index.html", "/tracked.log", "/blind.html", "/skipped.html", "/x.log", "/deep/x.log", "/:odd.html", "/new.html",
+			"/*.html", "/module/x.html", "/a\x00b", "/../x.log", "/",
 		} {
 			if path != "/tracked.log" || filepath.Base(dir) == "site" { // elsewhere it is not tracked
 				entries = append(entries, overlay.Entry{Path: path})
@@ -85,7 +89,8 @@ func TestUnseen(t *testing.T) {
 		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: it is %q, want %q; %v", dir, got, want, err)
 		}
-		if reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, true); err != nil || strings.Contains(reasons["/x.log"], "ignores") {
+		if reasons, err := viewOf(dir).unseen(t.Context(), tree, entries, true); err != nil ||
+			strings.Contains(reasons["/x.log"], "ignores") {
 			t.Errorf("where ignored files are meant it is %q, %v", reasons, err)
 		}
 	}

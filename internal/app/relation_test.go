@@ -22,7 +22,8 @@ func TestCutHistoryIsNotDiverged(t *testing.T) {
 			t.Errorf("%.7s and %.7s are %v", pair[0], pair[1], rel)
 		}
 	}
-	if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), ids[3], ids[1]); err != nil || rel != manifest.RelationOlder {
+	if rel, err := orderedIn(t, dir, nil).Compare(t.Context(), ids[3], ids[1]); err != nil ||
+		rel != manifest.RelationOlder {
 		t.Errorf("with more history they are %v, %v", rel, err)
 	}
 }

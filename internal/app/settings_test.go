@@ -25,7 +25,8 @@ func TestCommitAndFolderAreNotBothMeant(t *testing.T) {
 		in.Commit = "HEAD"
 		change(&in)
 		_, err := app.Open(t.Context(), in)
-		if f := app.Explain(advice.Terminal, err); f == nil || f.Kind != app.KindUsage || !strings.Contains(f.Message, "commit") {
+		if f := app.Explain(advice.Terminal, err); f == nil || f.Kind != app.KindUsage ||
+			!strings.Contains(f.Message, "commit") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -51,8 +51,9 @@ func open(t *testing.T, in app.Inputs) *app.Site {
 
 func inputs(root string, f *platformtest.Fixture) app.Inputs {
 	return app.Inputs{
-		Root: root, Name: "tides", Source: "folder", CacheDir: filepath.Join(root, ".cache"), Getenv: func(string) string { return "" },
-		Token: f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
+		Root: root, Name: "tides", Source: "folder", CacheDir: filepath.Join(root, ".cache"),
+		Getenv: func(string) string { return "" },
+		Token:  f.Token, AccountID: f.AccountID, BaseURL: f.BaseURL,
 	}
 }
 
@@ -82,7 +83,8 @@ func TestStatsAndReport(t *testing.T) {
 
 // TestOpenWithoutAccount: what reads only this machine needs no token.
 func TestOpenWithoutAccount(t *testing.T) {
-	site := open(t, app.Inputs{Root: project(t), Name: "tides", Source: "folder", Getenv: func(string) string { return "" }, CacheDir: t.TempDir()})
+	site := open(t, app.Inputs{Root: project(t), Name: "tides", Source: "folder",
+		Getenv: func(string) string { return "" }, CacheDir: t.TempDir()})
 	src, err := site.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +198,8 @@ func TestFileThatChangesMeanwhile(t *testing.T) {
 		site := open(t, in)
 		_, err := site.Deploy(t.Context(), kvsync.Options{})
 		said := app.Explain(advice.Terminal, err)
-		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged || !strings.Contains(said.Message, "about.html") || !strings.Contains(said.Fix, "run again") {
+		if said == nil || said.Code != 4 || said.Guard != kvsync.GuardChanged ||
+			!strings.Contains(said.Message, "about.html") || !strings.Contains(said.Fix, "run again") {
 			t.Errorf("%s: %+v", name, said)
 		}
 		if site.Live() != (kvsync.Live{}) {

@@ -42,20 +42,28 @@ export class Counter extends DurableObject<any> {
 export class Named extends WorkerEntrypoint<any> {
 	async read(url: string) { return (await this.env.ASSETS.fetch(url)).text(); }
 }
-const said = async (r: Response) => new Response(["asset", r.status, r.headers.get("location"), r.redirected, new URL(r.url).pathname, await r.text()].join("|"), { status: 299 });
+const said = async (r: Response) => {
+	const { pathname } = new URL(r.url);
+	const parts = ["asset", r.status, r.headers.get("location"), r.redirected, pathname, await r.text()];
+	return new Response(parts.join("|"), { status: 299 });
+};
 class App {
 	#name = "worker";
 	async fetch(request: Request, env: any, ctx: any): Promise<Response> {
 		const { pathname, searchParams } = new URL(request.url);
 		const ask = searchParams.get("ask");
 		if (ask) return said(await env.ASSETS.fetch(new URL(ask, request.url)));
-		if (searchParams.has("manual")) return said(await env.ASSETS.fetch(new URL(searchParams.get("manual")!, request.url), { redirect: "manual" }));
-		if (searchParams.has("method")) return said(await env.ASSETS.fetch(new Request(request.url, { method: "POST", body: "x" })));
+		const manual = searchParams.get("manual");
+		if (manual !== null)
+			return said(await env.ASSETS.fetch(new URL(manual, request.url), { redirect: "manual" }));
+		if (searchParams.has("method"))
+			return said(await env.ASSETS.fetch(new Request(request.url, { method: "POST", body: "x" })));
 		if (searchParams.has("through")) return env.ASSETS.fetch(request);
 		if (searchParams.has("imported")) return said(await (imported as any).ASSETS.fetch(request));
 		if (searchParams.has("counter")) return new Response(await env.COUNTER.get(env.COUNTER.idFromName("x")).next());
 		if (searchParams.has("named")) return new Response(await ctx.exports.Named.read("https://x/docs/"));
-		return new Response([this.#name, request.method, pathname, await request.text()].join(" "), { status: pathname.includes("gone") ? 404 : 200 });
+		const parts = [this.#name, request.method, pathname, await request.text()];
+		return new Response(parts.join(" "), { status: pathname.includes("gone") ? 404 : 200 });
 	}
 }
 export default new App();
@@ -83,8 +91,10 @@ func TestStaticAssetsProject(t *testing.T) {
 		"404 pages, before": {assets: `"not_found_handling": "404-page"`, date: "2025-03-01"},
 		"an application":    {assets: `"not_found_handling": "single-page-application"`},
 		"worker first":      {assets: `"run_worker_first": true, "not_found_handling": "404-page"`},
-		"patterns":          {assets: `"run_worker_first": ["/api/*", "!/api/docs/*", "/a*t", "/exact"], "not_found_handling": "none"`},
-		"patterns, an app":  {assets: `"run_worker_first": ["/api/*", "!/api/docs/*"], "not_found_handling": "single-page-application"`},
+		"patterns": {assets: `"run_worker_first": ["/api/*", "!/api/docs/*", "/a*t", "/exact"], ` +
+			`"not_found_handling": "none"`},
+		"patterns, an app": {assets: `"run_worker_first": ["/api/*", "!/api/docs/*"], ` +
+			`"not_found_handling": "single-page-application"`},
 		"what a build made": {
 			assets: `"run_worker_first": ["/api/*"], "not_found_handling": "none"`,
 			main:   `"built/index.mjs", "no_bundle": true, "rules": [{ "type": "ESModule", "globs": ["**/*.mjs"] }]`,
@@ -103,7 +113,8 @@ export class Counter extends DurableObject {}`,
 		"an entrypoint": {assets: `"run_worker_first": ["/api/*"], "not_found_handling": "none"`, replace: map[string]string{
 			"src/index.ts": strings.NewReplacer(
 				"class App {", "class App extends WorkerEntrypoint<any> {",
-				"fetch(request: Request, env: any, ctx: any): Promise<Response> {", "fetch(request: Request): Promise<Response> { const { env, ctx } = this as any;",
+				"fetch(request: Request, env: any, ctx: any): Promise<Response> {",
+				"fetch(request: Request): Promise<Response> { const { env, ctx } = this as any;",
 				"export default new App()", "export default App",
 			).Replace(staticAssets["src/index.ts"]),
 		}},
@@ -163,16 +174,22 @@ type asked struct {
 func requests() []asked {
 	var list []asked
 	for _, path := range []string{
-		"/", "/index.html", "/about", "/about.html", "/about/", "/docs", "/docs/", "/app.js", "/%61pp.js", "//app.js", "/with%20space.txt", "/with space.txt?q=1",
-		"/old", "/old?q=1", "/in-place", "/astray", "/nothing", "/docs/nothing", "/gone", "/api", "/api/", "/api/data.json", "/api/%64ata.json", "/api/nothing",
-		"/api/docs", "/api/docs/", "/api/docs/nothing", "/exact", "/exact/", "/at", "/a/b/t", "/nothing?ask=/app.js", "/nothing?ask=/about.html",
-		"/nothing?ask=/old", "/nothing?ask=/nowhere/at/all", "/nothing?manual=/about.html", "/nothing?manual=/old", "/nothing?through", "/nothing?imported", "/nothing?counter",
-		"/nothing?named", "/app.js?through", "/about?through", "/nothing?method", "/gone?through", "/constructor", "/__proto__",
+		"/", "/index.html", "/about", "/about.html", "/about/", "/docs", "/docs/", "/app.js", "/%61pp.js", "//app.js",
+		"/with%20space.txt", "/with space.txt?q=1",
+		"/old", "/old?q=1", "/in-place", "/astray", "/nothing", "/docs/nothing", "/gone", "/api", "/api/", "/api/data.json",
+		"/api/%64ata.json", "/api/nothing",
+		"/api/docs", "/api/docs/", "/api/docs/nothing", "/exact", "/exact/", "/at", "/a/b/t", "/nothing?ask=/app.js",
+		"/nothing?ask=/about.html",
+		"/nothing?ask=/old", "/nothing?ask=/nowhere/at/all", "/nothing?manual=/about.html", "/nothing?manual=/old",
+		"/nothing?through", "/nothing?imported", "/nothing?counter",
+		"/nothing?named", "/app.js?through", "/about?through", "/nothing?method", "/gone?through", "/constructor",
+		"/__proto__",
 	} {
 		list = append(list, asked{"GET", path, nil}, asked{"GET", path, map[string]string{"Sec-Fetch-Mode": "navigate"}})
 	}
 	for _, path := range []string{"/", "/app.js", "/about.html", "/nothing", "/api/nothing", "/api/data.json", "/old"} {
-		list = append(list, asked{"POST", path, nil}, asked{"HEAD", path, nil}, asked{"DELETE", path, map[string]string{"Sec-Fetch-Mode": "cors"}})
+		list = append(list, asked{"POST", path, nil}, asked{"HEAD", path, nil},
+			asked{"DELETE", path, map[string]string{"Sec-Fetch-Mode": "cors"}})
 	}
 	return list
 }
@@ -181,7 +198,8 @@ func requests() []asked {
 func answerOf(t *testing.T, f *platformtest.Fixture, script string, ask asked) string {
 	t.Helper()
 	var body io.Reader = http.NoBody
-	if ask.method == http.MethodPost && ask.path == "/api/nothing" { // always the Worker's; who does not read a body may close the connection
+	// always the Worker's; who does not read a body may close the connection
+	if ask.method == http.MethodPost && ask.path == "/api/nothing" {
 		body = strings.NewReader("sent")
 	}
 	req, err := http.NewRequestWithContext(t.Context(), ask.method, f.SiteURL(script), body)

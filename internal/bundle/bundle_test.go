@@ -177,7 +177,8 @@ func TestSameBytesAnywhere(t *testing.T) {
 	for range 2 {
 		root := project(t, files)
 		r := mustBundle(t,
-			bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true, Boundary: boundaryAt(t, root)})
+			bundle.Options{Root: filepath.Join(root, "app"), Main: "src/index.ts", KeepNames: true,
+				Boundary: boundaryAt(t, root)})
 		for _, m := range r.Modules {
 			if strings.Contains(string(m.Content), filepath.Base(filepath.Dir(root))) {
 				t.Errorf("%s holds the absolute path", m.Name)
@@ -320,13 +321,15 @@ func TestNodeModules(t *testing.T) {
 			"node_modules/buffer/i.js":         `module.exports = "polyfill";`,
 		})
 		wantParts(t,
-			mainText(t, mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01"})), "polyfill")
+			mainText(t, mustBundle(t, bundle.Options{Root: root, Main: "index.ts", CompatibilityDate: "2024-01-01"})),
+			"polyfill")
 	})
 }
 
 func TestRulesAndSettings(t *testing.T) {
 	root := project(t, map[string]string{
-		"index.jsx": serving + `import t from "./notes.md"; import u from "./u.txt"; import { x } from "aliased"; import d from "./deep/d.dat";
+		"index.jsx": serving +
+			`import t from "./notes.md"; import u from "./u.txt"; import { x } from "aliased"; import d from "./deep/d.dat";
 			export default { t, u, x, d, site, v: VERSION, e: process.env.NODE_ENV, j: <a/> }`,
 		"notes.md": "notes", "u.txt": "u", "deep/d.dat": "d", "x.ts": "export const x = 'from x';",
 	})
@@ -341,7 +344,8 @@ func TestRulesAndSettings(t *testing.T) {
 	for _, m := range r.Modules {
 		names = append(names, m.Name+" "+m.Type)
 	}
-	want := []string{"index.js application/javascript+module", "d.dat application/octet-stream", "notes.md text/plain", "u.txt text/plain"}
+	want := []string{"index.js application/javascript+module", "d.dat application/octet-stream", "notes.md text/plain",
+		"u.txt text/plain"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Errorf("modules (-want +got):\n%s", d)
 	}
@@ -392,14 +396,16 @@ func TestNoBundle(t *testing.T) {
 		"build/readme.md":         "not sent",
 		"build/node_modules/x.js": "",
 	}
-	o := bundle.Options{Main: "build/shim.mjs", NoBundle: true, Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}}}
+	o := bundle.Options{Main: "build/shim.mjs", NoBundle: true,
+		Rules: []bundle.Rule{{Type: "ESModule", Globs: []string{"**/*.js"}}}}
 	o.Root = project(t, files)
 	r := mustBundle(t, o)
 	got := map[string]string{}
 	for _, m := range r.Modules {
 		got[m.Name] = m.Type
 	}
-	want := map[string]string{"shim.mjs": "application/javascript+module", "index.wasm": "application/wasm", "snippets/a.js": "application/javascript+module"}
+	want := map[string]string{"shim.mjs": "application/javascript+module", "index.wasm": "application/wasm",
+		"snippets/a.js": "application/javascript+module"}
 	if d := cmp.Diff(want, got); d != "" || r.Main != "shim.mjs" || !r.ServesSite {
 		t.Errorf("main %s, serves %v, modules (-want +got):\n%s", r.Main, r.ServesSite, d)
 	}
@@ -444,7 +450,8 @@ func TestTooLarge(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := bundle.Bundle(ctx, bundle.Options{Root: t.TempDir(), Library: library}); !errors.Is(err, context.Canceled) {
+	if _, err := bundle.Bundle(ctx, bundle.Options{Root: t.TempDir(), Library: library}); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -24,7 +24,8 @@ func mapFS(files map[string]string) fstest.MapFS {
 // commit has comes from the work tree, and is named.
 func TestCodeOfACommit(t *testing.T) {
 	commit := mapFS(map[string]string{
-		"app/src/index.ts": serving + `import { old } from "./old"; import t from "../t.txt"; import g from "./made.js"; import p from "pkg";
+		"app/src/index.ts": serving +
+			`import { old } from "./old"; import t from "../t.txt"; import g from "./made.js"; import p from "pkg";
 			export default { old, t, g, p, site }`,
 		"app/src/old.tsx":        `export { old } from "./gone/deep"`,
 		"app/src/gone/deep.ts":   `import p from "pkg"; import w from "./x.wasm"; export const old = ["old code", p, w];`,

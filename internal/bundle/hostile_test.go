@@ -112,8 +112,9 @@ func TestHostileDependency(t *testing.T) {
 		"wasm rule with query": {
 			files: js(`export { default } from "OUTSIDE/secret.wasm?module"`), want: []string{by, "secret.wasm", "outside of"},
 		},
-		"own rule": {files: js(`export { default } from "/proc/self/environ"`), options: bundle.Options{Rules: []bundle.Rule{{Type: "Data", Globs: []string{"**/environ"}}}},
-			want: []string{by, "outside of"}},
+		"own rule": {files: js(`export { default } from "/proc/self/environ"`),
+			options: bundle.Options{Rules: []bundle.Rule{{Type: "Data", Globs: []string{"**/environ"}}}},
+			want:    []string{by, "outside of"}},
 		"alias": {
 			files:   js(`export { default } from "innocent"`),
 			options: bundle.Options{Alias: map[string]string{"innocent": "/proc/self/environ"}}, want: []string{by},
@@ -122,7 +123,8 @@ func TestHostileDependency(t *testing.T) {
 			files: js(`export { default } from "../../../.git/config" with { type: "text" }`), want: []string{by, "git's own"},
 		},
 		"git in capitals": {
-			files: map[string]string{"index.js": `export { default } from "./.GIT/config" with { type: "text" }`, ".GIT/config": canary}, want: []string{
+			files: map[string]string{"index.js": `export { default } from "./.GIT/config" with { type: "text" }`,
+				".GIT/config": canary}, want: []string{
 				by, "git's own",
 			},
 		},
@@ -135,7 +137,8 @@ func TestHostileDependency(t *testing.T) {
 			want:  []string{by, "credentials"},
 		},
 		"style sheet": {
-			files: map[string]string{"index.js": `import "./a.css"; export default 1`, "a.css": `@import url(OUTSIDE/secret.css);`}, want: []string{
+			files: map[string]string{"index.js": `import "./a.css"; export default 1`,
+				"a.css": `@import url(OUTSIDE/secret.css);`}, want: []string{
 				"a.css:1", "secret.css", "outside of",
 			},
 		},
@@ -184,10 +187,12 @@ func TestHostileDependency(t *testing.T) {
 		"package by a link": {
 			files: map[string]string{"x": ""}, links: map[string]string{"../nice": "OUTSIDE"}, want: []string{"w.js:1"},
 		},
-		"part of a scope by a link": {files: map[string]string{"index.js": `export { default } from "@scope/nice"`}, links: map[string]string{"../@scope/nice": "OUTSIDE"},
-			want: []string{by, "@scope/nice", "outside of"}},
-		"FIFO of a package outside": {files: js(`export { default } from "waits"`), links: map[string]string{"../waits": "../../../waits", "../../../../waits/package.json": "FIFO"},
-			want: []string{by, "waits", "outside of"}},
+		"part of a scope by a link": {files: map[string]string{"index.js": `export { default } from "@scope/nice"`},
+			links: map[string]string{"../@scope/nice": "OUTSIDE"},
+			want:  []string{by, "@scope/nice", "outside of"}},
+		"FIFO of a package outside": {files: js(`export { default } from "waits"`),
+			links: map[string]string{"../waits": "../../../waits", "../../../../waits/package.json": "FIFO"},
+			want:  []string{by, "waits", "outside of"}},
 		"FIFO for a folder": {
 			files: js(`export { default } from "waits"`), links: map[string]string{"../waits": "FIFO"},
 			want: []string{by, "waits", "not a regular file"},
@@ -211,8 +216,9 @@ func TestHostileDependency(t *testing.T) {
 			files: map[string]string{"package.json": `{"main": "../../../../../../../../../../../../proc/self/environ"}`},
 			want:  []string{"w.js:1"},
 		},
-		"exports of the package": {files: map[string]string{"package.json": `{"exports": "./data.js"}`}, links: map[string]string{"data.js": "OUTSIDE/secret.js"},
-			want: []string{"w.js:1", "secret.js"}},
+		"exports of the package": {files: map[string]string{"package.json": `{"exports": "./data.js"}`},
+			links: map[string]string{"data.js": "OUTSIDE/secret.js"},
+			want:  []string{"w.js:1", "secret.js"}},
 		"browser of the package": {
 			files: map[string]string{"package.json": `{"main": "index.js", "browser": {"./index.js": ` +
 				`"../../../.git/hooks/code.js"}}`, "index.js": ""}, empty: true,
@@ -256,7 +262,8 @@ func TestHostileDependency(t *testing.T) {
 // The same for what the repository itself names.
 func TestHostileProject(t *testing.T) {
 	outside := project(t,
-		map[string]string{"main.js": `export default { fetch: () => "` + canary + `" }`, "tsconfig.json": `{}`, "data.txt": canary})
+		map[string]string{"main.js": `export default { fetch: () => "` + canary + `" }`, "tsconfig.json": `{}`,
+			"data.txt": canary})
 	for name, c := range map[string]struct {
 		options bundle.Options
 		files   map[string]string
@@ -291,24 +298,34 @@ func TestHostileProject(t *testing.T) {
 			files:   map[string]string{"w.ts": "import './a'; export default {}", "a.ts": ""},
 			links:   map[string]string{"tsconfig.json": "tsconfig.json"}, want: "tsconfig.json cannot be read: it leads to",
 		},
-		"extends": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{/* a */ "extends": ["./base",]}`, "base.json": `{"extends": "` + outside + `/tsconfig"}`},
+		"extends": {options: bundle.Options{Main: "w.ts"},
+			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "",
+				"tsconfig.json": `{/* a */ "extends": ["./base",]}`, "base.json": `{"extends": "` + outside + `/tsconfig"}`},
 			want: "tsconfig.json cannot be read: it is outside of"},
 		"extends a package": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; " +
-			"export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`, "node_modules/base/package.json": `{"tsconfig": "` + strings.Repeat("../", 20) + outside[1:] + `/tsconfig.json"}`},
+			"export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`,
+			"node_modules/base/package.json": `{"tsconfig": "` + strings.Repeat("../", 20) + outside[1:] + `/tsconfig.json"}`},
 			want: "tsconfig.json cannot be read: it is outside of"},
-		"extends what a package exports": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base/strict"}`,
-			"node_modules/base/package.json": `{"exports": {".": "./main.js", "./*": {"types": "./types.d.ts", "default": ` +
-				`"./data/%2a.json"}, "./strict": {"require": "./s%61ne.json"}}}`, "node_modules/base/main.js": "let a"},
+		"extends what a package exports": {options: bundle.Options{Main: "w.ts"},
+			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "",
+				"tsconfig.json": `{"extends": "base/strict"}`,
+				"node_modules/base/package.json": `{"exports": {".": "./main.js", "./*": {"types": "./types.d.ts", "default": ` +
+					`"./data/%2a.json"}, "./strict": {"require": "./s%61ne.json"}}}`, "node_modules/base/main.js": "let a"},
 			links: map[string]string{"node_modules/base/sane.json": "data.txt"}, want: "sane.json cannot be read: it leads to"},
 		"extends by a pattern": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; " +
 			"export default {}", "a.ts": "", "tsconfig.json": `{"extends": "@a/base/strict"}`,
-			"node_modules/@a/base/package.json": `{"exports": {"./*": "./lib/*.json"}}`}, links: map[string]string{"node_modules/@a/base/lib/strict.json": "data.txt"}, want: "strict.json cannot be read: it leads to"},
-		"extends an absolute path of a package": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": "base"}`,
-			"node_modules/base/package.json": `{"tsconfig": "` + outside + `/data.txt", "tsconfig": "./ok.json", "TSCONFIG": ` +
-				`"./ok.json"}`}, want: "data.txt cannot be read: it is outside of"},
+			"node_modules/@a/base/package.json": `{"exports": {"./*": "./lib/*.json"}}`},
+			links: map[string]string{"node_modules/@a/base/lib/strict.json": "data.txt"},
+			want:  "strict.json cannot be read: it leads to"},
+		"extends an absolute path of a package": {options: bundle.Options{Main: "w.ts"},
+			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "",
+				"tsconfig.json": `{"extends": "base"}`,
+				"node_modules/base/package.json": `{"tsconfig": "` + outside + `/data.txt", "tsconfig": "./ok.json", "TSCONFIG": ` +
+					`"./ok.json"}`}, want: "data.txt cannot be read: it is outside of"},
 		"extends twice": {options: bundle.Options{Main: "w.ts"}, files: map[string]string{"w.ts": "import './a'; export " +
 			"default {}", "a.ts": "", "ok.json": "{}",
-			"tsconfig.json": `{"extends": "` + outside + `/data.txt", "extends": "./ok.json", "Extends": "./ok.json"}`}, want: "data.txt cannot be read: it is outside of"},
+			"tsconfig.json": `{"extends": "` + outside + `/data.txt", "extends": "./ok.json", "Extends": "./ok.json"}`},
+			want: "data.txt cannot be read: it is outside of"},
 		"extends by Plug'n'Play": {
 			options: bundle.Options{Main: "w.ts"},
 			files: map[string]string{"w.ts": "import './a'; export default {}", "a.ts": "", "tsconfig.json": `{"extends": ` +
@@ -320,7 +337,8 @@ func TestHostileProject(t *testing.T) {
 				`"default": "./strict.json"}}}`, "node_modules/base/main.js": "let a",
 			"node_modules/base/strict.d.ts": "let a", "node_modules/base/strict.json": "{}"}},
 		"collected": {
-			options: bundle.Options{Main: "w.js", NoBundle: true, Rules: []bundle.Rule{{Type: "Text", Globs: []string{"**/config"}}}}, files: map[string]string{
+			options: bundle.Options{Main: "w.js", NoBundle: true,
+				Rules: []bundle.Rule{{Type: "Text", Globs: []string{"**/config"}}}}, files: map[string]string{
 				"w.js": "export default {}", "sub/.git/config": canary,
 			},
 		},
@@ -389,14 +407,16 @@ func TestSettingsAboveTheBoundary(t *testing.T) {
 
 // Where it would count for a part of the code only, the code is refused.
 func TestSettingsAboveForAPart(t *testing.T) {
-	for name, inside := range map[string]string{"the main file's": "top/app/tsconfig.json", "the other's": "top/lib/tsconfig.json"} {
+	for name, inside := range map[string]string{"the main file's": "top/app/tsconfig.json",
+		"the other's": "top/lib/tsconfig.json"} {
 		root := project(t, map[string]string{
 			"tsconfig.json": "{}", inside: "{}",
 			"top/app/w.ts":   `import lib from "../lib/lib"; export default { fetch: () => lib }`,
 			"top/lib/lib.ts": `import "./more"; export default 1`, "top/lib/more.ts": "",
 		})
 		_, err := bundle.Bundle(t.Context(),
-			bundle.Options{Root: filepath.Join(root, "top/app"), Main: "w.ts", Alone: true, Library: library, Boundary: boundaryAt(t, filepath.Join(root, "top"))})
+			bundle.Options{Root: filepath.Join(root, "top/app"), Main: "w.ts", Alone: true, Library: library,
+				Boundary: boundaryAt(t, filepath.Join(root, "top"))})
 		if err == nil || !strings.Contains(err.Error(), "tsconfig.json cannot be read") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -119,7 +119,8 @@ func TestCompanion(t *testing.T) {
 		t.Fatal(err)
 	}
 	elsewhere := project(t,
-		map[string]string{"tsconfig.json": `{"compilerOptions": {"useDefineForClassFields": false}}`, "package.json": `{"type": "commonjs"}`})
+		map[string]string{"tsconfig.json": `{"compilerOptions": {"useDefineForClassFields": false}}`,
+			"package.json": `{"type": "commonjs"}`})
 	again, err := bundle.Companion(t.Context(), elsewhere, overlaid)
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,8 @@ func TestTellsWhatItReads(t *testing.T) {
 		not     string
 	}{
 		{bundle.Options{Main: "src/index.ts"}, false,
-			[]string{"src/index.ts", "src/a.ts", "src/deep/b.ts", "src/page.txt", "shared/d.ts", "tsconfig.json"}, "src/unused.ts"},
+			[]string{"src/index.ts", "src/a.ts", "src/deep/b.ts", "src/page.txt", "shared/d.ts", "tsconfig.json"},
+			"src/unused.ts"},
 		{bundle.Options{Main: "src/broken.ts"}, true, []string{"src/broken.ts"}, "src/unused.ts"},
 		{bundle.Options{Main: "src/absent.ts"}, true, []string{"src/absent.ts"}, ""},
 		{bundle.Options{Main: "modules/m.js", NoBundle: true}, false, []string{"modules/m.js", "modules"}, "src/a.ts"},

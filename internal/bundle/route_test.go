@@ -97,20 +97,23 @@ func TestRoutingOfABundle(t *testing.T) {
 	routing := &bundle.Routing{Binding: "ASSETS", Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}}
 	every := manifest.Routing{Worker: []string{manifest.EveryRequest}}
 	const serves = serving + `export default { fetch: r => site.fetch(r) }`
-	const writes = `import { readWriteAssets } from "@kv-sync/worker/read-write"; export default { fetch: (r, env) => readWriteAssets(env).fetch(r) }`
+	const writes = `import { readWriteAssets } from "@kv-sync/worker/read-write"; export default { ` +
+		`fetch: (r, env) => readWriteAssets(env).fetch(r) }`
 	for name, c := range map[string]struct {
 		code string
 		o    bundle.Options
 		want manifest.Routing
 	}{
 		"patterns": {
-			unaware, bundle.Options{Routing: routing}, manifest.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
+			unaware, bundle.Options{Routing: routing}, manifest.Routing{Worker: []string{"/api/*"},
+				Site: []string{"/api/docs/*"}},
 		},
 		"patterns, sent as it is": {
 			unaware, bundle.Options{Routing: routing, NoBundle: true},
 			manifest.Routing{Worker: []string{"/api/*"}, Site: []string{"/api/docs/*"}},
 		},
-		"the site first":           {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}}, manifest.Routing{}},
+		"the site first": {unaware, bundle.Options{Routing: &bundle.Routing{Binding: "ASSETS"}},
+			manifest.Routing{}},
 		"run_worker_first = true":  {unaware, bundle.Options{Routing: &bundle.Routing{Worker: []string{"*"}}}, every},
 		"imports the site":         {serves, bundle.Options{Routing: routing}, every},
 		"imports it, no assets":    {serves, bundle.Options{}, every},

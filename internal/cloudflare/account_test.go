@@ -51,7 +51,8 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	for _, base := range []string{"", "https://example.com", "http://127.0.0.1:8787", "http://[::1]:8787/client/v4/", "http://localhost:1"} {
+	for _, base := range []string{"", "https://example.com", "http://127.0.0.1:8787", "http://[::1]:8787/client/v4/",
+		"http://localhost:1"} {
 		o := good
 		o.BaseURL, o.Token = base, testToken+"\n"
 		if _, err := New(o); err != nil {
@@ -102,7 +103,10 @@ func TestErrorOfTheTransportIsHarmless(t *testing.T) {
 
 // A certificate that is not trusted is no better at the next try.
 func TestBadCertificateIsNotTriedAgain(t *testing.T) {
-	other := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") }))
+	other := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		t.Error("a request was sent")
+	}))
 	other.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	other.StartTLS()
 	defer other.Close()
@@ -151,7 +155,8 @@ func TestSuccessFalseInA200(t *testing.T) {
 }
 
 func TestHints(t *testing.T) {
-	const lacksKV, lacksScripts = `lacks the permission "Workers KV Storage: Edit"`, `lacks the permission "Workers Scripts: Edit"`
+	const lacksKV, lacksScripts = `lacks the permission "Workers KV Storage: Edit"`,
+		`lacks the permission "Workers Scripts: Edit"`
 	for name, tc := range map[string]struct {
 		reply       reply
 		kv, scripts string
@@ -170,7 +175,8 @@ func TestHints(t *testing.T) {
 		"redirect":           {answer(301, "", "Location", "https://example.com"), "does not redirect", "does not redirect"},
 		"secret was changed": {refuse(400, 10220, "secrets changed"), "a secret was changed", "a secret was changed"},
 		"invalid format": {answer(400, `{"success":false,"errors":[{"code":6003,"message":"Invalid request headers",
-			"error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}]}`), "Authorization header (code 6111)", "is not valid"},
+			"error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}]}`),
+			"Authorization header (code 6111)", "is not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *server) {
@@ -200,7 +206,10 @@ func TestQuota(t *testing.T) {
 }
 
 func TestRedirectIsNotFollowed(t *testing.T) {
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("followed with %v", r.Header) }))
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter,
+		r *http.Request) {
+		t.Errorf("followed with %v", r.Header)
+	}))
 	defer other.Close()
 	first := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
 	defer first.Close()
@@ -274,7 +283,8 @@ func TestOnlyThreePackagesOfTheSDKAreLinked(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	for _, s := range []string{`{"success":true,"result":[]}`, `{"success":false,"errors":[{"code":1,"message":"x","error_chain":[{}]}]}`,
+	for _, s := range []string{`{"success":true,"result":[]}`,
+		`{"success":false,"errors":[{"code":1,"message":"x","error_chain":[{}]}]}`,
 		"<title>x</title>", "<TITLE>\xff</title>", "", "null", `{"errors":7}`, "\x1b]0;x\a", "<title>\u0130</title>"} {
 		f.Add(200, s)
 		f.Add(404, s)
@@ -312,7 +322,8 @@ func TestAPIKey(t *testing.T) {
 		_, _ = w.Write([]byte(`{"success":false,"errors":[{"code":9103,"message":"Unknown X-Auth-Key ` + key + `"}]}`))
 	}))
 	defer server.Close()
-	a, err := New(Options{Email: "ada@example.org", APIKey: key + "\n", AccountID: testAccount, BaseURL: server.URL, Tries: 1})
+	a, err := New(Options{Email: "ada@example.org", APIKey: key + "\n", AccountID: testAccount, BaseURL: server.URL,
+		Tries: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,8 @@ func TestWorkersOnThePlatform(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if err := w.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, "hello", false); !errors.Is(err, cloud.ErrUnknown) {
+	if err := w.Activate(ctx, []cloud.Share{{Version: id, Percent: 100}}, "hello", false); !errors.Is(err,
+		cloud.ErrUnknown) {
 		t.Fatal(err)
 	}
 	all, err := w.Activations(ctx)
@@ -165,7 +166,8 @@ func TestWorkersOnThePlatform(t *testing.T) {
 func TestPatchSettings(t *testing.T) {
 	p, a := onPlatform(t)
 	w := a.Workers("blog")
-	if err := w.PatchSettings(t.Context(), map[string]json.RawMessage{"logpush": json.RawMessage("true")}); !errors.Is(err, cloud.ErrNotFound) {
+	if err := w.PatchSettings(t.Context(),
+		map[string]json.RawMessage{"logpush": json.RawMessage("true")}); !errors.Is(err, cloud.ErrNotFound) {
 		t.Errorf("without a script: %v", err)
 	}
 	module := cloud.Module{Name: "m.js", Type: "application/javascript+module", Content: []byte("export default {}")}

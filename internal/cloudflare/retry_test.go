@@ -79,7 +79,8 @@ func TestRetriesAreToldInAShortLine(t *testing.T) {
 		}
 		line := regexp.MustCompile(`msg="(.*)"\n$`).FindStringSubmatch(s.logged.String())
 		if line == nil ||
-			!regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) || len(line[1]) > 140 {
+			!regexp.MustCompile(`^write KV key \\"k+…: connection refused; trying again in 0\.[2-5] s$`).MatchString(line[1]) ||
+			len(line[1]) > 140 {
 			t.Errorf("%q", s.logged.String())
 		}
 	}, bulkOK)
@@ -302,7 +303,8 @@ func (c cancelAtEOF) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body, err := io.ReadAll(res.Body)
 	res.Body.Close()
-	res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), readerFunc(func([]byte) (int, error) { c.cancel(); return 0, io.EOF })))
+	res.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body),
+		readerFunc(func([]byte) (int, error) { c.cancel(); return 0, io.EOF })))
 	return res, err
 }
 
@@ -443,7 +445,8 @@ func TestSlowLineIsNotAStall(t *testing.T) {
 				case <-r.Context().Done():
 					return nil, r.Context().Err()
 				}
-				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{}}`)), Header: http.Header{}}, nil
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{}}`)),
+					Header: http.Header{}}, nil
 			})
 		})
 		if err := a.Store(testSpace).Put(t.Context(), "k", make([]byte, 4<<20)); err != nil || a.Stats().Retries != 0 {

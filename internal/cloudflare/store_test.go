@@ -44,7 +44,8 @@ func TestBulkReportsWhatWasNotDone(t *testing.T) {
 }
 
 func TestBulkThatDoesNotAccountForAllKeysIsAnError(t *testing.T) {
-	for _, r := range []string{`{}`, `null`, `[]`, `{"successful_key_count":1}`, `{"successful_key_count":0,"unsuccessful_keys":["b"]}`} {
+	for _, r := range []string{`{}`, `null`, `[]`, `{"successful_key_count":1}`,
+		`{"successful_key_count":0,"unsuccessful_keys":["b"]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
 			if _, err := s.store().PutBulk(t.Context(), pairs, pairCount); err == nil {
 				t.Error(r)
@@ -79,7 +80,8 @@ func TestKeysAreOneSegmentOfThePath(t *testing.T) {
 				t.Fatal(key, err)
 			}
 			for _, r := range s.requests() {
-				got, err := url.PathUnescape(strings.TrimPrefix(r.Path, "/accounts/"+testAccount+"/storage/kv/namespaces/"+testSpace+"/values/"))
+				got, err := url.PathUnescape(strings.TrimPrefix(r.Path,
+					"/accounts/"+testAccount+"/storage/kv/namespaces/"+testSpace+"/values/"))
 				if err != nil || got != key || strings.Count(r.Path, "/") != 8 {
 					t.Errorf("%q became %s", key, r.Path)
 				}
@@ -454,7 +456,8 @@ func TestPlentyOfRateLimitSlowsNothing(t *testing.T) {
 		if d := time.Since(s.start); d != 0 {
 			t.Errorf("took %s", d)
 		}
-	}, answer(200, `{"success":true,"result":{"successful_key_count":2,"unsuccessful_keys":[]}}`, "Ratelimit", `"default";r=600;t=120`))
+	}, answer(200, `{"success":true,"result":{"successful_key_count":2,"unsuccessful_keys":[]}}`, "Ratelimit",
+		`"default";r=600;t=120`))
 }
 
 func TestSlownessEndsWhenTheLimitIsRefilled(t *testing.T) {
@@ -506,7 +509,8 @@ func TestPauseIsNotCutShort(t *testing.T) {
 }
 
 func FuzzParseQuota(f *testing.F) {
-	for _, s := range []string{`"default";r=50;t=30`, `"a";r=9;t=1, "b";r=3;t=60`, `r=-1;t=5`, `r=1;t=99999999999999999999`, ";;==,,", `"d"; r=0; t=1`} {
+	for _, s := range []string{`"default";r=50;t=30`, `"a";r=9;t=1, "b";r=3;t=60`, `r=-1;t=5`,
+		`r=1;t=99999999999999999999`, ";;==,,", `"d"; r=0; t=1`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -94,7 +94,8 @@ func TestUploadsAreAJSONPartAndModules(t *testing.T) {
 		"limits": map[string]any{"cpu_ms": 50.0},
 	}
 	script := map[string]any{"logpush": true, "observability": map[string]any{"enabled": true}, "tags": []any{"a"},
-		"migrations": map[string]any{"old_tag": "m1", "new_tag": "m2", "steps": []any{map[string]any{"new_sqlite_classes": []any{"A"}}}}}
+		"migrations": map[string]any{"old_tag": "m1", "new_tag": "m2",
+			"steps": []any{map[string]any{"new_sqlite_classes": []any{"A"}}}}}
 	for k, v := range version {
 		script[k] = v
 	}
@@ -222,7 +223,8 @@ func TestActivations(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	}, result(`{"deployments":[
-		{"id":"d2","created_on":"2026-01-01T00:00:00.5Z","source":"api","strategy":"percentage","author_email":"x@example.com",
+		{"id":"d2","created_on":"2026-01-01T00:00:00.5Z","source":"api","strategy":"percentage",
+		 "author_email":"x@example.com",
 		 "annotations":{"workers/message":"two","workers/triggered_by":"deployment"},
 		 "versions":[{"version_id":"v2","percentage":25.5},{"version_id":"v1","percentage":74.5}]},
 		{"id":"d1","created_on":"2025-01-01T00:00:00Z","versions":[{"version_id":"v1","percentage":100}]}]}`))
@@ -232,7 +234,8 @@ func TestActivations(t *testing.T) {
 // the next step like a first deployment. A deployment without versions would keep
 // no blob alive.
 func TestActivationsWithoutAListIsAnError(t *testing.T) {
-	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`, `{"deployments":[{"id":"d1"}]}`, `{"deployments":[{"id":"d1","versions":[]}]}`} {
+	for _, r := range []string{`{}`, `null`, `[]`, `{"deployments":[{}]}`, `{"deployments":null}`,
+		`{"deployments":[{"id":"d1"}]}`, `{"deployments":[{"id":"d1","versions":[]}]}`} {
 		inBubble(t, func(t *testing.T, s *server) {
 			if all, err := s.script().Activations(t.Context()); err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Error(r, all, err)
@@ -265,7 +268,9 @@ func TestVersionKeepsBindingsOfAnyType(t *testing.T) {
 // An answer without the version would look like a Worker without bindings, which is
 // another tool's and has no secrets to carry over.
 func TestVersionThatIsNoneIsAnError(t *testing.T) {
-	for _, r := range []string{`{}`, `null`, `[]`, `{"resources":{"bindings":[]}}`, `{"id":"v1","resources":{"bindings":[{"name":"KV_SYNC"}]}}`, `{"id":"v1","resources":{"bindings":[{"type":"json"}]}}`} {
+	for _, r := range []string{`{}`, `null`, `[]`, `{"resources":{"bindings":[]}}`,
+		`{"id":"v1","resources":{"bindings":[{"name":"KV_SYNC"}]}}`,
+		`{"id":"v1","resources":{"bindings":[{"type":"json"}]}}`} {
 		inBubble(t, func(t *testing.T, s *server) {
 			if v, err := s.script().Version(t.Context(), "v1"); err == nil || errors.Is(err, cloud.ErrNotFound) {
 				t.Errorf("%s: %+v, %v", r, v, err)

@@ -44,7 +44,8 @@ func places() []place {
 			func(o *options.Option) string { return flagKey(o) + cell(commandsOf(o)) + cell(docOf(o)) }},
 		{"docs/commands.md", "## Guards", only(slices.Clone(flags), guard), flagKey,
 			func(o *options.Option) string { return flagKey(o) + cell(docOf(o)) }},
-		{"docs/configuration.md", "## Settings", only(options.Settings(), func(o *options.Option) bool { return !o.Secret }), settingKey,
+		{"docs/configuration.md", "## Settings", only(options.Settings(), func(o *options.Option) bool { return !o.Secret }),
+			settingKey,
 			func(o *options.Option) string {
 				return settingKey(o) + cell(variablesOf(o)) + cell(settingDefaultOf(o)) + cell(docOf(o))
 			}},

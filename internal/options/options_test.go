@@ -62,7 +62,8 @@ func TestValues(t *testing.T) {
 		options.Config: "", options.Token: "t"}
 	quote := func(s string) string { return "<" + s + ">" }
 	for want, groups := range map[string][]options.Group{
-		"": {options.GroupGuards}, " --name <a b>": {options.GroupSite}, " --commit <HEAD> --repair": {options.GroupSource, options.GroupOnce},
+		"": {options.GroupGuards}, " --name <a b>": {options.GroupSite},
+		" --commit <HEAD> --repair": {options.GroupSource, options.GroupOnce},
 	} {
 		if got := given.Typed(quote, groups...); got != want {
 			t.Errorf("typed %q, want %q", got, want)
@@ -72,7 +73,8 @@ func TestValues(t *testing.T) {
 		t.Error(d)
 	}
 	other := given.With(options.Name, "c")
-	if given.Text(options.Name) != "a b" || other.Text(options.Name) != "c" || !other.Is(options.Repair) || other.Is(options.Forget) {
+	if given.Text(options.Name) != "a b" || other.Text(options.Name) != "c" || !other.Is(options.Repair) ||
+		other.Is(options.Forget) {
 		t.Errorf("the values are %v and %v", given, other)
 	}
 	if none := options.Values(nil); none.With(options.Name, "c").Text(options.Name) != "c" || none.Is(options.Forget) {
@@ -88,7 +90,8 @@ func TestEngine(t *testing.T) {
 		}
 		all[o] = "true"
 	}
-	want := kvsync.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true, Forget: true, Repair: true}
+	want := kvsync.Options{TakeOver: true, AllowShrink: true, AnyOrder: true, Release: true, HideEdits: true,
+		Forget: true, Repair: true}
 	if got := all.Engine(); got != want {
 		t.Errorf("all of them are %+v", got)
 	}

@@ -22,7 +22,8 @@ func TestOf(t *testing.T) {
 		"files": {
 			kvsync.Plan{Site: "tides", Origin: folder, Added: files, Changed: files, Removed: files},
 			View{Files: []Group{
-				{Add, []File{{"/a", "2.0 kB", ""}}}, {Modify, []File{{"/a", "2.0 kB", "999 B"}}}, {Remove, []File{{"/a", "2.0 kB", ""}}},
+				{Add, []File{{"/a", "2.0 kB", ""}}}, {Modify, []File{{"/a", "2.0 kB", "999 B"}}},
+				{Remove, []File{{"/a", "2.0 kB", ""}}},
 			}},
 		},
 		"pathname layout, which knows no size of what is live": {
@@ -92,7 +93,8 @@ func TestOrigin(t *testing.T) {
 		"without files":                                   {Kind: "folder", ID: manifest.NoFiles},
 		"from dist at commit aaaaaaaaaaaa":                {Kind: "commit", Dir: "dist", Commit: commit},
 		"from the repository's root at commit abc (main)": {Kind: "commit", Commit: "abc", Branch: "main"},
-		"without files, at commit aaaaaaaaaaaa: Fix it":   {Kind: "commit", ID: manifest.NoFiles, Commit: commit, Subject: "Fix it"},
+		"without files, at commit aaaaaaaaaaaa: Fix it": {Kind: "commit", ID: manifest.NoFiles, Commit: commit,
+			Subject: "Fix it"},
 		"from dist at commit aaaaaaaaaaaa: " + strings.Repeat("x", 71) + "…": {
 			Kind: "commit", Dir: "dist", Commit: commit, Subject: strings.Repeat("x", 80)},
 	} {
@@ -165,7 +167,8 @@ func TestChanges(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	for want, n := range map[string][3]int{
-		"no file": {}, "1 added": {1, 0, 0}, "1,000 changed, 2 removed": {0, 1000, 2}, "1 added, 2 changed, 3 removed": {1, 2, 3},
+		"no file": {}, "1 added": {1, 0, 0}, "1,000 changed, 2 removed": {0, 1000, 2},
+		"1 added, 2 changed, 3 removed": {1, 2, 3},
 	} {
 		if got := strings.Join(Counts(n[0], n[1], n[2]), ", "); got != want {
 			t.Errorf("got %q, want %q", got, want)

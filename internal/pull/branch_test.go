@@ -62,7 +62,8 @@ func TestBranch(t *testing.T) {
 			t.Errorf("the work tree or the index was touched: %s", status)
 		}
 		runGit(t, top, "fsck", "--strict")
-		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn", branch); author != "Grace <grace@example.org> / kv-sync" {
+		if author := runGit(t, top, "log", "-1", "--format=%an <%ae> / %cn",
+			branch); author != "Grace <grace@example.org> / kv-sync" {
 			t.Errorf("the commit is by %s", author)
 		}
 		if files := runGit(t, top, "diff", "--name-only", "main", branch); strings.Contains(files, "README") ||

@@ -274,7 +274,9 @@ func FuzzParseRedirects(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		rules, problems := ParseRedirects("_redirects", text, "")
 		checkProblems(t, problems)
-		looped := slices.ContainsFunc(problems, func(p manifest.Problem) bool { return strings.Contains(p.Reason, "for ever") })
+		looped := slices.ContainsFunc(problems, func(p manifest.Problem) bool {
+			return strings.Contains(p.Reason, "for ever")
+		})
 		var b strings.Builder
 		for _, r := range rules {
 			fmt.Fprintf(&b, "%s %s %d\n", r.From, r.To, r.Status)

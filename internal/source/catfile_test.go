@@ -23,7 +23,8 @@ func TestPartialCloneFetchesOnce(t *testing.T) {
 	w.Git("clone", "-q", "--bare", "--filter=tree:0", "file://"+w.Dir, "../partial")
 	// git runs this instead of git pack-objects, once for each fetch.
 	hook := filepath.Join(t.TempDir(), "hook")
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho fetch >>"+hook+".ran\nexec \"$@\"\n"), 0o755); err != nil { //nolint:gosec // it is run
+	script := "#!/bin/sh\necho fetch >>" + hook + ".ran\nexec \"$@\"\n"
+	if err := os.WriteFile(hook, []byte(script), 0o755); err != nil { //nolint:gosec // it is run
 		t.Fatal(err)
 	}
 	global := filepath.Join(t.TempDir(), "gitconfig")

@@ -26,7 +26,8 @@ func TestCommit(t *testing.T) {
 	w.Write("public/index.html", "changed in the work tree")
 	c := openCommit(w, Options{Dir: "public"})
 	l := sourcetest.List(t, c, nil)
-	if got, want := sourcetest.Paths(l), "/.well-known/security.txt /css/a.css /css/deep/b.css /img/logo.svg /index.html"; got != want {
+	if got, want := sourcetest.Paths(l),
+		"/.well-known/security.txt /css/a.css /css/deep/b.css /img/logo.svg /index.html"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	tree := w.Git("rev-parse", "HEAD:public")
@@ -46,7 +47,8 @@ func TestCommit(t *testing.T) {
 	if d := cmp.Diff([]manifest.Redirect{{From: "/old", To: "/new", Status: 301}}, l.Redirects); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]manifest.HeaderRule{{Path: "/*", Set: [][2]string{{"x-frame-options", "DENY"}}}}, l.Headers); d != "" {
+	if d := cmp.Diff([]manifest.HeaderRule{{Path: "/*", Set: [][2]string{{"x-frame-options", "DENY"}}}},
+		l.Headers); d != "" {
 		t.Error(d)
 	}
 	var dirs []string
@@ -116,7 +118,8 @@ func TestRulesChange(t *testing.T) {
 		Write("public/css/nested/in/x.css", "y")
 	w.Commit("First")
 	base := sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{Dir: "public"}), nil))
-	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public", Patterns: []string{"css/deep"}}), base); strings.Contains(
+	if got := sourcetest.List(t, openCommit(w, Options{Dir: "public", Patterns: []string{"css/deep"}}),
+		base); strings.Contains(
 		sourcetest.Paths(got),
 		"deep",
 	) {
@@ -204,7 +207,8 @@ func TestLinkToSecretThatIsLetIn(t *testing.T) {
 	w.Write(".assetsignore", "!.env\n").Write(".env", "S=1")
 	w.Symlink(".env", "env.txt")
 	w.Commit("one")
-	want := ".env: the file holds secrets, and a pattern lets it in\nenv.txt: the symlink leads to a file that is not published itself"
+	want := ".env: the file holds secrets, and a pattern lets it in\nenv.txt: the symlink leads to a file that is not " +
+		"published itself"
 	if got := sourcetest.Refusals(t, openCommit(w, Options{})); got != want {
 		t.Error("the commit:", got)
 	}
@@ -230,12 +234,14 @@ func TestHostileTree(t *testing.T) {
 	root := w.GitIn(w.Dir, tree.String(), "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 	commit := w.Git("commit-tree", root, "-m", "hostile")
 	got := sourcetest.Refusals(t, openCommit(w, Options{Revision: commit}))
+	const composed = ": another file is served at the same path, " +
+		"because the names differ only in how letters are composed (Unicode NFC)"
 	want := `.: the name "." leads elsewhere
 ..: the name ".." leads elsewhere
 a\b: the name has a backslash, which browsers turn into "/"
 bad` + "\ufffd" + `: the name is not UTF-8
-` + "cafe\u0301" + `.html: another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)
-` + "caf\u00e9" + `.html: another file is served at the same path, because the names differ only in how letters are composed (Unicode NFC)
+` + "cafe\u0301" + `.html` + composed + `
+` + "caf\u00e9" + `.html` + composed + `
 fifo: the tree gives it the unknown mode 10644
 strange-link: the symlink leads to nothing
 sub/evil: the name "sub/evil" leads elsewhere`

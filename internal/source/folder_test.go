@@ -118,8 +118,10 @@ func TestFolderRefuses(t *testing.T) {
 	w.Write("site/.assetsignore", "!.env*\n!.dev.vars\n!.npmrc\n").
 		Write("site/.env.local", "S=1").Write("site/.dev.vars", "S=1").Write("site/.npmrc", "x").
 		Write("site/key.txt", "-----BEGIN RSA PRIVATE KEY-----\n"+body+"\n").
-		Write("site/encrypted.pem", "Bag Attributes\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"+body+"\n").
-		Write("site/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\r\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\r\n").
+		Write("site/encrypted.pem",
+			"Bag Attributes\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"+body+"\n").
+		Write("site/id_ed25519",
+			"-----BEGIN OPENSSH PRIVATE KEY-----\r\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz\r\n").
 		Write("site/putty.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n").
 		Write("site/service.json", `{"private_key": "-----BEGIN PRIVATE KEY-----\n`+body+`\n-----END"}`).
 		Write("site/pgp.asc", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n"+body+"\n").

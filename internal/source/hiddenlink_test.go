@@ -28,7 +28,8 @@ func TestLinkIntoIgnoredFolder(t *testing.T) {
 	}
 	w.Commit("all")
 	const reason = ": the symlink leads to a file that is not published itself"
-	want := "chain.txt" + reason + "\ndeeper.txt" + reason + "\nhidden.txt" + reason + "\nignored.txt" + reason + "\nnested.txt" + reason
+	want := "chain.txt" + reason + "\ndeeper.txt" + reason + "\nhidden.txt" + reason + "\nignored.txt" + reason +
+		"\nnested.txt" + reason
 	for kind, s := range map[string]manifest.Source{"folder": openFolder(w, Options{}),
 		"commit": openCommit(w, Options{})} {
 		if d := cmp.Diff(want, sourcetest.Refusals(t, s)); d != "" {

@@ -100,7 +100,8 @@ func TestDecidingFilesInside(t *testing.T) {
 		t.Error("a file outside was read")
 	}
 	above := gittest.Plain(t).Write(rules.AssetsIgnoreFile, "a.html\n").Write("project/a.html", "a")
-	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, Options{WorkDir: above.Path("project")}), nil)); got != "/a.html" {
+	if got := sourcetest.Paths(sourcetest.List(t, openFolder(above, Options{WorkDir: above.Path("project")}),
+		nil)); got != "/a.html" {
 		t.Errorf("a file above the project decided: %s", got)
 	}
 }

@@ -48,7 +48,8 @@ func TestLargeFiles(t *testing.T) {
 	}
 	// It is known from the live manifest and from the stat cache, without reading.
 	reads := commit.Reads().Blobs
-	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit, &manifest.Manifest{}))); commit.Reads().Blobs > reads+3 {
+	if sourcetest.List(t, commit, sourcetest.Manifest(t, sourcetest.List(t, commit,
+		&manifest.Manifest{}))); commit.Reads().Blobs > reads+3 {
 		t.Errorf("%d blobs were read", commit.Reads().Blobs-reads)
 	}
 	if err := os.WriteFile(w.Path("film.mp4"), []byte(film), 0o600); err != nil { // the same, and just now

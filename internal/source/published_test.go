@@ -20,7 +20,8 @@ func TestGitFolderIsNeverPublished(t *testing.T) {
 		Write("module/.git", "gitdir: ../.git/modules/module\n").Write("module/a.txt", "a").
 		Write("clone/.git/config", "x").Write("clone/.assetsignore", "!.git/\n").Write("clone/b.txt", "b")
 	const want = "/.hidden /clone/b.txt /index.html /module/a.txt"
-	if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{Patterns: []string{"!.*", "!.git"}}), nil)); got != want {
+	if got := sourcetest.Paths(sourcetest.List(t, openFolder(w, Options{Patterns: []string{"!.*", "!.git"}}),
+		nil)); got != want {
 		t.Errorf("the folder: %s, want %s", got, want)
 	}
 

@@ -55,7 +55,8 @@ func TestCleanByRepositoryConfig(t *testing.T) {
 	w.Commit("First")
 	ran := filepath.Join(t.TempDir(), "ran")
 	monitor := filepath.Join(t.TempDir(), "monitor")
-	if err := os.WriteFile(monitor, []byte("#!/bin/sh\n: >"+ran+"\n"), 0o755); err != nil { //nolint:gosec // it is to be run, if by anybody
+	script := []byte("#!/bin/sh\n: >" + ran + "\n")
+	if err := os.WriteFile(monitor, script, 0o755); err != nil { //nolint:gosec // git may run it
 		t.Fatal(err)
 	}
 	w.Git("config", "status.showUntrackedFiles", "no")
@@ -95,7 +96,8 @@ func TestSparseFolderIsRefused(t *testing.T) {
 // In a repository that cannot be read, a tracked folder is published with its commit or not at
 // all, because without the commit there is no order. An untracked folder has none anyway.
 func TestTrackedFolderNeedsItsCommit(t *testing.T) {
-	for name, configure := range map[string]string{"another object format": "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n",
+	for name, configure := range map[string]string{"another object format": "[core]\n\trepositoryformatversion = " +
+		"1\n[extensions]\n\tobjectFormat = sha256\n",
 		"an extension that is not known": "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tfrobnicate = true\n"} {
 		t.Run(name, func(t *testing.T) {
 			w := gittest.New(t)

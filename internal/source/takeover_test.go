@@ -83,7 +83,8 @@ func TestNoTakeOverBelowNestedIgnore(t *testing.T) {
 	base = sourcetest.Manifest(t, sourcetest.List(t, openCommit(w, Options{}), nil))
 	w.Remove("a/.assetsignore")
 	w.Commit("three")
-	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}), base)); got != "/a/in/gone.txt /a/in/kept.txt" {
+	if got := sourcetest.Paths(sourcetest.List(t, openCommit(w, Options{}),
+		base)); got != "/a/in/gone.txt /a/in/kept.txt" {
 		t.Error("a directory was taken over from before the .assetsignore went:", got)
 	}
 }

@@ -25,7 +25,8 @@ func TestTree(t *testing.T) {
 	w.Remove("README.md")
 	c := openCommit(w, Options{Dir: "public"})
 	tree := c.Tree(t.Context())
-	if err := fstest.TestFS(tree, "README.md", "build.sh", "src/lib/a.ts", "public/.hidden", "public/_headers"); err != nil {
+	if err := fstest.TestFS(tree, "README.md", "build.sh", "src/lib/a.ts", "public/.hidden",
+		"public/_headers"); err != nil {
 		t.Error(err)
 	}
 	if b, err := fs.ReadFile(tree, "src/lib/a.ts"); err != nil || string(b) != "export const a = 1;" {

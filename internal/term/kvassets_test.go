@@ -12,8 +12,9 @@ func TestKVAssets(t *testing.T) {
 	uploaded := func(r kvsync.KVAssetsResult, w app.Written, dry bool) func(*Console) {
 		return func(c *Console) { c.KVAssets(&r, w, "data/assets.bin", dry) }
 	}
-	all := kvsync.KVAssetsResult{Namespace: "0f", Title: "__t\x1b", Created: true, Files: 1200, Uploaded: 3, Bytes: 2048, Obsolete: 1,
-		Notices: []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}}}
+	all := kvsync.KVAssetsResult{Namespace: "0f", Title: "__t\x1b", Created: true, Files: 1200, Uploaded: 3, Bytes: 2048,
+		Obsolete: 1,
+		Notices:  []manifest.Problem{{Path: "lib", Reason: "a submodule is not published"}}}
 	check(t, []output{
 		{"uploaded", uploaded(all, app.Generated, false), `Note: lib: a submodule is not published
 Namespace created: __t\x1b

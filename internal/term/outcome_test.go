@@ -41,10 +41,12 @@ func TestResult(t *testing.T) {
 		{"nothing to do", result(kvsync.Result{Deployment: "d1", URL: "https://x.dev", PreviousDeployment: "d0"}, cost, "x"),
 			"      https://x.dev\n"},
 		// A person who removed a file must not take it for gone.
-		{"a removed file that stays readable", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed}, app.Stats{}, ""),
+		{"a removed file that stays readable", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &removed},
+			app.Stats{}, ""),
 			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n" +
 				"1 removed file can still be read at the old address (above). To end that: deploy with --forget\n"},
-		{"a file that was removed before", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &retired}, app.Stats{}, ""),
+		{"a file that was removed before", result(kvsync.Result{Switched: true, Deployment: "d", Plan: &retired},
+			app.Stats{}, ""),
 			"\nLive: deployment d, in 0.00 s (0 requests, 0 B sent)\n"},
 	})
 }
@@ -55,7 +57,8 @@ func TestAhead(t *testing.T) {
 	const next = "To switch, within half of the grace period: kv-sync deploy\n"
 	check(t, []output{
 		{"uploaded", ahead(kvsync.Ahead{Plan: plan, Uploaded: 2, Receipt: true}),
-			"\nUploaded ahead: 2 blobs for commit aaaaaaaaaaaa, in 1.2 s (7 requests, 1.5 kB sent). Nobody sees them yet.\n" + next},
+			"\nUploaded ahead: 2 blobs for commit aaaaaaaaaaaa, in 1.2 s (7 requests, 1.5 kB sent). Nobody sees them yet.\n" +
+				next},
 		{"uploaded before", ahead(kvsync.Ahead{Plan: plan, Receipt: true}),
 			"\nUploaded ahead already: commit aaaaaaaaaaaa. Nobody sees it yet.\n" + next},
 		{"too little", ahead(kvsync.Ahead{Plan: plan}),
@@ -68,9 +71,11 @@ func TestRollback(t *testing.T) {
 	rollback := func(r kvsync.Result, dry bool) func(*Console) {
 		return func(c *Console) { c.Rollback(&r, cost, dry) }
 	}
-	back := kvsync.Result{Deployment: "d1", Version: "v1", PreviousDeployment: "d2", PreviousVersion: "v2", Commit: commitA,
-		URL: "https://x.dev", Notices: []manifest.Problem{{Reason: "n"}}}
-	const again = "Live: commit aaaaaaaaaaaa as deployment d1 again, in 1.2 s (7 requests, 1.5 kB sent)\n      https://x.dev\n"
+	back := kvsync.Result{Deployment: "d1", Version: "v1", PreviousDeployment: "d2", PreviousVersion: "v2",
+		Commit: commitA,
+		URL:    "https://x.dev", Notices: []manifest.Problem{{Reason: "n"}}}
+	const again = "Live: commit aaaaaaaaaaaa as deployment d1 again, in 1.2 s (7 requests, 1.5 kB sent)\n      " +
+		"https://x.dev\n"
 	held, sameCommit, same := back, back, back
 	held.Hold, sameCommit.Hold, same.PreviousVersion = strings.Repeat("b", 40), "20260102-030405-0a1b2c3d", "v1"
 	check(t, []output{
@@ -80,7 +85,8 @@ func TestRollback(t *testing.T) {
 		{"a held deployment", rollback(sameCommit, false), again +
 			"Deployment 20260102-030405-0a1b2c3d is held back: the same build is refused until --release is given.\nNote: n\n"},
 		{"dry", rollback(back, true), "Would go back from deployment d2 to commit aaaaaaaaaaaa as deployment d1.\nNote: n\n"},
-		{"live already", rollback(same, false), "No change: commit aaaaaaaaaaaa as deployment d1 is live already.\nNote: n\n"},
+		{"live already", rollback(same, false),
+			"No change: commit aaaaaaaaaaaa as deployment d1 is live already.\nNote: n\n"},
 	})
 }
 
@@ -89,7 +95,8 @@ func TestPruned(t *testing.T) {
 	check(t, []output{
 		{"some", pruned(kvsync.Pruned{Deleted: 2, Kept: 1234, Left: 3, Keys: []string{"a"}}, false),
 			"Deleted 2 keys; kept 1,234 in use.\n3 more are left for the next prune.\n"},
-		{"none", pruned(kvsync.Pruned{Kept: 5, Young: 2}, false), "Nothing to delete; kept 5 in use and 2 too young to judge.\n"},
+		{"none", pruned(kvsync.Pruned{Kept: 5, Young: 2}, false),
+			"Nothing to delete; kept 5 in use and 2 too young to judge.\n"},
 		{"dry", pruned(kvsync.Pruned{Deleted: 1, Keys: []string{"t/b/\x1b"}}, true),
 			"  - t/b/\\x1b\nWould delete 1 key; kept 0 in use.\n"},
 	})
@@ -113,20 +120,29 @@ func TestHistory(t *testing.T) {
 		list []kvsync.Deployment
 		want string
 	}{
-		"none":            {nil, "Nothing was deployed yet.\n"},
-		"one":             {[]kvsync.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
-		"one, live again": {[]kvsync.Deployment{of("d1", live), of("d1", nil)}, "● d1  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder\n● live\n"},
-		"for a part of the visitors": {[]kvsync.Deployment{of("d1", func(d *kvsync.Deployment) { d.Live, d.Percent = true, 25 })},
+		"none": {nil, "Nothing was deployed yet.\n"},
+		"one":  {[]kvsync.Deployment{of("d1", live)}, "● d1  2026-01-02 03:04  folder\n● live\n"},
+		"one, live again": {[]kvsync.Deployment{of("d1", live), of("d1", nil)},
+			"● d1  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder\n● live\n"},
+		"for a part of the visitors": {[]kvsync.Deployment{of("d1",
+			func(d *kvsync.Deployment) { d.Live, d.Percent = true, 25 })},
 			"● d1  2026-01-02 03:04  folder  [25 % of visitors]\n● live\n"},
-		"a rollback": {[]kvsync.Deployment{of("d1", func(d *kvsync.Deployment) { d.Live, d.Rollback, d.Hold = true, true, commitA })},
+		"a rollback": {[]kvsync.Deployment{of("d1", func(d *kvsync.Deployment) {
+			d.Live, d.Rollback, d.Hold = true, true, commitA
+		})},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back aaaaaaaaaaaa]\n● live\n"},
-		"a rollback of one commit": {[]kvsync.Deployment{of("d1", func(d *kvsync.Deployment) { d.Live, d.Rollback, d.Hold = true, true, "2026-0a" })},
+		"a rollback of one commit": {[]kvsync.Deployment{of("d1",
+			func(d *kvsync.Deployment) { d.Live, d.Rollback, d.Hold = true, true, "2026-0a" })},
 			"● d1  2026-01-02 03:04  folder  [rollback, holds back 2026-0a]\n● live\n"},
-		"of another tool": {[]kvsync.Deployment{of("", func(d *kvsync.Deployment) { d.Live, d.Retained, d.Source = true, false, "" })}, "● (of another tool)         2026-01-02 03:04\n● live\n"},
-		"one whose version is gone": {[]kvsync.Deployment{of("d2", live), of("d1", func(d *kvsync.Deployment) { d.Missing = true })},
+		"of another tool": {[]kvsync.Deployment{of("", func(d *kvsync.Deployment) {
+			d.Live, d.Retained, d.Source = true, false, ""
+		})}, "● (of another tool)         2026-01-02 03:04\n● live\n"},
+		"one whose version is gone": {[]kvsync.Deployment{of("d2", live),
+			of("d1", func(d *kvsync.Deployment) { d.Missing = true })},
 			"● d2  2026-01-02 03:04  folder\n  d1  2026-01-02 03:04  folder  [its version is missing]\n● live\n"},
 		"one to go back to": {[]kvsync.Deployment{of("d3", live), of("d2", upload), of("d1", commit)},
-			"● d3  2026-01-02 03:04  folder\n○ d2  2026-01-02 03:04  upload New prices  [by ada]\n○ d1  2026-01-02 03:04  cccccccccccc\n" +
+			"● d3  2026-01-02 03:04  folder\n○ d2  2026-01-02 03:04  upload New prices  [by ada]\n" +
+				"○ d1  2026-01-02 03:04  cccccccccccc\n" +
 				"● live   ○ can be rolled back to: kv-sync rollback --to DEPLOYMENT\n"},
 	} {
 		var out bytes.Buffer
@@ -174,10 +190,12 @@ func TestFailure(t *testing.T) {
 		"problems": {app.Failure{Message: "no", Problems: []manifest.Problem{{Path: "a\x1b", Reason: "is secret"}}},
 			"kv-sync: no\n  ! a\\x1b: is secret\n"},
 		// What a guard kept from being removed is listed as in a plan.
-		"removed": {app.Failure{Message: "23 of 24 files would be removed", Fix: "give --allow-shrink", Removed: changes(23, "a\x1b")},
+		"removed": {app.Failure{Message: "23 of 24 files would be removed", Fix: "give --allow-shrink",
+			Removed: changes(23, "a\x1b")},
 			"kv-sync: 23 of 24 files would be removed\n" + rows(20, `  - /a\x1b%02d.html  2.0 kB`+"\n") +
 				"  - and 3 more\n  → give --allow-shrink\n"},
-		"removed in the pathname layout": {app.Failure{Message: "no", Removed: []kvsync.Change{{Path: "/a"}}}, "kv-sync: no\n  - /a\n"},
+		"removed in the pathname layout": {app.Failure{Message: "no", Removed: []kvsync.Change{{Path: "/a"}}},
+			"kv-sync: no\n  - /a\n"},
 	} {
 		var out, err bytes.Buffer
 		New(&out, &err, noVariable).Failure(&c.failure)

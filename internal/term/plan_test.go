@@ -124,8 +124,8 @@ func TestPlanOfRemovedFiles(t *testing.T) {
   - /b      2 B
 
 Plan: 0 to add, 0 to change, 2 to remove, 0 unchanged; 0 blobs (0 B), 0 KV writes.
-` + "Note: 1 file that this deployment does not have stays reachable for open tabs, until 4 more deployments are made and " +
-				"at least until 2999-12-01 17:12 UTC (to end that at once: deploy with --forget): /a\\x1b\n" +
+` + "Note: 1 file that this deployment does not have stays reachable for open tabs, until 4 more deployments " +
+				"are made and at least until 2999-12-01 17:12 UTC (to end that at once: deploy with --forget): /a\\x1b\n" +
 				"Note: 1 file is not kept for open tabs, because the Worker's code decides or decided who may read it " +
 				"(retire in kv-sync.toml names what everyone may read): /b\n",
 		},

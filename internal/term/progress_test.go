@@ -28,14 +28,16 @@ func TestTimeLeft(t *testing.T) {
 func TestPlainProgress(t *testing.T) {
 	var out, err bytes.Buffer
 	c := New(&out, &err, noVariable)
-	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 2, Bytes: 10, Added: changes(2, "a")}})
+	c.Progress(kvsync.Progress{Stage: kvsync.StagePlan, Plan: &kvsync.Plan{Site: "tides", Blobs: 2, Bytes: 10,
+		Added: changes(2, "a")}})
 	c.reported = time.Now().Add(-time.Minute)
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 1, TotalFiles: 2, Bytes: 4, TotalBytes: 10})
 	c.Progress(kvsync.Progress{Stage: kvsync.StageUpload, Files: 2, TotalFiles: 2, Bytes: 10, TotalBytes: 10})
 	c.Progress(kvsync.Progress{Stage: kvsync.StageSwitch, Note: "another deployment switched meanwhile"})
 	c.Close()
 	want := "uploading: 1 of 2 values, 4 B of 10 B\nanother deployment switched meanwhile\n"
-	if err.String() != want || !strings.Contains(out.String(), "Plan: 2 to add") || strings.Contains(out.String(), "\x1b") {
+	if err.String() != want || !strings.Contains(out.String(), "Plan: 2 to add") ||
+		strings.Contains(out.String(), "\x1b") {
 		t.Errorf("err %q, out %q", err.String(), out.String())
 	}
 }

@@ -27,7 +27,8 @@ func TestPulled(t *testing.T) {
 		return func(c *Console) { c.Pulled(p, dry) }
 	}
 	check(t, []output{
-		{"into the work tree", pulled(taken, "", false), list + "Pulled into public: " + changed + ". Look at them, commit, and deploy.\n"},
+		{"into the work tree", pulled(taken, "", false), list + "Pulled into public: " + changed +
+			". Look at them, commit, and deploy.\n"},
 		{"onto a branch", pulled(taken, commitA, false), list +
 			"Committed aaaaaaaaaaaa on branch edits: " + changed + ". Merge it, and deploy.\n"},
 		{"dry", pulled(taken, "", true), list + "Pull: 2 files to write, 1 file to remove. Nothing was changed.\n"},

@@ -9,7 +9,8 @@ import (
 func TestVisible(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "plain /a b.html": "plain /a b.html", "ünï": "ünï", "\ufffd": "\ufffd",
-		"\x1b[2J": `\x1b[2J`, "\u202etxt": `\u202etxt`, "a\nb": `a\nb`, "\u200b": `\u200b`, "\xff": `\xff`, "\u009b31m": `\u009b31m`,
+		"\x1b[2J": `\x1b[2J`, "\u202etxt": `\u202etxt`, "a\nb": `a\nb`, "\u200b": `\u200b`, "\xff": `\xff`,
+		"\u009b31m": `\u009b31m`,
 	} {
 		if got := Visible(in); got != want {
 			t.Errorf("Visible(%q) is %q, want %q", in, got, want)
@@ -26,7 +27,8 @@ func TestLines(t *testing.T) {
 }
 
 func FuzzVisible(f *testing.F) {
-	for _, s := range []string{"plain /a b.html", "\x1b[2J", "\u202etxt", "\xff\xfe", "a\nb", "\u200b", "ünï", "\ufffd", "\x9b31m"} {
+	for _, s := range []string{"plain /a b.html", "\x1b[2J", "\u202etxt", "\xff\xfe", "a\nb", "\u200b", "ünï", "\ufffd",
+		"\x9b31m"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -46,7 +46,8 @@ func TestBytes(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		40 * time.Millisecond: "0.04 s", 1234 * time.Millisecond: "1.2 s", 42 * time.Second: "42 s", 200 * time.Second: "3 min 20 s",
+		40 * time.Millisecond: "0.04 s", 1234 * time.Millisecond: "1.2 s", 42 * time.Second: "42 s",
+		200 * time.Second: "3 min 20 s",
 	} {
 		check(t, "Seconds", humanize.Seconds, d, want)
 	}

@@ -117,7 +117,8 @@ func TestHasher(t *testing.T) {
 		all[i] = byte(i * i >> 12)
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for _, size := range []int{0, 1, MaxValueBytes, MaxValueBytes + 1, 2*ChunkBytes - 1, 2 * ChunkBytes, 2*ChunkBytes + 1, len(all)} {
+	for _, size := range []int{0, 1, MaxValueBytes, MaxValueBytes + 1, 2*ChunkBytes - 1, 2 * ChunkBytes, 2*ChunkBytes + 1,
+		len(all)} {
 		h := NewHasher(int64(size))
 		for rest := all[:size]; len(rest) > 0; {
 			n := min(len(rest), 1+rnd.IntN(1+size/3))

@@ -6,7 +6,8 @@ import "testing"
 func TestKeysOfOthersHaveNoClass(t *testing.T) {
 	t.Parallel()
 	ref := Ref{Hash: HashOf([]byte("x")), Nonce: Nonce{1}}
-	for _, name := range []string{Keys("blog-2").Blob(ref), Keys("blo").Blob(ref), "b/" + ref.String(), Keys("blog").Blob(ref)[1:], Keys("blog").Blob(ref) + "0", Keys("blog").Manifest(ref) + "/"} {
+	for _, name := range []string{Keys("blog-2").Blob(ref), Keys("blo").Blob(ref), "b/" + ref.String(),
+		Keys("blog").Blob(ref)[1:], Keys("blog").Blob(ref) + "0", Keys("blog").Manifest(ref) + "/"} {
 		if class, _, _ := Keys("blog").Parse(name); class != KeyUnknown {
 			t.Errorf("%s is of the class %c", name, class)
 		}

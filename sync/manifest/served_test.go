@@ -85,7 +85,8 @@ func (v *vector) build(t *testing.T) *Manifest {
 	t.Helper()
 	in := v.Manifest
 	m := &Manifest{
-		Site: in.Site, Serving: Serving{HTMLHandling: in.HTMLHandling, NotFound: in.NotFound, EdgeCache: in.EdgeCache, Overlay: in.Overlay},
+		Site: in.Site, Serving: Serving{HTMLHandling: in.HTMLHandling, NotFound: in.NotFound, EdgeCache: in.EdgeCache,
+			Overlay: in.Overlay},
 		Redirects: in.Redirects, Headers: in.Headers, Adopted: in.Adopted,
 	}
 	for _, e := range in.Entries {

@@ -33,10 +33,12 @@ func realistic(n int, commit bool) *Manifest {
 		Redirects: []Redirect{{From: "/old/*", To: "/new/:splat", Status: 301}},
 		Headers:   []HeaderRule{{Path: "/*", Set: [][2]string{{"x-frame-options", "DENY"}}, Unset: []string{"server"}}},
 	}
-	nonces := []Nonce{NewNonce(time.Unix(1_763_000_000, 0)), NewNonce(time.Unix(1_763_600_000, 0)), NewNonce(time.Unix(1_763_700_000, 0))}
+	nonces := []Nonce{NewNonce(time.Unix(1_763_000_000, 0)), NewNonce(time.Unix(1_763_600_000, 0)),
+		NewNonce(time.Unix(1_763_700_000, 0))}
 	for i := range n {
 		a := Asset{
-			Path:        fmt.Sprintf("/posts/%04d/%s-%02d.html", i/20, []string{"index", "chapter", "notes", "image"}[i%4], i%20),
+			Path: fmt.Sprintf("/posts/%04d/%s-%02d.html", i/20, []string{"index", "chapter", "notes", "image"}[i%4],
+				i%20),
 			Blob:        Ref{Nonce: nonces[rnd.IntN(3)]},
 			Size:        int64(rnd.IntN(200_000)),
 			ContentType: []string{"text/html; charset=utf-8", "image/png"}[i%2],
@@ -97,7 +99,8 @@ func TestManifestSize(t *testing.T) {
 		}
 		t.Logf("commit %v: stored %.1f B a file, served %.1f", commit, float64(len(stored))/n, float64(len(served))/n)
 		if len(stored) > 80*n || len(served) > 80*n {
-			t.Errorf("commit %v: stored %d and served %d bytes for %d files, want at most 80 a file", commit, len(stored), len(served), n)
+			t.Errorf("commit %v: stored %d and served %d bytes for %d files, want at most 80 a file", commit, len(stored),
+				len(served), n)
 		}
 	}
 }

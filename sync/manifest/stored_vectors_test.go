@@ -20,11 +20,14 @@ func stored(chunked bool) *Manifest {
 		Site:   "blog",
 		Origin: Origin{Kind: "commit", ID: "commit:00:r1", Rules: "r1", Dir: "public", Commit: strings.Repeat("ab", 20)},
 		Assets: []Asset{
-			{Path: "/film.mp4", Blob: ref("film"), Size: 20 << 20, ContentType: "video/mp4", Modified: 1_763_000_000, OID: strings.Repeat("01", 20)},
-			{Path: "/index.html", Blob: ref("index"), Size: 5, ContentType: "text/html; charset=utf-8", Modified: 1_763_000_001, OID: strings.Repeat("02", 20)},
+			{Path: "/film.mp4", Blob: ref("film"), Size: 20 << 20, ContentType: "video/mp4", Modified: 1_763_000_000,
+				OID: strings.Repeat("01", 20)},
+			{Path: "/index.html", Blob: ref("index"), Size: 5, ContentType: "text/html; charset=utf-8", Modified: 1_763_000_001,
+				OID: strings.Repeat("02", 20)},
 		},
-		Dirs:      []Dir{{Path: "/", Tree: strings.Repeat("03", 20)}},
-		Retired:   []Retired{{Asset: Asset{Path: "/old.mp4", Blob: ref("old"), Size: 25 << 20, ContentType: "video/mp4", Modified: 7}, Until: 1_763_100_000, Left: 4}},
+		Dirs: []Dir{{Path: "/", Tree: strings.Repeat("03", 20)}},
+		Retired: []Retired{{Asset: Asset{Path: "/old.mp4", Blob: ref("old"), Size: 25 << 20, ContentType: "video/mp4",
+			Modified: 7}, Until: 1_763_100_000, Left: 4}},
 		Serving:   Serving{HTMLHandling: "none", NotFound: "404-page"},
 		Redirects: []Redirect{{From: "/a", To: "/b", Status: 301}},
 		Headers:   []HeaderRule{{Path: "/*", Set: [][2]string{{"x-a", "b"}}}},
@@ -47,14 +50,16 @@ func overlaid() *Manifest {
 // routed is the site whose Worker gets some of the requests.
 func routed() *Manifest {
 	m := stored(false)
-	m.Routing = &Routing{Worker: []string{"/private/*", "/~<ü>"}, Site: []string{"/private/open/*"}, Retire: []string{"/private/a&b.js"}}
+	m.Routing = &Routing{Worker: []string{"/private/*", "/~<ü>"}, Site: []string{"/private/open/*"},
+		Retire: []string{"/private/a&b.js"}}
 	return m
 }
 
 // Every release reads what an earlier one stored. A site without a chunked file still
 // writes what releases without chunks can read.
 func TestStoredVectors(t *testing.T) {
-	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid(), "routing": routed()} {
+	for name, m := range map[string]*Manifest{"site": stored(false), "chunked": stored(true), "overlay": overlaid(),
+		"routing": routed()} {
 		chunked := name == "chunked"
 		want, err := os.ReadFile(fmt.Sprintf("../../testdata/stored/%s.bin", name))
 		if err != nil {

@@ -17,7 +17,8 @@ func DecodeStored(b []byte) (*Manifest, error) {
 		return nil, errors.New("decode manifest: these bytes are not a stored manifest")
 	}
 	if v := binary.LittleEndian.Uint16(b[4:]); v != storedVersion {
-		return nil, fmt.Errorf("decode manifest: format version %d, and this release reads %d: %w", v, storedVersion, ErrNewer)
+		return nil, fmt.Errorf("decode manifest: format version %d, and this release reads %d: %w",
+			v, storedVersion, ErrNewer)
 	}
 	flags := binary.LittleEndian.Uint16(b[6:])
 	if f := flags &^ storedChunked; f != 0 {

@@ -31,7 +31,8 @@ func TestDecodeOverlay(t *testing.T) {
 	switch {
 	case r.Revision != 7, len(r.Entries) != 2, gone.Content != nil, gone.Path != "/gone.html", gone.Was[0] != hello:
 		t.Errorf("the record is %+v", r)
-	case news.Content == nil, news.Content.Hash != hello, news.Content.Size != 5, news.Author != "Ada", news.Message != "first news",
+	case news.Content == nil, news.Content.Hash != hello, news.Content.Size != 5, news.Author != "Ada",
+		news.Message != "first news",
 		news.Nonce.String() != "6740f2a81b2c3d4f", news.Was[0] != hello, !news.Was[1].IsZero(),
 		news.Content.Headers[0] != [2]string{"x-robots-tag", "noindex"}:
 		t.Errorf("the entry is %+v, its content %+v", news, news.Content)

@@ -135,9 +135,12 @@ func Start(ctx context.Context, o Options) (_ *Platform, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the local platform: %w", err)
 	}
-	p := &Platform{home: home, lock: lock, address: address{Token: secret(), Account: account, Control: secret(), PID: os.Getpid()}}
+	p := &Platform{home: home, lock: lock, address: address{
+		Token: secret(), Account: account, Control: secret(), PID: os.Getpid(),
+	}}
 	p.server, err = platform.Open(platform.Options{ //nolint:contextcheck // it lives until Close, longer than ctx may
-		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log, Behaviour: o.Behaviour, CheckScripts: true,
+		Dir: filepath.Join(home, "state"), Addr: o.Addr, ControlToken: p.Control, Log: o.Log,
+		Behaviour: o.Behaviour, CheckScripts: true,
 		Tokens: map[string][]platform.Permission{
 			p.Token: {platform.KVRead, platform.KVWrite, platform.WorkersRead, platform.WorkersWrite},
 		},

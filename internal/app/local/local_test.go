@@ -82,7 +82,8 @@ func TestStaleFile(t *testing.T) {
 	}
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	defer stranger.Close()
-	for _, api := range []string{said["api"].(string), stranger.URL + "/client/v4", "http://example.com/client/v4", "nonsense"} {
+	for _, api := range []string{said["api"].(string), stranger.URL + "/client/v4", "http://example.com/client/v4",
+		"nonsense"} {
 		said["api"] = api
 		b, err := json.Marshal(said)
 		if err != nil {
@@ -111,15 +112,18 @@ func TestSitesOfAnEndingPlatform(t *testing.T) {
 	defer p.Close(t.Context()) //nolint:errcheck // checked in the other tests
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	code := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="m.js"; filename="m.js"`}, "Content-Type": {"application/javascript+module"}}
+	code := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="m.js"; filename="m.js"`},
+		"Content-Type": {"application/javascript+module"}}
 	part, err := form.CreatePart(code)
 	if err == nil {
 		_, err = part.Write([]byte("export default { fetch() {} }"))
 	}
-	if err := errors.Join(err, form.WriteField("metadata", `{"main_module":"m.js","compatibility_date":"2026-11-01"}`), form.Close()); err != nil {
+	if err := errors.Join(err, form.WriteField("metadata", `{"main_module":"m.js","compatibility_date":"2026-11-01"}`),
+		form.Close()); err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, p.API+"/accounts/"+p.Account+"/workers/scripts/tides", &body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut,
+		p.API+"/accounts/"+p.Account+"/workers/scripts/tides", &body)
 	if err != nil {
 		t.Fatal(err)
 	}

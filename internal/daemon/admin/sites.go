@@ -167,7 +167,8 @@ func codeOf(err error) int {
 
 func (p *page) fail(w http.ResponseWriter, r *request, err error) {
 	if errors.Is(err, daemon.ErrNoSite) {
-		p.message(w, r, http.StatusNotFound, message{"There is no such site", "It is not in the daemon’s configuration.", ""})
+		p.message(w, r, http.StatusNotFound, message{"There is no such site",
+			"It is not in the daemon’s configuration.", ""})
 		return
 	}
 	p.message(w, r, codeOf(err), message{"The request failed", err.Error(), r.PathValue("name")})

@@ -249,7 +249,9 @@ func (w *folderWalk) read(ctx context.Context, live *rules.Live) error {
 }
 
 // inspect checks a file. It reads it whole if the hash is needed, else only its beginning.
-func (w *folderWalk) inspect(ctx context.Context, f found, whole bool) (hash manifest.Hash, p rules.Problem, err error) {
+func (w *folderWalk) inspect(
+	ctx context.Context, f found, whole bool,
+) (hash manifest.Hash, p rules.Problem, err error) {
 	content, err := w.opener(f)()
 	if err != nil {
 		return hash, p, err

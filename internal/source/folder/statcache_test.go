@@ -210,7 +210,8 @@ func TestStatCache(t *testing.T) {
 	if _, err := decodeCache(data, w.Dir+"/other"); err == nil {
 		t.Error("another folder's cache was taken")
 	}
-	if got := sourcetest.Paths(sourcetest.List(t, openTest(t, w, Options{CacheDir: "/dev/null/x"}), nil)); got != "/a.txt /b.txt" {
+	if got := sourcetest.Paths(sourcetest.List(t, openTest(t, w, Options{CacheDir: "/dev/null/x"}),
+		nil)); got != "/a.txt /b.txt" {
 		t.Error("without a cache:", got)
 	}
 }

@@ -160,7 +160,8 @@ func randomIndex(random *rand.Rand) Index {
 		}
 		seen[path] = true
 		sum := fmt.Sprintf("%x", random.Uint64())
-		index = append(index, Entry{Path: path, Key: Key(path, sum[:min(10, len(sum))]), Modified: random.Uint64() >> random.IntN(64), Size: random.Uint64() >> random.IntN(64)})
+		index = append(index, Entry{Path: path, Key: Key(path, sum[:min(10, len(sum))]),
+			Modified: random.Uint64() >> random.IntN(64), Size: random.Uint64() >> random.IntN(64)})
 	}
 	return index
 }
