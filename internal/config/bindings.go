@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 )
@@ -126,7 +125,7 @@ func (w *wrangler) binding(kind bindingKind, entry *node) {
 			out[wire] = v.json()
 		}
 	}
-	sort.Strings(known)
+	slices.Sort(known)
 	w.known(t, known...)
 	name := t.get(nameMember)
 	if name == nil {

@@ -191,8 +191,5 @@ func sanitise(s string) string {
 		}
 	}
 	name := strings.TrimLeft(b.String(), "-_")
-	if len(name) > 63 {
-		name = name[:63]
-	}
-	return strings.TrimRight(name, "-_")
+	return strings.TrimRight(name[:min(len(name), 63)], "-_")
 }

@@ -24,9 +24,8 @@ func (e *Error) Error() string {
 // all of them.
 type reader struct {
 	// file is the file's name in messages.
-	file    string
-	errors  []manifest.Problem
-	notices []manifest.Problem
+	file            string
+	errors, notices []manifest.Problem
 }
 
 func (r *reader) refuse(n *node, reason, fix string) {
