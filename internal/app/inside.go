@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"path/filepath"
 
@@ -11,12 +12,12 @@ import (
 
 // inside is the boundary of a run: the same for the command, the Action, hooks and
 // the daemon. shared is the folder above a project's.
-func (in Inputs) inside(shared string) (*boundary.Boundary, error) {
+func (in Inputs) inside(ctx context.Context, shared string) (*boundary.Boundary, error) {
 	base := cmp.Or(shared, in.Root)
 	top := in.Boundary
 	if top == "" {
 		var err error
-		if top, err = in.workTree(base); err != nil {
+		if top, err = in.workTree(ctx, base); err != nil {
 			return nil, err
 		}
 	}
@@ -30,7 +31,7 @@ func (in Inputs) inside(shared string) (*boundary.Boundary, error) {
 // workTree is the top of the work tree that a folder is in, or the folder. A work
 // tree that tracks nothing in the folder does not count, because a home directory
 // may be one, and neither does one around a bare repository.
-func (in Inputs) workTree(base string) (string, error) {
+func (in Inputs) workTree(ctx context.Context, base string) (string, error) {
 	base, err := filepath.Abs(base)
 	if err != nil {
 		return "", err
@@ -45,7 +46,7 @@ func (in Inputs) workTree(base string) (string, error) {
 	switch {
 	case samePath(top, base):
 		return top, nil
-	case worktree.Bare(base, in.Getenv), in.Commit == "" && !worktree.Tracks(base):
+	case worktree.Bare(base, in.Getenv), in.Commit == "" && !worktree.Tracks(ctx, base):
 		return base, nil
 	}
 	return top, nil

@@ -70,7 +70,7 @@ func TestInside(t *testing.T) {
 		in := c.in
 		in.Root, in.Boundary = under(in.Root), under(in.Boundary)
 		in.Getenv = func(name string) string { return under(c.env[name]) }
-		b, err := in.inside(under(c.shared))
+		b, err := in.inside(t.Context(), under(c.shared))
 		if err != nil || b.Top() != under(c.want) {
 			t.Errorf("%s: %v, %v", name, b.Top(), err)
 			continue

@@ -151,7 +151,7 @@ func Open(ctx context.Context, in Inputs) (*Site, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	inside, err := in.inside(shared)
+	inside, err := in.inside(ctx, shared)
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	Format         = 1
+	// Format is the format version of the pointer and of the versions.
+	Format = 1
+	// MaxActivations limits the history in the pointer.
 	MaxActivations = 100
 )
 
@@ -192,8 +194,6 @@ func (p *Workers) parse(id string, b []byte) (*versionStamp, error) {
 	}
 	return &v, nil
 }
-
-const deleteAndDeploy = "delete that key and deploy again: nothing is live between"
 
 // invalidVersion is the error for a version that kv-sync did not write so. It names
 // the key to delete: a version that is gone blocks nothing.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +48,11 @@ func TestBrowser(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "node", "--test", "testdata/page.test.mjs")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
-	cmd.Env = append(environ, "ADMIN="+listen(t, sites), "WORK="+work, "GALLERY="+listen(t, gallery()),
-		"SECURE="+listenTLS(t, gallery()), "EVIL="+evil(t), "SITE="+f.SiteURL("tides"), "LOGIN="+user, "PASSWORD="+password)
+	cmd.Env = slices.Concat(environ, []string{
+		"ADMIN=" + listen(t, sites), "WORK=" + work, "GALLERY=" + listen(t, gallery()),
+		"SECURE=" + listenTLS(t, gallery()), "EVIL=" + evil(t), "SITE=" + f.SiteURL("tides"),
+		"LOGIN=" + user, "PASSWORD=" + password,
+	})
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -15,6 +15,7 @@ const (
 // Verdict is what patterns say about a path.
 type Verdict int
 
+// The verdicts. A later pattern overrides an earlier one.
 const (
 	Undecided Verdict = iota // no pattern matches
 	Exclude                  // the last matching pattern names it

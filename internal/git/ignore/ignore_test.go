@@ -1,6 +1,7 @@
 package ignore
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -31,8 +32,8 @@ func checkIgnore(w *gittest.Work, files []string) map[string]bool {
 	cmd.Dir = w.Dir
 	cmd.Stdin = strings.NewReader(strings.Join(files, "\x00"))
 	out, err := cmd.Output()
-	if exit, ok := err.(*exec.ExitError); err != nil &&
-		(!ok || exit.ExitCode() != 1) { //nolint:errorlint // straight from Output
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 		w.Fatal(err)
 	}
 	set := map[string]bool{}

@@ -102,7 +102,7 @@ func TestTracks(t *testing.T) {
 		empty.Dir:                          false, damaged.Path("a"): true, damaged.Path("b"): true,
 		gittest.Plain(t).Dir: false,
 	} {
-		if got := Tracks(dir); got != want {
+		if got := Tracks(t.Context(), dir); got != want {
 			t.Errorf("%s: %v", dir, got)
 		}
 	}

@@ -43,7 +43,7 @@ func Locate(ctx context.Context, p Project) (*Repository, error) {
 	for _, r := range found {
 		// An error counts as a yes, so that the user sees it.
 		if tracked, err := r.tracks(ctx, p.Dir); tracked || err != nil {
-			return r, nil
+			return r, nil //nolint:nilerr // opening the commit reports it
 		}
 	}
 	return found[0], nil

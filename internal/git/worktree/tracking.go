@@ -13,12 +13,12 @@ import (
 
 // Tracks reports whether the repository that holds dir tracks it. The environment
 // does not count. A repository whose index is damaged is assumed to.
-func Tracks(dir string) bool {
+func Tracks(ctx context.Context, dir string) bool {
 	r, err := Find(dir, func(string) string { return "" })
 	if err != nil || r.Top == "" {
 		return false
 	}
-	tracked, err := r.tracks(context.Background(), dir)
+	tracked, err := r.tracks(ctx, dir)
 	return tracked || err != nil && !errors.Is(err, errOutside) && !errors.Is(err, ErrUnreadable)
 }
 
