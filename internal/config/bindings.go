@@ -96,9 +96,8 @@ var singleKinds = map[string]bindingKind{
 
 // bindingList reads a section of listKinds.
 func (w *wrangler) bindingList(section string, n *node) {
-	kind := listKinds[section]
 	for _, entry := range w.list(n) {
-		w.binding(kind, entry)
+		w.binding(listKinds[section], entry)
 	}
 }
 

@@ -65,8 +65,7 @@ func (f files) among(dir string, names []string) []string {
 
 // isFile and isDir look at what would be published: only at the commit, if there is one.
 func (f files) isFile(file string) bool { return f.has(file, fs.FileMode.IsRegular) }
-
-func (f files) isDir(file string) bool { return f.has(file, fs.FileMode.IsDir) }
+func (f files) isDir(file string) bool  { return f.has(file, fs.FileMode.IsDir) }
 
 func (f files) has(file string, kind func(fs.FileMode) bool) bool {
 	info, committed, err := f.stat(file)

@@ -115,9 +115,7 @@ func (r *reader) oneOf(n *node, allowed ...string) string {
 }
 
 // known refuses the members of t that are not among names.
-func (r *reader) known(t *table, names ...string) {
-	r.knownOf(t, "", names...)
-}
+func (r *reader) known(t *table, names ...string) { r.knownOf(t, "", names...) }
 
 // knownOf is known for a table of kv-sync.toml. In TOML all that follows a table's header
 // belongs to the table, so a setting may be there by mistake.

@@ -166,12 +166,11 @@ func setRetire(s *Settings, v string) error {
 }
 
 func setMemory(s *Settings, v string) error {
-	const least = 32 << 20
 	m := sizePattern.FindStringSubmatch(v)
 	if m != nil {
 		n, _ := strconv.ParseInt(m[1], 10, 64)
 		n <<= map[string]uint{"": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
-		if n >= least && n <= 1<<40 {
+		if n >= 32<<20 && n <= 1<<40 {
 			s.Memory = n
 			return nil
 		}
@@ -184,10 +183,7 @@ func setBaseURL(s *Settings, v string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("write an address such as %s", DefaultBaseURL)
 	}
-	loopback := u.Hostname() == "localhost"
-	if ip := net.ParseIP(u.Hostname()); ip != nil {
-		loopback = ip.IsLoopback()
-	}
+	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback) {
 		return errors.New("write an https address; http is allowed for this machine only")
 	}

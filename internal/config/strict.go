@@ -81,7 +81,6 @@ func (s *strict) table(n *node, into reflect.Value) {
 		f := into.Type().Field(i)
 		if f.Type == place {
 			own = i
-			continue
 		}
 		name := f.Tag.Get("toml")
 		if name == "" {

@@ -177,9 +177,8 @@ func parseJSON(data []byte) (*table, error) {
 // jsonTree converts hujson's syntax tree to nodes. Values come in the order of the file,
 // so counting lines takes one pass.
 type jsonTree struct {
-	data    []byte
-	counted int
-	line    int
+	data          []byte
+	counted, line int
 }
 
 func (p *jsonTree) lineAt(offset int) int {
