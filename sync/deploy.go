@@ -5,15 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
 // Result is what a run did.
@@ -122,60 +118,6 @@ type prepared struct {
 	enabled chan error
 }
 
-// prepare writes everything that the switch relies on: the blobs, the stored
-// manifest, the record and, where the script exists, the version, side by side.
-func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
-	e, l, r := p.c.Engine, p.l, p.r
-	e.show(p.draft)
-	if p.NoChange {
-		return nil, nil
-	}
-	chunks, err := e.liveChunks(ctx, p.draft)
-	if err != nil {
-		return nil, err
-	}
-	blobs := p.items(e.Site, r.nonce, chunks)
-
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, gctx := errgroup.WithContext(ctx)
-	store := newLateStore()
-	hashed := make(chan struct{})
-	unhashed := p.unhashed()
-	if unhashed {
-		// The manifest waits until these are read, not until they have arrived.
-		g.Go(func() error { return e.upload(gctx, store, blobs, func() { close(hashed) }) })
-	} else {
-		close(hashed)
-	}
-	rel, err := p.compose(gctx, store, hashed, blobs)
-	if err != nil {
-		cancel()
-		if first := g.Wait(); first != nil && !errors.Is(first, context.Canceled) {
-			err = first // what went wrong with the upload is why there is no release
-		}
-		return nil, err
-	}
-	out := &prepared{release: rel}
-	if unhashed {
-		quiet := *e // the blobs' progress is still under way
-		quiet.Progress = func(Progress) {}
-		g.Go(func() error { return quiet.upload(gctx, store, rel.values, nil) })
-		g.Go(func() error { r.src.Remember(p.manifest.Assets); return nil })
-	} else {
-		g.Go(func() error { return e.upload(gctx, store, slices.Concat(blobs, rel.values), nil) })
-	}
-	g.Go(func() error { return e.uploadVersion(gctx, l, out) })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	p.confirm(blobs, r)
-	if e.Cache != nil {
-		e.Cache.Put(rel.meta.Manifest, rel.stored)
-	}
-	return out, nil
-}
-
 // uploadVersion uploads the release's code where the script exists and the switch
 // does not upload it.
 func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err error) {
@@ -188,42 +130,6 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 	return nil
 }
 
-// compose makes the release once the namespace, the address and every hash are
-// known.
-func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*upload.Item) (*release, error) {
-	e, l, r := p.c.Engine, p.l, p.r
-	var url string
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		url, err = e.address(gctx, l)
-		return err
-	})
-	g.Go(func() (err error) {
-		if r.namespace, err = e.ensureNamespace(gctx, p.namespace); err != nil {
-			return err
-		}
-		store.open(e.Account.Store(r.namespace))
-		return e.deployCompanion(gctx, p.draft, r.namespace)
-	})
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	select {
-	case <-hashed:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if p.unhashed() {
-		p.settle(blobs, r.nonce)
-	}
-	rel, err := p.c.release(l, p.draft, r, url)
-	if err != nil {
-		return nil, err
-	}
-	rel.upload.Apply, err = e.migrations(ctx, l, p.worker)
-	return rel, err
-}
-
 // ensureNamespace creates the namespace where the plan has found none.
 func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error) {
 	if id != "" {
@@ -234,96 +140,6 @@ func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error)
 		return "", fmt.Errorf("create the namespace %q: %w", e.NamespaceTitle, err)
 	}
 	return id, nil
-}
-
-// lateStore is a namespace that is being created while what goes into it is
-// read and hashed.
-type lateStore struct {
-	cloud.Store
-	there chan struct{}
-}
-
-func newLateStore() *lateStore { return &lateStore{there: make(chan struct{})} }
-
-func (s *lateStore) open(store cloud.Store) {
-	s.Store = store
-	close(s.there)
-}
-
-func (s *lateStore) wait(ctx context.Context) error {
-	select {
-	case <-s.there:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Put implements [cloud.Store].
-func (s *lateStore) Put(ctx context.Context, key string, value []byte) error {
-	if err := s.wait(ctx); err != nil {
-		return err
-	}
-	return s.Store.Put(ctx, key, value)
-}
-
-// PutBulk implements [cloud.Store].
-func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]string, error) {
-	if err := s.wait(ctx); err != nil {
-		return nil, err
-	}
-	return s.Store.PutBulk(ctx, body, pairs)
-}
-
-// items are what the plan uploads.
-func (p *draft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
-	blobs := make([]*upload.Item, len(p.uploads))
-	for i, f := range p.uploads {
-		blobs[i] = upload.NewItem(manifest.Keys(site), f, nonce, chunks)
-	}
-	return blobs
-}
-
-// confirm notes what the upload of the plan's items has found out and written.
-func (p *draft) confirm(blobs []*upload.Item, r *run) {
-	p.Blobs = 0
-	for i, it := range blobs {
-		a := p.uploads[i].Asset
-		a.Blob = manifest.Ref{Hash: it.Got, Nonce: r.nonce.For(a)}
-		r.confirmed[a.Content()] = a.Blob
-		p.Blobs += it.Blobs
-	}
-}
-
-// unhashed reports whether the source left hashing to the upload.
-func (p *draft) unhashed() bool {
-	for _, f := range p.uploads {
-		if f.Blob.Hash.IsZero() {
-			return true
-		}
-	}
-	return false
-}
-
-// settle puts what the upload has read into the plan's manifest.
-func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
-	byPath := make(map[string]manifest.Hash, len(read))
-	for _, it := range read {
-		byPath[it.Name] = it.Got
-	}
-	l := manifest.Listing{Origin: p.Origin, Redirects: p.manifest.Redirects, Headers: p.manifest.Headers, Pulled: p.pulled}
-	for i := range p.manifest.Assets {
-		a := &p.manifest.Assets[i]
-		if a.Blob.Hash.IsZero() {
-			a.Blob = manifest.Ref{Hash: byPath[a.Path], Nonce: nonce.For(*a)}
-		}
-		l.Files = append(l.Files, manifest.File{Asset: *a})
-	}
-	if p.Origin.Kind == "folder" {
-		p.Origin.ID = manifest.FolderID(&l)
-		p.manifest.Origin.ID = p.Origin.ID
-	}
-	p.lay()
 }
 
 // migrations returns the Durable Object migrations that the script has not

@@ -2,20 +2,14 @@ package kvsync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/manifest"
-	"github.com/kv-sync/kv-sync/sync/project"
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
@@ -112,178 +106,6 @@ func (s *sweep) capped(most int) *Pruned {
 	out.Left = max(0, len(s.unrooted)-most)
 	out.Keys = s.unrooted[:len(s.unrooted)-out.Left]
 	return &out
-}
-
-// sweep lists the keys of the site and reads its roots.
-func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, error) {
-	e := c.Engine
-	past, err := e.past(ctx, retainedOnly)
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardTarget, CasePruneUndeployed, finding.Facts{Site: e.Site})
-	} else if err != nil {
-		return nil, err
-	}
-	for _, d := range past.deployments {
-		if d.Live && d.meta == nil {
-			return nil, stop(GuardForeign, CaseForeignPrune, finding.Facts{Site: e.Site})
-		}
-		if d.Missing && d.Retained {
-			return nil, stop(GuardUnread, CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
-		}
-	}
-	if all := past.activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
-		return nil, stop(GuardUnread, CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
-	}
-	if !c.owns(past.live().meta) {
-		return nil, stop(GuardLayout, CasePruneLayout, finding.Facts{Site: e.Site})
-	}
-	namespace := past.live().meta.Namespace
-	store := e.Account.Store(namespace)
-	var listed []string
-	err = e.eachKey(ctx, store, manifest.Keys(e.Site).Prefix(), func(k cloud.KeyInfo) error {
-		listed = append(listed, k.Name)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(listed) == 0 {
-		return nil, stop(GuardUnread, CasePruneListing, finding.Facts{Site: e.Site})
-	}
-	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
-	if err != nil {
-		return nil, err
-	}
-	out := &sweep{store: store, before: past.activations}
-	c.partition(out, listed, rooted)
-	return out, nil
-}
-
-// roots collects every key that something keeps alive. Beside the activations,
-// the records count: Cloudflare's list of deployments is short, and one that
-// was live an hour ago may have left it.
-func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
-	e := c.Engine
-	k := manifest.Keys(e.Site)
-	metas := make(map[string]*Meta)
-	for _, d := range past {
-		if d.meta != nil && d.Retained && d.meta.Namespace == namespace && c.owns(d.meta) {
-			metas[d.meta.Manifest] = d.meta
-		}
-	}
-	var records []string
-	there := make(map[string]bool, len(listed))
-	for _, name := range listed {
-		there[name] = true
-		switch class, _, _ := k.Parse(name); class {
-		case manifest.KeyUnknown:
-			return nil, stop(GuardUnread, CasePruneKey, finding.Facts{Key: name})
-		case manifest.KeyRecord:
-			records = append(records, strings.TrimPrefix(name, k.Record("")))
-		}
-	}
-	recorded, err := e.recentRecords(ctx, namespace, records)
-	if err != nil {
-		return nil, err
-	}
-	recordOnly := make(map[string]bool)
-	for _, r := range recorded {
-		if metas[r.Manifest] == nil {
-			recordOnly[r.Manifest] = true
-			metas[r.Manifest] = &Meta{Deployment: r.Deployment, Manifest: r.Manifest, Namespace: namespace}
-		}
-	}
-	rooted, chunks := make(map[string]bool), make(indexes)
-	for _, m := range metas {
-		stored, err := e.manifest(ctx, m)
-		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
-			continue // it never went live: a manifest is confirmed before its switch
-		}
-		if err != nil {
-			return nil, fmt.Errorf("nothing was deleted: %w", err)
-		}
-		if err := e.readIndexes(ctx, e.Account.Store(namespace), stored.Assets, chunks); err != nil {
-			return nil, fmt.Errorf("nothing was deleted: %w", err)
-		}
-		for _, a := range stored.Assets {
-			err := chunks[a.Blob].err
-			if recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
-				continue // as above: an index is confirmed before the switch, too
-			}
-			if err != nil {
-				return nil, stop(GuardUnread, CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
-			}
-		}
-		markRooted(rooted, k, m, stored, chunks)
-	}
-	return rooted, nil
-}
-
-func markRooted(rooted map[string]bool, k manifest.Keys, m *Meta, stored *manifest.Manifest, chunks indexes) {
-	rooted[k.Record(m.Deployment)] = true
-	if ref, err := manifest.ParseRef(m.Manifest); err == nil {
-		rooted[k.Manifest(ref)] = true
-	}
-	for _, ref := range m.keeps {
-		rooted[k.Blob(ref)] = true
-	}
-	for _, a := range stored.Assets {
-		rooted[k.Blob(a.Blob)] = true
-		for _, chunk := range chunks[a.Blob].chunks {
-			rooted[k.Blob(chunk)] = true
-		}
-	}
-}
-
-// recentRecords reads the records of the last Retain deployments and of those
-// that may have been live within the grace period: a deployment ends when the
-// next one begins. Records of deployments that never went live count too, which
-// keeps a little too much for a while.
-func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]Record, error) {
-	slices.Sort(ids)
-	first := max(0, len(ids)-e.Retain)
-	for first > 0 {
-		// A run may take half the grace period from its id to its switch.
-		if ended, _ := manifest.DeploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
-			break
-		}
-		first--
-	}
-	ids = ids[first:]
-	out := make([]Record, len(ids))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(e.Parallel)
-	for i, id := range ids {
-		g.Go(func() error {
-			b, err := e.Account.Store(namespace).Get(ctx, manifest.Keys(e.Site).Record(id))
-			if err == nil {
-				err = json.Unmarshal(b, &out[i])
-			}
-			if r := out[i]; err == nil && (r.Format != recordFormat || r.Site != e.Site || r.Deployment != id) {
-				err = fmt.Errorf("%w, or it is of another deployment", manifest.ErrNewer)
-			}
-			if err != nil {
-				return fmt.Errorf("nothing was deleted: read the record of deployment %s: %w", id, err)
-			}
-			return nil
-		})
-	}
-	return out, g.Wait()
-}
-
-// partition divides the listed keys into those to keep and those that may go.
-func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
-	for _, name := range listed {
-		class, _, written := manifest.Keys(c.Site).Parse(name)
-		switch {
-		case rooted[name], class == manifest.KeyOther:
-			out.kept.Kept++
-		case c.Now().Sub(written) < c.Grace+time.Second:
-			out.kept.Young++
-		default:
-			out.unrooted = append(out.unrooted, name)
-		}
-	}
 }
 
 // deleteAll deletes the keys while what is active stays what the roots were

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
@@ -55,36 +53,6 @@ type release struct {
 	stored []byte
 	// started is when the oldest blob that this run wrote for it may have been written.
 	started time.Time
-}
-
-// release puts the plan's manifest, whose hashes must all be known, into a
-// version and into the stored manifest and record that belong to it.
-func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*release, error) {
-	e := c.Engine
-	var stored, served []byte
-	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
-	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.manifest); return err })
-	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.manifest); return err })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.nonce}
-	out, err := e.describe(l, p, r, named{manifest: ref.String(), recordKey: c.recordKey}, url)
-	if err != nil {
-		return nil, err
-	}
-	out.stored = stored
-	out.values = append(out.values, upload.Value("the manifest", manifest.Keys(e.Site).Manifest(ref), stored))
-	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
-	for _, m := range p.worker.Modules {
-		if m.Name == cloud.ModuleManifest {
-			return nil, found(CaseModuleTaken, finding.Facts{Name: m.Name})
-		}
-	}
-	w := p.worker
-	w.Modules = append(slices.Clone(w.Modules), module)
-	out.upload, err = e.version(l, w, p.Origin, out.meta)
-	return out, err
 }
 
 // named is what a deployment serves: a manifest, or the hash of an index.

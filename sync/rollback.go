@@ -9,8 +9,6 @@ import (
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
-	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
 // RollbackOptions are what a person may decide for a rollback.
@@ -70,14 +68,6 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	res.Switched, res.Hold = true, hold
 	return res, nil
-}
-
-func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []manifest.Problem, err error) {
-	stored, err := c.checkBlobs(ctx, target.meta)
-	if err != nil {
-		return nil, err
-	}
-	return c.uncovered(ctx, target, stored), nil
 }
 
 func notDeployed(site string) *GuardError {
@@ -176,37 +166,3 @@ func holdAfter(live, target *Deployment) string {
 
 // mostHeld bounds the deployments that a message names: it has 1000 bytes.
 const mostHeld = 10
-
-// checkBlobs refuses unless every blob that the deployment serves is there, and
-// every chunk. A listing can lag behind, so what it lacks is asked for by key.
-func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
-	stored, err := e.manifest(ctx, m)
-	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardMissing, CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
-	} else if err != nil {
-		return nil, err
-	}
-	store := e.Account.Store(m.Namespace)
-	listed, err := e.keysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
-	if err != nil {
-		return nil, err
-	}
-	chunks := make(indexes)
-	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
-		return nil, err
-	}
-	missing, err := e.missing(ctx, store, m.whole(stored), chunks, listed)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range stored.Assets {
-		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
-			return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
-		}
-	}
-	if len(missing) > 0 {
-		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
-		return nil, stop(GuardMissing, CaseBlobsMissing, facts)
-	}
-	return stored, nil
-}

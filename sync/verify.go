@@ -103,11 +103,6 @@ func (v *verifier) count(live *Meta) {
 	}
 }
 
-func (c *contentAddressed) counts(key string) (own, prunable bool) {
-	class, _, _ := manifest.Keys(c.Site).Parse(key)
-	return true, class != manifest.KeyOther
-}
-
 // verifier is one run of Verify.
 type verifier struct {
 	*Engine
@@ -125,45 +120,6 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 		return err
 	}
 	v.out.Deployments = append(v.out.Deployments, out)
-	return nil
-}
-
-// verify finds out whether every blob of a deployment's manifest is there.
-func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
-	s := v.Account.Store(d.meta.Namespace)
-	listed, err := v.listed(ctx, c, d.meta)
-	if err != nil {
-		return err
-	}
-	m, err := v.manifest(ctx, d.meta)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		out.Problem = err.Error()
-		return nil //nolint:nilerr // it is what was found
-	}
-	out.Files = len(m.Assets)
-	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
-		return err
-	}
-	whole := d.meta.whole(m)
-	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
-	if err != nil {
-		return err
-	}
-	for _, a := range missing {
-		out.Missing = append(out.Missing, a.Path)
-	}
-	if d.Retained {
-		markRooted(v.rooted, manifest.Keys(v.Site), d.meta, m, v.chunks)
-		if v.readData {
-			if err := v.readBlobs(ctx, s, whole); err != nil {
-				return err
-			}
-		}
-	}
-	out.Corrupt = v.corrupt(whole)
 	return nil
 }
 

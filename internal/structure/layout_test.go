@@ -15,7 +15,7 @@ func TestLayoutNames(t *testing.T) {
 		"internal/config/", // the parser of the setting
 		"sync/layout.go",   // the registration
 		"sync/layout/",     // the layouts, and what is not yet there:
-		"sync/kvassets", "sync/pathname", "sync/plan.go",
+		"sync/content", "sync/kvassets", "sync/pathname",
 	}
 	names := map[string]bool{"content": true, "pathname": true, "kv-assets": true}
 	constant := regexp.MustCompile(`^[lL]ayout(Content|Pathname|KVAssets)$|^(content|pathname|kvAssets)Layout$`)

@@ -1,0 +1,241 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+	"github.com/kv-sync/kv-sync/sync/overlay"
+)
+
+func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) (planned, error) {
+	e, w, opt, origin := c.Engine, r.worker, r.opt, p.Origin
+	out := &contentDraft{p, c, l, r}
+	p.worker, p.hash = w, e.workerHash(w)
+	if err := e.checkCache(l, w); err != nil {
+		return nil, err
+	}
+	notices, err := e.target.admit(w, e.Serving.Overlay)
+	if err != nil {
+		return nil, err
+	}
+	sameWorker := c.owns(l.meta) && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
+	p.WorkerChanged = !sameWorker
+	mayStay := sameWorker && l.whole() && !opt.anyway()
+	stays := func(o manifest.Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
+	if stays(origin) && p.stay(l, e.target.inKV()) {
+		return out, nil
+	}
+	order, err := e.checkOrder(ctx, l, p, r)
+	if err != nil {
+		return nil, err
+	}
+	if stays(origin) {
+		p.reactivate(l, order)
+		return out, nil
+	}
+	namespace := e.findNamespace(ctx, l.in(c))
+	listing, base, err := c.list(ctx, l, r, origin, mayStay)
+	if err != nil {
+		return nil, err
+	}
+	if p.namespace, err = namespace(); err != nil {
+		return nil, err
+	}
+	p.pulled = listing.Pulled
+	p.Origin = listing.Origin
+	if origin.ID == "" {
+		if err := e.checkHeldContent(ctx, l, p, opt); err != nil {
+			return nil, err
+		}
+	}
+	if stays(p.Origin) {
+		if !p.stay(l, e.target.inKV()) {
+			p.reactivate(l, order)
+		}
+		return out, nil
+	}
+	p.Notices = slices.Concat(notices, listing.Notices, order)
+	p.PruneDue = c.owns(l.meta) && e.pruneDue(time.Unix(l.meta.Pruned, 0))
+	carry := base
+	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
+		carry = nil // nothing of it lies in the new namespace, or nothing is believed
+	}
+	r.moveTo(p.namespace)
+	p.compare(e, listing, base, carry, r)
+	p.count(e, carry)
+	if carry != nil && !opt.Forget && !opt.KeepNone {
+		e.retire(ctx, l, p, carry)
+	}
+	if err := p.checkShrink(base, opt); err != nil {
+		return nil, err
+	}
+	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.anyway() && !r.alone {
+		if there := e.received(ctx, p); there != nil {
+			p.take(there, r.nonce)
+			p.count(e, carry)
+		}
+	}
+	if err := e.planOverlay(ctx, l, p, base, opt); err != nil {
+		return nil, err
+	}
+	p.Retired = retiredFiles(p.manifest.Retired)
+	if p.companion, err = e.planCompanion(ctx, l, p, opt); p.companion != nil {
+		p.Companion = overlay.CompanionName(e.Site)
+	}
+	return out, err
+}
+
+// list reads the source against the live manifest. A folder must be hashed
+// before anyone knows whether it changed, so it needs no manifest for that; a
+// commit is known by its tree, and needs the manifest to walk only what changed.
+func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin, mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
+	e, src := c.Engine, r.src
+	if !c.owns(l.meta) { // of another layout nothing is taken over
+		listing, err = src.Files(ctx, nil)
+		return listing, nil, err
+	}
+	if o.Kind == "folder" {
+		if listing, err = src.Files(ctx, &manifest.Manifest{}); err != nil {
+			return nil, nil, err
+		}
+		if mayStay && listing.Origin.ID == l.meta.Source {
+			return listing, nil, nil
+		}
+	}
+	base, err = e.manifest(ctx, l.meta)
+	switch damaged := errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged); {
+	case damaged && r.opt.Repair:
+		base = &manifest.Manifest{}
+	case damaged:
+		return nil, nil, stop(GuardDamaged, CaseDamaged, finding.Facts{Deployment: l.meta.Deployment})
+	case err != nil:
+		return nil, nil, err
+	}
+	if o.Kind != "folder" {
+		listing, err = src.Files(ctx, base)
+	}
+	return listing, base, err
+}
+
+// compare fills in the plan and the manifest that it leads to. Content is
+// carried over only from the live manifest, or from what this run confirmed.
+func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
+	m := &manifest.Manifest{
+		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
+		Assets: make([]manifest.Asset, 0, len(l.Files)),
+	}
+	var before []manifest.Asset
+	if base != nil {
+		before = base.Assets
+	}
+	known := moved(l.Files, carry)
+	maps.Copy(known, r.confirmed)
+	for i := range l.Files {
+		f := &l.Files[i]
+		for len(before) > 0 && before[0].Path < f.Path {
+			p.Removed = append(p.Removed, Change{Path: before[0].Path, Size: before[0].Size})
+			before = before[1:]
+		}
+		a := f.Asset
+		ref, ok := known[a.Content()]
+		if carry != nil && stays(f, before) {
+			ref, ok = before[0].Blob, true
+		}
+		switch {
+		case len(before) == 0 || before[0].Path != f.Path:
+			p.Added = append(p.Added, Change{Path: f.Path, Size: f.Size})
+		case a.Content() == before[0].Content() && a.ContentType == before[0].ContentType:
+			a.Modified = before[0].Modified
+			p.Unchanged++
+			before = before[1:]
+		default:
+			p.Changed = append(p.Changed, Change{Path: f.Path, Size: f.Size, Before: before[0].Size})
+			before = before[1:]
+		}
+		if a.Blob.Hash.IsZero() || !ok {
+			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
+			p.uploads = append(p.uploads, manifest.File{Asset: a, Open: f.Open})
+			if !a.Blob.Hash.IsZero() {
+				known[a.Content()] = ref // the same bytes at another path need no second blob
+			}
+		}
+		a.Blob = ref
+		m.Assets = append(m.Assets, a)
+	}
+	for _, a := range before {
+		p.Removed = append(p.Removed, Change{Path: a.Path, Size: a.Size})
+	}
+	p.manifest = m
+}
+
+// count says what the plan's uploads will cost.
+func (p *draft) count(e *Engine, carry *manifest.Manifest) {
+	p.Blobs, p.Bytes = 0, 0
+	for _, f := range p.uploads {
+		p.Blobs += f.Blobs()
+		p.Bytes += f.Size
+	}
+	p.left = nil
+	if carry != nil && slices.ContainsFunc(p.uploads, func(f manifest.File) bool { return f.Chunked() }) {
+		p.left = leftChunked(carry, p.manifest)
+	}
+	p.AtMost = len(p.left) > 0
+	p.Writes = p.Blobs + 2 // the stored manifest and the record
+	if e.target.inKV() {
+		p.Writes += 3 // the served manifest, the version and the pointer
+	}
+}
+
+// stays reports whether a file has the same content live, where before begins at
+// its path or after it.
+func stays(f *manifest.File, before []manifest.Asset) bool {
+	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
+}
+
+// moved gives the live blobs of content that is not at its path as it was. What
+// stays where it is needs no look-up, so that this costs by the change.
+func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content]manifest.Ref {
+	known := make(map[manifest.Content]manifest.Ref)
+	if carry == nil {
+		return known
+	}
+	wanted := make(map[manifest.Content]bool)
+	before := carry.Assets
+	for i := range files {
+		f := &files[i]
+		for len(before) > 0 && before[0].Path < f.Path {
+			before = before[1:]
+		}
+		if !stays(f, before) {
+			wanted[f.Content()] = true
+		}
+	}
+	for i := range carry.Assets {
+		if a := &carry.Assets[i]; len(wanted) > 0 && wanted[a.Content()] {
+			known[a.Content()] = a.Blob
+		}
+	}
+	return known
+}
+
+// leftChunked lists the chunked assets whose content goes from the live manifest
+// to the next one: some of their chunks may be in what comes in their place.
+func leftChunked(live, next *manifest.Manifest) []manifest.Asset {
+	stays := make(map[manifest.Content]bool)
+	for _, a := range next.Assets {
+		stays[a.Content()] = true
+	}
+	var out []manifest.Asset
+	for _, a := range live.Assets {
+		if a.Chunked() && !stays[a.Content()] {
+			out = append(out, a)
+		}
+	}
+	return out
+}

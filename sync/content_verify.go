@@ -1,0 +1,97 @@
+package kvsync
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
+	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/manifest"
+)
+
+// verify finds out whether every blob of a deployment's manifest is there.
+func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
+	s := v.Account.Store(d.meta.Namespace)
+	listed, err := v.listed(ctx, c, d.meta)
+	if err != nil {
+		return err
+	}
+	m, err := v.manifest(ctx, d.meta)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		out.Problem = err.Error()
+		return nil //nolint:nilerr // it is what was found
+	}
+	out.Files = len(m.Assets)
+	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
+		return err
+	}
+	whole := d.meta.whole(m)
+	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
+	if err != nil {
+		return err
+	}
+	for _, a := range missing {
+		out.Missing = append(out.Missing, a.Path)
+	}
+	if d.Retained {
+		markRooted(v.rooted, manifest.Keys(v.Site), d.meta, m, v.chunks)
+		if v.readData {
+			if err := v.readBlobs(ctx, s, whole); err != nil {
+				return err
+			}
+		}
+	}
+	out.Corrupt = v.corrupt(whole)
+	return nil
+}
+
+func (c *contentAddressed) counts(key string) (own, prunable bool) {
+	class, _, _ := manifest.Keys(c.Site).Parse(key)
+	return true, class != manifest.KeyOther
+}
+
+func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notices []manifest.Problem, err error) {
+	stored, err := c.checkBlobs(ctx, target.meta)
+	if err != nil {
+		return nil, err
+	}
+	return c.uncovered(ctx, target, stored), nil
+}
+
+// checkBlobs refuses unless every blob that the deployment serves is there, and
+// every chunk. A listing can lag behind, so what it lacks is asked for by key.
+func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
+	stored, err := e.manifest(ctx, m)
+	if errors.Is(err, cloud.ErrNotFound) {
+		return nil, stop(GuardMissing, CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
+	} else if err != nil {
+		return nil, err
+	}
+	store := e.Account.Store(m.Namespace)
+	listed, err := e.keysBelow(ctx, store, manifest.Keys(e.Site).Blobs())
+	if err != nil {
+		return nil, err
+	}
+	chunks := make(indexes)
+	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
+		return nil, err
+	}
+	missing, err := e.missing(ctx, store, m.whole(stored), chunks, listed)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range stored.Assets {
+		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
+			return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
+		}
+	}
+	if len(missing) > 0 {
+		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
+		return nil, stop(GuardMissing, CaseBlobsMissing, facts)
+	}
+	return stored, nil
+}
