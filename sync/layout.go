@@ -7,6 +7,10 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
+// maxKeyBytes is the length of a key in Workers KV.
+// Source: https://developers.cloudflare.com/kv/platform/limits/
+const maxKeyBytes = 512
+
 // Layout describes one way in which blobs, keys and manifests lie in KV.
 type Layout struct {
 	// Name is what settings call it.

@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/upload"
 	"github.com/kv-sync/kv-sync/sync/wait"
@@ -44,7 +45,7 @@ var pathnameLayout = Layout{
 		if !e.target.inKV() {
 			return nil, stop(GuardLayout, CasePathnameSite, finding.Facts{Site: e.Site})
 		}
-		return &pathname{e}, nil
+		return &pathnameEngine{e}, nil
 	},
 }
 
@@ -57,10 +58,10 @@ func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
 	return nil, cloud.ErrNotFound
 }
 
-// pathname is the pathname layout of one engine.
-type pathname struct{ *Engine }
+// pathnameEngine is the pathname layout of one engine.
+type pathnameEngine struct{ *Engine }
 
-func (*pathname) lacks(command string) error {
+func (*pathnameEngine) lacks(command string) error {
 	c := CaseNoCommand
 	switch command {
 	case commandRollback:
@@ -132,11 +133,11 @@ func (r *pathnameRun) settle(ctx context.Context) error {
 
 // put writes the manifest, not sooner than a second after the last time: a key
 // takes one write a second.
-func (r *pathnameRun) put(ctx context.Context, m *pathnameManifest) error {
+func (r *pathnameRun) put(ctx context.Context, m *pathname.Manifest) error {
 	if err := wait.For(ctx, time.Until(r.last.Add(time.Second))); err != nil {
 		return err
 	}
-	if err := r.store.Put(ctx, r.p.keys.manifest(), m.encode()); err != nil {
+	if err := r.store.Put(ctx, r.p.keys.Manifest(), m.Encode()); err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
 	r.last = time.Now()
@@ -148,7 +149,7 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 	items := make([]*upload.Item, len(r.p.uploads))
 	unhashed := r.p.unhashed()
 	for i, f := range r.p.uploads {
-		items[i] = r.p.keys.item(f)
+		items[i] = r.p.keys.Item(f)
 	}
 	if err := r.e.upload(ctx, r.store, items, nil); err != nil {
 		return err
@@ -173,7 +174,7 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 func (r *pathnameRun) remove(ctx context.Context) error {
 	var keys []string
 	for _, path := range r.p.doomed {
-		if key := r.p.keys.asset(path); len(key) <= maxKeyBytes { // a longer one cannot be there
+		if key := r.p.keys.Asset(path); len(key) <= maxKeyBytes { // a longer one cannot be there
 			keys = append(keys, key)
 		}
 	}

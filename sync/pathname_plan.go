@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
+	"github.com/kv-sync/kv-sync/sync/layout/pathname"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -19,8 +21,8 @@ type pathnamePlan struct {
 	*draft
 	e    *Engine
 	r    *run
-	keys pathnameKeys
-	live *pathnameManifest // empty where there is none
+	keys pathname.Keys
+	live *pathname.Manifest // empty where there is none
 	// doomed are the pathnames, ascending, whose keys are to be deleted.
 	doomed []string
 }
@@ -30,13 +32,13 @@ func (p *pathnamePlan) base() *draft { return p.draft }
 // plan compares the source with the manifest, which is all that a plan relies on.
 // It has no sizes: those of files that are removed, and those that changed files
 // had before, are zero.
-func (k *pathname) plan(ctx context.Context, l *live, d *draft, r *run) (_ planned, err error) {
+func (k *pathnameEngine) plan(ctx context.Context, l *live, d *draft, r *run) (_ planned, err error) {
 	e, opt := k.Engine, r.opt
 	d.Layout = pathnameLayout.Name
 	if d.namespace, err = e.findNamespace(ctx, l)(); err != nil {
 		return nil, err
 	}
-	p := &pathnamePlan{draft: d, e: e, r: r, keys: pathnameKeys(e.Site)}
+	p := &pathnamePlan{draft: d, e: e, r: r, keys: pathname.Keys(e.Site)}
 	found, err := p.read(ctx, e, opt)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func (k *pathname) plan(ctx context.Context, l *live, d *draft, r *run) (_ plann
 	if err != nil {
 		return nil, err
 	}
-	if err := p.keys.refuse(listing.Files); err != nil {
+	if err := refusePaths(p.keys, listing.Files); err != nil {
 		return nil, err
 	}
 	p.Origin = listing.Origin
@@ -75,23 +77,23 @@ type pathnameLive struct {
 
 // read asks for the manifest, which is all that a plan relies on.
 func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found pathnameLive, err error) {
-	p.live = &pathnameManifest{}
+	p.live = &pathname.Manifest{}
 	p.First = true
 	if p.namespace == "" {
 		return found, nil
 	}
 	store := e.Account.Store(p.namespace)
-	b, err := store.Get(ctx, p.keys.manifest())
+	b, err := store.Get(ctx, p.keys.Manifest())
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
 		return found, fmt.Errorf("read the manifest of project %s: %w", e.Project, err)
 	}
 	p.First = err != nil
 	if !p.First {
-		m, err := decodePathnameManifest(b)
+		m, err := pathname.Decode(b)
 		if found.readable = err == nil; found.readable {
 			p.live = m
 		} else if !opt.TakeOver {
-			facts := finding.Facts{Site: e.Site, Key: p.keys.manifest(), Cause: err}
+			facts := finding.Facts{Site: e.Site, Key: p.keys.Manifest(), Cause: err}
 			return found, stop(GuardForeign, CaseForeignManifest, facts)
 		}
 	}
@@ -104,9 +106,9 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 
 // strays lists the project's files and leaves out those that the manifest names.
 func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store) (paths []string, err error) {
-	err = e.eachKey(ctx, store, p.keys.assets()+"/", func(k cloud.KeyInfo) error {
-		path := strings.TrimPrefix(k.Name, p.keys.assets())
-		if _, named := p.live.entries[path]; !named {
+	err = e.eachKey(ctx, store, p.keys.Assets()+"/", func(k cloud.KeyInfo) error {
+		path := strings.TrimPrefix(k.Name, p.keys.Assets())
+		if _, named := p.live.Entries[path]; !named {
 			paths = append(paths, path)
 		}
 		return nil
@@ -114,11 +116,11 @@ func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store)
 	return paths, err
 }
 
-// refuse lists every file that this layout has no place for.
-func (k pathnameKeys) refuse(files []manifest.File) error {
+// refusePaths lists every file that this layout cannot store.
+func refusePaths(k pathname.Keys, files []manifest.File) error {
 	var problems []manifest.Problem
 	for _, f := range files {
-		if c, facts := k.check(f); c != "" {
+		if c, facts := checkPath(k, f); c != "" {
 			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 	}
@@ -128,15 +130,29 @@ func (k pathnameKeys) refuse(files []manifest.File) error {
 	return nil
 }
 
+// checkPath returns what is wrong with a file within the limits of this layout; "" if
+// nothing is.
+func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
+	switch n := len(k.Asset(f.Path)); {
+	case !utf8.ValidString(f.Path):
+		return CasePathEncoding, finding.Facts{}
+	case n > maxKeyBytes:
+		return CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: maxKeyBytes}
+	case f.Size > manifest.MaxValueBytes:
+		return CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: pathnameName}
+	}
+	return "", finding.Facts{}
+}
+
 // compare fills in the plan from the source and the manifest alone.
 func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Options) {
 	p.manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
-	unsettled := setOf(p.live.unsettled)
+	unsettled := setOf(p.live.Unsettled)
 	listed := make(map[string]bool, len(l.Files))
 	for _, f := range l.Files {
 		listed[f.Path] = true
 		p.manifest.Assets = append(p.manifest.Assets, f.Asset)
-		old, there := p.live.entries[f.Path]
+		old, there := p.live.Entries[f.Path]
 		same := there && !unsettled[f.Path] && !f.Blob.Hash.IsZero() && old.ETag == f.Blob.Hash.String()
 		switch {
 		case same && old.ContentType == f.ContentType:
@@ -151,13 +167,13 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 			p.Bytes += f.Size
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(p.live.entries)) {
+	for _, path := range slices.Sorted(maps.Keys(p.live.Entries)) {
 		if !listed[path] {
 			p.Removed = append(p.Removed, Change{Path: path})
 			p.doomed = append(p.doomed, path)
 		}
 	}
-	for _, path := range slices.Concat(p.live.unsettled, found.strays) {
+	for _, path := range slices.Concat(p.live.Unsettled, found.strays) {
 		if !listed[path] {
 			p.doomed = append(p.doomed, path)
 		}
@@ -200,7 +216,7 @@ func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 	}
 	p.Notices = slices.Clip(l.Notices)
 	say(CaseNoSwitch, finding.Facts{})
-	if len(p.live.unsettled) > 0 {
+	if len(p.live.Unsettled) > 0 {
 		say(CaseUnfinished, finding.Facts{})
 	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
@@ -216,7 +232,7 @@ func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 
 // checkSize refuses what makes a manifest that KV does not take.
 func (p *pathnamePlan) checkSize() error {
-	n := max(len(p.announced(manifest.Nonce{}).encode()), len(p.named(p.doomed).encode()))
+	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.doomed).Encode()))
 	if n > manifest.MaxValueBytes {
 		size := "a manifest of " + mebibytes(int64(n))
 		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
@@ -231,7 +247,7 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	if len(p.manifest.Assets) == 0 {
 		return p.holdsNothing()
 	}
-	gone, all := slices.Clone(p.Removed), len(p.live.entries)+len(found.strays)
+	gone, all := slices.Clone(p.Removed), len(p.live.Entries)+len(found.strays)
 	for _, path := range found.strays {
 		if _, doomed := slices.BinarySearch(p.doomed, path); doomed {
 			gone = append(gone, Change{Path: path})
@@ -243,24 +259,24 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 
 // announced is the manifest while files are being written. It lists too what
 // nothing names and is to be deleted: if this run dies, who else would know of it?
-func (p *pathnamePlan) announced(run manifest.Nonce) *pathnameManifest {
+func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
 	paths := make([]string, len(p.uploads))
 	for i, f := range p.uploads {
 		paths[i] = f.Path
 	}
 	for _, path := range p.doomed {
-		if _, named := p.live.entries[path]; !named {
+		if _, named := p.live.Entries[path]; !named {
 			paths = append(paths, path)
 		}
 	}
-	return p.live.announce(paths, run)
+	return p.live.DuringWrite(paths, run)
 }
 
 // named is the manifest once they are written.
-func (p *pathnamePlan) named(unsettled []string) *pathnameManifest {
-	m := &pathnameManifest{entries: make(map[string]pathnameEntry, len(p.manifest.Assets)), unsettled: unsettled}
+func (p *pathnamePlan) named(unsettled []string) *pathname.Manifest {
+	m := &pathname.Manifest{Entries: make(map[string]pathname.Entry, len(p.manifest.Assets)), Unsettled: unsettled}
 	for _, a := range p.manifest.Assets {
-		m.entries[a.Path] = pathnameEntry{ContentType: a.ContentType, ETag: a.Blob.Hash.String()}
+		m.Entries[a.Path] = pathname.Entry{ContentType: a.ContentType, ETag: a.Blob.Hash.String()}
 	}
 	return m
 }
