@@ -34,16 +34,16 @@ func (e *Engine) addressNote() string {
 	return manifest.Ref{Hash: manifest.HashOf([]byte("first deployment of " + e.Site))}.String()
 }
 
-// begin notes that the deployment is about to become a site's first one.
-func (e *Engine) begin(deployment string) {
+// noteFirstDeployment notes that the deployment is about to become a site's first one.
+func (e *Engine) noteFirstDeployment(deployment string) {
 	if e.Cache != nil && !e.OffWorkersDev {
 		e.Cache.Put(e.addressNote(), []byte(deployment))
 	}
 }
 
-// cutShort reports whether the live deployment is a first one whose address was
+// firstInterrupted reports whether the live deployment is a first one whose address was
 // never confirmed to be on. It sends nothing.
-func (e *Engine) cutShort(l *live) bool {
+func (e *Engine) firstInterrupted(l *live) bool {
 	if e.Cache == nil || e.OffWorkersDev || l.meta == nil {
 		return false
 	}
@@ -51,9 +51,9 @@ func (e *Engine) cutShort(l *live) bool {
 	return ok && string(id) == l.meta.Deployment
 }
 
-// enable switches the address on, also when the run is being ended: the site is
+// enableAddress switches the address on, also when the run is being ended: the site is
 // live by then.
-func (e *Engine) enable(ctx context.Context) error {
+func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	err := e.target.EnableURL(ctx)
@@ -63,17 +63,17 @@ func (e *Engine) enable(ctx context.Context) error {
 	return err
 }
 
-// addressed switches the address of a first deployment on, or of one that was
+// finishAddress switches the address of a first deployment on, or of one that was
 // cut short, and says what there is to say of it.
-func (e *Engine) addressed(ctx context.Context, l *live, begun <-chan error) (notices []manifest.Problem) {
+func (e *Engine) finishAddress(ctx context.Context, l *live, begun <-chan error) (notices []manifest.Problem) {
 	var err error
 	switch {
 	case begun != nil: // beside the look after the switch
 		err = <-begun
-	case l.exists() && !e.cutShort(l), e.OffWorkersDev:
+	case l.exists() && !e.firstInterrupted(l), e.OffWorkersDev:
 		return nil
 	default:
-		if err = e.enable(ctx); err == nil && l.exists() {
+		if err = e.enableAddress(ctx); err == nil && l.exists() {
 			return []manifest.Problem{notice(CaseAddressOn, finding.Facts{})}
 		}
 	}

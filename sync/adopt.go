@@ -31,7 +31,7 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err := e.layout.lacks(commandPull); err != nil {
 		return nil, err
 	}
-	l, err := e.look(ctx)
+	l, err := e.readLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,16 +50,16 @@ func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot,
 // changes something, and lays it over the plan's manifest. It refuses what would
 // have visitors miss edits that they see now.
 func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manifest.Manifest, opt Options) error {
-	p.under.Pulled = p.pulled
+	p.edits.Pulled = p.pulled
 	if base != nil {
-		p.under.Adopted = base.Adopted
+		p.edits.Adopted = base.Adopted
 	}
 	had := l.meta != nil && (l.meta.Overlay != nil || base != nil && base.Serving.Overlay)
 	if had && (p.namespace != l.meta.Namespace || !e.Serving.Overlay && !opt.HideEdits) {
-		return e.keepsEdits(ctx, l, p)
+		return e.checkEdits(ctx, l, p)
 	}
 	if !e.Serving.Overlay || p.namespace == "" {
-		p.under = overlay.Edits{}
+		p.edits = overlay.Edits{}
 		return nil
 	}
 	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
@@ -72,18 +72,18 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manif
 	case err != nil:
 		return err
 	case o.Revision > 0:
-		p.under.Entries = o.Entries
+		p.edits.Entries = o.Entries
 	}
-	p.lay()
+	p.applyEdits()
 	return nil
 }
 
 // overlayPlace is the path of problems that concern no file of the source.
 const overlayPlace = "edits made at run time"
 
-// keepsEdits refuses to switch an overlay off, or to leave its namespace, while
+// checkEdits refuses to switch an overlay off, or to leave its namespace, while
 // it has edits that what is to be deployed does not have.
-func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
+func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 	if errors.Is(err, overlay.ErrRecord) {
 		return stop(GuardOverlay, CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
@@ -91,12 +91,12 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 		return err
 	}
 	if o.Revision > 0 {
-		p.under.Entries = o.Entries
+		p.edits.Entries = o.Entries
 	}
-	p.lay()
-	missed := len(p.under.Entries)
-	for i := range p.under.Entries {
-		if _, ok := p.manifest.Adopted[p.under.Entries[i].Path]; ok {
+	p.applyEdits()
+	missed := len(p.edits.Entries)
+	for i := range p.edits.Entries {
+		if _, ok := p.manifest.Adopted[p.edits.Entries[i].Path]; ok {
 			missed--
 		}
 	}
@@ -106,16 +106,16 @@ func (e *Engine) keepsEdits(ctx context.Context, l *live, p *draft) error {
 	case missed > 0:
 		return stop(GuardOverlay, CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case !e.Serving.Overlay:
-		p.under = overlay.Edits{}
-		p.lay()
+		p.edits = overlay.Edits{}
+		p.applyEdits()
 	}
 	return nil
 }
 
-// lay finds out which edits the plan's manifest has already, and which of its
+// applyEdits finds out which edits the plan's manifest has already, and which of its
 // files the others cover. It is called again when the upload knows every hash.
-func (p *draft) lay() {
-	m, under := p.manifest, &p.under
+func (p *draft) applyEdits() {
+	m, under := p.manifest, &p.edits
 	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
 	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
 		m.Adopted = under.Adopted
@@ -151,7 +151,7 @@ func (p *draft) noteUnpublished(pages []string) {
 func (p *draft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
-		if p.under.Returns(c.Path) {
+		if p.edits.Returns(c.Path) {
 			back = append(back, c.Path)
 		}
 	}

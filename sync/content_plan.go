@@ -26,21 +26,21 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	}
 	sameWorker := c.owns(l.meta) && l.meta.Worker == p.hash && (e.Namespace == "" || e.Namespace == l.meta.Namespace)
 	p.WorkerChanged = !sameWorker
-	mayStay := sameWorker && l.whole() && !opt.anyway()
-	stays := func(o manifest.Origin) bool { return o.ID != "" && mayStay && o.ID == l.meta.Source }
-	if stays(origin) && p.stay(l, e.target.inKV()) {
+	mayBeUnchanged := sameWorker && l.hasAllTraffic() && !opt.always()
+	unchanged := func(o manifest.Origin) bool { return o.ID != "" && mayBeUnchanged && o.ID == l.meta.Source }
+	if unchanged(origin) && p.markUnchanged(l, e.target.inKV()) {
 		return out, nil
 	}
 	order, err := e.checkOrder(ctx, l, p, r)
 	if err != nil {
 		return nil, err
 	}
-	if stays(origin) {
+	if unchanged(origin) {
 		p.reactivate(l, order)
 		return out, nil
 	}
-	namespace := e.findNamespace(ctx, l.in(c))
-	listing, base, err := c.list(ctx, l, r, origin, mayStay)
+	namespace := e.findNamespace(ctx, l.ofLayout(c))
+	listing, base, err := c.list(ctx, l, r, origin, mayBeUnchanged)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +54,8 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 			return nil, err
 		}
 	}
-	if stays(p.Origin) {
-		if !p.stay(l, e.target.inKV()) {
+	if unchanged(p.Origin) {
+		if !p.markUnchanged(l, e.target.inKV()) {
 			p.reactivate(l, order)
 		}
 		return out, nil
@@ -75,9 +75,9 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	if err := p.checkShrink(base, opt); err != nil {
 		return nil, err
 	}
-	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.anyway() && !r.alone {
-		if there := e.received(ctx, p); there != nil {
-			p.take(there, r.nonce)
+	if receiptFor(p.Origin) && p.namespace != "" && p.worthReceipt() && !opt.always() && !r.ignoreReceipt {
+		if there := e.readReceipt(ctx, p); there != nil {
+			p.useReceipt(there, r.nonce)
 			p.count(e, carry)
 		}
 	}
@@ -144,7 +144,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 		}
 		a := f.Asset
 		ref, ok := known[a.Content()]
-		if carry != nil && stays(f, before) {
+		if carry != nil && sameContent(f, before) {
 			ref, ok = before[0].Blob, true
 		}
 		switch {
@@ -181,20 +181,20 @@ func (p *draft) count(e *Engine, carry *manifest.Manifest) {
 		p.Blobs += f.Blobs()
 		p.Bytes += f.Size
 	}
-	p.left = nil
+	p.replaced = nil
 	if carry != nil && slices.ContainsFunc(p.uploads, func(f manifest.File) bool { return f.Chunked() }) {
-		p.left = leftChunked(carry, p.manifest)
+		p.replaced = replacedChunked(carry, p.manifest)
 	}
-	p.AtMost = len(p.left) > 0
+	p.AtMost = len(p.replaced) > 0
 	p.Writes = p.Blobs + 2 // the stored manifest and the record
 	if e.target.inKV() {
 		p.Writes += 3 // the served manifest, the version and the pointer
 	}
 }
 
-// stays reports whether a file has the same content live, where before begins at
+// sameContent reports whether a file has the same content live, where before begins at
 // its path or after it.
-func stays(f *manifest.File, before []manifest.Asset) bool {
+func sameContent(f *manifest.File, before []manifest.Asset) bool {
 	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }
 
@@ -212,7 +212,7 @@ func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content
 		for len(before) > 0 && before[0].Path < f.Path {
 			before = before[1:]
 		}
-		if !stays(f, before) {
+		if !sameContent(f, before) {
 			wanted[f.Content()] = true
 		}
 	}
@@ -224,16 +224,16 @@ func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content
 	return known
 }
 
-// leftChunked lists the chunked assets whose content goes from the live manifest
+// replacedChunked lists the chunked assets whose content goes from the live manifest
 // to the next one: some of their chunks may be in what comes in their place.
-func leftChunked(live, next *manifest.Manifest) []manifest.Asset {
-	stays := make(map[manifest.Content]bool)
+func replacedChunked(live, next *manifest.Manifest) []manifest.Asset {
+	remains := make(map[manifest.Content]bool)
 	for _, a := range next.Assets {
-		stays[a.Content()] = true
+		remains[a.Content()] = true
 	}
 	var out []manifest.Asset
 	for _, a := range live.Assets {
-		if a.Chunked() && !stays[a.Content()] {
+		if a.Chunked() && !remains[a.Content()] {
 			out = append(out, a)
 		}
 	}

@@ -29,7 +29,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deploymen
 	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
 		return err
 	}
-	whole := d.meta.whole(m)
+	whole := d.meta.withKept(m)
 	missing, err := v.missing(ctx, s, whole, v.chunks, listed)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, e
 	if err := e.readIndexes(ctx, store, stored.Assets, chunks); err != nil {
 		return nil, err
 	}
-	missing, err := e.missing(ctx, store, m.whole(stored), chunks, listed)
+	missing, err := e.missing(ctx, store, m.withKept(stored), chunks, listed)
 	if err != nil {
 		return nil, err
 	}

@@ -189,7 +189,7 @@ func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
 		p.Origin.ID = manifest.FolderID(&l)
 		p.manifest.Origin.ID = p.Origin.ID
 	}
-	p.lay()
+	p.applyEdits()
 }
 
 // release puts the plan's manifest, whose hashes must all be known, into a
@@ -204,7 +204,7 @@ func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*rele
 		return nil, err
 	}
 	ref := manifest.Ref{Hash: manifest.HashOf(stored), Nonce: r.nonce}
-	out, err := e.describe(l, p, r, named{manifest: ref.String(), recordKey: c.recordKey}, url)
+	out, err := e.describe(l, p, r, servedContent{manifest: ref.String(), recordKey: c.recordKey}, url)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 	e.target.distrust(opt.Repair)
 	r := e.newRun(src, w, opt)
 	for range planAgain {
-		l, err := e.look(ctx)
+		l, err := e.readLive(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 		case errors.Is(err, errStale):
 			e.note(StageSwitch, "the uploads took longer than half the grace period; planning again")
 			r = e.newRun(src, w, opt)
-			r.alone = true
+			r.ignoreReceipt = true
 		case err != nil:
 			return nil, err
 		default:
@@ -97,7 +97,7 @@ func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
 		return &Result{Commit: p.Origin.Commit, Plan: p.shown()}
 	}
 	res := &Result{
-		Notices:    e.addressed(ctx, l, nil),
+		Notices:    e.finishAddress(ctx, l, nil),
 		Deployment: l.meta.Deployment, Version: l.version.ID, PreviousDeployment: l.meta.Deployment,
 		PreviousVersion: l.version.ID, Commit: l.commit(), URL: l.meta.URL, Plan: p.shown(),
 	}
@@ -195,7 +195,7 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 	if res.URL == "" && !e.OffWorkersDev {
 		res.Notices = append(res.Notices, notice(CaseNoSubdomain, finding.Facts{}))
 	}
-	res.Notices = append(res.Notices, e.addressed(ctx, l, rel.enabled)...)
+	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
 			res.Notices = append(res.Notices, notice(CaseSettingsDropped, finding.Facts{Cause: err}))

@@ -108,10 +108,10 @@ type Progress struct {
 // Engine deploys one site. One call at a time.
 type Engine struct {
 	Config
-	target target
-	layout layout
-	ahead  chan looked // what Prefetch has begun
-	last   Live
+	target     target
+	layout     layout
+	prefetched chan liveResult // what Prefetch has begun
+	last       Live
 }
 
 // Defaults of Config, which testdata/policy/defaults.json shares with the Worker library.
@@ -223,12 +223,12 @@ func (e *Engine) newProject() *project.Workers {
 // the asking where nobody wants the answer any more, and waits for its end.
 func (e *Engine) Prefetch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	ahead, ended := make(chan looked, 1), make(chan struct{})
-	e.ahead = ahead
+	ahead, ended := make(chan liveResult, 1), make(chan struct{})
+	e.prefetched = ahead
 	go func() {
 		defer close(ended)
-		l, err := e.ask(ctx)
-		ahead <- looked{l, err}
+		l, err := e.fetchLive(ctx)
+		ahead <- liveResult{l, err}
 	}()
 	return func() {
 		cancel()

@@ -81,11 +81,11 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 	return past, g.Wait()
 }
 
-// reach says how far back past reads versions.
-type reach int
+// versionScope says how far back past reads versions.
+type versionScope int
 
 const (
-	everyActivation reach = iota
+	everyActivation versionScope = iota
 	retainedOnly
 )
 
@@ -111,7 +111,7 @@ func (p *past) live() *Deployment {
 // the others are only ever listed. Retained are every version that is active
 // now, the last Retain deployments of ours, and those that were live within the
 // grace period.
-func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
+func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 	activations, err := e.target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
 		err = cloud.ErrNotFound
@@ -138,19 +138,19 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 				continue
 			}
 			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing, meta: v.meta}
-			var said annotation
+			var message annotation
 			if m := v.meta; m != nil {
 				// What other tools carry on says nothing; the activation before it does.
-				said = (&live{activations: activations[i:], meta: m}).note()
+				message = (&live{activations: activations[i:], meta: m}).annotation()
 				d.Commit, d.Source = m.Commit, m.kind()
-				if said.commit != "" {
-					d.Commit = said.commit
+				if message.commit != "" {
+					d.Commit = message.commit
 				}
-				said.deployment = m.Deployment
+				message.deployment = m.Deployment
 			} else if v.missing || !read {
-				said = readMessage(a.Message)
+				message = readMessage(a.Message)
 			}
-			d.ID, d.Rollback, d.Hold = said.deployment, said.rollback, said.hold
+			d.ID, d.Rollback, d.Hold = message.deployment, message.rollback, message.hold
 			if name := cmp.Or(d.ID, d.Version); v.meta != nil || v.missing {
 				d.Retained = e.recent(activations, i) || kept[name] || len(kept) < e.Retain
 				if d.Retained {
@@ -161,9 +161,9 @@ func (e *Engine) past(ctx context.Context, how reach) (*past, error) {
 		}
 	}
 	if live := p.live(); live != nil {
-		e.saw(live.Version, live.meta, live.Commit)
+		e.setLast(live.Version, live.meta, live.Commit)
 	} else {
-		e.saw(activations[0].Main(), nil, "")
+		e.setLast(activations[0].Main(), nil, "")
 	}
 	return p, nil
 }
@@ -173,8 +173,8 @@ func (e *Engine) recent(activations []cloud.Activation, i int) bool {
 	return i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 }
 
-// told is what a version says of itself.
-type told struct {
+// versionInfo is what a version says of itself.
+type versionInfo struct {
 	// meta is nil for a version of another tool, and for one that is gone.
 	meta *Meta
 	// missing: it is a project's, whose versions are all ours, and it is gone.
@@ -182,8 +182,8 @@ type told struct {
 }
 
 // metas reads each version once: all of them, or those that can be retained.
-func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how reach) (map[string]told, error) {
-	versions := make(map[string]told)
+func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how versionScope) (map[string]versionInfo, error) {
+	versions := make(map[string]versionInfo)
 	ours := make(map[string]bool)
 	width := e.Parallel
 	if e.target.inKV() {
@@ -199,19 +199,19 @@ func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how 
 			}
 			for _, s := range activations[i].Versions {
 				if _, ok := versions[s.Version]; !ok {
-					versions[s.Version] = told{}
+					versions[s.Version] = versionInfo{}
 					batch = append(batch, s.Version)
 				}
 			}
 		}
-		got := make([]told, len(batch))
+		got := make([]versionInfo, len(batch))
 		g, gctx := errgroup.WithContext(ctx)
 		g.SetLimit(width)
 		for j, id := range batch {
 			g.Go(func() error {
 				m, err := e.readMeta(gctx, id)
 				gone := errors.Is(err, cloud.ErrNotFound)
-				got[j] = told{m, gone && e.target.inKV()}
+				got[j] = versionInfo{m, gone && e.target.inKV()}
 				if gone {
 					return nil
 				}

@@ -63,11 +63,11 @@ func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
 // liveChunks are the chunks that a plan need not upload, by their hash: those of
 // the live files that it replaces. An index that is gone or damaged gives none.
 func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[manifest.Hash]manifest.Ref, error) {
-	if len(p.left) == 0 {
+	if len(p.replaced) == 0 {
 		return nil, nil
 	}
 	read := make(indexes)
-	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.left, read); err != nil {
+	if err := e.readIndexes(ctx, e.Account.Store(p.namespace), p.replaced, read); err != nil {
 		return nil, err
 	}
 	live := make(map[manifest.Hash]manifest.Ref)

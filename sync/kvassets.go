@@ -277,20 +277,20 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 	var problems []manifest.Problem
 	claimed := before.Contents()
 	for i, f := range l.Files {
-		say := func(c finding.Case, facts finding.Facts) {
+		add := func(c finding.Case, facts finding.Facts) {
 			problems = append(problems, problem(strings.TrimPrefix(f.Path, "/"), c, facts))
 		}
 		key := r.Index[i].Key
 		other, taken := claimed[key]
 		switch {
 		case f.Size > manifest.MaxValueBytes:
-			say(CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
+			add(CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
 		case len(key) > maxKeyBytes:
-			say(CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
+			add(CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
 		case strings.HasPrefix(key, kvassets.Own):
-			say(CaseKeyReserved, finding.Facts{Path: kvassets.Own})
+			add(CaseKeyReserved, finding.Facts{Path: kvassets.Own})
 		case taken && other != r.Hashes[i]:
-			say(CaseKeyTaken, finding.Facts{Path: key})
+			add(CaseKeyTaken, finding.Facts{Path: key})
 		}
 		claimed[key] = r.Hashes[i]
 	}

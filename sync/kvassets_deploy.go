@@ -54,8 +54,8 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	if err := e.checkHeldContent(ctx, l, p.draft, opt); err != nil {
 		return nil, err
 	}
-	if p.sameFiles && !p.WorkerChanged && l.whole() && !opt.Repair {
-		if !p.stay(l, false) {
+	if p.sameFiles && !p.WorkerChanged && l.hasAllTraffic() && !opt.Repair {
+		if !p.markUnchanged(l, false) {
 			p.reactivate(l, p.Notices)
 		}
 		p.Unchanged = len(p.next.Index)
@@ -78,7 +78,7 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 		return nil, err
 	}
 	out := &prepared{}
-	if out.release, err = e.describe(l, p.draft, p.r, named{index: p.next.Ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
+	if out.release, err = e.describe(l, p.draft, p.r, servedContent{index: p.next.Ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
 		return nil, err
 	}
 	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
@@ -128,7 +128,7 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 	if err != nil {
 		return nil, err
 	}
-	if p.namespace, err = e.findNamespace(ctx, l.in(k))(); err != nil {
+	if p.namespace, err = e.findNamespace(ctx, l.ofLayout(k))(); err != nil {
 		return nil, err
 	}
 	newest, active, err := k.recordsFor(ctx, l, p.namespace)
@@ -254,9 +254,9 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 	}
 }
 
-// in is what is live as far as it has the layout: of another one not even the
+// ofLayout is what is live as far as it has the layout: of another one not even the
 // namespace is taken over.
-func (l *live) in(own keeper) *live {
+func (l *live) ofLayout(own keeper) *live {
 	if l.meta == nil || own.owns(l.meta) {
 		return l
 	}

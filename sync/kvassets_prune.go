@@ -56,7 +56,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 	if err := p.root(); err != nil {
 		return nil, err
 	}
-	out := &sweep{store: p.store, before: p.activations, expired: p.expired, unmoved: p.unmoved}
+	out := &sweep{store: p.store, before: p.activations, expired: p.expired, checkUnchanged: p.checkUnchanged}
 	p.partition(out)
 	return out, nil
 }
@@ -255,9 +255,9 @@ func (p *kvAssetsPrune) partition(out *sweep) {
 	}
 }
 
-// unmoved refuses to go on where somebody uploads meanwhile: that run may rely on
+// checkUnchanged refuses to go on where somebody uploads meanwhile: that run may rely on
 // a file which nothing named when the keys were listed.
-func (p *kvAssetsPrune) unmoved(ctx context.Context) error {
+func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	var now []string
 	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k cloud.KeyInfo) error {
 		now = append(now, k.Name)

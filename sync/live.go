@@ -42,42 +42,42 @@ type Live struct {
 // anything. It asks nothing itself.
 func (e *Engine) Live() Live { return e.last }
 
-// saw keeps what a call found live.
-func (e *Engine) saw(version string, m *Meta, commit string) {
+// setLast keeps what a call found live.
+func (e *Engine) setLast(version string, m *Meta, commit string) {
 	e.last = Live{Version: version}
 	if m != nil {
 		e.last.Deployment, e.last.Commit, e.last.URL = m.Deployment, commit, m.URL
 	}
 }
 
-// looked is an answer that was asked for ahead.
-type looked struct {
+// liveResult is an answer that was asked for ahead.
+type liveResult struct {
 	*live
 	err error
 }
 
-// look asks which version is active and what it is: two requests, or one where
+// readLive asks which version is active and what it is: two requests, or one where
 // there is no script, and one more for the other side of a split. What Prefetch
 // has begun is asked only once.
-func (e *Engine) look(ctx context.Context) (l *live, err error) {
-	if e.ahead == nil {
-		l, err = e.ask(ctx)
+func (e *Engine) readLive(ctx context.Context) (l *live, err error) {
+	if e.prefetched == nil {
+		l, err = e.fetchLive(ctx)
 	} else {
 		select {
-		case a := <-e.ahead:
+		case a := <-e.prefetched:
 			l, err = a.live, a.err
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		e.ahead = nil
+		e.prefetched = nil
 	}
 	if err == nil {
-		e.saw(l.version.ID, l.meta, l.commit())
+		e.setLast(l.version.ID, l.meta, l.commit())
 	}
 	return l, err
 }
 
-func (e *Engine) ask(ctx context.Context) (*live, error) {
+func (e *Engine) fetchLive(ctx context.Context) (*live, error) {
 	l := &live{at: e.Now()}
 	var err error
 	l.activations, err = e.target.Activations(ctx)
@@ -138,13 +138,13 @@ func (l *live) exists() bool { return len(l.activations) > 0 }
 // active is the activation in force.
 func (l *live) active() cloud.Activation { return l.activations[0] }
 
-// whole reports whether one version has all the traffic.
-func (l *live) whole() bool { return l.exists() && len(l.active().Versions) == 1 }
+// hasAllTraffic reports whether one version has all the traffic.
+func (l *live) hasAllTraffic() bool { return l.exists() && len(l.active().Versions) == 1 }
 
-// note is what the newest activation of the live deployment says. Later ones
+// annotation is what the newest activation of the live deployment says. Later ones
 // may be other tools', which carry our version on with a changed secret and say
 // nothing: a rollback is still one then, and its hold holds.
-func (l *live) note() annotation {
+func (l *live) annotation() annotation {
 	if l.meta == nil {
 		return annotation{}
 	}

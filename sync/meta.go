@@ -111,9 +111,9 @@ func metaOf(v cloud.Version, site string) (*Meta, error) {
 	return nil, nil
 }
 
-// whole is a manifest with what the version itself keeps in KV beside it, so
+// withKept is a manifest with what the version itself keeps in KV beside it, so
 // that it is looked for like any blob.
-func (m *Meta) whole(stored *manifest.Manifest) *manifest.Manifest {
+func (m *Meta) withKept(stored *manifest.Manifest) *manifest.Manifest {
 	if len(m.keeps) == 0 {
 		return stored
 	}

@@ -65,7 +65,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]m
 		}
 		return []manifest.Problem{problem("order", CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
 	}
-	if hold := l.note().hold; hold != "" && !opt.Release {
+	if hold := l.annotation().hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
 			return nil, err
 		}
@@ -115,21 +115,21 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 // back. What a folder holds is known only when it was read, so a plan may have
 // to ask twice; where it is not known, nothing is refused.
 func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Options) error {
-	hold, o := l.note().hold, p.Origin
+	hold, o := l.annotation().hold, p.Origin
 	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
 		return nil
 	}
-	same, err := e.asHeld(ctx, l, hold, o.ID, p.hash)
+	same, err := e.sameAsHeld(ctx, l, hold, o.ID, p.hash)
 	if err != nil || !same {
 		return err
 	}
 	return stop(GuardHeld, CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
-// asHeld reports whether a source and a Worker are those of a deployment that
+// sameAsHeld reports whether a source and a Worker are those of a deployment that
 // is held back, by its commit or by itself: in a repository of many projects
 // most commits concern others. It costs requests only after a rollback.
-func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
+func (e *Engine) sameAsHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
 		m, err := e.metaOfVersion(ctx, a.Main())
@@ -150,8 +150,8 @@ func (e *Engine) asHeld(ctx context.Context, l *live, hold, source, worker strin
 // commitOf is the commit that an activation of a version made live, "" where
 // none is known.
 func commitOf(a cloud.Activation, m *Meta) string {
-	if said := readMessage(a.Message); said.deployment == m.Deployment && said.commit != "" {
-		return said.commit
+	if message := readMessage(a.Message); message.deployment == m.Deployment && message.commit != "" {
+		return message.commit
 	}
 	return m.Commit
 }
@@ -162,7 +162,7 @@ func (l *live) carriedHold(o manifest.Origin) string {
 	if o.Commit != "" {
 		return ""
 	}
-	return l.note().hold
+	return l.annotation().hold
 }
 
 // commit is the last commit that was made live: that of the newest activation,
@@ -171,8 +171,8 @@ func (l *live) commit() string {
 	if l.meta == nil {
 		return ""
 	}
-	if said := l.note(); said.commit != "" {
-		return said.commit
+	if message := l.annotation(); message.commit != "" {
+		return message.commit
 	}
 	if l.meta.Commit != "" {
 		return l.meta.Commit

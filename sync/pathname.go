@@ -118,13 +118,13 @@ func (r *pathnameRun) unfinished(err error) error {
 // name.
 func (r *pathnameRun) settle(ctx context.Context) error {
 	r.e.note(StageSwitch, "writing the manifest")
-	if err := r.put(ctx, r.p.named(r.p.doomed)); err != nil {
+	if err := r.put(ctx, r.p.named(r.p.toDelete)); err != nil {
 		return err
 	}
-	if len(r.p.doomed) == 0 {
+	if len(r.p.toDelete) == 0 {
 		return nil
 	}
-	r.e.note(StageSwitch, "deleting %s", humanize.Count(len(r.p.doomed), "key"))
+	r.e.note(StageSwitch, "deleting %s", humanize.Count(len(r.p.toDelete), "key"))
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 // remove deletes what the manifest does not name any more, key by key confirmed.
 func (r *pathnameRun) remove(ctx context.Context) error {
 	var keys []string
-	for _, path := range r.p.doomed {
+	for _, path := range r.p.toDelete {
 		if key := r.p.keys.Asset(path); len(key) <= maxKeyBytes { // a longer one cannot be there
 			keys = append(keys, key)
 		}

@@ -23,8 +23,8 @@ type pathnamePlan struct {
 	r    *run
 	keys pathname.Keys
 	live *pathname.Manifest // empty where there is none
-	// doomed are the pathnames, ascending, whose keys are to be deleted.
-	doomed []string
+	// toDelete are the pathnames, ascending, whose keys are to be deleted.
+	toDelete []string
 }
 
 func (p *pathnamePlan) base() *draft { return p.draft }
@@ -170,19 +170,19 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 	for _, path := range slices.Sorted(maps.Keys(p.live.Entries)) {
 		if !listed[path] {
 			p.Removed = append(p.Removed, Change{Path: path})
-			p.doomed = append(p.doomed, path)
+			p.toDelete = append(p.toDelete, path)
 		}
 	}
 	for _, path := range slices.Concat(p.live.Unsettled, found.strays) {
 		if !listed[path] {
-			p.doomed = append(p.doomed, path)
+			p.toDelete = append(p.toDelete, path)
 		}
 	}
-	slices.Sort(p.doomed)
-	p.doomed = slices.Compact(p.doomed)
+	slices.Sort(p.toDelete)
+	p.toDelete = slices.Compact(p.toDelete)
 
 	// What is unsettled is among these, whether the source has it or not.
-	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.doomed) == 0 {
+	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.toDelete) == 0 {
 		p.Plan = Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
 	}
@@ -204,35 +204,35 @@ func (p *pathnamePlan) manifests() int {
 	if len(p.uploads) > 0 {
 		n++
 	}
-	if len(p.doomed) > 0 {
+	if len(p.toDelete) > 0 {
 		n++
 	}
 	return n
 }
 
 func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
-	say := func(c finding.Case, f finding.Facts) {
+	add := func(c finding.Case, f finding.Facts) {
 		p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f))
 	}
 	p.Notices = slices.Clip(l.Notices)
-	say(CaseNoSwitch, finding.Facts{})
+	add(CaseNoSwitch, finding.Facts{})
 	if len(p.live.Unsettled) > 0 {
-		say(CaseUnfinished, finding.Facts{})
+		add(CaseUnfinished, finding.Facts{})
 	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		say(CaseRulesPathname, finding.Facts{})
+		add(CaseRulesPathname, finding.Facts{})
 	}
 	if e.Serving.HTMLHandling != "" || e.Serving.NotFound != "" {
-		say(CaseServingPathname, finding.Facts{})
+		add(CaseServingPathname, finding.Facts{})
 	}
-	if left := len(p.doomed) - len(p.Removed); left > 0 {
-		say(CaseStrays, finding.Facts{What: humanize.Count(left, "more key")})
+	if left := len(p.toDelete) - len(p.Removed); left > 0 {
+		add(CaseStrays, finding.Facts{What: humanize.Count(left, "more key")})
 	}
 }
 
 // checkSize refuses what makes a manifest that KV does not take.
 func (p *pathnamePlan) checkSize() error {
-	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.doomed).Encode()))
+	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.toDelete).Encode()))
 	if n > manifest.MaxValueBytes {
 		size := "a manifest of " + mebibytes(int64(n))
 		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
@@ -249,7 +249,7 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	}
 	gone, all := slices.Clone(p.Removed), len(p.live.Entries)+len(found.strays)
 	for _, path := range found.strays {
-		if _, doomed := slices.BinarySearch(p.doomed, path); doomed {
+		if _, doomed := slices.BinarySearch(p.toDelete, path); doomed {
 			gone = append(gone, Change{Path: path})
 		}
 	}
@@ -264,7 +264,7 @@ func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
 	for i, f := range p.uploads {
 		paths[i] = f.Path
 	}
-	for _, path := range p.doomed {
+	for _, path := range p.toDelete {
 		if _, named := p.live.Entries[path]; !named {
 			paths = append(paths, path)
 		}

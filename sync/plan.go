@@ -61,8 +61,8 @@ func (o Options) takesOver(l *live) bool {
 	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") && strings.HasSuffix(r.Name, "/"+from))
 }
 
-// anyway reports whether to deploy even where nothing changed.
-func (o Options) anyway() bool { return o.Forget || o.Repair }
+// always reports whether to deploy even where nothing changed.
+func (o Options) always() bool { return o.Forget || o.Repair }
 
 // Plan is the difference between what is live and what would be. It is a
 // value: making it writes nothing.
@@ -134,11 +134,11 @@ type draft struct {
 	manifest  *manifest.Manifest        // complete except for the hashes that the upload finds
 	uploads   []manifest.File           // one for each content to be written
 	pulled    map[string]manifest.Nonce // the run-time writes that are in the source
-	left      []manifest.Asset          // chunked assets of the live manifest that changed or went
+	replaced  []manifest.Asset          // chunked assets of the live manifest that changed or went
 	worker    cloud.Worker
 	hash      string // of the worker
 	companion *companionUpload
-	under     overlay.Edits
+	edits     overlay.Edits
 	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
 }
 
@@ -168,7 +168,7 @@ type RetiredFile struct {
 
 // Plan says what Deploy would do, and refuses what it would refuse.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Plan, error) {
-	l, err := e.look(ctx)
+	l, err := e.readLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +191,8 @@ type run struct {
 	namespace string // where confirmed lies, "" if not known yet
 	nonce     manifest.Nonce
 	confirmed map[manifest.Content]manifest.Ref
-	// alone: what was uploaded ahead has become too old.
-	alone bool
+	// ignoreReceipt: what was uploaded ahead has become too old.
+	ignoreReceipt bool
 }
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt Options) *run {
@@ -231,11 +231,11 @@ func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
 	return e.layout.plan(ctx, l, d, r)
 }
 
-// stay makes the plan one without a change, and reports whether that is all:
+// markUnchanged makes the plan one without a change, and reports whether that is all:
 // whether the live version was made live for this very commit, or no commit is
 // known. A project is not activated again for each newer commit of a repository
 // that may hold a thousand of them: each would be a write of KV.
-func (p *draft) stay(l *live, project bool) bool {
+func (p *draft) markUnchanged(l *live, project bool) bool {
 	p.NoChange, p.Unchanged = true, l.meta.Files
 	return project || p.Origin.Commit == "" || p.Origin.Commit == l.commit()
 }

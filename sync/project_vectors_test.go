@@ -115,7 +115,7 @@ func testProjectVector(t *testing.T, v *projectVector) {
 	if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() {
 		t.Errorf("verify: %+v, %v", verified, err)
 	}
-	l, err := e.look(t.Context())
+	l, err := e.readLive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

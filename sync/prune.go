@@ -45,13 +45,13 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := s.capped(e.PruneCap)
+	out := s.limited(e.PruneCap)
 	if opt.DryRun || len(out.Keys)+len(s.expired) == 0 {
 		out.Deleted = len(out.Keys)
 		return out, nil
 	}
-	if s.unmoved != nil {
-		if err := s.unmoved(ctx); err != nil {
+	if s.checkUnchanged != nil {
+		if err := s.checkUnchanged(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -95,12 +95,12 @@ type sweep struct {
 	// unrooted is what no root names. expired are records that retain nothing any
 	// more; they go when nothing is left that they name.
 	unrooted, expired []string
-	// unmoved refuses to go on where a root may have come meanwhile; may be nil.
-	unmoved func(context.Context) error
+	// checkUnchanged refuses to go on where a root may have come meanwhile; may be nil.
+	checkUnchanged func(context.Context) error
 }
 
-// capped is what one prune deletes: the first keys in order, at most so many.
-func (s *sweep) capped(most int) *Pruned {
+// limited is what one prune deletes: the first keys in order, at most so many.
+func (s *sweep) limited(most int) *Pruned {
 	out := s.kept
 	slices.Sort(s.unrooted)
 	out.Left = max(0, len(s.unrooted)-most)
@@ -110,10 +110,10 @@ func (s *sweep) capped(most int) *Pruned {
 
 // deleteAll deletes the keys while what is active stays what the roots were
 // read of: somebody may make a deployment live again that nothing retained.
-func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, doomed []string, before []cloud.Activation) (int, error) {
-	left := doomed
+func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
+	left := keys
 	for round := 0; len(left) > 0; round++ {
-		gone := len(doomed) - len(left)
+		gone := len(keys) - len(left)
 		if round > cloud.ResendRounds {
 			return gone, found(CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 		}
@@ -122,7 +122,7 @@ func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, doomed []string, 
 				return gone, err
 			}
 		}
-		if err := e.lookAgain(ctx, before); errors.Is(err, cloud.ErrOvertaken) {
+		if err := e.checkNotOvertaken(ctx, before); errors.Is(err, cloud.ErrOvertaken) {
 			return gone, stop(GuardOvertaken, CasePruneSwitched, finding.Facts{Site: e.Site})
 		} else if err != nil {
 			return gone, err
@@ -138,5 +138,5 @@ func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, doomed []string, 
 		// Only keys of ours are ever sent, whatever the answer names.
 		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
 	}
-	return len(doomed), nil
+	return len(keys), nil
 }

@@ -68,7 +68,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if err := e.CheckAhead(); err != nil {
 		return nil, err
 	}
-	if opt.anyway() {
+	if opt.always() {
 		return nil, found(CaseAheadAnyway, finding.Facts{})
 	}
 	o, err := src.Origin(ctx)
@@ -78,7 +78,7 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	if !receiptFor(o) {
 		return nil, found(CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
-	l, err := e.look(ctx)
+	l, err := e.readLive(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +188,8 @@ func decodeReceipt(b []byte, site, commit string) (live string, m *manifest.Mani
 	return line.Live, m, nil
 }
 
-// received is what a receipt is believed to have in KV.
-type received struct {
+// receiptBlobs is what a receipt is believed to have in KV.
+type receiptBlobs struct {
 	byContent map[manifest.Content]manifest.Ref
 	byID      map[gitBlob]manifest.Ref
 }
@@ -200,17 +200,17 @@ type gitBlob struct {
 	size int64
 }
 
-// received reads the receipt of the plan's commit. nil is none that is believed,
+// readReceipt reads the receipt of the plan's commit. nil is none that is believed,
 // whatever the reason: without it the files are uploaded, and that is all.
-func (e *Engine) received(ctx context.Context, p *draft) *received {
-	live, m, err := e.receipt(ctx, p)
+func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
+	live, m, err := e.fetchReceipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
 			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "error", err)
 		}
 		return nil
 	}
-	out := &received{byContent: make(map[manifest.Content]manifest.Ref), byID: make(map[gitBlob]manifest.Ref)}
+	out := &receiptBlobs{byContent: make(map[manifest.Content]manifest.Ref), byID: make(map[gitBlob]manifest.Ref)}
 	for _, a := range m.Assets {
 		// The index of a chunked file may name chunks that only the deployment
 		// keeps alive from which they were carried over.
@@ -225,7 +225,7 @@ func (e *Engine) received(ctx context.Context, p *draft) *received {
 	return out
 }
 
-func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *manifest.Manifest, err error) {
+func (e *Engine) fetchReceipt(ctx context.Context, p *draft) (live string, m *manifest.Manifest, err error) {
 	b, err := e.Account.Store(p.namespace).Get(ctx, manifest.Keys(e.Site).Receipt(p.Origin.Commit))
 	if err != nil {
 		return "", nil, err
@@ -235,7 +235,7 @@ func (e *Engine) receipt(ctx context.Context, p *draft) (live string, m *manifes
 
 // find tells where an asset's bytes lie. One whose hash is not known yet is
 // looked for by what git calls it.
-func (r *received) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
+func (r *receiptBlobs) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 	if a.Blob.Hash.IsZero() {
 		ref, ok = r.byID[gitBlob{a.OID, a.Size}]
 	} else {
@@ -244,8 +244,8 @@ func (r *received) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 	return ref, ok
 }
 
-// take puts what was received in place of uploads. nonce is that of the run.
-func (p *draft) take(r *received, nonce manifest.Nonce) {
+// useReceipt puts what was received in place of uploads. nonce is that of the run.
+func (p *draft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {

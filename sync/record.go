@@ -55,8 +55,8 @@ type release struct {
 	started time.Time
 }
 
-// named is what a deployment serves: a manifest, or the hash of an index.
-type named struct {
+// servedContent is what a deployment serves: a manifest, or the hash of an index.
+type servedContent struct {
 	manifest, index string
 	// recordKey is the key of a deployment's record in the layout.
 	recordKey func(deployment string) string
@@ -64,7 +64,7 @@ type named struct {
 
 // describe says what the release of a plan is: what its version will say of
 // itself, and its record.
-func (e *Engine) describe(l *live, p *draft, r *run, serves named, url string) (*release, error) {
+func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url string) (*release, error) {
 	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{

@@ -50,7 +50,7 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 	}
 	for _, m := range deployments {
 		redirected := m.Redirected()
-		for _, a := range goneFrom(next.Assets, m.Assets) {
+		for _, a := range removedFrom(next.Assets, m.Assets) {
 			if redirected(a.Path) {
 				seen[a.Path] = true
 				continue
@@ -81,9 +81,9 @@ func (p *draft) withRouting(m *manifest.Manifest, of *Meta) *manifest.Manifest {
 	return &known
 }
 
-// goneFrom returns the assets that were there and are not there now, by path.
+// removedFrom returns the assets that were there and are not there now, by path.
 // Both are sorted by it.
-func goneFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
+func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 	for i := range were {
 		for len(now) > 0 && now[0].Path < were[i].Path {
 			now = now[1:]
@@ -101,7 +101,7 @@ func goneFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 // concerns open tabs alone.
 func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*manifest.Manifest {
 	var out []*manifest.Manifest
-	for i := 1; i < len(l.activations) && i < e.Retain && l.note().rollback; i++ {
+	for i := 1; i < len(l.activations) && i < e.Retain && l.annotation().rollback; i++ {
 		above := readMessage(l.activations[i-1].Message)
 		if !above.rollback && above.deployment != "" {
 			break

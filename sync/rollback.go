@@ -75,14 +75,14 @@ func notDeployed(site string) *GuardError {
 }
 
 func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string, force bool) error {
-	if err := e.lookAgain(ctx, before); err != nil {
+	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s := &switching{deployment: target.ID, before: before,
-		mine: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
+		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
 		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
 	})

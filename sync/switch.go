@@ -25,7 +25,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	byScript := rel.version == ""
 	final := rel.upload.Apply != nil // migrations cannot be undone by an activation
 	if final || e.Now().Sub(l.at) >= settled {
-		if err := e.lookAgain(ctx, l.activations); err != nil {
+		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
 			return err
 		}
 	}
@@ -34,8 +34,8 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	}
 	s := &switching{deployment: rel.id, before: l.activations}
 	if byScript {
-		s.mine = func(ctx context.Context, a cloud.Activation) (bool, error) {
-			if s.alone {
+		s.isOurs = func(ctx context.Context, a cloud.Activation) (bool, error) {
+			if s.onlyOne {
 				rel.version = a.Main()
 				return true, nil
 			}
@@ -48,15 +48,15 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 		}
 		s.final = final
 		if !l.exists() {
-			e.begin(rel.id)
+			e.noteFirstDeployment(rel.id)
 		}
 		s.sent = e.send(ctx, func(ctx context.Context) error { return e.target.PutScript(ctx, rel.upload) })
 		if s.sent == nil && !l.exists() && !e.OffWorkersDev {
 			rel.enabled = make(chan error, 1)
-			go func() { rel.enabled <- e.enable(ctx) }()
+			go func() { rel.enabled <- e.enableAddress(ctx) }()
 		}
 	} else {
-		s.mine = func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(rel.version), nil }
+		s.isOurs = func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(rel.version), nil }
 		s.sent = e.send(ctx, func(ctx context.Context) error {
 			return e.target.Activate(ctx, []cloud.Share{{Version: rel.version, Percent: 100}}, rel.upload.Message, false)
 		})
@@ -67,7 +67,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 // reactivate activates the live version again, for the plan's newer commit.
 func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	if e.Now().Sub(l.at) >= settled {
-		if err := e.lookAgain(ctx, l.activations); err != nil {
+		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
 			return err
 		}
 	}
@@ -76,7 +76,7 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	}
 	message := releaseMessage(l.meta.Deployment, p.Origin, "")
 	s := &switching{deployment: l.meta.Deployment, before: l.activations,
-		mine: func(_ context.Context, a cloud.Activation) (bool, error) {
+		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) {
 			return a.Only(l.version.ID) && readMessage(a.Message).commit == p.Origin.Commit, nil
 		}}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
@@ -103,8 +103,8 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	return call(patient)
 }
 
-// lookAgain returns errOvertaken if somebody else switched since before.
-func (e *Engine) lookAgain(ctx context.Context, before []cloud.Activation) error {
+// checkNotOvertaken returns errOvertaken if somebody else switched since before.
+func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activation) error {
 	now, err := e.target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
 		now, err = nil, nil
@@ -130,12 +130,12 @@ type switching struct {
 	deployment string
 	// before are the activations that it was planned on.
 	before []cloud.Activation
-	// mine recognises the activation that it made.
-	mine func(context.Context, cloud.Activation) (bool, error)
+	// isOurs recognises the activation that it made.
+	isOurs func(context.Context, cloud.Activation) (bool, error)
 	// final: it cannot be undone by another activation.
 	final bool
-	// alone: it was confirmed, and there is one activation at all: it is ours.
-	alone bool
+	// onlyOne: it was confirmed, and there is one activation at all: it is ours.
+	onlyOne bool
 	// sent is what the call returned.
 	sent error
 }
@@ -200,9 +200,9 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activat
 			break
 		}
 	}
-	s.alone = s.sent == nil && len(s.before) == 0 && len(now) == 1
+	s.onlyOne = s.sent == nil && len(s.before) == 0 && len(now) == 1
 	for i, a := range now {
-		if yes, err := s.mine(ctx, a); err != nil || yes {
+		if yes, err := s.isOurs(ctx, a); err != nil || yes {
 			return now, i, err
 		}
 	}
