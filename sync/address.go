@@ -8,7 +8,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// address is where the site is, or will be, reachable under workers.dev, or "".
+// address is the workers.dev address of the site, or "".
 func (e *Engine) address(ctx context.Context, l *live) (string, error) {
 	switch {
 	case l.meta != nil:
@@ -23,13 +23,13 @@ func (e *Engine) address(ctx context.Context, l *live) (string, error) {
 	return url, nil
 }
 
-// A first deployment is two calls, the script and then its address. Whatever
-// ends the run between them, a kill or a power cut, leaves a site that nobody
-// can reach under workers.dev. A note in the cache has the next run on this
-// machine make up for it. Without the note nobody could tell such a site from
-// one whose owner has switched the address off, which is never undone.
+// A first deployment is two calls: the script, then its address. If the run ends
+// between them, the site has no workers.dev address. With a note in the cache the next
+// run on this machine switches the address on. Without the note the engine cannot
+// distinguish such a site from one whose owner has switched the address off, which it
+// never undoes.
 
-// addressNote is the note's name. It has the form of every name in the cache.
+// addressNote is the name of the note. It has the form of every name in the cache.
 func (e *Engine) addressNote() string {
 	return manifest.Ref{Hash: manifest.HashOf([]byte("first deployment of " + e.Site))}.String()
 }
@@ -42,7 +42,7 @@ func (e *Engine) noteFirstDeployment(deployment string) {
 }
 
 // firstInterrupted reports whether the live deployment is a first one whose address was
-// never confirmed to be on. It sends nothing.
+// not confirmed. It sends nothing.
 func (e *Engine) firstInterrupted(l *live) bool {
 	if e.Cache == nil || e.OffWorkersDev || l.meta == nil {
 		return false
@@ -51,7 +51,7 @@ func (e *Engine) firstInterrupted(l *live) bool {
 	return ok && string(id) == l.meta.Deployment
 }
 
-// enableAddress switches the address on, also when the run is being ended: the site is
+// enableAddress switches the address on, even after a cancellation, because the site is
 // live by then.
 func (e *Engine) enableAddress(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
@@ -63,12 +63,12 @@ func (e *Engine) enableAddress(ctx context.Context) error {
 	return err
 }
 
-// finishAddress switches the address of a first deployment on, or of one that was
-// cut short, and says what there is to say of it.
+// finishAddress switches the address of a first or interrupted deployment on, and
+// returns notices about it.
 func (e *Engine) finishAddress(ctx context.Context, l *live, begun <-chan error) (notices []manifest.Problem) {
 	var err error
 	switch {
-	case begun != nil: // beside the look after the switch
+	case begun != nil: // in parallel to the check after the switch
 		err = <-begun
 	case l.exists() && !e.firstInterrupted(l), e.OffWorkersDev:
 		return nil

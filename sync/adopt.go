@@ -14,19 +14,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Shadow is a file of a deployment that visitors do not see, because what was
-// written at run time lies over it.
+// Shadow is a file of a deployment that visitors do not see, because an edit made at
+// run time covers it.
 type Shadow struct {
 	Path string `json:"path"`
-	// Deleted: it was deleted at run time; else something was put in its place.
+	// Deleted: the edit deleted the file; else it replaced it.
 	Deleted bool `json:"deleted,omitempty"`
-	// Changed: this deploy adds or changes the file, so that somebody may look
-	// for it in vain.
+	// Changed: this deploy adds or changes the file, so the change is not visible.
 	Changed bool `json:"changed,omitempty"`
 }
 
-// Overlay reads what was written at run time; it is empty where nothing was. It
-// asks what is live, for the namespace.
+// Overlay reads the edits made at run time; it is empty if there are none. It first
+// reads what is live, for the namespace.
 func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	if err := e.layout.lacks(commandPull); err != nil {
 		return nil, err
@@ -41,14 +40,14 @@ func (e *Engine) Overlay(ctx context.Context) (*overlay.Snapshot, error) {
 	return e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 }
 
-// overlay reads it out of a namespace: one request.
+// overlay reads the edits from a namespace with one request.
 func (e *Engine) overlay(ctx context.Context, s cloud.Store) (*overlay.Snapshot, error) {
 	return overlay.Read(ctx, s, e.Site)
 }
 
-// planOverlay reads what was written at run time, once for each plan that
-// changes something, and lays it over the plan's manifest. It refuses what would
-// have visitors miss edits that they see now.
+// planOverlay reads the edits made at run time, once for each plan that changes
+// something, and applies them to the plan. It refuses a deploy that would hide edits
+// that visitors see now.
 func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manifest.Manifest, opt Options) error {
 	p.edits.Pulled = p.pulled
 	if base != nil {
@@ -65,9 +64,9 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manif
 	o, err := e.overlay(ctx, e.Account.Store(p.namespace))
 	switch {
 	case errors.Is(err, overlay.ErrRecord):
-		// Nothing is lost by going on: the overlay stays over the new manifest as it
-		// is over the live one, and what that has adopted stays so. To refuse would
-		// keep a fix from visitors for the sake of a list.
+		// The deploy can continue: the overlay covers the new manifest as it covers
+		// the live one, and what that has adopted remains adopted. A refusal would
+		// delay the deploy only because of a notice.
 		p.Notices = append(p.Notices, problem(overlayPlace, CaseCoverUnknown, finding.Facts{Cause: err}))
 	case err != nil:
 		return err
@@ -78,11 +77,11 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manif
 	return nil
 }
 
-// overlayPlace is the path of problems that concern no file of the source.
+// overlayPlace is the path of findings that concern no file of the source.
 const overlayPlace = "edits made at run time"
 
-// checkEdits refuses to switch an overlay off, or to leave its namespace, while
-// it has edits that what is to be deployed does not have.
+// checkEdits refuses to switch an overlay off, or to leave its namespace, while it has
+// edits that the new deployment does not have.
 func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 	if errors.Is(err, overlay.ErrRecord) {
@@ -112,8 +111,9 @@ func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 	return nil
 }
 
-// applyEdits finds out which edits the plan's manifest has already, and which of its
-// files the others cover. It is called again when the upload knows every hash.
+// applyEdits finds which edits the plan's manifest contains already, and which of its
+// files the others cover. It is called again after the upload, which computes the
+// hashes.
 func (p *draft) applyEdits() {
 	m, under := p.manifest, &p.edits
 	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
@@ -134,9 +134,8 @@ func (p *draft) applyEdits() {
 	p.noteShadowed()
 }
 
-// noteUnpublished names the pages that were pulled and go with this deploy:
-// whoever deleted one in git knows, and whoever keeps it from being published
-// should.
+// noteUnpublished adds a notice of the pages that were pulled into git and that this
+// deploy removes: whoever excluded one from the site may not know.
 func (p *draft) noteUnpublished(pages []string) {
 	if len(pages) == 0 {
 		return
@@ -145,9 +144,9 @@ func (p *draft) noteUnpublished(pages []string) {
 	p.Notices = append(p.Notices, problem(overlayPlace, CaseUnpublished, facts))
 }
 
-// noteReturning says which new files were edits that the overlay has no more: of
-// a page that was made at run time and deleted there, it keeps nothing, and who
-// deleted it after it was pulled does not expect it back.
+// noteReturning adds a notice of new files that were edits and that the overlay does
+// not have any more. The overlay keeps nothing of a page that was created and deleted
+// at run time, and whoever deleted it after a pull does not expect it back.
 func (p *draft) noteReturning() {
 	var back []string
 	for _, c := range p.Added {
@@ -170,7 +169,7 @@ func someOf(paths []string) string {
 	return strings.Join(paths, ", ")
 }
 
-// noteShadowed says in the plan what visitors will not see.
+// noteShadowed adds a notice of what visitors will not see.
 func (p *draft) noteShadowed() {
 	if len(p.Shadowed) == 0 {
 		return
@@ -188,9 +187,8 @@ func (p *draft) noteShadowed() {
 	p.Notices = append(p.Notices, problem(overlayPlace, CaseCover, finding.Facts{What: what}))
 }
 
-// uncovered says what a rollback to a deployment without an overlay has visitors
-// miss. It asks only where the overlay is not there, and what cannot be found
-// out is left out: the edits are kept all the same.
+// uncovered returns a notice of the edits that a rollback to a deployment without an
+// overlay hides. An error is ignored, because the edits are kept in any case.
 func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *manifest.Manifest) []manifest.Problem {
 	if m.Serving.Overlay {
 		return nil

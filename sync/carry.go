@@ -7,9 +7,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
-// carriedOver lists the bindings of the active version that a new one inherits:
-// those that neither kv-sync nor its author's configuration defines. mine are the
-// names that the new version binds itself.
+// carriedOver lists the bindings of the active version that a new one inherits: those
+// that neither kv-sync nor the configuration defines. mine are the names that the new
+// version defines.
 func carriedOver(l *live, mine map[string]bool) []cloud.Binding {
 	var owned []string
 	if l.meta != nil {
@@ -18,9 +18,9 @@ func carriedOver(l *live, mine map[string]bool) []cloud.Binding {
 	var carried []cloud.Binding
 	for _, b := range l.version.Bindings {
 		if b.Type == "assets" {
-			continue // of the Static Assets of that version, which this one has none of
+			continue // the new version has no Static Assets
 		}
-		secret := b.Type == "secret_text" || b.Type == "secret_key" // never ours, whatever the name was before
+		secret := b.Type == "secret_text" || b.Type == "secret_key" // kv-sync defines no secrets
 		if !mine[b.Name] && (secret || !slices.Contains(owned, b.Name)) {
 			carried = append(carried, b)
 		}
@@ -28,10 +28,9 @@ func carriedOver(l *live, mine map[string]bool) []cloud.Binding {
 	return carried
 }
 
-// checkCache refuses Workers Caching before a worker loader that the new version
-// would inherit. Its key has no host, so one project would be answered with what
-// the cache has of another. A loader in the author's configuration is refused when
-// that is read.
+// checkCache refuses Workers Caching if the new version inherits a worker loader. The
+// key of that cache has no host, so a project would be answered with the response of
+// another. The configuration reader refuses a configured loader.
 func (e *Engine) checkCache(l *live, w cloud.Worker) error {
 	if e.Serving.EdgeCache == 0 {
 		return nil

@@ -11,33 +11,33 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// overlayOf is what a version with this Worker says of its overlay, nil where the
-// site has none.
+// overlayOf describes the overlay of a version with this Worker, nil if the site has
+// none.
 func (e *Engine) overlayOf(w cloud.Worker) *overlay.Meta {
 	switch {
 	case !e.Serving.Overlay:
 		return nil
 	case w.Companion == nil:
-		return &overlay.Meta{} // a project's companion is its loader's
+		return &overlay.Meta{} // the loader of a project has the companion
 	}
 	return &overlay.Meta{
 		CompanionCode: overlay.CompanionCode{Protocol: overlay.Protocol, Code: codeHash(*w.Companion)}, Rights: e.Rights,
 	}
 }
 
-// companionMeta is what the site's companion says of itself in a namespace.
+// companionMeta describes the site's companion in a namespace.
 func (e *Engine) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
 	return overlay.CompanionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, CompanionCode: e.overlayOf(w).CompanionCode}
 }
 
-// companionUpload is a companion that has to be put in place.
+// companionUpload is a companion that the deploy uploads.
 type companionUpload struct {
 	apply *cloud.MigrationPlan
 }
 
-// planCompanion finds out whether the companion has to be deployed, and refuses
-// where that must not be; nil says that there is nothing to do. Where the live
-// version was deployed with the very companion it asks nothing.
+// planCompanion finds whether the companion has to be deployed, and refuses if it must
+// not be; nil means that it need not be. If the live version was deployed with this
+// companion it sends no request.
 func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Options) (*companionUpload, error) {
 	if p.worker.Companion == nil {
 		return nil, nil
@@ -59,7 +59,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case is.Companion == e.Site && is.Protocol > overlay.Protocol:
 		return nil, stop(GuardOverlay, CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
 	case is == want:
-		return nil, nil // another deploy put it there, or this one before it was cut short
+		return nil, nil // another or an interrupted deploy uploaded it
 	}
 	tag, err := script.MigrationTag(ctx)
 	switch {
@@ -73,8 +73,8 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	return nil, stop(GuardForeign, CaseForeignClass, finding.Facts{Site: e.Site, Name: name, What: fmt.Sprintf("%.80q", tag)})
 }
 
-// deployCompanion puts the companion in place where the plan says so. It has no
-// address, so nobody but the site's Worker reaches it.
+// deployCompanion uploads the companion if the plan says so. It has no address, so only
+// the site's Worker reaches it.
 func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string) error {
 	if p.companion == nil {
 		return nil
@@ -95,12 +95,12 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 	if sent == nil {
 		return nil
 	}
-	// Whatever the answer was, what is there counts: it may have been lost, or
-	// another deploy came first, whose migration cannot be applied twice.
+	// The answer may have been lost, or another deploy came first, whose migration
+	// cannot be applied twice. So the script itself decides.
 	if is, _, err := overlay.ReadCompanion(ctx, script); err == nil && is == want {
 		return nil
 	}
-	if errors.Is(sent, cloud.ErrUnknown) { // which would say that of the site's switch
+	if errors.Is(sent, cloud.ErrUnknown) { // the caller would apply ErrUnknown to the switch of the site
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
 		}

@@ -2,7 +2,7 @@ package kvsync
 
 import "github.com/kv-sync/kv-sync/sync/manifest"
 
-// contentLayout is kv-sync's own: each content under a key that is written once,
+// contentLayout is the default layout: each content under a key that is written once,
 // and the manifest inside the Worker version.
 var contentLayout = Layout{
 	Name:  "content",

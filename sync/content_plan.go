@@ -64,7 +64,7 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	p.PruneDue = c.owns(l.meta) && e.pruneDue(time.Unix(l.meta.Pruned, 0))
 	carry := base
 	if l.meta != nil && e.Namespace != "" && e.Namespace != l.meta.Namespace || opt.Repair {
-		carry = nil // nothing of it lies in the new namespace, or nothing is believed
+		carry = nil // the new namespace has none of it, or nothing is trusted
 	}
 	r.moveTo(p.namespace)
 	p.compare(e, listing, base, carry, r)
@@ -91,12 +91,12 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 	return out, err
 }
 
-// list reads the source against the live manifest. A folder must be hashed
-// before anyone knows whether it changed, so it needs no manifest for that; a
-// commit is known by its tree, and needs the manifest to walk only what changed.
+// list reads the source against the live manifest. A folder has to be hashed before a
+// change is known, which needs no manifest. A commit is identified by its tree, and
+// needs the manifest to walk only what changed.
 func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin, mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
 	e, src := c.Engine, r.src
-	if !c.owns(l.meta) { // of another layout nothing is taken over
+	if !c.owns(l.meta) { // another layout has nothing to reuse
 		listing, err = src.Files(ctx, nil)
 		return listing, nil, err
 	}
@@ -123,8 +123,8 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest
 	return listing, base, err
 }
 
-// compare fills in the plan and the manifest that it leads to. Content is
-// carried over only from the live manifest, or from what this run confirmed.
+// compare fills in the plan and the new manifest. It reuses blobs of the live manifest
+// and blobs that this run has confirmed, and no others.
 func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
 	m := &manifest.Manifest{
 		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
@@ -162,7 +162,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 			ref = manifest.Ref{Hash: a.Blob.Hash, Nonce: r.nonce.For(a)}
 			p.uploads = append(p.uploads, manifest.File{Asset: a, Open: f.Open})
 			if !a.Blob.Hash.IsZero() {
-				known[a.Content()] = ref // the same bytes at another path need no second blob
+				known[a.Content()] = ref // equal bytes at another path share the blob
 			}
 		}
 		a.Blob = ref
@@ -174,7 +174,7 @@ func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Ma
 	p.manifest = m
 }
 
-// count says what the plan's uploads will cost.
+// count fills in what the uploads cost.
 func (p *draft) count(e *Engine, carry *manifest.Manifest) {
 	p.Blobs, p.Bytes = 0, 0
 	for _, f := range p.uploads {
@@ -192,14 +192,14 @@ func (p *draft) count(e *Engine, carry *manifest.Manifest) {
 	}
 }
 
-// sameContent reports whether a file has the same content live, where before begins at
-// its path or after it.
+// sameContent reports whether a file has the same content live. before begins at its
+// path or after it.
 func sameContent(f *manifest.File, before []manifest.Asset) bool {
 	return len(before) > 0 && before[0].Path == f.Path && before[0].Content() == f.Content()
 }
 
-// moved gives the live blobs of content that is not at its path as it was. What
-// stays where it is needs no look-up, so that this costs by the change.
+// moved returns the live blobs of files whose content is live at another path. Files
+// that did not change are not looked up, so the cost depends on the change.
 func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content]manifest.Ref {
 	known := make(map[manifest.Content]manifest.Ref)
 	if carry == nil {
@@ -224,8 +224,8 @@ func moved(files []manifest.File, carry *manifest.Manifest) map[manifest.Content
 	return known
 }
 
-// replacedChunked lists the chunked assets whose content goes from the live manifest
-// to the next one: some of their chunks may be in what comes in their place.
+// replacedChunked lists the chunked assets whose content the next manifest does not
+// have. The files that replace them may share chunks with them.
 func replacedChunked(live, next *manifest.Manifest) []manifest.Asset {
 	remains := make(map[manifest.Content]bool)
 	for _, a := range next.Assets {

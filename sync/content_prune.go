@@ -61,9 +61,9 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	return out, nil
 }
 
-// roots collects every key that something keeps alive. Beside the activations,
-// the records count: Cloudflare's list of deployments is short, and one that
-// was live an hour ago may have left it.
+// roots collects every key that a root keeps alive. The records count beside the
+// activations: Cloudflare's list of deployments is short, and a deployment that was
+// live an hour ago may not be in it.
 func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
 	e := c.Engine
 	k := manifest.Keys(e.Site)
@@ -99,7 +99,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	for _, m := range metas {
 		stored, err := e.manifest(ctx, m)
 		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
-			continue // it never went live: a manifest is confirmed before its switch
+			continue // it never went live: a manifest is confirmed before the switch
 		}
 		if err != nil {
 			return nil, fmt.Errorf("nothing was deleted: %w", err)
@@ -110,7 +110,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 		for _, a := range stored.Assets {
 			err := chunks[a.Blob].err
 			if recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && !there[k.Blob(a.Blob)] {
-				continue // as above: an index is confirmed before the switch, too
+				continue // it never went live: an index is confirmed before the switch
 			}
 			if err != nil {
 				return nil, stop(GuardUnread, CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
@@ -137,15 +137,15 @@ func markRooted(rooted map[string]bool, k manifest.Keys, m *Meta, stored *manife
 	}
 }
 
-// recentRecords reads the records of the last Retain deployments and of those
-// that may have been live within the grace period: a deployment ends when the
-// next one begins. Records of deployments that never went live count too, which
-// keeps a little too much for a while.
+// recentRecords reads the records of the last Retain deployments and of deployments
+// that may have been live within the grace period: a deployment ends when the next one
+// begins. Records of deployments that never went live count too, which keeps a few keys
+// longer than necessary.
 func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []string) ([]Record, error) {
 	slices.Sort(ids)
 	first := max(0, len(ids)-e.Retain)
 	for first > 0 {
-		// A run may take half the grace period from its id to its switch.
+		// A run may take half the grace period between its id and its switch.
 		if ended, _ := manifest.DeploymentTime(ids[first]); e.Now().Sub(ended) >= e.Grace+e.Grace/2 {
 			break
 		}
@@ -173,7 +173,7 @@ func (e *Engine) recentRecords(ctx context.Context, namespace string, ids []stri
 	return out, g.Wait()
 }
 
-// partition divides the listed keys into those to keep and those that may go.
+// partition divides the listed keys into those to keep and those to delete.
 func (c *contentAddressed) partition(out *sweep, listed []string, rooted map[string]bool) {
 	for _, name := range listed {
 		class, _, written := manifest.Keys(c.Site).Parse(name)

@@ -10,7 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// verify finds out whether every blob of a deployment's manifest is there.
+// verify checks that every blob of a deployment exists.
 func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
 	s := v.Account.Store(d.meta.Namespace)
 	listed, err := v.listed(ctx, c, d.meta)
@@ -23,7 +23,7 @@ func (c *contentAddressed) verify(ctx context.Context, v *verifier, d *Deploymen
 		return ctx.Err()
 	case err != nil:
 		out.Problem = err.Error()
-		return nil //nolint:nilerr // it is what was found
+		return nil //nolint:nilerr // it is the finding
 	}
 	out.Files = len(m.Assets)
 	if err := v.readIndexes(ctx, s, m.Assets, v.chunks); err != nil {
@@ -62,8 +62,8 @@ func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notic
 	return c.uncovered(ctx, target, stored), nil
 }
 
-// checkBlobs refuses unless every blob that the deployment serves is there, and
-// every chunk. A listing can lag behind, so what it lacks is asked for by key.
+// checkBlobs refuses if a blob or a chunk of the deployment does not exist. A listing
+// may be outdated, so keys that it lacks are requested one by one.
 func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
 	stored, err := e.manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {

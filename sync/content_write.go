@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// prepare writes everything that the switch relies on: the blobs, the stored
-// manifest, the record and, where the script exists, the version, side by side.
+// write writes everything that the switch relies on, side by side: the blobs, the
+// stored manifest, the record and, if the script exists, the version.
 func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	e, l, r := p.c.Engine, p.l, p.r
 	e.show(p.draft)
@@ -33,7 +33,7 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	hashed := make(chan struct{})
 	unhashed := p.unhashed()
 	if unhashed {
-		// The manifest waits until these are read, not until they have arrived.
+		// The manifest needs their hashes, and does not wait for their upload.
 		g.Go(func() error { return e.upload(gctx, store, blobs, func() { close(hashed) }) })
 	} else {
 		close(hashed)
@@ -42,13 +42,13 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	if err != nil {
 		cancel()
 		if first := g.Wait(); first != nil && !errors.Is(first, context.Canceled) {
-			err = first // what went wrong with the upload is why there is no release
+			err = first // the upload failed first, and that prevented the release
 		}
 		return nil, err
 	}
 	out := &prepared{release: rel}
 	if unhashed {
-		quiet := *e // the blobs' progress is still under way
+		quiet := *e // the blobs still report progress
 		quiet.Progress = func(Progress) {}
 		g.Go(func() error { return quiet.upload(gctx, store, rel.values, nil) })
 		g.Go(func() error { r.src.Remember(p.manifest.Assets); return nil })
@@ -66,8 +66,7 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 	return out, nil
 }
 
-// compose makes the release once the namespace, the address and every hash are
-// known.
+// compose makes the release after the namespace, the address and every hash are known.
 func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*upload.Item) (*release, error) {
 	e, l, r := p.c.Engine, p.l, p.r
 	var url string
@@ -102,8 +101,7 @@ func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-c
 	return rel, err
 }
 
-// lateStore is a namespace that is being created while what goes into it is
-// read and hashed.
+// lateStore is a namespace that is created while its values are read and hashed.
 type lateStore struct {
 	cloud.Store
 	there chan struct{}
@@ -141,7 +139,7 @@ func (s *lateStore) PutBulk(ctx context.Context, body []byte, pairs int) ([]stri
 	return s.Store.PutBulk(ctx, body, pairs)
 }
 
-// items are what the plan uploads.
+// items are the uploads of the plan.
 func (p *draft) items(site string, nonce manifest.Nonce, chunks map[manifest.Hash]manifest.Ref) []*upload.Item {
 	blobs := make([]*upload.Item, len(p.uploads))
 	for i, f := range p.uploads {
@@ -150,7 +148,7 @@ func (p *draft) items(site string, nonce manifest.Nonce, chunks map[manifest.Has
 	return blobs
 }
 
-// confirm notes what the upload of the plan's items has found out and written.
+// confirm records what the upload of the items computed and wrote.
 func (p *draft) confirm(blobs []*upload.Item, r *run) {
 	p.Blobs = 0
 	for i, it := range blobs {
@@ -161,7 +159,7 @@ func (p *draft) confirm(blobs []*upload.Item, r *run) {
 	}
 }
 
-// unhashed reports whether the source left hashing to the upload.
+// unhashed reports whether the upload has to compute hashes.
 func (p *draft) unhashed() bool {
 	for _, f := range p.uploads {
 		if f.Blob.Hash.IsZero() {
@@ -171,7 +169,7 @@ func (p *draft) unhashed() bool {
 	return false
 }
 
-// settle puts what the upload has read into the plan's manifest.
+// settle puts the hashes that the upload computed into the manifest.
 func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	byPath := make(map[string]manifest.Hash, len(read))
 	for _, it := range read {
@@ -192,12 +190,12 @@ func (p *draft) settle(read []*upload.Item, nonce manifest.Nonce) {
 	p.applyEdits()
 }
 
-// release puts the plan's manifest, whose hashes must all be known, into a
-// version and into the stored manifest and record that belong to it.
+// release puts the plan's manifest, whose hashes are all known, into a version, and
+// makes its stored manifest and record.
 func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*release, error) {
 	e := c.Engine
 	var stored, served []byte
-	var g errgroup.Group // side by side: between the plan and the first request nothing else is under way
+	var g errgroup.Group // side by side: nothing else runs between the plan and the first request
 	g.Go(func() (err error) { stored, err = manifest.EncodeStored(p.manifest); return err })
 	g.Go(func() (err error) { served, err = manifest.EncodeServed(p.manifest); return err })
 	if err := g.Wait(); err != nil {

@@ -14,8 +14,7 @@ import (
 
 // Result is what a run did.
 type Result struct {
-	// Deployment is live now: the new one, or where nothing had to be done the
-	// one that was.
+	// Deployment is live now: the new one, or the one before if nothing changed.
 	Deployment string
 	Version    string
 	// PreviousDeployment and PreviousVersion were live before, or "".
@@ -25,22 +24,22 @@ type Result struct {
 	Hold string
 	URL  string
 	Plan *Plan
-	// Switched is false where nothing had to be done.
+	// Switched is false if nothing changed.
 	Switched bool
 	// Uploaded counts blobs.
 	Uploaded int
 	Pruned   int
-	// Notices have no path: they are about the run.
+	// Notices concern the run, so they have no path.
 	Notices []manifest.Problem
 }
 
-const planAgain = 4 // times, before a run gives up against others that keep switching
+const planAgain = 4 // times, if others keep switching
 
-// Deploy makes the source live, and is done only when that is confirmed.
+// Deploy makes the source live, and returns only after that is confirmed.
 //
-// Before the switch nothing that it writes can be seen; whatever it returns,
-// visitors have either the deployment before or the new one, whole. If nothing
-// changed it sends two requests.
+// Nothing that it writes before the switch is visible. Whatever it returns, visitors
+// have the complete deployment before or the complete new one. If nothing changed it
+// sends two requests.
 func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Result, error) {
 	e.target.distrust(opt.Repair)
 	r := e.newRun(src, w, opt)
@@ -74,11 +73,11 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 	return nil, stop(GuardOvertaken, CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
-// show tells the plan, as it is now, to whoever watches.
+// show reports the plan as progress.
 func (e *Engine) show(p *draft) { e.Progress(Progress{Stage: StagePlan, Plan: p.shown()}) }
 
-// switchTo makes what was written live. Where nothing was, what is live stays, or
-// is activated again for a newer commit.
+// switchTo makes what was written live. If nothing was written, the live version stays,
+// or is activated again for a newer commit.
 func (e *Engine) switchTo(ctx context.Context, l *live, p *draft, rel *prepared) error {
 	switch {
 	case rel != nil && rel.inPlace != nil:
@@ -91,7 +90,7 @@ func (e *Engine) switchTo(ctx context.Context, l *live, p *draft, rel *prepared)
 	return nil
 }
 
-// unchanged is the result where what is live stays.
+// unchanged is the result of a run that keeps the live version.
 func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
 	if l.meta == nil {
 		return &Result{Commit: p.Origin.Commit, Plan: p.shown()}
@@ -107,19 +106,19 @@ func (e *Engine) unchanged(ctx context.Context, l *live, p *draft) *Result {
 	return res
 }
 
-// prepared is a release whose every key is confirmed, and the version that is
-// to be switched to; the version is "" where switching uploads it.
+// prepared is a release whose every key is confirmed, and the version to switch to. The
+// version is "" if the switch uploads it.
 type prepared struct {
 	*release
 	version string
-	// inPlace switches where files are overwritten in place; else nil.
+	// inPlace is the switch of a layout that overwrites files in place; else nil.
 	inPlace func(context.Context) error
-	// enabled tells how switching on the address of a first deployment went.
+	// enabled returns the result of switching on the address of a first deployment.
 	enabled chan error
 }
 
-// uploadVersion uploads the release's code where the script exists and the switch
-// does not upload it.
+// uploadVersion uploads the code of the release, unless the script does not exist or
+// the switch uploads it.
 func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err error) {
 	if !l.exists() || rel.upload.Apply != nil {
 		return nil
@@ -130,7 +129,7 @@ func (e *Engine) uploadVersion(ctx context.Context, l *live, rel *prepared) (err
 	return nil
 }
 
-// ensureNamespace creates the namespace where the plan has found none.
+// ensureNamespace creates the namespace if the plan found none.
 func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error) {
 	if id != "" {
 		return id, nil
@@ -142,8 +141,8 @@ func (e *Engine) ensureNamespace(ctx context.Context, id string) (string, error)
 	return id, nil
 }
 
-// migrations returns the Durable Object migrations that the script has not
-// applied yet, or nil.
+// migrations returns the Durable Object migrations that the script has not applied yet,
+// or nil.
 func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*cloud.MigrationPlan, error) {
 	if len(w.Migrations) == 0 {
 		return nil, nil
@@ -177,7 +176,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*clou
 	return plan, nil
 }
 
-// finish is everything after the switch: it may fail without harm to the site.
+// finish does everything after the switch. Its failures do not harm the site.
 func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *Result {
 	if rel == nil {
 		return e.unchanged(ctx, l, p)
@@ -212,7 +211,7 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 	return res
 }
 
-// patchSettings applies what the Worker's author set and no version carries.
+// patchSettings applies the settings of the Worker that are not part of a version.
 func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	settings := make(map[string]json.RawMessage)
 	for _, name := range cloud.ScriptSettings {
@@ -226,12 +225,11 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 	return e.target.PatchSettings(ctx, settings)
 }
 
-// errStale: the plan is too old for prune to have left its blobs alone for sure.
+// errStale: the plan is so old that prune may have deleted its blobs.
 var errStale = errors.New("the plan is too old")
 
-// fresh reports whether what was written since started may still be switched
-// to. Prune spares what is younger than the grace period; half of it is left
-// for the switch.
+// fresh reports whether a run may still switch to what it wrote since started. Prune
+// keeps what is younger than the grace period; half of it is reserved for the switch.
 func (e *Engine) fresh(started time.Time) bool {
 	return e.Now().Sub(started) < max(e.Grace/2, time.Second)
 }

@@ -16,68 +16,67 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// Config is what an [Engine] works by. Zero values take the defaults.
+// Config configures an [Engine]. Zero values take the defaults.
 type Config struct {
-	// Site is the site's id and the script's name. It begins every key. For a
-	// project it is left empty, and is "project/" and its id then.
+	// Site is the site's id and the script's name. Every key begins with it. For a
+	// project it must be empty, and New sets it to "project/" and the id.
 	Site string
-	// Project is the id of a project: what is deployed is the code and the assets
-	// of a Dynamic Worker, which a loader reads out of KV. Its switch is one write
-	// of one key: eventually consistent, and the last write wins, so a project is
-	// deployed by one process at a time.
+	// Project is the id of a project: the code and the assets of a Dynamic Worker,
+	// which a loader reads from KV. Its switch is one write of one key: eventually
+	// consistent, and the last write wins. So only one process at a time may deploy
+	// a project.
 	Project string
 	// Account reaches the namespace and the script.
 	Account cloud.Account
-	// Namespace is a namespace id. If it is "", the namespace of the live
-	// version is used, else the one titled NamespaceTitle (default "kv-sync"),
-	// which is created if need be.
+	// Namespace is a namespace id. If it is "", the namespace of the live version
+	// is used, else the one titled NamespaceTitle (default "kv-sync"), which is
+	// created if it does not exist.
 	Namespace      string
 	NamespaceTitle string
 	// Serving configures how pathnames are matched.
 	Serving manifest.Serving
 	// Layout is the name of one of [Layouts] (default "content").
 	Layout string
-	// Rights are for a site whose Serving says that it has an overlay.
+	// Rights are for a site whose Serving enables an overlay.
 	Rights overlay.Rights
-	// OffWorkersDev leaves a first deployment without an address under
-	// workers.dev. Later ones never change that setting.
+	// OffWorkersDev makes a first deployment without a workers.dev address. Later
+	// ones never change that setting.
 	OffWorkersDev bool
-	// Retain is how many deployments can be rolled back to and keep their blobs,
-	// the live one included (default DefaultRetain).
+	// Retain is how many deployments, including the live one, can be rolled back to
+	// and keep their blobs (default DefaultRetain).
 	Retain int
-	// Grace is how long what no root reaches is kept all the same (default DefaultGrace).
+	// Grace is how long keys are kept that no root reaches (default DefaultGrace).
 	Grace time.Duration
 	// Parallel is how many uploads run at once (default 8).
 	Parallel int
-	// Memory bounds the bytes held by uploads under way (default 64 MiB, at
-	// least 36 MiB, which is one value of the largest size with its encoding).
+	// Memory limits the bytes of running uploads (default 64 MiB, at least 36 MiB,
+	// which is the largest value with its encoding).
 	Memory int64
-	// Budget is what Memory bounds the uploads of: those of this engine, and of
-	// all others that have the same one (default: one of its own).
+	// Budget is shared by the engines whose uploads Memory limits together
+	// (default: not shared).
 	Budget *upload.Budget
 	// PruneCap is how many keys one prune deletes at most (default 10,000, one
 	// bulk delete).
 	PruneCap int
-	// Actor is who deploys, for the record; may be "".
+	// Actor is the person who deploys, for the record; may be "".
 	Actor string
 	// Cache keeps stored manifests between runs; may be nil.
 	Cache Cache
-	// Progress is told what happens, from several goroutines but never two at
+	// Progress receives what happens, from several goroutines but never two at
 	// once; may be nil.
 	Progress func(Progress)
-	// Formerly is another name under which an earlier kv-sync may have deployed this
-	// very site, or "". A first deploy is refused if it did.
+	// Formerly is another name under which an earlier kv-sync may have deployed
+	// this site, or "". If it did, a first deploy is refused.
 	Formerly string
-	// Log is told at debug level what was chosen, and why; nil is nobody.
+	// Log receives decisions and their reasons at debug level; may be nil.
 	Log *slog.Logger
 	// Now is the clock (default time.Now).
 	Now func() time.Time
 }
 
-// Cache keeps values between runs, and may forget any of them. What it gives
-// back need not be trusted: manifests are checked against their hashes, and a
-// note can only have the engine ask for what it would have asked for before. Put
-// replaces. Safe for concurrent use.
+// Cache keeps values between runs, and may drop any of them. Its values are not
+// trusted: manifests are checked against their hashes, and a note can only cause a
+// request. Put replaces. Safe for concurrent use.
 type Cache interface {
 	Get(name string) ([]byte, bool)
 	Put(name string, value []byte)
@@ -93,15 +92,16 @@ const (
 	StageSwitch Stage = "switch"
 )
 
-// Progress is one step forward.
+// Progress is one report.
 type Progress struct {
 	Stage Stage
-	// Files and Bytes are done, of TotalFiles and TotalBytes. Zero totals are not known.
+	// Files of TotalFiles and Bytes of TotalBytes are done. A zero total is
+	// unknown.
 	Files, TotalFiles int
 	Bytes, TotalBytes int64
-	// Plan is set once, when it is made.
+	// Plan is set once, after the plan is made.
 	Plan *Plan
-	// Note is a line for people, or "".
+	// Note is a line of text for people, or "".
 	Note string
 }
 
@@ -110,7 +110,7 @@ type Engine struct {
 	Config
 	target     target
 	layout     layout
-	prefetched chan liveResult // what Prefetch has begun
+	prefetched chan liveResult // the result of Prefetch
 	last       Live
 }
 
@@ -123,7 +123,7 @@ const (
 // minGrace is the shortest grace period.
 const minGrace = 10 * time.Minute
 
-// siteID is what a site or project may be called.
+// siteID is the form of the name of a site or project.
 var siteID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // New checks the configuration and fills in its defaults. It sends nothing.
@@ -136,7 +136,7 @@ func New(c Config) (*Engine, error) {
 		return nil, fmt.Errorf("project id %.80q: %s", c.Project, idRule)
 	case c.Project != "":
 		c.Site, c.OffWorkersDev = manifest.ProjectPrefix+"/"+c.Project, true
-		// That cache would be the loader's: its version says nothing about the project's.
+		// The cache belongs to the loader, whose version is not the project's.
 		c.Serving.EdgeCache = 0
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
@@ -193,7 +193,7 @@ func New(c Config) (*Engine, error) {
 }
 
 // upload writes the items and reports the progress of that stage. read: see
-// uploadOptions.Read.
+// [upload.Options].Read.
 func (e *Engine) upload(ctx context.Context, s cloud.Store, items []*upload.Item, read func()) error {
 	return upload.Run(ctx, s, items, upload.Options{
 		Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget, Read: read,
@@ -218,9 +218,8 @@ func (e *Engine) newProject() *project.Workers {
 	})
 }
 
-// Prefetch begins to ask what is live, so that the answer is there when the next
-// Deploy or Plan wants it: the caller can make the Worker meanwhile. stop ends
-// the asking where nobody wants the answer any more, and waits for its end.
+// Prefetch begins to read what is live for the next Deploy or Plan, so that the caller
+// can make the Worker meanwhile. stop cancels it and waits for its end.
 func (e *Engine) Prefetch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ahead, ended := make(chan liveResult, 1), make(chan struct{})
@@ -240,8 +239,8 @@ func (e *Engine) note(s Stage, format string, args ...any) {
 	e.Progress(Progress{Stage: s, Note: fmt.Sprintf(format, args...)})
 }
 
-// detached gives clean-up and confirmation a bounded life of their own after
-// ctx was cancelled: what was switched must still be known and said.
+// detached gives clean-up and confirmation a limited time after ctx was cancelled: the
+// result of a switch must still be read and reported.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

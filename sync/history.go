@@ -21,28 +21,28 @@ type Deployment struct {
 	Version string    `json:"version_id"`
 	Time    time.Time `json:"time"`
 	Commit  string    `json:"commit,omitempty"`
-	// Source is what kind of thing was deployed: "commit", "folder", or "upload"
-	// for what a platform's own API took; "" for a version of another tool.
+	// Source is what was deployed: "commit", "folder", or "upload" for an upload to
+	// the API of a platform; "" for a version of another tool.
 	Source string `json:"source,omitempty"`
-	// Live is true for the activation in force; Percent is the version's share.
+	// Live is true for the active activation; Percent is the share of the version.
 	Live    bool    `json:"live,omitempty"`
 	Percent float64 `json:"percent"`
-	// Retained: a rollback to it is offered and its blobs are kept.
+	// Retained: it can be rolled back to, and its blobs are kept.
 	Retained bool `json:"retained"`
-	// Rollback: it was active before, and was made so again.
+	// Rollback: a rollback activated it again.
 	Rollback bool `json:"rollback,omitempty"`
-	// Hold is the commit that this rollback left and that is held back, or "".
+	// Hold is what this rollback holds back, or "".
 	Hold string `json:"hold,omitempty"`
-	// Missing: it is a project's, and its version is not in KV any more, so it
-	// cannot be rolled back to.
+	// Missing: it belongs to a project, and its version is not in KV any more, so
+	// it cannot be rolled back to.
 	Missing bool `json:"missing,omitempty"`
-	// Record is what was noted at the deployment, nil if it cannot be read.
+	// Record is the record of the deployment, nil if it cannot be read.
 	Record *Record `json:"record,omitempty"`
 
 	meta *Meta
 }
 
-// History lists the deployments that Cloudflare still names, newest first.
+// History lists the deployments that Cloudflare still lists, newest first.
 func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 	if err := e.layout.lacks(commandHistory); err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (e *Engine) History(ctx context.Context) ([]Deployment, error) {
 	return past, g.Wait()
 }
 
-// versionScope says how far back past reads versions.
+// versionScope is which versions past reads.
 type versionScope int
 
 const (
@@ -89,8 +89,8 @@ const (
 	retainedOnly
 )
 
-// past is Cloudflare's list of activations, and what their versions say of
-// themselves, newest first.
+// past is the list of activations and what their versions say about themselves, newest
+// first.
 type past struct {
 	activations []cloud.Activation
 	deployments []Deployment
@@ -107,10 +107,9 @@ func (p *past) live() *Deployment {
 	return best
 }
 
-// past reads what was live; of a project, the versions that can be retained, for
-// the others are only ever listed. Retained are every version that is active
-// now, the last Retain deployments of ours, and those that were live within the
-// grace period.
+// past reads what was live; of a project, only the versions that can be retained.
+// Retained are every active version, the last Retain deployments of ours, and those
+// that were live within the grace period.
 func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 	activations, err := e.target.Activations(ctx)
 	if err == nil && len(activations) == 0 {
@@ -123,7 +122,7 @@ func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 		return nil, err
 	}
 	if e.target.inKV() {
-		how = retainedOnly // each holds the code, and the rest is told by its messages
+		how = retainedOnly // each version contains the code; the messages say the rest
 	}
 	versions, err := e.metas(ctx, activations, how)
 	if err != nil {
@@ -140,7 +139,7 @@ func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing, meta: v.meta}
 			var message annotation
 			if m := v.meta; m != nil {
-				// What other tools carry on says nothing; the activation before it does.
+				// Activations by other tools have no message of ours; an earlier one has.
 				message = (&live{activations: activations[i:], meta: m}).annotation()
 				d.Commit, d.Source = m.Commit, m.kind()
 				if message.commit != "" {
@@ -168,20 +167,21 @@ func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 	return p, nil
 }
 
-// recent reports whether the i-th activation was in force within the grace period.
+// recent reports whether the i-th activation was active within the grace period.
 func (e *Engine) recent(activations []cloud.Activation, i int) bool {
 	return i == 0 || e.Now().Sub(activations[i-1].Created) < e.Grace
 }
 
-// versionInfo is what a version says of itself.
+// versionInfo is what a version says about itself.
 type versionInfo struct {
 	// meta is nil for a version of another tool, and for one that is gone.
 	meta *Meta
-	// missing: it is a project's, whose versions are all ours, and it is gone.
+	// missing: it is a version of a project, all of which are ours, and it does not
+	// exist any more.
 	missing bool
 }
 
-// metas reads each version once: all of them, or those that can be retained.
+// metas reads each version once: all versions, or those that can be retained.
 func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how versionScope) (map[string]versionInfo, error) {
 	versions := make(map[string]versionInfo)
 	ours := make(map[string]bool)
@@ -190,8 +190,8 @@ func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how 
 		width = e.wholeValues()
 	}
 	for i := 0; i < len(activations); {
-		// One batch of as many versions as may still be wanted; a foreign one
-		// among them only costs another round.
+		// One batch of as many versions as may still be needed. A foreign one
+		// among them costs another round.
 		var batch []string
 		for ; i < len(activations) && len(batch) < e.Parallel; i++ {
 			if how == retainedOnly && !e.recent(activations, i) && len(ours)+len(batch) >= e.Retain {
@@ -236,8 +236,8 @@ func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how 
 	return versions, nil
 }
 
-// metaOfVersion is nil, without an error, for a version of another tool and for
-// one that is gone.
+// metaOfVersion is nil, without an error, for a version of another tool and for one
+// that does not exist any more.
 func (e *Engine) metaOfVersion(ctx context.Context, id string) (*Meta, error) {
 	m, err := e.readMeta(ctx, id)
 	if errors.Is(err, cloud.ErrNotFound) {

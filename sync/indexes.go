@@ -9,18 +9,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// indexes tells which chunks chunked assets have, by their index's reference.
+// indexes are the chunks of chunked assets, by the reference of their index.
 type indexes map[manifest.Ref]indexed
 
-// indexed is an index that was read, or why there is none: err wraps
-// ErrNotFound or errDamaged.
+// indexed is an index that was read, or why it cannot be read: err wraps ErrNotFound or
+// ErrDamaged.
 type indexed struct {
 	chunks []manifest.Ref
 	err    error
 }
 
-// readIndexes adds the indexes that the chunked ones of the assets have and that
-// are not known yet. One that is gone or damaged is no error of this call.
+// readIndexes adds the indexes of the chunked assets to known. A missing or damaged
+// index is not an error of this call.
 func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manifest.Asset, known indexes) error {
 	var todo []manifest.Asset
 	for _, a := range assets {
@@ -55,13 +55,13 @@ func (e *Engine) readIndexes(ctx context.Context, s cloud.Store, assets []manife
 	return err
 }
 
-// blobsOf lists what an asset needs: its blob, and its chunks if it has some.
+// blobsOf lists the blob of an asset, and its chunks if it has any.
 func (x indexes) blobsOf(a manifest.Asset) []manifest.Ref {
 	return append([]manifest.Ref{a.Blob}, x[a.Blob].chunks...)
 }
 
-// liveChunks are the chunks that a plan need not upload, by their hash: those of
-// the live files that it replaces. An index that is gone or damaged gives none.
+// liveChunks are the chunks that a plan does not have to upload, by their hash: those
+// of the live files that it replaces. A missing or damaged index has none.
 func (e *Engine) liveChunks(ctx context.Context, p *draft) (map[manifest.Hash]manifest.Ref, error) {
 	if len(p.replaced) == 0 {
 		return nil, nil

@@ -24,8 +24,8 @@ import (
 
 const kvAssetsName = "kv-assets"
 
-// kvAssetsLayout is that of the Rust crate kv-assets: each file under its path
-// with a checksum in it, and an index that is compiled into the Worker.
+// kvAssetsLayout is the layout of the Rust crate kv-assets: each file under its path
+// with a checksum, and an index in the code of the Worker.
 var kvAssetsLayout = Layout{
 	Name: kvAssetsName, Compiled: true,
 	title: func(site string) string { return "__" + site + "-workers_sites_assets" },
@@ -38,7 +38,7 @@ type kvAssets struct{ *Engine }
 func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
-	if command == commandAhead { // the keys are known before the build, and its code is not
+	if command == commandAhead { // only the build knows the code
 		return stop(GuardLayout, CaseNoAhead, finding.Facts{Name: kvAssetsName})
 	}
 	return nil
@@ -48,53 +48,53 @@ func (k *kvAssets) recordKey(deployment string) string {
 	return kvassets.Keys(k.Site).Deployment(deployment)
 }
 
-// prefix is "": the files of this layout are at the top of the namespace.
+// prefix is "", because the files of this layout are at the top of the namespace.
 func (k *kvAssets) prefix() string { return "" }
 
 // KVAssetsOptions are for [Engine.SyncKVAssets].
 type KVAssetsOptions struct {
-	// Local is the index of an earlier run, as it lies beside the project, or
-	// nil. Files that did not change keep the time that it gives them, where KV
-	// has no record of them. What cannot be read as an index is passed over.
+	// Local is the index of an earlier run, from a file of the project, or nil.
+	// Files that did not change keep their time from it if KV has no record of
+	// them. It is ignored if it is not an index.
 	Local []byte
-	// AllowShrink goes on where no file, or less than half of them, are left.
+	// AllowShrink permits a run that leaves no files, or less than half of them.
 	AllowShrink bool
-	// Repair uploads every file, whatever is recorded.
+	// Repair uploads every file, whatever the records say.
 	Repair bool
 	// DryRun writes nothing.
 	DryRun bool
 }
 
-// KVAssetsResult is what [Engine.SyncKVAssets] did or, dry, would do.
+// KVAssetsResult is what [Engine.SyncKVAssets] did or, with DryRun, would do.
 type KVAssetsResult struct {
-	// Index is what is to be compiled into the Worker. The caller writes it to
-	// its file: everything that it names is in KV.
+	// Index is to be compiled into the Worker. The caller writes it to a file; all
+	// files that it names are in KV.
 	Index []byte
-	// Namespace is the id of the namespace, Title what it is called where that is
-	// known. Created: it was not there before.
+	// Namespace is the id of the namespace, Title its title if known. Created: the
+	// run created it.
 	Namespace, Title string
 	Created          bool
-	// Origin says where the files are from.
+	// Origin describes the source.
 	Origin manifest.Origin
-	// Files is how many the index names, Uploaded how many keys were written, of
-	// that many Bytes.
+	// Files is the number of files in the index, Uploaded the number of keys that
+	// were written, Bytes their size.
 	Files, Uploaded int
 	Bytes           int64
-	// Obsolete counts the keys of the index before this one that it does not name
-	// any more. They stay until a prune.
+	// Obsolete counts the keys of the previous index that this one does not name. A
+	// prune deletes them.
 	Obsolete int
-	// Notices are things worth saying.
+	// Notices are findings that did not stop the run.
 	Notices []manifest.Problem
 }
 
-// SyncKVAssets puts the source's files into KV in the kv-assets layout, and
-// returns the index to compile into the Worker. Nothing of it is visible before
-// such a Worker is: no key is ever written with other contents.
+// SyncKVAssets puts the source's files into KV in the kv-assets layout, and returns the
+// index to compile into the Worker. Nothing of it is visible before such a Worker is
+// deployed, because no key is ever written with other contents.
 //
-// The order is: a note of what is about to be uploaded (so that a prune beside it
-// keeps it), the files, and, when each is confirmed, the record. So a run that
-// was killed leaves nothing that is believed, and the next one finishes its work.
-// Where nothing changed it reads the newest record and writes nothing.
+// It writes in this order: a note of what it uploads (so that a concurrent prune keeps
+// it), the files, and after each is confirmed, the record. So an interrupted run leaves
+// nothing that a later run relies on, and the next run completes it. If nothing changed
+// it reads the newest record and writes nothing.
 func (e *Engine) SyncKVAssets(ctx context.Context, src manifest.Source, opt KVAssetsOptions) (*KVAssetsResult, error) {
 	namespace, err := e.findNamespace(ctx, &live{})()
 	if err != nil {
@@ -150,8 +150,8 @@ func (e *Engine) titleOf() string {
 	return e.NamespaceTitle
 }
 
-// nonceAfter is a new nonce that sorts after another one, also where both are of
-// one second, or a clock lags: the newest record must be seen to be the newest.
+// nonceAfter is a new nonce that sorts after another one, even if both are of the same
+// second or a clock lags: the newest record must sort last.
 func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
 	n := manifest.NewNonce(e.Now())
 	if bytes.Compare(n[:], before[:]) <= 0 {
@@ -160,7 +160,8 @@ func (e *Engine) nonceAfter(before manifest.Nonce) manifest.Nonce {
 	return n
 }
 
-// writeIndex uploads the items, and then says that all that the record names is there.
+// writeIndex uploads the items, and then writes the record, which says that all files
+// of the index are in KV.
 func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvassets.Record, items []*upload.Item) error {
 	k, value := kvassets.Keys(e.Site), next.Encode()
 	if len(items) > 0 {
@@ -177,15 +178,15 @@ func (e *Engine) writeIndex(ctx context.Context, store cloud.Store, next *kvasse
 	return nil
 }
 
-// newestIndex reads the record that is retained whatever happens: what it names
-// is there. It is empty where there is none.
+// newestIndex reads the newest record, which is always retained: its files are in KV.
+// It is empty if there is none.
 func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.Record, error) {
 	store, k := e.Account.Store(namespace), kvassets.Keys(e.Site)
 	var newest manifest.Ref
 	err := e.eachKey(ctx, store, k.Records(), func(key cloud.KeyInfo) error {
 		ref, err := manifest.ParseRef(strings.TrimPrefix(key.Name, k.Records()))
 		if err != nil {
-			return nil //nolint:nilerr // of another release: it is not believed, and prune refuses
+			return nil //nolint:nilerr // another release made it; prune refuses it
 		}
 		if newest.IsZero() || bytes.Compare(ref.Nonce[:], newest.Nonce[:]) > 0 {
 			newest = ref
@@ -198,7 +199,7 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.R
 	r, err := e.readKVAssetsRecord(ctx, store, k.Record(newest), newest)
 	switch {
 	case errors.Is(err, cloud.ErrNotFound), errors.Is(err, manifest.ErrDamaged):
-		// Listings may be ahead of values. Without a record everything is uploaded.
+		// A listing may be newer than values. Without a record all files are uploaded.
 		e.note(StagePlan, "the newest record of %s cannot be read, so every file is uploaded: %v", e.Site, err)
 		return &kvassets.Record{Ref: manifest.Ref{Nonce: newest.Nonce}}, nil
 	case err != nil:
@@ -219,14 +220,14 @@ func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key 
 	return r, nil
 }
 
-// indexFiles reads every file once for its checksums, several side by side.
+// indexFiles reads every file once for its checksums, several in parallel.
 func (e *Engine) indexFiles(ctx context.Context, l *manifest.Listing) (*kvassets.Record, error) {
 	r := &kvassets.Record{Index: make(kvassets.Index, len(l.Files)), Hashes: make([]manifest.Hash, len(l.Files))}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.Parallel)
 	for i, f := range l.Files {
 		if f.Size > manifest.MaxValueBytes {
-			continue // refuse says so
+			continue // refuseIndex reports it
 		}
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
@@ -249,8 +250,8 @@ const copyBytes = 48 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
 
-// checksums reads the file for what its key has of it, and for what tells it
-// from every other: the upload compares that to the bytes that it sends.
+// checksums returns the checksum in the key of a file, and its hash, which the upload
+// compares with the bytes that it sends.
 func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 	content, err := f.Open()
 	if err != nil {
@@ -271,8 +272,8 @@ func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 	return short.Sum(), hash, nil
 }
 
-// refuseIndex lists every file that this layout has no place for, or whose key has
-// other contents already: forty bits of a checksum do not tell all files apart.
+// refuseIndex lists every file that this layout cannot store, or whose key has other
+// contents already: different files can have the same forty bits of a checksum.
 func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record) error {
 	var problems []manifest.Problem
 	claimed := before.Contents()
@@ -303,7 +304,7 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 	return nil
 }
 
-// indexItems are the files that before does not say are there.
+// indexItems are the files that are not in KV according to before.
 func indexItems(r *kvassets.Record, l *manifest.Listing, before *kvassets.Record, all bool) []*upload.Item {
 	there := before.Contents()
 	var items []*upload.Item

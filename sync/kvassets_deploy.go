@@ -19,10 +19,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// write writes everything that the switch relies on, in an order in which
-// nothing names what is not there: files, record, code. A build decides about the
-// code, and nothing tells beforehand what it will look at, so it runs each time,
-// and only then it is known whether there is anything to switch to.
+// write writes everything that the switch relies on, each thing after everything that
+// it names: files, record, code. A build makes the code, and its inputs are unknown, so
+// it runs each time. Only after it is known whether there is anything to switch to.
 func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	e, l, r, opt, build := p.e, p.l, p.r, p.r.opt, p.r.worker.Build
 	if !p.sameFiles { // else only the build tells whether there is anything to do
@@ -69,8 +68,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	return p.release(ctx)
 }
 
-// release writes the deployment's record and, where the script exists, its
-// version.
+// release writes the record of the deployment and, if the script exists, its version.
 func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 	e, l := p.e, p.l
 	url, err := e.address(ctx, l)
@@ -95,7 +93,7 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 	return out, g.Wait()
 }
 
-// kvAssetsPlan is a plan with what carrying it out takes.
+// kvAssetsPlan is a plan with the state that its execution needs.
 type kvAssetsPlan struct {
 	*draft
 	k       *kvAssets
@@ -105,16 +103,16 @@ type kvAssetsPlan struct {
 	next    *kvassets.Record
 	encoded []byte // its index
 	items   []*upload.Item
-	// sameFiles: the live Worker carries this very index.
+	// sameFiles: the live Worker contains this index.
 	sameFiles bool
-	// recorded: there is nothing to write.
+	// recorded: the index and its files are in KV.
 	recorded bool
 }
 
 func (p *kvAssetsPlan) base() *draft { return p.draft }
 
-// plan looks at the files alone: it builds nothing, so whether the code changes
-// it does not know.
+// plan compares files only. It builds nothing, so it does not know whether the code
+// changes.
 func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned, error) {
 	e, p := k.Engine, &kvAssetsPlan{draft: d, k: k, e: k.Engine, l: l, r: r}
 	p.Layout = kvAssetsLayout.Name
@@ -146,8 +144,8 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 	return p, nil
 }
 
-// recordsFor reads the record of the newest index and of the one that the live
-// Worker carries: what they name is there. Each may be empty.
+// recordsFor reads the record of the newest index and of the index of the live Worker:
+// their files are in KV. Each may be empty.
 func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvassets.Record, err error) {
 	active = &kvassets.Record{}
 	if namespace == "" {
@@ -213,8 +211,8 @@ func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newe
 	return p.checkShrink(&manifest.Manifest{Assets: make([]manifest.Asset, len(active.Index))}, opt)
 }
 
-// settledOrigin is where the files are from, with an id for a folder, whose
-// hashes are known only now.
+// settledOrigin is the origin of the files, with an id for a folder, whose hashes are
+// known by then.
 func settledOrigin(l *manifest.Listing, r *kvassets.Record) manifest.Origin {
 	if l.Origin.Kind != "folder" || l.Origin.ID != "" {
 		return l.Origin
@@ -228,7 +226,7 @@ func settledOrigin(l *manifest.Listing, r *kvassets.Record) manifest.Origin {
 	return known.Origin
 }
 
-// compare fills in the difference to the index that visitors have.
+// compare fills in the difference to the live index.
 func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 	before := make(map[string]kvassets.Entry, len(active.Index))
 	for _, e := range active.Index {
@@ -254,8 +252,8 @@ func (p *kvAssetsPlan) compare(active *kvassets.Record) {
 	}
 }
 
-// ofLayout is what is live as far as it has the layout: of another one not even the
-// namespace is taken over.
+// ofLayout is what is live if it has the layout, else zero: not even the namespace of
+// another layout is reused.
 func (l *live) ofLayout(own keeper) *live {
 	if l.meta == nil || own.owns(l.meta) {
 		return l
@@ -263,7 +261,7 @@ func (l *live) ofLayout(own keeper) *live {
 	return &live{}
 }
 
-// indexOf reads the record of the index that a version carries.
+// indexOf reads the record of the index of a version.
 func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error) {
 	store, k := e.Account.Store(m.Namespace), kvassets.Keys(e.Site)
 	var ref manifest.Ref
@@ -288,9 +286,9 @@ func isDeployment(id string) bool {
 	return ok
 }
 
-// findDeployed finds the indexes of the deployments that can be rolled back to,
-// and the records of deployments that cannot be any more: beside those that are
-// retained, the ones older than the grace period, which end when the next begins.
+// findDeployed finds the indexes of the deployments that can be rolled back to, and the
+// records of deployments that cannot be any more: those that are neither retained nor
+// younger than twice the grace period. A deployment ends when the next begins.
 func (p *kvAssetsPrune) findDeployed(ctx context.Context) error {
 	p.deployed = map[manifest.Hash]bool{}
 	if len(p.activations) == 0 {

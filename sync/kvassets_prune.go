@@ -19,18 +19,18 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// ScriptCode is a Worker script whose code can be had back.
+// ScriptCode reads the code of a Worker script.
 type ScriptCode interface {
-	// Code returns the modules of the script as it is, in whatever form holds
-	// their bytes in one piece.
+	// Code returns the modules of the script, in any form that contains the bytes
+	// of each module unchanged.
 	Code(ctx context.Context) ([]byte, error)
 }
 
-// PruneKVAssets deletes files of earlier indexes that no retained one names. The
-// last Retain indexes are retained, those younger than the grace period, and that
-// which the active Worker carries; if that is not the newest one, or nobody can
-// tell, it refuses. Other people's keys in the namespace it never touches, and if
-// anything cannot be read it deletes nothing.
+// sweep finds files of earlier indexes that no retained index names. Retained are the
+// last Retain indexes, those younger than the grace period, and that of the active
+// Worker. It refuses if the active index is not the newest, or is unknown. It never
+// includes keys of other tools in the namespace, and it fails if anything cannot be
+// read.
 func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) {
 	e := k.Engine
 	namespace, err := e.findNamespace(ctx, &live{})()
@@ -61,7 +61,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 	return out, nil
 }
 
-// kvAssetsPrune is one prune.
+// kvAssetsPrune is the state of one prune.
 type kvAssetsPrune struct {
 	e     *Engine
 	store cloud.Store
@@ -79,8 +79,8 @@ type kvAssetsPrune struct {
 	deployed    map[manifest.Hash]bool // the indexes of deployments that can be rolled back to
 	active      map[manifest.Hash]bool // the indexes that the active Worker carries
 
-	// current is what the newest and the active index name, rooted what any
-	// retained one does, named what any at all does.
+	// current are the keys that the newest and the active index name, rooted those
+	// that a retained index names, named those that any index names.
 	current, rooted, named map[string]bool
 	expired                []string // the records that retain nothing
 }
@@ -99,7 +99,8 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 	})
 }
 
-// read reads all records. There are not many: a prune deletes those that retain nothing.
+// read reads all records. There are few, because a prune deletes those that retain
+// nothing.
 func (p *kvAssetsPrune) read(ctx context.Context) error {
 	var own []string
 	for _, name := range p.own {
@@ -140,8 +141,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	return nil
 }
 
-// findActive finds out which index the active Worker carries, and refuses unless
-// it is the newest.
+// findActive finds the index in the active Worker, and refuses if it is not the newest.
 func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	p.active = map[manifest.Hash]bool{}
 	p.activations, err = p.e.target.Activations(ctx)
@@ -166,7 +166,7 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	return stop(GuardForeign, CaseIndexUnknown, finding.Facts{Site: p.e.Site})
 }
 
-// carried fills active, and reports whether that is all of it.
+// carried fills active, and reports whether it is complete.
 func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	known = true
 	for _, share := range p.activations[0].Versions {
@@ -192,7 +192,7 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 		return false, err
 	}
 	for _, r := range p.records {
-		// An empty index is eight zero bytes, which are in every program.
+		// An empty index is eight zero bytes, which any program contains.
 		if len(r.Index) > 0 && !p.active[r.Ref.Hash] && bytes.Contains(code, kvassets.EncodeIndex(r.Index)) {
 			p.active[r.Ref.Hash] = true
 		}
@@ -200,10 +200,10 @@ func (p *kvAssetsPrune) carried(ctx context.Context) (known bool, err error) {
 	return len(p.active) > 0, nil
 }
 
-// root collects what is kept.
+// root collects the keys to keep.
 func (p *kvAssetsPrune) root() error {
 	p.current, p.rooted, p.named = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	local, _ := kvassets.DecodeIndex(p.opt.Local) // what is no index names nothing
+	local, _ := kvassets.DecodeIndex(p.opt.Local) // Local may not be an index
 	local.Mark(p.current)
 	for i, r := range p.records {
 		switch {
@@ -235,10 +235,10 @@ func (p *kvAssetsPrune) young(ref manifest.Ref) bool {
 	return p.e.Now().Sub(ref.Nonce.Time()) < p.e.Grace+time.Second
 }
 
-// kvAssetsShape is what every key of this layout looks like.
+// kvAssetsShape matches every key of this layout.
 var kvAssetsShape = regexp.MustCompile(`\.[0-9a-f]{1,10}(\.[^./]*)?$`)
 
-// partition divides the keys into those to keep and those that may go.
+// partition divides the keys into those to keep and those to delete.
 func (p *kvAssetsPrune) partition(out *sweep) {
 	for _, name := range p.names {
 		switch shaped := kvAssetsShape.MatchString(name); {
@@ -255,8 +255,8 @@ func (p *kvAssetsPrune) partition(out *sweep) {
 	}
 }
 
-// checkUnchanged refuses to go on where somebody uploads meanwhile: that run may rely on
-// a file which nothing named when the keys were listed.
+// checkUnchanged refuses to continue if another run uploads meanwhile: that run may
+// rely on a file that nothing named when the keys were listed.
 func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	var now []string
 	err := p.e.eachKey(ctx, p.store, p.keys.Prefix(), func(k cloud.KeyInfo) error {

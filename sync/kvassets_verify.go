@@ -13,8 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// check refuses unless everything is there that the index names which a version
-// carries.
+// check refuses if a file of the index of a version is missing.
 func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem, error) {
 	e, m := k.Engine, d.meta
 	record, err := e.indexOf(ctx, m)
@@ -36,8 +35,8 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem
 	return nil, stop(GuardMissing, CaseBlobsMissing, facts)
 }
 
-// missingOf returns the pathnames whose key is not there. What the listing lacks
-// is asked for by key, for listings lag behind.
+// missingOf returns the pathnames whose key does not exist. Keys that the listing lacks
+// are requested one by one, because listings may be outdated.
 func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string, error) {
 	gone := make([]bool, len(r.Index))
 	err := e.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
@@ -56,7 +55,7 @@ func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Recor
 	return r.PathsWhere(gone), nil
 }
 
-// verify finds out whether all that a deployment's index names is there.
+// verify checks that every file of a deployment's index exists.
 func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error {
 	s := v.Account.Store(d.meta.Namespace)
 	listed, err := v.listed(ctx, k, d.meta)
@@ -69,7 +68,7 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *
 		return ctx.Err()
 	case err != nil:
 		out.Problem = err.Error()
-		return nil //nolint:nilerr // it is what was found
+		return nil //nolint:nilerr // it is the finding
 	}
 	out.Files = len(record.Index)
 	if out.Missing, err = v.missingOf(ctx, s, record, listed); err != nil || !d.Retained {
@@ -84,14 +83,14 @@ func (k *kvAssets) verify(ctx context.Context, v *verifier, d *Deployment, out *
 	return err
 }
 
-// corruptOf reads every file, and returns the pathnames of those that are not
-// what the record says.
+// corruptOf reads every file, and returns the pathnames of those whose hash differs
+// from the record.
 func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Record) ([]string, error) {
 	bad := make([]bool, len(r.Index))
 	err := v.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, r.Index[i].Key)
 		if errors.Is(err, cloud.ErrNotFound) {
-			return nil // it is missing, and reported as that
+			return nil // it is reported as missing
 		} else if err != nil {
 			return fmt.Errorf("read %s: %w", r.Index[i].Key, err)
 		}
@@ -101,8 +100,8 @@ func (v *verifier) corruptOf(ctx context.Context, s cloud.Store, r *kvassets.Rec
 	return r.PathsWhere(bad), err
 }
 
-// counts tells the site's keys, in a namespace that others may use, by their
-// shape.
+// counts recognises the site's keys by their form, because other tools may use the
+// namespace.
 func (k *kvAssets) counts(key string) (own, prunable bool) {
 	if strings.HasPrefix(key, kvassets.Keys(k.Site).Prefix()) {
 		return true, false

@@ -11,24 +11,24 @@ import (
 // Source: https://developers.cloudflare.com/kv/platform/limits/
 const maxKeyBytes = 512
 
-// Layout describes one way in which blobs, keys and manifests lie in KV.
+// Layout describes how blobs, keys and manifests are stored in KV.
 type Layout struct {
 	// Name is what settings call it.
 	Name string
-	// InPlace: a deploy overwrites files in place. It makes no deployment that
-	// could be listed, verified or rolled back to, and it deploys files alone.
+	// InPlace: a deploy overwrites files in place. It creates no deployment that
+	// can be listed, verified or rolled back to, and it deploys files only.
 	InPlace bool
-	// Compiled: the manifest is an index that is compiled into the code of the
-	// Worker, so the code is built when the files are in KV: see [cloud.Worker].Build.
+	// Compiled: the manifest is an index in the code of the Worker, so the code is
+	// built after the files are in KV: see [cloud.Worker].Build.
 	Compiled bool
 
-	// title is what the namespace is called if nobody says so.
+	// title is the default title of the namespace.
 	title func(site string) string
 	of    func(*Engine) (layout, error)
 }
 
-// Layouts lists all layouts, the default one first. A layout is registered here
-// and nowhere else.
+// Layouts lists all layouts, the default one first. It is the only place that registers
+// layouts.
 func Layouts() []Layout {
 	return []Layout{contentLayout, kvAssetsLayout, pathnameLayout}
 }
@@ -43,13 +43,13 @@ func LayoutNamed(name string) (Layout, error) {
 	return Layout{}, fmt.Errorf("there is no layout %.80q", name)
 }
 
-// layout is a layout at work for one engine. Deploy, rollback, prune, verify and
-// history are written once, and ask it what differs.
+// layout is a layout for one engine. Deploy, rollback, prune, verify and history are
+// written once and call it for what differs.
 type layout interface {
 	// lacks returns why the layout does not have a command, or nil.
 	lacks(command string) error
-	// plan compares the run's source with what is live, and refuses what it cannot
-	// deploy. d is what is known before a layout is asked. It writes nothing.
+	// plan compares the source of the run with what is live, and refuses what it
+	// cannot deploy. d is what is known in every layout. It writes nothing.
 	plan(ctx context.Context, l *live, d *draft, r *run) (planned, error)
 }
 
@@ -60,15 +60,15 @@ type keeper interface {
 	owns(m *Meta) bool
 	// recordKey is the key of a deployment's record.
 	recordKey(deployment string) string
-	// check refuses unless all that a deployment serves is there. The notices say
-	// what visitors will miss all the same.
+	// check refuses if something that a deployment serves is missing. The notices
+	// say what visitors will miss.
 	check(ctx context.Context, d *Deployment) (notices []manifest.Problem, err error)
 	// prefix begins the key of everything that a deployment serves.
 	prefix() string
-	// verify adds what is missing or damaged of a deployment to its report.
+	// verify adds what is missing or damaged in a deployment to its report.
 	verify(ctx context.Context, v *verifier, d *Deployment, out *VerifiedDeployment) error
-	// counts reports whether a key is the site's, and whether a prune deletes it
-	// if no root names it.
+	// counts reports whether a key is the site's, and whether a prune deletes it if
+	// no root names it.
 	counts(key string) (own, prunable bool)
 	// sweep finds what prune may delete. It deletes nothing.
 	sweep(ctx context.Context, opt PruneOptions) (*sweep, error)
@@ -76,14 +76,14 @@ type keeper interface {
 
 // planned is a draft of one layout.
 type planned interface {
-	// base is the draft as every stage knows it.
+	// base is the part of the draft that all layouts have.
 	base() *draft
 	// write shows the plan, writes everything that the switch relies on, and
-	// returns when each key is confirmed; nil where what is live stays.
+	// returns after each key is confirmed; nil if the live version stays.
 	write(ctx context.Context) (*prepared, error)
 }
 
-// The commands that a layout may not offer, as a person calls them.
+// The commands that a layout may lack.
 const (
 	commandAhead    = "upload ahead"
 	commandRollback = "rollback"
@@ -101,7 +101,7 @@ func (e *Engine) keeper(command string) (keeper, error) {
 	return e.layout.(keeper), nil
 }
 
-// CheckAhead returns why the layout has no upload ahead, or nil: a caller can ask
+// CheckAhead returns why the layout has no upload ahead, or nil. A caller can use it
 // before it makes a Worker.
 func (e *Engine) CheckAhead() error { return e.layout.lacks(commandAhead) }
 

@@ -13,36 +13,36 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// live is what visitors see now, as two requests tell it.
+// live is what visitors see now, read with two requests.
 type live struct {
-	// activations lists Cloudflare's deployments, newest first; nil where there
-	// is no script yet.
+	// activations lists the activations, newest first; nil if there is no script
+	// yet.
 	activations []cloud.Activation
-	// version is the active one; while traffic is split, the one with the
-	// larger share.
+	// version is the active one; if traffic is split, the one with the larger
+	// share.
 	version cloud.Version
-	// meta is what the version says of itself, nil where it is foreign.
+	// meta describes the version; nil if the version is foreign.
 	meta *Meta
-	// foreign: there is a script, and some visitors get what is not ours.
+	// foreign: there is a script, and some visitors get a version of another tool.
 	foreign bool
-	// at is when it was asked.
+	// at is when it was read.
 	at time.Time
-	// clock is why a project cannot be deployed unless somebody says that this
-	// machine's clock is right; else nil.
+	// clock is why a project cannot be deployed unless a person confirms this
+	// machine's clock; else nil.
 	clock error
 }
 
-// Live is what a site has live. It is zero where there is no script, or where
-// nobody has asked; of another tool's version only the id is known.
+// Live is what a site has live. It is zero if there is no script, or before the first
+// request; of another tool's version only the id is known.
 type Live struct {
 	Deployment, Version, Commit, URL string
 }
 
-// Live is what was live when a call last asked, which is before it switched
-// anything. It asks nothing itself.
+// Live is what was live at the last request of a call, before the call switched. It
+// sends no request.
 func (e *Engine) Live() Live { return e.last }
 
-// setLast keeps what a call found live.
+// setLast records what a call found live.
 func (e *Engine) setLast(version string, m *Meta, commit string) {
 	e.last = Live{Version: version}
 	if m != nil {
@@ -50,15 +50,15 @@ func (e *Engine) setLast(version string, m *Meta, commit string) {
 	}
 }
 
-// liveResult is an answer that was asked for ahead.
+// liveResult is the result of a prefetch.
 type liveResult struct {
 	*live
 	err error
 }
 
-// readLive asks which version is active and what it is: two requests, or one where
-// there is no script, and one more for the other side of a split. What Prefetch
-// has begun is asked only once.
+// readLive reads the active version: two requests, one if there is no script, and one
+// more for each other version of a split. It uses the result of Prefetch if there is
+// one.
 func (e *Engine) readLive(ctx context.Context) (l *live, err error) {
 	if e.prefetched == nil {
 		l, err = e.fetchLive(ctx)
@@ -86,7 +86,7 @@ func (e *Engine) fetchLive(ctx context.Context) (*live, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("ask which version of %s is active: %w", e.Site, err)
 	}
-	if len(l.activations) == 0 { // a script that was uploaded and never deployed
+	if len(l.activations) == 0 { // the script was uploaded and never deployed
 		l.foreign = true
 		return l, nil
 	}
@@ -110,17 +110,17 @@ func (e *Engine) fetchLive(ctx context.Context) (*live, error) {
 	return l, nil
 }
 
-// maxSkew is how far this machine's clock may lag behind Cloudflare's at most.
+// maxSkew is the most that this machine's clock may lag behind Cloudflare's.
 const maxSkew = time.Hour
 
-// skew is how far it may lag with this grace period: a blob is switched to while it
-// is younger than half of that by this clock, and kept while it is younger than all
-// of it by the clock of who prunes.
+// skew is the most that the clock may lag with this grace period. A blob is switched to
+// while it is younger than half of the grace period by this clock, and kept while it is
+// younger than all of it by the clock of the machine that prunes.
 func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 
-// checkClock refuses to work with a clock that lags: keys made by it would look
-// old, and prune takes what is old. A site's times are Cloudflare's. Those of a
-// project are of the machine that deployed it, whose clock may be the wrong one.
+// checkClock refuses a clock that lags: keys made with it would look old, and prune
+// deletes old keys. The times of a site are from Cloudflare. Those of a project are
+// from the machine that deployed it, whose clock may be the wrong one.
 func (e *Engine) checkClock(newest cloud.Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
 		c := CaseClock
@@ -141,9 +141,10 @@ func (l *live) active() cloud.Activation { return l.activations[0] }
 // hasAllTraffic reports whether one version has all the traffic.
 func (l *live) hasAllTraffic() bool { return l.exists() && len(l.active().Versions) == 1 }
 
-// annotation is what the newest activation of the live deployment says. Later ones
-// may be other tools', which carry our version on with a changed secret and say
-// nothing: a rollback is still one then, and its hold holds.
+// annotation is the message of the newest activation of the live deployment that
+// kv-sync made. Later activations may be by other tools, which reuse our version with a
+// changed secret and have other messages: a rollback remains a rollback then, and its
+// hold remains in force.
 func (l *live) annotation() annotation {
 	if l.meta == nil {
 		return annotation{}
@@ -156,9 +157,9 @@ func (l *live) annotation() annotation {
 	return annotation{}
 }
 
-// findNamespace asks for the namespace that the site lives in: the configured
-// one, else the live version's, else the one with the title, beside whatever the
-// caller does until it wants the answer. "" says that it is not there yet.
+// findNamespace finds the namespace of the site: the configured one, else that of the
+// live version, else the one with the title. The request runs while the caller
+// continues, until it calls answer. "" means that the namespace does not exist yet.
 func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (string, error)) {
 	known := e.Namespace
 	if known == "" && l.meta != nil {
@@ -183,8 +184,8 @@ func (e *Engine) findNamespace(ctx context.Context, l *live) (answer func() (str
 	}
 }
 
-// manifest reads the stored manifest that a version names, from the cache if
-// it is there: one request or none. What does not hash to its name is an error.
+// manifest reads the stored manifest of a version, from the cache or with one request.
+// A manifest whose hash differs from its name is an error.
 func (e *Engine) manifest(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
 	ref, err := manifest.ParseRef(m.Manifest)
 	if err != nil {

@@ -7,16 +7,16 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// An activation's message is for people, who see it in the dashboard, and for
-// the next run. It names our deployment, the commit that it was activated for,
-// and what is held back:
+// The message of an activation is for people, who see it in the dashboard, and for the
+// next run. It names the deployment, the commit for which it was activated, and what is
+// held back:
 //
 //	1f3c5d7e9a0b Fix the menu kv-sync-commit:ID kv-sync-hold:ID (kv-sync DEPLOYMENT)
 //	Rollback to DEPLOYMENT (1f3c5d7e9a0b) kv-sync-commit:ID kv-sync-hold:ID
 //	kv-sync DEPLOYMENT
 //
-// The commit stands in the message too, because a version can be activated for
-// more than one: for a newer commit that changes nothing of what is deployed.
+// The message has the commit because a version can be activated for several: again for a
+// newer commit that does not change the deployed files.
 const (
 	rollbackPrefix = "Rollback to "
 	commitMark     = "kv-sync-commit:"
@@ -24,19 +24,19 @@ const (
 	idMark         = "(kv-sync "
 )
 
-// annotation is what a message of ours says.
+// annotation is what a message of kv-sync says.
 type annotation struct {
 	deployment string
 	rollback   bool
-	// commit is "" in the messages of an older kv-sync, and where none is known.
+	// commit is "" in the messages of an older kv-sync, and if none is known.
 	commit string
-	// hold is what is held back: see [heldBack].
+	// hold is what is held back: a commit, or deployments.
 	hold string
 }
 
-// releaseMessage begins with a commit id or with "kv-sync", never with what a
-// commit's author wrote, who could forge a rollback otherwise. For the same
-// reason the marks come after the subject.
+// releaseMessage begins with a commit id or with "kv-sync", never with text of a
+// commit's author, who could otherwise forge a rollback. For the same reason the marks
+// follow the subject.
 func releaseMessage(id string, o manifest.Origin, hold string) string {
 	marks := ""
 	if hold != "" {
@@ -63,7 +63,7 @@ func rollbackMessage(target *Deployment, hold string) string {
 	return m
 }
 
-// readMessage is empty for a message that is not ours.
+// readMessage is empty for a message of another tool.
 func readMessage(m string) annotation {
 	if rest, ok := strings.CutPrefix(m, rollbackPrefix); ok {
 		fields := strings.Fields(rest)
@@ -87,8 +87,8 @@ func readMessage(m string) annotation {
 		_, a.hold = readMarks(fields, 0)
 		return a
 	}
-	// The subject is an author's: only marks behind it count, and what an older
-	// kv-sync wrote has none there.
+	// The author of the commit writes the subject, so only marks after it count. Messages
+	// of an older kv-sync have none there.
 	commit, hold := readMarks(fields, 1)
 	if commit != "" && strings.HasPrefix(commit, fields[0]) && len(fields[0]) == 12 {
 		a.commit, a.hold = commit, hold
@@ -96,8 +96,8 @@ func readMessage(m string) annotation {
 	return a
 }
 
-// readMarks reads the marks at the end of a message's words, of which the first
-// few are none.
+// readMarks reads the marks at the end of the words of a message. The words before
+// first are not marks.
 func readMarks(fields []string, first int) (commit, hold string) {
 	last := len(fields) - 1
 	if last >= first {
@@ -114,8 +114,8 @@ func readMarks(fields []string, first int) (commit, hold string) {
 	return commit, hold
 }
 
-// isHold reports whether a text can be held back: a commit, or deployments with
-// commas between them.
+// isHold reports whether a text can be a hold: a commit, or deployments separated by
+// commas.
 func isHold(s string) bool {
 	if isCommit(s) {
 		return true

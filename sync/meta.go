@@ -16,43 +16,43 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Meta is the KV_SYNC binding: with it a version says what it is. Versions of
-// other tools lack it, and secret edits inherit it.
+// Meta is the KV_SYNC binding, with which a version describes itself. Versions of other
+// tools lack it, and versions made by secret edits inherit it.
 type Meta struct {
 	Format     int    `json:"format"`
 	Site       string `json:"site"`
 	Deployment string `json:"deployment"`
 	// Manifest is the [manifest.Ref] of the stored manifest, "" where there is an Index.
 	Manifest string `json:"manifest"`
-	// Source is the [manifest.Origin].ID that was deployed, Worker the hash of modules,
-	// bindings and settings. If both are equal to what would be deployed, there
-	// is nothing to do.
+	// Source is the [manifest.Origin].ID of the deployment, Worker the hash of
+	// modules, bindings and settings. If both equal those of a deploy, it changes
+	// nothing.
 	Source string `json:"source"`
 	Worker string `json:"worker"`
-	// Commit is hexadecimal, or "" where no commit was known. The message of the
+	// Commit is hexadecimal, or "" if no commit was known. The message of the
 	// newest activation may name a newer one: see [live.commit].
 	Commit string `json:"commit,omitempty"`
-	// After is the last commit that was known where there is no Commit, so that
-	// the next deploy is compared with it.
+	// After is the last known commit if there is no Commit, so that the next deploy
+	// is compared with it.
 	After string `json:"after,omitempty"`
-	// Repository is where the commit is from; zero where it is not known, as for
+	// Repository is the repository of the commit; zero if it is unknown, as for
 	// versions of an older kv-sync.
 	Repository manifest.Repository `json:"repository,omitzero"`
 	Namespace  string              `json:"namespace"`
-	// Bindings are those that we own: ours, and those of the configuration.
-	// Every other binding of the version is somebody's and is carried over.
+	// Bindings are those that kv-sync manages: its own, and those of the
+	// configuration. A new version inherits every other binding.
 	Bindings []string `json:"bindings"`
-	// Pruned is when a prune was last begun, in seconds since 1970 UTC.
+	// Pruned is when the last prune began, in seconds since 1970 UTC.
 	Pruned int64 `json:"pruned"`
 	// Migration is the tag of the last Durable Object migration applied.
 	Migration string `json:"migration,omitempty"`
 	URL       string `json:"url,omitempty"`
-	// Files is how many files the deployment serves; 0 where it was not noted.
+	// Files is the number of files of the deployment; 0 if it was not recorded.
 	Files int `json:"files,omitempty"`
-	// Overlay is nil where the site has none.
+	// Overlay is nil if the site has none.
 	Overlay *overlay.Meta `json:"overlay,omitempty"`
-	// Index is the hash of the index that the code holds, in hexadecimal, where
-	// the layout is [LayoutKVAssets]; else "".
+	// Index is the hash of the index in the code, in hexadecimal, in a layout whose
+	// index is compiled; else "".
 	Index string `json:"index,omitempty"`
 
 	keeps []manifest.Ref // see [Version.Keeps]
@@ -60,7 +60,7 @@ type Meta struct {
 
 const metaFormat = 1
 
-// kind is the [manifest.Origin].Kind of what was deployed.
+// kind is the [manifest.Origin].Kind of the deployment.
 func (m *Meta) kind() string {
 	switch kind, _, _ := strings.Cut(m.Source, ":"); {
 	case kind == "upload", kind == "commit", kind == "folder":
@@ -71,7 +71,7 @@ func (m *Meta) kind() string {
 	return "folder"
 }
 
-// indexHash is the hash of the index that the version's code holds.
+// indexHash is the hash of the index in the version's code.
 func (m *Meta) indexHash() (h manifest.Hash, ok bool) {
 	if m == nil {
 		return h, false
@@ -80,15 +80,15 @@ func (m *Meta) indexHash() (h manifest.Hash, ok bool) {
 	return h, err == nil
 }
 
-// metaOf reads the KV_SYNC binding of a version of this site. A version
-// without one, or of another site, is foreign: nil and no error. So is one that
-// carries it on without the namespace that it names, as another tool's upload
-// does that keeps variables.
+// metaOf reads the KV_SYNC binding of a version of this site. A version without one, or
+// of another site, is foreign: nil and no error. So is a version that has the binding
+// and lacks the namespace that it names, such as one by another tool that keeps
+// variables.
 func metaOf(v cloud.Version, site string) (*Meta, error) {
 	var namespace string
 	for _, b := range v.Bindings {
 		if b.Name == cloud.BindingBlobs && b.Type == "kv_namespace" {
-			_ = json.Unmarshal(b.Fields["namespace_id"], &namespace) // what is no string names none
+			_ = json.Unmarshal(b.Fields["namespace_id"], &namespace) // an id that is not a string is ignored
 		}
 	}
 	for _, b := range v.Bindings {
@@ -111,8 +111,8 @@ func metaOf(v cloud.Version, site string) (*Meta, error) {
 	return nil, nil
 }
 
-// withKept is a manifest with what the version itself keeps in KV beside it, so
-// that it is looked for like any blob.
+// withKept is a manifest with the blobs that the version itself needs, so that they are
+// checked like any other.
 func (m *Meta) withKept(stored *manifest.Manifest) *manifest.Manifest {
 	if len(m.keeps) == 0 {
 		return stored
@@ -125,8 +125,8 @@ func (m *Meta) withKept(stored *manifest.Manifest) *manifest.Manifest {
 	return &all
 }
 
-// workerHash tells whether two versions would run the same code with the same
-// settings. The manifest is not part of it.
+// workerHash identifies the code and the settings of a Worker. Versions with equal
+// hashes behave equally. The manifest is not part of it.
 func (e *Engine) workerHash(w cloud.Worker) string {
 	h := newFieldHash("worker 1")
 	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","), e.Serving.HTMLHandling, e.Serving.NotFound)
@@ -136,8 +136,8 @@ func (e *Engine) workerHash(w cloud.Worker) string {
 	if e.Serving.Overlay {
 		h.put("overlay")
 	}
-	// Modules decide the rest of the routing. What may be retired is decided by it
-	// alone, and taking a pattern out must deploy.
+	// The modules determine the rest of the routing. Retire is not in a module, and a
+	// change of it must deploy.
 	if w.Routing != nil && len(w.Routing.Retire) > 0 {
 		h.put("retire", strconv.Itoa(len(w.Routing.Retire)))
 		h.put(w.Routing.Retire...)
@@ -159,7 +159,7 @@ func (e *Engine) workerHash(w cloud.Worker) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// codeHash names the code of a Worker that has no settings beside it.
+// codeHash identifies the code of a Worker without settings.
 func codeHash(w cloud.Worker) string {
 	h := newFieldHash("code 1")
 	h.put(w.Main, w.CompatibilityDate, strings.Join(w.CompatibilityFlags, ","))
@@ -167,7 +167,8 @@ func codeHash(w cloud.Worker) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// fieldHash hashes texts, each with its length, so that no two lists of them are alike.
+// fieldHash hashes texts, each with its length, so that different lists have different
+// hashes.
 type fieldHash struct{ hash.Hash }
 
 func newFieldHash(kind string) fieldHash {

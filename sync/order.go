@@ -12,9 +12,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// checkRepository refuses a deploy over a site of another repository, so that
-// two repositories do not share a site by accident. Where one of the two is not
-// known, nothing is refused.
+// checkRepository refuses a deploy over a site of another repository, so that two
+// repositories do not share a site by accident. It refuses nothing if one of the two is
+// unknown.
 func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error {
 	if l.meta == nil || opt.takesOver(l) || !o.Repository.Differs(l.meta.Repository) {
 		return nil
@@ -28,9 +28,9 @@ func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error 
 	})
 }
 
-// checkName refuses the first deploy of a site whose name nobody chose, if it is
-// live under the name that an earlier kv-sync gave it: an upgrade must not make a
-// second site. It costs a request or two, on a first deploy alone.
+// checkName refuses the first deploy of a site without a configured name if an earlier
+// kv-sync deployed it under another derived name: an upgrade must not make a second
+// site. It costs one or two requests, only on a first deploy.
 func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if e.Formerly == "" || l.exists() {
 		return nil
@@ -53,10 +53,9 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	return stop(GuardName, CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
 }
 
-// checkOrder keeps the live site from going backwards: an older commit is
-// refused, and one that a rollback left is held back with its ancestors, and so
-// is a newer one that would bring the very same back. It returns what is worth
-// a notice in the plan.
+// checkOrder prevents that the live site goes backwards: it refuses an older commit, a
+// commit that a rollback left and its ancestors, and a newer commit with the same
+// content. It returns notices for the plan.
 func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]manifest.Problem, error) {
 	active, o, src, opt := l.commit(), p.Origin, r.src, r.opt
 	if o.Commit == "" {
@@ -111,9 +110,9 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 	return nil
 }
 
-// checkHeldContent refuses what deploys the very same as what a rollback holds
-// back. What a folder holds is known only when it was read, so a plan may have
-// to ask twice; where it is not known, nothing is refused.
+// checkHeldContent refuses a deploy with the same content as what a rollback holds
+// back. The content of a folder is known only after it was read, so a plan may call
+// this twice. It refuses nothing if the content is unknown.
 func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Options) error {
 	hold, o := l.annotation().hold, p.Origin
 	if hold == "" || opt.Release || o.Commit == "" || o.ID == "" || p.hash == "" {
@@ -126,9 +125,9 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Op
 	return stop(GuardHeld, CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
-// sameAsHeld reports whether a source and a Worker are those of a deployment that
-// is held back, by its commit or by itself: in a repository of many projects
-// most commits concern others. It costs requests only after a rollback.
+// sameAsHeld reports whether a source and a Worker are those of a deployment that is
+// held back, by its commit or by its id: in a repository of many projects most commits
+// change other projects. It sends requests only after a rollback.
 func (e *Engine) sameAsHeld(ctx context.Context, l *live, hold, source, worker string) (bool, error) {
 	deployments := strings.Split(hold, ",")
 	for _, a := range l.activations[1:min(len(l.activations), 1+e.Retain)] {
@@ -147,8 +146,7 @@ func (e *Engine) sameAsHeld(ctx context.Context, l *live, hold, source, worker s
 	return false, nil
 }
 
-// commitOf is the commit that an activation of a version made live, "" where
-// none is known.
+// commitOf is the commit that an activation of a version made live, or "".
 func commitOf(a cloud.Activation, m *Meta) string {
 	if message := readMessage(a.Message); message.deployment == m.Deployment && message.commit != "" {
 		return message.commit
@@ -156,8 +154,8 @@ func commitOf(a cloud.Activation, m *Meta) string {
 	return m.Commit
 }
 
-// carriedHold is the hold that stays in force after a deploy: one without a
-// commit, of which nobody knows whether it is newer, does not end a hold.
+// carriedHold is the hold that remains in force after a deploy. A deploy without a
+// commit does not end a hold, because its order is unknown.
 func (l *live) carriedHold(o manifest.Origin) string {
 	if o.Commit != "" {
 		return ""
@@ -165,8 +163,8 @@ func (l *live) carriedHold(o manifest.Origin) string {
 	return l.annotation().hold
 }
 
-// commit is the last commit that was made live: that of the newest activation,
-// or where that had none, the one before it. "" where none is known.
+// commit is the last commit that was made live: that of the newest activation or, if it
+// has none, of the one before it; or "".
 func (l *live) commit() string {
 	if l.meta == nil {
 		return ""
@@ -180,7 +178,7 @@ func (l *live) commit() string {
 	return l.meta.After
 }
 
-// shortHold names what is held back in a message.
+// shortHold is what a rollback holds back, as messages name it.
 func shortHold(hold string) string {
 	if isCommit(hold) {
 		return shortCommit(hold)

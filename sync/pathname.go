@@ -16,28 +16,27 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// ErrUnfinished is returned (wrapped) by a deploy in place that fails after it
-// has begun to write: this layout has no switch, so what is live may be a mixture.
+// ErrUnfinished is returned (wrapped) by a deploy in place that fails after it has
+// begun to write: this layout has no switch, so old and new files may be live together.
 var ErrUnfinished = errors.New("some files may be new and others not yet")
 
 const pathnameName = "pathname"
 
-// pathnameLayout is that of Cloudflare's recipe for the static assets of Dynamic
-// Workers: files under their pathnames, and a manifest that handleAssetRequest of
-// @cloudflare/worker-bundler takes.
+// pathnameLayout is the layout of Cloudflare's recipe for the static assets of Dynamic
+// Workers: files under their pathnames, and a manifest for handleAssetRequest of
+// @cloudflare/worker-bundler.
 //
-// There is no switch in it: a file is live as soon as it is written. The steps
-// are so ordered that the manifest never names a file that is not there, and
-// says of itself, until the last one, which files it is not sure of. So a run
-// that follows one which died, of the same files or of others, leaves exactly
-// what it should.
+// It has no switch: a file is live as soon as it is written. The order of the steps
+// ensures that the manifest never names a missing file, and that it lists, until the
+// last step, the files that may be wrong. So a run after an interrupted one, with the
+// same files or others, leaves exactly its own files.
 //
-// If nothing changed a deploy sends one request, and one more to find the
-// namespace where only its title is known. Of its options it looks at AllowShrink,
-// at Repair, which writes every file again, and at TakeOver, which replaces a
-// manifest that cannot be read; both look for keys that no manifest names, and
-// delete them. Commits have no order here: the last to deploy wins, and one
-// deploy runs at a time. The result names no deployment, for none is kept.
+// If nothing changed a deploy sends one request, and one more to find the namespace if
+// only its title is known. It supports these options: AllowShrink; Repair, which writes
+// every file again; and TakeOver, which replaces a manifest that cannot be read. The
+// last two also find and delete keys that no manifest names. Commits have no order
+// here: the last deploy wins, and only one deploy may run at a time. The result names
+// no deployment, because none is kept.
 var pathnameLayout = Layout{
 	Name: pathnameName, InPlace: true,
 	title: contentLayout.title,
@@ -49,8 +48,7 @@ var pathnameLayout = Layout{
 	},
 }
 
-// inPlace is a target whose files are overwritten in place. It has no
-// activations.
+// inPlace is a target whose files are overwritten in place. It has no activations.
 type inPlace struct{ target }
 
 // Activations implements [cloud.Workers].
@@ -74,16 +72,16 @@ func (*pathnameEngine) lacks(command string) error {
 	return stop(GuardLayout, c, finding.Facts{What: command, Name: pathnameName})
 }
 
-// pathnameRun carries out a plan. At no time does the manifest name a file that is
-// not there, or say of one that is being written or deleted that it is settled.
+// pathnameRun executes a plan. At no time does the manifest name a missing file, or
+// omit from its unsettled files one that is being written or deleted.
 type pathnameRun struct {
 	e     *Engine
 	p     *pathnamePlan
 	store cloud.Store
-	last  time.Time // the manifest was written
+	last  time.Time // time that the manifest was written
 }
 
-// write writes the files, each of which is live then.
+// write writes the files. Each is live as soon as it is written.
 func (p *pathnamePlan) write(ctx context.Context) (*prepared, error) {
 	e := p.e
 	e.show(p.draft)
@@ -114,7 +112,7 @@ func (r *pathnameRun) unfinished(err error) error {
 	return fmt.Errorf("deploy project %s: %w; %w", r.e.Project, err, ErrUnfinished)
 }
 
-// settle writes the manifest of the new files and deletes those that it does not
+// settle writes the manifest of the new files and deletes the files that it does not
 // name.
 func (r *pathnameRun) settle(ctx context.Context) error {
 	r.e.note(StageSwitch, "writing the manifest")
@@ -131,8 +129,8 @@ func (r *pathnameRun) settle(ctx context.Context) error {
 	return r.put(ctx, r.p.named(nil))
 }
 
-// put writes the manifest, not sooner than a second after the last time: a key
-// takes one write a second.
+// put writes the manifest, at least a second after the previous time: KV accepts one
+// write a second for each key.
 func (r *pathnameRun) put(ctx context.Context, m *pathname.Manifest) error {
 	if err := wait.For(ctx, time.Until(r.last.Add(time.Second))); err != nil {
 		return err
@@ -144,7 +142,7 @@ func (r *pathnameRun) put(ctx context.Context, m *pathname.Manifest) error {
 	return nil
 }
 
-// write uploads the files, and takes over the hashes that were left to it.
+// write uploads the files, and records the hashes that it computes.
 func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 	items := make([]*upload.Item, len(r.p.uploads))
 	unhashed := r.p.unhashed()
@@ -170,11 +168,11 @@ func (r *pathnameRun) write(ctx context.Context, src manifest.Source) error {
 	return nil
 }
 
-// remove deletes what the manifest does not name any more, key by key confirmed.
+// remove deletes the keys that the manifest does not name any more, and confirms each.
 func (r *pathnameRun) remove(ctx context.Context) error {
 	var keys []string
 	for _, path := range r.p.toDelete {
-		if key := r.p.keys.Asset(path); len(key) <= maxKeyBytes { // a longer one cannot be there
+		if key := r.p.keys.Asset(path); len(key) <= maxKeyBytes { // a longer key cannot exist
 			keys = append(keys, key)
 		}
 	}
@@ -193,7 +191,7 @@ func (r *pathnameRun) remove(ctx context.Context) error {
 				return fmt.Errorf("delete what was removed: %w", err)
 			}
 			again := setOf(unconfirmed)
-			// Only keys of ours are ever sent, whatever the answer names.
+			// Only keys of the first request are sent again, whatever the answer names.
 			left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
 		}
 	}

@@ -16,22 +16,21 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// pathnamePlan is a plan with what carrying it out takes.
+// pathnamePlan is a plan with the state that its execution needs.
 type pathnamePlan struct {
 	*draft
 	e    *Engine
 	r    *run
 	keys pathname.Keys
-	live *pathname.Manifest // empty where there is none
-	// toDelete are the pathnames, ascending, whose keys are to be deleted.
+	live *pathname.Manifest // empty if there is none
+	// toDelete are the pathnames, ascending, whose keys the deploy deletes.
 	toDelete []string
 }
 
 func (p *pathnamePlan) base() *draft { return p.draft }
 
-// plan compares the source with the manifest, which is all that a plan relies on.
-// It has no sizes: those of files that are removed, and those that changed files
-// had before, are zero.
+// plan compares the source with the manifest, and reads nothing else. It knows no old
+// sizes: those of removed files, and of changed files before, are zero.
 func (k *pathnameEngine) plan(ctx context.Context, l *live, d *draft, r *run) (_ planned, err error) {
 	e, opt := k.Engine, r.opt
 	d.Layout = pathnameLayout.Name
@@ -43,7 +42,7 @@ func (k *pathnameEngine) plan(ctx context.Context, l *live, d *draft, r *run) (_
 	if err != nil {
 		return nil, err
 	}
-	var base *manifest.Manifest // without one, the upload finds the hashes out
+	var base *manifest.Manifest // without one, the upload computes the hashes
 	if found.readable {
 		base = &manifest.Manifest{}
 	}
@@ -66,16 +65,16 @@ func (k *pathnameEngine) plan(ctx context.Context, l *live, d *draft, r *run) (_
 	return p, p.guardShrink(found, opt)
 }
 
-// pathnameLive is what there is of a project before a deploy.
+// pathnameLive is what exists of a project before a deploy.
 type pathnameLive struct {
-	// readable: there is a manifest, and it is one of this layout.
+	// readable: there is a manifest of this layout.
 	readable bool
 	// strays are the pathnames of keys that the manifest does not name. They are
-	// looked for only where the manifest is not believed.
+	// listed only if the manifest is not trusted.
 	strays []string
 }
 
-// read asks for the manifest, which is all that a plan relies on.
+// read reads the manifest, and the strays if it is not trusted.
 func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found pathnameLive, err error) {
 	p.live = &pathname.Manifest{}
 	p.First = true
@@ -104,7 +103,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 	return found, nil
 }
 
-// strays lists the project's files and leaves out those that the manifest names.
+// strays lists the project's files that the manifest does not name.
 func (p *pathnamePlan) strays(ctx context.Context, e *Engine, store cloud.Store) (paths []string, err error) {
 	err = e.eachKey(ctx, store, p.keys.Assets()+"/", func(k cloud.KeyInfo) error {
 		path := strings.TrimPrefix(k.Name, p.keys.Assets())
@@ -144,7 +143,7 @@ func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
 	return "", finding.Facts{}
 }
 
-// compare fills in the plan from the source and the manifest alone.
+// compare fills in the plan from the source and the manifest.
 func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Options) {
 	p.manifest = &manifest.Manifest{Origin: l.Origin, Assets: make([]manifest.Asset, 0, len(l.Files))}
 	unsettled := setOf(p.live.Unsettled)
@@ -181,7 +180,7 @@ func (p *pathnamePlan) compare(l *manifest.Listing, found pathnameLive, opt Opti
 	slices.Sort(p.toDelete)
 	p.toDelete = slices.Compact(p.toDelete)
 
-	// What is unsettled is among these, whether the source has it or not.
+	// Unsettled files are among these, whether the source has them or not.
 	if found.readable && !opt.Repair && len(p.Added)+len(p.Changed)+len(p.toDelete) == 0 {
 		p.Plan = Plan{Site: p.Site, Layout: p.Layout, Origin: p.Origin, NoChange: true}
 		return
@@ -198,7 +197,7 @@ func setOf(list []string) map[string]bool {
 	return set
 }
 
-// manifests counts how often the manifest is written.
+// manifests is how often the manifest is written.
 func (p *pathnamePlan) manifests() int {
 	n := 1
 	if len(p.uploads) > 0 {
@@ -230,7 +229,7 @@ func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 	}
 }
 
-// checkSize refuses what makes a manifest that KV does not take.
+// checkSize refuses a manifest that is too large for KV.
 func (p *pathnamePlan) checkSize() error {
 	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.toDelete).Encode()))
 	if n > manifest.MaxValueBytes {
@@ -257,8 +256,8 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	return checkLeft(len(p.manifest.Assets), all, gone)
 }
 
-// announced is the manifest while files are being written. It lists too what
-// nothing names and is to be deleted: if this run dies, who else would know of it?
+// announced is the manifest while files are written. It also lists the unnamed files
+// that will be deleted, because if this run is interrupted nothing else names them.
 func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
 	paths := make([]string, len(p.uploads))
 	for i, f := range p.uploads {
@@ -272,7 +271,7 @@ func (p *pathnamePlan) announced(run manifest.Nonce) *pathname.Manifest {
 	return p.live.DuringWrite(paths, run)
 }
 
-// named is the manifest once they are written.
+// named is the manifest after the files are written.
 func (p *pathnamePlan) named(unsettled []string) *pathname.Manifest {
 	m := &pathname.Manifest{Entries: make(map[string]pathname.Entry, len(p.manifest.Assets)), Unsettled: unsettled}
 	for _, a := range p.manifest.Assets {

@@ -13,39 +13,37 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// Options are what a person may decide for one run.
+// Options are the choices of a person for one run.
 type Options struct {
 	// TakeOver deploys over a version that kv-sync did not deploy.
 	TakeOver bool
-	// TakeOverFrom is TakeOver for one case alone: over a version that is from this
-	// repository, by its name or id, or that has this id.
+	// TakeOverFrom is TakeOver for one case: over a version of this repository, by
+	// its name or id, or over the version with this id.
 	TakeOverFrom string
-	// AllowShrink lets a deployment be empty, or have less than half of the files.
+	// AllowShrink permits a deployment without files, or with less than half of the
+	// files before.
 	AllowShrink bool
-	// AnyOrder deploys a commit although it is older than the live one, or
-	// although nobody can tell; a project also although it seems to have been
-	// deployed in the future, by a machine whose clock was ahead.
+	// AnyOrder deploys a commit that is older than the live one, or whose order is
+	// unknown. It also deploys a project that a machine with a fast clock deployed
+	// in the future.
 	AnyOrder bool
 	// Release deploys a commit that a rollback holds back.
 	Release bool
-	// Forget keeps nothing reachable that is not in this deployment, as is
-	// wanted for a file that should never have been published. It deploys even
-	// where nothing changed.
+	// Forget keeps only files of this deployment reachable, for a file that should
+	// never have been published. It deploys even if nothing changed.
 	Forget bool
-	// KeepNone keeps nothing reachable that is not in this deployment either, but deploys
-	// only where something changed. It is for a site that nobody visits with an open
-	// tab, as while it is worked on.
+	// KeepNone is Forget, but deploys only if something changed. It is for a site
+	// that nobody visits with an open tab, such as a site in development.
 	KeepNone bool
-	// Repair uploads every blob again, under new keys, believing nothing of what
-	// is live. It deploys even where nothing changed.
+	// Repair uploads every blob again, under new keys, and does not rely on
+	// anything live. It deploys even if nothing changed.
 	Repair bool
-	// HideEdits switches an overlay off although visitors will miss edits then.
-	// They are kept, and seen again where the overlay is switched on again.
+	// HideEdits switches an overlay off although visitors will miss edits. The
+	// edits are kept, and are visible again after the overlay is switched on again.
 	HideEdits bool
 }
 
-// takesOver reports whether what is live may be replaced though it is not this
-// repository's.
+// takesOver reports whether the run may replace a live version of another repository.
 func (o Options) takesOver(l *live) bool {
 	if o.TakeOver || o.TakeOverFrom == "" {
 		return o.TakeOver
@@ -61,25 +59,26 @@ func (o Options) takesOver(l *live) bool {
 	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") && strings.HasSuffix(r.Name, "/"+from))
 }
 
-// always reports whether to deploy even where nothing changed.
+// always reports whether to deploy even if nothing changed.
 func (o Options) always() bool { return o.Forget || o.Repair }
 
-// Plan is the difference between what is live and what would be. It is a
-// value: making it writes nothing.
+// Plan is the difference between what is live and what a deploy makes live. Making a
+// plan writes nothing.
 type Plan struct {
 	Site   string          `json:"site"`
 	Origin manifest.Origin `json:"origin"`
-	// Layout is "pathname" in that layout, where Live is "", and no size is known
-	// but those of the files that there are now; "kv-assets" in that; else "".
+	// Layout is "" in the default layout, else its name. In the layout "pathname"
+	// Live is "", and only the sizes of the present files are known.
 	Layout string `json:"layout,omitempty"`
-	// Live is the deployment that would be replaced, "" on a first one or over a
-	// foreign version.
+	// Live is the deployment that the deploy replaces: "" on a first deploy, or
+	// over a foreign version.
 	Live string `json:"live,omitempty"`
-	// NoChange: source and Worker are both as they are live. Beside it only
-	// Unchanged is filled in, as the live version tells it: 0 where it does not.
+	// NoChange: source and Worker equal the live ones. Then only Unchanged is
+	// filled in, from the live version: 0 if the version does not record it.
 	NoChange bool `json:"no_change"`
-	// Reactivate, beside NoChange: the commit is newer than the live one, so the
-	// same version is activated again for it, lest a late, older deploy goes live.
+	// Reactivate, with NoChange: the commit is newer than the live one, so the same
+	// version is activated again for it. This prevents that a late, older deploy
+	// goes live.
 	Reactivate bool `json:"reactivate,omitempty"`
 	// First: there is no script yet, so upload and switch are one call.
 	First bool `json:"first"`
@@ -89,60 +88,61 @@ type Plan struct {
 	Removed   []Change `json:"removed"`
 	Unchanged int      `json:"unchanged"`
 	// Retired are files that this deployment does not have and that stay reachable
-	// for open tabs, sorted by path. [Options].Forget ends that.
+	// for open tabs, sorted by path. [Options].Forget removes them.
 	Retired []RetiredFile `json:"retired,omitempty"`
-	// Guarded are files that would be among them if code did not decide about
-	// access to them, sorted by path. They are gone with the switch.
+	// Guarded are files that would be Retired if code did not control access to
+	// them, sorted by path. They are unreachable after the switch.
 	Guarded []Change `json:"guarded,omitempty"`
-	// RoutingUnknown: the live deployment does not say which requests its code
-	// gets, as one by an older kv-sync, so that all files count as guarded.
+	// RoutingUnknown: the live deployment, which an older kv-sync made, does not
+	// record which requests its code handles, so all files count as guarded.
 	RoutingUnknown bool `json:"routing_unknown,omitempty"`
 	// WorkerChanged: code, bindings or settings differ.
 	WorkerChanged bool `json:"worker_changed"`
-	// Blobs is how many blobs will be uploaded, Bytes how many bytes their files
-	// have, Writes how many KV writes the run takes in all. They are fewer where
-	// hashing is left to the upload and two files turn out to be equal.
+	// Blobs is the number of blobs to upload, Bytes the size of their files, Writes
+	// the number of KV writes of the run. The run may need fewer if the upload
+	// computes the hashes and finds two equal files.
 	Blobs  int   `json:"blobs"`
 	Bytes  int64 `json:"bytes"`
 	Writes int   `json:"kv_writes"`
-	// AtMost: they may be far fewer, because only the upload finds out which
+	// AtMost: the run may need far fewer, because only the upload finds out which
 	// chunks of a changed file are live.
 	AtMost bool `json:"at_most,omitempty"`
-	// Ahead is how many files need no upload because they were uploaded ahead.
+	// Ahead is the number of files that need no upload because they were uploaded
+	// ahead.
 	Ahead int `json:"ahead,omitempty"`
 	// PruneDue: a prune follows the switch.
 	PruneDue bool               `json:"prune_due"`
 	Notices  []manifest.Problem `json:"notices,omitempty"`
-	// Shadowed are the files that edits made at run time lie over, sorted by path.
+	// Shadowed are the files that edits made at run time cover, sorted by path.
 	Shadowed []Shadow `json:"shadowed,omitempty"`
-	// Companion is the name of the overlay's script, where it is to be deployed.
+	// Companion is the name of the script of the overlay, if the deploy uploads it.
 	Companion string `json:"companion,omitempty"`
 }
 
 // Traits describes the layout that the plan is for.
 func (p *Plan) Traits() Layout {
-	l, _ := LayoutNamed(p.Layout) // the engine knew it
+	l, _ := LayoutNamed(p.Layout) // the engine checked the name
 	return l
 }
 
-// draft is a plan together with the state that carrying it out needs. The upload
-// completes it: it finds hashes that the source left out. A [Plan] that was
-// shown is a copy and does not change.
+// draft is a plan with the state that its execution needs. The upload completes it: it
+// computes the hashes that the source left out. A [Plan] that was shown is a copy and
+// does not change.
 type draft struct {
 	Plan
-	namespace string                    // "" where it has to be created
-	manifest  *manifest.Manifest        // complete except for the hashes that the upload finds
-	uploads   []manifest.File           // one for each content to be written
-	pulled    map[string]manifest.Nonce // the run-time writes that are in the source
-	replaced  []manifest.Asset          // chunked assets of the live manifest that changed or went
+	namespace string                    // "" if it does not exist yet
+	manifest  *manifest.Manifest        // complete except for the hashes that the upload computes
+	uploads   []manifest.File           // one for each new content
+	pulled    map[string]manifest.Nonce // the run-time writes that the source contains
+	replaced  []manifest.Asset          // chunked live assets that changed or were removed
 	worker    cloud.Worker
 	hash      string // of the worker
 	companion *companionUpload
 	edits     overlay.Edits
-	oldest    time.Time // of the blobs that were uploaded ahead; zero where there are none
+	oldest    time.Time // of the blobs that were uploaded ahead; zero without any
 }
 
-// shown is the plan as it is now.
+// shown is a copy of the plan in its present state.
 func (p *draft) shown() *Plan {
 	plan := p.Plan
 	return &plan
@@ -157,8 +157,8 @@ type Change struct {
 	Before int64 `json:"before,omitempty"`
 }
 
-// RetiredFile is a file of an earlier deployment that stays reachable until a
-// deploy that is both the one after Deployments more and later than Until.
+// RetiredFile is a file of an earlier deployment. It stays reachable for at least
+// Deployments more deployments and until Until.
 type RetiredFile struct {
 	Path        string    `json:"path"`
 	Size        int64     `json:"size"`
@@ -166,7 +166,7 @@ type RetiredFile struct {
 	Until       time.Time `json:"until"`
 }
 
-// Plan says what Deploy would do, and refuses what it would refuse.
+// Plan returns what Deploy would do, and refuses what Deploy would refuse.
 func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Plan, error) {
 	l, err := e.readLive(ctx)
 	if err != nil {
@@ -179,19 +179,18 @@ func (e *Engine) Plan(ctx context.Context, src manifest.Source, w cloud.Worker, 
 	return p.base().shown(), nil
 }
 
-// run is one invocation: what is to be deployed, and what it carries from a plan
-// to the next one, where it has to plan again: its nonce, and the blobs that it
-// has confirmed by then.
+// run is one invocation: what it deploys, and what it keeps for the next plan if it has
+// to plan again: its nonce, and the blobs that are confirmed.
 type run struct {
 	src    manifest.Source
 	worker cloud.Worker
 	opt    Options
 
 	started   time.Time
-	namespace string // where confirmed lies, "" if not known yet
+	namespace string // of the confirmed blobs, "" if not known yet
 	nonce     manifest.Nonce
 	confirmed map[manifest.Content]manifest.Ref
-	// ignoreReceipt: what was uploaded ahead has become too old.
+	// ignoreReceipt: the blobs that were uploaded ahead are too old.
 	ignoreReceipt bool
 }
 
@@ -205,8 +204,8 @@ func foreignWorker(site string) *GuardError {
 	return stop(GuardForeign, CaseForeign, finding.Facts{Site: site})
 }
 
-// plan refuses what must not go live whatever its layout, and has the layout
-// compare the source with what is live.
+// plan checks the guards that all layouts share, and has the layout compare the source
+// with what is live.
 func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
 	if l.foreign && !r.opt.takesOver(l) {
 		return nil, foreignWorker(e.Site)
@@ -231,10 +230,10 @@ func (e *Engine) plan(ctx context.Context, l *live, r *run) (planned, error) {
 	return e.layout.plan(ctx, l, d, r)
 }
 
-// markUnchanged makes the plan one without a change, and reports whether that is all:
-// whether the live version was made live for this very commit, or no commit is
-// known. A project is not activated again for each newer commit of a repository
-// that may hold a thousand of them: each would be a write of KV.
+// markUnchanged makes the plan one without a change. It reports whether nothing is left
+// to do: whether the live version was activated for this commit, or no commit is known.
+// A project is not activated again for a newer commit, because a repository may contain
+// a thousand projects and each activation costs a write to KV.
 func (p *draft) markUnchanged(l *live, project bool) bool {
 	p.NoChange, p.Unchanged = true, l.meta.Files
 	return project || p.Origin.Commit == "" || p.Origin.Commit == l.commit()
@@ -246,14 +245,14 @@ func (p *draft) reactivate(l *live, notices []manifest.Problem) {
 	p.Reactivate, p.Notices = true, notices
 }
 
-// pruneDue reports whether it is time for a prune. The last one was not in the
-// future: whoever says so had a clock that was ahead.
+// pruneDue reports whether a prune is due. A last prune in the future was recorded by a
+// machine with a fast clock, so it does not count.
 func (e *Engine) pruneDue(last time.Time) bool {
 	since := e.Now().Sub(last)
 	return since > e.Grace || since < -e.skew()
 }
 
-// moveTo forgets what was confirmed in another namespace.
+// moveTo sets the namespace, and drops the blobs that are confirmed in another one.
 func (r *run) moveTo(namespace string) {
 	if r.namespace != namespace {
 		r.confirmed = make(map[manifest.Content]manifest.Ref)
@@ -274,15 +273,15 @@ func (p *draft) checkShrink(base *manifest.Manifest, opt Options) error {
 	return checkLeft(len(p.manifest.Assets), len(base.Assets), p.Removed)
 }
 
-// holdsNothing refuses a source without a file.
+// holdsNothing is the refusal of a source without files.
 func (p *draft) holdsNothing() error {
 	err := stop(GuardShrink, CaseEmpty, finding.Facts{Path: p.where()})
 	err.Removed = p.Removed
 	return err
 }
 
-// checkLeft refuses to leave less than half of the files. It counts files and
-// does not compare their names, for with a hash in each a build renames them all.
+// checkLeft refuses a deploy that leaves less than half of the files. It compares
+// numbers and not names, because a build with a hash in each name renames all files.
 func checkLeft(now, before int, removed []Change) error {
 	if 2*now >= before {
 		return nil

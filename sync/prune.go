@@ -15,27 +15,27 @@ import (
 
 // Pruned is what [Engine.Prune] did or, dry, would do.
 type Pruned struct {
-	// Deleted counts keys; Left how many more there are for the next run.
+	// Deleted counts keys; Left is the number of keys for the next run.
 	Deleted int `json:"deleted"`
 	Left    int `json:"left"`
-	// Kept counts keys that a root names. Young counts those within the grace
-	// period; in a layout that keeps records of its indexes, those that only
-	// earlier indexes name, which are still retained.
+	// Kept counts keys that a root names. Young counts keys within the grace
+	// period; in a layout that records its indexes, keys that only earlier,
+	// retained indexes name.
 	Kept  int `json:"kept"`
 	Young int `json:"young"`
-	// Unrecorded counts keys in the shape of this site's that were kept because no
-	// record names them.
+	// Unrecorded counts keys that look like this site's and that were kept because
+	// no record names them.
 	Unrecorded int `json:"-"`
 	// Keys are the names, ascending.
 	Keys []string `json:"keys,omitempty"`
 }
 
-// Prune deletes what no root reaches. It is timid: it touches only keys of its
-// own making below the site's prefix that are older than the grace period, at
-// most PruneCap of them, and if anything that may keep blobs alive cannot be
-// read, or the listing fails or is empty, it deletes nothing. Nor does it where
-// nothing is live: only what is tells a site's files from what a failed first
-// deploy left, and KV may just not show it yet.
+// Prune deletes keys that no root reaches. It deletes only keys below the site's prefix
+// that kv-sync made and that are older than the grace period, and at most PruneCap of
+// them. It deletes nothing if something that may keep blobs alive cannot be read, or if
+// the listing fails or is empty. It also deletes nothing if nothing is live: then it
+// cannot distinguish a site's files from the rest of a failed first deploy, and KV may
+// not show the live version yet.
 func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	k, err := e.keeper(commandPrune)
 	if err != nil {
@@ -56,7 +56,7 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 		}
 	}
 	if out.Deleted, err = e.deleteAll(ctx, s.store, out.Keys, s.before); err != nil || out.Left > 0 {
-		return out, err // what the records name must go before they do
+		return out, err // records are deleted after the keys that they name
 	}
 	for some := range slices.Chunk(s.expired, cloud.MaxBulkPairs) {
 		if _, err := e.deleteAll(ctx, s.store, some, s.before); err != nil {
@@ -66,40 +66,41 @@ func (e *Engine) Prune(ctx context.Context, opt PruneOptions) (*Pruned, error) {
 	return out, nil
 }
 
-// PruneOptions are what a person may decide for a prune. Those but DryRun are
-// for layouts that compile an index into the code.
+// PruneOptions are the choices of a person for a prune. All but DryRun are for layouts
+// that compile an index into the code.
 type PruneOptions struct {
 	// DryRun deletes nothing.
 	DryRun bool
-	// Local is an index whose files are kept, too, or nil.
+	// Local is an index whose files are kept too, or nil.
 	Local []byte
-	// Code is the Worker that the index is compiled into. Where kv-sync did not
-	// deploy it, its code is searched for the index; nil is not to.
+	// Code is the Worker that contains the index. If kv-sync did not deploy it,
+	// prune searches its code for the index; nil disables the search.
 	Code ScriptCode
-	// Force goes on where it is not known that the Worker with the newest index is
-	// active, or known that it is not.
+	// Force continues if the Worker with the newest index is not active, or may not
+	// be.
 	Force bool
-	// Unrecorded deletes, too, what no record ever named and is shaped like a key
-	// of the layout: what the Rust kv-sync has left. Somebody else's key may have
-	// that shape.
+	// Unrecorded also deletes keys that no record ever named and that look like
+	// keys of the layout, such as those of the Rust kv-sync. They may be keys of
+	// another tool.
 	Unrecorded bool
 }
 
 // sweep is what a prune may delete.
 type sweep struct {
 	store cloud.Store
-	// before are the activations that the roots were read of.
+	// before are the activations from which the roots were read.
 	before []cloud.Activation
-	// kept counts what stays.
+	// kept counts the keys that stay.
 	kept Pruned
-	// unrooted is what no root names. expired are records that retain nothing any
-	// more; they go when nothing is left that they name.
+	// unrooted are keys that no root names. expired are records that retain nothing
+	// any more; they are deleted after all keys that they name.
 	unrooted, expired []string
-	// checkUnchanged refuses to go on where a root may have come meanwhile; may be nil.
+	// checkUnchanged refuses to continue if a root may have been added meanwhile;
+	// may be nil.
 	checkUnchanged func(context.Context) error
 }
 
-// limited is what one prune deletes: the first keys in order, at most so many.
+// limited is what one prune deletes: the first keys in order, at most most.
 func (s *sweep) limited(most int) *Pruned {
 	out := s.kept
 	slices.Sort(s.unrooted)
@@ -108,8 +109,8 @@ func (s *sweep) limited(most int) *Pruned {
 	return &out
 }
 
-// deleteAll deletes the keys while what is active stays what the roots were
-// read of: somebody may make a deployment live again that nothing retained.
+// deleteAll deletes the keys while the active version is the one from which the roots
+// were read. A person may make a deployment live again that is not retained.
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
 	left := keys
 	for round := 0; len(left) > 0; round++ {
@@ -135,7 +136,7 @@ func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, be
 		for _, k := range unconfirmed {
 			again[k] = true
 		}
-		// Only keys of ours are ever sent, whatever the answer names.
+		// Only keys of the first request are sent again, whatever the answer names.
 		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
 	}
 	return len(keys), nil

@@ -15,33 +15,33 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// A receipt says that the blobs of a commit were uploaded ahead of its deploy,
-// and confirmed: {site}/r/{commit}, a line of JSON and a stored manifest. It is
-// written last, so that what was killed midway nobody believes, and KV removes it
-// by itself. docs/format.md specifies it.
+// A receipt says that the blobs of a commit were uploaded before its deploy, and
+// confirmed: {site}/r/{commit}, a line of JSON and a stored manifest. It is written
+// last, so that an interrupted upload leaves no receipt, and KV deletes it when it
+// expires. docs/format.md specifies it.
 //
-// It is no root, and nothing in it is believed but entry by entry: a blob whose
-// key is younger than half the grace period is there, for prune keeps everything
-// that is younger than the whole of it, named or not. So neither a lost receipt
-// nor one that outlived its time does harm, and prune need not read any.
+// A receipt is not a root, and each entry is checked: a blob whose key is younger
+// than half the grace period exists, because prune keeps every blob that is younger
+// than the grace period. So a lost or outdated receipt does no harm, and prune does
+// not read receipts.
 
 const (
 	receiptFormat = 1
-	// receiptHead is how long a receipt's first line is at most.
+	// receiptHead is the largest length of the first line of a receipt.
 	receiptHead = 4 << 10
-	// A receipt costs the deploy a request. Up to so much travels in the bulk write
-	// that a deploy makes anyway, beside the manifest, so none is asked for.
+	// A receipt costs the deploy a request. Uploads up to these limits are part of
+	// the bulk write that a deploy makes anyway for the manifest, so no receipt is
+	// read for them.
 	ridesAlongBlobs = 10
 	ridesAlongBytes = upload.BatchBytes - 1<<20
 )
 
-// receiptLine is a receipt's first line.
+// receiptLine is the first line of a receipt.
 type receiptLine struct {
 	Format int    `json:"format"`
 	Site   string `json:"site"`
 	Commit string `json:"commit"`
-	// Live is the deployment that was live, or "": chunks may have been carried
-	// over from it.
+	// Live is the deployment that was live, or "". Chunks may be reused from it.
 	Live string `json:"live"`
 	// Manifest is the SHA-256 of the rest.
 	Manifest string `json:"manifest"`
@@ -49,21 +49,20 @@ type receiptLine struct {
 
 // Ahead is what [Engine.UploadAhead] did.
 type Ahead struct {
-	// Plan is what a deploy would do but for the upload: its Blobs are those that
+	// Plan is what a deploy would do without this upload: its Blobs are those that
 	// this call had to upload.
 	Plan *Plan
 	// Uploaded counts blobs.
 	Uploaded int
-	// Receipt: there is a receipt, by which a deploy of the commit need not upload
-	// what is there. false: there is nothing worth uploading ahead.
+	// Receipt: there is a receipt, so a deploy of the commit does not upload these
+	// blobs. false: nothing is worth an upload ahead.
 	Receipt bool
 }
 
-// UploadAhead uploads what a deploy of the source, a commit, would upload, so
-// that the deploy itself, from this clone or another, has only to switch. It
-// refuses what the deploy would refuse. Nothing that it writes can be seen, and
-// nothing is believed to be there before all of it is confirmed; what no deploy
-// takes within half the grace period is prune's.
+// UploadAhead uploads what a deploy of the source, a commit, would upload, so that the
+// deploy, from this clone or another, only has to switch. It refuses what the deploy
+// would refuse. Nothing that it writes is visible, and nothing is trusted before all of
+// it is confirmed. What no deploy uses within half the grace period is left to prune.
 func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.Worker, opt Options) (*Ahead, error) {
 	if err := e.CheckAhead(); err != nil {
 		return nil, err
@@ -128,17 +127,17 @@ func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) erro
 	}
 	it := upload.Value("the receipt", manifest.Keys(e.Site).Receipt(p.Origin.Commit), b)
 	it.TTL = e.Grace / 2 // at least 5 minutes; KV wants one
-	quiet := *e          // progress is that of the blobs
+	quiet := *e          // only blobs report progress
 	quiet.Progress = func(Progress) {}
 	return quiet.upload(ctx, s, []*upload.Item{it}, nil)
 }
 
-// receiptFor reports whether an upload of the source can have a receipt: the
-// files of a folder are whatever lies there at the time.
+// receiptFor reports whether the source can have a receipt. A folder cannot, because
+// its files can change at any time.
 func receiptFor(o manifest.Origin) bool { return o.Kind == "commit" && o.Commit != "" }
 
-// worthReceipt reports whether the uploads are more than rides along with the
-// other values of a deploy.
+// worthReceipt reports whether the uploads exceed what a deploy writes with its other
+// values.
 func (p *draft) worthReceipt() bool { return p.Blobs > ridesAlongBlobs || p.Bytes > ridesAlongBytes }
 
 func encodeReceipt(site string, p *draft) ([]byte, error) {
@@ -158,17 +157,17 @@ func (l receiptLine) encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// decodeReceipt reads the receipt of a site's commit, and refuses every other.
+// decodeReceipt reads the receipt of a site's commit, and refuses any other.
 func decodeReceipt(b []byte, site, commit string) (live string, m *manifest.Manifest, err error) {
 	end := bytes.IndexByte(b[:min(len(b), receiptHead)], '\n') + 1
 	var line receiptLine
 	if end == 0 || json.Unmarshal(b[:end], &line) != nil {
-		return "", nil, errors.New("decode receipt: these bytes are none")
+		return "", nil, errors.New("decode receipt: it is not a receipt")
 	}
 	if line.Format != receiptFormat {
 		return "", nil, fmt.Errorf("decode receipt: format %d is not known", line.Format)
 	}
-	// As it is written, to the byte: the line has no hash of its own.
+	// The line has no hash, so it must be exactly as written.
 	if again, err := line.encode(); err != nil || !bytes.Equal(again, b[:end]) {
 		return "", nil, errors.New("decode receipt: its first line is damaged")
 	}
@@ -188,7 +187,7 @@ func decodeReceipt(b []byte, site, commit string) (live string, m *manifest.Mani
 	return line.Live, m, nil
 }
 
-// receiptBlobs is what a receipt is believed to have in KV.
+// receiptBlobs are the blobs of a receipt that can be used.
 type receiptBlobs struct {
 	byContent map[manifest.Content]manifest.Ref
 	byID      map[gitBlob]manifest.Ref
@@ -200,8 +199,8 @@ type gitBlob struct {
 	size int64
 }
 
-// readReceipt reads the receipt of the plan's commit. nil is none that is believed,
-// whatever the reason: without it the files are uploaded, and that is all.
+// readReceipt reads the receipt of the plan's commit. It returns nil if there is none
+// that can be used, for whatever reason: then the files are uploaded.
 func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 	live, m, err := e.fetchReceipt(ctx, p)
 	if err != nil {
@@ -212,8 +211,8 @@ func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 	}
 	out := &receiptBlobs{byContent: make(map[manifest.Content]manifest.Ref), byID: make(map[gitBlob]manifest.Ref)}
 	for _, a := range m.Assets {
-		// The index of a chunked file may name chunks that only the deployment
-		// keeps alive from which they were carried over.
+		// The index of a chunked file may name chunks that only an earlier live
+		// deployment keeps alive.
 		if !e.fresh(a.Blob.Nonce.Time()) || a.Chunked() && live != p.Live {
 			continue
 		}
@@ -233,8 +232,8 @@ func (e *Engine) fetchReceipt(ctx context.Context, p *draft) (live string, m *ma
 	return decodeReceipt(b, e.Site, p.Origin.Commit)
 }
 
-// find tells where an asset's bytes lie. One whose hash is not known yet is
-// looked for by what git calls it.
+// find returns the blob of an asset. It looks for an asset without a hash by its git
+// object id.
 func (r *receiptBlobs) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 	if a.Blob.Hash.IsZero() {
 		ref, ok = r.byID[gitBlob{a.OID, a.Size}]
@@ -244,12 +243,12 @@ func (r *receiptBlobs) find(a manifest.Asset) (ref manifest.Ref, ok bool) {
 	return ref, ok
 }
 
-// useReceipt puts what was received in place of uploads. nonce is that of the run.
+// useReceipt replaces uploads by blobs of the receipt. nonce is that of the run.
 func (p *draft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
 	for i := range p.manifest.Assets {
 		a := &p.manifest.Assets[i]
 		if a.Blob.Nonce != nonce.For(*a) {
-			continue // carried over
+			continue // reused from the live manifest
 		}
 		if ref, ok := r.find(*a); ok {
 			a.Blob = ref
@@ -262,8 +261,8 @@ func (p *draft) useReceipt(r *receiptBlobs, nonce manifest.Nonce) {
 	p.uploads = slices.DeleteFunc(p.uploads, func(f manifest.File) bool { _, ok := r.find(f.Asset); return ok })
 }
 
-// started is when the oldest blob may have been written that the plan's manifest
-// does not owe to the live one.
+// started is the earliest time at which a blob of the plan's manifest that is not from
+// the live manifest may have been written.
 func (p *draft) started(r *run) time.Time {
 	if !p.oldest.IsZero() && p.oldest.Before(r.started) {
 		return p.oldest

@@ -97,7 +97,7 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "these bytes are none") {
+	if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "it is not a receipt") {
 		t.Errorf("a line without end: %v", err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/kv-sync/kv-sync/sync/upload"
 )
 
-// Record is what is kept about a deployment. It is written before the switch
-// and counts only if one of Cloudflare's deployments names its version.
+// Record describes a deployment. It is written before the switch and counts only if one
+// of Cloudflare's deployments names its version.
 type Record struct {
 	Format     int    `json:"format"`
 	Deployment string `json:"deployment"`
@@ -43,27 +43,27 @@ type Record struct {
 
 const recordFormat = 1
 
-// release is everything of a deployment that is known before it is sent: the
-// version to upload, and the two values that go with its blobs.
+// release is what is known of a deployment before it is sent: the version to upload,
+// and the two values that are written with its blobs.
 type release struct {
 	id     string
 	meta   Meta
 	upload cloud.Upload
 	values []*upload.Item // the stored manifest and the record
 	stored []byte
-	// started is when the oldest blob that this run wrote for it may have been written.
+	// started is the earliest time at which this run may have written a blob of it.
 	started time.Time
 }
 
-// servedContent is what a deployment serves: a manifest, or the hash of an index.
+// servedContent identifies what a deployment serves: a manifest, or the hash of an
+// index.
 type servedContent struct {
 	manifest, index string
-	// recordKey is the key of a deployment's record in the layout.
+	// recordKey returns the key of a deployment's record in the layout.
 	recordKey func(deployment string) string
 }
 
-// describe says what the release of a plan is: what its version will say of
-// itself, and its record.
+// describe makes the release of a plan: the description in its version, and its record.
 func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url string) (*release, error) {
 	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
@@ -97,9 +97,9 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url s
 	return out, nil
 }
 
-// version is the Worker as it is sent: the author's, with the bindings of ours, and everybody else's carried over from
-// the version that is active, so that settings of a refused or a preview
-// version cannot leak into production.
+// version is the Worker as it is sent: with the bindings of its author, those of
+// kv-sync, and all others of the active version. It inherits from the active version
+// only, so that settings of a refused or a preview version cannot reach production.
 func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) (cloud.Upload, error) {
 	u := cloud.Upload{Worker: w, Message: releaseMessage(meta.Deployment, o, l.carriedHold(o)), Tag: meta.Deployment}
 	mine := map[string]bool{cloud.BindingMeta: true, cloud.BindingBlobs: true}

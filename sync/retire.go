@@ -9,27 +9,27 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// retire fills in which files stay reachable although the new deployment does not
-// have them, so that open tabs still find them: what is live, and what was live
-// before a rollback. live is the manifest that is live.
+// retire fills in which files stay reachable for open tabs although the new deployment
+// does not have them: those of the live deployment, and those that were live before a
+// rollback. live is the live manifest.
 //
-// A file that code guards is none of them. Removing it, alone or together with
-// the code that guarded it, must not publish it. The routings of the new
-// deployment, the live one and those that a rollback left count. For a file that
-// is retired already, those of the deployments before counted when they were made,
-// unless an older kv-sync made the live one, which did not look at routings.
+// Files that code guards are not retired: their removal, alone or together with the
+// code that guarded them, must not publish them. The routings of the new deployment,
+// the live one and those that a rollback left count. For a file that is retired
+// already, the routings of earlier deployments were applied when those were made,
+// unless an older kv-sync, which did not consider routings, made the live deployment.
 func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *manifest.Manifest) {
 	stay, guarded := e.retired(p.manifest, p.withRouting(live, l.meta), e.rolledBackFrom(ctx, l, p), live.Routing != nil)
 	p.manifest.Retired = stay
 	p.Guarded, p.RoutingUnknown = changesOf(guarded), live.Routing == nil && len(guarded) > 0
 }
 
-// retired divides what is gone from next into what stays listed and what code
-// guards. A file stays listed as long as a deployment that names it is retained:
-// for Retain-1 more deployments and for the grace period. Without filtered, what
-// the live manifest lists as retired may have been guarded, so all of it counts so.
-// A file that nobody could read, because a redirect answered in its place, is
-// neither: to keep it would publish it.
+// retired divides what next removes into files that stay reachable and files that code
+// guards. A file stays reachable while a deployment that names it is retained: for
+// Retain-1 more deployments and for the grace period. If filtered is false, retired
+// files of the live manifest may have been guarded, so all of them count as guarded. A
+// file that a redirect made unreachable is in neither result: to keep it would publish
+// it.
 func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifest, filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*manifest.Manifest{live}, left...)
@@ -68,10 +68,10 @@ func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifes
 	return stay, guarded
 }
 
-// withRouting is a manifest that a deployment has, with the routing that it must
-// have had where it records none. Equal Workers have equal routings: code and
-// settings decide them. So a site whose Worker does not change is deployed by
-// this kv-sync, after an older one, like any other.
+// withRouting is a manifest with the routing that it must have had if it records none.
+// Code and settings determine the routing, so equal Workers have equal routings.
+// Therefore a site whose Worker does not change needs no special treatment after a
+// deploy by an older kv-sync.
 func (p *draft) withRouting(m *manifest.Manifest, of *Meta) *manifest.Manifest {
 	if m.Routing != nil || of == nil || of.Worker != p.hash {
 		return m
@@ -81,8 +81,8 @@ func (p *draft) withRouting(m *manifest.Manifest, of *Meta) *manifest.Manifest {
 	return &known
 }
 
-// removedFrom returns the assets that were there and are not there now, by path.
-// Both are sorted by it.
+// removedFrom returns the assets of before that are not in now. Both are sorted by
+// path.
 func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 	for i := range were {
 		for len(now) > 0 && now[0].Path < were[i].Path {
@@ -95,10 +95,10 @@ func removedFrom(now, were []manifest.Asset) (gone []manifest.Asset) {
 	return gone
 }
 
-// rolledBackFrom reads the manifests of the deployments that were live before
-// the rollback, or the rollbacks in a row, that made the live one so again. It
-// costs requests only after a rollback, and what cannot be read is left out: it
-// concerns open tabs alone.
+// rolledBackFrom reads the manifests of the deployments that were live before the
+// rollback, or successive rollbacks, to the live one. It sends requests only after a
+// rollback. It skips manifests that cannot be read, because they only matter to open
+// tabs.
 func (e *Engine) rolledBackFrom(ctx context.Context, l *live, p *draft) []*manifest.Manifest {
 	var out []*manifest.Manifest
 	for i := 1; i < len(l.activations) && i < e.Retain && l.annotation().rollback; i++ {

@@ -11,22 +11,23 @@ import (
 	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
-// RollbackOptions are what a person may decide for a rollback.
+// RollbackOptions are the choices of a person for a rollback.
 type RollbackOptions struct {
-	// To names a deployment by its id, its version's id or its commit, or by the
-	// first 7 characters or more of one. "" is the one that was live before.
+	// To names a deployment by its id, the id of its version or its commit, or by
+	// at least the first 7 characters of one. "" is the deployment that was live
+	// before.
 	To string
-	// DryRun only says where it would go.
+	// DryRun only returns the target.
 	DryRun bool
-	// Force goes back to a version with an older value of a secret.
+	// Force rolls back to a version with an older value of a secret.
 	Force bool
 }
 
-// Rollback makes an earlier retained deployment live again. It uploads nothing,
-// and refuses if a blob that the deployment needs is missing.
+// Rollback makes an earlier retained deployment live again. It uploads nothing, and
+// refuses if a blob of the deployment is missing.
 //
-// The commit that it leaves is held back: deploying it or its ancestors is
-// refused until a newer commit comes.
+// It holds back the commit that it leaves: a deploy of that commit or its ancestors is
+// refused until a newer commit is deployed.
 func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, error) {
 	if err := e.layout.lacks(commandRollback); err != nil {
 		return nil, err
@@ -92,9 +93,9 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 	return e.settle(ctx, s)
 }
 
-// target finds the deployment to go back to. Without a name it is the one
-// that was live before the live one first was: rolling back twice goes back
-// twice, and what was rolled back from is passed over.
+// target finds the deployment to roll back to. Without a name it is the one that was
+// live before the live one was first activated. So two rollbacks go back twice, and
+// skip what was rolled back from.
 func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	from := 0
 	for i, d := range p.deployments {
@@ -127,7 +128,7 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 	return nil, stop(GuardTarget, CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
-// foreign reports whether it is of another tool.
+// foreign reports whether another tool made it.
 func (d *Deployment) foreign() bool { return d.ID == "" && !d.Missing }
 
 func (d *Deployment) named(to string) bool {
@@ -137,10 +138,10 @@ func (d *Deployment) named(to string) bool {
 	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) || strings.HasPrefix(d.Version, to)
 }
 
-// holdAfter is what to hold back once target is live: the newest commit that was
-// left, which covers its ancestors. Where both are of the same commit, as builds
-// at different times are, it is the deployments that were left. Going forward to
-// what is held itself lifts the hold.
+// holdAfter is what to hold back after target is live: the newest commit that the
+// rollback leaves, which includes its ancestors. If both are of the same commit, such
+// as builds at different times, it is the deployments that the rollback leaves. A
+// rollback forward to the held commit ends the hold.
 func holdAfter(live, target *Deployment) string {
 	switch {
 	case live == nil:
@@ -164,5 +165,6 @@ func holdAfter(live, target *Deployment) string {
 	return strings.Join(held[:min(len(held), mostHeld)], ",")
 }
 
-// mostHeld bounds the deployments that a message names: it has 1000 bytes.
+// mostHeld is the number of deployments that a message names at most: a message has
+// 1000 bytes.
 const mostHeld = 10

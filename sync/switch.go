@@ -11,26 +11,26 @@ import (
 	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
-// settled is how long what was active at the plan is taken to be so still: the
-// look after the switch covers the time since the plan as well, and undoes a
-// switch over somebody else's.
+// settled is how long after the plan the active version is not read again before the
+// switch. The check after the switch also covers the time since the plan, and undoes a
+// switch over a deployment of another run.
 const settled = 10 * time.Second
 
-// activate is the switch. It makes sure that the plan still holds, switches
-// once, and does not believe in silence: what became of it is asked.
+// activate is the switch. It checks that the plan is still valid, switches once, and
+// reads the result if the answer is lost.
 func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	if !e.fresh(rel.started) {
 		return errStale
 	}
 	byScript := rel.version == ""
-	final := rel.upload.Apply != nil // migrations cannot be undone by an activation
+	final := rel.upload.Apply != nil // an activation cannot undo migrations
 	if final || e.Now().Sub(l.at) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
 			return err
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return err // the last moment at which stopping costs nothing
+		return err // after this, an interruption has a cost
 	}
 	s := &switching{deployment: rel.id, before: l.activations}
 	if byScript {
@@ -64,7 +64,7 @@ func (e *Engine) activate(ctx context.Context, l *live, rel *prepared) error {
 	return e.settle(ctx, s)
 }
 
-// reactivate activates the live version again, for the plan's newer commit.
+// reactivate activates the live version again, for the newer commit of the plan.
 func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	if e.Now().Sub(l.at) >= settled {
 		if err := e.checkNotOvertaken(ctx, l.activations); err != nil {
@@ -85,12 +85,12 @@ func (e *Engine) reactivate(ctx context.Context, l *live, p *draft) error {
 	return e.settle(ctx, s)
 }
 
-// patience is how long a switch that is under way may still take after ctx was
-// cancelled. GitHub's runner kills a job 10 s after it has interrupted it.
+// patience is how long a switch may still take after ctx was cancelled. GitHub's runner
+// kills a job 10 s after it has interrupted it.
 var patience = 6 * time.Second // shorter in tests
 
-// send makes the call of a switch. A cancellation does not cut it off at once:
-// whether it was carried out would not be known then.
+// send makes the call of a switch. A cancellation does not end the call at once,
+// because then its result would be unknown.
 func (e *Engine) send(ctx context.Context, call func(context.Context) error) error {
 	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -103,7 +103,7 @@ func (e *Engine) send(ctx context.Context, call func(context.Context) error) err
 	return call(patient)
 }
 
-// checkNotOvertaken returns errOvertaken if somebody else switched since before.
+// checkNotOvertaken returns cloud.ErrOvertaken if another run switched since before.
 func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activation) error {
 	now, err := e.target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
@@ -128,27 +128,27 @@ func activeID(a []cloud.Activation) string {
 // switching is a switch that was sent.
 type switching struct {
 	deployment string
-	// before are the activations that it was planned on.
+	// before are the activations on which it was planned.
 	before []cloud.Activation
-	// isOurs recognises the activation that it made.
+	// isOurs reports whether an activation is the one that it made.
 	isOurs func(context.Context, cloud.Activation) (bool, error)
-	// final: it cannot be undone by another activation.
+	// final: another activation cannot undo it.
 	final bool
-	// onlyOne: it was confirmed, and there is one activation at all: it is ours.
+	// onlyOne: it is confirmed, and there is only one activation, which is
+	// therefore ours.
 	onlyOne bool
-	// sent is what the call returned.
+	// sent is the result of the call.
 	sent error
 }
 
-// settle finds out what became of a switch, and looks whether somebody else
-// switched since the plan, for the API has no precondition: then theirs, which
-// we did not plan on, is made live again as it was, and errOvertaken says to
-// plan again. That next plan knows whether ours is newer.
+// settle finds the result of a switch, and whether another run switched since the plan,
+// because the API has no precondition. If so, it makes the other deployment live again
+// and returns cloud.ErrOvertaken, so that the caller plans again with knowledge of it.
 func (e *Engine) settle(ctx context.Context, s *switching) error {
 	if s.sent != nil && !errors.Is(s.sent, cloud.ErrUnknown) && ctx.Err() == nil {
 		return fmt.Errorf("switch %s: %w", e.Site, s.sent)
 	}
-	cut := ctx.Err() != nil && errors.Is(s.sent, cloud.ErrUnknown) // by a cancellation, so it may still be on its way
+	cut := ctx.Err() != nil && errors.Is(s.sent, cloud.ErrUnknown) // by a cancellation, so it may still be executed
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	newer, at, err := e.since(ctx, s)
@@ -159,9 +159,9 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	case err != nil:
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))
 	case at < 0 && s.sent == nil:
-		return nil // confirmed, and a list that lags behind
+		return nil // confirmed, and the list is outdated
 	case at < 0 && len(newer) == 0 && e.target.inKV() && errors.Is(s.sent, cloud.ErrUnknown):
-		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show later what it does not show yet
+		return unknownSwitch(e.Site, s.deployment, s.sent) // KV may show it later
 	case at < 0 && len(newer) == 0 && cut:
 		return unknownSwitch(e.Site, s.deployment, s.sent)
 	case at < 0 && len(newer) == 0:
@@ -184,8 +184,8 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	return cloud.ErrOvertaken
 }
 
-// since lists the activations newer than the ones that a switch was planned on,
-// newest first, and where among them its own is, or -1.
+// since lists the activations newer than those on which a switch was planned, newest
+// first, and the index of its own, or -1.
 func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activation, at int, err error) {
 	now, err := e.target.Activations(ctx)
 	if errors.Is(err, cloud.ErrNotFound) {
@@ -209,7 +209,7 @@ func (e *Engine) since(ctx context.Context, s *switching) (newer []cloud.Activat
 	return now, -1, nil
 }
 
-// unknownSwitch is the one error that wraps ErrUnknown.
+// unknownSwitch is the only error that wraps ErrUnknown.
 func unknownSwitch(site, deployment string, cause error) error {
 	return fmt.Errorf("switch %s to deployment %s: %w; visitors have the one or the other whole (%s)",
 		site, deployment, cloud.ErrUnknown, cause.Error())

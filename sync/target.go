@@ -11,16 +11,16 @@ import (
 // target is what a deploy switches: a Worker script, or a project.
 type target interface {
 	cloud.Workers
-	// admit refuses a Worker that cannot run there, and says which of its settings
-	// have no effect.
+	// admit refuses a Worker that cannot run there, and returns notices about
+	// settings that have no effect.
 	admit(w cloud.Worker, overlay bool) ([]manifest.Problem, error)
-	// inKV reports whether versions and activations are values of KV. Then a switch
-	// is eventually consistent, and the last write wins; all versions are ours; each
-	// may have 25 MiB; their number is bounded; their times are those of the
-	// machines that deployed; and each activation costs writes.
+	// inKV reports whether versions and activations are values in KV. Then a switch
+	// is eventually consistent and the last write wins; all versions are ours; each
+	// may have 25 MiB; their number is limited; their times are from the machines
+	// that deployed; and each activation costs writes.
 	inKV() bool
-	// distrust says whether what is live is not believed to be there, so that it is
-	// written again.
+	// distrust sets whether to ignore that something is live, so that it is written
+	// again.
 	distrust(live bool)
 }
 
@@ -44,7 +44,7 @@ func (script) distrust(bool) {}
 type projectTarget struct{ *project.Workers }
 
 func (p projectTarget) admit(w cloud.Worker, _ bool) ([]manifest.Problem, error) {
-	if w.Companion != nil { // that of a project is its loader's
+	if w.Companion != nil { // the loader of a project has the companion
 		return nil, errCompanion
 	}
 	return project.Check(p.ID, w)

@@ -15,31 +15,32 @@ import (
 // Verification is what [Engine.Verify] found.
 type Verification struct {
 	Deployments []VerifiedDeployment `json:"deployments"`
-	// Keys counts what lies below the site's prefix; Unrooted what nothing retained names.
+	// Keys counts the keys below the site's prefix, Unrooted those that no retained
+	// deployment names.
 	Keys     int `json:"keys"`
 	Unrooted int `json:"unrooted"`
-	// Overlay is what was written at run time, nil where nothing was.
+	// Overlay is the result for what was written at run time, nil without any.
 	Overlay *VerifiedOverlay `json:"overlay,omitempty"`
 }
 
-// VerifiedDeployment is one deployment's closure.
+// VerifiedDeployment is the result for one deployment.
 type VerifiedDeployment struct {
 	Deployment string `json:"deployment"`
 	Version    string `json:"version_id"`
 	Live       bool   `json:"live,omitempty"`
 	Retained   bool   `json:"retained"`
 	Files      int    `json:"files"`
-	// Missing and Corrupt are pathnames whose blob, or a chunk of it, is not
-	// there, or does not hash to what its key says.
+	// Missing are pathnames whose blob, or a chunk of it, does not exist. Corrupt
+	// are those whose blob does not have the hash in its key.
 	Missing []string `json:"missing,omitempty"`
 	Corrupt []string `json:"corrupt,omitempty"`
-	// Problem is why the deployment's manifest or version cannot be read, or "".
+	// Problem is why the manifest or version of the deployment cannot be read, or
+	// "".
 	Problem string `json:"problem,omitempty"`
 }
 
-// Whole reports whether everything that is retained is there. What is not
-// retained may be missing: Verify says so, for those who roll back in the
-// dashboard.
+// Whole reports whether everything that is retained exists. What is not retained may be
+// missing; Verify reports it for those who roll back in the dashboard.
 func (v *Verification) Whole() bool {
 	for _, d := range v.Deployments {
 		if d.Retained && (d.Problem != "" || len(d.Missing) > 0 || len(d.Corrupt) > 0) {
@@ -49,9 +50,9 @@ func (v *Verification) Whole() bool {
 	return v.Overlay.Whole()
 }
 
-// Verify checks that every blob that a deployment names exists, and every chunk
-// that its indexes name. With readData it also reads each of those of what is
-// retained, once, and hashes it.
+// Verify checks that every blob of each deployment exists, and every chunk that its
+// indexes name. With readData it also reads the blobs of retained deployments, each
+// once, and checks their hashes.
 func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, error) {
 	if err := e.layout.lacks(commandVerify); err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 	return v.out, nil
 }
 
-// count counts the live deployment's neighbours.
+// count counts the keys in the namespace of the live deployment.
 func (v *verifier) count(live *Meta) {
 	of := v.layoutOf(live)
 	for key := range v.namespaces[place{live.Namespace, of.prefix()}] {
@@ -110,7 +111,7 @@ type verifier struct {
 	readData   bool
 	namespaces map[place]map[string]bool // the site's keys, listed once
 	chunks     indexes
-	checked    map[manifest.Ref]bool // of blobs that were read: whether they hash to their key
+	checked    map[manifest.Ref]bool // of blobs that were read: whether they have the hash in their key
 	rooted     map[string]bool
 }
 
@@ -123,7 +124,7 @@ func (v *verifier) deployment(ctx context.Context, d *Deployment) error {
 	return nil
 }
 
-// listed are the keys that may be the site's in a version's namespace. Each
+// listed returns the keys in a version's namespace that may be the site's. Each
 // namespace is listed once.
 func (v *verifier) listed(ctx context.Context, of keeper, m *Meta) (map[string]bool, error) {
 	in := place{m.Namespace, of.prefix()}
@@ -150,11 +151,12 @@ func (e *Engine) keysBelow(ctx context.Context, s cloud.Store, prefix string) (m
 	return there, err
 }
 
-// missing returns the assets of which a blob is not there. What the listing
-// lacks is asked for by key, for listings lag behind; indexes were read.
+// missing returns the assets whose blob does not exist. Keys that the listing lacks are
+// requested one by one, because listings may be outdated. The indexes must have been
+// read.
 func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifest, chunks indexes, listed map[string]bool) ([]manifest.Asset, error) {
 	k := manifest.Keys(e.Site)
-	gone := make(map[manifest.Ref]bool) // of blobs that were asked for by key, or will be
+	gone := make(map[manifest.Ref]bool) // of blobs that are requested by key
 	var ask []manifest.Ref
 	for _, a := range m.Assets {
 		if x, read := chunks[a.Blob]; read {
@@ -191,8 +193,8 @@ func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifes
 	return missing, nil
 }
 
-// eachBlob calls do for each of n blobs, as many at once as Memory has room for
-// whole values.
+// eachBlob calls do for each of n blobs, in parallel as far as Memory permits values of
+// the largest size.
 func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(e.wholeValues())
@@ -202,13 +204,13 @@ func (e *Engine) eachBlob(ctx context.Context, n int, do func(ctx context.Contex
 	return g.Wait()
 }
 
-// wholeValues is how many values may be read at once, whatever their size.
+// wholeValues is how many values of the largest size may be read at once.
 func (e *Engine) wholeValues() int {
 	return max(1, min(e.Parallel, int(e.Memory/manifest.MaxValueBytes)))
 }
 
-// readBlobs reads each blob that was not read before, and notes whether it
-// hashes to its key. An index does if it could be read.
+// readBlobs reads each blob that was not read before, and records whether it has the
+// hash in its key. An index that could be read has it.
 func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Manifest) error {
 	var todo []manifest.Ref
 	for _, a := range m.Assets {
@@ -224,7 +226,7 @@ func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Man
 	err := v.eachBlob(ctx, len(todo), func(ctx context.Context, i int) error {
 		b, err := s.Get(ctx, manifest.Keys(v.Site).Blob(todo[i]))
 		if errors.Is(err, cloud.ErrNotFound) {
-			good[i] = true // it is missing, and reported as that
+			good[i] = true // it is reported as missing
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read blob %s: %w", todo[i], err)
@@ -238,7 +240,8 @@ func (v *verifier) readBlobs(ctx context.Context, s cloud.Store, m *manifest.Man
 	return err
 }
 
-// corrupt returns the paths of which a blob was read and is not what its key says.
+// corrupt returns the paths of blobs that were read and do not have the hash in their
+// key.
 func (v *verifier) corrupt(m *manifest.Manifest) []string {
 	var bad []string
 	for _, a := range m.Assets {

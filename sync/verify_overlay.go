@@ -8,9 +8,9 @@ import (
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
 
-// VerifiedOverlay is the closure of what was written at run time.
+// VerifiedOverlay is the result for what was written at run time.
 type VerifiedOverlay struct {
-	// Edits counts the pathnames, Files those of them that have content.
+	// Edits counts the pathnames, Files those with content.
 	Edits int `json:"edits"`
 	Files int `json:"files"`
 	// Missing and Corrupt are as those of a deployment.
@@ -20,14 +20,14 @@ type VerifiedOverlay struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Whole reports whether everything that was written at run time is there. It is
-// so where nothing was.
+// Whole reports whether everything that was written at run time exists; true if nothing
+// was written.
 func (v *VerifiedOverlay) Whole() bool {
 	return v == nil || v.Problem == "" && len(v.Missing) == 0 && len(v.Corrupt) == 0
 }
 
-// overlay checks what lies over a deployment. The listing is at hand, so it costs
-// one request, for the record, and none where nothing was written.
+// overlay checks the overlay of the live deployment. It uses the listing that exists
+// already, so it costs one request for the record, and none if nothing was written.
 func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOverlay, error) {
 	listed := v.namespaces[place{live.meta.Namespace, v.layoutOf(live.meta).prefix()}]
 	if !listed[manifest.Keys(v.Site).OverlayRecord()] {
@@ -48,7 +48,7 @@ func (v *verifier) overlay(ctx context.Context, live *Deployment) (*VerifiedOver
 		}
 	}
 	out.Files = len(m.Assets)
-	// Its blobs lie below its own keys, as a site's do below the site's.
+	// The keys of its blobs are below those of the overlay.
 	e := *v.Engine
 	e.Site = string(manifest.Keys(v.Site).Overlay())
 	over := &verifier{Engine: &e, chunks: make(indexes), checked: make(map[manifest.Ref]bool)}
