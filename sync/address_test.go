@@ -28,7 +28,8 @@ func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
 			}
 			w.p.Server.SetFault(nil)
 			var res *kvsync.Result
-			if got := w.counted(func() { res = w.mustDeploy(again) }); !slices.Contains(got, setSubdomain) || !mention(res, "cut short") {
+			if got := w.counted(func() { res = w.mustDeploy(again) }); !slices.Contains(got, setSubdomain) ||
+				!mention(res, "cut short") {
 				t.Errorf("running again sent %v, says %q", got, res.Notices)
 			}
 			if got := w.counted(func() { res = w.mustDeploy(again) }); len(got) != 2 || len(res.Notices) > 0 {

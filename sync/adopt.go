@@ -116,7 +116,8 @@ func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 // hashes.
 func (p *draft) applyEdits() {
 	m, under := p.manifest, &p.edits
-	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices), func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
+	p.Notices = slices.DeleteFunc(slices.Clone(p.Notices),
+		func(n manifest.Problem) bool { return n.Path == overlayPlace && under.Entries != nil })
 	if m.Adopted, p.Shadowed = nil, nil; under.Entries == nil {
 		m.Adopted = under.Adopted
 		return
@@ -197,5 +198,6 @@ func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *manifest.
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}
-	return []manifest.Problem{notice(CaseUncovered, finding.Facts{Deployment: target.ID, What: humanize.Count(len(o.Entries), "edit")})}
+	return []manifest.Problem{notice(CaseUncovered, finding.Facts{Deployment: target.ID,
+		What: humanize.Count(len(o.Entries), "edit")})}
 }

@@ -122,7 +122,8 @@ func TestAdopted(t *testing.T) {
 	if d := cmp.Diff(want, adopted(w.manifest())); d != "" {
 		t.Errorf("adopted (-want +got):\n%s", d)
 	}
-	shadowed := []kvsync.Shadow{{Path: "/b", Changed: true}, {Path: "/c", Changed: true}, {Path: "/d"}, {Path: "/e", Deleted: true}}
+	shadowed := []kvsync.Shadow{{Path: "/b", Changed: true}, {Path: "/c", Changed: true}, {Path: "/d"},
+		{Path: "/e", Deleted: true}}
 	if d := cmp.Diff(shadowed, res.Plan.Shadowed); d != "" {
 		t.Errorf("shadowed (-want +got):\n%s", d)
 	}
@@ -166,15 +167,19 @@ func (m *memory) after(other *memory, id string) *memory {
 func TestPulledIsAdopted(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
-	h := history(files{"/a": "a", "/b": "b", "/old": "old", "/c": "c"}, files{"/a": "mended", "/b": "mended too", "/c": "c"})
+	h := history(files{"/a": "a", "/b": "b", "/old": "old", "/c": "c"},
+		files{"/a": "mended", "/b": "mended too", "/c": "c"})
 	w.mustDeploy(h[0])
-	w.edit(edit{path: "/a", body: "edited", nonce: 1}, edit{path: "/b", body: "edited again", nonce: 2}, edit{path: "/old", gone: true, nonce: 3})
+	w.edit(edit{path: "/a", body: "edited", nonce: 1}, edit{path: "/b", body: "edited again", nonce: 2},
+		edit{path: "/old", gone: true, nonce: 3})
 	h[1].pulled = map[string]manifest.Nonce{"/a": {7: 1}, "/b": {7: 9}, "/old": {7: 3}, "/c": {7: 4}}
 	res := w.mustDeploy(h[1])
-	if d := cmp.Diff(map[string]string{"/a": "0000000000000001", "/old": "0000000000000003"}, adopted(w.manifest())); d != "" {
+	if d := cmp.Diff(map[string]string{"/a": "0000000000000001", "/old": "0000000000000003"},
+		adopted(w.manifest())); d != "" {
 		t.Errorf("adopted (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]kvsync.Shadow{{Path: "/b", Changed: true}}, res.Plan.Shadowed); d != "" || len(w.manifest().Retired) > 0 {
+	if d := cmp.Diff([]kvsync.Shadow{{Path: "/b", Changed: true}}, res.Plan.Shadowed); d != "" ||
+		len(w.manifest().Retired) > 0 {
 		t.Errorf("shadowed (-want +got):\n%s\nretired %v", d, w.manifest().Retired)
 	}
 }
@@ -206,13 +211,15 @@ func TestPulledIsNotPublished(t *testing.T) {
 func TestPulledAndDeletedSince(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
-	h := history(files{"/a": "a"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g2"})
+	h := history(files{"/a": "a"}, files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g"},
+		files{"/a": "a", "/kept": "k", "/since": "s", "/git": "g2"})
 	w.mustDeploy(h[0])
 	w.edit(edit{path: "/kept", body: "k", nonce: 1})
 	h[1].pulled = map[string]manifest.Nonce{"/kept": {7: 1}, "/since": {7: 2}}
 	h[2].pulled = h[1].pulled
 	res := w.mustDeploy(h[1])
-	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file that came into git from there, and that the overlay has no more (/since)" {
+	if n := res.Plan.Notices; len(n) != 1 || n[0].String() != "edits made at run time: this deploy brings back 1 file "+
+		"that came into git from there, and that the overlay has no more (/since)" {
 		t.Errorf("it says %v", n)
 	}
 	if res := w.mustDeploy(h[2]); len(res.Plan.Notices) > 0 {
@@ -228,7 +235,8 @@ func TestEditsSurvive(t *testing.T) {
 	w.config.Retain = 1
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
-	w.edit(edit{path: "/index.html", body: "edited"}, edit{path: "/about.html", gone: true}, edit{path: "/mine.html", body: "one", nonce: 2})
+	w.edit(edit{path: "/index.html", body: "edited"}, edit{path: "/about.html", gone: true},
+		edit{path: "/mine.html", body: "one", nonce: 2})
 	w.put("/o/b/"+hashOf("uncommitted").String()+".0000000000000001", []byte("uncommitted"))
 	w.put("/o/later", []byte("of a newer kv-sync"))
 	before := w.overlay()
@@ -279,7 +287,8 @@ func TestVerifyOverlay(t *testing.T) {
 	if v, err := w.engine().Verify(t.Context(), false); err != nil || v.Overlay != nil || !v.Whole() {
 		t.Errorf("of a site without edits: %+v, %v", v.Overlay, err)
 	}
-	w.edit(edit{path: "/a", body: "a"}, edit{path: "/b", body: "b"}, edit{path: "/c", body: "c"}, edit{path: "/d", gone: true})
+	w.edit(edit{path: "/a", body: "a"}, edit{path: "/b", body: "b"}, edit{path: "/c", body: "c"},
+		edit{path: "/d", gone: true})
 	w.drop("blog/o/b/" + hashOf("a").String() + ".0000000000000001")
 	w.put("/o/b/"+hashOf("b").String()+".0000000000000001", []byte("not b"))
 	v, err := w.engine().Verify(t.Context(), true)
@@ -402,7 +411,8 @@ func TestAdoptedOfUnhashedFiles(t *testing.T) {
 	if got := adopted(w.manifest()); len(got) != 1 || got["/index.html"] == "" {
 		t.Errorf("adopted is %v", got)
 	}
-	if d := cmp.Diff([]kvsync.Shadow{{Path: "/about.html", Changed: true}}, res.Plan.Shadowed); d != "" || len(res.Plan.Notices) != 1 {
+	if d := cmp.Diff([]kvsync.Shadow{{Path: "/about.html", Changed: true}}, res.Plan.Shadowed); d != "" ||
+		len(res.Plan.Notices) != 1 {
 		t.Errorf("shadowed (-want +got):\n%s\n%v", d, res.Plan.Notices)
 	}
 }

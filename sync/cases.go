@@ -32,7 +32,8 @@ const (
 	CaseHeldOlder finding.Case = "commit {commit} is held back: the site was rolled back from the newer {than}"
 	CaseHeldSame  finding.Case = "commit {commit} is held back: it deploys the same as {than}, which the site was " +
 		"rolled back from"
-	CaseNoCommit finding.Case = "no commit is known, so it is not checked whether this is newer than the live commit {than}"
+	CaseNoCommit finding.Case = "no commit is known, so it is not checked whether this is newer than the live commit " +
+		"{than}"
 	CaseDiverged finding.Case = "commit {commit} does not contain the live one, {than}: they are on different " +
 		"branches, or history was rewritten"
 	CaseFolderAhead finding.Case = "only a commit can be uploaded ahead, and the source is the folder {path}"
@@ -103,7 +104,8 @@ const (
 	CasePruneOtherIndex finding.Case = "the active Worker {site} does not carry the newest index; nothing was deleted"
 	CasePruneEmptyIndex finding.Case = "the index of {site} is empty, and a prune would delete all its files; nothing " +
 		"was deleted"
-	CasePruneConcurrent  finding.Case = "files of {site} are being uploaded, or pruned, by another process; nothing was deleted"
+	CasePruneConcurrent finding.Case = "files of {site} are being uploaded, or pruned, by another process; nothing " +
+		"was deleted"
 	CasePruneAfterDeploy finding.Case = "the site is live, but pruning failed; the next try is in {span}: {cause}"
 )
 
@@ -152,8 +154,9 @@ const (
 
 // Cases of a site that is live although not all went well.
 const (
-	CaseNoSubdomain     finding.Case = "the account has no workers.dev subdomain, so the site's address is not known here"
-	CaseAddressOn       finding.Case = "the first deployment was cut short before its workers.dev address was on; it is now"
+	CaseNoSubdomain finding.Case = "the account has no workers.dev subdomain, so the site's address is not known here"
+	CaseAddressOn   finding.Case = "the first deployment was cut short before its workers.dev address was on; it " +
+		"is now"
 	CaseAddressOff      finding.Case = "the site is live, but its workers.dev address could not be switched on: {cause}"
 	CaseSettingsDropped finding.Case = "the site is live, but settings of its script were not changed: {cause}"
 )

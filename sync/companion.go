@@ -27,7 +27,8 @@ func (e *Engine) overlayOf(w cloud.Worker) *overlay.Meta {
 
 // companionMeta describes the site's companion in a namespace.
 func (e *Engine) companionMeta(w cloud.Worker, namespace string) overlay.CompanionMeta {
-	return overlay.CompanionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace, CompanionCode: e.overlayOf(w).CompanionCode}
+	return overlay.CompanionMeta{Format: metaFormat, Companion: e.Site, Namespace: namespace,
+		CompanionCode: e.overlayOf(w).CompanionCode}
 }
 
 // companionUpload is a companion that the deploy uploads.
@@ -43,7 +44,8 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 		return nil, nil
 	}
 	want := e.companionMeta(p.worker, p.namespace)
-	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode && m.Namespace == want.Namespace && !opt.Repair {
+	if m := l.meta; m != nil && m.Overlay != nil && m.Overlay.CompanionCode == want.CompanionCode &&
+		m.Namespace == want.Namespace && !opt.Repair {
 		return nil, nil
 	}
 	name := overlay.CompanionName(e.Site)
@@ -70,7 +72,8 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case tag == "":
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	}
-	return nil, stop(GuardForeign, CaseForeignClass, finding.Facts{Site: e.Site, Name: name, What: fmt.Sprintf("%.80q", tag)})
+	return nil, stop(GuardForeign, CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
+		What: fmt.Sprintf("%.80q", tag)})
 }
 
 // deployCompanion uploads the companion if the plan says so. It has no address, so only
@@ -87,7 +90,8 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 	}
 	u := cloud.Upload{Worker: *p.worker.Companion, Message: "kv-sync companion of " + e.Site, Apply: p.companion.apply}
 	u.Bindings = []cloud.Binding{
-		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
+		{Name: cloud.BindingBlobs, Type: "kv_namespace",
+			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(namespace)}},
 		{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}},
 	}
 	script := e.Account.Workers(name)

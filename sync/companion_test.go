@@ -24,7 +24,8 @@ func overlaid(w cloud.Worker) cloud.Worker {
 	w.Companion = &cloud.Worker{
 		Main: "overlay.js", CompatibilityDate: "2026-11-01",
 		Modules: []cloud.Module{{Name: "overlay.js", Type: "application/javascript+module",
-			Content: []byte(`import { DurableObject } from "cloudflare:workers"; export class Overlay extends DurableObject {}; export default {}`)}},
+			Content: []byte(`import { DurableObject } from "cloudflare:workers"; ` +
+				`export class Overlay extends DurableObject {}; export default {}`)}},
 	}
 	return w
 }
@@ -76,16 +77,20 @@ func TestCompanion(t *testing.T) {
 	w.wantSite(one)
 	live := w.live()
 	says, versions := w.companion()
-	want := map[string]any{"format": 1.0, "companion": "blog", "namespace": live.Namespace, "protocol": float64(live.Overlay.Protocol), "code": live.Overlay.Code}
-	if d := cmp.Diff(want, says); d != "" || versions != 1 || live.Overlay.Protocol != overlay.Protocol || live.Overlay.Code == "" {
+	want := map[string]any{"format": 1.0, "companion": "blog", "namespace": live.Namespace,
+		"protocol": float64(live.Overlay.Protocol), "code": live.Overlay.Code}
+	if d := cmp.Diff(want, says); d != "" || versions != 1 || live.Overlay.Protocol != overlay.Protocol ||
+		live.Overlay.Code == "" {
 		t.Errorf("%d versions, the site says %+v, the companion (-want +got):\n%s", versions, live.Overlay, d)
 	}
-	if got := w.bindings(); !slices.Equal(got, []string{"KV_SYNC", "KV_SYNC_BLOBS", "KV_SYNC_OVERLAY"}) || !slices.Equal(live.Bindings, got) {
+	if got := w.bindings(); !slices.Equal(got, []string{"KV_SYNC", "KV_SYNC_BLOBS", "KV_SYNC_OVERLAY"}) ||
+		!slices.Equal(live.Bindings, got) {
 		t.Errorf("the site has %v and owns %v", got, live.Bindings)
 	}
 
 	// A companion that is the one that we have costs nothing but the record's read.
-	if got := w.counted(func() { w.mustDeploy(h[0]) }); !slices.Equal(got, []string{"workers.deployments.list", "workers.versions.get"}) {
+	if got := w.counted(func() { w.mustDeploy(h[0]) }); !slices.Equal(got,
+		[]string{"workers.deployments.list", "workers.versions.get"}) {
 		t.Errorf("no change took %v", got)
 	}
 	w.config.Cache = &cache{}
@@ -97,7 +102,8 @@ func TestCompanion(t *testing.T) {
 	slices.Sort(got)
 	if d := cmp.Diff([]string{
 		"kv.bulk.put", "kv.values.get", "kv.values.get", // the live manifest, and the record
-		"workers.deployments.create", "workers.deployments.list", "workers.deployments.list", "workers.versions.create", "workers.versions.get",
+		"workers.deployments.create", "workers.deployments.list", "workers.deployments.list", "workers.versions.create",
+		"workers.versions.get",
 	}, got); d != "" {
 		t.Errorf("one change took (-want +got):\n%s", d)
 	}
@@ -177,7 +183,8 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	t.Parallel()
 	w := startOverlaid(t)
 	src := history(one)[0]
-	for _, says := range []any{"a text", map[string]any{"format": 1, "companion": "other"}, map[string]any{"format": 1, "site": "blog-overlay"}} {
+	for _, says := range []any{"a text", map[string]any{"format": 1, "companion": "other"},
+		map[string]any{"format": 1, "site": "blog-overlay"}} {
 		w.companionSays(says)
 		_, err := w.deploy(src, kvsync.Options{})
 		wantGuard(t, err, kvsync.GuardForeign)
@@ -197,7 +204,8 @@ func TestCompanionsNameIsTaken(t *testing.T) {
 	other := start(t)
 	other.config.Serving.Overlay = true
 	theirs := cloud.Upload{Worker: *overlaid(script).Companion,
-		Apply: &cloud.MigrationPlan{NewTag: "v1", Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["Overlay"]}`)}}}
+		Apply: &cloud.MigrationPlan{NewTag: "v1",
+			Steps: []json.RawMessage{json.RawMessage(`{"new_sqlite_classes":["Overlay"]}`)}}}
 	if err := other.account.Workers("blog-overlay").PutScript(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +221,8 @@ func TestCompanionIsRefused(t *testing.T) {
 	h := history(one, two)
 	w.mustDeploy(h[0])
 	w.config.Serving.Overlay = true
-	for _, f := range []platform.Fault{{Kind: platform.FaultStatus, Status: http.StatusBadRequest}, {Kind: platform.FaultDrop}} {
+	for _, f := range []platform.Fault{{Kind: platform.FaultStatus, Status: http.StatusBadRequest},
+		{Kind: platform.FaultDrop}} {
 		w.fault("workers.scripts.put", f)
 		_, err := w.deploy(h[1], kvsync.Options{})
 		if err == nil || !strings.Contains(err.Error(), "the companion of blog") || errors.Is(err, cloud.ErrUnknown) {
@@ -257,7 +266,8 @@ func TestCompanionOfAnotherDeploy(t *testing.T) {
 }
 
 func TestCompanionsName(t *testing.T) {
-	c := kvsync.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{}, Serving: manifest.Serving{Overlay: true}}
+	c := kvsync.Config{Site: strings.Repeat("a", overlay.MaxSite), Account: blindAccount{},
+		Serving: manifest.Serving{Overlay: true}}
 	if n := len(overlay.CompanionName(c.Site)); n != 63 {
 		t.Errorf("the longest companion's name has %d characters", n)
 	}

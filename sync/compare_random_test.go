@@ -23,8 +23,10 @@ type definition struct {
 	guarded                 map[string]bool
 }
 
-func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest, confirmed map[manifest.Content]manifest.Ref) definition {
-	d := definition{uploads: map[manifest.Content]bool{}, retired: map[string]manifest.Retired{}, guarded: map[string]bool{}}
+func define(e *Engine, l *manifest.Listing, w cloud.Worker, base, carry *manifest.Manifest, left []*manifest.Manifest,
+	confirmed map[manifest.Content]manifest.Ref) definition {
+	d := definition{uploads: map[manifest.Content]bool{}, retired: map[string]manifest.Retired{},
+		guarded: map[string]bool{}}
 	were, there := map[string]manifest.Asset{}, map[manifest.Content]bool{}
 	if base != nil {
 		for _, a := range base.Assets {
@@ -103,7 +105,8 @@ func TestCompareByDefinition(t *testing.T) {
 		asset := func(path string) manifest.Asset {
 			body := fmt.Sprint(r.IntN(8))
 			nonces++
-			a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: []string{"a/b", "c/d"}[r.IntN(5)/4], OID: body, Modified: r.Int64N(9)}
+			a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: []string{"a/b", "c/d"}[r.IntN(5)/4], OID: body,
+				Modified: r.Int64N(9)}
 			a.Blob = manifest.Ref{Hash: manifest.HashOf([]byte(body)), Nonce: manifest.Nonce{byte(nonces >> 8), byte(nonces), 1}}
 			if body == "7" { // in chunks
 				a.Size = manifest.MaxValueBytes + 1
@@ -119,12 +122,14 @@ func TestCompareByDefinition(t *testing.T) {
 			return out
 		}
 		routing := func() *manifest.Routing {
-			return []*manifest.Routing{{}, {}, {}, {Worker: []string{"/a*"}}, {Worker: []string{"*"}, Site: []string{"/a"}, Retire: []string{"/z*"}}, nil}[r.IntN(6)]
+			return []*manifest.Routing{{}, {}, {}, {Worker: []string{"/a*"}},
+				{Worker: []string{"*"}, Site: []string{"/a"}, Retire: []string{"/z*"}}, nil}[r.IntN(6)]
 		}
 		live := &manifest.Manifest{Assets: assets(), Routing: routing()}
 		for _, p := range []string{"/a", "/gone", "/z", "/zz"} {
 			if r.IntN(2) == 0 {
-				live.Retired = append(live.Retired, manifest.Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1, Left: r.IntN(4)})
+				live.Retired = append(live.Retired, manifest.Retired{Asset: asset(p), Until: now.Unix() + r.Int64N(3) - 1,
+					Left: r.IntN(4)})
 			}
 		}
 		base, carry := live, live
@@ -134,7 +139,8 @@ func TestCompareByDefinition(t *testing.T) {
 		case 1:
 			base, carry = nil, nil
 		}
-		left := []*manifest.Manifest{{Assets: assets(), Routing: routing()}, {Assets: assets(), Routing: routing()}}[:r.IntN(3)]
+		left := []*manifest.Manifest{{Assets: assets(), Routing: routing()},
+			{Assets: assets(), Routing: routing()}}[:r.IntN(3)]
 		l := &manifest.Listing{}
 		unhashed := r.IntN(6) == 0
 		for _, a := range assets() {
@@ -152,7 +158,8 @@ func TestCompareByDefinition(t *testing.T) {
 		p := &draft{worker: cloud.Worker{Routing: routing()}}
 		want := define(e, l, p.worker, base, carry, left, was.confirmed)
 		p.compare(e, l, base, carry, was)
-		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) || !reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
+		if !reflect.DeepEqual(p.Added, want.added) || !reflect.DeepEqual(p.Changed, want.changed) ||
+			!reflect.DeepEqual(p.Removed, want.removed) || p.Unchanged != want.unchanged {
 			t.Fatalf("seed %d: %v %v %v %d, want %+v", seed, p.Added, p.Changed, p.Removed, p.Unchanged, want)
 		}
 		uploads := map[manifest.Content]bool{}
@@ -178,7 +185,8 @@ func TestCompareByDefinition(t *testing.T) {
 		}
 		for i, a := range p.manifest.Assets {
 			f := l.Files[i]
-			if c, ok := holds[a.Blob]; a.Path != f.Path || a.Content() != f.Content() || uploads[f.Content()] != (a.Blob.Nonce == was.nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
+			if c, ok := holds[a.Blob]; a.Path != f.Path || a.Content() != f.Content() ||
+				uploads[f.Content()] != (a.Blob.Nonce == was.nonce.For(a)) || ok == uploads[f.Content()] || ok && c != f.Content() {
 				t.Fatalf("seed %d: %+v of %+v", seed, a, f)
 			}
 		}
@@ -186,10 +194,12 @@ func TestCompareByDefinition(t *testing.T) {
 			continue
 		}
 		got, guarded := e.retired(p.manifest, carry, left, carry.Routing != nil)
-		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded, func(a manifest.Asset) bool { return !want.guarded[a.Path] }) {
+		if len(guarded) != len(want.guarded) || slices.ContainsFunc(guarded,
+			func(a manifest.Asset) bool { return !want.guarded[a.Path] }) {
 			t.Fatalf("seed %d: guarded %v, want %v", seed, guarded, want.guarded)
 		}
-		if !slices.IsSortedFunc(got, func(a, b manifest.Retired) int { return strings.Compare(a.Path, b.Path) }) || len(got) != len(want.retired) {
+		if !slices.IsSortedFunc(got, func(a, b manifest.Retired) int { return strings.Compare(a.Path, b.Path) }) ||
+			len(got) != len(want.retired) {
 			t.Fatalf("seed %d: retired %v, want %v", seed, got, want.retired)
 		}
 		for _, r := range got {

@@ -94,7 +94,8 @@ func (c *contentAddressed) plan(ctx context.Context, l *live, p *draft, r *run) 
 // list reads the source against the live manifest. A folder has to be hashed before a
 // change is known, which needs no manifest. A commit is identified by its tree, and
 // needs the manifest to walk only what changed.
-func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin, mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
+func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest.Origin,
+	mayStay bool) (listing *manifest.Listing, base *manifest.Manifest, err error) {
 	e, src := c.Engine, r.src
 	if !c.owns(l.meta) { // another layout has nothing to reuse
 		listing, err = src.Files(ctx, nil)
@@ -127,8 +128,9 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest
 // and blobs that this run has confirmed, and no others.
 func (p *draft) compare(e *Engine, l *manifest.Listing, base, carry *manifest.Manifest, r *run) {
 	m := &manifest.Manifest{
-		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving, Routing: p.worker.Routing,
-		Assets: make([]manifest.Asset, 0, len(l.Files)),
+		Site: e.Site, Origin: l.Origin, Dirs: l.Dirs, Redirects: l.Redirects, Headers: l.Headers, Serving: e.Serving,
+		Routing: p.worker.Routing,
+		Assets:  make([]manifest.Asset, 0, len(l.Files)),
 	}
 	var before []manifest.Asset
 	if base != nil {

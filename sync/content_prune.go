@@ -64,7 +64,8 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 // roots collects every key that a root keeps alive. The records count beside the
 // activations: Cloudflare's list of deployments is short, and a deployment that was
 // live an hour ago may not be in it.
-func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string, listed []string) (map[string]bool, error) {
+func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespace string,
+	listed []string) (map[string]bool, error) {
 	e := c.Engine
 	k := manifest.Keys(e.Site)
 	metas := make(map[string]*Meta)
@@ -98,7 +99,8 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 	rooted, chunks := make(map[string]bool), make(indexes)
 	for _, m := range metas {
 		stored, err := e.manifest(ctx, m)
-		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) && bad == nil && !there[k.Manifest(ref)] {
+		if ref, bad := manifest.ParseRef(m.Manifest); recordOnly[m.Manifest] && errors.Is(err, cloud.ErrNotFound) &&
+			bad == nil && !there[k.Manifest(ref)] {
 			continue // it never went live: a manifest is confirmed before the switch
 		}
 		if err != nil {

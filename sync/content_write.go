@@ -67,7 +67,8 @@ func (p *contentDraft) write(ctx context.Context) (*prepared, error) {
 }
 
 // compose makes the release after the namespace, the address and every hash are known.
-func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{}, blobs []*upload.Item) (*release, error) {
+func (p *contentDraft) compose(ctx context.Context, store *lateStore, hashed <-chan struct{},
+	blobs []*upload.Item) (*release, error) {
 	e, l, r := p.c.Engine, p.l, p.r
 	var url string
 	g, gctx := errgroup.WithContext(ctx)

@@ -50,7 +50,8 @@ func TestLedger(t *testing.T) {
 	if d := cmp.Diff(want, first); d != "" {
 		t.Errorf("first deploy (-want +got):\n%s", d)
 	}
-	if got := w.counted(func() { w.mustDeploy(h[0]) }); !slices.Equal(got, []string{"workers.deployments.list", "workers.versions.get"}) {
+	if got := w.counted(func() { w.mustDeploy(h[0]) }); !slices.Equal(got,
+		[]string{"workers.deployments.list", "workers.versions.get"}) {
 		t.Errorf("no change took %v", got)
 	}
 
@@ -100,7 +101,8 @@ func (c *cache) Put(name string, b []byte) {
 
 func TestDeployUploadsOnlyWhatChanged(t *testing.T) {
 	w := start(t)
-	big := files{"/big.bin": strings.Repeat("x", 600<<10), "/copy/big.bin": strings.Repeat("x", 600<<10), "/a.txt": "same", "/b.txt": "same"}
+	big := files{"/big.bin": strings.Repeat("x", 600<<10), "/copy/big.bin": strings.Repeat("x", 600<<10),
+		"/a.txt": "same", "/b.txt": "same"}
 	maps.Copy(big, one)
 	h := history(big, big)
 	h[1].files = maps.Clone(big)
@@ -115,7 +117,8 @@ func TestDeployUploadsOnlyWhatChanged(t *testing.T) {
 	}
 	res := w.mustDeploy(h[1])
 	w.wantSite(h[1].files)
-	if res.Uploaded != 1 || len(res.Plan.Added) != 1 || len(res.Plan.Changed) != 1 || len(res.Plan.Removed) != 1 || res.Plan.Unchanged != 5 {
+	if res.Uploaded != 1 || len(res.Plan.Added) != 1 || len(res.Plan.Changed) != 1 || len(res.Plan.Removed) != 1 ||
+		res.Plan.Unchanged != 5 {
 		t.Errorf("got %d uploaded, plan %+v", res.Uploaded, res.Plan)
 	}
 	if res.Plan.Writes != 3 {
@@ -228,19 +231,23 @@ func TestBindings(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardForeign)
 
 	mine := script
-	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text",
+		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{TakeOver: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(one)
-	if got, want := w.bindings(), []string{"KV_SYNC", "KV_SYNC_BLOBS", "MODE", "SECRET", "THEIRS"}; !slices.Equal(got, want) {
+	if got, want := w.bindings(), []string{"KV_SYNC", "KV_SYNC_BLOBS", "MODE", "SECRET", "THEIRS"}; !slices.Equal(got,
+		want) {
 		t.Errorf("after taking over: %v, want %v", got, want)
 	}
 
 	// A version that was never active must not leak its settings into the next one.
 	leak := script
-	leak.Bindings = append(slices.Clone(mine.Bindings), cloud.Binding{Name: "LEAK", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}},
-		cloud.Binding{Name: "THEIRS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"preview"`)}})
+	leak.Bindings = append(slices.Clone(mine.Bindings), cloud.Binding{Name: "LEAK", Type: "plain_text",
+		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}},
+		cloud.Binding{Name: "THEIRS", Type: "plain_text",
+			Fields: map[string]json.RawMessage{"text": json.RawMessage(`"preview"`)}})
 	if _, err := workers.UploadVersion(t.Context(), cloud.Upload{Worker: leak}); err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +310,8 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 	durable := script
 	durable.Modules = []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
 		Content: []byte("export class Room {}; export default { fetch() { return new Response('ok') } }")}}
-	durable.Bindings = []cloud.Binding{{Name: "ROOM", Type: "durable_object_namespace", Fields: map[string]json.RawMessage{"class_name": json.RawMessage(`"Room"`)}}}
+	durable.Bindings = []cloud.Binding{{Name: "ROOM", Type: "durable_object_namespace",
+		Fields: map[string]json.RawMessage{"class_name": json.RawMessage(`"Room"`)}}}
 	durable.Migrations = []cloud.Migration{{Tag: "v1", Step: json.RawMessage(`{"new_sqlite_classes":["Room"]}`)}}
 
 	w.mustDeploy(h[0])
@@ -312,7 +320,8 @@ func TestMigrationsGoByScriptUpload(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if slices.Contains(kinds, "workers.versions.create") || slices.Index(kinds, "workers.scripts.put") < slices.Index(kinds, "kv.bulk.put") {
+	if slices.Contains(kinds, "workers.versions.create") ||
+		slices.Index(kinds, "workers.scripts.put") < slices.Index(kinds, "kv.bulk.put") {
 		t.Errorf("with a migration: %v", kinds)
 	}
 	w.wantSite(two)
@@ -397,7 +406,8 @@ func TestRetiredAfterAnUpgrade(t *testing.T) {
 			h := history(files{"/a": "a", "/b": "b", "/c": "c"}, files{"/a": "a", "/b": "b"}, files{"/a": "a"})
 			older := script
 			older.Routing = nil
-			if _, err := w.engine().Deploy(t.Context(), h[0], older, kvsync.Options{}); err != nil || w.manifest().Routing != nil {
+			if _, err := w.engine().Deploy(t.Context(), h[0], older, kvsync.Options{}); err != nil ||
+				w.manifest().Routing != nil {
 				t.Fatalf("%v, routing %v", err, w.manifest().Routing)
 			}
 			now := script
@@ -430,7 +440,8 @@ func TestGuardedIsNotRetiredAfterRollback(t *testing.T) {
 		{Worker: []string{"*"}, Retire: []string{"/secret.txt"}}: 1,
 	} {
 		w := start(t)
-		h := history(files{"/a": "1", "/b": "b"}, files{"/a": "1", "/b": "b", "/secret.txt": "2"}, files{"/a": "3", "/b": "b"})
+		h := history(files{"/a": "1", "/b": "b"}, files{"/a": "1", "/b": "b", "/secret.txt": "2"},
+			files{"/a": "3", "/b": "b"})
 		w.mustDeploy(h[0])
 		guarding := script
 		guarding.CompatibilityDate, guarding.Routing = "2026-11-02", routing // another Worker
@@ -474,7 +485,8 @@ func TestScriptSettings(t *testing.T) {
 	h := history(one, two, three)
 	w.mustDeploy(h[0])
 	mine := script
-	mine.Settings = map[string]json.RawMessage{"logpush": json.RawMessage("true"), "limits": json.RawMessage(`{"cpu_ms":50}`)}
+	mine.Settings = map[string]json.RawMessage{"logpush": json.RawMessage("true"),
+		"limits": json.RawMessage(`{"cpu_ms":50}`)}
 	for i, src := range h[1:] {
 		kinds := w.counted(func() {
 			res, err := w.engine().Deploy(t.Context(), src, mine, kvsync.Options{})

@@ -141,7 +141,8 @@ func New(c Config) (*Engine, error) {
 	case !siteID.MatchString(c.Site):
 		return nil, fmt.Errorf("site name %.80q: %s", c.Site, idRule)
 	case c.Serving.Overlay && len(c.Site) > overlay.MaxSite:
-		return nil, fmt.Errorf("site name %q: with an overlay it may have %d characters, for its companion is called %s; take a shorter name",
+		return nil, fmt.Errorf("site name %q: with an overlay it may have %d characters, for its companion is called %s; "+
+			"take a shorter name",
 			c.Site, overlay.MaxSite, overlay.CompanionName(c.Site))
 	case c.Site == manifest.ProjectPrefix:
 		return nil, fmt.Errorf("site name %q: the keys of projects begin with it; take another name", c.Site)
@@ -153,7 +154,8 @@ func New(c Config) (*Engine, error) {
 		return nil, errors.New("retain, grace, parallel, memory and the prune cap cannot be negative")
 	}
 	if c.Grace != 0 && c.Grace < minGrace {
-		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be seen, so %s is the least", c.Grace, minGrace)
+		return nil, fmt.Errorf("a grace period of %s is too short: what was written may take a minute and more to be "+
+			"seen, so %s is the least", c.Grace, minGrace)
 	}
 	kind, err := LayoutNamed(c.Layout)
 	if err != nil {
@@ -199,7 +201,8 @@ func (e *Engine) upload(ctx context.Context, s cloud.Store, items []*upload.Item
 		Parallel: e.Parallel, Memory: e.Memory, Budget: e.Budget, Read: read,
 		Progress: func(p upload.Progress) {
 			e.Progress(Progress{
-				Stage: StageUpload, Files: p.Files, TotalFiles: p.TotalFiles, Bytes: p.Bytes, TotalBytes: p.TotalBytes, Note: p.Note,
+				Stage: StageUpload, Files: p.Files, TotalFiles: p.TotalFiles, Bytes: p.Bytes, TotalBytes: p.TotalBytes,
+				Note: p.Note,
 			})
 		},
 	})

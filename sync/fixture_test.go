@@ -68,7 +68,8 @@ func hashOf(body string) manifest.Hash {
 }
 
 func (m *memory) Origin(context.Context) (manifest.Origin, error) {
-	o := manifest.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time, Repository: m.repository}
+	o := manifest.Origin{Kind: "folder", Rules: "r1", Dir: "public", Commit: m.commit, Time: m.time,
+		Repository: m.repository}
 	if m.isCommit() {
 		tree := make(map[string]manifest.Hash)
 		for path, body := range m.files {
@@ -86,7 +87,8 @@ func (m *memory) Files(ctx context.Context, base *manifest.Manifest) (*manifest.
 	l := &manifest.Listing{Origin: o, Pulled: m.pulled}
 	for _, path := range slices.Sorted(maps.Keys(m.files)) {
 		body := m.files[path]
-		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8", Modified: m.time.Unix()}
+		a := manifest.Asset{Path: path, Size: int64(len(body)), ContentType: "text/plain; charset=utf-8",
+			Modified: m.time.Unix()}
 		hash := hashOf(body)
 		if base != nil || m.hashed {
 			a.Blob.Hash = hash
@@ -144,7 +146,8 @@ func history(contents ...files) []*memory {
 // at what is served.
 var script = cloud.Worker{
 	Main: "main.js", CompatibilityDate: "2026-11-01", Routing: &manifest.Routing{},
-	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('ok') } }")}},
+	Modules: []cloud.Module{{Name: "main.js", Type: "application/javascript+module",
+		Content: []byte("export default { fetch() { return new Response('ok') } }")}},
 }
 
 // world is one site on a local platform.
@@ -196,7 +199,8 @@ func start(t *testing.T) *world {
 
 // connect makes an adapter that sends each request at most tries times.
 func (w *world) connect(tries int) *cloudflare.Account {
-	a, err := cloudflare.New(cloudflare.Options{Token: w.p.Token, AccountID: w.p.AccountID, BaseURL: w.p.BaseURL, Tries: tries})
+	a, err := cloudflare.New(cloudflare.Options{Token: w.p.Token, AccountID: w.p.AccountID, BaseURL: w.p.BaseURL,
+		Tries: tries})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -136,7 +136,8 @@ func (e *Engine) past(ctx context.Context, how versionScope) (*past, error) {
 			if !read && !e.target.inKV() {
 				continue
 			}
-			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing, meta: v.meta}
+			d := Deployment{Version: s.Version, Time: a.Created, Live: i == 0, Percent: s.Percent, Missing: v.missing,
+				meta: v.meta}
 			var message annotation
 			if m := v.meta; m != nil {
 				// Activations by other tools have no message of ours; an earlier one has.
@@ -182,7 +183,8 @@ type versionInfo struct {
 }
 
 // metas reads each version once: all versions, or those that can be retained.
-func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how versionScope) (map[string]versionInfo, error) {
+func (e *Engine) metas(ctx context.Context, activations []cloud.Activation, how versionScope) (map[string]versionInfo,
+	error) {
 	versions := make(map[string]versionInfo)
 	ours := make(map[string]bool)
 	width := e.Parallel

@@ -208,7 +208,8 @@ func (e *Engine) newestIndex(ctx context.Context, namespace string) (*kvassets.R
 	return r, nil
 }
 
-func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string, ref manifest.Ref) (*kvassets.Record, error) {
+func (e *Engine) readKVAssetsRecord(ctx context.Context, store cloud.Store, key string,
+	ref manifest.Ref) (*kvassets.Record, error) {
 	b, err := store.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the record %s: %w", key, err)
@@ -238,7 +239,8 @@ func (e *Engine) indexFiles(ctx context.Context, l *manifest.Listing) (*kvassets
 				return fmt.Errorf("read %s: %w", f.Path, err)
 			}
 			path := strings.TrimPrefix(f.Path, "/")
-			r.Index[i] = kvassets.Entry{Path: path, Key: kvassets.Key(path, sum), Modified: uint64(max(0, f.Modified)), Size: uint64(f.Size)}
+			r.Index[i] = kvassets.Entry{Path: path, Key: kvassets.Key(path, sum), Modified: uint64(max(0, f.Modified)),
+				Size: uint64(f.Size)}
 			r.Hashes[i] = hash
 			return nil
 		})
@@ -261,7 +263,8 @@ func checksums(f *manifest.File) (sum string, hash manifest.Hash, err error) {
 	short, whole := kvassets.NewHasher(), sha256.New()
 	buffer := copyBuffers.Get().(*[copyBytes]byte)
 	defer copyBuffers.Put(buffer)
-	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1), buffer[:])
+	n, err := io.CopyBuffer(io.MultiWriter(short, whole), io.LimitReader(struct{ io.Reader }{content}, f.Size+1),
+		buffer[:])
 	if err != nil {
 		return "", manifest.Hash{}, err
 	}
@@ -299,7 +302,8 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 		return &manifest.RefusedError{Problems: problems}
 	}
 	if n := len(r.Encode()); n > manifest.MaxValueBytes {
-		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " + mebibytes(int64(n))})
+		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " +
+			mebibytes(int64(n))})
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	}
 	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
-			cloud.Binding{Name: build.Binding, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.namespace)}})
+			cloud.Binding{Name: build.Binding, Type: "kv_namespace",
+				Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(r.namespace)}})
 	}
 	p.hash = e.workerHash(p.worker)
 	p.WorkerChanged = !p.k.owns(l.meta) || l.meta.Worker != p.hash
@@ -76,7 +77,8 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 		return nil, err
 	}
 	out := &prepared{}
-	if out.release, err = e.describe(l, p.draft, p.r, servedContent{index: p.next.Ref.Hash.String(), recordKey: p.k.recordKey}, url); err != nil {
+	if out.release, err = e.describe(l, p.draft, p.r, servedContent{index: p.next.Ref.Hash.String(),
+		recordKey: p.k.recordKey}, url); err != nil {
 		return nil, err
 	}
 	if out.upload, err = e.version(l, p.worker, p.Origin, out.meta); err != nil {
@@ -146,7 +148,8 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 
 // recordsFor reads the record of the newest index and of the index of the live Worker:
 // their files are in KV. Each may be empty.
-func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvassets.Record, err error) {
+func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (newest, active *kvassets.Record,
+	err error) {
 	active = &kvassets.Record{}
 	if namespace == "" {
 		return active, active, nil
@@ -171,7 +174,8 @@ func (e *kvAssets) recordsFor(ctx context.Context, l *live, namespace string) (n
 }
 
 // fill completes the plan, or refuses the files.
-func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newest, active *kvassets.Record) (err error) {
+func (p *kvAssetsPlan) fill(ctx context.Context, listing *manifest.Listing, newest,
+	active *kvassets.Record) (err error) {
 	e, opt := p.e, p.r.opt
 	if p.next, err = e.indexFiles(ctx, listing); err != nil {
 		return err
@@ -270,7 +274,7 @@ func (e *Engine) indexOf(ctx context.Context, m *Meta) (*kvassets.Record, error)
 		if err == nil && bytes.Compare(found.Nonce[:], ref.Nonce[:]) > 0 {
 			ref = found
 		}
-		return nil //nolint:nilerr // of another release: it is not believed
+		return nil //nolint:nilerr // another release made it
 	})
 	if err == nil && ref.IsZero() {
 		err = fmt.Errorf("the record of the index of deployment %s: %w", m.Deployment, cloud.ErrNotFound)

@@ -29,19 +29,21 @@ type compiled struct {
 }
 
 func (c *compiled) worker() cloud.Worker {
-	return cloud.Worker{Build: &cloud.Build{Binding: "ASSETS", Make: func(_ context.Context, index []byte) (cloud.Worker, error) {
-		if c.made == nil {
-			c.made = map[string][]byte{}
-		}
-		c.builds++
-		c.made[manifest.HashOf(index).String()] = index
-		w := script
-		w.Modules = []cloud.Module{
-			{Name: "main.js", Type: "application/javascript+module", Content: []byte("export default { fetch() { return new Response('" + c.text + "') } }")},
-			{Name: "assets.bin", Type: "application/octet-stream", Content: index},
-		}
-		return w, c.fail
-	}}}
+	return cloud.Worker{Build: &cloud.Build{Binding: "ASSETS",
+		Make: func(_ context.Context, index []byte) (cloud.Worker, error) {
+			if c.made == nil {
+				c.made = map[string][]byte{}
+			}
+			c.builds++
+			c.made[manifest.HashOf(index).String()] = index
+			w := script
+			w.Modules = []cloud.Module{
+				{Name: "main.js", Type: "application/javascript+module",
+					Content: []byte("export default { fetch() { return new Response('" + c.text + "') } }")},
+				{Name: "assets.bin", Type: "application/octet-stream", Content: index},
+			}
+			return w, c.fail
+		}}}
 }
 
 // assetsWorld is a site in the layout kv-assets.
@@ -56,7 +58,8 @@ func startAssets(t *testing.T) *assetsWorld {
 	return w
 }
 
-func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src manifest.Source, opt kvsync.Options) (*kvsync.Result, error) {
+func (w *assetsWorld) deployAssets(ctx context.Context, e *kvsync.Engine, src manifest.Source,
+	opt kvsync.Options) (*kvsync.Result, error) {
 	return e.Deploy(ctx, src, w.code.worker(), opt)
 }
 
@@ -305,7 +308,8 @@ func TestKVAssetsRollback(t *testing.T) {
 	for i := range 4 {
 		w.pass(40 * time.Hour)
 		w.code.fail = errors.New("broken")
-		_, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/x": fmt.Sprint(i), "/index.html": two["/index.html"]}, time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true})
+		_, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/x": fmt.Sprint(i),
+			"/index.html": two["/index.html"]}, time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true})
 		if !errors.Is(err, w.code.fail) {
 			t.Fatal(err)
 		}
@@ -387,7 +391,8 @@ func TestKVAssetsAndContent(t *testing.T) {
 	w.mustDeploy(h[2])
 	w.wantSite(one)
 	for _, to := range []*kvsync.Result{indexed, content} {
-		if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to.Deployment}); err != nil || !res.Switched {
+		if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to.Deployment}); err != nil ||
+			!res.Switched {
 			t.Fatalf("%+v, %v", res, err)
 		}
 	}
@@ -427,7 +432,8 @@ func TestKVAssetsGuards(t *testing.T) {
 	w.must(h[1])
 	w.wantServed(two)
 	w.fault("kv.bulk.put", platform.Fault{Kind: platform.FaultStatus, Status: 403})
-	if _, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/index.html": "new", "/n": "n"}, time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true}); err == nil {
+	if _, err := w.deployAssets(t.Context(), w.engine(), &memory{files: files{"/index.html": "new", "/n": "n"},
+		time: time.Unix(1, 0)}, kvsync.Options{AllowShrink: true}); err == nil {
 		t.Error("a refused upload is no failure")
 	}
 	w.p.Server.SetFault(nil)

@@ -18,7 +18,8 @@ func TestKVAssetsDamagedRecord(t *testing.T) {
 	t.Parallel()
 	r := newRack()
 	records := func() []string {
-		return slices.DeleteFunc(slices.Collect(maps.Keys(r.values)), func(key string) bool { return !strings.HasPrefix(key, ".kv-sync/rusty/index/") })
+		return slices.DeleteFunc(slices.Collect(maps.Keys(r.values)),
+			func(key string) bool { return !strings.HasPrefix(key, ".kv-sync/rusty/index/") })
 	}
 	r.sync(t, files{"/a.txt": "a", "/b.txt": "1"}, kvsync.KVAssetsOptions{})
 	first := records()[0]

@@ -106,13 +106,15 @@ func TestKVAssetsPruneOfOurWorker(t *testing.T) {
 	r.publish(nil)
 	for i, ok := range []bool{false, true} {
 		carried := index[2+i]
-		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns", Index: manifest.HashOf(carried).String()})
+		meta, err := json.Marshal(kvsync.Meta{Format: 1, Site: "rusty", Namespace: "ns",
+			Index: manifest.HashOf(carried).String()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.worker.meta = []cloud.Binding{
 			{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": meta}},
-			{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
+			{Name: cloud.BindingBlobs, Type: "kv_namespace",
+				Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"ns"`)}},
 		}
 		p, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{})
 		if (err == nil) != ok || ok && p.Deleted != 2 {
@@ -205,7 +207,8 @@ func TestKVAssetsPruneUnreadable(t *testing.T) {
 			r.values[".kv-sync/else/index/x"] = ""
 		}
 		before := maps.Clone(r.values)
-		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true}); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
+		if _, err := r.engine(t).Prune(t.Context(), kvsync.PruneOptions{Code: r.worker, Unrecorded: true}); err == nil ||
+			!strings.Contains(err.Error(), "nothing was deleted") {
 			t.Errorf("%s: %v", damage, err)
 		}
 		if !maps.Equal(before, r.values) {

@@ -64,7 +64,8 @@ func (r rack) publish(index []byte) {
 }
 
 // foreign are keys beside ours that nothing may touch, some in the very shape of ours.
-var foreign = map[string]string{"config": "theirs", "a.0123456789.txt": "theirs", "img/logo.abc.png": "theirs", "dir/": "theirs"}
+var foreign = map[string]string{"config": "theirs", "a.0123456789.txt": "theirs", "img/logo.abc.png": "theirs",
+	"dir/": "theirs"}
 
 func newRack() rack {
 	return rack{&shelf{values: maps.Clone(foreign), befall: func() accident { return none }}, &rackWorker{}, time.Now}
@@ -73,7 +74,8 @@ func newRack() rack {
 func (r rack) engine(t *testing.T) *kvsync.Engine {
 	t.Helper()
 	r.last = map[string]time.Time{}
-	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now, Layout: "kv-assets"})
+	e, err := kvsync.New(kvsync.Config{Site: "rusty", Account: r, Retain: 2, Grace: time.Hour, Now: r.now,
+		Layout: "kv-assets"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,15 +201,21 @@ func TestKVAssetsRefuses(t *testing.T) {
 		path  string
 		says  string
 	}{
-		"collision": {files{"/n.txt": "2196995", "/o.txt": "o", "/p.txt": "p"}, "n.txt", "n.a796493622.txt, has other contents"},
-		"too large": {files{"/n.txt": "1506075", "/o.txt": strings.Repeat("x", 25<<20+1), "/p.txt": "p"}, "o.txt", "at most 25"},
-		"long path": {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/" + strings.Repeat("d/", 255): ""}, strings.Repeat("d/", 255), "512"},
-		"our own":   {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/.kv-sync/rusty/x": ""}, ".kv-sync/rusty/x", "reserved by kv-sync"},
+		"collision": {files{"/n.txt": "2196995", "/o.txt": "o", "/p.txt": "p"}, "n.txt",
+			"n.a796493622.txt, has other contents"},
+		"too large": {files{"/n.txt": "1506075", "/o.txt": strings.Repeat("x", 25<<20+1), "/p.txt": "p"}, "o.txt",
+			"at most 25"},
+		"long path": {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/" + strings.Repeat("d/", 255): ""},
+			strings.Repeat("d/", 255), "512"},
+		"our own": {files{"/n.txt": "1506075", "/o.txt": "o", "/p.txt": "p", "/.kv-sync/rusty/x": ""}, ".kv-sync/rusty/x",
+			"reserved by kv-sync"},
 	} {
 		before := maps.Clone(r.values)
-		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: c.files, time: time.Unix(1, 0)}, kvsync.KVAssetsOptions{})
+		_, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: c.files, time: time.Unix(1, 0)},
+			kvsync.KVAssetsOptions{})
 		var refused *manifest.RefusedError
-		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != c.path || !strings.Contains(refused.Problems[0].Reason, c.says) {
+		if !errors.As(err, &refused) || len(refused.Problems) != 1 || refused.Problems[0].Path != c.path ||
+			!strings.Contains(refused.Problems[0].Reason, c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !maps.Equal(before, r.values) {
@@ -276,7 +284,8 @@ func FuzzKVAssets(f *testing.F) {
 					}
 				} else {
 					tree := randomTree(rnd)
-					res, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: tree, time: time.Now()}, kvsync.KVAssetsOptions{AllowShrink: true})
+					res, err := r.engine(t).SyncKVAssets(t.Context(), &memory{files: tree, time: time.Now()},
+						kvsync.KVAssetsOptions{AllowShrink: true})
 					if err == nil {
 						done = append(done, res.Index)
 					} else if calm {

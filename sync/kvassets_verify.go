@@ -37,7 +37,8 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem
 
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks
 // are requested one by one, because listings may be outdated.
-func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string, error) {
+func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Record, listed map[string]bool) ([]string,
+	error) {
 	gone := make([]bool, len(r.Index))
 	err := e.eachBlob(ctx, len(r.Index), func(ctx context.Context, i int) error {
 		if listed[r.Index[i].Key] {

@@ -125,7 +125,8 @@ func TestUnchangedChunksStay(t *testing.T) {
 		t.Errorf("a new name took %v", kinds)
 	}
 	kinds = w.counted(func() { w.mustDeploy(h[3]) })
-	if keys := w.chunkKeys("/cut.mp4"); countOf(kinds, "kv.values.put") != 1 || keys[1] != second[1] || keys[0] == first[0] {
+	if keys := w.chunkKeys("/cut.mp4"); countOf(kinds, "kv.values.put") != 1 || keys[1] != second[1] ||
+		keys[0] == first[0] {
 		t.Errorf("a new name with one new chunk took %v", kinds)
 	}
 	w.wantSite(h[3].files)
@@ -176,7 +177,10 @@ func TestLargeFilesFail(t *testing.T) {
 				w := start(t)
 				w.config.Account = w.connect(1)
 				w.mustDeploy(h[0])
-				if !w.strikeWrite(b, k, func(ctx context.Context, e *kvsync.Engine) { _, _ = e.Deploy(ctx, h[1], script, kvsync.Options{}) }) {
+				if !w.strikeWrite(b, k, func(ctx context.Context, e *kvsync.Engine) {
+					_,
+						_ = e.Deploy(ctx, h[1], script, kvsync.Options{})
+				}) {
 					if k < 4 {
 						t.Fatalf("only %d writes", k-1)
 					}
@@ -238,7 +242,8 @@ func (s *turning) Files(ctx context.Context, base *manifest.Manifest) (*manifest
 
 func TestLargeFileThatChanges(t *testing.T) {
 	for name, body := range map[string]string{
-		"shorter": reel("ay")[:len(reel("ay"))-1], "one chunk": reel("ay")[:chunkSize], "longer": reel("ay") + "!", "another": reel("az"),
+		"shorter": reel("ay")[:len(reel("ay"))-1], "one chunk": reel("ay")[:chunkSize], "longer": reel("ay") + "!",
+		"another": reel("az"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -290,7 +295,8 @@ func TestDamagedLargeFile(t *testing.T) {
 			t.Run(what+" "+how, func(t *testing.T) {
 				t.Parallel()
 				w := start(t)
-				h := history(files{"/film.mp4": reel("ay"), "/a": "a"}, files{"/film.mp4": reel("ay"), "/a": "b"}, files{"/film.mp4": reel("az"), "/a": "c"})
+				h := history(files{"/film.mp4": reel("ay"), "/a": "a"}, files{"/film.mp4": reel("ay"), "/a": "b"},
+					files{"/film.mp4": reel("az"), "/a": "c"})
 				w.mustDeploy(h[0])
 				w.mustDeploy(h[1])
 				w.hurt(what, how)
@@ -307,7 +313,8 @@ func TestDamagedLargeFile(t *testing.T) {
 					if what == "chunk" && how == "damaged" && !read {
 						want = nil
 					}
-					if !slices.Equal(found, want) || v.Whole() != (want == nil) || how == "gone" && len(d.Corrupt) > 0 || how == "damaged" && len(d.Missing) > 0 {
+					if !slices.Equal(found, want) || v.Whole() != (want == nil) || how == "gone" && len(d.Corrupt) > 0 ||
+						how == "damaged" && len(d.Missing) > 0 {
 						t.Errorf("verify, data %v: %+v", read, d)
 					}
 				}
@@ -344,7 +351,8 @@ func TestDamagedLargeFile(t *testing.T) {
 func TestPruneKeepsChunks(t *testing.T) {
 	w := start(t)
 	w.config.Retain = 2
-	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("bz")}, files{"/film.mp4": reel("az")}, files{"/film.mp4": reel("az"), "/a": "a"})
+	h := history(files{"/film.mp4": reel("ay")}, files{"/film.mp4": reel("bz")}, files{"/film.mp4": reel("az")},
+		files{"/film.mp4": reel("az"), "/a": "a"})
 	var keys [][]string
 	for _, src := range h {
 		w.mustDeploy(src)
@@ -493,7 +501,8 @@ func TestRollbackReadsEveryIndex(t *testing.T) {
 		}
 		return platform.Fault{}
 	})
-	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err == nil || !strings.Contains(err.Error(), "/film.mp4") {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err == nil ||
+		!strings.Contains(err.Error(), "/film.mp4") {
 		t.Errorf("got %v", err)
 	}
 	w.p.Server.SetFault(nil)

@@ -15,7 +15,8 @@ import (
 // head of [manifest.PulledName] is an exception, because its bytes are part of a folder's
 // id, which must not change with a release.
 func TestEngineNamesNoCommandLine(t *testing.T) {
-	advice := regexp.MustCompile(`--[a-z]|\bkv-sync (deploy|plan|upload|rollback|history|verify|prune|pull|dev|watch|daemon|hook|version)\b` +
+	advice := regexp.MustCompile(`--[a-z]` +
+		`|\bkv-sync (deploy|plan|upload|rollback|history|verify|prune|pull|dev|watch|daemon|hook|version)\b` +
 		`|\b[Rr]un (it |the job )?again\b|\binputs? [a-z]|workflow_dispatch`)
 	const pulledHead = "`# Edits made at run time that are in git"
 	files := 0

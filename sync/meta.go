@@ -97,7 +97,8 @@ func metaOf(v cloud.Version, site string) (*Meta, error) {
 		}
 		var m Meta
 		if err := json.Unmarshal(b.Fields["json"], &m); err != nil {
-			return nil, fmt.Errorf("read binding %s of version %s, which was not written by kv-sync: %w", cloud.BindingMeta, v.ID, err)
+			return nil, fmt.Errorf("read binding %s of version %s, which was not written by kv-sync: %w", cloud.BindingMeta,
+				v.ID, err)
 		}
 		if m.Format > metaFormat {
 			return nil, fmt.Errorf("read version %s (format %d): %w", v.ID, m.Format, manifest.ErrNewer)
@@ -184,7 +185,10 @@ func (h fieldHash) put(parts ...string) {
 }
 
 func (h fieldHash) modules(list []cloud.Module) {
-	sorted := slices.SortedFunc(slices.Values(list), func(a, b cloud.Module) int { return strings.Compare(a.Name, b.Name) })
+	sorted := slices.SortedFunc(slices.Values(list), func(a,
+		b cloud.Module) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	for _, m := range sorted {
 		h.put("module", m.Name, m.Type, string(m.Content))
 	}

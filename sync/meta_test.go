@@ -30,7 +30,10 @@ func TestWorkerHashTellsFieldsApart(t *testing.T) {
 			t.Errorf("%s: two Workers have one hash", what)
 		}
 	}
-	same("main and date", cloud.Worker{Main: "a", CompatibilityDate: "bc"}, cloud.Worker{Main: "ab", CompatibilityDate: "c"})
-	same("name and content", cloud.Worker{Modules: []cloud.Module{{Name: "a", Type: "t", Content: []byte("c")}}}, cloud.Worker{Modules: []cloud.Module{{Name: "at", Content: []byte("c")}}})
-	same("two modules and one", cloud.Worker{Modules: []cloud.Module{{Name: "a"}, {Name: "b"}}}, cloud.Worker{Modules: []cloud.Module{{Name: "a", Content: []byte("module" + "b")}}})
+	same("main and date", cloud.Worker{Main: "a", CompatibilityDate: "bc"},
+		cloud.Worker{Main: "ab", CompatibilityDate: "c"})
+	same("name and content", cloud.Worker{Modules: []cloud.Module{{Name: "a", Type: "t", Content: []byte("c")}}},
+		cloud.Worker{Modules: []cloud.Module{{Name: "at", Content: []byte("c")}}})
+	same("two modules and one", cloud.Worker{Modules: []cloud.Module{{Name: "a"}, {Name: "b"}}},
+		cloud.Worker{Modules: []cloud.Module{{Name: "a", Content: []byte("module" + "b")}}})
 }

@@ -24,7 +24,8 @@ func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error 
 		name = o.Repository.Remotes[0]
 	}
 	return stop(GuardRepository, CaseRepository, finding.Facts{
-		Site: e.Site, From: l.meta.Repository.Label(), Repository: manifest.Repository{Name: name, ID: o.Repository.ID}.Label(),
+		Site: e.Site, From: l.meta.Repository.Label(), Repository: manifest.Repository{Name: name,
+			ID: o.Repository.ID}.Label(),
 	})
 }
 
@@ -85,7 +86,8 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]m
 	case manifest.RelationUnknown:
 		return nil, stop(GuardOrder, CaseOrder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
 	case manifest.RelationDiverged:
-		return []manifest.Problem{problem("order", CaseDiverged, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
+		return []manifest.Problem{problem("order", CaseDiverged,
+			finding.Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
 	}
 	return nil, nil
 }

@@ -119,7 +119,8 @@ func TestRollback(t *testing.T) {
 		}
 	})
 	for _, k := range kinds {
-		if strings.HasPrefix(k, "kv.") && !slices.Contains([]string{"kv.keys.list", "kv.values.get"}, k) || k == "workers.versions.create" {
+		if strings.HasPrefix(k, "kv.") && !slices.Contains([]string{"kv.keys.list", "kv.values.get"}, k) ||
+			k == "workers.versions.create" {
 			t.Errorf("a rollback sent %s", k)
 		}
 	}
@@ -158,18 +159,21 @@ func TestRollbackTo(t *testing.T) {
 	for _, src := range h[:3] {
 		results = append(results, w.mustDeploy(src))
 	}
-	for _, to := range []string{results[0].Deployment, results[0].Version, h[0].commit, results[0].Deployment[:20], results[0].Version[:8]} {
+	for _, to := range []string{results[0].Deployment, results[0].Version, h[0].commit, results[0].Deployment[:20],
+		results[0].Version[:8]} {
 		if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: to}); err != nil {
 			t.Fatalf("to %s: %v", to, err)
 		}
 		w.wantSite(one)
 		// Going forward again to the commit that was left lifts the hold.
-		if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[2].Deployment}); err != nil || res.Hold != "" {
+		if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[2].Deployment}); err != nil ||
+			res.Hold != "" {
 			t.Fatalf("%+v, %v", res, err)
 		}
 		w.wantSite(three)
 	}
-	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[0].Deployment, DryRun: true}); err != nil {
+	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: results[0].Deployment,
+		DryRun: true}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantSite(three) // dry
@@ -211,7 +215,8 @@ func TestRollbackNeedsItsBlobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Whole() || len(v.Deployments) != 2 || !slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) || len(v.Deployments[0].Missing) != 0 {
+	if v.Whole() || len(v.Deployments) != 2 || !slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) ||
+		len(v.Deployments[0].Missing) != 0 {
 		t.Errorf("verify found %+v", v)
 	}
 }
@@ -230,7 +235,8 @@ func TestVerifyReadsData(t *testing.T) {
 	if v, err = w.engine().Verify(t.Context(), false); err != nil || !v.Whole() {
 		t.Fatalf("without reading: %+v, %v", v, err)
 	}
-	if v, err = w.engine().Verify(t.Context(), true); err != nil || v.Whole() || !slices.Equal(v.Deployments[0].Corrupt, []string{a.Path}) {
+	if v, err = w.engine().Verify(t.Context(), true); err != nil || v.Whole() ||
+		!slices.Equal(v.Deployments[0].Corrupt, []string{a.Path}) {
 		t.Fatalf("with reading: %+v, %v", v, err)
 	}
 }
@@ -311,7 +317,8 @@ func TestRollbackOverASecret(t *testing.T) {
 	h := history(one, two)
 	secret := func(value string) cloud.Worker {
 		s := script
-		s.Bindings = []cloud.Binding{{Name: "KEY", Type: "secret_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(value)}}}
+		s.Bindings = []cloud.Binding{{Name: "KEY", Type: "secret_text",
+			Fields: map[string]json.RawMessage{"text": json.RawMessage(value)}}}
 		return s
 	}
 	for i, src := range h {
@@ -345,7 +352,8 @@ func TestHoldCoversTheSameContent(t *testing.T) {
 	w.wantSite(h[0].files)
 	// Other code with it is another deployment.
 	other := script
-	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type,
+		Content: []byte("export default { fetch() { return new Response('new') } }")}}
 	if _, err := w.engine().Plan(t.Context(), h[2], other, kvsync.Options{}); err != nil {
 		t.Error(err)
 	}

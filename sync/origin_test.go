@@ -37,11 +37,13 @@ func TestSameContentOfANewerCommit(t *testing.T) {
 			first := w.mustDeploy(h[0])
 			var again *kvsync.Result
 			kinds := w.counted(func() { again = w.mustDeploy(h[2]) })
-			if !again.Switched || again.Version != first.Version || again.Commit != commitID(3) || !again.Plan.NoChange || !again.Plan.Reactivate {
+			if !again.Switched || again.Version != first.Version || again.Commit != commitID(3) || !again.Plan.NoChange ||
+				!again.Plan.Reactivate {
 				t.Errorf("got %+v", again)
 			}
 			// The last one looks whether somebody else switched at the same moment.
-			if want := []string{"workers.deployments.list", "workers.versions.get", "workers.deployments.create", "workers.deployments.list"}; !slices.Equal(kinds, want) {
+			if want := []string{"workers.deployments.list", "workers.versions.get", "workers.deployments.create",
+				"workers.deployments.list"}; !slices.Equal(kinds, want) {
 				t.Errorf("it took %v, want %v", kinds, want)
 			}
 			_, err := w.deploy(h[1], kvsync.Options{})
@@ -100,10 +102,12 @@ func TestBuildsKeepTheOrder(t *testing.T) {
 		t.Errorf("%+v, %v", past[0], err)
 	}
 	// By a commit the newest deployment of it is found.
-	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3)[33:], DryRun: true}); err == nil {
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3)[33:],
+		DryRun: true}); err == nil {
 		t.Errorf("an abbreviation that is no beginning is taken for %+v", res)
 	}
-	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3), DryRun: true}); err != nil || res.Commit != commitID(3) {
+	if res, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: commitID(3), DryRun: true}); err != nil ||
+		res.Commit != commitID(3) {
 		t.Errorf("got %+v, %v", res, err)
 	}
 }
@@ -164,7 +168,8 @@ func TestDeployWithoutACommit(t *testing.T) {
 func TestOtherRepository(t *testing.T) {
 	w := start(t)
 	from := func(f files, r manifest.Repository) *memory { return &memory{files: f, repository: r} }
-	mine, theirs := manifest.Repository{Name: "github.com/ada/tides", ID: "1"}, manifest.Repository{Name: "github.com/bob/tides", ID: "2"}
+	mine, theirs := manifest.Repository{Name: "github.com/ada/tides", ID: "1"},
+		manifest.Repository{Name: "github.com/bob/tides", ID: "2"}
 	w.mustDeploy(from(one, mine))
 	if got := w.live().Repository; got.Name != mine.Name || got.ID != mine.ID {
 		t.Errorf("the version says that it is from %+v", got)
@@ -249,7 +254,8 @@ func TestShrinkVector(t *testing.T) {
 			w.mustDeploy(&memory{files: named("before", c.Before)})
 		}
 		_, err := w.engine().Plan(t.Context(), &memory{files: named("now", c.Now)}, script, kvsync.Options{})
-		if guard := (*kvsync.GuardError)(nil); c.Refused != errors.As(err, &guard) || c.Refused && guard.Guard != kvsync.GuardShrink {
+		if guard := (*kvsync.GuardError)(nil); c.Refused != errors.As(err, &guard) || c.Refused &&
+			guard.Guard != kvsync.GuardShrink {
 			t.Errorf("%d of %d files: %v, want refused %v", c.Now, c.Before, err, c.Refused)
 		}
 	}

@@ -19,7 +19,8 @@ func (w *world) workers() cloud.Workers { return w.account.Workers("blog") }
 
 func (w *world) activateVersion(id, msg string) {
 	w.t.Helper()
-	if err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: id, Percent: 100}}, msg, true); err != nil {
+	if err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: id, Percent: 100}}, msg,
+		true); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -35,11 +36,13 @@ func (w *world) secretEdit(name, value string) string {
 	u := cloud.Upload{Worker: script}
 	for _, b := range v.Bindings {
 		if b.Name != name {
-			u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v.ID + `"`)}})
+			u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",
+				Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v.ID + `"`)}})
 		}
 	}
 	q, _ := json.Marshal(value)
-	u.Bindings = append(u.Bindings, cloud.Binding{Name: name, Type: "secret_text", Fields: map[string]json.RawMessage{"text": q}})
+	u.Bindings = append(u.Bindings, cloud.Binding{Name: name, Type: "secret_text",
+		Fields: map[string]json.RawMessage{"text": q}})
 	id, err := w.workers().UploadVersion(ctx, u)
 	if err != nil {
 		w.t.Fatal(err)
@@ -130,7 +133,8 @@ func TestOwnedNameThatBecameSecret(t *testing.T) {
 	w := start(t)
 	h := history(one, two)
 	mine := script
-	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
+	mine.Bindings = []cloud.Binding{{Name: "MODE", Type: "plain_text",
+		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"a"`)}}}
 	if _, err := w.engine().Deploy(t.Context(), h[0], mine, kvsync.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +301,8 @@ func TestSplitConfirm(t *testing.T) {
 	h := history(one, two)
 	a := w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
-	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 40}, {Version: a.Version, Percent: 60}}, "split", false); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 40},
+		{Version: a.Version, Percent: 60}}, "split", false); err != nil {
 		t.Fatal(err)
 	}
 	w.fault("workers.deployments.create", platform.Fault{Kind: platform.FaultDrop})
@@ -314,7 +319,8 @@ func TestSplitNoChange(t *testing.T) {
 	h := history(one, two)
 	a := w.mustDeploy(h[0])
 	b := w.mustDeploy(h[1])
-	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 60}, {Version: a.Version, Percent: 40}}, "split", false); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: b.Version, Percent: 60},
+		{Version: a.Version, Percent: 40}}, "split", false); err != nil {
 		t.Fatal(err)
 	}
 	w.mustDeploy(h[1])
@@ -353,8 +359,10 @@ func TestKeepVarsForeign(t *testing.T) {
 	h := history(one)
 	w.mustDeploy(h[0])
 	v := w.activeVersion()
-	id, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: cloud.Worker{Main: script.Main, Modules: script.Modules, CompatibilityDate: script.CompatibilityDate,
-		Bindings: []cloud.Binding{{Name: "KV_SYNC", Type: "inherit", Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v + `"`)}}}}})
+	id, err := w.workers().UploadVersion(t.Context(), cloud.Upload{Worker: cloud.Worker{Main: script.Main,
+		Modules: script.Modules, CompatibilityDate: script.CompatibilityDate,
+		Bindings: []cloud.Binding{{Name: "KV_SYNC", Type: "inherit",
+			Fields: map[string]json.RawMessage{"version_id": json.RawMessage(`"` + v + `"`)}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +445,8 @@ func TestRollbackDuringForeignMajoritySplit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: id, Percent: 60}, {Version: b.Version, Percent: 40}}, "split", true); err != nil {
+	if err := w.workers().Activate(t.Context(), []cloud.Share{{Version: id, Percent: 60},
+		{Version: b.Version, Percent: 40}}, "split", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {
@@ -467,7 +476,8 @@ func TestTakeOverSettings(t *testing.T) {
 func TestTakeOverStaticAssets(t *testing.T) {
 	w := start(t)
 	foreign := script
-	foreign.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "assets"}, {Name: "KEPT", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	foreign.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "assets"},
+		{Name: "KEPT", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
 	if err := w.workers().PutScript(t.Context(), cloud.Upload{Worker: foreign}); err != nil {
 		t.Fatal(err)
 	}
@@ -509,7 +519,8 @@ func TestNoCacheBeforeInheritedLoader(t *testing.T) {
 	wantGuard(t, err, kvsync.GuardCache)
 	// A binding of that name that the author defines takes the loader's place.
 	mine := script
-	mine.Bindings = []cloud.Binding{{Name: "LOADER", Type: "json", Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
+	mine.Bindings = []cloud.Binding{{Name: "LOADER", Type: "json",
+		Fields: map[string]json.RawMessage{"json": json.RawMessage("1")}}}
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err != nil {
 		t.Error(err)
 	}

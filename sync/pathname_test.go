@@ -55,7 +55,9 @@ func FuzzPathnameDeploys(f *testing.F) {
 				}
 				// Once more: it reads the manifest and writes nothing.
 				s.reads, s.writes = 0, 0
-				if res, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{}, kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 || s.writes != 0 {
+				if res, err := s.engine(t).Deploy(t.Context(), src, cloud.Worker{},
+					kvsync.Options{AllowShrink: true}); err != nil || !res.Plan.NoChange || res.Switched || s.reads != 1 ||
+					s.writes != 0 {
 					t.Fatalf("no change: %+v, %v, %d reads, %d writes", res, err, s.reads, s.writes)
 				}
 			}
@@ -65,7 +67,8 @@ func FuzzPathnameDeploys(f *testing.F) {
 
 func randomTree(rnd *rand.Rand) files {
 	tree := files{}
-	for _, name := range []string{"/index.html", "/a b.html", "/ü/index.html", `/"quoted".txt`, "/100%.css", "/x+y?z#.js", "/\x01\u2028", "/<&>"} {
+	for _, name := range []string{"/index.html", "/a b.html", "/ü/index.html", `/"quoted".txt`, "/100%.css", "/x+y?z#.js",
+		"/\x01\u2028", "/<&>"} {
 		if rnd.IntN(3) > 0 {
 			tree[name] = fmt.Sprint(name, rnd.IntN(3))
 		}
@@ -101,7 +104,8 @@ func TestPathnameDeployCanFailAnywhere(t *testing.T) {
 					if err := deploy(after); (err == nil) != (what == someLeft) || n < strike {
 						t.Fatalf("accident %d at write %d of %d: %v", what, strike, n, err)
 					}
-					if _, stays := s.values["project/shop/assets/removed"]; !stays && strings.Contains(s.values["project/shop/manifest"], `"/removed":`) {
+					if _, stays := s.values["project/shop/assets/removed"]; !stays &&
+						strings.Contains(s.values["project/shop/manifest"], `"/removed":`) {
 						t.Error("a removed file is gone before the manifest without it is confirmed")
 					}
 					s.befall, s.dead = func() accident { return none }, false
@@ -152,7 +156,8 @@ func TestPathnameGuards(t *testing.T) {
 		s.wantProject(t, files{})
 	})
 	t.Run("foreign manifest", func(t *testing.T) {
-		for _, foreign := range []string{"", "null", "[]", "<html>", `{"/a":1}`, `{"index.html":{"etag":"x"}}`, `{"kv-sync":{"unsettled":["a"]}}`, `"x"`} {
+		for _, foreign := range []string{"", "null", "[]", "<html>", `{"/a":1}`, `{"index.html":{"etag":"x"}}`,
+			`{"kv-sync":{"unsettled":["a"]}}`, `"x"`} {
 			s := shelfWith(t, many)
 			s.values["project/shop/manifest"] = foreign
 			err := try(t, s, many, kvsync.Options{})
@@ -170,7 +175,9 @@ func TestPathnameGuards(t *testing.T) {
 	t.Run("manifest of another tool", func(t *testing.T) {
 		// ETags as worker-bundler makes them, a type that it did not know, and the
 		// {} that the recipe makes of a Map.
-		for _, theirs := range []string{`{"/0":{"contentType":"text/plain","etag":"0732d858"},"/1":{"etag":"00ff"},"/gone":{}}`, "{}"} {
+		for _, theirs := range []string{
+			`{"/0":{"contentType":"text/plain","etag":"0732d858"},"/1":{"etag":"00ff"},"/gone":{}}`, "{}",
+		} {
 			s := newShelf()
 			s.values["project/shop/manifest"], s.values["project/shop/assets/gone"] = theirs, "gone"
 			if err := try(t, s, many, kvsync.Options{}); err != nil {
@@ -187,9 +194,13 @@ func TestPathnameGuards(t *testing.T) {
 	t.Run("what is unsettled is not believed", func(t *testing.T) {
 		s := shelfWith(t, many)
 		s.values["project/shop/assets/4"] = "?"
-		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{", `{"kv-sync":{"unsettled":["/4"]},`, 1)
+		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "{",
+			`{"kv-sync":{"unsettled":["/4"]},`, 1)
 		p, err := s.engine(t).Plan(t.Context(), &memory{files: many}, cloud.Worker{}, kvsync.Options{})
-		if err != nil || !slices.ContainsFunc(p.Notices, func(n manifest.Problem) bool { return strings.Contains(n.Reason, "has not finished") }) {
+		if err != nil || !slices.ContainsFunc(p.Notices, func(n manifest.Problem) bool {
+			return strings.Contains(n.Reason,
+				"has not finished")
+		}) {
 			t.Errorf("the plan does not say that a deploy has not finished: %+v, %v", p, err)
 		}
 		if err := try(t, s, many, kvsync.Options{}); err != nil {
@@ -220,7 +231,8 @@ func TestPathnameGuards(t *testing.T) {
 				}
 				return none
 			}
-			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, opt); !errors.Is(err, kvsync.ErrUnfinished) {
+			if _, err := s.engine(t).Deploy(t.Context(), &memory{files: many}, cloud.Worker{}, opt); !errors.Is(err,
+				kvsync.ErrUnfinished) {
 				t.Fatal(err)
 			}
 			s.befall, s.dead = func() accident { return none }, false
@@ -232,7 +244,8 @@ func TestPathnameGuards(t *testing.T) {
 	})
 	t.Run("limits", func(t *testing.T) {
 		longest := "/" + strings.Repeat("ü", (512-len("project/shop/assets/"))/2)
-		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1), "/\xff": "x"}, kvsync.Options{})
+		err := try(t, newShelf(), files{longest: "x", longest + "x": "x", "/large": strings.Repeat("x", 25<<20+1),
+			"/\xff": "x"}, kvsync.Options{})
 		var refused *manifest.RefusedError
 		if !errors.As(err, &refused) || len(refused.Problems) != 3 {
 			t.Fatalf("got %v, want three files refused", err)
@@ -283,19 +296,22 @@ func TestPathnameGuards(t *testing.T) {
 func TestPathnameDeleteGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}}, cloud.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/a": "a", "/b": "b", "/c": "c", "/d": "d"}},
+			cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		account := shelves{s}
 		sent := map[string]bool{}
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent}, Namespace: "ns"})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: undeleting{account, sent},
+			Namespace: "ns"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = e.Deploy(ctx, &memory{files: files{"/a": "a", "/b": "b"}}, cloud.Worker{}, kvsync.Options{})
-		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "/assets/c") {
+		if !errors.Is(err, kvsync.ErrUnfinished) || errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "/assets/c") {
 			t.Errorf("got %v", err)
 		}
 		if want := map[string]bool{"project/shop/assets/c": true, "project/shop/assets/d": true}; !maps.Equal(sent, want) {
@@ -346,7 +362,8 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8", "text/x", 1)
+		s.values["project/shop/manifest"] = strings.Replace(s.values["project/shop/manifest"], "text/plain; charset=utf-8",
+			"text/x", 1)
 		s.writes = 0
 		res, err := s.engine(t).Deploy(t.Context(), &memory{files: tree}, cloud.Worker{}, kvsync.Options{})
 		if err != nil || len(res.Plan.Changed) != 1 || res.Uploaded != 0 || res.Plan.Writes != 1 || s.writes != 1 {
@@ -360,11 +377,13 @@ func TestPathnameContentTypeAlone(t *testing.T) {
 func TestPathnamePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()
-		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}}, cloud.Worker{}, kvsync.Options{}); err != nil {
+		if _, err := s.engine(t).Deploy(t.Context(), &memory{files: files{"/same": "s", "/changed": "1", "/removed": "r"}},
+			cloud.Worker{}, kvsync.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		before := maps.Clone(s.values)
-		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine", Serving: manifest.Serving{NotFound: "none"}})
+		e, err := kvsync.New(kvsync.Config{Project: "shop", Layout: "pathname", Account: shelves{s}, NamespaceTitle: "mine",
+			Serving: manifest.Serving{NotFound: "none"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +393,8 @@ func TestPathnamePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		one := func(path string, size int64) []kvsync.Change { return []kvsync.Change{{Path: path, Size: size}} }
-		if !slices.Equal(p.Added, one("/added", 1)) || !slices.Equal(p.Changed, one("/changed", 2)) || !slices.Equal(p.Removed, one("/removed", 0)) ||
+		if !slices.Equal(p.Added, one("/added", 1)) || !slices.Equal(p.Changed, one("/changed", 2)) ||
+			!slices.Equal(p.Removed, one("/removed", 0)) ||
 			p.Unchanged != 1 || p.Blobs != 2 || p.Bytes != 3 || p.Writes != 5 || p.First || p.NoChange {
 			t.Errorf("%+v", p)
 		}
@@ -405,8 +425,10 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 	w.config.Site, w.config.Project, w.config.Layout = "", "shop", "pathname"
 	large := strings.Repeat("0123456789", 60_000) // raw, as together they exceed one bulk write
 	odd := files{
-		"/ü.html": large, "/a b.html": large, "/100%25.html": large, "/x+y&z=1.html": large, "/q?.html": large, "/h#.html": large, "/%2e%2e/%2F": large,
-		`/"quoted"`: "small", "/%.css": "small", "/?#+ &": "small", "/e\u0301/e": "small", "/...": "small", "/日本/語": "small",
+		"/ü.html": large, "/a b.html": large, "/100%25.html": large, "/x+y&z=1.html": large, "/q?.html": large,
+		"/h#.html": large, "/%2e%2e/%2F": large,
+		`/"quoted"`: "small", "/%.css": "small", "/?#+ &": "small", "/e\u0301/e": "small", "/...": "small",
+		"/日本/語": "small",
 	}
 	deploy := func(tree files) *kvsync.Result {
 		t.Helper()
@@ -455,7 +477,8 @@ func TestPathnameKeysOnThePlatform(t *testing.T) {
 // FuzzPathnameManifest: whatever lies under the manifest's key, a plan says what
 // it would do or why not, and nothing but the project's own is deleted.
 func FuzzPathnameManifest(f *testing.F) {
-	for _, seed := range []string{`{}`, `null`, `{"/a":{"contentType":"text/plain","etag":"x"}}`, `{"kv-sync":{"unsettled":["/a","/../../shop2/manifest"]}}`,
+	for _, seed := range []string{`{}`, `null`, `{"/a":{"contentType":"text/plain","etag":"x"}}`,
+		`{"kv-sync":{"unsettled":["/a","/../../shop2/manifest"]}}`,
 		`{"/a":null,"/__proto__":{"etag":1}}`, `{"/a":{"etag":"x"},"/a":{"etag":"y"}}`, "{\"/\xff\":{}}"} {
 		f.Add([]byte(seed))
 	}

@@ -49,7 +49,8 @@ func startRecipe(t *testing.T) *recipe {
 		"/loader.js":      blocks["js"][0],
 		"/wrangler.jsonc": strings.Replace(blocks["jsonc"][0], "0123456789abcdef0123456789abcdef", id, 1),
 	})
-	if err := os.Symlink(filepath.Join(workerBundler(t), "node_modules"), filepath.Join(root, "node_modules")); err != nil {
+	if err := os.Symlink(filepath.Join(workerBundler(t), "node_modules"),
+		filepath.Join(root, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	inside, err := boundary.New(root)
@@ -186,7 +187,8 @@ func (w *recipe) serves(project string, tree files) {
 	for path, body := range tree {
 		got := w.visit(project, path)
 		etag := `"` + manifest.HashOf([]byte(body)).String() + `"`
-		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != rules.ContentType(path) || got.header.Get("ETag") != etag {
+		if got.status != 200 || got.body != body || got.header.Get("Content-Type") != rules.ContentType(path) ||
+			got.header.Get("ETag") != etag {
 			w.t.Errorf("%s%s: got %d %v %.60q, want %.60q", project, path, got.status, got.header, got.body, body)
 		}
 		if got := w.visit(project, path, "If-None-Match", etag); got.status != 304 || got.body != "" {
@@ -203,9 +205,11 @@ func TestPathnameLayoutInTheDocumentedLoader(t *testing.T) {
 		every[i] = byte(i)
 	}
 	shop := files{
-		"/index.html": "<h1>Shop</h1>", "/style.css": "body { color: red }", "/app.0a1b2c3d4e.js": "let v = 1", "/pixel.png": string(every),
-		"/docs/index.html": "<h1>Docs</h1>", "/docs/intro.html": "Intro", "/über uns/preise & größen.html": "<p>ä</p>", "/a+b (1)/100%.txt": "100 %",
-		"/leer.txt": "", "/no-type": "?",
+		"/index.html": "<h1>Shop</h1>", "/style.css": "body { color: red }", "/app.0a1b2c3d4e.js": "let v = 1",
+		"/pixel.png":       string(every),
+		"/docs/index.html": "<h1>Docs</h1>", "/docs/intro.html": "Intro", "/über uns/preise & größen.html": "<p>ä</p>",
+		"/a+b (1)/100%.txt": "100 %",
+		"/leer.txt":         "", "/no-type": "?",
 	}
 	w.publish("shop", shop)
 	w.publish("other", files{"/index.html": "the other's"})
@@ -214,7 +218,8 @@ func TestPathnameLayoutInTheDocumentedLoader(t *testing.T) {
 
 	w.serves("shop", shop)
 	w.serves("other", files{"/index.html": "the other's"})
-	for path, body := range map[string]string{"/": shop["/index.html"], "/docs/": shop["/docs/index.html"], "/docs/intro": "Intro"} {
+	for path, body := range map[string]string{"/": shop["/index.html"], "/docs/": shop["/docs/index.html"],
+		"/docs/intro": "Intro"} {
 		if got := w.visit("shop", path); got.status != 200 || got.body != body {
 			t.Errorf("%s: got %d %q", path, got.status, got.body)
 		}
@@ -222,7 +227,8 @@ func TestPathnameLayoutInTheDocumentedLoader(t *testing.T) {
 	if got := w.visit("shop", "/api/x"); got.body != `{"hello":"world"}` {
 		t.Errorf("the project's own code: %q", got.body)
 	}
-	for _, path := range []string{"/nowhere", "/style.css/", "/kv-sync", "/__proto__", "/../other/assets/index.html", "/docs/index.htm"} {
+	for _, path := range []string{"/nowhere", "/style.css/", "/kv-sync", "/__proto__", "/../other/assets/index.html",
+		"/docs/index.htm"} {
 		if got := w.visit("shop", path); got.status != 404 {
 			t.Errorf("%s: got %d %q, want 404", path, got.status, got.body)
 		}
@@ -263,13 +269,16 @@ func (w *recipe) changeUnderCaches(shop files) {
 	}
 	w.publish("shop", after)
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		style, docs, page, intro := w.visit("shop", "/style.css"), w.visit("shop", "/docs/"), w.visit("shop", "/new page.html"), w.visit("shop", "/docs/intro.html")
-		for path, got := range map[string]reply{"/style.css": style, "/docs/": docs, "/new page.html": page, "/docs/intro.html": intro} {
+		style, docs, page, intro := w.visit("shop", "/style.css"), w.visit("shop", "/docs/"),
+			w.visit("shop", "/new page.html"), w.visit("shop", "/docs/intro.html")
+		for path, got := range map[string]reply{"/style.css": style, "/docs/": docs, "/new page.html": page,
+			"/docs/intro.html": intro} {
 			if got.status == 200 && got.body == "" {
 				w.t.Fatalf("%s: an empty page", path)
 			}
 		}
-		if style.body == after["/style.css"] && docs.body == after["/docs/index.html"] && page.body == "new" && intro.status == 404 {
+		if style.body == after["/style.css"] && docs.body == after["/docs/index.html"] && page.body == "new" &&
+			intro.status == 404 {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -56,7 +56,8 @@ func (o Options) takesOver(l *live) bool {
 		return false
 	}
 	r := l.meta.Repository
-	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") && strings.HasSuffix(r.Name, "/"+from))
+	return r.ID != "" && from == r.ID || r.Name != "" && (from == r.Name || strings.Contains(from, "/") &&
+		strings.HasSuffix(r.Name, "/"+from))
 }
 
 // always reports whether to deploy even if nothing changed.
@@ -196,7 +197,8 @@ type run struct {
 
 func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt Options) *run {
 	now := e.Now()
-	return &run{src: src, worker: w, opt: opt, started: now, nonce: manifest.NewNonce(now), confirmed: make(map[manifest.Content]manifest.Ref)}
+	return &run{src: src, worker: w, opt: opt, started: now, nonce: manifest.NewNonce(now),
+		confirmed: make(map[manifest.Content]manifest.Ref)}
 }
 
 // foreignWorker refuses to replace what another tool deployed.

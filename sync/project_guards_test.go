@@ -34,7 +34,8 @@ func TestProjectModuleOfAnotherType(t *testing.T) {
 	t.Parallel()
 	w := startProject(t)
 	mine := script
-	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: "x.py", Type: "text/x-python", Content: []byte("pass")})
+	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: "x.py", Type: "text/x-python",
+		Content: []byte("pass")})
 	if _, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{}); err == nil {
 		t.Error("it was deployed")
 	}

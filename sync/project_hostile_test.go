@@ -45,7 +45,8 @@ func textSource(kv memoryKV, body string) *listed {
 	src := &listed{&manifest.Manifest{}, kv, "source"}
 	ref := manifest.Ref{Hash: manifest.HashOf([]byte(body))}
 	kv[src.k.Blob(ref)] = []byte(body)
-	src.Assets = []manifest.Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)), ContentType: "text/html; charset=utf-8"}}
+	src.Assets = []manifest.Asset{{Path: "/index.html", Blob: ref, Size: int64(len(body)),
+		ContentType: "text/html; charset=utf-8"}}
 	return src
 }
 
@@ -58,20 +59,31 @@ func TestProjectHostileCurrent(t *testing.T) {
 		change func(object)
 		says   string
 	}{
-		"it says nothing of itself":          {func(at object) { version(at)["kv_sync"] = nil }, "not written by kv-sync"},
-		"it has no stamp":                    {func(at object) { delete(version(at), "kv_sync") }, "not written by kv-sync"},
-		"its stamp is a list":                {func(at object) { version(at)["kv_sync"] = []any{} }, "not written by kv-sync"},
-		"another project's":                  {func(at object) { version(at)["project"] = "shop2" }, "not written by kv-sync"},
-		"a version of null members":          {func(at object) { at["version"] = object{"project": "shop"} }, "not written by kv-sync"},
-		"it serves another project's":        {func(at object) { version(at)["served"] = "../../shop2/b/x" }, "not written by kv-sync"},
-		"a number for a version":             {func(at object) { at["version"] = 1 }, "not written by kv-sync"},
-		"no activation":                      {func(at object) { at["activations"] = []any{} }, "not written by kv-sync"},
-		"a number for activations":           {func(at object) { at["activations"] = 1 }, "not written by kv-sync"},
-		"a newer format":                     {func(at object) { at["format"] = 2 }, "a newer release"},
-		"a newer format of another shape":    {func(at object) { at["format"], at["activations"] = 2, object{} }, "a newer release"},
-		"a newer version":                    {func(at object) { version(at)["format"] = 2 }, "a newer release"},
-		"a newer version of another shape":   {func(at object) { version(at)["format"], version(at)["modules"] = 2, []any{} }, "a newer release"},
-		"its older version is another's key": {func(at object) { at["activations"].([]any)[1].(object)["version"] = "../../shop2/current" }, ""},
+		"it says nothing of itself": {func(at object) { version(at)["kv_sync"] = nil }, "not written by kv-sync"},
+		"it has no stamp":           {func(at object) { delete(version(at), "kv_sync") }, "not written by kv-sync"},
+		"its stamp is a list": {func(at object) { version(at)["kv_sync"] = []any{} },
+			"not written by kv-sync"},
+		"another project's": {func(at object) { version(at)["project"] = "shop2" },
+			"not written by kv-sync"},
+		"a version of null members": {func(at object) { at["version"] = object{"project": "shop"} },
+			"not written by kv-sync"},
+		"it serves another project's": {func(at object) { version(at)["served"] = "../../shop2/b/x" },
+			"not written by kv-sync"},
+		"a number for a version":   {func(at object) { at["version"] = 1 }, "not written by kv-sync"},
+		"no activation":            {func(at object) { at["activations"] = []any{} }, "not written by kv-sync"},
+		"a number for activations": {func(at object) { at["activations"] = 1 }, "not written by kv-sync"},
+		"a newer format":           {func(at object) { at["format"] = 2 }, "a newer release"},
+		"a newer format of another shape": {func(at object) { at["format"], at["activations"] = 2, object{} },
+			"a newer release"},
+		"a newer version": {func(at object) { version(at)["format"] = 2 }, "a newer release"},
+		"a newer version of another shape": {func(at object) {
+			version(at)["format"], version(at)["modules"] = 2,
+				[]any{}
+		}, "a newer release"},
+		"its older version is another's key": {func(
+			at object) {
+			at["activations"].([]any)[1].(object)["version"] = "../../shop2/current"
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +129,10 @@ func TestProjectHostileCurrent(t *testing.T) {
 func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*pointer){
-		"a byte of it is another":   func(at *pointer) { at.Version = bytes.Replace(at.Version, []byte("shop:"), []byte("shop2:"), 1) },
+		"a byte of it is another": func(at *pointer) {
+			at.Version = bytes.Replace(at.Version, []byte("shop:"),
+				[]byte("shop2:"), 1)
+		},
 		"it is not there":           func(at *pointer) { at.Version = nil },
 		"it is the one before":      func(at *pointer) { at.Activations[0].Version = at.Activations[1].Version },
 		"what names it is no name":  func(at *pointer) { at.Activations[0].Version = "../../shop2/current" },
@@ -144,7 +159,8 @@ func TestProjectCurrentHoldsAnotherVersion(t *testing.T) {
 				"history":  func(e *Engine) error { _, err := e.History(t.Context()); return err },
 				"verify":   func(e *Engine) error { _, err := e.Verify(t.Context(), false); return err },
 			} {
-				if err := do(shopIn(t, kv)); !errors.Is(err, manifest.ErrDamaged) || !strings.Contains(err.Error(), "project/shop/current") {
+				if err := do(shopIn(t, kv)); !errors.Is(err, manifest.ErrDamaged) ||
+					!strings.Contains(err.Error(), "project/shop/current") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
@@ -168,7 +184,8 @@ func TestProjectDamagedVersion(t *testing.T) {
 	key := "project/shop/b/" + past[1].Version
 	kv[key] = bytes.Replace(kv[key], []byte(`"format":1`), []byte(`"format":0`), 1)
 	before := maps.Clone(kv)
-	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, manifest.ErrDamaged) || !strings.HasSuffix(err.Error(), "its key is "+key) {
+	if _, err := shopIn(t, kv).Rollback(t.Context(), RollbackOptions{}); !errors.Is(err, manifest.ErrDamaged) ||
+		!strings.HasSuffix(err.Error(), "its key is "+key) {
 		t.Errorf("rollback: %v", err)
 	}
 	if _, err := shopIn(t, kv).Prune(t.Context(), PruneOptions{}); !errors.Is(err, manifest.ErrDamaged) {
@@ -202,7 +219,8 @@ func TestProjectKeepsAHundredActivations(t *testing.T) {
 	newest := at.Activations[0]
 	deployText(t, kv, "three")
 	at = pointer{}
-	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil || len(at.Activations) != project.MaxActivations || at.Activations[1] != newest {
+	if err := json.Unmarshal(kv["project/shop/current"], &at); err != nil ||
+		len(at.Activations) != project.MaxActivations || at.Activations[1] != newest {
 		t.Errorf("%d activations are left, the second is %+v, %v", len(at.Activations), at.Activations[1], err)
 	}
 }
@@ -214,7 +232,8 @@ func TestProjectCodeTooLarge(t *testing.T) {
 	before := bytes.Clone(kv["project/shop/current"])
 	w := cloud.Worker{Main: "index.js", CompatibilityDate: "2026-10-01", Modules: []cloud.Module{
 		{Name: "index.js", Type: "application/javascript+module", Content: []byte("export default {}")},
-		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, manifest.MaxValueBytes/8*3)}, // and a third, in base64
+		// and a third, in base64
+		{Name: "a.bin", Type: "application/octet-stream", Content: make([]byte, manifest.MaxValueBytes/8*3)},
 	}}
 	_, err := shopIn(t, kv).Deploy(t.Context(), textSource(kv, "two"), w, Options{})
 	if err == nil || !strings.Contains(err.Error(), "bundle less") || !bytes.Equal(before, kv["project/shop/current"]) {

@@ -20,7 +20,8 @@ import (
 // shopLater is an engine of the project "shop" for which time has passed.
 func shopLater(t *testing.T, kv cloud.Account, passed time.Duration) *Engine {
 	t.Helper()
-	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv, Now: func() time.Time { return time.Now().Add(passed) }})
+	e, err := New(Config{Project: "shop", Namespace: "ns", Account: kv,
+		Now: func() time.Time { return time.Now().Add(passed) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,21 +53,25 @@ func TestProjectMissingVersion(t *testing.T) {
 	later := shopLater(t, kv, 100*time.Hour)
 
 	past, err = later.History(t.Context())
-	if err != nil || len(past) != 3 || !past[1].Missing || past[1].ID != lost.ID || past[1].Record == nil || past[0].Missing || past[2].Missing {
+	if err != nil || len(past) != 3 || !past[1].Missing || past[1].ID != lost.ID || past[1].Record == nil ||
+		past[0].Missing || past[2].Missing {
 		t.Errorf("history: %+v, %v", past, err)
 	}
 	v, err := later.Verify(t.Context(), false)
-	if err != nil || v.Whole() || len(v.Deployments) != 3 || v.Deployments[1].Deployment != lost.ID || !strings.Contains(v.Deployments[1].Problem, lost.Version) {
+	if err != nil || v.Whole() || len(v.Deployments) != 3 || v.Deployments[1].Deployment != lost.ID ||
+		!strings.Contains(v.Deployments[1].Problem, lost.Version) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 	var guard *GuardError
 	for _, to := range []string{"", lost.ID, lost.Version} {
 		_, err = later.Rollback(t.Context(), RollbackOptions{To: to})
-		if !errors.As(err, &guard) || guard.Guard != GuardMissing || !strings.Contains(err.Error(), lost.ID) || !strings.Contains(err.Error(), lost.Version) {
+		if !errors.As(err, &guard) || guard.Guard != GuardMissing || !strings.Contains(err.Error(), lost.ID) ||
+			!strings.Contains(err.Error(), lost.Version) {
 			t.Errorf("rollback to %q: %v", to, err)
 		}
 	}
-	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread || !strings.Contains(err.Error(), lost.ID) {
+	if _, err = later.Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread ||
+		!strings.Contains(err.Error(), lost.ID) {
 		t.Errorf("prune: %v", err)
 	}
 	if !maps.EqualFunc(was, kv, bytes.Equal) {
@@ -78,7 +83,8 @@ func TestProjectMissingVersion(t *testing.T) {
 
 	// It goes out of the way as all do.
 	for i := range 5 {
-		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), cloud.Worker{}, Options{}); err != nil {
+		if _, err := later.Deploy(t.Context(), textSource(kv, fmt.Sprint("later ", i)), cloud.Worker{},
+			Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +108,8 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	const grace = 24 * time.Hour
 	kv := deployedTwice(t)
 	now := 100 * time.Hour // until then one was live, and is in the list no more
-	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), cloud.Worker{}, Options{}); err != nil {
+	if _, err := shopLater(t, kv, now).Deploy(t.Context(), textSource(kv, "three"), cloud.Worker{},
+		Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var at pointer
@@ -122,7 +129,8 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	list(project.MaxActivations)
 	before := maps.Clone(kv)
 	var guard *GuardError
-	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) || guard.Guard != GuardUnread || guard.Finding.Case != CasePruneOften {
+	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) ||
+		guard.Guard != GuardUnread || guard.Finding.Case != CasePruneOften {
 		t.Errorf("got %v, want the guard %q", err, GuardUnread)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {
@@ -131,7 +139,8 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	// A shorter list tells all there was, and so does one that reaches back far enough.
 	for n, passed := range map[int]time.Duration{project.MaxActivations - 1: now, project.MaxActivations: now + grace} {
 		list(n)
-		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), PruneOptions{DryRun: true}); err != nil || pruned.Deleted == 0 {
+		if pruned, err := shopLater(t, kv, passed).Prune(t.Context(), PruneOptions{DryRun: true}); err != nil ||
+			pruned.Deleted == 0 {
 			t.Errorf("%d activations: %+v, %v", n, pruned, err)
 		}
 	}
@@ -192,7 +201,8 @@ func projectHistoryIsBounded(t *testing.T) {
 			t.Errorf("%+v: %d versions are read", c, all)
 		}
 		for i, d := range past {
-			if d.ID == "" || d.Record == nil || d.Record.Deployment != d.ID || d.Missing != (c.lost && i == 1) || d.Retained != (int64(i) <= c.reads) {
+			if d.ID == "" || d.Record == nil || d.Record.Deployment != d.ID || d.Missing != (c.lost && i == 1) ||
+				d.Retained != (int64(i) <= c.reads) {
 				t.Errorf("%+v: number %d is %+v", c, i, d)
 			}
 		}

@@ -43,7 +43,8 @@ func (kv *lagging) Get(ctx context.Context, key string) ([]byte, error) {
 func TestProjectSwitchIsNotKnown(t *testing.T) {
 	t.Parallel()
 	for _, first := range []bool{true, false} {
-		for answer, unknown := range map[error]bool{errors.New("the connection broke"): true, cloud.ErrRefused: false, cloud.ErrQuota: false} {
+		for answer, unknown := range map[error]bool{errors.New("the connection broke"): true, cloud.ErrRefused: false,
+			cloud.ErrQuota: false} {
 			kv := &lagging{memoryKV: memoryKV{}, answer: answer}
 			if !first {
 				kv.memoryKV = deployedTwice(t)

@@ -115,7 +115,8 @@ func TestProject(t *testing.T) {
 	if !strings.HasPrefix(loader, "shop:") || len(loader) != len("shop:")+32 {
 		t.Errorf("the loader's id is %q", loader)
 	}
-	if js := w.running("modules").(map[string]any)["main.js"].(map[string]any)["js"]; js != string(script.Modules[0].Content) {
+	if js := w.running("modules").(map[string]any)["main.js"].(map[string]any)["js"]; js != string(
+		script.Modules[0].Content) {
 		t.Errorf("the code is %v", js)
 	}
 	if res := w.mustDeploy(c[0]); res.Switched {
@@ -158,7 +159,8 @@ func TestProject(t *testing.T) {
 	w.config.Retain = 1
 	w.pass(100 * time.Hour)
 	past, err = w.engine().History(t.Context())
-	if err != nil || len(past) != 3 || past[1].Retained || past[1].ID != second.Deployment || past[1].Commit != c[1].commit || past[1].Source != "commit" || past[1].Hold != "" {
+	if err != nil || len(past) != 3 || past[1].Retained || past[1].ID != second.Deployment ||
+		past[1].Commit != c[1].commit || past[1].Source != "commit" || past[1].Hold != "" {
 		t.Errorf("history of what is not retained: %+v, %v", past, err)
 	}
 }
@@ -172,8 +174,10 @@ func TestProjectCode(t *testing.T) {
 	w.mustDeploy(src)
 	loader, served := w.running("loader"), w.running("served")
 	other := script
-	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type, Content: []byte("export default { fetch() { return new Response('new') } }")}}
-	other.Bindings = []cloud.Binding{{Name: "GREETING", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
+	other.Modules = []cloud.Module{{Name: "main.js", Type: script.Modules[0].Type,
+		Content: []byte("export default { fetch() { return new Response('new') } }")}}
+	other.Bindings = []cloud.Binding{{Name: "GREETING", Type: "plain_text",
+		Fields: map[string]json.RawMessage{"text": json.RawMessage(`"hi <&>"`)}}}
 	res, err := w.engine().Deploy(t.Context(), src, other, kvsync.Options{})
 	if err != nil || res.Uploaded != 0 {
 		t.Fatal(res, err)
@@ -197,8 +201,10 @@ func TestProjectModules(t *testing.T) {
 	worker := script
 	worker.Modules = slices.Clone(script.Modules)
 	want := map[string]any{"main.js": map[string]any{"js": string(script.Modules[0].Content)}}
-	for kind, typ := range map[string]string{"js": "application/javascript+module", "text": "text/plain", "wasm": "application/wasm", "data": "application/octet-stream"} {
-		worker.Modules = append(worker.Modules, cloud.Module{Name: "empty." + kind, Type: typ}, cloud.Module{Name: "full." + kind, Type: typ, Content: []byte("full")})
+	for kind, typ := range map[string]string{"js": "application/javascript+module", "text": "text/plain",
+		"wasm": "application/wasm", "data": "application/octet-stream"} {
+		worker.Modules = append(worker.Modules, cloud.Module{Name: "empty." + kind, Type: typ},
+			cloud.Module{Name: "full." + kind, Type: typ, Content: []byte("full")})
 		want["empty."+kind] = map[string]any{kind: ""}
 		full := "full"
 		if kind == "wasm" || kind == "data" {
@@ -221,7 +227,8 @@ func TestProjectRefuses(t *testing.T) {
 	for name, change := range map[string]func(*cloud.Worker){
 		"a KV namespace": func(w *cloud.Worker) { w.Bindings = []cloud.Binding{{Name: "KV", Type: "kv_namespace"}} },
 		"a variable in the assets' place": func(w *cloud.Worker) {
-			w.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
+			w.Bindings = []cloud.Binding{{Name: "ASSETS", Type: "plain_text",
+				Fields: map[string]json.RawMessage{"text": json.RawMessage(`"x"`)}}}
 		},
 		"a migration": func(w *cloud.Worker) { w.Migrations = []cloud.Migration{{Tag: "v1"}} },
 	} {
@@ -236,7 +243,8 @@ func TestProjectRefuses(t *testing.T) {
 	if w.current("shop") != nil {
 		t.Error("something was written")
 	}
-	for _, c := range []kvsync.Config{{Project: "a/b"}, {Project: ".."}, {Project: "A"}, {Site: "project"}, {Site: "a", Project: "b"}, {Site: "project/a"}} {
+	for _, c := range []kvsync.Config{{Project: "a/b"}, {Project: ".."}, {Project: "A"}, {Site: "project"},
+		{Site: "a", Project: "b"}, {Site: "project/a"}} {
 		c.Account = w.account
 		if _, err := kvsync.New(c); err == nil {
 			t.Errorf("%+v was taken", c)

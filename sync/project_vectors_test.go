@@ -104,7 +104,8 @@ func TestProjectVectors(t *testing.T) {
 func testProjectVector(t *testing.T, v *projectVector) {
 	kv := bytesOf(v.Before)
 	maps.Copy(kv, bytesOf(v.Writes))
-	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: kv, Now: func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }})
+	e, err := New(Config{Project: v.Deploy.Project, Namespace: "ns", Account: kv,
+		Now: func() time.Time { return time.UnixMilli(v.Deploy.Now).Add(time.Minute) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,10 +226,14 @@ func TestProjectsWrittenHere(t *testing.T) {
 	code := cloud.Worker{
 		Main: "index.js", CompatibilityDate: "2026-10-01",
 		Modules: []cloud.Module{
-			{Name: "index.js", Type: "application/javascript+module", Content: []byte(`import text from "./a.txt"; export default { fetch: (r, env) => new URL(r.url).pathname === "/code" ? new Response(text + env.NAME) : env.ASSETS.fetch(r) }`)},
+			{Name: "index.js", Type: "application/javascript+module",
+				Content: []byte(`import text from "./a.txt"; ` +
+					`export default { fetch: (r, env) => new URL(r.url).pathname === "/code" ? ` +
+					`new Response(text + env.NAME) : env.ASSETS.fetch(r) }`)},
 			{Name: "a.txt", Type: "text/plain", Content: []byte("hello \u2028")},
 		},
-		Bindings: []cloud.Binding{{Name: "NAME", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(`"Ada"`)}}},
+		Bindings: []cloud.Binding{{Name: "NAME", Type: "plain_text",
+			Fields: map[string]json.RawMessage{"text": json.RawMessage(`"Ada"`)}}},
 	}
 	for _, c := range []struct {
 		name, about string
@@ -238,7 +243,8 @@ func TestProjectsWrittenHere(t *testing.T) {
 	}{
 		{"assets-only", "A first deploy without code.", []files{small}, cloud.Worker{}, false},
 		{"changed", "Code, and a second deploy that changed a file and removed one.", []files{small, changed}, code, false},
-		{"chunked", "A file of more than 25 MiB, and a second deploy that changed another.", []files{{"/index.html": "Soon", "/film.mp4": film}, filmed}, cloud.Worker{}, false},
+		{"chunked", "A file of more than 25 MiB, and a second deploy that changed another.",
+			[]files{{"/index.html": "Soon", "/film.mp4": film}, filmed}, cloud.Worker{}, false},
 		{"rolled-back", "The same, and a rollback to the first.", []files{small, changed}, code, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -262,7 +268,8 @@ func TestProjectsWrittenHere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() || verified.Deployments[0].Files != len(want) {
+			if verified, err := e.Verify(t.Context(), true); err != nil || !verified.Whole() ||
+				verified.Deployments[0].Files != len(want) {
 				t.Errorf("verify: %+v, %v", verified, err)
 			}
 		})
@@ -283,7 +290,8 @@ func writeProject(t *testing.T, name, about string, steps []files, want files, w
 			io.WriteString(h, string(step[path])) //nolint:errcheck // it never fails
 			ref := manifest.Ref{Hash: h.Sum()}
 			kv[src.k.Blob(ref)] = []byte(step[path])
-			src.Assets = append(src.Assets, manifest.Asset{Path: path, Blob: ref, Size: size, ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
+			src.Assets = append(src.Assets, manifest.Asset{Path: path, Blob: ref, Size: size,
+				ContentType: "text/html; charset=utf-8", Modified: 1_700_000_000})
 		}
 		if _, err := e.Deploy(t.Context(), src, w, Options{AnyOrder: true}); err != nil {
 			t.Fatal(err)
@@ -328,7 +336,8 @@ func (l *listed) Files(context.Context, *manifest.Manifest) (*manifest.Listing, 
 	for _, a := range l.Assets {
 		b := l.kv[l.k.Blob(a.Blob)]
 		a.Blob.Nonce = manifest.Nonce{}
-		out.Files = append(out.Files, manifest.File{Asset: a, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
+		out.Files = append(out.Files, manifest.File{Asset: a,
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }})
 	}
 	out.Origin.ID = manifest.FolderID(out)
 	return out, nil

@@ -162,7 +162,8 @@ func (w *world) neverLive(after time.Duration) {
 	w.t.Helper()
 	at := w.time().Add(after).UTC()
 	id := at.Format("20060102-150405") + "-00000000"
-	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) + "." + fmt.Sprintf("%016x", at.Unix()<<32)})
+	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
+		"." + fmt.Sprintf("%016x", at.Unix()<<32)})
 	if err == nil {
 		err = w.store().Put(w.t.Context(), "blog/d/"+id, b)
 	}

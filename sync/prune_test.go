@@ -187,7 +187,8 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	oldest, newest := acts[len(acts)-1].Versions[0].Version, acts[0].Versions[0].Version
-	err = w.account.Workers("blog").Activate(t.Context(), []cloud.Share{{Version: newest, Percent: 90}, {Version: oldest, Percent: 10}}, "split", false)
+	err = w.account.Workers("blog").Activate(t.Context(), []cloud.Share{{Version: newest, Percent: 90},
+		{Version: oldest, Percent: 10}}, "split", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,8 @@ func TestPruneKeepsBothSidesOfASplit(t *testing.T) {
 func TestDeployPrunesWhenDue(t *testing.T) {
 	w, _ := aged(t, 5)
 	w.pass(30 * 24 * time.Hour)
-	h := history(files{}, files{}, files{}, files{}, files{}, files{"/a": "new", "/b": "b", "/c": "c"}, files{"/a": "newer", "/b": "b", "/c": "c"})
+	h := history(files{}, files{}, files{}, files{}, files{}, files{"/a": "new", "/b": "b", "/c": "c"},
+		files{"/a": "newer", "/b": "b", "/c": "c"})
 	kinds := w.counted(func() {
 		if res := w.mustDeploy(h[5]); res.Pruned == 0 {
 			t.Errorf("it pruned nothing: %+v", res)

@@ -110,7 +110,8 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	p.confirm(blobs, r)
 	out.Plan, out.Uploaded = p.shown(), p.Blobs
 	if out.Receipt = e.fresh(r.started); !out.Receipt {
-		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is there; set a longer grace")
+		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is "+
+			"there; set a longer grace")
 		return out, nil
 	}
 	if err := e.writeReceipt(ctx, store, p); err != nil {
@@ -205,7 +206,7 @@ func (e *Engine) readReceipt(ctx context.Context, p *draft) *receiptBlobs {
 	live, m, err := e.fetchReceipt(ctx, p)
 	if err != nil {
 		if !errors.Is(err, cloud.ErrNotFound) {
-			e.Log.DebugContext(ctx, "what was uploaded ahead is not believed", "error", err)
+			e.Log.DebugContext(ctx, "the receipt of an upload ahead is not used", "error", err)
 		}
 		return nil
 	}

@@ -78,7 +78,8 @@ func TestReceiptThatGrowsOldMeanwhile(t *testing.T) {
 	for name, tc := range map[string]struct {
 		passes time.Duration
 		again  bool
-	}{"too old": {2 * time.Hour, true}, "half the grace period to the second": {time.Hour, true}, "not yet": {time.Hour - time.Second, false}} {
+	}{"too old": {2 * time.Hour, true}, "half the grace period to the second": {time.Hour, true},
+		"not yet": {time.Hour - time.Second, false}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := startOnSeconds(t)

@@ -42,7 +42,8 @@ func TestReceiptFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"format":1,"site":"blog","commit":"` + receiptCommit + `","live":"20261121-024512-9f3c1a2b","manifest":"` + manifest.HashOf(whole).String() + `"}` + "\n" + string(whole)
+	want := `{"format":1,"site":"blog","commit":"` + receiptCommit + `","live":"20261121-024512-9f3c1a2b","manifest":"` +
+		manifest.HashOf(whole).String() + `"}` + "\n" + string(whole)
 	got := receiptOf(t, m, "20261121-024512-9f3c1a2b")
 	if string(got) != want {
 		t.Errorf("got %.400q\nwant %.400q", got, want)
@@ -88,7 +89,8 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "its manifest") {
+		if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil ||
+			!strings.Contains(err.Error(), "its manifest") {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
@@ -97,7 +99,8 @@ func TestReceiptWhoseManifestIsAnothers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil || !strings.Contains(err.Error(), "it is not a receipt") {
+	if _, _, err := decodeReceipt(b, "blog", receiptCommit); err == nil ||
+		!strings.Contains(err.Error(), "it is not a receipt") {
 		t.Errorf("a line without end: %v", err)
 	}
 }
@@ -115,7 +118,8 @@ func FuzzDecodeReceipt(f *testing.F) {
 			return
 		}
 		// What is taken is of the commit, and is the rest of the bytes, whole.
-		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live, manifest.HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
+		line, err := receiptLine{receiptFormat, "blog", receiptCommit, live,
+			manifest.HashOf(b[bytes.IndexByte(b, '\n')+1:]).String()}.encode()
 		if err != nil || !bytes.HasPrefix(b, line) || m.Site != "blog" || m.Origin.Commit != receiptCommit {
 			t.Errorf("%q reads as %q, %+v", b, live, m)
 		}

@@ -155,7 +155,8 @@ func TestUploadAheadSwitchesNothing(t *testing.T) {
 	live, there := w.live().Deployment, w.below("")
 	kinds := w.counted(func() { w.uploadAhead(c[1], all) })
 	slices.Sort(kinds)
-	want := []string{"kv.bulk.put", "kv.bulk.put", "kv.values.get", "kv.values.get", "workers.deployments.list", "workers.versions.get"}
+	want := []string{"kv.bulk.put", "kv.bulk.put", "kv.values.get", "kv.values.get", "workers.deployments.list",
+		"workers.versions.get"}
 	if d := cmp.Diff(want, kinds); d != "" {
 		t.Errorf("requests (-want +got):\n%s", d)
 	}
@@ -185,7 +186,8 @@ func TestUploadAheadSwitchesNothing(t *testing.T) {
 func (w *world) expiration(key string) time.Time {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet,
-		fmt.Sprintf("%s/accounts/%s/storage/kv/namespaces/%s/keys?prefix=%s", w.p.BaseURL, w.p.AccountID, w.live().Namespace, key), http.NoBody)
+		fmt.Sprintf("%s/accounts/%s/storage/kv/namespaces/%s/keys?prefix=%s", w.p.BaseURL, w.p.AccountID, w.live().Namespace,
+			key), http.NoBody)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -280,7 +282,8 @@ func TestUploadAheadRefuses(t *testing.T) {
 		"a folder":          {src: &memory{files: after}, says: "only a commit"},
 		"an older commit":   {src: c[0], guard: kvsync.GuardOlder},
 		"an unknown commit": {src: &memory{files: c[2].files, commit: commitID(9)}, guard: kvsync.GuardOrder},
-		"few files left":    {src: &memory{files: many(10, "x"), commit: c[2].commit, order: c[2].order}, guard: kvsync.GuardShrink},
+		"few files left": {src: &memory{files: many(10, "x"), commit: c[2].commit, order: c[2].order},
+			guard: kvsync.GuardShrink},
 		"a held commit": {prepare: func(w *world) {
 			w.mustDeploy(c[2])
 			if _, err := w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil {

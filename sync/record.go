@@ -68,7 +68,8 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url s
 	out := &release{id: manifest.DeploymentID(r.nonce), started: p.started(r)}
 	o := p.manifest.Origin
 	out.meta = Meta{
-		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Worker: p.hash,
+		Format: metaFormat, Site: e.Site, Deployment: out.id, Manifest: serves.manifest, Index: serves.index, Source: o.ID,
+		Worker: p.hash,
 		Commit: o.Commit, Namespace: r.namespace, URL: url, Pruned: e.Now().Unix(), Files: len(p.manifest.Assets),
 		Overlay: e.overlayOf(p.worker), Repository: o.Repository,
 	}
@@ -85,8 +86,10 @@ func (e *Engine) describe(l *live, p *draft, r *run, serves servedContent, url s
 		out.meta.Migration = p.worker.Migrations[n-1].Tag
 	}
 	record, err := json.Marshal(Record{
-		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index, Source: o.ID, Commit: o.Commit,
-		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor, Time: e.Now().UTC().Truncate(time.Second),
+		Format: recordFormat, Deployment: out.id, Site: e.Site, Manifest: serves.manifest, Index: serves.index, Source: o.ID,
+		Commit: o.Commit,
+		Branch: o.Branch, Subject: o.Subject, Author: o.Author, Dirty: o.Dirty, Repository: o.Repository, Actor: e.Actor,
+		Time:     e.Now().UTC().Truncate(time.Second),
 		Previous: p.Live, Files: len(p.manifest.Assets), Added: len(p.Added), Changed: len(p.Changed),
 		Removed: len(p.Removed), Unchanged: p.Unchanged,
 	})
@@ -122,12 +125,14 @@ func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) 
 		return cloud.Upload{}, fmt.Errorf("encode binding %s: %w", cloud.BindingMeta, err)
 	}
 	u.Bindings = append(slices.Clone(u.Bindings),
-		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
+		cloud.Binding{Name: cloud.BindingBlobs, Type: "kv_namespace",
+			Fields: map[string]json.RawMessage{"namespace_id": cloud.JSONString(meta.Namespace)}},
 		cloud.Binding{Name: cloud.BindingMeta, Type: "json", Fields: map[string]json.RawMessage{"json": says}})
 	if companion {
-		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace", Fields: map[string]json.RawMessage{
-			"class_name": cloud.JSONString(overlay.Class), "script_name": cloud.JSONString(overlay.CompanionName(e.Site)),
-		}})
+		u.Bindings = append(u.Bindings, cloud.Binding{Name: cloud.BindingOverlay, Type: "durable_object_namespace",
+			Fields: map[string]json.RawMessage{
+				"class_name": cloud.JSONString(overlay.Class), "script_name": cloud.JSONString(overlay.CompanionName(e.Site)),
+			}})
 	}
 	for _, b := range carriedOver(l, mine) {
 		u.Bindings = append(u.Bindings, cloud.Binding{Name: b.Name, Type: "inherit",

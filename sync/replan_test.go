@@ -55,7 +55,8 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 	}
 	lost := durable()
 	lost.Modules = slices.Clone(lost.Modules)
-	lost.Modules[0].Content = []byte("export class Hall {}; export class Room {}; export default { fetch() { return new Response('ok') } }")
+	lost.Modules[0].Content = []byte("export class Hall {}; export class Room {}; export default { fetch() { return " +
+		"new Response('ok') } }")
 	lost.Migrations = []cloud.Migration{{Tag: "v2", Step: []byte(`{"new_sqlite_classes":["Hall"]}`)}}
 	_, err := w.engine().Deploy(t.Context(), h[1], lost, kvsync.Options{})
 	wantFound(t, err, kvsync.CaseMigrations)

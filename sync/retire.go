@@ -30,11 +30,13 @@ func (e *Engine) retire(ctx context.Context, l *live, p *draft, live *manifest.M
 // files of the live manifest may have been guarded, so all of them count as guarded. A
 // file that a redirect made unreachable is in neither result: to keep it would publish
 // it.
-func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifest, filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
+func (e *Engine) retired(next, live *manifest.Manifest, left []*manifest.Manifest,
+	filtered bool) (stay []manifest.Retired, guarded []manifest.Asset) {
 	seen := make(map[string]bool)
 	deployments := append([]*manifest.Manifest{live}, left...)
 	guards := func(path string) bool {
-		return next.Routing.Guards(path) || slices.ContainsFunc(deployments, func(m *manifest.Manifest) bool { return m.Routing.Guards(path) })
+		return next.Routing.Guards(path) || slices.ContainsFunc(deployments,
+			func(m *manifest.Manifest) bool { return m.Routing.Guards(path) })
 	}
 	add := func(r manifest.Retired, filtered bool) {
 		if seen[r.Path] {
@@ -126,7 +128,8 @@ func changesOf(assets []manifest.Asset) (out []Change) {
 
 func retiredFiles(list []manifest.Retired) (out []RetiredFile) {
 	for _, r := range list {
-		out = append(out, RetiredFile{Path: r.Path, Size: r.Size, Deployments: max(r.Left, 0), Until: time.Unix(r.Until, 0).UTC()})
+		out = append(out, RetiredFile{Path: r.Path, Size: r.Size, Deployments: max(r.Left, 0),
+			Until: time.Unix(r.Until, 0).UTC()})
 	}
 	return out
 }

@@ -15,12 +15,15 @@ import (
 func TestNothingRedirectedIsRetired(t *testing.T) {
 	t.Parallel()
 	e := &Engine{Config: Config{Site: "blog", Grace: 24 * time.Hour, Retain: 5, Now: time.Now}}
-	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"}, {Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
+	hides := &manifest.Manifest{Routing: &manifest.Routing{}, Assets: []manifest.Asset{{Path: "/a.txt"},
+		{Path: "/drafts/x.txt"}}, Redirects: []manifest.Redirect{{From: "/drafts/*", To: "/", Status: 302}}}
 	next := &manifest.Manifest{Routing: &manifest.Routing{}}
-	if stay, guarded := e.retired(next, hides, nil, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) || len(guarded) > 0 {
+	if stay, guarded := e.retired(next, hides, nil, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) ||
+		len(guarded) > 0 {
 		t.Errorf("%v stay, %v are guarded", pathsOf(stay), guarded)
 	}
-	if stay, _ := e.retired(next, &manifest.Manifest{Routing: &manifest.Routing{}}, []*manifest.Manifest{hides}, true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
+	if stay, _ := e.retired(next, &manifest.Manifest{Routing: &manifest.Routing{}}, []*manifest.Manifest{hides},
+		true); !slices.Equal(pathsOf(stay), []string{"/a.txt"}) {
 		t.Errorf("after a rollback %v stay", pathsOf(stay))
 	}
 }
@@ -29,7 +32,8 @@ func TestNothingRedirectedIsRetired(t *testing.T) {
 // before or guards now is not retired. All other files are (promise 12).
 func TestNothingGuardedIsRetired(t *testing.T) {
 	t.Parallel()
-	paths := []string{"/assets/app.js", "/index.html", "/open/a.css", "/private.html", "/private/index.html", "/private/report.txt"}
+	paths := []string{"/assets/app.js", "/index.html", "/open/a.css", "/private.html", "/private/index.html",
+		"/private/report.txt"}
 	public := map[string][]string{
 		"no code":            paths,
 		"some pathnames":     {"/assets/app.js", "/index.html", "/open/a.css"},
@@ -58,7 +62,8 @@ func TestNothingGuardedIsRetired(t *testing.T) {
 			}
 			// A rollback left it: the live deployment never had the files.
 			left := []*manifest.Manifest{{Routing: was, Assets: assets}}
-			if stay, _ := e.retired(&manifest.Manifest{Routing: is}, &manifest.Manifest{Routing: &manifest.Routing{}}, left, true); !slices.Equal(pathsOf(stay), want) {
+			if stay, _ := e.retired(&manifest.Manifest{Routing: is}, &manifest.Manifest{Routing: &manifest.Routing{}}, left,
+				true); !slices.Equal(pathsOf(stay), want) {
 				t.Errorf("rolled back from %s, then %s: %v stay, want %v", before, after, pathsOf(stay), want)
 			}
 		}
@@ -117,7 +122,8 @@ func TestNothingGuardedIsRetiredInChains(t *testing.T) {
 			for i, m := range []*manifest.Manifest{live, next} {
 				for _, gone := range next.Retired {
 					if routerGets(m.Routing, gone.Path) {
-						t.Fatalf("seed %d: %s is retired, and code gets it (in %s): %+v", seed, gone.Path, []string{"the deployment before", "this one"}[i], m.Routing)
+						t.Fatalf("seed %d: %s is retired, and code gets it (in %s): %+v", seed, gone.Path,
+							[]string{"the deployment before", "this one"}[i], m.Routing)
 					}
 				}
 			}
@@ -139,10 +145,12 @@ func TestRetiredByAnOlderRelease(t *testing.T) {
 		recorded *manifest.Routing
 		want     []string
 	}{"older": {nil, []string{"/app.js"}}, "this one": {public, []string{"/app.js", "/report.txt"}}} {
-		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}}, Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
+		deployed := &manifest.Manifest{Routing: c.recorded, Assets: []manifest.Asset{{Path: "/app.js"}},
+			Retired: retiredUntil([]manifest.Asset{{Path: "/report.txt"}}, time.Now().Add(time.Hour).Unix())}
 		p := &draft{hash: "same", worker: cloud.Worker{Routing: public}, manifest: &manifest.Manifest{Routing: public}}
 		e.retire(t.Context(), &live{meta: &Meta{Worker: "same"}}, p, deployed)
-		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) || p.RoutingUnknown != (c.recorded == nil) {
+		if got := pathsOf(p.manifest.Retired); !slices.Equal(got, c.want) || len(p.Guarded) != 2-len(c.want) ||
+			p.RoutingUnknown != (c.recorded == nil) {
 			t.Errorf("%s: %v stay, guarded %v, routing unknown %v", name, got, p.Guarded, p.RoutingUnknown)
 		}
 	}

@@ -26,7 +26,8 @@ func (w *world) rival() *world {
 // hand activates a version with a message, as any tool can.
 func (w *world) hand(version, message string) {
 	w.t.Helper()
-	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: version, Percent: 100}}, message, true)
+	err := w.connect(0).Workers("blog").Activate(w.t.Context(), []cloud.Share{{Version: version, Percent: 100}}, message,
+		true)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -75,7 +76,8 @@ func (w *world) announce(kind, field, says string) {
 	}
 	u.Bindings = []cloud.Binding{
 		{Name: cloud.BindingMeta, Type: kind, Fields: map[string]json.RawMessage{field: json.RawMessage(says)}},
-		{Name: cloud.BindingBlobs, Type: "kv_namespace", Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"` + namespace + `"`)}},
+		{Name: cloud.BindingBlobs, Type: "kv_namespace",
+			Fields: map[string]json.RawMessage{"namespace_id": json.RawMessage(`"` + namespace + `"`)}},
 	}
 	if err := w.account.Workers("blog").PutScript(w.t.Context(), u); err != nil {
 		w.t.Fatal(err)
@@ -122,7 +124,8 @@ func TestWhatAVersionSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.announce("json", "json", says(func(m *kvsync.Meta) { m.Manifest = ref }))
-	if _, err = w.deploy(h[1], kvsync.Options{}); err == nil || !strings.Contains(err.Error(), `belongs to the site "other"`) {
+	if _, err = w.deploy(h[1], kvsync.Options{}); err == nil ||
+		!strings.Contains(err.Error(), `belongs to the site "other"`) {
 		t.Errorf("over a manifest of another site it says %v", err)
 	}
 }
@@ -131,8 +134,9 @@ func TestWhatAVersionSays(t *testing.T) {
 func TestFolderIDNamesAllThatIsServed(t *testing.T) {
 	base := func() *manifest.Listing {
 		return &manifest.Listing{
-			Origin:    manifest.Origin{Kind: "folder", Rules: "r1"},
-			Files:     []manifest.File{{Asset: manifest.Asset{Path: "/a", ContentType: "text/plain", Blob: manifest.Ref{Hash: manifest.HashOf([]byte("a"))}}}},
+			Origin: manifest.Origin{Kind: "folder", Rules: "r1"},
+			Files: []manifest.File{{Asset: manifest.Asset{Path: "/a", ContentType: "text/plain",
+				Blob: manifest.Ref{Hash: manifest.HashOf([]byte("a"))}}}},
 			Redirects: []manifest.Redirect{{From: "/x", To: "/y", Status: 301}},
 			Headers:   []manifest.HeaderRule{{Path: "/*", Unset: []string{"server"}}},
 		}
@@ -197,7 +201,8 @@ func TestAnotherNamespace(t *testing.T) {
 	w.config.Namespace = other
 	w.mustDeploy(h[2])
 	// What lies in a namespace that was left cannot keep this one from being pruned.
-	if _, err := w.account.Store(before.Namespace).DeleteBulk(t.Context(), []string{"blog/m/" + before.Manifest}); err != nil {
+	if _, err := w.account.Store(before.Namespace).DeleteBulk(t.Context(),
+		[]string{"blog/m/" + before.Manifest}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.later().Prune(t.Context(), kvsync.PruneOptions{}); err != nil {
@@ -347,7 +352,8 @@ func TestPruneGoesOnOverARecordThatNeverWentLive(t *testing.T) {
 	w, contents := aged(t, 5)
 	at := w.time().Add(29 * 24 * time.Hour).UTC()
 	id := at.Format("20060102-150405") + "-00000000"
-	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) + "." + fmt.Sprintf("%016x", at.Unix()<<32)})
+	b, err := json.Marshal(kvsync.Record{Format: 1, Deployment: id, Site: "blog", Manifest: strings.Repeat("0", 64) +
+		"." + fmt.Sprintf("%016x", at.Unix()<<32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +372,8 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 	src := history(one)[0]
 	mine := script
 	text := func(s string) []cloud.Binding {
-		return []cloud.Binding{{Name: "MODE", Type: "plain_text", Fields: map[string]json.RawMessage{"text": json.RawMessage(s)}}}
+		return []cloud.Binding{{Name: "MODE", Type: "plain_text",
+			Fields: map[string]json.RawMessage{"text": json.RawMessage(s)}}}
 	}
 	deploy := func() *kvsync.Result {
 		t.Helper()
@@ -387,7 +394,8 @@ func TestEveryPartOfAWorkerCounts(t *testing.T) {
 				Content: []byte("export class Room {}; export default { fetch() { return new Response('new') } }")}}
 		}},
 		{"a binding's value", func() { mine.Bindings = text(`"b"`) }},
-		{"a setting's value", func() { mine.Settings = map[string]json.RawMessage{"limits": json.RawMessage(`{"cpu_ms":60}`)} }},
+		{"a setting's value",
+			func() { mine.Settings = map[string]json.RawMessage{"limits": json.RawMessage(`{"cpu_ms":60}`)} }},
 		{"the date", func() { mine.CompatibilityDate = "2026-11-02" }},
 		{"a flag", func() { mine.CompatibilityFlags = []string{"nodejs_compat"} }},
 		{"how pathnames are matched", func() { w.config.Serving.HTMLHandling = "none" }},
@@ -506,14 +514,16 @@ func TestRollbackOutOfASplit(t *testing.T) {
 	}
 	w.wantSite(two)
 	split(cloud.Share{Version: b.Version, Percent: 90}, cloud.Share{Version: a.Version, Percent: 10})
-	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil || res.PreviousVersion != b.Version || res.Version != a.Version {
+	if res, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{}); err != nil ||
+		res.PreviousVersion != b.Version || res.Version != a.Version {
 		t.Fatalf("from the larger share: %+v, %v", res, err)
 	}
 	w.wantSite(one)
 	if _, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: b.Deployment}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = w.engine().Rollback(t.Context(), kvsync.RollbackOptions{To: strings.ToUpper(h[0].commit[:10])}); err != nil {
+	if _, err = w.engine().Rollback(t.Context(),
+		kvsync.RollbackOptions{To: strings.ToUpper(h[0].commit[:10])}); err != nil {
 		t.Error(err)
 	}
 	w.wantSite(one)

@@ -75,7 +75,8 @@ func notDeployed(site string) *GuardError {
 	return stop(GuardTarget, CaseNotDeployed, finding.Facts{Site: site})
 }
 
-func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string, force bool) error {
+func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string,
+	force bool) error {
 	if err := e.checkNotOvertaken(ctx, before); err != nil {
 		return err
 	}
@@ -85,7 +86,8 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 	s := &switching{deployment: target.ID, before: before,
 		isOurs: func(_ context.Context, a cloud.Activation) (bool, error) { return a.Only(target.Version), nil }}
 	s.sent = e.send(ctx, func(ctx context.Context) error {
-		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold), force)
+		return e.target.Activate(ctx, []cloud.Share{{Version: target.Version, Percent: 100}}, rollbackMessage(target, hold),
+			force)
 	})
 	if errors.Is(s.sent, cloud.ErrSecretChanged) {
 		return stop(GuardSecret, CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
@@ -135,7 +137,8 @@ func (d *Deployment) named(to string) bool {
 	if len(to) < 7 {
 		return false
 	}
-	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) || strings.HasPrefix(d.Version, to)
+	return strings.HasPrefix(d.ID, to) || strings.HasPrefix(d.Commit, strings.ToLower(to)) ||
+		strings.HasPrefix(d.Version, to)
 }
 
 // holdAfter is what to hold back after target is live: the newest commit that the

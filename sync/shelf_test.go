@@ -165,7 +165,8 @@ func (s shelves) Workers(string) cloud.Workers                            { retu
 // neighbours are keys that no deploy of the project "shop" may touch.
 var neighbours = map[string]string{
 	"project/shop/current": "{}", "project/shop/b/x": "blob", "project/shop/assetsx": "?",
-	"project/shop2/manifest": "{}", "project/shop2/assets/a": "theirs", "project/sho/assets/a": "theirs", "blog/b/x": "blob",
+	"project/shop2/manifest": "{}", "project/shop2/assets/a": "theirs", "project/sho/assets/a": "theirs",
+	"blog/b/x": "blob",
 }
 
 func newShelf() *shelf {

@@ -154,7 +154,8 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	newer, at, err := e.since(ctx, s)
 	switch {
 	case err != nil && s.sent == nil:
-		e.note(StageSwitch, "the switch is confirmed; whether another one happened at the same moment could not be asked: %v", err)
+		e.note(StageSwitch, "the switch is confirmed; whether another one happened at the same moment could not be asked: "+
+			"%v", err)
 		return nil
 	case err != nil:
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))

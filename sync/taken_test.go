@@ -14,7 +14,8 @@ func TestModuleNameTaken(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	mine := script
-	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: []byte("theirs")})
+	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: cloud.ModuleManifest,
+		Type: "application/octet-stream", Content: []byte("theirs")})
 	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
 	wantFound(t, err, kvsync.CaseModuleTaken)
 	if w.live() != nil {
@@ -28,7 +29,8 @@ func TestOverlayWantsItsCompanion(t *testing.T) {
 	for overlay, worker := range map[bool]cloud.Worker{true: script, false: overlaid(script)} {
 		w := start(t)
 		w.config.Serving.Overlay = overlay
-		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, kvsync.Options{}); err == nil || !strings.Contains(err.Error(), "companion") {
+		if _, err := w.engine().Deploy(t.Context(), history(one)[0], worker, kvsync.Options{}); err == nil ||
+			!strings.Contains(err.Error(), "companion") {
 			t.Errorf("overlay %v: %v", overlay, err)
 		}
 		if w.live() != nil {

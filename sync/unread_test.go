@@ -47,12 +47,14 @@ func TestVerifyIsWholeWithoutWhatIsNotRetained(t *testing.T) {
 	w.config.Retain = 1
 	h := history(one, two)
 	w.mustDeploy(h[0])
-	gone := w.manifest().Assets[slices.IndexFunc(w.manifest().Assets, func(a manifest.Asset) bool { return a.Path == "/index.html" })]
+	gone := w.manifest().Assets[slices.IndexFunc(w.manifest().Assets,
+		func(a manifest.Asset) bool { return a.Path == "/index.html" })]
 	w.mustDeploy(h[1])
 	w.drop("blog/b/" + gone.Blob.String())
 	for passed, whole := range map[time.Duration]bool{0: false, 100 * time.Hour: true} {
 		v, err := w.in(passed).Verify(t.Context(), false)
-		if err != nil || v.Whole() != whole || len(v.Deployments) != 2 || !slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) {
+		if err != nil || v.Whole() != whole || len(v.Deployments) != 2 ||
+			!slices.Equal(v.Deployments[1].Missing, []string{"/index.html"}) {
 			t.Errorf("after %s: %+v, %v", passed, v, err)
 		}
 	}

@@ -70,8 +70,9 @@ func (e *Engine) Verify(ctx context.Context, readData bool) (*Verification, erro
 		d := &past.deployments[i]
 		if d.Missing && !seen[d.Version] {
 			seen[d.Version] = true
-			v.out.Deployments = append(v.out.Deployments, VerifiedDeployment{Deployment: d.ID, Version: d.Version, Retained: d.Retained,
-				Problem: fmt.Sprintf("its version, the blob %s, is missing", d.Version)})
+			v.out.Deployments = append(v.out.Deployments, VerifiedDeployment{Deployment: d.ID, Version: d.Version,
+				Retained: d.Retained,
+				Problem:  fmt.Sprintf("its version, the blob %s, is missing", d.Version)})
 		}
 		if d.meta == nil || seen[d.ID] {
 			continue
@@ -154,7 +155,8 @@ func (e *Engine) keysBelow(ctx context.Context, s cloud.Store, prefix string) (m
 // missing returns the assets whose blob does not exist. Keys that the listing lacks are
 // requested one by one, because listings may be outdated. The indexes must have been
 // read.
-func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifest, chunks indexes, listed map[string]bool) ([]manifest.Asset, error) {
+func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifest, chunks indexes,
+	listed map[string]bool) ([]manifest.Asset, error) {
 	k := manifest.Keys(e.Site)
 	gone := make(map[manifest.Ref]bool) // of blobs that are requested by key
 	var ask []manifest.Ref
