@@ -18,7 +18,7 @@ func (e *Engine) address(ctx context.Context, l *live) (string, error) {
 	}
 	url, err := e.target.URL(ctx)
 	if err != nil {
-		return "", fmt.Errorf("ask for the address of %s: %w", e.Site, err)
+		return "", fmt.Errorf("read the address of %s: %w", e.Site, err)
 	}
 	return url, nil
 }

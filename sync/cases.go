@@ -45,14 +45,14 @@ const (
 	CaseClock        finding.Case = "this machine's clock lags: {site} was deployed {span} in its future"
 	CaseClockProject finding.Case = "this machine's clock lags, or another one was ahead: {site} was deployed {span} " +
 		"in the future"
-	CaseEmpty       finding.Case = "{path} holds no file to serve"
+	CaseEmpty       finding.Case = "{path} contains no file to serve"
 	CaseShrink      finding.Case = "{count} of {what} would be left"
 	CaseOvertaken   finding.Case = "other deployments of {site} kept switching meanwhile"
-	CaseNotRestored finding.Case = "another deployment of {site} came in at the same moment and could not be made " +
+	CaseNotRestored finding.Case = "another deployment of {site} switched at the same moment and could not be made " +
 		"live again: {cause}"
-	CaseCache finding.Case = "the active version of {site} has the worker loader {key}, which is carried over, " +
+	CaseCache finding.Case = "the active version of {site} has the worker loader {key}, which a new version inherits, " +
 		"and Workers Caching ignores the host: a project would be answered with the cached response of another"
-	CaseIndex        finding.Case = "the Worker's code does not hold the index that was written for it"
+	CaseIndex        finding.Case = "the Worker's code does not contain the index that was written for it"
 	CaseMigrations   finding.Case = "the Worker's migrations do not name {what}, which {site} has applied"
 	CaseModuleTaken  finding.Case = "the module name {name} is reserved by kv-sync"
 	CaseBindingTaken finding.Case = "the binding name {name} is defined twice, or reserved by kv-sync"
@@ -86,8 +86,8 @@ const (
 		"what it needs is not known; nothing was deleted"
 	CasePruneOften finding.Case = "{site} was deployed so often that KV does not list all that was live within " +
 		"{span}; nothing was deleted"
-	CasePruneLayout finding.Case = "what is live of {site} has the layout \"kv-assets\", and the prune of another " +
-		"was asked for; nothing was deleted"
+	CasePruneLayout finding.Case = "the live deployment of {site} has the layout \"kv-assets\", and the prune " +
+		"of another layout was requested; nothing was deleted"
 	CasePruneListing finding.Case = "the listing of {site} is empty though a deployment is live; nothing was deleted"
 	CasePruneKey     finding.Case = "the key {key} was not written by this release of kv-sync and may keep others " +
 		"alive; nothing was deleted"
@@ -136,7 +136,7 @@ const (
 
 // Cases of edits that were made at run time.
 const (
-	CaseEditsUnread finding.Case = "whether there are edits that visitors would miss is not known: {cause}"
+	CaseEditsUnread finding.Case = "it is not known whether there are edits that visitors would miss: {cause}"
 	CaseEditsMove   finding.Case = "{site} would move to another namespace, and {what} made at run time would stay behind"
 	CaseEditsHidden finding.Case = "the overlay of {site} would be switched off, and visitors would miss {what} " +
 		"made at run time"
@@ -144,7 +144,7 @@ const (
 		"would miss edits made at run time"
 	CaseCompanionNewer  finding.Case = "the companion of {site} was deployed by a newer kv-sync (protocol {count})"
 	CaseCompanionAbsent finding.Case = "deploy {name}, the companion of {site}: it is not there ({what})"
-	CaseCoverUnknown    finding.Case = "which files they cover is not known: {cause}"
+	CaseCoverUnknown    finding.Case = "it is not known which files they cover: {cause}"
 	CaseCover           finding.Case = "they cover {what}"
 	CaseUnpublished     finding.Case = "this deploy does not publish {what} that came into git from there, so visitors " +
 		"will not find it any more ({path})"
@@ -155,7 +155,7 @@ const (
 // Cases of a site that is live although not all went well.
 const (
 	CaseNoSubdomain finding.Case = "the account has no workers.dev subdomain, so the site's address is not known here"
-	CaseAddressOn   finding.Case = "the first deployment was cut short before its workers.dev address was on; it " +
+	CaseAddressOn   finding.Case = "the first deployment was interrupted before its workers.dev address was on; it " +
 		"is now"
 	CaseAddressOff      finding.Case = "the site is live, but its workers.dev address could not be switched on: {cause}"
 	CaseSettingsDropped finding.Case = "the site is live, but settings of its script were not changed: {cause}"

@@ -53,7 +53,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	is, exists, err := overlay.ReadCompanion(ctx, script)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("look at %s, the companion of %s: %w", name, e.Site, err)
+		return nil, fmt.Errorf("read %s, the companion of %s: %w", name, e.Site, err)
 	case !exists:
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	case is.Companion != e.Site && !opt.TakeOver:
@@ -66,7 +66,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	tag, err := script.MigrationTag(ctx)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("ask for the migrations of %s: %w", name, err)
+		return nil, fmt.Errorf("read the migrations of %s: %w", name, err)
 	case tag == overlay.Tag:
 		return &companionUpload{}, nil
 	case tag == "":

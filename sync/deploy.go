@@ -154,7 +154,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*clou
 	case l.exists():
 		var err error
 		if tag, err = e.target.MigrationTag(ctx); err != nil {
-			return nil, fmt.Errorf("ask for the migrations of %s: %w", e.Site, err)
+			return nil, fmt.Errorf("read the migrations of %s: %w", e.Site, err)
 		}
 	}
 	steps := w.Migrations

@@ -31,7 +31,7 @@ const (
 	GuardConflict   Guard = "conflict"         // changed both in git and at run time
 	GuardOverlay    Guard = "overlay"          // edits made at run time would be hidden, or cannot be kept
 	GuardCache      Guard = "cache"            // Workers Caching would answer in place of a worker loader
-	GuardIndex      Guard = "index"            // the code does not hold the index of its files
+	GuardIndex      Guard = "index"            // the code does not contain the index of its files
 )
 
 // GuardError is a run that a guard stopped. The live site is as it was.

@@ -14,7 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
-// Deployment is one activation, as [Engine.History] tells it.
+// Deployment is one activation, as [Engine.History] lists it.
 type Deployment struct {
 	// ID is our deployment id, or "" for a version of another tool.
 	ID      string    `json:"deployment,omitempty"`

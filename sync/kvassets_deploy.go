@@ -24,7 +24,7 @@ import (
 // it runs each time. Only after it is known whether there is anything to switch to.
 func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	e, l, r, opt, build := p.e, p.l, p.r, p.r.opt, p.r.worker.Build
-	if !p.sameFiles { // else only the build tells whether there is anything to do
+	if !p.sameFiles { // else only the build shows whether anything changed
 		e.show(p.draft)
 	}
 	if r.namespace, err = e.ensureNamespace(ctx, p.namespace); err != nil {
@@ -50,7 +50,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 	}
 	p.hash = e.workerHash(p.worker)
 	p.WorkerChanged = !p.k.owns(l.meta) || l.meta.Worker != p.hash
-	// Only now it is known whether this is what was rolled back from.
+	// Only after the build is it known whether a rollback holds this back.
 	if err := e.checkHeldContent(ctx, l, p.draft, opt); err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (p *kvAssetsPlan) release(ctx context.Context) (*prepared, error) {
 	if out.upload.Apply, err = e.migrations(ctx, l, p.worker); err != nil {
 		return nil, err
 	}
-	quiet := *e // the files' progress is over
+	quiet := *e // only files report progress
 	quiet.Progress = func(Progress) {}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return quiet.upload(gctx, e.Account.Store(p.r.namespace), out.values, nil) })

@@ -146,7 +146,7 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	p.active = map[manifest.Hash]bool{}
 	p.activations, err = p.e.target.Activations(ctx)
 	if err != nil && !errors.Is(err, cloud.ErrNotFound) {
-		return fmt.Errorf("nothing was deleted: ask which version of %s is active: %w", p.e.Site, err)
+		return fmt.Errorf("nothing was deleted: find which version of %s is active: %w", p.e.Site, err)
 	}
 	known := false
 	if len(p.activations) > 0 {

@@ -51,7 +51,7 @@ func (e *Engine) missingOf(ctx context.Context, s cloud.Store, r *kvassets.Recor
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ask for files that the listing lacks: %w", err)
+		return nil, fmt.Errorf("read files that the listing lacks: %w", err)
 	}
 	return r.PathsWhere(gone), nil
 }

@@ -84,7 +84,7 @@ func (e *Engine) fetchLive(ctx context.Context) (*live, error) {
 	if errors.Is(err, cloud.ErrNotFound) {
 		return l, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("ask which version of %s is active: %w", e.Site, err)
+		return nil, fmt.Errorf("find which version of %s is active: %w", e.Site, err)
 	}
 	if len(l.activations) == 0 { // the script was uploaded and never deployed
 		l.foreign = true

@@ -42,7 +42,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("ask whether the site is live as %s: %w", e.Formerly, err)
+		return fmt.Errorf("find whether the site is live as %s: %w", e.Formerly, err)
 	}
 	v, err := workers.Version(ctx, list[0].Main())
 	if err != nil {

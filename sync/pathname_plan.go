@@ -248,7 +248,7 @@ func (p *pathnamePlan) guardShrink(found pathnameLive, opt Options) error {
 	}
 	gone, all := slices.Clone(p.Removed), len(p.live.Entries)+len(found.strays)
 	for _, path := range found.strays {
-		if _, doomed := slices.BinarySearch(p.toDelete, path); doomed {
+		if _, deleted := slices.BinarySearch(p.toDelete, path); deleted {
 			gone = append(gone, Change{Path: path})
 		}
 	}

@@ -110,8 +110,8 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 	p.confirm(blobs, r)
 	out.Plan, out.Uploaded = p.shown(), p.Blobs
 	if out.Receipt = e.fresh(r.started); !out.Receipt {
-		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will believe that it is "+
-			"there; set a longer grace")
+		e.note(StageUpload, "the upload took longer than half the grace period, so no deploy will rely on "+
+			"it; set a longer grace")
 		return out, nil
 	}
 	if err := e.writeReceipt(ctx, store, p); err != nil {

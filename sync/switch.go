@@ -110,7 +110,7 @@ func (e *Engine) checkNotOvertaken(ctx context.Context, before []cloud.Activatio
 		now, err = nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("ask again which version of %s is active: %w", e.Site, err)
+		return fmt.Errorf("find again which version of %s is active: %w", e.Site, err)
 	}
 	if activeID(now) != activeID(before) {
 		return cloud.ErrOvertaken
@@ -154,8 +154,8 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	newer, at, err := e.since(ctx, s)
 	switch {
 	case err != nil && s.sent == nil:
-		e.note(StageSwitch, "the switch is confirmed; whether another one happened at the same moment could not be asked: "+
-			"%v", err)
+		e.note(StageSwitch, "the switch is confirmed; it could not be checked whether another one happened "+
+			"at the same moment: %v", err)
 		return nil
 	case err != nil:
 		return unknownSwitch(e.Site, s.deployment, errors.Join(s.sent, err))

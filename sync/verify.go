@@ -181,7 +181,7 @@ func (e *Engine) missing(ctx context.Context, s cloud.Store, m *manifest.Manifes
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ask for blobs that the listing lacks: %w", err)
+		return nil, fmt.Errorf("read blobs that the listing lacks: %w", err)
 	}
 	for i, ref := range ask {
 		gone[ref] = answers[i]
