@@ -16,7 +16,7 @@ const setSubdomain = "workers.script-subdomain.set"
 
 // A run that ends between the script and its address is made good by the next
 // one on this machine, with or without a change, and costs nothing afterwards.
-func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
+func TestAddressOfAnInterruptedFirstDeployment(t *testing.T) {
 	h := history(one, two)
 	for name, again := range map[string]*memory{"no change": h[0], "a change": h[1]} {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestAddressOfAFirstDeploymentCutShort(t *testing.T) {
 			w.p.Server.SetFault(nil)
 			var res *kvsync.Result
 			if got := w.counted(func() { res = w.mustDeploy(again) }); !slices.Contains(got, setSubdomain) ||
-				!mention(res, "cut short") {
+				!mention(res, "interrupted") {
 				t.Errorf("running again sent %v, says %q", got, res.Notices)
 			}
 			if got := w.counted(func() { res = w.mustDeploy(again) }); len(got) != 2 || len(res.Notices) > 0 {
