@@ -45,13 +45,15 @@ func ExampleEngine_Deploy() {
 
 	result, err := e.Deploy(context.Background(), source, script, kvsync.Options{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("switched:", result.Switched, "blobs:", result.Uploaded)
 
 	again, err := e.Deploy(context.Background(), source, script, kvsync.Options{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("switched:", again.Switched, "no change:", again.Plan.NoChange)
 	// Output:
@@ -68,12 +70,14 @@ func ExampleEngine_Plan() {
 		files{"/index.html": "Hello, world", "/contact.html": "Contact"},
 	)
 	if _, err := e.Deploy(context.Background(), commits[0], script, kvsync.Options{}); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	plan, err := e.Plan(context.Background(), commits[1], script, kvsync.Options{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, c := range plan.Added {
 		fmt.Println("add", c.Path)
@@ -96,7 +100,8 @@ func ExampleGuardError() {
 	defer closeAll()
 	commits := history(files{"/index.html": "old"}, files{"/index.html": "new"})
 	if _, err := e.Deploy(context.Background(), commits[1], script, kvsync.Options{}); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	_, err := e.Deploy(context.Background(), commits[0], script, kvsync.Options{})
@@ -116,13 +121,15 @@ func ExampleEngine_Rollback() {
 	commits := history(files{"/index.html": "good"}, files{"/index.html": "bad"})
 	for _, source := range commits {
 		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 	}
 
 	result, err := e.Rollback(context.Background(), kvsync.RollbackOptions{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("live again:", result.Commit == commits[0].commit, "held back:", result.Hold == commits[1].commit)
 
@@ -140,13 +147,15 @@ func ExampleEngine_Prune() {
 	defer closeAll()
 	for _, source := range history(files{"/index.html": "old"}, files{"/index.html": "new"}) {
 		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 	}
 
 	pruned, err := e.Prune(context.Background(), kvsync.PruneOptions{DryRun: true})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("delete:", pruned.Deleted, "keep:", pruned.Kept)
 	// Output:
@@ -159,13 +168,15 @@ func ExampleEngine_History() {
 	defer closeAll()
 	for _, source := range history(files{"/index.html": "old"}, files{"/index.html": "new"}) {
 		if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 	}
 
 	deployments, err := e.History(context.Background())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, d := range deployments {
 		fmt.Printf("%.4s…%s live: %t retained: %t\n", d.Commit, d.Commit[38:], d.Live, d.Retained)
@@ -181,13 +192,15 @@ func ExampleEngine_Verify() {
 	defer closeAll()
 	source := history(files{"/index.html": "Hello", "/about.html": "About"})[0]
 	if _, err := e.Deploy(context.Background(), source, script, kvsync.Options{}); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	const readData = true // compare the bytes of each blob with its hash
 	found, err := e.Verify(context.Background(), readData)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("complete:", found.Whole(), "keys:", found.Keys)
 	// Output:

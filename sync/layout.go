@@ -3,6 +3,7 @@ package kvsync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -105,9 +106,10 @@ func (e *Engine) keeper(command string) (keeper, error) {
 // before it makes a Worker.
 func (e *Engine) CheckAhead() error { return e.layout.lacks(commandAhead) }
 
-// layoutOf is the layout in which a version of ours was deployed.
+// layoutOf is the layout in which a version of ours was deployed. The default layout
+// comes last: it does not mark its versions.
 func (e *Engine) layoutOf(m *Meta) keeper {
-	for _, known := range Layouts() {
+	for _, known := range slices.Backward(Layouts()) {
 		if l, err := known.of(e); err == nil {
 			if k, ok := l.(keeper); ok && k.owns(m) {
 				return k

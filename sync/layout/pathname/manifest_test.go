@@ -76,7 +76,8 @@ func TestDuringWriteChangesETags(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	k := Keys("project/shop")
-	got := []string{k.Manifest(), k.Asset("/index.html"), k.Item(manifest.File{Asset: manifest.Asset{Path: "/a"}}).Key(manifest.Hash{})}
+	item := k.Item(manifest.File{Asset: manifest.Asset{Path: "/a"}})
+	got := []string{k.Manifest(), k.Asset("/index.html"), item.Key(manifest.Hash{})}
 	want := []string{"project/shop/manifest", "project/shop/assets/index.html", "project/shop/assets/a"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
