@@ -176,23 +176,14 @@ func (r *pathnameRun) remove(ctx context.Context) error {
 			keys = append(keys, key)
 		}
 	}
-	for left := range slices.Chunk(keys, cloud.MaxBulkPairs) {
-		for round := 0; len(left) > 0; round++ {
-			if round > cloud.ResendRounds {
-				return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key", left[0], round)
-			}
-			if round > 0 {
-				if err := wait.For(ctx, time.Second<<(round-1)); err != nil {
-					return err
-				}
-			}
-			unconfirmed, err := r.store.DeleteBulk(ctx, left)
-			if err != nil {
-				return fmt.Errorf("delete what was removed: %w", err)
-			}
-			again := setOf(unconfirmed)
-			// Only keys of the first request are sent again, whatever the answer names.
-			left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
+	for some := range slices.Chunk(keys, cloud.MaxBulkPairs) {
+		left, err := cloud.DeleteConfirmed(ctx, r.store, some, time.Second)
+		if err != nil {
+			return fmt.Errorf("delete what was removed: %w", err)
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("delete %.100q: the API accepted the request %d times and did not delete the key",
+				left[0], cloud.ResendRounds+1)
 		}
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"github.com/kv-sync/kv-sync/sync/cloud"
 	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/humanize"
-	"github.com/kv-sync/kv-sync/sync/wait"
 )
 
 // Pruned is what [Engine.Prune] did or, dry, would do.
@@ -112,32 +111,30 @@ func (s *sweep) limited(most int) *Pruned {
 // deleteAll deletes the keys while the active version is the one from which the roots
 // were read. A person may make a deployment live again that is not retained.
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
-	left := keys
-	for round := 0; len(left) > 0; round++ {
-		gone := len(keys) - len(left)
-		if round > cloud.ResendRounds {
-			return gone, found(CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
-		}
-		if round > 0 {
-			if err := wait.For(ctx, time.Second<<round); err != nil {
-				return gone, err
-			}
-		}
-		if err := e.checkNotOvertaken(ctx, before); errors.Is(err, cloud.ErrOvertaken) {
-			return gone, stop(GuardOvertaken, CasePruneSwitched, finding.Facts{Site: e.Site})
-		} else if err != nil {
-			return gone, err
-		}
-		unconfirmed, err := s.DeleteBulk(ctx, left)
-		if err != nil {
-			return gone, fmt.Errorf("prune %s: %w", e.Site, err)
-		}
-		again := make(map[string]bool, len(unconfirmed))
-		for _, k := range unconfirmed {
-			again[k] = true
-		}
-		// Only keys of the first request are sent again, whatever the answer names.
-		left = slices.DeleteFunc(slices.Clone(left), func(k string) bool { return !again[k] })
+	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
+	if err == nil && len(left) > 0 {
+		err = found(CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 	}
-	return len(keys), nil
+	return len(keys) - len(left), err
+}
+
+// guardedStore deletes only while the activations are the ones of before.
+type guardedStore struct {
+	cloud.Store
+	e      *Engine
+	before []cloud.Activation
+}
+
+// DeleteBulk implements [cloud.Store].
+func (s guardedStore) DeleteBulk(ctx context.Context, keys []string) ([]string, error) {
+	if err := s.e.checkNotOvertaken(ctx, s.before); errors.Is(err, cloud.ErrOvertaken) {
+		return nil, stop(GuardOvertaken, CasePruneSwitched, finding.Facts{Site: s.e.Site})
+	} else if err != nil {
+		return nil, err
+	}
+	unconfirmed, err := s.Store.DeleteBulk(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("prune %s: %w", s.e.Site, err)
+	}
+	return unconfirmed, nil
 }
