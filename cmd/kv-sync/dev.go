@@ -25,7 +25,7 @@ type devCommand struct {
 
 // Run serves the local platform until Ctrl-C.
 func (c *devCommand) Run(ctx context.Context, s streams) (err error) {
-	cache, _ := os.UserCacheDir() // Start reports that there is none
+	cache, _ := os.UserCacheDir() // Start reports a missing folder
 	p, err := local.Start(ctx, local.Options{
 		CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err,
 		Behaviour: platform.Behaviour{Latency: c.Latency, RateLimit: c.RateLimit, ListLag: c.ListLag, EdgeTTL: c.EdgeTTL},

@@ -32,7 +32,7 @@ type watchCommand struct {
 
 // Run shows the folder on the local platform until Ctrl-C.
 func (c *watchCommand) Run(ctx context.Context, s streams) (err error) {
-	cache, _ := os.UserCacheDir() // the platform reports that there is none
+	cache, _ := os.UserCacheDir() // the platform reports a missing folder
 	w := &watching{
 		console: term.New(s.out, s.err, s.getenv), said: map[string]bool{},
 		at:      local.Options{CacheDir: cache, Project: ".", Addr: fmt.Sprintf("127.0.0.1:%d", c.Port), Log: s.err},

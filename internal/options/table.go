@@ -123,9 +123,9 @@ var (
 	})
 	Branch = declare(Option{
 		Flag: "branch", Input: "branch", Commands: []string{"pull"}, Placeholder: "NAME",
-		Help: "The branch that a pull commits on, from HEAD if there is none yet. " +
+		Help: "The branch that a pull commits on. A new branch starts at HEAD. " +
 			"The work tree stays as it is, and nothing is pushed.",
-		Doc: "the branch that a [pull](pull.md) commits on, from HEAD if there is none yet; " +
+		Doc: "the branch that a [pull](pull.md) commits on; a new branch starts at HEAD; " +
 			"the command without it writes into the work tree",
 		Otherwise: "`kv-sync/pull`",
 	})

@@ -72,7 +72,7 @@ export class Pages {
     return (await this.#listing()).entries;
   }
 
-  /** A page with its typed text, or null if there is none. */
+  /** A page with its typed text; null if the page does not exist. */
   async open(slug: string): Promise<Page | null> {
     const source = isSlug(slug) ? await this.#assets.get(sourcePath(slug)) : null;
     return source && { slug, etag: source.etag, ...parseSource(slug, await new Response(source.body).text()) };
