@@ -228,8 +228,9 @@ func (e *Engine) patchSettings(ctx context.Context, w cloud.Worker) error {
 // errStale: the plan is so old that prune may have deleted its blobs.
 var errStale = errors.New("the plan is too old")
 
-// fresh reports whether a run may still switch to what it wrote since started. Prune
-// keeps what is younger than the grace period; half of it is reserved for the switch.
-func (e *Engine) fresh(started time.Time) bool {
-	return e.Now().Sub(started) < max(e.Grace/2, time.Second)
-}
+// freshFor is how long a run may switch to what it wrote. Prune keeps what is younger
+// than the grace period; half of it is reserved for the switch.
+func (e *Engine) freshFor() time.Duration { return max(e.Grace/2, time.Second) }
+
+// fresh reports whether a run may still switch to what it wrote since started.
+func (e *Engine) fresh(started time.Time) bool { return e.Now().Sub(started) < e.freshFor() }

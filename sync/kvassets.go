@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -329,22 +328,12 @@ func (e *Engine) guardIndexShrink(l *manifest.Listing, before, next *kvassets.Re
 	if opt.AllowShrink {
 		return nil
 	}
-	p := &draft{Plan: Plan{Origin: l.Origin}}
+	p := &kvAssetsPlan{draft: &draft{Plan: Plan{Origin: l.Origin}}, next: next}
 	if len(next.Index) == 0 {
 		return p.holdsNothing()
 	}
-	gone := make(map[string]Change, len(before.Index))
-	for _, e := range before.Index {
-		gone[e.Path] = Change{Path: "/" + e.Path, Size: int64(min(e.Size, manifest.MaxValueBytes))}
-	}
-	for _, e := range next.Index {
-		delete(gone, e.Path)
-	}
-	removed := make([]Change, 0, len(gone))
-	for _, path := range slices.Sorted(maps.Keys(gone)) {
-		removed = append(removed, gone[path])
-	}
-	return checkLeft(len(next.Index), len(before.Index), removed)
+	p.compare(before)
+	return checkLeft(len(next.Index), len(before.Index), p.Removed)
 }
 
 func kvAssetsNotices(l *manifest.Listing) []manifest.Problem {

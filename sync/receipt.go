@@ -127,8 +127,8 @@ func (e *Engine) writeReceipt(ctx context.Context, s cloud.Store, p *draft) erro
 		return err
 	}
 	it := upload.Value("the receipt", manifest.Keys(e.Site).Receipt(p.Origin.Commit), b)
-	it.TTL = e.Grace / 2 // at least 5 minutes; KV wants one
-	quiet := *e          // only blobs report progress
+	it.TTL = e.freshFor() // at least 5 minutes; KV wants one
+	quiet := *e           // only blobs report progress
 	quiet.Progress = func(Progress) {}
 	return quiet.upload(ctx, s, []*upload.Item{it}, nil)
 }
