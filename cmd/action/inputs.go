@@ -37,7 +37,7 @@ type inputs struct {
 func (in inputs) text(o *options.Option) string { return in.values.Text(o) }
 
 // waivable are the inputs that lift a guard or renew what is live.
-var waivable = inputNames(options.Waivable())
+var waivable = inputNames(options.Waivers())
 
 func inputNames(list []*options.Option) []string {
 	var names []string
@@ -54,7 +54,7 @@ func readInputs(a *githubactions.Action) (inputs, error) {
 	for _, o := range options.Inputs() {
 		value := cmp.Or(a.GetInput(o.Input), o.Default)
 		switch {
-		case o.Waiver != options.NotWaived:
+		case o.Waiver != options.NotWaiver:
 			if value != "" && !strings.EqualFold(value, "false") {
 				in.waivers[o.Input] = value
 			}

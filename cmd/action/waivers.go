@@ -19,7 +19,7 @@ var commitPrefix = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
 // a warning: the guard stays in force.
 func waiversOf(in inputs, event string) (opt kvsync.Options, byCommit map[string]string, warnings []string) {
 	byCommit = map[string]string{}
-	for _, w := range options.Waivable() {
+	for _, w := range options.Waivers() {
 		name, value := w.Input, in.waivers[w.Input]
 		switch {
 		case value == "":

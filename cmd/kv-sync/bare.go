@@ -26,7 +26,7 @@ type bareCommand struct {
 
 	kvAssetsPruneFlags
 	DryRun      bool `help:"Only say what would be done."`
-	AllowShrink bool `help:"Go on even if no file, or less than half of them, would be left."`
+	AllowShrink bool `help:"Upload even if the site would have no file, or less than half as many as before."`
 	Local       bool `help:"Use the local platform instead of Cloudflare. No account is needed."`
 	Verbose     bool `short:"v" help:"Say also what was chosen, and why."`
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/app/advice"
 	"github.com/kv-sync/kv-sync/internal/bundle"
 	"github.com/kv-sync/kv-sync/internal/config"
+	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/source"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
@@ -64,11 +65,13 @@ func (s *Site) prepareWorker(ctx context.Context) (*kvsync.Engine, manifest.Sour
 	return e, src, w, nil
 }
 
-// chosen reports whether the source is a commit because that seemed best, and
-// not because anybody asked for it.
+// chosen reports whether kv-sync chose a commit as the source by itself.
 func (s *Site) chosen() bool {
-	return s.commit != nil && s.commit.Top() != "" && s.in.Commit == "" && s.settings.Source == source.Auto
+	return s.commit != nil && s.commit.Top() != "" && s.in.Commit == "" && s.sourceKind() == source.Auto
 }
+
+// sourceKind returns the setting "source": auto, commit or folder.
+func (s *Site) sourceKind() string { return s.settings.Options.Text(options.Source) }
 
 // uncommitted reports whether the work tree may hold other code than the commit
 // that was bundled.
@@ -79,7 +82,7 @@ func uncommitted(code *bundle.Result, err error) bool {
 
 // Source opens what is to be published. It needs no token. The site closes it.
 func (s *Site) Source(ctx context.Context) (manifest.Source, error) {
-	return s.open(ctx, s.settings.Source)
+	return s.open(ctx, s.sourceKind())
 }
 
 func (s *Site) sourceOptions(kind string) source.Options {

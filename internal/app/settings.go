@@ -73,13 +73,13 @@ func inPlace(layout string) bool {
 // settings are the settings that the inputs give, by key.
 func (in Inputs) settings() map[string]string {
 	given := in.Given.BySetting()
-	for key, value := range map[string]string{
-		"name": in.Name, "project": in.Project, "directory": in.Directory, "source": in.Source, "config": in.Config,
-		"env": in.Environment, "api-token": in.Token, "account-id": in.AccountID, "api-base-url": in.BaseURL,
-	} {
-		if value != "" {
-			given[key] = value
+	for o, field := range in.fields() {
+		if o.Setting != "" && *field != "" {
+			given[o.Setting] = *field
 		}
+	}
+	if in.BaseURL != "" {
+		given["api-base-url"] = in.BaseURL
 	}
 	if in.DeployedOnly && in.Directory == "" {
 		given["directory"] = "."

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"path/filepath"
 
+	"github.com/kv-sync/kv-sync/internal/options"
+
 	"github.com/kv-sync/kv-sync/internal/boundary"
 )
 
@@ -42,7 +44,7 @@ func (l *loader) finishBare() {
 	s.Layout = layoutKVAssets
 	s.Directory = cmp.Or(s.Directory, "public")
 	if _, set := s.origins["source"]; !set {
-		s.Source = "folder" // the Rust kv-sync applies .gitignore and .ignore
+		s.Options[options.Source] = "folder" // the Rust kv-sync applies .gitignore and .ignore
 	}
 	l.place(&s.Directory, "directory")
 	s.Project = ""

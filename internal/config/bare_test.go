@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/kv-sync/kv-sync/internal/options"
 )
 
 // Bare inputs read the two keys and the variables that the Rust kv-sync reads.
@@ -49,8 +51,8 @@ func TestBare(t *testing.T) {
 			if s == nil {
 				return
 			}
-			if s.Name != tt.name || s.Account != tt.account || s.Directory != tt.dir || s.Source != tt.from ||
-				s.Layout != layoutKVAssets || s.Project != "" {
+			if s.Name != tt.name || s.Account != tt.account || s.Directory != tt.dir ||
+				s.Options.Text(options.Source) != tt.from || s.Layout != layoutKVAssets || s.Project != "" {
 				t.Errorf("%+v", s)
 			}
 		})

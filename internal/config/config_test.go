@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -83,7 +84,8 @@ func TestNoConfiguration(t *testing.T) {
 	root := project(t, site(nil))
 	s, notices := mustLoad(t, Inputs{Root: root})
 	want := &Settings{
-		Root: root, Name: "my-site", Directory: "public", Source: "auto", Layout: "content", BaseURL: DefaultBaseURL,
+		Options: options.Values{options.Source: "auto"},
+		Root:    root, Name: "my-site", Directory: "public", Layout: "content", BaseURL: DefaultBaseURL,
 		Retain: kvsync.DefaultRetain, Grace: kvsync.DefaultGrace,
 	}
 	want.Worker.CompatibilityDate = DefaultCompatibilityDate

@@ -6,7 +6,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/options"
 )
 
-// A setting that is declared and has no key of its own is checked by its declaration.
+// The declaration of a setting without a setter checks its values.
 func TestDeclaredSetting(t *testing.T) {
 	color := &options.Option{Setting: "color", Variables: []string{"KV_SYNC_COLOR"}, Values: []string{"red", "green"}}
 	k := declared(color)
@@ -17,7 +17,7 @@ func TestDeclaredSetting(t *testing.T) {
 	if err := k.set(s, "red"); err != nil || s.Options.Text(color) != "red" {
 		t.Errorf("red: %v, %v", err, s.Options)
 	}
-	if err := k.set(s, "blue"); err == nil || err.Error() != "use red or green" {
+	if err := k.set(s, "blue"); err == nil || err.Error() != `write "red" or "green"` {
 		t.Errorf("blue: %v", err)
 	}
 	text := &options.Option{Setting: "text"}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/kv-sync/kv-sync/internal/options"
@@ -16,88 +16,88 @@ var (
 // key is one setting that flags, the environment and kv-sync.toml share.
 type key struct {
 	name string
+	// flag is the name of its flag; "" is name.
+	flag string
 	// env lists the variables that set it. The first one that is set counts. The others
 	// than the first are older names, or those of other tools.
 	env []string
 	// file reports whether kv-sync.toml may set it.
 	file bool
-	// set applies a value. Its error says what to write.
-	set func(s *Settings, text string) error
+	set  setter
 }
 
-// keys lists all settings, in the order of the documentation.
-var keys = withDeclared([]key{
-	{"name", options.Name.Variables, true, setName},
-	{"project", options.Project.Variables, true,
-		matching(func(s *Settings) *string { return &s.Project }, namePattern, nameRule)},
-	{"directory", options.Directory.Variables, true,
-		text(func(s *Settings) *string { return &s.Directory })},
-	{"source", options.Source.Variables, true,
-		oneOf(func(s *Settings) *string { return &s.Source }, options.Source.Values...)},
-	{"namespace", []string{"KV_SYNC_NAMESPACE"}, true,
+// setter applies the text of a setting. Its error says what to write.
+type setter func(s *Settings, text string) error
+
+// setters has the declared settings that have a field in [Settings].
+var setters = map[*options.Option]setter{
+	options.Name:      setName,
+	options.Project:   matching(func(s *Settings) *string { return &s.Project }, namePattern, nameRule),
+	options.Directory: text(func(s *Settings) *string { return &s.Directory }),
+	options.Account:   matching(func(s *Settings) *string { return &s.Account }, accountPattern, accountRule),
+	options.Token:     secret(func(s *Settings) *Secret { return &s.Token }),
+}
+
+// keys lists all settings: first those that internal/options declares.
+var keys = append(declaredKeys(), []key{
+	{"namespace", "", []string{"KV_SYNC_NAMESPACE"}, true,
 		matching(func(s *Settings) *string { return &s.Namespace }, titlePattern, "write the namespace's title or id")},
-	{"layout", []string{"KV_SYNC_LAYOUT"}, true,
+	{"layout", "", []string{"KV_SYNC_LAYOUT"}, true,
 		oneOf(func(s *Settings) *string { return &s.Layout }, layoutNames()...)},
-	{"index", []string{"KV_SYNC_INDEX"}, true, text(func(s *Settings) *string { return &s.Index })},
-	{"build", []string{"KV_SYNC_BUILD"}, true, text(func(s *Settings) *string { return &s.Build.Line })},
-	{"binding", []string{"KV_SYNC_BINDING"}, true,
+	{"index", "", []string{"KV_SYNC_INDEX"}, true, text(func(s *Settings) *string { return &s.Index })},
+	{"build", "", []string{"KV_SYNC_BUILD"}, true, text(func(s *Settings) *string { return &s.Build.Line })},
+	{"binding", "", []string{"KV_SYNC_BINDING"}, true,
 		matching(func(s *Settings) *string { return &s.Binding }, bindingPattern, bindingRule)},
-	{"account-id", options.Account.Variables, true,
-		matching(func(s *Settings) *string { return &s.Account }, accountPattern, accountRule)},
-	{"config", options.Config.Variables, true, setNothing},
-	{"env", options.Environment.Variables, true,
-		text(func(s *Settings) *string { return &s.Environment })},
-	{"worker", []string{"KV_SYNC_WORKER"}, true, text(func(s *Settings) *string { return &s.Code.Main })},
-	{"compatibility-date", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true,
+	{"worker", "", []string{"KV_SYNC_WORKER"}, true, text(func(s *Settings) *string { return &s.Code.Main })},
+	{"compatibility-date", "", []string{"KV_SYNC_COMPATIBILITY_DATE"}, true,
 		matching(func(s *Settings) *string { return &s.Worker.CompatibilityDate }, datePattern, dateRule)},
-	{"html-handling", []string{"KV_SYNC_HTML_HANDLING"}, true,
+	{"html-handling", "", []string{"KV_SYNC_HTML_HANDLING"}, true,
 		oneOf(func(s *Settings) *string { return &s.Serving.HTMLHandling }, htmlHandlings...)},
-	{"not-found", []string{"KV_SYNC_NOT_FOUND"}, true,
+	{"not-found", "", []string{"KV_SYNC_NOT_FOUND"}, true,
 		oneOf(func(s *Settings) *string { return &s.Serving.NotFound }, notFoundHandlings...)},
-	{"edge-cache", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
-	{"overlay", nil, true, setOverlay},
-	{"retain", []string{"KV_SYNC_RETAIN"}, true, number(func(s *Settings) *int { return &s.Retain }, 100, retainRule)},
-	{"grace", []string{"KV_SYNC_GRACE"}, true, setGrace},
-	{"retire", nil, true, setRetire},
-	{"ignore", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
-	{"parallel", []string{"KV_SYNC_PARALLEL"}, true,
+	{"edge-cache", "", []string{"KV_SYNC_EDGE_CACHE"}, true, setEdgeCache},
+	{"overlay", "", nil, true, setOverlay},
+	{"retain", "", []string{"KV_SYNC_RETAIN"}, true, number(func(s *Settings) *int { return &s.Retain }, 100, retainRule)},
+	{"grace", "", []string{"KV_SYNC_GRACE"}, true, setGrace},
+	{"retire", "", nil, true, setRetire},
+	{"ignore", "", []string{"KV_SYNC_IGNORE"}, true, setIgnore},
+	{"parallel", "", []string{"KV_SYNC_PARALLEL"}, true,
 		number(func(s *Settings) *int { return &s.Parallel }, 64, "write a number from 1 to 64")},
-	{"memory", []string{"KV_SYNC_MEMORY"}, true, setMemory},
-	{"branch", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
-	{"remote", []string{"KV_SYNC_REMOTE"}, true, text(func(s *Settings) *string { return &s.Remote })},
-	{"api-token", options.Token.Variables, false,
-		secret(func(s *Settings) *Secret { return &s.Token })},
-	{"api-email", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false,
+	{"memory", "", []string{"KV_SYNC_MEMORY"}, true, setMemory},
+	{"branch", "", []string{"KV_SYNC_BRANCH"}, true, text(func(s *Settings) *string { return &s.Branch })},
+	{"remote", "", []string{"KV_SYNC_REMOTE"}, true, text(func(s *Settings) *string { return &s.Remote })},
+	{"api-email", "", []string{"CLOUDFLARE_EMAIL", "CF_EMAIL"}, false,
 		matching(func(s *Settings) *string { return &s.Email }, emailPattern, emailRule)},
-	{"api-key", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false,
+	{"api-key", "", []string{"CLOUDFLARE_API_KEY", "CF_API_KEY"}, false,
 		secret(func(s *Settings) *Secret { return &s.APIKey })},
-	{"api-base-url", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},
-})
+	{"api-base-url", "", []string{"CLOUDFLARE_API_BASE_URL", "CF_API_BASE_URL"}, false, setBaseURL},
+}...)
 
-// perProject are the settings that a shared file does not pass on to its projects.
-var perProject = []string{"name", "project", "directory", "worker", "config", "env", "index", "build"}
-
-// withDeclared adds a key for each setting that only internal/options declares. Its value
-// is in [Settings].Options.
-func withDeclared(keys []key) []key {
+func declaredKeys() (keys []key) {
 	for _, o := range options.Settings() {
-		if !slices.ContainsFunc(keys, func(k key) bool { return k.name == o.Setting }) {
-			keys = append(keys, declared(o))
-		}
+		keys = append(keys, declared(o))
 	}
 	return keys
 }
 
-// declared returns the key of an option that needs no check of its own.
+// declared returns the key of a declared setting. If it has no setter, its declaration
+// checks the value, and the value is in [Settings].Options.
 func declared(o *options.Option) key {
-	return key{o.Setting, o.Variables, !o.Secret, func(s *Settings, v string) error {
-		if !o.Allowed(v) {
-			return errors.New(o.Want())
+	set := setters[o]
+	if set == nil {
+		set = func(s *Settings, v string) error {
+			if !o.Allowed(v) || v == "" && o.Values != nil {
+				return fmt.Errorf("write %s", orList(o.Choices()))
+			}
+			s.Options = s.Options.With(o, v)
+			return oneLine(v)
 		}
-		s.Options = s.Options.With(o, v)
-		return oneLine(v)
-	}}
+	}
+	return key{o.Setting, o.Flag, o.Variables, !o.Secret, set}
 }
+
+// perProject are the settings that a shared file does not pass on to its projects.
+var perProject = []string{"name", "project", "directory", "worker", "config", "env", "index", "build"}
 
 // isKey reports whether there is a setting of that name.
 func isKey(name string) bool {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
@@ -64,7 +65,7 @@ var keyTests = map[string]keyTest{
 		wrangler: member(`"assets": {"directory": %q}`),
 	},
 	"source": {
-		get: func(s *Settings) any { return s.Source }, values: [2]string{"commit", "folder"},
+		get: func(s *Settings) any { return s.Options.Text(options.Source) }, values: [2]string{"commit", "folder"},
 		want:  [2]any{"commit", "folder"},
 		unset: "auto", documented: "auto", more: []string{"auto"},
 		refused: map[string]string{"git": `write "auto", "commit" or "folder"`, "": `write "auto", "commit" or "folder"`},
@@ -116,7 +117,7 @@ var keyTests = map[string]keyTest{
 		unset: "wrangler.toml", files: map[string]string{"a.toml": "", "b.json": "{}", "wrangler.toml": ""},
 	},
 	"env": {
-		get: func(s *Settings) any { return s.Environment }, values: [2]string{"stage", "test"},
+		get: func(s *Settings) any { return s.Options.Text(options.Environment) }, values: [2]string{"stage", "test"},
 		want:  [2]any{"stage", "test"},
 		unset: "", files: map[string]string{"wrangler.toml": "name = \"x\"\n[env.stage]\n[env.test]\n"},
 	},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/boundary"
+	"github.com/kv-sync/kv-sync/internal/options"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -64,7 +65,8 @@ func newLoader(in Inputs) (*loader, error) {
 		in: in, root: root, boundary: inside,
 		files: files{commit: in.Commit, root: inside.Top(), disk: inside},
 		s: &Settings{
-			Root: root, Source: "auto", Layout: "content", BaseURL: DefaultBaseURL,
+			Options: options.Values{options.Source: options.Source.Default},
+			Root:    root, Layout: "content", BaseURL: DefaultBaseURL,
 			Retain: kvsync.DefaultRetain, Grace: kvsync.DefaultGrace, origins: map[string]origin{},
 		},
 	}

@@ -21,9 +21,6 @@ type origin struct {
 // flagPrefix begins the place of a flag, or of an input of the Action.
 const flagPrefix = "--"
 
-// flagNames are the flags whose name differs from the setting's.
-var flagNames = map[string]string{"directory": "dir"}
-
 // person reports whether a flag or an input gives the value. Only these may name
 // paths outside of the boundary: earlier steps of a job write the environment too,
 // and files belong to the repository.
@@ -50,7 +47,7 @@ type value struct {
 // flag or input, the environment, kv-sync.toml, the wrangler file.
 func (l *loader) lookup(k key, own map[string]value, w *wranglerFile) (value, bool) {
 	if v, ok := l.in.Flags[k.name]; ok {
-		return value{v, origin{place: flagPrefix + cmp.Or(flagNames[k.name], k.name)}}, true
+		return value{v, origin{place: flagPrefix + cmp.Or(k.flag, k.name)}}, true
 	}
 	if v, ok := l.variable(k); ok {
 		return v, true

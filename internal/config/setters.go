@@ -49,9 +49,6 @@ func layoutNames() (names []string) {
 	return names
 }
 
-// setNothing is for "config", which is used before the settings are set.
-func setNothing(*Settings, string) error { return nil }
-
 // matching sets a field to a text that matches a pattern.
 func matching(field func(*Settings) *string, pattern *regexp.Regexp, fix string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {

@@ -31,7 +31,7 @@ const DefaultBaseURL = "https://api.cloudflare.com/client/v4"
 
 // Settings is the whole configuration of one run, validated.
 type Settings struct {
-	// Options are the settings that have no field below.
+	// Options are the declared settings that have no field below.
 	Options options.Values
 	Root    string // the project's folder, absolute
 	// Name is the site and its Worker: [a-z0-9][a-z0-9_-]{0,62}; "" if Project is set.
@@ -43,7 +43,6 @@ type Settings struct {
 	// separator; "." is Root itself. It is absolute if a flag names a folder outside
 	// of the boundary, and "" for a Worker without files.
 	Directory string
-	Source    string // "auto", "commit" or "folder"
 	Namespace string // the title or the id of the KV namespace; "" is the default
 	Layout    string // "content", "pathname" or "kv-assets"
 	// Index is the index of the layout kv-assets, relative to Root; "" in other layouts.
@@ -52,8 +51,7 @@ type Settings struct {
 	// it is zero unless [Inputs].Builds is set.
 	Build Build
 	// Binding is such a Worker's own name for the namespace, or "".
-	Binding     string
-	Environment string // the chosen environment of the wrangler file, or ""
+	Binding string
 
 	Account string // the account's id, or ""
 	Token   Secret // the API token, or ""

@@ -73,8 +73,8 @@ func inputOf(o *options.Option) string {
 // describe is the text of an input in action.yml.
 func describe(o *options.Option) string {
 	text := o.Help
-	if o.Waiver != options.NotWaived {
-		text += " true counts on workflow_dispatch only; elsewhere name " + o.Case() + "."
+	if o.Waiver != options.NotWaiver {
+		text += " true counts on workflow_dispatch only; elsewhere name " + o.Names() + "."
 	}
 	if o.Otherwise != "" {
 		text += " Default: " + plain(o.Otherwise) + "."

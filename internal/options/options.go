@@ -4,7 +4,7 @@
 //
 //   - cmd/kv-sync makes the flags and their help of it,
 //   - cmd/action reads and checks the inputs by it,
-//   - internal/config takes the environment variables of settings from it,
+//   - internal/config takes the keys and the environment variables of settings from it,
 //   - a test holds action.yml and the tables in docs/ to it, and writes them:
 //     go test ./internal/options -update
 //
@@ -13,8 +13,8 @@
 //	if values.Is(options.Forget) { … }
 //
 // The value of a setting is in config.Settings.Options, whether a flag, an input, a
-// variable or a file gives it. A setting whose values need a check of their own has a key
-// in internal/config.
+// variable or a file gives it. A setting whose values need a check of their own has a
+// setter in internal/config/keys.go, and a field in config.Settings.
 package options
 
 import (
@@ -25,73 +25,76 @@ import (
 	kvsync "github.com/kv-sync/kv-sync/sync"
 )
 
-// Option is one option. Its value is text; that of a switch is "true" or "".
+// Option is one option. Its value is text; the value of a switch is "true" or "".
 type Option struct {
-	// Flag is its name on the command line without "--"; "" is no flag. Commands are
-	// the subcommands that have it.
+	// Flag is its name on the command line without "--"; "" means that it has no flag.
+	// Commands are the subcommands that have the flag.
 	Flag     string
 	Commands []string
-	// Input is its name in a workflow; "" is no input.
+	// Input is its name in a workflow; "" means that it is no input.
 	Input string
-	// Setting is its key in kv-sync.toml; "" is no setting. Variables set it, too; the
-	// first one that is present counts. A secret is set by variables only.
+	// Setting is its key in kv-sync.toml; "" means that it is no setting. Variables are
+	// the environment variables that set it; the first one that is set counts. Only
+	// variables set a secret.
 	Setting   string
 	Variables []string
 
-	// Switch: it is on or off.
+	// Switch reports whether the option is on or off, without a value of its own.
 	Switch bool
-	// Secret: no output shows the value, and there is no flag for it.
+	// Secret reports whether the value is secret: no output shows it, and it has no flag.
 	Secret bool
 	// Values are the allowed ones; nil allows any text.
 	Values []string
 	// Default is the value of an input that is not given. Expression is the default that
 	// GitHub evaluates.
 	Default, Expression string
-	// Waiver says how a workflow can give it for one case.
+	// Waiver says what the value names in a workflow, if the option waives a guard.
 	Waiver Waiver
-	// Group decides which commands repeat it: see [Values.Typed].
+	// Group selects the flags that a suggested command repeats: see [Values.Typed].
 	Group Group
-	// Engine is the option of the engine that it switches on; nil is none.
+	// Engine returns the engine's option that this one switches on; nil means none.
 	Engine func(*kvsync.Options) *bool
 
 	// Placeholder stands for the value in the help.
 	Placeholder string
-	// Help are sentences for --help and action.yml.
+	// Help is the text of --help and action.yml.
 	Help string
-	// Doc is the cell of tables in docs/, in Markdown; "" is made from Help.
+	// Doc is the text of the tables in docs/, in Markdown; "" means Help.
 	Doc string
-	// Otherwise says what counts if the option is not given, in Markdown; "" is
-	// made from Default.
+	// Otherwise says in Markdown what applies if the option is not given; "" means
+	// Default.
 	Otherwise string
 }
 
-// Group are the options of one purpose.
+// Group names the options of one purpose.
 type Group string
 
 // The groups.
 const (
-	// GroupSite says which site is meant, GroupSource what is published.
+	// GroupSite selects the site, GroupSource what is published.
 	GroupSite   Group = "site"
 	GroupSource Group = "source"
-	// GroupGuards lets a run go on that a guard stops; GroupOnce is for one deploy.
+	// GroupGuards waives guards.
 	GroupGuards Group = "guards"
-	GroupOnce   Group = "once"
+	// GroupOnce applies to one deploy and is not repeated in later commands.
+	GroupOnce Group = "once"
 	// GroupOther is everything else.
 	GroupOther Group = ""
 )
 
-// Waiver says how a workflow may give an option. Left in a workflow file, "true" would
-// end a promise for good. So it counts only if somebody started the workflow by hand.
-// On other events the value names the case.
+// Waiver says what the value of an option that waives a guard names in a workflow. The
+// value "true" would waive the guard in every later run. So "true" counts only if somebody
+// started the workflow by hand; on other events the value names the one case.
 type Waiver string
 
 // The waivers.
 const (
-	// NotWaived is for options that are no waivers.
-	NotWaived Waiver = ""
-	// ForCommit: the value is the commit that the option is for.
+	// NotWaiver is for options that waive nothing.
+	NotWaiver Waiver = ""
+	// ForCommit is for options whose value is the commit that is deployed.
 	ForCommit Waiver = "commit"
-	// ForWorker: the value is the repository or the Worker version that is replaced.
+	// ForWorker is for options whose value is the repository or the Worker version that
+	// is replaced.
 	ForWorker Waiver = "worker"
 )
 
@@ -121,31 +124,36 @@ func Inputs() []*Option { return where(func(o *Option) bool { return o.Input != 
 // Settings lists the settings.
 func Settings() []*Option { return where(func(o *Option) bool { return o.Setting != "" }) }
 
-// Waivable lists the inputs that a workflow can give for one case.
-func Waivable() []*Option { return where(func(o *Option) bool { return o.Waiver != NotWaived }) }
+// Waivers lists the options that waive a guard.
+func Waivers() []*Option { return where(func(o *Option) bool { return o.Waiver != NotWaiver }) }
 
 // Allowed reports whether the option may have this value.
 func (o *Option) Allowed(value string) bool {
 	switch {
 	case value == "":
 		return true
-	case o.Switch && o.Waiver == NotWaived:
+	case o.Switch && o.Waiver == NotWaiver:
 		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
 	}
 	return o.Values == nil || slices.Contains(o.Values, value)
 }
 
+// Choices are the allowed values; nil allows any text.
+func (o *Option) Choices() []string {
+	if o.Switch {
+		return []string{"true", "false"}
+	}
+	return o.Values
+}
+
 // Want says which values are allowed: "use true or false".
 func (o *Option) Want() string {
-	values := o.Values
-	if o.Switch {
-		values = []string{"true", "false"}
-	}
+	values := o.Choices()
 	last := len(values) - 1
 	return "use " + strings.Join(values[:last], ", ") + " or " + values[last]
 }
 
-// Values are the options that were given.
+// Values maps the options that were given to their values.
 type Values map[*Option]string
 
 // Text is the value of an option, "" if it was not given.
@@ -154,7 +162,7 @@ func (v Values) Text(o *Option) string { return v[o] }
 // Is reports whether a switch is on.
 func (v Values) Is(o *Option) bool { return strings.EqualFold(v[o], "true") }
 
-// With are the values with one of them replaced. v stays as it is.
+// With returns a copy in which one value is replaced.
 func (v Values) With(o *Option, value string) Values {
 	out := Values{o: ""}
 	maps.Copy(out, v)
@@ -183,8 +191,8 @@ func (v Values) BySetting() map[string]string {
 	return out
 }
 
-// Typed is the flags of a group as they would be typed, each after a space. quote
-// makes a value one word of a shell.
+// Typed returns the flags of the groups as a person would type them, each after a
+// space. quote quotes a value for a shell.
 func (v Values) Typed(quote func(string) string, groups ...Group) string {
 	var b strings.Builder
 	for _, o := range table {
@@ -199,8 +207,8 @@ func (v Values) Typed(quote func(string) string, groups ...Group) string {
 	return b.String()
 }
 
-// Case says what the value of a waiver names.
-func (o *Option) Case() string {
+// Names says what the value of a waiver names.
+func (o *Option) Names() string {
 	if o.Waiver == ForWorker {
 		return "the repository (host/owner/name) or the Worker version that may be replaced"
 	}

@@ -113,7 +113,7 @@ var (
 	})
 )
 
-// Where a rollback goes, and edits.
+// Where a rollback goes, and what a pull writes.
 var (
 	To = declare(Option{
 		Flag: "to", Input: "to", Commands: []string{"rollback"}, Placeholder: "ID|COMMIT",
@@ -137,13 +137,13 @@ var (
 	})
 )
 
-// Guards, and what is decided for one deploy.
+// Options that waive a guard, and options for one deploy.
 var (
 	AllowShrink = declare(Option{
 		Flag: "allow-shrink", Input: "allow-shrink", Commands: uploadCommands, Switch: true,
 		Group: GroupGuards, Waiver: ForCommit,
 		Engine: func(o *kvsync.Options) *bool { return &o.AllowShrink },
-		Help:   "Deploy even if no file, or less than half as many as are live, would be left.",
+		Help:   "Deploy even if the site would have no file, or less than half as many as are live.",
 		Doc: "the deployment would have no file, or less than half as many as are live. " +
 			"Names do not count: a build with hashes in its names renames every file",
 	})

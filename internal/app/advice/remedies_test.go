@@ -162,7 +162,7 @@ func TestRemediesSpeakOfTheirPlace(t *testing.T) {
 // Each waiver that is declared sets an option of its own.
 func TestWaivers(t *testing.T) {
 	seen := map[kvsync.Options]string{{}: "nothing"}
-	for _, w := range options.Waivable() {
+	for _, w := range options.Waivers() {
 		var opt kvsync.Options
 		if Lift(w, &opt); seen[opt] != "" {
 			t.Errorf("%s sets what %s sets", w.Input, seen[opt])

@@ -28,7 +28,7 @@ func For(waiver *options.Option) string {
 
 // WaiverNamed is the waiver with this name as an input, or nil.
 func WaiverNamed(name string) *options.Option {
-	for _, w := range options.Waivable() {
+	for _, w := range options.Waivers() {
 		if w.Input == name {
 			return w
 		}
