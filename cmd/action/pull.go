@@ -1,25 +1,27 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kv-sync/kv-sync/internal/app"
 	"github.com/kv-sync/kv-sync/internal/options"
 	"github.com/kv-sync/kv-sync/internal/pull"
+	"github.com/kv-sync/kv-sync/internal/pullview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/humanize"
 )
 
-// pull commits run-time edits. Conflicts are warnings: the other edits are worth a
-// review, and people would switch off a schedule that fails until somebody has merged.
+// pull commits run-time edits. Conflicts are warnings and not failures: the other edits can
+// be reviewed, and people would switch off a scheduled workflow that fails until somebody
+// has merged the conflicts.
 func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Report) error {
 	pulled, err := site.Pull(ctx, app.PullOptions{
 		Branch: s.text(options.Branch), Into: s.text(options.Into), DryRun: rep.DryRun,
@@ -33,10 +35,11 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 		err = nil
 	}
 	left := loggedPaths
-	for _, part := range parts(pulled) {
-		for _, e := range part.edits {
+	for _, g := range listed(pullview.Of(pulled, rep.DryRun)) {
+		for _, e := range g.Edits {
 			if left--; left >= 0 {
-				c.say("  %s %s%s", part.sign, e.Path, about(e))
+				e.Time = e.Time.UTC()
+				c.say("  %s %s  %s", g.Mark, e.Path, pullview.About(e, minute))
 			}
 		}
 	}
@@ -47,13 +50,14 @@ func (s step) pull(ctx context.Context, c *console, site *app.Site, rep *app.Rep
 		if i == annotations {
 			break // the log has all of them
 		}
-		edit := about(pull.Edit{Time: e.Time, Author: e.Author, Message: e.Message})
-		c.annotate(levelWarning, s.fileOf(pulled, e), 0, "kv-sync: "+e.Path, e.Reason+edit+"; "+howToResolve(e))
+		e.Time = e.Time.UTC()
+		text := fmt.Sprintf("%s (%s); %s", e.Reason, pullview.Made(e, minute), howToResolve(e))
+		c.annotate(levelWarning, s.fileOf(pulled, e), 0, "kv-sync: "+e.Path, text)
 	}
 	return err
 }
 
-// fileOf is the file of a conflict, relative to the workspace, or "".
+// fileOf is the regular file of a conflict, relative to the workspace; "" if there is none.
 func (s step) fileOf(p *app.Pulled, e pull.Edit) string {
 	file := path.Join(p.Folder, e.Path)
 	if !filepath.IsLocal(filepath.FromSlash(file)) {
@@ -71,81 +75,43 @@ func howToResolve(e pull.Edit) string {
 		"and mark the conflict as resolved by hand: kv-sync pull " + app.Resolved(e)
 }
 
-// part are edits with the same outcome.
-type part struct {
-	sign, what string
-	edits      []pull.Edit
-}
-
-// parts are the edits to list, conflicts first.
-func parts(p *app.Pulled) []part {
-	added := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return !e.New })
-	changed := slices.DeleteFunc(slices.Clone(p.Taken), func(e pull.Edit) bool { return e.New })
-	return []part{
-		{"!", "conflict", p.Conflicts}, {"+", "added", added}, {"~", "changed", changed},
-		{"-", "removed", p.Removed}, {"·", "left at run time", p.Kept},
-	}
-}
-
 // minute is the layout of times.
 const minute = "2006-01-02 15:04 UTC"
 
-// about says who wrote an edit, when and why, or why it was left.
-func about(e pull.Edit) string {
-	text := "  " + e.Time.UTC().Format(minute)
-	if e.Author != "" {
-		text += " by " + e.Author
-	}
-	for _, s := range []string{e.Message, e.Reason} {
-		if s != "" {
-			text += ": " + s
-		}
+// listed are the groups of edits in the order of the log and the summary. Conflicts come
+// first, because both outputs are limited.
+func listed(v *pullview.View) []pullview.Group {
+	return append(append([]pullview.Group{v.Conflicts}, v.Pulled...), v.Kept)
+}
+
+// pullHeadline is the outcome of a pull, and the number of conflicts.
+func pullHeadline(r *app.Report) string {
+	text := pullview.Of(r.Pull, r.DryRun).Outcome
+	if n := len(r.Pull.Conflicts); n > 0 {
+		text += " " + humanize.Count(n, "conflict") + " left alone."
 	}
 	return text
 }
 
-// pulledText is the outcome of a pull in one sentence.
-func pulledText(r *app.Report) string {
-	p := r.Pull
-	text := humanize.Count(len(p.Taken)+len(p.Removed), "edit") + " pulled"
-	switch {
-	case p.Commit != "":
-		text += fmt.Sprintf(" onto the branch %s as commit %s", p.Branch, p.Commit[:12])
-	case r.DryRun:
-		text = humanize.Count(len(p.Taken)+len(p.Removed), "edit") + " would be pulled"
-	default:
-		text = "nothing to pull"
-	}
-	if n := len(p.Conflicts); n > 0 {
-		text += "; " + humanize.Count(n, "conflict") + " left alone"
-	}
-	return text + "."
-}
-
 // pullTable lists the edits for the job summary.
-func pullTable(b *strings.Builder, p *app.Pulled) {
+func pullTable(b *strings.Builder, v *pullview.View) {
 	rows := 0
-	for _, part := range parts(p) {
-		for _, e := range part.edits {
+	for _, g := range listed(v) {
+		for _, e := range g.Edits {
 			if rows++; rows == 1 {
 				b.WriteString("\n| | Page | When | Who | Why |\n|---|---|---|---|---|\n")
 			}
-			if rows > summaryRows {
-				continue
+			if rows <= summaryRows {
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", g.Word, escape(e.Path), e.Time.UTC().Format(minute),
+					escape(e.Author), escape(cmp.Or(e.Reason, e.Message)))
 			}
-			why := e.Message
-			if e.Reason != "" {
-				why = e.Reason
-			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n",
-				part.what, escape(e.Path), e.Time.UTC().Format(minute), escape(e.Author), escape(why))
 		}
 	}
 	if rows > summaryRows {
 		fmt.Fprintf(b, "\nThe log has %d more.\n", rows-summaryRows)
 	}
-	if len(p.Conflicts) > 0 {
-		fmt.Fprintf(b, "\nFor a conflict, %s\n", escape(howToResolve(p.Conflicts[0])))
+	if c := v.Conflicts.Edits; len(c) > 0 {
+		fmt.Fprintf(b, "\nFor a conflict, %s\n", escape(howToResolve(c[0])))
 	}
 }
 

@@ -41,7 +41,7 @@ func TestPull(t *testing.T) {
 		"public/old.html": []byte("old")})
 	r.job(commit, nil, nil).want(t, 0)
 	none := r.job(commit, map[string]string{"mode": "pull"}, nil)
-	none.want(t, 0, "nothing to pull")
+	none.want(t, 0, "site: Nothing was written at run time.")
 	if none.outputs["changed"] != "false" || none.outputs["commit"] != "" || none.outputs["conflicts"] != "0" {
 		t.Errorf("without edits the outputs are %v", none.outputs)
 	}
@@ -56,7 +56,7 @@ func TestPull(t *testing.T) {
 		hidden)
 
 	dry := r.job(commit, map[string]string{"mode": "pull", "dry-run": "true"}, nil)
-	dry.want(t, 0, "3 edits would be pulled; 1 conflict left alone")
+	dry.want(t, 0, "Pull: 2 files to write, 1 file to remove. Nothing was changed. 1 conflict left alone.")
 	if dry.outputs["changed"] != "false" || dry.outputs["pulled"] != "3" {
 		t.Errorf("a dry run's outputs are %v", dry.outputs)
 	}
@@ -97,7 +97,7 @@ func TestPull(t *testing.T) {
 	// Elsewhere, on a branch that is named. A conflict alone is no failure.
 	r.overlay(edit("/about.html", "mine", "deployed once"))
 	o = r.job(commit, map[string]string{"mode": "pull", "branch": "edits", "into": "static"}, nil)
-	o.want(t, 0, "nothing to pull; 1 conflict left alone", "::warning title=")
+	o.want(t, 0, "Nothing to pull but the conflicts. 1 conflict left alone.", "::warning title=")
 	if o.outputs["changed"] != "false" || o.outputs["conflicts"] != "1" || o.outputs["branch"] != "edits" {
 		t.Errorf("outputs are %v", o.outputs)
 	}

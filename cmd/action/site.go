@@ -158,7 +158,7 @@ func (s step) act(ctx context.Context, c *console, site *app.Site, rep *app.Repo
 func headline(r *app.Report) string {
 	switch {
 	case r.Pull != nil:
-		return r.Site + ": " + pulledText(r)
+		return r.Site + ": " + pullHeadline(r)
 	case r.Command == modePrune && r.DryRun:
 		return fmt.Sprintf("%s: %d keys would be deleted.", r.Site, r.Prune.Deleted)
 	case r.Command == modePrune:

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/kv-sync/kv-sync/internal/app"
+	"github.com/kv-sync/kv-sync/internal/pullview"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
@@ -40,7 +41,7 @@ func summary(r *app.Report) string {
 	}
 	fmt.Fprintf(&b, "%s\n", escape(headline(r)))
 	if r.Pull != nil {
-		pullTable(&b, r.Pull)
+		pullTable(&b, pullview.Of(r.Pull, r.DryRun))
 		return truncate(b.String())
 	}
 	facts(&b, r)
