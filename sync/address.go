@@ -74,11 +74,11 @@ func (e *Engine) finishAddress(ctx context.Context, l *live, begun <-chan error)
 		return nil
 	default:
 		if err = e.enableAddress(ctx); err == nil && l.exists() {
-			return []manifest.Problem{notice(CaseAddressOn, finding.Facts{})}
+			return []manifest.Problem{notice(finding.CaseAddressOn, finding.Facts{})}
 		}
 	}
 	if err != nil {
-		return []manifest.Problem{notice(CaseAddressOff, finding.Facts{Cause: err})}
+		return []manifest.Problem{notice(finding.CaseAddressOff, finding.Facts{Cause: err})}
 	}
 	return nil
 }

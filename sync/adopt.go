@@ -67,7 +67,7 @@ func (e *Engine) planOverlay(ctx context.Context, l *live, p *draft, base *manif
 		// The deploy can continue: the overlay covers the new manifest as it covers
 		// the live one, and what that has adopted remains adopted. A refusal would
 		// delay the deploy only because of a notice.
-		p.Notices = append(p.Notices, problem(overlayPlace, CaseCoverUnknown, finding.Facts{Cause: err}))
+		p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseCoverUnknown, finding.Facts{Cause: err}))
 	case err != nil:
 		return err
 	case o.Revision > 0:
@@ -85,7 +85,7 @@ const overlayPlace = "edits made at run time"
 func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 	o, err := e.overlay(ctx, e.Account.Store(l.meta.Namespace))
 	if errors.Is(err, overlay.ErrRecord) {
-		return stop(GuardOverlay, CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
+		return stop(GuardOverlay, finding.CaseEditsUnread, finding.Facts{Site: e.Site, Cause: err})
 	} else if err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func (e *Engine) checkEdits(ctx context.Context, l *live, p *draft) error {
 	}
 	switch {
 	case missed > 0 && p.namespace != l.meta.Namespace:
-		return stop(GuardOverlay, CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return stop(GuardOverlay, finding.CaseEditsMove, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case missed > 0:
-		return stop(GuardOverlay, CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
+		return stop(GuardOverlay, finding.CaseEditsHidden, finding.Facts{Site: e.Site, What: humanize.Count(missed, "edit")})
 	case !e.Serving.Overlay:
 		p.edits = overlay.Edits{}
 		p.applyEdits()
@@ -142,7 +142,7 @@ func (p *draft) noteUnpublished(pages []string) {
 		return
 	}
 	facts := finding.Facts{What: humanize.Count(len(pages), "page"), Path: someOf(pages)}
-	p.Notices = append(p.Notices, problem(overlayPlace, CaseUnpublished, facts))
+	p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseUnpublished, facts))
 }
 
 // noteReturning adds a notice of new files that were edits and that the overlay does
@@ -157,7 +157,7 @@ func (p *draft) noteReturning() {
 	}
 	if len(back) > 0 {
 		facts := finding.Facts{What: humanize.Count(len(back), "file"), Path: someOf(back)}
-		p.Notices = append(p.Notices, problem(overlayPlace, CaseReturning, facts))
+		p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseReturning, facts))
 	}
 }
 
@@ -185,7 +185,7 @@ func (p *draft) noteShadowed() {
 	if n := len(changed); n > 0 {
 		what += ", and visitors will not see what this deploy adds or changes at " + someOf(changed)
 	}
-	p.Notices = append(p.Notices, problem(overlayPlace, CaseCover, finding.Facts{What: what}))
+	p.Notices = append(p.Notices, problem(overlayPlace, finding.CaseCover, finding.Facts{What: what}))
 }
 
 // uncovered returns a notice of the edits that a rollback to a deployment without an
@@ -198,6 +198,6 @@ func (e *Engine) uncovered(ctx context.Context, target *Deployment, m *manifest.
 	if err != nil || len(o.Entries) == 0 {
 		return nil
 	}
-	return []manifest.Problem{notice(CaseUncovered, finding.Facts{Deployment: target.ID,
+	return []manifest.Problem{notice(finding.CaseUncovered, finding.Facts{Deployment: target.ID,
 		What: humanize.Count(len(o.Entries), "edit")})}
 }

@@ -41,7 +41,7 @@ func (e *Engine) checkCache(l *live, w cloud.Worker) error {
 	}
 	for _, b := range carriedOver(l, mine) {
 		if b.Type == "worker_loader" {
-			return stop(GuardCache, CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
+			return stop(GuardCache, finding.CaseCache, finding.Facts{Site: e.Site, Key: b.Name})
 		}
 	}
 	return nil

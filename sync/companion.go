@@ -57,9 +57,9 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case !exists:
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	case is.Companion != e.Site && !opt.TakeOver:
-		return nil, stop(GuardForeign, CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
+		return nil, stop(GuardForeign, finding.CaseForeignCompanion, finding.Facts{Site: e.Site, Name: name})
 	case is.Companion == e.Site && is.Protocol > overlay.Protocol:
-		return nil, stop(GuardOverlay, CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
+		return nil, stop(GuardOverlay, finding.CaseCompanionNewer, finding.Facts{Site: e.Site, Count: is.Protocol})
 	case is == want:
 		return nil, nil // another or an interrupted deploy uploaded it
 	}
@@ -72,7 +72,7 @@ func (e *Engine) planCompanion(ctx context.Context, l *live, p *draft, opt Optio
 	case tag == "":
 		return &companionUpload{apply: overlay.NewClass()}, nil
 	}
-	return nil, stop(GuardForeign, CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
+	return nil, stop(GuardForeign, finding.CaseForeignClass, finding.Facts{Site: e.Site, Name: name,
 		What: fmt.Sprintf("%.80q", tag)})
 }
 
@@ -108,7 +108,7 @@ func (e *Engine) deployCompanion(ctx context.Context, p *draft, namespace string
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, err)
 		}
-		return found(CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
+		return found(finding.CaseCompanionAbsent, finding.Facts{Site: e.Site, Name: name, What: sent.Error()})
 	}
 	return fmt.Errorf("deploy %s, the companion of %s: %w", name, e.Site, sent)
 }

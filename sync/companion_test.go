@@ -14,6 +14,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/overlay"
 )
@@ -161,7 +162,7 @@ func TestCompanionIsNeverReplacedByAnOlderOne(t *testing.T) {
 	newer := overlaid(script)
 	newer.Companion.CompatibilityDate = "2026-11-02"
 	_, err := w.engine().Deploy(t.Context(), h[2], newer, kvsync.Options{TakeOver: true})
-	wantCase(t, err, kvsync.GuardOverlay, kvsync.CaseCompanionNewer)
+	wantCase(t, err, kvsync.GuardOverlay, finding.CaseCompanionNewer)
 	w.wantSite(two)
 }
 

@@ -114,7 +114,7 @@ func (c *contentAddressed) list(ctx context.Context, l *live, r *run, o manifest
 	case damaged && r.opt.Repair:
 		base = &manifest.Manifest{}
 	case damaged:
-		return nil, nil, stop(GuardDamaged, CaseDamaged, finding.Facts{Deployment: l.meta.Deployment})
+		return nil, nil, stop(GuardDamaged, finding.CaseDamaged, finding.Facts{Deployment: l.meta.Deployment})
 	case err != nil:
 		return nil, nil, err
 	}

@@ -21,23 +21,23 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 	e := c.Engine
 	past, err := e.past(ctx, retainedOnly)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardTarget, CasePruneUndeployed, finding.Facts{Site: e.Site})
+		return nil, stop(GuardTarget, finding.CasePruneUndeployed, finding.Facts{Site: e.Site})
 	} else if err != nil {
 		return nil, err
 	}
 	for _, d := range past.deployments {
 		if d.Live && d.meta == nil {
-			return nil, stop(GuardForeign, CaseForeignPrune, finding.Facts{Site: e.Site})
+			return nil, stop(GuardForeign, finding.CaseForeignPrune, finding.Facts{Site: e.Site})
 		}
 		if d.Missing && d.Retained {
-			return nil, stop(GuardUnread, CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
+			return nil, stop(GuardUnread, finding.CasePruneVersion, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 	}
 	if all := past.activations; e.target.inKV() && len(all) >= project.MaxActivations && e.recent(all, len(all)) {
-		return nil, stop(GuardUnread, CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
+		return nil, stop(GuardUnread, finding.CasePruneOften, finding.Facts{Site: e.Site, Span: e.Grace})
 	}
 	if !c.owns(past.live().meta) {
-		return nil, stop(GuardLayout, CasePruneLayout, finding.Facts{Site: e.Site})
+		return nil, stop(GuardLayout, finding.CasePruneLayout, finding.Facts{Site: e.Site})
 	}
 	namespace := past.live().meta.Namespace
 	store := e.Account.Store(namespace)
@@ -50,7 +50,7 @@ func (c *contentAddressed) sweep(ctx context.Context, _ PruneOptions) (*sweep, e
 		return nil, err
 	}
 	if len(listed) == 0 {
-		return nil, stop(GuardUnread, CasePruneListing, finding.Facts{Site: e.Site})
+		return nil, stop(GuardUnread, finding.CasePruneListing, finding.Facts{Site: e.Site})
 	}
 	rooted, err := c.roots(ctx, past.deployments, namespace, listed)
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 		there[name] = true
 		switch class, _, _ := k.Parse(name); class {
 		case manifest.KeyUnknown:
-			return nil, stop(GuardUnread, CasePruneKey, finding.Facts{Key: name})
+			return nil, stop(GuardUnread, finding.CasePruneKey, finding.Facts{Key: name})
 		case manifest.KeyRecord:
 			records = append(records, strings.TrimPrefix(name, k.Record("")))
 		}
@@ -115,7 +115,7 @@ func (c *contentAddressed) roots(ctx context.Context, past []Deployment, namespa
 				continue // it never went live: an index is confirmed before the switch
 			}
 			if err != nil {
-				return nil, stop(GuardUnread, CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
+				return nil, stop(GuardUnread, finding.CasePruneChunks, finding.Facts{Deployment: m.Deployment, Cause: err})
 			}
 		}
 		markRooted(rooted, k, m, stored, chunks)

@@ -67,7 +67,7 @@ func (c *contentAddressed) check(ctx context.Context, target *Deployment) (notic
 func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, error) {
 	stored, err := e.manifest(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) {
-		return nil, stop(GuardMissing, CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
+		return nil, stop(GuardMissing, finding.CaseManifestMissing, finding.Facts{Deployment: m.Deployment})
 	} else if err != nil {
 		return nil, err
 	}
@@ -86,12 +86,12 @@ func (e *Engine) checkBlobs(ctx context.Context, m *Meta) (*manifest.Manifest, e
 	}
 	for _, a := range stored.Assets {
 		if err := chunks[a.Blob].err; errors.Is(err, manifest.ErrDamaged) {
-			return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
+			return nil, stop(GuardMissing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 		}
 	}
 	if len(missing) > 0 {
 		facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "blob"), Path: missing[0].Path}
-		return nil, stop(GuardMissing, CaseBlobsMissing, facts)
+		return nil, stop(GuardMissing, finding.CaseBlobsMissing, facts)
 	}
 	return stored, nil
 }

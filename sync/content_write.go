@@ -212,7 +212,7 @@ func (c *contentAddressed) release(l *live, p *draft, r *run, url string) (*rele
 	module := cloud.Module{Name: cloud.ModuleManifest, Type: "application/octet-stream", Content: served}
 	for _, m := range p.worker.Modules {
 		if m.Name == cloud.ModuleManifest {
-			return nil, found(CaseModuleTaken, finding.Facts{Name: m.Name})
+			return nil, found(finding.CaseModuleTaken, finding.Facts{Name: m.Name})
 		}
 	}
 	w := p.worker

@@ -70,7 +70,7 @@ func (e *Engine) Deploy(ctx context.Context, src manifest.Source, w cloud.Worker
 			return e.finish(ctx, l, p.base(), rel), nil
 		}
 	}
-	return nil, stop(GuardOvertaken, CaseOvertaken, finding.Facts{Site: e.Site})
+	return nil, stop(GuardOvertaken, finding.CaseOvertaken, finding.Facts{Site: e.Site})
 }
 
 // show reports the plan as progress.
@@ -167,7 +167,7 @@ func (e *Engine) migrations(ctx context.Context, l *live, w cloud.Worker) (*clou
 		return nil, nil
 	}
 	if tag != "" && len(steps) == len(w.Migrations) {
-		return nil, found(CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
+		return nil, found(finding.CaseMigrations, finding.Facts{Site: e.Site, What: fmt.Sprintf("%q", tag)})
 	}
 	plan := &cloud.MigrationPlan{OldTag: tag, NewTag: steps[len(steps)-1].Tag}
 	for _, m := range steps {
@@ -192,18 +192,18 @@ func (e *Engine) finish(ctx context.Context, l *live, p *draft, rel *prepared) *
 		res.PreviousDeployment = l.meta.Deployment
 	}
 	if res.URL == "" && !e.OffWorkersDev {
-		res.Notices = append(res.Notices, notice(CaseNoSubdomain, finding.Facts{}))
+		res.Notices = append(res.Notices, notice(finding.CaseNoSubdomain, finding.Facts{}))
 	}
 	res.Notices = append(res.Notices, e.finishAddress(ctx, l, rel.enabled)...)
 	if !p.First && p.WorkerChanged {
 		if err := e.patchSettings(ctx, p.worker); err != nil {
-			res.Notices = append(res.Notices, notice(CaseSettingsDropped, finding.Facts{Cause: err}))
+			res.Notices = append(res.Notices, notice(finding.CaseSettingsDropped, finding.Facts{Cause: err}))
 		}
 	}
 	if p.PruneDue {
 		pruned, err := e.Prune(ctx, PruneOptions{})
 		if err != nil {
-			res.Notices = append(res.Notices, notice(CasePruneAfterDeploy, finding.Facts{Span: e.Grace, Cause: err}))
+			res.Notices = append(res.Notices, notice(finding.CasePruneAfterDeploy, finding.Facts{Span: e.Grace, Cause: err}))
 		} else {
 			res.Pruned = pruned.Deleted
 		}

@@ -14,6 +14,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -297,7 +298,7 @@ func TestBindingNameTaken(t *testing.T) {
 	mine := script
 	mine.Bindings = []cloud.Binding{{Name: cloud.BindingMeta, Type: "plain_text"}}
 	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
-	wantFound(t, err, kvsync.CaseBindingTaken)
+	wantFound(t, err, finding.CaseBindingTaken)
 	if w.live() != nil {
 		t.Error("something went live")
 	}

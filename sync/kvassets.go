@@ -38,7 +38,7 @@ func (k *kvAssets) owns(m *Meta) bool { return m != nil && m.Index != "" }
 
 func (k *kvAssets) lacks(command string) error {
 	if command == commandAhead { // only the build knows the code
-		return stop(GuardLayout, CaseNoAhead, finding.Facts{Name: kvAssetsName})
+		return stop(GuardLayout, finding.CaseNoAhead, finding.Facts{Name: kvAssetsName})
 	}
 	return nil
 }
@@ -287,13 +287,13 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 		other, taken := claimed[key]
 		switch {
 		case f.Size > manifest.MaxValueBytes:
-			add(CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
+			add(finding.CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: kvAssetsName})
 		case len(key) > maxKeyBytes:
-			add(CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
+			add(finding.CaseKeyLength, finding.Facts{Path: "the path with a checksum", Count: len(key), Of: maxKeyBytes})
 		case strings.HasPrefix(key, kvassets.Own):
-			add(CaseKeyReserved, finding.Facts{Path: kvassets.Own})
+			add(finding.CaseKeyReserved, finding.Facts{Path: kvassets.Own})
 		case taken && other != r.Hashes[i]:
-			add(CaseKeyTaken, finding.Facts{Path: key})
+			add(finding.CaseKeyTaken, finding.Facts{Path: key})
 		}
 		claimed[key] = r.Hashes[i]
 	}
@@ -301,7 +301,7 @@ func refuseIndex(r *kvassets.Record, l *manifest.Listing, before *kvassets.Recor
 		return &manifest.RefusedError{Problems: problems}
 	}
 	if n := len(r.Encode()); n > manifest.MaxValueBytes {
-		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " +
+		return stop(GuardLayout, finding.CaseManifestSize, finding.Facts{Count: len(r.Index), What: "an index of " +
 			mebibytes(int64(n))})
 	}
 	return nil
@@ -339,7 +339,8 @@ func (e *Engine) guardIndexShrink(l *manifest.Listing, before, next *kvassets.Re
 func kvAssetsNotices(l *manifest.Listing) []manifest.Problem {
 	notices := l.Notices
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		notices = append(slices.Clip(notices), problem(`layout "`+kvAssetsName+`"`, CaseRulesKVAssets, finding.Facts{}))
+		notices = append(slices.Clip(notices),
+			problem(`layout "`+kvAssetsName+`"`, finding.CaseRulesKVAssets, finding.Facts{}))
 	}
 	return notices
 }

@@ -41,7 +41,7 @@ func (p *kvAssetsPlan) write(ctx context.Context) (_ *prepared, err error) {
 		return nil, err
 	}
 	if !kvassets.InModules(p.worker.Modules, p.encoded) {
-		return nil, stop(GuardIndex, CaseIndex, finding.Facts{})
+		return nil, stop(GuardIndex, finding.CaseIndex, finding.Facts{})
 	}
 	if build.Binding != "" {
 		p.worker.Bindings = append(slices.Clone(p.worker.Bindings),
@@ -122,7 +122,7 @@ func (k *kvAssets) plan(ctx context.Context, l *live, d *draft, r *run) (planned
 		return nil, errors.New("in this layout a Worker is deployed with what builds it")
 	}
 	if l.meta != nil && l.meta.Overlay != nil && !r.opt.HideEdits {
-		return nil, stop(GuardOverlay, CaseEditsNoOverlay, finding.Facts{Site: e.Site})
+		return nil, stop(GuardOverlay, finding.CaseEditsNoOverlay, finding.Facts{Site: e.Site})
 	}
 	order, err := e.checkOrder(ctx, l, d, r)
 	if err != nil {

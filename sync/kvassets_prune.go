@@ -38,7 +38,7 @@ func (k *kvAssets) sweep(ctx context.Context, opt PruneOptions) (*sweep, error) 
 		return nil, err
 	}
 	if namespace == "" {
-		return nil, stop(GuardTarget, CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
+		return nil, stop(GuardTarget, finding.CasePruneNamespace, finding.Facts{Name: e.NamespaceTitle})
 	}
 	p := &kvAssetsPrune{e: e, store: e.Account.Store(namespace), keys: kvassets.Keys(e.Site), opt: opt}
 	if err := p.list(ctx); err != nil {
@@ -91,7 +91,7 @@ func (p *kvAssetsPrune) list(ctx context.Context) error {
 		case strings.HasPrefix(k.Name, p.keys.Prefix()):
 			p.own = append(p.own, k.Name)
 		case strings.HasPrefix(k.Name, kvassets.Own):
-			return stop(GuardUnread, CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
+			return stop(GuardUnread, finding.CasePruneShared, finding.Facts{Site: p.e.Site, Key: k.Name})
 		default:
 			p.names = append(p.names, k.Name)
 		}
@@ -117,7 +117,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 		class, text, _ := strings.Cut(strings.TrimPrefix(name, p.keys.Prefix()), "/")
 		ref, err := manifest.ParseRef(text)
 		if err != nil || class != "index" && class != "upload" {
-			return stop(GuardUnread, CasePruneKey, finding.Facts{Key: name})
+			return stop(GuardUnread, finding.CasePruneKey, finding.Facts{Key: name})
 		}
 		g.Go(func() (err error) {
 			read[i], err = p.e.readKVAssetsRecord(ctx, p.store, name, ref)
@@ -136,7 +136,7 @@ func (p *kvAssetsPrune) read(ctx context.Context) error {
 	}
 	slices.SortFunc(p.records, func(a, b *kvassets.Record) int { return bytes.Compare(b.Ref.Nonce[:], a.Ref.Nonce[:]) })
 	if len(p.records) == 0 {
-		return stop(GuardTarget, CasePruneNoIndex, finding.Facts{Site: p.e.Site})
+		return stop(GuardTarget, finding.CasePruneNoIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -159,11 +159,11 @@ func (p *kvAssetsPrune) findActive(ctx context.Context) (err error) {
 	case p.opt.Force, known && len(p.active) == 1 && p.active[newest]:
 		return nil
 	case len(p.activations) == 0:
-		return stop(GuardTarget, CasePruneNoWorker, finding.Facts{Site: p.e.Site})
+		return stop(GuardTarget, finding.CasePruneNoWorker, finding.Facts{Site: p.e.Site})
 	case known:
-		return stop(GuardTarget, CasePruneOtherIndex, finding.Facts{Site: p.e.Site})
+		return stop(GuardTarget, finding.CasePruneOtherIndex, finding.Facts{Site: p.e.Site})
 	}
-	return stop(GuardForeign, CaseIndexUnknown, finding.Facts{Site: p.e.Site})
+	return stop(GuardForeign, finding.CaseIndexUnknown, finding.Facts{Site: p.e.Site})
 }
 
 // carried fills active, and reports whether it is complete.
@@ -226,7 +226,7 @@ func (p *kvAssetsPrune) root() error {
 	}
 	maps.Copy(p.rooted, p.current)
 	if len(p.current) == 0 && len(p.names) > 0 {
-		return stop(GuardShrink, CasePruneEmptyIndex, finding.Facts{Site: p.e.Site})
+		return stop(GuardShrink, finding.CasePruneEmptyIndex, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }
@@ -269,7 +269,7 @@ func (p *kvAssetsPrune) checkUnchanged(ctx context.Context) error {
 	slices.Sort(p.own)
 	slices.Sort(now)
 	if !slices.Equal(p.own, now) {
-		return stop(GuardOvertaken, CasePruneConcurrent, finding.Facts{Site: p.e.Site})
+		return stop(GuardOvertaken, finding.CasePruneConcurrent, finding.Facts{Site: p.e.Site})
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem
 	e, m := k.Engine, d.meta
 	record, err := e.indexOf(ctx, m)
 	if errors.Is(err, cloud.ErrNotFound) || errors.Is(err, manifest.ErrDamaged) {
-		return nil, stop(GuardMissing, CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
+		return nil, stop(GuardMissing, finding.CaseBlobsUnread, finding.Facts{Deployment: m.Deployment, Cause: err})
 	} else if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (k *kvAssets) check(ctx context.Context, d *Deployment) ([]manifest.Problem
 		return nil, err
 	}
 	facts := finding.Facts{Deployment: m.Deployment, What: humanize.Count(len(missing), "file"), Path: missing[0]}
-	return nil, stop(GuardMissing, CaseBlobsMissing, facts)
+	return nil, stop(GuardMissing, finding.CaseBlobsMissing, facts)
 }
 
 // missingOf returns the pathnames whose key does not exist. Keys that the listing lacks

@@ -123,9 +123,9 @@ func (e *Engine) skew() time.Duration { return min(maxSkew, e.Grace/2) }
 // from the machine that deployed it, whose clock may be the wrong one.
 func (e *Engine) checkClock(newest cloud.Activation) error {
 	if ahead := newest.Created.Sub(e.Now()); ahead > e.skew() {
-		c := CaseClock
+		c := finding.CaseClock
 		if e.target.inKV() {
-			c = CaseClockProject
+			c = finding.CaseClockProject
 		}
 		return stop(GuardClock, c, finding.Facts{Site: e.Site, Span: ahead.Round(time.Minute)})
 	}

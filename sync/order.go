@@ -23,7 +23,7 @@ func (e *Engine) checkRepository(l *live, o manifest.Origin, opt Options) error 
 	if name == "" && len(o.Repository.Remotes) > 0 {
 		name = o.Repository.Remotes[0]
 	}
-	return stop(GuardRepository, CaseRepository, finding.Facts{
+	return stop(GuardRepository, finding.CaseRepository, finding.Facts{
 		Site: e.Site, From: l.meta.Repository.Label(), Repository: manifest.Repository{Name: name,
 			ID: o.Repository.ID}.Label(),
 	})
@@ -51,7 +51,7 @@ func (e *Engine) checkName(ctx context.Context, l *live) error {
 	if m, err := metaOf(v, e.Formerly); err != nil || m == nil {
 		return err
 	}
-	return stop(GuardName, CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
+	return stop(GuardName, finding.CaseName, finding.Facts{Site: e.Site, Name: e.Formerly})
 }
 
 // checkOrder prevents that the live site goes backwards: it refuses an older commit, a
@@ -63,7 +63,7 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]m
 		if active == "" {
 			return nil, nil
 		}
-		return []manifest.Problem{problem("order", CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
+		return []manifest.Problem{problem("order", finding.CaseNoCommit, finding.Facts{Than: shortCommit(active)})}, nil
 	}
 	if hold := l.annotation().hold; hold != "" && !opt.Release {
 		if err := checkHold(ctx, src, o, hold, opt); err != nil {
@@ -82,11 +82,11 @@ func (e *Engine) checkOrder(ctx context.Context, l *live, p *draft, r *run) ([]m
 	}
 	switch rel {
 	case manifest.RelationOlder:
-		return nil, stop(GuardOlder, CaseOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+		return nil, stop(GuardOlder, finding.CaseOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
 	case manifest.RelationUnknown:
-		return nil, stop(GuardOrder, CaseOrder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
+		return nil, stop(GuardOrder, finding.CaseOrder, finding.Facts{Commit: o.Commit, Than: shortCommit(active)})
 	case manifest.RelationDiverged:
-		return []manifest.Problem{problem("order", CaseDiverged,
+		return []manifest.Problem{problem("order", finding.CaseDiverged,
 			finding.Facts{Commit: o.Commit, Than: shortCommit(active)})}, nil
 	}
 	return nil, nil
@@ -103,11 +103,11 @@ func checkHold(ctx context.Context, src manifest.Source, o manifest.Origin, hold
 	}
 	switch {
 	case rel == manifest.RelationSame:
-		return stop(GuardHeld, CaseHeld, finding.Facts{Commit: o.Commit})
+		return stop(GuardHeld, finding.CaseHeld, finding.Facts{Commit: o.Commit})
 	case rel == manifest.RelationOlder:
-		return stop(GuardHeld, CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
+		return stop(GuardHeld, finding.CaseHeldOlder, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
 	case rel == manifest.RelationUnknown && !opt.AnyOrder:
-		return stop(GuardOrder, CaseOrderHeld, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
+		return stop(GuardOrder, finding.CaseOrderHeld, finding.Facts{Commit: o.Commit, Than: shortCommit(hold)})
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (e *Engine) checkHeldContent(ctx context.Context, l *live, p *draft, opt Op
 	if err != nil || !same {
 		return err
 	}
-	return stop(GuardHeld, CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
+	return stop(GuardHeld, finding.CaseHeldSame, finding.Facts{Commit: o.Commit, Than: shortHold(hold)})
 }
 
 // sameAsHeld reports whether a source and a Worker are those of a deployment that is

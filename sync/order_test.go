@@ -11,6 +11,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // Promise 5, and the flag that goes on all the same.
@@ -306,7 +307,7 @@ func TestOvertakenForEver(t *testing.T) {
 		return platform.Fault{}
 	})
 	_, err := w.deploy(&memory{files: two}, kvsync.Options{})
-	wantCase(t, err, kvsync.GuardOvertaken, kvsync.CaseOvertaken)
+	wantCase(t, err, kvsync.GuardOvertaken, finding.CaseOvertaken)
 	w.p.Server.SetFault(nil)
 	w.wantSite(one)
 }

@@ -42,7 +42,7 @@ var pathnameLayout = Layout{
 	title: contentLayout.title,
 	of: func(e *Engine) (layout, error) {
 		if !e.target.inKV() {
-			return nil, stop(GuardLayout, CasePathnameSite, finding.Facts{Site: e.Site})
+			return nil, stop(GuardLayout, finding.CasePathnameSite, finding.Facts{Site: e.Site})
 		}
 		return &pathnameEngine{e}, nil
 	},
@@ -60,14 +60,14 @@ func (inPlace) Activations(context.Context) ([]cloud.Activation, error) {
 type pathnameEngine struct{ *Engine }
 
 func (*pathnameEngine) lacks(command string) error {
-	c := CaseNoCommand
+	c := finding.CaseNoCommand
 	switch command {
 	case commandRollback:
-		c = CaseNoRollback
+		c = finding.CaseNoRollback
 	case commandAhead:
-		c = CaseNoAhead
+		c = finding.CaseNoAhead
 	case commandPrune:
-		c = CaseNoPrune
+		c = finding.CaseNoPrune
 	}
 	return stop(GuardLayout, c, finding.Facts{What: command, Name: pathnameName})
 }

@@ -93,7 +93,7 @@ func (p *pathnamePlan) read(ctx context.Context, e *Engine, opt Options) (found 
 			p.live = m
 		} else if !opt.TakeOver {
 			facts := finding.Facts{Site: e.Site, Key: p.keys.Manifest(), Cause: err}
-			return found, stop(GuardForeign, CaseForeignManifest, facts)
+			return found, stop(GuardForeign, finding.CaseForeignManifest, facts)
 		}
 	}
 	if opt.Repair || !p.First && !found.readable {
@@ -134,11 +134,11 @@ func refusePaths(k pathname.Keys, files []manifest.File) error {
 func checkPath(k pathname.Keys, f manifest.File) (finding.Case, finding.Facts) {
 	switch n := len(k.Asset(f.Path)); {
 	case !utf8.ValidString(f.Path):
-		return CasePathEncoding, finding.Facts{}
+		return finding.CasePathEncoding, finding.Facts{}
 	case n > maxKeyBytes:
-		return CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: maxKeyBytes}
+		return finding.CaseKeyLength, finding.Facts{Path: k.Assets() + " and the path", Count: n, Of: maxKeyBytes}
 	case f.Size > manifest.MaxValueBytes:
-		return CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: pathnameName}
+		return finding.CaseFileSize, finding.Facts{What: mebibytes(f.Size), Name: pathnameName}
 	}
 	return "", finding.Facts{}
 }
@@ -214,18 +214,18 @@ func (p *pathnamePlan) notices(e *Engine, l *manifest.Listing) {
 		p.Notices = append(p.Notices, problem(`layout "pathname"`, c, f))
 	}
 	p.Notices = slices.Clip(l.Notices)
-	add(CaseNoSwitch, finding.Facts{})
+	add(finding.CaseNoSwitch, finding.Facts{})
 	if len(p.live.Unsettled) > 0 {
-		add(CaseUnfinished, finding.Facts{})
+		add(finding.CaseUnfinished, finding.Facts{})
 	}
 	if len(l.Redirects)+len(l.Headers) > 0 {
-		add(CaseRulesPathname, finding.Facts{})
+		add(finding.CaseRulesPathname, finding.Facts{})
 	}
 	if e.Serving.HTMLHandling != "" || e.Serving.NotFound != "" {
-		add(CaseServingPathname, finding.Facts{})
+		add(finding.CaseServingPathname, finding.Facts{})
 	}
 	if left := len(p.toDelete) - len(p.Removed); left > 0 {
-		add(CaseStrays, finding.Facts{What: humanize.Count(left, "more key")})
+		add(finding.CaseStrays, finding.Facts{What: humanize.Count(left, "more key")})
 	}
 }
 
@@ -234,7 +234,7 @@ func (p *pathnamePlan) checkSize() error {
 	n := max(len(p.announced(manifest.Nonce{}).Encode()), len(p.named(p.toDelete).Encode()))
 	if n > manifest.MaxValueBytes {
 		size := "a manifest of " + mebibytes(int64(n))
-		return stop(GuardLayout, CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
+		return stop(GuardLayout, finding.CaseManifestSize, finding.Facts{Count: len(p.manifest.Assets), What: size})
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 )
 
@@ -161,7 +162,7 @@ func TestPathnameGuards(t *testing.T) {
 			s := shelfWith(t, many)
 			s.values["project/shop/manifest"] = foreign
 			err := try(t, s, many, kvsync.Options{})
-			wantCase(t, err, kvsync.GuardForeign, kvsync.CaseForeignManifest)
+			wantCase(t, err, kvsync.GuardForeign, finding.CaseForeignManifest)
 			// What lies there counts for the guard, and goes when it is not wanted.
 			wantShrink(t, try(t, s, files{"/0": "x"}, kvsync.Options{TakeOver: true}), many, files{"/0": "x"})
 			less := maps.Clone(many)

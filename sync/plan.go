@@ -203,7 +203,7 @@ func (e *Engine) newRun(src manifest.Source, w cloud.Worker, opt Options) *run {
 
 // foreignWorker refuses to replace what another tool deployed.
 func foreignWorker(site string) *GuardError {
-	return stop(GuardForeign, CaseForeign, finding.Facts{Site: site})
+	return stop(GuardForeign, finding.CaseForeign, finding.Facts{Site: site})
 }
 
 // plan checks the guards that all layouts share, and has the layout compare the source
@@ -277,7 +277,7 @@ func (p *draft) checkShrink(base *manifest.Manifest, opt Options) error {
 
 // holdsNothing is the refusal of a source without files.
 func (p *draft) holdsNothing() error {
-	err := stop(GuardShrink, CaseEmpty, finding.Facts{Path: p.where()})
+	err := stop(GuardShrink, finding.CaseEmpty, finding.Facts{Path: p.where()})
 	err.Removed = p.Removed
 	return err
 }
@@ -288,7 +288,7 @@ func checkLeft(now, before int, removed []Change) error {
 	if 2*now >= before {
 		return nil
 	}
-	err := stop(GuardShrink, CaseShrink, finding.Facts{Count: now, What: humanize.Count(before, "file")})
+	err := stop(GuardShrink, finding.CaseShrink, finding.Facts{Count: now, What: humanize.Count(before, "file")})
 	err.Removed = removed
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
 
@@ -130,7 +131,7 @@ func TestProjectPruneKnowsAllThatWasLive(t *testing.T) {
 	before := maps.Clone(kv)
 	var guard *GuardError
 	if _, err := shopLater(t, kv, now).Prune(t.Context(), PruneOptions{}); !errors.As(err, &guard) ||
-		guard.Guard != GuardUnread || guard.Finding.Case != CasePruneOften {
+		guard.Guard != GuardUnread || guard.Finding.Case != finding.CasePruneOften {
 		t.Errorf("got %v, want the guard %q", err, GuardUnread)
 	}
 	if !maps.EqualFunc(before, kv, bytes.Equal) {

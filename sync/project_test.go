@@ -15,6 +15,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 	"github.com/kv-sync/kv-sync/sync/manifest"
 	"github.com/kv-sync/kv-sync/sync/project"
 )
@@ -453,7 +454,7 @@ func TestProjectDeployedInTheFuture(t *testing.T) {
 	w.mustDeploy(h[1])
 	w.pass(-364 * 24 * time.Hour)
 	_, err := w.deploy(h[2], kvsync.Options{})
-	wantCase(t, err, kvsync.GuardClock, kvsync.CaseClockProject)
+	wantCase(t, err, kvsync.GuardClock, finding.CaseClockProject)
 	_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
 	wantGuard(t, err, kvsync.GuardClock)
 	w.wantProject(h[1].files)

@@ -113,7 +113,7 @@ func (s *sweep) limited(most int) *Pruned {
 func (e *Engine) deleteAll(ctx context.Context, s cloud.Store, keys []string, before []cloud.Activation) (int, error) {
 	left, err := cloud.DeleteConfirmed(ctx, guardedStore{s, e, before}, keys, 2*time.Second)
 	if err == nil && len(left) > 0 {
-		err = found(CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
+		err = found(finding.CasePruneIgnored, finding.Facts{Site: e.Site, What: humanize.Count(len(left), "key")})
 	}
 	return len(keys) - len(left), err
 }
@@ -128,7 +128,7 @@ type guardedStore struct {
 // DeleteBulk implements [cloud.Store].
 func (s guardedStore) DeleteBulk(ctx context.Context, keys []string) ([]string, error) {
 	if err := s.e.checkNotOvertaken(ctx, s.before); errors.Is(err, cloud.ErrOvertaken) {
-		return nil, stop(GuardOvertaken, CasePruneSwitched, finding.Facts{Site: s.e.Site})
+		return nil, stop(GuardOvertaken, finding.CasePruneSwitched, finding.Facts{Site: s.e.Site})
 	} else if err != nil {
 		return nil, err
 	}

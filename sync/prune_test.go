@@ -10,6 +10,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // aged deploys n versions of a site, a minute apart.
@@ -254,7 +255,7 @@ func TestPruneAfterAFailedFirstDeploy(t *testing.T) {
 			left := w.keysOf("")
 			w.pass(100 * time.Hour)
 			_, err = w.engine().Prune(t.Context(), kvsync.PruneOptions{})
-			wantCase(t, err, kvsync.GuardTarget, kvsync.CasePruneUndeployed)
+			wantCase(t, err, kvsync.GuardTarget, finding.CasePruneUndeployed)
 			if got := w.keysOf(""); len(left) == 0 || !slices.Equal(got, left) {
 				t.Errorf("%d keys are left of %d: %v", len(got), len(left), err)
 			}

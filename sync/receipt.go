@@ -68,14 +68,14 @@ func (e *Engine) UploadAhead(ctx context.Context, src manifest.Source, w cloud.W
 		return nil, err
 	}
 	if opt.always() {
-		return nil, found(CaseAheadAnyway, finding.Facts{})
+		return nil, found(finding.CaseAheadAnyway, finding.Facts{})
 	}
 	o, err := src.Origin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !receiptFor(o) {
-		return nil, found(CaseFolderAhead, finding.Facts{Path: o.Dir})
+		return nil, found(finding.CaseFolderAhead, finding.Facts{Path: o.Dir})
 	}
 	l, err := e.readLive(ctx)
 	if err != nil {

@@ -112,7 +112,7 @@ func (e *Engine) version(l *live, w cloud.Worker, o manifest.Origin, meta Meta) 
 	}
 	for _, b := range u.Bindings {
 		if mine[b.Name] {
-			return cloud.Upload{}, found(CaseBindingTaken, finding.Facts{Name: b.Name})
+			return cloud.Upload{}, found(finding.CaseBindingTaken, finding.Facts{Name: b.Name})
 		}
 		mine[b.Name] = true
 	}

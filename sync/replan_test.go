@@ -7,6 +7,7 @@ import (
 	"github.com/kv-sync/kv-sync/internal/platform"
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // A key is written once. So a plan that is made again has an id of its own: the
@@ -59,7 +60,7 @@ func TestMigrationsKeepTheAppliedOne(t *testing.T) {
 		"new Response('ok') } }")
 	lost.Migrations = []cloud.Migration{{Tag: "v2", Step: []byte(`{"new_sqlite_classes":["Hall"]}`)}}
 	_, err := w.engine().Deploy(t.Context(), h[1], lost, kvsync.Options{})
-	wantFound(t, err, kvsync.CaseMigrations)
+	wantFound(t, err, finding.CaseMigrations)
 	w.wantSite(one)
 	kept := lost
 	kept.Migrations = slices.Concat(durable().Migrations, lost.Migrations)

@@ -40,7 +40,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	}
 	live := past.live()
 	if live == nil && opt.To == "" {
-		return nil, stop(GuardForeign, CaseForeignRollback, finding.Facts{Site: e.Site})
+		return nil, stop(GuardForeign, finding.CaseForeignRollback, finding.Facts{Site: e.Site})
 	}
 	target, err := past.target(live, opt.To)
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 	hold := holdAfter(live, target)
 	err = e.rollTo(ctx, past.activations, target, hold, opt.Force)
 	if errors.Is(err, cloud.ErrOvertaken) {
-		return nil, stop(GuardOvertaken, CaseSwitched, finding.Facts{Site: e.Site})
+		return nil, stop(GuardOvertaken, finding.CaseSwitched, finding.Facts{Site: e.Site})
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (e *Engine) Rollback(ctx context.Context, opt RollbackOptions) (*Result, er
 }
 
 func notDeployed(site string) *GuardError {
-	return stop(GuardTarget, CaseNotDeployed, finding.Facts{Site: site})
+	return stop(GuardTarget, finding.CaseNotDeployed, finding.Facts{Site: site})
 }
 
 func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *Deployment, hold string,
@@ -90,7 +90,7 @@ func (e *Engine) rollTo(ctx context.Context, before []cloud.Activation, target *
 			force)
 	})
 	if errors.Is(s.sent, cloud.ErrSecretChanged) {
-		return stop(GuardSecret, CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
+		return stop(GuardSecret, finding.CaseSecret, finding.Facts{Site: e.Site, Deployment: target.ID})
 	}
 	return e.settle(ctx, s)
 }
@@ -111,23 +111,23 @@ func (p *past) target(live *Deployment, to string) (*Deployment, error) {
 			continue
 		}
 		if !d.Retained {
-			return nil, stop(GuardTarget, CaseNotRetained, finding.Facts{Deployment: d.ID})
+			return nil, stop(GuardTarget, finding.CaseNotRetained, finding.Facts{Deployment: d.ID})
 		}
 		if d.Missing {
-			return nil, stop(GuardMissing, CaseVersionMissing, finding.Facts{Deployment: d.ID, Version: d.Version})
+			return nil, stop(GuardMissing, finding.CaseVersionMissing, finding.Facts{Deployment: d.ID, Version: d.Version})
 		}
 		for _, other := range p.deployments[i:] {
 			if to != "" && other.ID != d.ID && strings.HasPrefix(d.ID, to) && strings.HasPrefix(other.ID, to) {
 				facts := finding.Facts{What: fmt.Sprintf("%.80q", to), Deployment: d.ID, Name: other.ID}
-				return nil, stop(GuardTarget, CaseAmbiguous, facts)
+				return nil, stop(GuardTarget, finding.CaseAmbiguous, facts)
 			}
 		}
 		return d, nil
 	}
 	if to == "" {
-		return nil, stop(GuardTarget, CaseNoEarlier, finding.Facts{})
+		return nil, stop(GuardTarget, finding.CaseNoEarlier, finding.Facts{})
 	}
-	return nil, stop(GuardTarget, CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
+	return nil, stop(GuardTarget, finding.CaseNoTarget, finding.Facts{What: fmt.Sprintf("%.80q", to)})
 }
 
 // foreign reports whether another tool made it.

@@ -180,7 +180,7 @@ func (e *Engine) settle(ctx context.Context, s *switching) error {
 	}
 	theirs := newer[1]
 	if err := e.target.Activate(ctx, theirs.Versions, theirs.Message, true); err != nil {
-		return found(CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
+		return found(finding.CaseNotRestored, finding.Facts{Site: e.Site, Cause: err})
 	}
 	return cloud.ErrOvertaken
 }

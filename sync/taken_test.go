@@ -7,6 +7,7 @@ import (
 
 	kvsync "github.com/kv-sync/kv-sync/sync"
 	"github.com/kv-sync/kv-sync/sync/cloud"
+	"github.com/kv-sync/kv-sync/sync/finding"
 )
 
 // The manifest is a module of the version: no other one may have its name.
@@ -17,7 +18,7 @@ func TestModuleNameTaken(t *testing.T) {
 	mine.Modules = append(slices.Clone(script.Modules), cloud.Module{Name: cloud.ModuleManifest,
 		Type: "application/octet-stream", Content: []byte("theirs")})
 	_, err := w.engine().Deploy(t.Context(), history(one)[0], mine, kvsync.Options{})
-	wantFound(t, err, kvsync.CaseModuleTaken)
+	wantFound(t, err, finding.CaseModuleTaken)
 	if w.live() != nil {
 		t.Error("something went live")
 	}

@@ -23,7 +23,7 @@ func (s *Site) UploadAhead(ctx context.Context, opt kvsync.Options) (a *kvsync.A
 		return nil, err
 	}
 	if s.commit == nil {
-		return nil, refuse(kvsync.CaseFolderAhead, finding.Facts{Path: s.settings.Directory})
+		return nil, refuse(finding.CaseFolderAhead, finding.Facts{Path: s.settings.Directory})
 	}
 	return e.UploadAhead(ctx, src, w, opt)
 }

@@ -35,7 +35,7 @@ func TestExplain(t *testing.T) {
 		"files":         {wrap(&manifest.RefusedError{Problems: problem}), app.KindRefused, 3, 1},
 		"the Worker":    {wrap(&bundle.Error{Problems: problem}), app.KindRefused, 3, 1},
 		"guard": {wrap(&kvsync.GuardError{Guard: kvsync.GuardOlder,
-			Finding: finding.Finding{Case: kvsync.CaseOlder}}), app.KindGuard, 4, 0},
+			Finding: finding.Finding{Case: finding.CaseOlder}}), app.KindGuard, 4, 0},
 		"a file changed": {wrap(manifest.ErrChanged), app.KindGuard, 4, 0},
 		"api":            {wrap(api), app.KindAPI, 5, 0},
 		"quota": {wrap(&cloudflare.APIError{Status: 429, Codes: []int{10048}, Messages: []string{"m"}}),

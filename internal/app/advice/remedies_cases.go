@@ -13,107 +13,107 @@ import (
 // empty remedy says that nothing is to be done.
 var caseRemedies = map[finding.Case]remedy{
 	// Guards.
-	kvsync.CaseForeignRollback: {
+	finding.CaseForeignRollback: {
 		"give --to with a deployment of kv-sync history, or use the tool that deployed it",
 		"give the input to with a deployment of kv-sync history, or use the tool that deployed it",
 		named + ", and the tool that deployed it can go back, too",
 	},
-	kvsync.CaseForeignPrune: {
+	finding.CaseForeignPrune: {
 		"deploy with --take-over, or delete the namespace by hand if nothing needs it",
 		"deploy with " + input(options.TakeOver) + ", or delete the namespace by hand if nothing needs it",
 		hand(options.TakeOver) + "; or delete the namespace by hand if nothing needs it",
 	},
-	kvsync.CaseForeignCompanion: {
+	finding.CaseForeignCompanion: {
 		"give --take-over if that script may be replaced, or give the site another name",
 		"give " + input(options.TakeOver) + " if that script may be replaced, or give the site another name",
 		hand(options.TakeOver) + "; or give the site another name in the daemon's configuration",
 	},
-	kvsync.CaseForeignClass: {
+	finding.CaseForeignClass: {
 		"delete that script if nothing needs it, or give the site another name",
 		"delete that script if nothing needs it, or give the site another name",
 		"delete that script if nothing needs it, or give the site another name in the daemon's configuration",
 	},
-	kvsync.CaseForeignManifest: waive(options.TakeOver, " if it and the files beside it may be replaced"),
-	kvsync.CaseHeldSame: {
+	finding.CaseForeignManifest: waive(options.TakeOver, " if it and the files beside it may be replaced"),
+	finding.CaseHeldSame: {
 		"push a commit that changes it, or give --release",
 		"push a commit that changes it, or give " + input(options.Release),
 		"push a commit that changes it, or release it",
 	},
-	kvsync.CaseClock: guardRemedies[kvsync.GuardClock],
-	kvsync.CaseClockProject: {
+	finding.CaseClock: guardRemedies[kvsync.GuardClock],
+	finding.CaseClockProject: {
 		"set this machine's clock, or if it is right, and that of who deployed last was not, deploy once with " +
 			"--any-order",
 		"set the runner's clock, or if it is right, and that of who deployed last was not, give " + input(options.AnyOrder),
 		"set the clock of the daemon's machine, or if it is right, and that of who deployed last was not, " +
 			"deploy once by hand: kv-sync deploy --any-order",
 	},
-	kvsync.CaseNotDeployed: deployIt,
-	kvsync.CaseNoTarget: {
+	finding.CaseNotDeployed: deployIt,
+	finding.CaseNoTarget: {
 		"give a deployment, version or commit that kv-sync history lists, or at least its first 7 characters",
 		"give the input to a deployment, version or commit that kv-sync history lists, or at least its first 7 " +
 			"characters",
 		named,
 	},
-	kvsync.CaseAmbiguous:   {"give more of the id", "give more of the id", named},
-	kvsync.CaseNotRetained: redeploy,
-	kvsync.CaseVersionMissing: {
+	finding.CaseAmbiguous:   {"give more of the id", "give more of the id", named},
+	finding.CaseNotRetained: redeploy,
+	finding.CaseVersionMissing: {
 		redeploy[0] + ", or give --to with another deployment of kv-sync history",
 		redeploy[1] + ", or give the input to with another deployment of kv-sync history",
 		redeploy[2],
 	},
-	kvsync.CaseSwitched: {
+	finding.CaseSwitched: {
 		"look at kv-sync history and run again",
 		"see what is live, and run the job again",
 		"see what is live now, and roll back again",
 	},
-	kvsync.CasePruneUndeployed: {
+	finding.CasePruneUndeployed: {
 		deployIt[0] + prunedLater,
 		deployIt[1] + prunedLater,
 		deployIt[2] + prunedLater,
 	},
-	kvsync.CasePruneVersion: {again + untilRetained, againJob + untilRetained, byItself + untilRetained},
-	kvsync.CasePruneOften: {
+	finding.CasePruneVersion: {again + untilRetained, againJob + untilRetained, byItself + untilRetained},
+	finding.CasePruneOften: {
 		again + " later, or set a shorter grace period",
 		againJob + " later, or set a shorter grace period",
 		byItself + "; or set a shorter grace period",
 	},
-	kvsync.CasePruneLayout: everywhere("name that layout in kv-sync.toml"),
-	kvsync.CasePruneKey:    newer,
-	kvsync.CasePruneChunks: {
+	finding.CasePruneLayout: everywhere("name that layout in kv-sync.toml"),
+	finding.CasePruneKey:    newer,
+	finding.CasePruneChunks: {
 		"see kv-sync verify; if the live deployment is concerned, deploy with --repair",
 		"see kv-sync verify; if the live deployment is concerned, deploy with " + input(options.Repair),
 		"see kv-sync verify; if the live deployment is concerned, deploy once by hand: kv-sync deploy --repair",
 	},
-	kvsync.CasePruneSwitched:   {again, againJob, byItself},
-	kvsync.CasePruneConcurrent: {again, againJob, byItself},
-	kvsync.CasePruneShared:     everywhere("give each a namespace of its own to prune them"),
-	kvsync.CasePruneNamespace:  runFirst,
-	kvsync.CasePruneNoIndex:    runFirst,
-	kvsync.CasePruneNoWorker:   publishFirst,
-	kvsync.CasePruneOtherIndex: publishFirst,
-	kvsync.CaseIndexUnknown:    publishFirst,
-	kvsync.CasePruneEmptyIndex: everywhere("upload the files first"),
-	kvsync.CaseNoCommand:       everywhere(content),
-	kvsync.CaseNoRollback:      everywhere("deploy the earlier commit instead"),
-	kvsync.CaseNoAhead:         everywhere("deploy"),
-	kvsync.CaseNoPrune:         everywhere("a prune is not needed"),
-	kvsync.CasePathnameSite: {
+	finding.CasePruneSwitched:   {again, againJob, byItself},
+	finding.CasePruneConcurrent: {again, againJob, byItself},
+	finding.CasePruneShared:     everywhere("give each a namespace of its own to prune them"),
+	finding.CasePruneNamespace:  runFirst,
+	finding.CasePruneNoIndex:    runFirst,
+	finding.CasePruneNoWorker:   publishFirst,
+	finding.CasePruneOtherIndex: publishFirst,
+	finding.CaseIndexUnknown:    publishFirst,
+	finding.CasePruneEmptyIndex: everywhere("upload the files first"),
+	finding.CaseNoCommand:       everywhere(content),
+	finding.CaseNoRollback:      everywhere("deploy the earlier commit instead"),
+	finding.CaseNoAhead:         everywhere("deploy"),
+	finding.CaseNoPrune:         everywhere("a prune is not needed"),
+	finding.CasePathnameSite: {
 		"name the project with --project, or " + content,
 		"name the project with the input project, or " + content,
 		"name the project in the daemon's configuration, or " + content,
 	},
-	kvsync.CaseEditsUnread: {update + anew, updateStep + anew, updateHost + anew},
-	kvsync.CaseEditsHidden: {
+	finding.CaseEditsUnread: {update + anew, updateStep + anew, updateHost + anew},
+	finding.CaseEditsHidden: {
 		pullHand + pullFirst + ", or give --hide-edits" + seenAgain,
 		pullJob + pullFirst + "; only the kv-sync command can hide them" + seenAgain,
 		pullHand + pullFirst + "; or hide them once by hand, with kv-sync deploy --hide-edits" + seenAgain,
 	},
-	kvsync.CaseEditsNoOverlay: {
+	finding.CaseEditsNoOverlay: {
 		pullHand + ", then give --hide-edits",
 		pullJob + "; only the kv-sync command can then hide them",
 		pullHand + ", then hide them once by hand, with kv-sync deploy --hide-edits",
 	},
-	kvsync.CaseCompanionNewer: newer,
+	finding.CaseCompanionNewer: newer,
 
 	CaseNoWorker:     deployIt,
 	CaseNotWhole:     repairing(notThere),
@@ -127,18 +127,18 @@ var caseRemedies = map[finding.Case]remedy{
 	},
 
 	// Errors.
-	kvsync.CaseCompanionAbsent: {again, againJob, ""},
-	kvsync.CaseNotRestored:     {again, againJob, ""},
-	kvsync.CasePruneIgnored:    {again + " later", againJob + " later", ""},
-	kvsync.CaseMigrations:      everywhere("keep every migration in the configuration"),
-	kvsync.CaseModuleTaken:     everywhere("rename that module"),
-	kvsync.CaseBindingTaken:    everywhere("rename it, or remove its second definition"),
-	kvsync.CaseAheadAnyway: {
+	finding.CaseCompanionAbsent: {again, againJob, ""},
+	finding.CaseNotRestored:     {again, againJob, ""},
+	finding.CasePruneIgnored:    {again + " later", againJob + " later", ""},
+	finding.CaseMigrations:      everywhere("keep every migration in the configuration"),
+	finding.CaseModuleTaken:     everywhere("rename that module"),
+	finding.CaseBindingTaken:    everywhere("rename it, or remove its second definition"),
+	finding.CaseAheadAnyway: {
 		"deploy at once, without kv-sync upload",
 		"deploy at once",
 		"deploy at once",
 	},
-	kvsync.CaseFolderAhead: {
+	finding.CaseFolderAhead: {
 		"commit what is to be published, or name a commit with --commit",
 		"commit what is to be published",
 		"commit what is to be published",
@@ -212,11 +212,11 @@ var caseRemedies = map[finding.Case]remedy{
 	},
 
 	// Files and code that cannot be deployed.
-	kvsync.CaseFileSize:     everywhere("make it smaller, serve it from R2, or " + content),
-	kvsync.CaseKeyLength:    everywhere("shorten the path"),
-	kvsync.CaseKeyReserved:  everywhere("rename the folder"),
-	kvsync.CaseKeyTaken:     everywhere("change the file by a byte"),
-	kvsync.CasePathEncoding: everywhere("rename it"),
+	finding.CaseFileSize:     everywhere("make it smaller, serve it from R2, or " + content),
+	finding.CaseKeyLength:    everywhere("shorten the path"),
+	finding.CaseKeyReserved:  everywhere("rename the folder"),
+	finding.CaseKeyTaken:     everywhere("change the file by a byte"),
+	finding.CasePathEncoding: everywhere("rename it"),
 	manifest.CasePulledLine: everywhere("take the line out, or resolve the merge that left it; kv-sync " +
 		"pull writes the file again"),
 	project.CaseAssets: everywhere("give the variable another name"),
@@ -225,32 +225,32 @@ var caseRemedies = map[finding.Case]remedy{
 	project.CaseMigrations: everywhere("remove them from the project's configuration"),
 
 	// Notices.
-	kvsync.CaseNoCommit:        {},
-	kvsync.CaseDiverged:        {},
-	kvsync.CaseUncovered:       {},
-	kvsync.CaseNoSwitch:        everywhere(content + " where that matters"),
-	kvsync.CaseUnfinished:      everywhere("make sure that none is under way; this one finishes its work"),
-	kvsync.CaseStrays:          {},
-	kvsync.CaseRulesPathname:   loader,
-	kvsync.CaseServingPathname: loader,
-	kvsync.CaseRulesKVAssets:   everywhere("have that code do what they say"),
-	project.CaseSetting:        everywhere("set it for its loader"),
-	kvsync.CaseCoverUnknown:    {},
-	kvsync.CaseCover: {
+	finding.CaseNoCommit:        {},
+	finding.CaseDiverged:        {},
+	finding.CaseUncovered:       {},
+	finding.CaseNoSwitch:        everywhere(content + " where that matters"),
+	finding.CaseUnfinished:      everywhere("make sure that none is under way; this one finishes its work"),
+	finding.CaseStrays:          {},
+	finding.CaseRulesPathname:   loader,
+	finding.CaseServingPathname: loader,
+	finding.CaseRulesKVAssets:   everywhere("have that code do what they say"),
+	project.CaseSetting:         everywhere("set it for its loader"),
+	finding.CaseCoverUnknown:    {},
+	finding.CaseCover: {
 		"kv-sync pull brings them into git",
 		"mode: pull brings them into git",
 		"kv-sync pull brings them into git",
 	},
-	kvsync.CaseUnpublished: everywhere("commit the file, or take it out of .assetsignore, unless it was " +
+	finding.CaseUnpublished: everywhere("commit the file, or take it out of .assetsignore, unless it was " +
 		"deleted on purpose"),
-	kvsync.CaseReturning:   everywhere("take out of git what was deleted"),
-	kvsync.CaseNoSubdomain: {},
-	kvsync.CaseAddressOn:   {},
-	kvsync.CaseAddressOff: {
+	finding.CaseReturning:   everywhere("take out of git what was deleted"),
+	finding.CaseNoSubdomain: {},
+	finding.CaseAddressOn:   {},
+	finding.CaseAddressOff: {
 		"run again on this machine, or do that in the dashboard",
 		"switch it on in the dashboard",
 		"switch it on in the dashboard",
 	},
-	kvsync.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
-	kvsync.CasePruneAfterDeploy: {},
+	finding.CaseSettingsDropped:  everywhere("deploy a change of the Worker to try again"),
+	finding.CasePruneAfterDeploy: {},
 }
